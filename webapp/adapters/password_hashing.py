@@ -1,0 +1,51 @@
+"""Argon2id through libsodium, at most a few at once so that memory and cores stay bounded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+
+import nacl.exceptions
+import nacl.pwhash.argon2id as argon2id
+
+from ..domain.refusals import Busy
+
+PARAMETERS = re.compile(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=1\$")
+RETRY_AFTER = 2  # seconds
+
+
+class Argon2id:
+    def __init__(self, memory_kib: int, passes: int, at_once: int, queue_seconds: float) -> None:
+        self._memory_kib = memory_kib
+        self._passes = passes
+        self._queue_seconds = queue_seconds
+        self._places = BoundedSemaphore(at_once)
+        self._nobody = self.hash("nobody has this password").encode()
+
+    def hash(self, password: str) -> str:
+        with self._place():
+            made = argon2id.str(password.encode(), opslimit=self._passes, memlimit=self._memory_kib * 1024)
+        return made.rstrip(b"\0").decode()
+
+    def verify(self, encoded: str | None, password: str) -> bool:
+        with self._place():
+            try:
+                right = argon2id.verify(encoded.encode() if encoded else self._nobody, password.encode())
+            except nacl.exceptions.InvalidkeyError:
+                return False
+        return right and encoded is not None
+
+    def is_outdated(self, encoded: str) -> bool:
+        match = PARAMETERS.match(encoded)
+        return match is None or int(match[1]) < self._memory_kib or int(match[2]) < self._passes
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._places.acquire(timeout=self._queue_seconds):
+            raise Busy(RETRY_AFTER)
+        try:
+            yield
+        finally:
+            self._places.release()

@@ -1,0 +1,69 @@
+"""Codes that people read and type: drawing them, tidying what was typed, showing them in groups."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from .ports import Entropy
+
+BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 section 6
+LOOK_ALIKES = str.maketrans("018", "OIB")  # not in the alphabet, so what was meant is known
+
+
+def draw_digits(entropy: Entropy, length: int = 6) -> str:
+    """A code of `length` decimal digits."""
+    return str(entropy.below(10**length)).zfill(length)
+
+
+def draw_base32(entropy: Entropy, length: int = 16) -> str:
+    """`length` characters of base32, five bits each, without grouping."""
+    return "".join(BASE32[entropy.below(32)] for _ in range(length))
+
+
+def draw_token(entropy: Entropy) -> str:
+    """256 bits for a cookie or a link, as 64 hexadecimal digits."""
+    return entropy.bytes(32).hex()
+
+
+def tidy_digits(typed: str) -> str:
+    """What a person meant: full-width, Persian, Arabic and Devanagari digits become ASCII; separators go.
+
+    Anything that is no digit and no separator stays, so that the caller can refuse it.
+    """
+    kept = []
+    for character in typed:
+        digit = unicodedata.digit(character, None)
+        if digit is not None:
+            kept.append(str(digit))
+        elif not _separates(character):
+            kept.append(character)
+    return "".join(kept)
+
+
+def tidy_base32(typed: str) -> str:
+    """Upper case, without separators, with 0, 1 and 8 read as O, I and B."""
+    folded = unicodedata.normalize("NFKC", typed).upper()
+    return "".join(c for c in folded if not _separates(c)).translate(LOOK_ALIKES)
+
+
+def is_digits(code: str, length: int = 6) -> bool:
+    return len(code) == length and code.isascii() and code.isdigit()
+
+
+def is_base32(code: str, length: int = 16) -> bool:
+    return len(code) == length and all(c in BASE32 for c in code)
+
+
+def groups(code: str, size: int = 4) -> list[str]:
+    """ABCDEFGH as ["ABCD", "EFGH"]."""
+    return [code[i : i + size] for i in range(0, len(code), size)]
+
+
+def grouped(code: str) -> str:
+    """ABCDEFGH as ABCD-EFGH."""
+    return "-".join(groups(code))
+
+
+def _separates(character: str) -> bool:
+    # spaces, dashes, dots and invisible marks such as those that surround a number in right-to-left text
+    return unicodedata.category(character) in {"Zs", "Pd", "Cf", "Cc"} or character in ".·_"

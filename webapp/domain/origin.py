@@ -1,0 +1,27 @@
+"""Where a request came from, as far as the product cares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """`address` is the client's, after trusted proxies; `user_agent` is what the browser says of itself."""
+
+    address: str
+    user_agent: str = ""
+
+    @property
+    def neighbourhood(self) -> str:
+        """What limits count: the address, or the /64 of an IPv6 one, which one household shares."""
+        try:
+            address = ip_address(self.address)
+        except ValueError:
+            return self.address
+        if isinstance(address, IPv6Address):
+            if address.ipv4_mapped:
+                return str(address.ipv4_mapped)
+            return str(ip_network((address, 64), strict=False))
+        return str(address)

@@ -1,0 +1,80 @@
+"""The outside world as the product sees it: time, chance, hashing, sealing and delivery.
+
+Only `bootstrap` decides what stands behind a port.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def now(self) -> int:
+        """Seconds since 1970-01-01 UTC."""
+
+
+class Entropy(Protocol):
+    def bytes(self, count: int) -> bytes:
+        """`count` unpredictable bytes."""
+
+    def below(self, bound: int) -> int:
+        """An unpredictable whole number, 0 <= n < bound, each as likely as the next."""
+
+
+class PasswordHasher(Protocol):
+    def hash(self, password: str) -> str:
+        """An encoded Argon2id hash (RFC 9106). Raises `Busy` when too many run at once."""
+
+    def verify(self, encoded: str | None, password: str) -> bool:
+        """True when `password` made `encoded`; None costs the same time and is False. Raises `Busy`."""
+
+    def is_outdated(self, encoded: str) -> bool:
+        """True when today's parameters are not those of `encoded`."""
+
+
+class Keyring(Protocol):
+    def seal(self, plaintext: str, bound_to: str) -> str:
+        """AES-256-GCM under the newest key, openable only with the same `bound_to`."""
+
+    def open(self, sealed: str, bound_to: str) -> str:
+        """What was sealed. Raises `ValueError` when the key is gone or the text was altered or moved."""
+
+    def mac(self, text: str, bound_to: str) -> str:
+        """A keyed HMAC-SHA-256 of `text` under the newest key."""
+
+    def is_mac_of(self, mac: str, text: str, bound_to: str) -> bool:
+        """Compares in constant time."""
+
+    def is_newest(self, sealed: str) -> bool:
+        """True when `sealed` was made under the key that seals today."""
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """One message, whole: what SMTP carries."""
+
+    message_id: str
+    to: str
+    subject: str
+    text: str
+    html: str
+
+
+class Refused(Exception):
+    """The other side said no for good (SMTP 5xx): retrying would not help."""
+
+
+class Unreachable(Exception):
+    """The other side was down, slow or said "later" (SMTP 4xx): worth another try."""
+
+
+class Mail(Protocol):
+    keeps: bool
+    """True when a delivered message stays readable in the outbox (development)."""
+
+    def send(self, email: Email) -> None:
+        """Hands over one message. Raises `Refused` or `Unreachable`."""
+
+    def check(self) -> None:
+        """Connects, greets and authenticates without sending. Raises `Refused` or `Unreachable`."""

@@ -1,0 +1,29 @@
+"""A person's account, and the one backup code that is a part of it."""
+
+from __future__ import annotations
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .base import At, Key, MaybeAt, Short, Table
+
+
+class Account(Table):
+    __tablename__ = "accounts"
+
+    id: Mapped[Key]
+    created_at: Mapped[At]
+    name: Mapped[Short]
+    username: Mapped[Short]
+    username_key: Mapped[str] = mapped_column(String(255), unique=True)
+    password_hash: Mapped[Short]
+    language: Mapped[str] = mapped_column(String(16), default="en")
+
+    # An address is here only once its owner confirmed it, and then it is nobody else's.
+    email: Mapped[str | None] = mapped_column(String(320))
+    email_key: Mapped[str | None] = mapped_column(String(320), unique=True)
+    # What somebody typed and nobody confirmed: several accounts may claim the same one.
+    unconfirmed_email: Mapped[str | None] = mapped_column(String(320), index=True)
+
+    backup_code_hash: Mapped[str | None] = mapped_column(String(64))
+    backup_code_made_at: Mapped[MaybeAt]

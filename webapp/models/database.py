@@ -1,0 +1,89 @@
+"""The engine and the two kinds of transaction: one that reads, one that writes.
+
+SQLite's defaults lose updates between processes; here a writing transaction takes the write lock when it
+begins (BEGIN IMMEDIATE) and waits up to five seconds for it. What must happen once is decided by the row count
+of a conditional UPDATE, which holds on PostgreSQL at READ COMMITTED too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from ..domain.refusals import StoreUnavailable
+
+BUSY_MILLISECONDS = 5000
+RETRY_AFTER = 5  # seconds, told to the browser
+
+
+class Database:
+    def __init__(self, url: str) -> None:
+        self.is_sqlite = url.startswith("sqlite")
+        self.engine = _sqlite(url) if self.is_sqlite else _postgresql(url)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One consistent view. Raises `StoreUnavailable`."""
+        with _translated(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """All or nothing; committed on leaving, rolled back on any exception. Raises `StoreUnavailable`."""
+        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+            session.connection(execution_options={"writes": True})
+            yield session
+            session.commit()
+
+    def answers(self) -> bool:
+        """True when a trivial query comes back."""
+        try:
+            with self.engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except DBAPIError:
+            return False
+        return True
+
+    def serialize(self, session: Session, name: str) -> None:
+        """Lets one transaction at a time count under `name`. On SQLite a writer is alone already."""
+        if not self.is_sqlite:
+            session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreUnavailable(RETRY_AFTER) from error
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_MILLISECONDS / 1000}, pool_size=8, max_overflow=16)
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions behind our back
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # "code used" must survive a power cut before the session is given out
+            f"busy_timeout={BUSY_MILLISECONDS}",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
+    return create_engine(url, pool_size=8, max_overflow=16, pool_pre_ping=True)

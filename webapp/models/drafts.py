@@ -1,0 +1,26 @@
+"""An enrollment under way: one an account and method, until it is finished, cancelled or 30 minutes old."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .base import AccountId, At, Key, MaybeAt, Sealed, Table
+
+
+class DraftRow(Table):
+    __tablename__ = "drafts"
+    __table_args__ = (UniqueConstraint("account_id", "method"),)
+
+    id: Mapped[Key]
+    account_id: Mapped[AccountId]
+    method: Mapped[str] = mapped_column(String(32))
+    session_id: Mapped[int] = mapped_column(BigInteger)
+    """Only the log-in that finished it may see its backup code."""
+    started_at: Mapped[At]
+    touched_at: Mapped[At]
+    password_at: Mapped[MaybeAt]
+    sealed: Mapped[Sealed]
+    """What the method has drawn and learnt so far, as sealed JSON."""
+    finished_at: Mapped[MaybeAt]
+    sealed_backup_code: Mapped[str | None] = mapped_column(Text)

@@ -1,0 +1,27 @@
+"""A factor: one method that an account has turned on."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .base import AccountId, At, Key, MaybeAt, Sealed, Table
+
+
+class Factor(Table):
+    __tablename__ = "factors"
+    __table_args__ = (UniqueConstraint("account_id", "method", "slot"),)
+
+    id: Mapped[Key]
+    account_id: Mapped[AccountId]
+    method: Mapped[str] = mapped_column(String(32))
+    slot: Mapped[str] = mapped_column(String(255), default="")
+    """Empty for a method of which an account has one; else what tells them apart."""
+    sealed: Mapped[Sealed]
+    added_at: Mapped[At]
+    last_step: Mapped[int] = mapped_column(BigInteger, default=-1)
+    """The newest moment that was proved with it (a TOTP time step, a sign count): only a later one counts."""
+    logged_in_at: Mapped[int] = mapped_column(BigInteger, default=0)
+    """When it last let its owner in: the newest is offered first."""
+    turned_off_at: Mapped[MaybeAt]
+    """Set for the few minutes in which it can be turned back on; it proves nothing meanwhile."""

@@ -1,0 +1,40 @@
+"""The outbox: a message is committed with the change that owes it, and delivered by a worker."""
+
+from __future__ import annotations
+
+from sqlalchemy import Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .base import At, Key, MaybeAt, Table
+
+OWED, SENT, FAILED = "owed", "sent", "failed"
+
+
+class Message(Table):
+    __tablename__ = "messages"
+    __table_args__ = (Index("ix_messages_due", "state", "due_at"),)
+
+    id: Mapped[Key]
+    uid: Mapped[str] = mapped_column(String(40), unique=True)
+    """Stays the same over all retries, so that the other side can tell a repetition."""
+    channel: Mapped[str] = mapped_column(String(8))
+    template: Mapped[str] = mapped_column(String(40))
+    account_id: Mapped[int | None] = mapped_column(index=True)
+    sealed: Mapped[str | None] = mapped_column(Text)
+    """To whom and what, as sealed JSON; gone once it was delivered or given up."""
+    state: Mapped[str] = mapped_column(String(8), default=OWED)
+    tries: Mapped[int] = mapped_column(default=0)
+    made_at: Mapped[At]
+    due_at: Mapped[At]
+    claimed_until: Mapped[MaybeAt]
+    ended_at: Mapped[MaybeAt]
+    complaint: Mapped[str | None] = mapped_column(String(200))
+
+
+class Fact(Table):
+    """Something the site knows about itself, such as how far its heart has beaten."""
+
+    __tablename__ = "facts"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[int] = mapped_column()

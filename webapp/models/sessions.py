@@ -1,0 +1,90 @@
+"""Who is logged in, who is half logged in, and which browsers skip the second factor."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .base import AccountId, At, BigId, Hash, Key, MaybeAt, Sealed, Table
+
+
+class LoggedIn(Table):
+    """A session. The cookie has the token; the table only its SHA-256."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[Key]
+    token_hash: Mapped[Hash]
+    account_id: Mapped[AccountId]
+    started_at: Mapped[At]
+    seen_at: Mapped[At]
+    kept: Mapped[bool]
+    password_at: Mapped[MaybeAt]
+    second_factor_at: Mapped[MaybeAt]
+    address: Mapped[str] = mapped_column(String(64))
+    device: Mapped[str] = mapped_column(String(300))
+    ended_at: Mapped[MaybeAt]
+
+
+class HalfLoggedIn(Table):
+    """The password was right, the second factor is still owed. It opens nothing but the challenge."""
+
+    __tablename__ = "half_logged_in"
+
+    id: Mapped[Key]
+    token_hash: Mapped[Hash]
+    account_id: Mapped[AccountId]
+    started_at: Mapped[At]
+    keep: Mapped[bool]
+    next_path: Mapped[str] = mapped_column(String(2000))
+    address: Mapped[str] = mapped_column(String(64))
+    device: Mapped[str] = mapped_column(String(300))
+    ended_at: Mapped[MaybeAt]
+
+
+class RememberedBrowser(Table):
+    __tablename__ = "remembered_browsers"
+
+    id: Mapped[Key]
+    token_hash: Mapped[Hash]
+    account_id: Mapped[AccountId]
+    added_at: Mapped[At]
+    used_at: Mapped[At]
+    address: Mapped[str] = mapped_column(String(64))
+    device: Mapped[str] = mapped_column(String(300))
+    ended_at: Mapped[MaybeAt]
+
+
+class PendingAct(Table):
+    """What a person had asked for when step-up came between: kept sealed, done once afterwards."""
+
+    __tablename__ = "pending_acts"
+
+    id: Mapped[Key]
+    session_id: Mapped[int] = mapped_column(BigId, ForeignKey("sessions.id", ondelete="CASCADE"), unique=True)
+    at: Mapped[At]
+    sealed: Mapped[Sealed]
+
+
+class Try(Table):
+    """One attempt that counts against a limit. `bucket` names the limit and whom it protects."""
+
+    __tablename__ = "tries"
+
+    id: Mapped[Key]
+    bucket: Mapped[str] = mapped_column(String(160), index=True)
+    at: Mapped[At]
+
+
+class Activity(Table):
+    """A security event of one account, for its owner to read."""
+
+    __tablename__ = "activity"
+
+    id: Mapped[Key]
+    account_id: Mapped[AccountId]
+    at: Mapped[At]
+    kind: Mapped[str] = mapped_column(String(40))
+    facts: Mapped[str] = mapped_column(Text)
+    address: Mapped[str | None] = mapped_column(String(64))
+    device: Mapped[str] = mapped_column(String(300))

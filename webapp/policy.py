@@ -1,0 +1,127 @@
+"""Every number of the product, each with its source.
+
+ASVS is OWASP ASVS 5.0, NIST is SP 800-63B-4. Durations are whole seconds. An operator may change what
+`Policy.from_environment` reads, within the bounds given there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+MINUTE = 60
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `most` in any `seconds`."""
+
+    most: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    # Passwords
+    password_minimum: int = 15  # NIST 3.1.1.2, ASVS V6.2.1; setting, never under 8
+    password_maximum: int = 256  # characters
+    password_maximum_bytes: int = 1024
+    argon2_memory_kib: int = 19456  # OWASP Password Storage, RFC 9106; setting, upward
+    argon2_passes: int = 2
+    hashes_at_once: int = 4  # in one process: memory is bounded by it
+    hash_queue_seconds: int = 2
+    password_tries: Window = Window(10, 15 * MINUTE)  # ASVS V6.3.1, an account from one browser
+    password_first_wait: int = 30  # then doubling
+    password_longest_wait: int = HOUR
+    password_tries_address: Window = Window(30, 15 * MINUTE)
+
+    # Second factors
+    challenge_tries: int = 5  # then back to the password
+    second_factor_tries: tuple[Window, ...] = (Window(5, 5 * MINUTE), Window(20, HOUR), Window(50, DAY))
+    second_factor_run: int = 100  # NIST 3.2.2: in a row, then codes stop
+    warn_at_left: int = 2
+    totp_step: int = 30  # RFC 6238 section 5.2
+    totp_steps_aside: int = 1
+    totp_skew_told: int = 10 * MINUTE  # how far a wrong clock is looked for, to say so; never accepted
+    totp_secret_bytes: int = 20  # RFC 4226 section 4 R6: 160 bits
+
+    # Codes by e-mail, links
+    email_code_seconds: int = HOUR  # greylisting takes its time
+    email_code_tries: int = 5
+    resend_after: int = MINUTE
+    email_sends: Window = Window(5, HOUR)  # of one account
+    reset_link_seconds: int = HOUR  # ASVS V6.4.3
+    reset_sends: Window = Window(5, DAY)
+    reset_sends_address: Window = Window(20, HOUR)
+    email_undo_seconds: int = 7 * DAY  # ASVS V6.3
+    notice_link_seconds: int = 7 * DAY
+    sign_ups_address: Window = Window(20, HOUR)
+
+    # Sessions (ASVS V7.3, NIST 2.2.3)
+    session_idle: int = HOUR
+    session_total: int = DAY
+    kept_session_idle: int = 7 * DAY
+    kept_session_total: int = 30 * DAY
+    half_logged_in: int = 10 * MINUTE
+    fresh: int = 10 * MINUTE  # ASVS V7.5.1
+    remembered_browser: int = 30 * DAY
+    remember_browsers: bool = True  # setting
+    known_browser: int = 365 * DAY
+    session_seen_every: int = MINUTE  # how often "last seen" is written
+
+    # Enrollment
+    draft_seconds: int = 30 * MINUTE
+    turn_back_on_seconds: int = 10 * MINUTE
+
+    # Input
+    body_bytes: int = 64 * 1024
+    name_maximum: int = 60
+    username_maximum: int = 30
+
+    # Messages
+    retry_after: tuple[int, ...] = (MINUTE, 5 * MINUTE, 15 * MINUTE)
+    mail_timeout: int = 20
+    worker_claims_for: int = 2 * MINUTE
+
+    # Floods over HTTP, of one address: POSTs that cost a hash or a message
+    flood: str = "120 per minute"
+
+    # Kept for
+    activity_kept: int = 180 * DAY
+    activity_address_kept: int = 30 * DAY
+    messages_kept: int = 30 * DAY
+    ended_kept: int = DAY
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Policy:
+        """The defaults, changed by NIGHTLATCH_POLICY_*. Raises `ValueError` with one sentence."""
+        known = {f.name for f in fields(cls)}
+        changes: dict[str, int | bool] = {}
+        for name, text in environ.items():
+            if not name.startswith(PREFIX):
+                continue
+            key = name.removeprefix(PREFIX).lower()
+            if key not in known or key not in BOUNDS:
+                choices = ", ".join(PREFIX + k.upper() for k in sorted(BOUNDS))
+                raise ValueError(f"{name} is not a setting of the policy; these are: {choices}.")
+            changes[key] = _bounded(name, text, *BOUNDS[key])
+        return cls(**changes)  # type: ignore[arg-type]  # the names were checked against the fields just above
+
+
+PREFIX = "NIGHTLATCH_POLICY_"
+
+# what an operator may change: least and most
+BOUNDS: dict[str, tuple[int, int]] = {
+    "password_minimum": (8, 64),
+    "argon2_memory_kib": (19456, 1048576),
+    "argon2_passes": (2, 10),
+    "remember_browsers": (0, 1),
+}
+
+
+def _bounded(name: str, text: str, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise ValueError(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
+    return int(text)
