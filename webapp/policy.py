@@ -13,6 +13,8 @@ MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+WARN_AT_LEFT = 2  # tries at a challenge
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -41,7 +43,6 @@ class Policy:
     challenge_tries: int = 5  # then back to the password
     second_factor_tries: tuple[Window, ...] = (Window(5, 5 * MINUTE), Window(20, HOUR), Window(50, DAY))
     second_factor_run: int = 100  # NIST 3.2.2: in a row, then codes stop
-    warn_at_left: int = 2
     totp_step: int = 30  # RFC 6238 section 5.2
     totp_steps_aside: int = 1
     totp_skew_told: int = 10 * MINUTE  # how far a wrong clock is looked for, to say so; never accepted

@@ -52,8 +52,12 @@ def gettext(sentence: str, **facts: Any) -> str:
 
 
 def ngettext(singular: str, plural: str, num: int, **facts: Any) -> str:
-    translated = _spoken.get().translations.ngettext(singular, plural, num)
-    return translated % {"num": num, **facts}
+    return plural_form(singular, plural, num) % {"num": num, **facts}
+
+
+def plural_form(singular: str, plural: str, num: int) -> str:
+    """The translated form for `num`, with its facts still to be put in (Jinja does that itself)."""
+    return _spoken.get().translations.ngettext(singular, plural, num)
 
 
 class Sentence:

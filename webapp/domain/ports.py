@@ -78,3 +78,17 @@ class Mail(Protocol):
 
     def check(self) -> None:
         """Connects, greets and authenticates without sending. Raises `Refused` or `Unreachable`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What an e-mail says, before anybody knows to whom: `subject` is one line, `text` comes first on the wire."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class LetterWriter(Protocol):
+    def write(self, template: str, /, **facts: object) -> Letter:
+        """The letter `template` about `facts`, in the language now spoken."""

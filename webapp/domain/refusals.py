@@ -159,10 +159,6 @@ class TooSoon(Waiting):
     status = 429
 
 
-class TooManyMessages(Waiting):
-    status = 429
-
-
 # -- Where one stands ------------------------------------------------------------------------------
 
 
@@ -196,14 +192,6 @@ class Missing(Refusal):
     """There is none, or it is somebody else's: the same answer."""
 
     status = 404
-
-
-class PageWasOld(Refusal):
-    """The form's token is too old; nothing was done."""
-
-
-class DeliveryFailed(Refusal):
-    pass
 
 
 # -- The house itself ------------------------------------------------------------------------------

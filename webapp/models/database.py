@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Delete, Engine, Insert, Update, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -53,6 +53,11 @@ class Database:
         """Lets one transaction at a time count under `name`. On SQLite a writer is alone already."""
         if not self.is_sqlite:
             session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+
+def won(tx: Session, statement: Update | Delete | Insert) -> bool:
+    """True when the conditional statement changed exactly one row: whoever it is true for was the one."""
+    return tx.connection().execute(statement).rowcount == 1
 
 
 @contextmanager

@@ -1,0 +1,65 @@
+# `make` alone prints what there is to make. Everything is installed into .venv, with the versions of
+# requirements.lock; installers speak on standard error, because standard output belongs to what they start.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SITE := .venv/installed
+DEV := .venv/installed-dev
+
+.PHONY: help run test check serve bench screenshots lock clean
+
+help:  ## print this
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
+
+run: $(SITE)  ## the development site, with a demo account, on PORT (5000)
+	@exec env $(if $(PORT),NIGHTLATCH_SERVER_NAME=nightlatch.localhost:$(PORT)) $(BIN)/flask --app wsgi develop
+
+test: $(DEV)  ## the whole suite, in a browser too; ARGS="-k words" for a part of it
+	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
+	exec $(BIN)/python -m pytest -p tests.no_skips $(if $(ARGS),$(ARGS),--cov)
+
+check: $(DEV)  ## format, lint, types, import rules, templates and translations; no network
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/djlint templates --lint --quiet
+	$(BIN)/python -m pytest -q -n0 tests/test_architecture.py tests/test_translations.py
+
+serve: $(SITE)  ## the production server, in the foreground on NIGHTLATCH_BIND (127.0.0.1:8000)
+	@NIGHTLATCH_SERVING=1 exec $(BIN)/python -m webapp.serve
+
+bench: $(DEV)  ## the benchmarks, as ratios
+	@exec $(BIN)/python -m bench
+
+screenshots: $(DEV)  ## pictures of every screen in both layouts
+	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
+	exec $(BIN)/python -m tests.browser.screenshots
+
+lock:  ## install the newest versions in a new .venv and write them to requirements.lock
+	rm -rf .venv requirements.lock && touch requirements.lock
+	$(MAKE) $(DEV)
+	$(BIN)/pip freeze --exclude pip >requirements.lock
+
+clean:  ## remove what was installed and cached; the database in instance/ stays
+	rm -rf .venv .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+# pip takes the dependencies from pyproject.toml; the application itself runs from here and is not installed.
+DEPENDENCIES := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
+VENV := $(PYTHON) -m venv --clear .venv
+APT := $$([ $$(id -u) = 0 ] || echo sudo -n) apt-get install -y -qq python3-venv
+
+$(SITE): pyproject.toml requirements.lock
+	@{ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Nightlatch needs Python 3.11 or newer; name one as in: make run PYTHON=python3.11"; exit 1; }; \
+	echo "Installing into .venv"; \
+	[ -x $(BIN)/pip ] || $(VENV) || { $(APT) && $(VENV); } || \
+	  { echo "This Python cannot make a virtual environment; on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }; \
+	$(PIP) --upgrade 'pip>=25.1' && $(BIN)/python -c '$(DEPENDENCIES)' >.venv/dependencies.txt && \
+	$(PIP) -c requirements.lock -r .venv/dependencies.txt && touch $@; } >&2
+
+$(DEV): $(SITE)
+	@{ echo "Installing what the tests and checks need" && \
+	$(PIP) -c requirements.lock --group dev && touch $@; } >&2

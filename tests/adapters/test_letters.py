@@ -1,0 +1,215 @@
+"""Letters are whole, safe and in the reader's language."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from gettext import NullTranslations
+from html.parser import HTMLParser
+from pathlib import Path
+from statistics import median
+
+import pytest
+from jinja2 import TemplateNotFound, UndefinedError
+
+from webapp.adapters.letters import Letters, device, hello, moment
+from webapp.domain.language import Language, speaking
+from webapp.domain.origin import Origin
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+FACTS: dict[str, dict[str, object]] = {
+    "code": {"code": "012345", "minutes": 60, "name": "Anna"},
+    "address-in-use": {"name": "Anna", "url": "https://login.example.org/forgot-password"},
+    "reset-link": {"name": "Anna", "username": "anna", "url": "https://login.example.org/r/f00", "minutes": 60},
+    "notice": {
+        "name": "Anna",
+        "what": "Your password was changed.",
+        "at": 1_800_000_000,
+        "origin": Origin("203.0.113.5", FIREFOX),
+        "not_you_url": "https://login.example.org/not-you/f00",
+    },
+    "email-changed": {
+        "name": "Anna",
+        "address": "a...@example.net",
+        "undo_url": "https://login.example.org/undo-email/f00",
+        "days": 7,
+    },
+}
+
+
+class Backwards(NullTranslations):
+    """Says every sentence in capitals, and keeps the places of its facts."""
+
+    def gettext(self, message: str) -> str:
+        return re.sub(r"%\(\w+\)s|[^%]", lambda m: m[0] if m[0].startswith("%") else m[0].upper(), message)
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.gettext(msgid1 if n == 1 else msgid2)
+
+
+HEBREW = Language("he", "עברית", "rtl", Backwards())
+
+
+class Outline(HTMLParser):
+    """Attributes of the first html element, and whether every element that was opened is closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.attributes: dict[str, str | None] = {}
+        self.open: list[str] = []
+        self.links: list[str | None] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "html":
+            self.attributes = dict(attrs)
+        if tag == "a":
+            self.links.append(dict(attrs)["href"])
+        if tag not in ("meta", "br", "hr"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def letters() -> Letters:
+    return Letters(TEMPLATES, "Night & Latch", "https://login.example.org/")
+
+
+def test_every_template_has_its_facts_here() -> None:
+    assert {path.name for path in (TEMPLATES / "email").iterdir() if path.is_dir()} == set(FACTS)
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_a_letter_has_a_subject_of_one_line_a_text_and_a_page(letters: Letters, name: str) -> None:
+    letter = letters.write(name, **FACTS[name])
+    assert letter.subject
+    assert "\n" not in letter.subject
+    assert letter.text.startswith("Hello Anna,\n")
+    assert "Night & Latch" in letter.text
+    assert "&amp;" not in letter.text
+    outline = Outline(letter.html)
+    assert not outline.open
+    assert outline.attributes == {"lang": "en", "dir": "ltr"}
+    assert "Night &amp; Latch" in letter.html
+    assert "<table" not in letter.html
+    assert "<img" not in letter.html
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_both_halves_of_a_letter_have_the_same_links(letters: Letters, name: str) -> None:
+    letter = letters.write(name, **FACTS[name])
+    assert set(re.findall(r"https://\S+", letter.text)) == set(Outline(letter.html).links)
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_a_missing_fact_is_an_error_and_not_a_blank(letters: Letters, name: str) -> None:
+    for fact in FACTS[name]:
+        with pytest.raises(UndefinedError):
+            letters.write(name, **{key: value for key, value in FACTS[name].items() if key != fact})
+
+
+def test_an_unknown_letter_is_an_error(letters: Letters) -> None:
+    with pytest.raises(TemplateNotFound):
+        letters.write("love")
+
+
+def test_a_code_begins_the_subject_and_stands_alone_on_a_line(letters: Letters) -> None:
+    letter = letters.write("code", **FACTS["code"])
+    assert letter.subject == "012345 is your Night & Latch code"
+    assert letter.text.splitlines().count("012345") == 1
+    assert "It works for 60 minutes, once." in letter.text
+    assert "Never share this code" in letter.text
+    assert "Never share this code" in letter.html
+
+
+def test_one_minute_is_not_minutes(letters: Letters) -> None:
+    assert "for 1 minute, once" in letters.write("code", **{**FACTS["code"], "minutes": 1}).text
+
+
+def test_a_notice_says_what_when_and_from_where(letters: Letters) -> None:
+    letter = letters.write("notice", **FACTS["notice"])
+    assert letter.subject == "Night & Latch: Your password was changed."
+    assert "Your password was changed." in letter.text
+    assert "January 15, 2027" in letter.text
+    assert "UTC" in letter.text
+    assert "Firefox on Windows, network address 203.0.113.5" in letter.text
+    assert "Not you?" in letter.text
+
+
+def test_facts_are_escaped_in_html_and_only_there(letters: Letters) -> None:
+    letter = letters.write("notice", **{**FACTS["notice"], "what": "<script>100 % & %(site)s</script>"})
+    assert "&lt;script&gt;100 % &amp; %(site)s&lt;/script&gt;" in letter.html
+    assert "<script>" not in letter.html
+    assert "<script>100 % & %(site)s</script>" in letter.text
+
+
+def test_a_letter_is_in_the_language_now_spoken(letters: Letters) -> None:
+    with speaking(HEBREW):
+        letter = letters.write("code", **FACTS["code"])
+        notice = letters.write("notice", **FACTS["notice"])
+    assert letter.subject == "012345 IS YOUR Night & Latch CODE"
+    assert "HELLO Anna," in letter.text
+    assert "IT WORKS FOR 60 MINUTES, ONCE." in letter.text
+    assert Outline(letter.html).attributes == {"lang": "he", "dir": "rtl"}
+    assert '<p class="code" dir="ltr"' in letter.html
+    assert "בינואר" in notice.text
+
+
+@pytest.mark.parametrize("name", ["win at example.com", "see https://example.com", "a@b", "/x", "WWW prize", " \n "])
+def test_a_name_never_carries_a_link_into_a_strangers_inbox(name: str) -> None:
+    assert hello(name) == "Hello,"
+
+
+@pytest.mark.parametrize("name", ["Anna", "J. R. R. Tolkien", "Jean-Luc O'Neill", "Зоя", "Dr. Wu Jr."])
+def test_names_of_people_are_greeted(name: str) -> None:
+    assert hello(name) == f"Hello {name},"
+
+
+def test_a_name_over_several_lines_stays_on_one(letters: Letters) -> None:
+    assert letters.write("code", **{**FACTS["code"], "name": "An\r\n\nna"}).text.startswith("Hello An na,\n\nType")
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "named"),
+    [
+        (FIREFOX, "Firefox on Windows"),
+        ("Mozilla/5.0 (Macintosh) AppleWebKit/605 Version/26.0 Safari/605.1", "Safari on Mac"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0) AppleWebKit/605 Version/26.0 Mobile Safari/604.1",
+            "Safari on iPhone",
+        ),
+        ("Mozilla/5.0 (Linux; Android 16) AppleWebKit/537 Chrome/150.0 Mobile Safari/537.36", "Chrome on Android"),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/150.0 Safari/537.36 Edg/150.0", "Edge on Windows"),
+        ("curl/8 (Linux)", "Linux"),
+        ("Your account is closed, call 555-0100", "a device we do not know"),
+        ("", "a device we do not know"),
+    ],
+)
+def test_a_device_is_named_in_words_of_ours_only(user_agent: str, named: str) -> None:
+    assert device(user_agent) == named
+
+
+def test_a_moment_is_told_in_any_language() -> None:
+    assert moment(1_800_000_000).replace("\u00a0", " ") == "January 15, 2027, 8:00:00 AM UTC"
+    with speaking(Language("zh-Hant", "繁體中文")):
+        assert moment(1_800_000_000) == "2027年1月15日 上午8:00:00 [UTC]"
+    for unknown in ("xx", "not a language"):
+        with speaking(Language(unknown, "?")):
+            assert "January 15, 2027" in moment(1_800_000_000)
+
+
+def test_a_letter_costs_less_than_a_millisecond(letters: Letters) -> None:
+    for name, facts in FACTS.items():
+        letters.write(name, **facts)
+    costs = []
+    for _ in range(20):
+        for name, facts in FACTS.items():
+            begun = time.process_time()
+            letters.write(name, **facts)
+            costs.append(time.process_time() - begun)
+    being_traced = sys.gettrace() is not None  # measuring coverage costs more than the letter
+    assert median(costs) < 0.001 * (4 if being_traced else 1)

@@ -1,0 +1,443 @@
+"""Mail over a real connection to a real server, well or ill."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from webapp.adapters.smtp import SmtpMail
+from webapp.domain.ports import Email, Refused, Unreachable
+from webapp.settings import MailServer
+
+ANNA = "anna@example.net"
+SENDER = "no-reply@login.example.org"
+PASSWORD = "correct horse"
+LETTER = Email("c0ffee", ANNA, "123456 is your Nightlatch code", "Hello,\n\n123456\n", "<p>123456</p>")
+SECRETS = (ANNA, "anna", "123456", PASSWORD, "is your")
+
+
+@dataclass
+class Postbox:
+    """What the server took; replies in `recipient` and `data` are given first, one a try."""
+
+    letters: list[EmailMessage] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
+    envelopes: list[tuple[str | None, list[str]]] = field(default_factory=list)
+    encrypted: list[bool] = field(default_factory=list)
+    sender: list[str] = field(default_factory=list)
+    recipient: list[str] = field(default_factory=list)
+    data: list[str] = field(default_factory=list)
+
+    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        if self.sender:
+            return self.sender.pop(0)
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        if self.recipient:
+            return self.recipient.pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.data:
+            return self.data.pop(0)
+        assert isinstance(envelope.content, bytes)
+        letter = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(letter, EmailMessage)
+        self.raw.append(envelope.content)
+        self.letters.append(letter)
+        self.envelopes.append((envelope.mail_from, envelope.rcpt_tos))
+        assert server.transport
+        self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
+        return "250 OK"
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert isinstance(port, int)
+    return port
+
+
+@dataclass
+class Certificate:
+    server: ssl.SSLContext
+    client: ssl.SSLContext
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """Self-signed for 127.0.0.1; `client` trusts it and nothing else."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    plain = serialization.NoEncryption()
+    pem = serialization.Encoding.PEM
+    path.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + made.public_bytes(serialization.Encoding.PEM)
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(path)
+    return Certificate(server, ssl.create_default_context(cafile=path))
+
+
+@pytest.fixture
+def postbox() -> Postbox:
+    return Postbox()
+
+
+Serve = Callable[..., MailServer]
+
+
+@pytest.fixture
+def serve(postbox: Postbox, certificate: Certificate) -> Iterator[Serve]:
+    def authenticate(server: Any, session: Any, envelope: Any, mechanism: Any, given: Any) -> AuthResult:
+        return AuthResult(success=(given.login, given.password) == (b"site", PASSWORD.encode()), handled=False)
+
+    with ExitStack() as running:
+
+        def serve(tls: str = "none", *, password: str | None = None, **options: Any) -> MailServer:
+            if tls == "starttls":
+                options = {"tls_context": certificate.server, "require_starttls": True, **options}
+            if tls == "implicit":
+                options = {"ssl_context": certificate.server, **options}
+            if password is not None:
+                options = {"authenticator": authenticate, "auth_required": True, **options}
+            controller = Controller(postbox, hostname="127.0.0.1", port=free_port(), **options)
+            controller.start()
+            running.callback(controller.stop)
+            user = None if password is None else "site"
+            return MailServer("127.0.0.1", controller.port, user, password, tls)
+
+        yield serve
+
+
+def mail(
+    server: MailServer, certificate: Certificate | None = None, timeout: int = 5, sender: str = SENDER
+) -> SmtpMail:
+    return SmtpMail(server, sender, timeout, ssl_context=certificate.client if certificate else None)
+
+
+def complaint_of(kind: type[Exception], send: Callable[[], object]) -> str:
+    with pytest.raises(kind) as raised:
+        send()
+    assert type(raised.value) is kind
+    complaint = str(raised.value)
+    assert len(complaint) <= 200
+    assert not [secret for secret in SECRETS if secret in complaint]
+    return complaint
+
+
+def test_a_letter_arrives_whole_with_text_first(serve: Serve, postbox: Postbox) -> None:
+    mail(serve()).send(LETTER)
+    [letter] = postbox.letters
+    assert letter["From"] == SENDER
+    assert letter["To"] == ANNA
+    assert letter["Subject"] == LETTER.subject
+    assert letter["Message-ID"] == "<c0ffee@login.example.org>"
+    assert letter["Auto-Submitted"] == "auto-generated"
+    assert abs(letter["Date"].datetime.timestamp() - time.time()) < 60
+    assert letter.get_content_type() == "multipart/alternative"
+    text, html = letter.iter_parts()
+    assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
+    assert isinstance(text, EmailMessage)
+    assert text.get_content().splitlines() == ["Hello,", "", "123456"]
+    assert postbox.envelopes == [(SENDER, [ANNA])]
+
+
+def test_any_language_travels_in_seven_bits(serve: Serve, postbox: Postbox) -> None:
+    said = "رمزك 123456 " * 40
+    mail(serve()).send(Email("c0ffee", ANNA, said, f"{said}\n", f"<p>{said}</p>"))
+    assert postbox.raw[0].isascii()
+    assert max(map(len, postbox.raw[0].splitlines())) <= 998
+    assert postbox.letters[0]["Subject"] == said.strip()
+    body = postbox.letters[0].get_body(("plain",))
+    assert isinstance(body, EmailMessage)
+    assert body.get_content().splitlines() == [said]
+
+
+def test_starttls_and_authentication_are_used(serve: Serve, postbox: Postbox, certificate: Certificate) -> None:
+    mail(serve("starttls", password=PASSWORD), certificate).send(LETTER)
+    assert postbox.encrypted == [True]
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")  # aiosmtpd does not see TLS from the start
+def test_tls_from_the_start_is_used(serve: Serve, postbox: Postbox, certificate: Certificate) -> None:
+    server = serve("implicit", password=PASSWORD, auth_require_tls=False)
+    mail(server, certificate).send(LETTER)
+    assert postbox.encrypted == [True]
+
+
+def test_a_server_without_starttls_gets_nothing_when_it_was_asked_for(serve: Serve, postbox: Postbox) -> None:
+    plain = serve()
+    asked = MailServer(plain.host, plain.port, None, None, "starttls")
+    assert "does not offer" in complaint_of(Unreachable, lambda: mail(asked).send(LETTER))
+    assert not postbox.letters
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_unknown_certificate_is_refused(serve: Serve, postbox: Postbox, tls: str) -> None:
+    server = serve(tls)
+    assert "certificate is not trusted" in complaint_of(Unreachable, lambda: mail(server).send(LETTER))
+    assert not postbox.letters
+
+
+def test_speaking_tls_to_a_plain_server_is_unreachable(serve: Serve, certificate: Certificate) -> None:
+    plain = serve()
+    server = MailServer(plain.host, plain.port, None, None, "implicit")
+    complaint_of(Unreachable, lambda: mail(server, certificate, timeout=2).send(LETTER))
+
+
+def test_a_wrong_mail_password_is_worth_another_try(serve: Serve, certificate: Certificate) -> None:
+    server = serve("starttls", password="wrong horse")
+    complaint = complaint_of(Unreachable, lambda: mail(server, certificate).send(LETTER))
+    assert complaint == "the mail server refused our user name and password: 535 5.7.8"
+
+
+def test_a_mail_password_outside_ascii_is_a_clear_complaint(serve: Serve, certificate: Certificate) -> None:
+    server = serve("starttls", password="pässword")
+    assert "UnicodeEncodeError" in complaint_of(Unreachable, lambda: mail(server, certificate).send(LETTER))
+
+
+def test_a_missing_log_in_is_the_operators_fault(serve: Serve, certificate: Certificate) -> None:
+    server = serve("starttls", password=PASSWORD)
+    anonymous = MailServer(server.host, server.port, None, None, "starttls")
+    assert "530" in complaint_of(Unreachable, lambda: mail(anonymous, certificate).send(LETTER))
+
+
+def test_greylisting_twice_and_then_accepted(serve: Serve, postbox: Postbox) -> None:
+    postbox.recipient = [f"451 4.7.1 <{ANNA}>: greylisted", f"451 4.7.1 <{ANNA}>: greylisted"]
+    post = mail(serve())
+    for _ in range(2):
+        complaint = complaint_of(Unreachable, lambda: post.send(LETTER))
+        assert complaint == "the mail server did not take the recipient: 451 4.7.1"
+    post.send(LETTER)
+    assert len(postbox.letters) == 1
+
+
+def test_an_unknown_recipient_is_refused_for_good(serve: Serve, postbox: Postbox) -> None:
+    postbox.recipient = [f"550 5.1.1 <{ANNA}> is unknown here"]
+    complaint = complaint_of(Refused, lambda: mail(serve()).send(LETTER))
+    assert complaint == "the mail server did not take the recipient: 550 5.1.1"
+
+
+def test_a_filter_that_quotes_the_code_is_not_repeated(serve: Serve, postbox: Postbox) -> None:
+    postbox.data = [f"554 Rejected: '{LETTER.subject}' looks like spam"]
+    complaint = complaint_of(Refused, lambda: mail(serve()).send(LETTER))
+    assert complaint == "the mail server did not take the message: 554"
+
+
+def test_a_full_disk_over_there_is_worth_another_try(serve: Serve, postbox: Postbox) -> None:
+    postbox.data = ["452 4.3.1 Insufficient system storage"]
+    assert "452 4.3.1" in complaint_of(Unreachable, lambda: mail(serve()).send(LETTER))
+
+
+def test_a_refused_sender_is_refused(serve: Serve, postbox: Postbox) -> None:
+    postbox.sender = ["553 5.7.1 not yours"]
+    assert complaint_of(Refused, lambda: mail(serve()).send(LETTER)).endswith("the sender: 553 5.7.1")
+
+
+def test_a_server_that_hangs_up_on_the_recipient_is_unreachable(serve: Serve, postbox: Postbox) -> None:
+    postbox.recipient = ["421 4.3.2 closing"]
+    assert "421" in complaint_of(Unreachable, lambda: mail(serve()).send(LETTER))
+
+
+@contextmanager
+def listening(talk: Callable[[socket.socket], None]) -> Iterator[MailServer]:
+    """A server of our own making, for one conversation at a time."""
+    over = threading.Event()
+
+    def accept() -> None:
+        while not over.is_set():
+            try:
+                line, _ = listener.accept()
+            except OSError:
+                return
+            with line, ExitStack() as quiet:
+                quiet.push(lambda kind, error, at: isinstance(error, OSError))
+                talk(line)
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield MailServer("127.0.0.1", listener.getsockname()[1], None, None, "none")
+        finally:
+            over.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def stall(line: socket.socket) -> None:
+    line.settimeout(30)
+    while line.recv(4096):
+        pass
+
+
+def drip(line: socket.socket) -> None:
+    """A byte every tenth of a second, which smtplib alone would listen to for ever."""
+    line.sendall(b"220-")
+    for _ in range(300):
+        time.sleep(0.1)
+        line.sendall(b"x")
+
+
+def converse(replies: dict[bytes, bytes], letters: list[bytes]) -> Callable[[socket.socket], None]:
+    def talk(line: socket.socket) -> None:
+        line.sendall(b"220 ready\r\n")
+        with line.makefile("rb") as heard:
+            for command in heard:
+                verb = command[:4].upper().strip()
+                reply = replies.get(verb, b"250 OK\r\n")
+                if verb == b"DATA":
+                    line.sendall(b"354 go on\r\n")
+                    letters.append(b"".join(iter(heard.readline, b".\r\n")))
+                if reply == b"":
+                    stall(line)
+                    return
+                line.sendall(reply)
+                if verb == b"STAR":
+                    stall(line)
+
+    return talk
+
+
+@pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
+@pytest.mark.parametrize("talk", [stall, drip])
+def test_a_server_that_stalls_is_left_after_the_time_out(
+    talk: Callable[[socket.socket], None], tls: str, certificate: Certificate
+) -> None:
+    with listening(talk) as server:
+        slow = MailServer(server.host, server.port, None, None, tls)
+        begun = time.monotonic()
+        complaint = complaint_of(Unreachable, lambda: mail(slow, certificate, timeout=1).send(LETTER))
+        assert time.monotonic() - begun < 2
+    assert (talk, tls) == (drip, "implicit") or complaint == "the mail server took longer than 1 s"
+
+
+def test_a_server_that_stalls_instead_of_encrypting_is_left_after_the_time_out(certificate: Certificate) -> None:
+    replies = {b"EHLO": b"250-here\r\n250 STARTTLS\r\n", b"STAR": b"220 go on\r\n"}
+    with listening(converse(replies, [])) as server:
+        slow = MailServer(server.host, server.port, None, None, "starttls")
+        begun = time.monotonic()
+        assert "longer than 1 s" in complaint_of(Unreachable, lambda: mail(slow, certificate, timeout=1).send(LETTER))
+        assert time.monotonic() - begun < 2
+
+
+def test_a_server_that_stalls_after_the_letter_is_left_after_the_time_out() -> None:
+    with listening(converse({b"DATA": b""}, [])) as server:
+        begun = time.monotonic()
+        assert "longer than 1 s" in complaint_of(Unreachable, lambda: mail(server, timeout=1).send(LETTER))
+        assert time.monotonic() - begun < 2
+
+
+def test_a_bad_good_bye_does_not_send_the_letter_twice() -> None:
+    letters: list[bytes] = []
+    with listening(converse({b"QUIT": b""}, letters)) as server:
+        mail(server, timeout=1).send(LETTER)
+    with listening(converse({b"QUIT": b"500 what?\r\n"}, letters)) as server:
+        mail(server).send(LETTER)
+    assert len(letters) == 2
+
+
+def test_a_server_that_wants_no_mail_is_worth_another_try() -> None:
+    with listening(lambda line: line.sendall(b"554 5.3.2 no service here\r\n")) as server:
+        complaint = complaint_of(Unreachable, lambda: mail(server).send(LETTER))
+    assert complaint == "the mail server is not ready: 554 5.3.2"
+
+
+def test_a_server_that_hangs_up_is_unreachable() -> None:
+    with listening(lambda line: None) as server:
+        assert "ended the conversation" in complaint_of(Unreachable, lambda: mail(server).send(LETTER))
+
+
+def test_nobody_there_is_unreachable() -> None:
+    nobody = MailServer("127.0.0.1", free_port(), None, None, "none")
+    complaint = complaint_of(Unreachable, lambda: mail(nobody).send(LETTER))
+    assert complaint == "the mail server cannot be reached: Connection refused"
+
+
+def test_checking_says_the_truth_and_sends_nothing(
+    serve: Serve, postbox: Postbox, certificate: Certificate, tmp_path: Path
+) -> None:
+    mail(serve("starttls", password=PASSWORD), certificate).check()
+    bad = serve("starttls", password="wrong horse")
+    complaint_of(Unreachable, lambda: mail(bad, certificate).check())
+    assert not postbox.letters
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "anna@example.net\r\nBcc: eve@example.com",
+        "anna@example.net, eve@example.com",
+        "=?utf-8?q?a=0D=0ABcc=3A_x?=@example.com",  # a valid address, which Python 3.11.7 decodes to two headers
+        "Anna <anna@example.net>",
+        "anna @example.net",
+        "anna",
+        "anna@",
+        "@example.net",
+        "an\x00na@example.net",
+        "anna@exa\u00admple.net",
+        "anna@ex--\u0301.net",
+        "",
+    ],
+)
+def test_an_address_cannot_smuggle_in_a_header(serve: Serve, postbox: Postbox, address: str) -> None:
+    server = mail(serve())
+    with pytest.raises(Refused):
+        server.send(Email("c0ffee", address, "Hello", "Hello\n", "<p>Hello</p>"))
+    assert not postbox.letters
+
+
+@pytest.mark.parametrize(
+    "subject", ["Hello\r\nX-Evil: 1", "=?utf-8?q?x=0D=0AX-Evil:_1?=", "Hello\x00\x0bX-Evil: 1", "Hello\u2028X-Evil: 1"]
+)
+def test_a_subject_cannot_smuggle_in_a_header(serve: Serve, postbox: Postbox, subject: str) -> None:
+    mail(serve()).send(Email("c0ffee", ANNA, subject, "Hello\n", "<p>Hello</p>"))
+    assert "X-Evil" not in postbox.letters[0]
+    assert "\x00" not in postbox.letters[0]["Subject"]
+
+
+def test_a_domain_of_any_script_is_written_in_ascii(serve: Serve, postbox: Postbox) -> None:
+    mail(serve()).send(Email("c0ffee", "anna@Straße.example", "Hello", "Hello\n", "<p>Hello</p>"))
+    assert postbox.envelopes == [(SENDER, ["anna@xn--strae-oqa.example"])]
+    assert postbox.letters[0]["To"] == "anna@xn--strae-oqa.example"
+
+
+def test_a_name_outside_ascii_goes_to_servers_that_can_carry_it(serve: Serve, postbox: Postbox) -> None:
+    letter = Email("c0ffee", "zoë@example.net", "Hello", "Hello\n", "<p>Hello</p>")
+    mail(serve(enable_SMTPUTF8=True)).send(letter)
+    assert postbox.envelopes == [(SENDER, ["zoë@example.net"])]
+    assert "outside ASCII" in complaint_of(Refused, lambda: mail(serve(enable_SMTPUTF8=False)).send(letter))

@@ -1,0 +1,75 @@
+"""Stand-ins for the outside world. They are passed in as arguments; nothing is ever patched."""
+
+from __future__ import annotations
+
+from collections import deque
+from hashlib import sha256
+
+from webapp.domain.ports import Email, Letter
+
+START = 1_800_000_000  # 2027-01-15 08:00:00 UTC
+
+
+class FakeClock:
+    """Stands still until somebody lets time pass."""
+
+    def __init__(self, now: int = START) -> None:
+        self._now = now
+
+    def now(self) -> int:
+        return self._now
+
+    def pass_(self, seconds: int) -> None:
+        self._now += seconds
+
+
+class ScriptedEntropy:
+    """Draws the numbers it was given, then others: never the same twice, and the same ones in every run."""
+
+    def __init__(self, *numbers: int) -> None:
+        self._numbers = deque(numbers)
+        self._drawn = 0
+
+    def script(self, *numbers: int) -> None:
+        """What `below` draws next."""
+        self._numbers.extend(numbers)
+
+    def bytes(self, count: int) -> bytes:
+        drawn = b""
+        while len(drawn) < count:
+            self._drawn += 1
+            drawn += sha256(f"entropy {self._drawn}".encode()).digest()
+        return drawn[:count]
+
+    def below(self, bound: int) -> int:
+        if self._numbers:
+            number = self._numbers.popleft()
+            assert 0 <= number < bound, f"{number} was scripted, and one below {bound} is drawn"
+            return number
+        return int.from_bytes(self.bytes(16)) % bound
+
+
+class RememberingMail:
+    """A mail server that remembers what it took. Exceptions in `troubles` are raised first, one a delivery."""
+
+    def __init__(self, *troubles: Exception, keeps: bool = False) -> None:
+        self.keeps = keeps
+        self.troubles = deque(troubles)
+        self.sent: list[Email] = []
+
+    def send(self, email: Email) -> None:
+        if self.troubles:
+            raise self.troubles.popleft()
+        self.sent.append(email)
+
+    def check(self) -> None:
+        if self.troubles:
+            raise self.troubles[0]
+
+
+class PlainLetters:
+    """Letters that only repeat their facts."""
+
+    def write(self, template: str, /, **facts: object) -> Letter:
+        told = ", ".join(f"{name}={fact}" for name, fact in facts.items())
+        return Letter(template, f"{told}\n", f"<p>{told}</p>\n")

@@ -1,0 +1,131 @@
+"""The migrations make exactly the tables of the models, and several processes may run them at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import String, create_engine, func, insert, inspect, make_url, select, text
+
+from webapp.models.accounts import Account
+from webapp.models.migrate import METADATA, alembic_config, is_current, migrate, writing
+from webapp.models.sessions import Activity
+
+ROOT = Path(__file__).resolve().parents[2]
+AT_ONCE = 6
+NAMES = ("name", "username", "username_key", "password_hash")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of its own."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'site.sqlite3'}"
+        return
+    server = os.environ.get("NIGHTLATCH_TEST_POSTGRES_URL")
+    if not server:
+        pytest.skip("NIGHTLATCH_TEST_POSTGRES_URL is not set")
+    name = f"migrations_{uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+def tables(url: str) -> set[str]:
+    engine = create_engine(url)
+    try:
+        return set(inspect(engine).get_table_names())
+    finally:
+        engine.dispose()
+
+
+def test_an_empty_database_gets_the_tables_of_the_models(url: str) -> None:
+    assert not is_current(url)
+    migrate(url)
+    assert is_current(url)
+    assert tables(url) == {*METADATA.tables, "alembic_version"}
+
+
+def test_the_models_ask_for_nothing_that_the_migrations_do_not_make(url: str) -> None:
+    migrate(url)
+    with writing(url) as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), METADATA) == []
+
+
+def test_constraints_have_the_names_of_the_models(url: str) -> None:
+    """A later migration finds a constraint by its name, which autogenerate does not compare everywhere."""
+    migrate(url)
+    with writing(url) as connection:
+        there = inspect(connection)
+        for table in METADATA.sorted_tables:
+            assert there.get_pk_constraint(table.name)["name"] == table.primary_key.name
+            named = {constraint.name for constraint in table.foreign_key_constraints}
+            assert {key["name"] for key in there.get_foreign_keys(table.name)} == named
+
+
+def test_migrating_again_changes_nothing(url: str) -> None:
+    migrate(url)
+    migrate(url)
+    assert is_current(url)
+
+
+def test_the_way_back_leads_to_an_empty_database(url: str) -> None:
+    migrate(url)
+    with writing(url) as connection:
+        command.downgrade(alembic_config(connection), "base")
+    assert tables(url) == {"alembic_version"}
+    assert not is_current(url)
+    migrate(url)
+    assert is_current(url)
+
+
+def test_rows_survive_the_rebuilding_of_the_table_they_point_at(url: str) -> None:
+    """SQLite alters a table by making a new one and dropping the old, which must not delete by cascade."""
+    migrate(url)
+    with writing(url) as connection:
+        connection.execute(insert(Account).values(id=1, created_at=0, **dict.fromkeys(NAMES, "ada")))
+        connection.execute(insert(Activity).values(account_id=1, at=0, kind="logged-in", facts="{}", device=""))
+    with writing(url) as connection:
+        operations = Operations(MigrationContext.configure(connection))
+        with operations.batch_alter_table("accounts") as accounts:
+            accounts.alter_column("name", type_=String(300))
+    with writing(url) as connection:
+        assert connection.execute(select(func.count()).select_from(Activity)).scalar() == 1
+
+
+def test_processes_that_start_together_migrate_once(url: str) -> None:
+    program = f"from webapp.models.migrate import migrate; migrate({url!r})"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(AT_ONCE)
+    ]
+    ended = [(process.communicate(timeout=60), process.returncode) for process in started]
+    assert ended == [(("", ""), 0)] * AT_ONCE
+    assert is_current(url)
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(url: str) -> None:
+    def fail_at_the_end() -> None:
+        with writing(url) as connection:
+            command.upgrade(alembic_config(connection), "head")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_at_the_end()
+    assert tables(url) == set()

@@ -1,0 +1,387 @@
+"""Delivery: every message once when all is well, at least once when it is not, and never in anybody's way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from sqlalchemy import text
+
+from tests.doubles import START, FakeClock, PlainLetters, RememberingMail, ScriptedEntropy
+from webapp.adapters.keyring import AesGcmKeyring
+from webapp.domain.ports import Email, Refused, Unreachable
+from webapp.domain.refusals import StoreUnavailable
+from webapp.models.base import Table
+from webapp.models.database import Database
+from webapp.models.messages import FAILED, OWED, SENT, Message
+from webapp.policy import Policy
+from webapp.services.delivery import Delivery, _place_of, state_of
+from webapp.services.outbox import Outbox
+
+POLICY = Policy()
+
+
+class Site:
+    """A database, an outbox and whatever delivers from it."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self.clock = FakeClock()
+        self.entropy = ScriptedEntropy()
+        self.keyring = AesGcmKeyring([("k1", bytes(range(32)))], ScriptedEntropy())
+        self.outbox = self.outbox_with(self.keyring)
+        self.mail = RememberingMail()
+
+    def outbox_with(self, keyring: AesGcmKeyring) -> Outbox:
+        return Outbox(self.clock, self.entropy, keyring, PlainLetters(), {})
+
+    def delivery(self, mail: Any = None) -> Delivery:
+        return Delivery(self.db, self.clock, self.outbox, mail or self.mail, POLICY)
+
+    def post(self, to: str = "anna@example.net") -> int:
+        with self.db.write() as tx:
+            return self.outbox.post_email(tx, to=to, template="code", account=None, code="123456").id
+
+    def message(self, message_id: int) -> Message:
+        with self.db.read() as tx:
+            return tx.get_one(Message, message_id)
+
+    def state(self, message_id: int) -> str | None:
+        with self.db.read() as tx:
+            return state_of(tx, message_id)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    db = Database(f"sqlite:///{tmp_path}/nightlatch.sqlite")
+    Table.metadata.create_all(db.engine)
+    yield Site(db)
+    db.engine.dispose()
+
+
+@contextmanager
+def working(delivery: Delivery) -> Iterator[threading.Event]:
+    """A worker in the background, stopped and gone at the end."""
+    stop = threading.Event()
+    worker = threading.Thread(target=delivery.work, args=(stop, 0.01))
+    worker.start()
+    try:
+        yield stop
+    finally:
+        stop.set()
+        worker.join(10)
+        assert not worker.is_alive()
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    pause = threading.Event()
+    return any(holds() or pause.wait(0.01) for _ in range(1000))
+
+
+def test_what_is_owed_goes_out_once(site: Site) -> None:
+    first, second = site.post("anna@example.net"), site.post("ben@example.net")
+    assert site.state(first) == OWED
+    assert site.delivery().deliver_due() == 2
+    assert site.delivery().deliver_due() == 0
+    assert [email.to for email in site.mail.sent] == ["anna@example.net", "ben@example.net"]
+    message = site.message(first)
+    assert (message.state, message.ended_at, message.tries) == (SENT, START, 1)
+    assert (message.sealed, message.complaint, message.claimed_until) == (None, None, None)
+    assert site.delivery().state(second) == SENT
+    assert site.delivery().state(999) is None
+
+
+def test_a_development_site_keeps_what_was_sent(site: Site) -> None:
+    message = site.post()
+    site.delivery(RememberingMail(keeps=True)).deliver_due()
+    assert site.outbox.read(site.message(message)).to == "anna@example.net"
+
+
+def test_the_outbox_page_shows_the_newest_first_while_their_content_is_kept(site: Site) -> None:
+    for to in ("oldest@example.net", "newest@example.net"):
+        site.post(to)
+        site.clock.pass_(1)
+    delivery = site.delivery(RememberingMail(keeps=True))
+    delivery.deliver_due()
+    shown = [(email.to, at) for email, at in delivery.kept(50)]
+    assert shown == [("newest@example.net", START + 1), ("oldest@example.net", START)]
+    assert [email.to for email, _ in delivery.kept(1)] == ["newest@example.net"]
+
+
+def test_nothing_is_shown_of_what_really_left(site: Site) -> None:
+    site.post()
+    site.delivery().deliver_due()
+    assert site.delivery().kept(50) == []
+
+
+def test_the_site_is_behind_while_a_message_is_owed_for_longer_than_a_minute(site: Site) -> None:
+    delivery = site.delivery(RememberingMail(Unreachable("down")))
+    assert not delivery.is_behind()
+    site.post()
+    delivery.deliver_due()
+    site.clock.pass_(60)
+    assert not delivery.is_behind()
+    site.clock.pass_(1)
+    assert delivery.is_behind()
+    delivery.deliver_due()
+    assert not delivery.is_behind()
+
+
+def test_trouble_is_followed_by_tries_after_1_5_and_15_minutes_and_then_by_giving_up(site: Site) -> None:
+    mail = RememberingMail(*[Unreachable("451 4.7.1")] * 4)
+    message, delivery = site.post(), site.delivery(mail)
+    for tries, wait in enumerate((60, 300, 900), start=1):
+        assert delivery.deliver_due() == 0
+        owed = site.message(message)
+        assert (owed.state, owed.tries, owed.complaint) == (OWED, tries, "451 4.7.1")
+        assert (owed.due_at, owed.claimed_until) == (site.clock.now() + wait, None)
+        site.clock.pass_(wait - 1)
+        delivery.deliver_due()
+        assert site.message(message).tries == tries
+        site.clock.pass_(1)
+    assert delivery.deliver_due() == 0
+    given_up = site.message(message)
+    assert (given_up.state, given_up.tries, given_up.complaint) == (FAILED, 4, "451 4.7.1")
+    assert (given_up.sealed, given_up.ended_at) == (None, site.clock.now())
+    site.clock.pass_(86400)
+    assert delivery.deliver_due() == 0
+    assert not mail.sent
+
+
+def test_a_retry_carries_the_same_letter_under_the_same_id(site: Site) -> None:
+    refused_first: list[Email] = []
+
+    class Greylisting(RememberingMail):
+        def send(self, email: Email) -> None:
+            if not refused_first:
+                refused_first.append(email)
+                raise Unreachable("451")
+            super().send(email)
+
+    mail = Greylisting()
+    message = site.post()
+    site.delivery(mail).deliver_due()
+    site.clock.pass_(60)
+    assert site.delivery(mail).deliver_due() == 1
+    assert mail.sent == refused_first
+    assert site.message(message).complaint is None
+
+
+def test_a_refusal_is_final(site: Site) -> None:
+    message = site.post()
+    mail = RememberingMail(Refused("x" * 999))
+    site.delivery(mail).deliver_due()
+    failed = site.message(message)
+    assert (failed.state, failed.sealed, failed.complaint) == (FAILED, None, "x" * 200)
+    site.clock.pass_(86400)
+    assert site.delivery(mail).deliver_due() == 0
+
+
+def test_trouble_with_one_message_does_not_hold_up_the_next(site: Site) -> None:
+    stuck, fine = site.post("stuck@example.net"), site.post("fine@example.net")
+    assert site.delivery(RememberingMail(Unreachable("timed out"))).deliver_due() == 1
+    assert (site.state(stuck), site.state(fine)) == (OWED, SENT)
+
+
+def test_a_new_message_goes_before_those_that_are_tried_again(site: Site) -> None:
+    site.post("stuck@example.net")
+    site.delivery(RememberingMail(Unreachable("timed out"))).deliver_due()
+    site.clock.pass_(3600)
+    site.post("new@example.net")
+    site.delivery().deliver_due()
+    assert [email.to for email in site.mail.sent] == ["new@example.net", "stuck@example.net"]
+
+
+def test_a_bug_in_one_message_stops_neither_the_next_nor_the_worker(site: Site) -> None:
+    broken, fine = site.post(), site.post()
+    with structlog.testing.capture_logs() as logs:
+        assert site.delivery(RememberingMail(RuntimeError("123456 for anna@example.net"))).deliver_due() == 1
+    assert (site.state(broken), site.state(fine)) == (OWED, SENT)
+    assert site.message(broken).complaint == "an error of ours: RuntimeError"
+    assert "anna" not in str(logs)
+    assert "123456" not in str(logs)
+    assert logs[0]["error"] == "RuntimeError"
+    assert logs[0]["at"].startswith("doubles.py:")
+
+
+def test_a_missing_key_may_still_be_put_back(site: Site) -> None:
+    message = site.post()
+    keyless = site.outbox_with(AesGcmKeyring([("k2", bytes(range(32)))], ScriptedEntropy()))
+    Delivery(site.db, site.clock, keyless, site.mail, POLICY).deliver_due()
+    owed = site.message(message)
+    assert (owed.state, owed.complaint) == (OWED, "the encryption key 'k1' is not among the settings")
+    site.clock.pass_(60)
+    assert site.delivery().deliver_due() == 1
+
+
+def test_messages_of_other_channels_are_left_alone(site: Site) -> None:
+    message = site.post()
+    with site.db.write() as tx:
+        tx.execute(text("UPDATE messages SET channel = 'sms'"))
+    assert site.delivery().deliver_due() == 0
+    assert site.state(message) == OWED
+
+
+def test_many_workers_send_each_message_once(site: Site) -> None:
+    messages = [site.post(f"{n}@example.net") for n in range(40)]
+    start = threading.Barrier(6)
+
+    def deliver() -> None:
+        start.wait()
+        site.delivery().deliver_due()
+
+    workers = [threading.Thread(target=deliver) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert sorted(email.to for email in site.mail.sent) == sorted(f"{n}@example.net" for n in range(40))
+    assert {site.state(message) for message in messages} == {SENT}
+
+
+def test_a_worker_killed_while_sending_loses_its_claim_after_two_minutes(site: Site) -> None:
+    class Killed(BaseException):
+        pass
+
+    class Killing(RememberingMail):
+        def send(self, email: Email) -> None:
+            raise Killed
+
+    message = site.post()
+    with pytest.raises(Killed):
+        site.delivery(Killing()).deliver_due()
+    assert site.message(message).claimed_until == START + 120
+    site.clock.pass_(119)
+    assert site.delivery().deliver_due() == 0
+    site.clock.pass_(1)
+    assert site.delivery().deliver_due() == 1
+    assert site.message(message).tries == 2
+
+
+def test_a_message_that_kills_every_worker_is_given_up(site: Site) -> None:
+    message = site.post()
+    with site.db.write() as tx:
+        tx.execute(text("UPDATE messages SET tries = 9"))
+    site.delivery(RememberingMail(Unreachable("down"))).deliver_due()
+    assert site.state(message) == FAILED
+
+
+@pytest.mark.parametrize(
+    ("late", "state", "tries"), [(Unreachable("slow"), OWED, 2), (Refused("no"), OWED, 2), (None, SENT, 2)]
+)
+def test_a_worker_that_lost_its_claim_records_only_what_went_out(
+    site: Site, late: Exception | None, state: str, tries: int
+) -> None:
+    """The first worker takes longer than its claim, and a second one fails in the meantime."""
+    message = site.post()
+    second = site.delivery(RememberingMail(Unreachable("second")))
+
+    class Slow(RememberingMail):
+        def send(self, email: Email) -> None:
+            site.clock.pass_(120)
+            second.deliver_due()
+            if late:
+                raise late
+
+    site.delivery(Slow()).deliver_due()
+    recorded = site.message(message)
+    assert (recorded.state, recorded.tries) == (state, tries)
+    assert recorded.complaint == (None if state == SENT else "second")
+
+
+def test_what_another_worker_claimed_in_between_is_left_to_it(site: Site) -> None:
+    """Between looking for a message and claiming it, somebody else may have it."""
+    site.post("first@example.net")
+    site.post("second@example.net")
+    other = site.delivery(RememberingMail())
+
+    class Racing(Database):
+        raced = False
+
+        @contextmanager
+        def write(self) -> Iterator[Any]:
+            if not self.raced:
+                self.raced = True
+                other.deliver_due()
+            with super().write() as tx:
+                yield tx
+
+    db = Racing(str(site.db.engine.url))
+    assert Delivery(db, site.clock, site.outbox, site.mail, POLICY).deliver_due() == 0
+    assert not site.mail.sent
+    db.engine.dispose()
+
+
+def test_one_line_is_logged_for_each_outcome_and_none_tells_who_or_what(site: Site) -> None:
+    messages = [site.post() for _ in range(3)]
+    with structlog.testing.capture_logs() as logs:
+        site.delivery(RememberingMail(Refused("no: anna"), Unreachable("later: anna"))).deliver_due()
+    assert logs == [
+        {"event": "message_failed", "log_level": "error", "message": messages[0], "state": FAILED}
+        | {"template": "code", "tries": 1},
+        {"event": "message_put_off", "log_level": "warning", "message": messages[1], "state": OWED}
+        | {"template": "code", "tries": 1},
+        {"event": "message_sent", "log_level": "info", "message": messages[2], "state": SENT}
+        | {"template": "code", "tries": 1},
+    ]
+
+
+def test_a_worker_delivers_what_is_posted_while_it_runs(site: Site) -> None:
+    with working(site.delivery()):
+        first = site.post()
+        assert eventually(lambda: site.state(first) == SENT)
+        second = site.post()
+        assert eventually(lambda: site.state(second) == SENT)
+
+
+def test_a_worker_survives_a_database_that_is_away_and_says_so_once(site: Site) -> None:
+    looks = 0
+
+    class Flaky(Database):
+        away = True
+
+        @contextmanager
+        def read(self) -> Iterator[Any]:
+            nonlocal looks
+            looks += 1
+            if self.away:
+                raise StoreUnavailable(5)
+            with super().read() as tx:
+                yield tx
+
+    db = Flaky(str(site.db.engine.url))
+    message = site.post()
+    delivery = Delivery(db, site.clock, site.outbox, site.mail, POLICY)
+    with structlog.testing.capture_logs() as logs, working(delivery):
+        assert eventually(lambda: looks > 5)
+        db.away = False
+        assert eventually(lambda: site.state(message) == SENT)
+        assert eventually(lambda: len(logs) == 3)
+    db.engine.dispose()
+    assert [line["event"] for line in logs] == ["outbox_in_trouble", "message_sent", "outbox_recovered"]
+    assert logs[0]["error"] == "StoreUnavailable"
+
+
+def test_a_worker_stops_between_two_messages(site: Site) -> None:
+    stop = threading.Event()
+
+    class Stopping(RememberingMail):
+        def send(self, email: Email) -> None:
+            stop.set()
+            super().send(email)
+
+    mail = Stopping()
+    site.post()
+    left = site.post()
+    site.delivery(mail).work(stop)
+    assert len(mail.sent) == 1
+    assert site.message(left).claimed_until is None
+
+
+def test_an_error_from_nowhere_has_no_place() -> None:
+    assert _place_of(ValueError()) == "?"

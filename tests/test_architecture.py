@@ -1,0 +1,163 @@
+"""The rules of docs/architecture.md that import-linter cannot see."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jinja2.lexer import Lexer
+from jinja2.sandbox import SandboxedEnvironment
+
+ROOT = Path(__file__).resolve().parent.parent
+WEBAPP = ROOT / "webapp"
+TEMPLATES = ROOT / "templates"
+MODULES = sorted(WEBAPP.rglob("*.py"))
+HTML = sorted(TEMPLATES.rglob("*.html"))
+
+LONGEST_MODULE = 300
+LONGEST_SCREEN = 40
+NO_SCREENS = {"layouts", "parts", "email", "sms"}
+
+LAYOUTS = {"desktop", "mobile", "DESKTOP", "MOBILE"}
+MAY_NAME_A_LAYOUT = {
+    "webapp/web/layouts.py",  # the copy table, and where the two are mounted
+    "webapp/settings.py",  # NIGHTLATCH_MOBILE_SUBDOMAIN
+}
+
+CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns", "os.urandom"}
+CHANCE = {"random", "secrets"}
+MAY_USE_CHANCE = {"webapp/settings.py"}  # draws the keys of a new site, before there is an application to ask
+
+METHODS = {
+    path.stem.replace("_", "-"): path
+    for path in sorted((WEBAPP / "methods").glob("*.py"))
+    if path.stem not in ("__init__", "catalogue")
+}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), name(path))
+
+
+def prose(module: ast.Module) -> set[int]:
+    """The ids of the strings that stand as statements: docstrings, of modules and of attributes."""
+    return {id(node.value) for node in ast.walk(module) if isinstance(node, ast.Expr)}
+
+
+def literals(module: ast.Module) -> Iterator[tuple[int, str]]:
+    skipped = prose(module)
+    for node in ast.walk(module):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
+            yield node.lineno, node.value
+
+
+def identifiers(module: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(module):
+        for field in ("id", "attr", "arg", "name", "module", "asname"):
+            word = getattr(node, field, None)
+            if isinstance(word, str):
+                yield getattr(node, "lineno", 0), word
+
+
+def names_a_layout(text: str) -> bool:
+    """True for desktop.home, mobile_url or MOBILE; not for a sentence with the word, nor for Sec-CH-UA-Mobile."""
+    return bool(re.fullmatch(r"[\w./-]+", text)) and not LAYOUTS.isdisjoint(re.split(r"[./_-]", text))
+
+
+def within(path: Path, *folders: str) -> bool:
+    return any(path.is_relative_to(ROOT / folder) for folder in folders)
+
+
+def test_no_module_is_too_long_to_read() -> None:
+    long = {name(path): lines for path in MODULES if (lines := len(path.read_text().splitlines())) > LONGEST_MODULE}
+    assert not long
+
+
+def test_no_screen_is_too_long_to_read() -> None:
+    screens = [path for path in HTML if path.relative_to(TEMPLATES).parts[0] not in NO_SCREENS]
+    long = {name(path): lines for path in screens if (lines := len(path.read_text().splitlines())) > LONGEST_SCREEN}
+    assert not long
+
+
+def test_only_render_reads_the_headers_of_htmx() -> None:
+    readers = {name(path) for path in [*MODULES, *HTML] if "HX-" in path.read_text()}
+    assert readers <= {"webapp/web/render.py"}
+
+
+def test_only_the_layouts_know_their_names_in_python() -> None:
+    found = [
+        f"{name(path)}:{line} {word}"
+        for path in MODULES
+        if name(path) not in MAY_NAME_A_LAYOUT
+        for words in (literals, identifiers)
+        for line, word in words(tree(path))
+        if names_a_layout(word)
+    ]
+    assert not found
+
+
+def test_only_the_layouts_know_their_names_in_templates() -> None:
+    lexer = Lexer(SandboxedEnvironment())
+    found = []
+    for path in HTML:
+        if within(path, "templates/layouts"):
+            continue
+        for line, kind, text in lexer.tokeniter(path.read_text(), name(path)):
+            if kind == "data":
+                words = re.findall(r"""\s(?:class|id|data-[\w-]+)=["']([^"']*)""", text)
+                words = [word for value in words for word in value.split()]
+            elif kind in ("name", "string"):
+                words = [text.strip("'\"")]
+            else:
+                words = []
+            found += [f"{name(path)}:{line} {word}" for word in words if names_a_layout(word)]
+    assert not found
+
+
+def test_time_and_chance_come_from_the_adapters() -> None:
+    found = []
+    for path in MODULES:
+        if within(path, "webapp/adapters"):
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Attribute):
+                used = {f"{ast.unparse(node.value).rpartition('.')[2]}.{node.attr}"} & CLOCKS
+            elif isinstance(node, ast.ImportFrom):
+                used = {f"{node.module}.{alias.name}" for alias in node.names} & CLOCKS
+                used |= {node.module} & CHANCE if not node.level else set()
+            elif isinstance(node, ast.Import):
+                used = {alias.name for alias in node.names} & CHANCE
+            else:
+                used = set()
+            if name(path) in MAY_USE_CHANCE:
+                used -= CHANCE
+            found += [f"{name(path)}:{node.lineno} {word}" for word in used]
+    assert not found
+
+
+def test_there_are_methods() -> None:
+    assert METHODS
+
+
+@pytest.mark.parametrize("slug", METHODS)
+def test_a_method_is_named_in_its_own_file_only(slug: str) -> None:
+    """The catalogue imports it, its templates and the tests name it; routes, services and layouts never do."""
+    assert any(slug == word for _, word in literals(tree(METHODS[slug]))), "its slug is its file's name"
+    named = re.compile(rf"(?<![\w-]){slug}(?![\w-])")
+    found = [
+        f"{name(path)}:{line} {word}"
+        for path in MODULES
+        if path not in (METHODS[slug], WEBAPP / "methods" / "catalogue.py")
+        for line, word in literals(tree(path))
+        if named.search(word)
+    ]
+    scripts = [*(ROOT / "static/js").glob("*.js"), *(ROOT / "static/css").glob("*.css")]
+    found += [name(path) for path in scripts if named.search(path.read_text())]
+    assert not found

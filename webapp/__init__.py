@@ -1,0 +1,58 @@
+"""Nightlatch: `create_app` wires the whole house in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+
+from .settings import ROOT, Settings
+
+
+def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
+    """The site. `overrides` (clock, entropy, hasher, mail, languages) are what a test passes to `bootstrap.build`.
+
+    Raises `SettingsError` with one sentence when a setting is missing or wrong.
+    """
+    import os
+
+    from . import bootstrap, cli
+    from .web import logs, site
+
+    settings = settings or Settings.read(os.environ)
+    services = bootstrap.build(settings, **overrides)
+    app = Flask(
+        "webapp",
+        root_path=str(ROOT / "webapp"),
+        template_folder=str(ROOT / "templates"),
+        instance_path=str(settings.instance.resolve()),
+        static_folder=None,
+        subdomain_matching=True,
+    )
+    app.config.from_mapping(settings_for_flask(settings))
+    logs.install(settings)
+    site.install(app, services)
+    cli.install(app)
+    return app
+
+
+def settings_for_flask(settings: Settings) -> dict[str, Any]:
+    """What Flask and its extensions read."""
+    hosts = [settings.main_host, settings.mobile_host]
+    return {
+        "SERVER_NAME": settings.server_name,
+        "PREFERRED_URL_SCHEME": settings.scheme,
+        "TRUSTED_HOSTS": hosts,
+        "SECRET_KEY": settings.secret_key,
+        "SECRET_KEY_FALLBACKS": list(settings.secret_key_fallbacks),
+        "SESSION_COOKIE_NAME": "__Host-form" if settings.secure else "form",
+        "SESSION_COOKIE_SECURE": settings.secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "MAX_CONTENT_LENGTH": settings.policy.body_bytes,
+        "MAX_FORM_MEMORY_SIZE": settings.policy.body_bytes,
+        "MAX_FORM_PARTS": 100,
+        "WTF_CSRF_TIME_LIMIT": 3600,
+        "WTF_CSRF_SSL_STRICT": True,
+        "TEMPLATES_AUTO_RELOAD": False,
+    }

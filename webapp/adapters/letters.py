@@ -1,0 +1,92 @@
+"""Writing e-mails from templates/email/<name>/{subject.txt,body.txt,body.html} in the language now spoken.
+
+Text is never escaped and HTML always is. A fact that a template names and nobody gave is an error, not a blank.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from ..domain.language import gettext, spoken
+from ..domain.ports import Letter
+
+# Fixed words only: a browser may call itself anything, also something that lures the reader of a security notice.
+BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "FxiOS/": "Firefox", "CriOS/": "Chrome",
+            "Chrome/": "Chrome", "Safari/": "Safari"}  # fmt: skip
+SYSTEMS = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows": "Windows", "CrOS": "ChromeOS",
+           "Macintosh": "Mac", "Linux": "Linux"}  # fmt: skip
+# what mail programs make a link of
+LINKED = re.compile(r"[^\s.]\.[^\s.]|[/\\@:]|www", re.IGNORECASE)
+
+
+class Letters:
+    def __init__(self, templates: Path, site_name: str, main_url: str, *, reload: bool = False) -> None:
+        """`main_url` is the main host's, from the settings and never from a request; `reload` is for development."""
+        # every template is compiled once: one letter must cost a request less than a millisecond
+        self._letters = Environment(
+            loader=FileSystemLoader(templates / "email"),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=reload,
+        )
+        # newstyle: Jinja itself puts the facts in, escaped where the template is HTML
+        self._letters.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
+            gettext, _plural, newstyle=True
+        )
+        self._letters.filters.update(moment=moment, device=device)
+        self._letters.globals.update(hello=hello, site=site_name, main_url=main_url.rstrip("/"))
+
+    def write(self, template: str, /, **facts: object) -> Letter:
+        """Raises `jinja2.TemplateError` when there is no such letter or it lacks a fact."""
+        known: dict[str, object] = {**facts, "language": spoken()}
+        subject = " ".join(self._render(f"{template}/subject.txt", known).split())
+        text = self._render(f"{template}/body.txt", known).strip() + "\n"
+        html = self._render(f"{template}/body.html", {**known, "subject": subject}).strip() + "\n"
+        return Letter(subject, text, html)
+
+    def _render(self, path: str, facts: Mapping[str, Any]) -> str:
+        return self._letters.get_template(path).render(facts)
+
+
+def hello(name: str) -> str:
+    """The salutation, without the name when it would carry a link into a stranger's inbox: anybody may
+    sign up with somebody else's address and call themselves `win at example.com/prize`."""
+    tidy = " ".join(name.split())
+    return gettext("Hello,") if not tidy or LINKED.search(tidy) else gettext("Hello %(name)s,", name=tidy)
+
+
+def moment(seconds: int) -> str:
+    """Unix seconds as a date, a time and "UTC", as the spoken language writes them (CLDR's long form)."""
+    from babel import Locale, UnknownLocaleError  # 40 ms: only letters that tell a time pay for it
+    from babel.dates import format_datetime
+
+    try:
+        locale = Locale.parse(spoken().code, sep="-")
+    except (UnknownLocaleError, ValueError):
+        locale = Locale("en")
+    # CLDR puts narrow no-break spaces before AM and PM, which older mail programs show as boxes
+    told = datetime.fromtimestamp(int(seconds), UTC)  # int() lets a missing fact say that it is missing
+    return format_datetime(told, "long", locale=locale).replace("\u202f", "\u00a0")
+
+
+def device(user_agent: str) -> str:
+    """A browser and a system that people know by name, as far as they can be told."""
+    browser = next((name for mark, name in BROWSERS.items() if mark in user_agent), None)
+    system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), None)
+    if browser and system:
+        return gettext("%(browser)s on %(system)s", browser=browser, system=system)
+    return browser or system or gettext("a device we do not know")
+
+
+def _plural(singular: str, plural: str, number: int) -> str:
+    # not the domain's ngettext, which puts the facts in itself: newstyle templates do that afterwards
+    return spoken().translations.ngettext(singular, plural, number)

@@ -1,0 +1,207 @@
+"""Handing e-mail to the operator's mail server: SMTP (RFC 5321) with STARTTLS (RFC 3207) or TLS from the start.
+
+A complaint tells the server's reply code and never its words: servers quote the address, and filters the code.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import ssl
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from threading import Timer
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from ..domain.ports import Email, Refused, Unreachable
+from ..settings import MailServer
+
+WIRE = SMTP.clone(cte_type="7bit")  # not every server takes eight bits
+PLAIN_ADDRESS = re.compile(r'[^\s@"(),:;<>\[\\\]]+@[^\s@"(),:;<>\[\\\]]+')
+ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463
+OPERATORS_FAULT = {530, 534, 535, 538}  # RFC 4954 section 6: says nothing against the message
+
+
+class SmtpMail:
+    keeps = False
+
+    def __init__(
+        self, server: MailServer, sender: str, timeout: int, ssl_context: ssl.SSLContext | None = None
+    ) -> None:
+        """`timeout` bounds a whole delivery, in seconds; without `ssl_context` the system's authorities count."""
+        self._server = server
+        self._sender = Address(addr_spec=_on_the_wire(sender))
+        self._timeout = timeout
+        self._ssl_context = ssl_context
+
+    def send(self, email: Email) -> None:
+        to = _on_the_wire(email.to)
+        message = self._written(email, to)
+        with self._conversation() as server:
+            try:
+                server.send_message(message, self._sender.addr_spec, [to])
+            except smtplib.SMTPNotSupportedError:
+                raise Refused("the mail server cannot carry an address outside ASCII") from None
+            except smtplib.SMTPRecipientsRefused as refusal:
+                raise _judged("the recipient", *next(iter(refusal.recipients.values()))) from None
+            except smtplib.SMTPResponseException as refusal:
+                what = "the sender" if isinstance(refusal, smtplib.SMTPSenderRefused) else "the message"
+                raise _judged(what, refusal.smtp_code, refusal.smtp_error) from None
+
+    def check(self) -> None:
+        with self._conversation():
+            pass
+
+    @contextmanager
+    def _conversation(self) -> Iterator[_Conversation]:
+        """Greeted, encrypted and authenticated as the settings demand. All that fails before is `Unreachable`."""
+        with _Deadline(self._timeout) as deadline:
+            try:
+                server = _Conversation(self._server, self._sender.domain, deadline, self._context())
+                try:
+                    server.ehlo_or_helo_if_needed()
+                    if self._server.tls == "starttls":
+                        server.starttls(context=self._context())  # raises when the server does not offer it
+                    if self._server.user:
+                        server.login(self._server.user, self._server.password or "")
+                    yield server
+                    # the message is theirs by now: a bad good-bye is no reason to send it again
+                    with suppress(smtplib.SMTPException, OSError):
+                        server.quit()
+                finally:
+                    server.close()
+            except (smtplib.SMTPException, OSError, UnicodeError) as error:
+                raise Unreachable(self._complaint(error, deadline)) from None
+
+    def _context(self) -> ssl.SSLContext | None:
+        if self._server.tls == "none":
+            return None
+        if self._ssl_context is None:
+            self._ssl_context = ssl.create_default_context()  # checks certificate and name; made once, it reads files
+        return self._ssl_context
+
+    def _written(self, email: Email, to: str) -> EmailMessage:
+        message = EmailMessage(policy=WIRE)
+        user, _, domain = to.rpartition("@")
+        message["From"] = self._sender
+        message["To"] = Address(username=user, domain=domain)
+        message["Subject"] = _one_line(email.subject)
+        message["Date"] = datetime.now(UTC)
+        message["Message-ID"] = f"<{email.message_id}@{self._sender.domain}>"  # the same at each retry
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: keeps holiday notices away
+        message.set_content(email.text)
+        message.add_alternative(email.html, subtype="html")
+        return message
+
+    def _complaint(self, error: Exception, deadline: _Deadline) -> str:
+        # smtplib tells a time-out of the socket as the end of the conversation
+        if deadline.is_over or any(isinstance(e, TimeoutError) for e in (error, error.__context__)):
+            return f"the mail server took longer than {self._timeout} s"
+        match error:
+            case smtplib.SMTPAuthenticationError():
+                return f"the mail server refused our user name and password: {_code(error.smtp_code, error.smtp_error)}"
+            case smtplib.SMTPNotSupportedError():
+                return "the mail server does not offer the encryption or the log-in that NIGHTLATCH_MAIL_URL asks for"
+            case smtplib.SMTPResponseException():
+                return f"the mail server is not ready: {_code(error.smtp_code, error.smtp_error)}"
+            case ssl.SSLCertVerificationError():
+                return f"the mail server's certificate is not trusted: {error.verify_message}"
+            case ssl.SSLError():
+                return f"no encryption with the mail server: {error.reason}"
+            case smtplib.SMTPException():
+                return f"the mail server ended the conversation ({type(error).__name__})"
+            case OSError():
+                return f"the mail server cannot be reached: {error.strerror or type(error).__name__}"
+        return f"the mail server cannot be spoken to ({type(error).__name__})"
+
+
+class _Deadline:
+    """Hangs up when the time is over. smtplib's own time-out begins anew with every byte that drips in."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = monotonic() + seconds
+        self._line: socket.socket | None = None
+        self._timer = Timer(seconds, self._hang_up)
+        self._timer.daemon = True
+        self.is_over = False
+
+    @property
+    def left(self) -> float:
+        return max(0.01, self._ends - monotonic())
+
+    def watch(self, line: socket.socket) -> None:
+        self._line = line.dup()  # a handle of our own outlives the wrapping in TLS
+        if self.is_over:
+            raise TimeoutError
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._timer.cancel()
+        if self._line:
+            self._line.close()
+
+    def _hang_up(self) -> None:
+        self.is_over = True
+        if self._line:
+            with suppress(OSError):
+                self._line.shutdown(socket.SHUT_RDWR)
+
+
+class _Conversation(smtplib.SMTP):
+    def __init__(self, server: MailServer, name: str, deadline: _Deadline, context: ssl.SSLContext | None) -> None:
+        self._deadline = deadline
+        self._implicit = context if server.tls == "implicit" else None
+        # greeting by the sender's domain: smtplib would ask the resolver for our own name, which can stall
+        super().__init__(server.host, server.port, local_hostname=name, timeout=deadline.left)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        # half of the time for each address, so that a dead IPv6 route leaves some for IPv4
+        line = socket.create_connection((host, port), timeout / 2)
+        line.settimeout(self._deadline.left)
+        self._deadline.watch(line)
+        return self._implicit.wrap_socket(line, server_hostname=host) if self._implicit else line
+
+
+def _on_the_wire(address: str) -> str:
+    """The address with its domain in ASCII. Raises `Refused` for one that could smuggle in a header.
+
+    "=?" would be read as an encoded word (RFC 2047), and decoded to line breaks by Python before 3.11.10.
+    """
+    user, _, domain = address.rpartition("@")
+    if not PLAIN_ADDRESS.fullmatch(address) or not address.isprintable() or "=?" in address:
+        raise Refused("not an address that mail can be sent to")
+    if domain.isascii():
+        return address
+    import idna  # big tables, for few addresses; the standard library's codec would turn ß into ss
+
+    try:
+        return f"{user}@{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError:
+        raise Refused("not a domain that mail can be sent to") from None
+
+
+def _one_line(subject: str) -> str:
+    line = " ".join(subject.split()).replace("=?", "= ?")  # see `_on_the_wire`
+    return "".join(c for c in line if unicodedata.category(c) != "Cc")
+
+
+def _judged(what: str, code: int, reply: bytes | str) -> Refused | Unreachable:
+    complaint = f"the mail server did not take {what}: {_code(code, reply)}"
+    return Refused(complaint) if 500 <= code <= 599 and code not in OPERATORS_FAULT else Unreachable(complaint)
+
+
+def _code(code: int, reply: bytes | str) -> str:
+    """The numbers of a reply, such as `550 5.1.1`."""
+    enhanced = ENHANCED.match(reply if isinstance(reply, bytes) else reply.encode())
+    return f"{code} {enhanced[0].decode()}" if enhanced else str(code)

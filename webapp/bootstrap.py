@@ -1,0 +1,190 @@
+"""Builds the services; the only place that chooses a real or an embedded adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .adapters.keyring import AesGcmKeyring
+from .adapters.letters import Letters
+from .adapters.mail import OutboxMail
+from .adapters.password_hashing import Argon2id
+from .adapters.system import SystemClock, SystemEntropy
+from .domain.language import ENGLISH, Language
+from .domain.ports import Clock, Entropy, Mail, PasswordHasher
+from .enrollment.service import Enrollment
+from .models.database import Database
+from .services.accounts import Accounts
+from .services.backup_codes import BackupCodes
+from .services.challenge import Challenges
+from .services.delivery import Delivery
+from .services.email_addresses import EmailAddresses
+from .services.enrollment_desk import EnrollmentDesk
+from .services.links import Links
+from .services.log_in import LogIn
+from .services.notices import Notices
+from .services.one_time_codes import OneTimeCodes
+from .services.outbox import Outbox
+from .services.password_changes import PasswordChanges
+from .services.passwords import Passwords
+from .services.remembered_browsers import RememberedBrowsers
+from .services.second_factors import SecondFactors
+from .services.sessions import Sessions
+from .services.sign_up import SignUp
+from .services.step_up import StepUp
+from .services.tries import Tries
+from .services.upkeep import Upkeep
+from .settings import ROOT, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    languages: Mapping[str, Language]
+    clock: Clock
+    entropy: Entropy
+    db: Database
+    tries: Tries
+    sessions: Sessions
+    passwords: Passwords
+    sign_up: SignUp
+    log_in: LogIn
+    step_up: StepUp
+    password_changes: PasswordChanges
+    email_addresses: EmailAddresses
+    second_factors: SecondFactors
+    enrollment: Enrollment
+    links: Links
+    notices: Notices
+    outbox: Outbox
+    mail: Mail
+    delivery: Delivery
+    accounts: Accounts
+    upkeep: Upkeep
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+    hasher: PasswordHasher | None = None,
+    mail: Mail | None = None,
+    languages: Mapping[str, Language] | None = None,
+) -> Services:
+    """The whole house. What a test passes takes the place of the real thing."""
+    policy, site_name, main_url = settings.policy, settings.site_name, settings.main_url
+    clock = clock or SystemClock()
+    entropy = entropy or SystemEntropy()
+    hasher = hasher or Argon2id(
+        policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once, policy.hash_queue_seconds
+    )
+    mail = mail or _mail(settings)
+    languages = languages or {ENGLISH.code: ENGLISH}
+    db = Database(settings.database_url)
+    keyring = AesGcmKeyring(settings.encryption_keys, entropy)
+    letters = Letters(ROOT / "templates", site_name, main_url, reload=not settings.serving)
+    outbox = Outbox(clock, entropy, keyring, letters, languages)
+    links = Links(db, clock, entropy, main_url)
+    notices = Notices(clock, outbox, links, policy)
+    tries = Tries(db, clock)
+    sessions = Sessions(db, clock, entropy, policy)
+    passwords = Passwords(db, hasher, policy, site_name)
+    backup_codes = BackupCodes(clock, entropy)
+    challenges = Challenges(clock, keyring, tries, policy)
+    log_in = LogIn(
+        db=db,
+        clock=clock,
+        entropy=entropy,
+        policy=policy,
+        tries=tries,
+        passwords=passwords,
+        sessions=sessions,
+        challenges=challenges,
+        backup_codes=backup_codes,
+        remembered=RememberedBrowsers(db, clock, entropy, policy),
+        notices=notices,
+    )
+    step_up = StepUp(
+        db=db,
+        clock=clock,
+        keyring=keyring,
+        policy=policy,
+        tries=tries,
+        passwords=passwords,
+        sessions=sessions,
+        challenges=challenges,
+        backup_codes=backup_codes,
+        notices=notices,
+    )
+    email_addresses = EmailAddresses(
+        db=db,
+        clock=clock,
+        policy=policy,
+        tries=tries,
+        codes=OneTimeCodes(db, clock, entropy, keyring),
+        outbox=outbox,
+        notices=notices,
+        links=links,
+        sessions=sessions,
+        main_url=main_url,
+    )
+    desk = EnrollmentDesk(
+        clock=clock,
+        policy=policy,
+        tries=tries,
+        sessions=sessions,
+        step_up=step_up,
+        email_addresses=email_addresses,
+        backup_codes=backup_codes,
+        notices=notices,
+    )
+    sign_up = SignUp(
+        db=db, clock=clock, policy=policy, tries=tries, passwords=passwords, sessions=sessions, notices=notices
+    )
+    return Services(
+        settings=settings,
+        languages=languages,
+        clock=clock,
+        entropy=entropy,
+        db=db,
+        tries=tries,
+        sessions=sessions,
+        passwords=passwords,
+        sign_up=sign_up,
+        log_in=log_in,
+        step_up=step_up,
+        password_changes=PasswordChanges(
+            db=db,
+            clock=clock,
+            policy=policy,
+            tries=tries,
+            passwords=passwords,
+            sessions=sessions,
+            links=links,
+            outbox=outbox,
+            notices=notices,
+        ),
+        email_addresses=email_addresses,
+        second_factors=SecondFactors(
+            db=db, clock=clock, policy=policy, sessions=sessions, backup_codes=backup_codes, notices=notices
+        ),
+        enrollment=Enrollment(
+            db=db, clock=clock, entropy=entropy, keyring=keyring, policy=policy, desk=desk, site_name=site_name
+        ),
+        links=links,
+        notices=notices,
+        outbox=outbox,
+        mail=mail,
+        delivery=Delivery(db, clock, outbox, mail, policy),
+        accounts=Accounts(db=db, clock=clock, sessions=sessions, notices=notices),
+        upkeep=Upkeep(db=db, clock=clock, keyring=keyring, policy=policy),
+    )
+
+
+def _mail(settings: Settings) -> Mail:
+    if settings.mail is None:
+        return OutboxMail()
+    from .adapters.smtp import SmtpMail
+
+    return SmtpMail(settings.mail, settings.mail_from, settings.policy.mail_timeout)

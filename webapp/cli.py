@@ -1,0 +1,218 @@
+"""What the operator says at the command line: `flask --app wsgi ...`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+from sqlalchemy.exc import IntegrityError
+
+from .bootstrap import Services
+from .domain.refusals import Missing, Refusal
+from .models.migrate import is_current, migrate
+from .services.email_addresses import normalize
+from .settings import PREFIX, generate_keys
+
+accounts = AppGroup("accounts", help="Accounts: create, list, show, reset-second-factors, log-out, delete.")
+messages = AppGroup("messages", help="The outbox: send what is owed, once or forever.")
+keys = AppGroup("keys", help="The keys of the settings: generate new ones, seal again under the newest.")
+
+
+def install(app: Flask) -> None:
+    for group in (accounts, messages, keys):
+        app.cli.add_command(group)
+    for command in (purge, check, migrate_command, develop):
+        app.cli.add_command(command)
+
+
+def services() -> Services:
+    found: Services = current_app.extensions["nightlatch"]
+    return found
+
+
+def says_why(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A refusal ends the command with one sentence and status 1."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        from .web.words import say  # the sentences of the site do for the operator too
+
+        try:
+            return command(*args, **kwargs)
+        except Missing:
+            raise click.ClickException("There is no account of that name.") from None
+        except Refusal as refusal:
+            raise click.ClickException(say(refusal)) from None
+        except IntegrityError:
+            raise click.ClickException("That username or email address belongs to another account.") from None
+
+    return wrapped
+
+
+# -- Accounts --------------------------------------------------------------------------------------
+
+
+@accounts.command("create")
+@click.option("--username", required=True)
+@click.option("--email")
+@click.option("--name", required=True)
+@click.option("--email-confirmed", is_flag=True, help="The address is known to be theirs.")
+@with_appcontext
+@says_why
+def create(username: str, email: str | None, name: str, email_confirmed: bool) -> None:
+    """Create an account; the password is read from standard input."""
+    password = sys.stdin.readline().rstrip("\n")
+    address = normalize(email) if email else None
+    account = services().sign_up.create_by_operator(name, username, password, address, confirmed=email_confirmed)
+    click.echo(f"Created {account.username}.")
+
+
+@accounts.command("list")
+@with_appcontext
+def list_accounts() -> None:
+    """Print every account: username, email address, name."""
+    for account in services().accounts.all():
+        click.echo(f"{account.username}\t{account.email or '-'}\t{account.name}")
+
+
+@accounts.command("show")
+@click.argument("username")
+@with_appcontext
+@says_why
+def show(username: str) -> None:
+    """Print what is known about an account, without any secret."""
+    account = services().accounts.named(username)
+    on = [factor.method for factor in services().accounts.factors(account)]
+    click.echo(f"Username: {account.username}")
+    click.echo(f"Name: {account.name}")
+    click.echo(f"Email address: {account.email or 'not confirmed'}")
+    click.echo(f"Second factors: {', '.join(on) or 'none'}")
+    click.echo(f"Backup code: {'yes' if account.backup_code_hash else 'no'}")
+
+
+@accounts.command("reset-second-factors")
+@click.argument("username")
+@click.option("--why", required=True, help="Logged, and told to the owner.")
+@with_appcontext
+@says_why
+def reset_second_factors(username: str, why: str) -> None:
+    """Turn off every second factor of somebody who is locked out, and tell them."""
+    services().accounts.reset_second_factors(username, why)
+    click.echo(f"The second factors of {username} are off, every log-in ended, and the owner was told.")
+
+
+@accounts.command("log-out")
+@click.argument("username")
+@with_appcontext
+@says_why
+def log_out(username: str) -> None:
+    """End every log-in and remembered browser of an account."""
+    services().accounts.log_out(username)
+    click.echo(f"{username} is logged out everywhere.")
+
+
+@accounts.command("delete")
+@click.argument("username")
+@with_appcontext
+@says_why
+def delete(username: str) -> None:
+    """Delete an account with all that belongs to it."""
+    services().accounts.delete(username)
+    click.echo(f"Deleted {username}.")
+
+
+# -- Messages, keys, upkeep ------------------------------------------------------------------------
+
+
+@messages.command("send")
+@with_appcontext
+def send() -> None:
+    """Deliver what the outbox owes now, once."""
+    click.echo(f"Sent {services().delivery.deliver_due()}.")
+
+
+@messages.command("work")
+@with_appcontext
+def work() -> None:
+    """Deliver what the outbox owes, forever."""
+    from .worker import work_until_told
+
+    work_until_told(services())
+
+
+@keys.command("generate")
+def generate() -> None:
+    """Print new keys as NAME=value lines for the settings."""
+    for name, value in generate_keys().items():
+        click.echo(f"{PREFIX}{name}={value}")
+
+
+@keys.command("reseal")
+@with_appcontext
+def reseal() -> None:
+    """Seal every stored secret again under the newest key."""
+    click.echo(f"Sealed {services().upkeep.reseal()} secrets again.")
+
+
+@click.command("purge")
+@with_appcontext
+def purge() -> None:
+    """Delete what has expired."""
+    for table, count in services().upkeep.purge().items():
+        click.echo(f"{table}: {count}")
+
+
+@click.command("migrate")
+@with_appcontext
+def migrate_command() -> None:
+    """Bring the database to the present version of the tables."""
+    migrate(services().settings.database_url)
+
+
+@click.command("check")
+@with_appcontext
+def check() -> None:
+    """Verify settings, database and mail, and say what is wrong."""
+    wrong = False
+    for part, complaint in _findings():
+        click.echo(f"{part}: {complaint or 'fine'}")
+        wrong = wrong or complaint is not None
+    sys.exit(1 if wrong else 0)
+
+
+def _findings() -> list[tuple[str, str | None]]:
+    settings = services().settings
+    findings: list[tuple[str, str | None]] = [("Settings", None), ("Database", _database_complaint())]
+    if settings.mail is None:
+        findings.append(("Mail", "NIGHTLATCH_MAIL_URL is not set, so messages stay in the outbox"))
+    else:
+        try:
+            services().mail.check()
+        except Exception as error:  # whatever it is, the operator wants to read it
+            findings.append(("Mail", str(error) or type(error).__name__))
+        else:
+            findings.append(("Mail", None))
+    return findings
+
+
+def _database_complaint() -> str | None:
+    if not services().db.answers():
+        return "does not answer; NIGHTLATCH_DATABASE_URL says where it is"
+    if not is_current(services().settings.database_url):
+        return "is not up to date; run `flask --app wsgi migrate`"
+    return None
+
+
+@click.command("develop")
+@click.option("--port", type=int, help="The port to listen on; by default that of the server name.")
+@with_appcontext
+def develop(port: int | None) -> None:
+    """Start the development site with its worker and a demo account."""
+    from .development import run
+
+    run(current_app._get_current_object(), services(), port)  # type: ignore[attr-defined]  # the proxy's way to the app

@@ -1,0 +1,129 @@
+"""The steps that methods share: overview, password, confirmed email, and the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..domain.refusals import NotFresh, StepClosed
+from .fields import ConfirmationCodeFields, EmailFields, PasswordFields
+from .method import Answers, Step
+from .visit import Visit
+
+# What an enrollment asks for is settled when it begins ("plan"), so that "Step 2 of 5" does not jump.
+
+
+def plan(visit: Visit) -> dict[str, bool]:
+    return {"password": not visit.is_fresh, "email": visit.account.email is None}
+
+
+def _planned(visit: Visit, what: str) -> bool:
+    planned: bool = (visit.notes.get("plan") or plan(visit))[what]
+    return planned
+
+
+def _always(visit: Visit) -> bool:
+    return True
+
+
+def _begun(visit: Visit) -> bool:
+    return visit.draft is not None
+
+
+def _finished(visit: Visit) -> bool:
+    return visit.draft is not None and visit.draft.finished_at is not None
+
+
+def _read_overview(visit: Visit, answers: Answers) -> None:
+    """The service makes the draft when the first step is submitted."""
+
+
+def _show_overview(visit: Visit) -> dict[str, Any]:
+    return {"is_on": any(f.method == visit.method.slug for f in visit.presence.factors)}
+
+
+OVERVIEW = Step("overview", "enrollment/overview.html", _always, _begun, _read_overview, _show_overview)
+
+
+def _prove_password(visit: Visit, answers: Answers) -> None:
+    visit.opened = visit.desk.prove_password(visit.presence, answers["password"], visit.origin)
+    visit.note(password_at=visit.clock.now())
+    if not visit.is_fresh:
+        raise NotFresh()  # a second factor is asked for as well, by step-up
+
+
+def _password_done(visit: Visit) -> bool:
+    return visit.is_fresh or _finished(visit)
+
+
+PASSWORD_UNLESS_FRESH = Step(
+    "password",
+    "enrollment/password.html",
+    lambda visit: _planned(visit, "password"),
+    _password_done,
+    _prove_password,
+    fields=PasswordFields,
+)
+
+
+def _email_asked(visit: Visit) -> bool:
+    if visit.account.email is not None:
+        return True
+    return visit.desk.email_asked(visit.account.id, visit.email_challenge) is not None
+
+
+def _ask_email(visit: Visit, answers: Answers) -> None:
+    visit.desk.ask_email(visit.account, visit.email_challenge, answers["email"])
+
+
+def _show_email(visit: Visit) -> dict[str, Any]:
+    return {"suggested": {"email": visit.account.email or visit.account.unconfirmed_email or ""}}
+
+
+def _counts_email(visit: Visit) -> bool:
+    return _planned(visit, "email")
+
+
+EMAIL = Step(
+    "email", "enrollment/email.html", _counts_email, _email_asked, _ask_email, _show_email, fields=EmailFields
+)
+
+
+def _confirm_email(visit: Visit, answers: Answers) -> None:
+    visit.desk.confirm_email(visit.account, visit.email_challenge, answers["code"], visit.origin)
+
+
+def _resend_email(visit: Visit) -> None:
+    asked = visit.desk.email_asked(visit.account.id, visit.email_challenge)
+    if asked is not None:
+        visit.desk.ask_email(visit.account, visit.email_challenge, asked.address)
+
+
+def _show_email_code(visit: Visit) -> dict[str, Any]:
+    asked = visit.desk.email_asked(visit.account.id, visit.email_challenge)
+    if asked is None:
+        raise StepClosed()  # it is confirmed already, and Back has nothing to show
+    return {"asked": asked}
+
+
+def _email_confirmed(visit: Visit) -> bool:
+    return visit.account.email is not None
+
+
+EMAIL_CODE = Step(
+    "email-code",
+    "enrollment/email_code.html",
+    _counts_email,
+    _email_confirmed,
+    _confirm_email,
+    _show_email_code,
+    fields=ConfirmationCodeFields,
+    acts={"resend": _resend_email},
+)
+CONFIRMED_EMAIL = (EMAIL, EMAIL_CODE)
+
+
+def _got_it(visit: Visit, answers: Answers) -> None:
+    """The service forgets the draft."""
+
+
+DONE = Step("done", "enrollment/done.html", _always, lambda visit: False, _got_it)

@@ -1,0 +1,24 @@
+"""The inputs that steps and challenges share. The web adds the token that proves the form is ours."""
+
+from __future__ import annotations
+
+from wtforms import PasswordField, StringField
+from wtforms.validators import InputRequired
+
+from ..domain.language import lazy
+
+
+class PasswordFields:
+    password = PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password."))])
+
+
+class EmailFields:
+    email = StringField(lazy("Email address"), [InputRequired(lazy("Enter your email address."))])
+
+
+class ConfirmationCodeFields:
+    code = StringField(lazy("Confirmation code"), [InputRequired(lazy("Enter the confirmation code."))])
+
+
+class CodeFields:
+    code = StringField(lazy("Code"), [InputRequired(lazy("Enter the code."))])

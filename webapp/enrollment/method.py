@@ -1,0 +1,104 @@
+"""What a method is: data and functions. A fifth method is one more value of `Method`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
+
+from ..domain.language import Sentence
+from ..domain.ports import Clock
+from ..models.factors import Factor
+from ..policy import Policy
+
+if TYPE_CHECKING:
+    from .visit import Visit
+
+Answers = Mapping[str, str]
+"""What a person typed into a step's form, by field name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByDevice:
+    """A label that differs with the device a person holds."""
+
+    computer: Sentence
+    phone: Sentence
+    iphone: Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What a person reads before they begin."""
+
+    what: Sentence
+    needed: Sentence
+    later: Sentence
+    button: ByDevice
+
+
+def _nothing(visit: Visit) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One screen of an enrollment.
+
+    `fields` is a class of WTForms fields. `needed` and `done` are derived from what is known, never stored.
+    `submit` (POST) draws secrets and sends; `show` (GET) never writes and never sends. `acts` are the step's
+    other buttons by the name they post.
+    """
+
+    slug: str
+    template: str
+    needed: Callable[[Visit], bool]
+    done: Callable[[Visit], bool]
+    submit: Callable[[Visit, Answers], None]
+    show: Callable[[Visit], dict[str, Any]] = _nothing
+    fields: type | None = None
+    acts: Mapping[str, Callable[[Visit], None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One attempt to prove a factor, inside the transaction that will let its owner in."""
+
+    tx: Session
+    factor: Factor
+    secret: str
+    clock: Clock
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """How a method is proved at log-in and at step-up.
+
+    `hint` names the factor on the chooser, `source` says where the code comes from. `verify` consumes what it
+    compares by one conditional UPDATE, or raises a `Refusal`.
+    """
+
+    template: str
+    fields: type
+    hint: Callable[[Factor], str]
+    source: Callable[[Factor], str]
+    verify: Callable[[Proof, Answers], None]
+    is_code: bool = True
+    """A hundred wrong codes in a row stop the methods that are codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    slug: str
+    title: Sentence
+    overview: Overview
+    steps: tuple[Step, ...]
+    begin: Callable[[Visit], dict[str, Any]]
+    """What a new draft holds."""
+    challenge: Challenge
+
+    def step(self, slug: str) -> Step | None:
+        return next((s for s in self.steps if s.slug == slug), None)

@@ -1,0 +1,32 @@
+"""Which step is open: derived from what holds, so that reload, Back, a second tab and a restart need no code."""
+
+from __future__ import annotations
+
+from .method import Step
+from .visit import Visit
+
+
+def needed_steps(visit: Visit) -> list[Step]:
+    return [step for step in visit.method.steps if step.needed(visit)]
+
+
+def open_step(visit: Visit) -> Step:
+    """The first that is needed and not yet done."""
+    steps = needed_steps(visit)
+    return next((step for step in steps if not step.done(visit)), steps[-1])
+
+
+def may_show(visit: Visit, step: Step) -> bool:
+    """True when the step is needed and all before it hold: Back shows an earlier one again."""
+    for needed in needed_steps(visit):
+        if needed.slug == step.slug:
+            return True
+        if not needed.done(visit):
+            return False
+    return False
+
+
+def marker(visit: Visit, step: Step) -> tuple[int, int]:
+    """(2, 5) for "Step 2 of 5"."""
+    slugs = [s.slug for s in needed_steps(visit)]
+    return slugs.index(step.slug) + 1, len(slugs)

@@ -1,0 +1,190 @@
+"""The one way in which any method is turned on, in every layout."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from ..domain.origin import Origin
+from ..domain.ports import Clock, Entropy, Keyring
+from ..domain.refusals import AlreadyDone, EmailRequired, NotFresh, StepClosed
+from ..models.database import Database, won
+from ..models.drafts import DraftRow
+from ..models.factors import Factor
+from ..policy import Policy
+from . import progress
+from .common_steps import plan
+from .method import Answers, Method, Step
+from .visit import Desk, Presence, Visit
+
+
+class Enrollment:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        entropy: Entropy,
+        keyring: Keyring,
+        policy: Policy,
+        desk: Desk,
+        site_name: str,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._entropy = entropy
+        self._keyring = keyring
+        self._policy = policy
+        self._desk = desk
+        self._site_name = site_name
+
+    def visit(self, presence: Presence, method: Method, origin: Origin) -> Visit:
+        """The enrollment as it stands: with its draft, unless that is 30 minutes old."""
+        query = select(DraftRow).where(DraftRow.account_id == presence.account.id, DraftRow.method == method.slug)
+        with self._db.read() as tx:
+            draft = tx.scalars(query).one_or_none()
+        if draft is not None and not self._lives(draft, presence):
+            draft = None
+        notes = json.loads(self._keyring.open(draft.sealed, _bound(presence, method))) if draft else {}
+        return Visit(
+            method=method,
+            presence=presence,
+            origin=origin,
+            draft=draft,
+            notes=notes,
+            desk=self._desk,
+            clock=self._clock,
+            entropy=self._entropy,
+            policy=self._policy,
+            site_name=self._site_name,
+        )
+
+    def submit(self, visit: Visit, step: Step, answers: Answers, act: str | None = None) -> None:
+        """Does what the step's button says. Raises `StepClosed`, `NotFresh`, `AlreadyDone` or the step's own."""
+        if not progress.may_show(visit, step) or (act is not None and act not in step.acts):
+            raise StepClosed()
+        if visit.draft is not None and visit.draft.finished_at is not None and step.slug != visit.method.steps[-1].slug:
+            raise AlreadyDone()
+        if visit.draft is None:
+            self._begin(visit)
+        try:
+            if act is None:
+                step.submit(visit, answers)
+            else:
+                step.acts[act](visit)
+        finally:
+            self._keep_notes(visit)
+        if visit.payload is not None:
+            self._turn_on(visit, visit.payload)
+        elif step.slug == visit.method.steps[-1].slug:
+            self.forget(visit)
+
+    def start_anew(self, presence: Presence, method: Method) -> None:
+        """Choosing a method again after an earlier enrollment was finished and left without Got it."""
+        mine = DraftRow.account_id == presence.account.id, DraftRow.method == method.slug
+        with self._db.write() as tx:
+            tx.execute(delete(DraftRow).where(*mine, DraftRow.finished_at.is_not(None)))
+
+    def backup_code(self, visit: Visit) -> str | None:
+        """The code made at the end of a first enrollment, for the log-in that made it, until Got it."""
+        draft = visit.draft
+        if draft is None or draft.sealed_backup_code is None:
+            return None
+        return self._keyring.open(draft.sealed_backup_code, f"{_bound(visit.presence, visit.method)}:backup-code")
+
+    def forget(self, visit: Visit) -> None:
+        """Drops the draft, and with it all that it held."""
+        if visit.draft is not None:
+            with self._db.write() as tx:
+                tx.execute(delete(DraftRow).where(DraftRow.id == visit.draft.id))
+            visit.draft = None
+
+    def _begin(self, visit: Visit) -> None:
+        now = self._clock.now()
+        visit.notes = {"plan": plan(visit), **visit.method.begin(visit)}
+        mine = DraftRow.account_id == visit.account.id, DraftRow.method == visit.method.slug
+        values = {
+            "account_id": visit.account.id,
+            "method": visit.method.slug,
+            "session_id": visit.presence.session.id,
+            "started_at": now,
+            "touched_at": now,
+            "sealed": self._seal(visit),
+        }
+        try:
+            with self._db.write() as tx:
+                live = DraftRow.touched_at > now - self._policy.draft_seconds
+                tx.execute(delete(DraftRow).where(*mine, ~live | DraftRow.finished_at.is_not(None)))
+                tx.execute(insert(DraftRow).values(values))
+        except IntegrityError:
+            pass  # a second tab was first: both go on with its draft
+        fresh = self.visit(visit.presence, visit.method, visit.origin)
+        visit.draft, visit.notes = fresh.draft, fresh.notes
+
+    def _keep_notes(self, visit: Visit) -> None:
+        if visit.draft is None:
+            return
+        values: dict[str, object] = {"touched_at": self._clock.now()}
+        if visit.changed:
+            values["sealed"] = self._seal(visit)
+        with self._db.write() as tx:
+            tx.execute(update(DraftRow).where(DraftRow.id == visit.draft.id).values(values))
+
+    def _turn_on(self, visit: Visit, payload: str) -> None:
+        """Factor, backup code, notice and the end of other sessions: all or nothing."""
+        if visit.account.email is None:
+            raise EmailRequired()
+        if not visit.is_fresh:
+            raise NotFresh()
+        if visit.draft is None:
+            raise StepClosed()
+        account_id, slug, now = visit.account.id, visit.method.slug, self._clock.now()
+        sealed = self._keyring.seal(payload, factor_bound(account_id, slug))
+        with self._db.write() as tx:
+            mine = update(DraftRow).where(DraftRow.id == visit.draft.id, DraftRow.finished_at.is_(None))
+            if not won(tx, mine.values(finished_at=now)):
+                raise AlreadyDone()
+            before = [f for f in visit.presence.factors if f.method == slug]
+            tx.execute(delete(Factor).where(Factor.account_id == account_id, Factor.method == slug))
+            values = {
+                "account_id": account_id,
+                "method": slug,
+                "slot": "",
+                "sealed": sealed,
+                "added_at": now,
+                "last_step": visit.last_step,
+                "logged_in_at": max((f.logged_in_at for f in before), default=0),
+            }
+            tx.execute(insert(Factor).values(values))
+            visit.opened, code = self._desk.factor_on(tx, visit.presence, visit.method, bool(before), visit.origin)
+            visit.notes = {"plan": visit.notes["plan"]}  # the secret lives in the factor now, and nowhere else
+            kept = {"sealed": self._seal(visit), "session_id": visit.presence.session.id}
+            if code is not None:
+                kept["sealed_backup_code"] = self._keyring.seal(
+                    code, f"{_bound(visit.presence, visit.method)}:backup-code"
+                )
+            tx.execute(update(DraftRow).where(DraftRow.id == visit.draft.id).values(kept))
+
+    def _seal(self, visit: Visit) -> str:
+        return self._keyring.seal(json.dumps(visit.notes), _bound(visit.presence, visit.method))
+
+    def _lives(self, draft: DraftRow, presence: Presence) -> bool:
+        if draft.finished_at is not None and draft.session_id != presence.session.id:
+            return False
+        return self._clock.now() - draft.touched_at < self._policy.draft_seconds
+
+
+def factor_bound(account_id: int, slug: str) -> str:
+    """What a factor's sealed secret is bound to."""
+    return f"account:{account_id}:factor:{slug}"
+
+
+def draft_bound(account_id: int, slug: str) -> str:
+    """What a draft's sealed notes are bound to."""
+    return f"account:{account_id}:draft:{slug}"
+
+
+def _bound(presence: Presence, method: Method) -> str:
+    return draft_bound(presence.account.id, method.slug)

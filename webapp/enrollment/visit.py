@@ -1,0 +1,107 @@
+"""One request's view of an enrollment: who, which method, what the draft holds, and what may be asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from ..domain.origin import Origin
+from ..domain.ports import Clock, Entropy
+from ..models.accounts import Account
+from ..models.drafts import DraftRow
+from ..models.factors import Factor
+from ..models.sessions import LoggedIn
+from ..policy import Policy
+from .method import Method
+
+
+class Presence(Protocol):
+    @property
+    def session(self) -> LoggedIn: ...
+    @property
+    def account(self) -> Account: ...
+    @property
+    def factors(self) -> Sequence[Factor]: ...
+
+
+class Opened(Protocol):
+    """A session's new token, for the cookie."""
+
+    @property
+    def token(self) -> str: ...
+    @property
+    def kept(self) -> bool: ...
+
+
+class EmailAsked(Protocol):
+    @property
+    def address(self) -> str: ...
+    @property
+    def message_id(self) -> int | None: ...
+    @property
+    def resend_at(self) -> int: ...
+
+
+class Desk(Protocol):
+    """What an enrollment asks of the rest of the house; `services/enrollment_desk.py` gives it."""
+
+    def is_fresh(self, presence: Presence) -> bool: ...
+    def spend_try(self, account_id: int, name: str) -> None: ...
+    def prove_password(self, presence: Presence, typed: str, origin: Origin) -> Opened: ...
+    def ask_email(self, account: Account, challenge: str, typed: str) -> None: ...
+    def email_asked(self, account_id: int, challenge: str) -> EmailAsked | None: ...
+    def confirm_email(self, account: Account, challenge: str, typed: str, origin: Origin) -> None: ...
+    def factor_on(
+        self, tx: Session, presence: Presence, method: Method, replaced: bool, origin: Origin
+    ) -> tuple[Opened, str | None]: ...
+
+
+@dataclass(slots=True)
+class Visit:
+    """`notes` are what the method has drawn and learnt so far; they are kept sealed in the draft."""
+
+    method: Method
+    presence: Presence
+    origin: Origin
+    draft: DraftRow | None
+    notes: dict[str, Any]
+    desk: Desk
+    clock: Clock
+    entropy: Entropy
+    policy: Policy
+    site_name: str
+    opened: Opened | None = None
+    """Set when the session got a new token on the way."""
+    changed: set[str] = field(default_factory=set)
+    payload: str | None = None
+    """Set by the last step of a method: the factor's secret, proved."""
+    last_step: int = -1
+
+    @property
+    def account(self) -> Account:
+        return self.presence.account
+
+    @property
+    def email_challenge(self) -> str:
+        return f"email:{self.method.slug}:{self.presence.session.id}"
+
+    @property
+    def is_fresh(self) -> bool:
+        return self.desk.is_fresh(self.presence)
+
+    def note(self, **changes: Any) -> None:
+        """Keeps something in the draft, when the step has been submitted."""
+        self.notes.update(changes)
+        self.changed.update(changes)
+
+    def turn_on(self, payload: str, last_step: int = -1) -> None:
+        """The method proved itself: the service makes it a factor."""
+        self.payload = payload
+        self.last_step = last_step
+
+    def spend_try(self, name: str) -> None:
+        """In its own commit. Raises `TooManyTries`."""
+        self.desk.spend_try(self.account.id, f"{self.method.slug}:{name}")

@@ -1,0 +1,1 @@
+"""The kinds of second factor, one file each. Only the catalogue knows them all."""

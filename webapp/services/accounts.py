@@ -1,0 +1,81 @@
+"""What the operator does to an account from the command line: each deed is logged, and its owner told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select, update
+
+from ..domain.origin import Origin
+from ..domain.ports import Clock
+from ..domain.refusals import Missing
+from ..models.accounts import Account
+from ..models.database import Database
+from ..models.drafts import DraftRow
+from ..models.factors import Factor
+from .log_in import name_key
+from .notices import Notices
+from .sessions import Sessions
+
+OPERATOR = Origin("", "")
+
+
+class Accounts:
+    def __init__(self, *, db: Database, clock: Clock, sessions: Sessions, notices: Notices) -> None:
+        self._db = db
+        self._clock = clock
+        self._sessions = sessions
+        self._notices = notices
+
+    def all(self) -> Sequence[Account]:
+        with self._db.read() as tx:
+            return tx.scalars(select(Account).order_by(Account.username_key)).all()
+
+    def named(self, username: str) -> Account:
+        """Raises `Missing`."""
+        with self._db.read() as tx:
+            account = tx.scalars(select(Account).where(Account.username_key == name_key(username))).one_or_none()
+        if account is None:
+            raise Missing()
+        return account
+
+    def factors(self, account: Account) -> Sequence[Factor]:
+        """Those that are on."""
+        with self._db.read() as tx:
+            mine = Factor.account_id == account.id, Factor.turned_off_at.is_(None)
+            return tx.scalars(select(Factor).where(*mine).order_by(Factor.id)).all()
+
+    def reset_second_factors(self, username: str, why: str) -> None:
+        """Every factor and the backup code go, every session ends, and the owner reads why. Raises `Missing`."""
+        account = self.named(username)
+        with self._db.write() as tx:
+            tx.execute(delete(Factor).where(Factor.account_id == account.id))
+            tx.execute(delete(DraftRow).where(DraftRow.account_id == account.id))
+            no_code = {"backup_code_hash": None, "backup_code_made_at": None}
+            tx.execute(update(Account).where(Account.id == account.id).values(no_code))
+            self._sessions.end_others(tx, account.id, None)
+            self._notices.tell(tx, account, "factors-reset", OPERATOR, why=why)
+
+    def log_out(self, username: str) -> None:
+        """Everywhere. Raises `Missing`."""
+        account = self.named(username)
+        with self._db.write() as tx:
+            self._sessions.end_others(tx, account.id, None)
+            self._notices.tell(tx, account, "logged-out-by-operator", OPERATOR)
+
+    def delete(self, username: str) -> None:
+        """With all that belongs to it. Raises `Missing`."""
+        account = self.named(username)
+        with self._db.write() as tx:
+            tx.execute(delete(Account).where(Account.id == account.id))
+
+    def speak(self, account: Account, language: str) -> None:
+        """The language of the letters to come."""
+        with self._db.write() as tx:
+            tx.execute(update(Account).where(Account.id == account.id).values(language=language))
+
+    def secure(self, account: Account, origin: Origin) -> None:
+        """After "Not you?": whoever holds the mailbox throws everybody out, themselves included."""
+        with self._db.write() as tx:
+            self._sessions.end_others(tx, account.id, None)
+            self._notices.tell(tx, account, "sessions-ended", origin)

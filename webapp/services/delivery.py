@@ -1,0 +1,165 @@
+"""Delivering what the outbox owes, by any number of workers at once, each message at least once.
+
+A worker claims a message by a conditional UPDATE, sends it outside any transaction and records how that went. One
+that is killed in between loses its claim after a while, and the message goes out again under the same Message-ID.
+"""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import Literal, cast
+
+import structlog
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.orm import Session
+
+from ..domain.ports import Clock, Email, Mail, Refused, Unreachable
+from ..models.database import Database, won
+from ..models.messages import FAILED, OWED, SENT, Message
+from ..policy import Policy
+from .outbox import EMAIL, Outbox
+
+State = Literal["owed", "sent", "failed"]
+
+COMPLAINT_MAXIMUM = 200  # what its column holds
+
+log = structlog.get_logger()
+
+
+def state_of(tx: Session, message_id: int) -> State | None:
+    """What to tell a person about a message; None when there is none (any more)."""
+    return cast(State | None, tx.scalar(select(Message.state).where(Message.id == message_id)))
+
+
+class Delivery:
+    def __init__(self, db: Database, clock: Clock, outbox: Outbox, mail: Mail, policy: Policy) -> None:
+        self._db = db
+        self._clock = clock
+        self._outbox = outbox
+        self._mail = mail
+        self._policy = policy
+
+    def state(self, message_id: int) -> State | None:
+        """`state_of` for whoever has no transaction open. Raises `StoreUnavailable`."""
+        with self._db.read() as tx:
+            return state_of(tx, message_id)
+
+    def kept(self, most: int) -> list[tuple[Email, int]]:
+        """The newest messages whose content is still there, with when they were made: the outbox page."""
+        query = select(Message).where(Message.sealed.is_not(None)).order_by(Message.id.desc()).limit(most)
+        with self._db.read() as tx:
+            return [(self._outbox.read(message), message.made_at) for message in tx.scalars(query)]
+
+    def is_behind(self) -> bool:
+        """True when a message has been owed for longer than the first retry takes."""
+        since = self._clock.now() - self._policy.retry_after[0]
+        owed = select(Message.id).where(Message.state == OWED, Message.made_at < since).limit(1)
+        with self._db.read() as tx:
+            return tx.scalar(owed) is not None
+
+    def deliver_due(self, stop: Event | None = None) -> int:
+        """How many went out. Raises `StoreUnavailable`; trouble with one message is no trouble for the next."""
+        sent = 0
+        while not (stop and stop.is_set()) and (message := self._claim()):
+            sent += self._deliver(message)
+        return sent
+
+    def work(self, stop: Event, every: float = 0.5) -> None:
+        """Delivers until `stop` is set, looking every so many seconds. Nothing else ends it."""
+        in_trouble = False
+        while not stop.is_set():
+            try:
+                self.deliver_due(stop)
+            except Exception as error:  # a dead worker is noticed only when people miss their codes
+                if not in_trouble:  # once, not twice a second
+                    log.error("outbox_in_trouble", error=type(error).__name__, at=_place_of(error))
+                in_trouble = True
+            else:
+                if in_trouble:
+                    log.info("outbox_recovered")
+                in_trouble = False
+            stop.wait(every)
+
+    def _claim(self) -> Message | None:
+        """One due message that is now this worker's alone for a while, or None when nothing is due."""
+        while True:
+            now = self._clock.now()
+            # never tried ones first: a mail server that stalls on a few must not hold up the others
+            due = select(Message.id).where(*_due(now)).order_by(Message.tries, Message.due_at, Message.id).limit(1)
+            with self._db.read() as tx:
+                candidate = tx.scalar(due)
+            if candidate is None:
+                return None
+            still_due = update(Message).where(Message.id == candidate, *_due(now))
+            until = now + self._policy.worker_claims_for
+            with self._db.write() as tx:
+                # the try counts before it is made, so that a message which kills its worker is not tried for ever
+                if won(tx, still_due.values(tries=Message.tries + 1, claimed_until=until)):
+                    return tx.get_one(Message, candidate)
+
+    def _deliver(self, message: Message) -> bool:
+        try:
+            email = self._outbox.read(message)
+        except ValueError as error:  # its key is missing: the operator may still put it back
+            self._put_off(message, str(error))
+            return False
+        try:
+            self._mail.send(email)
+        except Refused as refusal:
+            self._give_up(message, str(refusal))
+        except Unreachable as trouble:
+            self._put_off(message, str(trouble))
+        except Exception as error:  # a bug, whose words could quote the message: not repeated
+            log.error("message_raised", message=message.id, error=type(error).__name__, at=_place_of(error))
+            self._put_off(message, f"an error of ours: {type(error).__name__}")
+        else:
+            self._record_sent(message)
+            return True
+        return False
+
+    def _record_sent(self, message: Message) -> None:
+        sealed = message.sealed if self._mail.keeps else None
+        # even when the claim ran out meanwhile: what went out is not owed
+        with self._db.write() as tx:
+            owed = update(Message).where(Message.id == message.id, Message.state == OWED)
+            ended = {"state": SENT, "sealed": sealed, "claimed_until": None, "ended_at": self._clock.now()}
+            tx.execute(owed.values(**ended, complaint=None))
+        log.info("message_sent", message=message.id, template=message.template, state=SENT, tries=message.tries)
+
+    def _put_off(self, message: Message, complaint: str) -> None:
+        if message.tries > len(self._policy.retry_after):
+            self._give_up(message, complaint)
+            return
+        due_at = self._clock.now() + self._policy.retry_after[message.tries - 1]
+        self._record(message, due_at=due_at, claimed_until=None, complaint=complaint[:COMPLAINT_MAXIMUM])
+        log.warning("message_put_off", message=message.id, template=message.template, state=OWED, tries=message.tries)
+
+    def _give_up(self, message: Message, complaint: str) -> None:
+        self._record(
+            message,
+            state=FAILED,
+            sealed=None,
+            complaint=complaint[:COMPLAINT_MAXIMUM],
+            claimed_until=None,
+            ended_at=self._clock.now(),
+        )
+        log.error("message_failed", message=message.id, template=message.template, state=FAILED, tries=message.tries)
+
+    def _record(self, message: Message, **values: int | str | None) -> None:
+        # the count of tries names the claim: a worker that lost its own changes nothing
+        mine = (Message.id == message.id, Message.state == OWED, Message.tries == message.tries)
+        with self._db.write() as tx:
+            tx.execute(update(Message).where(*mine).values(**values))
+
+
+def _due(now: int) -> tuple[ColumnElement[bool], ...]:
+    free = or_(Message.claimed_until.is_(None), Message.claimed_until <= now)
+    return Message.state == OWED, Message.channel == EMAIL, Message.due_at <= now, free
+
+
+def _place_of(error: BaseException) -> str:
+    """File and line where it was raised: enough to find a bug, and nothing of what was being sent."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"

@@ -1,0 +1,74 @@
+"""What an enrollment asks of the rest of the house (`enrollment.visit.Desk`)."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from ..domain.origin import Origin
+from ..domain.ports import Clock
+from ..enrollment.method import Method
+from ..enrollment.visit import EmailAsked, Presence
+from ..models.accounts import Account
+from ..policy import Policy
+from .backup_codes import BackupCodes
+from .email_addresses import EmailAddresses
+from .notices import Notices
+from .sessions import Opened, Sessions
+from .step_up import StepUp
+from .tries import Bucket, Tries, Windows
+
+
+class EnrollmentDesk:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        policy: Policy,
+        tries: Tries,
+        sessions: Sessions,
+        step_up: StepUp,
+        email_addresses: EmailAddresses,
+        backup_codes: BackupCodes,
+        notices: Notices,
+    ) -> None:
+        self._clock = clock
+        self._policy = policy
+        self._tries = tries
+        self._sessions = sessions
+        self._step_up = step_up
+        self._email_addresses = email_addresses
+        self._backup_codes = backup_codes
+        self._notices = notices
+
+    def is_fresh(self, presence: Presence) -> bool:
+        return self._sessions.is_fresh(presence)
+
+    def spend_try(self, account_id: int, name: str) -> None:
+        rule = Windows(self._policy.second_factor_tries[1:])  # the account is its owner's already: 20 an hour do
+        self._tries.spend(Bucket(f"enroll:{name}:{account_id}", rule))
+
+    def prove_password(self, presence: Presence, typed: str, origin: Origin) -> Opened:
+        return self._step_up.with_password(presence, typed, origin)
+
+    def ask_email(self, account: Account, challenge: str, typed: str) -> None:
+        self._email_addresses.ask(account, challenge, typed)
+
+    def email_asked(self, account_id: int, challenge: str) -> EmailAsked | None:
+        return self._email_addresses.asked(account_id, challenge)
+
+    def confirm_email(self, account: Account, challenge: str, typed: str, origin: Origin) -> None:
+        self._email_addresses.confirm(account, challenge, typed, origin)
+
+    def factor_on(
+        self, tx: Session, presence: Presence, method: Method, replaced: bool, origin: Origin
+    ) -> tuple[Opened, str | None]:
+        """Tells the owner. With a first factor: the backup code, and every other session ends."""
+        account_id, now = presence.account.id, self._clock.now()
+        kind = "factor-replaced" if replaced else "factor-on"
+        self._notices.tell(tx, presence.account, kind, origin, method=method.title.msgid)
+        code = None
+        if not presence.factors:
+            self._sessions.end_others(tx, account_id, presence.session.id)
+            code = self._backup_codes.make(tx, account_id)
+        opened = self._sessions.rotate(tx, presence.session, second_factor_at=now)
+        return opened, code

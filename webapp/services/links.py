@@ -1,0 +1,71 @@
+"""Links that speak for an e-mail address: 256 bits, one use, stored as SHA-256 (ASVS V6.4.3).
+
+Opening one (GET) only shows a page; only pressing its button (POST) uses it up, so a mail scanner does no harm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy.orm import Session
+
+from ..domain.codes import draw_token
+from ..domain.ports import Clock, Entropy
+from ..domain.refusals import LinkDead
+from ..models.accounts import Account
+from ..models.codes import Link
+from ..models.database import Database, won
+from .sessions import hash_of
+
+PATHS = {"reset": "/reset-password/", "not-you": "/not-you/", "undo-email": "/undo-email/"}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLink:
+    link: Link
+    account: Account
+
+
+class Links:
+    def __init__(self, db: Database, clock: Clock, entropy: Entropy, main_url: str) -> None:
+        self._db = db
+        self._clock = clock
+        self._entropy = entropy
+        self._main_url = main_url
+
+    def draw(self, tx: Session, account: Account, purpose: str, email: str, lasts: int) -> str:
+        """The absolute address at the main host, from the settings and never from the request."""
+        token, now = draw_token(self._entropy), self._clock.now()
+        tx.execute(
+            insert(Link).values(
+                account_id=account.id,
+                purpose=purpose,
+                token_hash=hash_of(token),
+                email=email,
+                made_at=now,
+                expires_at=now + lasts,
+            )
+        )
+        return f"{self._main_url}{PATHS[purpose]}{token}"
+
+    def find(self, purpose: str, token: str) -> OpenLink:
+        """Raises `LinkDead` when it is unknown, used, of another purpose or too old."""
+        query = (
+            select(Link, Account)
+            .join(Account, Account.id == Link.account_id)
+            .where(Link.token_hash == hash_of(token), Link.purpose == purpose, self._is_live())
+        )
+        with self._db.read() as tx:
+            row = tx.execute(query).one_or_none()
+        if row is None:
+            raise LinkDead()
+        return OpenLink(row[0], row[1])
+
+    def use(self, tx: Session, link: Link) -> None:
+        """Raises `LinkDead` when somebody was first."""
+        if not won(tx, update(Link).where(Link.id == link.id, self._is_live()).values(used_at=self._clock.now())):
+            raise LinkDead()
+
+    def _is_live(self) -> ColumnElement[bool]:
+        return and_(Link.used_at.is_(None), Link.expires_at > self._clock.now())

@@ -1,0 +1,277 @@
+"""Logging in: the password, then what the account asks beyond it.
+
+Half logged in is a state of its own, in a cookie of its own, that opens nothing but the challenge. A browser
+learns about factors only after a right password.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from ..domain.codes import draw_token
+from ..domain.origin import Origin
+from ..domain.ports import Clock, Entropy
+from ..domain.refusals import ChallengeSpent, CodeRefusal, LogInOver, TemporaryPasswordHere, WrongLogIn
+from ..enrollment.method import Answers
+from ..models.accounts import Account
+from ..models.database import Database, won
+from ..models.factors import Factor
+from ..models.sessions import HalfLoggedIn
+from ..policy import Policy
+from .backup_codes import BackupCodes
+from .challenge import Challenges, choice_of, shared_bucket
+from .notices import Notices
+from .passwords import Passwords, looks_temporary
+from .remembered_browsers import RememberedBrowsers
+from .sessions import DEVICE_MAXIMUM, Opened, Sessions, hash_of
+from .tries import Bucket, Doubling, Tries, Windows
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBrowser:
+    """A browser in which these accounts logged in before, as its signed cookie says."""
+
+    browser: str
+    accounts: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """The password was right; this token leads to the challenge."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLogIn:
+    row: HalfLoggedIn
+    account: Account
+    factors: Sequence[Factor]
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """Logged in: the session, where to go, and what the browser may keep."""
+
+    opened: Opened
+    account: Account
+    next_path: str
+    remembered: str | None = None
+    backup_code: str | None = None
+
+
+class LogIn:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        entropy: Entropy,
+        policy: Policy,
+        tries: Tries,
+        passwords: Passwords,
+        sessions: Sessions,
+        challenges: Challenges,
+        backup_codes: BackupCodes,
+        remembered: RememberedBrowsers,
+        notices: Notices,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._entropy = entropy
+        self._policy = policy
+        self._tries = tries
+        self._passwords = passwords
+        self._sessions = sessions
+        self._challenges = challenges
+        self._backup_codes = backup_codes
+        self._remembered = remembered
+        self._notices = notices
+
+    def with_password(
+        self,
+        typed_name: str,
+        typed_password: str,
+        *,
+        keep: bool,
+        next_path: str,
+        origin: Origin,
+        known_browser: KnownBrowser | None = None,
+        remembered: Sequence[str] = (),
+    ) -> In | Half:
+        """Raises `WrongLogIn`, `TemporaryPasswordHere`, `TooManyTries` or `Busy`; the same for unknown names."""
+        account, factors = self._find(typed_name)
+        self._spend_password_try(account, typed_name, known_browser, origin)
+        if not self._passwords.is_right(account, typed_password) or account is None:
+            raise TemporaryPasswordHere() if looks_temporary(typed_password) else WrongLogIn()
+        self._passwords.renew(account, typed_password)
+        if factors and not self._remembered.is_remembered(account.id, remembered):
+            return self._half(account, keep, next_path, origin)
+        cleared = (_password_bucket(account.id, known_browser.browser),) if known_browser else ()
+        with self._db.write() as tx:
+            return self._let_in(
+                tx, account, keep=keep, next_path=next_path, origin=origin, second_factor=False, cleared=cleared
+            )
+
+    def pending(self, token: str | None) -> PendingLogIn:
+        """Who is half logged in. Raises `LogInOver` when nobody is, or for longer than ten minutes."""
+        query = (
+            select(HalfLoggedIn, Account, Factor)
+            .join(Account, Account.id == HalfLoggedIn.account_id)
+            .outerjoin(Factor, (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None))
+            .where(
+                HalfLoggedIn.token_hash == hash_of(token or ""),
+                HalfLoggedIn.ended_at.is_(None),
+                HalfLoggedIn.started_at > self._clock.now() - self._policy.half_logged_in,
+            )
+        )
+        with self._db.read() as tx:
+            rows = tx.execute(query).all()
+        if not rows:
+            raise LogInOver()
+        return PendingLogIn(rows[0][0], rows[0][1], [row[2] for row in rows if row[2] is not None])
+
+    def with_factor(
+        self,
+        pending: PendingLogIn,
+        slug: str | None,
+        answers: Answers,
+        *,
+        remember: bool,
+        origin: Origin,
+        known_browser: KnownBrowser | None = None,
+    ) -> In:
+        """Raises what the method's challenge refuses with, `ChallengeSpent` or `TooManyTries`."""
+        choice = choice_of(pending.factors, slug)
+        left = self._challenges.spend_try(
+            pending.account.id, challenge_of(pending), is_code=choice.method.challenge.is_code
+        )
+        with self._spent_at_last(pending, left), self._db.write() as tx:
+            self._challenges.prove(tx, choice, answers, left)
+            return self._let_in_half(tx, pending, known_browser, remember=remember, origin=origin)
+
+    def with_backup_code(
+        self, pending: PendingLogIn, typed: str, *, origin: Origin, known_browser: KnownBrowser | None = None
+    ) -> In:
+        """Replaces the code, ends every other session and tells the owner. Raises as `with_factor` does."""
+        left = self._challenges.spend_try(pending.account.id, challenge_of(pending), is_code=False)
+        with self._spent_at_last(pending, left), self._db.write() as tx:
+            try:
+                successor = self._backup_codes.exchange(tx, pending.account.id, typed)
+            except CodeRefusal as refusal:
+                raise refusal.with_left(left) from None
+            self._sessions.end_others(tx, pending.account.id, None)
+            done = self._let_in_half(tx, pending, known_browser, remember=False, origin=origin)
+            self._notices.tell(tx, pending.account, "backup-code-used", origin)
+        return In(done.opened, done.account, done.next_path, backup_code=successor)
+
+    @contextmanager
+    def _spent_at_last(self, pending: PendingLogIn, left: int) -> Iterator[None]:
+        """After the last wrong code the challenge is dead: back to the password."""
+        try:
+            yield
+        except CodeRefusal:
+            if left > 0:
+                raise
+            with self._db.write() as tx:
+                over = update(HalfLoggedIn).where(HalfLoggedIn.id == pending.row.id)
+                tx.execute(over.values(ended_at=self._clock.now()))
+            raise ChallengeSpent() from None
+
+    def _find(self, typed: str) -> tuple[Account | None, list[Factor]]:
+        key = name_key(typed)
+        column = Account.email_key if "@" in key else Account.username_key
+        query = (
+            select(Account, Factor)
+            .outerjoin(Factor, (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None))
+            .where(column == key)
+        )
+        with self._db.read() as tx:
+            rows = tx.execute(query).all()
+        return (rows[0][0] if rows else None), [row[1] for row in rows if row[1] is not None]
+
+    def _spend_password_try(
+        self, account: Account | None, typed_name: str, known: KnownBrowser | None, origin: Origin
+    ) -> None:
+        """A browser that logged in before has a bucket of its own, so no stranger can lock the owner out."""
+        policy = self._policy
+        rule = Doubling(policy.password_tries, policy.password_first_wait, policy.password_longest_wait)
+        address = Bucket(f"password-from:{origin.neighbourhood}", Windows((policy.password_tries_address,)))
+        if account is not None and known is not None and account.id in known.accounts:
+            self._tries.spend(Bucket(_password_bucket(account.id, known.browser), rule))
+            return
+        whose = account.id if account is not None else f"?{hash_of(name_key(typed_name))}"
+        self._tries.spend(Bucket(_password_bucket(whose), rule), address)
+
+    def _half(self, account: Account, keep: bool, next_path: str, origin: Origin) -> Half:
+        token = draw_token(self._entropy)
+        values = {
+            "token_hash": hash_of(token),
+            "account_id": account.id,
+            "started_at": self._clock.now(),
+            "keep": keep,
+            "next_path": next_path,
+            "address": origin.address,
+            "device": origin.user_agent[:DEVICE_MAXIMUM],
+        }
+        with self._db.write() as tx:
+            tx.execute(insert(HalfLoggedIn).values(values))
+        return Half(token)
+
+    def _let_in_half(
+        self, tx: Session, pending: PendingLogIn, known: KnownBrowser | None, *, remember: bool, origin: Origin
+    ) -> In:
+        row, account = pending.row, pending.account
+        live = update(HalfLoggedIn).where(HalfLoggedIn.id == row.id, HalfLoggedIn.ended_at.is_(None))
+        if not won(tx, live.values(ended_at=self._clock.now())):
+            raise LogInOver()
+        token = self._remembered.add(tx, account.id, origin) if remember else None
+        cleared = [challenge_of(pending), shared_bucket(account.id)]
+        if known is not None:
+            cleared.append(_password_bucket(account.id, known.browser))
+        done = self._let_in(
+            tx,
+            account,
+            keep=row.keep,
+            next_path=row.next_path,
+            origin=origin,
+            second_factor=True,
+            cleared=cleared,
+        )
+        return In(done.opened, done.account, done.next_path, remembered=token)
+
+    def _let_in(
+        self,
+        tx: Session,
+        account: Account,
+        *,
+        keep: bool,
+        next_path: str,
+        origin: Origin,
+        second_factor: bool,
+        cleared: Sequence[str] = (),
+    ) -> In:
+        """A full log-in: the session, a clean slate for the limits, a line in the activity."""
+        opened = self._sessions.open(tx, account.id, origin, kept=keep, second_factor=second_factor)
+        self._tries.clear(tx, _password_bucket(account.id), *cleared)
+        self._notices.record(tx, account.id, "logged-in", origin)
+        return In(opened, account, next_path)
+
+
+def _password_bucket(whose: int | str, browser: str = "a stranger") -> str:
+    return f"password:{whose}:{browser}"
+
+
+def name_key(typed: str) -> str:
+    """How a user name or an address is looked up."""
+    return unicodedata.normalize("NFKC", typed).strip().casefold()
+
+
+def challenge_of(pending: PendingLogIn) -> str:
+    return f"log-in:{pending.row.id}"

@@ -1,0 +1,97 @@
+"""What the owner of an account is told: a line in the activity and an e-mail, committed with the change."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from ..domain.language import Sentence, gettext, lazy
+from ..domain.origin import Origin
+from ..domain.ports import Clock
+from ..models.accounts import Account
+from ..models.sessions import Activity
+from ..policy import Policy
+from .links import Links
+from .outbox import Outbox
+from .sessions import DEVICE_MAXIMUM
+
+# Events that are only listed, and events of which the owner gets an e-mail too.
+LISTED: dict[str, Sentence] = {
+    "logged-in": lazy("You logged in."),
+    "stepped-up": lazy("You confirmed that it is you."),
+    "logged-out": lazy("You logged out."),
+    "signed-up": lazy("You created your account."),
+    "second-factor-failed": lazy("A wrong code was entered after your password."),
+}
+TOLD: dict[str, Sentence] = {
+    "password-changed": lazy("Your password was changed."),
+    "password-reset": lazy("Your password was reset with a link from your e-mail."),
+    "email-confirmed": lazy("The email address %(email)s was confirmed for your account."),
+    "email-restored": lazy("Your earlier email address %(email)s is back."),
+    "factor-on": lazy("%(method)s was turned on as a second factor."),
+    "factor-replaced": lazy("%(method)s was replaced: the earlier one no longer works."),
+    "factor-off": lazy("%(method)s was turned off."),
+    "last-factor-off": lazy(
+        "%(method)s was turned off. It was the last one: only your password protects your account now."
+    ),
+    "backup-code-used": lazy("Your backup code was used to log in. It was replaced by a new one."),
+    "backup-code-made": lazy("A new backup code was made. The earlier one no longer works."),
+    "sessions-ended": lazy("Every log-in to your account was ended from a link in an e-mail."),
+    "factors-reset": lazy("The people who run this site turned off your second factors. Their reason: %(why)s"),
+    "logged-out-by-operator": lazy("The people who run this site logged you out everywhere."),
+}
+
+
+def sentence_for(kind: str, facts: dict[str, Any]) -> str:
+    """The event in the language now spoken."""
+    template = (TOLD.get(kind) or LISTED[kind]).msgid
+    return gettext(template, **{name: _said(fact) for name, fact in facts.items()})
+
+
+def _said(fact: object) -> str:
+    # a method's title is stored as its source text, and said in the reader's language
+    return gettext(fact) if isinstance(fact, str) and fact else str(fact)
+
+
+class Notices:
+    def __init__(self, clock: Clock, outbox: Outbox, links: Links, policy: Policy) -> None:
+        self._clock = clock
+        self._outbox = outbox
+        self._links = links
+        self._policy = policy
+
+    def record(self, tx: Session, account_id: int, kind: str, origin: Origin, **facts: str) -> None:
+        """One line of the account's activity."""
+        tx.execute(
+            insert(Activity).values(
+                account_id=account_id,
+                at=self._clock.now(),
+                kind=kind,
+                facts=json.dumps(facts),
+                address=origin.address,
+                device=origin.user_agent[:DEVICE_MAXIMUM],
+            )
+        )
+
+    def tell(self, tx: Session, account: Account, kind: str, origin: Origin, **facts: str) -> None:
+        """The line, and an e-mail that says what, when and from where, with a way to undo it."""
+        self.record(tx, account.id, kind, origin, **facts)
+        if account.email is None:
+            return
+        url = self._links.draw(tx, account, "not-you", account.email, self._policy.notice_link_seconds)
+        with self._outbox.speaking_to(account):
+            what = sentence_for(kind, facts)
+        self._outbox.post_email(
+            tx,
+            to=account.email,
+            template="notice",
+            account=account,
+            name=account.name,
+            what=what,
+            at=self._clock.now(),
+            origin=origin,
+            not_you_url=url,
+        )

@@ -1,0 +1,119 @@
+"""Six-digit codes that travel by message: drawn, kept as a keyed HMAC, and used once (ASVS V6.5, V6.6).
+
+A code belongs to one account and one challenge (what it was asked for, in which browser). A newer code of a
+challenge voids the older ones; the tries of a challenge go on counting over a resend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from ..domain.codes import draw_digits, is_digits, tidy_digits
+from ..domain.ports import Clock, Entropy, Keyring
+from ..domain.refusals import (
+    CodeAlreadyUsed,
+    CodeExpired,
+    CodeFromEarlierMessage,
+    CodeMalformed,
+    TooManyTries,
+    TooSoon,
+    WrongCode,
+)
+from ..models.codes import Code
+from ..models.database import Database, won
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long a code lives, how often it may be tried, and after how many seconds another may be sent."""
+
+    lasts: int
+    tries: int
+    resend_after: int
+
+
+class OneTimeCodes:
+    def __init__(self, db: Database, clock: Clock, entropy: Entropy, keyring: Keyring) -> None:
+        self._db = db
+        self._clock = clock
+        self._entropy = entropy
+        self._keyring = keyring
+
+    def newest(self, account_id: int, challenge: str, terms: Terms) -> Code | None:
+        """The code that could be typed now, used up or not; None when there is none or it is too old."""
+        with self._db.read() as tx:
+            code = self._newest(tx, account_id, challenge)
+        return code if code is not None and self._clock.now() - code.made_at < terms.lasts else None
+
+    def draw(self, tx: Session, account_id: int, challenge: str, target: str, terms: Terms) -> tuple[int, str]:
+        """Its row's id and the code itself, for one message. Raises `TooSoon` or `TooManyTries`."""
+        now = self._clock.now()
+        self._db.serialize(tx, challenge)
+        before = self._newest(tx, account_id, challenge)
+        tries = 0
+        if before is not None and before.used_at is None and now - before.made_at < terms.lasts:
+            if before.target == target and now - before.made_at < terms.resend_after:
+                raise TooSoon(before.made_at + terms.resend_after - now)
+            if before.tries >= terms.tries:
+                raise TooManyTries(before.made_at + terms.lasts - now)
+            tries = before.tries
+        live = Code.challenge == challenge, Code.account_id == account_id, Code.voided_at.is_(None)
+        tx.execute(update(Code).where(*live).values(voided_at=now))
+        code = draw_digits(self._entropy)
+        values = {
+            "account_id": account_id,
+            "challenge": challenge,
+            "target": target,
+            "mac": self._keyring.mac(code, f"{account_id}:{challenge}"),
+            "made_at": now,
+            "tries": tries,
+        }
+        return tx.execute(insert(Code).values(values).returning(Code.id)).scalar_one(), code
+
+    def sent_with(self, tx: Session, code_id: int, message_id: int) -> None:
+        tx.execute(update(Code).where(Code.id == code_id).values(message_id=message_id))
+
+    def check(self, account_id: int, challenge: str, typed: str, terms: Terms) -> Code:
+        """The code that matches, still to be consumed. The try is spent in its own commit first.
+
+        Raises `CodeMalformed`, `CodeExpired`, `CodeAlreadyUsed`, `CodeFromEarlierMessage`, `TooManyTries`
+        or `WrongCode`.
+        """
+        digits = tidy_digits(typed)
+        if not is_digits(digits):
+            raise CodeMalformed()
+        now = self._clock.now()
+        with self._db.write() as tx:
+            code = self._newest(tx, account_id, challenge)
+            if code is None or now - code.made_at >= terms.lasts:
+                raise CodeExpired()
+            spare = update(Code).where(Code.id == code.id, Code.tries < terms.tries, Code.used_at.is_(None))
+            spent = won(tx, spare.values(tries=Code.tries + 1))
+        if not spent:
+            raise CodeAlreadyUsed() if code.used_at else TooManyTries(code.made_at + terms.lasts - now)
+        bound_to = f"{account_id}:{challenge}"
+        if self._keyring.is_mac_of(code.mac, digits, bound_to):
+            return code
+        left = terms.tries - code.tries - 1
+        if self._is_older_code(account_id, challenge, digits):
+            raise CodeFromEarlierMessage(left)
+        raise WrongCode(left)
+
+    def consume(self, tx: Session, code: Code) -> None:
+        """Raises `CodeAlreadyUsed` when another request was first, `CodeFromEarlierMessage` when a newer came."""
+        unused = update(Code).where(Code.id == code.id, Code.used_at.is_(None), Code.voided_at.is_(None))
+        if not won(tx, unused.values(used_at=self._clock.now())):
+            raise CodeAlreadyUsed()
+
+    def _newest(self, tx: Session, account_id: int, challenge: str) -> Code | None:
+        query = select(Code).where(Code.account_id == account_id, Code.challenge == challenge, Code.voided_at.is_(None))
+        return tx.scalars(query.order_by(Code.id.desc()).limit(1)).first()
+
+    def _is_older_code(self, account_id: int, challenge: str, digits: str) -> bool:
+        query = select(Code.mac).where(Code.account_id == account_id, Code.challenge == challenge)
+        with self._db.read() as tx:
+            macs = tx.scalars(query.where(Code.voided_at.is_not(None)).order_by(Code.id.desc()).limit(5)).all()
+        return any(self._keyring.is_mac_of(mac, digits, f"{account_id}:{challenge}") for mac in macs)

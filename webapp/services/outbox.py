@@ -1,0 +1,74 @@
+"""What the site owes people in writing. A letter is committed with the change that owes it, and never sent here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+
+from sqlalchemy.orm import Session
+
+from ..domain.language import ENGLISH, Language, speaking, spoken
+from ..domain.ports import Clock, Email, Entropy, Keyring, LetterWriter
+from ..models.accounts import Account
+from ..models.messages import OWED, Message
+
+EMAIL = "email"
+UID_BYTES = 16  # enough that no two messages ever share one
+
+
+class Outbox:
+    def __init__(
+        self,
+        clock: Clock,
+        entropy: Entropy,
+        keyring: Keyring,
+        letters: LetterWriter,
+        languages: Mapping[str, Language],
+    ) -> None:
+        self._clock = clock
+        self._entropy = entropy
+        self._keyring = keyring
+        self._letters = letters
+        self._languages = languages
+
+    def post_email(self, tx: Session, *, to: str, template: str, account: Account | None, **facts: object) -> Message:
+        """Owes `to` a letter as soon as the caller's transaction commits.
+
+        It is written in the account's own language; with no account, in the one now spoken.
+        """
+        tx.flush()  # an account made in this transaction has its id only now
+        with self.speaking_to(account):
+            letter = self._letters.write(template, **facts)
+        uid = self._entropy.bytes(UID_BYTES).hex()
+        content = {"to": to, "subject": letter.subject, "text": letter.text, "html": letter.html}
+        now = self._clock.now()
+        message = Message(
+            uid=uid,
+            channel=EMAIL,
+            template=template,
+            account_id=account.id if account else None,
+            sealed=self._keyring.seal(json.dumps(content, ensure_ascii=False), bound_to=_binding(uid)),
+            state=OWED,
+            tries=0,
+            made_at=now,
+            due_at=now,
+        )
+        tx.add(message)
+        tx.flush()
+        return message
+
+    def read(self, message: Message) -> Email:
+        """The message as it goes out. Raises `ValueError` when its content is gone or its key is."""
+        if message.sealed is None:
+            raise ValueError("the content of this message is no longer kept")
+        content = json.loads(self._keyring.open(message.sealed, bound_to=_binding(message.uid)))
+        return Email(message.uid, content["to"], content["subject"], content["text"], content["html"])
+
+    def speaking_to(self, account: Account | None) -> AbstractContextManager[None]:
+        """For facts that are sentences themselves: they must be in the letter's language, not in the request's."""
+        return speaking(spoken() if account is None else self._languages.get(account.language, ENGLISH))
+
+
+def _binding(uid: str) -> str:
+    return f"message:{uid}"

@@ -1,0 +1,130 @@
+"""A new password: changed by somebody logged in, or reset through a link in an e-mail.
+
+A reset never logs in and never skips the second factor (ASVS V6.4.3).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from ..domain.origin import Origin
+from ..domain.ports import Clock
+from ..domain.refusals import TooManyTries, WrongCurrentPassword
+from ..models.accounts import Account
+from ..models.database import Database
+from ..models.drafts import DraftRow
+from ..models.factors import Factor
+from ..policy import Policy
+from .email_addresses import key_of, normalize
+from .links import Links, OpenLink
+from .notices import Notices
+from .outbox import Outbox
+from .passwords import Passwords
+from .sessions import Opened, Presence, Sessions, hash_of
+from .tries import Bucket, Tries, Windows
+
+
+class PasswordChanges:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        policy: Policy,
+        tries: Tries,
+        passwords: Passwords,
+        sessions: Sessions,
+        links: Links,
+        outbox: Outbox,
+        notices: Notices,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._policy = policy
+        self._tries = tries
+        self._passwords = passwords
+        self._sessions = sessions
+        self._links = links
+        self._outbox = outbox
+        self._notices = notices
+
+    def change(self, presence: Presence, new: str, origin: Origin) -> Opened:
+        """For somebody fresh. Every other session ends. Raises what `Passwords.seal` raises."""
+        account = presence.account
+        sealed = self._passwords.seal(new, account.name, account.username, account.email)
+        with self._db.write() as tx:
+            self._set(tx, account, sealed)
+            self._sessions.end_others(tx, account.id, presence.session.id)
+            self._notices.tell(tx, account, "password-changed", origin)
+            return self._sessions.rotate(tx, presence.session, password_at=self._clock.now())
+
+    def send_link(self, typed: str, origin: Origin) -> None:
+        """The same answer, the same work and the same limits whether or not the address is somebody's.
+
+        Raises `EmailMalformed`, and `TooManyTries` for too many requests from one network.
+        """
+        address = normalize(typed)
+        policy = self._policy
+        self._tries.spend(Bucket(f"reset-from:{origin.neighbourhood}", Windows((policy.reset_sends_address,))))
+        with self._db.write() as tx:
+            try:
+                bucket = Bucket(f"reset:{hash_of(key_of(address))}", Windows((policy.reset_sends,)))
+                self._tries.spend_within(tx, bucket)
+            except TooManyTries:
+                return  # a flood sends nothing more, and tells nobody that there is somebody to flood
+            for account in self._owners(tx, address):
+                url = self._links.draw(tx, account, "reset", address, policy.reset_link_seconds)
+                self._outbox.post_email(
+                    tx,
+                    to=address,
+                    template="reset-link",
+                    account=account,
+                    name=account.name,
+                    username=account.username,
+                    url=url,
+                    minutes=policy.reset_link_seconds // 60,
+                )
+
+    def reset(self, opened: OpenLink, new: str, origin: Origin) -> None:
+        """Uses the link up. Raises `LinkDead` and what `Passwords.seal` raises."""
+        account, address = opened.account, opened.link.email
+        sealed = self._passwords.seal(new, account.name, account.username, account.email)
+        with self._db.write() as tx:
+            self._links.use(tx, opened.link)
+            self._set(tx, account, sealed)
+            self._sessions.end_others(tx, account.id, None)
+            self._tries.clear(tx, f"password:{account.id}:a stranger")
+            if account.email is None:
+                self._confirm_by_link(tx, account, address)
+            self._notices.tell(tx, account, "password-reset", origin)
+
+    def check_current(self, account: Account, typed: str) -> None:
+        """Raises `WrongCurrentPassword`."""
+        if not self._passwords.is_right(account, typed):
+            raise WrongCurrentPassword()
+
+    def _owners(self, tx: Session, address: str) -> list[Account]:
+        """Whoever confirmed it; only when nobody did, those who claim it."""
+        owner = tx.scalars(select(Account).where(Account.email_key == key_of(address))).one_or_none()
+        if owner is not None:
+            return [owner]
+        claim = or_(Account.unconfirmed_email == address, Account.unconfirmed_email == key_of(address))
+        return list(tx.scalars(select(Account).where(claim, Account.email.is_(None)).limit(3)))
+
+    def _set(self, tx: Session, account: Account, sealed: str) -> None:
+        tx.execute(update(Account).where(Account.id == account.id).values(password_hash=sealed))
+
+    def _confirm_by_link(self, tx: Session, account: Account, address: str) -> None:
+        """Whoever reads the mail owns the account: what somebody else set up before is wiped."""
+        tx.execute(delete(DraftRow).where(DraftRow.account_id == account.id))
+        tx.execute(delete(Factor).where(Factor.account_id == account.id))
+        values = {
+            "email": address,
+            "email_key": key_of(address),
+            "unconfirmed_email": None,
+            "backup_code_hash": None,
+            "backup_code_made_at": None,
+        }
+        tx.execute(update(Account).where(Account.id == account.id).values(values))
+        account.email = address

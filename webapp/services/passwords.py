@@ -1,0 +1,117 @@
+"""What a password must be, and whether the one that was typed is right.
+
+The rules are NIST SP 800-63B-4 section 3.1.1.2: length counts, composition does not, and the common ones and
+one's own names are refused.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import update
+
+from ..domain.ports import PasswordHasher
+from ..domain.refusals import PasswordIsOneOfYourWords, PasswordTooCommon, PasswordTooLong, PasswordTooShort
+from ..models.accounts import Account
+from ..models.database import Database
+from ..policy import Policy
+
+BLOCKLIST = Path(__file__).with_name("common_passwords.txt")
+SHORTEST_WORD = 4  # a name of three letters says little
+BASE32_CODE = re.compile(r"[A-Z2-7]{4}(-?[A-Z2-7]{4}){3}")
+
+
+class Passwords:
+    def __init__(self, db: Database, hasher: PasswordHasher, policy: Policy, site_name: str) -> None:
+        self._db = db
+        self._hasher = hasher
+        self._policy = policy
+        self._site_name = site_name
+
+    @property
+    def minimum(self) -> int:
+        return self._policy.password_minimum
+
+    def seal(self, typed: str, *words: str | None) -> str:
+        """The hash to keep of a new password.
+
+        `words` are the owner's own: user name, name, e-mail address. Raises `PasswordTooShort`,
+        `PasswordTooLong`, `PasswordTooCommon`, `PasswordIsOneOfYourWords` or `Busy`.
+        """
+        password = normalize(typed)
+        if len(password) < self._policy.password_minimum:
+            raise PasswordTooShort(self._policy.password_minimum)
+        self._refuse_long(password)
+        plain = _letters(password)
+        if plain in _common() or len(set(plain)) <= 2 or _is_run(plain):
+            raise PasswordTooCommon()
+        if _is_made_of(plain, [_letters(w) for w in (self._site_name, *_split(words))]):
+            raise PasswordIsOneOfYourWords()
+        return self._hasher.hash(password)
+
+    def is_right(self, account: Account | None, typed: str) -> bool:
+        """Costs the same for an account that does not exist. Raises `Busy`."""
+        password = normalize(typed)
+        too_long = self._is_too_long(password)
+        right = self._hasher.verify(account.password_hash if account else None, "" if too_long else password)
+        return right and not too_long
+
+    def renew(self, account: Account, typed: str) -> None:
+        """After a right password: hashes it again when the parameters rose."""
+        if self._hasher.is_outdated(account.password_hash):
+            fresh = self._hasher.hash(normalize(typed))
+            with self._db.write() as tx:
+                unchanged = Account.password_hash == account.password_hash
+                tx.execute(update(Account).where(Account.id == account.id, unchanged).values(password_hash=fresh))
+
+    def _is_too_long(self, password: str) -> bool:
+        policy = self._policy
+        return len(password) > policy.password_maximum or len(password.encode()) > policy.password_maximum_bytes
+
+    def _refuse_long(self, password: str) -> None:
+        if self._is_too_long(password):
+            raise PasswordTooLong(self._policy.password_maximum)
+
+
+def normalize(typed: str) -> str:
+    """NFKC, so that the same keys on another keyboard make the same password."""
+    return unicodedata.normalize("NFKC", typed)
+
+
+def looks_temporary(typed: str) -> bool:
+    """True for the form of a temporary password, which opens nothing but the legacy door."""
+    return BASE32_CODE.fullmatch(typed.strip().upper()) is not None
+
+
+@cache
+def _common() -> frozenset[str]:
+    return frozenset(_letters(line) for line in BLOCKLIST.read_text().splitlines() if line)
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in normalize(text).casefold() if c.isalnum())
+
+
+def _split(words: tuple[str | None, ...]) -> list[str]:
+    parts = [p for w in words if w for p in (w, *w.replace("@", " ").replace(".", " ").split())]
+    return [p for p in parts if len(_letters(p)) >= SHORTEST_WORD]
+
+
+def _is_run(plain: str) -> bool:
+    """abcdefghijklmno, 123456789012345, and one short piece said over and over."""
+    steps = {ord(b) - ord(a) for a, b in zip(plain, plain[1:], strict=False)}
+    if len(steps) <= 1 or (plain.isdigit() and steps <= {1, -9}) or (plain.isdigit() and steps <= {-1, 9}):
+        return True
+    return any(plain == (plain[:n] * len(plain))[: len(plain)] for n in range(1, len(plain) // 2 + 1))
+
+
+def _is_made_of(plain: str, words: list[str]) -> bool:
+    """True when what is left without one's own words is too little to be a secret."""
+    rest = plain
+    for word in sorted(set(words), key=len, reverse=True):
+        if len(word) >= SHORTEST_WORD:
+            rest = rest.replace(word, "")
+    return len(rest) <= 4 and rest != plain

@@ -1,0 +1,63 @@
+"""Browsers that skip the second factor for 30 days, because their owner ticked the box there.
+
+Each has a random token of its own, valid for one account, listed and revocable. It never counts as step-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from ..domain.codes import draw_token
+from ..domain.origin import Origin
+from ..domain.ports import Clock, Entropy
+from ..models.database import Database
+from ..models.sessions import RememberedBrowser
+from ..policy import Policy
+from .sessions import DEVICE_MAXIMUM, hash_of
+
+
+class RememberedBrowsers:
+    def __init__(self, db: Database, clock: Clock, entropy: Entropy, policy: Policy) -> None:
+        self._db = db
+        self._clock = clock
+        self._entropy = entropy
+        self._policy = policy
+
+    def add(self, tx: Session, account_id: int, origin: Origin) -> str | None:
+        """The token for the cookie; None when the site does not remember browsers."""
+        if not self._policy.remember_browsers:
+            return None
+        token, now = draw_token(self._entropy), self._clock.now()
+        tx.execute(
+            insert(RememberedBrowser).values(
+                token_hash=hash_of(token),
+                account_id=account_id,
+                added_at=now,
+                used_at=now,
+                address=origin.address,
+                device=origin.user_agent[:DEVICE_MAXIMUM],
+            )
+        )
+        return token
+
+    def is_remembered(self, account_id: int, tokens: Sequence[str]) -> bool:
+        """True when one of the tokens is a live one of this very account."""
+        if not tokens or not self._policy.remember_browsers:
+            return False
+        now = self._clock.now()
+        live = (
+            RememberedBrowser.token_hash.in_([hash_of(token) for token in tokens]),
+            RememberedBrowser.account_id == account_id,
+            RememberedBrowser.ended_at.is_(None),
+            RememberedBrowser.added_at > now - self._policy.remembered_browser,
+        )
+        with self._db.read() as tx:
+            found = tx.scalars(select(RememberedBrowser.id).where(*live)).first()
+        if found is None:
+            return False
+        with self._db.write() as tx:
+            tx.execute(update(RememberedBrowser).where(RememberedBrowser.id == found).values(used_at=now))
+        return True

@@ -1,0 +1,93 @@
+"""Turning factors off and on again, and the backup code in the settings."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, update
+
+from ..domain.origin import Origin
+from ..domain.ports import Clock
+from ..domain.refusals import Missing, NotFresh
+from ..enrollment.method import Method
+from ..methods.catalogue import CATALOGUE
+from ..models.database import Database, won
+from ..models.drafts import DraftRow
+from ..models.factors import Factor
+from ..policy import Policy
+from .backup_codes import BackupCodes
+from .notices import Notices
+from .sessions import Presence, Sessions
+
+
+class SecondFactors:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        policy: Policy,
+        sessions: Sessions,
+        backup_codes: BackupCodes,
+        notices: Notices,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._policy = policy
+        self._sessions = sessions
+        self._backup_codes = backup_codes
+        self._notices = notices
+
+    def is_last(self, presence: Presence, method: Method) -> bool:
+        """True when without it only the password would be left."""
+        return all(f.method == method.slug for f in presence.factors)
+
+    def turn_off(self, presence: Presence, method: Method, origin: Origin) -> None:
+        """For somebody fresh. It can be turned back on for ten minutes. Raises `Missing` or `NotFresh`."""
+        self._demand_fresh(presence)
+        account = presence.account
+        kind = "last-factor-off" if self.is_last(presence, method) else "factor-off"
+        mine = Factor.account_id == account.id, Factor.method == method.slug, Factor.turned_off_at.is_(None)
+        with self._db.write() as tx:
+            if not won(tx, update(Factor).where(*mine).values(turned_off_at=self._clock.now())):
+                raise Missing()
+            tx.execute(delete(DraftRow).where(DraftRow.account_id == account.id, DraftRow.method == method.slug))
+            self._sessions.end_others(tx, account.id, presence.session.id)
+            self._notices.tell(tx, account, kind, origin, method=method.title.msgid)
+
+    def turned_off(self, presence: Presence) -> Method | None:
+        """The method that was turned off last, while it can be turned back on."""
+        since = self._clock.now() - self._policy.turn_back_on_seconds
+        recent = [f for f in presence.stale_factors if f.turned_off_at is not None and f.turned_off_at > since]
+        if not recent:
+            return None
+        slug = max(recent, key=lambda f: f.turned_off_at or 0).method
+        return next((m for m in CATALOGUE if m.slug == slug), None)
+
+    def turn_back_on(self, presence: Presence, method: Method, origin: Origin) -> None:
+        """Raises `Missing` when the ten minutes are over, `NotFresh` when step-up is due."""
+        self._demand_fresh(presence)
+        account, now = presence.account, self._clock.now()
+        recent = (
+            Factor.account_id == account.id,
+            Factor.method == method.slug,
+            Factor.turned_off_at > now - self._policy.turn_back_on_seconds,
+        )
+        with self._db.write() as tx:
+            if not won(tx, update(Factor).where(*recent).values(turned_off_at=None)):
+                raise Missing()
+            if not presence.factors:
+                self._sessions.end_others(tx, account.id, presence.session.id)
+            self._notices.tell(tx, account, "factor-on", origin, method=method.title.msgid)
+
+    def new_backup_code(self, presence: Presence, origin: Origin) -> str:
+        """The only copy. Raises `Missing` without a factor, `NotFresh` when step-up is due."""
+        self._demand_fresh(presence)
+        if not presence.factors:
+            raise Missing()
+        with self._db.write() as tx:
+            code = self._backup_codes.make(tx, presence.account.id)
+            self._notices.tell(tx, presence.account, "backup-code-made", origin)
+        return code
+
+    def _demand_fresh(self, presence: Presence) -> None:
+        if not self._sessions.is_fresh(presence):
+            raise NotFresh()

@@ -1,0 +1,141 @@
+"""Sessions on the server: who is logged in, since when, and until when.
+
+The browser holds a random token, the database its SHA-256 (ASVS V7.2). A token is new at the password, at the
+second factor and at step-up; the session row stays, so that its owner sees one log-in as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import and_, insert, select, update
+from sqlalchemy.orm import Session
+
+from ..domain.codes import draw_token
+from ..domain.origin import Origin
+from ..domain.ports import Clock, Entropy
+from ..models.accounts import Account
+from ..models.codes import Link
+from ..models.database import Database, won
+from ..models.factors import Factor
+from ..models.sessions import LoggedIn, RememberedBrowser
+from ..policy import Policy
+
+DEVICE_MAXIMUM = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Somebody who is logged in: the session, the account and the factors that are on."""
+
+    session: LoggedIn
+    account: Account
+    factors: Sequence[Factor]
+    stale_factors: Sequence[Factor]
+    """Turned off moments ago: they can be turned back on, and prove nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A new session and the only copy of its token."""
+
+    session_id: int
+    token: str
+    kept: bool
+
+
+class Sessions:
+    def __init__(self, db: Database, clock: Clock, entropy: Entropy, policy: Policy) -> None:
+        self._db = db
+        self._clock = clock
+        self._entropy = entropy
+        self._policy = policy
+
+    def find(self, token: str) -> Presence | None:
+        """Whose token this is, in one statement; None when it is unknown, ended, idle or too old."""
+        query = (
+            select(LoggedIn, Account, Factor)
+            .join(Account, Account.id == LoggedIn.account_id)
+            .outerjoin(Factor, Factor.account_id == Account.id)
+            .where(LoggedIn.token_hash == hash_of(token), LoggedIn.ended_at.is_(None))
+            .order_by(Factor.id)
+        )
+        with self._db.read() as tx:
+            rows = tx.execute(query).all()
+        if not rows or not self._lives(rows[0][0]):
+            return None
+        session, account, _ = rows[0]
+        factors = [row[2] for row in rows if row[2] is not None]
+        on = [f for f in factors if f.turned_off_at is None]
+        return Presence(session, account, on, [f for f in factors if f.turned_off_at is not None])
+
+    def see(self, presence: Presence) -> None:
+        """Moves the idle limit, at most once a minute so that reading a page seldom writes."""
+        now = self._clock.now()
+        if now - presence.session.seen_at >= self._policy.session_seen_every:
+            with self._db.write() as tx:
+                tx.execute(update(LoggedIn).where(LoggedIn.id == presence.session.id).values(seen_at=now))
+
+    def open(self, tx: Session, account_id: int, origin: Origin, *, kept: bool, second_factor: bool) -> Opened:
+        """A session for somebody who has just proved all that their account asks."""
+        now = self._clock.now()
+        token = draw_token(self._entropy)
+        values = {
+            "token_hash": hash_of(token),
+            "account_id": account_id,
+            "started_at": now,
+            "seen_at": now,
+            "kept": kept,
+            "password_at": now,
+            "second_factor_at": now if second_factor else None,
+            "address": origin.address,
+            "device": origin.user_agent[:DEVICE_MAXIMUM],
+        }
+        session_id = tx.execute(insert(LoggedIn).values(values).returning(LoggedIn.id)).scalar_one()
+        return Opened(session_id, token, kept)
+
+    def rotate(self, tx: Session, session: LoggedIn, **proved_at: int) -> Opened:
+        """A new token for the same log-in, with what it has proved; the old token is dead."""
+        token = draw_token(self._entropy)
+        tx.execute(update(LoggedIn).where(LoggedIn.id == session.id).values(token_hash=hash_of(token), **proved_at))
+        return Opened(session.id, token, session.kept)
+
+    def end(self, tx: Session, account_id: int, session_id: int) -> bool:
+        """False when that account has no such live session."""
+        mine = and_(LoggedIn.account_id == account_id, LoggedIn.id == session_id, LoggedIn.ended_at.is_(None))
+        return won(tx, update(LoggedIn).where(mine).values(ended_at=self._clock.now()))
+
+    def end_others(self, tx: Session, account_id: int, but: int | None) -> None:
+        """Ends every other session, remembered browser and reset link (ASVS V7.4.3)."""
+        now = self._clock.now()
+        for table in (LoggedIn, RememberedBrowser):
+            live = and_(table.account_id == account_id, table.ended_at.is_(None))
+            others = live if but is None or table is not LoggedIn else and_(live, LoggedIn.id != but)
+            tx.execute(update(table).where(others).values(ended_at=now))
+        unused = and_(Link.account_id == account_id, Link.purpose == "reset", Link.used_at.is_(None))
+        tx.execute(update(Link).where(unused).values(used_at=now))
+
+    def is_fresh(self, presence: Presence) -> bool:
+        """Proved within ten minutes: the password, and with factors a second factor (ASVS V7.5.1)."""
+        return self.password_is_fresh(presence) and (
+            not presence.factors or self._is_recent(presence.session.second_factor_at)
+        )
+
+    def password_is_fresh(self, presence: Presence) -> bool:
+        return self._is_recent(presence.session.password_at)
+
+    def _is_recent(self, at: int | None) -> bool:
+        return at is not None and self._clock.now() - at < self._policy.fresh
+
+    def _lives(self, session: LoggedIn) -> bool:
+        now, policy = self._clock.now(), self._policy
+        idle = policy.kept_session_idle if session.kept else policy.session_idle
+        total = policy.kept_session_total if session.kept else policy.session_total
+        return now - session.seen_at < idle and now - session.started_at < total
+
+
+def hash_of(token: str) -> str:
+    """SHA-256 in hexadecimal: a token has 256 bits, so it needs no salt and no slowness."""
+    return sha256(token.encode()).hexdigest()

@@ -1,0 +1,102 @@
+"""A new account: a name, a public user name, a password. The e-mail address comes next, and can wait."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from ..domain.language import spoken
+from ..domain.origin import Origin
+from ..domain.ports import Clock
+from ..domain.refusals import NameMalformed, UsernameMalformed, UsernameTaken
+from ..models.accounts import Account
+from ..models.database import Database
+from ..policy import Policy
+from .log_in import In, name_key
+from .notices import Notices
+from .passwords import Passwords
+from .sessions import Sessions
+from .tries import Bucket, Tries, Windows
+
+USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+class SignUp:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        policy: Policy,
+        tries: Tries,
+        passwords: Passwords,
+        sessions: Sessions,
+        notices: Notices,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._policy = policy
+        self._tries = tries
+        self._passwords = passwords
+        self._sessions = sessions
+        self._notices = notices
+
+    def create(self, name: str, username: str, password: str, origin: Origin) -> In:
+        """The account, logged in. Raises `NameMalformed`, `UsernameMalformed`, `UsernameTaken` and what
+        `Passwords.seal` raises; `TooManyTries` for too many accounts from one address.
+        """
+        name, username = self.check(name, username)
+        sealed = self._passwords.seal(password, name, username)
+        bucket = Bucket(f"sign-up:{origin.neighbourhood}", Windows((self._policy.sign_ups_address,)))
+        self._tries.spend(bucket)
+        account = self._account(name, username, sealed)
+        try:
+            with self._db.write() as tx:
+                tx.add(account)
+                tx.flush()
+                opened = self._sessions.open(tx, account.id, origin, kept=False, second_factor=False)
+                self._notices.record(tx, account.id, "signed-up", origin)
+        except IntegrityError:
+            raise UsernameTaken() from None
+        return In(opened, account, "/sign-up/email")
+
+    def check(self, name: str, username: str) -> tuple[str, str]:
+        """Both as they will be kept. Raises `NameMalformed`, `UsernameMalformed` or `UsernameTaken`."""
+        name = " ".join(unicodedata.normalize("NFC", name).split())
+        username = unicodedata.normalize("NFKC", username).strip().removeprefix("@")
+        if not name or len(name) > self._policy.name_maximum or not name.isprintable():
+            raise NameMalformed()
+        if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self._policy.username_maximum:
+            raise UsernameMalformed()
+        with self._db.read() as tx:
+            taken = tx.execute(select(Account.id).where(Account.username_key == name_key(username))).first()
+        if taken is not None:
+            raise UsernameTaken()
+        return name, username
+
+    def create_by_operator(
+        self, name: str, username: str, password: str, email: str | None, *, confirmed: bool
+    ) -> Account:
+        """Without a session. Raises as `create` does, and `IntegrityError` when the address is somebody's."""
+        name, username = self.check(name, username)
+        account = self._account(name, username, self._passwords.seal(password, name, username, email))
+        if confirmed and email is not None:
+            account.email, account.email_key = email, email.casefold()
+        else:
+            account.unconfirmed_email = email
+        with self._db.write() as tx:
+            tx.add(account)
+        return account
+
+    def _account(self, name: str, username: str, sealed: str) -> Account:
+        return Account(
+            created_at=self._clock.now(),
+            name=name,
+            username=username,
+            username_key=name_key(username),
+            password_hash=sealed,
+            language=spoken().code,
+        )

@@ -1,0 +1,145 @@
+"""Proving again who one is, before a sensitive change: the password, and with factors a second factor."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from ..domain.origin import Origin
+from ..domain.ports import Clock, Keyring
+from ..domain.refusals import CodeRefusal, WrongPassword
+from ..enrollment.method import Answers
+from ..enrollment.visit import Presence
+from ..models.database import Database
+from ..models.sessions import PendingAct
+from ..policy import Policy
+from .backup_codes import BackupCodes
+from .challenge import Challenges, choice_of, shared_bucket
+from .notices import Notices
+from .passwords import Passwords
+from .sessions import Opened, Sessions
+from .tries import Bucket, Doubling, Tries
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What was asked for when step-up came between: a page, and with `form` what was sent to it."""
+
+    path: str
+    form: list[tuple[str, str]] | None
+
+
+class StepUp:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        keyring: Keyring,
+        policy: Policy,
+        tries: Tries,
+        passwords: Passwords,
+        sessions: Sessions,
+        challenges: Challenges,
+        backup_codes: BackupCodes,
+        notices: Notices,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._keyring = keyring
+        self._policy = policy
+        self._tries = tries
+        self._passwords = passwords
+        self._sessions = sessions
+        self._challenges = challenges
+        self._backup_codes = backup_codes
+        self._notices = notices
+
+    def with_password(self, presence: Presence, typed: str, origin: Origin) -> Opened:
+        """A new token, with the password proved. Raises `WrongPassword`, `TooManyTries` or `Busy`."""
+        policy = self._policy
+        bucket = f"step-up-password:{presence.account.id}"
+        rule = Doubling(policy.password_tries, policy.password_first_wait, policy.password_longest_wait)
+        self._tries.spend(Bucket(bucket, rule))
+        if not self._passwords.is_right(presence.account, typed):
+            raise WrongPassword()
+        now = self._clock.now()
+        with self._db.write() as tx:
+            self._tries.clear(tx, bucket)
+            opened = self._sessions.rotate(tx, presence.session, password_at=now)
+        presence.session.password_at = now
+        return opened
+
+    def with_factor(self, presence: Presence, slug: str | None, answers: Answers, origin: Origin) -> Opened:
+        """A new token, with a second factor proved. Raises as `LogIn.with_factor` does."""
+        choice = choice_of(presence.factors, slug)
+        left = self._spend(presence, choice.method.challenge.is_code)
+        with self._db.write() as tx:
+            self._challenges.prove(tx, choice, answers, left)
+            return self._proved(tx, presence, origin)
+
+    def with_backup_code(self, presence: Presence, typed: str, origin: Origin) -> tuple[Opened, str]:
+        """A new token and the code's successor. Raises as `LogIn.with_backup_code` does."""
+        left = self._spend(presence, is_code=False)
+        with self._db.write() as tx:
+            try:
+                successor = self._backup_codes.exchange(tx, presence.account.id, typed)
+            except CodeRefusal as refusal:
+                raise refusal.with_left(left) from None
+            self._sessions.end_others(tx, presence.account.id, presence.session.id)
+            self._notices.tell(tx, presence.account, "backup-code-used", origin)
+            return self._proved(tx, presence, origin), successor
+
+    def keep(self, presence: Presence, act: Act) -> None:
+        """Seals what was asked for, until it is proved who asks. A later act replaces it."""
+        text = json.dumps([act.path, act.form])
+        values = {
+            "session_id": presence.session.id,
+            "at": self._clock.now(),
+            "sealed": self._keyring.seal(text, _bound(presence)),
+        }
+        with self._db.write() as tx:
+            tx.execute(delete(PendingAct).where(PendingAct.session_id == presence.session.id))
+            tx.execute(insert(PendingAct).values(values))
+
+    def peek(self, presence: Presence) -> Act | None:
+        """What waits, left where it is."""
+        query = select(PendingAct).where(
+            PendingAct.session_id == presence.session.id, PendingAct.at > self._clock.now() - self._policy.fresh
+        )
+        with self._db.read() as tx:
+            row = tx.scalars(query).one_or_none()
+        if row is None:
+            return None
+        path, form = json.loads(self._keyring.open(row.sealed, _bound(presence)))
+        return Act(path, None if form is None else [(name, value) for name, value in form])
+
+    def take(self, presence: Presence) -> Act | None:
+        """What waits, once."""
+        act = self.peek(presence)
+        if act is not None:
+            with self._db.write() as tx:
+                tx.execute(delete(PendingAct).where(PendingAct.session_id == presence.session.id))
+        return act
+
+    def _spend(self, presence: Presence, is_code: bool) -> int:
+        # a step-up challenge is one ten-minute stretch of one session
+        stretch = self._clock.now() // self._policy.fresh
+        return self._challenges.spend_try(
+            presence.account.id, f"step-up:{presence.session.id}:{stretch}", is_code=is_code
+        )
+
+    def _proved(self, tx: Session, presence: Presence, origin: Origin) -> Opened:
+        now = self._clock.now()
+        self._tries.clear(tx, shared_bucket(presence.account.id))
+        self._notices.record(tx, presence.account.id, "stepped-up", origin)
+        opened = self._sessions.rotate(tx, presence.session, second_factor_at=now)
+        presence.session.second_factor_at = now
+        return opened
+
+
+def _bound(presence: Presence) -> str:
+    return f"session:{presence.session.id}:act"

@@ -1,0 +1,156 @@
+"""Limits: how often something may be tried before one has to wait.
+
+A try is spent in its own commit before anything is compared, so that neither a crash nor fifty requests at
+once give a free guess. Refused tries are not counted again. Windows slide: "5 in 5 minutes" holds for any
+five minutes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import and_, delete, insert, or_, select
+from sqlalchemy.orm import Session
+
+from ..domain.ports import Clock
+from ..domain.refusals import ChallengeSpent, CodesStopped, Refusal, TooManyTries
+from ..models.database import Database
+from ..models.sessions import Try
+from ..policy import Window
+
+
+class Rule(Protocol):
+    @property
+    def reaches_back(self) -> int | None:
+        """Seconds of history it needs; None for all there is."""
+
+    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
+        """Why one more is refused, given the times of those that count, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    windows: tuple[Window, ...]
+
+    @property
+    def reaches_back(self) -> int | None:
+        return max(w.seconds for w in self.windows)
+
+    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
+        waits = [hits[-w.most] + w.seconds - now for w in self.windows if len(hits) >= w.most]
+        wait = max(waits, default=0)
+        return TooManyTries(wait) if wait > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubling:
+    """`window.most` tries freely, then waits that double from `first` to `longest` until a quiet window."""
+
+    window: Window
+    first: int
+    longest: int
+
+    @property
+    def reaches_back(self) -> int | None:
+        return 24 * self.longest
+
+    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
+        level, free_at, recent = 0, 0, list[int]()
+        for at in hits:
+            recent = [h for h in recent if h > at - self.window.seconds] + [at]
+            if level and at >= free_at + self.window.seconds:
+                level = 0
+            if level or len(recent) >= self.window.most:
+                free_at = at + min(self.first * 2**level, self.longest)
+                level += 1
+        return TooManyTries(free_at - now) if free_at > now else None
+
+
+@dataclass(frozen=True, slots=True)
+class OfOneChallenge:
+    most: int
+
+    @property
+    def reaches_back(self) -> int | None:
+        return None
+
+    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
+        return ChallengeSpent() if len(hits) >= self.most else None
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactorRun:
+    """The windows that all methods share, and the run of failures after which codes stop."""
+
+    windows: Windows
+    most_in_a_row: int
+    stops: bool
+
+    @property
+    def reaches_back(self) -> int | None:
+        return None
+
+    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
+        if self.stops and len(hits) >= self.most_in_a_row:
+            return CodesStopped()
+        return self.windows.refusal(hits, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    name: str
+    rule: Rule
+
+
+class Tries:
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def spend(self, *buckets: Bucket) -> dict[str, int]:
+        """Counts one try in each bucket, or in none. Returns how many now stand in each, by its name.
+
+        Raises what the first refusing rule says, `TooManyTries` usually.
+        """
+        with self._db.write() as tx:
+            return self.spend_within(tx, *buckets)
+
+    def spend_within(self, tx: Session, *buckets: Bucket) -> dict[str, int]:
+        """The same in a transaction of the caller's, for what is counted only when it happens."""
+        now = self._clock.now()
+        for name in sorted(b.name for b in buckets):
+            self._db.serialize(tx, name)
+        hits = self._hits(tx, buckets, now)
+        for bucket in buckets:
+            refusal = bucket.rule.refusal(hits[bucket.name], now)
+            if refusal is not None:
+                raise refusal
+        tx.execute(insert(Try), [{"bucket": b.name, "at": now} for b in buckets])
+        return {b.name: len(hits[b.name]) + 1 for b in buckets}
+
+    def check(self, *buckets: Bucket) -> None:
+        """Raises what a try would raise, and counts nothing."""
+        with self._db.read() as tx:
+            now = self._clock.now()
+            hits = self._hits(tx, buckets, now)
+        for bucket in buckets:
+            refusal = bucket.rule.refusal(hits[bucket.name], now)
+            if refusal is not None:
+                raise refusal
+
+    def clear(self, tx: Session, *names: str) -> None:
+        tx.execute(delete(Try).where(Try.bucket.in_(names)))
+
+    def _hits(self, tx: Session, buckets: Sequence[Bucket], now: int) -> dict[str, list[int]]:
+        wanted = []
+        for bucket in buckets:
+            back = bucket.rule.reaches_back
+            mine = Try.bucket == bucket.name
+            wanted.append(mine if back is None else and_(mine, Try.at > now - back))
+        hits: dict[str, list[int]] = defaultdict(list)
+        for name, at in tx.execute(select(Try.bucket, Try.at).where(or_(*wanted)).order_by(Try.at, Try.id)):
+            hits[name].append(at)
+        return hits

@@ -1,0 +1,94 @@
+"""Housekeeping: deleting what has expired, and sealing again under the newest key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import and_, delete, not_, or_, select, update
+
+from ..domain.ports import Clock, Keyring
+from ..enrollment.service import draft_bound, factor_bound
+from ..models.codes import Code, Link
+from ..models.database import Database
+from ..models.drafts import DraftRow
+from ..models.factors import Factor
+from ..models.messages import OWED, Message
+from ..models.sessions import Activity, HalfLoggedIn, LoggedIn, PendingAct, RememberedBrowser, Try
+from ..policy import Policy
+
+
+class Upkeep:
+    def __init__(self, *, db: Database, clock: Clock, keyring: Keyring, policy: Policy) -> None:
+        self._db = db
+        self._clock = clock
+        self._keyring = keyring
+        self._policy = policy
+
+    def purge(self) -> dict[str, int]:
+        """Deletes what policy.md keeps no longer; returns how many rows of each table went."""
+        gone = {}
+        for table, condition in self._expired():
+            with self._db.write() as tx:
+                gone[table.__tablename__] = tx.connection().execute(delete(table).where(condition)).rowcount
+        now, policy = self._clock.now(), self._policy
+        with self._db.write() as tx:
+            old = Activity.at < now - policy.activity_address_kept
+            tx.execute(update(Activity).where(old).values(address=None))
+        return gone
+
+    def reseal(self) -> int:
+        """Seals every older secret under the newest key, row by row, and returns how many."""
+        return self._reseal_factors() + self._reseal_drafts()
+
+    def _reseal_factors(self) -> int:
+        with self._db.read() as tx:
+            rows = tx.scalars(select(Factor)).all()
+        count = 0
+        for row in (r for r in rows if not self._keyring.is_newest(r.sealed)):
+            bound_to = factor_bound(row.account_id, row.method)
+            fresh = self._keyring.seal(self._keyring.open(row.sealed, bound_to), bound_to)
+            with self._db.write() as tx:
+                tx.execute(update(Factor).where(Factor.id == row.id, Factor.sealed == row.sealed).values(sealed=fresh))
+            count += 1
+        return count
+
+    def _reseal_drafts(self) -> int:
+        with self._db.read() as tx:
+            rows = tx.scalars(select(DraftRow)).all()
+        count = 0
+        for row in (r for r in rows if not self._keyring.is_newest(r.sealed)):
+            bound_to = draft_bound(row.account_id, row.method)
+            fresh = self._keyring.seal(self._keyring.open(row.sealed, bound_to), bound_to)
+            with self._db.write() as tx:
+                mine = DraftRow.id == row.id, DraftRow.sealed == row.sealed
+                tx.execute(update(DraftRow).where(*mine).values(sealed=fresh))
+            count += 1
+        return count
+
+    def _expired(self) -> list[tuple[Any, Any]]:
+        now, policy = self._clock.now(), self._policy
+        ended = now - policy.ended_kept
+        return [
+            (PendingAct, PendingAct.at < now - policy.fresh),
+            (
+                LoggedIn,
+                or_(
+                    LoggedIn.ended_at < ended,
+                    LoggedIn.started_at < ended - policy.kept_session_total,
+                    and_(not_(LoggedIn.kept), LoggedIn.started_at < ended - policy.session_total),
+                ),
+            ),
+            (HalfLoggedIn, HalfLoggedIn.started_at < ended),
+            (
+                RememberedBrowser,
+                or_(RememberedBrowser.ended_at < ended, RememberedBrowser.added_at < ended - policy.remembered_browser),
+            ),
+            (Code, Code.made_at < ended - policy.email_code_seconds),
+            (Link, or_(Link.expires_at < ended, Link.used_at < ended)),
+            (DraftRow, DraftRow.touched_at < now - policy.draft_seconds),
+            (Factor, Factor.turned_off_at < now - policy.turn_back_on_seconds),
+            # a run of wrong second factors counts until a full log-in, however long that takes
+            (Try, and_(Try.at < ended, not_(Try.bucket.startswith("second-factor:")))),
+            (Activity, Activity.at < now - policy.activity_kept),
+            (Message, and_(Message.state != OWED, Message.made_at < now - policy.messages_kept)),
+        ]

@@ -1,0 +1,116 @@
+"""Every cookie of the site: HttpOnly, Path=/, no Domain, and over https Secure with the __Host- prefix.
+
+`session` and `login` carry random tokens, signed so that a rotated SECRET_KEY ends them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import current_app, g, request
+from flask.wrappers import Response
+from itsdangerous import BadSignature, Signer
+
+from ..policy import DAY
+from ..services.log_in import KnownBrowser
+from ..services.sessions import Opened
+
+SESSION, LOGIN, REMEMBERED, BROWSER = "session", "login", "remembered", "browser"
+LANGUAGE, SITE_CHOICE, NOTICE_SEEN = "language", "site", "cookies-seen"
+YEAR = 365 * DAY
+MOST_REMEMBERED = 5
+MOST_KNOWN = 10
+
+
+def name_of(name: str) -> str:
+    return f"__Host-{name}" if current_app.config["SESSION_COOKIE_SECURE"] else name
+
+
+def get(name: str) -> str | None:
+    return request.cookies.get(name_of(name))
+
+
+def put(response: Response, name: str, value: str, lasts: int | None = None, samesite: str = "Lax") -> None:
+    response.set_cookie(
+        name_of(name),
+        value,
+        max_age=lasts,
+        path="/",
+        secure=bool(current_app.config["SESSION_COOKIE_SECURE"]),
+        httponly=True,
+        samesite=samesite,
+    )
+
+
+def drop(response: Response, name: str) -> None:
+    secure = bool(current_app.config["SESSION_COOKIE_SECURE"])
+    response.delete_cookie(name_of(name), path="/", secure=secure, httponly=True, samesite="Lax")
+
+
+# -- Tokens ----------------------------------------------------------------------------------------
+
+
+def session_token() -> str | None:
+    return _unsigned(SESSION)
+
+
+def login_token() -> str | None:
+    return _unsigned(LOGIN)
+
+
+def put_session(response: Response, opened: Opened, kept_for: int) -> None:
+    put(response, SESSION, _sign(SESSION, opened.token), kept_for if opened.kept else None)
+
+
+def put_login(response: Response, token: str, lasts: int) -> None:
+    put(response, LOGIN, _sign(LOGIN, token), lasts, samesite="Strict")
+
+
+def remembered_tokens() -> list[str]:
+    return [t for t in (get(REMEMBERED) or "").split("~") if t][:MOST_REMEMBERED]
+
+
+def put_remembered(response: Response, token: str, lasts: int) -> None:
+    """In front of those of other accounts in this browser."""
+    tokens: Sequence[str] = [token, *remembered_tokens()][:MOST_REMEMBERED]
+    put(response, REMEMBERED, "~".join(tokens), lasts)
+
+
+def known_browser() -> KnownBrowser | None:
+    """A signed note of which accounts logged in here before."""
+    text = _unsigned(BROWSER)
+    if text is None:
+        return None
+    browser, _, accounts = text.partition(":")
+    return KnownBrowser(browser, frozenset(int(a) for a in accounts.split(",") if a))
+
+
+def put_known(response: Response, account_id: int, fresh_name: str, lasts: int) -> None:
+    known = known_browser()
+    if known is not None and account_id in known.accounts:
+        return
+    others = sorted(known.accounts)[: MOST_KNOWN - 1] if known else []
+    accounts = ",".join(str(a) for a in [account_id, *others])
+    put(response, BROWSER, _sign(BROWSER, f"{known.browser if known else fresh_name}:{accounts}"), lasts)
+
+
+def _sign(name: str, value: str) -> str:
+    return _signer(name).sign(value).decode()
+
+
+def _unsigned(name: str) -> str | None:
+    signed = get(name)
+    if signed is None:
+        return None
+    try:
+        return _signer(name).unsign(signed).decode()
+    except (BadSignature, UnicodeError):
+        return None
+
+
+def _signer(name: str) -> Signer:
+    signers = g.setdefault("signers", {})
+    if name not in signers:
+        keys = [*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key]  # the last one signs
+        signers[name] = Signer(keys, salt=f"nightlatch {name}")
+    return signers[name]  # type: ignore[no-any-return]  # g is untyped

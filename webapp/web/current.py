@@ -1,0 +1,60 @@
+"""What belongs to the request at hand: the services, who is there, and from where."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import current_app, g, request
+
+from ..bootstrap import Services
+from ..domain.origin import Origin
+from ..services.sessions import Presence
+from . import cookies
+
+EXTENSION = "nightlatch"
+
+
+def services() -> Services:
+    return cast(Services, current_app.extensions[EXTENSION])
+
+
+def presence() -> Presence | None:
+    """Who is logged in, read once a request; None for nobody."""
+    if "presence" not in g:
+        token = g.get("new_token") or cookies.session_token()
+        g.presence = services().sessions.find(token) if token else None
+        if g.presence is not None:
+            services().sessions.see(g.presence)
+    return cast("Presence | None", g.presence)
+
+
+def somebody() -> Presence:
+    """The same behind a guard that lets nobody else in."""
+    found = presence()
+    assert found is not None, "a view without @guards.logged_in asked who is there"  # noqa: S101  # for mypy and us
+    return found
+
+
+def is_now(token: str) -> None:
+    """The session got a new token in this request: the next look reads again."""
+    g.new_token = token
+    g.pop("presence", None)
+
+
+def origin() -> Origin:
+    return Origin(client_address(), request.user_agent.string)
+
+
+def client_address() -> str:
+    """The peer, or with n trusted proxies the n-th entry of X-Forwarded-For from its end."""
+    peer = request.environ.get("REMOTE_ADDR") or "0.0.0.0"  # noqa: S104  # no address is bound: none is known
+    proxies = services().settings.trusted_proxies
+    entries = [e.strip() for e in ",".join(request.headers.getlist("X-Forwarded-For")).split(",") if e.strip()]
+    if proxies == 0 or len(entries) < proxies:
+        return peer
+    return entries[-proxies][:64]
+
+
+def here() -> str:
+    """The path of this page with its query, for a form's action or a way back."""
+    return request.full_path.rstrip("?")

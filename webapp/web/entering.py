@@ -1,0 +1,39 @@
+"""The moment of logging in: which cookies go, which come, and where the person lands."""
+
+from __future__ import annotations
+
+from flask import session
+from flask.wrappers import Response
+
+from ..services.log_in import Half, In
+from . import cookies, current, layouts, render
+
+
+def enter(result: In | Half) -> Response:
+    """After a right password: to the challenge, or in."""
+    if isinstance(result, In):
+        return let_in(result)
+    response = render.go(layouts.to("challenge.verify"), whole=True)
+    cookies.put_login(response, result.token, current.services().settings.policy.half_logged_in)
+    return response
+
+
+def let_in(result: In, to: str | None = None) -> Response:
+    """A full log-in, and on to the page that was asked for."""
+    forget_before()
+    return with_cookies(result, render.go(to or result.next_path or layouts.to("home.home"), whole=True))
+
+
+def forget_before() -> None:
+    """Nothing that was planted before a log-in is of use after it."""
+    session.clear()
+
+
+def with_cookies(result: In, response: Response) -> Response:
+    policy = current.services().settings.policy
+    render.logged_in_as(response, result.opened)
+    cookies.drop(response, cookies.LOGIN)
+    cookies.put_known(response, result.account.id, current.services().entropy.bytes(12).hex(), policy.known_browser)
+    if result.remembered is not None:
+        cookies.put_remembered(response, result.remembered, policy.remembered_browser)
+    return response

@@ -1,0 +1,84 @@
+"""Forms: the fields of a screen and the token that proves the form is ours."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from flask import g, request
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, PasswordField, StringField
+from wtforms.validators import InputRequired
+
+from ..domain.language import gettext, lazy
+from ..domain.refusals import Refusal
+from ..enrollment.fields import ConfirmationCodeFields, EmailFields, PasswordFields
+
+
+class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
+    """A form without fields is a button."""
+
+    refusal: Refusal | None = None
+
+    def submitted(self) -> bool:
+        """True when this is a POST whose token and fields are in order."""
+        if request.method != "POST":
+            return False
+        right: bool = self.validate()
+        return self.trusted() and right
+
+    def trusted(self) -> bool:
+        """True when this is a POST whose token is in order, whatever its fields."""
+        if request.method == "POST" and not g.get("csrf_valid", False):
+            self.form_errors.append(gettext("The page was old. Nothing was changed; try again."))
+        return request.method == "POST" and g.get("csrf_valid", False)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        right: bool = super().validate(extra_validators)
+        if "csrf_token" in self and self.csrf_token.errors:
+            self.csrf_token.errors = []  # said above the form in a sentence that helps
+        return right
+
+
+class SignUpForm(Form, PasswordFields):
+    name = StringField(lazy("Name"), [InputRequired(lazy("Enter your name."))])
+    username = StringField(lazy("Username"), [InputRequired(lazy("Choose a username."))])
+
+
+class LogInForm(Form, PasswordFields):
+    username = StringField(lazy("Username"), [InputRequired(lazy("Enter your username or email address."))])
+    keep = BooleanField(lazy("Keep me logged in"))
+    next = HiddenField()
+
+
+class EmailForm(Form, EmailFields):
+    pass
+
+
+class EmailCodeForm(Form, ConfirmationCodeFields):
+    pass
+
+
+class PasswordForm(Form, PasswordFields):
+    pass
+
+
+class NewPasswordForm(Form):
+    password = PasswordField(lazy("New password"), [InputRequired(lazy("Enter a new password."))])
+
+
+class BackupCodeForm(Form):
+    code = StringField(lazy("Backup code"))
+
+
+class RememberFields:
+    remember = BooleanField(lazy("Remember this browser for 30 days"))
+
+
+@cache
+def form_of(*fields: type) -> type[Form]:
+    """A form of the given fields: a step's, or a challenge's."""
+    bases = (Form, *(f for f in fields if f is not None))
+    return type("StepForm", bases, {})
+
+

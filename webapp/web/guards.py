@@ -1,0 +1,159 @@
+"""Who may pass: checks that run before a page's own code. Templates never decide this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from flask import abort, current_app, g, request
+from flask.wrappers import Response
+from flask_login import current_user
+from flask_wtf.csrf import validate_csrf
+from wtforms import ValidationError
+
+from ..services.step_up import Act
+from . import cookies, current, layouts, render
+
+View = Callable[..., Any]
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+MACHINE = "machine"
+"""The blueprint of addresses that no browser's form posts to."""
+
+
+# -- Before every request --------------------------------------------------------------------------
+
+
+def clean_input() -> None:
+    """Malformed UTF-8, NUL, or a list where text belongs: 400, before any code of ours sees it."""
+    raw = request.environ.get("QUERY_STRING", "").encode("latin-1"), request.path.encode("utf-8", "surrogatepass")
+    bodies = [*raw]
+    if request.method not in SAFE and request.mimetype == "application/x-www-form-urlencoded":
+        bodies.append(request.get_data(cache=True))
+    for body in bodies:
+        text = unquote_to_bytes(body.replace(b"+", b" "))
+        if b"\0" in text or not _is_utf8(text):
+            abort(400)
+    if request.method not in SAFE and not _is_machine():
+        if request.mimetype not in ("application/x-www-form-urlencoded", "multipart/form-data", ""):
+            abort(400)
+        if any(len(values) > 1 or name.endswith("]") for name, values in request.form.lists()):
+            abort(400)
+        if any("\0" in value or not _is_utf8(value.encode("utf-8", "surrogatepass")) for value in request.form.values()):
+            abort(400)
+
+
+def same_site() -> None:
+    """CSRF, twice over: where the browser says the request comes from, and the token in the form.
+
+    A token that is merely old is left to the form, which then keeps what was typed and does nothing.
+    """
+    if request.method in SAFE or _is_machine():
+        return
+    if g.get("kept_act", False):
+        g.csrf_valid = True
+        return
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    origin = request.headers.get("Origin")
+    if site not in ("same-origin", "none") or (origin is not None and not _is_ours(origin)):
+        abort(403)
+    token = request.form.get("csrf_token")
+    if not token:
+        abort(400)
+    try:
+        validate_csrf(token)
+    except ValidationError:
+        g.csrf_valid = False
+    else:
+        g.csrf_valid = True
+
+
+def phone_layout() -> Response | None:
+    """A phone that opens a page at the main host is sent to the same page at the mobile host, unless it chose."""
+    if request.method != "GET" or layouts.current() != layouts.DESKTOP or render.is_fragment():
+        return None
+    if not request.endpoint or not request.endpoint.startswith(f"{layouts.DESKTOP}.") or layouts.endpoint() in STAYS:
+        return None
+    if cookies.get(cookies.SITE_CHOICE) == layouts.DESKTOP or not layouts.is_phone():
+        return None
+    scheme = current.services().settings.scheme
+    response = render.go(f"{scheme}://{g.hosts.mobile}{current.here()}")
+    response.vary.update(("Sec-CH-UA-Mobile", "User-Agent"))
+    return response
+
+
+STAYS = frozenset({"site.choose", "assets.static"})
+
+
+# -- On single pages -------------------------------------------------------------------------------
+
+
+def logged_in(view: View) -> View:
+    """Everybody else is led to log in, and then back here."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not current_user.is_authenticated:
+            g.no_store = True
+            target = current.here() if request.method in SAFE else None
+            return render.go(layouts.to("entrance.log_in", next=target), whole=True)
+        return view(*args, **kwargs)
+
+    return guarded
+
+
+def fresh(view: View) -> View:
+    """Under `logged_in`: asks to prove again who one is, then goes on to the page and act asked for."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        presence = current.somebody()
+        if current.services().sessions.is_fresh(presence):
+            return view(*args, **kwargs)
+        return step_up()
+
+    return guarded
+
+
+def step_up(path: str | None = None) -> Response:
+    """To the step-up pages; a form that was sent is kept sealed and sent again afterwards."""
+    presence = current.somebody()
+    path = path or current.here()
+    if request.method not in SAFE and path == current.here():
+        if not g.get("csrf_valid", False):
+            abort(400)
+        form = [(name, value) for name, value in request.form.items() if name != "csrf_token"]
+        current.services().step_up.keep(presence, Act(path, form))
+    proved = current.services().sessions.password_is_fresh(presence)
+    page = "step_up.verify" if proved and presence.factors else "step_up.password"
+    return render.go(layouts.to(page, next=path), whole=False)
+
+
+def local_path(text: str | None) -> str | None:
+    """`text` when it is a path of this very host, else None: no scheme, no host, no trick with slashes."""
+    if not text or not text.startswith("/") or text.startswith("//") or len(text) > 2000:
+        return None
+    if "\\" in text or any(ord(c) <= 32 or ord(c) == 127 for c in text) or not text.isprintable():
+        return None
+    parts = urlsplit(text)
+    if parts.scheme or parts.netloc:
+        return None
+    return text
+
+
+def _is_machine() -> bool:
+    return request.blueprint == MACHINE
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_ours(origin: str) -> bool:
+    scheme = current_app.config["PREFERRED_URL_SCHEME"]
+    return origin == f"{scheme}://{request.host}"

@@ -1,0 +1,46 @@
+"""What every answer carries (ASVS V3.4)."""
+
+from __future__ import annotations
+
+from flask import current_app, g, request
+from flask.wrappers import Response
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "worker-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "object-src 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+FEATURES = ("publickey-credentials-get", "publickey-credentials-create", "otp-credentials", "clipboard-write")
+REFUSED = ("accelerometer", "autoplay", "bluetooth", "camera", "display-capture", "encrypted-media", "fullscreen",
+           "geolocation", "gyroscope", "hid", "idle-detection", "magnetometer", "microphone", "midi", "payment",
+           "picture-in-picture", "screen-wake-lock", "serial", "usb", "web-share", "xr-spatial-tracking")  # fmt: skip
+PERMISSIONS = ", ".join([*(f"{f}=(self)" for f in FEATURES), *(f"{f}=()" for f in REFUSED)])
+TWO_YEARS = 63072000
+
+
+def add(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", POLICY)
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Referrer-Policy"] = "same-origin"  # no-referrer would make forms send Origin: null
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers["Permissions-Policy"] = PERMISSIONS
+    headers.setdefault("Cache-Control", "no-store")
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        headers["Strict-Transport-Security"] = f"max-age={TWO_YEARS}; includeSubDomains"
+    if request.method == "GET" and not g.get("is_static", False):
+        headers["Accept-CH"] = "Sec-CH-UA-Mobile"
+    return response

@@ -1,0 +1,35 @@
+"""Which language a request is answered in: the reader's choice, else what the browser prefers, else English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import request
+
+from ..domain.language import ENGLISH, Language, speak
+from . import cookies, current
+
+# what Werkzeug and Babel match with nothing: browsers' tags for languages that have another name here
+ALIASES = {"no": "nb", "nn": "nb", "zh-cn": "zh-Hans", "zh-sg": "zh-Hans", "zh": "zh-Hans", "zh-tw": "zh-Hant",
+           "zh-hk": "zh-Hant", "zh-mo": "zh-Hant", "prs": "fa-AF", "tl": "fil", "iw": "he", "in": "id"}  # fmt: skip
+
+
+def choose() -> None:
+    """Before each request, so that a thread never goes on in its last reader's language."""
+    speak(preferred(current.services().languages))
+
+
+def preferred(languages: Mapping[str, Language]) -> Language:
+    if len(languages) == 1:
+        return next(iter(languages.values()))
+    chosen = cookies.get(cookies.LANGUAGE)
+    if chosen in languages:
+        return languages[chosen]
+    known = {code.lower(): language for code, language in languages.items()}
+    for tag, quality in request.accept_languages:
+        candidates = tag.lower(), tag.lower().split("-")[0]
+        for candidate in candidates:
+            found = known.get(ALIASES.get(candidate, candidate).lower())
+            if found is not None and quality > 0:
+                return found
+    return languages.get(ENGLISH.code) or next(iter(languages.values()))

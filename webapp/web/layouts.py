@@ -1,0 +1,114 @@
+"""The two layouts, and all in which they differ: the host, the frame, and a few words.
+
+Page blueprints are nested in both, so that `to("settings.security")` stays in the present one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Flask, g, request, url_for
+
+from ..domain.language import Sentence, lazy
+from ..enrollment.method import ByDevice
+
+DESKTOP = "desktop"
+MOBILE = "mobile"
+PHONE = re.compile(r"Mobi|iPhone|iPod|Android.*Mobile|Windows Phone|Opera Mini")
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The copy table of product.md: what is worded or confirmed differently."""
+
+    menu: Sentence
+    two_factor_path: tuple[Sentence, ...]
+    phone: bool
+    switch: bool
+    names_browsers: bool
+    turn_off_presses: int
+    """How often Turn off is pressed for a factor that is not the last."""
+    last_turn_off_presses: int
+
+    def pick(self, label: ByDevice) -> Sentence:
+        if not self.phone:
+            return label.computer
+        return label.iphone if self.switch else label.phone
+
+
+SETTINGS = lazy("Settings and privacy")
+TWO_FACTOR = lazy("Two-factor authentication")
+PHONE_PATH = (SETTINGS, lazy("Account"), lazy("Security"), TWO_FACTOR)
+
+COMPUTER_COPY = Copy(
+    menu=lazy("More"),
+    two_factor_path=(SETTINGS, lazy("Security and account access"), lazy("Security"), TWO_FACTOR),
+    phone=False,
+    switch=False,
+    names_browsers=True,
+    turn_off_presses=0,
+    last_turn_off_presses=1,
+)
+PHONE_COPY = Copy(
+    menu=lazy("Profile"),
+    two_factor_path=PHONE_PATH,
+    phone=True,
+    switch=False,
+    names_browsers=False,
+    turn_off_presses=1,
+    last_turn_off_presses=1,
+)
+IPHONE_COPY = Copy(
+    menu=lazy("Profile"),
+    two_factor_path=PHONE_PATH,
+    phone=True,
+    switch=True,
+    names_browsers=False,
+    turn_off_presses=2,
+    last_turn_off_presses=2,
+)
+
+
+def mount(app: Flask, pages: list[Blueprint], mobile_subdomain: str) -> None:
+    """Every page at both hosts, made by the same view."""
+    for name, subdomain in ((DESKTOP, None), (MOBILE, mobile_subdomain)):
+        layout = Blueprint(name, __name__, subdomain=subdomain)
+        for page in pages:
+            layout.register_blueprint(page)
+        app.register_blueprint(layout)
+
+
+def current() -> str:
+    if "layout" not in g:
+        g.layout = MOBILE if request.host == g.hosts.mobile else DESKTOP
+    return str(g.layout)
+
+
+def template() -> str:
+    return f"layouts/{current()}.html"
+
+
+def copy() -> Copy:
+    if current() == DESKTOP:
+        return COMPUTER_COPY
+    return IPHONE_COPY if re.search(r"iPhone|iPod", request.user_agent.string) else PHONE_COPY
+
+
+def to(endpoint: str, **values: Any) -> str:
+    """The path of a page in the present layout."""
+    return url_for(f"{current()}.{endpoint}", **values)
+
+
+def is_phone() -> bool:
+    """By client hint, else by what the browser says of itself."""
+    hint = request.headers.get("Sec-CH-UA-Mobile")
+    if hint in ("?0", "?1"):
+        return hint == "?1"
+    return PHONE.search(request.user_agent.string) is not None
+
+
+def endpoint() -> str | None:
+    """The page's endpoint without its layout, None where nothing matched."""
+    return request.endpoint.partition(".")[2] if request.endpoint else None

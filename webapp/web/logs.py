@@ -1,0 +1,25 @@
+"""One JSON line an event on standard output, with control characters escaped and no secret in it (ASVS V16)."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+from ..settings import Settings
+
+
+def install(settings: Settings) -> None:
+    level = getattr(logging, settings.log_level)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(sort_keys=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout) if settings.serving else structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

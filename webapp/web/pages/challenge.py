@@ -1,0 +1,104 @@
+"""Half logged in: proving a second factor, choosing another, or using the backup code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, request
+
+from ...domain.language import gettext as _
+from ...domain.refusals import ChallengeSpent, LogInOver, Refusal
+from ...services.challenge import choice_of, choices
+from ...services.log_in import PendingLogIn
+from .. import cards, cookies, current, layouts, render, words
+from ..entering import forget_before, let_in, with_cookies
+from ..forms import BackupCodeForm, Form, RememberFields, form_of
+
+bp = Blueprint("challenge", __name__, url_prefix="/log-in")
+
+
+def half_logged_in(view: Callable[[PendingLogIn], Any]) -> Callable[[], Any]:
+    """Everybody else is led to the password."""
+
+    @wraps(view)
+    def guarded() -> Any:
+        try:
+            return view(current.services().log_in.pending(cookies.login_token()))
+        except (LogInOver, ChallengeSpent) as refusal:
+            if current.presence() is None:
+                render.problem(words.say(refusal))
+            response = render.go(layouts.to("entrance.log_in"), whole=True)
+            cookies.drop(response, cookies.LOGIN)
+            return response
+
+    return guarded
+
+
+@bp.route("/verify", methods=["GET", "POST"])
+@half_logged_in
+def verify(pending: PendingLogIn) -> Any:
+    slug = request.args.get("method")
+    choice = choice_of(pending.factors, slug)
+    services = current.services()
+    extras = (RememberFields,) if services.settings.policy.remember_browsers else ()
+    form = form_of(choice.method.challenge.fields, *extras)()
+    if request.method == "POST" and form.trusted():
+        try:
+            result = services.log_in.with_factor(
+                pending,
+                slug,
+                request.form,
+                remember="remember" in request.form,
+                origin=current.origin(),
+                known_browser=cookies.known_browser(),
+            )
+            return let_in(result)
+        except (LogInOver, ChallengeSpent):
+            raise
+        except Refusal as refusal:
+            words.place(refusal, form)
+    return render.page(
+        choice.method.challenge.template,
+        form,
+        source=choice.method.challenge.source(choice.factor),
+        choose_url=layouts.to("challenge.methods"),
+        backup_url=layouts.to("challenge.backup_code"),
+    )
+
+
+@bp.route("/methods", methods=["GET", "POST"])
+@half_logged_in
+def methods(pending: PendingLogIn) -> Any:
+    form = Form()
+    if form.submitted():
+        chosen = request.form.get("method")
+        if chosen == "backup-code":
+            return render.go(layouts.to("challenge.backup_code"))
+        return render.go(layouts.to("challenge.verify", method=choice_of(pending.factors, chosen).method.slug))
+    offered = [(c.method.challenge.hint(c.factor), c.method.slug) for c in choices(pending.factors)]
+    offered.append((_("Backup code"), "backup-code"))
+    return render.page("challenge/methods.html", form, choices=offered, cancel_url=layouts.to("entrance.log_in"))
+
+
+@bp.route("/backup-code", methods=["GET", "POST"])
+@half_logged_in
+def backup_code(pending: PendingLogIn) -> Any:
+    form = BackupCodeForm()
+    if request.method == "POST" and form.trusted():
+        try:
+            result = current.services().log_in.with_backup_code(
+                pending, request.form.get("code", ""), origin=current.origin(), known_browser=cookies.known_browser()
+            )
+        except (LogInOver, ChallengeSpent):
+            raise
+        except Refusal as refusal:
+            words.place(refusal, form)
+        else:
+            forget_before()
+            current.is_now(result.opened.token)
+            card = cards.card(result.account, result.backup_code or "")
+            page = render.page("challenge/new_backup_code.html", card=card, done_url=result.next_path)
+            return with_cookies(result, page)
+    return render.page("challenge/backup_code.html", form, choose_url=layouts.to("challenge.methods"))

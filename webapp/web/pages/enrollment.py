@@ -1,0 +1,118 @@
+"""Turning a method on: one view for every step of every method, in both layouts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from ...domain.refusals import AlreadyDone, Missing, NotFresh, Refusal, StepClosed
+from ...enrollment import progress
+from ...enrollment.method import Method, Step
+from ...enrollment.visit import Visit
+from ...methods.catalogue import method_named
+from .. import cards, current, guards, layouts, render, words
+from ..forms import Form, form_of
+
+bp = Blueprint("enrollment", __name__, url_prefix="/settings/security/two-factor/<slug:method>")
+
+
+@bp.get("")
+@guards.logged_in
+def start(method: str) -> Any:
+    """To the step that is open, wherever that is."""
+    visit = _visit(method)
+    return _go_to(visit, progress.open_step(visit))
+
+
+@bp.route("/<slug:step>", methods=["GET", "POST"])
+@guards.logged_in
+def step(method: str, step: str) -> Any:
+    visit = _visit(method)
+    wanted = visit.method.step(step)
+    if wanted is None:
+        raise Missing()
+    if not progress.may_show(visit, wanted):
+        return _go_to(visit, progress.open_step(visit))
+    form = _form(wanted)
+    if request.method == "POST":
+        response = _submit(visit, wanted, form)
+        if response is not None:
+            return render.logged_in_as(response, visit.opened) if visit.opened else response
+    return _show(visit, wanted, form)
+
+
+def _submit(visit: Visit, step: Step, form: Form) -> Any:
+    """Where to go next, or None to show the same step with what is wrong."""
+    act = next((name for name in step.acts if name in request.form), None)
+    if not (form.trusted() if act else form.submitted()):
+        return None
+    answers = {name: value for name, value in form.data.items() if isinstance(value, str)}
+    try:
+        current.services().enrollment.submit(visit, step, answers, act)
+    except NotFresh:
+        proved_password = visit.opened is not None
+        return guards.step_up(layouts.to("enrollment.start", method=visit.method.slug) if proved_password else None)
+    except (StepClosed, AlreadyDone) as refusal:
+        render.problem(words.say(refusal))
+        return render.go(layouts.to("two_factor.methods"))
+    except Refusal as refusal:
+        words.place(refusal, form)
+        return None
+    return _onward(visit, step, act)
+
+
+def _onward(visit: Visit, step: Step, act: str | None) -> Any:
+    if act is not None and progress.may_show(visit, step):
+        open_now = progress.open_step(visit)
+        return _go_to(visit, step if _is_before(visit, step, open_now) else open_now)
+    if step.slug == visit.method.steps[-1].slug:
+        return render.go(layouts.to("two_factor.methods"))
+    if visit.payload is not None:
+        return _go_to(visit, visit.method.steps[-1])
+    steps = progress.needed_steps(visit)
+    after = steps[[s.slug for s in steps].index(step.slug) + 1]
+    return _go_to(visit, after if progress.may_show(visit, after) else progress.open_step(visit))
+
+
+def _is_before(visit: Visit, one: Step, other: Step) -> bool:
+    slugs = [s.slug for s in progress.needed_steps(visit)]
+    return slugs.index(one.slug) <= slugs.index(other.slug)
+
+
+def _show(visit: Visit, step: Step, form: Form) -> Any:
+    try:
+        context = step.show(visit)
+    except StepClosed:
+        return _go_to(visit, progress.open_step(visit))
+    for name, text in context.pop("suggested", {}).items():
+        form[name].data = form[name].data or text
+    if "asked" in context:
+        context.update(render.sent(context.pop("asked")))
+        context["different_url"] = layouts.to("enrollment.step", method=visit.method.slug, step="email")
+    code = current.services().enrollment.backup_code(visit)
+    return render.page(
+        step.template,
+        form,
+        method=visit.method,
+        button=layouts.copy().pick(visit.method.overview.button),
+        card=cards.card(visit.account, code) if code else None,
+        step_marker=progress.marker(visit, step),
+        cancel_url=layouts.to("two_factor.methods"),
+        **context,
+    )
+
+
+def _form(step: Step) -> Form:
+    return form_of(step.fields)() if step.fields is not None else Form()
+
+
+def _go_to(visit: Visit, step: Step) -> Any:
+    return render.go(layouts.to("enrollment.step", method=visit.method.slug, step=step.slug))
+
+
+def _visit(slug: str) -> Visit:
+    method: Method | None = method_named(slug)
+    if method is None:
+        raise Missing()
+    return current.services().enrollment.visit(current.somebody(), method, current.origin())

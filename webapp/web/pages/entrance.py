@@ -1,0 +1,175 @@
+"""Signing up, logging in and out, and a forgotten password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request, session
+
+from ...domain.language import gettext as _
+from ...domain.refusals import LinkDead, Refusal
+from .. import cookies, current, guards, layouts, render, words
+from ..entering import enter, let_in
+from ..forms import EmailCodeForm, EmailForm, Form, LogInForm, NewPasswordForm, SignUpForm
+
+bp = Blueprint("entrance", __name__)
+
+
+@bp.route("/log-in", methods=["GET", "POST"])
+def log_in() -> Any:
+    form = LogInForm(next=request.args.get("next", ""))
+    if form.submitted():
+        try:
+            return enter(
+                current.services().log_in.with_password(
+                    form.username.data,
+                    form.password.data,
+                    keep=form.keep.data,
+                    next_path=guards.local_path(form.next.data) or "",
+                    origin=current.origin(),
+                    known_browser=cookies.known_browser(),
+                    remembered=cookies.remembered_tokens(),
+                )
+            )
+        except Refusal as refusal:
+            words.place(refusal, form)
+    elif request.method == "GET" and current.presence() is not None:
+        return render.go(guards.local_path(request.args.get("next")) or layouts.to("home.home"))
+    return render.page("entrance/log_in.html", form)
+
+
+@bp.post("/log-out")
+def log_out() -> Any:
+    presence = current.presence()
+    if presence is not None and Form().submitted():
+        services = current.services()
+        with services.db.write() as tx:
+            services.sessions.end(tx, presence.account.id, presence.session.id)
+            services.notices.record(tx, presence.account.id, "logged-out", current.origin())
+    elif presence is not None:
+        return render.go(layouts.to("home.home"), whole=True)
+    session.clear()
+    render.receipt(_("You are logged out."))
+    response = render.go(layouts.to("entrance.log_in"), whole=True)
+    cookies.drop(response, cookies.SESSION)
+    cookies.drop(response, cookies.LOGIN)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'  # not "cookies": remembered browsers survive
+    return response
+
+
+@bp.route("/sign-up", methods=["GET", "POST"])
+def sign_up() -> Any:
+    form = SignUpForm()
+    services = current.services()
+    if form.submitted():
+        try:
+            made = services.sign_up.create(form.name.data, form.username.data, form.password.data, current.origin())
+            return let_in(made, layouts.to("entrance.sign_up_email"))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    return render.page("entrance/sign_up.html", form, minimum=services.passwords.minimum)
+
+
+def _sign_up_challenge() -> str:
+    return f"email:sign-up:{current.somebody().session.id}"
+
+
+@bp.route("/sign-up/email", methods=["GET", "POST"])
+@guards.logged_in
+def sign_up_email() -> Any:
+    account = current.somebody().account
+    if account.email is not None:
+        return render.go(layouts.to("home.home"))
+    form = EmailForm(email=account.unconfirmed_email)
+    if form.submitted():
+        try:
+            current.services().email_addresses.ask(account, _sign_up_challenge(), form.email.data)
+            return render.go(layouts.to("entrance.sign_up_email_code"))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    return render.page("entrance/email.html", form, skip_url=layouts.to("home.home"))
+
+
+@bp.route("/sign-up/email-code", methods=["GET", "POST"])
+@guards.logged_in
+def sign_up_email_code() -> Any:
+    services, account = current.services(), current.somebody().account
+    asked = services.email_addresses.asked(account.id, _sign_up_challenge())
+    if asked is None:
+        return render.go(layouts.to("entrance.sign_up_email" if account.email is None else "home.home"))
+    form = EmailCodeForm()
+    try:
+        if "resend" in request.form and Form().submitted():
+            services.email_addresses.ask(account, _sign_up_challenge(), asked.address)
+            return render.go(layouts.to("entrance.sign_up_email_code"))
+        if form.submitted():
+            services.email_addresses.confirm(account, _sign_up_challenge(), form.code.data, current.origin())
+            render.receipt(_("Your email address is confirmed."))
+            return render.go(layouts.to("home.home"))
+    except Refusal as refusal:
+        words.place(refusal, form)
+    return render.page(
+        "entrance/email_code.html",
+        form,
+        **render.sent(asked),
+        different_url=layouts.to("entrance.sign_up_email"),
+        skip_url=layouts.to("home.home"),
+    )
+
+
+@bp.route("/forgot-password", methods=["GET", "POST"])
+def forgot_password() -> Any:
+    form = EmailForm()
+    if form.submitted():
+        try:
+            current.services().password_changes.send_link(form.email.data, current.origin())
+            return render.page("entrance/forgot_password_sent.html", address=form.email.data.strip())
+        except Refusal as refusal:
+            words.place(refusal, form)
+    return render.page("entrance/forgot_password.html", form)
+
+
+@bp.route("/reset-password/<token>", methods=["GET", "POST"])
+def reset_password(token: str) -> Any:
+    services, form = current.services(), NewPasswordForm()
+    try:
+        opened = services.links.find("reset", token)
+        if form.submitted():
+            services.password_changes.reset(opened, form.password.data, current.origin())
+            render.receipt(_("Your password was changed. Log in with the new one."))
+            return render.go(layouts.to("entrance.log_in"), whole=True)
+    except LinkDead:
+        return render.page("entrance/link_dead.html", status=404)
+    except Refusal as refusal:
+        words.place(refusal, form)
+    return render.page("entrance/reset_password.html", form, minimum=services.passwords.minimum)
+
+
+@bp.route("/not-you/<token>", methods=["GET", "POST"])
+def not_you(token: str) -> Any:
+    """Where "Not you?" in a notice leads: the owner of the mailbox throws everybody out and resets the password."""
+    services, form = current.services(), Form()
+    try:
+        opened = services.links.find("not-you", token)
+    except LinkDead:
+        return render.page("entrance/link_dead.html", status=404)
+    if form.submitted():
+        services.accounts.secure(opened.account, current.origin())
+        services.password_changes.send_link(opened.link.email, current.origin())
+        return render.page("entrance/forgot_password_sent.html", address=opened.link.email)
+    return render.page("entrance/not_you.html", form, username=opened.account.username)
+
+
+@bp.route("/undo-email/<token>", methods=["GET", "POST"])
+def undo_email(token: str) -> Any:
+    """From the mail to the earlier address: puts it back, and ends every session."""
+    services, form = current.services(), Form()
+    try:
+        opened = services.links.find("undo-email", token)
+        if form.submitted():
+            services.email_addresses.undo(opened, current.origin())
+            render.receipt(_("Your earlier email address is back. Choose a new password now."))
+            return render.go(layouts.to("entrance.forgot_password"), whole=True)
+    except LinkDead:
+        return render.page("entrance/link_dead.html", status=404)
+    return render.page("entrance/undo_email.html", form, address=opened.link.email)

@@ -1,0 +1,54 @@
+"""The page after log-in: how the account stands, and what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+
+from ...domain.language import gettext as _
+from ...services.sessions import Presence
+from .. import current, guards, layouts, render
+
+bp = Blueprint("home", __name__)
+
+
+@bp.get("/")
+@guards.logged_in
+def home() -> Any:
+    presence = current.somebody()
+    return render.page("home/home.html", check_up=check_up(presence), two_factor_on=bool(presence.factors))
+
+
+def check_up(presence: Presence) -> list[tuple[str, str, str | None, str | None, str]]:
+    """Title, text, link and its label, and whether it is good or to do."""
+    return [_email(presence), _two_factor(presence), *_backup_code(presence)]
+
+
+def _email(presence: Presence) -> tuple[str, str, str | None, str | None, str]:
+    title = _("Email address")
+    if presence.account.email is None:
+        text = _("Confirm one, so that we can warn you and you can reset your password.")
+        return title, text, layouts.to("settings.email"), _("Confirm your email"), "todo"
+    text = _("%(email)s is confirmed.", email=presence.account.email)
+    return title, text, layouts.to("settings.email"), _("Change your email"), "good"
+
+
+def _two_factor(presence: Presence) -> tuple[str, str, str | None, str | None, str]:
+    title, url = _("Two-factor authentication"), layouts.to("two_factor.methods")
+    if not presence.factors:
+        text = _("Somebody who learns your password can log in. Turn on a second factor: it takes two minutes.")
+        return title, text, url, _("Turn on two-factor authentication"), "todo"
+    text = _("A password alone does not open your account.")
+    return title, text, url, _("Manage two-factor authentication"), "good"
+
+
+def _backup_code(presence: Presence) -> list[tuple[str, str, str | None, str | None, str]]:
+    if not presence.factors:
+        return []
+    title, url = _("Backup code"), layouts.to("two_factor.backup_code")
+    if presence.account.backup_code_hash is None:
+        text = _("Without one, losing your phone locks you out.")
+        return [(title, text, url, _("Generate a new code"), "todo")]
+    text = _("If you lose your phone, the code you kept lets you in once.")
+    return [(title, text, url, _("Backup code"), "good")]

@@ -1,0 +1,67 @@
+"""Addresses that machines ask for, at the main host. Nothing here knows a session."""
+
+from __future__ import annotations
+
+import hmac
+from ipaddress import ip_address
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request, url_for
+
+from .. import current, layouts
+
+bp = Blueprint("machine", __name__)
+ANY_HOST = frozenset({"/healthz", "/readyz"})
+
+
+class AnyHost:
+    """Lets a balancer ask for health under whatever name it likes; every other path keeps its Host check."""
+
+    def __init__(self, app: Any, main_host: str) -> None:
+        self._app = app
+        self._main_host = main_host
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if environ.get("PATH_INFO") in ANY_HOST:
+            environ["HTTP_HOST"] = self._main_host
+        return self._app(environ, start_response)
+
+
+@bp.get("/healthz")
+def healthz() -> Any:
+    return Response("ok\n", mimetype="text/plain")
+
+
+@bp.get("/readyz")
+def readyz() -> Any:
+    services = current.services()
+    answers = {"database": services.db.answers()}
+    redis = current_app.extensions.get("flood-store")
+    if services.settings.redis_url and redis is not None:
+        answers["redis"] = redis.check()
+    ready = all(answers.values())
+    return jsonify(answers), 200 if ready else 503
+
+
+@bp.get("/metrics")
+def metrics() -> Any:
+    token = current.services().settings.metrics_token
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    with_token = token is not None and hmac.compare_digest(given.encode(), token.encode())
+    if not with_token and not _is_loopback(current.client_address()):
+        abort(404)
+    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # 30 ms that only a scraper needs
+
+    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+@bp.get("/.well-known/change-password")
+def change_password() -> Any:
+    return redirect(url_for(f"{layouts.DESKTOP}.settings.password"), 302)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,28 @@
+"""The outbox of a development site: what would have been sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint
+
+from .. import current, render
+
+bp = Blueprint("outbox", __name__)
+MOST = 50
+
+
+@bp.get("/outbox")
+def messages() -> Any:
+    services = current.services()
+    shown = [
+        {
+            "to": email.to,
+            "subject": email.subject,
+            "text": email.text,
+            "at": datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        }
+        for email, at in services.delivery.kept(MOST)
+    ]
+    return render.page("outbox/messages.html", messages=shown)

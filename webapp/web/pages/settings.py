@@ -1,0 +1,150 @@
+"""Settings and privacy: lists of places to go, and the pages that change the account itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from ...domain.language import gettext as _
+from ...domain.refusals import Refusal
+from .. import current, guards, layouts, render, words
+from ..forms import EmailCodeForm, EmailForm, Form, NewPasswordForm
+
+bp = Blueprint("settings", __name__, url_prefix="/settings")
+
+
+@bp.get("")
+@guards.logged_in
+def overview() -> Any:
+    to = layouts.to
+    security = _("Your password, two-factor authentication and log-ins")
+    rows = [(_("Account"), _("Your name, username, email address and password"), to("settings.account"))]
+    if not layouts.copy().phone:
+        rows.append((_("Security and account access"), security, to("settings.security_and_access")))
+    rows += [
+        (_("Privacy"), _("What is kept about you"), to("settings.privacy")),
+        (_("Language"), _("The language of this site"), to("settings.language")),
+        (_("Display"), _("Light, dark and text size"), to("settings.display")),
+    ]
+    return render.page("settings/overview.html", rows=rows)
+
+
+@bp.get("/security-and-account-access")
+@guards.logged_in
+def security_and_access() -> Any:
+    rows = [(_("Security"), _("Two-factor authentication and your password"), layouts.to("settings.security"))]
+    return render.page("settings/rows.html", heading=_("Security and account access"), rows=rows)
+
+
+@bp.get("/security")
+@guards.logged_in
+def security() -> Any:
+    on = bool(current.somebody().factors)
+    rows = [
+        (_("Two-factor authentication"), _("On") if on else _("Off"), layouts.to("two_factor.methods")),
+        (_("Password"), _("Change your password"), layouts.to("settings.password")),
+    ]
+    return render.page("settings/security.html", rows=rows)
+
+
+@bp.get("/account")
+@guards.logged_in
+def account() -> Any:
+    to, mine = layouts.to, current.somebody().account
+    rows = [
+        (_("Email address"), mine.email or _("Not confirmed yet"), to("settings.email")),
+        (_("Password"), _("Change your password"), to("settings.password")),
+    ]
+    if layouts.copy().phone:
+        rows.append((_("Security"), _("Two-factor authentication and your password"), to("settings.security")))
+    intro = _("%(name)s, known here as @%(username)s", name=mine.name, username=mine.username)
+    return render.page("settings/account.html", rows=rows, intro=intro)
+
+
+@bp.get("/privacy")
+@guards.logged_in
+def privacy() -> Any:
+    note = _("What this site stores, for how long, and who receives it")
+    rows = [(_("Privacy notice"), note, layouts.to("site.privacy"))]
+    return render.page("settings/rows.html", heading=_("Privacy"), rows=rows)
+
+
+@bp.get("/language")
+@guards.logged_in
+def language() -> Any:
+    intro = _("Choose it at the foot of any page: Language, then Change language.")
+    return render.page("settings/rows.html", heading=_("Language"), rows=[], intro=intro)
+
+
+@bp.get("/display")
+@guards.logged_in
+def display() -> Any:
+    intro = _("This site follows your device: light or dark, contrast, motion and text size.")
+    return render.page("settings/rows.html", heading=_("Display"), rows=[], intro=intro)
+
+
+@bp.route("/account/password", methods=["GET", "POST"])
+@guards.logged_in
+@guards.fresh
+def password() -> Any:
+    form, services = NewPasswordForm(), current.services()
+    if form.submitted():
+        try:
+            opened = services.password_changes.change(current.somebody(), form.password.data, current.origin())
+            render.receipt(_("Your password was changed, and every other log-in ended. We e-mailed you about it."))
+            return render.logged_in_as(render.go(layouts.to("settings.account")), opened)
+        except Refusal as refusal:
+            words.place(refusal, form)
+    return render.page("settings/password.html", form, minimum=services.passwords.minimum)
+
+
+def _challenge() -> str:
+    return f"email:change:{current.somebody().session.id}"
+
+
+@bp.route("/account/email", methods=["GET", "POST"])
+@guards.logged_in
+@guards.fresh
+def email() -> Any:
+    account, form = current.somebody().account, EmailForm()
+    if form.submitted():
+        try:
+            current.services().email_addresses.ask(account, _challenge(), form.email.data)
+            return render.go(layouts.to("settings.email_code"))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    elif request.method == "GET":
+        form.email.data = account.unconfirmed_email if account.email is None else ""
+    heading = _("Change your email") if account.email else _("Confirm your email")
+    return render.page(
+        "entrance/email.html", form, heading=heading, button=_("Save"), cancel_url=layouts.to("settings.account")
+    )
+
+
+@bp.route("/account/email/code", methods=["GET", "POST"])
+@guards.logged_in
+@guards.fresh
+def email_code() -> Any:
+    services, account = current.services(), current.somebody().account
+    asked = services.email_addresses.asked(account.id, _challenge())
+    if asked is None:
+        return render.go(layouts.to("settings.email"))
+    form = EmailCodeForm()
+    try:
+        if "resend" in request.form and Form().submitted():
+            services.email_addresses.ask(account, _challenge(), asked.address)
+            return render.go(layouts.to("settings.email_code"))
+        if form.submitted():
+            services.email_addresses.confirm(account, _challenge(), form.code.data, current.origin())
+            render.receipt(_("Your email address is confirmed."))
+            return render.go(layouts.to("settings.account"))
+    except Refusal as refusal:
+        words.place(refusal, form)
+    return render.page(
+        "entrance/email_code.html",
+        form,
+        **render.sent(asked),
+        different_url=layouts.to("settings.email"),
+        cancel_url=layouts.to("settings.account"),
+    )

@@ -1,0 +1,109 @@
+"""The site itself: its help and legal pages, its language and layout, and the cookie notice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, g, request
+
+from ...domain.language import gettext as _
+from .. import cookies, current, guards, layouts, render
+from ..forms import Form
+
+bp = Blueprint("site", __name__)
+
+
+@bp.get("/help/two-factor-authentication")
+def help() -> Any:  # noqa: A001  # the endpoint is what the footer calls it
+    path = " > ".join(str(label) for label in layouts.copy().two_factor_path)
+    paragraphs = [
+        _("Two-factor authentication asks for a second proof after your password, so that a stolen password is not enough."),
+        _("You find it here: %(path)s.", path=path),
+        _(
+            "Choose Authentication app, read the overview, confirm your password and your email address if asked,"
+            " link your app, and enter the code that it shows. At the end you get a backup code: keep it."
+        ),
+        _("To turn a method off, choose it again in the same place."),
+        _("If you lose your phone, log in with your password, then choose Use a backup code."),
+    ]
+    return render.page("site/page.html", heading=_("How to use two-factor authentication"), paragraphs=paragraphs)
+
+
+@bp.get("/about")
+def about() -> Any:
+    site = current.services().settings.site_name
+    paragraphs = [
+        _("%(site)s keeps accounts that log in with a password and a second factor.", site=site),
+        _("It runs on Nightlatch, a self-hosted front door for web sites."),
+    ]
+    return render.page("site/page.html", heading=_("About"), paragraphs=paragraphs)
+
+
+@bp.get("/terms")
+def terms() -> Any:
+    paragraphs = [
+        _("Use your own account only, keep your password and codes to yourself, and do not try to get into others'."),
+        _("The people who run this site may end log-ins or accounts that harm it."),
+    ]
+    return render.page("site/page.html", heading=_("Terms"), paragraphs=paragraphs)
+
+
+@bp.get("/privacy")
+def privacy() -> Any:
+    paragraphs = [
+        _("Stored: your name, username, email address, a hash of your password, and your second factors, sealed."),
+        _("Security events are kept for 180 days, their network addresses for 30 days, and messages for 30 days."),
+        _("Your email address is used to confirm that it is yours and to tell you about the security of your account."),
+        _("Only the cookies that logging in needs are set. Nothing is shared with advertisers, and nothing is measured."),
+    ]
+    return render.page("site/page.html", heading=_("Privacy"), paragraphs=paragraphs)
+
+
+@bp.get("/status")
+def status() -> Any:
+    saves = current.services().db.answers()
+    parts = [(_("Log-in"), _("Works") if saves else _("Disturbed")), (_("Messages"), _messages())]
+    return render.page("site/status.html", status=200 if saves else 503, parts=parts)
+
+
+def _messages() -> str:
+    return _("Delayed") if current.services().delivery.is_behind() else _("Work")
+
+
+@bp.post("/language")
+def language() -> Any:
+    chosen = request.form.get("language", "")
+    response = render.go(_back(), whole=True)
+    if Form().submitted() and chosen in current.services().languages:
+        cookies.put(response, cookies.LANGUAGE, chosen, cookies.YEAR)
+        presence = current.presence()
+        if presence is not None:
+            current.services().accounts.speak(presence.account, chosen)
+    return response
+
+
+@bp.post("/cookie-notice")
+def cookie_notice() -> Any:
+    response = render.go(_back(), whole=True)
+    if Form().submitted():
+        cookies.put(response, cookies.NOTICE_SEEN, "1", cookies.YEAR)
+    return response
+
+
+@bp.get("/site/<slug:layout>")
+def choose(layout: str) -> Any:
+    """Desktop site, Mobile site: on the main host, where the choice is remembered."""
+    settings = current.services().settings
+    path = guards.local_path(request.args.get("next")) or "/"
+    wants_computer = layout == layouts.DESKTOP
+    host = g.hosts.main if wants_computer else g.hosts.mobile
+    response = render.go(f"{settings.scheme}://{host}{path}")
+    if wants_computer:
+        cookies.put(response, cookies.SITE_CHOICE, layouts.DESKTOP, cookies.YEAR)
+    else:
+        cookies.drop(response, cookies.SITE_CHOICE)
+    return response
+
+
+def _back() -> str:
+    return guards.local_path(request.form.get("next")) or layouts.to("home.home")

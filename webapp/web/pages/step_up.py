@@ -1,0 +1,157 @@
+"""Proving again who one is, then back to the page and act that were asked for."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from flask import Blueprint, current_app, g, request
+from flask.wrappers import Response
+
+from ...domain.language import gettext as _
+from ...domain.refusals import ChallengeSpent, Refusal
+from ...enrollment.visit import Opened
+from ...services.challenge import choice_of, choices
+from ...services.step_up import Act
+from .. import cards, cookies, current, guards, layouts, render, words
+from ..forms import BackupCodeForm, Form, PasswordForm, form_of
+
+bp = Blueprint("step_up", __name__, url_prefix="/step-up")
+
+
+@bp.route("/password", methods=["GET", "POST"])
+@guards.logged_in
+def password() -> Any:
+    services, presence, form = current.services(), current.somebody(), PasswordForm()
+    if form.submitted():
+        try:
+            opened = services.step_up.with_password(presence, form.password.data, current.origin())
+        except Refusal as refusal:
+            words.place(refusal, form)
+        else:
+            if services.sessions.is_fresh(presence):
+                return _onward(opened)
+            return render.logged_in_as(render.go(layouts.to("step_up.verify", next=_next())), opened)
+    why = _("This changes how your account is protected, so we make sure that it is you.")
+    return render.page("step_up/password.html", form, why=why, cancel_url=layouts.to("settings.overview"))
+
+
+@bp.route("/verify", methods=["GET", "POST"])
+@guards.logged_in
+def verify() -> Any:
+    presence, slug = current.somebody(), request.args.get("method")
+    if not _may_prove():
+        return _back_to_password()
+    choice = choice_of(presence.factors, slug)
+    form = form_of(choice.method.challenge.fields)()
+    if form.trusted():
+        try:
+            opened = current.services().step_up.with_factor(presence, slug, request.form, current.origin())
+            return _onward(opened)
+        except ChallengeSpent as refusal:
+            render.problem(words.say(refusal))
+            return render.go(layouts.to("home.home"))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    return render.page(
+        choice.method.challenge.template,
+        form,
+        source=choice.method.challenge.source(choice.factor),
+        choose_url=layouts.to("step_up.methods", next=_next()),
+        backup_url=layouts.to("step_up.backup_code", next=_next()),
+    )
+
+
+@bp.route("/methods", methods=["GET", "POST"])
+@guards.logged_in
+def methods() -> Any:
+    form, presence = Form(), current.somebody()
+    if form.submitted():
+        chosen = request.form.get("method")
+        if chosen == "backup-code":
+            return render.go(layouts.to("step_up.backup_code", next=_next()))
+        slug = choice_of(presence.factors, chosen).method.slug
+        return render.go(layouts.to("step_up.verify", method=slug, next=_next()))
+    offered = [(c.method.challenge.hint(c.factor), c.method.slug) for c in choices(presence.factors)]
+    offered.append((_("Backup code"), "backup-code"))
+    cancel = layouts.to("settings.overview")
+    return render.page("challenge/methods.html", form, choices=offered, cancel_url=cancel)
+
+
+@bp.route("/backup-code", methods=["GET", "POST"])
+@guards.logged_in
+def backup_code() -> Any:
+    presence, form = current.somebody(), BackupCodeForm()
+    if not _may_prove():
+        return _back_to_password()
+    if form.trusted():
+        typed = request.form.get("code", "")
+        try:
+            opened, successor = current.services().step_up.with_backup_code(presence, typed, current.origin())
+        except ChallengeSpent as refusal:
+            render.problem(words.say(refusal))
+            return render.go(layouts.to("home.home"))
+        except Refusal as refusal:
+            words.place(refusal, form)
+        else:
+            card, done_url = cards.card(presence.account, successor), layouts.to("step_up.resume", next=_next())
+            page = render.page("challenge/new_backup_code.html", Form(), card=card, done_url=done_url)
+            return render.logged_in_as(page, opened)
+    return render.page(
+        "challenge/backup_code.html", form, choose_url=layouts.to("step_up.methods", next=_next())
+    )
+
+
+@bp.post("/resume")
+@guards.logged_in
+@guards.fresh
+def resume() -> Any:
+    """After the new backup code was kept: on to what was asked for."""
+    return _onward(None) if Form().submitted() else render.go(layouts.to("home.home"))
+
+
+def _may_prove() -> bool:
+    """The second factor is asked only after the password."""
+    presence = current.somebody()
+    return bool(presence.factors) and current.services().sessions.password_is_fresh(presence)
+
+
+def _back_to_password() -> Response:
+    return render.go(layouts.to("step_up.password", next=_next()))
+
+
+def _next() -> str | None:
+    return guards.local_path(request.args.get("next"))
+
+
+def _onward(opened: Opened | None) -> Response:
+    act = current.services().step_up.take(current.somebody())
+    if act is not None and act.form is not None:
+        return _do(act, opened)
+    response = render.go(_next() or layouts.to("settings.overview"))
+    return render.logged_in_as(response, opened) if opened else response
+
+
+def _do(act: Act, opened: Opened | None) -> Response:
+    """Sends the kept form once more, in a request of its own made from this one."""
+    parts, body = urlsplit(act.path), urlencode(act.form or []).encode()
+    environ = {
+        **request.environ,
+        "PATH_INFO": parts.path,
+        "QUERY_STRING": parts.query,
+        "REQUEST_METHOD": "POST",
+        "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": BytesIO(body),
+    }
+    for made_by_this_request in ("werkzeug.request", "flask._preserve_context", "wsgi.input_terminated"):
+        environ.pop(made_by_this_request, None)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # the proxy's documented way to the app
+    with app.request_context(environ):
+        g.kept_act = True  # its token was right when it was kept
+        if opened is not None:
+            current.is_now(opened.token)
+        response: Response = app.full_dispatch_request()
+        newer = any(c.startswith(f"{cookies.name_of(cookies.SESSION)}=") for c in response.headers.getlist("Set-Cookie"))
+    return response if newer or opened is None else render.logged_in_as(response, opened)

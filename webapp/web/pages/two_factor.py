@@ -1,0 +1,143 @@
+"""Two-factor authentication in the settings: what is on, turning it off, and the backup code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, abort, request
+
+from ...domain.codes import grouped, is_base32, tidy_base32
+from ...domain.language import gettext as _
+from ...domain.refusals import Missing
+from ...enrollment.method import Method
+from ...methods.catalogue import CATALOGUE, method_named
+from .. import cards, current, guards, layouts, render
+from ..forms import Form
+
+bp = Blueprint("two_factor", __name__, url_prefix="/settings/security/two-factor")
+
+
+@bp.route("", methods=["GET", "POST"])
+@guards.logged_in
+def methods() -> Any:
+    presence, form = current.somebody(), Form()
+    on = {f.method for f in presence.factors}
+    if form.submitted():
+        chosen = _method(request.form.get("method", ""))
+        if chosen.slug in on:
+            return _turn_off_from_list(chosen)
+        current.services().enrollment.start_anew(presence, chosen)
+        return render.go(layouts.to("enrollment.step", method=chosen.slug, step=chosen.steps[0].slug))
+    rows = [_row(method, method.slug in on) for method in CATALOGUE]
+    return render.page(
+        "two_factor/methods.html",
+        form,
+        rows=rows,
+        turned_off=_turned_off(),
+        backup_code_url=layouts.to("two_factor.backup_code") if on else None,
+    )
+
+
+def _row(method: Method, on: bool) -> tuple[str, str, bool, str, str, str]:
+    url = layouts.to("enrollment.step", method=method.slug, step=method.steps[0].slug)
+    return method.slug, str(method.title), on, _("On") if on else str(method.overview.what), "switch", url
+
+
+def _turned_off() -> tuple[str, Form, str] | None:
+    method = current.services().second_factors.turned_off(current.somebody())
+    if method is None:
+        return None
+    return str(method.title), Form(), layouts.to("two_factor.turn_back_on", method=method.slug)
+
+
+def _turn_off_from_list(method: Method) -> Any:
+    """Unchecking is enough where the copy table says so, unless it is the last factor: that has its warning."""
+    last = current.services().second_factors.is_last(current.somebody(), method)
+    if last or layouts.copy().turn_off_presses:
+        return render.go(layouts.to("two_factor.turn_off", method=method.slug))
+    return _turned_off_now(method)
+
+
+@guards.fresh
+def _turned_off_now(method: Method) -> Any:
+    current.services().second_factors.turn_off(current.somebody(), method, current.origin())
+    title = str(method.title)
+    render.receipt(_("%(method)s was turned off just now. We e-mailed you about it.", method=title))
+    return render.go(layouts.to("two_factor.methods"))
+
+
+@bp.route("/<slug:method>/turn-off", methods=["GET", "POST"])
+@guards.logged_in
+@guards.fresh
+def turn_off(method: str) -> Any:
+    wanted, presence, form = _method(method), current.somebody(), Form()
+    if all(f.method != wanted.slug for f in presence.factors):
+        return render.go(layouts.to("two_factor.methods"))
+    last = current.services().second_factors.is_last(presence, wanted)
+    presses = layouts.copy().last_turn_off_presses if last else layouts.copy().turn_off_presses
+    pressed_before = request.args.get("again") == "1"
+    if form.submitted():
+        if presses > 1 and not pressed_before:
+            return render.go(layouts.to("two_factor.turn_off", method=wanted.slug, again="1"))
+        return _turned_off_now(wanted)
+    return render.page(
+        "two_factor/turn_off.html", form, title=str(wanted.title), last=last, again=presses > 1 and pressed_before
+    )
+
+
+@bp.post("/<slug:method>/turn-back-on")
+@guards.logged_in
+@guards.fresh
+def turn_back_on(method: str) -> Any:
+    wanted = _method(method)
+    if Form().submitted():
+        try:
+            current.services().second_factors.turn_back_on(current.somebody(), wanted, current.origin())
+            title = str(wanted.title)
+            render.receipt(_("%(method)s is on again. We e-mailed you about it.", method=title))
+        except Missing:
+            render.problem(_("It has been off for more than ten minutes. Set it up again to turn it on."))
+    return render.go(layouts.to("two_factor.methods"))
+
+
+@bp.route("/backup-code", methods=["GET", "POST"])
+@guards.logged_in
+def backup_code() -> Any:
+    presence, form = current.somebody(), Form()
+    if not presence.factors:
+        return render.go(layouts.to("two_factor.methods"))
+    if form.submitted():
+        return _new_backup_code()
+    made_at = presence.account.backup_code_made_at
+    text = _("You have none yet.")
+    if made_at is not None:
+        text = _("Your present code was made on %(date)s.", date=cards.day(made_at))
+    return render.page("two_factor/backup_code.html", form, made_at_text=text)
+
+
+@guards.fresh
+def _new_backup_code() -> Any:
+    presence = current.somebody()
+    code = current.services().second_factors.new_backup_code(presence, current.origin())
+    return render.page("two_factor/new_backup_code.html", card=cards.card(presence.account, code))
+
+
+@bp.post("/backup-code.txt")
+@guards.logged_in
+def download() -> Any:
+    """The code that the page shows, as a text file: the page sends it back, since nobody else still knows it."""
+    code = tidy_base32(request.form.get("code", ""))
+    if not Form().submitted() or not is_base32(code):
+        abort(400)
+    card = cards.card(current.somebody().account, code)
+    lines = [card.site, card.account, card.date, "", grouped(code), ""]
+    response = Response("\r\n".join(lines), mimetype="text/plain")
+    response.headers["Content-Disposition"] = 'attachment; filename="backup-code.txt"'
+    return response
+
+
+def _method(slug: str) -> Method:
+    found = method_named(slug)
+    if found is None:
+        raise Missing()
+    return found

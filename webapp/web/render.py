@@ -1,0 +1,96 @@
+"""Whole page or fragment, redirect or HTMX redirect: decided here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, get_flashed_messages, make_response, redirect, render_template
+from flask.wrappers import Response
+from htmx_flask import request
+
+from ..enrollment.visit import Opened
+from . import cookies, current, layouts
+from .forms import Form
+
+VARY = "HX-Request"
+
+
+def page(template: str, form: Form | None = None, status: int | None = None, **context: Any) -> Response:
+    """The screen in the layout of this host, or alone when HTMX asks for it.
+
+    The status is that of the form's refusal (422 for plain errors) unless it is given.
+    """
+    wait = form.refusal.wait if form is not None and form.refusal is not None else None
+    if status is None:
+        status = _status_of(form)
+    problems = [(text, None) for text in get_flashed_messages(category_filter=["problem"])]
+    if form is not None:
+        problems += [(error, None) for error in form.form_errors]
+    fragment = is_fragment()
+    html = render_template(
+        template,
+        layout="layouts/fragment.html" if fragment else layouts.template(),
+        form=form,
+        problems=problems,
+        receipts=get_flashed_messages(category_filter=["receipt"]),
+        **context,
+    )
+    response = make_response(html, status)
+    response.vary.add(VARY)
+    if fragment and request.method == "GET":
+        response.headers["HX-Push-Url"] = current.here()
+    if wait is not None:
+        response.headers["Retry-After"] = str(wait)
+    return response
+
+
+def is_fragment() -> bool:
+    """True when HTMX asks for the screen alone."""
+    return bool(request.htmx) and not request.htmx.history_restore_request
+
+
+def go(url: str, *, whole: bool = False) -> Response:
+    """After a POST: a plain 303. `whole` when the frame around the screen changes too."""
+    if whole and request.htmx:
+        response = make_response("", 200)
+        response.headers["HX-Redirect"] = url
+        return response
+    return make_response(redirect(url, 303))
+
+
+def receipt(sentence: str) -> None:
+    """Said in the status region of the next page."""
+    flash(sentence, "receipt")
+
+
+def problem(sentence: str) -> None:
+    """Said in the error summary of the next page."""
+    flash(sentence, "problem")
+
+
+def logged_in_as(response: Response, opened: Opened) -> Response:
+    """The session's new token goes into its cookie."""
+    cookies.put_session(response, opened, current.services().settings.policy.kept_session_total)
+    current.is_now(opened.token)
+    return response
+
+
+def _status_of(form: Form | None) -> int:
+    if form is None:
+        return 200
+    if form.refusal is not None:
+        return form.refusal.status
+    return 422 if form.errors else 200
+
+
+def sent(asked: Any) -> dict[str, Any]:
+    """What the page after a send shows: to whom, whether it went, and when another can be asked for."""
+    services = current.services()
+    states = {"owed": "on its way", "sent": "sent", "failed": "failed"}
+    state = services.delivery.state(asked.message_id or 0)
+    return {
+        "address": asked.address,
+        "delivery": states.get(state or ""),
+        "wait": max(0, asked.resend_at - services.clock.now()),
+        "resend_form": Form(),
+    }

@@ -1,0 +1,143 @@
+"""Puts the pages, guards, templates and headers into the Flask application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from flask import Flask, g, request
+from flask_login import LoginManager, UserMixin
+from flask_wtf.csrf import generate_csrf
+from htmx_flask import Htmx
+from werkzeug.routing import BaseConverter
+
+from ..bootstrap import Services
+from ..domain.language import gettext, plural_form, spoken
+from ..services.sessions import Presence
+from ..settings import ROOT
+from . import assets, cookies, current, errors, floods, guards, headers, languages, layouts
+from .pages import challenge, enrollment, entrance, home, machine, outbox, settings, site, step_up, two_factor
+
+PAGES = (entrance, challenge, home, settings, two_factor, enrollment, step_up, site, assets)
+
+
+class Hosts(NamedTuple):
+    main: str
+    mobile: str
+
+
+class Slug(BaseConverter):
+    """Lower-case words and dashes."""
+
+    regex = "[a-z0-9]+(?:-[a-z0-9]+)*"
+    part_isolating = True
+
+
+class SignedIn(UserMixin):
+    """Who Flask-Login says is there: always from our own session, never from a cookie of its own."""
+
+    def __init__(self, presence: Presence) -> None:
+        self.id = presence.account.id
+        self.presence = presence
+
+
+def install(app: Flask, services: Services) -> None:
+    app.extensions[current.EXTENSION] = services
+    app.url_map.converters["slug"] = Slug
+    Htmx(app)
+    assets.install(app, ROOT / "static")
+    floods.install(app, services.settings)
+    _log_in(app)
+    _templates(app, services)
+    _before(app, services)
+    errors.install(app)
+    pages = [page.bp for page in PAGES]
+    if services.settings.shows_outbox:
+        pages.append(outbox.bp)
+    layouts.mount(app, pages, services.settings.mobile_subdomain)
+    app.register_blueprint(machine.bp)
+    app.after_request(headers.add)
+    app.wsgi_app = machine.AnyHost(app.wsgi_app, services.settings.main_host)  # type: ignore[method-assign]  # as Flask's docs do it
+
+
+def _log_in(app: Flask) -> None:
+    manager = LoginManager(app)
+    manager.session_protection = None
+
+    @manager.request_loader
+    def load(_request: Any) -> SignedIn | None:
+        presence = current.presence()
+        return SignedIn(presence) if presence is not None else None
+
+
+def _before(app: Flask, services: Services) -> None:
+    hosts = Hosts(services.settings.main_host, services.settings.mobile_host)
+
+    def set_out() -> None:
+        g.hosts = hosts
+
+    steps: tuple[Callable[[], Any], ...] = (
+        set_out,
+        languages.choose,
+        guards.clean_input,
+        guards.same_site,
+        guards.phone_layout,
+    )
+    for step in steps:
+        app.before_request(step)
+
+
+def _templates(app: Flask, services: Services) -> None:
+    env = app.jinja_env
+    env.trim_blocks = env.lstrip_blocks = True
+    env.add_extension("jinja2.ext.i18n")
+    env.policies["ext.i18n.trimmed"] = True
+    env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
+    env.globals.update(
+        site_name=services.settings.site_name,
+        asset=assets.url,
+        to=layouts.to,
+        csrf_token=generate_csrf,
+        languages=[(language.code, language.autonym) for language in services.languages.values()],
+    )
+    app.context_processor(_context)
+
+
+def _context() -> dict[str, Any]:
+    """What every screen knows without being told."""
+    return {
+        "language": spoken(),
+        "copy": layouts.copy(),
+        "presence": current.presence(),
+        "here": current.here(),
+        "show_cookie_notice": cookies.get(cookies.NOTICE_SEEN) is None,
+        "other_site": _other_site(),
+        "outbox_url": layouts.to("outbox.messages") if current.services().settings.shows_outbox else None,
+        "settings_list": _settings_list(),
+    }
+
+
+def _other_site() -> dict[str, str]:
+    on_phone = layouts.copy().phone
+    path = layouts.to("site.choose", layout=layouts.DESKTOP if on_phone else layouts.MOBILE, next=request.path)
+    scheme = current.services().settings.scheme
+    label = gettext("Desktop site") if on_phone else gettext("Mobile site")
+    return {"label": label, "url": f"{scheme}://{g.hosts.main}{path}"}
+
+
+def _settings_list() -> list[tuple[str, str, bool]] | None:
+    """Beside the settings pages, where there is room."""
+    if layouts.copy().phone or not request.path.startswith("/settings"):
+        return None
+    places = (
+        (gettext("Account"), layouts.to("settings.account")),
+        (gettext("Security and account access"), layouts.to("settings.security_and_access")),
+        (gettext("Privacy"), layouts.to("settings.privacy")),
+        (gettext("Language"), layouts.to("settings.language")),
+        (gettext("Display"), layouts.to("settings.display")),
+    )
+    security = layouts.to("settings.security")
+    return [
+        (label, url, request.path.startswith(url) or (place == 1 and request.path.startswith(security)))
+        for place, (label, url) in enumerate(places)
+    ]

@@ -1,0 +1,99 @@
+"""Refusals become sentences here, in one table. A refusal without a sentence fails a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..domain import refusals as r
+from ..domain.language import gettext as _
+from ..domain.language import ngettext
+from ..policy import WARN_AT_LEFT
+
+
+def duration(seconds: int) -> str:
+    """The wait in the largest unit that is honest: never less than it is."""
+    if seconds < 90:
+        return ngettext("%(num)s second", "%(num)s seconds", max(1, seconds))
+    if seconds < 90 * 60:
+        return ngettext("%(num)s minute", "%(num)s minutes", -(-seconds // 60))
+    return ngettext("%(num)s hour", "%(num)s hours", -(-seconds // 3600))
+
+
+def _skew(refusal: Any) -> str:
+    minutes = abs(refusal.minutes)
+    if refusal.minutes > 0:
+        return ngettext(
+            "This code is from the past: your phone's clock is about %(num)s minute slow. Set it to network time.",
+            "This code is from the past: your phone's clock is about %(num)s minutes slow. Set it to network time.",
+            minutes,
+        )
+    return ngettext(
+        "This code is from the future: your phone's clock is about %(num)s minute fast. Set it to network time.",
+        "This code is from the future: your phone's clock is about %(num)s minutes fast. Set it to network time.",
+        minutes,
+    )
+
+
+WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
+    r.WrongPassword: lambda _r: _("That password is wrong. Try again."),
+    r.WrongCurrentPassword: lambda _r: _("That is not your current password."),
+    r.WrongLogIn: lambda _r: _("The username or the password is wrong. Check both and try again."),
+    r.TemporaryPasswordHere: lambda _r: _(
+        "The username or the password is wrong. A temporary password works only in apps: use your usual password here."
+    ),
+    r.PasswordTooShort: lambda e: _("Use at least %(minimum)s characters.", minimum=e.minimum),
+    r.PasswordTooLong: lambda e: _("Use at most %(maximum)s characters.", maximum=e.maximum),
+    r.PasswordTooCommon: lambda _r: _("Many people use this password, so it is guessed first. Choose another."),
+    r.PasswordIsOneOfYourWords: lambda _r: _(
+        "This is little more than your name or the site's, which is guessed first. Choose another."
+    ),
+    r.UsernameTaken: lambda _r: _("This username is taken. Choose another."),
+    r.UsernameMalformed: lambda _r: _(
+        "Use 2 to 30 letters from A to Z, digits, dots, dashes or underscores, with a letter or digit at both ends."
+    ),
+    r.NameMalformed: lambda _r: _("Enter a name of 1 to 60 characters."),
+    r.EmailMalformed: lambda _r: _("Enter an email address in the form name@example.org."),
+    r.CodeMalformed: lambda e: _("Enter the whole code, as it was given to you."),
+    r.WrongCode: lambda e: _("That code is wrong. Check it and try again."),
+    r.CodeAlreadyUsed: lambda e: _("That code was already used. Wait for the next one."),
+    r.CodeExpired: lambda e: _("That code has expired. Ask for a new one."),
+    r.CodeFromEarlierMessage: lambda e: _("That code is from an earlier message. Use the newest one."),
+    r.ClockSkew: _skew,
+    r.WrongBackupCode: lambda e: _("That backup code is wrong. Check it and try again."),
+    r.ChallengeSpent: lambda _r: _("That was too many wrong codes. Enter your password again."),
+    r.CodesStopped: lambda _r: _(
+        "There were too many wrong codes in a row, so codes are stopped. Log in with another method or a backup code."
+    ),
+    r.TooManyTries: lambda e: _("That was too many tries. Try again in %(wait)s.", wait=duration(e.seconds)),
+    r.TooSoon: lambda e: _("A code was sent a moment ago. Another can be sent in %(wait)s.", wait=duration(e.seconds)),
+    r.StepClosed: lambda _r: _("That step is not open now. Here is where you are."),
+    r.AlreadyDone: lambda _r: _("This was already done, perhaps in another tab. Here is how things stand now."),
+    r.NotFresh: lambda _r: _("Confirm that it is you first."),
+    r.LogInOver: lambda _r: _("That took longer than ten minutes, or was ended. Log in again."),
+    r.LinkDead: lambda _r: _("This link no longer works."),
+    r.EmailRequired: lambda _r: _("Confirm your email address first."),
+    r.Missing: lambda _r: _("There is nothing at this address."),
+    r.Busy: lambda e: _("Many people are logging in right now. Try again in %(wait)s.", wait=duration(e.seconds)),
+    r.StoreUnavailable: lambda e: _("We cannot save anything right now. Try again in %(wait)s.", wait=duration(e.seconds)),
+}
+
+
+def say(refusal: r.Refusal) -> str:
+    """The refusal in the language now spoken, with a warning when few tries are left."""
+    sentence = WORDS[type(refusal)](refusal)
+    if isinstance(refusal, r.CodeRefusal) and 0 < refusal.left <= WARN_AT_LEFT:
+        left = ngettext("%(num)s try is left.", "%(num)s tries are left.", refusal.left)
+        return f"{sentence} {left}"
+    return sentence
+
+
+def place(refusal: r.Refusal, form: Any) -> None:
+    """Beside the field it belongs to, or above the form when it has no such field."""
+    form.refusal = refusal
+    sentence = say(refusal)
+    if refusal.field is not None and refusal.field in form:
+        field = form[refusal.field]
+        field.errors = [*field.errors, sentence]
+    else:
+        form.form_errors.append(sentence)

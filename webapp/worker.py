@@ -1,0 +1,41 @@
+"""The worker: delivers what the outbox owes and purges once an hour, beside the site."""
+
+from __future__ import annotations
+
+import signal
+from threading import Event, Thread
+
+import structlog
+
+from .bootstrap import Services
+from .policy import HOUR
+
+log = structlog.get_logger()
+
+
+def start_thread(services: Services) -> Event:
+    """In the process of `make run`; setting the event ends it."""
+    stop = Event()
+    Thread(target=_work, args=(services, stop), name="worker", daemon=True).start()
+    return stop
+
+
+def work_until_told(services: Services) -> None:
+    """In a process of its own, until SIGTERM or SIGINT."""
+    stop = Event()
+    for told in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told, lambda *_: stop.set())
+    _work(services, stop)
+
+
+def _work(services: Services, stop: Event) -> None:
+    Thread(target=_keep_house, args=(services, stop), name="upkeep", daemon=True).start()
+    services.delivery.work(stop)
+
+
+def _keep_house(services: Services, stop: Event) -> None:
+    while not stop.wait(HOUR):
+        try:
+            services.upkeep.purge()
+        except Exception as error:  # it is tried again in an hour
+            log.error("purge_failed", error=type(error).__name__)
