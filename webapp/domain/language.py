@@ -57,7 +57,7 @@ def ngettext(singular: str, plural: str, num: int, **facts: Any) -> str:
 
 def plural_form(singular: str, plural: str, num: int) -> str:
     """The translated form for `num`, with its facts still to be put in (Jinja does that itself)."""
-    return _spoken.get().translations.ngettext(singular, plural, num)
+    return str(_spoken.get().translations.ngettext(singular, plural, num))
 
 
 class Sentence:

@@ -29,10 +29,6 @@ def _begun(visit: Visit) -> bool:
     return visit.draft is not None
 
 
-def _finished(visit: Visit) -> bool:
-    return visit.draft is not None and visit.draft.finished_at is not None
-
-
 def _read_overview(visit: Visit, answers: Answers) -> None:
     """The service makes the draft when the first step is submitted."""
 
@@ -51,15 +47,11 @@ def _prove_password(visit: Visit, answers: Answers) -> None:
         raise NotFresh()  # a second factor is asked for as well, by step-up
 
 
-def _password_done(visit: Visit) -> bool:
-    return visit.is_fresh or _finished(visit)
-
-
 PASSWORD_UNLESS_FRESH = Step(
     "password",
     "enrollment/password.html",
     lambda visit: _planned(visit, "password"),
-    _password_done,
+    lambda visit: visit.is_fresh,
     _prove_password,
     fields=PasswordFields,
 )

@@ -10,14 +10,23 @@ def needed_steps(visit: Visit) -> list[Step]:
     return [step for step in visit.method.steps if step.needed(visit)]
 
 
+def is_finished(visit: Visit) -> bool:
+    """The factor is on; only the last step is left, and no earlier one shows a secret again."""
+    return visit.draft is not None and visit.draft.finished_at is not None
+
+
 def open_step(visit: Visit) -> Step:
     """The first that is needed and not yet done."""
     steps = needed_steps(visit)
+    if is_finished(visit):
+        return steps[-1]
     return next((step for step in steps if not step.done(visit)), steps[-1])
 
 
 def may_show(visit: Visit, step: Step) -> bool:
     """True when the step is needed and all before it hold: Back shows an earlier one again."""
+    if is_finished(visit):
+        return step.slug == visit.method.steps[-1].slug
     for needed in needed_steps(visit):
         if needed.slug == step.slug:
             return True

@@ -63,10 +63,11 @@ class Enrollment:
 
     def submit(self, visit: Visit, step: Step, answers: Answers, act: str | None = None) -> None:
         """Does what the step's button says. Raises `StepClosed`, `NotFresh`, `AlreadyDone` or the step's own."""
+        is_last = step.slug == visit.method.steps[-1].slug
+        if progress.is_finished(visit) and not is_last:
+            raise AlreadyDone()
         if not progress.may_show(visit, step) or (act is not None and act not in step.acts):
             raise StepClosed()
-        if visit.draft is not None and visit.draft.finished_at is not None and step.slug != visit.method.steps[-1].slug:
-            raise AlreadyDone()
         if visit.draft is None:
             self._begin(visit)
         try:
@@ -78,7 +79,7 @@ class Enrollment:
             self._keep_notes(visit)
         if visit.payload is not None:
             self._turn_on(visit, visit.payload)
-        elif step.slug == visit.method.steps[-1].slug:
+        elif is_last:
             self.forget(visit)
 
     def start_anew(self, presence: Presence, method: Method) -> None:

@@ -67,10 +67,6 @@ def check_first_code(visit: Visit, answers: Answers) -> None:
     visit.turn_on(visit.notes["secret"], last_step=step)  # the step is burnt: this code opens nothing later
 
 
-def is_on(visit: Visit) -> bool:
-    return visit.draft is not None and visit.draft.finished_at is not None
-
-
 LINK = Step(
     slug="link",
     template="enrollment/authentication-app/link.html",
@@ -84,7 +80,7 @@ CODE = Step(
     slug="code",
     template="enrollment/authentication-app/code.html",
     needed=lambda visit: True,
-    done=is_on,
+    done=lambda visit: False,  # when it is, the enrollment is finished
     submit=check_first_code,
     fields=CodeFields,
     acts={"start-over": start_over},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .base import At, Key, MaybeAt, Table
+from .base import At, BigId, Key, MaybeAt, Table
 
 OWED, SENT, FAILED = "owed", "sent", "failed"
 
@@ -19,7 +19,7 @@ class Message(Table):
     """Stays the same over all retries, so that the other side can tell a repetition."""
     channel: Mapped[str] = mapped_column(String(8))
     template: Mapped[str] = mapped_column(String(40))
-    account_id: Mapped[int | None] = mapped_column(index=True)
+    account_id: Mapped[int | None] = mapped_column(BigId, index=True)
     sealed: Mapped[str | None] = mapped_column(Text)
     """To whom and what, as sealed JSON; gone once it was delivered or given up."""
     state: Mapped[str] = mapped_column(String(8), default=OWED)
@@ -37,4 +37,4 @@ class Fact(Table):
     __tablename__ = "facts"
 
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
-    value: Mapped[int] = mapped_column()
+    value: Mapped[At]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from sqlalchemy import update
@@ -102,7 +103,7 @@ def _split(words: tuple[str | None, ...]) -> list[str]:
 
 def _is_run(plain: str) -> bool:
     """abcdefghijklmno, 123456789012345, and one short piece said over and over."""
-    steps = {ord(b) - ord(a) for a, b in zip(plain, plain[1:], strict=False)}
+    steps = {ord(b) - ord(a) for a, b in pairwise(plain)}
     if len(steps) <= 1 or (plain.isdigit() and steps <= {1, -9}) or (plain.isdigit() and steps <= {-1, 9}):
         return True
     return any(plain == (plain[:n] * len(plain))[: len(plain)] for n in range(1, len(plain) // 2 + 1))

@@ -70,20 +70,13 @@ def same_site() -> None:
 
 
 def phone_layout() -> Response | None:
-    """A phone that opens a page at the main host is sent to the same page at the mobile host, unless it chose."""
-    if request.method != "GET" or layouts.current() != layouts.DESKTOP or render.is_fragment():
+    """A phone that opens a page at the main host is sent to the same page at its own."""
+    url = None if render.is_fragment() else layouts.url_for_phone()
+    if url is None:
         return None
-    if not request.endpoint or not request.endpoint.startswith(f"{layouts.DESKTOP}.") or layouts.endpoint() in STAYS:
-        return None
-    if cookies.get(cookies.SITE_CHOICE) == layouts.DESKTOP or not layouts.is_phone():
-        return None
-    scheme = current.services().settings.scheme
-    response = render.go(f"{scheme}://{g.hosts.mobile}{current.here()}")
+    response = render.go(url)
     response.vary.update(("Sec-CH-UA-Mobile", "User-Agent"))
     return response
-
-
-STAYS = frozenset({"site.choose", "assets.static"})
 
 
 # -- On single pages -------------------------------------------------------------------------------

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Flask, g, request, url_for
 
-from ..domain.language import Sentence, lazy
+from ..domain.language import Sentence, gettext, lazy
 from ..enrollment.method import ByDevice
+from ..settings import Settings
+from . import cookies
 
 DESKTOP = "desktop"
 MOBILE = "mobile"
+STAYS = frozenset({"site.choose", "assets.static"})
 PHONE = re.compile(r"Mobi|iPhone|iPod|Android.*Mobile|Windows Phone|Opera Mini")
 
 
@@ -71,19 +74,59 @@ IPHONE_COPY = Copy(
 )
 
 
-def mount(app: Flask, pages: list[Blueprint], mobile_subdomain: str) -> None:
+def mount(app: Flask, pages: list[Blueprint], settings: Settings) -> None:
     """Every page at both hosts, made by the same view."""
-    for name, subdomain in ((DESKTOP, None), (MOBILE, mobile_subdomain)):
+    for name, subdomain in ((DESKTOP, None), (MOBILE, settings.mobile_subdomain)):
         layout = Blueprint(name, __name__, subdomain=subdomain)
         for page in pages:
             layout.register_blueprint(page)
         app.register_blueprint(layout)
 
 
+class Hosts(NamedTuple):
+    scheme: str
+    computer: str
+    phone: str
+
+
+def of_settings(settings: Settings) -> Hosts:
+    return Hosts(settings.scheme, settings.main_host, settings.mobile_host)
+
+
 def current() -> str:
     if "layout" not in g:
-        g.layout = MOBILE if request.host == g.hosts.mobile else DESKTOP
+        g.layout = MOBILE if request.host == g.hosts.phone else DESKTOP
     return str(g.layout)
+
+
+def url_for_phone() -> str | None:
+    """Where a phone that opens this page belongs: the same page at its own host, unless it chose otherwise."""
+    page = endpoint()
+    if request.method != "GET" or page is None or page in STAYS or current() != DESKTOP:
+        return None
+    if cookies.get(cookies.SITE_CHOICE) == DESKTOP or not is_phone():
+        return None
+    return f"{g.hosts.scheme}://{g.hosts.phone}{request.full_path.rstrip('?')}"
+
+
+class OtherSite(NamedTuple):
+    label: str
+    url: str
+
+
+def other_site() -> OtherSite:
+    """The way to the same page in the other layout, by the main host, which remembers the choice."""
+    here, there = (MOBILE, DESKTOP) if current() == MOBILE else (DESKTOP, MOBILE)
+    path = url_for(f"{here}.site.choose", layout=there, next=request.path)
+    label = gettext("Desktop site") if there == DESKTOP else gettext("Mobile site")
+    return OtherSite(label, f"{g.hosts.scheme}://{g.hosts.computer}{path}")
+
+
+def chosen(layout: str, path: str) -> tuple[str, str | None]:
+    """Where that choice leads, and what the cookie should say: nothing, for the layout that fits by itself."""
+    if layout == DESKTOP:
+        return f"{g.hosts.scheme}://{g.hosts.computer}{path}", DESKTOP
+    return f"{g.hosts.scheme}://{g.hosts.phone}{path}", None
 
 
 def template() -> str:
@@ -110,5 +153,6 @@ def is_phone() -> bool:
 
 
 def endpoint() -> str | None:
-    """The page's endpoint without its layout, None where nothing matched."""
-    return request.endpoint.partition(".")[2] if request.endpoint else None
+    """The page's endpoint without its layout; None for a machine's address, or where nothing matched."""
+    layout, _, page = (request.endpoint or "").partition(".")
+    return page if layout in (DESKTOP, MOBILE) else None

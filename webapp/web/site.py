@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Flask, g, request
 from flask_login import LoginManager, UserMixin
@@ -19,11 +19,6 @@ from . import assets, cookies, current, errors, floods, guards, headers, languag
 from .pages import challenge, enrollment, entrance, home, machine, outbox, settings, site, step_up, two_factor
 
 PAGES = (entrance, challenge, home, settings, two_factor, enrollment, step_up, site, assets)
-
-
-class Hosts(NamedTuple):
-    main: str
-    mobile: str
 
 
 class Slug(BaseConverter):
@@ -54,7 +49,7 @@ def install(app: Flask, services: Services) -> None:
     pages = [page.bp for page in PAGES]
     if services.settings.shows_outbox:
         pages.append(outbox.bp)
-    layouts.mount(app, pages, services.settings.mobile_subdomain)
+    layouts.mount(app, pages, services.settings)
     app.register_blueprint(machine.bp)
     app.after_request(headers.add)
     app.wsgi_app = machine.AnyHost(app.wsgi_app, services.settings.main_host)  # type: ignore[method-assign]  # as Flask's docs do it
@@ -71,7 +66,7 @@ def _log_in(app: Flask) -> None:
 
 
 def _before(app: Flask, services: Services) -> None:
-    hosts = Hosts(services.settings.main_host, services.settings.mobile_host)
+    hosts = layouts.of_settings(services.settings)
 
     def set_out() -> None:
         g.hosts = hosts
@@ -111,18 +106,10 @@ def _context() -> dict[str, Any]:
         "presence": current.presence(),
         "here": current.here(),
         "show_cookie_notice": cookies.get(cookies.NOTICE_SEEN) is None,
-        "other_site": _other_site(),
+        "other_site": layouts.other_site(),
         "outbox_url": layouts.to("outbox.messages") if current.services().settings.shows_outbox else None,
         "settings_list": _settings_list(),
     }
-
-
-def _other_site() -> dict[str, str]:
-    on_phone = layouts.copy().phone
-    path = layouts.to("site.choose", layout=layouts.DESKTOP if on_phone else layouts.MOBILE, next=request.path)
-    scheme = current.services().settings.scheme
-    label = gettext("Desktop site") if on_phone else gettext("Mobile site")
-    return {"label": label, "url": f"{scheme}://{g.hosts.main}{path}"}
 
 
 def _settings_list() -> list[tuple[str, str, bool]] | None:

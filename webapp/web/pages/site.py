@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, g, request
+from flask import Blueprint, request
 
 from ...domain.language import gettext as _
 from .. import cookies, current, guards, layouts, render
@@ -93,13 +93,10 @@ def cookie_notice() -> Any:
 @bp.get("/site/<slug:layout>")
 def choose(layout: str) -> Any:
     """Desktop site, Mobile site: on the main host, where the choice is remembered."""
-    settings = current.services().settings
-    path = guards.local_path(request.args.get("next")) or "/"
-    wants_computer = layout == layouts.DESKTOP
-    host = g.hosts.main if wants_computer else g.hosts.mobile
-    response = render.go(f"{settings.scheme}://{host}{path}")
-    if wants_computer:
-        cookies.put(response, cookies.SITE_CHOICE, layouts.DESKTOP, cookies.YEAR)
+    url, remembered = layouts.chosen(layout, guards.local_path(request.args.get("next")) or "/")
+    response = render.go(url)
+    if remembered is not None:
+        cookies.put(response, cookies.SITE_CHOICE, remembered, cookies.YEAR)
     else:
         cookies.drop(response, cookies.SITE_CHOICE)
     return response
