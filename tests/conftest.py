@@ -1,0 +1,106 @@
+"""What every test may ask for: a site of its own, with a clock that stands still and mail that is kept."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import create_engine, event, text
+
+from tests.doubles import FakeClock
+from webapp import create_app
+from webapp.bootstrap import Services
+from webapp.domain.ports import Email
+from webapp.models.migrate import METADATA
+from webapp.settings import Settings
+
+POSTGRES = os.environ.get("NIGHTLATCH_TEST_POSTGRES_URL")
+
+
+@dataclass
+class Site:
+    app: Flask
+    services: Services
+    clock: FakeClock
+    statements: list[str] = field(default_factory=list)
+    """Every SQL statement since the list was last cleared."""
+
+    def emails(self, to: str | None = None) -> list[Email]:
+        """Newest first, delivered now."""
+        self.services.delivery.deliver_due()
+        return [email for email, _ in self.services.delivery.kept(100) if to in (None, email.to)]
+
+    def emailed_code(self, to: str) -> str:
+        found = re.match(r"\d{6}", self.emails(to)[0].subject)
+        assert found, f"the newest mail to {to} has no code: {self.emails(to)[0].subject}"
+        return found[0]
+
+    def emailed_path(self, to: str, part: str) -> str:
+        """The path of the newest link to `to` that holds `part`."""
+        for email in self.emails(to):
+            found = re.search(rf"https?://[^/\s]+({re.escape(part)}[0-9a-f]+)", email.text)
+            if found:
+                return found[1]
+        raise AssertionError(f"no mail to {to} links to {part}")
+
+
+@pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRES else [])])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str) -> Iterator[str]:
+    """An empty database with all tables; on PostgreSQL as well where there is one."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'site.sqlite3'}"
+        engine = create_engine(url)
+        METADATA.create_all(engine)
+        engine.dispose()
+        yield url
+        return
+    schema = f"test_{worker_id}"
+    engine = create_engine(str(POSTGRES))
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    engine.dispose()
+    separator = "&" if "?" in str(POSTGRES) else "?"
+    url = f"{POSTGRES}{separator}options=-csearch_path%3D{schema}"
+    engine = create_engine(url)
+    METADATA.create_all(engine)
+    engine.dispose()
+    yield url
+
+
+@pytest.fixture
+def environ(database_url: str) -> dict[str, str]:
+    """The settings; a test that wants others changes them before it asks for `site`."""
+    return {"NIGHTLATCH_DATABASE_URL": database_url}
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    """What `create_app` gets besides the clock; a test module may override it."""
+    return {}
+
+
+@pytest.fixture
+def site(environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any]) -> Iterator[Site]:
+    clock = FakeClock()
+    app = create_app(Settings.read(environ, tmp_path / "instance"), clock=clock, **overrides)
+    services = app.extensions["nightlatch"]
+    made = Site(app, services, clock)
+    listener = _listen(services, made.statements)
+    yield made
+    event.remove(services.db.engine, "before_cursor_execute", listener)
+    services.db.engine.dispose()
+
+
+def _listen(services: Services, statements: list[str]) -> Any:
+    def heard(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    event.listen(services.db.engine, "before_cursor_execute", heard)
+    return heard

@@ -1,0 +1,247 @@
+"""Named people who use the site as a browser would: they read headings, fill in labelled fields, press buttons.
+
+A `Person` keeps cookies, follows redirects and sends what the form on the page sends, token included. With
+`htmx=True` it sends the headers HTMX sends and takes fragments; the layouts differ by host and user agent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from bs4 import BeautifulSoup, Tag
+from flask import Flask
+from pyotp import TOTP
+from werkzeug.test import TestResponse
+
+DESKTOP, ANDROID, IPHONE = "desktop", "android", "iphone"
+AGENTS = {
+    DESKTOP: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36",
+    ANDROID: "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36",
+    IPHONE: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile Safari",
+}
+HOST = "nightlatch.localhost:5000"
+PASSWORD = "analytical engine notes"
+TWO_FACTOR = "/settings/security/two-factor"
+
+
+class Page:
+    """One answer, read as a person reads it."""
+
+    def __init__(self, response: TestResponse) -> None:
+        self.response = response
+        self.status = response.status_code
+        self.path = response.request.path
+        self.text = response.get_data(as_text=True)
+        self.soup = BeautifulSoup(self.text, "html.parser")
+
+    @property
+    def h1(self) -> str:
+        headings = self.soup.find_all("h1")
+        assert len(headings) == 1, f"{self.path} has {len(headings)} h1: {self.text[:500]}"
+        return headings[0].get_text(" ", strip=True)
+
+    @property
+    def title(self) -> str:
+        return self.soup.title.get_text(strip=True) if self.soup.title else ""
+
+    @property
+    def problems(self) -> list[str]:
+        summary = self.soup.find(attrs={"role": "alert"})
+        return [li.get_text(" ", strip=True) for li in summary.find_all("li")] if summary else []
+
+    @property
+    def receipts(self) -> list[str]:
+        status = self.soup.find(id="status")
+        return [p.get_text(" ", strip=True) for p in status.find_all("p")] if status else []
+
+    @property
+    def step(self) -> str | None:
+        found = re.search(r"Step \d+ of \d+", self.soup.get_text(" "))
+        return found[0] if found else None
+
+    def says(self, words: str) -> bool:
+        return words in self.soup.get_text(" ", strip=True)
+
+    def button(self, name: str) -> Tag:
+        for button in self.soup.find_all("button"):
+            if button.get_text(" ", strip=True) == name:
+                return button
+        raise AssertionError(f"no button {name!r} on {self.path} ({self.h1}); there are {self.buttons}")
+
+    @property
+    def buttons(self) -> list[str]:
+        return [b.get_text(" ", strip=True) for b in self.soup.find_all("button")]
+
+    def link(self, name: str) -> str:
+        for link in self.soup.find_all("a"):
+            if link.get_text(" ", strip=True) == name:
+                return str(link["href"])
+        raise AssertionError(f"no link {name!r} on {self.path}; there are {self.links}")
+
+    @property
+    def links(self) -> list[str]:
+        return [a.get_text(" ", strip=True) for a in self.soup.find_all("a")]
+
+    def field(self, label: str) -> Tag:
+        for tag in self.soup.find_all("label"):
+            if tag.get_text(" ", strip=True) == label:
+                found = self.soup.find(id=tag["for"])
+                assert isinstance(found, Tag), f"the label {label!r} is for nothing"
+                return found
+        raise AssertionError(f"no field {label!r} on {self.path} ({self.h1})")
+
+    @property
+    def setup_key(self) -> str:
+        """The key that the QR code holds, as a person would copy it."""
+        return str(self.soup.find(attrs={"data-copy": re.compile(r"^[A-Z2-7]{32}$")})["data-copy"])
+
+    @property
+    def backup_code(self) -> str:
+        return str(self.soup.find(attrs={"data-copy": re.compile(r"^([A-Z2-7]{4}-){3}[A-Z2-7]{4}$")})["data-copy"])
+
+
+class Person:
+    def __init__(self, app: Flask, layout: str = DESKTOP, htmx: bool = False, address: str = "192.0.2.1") -> None:
+        self.app = app
+        self.layout = layout
+        self.htmx = htmx
+        self.address = address
+        self.client = app.test_client()
+        self.page: Page | None = None
+
+    @property
+    def host(self) -> str:
+        return HOST if self.layout == DESKTOP else f"mobile.{HOST}"
+
+    def send(self, method: str, path: str, *, follow: bool = True, **options: Any) -> Page:
+        """A raw request; everything else here goes through it."""
+        headers = {"User-Agent": AGENTS[self.layout], **options.pop("headers", {})}
+        if self.htmx:
+            headers["HX-Request"] = "true"
+        base = f"http://{options.pop('host', self.host)}"
+        environ = {"REMOTE_ADDR": self.address}
+        response = self.client.open(
+            path, method=method, base_url=base, headers=headers, environ_overrides=environ, **options
+        )
+        for _ in range(8):
+            target = response.headers.get("HX-Redirect") or (
+                response.headers.get("Location") if response.status_code in (301, 302, 303) else None
+            )
+            if not follow or target is None:
+                break
+            parts = urlsplit(urljoin(f"{base}{path}", target))
+            base, path = f"{parts.scheme}://{parts.netloc}", parts.path + (f"?{parts.query}" if parts.query else "")
+            response = self.client.open(path, base_url=base, headers=headers, environ_overrides=environ)
+        self.page = Page(response)
+        return self.page
+
+    def open(self, path: str, **options: Any) -> Page:
+        return self.send("GET", path, **options)
+
+    def follow(self, link: str) -> Page:
+        return self.open(self._now.link(link))
+
+    def press(self, button: str, **fields: str) -> Page:
+        """Fields are named by their `name`; a form's own hidden inputs and values go with them."""
+        pressed = self._now.button(button)
+        form = pressed.find_parent("form")
+        assert isinstance(form, Tag), f"the button {button!r} belongs to no form"
+        sent: dict[str, str] = {}
+        for control in form.find_all("input"):
+            unticked = control.get("type") == "checkbox" and not control.has_attr("checked")
+            if control.get("name") and not unticked:
+                sent[str(control["name"])] = str(control.get("value", ""))
+        if pressed.get("name"):
+            sent[str(pressed["name"])] = str(pressed.get("value", ""))
+        unknown = set(fields) - {str(i.get("name")) for i in form.find_all(["input", "select"])}
+        assert not unknown, f"the form of {button!r} has no {unknown}"
+        action = str(form.get("action") or self._now.path)
+        method = str(form.get("method", "get")).upper()
+        return self.send(method, action, data={**sent, **fields})
+
+    def post(self, path: str, follow: bool = True, **fields: str) -> Page:
+        """A POST with a right token, whatever the page at hand offers."""
+        return self.send("POST", path, follow=follow, data={"csrf_token": self.token(), **fields})
+
+    def token(self) -> str:
+        if self.page is None or not self.page.soup.find("input", attrs={"name": "csrf_token"}):
+            self.open("/log-in" if self.page is None else "/")
+        return str(self._now.soup.find("input", attrs={"name": "csrf_token"})["value"])
+
+    def cookie(self, name: str) -> str | None:
+        found = self.client.get_cookie(name, domain=self.host.split(":")[0])
+        return found.value if found else None
+
+    @property
+    def _now(self) -> Page:
+        assert self.page is not None, "open a page first"
+        return self.page
+
+
+class Owner(Person):
+    """Somebody with an account, and perhaps an authentication app."""
+
+    def __init__(self, site: Any, username: str = "ada", **options: Any) -> None:
+        super().__init__(site.app, **options)
+        self.site = site
+        self.username = username
+        self.email = f"{username}@example.org"
+        self.password = PASSWORD
+        self.secret = ""
+        self.kept_code = ""
+
+    def sign_up(self, confirm_email: bool = True) -> Page:
+        self.open("/sign-up")
+        page = self.press("Sign up", name="Ada Lovelace", username=self.username, password=self.password)
+        if not confirm_email:
+            return page
+        self.press("Next", email=self.email)
+        return self.press("Verify", code=self.site.emailed_code(self.email))
+
+    def turn_on_app(self) -> Page:
+        """From the settings to "You're all set"."""
+        self.open(TWO_FACTOR)
+        page = self.press("Authentication app")
+        page = self.press(next(b for b in ("Start", "Got it", "Replace") if b in page.buttons))
+        if page.h1 == "Enter your password":
+            self.press("Verify", password=self.password)
+        self.secret = self._now.setup_key
+        self.press("Next")
+        page = self.press("Verify", code=self.code())
+        if "Copy" in page.buttons:
+            self.kept_code = page.backup_code
+        return page
+
+    def code(self, ahead: int = 0) -> str:
+        """What the app shows now, or so many seconds from now."""
+        return TOTP(self.secret).at(self.site.clock.now() + ahead)
+
+    def next_code(self) -> str:
+        """What the app shows when the present code has gone."""
+        self.site.clock.pass_(30)
+        return self.code()
+
+    def log_out(self) -> Page:
+        # the navigation belongs to the whole page, and its forms are plain ones
+        htmx, self.htmx = self.htmx, False
+        self.open("/")
+        page = self.press("Log out")
+        self.htmx = htmx
+        return page
+
+    def log_in(self, password: str | None = None, **fields: str) -> Page:
+        """As far as the password leads."""
+        self.open("/log-in")
+        return self.press("Log in", username=self.username, password=password or self.password, **fields)
+
+    def log_in_whole(self) -> Page:
+        page = self.log_in()
+        return self.press("Verify", code=self.next_code()) if page.h1 == "Enter your code" else page
+
+    def other_browser(self, **options: Any) -> Owner:
+        """The same person elsewhere: no cookies, the same head."""
+        twin = Owner(self.site, self.username, **{"layout": self.layout, "htmx": self.htmx, **options})
+        twin.password, twin.secret, twin.kept_code = self.password, self.secret, self.kept_code
+        return twin
