@@ -29,7 +29,7 @@ MAY_NAME_A_LAYOUT = {
 
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns", "os.urandom"}
 CHANCE = {"random", "secrets"}
-MAY_USE_CHANCE = {"webapp/settings.py"}  # draws the keys of a new site, before there is an application to ask
+MAY_USE_CHANCE = {"webapp/keys.py"}  # draws the keys of a new site, before there is an application to ask
 
 METHODS = {
     path.stem.replace("_", "-"): path

@@ -17,7 +17,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     import os
 
     from . import bootstrap, cli
-    from .web import logs, site
+    from .web import logs, site, words
 
     settings = settings or Settings.read(os.environ)
     services = bootstrap.build(settings, **overrides)
@@ -32,13 +32,13 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     app.config.from_mapping(settings_for_flask(settings))
     logs.install(settings)
     site.install(app, services)
-    cli.install(app)
+    cli.install(app, words.say)
     return app
 
 
 def settings_for_flask(settings: Settings) -> dict[str, Any]:
     """What Flask and its extensions read."""
-    hosts = [settings.main_host, settings.mobile_host]
+    hosts = [settings.main_host, settings.phone_host]
     return {
         "SERVER_NAME": settings.server_name,
         "PREFERRED_URL_SCHEME": settings.scheme,

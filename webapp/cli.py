@@ -14,16 +14,20 @@ from sqlalchemy.exc import IntegrityError
 
 from .bootstrap import Services
 from .domain.refusals import Missing, Refusal
+from .keys import PREFIX, generate_keys
 from .models.migrate import is_current, migrate
 from .services.email_addresses import normalize
-from .settings import PREFIX, generate_keys
+
+SAY = "nightlatch-say"
 
 accounts = AppGroup("accounts", help="Accounts: create, list, show, reset-second-factors, log-out, delete.")
 messages = AppGroup("messages", help="The outbox: send what is owed, once or forever.")
 keys = AppGroup("keys", help="The keys of the settings: generate new ones, seal again under the newest.")
 
 
-def install(app: Flask) -> None:
+def install(app: Flask, say: Callable[[Refusal], str]) -> None:
+    """`say` makes a refusal a sentence: the site's sentences do for the operator too."""
+    app.extensions[SAY] = say
     for group in (accounts, messages, keys):
         app.cli.add_command(group)
     for command in (purge, check, migrate_command, develop):
@@ -40,14 +44,12 @@ def says_why(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        from .web.words import say  # the sentences of the site do for the operator too
-
         try:
             return command(*args, **kwargs)
         except Missing:
             raise click.ClickException("There is no account of that name.") from None
         except Refusal as refusal:
-            raise click.ClickException(say(refusal)) from None
+            raise click.ClickException(current_app.extensions[SAY](refusal)) from None
         except IntegrityError:
             raise click.ClickException("That username or email address belongs to another account.") from None
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 import click
 from flask import Flask
 
@@ -23,7 +21,7 @@ def run(app: Flask, services: Services, port: int | None) -> None:
     migrate(settings.database_url)
     password = demo_account(services)
     click.echo(f"Desktop: {settings.main_url}")
-    click.echo(f"Mobile: {settings.scheme}://{settings.mobile_host}")
+    click.echo(f"Mobile: {settings.scheme}://{settings.phone_host}")
     click.echo(f"Username: {USERNAME}")
     click.echo(f"Password: {password}")
     click.echo(f"Outbox: {settings.main_url}/outbox", nl=True)
@@ -39,7 +37,7 @@ def demo_account(services: Services) -> str:
     try:
         services.accounts.named(USERNAME)
     except Missing:
-        password = "-".join(secrets.token_hex(3) for _ in range(3))
+        password = "-".join(services.entropy.bytes(3).hex() for _ in range(3))
         services.sign_up.create_by_operator("Demo", USERNAME, password, "demo@example.org", confirmed=False)
         path.touch(mode=0o600)
         path.write_text(password + "\n")

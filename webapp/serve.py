@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-from types import FrameType
 
 from .models.migrate import migrate
 from .settings import ROOT, Settings, SettingsError
@@ -30,7 +29,7 @@ def main() -> int:
     work = [sys.executable, "-m", "flask", "--app", "wsgi", "messages", "work"]
     worker = subprocess.Popen(work, env=environ, cwd=ROOT)  # noqa: S603  # our own command
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(*_: object) -> None:
         web.terminate()
 
     for told in (signal.SIGTERM, signal.SIGINT):

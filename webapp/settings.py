@@ -6,18 +6,16 @@ import base64
 import binascii
 import ipaddress
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from .keys import PREFIX, development_keys
 from .policy import Policy
 
-PREFIX = "NIGHTLATCH_"
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "instance"
-DEVELOPMENT_FILE = "development.env"
 HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:\d{1,5})?")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -62,7 +60,7 @@ class Settings:
         return self.server_name
 
     @property
-    def mobile_host(self) -> str:
+    def phone_host(self) -> str:
         return f"{self.mobile_subdomain}.{self.server_name}"
 
     @property
@@ -116,31 +114,6 @@ class Settings:
             policy=policy,
             instance=instance,
         )
-
-
-def generate_keys() -> dict[str, str]:
-    """Fresh values for SECRET_KEY and ENCRYPTION_KEYS, without the prefix."""
-    key = base64.b64encode(secrets.token_bytes(32)).decode()
-    return {"SECRET_KEY": secrets.token_hex(32), "ENCRYPTION_KEYS": f"k{secrets.token_hex(3)}:{key}"}
-
-
-def development_keys(instance: Path) -> dict[str, str]:
-    """The keys of a development site, made on first use and kept in `instance/`."""
-    path = instance / DEVELOPMENT_FILE
-    if not path.exists():
-        instance.mkdir(parents=True, exist_ok=True)
-        lines = "".join(f"{PREFIX}{name}={value}\n" for name, value in generate_keys().items())
-        draft = path.with_suffix(f".{secrets.token_hex(4)}")
-        draft.touch(mode=0o600)
-        draft.write_text(lines)
-        try:
-            path.hardlink_to(draft)  # the first of several processes wins, and the others read what it wrote
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    pairs = (line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
-    return {name.removeprefix(PREFIX): value for name, value in pairs}
 
 
 def _demand(given: Mapping[str, str], name: str, example: str) -> None:
@@ -244,8 +217,13 @@ def _encryption_keys(given: Mapping[str, str]) -> tuple[tuple[str, bytes], ...]:
         keys.append((name, key))
     if len({name for name, _ in keys}) != len(keys):
         raise SettingsError(f"{PREFIX}ENCRYPTION_KEYS names a key twice; give each its own id, such as k2:....")
-    if any(text and text in given["SECRET_KEY"] for _, text in (e.split(":", 1) for e in given["ENCRYPTION_KEYS"].split(","))):
-        raise SettingsError(f"{PREFIX}ENCRYPTION_KEYS must not be the SECRET_KEY; `flask --app wsgi keys generate` makes both.")
+    if any(
+        text and text in given["SECRET_KEY"]
+        for _, text in (e.split(":", 1) for e in given["ENCRYPTION_KEYS"].split(","))
+    ):
+        raise SettingsError(
+            f"{PREFIX}ENCRYPTION_KEYS must not be the SECRET_KEY; `flask --app wsgi keys generate` makes both."
+        )
     return tuple(keys)
 
 

@@ -47,7 +47,7 @@ def speaking(language: Language) -> Iterator[None]:
 
 
 def gettext(sentence: str, **facts: Any) -> str:
-    translated = _spoken.get().translations.gettext(sentence)
+    translated: str = _spoken.get().translations.gettext(sentence)
     return translated % facts if facts else translated
 
 
@@ -57,7 +57,8 @@ def ngettext(singular: str, plural: str, num: int, **facts: Any) -> str:
 
 def plural_form(singular: str, plural: str, num: int) -> str:
     """The translated form for `num`, with its facts still to be put in (Jinja does that itself)."""
-    return str(_spoken.get().translations.ngettext(singular, plural, num))
+    translated: str = _spoken.get().translations.ngettext(singular, plural, num)
+    return translated
 
 
 class Sentence:
@@ -76,7 +77,7 @@ class Sentence:
 
         return html.escape(str(self))
 
-    def __mod__(self, facts: Any) -> str:
+    def __mod__(self, facts: object) -> str:
         return str(self) % facts
 
     def __eq__(self, other: object) -> bool:

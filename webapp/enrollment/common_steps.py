@@ -41,7 +41,7 @@ OVERVIEW = Step("overview", "enrollment/overview.html", _always, _begun, _read_o
 
 
 def _prove_password(visit: Visit, answers: Answers) -> None:
-    visit.opened = visit.desk.prove_password(visit.presence, answers["password"], visit.origin)
+    visit.opened = visit.desk.prove_password(visit.presence, answers["password"])
     visit.note(password_at=visit.clock.now())
     if not visit.is_fresh:
         raise NotFresh()  # a second factor is asked for as well, by step-up
@@ -75,9 +75,7 @@ def _counts_email(visit: Visit) -> bool:
     return _planned(visit, "email")
 
 
-EMAIL = Step(
-    "email", "enrollment/email.html", _counts_email, _email_asked, _ask_email, _show_email, fields=EmailFields
-)
+EMAIL = Step("email", "enrollment/email.html", _counts_email, _email_asked, _ask_email, _show_email, fields=EmailFields)
 
 
 def _confirm_email(visit: Visit, answers: Answers) -> None:

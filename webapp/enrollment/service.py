@@ -13,11 +13,12 @@ from ..domain.refusals import AlreadyDone, EmailRequired, NotFresh, StepClosed
 from ..models.database import Database, won
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
+from ..models.presence import Presence
 from ..policy import Policy
 from . import progress
 from .common_steps import plan
 from .method import Answers, Method, Step
-from .visit import Desk, Presence, Visit
+from .visit import Desk, Visit
 
 
 class Enrollment:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,28 +11,9 @@ from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
 from ..models.accounts import Account
 from ..models.drafts import DraftRow
-from ..models.factors import Factor
-from ..models.sessions import LoggedIn
+from ..models.presence import Opened, Presence
 from ..policy import Policy
 from .method import Method
-
-
-class Presence(Protocol):
-    @property
-    def session(self) -> LoggedIn: ...
-    @property
-    def account(self) -> Account: ...
-    @property
-    def factors(self) -> Sequence[Factor]: ...
-
-
-class Opened(Protocol):
-    """A session's new token, for the cookie."""
-
-    @property
-    def token(self) -> str: ...
-    @property
-    def kept(self) -> bool: ...
 
 
 class EmailAsked(Protocol):
@@ -50,7 +30,7 @@ class Desk(Protocol):
 
     def is_fresh(self, presence: Presence) -> bool: ...
     def spend_try(self, account_id: int, name: str) -> None: ...
-    def prove_password(self, presence: Presence, typed: str, origin: Origin) -> Opened: ...
+    def prove_password(self, presence: Presence, typed: str) -> Opened: ...
     def ask_email(self, account: Account, challenge: str, typed: str) -> None: ...
     def email_asked(self, account_id: int, challenge: str) -> EmailAsked | None: ...
     def confirm_email(self, account: Account, challenge: str, typed: str, origin: Origin) -> None: ...

@@ -94,9 +94,7 @@ def verify(proof: Proof, answers: Answers) -> None:
     """Accepts a time step once only. Raises `CodeMalformed`, `CodeAlreadyUsed`, `ClockSkew` or `WrongCode`."""
     code = _tidy(answers.get("code", ""))
     step = _matching_step(proof.secret, code, proof.clock.now(), proof.policy)
-    newer = update(Factor).where(
-        Factor.id == proof.factor.id, Factor.last_step < step, Factor.turned_off_at.is_(None)
-    )
+    newer = update(Factor).where(Factor.id == proof.factor.id, Factor.last_step < step, Factor.turned_off_at.is_(None))
     if not won(proof.tx, newer.values(last_step=step, logged_in_at=proof.clock.now())):
         raise CodeAlreadyUsed()
 

@@ -7,13 +7,14 @@ from sqlalchemy.orm import Session
 from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..enrollment.method import Method
-from ..enrollment.visit import EmailAsked, Presence
+from ..enrollment.visit import EmailAsked
 from ..models.accounts import Account
+from ..models.presence import Opened, Presence
 from ..policy import Policy
 from .backup_codes import BackupCodes
 from .email_addresses import EmailAddresses
 from .notices import Notices
-from .sessions import Opened, Sessions
+from .sessions import Sessions
 from .step_up import StepUp
 from .tries import Bucket, Tries, Windows
 
@@ -47,8 +48,8 @@ class EnrollmentDesk:
         rule = Windows(self._policy.second_factor_tries[1:])  # the account is its owner's already: 20 an hour do
         self._tries.spend(Bucket(f"enroll:{name}:{account_id}", rule))
 
-    def prove_password(self, presence: Presence, typed: str, origin: Origin) -> Opened:
-        return self._step_up.with_password(presence, typed, origin)
+    def prove_password(self, presence: Presence, typed: str) -> Opened:
+        return self._step_up.with_password(presence, typed)
 
     def ask_email(self, account: Account, challenge: str, typed: str) -> None:
         self._email_addresses.ask(account, challenge, typed)

@@ -22,6 +22,7 @@ from ..enrollment.method import Answers
 from ..models.accounts import Account
 from ..models.database import Database, won
 from ..models.factors import Factor
+from ..models.presence import Opened
 from ..models.sessions import HalfLoggedIn
 from ..policy import Policy
 from .backup_codes import BackupCodes
@@ -29,7 +30,7 @@ from .challenge import Challenges, choice_of, shared_bucket
 from .notices import Notices
 from .passwords import Passwords, looks_temporary
 from .remembered_browsers import RememberedBrowsers
-from .sessions import DEVICE_MAXIMUM, Opened, Sessions, hash_of
+from .sessions import DEVICE_MAXIMUM, Sessions, hash_of
 from .tries import Bucket, Doubling, Tries, Windows
 
 

@@ -15,13 +15,14 @@ from ..models.accounts import Account
 from ..models.database import Database
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
+from ..models.presence import Opened, Presence
 from ..policy import Policy
 from .email_addresses import key_of, normalize
 from .links import Links, OpenLink
 from .notices import Notices
 from .outbox import Outbox
 from .passwords import Passwords
-from .sessions import Opened, Presence, Sessions, hash_of
+from .sessions import Sessions, hash_of
 from .tries import Bucket, Tries, Windows
 
 

@@ -12,10 +12,11 @@ from ..methods.catalogue import CATALOGUE
 from ..models.database import Database, won
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
+from ..models.presence import Presence
 from ..policy import Policy
 from .backup_codes import BackupCodes
 from .notices import Notices
-from .sessions import Presence, Sessions
+from .sessions import Sessions
 
 
 class SecondFactors:

@@ -6,8 +6,6 @@ second factor and at step-up; the session row stays, so that its owner sees one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 
 from sqlalchemy import and_, insert, select, update
@@ -20,30 +18,11 @@ from ..models.accounts import Account
 from ..models.codes import Link
 from ..models.database import Database, won
 from ..models.factors import Factor
+from ..models.presence import Opened, Presence
 from ..models.sessions import LoggedIn, RememberedBrowser
 from ..policy import Policy
 
 DEVICE_MAXIMUM = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """Somebody who is logged in: the session, the account and the factors that are on."""
-
-    session: LoggedIn
-    account: Account
-    factors: Sequence[Factor]
-    stale_factors: Sequence[Factor]
-    """Turned off moments ago: they can be turned back on, and prove nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A new session and the only copy of its token."""
-
-    session_id: int
-    token: str
-    kept: bool
 
 
 class Sessions:

@@ -12,15 +12,15 @@ from ..domain.origin import Origin
 from ..domain.ports import Clock, Keyring
 from ..domain.refusals import CodeRefusal, WrongPassword
 from ..enrollment.method import Answers
-from ..enrollment.visit import Presence
 from ..models.database import Database
+from ..models.presence import Opened, Presence
 from ..models.sessions import PendingAct
 from ..policy import Policy
 from .backup_codes import BackupCodes
 from .challenge import Challenges, choice_of, shared_bucket
 from .notices import Notices
 from .passwords import Passwords
-from .sessions import Opened, Sessions
+from .sessions import Sessions
 from .tries import Bucket, Doubling, Tries
 
 
@@ -58,7 +58,7 @@ class StepUp:
         self._backup_codes = backup_codes
         self._notices = notices
 
-    def with_password(self, presence: Presence, typed: str, origin: Origin) -> Opened:
+    def with_password(self, presence: Presence, typed: str) -> Opened:
         """A new token, with the password proved. Raises `WrongPassword`, `TooManyTries` or `Busy`."""
         policy = self._policy
         bucket = f"step-up-password:{presence.account.id}"

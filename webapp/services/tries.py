@@ -71,13 +71,15 @@ class Doubling:
 
 @dataclass(frozen=True, slots=True)
 class OfOneChallenge:
+    """However long it takes: the challenge dies, it does not recover."""
+
     most: int
 
     @property
     def reaches_back(self) -> int | None:
         return None
 
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
+    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:  # noqa: ARG002  # other rules look at the time
         return ChallengeSpent() if len(hits) >= self.most else None
 
 

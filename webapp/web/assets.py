@@ -69,7 +69,7 @@ def static(version: str, name: str) -> Response:
     if asset is None:
         abort(404)
     g.is_static = True
-    zip_it = asset.zipped is not None and "gzip" in request.accept_encodings
+    zip_it = asset.zipped is not None and request.accept_encodings.quality("gzip") > 0
     response = Response(asset.zipped if zip_it else asset.body, mimetype=asset.mimetype)
     if zip_it:
         response.headers["Content-Encoding"] = "gzip"

@@ -11,9 +11,9 @@ from flask import current_app, g, request
 from flask.wrappers import Response
 from itsdangerous import BadSignature, Signer
 
+from ..models.presence import Opened
 from ..policy import DAY
 from ..services.log_in import KnownBrowser
-from ..services.sessions import Opened
 
 SESSION, LOGIN, REMEMBERED, BROWSER = "session", "login", "remembered", "browser"
 LANGUAGE, SITE_CHOICE, NOTICE_SEEN = "language", "site", "cookies-seen"

@@ -8,7 +8,7 @@ from flask import current_app, g, request
 
 from ..bootstrap import Services
 from ..domain.origin import Origin
-from ..services.sessions import Presence
+from ..models.presence import Presence
 from . import cookies
 
 EXTENSION = "nightlatch"
@@ -31,7 +31,7 @@ def presence() -> Presence | None:
 def somebody() -> Presence:
     """The same behind a guard that lets nobody else in."""
     found = presence()
-    assert found is not None, "a view without @guards.logged_in asked who is there"  # noqa: S101  # for mypy and us
+    assert found is not None, "a view without @guards.logged_in asked who is there"  # for mypy and us
     return found
 
 

@@ -8,22 +8,34 @@ import structlog
 from flask import Flask, g, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from ..domain.language import ENGLISH, Sentence, lazy, speak
+from ..domain.language import ENGLISH, Sentence, gettext, lazy, speak
 from ..domain.refusals import NotFresh, Refusal
 from . import current, guards, layouts, render, words
 
 log = structlog.get_logger()
 
 PAGES: dict[int, tuple[Sentence, Sentence]] = {
-    400: (lazy("That request was garbled"), lazy("Something in it could not be read. Go back, reload the page and try again.")),
+    400: (
+        lazy("That request was garbled"),
+        lazy("Something in it could not be read. Go back, reload the page and try again."),
+    ),
     403: (lazy("Not allowed"), lazy("This request came from another site, so it was not carried out.")),
-    404: (lazy("Page not found"), lazy("There is nothing at this address. It may have moved, or it belongs to somebody else.")),
+    404: (
+        lazy("Page not found"),
+        lazy("There is nothing at this address. It may have moved, or it belongs to somebody else."),
+    ),
     405: (lazy("Not possible here"), lazy("This address does not do that. Go back and use the page's own buttons.")),
     413: (lazy("That was too much"), lazy("The form held more than we accept. Shorten it and try again.")),
     422: (lazy("That could not be used"), lazy("Something in the form does not fit. Go back and check it.")),
     429: (lazy("Too many tries"), lazy("Please wait a little before you try again.")),
-    500: (lazy("Something went wrong"), lazy("That was our fault, and we have noted it. Nothing was changed. Try again in a moment.")),
-    503: (lazy("Not available right now"), lazy("We cannot answer at the moment. Nothing was changed. Try again shortly.")),
+    500: (
+        lazy("Something went wrong"),
+        lazy("That was our fault, and we have noted it. Nothing was changed. Try again in a moment."),
+    ),
+    503: (
+        lazy("Not available right now"),
+        lazy("We cannot answer at the moment. Nothing was changed. Try again shortly."),
+    ),
 }
 
 
@@ -67,7 +79,7 @@ def page(code: int, sentence: str | None = None) -> Any:
     if g.hosts is None:
         return _bare(code, heading, default)
     try:
-        actions = [(words._("Go to the start page"), layouts.to("home.home"))]
+        actions = [(gettext("Go to the start page"), layouts.to("home.home"))]
         return render.page(
             "errors/error.html",
             status=code,

@@ -40,13 +40,15 @@ class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
         return right
 
 
-class SignUpForm(Form, PasswordFields):
+class SignUpForm(Form):
     name = StringField(lazy("Name"), [InputRequired(lazy("Enter your name."))])
     username = StringField(lazy("Username"), [InputRequired(lazy("Choose a username."))])
+    password = PasswordField(lazy("Password"), [InputRequired(lazy("Choose a password."))])
 
 
-class LogInForm(Form, PasswordFields):
+class LogInForm(Form):
     username = StringField(lazy("Username"), [InputRequired(lazy("Enter your username or email address."))])
+    password = PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password."))])
     keep = BooleanField(lazy("Keep me logged in"))
     next = HiddenField()
 
@@ -80,5 +82,3 @@ def form_of(*fields: type) -> type[Form]:
     """A form of the given fields: a step's, or a challenge's."""
     bases = (Form, *(f for f in fields if f is not None))
     return type("StepForm", bases, {})
-
-

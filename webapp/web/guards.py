@@ -14,7 +14,7 @@ from flask_wtf.csrf import validate_csrf
 from wtforms import ValidationError
 
 from ..services.step_up import Act
-from . import cookies, current, layouts, render
+from . import current, layouts, render
 
 View = Callable[..., Any]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -40,7 +40,9 @@ def clean_input() -> None:
             abort(400)
         if any(len(values) > 1 or name.endswith("]") for name, values in request.form.lists()):
             abort(400)
-        if any("\0" in value or not _is_utf8(value.encode("utf-8", "surrogatepass")) for value in request.form.values()):
+        if any(
+            "\0" in value or not _is_utf8(value.encode("utf-8", "surrogatepass")) for value in request.form.values()
+        ):
             abort(400)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import current_app, g, request
+from flask import current_app, g
 from flask.wrappers import Response
 
 POLICY = "; ".join(
@@ -22,25 +22,25 @@ POLICY = "; ".join(
     )
 )
 FEATURES = ("publickey-credentials-get", "publickey-credentials-create", "otp-credentials", "clipboard-write")
-REFUSED = ("accelerometer", "autoplay", "bluetooth", "camera", "display-capture", "encrypted-media", "fullscreen",
+REFUSED = ("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen",
            "geolocation", "gyroscope", "hid", "idle-detection", "magnetometer", "microphone", "midi", "payment",
-           "picture-in-picture", "screen-wake-lock", "serial", "usb", "web-share", "xr-spatial-tracking")  # fmt: skip
+           "picture-in-picture", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking")  # fmt: skip
 PERMISSIONS = ", ".join([*(f"{f}=(self)" for f in FEATURES), *(f"{f}=()" for f in REFUSED)])
 TWO_YEARS = 63072000
 
 
 def add(response: Response) -> Response:
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", POLICY)
     headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Frame-Options"] = "DENY"
-    headers["Referrer-Policy"] = "same-origin"  # no-referrer would make forms send Origin: null
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = PERMISSIONS
     headers.setdefault("Cache-Control", "no-store")
+    if not g.get("is_static", False):  # a style sheet runs nothing: what rules documents would only be bytes
+        headers["Content-Security-Policy"] = POLICY
+        headers["X-Frame-Options"] = "DENY"
+        headers["Referrer-Policy"] = "same-origin"  # no-referrer would make forms send Origin: null
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Permissions-Policy"] = PERMISSIONS
+        headers["Accept-CH"] = "Sec-CH-UA-Mobile"
     if current_app.config["SESSION_COOKIE_SECURE"]:
         headers["Strict-Transport-Security"] = f"max-age={TWO_YEARS}; includeSubDomains"
-    if request.method == "GET" and not g.get("is_static", False):
-        headers["Accept-CH"] = "Sec-CH-UA-Mobile"
     return response

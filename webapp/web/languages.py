@@ -23,7 +23,7 @@ def preferred(languages: Mapping[str, Language]) -> Language:
     if len(languages) == 1:
         return next(iter(languages.values()))
     chosen = cookies.get(cookies.LANGUAGE)
-    if chosen in languages:
+    if chosen is not None and chosen in languages:
         return languages[chosen]
     known = {code.lower(): language for code, language in languages.items()}
     for tag, quality in request.accept_languages:

@@ -90,7 +90,7 @@ class Hosts(NamedTuple):
 
 
 def of_settings(settings: Settings) -> Hosts:
-    return Hosts(settings.scheme, settings.main_host, settings.mobile_host)
+    return Hosts(settings.scheme, settings.main_host, settings.phone_host)
 
 
 def current() -> str:

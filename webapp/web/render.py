@@ -8,7 +8,7 @@ from flask import flash, get_flashed_messages, make_response, redirect, render_t
 from flask.wrappers import Response
 from htmx_flask import request
 
-from ..enrollment.visit import Opened
+from ..models.presence import Opened
 from . import cookies, current, layouts
 from .forms import Form
 

@@ -13,7 +13,7 @@ from werkzeug.routing import BaseConverter
 
 from ..bootstrap import Services
 from ..domain.language import gettext, plural_form, spoken
-from ..services.sessions import Presence
+from ..models.presence import Presence
 from ..settings import ROOT
 from . import assets, cookies, current, errors, floods, guards, headers, languages, layouts
 from .pages import challenge, enrollment, entrance, home, machine, outbox, settings, site, step_up, two_factor
@@ -28,7 +28,7 @@ class Slug(BaseConverter):
     part_isolating = True
 
 
-class SignedIn(UserMixin):
+class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login ships no types
     """Who Flask-Login says is there: always from our own session, never from a cookie of its own."""
 
     def __init__(self, presence: Presence) -> None:
@@ -59,7 +59,7 @@ def _log_in(app: Flask) -> None:
     manager = LoginManager(app)
     manager.session_protection = None
 
-    @manager.request_loader
+    @manager.request_loader  # type: ignore[untyped-decorator]  # the same
     def load(_request: Any) -> SignedIn | None:
         presence = current.presence()
         return SignedIn(presence) if presence is not None else None

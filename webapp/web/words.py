@@ -75,7 +75,9 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.EmailRequired: lambda _r: _("Confirm your email address first."),
     r.Missing: lambda _r: _("There is nothing at this address."),
     r.Busy: lambda e: _("Many people are logging in right now. Try again in %(wait)s.", wait=duration(e.seconds)),
-    r.StoreUnavailable: lambda e: _("We cannot save anything right now. Try again in %(wait)s.", wait=duration(e.seconds)),
+    r.StoreUnavailable: lambda e: _(
+        "We cannot save anything right now. Try again in %(wait)s.", wait=duration(e.seconds)
+    ),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint
 
 from ...domain.language import gettext as _
-from ...services.sessions import Presence
+from ...models.presence import Presence
 from .. import current, guards, layouts, render
 
 bp = Blueprint("home", __name__)

@@ -6,7 +6,7 @@ import hmac
 from ipaddress import ip_address
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request, url_for
+from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request
 
 from .. import current, layouts
 
@@ -57,7 +57,7 @@ def metrics() -> Any:
 
 @bp.get("/.well-known/change-password")
 def change_password() -> Any:
-    return redirect(url_for(f"{layouts.DESKTOP}.settings.password"), 302)
+    return redirect(layouts.to("settings.password"), 302)
 
 
 def _is_loopback(address: str) -> bool:

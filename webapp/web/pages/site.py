@@ -14,10 +14,13 @@ bp = Blueprint("site", __name__)
 
 
 @bp.get("/help/two-factor-authentication")
-def help() -> Any:  # noqa: A001  # the endpoint is what the footer calls it
+def help() -> Any:  # the endpoint is what the footer calls it
     path = " > ".join(str(label) for label in layouts.copy().two_factor_path)
     paragraphs = [
-        _("Two-factor authentication asks for a second proof after your password, so that a stolen password is not enough."),
+        _(
+            "Two-factor authentication asks for a second proof after your password,"
+            " so that a stolen password is not enough."
+        ),
         _("You find it here: %(path)s.", path=path),
         _(
             "Choose Authentication app, read the overview, confirm your password and your email address if asked,"
@@ -54,7 +57,10 @@ def privacy() -> Any:
         _("Stored: your name, username, email address, a hash of your password, and your second factors, sealed."),
         _("Security events are kept for 180 days, their network addresses for 30 days, and messages for 30 days."),
         _("Your email address is used to confirm that it is yours and to tell you about the security of your account."),
-        _("Only the cookies that logging in needs are set. Nothing is shared with advertisers, and nothing is measured."),
+        _(
+            "Only the cookies that logging in needs are set. Nothing is shared with advertisers,"
+            " and nothing is measured."
+        ),
     ]
     return render.page("site/page.html", heading=_("Privacy"), paragraphs=paragraphs)
 

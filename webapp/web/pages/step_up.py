@@ -11,7 +11,7 @@ from flask.wrappers import Response
 
 from ...domain.language import gettext as _
 from ...domain.refusals import ChallengeSpent, Refusal
-from ...enrollment.visit import Opened
+from ...models.presence import Opened
 from ...services.challenge import choice_of, choices
 from ...services.step_up import Act
 from .. import cards, cookies, current, guards, layouts, render, words
@@ -26,7 +26,7 @@ def password() -> Any:
     services, presence, form = current.services(), current.somebody(), PasswordForm()
     if form.submitted():
         try:
-            opened = services.step_up.with_password(presence, form.password.data, current.origin())
+            opened = services.step_up.with_password(presence, form.password.data)
         except Refusal as refusal:
             words.place(refusal, form)
         else:
@@ -98,9 +98,7 @@ def backup_code() -> Any:
             card, done_url = cards.card(presence.account, successor), layouts.to("step_up.resume", next=_next())
             page = render.page("challenge/new_backup_code.html", Form(), card=card, done_url=done_url)
             return render.logged_in_as(page, opened)
-    return render.page(
-        "challenge/backup_code.html", form, choose_url=layouts.to("step_up.methods", next=_next())
-    )
+    return render.page("challenge/backup_code.html", form, choose_url=layouts.to("step_up.methods", next=_next()))
 
 
 @bp.post("/resume")
@@ -153,5 +151,7 @@ def _do(act: Act, opened: Opened | None) -> Response:
         if opened is not None:
             current.is_now(opened.token)
         response: Response = app.full_dispatch_request()
-        newer = any(c.startswith(f"{cookies.name_of(cookies.SESSION)}=") for c in response.headers.getlist("Set-Cookie"))
+        newer = any(
+            c.startswith(f"{cookies.name_of(cookies.SESSION)}=") for c in response.headers.getlist("Set-Cookie")
+        )
     return response if newer or opened is None else render.logged_in_as(response, opened)

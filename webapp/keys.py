@@ -1,0 +1,35 @@
+"""The keys of the settings: fresh ones to print, and those that a development site makes for itself."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from pathlib import Path
+
+PREFIX = "NIGHTLATCH_"
+DEVELOPMENT_FILE = "development.env"
+
+
+def generate_keys() -> dict[str, str]:
+    """Fresh values for SECRET_KEY and ENCRYPTION_KEYS, without the prefix."""
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    return {"SECRET_KEY": secrets.token_hex(32), "ENCRYPTION_KEYS": f"k{secrets.token_hex(3)}:{key}"}
+
+
+def development_keys(instance: Path) -> dict[str, str]:
+    """The keys of a development site, made on first use and kept in `instance/`."""
+    path = instance / DEVELOPMENT_FILE
+    if not path.exists():
+        instance.mkdir(parents=True, exist_ok=True)
+        lines = "".join(f"{PREFIX}{name}={value}\n" for name, value in generate_keys().items())
+        draft = path.with_suffix(f".{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(lines)
+        try:
+            path.hardlink_to(draft)  # the first of several processes wins, and the others read what it wrote
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    pairs = (line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+    return {name.removeprefix(PREFIX): value for name, value in pairs}
