@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import flash, get_flashed_messages, make_response, redirect, render_template
+from flask import current_app, flash, get_flashed_messages, make_response, redirect, render_template
 from flask.wrappers import Response
 from htmx_flask import request
+from itsdangerous import BadSignature, URLSafeSerializer
 
+from ..domain.refusals import Missing
 from ..models.presence import Opened
 from . import cookies, current, layouts
 from .forms import Form
@@ -83,6 +85,27 @@ def _status_of(form: Form | None) -> int:
     return 422 if form.errors else 200
 
 
+def signed(message_id: int) -> str:
+    """So that nobody asks what became of another's message."""
+    return URLSafeSerializer(str(current_app.secret_key), salt="delivery").dumps(message_id)
+
+
+def unsigned(token: str) -> int:
+    """Raises `Missing`."""
+    try:
+        message_id: int = URLSafeSerializer(str(current_app.secret_key), salt="delivery").loads(token)
+    except BadSignature:
+        raise Missing() from None
+    return message_id
+
+
+def part(template: str, **context: Any) -> Response:
+    """A piece of a screen, for HTMX alone."""
+    response = make_response(render_template(template, **context))
+    response.vary.add(VARY)
+    return response
+
+
 def sent(asked: Any) -> dict[str, Any]:
     """What the page after a send shows: to whom, whether it went, and when another can be asked for."""
     services = current.services()
@@ -91,6 +114,7 @@ def sent(asked: Any) -> dict[str, Any]:
     return {
         "address": asked.address,
         "delivery": states.get(state or ""),
+        "delivery_url": layouts.to("site.delivery", message=signed(asked.message_id or 0)),
         "wait": max(0, asked.resend_at - services.clock.now()),
         "resend_form": Form(),
     }

@@ -76,6 +76,16 @@ def _messages() -> str:
     return _("Delayed") if current.services().delivery.is_behind() else _("Work")
 
 
+@bp.get("/delivery/<message>")
+@guards.logged_in
+def delivery(message: str) -> Any:
+    """What became of a message this browser is waiting for: 204 while it is on its way."""
+    state = current.services().delivery.state(render.unsigned(message))
+    if state == "owed":
+        return "", 204
+    return render.part("parts/delivery.html", failed=state == "failed")
+
+
 @bp.post("/language")
 def language() -> Any:
     chosen = request.form.get("language", "")

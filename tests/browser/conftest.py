@@ -1,0 +1,49 @@
+"""What every browser test may ask for: a live site, and visitors to it in any layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.browser.live import LiveSite, Visitor, live_site, start_browser
+from tests.people import DESKTOP
+
+expect.set_options(timeout=10_000)
+Visits = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = start_browser(playwright)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[LiveSite]:
+    with live_site(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def visit(browser: Browser, site: LiveSite) -> Iterator[Visits]:
+    """Somebody at a new browser: `visit()`, `visit(IPHONE, java_script_enabled=False)`, `visit(color_scheme="dark")`.
+
+    When the test ends, nothing they loaded may have complained, failed, or come from elsewhere.
+    """
+    visitors: list[Visitor] = []
+
+    def arrive(layout: str = DESKTOP, **options: Any) -> Visitor:
+        visitors.append(Visitor(browser, site, layout, **options))
+        return visitors[-1]
+
+    yield arrive
+    for visitor in visitors:
+        visitor.context.close()
+    for visitor in visitors:
+        visitor.watch.check()

@@ -1,0 +1,223 @@
+"""A live site in a thread of its own, and people at real browsers who watch what their pages load."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, Response, expect
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from tests.conftest import Site
+from tests.doubles import FakeClock
+from tests.people import AGENTS, ANDROID, DESKTOP, IPHONE, Owner
+from tests.pseudo import LANGUAGES
+from webapp import create_app
+from webapp.models.migrate import METADATA
+from webapp.settings import Settings
+
+CHROMIUM = os.environ.get("NIGHTLATCH_TEST_CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+LAYOUTS = (DESKTOP, ANDROID, IPHONE)
+DEVICES: dict[str, dict[str, Any]] = {
+    DESKTOP: {"viewport": {"width": 1280, "height": 900}},
+    ANDROID: {"viewport": {"width": 360, "height": 780}, "is_mobile": True, "has_touch": True},
+    IPHONE: {"viewport": {"width": 390, "height": 780}, "is_mobile": True, "has_touch": True},
+}
+NOT_FOUND_BY_EYE = re.compile(r"^Failed to load resource: the server responded with a status of 4\d\d")
+
+
+class Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Says nothing."""
+
+
+@dataclass
+class LiveSite(Site):
+    host: str = ""
+
+    def url(self, layout: str, path: str = "/") -> str:
+        return f"http://{self.host if layout == DESKTOP else f'mobile.{self.host}'}{path}"
+
+    def person(self, username: str, **options: Any) -> Inside:
+        return Inside(self, username, **options)
+
+    def app_code(self, secret: str) -> str:
+        """What an authentication app shows now, by a program that is not ours."""
+        command = ["oathtool", "--totp", "--base32", secret, "--now", f"@{self.clock.now()}"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+class Inside(Owner):
+    """An owner who reaches the live site without a browser, to set things up quickly."""
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.site.url(self.layout)).netloc
+
+
+@contextmanager
+def live_site(folder: Path) -> Iterator[LiveSite]:
+    """A site with an empty database, in two layouts and three languages, at a free port."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+        host = f"nightlatch.localhost:{listening.getsockname()[1]}"
+        environ = {
+            "NIGHTLATCH_SERVER_NAME": host,
+            "NIGHTLATCH_DATABASE_URL": f"sqlite:///{folder / 'live.sqlite3'}",
+        }
+        clock = FakeClock(int(time.time()))
+        app = create_app(Settings.read(environ, folder / "instance"), clock=clock, languages=LANGUAGES)
+        services = app.extensions["nightlatch"]
+        METADATA.create_all(services.db.engine)
+        server = make_server(
+            "127.0.0.1", 0, app, threaded=True, request_handler=Quiet, fd=listening.fileno()
+        )
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield LiveSite(app, services, clock, host=host)
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+            services.db.engine.dispose()
+
+
+def start_browser(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+
+
+@dataclass
+class Watch:
+    """What a browser loaded, and everything about it that was wrong."""
+
+    host: str
+    faults: list[str] = field(default_factory=list)
+    statuses: list[tuple[int, str]] = field(default_factory=list)
+    expected: set[int] = field(default_factory=lambda: {422})
+
+    def expects(self, status: int) -> None:
+        self.expected.add(status)
+
+    def console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not NOT_FOUND_BY_EYE.match(message.text):
+            self.faults.append(f"console: {message.text} ({message.location.get('url')})")
+
+    def request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.netloc not in (self.host, f"mobile.{self.host}"):
+            self.faults.append(f"a request to another host: {request.url}")
+
+    def failed(self, request: Request) -> None:
+        self.faults.append(f"a failed request: {request.method} {request.url}: {request.failure}")
+
+    def response(self, response: Response) -> None:
+        self.statuses.append((response.status, response.url))
+        if response.status >= 400 and response.status not in self.expected:
+            self.faults.append(f"{response.status} for {response.request.method} {response.url}")
+
+    def check(self) -> None:
+        found, self.faults = self.faults, []
+        assert not found, "\n".join(found)
+
+
+class Visitor:
+    """A person at a browser. They use the keyboard and nothing else, and find things by role and name."""
+
+    def __init__(self, browser: Browser, site: LiveSite, layout: str = DESKTOP, **options: Any) -> None:
+        self.site = site
+        self.layout = layout
+        self.has_script = options.get("java_script_enabled", True)
+        device = {**DEVICES[layout], "user_agent": AGENTS[layout], "locale": "en-GB", "reduced_motion": "reduce"}
+        self.context = browser.new_context(**{**device, **options})
+        self.context.set_default_timeout(10_000)
+        self.watch = Watch(site.host)
+        self.context.on("console", self.watch.console)
+        self.context.on("weberror", lambda error: self.watch.faults.append(f"script: {error.error}"))
+        self.context.on("request", self.watch.request)
+        self.context.on("requestfailed", self.watch.failed)
+        self.context.on("response", self.watch.response)
+        self.page: Page = self.context.new_page()
+
+    def close(self) -> None:
+        self.context.close()
+        self.watch.check()
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.site.url(self.layout, path))
+
+    def become(self, person: Inside | None) -> None:
+        """Takes over the cookies of somebody who is logged in already."""
+        self.context.clear_cookies()
+        for name in ("session", "login", "form", "language", "cookies-seen") if person else ():
+            value = person.cookie(name) if person else None
+            if value is not None:
+                self.context.add_cookies([{"name": name, "value": value, "url": self.site.url(self.layout)}])
+
+    def speak(self, language: str) -> None:
+        self.context.add_cookies([{"name": "language", "value": language, "url": self.site.url(self.layout)}])
+
+    # -- By keyboard -------------------------------------------------------------------------------
+
+    def tab_to(self, target: Locator) -> None:
+        expect(target).to_have_count(1)
+        for _ in range(60):
+            if target.evaluate("e => e === document.activeElement"):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"the keyboard does not reach {target} on {self.page.url}")
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def press(self, name: str, key: str = "Enter", role: str = "button") -> None:
+        self.activate(self.page.get_by_role(role, name=name, exact=True), key)  # type: ignore[arg-type]
+
+    def follow(self, name: str) -> None:
+        self.press(name, role="link")
+
+    def activate(self, target: Locator, key: str = "Enter") -> None:
+        self.tab_to(target)
+        if self.has_script:
+            self.page.evaluate("window.wasHere = true")
+        self.page.keyboard.press(key)
+
+    def type_(self, label: str, text: str) -> None:
+        """Into the field, in place of what it holds."""
+        field = self.page.get_by_label(label, exact=True)
+        self.tab_to(field)
+        self.page.keyboard.press("ControlOrMeta+a")
+        self.page.keyboard.insert_text(text)
+        expect(field).to_have_value(text)
+
+    # -- What they perceive ------------------------------------------------------------------------
+
+    def arrives(self, h1: str) -> None:
+        """The page is there; after a swap the heading, or what is wrong, has the focus."""
+        heading = self.page.get_by_role("heading", level=1)
+        expect(heading).to_have_text(h1)
+        if self.was_swapped():
+            expect(self.page.locator("main h1, main [role=alert]").first).to_be_focused()
+
+    def sees_problem(self, words: str) -> None:
+        problem = self.page.get_by_role("alert")
+        expect(problem).to_contain_text(words)
+        expect(problem).to_be_focused()
+        expect(self.page).to_have_title(re.compile(r"^Error: "))
+
+    def was_swapped(self) -> bool:
+        return self.has_script and bool(self.page.evaluate("window.wasHere === true"))
+
+    def receipt(self, words: str) -> None:
+        expect(self.page.get_by_role("status")).to_contain_text(words)
