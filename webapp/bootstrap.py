@@ -139,9 +139,7 @@ def build(
         backup_codes=backup_codes,
         notices=notices,
     )
-    sign_up = SignUp(
-        db=db, clock=clock, policy=policy, tries=tries, passwords=passwords, sessions=sessions, notices=notices
-    )
+    sign_up = SignUp(db=db, clock=clock, policy=policy, passwords=passwords, sessions=sessions, notices=notices)
     return Services(
         settings=settings,
         languages=languages,
@@ -177,7 +175,7 @@ def build(
         outbox=outbox,
         mail=mail,
         delivery=Delivery(db, clock, outbox, mail, policy),
-        accounts=Accounts(db=db, clock=clock, sessions=sessions, notices=notices),
+        accounts=Accounts(db=db, links=links, sessions=sessions, notices=notices),
         upkeep=Upkeep(db=db, clock=clock, keyring=keyring, policy=policy),
     )
 

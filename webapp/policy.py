@@ -52,13 +52,12 @@ class Policy:
     email_code_seconds: int = HOUR  # greylisting takes its time
     email_code_tries: int = 5
     resend_after: int = MINUTE
-    email_sends: Window = Window(5, HOUR)  # of one account
+    email_sends: Window = Window(10, HOUR)  # of one account
     reset_link_seconds: int = HOUR  # ASVS V6.4.3
     reset_sends: Window = Window(5, DAY)
-    reset_sends_address: Window = Window(20, HOUR)
+    reset_sends_address: Window = Window(100, HOUR)  # a whole office may stand behind one address
     email_undo_seconds: int = 7 * DAY  # ASVS V6.3
     notice_link_seconds: int = 7 * DAY
-    sign_ups_address: Window = Window(20, HOUR)
 
     # Sessions (ASVS V7.3, NIST 2.2.3)
     session_idle: int = HOUR
@@ -86,8 +85,8 @@ class Policy:
     mail_timeout: int = 20
     worker_claims_for: int = 2 * MINUTE
 
-    # Floods over HTTP, of one address: POSTs that cost a hash or a message
-    flood: str = "120 per minute"
+    # Floods over HTTP: POSTs of one address that were in vain, in the notation of the `limits` package
+    flood: str = "600 per minute"
 
     # Kept for
     activity_kept: int = 180 * DAY

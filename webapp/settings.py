@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -16,8 +15,10 @@ from .policy import Policy
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "instance"
-HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:\d{1,5})?")
+HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[0-9]{1,5})?")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+OWN_PORT = {"http": ":80", "https": ":443"}
 
 
 class SettingsError(Exception):
@@ -101,7 +102,7 @@ class Settings:
             database_url=_database_url(given, instance),
             redis_url=_redis_url(given),
             secret_key=_secret_key(given),
-            secret_key_fallbacks=tuple(k for k in given.get("SECRET_KEY_FALLBACKS", "").split(",") if k),
+            secret_key_fallbacks=_secret_key_fallbacks(given),
             encryption_keys=_encryption_keys(given),
             mail=_mail(given),
             mail_from=_mail_from(given, server_name),
@@ -132,6 +133,8 @@ def _server_name(given: Mapping[str, str]) -> str:
             f"{PREFIX}SERVER_NAME must be a lower-case host, with a port only when it is not the scheme's own,"
             f" such as login.example.org, not {name!r}."
         )
+    if int(name.partition(":")[2] or 0) > 65535:
+        raise SettingsError(f"{PREFIX}SERVER_NAME has a port above 65535; use one such as nightlatch.localhost:5000.")
     if _host_of(name) == "localhost" or _is_address(_host_of(name)):
         raise SettingsError(
             f"{PREFIX}SERVER_NAME cannot be {name!r}, which has no subdomain that a security key would accept;"
@@ -162,6 +165,10 @@ def _scheme(given: Mapping[str, str], server_name: str) -> str:
         raise SettingsError(
             f"{PREFIX}PREFERRED_URL_SCHEME must be https for {server_name}; http is only for names under .localhost."
         )
+    if server_name.endswith(OWN_PORT[scheme]):  # browsers leave it out of the Host header, so no request would match
+        raise SettingsError(
+            f"{PREFIX}SERVER_NAME must leave out the port that {scheme} has by itself: {_host_of(server_name)}."
+        )
     return scheme
 
 
@@ -191,10 +198,19 @@ def _redis_url(given: Mapping[str, str]) -> str | None:
 
 def _secret_key(given: Mapping[str, str]) -> str:
     _demand(given, "SECRET_KEY", "32 random bytes in hexadecimal, as `flask --app wsgi keys generate` prints")
-    key = given["SECRET_KEY"]
+    return _strong("SECRET_KEY", given["SECRET_KEY"])
+
+
+def _secret_key_fallbacks(given: Mapping[str, str]) -> tuple[str, ...]:
+    """What an older key signed still counts, so a weak one here is as bad as a weak SECRET_KEY."""
+    keys = (key.strip() for key in given.get("SECRET_KEY_FALLBACKS", "").split(","))
+    return tuple(_strong("SECRET_KEY_FALLBACKS", key) for key in keys if key)
+
+
+def _strong(name: str, key: str) -> str:
     if len(key) < 32 or len(set(key)) < 8:
         raise SettingsError(
-            f"{PREFIX}SECRET_KEY is too weak; it needs 32 random bytes in hexadecimal,"
+            f"{PREFIX}{name} is too weak; it needs 32 random bytes in hexadecimal,"
             " as `flask --app wsgi keys generate` prints."
         )
     return key
@@ -207,7 +223,7 @@ def _encryption_keys(given: Mapping[str, str]) -> tuple[tuple[str, bytes], ...]:
         name, _, text = entry.strip().partition(":")
         try:
             key = base64.b64decode(text, validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii.Error is one, and so is the complaint about letters outside ASCII
             key = b""
         if not LABEL.fullmatch(name) or len(key) != 32 or len(set(key)) < 8:
             raise SettingsError(
@@ -232,11 +248,13 @@ def _mail(given: Mapping[str, str]) -> MailServer | None:
     if url is None:
         return None
     example = "such as smtp://user:password@mail.example.org:587?starttls=1"
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise SettingsError(f"{PREFIX}MAIL_URL has a bad port; it needs a number, {example}.") from None
+        raise SettingsError(
+            f"{PREFIX}MAIL_URL has a bad host or port; it needs a name and a number, {example}."
+        ) from None
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise SettingsError(f"{PREFIX}MAIL_URL must begin with smtp:// or smtps:// and name a host, {example}.")
     starttls = parse_qs(parts.query).get("starttls") == ["1"]
@@ -262,7 +280,7 @@ def _mail_from(given: Mapping[str, str], server_name: str) -> str:
 def _bind(given: Mapping[str, str]) -> str:
     bind = given.get("BIND", "127.0.0.1:8000")
     host, _, port = bind.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise SettingsError(f"{PREFIX}BIND must be an address and a port such as 127.0.0.1:8000, not {bind!r}.")
     return bind
 

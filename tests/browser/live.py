@@ -160,7 +160,7 @@ class Visitor:
     def become(self, person: Inside | None) -> None:
         """Takes over the cookies of somebody who is logged in already."""
         self.context.clear_cookies()
-        for name in ("session", "login", "form", "language", "cookies-seen") if person else ():
+        for name in ("session", "login") if person else ():
             value = person.cookie(name) if person else None
             if value is not None:
                 self.context.add_cookies([{"name": name, "value": value, "url": self.site.url(self.layout)}])

@@ -1,9 +1,15 @@
-import time
-def test_x(site, visit):
+import time, pytest
+from tests.browser import screens
+@pytest.mark.parametrize("layout", ["desktop","android","iphone"])
+def test_x(site, visit, layout):
     t=time.time()
-    ada = site.person("ada"); ada.sign_up(); ada.turn_on_app(); print("setup",time.time()-t)
-    t=time.time()
-    v = visit(); v.become(ada); v.open("/"); v.arrives("Welcome, Ada Lovelace")
-    print("open",time.time()-t); t=time.time()
-    v.open("/settings"); print("open",time.time()-t); t=time.time()
-    v.follow("Security and account access")
+    v=visit(layout)
+    stage = screens.Stage(v)
+    for s in screens.of(layout):
+        try: stage.show(s)
+        except Exception as e: print("!!", s.name, type(e), str(e)[:300])
+        print(s.name, v.page.title(), round(time.time()-t,2)); t=time.time()
+        if s.has_fields:
+            try: stage.show_wrong(s)
+            except Exception as e: print("!!wrong", s.name, type(e), str(e)[:300])
+            print("  ", v.page.title(), round(time.time()-t,2)); t=time.time()

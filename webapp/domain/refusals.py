@@ -38,10 +38,6 @@ class WrongPassword(Refusal):
     field = "password"
 
 
-class WrongCurrentPassword(Refusal):
-    field = "current"
-
-
 class WrongLogIn(Refusal):
     """The user name or the password: never which (ASVS V6.3.8)."""
 

@@ -42,7 +42,6 @@ OVERVIEW = Step("overview", "enrollment/overview.html", _always, _begun, _read_o
 
 def _prove_password(visit: Visit, answers: Answers) -> None:
     visit.opened = visit.desk.prove_password(visit.presence, answers["password"])
-    visit.note(password_at=visit.clock.now())
     if not visit.is_fresh:
         raise NotFresh()  # a second factor is asked for as well, by step-up
 
@@ -64,6 +63,10 @@ def _email_asked(visit: Visit) -> bool:
 
 
 def _ask_email(visit: Visit, answers: Answers) -> None:
+    if visit.account.email is not None:
+        return  # confirmed meanwhile: another one is a change, which has its own page
+    if not visit.is_fresh:
+        raise NotFresh()  # the draft may be older than the proof it began with
     visit.desk.ask_email(visit.account, visit.email_challenge, answers["email"])
 
 

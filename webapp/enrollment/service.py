@@ -94,7 +94,7 @@ class Enrollment:
         draft = visit.draft
         if draft is None or draft.sealed_backup_code is None:
             return None
-        return self._keyring.open(draft.sealed_backup_code, f"{_bound(visit.presence, visit.method)}:backup-code")
+        return self._keyring.open(draft.sealed_backup_code, backup_code_bound(visit.account.id, visit.method.slug))
 
     def forget(self, visit: Visit) -> None:
         """Drops the draft, and with it all that it held."""
@@ -126,8 +126,7 @@ class Enrollment:
         visit.draft, visit.notes = fresh.draft, fresh.notes
 
     def _keep_notes(self, visit: Visit) -> None:
-        if visit.draft is None:
-            return
+        assert visit.draft is not None  # `submit` began one
         values: dict[str, object] = {"touched_at": self._clock.now()}
         if visit.changed:
             values["sealed"] = self._seal(visit)
@@ -140,8 +139,7 @@ class Enrollment:
             raise EmailRequired()
         if not visit.is_fresh:
             raise NotFresh()
-        if visit.draft is None:
-            raise StepClosed()
+        assert visit.draft is not None  # `submit` began one
         account_id, slug, now = visit.account.id, visit.method.slug, self._clock.now()
         sealed = self._keyring.seal(payload, factor_bound(account_id, slug))
         with self._db.write() as tx:
@@ -165,7 +163,7 @@ class Enrollment:
             kept = {"sealed": self._seal(visit), "session_id": visit.presence.session.id}
             if code is not None:
                 kept["sealed_backup_code"] = self._keyring.seal(
-                    code, f"{_bound(visit.presence, visit.method)}:backup-code"
+                    code, backup_code_bound(visit.account.id, visit.method.slug)
                 )
             tx.execute(update(DraftRow).where(DraftRow.id == visit.draft.id).values(kept))
 
@@ -186,6 +184,11 @@ def factor_bound(account_id: int, slug: str) -> str:
 def draft_bound(account_id: int, slug: str) -> str:
     """What a draft's sealed notes are bound to."""
     return f"account:{account_id}:draft:{slug}"
+
+
+def backup_code_bound(account_id: int, slug: str) -> str:
+    """What the backup code of a finished draft is bound to."""
+    return f"{draft_bound(account_id, slug)}:backup-code"
 
 
 def _bound(presence: Presence, method: Method) -> str:

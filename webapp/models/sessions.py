@@ -74,6 +74,8 @@ class Try(Table):
     id: Mapped[Key]
     bucket: Mapped[str] = mapped_column(String(160), index=True)
     at: Mapped[At]
+    account_id: Mapped[int | None] = mapped_column(BigId)
+    """For a bucket that many share: whose try it was, so that a full log-in takes back that account's own."""
 
 
 class Activity(Table):

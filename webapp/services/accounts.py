@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select, update
 
 from ..domain.origin import Origin
-from ..domain.ports import Clock
 from ..domain.refusals import Missing
 from ..models.accounts import Account
 from ..models.database import Database
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
+from .links import Links, OpenLink
 from .log_in import name_key
 from .notices import Notices
 from .sessions import Sessions
@@ -21,9 +21,9 @@ OPERATOR = Origin("", "")
 
 
 class Accounts:
-    def __init__(self, *, db: Database, clock: Clock, sessions: Sessions, notices: Notices) -> None:
+    def __init__(self, *, db: Database, links: Links, sessions: Sessions, notices: Notices) -> None:
         self._db = db
-        self._clock = clock
+        self._links = links
         self._sessions = sessions
         self._notices = notices
 
@@ -74,8 +74,10 @@ class Accounts:
         with self._db.write() as tx:
             tx.execute(update(Account).where(Account.id == account.id).values(language=language))
 
-    def secure(self, account: Account, origin: Origin) -> None:
-        """After "Not you?": whoever holds the mailbox throws everybody out, themselves included."""
+    def secure(self, opened: OpenLink, origin: Origin) -> None:
+        """After "Not you?": whoever holds the mailbox throws everybody out, themselves included. Raises `LinkDead`."""
+        account = opened.account
         with self._db.write() as tx:
+            self._links.use(tx, opened.link)
             self._sessions.end_others(tx, account.id, None)
             self._notices.tell(tx, account, "sessions-ended", origin)

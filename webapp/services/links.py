@@ -67,5 +67,10 @@ class Links:
         if not won(tx, update(Link).where(Link.id == link.id, self._is_live()).values(used_at=self._clock.now())):
             raise LinkDead()
 
+    def void_later(self, tx: Session, link: Link) -> None:
+        """Those of the same purpose that were drawn after this one: whoever undoes a change undoes what followed."""
+        later = Link.account_id == link.account_id, Link.purpose == link.purpose, Link.id > link.id
+        tx.execute(update(Link).where(*later, self._is_live()).values(used_at=self._clock.now()))
+
     def _is_live(self) -> ColumnElement[bool]:
         return and_(Link.used_at.is_(None), Link.expires_at > self._clock.now())

@@ -167,8 +167,8 @@ class LogIn:
                 successor = self._backup_codes.exchange(tx, pending.account.id, typed)
             except CodeRefusal as refusal:
                 raise refusal.with_left(left) from None
-            self._sessions.end_others(tx, pending.account.id, None)
             done = self._let_in_half(tx, pending, known_browser, remember=False, origin=origin)
+            self._sessions.end_others(tx, pending.account.id, done.opened.session_id)
             self._notices.tell(tx, pending.account, "backup-code-used", origin)
         return In(done.opened, done.account, done.next_path, backup_code=successor)
 
@@ -203,7 +203,8 @@ class LogIn:
         """A browser that logged in before has a bucket of its own, so no stranger can lock the owner out."""
         policy = self._policy
         rule = Doubling(policy.password_tries, policy.password_first_wait, policy.password_longest_wait)
-        address = Bucket(f"password-from:{origin.neighbourhood}", Windows((policy.password_tries_address,)))
+        account_id = account.id if account is not None else None
+        address = Bucket(_address_bucket(origin), Windows((policy.password_tries_address,)), account_id)
         if account is not None and known is not None and account.id in known.accounts:
             self._tries.spend(Bucket(_password_bucket(account.id, known.browser), rule))
             return
@@ -260,13 +261,18 @@ class LogIn:
     ) -> In:
         """A full log-in: the session, a clean slate for the limits, a line in the activity."""
         opened = self._sessions.open(tx, account.id, origin, kept=keep, second_factor=second_factor)
-        self._tries.clear(tx, _password_bucket(account.id), *cleared)
+        names = (_password_bucket(account.id), *cleared)
+        self._tries.clear(tx, *names, shared=_address_bucket(origin), account_id=account.id)
         self._notices.record(tx, account.id, "logged-in", origin)
         return In(opened, account, next_path)
 
 
 def _password_bucket(whose: int | str, browser: str = "a stranger") -> str:
     return f"password:{whose}:{browser}"
+
+
+def _address_bucket(origin: Origin) -> str:
+    return f"password-from:{origin.neighbourhood}"
 
 
 def name_key(typed: str) -> str:

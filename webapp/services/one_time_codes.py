@@ -103,7 +103,7 @@ class OneTimeCodes:
         raise WrongCode(left)
 
     def consume(self, tx: Session, code: Code) -> None:
-        """Raises `CodeAlreadyUsed` when another request was first, `CodeFromEarlierMessage` when a newer came."""
+        """Raises `CodeAlreadyUsed` when another request was first, or had a newer one sent."""
         unused = update(Code).where(Code.id == code.id, Code.used_at.is_(None), Code.voided_at.is_(None))
         if not won(tx, unused.values(used_at=self._clock.now())):
             raise CodeAlreadyUsed()

@@ -48,7 +48,7 @@ class Outbox:
             channel=EMAIL,
             template=template,
             account_id=account.id if account else None,
-            sealed=self._keyring.seal(json.dumps(content, ensure_ascii=False), bound_to=_binding(uid)),
+            sealed=self._keyring.seal(json.dumps(content, ensure_ascii=False), bound_to=message_bound(uid)),
             state=OWED,
             tries=0,
             made_at=now,
@@ -62,7 +62,7 @@ class Outbox:
         """The message as it goes out. Raises `ValueError` when its content is gone or its key is."""
         if message.sealed is None:
             raise ValueError("the content of this message is no longer kept")
-        content = json.loads(self._keyring.open(message.sealed, bound_to=_binding(message.uid)))
+        content = json.loads(self._keyring.open(message.sealed, bound_to=message_bound(message.uid)))
         return Email(message.uid, content["to"], content["subject"], content["text"], content["html"])
 
     def speaking_to(self, account: Account | None) -> AbstractContextManager[None]:
@@ -70,5 +70,6 @@ class Outbox:
         return speaking(spoken() if account is None else self._languages.get(account.language, ENGLISH))
 
 
-def _binding(uid: str) -> str:
+def message_bound(uid: str) -> str:
+    """What the content of a message is bound to."""
     return f"message:{uid}"

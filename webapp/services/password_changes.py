@@ -6,11 +6,12 @@ A reset never logs in and never skips the second factor (ASVS V6.4.3).
 from __future__ import annotations
 
 from sqlalchemy import delete, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ..domain.origin import Origin
 from ..domain.ports import Clock
-from ..domain.refusals import TooManyTries, WrongCurrentPassword
+from ..domain.refusals import LinkDead, TooManyTries
 from ..models.accounts import Account
 from ..models.database import Database
 from ..models.drafts import DraftRow
@@ -90,20 +91,20 @@ class PasswordChanges:
     def reset(self, opened: OpenLink, new: str, origin: Origin) -> None:
         """Uses the link up. Raises `LinkDead` and what `Passwords.seal` raises."""
         account, address = opened.account, opened.link.email
+        if account.email is not None and key_of(account.email) != key_of(address):
+            raise LinkDead()  # it was sent to an address that is no longer, or never became, the account's
         sealed = self._passwords.seal(new, account.name, account.username, account.email)
-        with self._db.write() as tx:
-            self._links.use(tx, opened.link)
-            self._set(tx, account, sealed)
-            self._sessions.end_others(tx, account.id, None)
-            self._tries.clear(tx, f"password:{account.id}:a stranger")
-            if account.email is None:
-                self._confirm_by_link(tx, account, address)
-            self._notices.tell(tx, account, "password-reset", origin)
-
-    def check_current(self, account: Account, typed: str) -> None:
-        """Raises `WrongCurrentPassword`."""
-        if not self._passwords.is_right(account, typed):
-            raise WrongCurrentPassword()
+        try:
+            with self._db.write() as tx:
+                self._links.use(tx, opened.link)
+                self._set(tx, account, sealed)
+                self._sessions.end_others(tx, account.id, None)
+                self._tries.clear(tx, f"password:{account.id}:a stranger")
+                if account.email is None:
+                    self._confirm_by_link(tx, account, address)
+                self._notices.tell(tx, account, "password-reset", origin)
+        except IntegrityError:  # somebody else confirmed the address since the link was sent
+            raise LinkDead() from None
 
     def _owners(self, tx: Session, address: str) -> list[Account]:
         """Whoever confirmed it; only when nobody did, those who claim it."""

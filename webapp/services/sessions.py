@@ -19,7 +19,7 @@ from ..models.codes import Link
 from ..models.database import Database, won
 from ..models.factors import Factor
 from ..models.presence import Opened, Presence
-from ..models.sessions import LoggedIn, RememberedBrowser
+from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
 from ..policy import Policy
 
 DEVICE_MAXIMUM = 300
@@ -87,9 +87,9 @@ class Sessions:
         return won(tx, update(LoggedIn).where(mine).values(ended_at=self._clock.now()))
 
     def end_others(self, tx: Session, account_id: int, but: int | None) -> None:
-        """Ends every other session, remembered browser and reset link (ASVS V7.4.3)."""
+        """Ends every other session, half log-in, remembered browser and reset link (ASVS V7.4.3)."""
         now = self._clock.now()
-        for table in (LoggedIn, RememberedBrowser):
+        for table in (LoggedIn, HalfLoggedIn, RememberedBrowser):
             live = and_(table.account_id == account_id, table.ended_at.is_(None))
             others = live if but is None or table is not LoggedIn else and_(live, LoggedIn.id != but)
             tx.execute(update(table).where(others).values(ended_at=now))

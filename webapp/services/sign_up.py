@@ -19,7 +19,6 @@ from .log_in import In, name_key
 from .notices import Notices
 from .passwords import Passwords
 from .sessions import Sessions
-from .tries import Bucket, Tries, Windows
 
 USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
@@ -31,7 +30,6 @@ class SignUp:
         db: Database,
         clock: Clock,
         policy: Policy,
-        tries: Tries,
         passwords: Passwords,
         sessions: Sessions,
         notices: Notices,
@@ -39,19 +37,16 @@ class SignUp:
         self._db = db
         self._clock = clock
         self._policy = policy
-        self._tries = tries
         self._passwords = passwords
         self._sessions = sessions
         self._notices = notices
 
     def create(self, name: str, username: str, password: str, origin: Origin) -> In:
         """The account, logged in. Raises `NameMalformed`, `UsernameMalformed`, `UsernameTaken` and what
-        `Passwords.seal` raises; `TooManyTries` for too many accounts from one address.
+        `Passwords.seal` raises.
         """
         name, username = self.check(name, username)
         sealed = self._passwords.seal(password, name, username)
-        bucket = Bucket(f"sign-up:{origin.neighbourhood}", Windows((self._policy.sign_ups_address,)))
-        self._tries.spend(bucket)
         account = self._account(name, username, sealed)
         try:
             with self._db.write() as tx:

@@ -99,7 +99,7 @@ class StepUp:
         values = {
             "session_id": presence.session.id,
             "at": self._clock.now(),
-            "sealed": self._keyring.seal(text, _bound(presence)),
+            "sealed": self._keyring.seal(text, act_bound(presence.session.id)),
         }
         with self._db.write() as tx:
             tx.execute(delete(PendingAct).where(PendingAct.session_id == presence.session.id))
@@ -114,7 +114,7 @@ class StepUp:
             row = tx.scalars(query).one_or_none()
         if row is None:
             return None
-        path, form = json.loads(self._keyring.open(row.sealed, _bound(presence)))
+        path, form = json.loads(self._keyring.open(row.sealed, act_bound(presence.session.id)))
         return Act(path, None if form is None else [(name, value) for name, value in form])
 
     def take(self, presence: Presence) -> Act | None:
@@ -141,5 +141,6 @@ class StepUp:
         return opened
 
 
-def _bound(presence: Presence) -> str:
-    return f"session:{presence.session.id}:act"
+def act_bound(session_id: int) -> str:
+    """What a kept act is bound to."""
+    return f"session:{session_id}:act"

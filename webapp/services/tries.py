@@ -105,6 +105,8 @@ class SecondFactorRun:
 class Bucket:
     name: str
     rule: Rule
+    account_id: int | None = None
+    """Whose try it is, where strangers share the bucket."""
 
 
 class Tries:
@@ -130,21 +132,13 @@ class Tries:
             refusal = bucket.rule.refusal(hits[bucket.name], now)
             if refusal is not None:
                 raise refusal
-        tx.execute(insert(Try), [{"bucket": b.name, "at": now} for b in buckets])
+        tx.execute(insert(Try), [{"bucket": b.name, "at": now, "account_id": b.account_id} for b in buckets])
         return {b.name: len(hits[b.name]) + 1 for b in buckets}
 
-    def check(self, *buckets: Bucket) -> None:
-        """Raises what a try would raise, and counts nothing."""
-        with self._db.read() as tx:
-            now = self._clock.now()
-            hits = self._hits(tx, buckets, now)
-        for bucket in buckets:
-            refusal = bucket.rule.refusal(hits[bucket.name], now)
-            if refusal is not None:
-                raise refusal
-
-    def clear(self, tx: Session, *names: str) -> None:
-        tx.execute(delete(Try).where(Try.bucket.in_(names)))
+    def clear(self, tx: Session, *names: str, shared: str = "", account_id: int | None = None) -> None:
+        """Empties the named buckets, and takes this account's own tries out of a shared one."""
+        own = and_(Try.bucket == shared, Try.account_id == account_id)
+        tx.execute(delete(Try).where(or_(Try.bucket.in_(names), own)))
 
     def _hits(self, tx: Session, buckets: Sequence[Bucket], now: int) -> dict[str, list[int]]:
         wanted = []

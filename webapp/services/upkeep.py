@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import and_, delete, not_, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from ..domain.ports import Clock, Keyring
-from ..enrollment.service import draft_bound, factor_bound
+from ..enrollment.service import backup_code_bound, draft_bound, factor_bound
 from ..models.codes import Code, Link
 from ..models.database import Database
 from ..models.drafts import DraftRow
@@ -15,6 +17,17 @@ from ..models.factors import Factor
 from ..models.messages import OWED, Message
 from ..models.sessions import Activity, HalfLoggedIn, LoggedIn, PendingAct, RememberedBrowser, Try
 from ..policy import Policy
+from .outbox import message_bound
+from .step_up import act_bound
+
+SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
+    (Factor.sealed, lambda factor: factor_bound(factor.account_id, factor.method)),
+    (DraftRow.sealed, lambda draft: draft_bound(draft.account_id, draft.method)),
+    (DraftRow.sealed_backup_code, lambda draft: backup_code_bound(draft.account_id, draft.method)),
+    (Message.sealed, lambda message: message_bound(message.uid)),
+    (PendingAct.sealed, lambda act: act_bound(act.session_id)),
+)
+"""Every sealed column, and what each value is bound to: a key may leave the settings once all are sealed again."""
 
 
 class Upkeep:
@@ -37,31 +50,23 @@ class Upkeep:
         return gone
 
     def reseal(self) -> int:
-        """Seals every older secret under the newest key, row by row, and returns how many."""
-        return self._reseal_factors() + self._reseal_drafts()
+        """Seals every older secret under the newest key, row by row, and returns how many.
 
-    def _reseal_factors(self) -> int:
-        with self._db.read() as tx:
-            rows = tx.scalars(select(Factor)).all()
-        count = 0
-        for row in (r for r in rows if not self._keyring.is_newest(r.sealed)):
-            bound_to = factor_bound(row.account_id, row.method)
-            fresh = self._keyring.seal(self._keyring.open(row.sealed, bound_to), bound_to)
-            with self._db.write() as tx:
-                tx.execute(update(Factor).where(Factor.id == row.id, Factor.sealed == row.sealed).values(sealed=fresh))
-            count += 1
-        return count
+        Raises `ValueError` when the key of one is not among the settings.
+        """
+        return sum(self._reseal(column, bound_to) for column, bound_to in SEALED)
 
-    def _reseal_drafts(self) -> int:
+    def _reseal(self, column: InstrumentedAttribute[Any], bound_to: Callable[[Any], str]) -> int:
+        table, count = column.class_, 0
         with self._db.read() as tx:
-            rows = tx.scalars(select(DraftRow)).all()
-        count = 0
-        for row in (r for r in rows if not self._keyring.is_newest(r.sealed)):
-            bound_to = draft_bound(row.account_id, row.method)
-            fresh = self._keyring.seal(self._keyring.open(row.sealed, bound_to), bound_to)
+            rows = tx.scalars(select(table).where(column.is_not(None))).all()
+        for row in rows:
+            sealed = getattr(row, column.key)
+            if self._keyring.is_newest(sealed):
+                continue
+            fresh = self._keyring.seal(self._keyring.open(sealed, bound_to(row)), bound_to(row))
             with self._db.write() as tx:
-                mine = DraftRow.id == row.id, DraftRow.sealed == row.sealed
-                tx.execute(update(DraftRow).where(*mine).values(sealed=fresh))
+                tx.execute(update(table).where(table.id == row.id, column == sealed).values({column: fresh}))
             count += 1
         return count
 

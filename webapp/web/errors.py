@@ -74,10 +74,10 @@ def _bug(error: Exception) -> Any:
 def page(code: int, sentence: str | None = None) -> Any:
     """Renders without a database and without knowing who is there, should that be what is broken."""
     heading, default = PAGES.get(code) or PAGES[500 if code >= 500 else 400]
-    g.setdefault("hosts", None)
-    g.presence = None if code >= 500 or g.hosts is None or code == 400 else g.get("presence")
-    if g.hosts is None:
+    if not _host_is_ours():
         return _bare(code, heading, default)
+    if code >= 500:
+        g.presence = None  # the database may be what is broken
     try:
         actions = [(gettext("Go to the start page"), layouts.to("home.home"))]
         return render.page(
@@ -90,6 +90,13 @@ def page(code: int, sentence: str | None = None) -> Any:
     except Exception as error:  # the page about the fault must not be a fault of its own
         log.error("error_page", code=code, exc_info=error)
         return _bare(code, heading, default)
+
+
+def _host_is_ours() -> bool:
+    try:
+        return bool(request.host)
+    except HTTPException:
+        return False
 
 
 def _bare(code: int, heading: Sentence, sentence: Sentence) -> Any:

@@ -6,6 +6,7 @@ The limits that protect accounts live in the database; when Redis is gone, this 
 from __future__ import annotations
 
 from flask import Flask, request
+from flask.wrappers import Response
 from flask_limiter import Limiter
 
 from ..settings import Settings
@@ -19,7 +20,8 @@ def install(app: Flask, settings: Settings) -> None:
         storage_uri=settings.redis_url or "memory://",
         storage_options={"socket_timeout": 1, "socket_connect_timeout": 1} if settings.redis_url else {},
         application_limits=[settings.policy.flood],
-        application_limits_exempt_when=_costs_little,
+        application_limits_exempt_when=_only_reads,
+        application_limits_deduct_when=_was_in_vain,
         in_memory_fallback=[settings.policy.flood],
         in_memory_fallback_enabled=bool(settings.redis_url),
         headers_enabled=False,
@@ -27,6 +29,10 @@ def install(app: Flask, settings: Settings) -> None:
     app.extensions["flood-store"] = limiter.storage
 
 
-def _costs_little() -> bool:
-    """Reading is free: only what may cost a hash or a message is counted."""
+def _only_reads() -> bool:
     return request.method != "POST"
+
+
+def _was_in_vain(response: Response) -> bool:
+    """People who get through are never a flood; one who has to wait already is not counted again."""
+    return response.status_code >= 400 and response.status_code != 429

@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Flask, g, request, url_for
+from flask import Blueprint, Flask, current_app, g, request, url_for
 
 from ..domain.language import Sentence, gettext, lazy
+from ..domain.refusals import Missing
 from ..enrollment.method import ByDevice
 from ..settings import Settings
 from . import cookies
@@ -76,6 +77,7 @@ IPHONE_COPY = Copy(
 
 def mount(app: Flask, pages: list[Blueprint], settings: Settings) -> None:
     """Every page at both hosts, made by the same view."""
+    app.extensions["hosts"] = Hosts(settings.scheme, settings.main_host, settings.phone_host)
     for name, subdomain in ((DESKTOP, None), (MOBILE, settings.mobile_subdomain)):
         layout = Blueprint(name, __name__, subdomain=subdomain)
         for page in pages:
@@ -89,13 +91,14 @@ class Hosts(NamedTuple):
     phone: str
 
 
-def of_settings(settings: Settings) -> Hosts:
-    return Hosts(settings.scheme, settings.main_host, settings.phone_host)
+def hosts() -> Hosts:
+    found: Hosts = current_app.extensions["hosts"]
+    return found
 
 
 def current() -> str:
     if "layout" not in g:
-        g.layout = MOBILE if request.host == g.hosts.phone else DESKTOP
+        g.layout = MOBILE if request.host == hosts().phone else DESKTOP
     return str(g.layout)
 
 
@@ -106,7 +109,7 @@ def url_for_phone() -> str | None:
         return None
     if cookies.get(cookies.SITE_CHOICE) == DESKTOP or not is_phone():
         return None
-    return f"{g.hosts.scheme}://{g.hosts.phone}{request.full_path.rstrip('?')}"
+    return f"{hosts().scheme}://{hosts().phone}{request.full_path.rstrip('?')}"
 
 
 class OtherSite(NamedTuple):
@@ -119,14 +122,19 @@ def other_site() -> OtherSite:
     here, there = (MOBILE, DESKTOP) if current() == MOBILE else (DESKTOP, MOBILE)
     path = url_for(f"{here}.site.choose", layout=there, next=request.path)
     label = gettext("Desktop site") if there == DESKTOP else gettext("Mobile site")
-    return OtherSite(label, f"{g.hosts.scheme}://{g.hosts.computer}{path}")
+    return OtherSite(label, f"{hosts().scheme}://{hosts().computer}{path}")
 
 
 def chosen(layout: str, path: str) -> tuple[str, str | None]:
-    """Where that choice leads, and what the cookie should say: nothing, for the layout that fits by itself."""
+    """Where that choice leads, and what the cookie should say: nothing, for the layout that fits by itself.
+
+    Raises `Missing` for a layout that there is not.
+    """
+    if layout not in (DESKTOP, MOBILE):
+        raise Missing()
     if layout == DESKTOP:
-        return f"{g.hosts.scheme}://{g.hosts.computer}{path}", DESKTOP
-    return f"{g.hosts.scheme}://{g.hosts.phone}{path}", None
+        return f"{hosts().scheme}://{hosts().computer}{path}", DESKTOP
+    return f"{hosts().scheme}://{hosts().phone}{path}", None
 
 
 def template() -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, request
 from flask_login import LoginManager, UserMixin
 from flask_wtf.csrf import generate_csrf
 from htmx_flask import Htmx
@@ -41,10 +40,10 @@ def install(app: Flask, services: Services) -> None:
     app.url_map.converters["slug"] = Slug
     Htmx(app)
     assets.install(app, ROOT / "static")
-    floods.install(app, services.settings)
     _log_in(app)
     _templates(app, services)
-    _before(app, services)
+    _before(app)
+    floods.install(app, services.settings)
     errors.install(app)
     pages = [page.bp for page in PAGES]
     if services.settings.shows_outbox:
@@ -65,20 +64,8 @@ def _log_in(app: Flask) -> None:
         return SignedIn(presence) if presence is not None else None
 
 
-def _before(app: Flask, services: Services) -> None:
-    hosts = layouts.of_settings(services.settings)
-
-    def set_out() -> None:
-        g.hosts = hosts
-
-    steps: tuple[Callable[[], Any], ...] = (
-        set_out,
-        languages.choose,
-        guards.clean_input,
-        guards.same_site,
-        guards.phone_layout,
-    )
-    for step in steps:
+def _before(app: Flask) -> None:
+    for step in (languages.choose, guards.clean_input, guards.same_site, guards.phone_layout):
         app.before_request(step)
 
 

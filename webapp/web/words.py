@@ -37,7 +37,6 @@ def _skew(refusal: Any) -> str:
 
 WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.WrongPassword: lambda _r: _("That password is wrong. Try again."),
-    r.WrongCurrentPassword: lambda _r: _("That is not your current password."),
     r.WrongLogIn: lambda _r: _("The username or the password is wrong. Check both and try again."),
     r.TemporaryPasswordHere: lambda _r: _(
         "The username or the password is wrong. A temporary password works only in apps: use your usual password here."

@@ -76,6 +76,7 @@ def _sign_up_challenge() -> str:
 
 @bp.route("/sign-up/email", methods=["GET", "POST"])
 @guards.logged_in
+@guards.fresh
 def sign_up_email() -> Any:
     account = current.somebody().account
     if account.email is not None:
@@ -95,7 +96,7 @@ def sign_up_email() -> Any:
 def sign_up_email_code() -> Any:
     services, account = current.services(), current.somebody().account
     asked = services.email_addresses.asked(account.id, _sign_up_challenge())
-    if asked is None:
+    if asked is None or account.email is not None:
         return render.go(layouts.to("entrance.sign_up_email" if account.email is None else "home.home"))
     form = EmailCodeForm()
     try:
@@ -151,12 +152,12 @@ def not_you(token: str) -> Any:
     services, form = current.services(), Form()
     try:
         opened = services.links.find("not-you", token)
+        if form.submitted():
+            services.accounts.secure(opened, current.origin())
+            services.password_changes.send_link(opened.link.email, current.origin())
+            return render.page("entrance/forgot_password_sent.html", address=opened.link.email)
     except LinkDead:
         return render.page("entrance/link_dead.html", status=404)
-    if form.submitted():
-        services.accounts.secure(opened.account, current.origin())
-        services.password_changes.send_link(opened.link.email, current.origin())
-        return render.page("entrance/forgot_password_sent.html", address=opened.link.email)
     return render.page("entrance/not_you.html", form, username=opened.account.username)
 
 

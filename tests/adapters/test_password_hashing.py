@@ -1,0 +1,63 @@
+"""Argon2id with the operator's parameters, and never more at once than memory allows."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+
+import pytest
+
+from webapp.adapters.password_hashing import Argon2id
+from webapp.domain.refusals import Busy
+from webapp.policy import Policy
+
+CHEAP = 64  # KiB
+
+
+def test_a_hash_says_argon2id_and_the_parameters_of_the_policy() -> None:
+    policy = Policy()
+    encoded = Argon2id(policy.argon2_memory_kib, policy.argon2_passes, 1, 1).hash("correct horse battery")
+    assert encoded.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+def test_the_right_password_and_no_other_makes_the_hash() -> None:
+    hasher = Argon2id(CHEAP, 1, 1, 1)
+    encoded = hasher.hash("pässword with ünlauts")
+    assert hasher.verify(encoded, "pässword with ünlauts")
+    assert not hasher.verify(encoded, "password with unlauts")
+    assert encoded != hasher.hash("pässword with ünlauts")
+
+
+def test_nobody_has_a_password_not_even_the_one_that_is_hashed_for_nobody() -> None:
+    assert not Argon2id(CHEAP, 1, 1, 1).verify(None, "nobody has this password")
+
+
+@pytest.mark.parametrize(
+    ("memory", "passes", "outdated"), [(CHEAP, 1, False), (2 * CHEAP, 1, True), (CHEAP, 2, True), (32, 1, False)]
+)
+def test_a_hash_is_outdated_when_a_parameter_rose(memory: int, passes: int, outdated: bool) -> None:
+    encoded = Argon2id(CHEAP, 1, 1, 1).hash("correct horse battery")
+    assert Argon2id(memory, passes, 1, 1).is_outdated(encoded) is outdated
+
+
+def test_a_hash_of_another_kind_is_outdated() -> None:
+    assert Argon2id(CHEAP, 1, 1, 1).is_outdated("$2b$12$abcdefghijklmnopqrstuv")
+
+
+def test_when_all_places_are_taken_one_waits_and_is_then_told_that_it_is_busy() -> None:
+    hasher = Argon2id(CHEAP, 1, 1, 0.01)
+    inside, done = Event(), Event()
+
+    def hold() -> None:
+        with hasher._place():
+            inside.set()
+            done.wait(10)
+
+    holder = Thread(target=hold)
+    holder.start()
+    inside.wait(10)
+    with pytest.raises(Busy) as refused:
+        hasher.hash("correct horse battery")
+    assert refused.value.wait == 2
+    done.set()
+    holder.join()
+    assert hasher.hash("correct horse battery")

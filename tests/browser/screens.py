@@ -1,0 +1,324 @@
+"""Every screen of the site in one list, each with the way to it. Tests walk the list, and so do the screenshots.
+
+A screen is reached as somebody in a certain state of affairs, who is brought there without a browser; what only a
+press of a button shows is pressed in the browser, found by its place, so that the walk works in any language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import update
+
+from tests.browser.live import Inside, LiveSite, Visitor
+from tests.people import ANDROID, DESKTOP, IPHONE, TWO_FACTOR
+from webapp.models.sessions import LoggedIn
+
+APP = f"{TWO_FACTOR}/authentication-app"
+PRIMARY = "main form button.primary"
+EVERYWHERE = (DESKTOP, ANDROID, IPHONE)
+
+
+@dataclass(frozen=True)
+class Screen:
+    name: str
+    path: str
+    """As the person left it, or `{}` for a path that only they know."""
+    who: str | None = None
+    press: tuple[str, ...] = ()
+    """What is pressed to get from the path to the screen."""
+    type: tuple[tuple[str, str], ...] = ()
+    """What is typed before that, by selector; `{}` is what only the person knows."""
+    sign: str = "main h1"
+    """Something that only this screen has, when it comes after a press."""
+    has_fields: bool = False
+    """Sending it empty shows errors."""
+    status: int = 200
+    layouts: tuple[str, ...] = EVERYWHERE
+    own: bool = False
+    """Its person is used up by it."""
+    twin: str | None = None
+    """The screen that this one is shown again as, title and all."""
+
+
+SCREENS = (
+    # -- At the door
+    Screen("log-in", "/log-in", has_fields=True),
+    Screen("sign-up", "/sign-up", has_fields=True),
+    Screen("forgot-password", "/forgot-password", has_fields=True),
+    Screen("forgot-password-sent", "/forgot-password", type=(("main [name=email]", "ada@example.org"),),
+           press=(PRIMARY,), sign="main bdi"),
+    Screen("reset-password", "{}", "forgetful", has_fields=True),
+    Screen("link-dead", "/reset-password/0123456789abcdef", status=404),
+    Screen("not-you", "{}", "suspicious"),
+    Screen("undo-email", "{}", "moved"),
+    # -- Half logged in
+    Screen("verify", "/log-in/verify", "half", has_fields=True),
+    Screen("choose-method", "/log-in/methods", "half"),
+    Screen("use-backup-code", "/log-in/backup-code", "half", has_fields=True),
+    Screen("backup-code-replaced", "/log-in/backup-code", "half", type=(("main [name=code]", "{}"),),
+           press=(PRIMARY,), sign=".card", own=True),
+    # -- A newcomer
+    Screen("sign-up-email", "/sign-up/email", "newcomer", has_fields=True),
+    Screen("sign-up-email-code", "/sign-up/email-code", "asked", has_fields=True),
+    Screen("home-new", "/", "newcomer"),
+    Screen("confirm-email", "/settings/account/email", "newcomer", has_fields=True, twin="sign-up-email"),
+    Screen("enroll-email", f"{APP}/email", "starting-without-email", has_fields=True),
+    Screen("enroll-email-code", f"{APP}/email-code", "asked-while-enrolling", has_fields=True),
+    # -- Settings
+    Screen("home", "/", "enrolled", twin="home-new"),
+    Screen("settings", "/settings", "member"),
+    Screen("account", "/settings/account", "member"),
+    Screen("security-and-access", "/settings/security-and-account-access", "member", layouts=(DESKTOP,)),
+    Screen("security", "/settings/security", "member"),
+    Screen("settings-privacy", "/settings/privacy", "member"),
+    Screen("settings-language", "/settings/language", "member"),
+    Screen("settings-display", "/settings/display", "member"),
+    Screen("change-password", "/settings/account/password", "member", has_fields=True),
+    Screen("change-email", "/settings/account/email", "member", has_fields=True),
+    Screen("change-email-code", "/settings/account/email/code", "moving", has_fields=True, twin="sign-up-email-code"),
+    # -- Two-factor authentication
+    Screen("methods-off", TWO_FACTOR, "member", twin="methods-on"),
+    Screen("overview", f"{APP}/overview", "member"),
+    Screen("enroll-password", f"{APP}/password", "starting-stale", has_fields=True),
+    Screen("link", f"{APP}/link", "linking"),
+    Screen("first-code", f"{APP}/code", "typing-code", has_fields=True),
+    Screen("done", f"{APP}/done", "finished"),
+    Screen("methods-on", TWO_FACTOR, "enrolled"),
+    Screen("overview-again", f"{APP}/overview", "enrolled", twin="overview"),
+    Screen("turn-off", f"{APP}/turn-off", "enrolled"),
+    Screen("turn-off-again", f"{APP}/turn-off?again=1", "enrolled", layouts=(IPHONE,), twin="turn-off"),
+    Screen("turned-off", TWO_FACTOR, "off-again", twin="methods-on"),
+    Screen("backup-code", f"{TWO_FACTOR}/backup-code", "enrolled"),
+    Screen("backup-code-new", f"{TWO_FACTOR}/backup-code", "enrolled", press=(PRIMARY,), sign=".card", own=True),
+    # -- Step-up
+    Screen("step-up-password", "/step-up/password?next=/settings", "stale", has_fields=True),
+    Screen("step-up-verify", "/step-up/verify?next=/settings", "half-stale", has_fields=True, twin="verify"),
+    Screen("step-up-methods", "/step-up/methods?next=/settings", "half-stale", twin="choose-method"),
+    Screen("step-up-backup-code", "/step-up/backup-code?next=/settings", "half-stale", has_fields=True,
+           twin="use-backup-code"),
+    Screen("step-up-backup-code-replaced", "/step-up/backup-code?next=/settings", "half-stale",
+           type=(("main [name=code]", "{}"),), press=(PRIMARY,), sign=".card", own=True, twin="backup-code-replaced"),
+    # -- The site itself
+    Screen("help", "/help/two-factor-authentication"),
+    Screen("about", "/about"),
+    Screen("terms", "/terms"),
+    Screen("privacy", "/privacy", "member"),
+    Screen("status", "/status"),
+    Screen("not-found", "/nothing-here", status=404),
+    Screen("outbox", "/outbox", "member"),
+)  # fmt: skip
+
+
+def of(layout: str) -> list[Screen]:
+    return [screen for screen in SCREENS if layout in screen.layouts]
+
+
+def named(name: str) -> Screen:
+    return next(screen for screen in SCREENS if screen.name == name)
+
+
+@dataclass
+class Stage:
+    """Shows screens to a visitor, and makes the people for it, each once where that will do."""
+
+    visitor: Visitor
+    people: dict[str, Inside] = field(default_factory=dict)
+    made: int = 0
+
+    def show(self, screen: Screen) -> None:
+        who = self._person(screen)
+        known = who.known if isinstance(who, Knowing) else ""
+        self.visitor.watch.expected = {422, screen.status}
+        self.visitor.become(who)
+        self.visitor.open(screen.path.format(known) if screen.path == "{}" else screen.path)
+        page = self.visitor.page
+        for selector, text in screen.type:
+            page.fill(selector, text.format(known))
+        for selector in screen.press:
+            page.click(selector)
+            page.locator(screen.sign).first.wait_for()
+        wanted = screen.path.partition("?")[0]
+        assert screen.path == "{}" or page.url.partition("?")[0].endswith(wanted), f"{screen.name}: {page.url}"
+
+    def show_wrong(self, screen: Screen) -> None:
+        """The same with its form sent empty."""
+        self.show(screen)
+        page = self.visitor.page
+        for box in page.locator("main form:has(button.primary) input:visible:not([type=checkbox])").all():
+            box.fill("")
+        page.click(PRIMARY)
+        page.get_by_role("alert").wait_for()
+
+    def _person(self, screen: Screen) -> Inside | None:
+        if screen.who is None:
+            return None
+        if screen.own:
+            return self._make(screen.who)
+        if screen.who not in self.people:
+            self.people[screen.who] = self._make(screen.who)
+        return self.people[screen.who]
+
+    def _make(self, state: str) -> Inside:
+        self.made += 1
+        person = Knowing(self.visitor.site, f"ada{self.made}", layout=self.visitor.layout)
+        person.address = f"192.0.{self.made}.1"  # no two of them share a limit
+        STATES[state](person)
+        return person
+
+
+class Knowing(Inside):
+    """Somebody who knows something for the screen: a backup code, or a link from a mail."""
+
+    known: str = ""
+
+
+State = Callable[[Knowing], None]
+
+
+def _newcomer(person: Knowing) -> None:
+    person.sign_up(confirm_email=False)
+
+
+def _asked(person: Knowing) -> None:
+    _newcomer(person)
+    person.open("/sign-up/email")
+    person.press("Next", email=person.email)
+
+
+def _member(person: Knowing) -> None:
+    person.sign_up()
+
+
+def _starting(person: Knowing) -> None:
+    person.open(f"{APP}/overview")
+    person.press("Got it" if person.layout == IPHONE else "Start")
+
+
+def _starting_without_email(person: Knowing) -> None:
+    _newcomer(person)
+    _starting(person)
+
+
+def _asked_while_enrolling(person: Knowing) -> None:
+    _starting_without_email(person)
+    person.press("Next", email=person.email)
+
+
+def _moving(person: Knowing) -> None:
+    _member(person)
+    person.open("/settings/account/email")
+    person.press("Save", email=f"new-{person.email}")
+
+
+def _moved(person: Knowing) -> None:
+    _moving(person)
+    person.press("Verify", code=person.site.emailed_code(f"new-{person.email}"))
+    person.known = person.site.emailed_path(person.email, "/undo-email/")
+
+
+def _starting_stale(person: Knowing) -> None:
+    _member(person)
+    _prove_long_ago(person)
+    _starting(person)
+
+
+def _linking(person: Knowing) -> None:
+    _member(person)
+    _starting(person)
+
+
+def _typing_code(person: Knowing) -> None:
+    _linking(person)
+    person.press("Next")
+
+
+def _finished(person: Knowing) -> None:
+    _member(person)
+    person.turn_on_app()
+    person.known = person.kept_code
+
+
+def _enrolled(person: Knowing) -> None:
+    _finished(person)
+    person.press("Got it")
+
+
+def _half(person: Knowing) -> None:
+    _enrolled(person)
+    person.log_out()
+    person.log_in()
+
+
+def _forgetful(person: Knowing) -> None:
+    _member(person)
+    person.open("/forgot-password")
+    person.press("Send link", email=person.email)
+    person.known = person.site.emailed_path(person.email, "/reset-password/")
+
+
+def _suspicious(person: Knowing) -> None:
+    _enrolled(person)
+    person.known = person.site.emailed_path(person.email, "/not-you/")
+
+
+def _stale(person: Knowing) -> None:
+    _member(person)
+    _prove_long_ago(person)
+
+
+def _half_stale(person: Knowing) -> None:
+    _enrolled(person)
+    _prove_long_ago(person, second_factor_at=0)
+
+
+def _off_again(person: Knowing) -> None:
+    _enrolled(person)
+    person.open(f"{APP}/turn-off")
+    person.press("Turn off")
+    if person.layout == IPHONE:
+        person.press("Turn off")
+
+
+def _prove_long_ago(person: Knowing, **times: int) -> None:
+    site: LiveSite = person.site
+    account = site.services.accounts.named(person.username)
+    values = times or {"password_at": 0}
+    with site.services.db.write() as tx:
+        tx.execute(update(LoggedIn).where(LoggedIn.account_id == account.id).values(values))
+
+
+STATES: dict[str, State] = {
+    "newcomer": _newcomer,
+    "asked": _asked,
+    "member": _member,
+    "starting-without-email": _starting_without_email,
+    "asked-while-enrolling": _asked_while_enrolling,
+    "moving": _moving,
+    "moved": _moved,
+    "starting-stale": _starting_stale,
+    "linking": _linking,
+    "typing-code": _typing_code,
+    "finished": _finished,
+    "enrolled": _enrolled,
+    "half": _half,
+    "forgetful": _forgetful,
+    "suspicious": _suspicious,
+    "stale": _stale,
+    "half-stale": _half_stale,
+    "off-again": _off_again,
+}
+
+
+def walk(visitor: Visitor, *, wrong: bool = False) -> Iterator[Screen]:
+    """Every screen of the visitor's layout, one after the other; `wrong` for those with fields, sent empty."""
+    stage = Stage(visitor)
+    for screen in of(visitor.layout):
+        if wrong and screen.has_fields:
+            stage.show_wrong(screen)
+        elif not wrong:
+            stage.show(screen)
+        else:
+            continue
+        yield screen

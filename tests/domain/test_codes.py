@@ -1,0 +1,93 @@
+"""What people type is tidied to what they meant, and never to something else."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.doubles import ScriptedEntropy
+from webapp.adapters.system import SystemEntropy
+from webapp.domain import codes
+
+SCRIPTS = {
+    "ASCII": "0123456789",
+    "full-width": "０１２３４５６７８９",
+    "Persian": "۰۱۲۳۴۵۶۷۸۹",
+    "Arabic": "٠١٢٣٤٥٦٧٨٩",
+    "Devanagari": "०१२३४५६७८९",
+}
+SEPARATORS = [" ", "-", "\u2013", "\u00a0", "\u2009", ".", "·", "_", "\u200f", "\u200b", "\t", "\n", "\u2011"]
+
+six_digits = st.text("0123456789", min_size=6, max_size=6)
+sixteen_letters = st.text(codes.BASE32, min_size=16, max_size=16)
+
+
+@given(code=six_digits, script=st.sampled_from(sorted(SCRIPTS)), between=st.lists(st.sampled_from(SEPARATORS)))
+def test_digits_of_any_script_with_any_separators_are_the_code(code: str, script: str, between: list[str]) -> None:
+    typed = "".join(SCRIPTS[script][int(digit)] for digit in code)
+    for place, separator in enumerate(between):
+        cut = (place * 5) % (len(typed) + 1)
+        typed = typed[:cut] + separator + typed[cut:]
+    assert codes.tidy_digits(typed) == code
+    assert codes.is_digits(codes.tidy_digits(typed))
+
+
+@given(typed=st.text())
+def test_tidying_digits_twice_changes_nothing_more_and_never_makes_a_letter_a_digit(typed: str) -> None:
+    once = codes.tidy_digits(typed)
+    assert codes.tidy_digits(once) == once
+    letters = [c for c in typed if c.isalpha()]
+    assert all(letter in once for letter in letters)
+
+
+@given(code=sixteen_letters, between=st.lists(st.sampled_from(SEPARATORS)))
+def test_a_backup_code_is_read_in_any_case_width_and_grouping(code: str, between: list[str]) -> None:
+    typed = codes.grouped(code).lower()
+    for place, separator in enumerate(between):
+        cut = (place * 7) % (len(typed) + 1)
+        typed = typed[:cut] + separator + typed[cut:]
+    assert codes.tidy_base32(typed) == code
+    wide = "".join(chr(ord(c) + 0xFEE0) for c in code)
+    assert codes.tidy_base32(wide) == code
+    assert codes.is_base32(codes.tidy_base32(typed))
+
+
+@given(code=sixteen_letters)
+def test_digits_that_look_like_letters_of_a_backup_code_are_those_letters(code: str) -> None:
+    assert codes.tidy_base32(code.translate(str.maketrans("OIB", "018"))) == code
+
+
+@given(code=st.text(codes.BASE32, max_size=40), size=st.integers(1, 9))
+def test_groups_lose_nothing(code: str, size: int) -> None:
+    assert "".join(codes.groups(code, size)) == code
+    assert all(len(group) == size for group in codes.groups(code, size)[:-1])
+
+
+def test_a_code_is_shown_in_groups_of_four() -> None:
+    assert codes.grouped("ABCDEFGHIJKLMNOP") == "ABCD-EFGH-IJKL-MNOP"
+
+
+@pytest.mark.parametrize("typed", ["12345", "1234567", "12345a", "", "½23456", "12345²x"])
+def test_what_is_not_six_digits_is_no_code(typed: str) -> None:
+    assert not codes.is_digits(codes.tidy_digits(typed))
+
+
+@pytest.mark.parametrize("typed", ["ABCD-EFGH-IJKL-MNO", "ABCD-EFGH-IJKL-MNOP-Q", "ABCD-EFGH-IJKL-MNO9", "ABCD-EFGH-IJKL-MNOÄ"])
+def test_what_is_not_sixteen_letters_of_base32_is_no_backup_code(typed: str) -> None:
+    assert not codes.is_base32(codes.tidy_base32(typed))
+
+
+def test_a_small_number_still_makes_six_digits() -> None:
+    assert codes.draw_digits(ScriptedEntropy(7)) == "000007"
+    assert codes.draw_digits(ScriptedEntropy(999_999)) == "999999"
+
+
+def test_every_letter_of_a_drawn_code_has_five_bits() -> None:
+    assert codes.draw_base32(ScriptedEntropy(*range(32)), 32) == codes.BASE32
+    assert len(codes.draw_base32(SystemEntropy())) == 16
+
+
+def test_a_token_has_256_bits() -> None:
+    assert len(bytes.fromhex(codes.draw_token(SystemEntropy()))) == 32
+    assert codes.draw_token(SystemEntropy()) != codes.draw_token(SystemEntropy())

@@ -1,0 +1,14 @@
+"""Hashing is not the point here, so it is cheap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.doubles import CheapHasher
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
