@@ -167,7 +167,9 @@ class Person:
 
     def token(self) -> str:
         if self.page is None or not self.page.soup.find("input", attrs={"name": "csrf_token"}):
+            htmx, self.htmx = self.htmx, False  # a whole page has a form at its foot, whatever the screen is
             self.open("/log-in" if self.page is None else "/")
+            self.htmx = htmx
         return str(self._now.soup.find("input", attrs={"name": "csrf_token"})["value"])
 
     def cookie(self, name: str) -> str | None:

@@ -108,6 +108,7 @@ def build(
     step_up = StepUp(
         db=db,
         clock=clock,
+        entropy=entropy,
         keyring=keyring,
         policy=policy,
         tries=tries,

@@ -120,7 +120,9 @@ class Watch:
             self.faults.append(f"a request to another host: {request.url}")
 
     def failed(self, request: Request) -> None:
-        self.faults.append(f"a failed request: {request.method} {request.url}: {request.failure}")
+        left_before_it_came = request.failure == "net::ERR_ABORTED" and not request.is_navigation_request()
+        if not left_before_it_came:
+            self.faults.append(f"a failed request: {request.method} {request.url}: {request.failure}")
 
     def response(self, response: Response) -> None:
         self.statuses.append((response.status, response.url))
@@ -138,6 +140,7 @@ class Visitor:
     def __init__(self, browser: Browser, site: LiveSite, layout: str = DESKTOP, **options: Any) -> None:
         self.site = site
         self.layout = layout
+        self.language = "en"
         self.has_script = options.get("java_script_enabled", True)
         device = {**DEVICES[layout], "user_agent": AGENTS[layout], "locale": "en-GB", "reduced_motion": "reduce"}
         self.context = browser.new_context(**{**device, **options})
@@ -164,8 +167,14 @@ class Visitor:
             value = person.cookie(name) if person else None
             if value is not None:
                 self.context.add_cookies([{"name": name, "value": value, "url": self.site.url(self.layout)}])
+        self._say_language()
 
     def speak(self, language: str) -> None:
+        self.language = language
+        self._say_language()
+
+    def _say_language(self) -> None:
+        language = self.language
         self.context.add_cookies([{"name": "language", "value": language, "url": self.site.url(self.layout)}])
 
     # -- By keyboard -------------------------------------------------------------------------------

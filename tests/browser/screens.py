@@ -6,9 +6,11 @@ press of a button shows is pressed in the browser, found by its place, so that t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from playwright.sync_api import expect
 from sqlalchemy import update
 
 from tests.browser.live import Inside, LiveSite, Visitor
@@ -16,6 +18,7 @@ from tests.people import ANDROID, DESKTOP, IPHONE, TWO_FACTOR
 from webapp.models.sessions import LoggedIn
 
 APP = f"{TWO_FACTOR}/authentication-app"
+SAYS_ERROR = {"en": "^Error: ", "en-XA": "^⟦Éŕŕöŕ: ", "ar-XB": "^هررور: "}
 PRIMARY = "main form button.primary"
 EVERYWHERE = (DESKTOP, ANDROID, IPHONE)
 
@@ -139,6 +142,7 @@ class Stage:
         for selector in screen.press:
             page.click(selector)
             page.locator(screen.sign).first.wait_for()
+            self._settled()
         wanted = screen.path.partition("?")[0]
         assert screen.path == "{}" or page.url.partition("?")[0].endswith(wanted), f"{screen.name}: {page.url}"
 
@@ -149,7 +153,13 @@ class Stage:
         for box in page.locator("main form:has(button.primary) input:visible:not([type=checkbox])").all():
             box.fill("")
         page.click(PRIMARY)
-        page.get_by_role("alert").wait_for()
+        expect(page.get_by_role("alert")).to_be_focused()
+        expect(page).to_have_title(re.compile(SAYS_ERROR[self.visitor.language]))
+
+    def _settled(self) -> None:
+        """The title comes last."""
+        heading = " ".join(self.visitor.page.locator("main h1").inner_text().split())
+        expect(self.visitor.page).to_have_title(re.compile(f"^{re.escape(heading)}"))
 
     def _person(self, screen: Screen) -> Inside | None:
         if screen.who is None:

@@ -37,7 +37,9 @@ def _show_overview(visit: Visit) -> dict[str, Any]:
     return {"is_on": any(f.method == visit.method.slug for f in visit.presence.factors)}
 
 
-OVERVIEW = Step("overview", "enrollment/overview.html", _always, _begun, _read_overview, _show_overview)
+OVERVIEW = Step(
+    "overview", "enrollment/overview.html", _always, _begun, _read_overview, _show_overview, needs_fresh=False
+)
 
 
 def _prove_password(visit: Visit, answers: Answers) -> None:
@@ -53,6 +55,7 @@ PASSWORD_UNLESS_FRESH = Step(
     lambda visit: visit.is_fresh,
     _prove_password,
     fields=PasswordFields,
+    needs_fresh=False,
 )
 
 
@@ -65,8 +68,6 @@ def _email_asked(visit: Visit) -> bool:
 def _ask_email(visit: Visit, answers: Answers) -> None:
     if visit.account.email is not None:
         return  # confirmed meanwhile: another one is a change, which has its own page
-    if not visit.is_fresh:
-        raise NotFresh()  # the draft may be older than the proof it began with
     visit.desk.ask_email(visit.account, visit.email_challenge, answers["email"])
 
 
@@ -119,4 +120,4 @@ def _got_it(visit: Visit, answers: Answers) -> None:
     """The service forgets the draft."""
 
 
-DONE = Step("done", "enrollment/done.html", _always, lambda visit: False, _got_it)
+DONE = Step("done", "enrollment/done.html", _always, lambda visit: False, _got_it, needs_fresh=False)

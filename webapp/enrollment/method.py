@@ -59,6 +59,8 @@ class Step:
     submit: Callable[[Visit, Answers], None]
     show: Callable[[Visit], dict[str, Any]] = _nothing
     fields: type | None = None
+    needs_fresh: bool = True
+    """Shown and done only for somebody fresh: it draws a secret, shows one, or decides who gets mail."""
     acts: Mapping[str, Callable[[Visit], None]] = field(default_factory=dict)
 
 

@@ -35,6 +35,11 @@ def may_show(visit: Visit, step: Step) -> bool:
     return False
 
 
+def is_step_up_due(visit: Visit, step: Step) -> bool:
+    """True when who asks must prove it first: the draft may be older than their proof, or begun in another log-in."""
+    return step.needs_fresh and not visit.is_fresh
+
+
 def marker(visit: Visit, step: Step) -> tuple[int, int]:
     """(2, 5) for "Step 2 of 5"."""
     slugs = [s.slug for s in needed_steps(visit)]

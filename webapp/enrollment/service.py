@@ -69,6 +69,8 @@ class Enrollment:
             raise AlreadyDone()
         if not progress.may_show(visit, step) or (act is not None and act not in step.acts):
             raise StepClosed()
+        if progress.is_step_up_due(visit, step):
+            raise NotFresh()
         if visit.draft is None:
             self._begin(visit)
         try:
@@ -90,10 +92,16 @@ class Enrollment:
             tx.execute(delete(DraftRow).where(*mine, DraftRow.finished_at.is_not(None)))
 
     def backup_code(self, visit: Visit) -> str | None:
-        """The code made at the end of a first enrollment, for the log-in that made it, until Got it."""
+        """The code made at the end of a first enrollment, for the log-in that made it, until Got it.
+
+        Raises `NotFresh` when that was more than ten minutes ago.
+        """
         draft = visit.draft
         if draft is None or draft.sealed_backup_code is None:
             return None
+        just_made = self._clock.now() - (draft.finished_at or 0) < self._policy.fresh
+        if not just_made and not visit.is_fresh:
+            raise NotFresh()
         return self._keyring.open(draft.sealed_backup_code, backup_code_bound(visit.account.id, visit.method.slug))
 
     def forget(self, visit: Visit) -> None:

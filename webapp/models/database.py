@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Delete, Engine, Insert, Update, create_engine, event, text
+from sqlalchemy import Delete, Engine, Insert, Update, create_engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -49,10 +49,12 @@ class Database:
             return False
         return True
 
-    def serialize(self, session: Session, name: str) -> None:
-        """Lets one transaction at a time count under `name`. On SQLite a writer is alone already."""
+    def serialize(self, session: Session, *names: str) -> None:
+        """Lets one transaction at a time count under each name. On SQLite a writer is alone already."""
         if not self.is_sqlite:
-            session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+            # all transactions take their locks in one order, so that none waits for another that waits for it
+            locks = [func.pg_advisory_xact_lock(func.hashtextextended(name, 0)) for name in sorted(names)]
+            session.execute(select(*locks))
 
 
 def won(tx: Session, statement: Update | Delete | Insert) -> bool:
@@ -69,7 +71,13 @@ def _translated() -> Iterator[None]:
 
 
 def _sqlite(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_MILLISECONDS / 1000}, pool_size=8, max_overflow=16)
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_MILLISECONDS / 1000},
+        pool_size=8,
+        max_overflow=16,
+        hide_parameters=True,  # errors are logged, and statements carry hashes and what people typed
+    )
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:
@@ -91,4 +99,11 @@ def _sqlite(url: str) -> Engine:
 
 
 def _postgresql(url: str) -> Engine:
-    return create_engine(url, pool_size=8, max_overflow=16, pool_pre_ping=True)
+    engine = create_engine(url, pool_size=8, max_overflow=16, pool_pre_ping=True, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: Any) -> None:
+        connection.execute(f"SET lock_timeout = {BUSY_MILLISECONDS}")
+        connection.commit()
+
+    return engine

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
-from ..domain.refusals import ChallengeSpent, CodeRefusal, LogInOver, TemporaryPasswordHere, WrongLogIn
+from ..domain.refusals import ChallengeSpent, CodeRefusal, LogInOver, Refusal, TemporaryPasswordHere, WrongLogIn
 from ..enrollment.method import Answers
 from ..models.accounts import Account
 from ..models.database import Database, won
@@ -31,7 +31,7 @@ from .notices import Notices
 from .passwords import Passwords, looks_temporary
 from .remembered_browsers import RememberedBrowsers
 from .sessions import DEVICE_MAXIMUM, Sessions, hash_of
-from .tries import Bucket, Doubling, Tries, Windows
+from .tries import Bucket, Doubling, Rule, Tries, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,20 @@ class KnownBrowser:
 
     browser: str
     accounts: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """A limit that is kept without a word: whoever hits it is told that the log-in is wrong."""
+
+    rule: Rule
+
+    @property
+    def reaches_back(self) -> int | None:
+        return self.rule.reaches_back
+
+    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
+        return WrongLogIn() if self.rule.refusal(hits, now) is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +121,16 @@ class LogIn:
         remembered: Sequence[str] = (),
     ) -> In | Half:
         """Raises `WrongLogIn`, `TemporaryPasswordHere`, `TooManyTries` or `Busy`; the same for unknown names."""
-        account, factors = self._find(typed_name)
-        self._spend_password_try(account, typed_name, known_browser, origin)
+        found, factors = self._find(typed_name)
+        account = self._spend_password_try(found, typed_name, known_browser, origin)
         if not self._passwords.is_right(account, typed_password) or account is None:
             raise TemporaryPasswordHere() if looks_temporary(typed_password) else WrongLogIn()
         self._passwords.renew(account, typed_password)
-        if factors and not self._remembered.is_remembered(account.id, remembered):
-            return self._half(account, keep, next_path, origin)
+        skips = bool(factors) and self._remembered.is_remembered(account.id, remembered)
         cleared = (_password_bucket(account.id, known_browser.browser),) if known_browser else ()
         with self._db.write() as tx:
+            if not skips and (factors or self._owes_factor(tx, account)):
+                return self._half(tx, account, keep, next_path, origin)
             return self._let_in(
                 tx, account, keep=keep, next_path=next_path, origin=origin, second_factor=False, cleared=cleared
             )
@@ -197,21 +212,45 @@ class LogIn:
             rows = tx.execute(query).all()
         return (rows[0][0] if rows else None), [row[1] for row in rows if row[1] is not None]
 
+    def _owes_factor(self, tx: Session, account: Account) -> bool:
+        """Looked up again under a lock: a first factor that came while the password was compared is asked for.
+
+        Raises `WrongLogIn` when the password is another by now, as does `_half`.
+        """
+        on = (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None)
+        now = select(Account.password_hash, Factor.id).outerjoin(Factor, on).where(Account.id == account.id)
+        rows = tx.execute(now.with_for_update(read=True, of=Account)).all()
+        if not rows or rows[0][0] != account.password_hash:
+            raise WrongLogIn()
+        return rows[0][1] is not None
+
     def _spend_password_try(
         self, account: Account | None, typed_name: str, known: KnownBrowser | None, origin: Origin
-    ) -> None:
-        """A browser that logged in before has a bucket of its own, so no stranger can lock the owner out."""
+    ) -> Account | None:
+        """A browser that logged in before has a bucket of its own, so no stranger can lock the owner out.
+
+        Strangers have one for the name they type, known or not, and one for the account. When only the latter is
+        spent, the name goes on as if nobody had it: a wait would tell that this address is that user's.
+        """
         policy = self._policy
         rule = Doubling(policy.password_tries, policy.password_first_wait, policy.password_longest_wait)
         account_id = account.id if account is not None else None
         address = Bucket(_address_bucket(origin), Windows((policy.password_tries_address,)), account_id)
         if account is not None and known is not None and account.id in known.accounts:
             self._tries.spend(Bucket(_password_bucket(account.id, known.browser), rule))
-            return
-        whose = account.id if account is not None else f"?{hash_of(name_key(typed_name))}"
-        self._tries.spend(Bucket(_password_bucket(whose), rule), address)
+            return account
+        named = Bucket(_name_bucket(name_key(typed_name)), rule)
+        if account is None:
+            self._tries.spend(named, address)
+            return None
+        try:
+            self._tries.spend(named, address, Bucket(_password_bucket(account.id), Unsaid(rule)))
+        except WrongLogIn:
+            self._tries.spend(named, address)
+            return None
+        return account
 
-    def _half(self, account: Account, keep: bool, next_path: str, origin: Origin) -> Half:
+    def _half(self, tx: Session, account: Account, keep: bool, next_path: str, origin: Origin) -> Half:
         token = draw_token(self._entropy)
         values = {
             "token_hash": hash_of(token),
@@ -222,8 +261,11 @@ class LogIn:
             "address": origin.address,
             "device": origin.user_agent[:DEVICE_MAXIMUM],
         }
-        with self._db.write() as tx:
-            tx.execute(insert(HalfLoggedIn).values(values))
+        mine = Account.id == account.id, Account.password_hash == account.password_hash
+        row = select(*(literal(value) for value in values.values())).where(*mine).with_for_update(read=True, of=Account)
+        made = insert(HalfLoggedIn).from_select(list(values), row).returning(HalfLoggedIn.id)
+        if tx.execute(made).first() is None:
+            raise WrongLogIn()
         return Half(token)
 
     def _let_in_half(
@@ -261,7 +303,7 @@ class LogIn:
     ) -> In:
         """A full log-in: the session, a clean slate for the limits, a line in the activity."""
         opened = self._sessions.open(tx, account.id, origin, kept=keep, second_factor=second_factor)
-        names = (_password_bucket(account.id), *cleared)
+        names = (*stranger_buckets(account), *cleared)
         self._tries.clear(tx, *names, shared=_address_bucket(origin), account_id=account.id)
         self._notices.record(tx, account.id, "logged-in", origin)
         return In(opened, account, next_path)
@@ -269,6 +311,16 @@ class LogIn:
 
 def _password_bucket(whose: int | str, browser: str = "a stranger") -> str:
     return f"password:{whose}:{browser}"
+
+
+def _name_bucket(key: str) -> str:
+    return _password_bucket(f"?{hash_of(key)}")
+
+
+def stranger_buckets(account: Account) -> list[str]:
+    """What counts the wrong passwords of browsers that never logged in to this account."""
+    names = [_name_bucket(name_key(name)) for name in (account.username, account.email) if name]
+    return [_password_bucket(account.id), *names]
 
 
 def _address_bucket(origin: Origin) -> str:

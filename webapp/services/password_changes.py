@@ -20,6 +20,7 @@ from ..models.presence import Opened, Presence
 from ..policy import Policy
 from .email_addresses import key_of, normalize
 from .links import Links, OpenLink
+from .log_in import stranger_buckets
 from .notices import Notices
 from .outbox import Outbox
 from .passwords import Passwords
@@ -76,10 +77,12 @@ class PasswordChanges:
             except TooManyTries:
                 return  # a flood sends nothing more, and tells nobody that there is somebody to flood
             for account in self._owners(tx, address):
-                url = self._links.draw(tx, account, "reset", address, policy.reset_link_seconds)
+                # to the address on record: what was typed may fold to the same key and be another's mailbox
+                own = account.email or account.unconfirmed_email or address
+                url = self._links.draw(tx, account, "reset", own, policy.reset_link_seconds)
                 self._outbox.post_email(
                     tx,
-                    to=address,
+                    to=own,
                     template="reset-link",
                     account=account,
                     name=account.name,
@@ -99,7 +102,7 @@ class PasswordChanges:
                 self._links.use(tx, opened.link)
                 self._set(tx, account, sealed)
                 self._sessions.end_others(tx, account.id, None)
-                self._tries.clear(tx, f"password:{account.id}:a stranger")
+                self._tries.clear(tx, *stranger_buckets(account))
                 if account.email is None:
                     self._confirm_by_link(tx, account, address)
                 self._notices.tell(tx, account, "password-reset", origin)

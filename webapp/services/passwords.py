@@ -17,7 +17,7 @@ from sqlalchemy import update
 from ..domain.ports import PasswordHasher
 from ..domain.refusals import PasswordIsOneOfYourWords, PasswordTooCommon, PasswordTooLong, PasswordTooShort
 from ..models.accounts import Account
-from ..models.database import Database
+from ..models.database import Database, won
 from ..policy import Policy
 
 BLOCKLIST = Path(__file__).with_name("common_passwords.txt")
@@ -66,7 +66,8 @@ class Passwords:
             fresh = self._hasher.hash(normalize(typed))
             with self._db.write() as tx:
                 unchanged = Account.password_hash == account.password_hash
-                tx.execute(update(Account).where(Account.id == account.id, unchanged).values(password_hash=fresh))
+                if won(tx, update(Account).where(Account.id == account.id, unchanged).values(password_hash=fresh)):
+                    account.password_hash = fresh
 
     def _is_too_long(self, password: str) -> bool:
         policy = self._policy

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ..domain.codes import draw_token
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
+from ..domain.refusals import LogInOver
 from ..models.accounts import Account
 from ..models.codes import Link
 from ..models.database import Database, won
@@ -76,15 +77,30 @@ class Sessions:
         return Opened(session_id, token, kept)
 
     def rotate(self, tx: Session, session: LoggedIn, **proved_at: int) -> Opened:
-        """A new token for the same log-in, with what it has proved; the old token is dead."""
+        """A new token for the same log-in, with what it has proved; the old token is dead.
+
+        Raises `LogInOver` when it was ended since the request began, so that nothing more is changed by it.
+        """
         token = draw_token(self._entropy)
-        tx.execute(update(LoggedIn).where(LoggedIn.id == session.id).values(token_hash=hash_of(token), **proved_at))
+        live = update(LoggedIn).where(LoggedIn.id == session.id, LoggedIn.ended_at.is_(None))
+        if not won(tx, live.values(token_hash=hash_of(token), **proved_at)):
+            raise LogInOver()
         return Opened(session.id, token, session.kept)
 
     def end(self, tx: Session, account_id: int, session_id: int) -> bool:
         """False when that account has no such live session."""
         mine = and_(LoggedIn.account_id == account_id, LoggedIn.id == session_id, LoggedIn.ended_at.is_(None))
         return won(tx, update(LoggedIn).where(mine).values(ended_at=self._clock.now()))
+
+    def forget(self, *, session: str | None = None, half: str | None = None) -> None:
+        """A log-in ends what the browser brought along, whoever planted it (ASVS V7.2.4)."""
+        brought = [(table, token) for table, token in ((LoggedIn, session), (HalfLoggedIn, half)) if token]
+        if not brought:
+            return
+        with self._db.write() as tx:
+            for table, token in brought:
+                live = table.token_hash == hash_of(token), table.ended_at.is_(None)
+                tx.execute(update(table).where(*live).values(ended_at=self._clock.now()))
 
     def end_others(self, tx: Session, account_id: int, but: int | None) -> None:
         """Ends every other session, half log-in, remembered browser and reset link (ASVS V7.4.3)."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from hmac import compare_digest
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
+from ..domain.codes import draw_token
 from ..domain.origin import Origin
-from ..domain.ports import Clock, Keyring
+from ..domain.ports import Clock, Entropy, Keyring
 from ..domain.refusals import CodeRefusal, WrongPassword
 from ..enrollment.method import Answers
 from ..models.database import Database
@@ -38,6 +40,7 @@ class StepUp:
         *,
         db: Database,
         clock: Clock,
+        entropy: Entropy,
         keyring: Keyring,
         policy: Policy,
         tries: Tries,
@@ -49,6 +52,7 @@ class StepUp:
     ) -> None:
         self._db = db
         self._clock = clock
+        self._entropy = entropy
         self._keyring = keyring
         self._policy = policy
         self._tries = tries
@@ -93,20 +97,27 @@ class StepUp:
             self._notices.tell(tx, presence.account, "backup-code-used", origin)
             return self._proved(tx, presence, origin), successor
 
-    def keep(self, presence: Presence, act: Act) -> None:
-        """Seals what was asked for, until it is proved who asks. A later act replaces it."""
-        text = json.dumps([act.path, act.form])
+    def keep(self, presence: Presence, act: Act) -> str:
+        """Seals what was asked for, until it is proved who asks. A later act replaces it.
+
+        Returns a key for the browser that asked: whoever else holds the session's token cannot have their act
+        done by its owner's proof.
+        """
+        key = draw_token(self._entropy)
+        text = json.dumps([key, act.path, act.form])
         values = {
             "session_id": presence.session.id,
             "at": self._clock.now(),
             "sealed": self._keyring.seal(text, act_bound(presence.session.id)),
         }
         with self._db.write() as tx:
+            self._db.serialize(tx, act_bound(presence.session.id))
             tx.execute(delete(PendingAct).where(PendingAct.session_id == presence.session.id))
             tx.execute(insert(PendingAct).values(values))
+        return key
 
-    def peek(self, presence: Presence) -> Act | None:
-        """What waits, left where it is."""
+    def peek(self, presence: Presence, key: str) -> Act | None:
+        """What waits for this browser, left where it is."""
         query = select(PendingAct).where(
             PendingAct.session_id == presence.session.id, PendingAct.at > self._clock.now() - self._policy.fresh
         )
@@ -114,12 +125,14 @@ class StepUp:
             row = tx.scalars(query).one_or_none()
         if row is None:
             return None
-        path, form = json.loads(self._keyring.open(row.sealed, act_bound(presence.session.id)))
+        kept_key, path, form = json.loads(self._keyring.open(row.sealed, act_bound(presence.session.id)))
+        if not compare_digest(kept_key, key):
+            return None
         return Act(path, None if form is None else [(name, value) for name, value in form])
 
-    def take(self, presence: Presence) -> Act | None:
-        """What waits, once."""
-        act = self.peek(presence)
+    def take(self, presence: Presence, key: str) -> Act | None:
+        """What waits for this browser, once."""
+        act = self.peek(presence, key)
         if act is not None:
             with self._db.write() as tx:
                 tx.execute(delete(PendingAct).where(PendingAct.session_id == presence.session.id))
@@ -134,7 +147,7 @@ class StepUp:
 
     def _proved(self, tx: Session, presence: Presence, origin: Origin) -> Opened:
         now = self._clock.now()
-        self._tries.clear(tx, shared_bucket(presence.account.id))
+        self._tries.take_back(tx, shared_bucket(presence.account.id))  # only a full log-in takes back the failures
         self._notices.record(tx, presence.account.id, "stepped-up", origin)
         opened = self._sessions.rotate(tx, presence.session, second_factor_at=now)
         presence.session.second_factor_at = now

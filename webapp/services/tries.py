@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import and_, delete, insert, or_, select
+from sqlalchemy import and_, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from ..domain.ports import Clock
@@ -125,8 +125,7 @@ class Tries:
     def spend_within(self, tx: Session, *buckets: Bucket) -> dict[str, int]:
         """The same in a transaction of the caller's, for what is counted only when it happens."""
         now = self._clock.now()
-        for name in sorted(b.name for b in buckets):
-            self._db.serialize(tx, name)
+        self._db.serialize(tx, *(b.name for b in buckets))
         hits = self._hits(tx, buckets, now)
         for bucket in buckets:
             refusal = bucket.rule.refusal(hits[bucket.name], now)
@@ -139,6 +138,11 @@ class Tries:
         """Empties the named buckets, and takes this account's own tries out of a shared one."""
         own = and_(Try.bucket == shared, Try.account_id == account_id)
         tx.execute(delete(Try).where(or_(Try.bucket.in_(names), own)))
+
+    def take_back(self, tx: Session, name: str) -> None:
+        """The newest try of a bucket, because it was not in vain."""
+        newest = select(func.max(Try.id)).where(Try.bucket == name).scalar_subquery()
+        tx.execute(delete(Try).where(Try.id == newest))
 
     def _hits(self, tx: Session, buckets: Sequence[Bucket], now: int) -> dict[str, list[int]]:
         wanted = []

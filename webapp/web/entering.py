@@ -11,6 +11,7 @@ from . import cookies, current, layouts, render
 
 def enter(result: In | Half) -> Response:
     """After a right password: to the challenge, or in."""
+    current.services().sessions.forget(half=cookies.login_token())
     if isinstance(result, In):
         return let_in(result)
     response = render.go(layouts.to("challenge.verify"), whole=True)
@@ -26,6 +27,7 @@ def let_in(result: In, to: str | None = None) -> Response:
 
 def forget_before() -> None:
     """Nothing that was planted before a log-in is of use after it."""
+    current.services().sessions.forget(session=cookies.session_token())
     session.clear()
 
 

@@ -67,7 +67,7 @@ def _refusal(refusal: Refusal) -> Any:
 
 
 def _bug(error: Exception) -> Any:
-    log.error("bug", path=request.path, exc_info=error)
+    log.error("bug", rule=str(request.url_rule), exc_info=error)  # the path itself may hold a link's token
     return page(500)
 
 

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from flask import abort, current_app, g, request
+from flask import abort, current_app, g, request, session
 from flask.wrappers import Response
 from flask_login import current_user
 from flask_wtf.csrf import validate_csrf
@@ -18,6 +18,7 @@ from . import current, layouts, render
 
 View = Callable[..., Any]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+KEPT_ACT = "act"
 MACHINE = "machine"
 """The blueprint of addresses that no browser's form posts to."""
 
@@ -119,7 +120,7 @@ def step_up(path: str | None = None) -> Response:
         if not g.get("csrf_valid", False):
             abort(400)
         form = [(name, value) for name, value in request.form.items() if name != "csrf_token"]
-        current.services().step_up.keep(presence, Act(path, form))
+        session[KEPT_ACT] = current.services().step_up.keep(presence, Act(path, form))
     proved = current.services().sessions.password_is_fresh(presence)
     page = "step_up.verify" if proved and presence.factors else "step_up.password"
     return render.go(layouts.to(page, next=path), whole=False)

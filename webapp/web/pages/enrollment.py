@@ -39,6 +39,8 @@ def step(method: str, step: str) -> Any:
         response = _submit(visit, wanted, form)
         if response is not None:
             return render.logged_in_as(response, visit.opened) if visit.opened else response
+    if progress.is_step_up_due(visit, wanted):
+        return guards.step_up()
     return _show(visit, wanted, form)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, request, session
 
 from ...domain.language import gettext as _
-from ...domain.refusals import LinkDead, Refusal
+from ...domain.refusals import CodeExpired, LinkDead, Refusal
 from .. import cookies, current, guards, layouts, render, words
 from ..entering import enter, let_in
 from ..forms import EmailCodeForm, EmailForm, Form, LogInForm, NewPasswordForm, SignUpForm
@@ -97,6 +97,8 @@ def sign_up_email_code() -> Any:
     services, account = current.services(), current.somebody().account
     asked = services.email_addresses.asked(account.id, _sign_up_challenge())
     if asked is None or account.email is not None:
+        if request.method == "POST" and account.email is None:
+            render.problem(words.say(CodeExpired()))
         return render.go(layouts.to("entrance.sign_up_email" if account.email is None else "home.home"))
     form = EmailCodeForm()
     try:

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, request
 
 from ...domain.language import gettext as _
-from ...domain.refusals import Refusal
+from ...domain.refusals import CodeExpired, Refusal
 from .. import current, guards, layouts, render, words
 from ..forms import EmailCodeForm, EmailForm, Form, NewPasswordForm
 
@@ -129,6 +129,8 @@ def email_code() -> Any:
     services, account = current.services(), current.somebody().account
     asked = services.email_addresses.asked(account.id, _challenge())
     if asked is None:
+        if request.method == "POST":
+            render.problem(words.say(CodeExpired()))
         return render.go(layouts.to("settings.email"))
     form = EmailCodeForm()
     try:

@@ -62,7 +62,7 @@ def privacy() -> Any:
             " and nothing is measured."
         ),
     ]
-    return render.page("site/page.html", heading=_("Privacy"), paragraphs=paragraphs)
+    return render.page("site/page.html", heading=_("Privacy notice"), paragraphs=paragraphs)
 
 
 @bp.get("/status")

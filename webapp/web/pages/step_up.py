@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from flask import Blueprint, current_app, g, request
+from flask import Blueprint, current_app, g, request, session
 from flask.wrappers import Response
 
 from ...domain.language import gettext as _
@@ -124,7 +124,7 @@ def _next() -> str | None:
 
 
 def _onward(opened: Opened | None) -> Response:
-    act = current.services().step_up.take(current.somebody())
+    act = current.services().step_up.take(current.somebody(), session.get(guards.KEPT_ACT, ""))
     if act is not None and act.form is not None:
         return _do(act, opened)
     response = render.go(_next() or layouts.to("settings.overview"))

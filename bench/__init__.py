@@ -1,0 +1,1 @@
+"""Benchmarks: what a log-in costs, as ratios in one run, because machines are noisy."""

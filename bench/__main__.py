@@ -1,0 +1,143 @@
+"""`make bench`: prints each figure beside its bound, and exits with 1 when one is over."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+
+from webapp.adapters.password_hashing import Argon2id
+from webapp.policy import Policy
+
+from .person import Person
+from .server import Server, running
+
+LOG_INS_FOR_CPU = 200
+LOG_INS_FOR_MEMORY = 1000
+SECONDS_OF_LOAD = 10
+CLIENTS = 4
+CORES = 2
+
+
+def main() -> int:
+    figures = []
+    with TemporaryDirectory() as folder, running(Path(folder), workers=1, accounts=LOG_INS_FOR_MEMORY) as server:
+        figures.append(("first answer after the start, s", server.first_answer, "<=", 0.8))
+        hash_cpu = cpu_of_a_hash()
+        log_in = cpu_of_a_log_in(server)
+        figures.append(("CPU of a log-in beyond the hash, ms", (log_in - hash_cpu) * 1000, "<=", 12.0))
+        figures.append(("CPU of a log-in, as a multiple of the hash", log_in / hash_cpu, "<=", 2.2))
+        figures.append(("CPU of a signed-in settings page, ms", cpu_of_a_page(server) * 1000, "<=", 2.0))
+        remaining(server)
+        figures.append(("resident a worker after 1,000 log-ins, MiB", server.resident_mib(), "<=", 75.0))
+    with TemporaryDirectory() as folder, running(Path(folder), workers=CORES, accounts=4000) as server:
+        hashes, log_ins = rate_of_hashes(), rate_of_log_ins(server)
+        figures.append(("log-ins a second, of the rate of bare hashes, %", 100 * log_ins / hashes, ">=", 55.0))
+    return report(figures)
+
+
+def cpu_of_a_hash() -> float:
+    """Seconds, in this process, with the same library and parameters."""
+    hasher = _hasher()
+    encoded = hasher.hash("four words of a bench")
+    return _median_of(lambda: hasher.verify(encoded, "four words of a bench"), 100)
+
+
+def cpu_of_a_log_in(server: Server) -> float:
+    """Seconds of the worker, over all pages of a log-in; the median of batches."""
+    person, batches = Person(server), []
+    numbers = iter(range(1, LOG_INS_FOR_CPU + 21))
+    for number in list(numbers)[:20]:
+        person.log_in(number)
+    for start in range(21, LOG_INS_FOR_CPU + 1, 20):
+        before = server.cpu()
+        for number in range(start, start + 20):
+            person.log_in(number)
+        batches.append((server.cpu() - before) / 20)
+    return statistics.median(batches)
+
+
+def cpu_of_a_page(server: Server) -> float:
+    person, batches = Person(server), []
+    person.log_in(LOG_INS_FOR_CPU + 1)
+    for _ in range(11):
+        before = server.cpu()
+        for _ in range(100):
+            person.send("/settings/security")
+        batches.append((server.cpu() - before) / 100)
+    return statistics.median(batches)
+
+
+def remaining(server: Server) -> None:
+    person = Person(server)
+    for number in range(LOG_INS_FOR_CPU + 2, LOG_INS_FOR_MEMORY + 1):
+        person.log_in(number)
+
+
+def rate_of_hashes() -> float:
+    """Hashes a second that two processes reach, one a core."""
+    with get_context("spawn").Pool(CORES) as pool:
+        return sum(pool.map(_hash_for_a_while, range(CORES)))
+
+
+def rate_of_log_ins(server: Server) -> float:
+    """Whole log-ins a second under load, with the clients on the same two cores."""
+    until = time.perf_counter() + SECONDS_OF_LOAD
+    counts = [0] * CLIENTS
+
+    def client(which: int) -> None:
+        person = Person(server)
+        for number in range(which + 1, len(server.secrets) + 1, CLIENTS):
+            if time.perf_counter() > until:
+                return
+            person.log_in(number)
+            counts[which] += 1
+
+    clients = [Thread(target=client, args=(which,)) for which in range(CLIENTS)]
+    for thread in clients:
+        thread.start()
+    for thread in clients:
+        thread.join()
+    return sum(counts) / SECONDS_OF_LOAD
+
+
+def report(figures: list[tuple[str, float, str, float]]) -> int:
+    missed = 0
+    for name, figure, relation, bound in figures:
+        held = figure <= bound if relation == "<=" else figure >= bound
+        missed += not held
+        print(f"{'ok  ' if held else 'OVER'} {name:50} {figure:8.2f}   {relation} {bound:g}")
+    return 1 if missed else 0
+
+
+def _hash_for_a_while(_which: int) -> float:
+    hasher = _hasher()
+    encoded = hasher.hash("four words of a bench")
+    count, begun = 0, time.perf_counter()
+    while time.perf_counter() - begun < SECONDS_OF_LOAD / 2:
+        hasher.verify(encoded, "four words of a bench")
+        count += 1
+    return count / (time.perf_counter() - begun)
+
+
+def _hasher() -> Argon2id:
+    policy = Policy()
+    return Argon2id(policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once, policy.hash_queue_seconds)
+
+
+def _median_of(deed: Callable[[], object], times: int) -> float:
+    taken = []
+    for _ in range(times):
+        before = time.process_time()
+        deed()
+        taken.append(time.process_time() - before)
+    return statistics.median(taken)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

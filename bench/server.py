@@ -1,0 +1,134 @@
+"""A real server process on a database of its own, with accounts that can log in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from base64 import b32encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from socket import socket
+
+from sqlalchemy import insert
+
+from webapp import create_app
+from webapp.enrollment.service import factor_bound
+from webapp.keys import generate_keys
+from webapp.models.accounts import Account
+from webapp.models.factors import Factor
+from webapp.models.migrate import migrate
+from webapp.settings import ROOT, Settings
+
+PASSWORD = "four words of a bench"
+HERTZ = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Server:
+    port: int
+    pid: int
+    secrets: list[str]
+    first_answer: float
+    """Seconds from the start of the process to the first answer."""
+
+    @property
+    def host(self) -> str:
+        return f"nightlatch.localhost:{self.port}"
+
+    def workers(self) -> list[int]:
+        children = f"/proc/{self.pid}/task/{self.pid}/children"
+        return [int(pid) for pid in Path(children).read_text().split()]
+
+    def cpu(self) -> float:
+        """Seconds of processor time that the workers have used, in user and kernel mode."""
+        ticks = 0
+        for pid in self.workers():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / HERTZ
+
+    def resident_mib(self) -> float:
+        """The largest worker."""
+        return max(_resident_kib(pid) for pid in self.workers()) / 1024
+
+
+def _resident_kib(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0
+
+
+@contextmanager
+def running(folder: Path, *, workers: int, accounts: int) -> Iterator[Server]:
+    """The production server, as `make serve` starts it, less the mail worker."""
+    port = _free_port()
+    keys = {f"NIGHTLATCH_{name}": value for name, value in generate_keys().items()}
+    environ = {
+        **os.environ,
+        **keys,
+        "NIGHTLATCH_SERVING": "1",
+        "NIGHTLATCH_SERVER_NAME": f"nightlatch.localhost:{port}",
+        "NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1",
+        "NIGHTLATCH_DATABASE_URL": f"sqlite:///{folder / 'bench.sqlite3'}",
+        "NIGHTLATCH_BIND": f"127.0.0.1:{port}",
+        "NIGHTLATCH_WORKERS": str(workers),
+        "NIGHTLATCH_LOG_LEVEL": "ERROR",
+    }
+    settings = Settings.read(environ)
+    migrate(settings.database_url)
+    secrets = _seed(settings, accounts)
+    from webapp.serve import gunicorn
+
+    begun = time.perf_counter()
+    process = subprocess.Popen(gunicorn(settings), env=environ, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        _wait(port)
+        yield Server(port, process.pid, secrets, time.perf_counter() - begun)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def _seed(settings: Settings, accounts: int) -> list[str]:
+    """Accounts with an authentication app, written straight to the database: hashing each would take minutes."""
+    services = create_app(settings).extensions["nightlatch"]
+    hashed = services.passwords.seal(PASSWORD)
+    now, secrets = services.clock.now(), []
+    keyring = services.enrollment._keyring
+    with services.db.write() as tx:
+        for number in range(1, accounts + 1):
+            secret = b32encode(services.entropy.bytes(20)).decode()
+            secrets.append(secret)
+            name = f"bench{number}"
+            values = {"id": number, "created_at": now, "name": name, "username": name, "username_key": name}
+            tx.execute(insert(Account).values(**values, password_hash=hashed, email=f"{name}@example.org"))
+            sealed = keyring.seal(secret, factor_bound(number, "authentication-app"))
+            factor = {"account_id": number, "method": "authentication-app", "sealed": sealed, "added_at": now}
+            tx.execute(insert(Factor).values(factor))
+    services.db.engine.dispose()
+    return secrets
+
+
+def _free_port() -> int:
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait(port: int) -> None:
+    for _ in range(2000):
+        try:
+            connection = HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            time.sleep(0.005)
+    sys.exit("The server did not answer.")

@@ -1,0 +1,401 @@
+"""The first journey and its turnings, at a keyboard, in every layout, with JavaScript and without."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visits
+from tests.browser.live import LAYOUTS, LiveSite, Visitor
+from tests.people import ANDROID, DESKTOP, IPHONE, PASSWORD, TWO_FACTOR
+
+APP = f"{TWO_FACTOR}/authentication-app"
+QR = "QR code for setting up your authentication app"
+HOME = "Welcome, Ada Lovelace"
+CODE = "Enter your code"
+OVERVIEW_BUTTON = {DESKTOP: "Start", ANDROID: "Start", IPHONE: "Got it"}
+everywhere = pytest.mark.parametrize("layout", LAYOUTS)
+with_and_without_script = pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+
+
+# -- What they do --------------------------------------------------------------------------------------
+
+
+def sign_up(ada: Visitor) -> None:
+    ada.open("/log-in")
+    ada.follow("Create an account")
+    ada.arrives("Create your account")
+    ada.type_("Name", "Ada Lovelace")
+    ada.type_("Username", "ada")
+    ada.type_("Password", PASSWORD)
+    ada.press("Sign up")
+    ada.arrives("Confirm your email")
+    ada.type_("Email address", "ada@example.org")
+    ada.press("Next")
+    ada.arrives("Check your email")
+    ada.type_("Confirmation code", ada.site.emailed_code("ada@example.org"))
+    ada.press("Verify", "Space")
+    ada.arrives(HOME)
+    ada.receipt("Your email address is confirmed.")
+
+
+def open_settings(ada: Visitor) -> None:
+    """By the menu, or without JavaScript by what stands in its place."""
+    if ada.has_script:
+        ada.press("More" if ada.layout == DESKTOP else "Profile")
+    ada.follow("Settings and privacy")
+    ada.arrives("Settings and privacy")
+
+
+def open_two_factor(ada: Visitor) -> None:
+    open_settings(ada)
+    place = ada.page.get_by_role("main")
+    for name in ("Security and account access" if ada.layout == DESKTOP else "Account", "Security"):
+        ada.activate(place.get_by_role("link", name=name, exact=True))
+        ada.arrives(name)
+    ada.activate(place.get_by_role("link", name="Two-factor authentication", exact=True))
+    ada.arrives("Two-factor authentication")
+
+
+def start_app(ada: Visitor) -> None:
+    """From the list of methods to the QR code."""
+    ada.press("Authentication app", "Space", role="checkbox")
+    ada.arrives("Authentication app")
+    ada.press(OVERVIEW_BUTTON[ada.layout])
+    ada.arrives("Link your authentication app")
+
+
+def scanned_key(ada: Visitor) -> str:
+    """The setup key as a camera reads it from the screen."""
+    page = ada.page
+    if ada.layout != DESKTOP and not page.get_by_role("img", name=QR).is_visible():
+        ada.activate(page.locator("summary"))
+    plate = page.get_by_role("img", name=QR)
+    expect(plate).to_be_visible()
+    found = zxingcpp.read_barcodes(Image.open(BytesIO(plate.screenshot())))
+    assert len(found) == 1, f"a camera sees {len(found)} codes on {page.url}"
+    link = urlsplit(found[0].text)
+    facts = parse_qs(link.query)
+    assert (link.scheme, link.netloc, link.path) == ("otpauth", "totp", "/Nightlatch:ada")
+    assert facts["issuer"] == ["Nightlatch"]
+    return facts["secret"][0]
+
+
+def shown_key(ada: Visitor) -> str:
+    return "".join(ada.page.locator(".setup-key .secret").inner_text().split())
+
+
+def enter_code(ada: Visitor, secret: str, label: str = "Code") -> None:
+    ada.type_(label, ada.site.app_code(secret))
+    ada.press("Verify")
+
+
+def turn_on_app(ada: Visitor) -> tuple[str, str]:
+    """The setup key and the backup code, from the list of methods to the list again."""
+    start_app(ada)
+    secret = scanned_key(ada)
+    ada.press("Next")
+    ada.arrives("Enter the code from your app")
+    enter_code(ada, secret)
+    ada.arrives("You're all set")
+    region = ada.page.get_by_role("region", name="Backup code")
+    backup_code = region.locator("#backup-code").inner_text().strip()
+    assert re.fullmatch(r"([A-Z2-7]{4}-){3}[A-Z2-7]{4}", backup_code)
+    ada.press("Got it")
+    ada.arrives("Two-factor authentication")
+    expect(ada.page.get_by_role("checkbox", name="Authentication app")).to_be_checked()
+    return secret, backup_code
+
+
+def log_out(ada: Visitor) -> None:
+    if ada.has_script and ada.layout != DESKTOP:
+        ada.press("Profile")
+    ada.press("Log out")
+    ada.arrives("Log in")
+    ada.receipt("You are logged out.")
+
+
+def log_in(ada: Visitor, password: str = PASSWORD) -> None:
+    if not ada.page.url.endswith("/log-in"):
+        ada.open("/log-in")
+    ada.type_("Username", "ada")
+    ada.type_("Password", password)
+    ada.press("Log in")
+
+
+def as_member(visit: Visits, layout: str = DESKTOP, **options: object) -> Visitor:
+    """Ada at the list of methods, with a confirmed address and none of them on."""
+    ada = visit(layout, **options)
+    person = ada.site.person("ada", layout=layout)
+    person.sign_up()
+    ada.become(person)
+    ada.open(TWO_FACTOR)
+    return ada
+
+
+def as_owner(visit: Visits, layout: str = DESKTOP, **options: object) -> tuple[Visitor, str, str]:
+    """The same with the authentication app on; with its key and the backup code."""
+    ada = visit(layout, **options)
+    person = ada.site.person("ada", layout=layout)
+    person.sign_up()
+    person.turn_on_app()
+    person.press("Got it")
+    ada.become(person)
+    ada.open(TWO_FACTOR)
+    ada.site.clock.pass_(30)
+    return ada, person.secret, person.kept_code
+
+
+# -- The journey ---------------------------------------------------------------------------------------
+
+
+@everywhere
+@with_and_without_script
+def test_the_first_journey_by_keyboard(site: LiveSite, visit: Visits, layout: str, script: bool) -> None:
+    ada = visit(layout, java_script_enabled=script)
+    sign_up(ada)
+    open_two_factor(ada)
+    secret, backup_code = turn_on_app(ada)
+    log_out(ada)
+
+    log_in(ada)
+    ada.arrives(CODE)
+    ada.type_("Code", "000000")
+    ada.press("Verify")
+    ada.sees_problem("That code is wrong.")
+    site.clock.pass_(30)
+    enter_code(ada, secret)
+    ada.arrives(HOME)
+    log_out(ada)
+
+    log_in(ada)
+    ada.arrives(CODE)
+    ada.follow("Use a backup code")
+    ada.arrives("Use a backup code")
+    ada.type_("Backup code", backup_code.lower().replace("-", " "))
+    ada.press("Verify")
+    ada.arrives("Keep your new backup code")
+    assert ada.page.locator("#backup-code").inner_text() != backup_code
+    ada.follow("Got it")
+    ada.arrives(HOME)
+
+
+@pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
+def test_a_camera_reads_the_qr_code_in_every_colour_scheme(visit: Visits, layout: str) -> None:
+    ada = as_member(visit, layout)
+    start_app(ada)
+    keys = {scanned_key(ada)}
+    ada.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    keys.add(scanned_key(ada))
+    ada.page.emulate_media(forced_colors="active", reduced_motion="reduce")
+    keys.add(scanned_key(ada))
+    ada.page.emulate_media(color_scheme="dark", forced_colors="active", reduced_motion="reduce")
+    keys.add(scanned_key(ada))
+    assert keys == {shown_key(ada)}
+
+
+@everywhere
+def test_the_setup_key_is_copied_without_its_spaces(visit: Visits, layout: str) -> None:
+    ada = as_member(visit, layout)
+    ada.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=ada.site.url(layout).rstrip("/"))
+    start_app(ada)
+    ada.press("Copy setup key")
+    ada.receipt("Setup key copied")
+    assert ada.page.evaluate("navigator.clipboard.readText()") == shown_key(ada)
+    if layout != DESKTOP:
+        link = ada.page.get_by_role("link", name="Open in my authentication app", exact=True)
+        assert f"secret={shown_key(ada)}" in str(link.get_attribute("href"))
+
+
+# -- Turning off ---------------------------------------------------------------------------------------
+
+
+@everywhere
+@with_and_without_script
+def test_turning_the_last_method_off_and_on_again(visit: Visits, layout: str, script: bool) -> None:
+    ada, _, _ = as_owner(visit, layout, java_script_enabled=script)
+    ada.press("Authentication app", "Space", role="checkbox")
+    ada.arrives("Turn off two-factor authentication?")
+    expect(ada.page.get_by_role("main")).to_contain_text("only your password protects the account")
+    ada.press("Turn off")
+    if layout == IPHONE:
+        expect(ada.page.get_by_text("Tap Turn off once more to confirm.")).to_be_visible()
+        ada.arrives("Turn off two-factor authentication?")
+        ada.press("Turn off")
+    ada.arrives("Two-factor authentication")
+    ada.receipt("Authentication app was turned off just now.")
+    box = ada.page.get_by_role("checkbox", name="Authentication app")
+    expect(box).not_to_be_checked()
+    ada.press("Turn back on")
+    ada.receipt("Authentication app is on again.")
+    expect(box).to_be_checked()
+
+
+@everywhere
+def test_turning_off_can_be_cancelled(visit: Visits, layout: str) -> None:
+    ada, _, _ = as_owner(visit, layout)
+    ada.press("Authentication app", "Space", role="checkbox")
+    ada.arrives("Turn off two-factor authentication?")
+    ada.follow("Cancel")
+    ada.arrives("Two-factor authentication")
+    expect(ada.page.get_by_role("checkbox", name="Authentication app")).to_be_checked()
+
+
+# -- Changing the account ------------------------------------------------------------------------------
+
+
+@everywhere
+@with_and_without_script
+def test_changing_the_password_and_the_email_address(visit: Visits, layout: str, script: bool) -> None:
+    ada, secret, _ = as_owner(visit, layout, java_script_enabled=script)
+    ada.site.clock.pass_(11 * 60)  # who they are was proved too long ago
+    ada.open("/settings/account/password")
+    ada.arrives("Enter your password")
+    ada.type_("Password", PASSWORD)
+    ada.press("Verify")
+    ada.arrives(CODE)
+    enter_code(ada, secret)
+    ada.arrives("Change your password")
+    ada.type_("New password", "short")
+    ada.press("Save")
+    ada.sees_problem("Use at least 15 characters.")
+    ada.type_("New password", "a loom of one's own words")
+    ada.press("Save")
+    ada.arrives("Account")
+    ada.receipt("Your password was changed")
+
+    ada.activate(ada.page.get_by_role("main").get_by_role("link", name="Email address", exact=True))
+    ada.arrives("Change your email")
+    ada.type_("Email address", "lovelace@example.org")
+    ada.press("Save")
+    ada.arrives("Check your email")
+    ada.type_("Confirmation code", ada.site.emailed_code("lovelace@example.org"))
+    ada.press("Verify")
+    ada.arrives("Account")
+    ada.receipt("Your email address is confirmed.")
+    expect(ada.page.get_by_role("main")).to_contain_text("lovelace@example.org")
+
+    log_out(ada)
+    log_in(ada, "a loom of one's own words")
+    ada.arrives(CODE)
+
+
+# -- Turnings on the way -------------------------------------------------------------------------------
+
+
+@with_and_without_script
+def test_reload_back_and_a_second_tab_keep_the_qr_code_and_start_over_draws_a_new_one(
+    visit: Visits, script: bool
+) -> None:
+    ada = as_member(visit, java_script_enabled=script)
+    start_app(ada)
+    first = scanned_key(ada)
+    ada.page.reload()
+    assert scanned_key(ada) == first
+    ada.press("Next")
+    ada.arrives("Enter the code from your app")
+    ada.type_("Code", "000000")
+    ada.press("Verify")
+    ada.sees_problem("That code is wrong.")
+    ada.page.go_back()
+    ada.arrives("Link your authentication app")
+    assert scanned_key(ada) == first
+
+    other = ada.context.new_page()
+    other.goto(ada.site.url(DESKTOP, APP))
+    expect(other.get_by_role("heading", level=1)).to_have_text("Enter the code from your app")
+    other.goto(ada.site.url(DESKTOP, f"{APP}/link"))
+    assert "".join(other.locator(".setup-key .secret").inner_text().split()) == first
+    other.close()
+
+    ada.press("Start over")
+    expect(ada.page.locator(".setup-key .secret")).not_to_have_text(" ".join(re.findall("....", first)))
+    second = scanned_key(ada)
+    assert second == shown_key(ada) != first
+    ada.press("Next")
+    ada.arrives("Enter the code from your app")
+    enter_code(ada, second)
+    ada.arrives("You're all set")
+
+
+def test_back_walks_through_the_steps_and_sends_nothing_again(visit: Visits) -> None:
+    ada = visit()
+    person = ada.site.person("ada")
+    person.sign_up(confirm_email=False)
+    ada.become(person)
+    ada.open(TWO_FACTOR)
+    ada.press("Authentication app", "Space", role="checkbox")
+    ada.arrives("Authentication app")
+    ada.press("Start")
+    ada.arrives("Confirm your email")
+    ada.type_("Email address", "ada@example.org")
+    ada.press("Next")
+    ada.arrives("Check your email")
+    sent = len(ada.site.emails())
+    ada.page.go_back()
+    ada.arrives("Confirm your email")
+    ada.page.go_back()
+    ada.arrives("Authentication app")
+    ada.page.go_back()
+    ada.arrives("Two-factor authentication")
+    for h1 in ("Authentication app", "Confirm your email", "Check your email"):
+        ada.page.go_forward()
+        ada.arrives(h1)
+    assert len(ada.site.emails()) == sent == 1
+    ada.type_("Confirmation code", ada.site.emailed_code("ada@example.org"))
+    ada.press("Verify")
+    ada.arrives("Link your authentication app")
+
+
+@everywhere
+def test_cancel_changes_nothing(visit: Visits, layout: str) -> None:
+    ada = as_member(visit, layout)
+    start_app(ada)
+    ada.follow("Cancel")
+    ada.arrives("Two-factor authentication")
+    expect(ada.page.get_by_role("checkbox", name="Authentication app")).not_to_be_checked()
+
+
+def test_finishing_in_a_second_tab_ends_the_first(visit: Visits) -> None:
+    ada = as_member(visit)
+    start_app(ada)
+    secret = scanned_key(ada)
+    ada.press("Next")
+    ada.arrives("Enter the code from your app")
+    other = ada.context.new_page()
+    other.goto(ada.site.url(DESKTOP, f"{APP}/code"))
+    other.get_by_label("Code", exact=True).fill(ada.site.app_code(secret))
+    other.get_by_role("button", name="Verify", exact=True).click()
+    expect(other.get_by_role("heading", level=1)).to_have_text("You're all set")
+    ada.site.clock.pass_(30)
+    enter_code(ada, secret)
+    ada.arrives("You're all set")
+    ada.press("Got it")
+    ada.arrives("Two-factor authentication")
+    expect(ada.page.get_by_role("checkbox", name="Authentication app")).to_be_checked()
+
+
+def test_a_reset_password_does_not_skip_the_second_factor(visit: Visits) -> None:
+    ada, secret, _ = as_owner(visit)
+    log_out(ada)
+    ada.follow("Forgot password?")
+    ada.arrives("Forgot password?")
+    ada.type_("Email address", "ada@example.org")
+    ada.press("Send link")
+    ada.arrives("Check your email for a link")
+    ada.open(ada.site.emailed_path("ada@example.org", "/reset-password/"))
+    ada.arrives("Choose a new password")
+    ada.type_("New password", "a loom of one's own words")
+    ada.press("Save password")
+    ada.arrives("Log in")
+    ada.receipt("Your password was changed.")
+    log_in(ada, "a loom of one's own words")
+    ada.arrives(CODE)
+    enter_code(ada, secret)
+    ada.arrives(HOME)

@@ -1,0 +1,118 @@
+"""Sentences left out of the translations, found by languages in which nothing else looks like English."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.browser import screens
+from tests.browser.conftest import Visits
+from tests.browser.live import LAYOUTS, LiveSite
+from tests.people import DESKTOP
+from tests.pseudo import ACCENTS, RIGHT_TO_LEFT
+
+everywhere = pytest.mark.parametrize("layout", LAYOUTS)
+LETTERS = re.compile(r"[^\W\d_]{2,}")
+
+# What a person typed, what is copied to the letter, and names. Whatever else is outside ⟦…⟧ was left out.
+THEIRS = "bdi, option, .brand, .who, .secret, svg, script, style, article.sent, dd, [role=status]"
+LEFT_OUT = """theirs => {
+  const parts = [];
+  const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode())
+    if (!walker.currentNode.parentElement.closest(theirs)) parts.push(walker.currentNode.data);
+  const spoken = ["title", "aria-label", "placeholder", "alt", "content", "data-said", "data-offline", "value"];
+  for (const name of spoken)
+    for (const element of document.querySelectorAll(`[${name}]`))
+      if (!element.matches("meta, input, option, button, " + theirs) || ["aria-label", "placeholder"].includes(name))
+        parts.push(element.getAttribute(name));
+  return parts;
+}"""
+
+
+def outside(text: str) -> str:
+    """What is left of a page's text when its sentences are taken out."""
+    depth, rest = 0, []
+    for character in text:
+        depth += {"⟦": 1, "⟧": -1}.get(character, 0)
+        if depth == 0:
+            rest.append(character)
+    return "".join(rest).replace("⟧", " ")
+
+
+def left_out(parts: list[str], known: tuple[str, ...]) -> list[str]:
+    text = outside("\n".join(parts))
+    for word in known:
+        text = text.replace(word, "")
+    return [line.strip() for line in text.splitlines() if LETTERS.search(line)]
+
+
+def test_the_site_of_these_tests_would_find_a_sentence() -> None:
+    assert left_out(["⟦Ļöĝ ⟦îñ⟧⟧", "⟦a", "b⟧ Forgotten", "Nightlatch"], ("Nightlatch",)) == ["Forgotten"]
+
+
+@everywhere
+@pytest.mark.parametrize("wrong", [False, True], ids=["at rest", "with errors"])
+def test_no_sentence_is_left_out_of_the_translations(visit: Visits, layout: str, wrong: bool) -> None:
+    visitor, faults = visit(layout), []
+    visitor.speak(ACCENTS.code)
+    for screen in screens.walk(visitor, wrong=wrong):
+        parts = visitor.page.evaluate(LEFT_OUT, THEIRS)
+        faults += [f"{screen.name}: {line}" for line in left_out(parts, ("Nightlatch", "Ada Lovelace"))]
+    assert not faults, "\n".join(faults)
+
+
+@everywhere
+def test_a_language_a_third_longer_still_fits(visit: Visits, layout: str) -> None:
+    visitor, faults = visit(layout, viewport={"width": 320, "height": 640}), []
+    visitor.speak(ACCENTS.code)
+    for screen in screens.walk(visitor):
+        wide: Any = visitor.page.evaluate("document.documentElement.scrollWidth")
+        if wide > 320:
+            faults.append(f"{screen.name} is {wide} px wide")
+    assert not faults, "\n".join(faults)
+
+
+TURNED = """() => {
+  const faults = [];
+  const root = document.documentElement;
+  if (root.dir !== "rtl" || root.lang !== "ar-XB") faults.push(`dir=${root.dir} lang=${root.lang}`);
+  if (getComputedStyle(document.querySelector("main h1")).direction !== "rtl") faults.push("an h1 from the left");
+  if (root.scrollWidth > root.clientWidth) faults.push(`${root.scrollWidth} px wide`);
+  for (const secret of document.querySelectorAll(".secret")) {
+    const code = secret.querySelector("bdi");
+    if (getComputedStyle(code).direction !== "ltr") faults.push("a code from the right");
+    const groups = [...code.querySelectorAll("span")].map(span => span.getBoundingClientRect());
+    const turned = groups.some((box, i) => i && box.top === groups[i - 1].top && box.left < groups[i - 1].left);
+    if (turned) faults.push("groups of a code in the wrong order");
+  }
+  for (const field of document.querySelectorAll("main [data-code], main [type=password], main [name=email]"))
+    if (getComputedStyle(field).direction !== "ltr") faults.push(`${field.name} is typed from the right`);
+  return faults;
+}"""
+
+
+@everywhere
+def test_right_to_left_turns_the_page_and_no_code(visit: Visits, layout: str) -> None:
+    visitor, faults = visit(layout), []
+    visitor.speak(RIGHT_TO_LEFT.code)
+    for screen in screens.walk(visitor):
+        faults += [f"{screen.name}: {fault}" for fault in visitor.page.evaluate(TURNED)]
+    assert not faults, "\n".join(faults)
+
+
+def test_a_language_is_chosen_at_the_foot_of_any_page_and_kept(site: LiveSite, visit: Visits) -> None:
+    ada = visit()
+    ada.open("/about")
+    ada.tab_to(ada.page.get_by_role("combobox", name="Language"))
+    ada.page.keyboard.type("Flip")
+    ada.press("Change language")
+    ada.page.wait_for_url("**/about")
+    root = ada.page.locator("html[dir=rtl][lang=ar-XB]")
+    root.wait_for()
+    ada.open("/log-in")
+    root.wait_for()
+    assert ada.page.get_by_role("combobox").input_value() == RIGHT_TO_LEFT.code
+    assert DESKTOP == ada.layout

@@ -1,0 +1,376 @@
+"""Turning on the authentication app: one key until it is proved, whatever a person does on the way."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from tests.conftest import Site
+from tests.people import ANDROID, DESKTOP, IPHONE, TWO_FACTOR, Owner
+
+APP = f"{TWO_FACTOR}/authentication-app"
+START = {DESKTOP: "Start", ANDROID: "Start", IPHONE: "Got it"}
+SECTION = "Two-factor authentication - Nightlatch"
+
+
+def begin(ada: Owner) -> None:
+    """To the page with the QR code."""
+    ada.open(TWO_FACTOR)
+    ada.press("Authentication app")
+    page = ada.press(START[ada.layout])
+    assert page.h1 == "Link your authentication app"
+    ada.secret = page.setup_key
+
+
+@pytest.mark.parametrize("layout", [DESKTOP, ANDROID, IPHONE])
+@pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
+def test_every_step_says_where_one_is(site: Site, layout: str, htmx: bool) -> None:
+    ada = Owner(site, layout=layout, htmx=htmx)
+    ada.sign_up(confirm_email=False)
+    site.clock.pass_(660)
+    page = ada.open(TWO_FACTOR)
+    assert page.button("Authentication app")["aria-checked"] == "false"
+    assert page.button("Authentication app")["role"] == "checkbox"
+    steps = [(page := ada.press("Authentication app")).step]
+    assert page.title == f"Authentication app - {SECTION}"
+    assert START[ada.layout] in page.buttons
+    page = ada.press(START[ada.layout])
+    assert (page.h1, page.path) == ("Enter your password", f"{APP}/password")
+    assert page.title == f"Enter your password - {SECTION}"
+    assert "Forgot password?" in page.links
+    steps.append(page.step)
+    page = ada.press("Verify", password=ada.password)
+    assert (page.h1, page.path) == ("Confirm your email", f"{APP}/email")
+    steps.append(page.step)
+    page = ada.press("Next", email=ada.email)
+    assert (page.h1, page.path) == ("Check your email", f"{APP}/email-code")
+    steps.append(page.step)
+    page = ada.press("Verify", code=site.emailed_code(ada.email))
+    assert (page.h1, page.path) == ("Link your authentication app", f"{APP}/link")
+    assert page.title == f"Link your authentication app - {SECTION}"
+    steps.append(page.step)
+    ada.secret = page.setup_key
+    page = ada.press("Next")
+    assert (page.h1, page.path) == ("Enter the code from your app", f"{APP}/code")
+    steps.append(page.step)
+    page = ada.press("Verify", code=ada.code())
+    assert (page.h1, page.path) == ("You're all set", f"{APP}/done")
+    assert page.says("Keep it")
+    steps.append(page.step)
+    assert steps == [f"Step {n} of 7" for n in range(1, 8)]
+    page = ada.press("Got it")
+    assert page.path == TWO_FACTOR
+    assert page.button("Authentication app")["aria-checked"] == "true"
+
+
+def test_fresh_and_confirmed_there_are_four_steps(ada: Owner) -> None:
+    ada.sign_up()
+    begin(ada)
+    assert ada.page is not None
+    assert ada.page.step == "Step 2 of 4"
+
+
+def test_the_qr_code_and_the_key_are_one_and_the_link_names_site_and_account(ada: Owner) -> None:
+    ada.sign_up()
+    begin(ada)
+    assert ada.page is not None
+    plate = ada.page.soup.find(attrs={"role": "img"})
+    assert plate is not None
+    assert plate["aria-label"] == "QR code for setting up your authentication app"
+    assert ada.secret not in str(plate["aria-label"])
+    shown = ada.page.soup.find(id="setup-key").get_text(" ", strip=True)
+    assert shown == " ".join(ada.secret[i : i + 4] for i in range(0, 32, 4))
+    for app in ("Google Authenticator", "Authy", "Duo Mobile", "1Password"):
+        assert ada.page.says(app)
+    if ada.layout == DESKTOP:
+        assert "Open in my authentication app" not in ada.page.links
+        return
+    url = urlsplit(ada.page.link("Open in my authentication app"))
+    assert (url.scheme, url.netloc, unquote(url.path)) == ("otpauth", "totp", "/Nightlatch:ada")
+    facts = {name: values[0] for name, values in parse_qs(url.query).items()}
+    assert facts == {"secret": ada.secret, "issuer": "Nightlatch"}
+
+
+def test_a_reload_back_a_wrong_code_and_a_second_tab_keep_the_key(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    begin(ada)
+    first = ada.secret
+    assert ada.open(f"{APP}/link").setup_key == first
+    assert ada.open(APP).setup_key == first
+    ada.press("Next")
+    page = ada.press("Verify", code=ada.code(ahead=3600))
+    assert (page.status, page.problems) == (422, ["That code is wrong. Check it and try again."])
+    assert page.title.startswith("Error: Enter the code from your app")
+    assert ada.open(f"{APP}/link").setup_key == first
+    ada.open(TWO_FACTOR)
+    ada.press("Authentication app")
+    assert ada.press(START[ada.layout]).setup_key == first
+    site.clock.pass_(500)
+    assert ada.open(f"{APP}/link").setup_key == first
+
+
+def test_only_start_over_draws_a_new_key_and_the_old_one_links_nothing(ada: Owner) -> None:
+    ada.sign_up()
+    begin(ada)
+    old = ada.code()
+    page = ada.press("Start over")
+    assert page.path == f"{APP}/link"
+    assert page.setup_key != ada.secret
+    ada.secret = page.setup_key
+    ada.press("Next")
+    assert ada.press("Verify", code=old).status == 422
+    page = ada.press("Start over")
+    assert page.path == f"{APP}/link"
+    assert page.setup_key != ada.secret
+    ada.secret = page.setup_key
+    ada.press("Next")
+    assert ada.press("Verify", code=ada.code()).h1 == "You're all set"
+
+
+def test_a_step_that_is_not_open_leads_to_the_one_that_is(ada: Owner) -> None:
+    ada.sign_up()
+    for step in ("link", "code", "done", "password", "email", "email-code"):
+        assert ada.open(f"{APP}/{step}").path == f"{APP}/overview"
+    begin(ada)
+    for step in ("code", "done", "password", "email"):
+        assert ada.open(f"{APP}/{step}").path == f"{APP}/link"
+    assert ada.open(f"{APP}/overview").h1 == "Authentication app"
+    assert ada.post(f"{APP}/done").path == f"{APP}/link"
+    assert ada.post(f"{APP}/code", code=ada.code()).path == f"{APP}/link"
+
+
+@pytest.mark.parametrize("path", [f"{APP}/nonsense", f"{TWO_FACTOR}/carrier-pigeon", f"{TWO_FACTOR}/sms/overview"])
+def test_what_is_no_step_and_no_method_is_not_found(ada: Owner, path: str) -> None:
+    ada.sign_up()
+    assert ada.open(path).status == 404
+
+
+def test_choosing_a_method_that_there_is_not_is_not_found(ada: Owner) -> None:
+    ada.sign_up()
+    assert ada.post(TWO_FACTOR, method="carrier-pigeon").status == 404
+
+
+def test_cancel_changes_nothing(ada: Owner) -> None:
+    ada.sign_up()
+    begin(ada)
+    page = ada.follow("Cancel")
+    assert page.path == TWO_FACTOR
+    assert page.button("Authentication app")["aria-checked"] == "false"
+    ada.log_out()
+    assert ada.log_in().h1 == "Welcome, Ada Lovelace"
+
+
+def test_half_an_hour_away_the_enrollment_is_over_and_its_key_with_it(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    begin(ada)
+    first = ada.secret
+    site.clock.pass_(1800)
+    assert ada.open(f"{APP}/link").path == f"{APP}/overview"
+    page = ada.press(START[ada.layout])
+    assert page.h1 == "Enter your password"
+    page = ada.press("Verify", password=ada.password)
+    assert page.setup_key != first
+
+
+def test_every_step_starts_the_half_hour_anew(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    begin(ada)
+    site.clock.pass_(1700)
+    assert ada.press("Next").h1 == "Enter your password"
+    assert ada.press("Verify", password=ada.password).path == f"{APP}/code"
+    site.clock.pass_(1700)
+    assert ada.open(f"{APP}/code").h1 == "Enter your password"
+    page = ada.press("Verify", password=ada.password)
+    assert page.h1 == "Enter the code from your app"
+    assert ada.press("Verify", code=ada.code()).h1 == "You're all set"
+
+
+def test_a_wrong_password_is_said_and_the_right_one_goes_on(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    site.clock.pass_(660)
+    ada.open(f"{APP}/overview")
+    ada.press(START[ada.layout])
+    page = ada.press("Verify", password="not my password")
+    assert (page.status, page.problems) == (422, ["That password is wrong. Try again."])
+    assert not page.field("Password").get("value")
+    assert ada.press("Verify", password="").problems == ["Enter your password."]
+    assert ada.press("Verify", password=ada.password).h1 == "Link your authentication app"
+
+
+def test_a_code_typed_when_the_proof_has_gone_stale_is_not_lost(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    begin(ada)
+    ada.press("Next")
+    site.clock.pass_(630)
+    page = ada.press("Verify", code=ada.code())
+    assert page.h1 == "Enter your password"
+    page = ada.press("Verify", password=ada.password)
+    assert page.h1 == "You're all set"
+    assert len(page.backup_code) == 19
+
+
+def test_the_confirmation_code_is_sent_again_and_the_address_can_be_another(ada: Owner, site: Site) -> None:
+    ada.sign_up(confirm_email=False)
+    ada.open(f"{APP}/overview")
+    ada.press(START[ada.layout])
+    ada.press("Next", email="typo@example.org")
+    page = ada.follow("Use a different email address")
+    assert page.field("Email address")["value"] == "typo@example.org"
+    ada.press("Next", email=ada.email)
+    first = site.emailed_code(ada.email)
+    assert ada.press("Resend code").status == 429
+    site.clock.pass_(60)
+    page = ada.press("Resend code")
+    assert (page.status, page.path) == (200, f"{APP}/email-code")
+    assert ada.press("Verify", code=first).problems == ["That code is from an earlier message. Use the newest one."]
+    assert ada.press("Verify", code=site.emailed_code(ada.email)).h1 == "Link your authentication app"
+
+
+def test_back_to_the_address_after_it_was_confirmed_changes_nothing_and_goes_on(ada: Owner, site: Site) -> None:
+    ada.sign_up(confirm_email=False)
+    ada.open(f"{APP}/overview")
+    ada.press(START[ada.layout])
+    ada.press("Next", email=ada.email)
+    ada.press("Verify", code=site.emailed_code(ada.email))
+    assert ada.open(f"{APP}/email-code").path == f"{APP}/link"
+    page = ada.open(f"{APP}/email")
+    assert page.field("Email address")["value"] == ada.email
+    assert ada.press("Next", email="eve@example.net").path == f"{APP}/link"
+    assert not site.emails("eve@example.net")
+    assert ada.post(f"{APP}/email-code", resend="1").path == f"{APP}/link"
+
+
+def test_an_address_is_not_asked_for_on_the_strength_of_a_stale_proof(ada: Owner, site: Site) -> None:
+    ada.sign_up(confirm_email=False)
+    ada.open(f"{APP}/overview")
+    ada.press(START[ada.layout])
+    site.clock.pass_(660)
+    page = ada.press("Next", email=ada.email)
+    assert page.h1 == "Enter your password"
+    assert not site.emails(ada.email)
+    page = ada.press("Verify", password=ada.password)
+    assert (page.path, page.h1) == (f"{APP}/email-code", "Check your email")
+    assert site.emails(ada.email)
+
+
+def test_the_last_page_can_be_loaded_again_until_got_it_and_never_after(ada: Owner) -> None:
+    ada.sign_up()
+    code = ada.turn_on_app().backup_code
+    assert ada.open(f"{APP}/done").backup_code == code
+    assert ada.open(APP).backup_code == code
+    for step in ("overview", "link", "code"):
+        page = ada.open(f"{APP}/{step}")
+        assert page.path == f"{APP}/done"
+        assert ada.secret not in page.text
+    ada.press("Got it")
+    page = ada.open(f"{APP}/done")
+    assert page.path == f"{APP}/overview"
+    assert code not in page.text
+
+
+def test_only_the_log_in_that_finished_sees_the_backup_code(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()
+    elsewhere = ada.other_browser()
+    elsewhere.log_in_whole()
+    page = elsewhere.open(f"{APP}/done")
+    assert page.path == f"{APP}/overview"
+    assert ada.kept_code not in page.text
+
+
+def test_a_second_tab_that_comes_late_is_told_that_it_is_done(ada: Owner) -> None:
+    ada.sign_up()
+    ada.turn_on_app()
+    page = ada.post(f"{APP}/code", code=ada.next_code())
+    assert page.path == f"{APP}/done"
+
+
+def test_a_step_posted_without_a_draft_that_needs_one_is_closed(ada: Owner) -> None:
+    ada.sign_up()
+    assert ada.post(f"{APP}/overview", **{"start-over": "1"}).path == f"{APP}/link"
+
+
+def test_a_page_whose_token_is_old_does_nothing_and_keeps_what_was_typed(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    begin(ada)
+    ada.press("Next")
+    page = ada.send("POST", f"{APP}/code", data={"csrf_token": "old", "code": ada.code()})
+    assert page.status == 422
+    assert page.problems == ["The page was old. Nothing was changed; try again."]
+    assert page.field("Code")["value"] == ada.code()
+    page = ada.send("POST", f"{APP}/code", data={"csrf_token": "old", "start-over": "1"})
+    assert page.status == 422
+    assert ada.open(f"{APP}/link").setup_key == ada.secret
+    assert ada.press("Next").h1 == "Enter the code from your app"
+
+
+def test_replacing_keeps_the_old_app_working_until_the_new_one_is_proved(enrolled: Owner, site: Site) -> None:
+    ada = enrolled
+    old_code = ada.kept_code
+    page = ada.open(f"{APP}/overview")
+    assert "Replace" in page.buttons
+    page = ada.press("Replace")
+    new = page.setup_key
+    assert new != ada.secret
+    elsewhere = ada.other_browser()
+    assert elsewhere.log_in_whole().h1 == "Welcome, Ada Lovelace"
+    old, ada.secret = ada.secret, new
+    ada.open(f"{APP}/link")
+    ada.press("Next")
+    page = ada.press("Verify", code=ada.code())
+    assert page.h1 == "You're all set"
+    assert "Copy" not in page.buttons  # the backup code stays as it was
+    assert old_code not in page.text
+    ada.press("Got it")
+    assert elsewhere.open("/").h1 == "Welcome, Ada Lovelace"
+    elsewhere.log_out()
+    elsewhere.log_in()
+    site.clock.pass_(30)
+    assert elsewhere.press("Verify", code=elsewhere.code()).status == 422
+    elsewhere.secret = new
+    assert elsewhere.press("Verify", code=elsewhere.next_code()).h1 == "Welcome, Ada Lovelace"
+    assert elsewhere.secret != old
+    told = [mail.subject for mail in site.emails(ada.email)]
+    assert "Nightlatch: Authentication app was replaced: the earlier one no longer works." in told
+    assert "Nightlatch: Authentication app was turned on as a second factor." in told
+
+
+def test_replacing_when_not_fresh_asks_the_password_and_the_old_app_and_goes_on(enrolled: Owner, site: Site) -> None:
+    ada = enrolled
+    site.clock.pass_(660)
+    ada.open(f"{APP}/overview")
+    assert ada.press("Replace").h1 == "Enter your password"
+    assert ada.press("Verify", password=ada.password).h1 == "Enter your code"
+    page = ada.press("Verify", code=ada.next_code())
+    assert (page.h1, page.path) == ("Link your authentication app", f"{APP}/link")
+
+
+def test_a_first_factor_ends_every_other_session(ada: Owner) -> None:
+    ada.sign_up()
+    elsewhere = ada.other_browser()
+    assert elsewhere.log_in().h1 == "Welcome, Ada Lovelace"
+    ada.turn_on_app()
+    assert elsewhere.open("/").path == "/log-in"
+    assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+
+
+def test_the_code_that_enrolled_opens_nothing_at_log_in(ada: Owner) -> None:
+    ada.sign_up()
+    ada.turn_on_app()
+    elsewhere = ada.other_browser()
+    elsewhere.log_in()
+    page = elsewhere.press("Verify", code=ada.code())
+    assert page.problems[0].startswith("That code was already used.")
+
+
+def test_guessing_the_first_code_has_an_end(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    begin(ada)
+    ada.press("Next")
+    statuses = [ada.press("Verify", code=ada.code(ahead=86400)).status for _ in range(21)]
+    assert statuses == [422] * 20 + [429]
+    assert ada.page is not None
+    assert int(ada.page.response.headers["Retry-After"]) > 0

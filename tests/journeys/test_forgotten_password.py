@@ -1,0 +1,172 @@
+"""A forgotten password: always the same answer, and a link that shows with GET and acts with POST only."""
+
+from __future__ import annotations
+
+from tests.conftest import Site
+from tests.people import Owner
+
+NEW = "seven brass wheels turning"
+
+
+def ask(person: Owner, email: str) -> None:
+    person.open("/log-in")
+    person.follow("Forgot password?")
+    page = person.press("Send link", email=email)
+    assert (page.status, page.h1) == (200, "Check your email for a link")
+
+
+def test_the_link_lets_its_reader_choose_a_new_password_but_never_logs_in(returning: Owner, site: Site) -> None:
+    ada = returning
+    ask(ada, ada.email)
+    path = site.emailed_path(ada.email, "/reset-password/")
+    for _ in range(3):  # a mail scanner opens it first
+        assert ada.open(path).h1 == "Choose a new password"
+    page = ada.press("Save password", password=NEW)
+    assert (page.path, page.h1) == ("/log-in", "Log in")
+    assert page.receipts == ["Your password was changed. Log in with the new one."]
+    assert ada.cookie("session") is None
+    assert ada.log_in().status == 422
+    assert ada.log_in(NEW).h1 == "Enter your code"
+    assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
+    assert site.emails(ada.email)[0].subject == "Nightlatch: Your password was reset with a link from your e-mail."
+    page = ada.other_browser().open(path)
+    assert (page.status, page.h1) == (404, "This link no longer works")
+
+
+def test_a_password_that_does_not_fit_leaves_the_link_whole(returning: Owner, site: Site) -> None:
+    ada = returning
+    ask(ada, ada.email)
+    ada.open(site.emailed_path(ada.email, "/reset-password/"))
+    page = ada.press("Save password", password="short")
+    assert page.status == 422
+    assert page.problems == ["Use at least 15 characters."]
+    assert ada.press("Save password", password=NEW).path == "/log-in"
+
+
+def test_the_answer_is_the_same_for_an_address_that_nobody_has(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    stranger = Owner(site, "eve", layout=ada.layout, htmx=ada.htmx)
+    ask(stranger, ada.email)
+    known = stranger.page
+    ask(stranger, "nobody@example.org")
+    assert known is not None
+    assert stranger.page is not None
+    assert known.text.replace(ada.email, "") == stranger.page.text.replace("nobody@example.org", "")
+    assert not site.emails("nobody@example.org")
+
+
+def test_what_is_no_address_is_said_to_be_none(ada: Owner) -> None:
+    ada.open("/forgot-password")
+    page = ada.press("Send link", email="ada")
+    assert (page.status, page.problems) == (422, ["Enter an email address in the form name@example.org."])
+    assert ada.press("Send link", email="").problems == ["Enter your email address."]
+
+
+def test_a_link_is_dead_after_an_hour_and_when_another_was_used(returning: Owner, site: Site) -> None:
+    ada = returning
+    ask(ada, ada.email)
+    first = site.emailed_path(ada.email, "/reset-password/")
+    site.clock.pass_(10)
+    ask(ada, ada.email)
+    second = site.emailed_path(ada.email, "/reset-password/")
+    assert first != second
+    ada.open(second)
+    ada.press("Save password", password=NEW)
+    assert ada.open(first).status == 404
+    ask(ada, ada.email)
+    third = site.emailed_path(ada.email, "/reset-password/")
+    ada.open(third)
+    site.clock.pass_(3600)
+    page = ada.press("Save password", password="eight brass wheels turning")
+    assert (page.status, page.h1) == (404, "This link no longer works")
+
+
+def test_a_sixth_link_of_a_day_is_not_sent_and_nobody_is_told(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    for _ in range(7):
+        ask(ada.other_browser(), ada.email)
+    links = [mail for mail in site.emails(ada.email) if "/reset-password/" in mail.text]
+    assert len(links) == 5
+
+
+def test_many_requests_from_one_network_have_to_wait(site: Site) -> None:
+    eve = Owner(site, "eve")
+    for number in range(site.services.settings.policy.reset_sends_address.most):
+        ask(eve, f"somebody{number}@example.org")
+    eve.open("/forgot-password")
+    page = eve.press("Send link", email="one.more@example.org")
+    assert page.status == 429
+    assert int(page.response.headers["Retry-After"]) > 0
+
+
+def test_a_link_to_an_address_that_was_never_confirmed_confirms_it(ada: Owner, site: Site) -> None:
+    ada.sign_up(confirm_email=False)
+    ada.press("Next", email=ada.email)
+    ask(ada.other_browser(), ada.email)
+    reader = ada.other_browser()
+    reader.open(site.emailed_path(ada.email, "/reset-password/"))
+    assert reader.press("Save password", password=NEW).path == "/log-in"
+    assert ada.open("/").path == "/log-in"
+    page = reader.log_in(NEW)
+    assert page.h1 == "Welcome, Ada Lovelace"
+    assert page.says(f"{ada.email} is confirmed.")
+
+
+def test_a_link_sent_to_two_claimants_is_of_use_to_the_first_only(site: Site) -> None:
+    ada, eve = Owner(site), Owner(site, "eve")
+    for person in (ada, eve):
+        person.sign_up(confirm_email=False)
+        person.press("Next", email="shared@example.org")
+    ask(Owner(site), "shared@example.org")
+    paths = [
+        line.removeprefix(site.services.settings.main_url)
+        for mail in site.emails("shared@example.org")
+        for line in mail.text.splitlines()
+        if "/reset-password/" in line
+    ]
+    assert len(paths) == 2
+    reader = Owner(site)
+    for path, status in zip(paths, (200, 404), strict=True):
+        reader.open(path)
+        assert reader.press("Save password", password=NEW).status == status
+
+
+def test_a_link_to_an_address_that_is_no_longer_the_accounts_is_dead(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ask(ada.other_browser(), ada.email)
+    path = site.emailed_path(ada.email, "/reset-password/")
+    ada.open("/settings/account/email")
+    ada.press("Save", email="countess@example.org")
+    ada.press("Verify", code=site.emailed_code("countess@example.org"))
+    reader = ada.other_browser()
+    reader.open(path)
+    page = reader.press("Save password", password=NEW)
+    assert (page.status, page.h1) == (404, "This link no longer works")
+    assert reader.log_in().h1 == "Welcome, Ada Lovelace"
+
+
+def test_a_link_to_a_claimed_address_is_dead_once_another_was_confirmed(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up(confirm_email=False)
+    ada.press("Next", email="typo@example.org")
+    ask(ada.other_browser(), "typo@example.org")
+    path = site.emailed_path("typo@example.org", "/reset-password/")
+    ada.open("/sign-up/email")
+    ada.press("Next", email=ada.email)
+    ada.press("Verify", code=site.emailed_code(ada.email))
+    stranger = Owner(site, "eve")
+    stranger.open(path)
+    assert stranger.press("Save password", password=NEW).status == 404
+
+
+def test_half_a_log_in_with_the_old_password_is_over_after_a_reset(returning: Owner, site: Site) -> None:
+    ada = returning
+    ada.log_in()
+    ask(ada.other_browser(), ada.email)
+    reader = ada.other_browser()
+    reader.open(site.emailed_path(ada.email, "/reset-password/"))
+    reader.press("Save password", password=NEW)
+    page = ada.open("/log-in/verify")
+    assert page.path == "/log-in"
+    assert page.problems == ["That took longer than ten minutes, or was ended. Log in again."]

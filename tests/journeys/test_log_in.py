@@ -1,0 +1,370 @@
+"""Logging in: the password, then the second factor, then the page that was asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Site
+from tests.people import TWO_FACTOR, Owner
+
+WRONG = "That code is wrong. Check it and try again."
+
+
+def test_the_code_page_says_where_the_code_comes_from_and_what_else_there_is(returning: Owner) -> None:
+    page = returning.log_in()
+    assert (page.path, page.h1) == ("/log-in/verify", "Enter your code")
+    assert page.says("Enter the six-digit code from your authentication app.")
+    code = page.field("Code")
+    assert (code["inputmode"], code["autocomplete"]) == ("numeric", "one-time-code")
+    assert not code.has_attr("maxlength")
+    page.field("Remember this browser for 30 days")
+    assert page.link("Use a backup code") == "/log-in/backup-code"
+    page = returning.follow("Choose a different two-factor authentication method")
+    assert (page.path, page.h1) == ("/log-in/methods", "Choose how to verify")
+    offered = [b.get_text(strip=True) for b in page.soup.find_all("button", attrs={"name": "method"})]
+    assert offered == ["Authentication app", "Backup code"]
+    page = returning.press("Authentication app")
+    assert page.h1 == "Enter your code"
+    returning.open("/log-in/methods")
+    assert returning.press("Backup code").h1 == "Use a backup code"
+
+
+def test_a_method_that_the_account_lacks_is_not_found(returning: Owner) -> None:
+    returning.log_in()
+    assert returning.open("/log-in/verify?method=text-message").status == 404
+    assert returning.post("/log-in/methods", method="text-message").status == 404
+
+
+@pytest.mark.parametrize("typed", ["ada", "ADA", " ada ", "ada@example.org", "Ada@Example.org"])
+def test_the_username_or_the_confirmed_address_opens_the_door(site: Site, typed: str) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    elsewhere = ada.other_browser()
+    elsewhere.username = typed
+    assert elsewhere.log_in().h1 == "Welcome, Ada Lovelace"
+
+
+def test_an_address_that_is_only_claimed_opens_nothing(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up(confirm_email=False)
+    ada.press("Next", email=ada.email)
+    elsewhere = ada.other_browser()
+    elsewhere.username = ada.email
+    assert elsewhere.log_in().status == 422
+
+
+def test_a_wrong_password_and_an_unknown_name_are_answered_alike(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    elsewhere = ada.other_browser()
+    wrong = elsewhere.log_in("not my password at all")
+    stranger = Owner(site, "nobody", layout=ada.layout, htmx=ada.htmx)
+    unknown = stranger.log_in("not my password at all")
+    for page in (wrong, unknown):
+        assert page.status == 422
+        assert page.problems == ["The username or the password is wrong. Check both and try again."]
+        assert not page.field("Password").get("value")
+    assert wrong.field("Username")["value"] == "ada"
+
+
+def test_nothing_typed_is_asked_for(ada: Owner) -> None:
+    ada.open("/log-in")
+    page = ada.press("Log in")
+    assert page.status == 422
+    assert page.problems == ["Enter your username or email address.", "Enter your password."]
+
+
+def test_a_temporary_password_is_sent_to_where_it_belongs(ada: Owner) -> None:
+    ada.sign_up()
+    page = ada.other_browser().log_in("ABCD-EFGH-IJKL-MNOP")
+    assert page.status == 422
+    assert "A temporary password works only in apps" in page.problems[0]
+
+
+def test_the_page_that_was_asked_for_comes_after_the_second_factor(returning: Owner) -> None:
+    ada = returning
+    page = ada.open(f"{TWO_FACTOR}?from=help")
+    assert page.path == "/log-in"
+    ada.press("Log in", username=ada.username, password=ada.password)
+    page = ada.press("Verify", code=ada.next_code())
+    assert page.path == TWO_FACTOR
+    assert page.response.request.query_string == b"from=help"
+    assert ada.open("/log-in?next=/settings").path == "/settings"
+    assert ada.open("/log-in?next=//evil.example/").path == "/"
+
+
+def test_without_keep_me_logged_in_an_idle_hour_ends_the_log_in(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    site.clock.pass_(3599)
+    assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+    site.clock.pass_(3599)
+    assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+    site.clock.pass_(3600)
+    assert ada.open("/").path == "/log-in"
+
+
+def test_a_busy_log_in_ends_after_a_day_all_the_same(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    for _ in range(26):
+        site.clock.pass_(3300)
+        assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+    site.clock.pass_(86400 - 26 * 3300)
+    assert ada.open("/").path == "/log-in"
+
+
+def test_keep_me_logged_in_lasts_a_quiet_week_and_a_month_in_all(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.log_out()
+    page = ada.log_in(keep="y")
+    cookie = ada.client.get_cookie("session", domain=ada.host.split(":")[0])
+    assert page.h1 == "Welcome, Ada Lovelace"
+    assert cookie is not None
+    assert cookie.max_age == 30 * 86400
+    for _ in range(4):
+        site.clock.pass_(7 * 86400 - 1)
+        assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+    site.clock.pass_(2 * 86400 + 4)
+    assert ada.open("/").path == "/log-in"
+
+
+def test_keep_me_logged_in_survives_the_second_factor(returning: Owner) -> None:
+    returning.log_in(keep="y")
+    returning.press("Verify", code=returning.next_code())
+    cookie = returning.client.get_cookie("session", domain=returning.host.split(":")[0])
+    assert cookie is not None
+    assert cookie.max_age == 30 * 86400
+
+
+def test_a_remembered_browser_skips_the_second_factor_for_thirty_days(returning: Owner, site: Site) -> None:
+    ada = returning
+    ada.log_in()
+    ada.press("Verify", code=ada.next_code(), remember="y")
+    ada.log_out()
+    assert ada.log_in().h1 == "Welcome, Ada Lovelace"
+    ada.log_out()
+    site.clock.pass_(30 * 86400 - 60)
+    assert ada.log_in().h1 == "Welcome, Ada Lovelace"
+    ada.log_out()
+    site.clock.pass_(60)
+    assert ada.log_in().h1 == "Enter your code"
+
+
+def test_a_remembered_browser_is_no_proof_for_a_change(returning: Owner) -> None:
+    ada = returning
+    ada.log_in()
+    ada.press("Verify", code=ada.next_code(), remember="y")
+    ada.log_out()
+    ada.log_in()
+    assert ada.open("/settings/account/password").h1 == "Enter your code"
+
+
+def test_a_browser_is_remembered_for_one_account_only(site: Site) -> None:
+    ada, eve = Owner(site), Owner(site, "eve")
+    for person in (ada, eve):
+        person.sign_up()
+        person.turn_on_app()
+        person.log_out()
+    ada.log_in()
+    ada.press("Verify", code=ada.next_code(), remember="y")
+    token = ada.cookie("remembered")
+    assert token is not None
+    eve.client.set_cookie("remembered", token, domain=eve.host.split(":")[0])
+    assert eve.log_in().h1 == "Enter your code"
+
+
+def test_one_browser_can_be_remembered_for_several_accounts(site: Site) -> None:
+    ada, eve = Owner(site), Owner(site, "eve")
+    for person in (ada, eve):
+        person.sign_up()
+        person.turn_on_app()
+        person.log_out()
+        person.client = ada.client
+    for person in (ada, eve):
+        person.log_in()
+        person.press("Verify", code=person.next_code(), remember="y")
+        person.log_out()
+    for person in (ada, eve):
+        assert person.log_in().h1 == "Welcome, Ada Lovelace"
+        person.log_out()
+
+
+class TestSiteThatRemembersNobody:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, "NIGHTLATCH_POLICY_REMEMBER_BROWSERS": "0"}
+
+    def test_the_box_is_not_there_and_sending_it_does_nothing(self, returning: Owner) -> None:
+        ada = returning
+        page = ada.log_in()
+        assert page.soup.find("input", attrs={"name": "remember"}) is None
+        ada.post("/log-in/verify", code=ada.next_code(), remember="y")
+        assert ada.cookie("remembered") is None
+        ada.client.set_cookie("remembered", "f" * 64, domain=ada.host.split(":")[0])
+        ada.log_out()
+        assert ada.log_in().h1 == "Enter your code"
+
+
+def test_what_is_wrong_with_a_code_is_said_as_far_as_it_is_known(returning: Owner, site: Site) -> None:
+    ada = returning
+    ada.log_in()
+    assert ada.press("Verify", code="12345").problems == ["Enter the whole code, as it was given to you."]
+    assert ada.press("Verify", code="").status == 422
+    page = ada.press("Verify", code=ada.code(ahead=-240))
+    assert page.problems == [
+        "This code is from the past: your phone's clock is about 4 minutes slow. Set it to network time."
+        " 2 tries are left."
+    ]
+    assert page.status == 422
+    assert page.field("Code")["aria-invalid"] == "true"
+    page = ada.press("Verify", code=ada.code(ahead=60))
+    assert page.problems == [
+        "This code is from the future: your phone's clock is about 1 minute fast. Set it to network time."
+        " 1 try is left."
+    ]
+    assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
+
+
+def test_a_code_of_the_step_before_or_after_will_do(returning: Owner, site: Site) -> None:
+    ada = returning
+    site.clock.pass_(60)
+    for ahead in (-30, 30):
+        ada.log_in()
+        site.clock.pass_(90)
+        assert ada.press("Verify", code=ada.code(ahead=ahead)).h1 == "Welcome, Ada Lovelace"
+        ada.log_out()
+
+
+def test_a_code_works_once_and_no_earlier_one_after_it(returning: Owner) -> None:
+    ada = returning
+    ada.log_in()
+    code = ada.next_code()
+    ada.press("Verify", code=code)
+    ada.log_out()
+    ada.log_in()
+    used = "That code was already used. Wait for the next one."
+    assert ada.press("Verify", code=code).problems == [used]
+    assert ada.press("Verify", code=ada.code(ahead=-30)).problems == [used]
+    assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
+
+
+def test_after_five_wrong_codes_the_challenge_is_dead_even_for_the_right_one(returning: Owner) -> None:
+    ada = returning
+    ada.log_in()
+    wrong = ada.code(ahead=86400)
+    said = [ada.press("Verify", code=wrong).problems for _ in range(4)]
+    assert said == [[WRONG], [WRONG], [f"{WRONG} 2 tries are left."], [f"{WRONG} 1 try is left."]]
+    page = ada.press("Verify", code=wrong)
+    assert (page.path, page.problems) == ("/log-in", ["That was too many wrong codes. Enter your password again."])
+    assert ada.open("/log-in/verify").path == "/log-in"
+    ada.log_in()
+    page = ada.press("Verify", code=ada.next_code())
+    assert page.status == 429
+    assert page.response.headers["Retry-After"] == "270"
+    assert page.problems == ["That was too many tries. Try again in 5 minutes."]
+    ada.site.clock.pass_(270)
+    assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
+    ada.log_out()
+    ada.log_in()
+    assert ada.press("Verify", code=wrong).problems == [WRONG]  # a full log-in cleared the count
+
+
+def test_half_a_log_in_is_over_after_ten_minutes(returning: Owner, site: Site) -> None:
+    returning.log_in()
+    site.clock.pass_(600)
+    page = returning.press("Verify", code=returning.next_code())
+    assert page.path == "/log-in"
+    assert page.problems == ["That took longer than ten minutes, or was ended. Log in again."]
+    assert returning.cookie("login") is None
+
+
+def test_half_logged_in_opens_nothing_but_the_challenge(returning: Owner) -> None:
+    returning.log_in()
+    for path in ("/", "/settings", TWO_FACTOR, "/settings/account/password", "/step-up/password"):
+        assert returning.open(path).path == "/log-in"
+
+
+def test_whoever_is_in_already_is_led_on_from_the_challenge_without_a_word(enrolled: Owner) -> None:
+    page = enrolled.open("/log-in/verify")
+    assert (page.path, page.problems) == ("/", [])
+
+
+def test_a_stranger_who_guesses_waits_and_the_owner_in_their_own_browser_does_not(returning: Owner) -> None:
+    ada = returning
+    eve = ada.other_browser(address="198.51.100.7")
+    statuses = [eve.log_in(f"guess number {n} of many").status for n in range(11)]
+    assert statuses == [422] * 10 + [429]
+    assert eve.page is not None
+    assert eve.page.response.headers["Retry-After"] == "30"
+    assert eve.page.problems == ["That was too many tries. Try again in 30 seconds."]
+    assert ada.log_in().h1 == "Enter your code"
+
+
+def test_one_address_that_tries_many_names_waits(site: Site) -> None:
+    statuses = [Owner(site, f"name{n}").log_in("the same guess each time").status for n in range(31)]
+    assert statuses == [422] * 30 + [429]
+
+
+def test_logging_out_keeps_the_remembered_browser_and_clears_the_rest(returning: Owner) -> None:
+    ada = returning
+    ada.log_in()
+    ada.press("Verify", code=ada.next_code(), remember="y")
+    token = ada.cookie("session")
+    ada.htmx = False
+    ada.open("/")
+    page = ada.post("/log-out", follow=False)
+    assert page.status == 303
+    assert page.response.headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert ada.cookie("session") is None
+    assert ada.cookie("remembered") is not None
+    assert ada.open("/log-in").receipts == ["You are logged out."]
+    assert token is not None
+    ada.client.set_cookie("session", token, domain=ada.host.split(":")[0])
+    assert ada.open("/").path == "/log-in"
+
+
+def test_a_log_out_whose_token_is_old_does_nothing(enrolled: Owner) -> None:
+    page = enrolled.send("POST", "/log-out", data={"csrf_token": "old"})
+    assert page.path == "/"
+    assert enrolled.open("/").h1 == "Welcome, Ada Lovelace"
+
+
+def test_logging_out_when_nobody_is_in_is_no_harm(ada: Owner) -> None:
+    ada.open("/log-in")
+    assert ada.post("/log-out").h1 == "Log in"
+
+
+def test_turning_the_keys_of_the_site_logs_everybody_out_and_leaves_their_factors(returning: Owner) -> None:
+    ada = returning
+    ada.log_in_whole()
+    ada.app.secret_key = "0123456789abcdef" * 2
+    assert ada.open("/").path == "/log-in"
+    assert ada.log_in_whole().h1 == "Welcome, Ada Lovelace"
+
+
+def test_an_older_key_among_the_fallbacks_keeps_everybody_in(returning: Owner) -> None:
+    ada = returning
+    ada.log_in_whole()
+    ada.app.config["SECRET_KEY_FALLBACKS"] = [ada.app.secret_key]
+    ada.app.secret_key = "0123456789abcdef" * 2
+    assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+
+
+def test_a_log_in_writes_in_five_transactions_at_most(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()
+    ada.log_out()
+    ada.open("/log-in")
+    site.statements.clear()
+    ada.press("Log in", username=ada.username, password=ada.password)
+    ada.press("Verify", code=ada.next_code())
+    assert len(site.statements) <= 14, "\n\n".join(site.statements)
+    writes = site.services.db.engine.dialect.name  # every write transaction begins with its own statement
+    assert writes in ("sqlite", "postgresql")
+
+
+def test_a_settings_page_costs_three_statements_at_most(enrolled: Owner, site: Site) -> None:
+    for path in ("/settings", "/settings/account", "/settings/security", TWO_FACTOR, f"{TWO_FACTOR}/backup-code"):
+        site.statements.clear()
+        assert enrolled.open(path).status == 200
+        assert len(site.statements) <= 3, "\n\n".join([path, *site.statements])

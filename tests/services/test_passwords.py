@@ -1,0 +1,195 @@
+"""What a password must be (NIST SP 800-63B-4): long, not common, not one's own name, and typed on any keyboard."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from tests.doubles import START, CheapHasher
+from webapp.domain.refusals import (
+    PasswordIsOneOfYourWords,
+    PasswordTooCommon,
+    PasswordTooLong,
+    PasswordTooShort,
+)
+from webapp.models.accounts import Account
+from webapp.models.base import Table
+from webapp.models.database import Database
+from webapp.policy import Policy
+from webapp.services.passwords import BLOCKLIST, Passwords, looks_temporary
+
+ADA = ("Ada Lovelace", "countess.ada", "ada.lovelace@analytical.example")
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    path: Path = tmp_path_factory.mktemp("passwords")
+    db = Database(f"sqlite:///{path}/nightlatch.sqlite")
+    Table.metadata.create_all(db.engine)
+    yield db
+    db.engine.dispose()
+
+
+def passwords(db: Database, hasher: CheapHasher | None = None, site: str = "Nightlatch", **policy: int) -> Passwords:
+    return Passwords(db, hasher or CheapHasher(), Policy(**policy), site)  # type: ignore[arg-type]
+
+
+def account(sealed: str) -> Account:
+    return Account(
+        created_at=START, name="Ada", username="ada", username_key="ada", password_hash=sealed, language="en"
+    )
+
+
+def test_fifteen_characters_do_and_fourteen_do_not(db: Database) -> None:
+    assert passwords(db).seal("violet tractors", *ADA)
+    with pytest.raises(PasswordTooShort) as refused:
+        passwords(db).seal("violet tractor", *ADA)
+    assert refused.value.minimum == 15
+
+
+def test_an_operator_may_ask_for_more_or_for_eight(db: Database) -> None:
+    assert passwords(db, password_minimum=8).seal("vqz8klmx", *ADA)
+    with pytest.raises(PasswordTooShort):
+        passwords(db, password_minimum=20).seal("violet tractors", *ADA)
+    assert passwords(db, password_minimum=20).minimum == 20
+
+
+def test_no_character_is_demanded_or_forbidden(db: Database) -> None:
+    assert passwords(db).seal("only lowercase words", *ADA)
+    assert passwords(db).seal("🦉 und Fähren überall", *ADA)
+
+
+def test_256_characters_do_and_257_do_not(db: Database) -> None:
+    long = "ab3x" * 63 + "kq9Z"
+    assert len(long) == 256
+    assert passwords(db).seal("!x" + long[2:], *ADA)
+    with pytest.raises(PasswordTooLong) as refused:
+        passwords(db).seal("!x" + long[1:], *ADA)
+    assert refused.value.maximum == 256
+
+
+def test_1024_bytes_do_and_more_do_not(db: Database) -> None:
+    owls = "".join(chr(0x1F980 + n % 20) for n in range(255)) + "🦉"
+    with pytest.raises(PasswordTooCommon):  # 1,024 bytes are not too many, but pictures alone are no letters
+        passwords(db).seal(owls, *ADA)
+    with pytest.raises(PasswordTooLong):
+        passwords(db).seal("ﷺ" * 20 + "a" * 100, *ADA)  # one character that NFKC makes eighteen of
+
+
+def test_the_blocklist_has_at_least_three_thousand_entries() -> None:
+    entries = {line for line in BLOCKLIST.read_text().splitlines() if line}
+    assert len(entries) >= 3000
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "Password12345678",
+        "p a s s w o r d 1 2 3 4 5 6 7 8",
+        "aaaaaaaaaaaaaaaa",
+        "abababababababab",
+        "abcdefghijklmnop",
+        "ponmlkjihgfedcba",
+        "12345678901234567890",
+        "98765432109876543210",
+        "violetviolet violet",
+        "violetviolet vio",
+        "               ",
+        "----------------",
+    ],
+)
+def test_what_is_guessed_first_is_refused(db: Database, typed: str) -> None:
+    with pytest.raises(PasswordTooCommon):
+        passwords(db).seal(typed, *ADA)
+
+
+def test_every_common_password_that_is_long_enough_is_refused_in_any_case_and_spacing(db: Database) -> None:
+    long = [line for line in BLOCKLIST.read_text().splitlines() if len(line) >= 15]
+    assert long
+    for line in long[:200]:
+        with pytest.raises(PasswordTooCommon):
+            passwords(db).seal(" ".join(line.swapcase()), *ADA)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "Nightlatch 2027!",
+        "ada lovelace ada",
+        "AdaLovelace 2027",
+        "countess.ada.123",
+        "ada.lovelace@analytical.example",
+        "analytical-example",
+    ],
+)
+def test_ones_own_words_and_the_sites_are_refused(db: Database, typed: str) -> None:
+    with pytest.raises(PasswordIsOneOfYourWords):
+        passwords(db).seal(typed, *ADA)
+
+
+def test_ones_own_word_among_others_is_no_harm(db: Database) -> None:
+    assert passwords(db).seal("lovelace keeps seven geese", *ADA)
+
+
+def test_a_site_of_two_letters_forbids_no_password_that_holds_them(db: Database) -> None:
+    assert passwords(db, site="Ox").seal("oxoxoxen plough", "Bo", None)
+
+
+@given(typed=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=15, max_size=60))
+def test_a_password_is_right_however_the_keyboard_composes_it(db: Database, typed: str) -> None:
+    service = passwords(db)
+    try:
+        ada = account(service.seal(typed))
+    except (PasswordTooCommon, PasswordTooShort, PasswordTooLong):
+        return
+    assert service.is_right(ada, unicodedata.normalize("NFD", typed))
+    assert service.is_right(ada, unicodedata.normalize("NFC", typed))
+    assert not service.is_right(ada, typed + "x")
+
+
+def test_an_unknown_account_costs_a_comparison_too(db: Database) -> None:
+    hasher = CheapHasher()
+    assert not passwords(db, hasher).is_right(None, "violet tractors")
+    assert hasher.verified == [None]
+
+
+def test_a_password_beyond_the_maximum_is_compared_as_a_short_one_and_never_right(db: Database) -> None:
+    hasher = CheapHasher()
+    nobody = account(hasher.hash(""))
+    assert not passwords(db, hasher).is_right(nobody, "x" * 10_000)
+    assert len(hasher.verified) == 1
+
+
+def test_a_hash_is_made_again_when_the_operator_raised_the_cost_and_left_alone_otherwise(db: Database) -> None:
+    ada = account(CheapHasher(1).hash("violet tractors"))
+    with db.write() as tx:
+        tx.add(ada)
+    passwords(db, CheapHasher(1)).renew(ada, "violet tractors")
+    assert _stored(db, ada).startswith("1:")
+    passwords(db, CheapHasher(2)).renew(ada, "violet tractors")
+    assert _stored(db, ada).startswith("2:")
+
+
+@pytest.mark.parametrize(
+    ("typed", "looks"),
+    [
+        ("ABCD-EFGH-IJKL-MNOP", True),
+        (" abcdefghijklmnop ", True),
+        ("ABCD-EFGH-IJKL-MNO1", False),
+        ("violet tractors", False),
+        ("ABCD-EFGH-IJKL-MNOP-QRST", False),
+    ],
+)
+def test_a_temporary_password_is_known_by_its_looks(typed: str, looks: bool) -> None:
+    assert looks_temporary(typed) is looks
+
+
+def _stored(db: Database, ada: Account) -> str:
+    with db.read() as tx:
+        return str(tx.scalar(select(Account.password_hash).where(Account.id == ada.id)))

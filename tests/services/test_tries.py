@@ -1,0 +1,192 @@
+"""Limits slide: "5 in 5 minutes" holds for any five minutes, and a refused try costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.doubles import START, FakeClock
+from webapp.domain.refusals import ChallengeSpent, CodesStopped, Refusal, TooManyTries
+from webapp.models.base import Table
+from webapp.models.database import Database
+from webapp.policy import DAY, HOUR, MINUTE, Policy, Window
+from webapp.services.tries import Bucket, Doubling, OfOneChallenge, Rule, SecondFactorRun, Tries, Windows
+
+POLICY = Policy()
+SHARED = Windows(POLICY.second_factor_tries)
+PASSWORD = Doubling(POLICY.password_tries, POLICY.password_first_wait, POLICY.password_longest_wait)
+pauses = st.lists(st.integers(0, 400), max_size=60)
+
+
+def allowed(rule: Rule, moments: Sequence[int]) -> list[int]:
+    """Which of the tries at these moments the rule lets through; refused ones are not counted."""
+    hits: list[int] = []
+    for now in moments:
+        back = rule.reaches_back
+        known = hits if back is None else [h for h in hits if h > now - back]
+        if rule.refusal(known, now) is None:
+            hits.append(now)
+    return hits
+
+
+def moments(pauses: Sequence[int]) -> list[int]:
+    now, found = START, []
+    for pause in pauses:
+        now += pause
+        found.append(now)
+    return found
+
+
+@given(pauses=pauses)
+@example(pauses=[0] * 60)
+def test_no_window_ever_holds_more_tries_than_it_may(pauses: list[int]) -> None:
+    hits = allowed(SHARED, moments(pauses))
+    for window in POLICY.second_factor_tries:
+        for first in hits:
+            assert sum(first <= hit < first + window.seconds for hit in hits) <= window.most
+
+
+@given(pauses=pauses)
+def test_the_wait_that_is_told_is_exactly_long_enough(pauses: list[int]) -> None:
+    hits = allowed(SHARED, moments(pauses))
+    now = hits[-1] if hits else START
+    refusal = SHARED.refusal(hits, now)
+    if refusal is None:
+        return
+    assert isinstance(refusal, TooManyTries)
+    assert SHARED.refusal(hits, now + refusal.seconds) is None
+    assert SHARED.refusal(hits, now + refusal.seconds - 1) is not None
+
+
+@given(pauses=pauses)
+def test_old_history_that_a_rule_does_not_reach_changes_nothing(pauses: list[int]) -> None:
+    hits = allowed(PASSWORD, moments(pauses))
+    now = hits[-1] + 30 if hits else START
+    ancient = [START - 40 * DAY + n for n in range(9)]
+    assert _wait(PASSWORD.refusal(ancient + hits, now)) == _wait(PASSWORD.refusal(hits, now))
+
+
+def test_ten_wrong_passwords_are_free_and_then_the_waits_double_to_an_hour() -> None:
+    hits = [START] * 10
+    waits = []
+    for _ in range(10):
+        wait = _wait(PASSWORD.refusal(hits, hits[-1]))
+        waits.append(wait)
+        assert PASSWORD.refusal(hits, hits[-1] + wait) is None
+        hits.append(hits[-1] + wait)
+    assert waits == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+
+
+def test_after_a_quiet_quarter_of_an_hour_passwords_are_free_again() -> None:
+    hits = [START] * 10
+    free_at = START + 30
+    later = free_at + POLICY.password_tries.seconds
+    assert PASSWORD.refusal([*hits, later], later) is None
+    busy = [*hits, later - 1]
+    assert _wait(PASSWORD.refusal(busy, later - 1)) == 60
+
+
+def test_nine_wrong_passwords_every_quarter_of_an_hour_never_wait() -> None:
+    spread = [START + n * 101 for n in range(40)]
+    assert allowed(PASSWORD, spread) == spread
+
+
+@given(pauses=st.lists(st.integers(0, 2 * HOUR), max_size=60))
+def test_guessing_passwords_for_long_never_gets_more_than_one_an_hour_beyond_the_free_ones(pauses: list[int]) -> None:
+    eager = [START + n * 30 for n in range(600)]  # five hours
+    hits = allowed(PASSWORD, eager)
+    assert len(hits) <= 10 + 8 + 5
+    for before, after in pairwise(allowed(PASSWORD, moments(pauses))):
+        assert after >= before
+
+
+def test_a_challenge_has_five_tries_however_much_time_passes() -> None:
+    rule = OfOneChallenge(5)
+    assert rule.refusal([START] * 4, START + DAY) is None
+    assert isinstance(rule.refusal([START] * 5, START + DAY), ChallengeSpent)
+    assert rule.reaches_back is None
+
+
+def test_a_hundred_wrong_codes_in_a_row_stop_codes_but_not_other_proofs() -> None:
+    hits = [START + n * DAY for n in range(100)]
+    later = hits[-1] + DAY
+    codes = SecondFactorRun(SHARED, 100, stops=True)
+    others = SecondFactorRun(SHARED, 100, stops=False)
+    assert isinstance(codes.refusal(hits, later), CodesStopped)
+    assert codes.refusal(hits[1:], later) is None
+    assert others.refusal(hits, later) is None
+    assert isinstance(others.refusal([later] * 5, later), TooManyTries)
+
+
+# -- In the database -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    db = Database(f"sqlite:///{tmp_path}/nightlatch.sqlite")
+    Table.metadata.create_all(db.engine)
+    yield db
+    db.engine.dispose()
+
+
+THREE_A_MINUTE = Windows((Window(3, MINUTE),))
+
+
+def test_a_try_counts_in_every_bucket_or_in_none(db: Database, clock: FakeClock) -> None:
+    tries = Tries(db, clock)
+    mine, ours = Bucket("ada", THREE_A_MINUTE), Bucket("network", Windows((Window(4, MINUTE),)))
+    for count in (1, 2, 3):
+        assert tries.spend(mine, ours) == {"ada": count, "network": count}
+    for _ in range(5):
+        with pytest.raises(TooManyTries):
+            tries.spend(mine, ours)
+    assert tries.spend(ours) == {"network": 4}
+
+
+def test_a_try_is_forgotten_when_its_window_has_passed(db: Database, clock: FakeClock) -> None:
+    tries = Tries(db, clock)
+    for _ in range(3):
+        tries.spend(Bucket("ada", THREE_A_MINUTE))
+    clock.pass_(59)
+    with pytest.raises(TooManyTries) as refused:
+        tries.spend(Bucket("ada", THREE_A_MINUTE))
+    assert refused.value.wait == 1
+    clock.pass_(1)
+    assert tries.spend(Bucket("ada", THREE_A_MINUTE)) == {"ada": 1}
+
+
+def test_what_is_cleared_starts_anew_and_nothing_else_does(db: Database, clock: FakeClock) -> None:
+    tries = Tries(db, clock)
+    for name in ("ada", "grace"):
+        tries.spend(Bucket(name, THREE_A_MINUTE))
+    with db.write() as tx:
+        tries.clear(tx, "ada", "nobody")
+    assert tries.spend(Bucket("ada", THREE_A_MINUTE)) == {"ada": 1}
+    assert tries.spend(Bucket("grace", THREE_A_MINUTE)) == {"grace": 2}
+
+
+def test_a_try_of_a_change_that_fails_is_not_counted(db: Database, clock: FakeClock) -> None:
+    tries = Tries(db, clock)
+
+    def change() -> None:
+        with db.write() as tx:
+            tries.spend_within(tx, Bucket("ada", THREE_A_MINUTE))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change()
+    assert tries.spend(Bucket("ada", THREE_A_MINUTE)) == {"ada": 1}
+
+
+def _wait(refusal: Refusal | None) -> int:
+    return 0 if refusal is None else int(refusal.wait or 0)

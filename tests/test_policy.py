@@ -1,0 +1,47 @@
+"""An operator may change a few numbers, upward in safety only."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from webapp.policy import BOUNDS, PREFIX, Policy
+
+
+def test_without_a_word_the_policy_is_that_of_policy_md() -> None:
+    policy = Policy.from_environment({"PATH": "/bin"})
+    assert policy == Policy()
+    assert (policy.password_minimum, policy.password_maximum, policy.password_maximum_bytes) == (15, 256, 1024)
+    assert (policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once) == (19456, 2, 4)
+    assert (policy.session_idle, policy.session_total) == (3600, 86400)
+    assert (policy.kept_session_idle, policy.kept_session_total) == (7 * 86400, 30 * 86400)
+    assert (policy.half_logged_in, policy.fresh, policy.draft_seconds) == (600, 600, 1800)
+    assert [(w.most, w.seconds) for w in policy.second_factor_tries] == [(5, 300), (20, 3600), (50, 86400)]
+    assert (policy.second_factor_run, policy.challenge_tries) == (100, 5)
+    assert policy.totp_secret_bytes * 8 == 160
+
+
+@pytest.mark.parametrize("name", sorted(BOUNDS))
+def test_a_setting_is_taken_at_both_of_its_bounds_and_refused_beyond(name: str) -> None:
+    least, most = BOUNDS[name]
+    variable = PREFIX + name.upper()
+    assert getattr(Policy.from_environment({variable: str(least)}), name) == least
+    assert getattr(Policy.from_environment({variable: str(most)}), name) == most
+    for beyond in (least - 1, most + 1):
+        with pytest.raises(ValueError, match=re.escape(f"{variable} must be a whole number from {least} to {most}")):
+            Policy.from_environment({variable: str(beyond)})
+
+
+@pytest.mark.parametrize("text", ["", "fifteen", "15.5", "+15", "²", "1e1", " 15"])
+def test_what_is_no_whole_number_is_refused_in_one_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match=r"NIGHTLATCH_POLICY_PASSWORD_MINIMUM must be a whole number from 8 to 64"):
+        Policy.from_environment({"NIGHTLATCH_POLICY_PASSWORD_MINIMUM": text})
+
+
+@pytest.mark.parametrize("name", ["FRESH", "SECOND_FACTOR_RUN", "PASWORD_MINIMUM"])
+def test_a_number_that_is_not_the_operators_to_change_is_refused_with_those_that_are(name: str) -> None:
+    with pytest.raises(ValueError, match=f"NIGHTLATCH_POLICY_{name} is not a setting") as refused:
+        Policy.from_environment({f"NIGHTLATCH_POLICY_{name}": "1"})
+    for known in BOUNDS:
+        assert f"NIGHTLATCH_POLICY_{known.upper()}" in str(refused.value)

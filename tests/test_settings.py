@@ -1,0 +1,216 @@
+"""Every mistake in the settings is one sentence that names the variable and a right value."""
+
+from __future__ import annotations
+
+import base64
+import stat
+from pathlib import Path
+
+import pytest
+
+from webapp.keys import DEVELOPMENT_FILE, development_keys, generate_keys
+from webapp.settings import MailServer, Settings, SettingsError
+
+KEY_TEXT = base64.b64encode(bytes(range(32))).decode()
+SERVING = {
+    "SERVING": "1",
+    "SERVER_NAME": "login.example.org",
+    "SECRET_KEY": "0123456789abcdef" * 4,
+    "ENCRYPTION_KEYS": f"k1:{KEY_TEXT}",
+    "MAIL_URL": "smtp://ada:secret@mail.example.org:587?starttls=1",
+}
+
+
+def read(tmp_path: Path, **given: str) -> Settings:
+    return Settings.read({f"NIGHTLATCH_{name}": value for name, value in given.items()}, tmp_path / "instance")
+
+
+def complaint(tmp_path: Path, **given: str) -> str:
+    with pytest.raises(SettingsError) as refused:
+        read(tmp_path, **given)
+    return str(refused.value)
+
+
+def test_a_development_site_needs_no_setting_at_all(tmp_path: Path) -> None:
+    settings = read(tmp_path)
+    assert settings.main_url == "http://nightlatch.localhost:5000"
+    assert settings.phone_host == "mobile.nightlatch.localhost:5000"
+    assert settings.shows_outbox
+    assert not settings.secure
+    assert settings.mail_from == "no-reply@nightlatch.localhost"
+    assert settings.database_url == f"sqlite:///{tmp_path}/instance/nightlatch.sqlite3"
+    assert settings.trusted_proxies == 0
+
+
+def test_the_keys_of_a_development_site_are_made_once_and_kept_for_its_owner_alone(tmp_path: Path) -> None:
+    first, second = read(tmp_path), read(tmp_path)
+    assert first.secret_key == second.secret_key
+    assert first.encryption_keys == second.encryption_keys
+    path = tmp_path / "instance" / DEVELOPMENT_FILE
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [p.name for p in path.parent.iterdir()] == [DEVELOPMENT_FILE]
+
+
+def test_of_two_processes_that_make_keys_at_once_both_go_on_with_the_first_ones(tmp_path: Path) -> None:
+    class LateInstance(type(tmp_path)):  # type: ignore[misc]
+        """Whoever looks finds nothing, and is overtaken before writing."""
+
+        def exists(self, **_options: bool) -> bool:
+            return False
+
+    first = development_keys(tmp_path)
+    assert development_keys(LateInstance(tmp_path)) == first
+    assert [p.name for p in tmp_path.iterdir()] == [DEVELOPMENT_FILE]
+
+
+def test_what_the_environment_says_goes_before_the_development_file(tmp_path: Path) -> None:
+    assert read(tmp_path, SECRET_KEY="0123456789abcdef" * 2).secret_key == "0123456789abcdef" * 2
+
+
+def test_generated_keys_are_accepted_and_never_the_same(tmp_path: Path) -> None:
+    one, two = generate_keys(), generate_keys()
+    assert one["SECRET_KEY"] != two["SECRET_KEY"]
+    settings = read(tmp_path, **{**SERVING, **one})
+    assert settings.secret_key == one["SECRET_KEY"]
+    assert len(settings.encryption_keys[0][1]) == 32
+
+
+def test_a_serving_site_is_read_whole(tmp_path: Path) -> None:
+    settings = read(tmp_path, **SERVING, SITE_NAME="Acme", WORKERS="4", BIND="[::1]:8000", TRUSTED_PROXIES="2")
+    assert settings.secure
+    assert settings.main_url == "https://login.example.org"
+    assert not settings.shows_outbox
+    assert settings.mail == MailServer("mail.example.org", 587, "ada", "secret", "starttls")
+    assert (settings.site_name, settings.workers, settings.bind, settings.trusted_proxies) == (
+        "Acme",
+        4,
+        "[::1]:8000",
+        2,
+    )
+    assert not (tmp_path / "instance").exists()
+
+
+def test_no_secret_is_in_the_settings_own_description(tmp_path: Path) -> None:
+    described = repr(read(tmp_path, **SERVING, METRICS_TOKEN="let me scrape", DATABASE_URL="sqlite:///my-path"))
+    for secret in ("0123456789abcdef", "secret'", "let me scrape", "my-path", r"\x00"):
+        assert secret not in described
+
+
+@pytest.mark.parametrize("missing", ["SERVER_NAME", "SECRET_KEY", "ENCRYPTION_KEYS", "MAIL_URL"])
+def test_a_serving_site_does_not_start_without(tmp_path: Path, missing: str) -> None:
+    given = {name: value for name, value in SERVING.items() if name != missing}
+    assert complaint(tmp_path, **given).startswith(f"NIGHTLATCH_{missing} is not set; it needs ")
+
+
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "ENCRYPTION_KEYS"])
+def test_no_site_of_a_real_name_makes_its_own_keys(tmp_path: Path, missing: str) -> None:
+    given = {name: value for name, value in SERVING.items() if name not in (missing, "SERVING")}
+    assert complaint(tmp_path, **given).startswith(f"NIGHTLATCH_{missing} is not set; it needs ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("SERVER_NAME", "https://login.example.org", "login.example.org"),
+        ("SERVER_NAME", "Login.example.org", "login.example.org"),
+        ("SERVER_NAME", "login.example.org:٨٠", "login.example.org"),
+        ("SERVER_NAME", "login.example.org:99999", "nightlatch.localhost:5000"),
+        ("SERVER_NAME", "localhost:5000", "nightlatch.localhost:5000"),
+        ("SERVER_NAME", "127.0.0.1:5000", "nightlatch.localhost:5000"),
+        ("SERVER_NAME", "login.example.org:443", "login.example.org"),
+        ("SERVER_NAME", "login.localhost:80", "login.localhost"),
+        ("MOBILE_SUBDOMAIN", "m.obile", "mobile"),
+        ("MOBILE_SUBDOMAIN", "Mobile", "mobile"),
+        ("PREFERRED_URL_SCHEME", "gopher", "https"),
+        ("SITE_NAME", "Acme: the site", "Acme"),
+        ("SITE_NAME", "A" * 41, "Acme"),
+        ("SITE_NAME", "Ac\x07me", "Acme"),
+        ("DATABASE_URL", "mysql://db.example.org", "postgresql+psycopg://"),
+        ("REDIS_URL", "http://127.0.0.1", "redis://127.0.0.1:6379"),
+        ("SECRET_KEY", "short", "keys generate"),
+        ("SECRET_KEY", "a" * 64, "keys generate"),
+        ("SECRET_KEY_FALLBACKS", "short", "keys generate"),
+        ("ENCRYPTION_KEYS", KEY_TEXT, "id:base64 of 32 random bytes"),
+        ("ENCRYPTION_KEYS", "k1:AAAA", "id:base64 of 32 random bytes"),
+        ("ENCRYPTION_KEYS", "k1:schlüssel", "id:base64 of 32 random bytes"),
+        ("ENCRYPTION_KEYS", "k1:not base64", "id:base64 of 32 random bytes"),
+        ("ENCRYPTION_KEYS", f"K 1:{KEY_TEXT}", "id:base64 of 32 random bytes"),
+        ("ENCRYPTION_KEYS", f"k1:{base64.b64encode(bytes(32)).decode()}", "id:base64 of 32 random bytes"),
+        ("ENCRYPTION_KEYS", f"k1:{KEY_TEXT},k1:{KEY_TEXT}", "k2:"),
+        ("MAIL_URL", "mail.example.org:25", "smtp://user:password@mail.example.org:587?starttls=1"),
+        ("MAIL_URL", "smtp://", "smtp://user:password@mail.example.org:587?starttls=1"),
+        ("MAIL_URL", "smtp://mail.example.org:submission", "smtp://user:password@mail.example.org:587?starttls=1"),
+        ("MAIL_URL", "smtp://[::1", "smtp://user:password@mail.example.org:587?starttls=1"),
+        ("MAIL_URL", "smtp://ada:secret@mail.example.org", "?starttls=1"),
+        ("MAIL_FROM", "nobody", "no-reply@example.org"),
+        ("MAIL_FROM", "a@b@c", "no-reply@example.org"),
+        ("MAIL_FROM", "no reply@example.org", "no-reply@example.org"),
+        ("TRUSTED_PROXIES", "-1", "0 to 10"),
+        ("TRUSTED_PROXIES", "²", "0 to 10"),
+        ("BIND", "8000", "127.0.0.1:8000"),
+        ("BIND", "127.0.0.1:http", "127.0.0.1:8000"),
+        ("BIND", "127.0.0.1:²", "127.0.0.1:8000"),
+        ("BIND", "127.0.0.1:70000", "127.0.0.1:8000"),
+        ("WORKERS", "0", "1 to 64"),
+        ("WORKERS", "many", "1 to 64"),
+        ("LOG_LEVEL", "loud", "DEBUG, INFO, WARNING, ERROR"),
+        ("POLICY_PASSWORD_MINIMUM", "7", "8 to 64"),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_the_name_and_a_right_value(
+    tmp_path: Path, name: str, value: str, right: str
+) -> None:
+    said = complaint(tmp_path, **{name: value})
+    assert f"NIGHTLATCH_{name}" in said
+    assert right in said
+    assert said.endswith(".")
+    assert "\n" not in said
+    assert "Traceback" not in said
+
+
+def test_plain_http_is_for_names_under_localhost_only(tmp_path: Path) -> None:
+    said = complaint(tmp_path, **{**SERVING, "PREFERRED_URL_SCHEME": "http"})
+    assert said.startswith("NIGHTLATCH_PREFERRED_URL_SCHEME must be https for login.example.org")
+    assert read(tmp_path, PREFERRED_URL_SCHEME="https").secure
+
+
+def test_one_key_must_not_do_both_works(tmp_path: Path) -> None:
+    said = complaint(tmp_path, **{**SERVING, "SECRET_KEY": KEY_TEXT})
+    assert said.startswith("NIGHTLATCH_ENCRYPTION_KEYS must not be the SECRET_KEY")
+
+
+def test_older_secret_keys_stand_behind_the_newest(tmp_path: Path) -> None:
+    older, oldest = "fedcba9876543210" * 2, "0f1e2d3c4b5a6978" * 2
+    settings = read(tmp_path, SECRET_KEY="0123456789abcdef" * 2, SECRET_KEY_FALLBACKS=f"{older}, {oldest},")
+    assert settings.secret_key_fallbacks == (older, oldest)
+
+
+def test_the_first_encryption_key_comes_first(tmp_path: Path) -> None:
+    other = base64.b64encode(bytes(range(32, 64))).decode()
+    settings = read(tmp_path, ENCRYPTION_KEYS=f"k2:{other}, k1:{KEY_TEXT}")
+    assert [name for name, _ in settings.encryption_keys] == ["k2", "k1"]
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://mail.example.org", MailServer("mail.example.org", 25, None, None, "none")),
+        ("smtp://mail.example.org?starttls=1", MailServer("mail.example.org", 587, None, None, "starttls")),
+        ("smtps://ada:p%40ss@mail.example.org", MailServer("mail.example.org", 465, "ada", "p@ss", "implicit")),
+        ("smtp://ada:secret@localhost:1025", MailServer("localhost", 1025, "ada", "secret", "none")),
+        ("smtp://ada:secret@127.0.0.1:1025", MailServer("127.0.0.1", 1025, "ada", "secret", "none")),
+    ],
+)
+def test_a_mail_server_is_read_with_its_port_and_encryption(tmp_path: Path, url: str, server: MailServer) -> None:
+    settings = read(tmp_path, MAIL_URL=url)
+    assert settings.mail == server
+    assert not settings.shows_outbox
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:6379", "rediss://cache.example.org", "unix:///run/redis.sock"])
+def test_a_redis_is_known_by_its_scheme(tmp_path: Path, url: str) -> None:
+    assert read(tmp_path, REDIS_URL=url).redis_url == url
+
+
+def test_blank_settings_are_as_good_as_none(tmp_path: Path) -> None:
+    assert read(tmp_path, REDIS_URL="  ", SITE_NAME=" ").site_name == "Nightlatch"
