@@ -16,9 +16,7 @@ KEPT = re.compile(r"%\(\w+\)s|%%|<[^>]*>|&\w+;")
 ACCENTED = str.maketrans(
     "ABCDEFGHIJKLMNOPRSTUVWYZabcdefghijklmnoprstuvwyz", "ÅƁÇĐÉƑĜĤÎĴĶĻṀÑÖÞŔŠŢÛṼŴÝŽåƀçđéƒĝĥîĵķļɱñöþŕšţûṽŵýž"
 )
-ARABIC = str.maketrans(
-    dict(zip("abcdefghijklmnopqrstuvwxyz,?", "ابتدهفغحيجكلمنوپقرسطعڤشخىز،؟", strict=True))
-)
+ARABIC = str.maketrans(dict(zip("abcdefghijklmnopqrstuvwxyz,?", "ابتدهفغحيجكلمنوپقرسطعڤشخىز،؟", strict=True)))
 
 
 class Pseudo(NullTranslations):

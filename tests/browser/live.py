@@ -80,9 +80,7 @@ def live_site(folder: Path) -> Iterator[LiveSite]:
         app = create_app(Settings.read(environ, folder / "instance"), clock=clock, languages=LANGUAGES)
         services = app.extensions["nightlatch"]
         METADATA.create_all(services.db.engine)
-        server = make_server(
-            "127.0.0.1", 0, app, threaded=True, request_handler=Quiet, fd=listening.fileno()
-        )
+        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet, fd=listening.fileno())
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:

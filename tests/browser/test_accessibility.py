@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import screens
 from tests.browser.conftest import Visits
-from tests.browser.live import LAYOUTS, LiveSite, Visitor
-from tests.people import ANDROID, DESKTOP, TWO_FACTOR
+from tests.browser.live import LAYOUTS, LiveSite
+from tests.people import ANDROID, DESKTOP
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -56,3 +57,323 @@ def test_what_axe_cannot_see(visit: Visits, layout: str, wrong: bool) -> None:
         titles.setdefault(visitor.page.title(), set()).add(screen.twin or screen.name)
     faults += [f"{sorted(names)} are all titled {title}" for title, names in titles.items() if len(names) > 1]
     assert not faults, "\n".join(faults)
+
+
+# -- Seeing, and being seen ----------------------------------------------------------------------------
+
+LOOK = """() => {
+  const e = document.activeElement;
+  if (!e || e === document.body) return null;
+  window.visited ??= new Set();
+  if (window.visited.has(e)) return null;
+  window.visited.add(e);
+  const ring = [getComputedStyle(e), getComputedStyle(e, "::after")].some(
+    s => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2 && s.outlineColor !== "rgba(0, 0, 0, 0)");
+  const box = e.getBoundingClientRect();
+  const seen = box.width > 1 && box.height > 1 && box.bottom > 0 && box.top < innerHeight && box.right > 0
+    && box.left < innerWidth;
+  return {ring, seen, what: e.outerHTML.slice(0, 100)};
+}"""
+FOCUSABLE = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, summary")]
+  .filter(e => e.checkVisibility({visibilityProperty: true}) && !window.visited.has(e))
+  .map(e => e.outerHTML.slice(0, 100))"""
+
+
+@pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
+def test_the_tab_key_reaches_every_control_and_its_ring_is_seen(visit: Visits, layout: str) -> None:
+    visitor, faults = visit(layout), []
+    page = visitor.page
+    for screen in screens.walk(visitor):
+        if screen.twin:
+            continue
+        page.evaluate("document.activeElement.blur()")
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            found: dict[str, Any] | None = page.evaluate(LOOK)
+            if found is None:
+                break
+            if not found["ring"] or not found["seen"]:
+                faults.append(f"{screen.name}: no ring, or out of sight: {found['what']}")
+        faults += [f"{screen.name}: not reached: {what}" for what in page.evaluate(FOCUSABLE)]
+    assert not faults, "\n".join(faults)
+
+
+BORDERS = """() => {
+  const clear = color => color === "rgba(0, 0, 0, 0)";
+  return [...document.querySelectorAll("main button, main .button, main input:not([type=hidden]), main summary, select")]
+    .filter(e => e.checkVisibility({visibilityProperty: true}) && e.type !== "checkbox")
+    .filter(e => {
+      const own = getComputedStyle(e), row = e.closest(".rows, details");
+      const edged = s => ["Top", "Right", "Bottom", "Left"].every(side =>
+        parseFloat(s[`border${side}Width`]) >= 1 && s[`border${side}Style`] !== "none"
+          && !clear(s[`border${side}Color`]) && s[`border${side}Color`] !== own.backgroundColor);
+      return !edged(own) && !own.textDecorationLine.includes("underline") && !(row && edged(getComputedStyle(row)));
+    })
+    .map(e => e.outerHTML.slice(0, 120));
+}"""
+
+
+@everywhere
+def test_forced_colours_leave_every_control_an_edge(visit: Visits, layout: str) -> None:
+    visitor, faults = visit(layout, forced_colors="active"), []
+    for screen in screens.walk(visitor):
+        faults += [f"{screen.name}: {what}" for what in visitor.page.evaluate(BORDERS)]
+    assert not faults, "\n".join(faults)
+
+
+MOVES = """() => [...document.querySelectorAll("*")].flatMap(e => ["", "::before", "::after", "::backdrop"].flatMap(part => {
+  const s = getComputedStyle(e, part || null);
+  const long = text => text.split(",").some(t => parseFloat(t) * (t.includes("ms") ? 1 : 1000) > 10);
+  const moves = s.animationName !== "none" && long(s.animationDuration) || long(s.transitionDuration);
+  return moves ? [`${e.outerHTML.slice(0, 80)} ${part}`] : [];
+}))"""
+
+
+@everywhere
+def test_nothing_moves_for_who_asked_for_less_motion(visit: Visits, layout: str) -> None:
+    visitor, faults = visit(layout), []
+    for screen in screens.walk(visitor):
+        if menu := visitor.page.locator("header > button").all():
+            menu[0].click()
+        faults += [f"{screen.name}: {what}" for what in visitor.page.evaluate(MOVES)]
+    assert not faults, "\n".join(faults)
+
+
+SPACED = """() => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }
+    p { margin-block-end: 2em !important }`);
+  document.adoptedStyleSheets = [sheet];
+}"""
+CUT = """() => [...document.querySelectorAll("h1, h2, h3, p, a, button, label, li, dt, dd, summary")]
+  .filter(e => e.checkVisibility() && !e.closest(".unseen, .skip") && getComputedStyle(e).overflow !== "visible")
+  .filter(e => e.scrollHeight > e.clientHeight + 2 || e.scrollWidth > e.clientWidth + 2)
+  .map(e => `cut: ${e.outerHTML.slice(0, 80)}`)
+  .concat(document.documentElement.scrollWidth > innerWidth ? [`${document.documentElement.scrollWidth} px wide`] : [])"""
+
+
+@everywhere
+@both_kinds
+def test_at_320_pixels_and_with_wide_letters_nothing_is_cut(visit: Visits, layout: str, wrong: bool) -> None:
+    """320 px is also what 1280 px are at 400 % zoom."""
+    visitor, faults = visit(layout, viewport={"width": 320, "height": 256}), []
+    for screen in screens.walk(visitor, wrong=wrong):
+        faults += [f"{screen.name}: {what}" for what in visitor.page.evaluate(CUT)]
+        visitor.page.evaluate(SPACED)
+        faults += [f"{screen.name}, spaced: {what}" for what in visitor.page.evaluate(CUT)]
+    assert not faults, "\n".join(faults)
+
+
+# -- Errors --------------------------------------------------------------------------------------------
+
+PLACES = """() => ({
+  field: document.querySelector("main .field > input").getBoundingClientRect().top,
+  button: document.querySelector("main form button.primary").getBoundingClientRect().top,
+})"""
+
+
+@everywhere
+def test_an_error_moves_no_field_away_from_its_button(visit: Visits, layout: str) -> None:
+    visitor, faults = visit(layout), []
+    stage = screens.Stage(visitor)
+    for screen in [screen for screen in screens.of(layout) if screen.has_fields]:
+        stage.show(screen)
+        before = visitor.page.evaluate(PLACES)
+        stage.show_wrong(screen)
+        after = visitor.page.evaluate(PLACES)
+        moved = (after["button"] - after["field"]) - (before["button"] - before["field"])
+        if abs(moved) > 1:
+            faults.append(f"{screen.name}: {moved} px")
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_a_link_of_the_summary_leads_to_its_field(visit: Visits, script: bool) -> None:
+    visitor = visit(java_script_enabled=script)
+    visitor.open("/sign-up")
+    visitor.press("Sign up")
+    visitor.sees_problem("There is a problem")
+    problem = visitor.page.get_by_role("alert")
+    for words, label in (
+        ("Enter your name.", "Name"),
+        ("Choose a username.", "Username"),
+        ("Enter your password.", "Password"),
+    ):
+        visitor.activate(problem.get_by_role("link", name=words))
+        field = visitor.page.get_by_label(label, exact=True)
+        expect(field).to_be_focused()
+        expect(field).to_have_attribute("aria-invalid", "true")
+        expect(field).to_have_accessible_description(re.compile(re.escape(words)))
+
+
+def test_what_was_typed_stays_and_a_password_does_not(visit: Visits) -> None:
+    visitor = visit()
+    visitor.open("/sign-up")
+    visitor.type_("Name", "Ada Lovelace")
+    visitor.type_("Username", "ada lovelace")
+    visitor.type_("Password", "short")
+    visitor.press("Sign up")
+    visitor.sees_problem("There is a problem")
+    expect(visitor.page.get_by_label("Name", exact=True)).to_have_value("Ada Lovelace")
+    expect(visitor.page.get_by_label("Username", exact=True)).to_have_value("ada lovelace")
+    expect(visitor.page.get_by_label("Password", exact=True)).to_have_value("")
+
+
+# -- Codes ---------------------------------------------------------------------------------------------
+
+SPELLINGS = {
+    "a space": lambda code: f"{code[:3]} {code[3:]}",
+    "a dash, and spaces around": lambda code: f"  {code[:3]}-{code[3:]} ",
+    "full-width digits": lambda code: code.translate(digits_from("０")),
+    "Persian digits": lambda code: code.translate(digits_from("۰")),
+    "Arabic digits": lambda code: code.translate(digits_from("٠")),
+    "Devanagari digits": lambda code: code.translate(digits_from("०")),
+}
+
+
+def digits_from(zero: str) -> dict[int, int]:
+    return {ord("0") + n: ord(zero) + n for n in range(10)}
+
+
+@pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_code_is_pasted_as_it_comes(site: LiveSite, visit: Visits, layout: str, spelling: str) -> None:
+    visitor = visit(layout)
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.url(layout).rstrip("/"))
+    stage = screens.Stage(visitor)
+    stage.show(screens.named("verify"))
+    site.clock.pass_(30)
+    pasted = SPELLINGS[spelling](site.app_code(stage.people["half"].secret))
+    visitor.page.evaluate("text => navigator.clipboard.writeText(text)", pasted)
+    field = visitor.page.get_by_label("Code", exact=True)
+    visitor.tab_to(field)
+    visitor.page.keyboard.press("ControlOrMeta+v")
+    expect(field).to_have_value(pasted)  # whole, and not sent by itself
+    visitor.press("Verify")
+    visitor.arrives("Welcome, Ada Lovelace")
+
+
+def test_a_wrong_code_is_selected_so_that_typing_replaces_it(visit: Visits) -> None:
+    visitor = visit()
+    screens.Stage(visitor).show(screens.named("verify"))
+    visitor.type_("Code", "000000")
+    visitor.press("Verify")
+    visitor.sees_problem("That code is wrong.")
+    field = visitor.page.get_by_label("Code", exact=True)
+    visitor.tab_to(field)
+    visitor.page.keyboard.type("123456")
+    expect(field).to_have_value("123456")
+
+
+@everywhere
+def test_a_password_is_shown_only_when_asked_and_hidden_when_sent(visit: Visits, layout: str) -> None:
+    visitor = visit(layout)
+    visitor.open("/log-in")
+    field = visitor.page.get_by_label("Password", exact=True)
+    visitor.type_("Password", "something secret")
+    visitor.press("Show password")
+    expect(field).to_have_attribute("type", "text")
+    expect(visitor.button("Show password")).to_have_attribute("aria-pressed", "true")
+    visitor.page.keyboard.press("Space")
+    expect(field).to_have_attribute("type", "password")
+
+
+# -- Menus, notices, the other site, paper -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", [ANDROID, "iphone"])
+def test_the_drawer_keeps_the_focus_and_gives_it_back(visit: Visits, layout: str) -> None:
+    visitor = visit(layout)
+    screens.Stage(visitor).show(screens.named("home"))
+    page, opener = visitor.page, visitor.button("Profile")
+    visitor.activate(opener)
+    drawer = page.get_by_role("dialog", name="Profile")
+    expect(drawer).to_be_visible()
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement === document.body || !!document.activeElement.closest('dialog')")
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(opener).to_be_focused()
+    expect(opener).to_have_attribute("aria-expanded", "false")
+
+
+def test_more_discloses_the_settings_and_escape_closes_it(visit: Visits) -> None:
+    visitor = visit()
+    screens.Stage(visitor).show(screens.named("home"))
+    more = visitor.button("More")
+    settings = visitor.page.get_by_role("link", name="Settings and privacy")
+    expect(settings).to_be_hidden()
+    visitor.activate(more)
+    expect(settings).to_be_visible()
+    expect(more).to_have_attribute("aria-expanded", "true")
+    visitor.page.keyboard.press("Tab")
+    expect(settings).to_be_focused()
+    visitor.page.keyboard.press("Escape")
+    expect(settings).to_be_hidden()
+    expect(more).to_be_focused()
+
+
+@everywhere
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_the_cookie_notice_covers_nothing_and_stays_away(visit: Visits, layout: str, script: bool) -> None:
+    visitor = visit(layout, java_script_enabled=script)
+    visitor.open("/sign-up")
+    notice = visitor.page.get_by_role("region", name="Cookie notice")
+    expect(notice).to_be_visible()
+    assert notice.evaluate("e => getComputedStyle(e).position") in ("static", "relative")
+    visitor.press("OK")
+    expect(notice).to_have_count(0)
+    assert visitor.page.url.endswith("/sign-up")
+    visitor.open("/log-in")
+    expect(notice).to_have_count(0)
+
+
+def test_a_phone_is_led_to_its_own_site_unless_it_chose_the_other(site: LiveSite, visit: Visits) -> None:
+    visitor = visit(ANDROID)
+    page = visitor.page
+    page.goto(site.url(DESKTOP, "/sign-up"))
+    assert page.url == site.url(ANDROID, "/sign-up")
+    visitor.follow("Desktop site")
+    page.wait_for_url(site.url(DESKTOP, "/sign-up"))
+    page.goto(site.url(DESKTOP, "/log-in"))
+    assert page.url == site.url(DESKTOP, "/log-in")
+    visitor.follow("Mobile site")
+    page.wait_for_url(site.url(ANDROID, "/log-in"))
+    page.goto(site.url(DESKTOP, "/log-in"))
+    assert page.url == site.url(ANDROID, "/log-in")
+
+
+@everywhere
+def test_only_the_backup_card_is_printed(visit: Visits, layout: str) -> None:
+    visitor = visit(layout)
+    screens.Stage(visitor).show(screens.named("done"))
+    visitor.page.emulate_media(media="print")
+    printed = " ".join(visitor.page.locator("body").inner_text().split())
+    card = visitor.page.get_by_role("region", name="Backup code")
+    assert printed == " ".join(card.inner_text().split())
+    for words in ("ada1", "Nightlatch", "Backup code"):
+        assert words in printed
+    expect(visitor.button("Print")).to_be_hidden()
+
+
+def test_a_first_visit_is_small(site: LiveSite, visit: Visits) -> None:
+    for layout in LAYOUTS:
+        visitor = visit(layout)
+        sizes: list[int] = []
+        wire = visitor.context.new_cdp_session(visitor.page)
+        wire.send("Network.enable")
+        wire.on("Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"]))
+        visitor.page.goto(site.url(layout, "/log-in"), wait_until="networkidle")
+        assert len(visitor.watch.statuses) <= 6, visitor.watch.statuses
+        assert sum(sizes) <= 30 * 1024, f"{sum(sizes)} bytes over the wire in {layout}"
+
+
+def test_a_receipt_comes_to_the_status_region_that_was_there_before(visit: Visits) -> None:
+    visitor = visit()
+    stage = screens.Stage(visitor)
+    stage.show(screens.named("turned-off"))
+    visitor.page.evaluate("window.region = document.querySelector('[role=status]')")
+    visitor.press("Turn back on")
+    visitor.receipt("Authentication app is on again.")
+    assert visitor.page.evaluate("window.region === document.querySelector('[role=status]')")

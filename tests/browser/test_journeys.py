@@ -303,7 +303,8 @@ def test_reload_back_and_a_second_tab_keep_the_qr_code_and_start_over_draws_a_ne
     ada.type_("Code", "000000")
     ada.press("Verify")
     ada.sees_problem("That code is wrong.")
-    ada.page.go_back()
+    for _ in range(1 if script else 2):  # without a script the refused form is a page of its own
+        ada.page.go_back()
     ada.arrives("Link your authentication app")
     assert scanned_key(ada) == first
 

@@ -5,34 +5,67 @@ The limits that protect accounts live in the database; when Redis is gone, this 
 
 from __future__ import annotations
 
+import structlog
 from flask import Flask, request
 from flask.wrappers import Response
-from flask_limiter import Limiter
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage, RedisStorage
+from limits.strategies import FixedWindowRateLimiter
+from werkzeug.exceptions import TooManyRequests
 
 from ..settings import Settings
 from . import current
 
+log = structlog.get_logger()
+REDIS_SECONDS = 1  # a slow Redis must not slow the site
+
+
+class Floods:
+    """Counts the POSTs of an address that were in vain: people who get through are never a flood."""
+
+    def __init__(self, limit: str, redis_url: str | None) -> None:
+        self._limit: RateLimitItem = parse(limit)
+        self._own = FixedWindowRateLimiter(MemoryStorage())
+        self._store: RedisStorage | None = None
+        if redis_url is not None:
+            self._store = RedisStorage(redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+        self._shared = FixedWindowRateLimiter(self._store) if self._store is not None else self._own
+
+    def store_answers(self) -> bool:
+        """True when the shared store, if there is one, can be asked."""
+        return self._store is None or self._store.check()
+
+    def has_room(self, address: str) -> bool:
+        try:
+            return self._shared.test(self._limit, address)
+        except Exception as error:  # whatever the store's client raises when it is gone
+            log.warning("flood_store_gone", error=type(error).__name__)
+            return self._own.test(self._limit, address)
+
+    def count(self, address: str) -> None:
+        try:
+            self._shared.hit(self._limit, address)
+        except Exception:  # said in `has_room`
+            self._own.hit(self._limit, address)
+
+    @property
+    def seconds(self) -> int:
+        return int(self._limit.get_expiry())
+
 
 def install(app: Flask, settings: Settings) -> None:
-    limiter = Limiter(
-        key_func=lambda: current.origin().neighbourhood,
-        app=app,
-        storage_uri=settings.redis_url or "memory://",
-        storage_options={"socket_timeout": 1, "socket_connect_timeout": 1} if settings.redis_url else {},
-        application_limits=[settings.policy.flood],
-        application_limits_exempt_when=_only_reads,
-        application_limits_deduct_when=_was_in_vain,
-        in_memory_fallback=[settings.policy.flood],
-        in_memory_fallback_enabled=bool(settings.redis_url),
-        headers_enabled=False,
-    )
-    app.extensions["flood-store"] = limiter.storage
+    floods = Floods(settings.policy.flood, settings.redis_url)
+    app.extensions["floods"] = floods
 
+    def check() -> None:
+        if request.method == "POST" and not floods.has_room(current.origin().neighbourhood):
+            raise TooManyRequests(retry_after=floods.seconds)
 
-def _only_reads() -> bool:
-    return request.method != "POST"
+    def count(response: Response) -> Response:
+        # one who has to wait already is not counted again
+        if request.method == "POST" and response.status_code >= 400 and response.status_code != 429:
+            floods.count(current.origin().neighbourhood)
+        return response
 
-
-def _was_in_vain(response: Response) -> bool:
-    """People who get through are never a flood; one who has to wait already is not counted again."""
-    return response.status_code >= 400 and response.status_code != 429
+    app.before_request(check)
+    app.after_request(count)

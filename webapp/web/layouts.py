@@ -77,6 +77,7 @@ IPHONE_COPY = Copy(
 
 def mount(app: Flask, pages: list[Blueprint], settings: Settings) -> None:
     """Every page at both hosts, made by the same view."""
+    app.extensions["paths"] = {}
     app.extensions["hosts"] = Hosts(settings.scheme, settings.main_host, settings.phone_host)
     for name, subdomain in ((DESKTOP, None), (MOBILE, settings.mobile_subdomain)):
         layout = Blueprint(name, __name__, subdomain=subdomain)
@@ -149,7 +150,14 @@ def copy() -> Copy:
 
 def to(endpoint: str, **values: Any) -> str:
     """The path of a page in the present layout."""
-    return url_for(f"{current()}.{endpoint}", **values)
+    if values:
+        return url_for(f"{current()}.{endpoint}", **values)
+    # a page asks for a dozen plain paths, and they never change while the site runs
+    paths: dict[tuple[str, str], str] = current_app.extensions["paths"]
+    key = current(), endpoint
+    if key not in paths:
+        paths[key] = url_for(f"{key[0]}.{endpoint}")
+    return paths[key]
 
 
 def is_phone() -> bool:

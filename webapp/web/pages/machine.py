@@ -36,9 +36,8 @@ def healthz() -> Any:
 def readyz() -> Any:
     services = current.services()
     answers = {"database": services.db.answers()}
-    redis = current_app.extensions.get("flood-store")
-    if services.settings.redis_url and redis is not None:
-        answers["redis"] = redis.check()
+    if services.settings.redis_url:
+        answers["redis"] = current_app.extensions["floods"].store_answers()
     ready = all(answers.values())
     return jsonify(answers), 200 if ready else 503
 

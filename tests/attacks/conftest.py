@@ -1,0 +1,65 @@
+"""The attackers' fixtures: hashing is cheap here, except where it is the point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.attacks.tools import enrolled
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.people import Owner
+
+
+class MeanwhileHasher(CheapHasher):
+    """While it compares a password, something else happens: once, when `meanwhile` is set."""
+
+    meanwhile: Any = None
+
+    def hash(self, password: str) -> str:
+        self._happen()
+        return super().hash(password)
+
+    def verify(self, encoded: str | None, password: str) -> bool:
+        right = super().verify(encoded, password)
+        self._happen()
+        return right
+
+    def _happen(self) -> None:
+        happens, self.meanwhile = self.meanwhile, None
+        if happens is not None:
+            happens()
+
+
+@pytest.fixture
+def hasher() -> MeanwhileHasher:
+    return MeanwhileHasher()
+
+
+@pytest.fixture
+def overrides(hasher: MeanwhileHasher) -> dict[str, Any]:
+    return {"hasher": hasher}
+
+
+@pytest.fixture
+def ada(site: Site) -> Owner:
+    """Logged in, with an authentication app and a backup code."""
+    ada = enrolled(site, "ada")
+    assert ada.log_in_whole().h1 == "Welcome, Ada Lovelace"
+    site.clock.pass_(30)
+    return ada
+
+
+@pytest.fixture
+def mallory(site: Site) -> Owner:
+    """O: somebody else with an account of the same kind."""
+    return enrolled(site, "mallory")
+
+
+@pytest.fixture
+def stranger(site: Site, ada: Owner) -> Owner:
+    """P: knows Ada's password, in a browser of their own; half logged in."""
+    stranger = ada.other_browser(address="203.0.113.9")
+    assert stranger.log_in().h1 == "Enter your code"
+    return stranger

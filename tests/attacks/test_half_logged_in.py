@@ -1,0 +1,184 @@
+"""P knows the password and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.attacks.tools import (
+    account_id,
+    cookies_of,
+    everything,
+    give,
+    is_in,
+    live_sessions,
+    routes,
+    second_factor_tries,
+    wrong,
+)
+from tests.conftest import Site
+from tests.people import Owner
+
+METHOD = "/settings/security/two-factor/authentication-app"
+WAYS: dict[str, dict[str, Any]] = {
+    "page": {},
+    "htmx": {"headers": {"HX-Request": "true"}},
+    "json": {"headers": {"Accept": "application/json"}},
+    "head": {},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("layout", ["desktop", "android"])
+def test_every_page_is_shut_to_whoever_is_half_logged_in(site: Site, ada: Owner, way: str, layout: str) -> None:
+    stranger = ada.other_browser(layout=layout)
+    assert stranger.log_in().h1 == "Enter your code"
+    before, opened = everything(site), 0
+    for route in routes(site):
+        if route.is_open or route.layout != layout or "GET" not in route.methods:
+            continue
+        method = "HEAD" if way == "head" else "GET"
+        page = stranger.send(method, route.path, follow=False, **{k: dict(v) for k, v in WAYS[way].items()})
+        target = page.response.headers.get("HX-Redirect") or page.response.headers.get("Location")
+        assert target is not None, f"{route} answered {page.status}"
+        assert target.startswith("/log-in?next="), f"{route} answered {page.status}"
+        assert "Ada" not in page.text
+        opened += 1
+    assert opened > 20
+    assert everything(site) == before
+
+
+@pytest.mark.parametrize("htmx", [False, True], ids=["page", "htmx"])
+def test_every_button_is_dead_to_whoever_is_half_logged_in(site: Site, ada: Owner, htmx: bool) -> None:
+    for layout in ("desktop", "android"):
+        stranger = ada.other_browser(layout=layout, htmx=htmx)
+        stranger.log_in()
+        token, before = stranger.token(), everything(site)
+        for route in routes(site):
+            if route.is_open or route.layout != layout or "POST" not in route.methods:
+                continue
+            fields = {"csrf_token": token, "method": "authentication-app", "code": ada.code(), "password": ada.password}
+            page = stranger.send("POST", route.path, data=fields, follow=False)
+            target = page.response.headers.get("HX-Redirect") or page.response.headers.get("Location") or ""
+            assert target.startswith("/log-in"), f"{route} answered {page.status}"
+        assert everything(site) == before
+        site.clock.pass_(60)
+
+
+def test_a_factor_cannot_be_enrolled_replaced_or_turned_off_half_logged_in(
+    site: Site, ada: Owner, stranger: Owner
+) -> None:
+    before = everything(site)
+    for path in (f"{METHOD}/overview", f"{METHOD}/link", f"{METHOD}/code", f"{METHOD}/turn-off"):
+        assert stranger.post(path, code=ada.code(), method="authentication-app").path == "/log-in"
+    assert everything(site) == before
+
+
+def test_another_accounts_code_and_swapped_ids_do_not_help(
+    site: Site, ada: Owner, stranger: Owner, mallory: Owner
+) -> None:
+    mine, theirs = account_id(site, "mallory"), account_id(site)
+    for ids in ({"account_id": str(mine)}, {"user": "mallory"}, {"challenge": f"log-in:{mine}"}, {"id": str(mine)}):
+        page = stranger.post("/log-in/verify", code=mallory.code(), **ids)
+        assert page.status == 422
+    assert live_sessions(site) == 1
+    assert second_factor_tries(site) == 4
+    assert theirs != mine
+    assert not is_in(stranger)
+
+
+NOTHINGS: tuple[dict[str, str], ...] = (
+    {},
+    {"code": ""},
+    {"code": "null"},
+    {"code": "[]"},
+    {"code": "{}"},
+    {"code": "undefined"},
+    {"code": "true"},
+    {"code": "-1"},
+    {"code": "0"},
+    {"mfa": "false"},
+    {"code": "", "mfa": "false", "verified": "1"},
+    {"code": "9" * 5000},
+    {"code": "' OR 1=1 --"},
+)
+
+
+def test_leaving_the_code_out_is_a_counted_failure(site: Site, ada: Owner, stranger: Owner) -> None:
+    tries = second_factor_tries(site)
+    for fields in NOTHINGS:
+        site.clock.pass_(400)
+        stranger.log_in()
+        for path in ("/log-in/verify", "/log-in/backup-code"):
+            page = stranger.post(path, follow=False, **fields)
+            tries += 1
+            assert page.status == 422, (path, fields)
+            assert second_factor_tries(site) == tries, (path, fields)
+            assert stranger.cookie("session") is None
+        site.clock.pass_(3600)
+
+
+def test_six_zeros_are_a_counted_failure(site: Site, ada: Owner, stranger: Owner) -> None:
+    assert ada.code() != "000000", "the clock stands still, so this is no gamble"
+    assert stranger.press("Verify", code="000000").status == 422
+    assert second_factor_tries(site) == 1
+
+
+def test_json_where_a_form_belongs_opens_nothing(site: Site, stranger: Owner) -> None:
+    before = everything(site)
+    headers = {"Content-Type": "application/json", "X-CSRFToken": stranger.token()}
+    for body in ("null", "[]", "{}", '{"code": null}', '{"code": []}', '{"mfa": false}', "x" * 100):
+        assert stranger.send("POST", "/log-in/verify", data=body, headers=headers, follow=False).status == 400
+    assert everything(site) == before
+
+
+def test_the_code_counts_once_even_when_it_is_sent_twice_in_one_form(site: Site, ada: Owner, stranger: Owner) -> None:
+    body = f"csrf_token={stranger.token()}&code={wrong(ada.code())}&code={ada.code()}"
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert stranger.send("POST", "/log-in/verify", data=body, headers=headers, follow=False).status == 400
+    body = f"csrf_token={stranger.token()}&code[]={ada.code()}"
+    assert stranger.send("POST", "/log-in/verify", data=body, headers=headers, follow=False).status == 400
+    assert live_sessions(site) == 1
+
+
+CLAIMS: tuple[dict[str, str], ...] = (
+    {"X-MFA-Verified": "true", "X-Second-Factor": "ok", "X-Authenticated": "1"},
+    {"Remote-User": "ada", "X-Forwarded-User": "ada", "X-Remote-User": "ada"},
+    {"Authorization": "Basic YWRhOmFuYWx5dGljYWwgZW5naW5lIG5vdGVz"},
+    {"X-Original-URL": "/settings", "X-Rewrite-URL": "/settings", "X-HTTP-Method-Override": "POST"},
+)
+
+
+def test_a_header_that_claims_the_code_was_checked_is_ignored(stranger: Owner) -> None:
+    for headers in CLAIMS:
+        assert stranger.open("/settings", headers=headers, follow=False).status == 303
+        assert stranger.open("/", headers=headers, follow=False).status == 303
+
+
+def test_no_cookie_of_the_password_step_is_a_session(site: Site, ada: Owner, stranger: Owner) -> None:
+    jar = cookies_of(stranger)
+    assert "login" in jar
+    assert "session" not in jar
+    for value in jar.values():
+        browser = ada.other_browser()
+        give(browser, **{**jar, "session": value})
+        assert not is_in(browser)
+    token = jar["login"].split(".")[0]
+    for value in (token, f"{token}.{'A' * 27}", site.services.sessions.find.__name__):
+        browser = ada.other_browser()
+        give(browser, session=value)
+        assert not is_in(browser)
+
+
+def test_half_logged_in_ends_after_ten_minutes_even_for_the_right_code(site: Site, ada: Owner, stranger: Owner) -> None:
+    token = stranger.token()
+    site.clock.pass_(600)
+    page = stranger.send("POST", "/log-in/verify", data={"csrf_token": token, "code": ada.code()})
+    assert page.path == "/log-in"
+    assert live_sessions(site) == 1
+
+
+def test_a_method_that_the_account_lacks_is_not_there(stranger: Owner) -> None:
+    assert stranger.open("/log-in/verify?method=text-message").status == 404
+    assert stranger.post("/log-in/methods", method="security-key").status == 404

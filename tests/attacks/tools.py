@@ -1,0 +1,184 @@
+"""What an attacker brings along: routes, tokens, cookies, and a look at the whole database."""
+
+from __future__ import annotations
+
+import time
+from base64 import b32encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from sqlalchemy import select, text
+
+from tests.conftest import Site
+from tests.people import Owner, Person
+from webapp.adapters.keyring import AesGcmKeyring
+from webapp.domain.codes import grouped
+from webapp.enrollment.service import factor_bound
+from webapp.methods.catalogue import CATALOGUE
+from webapp.models.factors import Factor
+from webapp.models.migrate import METADATA
+from webapp.models.sessions import LoggedIn
+from webapp.services.backup_codes import BackupCodes
+
+DOMAIN = "nightlatch.localhost"
+OPEN_TO_ALL = {
+    "entrance.log_in",
+    "entrance.log_out",
+    "entrance.sign_up",
+    "entrance.forgot_password",
+    "entrance.reset_password",
+    "entrance.not_you",
+    "entrance.undo_email",
+    "challenge.verify",
+    "challenge.methods",
+    "challenge.backup_code",
+    "site.help",
+    "site.about",
+    "site.terms",
+    "site.privacy",
+    "site.status",
+    "site.language",
+    "site.cookie_notice",
+    "site.choose",
+    "outbox.messages",
+    "assets.static",
+}
+"""Whoever adds a page that nobody has to log in for says so here."""
+BOOKKEEPING = {"tries", "messages", "facts"}
+"""Tables in which a refused request may leave something."""
+
+
+@dataclass(frozen=True)
+class Route:
+    page: str
+    layout: str
+    path: str
+    methods: frozenset[str]
+
+    @property
+    def is_open(self) -> bool:
+        return self.page in OPEN_TO_ALL
+
+
+def routes(site: Site) -> Iterator[Route]:
+    """Every page of the site at both hosts, with each step of each method."""
+    adapter = site.app.url_map.bind("nightlatch.localhost:5000", url_scheme="http")
+    for rule in site.app.url_map.iter_rules():
+        layout, _, page = rule.endpoint.partition(".")
+        if layout not in ("desktop", "mobile"):
+            continue
+        for arguments in _arguments(rule.arguments, page):
+            path = "/" + adapter.build(rule.endpoint, arguments, force_external=True).split("/", 3)[3]
+            yield Route(page, "desktop" if layout == "desktop" else "android", path, frozenset(rule.methods or ()))
+
+
+def _arguments(names: set[str], page: str) -> Iterator[dict[str, str]]:
+    known = {"token": "0" * 64, "layout": "desktop", "message": "x", "version": "v", "name": "css/site.css"}
+    if "method" not in names:
+        yield {name: known[name] for name in names}
+        return
+    for method in CATALOGUE:
+        if "step" not in names:
+            yield {"method": method.slug}
+            continue
+        for step in method.steps:
+            yield {"method": method.slug, "step": step.slug}
+
+
+def enrolled(site: Site, username: str) -> Owner:
+    """Somebody with a confirmed address, an authentication app and a backup code, who never logged in."""
+    services, owner = site.services, Owner(site, username)
+    account = services.sign_up.create_by_operator("Ada Lovelace", username, owner.password, owner.email, confirmed=True)
+    owner.secret = b32encode(sha256(username.encode()).digest()[:20]).decode()
+    bound = factor_bound(account.id, "authentication-app")
+    keyring = AesGcmKeyring(services.settings.encryption_keys, services.entropy)
+    factor = {"account_id": account.id, "method": "authentication-app", "sealed": keyring.seal(owner.secret, bound)}
+    with services.db.write() as tx:
+        tx.add(Factor(**factor, added_at=site.clock.now()))
+        owner.kept_code = grouped(BackupCodes(site.clock, services.entropy).make(tx, account.id))
+    return owner
+
+
+def everything(site: Site, *, but: set[str] = BOOKKEEPING) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row, so that "nothing changed" means nothing."""
+    with site.services.db.engine.connect() as connection:
+        return {
+            table.name: sorted(tuple(row) for row in connection.execute(select(table)))
+            for table in METADATA.sorted_tables
+            if table.name not in but
+        }
+
+
+def count(site: Site, query: str, **values: Any) -> int:
+    with site.services.db.engine.connect() as connection:
+        return int(connection.execute(text(query), values).scalar_one())
+
+
+def account_id(site: Site, username: str = "ada") -> int:
+    return site.services.accounts.named(username).id
+
+
+def second_factor_tries(site: Site, username: str = "ada") -> int:
+    name = f"second-factor:{account_id(site, username)}"
+    return count(site, "SELECT count(*) FROM tries WHERE bucket = :name", name=name)
+
+
+def live_sessions(site: Site, username: str = "ada") -> int:
+    mine = LoggedIn.account_id == account_id(site, username), LoggedIn.ended_at.is_(None)
+    with site.services.db.read() as tx:
+        return len(tx.scalars(select(LoggedIn.id).where(*mine)).all())
+
+
+def is_in(person: Person) -> bool:
+    """True when the settings open."""
+    return person.open("/settings", follow=False).status == 200
+
+
+def cookies_of(person: Person, host: str | None = None) -> dict[str, str]:
+    domain = (host or person.host).split(":")[0]
+    jar = person.client._cookies
+    return {cookie.key: cookie.value for cookie in jar.values() if cookie.domain == domain}
+
+
+def give(person: Person, **cookies: str) -> None:
+    for name, value in cookies.items():
+        person.client.set_cookie(name, value, domain=person.host.split(":")[0])
+
+
+def stale(owner: Owner) -> Owner:
+    """S: the same session with the proof of who it is ten minutes old."""
+    owner.site.clock.pass_(601)
+    return owner
+
+
+def thief_of(owner: Owner) -> Owner:
+    """S: another browser with a copy of the session's cookie, and nothing else."""
+    thief = owner.other_browser(address="198.51.100.66")
+    give(thief, session=cookies_of(owner)["session"])
+    return thief
+
+
+def wrong(code: str) -> str:
+    """Six digits that no step near this one makes."""
+    return str((int(code) + 500_000) % 1_000_000).zfill(6)
+
+
+class OldSigner(TimestampSigner):
+    def get_timestamp(self) -> int:
+        return int(time.time()) - 2 * 3600
+
+
+def old_token(site: Site, person: Person) -> str:
+    """A token of this browser that was signed two hours ago."""
+    person.token()
+    with person.client.session_transaction(base_url=f"http://{person.host}") as session:
+        raw = session["csrf_token"]
+    return URLSafeTimedSerializer(site.app.secret_key, salt="wtf-csrf-token", signer=OldSigner).dumps(raw)
+
+
+def forged_token(person: Person) -> str:
+    """Well formed, of the right age, and signed with another key."""
+    return URLSafeTimedSerializer("k" * 64, salt="wtf-csrf-token").dumps("0" * 40)

@@ -1,0 +1,185 @@
+"""Changing the password and the address, and what the owner can do about a change that was not theirs."""
+
+from __future__ import annotations
+
+from tests.conftest import Site
+from tests.people import DESKTOP, TWO_FACTOR, Owner
+
+NEW = "seven brass wheels turning"
+
+
+def test_the_settings_lead_everywhere_by_the_path_of_the_layout(ada: Owner, grace: Owner) -> None:
+    for owner in (ada, grace):
+        owner.sign_up()
+        page = owner.open("/settings")
+        assert page.h1 == "Settings and privacy"
+        between = ["Security and account access"] if owner.layout == DESKTOP else ["Account"]
+        for name in (*between, "Security", "Two-factor authentication"):
+            page = owner.follow(name)
+            assert page.h1 == name
+        assert page.path == TWO_FACTOR
+        for name in ("Account", "Privacy", "Language", "Display"):
+            owner.open("/settings")
+            assert owner.follow(name).h1 == name
+        titles = {owner.open(f"/settings{path}").title for path in ("", "/account", "/privacy", "/language")}
+        assert len(titles) == 4
+
+
+def test_a_new_password_ends_every_other_log_in_and_not_this_one(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    elsewhere = ada.other_browser()
+    elsewhere.log_in()
+    ada.open("/settings/account/password")
+    page = ada.press("Save", password=NEW)
+    assert page.path == "/settings/account"
+    assert elsewhere.open("/").path == "/log-in"
+    assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+    assert site.emails(ada.email)[0].subject == "Nightlatch: Your password was changed."
+    assert elsewhere.log_in().status == 422
+    assert elsewhere.log_in(NEW).h1 == "Welcome, Ada Lovelace"
+
+
+def test_a_new_password_that_does_not_fit_changes_nothing(ada: Owner) -> None:
+    ada.sign_up()
+    ada.open("/settings/account/password")
+    page = ada.press("Save", password="short")
+    assert (page.status, page.problems) == (422, ["Use at least 15 characters."])
+    assert not page.field("New password").get("value")
+    assert ada.other_browser().log_in().h1 == "Welcome, Ada Lovelace"
+
+
+def change_email(ada: Owner, to: str) -> None:
+    ada.open("/settings/account/email")
+    page = ada.press("Save", email=to)
+    assert page.h1 == "Check your email"
+    page = ada.press("Verify", code=ada.site.emailed_code(to))
+    assert page.receipts == ["Your email address is confirmed."]
+    assert page.says(to)
+
+
+def test_a_new_address_counts_only_when_its_code_came_back(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.open("/settings/account/email")
+    ada.press("Save", email="countess@example.org")
+    assert ada.press("Verify", code="").status == 422
+    page = ada.press("Resend code")
+    assert page.status == 429
+    site.clock.pass_(60)
+    assert ada.press("Resend code").path == "/settings/account/email/code"
+    assert ada.open("/settings/account").says(ada.email)
+    ada.open("/settings/account/email/code")
+    ada.press("Verify", code=site.emailed_code("countess@example.org"))
+    assert ada.open("/settings/account").says("countess@example.org")
+    assert ada.open("/settings/account/email/code").path == "/settings/account/email"
+    page = ada.post("/settings/account/email/code", code="123456")
+    assert page.path == "/settings/account/email"
+    assert page.problems == ["That code has expired. Ask for a new one."]
+
+
+def test_the_earlier_address_is_told_without_the_new_one_and_can_take_it_back(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    change_email(ada, "countess@example.org")
+    mail = site.emails(ada.email)[0]
+    assert mail.subject == "The email address of your Nightlatch account was changed"
+    assert "countess@example.org" not in mail.text
+    assert "c...@example.org" in mail.text
+    path = site.emailed_path(ada.email, "/undo-email/")
+    owner = ada.other_browser()
+    assert owner.open(path).h1 == "Take your email address back"
+    assert ada.open("/settings/account").says("countess@example.org")
+    owner.open(path)
+    page = owner.press("Undo the change")
+    assert (page.path, page.h1) == ("/forgot-password", "Forgot password?")
+    assert page.receipts == ["Your earlier email address is back. Choose a new password now."]
+    assert ada.open("/").path == "/log-in"
+    assert owner.open(path).status == 404
+    owner.log_in()
+    assert owner.open("/settings/account").says("ada@example.org")
+
+
+def test_an_undone_change_cannot_be_undone_by_whoever_made_it(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    change_email(ada, "eve@example.net")
+    change_email(ada, "eve@example.com")
+    first = site.emailed_path(ada.email, "/undo-email/")
+    eves = site.emailed_path("eve@example.net", "/undo-email/")
+    owner = ada.other_browser()
+    owner.open(first)
+    owner.press("Undo the change")
+    assert Owner(site, "eve").open(eves).status == 404
+
+
+def test_an_undo_is_good_for_seven_days(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    change_email(ada, "countess@example.org")
+    path = site.emailed_path(ada.email, "/undo-email/")
+    site.clock.pass_(7 * 86400 - 1)
+    assert ada.open(path).status == 200
+    site.clock.pass_(1)
+    assert ada.open(path).h1 == "This link no longer works"
+
+
+def test_an_address_that_is_somebody_elses_by_now_is_not_taken_from_them(site: Site) -> None:
+    ada, grace = Owner(site), Owner(site, "grace")
+    ada.sign_up()
+    change_email(ada, "countess@example.org")
+    path = site.emailed_path(ada.email, "/undo-email/")
+    grace.email = ada.email
+    grace.sign_up()
+    owner = ada.other_browser()
+    owner.open(path)
+    assert owner.press("Undo the change").status == 404
+
+
+def test_the_same_address_again_is_no_change_to_tell_of(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    change_email(ada, "ada@example.org")
+    assert not [mail for mail in site.emails(ada.email) if "was changed" in mail.subject]
+
+
+def test_not_you_throws_everybody_out_and_sends_a_link_for_a_new_password(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    path = site.emailed_path(ada.email, "/not-you/")
+    owner = ada.other_browser()
+    for _ in range(2):
+        page = owner.open(path)
+        assert (page.status, page.h1) == (200, "Was this not you?")
+        assert page.says("@ada")
+    assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+    owner.open(path)
+    page = owner.press("Log everybody out")
+    assert page.h1 == "Check your email for a link"
+    assert ada.open("/").path == "/log-in"
+    reset = site.emailed_path(ada.email, "/reset-password/")
+    owner.open(reset)
+    assert owner.press("Save password", password=NEW).path == "/log-in"
+    assert owner.open(path).h1 == "This link no longer works"
+
+
+def test_a_not_you_link_that_never_was_is_dead(ada: Owner) -> None:
+    for path in ("/not-you/", "/undo-email/", "/reset-password/"):
+        page = ada.open(path + "0" * 64)
+        assert (page.status, page.h1) == (404, "This link no longer works")
+
+
+def test_a_notice_says_what_when_and_from_where(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.open("/settings/account/password")
+    ada.press("Save", password=NEW)
+    text = site.emails(ada.email)[0].text
+    assert "Your password was changed." in text
+    assert "January 15, 2027" in text
+    assert "Chrome on Linux" in text
+    assert "192.0.2.1" in text
+    assert f"{site.services.settings.main_url}/not-you/" in text
+
+
+def test_without_an_address_there_is_nobody_to_write_to(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up(confirm_email=False)
+    ada.open("/settings/account/password")
+    ada.press("Save", password=NEW)
+    assert site.emails() == []

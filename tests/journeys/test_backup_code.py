@@ -1,0 +1,144 @@
+"""The backup code: shown once, good once, and then replaced by one that is shown once."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+
+from tests.conftest import Site
+from tests.people import TWO_FACTOR, Owner
+from webapp.models.accounts import Account
+
+PAGE = f"{TWO_FACTOR}/backup-code"
+
+
+def test_the_card_names_account_site_and_date_and_can_be_kept(ada: Owner) -> None:
+    ada.sign_up()
+    page = ada.turn_on_app()
+    region = page.soup.find("section", attrs={"aria-labelledby": "card-title"})
+    assert region is not None
+    said = region.get_text(" ", strip=True)
+    for fact in ("Backup code", "ada", "Nightlatch", "January 15, 2027", "Copy", "Download", "Print"):
+        assert fact in said
+    assert page.says("No later screen shows this code again.")
+
+
+def test_the_card_can_be_downloaded(ada: Owner) -> None:
+    ada.sign_up()
+    ada.turn_on_app()
+    page = ada.press("Download")
+    headers = page.response.headers
+    assert headers["Content-Disposition"] == 'attachment; filename="backup-code.txt"'
+    assert headers["Content-Type"].startswith("text/plain")
+    assert headers["Cache-Control"] == "no-store"
+    assert page.text.splitlines() == ["Nightlatch", "ada", "January 15, 2027", "", ada.kept_code]
+
+
+def test_nothing_but_a_backup_code_can_be_downloaded(enrolled: Owner) -> None:
+    assert enrolled.post(f"{PAGE}.txt", code="<script>").status == 400
+    assert enrolled.send("POST", f"{PAGE}.txt", data={"csrf_token": "old", "code": enrolled.kept_code}).status == 400
+
+
+def test_a_backup_code_lets_in_once_and_the_new_one_is_shown_once(returning: Owner, site: Site) -> None:
+    ada = returning
+    ada.log_in()
+    page = ada.follow("Use a backup code")
+    assert (page.path, page.h1) == ("/log-in/backup-code", "Use a backup code")
+    old = ada.kept_code
+    page = ada.press("Verify", code=old.lower().replace("-", " "))
+    assert (page.status, page.h1) == (200, "Keep your new backup code")
+    new = page.backup_code
+    assert new != old
+    assert ada.press("Download").text.splitlines()[-1] == new
+    assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+    for path in ("/log-in/backup-code", PAGE, TWO_FACTOR):
+        assert new not in ada.open(path).text
+    assert site.emails(ada.email)[0].subject == (
+        "Nightlatch: Your backup code was used to log in. It was replaced by a new one."
+    )
+    ada.log_out()
+    ada.log_in()
+    ada.follow("Use a backup code")
+    page = ada.press("Verify", code=old)
+    assert page.problems == ["That backup code is wrong. Check it and try again."]
+    assert ada.press("Verify", code=new).h1 == "Keep your new backup code"
+
+
+def test_got_it_leads_to_the_page_that_was_asked_for(returning: Owner) -> None:
+    ada = returning
+    ada.open("/settings")
+    ada.press("Log in", username=ada.username, password=ada.password)
+    ada.follow("Use a backup code")
+    ada.press("Verify", code=ada.kept_code)
+    assert ada.follow("Got it").path == "/settings"
+
+
+def test_using_it_ends_every_other_log_in(enrolled: Owner) -> None:
+    elsewhere = enrolled.other_browser()
+    elsewhere.log_in()
+    elsewhere.follow("Use a backup code")
+    elsewhere.press("Verify", code=elsewhere.kept_code)
+    assert elsewhere.open("/").h1 == "Welcome, Ada Lovelace"
+    assert enrolled.open("/").path == "/log-in"
+
+
+def test_wrong_backup_codes_share_the_tries_of_the_challenge(returning: Owner) -> None:
+    ada = returning
+    ada.log_in()
+    ada.open("/log-in/backup-code")
+    assert ada.press("Verify", code="ABCD").problems == ["Enter the whole code, as it was given to you."]
+    wrong = "AAAA-AAAA-AAAA-AAAA"
+    assert ada.press("Verify", code=wrong).problems == ["That backup code is wrong. Check it and try again."]
+    said = ada.press("Verify", code=wrong).problems
+    assert said == ["That backup code is wrong. Check it and try again. 2 tries are left."]
+    ada.open("/log-in/verify")
+    assert ada.press("Verify", code=ada.code(ahead=86400)).problems[0].endswith("1 try is left.")
+    ada.open("/log-in/backup-code")
+    page = ada.press("Verify", code=wrong)
+    assert (page.path, page.problems) == ("/log-in", ["That was too many wrong codes. Enter your password again."])
+
+
+def test_a_new_one_is_made_in_the_settings_by_somebody_fresh_and_the_old_one_is_dead(
+    enrolled: Owner, site: Site
+) -> None:
+    ada = enrolled
+    page = ada.open(PAGE)
+    assert page.h1 == "Backup code"
+    assert page.says("Your present code was made on January 15, 2027.")
+    page = ada.press("Generate a new code")
+    assert page.h1 == "Your new backup code"
+    new = page.backup_code
+    assert new != ada.kept_code
+    page = ada.follow("Got it")
+    assert page.path == PAGE
+    assert new not in page.text
+    assert "A new backup code was made." in site.emails(ada.email)[0].subject
+    ada.log_out()
+    ada.log_in()
+    ada.follow("Use a backup code")
+    assert ada.press("Verify", code=ada.kept_code).status == 422
+    assert ada.press("Verify", code=new).h1 == "Keep your new backup code"
+
+
+def test_a_new_one_asked_for_with_a_stale_proof_is_shown_after_it(enrolled: Owner, site: Site) -> None:
+    ada = enrolled
+    ada.open(PAGE)
+    site.clock.pass_(660)
+    assert ada.press("Generate a new code").h1 == "Enter your password"
+    assert ada.press("Verify", password=ada.password).h1 == "Enter your code"
+    page = ada.press("Verify", code=ada.next_code())
+    assert page.h1 == "Your new backup code"
+    assert page.backup_code != ada.kept_code
+
+
+def test_without_a_second_factor_there_is_none(ada: Owner) -> None:
+    ada.sign_up()
+    assert "Backup code" not in ada.open(TWO_FACTOR).links
+    assert ada.open(PAGE).path == TWO_FACTOR
+
+
+def test_after_the_operator_took_it_away_the_pages_offer_a_new_one(enrolled: Owner, site: Site) -> None:
+    ada = enrolled
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))
+    assert ada.open("/").says("Without one, losing your phone locks you out.")
+    assert ada.follow("Generate a new code").says("You have none yet.")

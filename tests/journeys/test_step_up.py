@@ -1,0 +1,192 @@
+"""Step-up: prove again who you are, then what you asked for happens and nothing typed is lost."""
+
+from __future__ import annotations
+
+from tests.conftest import Site
+from tests.people import TWO_FACTOR, Owner
+
+NEW = "seven brass wheels turning"
+
+
+def stale(ada: Owner) -> None:
+    ada.site.clock.pass_(660)
+
+
+def test_a_new_password_typed_with_a_stale_proof_is_saved_after_it(enrolled: Owner, site: Site) -> None:
+    ada = enrolled
+    ada.open("/settings/account/password")
+    stale(ada)
+    page = ada.press("Save", password=NEW)
+    assert (page.path, page.h1) == ("/step-up/password", "Enter your password")
+    page = ada.press("Verify", password=ada.password)
+    assert (page.path, page.h1) == ("/step-up/verify", "Enter your code")
+    page = ada.press("Verify", code=ada.next_code())
+    assert page.path == "/settings/account"
+    assert page.receipts == ["Your password was changed, and every other log-in ended. We e-mailed you about it."]
+    ada.log_out()
+    assert ada.log_in(NEW).h1 == "Enter your code"
+
+
+def test_what_was_typed_and_does_not_fit_is_said_after_the_proof(ada: Owner) -> None:
+    ada.sign_up()
+    ada.open("/settings/account/email")
+    stale(ada)
+    ada.press("Save", email="countess at example")
+    page = ada.press("Verify", password=ada.password)
+    assert page.h1 == "Change your email"
+    assert page.problems == ["Enter an email address in the form name@example.org."]
+    assert page.field("Email address")["value"] == "countess at example"
+
+
+def test_a_page_that_was_only_opened_is_opened_after_the_proof(enrolled: Owner) -> None:
+    ada = enrolled
+    stale(ada)
+    assert ada.open("/settings/account/password").h1 == "Enter your password"
+    ada.press("Verify", password=ada.password)
+    assert ada.press("Verify", code=ada.next_code()).h1 == "Change your password"
+
+
+def test_after_the_proof_ten_minutes_are_free(enrolled: Owner, site: Site) -> None:
+    ada = enrolled
+    stale(ada)
+    ada.open("/settings/account/password")
+    ada.press("Verify", password=ada.password)
+    ada.press("Verify", code=ada.next_code())
+    site.clock.pass_(500)
+    assert ada.open("/settings/account/email").h1 == "Change your email"
+    site.clock.pass_(100)
+    assert ada.open("/settings/account/email").h1 in ("Enter your password", "Enter your code")
+
+
+def test_the_token_is_a_new_one_after_each_proof_and_the_old_one_is_dead(enrolled: Owner) -> None:
+    ada = enrolled
+    stale(ada)
+    ada.open("/settings/account/password")
+    before = ada.cookie("session")
+    ada.press("Verify", password=ada.password)
+    between = ada.cookie("session")
+    ada.press("Verify", code=ada.next_code())
+    after = ada.cookie("session")
+    assert len({before, between, after}) == 3
+    for dead in (before, between):
+        thief = ada.other_browser()
+        assert dead is not None
+        thief.client.set_cookie("session", dead, domain=thief.host.split(":")[0])
+        assert thief.open("/").path == "/log-in"
+
+
+def test_a_wrong_password_is_said_and_many_have_to_wait(ada: Owner) -> None:
+    ada.sign_up()
+    stale(ada)
+    ada.open("/settings/account/password")
+    pages = [ada.press("Verify", password=f"guess number {n} of many") for n in range(11)]
+    assert pages[0].problems == ["That password is wrong. Try again."]
+    assert [page.status for page in pages] == [422] * 10 + [429]
+    assert pages[-1].response.headers["Retry-After"] == "30"
+    ada.site.clock.pass_(30)
+    assert ada.press("Verify", password=ada.password).h1 == "Change your password"
+
+
+def test_the_second_factor_is_asked_only_after_the_password(enrolled: Owner) -> None:
+    ada = enrolled
+    stale(ada)
+    assert ada.open("/step-up/verify").path == "/step-up/password"
+    assert ada.open("/step-up/backup-code").path == "/step-up/password"
+
+
+def test_a_backup_code_will_do_and_then_the_act_goes_on(enrolled: Owner, site: Site) -> None:
+    ada = enrolled
+    ada.open("/settings/account/password")
+    stale(ada)
+    ada.press("Save", password=NEW)
+    ada.press("Verify", password=ada.password)
+    ada.follow("Choose a different two-factor authentication method")
+    assert ada.press("Authentication app").h1 == "Enter your code"
+    ada.follow("Choose a different two-factor authentication method")
+    page = ada.press("Backup code")
+    assert page.h1 == "Use a backup code"
+    assert ada.press("Verify", code="AAAA-AAAA-AAAA-AAAA").status == 422
+    page = ada.press("Verify", code=ada.kept_code)
+    assert page.h1 == "Keep your new backup code"
+    assert page.backup_code != ada.kept_code
+    page = ada.press("Got it")
+    assert page.path == "/settings/account"
+    assert page.receipts == ["Your password was changed, and every other log-in ended. We e-mailed you about it."]
+    assert any("backup code was used" in mail.subject for mail in site.emails(ada.email))
+
+
+def test_a_stale_page_of_the_new_backup_code_leads_home_without_doing_anything(enrolled: Owner) -> None:
+    page = enrolled.send("POST", "/step-up/resume", data={"csrf_token": "old"})
+    assert page.path == "/"
+    assert enrolled.post("/step-up/resume").path == "/settings"
+
+
+def test_wrong_codes_are_said_and_the_fifth_ends_the_attempt(enrolled: Owner) -> None:
+    ada = enrolled
+    stale(ada)
+    ada.open("/settings/account/password")
+    ada.press("Verify", password=ada.password)
+    wrong = ada.code(ahead=86400)
+    said = [ada.press("Verify", code=wrong).problems for _ in range(4)]
+    assert said[0] == ["That code is wrong. Check it and try again."]
+    assert said[3][0].endswith("1 try is left.")
+    ada.press("Verify", code=wrong)
+    page = ada.post("/step-up/verify", code=ada.next_code())
+    assert page.problems
+    page = ada.post("/step-up/backup-code", code=ada.kept_code)
+    assert page.problems
+
+
+def test_a_code_that_let_in_does_not_prove_again(enrolled: Owner) -> None:
+    ada = enrolled
+    stale(ada)
+    ada.open("/settings/account/password")
+    ada.press("Verify", password=ada.password)
+    code = ada.next_code()
+    ada.press("Verify", code=code)
+    stale(ada)
+    ada.open("/settings/account/password")
+    ada.press("Verify", password=ada.password)
+    assert ada.press("Verify", code=code).status == 422
+
+
+def test_what_was_asked_for_too_long_ago_is_not_done(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.open("/settings/account/password")
+    stale(ada)
+    ada.press("Save", password=NEW)
+    site.clock.pass_(601)
+    page = ada.press("Verify", password=ada.password)
+    assert page.path == "/settings/account/password"
+    assert page.receipts == []
+    ada.log_out()
+    assert ada.log_in(NEW).status == 422
+
+
+def test_the_proof_leads_to_paths_of_this_host_only(ada: Owner) -> None:
+    ada.sign_up()
+    stale(ada)
+    ada.open("/step-up/password?next=//evil.example/")
+    assert ada.press("Verify", password=ada.password).path == "/settings"
+
+
+def test_cancel_leads_to_the_settings_and_nothing_is_done(ada: Owner) -> None:
+    ada.sign_up()
+    ada.open("/settings/account/password")
+    stale(ada)
+    ada.press("Save", password=NEW)
+    assert ada.follow("Cancel").path == "/settings"
+    ada.log_out()
+    assert ada.log_in().h1 == "Welcome, Ada Lovelace"
+
+
+def test_an_act_with_an_old_token_is_not_kept(ada: Owner) -> None:
+    ada.sign_up()
+    stale(ada)
+    page = ada.send("POST", "/settings/account/password", data={"csrf_token": "old", "password": NEW})
+    assert page.status == 400
+
+
+def test_choosing_a_method_that_one_lacks_is_not_found(enrolled: Owner) -> None:
+    assert enrolled.post("/step-up/methods", method="text-message").status == 404
+    assert enrolled.open(f"{TWO_FACTOR}/turn-off").status == 404

@@ -1,0 +1,178 @@
+"""Turning a factor off: unchecking on a computer, one press on a phone, two on an iPhone; and ten minutes to regret it."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import insert, update
+
+from tests.conftest import Site
+from tests.people import ANDROID, DESKTOP, IPHONE, TWO_FACTOR, Owner
+from webapp.models.factors import Factor
+
+OFF = f"{TWO_FACTOR}/authentication-app/turn-off"
+layouts = pytest.mark.parametrize("layout", [DESKTOP, ANDROID, IPHONE])
+
+
+def enrolled(site: Site, layout: str, another: bool = False, htmx: bool = False) -> Owner:
+    """Ada with an authentication app, and `another` factor of a kind that this version does not know yet."""
+    ada = Owner(site, layout=layout, htmx=htmx)
+    ada.sign_up()
+    ada.turn_on_app()
+    ada.press("Got it")
+    if another:
+        give_another(site)
+    return ada
+
+
+def give_another(site: Site) -> None:
+    values = {"account_id": 1, "method": "carrier-pigeon", "slot": "", "sealed": "", "added_at": site.clock.now()}
+    with site.services.db.write() as tx:
+        tx.execute(insert(Factor).values(values))
+
+
+def is_on(ada: Owner) -> bool:
+    return ada.open(TWO_FACTOR).button("Authentication app")["aria-checked"] == "true"
+
+
+@layouts
+@pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
+def test_the_last_factor_has_its_warning_and_the_presses_of_the_layout(site: Site, layout: str, htmx: bool) -> None:
+    ada = enrolled(site, layout, htmx=htmx)
+    ada.open(TWO_FACTOR)
+    page = ada.press("Authentication app")
+    assert (page.path, page.h1) == (OFF, "Turn off two-factor authentication?")
+    assert page.says("After this only your password protects the account")
+    page = ada.press("Turn off")
+    if layout == IPHONE:
+        assert is_on(ada)
+        ada.open(f"{OFF}?again=1")
+        assert ada.page is not None
+        assert ada.page.says("Tap Turn off once more to confirm.")
+        page = ada.press("Turn off")
+    assert page.path == TWO_FACTOR
+    assert page.receipts == ["Authentication app was turned off just now. We e-mailed you about it."]
+    assert page.button("Authentication app")["aria-checked"] == "false"
+    assert "It was the last one" in site.emails(ada.email)[0].subject
+    ada.log_out()
+    assert ada.log_in().h1 == "Welcome, Ada Lovelace"
+
+
+@layouts
+def test_a_factor_that_is_not_the_last_needs_none_one_or_two_presses(site: Site, layout: str) -> None:
+    ada = enrolled(site, layout, another=True)
+    ada.open(TWO_FACTOR)
+    page = ada.press("Authentication app")
+    if layout != DESKTOP:
+        assert (page.path, page.h1) == (OFF, "Turn off Authentication app?")
+        assert page.says("Your other methods stay on.")
+        page = ada.press("Turn off")
+    if layout == IPHONE:
+        assert page.says("Tap Turn off once more to confirm.")
+        page = ada.press("Turn off")
+    assert page.receipts == ["Authentication app was turned off just now. We e-mailed you about it."]
+    assert site.emails(ada.email)[0].subject == "Nightlatch: Authentication app was turned off."
+    assert not is_on(ada)
+
+
+def test_unchecking_after_eleven_minutes_asks_password_and_code_and_then_it_is_off(site: Site) -> None:
+    ada = enrolled(site, DESKTOP, another=True)
+    ada.open(TWO_FACTOR)
+    site.clock.pass_(660)
+    assert ada.press("Authentication app").h1 == "Enter your password"
+    page = ada.press("Verify", password=ada.password)
+    assert page.h1 == "Enter your code"
+    page = ada.press("Verify", code=ada.next_code())
+    assert page.path == TWO_FACTOR
+    assert page.receipts == ["Authentication app was turned off just now. We e-mailed you about it."]
+    assert not is_on(ada)
+
+
+@layouts
+def test_cancel_leaves_it_on(site: Site, layout: str) -> None:
+    ada = enrolled(site, layout)
+    ada.open(TWO_FACTOR)
+    ada.press("Authentication app")
+    assert ada.follow("Cancel").button("Authentication app")["aria-checked"] == "true"
+
+
+@layouts
+def test_it_can_be_turned_back_on_within_ten_minutes(site: Site, layout: str) -> None:
+    ada = enrolled(site, layout, another=True)
+    ada.post(f"{OFF}?again=1")
+    site.clock.pass_(300)
+    page = ada.open(TWO_FACTOR)
+    assert page.says("Authentication app is off.")
+    page = ada.press("Turn back on")
+    assert page.receipts == ["Authentication app is on again. We e-mailed you about it."]
+    assert is_on(ada)
+    ada.log_out()
+    ada.log_in()
+    assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
+
+
+def test_turning_the_only_one_back_on_ends_the_log_ins_that_came_without_it(site: Site) -> None:
+    ada = enrolled(site, DESKTOP)
+    ada.post(OFF)
+    elsewhere = ada.other_browser()
+    assert elsewhere.log_in().h1 == "Welcome, Ada Lovelace"
+    ada.open(TWO_FACTOR)
+    ada.press("Turn back on")
+    assert elsewhere.open("/").path == "/log-in"
+    assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+
+
+def test_after_ten_minutes_it_has_to_be_set_up_again(site: Site) -> None:
+    ada = enrolled(site, DESKTOP)
+    site.clock.pass_(1)
+    ada.post(OFF)
+    page = ada.open(TWO_FACTOR)
+    assert "Turn back on" in page.buttons
+    site.clock.pass_(599)
+    assert "Turn back on" in ada.open(TWO_FACTOR).buttons
+    site.clock.pass_(1)
+    page = ada.press("Turn back on")
+    if page.h1 == "Enter your password":
+        page = ada.press("Verify", password=ada.password)
+    assert page.problems == ["It has been off for more than ten minutes. Set it up again to turn it on."]
+    assert "Turn back on" not in page.buttons
+    assert not is_on(ada)
+
+
+def test_what_was_turned_off_proves_nothing(site: Site) -> None:
+    ada = enrolled(site, DESKTOP)
+    elsewhere = ada.other_browser()
+    elsewhere.log_in()
+    ada.post(OFF)
+    page = elsewhere.press("Verify", code=elsewhere.next_code())
+    assert page.path == "/log-in"
+
+
+def test_turning_off_what_is_off_leads_back_to_the_list(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    assert ada.open(OFF).path == TWO_FACTOR
+    assert ada.post(OFF).path == TWO_FACTOR
+    assert ada.open(f"{TWO_FACTOR}/carrier-pigeon/turn-off").status == 404
+
+
+def test_another_browser_that_was_in_is_out(site: Site) -> None:
+    ada = enrolled(site, DESKTOP, another=True)
+    elsewhere = ada.other_browser()
+    elsewhere.log_in_whole()
+    ada.open(TWO_FACTOR)
+    ada.press("Authentication app")
+    assert elsewhere.open("/").path == "/log-in"
+
+
+def test_an_old_page_turns_nothing_back_on(site: Site) -> None:
+    ada = enrolled(site, DESKTOP)
+    ada.post(OFF)
+    ada.send("POST", f"{TWO_FACTOR}/authentication-app/turn-back-on", data={"csrf_token": "old"})
+    assert not is_on(ada)
+
+
+def test_a_factor_of_an_unknown_kind_that_was_turned_off_is_not_offered_again(site: Site) -> None:
+    ada = enrolled(site, DESKTOP, another=True)
+    with site.services.db.write() as tx:
+        tx.execute(update(Factor).where(Factor.method == "carrier-pigeon").values(turned_off_at=site.clock.now()))
+    assert "Turn back on" not in ada.open(TWO_FACTOR).buttons
