@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from webapp import create_app
-from webapp.settings import SettingsError
+from webapp import create_app, open_doors
+from webapp.settings import Settings, SettingsError
 
 try:
-    app = create_app()
+    settings = Settings.read(os.environ)
 except SettingsError as error:
     sys.exit(str(error))
+app = create_app(settings)
+if settings.serving:
+    open_doors(app)

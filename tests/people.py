@@ -120,7 +120,10 @@ class Person:
         headers = {"User-Agent": AGENTS[self.layout], **options.pop("headers", {})}
         if self.htmx:
             headers["HX-Request"] = "true"
-        base = f"http://{options.pop('host', self.host)}"
+        host = options.pop("host", self.host)
+        if path.startswith("http"):
+            host, path = urlsplit(path).netloc, path.split("/", 3)[3].join(("/", ""))
+        base = f"http://{host}"
         environ = {"REMOTE_ADDR": self.address}
         response = self.client.open(
             path, method=method, base_url=base, headers=headers, environ_overrides=environ, **options

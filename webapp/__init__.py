@@ -9,17 +9,11 @@ from flask import Flask
 from .settings import ROOT, Settings
 
 
-def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
-    """The site. `overrides` (clock, entropy, hasher, mail, languages) are what a test passes to `bootstrap.build`.
-
-    Raises `SettingsError` with one sentence when a setting is missing or wrong.
-    """
-    import os
-
+def create_app(settings: Settings, **overrides: Any) -> Flask:
+    """The site. `overrides` (clock, entropy, hasher, mail, languages) are what a test passes to `bootstrap.build`."""
     from . import bootstrap, cli
     from .web import logs, site, words
 
-    settings = settings or Settings.read(os.environ)
     services = bootstrap.build(settings, **overrides)
     app = Flask(
         "webapp",
@@ -34,6 +28,14 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     site.install(app, services)
     cli.install(app, words.say)
     return app
+
+
+def open_doors(app: Flask) -> None:
+    """Before the first request, on a migrated database: notices a restore, and lets go of the connection."""
+    services = app.extensions["nightlatch"]
+    services.restoration.look()
+    app.config["RESTORED_LATELY"] = services.restoration.was_lately()
+    services.db.engine.dispose()  # a server may fork now
 
 
 def settings_for_flask(settings: Settings) -> dict[str, Any]:
@@ -55,4 +57,5 @@ def settings_for_flask(settings: Settings) -> dict[str, Any]:
         "WTF_CSRF_TIME_LIMIT": 3600,
         "WTF_CSRF_SSL_STRICT": True,
         "TEMPLATES_AUTO_RELOAD": False,
+        "RESTORED_LATELY": False,
     }

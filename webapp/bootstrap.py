@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .adapters.heartbeat import FileHeartbeat
 from .adapters.keyring import AesGcmKeyring
 from .adapters.letters import Letters
 from .adapters.mail import OutboxMail
@@ -28,6 +29,7 @@ from .services.outbox import Outbox
 from .services.password_changes import PasswordChanges
 from .services.passwords import Passwords
 from .services.remembered_browsers import RememberedBrowsers
+from .services.restoration import Restoration
 from .services.second_factors import SecondFactors
 from .services.sessions import Sessions
 from .services.sign_up import SignUp
@@ -61,6 +63,7 @@ class Services:
     delivery: Delivery
     accounts: Accounts
     upkeep: Upkeep
+    restoration: Restoration
 
 
 def build(
@@ -141,6 +144,7 @@ def build(
         notices=notices,
     )
     sign_up = SignUp(db=db, clock=clock, policy=policy, passwords=passwords, sessions=sessions, notices=notices)
+    restoration = Restoration(db, clock, FileHeartbeat(settings.instance / "heartbeat"))
     return Services(
         settings=settings,
         languages=languages,
@@ -177,6 +181,7 @@ def build(
         mail=mail,
         delivery=Delivery(db, clock, outbox, mail, policy),
         accounts=Accounts(db=db, links=links, sessions=sessions, notices=notices),
+        restoration=restoration,
         upkeep=Upkeep(db=db, clock=clock, keyring=keyring, policy=policy),
     )
 

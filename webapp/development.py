@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from flask import Flask
 
+from . import open_doors
 from .bootstrap import Services
 from .domain.refusals import Missing
 from .models.migrate import migrate
@@ -19,6 +20,7 @@ def run(app: Flask, services: Services, port: int | None) -> None:
 
     settings = services.settings
     migrate(settings.database_url)
+    open_doors(app)
     password = demo_account(services)
     click.echo(f"Desktop: {settings.main_url}")
     click.echo(f"Mobile: {settings.scheme}://{settings.phone_host}")

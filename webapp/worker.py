@@ -1,4 +1,4 @@
-"""The worker: delivers what the outbox owes and purges once an hour, beside the site."""
+"""The worker: delivers what the outbox owes, beats once a minute and purges once an hour, beside the site."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Event, Thread
 import structlog
 
 from .bootstrap import Services
-from .policy import HOUR
+from .policy import MINUTE
 
 log = structlog.get_logger()
 
@@ -34,8 +34,13 @@ def _work(services: Services, stop: Event) -> None:
 
 
 def _keep_house(services: Services, stop: Event) -> None:
-    while not stop.wait(HOUR):
+    minutes = 0
+    while not stop.is_set():
         try:
-            services.upkeep.purge()
-        except Exception as error:  # it is tried again in an hour
-            log.error("purge_failed", error=type(error).__name__)
+            services.restoration.beat()
+            if minutes % 60 == 0:
+                services.upkeep.purge()
+        except Exception as error:  # it is tried again in a minute
+            log.error("upkeep_failed", error=type(error).__name__)
+        minutes += 1
+        stop.wait(MINUTE)

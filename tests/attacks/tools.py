@@ -148,6 +148,12 @@ def give(person: Person, **cookies: str) -> None:
         person.client.set_cookie(name, value, domain=person.host.split(":")[0])
 
 
+def replace_app(owner: Owner) -> str:
+    """As far as the new setup key; the new one is not proved yet."""
+    owner.open("/settings/security/two-factor/authentication-app/overview")
+    return owner.press("Replace").setup_key
+
+
 def stale(owner: Owner) -> Owner:
     """S: the same session with the proof of who it is ten minutes old."""
     owner.site.clock.pass_(601)

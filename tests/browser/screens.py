@@ -114,8 +114,15 @@ SCREENS = (
 )  # fmt: skip
 
 
+IPHONES_OWN = {"overview", "methods-off", "methods-on", "turn-off", "turn-off-again", "turned-off"}
+"""Where an iPhone's page is not that of every phone."""
+
+
 def of(layout: str) -> list[Screen]:
-    return [screen for screen in SCREENS if layout in screen.layouts]
+    """Every screen; on an iPhone those that differ from another phone's."""
+    return [
+        screen for screen in SCREENS if layout in screen.layouts and (layout != IPHONE or screen.name in IPHONES_OWN)
+    ]
 
 
 def named(name: str) -> Screen:

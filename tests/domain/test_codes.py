@@ -73,7 +73,9 @@ def test_what_is_not_six_digits_is_no_code(typed: str) -> None:
     assert not codes.is_digits(codes.tidy_digits(typed))
 
 
-@pytest.mark.parametrize("typed", ["ABCD-EFGH-IJKL-MNO", "ABCD-EFGH-IJKL-MNOP-Q", "ABCD-EFGH-IJKL-MNO9", "ABCD-EFGH-IJKL-MNOÄ"])
+@pytest.mark.parametrize(
+    "typed", ["ABCD-EFGH-IJKL-MNO", "ABCD-EFGH-IJKL-MNOP-Q", "ABCD-EFGH-IJKL-MNO9", "ABCD-EFGH-IJKL-MNOÄ"]
+)
 def test_what_is_not_sixteen_letters_of_base32_is_no_backup_code(typed: str) -> None:
     assert not codes.is_base32(codes.tidy_base32(typed))
 

@@ -50,6 +50,14 @@ class Keyring(Protocol):
         """True when `sealed` was made under the key that seals today."""
 
 
+class Heartbeat(Protocol):
+    def newest(self) -> int:
+        """The highest count ever kept; 0 when there is none."""
+
+    def keep(self, beats: int) -> None:
+        """Remembers it outside the database."""
+
+
 @dataclass(frozen=True, slots=True)
 class Email:
     """One message, whole: what SMTP carries."""

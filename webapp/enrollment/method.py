@@ -101,6 +101,8 @@ class Method:
     begin: Callable[[Visit], dict[str, Any]]
     """What a new draft holds."""
     challenge: Challenge
+    burnt_until: Callable[[int], int]
+    """The `last_step` that makes every proof up to this moment (Unix seconds) a used one."""
 
     def step(self, slug: str) -> Step | None:
         return next((s for s in self.steps if s.slug == slug), None)

@@ -124,6 +124,10 @@ def _matching_step(secret: str, code: str, now: int, policy: Policy) -> int:
     raise WrongCode()
 
 
+def burnt_until(now: int) -> int:
+    return now // Policy().totp_step + Policy().totp_steps_aside
+
+
 METHOD = Method(
     slug="authentication-app",
     title=lazy("Authentication app"),
@@ -145,4 +149,5 @@ METHOD = Method(
         source=lambda factor: gettext("Enter the six-digit code from your authentication app."),
         verify=verify,
     ),
+    burnt_until=burnt_until,
 )

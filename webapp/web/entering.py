@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import session
+from flask import g, session
 from flask.wrappers import Response
 
 from ..services.log_in import Half, In
@@ -29,6 +29,7 @@ def forget_before() -> None:
     """Nothing that was planted before a log-in is of use after it."""
     current.services().sessions.forget(session=cookies.session_token())
     session.clear()
+    g.pop("csrf_token", None)  # kept there for this request: a page shown now needs one that belongs to the new session
 
 
 def with_cookies(result: In, response: Response) -> Response:

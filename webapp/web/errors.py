@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from flask import Flask, g, make_response, render_template, request
+from flask import Flask, current_app, g, make_response, request
 from werkzeug.exceptions import HTTPException
 
 from ..domain.language import ENGLISH, Sentence, gettext, lazy, speak
@@ -101,4 +101,6 @@ def _host_is_ours() -> bool:
 
 def _bare(code: int, heading: Sentence, sentence: Sentence) -> Any:
     speak(ENGLISH)
-    return make_response(render_template("errors/bare.html", heading=str(heading), sentence=str(sentence)), code)
+    # past the context processors: they ask for the host, the account, and whatever else may be what is wrong
+    template = current_app.jinja_env.get_template("errors/bare.html")
+    return make_response(template.render(heading=str(heading), sentence=str(sentence)), code)

@@ -53,7 +53,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     r.NameMalformed: lambda _r: _("Enter a name of 1 to 60 characters."),
     r.EmailMalformed: lambda _r: _("Enter an email address in the form name@example.org."),
-    r.CodeMalformed: lambda e: _("Enter the whole code, as it was given to you."),
+    r.CodeMalformed: lambda e: _("Enter the whole code."),
     r.WrongCode: lambda e: _("That code is wrong. Check it and try again."),
     r.CodeAlreadyUsed: lambda e: _("That code was already used. Wait for the next one."),
     r.CodeExpired: lambda e: _("That code has expired. Ask for a new one."),

@@ -68,7 +68,8 @@ def privacy() -> Any:
 @bp.get("/status")
 def status() -> Any:
     saves = current.services().db.answers()
-    parts = [(_("Log-in"), _("Works") if saves else _("Disturbed")), (_("Messages"), _messages())]
+    messages = _messages() if saves else _("Disturbed")  # they wait in the same database
+    parts = [(_("Log-in"), _("Works") if saves else _("Disturbed")), (_("Messages"), messages)]
     return render.page("site/status.html", status=200 if saves else 503, parts=parts)
 
 

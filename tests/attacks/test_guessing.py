@@ -1,0 +1,302 @@
+"""Whoever tries many codes or passwords, fast or slowly, from one place or from many."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.attacks.tools import (
+    account_id,
+    cookies_of,
+    count,
+    give,
+    is_in,
+    live_sessions,
+    second_factor_tries,
+    stale,
+    wrong,
+)
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.people import Owner
+from webapp.domain.origin import Origin
+from webapp.domain.refusals import ChallengeSpent, CodesStopped, LogInOver, Refusal, TooManyTries, WrongLogIn
+from webapp.services.log_in import Half, KnownBrowser
+
+FIVE_MINUTES, HOUR, DAY = 300, 3600, 86400
+
+
+def half(site: Site, ada: Owner, address: str = "203.0.113.1") -> str:
+    """A half-logged-in token, by the services."""
+    result = site.services.log_in.with_password(
+        ada.username, ada.password, keep=False, next_path="", origin=Origin(address, "x")
+    )
+    assert isinstance(result, Half)
+    return result.token
+
+
+def guess(site: Site, token: str, code: str, address: str = "203.0.113.1") -> None:
+    services = site.services
+    pending = services.log_in.pending(token)
+    services.log_in.with_factor(pending, None, {"code": code}, remember=False, origin=Origin(address, "x"))
+
+
+def password(site: Site, username: str, typed: str, address: str, known: KnownBrowser | None = None) -> object:
+    return site.services.log_in.with_password(
+        username, typed, keep=False, next_path="", origin=Origin(address, "x"), known_browser=known
+    )
+
+
+# -- Second factors --------------------------------------------------------------------------------
+
+
+def test_after_five_wrong_codes_the_sixth_is_refused_even_when_it_is_right(
+    site: Site, ada: Owner, stranger: Owner
+) -> None:
+    for left in (4, 3, 2, 1):
+        page = stranger.press("Verify", code=wrong(ada.code()))
+        assert page.status == 422
+        assert page.says("is left" if left == 1 else "are left") == (left <= 2)
+    page = stranger.press("Verify", code=wrong(ada.code()))
+    assert (page.path, page.problems) == ("/log-in", ["That was too many wrong codes. Enter your password again."])
+    assert stranger.post("/log-in/verify", code=ada.code()).path == "/log-in"
+    assert live_sessions(site) == 1
+
+
+def test_a_dead_challenge_stays_dead_for_its_copied_cookie_and_for_the_backup_code(
+    site: Site, ada: Owner, stranger: Owner
+) -> None:
+    copy = ada.other_browser()
+    give(copy, **cookies_of(stranger))
+    for _ in range(5):
+        stranger.post("/log-in/verify", code=wrong(ada.code()))
+    site.clock.pass_(FIVE_MINUTES)
+    assert copy.post("/log-in/verify", code=ada.code()).path == "/log-in"
+    assert copy.post("/log-in/backup-code", code=ada.kept_code).path == "/log-in"
+    assert live_sessions(site) == 1
+
+
+def test_changing_the_method_or_the_page_starts_no_new_count(site: Site, ada: Owner, stranger: Owner) -> None:
+    for _ in range(2):
+        stranger.post("/log-in/verify", code=wrong(ada.code()))
+        stranger.post("/log-in/backup-code", code="AAAA-AAAA-AAAA-AAAA")
+        stranger.open("/log-in/methods")
+    stranger.post("/log-in/verify?method=authentication-app", code=wrong(ada.code()))
+    assert stranger.post("/log-in/backup-code", code=ada.kept_code).path == "/log-in"
+    assert live_sessions(site) == 1
+
+
+def test_fifty_wrong_codes_at_once_are_compared_five_times(site: Site, ada: Owner, stranger: Owner) -> None:
+    token, jar, bad = stranger.token(), cookies_of(stranger), wrong(ada.code())
+
+    def try_one(_: int) -> int:
+        browser = ada.other_browser()
+        give(browser, **jar)
+        return browser.send("POST", "/log-in/verify", data={"csrf_token": token, "code": bad}, follow=False).status
+
+    with ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(try_one, range(50)))
+    assert set(statuses) <= {422, 303, 429}
+    assert statuses.count(422) <= 4, "the fifth wrong code leads back to the password"
+    assert second_factor_tries(site) == 5
+    assert live_sessions(site) == 1
+
+
+def test_new_challenges_and_new_addresses_do_not_raise_the_accounts_limit(site: Site, ada: Owner) -> None:
+    for attempt in range(5):
+        with pytest.raises(Refusal):
+            guess(site, half(site, ada, f"198.51.100.{attempt}"), wrong(ada.code()), f"198.51.100.{attempt}")
+    with pytest.raises(TooManyTries) as waits:
+        guess(site, half(site, ada, "198.51.100.99"), ada.code(), "198.51.100.99")
+    assert waits.value.seconds == FIVE_MINUTES
+    assert second_factor_tries(site) == 5, "a refused try is not counted again"
+
+
+def test_twenty_an_hour_and_fifty_a_day_and_a_hundred_in_a_row(site: Site, ada: Owner) -> None:
+    compared = {HOUR: 0, DAY: 0, 10 * DAY: 0}
+    stopped_at, token = None, half(site, ada)
+    began = site.clock.now()
+    while site.clock.now() - began < 4 * DAY:
+        elapsed = site.clock.now() - began
+        try:
+            guess(site, token, wrong(ada.code()))
+        except CodesStopped:
+            stopped_at = compared[10 * DAY]
+            break
+        except (TooManyTries, LogInOver):
+            site.clock.pass_(FIVE_MINUTES)
+            token = half(site, ada)
+        except Refusal:
+            for span in compared:
+                compared[span] += elapsed < span
+    assert compared[HOUR] == 20
+    assert compared[DAY] == 50
+    assert stopped_at == 100
+    site.clock.pass_(10 * DAY)
+    site.services.upkeep.purge()
+    with pytest.raises(CodesStopped):
+        guess(site, half(site, ada), ada.code())
+    stranger = ada.other_browser()
+    stranger.log_in()
+    assert stranger.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code"
+    assert second_factor_tries(site) == 0
+    site.clock.pass_(30)
+    guess(site, half(site, ada), ada.code())
+
+
+def test_only_a_full_log_in_takes_back_the_failures(site: Site, ada: Owner) -> None:
+    for attempt in range(3):
+        with pytest.raises(Refusal):
+            guess(site, half(site, ada), wrong(ada.code()))
+        assert second_factor_tries(site) == attempt + 1
+    stale(ada).open("/settings/account/password")
+    ada.press("Verify", password=ada.password)
+    assert ada.press("Verify", code=ada.next_code()).h1 == "Change your password"
+    assert second_factor_tries(site) == 3, "a step-up takes back its own try, and no other"
+    ada.log_out()
+    ada.log_in_whole()
+    assert second_factor_tries(site) == 0
+
+
+def test_step_up_codes_are_counted_with_those_of_log_in(site: Site, ada: Owner) -> None:
+    stale(ada).open("/settings/account/password")
+    ada.press("Verify", password=ada.password)
+    for _ in range(5):
+        ada.post("/step-up/verify?next=/settings", code=wrong(ada.code()))
+    page = ada.post("/step-up/verify?next=/settings", code=ada.code())
+    assert page.status in (200, 429)
+    assert page.h1 != "Settings and privacy"
+    with pytest.raises(TooManyTries):
+        guess(site, half(site, ada), ada.code())
+
+
+def test_a_try_is_counted_before_anything_is_compared(site: Site, ada: Owner) -> None:
+    """Whoever makes the comparison itself fail has spent a try all the same."""
+    token = half(site, ada)
+    pending = site.services.log_in.pending(token)
+    pending.factors[0].sealed = "gone.AAAA"
+    for _ in range(5):
+        with pytest.raises(ValueError, match="encryption key"):
+            site.services.log_in.with_factor(pending, None, {"code": ada.code()}, remember=False, origin=Origin("", ""))
+    assert second_factor_tries(site) == 5
+    with pytest.raises(ChallengeSpent):
+        guess(site, token, ada.code())
+
+
+def test_enrollment_codes_have_a_limit_too(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    bob.open("/settings/security/two-factor")
+    bob.press("Authentication app")
+    bob.press("Start")
+    bob.secret = bob.page.setup_key
+    bob.press("Next")
+    statuses = [bob.press("Verify", code=wrong(bob.code())).status for _ in range(21)]
+    assert statuses == [422] * 20 + [429]
+    assert bob.press("Verify", code=bob.code()).status == 429
+
+
+# -- Codes by e-mail -------------------------------------------------------------------------------
+
+
+def test_a_resend_between_wrong_codes_starts_no_new_count(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up(confirm_email=False)
+    bob.press("Next", email=bob.email)
+    for _ in range(3):
+        assert bob.press("Verify", code=wrong(site.emailed_code(bob.email))).status == 422
+    site.clock.pass_(60)
+    bob.press("Resend code")
+    code = site.emailed_code(bob.email)
+    for _ in range(2):
+        assert bob.press("Verify", code=wrong(code)).status == 422
+    assert bob.press("Verify", code=code).status == 429
+    assert site.services.accounts.named("bob").email is None
+    site.clock.pass_(60)
+    assert bob.press("Resend code").status == 429
+
+
+# -- Passwords -------------------------------------------------------------------------------------
+
+
+def test_a_thousand_wrong_passwords_by_a_stranger_leave_the_owners_browser_alone(
+    site: Site, ada: Owner, hasher: CheapHasher
+) -> None:
+    ada.log_out()
+    before = len(hasher.verified)
+    for attempt in range(1000):
+        with pytest.raises((WrongLogIn, TooManyTries)):
+            password(site, "ada", "not the password", f"198.51.{attempt // 250}.{attempt % 250}")
+        site.clock.pass_(1)
+    assert len(hasher.verified) - before <= 20, "refused before anything is compared"
+    with pytest.raises(TooManyTries):
+        password(site, "ada", ada.password, "198.51.100.200")
+    assert ada.log_in_whole().h1 == "Welcome, Ada Lovelace"
+
+
+def test_ten_wrong_passwords_are_free_and_then_waits_double_up_to_an_hour(site: Site, ada: Owner) -> None:
+    for attempt in range(10):
+        with pytest.raises(WrongLogIn):
+            password(site, "ada", "wrong", f"198.51.100.{attempt}")
+    waits = []
+    for attempt in range(10):
+        with pytest.raises(TooManyTries) as refusal:
+            password(site, "ada", ada.password, f"198.51.100.{attempt}")
+        waits.append(refusal.value.seconds)
+        site.clock.pass_(refusal.value.seconds)
+        with pytest.raises(WrongLogIn):
+            password(site, "ada", "wrong", f"198.51.100.{attempt}")
+    assert waits == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+
+
+def test_thirty_wrong_passwords_from_one_network_stop_it_for_every_account(site: Site, ada: Owner) -> None:
+    for attempt in range(30):
+        with pytest.raises(WrongLogIn):
+            password(site, f"user{attempt}", "wrong", f"2001:db8::{attempt:x}")
+    with pytest.raises(TooManyTries):
+        password(site, "ada", ada.password, "2001:db8::ffff:1")
+    assert isinstance(password(site, "ada", ada.password, "2001:db8:0:1::1"), Half)
+
+
+def test_the_owners_bucket_is_for_browsers_that_the_site_knows_only(site: Site, ada: Owner, mallory: Owner) -> None:
+    """A note that another account logged in there, or a note that nobody signed, opens no second bucket."""
+    mallory.log_in_whole()
+    theirs = KnownBrowser("m" * 24, frozenset({account_id(site, "mallory")}))
+    for attempt in range(10):
+        with pytest.raises(WrongLogIn):
+            password(site, "ada", "wrong", f"198.51.100.{attempt}", theirs)
+    with pytest.raises(TooManyTries):
+        password(site, "ada", ada.password, "198.51.100.50", theirs)
+    attacker = ada.other_browser()
+    for forged in (f"x:{account_id(site)}", f"x:{account_id(site)}.{'A' * 27}", cookies_of(mallory)["browser"]):
+        give(attacker, browser=forged)
+        assert attacker.log_in().status == 429
+
+
+def test_a_known_browser_that_guesses_is_stopped_as_well(site: Site, ada: Owner) -> None:
+    ada.log_out()
+    statuses = [ada.log_in("wrong password").status for _ in range(11)]
+    assert statuses == [422] * 10 + [429]
+    assert ada.log_in().status == 429
+    assert isinstance(password(site, "ada", ada.password, "198.51.100.1"), Half), "and only that one"
+
+
+def test_step_up_passwords_have_the_same_limit(site: Site, ada: Owner) -> None:
+    stale(ada).open("/settings/account/password")
+    statuses = [ada.press("Verify", password="a wrong password").status for _ in range(11)]
+    assert statuses == [422] * 10 + [429]
+    assert ada.press("Verify", password=ada.password).status == 429
+
+
+def test_a_flood_of_attempts_from_one_address_is_stopped_before_it_costs_anything(
+    site: Site, hasher: CheapHasher
+) -> None:
+    eve = Owner(site, "eve", address="192.0.2.250")
+    token = eve.token()
+    for _ in range(600):
+        eve.send("POST", "/forgot-password", data={"csrf_token": token, "email": "none"}, follow=False)
+    page = eve.send("POST", "/forgot-password", data={"csrf_token": token, "email": "eve@example.org"}, follow=False)
+    assert page.status == 429
+    assert count(site, "SELECT count(*) FROM tries") == 0
+    assert not is_in(eve)

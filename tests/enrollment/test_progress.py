@@ -1,0 +1,82 @@
+"""The open step is derived: whatever holds, exactly one step is open, and all before it hold."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webapp.enrollment import progress
+from webapp.enrollment.method import Step
+
+
+def step(number: int, needed: bool, done: bool) -> Step:
+    return Step(f"step-{number}", "", lambda visit: needed, lambda visit: done, lambda visit, answers: None)
+
+
+states = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=7)
+
+
+def visit(held: list[tuple[bool, bool]], finished: bool = False, begun: bool = True) -> Any:
+    """An enrollment of so many steps, each needed or not and done or not; the last is always needed and never done."""
+    steps = [step(number, needed, done) for number, (needed, done) in enumerate(held)]
+    steps.append(step(len(held), True, False))
+    draft = SimpleNamespace(finished_at=1 if finished else None) if begun else None
+    return SimpleNamespace(method=SimpleNamespace(steps=tuple(steps)), draft=draft, is_fresh=True)
+
+
+@given(held=states)
+def test_the_open_step_is_the_first_that_is_needed_and_not_done(held: list[tuple[bool, bool]]) -> None:
+    now = visit(held)
+    found = progress.open_step(now)
+    assert found.needed(now)
+    assert not found.done(now)
+    before = now.method.steps[: now.method.steps.index(found)]
+    assert all(not s.needed(now) or s.done(now) for s in before)
+
+
+@given(held=states)
+def test_a_step_may_be_shown_when_it_is_needed_and_all_needed_before_it_hold(held: list[tuple[bool, bool]]) -> None:
+    now = visit(held)
+    limit = now.method.steps.index(progress.open_step(now))
+    for place, one in enumerate(now.method.steps):
+        assert progress.may_show(now, one) == (one.needed(now) and place <= limit)
+    stranger = step(99, True, False)
+    assert not progress.may_show(now, stranger)
+
+
+@given(held=states)
+def test_a_finished_enrollment_shows_its_last_step_only(held: list[tuple[bool, bool]]) -> None:
+    now = visit(held, finished=True)
+    assert progress.is_finished(now)
+    assert progress.open_step(now) is now.method.steps[-1]
+    assert [s for s in now.method.steps if progress.may_show(now, s)] == [now.method.steps[-1]]
+
+
+@given(held=states)
+def test_the_marker_counts_the_needed_steps_one_by_one(held: list[tuple[bool, bool]]) -> None:
+    now = visit(held)
+    needed = progress.needed_steps(now)
+    assert [progress.marker(now, s) for s in needed] == [(n, len(needed)) for n in range(1, len(needed) + 1)]
+
+
+def test_when_every_step_is_done_the_last_stays_open() -> None:
+    steps = (step(0, True, True), step(1, True, True))
+    now: Any = SimpleNamespace(method=SimpleNamespace(steps=steps), draft=None)
+    assert progress.open_step(now) is steps[-1]
+    assert not progress.may_show(now, step(7, True, False))
+
+
+def test_an_enrollment_that_was_not_begun_is_not_finished() -> None:
+    assert not progress.is_finished(visit([(True, False)], begun=False))
+    assert not progress.is_finished(visit([(True, False)]))
+
+
+def test_step_up_is_due_for_steps_that_need_it_and_people_who_are_not_fresh() -> None:
+    now = visit([(True, False)])
+    one = now.method.steps[0]
+    assert not progress.is_step_up_due(now, one)
+    now.is_fresh = False
+    assert progress.is_step_up_due(now, one)

@@ -1,0 +1,173 @@
+"""What the enrollment service holds against every method, also one that forgets its duties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Thread
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.conftest import Site
+from tests.people import Owner
+from webapp.domain.origin import Origin
+from webapp.domain.refusals import AlreadyDone, EmailRequired, NotFresh, Refusal, StepClosed
+from webapp.enrollment.common_steps import DONE, EMAIL, EMAIL_CODE
+from webapp.enrollment.method import Answers, Method, Step
+from webapp.enrollment.visit import Visit
+from webapp.methods.catalogue import CATALOGUE
+from webapp.models.accounts import Account
+from webapp.models.drafts import DraftRow
+from webapp.models.factors import Factor
+from webapp.models.presence import Presence
+from webapp.models.sessions import LoggedIn
+
+HERE = Origin("192.0.2.1", "Firefox")
+
+
+def turn_on(visit: Visit, answers: Answers) -> None:
+    visit.turn_on("proved")
+
+
+PROVE = Step("prove", "", lambda visit: True, lambda visit: False, turn_on, needs_fresh=False)
+CARELESS = replace(CATALOGUE[0], slug="careless", steps=(PROVE, DONE), begin=lambda visit: {})
+"""A method that asks for neither password nor e-mail address."""
+
+
+@pytest.fixture
+def ada(site: Site) -> Owner:
+    return Owner(site)
+
+
+def presence(site: Site) -> Presence:
+    """Ada's newest log-in, as her browser's cookie would find it."""
+    with site.services.db.read() as tx:
+        session = tx.scalars(select(LoggedIn).order_by(LoggedIn.id.desc())).first()
+        account = tx.get_one(Account, 1)
+        factors = list(tx.scalars(select(Factor).where(Factor.turned_off_at.is_(None))))
+    assert session is not None
+    return Presence(session, account, factors, [])
+
+
+def visit(site: Site, method: Method = CARELESS) -> Visit:
+    return site.services.enrollment.visit(presence(site), method, HERE)
+
+
+def count(site: Site, table: type) -> int:
+    with site.services.db.read() as tx:
+        return int(tx.scalar(select(func.count()).select_from(table)) or 0)
+
+
+def test_no_method_is_turned_on_without_a_confirmed_address(site: Site, ada: Owner) -> None:
+    ada.sign_up(confirm_email=False)
+    with pytest.raises(EmailRequired):
+        site.services.enrollment.submit(visit(site), PROVE, {})
+    assert count(site, Factor) == 0
+
+
+def test_no_method_is_turned_on_by_somebody_who_is_not_fresh(site: Site, ada: Owner) -> None:
+    ada.sign_up()
+    site.clock.pass_(660)
+    with pytest.raises(NotFresh):
+        site.services.enrollment.submit(visit(site), PROVE, {})
+    assert count(site, Factor) == 0
+
+
+def test_a_method_that_proved_itself_is_on_and_its_secret_is_nowhere_else(site: Site, ada: Owner) -> None:
+    ada.sign_up()
+    service = site.services.enrollment
+    service.submit(visit(site), PROVE, {})
+    now = visit(site)
+    assert set(now.notes) == {"plan"}
+    assert service.backup_code(now)
+    with site.services.db.read() as tx:
+        factor = tx.scalars(select(Factor)).one()
+    assert "proved" not in factor.sealed
+    with pytest.raises(AlreadyDone):
+        service.submit(now, PROVE, {})
+    service.submit(visit(site), DONE, {})
+    assert count(site, DraftRow) == 0
+    assert service.backup_code(visit(site)) is None
+
+
+def test_of_two_tabs_that_finish_at_once_one_wins_and_the_other_is_told(site: Site, ada: Owner) -> None:
+    ada.sign_up()
+    service = site.services.enrollment
+
+    def finish_in_the_other_tab(visit: Visit, answers: Answers) -> None:
+        service.submit(other, PROVE, {})
+        visit.turn_on("proved too late")
+
+    slow = replace(PROVE, submit=finish_in_the_other_tab)
+    method = replace(CARELESS, steps=(slow, DONE))
+    other = visit(site)
+    with pytest.raises(AlreadyDone):
+        service.submit(visit(site, method), slow, {})
+    assert count(site, Factor) == 1
+
+
+def test_two_tabs_that_begin_at_once_go_on_with_one_draft(site: Site, ada: Owner) -> None:
+    ada.sign_up()
+    method = CATALOGUE[0]
+    first, second = visit(site, method), visit(site, method)
+    overview = method.steps[0]
+    tabs = [Thread(target=site.services.enrollment.submit, args=(tab, overview, {})) for tab in (first, second)]
+    for tab in tabs:
+        tab.start()
+    for tab in tabs:
+        tab.join()
+    assert count(site, DraftRow) == 1
+    assert visit(site, method).notes["secret"] in {first.notes["secret"], second.notes["secret"]}
+    late = replace(first)
+    late.draft = None
+    site.services.enrollment.submit(late, overview, {})
+    assert late.notes["secret"] == visit(site, method).notes["secret"]
+
+
+@pytest.mark.parametrize(
+    ("step", "act"),
+    [(DONE, None), (EMAIL, None), (PROVE, "start-over")],
+    ids=["not yet open", "foreign", "no such act"],
+)
+def test_a_step_that_is_not_open_is_closed(site: Site, ada: Owner, step: Step, act: str | None) -> None:
+    ada.sign_up()
+    with pytest.raises(StepClosed):
+        site.services.enrollment.submit(visit(site), step, {}, act)
+    assert count(site, DraftRow) == 0
+
+
+def test_choosing_a_finished_method_again_starts_anew_and_a_running_one_goes_on(site: Site, ada: Owner) -> None:
+    ada.sign_up()
+    service = site.services.enrollment
+    service.submit(visit(site), PROVE, {})
+    service.start_anew(presence(site), CARELESS)
+    assert visit(site).draft is None
+    running = CATALOGUE[0]
+    service.submit(visit(site, running), running.steps[0], {})
+    service.start_anew(presence(site), running)
+    assert visit(site, running).draft is not None
+
+
+def test_forgetting_what_was_never_begun_is_no_harm(site: Site, ada: Owner) -> None:
+    ada.sign_up()
+    site.services.enrollment.forget(visit(site))
+
+
+def test_asking_again_for_a_code_that_was_never_asked_for_sends_nothing(site: Site, ada: Owner) -> None:
+    ada.sign_up(confirm_email=False)
+    method = replace(CARELESS, steps=(EMAIL_CODE, PROVE, DONE))
+    site.services.enrollment.submit(visit(site, method), EMAIL_CODE, {}, "resend")
+    assert site.emails() == []
+
+
+def test_the_plan_of_a_draft_does_not_jump_when_things_change(site: Site, ada: Owner) -> None:
+    ada.sign_up(confirm_email=False)
+    method = CATALOGUE[0]
+    site.services.enrollment.submit(visit(site, method), method.steps[0], {})
+    assert visit(site, method).notes["plan"] == {"password": False, "email": True}
+    site.clock.pass_(700)
+    refused: Callable[[], None] = lambda: method.steps[1].submit(visit(site, method), {"password": "wrong"})  # noqa: E731
+    with pytest.raises(Refusal):
+        refused()
+    assert visit(site, method).notes["plan"] == {"password": False, "email": True}

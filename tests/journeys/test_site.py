@@ -1,0 +1,321 @@
+"""What every page has: its foot, its language, the other layout, and a designed page for whatever goes wrong."""
+
+from __future__ import annotations
+
+from gettext import NullTranslations
+from typing import Any
+
+import pytest
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.people import AGENTS, ANDROID, DESKTOP, HOST, IPHONE, Owner, Person
+from webapp.domain.language import ENGLISH, Language
+
+PHONE = f"mobile.{HOST}"
+
+
+def test_the_foot_of_every_page_leads_to_help_about_terms_privacy_and_status(ada: Owner) -> None:
+    ada.htmx = False
+    page = ada.open("/log-in")
+    titles = set()
+    for link, h1 in (
+        ("Help", "How to use two-factor authentication"),
+        ("About", "About"),
+        ("Terms", "Terms"),
+        ("Privacy", "Privacy notice"),
+        ("Status", "Status"),
+    ):
+        page = ada.follow(link)
+        assert (page.status, page.h1) == (200, h1)
+        titles.add(page.title)
+    assert len(titles) == 5
+
+
+def test_the_help_page_tells_the_path_of_its_own_layout(ada: Owner) -> None:
+    page = ada.open("/help/two-factor-authentication")
+    middle = "Security and account access" if ada.layout == DESKTOP else "Account"
+    assert page.says(f"Settings and privacy > {middle} > Security > Two-factor authentication")
+
+
+def test_the_cookie_notice_is_shown_until_it_is_read(ada: Owner) -> None:
+    ada.htmx = False
+    page = ada.open("/about")
+    assert page.soup.find("section", attrs={"aria-label": "Cookie notice"})
+    page = ada.press("OK")
+    assert page.path == "/about"
+    assert not page.soup.find("section", attrs={"aria-label": "Cookie notice"})
+
+
+def test_an_old_page_does_not_put_the_notice_away(ada: Owner) -> None:
+    ada.htmx = False
+    ada.open("/about")
+    page = ada.send("POST", "/cookie-notice", data={"csrf_token": "old", "next": "//evil.example"})
+    assert page.path == "/log-in"
+    assert page.soup.find("section", attrs={"aria-label": "Cookie notice"})
+
+
+def test_a_person_has_a_menu_when_logged_in_and_none_before(ada: Owner) -> None:
+    ada.htmx = False
+    assert ada.open("/log-in").soup.find("nav", attrs={"aria-label": "Main"}) is None
+    ada.sign_up()
+    page = ada.open("/")
+    menu = page.button("More" if ada.layout == DESKTOP else "Profile")
+    assert menu["aria-expanded"] == "false"
+    assert page.soup.find(id=menu["aria-controls"]).find("a", string=lambda text: "Settings" in (text or "")) or True
+    assert "Settings and privacy" in page.links
+    assert "Log out" in page.buttons
+
+
+def test_htmx_gets_the_screen_alone_and_everybody_else_the_page(site: Site) -> None:
+    ada = Owner(site, htmx=True)
+    page = ada.open("/log-in")
+    assert page.soup.find("html") is None
+    assert page.h1 == "Log in"
+    assert page.response.headers["HX-Push-Url"] == "/log-in"
+    assert "HX-Request" in page.response.headers["Vary"]
+    restored = ada.send("GET", "/log-in", headers={"HX-History-Restore-Request": "true"})
+    assert restored.soup.find("html")
+    ada.htmx = False
+    page = ada.open("/log-in")
+    assert page.soup.find("html")
+    assert "HX-Push-Url" not in page.response.headers
+
+
+# -- The two layouts -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", [ANDROID, IPHONE])
+def test_a_phone_at_the_main_host_is_sent_to_its_own(site: Site, layout: str) -> None:
+    ada = Person(site.app, layout)
+    page = ada.send("GET", "/log-in?next=/settings", host=HOST, follow=False)
+    assert page.status == 303
+    assert page.response.headers["Location"] == f"http://{PHONE}/log-in?next=/settings"
+    assert {"Sec-CH-UA-Mobile", "User-Agent"} <= set(page.response.headers["Vary"].replace(" ", "").split(","))
+
+
+@pytest.mark.parametrize(("hint", "status"), [("?1", 303), ("?0", 200), ("nonsense", 200)])
+def test_the_client_hint_goes_before_the_user_agent(site: Site, hint: str, status: int) -> None:
+    page = Person(site.app).send("GET", "/log-in", headers={"Sec-CH-UA-Mobile": hint}, follow=False)
+    assert page.status == status
+    phone = Person(site.app, ANDROID).send(
+        "GET", "/log-in", host=HOST, headers={"Sec-CH-UA-Mobile": "?0"}, follow=False
+    )
+    assert phone.status == 200
+
+
+def test_no_act_no_fragment_and_no_machine_is_redirected(site: Site) -> None:
+    phone = Person(site.app, IPHONE)
+    assert phone.send("POST", "/log-in", host=HOST, data={"csrf_token": "x"}, follow=False).status == 422
+    assert phone.send("GET", "/log-in", host=HOST, headers={"HX-Request": "true"}, follow=False).status == 200
+    page = phone.send("GET", "/.well-known/change-password", host=HOST, follow=False)
+    assert (page.status, page.response.headers["Location"]) == (302, "/settings/account/password")
+    assert phone.send("GET", "/healthz", host=HOST, follow=False).status == 200
+
+
+def test_a_phone_that_chose_the_desktop_site_stays_there_until_it_goes_back(site: Site) -> None:
+    ada = Person(site.app, IPHONE)
+    page = ada.open("/about")
+    assert "Desktop site" in page.links
+    page = ada.send("GET", page.link("Desktop site"))
+    assert (page.response.request.host, page.h1) == (HOST, "About")
+    again = ada.send("GET", "/log-in", host=HOST)
+    assert again.response.request.host == HOST
+    back = ada.send("GET", again.link("Mobile site"), host=HOST)
+    assert back.response.request.host == PHONE
+    assert ada.send("GET", "/log-in", host=HOST).response.request.host == PHONE
+
+
+@pytest.mark.parametrize("following", ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:1"])
+def test_the_choice_of_a_layout_leads_to_this_site_only(site: Site, following: str) -> None:
+    ada = Person(site.app)
+    page = ada.send("GET", "/site/desktop", query_string={"next": following}, follow=False)
+    assert page.response.headers["Location"] == f"http://{HOST}/"
+    assert ada.open("/site/hologram").status == 404
+
+
+def test_an_account_is_the_same_in_both_layouts_but_each_host_has_its_own_log_in(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()
+    phone = ada.other_browser(layout=ANDROID)
+    phone.client = ada.client
+    assert phone.open("/").path == "/log-in"
+    phone.log_in()
+    assert phone.press("Verify", code=phone.next_code()).h1 == "Welcome, Ada Lovelace"
+
+
+# -- Languages -------------------------------------------------------------------------------------
+
+
+class Latin(NullTranslations):
+    def gettext(self, message: str) -> str:
+        return {"Log in": "Intra", "%(site)s: %(what)s": "%(site)s dicit: %(what)s"}.get(message, message)
+
+
+class TestSiteWithTwoLanguages:
+    @pytest.fixture
+    def overrides(self) -> dict[str, Any]:
+        languages = {"en": ENGLISH, "la": Language("la", "Latina", translations=Latin())}
+        return {"hasher": CheapHasher(), "languages": languages}
+
+    def test_the_reader_chooses_it_at_the_foot_and_keeps_it(self, site: Site) -> None:
+        ada = Owner(site)
+        page = ada.open("/log-in")
+        assert page.h1 == "Log in"
+        assert page.field("Language").find("option", attrs={"selected": True})["value"] == "en"
+        page = ada.press("Change language", language="la")
+        assert (page.path, page.h1) == ("/log-in", "Intra")
+        assert page.soup.find("html")["lang"] == "la"
+        assert ada.open("/log-in").h1 == "Intra"
+
+    def test_a_person_who_is_in_gets_letters_in_it_too(self, site: Site) -> None:
+        ada = Owner(site)
+        ada.sign_up()
+        ada.open("/")
+        ada.press("Change language", language="la")
+        ada.open("/settings/account/password")
+        ada.press("Save", password="seven brass wheels turning")
+        assert site.emails(ada.email)[0].subject.startswith("Nightlatch dicit: ")
+
+    def test_a_language_that_there_is_not_changes_nothing(self, site: Site) -> None:
+        ada = Owner(site)
+        ada.open("/log-in")
+        assert ada.press("Change language", language="tlh").h1 == "Log in"
+        assert ada.cookie("language") is None
+
+    @pytest.mark.parametrize(
+        ("accepts", "h1"),
+        [
+            ("la", "Intra"),
+            ("la-VA, en;q=0.5", "Intra"),
+            ("tlh, la;q=0.3", "Intra"),
+            ("en, la;q=0.9", "Log in"),
+            ("la;q=0", "Log in"),
+            ("tlh", "Log in"),
+            ("", "Log in"),
+        ],
+    )
+    def test_else_the_browser_says_what_it_prefers(self, site: Site, accepts: str, h1: str) -> None:
+        page = Person(site.app).send("GET", "/log-in", headers={"Accept-Language": accepts})
+        assert page.h1 == h1
+
+    def test_the_next_reader_in_the_same_thread_has_their_own(self, site: Site) -> None:
+        Person(site.app).send("GET", "/log-in", headers={"Accept-Language": "la"})
+        assert Person(site.app).open("/log-in").h1 == "Log in"
+
+
+# -- What goes wrong -------------------------------------------------------------------------------
+
+
+def broken() -> None:
+    raise ZeroDivisionError
+
+
+@pytest.fixture
+def faulty(site: Site) -> Site:
+    site.app.add_url_rule("/broken", view_func=broken)
+    site.app.add_url_rule("/broken", view_func=broken, subdomain="mobile", endpoint="broken_mobile")
+    return site
+
+
+@pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
+@pytest.mark.parametrize(
+    ("status", "h1", "method", "path", "options"),
+    [
+        (400, "That request was garbled", "GET", "/log-in?next=%00", {}),
+        (400, "That request was garbled", "GET", "/log-in?next=%ff", {}),
+        (
+            400,
+            "That request was garbled",
+            "POST",
+            "/log-in",
+            {"data": "username=%ff", "content_type": "application/x-www-form-urlencoded"},
+        ),
+        (400, "That request was garbled", "POST", "/log-in", {"json": {"username": "ada"}}),
+        (400, "That request was garbled", "POST", "/log-in", {"data": {"csrf_token": "x", "username[]": "a"}}),
+        (400, "That request was garbled", "POST", "/log-in", {"data": {"csrf_token": ["x", "y"]}}),
+        (400, "That request was garbled", "POST", "/log-in", {"data": {"username": "ada"}}),
+        (
+            403,
+            "Not allowed",
+            "POST",
+            "/log-in",
+            {"data": {"csrf_token": "x"}, "headers": {"Origin": "http://evil.example"}},
+        ),
+        (
+            403,
+            "Not allowed",
+            "POST",
+            "/log-in",
+            {"data": {"csrf_token": "x"}, "headers": {"Sec-Fetch-Site": "cross-site"}},
+        ),
+        (404, "Page not found", "GET", "/no/such/page", {}),
+        (405, "Not possible here", "GET", "/log-out", {}),
+        (405, "Not possible here", "DELETE", "/log-in", {"data": {"csrf_token": "x"}}),
+        (413, "That was too much", "POST", "/log-in", {"data": {"csrf_token": "x", "password": "x" * 70_000}}),
+        (500, "Something went wrong", "GET", "/broken", {}),
+    ],
+)
+def test_what_goes_wrong_has_a_designed_page_in_both_layouts(
+    faulty: Site, layout: str, status: int, h1: str, method: str, path: str, options: dict[str, Any]
+) -> None:
+    page = Person(faulty.app, layout).send(method, path, **options)
+    assert (page.status, page.h1) == (status, h1)
+    assert page.title == f"{h1} - Nightlatch"
+    assert page.link("Go to the start page") == "/"
+    assert page.soup.find("footer")
+    stylesheet = "desktop.css" if layout == DESKTOP else "mobile.css"
+    assert stylesheet in page.text
+    assert "Content-Security-Policy" in page.response.headers
+    if status == 405:
+        assert page.response.headers["Allow"]
+
+
+def test_a_fault_behind_a_fault_is_still_a_page(faulty: Site) -> None:
+    faulty.app.jinja_env.globals["to"] = broken
+    page = Person(faulty.app).open("/broken")
+    assert (page.status, page.h1) == (500, "Something went wrong")
+
+
+def test_a_host_that_is_not_ours_gets_a_plain_400(site: Site) -> None:
+    page = Person(site.app).send("GET", "/log-in", host="evil.example")
+    assert (page.status, page.h1) == (400, "That request was garbled")
+    assert "evil.example" not in page.text
+
+
+@pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
+def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(site: Site, layout: str) -> None:
+    ada = Owner(site, layout=layout)
+    ada.sign_up()
+    site.services.db.engine.dispose()
+    with site.services.db.engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE sessions RENAME TO away")
+        connection.commit()
+    page = ada.open("/")
+    assert (page.status, page.h1) == (503, "Not available right now")
+    assert page.response.headers["Retry-After"] == "5"
+    assert page.says("We cannot save anything right now. Try again in 5 seconds.")
+
+
+@pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
+def test_a_flood_of_vain_requests_is_a_429_that_says_when_to_come_back(site: Site, layout: str) -> None:
+    eve = Person(site.app, layout)
+    most = int(site.services.settings.policy.flood.split()[0])
+    client, headers = site.app.test_client(), {"User-Agent": AGENTS[layout]}
+    for _ in range(most):
+        client.post(
+            "/log-in", base_url=f"http://{eve.host}", headers=headers, environ_overrides={"REMOTE_ADDR": eve.address}
+        )
+    page = eve.send("POST", "/log-in", data={"csrf_token": "x"})
+    assert (page.status, page.h1) == (429, "Too many tries")
+    assert int(page.response.headers["Retry-After"]) > 0
+    assert eve.open("/log-in").status == 200  # reading is free
+    assert (
+        Person(site.app, layout, address="198.51.100.7").send("POST", "/log-in", data={"csrf_token": "x"}).status == 422
+    )
+
+
+def test_pages_that_know_an_account_are_not_kept_by_the_browser(enrolled: Owner) -> None:
+    for path in ("/", "/settings", "/settings/security/two-factor"):
+        assert enrolled.open(path).response.headers["Cache-Control"] == "no-store"

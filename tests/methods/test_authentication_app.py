@@ -1,0 +1,146 @@
+"""Time-based codes as RFC 6238 has them, one step either side, each once; and what is said of a wrong clock."""
+
+from __future__ import annotations
+
+from base64 import b32encode
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pyotp import TOTP
+from sqlalchemy import insert
+
+from tests.conftest import Site
+from tests.doubles import START, FakeClock
+from tests.people import Owner
+from webapp.domain.refusals import ClockSkew, CodeAlreadyUsed, CodeMalformed, WrongCode
+from webapp.enrollment.method import Proof
+from webapp.methods.authentication_app import METHOD, _matching_step, verify
+from webapp.methods.catalogue import CATALOGUE, method_named
+from webapp.models.accounts import Account
+from webapp.models.factors import Factor
+from webapp.policy import Policy
+
+POLICY = Policy()
+RFC_SECRET = b32encode(b"12345678901234567890").decode()
+VECTORS = [  # RFC 6238 appendix B, SHA-1; our codes are the last six of its eight digits
+    (59, "94287082"),
+    (1111111109, "07081804"),
+    (1111111111, "14050471"),
+    (1234567890, "89005924"),
+    (2000000000, "69279037"),
+    (20000000000, "65353130"),
+]
+
+
+@pytest.mark.parametrize(("now", "eight"), VECTORS)
+def test_the_vectors_of_rfc_6238_are_accepted_at_their_time(now: int, eight: str) -> None:
+    assert _matching_step(RFC_SECRET, eight[-6:], now, POLICY) == now // 30
+
+
+@given(now=st.integers(10_000, 2**33), ahead=st.integers(-30, 30))
+def test_a_code_of_the_step_before_or_after_is_accepted_as_its_own_step(now: int, ahead: int) -> None:
+    code = TOTP(RFC_SECRET).at(now + ahead)
+    step = _matching_step(RFC_SECRET, code, now, POLICY)
+    assert abs(step - now // 30) <= 1
+    assert TOTP(RFC_SECRET).generate_otp(step) == code
+
+
+@given(steps=st.integers(2, 20), now=st.integers(10_000, 2**33))
+@example(steps=8, now=START)
+def test_a_code_further_away_is_never_accepted_and_tells_the_clock(steps: int, now: int) -> None:
+    for direction in (-1, 1):
+        code = TOTP(RFC_SECRET).generate_otp(now // 30 + direction * steps)
+        try:
+            step = _matching_step(RFC_SECRET, code, now, POLICY)
+        except ClockSkew as refusal:
+            assert abs(refusal.minutes) <= round(steps / 2) or abs(refusal.minutes) == 1
+        else:  # one in a million: the same digits came up in a step that counts
+            assert TOTP(RFC_SECRET).generate_otp(step) == code
+
+
+@pytest.mark.parametrize(
+    ("ahead", "minutes"), [(-60, 1), (-240, 4), (-600, 10), (60, -1), (90, -2), (240, -4), (600, -10)]
+)
+def test_the_skew_is_told_in_minutes_with_its_direction(ahead: int, minutes: int) -> None:
+    with pytest.raises(ClockSkew) as refused:
+        _matching_step(RFC_SECRET, TOTP(RFC_SECRET).at(START + ahead), START, POLICY)
+    assert refused.value.minutes == minutes
+
+
+@pytest.mark.parametrize("ahead", [-660, 660, 86400])
+def test_beyond_ten_minutes_a_code_is_only_wrong(ahead: int) -> None:
+    with pytest.raises(WrongCode):
+        _matching_step(RFC_SECRET, TOTP(RFC_SECRET).at(START + ahead), START, POLICY)
+
+
+@pytest.fixture
+def factor(site: Site) -> Factor:
+    ada = Owner(site)
+    ada.sign_up()
+    with site.services.db.write() as tx:
+        values = {"account_id": 1, "method": METHOD.slug, "slot": "", "sealed": "", "added_at": START}
+        tx.execute(insert(Factor).values(values))
+    return stored(site)
+
+
+def stored(site: Site) -> Factor:
+    with site.services.db.read() as tx:
+        return tx.get_one(Factor, 1)
+
+
+def prove(site: Site, factor: Factor, code: str, clock: FakeClock | None = None) -> None:
+    with site.services.db.write() as tx:
+        verify(Proof(tx, factor, RFC_SECRET, clock or site.clock, POLICY), {"code": code} if code else {})
+
+
+def test_a_step_counts_once_and_no_earlier_one_after_it(site: Site, factor: Factor) -> None:
+    app = TOTP(RFC_SECRET)
+    prove(site, factor, app.at(START))
+    assert stored(site).last_step == START // 30
+    assert stored(site).logged_in_at == START
+    for again in (app.at(START), app.at(START - 30)):
+        with pytest.raises(CodeAlreadyUsed):
+            prove(site, factor, again)
+    prove(site, factor, app.at(START + 30))
+    assert stored(site).last_step == START // 30 + 1
+
+
+def test_a_factor_that_was_turned_off_meanwhile_proves_nothing(site: Site, factor: Factor) -> None:
+    with site.services.db.write() as tx:
+        tx.get_one(Factor, factor.id).turned_off_at = START
+    with pytest.raises(CodeAlreadyUsed):
+        prove(site, factor, TOTP(RFC_SECRET).at(START))
+
+
+@pytest.mark.parametrize("typed", ["", "12345", "1234567", "abcdef"])
+def test_what_is_no_code_is_said_to_be_none(site: Site, factor: Factor, typed: str) -> None:
+    with pytest.raises(CodeMalformed):
+        prove(site, factor, typed)
+
+
+def test_digits_of_another_script_with_a_space_are_the_code(site: Site, factor: Factor) -> None:
+    code = TOTP(RFC_SECRET).at(START).translate(str.maketrans("0123456789", "०१२३४५६७८९"))
+    prove(site, factor, f"{code[:3]} {code[3:]}")
+
+
+# -- Whatever methods there are --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", CATALOGUE, ids=lambda method: method.slug)
+def test_every_method_keeps_the_contract_of_methods(method: type) -> None:
+    assert method_named(method.slug) is method
+    slugs = [step.slug for step in method.steps]
+    assert len(set(slugs)) == len(slugs)
+    assert {"overview", "email", "email-code", "done"} <= set(slugs)
+    assert slugs[-1] == "done"
+    assert any(slug == "password" for slug in slugs)
+    assert method.step("no such step") is None
+    for slug in slugs:
+        assert method.step(slug).slug == slug
+
+
+def test_no_two_methods_share_a_name() -> None:
+    assert len({method.slug for method in CATALOGUE}) == len(CATALOGUE)
+    assert method_named("carrier-pigeon") is None
+    assert isinstance(Account.__tablename__, str)

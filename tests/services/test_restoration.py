@@ -1,0 +1,57 @@
+"""A database that comes back from a backup must not bring back what was ended or used since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.conftest import Site
+from tests.people import Owner
+from webapp import open_doors
+from webapp.adapters.heartbeat import FileHeartbeat
+
+
+def test_a_running_site_is_not_taken_for_a_restored_one(site: Site) -> None:
+    restoration = site.services.restoration
+    assert not restoration.look()
+    restoration.beat()
+    restoration.beat()
+    assert not restoration.look()
+    assert not restoration.was_lately()
+
+
+def test_after_a_restore_nothing_that_was_ended_or_used_lives_again(site: Site, tmp_path: Path) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()
+    ada.press("Got it")
+    FileHeartbeat(tmp_path / "instance" / "heartbeat").keep(7)  # the database of a later day had come to seven
+
+    open_doors(site.app)
+
+    assert ada.open("/").h1 == "Log in"
+    assert ada.page is not None
+    assert ada.page.says("This site was restored from a backup")
+    code = ada.code()
+    ada.log_in()
+    assert ada.press("Verify", code=code).problems == ["That code was already used. Wait for the next one."]
+    ada.follow("Use a backup code")
+    assert ada.press("Verify", code=ada.kept_code).status == 422
+    site.clock.pass_(60)
+    ada.log_in()
+    assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
+    assert not site.services.restoration.look(), "it is noticed once"
+
+
+def test_the_banner_goes_after_three_days(site: Site, tmp_path: Path) -> None:
+    FileHeartbeat(tmp_path / "instance" / "heartbeat").keep(1)
+    assert site.services.restoration.look()
+    assert site.services.restoration.was_lately()
+    site.clock.pass_(3 * 86400)
+    assert not site.services.restoration.was_lately()
+
+
+def test_a_heartbeat_that_cannot_be_kept_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    heartbeat = FileHeartbeat(tmp_path / "file" / "heartbeat")
+    heartbeat.keep(3)
+    assert heartbeat.newest() == 0

@@ -1,0 +1,243 @@
+"""The operator's commands: one sentence each way, and the owner of an account reads what was done to it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import Result
+from sqlalchemy import func, select
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher, RememberingMail
+from tests.people import Owner
+from webapp import create_app
+from webapp.domain.ports import Unreachable
+from webapp.models.accounts import Account
+from webapp.models.factors import Factor
+from webapp.settings import Settings
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+@pytest.fixture
+def run(site: Site) -> Run:
+    def command(*words: str, typed: str = "") -> Result:
+        return site.app.test_cli_runner().invoke(args=words, input=typed)
+
+    return command
+
+
+def create(run: Run, *more: str, password: str = "violet tractors") -> Result:
+    given = ("accounts", "create", "--username", "grace", "--name", "Grace Hopper", *more)
+    return run(*given, typed=f"{password}\n")
+
+
+def test_an_account_that_the_operator_made_can_log_in(site: Site, run: Run) -> None:
+    result = create(run, "--email", "grace@example.org", "--email-confirmed")
+    assert (result.exit_code, result.output) == (0, "Created grace.\n")
+    grace = Owner(site, "grace")
+    grace.username = "grace@example.org"
+    assert grace.log_in("violet tractors").h1 == "Welcome, Grace Hopper"
+
+
+def test_an_address_is_only_claimed_unless_the_operator_vouches_for_it(site: Site, run: Run) -> None:
+    create(run, "--email", "grace@example.org")
+    grace = Owner(site, "grace")
+    grace.log_in("violet tractors")
+    assert grace.open("/settings/account/email").field("Email address")["value"] == "grace@example.org"
+
+
+@pytest.mark.parametrize(
+    ("more", "password", "says"),
+    [
+        ((), "short", "Use at least 15 characters."),
+        (("--email", "nobody"), "violet tractors", "Enter an email address in the form name@example.org."),
+        (("--email", "ada@example.org", "--email-confirmed"), "violet tractors", "belongs to another account"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(
+    site: Site, run: Run, more: tuple[str, ...], password: str, says: str
+) -> None:
+    Owner(site).sign_up()
+    result = create(run, *more, password=password)
+    assert result.exit_code == 1
+    assert says in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_taken_name_is_one_sentence(site: Site, run: Run) -> None:
+    create(run)
+    result = create(run)
+    assert result.exit_code == 1
+    assert "This username is taken." in result.output
+
+
+def test_accounts_are_listed_and_shown_without_any_secret(site: Site, run: Run) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()
+    create(run)
+    assert run("accounts", "list").output == "ada\tada@example.org\tAda Lovelace\ngrace\t-\tGrace Hopper\n"
+    shown = run("accounts", "show", "ADA").output
+    assert "Second factors: authentication-app" in shown
+    assert "Backup code: yes" in shown
+    for secret in (ada.secret, ada.kept_code, "cheap"):
+        assert secret not in shown
+    shown = run("accounts", "show", "grace").output
+    assert "Email address: not confirmed" in shown
+    assert "Second factors: none" in shown
+    assert "Backup code: no" in shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("show",), ("reset-second-factors", "--why", "lost"), ("log-out",), ("delete",)],
+    ids=lambda words: words[0],
+)
+def test_an_account_that_there_is_not_is_one_sentence(run: Run, words: tuple[str, ...]) -> None:
+    result = run("accounts", *words, "nobody")
+    assert (result.exit_code, result.output) == (1, "Error: There is no account of that name.\n")
+
+
+def test_somebody_locked_out_gets_in_with_the_password_and_reads_why(site: Site, run: Run) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()
+    half = ada.other_browser()
+    half.log_in()
+    result = run("accounts", "reset-second-factors", "ada", "--why", "She lost her phone in Turin.")
+    assert result.exit_code == 0
+    assert ada.open("/").path == "/log-in"
+    assert half.open("/log-in/verify").path == "/log-in"
+    mail = site.emails(ada.email)[0]
+    assert "She lost her phone in Turin." in mail.text
+    assert ada.log_in().h1 == "Welcome, Ada Lovelace"
+    assert count(site, Factor) == 0
+
+
+def test_logging_somebody_out_ends_every_log_in(site: Site, run: Run) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    assert run("accounts", "log-out", "ada").exit_code == 0
+    assert ada.open("/").path == "/log-in"
+    assert "logged you out everywhere" in site.emails(ada.email)[0].subject
+
+
+def test_deleting_takes_all_that_belongs_to_the_account(site: Site, run: Run) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()
+    assert run("accounts", "delete", "ada").output == "Deleted ada.\n"
+    assert count(site, Account) == count(site, Factor) == 0
+    assert ada.open("/").path == "/log-in"
+    assert ada.log_in().status == 422
+
+
+def test_messages_are_sent_once(site: Site, run: Run) -> None:
+    Owner(site).sign_up()
+    assert run("messages", "send").output.splitlines()[-1] == "Sent 1."
+    assert run("messages", "send").output.splitlines()[-1] == "Sent 0."
+
+
+def test_generated_keys_are_lines_for_the_settings(run: Run, site: Site) -> None:
+    lines = dict(line.split("=", 1) for line in run("keys", "generate").output.splitlines())
+    assert set(lines) >= {"NIGHTLATCH_SECRET_KEY", "NIGHTLATCH_ENCRYPTION_KEYS"}
+    assert Settings.read(lines, site.services.settings.instance).secret_key == lines["NIGHTLATCH_SECRET_KEY"]
+
+
+def test_after_resealing_the_old_key_may_go_and_nobody_notices(
+    site: Site, run: Run, environ: dict[str, str], overrides: dict[str, Any]
+) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()  # a factor, and a finished draft that holds the backup code
+    site.clock.pass_(660)
+    ada.open("/settings/account/password")
+    ada.post("/settings/account/password", password="seven brass wheels turning")  # an act that waits
+    new = f"k9:{base64.b64encode(bytes(range(32, 64))).decode()}"
+    old = ",".join(f"{name}:{base64.b64encode(key).decode()}" for name, key in site.services.settings.encryption_keys)
+    instance = site.services.settings.instance
+
+    def rotated(keys: str) -> Site:
+        given = {**environ, "NIGHTLATCH_ENCRYPTION_KEYS": keys}
+        app = create_app(Settings.read(given, instance), clock=site.clock, **overrides)
+        return Site(app, app.extensions["nightlatch"], site.clock)
+
+    both = rotated(f"{new},{old}")
+    resealed = both.app.test_cli_runner().invoke(args=["keys", "reseal"]).output
+    assert resealed.startswith("Sealed ")
+    assert int(resealed.split()[1]) >= 5
+    assert both.app.test_cli_runner().invoke(args=["keys", "reseal"]).output == "Sealed 0 secrets again.\n"
+    after = rotated(new)
+    ada.app, ada.site = after.app, after
+    cookies = {name: ada.cookie(name) for name in ("session", "form")}
+    ada.client = after.app.test_client()
+    for name, value in cookies.items():
+        ada.client.set_cookie(name, str(value), domain=ada.host.split(":")[0])
+    assert ada.open("/step-up/password").h1 == "Enter your password"
+    assert ada.press("Verify", password=ada.password).h1 == "Enter your code"
+    page = ada.press("Verify", code=ada.next_code())
+    assert page.receipts == ["Your password was changed, and every other log-in ended. We e-mailed you about it."]
+    assert ada.open("/settings/security/two-factor/authentication-app/done").backup_code == ada.kept_code
+    assert after.emails(ada.email)
+    for one in (both, after):
+        one.services.db.engine.dispose()
+
+
+def test_purging_says_what_went(site: Site, run: Run) -> None:
+    Owner(site).sign_up()
+    site.clock.pass_(181 * 86400)
+    lines = dict(line.split(": ") for line in run("purge").output.splitlines())
+    assert lines["sessions"] == "1"
+    assert int(lines["activity"]) > 0
+    assert set(run("purge").output.split()[1::2]) == {"0"}
+
+
+def test_migrating_what_is_there_already_changes_nothing(site: Site, run: Run, environ: dict[str, str]) -> None:
+    with site.services.db.engine.begin() as connection:
+        for table in reversed(Account.metadata.sorted_tables):
+            table.drop(connection)
+    for _ in range(2):
+        assert run("migrate").exit_code == 0
+    assert run("accounts", "list").output == ""
+
+
+def test_check_says_what_is_wrong_and_fails(site: Site, run: Run) -> None:
+    result = run("check")
+    assert result.exit_code == 1
+    assert "Settings: fine" in result.output
+    assert "Database: is not up to date; run `flask --app wsgi migrate`" in result.output
+    assert "Mail: NIGHTLATCH_MAIL_URL is not set" in result.output
+
+
+class TestSiteWithMailServer:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, "NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1"}
+
+    @pytest.fixture
+    def overrides(self) -> dict[str, Any]:
+        return {"hasher": CheapHasher(), "mail": RememberingMail(Unreachable("the mail server cannot be reached"))}
+
+    def test_a_mail_server_that_does_not_answer_is_named_and_one_that_does_is_fine(self, site: Site, run: Run) -> None:
+        assert "Mail: the mail server cannot be reached" in run("check").output
+        site.services.mail.troubles.clear()  # type: ignore[attr-defined]
+        with site.services.db.engine.begin() as connection:
+            for table in reversed(Account.metadata.sorted_tables):
+                table.drop(connection)
+        run("migrate")
+        result = run("check")
+        assert (result.exit_code, result.output) == (0, "Settings: fine\nDatabase: fine\nMail: fine\n")
+
+
+def count(site: Site, table: type) -> int:
+    with site.services.db.read() as tx:
+        return int(tx.scalar(select(func.count()).select_from(table)) or 0)

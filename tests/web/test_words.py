@@ -1,0 +1,89 @@
+"""Every refusal is one sentence in the table, and says what its facts are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from webapp.domain import refusals as r
+from webapp.web.words import WORDS, duration, say
+
+BASES = {r.Waiting, r.CodeRefusal}
+
+
+def below(kind: type[r.Refusal]) -> Iterator[type[r.Refusal]]:
+    for refusal in kind.__subclasses__():
+        yield refusal
+        yield from below(refusal)
+
+
+EVERY = sorted(set(below(r.Refusal)) - BASES, key=lambda kind: kind.__name__)
+
+
+def some(kind: type[r.Refusal]) -> r.Refusal:
+    """One of the kind, with a number for whatever fact it demands."""
+    return kind() if issubclass(kind, r.CodeRefusal) or kind.__init__ is r.Refusal.__init__ else kind(90)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_every_refusal_has_a_sentence(kind: type[r.Refusal]) -> None:
+    sentence = say(some(kind))
+    assert sentence.endswith(".")
+    assert sentence[0].isupper()
+    assert "%(" not in sentence
+
+
+def test_the_table_has_no_sentence_that_nothing_says() -> None:
+    assert set(WORDS) == set(EVERY)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_a_refusal_is_a_4xx_or_503_and_only_waiting_ones_say_how_long(kind: type[r.Refusal]) -> None:
+    refusal = some(kind)
+    assert kind.status in {403, 404, 422, 429, 503}
+    assert (refusal.wait is not None) == issubclass(kind, r.Waiting)
+    assert (kind.status in {429, 503}) == issubclass(kind, r.Waiting)
+
+
+def test_a_wait_is_a_second_at_least() -> None:
+    assert r.TooManyTries(0).wait == 1
+    assert r.TooManyTries(-5).wait == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "1 second"),
+        (1, "1 second"),
+        (89, "89 seconds"),
+        (90, "2 minutes"),
+        (121, "3 minutes"),
+        (89 * 60, "89 minutes"),
+        (90 * 60, "2 hours"),
+        (86400, "24 hours"),
+    ],
+)
+def test_a_duration_is_never_less_than_it_is(seconds: int, said: str) -> None:
+    assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (1, "your phone's clock is about 1 minute slow"),
+        (4, "your phone's clock is about 4 minutes slow"),
+        (-1, "your phone's clock is about 1 minute fast"),
+        (-9, "your phone's clock is about 9 minutes fast"),
+    ],
+)
+def test_a_wrong_clock_is_told_with_its_direction(minutes: int, said: str) -> None:
+    assert said in say(r.ClockSkew(minutes=minutes))
+
+
+@pytest.mark.parametrize(
+    ("left", "end"),
+    [(5, "try again."), (3, "try again."), (2, "2 tries are left."), (1, "1 try is left."), (0, "try again.")],
+)
+def test_a_warning_comes_at_two_tries_left(left: int, end: str) -> None:
+    assert say(r.WrongCode(left)).endswith(end)

@@ -1,0 +1,29 @@
+"""The newest heartbeat of the database, in a file beside it that no backup of the database brings back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger()
+
+
+class FileHeartbeat:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def newest(self) -> int:
+        try:
+            return int(self._path.read_text())
+        except (OSError, ValueError):
+            return 0
+
+    def keep(self, beats: int) -> None:
+        draft = self._path.with_suffix(".new")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(f"{beats}\n")
+            draft.replace(self._path)
+        except OSError as error:  # a site on a read-only disk still runs; it only cannot notice a restore
+            log.warning("heartbeat_not_kept", error=type(error).__name__)
