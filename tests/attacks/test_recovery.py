@@ -90,6 +90,7 @@ def test_headers_that_name_another_host_change_no_link(site: Site, ada: Owner, h
     assert "evil" not in text
 
 
+@pytest.mark.filterwarnings("ignore:Current server name")
 @pytest.mark.parametrize(
     "host",
     [

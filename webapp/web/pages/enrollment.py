@@ -6,11 +6,13 @@ from typing import Any
 
 from flask import Blueprint, request
 
+from ...domain.language import gettext as _
 from ...domain.refusals import AlreadyDone, Missing, NotFresh, Refusal, StepClosed
 from ...enrollment import progress
 from ...enrollment.method import Method, Step
 from ...enrollment.visit import Visit
 from ...methods.catalogue import method_named
+from ...services.email_addresses import masked
 from .. import cards, current, guards, layouts, render, words
 from ..forms import Form, form_of
 
@@ -71,6 +73,8 @@ def _onward(visit: Visit, step: Step, act: str | None) -> Any:
     if step.slug == visit.method.steps[-1].slug:
         return render.go(layouts.to("two_factor.methods"))
     if visit.payload is not None:
+        title, email = str(visit.method.title), masked(visit.account.email or "")
+        render.receipt(_("%(method)s is on, just now. We e-mailed %(email)s about it.", method=title, email=email))
         return _go_to(visit, visit.method.steps[-1])
     steps = progress.needed_steps(visit)
     after = steps[[s.slug for s in steps].index(step.slug) + 1]

@@ -29,11 +29,13 @@ def methods() -> Any:
         current.services().enrollment.start_anew(presence, chosen)
         return render.go(layouts.to("enrollment.step", method=chosen.slug, step=chosen.steps[0].slug))
     rows = [_row(method, method.slug in on) for method in CATALOGUE]
+    replacements = [(title, url) for _slug, title, is_on, _note, _kind, url in rows if is_on]
     return render.page(
         "two_factor/methods.html",
         form,
         rows=rows,
         turned_off=_turned_off(),
+        replacements=replacements,
         backup_code_url=layouts.to("two_factor.backup_code") if on else None,
     )
 
