@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from hypothesis import settings
 from sqlalchemy import create_engine, event, text
 
 from tests.doubles import FakeClock
@@ -19,6 +20,9 @@ from webapp.bootstrap import Services
 from webapp.domain.ports import Email
 from webapp.models.migrate import METADATA
 from webapp.settings import Settings
+
+settings.register_profile("house", deadline=None)  # cores are shared: how long an example takes says nothing
+settings.load_profile("house")
 
 POSTGRES = os.environ.get("NIGHTLATCH_TEST_POSTGRES_URL")
 

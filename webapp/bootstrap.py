@@ -27,6 +27,7 @@ from .services.notices import Notices
 from .services.one_time_codes import OneTimeCodes
 from .services.outbox import Outbox
 from .services.password_changes import PasswordChanges
+from .services.password_tries import PasswordTries
 from .services.passwords import Passwords
 from .services.remembered_browsers import RememberedBrowsers
 from .services.restoration import Restoration
@@ -100,7 +101,7 @@ def build(
         clock=clock,
         entropy=entropy,
         policy=policy,
-        tries=tries,
+        password_tries=PasswordTries(tries, policy),
         passwords=passwords,
         sessions=sessions,
         challenges=challenges,

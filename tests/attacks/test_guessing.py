@@ -22,7 +22,8 @@ from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import ChallengeSpent, CodesStopped, LogInOver, Refusal, TooManyTries, WrongLogIn
-from webapp.services.log_in import Half, KnownBrowser
+from webapp.services.log_in import Half
+from webapp.services.password_tries import KnownBrowser
 
 FIVE_MINUTES, HOUR, DAY = 300, 3600, 86400
 

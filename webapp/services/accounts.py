@@ -13,8 +13,8 @@ from ..models.database import Database
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
 from .links import Links, OpenLink
-from .log_in import name_key
 from .notices import Notices
+from .password_tries import name_key
 from .sessions import Sessions
 
 OPERATOR = Origin("", "")

@@ -6,7 +6,6 @@ learns about factors only after a right password.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from sqlalchemy.orm import Session
 from ..domain.codes import draw_token
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
-from ..domain.refusals import ChallengeSpent, CodeRefusal, LogInOver, Refusal, TemporaryPasswordHere, WrongLogIn
+from ..domain.refusals import ChallengeSpent, CodeRefusal, LogInOver, TemporaryPasswordHere, WrongLogIn
 from ..enrollment.method import Answers
 from ..models.accounts import Account
 from ..models.database import Database, won
@@ -28,32 +27,10 @@ from ..policy import Policy
 from .backup_codes import BackupCodes
 from .challenge import Challenges, choice_of, shared_bucket
 from .notices import Notices
+from .password_tries import KnownBrowser, PasswordTries, name_key
 from .passwords import Passwords, looks_temporary
 from .remembered_browsers import RememberedBrowsers
 from .sessions import DEVICE_MAXIMUM, Sessions, hash_of
-from .tries import Bucket, Doubling, Rule, Tries, Windows
-
-
-@dataclass(frozen=True, slots=True)
-class KnownBrowser:
-    """A browser in which these accounts logged in before, as its signed cookie says."""
-
-    browser: str
-    accounts: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Unsaid:
-    """A limit that is kept without a word: whoever hits it is told that the log-in is wrong."""
-
-    rule: Rule
-
-    @property
-    def reaches_back(self) -> int | None:
-        return self.rule.reaches_back
-
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
-        return WrongLogIn() if self.rule.refusal(hits, now) is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +66,7 @@ class LogIn:
         clock: Clock,
         entropy: Entropy,
         policy: Policy,
-        tries: Tries,
+        password_tries: PasswordTries,
         passwords: Passwords,
         sessions: Sessions,
         challenges: Challenges,
@@ -101,7 +78,7 @@ class LogIn:
         self._clock = clock
         self._entropy = entropy
         self._policy = policy
-        self._tries = tries
+        self._password_tries = password_tries
         self._passwords = passwords
         self._sessions = sessions
         self._challenges = challenges
@@ -122,18 +99,15 @@ class LogIn:
     ) -> In | Half:
         """Raises `WrongLogIn`, `TemporaryPasswordHere`, `TooManyTries` or `Busy`; the same for unknown names."""
         found, factors = self._find(typed_name)
-        account = self._spend_password_try(found, typed_name, known_browser, origin)
+        account = self._password_tries.spend(found, typed_name, known_browser, origin)
         if not self._passwords.is_right(account, typed_password) or account is None:
             raise TemporaryPasswordHere() if looks_temporary(typed_password) else WrongLogIn()
         self._passwords.renew(account, typed_password)
         skips = bool(factors) and self._remembered.is_remembered(account.id, remembered)
-        cleared = (_password_bucket(account.id, known_browser.browser),) if known_browser else ()
         with self._db.write() as tx:
             if not skips and (factors or self._owes_factor(tx, account)):
                 return self._half(tx, account, keep, next_path, origin)
-            return self._let_in(
-                tx, account, keep=keep, next_path=next_path, origin=origin, second_factor=False, cleared=cleared
-            )
+            return self._let_in(tx, account, known_browser, keep=keep, next_path=next_path, origin=origin)
 
     def pending(self, token: str | None) -> PendingLogIn:
         """Who is half logged in. Raises `LogInOver` when nobody is, or for longer than ten minutes."""
@@ -224,32 +198,6 @@ class LogIn:
             raise WrongLogIn()
         return rows[0][1] is not None
 
-    def _spend_password_try(
-        self, account: Account | None, typed_name: str, known: KnownBrowser | None, origin: Origin
-    ) -> Account | None:
-        """A browser that logged in before has a bucket of its own, so no stranger can lock the owner out.
-
-        Strangers have one for the name they type, known or not, and one for the account. When only the latter is
-        spent, the name goes on as if nobody had it: a wait would tell that this address is that user's.
-        """
-        policy = self._policy
-        rule = Doubling(policy.password_tries, policy.password_first_wait, policy.password_longest_wait)
-        account_id = account.id if account is not None else None
-        address = Bucket(_address_bucket(origin), Windows((policy.password_tries_address,)), account_id)
-        if account is not None and known is not None and account.id in known.accounts:
-            self._tries.spend(Bucket(_password_bucket(account.id, known.browser), rule))
-            return account
-        named = Bucket(_name_bucket(name_key(typed_name)), rule)
-        if account is None:
-            self._tries.spend(named, address)
-            return None
-        try:
-            self._tries.spend(named, address, Bucket(_password_bucket(account.id), Unsaid(rule)))
-        except WrongLogIn:
-            self._tries.spend(named, address)
-            return None
-        return account
-
     def _half(self, tx: Session, account: Account, keep: bool, next_path: str, origin: Origin) -> Half:
         token = draw_token(self._entropy)
         values = {
@@ -276,17 +224,9 @@ class LogIn:
         if not won(tx, live.values(ended_at=self._clock.now())):
             raise LogInOver()
         token = self._remembered.add(tx, account.id, origin) if remember else None
-        cleared = [challenge_of(pending), shared_bucket(account.id)]
-        if known is not None:
-            cleared.append(_password_bucket(account.id, known.browser))
+        failures = challenge_of(pending), shared_bucket(account.id)
         done = self._let_in(
-            tx,
-            account,
-            keep=row.keep,
-            next_path=row.next_path,
-            origin=origin,
-            second_factor=True,
-            cleared=cleared,
+            tx, account, known, keep=row.keep, next_path=row.next_path, origin=origin, failures=failures
         )
         return In(done.opened, done.account, done.next_path, remembered=token)
 
@@ -294,42 +234,21 @@ class LogIn:
         self,
         tx: Session,
         account: Account,
+        known: KnownBrowser | None,
         *,
         keep: bool,
         next_path: str,
         origin: Origin,
-        second_factor: bool,
-        cleared: Sequence[str] = (),
+        failures: Sequence[str] = (),
     ) -> In:
-        """A full log-in: the session, a clean slate for the limits, a line in the activity."""
-        opened = self._sessions.open(tx, account.id, origin, kept=keep, second_factor=second_factor)
-        names = (*stranger_buckets(account), *cleared)
-        self._tries.clear(tx, *names, shared=_address_bucket(origin), account_id=account.id)
+        """A full log-in: the session, a clean slate for the limits, a line in the activity.
+
+        `failures` are the buckets of the second factor, where one was proved.
+        """
+        opened = self._sessions.open(tx, account.id, origin, kept=keep, second_factor=bool(failures))
+        self._password_tries.clear(tx, account, known, origin, *failures)
         self._notices.record(tx, account.id, "logged-in", origin)
         return In(opened, account, next_path)
-
-
-def _password_bucket(whose: int | str, browser: str = "a stranger") -> str:
-    return f"password:{whose}:{browser}"
-
-
-def _name_bucket(key: str) -> str:
-    return _password_bucket(f"?{hash_of(key)}")
-
-
-def stranger_buckets(account: Account) -> list[str]:
-    """What counts the wrong passwords of browsers that never logged in to this account."""
-    names = [_name_bucket(name_key(name)) for name in (account.username, account.email) if name]
-    return [_password_bucket(account.id), *names]
-
-
-def _address_bucket(origin: Origin) -> str:
-    return f"password-from:{origin.neighbourhood}"
-
-
-def name_key(typed: str) -> str:
-    """How a user name or an address is looked up."""
-    return unicodedata.normalize("NFKC", typed).strip().casefold()
 
 
 def challenge_of(pending: PendingLogIn) -> str:

@@ -20,9 +20,9 @@ from ..models.presence import Opened, Presence
 from ..policy import Policy
 from .email_addresses import key_of, normalize
 from .links import Links, OpenLink
-from .log_in import stranger_buckets
 from .notices import Notices
 from .outbox import Outbox
+from .password_tries import stranger_buckets
 from .passwords import Passwords
 from .sessions import Sessions, hash_of
 from .tries import Bucket, Tries, Windows

@@ -15,8 +15,9 @@ from ..domain.refusals import NameMalformed, UsernameMalformed, UsernameTaken
 from ..models.accounts import Account
 from ..models.database import Database
 from ..policy import Policy
-from .log_in import In, name_key
+from .log_in import In
 from .notices import Notices
+from .password_tries import name_key
 from .passwords import Passwords
 from .sessions import Sessions
 

@@ -13,7 +13,7 @@ from itsdangerous import BadSignature, Signer
 
 from ..models.presence import Opened
 from ..policy import DAY
-from ..services.log_in import KnownBrowser
+from ..services.password_tries import KnownBrowser
 
 SESSION, LOGIN, REMEMBERED, BROWSER = "session", "login", "remembered", "browser"
 LANGUAGE, SITE_CHOICE, NOTICE_SEEN = "language", "site", "cookies-seen"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import cast
+from urllib.parse import quote
 
 from flask import current_app, g, request
 
@@ -57,4 +58,6 @@ def client_address() -> str:
 
 def here() -> str:
     """The path of this page with its query, for a form's action or a way back."""
-    return request.full_path.rstrip("?")
+    path = "/" + quote(request.path.lstrip("/"), safe="/:@!$&'()*+,;=")  # as it came, or "//evil" would lead away
+    query = request.query_string.decode("latin-1")
+    return f"{path}?{query}" if query else path

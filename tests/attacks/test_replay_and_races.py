@@ -1,0 +1,334 @@
+"""The same proof twice, one after the other or from two processes at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.attacks.tools import cookies_of, count, everything, is_in, live_sessions, second_factor_tries
+from tests.conftest import Site
+from tests.people import Owner, Person
+from webapp.settings import ROOT
+
+METHOD = "/settings/security/two-factor/authentication-app"
+AT_ONCE = 20
+
+
+# -- One after the other ---------------------------------------------------------------------------
+
+
+def test_the_same_code_opens_one_session(site: Site, ada: Owner, stranger: Owner) -> None:
+    code = ada.code()
+    assert stranger.press("Verify", code=code).h1 == "Welcome, Ada Lovelace"
+    for seconds in (0, 15, 15):
+        site.clock.pass_(seconds)
+        other = ada.other_browser()
+        other.log_in()
+        page = other.press("Verify", code=code)
+        assert page.status == 422
+        assert not is_in(other)
+    assert page.problems[0].startswith("That code was already used.")
+
+
+def test_after_a_newer_code_an_older_one_is_refused_and_the_window_is_one_step(
+    site: Site, ada: Owner, stranger: Owner
+) -> None:
+    assert stranger.press("Verify", code=ada.code(30)).h1 == "Welcome, Ada Lovelace"
+    other = ada.other_browser()
+    other.log_in()
+    for ahead in (0, -30):
+        assert other.press("Verify", code=ada.code(ahead)).status == 422
+    site.clock.pass_(3600)
+    other.log_in()
+    for ahead in (-60, 60):
+        assert other.press("Verify", code=ada.code(ahead)).problems[0].startswith("This code is from the")
+    assert other.press("Verify", code=ada.code(-30)).h1 == "Welcome, Ada Lovelace"
+
+
+def test_the_code_that_ended_an_enrollment_does_not_log_in(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    bob.turn_on_app()
+    other = bob.other_browser()
+    other.log_in()
+    assert other.press("Verify", code=bob.code()).problems[0].startswith("That code was already used.")
+    assert other.press("Verify", code=bob.next_code()).h1 == "Welcome, Ada Lovelace"
+
+
+def test_a_code_used_at_step_up_does_not_log_in_and_the_other_way_round(site: Site, ada: Owner) -> None:
+    site.clock.pass_(600)
+    ada.open("/settings/account/password")
+    ada.press("Verify", password=ada.password)
+    code = ada.code()
+    assert ada.press("Verify", code=code).h1 == "Change your password"
+    other = ada.other_browser()
+    other.log_in()
+    assert other.press("Verify", code=code).status == 422
+
+
+def test_a_code_that_was_turned_off_and_on_again_stays_used(site: Site, ada: Owner, stranger: Owner) -> None:
+    code = ada.code()
+    assert stranger.press("Verify", code=code).h1 == "Welcome, Ada Lovelace"
+    stranger.post(f"{METHOD}/turn-off")
+    stranger.post(f"{METHOD}/turn-back-on")
+    other = ada.other_browser()
+    other.log_in()
+    assert other.press("Verify", code=code).status == 422
+
+
+def test_a_backup_code_works_once_and_only_for_its_owner(
+    site: Site, ada: Owner, mallory: Owner, stranger: Owner
+) -> None:
+    assert stranger.post("/log-in/backup-code", code=mallory.kept_code).status == 422
+    page = stranger.post("/log-in/backup-code", code=ada.kept_code.lower().replace("-", " "))
+    assert page.h1 == "Keep your new backup code"
+    successor = page.backup_code
+    assert successor != ada.kept_code
+    other = ada.other_browser()
+    other.log_in()
+    assert other.post("/log-in/backup-code", code=ada.kept_code).status == 422
+    assert other.post("/log-in/backup-code", code=successor).h1 == "Keep your new backup code"
+    third = mallory.other_browser()
+    third.log_in()
+    assert third.post("/log-in/backup-code", code=mallory.kept_code).h1 == "Keep your new backup code"
+
+
+def test_a_new_backup_code_ends_the_old_one(site: Site, ada: Owner, stranger: Owner) -> None:
+    page = ada.post("/settings/security/two-factor/backup-code")
+    assert stranger.post("/log-in/backup-code", code=ada.kept_code).status == 422
+    assert stranger.post("/log-in/backup-code", code=page.backup_code).h1 == "Keep your new backup code"
+
+
+def test_an_emailed_code_from_before_the_resend_or_an_hour_old_is_refused(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up(confirm_email=False)
+    bob.press("Next", email=bob.email)
+    first = site.emailed_code(bob.email)
+    site.clock.pass_(60)
+    bob.press("Resend code")
+    second = site.emailed_code(bob.email)
+    if first != second:
+        assert bob.press("Verify", code=first).problems[0].startswith("That code is from an earlier message.")
+    bob.open("/sign-up/email-code")
+    token = bob.token()
+    site.clock.pass_(3600 - 61)
+    for _ in range(2):
+        page = bob.send("POST", "/sign-up/email-code", data={"csrf_token": token, "code": second})
+        site.clock.pass_(62)
+    assert site.services.accounts.named("bob").email in (None, bob.email)
+    assert page.status < 500
+
+
+def test_an_emailed_code_is_dead_after_an_hour(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up(confirm_email=False)
+    bob.press("Next", email=bob.email)
+    code, token = site.emailed_code(bob.email), bob.token()
+    site.clock.pass_(1800)
+    is_in(bob)
+    site.clock.pass_(1800)
+    bob.send("POST", "/sign-up/email-code", data={"csrf_token": token, "code": code})
+    assert site.services.accounts.named("bob").email is None
+
+
+# -- At once, from two processes -------------------------------------------------------------------
+
+
+class Racers:
+    """Two processes that stay for all races of this module."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.attacks.racer"]
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self._two = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, **pipes) for _ in range(2)]
+
+    def race(self, site: Site, environ: dict[str, str], requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        job = {"environ": environ, "instance": str(site.services.settings.instance), "now": site.clock.now()}
+        for number, process in enumerate(self._two):
+            self._say(process, json.dumps({**job, "requests": requests[number::2]}))
+        for process in self._two:
+            assert self._hear(process) == "ready\n"
+        for process in self._two:
+            self._say(process, "go")
+        answers = [answer for process in self._two for answer in json.loads(self._hear(process))]
+        assert len(answers) == len(requests)
+        assert all(answer["status"] < 500 for answer in answers), answers
+        return answers
+
+    def close(self) -> None:
+        for process in self._two:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.close()
+            process.wait(20)
+            process.stdout.close()
+
+    def _say(self, process: subprocess.Popen[str], line: str) -> None:
+        assert process.stdin is not None
+        process.stdin.write(f"{line}\n")
+        process.stdin.flush()
+
+    def _hear(self, process: subprocess.Popen[str]) -> str:
+        assert process.stdout is not None
+        return process.stdout.readline()
+
+
+@pytest.fixture(scope="module")
+def racers() -> Iterator[Racers]:
+    two = Racers()
+    yield two
+    two.close()
+
+
+def request_of(browser: Person, path: str, number: int = 0, **fields: str) -> dict[str, Any]:
+    """What the form at hand would send."""
+    data = {"csrf_token": browser.token(), **fields}
+    return {"path": path, "cookies": cookies_of(browser), "data": data, "address": f"198.51.100.{number}"}
+
+
+def winners(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [answer for answer in answers if answer["session"] is not None]
+
+
+@pytest.mark.xdist_group("races")
+def test_one_code_in_twenty_half_log_ins_at_once_opens_one_session(
+    site: Site, environ: dict[str, str], ada: Owner, racers: Racers
+) -> None:
+    code, requests = ada.code(), []
+    for number in range(AT_ONCE):
+        site.clock.pass_(-site.clock.now() + site.clock.now())
+        browser = ada.other_browser(address=f"198.51.100.{number}")
+        give_known(browser, ada)
+        assert browser.log_in().h1 == "Enter your code"
+        requests.append(request_of(browser, "/log-in/verify", number, code=code))
+    before = live_sessions(site)
+    answers = racers.race(site, environ, requests)
+    assert len(winners(answers)) == 1
+    assert live_sessions(site) == before + 1
+
+
+@pytest.mark.xdist_group("races")
+def test_one_half_log_in_with_twenty_requests_at_once_opens_one_session(
+    site: Site, environ: dict[str, str], ada: Owner, stranger: Owner, racers: Racers
+) -> None:
+    request = request_of(stranger, "/log-in/verify", code=ada.code())
+    before = live_sessions(site)
+    answers = racers.race(site, environ, [request] * AT_ONCE)
+    assert len(winners(answers)) == 1
+    assert live_sessions(site) == before + 1
+
+
+@pytest.mark.xdist_group("races")
+def test_wrong_codes_from_two_processes_at_once_are_compared_five_times(
+    site: Site, environ: dict[str, str], ada: Owner, stranger: Owner, racers: Racers
+) -> None:
+    request = request_of(stranger, "/log-in/verify", code=str((int(ada.code()) + 500_000) % 1_000_000).zfill(6))
+    answers = racers.race(site, environ, [request] * AT_ONCE)
+    assert [a["status"] for a in answers].count(422) <= 4
+    assert second_factor_tries(site) == 5
+
+
+@pytest.mark.xdist_group("races")
+def test_one_backup_code_in_twenty_half_log_ins_at_once_opens_one_session(
+    site: Site, environ: dict[str, str], ada: Owner, racers: Racers
+) -> None:
+    requests = []
+    for number in range(AT_ONCE):
+        browser = ada.other_browser(address=f"198.51.100.{number}")
+        give_known(browser, ada)
+        browser.log_in()
+        requests.append(request_of(browser, "/log-in/backup-code", number, code=ada.kept_code))
+    answers = racers.race(site, environ, requests)
+    assert len(winners(answers)) == 1
+    assert live_sessions(site) == 1, "the backup code ended the others"
+    assert count(site, "SELECT count(*) FROM activity WHERE kind = 'backup-code-used'") == 1
+
+
+@pytest.mark.xdist_group("races")
+def test_one_reset_link_used_twenty_times_at_once_sets_one_password(
+    site: Site, environ: dict[str, str], ada: Owner, racers: Racers
+) -> None:
+    reader = Person(site.app)
+    reader.open("/forgot-password")
+    reader.press("Send link", email=ada.email)
+    path = site.emailed_path(ada.email, "/reset-password/")
+    requests = [request_of(reader, path, n, password=f"{n:02d} is a new long password") for n in range(AT_ONCE)]
+    answers = racers.race(site, environ, requests)
+    won = [a for a in answers if a["status"] == 303 and a["to"] == "/log-in"]
+    assert len(won) == 1
+    assert count(site, "SELECT count(*) FROM activity WHERE kind = 'password-reset'") == 1
+    ada.password = won[0]["data"]["password"]
+    assert ada.other_browser().log_in().h1 == "Enter your code"
+
+
+@pytest.mark.xdist_group("races")
+def test_one_emailed_code_typed_twenty_times_at_once_confirms_once(
+    site: Site, environ: dict[str, str], racers: Racers
+) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up(confirm_email=False)
+    bob.press("Next", email=bob.email)
+    request = request_of(bob, "/sign-up/email-code", code=site.emailed_code(bob.email))
+    racers.race(site, environ, [request] * AT_ONCE)
+    assert count(site, "SELECT count(*) FROM activity WHERE kind = 'email-confirmed'") == 1
+    assert site.services.accounts.named("bob").email == bob.email
+
+
+@pytest.mark.xdist_group("races")
+def test_one_draft_finished_twenty_times_at_once_makes_one_factor_and_one_backup_code(
+    site: Site, environ: dict[str, str], racers: Racers
+) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    bob.open("/settings/security/two-factor")
+    bob.press("Authentication app")
+    bob.secret = bob.press("Start").setup_key
+    bob.press("Next")
+    request = request_of(bob, f"{METHOD}/code", code=bob.code())
+    answers = racers.race(site, environ, [request] * AT_ONCE)
+    assert count(site, "SELECT count(*) FROM activity WHERE kind = 'factor-on'") == 1
+    assert count(site, "SELECT count(*) FROM factors") == 1
+    alive = [a for a in winners(answers) if site.services.sessions.find(a["session"].split(".")[0])]
+    assert {a["session"] for a in alive if a["session"] != request["cookies"]["session"]} != set()
+    assert bob.other_browser().log_in().h1 == "Enter your code"
+
+
+@pytest.mark.xdist_group("races")
+def test_twenty_tabs_that_begin_at_once_share_one_secret(site: Site, environ: dict[str, str], racers: Racers) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    bob.open("/settings/security/two-factor")
+    bob.press("Authentication app")
+    request = request_of(bob, f"{METHOD}/overview")
+    answers = racers.race(site, environ, [request] * AT_ONCE)
+    assert {a["to"] for a in answers} == {f"{METHOD}/link"}
+    assert len(everything(site)["drafts"]) == 1
+
+
+@pytest.mark.xdist_group("races")
+def test_one_kept_act_is_done_once_however_often_the_code_is_sent(
+    site: Site, environ: dict[str, str], ada: Owner, racers: Racers
+) -> None:
+    site.clock.pass_(600)
+    ada.post("/settings/account/password", password="a much longer new password")
+    ada.press("Verify", password=ada.password)
+    assert ada.page.h1 == "Enter your code"
+    request = request_of(ada, "/step-up/verify?next=/settings/account/password", code=ada.code())
+    racers.race(site, environ, [request] * AT_ONCE)
+    assert count(site, "SELECT count(*) FROM activity WHERE kind = 'password-changed'") == 1
+    assert count(site, "SELECT count(*) FROM activity WHERE kind = 'stepped-up'") == 1
+
+
+def give_known(browser: Owner, owner: Owner) -> None:
+    """So that twenty right passwords without a code are no flood of a stranger's."""
+    browser.client.set_cookie("browser", cookies_of(owner)["browser"], domain="nightlatch.localhost")
+
+
+def test_the_racers_are_there(racers: Racers) -> None:
+    assert Path(ROOT, "tests/attacks/racer.py").exists()

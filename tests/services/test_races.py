@@ -1,0 +1,259 @@
+"""Between looking and doing something else may have happened: then the later one is refused, and nothing is half done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pyotp import TOTP
+from sqlalchemy import delete, select, update
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.people import PASSWORD, Owner
+from webapp.domain.origin import Origin
+from webapp.domain.refusals import (
+    CodeAlreadyUsed,
+    LinkDead,
+    LogInOver,
+    Missing,
+    NotFresh,
+    UsernameTaken,
+    WrongLogIn,
+)
+from webapp.methods.catalogue import CATALOGUE
+from webapp.models.accounts import Account
+from webapp.models.codes import Code, Link
+from webapp.models.factors import Factor
+from webapp.models.presence import Presence
+from webapp.models.sessions import HalfLoggedIn, LoggedIn
+from webapp.services.log_in import Half, In
+from webapp.services.step_up import Act
+
+HERE = Origin("192.0.2.1", "Firefox")
+APP = CATALOGUE[0]
+
+
+class SlowHasher(CheapHasher):
+    """Takes its time; `meanwhile` happens once while it compares or hashes."""
+
+    meanwhile: Callable[[], Any] | None = None
+
+    def _pass_time(self) -> None:
+        happens, self.meanwhile = self.meanwhile, None
+        if happens is not None:
+            happens()
+
+    def hash(self, password: str) -> str:
+        self._pass_time()
+        return super().hash(password)
+
+    def verify(self, encoded: str | None, password: str) -> bool:
+        self._pass_time()
+        return super().verify(encoded, password)
+
+
+@pytest.fixture
+def hasher() -> SlowHasher:
+    return SlowHasher()
+
+
+@pytest.fixture
+def overrides(hasher: SlowHasher) -> dict[str, Any]:
+    return {"hasher": hasher}
+
+
+@pytest.fixture
+def ada(site: Site) -> Iterator[Owner]:
+    """With an authentication app."""
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()
+    return ada
+
+
+def change(site: Site, statement: Any) -> None:
+    with site.services.db.write() as tx:
+        tx.execute(statement)
+
+
+def presence(site: Site) -> Presence:
+    with site.services.db.read() as tx:
+        session = tx.scalars(select(LoggedIn).where(LoggedIn.ended_at.is_(None)).order_by(LoggedIn.id.desc())).first()
+        assert session is not None
+        on = list(tx.scalars(select(Factor).where(Factor.turned_off_at.is_(None))))
+        return Presence(session, tx.get_one(Account, session.account_id), on, [])
+
+
+def log_in(site: Site, name: str = "ada") -> In | Half:
+    return site.services.log_in.with_password(name, PASSWORD, keep=False, next_path="", origin=HERE)
+
+
+def new_password(site: Site) -> None:
+    change(site, update(Account).values(password_hash=CheapHasher().hash("seven brass wheels turning")))
+
+
+@pytest.mark.parametrize("meanwhile", [new_password, lambda site: change(site, delete(Account))], ids=["new", "gone"])
+@pytest.mark.parametrize("app_on", [True, False], ids=["with app", "without"])
+def test_a_password_that_stops_being_right_while_it_is_compared_lets_nobody_in(
+    site: Site, hasher: SlowHasher, meanwhile: Callable[[Site], None], app_on: bool
+) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    if app_on:
+        ada.turn_on_app()
+    hasher.meanwhile = lambda: meanwhile(site)
+    with pytest.raises(WrongLogIn):
+        log_in(site)
+
+
+def test_a_first_factor_that_comes_while_the_password_is_compared_is_asked_for(site: Site, hasher: SlowHasher) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    hasher.meanwhile = ada.turn_on_app
+    assert isinstance(log_in(site), Half)
+
+
+def test_a_half_log_in_that_was_ended_or_used_lets_nobody_in(site: Site, ada: Owner) -> None:
+    half = log_in(site)
+    assert isinstance(half, Half)
+    pending = site.services.log_in.pending(half.token)
+    change(site, update(HalfLoggedIn).values(ended_at=site.clock.now()))
+    with pytest.raises(LogInOver):
+        site.services.log_in.with_factor(pending, None, {"code": ada.next_code()}, remember=False, origin=HERE)
+    with site.services.db.read() as tx:
+        factor = tx.scalars(select(Factor)).one()
+    assert factor.last_step < site.clock.now() // 30  # the code is not used up either
+
+
+def test_guesses_spread_over_ones_names_count_together_and_do_not_tell_that_they_are_ones_own(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    for number in range(10):
+        eve = ada.other_browser(address=f"198.51.100.{number}")
+        eve.username = ada.username if number % 2 else ada.email
+        assert eve.log_in(f"guess number {number} of many").status == 422
+    with pytest.raises(WrongLogIn):  # not a wait, which would tell
+        log_in(site)
+    ada.log_out()
+    assert ada.log_in().h1 == "Welcome, Ada Lovelace"  # her own browser is known
+    assert isinstance(log_in(site), In)
+
+
+def test_a_username_that_is_taken_while_the_password_is_hashed_stays_the_first_ones(
+    site: Site, hasher: SlowHasher
+) -> None:
+    ada = Owner(site)
+    hasher.meanwhile = ada.sign_up
+    with pytest.raises(UsernameTaken):
+        site.services.sign_up.create("Eve", "ADA", "violet tractors", HERE)
+    assert ada.other_browser().log_in().h1 == "Welcome, Ada Lovelace"
+
+
+def test_a_costlier_hash_of_an_old_password_never_replaces_a_new_password(site: Site, hasher: SlowHasher) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    account = presence(site).account
+    new_password(site)
+    hasher.cost = 2
+    site.services.passwords.renew(account, PASSWORD)
+    with site.services.db.read() as tx:
+        assert str(tx.scalar(select(Account.password_hash))).startswith("1:")
+
+
+def test_a_factor_that_is_off_already_is_not_turned_off_again(site: Site, ada: Owner) -> None:
+    before = presence(site)
+    site.services.second_factors.turn_off(before, APP, HERE)
+    with pytest.raises(Missing):
+        site.services.second_factors.turn_off(before, APP, HERE)
+    told = [mail.subject for mail in site.emails(ada.email) if "turned off" in mail.subject]
+    assert len(told) == 1
+
+
+def test_nobody_changes_factors_or_codes_without_a_fresh_proof(site: Site, ada: Owner) -> None:
+    now, factors = presence(site), site.services.second_factors
+    site.clock.pass_(660)
+    for act in (
+        lambda: factors.turn_off(now, APP, HERE),
+        lambda: factors.turn_back_on(now, APP, HERE),
+        lambda: factors.new_backup_code(now, HERE),
+    ):
+        with pytest.raises(NotFresh):
+            act()
+
+
+def test_without_a_factor_no_backup_code_is_made(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    with pytest.raises(Missing):
+        site.services.second_factors.new_backup_code(presence(site), HERE)
+
+
+def test_a_session_that_was_ended_since_the_request_began_proves_nothing_more(site: Site, ada: Owner) -> None:
+    now = presence(site)
+    change(site, update(LoggedIn).values(ended_at=site.clock.now()))
+    with pytest.raises(LogInOver):
+        site.services.step_up.with_password(now, PASSWORD)
+
+
+def test_an_act_is_done_only_for_the_browser_that_asked(site: Site, ada: Owner) -> None:
+    now, act = presence(site), Act("/settings", [("name", "value")])
+    key = site.services.step_up.keep(now, act)
+    assert site.services.step_up.peek(now, "0" * 64) is None
+    assert site.services.step_up.peek(now, key) == act
+
+
+def test_a_link_is_used_by_the_first_alone(site: Site, ada: Owner) -> None:
+    token = site.emailed_path(ada.email, "/not-you/").rpartition("/")[2]
+    opened = site.services.links.find("not-you", token)
+    with site.services.db.write() as tx:
+        site.services.links.use(tx, opened.link)
+    with pytest.raises(LinkDead):
+        site.services.accounts.secure(opened, HERE)
+    assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+    with site.services.db.read() as tx:
+        assert tx.get_one(Link, opened.link.id).used_at == site.clock.now()
+
+
+def test_a_message_code_counts_for_the_first_of_two_requests_alone(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up(confirm_email=False)
+    ada.press("Next", email=ada.email)
+    typed, now = site.emailed_code(ada.email), presence(site)
+    challenge = f"email:sign-up:{now.session.id}"
+    addresses = site.services.email_addresses
+    addresses.confirm(now.account, challenge, typed, HERE)
+    with pytest.raises(CodeAlreadyUsed):
+        addresses.confirm(now.account, challenge, typed, HERE)
+
+
+def test_a_message_code_that_is_used_while_it_is_compared_is_used(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up(confirm_email=False)
+    ada.press("Next", email=ada.email)
+    with site.services.db.read() as tx:
+        code = tx.scalars(select(Code)).one()
+    codes = site.services.email_addresses._codes
+    with site.services.db.write() as tx:
+        codes.consume(tx, code)
+    with pytest.raises(CodeAlreadyUsed), site.services.db.write() as tx:
+        codes.consume(tx, code)
+
+
+def test_a_code_of_a_challenge_that_asked_for_none_has_expired_into_nothing(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up(confirm_email=False)
+    assert site.services.email_addresses.asked(1, "email:sign-up:99") is None
+    page = ada.post("/sign-up/email-code", code="123456")
+    assert page.path == "/sign-up/email"
+    assert page.problems == ["That code has expired. Ask for a new one."]
+
+
+def test_the_last_page_of_an_enrollment_hides_its_code_from_a_session_that_went_stale(site: Site, ada: Owner) -> None:
+    site.clock.pass_(660)
+    page = ada.open("/settings/security/two-factor/authentication-app/done")
+    assert page.h1 == "Enter your password"
+    ada.press("Verify", password=ada.password)
+    page = ada.press("Verify", code=TOTP(ada.secret).at(site.clock.now()))
+    assert page.backup_code == ada.kept_code
