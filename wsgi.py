@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from webapp import create_app, open_doors
+from webapp import create_app
+from webapp.bootstrap import open_doors
 from webapp.settings import Settings, SettingsError
 
 try:
@@ -14,4 +15,4 @@ except SettingsError as error:
     sys.exit(str(error))
 app = create_app(settings)
 if settings.serving:
-    open_doors(app)
+    app.config["RESTORED_LATELY"] = open_doors(app.extensions["nightlatch"])

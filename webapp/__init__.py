@@ -30,14 +30,6 @@ def create_app(settings: Settings, **overrides: Any) -> Flask:
     return app
 
 
-def open_doors(app: Flask) -> None:
-    """Before the first request, on a migrated database: notices a restore, and lets go of the connection."""
-    services = app.extensions["nightlatch"]
-    services.restoration.look()
-    app.config["RESTORED_LATELY"] = services.restoration.was_lately()
-    services.db.engine.dispose()  # a server may fork now
-
-
 def settings_for_flask(settings: Settings) -> dict[str, Any]:
     """What Flask and its extensions read."""
     hosts = [settings.main_host, settings.phone_host]

@@ -187,6 +187,14 @@ def build(
     )
 
 
+def open_doors(services: Services) -> bool:
+    """Before the first request, on a migrated database: makes a restored one safe, and says whether it lately was."""
+    services.restoration.look()
+    lately = services.restoration.was_lately()
+    services.db.engine.dispose()  # a server may fork now, and no connection survives that
+    return lately
+
+
 def _mail(settings: Settings) -> Mail:
     if settings.mail is None:
         return OutboxMail()

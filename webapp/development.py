@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 from flask import Flask
 
-from . import open_doors
-from .bootstrap import Services
+from .bootstrap import Services, open_doors
 from .domain.refusals import Missing
 from .models.migrate import migrate
 from .worker import start_thread
@@ -20,7 +19,7 @@ def run(app: Flask, services: Services, port: int | None) -> None:
 
     settings = services.settings
     migrate(settings.database_url)
-    open_doors(app)
+    app.config["RESTORED_LATELY"] = open_doors(services)
     password = demo_account(services)
     click.echo(f"Desktop: {settings.main_url}")
     click.echo(f"Mobile: {settings.scheme}://{settings.phone_host}")

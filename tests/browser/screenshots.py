@@ -20,7 +20,7 @@ TILES = {DESKTOP: (5, 384), ANDROID: (9, 216)}
 """How many in a row, and how wide each."""
 NAMES = {DESKTOP: "desktop", ANDROID: "mobile"}
 GAP, LABEL, COLOURS = 16, 20, 64
-SAMPLE = "log-in sign-up verify home settings methods-on link done turn-off change-password".split()
+SAMPLE = (
     "log-in",
     "sign-up",
     "verify",

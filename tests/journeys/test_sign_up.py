@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.conftest import Site
+from tests.doubles import CheapHasher, RememberingMail
 from tests.people import PASSWORD, Owner
+from webapp.domain.ports import Refused
 
 NEW = {"name": "Ada Lovelace", "username": "ada", "password": PASSWORD}
 
@@ -243,7 +247,7 @@ def test_a_first_address_is_not_given_without_a_fresh_proof(ada: Owner, site: Si
     assert site.emails(ada.email)
 
 
-def test_a_message_that_cannot_go_is_said_on_the_page(ada: Owner, site: Site) -> None:
+def test_the_page_after_a_send_asks_by_itself_until_the_message_has_gone(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     page = ada.press("Next", email=ada.email)
     assert page.receipts == ["An email with a code is on its way."]
@@ -253,3 +257,22 @@ def test_a_message_that_cannot_go_is_said_on_the_page(ada: Owner, site: Site) ->
     assert ada.send("GET", waiting).status == 200
     assert ada.open("/sign-up/email-code").receipts == []
     assert ada.send("GET", "/delivery/forged").status == 404
+
+
+class TestSiteWhoseMailServerRefuses:
+    @pytest.fixture
+    def overrides(self) -> dict[str, Any]:
+        return {"hasher": CheapHasher(), "mail": RememberingMail(Refused("550 5.1.1"))}
+
+    def test_a_message_that_cannot_go_is_said_and_another_address_is_offered(self, ada: Owner, site: Site) -> None:
+        ada.sign_up(confirm_email=False)
+        page = ada.press("Next", email=ada.email)
+        assert page.status == 200  # at once, whatever the mail server does
+        waiting = str(page.soup.find(attrs={"data-hx-get": True})["data-hx-get"])
+        site.services.delivery.deliver_due()
+        trouble = "We can't e-mail you now. Try again later, or use a different email address."
+        assert ada.send("GET", waiting).says(trouble)
+        page = ada.open("/sign-up/email-code")
+        assert page.receipts == [trouble]
+        assert "Resend code" in page.buttons
+        assert "Use a different email address" in page.links

@@ -1,4 +1,4 @@
-"""Turning a factor off: unchecking on a computer, one press on a phone, two on an iPhone; and ten minutes to regret it."""
+"""Turning a factor off: unchecking on a computer, one press on a phone, two on an iPhone; ten minutes to regret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between looking and doing something else may have happened: then the later one is refused, and nothing is half done."""
+"""Between looking and doing something may have happened: the later one is refused, and nothing is half done."""
 
 from __future__ import annotations
 

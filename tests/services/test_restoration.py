@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tests.conftest import Site
 from tests.people import Owner
-from webapp import open_doors
 from webapp.adapters.heartbeat import FileHeartbeat
+from webapp.bootstrap import open_doors
 
 
 def test_a_running_site_is_not_taken_for_a_restored_one(site: Site) -> None:
@@ -26,7 +26,7 @@ def test_after_a_restore_nothing_that_was_ended_or_used_lives_again(site: Site, 
     ada.press("Got it")
     FileHeartbeat(tmp_path / "instance" / "heartbeat").keep(7)  # the database of a later day had come to seven
 
-    open_doors(site.app)
+    site.app.config["RESTORED_LATELY"] = open_doors(site.services)
 
     assert ada.open("/").h1 == "Log in"
     assert ada.page is not None
