@@ -175,6 +175,15 @@ class Visitor:
         language = self.language
         self.context.add_cookies([{"name": "language", "value": language, "url": self.site.url(self.layout)}])
 
+    def go_back(self) -> None:
+        """With the browser's button; what HTMX put into the history is loaded again."""
+        with self.page.expect_event("load"):
+            self.page.go_back()
+
+    def go_forward(self) -> None:
+        with self.page.expect_event("load"):
+            self.page.go_forward()
+
     # -- By keyboard -------------------------------------------------------------------------------
 
     def tab_to(self, target: Locator) -> None:

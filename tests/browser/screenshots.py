@@ -20,18 +20,7 @@ TILES = {DESKTOP: (5, 384), ANDROID: (9, 216)}
 """How many in a row, and how wide each."""
 NAMES = {DESKTOP: "desktop", ANDROID: "mobile"}
 GAP, LABEL, COLOURS = 16, 20, 64
-SAMPLE = (
-    "log-in",
-    "sign-up",
-    "verify",
-    "home",
-    "settings",
-    "methods-on",
-    "link",
-    "done",
-    "turn-off",
-    "change-password",
-)
+SAMPLE = "log-in sign-up verify home settings methods-on link done turn-off change-password".split()
 SKIPPED = ("outbox",)
 Picture = tuple[str, Image.Image]
 
@@ -54,7 +43,6 @@ def pictures(browser: Browser, layout: str, scheme: str, language: str | None = 
 
 
 def picture(visitor: Visitor) -> Image.Image:
-    visitor.page.wait_for_load_state("networkidle")
     return Image.open(BytesIO(visitor.page.screenshot())).convert("RGB")
 
 
@@ -75,7 +63,9 @@ def sheet(taken: list[Picture], layout: str, dark: bool) -> Image.Image:
 
 
 def save(image: Image.Image, name: str) -> None:
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"{name}.png", optimize=True)
+    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        FOLDER / f"{name}.png", optimize=True
+    )
 
 
 def log_in(browser: Browser) -> Image.Image:

@@ -304,7 +304,7 @@ def test_reload_back_and_a_second_tab_keep_the_qr_code_and_start_over_draws_a_ne
     ada.press("Verify")
     ada.sees_problem("That code is wrong.")
     for _ in range(1 if script else 2):  # without a script the refused form is a page of its own
-        ada.page.go_back()
+        ada.go_back()
     ada.arrives("Link your authentication app")
     assert scanned_key(ada) == first
 
@@ -339,14 +339,14 @@ def test_back_walks_through_the_steps_and_sends_nothing_again(visit: Visits) -> 
     ada.press("Next")
     ada.arrives("Check your email")
     sent = len(ada.site.emails())
-    ada.page.go_back()
+    ada.go_back()
     ada.arrives("Confirm your email")
-    ada.page.go_back()
+    ada.go_back()
     ada.arrives("Authentication app")
-    ada.page.go_back()
+    ada.go_back()
     ada.arrives("Two-factor authentication")
     for h1 in ("Authentication app", "Confirm your email", "Check your email"):
-        ada.page.go_forward()
+        ada.go_forward()
         ada.arrives(h1)
     assert len(ada.site.emails()) == sent == 1
     ada.type_("Confirmation code", ada.site.emailed_code("ada@example.org"))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import insert, literal, select, update
+from sqlalchemy import bindparam, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token
@@ -31,6 +31,22 @@ from .password_tries import KnownBrowser, PasswordTries, name_key
 from .passwords import Passwords, looks_temporary
 from .remembered_browsers import RememberedBrowsers
 from .sessions import DEVICE_MAXIMUM, Sessions, hash_of
+
+# Made once: every log-in asks them, and building a statement costs as much as running it.
+ON = (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None)
+BY_NAME = select(Account, Factor).outerjoin(Factor, ON)
+BY_USERNAME = BY_NAME.where(Account.username_key == bindparam("key"))
+BY_EMAIL = BY_NAME.where(Account.email_key == bindparam("key"))
+PENDING = (
+    select(HalfLoggedIn, Account, Factor)
+    .join(Account, Account.id == HalfLoggedIn.account_id)
+    .outerjoin(Factor, ON)
+    .where(
+        HalfLoggedIn.token_hash == bindparam("token_hash"),
+        HalfLoggedIn.ended_at.is_(None),
+        HalfLoggedIn.started_at > bindparam("since"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +127,9 @@ class LogIn:
 
     def pending(self, token: str | None) -> PendingLogIn:
         """Who is half logged in. Raises `LogInOver` when nobody is, or for longer than ten minutes."""
-        query = (
-            select(HalfLoggedIn, Account, Factor)
-            .join(Account, Account.id == HalfLoggedIn.account_id)
-            .outerjoin(Factor, (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None))
-            .where(
-                HalfLoggedIn.token_hash == hash_of(token or ""),
-                HalfLoggedIn.ended_at.is_(None),
-                HalfLoggedIn.started_at > self._clock.now() - self._policy.half_logged_in,
-            )
-        )
+        since = self._clock.now() - self._policy.half_logged_in
         with self._db.read() as tx:
-            rows = tx.execute(query).all()
+            rows = tx.execute(PENDING, {"token_hash": hash_of(token or ""), "since": since}).all()
         if not rows:
             raise LogInOver()
         return PendingLogIn(rows[0][0], rows[0][1], [row[2] for row in rows if row[2] is not None])
@@ -176,14 +183,9 @@ class LogIn:
 
     def _find(self, typed: str) -> tuple[Account | None, list[Factor]]:
         key = name_key(typed)
-        column = Account.email_key if "@" in key else Account.username_key
-        query = (
-            select(Account, Factor)
-            .outerjoin(Factor, (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None))
-            .where(column == key)
-        )
+        query = BY_EMAIL if "@" in key else BY_USERNAME
         with self._db.read() as tx:
-            rows = tx.execute(query).all()
+            rows = tx.execute(query, {"key": key}).all()
         return (rows[0][0] if rows else None), [row[1] for row in rows if row[1] is not None]
 
     def _owes_factor(self, tx: Session, account: Account) -> bool:
@@ -191,8 +193,7 @@ class LogIn:
 
         Raises `WrongLogIn` when the password is another by now, as does `_half`.
         """
-        on = (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None)
-        now = select(Account.password_hash, Factor.id).outerjoin(Factor, on).where(Account.id == account.id)
+        now = select(Account.password_hash, Factor.id).outerjoin(Factor, ON).where(Account.id == account.id)
         rows = tx.execute(now.with_for_update(read=True, of=Account)).all()
         if not rows or rows[0][0] != account.password_hash:
             raise WrongLogIn()

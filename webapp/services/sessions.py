@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import and_, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token
@@ -25,6 +25,15 @@ from ..policy import Policy
 
 DEVICE_MAXIMUM = 300
 
+# Made once: every page asks it, and building a statement costs as much as running it.
+FIND = (
+    select(LoggedIn, Account, Factor)
+    .join(Account, Account.id == LoggedIn.account_id)
+    .outerjoin(Factor, Factor.account_id == Account.id)
+    .where(LoggedIn.token_hash == bindparam("token_hash"), LoggedIn.ended_at.is_(None))
+    .order_by(Factor.id)
+)
+
 
 class Sessions:
     def __init__(self, db: Database, clock: Clock, entropy: Entropy, policy: Policy) -> None:
@@ -35,15 +44,8 @@ class Sessions:
 
     def find(self, token: str) -> Presence | None:
         """Whose token this is, in one statement; None when it is unknown, ended, idle or too old."""
-        query = (
-            select(LoggedIn, Account, Factor)
-            .join(Account, Account.id == LoggedIn.account_id)
-            .outerjoin(Factor, Factor.account_id == Account.id)
-            .where(LoggedIn.token_hash == hash_of(token), LoggedIn.ended_at.is_(None))
-            .order_by(Factor.id)
-        )
         with self._db.read() as tx:
-            rows = tx.execute(query).all()
+            rows = tx.execute(FIND, {"token_hash": hash_of(token)}).all()
         if not rows or not self._lives(rows[0][0]):
             return None
         session, account, _ = rows[0]

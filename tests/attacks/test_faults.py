@@ -1,0 +1,400 @@
+"""What breaks under the site: locks, full disks, lost keys, sudden death."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from tests.attacks.tools import cookies_of, count, enrolled, everything, give, is_in, live_sessions, stale
+from tests.conftest import Site
+from tests.people import Owner, Page
+from webapp import create_app
+from webapp.models import database
+from webapp.settings import ROOT, Settings
+
+METHOD = "/settings/security/two-factor/authentication-app"
+KEYS = {name: f"{name}:{text}" for name, text in (
+    ("k1", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="),
+    ("k2", "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="),
+)}  # fmt: skip
+
+
+def file_of(site: Site) -> Path:
+    if not site.services.db.is_sqlite:
+        pytest.skip("a fault of SQLite's file")
+    return Path(site.services.settings.database_url.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The five seconds are a setting of the driver; half a second tells as much."""
+    monkeypatch.setattr(database, "BUSY_MILLISECONDS", 500)
+
+
+@contextmanager
+def locked(site: Site) -> Iterator[None]:
+    """Another program holds what is needed to write."""
+    other = site.services.db.engine.connect()
+    try:
+        if site.services.db.is_sqlite:
+            other = other.execution_options(writes=True)
+            with other.begin():
+                yield
+        else:
+            with other.begin():
+                other.execute(text("LOCK TABLE accounts, tries, half_logged_in, sessions IN ACCESS EXCLUSIVE MODE"))
+                yield
+    finally:
+        other.close()
+
+
+def assert_not_now(page: Page) -> None:
+    assert page.status == 503
+    assert int(page.response.headers["Retry-After"]) > 0
+    assert page.response.headers["Cache-Control"] == "no-store"
+    for cookie in page.response.headers.getlist("Set-Cookie"):
+        assert not cookie.startswith(("session=", "login=", "remembered=")), cookie
+
+
+# -- Locked and full -------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("impatient")
+class TestLocked:
+    @pytest.fixture
+    def site(self, impatient: None, site: Site) -> Site:
+        return site
+
+    def test_a_database_that_stays_locked_answers_503_and_nothing_is_half_done(self, site: Site, ada: Owner) -> None:
+        stranger = ada.other_browser()
+        stranger.open("/log-in")
+        token, half = stranger.token(), ada.other_browser()
+        half.log_in()
+        half_token, before = half.token(), everything(site, but=set())
+        with locked(site):
+            began = time.perf_counter()
+            data = {"csrf_token": token, "username": "ada", "password": ada.password}
+            assert_not_now(stranger.send("POST", "/log-in", data=data, follow=False))
+            assert 0.3 < time.perf_counter() - began < 3
+            data = {"csrf_token": half_token, "code": ada.code()}
+            assert_not_now(half.send("POST", "/log-in/verify", data=data, follow=False))
+            assert site.app.test_client().get("/healthz").status_code == 200
+        assert everything(site, but=set()) == before
+        assert half.post("/log-in/verify", code=ada.code()).h1 == "Welcome, Ada Lovelace", "and then it works"
+
+
+def test_the_busy_timeout_is_five_seconds_and_writers_are_durable(site: Site) -> None:
+    with site.services.db.engine.connect() as connection:
+        if site.services.db.is_sqlite:
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 5000
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        else:
+            assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "5s"
+
+
+def test_a_full_disk_answers_503_and_no_session_is_given_out(site: Site, ada: Owner) -> None:
+    file_of(site)
+    half = ada.other_browser()
+    half.log_in()
+    token = half.token()
+    with site.services.db.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        pages = int(connection.exec_driver_sql("PRAGMA page_count").scalar_one())
+
+    def full(connection: Any, _record: Any, _proxy: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    event.listen(site.services.db.engine, "checkout", full)
+    before, refused = everything(site), 0
+    padding = {"User-Agent": "x" * 300}
+    for number in range(200):
+        eve = ada.other_browser(address=f"198.51.{number}.1")
+        eve_token = eve.token()
+        data = {"csrf_token": eve_token, "username": f"nobody-{'x' * 200}{number}", "password": "x"}
+        page = eve.send("POST", "/log-in", data=data, headers=padding, follow=False)
+        refused += page.status == 503
+        if refused:
+            break
+    assert refused, "the disk never filled up"
+    data = {"csrf_token": token, "code": ada.code()}
+    page = half.send("POST", "/log-in/verify", data=data, follow=False)
+    if page.status == 503:
+        assert_not_now(page)
+        assert everything(site) == before
+    else:  # it found room within a page: then it is whole
+        assert live_sessions(site) == 2
+    event.remove(site.services.db.engine, "checkout", full)
+    with site.services.db.engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {2**30}")
+    site.services.db.engine.dispose()
+    if page.status == 503:
+        assert half.post("/log-in/verify", code=ada.code()).h1 == "Welcome, Ada Lovelace"
+
+
+@pytest.mark.parametrize("table", ["sessions", "activity", "tries", "half_logged_in"])
+def test_no_log_in_without_a_durable_code_used(site: Site, ada: Owner, table: str) -> None:
+    """The disk fills up at any one statement of the log-in: all of it or nothing."""
+    file_of(site)
+    half = ada.other_browser()
+    half.log_in()
+    token, before, code = half.token(), everything(site), ada.code()
+
+    def fail(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")) and f" {table} " in statement.replace("(", " ("):
+            raise sqlite3.OperationalError("database or disk is full")
+
+    event.listen(site.services.db.engine, "before_cursor_execute", fail)
+    page = half.send("POST", "/log-in/verify", data={"csrf_token": token, "code": code}, follow=False)
+    event.remove(site.services.db.engine, "before_cursor_execute", fail)
+    assert_not_now(page)
+    assert everything(site) == before
+    assert half.post("/log-in/verify", code=code).h1 == "Welcome, Ada Lovelace"
+
+
+def test_with_the_database_gone_the_pages_say_so_and_nobody_is_in(site: Site, ada: Owner) -> None:
+    path = file_of(site)
+    site.services.db.engine.dispose()
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+    path.mkdir()
+    try:
+        assert_not_now(ada.open("/settings", follow=False))
+        response = site.app.test_client().get("/readyz")
+        assert response.status_code == 503
+        assert ada.open("/log-in", follow=False).status in (200, 503)
+    finally:
+        path.rmdir()
+
+
+# -- Keys ------------------------------------------------------------------------------------------
+
+
+def again(site: Site, environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any], **keys: str) -> Site:
+    """The site after a restart with other keys, on the same database."""
+    environ = {**environ, **{f"NIGHTLATCH_{name}": value for name, value in keys.items()}}
+    app = create_app(Settings.read(environ, tmp_path / "instance"), clock=site.clock, **overrides)
+    return Site(app, app.extensions["nightlatch"], site.clock)
+
+
+def moved(owner: Owner, site: Site) -> Owner:
+    """The same browser, before the restarted site."""
+    twin = Owner(site, owner.username, layout=owner.layout)
+    twin.password, twin.secret, twin.kept_code = owner.password, owner.secret, owner.kept_code
+    give(twin, **cookies_of(owner))
+    return twin
+
+
+@pytest.fixture
+def restarted(site: Site, environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any]) -> Iterator[Any]:
+    made: list[Site] = []
+
+    def restart(**keys: str) -> Site:
+        made.append(again(site, environ, tmp_path, overrides, **keys))
+        return made[-1]
+
+    yield restart
+    for other in made:
+        other.services.db.engine.dispose()
+
+
+def test_with_a_new_secret_key_people_log_in_again_and_their_factors_survive(
+    site: Site, ada: Owner, restarted: Any
+) -> None:
+    new = restarted(SECRET_KEY="fedcba9876543210" * 4)
+    later = moved(ada, new)
+    assert not is_in(later)
+    assert later.log_in_whole().h1 == "Welcome, Ada Lovelace"
+
+
+def test_with_the_old_secret_key_as_fallback_nobody_notices(site: Site, ada: Owner, restarted: Any) -> None:
+    old = site.services.settings.secret_key
+    later = moved(ada, restarted(SECRET_KEY="fedcba9876543210" * 4, SECRET_KEY_FALLBACKS=old))
+    assert is_in(later)
+    later.log_out()
+    assert later.log_in_whole().h1 == "Welcome, Ada Lovelace"
+
+
+def test_a_new_encryption_key_reads_what_the_old_one_sealed_and_reseals_all_of_it(
+    site: Site, environ: dict[str, str], restarted: Any
+) -> None:
+    first = restarted(ENCRYPTION_KEYS=KEYS["k1"])
+    ada, bob, eve = enrolled(first, "ada"), Owner(first, "bob"), Owner(first, "eve")
+    ada.log_in_whole()
+    bob.sign_up()
+    bob.turn_on_app()
+    eve.sign_up()
+    eve.open("/settings/security/two-factor")
+    eve.press("Authentication app")
+    secret = eve.press("Start").setup_key
+    stale(ada).post("/settings/account/password", password="a much longer new password")
+    ada.open("/")
+    eve.open("/sign-up")
+    both = restarted(ENCRYPTION_KEYS=f"{KEYS['k2']},{KEYS['k1']}")
+    assert both.services.upkeep.reseal() >= 4
+    assert both.services.upkeep.reseal() == 0
+    only = restarted(ENCRYPTION_KEYS=KEYS["k2"])
+    for table, rows in everything(only, but=set()).items():
+        assert "'k1." not in repr([r for r in rows if table != "codes"]), table
+    later = moved(ada, only)
+    later.open("/step-up/password?next=/settings/account/password")
+    assert later.press("Verify", password=ada.password).h1 == "Enter your code"
+    assert later.press("Verify", code=ada.next_code()).path == "/settings/account"
+    assert count(only, "SELECT count(*) FROM activity WHERE kind = 'password-changed'") == 1
+    later = moved(bob, only).other_browser()
+    later.log_in()
+    assert later.press("Verify", code=bob.next_code()).h1 == "Welcome, Ada Lovelace"
+    later = moved(eve, only)
+    assert secret == resumed(later)
+    only.services.delivery.deliver_due()
+    assert count(only, "SELECT count(*) FROM messages WHERE state = 'owed'") == 0
+
+
+def resumed(owner: Owner) -> str:
+    page = owner.open(f"{METHOD}/link")
+    if page.h1 == "Enter your password":
+        page = owner.press("Verify", password=owner.password)
+    return page.setup_key
+
+
+# -- Sudden death ----------------------------------------------------------------------------------
+
+KILLED = """
+import os, sys, threading
+from pathlib import Path
+from sqlalchemy import event
+from tests.attacks.tools import enrolled
+from tests.conftest import Site
+from tests.doubles import CheapHasher, FakeClock
+from tests.people import Owner
+from webapp import create_app
+from webapp.settings import Settings
+
+url, instance, deed, nth = sys.argv[1:]
+clock = FakeClock()
+app = create_app(Settings.read({"NIGHTLATCH_DATABASE_URL": url}, Path(instance)), clock=clock, hasher=CheapHasher())
+site = Site(app, app.extensions["nightlatch"], clock)
+bob = Owner(site, "bob")
+if deed == "enroll":
+    bob.sign_up()
+    bob.open("/settings/security/two-factor")
+    bob.press("Authentication app")
+    bob.secret = bob.press("Start").setup_key
+    bob.press("Next")
+else:
+    bob = enrolled(site, "bob")
+    bob.log_in()
+token, seen = bob.token(), 0
+print(bob.secret, bob.kept_code, flush=True)
+
+def die(connection, cursor, statement, *rest):
+    global seen
+    if statement.startswith(("INSERT", "UPDATE", "DELETE")):
+        seen += 1
+        if seen > int(nth):
+            os._exit(9)
+
+event.listen(site.services.db.engine, "after_cursor_execute", die)
+path = {"enroll": "/settings/security/two-factor/authentication-app/code", "log-in": "/log-in/verify",
+        "backup": "/log-in/backup-code"}[deed]
+code = bob.kept_code if deed == "backup" else bob.code()
+bob.send("POST", path, data={"csrf_token": token, "code": code}, follow=False)
+os._exit(0)
+"""
+
+
+def test_killed_in_mid_transaction_a_factor_and_its_backup_code_are_all_or_nothing(site: Site, tmp_path: Path) -> None:
+    path, ends = file_of(site), set()
+    for deed, writes in (("enroll", (2, 5, 9)), ("log-in", (2, 4)), ("backup", (2, 6))):
+        for nth in writes:
+            copy = tmp_path / f"{deed}{nth}.sqlite3"
+            shutil.copy(path, copy)
+            command = [sys.executable, "-c", KILLED, f"sqlite:///{copy}", str(tmp_path / "instance"), deed, str(nth)]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == 9, done.stderr
+            with sqlite3.connect(copy) as db:
+                factors = db.execute("SELECT count(*) FROM factors").fetchone()[0]
+                codes = db.execute("SELECT count(*) FROM accounts WHERE backup_code_hash IS NOT NULL").fetchone()[0]
+                finished = db.execute("SELECT count(*) FROM drafts WHERE finished_at IS NOT NULL").fetchone()[0]
+                told = db.execute("SELECT count(*) FROM activity WHERE kind = 'factor-on'").fetchone()[0]
+                sessions = db.execute("SELECT count(*) FROM sessions").fetchone()[0]
+                burnt = db.execute("SELECT count(*) FROM factors WHERE last_step > 0").fetchone()[0]
+                replaced = db.execute("SELECT count(*) FROM activity WHERE kind = 'backup-code-used'").fetchone()[0]
+            db.close()
+            if deed == "enroll":
+                assert factors == codes == finished == told, (nth, factors, codes, finished, told)
+            else:
+                assert sessions == burnt == replaced == 0, (deed, nth, sessions, burnt, replaced)
+            ends.add(deed)
+    assert len(ends) == 3
+
+
+# -- Two of everything -----------------------------------------------------------------------------
+
+
+def test_two_tabs_that_enroll_at_once_share_a_secret_and_the_second_is_told(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    bob.open("/settings/security/two-factor")
+    bob.press("Authentication app")
+    secret = bob.press("Start").setup_key
+    second = bob.other_browser()
+    give(second, **cookies_of(bob))
+    assert second.open(f"{METHOD}/link").setup_key == secret
+    second.press("Next")
+    assert second.page.path == f"{METHOD}/code"
+    bob.press("Next")
+    token = second.token()
+    bob.secret = secret
+    assert bob.press("Verify", code=bob.code()).h1 == "You're all set"
+    give(second, **cookies_of(bob))
+    late = second.send("POST", f"{METHOD}/code", data={"csrf_token": token, "code": bob.code()})
+    assert late.status == 200
+    assert late.h1 == "You're all set"
+    assert bob.kept_code == "" or late.backup_code == bob.kept_code
+    assert count(site, "SELECT count(*) FROM factors") == 1
+    assert count(site, "SELECT count(*) FROM activity WHERE kind = 'factor-on'") == 1
+
+
+def test_a_reload_a_wrong_code_and_a_restart_keep_the_same_qr_code(site: Site, restarted: Any) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    bob.open("/settings/security/two-factor")
+    bob.press("Authentication app")
+    secret = bob.press("Start").setup_key
+    drawing = bob.page.soup.find("svg", class_="qr")
+    bob.press("Next")
+    bob.press("Verify", code="000000")
+    later = moved(bob, restarted())
+    assert later.open(f"{METHOD}/link").setup_key == secret
+    assert later.page.soup.find("svg", class_="qr") == drawing
+
+
+def test_a_phone_whose_clock_is_wrong_is_told_and_the_window_stays(site: Site, ada: Owner) -> None:
+    other = ada.other_browser()
+    other.log_in()
+    page = other.press("Verify", code=ada.code(-240))
+    assert "about 4 minutes slow" in page.problems[0]
+    assert not is_in(other)
+    page = other.press("Verify", code=ada.code(-1200))
+    assert page.problems == ["That code is wrong. Check it and try again."]
+
+
+def test_mail_that_cannot_go_delays_no_page(site: Site, ada: Owner) -> None:
+    """Messages are committed with the change; a worker sends them."""
+    began = time.perf_counter()
+    ada.open("/settings/account/password")
+    ada.press("Save", password="a much longer new password")
+    assert time.perf_counter() - began < 1
+    assert count(site, "SELECT count(*) FROM messages WHERE state = 'owed'") >= 1

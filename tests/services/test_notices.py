@@ -1,0 +1,69 @@
+"""Whatever is recorded has a sentence, and a fact is said in the reader's language."""
+
+from __future__ import annotations
+
+import ast
+import json
+from gettext import NullTranslations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.people import Owner
+from webapp.domain.language import Language, speaking
+from webapp.models.sessions import Activity
+from webapp.services.notices import LISTED, TOLD, sentence_for
+
+WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+def test_everything_that_happened_to_an_account_can_be_read_out(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()
+    ada.log_out()
+    ada.log_in_whole()
+    with site.services.db.read() as tx:
+        rows = tx.scalars(select(Activity).order_by(Activity.id)).all()
+    said = [sentence_for(row.kind, json.loads(row.facts)) for row in rows]
+    assert said == [
+        "You created your account.",
+        "The email address ada@example.org was confirmed for your account.",
+        "Authentication app was turned on as a second factor.",
+        "You logged out.",
+        "You logged in.",
+    ]
+
+
+def test_every_kind_that_the_services_name_has_a_sentence() -> None:
+    named = set()
+    for path in WEBAPP.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("tell", "record"):
+                named |= {a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)}
+    assert named
+    assert named <= set(TOLD) | set(LISTED)
+    assert not set(TOLD) & set(LISTED)
+
+
+def test_a_method_is_named_in_the_readers_language() -> None:
+    class Latin(NullTranslations):
+        def gettext(self, message: str) -> str:
+            return {"Authentication app": "Machina", "%(method)s was turned off.": "%(method)s quiescit."}[message]
+
+    with speaking(Language("la", "Latina", translations=Latin())):
+        assert sentence_for("factor-off", {"method": "Authentication app"}) == "Machina quiescit."
+
+
+def test_a_fact_that_is_no_text_or_empty_is_said_as_it_is() -> None:
+    assert sentence_for("factor-off", {"method": ""}) == " was turned off."
+    assert sentence_for("factor-off", {"method": 3}) == "3 was turned off."

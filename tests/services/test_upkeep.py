@@ -1,0 +1,130 @@
+"""What is kept, and for how long: policy.md's last line, row by row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.people import Owner
+from webapp.models.codes import Code, Link
+from webapp.models.drafts import DraftRow
+from webapp.models.factors import Factor
+from webapp.models.messages import Message
+from webapp.models.sessions import Activity, HalfLoggedIn, LoggedIn, PendingAct, RememberedBrowser, Try
+
+DAY = 86400
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+@pytest.fixture
+def ada(site: Site) -> Owner:
+    """With an app, a remembered browser, a waiting act, a draft and half a log-in."""
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()
+    ada.press("Got it")
+    ada.log_out()
+    ada.log_in()
+    ada.press("Verify", code=ada.next_code(), remember="y")
+    ada.open("/settings/security/two-factor/authentication-app/overview")
+    ada.press("Replace")
+    site.clock.pass_(660)
+    ada.post("/settings/account/password", password="seven brass wheels turning")
+    elsewhere = ada.other_browser()
+    elsewhere.log_in()
+    elsewhere.press("Verify", code=ada.code(ahead=DAY))
+    site.emails()
+    return ada
+
+
+def count(site: Site, table: Any) -> int:
+    with site.services.db.read() as tx:
+        return int(tx.scalar(select(func.count()).select_from(table)) or 0)
+
+
+def kept_after(site: Site, table: Any, seconds: int) -> int:
+    site.clock.pass_(seconds)
+    site.services.upkeep.purge()
+    return count(site, table)
+
+
+def test_nothing_that_is_still_of_use_goes(site: Site, ada: Owner) -> None:
+    tables = (
+        LoggedIn,
+        HalfLoggedIn,
+        RememberedBrowser,
+        PendingAct,
+        Code,
+        Link,
+        DraftRow,
+        Factor,
+        Try,
+        Activity,
+        Message,
+    )
+    before = {table: count(site, table) for table in tables}
+    assert all(before.values()), before
+    site.services.upkeep.purge()
+    assert {table: count(site, table) for table in tables} == before
+    assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+
+
+@pytest.mark.parametrize(
+    ("table", "kept_for", "left"),
+    [
+        (PendingAct, 600, 0),
+        (DraftRow, 1800, 0),
+        (HalfLoggedIn, DAY, 0),
+        (RememberedBrowser, 31 * DAY, 0),
+        (Link, 8 * DAY, 0),
+        (Code, DAY + 3600, 0),
+        (LoggedIn, 2 * DAY, 0),
+        (Message, 30 * DAY, 0),
+        (Activity, 180 * DAY, 0),
+        (Factor, 400 * DAY, 1),
+    ],
+    ids=lambda value: getattr(value, "__tablename__", None),
+)
+def test_what_has_had_its_time_goes(site: Site, ada: Owner, table: Any, kept_for: int, left: int) -> None:
+    assert kept_after(site, table, kept_for + 700) == left
+
+
+def test_an_activity_loses_its_address_after_thirty_days_and_keeps_the_rest(site: Site, ada: Owner) -> None:
+    def addresses() -> set[str | None]:
+        with site.services.db.read() as tx:
+            return set(tx.scalars(select(Activity.address)))
+
+    kept_after(site, Activity, 30 * DAY - 800)
+    assert addresses() == {"192.0.2.1"}
+    assert kept_after(site, Activity, 1600) > 0
+    assert addresses() == {None}
+
+
+def test_a_message_that_is_still_owed_is_not_dropped(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up(confirm_email=False)
+    ada.press("Next", email=ada.email)
+    assert kept_after(site, Message, 60 * DAY) == 1
+
+
+def test_a_run_of_wrong_codes_counts_until_a_full_log_in_however_long_that_takes(site: Site, ada: Owner) -> None:
+    kept_after(site, Try, 400 * DAY)
+    with site.services.db.read() as tx:
+        assert set(tx.scalars(select(Try.bucket))) == {"second-factor:1"}
+
+
+def test_a_factor_that_was_turned_off_goes_when_it_can_no_longer_be_turned_back_on(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()
+    ada.post("/settings/security/two-factor/authentication-app/turn-off")
+    assert kept_after(site, Factor, 600) == 1
+    assert kept_after(site, Factor, 1) == 0
