@@ -20,7 +20,18 @@ TILES = {DESKTOP: (5, 384), ANDROID: (9, 216)}
 """How many in a row, and how wide each."""
 NAMES = {DESKTOP: "desktop", ANDROID: "mobile"}
 GAP, LABEL, COLOURS = 16, 20, 64
-SAMPLE = "log-in sign-up verify home settings methods-on link done turn-off change-password".split()
+SAMPLE = {
+    "log-in",
+    "sign-up",
+    "verify",
+    "home",
+    "settings",
+    "methods-on",
+    "link",
+    "done",
+    "turn-off",
+    "change-password",
+}
 SKIPPED = ("outbox",)
 Picture = tuple[str, Image.Image]
 
@@ -63,9 +74,9 @@ def sheet(taken: list[Picture], layout: str, dark: bool) -> Image.Image:
 
 
 def save(image: Image.Image, name: str) -> None:
-    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        FOLDER / f"{name}.png", optimize=True
-    )
+    """In few colours, the seldom ones among them: a red button must not turn brown."""
+    small = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    small.save(FOLDER / f"{name}.png", optimize=True)
 
 
 def log_in(browser: Browser) -> Image.Image:

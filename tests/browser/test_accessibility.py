@@ -114,9 +114,13 @@ SPACED = """() => {
     p { margin-block-end: 2em !important }`);
   document.adoptedStyleSheets = [sheet];
 }"""
-CUT = """() => [...document.querySelectorAll("h1, h2, h3, p, a, button, label, li, dt, dd, summary")]
-  .filter(e => e.checkVisibility() && !e.closest(".unseen, .skip") && getComputedStyle(e).overflow !== "visible")
-  .filter(e => e.scrollHeight > e.clientHeight + 2 || e.scrollWidth > e.clientWidth + 2)
+CUT = """() => [...document.querySelectorAll("h1, h2, h3, p, a, button, input, label, li, dt, dd, summary")]
+  .filter(e => e.checkVisibility() && !e.closest(".unseen, .skip"))
+  .filter(e => {
+    const box = e.getBoundingClientRect();
+    return box.right > 321 || box.left < -1 || getComputedStyle(e).overflow !== "visible"
+      && e.tagName !== "INPUT" && (e.scrollHeight > e.clientHeight + 2 || e.scrollWidth > e.clientWidth + 2);
+  })
   .map(e => `cut: ${e.outerHTML.slice(0, 80)}`)
   .concat(document.documentElement.scrollWidth > 320 ? [`${document.documentElement.scrollWidth} px wide`] : [])"""
 

@@ -15,6 +15,7 @@ from tests.people import PASSWORD, Owner
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import (
     CodeAlreadyUsed,
+    CodeExpired,
     LinkDead,
     LogInOver,
     Missing,
@@ -244,7 +245,10 @@ def test_a_message_code_that_is_used_while_it_is_compared_is_used(site: Site) ->
 def test_a_code_of_a_challenge_that_asked_for_none_has_expired_into_nothing(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
-    assert site.services.email_addresses.asked(1, "email:sign-up:99") is None
+    addresses, account = site.services.email_addresses, presence(site).account
+    assert addresses.asked(1, "email:sign-up:99") is None
+    with pytest.raises(CodeExpired):
+        addresses.confirm(account, "email:sign-up:99", "123456", HERE)
     page = ada.post("/sign-up/email-code", code="123456")
     assert page.path == "/sign-up/email"
     assert page.problems == ["That code has expired. Ask for a new one."]

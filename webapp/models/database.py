@@ -7,6 +7,7 @@ of a conditional UPDATE, which holds on PostgreSQL at READ COMMITTED too.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -66,7 +67,7 @@ def won(tx: Session, statement: Update | Delete | Insert) -> bool:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, sqlite3.OperationalError) as error:  # BEGIN IMMEDIATE is ours, so its error comes bare
         raise StoreUnavailable(RETRY_AFTER) from error
 
 

@@ -1,0 +1,375 @@
+"""People, browsers and an attacker do whatever they like in any order; what must always hold is looked at after each.
+
+It speaks to the services, as the pages do, with a clock of its own and cheap hashing.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from pyotp import TOTP
+from sqlalchemy import create_engine, select
+
+from tests.doubles import CheapHasher, FakeClock, ScriptedEntropy
+from webapp.bootstrap import build
+from webapp.domain.origin import Origin
+from webapp.domain.refusals import Refusal
+from webapp.methods.catalogue import method_named
+from webapp.models.accounts import Account
+from webapp.models.factors import Factor
+from webapp.models.migrate import METADATA
+from webapp.models.presence import Opened, Presence
+from webapp.models.sessions import LoggedIn
+from webapp.services.log_in import Half, In
+from webapp.settings import Settings
+
+HERE = Origin("192.0.2.1", "a browser")
+PEOPLE = ("ada", "bob")
+APP = "authentication-app"
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+class Door(RuleBasedStateMachine):
+    """Ada and Bob know their passwords; P and S share what browsers and half log-ins there are."""
+
+    sessions = Bundle("sessions")
+    halves = Bundle("halves")
+
+    @initialize(target=sessions)
+    def open_the_site(self) -> object:
+        """Ada has an authentication app already, and Bob may get one."""
+        self.folder = tempfile.TemporaryDirectory(dir=MEMORY)
+        path = Path(self.folder.name)
+        environ = {"NIGHTLATCH_DATABASE_URL": f"sqlite:///{path / 'site.sqlite3'}"}
+        self.clock = FakeClock()
+        read = Settings.read(environ, path)
+        engine = create_engine(read.database_url)
+        METADATA.create_all(engine)
+        engine.dispose()
+        self.site = build(read, clock=self.clock, entropy=ScriptedEntropy(), hasher=CheapHasher())
+        self.ids, self.passwords = {}, {}
+        self.secrets: dict[str, str | None] = dict.fromkeys(PEOPLE)
+        self.backup: dict[str, str | None] = dict.fromkeys(PEOPLE)
+        self.used: set[tuple[str, str]] = set()
+        self.factors_before: dict[str, list[tuple[int, bool]]] = {name: [] for name in PEOPLE}
+        self.may_change: set[str] = set()
+        for name in PEOPLE:
+            account = self.site.sign_up.create_by_operator(
+                name, name, f"the password of this {name}", f"{name}@example.org", confirmed=True
+            )
+            self.ids[name], self.passwords[name] = account.id, f"the password of this {name}"
+        first = self._password("ada", wrong=False)
+        assert isinstance(first, In)
+        enrolled = self.enroll(("ada", first.opened.token), abandon=False)
+        self.no_factor_is_lost_or_added_but_by_step_up()
+        return enrolled
+
+    def teardown(self) -> None:
+        if hasattr(self, "site"):
+            self.site.db.engine.dispose()
+            self.folder.cleanup()
+
+    # -- Coming in ---------------------------------------------------------------------------------
+
+    @rule(target=sessions, name=st.sampled_from(PEOPLE), wrong=st.booleans())
+    def log_in_without_factor(self, name: str, wrong: bool) -> object:
+        result = self._password(name, wrong)
+        if not isinstance(result, In):
+            return multiple()
+        assert not wrong
+        assert not self._factors(name), "let in without the second factor"
+        return self._opened(name, result.opened)
+
+    @rule(target=halves, name=st.sampled_from(PEOPLE))
+    def give_the_password(self, name: str) -> object:
+        if not self._factors(name):
+            return multiple()
+        result = self._password(name, wrong=False)
+        return (name, result.token) if isinstance(result, Half) else multiple()
+
+    @rule(target=sessions, half=halves, ahead=st.sampled_from((0, 0, 0, -30, 30, 60)), other=st.booleans())
+    def give_a_code(self, half: tuple[str, str], ahead: int, other: bool) -> object:
+        """A present code, an old or early one, one that was used, or one of somebody else's."""
+        name, token = half
+        secret = self.secrets[PEOPLE[PEOPLE.index(name) - 1] if other else name]
+        if secret is None:
+            return multiple()
+        code = TOTP(secret).at(self.clock.now() + ahead)
+        try:
+            pending = self.site.log_in.pending(token)
+            done = self.site.log_in.with_factor(pending, None, {"code": code}, remember=False, origin=HERE)
+        except Refusal:
+            return multiple()
+        assert not other or secret == self.secrets[name]
+        assert abs(ahead) <= 30, "outside the window"
+        self._burn(name, code)
+        return self._opened(name, done.opened)
+
+    @rule(target=sessions, name=st.sampled_from(PEOPLE), wait=st.sampled_from((0, 30, 30, 300)))
+    def log_in_whole(self, name: str, wait: int) -> object:
+        result = self._password(name, wrong=False)
+        if not isinstance(result, Half):
+            return multiple() if result is None else self._opened(name, result.opened)
+        self.clock.pass_(wait)
+        return self.give_a_code((name, result.token), 0, other=False)
+
+    @rule(target=sessions, session=consumes(sessions), wait=st.sampled_from((0, 30, 600)))
+    def step_up_whole(self, session: tuple[str, str], wait: int) -> object:
+        self.clock.pass_(wait)
+        return self.step_up_code(self.step_up_password(session, wrong=False), 0)
+
+    @rule(target=sessions, half=halves, owner=st.sampled_from(PEOPLE))
+    def give_a_backup_code(self, half: tuple[str, str], owner: str) -> object:
+        name, token = half
+        code = self.backup[owner]
+        if code is None:
+            return multiple()
+        try:
+            pending = self.site.log_in.pending(token)
+            done = self.site.log_in.with_backup_code(pending, code, origin=HERE)
+        except Refusal:
+            return multiple()
+        assert owner == name, "another's backup code"
+        self.backup[name] = done.backup_code
+        assert done.backup_code != code
+        self._others_end(name, done.opened.session_id)
+        return self._opened(name, done.opened)
+
+    # -- Proving it again --------------------------------------------------------------------------
+
+    @rule(target=sessions, session=consumes(sessions), wrong=st.booleans())
+    def step_up_password(self, session: tuple[str, str], wrong: bool) -> object:
+        name, token = session
+        presence = self.site.sessions.find(token)
+        if presence is None:
+            return session
+        try:
+            typed = "a wrong password" if wrong else self.passwords[name]
+            opened = self.site.step_up.with_password(presence, typed)
+        except Refusal:
+            return session
+        assert not wrong
+        assert self.site.sessions.find(token) is None, "the old token still opens"
+        return self._opened(name, opened)
+
+    @rule(target=sessions, session=consumes(sessions), ahead=st.sampled_from((0, 30, -60)))
+    def step_up_code(self, session: tuple[str, str], ahead: int) -> object:
+        name, token = session
+        presence, secret = self.site.sessions.find(token), self.secrets[name]
+        if presence is None or secret is None:
+            return session
+        code = TOTP(secret).at(self.clock.now() + ahead)
+        try:
+            opened = self.site.step_up.with_factor(presence, None, {"code": code}, HERE)
+        except Refusal:
+            return session
+        self._burn(name, code)
+        assert self.site.sessions.find(token) is None
+        return self._opened(name, opened)
+
+    # -- Changing things ---------------------------------------------------------------------------
+
+    @rule(target=sessions, session=consumes(sessions), abandon=st.booleans())
+    def enroll(self, session: tuple[str, str], abandon: bool) -> object:
+        name, token = session
+        presence = self.site.sessions.find(token)
+        if presence is None:
+            return session
+        method = method_named(APP)
+        assert method is not None
+        fresh, first = self.site.sessions.is_fresh(presence), not presence.factors
+        opened = None
+        try:
+            self.site.enrollment.start_anew(presence, method)
+            for slug in ("overview", "link", "code"):
+                visit = self.site.enrollment.visit(presence, method, HERE)
+                secret = visit.notes.get("secret")
+                if slug == "code":
+                    if abandon:
+                        return session
+                    self.may_change.add(name)
+                    code = TOTP(secret).at(self.clock.now())
+                    self.site.enrollment.submit(visit, method.step(slug), {"code": code})
+                    opened = visit.opened
+                else:
+                    self.site.enrollment.submit(visit, method.step(slug), {})
+        except Refusal:
+            self.may_change.discard(name)
+            return session
+        assert fresh, "a factor came without step-up"
+        assert opened is not None
+        self.secrets[name] = secret
+        self._burn(name, code)
+        visit = self.site.enrollment.visit(self._present(opened), method, HERE)
+        if first:
+            self.backup[name] = self.site.enrollment.backup_code(visit)
+            self._others_end(name, opened.session_id)
+        return self._opened(name, opened)
+
+    @rule(session=sessions)
+    def turn_off(self, session: tuple[str, str]) -> None:
+        name, token = session
+        presence = self.site.sessions.find(token)
+        if presence is None:
+            return
+        fresh = self.site.sessions.is_fresh(presence)
+        self.may_change.add(name)
+        try:
+            self.site.second_factors.turn_off(presence, method_named(APP), HERE)
+        except Refusal:
+            self.may_change.discard(name)
+            return
+        assert fresh, "a factor went without step-up"
+        self._others_end(name, presence.session.id)
+
+    @rule(session=sessions)
+    def turn_back_on(self, session: tuple[str, str]) -> None:
+        name, token = session
+        presence = self.site.sessions.find(token)
+        if presence is None:
+            return
+        fresh = self.site.sessions.is_fresh(presence)
+        self.may_change.add(name)
+        try:
+            self.site.second_factors.turn_back_on(presence, method_named(APP), HERE)
+        except Refusal:
+            self.may_change.discard(name)
+            return
+        assert fresh
+        self._others_end(name, presence.session.id)
+
+    @rule(session=sessions)
+    def make_a_backup_code(self, session: tuple[str, str]) -> None:
+        name, token = session
+        presence = self.site.sessions.find(token)
+        if presence is None:
+            return
+        fresh = self.site.sessions.is_fresh(presence)
+        try:
+            self.backup[name] = self.site.second_factors.new_backup_code(presence, HERE)
+        except Refusal:
+            return
+        assert fresh, "a backup code came without step-up"
+
+    @rule(half=consumes(halves), number=st.integers(0, 9))
+    def reset_the_password_while_somebody_is_half_logged_in(self, half: tuple[str, str], number: int) -> None:
+        name, _ = half
+        self.site.password_changes.send_link(f"{name}@example.org", HERE)
+        self.site.delivery.deliver_due()
+        for email, _ in self.site.delivery.kept(1):
+            if "/reset-password/" in email.text and email.to.startswith(name):
+                token = email.text.partition("/reset-password/")[2].split()[0]
+                try:
+                    opened = self.site.links.find("reset", token)
+                    self.site.password_changes.reset(opened, f"{number} is another password", HERE)
+                except Refusal:
+                    return
+                self.passwords[name] = f"{number} is another password"
+                self._others_end(name, None)
+
+    @rule(session=consumes(sessions))
+    def log_out(self, session: tuple[str, str]) -> None:
+        _, token = session
+        presence = self.site.sessions.find(token)
+        if presence is not None:
+            with self.site.db.write() as tx:
+                self.site.sessions.end(tx, presence.account.id, presence.session.id)
+            assert self.site.sessions.find(token) is None
+
+    @rule(seconds=st.sampled_from((1, 29, 30, 60, 299, 600, 900, 3599, 7200, 86400)))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.pass_(seconds)
+
+    @rule()
+    def housekeeping(self) -> None:
+        self.site.upkeep.purge()
+        self.factors_before = {name: self._factor_rows(name) for name in PEOPLE}  # those turned off long ago may go
+
+    # -- What must always hold ---------------------------------------------------------------------
+
+    @invariant()
+    def no_session_without_every_required_factor(self) -> None:
+        for name in self.ids if hasattr(self, "site") else ():
+            on = self._factors(name)
+            for row in self._live(name):
+                owed = [f for f in on if f.added_at <= row.started_at]
+                assert row.second_factor_at is not None or not owed, f"{name} is in by the password alone"
+
+    @invariant()
+    def no_factor_is_lost_or_added_but_by_step_up(self) -> None:
+        for name in self.ids if hasattr(self, "site") else ():
+            now = self._factor_rows(name)
+            assert now == self.factors_before[name] or name in self.may_change, f"{name}'s factors changed"
+            self.factors_before[name] = now
+        if hasattr(self, "may_change"):
+            self.may_change.clear()
+
+    @invariant()
+    def a_factor_comes_with_a_backup_code(self) -> None:
+        for name in self.ids if hasattr(self, "site") else ():
+            if self._factors(name):
+                with self.site.db.read() as tx:
+                    assert tx.get_one(Account, self.ids[name]).backup_code_hash is not None
+
+    # -- Looking and noting ------------------------------------------------------------------------
+
+    def _password(self, name: str, wrong: bool) -> In | Half | None:
+        typed = "a wrong password" if wrong else self.passwords[name]
+        try:
+            return self.site.log_in.with_password(name, typed, keep=False, next_path="", origin=HERE)
+        except Refusal:
+            return None
+
+    def _opened(self, name: str, opened: Opened) -> tuple[str, str]:
+        assert self._present(opened).account.id == self.ids[name], "in somebody else's account"
+        return name, opened.token
+
+    def _present(self, opened: Opened) -> Presence:
+        presence = self.site.sessions.find(opened.token)
+        assert presence is not None
+        return presence
+
+    def _burn(self, name: str, code: str) -> None:
+        """A code opens at most one session."""
+        secret = self.secrets[name]
+        assert secret is not None
+        step = next(s for s in (0, -1, 1) if TOTP(secret).at(self.clock.now() + 30 * s) == code)
+        proof = secret, str(self.clock.now() // 30 + step)
+        assert proof not in self.used, "a code was used twice"
+        self.used.add(proof)
+
+    def _others_end(self, name: str, but: int | None) -> None:
+        assert {row.id for row in self._live(name)} <= {but}, "another session lived on"
+
+    def _live(self, name: str) -> list[LoggedIn]:
+        with self.site.db.read() as tx:
+            mine = LoggedIn.account_id == self.ids[name], LoggedIn.ended_at.is_(None)
+            return list(tx.scalars(select(LoggedIn).where(*mine)))
+
+    def _factors(self, name: str) -> list[Factor]:
+        with self.site.db.read() as tx:
+            mine = Factor.account_id == self.ids[name], Factor.turned_off_at.is_(None)
+            return list(tx.scalars(select(Factor).where(*mine)))
+
+    def _factor_rows(self, name: str) -> list[tuple[int, bool]]:
+        with self.site.db.read() as tx:
+            rows = tx.scalars(select(Factor).where(Factor.account_id == self.ids[name]).order_by(Factor.id))
+            return [(row.id, row.turned_off_at is None) for row in rows]
+
+
+TestDoor = Door.TestCase
+TestDoor.settings = settings(
+    max_examples=50,
+    stateful_step_count=40,
+    derandomize=True,
+    database=None,
+    deadline=timedelta(seconds=20),
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
