@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Site
 from tests.doubles import CheapHasher
-from tests.people import AGENTS, ANDROID, DESKTOP, HOST, IPHONE, Owner, Person
+from tests.people import ANDROID, DESKTOP, HOST, IPHONE, Owner, Person
 from webapp.domain.language import ENGLISH, Language
 
 PHONE = f"mobile.{HOST}"
