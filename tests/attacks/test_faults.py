@@ -29,9 +29,11 @@ KEYS = {name: f"{name}:{text}" for name, text in (
 )}  # fmt: skip
 
 
+sqlite_only = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""A fault of SQLite's file, which the driver reports in ways of its own."""
+
+
 def file_of(site: Site) -> Path:
-    if not site.services.db.is_sqlite:
-        pytest.skip("a fault of SQLite's file")
     return Path(site.services.settings.database_url.removeprefix("sqlite:///"))
 
 
@@ -104,6 +106,7 @@ def test_the_busy_timeout_is_five_seconds_and_writers_are_durable(site: Site) ->
             assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "5s"
 
 
+@sqlite_only
 def test_a_full_disk_answers_503_and_no_session_is_given_out(site: Site, ada: Owner) -> None:
     file_of(site)
     half = ada.other_browser()
@@ -143,6 +146,7 @@ def test_a_full_disk_answers_503_and_no_session_is_given_out(site: Site, ada: Ow
         assert half.post("/log-in/verify", code=ada.code()).h1 == "Welcome, Ada Lovelace"
 
 
+@sqlite_only
 @pytest.mark.parametrize("table", ["sessions", "activity", "tries", "half_logged_in"])
 def test_no_log_in_without_a_durable_code_used(site: Site, ada: Owner, table: str) -> None:
     """The disk fills up at any one statement of the log-in: all of it or nothing."""
@@ -163,6 +167,7 @@ def test_no_log_in_without_a_durable_code_used(site: Site, ada: Owner, table: st
     assert half.post("/log-in/verify", code=code).h1 == "Welcome, Ada Lovelace"
 
 
+@sqlite_only
 def test_with_the_database_gone_the_pages_say_so_and_nobody_is_in(site: Site, ada: Owner) -> None:
     path = file_of(site)
     site.services.db.engine.dispose()
@@ -327,6 +332,7 @@ for deed, (_, writes) in DEEDS.items():
 """
 
 
+@sqlite_only
 def test_killed_in_mid_transaction_a_factor_and_its_backup_code_are_all_or_nothing(site: Site, tmp_path: Path) -> None:
     shutil.copy(file_of(site), tmp_path / "empty.sqlite3")
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
