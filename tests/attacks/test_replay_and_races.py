@@ -13,8 +13,13 @@ import pytest
 from tests.attacks.tools import cookies_of, count, everything, give, is_in, live_sessions, second_factor_tries
 from tests.conftest import Site
 from tests.people import Owner, Person
+from webapp.adapters.keyring import AesGcmKeyring
+from webapp.domain.origin import Origin
+from webapp.domain.refusals import CodeAlreadyUsed, LogInOver
+from webapp.services.one_time_codes import OneTimeCodes, Terms
 from webapp.settings import ROOT
 
+HERE = Origin("192.0.2.1", "a browser")
 METHOD = "/settings/security/two-factor/authentication-app"
 AT_ONCE = 20
 
@@ -134,6 +139,43 @@ def test_an_emailed_code_is_dead_after_an_hour(site: Site) -> None:
     site.clock.pass_(1800)
     bob.send("POST", "/sign-up/email-code", data={"csrf_token": token, "code": code})
     assert site.services.accounts.named("bob").email is None
+
+
+# -- At once, step by step -------------------------------------------------------------------------
+
+
+def test_two_proofs_of_one_half_log_in_open_one_session(site: Site, ada: Owner, stranger: Owner) -> None:
+    log_in, token = site.services.log_in, cookies_of(stranger)["login"].split(".")[0]
+    first, second = log_in.pending(token), log_in.pending(token)
+    log_in.with_factor(first, None, {"code": ada.code()}, remember=False, origin=HERE)
+    with pytest.raises(LogInOver):
+        log_in.with_backup_code(second, ada.kept_code, origin=HERE)
+    assert live_sessions(site) == 2
+    other = ada.other_browser()
+    other.log_in()
+    assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code", "it was not used up"
+
+
+def test_two_that_found_an_emailed_code_right_at_once_confirm_once(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up(confirm_email=False)
+    bob.press("Next", email=bob.email)
+    services = site.services
+    presence = services.sessions.find(cookies_of(bob)["session"].split(".")[0])
+    assert presence is not None
+    policy = services.settings.policy
+    codes = OneTimeCodes(
+        services.db, site.clock, services.entropy, AesGcmKeyring(services.settings.encryption_keys, services.entropy)
+    )
+    terms = Terms(policy.email_code_seconds, policy.email_code_tries, policy.resend_after)
+    challenge = f"email:sign-up:{presence.session.id}"
+    typed = site.emailed_code(bob.email)
+    first = codes.check(presence.account.id, challenge, typed, terms)
+    second = codes.check(presence.account.id, challenge, typed, terms)
+    with services.db.write() as tx:
+        codes.consume(tx, first)
+    with pytest.raises(CodeAlreadyUsed), services.db.write() as tx:
+        codes.consume(tx, second)
 
 
 # -- At once, from two processes -------------------------------------------------------------------

@@ -375,3 +375,32 @@ def test_a_settings_page_costs_three_statements_at_most(enrolled: Owner, site: S
         site.statements.clear()
         assert enrolled.open(path).status == 200
         assert len(site.statements) <= 3, "\n\n".join([path, *site.statements])
+
+
+def test_a_log_in_ends_the_one_that_the_browser_brought_along(site: Site) -> None:
+    ada, eve = Owner(site), Owner(site, "eve")
+    ada.sign_up()
+    eve.sign_up()
+    planted = eve.cookie("session")
+    assert planted is not None
+    victim = ada.other_browser()
+    victim.client.set_cookie("session", planted, domain=victim.host.split(":")[0])
+    victim.post("/log-in", username=ada.username, password=ada.password)
+    assert victim.cookie("session") != planted
+    assert victim.open("/settings/account").says("@ada")
+    assert eve.open("/").path == "/log-in"
+
+
+def test_half_a_log_in_that_was_left_behind_ends_with_a_whole_one(site: Site) -> None:
+    ada, eve = Owner(site), Owner(site, "eve")
+    ada.sign_up()
+    eve.sign_up()
+    eve.turn_on_app()
+    eve.log_out()
+    eve.log_in()
+    left = eve.cookie("login")
+    assert left is not None
+    eve.post("/log-in", username=ada.username, password=ada.password)
+    thief = eve.other_browser()
+    thief.client.set_cookie("login", left, domain=thief.host.split(":")[0])
+    assert thief.open("/log-in/verify").path == "/log-in"
