@@ -76,20 +76,28 @@ class PasswordChanges:
                 self._tries.spend_within(tx, bucket)
             except TooManyTries:
                 return  # a flood sends nothing more, and tells nobody that there is somebody to flood
-            for account in self._owners(tx, address):
+            owners = self._owners(tx, address)
+            for account in owners:
                 # to the address on record: what was typed may fold to the same key and be another's mailbox
                 own = account.email or account.unconfirmed_email or address
                 url = self._links.draw(tx, account, "reset", own, policy.reset_link_seconds)
-                self._outbox.post_email(
-                    tx,
-                    to=own,
-                    template="reset-link",
-                    account=account,
-                    name=account.name,
-                    username=account.username,
-                    url=url,
-                    minutes=policy.reset_link_seconds // 60,
-                )
+                self._post_link(tx, own, account, url)
+            if not owners:  # nobody's letter is written and sealed as well, so that the time tells nothing
+                with tx.begin_nested() as unsent:
+                    self._post_link(tx, address, None, "")
+                    unsent.rollback()
+
+    def _post_link(self, tx: Session, to: str, account: Account | None, url: str) -> None:
+        self._outbox.post_email(
+            tx,
+            to=to,
+            template="reset-link",
+            account=account,
+            name=account.name if account else "",
+            username=account.username if account else "",
+            url=url,
+            minutes=self._policy.reset_link_seconds // 60,
+        )
 
     def reset(self, opened: OpenLink, new: str, origin: Origin) -> None:
         """Uses the link up. Raises `LinkDead` and what `Passwords.seal` raises."""

@@ -20,8 +20,7 @@ def install(settings: Settings) -> None:
             structlog.processors.JSONRenderer(sort_keys=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout)
-        if settings.serving
-        else structlog.PrintLoggerFactory(sys.stderr),
+        # asked for at each event: whoever redirects a stream is obeyed
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stdout if settings.serving else sys.stderr),
         cache_logger_on_first_use=False,
     )
