@@ -153,6 +153,18 @@ def test_generated_keys_are_lines_for_the_settings(run: Run, site: Site) -> None
     assert Settings.read(lines, site.services.settings.instance).secret_key == lines["NIGHTLATCH_SECRET_KEY"]
 
 
+def test_resealing_without_the_old_key_names_it(site: Site, environ: dict[str, str], overrides: dict[str, Any]) -> None:
+    Owner(site).sign_up()
+    Owner(site, "grace").sign_up()
+    name = site.services.settings.encryption_keys[0][0]
+    lost = {**environ, "NIGHTLATCH_ENCRYPTION_KEYS": f"k9:{base64.b64encode(bytes(range(32, 64))).decode()}"}
+    app = create_app(Settings.read(lost, site.services.settings.instance), clock=site.clock, **overrides)
+    result = app.test_cli_runner().invoke(args=["keys", "reseal"])
+    assert result.exit_code == 1
+    assert f"the encryption key '{name}' is not among the settings" in result.output
+    assert "Traceback" not in result.output
+
+
 def test_after_resealing_the_old_key_may_go_and_nobody_notices(
     site: Site, run: Run, environ: dict[str, str], overrides: dict[str, Any]
 ) -> None:

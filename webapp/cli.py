@@ -158,7 +158,11 @@ def generate() -> None:
 @with_appcontext
 def reseal() -> None:
     """Seal every stored secret again under the newest key."""
-    click.echo(f"Sealed {services().upkeep.reseal()} secrets again.")
+    try:
+        count = services().upkeep.reseal()
+    except ValueError as error:  # the keyring's own sentence says which key
+        raise click.ClickException(f"{error}; put it back into {PREFIX}ENCRYPTION_KEYS and try again.") from None
+    click.echo(f"Sealed {count} secrets again.")
 
 
 @click.command("purge")

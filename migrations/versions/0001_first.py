@@ -117,7 +117,6 @@ def upgrade() -> None:
         sa.Column("session_id", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("touched_at", sa.BigInteger(), nullable=False),
-        sa.Column("password_at", sa.BigInteger(), nullable=True),
         sa.Column("sealed", sa.Text(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.Column("sealed_backup_code", sa.Text(), nullable=True),

@@ -156,10 +156,16 @@ def test_a_name_cannot_break_out_of_a_letter(site: Site) -> None:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
-    """What the site logs; to be asked for before the site."""
+    """What the site logs."""
     stream = StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     return stream
+
+
+@pytest.fixture
+def environ(log: StringIO, environ: dict[str, str]) -> dict[str, str]:
+    """So that the log is there before the site."""
+    return environ
 
 
 def test_a_dump_of_database_log_and_cookies_has_no_secret_in_the_clear(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from tests.conftest import Site
 from tests.people import TWO_FACTOR, Owner
+from webapp.models.sessions import Activity
 
 WRONG = "That code is wrong. Check it and try again."
 
@@ -404,3 +405,16 @@ def test_half_a_log_in_that_was_left_behind_ends_with_a_whole_one(site: Site) ->
     thief = eve.other_browser()
     thief.client.set_cookie("login", left, domain=thief.host.split(":")[0])
     assert thief.open("/log-in/verify").path == "/log-in"
+
+
+def test_a_spent_challenge_stands_in_the_activity_of_the_account(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()
+    ada.log_out()
+    ada.log_in()
+    for _ in range(5):
+        ada.press("Verify", code="000000")
+    with site.services.db.read() as tx:
+        kinds = tx.scalars(select(Activity.kind).order_by(Activity.id)).all()
+    assert kinds[-1] == "second-factor-failed"

@@ -19,7 +19,6 @@ class DraftRow(Table):
     """Only the log-in that finished it may see its backup code."""
     started_at: Mapped[At]
     touched_at: Mapped[At]
-    password_at: Mapped[MaybeAt]
     sealed: Mapped[Sealed]
     """What the method has drawn and learnt so far, as sealed JSON."""
     finished_at: Mapped[MaybeAt]

@@ -179,6 +179,8 @@ class LogIn:
             with self._db.write() as tx:
                 over = update(HalfLoggedIn).where(HalfLoggedIn.id == pending.row.id)
                 tx.execute(over.values(ended_at=self._clock.now()))
+                origin = Origin(pending.row.address, pending.row.device)
+                self._notices.record(tx, pending.account.id, "second-factor-failed", origin)
             raise ChallengeSpent() from None
 
     def _find(self, typed: str) -> tuple[Account | None, list[Factor]]:

@@ -24,7 +24,7 @@ LISTED: dict[str, Sentence] = {
     "stepped-up": lazy("You confirmed that it is you."),
     "logged-out": lazy("You logged out."),
     "signed-up": lazy("You created your account."),
-    "second-factor-failed": lazy("A wrong code was entered after your password."),
+    "second-factor-failed": lazy("Five wrong codes were entered after your password."),
 }
 TOLD: dict[str, Sentence] = {
     "password-changed": lazy("Your password was changed."),
