@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -154,22 +152,8 @@ def test_a_name_cannot_break_out_of_a_letter(site: Site) -> None:
 # -- What is left lying about ----------------------------------------------------------------------
 
 
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
-    """What the site logs."""
-    stream = StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
-    return stream
-
-
-@pytest.fixture
-def environ(log: StringIO, environ: dict[str, str]) -> dict[str, str]:
-    """So that the log is there before the site."""
-    return environ
-
-
 def test_a_dump_of_database_log_and_cookies_has_no_secret_in_the_clear(
-    log: StringIO, site: Site, tmp_path: Path
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bob = Owner(site, "bob")
     secrets = {"password": bob.password}
@@ -196,7 +180,7 @@ def test_a_dump_of_database_log_and_cookies_has_no_secret_in_the_clear(
     bob.open("/settings/security/two-factor/authentication-app/overview")
     for text in ("/reset-password/", "/log-in?next=/x\n{}"):
         bob.open(text)
-    places = {"log": log.getvalue().encode()}
+    places = {"log": capsys.readouterr().err.encode()}
     assert b"message_sent" in places["log"], "the log is what is looked at"
     for browser in (bob, half, reader):
         own = {name: v for name, v in cookies_of(browser).items() if name not in ("session", "login", "remembered")}
@@ -214,7 +198,9 @@ def test_a_dump_of_database_log_and_cookies_has_no_secret_in_the_clear(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_bug_is_logged_without_the_link_or_the_values_that_met_it(log: StringIO, site: Site, ada: Owner) -> None:
+def test_a_bug_is_logged_without_the_link_or_the_values_that_met_it(
+    site: Site, ada: Owner, capsys: pytest.CaptureFixture[str]
+) -> None:
     ada.post("/settings/account/password", password="a much longer new password")
     path = site.emailed_path(ada.email, "/not-you/")
     plain = Owner(site, "bob")
@@ -231,7 +217,7 @@ def test_a_bug_is_logged_without_the_link_or_the_values_that_met_it(log: StringI
     page = other.send("POST", "/log-in", data=data, headers=agent, follow=False)
     assert page.status == 500
     assert "Traceback" not in page.text
-    said = log.getvalue()
+    said = capsys.readouterr().err
     assert said.count('"event": "bug"') == 2
     assert path.rpartition("/")[2] not in said
     assert "must not be named" not in said

@@ -23,6 +23,7 @@ def test_a_newcomer_signs_up_turns_on_an_app_and_logs_in_with_a_code(site: Site,
     assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL asks for its locks as well
 def test_a_whole_log_in_costs_fourteen_statements_and_the_log_in_page_none(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()

@@ -351,6 +351,7 @@ def test_an_older_key_among_the_fallbacks_keeps_everybody_in(returning: Owner) -
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL asks for its locks as well
 def test_a_log_in_writes_in_five_transactions_at_most(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
