@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 
 from .adapters.heartbeat import FileHeartbeat
 from .adapters.keyring import AesGcmKeyring
@@ -145,7 +147,7 @@ def build(
         notices=notices,
     )
     sign_up = SignUp(db=db, clock=clock, policy=policy, passwords=passwords, sessions=sessions, notices=notices)
-    restoration = Restoration(db, clock, FileHeartbeat(settings.instance / "heartbeat"))
+    restoration = Restoration(db, clock, FileHeartbeat(heartbeat_file(settings)))
     return Services(
         settings=settings,
         languages=languages,
@@ -193,6 +195,11 @@ def open_doors(services: Services) -> bool:
     lately = services.restoration.was_lately()
     services.db.engine.dispose()  # a server may fork now, and no connection survives that
     return lately
+
+
+def heartbeat_file(settings: Settings) -> Path:
+    """One for each database: another database is not an older one."""
+    return settings.instance / f"heartbeat-{sha256(settings.database_url.encode()).hexdigest()[:12]}"
 
 
 def _mail(settings: Settings) -> Mail:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.conftest import Site
 from tests.people import Owner
 from webapp.adapters.heartbeat import FileHeartbeat
-from webapp.bootstrap import open_doors
+from webapp.bootstrap import heartbeat_file, open_doors
 
 
 def test_a_running_site_is_not_taken_for_a_restored_one(site: Site) -> None:
@@ -19,12 +19,13 @@ def test_a_running_site_is_not_taken_for_a_restored_one(site: Site) -> None:
     assert not restoration.was_lately()
 
 
-def test_after_a_restore_nothing_that_was_ended_or_used_lives_again(site: Site, tmp_path: Path) -> None:
+def test_after_a_restore_nothing_that_was_ended_or_used_lives_again(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()
     ada.press("Got it")
-    FileHeartbeat(tmp_path / "instance" / "heartbeat").keep(7)  # the database of a later day had come to seven
+    site.services.restoration.beat()
+    FileHeartbeat(heartbeat_file(site.services.settings)).keep(7)  # the database of a later day had come to seven
 
     site.app.config["RESTORED_LATELY"] = open_doors(site.services)
 
@@ -42,8 +43,14 @@ def test_after_a_restore_nothing_that_was_ended_or_used_lives_again(site: Site, 
     assert not site.services.restoration.look(), "it is noticed once"
 
 
-def test_the_banner_goes_after_three_days(site: Site, tmp_path: Path) -> None:
-    FileHeartbeat(tmp_path / "instance" / "heartbeat").keep(1)
+def test_a_new_database_is_not_an_old_one(site: Site) -> None:
+    FileHeartbeat(heartbeat_file(site.services.settings)).keep(7)
+    assert not site.services.restoration.look()
+
+
+def test_the_banner_goes_after_three_days(site: Site) -> None:
+    site.services.restoration.beat()
+    FileHeartbeat(heartbeat_file(site.services.settings)).keep(2)
     assert site.services.restoration.look()
     assert site.services.restoration.was_lately()
     site.clock.pass_(3 * 86400)

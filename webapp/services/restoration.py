@@ -43,7 +43,7 @@ class Restoration:
         """At start: True when the database is older than the last one seen here, and has been made safe."""
         with self._db.write() as tx:
             beats = self._value(tx, BEATS)
-            if beats >= self._heartbeat.newest():
+            if beats == 0 or beats >= self._heartbeat.newest():  # one that never beat is new, not restored
                 return False
             self._void_all(tx)
             self._set(tx, RESTORED_AT, self._clock.now())
