@@ -11,9 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 
-from webapp.adapters.password_hashing import Argon2id
-from webapp.policy import Policy
-
+from .hashing import hash_for_a_while, hasher
 from .person import Person
 from .server import Server, running
 
@@ -43,9 +41,9 @@ def main() -> int:
 
 def cpu_of_a_hash() -> float:
     """Seconds, in this process, with the same library and parameters."""
-    hasher = _hasher()
-    encoded = hasher.hash("four words of a bench")
-    return _median_of(lambda: hasher.verify(encoded, "four words of a bench"), 100)
+    argon2id = hasher()
+    encoded = argon2id.hash("four words of a bench")
+    return _median_of(lambda: argon2id.verify(encoded, "four words of a bench"), 100)
 
 
 def cpu_of_a_log_in(server: Server) -> float:
@@ -82,7 +80,7 @@ def remaining(server: Server) -> None:
 def rate_of_hashes() -> float:
     """Hashes a second that two processes reach, one a core."""
     with get_context("spawn").Pool(CORES) as pool:
-        return sum(pool.map(_hash_for_a_while, range(CORES)))
+        return sum(pool.map(hash_for_a_while, [SECONDS_OF_LOAD / 2] * CORES))
 
 
 def rate_of_log_ins(server: Server) -> float:
@@ -113,21 +111,6 @@ def report(figures: list[tuple[str, float, str, float]]) -> int:
         missed += not held
         print(f"{'ok  ' if held else 'OVER'} {name:50} {figure:8.2f}   {relation} {bound:g}")
     return 1 if missed else 0
-
-
-def _hash_for_a_while(_which: int) -> float:
-    hasher = _hasher()
-    encoded = hasher.hash("four words of a bench")
-    count, begun = 0, time.perf_counter()
-    while time.perf_counter() - begun < SECONDS_OF_LOAD / 2:
-        hasher.verify(encoded, "four words of a bench")
-        count += 1
-    return count / (time.perf_counter() - begun)
-
-
-def _hasher() -> Argon2id:
-    policy = Policy()
-    return Argon2id(policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once, policy.hash_queue_seconds)
 
 
 def _median_of(deed: Callable[[], object], times: int) -> float:

@@ -1,0 +1,27 @@
+"""The bare hash, with the site's own library and parameters: what everything else is compared with.
+
+In a module of its own, because a spawned process imports what it is to run by name.
+"""
+
+from __future__ import annotations
+
+import time
+
+from webapp.adapters.password_hashing import Argon2id
+from webapp.policy import Policy
+
+
+def hash_for_a_while(seconds: float) -> float:
+    """Hashes a second that one process reaches."""
+    argon2id = hasher()
+    encoded = argon2id.hash("four words of a bench")
+    count, begun = 0, time.perf_counter()
+    while time.perf_counter() - begun < seconds:
+        argon2id.verify(encoded, "four words of a bench")
+        count += 1
+    return count / (time.perf_counter() - begun)
+
+
+def hasher() -> Argon2id:
+    policy = Policy()
+    return Argon2id(policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once, policy.hash_queue_seconds)
