@@ -8,9 +8,9 @@ from flask import Blueprint, request, session
 
 from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, LinkDead, Refusal
-from .. import cookies, current, guards, layouts, render, words
+from .. import confirming, cookies, current, guards, layouts, render, words
 from ..entering import enter, let_in
-from ..forms import EmailCodeForm, EmailForm, Form, LogInForm, NewPasswordForm, SignUpForm
+from ..forms import EmailForm, Form, LogInForm, NewPasswordForm, SignUpForm
 
 bp = Blueprint("entrance", __name__)
 
@@ -100,22 +100,12 @@ def sign_up_email_code() -> Any:
         if request.method == "POST" and account.email is None:
             render.problem(words.say(CodeExpired()))
         return render.go(layouts.to("entrance.sign_up_email" if account.email is None else "home.home"))
-    form = EmailCodeForm()
-    try:
-        if "resend" in request.form and Form().submitted():
-            services.email_addresses.ask(account, _sign_up_challenge(), asked.address)
-            return render.go(layouts.to("entrance.sign_up_email_code"))
-        if form.submitted():
-            services.email_addresses.confirm(account, _sign_up_challenge(), form.code.data, current.origin())
-            render.receipt(_("Your email address is confirmed."))
-            return render.go(layouts.to("home.home"))
-    except Refusal as refusal:
-        words.place(refusal, form)
-    return render.page(
-        "entrance/email_code.html",
-        form,
-        **render.sent(asked),
-        different_url=layouts.to("entrance.sign_up_email"),
+    return confirming.email_code(
+        _sign_up_challenge(),
+        asked,
+        page="entrance.sign_up_email_code",
+        before="entrance.sign_up_email",
+        after="home.home",
         skip_url=layouts.to("home.home"),
     )
 

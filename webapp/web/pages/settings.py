@@ -8,8 +8,8 @@ from flask import Blueprint, request
 
 from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, Refusal
-from .. import current, guards, layouts, render, words
-from ..forms import EmailCodeForm, EmailForm, Form, NewPasswordForm
+from .. import confirming, current, guards, layouts, render, words
+from ..forms import EmailForm, NewPasswordForm
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -132,21 +132,11 @@ def email_code() -> Any:
         if request.method == "POST":
             render.problem(words.say(CodeExpired()))
         return render.go(layouts.to("settings.email"))
-    form = EmailCodeForm()
-    try:
-        if "resend" in request.form and Form().submitted():
-            services.email_addresses.ask(account, _challenge(), asked.address)
-            return render.go(layouts.to("settings.email_code"))
-        if form.submitted():
-            services.email_addresses.confirm(account, _challenge(), form.code.data, current.origin())
-            render.receipt(_("Your email address is confirmed."))
-            return render.go(layouts.to("settings.account"))
-    except Refusal as refusal:
-        words.place(refusal, form)
-    return render.page(
-        "entrance/email_code.html",
-        form,
-        **render.sent(asked),
-        different_url=layouts.to("settings.email"),
+    return confirming.email_code(
+        _challenge(),
+        asked,
+        page="settings.email_code",
+        before="settings.email",
+        after="settings.account",
         cancel_url=layouts.to("settings.account"),
     )
