@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from hypothesis import settings
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, text
 
 from tests.doubles import FakeClock
 from webapp import create_app
@@ -52,6 +52,21 @@ class Site:
             if found:
                 return found[1]
         raise AssertionError(f"no mail to {to} links to {part}")
+
+
+@pytest.fixture(autouse=True)
+def no_connection_outlives_its_test() -> Iterator[None]:
+    """Else it is collected during a later test, which then fails for it."""
+    used: set[Engine] = set()
+
+    def heard(connection: Any) -> None:
+        used.add(connection.engine)
+
+    event.listen(Engine, "engine_connect", heard)
+    yield
+    event.remove(Engine, "engine_connect", heard)
+    for engine in used:
+        engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRES else [])])
@@ -99,7 +114,6 @@ def site(environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any]) -> 
     listener = _listen(services, made.statements)
     yield made
     event.remove(services.db.engine, "before_cursor_execute", listener)
-    services.db.engine.dispose()
 
 
 def _listen(services: Services, statements: list[str]) -> Any:

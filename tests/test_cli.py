@@ -200,8 +200,6 @@ def test_after_resealing_the_old_key_may_go_and_nobody_notices(
     assert page.receipts == ["Your password was changed, and every other log-in ended. We e-mailed you about it."]
     assert ada.open("/settings/security/two-factor/authentication-app/done").backup_code == ada.kept_code
     assert after.emails(ada.email)
-    for one in (both, after):
-        one.services.db.engine.dispose()
 
 
 def test_purging_says_what_went(site: Site, run: Run) -> None:

@@ -186,13 +186,6 @@ def test_with_the_database_gone_the_pages_say_so_and_nobody_is_in(site: Site, ad
 # -- Keys ------------------------------------------------------------------------------------------
 
 
-def again(site: Site, environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any], **keys: str) -> Site:
-    """The site after a restart with other keys, on the same database."""
-    environ = {**environ, **{f"NIGHTLATCH_{name}": value for name, value in keys.items()}}
-    app = create_app(Settings.read(environ, tmp_path / "instance"), clock=site.clock, **overrides)
-    return Site(app, app.extensions["nightlatch"], site.clock)
-
-
 def moved(owner: Owner, site: Site) -> Owner:
     """The same browser, before the restarted site."""
     twin = Owner(site, owner.username, layout=owner.layout)
@@ -202,16 +195,15 @@ def moved(owner: Owner, site: Site) -> Owner:
 
 
 @pytest.fixture
-def restarted(site: Site, environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any]) -> Iterator[Any]:
-    made: list[Site] = []
+def restarted(site: Site, environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any]) -> Any:
+    """Makes the site after a restart with other keys, on the same database."""
 
     def restart(**keys: str) -> Site:
-        made.append(again(site, environ, tmp_path, overrides, **keys))
-        return made[-1]
+        given = {**environ, **{f"NIGHTLATCH_{name}": value for name, value in keys.items()}}
+        app = create_app(Settings.read(given, tmp_path / "instance"), clock=site.clock, **overrides)
+        return Site(app, app.extensions["nightlatch"], site.clock)
 
-    yield restart
-    for other in made:
-        other.services.db.engine.dispose()
+    return restart
 
 
 def test_with_a_new_secret_key_people_log_in_again_and_their_factors_survive(

@@ -234,9 +234,7 @@ def secure(tmp_path: Path, site: Site, overrides: dict[str, Any]) -> Any:
         "NIGHTLATCH_SECRET_KEY": "0123456789abcdef" * 4,
         "NIGHTLATCH_ENCRYPTION_KEYS": "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
     }
-    app = create_app(Settings.read(environ, tmp_path / "other"), clock=site.clock, **overrides)
-    yield app
-    app.extensions["nightlatch"].db.engine.dispose()
+    return create_app(Settings.read(environ, tmp_path / "other"), clock=site.clock, **overrides)
 
 
 def test_over_https_cookies_are_locked_to_the_host_and_the_transport(secure: Any) -> None:

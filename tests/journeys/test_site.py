@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import ANDROID, DESKTOP, HOST, IPHONE, Owner, Person
-from webapp.domain.language import ENGLISH, Language
+from webapp.domain.language import ENGLISH, Language, spoken
 
 PHONE = f"mobile.{HOST}"
 
@@ -203,6 +203,7 @@ class TestSiteWithTwoLanguages:
 
     def test_the_next_reader_in_the_same_thread_has_their_own(self, site: Site) -> None:
         Person(site.app).send("GET", "/log-in", headers={"Accept-Language": "la"})
+        assert spoken() is ENGLISH
         assert Person(site.app).open("/log-in").h1 == "Log in"
 
 

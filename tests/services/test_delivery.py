@@ -57,11 +57,10 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path) -> Site:
     db = Database(f"sqlite:///{tmp_path}/nightlatch.sqlite")
     Table.metadata.create_all(db.engine)
-    yield Site(db)
-    db.engine.dispose()
+    return Site(db)
 
 
 @contextmanager
@@ -314,7 +313,6 @@ def test_what_another_worker_claimed_in_between_is_left_to_it(site: Site) -> Non
     db = Racing(str(site.db.engine.url))
     assert Delivery(db, site.clock, site.outbox, site.mail, POLICY).deliver_due() == 0
     assert not site.mail.sent
-    db.engine.dispose()
 
 
 def test_one_line_is_logged_for_each_outcome_and_none_tells_who_or_what(site: Site) -> None:
@@ -362,7 +360,6 @@ def test_a_worker_survives_a_database_that_is_away_and_says_so_once(site: Site) 
         db.away = False
         assert eventually(lambda: site.state(message) == SENT)
         assert eventually(lambda: len(logs) == 3)
-    db.engine.dispose()
     assert [line["event"] for line in logs] == ["outbox_in_trouble", "message_sent", "outbox_recovered"]
     assert logs[0]["error"] == "StoreUnavailable"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
 from gettext import NullTranslations
 from pathlib import Path
 from statistics import median
@@ -36,11 +35,10 @@ class LettersInTongues:
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
+def db(tmp_path: Path) -> Database:
     db = Database(f"sqlite:///{tmp_path}/nightlatch.sqlite")
     Table.metadata.create_all(db.engine)
-    yield db
-    db.engine.dispose()
+    return db
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,12 +27,11 @@ ADA = ("Ada Lovelace", "countess.ada", "ada.lovelace@analytical.example")
 
 
 @pytest.fixture(scope="module")
-def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def db(tmp_path_factory: pytest.TempPathFactory) -> Database:
     path: Path = tmp_path_factory.mktemp("passwords")
     db = Database(f"sqlite:///{path}/nightlatch.sqlite")
     Table.metadata.create_all(db.engine)
-    yield db
-    db.engine.dispose()
+    return db
 
 
 def passwords(db: Database, hasher: CheapHasher | None = None, site: str = "Nightlatch", **policy: int) -> Passwords:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -132,11 +132,10 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
+def db(tmp_path: Path) -> Database:
     db = Database(f"sqlite:///{tmp_path}/nightlatch.sqlite")
     Table.metadata.create_all(db.engine)
-    yield db
-    db.engine.dispose()
+    return db
 
 
 THREE_A_MINUTE = Windows((Window(3, MINUTE),))

@@ -15,8 +15,13 @@ ALIASES = {"no": "nb", "nn": "nb", "zh-cn": "zh-Hans", "zh-sg": "zh-Hans", "zh":
 
 
 def choose() -> None:
-    """Before each request, so that a thread never goes on in its last reader's language."""
+    """Before each request."""
     speak(preferred(current.services().languages))
+
+
+def forget(_error: BaseException | None = None) -> None:
+    """After each request, so that its thread never goes on in the last reader's language."""
+    speak(ENGLISH)
 
 
 def preferred(languages: Mapping[str, Language]) -> Language:

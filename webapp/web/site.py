@@ -67,6 +67,7 @@ def _log_in(app: Flask) -> None:
 def _before(app: Flask) -> None:
     for step in (languages.choose, guards.clean_input, guards.same_site, guards.phone_layout):
         app.before_request(step)
+    app.teardown_request(languages.forget)
 
 
 def _templates(app: Flask, services: Services) -> None:
