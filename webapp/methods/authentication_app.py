@@ -11,7 +11,7 @@ from hmac import compare_digest
 from typing import Any
 
 from pyotp import TOTP
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 
 from ..domain.codes import groups, is_digits, tidy_digits
 from ..domain.language import gettext, lazy
@@ -20,6 +20,7 @@ from ..enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_
 from ..enrollment.fields import CodeFields
 from ..enrollment.method import Answers, ByDevice, Challenge, Method, Overview, Proof, Step
 from ..enrollment.visit import Visit
+from ..models.base import rows_of
 from ..models.database import won
 from ..models.factors import Factor
 from ..policy import Policy
@@ -89,13 +90,23 @@ CODE = Step(
 
 # -- The challenge at log-in and step-up -----------------------------------------------------------
 
+FACTORS = rows_of(Factor)
+BURN = (
+    update(FACTORS)
+    .where(
+        FACTORS.c.id == bindparam("factor"),
+        FACTORS.c.last_step < bindparam("step"),
+        FACTORS.c.turned_off_at.is_(None),
+    )
+    .values(last_step=bindparam("step"), logged_in_at=bindparam("now"))
+)
+
 
 def verify(proof: Proof, answers: Answers) -> None:
     """Accepts a time step once only. Raises `CodeMalformed`, `CodeAlreadyUsed`, `ClockSkew` or `WrongCode`."""
     code = _tidy(answers.get("code", ""))
     step = _matching_step(proof.secret, code, proof.clock.now(), proof.policy)
-    newer = update(Factor).where(Factor.id == proof.factor.id, Factor.last_step < step, Factor.turned_off_at.is_(None))
-    if not won(proof.tx, newer.values(last_step=step, logged_in_at=proof.clock.now())):
+    if not won(proof.tx, BURN, {"factor": proof.factor.id, "step": step, "now": proof.clock.now()}):
         raise CodeAlreadyUsed()
 
 

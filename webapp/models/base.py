@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from sqlalchemy import BigInteger, ForeignKey, Integer, MetaData, String, Text
+from sqlalchemy import Table as Rows
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only on INTEGER
@@ -28,3 +29,8 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+def rows_of(table: type[Table]) -> Rows:
+    """For statements that are made once and read no objects: past the ORM, they cost half."""
+    return cast(Rows, table.__table__)

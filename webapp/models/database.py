@@ -8,7 +8,7 @@ of a conditional UPDATE, which holds on PostgreSQL at READ COMMITTED too.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,9 +58,9 @@ class Database:
             session.execute(select(*locks))
 
 
-def won(tx: Session, statement: Update | Delete | Insert) -> bool:
+def won(tx: Session, statement: Update | Delete | Insert, facts: Mapping[str, Any] | None = None) -> bool:
     """True when the conditional statement changed exactly one row: whoever it is true for was the one."""
-    return tx.connection().execute(statement).rowcount == 1
+    return tx.connection().execute(statement, facts).rowcount == 1
 
 
 @contextmanager

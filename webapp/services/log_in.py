@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, insert, literal, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token
@@ -19,6 +19,7 @@ from ..domain.ports import Clock, Entropy
 from ..domain.refusals import ChallengeSpent, CodeRefusal, LogInOver, TemporaryPasswordHere, WrongLogIn
 from ..enrollment.method import Answers
 from ..models.accounts import Account
+from ..models.base import rows_of
 from ..models.database import Database, won
 from ..models.factors import Factor
 from ..models.presence import Opened
@@ -32,7 +33,7 @@ from .passwords import Passwords, looks_temporary
 from .remembered_browsers import RememberedBrowsers
 from .sessions import DEVICE_MAXIMUM, Sessions, hash_of
 
-# Made once: every log-in asks them, and building a statement costs as much as running it.
+# Made once: every log-in runs them, and making a statement costs as much as running it.
 ON = (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None)
 BY_NAME = select(Account, Factor).outerjoin(Factor, ON)
 BY_USERNAME = BY_NAME.where(Account.username_key == bindparam("key"))
@@ -46,6 +47,19 @@ PENDING = (
         HalfLoggedIn.ended_at.is_(None),
         HalfLoggedIn.started_at > bindparam("since"),
     )
+)
+HALVES, ACCOUNTS = rows_of(HalfLoggedIn), rows_of(Account)
+HALF_COLUMNS = [column for column in HALVES.c if column.name not in ("id", "ended_at")]
+HALF_ROW = (
+    select(*(bindparam(f"new_{column.name}", type_=column.type) for column in HALF_COLUMNS))
+    .where(ACCOUNTS.c.id == bindparam("owner"), ACCOUNTS.c.password_hash == bindparam("compared"))
+    .with_for_update(read=True, of=ACCOUNTS)
+)
+LET_IN_HALF = insert(HALVES).from_select(HALF_COLUMNS, HALF_ROW).returning(HALVES.c.id)
+END_HALF = (
+    update(HALVES)
+    .where(HALVES.c.id == bindparam("half"), HALVES.c.ended_at.is_(None))
+    .values(ended_at=bindparam("now"))
 )
 
 
@@ -212,10 +226,8 @@ class LogIn:
             "address": origin.address,
             "device": origin.user_agent[:DEVICE_MAXIMUM],
         }
-        mine = Account.id == account.id, Account.password_hash == account.password_hash
-        row = select(*(literal(value) for value in values.values())).where(*mine).with_for_update(read=True, of=Account)
-        made = insert(HalfLoggedIn).from_select(list(values), row).returning(HalfLoggedIn.id)
-        if tx.execute(made).first() is None:
+        facts = {f"new_{name}": value for name, value in values.items()}
+        if tx.execute(LET_IN_HALF, {**facts, "owner": account.id, "compared": account.password_hash}).first() is None:
             raise WrongLogIn()
         return Half(token)
 
@@ -223,8 +235,7 @@ class LogIn:
         self, tx: Session, pending: PendingLogIn, known: KnownBrowser | None, *, remember: bool, origin: Origin
     ) -> In:
         row, account = pending.row, pending.account
-        live = update(HalfLoggedIn).where(HalfLoggedIn.id == row.id, HalfLoggedIn.ended_at.is_(None))
-        if not won(tx, live.values(ended_at=self._clock.now())):
+        if not won(tx, END_HALF, {"half": row.id, "now": self._clock.now()}):
             raise LogInOver()
         token = self._remembered.add(tx, account.id, origin) if remember else None
         failures = challenge_of(pending), shared_bucket(account.id)

@@ -12,11 +12,14 @@ from ..domain.language import Sentence, gettext, lazy
 from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..models.accounts import Account
+from ..models.base import rows_of
 from ..models.sessions import Activity
 from ..policy import Policy
 from .links import Links
 from .outbox import Outbox
 from .sessions import DEVICE_MAXIMUM
+
+RECORD = insert(rows_of(Activity))  # made once: every log-in runs it
 
 # Events that are only listed, and events of which the owner gets an e-mail too.
 LISTED: dict[str, Sentence] = {
@@ -66,14 +69,15 @@ class Notices:
     def record(self, tx: Session, account_id: int, kind: str, origin: Origin, **facts: str) -> None:
         """One line of the account's activity."""
         tx.execute(
-            insert(Activity).values(
-                account_id=account_id,
-                at=self._clock.now(),
-                kind=kind,
-                facts=json.dumps(facts),
-                address=origin.address,
-                device=origin.user_agent[:DEVICE_MAXIMUM],
-            )
+            RECORD,
+            {
+                "account_id": account_id,
+                "at": self._clock.now(),
+                "kind": kind,
+                "facts": json.dumps(facts),
+                "address": origin.address,
+                "device": origin.user_agent[:DEVICE_MAXIMUM],
+            },
         )
 
     def tell(self, tx: Session, account: Account, kind: str, origin: Origin, **facts: str) -> None:

@@ -16,6 +16,7 @@ from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
 from ..domain.refusals import LogInOver
 from ..models.accounts import Account
+from ..models.base import rows_of
 from ..models.codes import Link
 from ..models.database import Database, won
 from ..models.factors import Factor
@@ -25,7 +26,7 @@ from ..policy import Policy
 
 DEVICE_MAXIMUM = 300
 
-# Made once: every page asks it, and building a statement costs as much as running it.
+# Made once: every page asks it, and making a statement costs as much as running it.
 FIND = (
     select(LoggedIn, Account, Factor)
     .join(Account, Account.id == LoggedIn.account_id)
@@ -33,6 +34,7 @@ FIND = (
     .where(LoggedIn.token_hash == bindparam("token_hash"), LoggedIn.ended_at.is_(None))
     .order_by(Factor.id)
 )
+OPEN = insert(rows_of(LoggedIn)).returning(rows_of(LoggedIn).c.id)
 
 
 class Sessions:
@@ -75,7 +77,7 @@ class Sessions:
             "address": origin.address,
             "device": origin.user_agent[:DEVICE_MAXIMUM],
         }
-        session_id = tx.execute(insert(LoggedIn).values(values).returning(LoggedIn.id)).scalar_one()
+        session_id = tx.execute(OPEN, values).scalar_one()
         return Opened(session_id, token, kept)
 
     def rotate(self, tx: Session, session: LoggedIn, **proved_at: int) -> Opened:

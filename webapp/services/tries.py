@@ -10,16 +10,38 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cache
+from typing import Any, Protocol
 
-from sqlalchemy import and_, delete, func, insert, or_, select
+from sqlalchemy import Select, and_, bindparam, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from ..domain.ports import Clock
 from ..domain.refusals import ChallengeSpent, CodesStopped, Refusal, TooManyTries
+from ..models.base import rows_of
 from ..models.database import Database
 from ..models.sessions import Try
 from ..policy import Window
+
+# Made once: every log-in runs them, and making a statement costs as much as running it.
+TRIES = rows_of(Try)
+SPEND = insert(TRIES)
+CLEAR = delete(TRIES).where(
+    or_(
+        TRIES.c.bucket.in_(bindparam("names", expanding=True)),
+        and_(TRIES.c.bucket == bindparam("shared"), TRIES.c.account_id == bindparam("own")),
+    )
+)
+
+
+@cache
+def _history_of(*bounded: bool) -> Select[Any]:
+    """The tries of so many buckets; a bounded one is looked at only after `since`."""
+    wanted = []
+    for place, is_bounded in enumerate(bounded):
+        mine = TRIES.c.bucket == bindparam(f"bucket{place}")
+        wanted.append(and_(mine, TRIES.c.at > bindparam(f"since{place}")) if is_bounded else mine)
+    return select(TRIES.c.bucket, TRIES.c.at).where(or_(*wanted)).order_by(TRIES.c.at, TRIES.c.id)
 
 
 class Rule(Protocol):
@@ -131,13 +153,12 @@ class Tries:
             refusal = bucket.rule.refusal(hits[bucket.name], now)
             if refusal is not None:
                 raise refusal
-        tx.execute(insert(Try), [{"bucket": b.name, "at": now, "account_id": b.account_id} for b in buckets])
+        tx.execute(SPEND, [{"bucket": b.name, "at": now, "account_id": b.account_id} for b in buckets])
         return {b.name: len(hits[b.name]) + 1 for b in buckets}
 
     def clear(self, tx: Session, *names: str, shared: str = "", account_id: int | None = None) -> None:
         """Empties the named buckets, and takes this account's own tries out of a shared one."""
-        own = and_(Try.bucket == shared, Try.account_id == account_id)
-        tx.execute(delete(Try).where(or_(Try.bucket.in_(names), own)))
+        tx.execute(CLEAR, {"names": names, "shared": shared, "own": account_id})
 
     def take_back(self, tx: Session, name: str) -> None:
         """The newest try of a bucket, because it was not in vain."""
@@ -145,12 +166,10 @@ class Tries:
         tx.execute(delete(Try).where(Try.id == newest))
 
     def _hits(self, tx: Session, buckets: Sequence[Bucket], now: int) -> dict[str, list[int]]:
-        wanted = []
-        for bucket in buckets:
-            back = bucket.rule.reaches_back
-            mine = Try.bucket == bucket.name
-            wanted.append(mine if back is None else and_(mine, Try.at > now - back))
+        backs = [bucket.rule.reaches_back for bucket in buckets]
+        facts: dict[str, Any] = {f"bucket{place}": bucket.name for place, bucket in enumerate(buckets)}
+        facts |= {f"since{place}": now - back for place, back in enumerate(backs) if back is not None}
         hits: dict[str, list[int]] = defaultdict(list)
-        for name, at in tx.execute(select(Try.bucket, Try.at).where(or_(*wanted)).order_by(Try.at, Try.id)):
+        for name, at in tx.execute(_history_of(*(back is not None for back in backs)), facts):
             hits[name].append(at)
         return hits

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, request
+from flask.templating import Environment
 from flask_login import LoginManager, UserMixin
 from flask_wtf.csrf import generate_csrf
 from htmx_flask import Htmx
@@ -35,7 +36,15 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login ships no types
         self.presence = presence
 
 
+class Templates(Environment):
+    """Jinja with the globals in one dict: a ChainMap is searched link by link, at every import and every name."""
+
+    def make_globals(self, d: Any) -> Any:
+        return {**self.globals, **(d or {})}
+
+
 def install(app: Flask, services: Services) -> None:
+    app.jinja_environment = Templates
     app.extensions[current.EXTENSION] = services
     app.url_map.converters["slug"] = Slug
     Htmx(app)
@@ -81,6 +90,7 @@ def _templates(app: Flask, services: Services) -> None:
         asset=assets.url,
         to=layouts.to,
         csrf_token=generate_csrf,
+        here=current.here,
         languages=[(language.code, language.autonym) for language in services.languages.values()],
     )
     app.context_processor(_context)
@@ -92,7 +102,6 @@ def _context() -> dict[str, Any]:
         "language": spoken(),
         "copy": layouts.copy(),
         "presence": current.presence(),
-        "here": current.here(),
         "show_cookie_notice": cookies.get(cookies.NOTICE_SEEN) is None,
         "other_site": layouts.other_site(),
         "outbox_url": layouts.to("outbox.messages") if current.services().settings.shows_outbox else None,
