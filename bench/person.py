@@ -15,8 +15,8 @@ from pyotp import TOTP
 from .server import PASSWORD, Server
 
 TOKEN = re.compile(rb'name="csrf_token" value="([^"]+)"')
-COOKIE = re.compile(rb"\r\nSet-Cookie: ([^=]+)=([^;\r]*)")
-LENGTH = re.compile(rb"\r\nContent-Length: (\d+)")
+COOKIE = re.compile(rb"(?i)\r\nset-cookie: ([^=]+)=([^;\r]*)")
+LENGTH = re.compile(rb"(?i)\r\ncontent-length: (\d+)")
 HEAD = "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0\r\n"
 FORM = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n"
 

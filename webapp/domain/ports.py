@@ -89,6 +89,28 @@ class Mail(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TextMessage:
+    """One text message, whole: what the gateway carries."""
+
+    message_id: str
+    """Ours, the same at each retry."""
+    to: str
+    """In E.164, with its plus sign."""
+    text: str
+
+
+class TextMessages(Protocol):
+    keeps: bool
+    """True when a delivered message stays readable in the outbox (development)."""
+
+    def send(self, message: TextMessage) -> str | None:
+        """The gateway's own id of what it took; None when it gave none. Raises `Refused` or `Unreachable`."""
+
+    def check(self) -> None:
+        """Proves who we are without sending. Raises `Refused` or `Unreachable`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """What an e-mail says, before anybody knows to whom: `subject` is one line, `text` comes first on the wire."""
 

@@ -84,6 +84,28 @@ class EmailMalformed(Refusal):
     field = "email"
 
 
+class PhoneMalformed(Refusal):
+    """No number that exists, or not of the country that was chosen."""
+
+    field = "phone"
+
+
+class PhoneNotMobile(Refusal):
+    """A fixed line, or another number that gets no texts."""
+
+    field = "phone"
+
+
+class PhonePremium(Refusal):
+    """A text to it costs more than an ordinary one, or nobody knows what it costs."""
+
+    field = "phone"
+
+
+class CountryNotServed(Refusal):
+    field = "phone"
+
+
 # -- Codes -----------------------------------------------------------------------------------------
 
 

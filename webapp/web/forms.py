@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import g, request
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, PasswordField, StringField
+from markupsafe import Markup, escape
+from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired
 
 from ..domain.language import gettext, lazy
@@ -17,6 +18,20 @@ from ..enrollment.fields import ConfirmationCodeFields, EmailFields, PasswordFie
 
 class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
     """A form without fields is a button."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]  # the same
+        def render_field(self, field: Field, render_kw: dict[str, Any]) -> Markup:
+            """An input, written in one go: WTForms formats attribute by attribute, a fifth of a page's time."""
+            given = {
+                "id": field.id,
+                "name": field.name,
+                "type": field.widget.input_type,
+                "value": "" if field.type == "PasswordField" else field._value(),
+                "required": field.flags.required is True,
+                "checked": field.type == "BooleanField" and bool(field.data),
+                **render_kw,
+            }
+            return Markup(f"<input{''.join(_attribute(*pair) for pair in given.items())}>")  # noqa: S704  # escaped
 
     refusal: Refusal | None = None
 
@@ -38,6 +53,13 @@ class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
         if "csrf_token" in self and self.csrf_token.errors:
             self.csrf_token.errors = []  # said above the form in a sentence that helps
         return right
+
+
+def _attribute(name: str, value: str | bool) -> str:
+    if value is False:
+        return ""
+    name = name.replace("_", "-")
+    return f" {name}" if value is True else f' {name}="{escape(value)}"'
 
 
 class SignUpForm(Form):

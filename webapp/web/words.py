@@ -53,6 +53,12 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     r.NameMalformed: lambda _r: _("Enter a name of 1 to 60 characters."),
     r.EmailMalformed: lambda _r: _("Enter an email address in the form name@example.org."),
+    r.PhoneMalformed: lambda _r: _("Enter a whole phone number, and choose the country it belongs to."),
+    r.PhoneNotMobile: lambda _r: _("This number cannot get text messages. Enter the number of a mobile phone."),
+    r.PhonePremium: lambda _r: _("Messages to this number cost extra. Enter the number of a mobile phone."),
+    r.CountryNotServed: lambda _r: _(
+        "We do not send text messages to that country. Enter a number from one of the countries in the list."
+    ),
     r.CodeMalformed: lambda e: _("Enter the whole code."),
     r.WrongCode: lambda e: _("That code is wrong. Check it and try again."),
     r.CodeAlreadyUsed: lambda e: _("That code was already used. Wait for the next one."),

@@ -1,0 +1,228 @@
+"""Phone numbers that texts go to: read from any spelling, refused when a text would not arrive or would cost too much.
+
+The ranges are those of the `phonenumbers` library, the names of countries those of Babel's CLDR. Both are imported on
+first use, as most processes and most requests need neither. A number that was allocated after the library's release
+is refused as malformed until the library is updated.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from . import codes
+from .language import spoken
+from .refusals import CountryNotServed, PhoneMalformed, PhoneNotMobile, PhonePremium, Refusal
+
+if TYPE_CHECKING:
+    import phonenumbers
+
+LONGEST_TYPED = 100  # room for any grouping and for invisible marks; what is longer is not even looked at
+LONGEST_HEADER = 500
+NO_COUNTRY = "001"  # the world (UN M.49), for the ranges of satellites and other networks of no country
+
+_PUNCTUATION = str.maketrans("", "", "()[]/\\~−ー・\u2028\u2029")  # beyond what `codes.tidy_digits` drops
+_DIALLED = re.compile(r"\+?[0-9]+")
+_REGION = re.compile(r"[a-z]{2,8}(?:[-_][a-z]{3}){0,3}(?:[-_][a-z]{4})?[-_]([a-z]{2})(?![a-z0-9])", re.IGNORECASE)
+_WEIGHT = re.compile(r"\s*q\s*=\s*(0(?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """`country` is an ISO 3166 code or `NO_COUNTRY`. The number stays out of the repr, which may reach a log."""
+
+    e164: str = field(repr=False)
+    country: str
+
+    @property
+    def digits(self) -> str:
+        """As the gateway wants it: without the plus."""
+        return self.e164.removeprefix("+")
+
+    @property
+    def prefix(self) -> str:
+        """Less the last four digits: numbers that are bought in bulk share it, so sends to it are limited."""
+        return self.e164[:-4]
+
+    @property
+    def hint(self) -> str:
+        """Enough for its owner to know which number it is, and for nobody else."""
+        return f"...{self.e164[-2:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """A line of the select; `calling_code` is written as "+44"."""
+
+    code: str
+    name: str
+    calling_code: str
+
+
+def parse(typed: str, country: str, allowed: frozenset[str]) -> PhoneNumber:
+    """The number that was meant, typed in `country` or with its calling code.
+
+    `allowed` holds ISO codes of the countries served; empty, it serves them all, but no network of no country: those
+    are satellites and resellers, priced like premium numbers, and served only where the list says "001".
+    """
+    import phonenumbers
+
+    number = _valid(typed, country)
+    region = phonenumbers.region_code_for_number(number) or NO_COUNTRY
+    if allowed and region not in allowed:
+        raise CountryNotServed
+    refusal = _refused_types().get(phonenumbers.number_type(number))
+    if refusal is not None:
+        raise refusal
+    if region == NO_COUNTRY and not allowed:
+        raise PhonePremium
+    return PhoneNumber(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), region)
+
+
+def countries(allowed: frozenset[str]) -> list[Country]:
+    """The countries served, by their names in the language now spoken."""
+    return [country for country in _countries_in(spoken().code) if not allowed or country.code in allowed]
+
+
+def default_country(language_code: str, accept_language_header: str, allowed: frozenset[str]) -> str:
+    """Where the browser says it is, else where most people speak the page's language, else the first of the list.
+
+    Only a country that is served is an answer; `NO_COUNTRY` when the list has none.
+    """
+    served = {code for code in _calling_codes() if not allowed or code in allowed}
+    for tag in _by_weight(accept_language_header[:LONGEST_HEADER]):
+        if (region := _region(tag)) in served:
+            return region
+    if (region := _region(language_code) or _likely_region(language_code)) in served:
+        return region
+    return next((country.code for country in countries(allowed)), NO_COUNTRY)
+
+
+def _readings(typed: str) -> list[str]:
+    """Digits, perhaps with a plus before them, as the country would dial them; then with 00 read as a plus.
+
+    Not every country dials 00 to call abroad, but people everywhere write it. The country's own reading goes first.
+    """
+    if len(typed) > LONGEST_TYPED:
+        raise PhoneMalformed
+    wide = unicodedata.normalize("NFKC", typed)  # full-width plus, brackets and letters
+    bare = codes.tidy_digits(re.sub(r"^\W*tel:", "", wide, flags=re.IGNORECASE)).translate(_PUNCTUATION)
+    # Stricter than the library, which drops extensions, reads letters as digits and finds numbers inside sentences: a
+    # code must not go to a number that nobody meant.
+    if not _DIALLED.fullmatch(bare):
+        raise PhoneMalformed
+    return list(dict.fromkeys([bare, re.sub(r"^\+?00", "+", bare)]))
+
+
+def _valid(typed: str, country: str) -> phonenumbers.PhoneNumber:
+    import phonenumbers
+
+    for reading in _readings(typed):
+        try:
+            number = phonenumbers.parse(reading, country.upper())
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(number):
+            return number
+    raise PhoneMalformed
+
+
+@lru_cache(maxsize=1)
+def _refused_types() -> dict[int, type[Refusal]]:
+    """What is left takes texts: numbers of mobile phones, and those of plans that do not tell them from fixed lines.
+
+    A test demands that every other type of the library stands here.
+    """
+    from phonenumbers import PhoneNumberType
+
+    return {
+        PhoneNumberType.FIXED_LINE: PhoneNotMobile,
+        PhoneNumberType.TOLL_FREE: PhoneNotMobile,
+        PhoneNumberType.PAGER: PhoneNotMobile,
+        PhoneNumberType.UAN: PhoneNotMobile,
+        PhoneNumberType.VOICEMAIL: PhoneNotMobile,
+        # Bound to an account somewhere, not to a device that one has: no second factor (NIST SP 800-63B). Most such
+        # ranges get no texts anyway.
+        PhoneNumberType.VOIP: PhoneNotMobile,
+        # Follow-me numbers such as +44 70: they lead anywhere, at the caller's expense.
+        PhoneNumberType.PERSONAL_NUMBER: PhonePremium,
+        PhoneNumberType.PREMIUM_RATE: PhonePremium,
+        PhoneNumberType.SHARED_COST: PhonePremium,
+        PhoneNumberType.UNKNOWN: PhonePremium,
+    }
+
+
+@lru_cache(maxsize=1)
+def _calling_codes() -> dict[str, str]:
+    # The table of calling codes; asking the library for each country would load the ranges of all of them.
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+
+    return {
+        region: f"+{calling_code}"
+        for calling_code, regions in COUNTRY_CODE_TO_REGION_CODE.items()
+        for region in regions
+        if region != NO_COUNTRY
+    }
+
+
+@lru_cache(maxsize=64)  # languages, some 40 KB each
+def _countries_in(language_code: str) -> tuple[Country, ...]:
+    names = _territories(language_code)
+    listed = [Country(code, names.get(code, code), calling_code) for code, calling_code in _calling_codes().items()]
+    return tuple(sorted(listed, key=lambda country: (_without_accents(country.name), country.code)))
+
+
+def _territories(language_code: str) -> dict[str, str]:
+    from babel import Locale, UnknownLocaleError, localedata
+
+    # Babel keeps all of a language that it ever read, about a megabyte each, where a list of names is wanted once.
+    # Its cache is private, so a Babel without it must do too.
+    kept: dict[str, object] = getattr(localedata, "_cache", {})
+    before = set(kept)
+    tag = language_code.replace("_", "-")
+    for known in (tag, tag.partition("-")[0]):
+        try:
+            names = Locale.parse(known, sep="-").territories
+        except (UnknownLocaleError, ValueError):
+            continue
+        break
+    else:
+        names = Locale("en").territories
+    copied = {code: names[code] for code in _calling_codes() if code in names}
+    for name in set(kept) - before:
+        kept.pop(name, None)
+    return copied
+
+
+def _without_accents(name: str) -> str:
+    # so that Österreich stands under O and Åland under A: not every language's own order, but one that can be searched
+    return "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
+
+
+def _by_weight(header: str) -> list[str]:
+    """The tags of an Accept-Language header, the most wanted first (RFC 9110 section 12.5.4)."""
+    weighted = []
+    for entry in header.split(","):
+        tag, _, parameter = entry.partition(";")
+        weight = _WEIGHT.fullmatch(parameter)
+        weighted.append((float(weight[1]) if weight else 1.0, tag.strip()))
+    # a weight of 0 means "not this"
+    return [tag for weight, tag in sorted(weighted, key=lambda pair: -pair[0]) if weight > 0]
+
+
+def _region(tag: str) -> str:
+    """GB of en-GB, CN of zh-Hans-CN; empty when the tag has none."""
+    found = _REGION.match(tag)
+    return found[1].upper() if found else ""
+
+
+def _likely_region(language_code: str) -> str:
+    from babel.core import get_global
+
+    likely = get_global("likely_subtags")
+    language, _, script = language_code.replace("-", "_").partition("_")
+    tag = likely.get(f"{language}_{script}") or likely.get(language) or ""
+    return tag.rpartition("_")[2]
