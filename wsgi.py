@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -16,3 +17,5 @@ except SettingsError as error:
 app = create_app(settings)
 if settings.serving:
     app.config["RESTORED_LATELY"] = open_doors(app.extensions["nightlatch"])
+    gc.collect()
+    gc.freeze()  # what is loaded now stays for good: no collection need look through it, nor a fork copy it
