@@ -17,7 +17,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from tests.doubles import FakeClock
 from webapp import create_app
 from webapp.bootstrap import Services
-from webapp.domain.ports import Email
+from webapp.domain.ports import Email, TextMessage
 from webapp.models.migrate import METADATA
 from webapp.settings import Settings
 
@@ -38,7 +38,17 @@ class Site:
     def emails(self, to: str | None = None) -> list[Email]:
         """Newest first, delivered now."""
         self.services.delivery.deliver_due()
-        return [email for email, _ in self.services.delivery.kept(100) if to in (None, email.to)]
+        kept = [message for message, _ in self.services.delivery.kept(100)]
+        return [message for message in kept if isinstance(message, Email) and to in (None, message.to)]
+
+    def texts(self, to: str | None = None) -> list[TextMessage]:
+        """Newest first, delivered now."""
+        self.services.delivery.deliver_due()
+        kept = [message for message, _ in self.services.delivery.kept(100)]
+        return [message for message in kept if isinstance(message, TextMessage) and to in (None, message.to)]
+
+    def texted_code(self, to: str) -> str:
+        return self.texts(to)[0].text[:6]
 
     def emailed_code(self, to: str) -> str:
         found = re.match(r"\d{6}", self.emails(to)[0].subject)

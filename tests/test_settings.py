@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from webapp.gateway_settings import TextGateway
 from webapp.keys import DEVELOPMENT_FILE, development_keys, generate_keys
 from webapp.settings import MailServer, Settings, SettingsError
 
@@ -145,6 +146,29 @@ def test_no_site_of_a_real_name_makes_its_own_keys(tmp_path: Path, missing: str)
         ("MAIL_FROM", "nobody", "no-reply@example.org"),
         ("MAIL_FROM", "a@b@c", "no-reply@example.org"),
         ("MAIL_FROM", "no reply@example.org", "no-reply@example.org"),
+        ("SMS_FROM", "Nightlatch of Acme", "Nightlatch"),
+        ("SMS_FROM", "Nächtlich", "Nightlatch"),
+        ("SMS_FROM", "4477009001234567", "447700900123"),
+        ("SMS_FROM", "+", "447700900123"),
+        ("VONAGE_URL", "rest.nexmo.com", "https://rest.nexmo.com"),
+        ("VONAGE_URL", "ftp://rest.nexmo.com", "https://rest.nexmo.com"),
+        ("VONAGE_URL", "https://", "https://rest.nexmo.com"),
+        ("VONAGE_URL", "https://[::1", "https://rest.nexmo.com"),
+        ("VONAGE_URL", "https://rest.nexmo.com:sms", "https://rest.nexmo.com"),
+        ("VONAGE_URL", "https://ada:secret@rest.nexmo.com", "https://rest.nexmo.com"),
+        ("VONAGE_URL", "https://rest.nexmo.com?to=me", "https://rest.nexmo.com"),
+        ("VONAGE_URL", "https://rest.nexmo.com/a b", "https://rest.nexmo.com"),
+        ("VONAGE_URL", "http://rest.nexmo.com", "https://rest.nexmo.com"),
+        ("VONAGE_URL", "http://127.0.0.1.example.org", "http://127.0.0.1:8080"),
+        ("VONAGE_URL", "http://192.168.0.1:8080", "http://127.0.0.1:8080"),
+        ("VONAGE_HOOK_SECRET", "fifteen-letters", "at least 16 letters and digits"),
+        ("VONAGE_HOOK_SECRET", "sixteen/letters/!", "at least 16 letters and digits"),
+        ("SMS_COUNTRIES", "UK", "GB,IE,US"),
+        ("SMS_COUNTRIES", "GB;IE", "GB,IE,US"),
+        ("SMS_COUNTRIES", "GB, Ireland", "GB,IE,US"),
+        ("SMS_DAILY_BUDGET", "-1", "0 to 1000000"),
+        ("SMS_DAILY_BUDGET", "²", "0 to 1000000"),
+        ("SMS_DAILY_BUDGET", "plenty", "0 to 1000000"),
         ("TRUSTED_PROXIES", "-1", "0 to 10"),
         ("TRUSTED_PROXIES", "²", "0 to 10"),
         ("BIND", "8000", "127.0.0.1:8000"),
@@ -205,6 +229,84 @@ def test_a_mail_server_is_read_with_its_port_and_encryption(tmp_path: Path, url:
     settings = read(tmp_path, MAIL_URL=url)
     assert settings.mail == server
     assert not settings.shows_outbox
+
+
+VONAGE = {"VONAGE_API_KEY": "abcd1234", "VONAGE_API_SECRET": "hush hush", "SMS_FROM": "Nightlatch"}
+HOOK_SECRET = "kX3-q_Zr~9.wLmP0"
+
+
+def test_without_a_gateway_texts_may_go_everywhere_and_nowhere(tmp_path: Path) -> None:
+    settings = read(tmp_path, **SERVING)
+    assert settings.text_gateway is None
+    assert settings.sms_countries == frozenset()
+    assert settings.sms_daily_budget == 1000
+
+
+def test_a_text_gateway_is_read_whole(tmp_path: Path) -> None:
+    settings = read(tmp_path, **VONAGE, VONAGE_HOOK_SECRET=HOOK_SECRET, SMS_COUNTRIES=" gb, IE,,", SMS_DAILY_BUDGET="0")
+    assert settings.text_gateway == TextGateway(
+        "abcd1234", "hush hush", "Nightlatch", "https://rest.nexmo.com", HOOK_SECRET
+    )
+    assert settings.sms_countries == {"GB", "IE"}
+    assert settings.sms_daily_budget == 0
+
+
+@pytest.mark.parametrize("missing", VONAGE)
+def test_a_text_gateway_needs_all_of_its_three_settings(tmp_path: Path, missing: str) -> None:
+    said = complaint(tmp_path, **{name: value for name, value in VONAGE.items() if name != missing})
+    assert said.startswith(f"NIGHTLATCH_{missing} is not set; text messages need ")
+    assert all(f"NIGHTLATCH_{name}" in said for name in VONAGE)
+    assert said.endswith(".")
+    assert "hush" not in said
+
+
+@pytest.mark.parametrize("key", ["abcd:1234", "abcd 1234", "abcd\x071234"])
+def test_an_api_key_that_basic_authentication_cannot_carry_is_a_mistake(tmp_path: Path, key: str) -> None:
+    said = complaint(tmp_path, **{**VONAGE, "VONAGE_API_KEY": key})
+    assert said == "NIGHTLATCH_VONAGE_API_KEY must be the key of your Vonage account, such as abcd1234."
+
+
+def test_no_secret_of_the_gateway_is_in_the_settings_own_description(tmp_path: Path) -> None:
+    described = repr(read(tmp_path, **VONAGE, VONAGE_HOOK_SECRET=HOOK_SECRET))
+    assert "Nightlatch" in described
+    for secret in ("abcd1234", "hush", HOOK_SECRET):
+        assert secret not in described
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("https://gateway.example.org/", "https://gateway.example.org"),
+        ("https://gateway.example.org:8443/vonage/", "https://gateway.example.org:8443/vonage"),
+        ("HTTPS://gateway.example.org", "https://gateway.example.org"),
+        ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("http://127.8.9.10:9000", "http://127.8.9.10:9000"),
+        ("http://[::1]:9000/", "http://[::1]:9000"),
+        ("http://localhost:9000", "http://localhost:9000"),
+    ],
+)
+def test_a_gateway_of_ones_own_is_spoken_to_in_the_clear_on_this_machine_only(
+    tmp_path: Path, given: str, url: str
+) -> None:
+    gateway = read(tmp_path, **VONAGE, VONAGE_URL=given).text_gateway
+    assert gateway
+    assert gateway.url == url
+
+
+@pytest.mark.parametrize(
+    ("given", "sender"),
+    [
+        ("447700900123", "447700900123"),
+        ("+447700900123", "447700900123"),
+        ("12345", "12345"),
+        ("Acme Ltd", "Acme Ltd"),
+        ("Nightlatch1", "Nightlatch1"),
+    ],
+)
+def test_a_text_comes_from_a_name_or_a_number(tmp_path: Path, given: str, sender: str) -> None:
+    gateway = read(tmp_path, **{**VONAGE, "SMS_FROM": given}).text_gateway
+    assert gateway
+    assert gateway.sender == sender
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:6379", "rediss://cache.example.org", "unix:///run/redis.sock"])

@@ -13,8 +13,10 @@ from .adapters.letters import Letters
 from .adapters.mail import OutboxMail
 from .adapters.password_hashing import Argon2id
 from .adapters.system import SystemClock, SystemEntropy
+from .adapters.texts import OutboxTexts
 from .domain.language import ENGLISH, Language
-from .domain.ports import Clock, Entropy, Mail, PasswordHasher
+from .domain.ports import Clock, Entropy, Mail, PasswordHasher, TextMessages
+from .enrollment.method import Method
 from .enrollment.service import Enrollment
 from .models.database import Database
 from .services.accounts import Accounts
@@ -31,12 +33,14 @@ from .services.outbox import Outbox
 from .services.password_changes import PasswordChanges
 from .services.password_tries import PasswordTries
 from .services.passwords import Passwords
+from .services.phones import Phones
 from .services.remembered_browsers import RememberedBrowsers
 from .services.restoration import Restoration
 from .services.second_factors import SecondFactors
 from .services.sessions import Sessions
 from .services.sign_up import SignUp
 from .services.step_up import StepUp
+from .services.text_caps import TextCaps
 from .services.tries import Tries
 from .services.upkeep import Upkeep
 from .settings import ROOT, Settings
@@ -54,9 +58,12 @@ class Services:
     passwords: Passwords
     sign_up: SignUp
     log_in: LogIn
+    challenges: Challenges
     step_up: StepUp
     password_changes: PasswordChanges
     email_addresses: EmailAddresses
+    phones: Phones
+    text_caps: TextCaps
     second_factors: SecondFactors
     enrollment: Enrollment
     links: Links
@@ -67,6 +74,11 @@ class Services:
     accounts: Accounts
     upkeep: Upkeep
     restoration: Restoration
+    ways_out: frozenset[str]
+    """What a method may need and this house has."""
+
+    def offers(self, method: Method) -> bool:
+        return method.needs is None or method.needs in self.ways_out
 
 
 def build(
@@ -76,6 +88,7 @@ def build(
     entropy: Entropy | None = None,
     hasher: PasswordHasher | None = None,
     mail: Mail | None = None,
+    texts: TextMessages | None = None,
     languages: Mapping[str, Language] | None = None,
 ) -> Services:
     """The whole house. What a test passes takes the place of the real thing."""
@@ -86,6 +99,7 @@ def build(
         policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once, policy.hash_queue_seconds
     )
     mail = mail or _mail(settings)
+    given_texts, texts = texts, texts or _texts(settings)
     languages = languages or {ENGLISH.code: ENGLISH}
     db = Database(settings.database_url)
     keyring = AesGcmKeyring(settings.encryption_keys, entropy)
@@ -97,7 +111,28 @@ def build(
     sessions = Sessions(db, clock, entropy, policy)
     passwords = Passwords(db, hasher, policy, site_name)
     backup_codes = BackupCodes(clock, entropy)
-    challenges = Challenges(clock, keyring, tries, policy)
+    codes = OneTimeCodes(db, clock, entropy, keyring)
+    caps = TextCaps(
+        db=db,
+        clock=clock,
+        keyring=keyring,
+        policy=policy,
+        tries=tries,
+        outbox=outbox,
+        daily_budget=settings.sms_daily_budget,
+        operator=settings.mail_from,
+    )
+    phones = Phones(
+        db=db,
+        keyring=keyring,
+        policy=policy,
+        codes=codes,
+        caps=caps,
+        outbox=outbox,
+        notices=notices,
+        countries=settings.sms_countries,
+    )
+    challenges = Challenges(clock, keyring, tries, phones, policy)
     log_in = LogIn(
         db=db,
         clock=clock,
@@ -129,7 +164,7 @@ def build(
         clock=clock,
         policy=policy,
         tries=tries,
-        codes=OneTimeCodes(db, clock, entropy, keyring),
+        codes=codes,
         outbox=outbox,
         notices=notices,
         links=links,
@@ -143,6 +178,7 @@ def build(
         sessions=sessions,
         step_up=step_up,
         email_addresses=email_addresses,
+        phones=phones,
         backup_codes=backup_codes,
         notices=notices,
     )
@@ -159,6 +195,7 @@ def build(
         passwords=passwords,
         sign_up=sign_up,
         log_in=log_in,
+        challenges=challenges,
         step_up=step_up,
         password_changes=PasswordChanges(
             db=db,
@@ -172,6 +209,8 @@ def build(
             notices=notices,
         ),
         email_addresses=email_addresses,
+        phones=phones,
+        text_caps=caps,
         second_factors=SecondFactors(
             db=db, clock=clock, policy=policy, sessions=sessions, backup_codes=backup_codes, notices=notices
         ),
@@ -182,9 +221,10 @@ def build(
         notices=notices,
         outbox=outbox,
         mail=mail,
-        delivery=Delivery(db, clock, outbox, mail, policy),
+        delivery=Delivery(db, clock, outbox, mail, texts, policy),
         accounts=Accounts(db=db, links=links, sessions=sessions, notices=notices),
         restoration=restoration,
+        ways_out=frozenset({"texts"} if given_texts or settings.text_gateway or settings.shows_outbox else ()),
         upkeep=Upkeep(db=db, clock=clock, keyring=keyring, policy=policy),
     )
 
@@ -208,3 +248,14 @@ def _mail(settings: Settings) -> Mail:
     from .adapters.smtp import SmtpMail
 
     return SmtpMail(settings.mail, settings.mail_from, settings.policy.mail_timeout)
+
+
+def _texts(settings: Settings) -> TextMessages:
+    gateway, policy = settings.text_gateway, settings.policy
+    if gateway is None:
+        return OutboxTexts()
+    from .adapters.vonage import VonageTexts
+
+    return VonageTexts(
+        gateway.api_key, gateway.api_secret, gateway.sender, gateway.url, policy.text_timeout, policy.text_code_seconds
+    )

@@ -59,6 +59,16 @@ class Policy:
     email_undo_seconds: int = 7 * DAY  # ASVS V6.3
     notice_link_seconds: int = 7 * DAY
 
+    # Codes by text message
+    text_code_seconds: int = 10 * MINUTE  # ASVS V6.6.2
+    text_code_tries: int = 5
+    text_gap: Window = Window(1, MINUTE)  # between two texts to one number
+    text_sends_challenge: int = 3
+    text_sends: tuple[Window, ...] = (Window(5, HOUR), Window(10, DAY))  # of one account, and to one number
+    text_sends_address: Window = Window(20, HOUR)
+    text_sends_prefix: Window = Window(10, HOUR)  # numbers that differ in their last four digits only
+    text_budget_warnings: tuple[int, ...] = (80, 100)  # per cent of the day's budget
+
     # Sessions (ASVS V7.3, NIST 2.2.3)
     session_idle: int = HOUR
     session_total: int = DAY
@@ -83,6 +93,7 @@ class Policy:
     # Messages
     retry_after: tuple[int, ...] = (MINUTE, 5 * MINUTE, 15 * MINUTE)
     mail_timeout: int = 20
+    text_timeout: int = 20
     worker_claims_for: int = 2 * MINUTE
 
     # Floods over HTTP: POSTs of one address that were in vain, in the notation of the `limits` package

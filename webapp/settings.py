@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from .gateway_settings import TextGateway, is_address, is_loopback, sms_countries, sms_daily_budget, text_gateway
 from .keys import PREFIX, development_keys
 from .policy import Policy
 
@@ -47,6 +47,9 @@ class Settings:
     encryption_keys: tuple[tuple[str, bytes], ...] = field(repr=False)
     mail: MailServer | None
     mail_from: str
+    text_gateway: TextGateway | None
+    sms_countries: frozenset[str]  # empty for everywhere
+    sms_daily_budget: int
     trusted_proxies: int
     bind: str
     workers: int
@@ -92,6 +95,7 @@ class Settings:
             given = {**development_keys(instance), **given}
         try:
             policy = Policy.from_environment(environ)
+            gateway, countries, budget = text_gateway(given), sms_countries(given), sms_daily_budget(given)
         except ValueError as error:
             raise SettingsError(str(error)) from None
         return cls(
@@ -106,6 +110,9 @@ class Settings:
             encryption_keys=_encryption_keys(given),
             mail=_mail(given),
             mail_from=_mail_from(given, server_name),
+            text_gateway=gateway,
+            sms_countries=countries,
+            sms_daily_budget=budget,
             trusted_proxies=_number(given, "TRUSTED_PROXIES", 0, 0, 10),
             bind=_bind(given),
             workers=_number(given, "WORKERS", 2, 1, 64),
@@ -135,20 +142,12 @@ def _server_name(given: Mapping[str, str]) -> str:
         )
     if int(name.partition(":")[2] or 0) > 65535:
         raise SettingsError(f"{PREFIX}SERVER_NAME has a port above 65535; use one such as nightlatch.localhost:5000.")
-    if _host_of(name) == "localhost" or _is_address(_host_of(name)):
+    if _host_of(name) == "localhost" or is_address(_host_of(name)):
         raise SettingsError(
             f"{PREFIX}SERVER_NAME cannot be {name!r}, which has no subdomain that a security key would accept;"
             " use nightlatch.localhost:5000 or a name of your own."
         )
     return name
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _label(given: Mapping[str, str]) -> str:
@@ -261,13 +260,9 @@ def _mail(given: Mapping[str, str]) -> MailServer | None:
     tls = "implicit" if parts.scheme == "smtps" else "starttls" if starttls else "none"
     user = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
-    if user and tls == "none" and not _is_loopback(parts.hostname):
+    if user and tls == "none" and not is_loopback(parts.hostname):
         raise SettingsError(f"{PREFIX}MAIL_URL would send its password in the clear; add ?starttls=1, {example}.")
     return MailServer(parts.hostname, port or {"implicit": 465, "starttls": 587, "none": 25}[tls], user, password, tls)
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def _mail_from(given: Mapping[str, str], server_name: str) -> str:

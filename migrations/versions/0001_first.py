@@ -25,6 +25,9 @@ def upgrade() -> None:
         sa.Column("email", sa.String(length=320), nullable=True),
         sa.Column("email_key", sa.String(length=320), nullable=True),
         sa.Column("unconfirmed_email", sa.String(length=320), nullable=True),
+        sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("phone_hint", sa.String(length=8), nullable=True),
+        sa.Column("discoverable", sa.Boolean(), nullable=False),
         sa.Column("backup_code_hash", sa.String(length=64), nullable=True),
         sa.Column("backup_code_made_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
@@ -54,6 +57,7 @@ def upgrade() -> None:
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("claimed_until", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("received_at", sa.BigInteger(), nullable=True),
         sa.Column("complaint", sa.String(length=200), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
         sa.UniqueConstraint("uid", name=op.f("uq_messages_uid")),
@@ -62,6 +66,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_messages_account_id"), ["account_id"], unique=False)
         batch_op.create_index("ix_messages_due", ["state", "due_at"], unique=False)
 
+    op.create_table(
+        "text_counts",
+        sa.Column("day", sa.BigInteger(), nullable=False),
+        sa.Column("country", sa.String(length=3), nullable=False),
+        sa.Column("outcome", sa.String(length=40), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "country", "outcome", name=op.f("pk_text_counts")),
+    )
     op.create_table(
         "tries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -96,6 +108,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("challenge", sa.String(length=80), nullable=False),
         sa.Column("target", sa.String(length=320), nullable=False),
+        sa.Column("sealed_target", sa.Text(), nullable=True),
         sa.Column("mac", sa.String(length=200), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
@@ -280,6 +293,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_tries_bucket"))
 
     op.drop_table("tries")
+    op.drop_table("text_counts")
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_index("ix_messages_due")
         batch_op.drop_index(batch_op.f("ix_messages_account_id"))

@@ -36,6 +36,7 @@ FACTS: dict[str, dict[str, object]] = {
         "undo_url": "https://login.example.org/undo-email/f00",
         "days": 7,
     },
+    "text-budget": {"name": "Anna", "share": 80, "spent": 800, "budget": 1000},
 }
 
 

@@ -32,6 +32,7 @@ OPEN_TO_ALL = {
     "entrance.reset_password",
     "entrance.not_you",
     "entrance.undo_email",
+    "site.delivery",  # its names are signed
     "challenge.verify",
     "challenge.methods",
     "challenge.backup_code",

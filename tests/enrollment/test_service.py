@@ -15,7 +15,7 @@ from webapp.domain.refusals import AlreadyDone, EmailRequired, NotFresh, StepClo
 from webapp.enrollment.common_steps import DONE, EMAIL, EMAIL_CODE
 from webapp.enrollment.method import Answers, Method, Step
 from webapp.enrollment.visit import Visit
-from webapp.methods.catalogue import CATALOGUE
+from webapp.methods.authentication_app import METHOD as APP
 from webapp.models.accounts import Account
 from webapp.models.drafts import DraftRow
 from webapp.models.factors import Factor
@@ -30,7 +30,7 @@ def turn_on(visit: Visit, answers: Answers) -> None:
 
 
 PROVE = Step("prove", "", lambda visit: True, lambda visit: False, turn_on, needs_fresh=False)
-CARELESS = replace(CATALOGUE[0], slug="careless", steps=(PROVE, DONE), begin=lambda visit: {})
+CARELESS = replace(APP, slug="careless", steps=(PROVE, DONE), begin=lambda visit: {})
 """A method that asks for neither password nor e-mail address."""
 
 
@@ -108,7 +108,7 @@ def test_of_two_tabs_that_finish_at_once_one_wins_and_the_other_is_told(site: Si
 
 def test_two_tabs_that_begin_at_once_go_on_with_one_draft(site: Site, ada: Owner) -> None:
     ada.sign_up()
-    method = CATALOGUE[0]
+    method = APP
     first, second = visit(site, method), visit(site, method)
     overview = method.steps[0]
     tabs = [Thread(target=site.services.enrollment.submit, args=(tab, overview, {})) for tab in (first, second)]
@@ -142,7 +142,7 @@ def test_choosing_a_finished_method_again_starts_anew_and_a_running_one_goes_on(
     service.submit(visit(site), PROVE, {})
     service.start_anew(presence(site), CARELESS)
     assert visit(site).draft is None
-    running = CATALOGUE[0]
+    running = APP
     service.submit(visit(site, running), running.steps[0], {})
     service.start_anew(presence(site), running)
     assert visit(site, running).draft is not None
@@ -162,7 +162,7 @@ def test_asking_again_for_a_code_that_was_never_asked_for_sends_nothing(site: Si
 
 def test_the_plan_of_a_draft_does_not_jump_when_things_change(site: Site, ada: Owner) -> None:
     ada.sign_up(confirm_email=False)
-    method = CATALOGUE[0]
+    method = APP
     site.services.enrollment.submit(visit(site, method), method.steps[0], {})
     assert visit(site, method).notes["plan"] == {"password": False, "email": True}
     site.clock.pass_(700)

@@ -14,9 +14,10 @@ from tests.conftest import Site
 from tests.doubles import START, FakeClock
 from tests.people import Owner
 from webapp.domain.refusals import ClockSkew, CodeAlreadyUsed, CodeMalformed, WrongCode
-from webapp.enrollment.method import Proof
+from webapp.enrollment.method import Asking, Proof
 from webapp.methods.authentication_app import METHOD, _matching_step, verify
 from webapp.methods.catalogue import CATALOGUE, method_named
+from webapp.models.accounts import Account
 from webapp.models.factors import Factor
 from webapp.policy import Policy
 
@@ -90,7 +91,17 @@ def stored(site: Site) -> Factor:
 
 def prove(site: Site, factor: Factor, code: str, clock: FakeClock | None = None) -> None:
     with site.services.db.write() as tx:
-        verify(Proof(tx, factor, RFC_SECRET, clock or site.clock, POLICY), {"code": code} if code else {})
+        verify(
+            Proof(
+                tx,
+                factor,
+                RFC_SECRET,
+                clock or site.clock,
+                POLICY,
+                Asking(tx.get_one(Account, 1), "log-in:1", site.services.phones),
+            ),
+            {"code": code} if code else {},
+        )
 
 
 def test_a_step_counts_once_and_no_earlier_one_after_it(site: Site, factor: Factor) -> None:

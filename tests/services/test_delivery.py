@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from tests.doubles import START, FakeClock, PlainLetters, RememberingMail, ScriptedEntropy
 from webapp.adapters.keyring import AesGcmKeyring
+from webapp.adapters.texts import OutboxTexts
 from webapp.domain.ports import Email, Refused, Unreachable
 from webapp.domain.refusals import StoreUnavailable
 from webapp.models.base import Table
@@ -41,7 +42,7 @@ class Site:
         return Outbox(self.clock, self.entropy, keyring, PlainLetters(), {})
 
     def delivery(self, mail: Any = None) -> Delivery:
-        return Delivery(self.db, self.clock, self.outbox, mail or self.mail, POLICY)
+        return Delivery(self.db, self.clock, self.outbox, mail or self.mail, OutboxTexts(), POLICY)
 
     def post(self, to: str = "anna@example.net") -> int:
         with self.db.write() as tx:
@@ -211,7 +212,7 @@ def test_a_bug_in_one_message_stops_neither_the_next_nor_the_worker(site: Site) 
 def test_a_missing_key_may_still_be_put_back(site: Site) -> None:
     message = site.post()
     keyless = site.outbox_with(AesGcmKeyring([("k2", bytes(range(32)))], ScriptedEntropy()))
-    Delivery(site.db, site.clock, keyless, site.mail, POLICY).deliver_due()
+    Delivery(site.db, site.clock, keyless, site.mail, OutboxTexts(), POLICY).deliver_due()
     owed = site.message(message)
     assert (owed.state, owed.complaint) == (OWED, "the encryption key 'k1' is not among the settings")
     site.clock.pass_(60)
@@ -311,7 +312,7 @@ def test_what_another_worker_claimed_in_between_is_left_to_it(site: Site) -> Non
                 yield tx
 
     db = Racing(str(site.db.engine.url))
-    assert Delivery(db, site.clock, site.outbox, site.mail, POLICY).deliver_due() == 0
+    assert Delivery(db, site.clock, site.outbox, site.mail, OutboxTexts(), POLICY).deliver_due() == 0
     assert not site.mail.sent
 
 
@@ -354,7 +355,7 @@ def test_a_worker_survives_a_database_that_is_away_and_says_so_once(site: Site) 
 
     db = Flaky(str(site.db.engine.url))
     message = site.post()
-    delivery = Delivery(db, site.clock, site.outbox, site.mail, POLICY)
+    delivery = Delivery(db, site.clock, site.outbox, site.mail, OutboxTexts(), POLICY)
     with structlog.testing.capture_logs() as logs, working(delivery):
         assert eventually(lambda: looks > 5)
         db.away = False

@@ -23,7 +23,7 @@ from webapp.domain.refusals import (
     UsernameTaken,
     WrongLogIn,
 )
-from webapp.methods.catalogue import CATALOGUE
+from webapp.methods.authentication_app import METHOD as APP
 from webapp.models.accounts import Account
 from webapp.models.codes import Code, Link
 from webapp.models.factors import Factor
@@ -33,7 +33,6 @@ from webapp.services.log_in import Half, In
 from webapp.services.step_up import Act
 
 HERE = Origin("192.0.2.1", "Firefox")
-APP = CATALOGUE[0]
 
 
 class SlowHasher(CheapHasher):

@@ -29,8 +29,12 @@ class Letters:
     def __init__(self, templates: Path, site_name: str, main_url: str, *, reload: bool = False) -> None:
         """`main_url` is the main host's, from the settings and never from a request; `reload` is for development."""
         # every template is compiled once: one letter must cost a request less than a millisecond
-        self._letters = Environment(
-            loader=FileSystemLoader(templates / "email"),
+        self._letters = self._environment(templates / "email", reload, site_name, main_url)
+        self._texts = self._environment(templates / "sms", reload, site_name, main_url)
+
+    def _environment(self, folder: Path, reload: bool, site_name: str, main_url: str) -> Environment:
+        env = Environment(
+            loader=FileSystemLoader(folder),
             autoescape=select_autoescape(["html"]),
             undefined=StrictUndefined,
             extensions=["jinja2.ext.i18n"],
@@ -39,11 +43,12 @@ class Letters:
             auto_reload=reload,
         )
         # newstyle: Jinja itself puts the facts in, escaped where the template is HTML
-        self._letters.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
+        env.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
             gettext, _plural, newstyle=True
         )
-        self._letters.filters.update(moment=moment, device=device)
-        self._letters.globals.update(hello=hello, site=site_name, main_url=main_url.rstrip("/"))
+        env.filters.update(moment=moment, device=device)
+        env.globals.update(hello=hello, site=site_name, main_url=main_url.rstrip("/"))
+        return env
 
     def write(self, template: str, /, **facts: object) -> Letter:
         """Raises `jinja2.TemplateError` when there is no such letter or it lacks a fact."""
@@ -52,6 +57,10 @@ class Letters:
         text = self._render(f"{template}/body.txt", known).strip() + "\n"
         html = self._render(f"{template}/body.html", {**known, "subject": subject}).strip() + "\n"
         return Letter(subject, text, html)
+
+    def write_text(self, template: str, /, **facts: object) -> str:
+        """A text message, from templates/sms/<name>.txt. Raises as `write` does."""
+        return self._texts.get_template(f"{template}.txt").render(facts).strip()
 
     def _render(self, path: str, facts: Mapping[str, Any]) -> str:
         return self._letters.get_template(path).render(facts)

@@ -1,4 +1,4 @@
-"""Where text messages go on a development site: nowhere but the outbox page. The real way is in `vonage`."""
+"""Where text messages go without a gateway: nowhere but the outbox page of a development site."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ class OutboxTexts:
 
     keeps = True
 
-    def send(self, message: TextMessage) -> str | None:
-        """Delivered by being kept; there is no gateway to name it."""
-        return None
+    def send(self, message: TextMessage) -> None:
+        """Delivered by being kept."""
 
     def check(self) -> None:
         """There is nobody to ask."""

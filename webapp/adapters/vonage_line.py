@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from http.client import HTTPException
 from importlib.metadata import version
 from typing import Any
 
@@ -24,18 +24,12 @@ from vonage_utils.errors import VonageError  # type: ignore[import-untyped]
 
 from ..domain.ports import Refused, Unreachable
 from .deadline import Deadline
+from .vonage_answers import GATEWAY, Answer
 
-GATEWAY = "the text message gateway"
 SDK = version("vonage")
 
 # besides its own: what it raises over an answer that has another shape than it thinks
 SDK_RAISES = (VonageError, pydantic.ValidationError, TypeError, KeyError, ValueError, IndexError, AttributeError)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    code: int
-    body: bytes
 
 
 class Line:
@@ -50,7 +44,8 @@ class Line:
         """Puts one message to the gateway, once. Raises `Refused` when the SDK would not, and `Unreachable`."""
         try:
             message = SmsMessage(**fields)
-        except pydantic.ValidationError:  # it quotes the number and the text
+            message.text.encode()  # half a character is found too late by the SDK
+        except ValueError:  # a ValidationError, or a UnicodeEncodeError; both quote the message
             raise Refused("the message is none that the gateway's SDK would send") from None
         return self._ask(lambda client: Sms(client).send(message))
 
@@ -76,10 +71,9 @@ class Line:
             response: requests.Response | None = client.last_response
             if response is None:
                 response = getattr(raised, "response", None)  # a redirect that was not followed
-            if response is None:
-                raise Unreachable(self._complaint(raised, deadline)) from None
-            if deadline.is_over and raised:  # what came was cut off
-                raise Unreachable(self._complaint(raised, deadline)) from None
+            cut_off = deadline.is_over and raised and not isinstance(raised, VonageError)  # which it read in an answer
+            if response is None or cut_off:
+                raise Unreachable(self._complaint(raised, deadline))
         return Answer(response.status_code, response.content)
 
     def _client(self, deadline: Deadline) -> HttpClient:
@@ -106,14 +100,16 @@ class Line:
             return f"{GATEWAY} took longer than {self._timeout} s"
         for cause in causes:
             match cause:
+                case requests.RequestException():
+                    continue  # an OSError too, in whose place the system's own is looked for
                 case ssl.SSLCertVerificationError():
                     return f"{GATEWAY}'s certificate is not trusted: {cause.verify_message}"
                 case ssl.SSLError():
                     return f"no encryption with {GATEWAY}: {cause.reason}"
-                case socket.gaierror() | ConnectionRefusedError():
+                case HTTPException() | ConnectionResetError() | BrokenPipeError():
+                    return f"{GATEWAY} ended the conversation ({type(cause).__name__})"
+                case OSError() if cause.strerror:
                     return f"{GATEWAY} cannot be reached: {cause.strerror}"
-        if isinstance(error, requests.ConnectionError):
-            return f"{GATEWAY} ended the conversation ({type(error).__name__})"
         return f"{GATEWAY} cannot be spoken to ({type(error).__name__})"
 
 
@@ -143,11 +139,12 @@ class _Wire(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         pool = super().get_connection_with_tls_context(*args, **options)
-        deadline, kind = self._deadline, pool.ConnectionCls
+        deadline, timeout, kind = self._deadline, self._timeout, pool.ConnectionCls
 
         class Watched(kind):  # type: ignore[misc, valid-type]
             def _new_conn(self) -> socket.socket:
                 line: socket.socket = super()._new_conn()
+                line.settimeout(timeout)  # TLS may take longer than connecting did
                 deadline.watch(line)
                 return line
 

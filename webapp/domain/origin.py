@@ -8,10 +8,14 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """`address` is the client's, after trusted proxies; `user_agent` is what the browser says of itself."""
+    """`address` is the client's, after trusted proxies; `user_agent` is what the browser says of itself.
+
+    `host` is the one that shows the page, without its port: a texted code names it.
+    """
 
     address: str
     user_agent: str = ""
+    host: str = ""
 
     @property
     def neighbourhood(self) -> str:

@@ -82,6 +82,13 @@ def parse(typed: str, country: str, allowed: frozenset[str]) -> PhoneNumber:
     return PhoneNumber(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), region)
 
 
+def country_of(e164: str) -> str:
+    """Of a number that `parse` returned once."""
+    import phonenumbers
+
+    return phonenumbers.region_code_for_number(phonenumbers.parse(e164)) or NO_COUNTRY
+
+
 def countries(allowed: frozenset[str]) -> list[Country]:
     """The countries served, by their names in the language now spoken."""
     return [country for country in _countries_in(spoken().code) if not allowed or country.code in allowed]
@@ -98,7 +105,7 @@ def default_country(language_code: str, accept_language_header: str, allowed: fr
             return region
     if (region := _region(language_code) or _likely_region(language_code)) in served:
         return region
-    return next((country.code for country in countries(allowed)), NO_COUNTRY)
+    return next((country.code for country in _countries_in(language_code) if country.code in served), NO_COUNTRY)
 
 
 def _readings(typed: str) -> list[str]:
@@ -108,8 +115,8 @@ def _readings(typed: str) -> list[str]:
     """
     if len(typed) > LONGEST_TYPED:
         raise PhoneMalformed
-    wide = unicodedata.normalize("NFKC", typed)  # full-width plus, brackets and letters
-    bare = codes.tidy_digits(re.sub(r"^\W*tel:", "", wide, flags=re.IGNORECASE)).translate(_PUNCTUATION)
+    wide = unicodedata.normalize("NFKC", typed)  # a full-width plus or bracket is the same as any other
+    bare = codes.tidy_digits(wide).translate(_PUNCTUATION).lower().removeprefix("tel:")
     # Stricter than the library, which drops extensions, reads letters as digits and finds numbers inside sentences: a
     # code must not go to a number that nobody meant.
     if not _DIALLED.fullmatch(bare):
@@ -170,31 +177,30 @@ def _calling_codes() -> dict[str, str]:
 
 @lru_cache(maxsize=64)  # languages, some 40 KB each
 def _countries_in(language_code: str) -> tuple[Country, ...]:
-    names = _territories(language_code)
-    listed = [Country(code, names.get(code, code), calling_code) for code, calling_code in _calling_codes().items()]
+    names = _territories("en") | _territories(language_code)  # English where a language has no name of its own
+    listed = [Country(code, names[code], calling_code) for code, calling_code in _calling_codes().items()]
     return tuple(sorted(listed, key=lambda country: (_without_accents(country.name), country.code)))
 
 
 def _territories(language_code: str) -> dict[str, str]:
+    """The names of the countries we list, as far as the language has them; none when Babel does not know it."""
     from babel import Locale, UnknownLocaleError, localedata
 
     # Babel keeps all of a language that it ever read, about a megabyte each, where a list of names is wanted once.
-    # Its cache is private, so a Babel without it must do too.
+    # Its cache is private, so without one this must work too.
     kept: dict[str, object] = getattr(localedata, "_cache", {})
     before = set(kept)
+    names: dict[str, str] = {}
     tag = language_code.replace("_", "-")
-    for known in (tag, tag.partition("-")[0]):
+    for known in (tag.partition("-")[0], tag):
         try:
-            names = Locale.parse(known, sep="-").territories
+            territories = Locale.parse(known, sep="-").territories
         except (UnknownLocaleError, ValueError):
             continue
-        break
-    else:
-        names = Locale("en").territories
-    copied = {code: names[code] for code in _calling_codes() if code in names}
+        names |= {code: territories[code] for code in _calling_codes() if code in territories}
     for name in set(kept) - before:
         kept.pop(name, None)
-    return copied
+    return names
 
 
 def _without_accents(name: str) -> str:

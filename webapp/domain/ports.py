@@ -122,3 +122,6 @@ class Letter:
 class LetterWriter(Protocol):
     def write(self, template: str, /, **facts: object) -> Letter:
         """The letter `template` about `facts`, in the language now spoken."""
+
+    def write_text(self, template: str, /, **facts: object) -> str:
+        """The same for a text message."""

@@ -177,6 +177,18 @@ class TooSoon(Waiting):
     status = 429
 
 
+@dataclass(eq=False)
+class TextsStopped(Waiting):
+    """No text may go now: the account, the number or the site has had its share. `why` is for the operator."""
+
+    status = 429
+    why: str = ""
+
+
+class TooManyTexts(Refusal):
+    """Three texts went out for one challenge: another would not help."""
+
+
 # -- Where one stands ------------------------------------------------------------------------------
 
 

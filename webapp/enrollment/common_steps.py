@@ -59,6 +59,28 @@ PASSWORD_UNLESS_FRESH = Step(
 )
 
 
+def _prove_password_here(visit: Visit, answers: Answers) -> None:
+    visit.opened = visit.desk.prove_password(visit.presence, answers["password"])
+    visit.note(proved=True)
+    if not visit.is_fresh:
+        raise NotFresh()  # a second factor is asked for as well, by step-up
+
+
+def _proved_here(visit: Visit) -> bool:
+    return bool(visit.notes.get("proved"))
+
+
+PASSWORD_ALWAYS = Step(
+    "password",
+    "enrollment/password.html",
+    _always,
+    _proved_here,
+    _prove_password_here,
+    fields=PasswordFields,
+    needs_fresh=False,
+)
+
+
 def _email_asked(visit: Visit) -> bool:
     if visit.account.email is not None:
         return True
@@ -96,7 +118,7 @@ def _show_email_code(visit: Visit) -> dict[str, Any]:
     asked = visit.desk.email_asked(visit.account.id, visit.email_challenge)
     if asked is None:
         raise StepClosed()  # it is confirmed already, and Back has nothing to show
-    return {"asked": asked}
+    return {"asked": asked, "different": EMAIL.slug}
 
 
 def _email_confirmed(visit: Visit) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wtforms import PasswordField, StringField
+from wtforms import BooleanField, PasswordField, SelectField, StringField
 from wtforms.validators import InputRequired
 
 from ..domain.language import lazy
@@ -18,6 +18,15 @@ class EmailFields:
 
 class ConfirmationCodeFields:
     code = StringField(lazy("Confirmation code"), [InputRequired(lazy("Enter the confirmation code."))])
+
+
+class PhoneFields:
+    phone = StringField(lazy("Phone number"), [InputRequired(lazy("Enter your phone number."))])
+    country = SelectField(lazy("Country"), choices=[], validate_choice=False)
+
+
+class DiscoverablePhoneFields(PhoneFields):
+    discoverable = BooleanField(lazy("Let existing contacts find me"), default=True)
 
 
 class CodeFields:

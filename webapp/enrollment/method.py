@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.orm import Session
 
 from ..domain.language import Sentence
+from ..domain.origin import Origin
 from ..domain.ports import Clock
+from ..models.accounts import Account
 from ..models.factors import Factor
 from ..policy import Policy
 
@@ -43,6 +45,10 @@ def _nothing(visit: Visit) -> dict[str, Any]:
     return {}
 
 
+def _do_nothing(visit: Visit) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One screen of an enrollment.
@@ -62,6 +68,37 @@ class Step:
     needs_fresh: bool = True
     """Shown and done only for somebody fresh: it draws a secret, shows one, or decides who gets mail."""
     acts: Mapping[str, Callable[[Visit], None]] = field(default_factory=dict)
+    arrive: Callable[[Visit], None] = _do_nothing
+    """Done when the step before it was submitted and this one is next: `show` may not send, and this may."""
+
+
+class Asked(Protocol):
+    """Something with a code is on its way."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def message_id(self) -> int | None: ...
+    @property
+    def resend_at(self) -> int: ...
+
+
+class Codes(Protocol):
+    """Codes that travel to the account's phone; `services/phones.py` gives them."""
+
+    def ask(self, account: Account, challenge: str, origin: Origin) -> None: ...
+    def asked(self, account: Account, challenge: str) -> Asked | None: ...
+    def prove(self, tx: Session, account: Account, challenge: str, typed: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A challenge that is put to somebody: at log-in after a right password, or at step-up."""
+
+    account: Account
+    name: str
+    """What a code is bound to, such as log-in:12."""
+    codes: Codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +110,15 @@ class Proof:
     secret: str
     clock: Clock
     policy: Policy
+    asking: Asking
+
+
+def _nothing_asked(asking: Asking) -> Asked | None:
+    return None
+
+
+def _never_burnt(now: int) -> int:
+    return -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +131,15 @@ class Challenge:
 
     template: str
     fields: type
-    hint: Callable[[Factor], str]
-    source: Callable[[Factor], str]
+    hint: Callable[[Factor, Account], str]
+    source: Callable[[Factor, Account], str]
     verify: Callable[[Proof, Answers], None]
     is_code: bool = True
     """A hundred wrong codes in a row stop the methods that are codes."""
+    send: Callable[[Asking, Origin], None] | None = None
+    """Sends what is to be typed, after a right password or at "Resend"; raises a `Refusal` when it may not."""
+    asked: Callable[[Asking], Asked | None] = _nothing_asked
+    """What was sent for this challenge and could still be typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +151,10 @@ class Method:
     begin: Callable[[Visit], dict[str, Any]]
     """What a new draft holds."""
     challenge: Challenge
-    burnt_until: Callable[[int], int]
+    burnt_until: Callable[[int], int] = _never_burnt
     """The `last_step` that makes every proof up to this moment (Unix seconds) a used one."""
+    needs: str | None = None
+    """The way out of the house that it cannot do without: where there is none, it is not offered."""
 
     def step(self, slug: str) -> Step | None:
         return next((s for s in self.steps if s.slug == slug), None)

@@ -78,6 +78,8 @@ class Enrollment:
                 step.submit(visit, answers)
             else:
                 step.acts[act](visit)
+            if visit.payload is None and not is_last and (after := progress.open_step(visit)) is not step:
+                after.arrive(visit)
         finally:
             self._keep_notes(visit)
         if visit.payload is not None:

@@ -8,21 +8,13 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from ..domain.origin import Origin
+from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Clock, Entropy
 from ..models.accounts import Account
 from ..models.drafts import DraftRow
 from ..models.presence import Opened, Presence
 from ..policy import Policy
-from .method import Method
-
-
-class EmailAsked(Protocol):
-    @property
-    def address(self) -> str: ...
-    @property
-    def message_id(self) -> int | None: ...
-    @property
-    def resend_at(self) -> int: ...
+from .method import Asked, Method
 
 
 class Desk(Protocol):
@@ -32,8 +24,17 @@ class Desk(Protocol):
     def spend_try(self, account_id: int, name: str) -> None: ...
     def prove_password(self, presence: Presence, typed: str) -> Opened: ...
     def ask_email(self, account: Account, challenge: str, typed: str) -> None: ...
-    def email_asked(self, account_id: int, challenge: str) -> EmailAsked | None: ...
+    def email_asked(self, account_id: int, challenge: str) -> Asked | None: ...
     def confirm_email(self, account: Account, challenge: str, typed: str, origin: Origin) -> None: ...
+    def read_phone(self, typed: str, country: str) -> PhoneNumber: ...
+    def ask_phone(
+        self, account: Account, challenge: str, origin: Origin, number: PhoneNumber | None = None
+    ) -> None: ...
+    def ask_phone_again(self, account: Account, challenge: str, origin: Origin) -> None: ...
+    def phone_asked(self, account: Account, challenge: str) -> Asked | None: ...
+    def confirm_phone(
+        self, account: Account, challenge: str, typed: str, origin: Origin, discoverable: bool | None
+    ) -> None: ...
     def factor_on(
         self, tx: Session, presence: Presence, method: Method, replaced: bool, origin: Origin
     ) -> tuple[Opened, str | None]: ...
@@ -67,6 +68,10 @@ class Visit:
     @property
     def email_challenge(self) -> str:
         return f"email:{self.method.slug}:{self.presence.session.id}"
+
+    @property
+    def phone_challenge(self) -> str:
+        return f"phone:{self.method.slug}:{self.presence.session.id}"
 
     @property
     def is_fresh(self) -> bool:

@@ -156,8 +156,8 @@ METHOD = Method(
     challenge=Challenge(
         template="challenge/code.html",
         fields=CodeFields,
-        hint=lambda factor: gettext("Authentication app"),
-        source=lambda factor: gettext("Enter the six-digit code from your authentication app."),
+        hint=lambda factor, account: gettext("Authentication app"),
+        source=lambda factor, account: gettext("Enter the six-digit code from your authentication app."),
         verify=verify,
     ),
     burnt_until=burnt_until,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..enrollment.method import Method
-from . import authentication_app
+from . import authentication_app, text_message
 
-CATALOGUE: tuple[Method, ...] = (authentication_app.METHOD,)
+CATALOGUE: tuple[Method, ...] = (text_message.METHOD, authentication_app.METHOD)
 
 
 def method_named(slug: str) -> Method | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .base import At, Key, MaybeAt, Short, Table
+from .base import At, Key, MaybeAt, Sealed, Short, Table
 
 
 class Account(Table):
@@ -24,6 +24,13 @@ class Account(Table):
     email_key: Mapped[str | None] = mapped_column(String(320), unique=True)
     # What somebody typed and nobody confirmed: several accounts may claim the same one.
     unconfirmed_email: Mapped[str | None] = mapped_column(String(320), index=True)
+
+    # A number is here only once a code sent to it came back.
+    phone: Mapped[Sealed | None]
+    phone_hint: Mapped[str | None] = mapped_column(String(8))
+    """What its owner knows it by, such as "...42"."""
+    discoverable: Mapped[bool] = mapped_column(default=False)
+    """Existing contacts may find its owner, when both have each other's number."""
 
     backup_code_hash: Mapped[str | None] = mapped_column(String(64))
     backup_code_made_at: Mapped[MaybeAt]

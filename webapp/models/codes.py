@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .base import AccountId, At, Hash, Key, MaybeAt, Table
+from .base import AccountId, At, Hash, Key, MaybeAt, Sealed, Table
 
 
 class Code(Table):
@@ -18,6 +18,8 @@ class Code(Table):
     challenge: Mapped[str] = mapped_column(String(80), index=True)
     """What it was asked for, such as email-confirmation:session:12; a newer code of it voids the older."""
     target: Mapped[str] = mapped_column(String(320))
+    """The address it went to; for a phone number a keyed HMAC, which only tells whether it is the same."""
+    sealed_target: Mapped[Sealed | None]
     mac: Mapped[str] = mapped_column(String(200))
     made_at: Mapped[At]
     tries: Mapped[int] = mapped_column(default=0)

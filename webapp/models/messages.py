@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, String, Text
+from sqlalchemy import BigInteger, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import At, BigId, Key, MaybeAt, Table
@@ -28,7 +28,21 @@ class Message(Table):
     due_at: Mapped[At]
     claimed_until: Mapped[MaybeAt]
     ended_at: Mapped[MaybeAt]
+    received_at: Mapped[MaybeAt]
+    """When the other side said that it arrived."""
     complaint: Mapped[str | None] = mapped_column(String(200))
+
+
+class TextCount(Table):
+    """How many texts of a day went to a country or were refused, for who pays for them."""
+
+    __tablename__ = "text_counts"
+
+    day: Mapped[At] = mapped_column(BigInteger, primary_key=True)
+    """Days since 1970-01-01 UTC."""
+    country: Mapped[str] = mapped_column(String(3), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(40), primary_key=True)
+    count: Mapped[int]
 
 
 class Fact(Table):

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from ..domain.origin import Origin
 from ..domain.ports import Clock, Keyring
-from ..domain.refusals import CodeRefusal, Missing
-from ..enrollment.method import Answers, Method, Proof
+from ..domain.refusals import CodeRefusal, Missing, Refusal
+from ..enrollment.method import Answers, Asked, Asking, Codes, Method, Proof
 from ..enrollment.service import factor_bound
 from ..methods.catalogue import CATALOGUE
+from ..models.accounts import Account
 from ..models.factors import Factor
 from ..policy import Policy
 from .tries import Bucket, OfOneChallenge, SecondFactorRun, Tries, Windows
@@ -48,10 +50,11 @@ def shared_bucket(account_id: int) -> str:
 
 
 class Challenges:
-    def __init__(self, clock: Clock, keyring: Keyring, tries: Tries, policy: Policy) -> None:
+    def __init__(self, clock: Clock, keyring: Keyring, tries: Tries, codes: Codes, policy: Policy) -> None:
         self._clock = clock
         self._keyring = keyring
         self._tries = tries
+        self._codes = codes
         self._policy = policy
 
     def spend_try(self, account_id: int, challenge: str, *, is_code: bool) -> int:
@@ -67,10 +70,29 @@ class Challenges:
         )
         return policy.challenge_tries - counted[challenge]
 
-    def prove(self, tx: Session, choice: Choice, answers: Answers, left: int) -> None:
+    def send(self, choice: Choice, account: Account, name: str, origin: Origin) -> None:
+        """What is to be typed, for a method that sends something. Raises the method's refusal."""
+        if choice.method.challenge.send is not None:
+            choice.method.challenge.send(Asking(account, name, self._codes), origin)
+
+    def put(self, choice: Choice, account: Account, name: str, origin: Origin) -> Refusal | None:
+        """`send`, unless it was; a refusal is returned, because the challenge stands all the same."""
+        try:
+            if self.asked(choice, account, name) is None:
+                self.send(choice, account, name, origin)
+        except Refusal as refusal:
+            return refusal
+        return None
+
+    def asked(self, choice: Choice, account: Account, name: str) -> Asked | None:
+        """What was sent for this challenge and could still be typed."""
+        return choice.method.challenge.asked(Asking(account, name, self._codes))
+
+    def prove(self, tx: Session, choice: Choice, account: Account, name: str, answers: Answers, left: int) -> None:
         """Within the transaction that lets the owner in. Raises the method's refusal, with the tries left."""
         secret = self._keyring.open(choice.factor.sealed, factor_bound(choice.factor.account_id, choice.method.slug))
         try:
-            choice.method.challenge.verify(Proof(tx, choice.factor, secret, self._clock, self._policy), answers)
+            asking = Asking(account, name, self._codes)
+            choice.method.challenge.verify(Proof(tx, choice.factor, secret, self._clock, self._policy, asking), answers)
         except CodeRefusal as refusal:
             raise refusal.with_left(left) from None

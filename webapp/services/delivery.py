@@ -13,11 +13,11 @@ import structlog
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
-from ..domain.ports import Clock, Email, Mail, Refused, Unreachable
+from ..domain.ports import Clock, Email, Mail, Refused, TextMessage, TextMessages, Unreachable
 from ..models.database import Database, won
 from ..models.messages import FAILED, OWED, SENT, Message
 from ..policy import Policy
-from .outbox import EMAIL, Outbox
+from .outbox import EMAIL, TEXT, Outbox
 
 State = Literal["owed", "sent", "failed"]
 
@@ -32,11 +32,14 @@ def state_of(tx: Session, message_id: int) -> State | None:
 
 
 class Delivery:
-    def __init__(self, db: Database, clock: Clock, outbox: Outbox, mail: Mail, policy: Policy) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, outbox: Outbox, mail: Mail, texts: TextMessages, policy: Policy
+    ) -> None:
         self._db = db
         self._clock = clock
         self._outbox = outbox
         self._mail = mail
+        self._texts = texts
         self._policy = policy
 
     def state(self, message_id: int) -> State | None:
@@ -44,7 +47,13 @@ class Delivery:
         with self._db.read() as tx:
             return state_of(tx, message_id)
 
-    def kept(self, most: int) -> list[tuple[Email, int]]:
+    def fate(self, message_id: int) -> tuple[str, State | None]:
+        """Its channel and its state. Raises `StoreUnavailable`."""
+        with self._db.read() as tx:
+            message = tx.get(Message, message_id)
+        return (message.channel, cast(State, message.state)) if message else (EMAIL, None)
+
+    def kept(self, most: int) -> list[tuple[Email | TextMessage, int]]:
         """The newest messages whose content is still there, with when they were made: the outbox page."""
         query = select(Message).where(Message.sealed.is_not(None)).order_by(Message.id.desc()).limit(most)
         with self._db.read() as tx:
@@ -98,13 +107,19 @@ class Delivery:
                     return tx.get_one(Message, candidate)
 
     def _deliver(self, message: Message) -> bool:
+        if message.channel == TEXT and self._clock.now() - message.made_at >= self._policy.text_code_seconds:
+            self._give_up(message, "too late: what it says holds no longer")
+            return False
         try:
-            email = self._outbox.read(message)
+            content = self._outbox.read(message)
         except ValueError as error:  # its key is missing: the operator may still put it back
             self._put_off(message, str(error))
             return False
         try:
-            self._mail.send(email)
+            if isinstance(content, TextMessage):
+                self._texts.send(content)
+            else:
+                self._mail.send(content)
         except Refused as refusal:
             self._give_up(message, str(refusal))
         except Unreachable as trouble:
@@ -118,13 +133,26 @@ class Delivery:
         return False
 
     def _record_sent(self, message: Message) -> None:
-        sealed = message.sealed if self._mail.keeps else None
+        keeps = self._texts.keeps if message.channel == TEXT else self._mail.keeps
+        sealed = message.sealed if keeps else None
         # even when the claim ran out meanwhile: what went out is not owed
         with self._db.write() as tx:
             owed = update(Message).where(Message.id == message.id, Message.state == OWED)
             ended = {"state": SENT, "sealed": sealed, "claimed_until": None, "ended_at": self._clock.now()}
             tx.execute(owed.values(**ended, complaint=None))
         log.info("message_sent", message=message.id, template=message.template, state=SENT, tries=message.tries)
+
+    def received(self, uid: str) -> None:
+        """The other side says that the message arrived. Said twice, or of one that is unknown, it changes nothing."""
+        mine = Message.uid == uid, Message.state == SENT, Message.received_at.is_(None)
+        with self._db.write() as tx:
+            tx.execute(update(Message).where(*mine).values(received_at=self._clock.now()))
+
+    def lost(self, uid: str, why: str) -> None:
+        """The other side says that it never will. One that arrived has arrived."""
+        mine = Message.uid == uid, Message.state == SENT, Message.received_at.is_(None)
+        with self._db.write() as tx:
+            tx.execute(update(Message).where(*mine).values(state=FAILED, complaint=why[:COMPLAINT_MAXIMUM]))
 
     def _put_off(self, message: Message, complaint: str) -> None:
         if message.tries > len(self._policy.retry_after):
@@ -154,7 +182,7 @@ class Delivery:
 
 def _due(now: int) -> tuple[ColumnElement[bool], ...]:
     free = or_(Message.claimed_until.is_(None), Message.claimed_until <= now)
-    return Message.state == OWED, Message.channel == EMAIL, Message.due_at <= now, free
+    return Message.state == OWED, Message.channel.in_((EMAIL, TEXT)), Message.due_at <= now, free
 
 
 def _place_of(error: BaseException) -> str:

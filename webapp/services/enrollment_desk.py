@@ -5,15 +5,16 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from ..domain.origin import Origin
+from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Clock
-from ..enrollment.method import Method
-from ..enrollment.visit import EmailAsked
+from ..enrollment.method import Asked, Method
 from ..models.accounts import Account
 from ..models.presence import Opened, Presence
 from ..policy import Policy
 from .backup_codes import BackupCodes
 from .email_addresses import EmailAddresses
 from .notices import Notices
+from .phones import Phones
 from .sessions import Sessions
 from .step_up import StepUp
 from .tries import Bucket, Tries, Windows
@@ -29,6 +30,7 @@ class EnrollmentDesk:
         sessions: Sessions,
         step_up: StepUp,
         email_addresses: EmailAddresses,
+        phones: Phones,
         backup_codes: BackupCodes,
         notices: Notices,
     ) -> None:
@@ -38,6 +40,7 @@ class EnrollmentDesk:
         self._sessions = sessions
         self._step_up = step_up
         self._email_addresses = email_addresses
+        self._phones = phones
         self._backup_codes = backup_codes
         self._notices = notices
 
@@ -54,11 +57,28 @@ class EnrollmentDesk:
     def ask_email(self, account: Account, challenge: str, typed: str) -> None:
         self._email_addresses.ask(account, challenge, typed)
 
-    def email_asked(self, account_id: int, challenge: str) -> EmailAsked | None:
+    def email_asked(self, account_id: int, challenge: str) -> Asked | None:
         return self._email_addresses.asked(account_id, challenge)
 
     def confirm_email(self, account: Account, challenge: str, typed: str, origin: Origin) -> None:
         self._email_addresses.confirm(account, challenge, typed, origin)
+
+    def read_phone(self, typed: str, country: str) -> PhoneNumber:
+        return self._phones.read(typed, country)
+
+    def ask_phone(self, account: Account, challenge: str, origin: Origin, number: PhoneNumber | None = None) -> None:
+        self._phones.ask(account, challenge, origin, number)
+
+    def ask_phone_again(self, account: Account, challenge: str, origin: Origin) -> None:
+        self._phones.ask_again(account, challenge, origin)
+
+    def phone_asked(self, account: Account, challenge: str) -> Asked | None:
+        return self._phones.asked(account, challenge)
+
+    def confirm_phone(
+        self, account: Account, challenge: str, typed: str, origin: Origin, discoverable: bool | None
+    ) -> None:
+        self._phones.confirm(account, challenge, typed, origin, discoverable)
 
     def factor_on(
         self, tx: Session, presence: Presence, method: Method, replaced: bool, origin: Origin

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ..domain.codes import draw_token
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
-from ..domain.refusals import ChallengeSpent, CodeRefusal, LogInOver, TemporaryPasswordHere, WrongLogIn
+from ..domain.refusals import ChallengeSpent, CodeRefusal, LogInOver, Refusal, TemporaryPasswordHere, WrongLogIn
 from ..enrollment.method import Answers
 from ..models.accounts import Account
 from ..models.base import rows_of
@@ -26,7 +26,7 @@ from ..models.presence import Opened
 from ..models.sessions import HalfLoggedIn
 from ..policy import Policy
 from .backup_codes import BackupCodes
-from .challenge import Challenges, choice_of, shared_bucket
+from .challenge import Challenges, Choice, choice_of, shared_bucket
 from .notices import Notices
 from .password_tries import KnownBrowser, PasswordTries, name_key
 from .passwords import Passwords, looks_temporary
@@ -65,9 +65,10 @@ END_HALF = (
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """The password was right; this token leads to the challenge."""
+    """The password was right; this token leads to the challenge. `refusal` is why no code went out for it."""
 
     token: str
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,13 @@ class LogIn:
         self._passwords.renew(account, typed_password)
         skips = bool(factors) and self._remembered.is_remembered(account.id, remembered)
         with self._db.write() as tx:
-            if not skips and (factors or self._owes_factor(tx, account)):
-                return self._half(tx, account, keep, next_path, origin)
-            return self._let_in(tx, account, known_browser, keep=keep, next_path=next_path, origin=origin)
+            if skips or not (factors or self._owes_factor(tx, account)):
+                return self._let_in(tx, account, known_browser, keep=keep, next_path=next_path, origin=origin)
+            half_id, token = self._half(tx, account, keep, next_path, origin)
+        refusal = (
+            self._challenges.put(choice_of(factors, None), account, _challenge(half_id), origin) if factors else None
+        )
+        return Half(token, refusal)
 
     def pending(self, token: str | None) -> PendingLogIn:
         """Who is half logged in. Raises `LogInOver` when nobody is, or for longer than ten minutes."""
@@ -147,6 +152,16 @@ class LogIn:
         if not rows:
             raise LogInOver()
         return PendingLogIn(rows[0][0], rows[0][1], [row[2] for row in rows if row[2] is not None])
+
+    def choose(self, pending: PendingLogIn, slug: str | None, origin: Origin) -> tuple[Choice, Refusal | None]:
+        """Another method, whose code goes out now; or why none does. Raises `Missing`."""
+        choice = choice_of(pending.factors, slug)
+        return choice, self._challenges.put(choice, pending.account, challenge_of(pending), origin)
+
+    def send_again(self, pending: PendingLogIn, slug: str | None, origin: Origin) -> None:
+        """Raises what the method refuses with."""
+        choice = choice_of(pending.factors, slug)
+        self._challenges.send(choice, pending.account, challenge_of(pending), origin)
 
     def with_factor(
         self,
@@ -164,7 +179,7 @@ class LogIn:
             pending.account.id, challenge_of(pending), is_code=choice.method.challenge.is_code
         )
         with self._spent_at_last(pending, left), self._db.write() as tx:
-            self._challenges.prove(tx, choice, answers, left)
+            self._challenges.prove(tx, choice, pending.account, challenge_of(pending), answers, left)
             return self._let_in_half(tx, pending, known_browser, remember=remember, origin=origin)
 
     def with_backup_code(
@@ -215,7 +230,7 @@ class LogIn:
             raise WrongLogIn()
         return rows[0][1] is not None
 
-    def _half(self, tx: Session, account: Account, keep: bool, next_path: str, origin: Origin) -> Half:
+    def _half(self, tx: Session, account: Account, keep: bool, next_path: str, origin: Origin) -> tuple[int, str]:
         token = draw_token(self._entropy)
         values = {
             "token_hash": hash_of(token),
@@ -227,9 +242,10 @@ class LogIn:
             "device": origin.user_agent[:DEVICE_MAXIMUM],
         }
         facts = {f"new_{name}": value for name, value in values.items()}
-        if tx.execute(LET_IN_HALF, {**facts, "owner": account.id, "compared": account.password_hash}).first() is None:
+        made = tx.execute(LET_IN_HALF, {**facts, "owner": account.id, "compared": account.password_hash}).first()
+        if made is None:
             raise WrongLogIn()
-        return Half(token)
+        return made[0], token
 
     def _let_in_half(
         self, tx: Session, pending: PendingLogIn, known: KnownBrowser | None, *, remember: bool, origin: Origin
@@ -266,4 +282,8 @@ class LogIn:
 
 
 def challenge_of(pending: PendingLogIn) -> str:
-    return f"log-in:{pending.row.id}"
+    return _challenge(pending.row.id)
+
+
+def _challenge(half_id: int) -> str:
+    return f"log-in:{half_id}"

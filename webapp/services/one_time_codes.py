@@ -73,8 +73,9 @@ class OneTimeCodes:
         }
         return tx.execute(insert(Code).values(values).returning(Code.id)).scalar_one(), code
 
-    def sent_with(self, tx: Session, code_id: int, message_id: int) -> None:
-        tx.execute(update(Code).where(Code.id == code_id).values(message_id=message_id))
+    def sent_with(self, tx: Session, code_id: int, message_id: int, sealed_target: str | None = None) -> None:
+        values = {"message_id": message_id, "sealed_target": sealed_target}
+        tx.execute(update(Code).where(Code.id == code_id).values(values))
 
     def check(self, account_id: int, challenge: str, typed: str, terms: Terms) -> Code:
         """The code that matches, still to be consumed. The try is spent in its own commit first.
@@ -101,6 +102,23 @@ class OneTimeCodes:
         if self._is_older_code(account_id, challenge, digits):
             raise CodeFromEarlierMessage(left)
         raise WrongCode(left)
+
+    def match(self, tx: Session, account_id: int, challenge: str, typed: str, terms: Terms) -> Code:
+        """The code that matches, still to be consumed, where the caller counts the tries.
+
+        Raises `CodeMalformed`, `CodeExpired`, `CodeAlreadyUsed`, `CodeFromEarlierMessage` or `WrongCode`.
+        """
+        digits = tidy_digits(typed)
+        if not is_digits(digits):
+            raise CodeMalformed()
+        code = self._newest(tx, account_id, challenge)
+        if code is None or self._clock.now() - code.made_at >= terms.lasts:
+            raise CodeExpired()
+        if not self._keyring.is_mac_of(code.mac, digits, f"{account_id}:{challenge}"):
+            raise CodeFromEarlierMessage() if self._is_older_code(account_id, challenge, digits) else WrongCode()
+        if code.used_at is not None:
+            raise CodeAlreadyUsed()
+        return code
 
     def consume(self, tx: Session, code: Code) -> None:
         """Raises `CodeAlreadyUsed` when another request was first, or had a newer one sent."""

@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from ..domain.codes import draw_token
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy, Keyring
-from ..domain.refusals import CodeRefusal, WrongPassword
+from ..domain.refusals import CodeRefusal, Refusal, WrongPassword
 from ..enrollment.method import Answers
 from ..models.database import Database
 from ..models.presence import Opened, Presence
 from ..models.sessions import PendingAct
 from ..policy import Policy
 from .backup_codes import BackupCodes
-from .challenge import Challenges, choice_of, shared_bucket
+from .challenge import Challenges, Choice, choice_of, shared_bucket
 from .notices import Notices
 from .passwords import Passwords
 from .sessions import Sessions
@@ -79,15 +79,15 @@ class StepUp:
 
     def with_factor(self, presence: Presence, slug: str | None, answers: Answers, origin: Origin) -> Opened:
         """A new token, with a second factor proved. Raises as `LogIn.with_factor` does."""
-        choice = choice_of(presence.factors, slug)
-        left = self._spend(presence, choice.method.challenge.is_code)
+        choice, name = choice_of(presence.factors, slug), self.challenge_of(presence)
+        left = self._challenges.spend_try(presence.account.id, name, is_code=choice.method.challenge.is_code)
         with self._db.write() as tx:
-            self._challenges.prove(tx, choice, answers, left)
+            self._challenges.prove(tx, choice, presence.account, name, answers, left)
             return self._proved(tx, presence, origin)
 
     def with_backup_code(self, presence: Presence, typed: str, origin: Origin) -> tuple[Opened, str]:
         """A new token and the code's successor. Raises as `LogIn.with_backup_code` does."""
-        left = self._spend(presence, is_code=False)
+        left = self._challenges.spend_try(presence.account.id, self.challenge_of(presence), is_code=False)
         with self._db.write() as tx:
             try:
                 successor = self._backup_codes.exchange(tx, presence.account.id, typed)
@@ -138,12 +138,19 @@ class StepUp:
                 tx.execute(delete(PendingAct).where(PendingAct.session_id == presence.session.id))
         return act
 
-    def _spend(self, presence: Presence, is_code: bool) -> int:
-        # a step-up challenge is one ten-minute stretch of one session
-        stretch = self._clock.now() // self._policy.fresh
-        return self._challenges.spend_try(
-            presence.account.id, f"step-up:{presence.session.id}:{stretch}", is_code=is_code
-        )
+    def choose(self, presence: Presence, slug: str | None, origin: Origin) -> tuple[Choice, Refusal | None]:
+        """The method that will be asked for, whose code goes out now; or why none does. Raises `Missing`."""
+        choice = choice_of(presence.factors, slug)
+        return choice, self._challenges.put(choice, presence.account, self.challenge_of(presence), origin)
+
+    def send_again(self, presence: Presence, slug: str | None, origin: Origin) -> None:
+        """Raises what the method refuses with."""
+        self._challenges.send(choice_of(presence.factors, slug), presence.account, self.challenge_of(presence), origin)
+
+    def challenge_of(self, presence: Presence) -> str:
+        """One ten-minute stretch of one session, counted from its password."""
+        begun = presence.session.password_at or 0
+        return f"step-up:{presence.session.id}:{begun}"
 
     def _proved(self, tx: Session, presence: Presence, origin: Origin) -> Opened:
         now = self._clock.now()

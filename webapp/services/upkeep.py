@@ -10,14 +10,16 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from ..domain.ports import Clock, Keyring
 from ..enrollment.service import backup_code_bound, draft_bound, factor_bound
+from ..models.accounts import Account
 from ..models.codes import Code, Link
 from ..models.database import Database
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
-from ..models.messages import OWED, Message
+from ..models.messages import OWED, Message, TextCount
 from ..models.sessions import Activity, HalfLoggedIn, LoggedIn, PendingAct, RememberedBrowser, Try
-from ..policy import Policy
+from ..policy import DAY, Policy
 from .outbox import message_bound
+from .phones import phone_bound, target_bound
 from .step_up import act_bound
 
 SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
@@ -26,6 +28,8 @@ SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
     (DraftRow.sealed_backup_code, lambda draft: backup_code_bound(draft.account_id, draft.method)),
     (Message.sealed, lambda message: message_bound(message.uid)),
     (PendingAct.sealed, lambda act: act_bound(act.session_id)),
+    (Account.phone, lambda account: phone_bound(account.id)),
+    (Code.sealed_target, lambda code: target_bound(code.account_id, code.challenge)),
 )
 """Every sealed column, and what each value is bound to: a key may leave the settings once all are sealed again."""
 
@@ -95,5 +99,6 @@ class Upkeep:
             # a run of wrong second factors counts until a full log-in, however long that takes
             (Try, and_(Try.at < ended, not_(Try.bucket.startswith("second-factor:")))),
             (Activity, Activity.at < now - policy.activity_kept),
+            (TextCount, TextCount.day < (now - policy.messages_kept) // DAY),
             (Message, and_(Message.state != OWED, Message.made_at < now - policy.messages_kept)),
         ]

@@ -43,7 +43,7 @@ def is_now(token: str) -> None:
 
 
 def origin() -> Origin:
-    return Origin(client_address(), request.user_agent.string)
+    return Origin(client_address(), request.user_agent.string, request.environ.get("HTTP_HOST", "").partition(":")[0])
 
 
 def client_address() -> str:

@@ -14,7 +14,7 @@ def enter(result: In | Half) -> Response:
     current.services().sessions.forget(half=cookies.login_token())
     if isinstance(result, In):
         return let_in(result)
-    response = render.go(layouts.to("challenge.verify"), whole=True)
+    response = render.go_on(layouts.to("challenge.verify"), result.refusal, whole=True)
     cookies.put_login(response, result.token, current.services().settings.policy.half_logged_in)
     return response
 

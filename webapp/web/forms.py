@@ -11,9 +11,11 @@ from markupsafe import Markup, escape
 from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired
 
-from ..domain.language import gettext, lazy
+from ..domain import phone_numbers
+from ..domain.language import gettext, lazy, spoken
 from ..domain.refusals import Refusal
-from ..enrollment.fields import ConfirmationCodeFields, EmailFields, PasswordFields
+from ..enrollment.fields import ConfirmationCodeFields, DiscoverablePhoneFields, EmailFields, PasswordFields
+from . import current
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
@@ -91,12 +93,27 @@ class NewPasswordForm(Form):
     password = PasswordField(lazy("New password"), [InputRequired(lazy("Enter a new password."))])
 
 
+class PhoneForm(Form, DiscoverablePhoneFields):
+    pass
+
+
 class BackupCodeForm(Form):
     code = StringField(lazy("Backup code"))
 
 
 class RememberFields:
     remember = BooleanField(lazy("Remember this browser for 30 days"))
+
+
+def offer_countries(form: Form) -> None:
+    """The countries that texts go to, the reader's own chosen, for a form that asks for a phone number."""
+    if "country" not in form:
+        return
+    allowed = current.services().settings.sms_countries
+    form.country.choices = [(c.code, f"{c.name} ({c.calling_code})") for c in phone_numbers.countries(allowed)]
+    if not form.country.data:
+        accepted = request.headers.get("Accept-Language", "")
+        form.country.data = phone_numbers.default_country(spoken().code, accepted, allowed)
 
 
 @cache

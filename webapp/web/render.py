@@ -9,9 +9,10 @@ from flask.wrappers import Response
 from htmx_flask import request
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from ..domain.refusals import Missing
+from ..domain.refusals import Missing, Refusal
+from ..enrollment.method import Asked
 from ..models.presence import Opened
-from . import cookies, current, layouts
+from . import cookies, current, layouts, words
 from .forms import Form
 
 VARY = "HX-Request"
@@ -60,6 +61,13 @@ def go(url: str, *, whole: bool = False) -> Response:
     return make_response(redirect(url, 303))
 
 
+def go_on(url: str, refusal: Refusal | None, *, whole: bool = False) -> Response:
+    """On in spite of a refusal, which the next page says."""
+    if refusal is not None:
+        problem(words.say(refusal))
+    return go(url, whole=whole)
+
+
 def receipt(sentence: str) -> None:
     """Said in the status region of the next page."""
     flash(sentence, "receipt")
@@ -106,9 +114,11 @@ def part(template: str, **context: Any) -> Response:
     return response
 
 
-def sent(asked: Any) -> dict[str, Any]:
+def sent(asked: Asked | None) -> dict[str, Any]:
     """What the page after a send shows: to whom, whether it went, and when another can be asked for."""
     services = current.services()
+    if asked is None:
+        return {"resend_form": Form(), "unsent": True}
     states = {"owed": "on its way", "sent": "sent", "failed": "failed"}
     state = services.delivery.state(asked.message_id or 0)
     return {

@@ -75,6 +75,10 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.StepClosed: lambda _r: _("That step is not open now. Here is where you are."),
     r.AlreadyDone: lambda _r: _("This was already done, perhaps in another tab. Here is how things stand now."),
     r.NotFresh: lambda _r: _("Confirm that it is you first."),
+    r.TextsStopped: lambda e: _(
+        "We can't text you now. Try again in %(wait)s, or choose another method.", wait=duration(e.seconds)
+    ),
+    r.TooManyTexts: lambda _r: _("Three codes were sent already. Type the newest, or choose another method."),
     r.LogInOver: lambda _r: _("That took longer than ten minutes, or was ended. Log in again."),
     r.LinkDead: lambda _r: _("This link no longer works."),
     r.EmailRequired: lambda _r: _("Confirm your email address first."),

@@ -11,8 +11,8 @@ from flask import Blueprint, request
 from ...domain.language import gettext as _
 from ...domain.refusals import ChallengeSpent, LogInOver, Refusal
 from ...services.challenge import choice_of, choices
-from ...services.log_in import PendingLogIn
-from .. import cards, cookies, current, layouts, render, words
+from ...services.log_in import PendingLogIn, challenge_of
+from .. import cards, confirming, cookies, current, layouts, render, words
 from ..entering import forget_before, let_in, with_cookies
 from ..forms import BackupCodeForm, Form, RememberFields, form_of
 
@@ -44,7 +44,13 @@ def verify(pending: PendingLogIn) -> Any:
     services = current.services()
     extras = (RememberFields,) if services.settings.policy.remember_browsers else ()
     form = form_of(choice.method.challenge.fields, *extras)()
-    if request.method == "POST" and form.trusted():
+    if "resend" in request.form and form.trusted():
+        try:
+            services.log_in.send_again(pending, slug, current.origin())
+            return render.go(current.here())
+        except Refusal as refusal:
+            words.place(refusal, form)
+    elif request.method == "POST" and form.trusted():
         try:
             result = services.log_in.with_factor(
                 pending,
@@ -62,7 +68,7 @@ def verify(pending: PendingLogIn) -> Any:
     return render.page(
         choice.method.challenge.template,
         form,
-        source=choice.method.challenge.source(choice.factor),
+        **confirming.challenge(choice, pending.account, challenge_of(pending)),
         choose_url=layouts.to("challenge.methods"),
         backup_url=layouts.to("challenge.backup_code"),
     )
@@ -76,8 +82,10 @@ def methods(pending: PendingLogIn) -> Any:
         chosen = request.form.get("method")
         if chosen == "backup-code":
             return render.go(layouts.to("challenge.backup_code"))
-        return render.go(layouts.to("challenge.verify", method=choice_of(pending.factors, chosen).method.slug))
-    offered = [(c.method.challenge.hint(c.factor), c.method.slug) for c in choices(pending.factors)]
+        choice, refusal = current.services().log_in.choose(pending, chosen, current.origin())
+        return render.go_on(layouts.to("challenge.verify", method=choice.method.slug), refusal)
+    account = pending.account
+    offered = [(c.method.challenge.hint(c.factor, account), c.method.slug) for c in choices(pending.factors)]
     offered.append((_("Backup code"), "backup-code"))
     return render.page("challenge/methods.html", form, choices=offered, cancel_url=layouts.to("entrance.log_in"))
 

@@ -14,7 +14,7 @@ from ...enrollment.visit import Visit
 from ...methods.catalogue import method_named
 from ...services.email_addresses import masked
 from .. import cards, current, guards, layouts, render, words
-from ..forms import Form, form_of
+from ..forms import Form, form_of, offer_countries
 
 bp = Blueprint("enrollment", __name__, url_prefix="/settings/security/two-factor/<slug:method>")
 
@@ -51,7 +51,7 @@ def _submit(visit: Visit, step: Step, form: Form) -> Any:
     act = next((name for name in step.acts if name in request.form), None)
     if not (form.trusted() if act else form.submitted()):
         return None
-    answers = {name: value for name, value in form.data.items() if isinstance(value, str)}
+    answers = {name: "on" if v is True else v for name, v in form.data.items() if v is True or isinstance(v, str)}
     try:
         current.services().enrollment.submit(visit, step, answers, act)
     except NotFresh:
@@ -95,7 +95,8 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
         form[name].data = form[name].data or text
     if "asked" in context:
         context.update(render.sent(context.pop("asked")))
-        context["different_url"] = layouts.to("enrollment.step", method=visit.method.slug, step="email")
+        different = context.pop("different")
+        context["different_url"] = layouts.to("enrollment.step", method=visit.method.slug, step=different)
     code = current.services().enrollment.backup_code(visit)
     return render.page(
         step.template,
@@ -110,7 +111,9 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
 
 
 def _form(step: Step) -> Form:
-    return form_of(step.fields)() if step.fields is not None else Form()
+    form = form_of(step.fields)() if step.fields is not None else Form()
+    offer_countries(form)
+    return form
 
 
 def _go_to(visit: Visit, step: Step) -> Any:
@@ -119,6 +122,6 @@ def _go_to(visit: Visit, step: Step) -> Any:
 
 def _visit(slug: str) -> Visit:
     method: Method | None = method_named(slug)
-    if method is None:
+    if method is None or not current.services().offers(method):
         raise Missing()
     return current.services().enrollment.visit(current.somebody(), method, current.origin())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -11,6 +12,8 @@ from flask import Blueprint, Response, abort, current_app, jsonify, redirect, re
 from .. import current, layouts
 
 bp = Blueprint("machine", __name__)
+# the last words of a delivery receipt; "accepted" and "buffered" are only steps on the way
+RECEIVED, LOST = frozenset({"delivered"}), frozenset({"expired", "failed", "rejected", "unknown"})
 ANY_HOST = frozenset({"/healthz", "/readyz"})
 
 
@@ -52,6 +55,24 @@ def metrics() -> Any:
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # 30 ms that only a scraper needs
 
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+@bp.route("/hooks/vonage/delivery/<secret>", methods=["GET", "POST"])
+def delivery_receipt(secret: str) -> Any:
+    """The gateway says what became of a text, by our own name for it; often more than once."""
+    gateway = current.services().settings.text_gateway
+    expected = gateway.hook_secret if gateway else None
+    if expected is None or not hmac.compare_digest(expected.encode(), secret.encode()) or request.method != "POST":
+        abort(404)
+    told = request.get_json(silent=True) if request.is_json else request.form
+    if not isinstance(told, Mapping):
+        abort(400)
+    uid, status = told.get("client-ref"), told.get("status")
+    if isinstance(uid, str) and status in RECEIVED:
+        current.services().delivery.received(uid)
+    elif isinstance(uid, str) and status in LOST:
+        current.services().delivery.lost(uid, f"the gateway says: {status}")
+    return "", 204
 
 
 @bp.get("/.well-known/change-password")

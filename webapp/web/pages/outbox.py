@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint
 
+from ...domain.ports import Email
 from .. import current, render
 
 bp = Blueprint("outbox", __name__)
@@ -18,11 +19,11 @@ def messages() -> Any:
     services = current.services()
     shown = [
         {
-            "to": email.to,
-            "subject": email.subject,
-            "text": email.text,
+            "to": message.to,
+            "subject": message.subject if isinstance(message, Email) else None,
+            "text": message.text,
             "at": datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         }
-        for email, at in services.delivery.kept(MOST)
+        for message, at in services.delivery.kept(MOST)
     ]
     return render.page("outbox/messages.html", messages=shown)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint, request, session
 
 from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, Refusal
 from .. import confirming, current, guards, layouts, render, words
-from ..forms import EmailForm, NewPasswordForm
+from ..forms import EmailForm, NewPasswordForm, PhoneForm, offer_countries
+
+DISCOVERABLE = "discoverable"  # chosen with a number, kept with it
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -54,6 +56,7 @@ def account() -> Any:
     to, mine = layouts.to, current.somebody().account
     rows = [
         (_("Email address"), mine.email or _("Not confirmed yet"), to("settings.email")),
+        (_("Phone number"), mine.phone_hint or _("None yet"), to("settings.phone")),
         (_("Password"), _("Change your password"), to("settings.password")),
     ]
     if layouts.copy().phone:
@@ -139,4 +142,45 @@ def email_code() -> Any:
         before="settings.email",
         after="settings.account",
         cancel_url=layouts.to("settings.account"),
+    )
+
+
+def _phone_challenge() -> str:
+    return f"phone:change:{current.somebody().session.id}"
+
+
+@bp.route("/account/phone", methods=["GET", "POST"])
+@guards.logged_in
+@guards.fresh
+def phone() -> Any:
+    phones, account = current.services().phones, current.somebody().account
+    form = PhoneForm(discoverable=account.discoverable if account.phone else True)
+    offer_countries(form)
+    if form.submitted():
+        try:
+            number = phones.read(form.phone.data, form.country.data)
+            phones.ask(account, _phone_challenge(), current.origin(), number)
+            session[DISCOVERABLE] = form.discoverable.data
+            return render.go(layouts.to("settings.phone_code"))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    heading = _("Change your phone number") if account.phone else _("Add your phone number")
+    cancel_url = layouts.to("settings.account")
+    return render.page("entrance/phone.html", form, heading=heading, button_label=_("Save"), cancel_url=cancel_url)
+
+
+@bp.route("/account/phone/code", methods=["GET", "POST"])
+@guards.logged_in
+@guards.fresh
+def phone_code() -> Any:
+    if current.services().phones.asked(current.somebody().account, _phone_challenge()) is None:
+        if request.method == "POST":
+            render.problem(words.say(CodeExpired()))
+        return render.go(layouts.to("settings.phone"))
+    return confirming.phone_code(
+        _phone_challenge(),
+        session.get(DISCOVERABLE),
+        page="settings.phone_code",
+        before="settings.phone",
+        after="settings.account",
     )

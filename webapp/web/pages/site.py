@@ -78,13 +78,12 @@ def _messages() -> str:
 
 
 @bp.get("/delivery/<message>")
-@guards.logged_in
 def delivery(message: str) -> Any:
-    """What became of a message this browser is waiting for: 204 while it is on its way."""
-    state = current.services().delivery.state(render.unsigned(message))
+    """What became of a message that the page of this signed name waits for: 204 while it is on its way."""
+    channel, state = current.services().delivery.fate(render.unsigned(message))
     if state == "owed":
         return "", 204
-    return render.part("parts/delivery.html", failed=state == "failed")
+    return render.part("parts/delivery.html", failed=state == "failed", channel=channel)
 
 
 @bp.post("/language")

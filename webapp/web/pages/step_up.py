@@ -14,7 +14,7 @@ from ...domain.refusals import ChallengeSpent, Refusal
 from ...models.presence import Opened
 from ...services.challenge import choice_of, choices
 from ...services.step_up import Act
-from .. import cards, cookies, current, guards, layouts, render, words
+from .. import cards, confirming, cookies, current, guards, layouts, render, words
 from ..forms import BackupCodeForm, Form, PasswordForm, form_of
 
 bp = Blueprint("step_up", __name__, url_prefix="/step-up")
@@ -32,7 +32,8 @@ def password() -> Any:
         else:
             if services.sessions.is_fresh(presence):
                 return _onward(opened)
-            return render.logged_in_as(render.go(layouts.to("step_up.verify", next=_next())), opened)
+            _choice, unsent = services.step_up.choose(presence, None, current.origin())
+            return render.logged_in_as(render.go_on(layouts.to("step_up.verify", next=_next()), unsent), opened)
     why = _("This changes how your account is protected, so we make sure that it is you.")
     return render.page("step_up/password.html", form, why=why, cancel_url=layouts.to("settings.overview"))
 
@@ -45,7 +46,13 @@ def verify() -> Any:
         return _back_to_password()
     choice = choice_of(presence.factors, slug)
     form = form_of(choice.method.challenge.fields)()
-    if form.trusted():
+    if "resend" in request.form and form.trusted():
+        try:
+            current.services().step_up.send_again(presence, slug, current.origin())
+            return render.go(current.here())
+        except Refusal as refusal:
+            words.place(refusal, form)
+    elif form.trusted():
         try:
             opened = current.services().step_up.with_factor(presence, slug, request.form, current.origin())
             return _onward(opened)
@@ -57,7 +64,7 @@ def verify() -> Any:
     return render.page(
         choice.method.challenge.template,
         form,
-        source=choice.method.challenge.source(choice.factor),
+        **confirming.challenge(choice, presence.account, current.services().step_up.challenge_of(presence)),
         choose_url=layouts.to("step_up.methods", next=_next()),
         backup_url=layouts.to("step_up.backup_code", next=_next()),
     )
@@ -71,9 +78,10 @@ def methods() -> Any:
         chosen = request.form.get("method")
         if chosen == "backup-code":
             return render.go(layouts.to("step_up.backup_code", next=_next()))
-        slug = choice_of(presence.factors, chosen).method.slug
-        return render.go(layouts.to("step_up.verify", method=slug, next=_next()))
-    offered = [(c.method.challenge.hint(c.factor), c.method.slug) for c in choices(presence.factors)]
+        choice, unsent = current.services().step_up.choose(presence, chosen, current.origin())
+        return render.go_on(layouts.to("step_up.verify", method=choice.method.slug, next=_next()), unsent)
+    account = presence.account
+    offered = [(c.method.challenge.hint(c.factor, account), c.method.slug) for c in choices(presence.factors)]
     offered.append((_("Backup code"), "backup-code"))
     cancel = layouts.to("settings.overview")
     return render.page("challenge/methods.html", form, choices=offered, cancel_url=cancel)

@@ -28,7 +28,7 @@ def methods() -> Any:
             return _turn_off_from_list(chosen)
         current.services().enrollment.start_anew(presence, chosen)
         return render.go(layouts.to("enrollment.step", method=chosen.slug, step=chosen.steps[0].slug))
-    rows = [_row(method, method.slug in on) for method in CATALOGUE]
+    rows = [_row(m, m.slug in on) for m in CATALOGUE if m.slug in on or current.services().offers(m)]
     replacements = [(title, url) for _slug, title, is_on, _note, _kind, url in rows if is_on]
     return render.page(
         "two_factor/methods.html",

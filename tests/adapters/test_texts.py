@@ -1,0 +1,14 @@
+"""Texts that stay in the outbox of a development site."""
+
+from __future__ import annotations
+
+from webapp.adapters.texts import OutboxTexts
+from webapp.domain.ports import TextMessage, TextMessages
+
+
+def test_a_text_of_a_development_site_stays_in_the_outbox() -> None:
+    texts: TextMessages = OutboxTexts()
+    assert texts.keeps
+    texts.check()
+    taken_as = texts.send(TextMessage("c0ffee", "+447700900123", "123456 is your Nightlatch code."))
+    assert taken_as is None

@@ -1,0 +1,450 @@
+"""Texts over a real connection and the real SDK to a gateway on this machine, well or ill."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import ipaddress
+import logging
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.adapters import gateway as answers
+from tests.adapters.gateway import Answer, Asked, Gateway
+from webapp.adapters.vonage import VonageTexts
+from webapp.domain.ports import Refused, TextMessage, TextMessages, Unreachable
+
+KEY, SECRET = "abcd1234", "correct-horse"
+BASIC = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
+NUMBER = "447700900123"
+CODE = "123456 is your Nightlatch code. Never share it.\n\n@nightlatch.example #123456"
+MESSAGE = TextMessage("c0ffee", f"+{NUMBER}", CODE)
+SECRETS = (NUMBER, "7700900123", "123456", "Never share", KEY, SECRET, BASIC)
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    with Gateway() as gateway:
+        yield gateway
+
+
+def texts(gateway: Gateway | str, timeout: int = 5) -> VonageTexts:
+    url = gateway if isinstance(gateway, str) else gateway.url
+    return VonageTexts(KEY, SECRET, "Nightlatch", url, timeout)
+
+
+def complaint_of(kind: type[Exception], ask: Callable[[], object]) -> str:
+    with pytest.raises(kind) as raised:
+        ask()
+    assert type(raised.value) is kind
+    assert raised.value.__context__ is None or raised.value.__suppress_context__
+    complaint = str(raised.value)
+    assert len(complaint) <= 200
+    assert not [secret for secret in SECRETS if secret in complaint]
+    return complaint
+
+
+def only(gateway: Gateway) -> Asked:
+    """The one request that was made."""
+    [asked] = gateway.asked
+    return asked
+
+
+def test_a_text_is_posted_as_vonage_wants_it(gateway: Gateway) -> None:
+    gateway_of_ours: TextMessages = texts(gateway)
+    taken_as = gateway_of_ours.send(MESSAGE)
+    asked = only(gateway)
+    assert (asked.method, asked.path) == ("POST", "/sms/json")
+    assert asked.form == {
+        "from": "Nightlatch",
+        "to": NUMBER,
+        "text": CODE,
+        "client-ref": "c0ffee",
+        "ttl": "600000",
+    }
+    assert asked.headers["Authorization"] == f"Basic {BASIC}"
+    assert asked.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert asked.headers["User-Agent"].startswith("vonage-python-sdk/4.")
+    assert taken_as
+    assert taken_as == asked.taken_as
+    assert not gateway_of_ours.keeps
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("123456 ist dein Code für Nightlatch. €", None),
+        ("123456 – رمزك", "unicode"),
+        ("123456 é ç 🔑", "unicode"),
+        ("a=1&b=2 +%2B;\r\n", None),
+    ],
+)
+def test_a_text_of_any_language_arrives_whole_and_says_when_it_needs_unicode(
+    gateway: Gateway, text: str, kind: str | None
+) -> None:
+    if kind is None:
+        text = text.replace("\r", "")
+    texts(gateway).send(TextMessage("c0ffee", MESSAGE.to, text))
+    assert only(gateway).form["text"] == text
+    assert only(gateway).form.get("type") == kind
+
+
+def test_a_text_that_is_late_for_its_purpose_is_not_delivered(gateway: Gateway) -> None:
+    VonageTexts(KEY, SECRET, "Nightlatch", gateway.url, 5, ttl_seconds=60).send(MESSAGE)
+    assert only(gateway).form["ttl"] == "60000"
+
+
+def test_a_gateway_may_be_below_a_path(gateway: Gateway) -> None:
+    texts(f"{gateway.url}/vonage").send(MESSAGE)
+    assert only(gateway).path == "/vonage/sms/json"
+
+
+def test_a_long_text_has_the_id_of_its_first_part(gateway: Gateway) -> None:
+    gateway.answers = [answers.statuses("0", "0", "0")]
+    assert texts(gateway).send(MESSAGE) == only(gateway).taken_as
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "447700900123",
+        "+44 7700 900123",
+        "+0447700900123",
+        "+44770090012x",
+        "+٤٤٧٧٠٠٩٠٠١٢٣",
+        "+1234567890123456",
+        "+\n",
+        "",
+    ],
+)
+def test_what_is_no_number_goes_nowhere(gateway: Gateway, to: str) -> None:
+    complaint = complaint_of(Refused, lambda: texts(gateway).send(TextMessage("c0ffee", to, CODE)))
+    assert complaint == "not a number that a text can be sent to"
+    assert not gateway.asked
+
+
+@pytest.mark.parametrize("message", [TextMessage("x" * 101, MESSAGE.to, CODE), TextMessage("x", MESSAGE.to, "\ud800")])
+def test_what_the_sdk_would_not_send_goes_nowhere(gateway: Gateway, message: TextMessage) -> None:
+    assert "SDK" in complaint_of(Refused, lambda: texts(gateway).send(message))
+    assert not gateway.asked
+
+
+@pytest.mark.parametrize("status", ["2", "3", "6", "7", "12", "15", "22", "23", "29", "33", "99"])
+def test_a_status_that_says_no_to_the_message_is_for_good(gateway: Gateway, status: str) -> None:
+    gateway.answers = [answers.statuses(status)]
+    complaint = complaint_of(Refused, lambda: texts(gateway).send(MESSAGE))
+    assert complaint == f"the text message gateway did not take the message: status {status}"
+    only(gateway)
+
+
+@pytest.mark.parametrize("status", ["1", "5", "10"])
+def test_a_gateway_that_is_not_ready_is_worth_another_try(gateway: Gateway, status: str) -> None:
+    gateway.answers = [answers.statuses(status)]
+    complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
+    assert complaint == f"the text message gateway is not ready: status {status}"
+    only(gateway)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (answers.statuses("4"), "refused our API key and secret: status 4"),
+        (answers.statuses("8"), "suspended our account: status 8"),
+        (answers.statuses("9"), "says that our account has no credit left: status 9"),
+        (answers.statuses("11"), "does not let our account use this API: status 11"),
+        (answers.statuses("14"), "wants our account to sign requests: status 14"),
+        (answers.fails(401), "refused our API key and secret: HTTP 401"),
+        (answers.fails(402), "says that our account has no credit left: HTTP 402"),
+        (answers.fails(403), "refused our API key and secret, or suspended our account: HTTP 403"),
+        (answers.fails(404), "is not at NIGHTLATCH_VONAGE_URL: HTTP 404"),
+    ],
+)
+def test_the_operators_fault_says_nothing_against_the_message(gateway: Gateway, answer: Answer, says: str) -> None:
+    gateway.answers = [answer]
+    complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
+    assert complaint == f"the text message gateway {says}"
+    only(gateway)
+
+
+@pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
+def test_an_http_failure_is_worth_another_try(gateway: Gateway, code: int) -> None:
+    gateway.answers = [answers.fails(code)]
+    complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
+    assert complaint == f"the text message gateway is not ready: HTTP {code}"
+    only(gateway)
+
+
+@pytest.mark.parametrize("code", [400, 413, 422])
+def test_an_http_refusal_is_for_good(gateway: Gateway, code: int) -> None:
+    gateway.answers = [answers.fails(code)]
+    assert f"HTTP {code}" in complaint_of(Refused, lambda: texts(gateway).send(MESSAGE))
+    only(gateway)
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(gateway: Gateway, code: int) -> None:
+    gateway.answers = [answers.says(b"", code, Location=f"{gateway.url}/sms/json")]
+    assert f"HTTP {code}" in complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
+    only(gateway)
+
+
+@pytest.mark.parametrize("given", [("0", "6"), ("9", "0"), ("0", "1", "0"), ("0", "what?")])
+def test_a_message_of_which_a_part_was_taken_is_never_sent_again(gateway: Gateway, given: tuple[str, ...]) -> None:
+    gateway.answers = [answers.statuses(*given)]
+    assert "only a part" in complaint_of(Refused, lambda: texts(gateway).send(MESSAGE))
+    only(gateway)
+
+
+def test_a_message_of_which_no_part_was_taken_is_judged_by_its_status(gateway: Gateway) -> None:
+    gateway.answers = [answers.statuses("1", "1"), answers.statuses("6", "6")]
+    assert "status 1" in complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
+    assert "status 6" in complaint_of(Refused, lambda: texts(gateway).send(MESSAGE))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answers.says(b"<html>No such login</html>"),
+        answers.says(b""),
+        answers.says(b"", 204),
+        answers.says(b"\xff\xfe{"),
+        answers.says_json(None),
+        answers.says_json([]),
+        answers.says_json("0"),
+        answers.says_json({}),
+        answers.says_json({"message-count": "1"}),
+        answers.says_json({"message-count": "0", "messages": []}),
+        answers.says_json({"message-count": "many", "messages": ["0"]}),
+        answers.says_json({"message-count": "1", "messages": {"status": "0"}}),
+        answers.says_json({"message-count": "1", "messages": [{}]}),
+        answers.says_json({"message-count": "1", "messages": [{"status": CODE}]}),
+    ],
+)
+def test_an_answer_that_is_none_is_worth_another_try(gateway: Gateway, answer: Answer) -> None:
+    gateway.answers = [answer]
+    complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
+    assert complaint.startswith("the text message gateway gave an answer that is none of its own: HTTP 20")
+    only(gateway)
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken_as"),
+    [
+        ({"message-count": "1", "messages": [{"status": "0", "message-id": "0C"}]}, "0C"),
+        ({"message-count": 1, "messages": [{"status": 0, "message-id": 12, "message-price": 0.03}]}, "12"),
+        ({"messages": [{"status": "0", "message-id": "0C"}]}, "0C"),
+        ({"message-count": "1", "messages": [{"status": "0"}]}, None),
+    ],
+)
+def test_a_text_that_was_taken_is_not_sent_again_because_its_answer_is_odd(
+    gateway: Gateway, answer: object, taken_as: str | None
+) -> None:
+    gateway.answers = [answers.says_json(answer)]
+    assert texts(gateway).send(MESSAGE) == taken_as
+    only(gateway)
+
+
+def test_a_refusal_without_words_is_a_refusal(gateway: Gateway) -> None:
+    gateway.answers = [answers.says_json({"message-count": "1", "messages": [{"status": "6"}]})]
+    assert "status 6" in complaint_of(Refused, lambda: texts(gateway).send(MESSAGE))
+
+
+@pytest.mark.parametrize("answer", [answers.drop, answers.drop_at_once, answers.cut_short])
+def test_a_lost_answer_is_worth_another_try_and_nothing_below_makes_it(gateway: Gateway, answer: Answer) -> None:
+    gateway.answers = [answer]
+    complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
+    assert complaint.startswith("the text message gateway ended the conversation (")
+    only(gateway)
+    texts(gateway).send(MESSAGE)
+    _, again = gateway.asked
+    assert again.form["client-ref"] == MESSAGE.message_id
+    assert again.form["text"] == CODE
+
+
+@pytest.mark.parametrize("answer", [answers.never, answers.drip, answers.drip_the_body])
+def test_a_gateway_that_stalls_is_left_after_the_time_out(gateway: Gateway, answer: Answer) -> None:
+    texts(gateway).send(MESSAGE)  # the SDK is imported, which is not the gateway's time
+    gateway.answers = [answer]
+    begun = time.monotonic()
+    complaint = complaint_of(Unreachable, lambda: texts(gateway, timeout=1).send(MESSAGE))
+    assert time.monotonic() - begun < 2
+    assert complaint == "the text message gateway took longer than 1 s"
+    assert len(gateway.texts) == 2
+
+
+def unused_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert isinstance(port, int)
+    return port
+
+
+def test_nobody_there_is_unreachable() -> None:
+    complaint = complaint_of(Unreachable, lambda: texts(f"http://127.0.0.1:{unused_port()}").send(MESSAGE))
+    assert complaint == "the text message gateway cannot be reached: Connection refused"
+
+
+def test_speaking_tls_to_a_plain_gateway_is_unreachable(gateway: Gateway) -> None:
+    url = gateway.url.replace("http://", "https://")
+    assert "no encryption" in complaint_of(Unreachable, lambda: texts(url).send(MESSAGE))
+    assert not gateway.texts
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Self-signed for 127.0.0.1, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = tmp_path / "gateway.pem"
+    path.write_bytes(plain + made.public_bytes(pem))
+    return path
+
+
+@pytest.fixture
+def encrypted(certificate: Path) -> Iterator[Gateway]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with Gateway(tls=context) as gateway:
+        yield gateway
+
+
+def test_a_text_goes_out_encrypted(encrypted: Gateway, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    assert texts(encrypted).send(MESSAGE) == only(encrypted).taken_as
+    assert encrypted.url.startswith("https://")
+    encrypted.answers = [answers.drip]
+    begun = time.monotonic()
+    assert "longer than 1 s" in complaint_of(Unreachable, lambda: texts(encrypted, timeout=1).send(MESSAGE))
+    assert time.monotonic() - begun < 2
+
+
+def test_an_unknown_certificate_gets_no_text(encrypted: Gateway) -> None:
+    assert "certificate is not trusted" in complaint_of(Unreachable, lambda: texts(encrypted).send(MESSAGE))
+    assert not encrypted.asked
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_gateway_that_accepts_and_says_nothing_is_left_after_the_time_out(scheme: str) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        begun = time.monotonic()
+        url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"
+        assert "longer than 1 s" in complaint_of(Unreachable, lambda: texts(url, timeout=1).send(MESSAGE))
+        assert time.monotonic() - begun < 2
+
+
+def test_credentials_come_from_the_settings_alone(
+    gateway: Gateway, encrypted: Gateway, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK's HTTP library would let a .netrc file have its way."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login eve password evil\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    for one in (gateway, encrypted):
+        texts(one).send(MESSAGE)
+        assert only(one).headers["Authorization"] == f"Basic {BASIC}"
+
+
+def test_a_proxy_is_no_way_to_a_gateway_on_this_machine(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port()}")
+    texts(gateway).send(MESSAGE)
+    only(gateway)
+
+
+def test_two_who_send_at_once_mix_nothing(gateway: Gateway) -> None:
+    ours = texts(gateway)
+    messages = [TextMessage(f"ref{n}", f"+4477009{n:05}", f"{n:06} is your code") for n in range(60)]
+    with ThreadPoolExecutor(2) as pool:
+        taken_as = list(pool.map(ours.send, messages))
+    assert len(gateway.texts) == len(set(taken_as)) == 60
+    by_ref = {asked.form["client-ref"]: asked for asked in gateway.texts}
+    for message, taken in zip(messages, taken_as, strict=True):
+        asked = by_ref[message.message_id]
+        assert (f"+{asked.form['to']}", asked.form["text"], asked.taken_as) == (message.to, message.text, taken)
+        assert asked.headers["Authorization"] == f"Basic {BASIC}"
+
+
+@pytest.mark.parametrize(
+    "answer", [answers.take, answers.statuses("6"), answers.fails(401), answers.fails(500), answers.drop]
+)
+def test_no_log_tells_the_number_the_text_or_the_credentials(
+    gateway: Gateway, answer: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("", "vonage", "urllib3", "requests"):
+        caplog.set_level(logging.DEBUG, name)
+    gateway.answers = [answer, answer]
+    ours = texts(gateway)
+    asks: list[Callable[[], object]] = [lambda: ours.send(MESSAGE), ours.check]
+    for ask in asks:
+        try:
+            ask()
+        except (Refused, Unreachable):
+            logging.getLogger("webapp").exception("it did not go")
+    assert not [secret for secret in SECRETS if secret in caplog.text]
+    assert not [record for record in caplog.records if record.name.startswith(("vonage", "urllib3"))]
+
+
+def test_checking_proves_the_credentials_and_sends_nothing(gateway: Gateway) -> None:
+    texts(gateway).check()
+    asked = only(gateway)
+    assert (asked.method, asked.path) == ("GET", "/account/get-balance")
+    assert asked.headers["Authorization"] == f"Basic {BASIC}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (answers.fails(401), "refused our API key and secret: HTTP 401"),
+        (answers.fails(500), "is not ready: HTTP 500"),
+        (answers.says(b"<html>"), "gave an answer that is none of its own: HTTP 200"),
+        (answers.says_json({}), "gave an answer that is none of its own: HTTP 200"),
+    ],
+)
+def test_checking_says_the_truth(gateway: Gateway, answer: Answer, says: str) -> None:
+    gateway.answers = [answer]
+    assert complaint_of(Unreachable, lambda: texts(gateway).check()) == f"the text message gateway {says}"
+    assert not gateway.texts
+
+
+@pytest.mark.parametrize("code", [404, 405, 501])
+def test_a_gateway_on_this_machine_need_not_keep_accounts(gateway: Gateway, code: int) -> None:
+    gateway.answers = [answers.fails(code)]
+    texts(gateway).check()
+
+
+def test_checking_nobody_is_unreachable() -> None:
+    complaint_of(Unreachable, lambda: texts(f"http://127.0.0.1:{unused_port()}").check())
+
+
+def test_a_site_pays_for_the_sdk_with_its_first_text_only() -> None:
+    program = (
+        "import sys, webapp, webapp.adapters.vonage, webapp.bootstrap;"
+        "webapp.adapters.vonage.VonageTexts('key', 'secret', 'Nightlatch', 'https://rest.nexmo.com', 5);"
+        "print([name for name in sys.modules if name.partition('_')[0] in ('vonage', 'requests', 'pydantic')])"
+    )
+    root = Path(__file__).resolve().parents[2]
+    ran = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

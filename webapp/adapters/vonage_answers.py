@@ -1,0 +1,100 @@
+"""What an answer of Vonage's SMS API means: taken, refused for good, or worth another try."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..domain.ports import Refused, Unreachable
+
+GATEWAY = "the text message gateway"  # how every complaint begins
+TAKEN = "0"
+
+# developer.vonage.com/en/api-errors/sms; every other status says no to the message, its number or its sender
+LATER = {"1", "5", "10"}  # throttled, an error of theirs, too many connections
+OPERATORS_FAULT = {  # says nothing against the message
+    "4": "refused our API key and secret",
+    "8": "suspended our account",
+    "9": "says that our account has no credit left",
+    "11": "does not let our account use this API",
+    "14": "wants our account to sign requests",
+    "32": "wants our account to sign requests",
+}
+LATER_HTTP = {408, 425, 429}  # and 5xx
+OPERATORS_FAULT_HTTP = {
+    401: "refused our API key and secret",
+    402: "says that our account has no credit left",
+    403: "refused our API key and secret, or suspended our account",
+}
+NOT_THERE = {404, 405, 501}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    code: int
+    body: bytes
+
+
+def id_of_taken(answer: Answer) -> str | None:
+    """The gateway's id of the message, or of its first part; None when it took the message without naming it.
+
+    Raises `Refused` or `Unreachable`.
+    """
+    _refuse_no_success(answer)
+    parsed = _parsed(answer)
+    parts = parsed.get("messages") if isinstance(parsed, dict) else None
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, dict) for part in parts):
+        raise _not_understood(answer)
+    statuses = [str(part.get("status")) for part in parts]
+    refusals = [status for status in statuses if status != TAKEN]
+    if not refusals:
+        taken = parts[0].get("message-id")
+        return str(taken) if taken else None
+    status = refusals[0] if re.fullmatch(r"[0-9]{1,3}", refusals[0]) else "none"
+    if TAKEN in statuses:  # to send the rest is to send all of it again
+        raise Refused(f"{GATEWAY} took only a part of the message: status {status}")
+    if status == "none":
+        raise _not_understood(answer)
+    if status in OPERATORS_FAULT:
+        raise Unreachable(f"{GATEWAY} {OPERATORS_FAULT[status]}: status {status}")
+    if status in LATER:
+        raise Unreachable(f"{GATEWAY} is not ready: status {status}")
+    raise Refused(f"{GATEWAY} did not take the message: status {status}")
+
+
+def refuse_none_but_a_balance(answer: Answer) -> None:
+    """Raises `Refused` or `Unreachable` unless the gateway told what the account has left."""
+    _refuse_no_success(answer)
+    parsed = _parsed(answer)
+    if not isinstance(parsed, dict) or "value" not in parsed:
+        raise _not_understood(answer)
+
+
+def is_not_there(answer: Answer) -> bool:
+    """True when somebody answered who does not know the address."""
+    return answer.code in NOT_THERE
+
+
+def _refuse_no_success(answer: Answer) -> None:
+    code = answer.code
+    if code in OPERATORS_FAULT_HTTP:
+        raise Unreachable(f"{GATEWAY} {OPERATORS_FAULT_HTTP[code]}: HTTP {code}")
+    if 300 <= code <= 399 or code in NOT_THERE:
+        raise Unreachable(f"{GATEWAY} is not at NIGHTLATCH_VONAGE_URL: HTTP {code}")
+    if code in LATER_HTTP or code >= 500:
+        raise Unreachable(f"{GATEWAY} is not ready: HTTP {code}")
+    if not 200 <= code <= 299:
+        raise Refused(f"{GATEWAY} did not take the message: HTTP {code}")
+
+
+def _parsed(answer: Answer) -> Any:
+    try:
+        return json.loads(answer.body)
+    except ValueError:  # no JSON, or bytes that are no text
+        return None
+
+
+def _not_understood(answer: Answer) -> Unreachable:
+    return Unreachable(f"{GATEWAY} gave an answer that is none of its own: HTTP {answer.code}")

@@ -1,0 +1,140 @@
+"""The phone number of an account: confirmed by a code, and where codes go.
+
+A number is sealed in the database, and is the account's own only once a code sent to it came back. The code's own
+row says which number that was, so that no page has to be believed about it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from ..domain import phone_numbers
+from ..domain.origin import Origin
+from ..domain.phone_numbers import PhoneNumber
+from ..domain.ports import Keyring
+from ..domain.refusals import Missing
+from ..models.accounts import Account
+from ..models.codes import Code
+from ..models.database import Database
+from ..policy import Policy
+from .notices import Notices
+from .one_time_codes import OneTimeCodes, Terms
+from .outbox import Outbox
+from .text_caps import TextCaps
+
+
+@dataclass(frozen=True, slots=True)
+class TextAsked:
+    """A code is on its way: to which number, with which message, and when another may go (Unix seconds)."""
+
+    address: str
+    message_id: int | None
+    resend_at: int
+
+
+class Phones:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        keyring: Keyring,
+        policy: Policy,
+        codes: OneTimeCodes,
+        caps: TextCaps,
+        outbox: Outbox,
+        notices: Notices,
+        countries: frozenset[str],
+    ) -> None:
+        self._db = db
+        self._keyring = keyring
+        self._policy = policy
+        self._codes = codes
+        self._caps = caps
+        self._outbox = outbox
+        self._notices = notices
+        self._countries = countries
+        self._terms = Terms(policy.text_code_seconds, policy.text_code_tries, policy.text_gap.seconds)
+
+    def read(self, typed: str, country: str) -> PhoneNumber:
+        """Raises `PhoneMalformed`, `PhoneNotMobile`, `PhonePremium` or `CountryNotServed`."""
+        return phone_numbers.parse(typed, country, self._countries)
+
+    def number_of(self, account: Account) -> PhoneNumber:
+        """Raises `Missing` when there is none, and as `read` does when texts no longer go there."""
+        if account.phone is None:
+            raise Missing()
+        return self.read(self._keyring.open(account.phone, phone_bound(account.id)), "")
+
+    def ask(self, account: Account, challenge: str, origin: Origin, number: PhoneNumber | None = None) -> None:
+        """Texts a code to the number, the account's own by default.
+
+        Raises `TooSoon`, `TooManyTries`, `TooManyTexts` or `TextsStopped`, and as `number_of` does.
+        """
+        to = number or self.number_of(account)
+        self._caps.spend(account.id, challenge, to, origin)
+        with self._db.write() as tx:
+            code_id, code = self._codes.draw(tx, account.id, challenge, self._caps.key(to.e164), self._terms)
+            message = self._outbox.post_text(tx, to=to, template="code", account=account, code=code, host=origin.host)
+            sealed = self._keyring.seal(to.e164, target_bound(account.id, challenge))
+            self._codes.sent_with(tx, code_id, message.id, sealed)
+
+    def asked(self, account: Account, challenge: str) -> TextAsked | None:
+        """What `ask` has under way for this challenge, if anything."""
+        code = self._codes.newest(account.id, challenge, self._terms)
+        if code is None or code.used_at is not None:
+            return None
+        resend_at = code.made_at + self._policy.text_gap.seconds
+        return TextAsked(self._target(code).hint, code.message_id, resend_at)
+
+    def ask_again(self, account: Account, challenge: str, origin: Origin) -> None:
+        """To the number that was asked for before, the account's own by default. Raises as `ask` does."""
+        code = self._codes.newest(account.id, challenge, self._terms)
+        self.ask(account, challenge, origin, self._target(code) if code is not None else None)
+
+    def prove(self, tx: Session, account: Account, challenge: str, typed: str) -> None:
+        """Consumes the code, where the caller counts the tries. Raises as `OneTimeCodes.match` does."""
+        self._codes.consume(tx, self._codes.match(tx, account.id, challenge, typed, self._terms))
+
+    def confirm(
+        self, account: Account, challenge: str, typed: str, origin: Origin, discoverable: bool | None = None
+    ) -> None:
+        """Makes the number the account's own. Raises as `OneTimeCodes.check` does."""
+        code = self._codes.check(account.id, challenge, typed, self._terms)
+        number = self._target(code)
+        before = self._keyring.open(account.phone, phone_bound(account.id)) if account.phone else None
+        values: dict[str, object] = {
+            "phone": self._keyring.seal(number.e164, phone_bound(account.id)),
+            "phone_hint": number.hint,
+        }
+        if discoverable is not None:
+            values["discoverable"] = discoverable
+        with self._db.write() as tx:
+            self._codes.consume(tx, code)
+            tx.execute(update(Account).where(Account.id == account.id).values(values))
+            if before is not None and before != number.e164:
+                self._tell_both(tx, account, before, number, origin)
+        for name, value in values.items():
+            setattr(account, name, value)
+
+    def _tell_both(self, tx: Session, account: Account, before: str, number: PhoneNumber, origin: Origin) -> None:
+        self._notices.tell(tx, account, "phone-changed", origin, hint=number.hint)
+        old = PhoneNumber(before, phone_numbers.country_of(before))
+        self._outbox.post_text(tx, to=old, template="number-changed", account=account)
+
+    def _target(self, code: Code) -> PhoneNumber:
+        assert code.sealed_target is not None  # `ask` wrote it with the code
+        e164 = self._keyring.open(code.sealed_target, target_bound(code.account_id, code.challenge))
+        return PhoneNumber(e164, phone_numbers.country_of(e164))
+
+
+def phone_bound(account_id: int) -> str:
+    """What the sealed number of an account is bound to."""
+    return f"account:{account_id}:phone"
+
+
+def target_bound(account_id: int, challenge: str) -> str:
+    """What the sealed number of a code is bound to."""
+    return f"account:{account_id}:code:{challenge}"
