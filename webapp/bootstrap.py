@@ -70,6 +70,7 @@ class Services:
     notices: Notices
     outbox: Outbox
     mail: Mail
+    texts: TextMessages
     delivery: Delivery
     accounts: Accounts
     upkeep: Upkeep
@@ -221,6 +222,7 @@ def build(
         notices=notices,
         outbox=outbox,
         mail=mail,
+        texts=texts,
         delivery=Delivery(db, clock, outbox, mail, texts, policy),
         accounts=Accounts(db=db, links=links, sessions=sessions, notices=notices),
         restoration=restoration,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
@@ -13,8 +14,10 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import IntegrityError
 
 from .bootstrap import Services
+from .domain.ports import Mail, TextMessages
 from .domain.refusals import Missing, Refusal
 from .keys import PREFIX, generate_keys
+from .policy import DAY
 from .services.email_addresses import normalize
 
 SAY = "nightlatch-say"
@@ -63,13 +66,17 @@ def says_why(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--email")
 @click.option("--name", required=True)
 @click.option("--email-confirmed", is_flag=True, help="The address is known to be theirs.")
+@click.option("--phone", help="A number with its calling code that is known to be theirs.")
 @with_appcontext
 @says_why
-def create(username: str, email: str | None, name: str, email_confirmed: bool) -> None:
+def create(username: str, email: str | None, name: str, email_confirmed: bool, phone: str | None) -> None:
     """Create an account; the password is read from standard input."""
     password = sys.stdin.readline().rstrip("\n")
     address = normalize(email) if email else None
+    number = services().phones.read(phone, "") if phone else None
     account = services().sign_up.create_by_operator(name, username, password, address, confirmed=email_confirmed)
+    if number is not None:
+        services().phones.keep(account, number)
     click.echo(f"Created {account.username}.")
 
 
@@ -92,6 +99,7 @@ def show(username: str) -> None:
     click.echo(f"Username: {account.username}")
     click.echo(f"Name: {account.name}")
     click.echo(f"Email address: {account.email or 'not confirmed'}")
+    click.echo(f"Phone number: {account.phone_hint or 'none'}")
     click.echo(f"Second factors: {', '.join(on) or 'none'}")
     click.echo(f"Backup code: {'yes' if account.backup_code_hash else 'no'}")
 
@@ -146,6 +154,16 @@ def work() -> None:
     work_until_told(services())
 
 
+@messages.command("report")
+@click.option("--days", type=click.IntRange(1, 30), default=7, show_default=True)
+@with_appcontext
+def report(days: int) -> None:
+    """Print how many texts were sent or refused, and why, by day and country."""
+    for row in services().text_caps.report(days):
+        day = datetime.fromtimestamp(row.day * DAY, UTC).date().isoformat()
+        click.echo(f"{day}\t{row.country}\t{row.outcome}\t{row.count}")
+
+
 @keys.command("generate")
 def generate() -> None:
     """Print new keys as NAME=value lines for the settings."""
@@ -184,7 +202,7 @@ def migrate_command() -> None:
 @click.command("check")
 @with_appcontext
 def check() -> None:
-    """Verify settings, database and mail, and say what is wrong."""
+    """Verify settings, database, mail and the text message gateway, and say what is wrong."""
     wrong = False
     for part, complaint in _findings():
         click.echo(f"{part}: {complaint or 'fine'}")
@@ -194,17 +212,21 @@ def check() -> None:
 
 def _findings() -> list[tuple[str, str | None]]:
     settings = services().settings
+    mail, texts = services().mail, services().texts
+    unset = "NIGHTLATCH_MAIL_URL is not set, so messages stay in the outbox"
     findings: list[tuple[str, str | None]] = [("Settings", None), ("Database", _database_complaint())]
-    if settings.mail is None:
-        findings.append(("Mail", "NIGHTLATCH_MAIL_URL is not set, so messages stay in the outbox"))
-    else:
-        try:
-            services().mail.check()
-        except Exception as error:  # whatever it is, the operator wants to read it
-            findings.append(("Mail", str(error) or type(error).__name__))
-        else:
-            findings.append(("Mail", None))
+    findings.append(("Mail", _complaint_of(mail) if settings.mail else unset))
+    if settings.text_gateway:  # a site may do without
+        findings.append(("Text messages", _complaint_of(texts)))
     return findings
+
+
+def _complaint_of(way_out: Mail | TextMessages) -> str | None:
+    try:
+        way_out.check()
+    except Exception as error:  # whatever it is, the operator wants to read it
+        return str(error) or type(error).__name__
+    return None
 
 
 def _database_complaint() -> str | None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Keyring
-from ..domain.refusals import CodeRefusal, Missing, Refusal
+from ..domain.refusals import CodeRefusal, Missing, Refusal, TooSoon
 from ..enrollment.method import Answers, Asked, Asking, Codes, Method, Proof
 from ..enrollment.service import factor_bound
 from ..methods.catalogue import CATALOGUE
@@ -76,10 +76,15 @@ class Challenges:
             choice.method.challenge.send(Asking(account, name, self._codes), origin)
 
     def put(self, choice: Choice, account: Account, name: str, origin: Origin) -> Refusal | None:
-        """`send`, unless it was; a refusal is returned, because the challenge stands all the same."""
+        """`send`, unless it was; a refusal is returned, because the challenge stands all the same.
+
+        That a text went to the same phone moments ago is none: the page says when the next one may go.
+        """
         try:
             if self.asked(choice, account, name) is None:
                 self.send(choice, account, name, origin)
+        except TooSoon:
+            return None
         except Refusal as refusal:
             return refusal
         return None

@@ -15,7 +15,7 @@ from ..domain import phone_numbers
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Keyring
-from ..domain.refusals import Missing
+from ..domain.refusals import Missing, Refusal
 from ..models.accounts import Account
 from ..models.codes import Code
 from ..models.database import Database
@@ -68,6 +68,11 @@ class Phones:
             raise Missing()
         return self.read(self._keyring.open(account.phone, phone_bound(account.id)), "")
 
+    def keep(self, account: Account, number: PhoneNumber) -> None:
+        """By the operator, who knows that it is theirs."""
+        with self._db.write() as tx:
+            tx.execute(update(Account).where(Account.id == account.id).values(self._values(account, number)))
+
     def ask(self, account: Account, challenge: str, origin: Origin, number: PhoneNumber | None = None) -> None:
         """Texts a code to the number, the account's own by default.
 
@@ -89,6 +94,13 @@ class Phones:
         resend_at = code.made_at + self._policy.text_gap.seconds
         return TextAsked(self._target(code).hint, code.message_id, resend_at)
 
+    def wait(self, account: Account) -> int:
+        """Seconds until another text may go to the account's own number; 0 too where none may go at all."""
+        try:
+            return self._caps.wait(self.number_of(account))
+        except Refusal:
+            return 0
+
     def ask_again(self, account: Account, challenge: str, origin: Origin) -> None:
         """To the number that was asked for before, the account's own by default. Raises as `ask` does."""
         code = self._codes.newest(account.id, challenge, self._terms)
@@ -105,10 +117,7 @@ class Phones:
         code = self._codes.check(account.id, challenge, typed, self._terms)
         number = self._target(code)
         before = self._keyring.open(account.phone, phone_bound(account.id)) if account.phone else None
-        values: dict[str, object] = {
-            "phone": self._keyring.seal(number.e164, phone_bound(account.id)),
-            "phone_hint": number.hint,
-        }
+        values = self._values(account, number)
         if discoverable is not None:
             values["discoverable"] = discoverable
         with self._db.write() as tx:
@@ -118,6 +127,10 @@ class Phones:
                 self._tell_both(tx, account, before, number, origin)
         for name, value in values.items():
             setattr(account, name, value)
+
+    def _values(self, account: Account, number: PhoneNumber) -> dict[str, object]:
+        sealed = self._keyring.seal(number.e164, phone_bound(account.id))
+        return {"phone": sealed, "phone_hint": number.hint}
 
     def _tell_both(self, tx: Session, account: Account, before: str, number: PhoneNumber, origin: Origin) -> None:
         self._notices.tell(tx, account, "phone-changed", origin, hint=number.hint)

@@ -98,7 +98,7 @@ class TextCaps:
         """Counts one text, or refuses it. Raises `TooSoon`, `TooManyTexts` or `TextsStopped`."""
         policy = self._policy
         rules: list[tuple[str, Rule]] = [
-            (f"text-gap:{self.key(number.e164)}", Gap(policy.text_gap)),
+            (self._gap(number), Gap(policy.text_gap)),
             (f"text-challenge:{challenge}", OfOneChallenge(policy.text_sends_challenge)),
             (f"text-account:{account_id}", Stops("account", policy.text_sends)),
             (f"text-number:{self.key(number.e164)}", Stops("number", policy.text_sends)),
@@ -115,6 +115,13 @@ class TextCaps:
             raise
         self.count(number.country, SENT)
         self._warn(counted[BUDGET])
+
+    def wait(self, number: PhoneNumber) -> int:
+        """Seconds until another text may go to it."""
+        return self._tries.wait(Bucket(self._gap(number), Gap(self._policy.text_gap)))
+
+    def _gap(self, number: PhoneNumber) -> str:
+        return f"text-gap:{self.key(number.e164)}"
 
     def key(self, text: str) -> str:
         """What stands for a number in the database: the same text, the same key, and no way back."""

@@ -156,6 +156,14 @@ class Tries:
         tx.execute(SPEND, [{"bucket": b.name, "at": now, "account_id": b.account_id} for b in buckets])
         return {b.name: len(hits[b.name]) + 1 for b in buckets}
 
+    def wait(self, *buckets: Bucket) -> int:
+        """Seconds until one more would be counted in each; 0 for now. Counts nothing."""
+        now = self._clock.now()
+        with self._db.read() as tx:
+            hits = self._hits(tx, buckets, now)
+        refusals = [bucket.rule.refusal(hits[bucket.name], now) for bucket in buckets]
+        return max((refusal.wait or 0 for refusal in refusals if refusal is not None), default=0)
+
     def clear(self, tx: Session, *names: str, shared: str = "", account_id: int | None = None) -> None:
         """Empties the named buckets, and takes this account's own tries out of a shared one."""
         tx.execute(CLEAR, {"names": names, "shared": shared, "own": account_id})

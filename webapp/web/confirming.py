@@ -20,7 +20,9 @@ def challenge(choice: Choice, account: Account, name: str) -> dict[str, Any]:
     method = choice.method.challenge
     context = {"source": method.source(choice.factor, account)}
     if method.send is not None:
-        context.update(render.sent(current.services().challenges.asked(choice, account, name)))
+        services = current.services()
+        asked = services.challenges.asked(choice, account, name)
+        context.update(render.sent(asked, 0 if asked else services.phones.wait(account)))
     return context
 
 

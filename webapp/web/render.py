@@ -114,11 +114,14 @@ def part(template: str, **context: Any) -> Response:
     return response
 
 
-def sent(asked: Asked | None) -> dict[str, Any]:
-    """What the page after a send shows: to whom, whether it went, and when another can be asked for."""
+def sent(asked: Asked | None, wait: int = 0) -> dict[str, Any]:
+    """What the page after a send shows: to whom, whether it went, and when another can be asked for.
+
+    `wait` counts where nothing went for this challenge.
+    """
     services = current.services()
     if asked is None:
-        return {"resend_form": Form(), "unsent": True}
+        return {"resend_form": Form(), "wait": wait}
     states = {"owed": "on its way", "sent": "sent", "failed": "failed"}
     state = services.delivery.state(asked.message_id or 0)
     return {
