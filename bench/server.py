@@ -36,6 +36,7 @@ class Server:
     secrets: list[str]
     first_answer: float
     """Seconds from the start of the process to the first answer."""
+    environ: dict[str, str]
 
     @property
     def host(self) -> str:
@@ -66,8 +67,8 @@ def _resident_kib(pid: int) -> int:
 
 
 @contextmanager
-def running(folder: Path, *, workers: int, accounts: int) -> Iterator[Server]:
-    """The production server, as `make serve` starts it, less the mail worker."""
+def running(folder: Path, *, workers: int, accounts: int, **more: str) -> Iterator[Server]:
+    """The production server, as `make serve` starts it, less the mail worker. `more` are settings."""
     port = _free_port()
     keys = {f"NIGHTLATCH_{name}": value for name, value in generate_keys().items()}
     environ = {
@@ -80,6 +81,7 @@ def running(folder: Path, *, workers: int, accounts: int) -> Iterator[Server]:
         "NIGHTLATCH_BIND": f"127.0.0.1:{port}",
         "NIGHTLATCH_WORKERS": str(workers),
         "NIGHTLATCH_LOG_LEVEL": "ERROR",
+        **more,
     }
     settings = Settings.read(environ)
     migrate(settings.database_url)
@@ -90,7 +92,7 @@ def running(folder: Path, *, workers: int, accounts: int) -> Iterator[Server]:
     process = subprocess.Popen(gunicorn(settings), env=environ, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         _wait(port)
-        yield Server(port, process.pid, secrets, time.perf_counter() - begun)
+        yield Server(port, process.pid, secrets, time.perf_counter() - begun, environ)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
