@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from click.testing import Result
 from sqlalchemy import func, select
 
+from tests.adapters.gateway import Gateway
 from tests.conftest import Site
 from tests.doubles import CheapHasher, RememberingMail
 from tests.people import Owner
 from webapp import create_app
+from webapp.domain.origin import Origin
 from webapp.domain.ports import Unreachable
+from webapp.domain.refusals import TooSoon
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
 from webapp.settings import Settings
 
 Run = Callable[..., Result]
+HERE = Origin("192.0.2.1", "Firefox", "nightlatch.localhost")
 
 
 @pytest.fixture
@@ -55,9 +60,42 @@ def test_an_address_is_only_claimed_unless_the_operator_vouches_for_it(site: Sit
     assert grace.open("/settings/account/email").field("Email address")["value"] == "grace@example.org"
 
 
+def test_a_number_that_the_operator_vouches_for_gets_codes(site: Site, run: Run) -> None:
+    create(run, "--email", "grace@example.org", "--email-confirmed", "--phone", "+44 7400 123456")
+    assert "Phone number: ...56\n" in run("accounts", "show", "grace").output
+    grace = Owner(site, "grace")
+    grace.log_in("violet tractors")
+    grace.open("/settings/security/two-factor")
+    grace.press("Text message")
+    grace.press("Next")
+    assert grace.press("Verify", password="violet tractors").h1 == "Check your phone"
+    assert grace.press("Verify", code=site.texted_code("+447400123456")).h1 == "You're all set"
+
+
+def test_the_report_counts_texts_by_day_country_and_outcome(site: Site, run: Run) -> None:
+    assert run("messages", "report").output == ""
+    create(run, "--email", "grace@example.org", "--email-confirmed", "--phone", "+44 7400 123456")
+    grace = site.services.accounts.named("grace")
+    for name in ("one", "two"):
+        with suppress(TooSoon):
+            site.services.phones.ask(grace, name, HERE)
+    site.clock.pass_(86400)
+    site.services.phones.ask(grace, "three", HERE)
+    lines = [line.split("\t") for line in run("messages", "report").output.splitlines()]
+    today, yesterday = lines[0][0], lines[1][0]
+    assert today > yesterday
+    assert lines == [
+        [today, "GB", "sent", "1"],
+        [yesterday, "GB", "refused: too soon", "1"],
+        [yesterday, "GB", "sent", "1"],
+    ]
+    assert run("messages", "report", "--days", "1").output == "\t".join(lines[0]) + "\n"
+
+
 @pytest.mark.parametrize(
     ("more", "password", "says"),
     [
+        (("--phone", "07400 123456"), "violet tractors", "Enter a whole phone number"),
         ((), "short", "Use at least 15 characters."),
         (("--email", "nobody"), "violet tractors", "Enter an email address in the form name@example.org."),
         (("--email", "ada@example.org", "--email-confirmed"), "violet tractors", "belongs to another account"),
@@ -246,6 +284,26 @@ class TestSiteWithMailServer:
         run("migrate")
         result = run("check")
         assert (result.exit_code, result.output) == (0, "Settings: fine\nDatabase: fine\nMail: fine\n")
+
+
+class TestSiteWithGateway:
+    @pytest.fixture
+    def gateway(self) -> Iterator[Gateway]:
+        with Gateway() as gateway:
+            yield gateway
+
+    @pytest.fixture
+    def environ(self, environ: dict[str, str], gateway: Gateway) -> dict[str, str]:
+        settings = {"VONAGE_API_KEY": "key", "VONAGE_API_SECRET": "secret", "SMS_FROM": "Nightlatch"}
+        return {**environ, **{f"NIGHTLATCH_{k}": v for k, v in settings.items()}, "NIGHTLATCH_VONAGE_URL": gateway.url}
+
+    def test_a_text_goes_through_the_gateway_and_check_asks_it(self, site: Site, run: Run, gateway: Gateway) -> None:
+        create(run, "--email", "grace@example.org", "--email-confirmed", "--phone", "+44 7400 123456")
+        site.services.phones.ask(site.services.accounts.named("grace"), "one", HERE)
+        assert run("messages", "send").output.endswith("Sent 1.\n")
+        assert gateway.texts[0].form["to"] == "447400123456"
+        assert "is your Nightlatch code" in gateway.texts[0].form["text"]
+        assert "Text messages: fine" in run("check").output
 
 
 def count(site: Site, table: type) -> int:

@@ -68,6 +68,8 @@ class Step:
     needs_fresh: bool = True
     """Shown and done only for somebody fresh: it draws a secret, shows one, or decides who gets mail."""
     acts: Mapping[str, Callable[[Visit], None]] = field(default_factory=dict)
+    passed_over: bool = False
+    """When it is done, Next goes past it; only who wants to change what it asked goes there."""
     arrive: Callable[[Visit], None] = _do_nothing
     """Done when the step before it was submitted and this one is next: `show` may not send, and this may."""
 

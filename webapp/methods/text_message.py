@@ -81,6 +81,7 @@ PHONE = Step(
     done=has_number,
     submit=send_first,
     fields=DiscoverablePhoneFields,
+    passed_over=True,
 )
 CODE = Step(
     slug="code",

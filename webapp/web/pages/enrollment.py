@@ -77,7 +77,8 @@ def _onward(visit: Visit, step: Step, act: str | None) -> Any:
         render.receipt(_("%(method)s is on, just now. We e-mailed %(email)s about it.", method=title, email=email))
         return _go_to(visit, visit.method.steps[-1])
     steps = progress.needed_steps(visit)
-    after = steps[[s.slug for s in steps].index(step.slug) + 1]
+    later = steps[[s.slug for s in steps].index(step.slug) + 1 :]
+    after = next(s for s in later if not (s.passed_over and s.done(visit)))
     return _go_to(visit, after if progress.may_show(visit, after) else progress.open_step(visit))
 
 
