@@ -13,7 +13,7 @@ from .adapters.letters import Letters
 from .adapters.mail import OutboxMail
 from .adapters.password_hashing import Argon2id
 from .adapters.system import SystemClock, SystemEntropy
-from .adapters.texts import OutboxTexts
+from .adapters.texts import NoTexts, OutboxTexts
 from .domain.language import ENGLISH, Language
 from .domain.ports import Clock, Entropy, Mail, PasswordHasher, TextMessages
 from .enrollment.method import Method
@@ -255,7 +255,7 @@ def _mail(settings: Settings) -> Mail:
 def _texts(settings: Settings) -> TextMessages:
     gateway, policy = settings.text_gateway, settings.policy
     if gateway is None:
-        return OutboxTexts()
+        return OutboxTexts() if settings.shows_outbox else NoTexts()
     from .adapters.vonage import VonageTexts
 
     return VonageTexts(

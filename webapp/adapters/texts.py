@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..domain.ports import TextMessage
+from ..domain.ports import Refused, TextMessage
 
 
 class OutboxTexts:
@@ -15,3 +15,15 @@ class OutboxTexts:
 
     def check(self) -> None:
         """There is nobody to ask."""
+
+
+class NoTexts:
+    """A served site whose gateway was taken away: whoever still relies on texts is told that none can go."""
+
+    keeps = False
+
+    def send(self, message: TextMessage) -> None:
+        raise Refused("there is no text message gateway")
+
+    def check(self) -> None:
+        raise Refused("there is no text message gateway")

@@ -1,0 +1,61 @@
+"""A method whose way out the house lacks is not offered."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Site
+from tests.people import Owner
+from webapp.domain.origin import Origin
+
+SERVING = {
+    "NIGHTLATCH_SERVING": "1",
+    "NIGHTLATCH_SERVER_NAME": "nightlatch.localhost:5000",
+    "NIGHTLATCH_SECRET_KEY": "0123456789abcdef" * 4,
+    "NIGHTLATCH_ENCRYPTION_KEYS": "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+    "NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1",
+}
+GATEWAY = {
+    "NIGHTLATCH_VONAGE_API_KEY": "key",
+    "NIGHTLATCH_VONAGE_API_SECRET": "secret",
+    "NIGHTLATCH_SMS_FROM": "Nightlatch",
+}
+TEXT = "/settings/security/two-factor/text-message/overview"
+
+
+class TestServedWithoutGateway:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, **SERVING}
+
+    def test_text_message_is_not_there(self, site: Site) -> None:
+        ada = Owner(site)
+        ada.sign_up(confirm_email=False)
+        page = ada.open("/settings/security/two-factor")
+        assert "Authentication app" in page.text
+        assert "Text message" not in page.text
+        assert ada.open(TEXT).status == 404
+        assert ada.open("/outbox").status == 404
+
+    def test_whoever_still_relies_on_texts_is_told_that_none_can_go(self, site: Site) -> None:
+        ada = Owner(site)
+        ada.sign_up(confirm_email=False)
+        account = site.services.accounts.named("ada")
+        site.services.phones.keep(account, site.services.phones.read("+447400123456", ""))
+        site.services.phones.ask(site.services.accounts.named("ada"), "log-in:1", Origin("192.0.2.1"))
+        asked = site.services.phones.asked(account, "log-in:1")
+        assert asked is not None
+        site.services.delivery.deliver_due()
+        assert site.services.delivery.state(asked.message_id or 0) == "failed"
+
+
+class TestServedWithGateway:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, **SERVING, **GATEWAY}
+
+    def test_text_message_is_there(self, site: Site) -> None:
+        ada = Owner(site)
+        ada.sign_up(confirm_email=False)
+        assert "Text message" in ada.open("/settings/security/two-factor").text
+        assert ada.open(TEXT).h1 == "Text message"
