@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from hashlib import sha256
 
-from webapp.domain.ports import Email, Letter
+from webapp.domain.ports import Email, Letter, TextMessage
 
 START = 1_800_000_000  # 2027-01-15 08:00:00 UTC
 
@@ -65,6 +65,24 @@ class RememberingMail:
     def check(self) -> None:
         if self.troubles:
             raise self.troubles[0]
+
+
+class MoodyTexts:
+    """A text message gateway that takes everything, unless it has a `trouble`: it raises that instead."""
+
+    keeps = True
+
+    def __init__(self) -> None:
+        self.trouble: Exception | None = None
+        self.taken: list[TextMessage] = []
+
+    def send(self, message: TextMessage) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.taken.append(message)
+
+    def check(self) -> None:
+        """Has nothing to say."""
 
 
 class PlainLetters:

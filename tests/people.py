@@ -24,6 +24,7 @@ AGENTS = {
 HOST = "nightlatch.localhost:5000"
 PASSWORD = "analytical engine notes"
 TWO_FACTOR = "/settings/security/two-factor"
+PHONE = "+447400123456"
 
 
 class Page:
@@ -156,6 +157,10 @@ class Person:
             unticked = control.get("type") == "checkbox" and not control.has_attr("checked")
             if control.get("name") and not unticked:
                 sent[str(control["name"])] = str(control.get("value", ""))
+        for select in form.find_all("select"):
+            options = select.find_all("option")
+            chosen = next((o for o in options if o.has_attr("selected")), options[0])
+            sent[str(select["name"])] = str(chosen["value"])
         if pressed.get("name"):
             sent[str(pressed["name"])] = str(pressed.get("value", ""))
         unknown = set(fields) - {str(i.get("name")) for i in form.find_all(["input", "select"])}
@@ -215,6 +220,19 @@ class Owner(Person):
         self.secret = self._now.setup_key
         self.press("Next")
         page = self.press("Verify", code=self.code())
+        if "Copy" in page.buttons:
+            self.kept_code = page.backup_code
+        return page
+
+    def turn_on_texts(self, phone: str = PHONE) -> Page:
+        """The same with text messages, to a number of one's own."""
+        self.open(TWO_FACTOR)
+        self.press("Text message")
+        self.press(next(b for b in ("Next", "Get started", "Replace") if b in self._now.buttons))
+        page = self.press("Verify", password=self.password)
+        if page.h1 == "Add your phone number":
+            self.press("Next", phone=phone)
+        page = self.press("Verify", code=self.site.texted_code(phone))
         if "Copy" in page.buttons:
             self.kept_code = page.backup_code
         return page

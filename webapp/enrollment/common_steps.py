@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..domain.refusals import NotFresh, StepClosed
+from ..domain.refusals import CodeExpired, NotFresh, StepClosed
 from .fields import ConfirmationCodeFields, EmailFields, PasswordFields
 from .method import Answers, Step
 from .visit import Visit
@@ -134,6 +134,7 @@ EMAIL_CODE = Step(
     _show_email_code,
     fields=ConfirmationCodeFields,
     acts={"resend": _resend_email},
+    closed=CodeExpired,
 )
 CONFIRMED_EMAIL = (EMAIL, EMAIL_CODE)
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from ..domain.language import Sentence
 from ..domain.origin import Origin
 from ..domain.ports import Clock
+from ..domain.refusals import Refusal
 from ..models.accounts import Account
 from ..models.factors import Factor
 from ..policy import Policy
@@ -68,6 +69,8 @@ class Step:
     needs_fresh: bool = True
     """Shown and done only for somebody fresh: it draws a secret, shows one, or decides who gets mail."""
     acts: Mapping[str, Callable[[Visit], None]] = field(default_factory=dict)
+    closed: type[Refusal] | None = None
+    """What an answer that comes after its time is told, where the step is not open any more."""
     passed_over: bool = False
     """When it is done, Next goes past it; only who wants to change what it asked goes there."""
     arrive: Callable[[Visit], None] = _do_nothing

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import bindparam, update
+
 from ..domain.language import gettext, lazy
 from ..domain.origin import Origin
-from ..domain.refusals import Refusal, TooSoon
+from ..domain.refusals import CodeAlreadyUsed, CodeExpired, Refusal, TooSoon
 from ..enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from ..enrollment.fields import CodeFields, ConfirmationCodeFields, DiscoverablePhoneFields
 from ..enrollment.method import Answers, Asked, Asking, ByDevice, Challenge, Method, Overview, Proof, Step
 from ..enrollment.visit import Visit
 from ..models.accounts import Account
+from ..models.base import rows_of
+from ..models.database import won
 from ..models.factors import Factor
 
 
@@ -92,11 +96,20 @@ CODE = Step(
     show=show_code,
     fields=ConfirmationCodeFields,
     acts={"resend": send_again},
+    closed=CodeExpired,
     arrive=send_to_known_number,
 )
 
 
 # -- The challenge at log-in and step-up -----------------------------------------------------------
+
+
+FACTORS = rows_of(Factor)
+USE = (
+    update(FACTORS)
+    .where(FACTORS.c.id == bindparam("factor"), FACTORS.c.turned_off_at.is_(None))
+    .values(logged_in_at=bindparam("now"))
+)
 
 
 def send(asking: Asking, origin: Origin) -> None:
@@ -110,6 +123,8 @@ def sent(asking: Asking) -> Asked | None:
 def verify(proof: Proof, answers: Answers) -> None:
     """Raises what `OneTimeCodes.match` raises."""
     proof.asking.codes.prove(proof.tx, proof.asking.account, proof.asking.name, answers.get("code", ""))
+    if not won(proof.tx, USE, {"factor": proof.factor.id, "now": proof.clock.now()}):
+        raise CodeAlreadyUsed()  # replaced or turned off meanwhile, and so is what it proves
 
 
 def hint(factor: Factor, account: Account) -> str:

@@ -15,7 +15,7 @@ from ..domain import phone_numbers
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Keyring
-from ..domain.refusals import Missing, Refusal
+from ..domain.refusals import CodeExpired, Missing, Refusal
 from ..models.accounts import Account
 from ..models.codes import Code
 from ..models.database import Database
@@ -64,9 +64,10 @@ class Phones:
 
     def number_of(self, account: Account) -> PhoneNumber:
         """Raises `Missing` when there is none, and as `read` does when texts no longer go there."""
-        if account.phone is None:
+        e164 = self._own(account)
+        if e164 is None:
             raise Missing()
-        return self.read(self._keyring.open(account.phone, phone_bound(account.id)), "")
+        return self.read(e164, "")
 
     def keep(self, account: Account, number: PhoneNumber) -> None:
         """By the operator, who knows that it is theirs."""
@@ -108,7 +109,10 @@ class Phones:
 
     def prove(self, tx: Session, account: Account, challenge: str, typed: str) -> None:
         """Consumes the code, where the caller counts the tries. Raises as `OneTimeCodes.match` does."""
-        self._codes.consume(tx, self._codes.match(tx, account.id, challenge, typed, self._terms))
+        code = self._codes.match(tx, account.id, challenge, typed, self._terms)
+        if self._target(code).e164 != self._own(account):
+            raise CodeExpired()  # it went to a number that has been given up since
+        self._codes.consume(tx, code)
 
     def confirm(
         self, account: Account, challenge: str, typed: str, origin: Origin, discoverable: bool | None = None
@@ -116,7 +120,7 @@ class Phones:
         """Makes the number the account's own. Raises as `OneTimeCodes.check` does."""
         code = self._codes.check(account.id, challenge, typed, self._terms)
         number = self._target(code)
-        before = self._keyring.open(account.phone, phone_bound(account.id)) if account.phone else None
+        before = self._own(account)
         values = self._values(account, number)
         if discoverable is not None:
             values["discoverable"] = discoverable
@@ -127,6 +131,9 @@ class Phones:
                 self._tell_both(tx, account, before, number, origin)
         for name, value in values.items():
             setattr(account, name, value)
+
+    def _own(self, account: Account) -> str | None:
+        return self._keyring.open(account.phone, phone_bound(account.id)) if account.phone else None
 
     def _values(self, account: Account, number: PhoneNumber) -> dict[str, object]:
         sealed = self._keyring.seal(number.e164, phone_bound(account.id))

@@ -35,6 +35,8 @@ def step(method: str, step: str) -> Any:
     if wanted is None:
         raise Missing()
     if not progress.may_show(visit, wanted):
+        if request.method == "POST" and wanted.closed is not None and not progress.is_finished(visit):
+            render.problem(words.say(wanted.closed()))
         return _go_to(visit, progress.open_step(visit))
     form = _form(wanted)
     if request.method == "POST":
@@ -95,7 +97,8 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
     for name, text in context.pop("suggested", {}).items():
         form[name].data = form[name].data or text
     if "asked" in context:
-        context.update(render.sent(context.pop("asked")))
+        asked = context.pop("asked")
+        context.update(render.sent(asked, 0 if asked else current.services().phones.wait(visit.account)))
         different = context.pop("different")
         context["different_url"] = layouts.to("enrollment.step", method=visit.method.slug, step=different)
     code = current.services().enrollment.backup_code(visit)

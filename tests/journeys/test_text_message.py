@@ -1,0 +1,803 @@
+"""Text messages: a phone that is proved by a code, codes at log-in, and what happens when none can be sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher, MoodyTexts
+from tests.people import ANDROID, DESKTOP, HOST, IPHONE, PHONE, TWO_FACTOR, Owner, Page
+from webapp.domain.ports import Refused, Unreachable
+
+TEXTS = f"{TWO_FACTOR}/text-message"
+CHANGE = "/settings/account/phone"
+START = {DESKTOP: "Next", ANDROID: "Next", IPHONE: "Get started"}
+SECTION = "Two-factor authentication - Nightlatch"
+OTHER = "+447400987654"
+WRONG = "That code is wrong. Check it and try again."
+USED = "That code was already used. Wait for the next one."
+EARLIER = "That code is from an earlier message. Use the newest one."
+EXPIRED = "That code has expired. Ask for a new one."
+STOPPED = "We can't text you now."
+HOME = "Welcome, Ada Lovelace"
+
+each_layout = pytest.mark.parametrize("layout", [DESKTOP, ANDROID, IPHONE])
+each_way = pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
+
+
+@pytest.fixture
+def gateway() -> MoodyTexts:
+    return MoodyTexts()
+
+
+@pytest.fixture
+def overrides(gateway: MoodyTexts) -> dict[str, Any]:
+    return {"hasher": CheapHasher(), "texts": gateway}
+
+
+@pytest.fixture
+def texted(ada: Owner, site: Site) -> Owner:
+    """Ada with a confirmed address and text messages, logged in, a minute after the last text."""
+    ada.sign_up()
+    ada.turn_on_texts()
+    ada.press("Got it")
+    site.clock.pass_(61)
+    return ada
+
+
+def other_than(code: str) -> str:
+    """Six digits that were never sent."""
+    return str((int(code) + 500_000) % 1_000_000).zfill(6)
+
+
+def begin(ada: Owner) -> Page:
+    """Past the password."""
+    ada.open(f"{TEXTS}/overview")
+    ada.press(next(b for b in ("Next", "Get started", "Replace") if b in ada.page.buttons))
+    return ada.press("Verify", password=ada.password)
+
+
+def give_number(ada: Owner, site: Site, number: str = PHONE) -> Page:
+    """In the settings, as somebody fresh."""
+    ada.open(CHANGE)
+    ada.press("Save", phone=number)
+    page = ada.press("Verify", code=site.texted_code(number))
+    site.clock.pass_(61)
+    return page
+
+
+# -- Turning it on ---------------------------------------------------------------------------------
+
+
+@each_layout
+@each_way
+def test_every_step_says_where_one_is(site: Site, layout: str, htmx: bool) -> None:
+    ada = Owner(site, layout=layout, htmx=htmx)
+    ada.sign_up(confirm_email=False)
+    page = ada.open(TWO_FACTOR)
+    assert page.button("Text message")["aria-checked"] == "false"
+    steps = [(page := ada.press("Text message")).step]
+    assert page.title == f"Text message - {SECTION}"
+    page = ada.press(START[layout])
+    assert (page.h1, page.path) == ("Enter your password", f"{TEXTS}/password"), "though the log-in is fresh"
+    steps.append(page.step)
+    page = ada.press("Verify", password=ada.password)
+    assert (page.h1, page.path) == ("Confirm your email", f"{TEXTS}/email")
+    steps.append(page.step)
+    page = ada.press("Next", email=ada.email)
+    assert (page.h1, page.path) == ("Check your email", f"{TEXTS}/email-code")
+    steps.append(page.step)
+    page = ada.press("Verify", code=site.emailed_code(ada.email))
+    assert (page.h1, page.path) == ("Add your phone number", f"{TEXTS}/phone")
+    assert page.title == f"Add your phone number - {SECTION}"
+    assert page.field("Let existing contacts find me").has_attr("checked")
+    assert "+44" in page.field("Country").get_text()
+    assert not site.texts()
+    steps.append(page.step)
+    page = ada.press("Next", phone=PHONE)
+    assert (page.h1, page.path) == ("Check your phone", f"{TEXTS}/code")
+    assert page.title == f"Check your phone - {SECTION}"
+    assert page.says("Type the code from our text to ...56.")
+    assert page.says("A text with a code is on its way.")
+    assert page.field("Confirmation code")["autocomplete"] == "one-time-code"
+    assert "Use a different phone number" in page.links
+    steps.append(page.step)
+    page = ada.press("Verify", code=site.texted_code(PHONE))
+    assert (page.h1, page.path) == ("You're all set", f"{TEXTS}/done")
+    assert page.receipts[0].startswith("Text message is on, just now. We e-mailed ")
+    assert page.says("Keep it")
+    assert page.backup_code
+    steps.append(page.step)
+    assert steps == [f"Step {n} of 7" for n in range(1, 8)]
+    assert len(site.texts()) == 1
+    page = ada.press("Got it")
+    assert page.path == TWO_FACTOR
+    assert page.button("Text message")["aria-checked"] == "true"
+
+
+def test_somebody_fresh_and_confirmed_still_proves_the_password_once(ada: Owner) -> None:
+    ada.sign_up()
+    ada.open(f"{TEXTS}/overview")
+    page = ada.press(START[ada.layout])
+    assert (page.h1, page.step) == ("Enter your password", "Step 2 of 5")
+    page = ada.press("Verify", password="not my password")
+    assert (page.status, page.problems) == (422, ["That password is wrong. Try again."])
+    page = ada.press("Verify", password=ada.password)
+    assert (page.h1, page.step) == ("Add your phone number", "Step 3 of 5")
+
+
+def test_a_number_may_be_written_in_any_way_and_digits(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    begin(ada)
+    page = ada.press("Next", phone="(07400) 123-٤٥٦", country="GB")
+    assert page.h1 == "Check your phone"
+    assert [text.to for text in site.texts()] == [PHONE]
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        ("", "Enter your phone number."),
+        ("12", "Enter a whole phone number, and choose the country it belongs to."),
+        ("+44 20 7946 0958", "This number cannot get text messages. Enter the number of a mobile phone."),
+        ("+1 900 555 0123", "Messages to this number cost extra. Enter the number of a mobile phone."),
+    ],
+)
+def test_a_number_that_gets_no_texts_is_said_beside_the_field_and_kept(site: Site, number: str, sentence: str) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    begin(ada)
+    page = ada.press("Next", phone=number, country="GB")
+    assert (page.status, page.problems) == (422, [sentence])
+    field = page.field("Phone number")
+    assert (field["value"], field["aria-invalid"]) == (number, "true")
+    assert page.field("Country").find("option", selected=True)["value"] == "GB"
+    assert not site.texts()
+
+
+def test_with_a_phone_already_none_is_asked_for_and_the_post_before_sends_the_code(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    page = give_number(ada, site)
+    assert (page.path, page.receipts) == ("/settings/account", ["Your phone number is confirmed."])
+    before = len(site.texts())
+    ada.open(f"{TEXTS}/overview")
+    ada.press(START[ada.layout])
+    assert len(site.texts()) == before
+    page = ada.press("Verify", password=ada.password)
+    assert (page.h1, page.path) == ("Check your phone", f"{TEXTS}/code")
+    assert page.says("Type the code from our text to ...56.")
+    assert len(site.texts()) == before + 1
+    assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "You're all set"
+
+
+def test_with_a_phone_already_another_may_be_given(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    give_number(ada, site)
+    begin(ada)
+    first = site.texted_code(PHONE)
+    page = ada.follow("Use a different phone number")
+    assert (page.h1, page.path) == ("Add your phone number", f"{TEXTS}/phone")
+    page = ada.press("Next", phone=OTHER)
+    assert page.says("Type the code from our text to ...54.")
+    assert ada.press("Verify", code=first).problems == [EARLIER]
+    assert ada.press("Verify", code=site.texted_code(OTHER)).h1 == "You're all set"
+    assert ada.open("/settings/account").says("...54")
+
+
+def test_with_a_phone_that_just_got_a_text_the_page_says_when_the_next_may_go(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.open(CHANGE)
+    ada.press("Save", phone=PHONE)
+    ada.press("Verify", code=site.texted_code(PHONE))
+    before = len(site.texts())
+    page = begin(ada)
+    assert page.path == f"{TEXTS}/code"
+    assert page.says("No code has been sent yet.")
+    assert page.says("Another code can be sent in 60 seconds.")
+    assert len(site.texts()) == before
+    site.clock.pass_(60)
+    page = ada.press("Resend code")
+    assert page.says("Type the code from our text to ...56.")
+    assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "You're all set"
+
+
+def test_a_get_never_sends(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    give_number(ada, site)
+    before = len(site.texts())
+    for step in ("overview", "password", "phone", "code", "done"):
+        ada.open(f"{TEXTS}/{step}")
+    ada.open(f"{TEXTS}/overview")
+    ada.press(START[ada.layout])
+    for step in ("overview", "password", "phone", "code", "done"):
+        ada.open(f"{TEXTS}/{step}?resend=1")
+    assert len(site.texts()) == before
+    ada.open(f"{TEXTS}/password")
+    ada.press("Verify", password=ada.password)
+    for _ in range(3):
+        site.clock.pass_(61)
+        ada.open(f"{TEXTS}/code?resend=1")
+        ada.open(TEXTS)
+    assert len(site.texts()) == before + 1
+
+
+def test_reload_back_and_a_second_tab_send_nothing_and_keep_the_code(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    begin(ada)
+    ada.press("Next", phone=PHONE)
+    code = site.texted_code(PHONE)
+    assert ada.open(f"{TEXTS}/code").says("Type the code from our text to ...56.")
+    assert ada.open(f"{TEXTS}/phone").h1 == "Add your phone number"
+    assert ada.press("Next", phone=PHONE).path == f"{TEXTS}/code", "the same number again: its code is on the way"
+    ada.open(TWO_FACTOR)
+    ada.press("Text message")
+    ada.press(START[ada.layout])
+    assert ada.press("Verify", password=ada.password).path == f"{TEXTS}/code"
+    assert ada.open(TEXTS).path == f"{TEXTS}/code"
+    assert [text.text[:6] for text in site.texts()] == [code]
+    assert ada.press("Verify", code=code).h1 == "You're all set"
+
+
+def test_back_and_another_number_within_the_minute_goes_to_that_one(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    begin(ada)
+    ada.press("Next", phone=PHONE)
+    ada.follow("Use a different phone number")
+    page = ada.press("Next", phone=OTHER)
+    assert page.says("Type the code from our text to ...54.")
+    ada.follow("Use a different phone number")
+    page = ada.press("Next", phone=PHONE)
+    assert page.status == 429
+    assert page.problems == ["A code was sent a moment ago. Another can be sent in 60 seconds."]
+    assert int(page.response.headers["Retry-After"]) == 60
+    assert ada.open(f"{TEXTS}/code").says("Type the code from our text to ...54.")
+    ada.press("Verify", code=site.texted_code(OTHER))
+    assert ada.open("/settings/account").says("...54")
+
+
+def test_wrong_earlier_and_used_codes_say_what_they_are(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    begin(ada)
+    ada.press("Next", phone=PHONE)
+    first = site.texted_code(PHONE)
+    page = ada.press("Verify", code=other_than(first))
+    assert (page.status, page.problems) == (422, [WRONG])
+    assert page.title.startswith("Error: Check your phone")
+    assert ada.press("Verify", code="12").problems == ["Enter the whole code."]
+    assert ada.press("Verify", code="").problems == ["Enter the confirmation code."]
+    site.clock.pass_(60)
+    ada.press("Resend code")
+    second = site.texted_code(PHONE)
+    assert ada.press("Verify", code=first).problems == [EARLIER]
+    spaced = f"{second[:3]} {second[3:]}".translate(str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹"))
+    assert ada.press("Verify", code=spaced).h1 == "You're all set"
+    assert ada.post(f"{TEXTS}/code", code=second).path == f"{TEXTS}/done"
+
+
+def test_a_code_lives_ten_minutes_and_then_the_page_says_that_it_expired(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    begin(ada)
+    ada.press("Next", phone=PHONE)
+    code = site.texted_code(PHONE)
+    site.clock.pass_(595)
+    again = ada.open(f"{TEXTS}/code")
+    assert again.h1 == "Check your phone"
+    site.clock.pass_(6)
+    assert ada.press("Verify", code=code).problems == [EXPIRED]
+    ada.press("Verify", password=ada.password)
+    assert ada.page.h1 == "Add your phone number"
+    ada.press("Next", phone=PHONE)
+    assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "You're all set"
+
+
+def test_resend_has_its_wait_and_its_end(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    begin(ada)
+    page = ada.press("Next", phone=PHONE)
+    assert page.says("Another code can be sent in 60 seconds.")
+    page = ada.press("Resend code")
+    assert (page.status, page.response.headers["Retry-After"]) == (429, "60")
+    assert page.problems == ["A code was sent a moment ago. Another can be sent in 60 seconds."]
+    site.clock.pass_(59)
+    assert ada.open(f"{TEXTS}/code").says("Another code can be sent in 1 second.")
+    site.clock.pass_(1)
+    page = ada.open(f"{TEXTS}/code")
+    assert not page.says("Another code can be sent")
+    page = ada.press("Resend code")
+    assert (page.status, page.path) == (200, f"{TEXTS}/code")
+    site.clock.pass_(60)
+    ada.press("Resend code")
+    assert len({text.text[:6] for text in site.texts()}) == 3
+    site.clock.pass_(60)
+    page = ada.press("Resend code")
+    assert page.problems == ["Three codes were sent already. Type the newest, or choose another method."]
+    assert len(site.texts()) == 3
+    assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "You're all set"
+
+
+def test_cancel_changes_nothing_and_the_number_is_not_the_accounts(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    begin(ada)
+    ada.press("Next", phone=PHONE)
+    ada.open(f"{TEXTS}/phone")
+    page = ada.follow("Cancel")
+    assert page.button("Text message")["aria-checked"] == "false"
+    assert ada.open("/settings/account").says("None yet")
+    ada.log_out()
+    assert ada.log_in().h1 == HOME
+
+
+def test_contacts_find_one_only_when_the_box_stays_ticked(ada: Owner, site: Site) -> None:
+    for account, ticked in (("ada", True), ("bob", False)):
+        owner = Owner(site, account, layout=ada.layout)
+        owner.sign_up()
+        begin(owner)
+        number = PHONE if ticked else OTHER
+        fields = {"discoverable": "y"} if ticked else {}
+        owner.post(f"{TEXTS}/phone", phone=number, **fields)
+        owner.press("Verify", code=site.texted_code(number))
+        assert site.services.accounts.named(account).discoverable is ticked
+
+
+def test_turning_it_on_is_told_by_e_mail_and_ends_every_other_session(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    elsewhere = ada.other_browser()
+    elsewhere.log_in()
+    ada.turn_on_texts()
+    assert site.emails(ada.email)[0].subject == "Nightlatch: Text message was turned on as a second factor."
+    assert elsewhere.open("/").path == "/log-in"
+    assert ada.open("/").h1 == HOME
+
+
+def test_replace_asks_for_another_number_and_the_old_one_works_until_the_new_is_proved(
+    texted: Owner, site: Site
+) -> None:
+    ada = texted
+    assert "Replace" in ada.open(f"{TEXTS}/overview").buttons
+    page = begin(ada)
+    if page.h1 == "Enter your code":
+        page = ada.press("Verify", code=site.texted_code(PHONE))
+    assert (page.h1, page.path) == ("Add your phone number", f"{TEXTS}/phone")
+    ada.press("Next", phone=OTHER)
+    site.clock.pass_(61)
+    elsewhere = ada.other_browser()
+    assert elsewhere.log_in().says("Enter the six-digit code from our text to ...56.")
+    assert elsewhere.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
+    page = ada.press("Verify", code=site.texted_code(OTHER))
+    assert page.h1 == "You're all set"
+    assert "Copy" not in page.buttons
+    told = [mail.subject for mail in site.emails(ada.email)]
+    assert "Nightlatch: Text message was replaced: the earlier one no longer works." in told
+    assert site.texts(PHONE)[0].text == "Your Nightlatch account has another phone number now. Not you? Read our email."
+    elsewhere.log_out()
+    site.clock.pass_(61)
+    assert elsewhere.log_in().says("Enter the six-digit code from our text to ...54.")
+    assert elsewhere.press("Verify", code=site.texted_code(OTHER)).h1 == HOME
+
+
+@each_layout
+def test_turning_it_off_ends_the_texts(site: Site, layout: str) -> None:
+    ada = Owner(site, layout=layout)
+    ada.sign_up()
+    ada.turn_on_texts()
+    ada.press("Got it")
+    page = ada.press("Text message")
+    assert page.h1 == "Turn off two-factor authentication?"
+    page = ada.press("Turn off")
+    if layout == IPHONE:
+        page = ada.press("Turn off")
+    assert page.receipts == ["Text message was turned off just now. We e-mailed you about it."]
+    assert "It was the last one" in site.emails(ada.email)[0].subject
+    before = len(site.texts())
+    site.clock.pass_(61)
+    ada.log_out()
+    assert ada.log_in().h1 == HOME
+    assert len(site.texts()) == before
+
+
+def test_turned_back_on_it_texts_again(texted: Owner, site: Site) -> None:
+    ada = texted
+    ada.post(f"{TEXTS}/turn-off?again=1")
+    ada.open(TWO_FACTOR)
+    assert ada.press("Turn back on").receipts == ["Text message is on again. We e-mailed you about it."]
+    ada.log_out()
+    ada.log_in()
+    assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
+
+
+# -- Logging in with it ----------------------------------------------------------------------------
+
+
+@each_layout
+@each_way
+def test_the_code_goes_out_after_a_right_password_and_names_the_host_that_asks_for_it(
+    site: Site, layout: str, htmx: bool
+) -> None:
+    ada = Owner(site, layout=layout, htmx=htmx)
+    ada.sign_up()
+    ada.turn_on_texts()
+    site.clock.pass_(61)
+    ada.log_out()
+    assert ada.log_in("not my password").status == 422
+    assert len(site.texts()) == 1
+    page = ada.log_in()
+    assert page.h1 == "Enter your code"
+    assert page.says("Enter the six-digit code from our text to ...56.")
+    assert page.says("A text with a code is on its way.")
+    assert page.field("Code")["autocomplete"] == "one-time-code"
+    text, host = site.texts(PHONE)[0].text, HOST if layout == DESKTOP else f"mobile.{HOST}"
+    code = text[:6]
+    assert text == f"{code} is your Nightlatch code. Never share it.\n\n@{host.split(':')[0]} #{code}"
+    for _ in range(2):
+        ada.open("/log-in/verify")
+    assert len(site.texts()) == 2
+    assert ada.press("Verify", code=code).h1 == HOME
+
+
+def test_within_a_minute_of_a_text_none_goes_and_the_page_says_when_one_can(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.turn_on_texts()
+    ada.log_out()
+    site.clock.pass_(20)
+    page = ada.log_in()
+    assert (page.status, page.h1, page.problems) == (200, "Enter your code", [])
+    assert page.says("Another code can be sent in 40 seconds.")
+    assert not page.says("on its way")
+    assert len(site.texts()) == 1
+    page = ada.press("Verify", code=site.texted_code(PHONE))
+    assert page.problems == [EXPIRED], "the code of another challenge is none of this one"
+    page = ada.press("Resend code")
+    assert (page.status, page.response.headers["Retry-After"]) == (429, "40")
+    site.clock.pass_(40)
+    assert not ada.open("/log-in/verify").says("Another code can be sent")
+    assert ada.press("Resend code").says("on its way")
+    assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
+
+
+def test_a_second_log_in_within_the_minute_does_not_spoil_the_first(texted: Owner, site: Site) -> None:
+    texted.log_out()
+    texted.log_in()
+    code = site.texted_code(PHONE)
+    elsewhere = texted.other_browser()
+    assert elsewhere.log_in().says("Another code can be sent in 60 seconds.")
+    assert elsewhere.press("Verify", code=code).status == 422
+    assert texted.press("Verify", code=code).h1 == HOME
+
+
+def test_wrong_earlier_used_and_expired_codes_at_log_in_say_what_they_are(texted: Owner, site: Site) -> None:
+    ada = texted
+    ada.log_out()
+    ada.log_in()
+    first = site.texted_code(PHONE)
+    page = ada.press("Verify", code=other_than(first))
+    assert (page.status, page.problems) == (422, [WRONG])
+    site.clock.pass_(60)
+    page = ada.press("Resend code")
+    assert (page.status, page.path) == (200, "/log-in/verify")
+    assert ada.press("Verify", code=first).problems == [EARLIER]
+    assert ada.press("Verify", code="").problems == ["Enter the whole code. 2 tries are left."]
+    assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
+    site.clock.pass_(301)
+    ada.log_out()
+    ada.log_in()
+    code = site.texted_code(PHONE)
+    site.clock.pass_(599)
+    ada.open("/log-in/verify")
+    site.clock.pass_(2)
+    page = ada.press("Verify", code=code)
+    assert page.path == "/log-in"
+    assert page.problems == ["That took longer than ten minutes, or was ended. Log in again."]
+
+
+def test_a_used_code_says_so(texted: Owner, site: Site) -> None:
+    """Two tabs of one half log-in: the later one finds the log-in ended, and at step-up the code used."""
+    ada = texted
+    site.clock.pass_(660)
+    ada.open("/settings/account/password")
+    ada.press("Verify", password=ada.password)
+    code = site.texted_code(PHONE)
+    assert ada.press("Verify", code=code).h1 == "Change your password"
+    page = ada.post("/step-up/verify?next=/settings", code=code)
+    assert (page.status, page.problems) == (422, [USED])
+
+
+def test_three_texts_are_all_that_one_log_in_gets(texted: Owner, site: Site) -> None:
+    ada = texted
+    ada.log_out()
+    ada.log_in()
+    for _ in range(2):
+        site.clock.pass_(60)
+        assert ada.press("Resend code").problems == []
+    site.clock.pass_(60)
+    page = ada.press("Resend code")
+    assert (page.status, len(site.texts())) == (422, 4)
+    assert page.problems == ["Three codes were sent already. Type the newest, or choose another method."]
+    assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
+
+
+@each_way
+def test_with_two_methods_the_last_used_comes_first_and_the_other_is_a_choice_away(site: Site, htmx: bool) -> None:
+    ada = Owner(site, htmx=htmx)
+    ada.sign_up()
+    ada.turn_on_texts()
+    site.clock.pass_(61)
+    ada.turn_on_app()
+    ada.log_out()
+    before = len(site.texts())
+    ada.log_in()
+    page = ada.follow("Choose a different two-factor authentication method")
+    assert (page.h1, page.path) == ("Choose how to verify", "/log-in/methods")
+    offered = [b for b in page.buttons if b in ("Text message to ...56", "Authentication app", "Backup code")]
+    assert offered == ["Text message to ...56", "Authentication app", "Backup code"]
+    assert len(site.texts()) == before + 1
+    page = ada.press("Authentication app")
+    assert page.says("authentication app")
+    assert "Resend code" not in page.buttons
+    assert ada.press("Verify", code=ada.next_code()).h1 == HOME
+    site.clock.pass_(61)
+    ada.log_out()
+    page = ada.log_in()
+    assert page.says("authentication app"), "the method of the log-in before comes first"
+    assert len(site.texts()) == before + 1, "nothing is texted to somebody who is asked for another method"
+    page = ada.follow("Choose a different two-factor authentication method")
+    buttons = page.buttons
+    assert buttons.index("Authentication app") < buttons.index("Text message to ...56")
+    page = ada.press("Text message to ...56")
+    assert page.says("Enter the six-digit code from our text to ...56.")
+    assert len(site.texts()) == before + 2
+    assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
+    site.clock.pass_(61)
+    ada.log_out()
+    assert ada.log_in().says("text to ...56")
+
+
+def test_going_to_and_fro_between_methods_sends_one_text(texted: Owner, site: Site) -> None:
+    ada = texted
+    ada.turn_on_app()
+    ada.log_out()
+    site.clock.pass_(61)
+    ada.log_in()
+    before = len(site.texts())
+    for _ in range(3):
+        ada.open("/log-in/methods")
+        ada.press("Authentication app")
+        ada.open("/log-in/methods")
+        ada.press("Text message to ...56")
+        site.clock.pass_(61)
+    assert len(site.texts()) == before
+    assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
+
+
+def test_without_the_phone_the_backup_code_lets_in(texted: Owner, site: Site) -> None:
+    ada = texted
+    ada.log_out()
+    ada.log_in()
+    ada.follow("Use a backup code")
+    page = ada.press("Verify", code=ada.kept_code)
+    assert page.h1 == "Keep your new backup code"
+    assert ada.open("/").h1 == HOME
+
+
+# -- Step-up ---------------------------------------------------------------------------------------
+
+
+def test_step_up_texts_a_code_after_the_password_and_goes_on_to_what_was_asked(texted: Owner, site: Site) -> None:
+    ada = texted
+    site.clock.pass_(660)
+    assert ada.open("/settings/account/password").h1 == "Enter your password"
+    assert len(site.texts()) == 1
+    assert ada.press("Verify", password="not my password").status == 422
+    assert len(site.texts()) == 1
+    page = ada.press("Verify", password=ada.password)
+    assert page.h1 == "Enter your code"
+    assert page.says("Enter the six-digit code from our text to ...56.")
+    assert page.says("A text with a code is on its way.")
+    page = ada.press("Resend code")
+    assert page.status == 429
+    site.clock.pass_(60)
+    first = site.texted_code(PHONE)
+    assert ada.press("Resend code").path == "/step-up/verify"
+    assert ada.press("Verify", code=first).problems == [EARLIER]
+    assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "Change your password"
+
+
+def test_step_up_by_another_method_texts_only_when_it_is_chosen(texted: Owner, site: Site) -> None:
+    ada = texted
+    ada.turn_on_app()
+    ada.log_out()
+    ada.log_in()
+    ada.post("/log-in/methods", method="authentication-app")
+    ada.press("Verify", code=ada.next_code())
+    site.clock.pass_(660)
+    before = len(site.texts())
+    ada.open("/settings/account/password")
+    assert ada.press("Verify", password=ada.password).says("authentication app")
+    assert len(site.texts()) == before
+    ada.follow("Choose a different two-factor authentication method")
+    assert ada.press("Text message to ...56").says("text to ...56")
+    assert len(site.texts()) == before + 1
+    assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "Change your password"
+
+
+# -- The number in the settings --------------------------------------------------------------------
+
+
+def test_a_number_is_changed_with_step_up_and_both_are_told(texted: Owner, site: Site) -> None:
+    ada = texted
+    site.clock.pass_(660)
+    assert ada.open("/settings/account").says("...56")
+    assert ada.open(CHANGE).h1 == "Enter your password"
+    ada.press("Verify", password=ada.password)
+    page = ada.press("Verify", code=site.texted_code(PHONE))
+    assert (page.h1, page.path) == ("Change your phone number", CHANGE)
+    page = ada.press("Save", phone=OTHER)
+    assert (page.h1, page.path) == ("Check your phone", f"{CHANGE}/code")
+    assert page.says("Type the code from our text to ...54.")
+    assert ada.open("/settings/account").says("...56"), "until the new one is proved"
+    ada.open(f"{CHANGE}/code")
+    code = site.texted_code(OTHER)
+    assert ada.press("Verify", code=other_than(code)).problems == [WRONG]
+    page = ada.press("Verify", code=code)
+    assert (page.path, page.receipts) == ("/settings/account", ["Your phone number is confirmed."])
+    assert page.says("...54")
+    assert site.emails(ada.email)[0].subject == (
+        "Nightlatch: The phone number of your account was changed to one that ends in ...54."
+    )
+    assert site.texts(PHONE)[0].text == "Your Nightlatch account has another phone number now. Not you? Read our email."
+    assert PHONE not in site.emails(ada.email)[0].text
+    ada.log_out()
+    site.clock.pass_(61)
+    ada.log_in()
+    assert ada.press("Verify", code=site.texted_code(OTHER)).h1 == HOME
+
+
+def test_a_first_number_is_told_to_nobody_else(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    before = len(site.emails())
+    assert ada.open(CHANGE).h1 == "Add your phone number"
+    give_number(ada, site)
+    assert len(site.emails()) == before
+    assert len(site.texts()) == 1
+    give_number(ada, site)  # the same one again
+    assert len(site.emails()) == before
+
+
+def test_the_code_page_of_a_change_resends_and_leads_back(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    assert ada.open(f"{CHANGE}/code").path == CHANGE
+    ada.press("Save", phone=PHONE)
+    first = site.texted_code(PHONE)
+    assert ada.press("Resend code").status == 429
+    site.clock.pass_(60)
+    assert ada.press("Resend code").path == f"{CHANGE}/code"
+    assert ada.press("Verify", code=first).problems == [EARLIER]
+    assert ada.follow("Use a different phone number").path == CHANGE
+    assert ada.press("Save", phone="nonsense").status == 422
+    ada.open(f"{CHANGE}/code")
+    page = ada.follow("Cancel")
+    assert page.says("None yet")
+    assert ada.post(f"{CHANGE}/code", code=site.texted_code(PHONE)).says("...56")
+
+
+def test_an_expired_code_of_a_change_is_said(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.open(CHANGE)
+    ada.press("Save", phone=PHONE)
+    code = site.texted_code(PHONE)
+    site.clock.pass_(601)
+    page = ada.press("Verify", code=code)
+    if page.h1 == "Enter your password":
+        page = ada.press("Verify", password=ada.password)
+    assert (page.path, page.problems) == (CHANGE, [EXPIRED])
+    assert ada.open("/settings/account").says("None yet")
+
+
+# -- When no text can go ---------------------------------------------------------------------------
+
+
+@each_way
+def test_a_refused_text_is_said_once_the_worker_knows_and_the_other_ways_stay_open(
+    site: Site, gateway: MoodyTexts, htmx: bool
+) -> None:
+    ada = Owner(site, htmx=htmx)
+    ada.sign_up()
+    ada.turn_on_texts()
+    site.clock.pass_(61)
+    ada.log_out()
+    gateway.trouble = Refused("no such number")
+    page = ada.log_in()
+    assert page.says("A text with a code is on its way.")
+    waiting = page.soup.find(attrs={"data-hx-get": True})["data-hx-get"]
+    assert ada.open(str(waiting)).status == 204
+    site.services.delivery.deliver_due()
+    told = ada.open(str(waiting))
+    assert told.says(STOPPED)
+    assert ada.open(str(waiting).replace("delivery/", "delivery/x")).status == 404
+    page = ada.open("/log-in/verify")
+    assert page.says(STOPPED)
+    assert not page.says("on its way")
+    assert "Choose a different two-factor authentication method" in page.links
+    assert "Use a backup code" in page.links
+    assert page.says("Another code can be sent in 60 seconds.")
+    gateway.trouble = None
+    site.clock.pass_(60)
+    page = ada.press("Resend code")
+    assert page.says("A text with a code is on its way.")
+    assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
+
+
+def test_a_gateway_that_is_down_gets_the_same_code_once_it_is_back(
+    texted: Owner, site: Site, gateway: MoodyTexts
+) -> None:
+    ada = texted
+    ada.log_out()
+    gateway.trouble = Unreachable("down")
+    ada.log_in()
+    before = len(gateway.taken)
+    site.services.delivery.deliver_due()
+    assert ada.open("/log-in/verify").says("A text with a code is on its way.")
+    gateway.trouble = None
+    site.clock.pass_(60)
+    site.services.delivery.deliver_due()
+    assert len(gateway.taken) == before + 1
+    assert not ada.open("/log-in/verify").says("on its way")
+    assert ada.press("Verify", code=gateway.taken[-1].text[:6]).h1 == HOME
+
+
+def test_a_gateway_that_stays_down_fails_the_text_and_keeps_number_and_factor(
+    texted: Owner, site: Site, gateway: MoodyTexts
+) -> None:
+    ada = texted
+    site.clock.pass_(540)
+    gateway.trouble = Unreachable("down")
+    ada.open(f"{TEXTS}/overview")
+    page = begin(ada)
+    assert page.h1 in ("Enter your code", "Add your phone number")
+    for _ in range(25):
+        site.clock.pass_(60)
+        site.services.delivery.deliver_due()
+        ada.open("/settings")
+    gateway.trouble = None
+    site.services.delivery.deliver_due()
+    assert len(gateway.taken) == 1, "a code that has expired is not delivered any more"
+    assert ada.open("/settings/account").says("...56")
+    assert ada.open(TWO_FACTOR).button("Text message")["aria-checked"] == "true"
+
+
+def test_a_refused_text_at_enrollment_is_said_and_another_number_may_be_given(
+    ada: Owner, site: Site, gateway: MoodyTexts
+) -> None:
+    ada.sign_up()
+    begin(ada)
+    gateway.trouble = Refused("barred")
+    ada.press("Next", phone=PHONE)
+    site.services.delivery.deliver_due()
+    page = ada.open(f"{TEXTS}/code")
+    assert page.says(STOPPED)
+    assert "Resend code" in page.buttons
+    gateway.trouble = None
+    ada.follow("Use a different phone number")
+    ada.press("Next", phone=OTHER)
+    assert ada.press("Verify", code=site.texted_code(OTHER)).h1 == "You're all set"
+
+
+def test_a_log_in_whose_text_a_cap_refuses_stands_and_says_when(texted: Owner, site: Site) -> None:
+    ada = texted
+    ada.turn_on_app()
+    ada.log_out()
+    for _ in range(4):
+        assert ada.log_in().problems == []
+        site.clock.pass_(61)
+    assert len(site.texts()) == 5
+    page = ada.log_in()
+    assert (page.status, page.h1) == (200, "Enter your code")
+    assert page.problems[0].startswith("We can't text you now. Try again in ")
+    page = ada.press("Resend code")
+    assert page.status == 429
+    assert 0 < int(page.response.headers["Retry-After"]) <= 3600
+    assert page.problems[0].startswith("We can't text you now. Try again in 5")
+    ada.open("/log-in/methods")
+    ada.press("Authentication app")
+    assert ada.press("Verify", code=ada.next_code()).h1 == HOME
