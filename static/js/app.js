@@ -69,12 +69,29 @@ document.addEventListener("focusin", ({ target }) => {
   if (target.matches("[data-code][aria-invalid=true]")) target.select();
 });
 
+let awaited;
+
+/** Where the browser reads texts and its owner agrees, a code types itself when it comes, and sends nothing. */
+function awaitText() {
+  const field = screen.querySelector("[data-texted]");
+  awaited?.abort();
+  if (!field || !("OTPCredential" in window)) return;
+  const typed = field.value;
+  awaited = new AbortController();
+  navigator.credentials.get({ otp: { transport: ["sms"] }, signal: awaited.signal }).then((text) => {
+    if (!text || field.value !== typed) return; // what a person types stays
+    field.value = text.code;
+    say(field.dataset.texted);
+  }).catch(() => {});
+}
+
 // A form is sent once, until its answer is here.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method === "dialog" || "download" in form.dataset) return;
   if (form.ariaBusy === "true") return event.preventDefault(), event.stopImmediatePropagation();
   form.ariaBusy = "true";
+  awaited?.abort();
   setTimeout(release, 10000, form);
   form.querySelectorAll("[data-reveal]").forEach((button) => reveal(button, false));
 }, true);
@@ -86,8 +103,18 @@ function release(form) {
 addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").forEach(release));
 document.addEventListener("htmx:finally:request", ({ detail }) => release(detail.ctx.sourceElement));
 document.addEventListener("htmx:error", () => say(status.dataset.offline));
-document.addEventListener("htmx:after:settle", ({ target }) => target === screen && arrive());
+
+// HTMX writes the title when the view transition is over, after the focus has moved: too late to be read aloud.
+let title;
+document.addEventListener("htmx:before:swap", ({ detail }) => title = detail.ctx.title ?? title);
+document.addEventListener("htmx:after:settle", ({ target }) => {
+  if (target !== screen) return;
+  document.title = title;
+  arrive();
+  awaitText();
+});
 
 // On a whole page: what is wrong has the focus, and receipts that came with the page are said.
 if (screen.querySelector("[role=alert]")) arrive();
 else if (status.firstElementChild) setTimeout(() => status.replaceChildren(...status.childNodes), 200);
+awaitText();

@@ -34,8 +34,8 @@
   ids.filter((id, place) => ids.indexOf(id) !== place).forEach((id) => wrong(`two elements have the id ${id}`));
 
   // -- Fields
-  const tokens = { username: "username", email: "email", name: "name" };
-  for (const field of all("main input:not([type=hidden]):not([hidden])")) {
+  const tokens = { username: "username", email: "email", name: "name", phone: "tel", country: "country" };
+  for (const field of all("main :is(input:not([type=hidden]):not([hidden]), select)")) {
     const labels = [...field.labels].filter(visible);
     if (labels.length !== 1) wrong(`${labels.length} labels`, field);
     for (const limit of ["maxlength", "minlength", "pattern", "placeholder", "onpaste"])

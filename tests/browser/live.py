@@ -37,6 +37,9 @@ DEVICES: dict[str, dict[str, Any]] = {
 }
 NOT_FOUND_BY_EYE = re.compile(r"^Failed to load resource: the server responded with a status of 4\d\d")
 
+AT_REST = """() => !document.documentElement.matches(":active-view-transition")
+  && document.getAnimations().every(animation => animation.playState !== "running")"""
+
 
 class Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
@@ -225,6 +228,14 @@ class Visitor:
         expect(heading).to_have_text(h1)
         if self.was_swapped():
             expect(self.page.locator("main h1, main [role=alert]").first).to_be_focused()
+
+    def waits_for_rest(self) -> None:
+        """Until nothing on the page moves, and one page does not show through another."""
+        for _ in range(200):
+            if self.page.evaluate(AT_REST):
+                return
+            self.page.wait_for_timeout(20)
+        raise AssertionError(f"{self.page.url} does not come to rest")
 
     def sees_problem(self, words: str) -> None:
         problem = self.page.get_by_role("alert")

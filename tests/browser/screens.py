@@ -15,9 +15,15 @@ from sqlalchemy import update
 
 from tests.browser.live import Inside, LiveSite, Visitor
 from tests.people import ANDROID, DESKTOP, IPHONE, TWO_FACTOR
+from webapp.domain.refusals import TextsStopped
+from webapp.models.messages import FAILED, Message
 from webapp.models.sessions import LoggedIn
+from webapp.services.text_caps import Stops
+from webapp.services.tries import Bucket
 
 APP = f"{TWO_FACTOR}/authentication-app"
+TEXT = f"{TWO_FACTOR}/text-message"
+TEXTED = "main [value=text-message]"
 SAYS_ERROR = {"en": "^Error: ", "en-XA": "^⟦Éŕŕöŕ: ", "ar-XB": "^هررور: "}
 PRIMARY = "main form button.primary"
 EVERYWHERE = (DESKTOP, ANDROID, IPHONE)
@@ -62,6 +68,10 @@ SCREENS = (
     Screen("use-backup-code", "/log-in/backup-code", "half", has_fields=True),
     Screen("backup-code-replaced", "/log-in/backup-code", "half", type=(("main [name=code]", "{}"),),
            press=(PRIMARY,), sign=".card", own=True),
+    Screen("verify-texted", "/log-in/verify", "half-by-text", has_fields=True, twin="verify"),
+    Screen("verify-not-delivered", "/log-in/verify", "half-and-lost", twin="verify"),
+    Screen("verify-cannot-text", "{}", "half-and-stopped", press=(TEXTED,), sign="[role=alert]"),
+    Screen("choose-between-two", "/log-in/methods", "half-by-text", twin="choose-method"),
     # -- A newcomer
     Screen("sign-up-email", "/sign-up/email", "newcomer", has_fields=True),
     Screen("sign-up-email-code", "/sign-up/email-code", "asked", has_fields=True),
@@ -81,6 +91,9 @@ SCREENS = (
     Screen("change-password", "/settings/account/password", "member", has_fields=True),
     Screen("change-email", "/settings/account/email", "member", has_fields=True),
     Screen("change-email-code", "/settings/account/email/code", "moving", has_fields=True, twin="sign-up-email-code"),
+    Screen("add-phone", "/settings/account/phone", "member", has_fields=True),
+    Screen("change-phone", "/settings/account/phone", "texted", has_fields=True),
+    Screen("change-phone-code", "/settings/account/phone/code", "changing-phone", has_fields=True),
     # -- Two-factor authentication
     Screen("methods-off", TWO_FACTOR, "member", twin="methods-on"),
     Screen("overview", f"{APP}/overview", "member"),
@@ -88,7 +101,15 @@ SCREENS = (
     Screen("link", f"{APP}/link", "linking"),
     Screen("first-code", f"{APP}/code", "typing-code", has_fields=True),
     Screen("done", f"{APP}/done", "finished"),
+    Screen("text-overview", f"{TEXT}/overview", "member"),
+    Screen("text-password", f"{TEXT}/password", "starting-text", has_fields=True, twin="enroll-password"),
+    Screen("text-phone", f"{TEXT}/phone", "giving-phone", has_fields=True),
+    Screen("text-code", f"{TEXT}/code", "asked-by-text", has_fields=True),
+    Screen("text-code-unsent", f"{TEXT}/code", "not-texted", has_fields=True, twin="text-code"),
+    Screen("text-done", f"{TEXT}/done", "texted", twin="done"),
     Screen("methods-on", TWO_FACTOR, "enrolled"),
+    Screen("methods-both-on", TWO_FACTOR, "with-both", twin="methods-on"),
+    Screen("text-overview-again", f"{TEXT}/overview", "with-both", twin="text-overview"),
     Screen("overview-again", f"{APP}/overview", "enrolled", twin="overview"),
     Screen("turn-off", f"{APP}/turn-off", "enrolled"),
     Screen("turn-off-again", f"{APP}/turn-off?again=1", "enrolled", layouts=(IPHONE,), twin="turn-off"),
@@ -110,11 +131,14 @@ SCREENS = (
     Screen("privacy", "/privacy", "member"),
     Screen("status", "/status"),
     Screen("not-found", "/nothing-here", status=404),
-    Screen("outbox", "/outbox", "member"),
+    Screen("outbox", "/outbox", "texted"),
 )  # fmt: skip
 
 
-IPHONES_OWN = {"overview", "methods-off", "methods-on", "turn-off", "turn-off-again", "turned-off"}
+IPHONES_OWN = {
+    *("overview", "text-overview", "methods-off", "methods-on", "methods-both-on"),
+    *("turn-off", "turn-off-again", "turned-off"),
+}
 """Where an iPhone's page is not that of every phone."""
 
 
@@ -166,7 +190,8 @@ class Stage:
     def _settled(self) -> None:
         """The title comes last."""
         heading = " ".join(self.visitor.page.locator("main h1").inner_text().split())
-        expect(self.visitor.page).to_have_title(re.compile(f"^{re.escape(heading)}"))
+        error = SAYS_ERROR[self.visitor.language].removeprefix("^")
+        expect(self.visitor.page).to_have_title(re.compile(f"^({error})?{re.escape(heading)}"))
 
     def _person(self, screen: Screen) -> Inside | None:
         if screen.who is None:
@@ -181,6 +206,7 @@ class Stage:
         self.made += 1
         person = Knowing(self.visitor.site, f"ada{self.made}", layout=self.visitor.layout)
         person.address = f"192.0.{self.made}.1"  # no two of them share a limit
+        person.phone = f"+4179{self.made:03}4567"
         STATES[state](person)
         return person
 
@@ -189,6 +215,10 @@ class Knowing(Inside):
     """Somebody who knows something for the screen: a backup code, or a link from a mail."""
 
     known: str = ""
+    phone: str = ""
+
+    def texted(self) -> str:
+        return self.site.texted_code(self.phone)
 
 
 State = Callable[[Knowing], None]
@@ -268,6 +298,101 @@ def _half(person: Knowing) -> None:
     person.log_in()
 
 
+def _starting_text(person: Knowing) -> None:
+    _member(person)
+    _start_text(person)
+
+
+def _start_text(person: Knowing) -> None:
+    person.open(f"{TEXT}/overview")
+    person.press("Get started" if person.layout == IPHONE else "Next")
+
+
+def _giving_phone(person: Knowing) -> None:
+    _starting_text(person)
+    person.press("Verify", password=person.password)
+
+
+def _asked_by_text(person: Knowing) -> None:
+    _giving_phone(person)
+    person.press("Next", phone=person.phone)
+
+
+def _texted(person: Knowing) -> None:
+    """At the end of the enrollment, with the backup code still to be seen."""
+    _asked_by_text(person)
+    person.press("Verify", code=person.texted())
+
+
+def _not_texted(person: Knowing) -> None:
+    """Has a number from the settings, and has had every text of this hour."""
+    _member(person)
+    _change_phone(person)
+    person.press("Verify", code=person.texted())
+    _spend_texts(person)
+    _start_text(person)
+    person.press("Verify", password=person.password)
+
+
+def _with_both(person: Knowing) -> None:
+    _enrolled(person)
+    _start_text(person)
+    person.press("Verify", password=person.password)
+    person.press("Next", phone=person.phone)
+    person.press("Verify", code=person.texted())
+    person.press("Got it")
+
+
+def _changing_phone(person: Knowing) -> None:
+    _member(person)
+    _change_phone(person)
+
+
+def _change_phone(person: Knowing) -> None:
+    person.open("/settings/account/phone")
+    person.press("Save", phone=person.phone)
+
+
+def _half_by_text(person: Knowing) -> None:
+    _with_both(person)
+    person.log_out()
+    person.site.clock.pass_(60)
+    person.log_in()
+    _choose_text(person)
+
+
+def _choose_text(person: Knowing) -> None:
+    person.open("/log-in/methods")
+    person.press(next(button for button in person.page.buttons if button.startswith("Text message")))
+
+
+def _half_and_lost(person: Knowing) -> None:
+    """The gateway took the text, and the phone never had it."""
+    _half_by_text(person)
+    with person.site.services.db.write() as tx:
+        tx.execute(update(Message).where(Message.template == "code").values(state=FAILED))
+
+
+def _half_and_stopped(person: Knowing) -> None:
+    _with_both(person)
+    person.log_out()
+    person.site.clock.pass_(60)
+    _spend_texts(person)
+    person.log_in()
+    person.known = "/log-in/methods"
+
+
+def _spend_texts(person: Knowing) -> None:
+    services = person.site.services
+    account = services.accounts.named(person.username)
+    stops = Stops("account", services.settings.policy.text_sends)
+    for _ in range(stops.windows[0].most):
+        try:
+            services.tries.spend(Bucket(f"text-account:{account.id}", stops))
+        except TextsStopped:
+            return
+
+
 def _forgetful(person: Knowing) -> None:
     _member(person)
     person.open("/forgot-password")
@@ -320,6 +445,16 @@ STATES: dict[str, State] = {
     "finished": _finished,
     "enrolled": _enrolled,
     "half": _half,
+    "starting-text": _starting_text,
+    "giving-phone": _giving_phone,
+    "asked-by-text": _asked_by_text,
+    "texted": _texted,
+    "not-texted": _not_texted,
+    "with-both": _with_both,
+    "changing-phone": _changing_phone,
+    "half-by-text": _half_by_text,
+    "half-and-lost": _half_and_lost,
+    "half-and-stopped": _half_and_stopped,
     "forgetful": _forgetful,
     "suspicious": _suspicious,
     "stale": _stale,

@@ -24,7 +24,7 @@ LEFT_OUT = """theirs => {
   const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
   while (walker.nextNode())
     if (!walker.currentNode.parentElement.closest(theirs)) parts.push(walker.currentNode.data);
-  const spoken = ["title", "aria-label", "placeholder", "alt", "content", "data-said", "data-offline", "value"];
+  const spoken = ["title", "aria-label", "placeholder", "alt", "content", "data-said", "data-texted", "data-offline", "value"];
   for (const name of spoken)
     for (const element of document.querySelectorAll(`[${name}]`))
       if (!element.matches("meta, input, option, button, " + theirs) || ["aria-label", "placeholder"].includes(name))
@@ -80,7 +80,7 @@ TURNED = """() => {
     const turned = groups.some((box, i) => i && box.top === groups[i - 1].top && box.left < groups[i - 1].left);
     if (turned) faults.push("groups of a code in the wrong order");
   }
-  for (const field of document.querySelectorAll("main [data-code], main [type=password], main [name=email]"))
+  for (const field of document.querySelectorAll("main :is([data-code], [type=password], [name=email], [name=phone])"))
     if (getComputedStyle(field).direction !== "ltr") faults.push(`${field.name} is typed from the right`);
   return faults;
 }"""
