@@ -7,6 +7,7 @@ A `Person` keeps cookies, follows redirects and sends what the form on the page 
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -147,12 +148,12 @@ class Person:
     def follow(self, link: str) -> Page:
         return self.open(self._now.link(link))
 
-    def press(self, button: str, **fields: str) -> Page:
-        """Fields are named by their `name`; a form's own hidden inputs and values go with them."""
+    def press(self, button: str, **fields: Any) -> Page:
+        """Fields are named by their `name`; a form's own hidden inputs and values go with them. A file is bytes."""
         pressed = self._now.button(button)
         form = pressed.find_parent("form")
         assert isinstance(form, Tag), f"the button {button!r} belongs to no form"
-        sent: dict[str, str] = {}
+        sent: dict[str, Any] = {}
         for control in form.find_all("input"):
             unticked = control.get("type") == "checkbox" and not control.has_attr("checked")
             if control.get("name") and not unticked:
@@ -163,11 +164,18 @@ class Person:
             sent[str(select["name"])] = str(chosen["value"])
         if pressed.get("name"):
             sent[str(pressed["name"])] = str(pressed.get("value", ""))
-        unknown = set(fields) - {str(i.get("name")) for i in form.find_all(["input", "select"])}
+        unknown = set(fields) - {str(i.get("name")) for i in form.find_all(["input", "select", "textarea"])}
         assert not unknown, f"the form of {button!r} has no {unknown}"
         action = str(form.get("action") or self._now.path)
         method = str(form.get("method", "get")).upper()
-        return self.send(method, action, data={**sent, **fields})
+        for control in form.find_all("input", type="file"):
+            name = str(control["name"])
+            content = fields.pop(name, None)  # a browser sends a part without a name when nothing was chosen
+            sent[name] = (BytesIO(content or b""), "contacts.vcf" if content is not None else "")
+        for area in form.find_all("textarea"):
+            sent[str(area["name"])] = area.get_text().removeprefix("\n")
+        encoding = {"content_type": form["enctype"]} if form.has_attr("enctype") else {}
+        return self.send(method, action, data={**sent, **fields}, **encoding)
 
     def post(self, path: str, follow: bool = True, **fields: str) -> Page:
         """A POST with a right token, whatever the page at hand offers."""

@@ -79,3 +79,11 @@ def test_a_mac_holds_for_its_text_and_place_and_survives_a_rotation() -> None:
     assert not keyring(OLD).is_mac_of(mac, "123456", "account:2")
     assert not keyring(NEW).is_mac_of(mac, "123456", "account:1")
     assert "123456" not in mac
+
+
+def test_a_mac_is_made_under_each_key_the_newest_first() -> None:
+    rotated = keyring(NEW, OLD)
+    macs = rotated.macs("+447400123456", "contact")
+    assert macs == [keyring(NEW).mac("+447400123456", "contact"), keyring(OLD).mac("+447400123456", "contact")]
+    assert all(rotated.knows(mac) for mac in macs)
+    assert [keyring(NEW).knows(mac) for mac in macs] == [True, False]

@@ -47,6 +47,12 @@ class AesGcmKeyring:
     def mac(self, text: str, bound_to: str) -> str:
         return f"{self._newest}.{self._mac(self._newest, text, bound_to)}"
 
+    def macs(self, text: str, bound_to: str) -> list[str]:
+        return [f"{name}.{self._mac(name, text, bound_to)}" for name in self._hashing]
+
+    def knows(self, mac: str) -> bool:
+        return mac.partition(".")[0] in self._hashing
+
     def is_mac_of(self, mac: str, text: str, bound_to: str) -> bool:
         name, _, digest = mac.partition(".")
         return name in self._hashing and hmac.compare_digest(digest, self._mac(name, text, bound_to))

@@ -43,6 +43,12 @@ class Keyring(Protocol):
     def mac(self, text: str, bound_to: str) -> str:
         """A keyed HMAC-SHA-256 of `text` under the newest key."""
 
+    def macs(self, text: str, bound_to: str) -> list[str]:
+        """What `mac` says under each key, the newest first: one of them was said before the last rotation."""
+
+    def knows(self, mac: str) -> bool:
+        """True when the key that made `mac` is still among the settings."""
+
     def is_mac_of(self, mac: str, text: str, bound_to: str) -> bool:
         """Compares in constant time."""
 

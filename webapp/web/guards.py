@@ -19,6 +19,7 @@ from . import current, layouts, render
 View = Callable[..., Any]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 KEPT_ACT = "act"
+FILE_FIELD = "file_field"
 MACHINE = "machine"
 """The blueprint of addresses that no browser's form posts to."""
 
@@ -41,10 +42,33 @@ def clean_input() -> None:
             abort(400)
         if any(len(values) > 1 or name.endswith("]") for name, values in request.form.lists()):
             abort(400)
+        if not _has_clean_files():
+            abort(400)
         if any(
             "\0" in value or not _is_utf8(value.encode("utf-8", "surrogatepass")) for value in request.form.values()
         ):
             abort(400)
+
+
+def takes_file(field: str) -> Callable[[View], View]:
+    """On a view: this field may be a file. Its bytes are another program's and no text: the view reads them as such."""
+
+    def marked(view: View) -> View:
+        setattr(view, FILE_FIELD, field)
+        return view
+
+    return marked
+
+
+def _has_clean_files() -> bool:
+    """A file only where the page takes one, once, and not beside a text of its name; a file's name is a text."""
+    if not request.files:
+        return True
+    taken = getattr(current_app.view_functions.get(request.endpoint or ""), FILE_FIELD, None)
+    return all(
+        name == taken and name not in request.form and len(files) == 1 and "\0" not in (files[0].filename or "")
+        for name, files in request.files.lists()
+    )
 
 
 def same_site() -> None:
