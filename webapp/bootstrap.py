@@ -22,6 +22,7 @@ from .models.database import Database
 from .services.accounts import Accounts
 from .services.backup_codes import BackupCodes
 from .services.challenge import Challenges
+from .services.contacts import Contacts
 from .services.delivery import Delivery
 from .services.email_addresses import EmailAddresses
 from .services.enrollment_desk import EnrollmentDesk
@@ -64,6 +65,7 @@ class Services:
     email_addresses: EmailAddresses
     phones: Phones
     text_caps: TextCaps
+    contacts: Contacts
     second_factors: SecondFactors
     enrollment: Enrollment
     links: Links
@@ -212,6 +214,7 @@ def build(
         email_addresses=email_addresses,
         phones=phones,
         text_caps=caps,
+        contacts=Contacts(db=db, clock=clock, keyring=keyring, policy=policy, phones=phones),
         second_factors=SecondFactors(
             db=db, clock=clock, policy=policy, sessions=sessions, backup_codes=backup_codes, notices=notices
         ),

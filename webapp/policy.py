@@ -69,6 +69,11 @@ class Policy:
     text_sends_prefix: Window = Window(10, HOUR)  # numbers that differ in their last four digits only
     text_budget_warnings: tuple[int, ...] = (80, 100)  # per cent of the day's budget
 
+    # Contacts
+    contacts: int = 1000  # of one account
+    contact_look_ups: Window = Window(2000, DAY)  # new numbers of one account, so that nobody tries them all
+    contact_entries: int = 2000  # read of one upload: each costs a fraction of a millisecond
+
     # Sessions (ASVS V7.3, NIST 2.2.3)
     session_idle: int = HOUR
     session_total: int = DAY

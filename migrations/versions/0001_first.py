@@ -123,6 +123,36 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_codes_challenge"), ["challenge"], unique=False)
 
     op.create_table(
+        "contact_look_ups",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_contact_look_ups_account_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contact_look_ups")),
+    )
+    with op.batch_alter_table("contact_look_ups", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_contact_look_ups_account_id"), ["account_id"], unique=False)
+
+    op.create_table(
+        "contacts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number_mac", sa.String(length=200), nullable=False),
+        sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_contacts_account_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contacts")),
+        sa.UniqueConstraint("account_id", "number_mac", name=op.f("uq_contacts_account_id")),
+    )
+    with op.batch_alter_table("contacts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_contacts_account_id"), ["account_id"], unique=False)
+        batch_op.create_index("ix_contacts_number_mac", ["number_mac"], unique=False)
+
+    op.create_table(
         "drafts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -280,6 +310,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_drafts_account_id"))
 
     op.drop_table("drafts")
+    with op.batch_alter_table("contacts", schema=None) as batch_op:
+        batch_op.drop_index("ix_contacts_number_mac")
+        batch_op.drop_index(batch_op.f("ix_contacts_account_id"))
+
+    op.drop_table("contacts")
+    with op.batch_alter_table("contact_look_ups", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_contact_look_ups_account_id"))
+
+    op.drop_table("contact_look_ups")
     with op.batch_alter_table("codes", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_codes_challenge"))
         batch_op.drop_index(batch_op.f("ix_codes_account_id"))

@@ -106,6 +106,18 @@ class CountryNotServed(Refusal):
     field = "phone"
 
 
+class NoNumbers(Refusal):
+    """Neither a file of contacts nor a number was sent."""
+
+    field = "numbers"
+
+
+@dataclass(eq=False)
+class TooManyContacts(Refusal):
+    field = "numbers"
+    maximum: int
+
+
 # -- Codes -----------------------------------------------------------------------------------------
 
 
@@ -183,6 +195,12 @@ class TextsStopped(Waiting):
 
     status = 429
     why: str = ""
+
+
+class TooManyLookUps(Waiting):
+    """The day's new contacts are used up."""
+
+    status = 429
 
 
 class TooManyTexts(Refusal):

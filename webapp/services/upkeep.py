@@ -12,6 +12,7 @@ from ..domain.ports import Clock, Keyring
 from ..enrollment.service import backup_code_bound, draft_bound, factor_bound
 from ..models.accounts import Account
 from ..models.codes import Code, Link
+from ..models.contacts import LookUps
 from ..models.database import Database
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
@@ -98,6 +99,7 @@ class Upkeep:
             (Factor, Factor.turned_off_at < now - policy.turn_back_on_seconds),
             # a run of wrong second factors counts until a full log-in, however long that takes
             (Try, and_(Try.at < ended, not_(Try.bucket.startswith("second-factor:")))),
+            (LookUps, LookUps.at <= now - policy.contact_look_ups.seconds),
             (Activity, Activity.at < now - policy.activity_kept),
             (TextCount, TextCount.day < (now - policy.messages_kept) // DAY),
             (Message, and_(Message.state != OWED, Message.made_at < now - policy.messages_kept)),

@@ -59,6 +59,10 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.CountryNotServed: lambda _r: _(
         "We do not send text messages to that country. Enter a number from one of the countries in the list."
     ),
+    r.NoNumbers: lambda _r: _("Choose a contacts file, or enter phone numbers."),
+    r.TooManyContacts: lambda e: _(
+        "That is more than %(maximum)s contacts, so none was kept. Upload fewer.", maximum=e.maximum
+    ),
     r.CodeMalformed: lambda e: _("Enter the whole code."),
     r.WrongCode: lambda e: _("That code is wrong. Check it and try again."),
     r.CodeAlreadyUsed: lambda e: _("That code was already used. Wait for the next one."),
@@ -77,6 +81,10 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.NotFresh: lambda _r: _("Confirm that it is you first."),
     r.TextsStopped: lambda e: _(
         "We can't text you now. Try again in %(wait)s, or choose another method.", wait=duration(e.seconds)
+    ),
+    r.TooManyLookUps: lambda e: _(
+        "That is more new numbers than one day allows, so none was kept. Try again in %(wait)s.",
+        wait=duration(e.seconds),
     ),
     r.TooManyTexts: lambda _r: _("Three codes were sent already. Type the newest, or choose another method."),
     r.LogInOver: lambda _r: _("That took longer than ten minutes, or was ended. Log in again."),

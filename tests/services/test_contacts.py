@@ -1,0 +1,335 @@
+"""Who sees whom, what is kept of a phone book, and how many numbers may be asked about."""
+
+from __future__ import annotations
+
+import base64
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, func, select, update
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from webapp.adapters.keyring import AesGcmKeyring
+from webapp.domain.refusals import NoNumbers, TooManyContacts, TooManyLookUps
+from webapp.models.accounts import Account
+from webapp.models.contacts import Contact, LookUps
+from webapp.policy import DAY, Policy
+from webapp.services.contacts import Contacts, PhoneBook, Uploaded
+from webapp.services.phones import phone_bound
+
+ADA, GRACE, OTHER = "+447400123456", "+447400123457", "+4915112345678"
+OLD, NEW = ("k1", bytes(range(32))), ("k2", bytes(range(32, 64)))
+
+
+@pytest.fixture
+def environ(database_url: str) -> dict[str, str]:
+    keys = f"{OLD[0]}:{base64.b64encode(OLD[1]).decode()}"
+    return {"NIGHTLATCH_DATABASE_URL": database_url, "NIGHTLATCH_ENCRYPTION_KEYS": keys}
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+@pytest.fixture
+def contacts(site: Site) -> Contacts:
+    return site.services.contacts
+
+
+@pytest.fixture
+def ada(site: Site) -> Account:
+    return somebody(site, "ada", ADA)
+
+
+@pytest.fixture
+def grace(site: Site) -> Account:
+    return somebody(site, "grace", GRACE)
+
+
+def somebody(site: Site, username: str, phone: str | None) -> Account:
+    """With a confirmed number, found by contacts."""
+    account = site.services.sign_up.create_by_operator(
+        username.title(), username, "analytical engine notes", f"{username}@example.org", confirmed=True
+    )
+    account.discoverable = True
+    if phone is not None:
+        account.phone = AesGcmKeyring([OLD], site.services.entropy).seal(phone, phone_bound(account.id))
+    with site.services.db.write() as tx:
+        values = {"discoverable": True, "phone": account.phone}
+        tx.execute(update(Account).where(Account.id == account.id).values(values))
+    return account
+
+
+def contacts_with(site: Site, *keys: tuple[str, bytes], policy: Policy | None = None) -> Contacts:
+    """The same house with other keys, or another policy."""
+    services = site.services
+    return Contacts(
+        db=services.db,
+        clock=services.clock,
+        keyring=AesGcmKeyring(keys or (OLD,), services.entropy),
+        policy=policy or services.settings.policy,
+        phones=services.phones,
+    )
+
+
+def upload(contacts: Contacts, account: Account, *numbers: str, country: str = "GB") -> Uploaded:
+    return contacts.upload(account, b"", "\n".join(numbers), country)
+
+
+def shown(contacts: Contacts, account: Account) -> list[str]:
+    return [person.username for person in contacts.phone_book(account).people]
+
+
+def series(first: int, count: int) -> list[str]:
+    return [f"+4474{number:08d}" for number in range(first, first + count)]
+
+
+def rows(site: Site, table: Any = Contact) -> int:
+    with site.services.db.read() as tx:
+        return int(tx.scalar(select(func.count()).select_from(table)) or 0)
+
+
+# -- Who sees whom ---------------------------------------------------------------------------------
+
+
+def test_two_people_see_each_other_when_each_has_the_others_number(
+    contacts: Contacts, ada: Account, grace: Account
+) -> None:
+    assert upload(contacts, ada, GRACE, OTHER) == Uploaded(added=2, unread=0)
+    assert (shown(contacts, ada), shown(contacts, grace)) == ([], [])
+    upload(contacts, grace, ADA)
+    assert (shown(contacts, ada), shown(contacts, grace)) == (["grace"], ["ada"])
+    assert [(person.name, person.username) for person in contacts.phone_book(ada).people] == [("Grace", "grace")]
+
+
+@pytest.mark.parametrize("who", ["ada", "grace"])
+def test_the_option_of_either_hides_both_at_once_and_shows_them_again(
+    contacts: Contacts, ada: Account, grace: Account, who: str
+) -> None:
+    upload(contacts, ada, GRACE)
+    upload(contacts, grace, ADA)
+    changing = {"ada": ada, "grace": grace}[who]
+    contacts.let_find(changing, False)
+    assert not changing.discoverable
+    assert (shown(contacts, ada), shown(contacts, grace)) == ([], [])
+    contacts.let_find(changing, True)
+    assert (shown(contacts, ada), shown(contacts, grace)) == (["grace"], ["ada"])
+
+
+def test_without_a_confirmed_number_nobody_is_shown(site: Site, contacts: Contacts, ada: Account) -> None:
+    linus = somebody(site, "linus", None)
+    upload(contacts, linus, ADA)
+    upload(contacts, ada, GRACE)
+    assert (shown(contacts, ada), shown(contacts, linus)) == ([], [])
+
+
+def test_nobody_is_their_own_contact(contacts: Contacts, ada: Account) -> None:
+    upload(contacts, ada, ADA)
+    assert shown(contacts, ada) == []
+
+
+def test_people_stand_in_the_order_of_their_names(site: Site, contacts: Contacts, ada: Account) -> None:
+    for place, name in enumerate(("linus", "grace", "zoe")):
+        upload(contacts, somebody(site, name, series(place, 1)[0]), ADA)
+    upload(contacts, ada, *series(0, 3))
+    assert shown(contacts, ada) == ["grace", "linus", "zoe"]
+
+
+def test_who_removes_all_contacts_is_not_seen_any_more(
+    site: Site, contacts: Contacts, ada: Account, grace: Account
+) -> None:
+    upload(contacts, ada, GRACE, OTHER)
+    upload(contacts, grace, ADA)
+    contacts.remove_all(ada)
+    assert contacts.phone_book(ada) == PhoneBook(0, 0, [])
+    assert shown(contacts, grace) == []
+    assert rows(site) == 1, "Grace's own"
+
+
+def test_a_deleted_account_leaves_nothing(site: Site, contacts: Contacts, ada: Account) -> None:
+    upload(contacts, ada, GRACE, OTHER)
+    with site.services.db.write() as tx:
+        tx.execute(delete(Account).where(Account.id == ada.id))
+    assert (rows(site), rows(site, LookUps)) == (0, 0)
+
+
+# -- What is read ----------------------------------------------------------------------------------
+
+
+def test_numbers_come_by_line_comma_and_semicolon_in_any_spelling_and_count_once(
+    contacts: Contacts, ada: Account
+) -> None:
+    typed = f" +44 7400 123457 ,07400-123457;{OTHER}\r\n\r\n00 49 151 12345678\n;,"
+    assert contacts.upload(ada, b"", typed, "GB") == Uploaded(added=2, unread=0)
+    assert contacts.upload(ada, f"TEL:{OTHER}\nTEL:+33612345678\nx".encode(), GRACE, "GB") == Uploaded(1, 1)
+    assert contacts.phone_book(ada).count == 3
+
+
+def test_a_number_without_a_plus_is_of_the_country_of_the_own_number_else_of_the_page(
+    site: Site, contacts: Contacts, ada: Account, grace: Account
+) -> None:
+    linus = somebody(site, "linus", None)
+    for account, number, country in ((ada, "07400123457", "DE"), (linus, "015112345678", "DE")):
+        upload(contacts, account, number, country=country)
+    with site.services.db.read() as tx:
+        kept = {row.account_id: row.number_mac for row in tx.scalars(select(Contact))}
+    keyring = AesGcmKeyring([OLD], site.services.entropy)
+    assert kept == {ada.id: keyring.mac(GRACE, "contact"), linus.id: keyring.mac(OTHER, "contact")}
+
+
+def test_what_is_no_number_is_counted_and_what_gets_no_texts_is_left_out(contacts: Contacts, ada: Account) -> None:
+    fixed, premium = "+442079460018", "+449098790000"
+    assert upload(contacts, ada, fixed, premium, "Grandma", "121", GRACE) == Uploaded(added=1, unread=2)
+
+
+@pytest.mark.parametrize("typed", ["", " \n ; ,\r\n"])
+def test_nothing_at_all_is_refused(contacts: Contacts, ada: Account, typed: str) -> None:
+    with pytest.raises(NoNumbers):
+        contacts.upload(ada, b"", typed, "GB")
+
+
+# -- Caps ------------------------------------------------------------------------------------------
+
+
+def test_a_thousand_contacts_are_kept_and_not_one_more(site: Site, contacts: Contacts, ada: Account) -> None:
+    most = site.services.settings.policy.contacts
+    assert most == 1000
+    assert upload(contacts, ada, *series(0, most)).added == most
+    for more in (series(most, 1), series(0, most + 1), ["1"] * 5 + [str(n) for n in range(2001)]):
+        with pytest.raises(TooManyContacts) as refused:
+            upload(contacts, ada, *more)
+        assert refused.value.maximum == most
+    assert contacts.phone_book(ada).count == most
+    assert upload(contacts, ada, *series(0, most)).added == 0, "the same phone book again is no more"
+
+
+def test_the_new_numbers_of_any_day_are_capped_and_the_refusal_says_when(
+    site: Site, contacts: Contacts, ada: Account
+) -> None:
+    policy = site.services.settings.policy
+    assert (policy.contact_look_ups.most, policy.contact_look_ups.seconds) == (2000, DAY)
+    assert policy.contacts <= policy.contact_look_ups.most, "or a refusal could not say when"
+    for place in range(4):
+        upload(contacts, ada, *series(place * 500, 500))
+        contacts.remove_all(ada)
+        site.clock.pass_(3600)
+    for count, hours in ((1, 20), (500, 20), (501, 21), (1000, 21)):
+        with pytest.raises(TooManyLookUps) as refused:
+            upload(contacts, ada, *series(5000, count))
+        assert refused.value.wait == hours * 3600, count
+    assert rows(site) == 0
+    site.clock.pass_(20 * 3600 - 1)
+    with pytest.raises(TooManyLookUps):
+        upload(contacts, ada, *series(5000, 1))
+    site.clock.pass_(1)
+    assert upload(contacts, ada, *series(5000, 500)).added == 500
+
+
+def test_numbers_that_are_there_already_cost_no_look_up(site: Site, contacts: Contacts, ada: Account) -> None:
+    for _ in range(5):
+        upload(contacts, ada, *series(0, 500))
+    with site.services.db.read() as tx:
+        assert list(tx.scalars(select(LookUps.count))) == [500]
+
+
+def test_look_ups_are_counted_even_when_nothing_is_kept_afterwards(site: Site, ada: Account) -> None:
+    class Broken(Contacts):
+        def _keep(self, *_args: Any) -> int:
+            raise ZeroDivisionError
+
+    services = site.services
+    broken = Broken(
+        db=services.db,
+        clock=services.clock,
+        keyring=AesGcmKeyring([OLD], services.entropy),
+        policy=services.settings.policy,
+        phones=services.phones,
+    )
+    with pytest.raises(ZeroDivisionError):
+        upload(broken, ada, GRACE)
+    assert (rows(site), rows(site, LookUps)) == (0, 1)
+
+
+def test_uploads_at_once_keep_the_cap_together(site: Site, ada: Account) -> None:
+    policy = replace(site.services.settings.policy, contacts=30)
+    contacts = contacts_with(site, policy=policy)
+
+    def one(place: int) -> bool:
+        try:
+            upload(contacts, ada, *series(place * 10, 10))
+        except TooManyContacts:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(one, range(8))) == 3
+    assert rows(site) == 30
+
+
+def test_look_ups_of_yesterday_are_purged(site: Site, contacts: Contacts, ada: Account) -> None:
+    upload(contacts, ada, GRACE)
+    site.clock.pass_(DAY - 1)
+    assert site.services.upkeep.purge()["contact_look_ups"] == 0
+    site.clock.pass_(1)
+    assert site.services.upkeep.purge()["contact_look_ups"] == 1
+    assert rows(site) == 1
+
+
+# -- Rotation of keys ------------------------------------------------------------------------------
+
+
+def test_contacts_of_before_a_rotation_still_match_those_of_after(
+    site: Site, contacts: Contacts, ada: Account, grace: Account
+) -> None:
+    upload(contacts, ada, GRACE)
+    rotated = contacts_with(site, NEW, OLD)
+    upload(rotated, grace, ADA)
+    assert (shown(rotated, ada), shown(rotated, grace)) == (["grace"], ["ada"])
+    assert rotated.phone_book(ada).lost == 0
+
+
+def test_an_own_number_that_is_sealed_again_still_matches(
+    site: Site, contacts: Contacts, ada: Account, grace: Account
+) -> None:
+    upload(contacts, ada, GRACE)
+    upload(contacts, grace, ADA)
+    keyring = AesGcmKeyring([NEW, OLD], site.services.entropy)
+    for account, number in ((ada, ADA), (grace, GRACE)):
+        account.phone = keyring.seal(number, phone_bound(account.id))
+        with site.services.db.write() as tx:
+            tx.execute(update(Account).where(Account.id == account.id).values(phone=account.phone))
+    rotated = contacts_with(site, NEW, OLD)
+    assert (shown(rotated, ada), shown(rotated, grace)) == (["grace"], ["ada"])
+
+
+def test_an_upload_after_a_rotation_hashes_again_what_it_has_and_counts_nothing_twice(
+    site: Site, contacts: Contacts, ada: Account
+) -> None:
+    upload(contacts, ada, GRACE, OTHER)
+    rotated = contacts_with(site, NEW, OLD)
+    assert upload(rotated, ada, GRACE) == Uploaded(added=0, unread=0)
+    with site.services.db.read() as tx:
+        assert sorted(mac.partition(".")[0] for mac in tx.scalars(select(Contact.number_mac))) == ["k1", "k2"]
+    assert (rotated.phone_book(ada).count, rows(site, LookUps)) == (2, 1)
+
+
+def test_contacts_whose_key_is_gone_are_told_of_and_give_way_to_the_next_upload(
+    site: Site, contacts: Contacts, ada: Account, grace: Account
+) -> None:
+    upload(contacts, ada, GRACE, OTHER)
+    upload(contacts, grace, ADA)
+    dropped = contacts_with(site, NEW)
+    sealed = AesGcmKeyring([NEW], site.services.entropy).seal(ADA, phone_bound(ada.id))
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).where(Account.id == ada.id).values(phone=sealed))
+    ada.phone = sealed
+    assert dropped.phone_book(ada) == PhoneBook(count=2, lost=2, people=[])
+    assert dropped.phone_book(grace).people == [], "her own number was never sealed again: not a fault of the page"
+    assert upload(dropped, ada, GRACE).added == 1
+    assert dropped.phone_book(ada) == PhoneBook(count=1, lost=0, people=[])
+    upload(dropped, grace, ADA, country="GB")
+    assert shown(dropped, ada) == [], "her number cannot be read without its key"
