@@ -7,8 +7,9 @@ from typing import Any
 
 from flask import g, request
 from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
 from markupsafe import Markup, escape
-from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField
+from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from ..domain import phone_numbers
@@ -97,6 +98,15 @@ class PhoneForm(Form, DiscoverablePhoneFields):
     pass
 
 
+class DiscoverableForm(Form):
+    discoverable = BooleanField(lazy("Let existing contacts find me"))
+
+
+class ContactsForm(Form):
+    file = FileField(lazy("Contacts file (.vcf)"))
+    numbers = TextAreaField(lazy("Phone numbers"))
+
+
 class BackupCodeForm(Form):
     code = StringField(lazy("Backup code"))
 
@@ -112,8 +122,13 @@ def offer_countries(form: Form) -> None:
     allowed = current.services().settings.sms_countries
     form.country.choices = [(c.code, f"{c.name} ({c.calling_code})") for c in phone_numbers.countries(allowed)]
     if not form.country.data:
-        accepted = request.headers.get("Accept-Language", "")
-        form.country.data = phone_numbers.default_country(spoken().code, accepted, allowed)
+        form.country.data = default_country()
+
+
+def default_country() -> str:
+    """Where the reader seems to be, among the countries that texts go to."""
+    accepted, allowed = request.headers.get("Accept-Language", ""), current.services().settings.sms_countries
+    return phone_numbers.default_country(spoken().code, accepted, allowed)
 
 
 @cache

@@ -69,7 +69,11 @@ def account() -> Any:
 @guards.logged_in
 def privacy() -> Any:
     note = _("What this site stores, for how long, and who receives it")
-    rows = [(_("Privacy notice"), note, layouts.to("site.privacy"))]
+    contacts = _("Who may find you here, and whom you find")
+    rows = [
+        (_("Discoverability and contacts"), contacts, layouts.to("contacts.contacts")),
+        (_("Privacy notice"), note, layouts.to("site.privacy")),
+    ]
     return render.page("settings/rows.html", heading=_("Privacy"), rows=rows)
 
 

@@ -1,0 +1,235 @@
+"""Whoever wants to learn from the contacts which numbers have an account; and files that no phone writes."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from tests.attacks.tools import account_id, count, everything, is_in, routes
+from tests.conftest import POSTGRES, Site
+from tests.people import Owner, Page, Person
+from webapp.adapters.keyring import AesGcmKeyring
+from webapp.models.accounts import Account
+from webapp.services.phones import phone_bound
+
+CONTACTS = "/settings/privacy/contacts"
+ADA, EVE = "+447400123456", "+447400666666"
+NOBODY = "+447400999999"
+
+
+def give_number(site: Site, username: str, number: str) -> None:
+    """Confirmed, and found by contacts."""
+    keyring = AesGcmKeyring(site.services.settings.encryption_keys, site.services.entropy)
+    owner = account_id(site, username)
+    sealed = keyring.seal(number, phone_bound(owner))
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).where(Account.id == owner).values(phone=sealed, discoverable=True))
+
+
+@pytest.fixture
+def eve(site: Site, ada: Owner) -> Owner:
+    """Has an account and a number of her own, and wants to know about Ada's, who has one as well."""
+    eve = Owner(site, "eve")
+    eve.sign_up()
+    give_number(site, "eve", EVE)
+    give_number(site, "ada", ADA)
+    return eve
+
+
+def upload(person: Person, *numbers: str) -> Page:
+    person.open(CONTACTS)
+    return person.press("Upload contacts", numbers="\n".join(numbers))
+
+
+def seen(page: Page) -> tuple[Any, ...]:
+    """The page less the token of its forms."""
+    for field in page.soup.find_all("input", attrs={"name": "csrf_token"}):
+        field.decompose()
+    return page.status, str(page.soup), page.response.headers.get("Retry-After")
+
+
+def test_a_number_with_an_account_and_one_without_get_the_same_page_for_the_same_work(site: Site, eve: Owner) -> None:
+    pages, work = set(), []
+    for number in (ADA, NOBODY):
+        eve.post(CONTACTS, remove="1")
+        eve.open(CONTACTS)
+        site.statements.clear()
+        pages.add(seen(eve.press("Upload contacts", numbers=number)))
+        work.append(list(site.statements))
+    assert len(pages) == 1
+    assert work[0] == work[1]
+
+
+def test_uploading_a_number_shows_nobody_who_does_not_have_ones_own(site: Site, eve: Owner, ada: Owner) -> None:
+    assert "@ada" not in upload(eve, ADA).text
+    upload(ada, NOBODY)
+    assert "@ada" not in eve.open(CONTACTS).text
+    assert "@eve" not in ada.open(CONTACTS).text
+
+
+def test_the_option_off_hides_even_from_mutual_contacts_for_the_same_work(site: Site, eve: Owner, ada: Owner) -> None:
+    upload(eve, ADA)
+    upload(ada, EVE)
+    assert "@ada" in eve.open(CONTACTS).text
+    ada.post(CONTACTS, save="1")
+    hidden = eve.open(CONTACTS)
+    assert "@ada" not in hidden.text
+    ada.post(CONTACTS, remove="1")
+    assert seen(hidden) == seen(eve.open(CONTACTS)), "hidden and not there are the same"
+
+
+def test_a_number_that_is_no_longer_hers_finds_nobody(site: Site, eve: Owner, ada: Owner) -> None:
+    upload(eve, ADA)
+    upload(ada, EVE)
+    give_number(site, "eve", NOBODY)
+    assert "@ada" not in eve.open(CONTACTS).text
+
+
+def test_an_unconfirmed_number_is_compared_with_nothing(site: Site, ada: Owner) -> None:
+    """Whoever types somebody else's number gets no contacts of theirs."""
+    give_number(site, "ada", ADA)
+    mallory = Owner(site, "mallory")
+    mallory.sign_up()
+    mallory.open("/settings/account/phone")
+    mallory.press("Save", phone=EVE)
+    upload(mallory, ADA)
+    upload(ada, EVE)
+    assert "@ada" not in mallory.open(CONTACTS).text
+    assert "@mallory" not in ada.open(CONTACTS).text
+
+
+def test_two_thousand_numbers_a_day_are_all_that_one_account_tries(site: Site, eve: Owner) -> None:
+    tried, page = 0, None
+    for start in range(0, 4000, 500):
+        page = upload(eve, *(f"+4474{number:08d}" for number in range(start, start + 500)))
+        if page.status == 429:
+            break
+        tried += 500
+        eve.post(CONTACTS, remove="1")
+    assert (tried, page.status, page.response.headers["Retry-After"]) == (2000, 429, "86400")
+    assert page.problems == ["That is more new numbers than one day allows, so none was kept. Try again in 24 hours."]
+    assert count(site, "SELECT count(*) FROM contacts") == 0
+    assert count(site, "SELECT count(*) FROM contact_look_ups") == 4, "a row an upload"
+    assert eve.other_browser(address="203.0.113.9").log_in().h1 == "Welcome, Ada Lovelace"
+    site.clock.pass_(86400)
+    assert eve.log_in().path == "/"
+    assert upload(eve, ADA).receipts == ["1 new number was added."]
+
+
+def test_nobody_uploads_or_removes_for_another(site: Site, eve: Owner, ada: Owner) -> None:
+    upload(ada, EVE)
+    before = everything(site)["contacts"]
+    for field in ("account_id", "account", "id"):
+        eve.post(CONTACTS, remove="1", **{field: str(account_id(site, "ada"))})
+    stranger = Person(site.app)
+    for button in ("save", "upload", "remove"):
+        assert stranger.post(CONTACTS, follow=False, **{button: "1"}, numbers=ADA).response.location.endswith("/log-in")
+        assert ada.send("POST", CONTACTS, follow=False, data={button: "1"}).status == 400
+        headers = {"Sec-Fetch-Site": "cross-site"}
+        data = {"csrf_token": ada.token(), button: "1"}
+        assert ada.send("POST", CONTACTS, follow=False, data=data, headers=headers).status == 403
+        ada.open(f"{CONTACTS}?{button}=1&numbers={ADA}")
+    assert everything(site)["contacts"] == before
+
+
+def test_no_number_is_in_a_dump_of_the_database_or_the_log(
+    site: Site, eve: Owner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    eve.open(CONTACTS)
+    eve.press("Upload contacts", numbers=ADA, file=f"BEGIN:VCARD\nFN:Zuse\nTEL:{NOBODY}\nTEL;=:{EVE}".encode())
+    assert count(site, "SELECT count(*) FROM contacts") == 2
+    places = {name: repr(rows).encode() for name, rows in everything(site, but=set()).items()}
+    places["log"] = capsys.readouterr().err.encode()
+    for file in tmp_path.glob("site.sqlite3*"):
+        places[file.name] = file.read_bytes()
+    assert len(places) > 12 or POSTGRES
+    for place, content in places.items():
+        for secret in (ADA, NOBODY, EVE):
+            for written in (secret, secret[1:], secret.removeprefix("+44")):
+                assert written.encode() not in content, place
+        assert b"Zuse" not in content, place
+
+
+def test_hashes_are_keyed_and_bound_to_their_purpose(site: Site, eve: Owner) -> None:
+    upload(eve, ADA)
+    kept = everything(site)["contacts"][0][2]
+    keyring = AesGcmKeyring(site.services.settings.encryption_keys, site.services.entropy)
+    assert kept == keyring.mac(ADA, "contact")
+    assert kept != keyring.mac(ADA, "phone")
+    assert kept.rpartition(".")[2] != AesGcmKeyring([("k1", bytes(32))], site.services.entropy).mac(ADA, "contact")
+
+
+# -- Files ---------------------------------------------------------------------------------------------
+
+
+def part(name: str, value: bytes, filename: str | None = None) -> bytes:
+    quoted = f'; filename="{filename}"' if filename is not None else ""
+    head = f'--b\r\nContent-Disposition: form-data; name="{name}"{quoted}\r\n\r\n'
+    return head.encode("utf-8", "surrogateescape") + value + b"\r\n"
+
+
+def post(person: Person, path: str, *parts: bytes) -> Page:
+    body = b"".join([part("csrf_token", person.token().encode()), *parts, b"--b--\r\n"])
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    return person.send("POST", path, follow=False, data=body, headers=headers)
+
+
+def test_bytes_that_are_no_text_are_allowed_in_the_file_and_nowhere_else(site: Site, eve: Owner) -> None:
+    file = b"N:M\xfcller\nTEL:" + ADA.encode() + b"\nTEL:+44\x007400999999\n\xff\xfe\x00\n"
+    assert post(eve, CONTACTS, part("upload", b"1"), part("file", file, "c.vcf")).status == 303
+    assert eve.open(CONTACTS).receipts == ["1 new number was added.", "2 lines could not be read."]
+    assert post(eve, CONTACTS, part("upload", b"1"), part("numbers", b"+44\x007400999999")).status == 400
+    assert post(eve, CONTACTS, part("upload", b"1\x00"), part("file", b"", "c.vcf")).status == 400
+    for odd in (b"\xff\xfe", b"\xed\xa0\x80"):
+        assert post(eve, CONTACTS, part("upload", b"1"), part("numbers", odd)).status == 303, "a number to nobody"
+    assert count(site, "SELECT count(*) FROM contacts") == 1
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (part("file", b"TEL:1", "a.vcf"), part("file", b"TEL:2", "b.vcf")),
+        (part("file", b"TEL:1", "a.vcf"), part("file", b"text")),
+        (part("file[]", b"TEL:1", "a.vcf"),),
+        (part("numbers", b"1", "a.vcf"),),
+        (part("upload", b"1", "a.vcf"),),
+        (part("file", b"TEL:1", "a\0.vcf"),),
+        (part("fi\0le", b"TEL:1", "a.vcf"),),
+    ],
+    ids=["two", "beside text", "list", "another field", "button", "name with NUL", "field with NUL"],
+)
+def test_a_file_where_none_belongs_is_refused(site: Site, eve: Owner, parts: tuple[bytes, ...]) -> None:
+    assert post(eve, CONTACTS, part("upload", b"1"), *parts).status == 400
+    assert count(site, "SELECT count(*) FROM contacts") == 0
+
+
+def test_no_other_page_takes_a_file(site: Site, ada: Owner) -> None:
+    before = everything(site)
+    for route in routes(site):
+        if route.layout == "desktop" and "POST" in route.methods:
+            for field in ("file", "username", "password", "code", "phone", "email", "next"):
+                if (field, route.path) == ("file", CONTACTS):
+                    continue
+                page = post(ada, route.path, part(field, b"x", "x.txt"))
+                assert page.status == 400, (route.path, field, page.status)
+    assert everything(site) == before
+    assert is_in(ada)
+
+
+def test_a_file_as_text_is_no_file(site: Site, eve: Owner) -> None:
+    assert eve.post(CONTACTS, upload="1", file=f"TEL:{ADA}").status == 422
+    assert count(site, "SELECT count(*) FROM contacts") == 0
+
+
+def test_many_short_entries_cost_little(site: Site, eve: Owner) -> None:
+    for text in (",".join(str(n) for n in range(10_000)), "1;" * 30_000, "+" * 60_000):
+        eve.open(CONTACTS)
+        assert eve.press("Upload contacts", numbers=text).status in (200, 422)
+    eve.open(CONTACTS)
+    assert eve.press("Upload contacts", file=b"TEL;X=" + b"1," * 30_000).status == 200
+    data = {"csrf_token": eve.token(), "upload": "1", "file": (BytesIO(b"x" * 70_000), "c.vcf")}
+    assert eve.send("POST", CONTACTS, data=data).status == 413

@@ -1,0 +1,176 @@
+"""Discoverability and contacts, in every layout, with HTMX and without."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+from sqlalchemy import select
+
+from tests.conftest import Site
+from tests.people import ANDROID, DESKTOP, IPHONE, Owner, Page
+from webapp.models.contacts import Contact
+
+CONTACTS = "/settings/privacy/contacts"
+ADA, GRACE = "+447400123456", "+447400123457"
+CARDS = (
+    "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Grace Hopper\r\nitem1.TEL;type=CELL:07400\r\n  123457\r\nEND:VCARD\r\n"
+    "BEGIN:VCARD\r\nVERSION:2.1\r\nN;CHARSET=ISO-8859-1:M\u00fcller\r\nTEL;CELL:+49 1511 2345678\r\n"
+)
+
+
+@pytest.fixture(
+    params=[(layout, htmx) for layout in (DESKTOP, ANDROID, IPHONE) for htmx in (False, True)],
+    ids=lambda param: f"{param[0]}{'-htmx' if param[1] else ''}",
+)
+def ada(site: Site, request: pytest.FixtureRequest) -> Owner:
+    layout, htmx = request.param
+    return with_phone(Owner(site, layout=layout, htmx=htmx), ADA)
+
+
+def with_phone(owner: Owner, number: str) -> Owner:
+    """With a number of their own, found by contacts."""
+    owner.sign_up()
+    owner.open("/settings/account/phone")
+    owner.press("Save", phone=number)
+    assert owner.press("Verify", code=owner.site.texted_code(number)).receipts == ["Your phone number is confirmed."]
+    return owner
+
+
+def grace_who_has(site: Site, *numbers: str) -> Owner:
+    grace = with_phone(Owner(site, "grace"), GRACE)
+    grace.open(CONTACTS)
+    grace.press("Upload contacts", numbers="\n".join(numbers))
+    return grace
+
+
+def people(page: Page) -> list[str]:
+    return [row.get_text(" ", strip=True) for row in page.soup.select("ul.rows li:has(> strong)")]
+
+
+def test_privacy_leads_to_the_page_and_the_page_back(ada: Owner) -> None:
+    ada.open("/settings/privacy")
+    page = ada.follow("Discoverability and contacts")
+    assert (page.path, page.h1) == (CONTACTS, "Discoverability and contacts")
+    assert ada.follow("Back to Privacy").path == "/settings/privacy"
+    if ada.layout == DESKTOP and not ada.htmx:
+        current = ada.open(CONTACTS).soup.find("a", attrs={"aria-current": True}, string="Privacy")
+        assert current is not None, "the list beside it says where one is"
+
+
+def test_two_people_upload_each_other_and_see_each_other(ada: Owner, site: Site) -> None:
+    grace = grace_who_has(site, ADA)
+    assert people(grace.open(CONTACTS)) == []
+    ada.open(CONTACTS)
+    page = ada.press("Upload contacts", file=CARDS.encode("latin-1"), numbers="07400 123458; what?")
+    assert (page.status, page.path) == (200, CONTACTS)
+    assert page.receipts == ["3 new numbers were added.", "1 line could not be read."]
+    assert page.says("You uploaded 3 numbers.")
+    assert people(page) == ["Ada Lovelace @grace"]
+    assert people(grace.open(CONTACTS)) == ["Ada Lovelace @ada"]
+    page = ada.press("Upload contacts", numbers=GRACE)
+    assert page.receipts == ["No new number was added."]
+
+
+def test_the_option_hides_at_once(ada: Owner, site: Site) -> None:
+    grace = grace_who_has(site, ADA)
+    ada.open(CONTACTS)
+    page = ada.press("Upload contacts", numbers=GRACE)
+    assert page.field("Let existing contacts find me").has_attr("checked")
+    data = {"csrf_token": ada.token(), "save": "1"}
+    page = ada.send("POST", CONTACTS, data=data)
+    assert page.receipts == ["Nobody can find you now."]
+    assert not page.field("Let existing contacts find me").has_attr("checked")
+    assert (people(page), people(grace.open(CONTACTS))) == ([], [])
+    page = ada.press("Save", discoverable="y")
+    assert page.receipts == ["Existing contacts may find you."]
+    assert people(page) == ["Ada Lovelace @grace"]
+
+
+def test_remove_all_contacts_removes_every_hash(ada: Owner, site: Site) -> None:
+    ada.open(CONTACTS)
+    ada.press("Upload contacts", file=CARDS.encode())
+    page = ada.press("Remove all contacts")
+    assert page.receipts == ["All your contacts were removed."]
+    assert page.says("You uploaded no numbers.")
+    with site.services.db.read() as tx:
+        assert tx.scalars(select(Contact)).all() == []
+
+
+def test_nothing_chosen_is_said_beside_the_field(ada: Owner) -> None:
+    ada.open(CONTACTS)
+    page = ada.press("Upload contacts")
+    sentence = "Choose a contacts file, or enter phone numbers."
+    assert (page.status, page.problems) == (422, [sentence])
+    field = page.field("Phone numbers")
+    assert field["aria-invalid"] == "true"
+    said = page.soup.find(id=str(field["aria-describedby"]).split()[-1])
+    assert said is not None
+    assert sentence in said.get_text()
+
+
+def test_too_many_contacts_are_refused_and_what_was_typed_is_kept(ada: Owner) -> None:
+    ada.open(CONTACTS)
+    typed = "\n".join(f"+4474{number:08d}" for number in range(1001))
+    page = ada.press("Upload contacts", numbers=typed)
+    assert (page.status, page.problems) == (
+        422,
+        ["That is more than 1000 contacts, so none was kept. Upload fewer."],
+    )
+    assert page.field("Phone numbers").get_text().split() == typed.split()
+    assert page.says("You uploaded no numbers.")
+
+
+def test_a_file_beyond_the_limit_of_the_site_is_refused(ada: Owner) -> None:
+    ada.open(CONTACTS)
+    assert "At most 64 KB" in ada.page.text
+    assert ada.press("Upload contacts", file=b"TEL:1\n" * 11_000).status == 413
+
+
+def test_an_old_page_changes_nothing(ada: Owner, site: Site) -> None:
+    for button in ("save", "upload", "remove"):
+        data = {"csrf_token": "old", button: "1", "numbers": GRACE, "file": (BytesIO(b""), "")}
+        page = ada.send("POST", CONTACTS, data=data)
+        assert page.problems == ["The page was old. Nothing was changed; try again."]
+    assert page.status == 422
+    assert site.services.accounts.named("ada").discoverable
+    assert page.says("You uploaded no numbers.")
+
+
+def test_without_a_number_of_their_own_people_are_told_to_add_one(site: Site) -> None:
+    linus = Owner(site, "linus")
+    linus.sign_up()
+    page = linus.open(CONTACTS)
+    assert page.says("People are found by their phone number, and you have confirmed none.")
+    assert linus.follow("Add your phone number").path == "/settings/account/phone"
+    linus.open(CONTACTS, headers={"Accept-Language": "de-DE"})
+    page = linus.press("Upload contacts", numbers="015112345678")
+    assert page.receipts == ["No new number was added.", "1 line could not be read."], "an American would not dial that"
+    data = {"csrf_token": linus.token(), "upload": "1", "numbers": "015112345678"}
+    page = linus.send("POST", CONTACTS, data=data, headers={"Accept-Language": "de-DE"})
+    assert page.receipts == ["1 new number was added."]
+
+
+def test_a_name_cannot_break_out_of_the_list(site: Site) -> None:
+    ada = with_phone(Owner(site), ADA)
+    grace_who_has(site, ADA)
+    with site.services.db.write() as tx:
+        account = site.services.accounts.named("grace")
+        account.name = "<b>Grace</b>"
+        tx.merge(account)
+    ada.open(CONTACTS)
+    assert people(ada.press("Upload contacts", numbers=GRACE)) == ["<b>Grace</b> @grace"]
+
+
+def test_the_page_costs_two_statements_more_than_knowing_who_is_there(site: Site) -> None:
+    ada = with_phone(Owner(site), ADA)
+    grace_who_has(site, ADA)
+    ada.open(CONTACTS)
+    ada.press("Upload contacts", numbers=GRACE)
+    site.statements.clear()
+    ada.open("/settings/privacy")
+    bare = len(site.statements)
+    site.statements.clear()
+    assert people(ada.open(CONTACTS)) == ["Ada Lovelace @grace"]
+    assert len(site.statements) <= bare + 2, "\n\n".join(site.statements)
+    assert len(site.statements) <= 5

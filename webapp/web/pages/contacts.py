@@ -1,0 +1,65 @@
+"""Discoverability and contacts: who may find one, and whom one finds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from ...domain.language import gettext as _
+from ...domain.language import ngettext
+from ...domain.refusals import Refusal
+from ...services.contacts import Uploaded
+from .. import current, guards, layouts, render, words
+from ..forms import ContactsForm, DiscoverableForm, default_country
+
+SAVE, UPLOAD, REMOVE = "save", "upload", "remove"
+"""The names of the three buttons, each in a form of its own."""
+
+bp = Blueprint("contacts", __name__, url_prefix="/settings/privacy/contacts")
+
+
+@bp.route("", methods=["GET", "POST"])
+@guards.takes_file("file")
+@guards.logged_in
+def contacts() -> Any:
+    services, account = current.services(), current.somebody().account
+    option = DiscoverableForm() if SAVE in request.form else DiscoverableForm(None, discoverable=account.discoverable)
+    form = ContactsForm() if UPLOAD in request.form else ContactsForm(None)
+    if form.trusted():
+        try:
+            _do(option, form)
+            return render.go(layouts.to("contacts.contacts"))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    book, policy = services.contacts.phone_book(account), services.settings.policy
+    return render.page("settings/contacts.html", form, option=option, book=book, kilobytes=policy.body_bytes // 1024)
+
+
+def _do(option: DiscoverableForm, form: ContactsForm) -> None:
+    account, services = current.somebody().account, current.services()
+    if SAVE in request.form:
+        services.contacts.let_find(account, option.discoverable.data)
+        render.receipt(
+            _("Existing contacts may find you.") if option.discoverable.data else _("Nobody can find you now.")
+        )
+    if UPLOAD in request.form:
+        file = form.file.data.read() if form.file.data else b""
+        _tell(services.contacts.upload(account, file, form.numbers.data or "", default_country()))
+    if REMOVE in request.form:
+        services.contacts.remove_all(account)
+        render.receipt(_("All your contacts were removed."))
+
+
+def _tell(uploaded: Uploaded) -> None:
+    """Counts of what was uploaded, and nothing about anybody else."""
+    if uploaded.added:
+        render.receipt(
+            ngettext("%(num)s new number was added.", "%(num)s new numbers were added.", uploaded.added),
+        )
+    else:
+        render.receipt(_("No new number was added."))
+    if uploaded.unread:
+        render.receipt(
+            ngettext("%(num)s line could not be read.", "%(num)s lines could not be read.", uploaded.unread),
+        )
