@@ -22,7 +22,7 @@ class NoTexts:
 
     keeps = False
 
-    def send(self, message: TextMessage) -> None:
+    def send(self, message: TextMessage) -> None:  # noqa: ARG002  # as the port has it
         raise Refused("there is no text message gateway")
 
     def check(self) -> None:

@@ -1,0 +1,136 @@
+"""The processes that people start: the production server with its worker, and the development site."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from http.client import HTTPConnection
+from pathlib import Path
+from socket import socket
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from webapp.keys import generate_keys
+from webapp.settings import ROOT
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def free_port() -> int:
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*command: str, **settings: str) -> subprocess.Popen[str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTLATCH_")}
+        environ = {**inherited, "NIGHTLATCH_DATABASE_URL": f"sqlite:///{tmp_path / 'site.sqlite3'}", **settings}
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        command = (sys.executable, "-m", *command)
+        started.append(subprocess.Popen(command, env=environ, cwd=ROOT, text=True, start_new_session=True, **pipes))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # with all that it started
+        process.communicate(timeout=30)
+
+
+def serving(port: int, **more: str) -> dict[str, str]:
+    keys = {f"NIGHTLATCH_{name}": value for name, value in generate_keys().items()}
+    name = {"NIGHTLATCH_SERVING": "1", "NIGHTLATCH_SERVER_NAME": f"nightlatch.localhost:{port}"}
+    return {**keys, **name, "NIGHTLATCH_BIND": f"127.0.0.1:{port}", "NIGHTLATCH_WORKERS": "1", **more}
+
+
+def ask(port: int, path: str) -> tuple[int, str]:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        connection.request("GET", path, headers={"Host": f"nightlatch.localhost:{port}"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if holds():
+                return True
+        except OSError:
+            pass
+        time.sleep(0.05)
+    return False
+
+
+class Mailbox:
+    def __init__(self) -> None:
+        self.received: list[str] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.received.append(envelope.content.decode())
+        return "250 kept"
+
+
+def test_the_server_serves_its_worker_sends_and_both_end_when_told(start: Start, port: int) -> None:
+    mailbox = Mailbox()
+    mail_server = Controller(mailbox, hostname="127.0.0.1", port=free_port())
+    mail_server.start()
+    try:
+        settings = serving(port, NIGHTLATCH_MAIL_URL=f"smtp://127.0.0.1:{mail_server.port}")
+        server = start("webapp.serve", **settings)
+        assert eventually(lambda: ask(port, "/healthz") == (200, "ok\n"))
+        assert ask(port, "/log-in")[0] == 200
+        create = ("flask", "--app", "wsgi", "accounts", "create", "--username", "ada", "--name", "Ada Lovelace")
+        made = start(*create, "--email", "ada@example.org", "--email-confirmed", **settings)
+        assert made.communicate("violet tractors\n", timeout=30)[0].endswith("Created ada.\n")
+        reset = start("flask", "--app", "wsgi", "accounts", "log-out", "ada", **settings)
+        assert reset.wait(30) == 0
+        assert eventually(lambda: bool(mailbox.received))
+        assert "logged you out everywhere" in mailbox.received[0]
+        server.send_signal(signal.SIGTERM)
+        out, _ = server.communicate(timeout=30)
+        assert server.returncode == 0
+        assert all(line.startswith("{") for line in out.splitlines())
+    finally:
+        mail_server.stop()
+
+
+def test_a_missing_setting_stops_the_server_with_one_sentence(start: Start, port: int) -> None:
+    server = start("webapp.serve", **serving(port))
+    out, err = server.communicate(timeout=30)
+    assert (server.returncode, out) == (2, "")
+    assert "NIGHTLATCH_MAIL_URL" in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_the_development_site_says_what_to_open_and_opens_it(start: Start, port: int, tmp_path: Path) -> None:
+    site = start(
+        "flask", "--app", "wsgi", "develop", NIGHTLATCH_SERVER_NAME=f"nightlatch.localhost:{port}", PYTHONUNBUFFERED="1"
+    )
+    assert eventually(lambda: ask(port, "/healthz")[0] == 200)
+    assert ask(port, "/outbox")[0] == 200
+    assert ask(port, "/log-in")[0] == 200
+    site.send_signal(signal.SIGINT)
+    out, _ = site.communicate(timeout=30)
+    said = dict(re.findall(r"^(\w+): (\S+)$", out, re.MULTILINE))
+    assert said["Desktop"] == f"http://nightlatch.localhost:{port}"
+    assert said["Mobile"] == f"http://mobile.nightlatch.localhost:{port}"
+    assert said["Username"] == "demo"
+    assert said["Outbox"].endswith("/outbox")

@@ -1,0 +1,62 @@
+"""The coarse limit on floods, with its count in memory, in Redis, and with Redis gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+
+from tests.conftest import Site
+from tests.people import Person
+from webapp.web.floods import Floods
+
+REDIS = os.environ.get("NIGHTLATCH_TEST_REDIS_URL")
+GONE = "redis://127.0.0.1:1/0"
+STORES = {"memory": None, "gone": GONE, **({"redis": REDIS} if REDIS else {})}
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    yield STORES[request.param]
+    if request.param == "redis":
+        Redis.from_url(str(REDIS)).flushdb()
+
+
+def test_an_address_has_so_much_room_and_no_more(store: str | None) -> None:
+    floods = Floods("3 per minute", store)
+    address = uuid4().hex
+    for _ in range(3):
+        assert floods.has_room(address)
+        floods.count(address)
+    assert not floods.has_room(address)
+    assert floods.has_room(uuid4().hex)
+    assert floods.seconds == 60
+
+
+def test_two_processes_share_what_redis_counts(store: str | None) -> None:
+    one, other, address = Floods("1 per minute", store), Floods("1 per minute", store), uuid4().hex
+    one.count(address)
+    assert not one.has_room(address)
+    assert other.has_room(address) == (store in (None, GONE))
+
+
+def test_whether_the_store_answers_is_known(store: str | None) -> None:
+    assert Floods("1 per minute", store).store_answers() == (store != GONE)
+
+
+class TestSiteWithRedis:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str], store: str | None) -> dict[str, str]:
+        return {**environ, **({"NIGHTLATCH_REDIS_URL": store} if store else {})}
+
+    def test_readiness_names_a_redis_that_is_gone_and_the_site_goes_on(self, site: Site, store: str | None) -> None:
+        reader = Person(site.app)
+        page = reader.open("/readyz")
+        expected = {"database": True} if store is None else {"database": True, "redis": store != GONE}
+        assert page.response.get_json() == expected
+        assert page.status == (503 if store == GONE else 200)
+        reader.open("/log-in")
+        assert reader.press("Log in", username="nobody", password="wrong enough words").status == 422
