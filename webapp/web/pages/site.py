@@ -23,8 +23,9 @@ def help() -> Any:  # the endpoint is what the footer calls it
         ),
         _("You find it here: %(path)s.", path=path),
         _(
-            "Choose Authentication app, read the overview, confirm your password and your email address if asked,"
-            " link your app, and enter the code that it shows. At the end you get a backup code: keep it."
+            "Choose Text message or Authentication app, read the overview, confirm your password and your email address"
+            " if asked, give your phone number or link your app, and enter the code. At the end you get a backup code:"
+            " keep it."
         ),
         _("To turn a method off, choose it again in the same place."),
         _("If you lose your phone, log in with your password, then choose Use a backup code."),
@@ -56,6 +57,10 @@ def privacy() -> Any:
     paragraphs = [
         _("Stored: your name, username, email address, a hash of your password, and your second factors, sealed."),
         _("Security events are kept for 180 days, their network addresses for 30 days, and messages for 30 days."),
+        _(
+            "Your phone number is sealed and gets codes and warnings only. The gateway that delivers texts sees the"
+            " number and the text. Numbers you upload as contacts are kept only as keyed hashes."
+        ),
         _("Your email address is used to confirm that it is yours and to tell you about the security of your account."),
         _(
             "Only the cookies that logging in needs are set. Nothing is shared with advertisers,"
