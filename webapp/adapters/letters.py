@@ -13,8 +13,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from ..domain.language import gettext, spoken
+from ..domain.language import ENGLISH, gettext, speaking, spoken
 from ..domain.ports import Letter
+from ..domain.segments import segments
 
 # Fixed words only: a browser may call itself anything, also something that lures the reader of a security notice.
 BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "FxiOS/": "Firefox", "CriOS/": "Chrome",
@@ -59,7 +60,18 @@ class Letters:
         return Letter(subject, text, html)
 
     def write_text(self, template: str, /, **facts: object) -> str:
-        """A text message, from templates/sms/<name>.txt. Raises as `write` does."""
+        """A text message, from templates/sms/<name>.txt. Raises as `write` does.
+
+        A second segment costs as much as the first, and may come alone: where the spoken language would need one,
+        which has 70 characters outside the default alphabet, the text is in English.
+        """
+        text = self._text(template, facts)
+        if segments(text) > 1:
+            with speaking(ENGLISH):
+                text = self._text(template, facts)
+        return text
+
+    def _text(self, template: str, facts: Mapping[str, object]) -> str:
         return self._texts.get_template(f"{template}.txt").render(facts).strip()
 
     def _render(self, path: str, facts: Mapping[str, Any]) -> str:

@@ -1,0 +1,54 @@
+"""A text is billed by the segment: each of ours is one, in every language there is and for the longest facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from babel.support import Translations
+
+from tests.pseudo import LANGUAGES
+from webapp.adapters.letters import Letters
+from webapp.domain.language import ENGLISH, Language, speaking
+from webapp.domain.segments import segments
+from webapp.settings import ROOT
+
+TEMPLATES = sorted(path.stem for path in (ROOT / "templates" / "sms").glob("*.txt"))
+FACTS = {"code": "000000", "host": "mobile.nightlatch.example"}
+
+
+def catalogues() -> list[Language]:
+    """Every language that somebody translates the site into, beside the ones that nobody speaks."""
+    found = [
+        Language(path.parts[-3], path.parts[-3], translations=Translations.load(path.parents[2], [path.parts[-3]]))
+        for path in sorted(Path(ROOT).glob("*/*/LC_MESSAGES/*.[mp]o"))
+    ]
+    return [ENGLISH, *found, *LANGUAGES.values()]
+
+
+def test_there_are_texts_to_look_at() -> None:
+    assert {"code", "number-changed"} <= set(TEMPLATES)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_one_segment_suffices_in_every_language(template: str) -> None:
+    letters = Letters(ROOT / "templates", "Nightlatch", "https://nightlatch.example")
+    for language in catalogues():
+        with speaking(language):
+            text = letters.write_text(template, **FACTS)
+        assert segments(text) == 1, f"{language.code}: {len(text)} characters: {text!r}"
+
+
+def test_a_language_that_would_need_two_gives_way_to_english_and_one_that_fits_does_not() -> None:
+    letters = Letters(ROOT / "templates", "Nightlatch", "https://nightlatch.example")
+    english = letters.write_text("code", **FACTS)
+    assert english == "000000 is your Nightlatch code. Never share it.\n\n@mobile.nightlatch.example #000000"
+    for language, host, is_translated in (
+        (LANGUAGES["en-XA"], FACTS["host"], False),
+        (LANGUAGES["ar-XB"], "m.io", True),
+        (LANGUAGES["ar-XB"], FACTS["host"], False),
+    ):
+        with speaking(language):
+            text = letters.write_text("code", code="000000", host=host)
+        assert (text.partition("\n")[0] != english.partition("\n")[0]) is is_translated
+        assert text.endswith(f"\n\n@{host} #000000")
