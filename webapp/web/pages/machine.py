@@ -67,10 +67,12 @@ def delivery_receipt(secret: str) -> Any:
     told = request.get_json(silent=True) if request.is_json else request.form
     if not isinstance(told, Mapping):
         abort(400)
-    uid, status = told.get("client-ref"), told.get("status")
-    if isinstance(uid, str) and status in RECEIVED:
+    uid, status = (str(told.get(name, "")) for name in ("client-ref", "status"))
+    if not (uid.isascii() and uid.isalnum()):
+        return "", 204  # no name that we give
+    if status in RECEIVED:
         current.services().delivery.received(uid)
-    elif isinstance(uid, str) and status in LOST:
+    elif status in LOST:
         current.services().delivery.lost(uid, f"the gateway says: {status}")
     return "", 204
 

@@ -1,0 +1,680 @@
+"""Whoever makes the site text: to earn by it, to guess a code, to use another's, or to read a number."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from random import Random
+
+import pytest
+from sqlalchemy import update
+
+from tests.attacks.tools import account_id, cookies_of, count, enrolled, give, is_in, live_sessions, stale, thief_of
+from tests.conftest import Site
+from tests.people import PHONE, TWO_FACTOR, Owner, Person
+from webapp.adapters.keyring import AesGcmKeyring
+from webapp.domain.origin import Origin
+from webapp.domain.phone_numbers import PhoneNumber
+from webapp.domain.refusals import CodeAlreadyUsed, CountryNotServed, Refusal, TextsStopped, TooManyTexts, TooSoon
+from webapp.enrollment.service import factor_bound
+from webapp.models.accounts import Account
+from webapp.models.factors import Factor
+
+TEXTS = f"{TWO_FACTOR}/text-message"
+CHANGE = "/settings/account/phone"
+OTHER = "+447400987654"
+HOUR, DAY = 3600, 86400
+OPERATOR = "no-reply@nightlatch.localhost"
+HOME = "Welcome, Ada Lovelace"
+SPENT = "That was too many tries. Try again in 10 minutes."
+
+
+def account(site: Site, username: str) -> Account:
+    services = site.services
+    address = f"{username}@example.org"
+    return services.sign_up.create_by_operator("Ada Lovelace", username, Owner(site).password, address, confirmed=True)
+
+
+def texted(site: Site, username: str, number: str = PHONE) -> Owner:
+    """Somebody with text messages and a backup code, who never logged in; no text went yet."""
+    owner, services = enrolled(site, username), site.services
+    services.phones.keep(services.accounts.named(username), services.phones.read(number, ""))
+    owner_id, keyring = account_id(site, username), AesGcmKeyring(services.settings.encryption_keys, services.entropy)
+    values = {"method": "text-message", "sealed": keyring.seal("", factor_bound(owner_id, "text-message"))}
+    with services.db.write() as tx:
+        tx.execute(update(Factor).where(Factor.account_id == owner_id).values(values))
+    return owner
+
+
+@pytest.fixture
+def tess(site: Site) -> Owner:
+    """In front of the log-in page."""
+    return texted(site, "tess")
+
+
+@pytest.fixture
+def half(tess: Owner) -> Owner:
+    """P: half logged in, with a code on its way to the owner's phone."""
+    half = tess.other_browser(address="203.0.113.9")
+    assert half.log_in().h1 == "Enter your code"
+    return half
+
+
+def inside(site: Site, username: str) -> Owner:
+    """Logged in with a confirmed address and no factor."""
+    owner = Owner(site, username)
+    owner.sign_up()
+    return owner
+
+
+def other_than(code: str) -> str:
+    return str((int(code) + 500_000) % 1_000_000).zfill(6)
+
+
+def number_of(prefix: int, last: int = 0) -> PhoneNumber:
+    """Made up: numbers that differ in their last four digits only share a prefix."""
+    return PhoneNumber(f"+4474{prefix:05d}{last:04d}", "GB")
+
+
+def ask(site: Site, of: Account, challenge: str, number: PhoneNumber, address: str) -> str:
+    """What became of one attempt to have a text sent."""
+    try:
+        site.services.phones.ask(of, challenge, Origin(address, "x", "nightlatch.localhost"), number)
+    except TextsStopped as refusal:
+        return refusal.why
+    except TooSoon:
+        return "gap"
+    except TooManyTexts:
+        return "challenge"
+    return "sent"
+
+
+def owed_texts(site: Site) -> int:
+    return count(site, "SELECT count(*) FROM messages WHERE channel = 'text'")
+
+
+# -- Pumping ---------------------------------------------------------------------------------------
+
+
+def test_one_account_gets_five_texts_an_hour_and_ten_a_day_whatever_it_changes(site: Site) -> None:
+    eve, sent, now = account(site, "eve"), [], site.clock.now()
+    for attempt in range(200):
+        if ask(site, eve, f"c{attempt}", number_of(attempt), f"198.51.{attempt}.1") == "sent":
+            sent.append(site.clock.now() - now)
+        site.clock.pass_(300)
+    assert sent == [0, 300, 600, 900, 1200, 3600, 3900, 4200, 4500, 4800]
+    site.clock.pass_(DAY - (site.clock.now() - now))
+    assert ask(site, eve, "later", number_of(500), "198.51.100.1") == "sent"
+
+
+def test_one_number_gets_five_texts_an_hour_whoever_asks(site: Site) -> None:
+    outcomes = []
+    for attempt in range(20):
+        outcomes.append(ask(site, account(site, f"eve{attempt}"), f"c{attempt}", number_of(1), f"198.51.{attempt}.1"))
+        site.clock.pass_(60)
+    assert outcomes == ["sent"] * 5 + ["number"] * 15
+
+
+def test_a_number_gets_one_text_a_minute_whoever_asks(site: Site) -> None:
+    assert ask(site, account(site, "eve"), "c", number_of(1), "198.51.100.1") == "sent"
+    site.clock.pass_(59)
+    bob = account(site, "bob")
+    assert ask(site, bob, "c", number_of(1), "198.51.100.2") == "gap"
+    site.clock.pass_(1)
+    assert ask(site, bob, "c", number_of(1), "198.51.100.2") == "sent"
+
+
+def test_numbers_that_differ_in_their_last_four_digits_get_ten_texts_an_hour_together(site: Site) -> None:
+    outcomes = [ask(site, account(site, f"eve{n}"), f"c{n}", number_of(1, n * 7), f"198.51.{n}.1") for n in range(30)]
+    assert outcomes == ["sent"] * 10 + ["prefix"] * 20
+    site.clock.pass_(HOUR)
+    assert ask(site, account(site, "bob"), "c", number_of(1, 9999), "198.51.100.1") == "sent"
+
+
+@pytest.mark.parametrize("address", ["198.51.100.7", "2001:db8:1:2::{n:x}"], ids=["one", "a /64"])
+def test_one_address_sends_twenty_texts_an_hour_with_whatever_accounts(site: Site, address: str) -> None:
+    outcomes = [ask(site, account(site, f"eve{n}"), f"c{n}", number_of(n), address.format(n=n + 1)) for n in range(40)]
+    assert outcomes == ["sent"] * 20 + ["address"] * 20
+    assert ask(site, account(site, "bob"), "c", number_of(100), "2001:db8:1:3::1") == "sent"
+
+
+def test_a_challenge_gets_three_texts_over_all_its_numbers(site: Site) -> None:
+    eve = account(site, "eve")
+    outcomes = [ask(site, eve, "one", number_of(n), f"198.51.{n}.1") for n in range(5)]
+    assert outcomes == ["sent"] * 3 + ["challenge"] * 2
+
+
+RULES = (
+    ("gap", "number", 1, 60),
+    ("challenge", "challenge", 3, DAY),
+    ("account", "account", 5, HOUR),
+    ("account", "account", 10, DAY),
+    ("number", "number", 5, HOUR),
+    ("number", "number", 10, DAY),
+    ("prefix", "prefix", 10, HOUR),
+    ("address", "address", 20, HOUR),
+    ("budget", "all", 150, DAY),
+)
+"""policy.md's caps once more: what refuses, by what, how many, in how long."""
+
+
+@pytest.fixture
+def budget_of_150(environ: dict[str, str]) -> None:
+    environ["NIGHTLATCH_SMS_DAILY_BUDGET"] = "150"
+
+
+@pytest.mark.usefixtures("budget_of_150")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("seed", "accounts", "prefixes", "addresses", "pause"),
+    [(1, 40, 6, 4, 20), (2, 8, 12, 9, 45), (3, 40, 40, 40, 5)],
+    ids=["few prefixes and addresses", "few accounts", "many of everything"],
+)
+def test_a_thousand_attempts_stay_within_the_caps_to_the_message(
+    site: Site, seed: int, accounts: int, prefixes: int, addresses: int, pause: int
+) -> None:
+    """Against a plain count of what went before: neither one text too many nor one too few."""
+    chance, sent, refused = Random(seed), defaultdict[tuple[str, object], list[int]](list), Counter[str]()
+    people = [account(site, f"eve{n}") for n in range(accounts)]
+    for attempt in range(1000):
+        eve, number = chance.choice(people), number_of(chance.randrange(prefixes), chance.randrange(4))
+        address, challenge = f"198.51.{chance.randrange(addresses)}.1", f"log-in:{chance.randrange(400)}:{attempt % 2}"
+        of = {
+            "number": number.e164,
+            "prefix": number.prefix,
+            "account": eve.id,
+            "address": address,
+            "challenge": challenge,
+            "all": 0,
+        }
+        now = site.clock.now()
+        expected = next(
+            (
+                name
+                for name, what, most, seconds in RULES
+                if sum(at > now - seconds for at in sent[what, of[what]]) >= most
+            ),
+            "sent",
+        )
+        got = ask(site, eve, challenge, number, address)
+        assert got == expected, f"attempt {attempt}"
+        refused[got] += 1
+        if got == "sent":
+            for what, which in of.items():
+                sent[what, which].append(now)
+        site.clock.pass_(chance.randrange(2 * pause))
+    assert owed_texts(site) == refused["sent"] == len(sent["all", 0])
+    assert len(refused) > 3, refused
+    reported = {row.outcome: row.count for row in site.services.text_caps.report(30)}
+    assert sum(reported.values()) == 1000, "every attempt is reported, whatever became of it"
+    assert reported["sent"] == refused["sent"]
+
+
+def test_sign_ups_one_after_the_other_do_not_raise_an_addresss_share(site: Site) -> None:
+    """By the pages, as a person would: a new account for every number."""
+    for attempt in range(22):
+        eve = Owner(site, f"eve{attempt}", address="203.0.113.77")
+        eve.sign_up()
+        eve.open(CHANGE)
+        page = eve.press("Save", phone=f"+44740{attempt:02d}12345")
+    assert len(site.texts()) == 20
+    assert page.status == 429
+    assert page.problems[0].startswith("We can't text you now. Try again in ")
+    assert 0 < int(page.response.headers["Retry-After"]) <= HOUR
+
+
+def test_going_back_and_typing_many_numbers_gets_three_texts(site: Site) -> None:
+    eve = inside(site, "eve")
+    for attempt in range(6):
+        eve.open(CHANGE)
+        page = eve.press("Save", phone=f"+44740{attempt:02d}12345")
+    assert len(site.texts()) == 3
+    assert page.problems == ["Three codes were sent already. Type the newest, or choose another method."]
+
+
+def test_one_log_in_after_the_other_gets_five_texts_an_hour(site: Site, tess: Owner) -> None:
+    for attempt in range(9):
+        tess.other_browser(address=f"198.51.{attempt}.1").log_in()
+        site.clock.pass_(61)
+    assert len(site.texts(PHONE)) == 5
+
+
+def test_refused_attempts_cost_nothing_later(site: Site) -> None:
+    eve = account(site, "eve")
+    assert ask(site, eve, "c", number_of(1), "198.51.100.1") == "sent"
+    before = count(site, "SELECT count(*) FROM tries")
+    for _ in range(50):
+        assert ask(site, eve, "c", number_of(1), "198.51.100.1") == "gap"
+    assert count(site, "SELECT count(*) FROM tries") == before
+    site.clock.pass_(60)
+    assert ask(site, eve, "c", number_of(1), "198.51.100.1") == "sent"
+
+
+# -- Countries and prices --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_countries(environ: dict[str, str]) -> None:
+    environ["NIGHTLATCH_SMS_COUNTRIES"] = "GB,FR"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+447012345678",
+        "+19005550123",
+        "+448718720000",
+        "+33899123456",
+        "+870773111632",
+        "+881612345678",
+        "+979123456789",
+    ],
+)
+def test_numbers_that_somebody_earns_by_get_no_text(site: Site, number: str) -> None:
+    eve = inside(site, "eve")
+    eve.open(CHANGE)
+    page = eve.press("Save", phone=number)
+    assert page.status == 422
+    assert page.h1 == "Add your phone number"
+    assert owed_texts(site) == 0
+
+
+@pytest.mark.usefixtures("two_countries")
+def test_countries_that_are_not_listed_get_no_text_and_are_not_offered(site: Site) -> None:
+    eve = inside(site, "eve")
+    page = eve.open(CHANGE)
+    assert {option["value"] for option in page.field("Country").find_all("option")} == {"GB", "FR"}
+    for typed, country in (
+        ("+14155550123", "GB"),
+        ("4155550123", "US"),
+        ("+4915112345678", "FR"),
+        ("+881612345678", ""),
+    ):
+        page = eve.post(CHANGE, phone=typed, country=country)
+        assert page.status == 422
+        assert page.problems == [
+            "We do not send text messages to that country. Enter a number from one of the countries in the list."
+        ]
+    assert owed_texts(site) == 0
+    assert eve.post(CHANGE, phone="06 12 34 56 78", country="FR").h1 == "Check your phone"
+    assert [text.to for text in site.texts()] == ["+33612345678"]
+
+
+@pytest.mark.usefixtures("two_countries")
+def test_a_country_that_left_the_list_gets_no_log_in_codes(site: Site) -> None:
+    tess, keep = texted(site, "tess"), site.services.phones.keep
+    keep(site.services.accounts.named("tess"), PhoneNumber("+14155550123", "US"))
+    with pytest.raises(CountryNotServed):
+        site.services.phones.number_of(site.services.accounts.named("tess"))
+    page = tess.log_in()
+    assert (page.status, page.h1) == (200, "Enter your code")
+    assert page.problems[0].startswith("We do not send text messages to that country.")
+    assert tess.press("Resend code").status == 422
+    assert owed_texts(site) == 0
+    assert tess.post("/log-in/backup-code", code=tess.kept_code).h1 == "Keep your new backup code"
+
+
+# -- The day's budget ------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["0"])
+def budget(request: pytest.FixtureRequest, environ: dict[str, str]) -> None:
+    environ["NIGHTLATCH_SMS_DAILY_BUDGET"] = request.param
+
+
+def warnings(site: Site) -> list[str]:
+    return [mail.subject for mail in site.emails(OPERATOR)][::-1]
+
+
+@pytest.mark.usefixtures("budget")
+def test_without_a_budget_no_text_goes_and_the_page_says_so(site: Site) -> None:
+    tess = texted(site, "tess")
+    page = tess.log_in()
+    assert page.h1 == "Enter your code"
+    assert page.problems[0].startswith("We can't text you now. Try again in 24 hours")
+    page = tess.press("Resend code")
+    assert (page.status, page.response.headers["Retry-After"]) == (429, str(DAY))
+    assert owed_texts(site) == 0
+    assert {row.outcome for row in site.services.text_caps.report(1)} == {"refused: budget"}
+    assert warnings(site) == []
+    assert tess.post("/log-in/backup-code", code=tess.kept_code).h1 == "Keep your new backup code"
+
+
+@pytest.mark.usefixtures("budget")
+@pytest.mark.parametrize("budget", ["10"], indirect=True)
+def test_the_operator_is_told_at_80_and_100_per_cent_once_a_day_and_then_nothing_goes(site: Site) -> None:
+    people = [account(site, f"eve{n}") for n in range(40)]
+
+    def attempt(n: int) -> str:
+        return ask(site, people[n], f"c{site.clock.now()}:{n}", number_of(n), f"198.51.{n}.1")
+
+    assert [attempt(n) for n in range(7)] == ["sent"] * 7
+    assert warnings(site) == []
+    assert attempt(7) == "sent"
+    assert len(warnings(site)) == 1
+    assert "80" in warnings(site)[0]
+    assert [attempt(n) for n in range(8, 15)] == ["sent"] * 2 + ["budget"] * 5
+    assert len(warnings(site)) == 2
+    assert "100" in warnings(site)[1]
+    site.clock.pass_(DAY)
+    assert [attempt(n) for n in range(20, 32)] == ["sent"] * 10 + ["budget"] * 2
+    assert len(warnings(site)) == 4, "and again the next day"
+    assert owed_texts(site) == 20
+
+
+@pytest.mark.usefixtures("budget")
+@pytest.mark.parametrize("budget", ["10"], indirect=True)
+def test_at_the_edge_of_a_budget_that_slides_the_operator_is_not_told_twice_a_day(site: Site) -> None:
+    people = [account(site, f"eve{n}") for n in range(30)]
+    site.clock.pass_(DAY - site.clock.now() % DAY)  # midnight
+    for n in range(30):
+        ask(site, people[n], f"c{site.clock.now()}:{n}", number_of(n), f"198.51.{n}.1")
+        site.clock.pass_(HOUR // 2)
+    assert len(warnings(site)) == 2
+
+
+# -- Who gets a text at all ------------------------------------------------------------------------
+
+
+def test_no_text_goes_before_a_right_password_and_nothing_tells_that_there_is_a_phone(site: Site, tess: Owner) -> None:
+    for typed in ("wrong password", "", "AAAA-AAAA-AAAA-AAAA"):
+        assert "..." not in tess.log_in(typed or " ").text
+    for path in ("/log-in/verify", "/log-in/verify?method=text-message", "/log-in/methods", "/step-up/verify"):
+        page = tess.post(path, resend="1", method="text-message", code="000000")
+        assert page.path in ("/log-in", "/log-in/methods")
+        assert "...56" not in page.text
+    reader = Person(site.app)
+    reader.open("/forgot-password")
+    reader.press("Send link", email=tess.email)
+    reader.open(site.emailed_path(tess.email, "/reset-password/"))
+    reader.press("Save password", password="seven brass wheels turning")
+    assert owed_texts(site) == 0
+
+
+def test_a_number_that_is_not_confirmed_gets_no_log_in_code(site: Site) -> None:
+    """Neither of an enrollment that was left, nor of a change that was not finished."""
+    eve = inside(site, "eve")
+    eve.open(f"{TEXTS}/overview")
+    eve.press("Next")
+    eve.press("Verify", password=eve.password)
+    eve.press("Next", phone=OTHER)
+    eve.log_out()
+    site.clock.pass_(61)
+    assert eve.log_in().h1 == HOME, "there is no factor yet"
+    tess = texted(site, "tess")
+    tess.log_in()
+    tess.press("Verify", code=site.texted_code(PHONE))
+    before = len(site.texts(OTHER))
+    tess.open(CHANGE)
+    tess.press("Save", phone=OTHER)
+    site.clock.pass_(61)
+    tess.log_out()
+    tess.log_in()
+    assert len(site.texts(OTHER)) == before + 1, "the one that asks whose it is"
+    assert tess.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
+
+
+def test_somebody_with_an_app_and_a_number_but_no_such_factor_is_not_texted(site: Site, ada: Owner) -> None:
+    keep = site.services.phones.keep
+    keep(site.services.accounts.named("ada"), site.services.phones.read(PHONE, ""))
+    other = ada.other_browser()
+    other.log_in()
+    assert other.open("/log-in/verify?method=text-message").status == 404
+    assert other.post("/log-in/verify?method=text-message", resend="1").status == 404
+    assert other.post("/log-in/methods", method="text-message").status == 404
+    assert "Text message" not in other.open("/log-in/methods").text
+    assert owed_texts(site) == 0
+
+
+def test_a_stolen_session_neither_changes_the_number_nor_has_anything_texted(site: Site, tess: Owner) -> None:
+    tess.log_in()
+    tess.press("Verify", code=site.texted_code(PHONE))
+    thief = thief_of(stale(tess))
+    before = owed_texts(site)
+    for path in (CHANGE, f"{CHANGE}/code", f"{TEXTS}/overview", f"{TEXTS}/phone", f"{TEXTS}/code"):
+        thief.post(path, phone=OTHER, code="000000", resend="1")
+        thief.post(path, phone=OTHER)
+    assert thief.open("/step-up/verify").h1 == "Enter your password"
+    assert thief.post("/step-up/verify", resend="1").h1 == "Enter your password"
+    assert owed_texts(site) == before
+    assert site.services.accounts.named("tess").phone_hint == "...56"
+
+
+def test_half_logged_in_nobody_enrolls_or_changes_a_phone(site: Site, half: Owner) -> None:
+    before = owed_texts(site)
+    for path in (CHANGE, f"{CHANGE}/code", f"{TEXTS}/phone", f"{TEXTS}/code", f"{TEXTS}/turn-off", f"{TEXTS}/password"):
+        page = half.post(path, phone=OTHER, password=half.password, code=site.texted_code(PHONE), resend="1")
+        assert page.path == "/log-in"
+    assert owed_texts(site) == before
+    assert live_sessions(site, "tess") == 0
+
+
+def test_a_forged_host_is_named_in_no_text(site: Site, tess: Owner) -> None:
+    data = {"csrf_token": tess.token(), "username": tess.username, "password": tess.password}
+    headers = {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+    assert tess.send("POST", "/log-in", data=data, headers=headers).h1 == "Enter your code"
+    assert site.texts(PHONE)[0].text.endswith(f"\n\n@nightlatch.localhost #{site.texted_code(PHONE)}")
+    assert tess.send("POST", "/log-in", data=data, host="evil.example").status == 400
+    assert len(site.texts()) == 1
+
+
+# -- Guessing --------------------------------------------------------------------------------------
+
+
+def test_after_five_wrong_codes_the_right_one_does_not_log_in_and_no_other_is_sent(site: Site, half: Owner) -> None:
+    code = site.texted_code(PHONE)
+    statuses = [half.post("/log-in/verify", follow=False, code=other_than(code)).status for _ in range(5)]
+    assert statuses == [422] * 4 + [303]
+    assert half.post("/log-in/verify", code=code).path == "/log-in"
+    site.clock.pass_(61)
+    assert half.post("/log-in/verify", resend="1").path == "/log-in"
+    assert len(site.texts()) == 1
+    assert not is_in(half)
+
+
+def test_a_resend_between_the_guesses_at_log_in_starts_no_new_count(site: Site, half: Owner) -> None:
+    for _ in range(3):
+        assert half.press("Verify", code=other_than(site.texted_code(PHONE))).status == 422
+    site.clock.pass_(60)
+    half.press("Resend code")
+    code = site.texted_code(PHONE)
+    page = half.press("Verify", code=other_than(code))
+    assert page.problems == ["That code is wrong. Check it and try again. 1 try is left."]
+    assert half.press("Verify", code=other_than(code)).path == "/log-in"
+    assert half.post("/log-in/verify", code=code).path == "/log-in"
+    assert not is_in(half)
+
+
+@pytest.mark.parametrize("where", [CHANGE, f"{TEXTS}/phone"], ids=["in the settings", "at enrollment"])
+def test_a_resend_or_another_number_between_the_guesses_of_a_confirmation_starts_no_new_count(
+    site: Site, where: str
+) -> None:
+    eve = inside(site, "eve")
+    eve.open(f"{TEXTS}/overview")
+    eve.press("Next")
+    eve.press("Verify", password=eve.password)
+    eve.post(where, phone=PHONE)
+    for _ in range(3):
+        assert eve.press("Verify", code=other_than(site.texted_code(PHONE))).status == 422
+    eve.post(where, phone=OTHER)
+    for _ in range(2):
+        assert eve.press("Verify", code=other_than(site.texted_code(OTHER))).status == 422
+    page = eve.press("Verify", code=site.texted_code(OTHER))
+    assert (page.status, page.problems) == (429, [SPENT])
+    site.clock.pass_(61)
+    assert eve.press("Resend code").status == 429
+    assert len(site.texts()) == 2
+    assert site.services.accounts.named("eve").phone is None
+
+
+def test_guesses_at_many_log_ins_share_the_accounts_limit(site: Site, tess: Owner) -> None:
+    for attempt in range(2):
+        half = tess.other_browser(address=f"198.51.100.{attempt}")
+        half.log_in()
+        for _ in range(3):
+            page = half.press("Verify", code="00000½")
+            page = half.post("/log-in/verify", follow=False, code="000000") if attempt == 0 else page
+        site.clock.pass_(61)
+    other = tess.other_browser()
+    other.log_in()
+    page = other.press("Verify", code=site.texted_code(PHONE))
+    assert page.status in (200, 429)
+    assert not is_in(other)
+
+
+@pytest.mark.parametrize("typed", ["", "null", "[]", "{}", "000000", "12345", "1234567", "'--"])
+def test_what_is_no_code_is_a_counted_failure(site: Site, half: Owner, typed: str) -> None:
+    before = count(site, "SELECT count(*) FROM tries WHERE bucket LIKE 'second-factor:%'")
+    page = half.post("/log-in/verify", code=typed, mfa="false")
+    assert page.status == 422
+    assert count(site, "SELECT count(*) FROM tries WHERE bucket LIKE 'second-factor:%'") == before + 1
+    assert not is_in(half)
+
+
+# -- A code that is another's ----------------------------------------------------------------------
+
+
+def test_a_code_opens_its_own_log_in_and_no_other_of_the_same_account(site: Site, tess: Owner, half: Owner) -> None:
+    code = site.texted_code(PHONE)
+    other = tess.other_browser()
+    other.log_in()
+    assert other.press("Verify", code=code).problems == ["That code has expired. Ask for a new one."]
+    site.clock.pass_(61)
+    other.press("Resend code")
+    assert other.press("Verify", code=code).problems == ["That code is wrong. Check it and try again."]
+    assert not is_in(other)
+    assert half.press("Verify", code=code).h1 == HOME, "its own is not voided by a newer one of another log-in"
+
+
+def test_anothers_code_is_wrong_even_when_both_have_one(site: Site, half: Owner) -> None:
+    mallory = texted(site, "mallory", OTHER)
+    mallory.log_in()
+    theirs = site.texted_code(OTHER)
+    assert half.press("Verify", code=theirs).problems == ["That code is wrong. Check it and try again."]
+    give(mallory, login=cookies_of(half)["login"])
+    assert mallory.post("/log-in/verify", code=theirs).status == 422
+    assert not is_in(mallory)
+
+
+def test_a_code_serves_the_purpose_it_was_asked_for(site: Site, tess: Owner) -> None:
+    tess.log_in()
+    log_in_code = site.texted_code(PHONE)
+    assert tess.press("Verify", code=log_in_code).h1 == HOME
+    site.clock.pass_(61)
+    tess.open(CHANGE)
+    tess.press("Save", phone=PHONE)
+    change_code = site.texted_code(PHONE)
+    assert tess.post(f"{CHANGE}/code", code=log_in_code).status == 422
+    site.clock.pass_(61)
+    half = tess.other_browser()
+    half.log_in()
+    assert half.press("Verify", code=change_code).status == 422
+    stale(tess).open("/settings/account/password")
+    tess.press("Verify", password=tess.password)
+    step_up_code = site.texted_code(PHONE)
+    for code in (change_code, log_in_code):
+        if code != step_up_code:
+            assert tess.post("/step-up/verify", code=code).status == 422
+    half = tess.other_browser()
+    half.log_in()
+    assert half.press("Verify", code=step_up_code).status == 422
+    assert not is_in(half)
+    assert tess.post("/step-up/verify", code=step_up_code).status == 200
+
+
+def test_a_confirmation_code_is_of_the_browser_that_asked(site: Site) -> None:
+    eve = inside(site, "eve")
+    elsewhere = eve.other_browser()
+    elsewhere.log_in()
+    eve.open(CHANGE)
+    eve.press("Save", phone=PHONE)
+    page = elsewhere.post(f"{CHANGE}/code", code=site.texted_code(PHONE))
+    assert page.problems == ["That code has expired. Ask for a new one."]
+    assert site.services.accounts.named("eve").phone is None
+
+
+def test_a_code_that_went_to_a_number_which_was_given_up_since_does_not_log_in(site: Site, tess: Owner) -> None:
+    """P has the old phone, and a code from just before its owner gave it up."""
+    tess.log_in()
+    tess.press("Verify", code=site.texted_code(PHONE))
+    site.clock.pass_(61)
+    half = tess.other_browser()
+    half.log_in()
+    code = site.texted_code(PHONE)
+    tess.open(CHANGE)
+    tess.press("Save", phone=OTHER)
+    tess.press("Verify", code=site.texted_code(OTHER))
+    assert half.press("Verify", code=code).problems == ["That code has expired. Ask for a new one."]
+    assert not is_in(half)
+
+
+def test_a_code_of_a_factor_that_was_turned_off_meanwhile_proves_nothing(site: Site, half: Owner) -> None:
+    code, services = site.texted_code(PHONE), site.services
+    token = cookies_of(half)["login"].split(".")[0]
+    pending = services.log_in.pending(token)
+    with services.db.write() as tx:
+        tx.execute(update(Factor).values(turned_off_at=site.clock.now()))
+    with pytest.raises(CodeAlreadyUsed):
+        services.log_in.with_factor(pending, None, {"code": code}, remember=False, origin=Origin("192.0.2.1", "x"))
+    assert live_sessions(site, "tess") == 0
+
+
+def test_two_proofs_of_one_half_log_in_open_one_session(site: Site, half: Owner) -> None:
+    log_in, code = site.services.log_in, {"code": site.texted_code(PHONE)}
+    token, here = cookies_of(half)["login"].split(".")[0], Origin("192.0.2.1", "x")
+    first, second = log_in.pending(token), log_in.pending(token)
+    log_in.with_factor(first, None, code, remember=False, origin=here)
+    with pytest.raises(Refusal):
+        log_in.with_factor(second, None, code, remember=False, origin=here)
+    assert live_sessions(site, "tess") == 1
+
+
+def test_a_code_from_before_the_resend_and_one_that_is_ten_minutes_old_are_refused(site: Site, half: Owner) -> None:
+    first = site.texted_code(PHONE)
+    site.clock.pass_(60)
+    half.press("Resend code")
+    second = site.texted_code(PHONE)
+    assert half.press("Verify", code=first).problems == ["That code is from an earlier message. Use the newest one."]
+    site.clock.pass_(541)
+    assert half.press("Verify", code=second).path == "/log-in", "half a log-in lives no longer than its first code"
+
+
+# -- Receipts --------------------------------------------------------------------------------------
+
+SECRET = "a-secret-of-the-operator"
+HOOK = f"/hooks/vonage/delivery/{SECRET}"
+
+
+@pytest.fixture
+def hook(environ: dict[str, str]) -> None:
+    environ |= {
+        "NIGHTLATCH_VONAGE_API_KEY": "key",
+        "NIGHTLATCH_VONAGE_API_SECRET": "secret",
+        "NIGHTLATCH_SMS_FROM": "Nightlatch",
+        "NIGHTLATCH_VONAGE_URL": "http://127.0.0.1:9",
+        "NIGHTLATCH_VONAGE_HOOK_SECRET": SECRET,
+    }
+
+
+@pytest.mark.usefixtures("hook")
+def test_a_forged_receipt_changes_nothing(site: Site) -> None:
+    tess = texted(site, "tess")
+    tess.log_in()
+    with site.services.db.write() as tx:
+        tx.connection().exec_driver_sql("UPDATE messages SET state = 'sent'")
+        uid = tx.connection().exec_driver_sql("SELECT uid FROM messages").scalar_one()
+    gateway = Person(site.app, address="198.51.100.9")
+    data = {"client-ref": uid, "status": "failed"}
+    for path in ("/hooks/vonage/delivery/wrong", f"{HOOK}x", HOOK[:-1], HOOK.replace("secret", "SECRET")):
+        assert gateway.send("POST", path, data=data).status == 404
+    for ref in ("1", "x" * 5000, "' OR 1=1 --", uid[:-1], uid.upper() + "x", "%"):
+        assert gateway.send("POST", HOOK, data={**data, "client-ref": ref}).status == 204
+    for ref in ("\0", "\ud800", "\U0010ffff", 7, None, True, {}, 1e400):
+        assert gateway.send("POST", HOOK, json={**data, "client-ref": ref}).status == 204
+    for body in ([], "text", 7):
+        assert gateway.send("POST", HOOK, json=body).status == 400
+    assert gateway.send("POST", HOOK, data="{", content_type="application/json").status == 400
+    for told in ({}, {"client-ref": [uid], "status": "failed"}, {"client-ref": uid, "status": ["failed"]}):
+        assert gateway.send("POST", HOOK, json=told).status == 204
+    assert gateway.send("GET", HOOK, query_string=data).status == 404
+    assert gateway.send("POST", f"{HOOK}?client-ref={uid}&status=failed").status == 204
+    assert count(site, "SELECT count(*) FROM messages WHERE state = 'sent' AND received_at IS NULL") == 1
