@@ -12,7 +12,7 @@ import pytest
 
 from tests.attacks.tools import cookies_of, count, everything, give, is_in, live_sessions, second_factor_tries
 from tests.conftest import Site
-from tests.people import Owner, Person
+from tests.people import PHONE, TWO_FACTOR, Owner, Person
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import CodeAlreadyUsed, LogInOver
@@ -364,3 +364,79 @@ def test_one_kept_act_is_done_once_however_often_the_code_is_sent(
     racers.race(site, environ, [request] * AT_ONCE)
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'password-changed'") == 1
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'stepped-up'") == 1
+
+
+# -- Codes by text ---------------------------------------------------------------------------------
+
+
+@pytest.mark.xdist_group("races")
+def test_one_texted_code_typed_twenty_times_at_once_opens_one_session(
+    site: Site, environ: dict[str, str], racers: Racers
+) -> None:
+    tess = Owner(site, "tess")
+    tess.sign_up()
+    tess.turn_on_texts()
+    site.clock.pass_(61)
+    half = tess.other_browser()
+    half.log_in()
+    before = live_sessions(site, "tess")
+    request = request_of(half, "/log-in/verify", code=site.texted_code(PHONE))
+    answers = racers.race(site, environ, [request] * AT_ONCE)
+    assert len(winners(answers)) == 1
+    assert live_sessions(site, "tess") == before + 1
+    assert count(site, "SELECT count(*) FROM codes WHERE used_at IS NOT NULL") == 3, "address, number and log-in"
+
+
+@pytest.mark.xdist_group("races")
+def test_one_texted_code_confirms_once_however_often_it_is_typed_at_once(
+    site: Site, environ: dict[str, str], racers: Racers
+) -> None:
+    tess = Owner(site, "tess")
+    tess.sign_up()
+    tess.turn_on_texts()
+    tess.open("/settings/account/phone")
+    tess.press("Save", phone="+447400987654")
+    request = request_of(tess, "/settings/account/phone/code", code=site.texted_code("+447400987654"))
+    racers.race(site, environ, [request] * AT_ONCE)
+    assert count(site, "SELECT count(*) FROM activity WHERE kind = 'phone-changed'") == 1
+    assert len(site.texts(PHONE)) == 2, "the first code, and one word that the number changed"
+
+
+@pytest.mark.xdist_group("races")
+def test_one_texted_code_turns_the_method_on_once(site: Site, environ: dict[str, str], racers: Racers) -> None:
+    tess = Owner(site, "tess")
+    tess.sign_up()
+    tess.open(f"{TWO_FACTOR}/text-message/overview")
+    tess.press("Next")
+    tess.press("Verify", password=tess.password)
+    tess.press("Next", phone=PHONE)
+    request = request_of(tess, f"{TWO_FACTOR}/text-message/code", code=site.texted_code(PHONE))
+    racers.race(site, environ, [request] * AT_ONCE)
+    assert count(site, "SELECT count(*) FROM activity WHERE kind = 'factor-on'") == 1
+    assert count(site, "SELECT count(*) FROM factors") == 1
+
+
+@pytest.mark.xdist_group("races")
+def test_twenty_resends_at_once_send_one_text(site: Site, environ: dict[str, str], racers: Racers) -> None:
+    tess = Owner(site, "tess")
+    tess.sign_up()
+    tess.turn_on_texts()
+    site.clock.pass_(61)
+    half = tess.other_browser()
+    half.log_in()
+    site.clock.pass_(61)
+    answers = racers.race(site, environ, [request_of(half, "/log-in/verify", resend="1")] * AT_ONCE)
+    assert sorted(a["status"] for a in answers) == [303] + [429] * (AT_ONCE - 1)
+    assert len(site.texts(PHONE)) == 3
+
+
+@pytest.mark.xdist_group("races")
+def test_twenty_numbers_at_once_get_three_texts(site: Site, environ: dict[str, str], racers: Racers) -> None:
+    eve = Owner(site, "eve")
+    eve.sign_up()
+    eve.open("/settings/account/phone")
+    requests = [
+        request_of(eve, "/settings/account/phone", n, phone=f"+44740{n:02d}12345", country="GB") for n in range(AT_ONCE)
+    ]
+    racers.race(site, environ, requests)
+    assert len(site.texts()) == 3
