@@ -105,6 +105,7 @@ SCREENS = (
     Screen("text-password", f"{TEXT}/password", "starting-text", has_fields=True, twin="enroll-password"),
     Screen("text-phone", f"{TEXT}/phone", "giving-phone", has_fields=True),
     Screen("text-code", f"{TEXT}/code", "asked-by-text", has_fields=True),
+    Screen("text-password-stopped", f"{TEXT}/password", "stopped", has_fields=True, twin="enroll-password"),
     Screen("text-code-unsent", f"{TEXT}/code", "not-texted", has_fields=True, twin="text-code"),
     Screen("text-done", f"{TEXT}/done", "texted", twin="done"),
     Screen("methods-on", TWO_FACTOR, "enrolled"),
@@ -324,13 +325,18 @@ def _texted(person: Knowing) -> None:
     person.press("Verify", code=person.texted())
 
 
-def _not_texted(person: Knowing) -> None:
+def _stopped(person: Knowing) -> None:
     """Has a number from the settings, and has had every text of this hour."""
     _member(person)
     _change_phone(person)
     person.press("Verify", code=person.texted())
+    person.site.clock.pass_(60)
     _spend_texts(person)
     _start_text(person)
+
+
+def _not_texted(person: Knowing) -> None:
+    _stopped(person)
     person.press("Verify", password=person.password)
 
 
@@ -449,6 +455,7 @@ STATES: dict[str, State] = {
     "giving-phone": _giving_phone,
     "asked-by-text": _asked_by_text,
     "texted": _texted,
+    "stopped": _stopped,
     "not-texted": _not_texted,
     "with-both": _with_both,
     "changing-phone": _changing_phone,

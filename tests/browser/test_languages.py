@@ -24,7 +24,8 @@ LEFT_OUT = """theirs => {
   const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
   while (walker.nextNode())
     if (!walker.currentNode.parentElement.closest(theirs)) parts.push(walker.currentNode.data);
-  const spoken = ["title", "aria-label", "placeholder", "alt", "content", "data-said", "data-texted", "data-offline", "value"];
+  const said = ["data-said", "data-texted", "data-offline"];
+  const spoken = ["title", "aria-label", "placeholder", "alt", "content", "value", ...said];
   for (const name of spoken)
     for (const element of document.querySelectorAll(`[${name}]`))
       if (!element.matches("meta, input, option, button, " + theirs) || ["aria-label", "placeholder"].includes(name))
@@ -67,7 +68,7 @@ def test_no_sentence_is_left_out_and_a_longer_language_fits(visit: Visits, layou
     assert not faults, "\n".join(faults)
 
 
-TURNED = """() => {
+TURNED = r"""() => {
   const faults = [];
   const root = document.documentElement;
   if (root.dir !== "rtl" || root.lang !== "ar-XB") faults.push(`dir=${root.dir} lang=${root.lang}`);
@@ -79,6 +80,12 @@ TURNED = """() => {
     const groups = [...code.querySelectorAll("span")].map(span => span.getBoundingClientRect());
     const turned = groups.some((box, i) => i && box.top === groups[i - 1].top && box.left < groups[i - 1].left);
     if (turned) faults.push("groups of a code in the wrong order");
+  }
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const { data, parentElement } = walker.currentNode;
+    if (/(?<!\u2066)(\+|\.\.\.)\d/.test(data) && !parentElement.closest("[dir=ltr], .sent, script"))
+      faults.push(`a number turned round: ${data}`);
   }
   for (const field of document.querySelectorAll("main :is([data-code], [type=password], [name=email], [name=phone])"))
     if (getComputedStyle(field).direction !== "ltr") faults.push(`${field.name} is typed from the right`);

@@ -23,6 +23,7 @@ from tests.browser.test_journeys import (
     with_and_without_script,
 )
 from tests.people import ANDROID, DESKTOP, IPHONE, PASSWORD, TWO_FACTOR
+from tests.pseudo import RIGHT_TO_LEFT
 
 FIRST, SECOND = "+41791234567", "+4915112345689"
 OVERVIEW_BUTTON = {DESKTOP: "Next", ANDROID: "Next", IPHONE: "Get started"}
@@ -159,6 +160,39 @@ def test_a_code_that_was_typed_wrong_does_not_send_another(visit: Visits, script
     ada.press("Resend code")
     ada.sees_problem("A code was sent a moment ago.")
     assert len(ada.site.texts()) == sent
+
+
+def test_what_stops_a_text_to_a_known_number_is_said_where_its_code_would_be_typed(visit: Visits) -> None:
+    ada = visit()
+    screens.Stage(ada).show(screens.named("text-password-stopped"))
+    ada.type_("Password", PASSWORD)
+    ada.press("Verify")
+    ada.sees_problem("We can't text you now.")
+    expect(ada.page.get_by_role("heading", level=1)).to_have_text("Check your phone")
+    expect(ada.button("Resend code")).to_be_visible()
+
+
+LONGEST = """select => {
+  const options = [...select.options].sort((a, b) => b.label.length - a.label.length);
+  return options[0].value;
+}"""
+
+
+@everywhere
+@pytest.mark.parametrize("language", ["en", RIGHT_TO_LEFT.code])
+def test_the_longest_name_of_a_country_fits_the_narrowest_window(visit: Visits, layout: str, language: str) -> None:
+    ada = visit(layout, viewport={"width": 320, "height": 640})
+    ada.speak(language)
+    screens.Stage(ada).show(screens.named("text-phone"))
+    select = ada.page.locator("main select")
+    select.select_option(select.evaluate(LONGEST))
+    box = select.bounding_box()
+    field = ada.page.locator("main [name=phone]").bounding_box()
+    assert box is not None
+    assert field is not None
+    assert (box["x"], box["width"], box["height"]) == (field["x"], field["width"], field["height"])
+    assert box["height"] >= 44
+    assert ada.page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 # -- The code types itself -----------------------------------------------------------------------------

@@ -61,6 +61,11 @@ def plural_form(singular: str, plural: str, num: int) -> str:
     return translated
 
 
+def upright(code: str) -> str:
+    """A number inside a sentence: from left to right, whichever way the sentence runs."""
+    return f"\u2066{code}\u2069" if _spoken.get().direction == "rtl" else code
+
+
 class Sentence:
     """A sentence written once, said later in whatever language is then spoken."""
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Clock, Entropy
+from ..domain.refusals import Refusal
 from ..models.accounts import Account
 from ..models.drafts import DraftRow
 from ..models.presence import Opened, Presence
@@ -59,6 +60,8 @@ class Visit:
     changed: set[str] = field(default_factory=set)
     payload: str | None = None
     """Set by the last step of a method: the factor's secret, proved."""
+    hindrance: Refusal | None = None
+    """What kept the next step from doing what it does on arrival."""
     last_step: int = -1
 
     @property

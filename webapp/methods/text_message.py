@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, update
 
-from ..domain.language import gettext, lazy
+from ..domain.language import gettext, lazy, upright
 from ..domain.origin import Origin
 from ..domain.refusals import CodeAlreadyUsed, CodeExpired, Refusal, TooSoon
 from ..enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
@@ -59,12 +59,14 @@ def send_again(visit: Visit) -> None:
 
 
 def send_to_known_number(visit: Visit) -> None:
-    """When no number had to be typed. What stops it is said on the page, beside Resend."""
+    """When no number had to be typed. The page says what stops it, and beside Resend when another may go."""
     if asked(visit) is None:
         try:
             visit.desk.ask_phone(visit.account, visit.phone_challenge, visit.origin)
-        except Refusal:
+        except TooSoon:
             return
+        except Refusal as refusal:
+            visit.hindrance = refusal
 
 
 def show_code(visit: Visit) -> dict[str, Any]:
@@ -128,11 +130,11 @@ def verify(proof: Proof, answers: Answers) -> None:
 
 
 def hint(factor: Factor, account: Account) -> str:
-    return gettext("Text message to %(number)s", number=account.phone_hint or "")
+    return gettext("Text message to %(number)s", number=upright(account.phone_hint or ""))
 
 
 def source(factor: Factor, account: Account) -> str:
-    return gettext("Enter the six-digit code from our text to %(number)s.", number=account.phone_hint or "")
+    return gettext("Enter the six-digit code from our text to %(number)s.", number=upright(account.phone_hint or ""))
 
 
 METHOD = Method(

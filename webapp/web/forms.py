@@ -13,7 +13,7 @@ from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired
 
 from ..domain import phone_numbers
-from ..domain.language import gettext, lazy, spoken
+from ..domain.language import gettext, lazy, spoken, upright
 from ..domain.refusals import Refusal
 from ..enrollment.fields import ConfirmationCodeFields, DiscoverablePhoneFields, EmailFields, PasswordFields
 from . import current
@@ -120,7 +120,7 @@ def offer_countries(form: Form) -> None:
     if "country" not in form:
         return
     allowed = current.services().settings.sms_countries
-    form.country.choices = [(c.code, f"{c.name} ({c.calling_code})") for c in phone_numbers.countries(allowed)]
+    form.country.choices = [(c.code, f"{c.name} ({upright(c.calling_code)})") for c in phone_numbers.countries(allowed)]
     if not form.country.data:
         form.country.data = default_country()
 

@@ -9,6 +9,7 @@ from flask.wrappers import Response
 from htmx_flask import request
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from ..domain.language import upright
 from ..domain.refusals import Missing, Refusal
 from ..enrollment.method import Asked
 from ..models.presence import Opened
@@ -125,7 +126,7 @@ def sent(asked: Asked | None, wait: int = 0) -> dict[str, Any]:
     states = {"owed": "on its way", "sent": "sent", "failed": "failed"}
     state = services.delivery.state(asked.message_id or 0)
     return {
-        "address": asked.address,
+        "address": upright(asked.address),
         "delivery": states.get(state or ""),
         "delivery_url": layouts.to("site.delivery", message=signed(asked.message_id or 0)),
         "wait": max(0, asked.resend_at - services.clock.now()),

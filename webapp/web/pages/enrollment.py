@@ -65,6 +65,8 @@ def _submit(visit: Visit, step: Step, form: Form) -> Any:
     except Refusal as refusal:
         words.place(refusal, form)
         return None
+    if visit.hindrance is not None:
+        render.problem(words.say(visit.hindrance))
     return _onward(visit, step, act)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, request, session
 
 from ...domain.language import gettext as _
+from ...domain.language import upright
 from ...domain.refusals import CodeExpired, Refusal
 from .. import confirming, current, guards, layouts, render, words
 from ..forms import EmailForm, NewPasswordForm, PhoneForm, offer_countries
@@ -56,7 +57,7 @@ def account() -> Any:
     to, mine = layouts.to, current.somebody().account
     rows = [
         (_("Email address"), mine.email or _("Not confirmed yet"), to("settings.email")),
-        (_("Phone number"), mine.phone_hint or _("None yet"), to("settings.phone")),
+        (_("Phone number"), upright(mine.phone_hint) if mine.phone_hint else _("None yet"), to("settings.phone")),
         (_("Password"), _("Change your password"), to("settings.password")),
     ]
     if layouts.copy().phone:
