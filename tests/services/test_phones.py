@@ -1,0 +1,143 @@
+"""Numbers and the counts of texts over time: a new key, a purge, a country that is served no longer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.people import PHONE, Owner
+from webapp import create_app
+from webapp.domain.origin import Origin
+from webapp.domain.phone_numbers import PhoneNumber
+from webapp.domain.refusals import Missing, TooManyTries, TooSoon, WrongCode
+from webapp.models.accounts import Account
+from webapp.models.codes import Code
+from webapp.models.messages import TextCount
+from webapp.settings import Settings
+
+HERE = Origin("192.0.2.1", "Firefox", "nightlatch.localhost")
+DAY = 86400
+OTHER = "+447400987654"
+OLD, NEW = "k1:MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=", "k2:ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+@pytest.fixture
+def environ(database_url: str) -> dict[str, str]:
+    return {"NIGHTLATCH_DATABASE_URL": database_url, "NIGHTLATCH_ENCRYPTION_KEYS": OLD}
+
+
+@pytest.fixture
+def tess(site: Site) -> Owner:
+    """With text messages, logged in."""
+    tess = Owner(site, "tess")
+    tess.sign_up()
+    tess.turn_on_texts()
+    site.clock.pass_(61)
+    return tess
+
+
+def account(site: Site) -> Account:
+    return site.services.accounts.named("tess")
+
+
+def count(site: Site, table: Any) -> int:
+    with site.services.db.read() as tx:
+        return int(tx.scalar(select(func.count()).select_from(table)) or 0)
+
+
+def test_there_is_no_wait_where_no_text_could_go_at_all(site: Site, tess: Owner) -> None:
+    phones = site.services.phones
+    assert phones.number_of(account(site)).e164 == PHONE
+    assert phones.wait(account(site)) == 0
+    phones.ask(account(site), "one", HERE)
+    assert phones.wait(account(site)) == 60
+    phones.keep(account(site), PhoneNumber("+19005550123", "US"))
+    assert phones.wait(account(site)) == 0
+    owner = Owner(site, "bob")
+    owner.sign_up()
+    bob = site.services.accounts.named("bob")
+    assert phones.wait(bob) == 0
+    with pytest.raises(Missing):
+        phones.number_of(bob)
+    with pytest.raises(Missing):
+        phones.ask(bob, "one", HERE)
+
+
+def test_the_code_row_says_which_number_was_asked_for(site: Site, tess: Owner) -> None:
+    phones, mine = site.services.phones, account(site)
+    assert phones.asked(mine, "one") is None
+    phones.ask(mine, "one", HERE, phones.read(OTHER, ""))
+    asked = phones.asked(mine, "one")
+    assert asked is not None
+    assert (asked.address, asked.resend_at - site.clock.now()) == ("...54", 60)
+    with pytest.raises(TooSoon):
+        phones.ask_again(mine, "one", HERE)
+    site.clock.pass_(60)
+    phones.ask_again(mine, "one", HERE)
+    assert [text.to for text in site.texts(OTHER)] == [OTHER] * 2
+    phones.confirm(mine, "one", site.texted_code(OTHER), HERE)
+    assert phones.asked(mine, "one") is None, "it is used"
+    assert account(site).phone_hint == mine.phone_hint == "...54"
+
+
+def test_a_challenge_whose_tries_are_spent_gets_no_new_code_while_the_old_one_would_live(
+    site: Site, tess: Owner
+) -> None:
+    phones, mine = site.services.phones, account(site)
+    phones.ask(mine, "one", HERE, phones.read(OTHER, ""))
+    wrong = str((int(site.texted_code(OTHER)) + 1) % 1_000_000).zfill(6)
+    for _ in range(5):
+        with pytest.raises(WrongCode):
+            phones.confirm(mine, "one", wrong, HERE)
+    site.clock.pass_(60)
+    with pytest.raises(TooManyTries) as refusal:
+        phones.ask_again(mine, "one", HERE)
+    assert refusal.value.seconds == 540
+    assert len(site.texts(OTHER)) == 1
+
+
+def test_codes_go_after_a_day_and_the_counts_after_thirty(site: Site, tess: Owner) -> None:
+    assert count(site, Code) == 2, "one by e-mail and one by text"
+    assert count(site, TextCount) == 1
+    site.clock.pass_(DAY + 3601)
+    site.services.upkeep.purge()
+    assert (count(site, Code), count(site, TextCount)) == (0, 1)
+    site.clock.pass_(28 * DAY)
+    site.services.upkeep.purge()
+    assert count(site, TextCount) == 1
+    site.clock.pass_(2 * DAY)
+    site.services.upkeep.purge()
+    assert count(site, TextCount) == 0
+    assert site.services.text_caps.report(30) == []
+
+
+def test_a_number_survives_a_new_key_and_a_code_that_waits_goes_on_once_sealed_again(
+    site: Site, tess: Owner, environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any]
+) -> None:
+    def restarted(keys: str) -> Site:
+        given = {**environ, "NIGHTLATCH_ENCRYPTION_KEYS": keys}
+        app = create_app(Settings.read(given, tmp_path / "instance"), clock=site.clock, **overrides)
+        return Site(app, app.extensions["nightlatch"], site.clock)
+
+    phones, mine = site.services.phones, account(site)
+    phones.ask(mine, "one", HERE, phones.read(OTHER, ""))
+    both = restarted(f"{NEW},{OLD}")
+    assert both.services.upkeep.reseal() > 0
+    assert both.services.upkeep.reseal() == 0
+    both.services.phones.confirm(account(both), "one", both.texted_code(OTHER), HERE)
+    only = restarted(NEW)
+    assert only.services.phones.number_of(account(only)).e164 == OTHER
+    only.services.phones.ask(account(only), "two", HERE)
+    code = only.texted_code(OTHER)
+    with only.services.db.write() as tx:
+        only.services.phones.prove(tx, account(only), "two", code)
