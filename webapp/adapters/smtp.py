@@ -16,13 +16,10 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from threading import Timer
-from time import monotonic
-from types import TracebackType
-from typing import Self
 
 from ..domain.ports import Email, Refused, Unreachable
 from ..settings import MailServer
+from .deadline import Deadline
 
 WIRE = SMTP.clone(cte_type="7bit")  # not every server takes eight bits
 PLAIN_ADDRESS = re.compile(r'[^\s@"(),:;<>\[\\\]]+@[^\s@"(),:;<>\[\\\]]+')
@@ -63,7 +60,7 @@ class SmtpMail:
     @contextmanager
     def _conversation(self) -> Iterator[_Conversation]:
         """Greeted, encrypted and authenticated as the settings demand. All that fails before is `Unreachable`."""
-        with _Deadline(self._timeout) as deadline:
+        with Deadline(self._timeout) as deadline:
             try:
                 server = _Conversation(self._server, self._sender.domain, deadline, self._context())
                 try:
@@ -101,7 +98,7 @@ class SmtpMail:
         message.add_alternative(email.html, subtype="html")
         return message
 
-    def _complaint(self, error: Exception, deadline: _Deadline) -> str:
+    def _complaint(self, error: Exception, deadline: Deadline) -> str:
         # smtplib tells a time-out of the socket as the end of the conversation
         if deadline.is_over or any(isinstance(e, TimeoutError) for e in (error, error.__context__)):
             return f"the mail server took longer than {self._timeout} s"
@@ -123,43 +120,8 @@ class SmtpMail:
         return f"the mail server cannot be spoken to ({type(error).__name__})"
 
 
-class _Deadline:
-    """Hangs up when the time is over. smtplib's own time-out begins anew with every byte that drips in."""
-
-    def __init__(self, seconds: float) -> None:
-        self._ends = monotonic() + seconds
-        self._line: socket.socket | None = None
-        self._timer = Timer(seconds, self._hang_up)
-        self._timer.daemon = True
-        self.is_over = False
-
-    @property
-    def left(self) -> float:
-        return max(0.01, self._ends - monotonic())
-
-    def watch(self, line: socket.socket) -> None:
-        self._line = line.dup()  # a handle of our own outlives the wrapping in TLS
-        if self.is_over:
-            raise TimeoutError
-
-    def __enter__(self) -> Self:
-        self._timer.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._timer.cancel()
-        if self._line:
-            self._line.close()
-
-    def _hang_up(self) -> None:
-        self.is_over = True
-        if self._line:
-            with suppress(OSError):
-                self._line.shutdown(socket.SHUT_RDWR)
-
-
 class _Conversation(smtplib.SMTP):
-    def __init__(self, server: MailServer, name: str, deadline: _Deadline, context: ssl.SSLContext | None) -> None:
+    def __init__(self, server: MailServer, name: str, deadline: Deadline, context: ssl.SSLContext | None) -> None:
         self._deadline = deadline
         self._implicit = context if server.tls == "implicit" else None
         # greeting by the sender's domain: smtplib would ask the resolver for our own name, which can stall
