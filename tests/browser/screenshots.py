@@ -20,8 +20,11 @@ TILES = {DESKTOP: (5, 384), ANDROID: (9, 216)}
 """How many in a row, and how wide each."""
 NAMES = {DESKTOP: "desktop", ANDROID: "mobile"}
 GAP, LABEL, COLOURS = 16, 20, 64
-SAMPLE = {"log-in", "sign-up", "verify", "home", "settings", "methods-on", "link", "done", "turn-off"}
-SKIPPED = ("outbox",)
+SAMPLE = {
+    *("log-in", "sign-up", "verify", "home", "settings", "methods-on", "link", "done", "turn-off"),
+    *("text-phone", "text-code"),
+}
+SKIPPED = ("outbox", "text-password-stopped")
 Picture = tuple[str, Image.Image]
 
 
