@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import Site
 from tests.doubles import CheapHasher, MoodyTexts
 from tests.people import ANDROID, DESKTOP, HOST, IPHONE, PHONE, TWO_FACTOR, Owner, Page
+from webapp.domain.origin import Origin
 from webapp.domain.ports import Refused, Unreachable
 
 TEXTS = f"{TWO_FACTOR}/text-message"
@@ -201,6 +202,21 @@ def test_with_a_phone_that_just_got_a_text_the_page_says_when_the_next_may_go(ad
     page = ada.press("Resend code")
     assert page.says("Type the code from our text to ...56.")
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "You're all set"
+
+
+def test_with_a_phone_that_may_get_no_text_now_the_page_says_why_and_another_may_be_given(
+    ada: Owner, site: Site
+) -> None:
+    ada.sign_up()
+    give_number(ada, site)
+    for name in ("one", "two", "three", "four"):
+        site.services.phones.ask(site.services.accounts.named("ada"), name, Origin("192.0.2.1", ""))
+        site.clock.pass_(61)
+    page = begin(ada)
+    assert (page.status, page.path) == (200, f"{TEXTS}/code")
+    assert page.problems[0].startswith("We can't text you now. Try again in ")
+    assert page.says("No code has been sent yet.")
+    assert "Use a different phone number" in page.links
 
 
 def test_a_get_never_sends(ada: Owner, site: Site) -> None:
