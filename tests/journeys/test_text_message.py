@@ -162,6 +162,8 @@ def test_with_a_phone_already_none_is_asked_for_and_the_post_before_sends_the_co
     ada.sign_up()
     page = give_number(ada, site)
     assert (page.path, page.receipts) == ("/settings/account", ["Your phone number is confirmed."])
+    told = site.emails(ada.email)[0].subject
+    assert told == "Nightlatch: A phone number that ends in ...56 was added to your account."
     before = len(site.texts())
     ada.open(f"{TEXTS}/overview")
     ada.press(START[ada.layout])

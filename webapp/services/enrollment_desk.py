@@ -78,7 +78,8 @@ class EnrollmentDesk:
     def confirm_phone(
         self, account: Account, challenge: str, typed: str, origin: Origin, discoverable: bool | None
     ) -> None:
-        self._phones.confirm(account, challenge, typed, origin, discoverable)
+        # that the factor is on is told next, in one letter with this
+        self._phones.confirm(account, challenge, typed, origin, discoverable, tell_first=False)
 
     def factor_on(
         self, tx: Session, presence: Presence, method: Method, replaced: bool, origin: Origin

@@ -34,6 +34,7 @@ TOLD: dict[str, Sentence] = {
     "password-reset": lazy("Your password was reset with a link from your e-mail."),
     "email-confirmed": lazy("The email address %(email)s was confirmed for your account."),
     "email-restored": lazy("Your earlier email address %(email)s is back."),
+    "phone-added": lazy("A phone number that ends in %(hint)s was added to your account."),
     "phone-changed": lazy("The phone number of your account was changed to one that ends in %(hint)s."),
     "factor-on": lazy("%(method)s was turned on as a second factor."),
     "factor-replaced": lazy("%(method)s was replaced: the earlier one no longer works."),

@@ -115,9 +115,19 @@ class Phones:
         self._codes.consume(tx, code)
 
     def confirm(
-        self, account: Account, challenge: str, typed: str, origin: Origin, discoverable: bool | None = None
+        self,
+        account: Account,
+        challenge: str,
+        typed: str,
+        origin: Origin,
+        discoverable: bool | None = None,
+        *,
+        tell_first: bool = True,
     ) -> None:
-        """Makes the number the account's own. Raises as `OneTimeCodes.check` does."""
+        """Makes the number the account's own, and tells its owner. Raises as `OneTimeCodes.check` does.
+
+        Without `tell_first` a first number is left to the caller's own notice.
+        """
         code = self._codes.check(account.id, challenge, typed, self._terms)
         number = self._target(code)
         before = self._own(account)
@@ -127,7 +137,9 @@ class Phones:
         with self._db.write() as tx:
             self._codes.consume(tx, code)
             tx.execute(update(Account).where(Account.id == account.id).values(values))
-            if before is not None and before != number.e164:
+            if before is None and tell_first:
+                self._notices.tell(tx, account, "phone-added", origin, hint=number.hint)
+            elif before is not None and before != number.e164:
                 self._tell_both(tx, account, before, number, origin)
         for name, value in values.items():
             setattr(account, name, value)
