@@ -1,4 +1,8 @@
-"""`make bench`: prints each figure beside its bound, and exits with 1 when one is over."""
+"""`make bench`: prints each figure beside its bound, and exits with 1 when one is over.
+
+Bounds of processor time were set on a machine that hashes in 10.1 ms. What is measured is told as that machine would
+have taken it, by the hash of the same minute: machines, and their minutes, differ by half and more.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ LOG_INS_FOR_MEMORY = 1000
 SECONDS_OF_LOAD = 10
 CLIENTS = 8  # enough that neither core waits while another log-in waits for the disk
 CORES = 2
+REFERENCE_HASH = 0.0101  # seconds
 
 
 def main() -> int:
@@ -28,10 +33,12 @@ def main() -> int:
     with TemporaryDirectory() as folder, running(Path(folder), workers=1, accounts=LOG_INS_FOR_MEMORY) as server:
         figures.append(("first answer after the start, s", server.first_answer, "<=", 0.8))
         hash_cpu = cpu_of_a_hash()
+        pace = REFERENCE_HASH / hash_cpu * 1000
+        print(f"     a hash takes {hash_cpu * 1000:.1f} ms of CPU here")
         log_in = cpu_of_a_log_in(server)
-        figures.append(("CPU of a log-in beyond the hash, ms", (log_in - hash_cpu) * 1000, "<=", 12.0))
+        figures.append(("CPU of a log-in beyond the hash, ms at 10.1 a hash", (log_in - hash_cpu) * pace, "<=", 12.0))
         figures.append(("CPU of a log-in, as a multiple of the hash", log_in / hash_cpu, "<=", 2.2))
-        figures.append(("CPU of a signed-in settings page, ms", cpu_of_a_page(server) * 1000, "<=", 2.0))
+        figures.append(("CPU of a settings page, ms at 10.1 a hash", cpu_of_a_page(server) * pace, "<=", 2.0))
         remaining(server)
         figures.append(("resident a worker after 1,000 log-ins, MiB", server.resident_mib(), "<=", 75.0))
     with TemporaryDirectory() as folder, running(Path(folder), workers=CORES, accounts=4000) as server:
@@ -111,7 +118,7 @@ def report(figures: list[tuple[str, float, str, float]]) -> int:
     for name, figure, relation, bound in figures:
         held = figure <= bound if relation == "<=" else figure >= bound
         missed += not held
-        print(f"{'ok  ' if held else 'OVER'} {name:50} {figure:8.2f}   {relation} {bound:g}")
+        print(f"{'ok  ' if held else 'OVER'} {name:52} {figure:8.2f}   {relation} {bound:g}")
     return 1 if missed else 0
 
 
