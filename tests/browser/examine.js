@@ -34,15 +34,15 @@
   ids.filter((id, place) => ids.indexOf(id) !== place).forEach((id) => wrong(`two elements have the id ${id}`));
 
   // -- Fields
-  const tokens = { username: "username", email: "email", name: "name", phone: "tel", country: "country" };
-  for (const field of all("main :is(input:not([type=hidden]):not([hidden]), select)")) {
+  const tokens = { username: "username", email: "email", name: "name", phone: "tel", country: "country", numbers: "off" };
+  for (const field of all("main :is(input:not([type=hidden]):not([hidden]), select, textarea)")) {
     const labels = [...field.labels].filter(visible);
     if (labels.length !== 1) wrong(`${labels.length} labels`, field);
     for (const limit of ["maxlength", "minlength", "pattern", "placeholder", "onpaste"])
       if (field.hasAttribute(limit)) wrong(`a field with ${limit}`, field);
     const label = labels[0]?.textContent.trim();
     const expected =
-      field.type === "checkbox" ? null
+      ["checkbox", "file"].includes(field.type) ? null
       : label === "Backup code" ? "off"
       : field.name === "code" ? "one-time-code"
       : /^New password$/.test(label) || (label === "Password" && document.querySelector("main [autocomplete=name]"))

@@ -86,7 +86,7 @@ SCREENS = (
     Screen("security-and-access", "/settings/security-and-account-access", "member", layouts=(DESKTOP,)),
     Screen("security", "/settings/security", "member"),
     Screen("settings-privacy", "/settings/privacy", "member"),
-    Screen("contacts", "/settings/privacy/contacts", "texted", has_fields=True),
+    Screen("contacts", "/settings/privacy/contacts", "texted"),
     Screen("settings-language", "/settings/language", "member"),
     Screen("settings-display", "/settings/display", "member"),
     Screen("change-password", "/settings/account/password", "member", has_fields=True),
