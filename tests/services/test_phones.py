@@ -14,7 +14,7 @@ from tests.people import PHONE, Owner
 from webapp import create_app
 from webapp.domain.origin import Origin
 from webapp.domain.phone_numbers import PhoneNumber
-from webapp.domain.refusals import Missing, TooManyTries, TooSoon, WrongCode
+from webapp.domain.refusals import Missing, Refusal, TooManyTries, TooSoon, WrongCode
 from webapp.models.accounts import Account
 from webapp.models.codes import Code
 from webapp.models.messages import TextCount
@@ -71,6 +71,23 @@ def test_there_is_no_wait_where_no_text_could_go_at_all(site: Site, tess: Owner)
         phones.number_of(bob)
     with pytest.raises(Missing):
         phones.ask(bob, "one", HERE)
+
+
+@pytest.mark.parametrize(
+    ("typed", "country", "counted"),
+    [
+        ("09011 234567", "GB", ("GB", "refused: premium")),
+        ("12", "GB", None),
+        ("+44 20 8366 1177", "nowhere", ("001", "refused: gets no texts")),
+    ],
+)
+def test_a_number_that_never_gets_a_text_is_in_the_report(
+    site: Site, typed: str, country: str, counted: tuple[str, str] | None
+) -> None:
+    with pytest.raises(Refusal):
+        site.services.phones.read(typed, country)
+    rows = [(row.country, row.outcome) for row in site.services.text_caps.report(1)]
+    assert rows == ([counted] if counted else [])
 
 
 def test_the_code_row_says_which_number_was_asked_for(site: Site, tess: Owner) -> None:

@@ -6,6 +6,7 @@ row says which number that was, so that no page has to be believed about it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sqlalchemy import update
@@ -15,7 +16,7 @@ from ..domain import phone_numbers
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Keyring
-from ..domain.refusals import CodeExpired, Missing, Refusal
+from ..domain.refusals import CodeExpired, CountryNotServed, Missing, PhoneNotMobile, PhonePremium, Refusal
 from ..models.accounts import Account
 from ..models.codes import Code
 from ..models.database import Database
@@ -24,6 +25,13 @@ from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
 from .outbox import Outbox
 from .text_caps import TextCaps
+
+UNFIT: dict[type[Refusal], str] = {
+    PhoneNotMobile: "refused: gets no texts",
+    PhonePremium: "refused: premium",
+    CountryNotServed: "refused: country",
+}
+"""What the operator's report calls a number that never gets as far as a text, under the country that was chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +67,20 @@ class Phones:
         self._terms = Terms(policy.text_code_seconds, policy.text_code_tries, policy.text_gap.seconds)
 
     def read(self, typed: str, country: str) -> PhoneNumber:
-        """Raises `PhoneMalformed`, `PhoneNotMobile`, `PhonePremium` or `CountryNotServed`."""
-        return phone_numbers.parse(typed, country, self._countries)
+        """Raises `PhoneMalformed`, and `PhoneNotMobile`, `PhonePremium` or `CountryNotServed`, which are counted."""
+        try:
+            return self._parse(typed, country)
+        except (PhoneNotMobile, PhonePremium, CountryNotServed) as refusal:
+            chosen = country if re.fullmatch("[A-Z]{2}", country) else phone_numbers.NO_COUNTRY
+            self._caps.count(chosen, UNFIT[type(refusal)])
+            raise
 
     def number_of(self, account: Account) -> PhoneNumber:
         """Raises `Missing` when there is none, and as `read` does when texts no longer go there."""
         e164 = self._own(account)
         if e164 is None:
             raise Missing()
-        return self.read(e164, "")
+        return self._parse(e164, "")
 
     def keep(self, account: Account, number: PhoneNumber) -> None:
         """By the operator, who knows that it is theirs."""
@@ -143,6 +156,9 @@ class Phones:
                 self._tell_both(tx, account, before, number, origin)
         for name, value in values.items():
             setattr(account, name, value)
+
+    def _parse(self, typed: str, country: str) -> PhoneNumber:
+        return phone_numbers.parse(typed, country, self._countries)
 
     def _own(self, account: Account) -> str | None:
         return self._keyring.open(account.phone, phone_bound(account.id)) if account.phone else None
