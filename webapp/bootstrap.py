@@ -102,7 +102,7 @@ def build(
         policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once, policy.hash_queue_seconds
     )
     mail = mail or _mail(settings)
-    given_texts, texts = texts, texts or _texts(settings)
+    texts = texts or _texts(settings)
     languages = languages or {ENGLISH.code: ENGLISH}
     db = Database(settings.database_url)
     keyring = AesGcmKeyring(settings.encryption_keys, entropy)
@@ -229,7 +229,7 @@ def build(
         delivery=Delivery(db, clock, outbox, mail, texts, policy),
         accounts=Accounts(db=db, links=links, sessions=sessions, notices=notices),
         restoration=restoration,
-        ways_out=frozenset({"texts"} if given_texts or settings.text_gateway or settings.shows_outbox else ()),
+        ways_out=frozenset() if isinstance(texts, NoTexts) else frozenset({"texts"}),
         upkeep=Upkeep(db=db, clock=clock, keyring=keyring, policy=policy),
     )
 

@@ -18,7 +18,7 @@ from tests.people import ANDROID, DESKTOP, IPHONE, TWO_FACTOR
 from webapp.domain.refusals import TextsStopped
 from webapp.models.messages import FAILED, Message
 from webapp.models.sessions import LoggedIn
-from webapp.services.text_caps import Stops
+from webapp.services.text_caps import stops
 from webapp.services.tries import Bucket
 
 APP = f"{TWO_FACTOR}/authentication-app"
@@ -392,10 +392,10 @@ def _half_and_stopped(person: Knowing) -> None:
 def _spend_texts(person: Knowing) -> None:
     services = person.site.services
     account = services.accounts.named(person.username)
-    stops = Stops("account", services.settings.policy.text_sends)
-    for _ in range(stops.windows[0].most):
+    rule = stops("account", *services.settings.policy.text_sends)
+    for _ in range(services.settings.policy.text_sends[0].most):
         try:
-            services.tries.spend(Bucket(f"text-account:{account.id}", stops))
+            services.tries.spend(Bucket(f"text-account:{account.id}", rule))
         except TextsStopped:
             return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..domain.refusals import CodeExpired, NotFresh, StepClosed
@@ -44,6 +45,7 @@ OVERVIEW = Step(
 
 def _prove_password(visit: Visit, answers: Answers) -> None:
     visit.opened = visit.desk.prove_password(visit.presence, answers["password"])
+    visit.note(proved=True)
     if not visit.is_fresh:
         raise NotFresh()  # a second factor is asked for as well, by step-up
 
@@ -59,26 +61,11 @@ PASSWORD_UNLESS_FRESH = Step(
 )
 
 
-def _prove_password_here(visit: Visit, answers: Answers) -> None:
-    visit.opened = visit.desk.prove_password(visit.presence, answers["password"])
-    visit.note(proved=True)
-    if not visit.is_fresh:
-        raise NotFresh()  # a second factor is asked for as well, by step-up
-
-
 def _proved_here(visit: Visit) -> bool:
     return bool(visit.notes.get("proved"))
 
 
-PASSWORD_ALWAYS = Step(
-    "password",
-    "enrollment/password.html",
-    _always,
-    _proved_here,
-    _prove_password_here,
-    fields=PasswordFields,
-    needs_fresh=False,
-)
+PASSWORD_ALWAYS = replace(PASSWORD_UNLESS_FRESH, needed=_always, done=_proved_here)
 
 
 def _email_asked(visit: Visit) -> bool:

@@ -20,13 +20,13 @@ class ConfirmationCodeFields:
     code = StringField(lazy("Confirmation code"), [InputRequired(lazy("Enter the confirmation code."))])
 
 
-class PhoneFields:
+class DiscoverableFields:
+    discoverable = BooleanField(lazy("Let existing contacts find me"), default=True)
+
+
+class PhoneFields(DiscoverableFields):
     phone = StringField(lazy("Phone number"), [InputRequired(lazy("Enter your phone number."))])
     country = SelectField(lazy("Country"), choices=[], validate_choice=False)
-
-
-class DiscoverablePhoneFields(PhoneFields):
-    discoverable = BooleanField(lazy("Let existing contacts find me"), default=True)
 
 
 class CodeFields:

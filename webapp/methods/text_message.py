@@ -13,7 +13,7 @@ from ..domain.language import gettext, lazy, upright
 from ..domain.origin import Origin
 from ..domain.refusals import CodeAlreadyUsed, CodeExpired, Refusal, TooSoon
 from ..enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
-from ..enrollment.fields import CodeFields, ConfirmationCodeFields, DiscoverablePhoneFields
+from ..enrollment.fields import CodeFields, ConfirmationCodeFields, PhoneFields
 from ..enrollment.method import Answers, Asked, Asking, ByDevice, Challenge, Method, Overview, Proof, Step
 from ..enrollment.visit import Visit
 from ..models.accounts import Account
@@ -86,7 +86,7 @@ PHONE = Step(
     needed=lambda visit: True,
     done=has_number,
     submit=send_first,
-    fields=DiscoverablePhoneFields,
+    fields=PhoneFields,
     passed_over=True,
 )
 CODE = Step(

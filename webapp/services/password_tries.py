@@ -7,17 +7,16 @@ can lock the owner out (ASVS V6.3).
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from ..domain.origin import Origin
-from ..domain.refusals import Refusal, WrongLogIn
+from ..domain.refusals import WrongLogIn
 from ..models.accounts import Account
 from ..policy import Policy
 from .sessions import hash_of
-from .tries import Bucket, Doubling, Rule, Tries, Windows
+from .tries import Bucket, Doubling, Retold, Tries, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +25,6 @@ class KnownBrowser:
 
     browser: str
     accounts: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Unsaid:
-    """A limit that is kept without a word: whoever hits it is told that the log-in is wrong."""
-
-    rule: Rule
-
-    @property
-    def reaches_back(self) -> int | None:
-        return self.rule.reaches_back
-
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
-        return WrongLogIn() if self.rule.refusal(hits, now) is not None else None
 
 
 class PasswordTries:
@@ -69,7 +54,9 @@ class PasswordTries:
             self._tries.spend(named, address)
             return None
         try:
-            self._tries.spend(named, address, Bucket(_password_bucket(account.id), Unsaid(rule)))
+            self._tries.spend(
+                named, address, Bucket(_password_bucket(account.id), Retold(rule, lambda _wait: WrongLogIn()))
+            )
         except WrongLogIn:
             self._tries.spend(named, address)
             return None

@@ -7,7 +7,6 @@ a keyed HMAC stands for it, and for its prefix.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import insert, select, update
@@ -20,7 +19,7 @@ from ..models.database import Database, won
 from ..models.messages import Fact, TextCount
 from ..policy import DAY, Policy, Window
 from .outbox import Outbox
-from .tries import Bucket, Rule, Tries, Windows
+from .tries import Bucket, Retold, Tries, Windows
 
 SENT = "sent"
 BUDGET = "texts"
@@ -28,47 +27,9 @@ BUDGET = "texts"
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Stops:
+def stops(why: str, *windows: Window) -> Retold:
     """Windows whose refusal says that no text may go now, and tells the operator why."""
-
-    why: str
-    windows: tuple[Window, ...]
-
-    @property
-    def reaches_back(self) -> int | None:
-        return Windows(self.windows).reaches_back
-
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
-        refusal = Windows(self.windows).refusal(hits, now)
-        return TextsStopped(refusal.wait or 1, self.why) if refusal is not None else None
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """One text at a time to a number."""
-
-    window: Window
-
-    @property
-    def reaches_back(self) -> int | None:
-        return self.window.seconds
-
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
-        refusal = Windows((self.window,)).refusal(hits, now)
-        return TooSoon(refusal.wait or 1) if refusal is not None else None
-
-
-@dataclass(frozen=True, slots=True)
-class OfOneChallenge:
-    most: int
-
-    @property
-    def reaches_back(self) -> int | None:
-        return DAY
-
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:  # noqa: ARG002  # other rules look at the time
-        return TooManyTexts() if len(hits) >= self.most else None
+    return Retold(Windows(windows), lambda wait: TextsStopped(wait, why))
 
 
 class TextCaps:
@@ -97,19 +58,20 @@ class TextCaps:
     def spend(self, account_id: int, challenge: str, number: PhoneNumber, origin: Origin) -> None:
         """Counts one text, or refuses it. Raises `TooSoon`, `TooManyTexts` or `TextsStopped`."""
         policy = self._policy
-        rules: list[tuple[str, Rule]] = [
-            (self._gap(number), Gap(policy.text_gap)),
-            (f"text-challenge:{challenge}", OfOneChallenge(policy.text_sends_challenge)),
-            (f"text-account:{account_id}", Stops("account", policy.text_sends)),
-            (f"text-number:{self.key(number.e164)}", Stops("number", policy.text_sends)),
-            (f"text-prefix:{self.key(number.prefix)}", Stops("prefix", (policy.text_sends_prefix,))),
-            (f"text-address:{origin.neighbourhood}", Stops("address", (policy.text_sends_address,))),
-            (BUDGET, Stops("budget", (Window(self._budget, DAY),))),
-        ]
+        of_challenge = Windows((Window(policy.text_sends_challenge, DAY),))
+        buckets = (
+            self._gap(number),
+            Bucket(f"text-challenge:{challenge}", Retold(of_challenge, lambda _wait: TooManyTexts())),
+            Bucket(f"text-account:{account_id}", stops("account", *policy.text_sends)),
+            Bucket(f"text-number:{self.key(number.e164)}", stops("number", *policy.text_sends)),
+            Bucket(f"text-prefix:{self.key(number.prefix)}", stops("prefix", policy.text_sends_prefix)),
+            Bucket(f"text-address:{origin.neighbourhood}", stops("address", policy.text_sends_address)),
+            Bucket(BUDGET, stops("budget", Window(self._budget, DAY))),
+        )
         try:
             if self._budget == 0:
                 raise TextsStopped(DAY, "budget")
-            counted = self._tries.spend(*(Bucket(name, rule) for name, rule in rules))
+            counted = self._tries.spend(*buckets)
         except Refusal as refusal:
             self.count(number.country, _why(refusal))
             raise
@@ -118,10 +80,11 @@ class TextCaps:
 
     def wait(self, number: PhoneNumber) -> int:
         """Seconds until another text may go to it."""
-        return self._tries.wait(Bucket(self._gap(number), Gap(self._policy.text_gap)))
+        return self._tries.wait(self._gap(number))
 
-    def _gap(self, number: PhoneNumber) -> str:
-        return f"text-gap:{self.key(number.e164)}"
+    def _gap(self, number: PhoneNumber) -> Bucket:
+        """One text at a time to a number."""
+        return Bucket(f"text-gap:{self.key(number.e164)}", Retold(Windows((self._policy.text_gap,)), TooSoon))
 
     def key(self, text: str) -> str:
         """What stands for a number in the database: the same text, the same key, and no way back."""

@@ -8,7 +8,7 @@ five minutes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -65,6 +65,22 @@ class Windows:
         waits = [hits[-w.most] + w.seconds - now for w in self.windows if len(hits) >= w.most]
         wait = max(waits, default=0)
         return TooManyTries(wait) if wait > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Retold:
+    """Another rule, whose refusal is told as `tell` makes it of the seconds to wait."""
+
+    rule: Rule
+    tell: Callable[[int], Refusal]
+
+    @property
+    def reaches_back(self) -> int | None:
+        return self.rule.reaches_back
+
+    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
+        refusal = self.rule.refusal(hits, now)
+        return self.tell(refusal.wait or 1) if refusal is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from wtforms.validators import InputRequired
 from ..domain import phone_numbers
 from ..domain.language import gettext, lazy, spoken, upright
 from ..domain.refusals import Refusal
-from ..enrollment.fields import ConfirmationCodeFields, DiscoverablePhoneFields, EmailFields, PasswordFields
+from ..enrollment.fields import ConfirmationCodeFields, DiscoverableFields, EmailFields, PasswordFields, PhoneFields
 from . import current
 
 
@@ -94,12 +94,12 @@ class NewPasswordForm(Form):
     password = PasswordField(lazy("New password"), [InputRequired(lazy("Enter a new password."))])
 
 
-class PhoneForm(Form, DiscoverablePhoneFields):
+class PhoneForm(Form, PhoneFields):
     pass
 
 
-class DiscoverableForm(Form):
-    discoverable = BooleanField(lazy("Let existing contacts find me"))
+class DiscoverableForm(Form, DiscoverableFields):
+    pass
 
 
 class ContactsForm(Form):
