@@ -1,18 +1,19 @@
-"""The page that takes the code from an e-mail, wherever the address was asked for."""
+"""The pages that take a code from a message: what they say, and what the code makes the account's own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import request
 
 from ..domain.language import gettext as _
 from ..domain.refusals import Refusal
+from ..enrollment.method import Asked
 from ..models.accounts import Account
 from ..services.challenge import Choice
-from ..services.email_addresses import Asked
 from . import current, layouts, render, words
-from .forms import EmailCodeForm, Form
+from .forms import ConfirmationCodeForm, Form
 
 
 def challenge(choice: Choice, account: Account, name: str) -> dict[str, Any]:
@@ -26,35 +27,54 @@ def challenge(choice: Choice, account: Account, name: str) -> dict[str, Any]:
     return context
 
 
-def email_code(challenge: str, asked: Asked, *, page: str, before: str, after: str, **ways_out: Any) -> Any:
-    """`page`, `before` and `after` are endpoints: this page, where another address is typed, and where it ends."""
-    addresses, account, form = current.services().email_addresses, current.somebody().account, EmailCodeForm()
+def email_code(challenge: str, asked: Asked, **where: Any) -> Any:
+    """The code from an e-mail makes its address the account's own. `where` as in `_code`."""
+    addresses, account = current.services().email_addresses, current.somebody().account
+    return _code(
+        "entrance/email_code.html",
+        asked,
+        send_again=lambda: addresses.ask(account, challenge, asked.address),
+        confirm=lambda typed: addresses.confirm(account, challenge, typed, current.origin()),
+        receipt=_("Your email address is confirmed."),
+        **where,
+    )
+
+
+def phone_code(challenge: str, asked: Asked, discoverable: bool | None, **where: Any) -> Any:
+    """The same for the code from a text and its number."""
+    phones, account = current.services().phones, current.somebody().account
+    return _code(
+        "entrance/phone_code.html",
+        asked,
+        send_again=lambda: phones.ask_again(account, challenge, current.origin()),
+        confirm=lambda typed: phones.confirm(account, challenge, typed, current.origin(), discoverable),
+        receipt=_("Your phone number is confirmed."),
+        **where,
+    )
+
+
+def _code(
+    template: str,
+    asked: Asked,
+    *,
+    send_again: Callable[[], object],
+    confirm: Callable[[str], object],
+    receipt: str,
+    page: str,
+    before: str,
+    after: str,
+    **ways_out: Any,
+) -> Any:
+    """`page`, `before` and `after` are endpoints: this page, where another is typed, and where it ends."""
+    form = ConfirmationCodeForm()
     try:
         if "resend" in request.form and Form().submitted():
-            addresses.ask(account, challenge, asked.address)
+            send_again()
             return render.go(layouts.to(page))
         if form.submitted():
-            addresses.confirm(account, challenge, form.code.data, current.origin())
-            render.receipt(_("Your email address is confirmed."))
+            confirm(form.code.data)
+            render.receipt(receipt)
             return render.go(layouts.to(after))
     except Refusal as refusal:
         words.place(refusal, form)
-    different_url = layouts.to(before)
-    return render.page("entrance/email_code.html", form, **render.sent(asked), different_url=different_url, **ways_out)
-
-
-def phone_code(name: str, discoverable: bool | None, *, page: str, before: str, after: str) -> Any:
-    """The same for the code from a text."""
-    phones, account, form = current.services().phones, current.somebody().account, EmailCodeForm()
-    try:
-        if "resend" in request.form and Form().submitted():
-            phones.ask_again(account, name, current.origin())
-            return render.go(layouts.to(page))
-        if form.submitted():
-            phones.confirm(account, name, form.code.data, current.origin(), discoverable)
-            render.receipt(_("Your phone number is confirmed."))
-            return render.go(layouts.to(after))
-    except Refusal as refusal:
-        words.place(refusal, form)
-    ways_out: dict[str, Any] = {"different_url": layouts.to(before), "cancel_url": layouts.to(after)}
-    return render.page("entrance/phone_code.html", form, **render.sent(phones.asked(account, name)), **ways_out)
+    return render.page(template, form, **render.sent(asked), different_url=layouts.to(before), **ways_out)

@@ -82,7 +82,7 @@ class EmailForm(Form, EmailFields):
     pass
 
 
-class EmailCodeForm(Form, ConfirmationCodeFields):
+class ConfirmationCodeForm(Form, ConfirmationCodeFields):
     pass
 
 

@@ -178,14 +178,17 @@ def phone() -> Any:
 @guards.logged_in
 @guards.fresh
 def phone_code() -> Any:
-    if current.services().phones.asked(current.somebody().account, _phone_challenge()) is None:
+    asked = current.services().phones.asked(current.somebody().account, _phone_challenge())
+    if asked is None:
         if request.method == "POST":
             render.problem(words.say(CodeExpired()))
         return render.go(layouts.to("settings.phone"))
     return confirming.phone_code(
         _phone_challenge(),
+        asked,
         session.get(DISCOVERABLE),
         page="settings.phone_code",
         before="settings.phone",
         after="settings.account",
+        cancel_url=layouts.to("settings.account"),
     )
