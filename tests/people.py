@@ -6,6 +6,7 @@ A `Person` keeps cookies, follows redirects and sends what the form on the page 
 
 from __future__ import annotations
 
+import json
 import re
 from io import BytesIO
 from typing import Any
@@ -15,6 +16,8 @@ from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from pyotp import TOTP
 from werkzeug.test import TestResponse
+
+from tests.authenticator import Authenticator
 
 DESKTOP, ANDROID, IPHONE = "desktop", "android", "iphone"
 AGENTS = {
@@ -93,6 +96,12 @@ class Page:
                 assert isinstance(found, Tag), f"the label {label!r} is for nothing"
                 return found
         raise AssertionError(f"no field {label!r} on {self.path} ({self.h1})")
+
+    def options(self) -> dict[str, Any]:
+        """What the page asks of a security key."""
+        form = self.soup.find("form", attrs={"data-options": True})
+        assert isinstance(form, Tag), f"{self.path} ({self.h1}) asks for no key"
+        return dict(json.loads(str(form["data-options"])))
 
     @property
     def setup_key(self) -> str:
@@ -209,6 +218,7 @@ class Owner(Person):
         self.password = PASSWORD
         self.secret = ""
         self.kept_code = ""
+        self.key: Authenticator | None = None
 
     def sign_up(self, confirm_email: bool = True) -> Page:
         self.open("/sign-up")
@@ -245,6 +255,31 @@ class Owner(Person):
             self.kept_code = page.backup_code
         return page
 
+    def new_key(self, **options: Any) -> Authenticator:
+        """A key in this browser's hands, at the host where it is."""
+        return Authenticator(f"http://{self.host}", HOST.split(":")[0], **options)
+
+    def turn_on_key(self, key: Authenticator | None = None, name: str = "Blue key") -> Page:
+        """The same with a security key: to "You're all set", or to the list when it is not the first."""
+        self.key = key or self.key or self.new_key()
+        self.open(TWO_FACTOR)
+        page = self.follow("Security key")
+        if page.h1 == "Enter your password":
+            page = self.press("Verify", password=self.password)
+        if page.h1 == "Security key":
+            page = self.press("Start")
+        self.press("Use security key", credential=self.key.create(page.options()))
+        page = self.press("Save", name=name)
+        if "Copy" in page.buttons:
+            self.kept_code = page.backup_code
+        return page
+
+    def use_key(self, key: Authenticator | None = None, **wrong: Any) -> Page:
+        """At a page that asks for it."""
+        holder = key or self.key
+        assert holder is not None, f"{self.username} has no key"
+        return self.press("Use security key", credential=holder.get(self._now.options(), **wrong))
+
     def code(self, ahead: int = 0) -> str:
         """What the app shows now, or so many seconds from now."""
         return TOTP(self.secret).at(self.site.clock.now() + ahead)
@@ -275,4 +310,5 @@ class Owner(Person):
         """The same person elsewhere: no cookies, the same head."""
         twin = Owner(self.site, self.username, **{"layout": self.layout, "htmx": self.htmx, **options})
         twin.password, twin.secret, twin.kept_code = self.password, self.secret, self.kept_code
+        twin.key = self.key
         return twin

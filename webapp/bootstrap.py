@@ -16,6 +16,7 @@ from .adapters.system import SystemClock, SystemEntropy
 from .adapters.texts import NoTexts, OutboxTexts
 from .domain.language import ENGLISH, Language
 from .domain.ports import Clock, Entropy, Mail, PasswordHasher, TextMessages
+from .enrollment.ceremonies import Ceremonies
 from .enrollment.method import Method
 from .enrollment.service import Enrollment
 from .models.database import Database
@@ -26,11 +27,14 @@ from .services.contacts import Contacts
 from .services.delivery import Delivery
 from .services.email_addresses import EmailAddresses
 from .services.enrollment_desk import EnrollmentDesk
+from .services.entry import Entry
 from .services.links import Links
 from .services.log_in import LogIn
+from .services.named_factors import NamedFactors
 from .services.notices import Notices
 from .services.one_time_codes import OneTimeCodes
 from .services.outbox import Outbox
+from .services.passkeys import Passkeys
 from .services.password_changes import PasswordChanges
 from .services.password_tries import PasswordTries
 from .services.passwords import Passwords
@@ -59,7 +63,9 @@ class Services:
     passwords: Passwords
     sign_up: SignUp
     log_in: LogIn
+    passkeys: Passkeys
     challenges: Challenges
+    ceremonies: Ceremonies
     step_up: StepUp
     password_changes: PasswordChanges
     email_addresses: EmailAddresses
@@ -67,6 +73,7 @@ class Services:
     text_caps: TextCaps
     contacts: Contacts
     second_factors: SecondFactors
+    named_factors: NamedFactors
     enrollment: Enrollment
     links: Links
     notices: Notices
@@ -135,19 +142,34 @@ def build(
         notices=notices,
         countries=settings.sms_countries,
     )
-    challenges = Challenges(clock, keyring, tries, phones, policy)
+    ceremonies = Ceremonies(
+        clock, entropy, keyring, policy, site_name, settings.main_host.partition(":")[0], settings.origins
+    )
+    challenges = Challenges(
+        db=db,
+        clock=clock,
+        keyring=keyring,
+        policy=policy,
+        tries=tries,
+        codes=phones,
+        ceremonies=ceremonies,
+        notices=notices,
+    )
+    password_tries = PasswordTries(tries, policy)
+    entry = Entry(sessions, password_tries, notices)
     log_in = LogIn(
         db=db,
         clock=clock,
         entropy=entropy,
         policy=policy,
-        password_tries=PasswordTries(tries, policy),
+        password_tries=password_tries,
         passwords=passwords,
         sessions=sessions,
         challenges=challenges,
         backup_codes=backup_codes,
         remembered=RememberedBrowsers(db, clock, entropy, policy),
         notices=notices,
+        entry=entry,
     )
     step_up = StepUp(
         db=db,
@@ -198,7 +220,9 @@ def build(
         passwords=passwords,
         sign_up=sign_up,
         log_in=log_in,
+        passkeys=Passkeys(db, challenges, ceremonies, entry),
         challenges=challenges,
+        ceremonies=ceremonies,
         step_up=step_up,
         password_changes=PasswordChanges(
             db=db,
@@ -218,8 +242,16 @@ def build(
         second_factors=SecondFactors(
             db=db, clock=clock, policy=policy, sessions=sessions, backup_codes=backup_codes, notices=notices
         ),
+        named_factors=NamedFactors(db, policy, sessions, notices),
         enrollment=Enrollment(
-            db=db, clock=clock, entropy=entropy, keyring=keyring, policy=policy, desk=desk, site_name=site_name
+            db=db,
+            clock=clock,
+            entropy=entropy,
+            keyring=keyring,
+            policy=policy,
+            desk=desk,
+            site_name=site_name,
+            ceremonies=ceremonies,
         ),
         links=links,
         notices=notices,

@@ -69,6 +69,11 @@ class Policy:
     text_sends_prefix: Window = Window(10, HOUR)  # numbers that differ in their last four digits only
     text_budget_warnings: tuple[int, ...] = (80, 100)  # per cent of the day's budget
 
+    # Security keys (WebAuthn Level 3)
+    ceremony_seconds: int = 5 * MINUTE  # section 15.1
+    credential_id_bytes: int = 1023  # section 7.1, step 25
+    user_handle_bytes: int = 64  # section 14.6.1
+
     # Contacts
     contacts: int = 1000  # of one account
     contact_look_ups: Window = Window(2000, DAY)  # new numbers of one account, so that nobody tries them all

@@ -72,6 +72,11 @@ class Settings:
         return f"{self.scheme}://{self.server_name}"
 
     @property
+    def origins(self) -> list[str]:
+        """The two from which pages are served, as browsers write them (RFC 6454)."""
+        return [self.main_url, f"{self.scheme}://{self.phone_host}"]
+
+    @property
     def secure(self) -> bool:
         return self.scheme == "https"
 

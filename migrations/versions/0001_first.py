@@ -176,6 +176,8 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("method", sa.String(length=32), nullable=False),
         sa.Column("slot", sa.String(length=255), nullable=False),
+        sa.Column("label", sa.String(length=64), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=False),
         sa.Column("sealed", sa.Text(), nullable=False),
         sa.Column("added_at", sa.BigInteger(), nullable=False),
         sa.Column("last_step", sa.BigInteger(), nullable=False),
@@ -189,6 +191,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("factors", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_factors_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(
+            "uq_factors_slot",
+            ["slot"],
+            unique=True,
+            sqlite_where=sa.text("slot <> ''"),
+            postgresql_where=sa.text("slot <> ''"),
+        )
 
     op.create_table(
         "half_logged_in",
@@ -303,6 +312,9 @@ def downgrade() -> None:
 
     op.drop_table("half_logged_in")
     with op.batch_alter_table("factors", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_factors_slot", sqlite_where=sa.text("slot <> ''"), postgresql_where=sa.text("slot <> ''")
+        )
         batch_op.drop_index(batch_op.f("ix_factors_account_id"))
 
     op.drop_table("factors")

@@ -26,6 +26,7 @@ from webapp.services.backup_codes import BackupCodes
 DOMAIN = "nightlatch.localhost"
 OPEN_TO_ALL = {
     "entrance.log_in",
+    "entrance.passkey_options",  # it asks whoever sits there for a key, and tells nothing
     "entrance.log_out",
     "entrance.sign_up",
     "entrance.forgot_password",
@@ -71,13 +72,22 @@ def routes(site: Site) -> Iterator[Route]:
         layout, _, page = rule.endpoint.partition(".")
         if layout not in ("desktop", "mobile"):
             continue
-        for arguments in _arguments(rule.arguments, page):
+        given = dict(rule.defaults or {})
+        for arguments in _arguments(rule.arguments - given.keys(), page):
+            arguments |= given
             path = "/" + adapter.build(rule.endpoint, arguments, force_external=True).split("/", 3)[3]
             yield Route(page, "desktop" if layout == "desktop" else "android", path, frozenset(rule.methods or ()))
 
 
 def _arguments(names: set[str], page: str) -> Iterator[dict[str, str]]:
-    known = {"token": "0" * 64, "layout": "desktop", "message": "x", "version": "v", "name": "css/site.css"}
+    known = {
+        "factor": "1",
+        "token": "0" * 64,
+        "layout": "desktop",
+        "message": "x",
+        "version": "v",
+        "name": "js/site.js",
+    }
     if "method" not in names:
         yield {name: known[name] for name in names}
         return

@@ -94,11 +94,10 @@ def prove(site: Site, factor: Factor, code: str, clock: FakeClock | None = None)
         verify(
             Proof(
                 tx,
-                factor,
                 RFC_SECRET,
                 clock or site.clock,
                 POLICY,
-                Asking(tx.get_one(Account, 1), "log-in:1", site.services.phones),
+                Asking(tx.get_one(Account, 1), "log-in:1", site.services.phones, site.services.ceremonies, [factor]),
             ),
             {"code": code} if code else {},
         )

@@ -10,12 +10,14 @@ from ipaddress import IPv6Address, ip_address, ip_network
 class Origin:
     """`address` is the client's, after trusted proxies; `user_agent` is what the browser says of itself.
 
-    `host` is the one that shows the page, without its port: a texted code names it.
+    `host` is the one that shows the page, without its port: a texted code names it. `browser` is the random name
+    of one that logged in here before: it tells this device from others, and proves nothing.
     """
 
     address: str
     user_agent: str = ""
     host: str = ""
+    browser: str = ""
 
     @property
     def neighbourhood(self) -> str:

@@ -125,7 +125,7 @@ class TooManyContacts(Refusal):
 class CodeRefusal(Refusal):
     """`left` is how many tries remain at this challenge, told when it is 2 or fewer."""
 
-    field = "code"
+    field: ClassVar[str | None] = "code"
     left: int = 5
 
     def with_left(self, left: int) -> CodeRefusal:
@@ -162,6 +162,55 @@ class ClockSkew(CodeRefusal):
 
 class WrongBackupCode(CodeRefusal):
     pass
+
+
+# -- Security keys ---------------------------------------------------------------------------------
+
+
+class KeyRefusal(CodeRefusal):
+    """What the browser sent in the name of a key does not count."""
+
+    field = None
+
+
+class NoKeyAnswer(KeyRefusal):
+    """The form came without what the key says: there was no JavaScript to ask it."""
+
+
+class KeyRefused(KeyRefusal):
+    """Not what was asked for, or not from this site, or not what a key says (WebAuthn Level 3 sections 7.1, 7.2)."""
+
+
+class CeremonyOver(KeyRefusal):
+    """The challenge is older than five minutes, was used, or was meant for something else."""
+
+
+class KeyUnknown(KeyRefusal):
+    """No key of this account."""
+
+
+class KeyUnverified(KeyRefusal):
+    """Alone it opens an account only when it checked who holds it."""
+
+
+@dataclass(eq=False)
+class KeyCopied(KeyRefusal):
+    """Its count of signatures did not rise: there may be two of it (WebAuthn Level 3 section 6.1.1)."""
+
+    name: str = ""
+
+
+class FactorTaken(Refusal):
+    """This very key is a factor already, of this account or another one."""
+
+
+class LabelTaken(Refusal):
+    """Two factors of one name could not be told apart."""
+
+    field = "name"
+
+
+# -- After too many --------------------------------------------------------------------------------
 
 
 class ChallengeSpent(Refusal):
@@ -208,6 +257,10 @@ class TooManyTexts(Refusal):
 
 
 # -- Where one stands ------------------------------------------------------------------------------
+
+
+class PageTooOld(Refusal):
+    """The form's token is not this session's, or older than an hour."""
 
 
 class StepClosed(Refusal):

@@ -13,13 +13,18 @@ from .visit import Visit
 # What an enrollment asks for is settled when it begins ("plan"), so that "Step 2 of 5" does not jump.
 
 
-def plan(visit: Visit) -> dict[str, bool]:
-    return {"password": not visit.is_fresh, "email": visit.account.email is None}
+def plan(visit: Visit) -> dict[str, Any]:
+    return {
+        "password": not visit.is_fresh,
+        "email": visit.account.email is None,
+        "first": not visit.presence.factors,
+        "done": [step.slug for step in visit.method.steps if step.passed_over and step.done(visit)],
+    }
 
 
-def _planned(visit: Visit, what: str) -> bool:
-    planned: bool = (visit.notes.get("plan") or plan(visit))[what]
-    return planned
+def planned(visit: Visit) -> dict[str, Any]:
+    """As it was when the enrollment began, or would be if it began now."""
+    return visit.notes.get("plan") or plan(visit)
 
 
 def _always(visit: Visit) -> bool:
@@ -35,12 +40,24 @@ def _read_overview(visit: Visit, answers: Answers) -> None:
 
 
 def _show_overview(visit: Visit) -> dict[str, Any]:
-    return {"is_on": any(f.method == visit.method.slug for f in visit.presence.factors)}
+    return {"replaces": bool(visit.factors) and visit.method.several is None}
 
 
 OVERVIEW = Step(
     "overview", "enrollment/overview.html", _always, _begun, _read_overview, _show_overview, needs_fresh=False
 )
+
+
+def _note_overview(visit: Visit, answers: Answers) -> None:
+    visit.note(read=True)
+
+
+def _overview_known(visit: Visit) -> bool:
+    return bool(visit.notes.get("read") or visit.factors)
+
+
+OVERVIEW_ONCE = replace(OVERVIEW, submit=_note_overview, done=_overview_known, passed_over=True)
+"""Where it is not the first step, and needs no second reading when another one is added."""
 
 
 def _prove_password(visit: Visit, answers: Answers) -> None:
@@ -53,7 +70,7 @@ def _prove_password(visit: Visit, answers: Answers) -> None:
 PASSWORD_UNLESS_FRESH = Step(
     "password",
     "enrollment/password.html",
-    lambda visit: _planned(visit, "password"),
+    lambda visit: bool(planned(visit)["password"]),
     lambda visit: visit.is_fresh,
     _prove_password,
     fields=PasswordFields,
@@ -85,7 +102,7 @@ def _show_email(visit: Visit) -> dict[str, Any]:
 
 
 def _counts_email(visit: Visit) -> bool:
-    return _planned(visit, "email")
+    return bool(planned(visit)["email"])
 
 
 EMAIL = Step("email", "enrollment/email.html", _counts_email, _email_asked, _ask_email, _show_email, fields=EmailFields)
@@ -131,3 +148,4 @@ def _got_it(visit: Visit, answers: Answers) -> None:
 
 
 DONE = Step("done", "enrollment/done.html", _always, lambda visit: False, _got_it, needs_fresh=False)
+DONE_IF_FIRST = replace(DONE, needed=lambda visit: bool(planned(visit)["first"]))

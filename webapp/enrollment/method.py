@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +15,7 @@ from ..domain.refusals import Refusal
 from ..models.accounts import Account
 from ..models.factors import Factor
 from ..policy import Policy
+from .ceremonies import Ceremonies
 
 if TYPE_CHECKING:
     from .visit import Visit
@@ -104,6 +105,9 @@ class Asking:
     name: str
     """What a code is bound to, such as log-in:12."""
     codes: Codes
+    ceremonies: Ceremonies
+    factors: Sequence[Factor]
+    """Those of the method that are on, the one that was proved last first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +115,26 @@ class Proof:
     """One attempt to prove a factor, inside the transaction that will let its owner in."""
 
     tx: Session
-    factor: Factor
     secret: str
+    """Of the first factor, opened."""
     clock: Clock
     policy: Policy
     asking: Asking
 
+    @property
+    def factor(self) -> Factor:
+        return self.asking.factors[0]
+
 
 def _nothing_asked(asking: Asking) -> Asked | None:
+    return None
+
+
+def _nothing_more(asking: Asking) -> dict[str, Any]:
+    return {}
+
+
+def _nothing_used(answers: Answers) -> str | None:
     return None
 
 
@@ -145,6 +161,44 @@ class Challenge:
     """Sends what is to be typed, after a right password or at "Resend"; raises a `Refusal` when it may not."""
     asked: Callable[[Asking], Asked | None] = _nothing_asked
     """What was sent for this challenge and could still be typed."""
+    show: Callable[[Asking], dict[str, Any]] = _nothing_more
+    """What its page says beyond that, drawn anew each time."""
+    uses: Callable[[Answers], str | None] = _nothing_used
+    """What an attempt uses up for good, whatever comes of it; the same again is refused with `CeremonyOver`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """An account may have many of it, each with a name of its own: where they are listed, and how told apart."""
+
+    path: str
+    template: str
+    label: type
+    """The fields in which its owner names one."""
+    another: str
+    """The step at which adding one more begins."""
+    describe: Callable[[Factor, Origin], Sequence[str]]
+    """What there is to say of one, to who looks from there."""
+    tell_browser: Callable[[Account, Sequence[Factor], Ceremonies], dict[str, Any]]
+    """What keeps the browser's own list in step with ours."""
+    gone: Callable[[Factor, Ceremonies], dict[str, Any]]
+    """The same when one was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """It opens an account by itself, password and second factor in one, and says whose account it is."""
+
+    ask: Callable[[Ceremonies, str], dict[str, Any]]
+    """What the browser is asked, whoever sits there."""
+    unknown: Callable[[Ceremonies, Answers], dict[str, Any]]
+    """What the browser is told of a key that opens nothing."""
+    is_here: Callable[[Factor, Origin], bool]
+    """True for one that is kept on the very device that asks."""
+    slot: Callable[[Answers], str]
+    """By which `Factor.slot` it is found. Raises a `Refusal`."""
+    verify: Callable[[Proof, Answers], None]
+    """As in `Challenge`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +214,8 @@ class Method:
     """The `last_step` that makes every proof up to this moment (Unix seconds) a used one."""
     needs: str | None = None
     """The way out of the house that it cannot do without: where there is none, it is not offered."""
+    several: Several | None = None
+    alone: Alone | None = None
 
     def step(self, slug: str) -> Step | None:
         return next((s for s in self.steps if s.slug == slug), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .common_steps import planned
 from .method import Step
 from .visit import Visit
 
@@ -40,7 +41,13 @@ def is_step_up_due(visit: Visit, step: Step) -> bool:
     return step.needs_fresh and not visit.is_fresh
 
 
+def is_last_needed(visit: Visit) -> bool:
+    """True when the enrollment ends with its last step, and not with the one before it."""
+    return visit.method.steps[-1].needed(visit)
+
+
 def marker(visit: Visit, step: Step) -> tuple[int, int]:
-    """(2, 5) for "Step 2 of 5"."""
-    slugs = [s.slug for s in needed_steps(visit)]
+    """(2, 5) for "Step 2 of 5". A step that was done before the first counts only for who goes back to it."""
+    done_before = planned(visit)["done"]
+    slugs = [s.slug for s in needed_steps(visit) if s.slug not in done_before or s.slug == step.slug]
     return slugs.index(step.slug) + 1, len(slugs)

@@ -6,19 +6,21 @@ import json
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy, Keyring
-from ..domain.refusals import AlreadyDone, EmailRequired, NotFresh, StepClosed
+from ..domain.refusals import AlreadyDone, EmailRequired, FactorTaken, NotFresh, StepClosed
 from ..models.database import Database, won
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
 from ..models.presence import Presence
 from ..policy import Policy
 from . import progress
+from .ceremonies import Ceremonies
 from .common_steps import plan
 from .method import Answers, Method, Step
-from .visit import Desk, Visit
+from .visit import Desk, Proved, Visit
 
 
 class Enrollment:
@@ -32,6 +34,7 @@ class Enrollment:
         policy: Policy,
         desk: Desk,
         site_name: str,
+        ceremonies: Ceremonies,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -40,6 +43,7 @@ class Enrollment:
         self._policy = policy
         self._desk = desk
         self._site_name = site_name
+        self._ceremonies = ceremonies
 
     def visit(self, presence: Presence, method: Method, origin: Origin) -> Visit:
         """The enrollment as it stands: with its draft, unless that is 30 minutes old."""
@@ -60,6 +64,7 @@ class Enrollment:
             entropy=self._entropy,
             policy=self._policy,
             site_name=self._site_name,
+            ceremonies=self._ceremonies,
         )
 
     def submit(self, visit: Visit, step: Step, answers: Answers, act: str | None = None) -> None:
@@ -78,12 +83,12 @@ class Enrollment:
                 step.submit(visit, answers)
             else:
                 step.acts[act](visit)
-            if visit.payload is None and not is_last and (after := progress.open_step(visit)) is not step:
+            if visit.proved is None and not is_last and (after := progress.open_step(visit)) is not step:
                 after.arrive(visit)
         finally:
             self._keep_notes(visit)
-        if visit.payload is not None:
-            self._turn_on(visit, visit.payload)
+        if visit.proved is not None:
+            self._turn_on(visit, visit.proved)
         elif is_last:
             self.forget(visit)
 
@@ -115,7 +120,8 @@ class Enrollment:
 
     def _begin(self, visit: Visit) -> None:
         now = self._clock.now()
-        visit.notes = {"plan": plan(visit), **visit.method.begin(visit)}
+        visit.notes = visit.method.begin(visit)
+        visit.notes["plan"] = plan(visit)
         mine = DraftRow.account_id == visit.account.id, DraftRow.method == visit.method.slug
         values = {
             "account_id": visit.account.id,
@@ -143,39 +149,59 @@ class Enrollment:
         with self._db.write() as tx:
             tx.execute(update(DraftRow).where(DraftRow.id == visit.draft.id).values(values))
 
-    def _turn_on(self, visit: Visit, payload: str) -> None:
-        """Factor, backup code, notice and the end of other sessions: all or nothing."""
+    def _turn_on(self, visit: Visit, proved: Proved) -> None:
+        """Factor, backup code, notice and the end of other sessions: all or nothing.
+
+        Raises `EmailRequired`, `NotFresh`, `AlreadyDone`, or `FactorTaken` when there is one in its slot.
+        """
         if visit.account.email is None:
             raise EmailRequired()
         if not visit.is_fresh:
             raise NotFresh()
         assert visit.draft is not None  # `submit` began one
-        account_id, slug, now = visit.account.id, visit.method.slug, self._clock.now()
-        sealed = self._keyring.seal(payload, factor_bound(account_id, slug))
-        with self._db.write() as tx:
-            mine = update(DraftRow).where(DraftRow.id == visit.draft.id, DraftRow.finished_at.is_(None))
-            if not won(tx, mine.values(finished_at=now)):
-                raise AlreadyDone()
-            before = [f for f in visit.presence.factors if f.method == slug]
-            tx.execute(delete(Factor).where(Factor.account_id == account_id, Factor.method == slug))
-            values = {
-                "account_id": account_id,
-                "method": slug,
-                "slot": "",
-                "sealed": sealed,
-                "added_at": now,
-                "last_step": visit.last_step,
-                "logged_in_at": max((f.logged_in_at for f in before), default=0),
-            }
-            tx.execute(insert(Factor).values(values))
-            visit.opened, code = self._desk.factor_on(tx, visit.presence, visit.method, bool(before), visit.origin)
-            visit.notes = {"plan": visit.notes["plan"]}  # the secret lives in the factor now, and nowhere else
-            kept = {"sealed": self._seal(visit), "session_id": visit.presence.session.id}
-            if code is not None:
-                kept["sealed_backup_code"] = self._keyring.seal(
-                    code, backup_code_bound(visit.account.id, visit.method.slug)
+        try:
+            with self._db.write() as tx:
+                mine = update(DraftRow).where(DraftRow.id == visit.draft.id, DraftRow.finished_at.is_(None))
+                if not won(tx, mine.values(finished_at=self._clock.now())):
+                    raise AlreadyDone()
+                self._make_factor(tx, visit, proved)
+                replaced = bool(visit.factors) and visit.method.several is None
+                visit.opened, code = self._desk.factor_on(
+                    tx, visit.presence, visit.method, proved.label, replaced, visit.origin
                 )
-            tx.execute(update(DraftRow).where(DraftRow.id == visit.draft.id).values(kept))
+                self._finish(tx, visit, visit.draft, code)
+        except IntegrityError:
+            raise FactorTaken() from None
+
+    def _make_factor(self, tx: Session, visit: Visit, proved: Proved) -> None:
+        """In the place of the earlier one, unless an account may have several."""
+        account_id, slug = visit.account.id, visit.method.slug
+        earlier = visit.factors if visit.method.several is None else []
+        tx.execute(delete(Factor).where(Factor.id.in_([f.id for f in earlier])))
+        values = {
+            "account_id": account_id,
+            "method": slug,
+            "slot": proved.slot,
+            "label": proved.label,
+            "facts": proved.facts,
+            "sealed": self._keyring.seal(proved.secret, factor_bound(account_id, slug)),
+            "added_at": self._clock.now(),
+            "last_step": proved.last_step,
+            "logged_in_at": max((f.logged_in_at for f in earlier), default=0),
+        }
+        tx.execute(insert(Factor).values(values))
+
+    def _finish(self, tx: Session, visit: Visit, draft: DraftRow, code: str | None) -> None:
+        """The draft stays for the last step, without the secret: that lives in the factor now, and nowhere else."""
+        visit.notes = {"plan": visit.notes["plan"]}
+        if not progress.is_last_needed(visit):
+            tx.execute(delete(DraftRow).where(DraftRow.id == draft.id))
+            return
+        kept = {"sealed": self._seal(visit), "session_id": visit.presence.session.id}
+        if code is not None:
+            bound = backup_code_bound(visit.account.id, visit.method.slug)
+            kept["sealed_backup_code"] = self._keyring.seal(code, bound)
+        tx.execute(update(DraftRow).where(DraftRow.id == draft.id).values(kept))
 
     def _seal(self, visit: Visit) -> str:
         return self._keyring.seal(json.dumps(visit.notes), _bound(visit.presence, visit.method))

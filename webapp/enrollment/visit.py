@@ -13,8 +13,10 @@ from ..domain.ports import Clock, Entropy
 from ..domain.refusals import Refusal
 from ..models.accounts import Account
 from ..models.drafts import DraftRow
+from ..models.factors import Factor
 from ..models.presence import Opened, Presence
 from ..policy import Policy
+from .ceremonies import Ceremonies
 from .method import Asked, Method
 
 
@@ -23,6 +25,7 @@ class Desk(Protocol):
 
     def is_fresh(self, presence: Presence) -> bool: ...
     def spend_try(self, account_id: int, name: str) -> None: ...
+    def use_up(self, name: str) -> None: ...
     def prove_password(self, presence: Presence, typed: str) -> Opened: ...
     def ask_email(self, account: Account, challenge: str, typed: str) -> None: ...
     def email_asked(self, account_id: int, challenge: str) -> Asked | None: ...
@@ -37,8 +40,19 @@ class Desk(Protocol):
         self, account: Account, challenge: str, typed: str, origin: Origin, discoverable: bool | None
     ) -> None: ...
     def factor_on(
-        self, tx: Session, presence: Presence, method: Method, replaced: bool, origin: Origin
+        self, tx: Session, presence: Presence, method: Method, label: str, replaced: bool, origin: Origin
     ) -> tuple[Opened, str | None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A factor to be, as `models.factors.Factor` will hold it; `secret` is sealed first."""
+
+    secret: str
+    last_step: int = -1
+    slot: str = ""
+    label: str = ""
+    facts: str = "{}"
 
 
 @dataclass(slots=True)
@@ -55,14 +69,14 @@ class Visit:
     entropy: Entropy
     policy: Policy
     site_name: str
+    ceremonies: Ceremonies
     opened: Opened | None = None
     """Set when the session got a new token on the way."""
     changed: set[str] = field(default_factory=set)
-    payload: str | None = None
-    """Set by the last step of a method: the factor's secret, proved."""
+    proved: Proved | None = None
+    """Set by the last step of a method."""
     hindrance: Refusal | None = None
     """What kept the next step from doing what it does on arrival."""
-    last_step: int = -1
 
     @property
     def account(self) -> Account:
@@ -85,10 +99,19 @@ class Visit:
         self.notes.update(changes)
         self.changed.update(changes)
 
-    def turn_on(self, payload: str, last_step: int = -1) -> None:
-        """The method proved itself: the service makes it a factor."""
-        self.payload = payload
-        self.last_step = last_step
+    @property
+    def ceremony(self) -> str:
+        """What a challenge of this enrollment is drawn for."""
+        return f"enroll:{self.method.slug}:{self.account.id}:{self.presence.session.id}"
+
+    @property
+    def factors(self) -> list[Factor]:
+        """Those of the method that are on already."""
+        return [f for f in self.presence.factors if f.method == self.method.slug]
+
+    def turn_on(self, secret: str, **rest: Any) -> None:
+        """The method proved itself: the service makes it a factor. `rest` are the other fields of `Proved`."""
+        self.proved = Proved(secret, **rest)
 
     def spend_try(self, name: str) -> None:
         """In its own commit. Raises `TooManyTries`."""

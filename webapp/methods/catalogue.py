@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..enrollment.method import Method
-from . import authentication_app, text_message
+from . import authentication_app, security_key, text_message
 
-CATALOGUE: tuple[Method, ...] = (text_message.METHOD, authentication_app.METHOD)
+CATALOGUE: tuple[Method, ...] = (text_message.METHOD, authentication_app.METHOD, security_key.METHOD)
 
 
 def method_named(slug: str) -> Method | None:

@@ -24,11 +24,7 @@ from ..models.factors import Factor
 
 def begin(visit: Visit) -> dict[str, Any]:
     """Replacing it means another number, which is asked for."""
-    return {"new_number": visit.account.phone is None or _is_on(visit)}
-
-
-def _is_on(visit: Visit) -> bool:
-    return any(f.method == visit.method.slug for f in visit.presence.factors)
+    return {"new_number": visit.account.phone is None or bool(visit.factors)}
 
 
 # -- The steps of its own --------------------------------------------------------------------------
@@ -39,7 +35,8 @@ def asked(visit: Visit) -> Asked | None:
 
 
 def has_number(visit: Visit) -> bool:
-    return not visit.notes.get("new_number", visit.account.phone is None) or asked(visit) is not None
+    notes = visit.notes if "new_number" in visit.notes else begin(visit)
+    return not notes["new_number"] or asked(visit) is not None
 
 
 def send_first(visit: Visit, answers: Answers) -> None:

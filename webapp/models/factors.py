@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, String, UniqueConstraint
+from sqlalchemy import BigInteger, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import AccountId, At, Key, MaybeAt, Sealed, Table
 
+TOLD_APART = text("slot <> ''")
+
 
 class Factor(Table):
     __tablename__ = "factors"
-    __table_args__ = (UniqueConstraint("account_id", "method", "slot"),)
+    __table_args__ = (
+        UniqueConstraint("account_id", "method", "slot"),
+        # what is told apart by its slot is nobody else's either (WebAuthn Level 3 section 7.1, step 26)
+        Index("uq_factors_slot", "slot", unique=True, sqlite_where=TOLD_APART, postgresql_where=TOLD_APART),
+    )
 
     id: Mapped[Key]
     account_id: Mapped[AccountId]
     method: Mapped[str] = mapped_column(String(32))
     slot: Mapped[str] = mapped_column(String(255), default="")
     """Empty for a method of which an account has one; else what tells them apart."""
+    label: Mapped[str] = mapped_column(String(64), default="")
+    """The name its owner gave it, where there are several of a method."""
+    facts: Mapped[str] = mapped_column(Text, default="{}")
+    """What its method knows of it and is no secret, as JSON."""
     sealed: Mapped[Sealed]
     added_at: Mapped[At]
     last_step: Mapped[int] = mapped_column(BigInteger, default=-1)

@@ -5,35 +5,45 @@ Used at log-in and at step-up. A try is spent in its own commit before anything 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Keyring
-from ..domain.refusals import CodeRefusal, Missing, Refusal, TooSoon
+from ..domain.refusals import CeremonyOver, CodeRefusal, KeyCopied, Missing, Refusal, TooSoon
+from ..enrollment.ceremonies import Ceremonies
 from ..enrollment.method import Answers, Asked, Asking, Codes, Method, Proof
 from ..enrollment.service import factor_bound
 from ..methods.catalogue import CATALOGUE
 from ..models.accounts import Account
+from ..models.database import Database
 from ..models.factors import Factor
 from ..policy import Policy
-from .tries import Bucket, OfOneChallenge, SecondFactorRun, Tries, Windows
+from .notices import Notices
+from .tries import Bucket, OfOneChallenge, Retold, SecondFactorRun, Tries, Windows
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A method that the account has, with the factor that would be proved."""
+    """A method that the account has, with its factors, the one that was proved last first."""
 
     method: Method
-    factor: Factor
+    factors: Sequence[Factor]
+
+    @property
+    def factor(self) -> Factor:
+        return self.factors[0]
 
 
 def choices(factors: Sequence[Factor]) -> list[Choice]:
     """What the account can be asked for: the method of the previous log-in first, then display order."""
-    found = [Choice(m, f) for m in CATALOGUE for f in factors if f.method == m.slug and f.turned_off_at is None]
-    return sorted(found, key=lambda choice: -choice.factor.logged_in_at)
+    lately = sorted((f for f in factors if f.turned_off_at is None), key=lambda f: -f.logged_in_at)
+    held = [(m, [f for f in lately if f.method == m.slug]) for m in CATALOGUE]
+    return sorted((Choice(m, mine) for m, mine in held if mine), key=lambda choice: -choice.factor.logged_in_at)
 
 
 def choice_of(factors: Sequence[Factor], slug: str | None) -> Choice:
@@ -49,31 +59,57 @@ def shared_bucket(account_id: int) -> str:
     return f"second-factor:{account_id}"
 
 
+def used_up(name: str) -> Bucket:
+    """What counts for once only: the second time it is refused with `CeremonyOver`."""
+    return Bucket(f"used:{name}", Retold(OfOneChallenge(1), lambda _wait: CeremonyOver()))
+
+
 class Challenges:
-    def __init__(self, clock: Clock, keyring: Keyring, tries: Tries, codes: Codes, policy: Policy) -> None:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        keyring: Keyring,
+        policy: Policy,
+        tries: Tries,
+        codes: Codes,
+        ceremonies: Ceremonies,
+        notices: Notices,
+    ) -> None:
+        self._db = db
         self._clock = clock
         self._keyring = keyring
+        self._policy = policy
         self._tries = tries
         self._codes = codes
-        self._policy = policy
+        self._ceremonies = ceremonies
+        self._notices = notices
 
-    def spend_try(self, account_id: int, challenge: str, *, is_code: bool) -> int:
+    def spend_try(
+        self, account_id: int, challenge: str | None, choice: Choice | None = None, answers: Answers | None = None
+    ) -> int:
         """Commits one try against the challenge and the account; returns how many the challenge has left.
 
-        Raises `ChallengeSpent`, `CodesStopped` or `TooManyTries`.
+        No `choice` stands for the backup code, and no `challenge` for a browser that has not said whose it is.
+        Raises `ChallengeSpent`, `CodesStopped`, `CeremonyOver` or `TooManyTries`.
         """
-        policy = self._policy
-        shared = SecondFactorRun(Windows(policy.second_factor_tries), policy.second_factor_run, stops=is_code)
-        counted = self._tries.spend(
-            Bucket(challenge, OfOneChallenge(policy.challenge_tries)),
-            Bucket(shared_bucket(account_id), shared),
-        )
-        return policy.challenge_tries - counted[challenge]
+        policy, method = self._policy, choice.method.challenge if choice else None
+        stops = method is not None and method.is_code
+        shared = SecondFactorRun(Windows(policy.second_factor_tries), policy.second_factor_run, stops=stops)
+        buckets = [Bucket(shared_bucket(account_id), shared)]
+        if challenge is not None:
+            buckets.insert(0, Bucket(challenge, OfOneChallenge(policy.challenge_tries)))
+        uses = method.uses(answers) if method is not None and answers is not None else None
+        if uses is not None:
+            buckets.append(used_up(uses))
+        counted = self._tries.spend(*buckets)
+        return policy.challenge_tries - counted[buckets[0].name]
 
     def send(self, choice: Choice, account: Account, name: str, origin: Origin) -> None:
         """What is to be typed, for a method that sends something. Raises the method's refusal."""
         if choice.method.challenge.send is not None:
-            choice.method.challenge.send(Asking(account, name, self._codes), origin)
+            choice.method.challenge.send(self._asking(choice, account, name), origin)
 
     def put(self, choice: Choice, account: Account, name: str, origin: Origin) -> Refusal | None:
         """`send`, unless it was; a refusal is returned, because the challenge stands all the same.
@@ -91,13 +127,33 @@ class Challenges:
 
     def asked(self, choice: Choice, account: Account, name: str) -> Asked | None:
         """What was sent for this challenge and could still be typed."""
-        return choice.method.challenge.asked(Asking(account, name, self._codes))
+        return choice.method.challenge.asked(self._asking(choice, account, name))
+
+    def show(self, choice: Choice, account: Account, name: str) -> dict[str, Any]:
+        """What the challenge's page says beyond that."""
+        return choice.method.challenge.show(self._asking(choice, account, name))
+
+    @contextmanager
+    def proving(self, account: Account, origin: Origin) -> Iterator[Session]:
+        """The transaction in which a factor is proved. What its owner must hear is told though it is undone."""
+        try:
+            with self._db.write() as tx:
+                yield tx
+        except KeyCopied as refusal:
+            with self._db.write() as tx:
+                self._notices.tell(tx, account, "factor-copied", origin, name=refusal.name)
+            raise
 
     def prove(self, tx: Session, choice: Choice, account: Account, name: str, answers: Answers, left: int) -> None:
         """Within the transaction that lets the owner in. Raises the method's refusal, with the tries left."""
-        secret = self._keyring.open(choice.factor.sealed, factor_bound(choice.factor.account_id, choice.method.slug))
         try:
-            asking = Asking(account, name, self._codes)
-            choice.method.challenge.verify(Proof(tx, choice.factor, secret, self._clock, self._policy, asking), answers)
+            choice.method.challenge.verify(self.proof(tx, choice, account, name), answers)
         except CodeRefusal as refusal:
             raise refusal.with_left(left) from None
+
+    def proof(self, tx: Session, choice: Choice, account: Account, name: str) -> Proof:
+        secret = self._keyring.open(choice.factor.sealed, factor_bound(account.id, choice.method.slug))
+        return Proof(tx, secret, self._clock, self._policy, self._asking(choice, account, name))
+
+    def _asking(self, choice: Choice, account: Account, name: str) -> Asking:
+        return Asking(account, name, self._codes, self._ceremonies, choice.factors)

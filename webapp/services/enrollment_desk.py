@@ -12,6 +12,7 @@ from ..models.accounts import Account
 from ..models.presence import Opened, Presence
 from ..policy import Policy
 from .backup_codes import BackupCodes
+from .challenge import used_up
 from .email_addresses import EmailAddresses
 from .notices import Notices
 from .phones import Phones
@@ -51,6 +52,9 @@ class EnrollmentDesk:
         rule = Windows(self._policy.second_factor_tries[1:])  # the account is its owner's already: 20 an hour do
         self._tries.spend(Bucket(f"enroll:{name}:{account_id}", rule))
 
+    def use_up(self, name: str) -> None:
+        self._tries.spend(used_up(name))
+
     def prove_password(self, presence: Presence, typed: str) -> Opened:
         return self._step_up.with_password(presence, typed)
 
@@ -82,12 +86,13 @@ class EnrollmentDesk:
         self._phones.confirm(account, challenge, typed, origin, discoverable, tell_first=False)
 
     def factor_on(
-        self, tx: Session, presence: Presence, method: Method, replaced: bool, origin: Origin
+        self, tx: Session, presence: Presence, method: Method, label: str, replaced: bool, origin: Origin
     ) -> tuple[Opened, str | None]:
         """Tells the owner. With a first factor: the backup code, and every other session ends."""
         account_id, now = presence.account.id, self._clock.now()
-        kind = "factor-replaced" if replaced else "factor-on"
-        self._notices.tell(tx, presence.account, kind, origin, method=method.title.msgid)
+        kind = "factor-added" if label else "factor-replaced" if replaced else "factor-on"
+        facts = {"method": method.title.msgid} | ({"name": label} if label else {})
+        self._notices.tell(tx, presence.account, kind, origin, **facts)
         code = None
         if not presence.factors:
             self._sessions.end_others(tx, account_id, presence.session.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
@@ -22,11 +22,11 @@ from ..models.accounts import Account
 from ..models.base import rows_of
 from ..models.database import Database, won
 from ..models.factors import Factor
-from ..models.presence import Opened
 from ..models.sessions import HalfLoggedIn
 from ..policy import Policy
 from .backup_codes import BackupCodes
 from .challenge import Challenges, Choice, choice_of, shared_bucket
+from .entry import Entry, In
 from .notices import Notices
 from .password_tries import KnownBrowser, PasswordTries, name_key
 from .passwords import Passwords, looks_temporary
@@ -78,17 +78,6 @@ class PendingLogIn:
     factors: Sequence[Factor]
 
 
-@dataclass(frozen=True, slots=True)
-class In:
-    """Logged in: the session, where to go, and what the browser may keep."""
-
-    opened: Opened
-    account: Account
-    next_path: str
-    remembered: str | None = None
-    backup_code: str | None = None
-
-
 class LogIn:
     def __init__(
         self,
@@ -104,6 +93,7 @@ class LogIn:
         backup_codes: BackupCodes,
         remembered: RememberedBrowsers,
         notices: Notices,
+        entry: Entry,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -116,6 +106,7 @@ class LogIn:
         self._backup_codes = backup_codes
         self._remembered = remembered
         self._notices = notices
+        self._entry = entry
 
     def with_password(
         self,
@@ -137,7 +128,7 @@ class LogIn:
         skips = bool(factors) and self._remembered.is_remembered(account.id, remembered)
         with self._db.write() as tx:
             if skips or not (factors or self._owes_factor(tx, account)):
-                return self._let_in(tx, account, known_browser, keep=keep, next_path=next_path, origin=origin)
+                return self._entry.let_in(tx, account, known_browser, keep=keep, next_path=next_path, origin=origin)
             half_id, token = self._half(tx, account, keep, next_path, origin)
         refusal = (
             self._challenges.put(choice_of(factors, None), account, _challenge(half_id), origin) if factors else None
@@ -175,10 +166,8 @@ class LogIn:
     ) -> In:
         """Raises what the method's challenge refuses with, `ChallengeSpent` or `TooManyTries`."""
         choice = choice_of(pending.factors, slug)
-        left = self._challenges.spend_try(
-            pending.account.id, challenge_of(pending), is_code=choice.method.challenge.is_code
-        )
-        with self._spent_at_last(pending, left), self._db.write() as tx:
+        left = self._challenges.spend_try(pending.account.id, challenge_of(pending), choice, answers)
+        with self._spent_at_last(pending, left), self._challenges.proving(pending.account, origin) as tx:
             self._challenges.prove(tx, choice, pending.account, challenge_of(pending), answers, left)
             return self._let_in_half(tx, pending, known_browser, remember=remember, origin=origin)
 
@@ -186,7 +175,7 @@ class LogIn:
         self, pending: PendingLogIn, typed: str, *, origin: Origin, known_browser: KnownBrowser | None = None
     ) -> In:
         """Replaces the code, ends every other session and tells the owner. Raises as `with_factor` does."""
-        left = self._challenges.spend_try(pending.account.id, challenge_of(pending), is_code=False)
+        left = self._challenges.spend_try(pending.account.id, challenge_of(pending))
         with self._spent_at_last(pending, left), self._db.write() as tx:
             try:
                 successor = self._backup_codes.exchange(tx, pending.account.id, typed)
@@ -195,7 +184,7 @@ class LogIn:
             done = self._let_in_half(tx, pending, known_browser, remember=False, origin=origin)
             self._sessions.end_others(tx, pending.account.id, done.opened.session_id)
             self._notices.tell(tx, pending.account, "backup-code-used", origin)
-        return In(done.opened, done.account, done.next_path, backup_code=successor)
+        return replace(done, backup_code=successor)
 
     @contextmanager
     def _spent_at_last(self, pending: PendingLogIn, left: int) -> Iterator[None]:
@@ -255,30 +244,10 @@ class LogIn:
             raise LogInOver()
         token = self._remembered.add(tx, account.id, origin) if remember else None
         failures = challenge_of(pending), shared_bucket(account.id)
-        done = self._let_in(
+        done = self._entry.let_in(
             tx, account, known, keep=row.keep, next_path=row.next_path, origin=origin, failures=failures
         )
-        return In(done.opened, done.account, done.next_path, remembered=token)
-
-    def _let_in(
-        self,
-        tx: Session,
-        account: Account,
-        known: KnownBrowser | None,
-        *,
-        keep: bool,
-        next_path: str,
-        origin: Origin,
-        failures: Sequence[str] = (),
-    ) -> In:
-        """A full log-in: the session, a clean slate for the limits, a line in the activity.
-
-        `failures` are the buckets of the second factor, where one was proved.
-        """
-        opened = self._sessions.open(tx, account.id, origin, kept=keep, second_factor=bool(failures))
-        self._password_tries.clear(tx, account, known, origin, *failures)
-        self._notices.record(tx, account.id, "logged-in", origin)
-        return In(opened, account, next_path)
+        return replace(done, remembered=token)
 
 
 def challenge_of(pending: PendingLogIn) -> str:

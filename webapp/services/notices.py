@@ -27,6 +27,8 @@ LISTED: dict[str, Sentence] = {
     "stepped-up": lazy("You confirmed that it is you."),
     "logged-out": lazy("You logged out."),
     "signed-up": lazy("You created your account."),
+    "logged-in-alone": lazy("You logged in with %(name)s, without a password."),
+    "factor-renamed": lazy("%(method)s renamed: %(name)s."),
     "second-factor-failed": lazy("Five wrong codes were entered after your password."),
 }
 TOLD: dict[str, Sentence] = {
@@ -37,6 +39,15 @@ TOLD: dict[str, Sentence] = {
     "phone-added": lazy("A phone number that ends in %(hint)s was added to your account."),
     "phone-changed": lazy("The phone number of your account was changed to one that ends in %(hint)s."),
     "factor-on": lazy("%(method)s was turned on as a second factor."),
+    "factor-added": lazy("%(method)s added as a second factor: %(name)s."),
+    "factor-deleted": lazy("%(method)s deleted: %(name)s. It no longer opens your account."),
+    "last-factor-deleted": lazy(
+        "%(method)s deleted: %(name)s. It was the last one: only your password protects your account now."
+    ),
+    "factor-copied": lazy(
+        "%(name)s was refused, because it counts fewer signatures than it has made: there may be a copy of it."
+        " If you do not know why, delete it."
+    ),
     "factor-replaced": lazy("%(method)s was replaced: the earlier one no longer works."),
     "factor-off": lazy("%(method)s was turned off."),
     "last-factor-off": lazy(

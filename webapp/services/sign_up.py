@@ -8,14 +8,15 @@ import unicodedata
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from ..domain.labels import tidy_name
 from ..domain.language import spoken
 from ..domain.origin import Origin
 from ..domain.ports import Clock
-from ..domain.refusals import NameMalformed, UsernameMalformed, UsernameTaken
+from ..domain.refusals import UsernameMalformed, UsernameTaken
 from ..models.accounts import Account
 from ..models.database import Database
 from ..policy import Policy
-from .log_in import In
+from .entry import In
 from .notices import Notices
 from .password_tries import name_key
 from .passwords import Passwords
@@ -61,10 +62,8 @@ class SignUp:
 
     def check(self, name: str, username: str) -> tuple[str, str]:
         """Both as they will be kept. Raises `NameMalformed`, `UsernameMalformed` or `UsernameTaken`."""
-        name = " ".join(unicodedata.normalize("NFC", name).split())
+        name = tidy_name(name, self._policy.name_maximum)
         username = unicodedata.normalize("NFKC", username).strip().removeprefix("@")
-        if not name or len(name) > self._policy.name_maximum or not name.isprintable():
-            raise NameMalformed()
         if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self._policy.username_maximum:
             raise UsernameMalformed()
         with self._db.read() as tx:

@@ -80,14 +80,14 @@ class StepUp:
     def with_factor(self, presence: Presence, slug: str | None, answers: Answers, origin: Origin) -> Opened:
         """A new token, with a second factor proved. Raises as `LogIn.with_factor` does."""
         choice, name = choice_of(presence.factors, slug), self.challenge_of(presence)
-        left = self._challenges.spend_try(presence.account.id, name, is_code=choice.method.challenge.is_code)
-        with self._db.write() as tx:
+        left = self._challenges.spend_try(presence.account.id, name, choice, answers)
+        with self._challenges.proving(presence.account, origin) as tx:
             self._challenges.prove(tx, choice, presence.account, name, answers, left)
             return self._proved(tx, presence, origin)
 
     def with_backup_code(self, presence: Presence, typed: str, origin: Origin) -> tuple[Opened, str]:
         """A new token and the code's successor. Raises as `LogIn.with_backup_code` does."""
-        left = self._challenges.spend_try(presence.account.id, self.challenge_of(presence), is_code=False)
+        left = self._challenges.spend_try(presence.account.id, self.challenge_of(presence))
         with self._db.write() as tx:
             try:
                 successor = self._backup_codes.exchange(tx, presence.account.id, typed)

@@ -1,6 +1,7 @@
 """Static files, without a build: read at start, addressed by a hash of their content, kept a year by browsers.
 
-`css/site.css` is the concatenation of the layer files, so that a first visit asks for few files.
+A first visit asks for few of them: `js/site.js` is all our scripts in one, and a layout's stylesheet holds the layers
+and parts that it builds on.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from pathlib import Path
 from flask import Blueprint, Flask, Response, abort, current_app, g, request
 
 bp = Blueprint("assets", __name__)
-SITE_CSS = "css/site.css"
 LAYERS = ("css/reset.css", "css/tokens.css", "css/base.css")
+SITE_JS = "js/site.js"
+SCRIPTS = ("js/ceremony.js", "js/app.js")
 COMPRESSED = (".css", ".js", ".svg", ".txt")
 FOREVER = "public, max-age=31536000, immutable"
 
@@ -36,7 +38,9 @@ class Assets:
     def read(cls, folder: Path) -> Assets:
         bodies = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
         parts = [*LAYERS, *(name for name in bodies if name.startswith("css/parts/"))]
-        bodies[SITE_CSS] = b"\n".join(bodies[name] for name in parts if name in bodies)
+        layouts = [name for name in bodies if name.count("/") == 1 and name.endswith(".css") and name not in LAYERS]
+        bodies |= {name: b"\n".join(bodies[part] for part in [*parts, name]) for name in layouts}
+        bodies[SITE_JS] = b"\n".join(bodies[name] for name in SCRIPTS)
         digest = sha256()
         for name, body in sorted(bodies.items()):
             digest.update(name.encode() + b"\0" + body + b"\0")

@@ -19,9 +19,10 @@ from .forms import ConfirmationCodeForm, Form
 def challenge(choice: Choice, account: Account, name: str) -> dict[str, Any]:
     """What the page of a challenge says: where its code comes from and, where one is sent, what became of it."""
     method = choice.method.challenge
-    context = {"source": method.source(choice.factor, account)}
+    context: dict[str, Any] = {"source": method.source(choice.factor, account)}
+    services = current.services()
+    context.update(services.challenges.show(choice, account, name))
     if method.send is not None:
-        services = current.services()
         asked = services.challenges.asked(choice, account, name)
         context.update(render.sent(asked, 0 if asked else services.phones.wait(account)))
     return context

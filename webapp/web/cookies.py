@@ -16,7 +16,7 @@ from ..policy import DAY
 from ..services.password_tries import KnownBrowser
 
 SESSION, LOGIN, REMEMBERED, BROWSER = "session", "login", "remembered", "browser"
-LANGUAGE, SITE_CHOICE, NOTICE_SEEN = "language", "site", "cookies-seen"
+LANGUAGE, SITE_CHOICE, NOTICE_SEEN, PASSKEY_OFFERED = "language", "site", "cookies-seen", "passkey-offered"
 YEAR = 365 * DAY
 MOST_REMEMBERED = 5
 MOST_KNOWN = 10

@@ -43,7 +43,8 @@ def is_now(token: str) -> None:
 
 
 def origin() -> Origin:
-    return Origin(client_address(), request.user_agent.string, request.environ.get("HTTP_HOST", "").partition(":")[0])
+    host, known = request.environ.get("HTTP_HOST", "").partition(":")[0], cookies.known_browser()
+    return Origin(client_address(), request.user_agent.string, host, known.browser if known else "")
 
 
 def client_address() -> str:

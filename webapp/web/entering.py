@@ -5,8 +5,12 @@ from __future__ import annotations
 from flask import g, session
 from flask.wrappers import Response
 
-from ..services.log_in import Half, In
+from ..services.entry import In
+from ..services.log_in import Half
 from . import cookies, current, layouts, render
+
+JUST_TYPED = "typed"
+"""In the form session: the next home page may offer a way without it."""
 
 
 def enter(result: In | Half) -> Response:
@@ -34,6 +38,8 @@ def forget_before() -> None:
 
 def with_cookies(result: In, response: Response) -> Response:
     policy = current.services().settings.policy
+    if result.with_password:
+        session[JUST_TYPED] = True
     render.logged_in_as(response, result.opened)
     cookies.drop(response, cookies.LOGIN)
     cookies.put_known(response, result.account.id, current.services().entropy.bytes(12).hex(), policy.known_browser)

@@ -13,10 +13,10 @@ from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired
 
 from ..domain import phone_numbers
-from ..domain.language import gettext, lazy, spoken, upright
-from ..domain.refusals import Refusal
+from ..domain.language import lazy, spoken, upright
+from ..domain.refusals import PageTooOld, Refusal
 from ..enrollment.fields import ConfirmationCodeFields, DiscoverableFields, EmailFields, PasswordFields, PhoneFields
-from . import current
+from . import current, words
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
@@ -48,7 +48,7 @@ class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
     def trusted(self) -> bool:
         """True when this is a POST whose token is in order, whatever its fields."""
         if request.method == "POST" and not g.get("csrf_valid", False):
-            self.form_errors.append(gettext("The page was old. Nothing was changed; try again."))
+            self.form_errors.append(words.say(PageTooOld()))
         return request.method == "POST" and g.get("csrf_valid", False)
 
     def validate(self, extra_validators: Any = None) -> bool:
@@ -75,6 +75,11 @@ class LogInForm(Form):
     username = StringField(lazy("Username"), [InputRequired(lazy("Enter your username or email address."))])
     password = PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password."))])
     keep = BooleanField(lazy("Keep me logged in"))
+    next = HiddenField()
+
+
+class PasskeyForm(Form):
+    keep = BooleanField()
     next = HiddenField()
 
 

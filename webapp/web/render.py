@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import current_app, flash, get_flashed_messages, make_response, redirect, render_template
@@ -106,6 +107,15 @@ def unsigned(token: str) -> int:
     except BadSignature:
         raise Missing() from None
     return message_id
+
+
+def problem_details(refusal: Refusal) -> Response:
+    """For a script: the refusal as RFC 9457 has it, in the words that a page would say."""
+    sentence = words.say(refusal)
+    told = {"type": "about:blank", "title": sentence, "status": refusal.status, "detail": sentence}
+    response = make_response(json.dumps(told), refusal.status)
+    response.mimetype = "application/problem+json"
+    return response
 
 
 def part(template: str, **context: Any) -> Response:

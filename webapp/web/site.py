@@ -17,9 +17,22 @@ from ..domain.language import gettext, plural_form, spoken
 from ..models.presence import Presence
 from ..settings import ROOT
 from . import assets, cookies, current, errors, floods, guards, headers, languages, layouts
-from .pages import challenge, contacts, enrollment, entrance, home, machine, outbox, settings, site, step_up, two_factor
+from .pages import (
+    challenge,
+    contacts,
+    enrollment,
+    entrance,
+    home,
+    machine,
+    named_factors,
+    outbox,
+    settings,
+    site,
+    step_up,
+    two_factor,
+)
 
-PAGES = (entrance, challenge, home, settings, contacts, two_factor, enrollment, step_up, site, assets)
+PAGES = (entrance, challenge, home, settings, contacts, two_factor, named_factors, enrollment, step_up, site, assets)
 
 
 class Slug(BaseConverter):

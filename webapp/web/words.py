@@ -70,12 +70,28 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.CodeFromEarlierMessage: lambda e: _("That code is from an earlier message. Use the newest one."),
     r.ClockSkew: _skew,
     r.WrongBackupCode: lambda e: _("That backup code is wrong. Check it and try again."),
+    r.NoKeyAnswer: lambda _r: _(
+        "Nothing came from a security key: that needs JavaScript. Turn it on, or choose another method."
+    ),
+    r.KeyRefused: lambda _r: _("That did not work, and nothing was changed. Try again."),
+    r.CeremonyOver: lambda _r: _("That took too long, and nothing was changed. Try again."),
+    r.KeyUnknown: lambda _r: _("That security key is not one of this account's. Try another one."),
+    r.KeyUnverified: lambda _r: _(
+        "That key did not check who holds it, by PIN, face or fingerprint, so it cannot log you in alone."
+        " Use your password."
+    ),
+    r.KeyCopied: lambda _r: _(
+        "That key was refused: there may be a copy of it. We e-mailed its owner. Choose another method."
+    ),
+    r.FactorTaken: lambda _r: _("That security key is added already. Try another one."),
+    r.LabelTaken: lambda _r: _("You have a key of that name. Choose another name."),
     r.ChallengeSpent: lambda _r: _("That was too many wrong codes. Enter your password again."),
     r.CodesStopped: lambda _r: _(
         "There were too many wrong codes in a row, so codes are stopped. Log in with another method or a backup code."
     ),
     r.TooManyTries: lambda e: _("That was too many tries. Try again in %(wait)s.", wait=duration(e.seconds)),
     r.TooSoon: lambda e: _("A code was sent a moment ago. Another can be sent in %(wait)s.", wait=duration(e.seconds)),
+    r.PageTooOld: lambda _r: _("The page was old. Nothing was changed; try again."),
     r.StepClosed: lambda _r: _("That step is not open now. Here is where you are."),
     r.AlreadyDone: lambda _r: _("This was already done, perhaps in another tab. Here is how things stand now."),
     r.NotFresh: lambda _r: _("Confirm that it is you first."),

@@ -75,15 +75,22 @@ def _onward(visit: Visit, step: Step, act: str | None) -> Any:
         open_now = progress.open_step(visit)
         return _go_to(visit, step if _is_before(visit, step, open_now) else open_now)
     if step.slug == visit.method.steps[-1].slug:
-        return render.go(layouts.to("two_factor.methods"))
-    if visit.payload is not None:
-        title, email = str(visit.method.title), masked(visit.account.email or "")
+        return _go_home(visit)
+    if visit.proved is not None:
+        title, email = visit.proved.label or str(visit.method.title), masked(visit.account.email or "")
         render.receipt(_("%(method)s is on, just now. We e-mailed %(email)s about it.", method=title, email=email))
-        return _go_to(visit, visit.method.steps[-1])
+        return _go_to(visit, visit.method.steps[-1]) if progress.is_last_needed(visit) else _go_home(visit)
     steps = progress.needed_steps(visit)
     later = steps[[s.slug for s in steps].index(step.slug) + 1 :]
     after = next(s for s in later if not (s.passed_over and s.done(visit)))
     return _go_to(visit, after if progress.may_show(visit, after) else progress.open_step(visit))
+
+
+def _go_home(visit: Visit) -> Any:
+    """Where what was turned on is listed."""
+    if visit.method.several is not None:
+        return render.go(layouts.to("named_factors.listed", method=visit.method.slug))
+    return render.go(layouts.to("two_factor.methods"))
 
 
 def _is_before(visit: Visit, one: Step, other: Step) -> bool:

@@ -7,18 +7,28 @@ from typing import Any
 from flask import Blueprint, request, session
 
 from ...domain.language import gettext as _
-from ...domain.refusals import CodeExpired, LinkDead, Refusal
+from ...domain.refusals import CodeExpired, KeyUnknown, LinkDead, PageTooOld, Refusal
+from ...services.entry import In
 from .. import confirming, cookies, current, guards, layouts, render, words
 from ..entering import enter, let_in
-from ..forms import EmailForm, Form, LogInForm, NewPasswordForm, SignUpForm
+from ..forms import EmailForm, Form, LogInForm, NewPasswordForm, PasskeyForm, SignUpForm
+
+PASSKEY = "passkey"
+"""A random name of this browser, to which its passkey's challenge is bound."""
 
 bp = Blueprint("entrance", __name__)
 
 
 @bp.route("/log-in", methods=["GET", "POST"])
 def log_in() -> Any:
-    form = LogInForm(next=request.args.get("next", ""))
-    if form.submitted():
+    form, passkey = LogInForm(next=request.args.get("next", "")), PasskeyForm(next=request.args.get("next", ""))
+    if "credential" in request.form:
+        try:
+            if form.trusted():
+                return let_in(_with_passkey(passkey))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    elif form.submitted():
         try:
             return enter(
                 current.services().log_in.with_password(
@@ -35,7 +45,29 @@ def log_in() -> Any:
             words.place(refusal, form)
     elif request.method == "GET" and current.presence() is not None:
         return render.go(guards.local_path(request.args.get("next")) or layouts.to("home.home"))
-    return render.page("entrance/log_in.html", form)
+    unknown = current.services().passkeys.unknown(request.form) if isinstance(form.refusal, KeyUnknown) else None
+    return render.page("entrance/log_in.html", form, passkey=passkey, tell_browser=unknown)
+
+
+def _with_passkey(form: PasskeyForm) -> In:
+    return current.services().passkeys.log_in(
+        session.get(PASSKEY, ""),
+        request.form,
+        keep=form.keep.data,
+        next_path=guards.local_path(form.next.data) or "",
+        origin=current.origin(),
+        known_browser=cookies.known_browser(),
+    )
+
+
+@bp.post("/log-in/passkey/options")
+def passkey_options() -> Any:
+    """For the button, and for the browser's own list under the user name. Writes nothing on the server."""
+    if not Form().trusted():
+        return render.problem_details(PageTooOld())
+    services = current.services()
+    session.setdefault(PASSKEY, services.entropy.bytes(16).hex())
+    return services.passkeys.ask(session[PASSKEY])
 
 
 @bp.post("/log-out")

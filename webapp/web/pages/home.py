@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, session
 
 from ...domain.language import gettext as _
+from ...methods.catalogue import CATALOGUE
 from ...models.presence import Presence
-from .. import current, guards, layouts, render
+from .. import cookies, current, entering, guards, layouts, render
 
 bp = Blueprint("home", __name__)
 
@@ -17,7 +18,25 @@ bp = Blueprint("home", __name__)
 @guards.logged_in
 def home() -> Any:
     presence = current.somebody()
-    return render.page("home/home.html", check_up=check_up(presence), two_factor_on=bool(presence.factors))
+    offer = _passkey_offer(presence)
+    response = render.page(
+        "home/home.html", check_up=check_up(presence), two_factor_on=bool(presence.factors), offer_url=offer
+    )
+    if offer:
+        cookies.put(response, cookies.PASSKEY_OFFERED, "1", cookies.YEAR)
+    return response
+
+
+def _passkey_offer(presence: Presence) -> str | None:
+    """After a log-in with a password, once in a browser, where no passkey of this account is kept."""
+    method = next((m for m in CATALOGUE if m.alone is not None), None)
+    just_typed = session.pop(entering.JUST_TYPED, False)
+    if method is None or method.alone is None or not just_typed or cookies.get(cookies.PASSKEY_OFFERED) is not None:
+        return None
+    held = [f for f in presence.factors if f.method == method.slug]
+    if any(method.alone.is_here(factor, current.origin()) for factor in held):
+        return None
+    return layouts.to("enrollment.start", method=method.slug)
 
 
 def check_up(presence: Presence) -> list[tuple[str, str, str | None, str | None, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request
 
+from ...methods.catalogue import CATALOGUE
 from .. import current, layouts
 
 bp = Blueprint("machine", __name__)
@@ -80,6 +81,17 @@ def delivery_receipt(secret: str) -> Any:
 @bp.get("/.well-known/change-password")
 def change_password() -> Any:
     return redirect(layouts.to("settings.password"), 302)
+
+
+@bp.get("/.well-known/passkey-endpoints")
+def passkey_endpoints() -> Any:
+    """Where a password manager leads its owner (W3C, A Well-Known URL for Relying Party Passkey Endpoints)."""
+    method = next((m for m in CATALOGUE if m.alone is not None and m.several is not None), None)
+    if method is None:
+        abort(404)
+    home = current.services().settings.main_url
+    enroll = layouts.to("enrollment.start", method=method.slug)
+    return jsonify(enroll=home + enroll, manage=home + layouts.to("named_factors.listed", method=method.slug))
 
 
 def _is_loopback(address: str) -> bool:

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, abort, request
 from ...domain.codes import grouped, is_base32, tidy_base32
 from ...domain.language import gettext as _
 from ...domain.refusals import Missing
+from ...enrollment.common_steps import OVERVIEW
 from ...enrollment.method import Method
 from ...methods.catalogue import CATALOGUE, method_named
 from .. import cards, current, guards, layouts, render
@@ -24,25 +25,31 @@ def methods() -> Any:
     on = {f.method for f in presence.factors}
     if form.submitted():
         chosen = _method(request.form.get("method", ""))
+        if chosen.several is not None:
+            return render.go(layouts.to("enrollment.start", method=chosen.slug))
         if chosen.slug in on:
             return _turn_off_from_list(chosen)
         current.services().enrollment.start_anew(presence, chosen)
         return render.go(layouts.to("enrollment.step", method=chosen.slug, step=chosen.steps[0].slug))
     rows = [_row(m, m.slug in on) for m in CATALOGUE if m.slug in on or current.services().offers(m)]
-    replacements = [(title, url) for _slug, title, is_on, _note, _kind, url in rows if is_on]
+    replacements = [(title, url) for _slug, title, is_on, _note, kind, url in rows if is_on and kind == "switch"]
+    lists = [m.slug for m in CATALOGUE if m.several is not None and m.slug in on]
     return render.page(
         "two_factor/methods.html",
         form,
         rows=rows,
         turned_off=_turned_off(),
         replacements=replacements,
+        keys_url=layouts.to("named_factors.listed", method=lists[0]) if lists else None,
         backup_code_url=layouts.to("two_factor.backup_code") if on else None,
     )
 
 
 def _row(method: Method, on: bool) -> tuple[str, str, bool, str, str, str]:
-    url = layouts.to("enrollment.step", method=method.slug, step=method.steps[0].slug)
-    return method.slug, str(method.title), on, _("On") if on else str(method.overview.what), "switch", url
+    start = OVERVIEW.slug if method.several is not None else method.steps[0].slug
+    url = layouts.to("enrollment.step", method=method.slug, step=start)
+    note, kind = _("On") if on else str(method.overview.what), "switch" if method.several is None else "link"
+    return method.slug, str(method.title), on, note, kind, url
 
 
 def _turned_off() -> tuple[str, Form, str] | None:
@@ -73,6 +80,8 @@ def _turned_off_now(method: Method) -> Any:
 @guards.fresh
 def turn_off(method: str) -> Any:
     wanted, presence, form = _method(method), current.somebody(), Form()
+    if wanted.several is not None:
+        return render.go(layouts.to("named_factors.listed", method=wanted.slug))
     if all(f.method != wanted.slug for f in presence.factors):
         return render.go(layouts.to("two_factor.methods"))
     last = current.services().second_factors.is_last(presence, wanted)

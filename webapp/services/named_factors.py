@@ -1,0 +1,76 @@
+"""The factors of which an account may have several: telling them apart, naming them, deleting one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, delete, update
+
+from ..domain.labels import tidy_label
+from ..domain.origin import Origin
+from ..domain.refusals import Missing, NotFresh
+from ..enrollment.method import Method
+from ..models.database import Database, won
+from ..models.factors import Factor
+from ..models.presence import Presence
+from ..policy import Policy
+from .notices import Notices
+from .sessions import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFactors:
+    db: Database
+    policy: Policy
+    sessions: Sessions
+    notices: Notices
+
+    def of(self, presence: Presence, method: Method) -> Sequence[Factor]:
+        """Those that are on, in the order in which they were added."""
+        return [f for f in presence.factors if f.method == method.slug]
+
+    def one(self, presence: Presence, method: Method, factor_id: int) -> Factor:
+        """Raises `Missing`, for another's as for none."""
+        for factor in self.of(presence, method):
+            if factor.id == factor_id:
+                return factor
+        raise Missing()
+
+    def rename(self, presence: Presence, method: Method, factor_id: int, typed: str, origin: Origin) -> Factor:
+        """For somebody fresh. Raises `Missing`, `NotFresh`, `NameMalformed` or `LabelTaken`."""
+        self._demand_fresh(presence)
+        factor = self.one(presence, method, factor_id)
+        others = [f.label for f in self.of(presence, method) if f.id != factor_id]
+        label = tidy_label(typed, others, self.policy.name_maximum)
+        with self.db.write() as tx:
+            if not won(tx, update(Factor).where(*_mine(presence, factor)).values(label=label)):
+                raise Missing()
+            facts = {"method": method.title.msgid, "name": label}
+            self.notices.record(tx, presence.account.id, "factor-renamed", origin, **facts)
+        return factor
+
+    def delete(self, presence: Presence, method: Method, factor_id: int, origin: Origin) -> Factor:
+        """For somebody fresh; every other session ends. Raises `Missing` or `NotFresh`."""
+        self._demand_fresh(presence)
+        factor = self.one(presence, method, factor_id)
+        kind = "last-factor-deleted" if self.is_last(presence) else "factor-deleted"
+        with self.db.write() as tx:
+            if not won(tx, delete(Factor).where(*_mine(presence, factor))):
+                raise Missing()
+            self.sessions.end_others(tx, presence.account.id, presence.session.id)
+            facts = {"method": method.title.msgid, "name": factor.label}
+            self.notices.tell(tx, presence.account, kind, origin, **facts)
+        return factor
+
+    def is_last(self, presence: Presence) -> bool:
+        """True when without one more only the password would be left."""
+        return len(presence.factors) == 1
+
+    def _demand_fresh(self, presence: Presence) -> None:
+        if not self.sessions.is_fresh(presence):
+            raise NotFresh()
+
+
+def _mine(presence: Presence, factor: Factor) -> tuple[ColumnElement[bool], ...]:
+    return Factor.id == factor.id, Factor.account_id == presence.account.id

@@ -1,0 +1,82 @@
+"""Logging in with nothing but a key that knows whose it is and checks who holds it: both factors in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from ..domain.origin import Origin
+from ..domain.refusals import KeyUnknown, Missing
+from ..enrollment.ceremonies import Ceremonies
+from ..enrollment.method import Alone, Answers, Method
+from ..methods.catalogue import CATALOGUE
+from ..models.accounts import Account
+from ..models.database import Database
+from ..models.factors import Factor
+from .challenge import Challenges, Choice, shared_bucket
+from .entry import Entry, In
+from .password_tries import KnownBrowser
+
+
+class Passkeys:
+    def __init__(self, db: Database, challenges: Challenges, ceremonies: Ceremonies, entry: Entry) -> None:
+        self._db = db
+        self._challenges = challenges
+        self._ceremonies = ceremonies
+        self._entry = entry
+
+    def ask(self, browser: str) -> dict[str, Any]:
+        """What `browser`, known by a random name, is asked: PublicKeyCredentialRequestOptionsJSON. Writes nothing."""
+        _method, alone = method_that_stands_alone()
+        return alone.ask(self._ceremonies, _challenge(browser))
+
+    def unknown(self, answers: Answers) -> dict[str, Any]:
+        """What a browser is told, so that it offers that key no more."""
+        _method, alone = method_that_stands_alone()
+        return alone.unknown(self._ceremonies, answers)
+
+    def log_in(
+        self,
+        browser: str,
+        answers: Answers,
+        *,
+        keep: bool,
+        next_path: str,
+        origin: Origin,
+        known_browser: KnownBrowser | None = None,
+    ) -> In:
+        """Raises a `KeyRefusal` or `TooManyTries`. Who is not known is told so: an id cannot be guessed."""
+        method, alone = method_that_stands_alone()
+        mine = Factor.slot == alone.slot(answers), Factor.method == method.slug, Factor.turned_off_at.is_(None)
+        query = select(Account, Factor).join(Factor, Factor.account_id == Account.id).where(*mine)
+        with self._db.read() as tx:
+            found = tx.execute(query).first()
+        if found is None:
+            raise KeyUnknown()
+        account, factor = found
+        choice, name = Choice(method, [factor]), _challenge(browser)
+        self._challenges.spend_try(account.id, None, choice, answers)
+        with self._challenges.proving(account, origin) as tx:
+            alone.verify(self._challenges.proof(tx, choice, account, name), answers)
+            return self._entry.let_in(
+                tx,
+                account,
+                known_browser,
+                keep=keep,
+                next_path=next_path,
+                origin=origin,
+                failures=[shared_bucket(account.id)],
+                alone=factor.label,
+            )
+
+
+def method_that_stands_alone() -> tuple[Method, Alone]:
+    for method in CATALOGUE:
+        if method.alone is not None:
+            return method, method.alone
+    raise Missing()
+
+
+def _challenge(browser: str) -> str:
+    return f"passkey:{browser}"

@@ -1,0 +1,110 @@
+"""The factors of which an account may have several: the list of them, and naming and deleting one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, session
+
+from ...domain.language import gettext as _
+from ...domain.refusals import Missing, Refusal
+from ...enrollment.method import Method, Several
+from ...methods.catalogue import CATALOGUE, method_named
+from ...models.factors import Factor
+from .. import cards, current, guards, layouts, render, words
+from ..forms import Form, form_of
+
+GONE = "gone"
+"""What the browser is still to be told of one that was deleted."""
+
+bp = Blueprint("named_factors", __name__, url_prefix="/settings/security/two-factor")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One of them, as its owner knows it."""
+
+    name: str
+    notes: list[str]
+    added: str
+    used: str
+    rename_url: str
+    delete_url: str
+
+
+@guards.logged_in
+def listed(method: str) -> Any:
+    kind, several = _kind(method)
+    services, presence = current.services(), current.somebody()
+    factors = services.named_factors.of(presence, kind)
+    return render.page(
+        several.template,
+        rows=[_row(kind, several, factor) for factor in factors],
+        another_url=layouts.to("enrollment.step", method=method, step=several.another),
+        first_url=layouts.to("enrollment.start", method=method),
+        is_sole=len(factors) == len(presence.factors),
+        tell_browser=several.tell_browser(presence.account, factors, services.ceremonies) | session.pop(GONE, {}),
+    )
+
+
+@guards.logged_in
+@guards.fresh
+def rename(method: str, factor: int) -> Any:
+    kind, several = _kind(method)
+    services, presence = current.services(), current.somebody()
+    wanted = services.named_factors.one(presence, kind, factor)
+    form, list_url = form_of(several.label)(name=wanted.label), layouts.to("named_factors.listed", method=method)
+    if form.submitted():
+        try:
+            services.named_factors.rename(presence, kind, factor, form.name.data, current.origin())
+            render.receipt(_("%(name)s was renamed just now.", name=wanted.label))
+            return render.go(list_url)
+        except Refusal as refusal:
+            words.place(refusal, form)
+    return render.page("two_factor/rename.html", form, name=wanted.label, cancel_url=list_url)
+
+
+@guards.logged_in
+@guards.fresh
+def delete(method: str, factor: int) -> Any:
+    kind, several = _kind(method)
+    services, presence, form = current.services(), current.somebody(), Form()
+    wanted, list_url = (
+        services.named_factors.one(presence, kind, factor),
+        layouts.to("named_factors.listed", method=method),
+    )
+    if form.submitted():
+        services.named_factors.delete(presence, kind, factor, current.origin())
+        session[GONE] = several.gone(wanted, services.ceremonies)
+        render.receipt(_("%(name)s was deleted just now. We e-mailed you about it.", name=wanted.label))
+        return render.go(list_url)
+    last = services.named_factors.is_last(presence)
+    return render.page("two_factor/delete.html", form, name=wanted.label, last=last, cancel_url=list_url)
+
+
+for each in CATALOGUE:  # a list has the address that its method gives it
+    if each.several is not None:
+        path, given, both = f"/{each.several.path}", {"method": each.slug}, ["GET", "POST"]
+        bp.add_url_rule(path, "listed", listed, defaults=given)
+        bp.add_url_rule(f"{path}/<int:factor>/rename", "rename", rename, defaults=given, methods=both)
+        bp.add_url_rule(f"{path}/<int:factor>/delete", "delete", delete, defaults=given, methods=both)
+
+
+def _kind(slug: str) -> tuple[Method, Several]:
+    method = method_named(slug)
+    if method is None or method.several is None:
+        raise Missing()
+    return method, method.several
+
+
+def _row(method: Method, several: Several, factor: Factor) -> Row:
+    used = factor.logged_in_at
+    return Row(
+        name=factor.label,
+        notes=list(several.describe(factor, current.origin())),
+        added=_("Added on %(date)s", date=cards.day(factor.added_at)),
+        used=_("Last used on %(date)s", date=cards.day(used)) if used else _("Not used yet"),
+        rename_url=layouts.to("named_factors.rename", method=method.slug, factor=factor.id),
+        delete_url=layouts.to("named_factors.delete", method=method.slug, factor=factor.id),
+    )
