@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from pyotp import TOTP
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 
+from tests.conftest import empty_sqlite
 from tests.doubles import CheapHasher, FakeClock, ScriptedEntropy
 from webapp.bootstrap import build
 from webapp.domain.origin import Origin
@@ -23,7 +24,6 @@ from webapp.domain.refusals import Refusal
 from webapp.methods.catalogue import method_named
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
-from webapp.models.migrate import METADATA
 from webapp.models.presence import Opened, Presence
 from webapp.models.sessions import LoggedIn
 from webapp.services.log_in import Half, In
@@ -49,9 +49,7 @@ class Door(RuleBasedStateMachine):
         environ = {"NIGHTLATCH_DATABASE_URL": f"sqlite:///{path / 'site.sqlite3'}"}
         self.clock = FakeClock()
         read = Settings.read(environ, path)
-        engine = create_engine(read.database_url)
-        METADATA.create_all(engine)
-        engine.dispose()
+        (path / "site.sqlite3").write_bytes(empty_sqlite())
         self.site = build(read, clock=self.clock, entropy=ScriptedEntropy(), hasher=CheapHasher())
         self.ids, self.passwords = {}, {}
         self.by_password: set[int] = set()  # sessions that were opened while no factor was on

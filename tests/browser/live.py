@@ -18,12 +18,11 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, Response, expect
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.conftest import Site
+from tests.conftest import COMPILED, Site, empty_sqlite
 from tests.doubles import FakeClock
 from tests.people import AGENTS, ANDROID, DESKTOP, IPHONE, Owner
 from tests.pseudo import LANGUAGES
 from webapp import create_app
-from webapp.models.migrate import METADATA
 from webapp.settings import Settings
 
 CHROMIUM = os.environ.get("NIGHTLATCH_TEST_CHROMIUM", "/usr/bin/chromium")
@@ -79,10 +78,11 @@ def live_site(folder: Path) -> Iterator[LiveSite]:
             "NIGHTLATCH_SERVER_NAME": host,
             "NIGHTLATCH_DATABASE_URL": f"sqlite:///{folder / 'live.sqlite3'}",
         }
+        (folder / "live.sqlite3").write_bytes(empty_sqlite())
         clock = FakeClock(int(time.time()))
         app = create_app(Settings.read(environ, folder / "instance"), clock=clock, languages=LANGUAGES)
+        app.jinja_env.bytecode_cache = COMPILED
         services = app.extensions["nightlatch"]
-        METADATA.create_all(services.db.engine)
         server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet, fd=listening.fileno())
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from playwright.sync_api import expect
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from tests.browser.live import Inside, LiveSite, Visitor
 from tests.people import ANDROID, DESKTOP, IPHONE, TWO_FACTOR
 from webapp.domain.refusals import TextsStopped
+from webapp.models.factors import Factor
 from webapp.models.messages import FAILED, Message
 from webapp.models.sessions import LoggedIn
 from webapp.services.text_caps import stops
@@ -23,6 +25,8 @@ from webapp.services.tries import Bucket
 
 APP = f"{TWO_FACTOR}/authentication-app"
 TEXT = f"{TWO_FACTOR}/text-message"
+KEY = f"{TWO_FACTOR}/security-key"
+KEYS = f"{TWO_FACTOR}/security-keys"
 TEXTED = "main [value=text-message]"
 SAYS_ERROR = {"en": "^Error: ", "en-XA": "^⟦Éŕŕöŕ: ", "ar-XB": "^هررور: "}
 PRIMARY = "main form button.primary"
@@ -71,6 +75,7 @@ SCREENS = (
     Screen("verify-texted", "/log-in/verify", "half-by-text", has_fields=True, twin="verify"),
     Screen("verify-not-delivered", "/log-in/verify", "half-and-lost", twin="verify"),
     Screen("verify-cannot-text", "{}", "half-and-stopped", press=(TEXTED,), sign="[role=alert]"),
+    Screen("verify-by-key", "/log-in/verify", "half-by-key"),
     Screen("choose-between-two", "/log-in/methods", "half-by-text", twin="choose-method"),
     # -- A newcomer
     Screen("sign-up-email", "/sign-up/email", "newcomer", has_fields=True),
@@ -109,6 +114,17 @@ SCREENS = (
     Screen("text-password-stopped", f"{TEXT}/password", "stopped", has_fields=True, twin="enroll-password"),
     Screen("text-code-unsent", f"{TEXT}/code", "not-texted", has_fields=True, twin="text-code"),
     Screen("text-done", f"{TEXT}/done", "texted", twin="done"),
+    Screen("key-overview", f"{KEY}/overview", "member"),
+    Screen("key-touch", f"{KEY}/touch", "touching"),
+    Screen("key-name", f"{KEY}/name", "naming", has_fields=True),
+    Screen("key-done", f"{KEY}/done", "keyed", twin="done"),
+    Screen("keys", KEYS, "with-keys"),
+    Screen("keys-none", KEYS, "member", twin="keys"),
+    Screen("key-sole", KEYS, "with-one-key", twin="keys"),
+    Screen("key-rename", "{}/rename", "with-keys", has_fields=True),
+    Screen("key-delete", "{}/delete", "with-keys"),
+    Screen("key-delete-last", "{}/delete", "with-one-key", twin="key-delete"),
+    Screen("methods-with-keys", TWO_FACTOR, "with-keys", twin="methods-on"),
     Screen("methods-on", TWO_FACTOR, "enrolled"),
     Screen("methods-both-on", TWO_FACTOR, "with-both", twin="methods-on"),
     Screen("text-overview-again", f"{TEXT}/overview", "with-both", twin="text-overview"),
@@ -137,6 +153,7 @@ SCREENS = (
 )  # fmt: skip
 
 
+YUBIKEY = UUID("2fc0579f-8113-47ea-b116-bb5a8db9202a").bytes
 IPHONES_OWN = {
     *("overview", "text-overview", "methods-off", "methods-on", "methods-both-on"),
     *("turn-off", "turn-off-again", "turned-off"),
@@ -168,7 +185,7 @@ class Stage:
         known = who.known if isinstance(who, Knowing) else ""
         self.visitor.watch.expected = {422, screen.status}
         self.visitor.become(who)
-        self.visitor.open(screen.path.format(known) if screen.path == "{}" else screen.path)
+        self.visitor.open(screen.path.format(known))
         page = self.visitor.page
         for selector, text in screen.type:
             page.fill(selector, text.format(known))
@@ -177,7 +194,7 @@ class Stage:
             page.locator(screen.sign).first.wait_for()
             self._settled()
         wanted = screen.path.partition("?")[0]
-        assert screen.path == "{}" or page.url.partition("?")[0].endswith(wanted), f"{screen.name}: {page.url}"
+        assert "{}" in screen.path or page.url.partition("?")[0].endswith(wanted), f"{screen.name}: {page.url}"
 
     def show_wrong(self, screen: Screen) -> None:
         """The same with its form sent empty."""
@@ -298,6 +315,52 @@ def _half(person: Knowing) -> None:
     _enrolled(person)
     person.log_out()
     person.log_in()
+
+
+def _touching(person: Knowing) -> None:
+    _member(person)
+    person.open(f"{KEY}/overview")
+    person.press("Start")
+
+
+def _naming(person: Knowing) -> None:
+    _touching(person)
+    person.key = person.new_key(aaguid=YUBIKEY)
+    assert person.page is not None
+    person.press("Use security key", credential=person.key.create(person.page.options()))
+
+
+def _keyed(person: Knowing) -> None:
+    """At the end of the enrollment, with the backup code still to be seen."""
+    _naming(person)
+    person.press("Save")
+    person.known = f"{KEYS}/{_newest_factor(person)}"
+
+
+def _with_one_key(person: Knowing) -> None:
+    _keyed(person)
+    person.press("Got it")
+
+
+def _with_keys(person: Knowing) -> None:
+    """One to carry, one in this device, and an app."""
+    _with_one_key(person)
+    person.turn_on_app()
+    person.press("Got it")
+    person.turn_on_key(
+        person.new_key(transports=("internal", "hybrid"), backup_eligible=True, backed_up=True), "Pixel 9"
+    )
+
+
+def _half_by_key(person: Knowing) -> None:
+    _with_one_key(person)
+    person.log_out()
+    person.log_in()
+
+
+def _newest_factor(person: Knowing) -> int:
+    with person.site.services.db.read() as tx:
+        return tx.scalars(select(func.max(Factor.id))).one() or 0
 
 
 def _starting_text(person: Knowing) -> None:
@@ -460,6 +523,12 @@ STATES: dict[str, State] = {
     "not-texted": _not_texted,
     "with-both": _with_both,
     "changing-phone": _changing_phone,
+    "touching": _touching,
+    "naming": _naming,
+    "keyed": _keyed,
+    "with-one-key": _with_one_key,
+    "with-keys": _with_keys,
+    "half-by-key": _half_by_key,
     "half-by-text": _half_by_text,
     "half-and-lost": _half_and_lost,
     "half-and-stopped": _half_and_stopped,

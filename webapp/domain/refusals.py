@@ -80,6 +80,16 @@ class NameMalformed(Refusal):
     field = "name"
 
 
+class FactorTaken(Refusal):
+    """This very key is a factor already, of this account or another one."""
+
+
+class LabelTaken(Refusal):
+    """Two factors of one name could not be told apart."""
+
+    field = "name"
+
+
 class EmailMalformed(Refusal):
     field = "email"
 
@@ -162,55 +172,6 @@ class ClockSkew(CodeRefusal):
 
 class WrongBackupCode(CodeRefusal):
     pass
-
-
-# -- Security keys ---------------------------------------------------------------------------------
-
-
-class KeyRefusal(CodeRefusal):
-    """What the browser sent in the name of a key does not count."""
-
-    field = None
-
-
-class NoKeyAnswer(KeyRefusal):
-    """The form came without what the key says: there was no JavaScript to ask it."""
-
-
-class KeyRefused(KeyRefusal):
-    """Not what was asked for, or not from this site, or not what a key says (WebAuthn Level 3 sections 7.1, 7.2)."""
-
-
-class CeremonyOver(KeyRefusal):
-    """The challenge is older than five minutes, was used, or was meant for something else."""
-
-
-class KeyUnknown(KeyRefusal):
-    """No key of this account."""
-
-
-class KeyUnverified(KeyRefusal):
-    """Alone it opens an account only when it checked who holds it."""
-
-
-@dataclass(eq=False)
-class KeyCopied(KeyRefusal):
-    """Its count of signatures did not rise: there may be two of it (WebAuthn Level 3 section 6.1.1)."""
-
-    name: str = ""
-
-
-class FactorTaken(Refusal):
-    """This very key is a factor already, of this account or another one."""
-
-
-class LabelTaken(Refusal):
-    """Two factors of one name could not be told apart."""
-
-    field = "name"
-
-
-# -- After too many --------------------------------------------------------------------------------
 
 
 class ChallengeSpent(Refusal):

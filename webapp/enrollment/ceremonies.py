@@ -14,8 +14,8 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, TypeVar
 
+from ..domain.key_refusals import CeremonyOver, KeyRefused, NoKeyAnswer
 from ..domain.ports import Clock, Entropy, Keyring
-from ..domain.refusals import CeremonyOver, KeyRefused, NoKeyAnswer
 from ..policy import Policy
 
 TIME_BYTES, CHANCE_BYTES, HASH_BYTES = 4, 12, 16

@@ -17,10 +17,11 @@ from sqlalchemy import and_, bindparam, or_, update
 from wtforms import StringField
 from wtforms.validators import InputRequired
 
+from ..domain.key_refusals import KeyCopied, KeyRefused, KeyUnknown, KeyUnverified
 from ..domain.labels import tidy_label, untaken
 from ..domain.language import gettext, lazy
 from ..domain.origin import Origin
-from ..domain.refusals import FactorTaken, KeyCopied, KeyRefused, KeyUnknown, KeyUnverified
+from ..domain.refusals import FactorTaken
 from ..enrollment.ceremonies import Ceremonies, as_bytes, as_text, challenge_in, id_in
 from ..enrollment.common_steps import CONFIRMED_EMAIL, DONE_IF_FIRST, OVERVIEW_ONCE, PASSWORD_UNLESS_FRESH
 from ..enrollment.method import (
@@ -68,7 +69,7 @@ def show_touch(visit: Visit) -> dict[str, Any]:
 
 
 def touched(visit: Visit, answers: Answers) -> None:
-    """Raises a `KeyRefusal`, `FactorTaken` or `TooManyTries`."""
+    """Raises a `KeyRefused`, `FactorTaken` or `TooManyTries`."""
     answer = answers["credential"]
     visit.spend_try("touch")
     visit.desk.use_up(used(answers))
@@ -174,7 +175,7 @@ def slot_of(answers: Answers) -> str:
 
 
 def verify(proof: Proof, answers: Answers) -> None:
-    """One of the account's keys, after its password. Raises a `KeyRefusal`."""
+    """One of the account's keys, after its password. Raises a `KeyRefused`."""
     _verify(proof, answers, alone=False)
 
 

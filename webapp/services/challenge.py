@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from ..domain.key_refusals import CeremonyOver, KeyCopied
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Keyring
-from ..domain.refusals import CeremonyOver, CodeRefusal, KeyCopied, Missing, Refusal, TooSoon
+from ..domain.refusals import CodeRefusal, Missing, Refusal, TooSoon
 from ..enrollment.ceremonies import Ceremonies
 from ..enrollment.method import Answers, Asked, Asking, Codes, Method, Proof
 from ..enrollment.service import factor_bound

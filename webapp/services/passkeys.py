@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import select
 
+from ..domain.key_refusals import KeyUnknown
 from ..domain.origin import Origin
-from ..domain.refusals import KeyUnknown, Missing
+from ..domain.refusals import Missing
 from ..enrollment.ceremonies import Ceremonies
 from ..enrollment.method import Alone, Answers, Method
 from ..methods.catalogue import CATALOGUE
@@ -46,7 +47,7 @@ class Passkeys:
         origin: Origin,
         known_browser: KnownBrowser | None = None,
     ) -> In:
-        """Raises a `KeyRefusal` or `TooManyTries`. Who is not known is told so: an id cannot be guessed."""
+        """Raises a `KeyRefused` or `TooManyTries`. Who is not known is told so: an id cannot be guessed."""
         method, alone = method_that_stands_alone()
         mine = Factor.slot == alone.slot(answers), Factor.method == method.slug, Factor.turned_off_at.is_(None)
         query = select(Account, Factor).join(Factor, Factor.account_id == Account.id).where(*mine)

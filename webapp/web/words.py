@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..domain import key_refusals as k
 from ..domain import refusals as r
 from ..domain.language import gettext as _
 from ..domain.language import ngettext
@@ -70,17 +71,17 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.CodeFromEarlierMessage: lambda e: _("That code is from an earlier message. Use the newest one."),
     r.ClockSkew: _skew,
     r.WrongBackupCode: lambda e: _("That backup code is wrong. Check it and try again."),
-    r.NoKeyAnswer: lambda _r: _(
+    k.NoKeyAnswer: lambda _r: _(
         "Nothing came from a security key: that needs JavaScript. Turn it on, or choose another method."
     ),
-    r.KeyRefused: lambda _r: _("That did not work, and nothing was changed. Try again."),
-    r.CeremonyOver: lambda _r: _("That took too long, and nothing was changed. Try again."),
-    r.KeyUnknown: lambda _r: _("That security key is not one of this account's. Try another one."),
-    r.KeyUnverified: lambda _r: _(
+    k.KeyRefused: lambda _r: _("That did not work, and nothing was changed. Try again."),
+    k.CeremonyOver: lambda _r: _("That took too long, and nothing was changed. Try again."),
+    k.KeyUnknown: lambda _r: _("That security key is not one of this account's. Try another one."),
+    k.KeyUnverified: lambda _r: _(
         "That key did not check who holds it, by PIN, face or fingerprint, so it cannot log you in alone."
         " Use your password."
     ),
-    r.KeyCopied: lambda _r: _(
+    k.KeyCopied: lambda _r: _(
         "That key was refused: there may be a copy of it. We e-mailed its owner. Choose another method."
     ),
     r.FactorTaken: lambda _r: _("That security key is added already. Try another one."),

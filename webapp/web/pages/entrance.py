@@ -6,8 +6,9 @@ from typing import Any
 
 from flask import Blueprint, request, session
 
+from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
-from ...domain.refusals import CodeExpired, KeyUnknown, LinkDead, PageTooOld, Refusal
+from ...domain.refusals import CodeExpired, LinkDead, PageTooOld, Refusal
 from ...services.entry import In
 from .. import confirming, cookies, current, guards, layouts, render, words
 from ..entering import enter, let_in
