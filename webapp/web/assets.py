@@ -1,13 +1,15 @@
 """Static files, without a build: read at start, addressed by a hash of their content, kept a year by browsers.
 
-A first visit asks for few of them: `js/site.js` is all our scripts in one, and a layout's stylesheet holds the layers
-and parts that it builds on.
+A first visit asks for few of them, and small ones: `js/site.js` is all our scripts in one, a layout's stylesheet holds
+the layers and parts that it builds on, and both go out without the comments and indentation that are for us.
 """
 
 from __future__ import annotations
 
 import gzip
 import mimetypes
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +20,7 @@ bp = Blueprint("assets", __name__)
 LAYERS = ("css/reset.css", "css/tokens.css", "css/base.css")
 SITE_JS = "js/site.js"
 SCRIPTS = ("js/ceremony.js", "js/app.js")
+COMMENT = re.compile(rb"//.*|/\*.*\*/")
 COMPRESSED = (".css", ".js", ".svg", ".txt")
 FOREVER = "public, max-age=31536000, immutable"
 
@@ -39,12 +42,17 @@ class Assets:
         bodies = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
         parts = [*LAYERS, *(name for name in bodies if name.startswith("css/parts/"))]
         layouts = [name for name in bodies if name.count("/") == 1 and name.endswith(".css") and name not in LAYERS]
-        bodies |= {name: b"\n".join(bodies[part] for part in [*parts, name]) for name in layouts}
-        bodies[SITE_JS] = b"\n".join(bodies[name] for name in SCRIPTS)
+        bodies |= {name: _joined(bodies[part] for part in [*parts, name]) for name in layouts}
+        bodies[SITE_JS] = _joined(bodies[name] for name in SCRIPTS)
         digest = sha256()
         for name, body in sorted(bodies.items()):
             digest.update(name.encode() + b"\0" + body + b"\0")
         return cls(digest.hexdigest()[:12], {name: _asset(name, body) for name, body in bodies.items()})
+
+
+def _joined(bodies: Iterable[bytes]) -> bytes:
+    lines = (line.strip() for body in bodies for line in body.splitlines())
+    return b"\n".join(line for line in lines if line and not COMMENT.fullmatch(line))
 
 
 def _asset(name: str, body: bytes) -> Asset:

@@ -34,7 +34,9 @@ def add(response: Response) -> Response:
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers.setdefault("Cache-Control", "no-store")
-    if not g.get("is_static", False):  # a style sheet runs nothing: what rules documents would only be bytes
+    if response.is_json:
+        headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+    elif not g.get("is_static", False):  # a style sheet runs nothing: what rules documents would only be bytes
         headers["Content-Security-Policy"] = POLICY
         headers["X-Frame-Options"] = "DENY"
         headers["Referrer-Policy"] = "same-origin"  # no-referrer would make forms send Origin: null
