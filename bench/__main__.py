@@ -17,6 +17,7 @@ from threading import Thread
 
 from .hashing import hash_for_a_while, hasher
 from .person import Person
+from .security_keys import cpu_of_an_answer
 from .server import Server, running
 from .texts import page_after_a_text
 
@@ -39,6 +40,7 @@ def main() -> int:
         figures.append(("CPU of a log-in beyond the hash, ms at 10.1 a hash", (log_in - hash_cpu) * pace, "<=", 12.0))
         figures.append(("CPU of a log-in, as a multiple of the hash", log_in / hash_cpu, "<=", 2.2))
         figures.append(("CPU of a settings page, ms at 10.1 a hash", cpu_of_a_page(server) * pace, "<=", 2.0))
+        figures.append(("CPU of a security key's answer, ms at 10.1 a hash", cpu_of_an_answer() * pace, "<=", 2.0))
         remaining(server)
         figures.append(("resident a worker after 1,000 log-ins, MiB", server.resident_mib(), "<=", 75.0))
     with TemporaryDirectory() as folder, running(Path(folder), workers=CORES, accounts=4000) as server:
