@@ -288,6 +288,11 @@ def test_a_second_key_is_added_renamed_and_deleted(site: LiveSite, visit: Visits
     ada.type_("Password", PASSWORD)
     ada.press("Verify")
     ada.arrives(ASKED)
+    use_key(ada)
+    ada.arrives("Delete Green key")
+    ada.press("Delete")
+    ada.arrives(KEYS)
+    ada.receipt("Green key was deleted just now.")
 
 
 # -- Passkeys ------------------------------------------------------------------------------------------

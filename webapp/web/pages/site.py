@@ -23,9 +23,8 @@ def help() -> Any:  # the endpoint is what the footer calls it
         ),
         _("You find it here: %(path)s.", path=path),
         _(
-            "Choose Text message or Authentication app, read the overview, confirm your password and your email address"
-            " if asked, give your phone number or link your app, and enter the code. At the end you get a backup code:"
-            " keep it."
+            "Choose Text message, Authentication app or Security key, read the overview, confirm your password and your"
+            " email address if asked, and enter a code or touch your key. At the end you get a backup code: keep it."
         ),
         _("To turn a method off, choose it again in the same place."),
         _("If you lose your phone, log in with your password, then choose Use a backup code."),
