@@ -24,7 +24,8 @@ LEFT_OUT = """theirs => {
   const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
   while (walker.nextNode())
     if (!walker.currentNode.parentElement.closest(theirs)) parts.push(walker.currentNode.data);
-  const said = ["data-said", "data-texted", "data-offline"];
+  const ceremony = ["data-waiting", "data-again", "data-known", "data-cancelled", "data-failed"];
+  const said = ["data-said", "data-texted", "data-offline", ...ceremony];
   const spoken = ["title", "aria-label", "placeholder", "alt", "content", "value", ...said];
   for (const name of spoken)
     for (const element of document.querySelectorAll(`[${name}]`))

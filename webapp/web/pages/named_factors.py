@@ -26,9 +26,7 @@ class Row:
     """One of them, as its owner knows it."""
 
     name: str
-    notes: list[str]
-    added: str
-    used: str
+    facts: list[str]
     rename_url: str
     delete_url: str
 
@@ -100,11 +98,11 @@ def _kind(slug: str) -> tuple[Method, Several]:
 
 def _row(method: Method, several: Several, factor: Factor) -> Row:
     used = factor.logged_in_at
+    added = _("Added on %(date)s", date=cards.day(factor.added_at))
+    last = _("Last used on %(date)s", date=cards.day(used)) if used else _("Not used yet")
     return Row(
         name=factor.label,
-        notes=list(several.describe(factor, current.origin())),
-        added=_("Added on %(date)s", date=cards.day(factor.added_at)),
-        used=_("Last used on %(date)s", date=cards.day(used)) if used else _("Not used yet"),
+        facts=[*several.describe(factor, current.origin()), added, last],
         rename_url=layouts.to("named_factors.rename", method=method.slug, factor=factor.id),
         delete_url=layouts.to("named_factors.delete", method=method.slug, factor=factor.id),
     )
