@@ -37,7 +37,7 @@ OPEN_TO_ALL = {
     "challenge.verify",
     "challenge.methods",
     "challenge.backup_code",
-    "site.help",
+    "help.two_factor",
     "site.about",
     "site.terms",
     "site.privacy",

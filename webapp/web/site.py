@@ -22,6 +22,7 @@ from .pages import (
     contacts,
     enrollment,
     entrance,
+    help,
     home,
     machine,
     named_factors,
@@ -32,7 +33,11 @@ from .pages import (
     two_factor,
 )
 
-PAGES = (entrance, challenge, home, settings, contacts, two_factor, named_factors, enrollment, step_up, site, assets)
+PAGES = (
+    *(entrance, challenge, home, settings, contacts),
+    *(two_factor, named_factors, enrollment, step_up),
+    *(help, site, assets),
+)
 
 
 class Slug(BaseConverter):
