@@ -373,7 +373,7 @@ def test_a_passkey_that_is_not_known_is_refused_with_a_reason(site: LiveSite, vi
     key.agrees(True)
     ada.page.bring_to_front()
     ada.press("Log in with a passkey")
-    ada.sees_problem("That security key is not one of this account's.")
+    ada.sees_problem("That key is not known here.")
 
 
 @pytest.mark.parametrize(("made", "used"), [(DESKTOP, ANDROID), (ANDROID, DESKTOP), (IPHONE, DESKTOP)])

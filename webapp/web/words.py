@@ -76,7 +76,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     k.KeyRefused: lambda _r: _("That did not work, and nothing was changed. Try again."),
     k.CeremonyOver: lambda _r: _("That took too long, and nothing was changed. Try again."),
-    k.KeyUnknown: lambda _r: _("That security key is not one of this account's. Try another one."),
+    k.KeyUnknown: lambda _r: _("That key is not known here. Try another one."),
     k.KeyUnverified: lambda _r: _(
         "That key did not check who holds it, by PIN, face or fingerprint, so it cannot log you in alone."
         " Use your password."
