@@ -17,9 +17,26 @@ from ..domain.language import gettext, plural_form, spoken
 from ..models.presence import Presence
 from ..settings import ROOT
 from . import assets, cookies, current, errors, floods, guards, headers, languages, layouts
-from .pages import challenge, contacts, enrollment, entrance, home, machine, outbox, settings, site, step_up, two_factor
+from .pages import (
+    challenge,
+    contacts,
+    enrollment,
+    entrance,
+    home,
+    legacy,
+    machine,
+    outbox,
+    settings,
+    site,
+    step_up,
+    temporary_passwords,
+    two_factor,
+)
 
-PAGES = (entrance, challenge, home, settings, contacts, two_factor, enrollment, step_up, site, assets)
+PAGES = (
+    *(entrance, challenge, home, settings, contacts, two_factor, temporary_passwords, enrollment, step_up, site),
+    assets,
+)
 
 
 class Slug(BaseConverter):
@@ -60,6 +77,7 @@ def install(app: Flask, services: Services) -> None:
         pages.append(outbox.bp)
     layouts.mount(app, pages, services.settings)
     app.register_blueprint(machine.bp)
+    app.register_blueprint(legacy.bp)
     app.after_request(headers.add)
     app.wsgi_app = machine.AnyHost(app.wsgi_app, services.settings.main_host)  # type: ignore[method-assign]  # as Flask's docs do it
 

@@ -37,6 +37,7 @@ def methods() -> Any:
         turned_off=_turned_off(),
         replacements=replacements,
         backup_code_url=layouts.to("two_factor.backup_code") if on else None,
+        temporary_password_url=layouts.to("temporary_passwords.page") if on else None,
     )
 
 
