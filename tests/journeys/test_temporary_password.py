@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import Any
 
+from tests.apps import App
 from tests.conftest import Site
-from tests.people import HOST, PHONE, TWO_FACTOR, Owner, Page, Person
+from tests.people import PHONE, TWO_FACTOR, Owner, Page
 
 PAGE = f"{TWO_FACTOR}/temporary-password"
-MAIL = "Thunderbird/115.4"
 
 
-def basic(name: str, password: str) -> dict[str, str]:
-    return {"Authorization": f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"}
-
-
-def verify(site: Site, owner: Owner, password: str, address: str = "198.51.100.7") -> Page:
-    """What a mail program would have its proxy ask."""
-    headers = {**basic(owner.username, password), "User-Agent": MAIL}
-    return Person(site.app, address=address).send("GET", "/legacy/verify", headers=headers, host=HOST)
+def verify(site: Site, owner: Owner, password: str) -> Page:
+    return App(site).verify(owner.username, password)
 
 
 def region(page: Page) -> Any:
@@ -31,7 +24,7 @@ def shown(page: Page) -> str:
 
 
 def rows(page: Page) -> list[str]:
-    return [li.get_text(" ", strip=True) for li in page.soup.select("main ul.rows li, #screen ul.rows li, ul.rows li")]
+    return [li.get_text(" ", strip=True) for li in page.soup.select("ul.rows li")]
 
 
 def made(owner: Owner) -> str:
@@ -76,9 +69,8 @@ def test_it_opens_the_door_for_an_hour_and_the_page_says_where_it_was_used(enrol
 
 def test_an_app_that_does_not_say_its_name_is_called_that(enrolled: Owner, site: Site) -> None:
     password = made(enrolled)
-    headers = {**basic("ada", password), "User-Agent": ""}
-    assert Person(site.app).send("GET", "/legacy/verify", headers=headers).status == 200
-    assert "by an app that does not say its name from 192.0.2.1" in rows(enrolled.open(PAGE))[0]
+    assert App(site, agent="").verify("ada", password).status == 200
+    assert "by an app that does not say its name from 198.51.100.7" in rows(enrolled.open(PAGE))[0]
 
 
 def test_its_owner_ends_it_and_is_told(enrolled: Owner, site: Site) -> None:

@@ -50,5 +50,5 @@ def header_safe(text: str | None) -> str | None:
     Nothing that could end a header or hide in one is let through: no control, format or separator character. None
     when nothing is left.
     """
-    kept = "".join(" " if c.isspace() else c for c in text or "" if c == " " or unicodedata.category(c)[0] not in "CZ")
-    return " ".join(kept.split()).encode().decode("latin-1") or None
+    kept = [" " if c.isspace() else c for c in text or "" if c.isspace() or unicodedata.category(c)[0] not in "CZ"]
+    return " ".join("".join(kept).split()).encode().decode("latin-1") or None
