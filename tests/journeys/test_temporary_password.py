@@ -44,7 +44,7 @@ def test_it_is_reached_from_the_methods_and_shown_once(enrolled: Owner) -> None:
     assert [len(group) for group in password.split("-")] == [4, 4, 4, 4]
     assert set(password) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567-")
     assert page.soup.find(attrs={"data-copy": password})
-    assert rows(page) == ["60 minutes left Made here 1 second ago Not used yet End now"]
+    assert rows(page) == ["60 minutes left Made here just now Not used yet End now"]
     page = ada.open(PAGE)
     assert password not in page.text
     assert region(page) is None

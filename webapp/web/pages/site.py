@@ -28,6 +28,7 @@ def help() -> Any:  # the endpoint is what the footer calls it
             " keep it."
         ),
         _("To turn a method off, choose it again in the same place."),
+        _("For an app that can only send a password, make a temporary password there: it works for one hour."),
         _("If you lose your phone, log in with your password, then choose Use a backup code."),
     ]
     return render.page("site/page.html", heading=_("How to use two-factor authentication"), paragraphs=paragraphs)

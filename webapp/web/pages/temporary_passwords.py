@@ -11,6 +11,7 @@ from ...domain.codes import groups
 from ...domain.language import gettext as _
 from ...domain.refusals import Missing, TooManyTemporaryPasswords
 from ...models.apps import TemporaryPassword
+from ...policy import MINUTE
 from .. import current, guards, layouts, render, words
 from ..forms import Form
 
@@ -68,7 +69,6 @@ def _shown(form: Form, secret: list[str] | None = None) -> Any:
 
 def _row(password: TemporaryPassword) -> Row:
     now = current.services().clock.now()
-    how = _("Texted to your phone %(time)s ago") if password.texted else _("Made here %(time)s ago")
     used = _("Not used yet")
     if password.used_at is not None:
         used = _(
@@ -77,12 +77,14 @@ def _row(password: TemporaryPassword) -> Row:
             app=_app(password.used_device),
             address=password.used_address or "?",
         )
-    return Row(
-        id=password.id,
-        left=_("%(time)s left", time=words.duration(password.expires_at - now)),
-        made=how % {"time": words.duration(now - password.made_at)},
-        used=used,
-    )
+    left = _("%(time)s left", time=words.duration(password.expires_at - now))
+    return Row(password.id, left, _made_when(password, now - password.made_at), used)
+
+
+def _made_when(password: TemporaryPassword, age: int) -> str:
+    if password.texted:
+        return _("Texted to your phone %(time)s ago", time=words.duration(age))
+    return _("Made here just now") if age < MINUTE else _("Made here %(time)s ago", time=words.duration(age))
 
 
 def _app(device: str | None) -> str:
