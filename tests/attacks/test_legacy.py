@@ -82,6 +82,16 @@ def test_a_temporary_password_is_dead_after_its_hour(
     assert (App(site).trade("ada", password).status == 200) is (status == 200)
 
 
+def test_an_app_that_asks_all_the_time_is_out_when_the_hour_is(site: Site, ada: Owner, password: str) -> None:
+    app = App(site)
+    site.clock.pass_(3597)
+    answers = []
+    for _ in range(5):
+        answers.append(app.verify("ada", password).status)
+        site.clock.pass_(1)
+    assert answers == [200, 200, 200, 401, 401]
+
+
 def test_a_temporary_password_is_dead_after_its_replacement(site: Site, ada: Owner, password: str) -> None:
     app, newer = App(site), made(ada)
     assert app.verify("ada", password).status == 401

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
@@ -228,28 +231,88 @@ def test_after_a_restore_neither_a_temporary_password_nor_an_app_lives_again(sit
 # -- The memory of a few seconds -------------------------------------------------------------------
 
 
-def test_an_answer_is_remembered_for_its_seconds_from_when_it_was_asked(site: Site) -> None:
-    clock = FakeClock()
-    memory = ShortMemory[str](clock, ScriptedEntropy(), seconds=4, size=10)
-    assert memory.recall("who?") is None
-    memory.keep("who?", "ada", clock.now() - 1)
-    for expected in ("ada", "ada", "ada", None):
-        assert memory.recall("who?") == expected
-        clock.pass_(1)
-    memory.keep("who?", "bob", clock.now())
-    assert memory.recall("who?") == "bob"
-    assert memory.recall("Who?") is None
+class Asked:
+    """A memory, and what had to be looked into."""
+
+    def __init__(self, size: int = 10) -> None:
+        self.clock = FakeClock()
+        self.memory = ShortMemory[str](self.clock, ScriptedEntropy(), seconds=4, size=size)
+        self.looked: list[str] = []
+
+    def __call__(self, question: str, takes: int = 0, ends: int | None = None) -> str:
+        def look() -> tuple[str, int | None]:
+            self.looked.append(question)
+            self.clock.pass_(takes)
+            return question.upper(), ends
+
+        return self.memory.ask(question, look)
 
 
-def test_it_keeps_so_many_answers_and_drops_the_oldest(site: Site) -> None:
-    memory = ShortMemory[int](FakeClock(), ScriptedEntropy(), seconds=4, size=3)
-    for number in (0, 1, 2, 0, 3):
-        memory.keep(str(number), number, FakeClock().now())
-    assert [memory.recall(str(number)) for number in range(4)] == [0, None, 2, 3]
-    assert len(memory._kept) == 3
+def test_an_answer_is_remembered_for_its_seconds_from_when_it_was_asked() -> None:
+    ask = Asked()
+    assert ask("who?", takes=1) == "WHO?"
+    for looks in (1, 1, 1, 2):
+        assert ask("who?") == "WHO?"
+        assert len(ask.looked) == looks
+        ask.clock.pass_(1)
+    assert ask("Who?") == "WHO?"
+    assert ask.looked[-1] == "Who?"
 
 
-def test_it_shows_no_question(site: Site) -> None:
+def test_an_answer_that_ends_by_itself_is_remembered_no_longer() -> None:
+    ask = Asked()
+    ask("who?", ends=ask.clock.now() + 2)
+    ask.clock.pass_(1)
+    ask("who?", ends=0)
+    assert len(ask.looked) == 1
+    ask.clock.pass_(1)
+    ask("who?")
+    assert len(ask.looked) == 2
+
+
+def test_it_keeps_so_many_answers_and_drops_the_oldest() -> None:
+    ask = Asked(size=3)
+    for question in ("a", "b", "c", "d"):
+        ask(question)
+    ask.looked.clear()
+    for question in ("d", "c", "b", "a"):
+        ask(question)
+    assert ask.looked == ["a"]
+    assert len(ask.memory._kept) == 3
+
+
+def test_it_shows_no_question() -> None:
+    ask = Asked()
+    ask("password\0ada\0analytical engine notes")
+    kept = repr([name for name, _ in ask.memory._kept.items()])
+    assert "analytical" not in kept
+
+
+def test_the_same_question_asked_at_once_is_looked_into_once() -> None:
     memory = ShortMemory[str](FakeClock(), ScriptedEntropy(), seconds=4, size=3)
-    memory.keep("password\0ada\0analytical engine notes", "ada", 0)
-    assert "analytical" not in repr(vars(memory))
+    begun, looked = Event(), []
+
+    def look() -> tuple[str, None]:
+        looked.append(1)
+        begun.set()
+        time.sleep(0.1)  # while the others come
+        return "ada", None
+
+    with ThreadPoolExecutor(8) as threads:
+        first = threads.submit(memory.ask, "who?", look)
+        begun.wait(5)
+        answers = [threads.submit(memory.ask, "who?", look) for _ in range(7)]
+    assert {answer.result() for answer in (first, *answers)} == {"ada"}
+    assert len(looked) == 1
+
+
+def test_a_no_is_not_remembered() -> None:
+    memory = ShortMemory[str](FakeClock(), ScriptedEntropy(), seconds=4, size=3)
+
+    def look() -> tuple[str, None]:
+        raise WrongLogIn()
+
+    for _ in range(2):
+        with pytest.raises(WrongLogIn):
+            memory.ask("who?", look)
+    assert memory._kept == {}

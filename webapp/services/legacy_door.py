@@ -78,29 +78,27 @@ class LegacyDoor:
         An answer holds for a few seconds without another look: apps send the same password many times a second.
         Raises `WrongLogIn`, `TooManyTries` or `Busy`.
         """
-        question, asked_at = f"password\0{name}\0{password}", self._clock.now()
-        caller = self._memory.recall(question)
-        if caller is None:
+
+        def look() -> tuple[Caller, int | None]:
             proved = self._prove(name, password, origin)
             with self._db.write() as tx:
                 self._accept(tx, proved, origin)
                 if proved.temporary is not None:
                     self._temporary_passwords.use(tx, proved.temporary, origin)
-            caller = _caller(proved.account)
-            self._memory.keep(question, caller, asked_at)
-        return caller
+            return _caller(proved.account), proved.temporary.expires_at if proved.temporary else None
+
+        return self._memory.ask(f"password\0{name}\0{password}", look)
 
     def by_token(self, token: str) -> Caller:
         """Raises `WrongLogIn` for one that is unknown or has ended."""
-        question, asked_at = f"token\0{token}", self._clock.now()
-        caller = self._memory.recall(question)
-        if caller is None:
+
+        def look() -> tuple[Caller, None]:
             account = self._app_sessions.find(token)
             if account is None:
                 raise WrongLogIn()
-            caller = _caller(account)
-            self._memory.keep(question, caller, asked_at)
-        return caller
+            return _caller(account), None
+
+        return self._memory.ask(f"token\0{token}", look)
 
     def exchange(self, name: str, password: str, origin: Origin) -> Granted:
         """A token for a password, which is used up when it is a temporary one. Raises as `by_password` does."""

@@ -7,12 +7,14 @@ is kept, for so short a time that a revocation still holds soon, and however oft
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from threading import Lock
 from typing import Generic, TypeVar
 
 from ..domain.ports import Clock, Entropy
 
 Answer = TypeVar("Answer")
+QUEUES = 64  # questions that share one wait for each other, which is seldom
 
 
 class ShortMemory(Generic[Answer]):
@@ -22,21 +24,38 @@ class ShortMemory(Generic[Answer]):
         self._seconds = seconds
         self._size = size
         self._lock = Lock()
+        self._queues = [Lock() for _ in range(QUEUES)]
         self._key: bytes | None = None
         self._kept: dict[bytes, tuple[int, Answer]] = {}
 
-    def recall(self, question: str) -> Answer | None:
-        kept = self._kept.get(self._name(question))
-        return kept[1] if kept is not None and self._clock.now() < kept[0] + self._seconds else None
+    def ask(self, question: str, find: Callable[[], tuple[Answer, int | None]]) -> Answer:
+        """The answer, and what `find` finds when none is kept: with it, when it ends by itself (Unix seconds).
 
-    def keep(self, question: str, answer: Answer, asked_at: int) -> None:
-        """`asked_at` is when the check began, in Unix seconds: what was revoked during it must not live longer."""
+        The same question at once is looked into once, so that an app with many connections costs one hash. What `find`
+        raises goes on to the caller, and is not kept.
+        """
         name = self._name(question)
+        answer = self._recall(name)
+        if answer is None:
+            with self._queues[name[0] % QUEUES]:
+                answer = self._recall(name)
+                if answer is None:
+                    # counted from before the look: what was revoked during it must not live longer
+                    until = self._clock.now() + self._seconds
+                    answer, ends = find()
+                    self._keep(name, answer, until if ends is None else min(until, ends))
+        return answer
+
+    def _recall(self, name: bytes) -> Answer | None:
+        kept = self._kept.get(name)
+        return kept[1] if kept is not None and self._clock.now() < kept[0] else None
+
+    def _keep(self, name: bytes, answer: Answer, until: int) -> None:
         with self._lock:
             self._kept.pop(name, None)  # what was kept anew stands last
             while len(self._kept) >= self._size:
                 del self._kept[next(iter(self._kept))]
-            self._kept[name] = asked_at, answer
+            self._kept[name] = until, answer
 
     def _name(self, question: str) -> bytes:
         if self._key is None:
