@@ -579,10 +579,12 @@ def test_what_the_protocol_has_no_place_for_is_told_as_it_says(site: Site, ada: 
 
 
 def test_a_flood_of_requests_for_tokens_is_told_when_to_come_again(site: Site, ada: Owner) -> None:
-    app = App(site)
-    statuses = [app.send("POST", "/legacy/token", data={}).status for _ in range(601)]
-    assert statuses == [400] * 600 + [429]
+    app, floods = App(site), site.app.extensions["floods"]
+    assert app.send("POST", "/legacy/token", data={}).status == 400
+    while floods.has_room("198.51.100.7"):
+        floods.count("198.51.100.7")
     page = app.send("POST", "/legacy/token", data={})
+    assert page.status == 429
     assert page.response.get_json()["error"] == "temporarily_unavailable"
     assert int(page.response.headers["Retry-After"]) > 0
 
