@@ -21,6 +21,8 @@ from .enrollment.method import Method
 from .enrollment.service import Enrollment
 from .models.database import Database
 from .services.accounts import Accounts
+from .services.app_sessions import AppSessions
+from .services.apps import build as build_apps
 from .services.backup_codes import BackupCodes
 from .services.challenge import Challenges
 from .services.contacts import Contacts
@@ -28,6 +30,7 @@ from .services.delivery import Delivery
 from .services.email_addresses import EmailAddresses
 from .services.enrollment_desk import EnrollmentDesk
 from .services.entry import Entry
+from .services.legacy_door import LegacyDoor
 from .services.links import Links
 from .services.log_in import LogIn
 from .services.named_factors import NamedFactors
@@ -45,6 +48,7 @@ from .services.second_factors import SecondFactors
 from .services.sessions import Sessions
 from .services.sign_up import SignUp
 from .services.step_up import StepUp
+from .services.temporary_passwords import TemporaryPasswords
 from .services.text_caps import TextCaps
 from .services.tries import Tries
 from .services.upkeep import Upkeep
@@ -74,6 +78,9 @@ class Services:
     contacts: Contacts
     second_factors: SecondFactors
     named_factors: NamedFactors
+    temporary_passwords: TemporaryPasswords
+    app_sessions: AppSessions
+    legacy_door: LegacyDoor
     enrollment: Enrollment
     links: Links
     notices: Notices
@@ -157,6 +164,10 @@ def build(
     )
     password_tries = PasswordTries(tries, policy)
     entry = Entry(sessions, password_tries, notices)
+    can_text = not isinstance(texts, NoTexts)
+    apps = build_apps(
+        db, clock, entropy, policy, tries, password_tries, passwords, sessions, phones, outbox, notices, can_text
+    )
     log_in = LogIn(
         db=db,
         clock=clock,
@@ -243,6 +254,9 @@ def build(
             db=db, clock=clock, policy=policy, sessions=sessions, backup_codes=backup_codes, notices=notices
         ),
         named_factors=NamedFactors(db, policy, sessions, notices),
+        temporary_passwords=apps.temporary_passwords,
+        app_sessions=apps.sessions,
+        legacy_door=apps.door,
         enrollment=Enrollment(
             db=db,
             clock=clock,
@@ -258,10 +272,10 @@ def build(
         outbox=outbox,
         mail=mail,
         texts=texts,
-        delivery=Delivery(db, clock, outbox, mail, texts, policy),
+        delivery=Delivery(db, clock, outbox, mail, texts, policy, before=apps.knocks.answer),
         accounts=Accounts(db=db, links=links, sessions=sessions, notices=notices),
         restoration=restoration,
-        ways_out=frozenset() if isinstance(texts, NoTexts) else frozenset({"texts"}),
+        ways_out=frozenset({"texts"}) if can_text else frozenset(),
         upkeep=Upkeep(db=db, clock=clock, keyring=keyring, policy=policy),
     )
 

@@ -16,6 +16,7 @@ from sqlalchemy import func, select, update
 
 from tests.browser.live import Inside, LiveSite, Visitor
 from tests.people import ANDROID, DESKTOP, IPHONE, TWO_FACTOR
+from webapp.domain.origin import Origin
 from webapp.domain.refusals import TextsStopped
 from webapp.models.factors import Factor
 from webapp.models.messages import FAILED, Message
@@ -27,6 +28,7 @@ APP = f"{TWO_FACTOR}/authentication-app"
 TEXT = f"{TWO_FACTOR}/text-message"
 KEY = f"{TWO_FACTOR}/security-key"
 KEYS = f"{TWO_FACTOR}/security-keys"
+TEMPORARY = f"{TWO_FACTOR}/temporary-password"
 TEXTED = "main [value=text-message]"
 SAYS_ERROR = {"en": "^Error: ", "en-XA": "^⟦Éŕŕöŕ: ", "ar-XB": "^هررور: "}
 PRIMARY = "main form button.primary"
@@ -134,6 +136,10 @@ SCREENS = (
     Screen("turned-off", TWO_FACTOR, "off-again", twin="methods-on"),
     Screen("backup-code", f"{TWO_FACTOR}/backup-code", "enrolled"),
     Screen("backup-code-new", f"{TWO_FACTOR}/backup-code", "enrolled", press=(PRIMARY,), sign=".card", own=True),
+    Screen("temporary-password", TEMPORARY, "enrolled"),
+    Screen("temporary-password-new", TEMPORARY, "enrolled", press=(PRIMARY,), sign=".card", own=True,
+           twin="temporary-password"),
+    Screen("temporary-password-used", TEMPORARY, "with-an-app", twin="temporary-password"),
     # -- Step-up
     Screen("step-up-password", "/step-up/password?next=/settings", "stale", has_fields=True),
     Screen("step-up-verify", "/step-up/verify?next=/settings", "half-stale", has_fields=True, twin="verify"),
@@ -475,6 +481,18 @@ def _suspicious(person: Knowing) -> None:
     person.known = person.site.emailed_path(person.email, "/not-you/")
 
 
+def _with_an_app(person: Knowing) -> None:
+    """Made a temporary password, and used it from a mail program some minutes ago."""
+    _enrolled(person)
+    person.open(TEMPORARY)
+    person.press("Generate temporary password")
+    secret = str(person.page.soup.find(attrs={"data-copy": True})["data-copy"])
+    person.site.clock.pass_(120)
+    app = Origin(person.address, "Thunderbird/128.5.0")
+    person.site.services.legacy_door.by_password(person.username, secret, app)
+    person.site.clock.pass_(180)
+
+
 def _stale(person: Knowing) -> None:
     _member(person)
     _prove_long_ago(person)
@@ -534,6 +552,7 @@ STATES: dict[str, State] = {
     "half-and-stopped": _half_and_stopped,
     "forgetful": _forgetful,
     "suspicious": _suspicious,
+    "with-an-app": _with_an_app,
     "stale": _stale,
     "half-stale": _half_stale,
     "off-again": _off_again,

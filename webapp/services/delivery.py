@@ -6,6 +6,7 @@ that is killed in between loses its claim after a while, and the message goes ou
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Event
 from typing import Literal, cast
 
@@ -33,14 +34,23 @@ def state_of(tx: Session, message_id: int) -> State | None:
 
 class Delivery:
     def __init__(
-        self, db: Database, clock: Clock, outbox: Outbox, mail: Mail, texts: TextMessages, policy: Policy
+        self,
+        db: Database,
+        clock: Clock,
+        outbox: Outbox,
+        mail: Mail,
+        texts: TextMessages,
+        policy: Policy,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
+        """`before` puts into the outbox what a request left to the worker."""
         self._db = db
         self._clock = clock
         self._outbox = outbox
         self._mail = mail
         self._texts = texts
         self._policy = policy
+        self._before = before
 
     def state(self, message_id: int) -> State | None:
         """`state_of` for whoever has no transaction open. Raises `StoreUnavailable`."""
@@ -68,6 +78,7 @@ class Delivery:
 
     def deliver_due(self, stop: Event | None = None) -> int:
         """How many went out. Raises `StoreUnavailable`; trouble with one message is no trouble for the next."""
+        self._before()
         sent = 0
         while not (stop and stop.is_set()) and (message := self._claim()):
             sent += self._deliver(message)

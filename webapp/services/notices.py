@@ -29,6 +29,8 @@ LISTED: dict[str, Sentence] = {
     "signed-up": lazy("You created your account."),
     "logged-in-alone": lazy("You logged in with %(name)s, without a password."),
     "factor-renamed": lazy("%(method)s renamed: %(name)s."),
+    "temporary-password-used": lazy("An app used a temporary password."),
+    "app-logged-in": lazy("An app logged in, and stays logged in."),
     "second-factor-failed": lazy("Five wrong codes were entered after your password."),
 }
 TOLD: dict[str, Sentence] = {
@@ -55,6 +57,11 @@ TOLD: dict[str, Sentence] = {
     ),
     "backup-code-used": lazy("Your backup code was used to log in. It was replaced by a new one."),
     "backup-code-made": lazy("A new backup code was made. The earlier one no longer works."),
+    "temporary-password-made": lazy("A temporary password for apps was made. It works for one hour."),
+    "temporary-password-texted": lazy(
+        "An app sent your usual password, so a temporary password was texted to the phone number that ends in %(hint)s."
+    ),
+    "temporary-password-ended": lazy("A temporary password for apps was ended."),
     "sessions-ended": lazy("Every log-in to your account was ended from a link in an e-mail."),
     "factors-reset": lazy("The people who run this site turned off your second factors. Their reason: %(why)s"),
     "logged-out-by-operator": lazy("The people who run this site logged you out everywhere."),

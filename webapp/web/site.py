@@ -24,18 +24,20 @@ from .pages import (
     entrance,
     help,
     home,
+    legacy,
     machine,
     named_factors,
     outbox,
     settings,
     site,
     step_up,
+    temporary_passwords,
     two_factor,
 )
 
 PAGES = (
     *(entrance, challenge, home, settings, contacts),
-    *(two_factor, named_factors, enrollment, step_up),
+    *(two_factor, named_factors, temporary_passwords, enrollment, step_up),
     *(help, site, assets),
 )
 
@@ -78,6 +80,7 @@ def install(app: Flask, services: Services) -> None:
         pages.append(outbox.bp)
     layouts.mount(app, pages, services.settings)
     app.register_blueprint(machine.bp)
+    app.register_blueprint(legacy.bp)
     app.after_request(headers.add)
     app.wsgi_app = machine.AnyHost(app.wsgi_app, services.settings.main_host)  # type: ignore[method-assign]  # as Flask's docs do it
 

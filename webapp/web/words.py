@@ -103,6 +103,9 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         "That is more new numbers than one day allows, so none was kept. Try again in %(wait)s.",
         wait=duration(e.seconds),
     ),
+    r.TooManyTemporaryPasswords: lambda e: _(
+        "You had as many temporary passwords as one day allows. Make another in %(wait)s.", wait=duration(e.seconds)
+    ),
     r.TooManyTexts: lambda _r: _("Three codes were sent already. Type the newest, or choose another method."),
     r.LogInOver: lambda _r: _("That took longer than ten minutes, or was ended. Log in again."),
     r.LinkDead: lambda _r: _("This link no longer works."),

@@ -42,6 +42,7 @@ def methods() -> Any:
         replacements=replacements,
         keys_url=layouts.to("named_factors.listed", method=lists[0]) if lists else None,
         backup_code_url=layouts.to("two_factor.backup_code") if on else None,
+        temporary_password_url=layouts.to("temporary_passwords.page") if on else None,
     )
 
 
