@@ -17,7 +17,8 @@ from tests.people import PHONE, Owner
 from webapp import create_app
 from webapp.adapters.heartbeat import FileHeartbeat
 from webapp.adapters.texts import NoTexts
-from webapp.bootstrap import heartbeat_file, open_doors
+from webapp.bootstrap import open_doors
+from webapp.bootstrap.outside import heartbeat_file
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import Missing, NotFresh, TooManyTemporaryPasswords, WrongLogIn
 from webapp.models.accounts import Account

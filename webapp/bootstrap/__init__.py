@@ -1,58 +1,50 @@
-"""Builds the services; the only place that chooses a real or an embedded adapter."""
+"""Builds the services. What stands for the outside world is chosen in `outside`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
 
-from .adapters.heartbeat import FileHeartbeat
-from .adapters.keyring import AesGcmKeyring
-from .adapters.letters import Letters
-from .adapters.mail import OutboxMail
-from .adapters.password_hashing import Argon2id
-from .adapters.system import SystemClock, SystemEntropy
-from .adapters.texts import NoTexts, OutboxTexts
-from .domain.language import ENGLISH, Language
-from .domain.ports import Clock, Entropy, Mail, PasswordHasher, TextMessages
-from .enrollment.ceremonies import Ceremonies
-from .enrollment.method import Method
-from .enrollment.service import Enrollment
-from .models.database import Database
-from .services.accounts import Accounts
-from .services.app_sessions import AppSessions
-from .services.apps import build as build_apps
-from .services.backup_codes import BackupCodes
-from .services.challenge import Challenges
-from .services.contacts import Contacts
-from .services.delivery import Delivery
-from .services.email_addresses import EmailAddresses
-from .services.enrollment_desk import EnrollmentDesk
-from .services.entry import Entry
-from .services.legacy_door import LegacyDoor
-from .services.links import Links
-from .services.log_in import LogIn
-from .services.named_factors import NamedFactors
-from .services.notices import Notices
-from .services.one_time_codes import OneTimeCodes
-from .services.outbox import Outbox
-from .services.passkeys import Passkeys
-from .services.password_changes import PasswordChanges
-from .services.password_tries import PasswordTries
-from .services.passwords import Passwords
-from .services.phones import Phones
-from .services.remembered_browsers import RememberedBrowsers
-from .services.restoration import Restoration
-from .services.second_factors import SecondFactors
-from .services.sessions import Sessions
-from .services.sign_up import SignUp
-from .services.step_up import StepUp
-from .services.temporary_passwords import TemporaryPasswords
-from .services.text_caps import TextCaps
-from .services.tries import Tries
-from .services.upkeep import Upkeep
-from .settings import ROOT, Settings
+from ..domain.language import ENGLISH, Language
+from ..domain.ports import Clock, Entropy, Mail, PasswordHasher, TextMessages
+from ..enrollment.ceremonies import Ceremonies
+from ..enrollment.method import Method
+from ..enrollment.service import Enrollment
+from ..models.database import Database
+from ..services.accounts import Accounts
+from ..services.app_sessions import AppSessions
+from ..services.apps import build as build_apps
+from ..services.backup_codes import BackupCodes
+from ..services.challenge import Challenges
+from ..services.contacts import Contacts
+from ..services.delivery import Delivery
+from ..services.email_addresses import EmailAddresses
+from ..services.enrollment_desk import EnrollmentDesk
+from ..services.entry import Entry
+from ..services.legacy_door import LegacyDoor
+from ..services.links import Links
+from ..services.log_in import LogIn
+from ..services.named_factors import NamedFactors
+from ..services.notices import Notices
+from ..services.one_time_codes import OneTimeCodes
+from ..services.outbox import Outbox
+from ..services.passkeys import Passkeys
+from ..services.password_changes import PasswordChanges
+from ..services.password_tries import PasswordTries
+from ..services.passwords import Passwords
+from ..services.phones import Phones
+from ..services.remembered_browsers import RememberedBrowsers
+from ..services.restoration import Restoration
+from ..services.second_factors import SecondFactors
+from ..services.sessions import Sessions
+from ..services.sign_up import SignUp
+from ..services.step_up import StepUp
+from ..services.temporary_passwords import TemporaryPasswords
+from ..services.text_caps import TextCaps
+from ..services.tries import Tries
+from ..services.upkeep import Upkeep
+from ..settings import Settings
+from . import outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +102,12 @@ def build(
 ) -> Services:
     """The whole house. What a test passes takes the place of the real thing."""
     policy, site_name, main_url = settings.policy, settings.site_name, settings.main_url
-    clock = clock or SystemClock()
-    entropy = entropy or SystemEntropy()
-    hasher = hasher or Argon2id(
-        policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once, policy.hash_queue_seconds
-    )
-    mail = mail or _mail(settings)
-    texts = texts or _texts(settings)
+    clock, entropy = clock or outside.clock(), entropy or outside.entropy()
+    hasher = hasher or outside.hasher(policy)
+    mail, texts = mail or outside.mail(settings), texts or outside.texts(settings)
     languages = languages or {ENGLISH.code: ENGLISH}
     db = Database(settings.database_url)
-    keyring = AesGcmKeyring(settings.encryption_keys, entropy)
-    letters = Letters(ROOT / "templates", site_name, main_url, reload=not settings.serving)
+    keyring, letters = outside.keyring(settings, entropy), outside.letters(settings)
     outbox = Outbox(clock, entropy, keyring, letters, languages)
     links = Links(db, clock, entropy, main_url)
     notices = Notices(clock, outbox, links, policy)
@@ -164,7 +151,7 @@ def build(
     )
     password_tries = PasswordTries(tries, policy)
     entry = Entry(sessions, password_tries, notices)
-    can_text = not isinstance(texts, NoTexts)
+    can_text = not outside.is_mute(texts)
     apps = build_apps(
         db, clock, entropy, policy, tries, password_tries, passwords, sessions, phones, outbox, notices, can_text
     )
@@ -219,7 +206,7 @@ def build(
         notices=notices,
     )
     sign_up = SignUp(db=db, clock=clock, policy=policy, passwords=passwords, sessions=sessions, notices=notices)
-    restoration = Restoration(db, clock, FileHeartbeat(heartbeat_file(settings)))
+    restoration = Restoration(db, clock, outside.heartbeat(settings))
     return Services(
         settings=settings,
         languages=languages,
@@ -286,27 +273,3 @@ def open_doors(services: Services) -> bool:
     lately = services.restoration.was_lately()
     services.db.engine.dispose()  # a server may fork now, and no connection survives that
     return lately
-
-
-def heartbeat_file(settings: Settings) -> Path:
-    """One for each database: another database is not an older one."""
-    return settings.instance / f"heartbeat-{sha256(settings.database_url.encode()).hexdigest()[:12]}"
-
-
-def _mail(settings: Settings) -> Mail:
-    if settings.mail is None:
-        return OutboxMail()
-    from .adapters.smtp import SmtpMail
-
-    return SmtpMail(settings.mail, settings.mail_from, settings.policy.mail_timeout)
-
-
-def _texts(settings: Settings) -> TextMessages:
-    gateway, policy = settings.text_gateway, settings.policy
-    if gateway is None:
-        return OutboxTexts() if settings.shows_outbox else NoTexts()
-    from .adapters.vonage import VonageTexts
-
-    return VonageTexts(
-        gateway.api_key, gateway.api_secret, gateway.sender, gateway.url, policy.text_timeout, policy.text_code_seconds
-    )
