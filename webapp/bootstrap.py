@@ -28,6 +28,7 @@ from .services.email_addresses import EmailAddresses
 from .services.enrollment_desk import EnrollmentDesk
 from .services.links import Links
 from .services.log_in import LogIn
+from .services.not_you import NotYou
 from .services.notices import Notices
 from .services.one_time_codes import OneTimeCodes
 from .services.outbox import Outbox
@@ -56,6 +57,7 @@ class Services:
     db: Database
     tries: Tries
     sessions: Sessions
+    not_you: NotYou
     passwords: Passwords
     sign_up: SignUp
     log_in: LogIn
@@ -186,6 +188,17 @@ def build(
         notices=notices,
     )
     sign_up = SignUp(db=db, clock=clock, policy=policy, passwords=passwords, sessions=sessions, notices=notices)
+    password_changes = PasswordChanges(
+        db=db,
+        clock=clock,
+        policy=policy,
+        tries=tries,
+        passwords=passwords,
+        sessions=sessions,
+        links=links,
+        outbox=outbox,
+        notices=notices,
+    )
     restoration = Restoration(db, clock, FileHeartbeat(heartbeat_file(settings)))
     return Services(
         settings=settings,
@@ -195,22 +208,15 @@ def build(
         db=db,
         tries=tries,
         sessions=sessions,
+        not_you=NotYou(
+            db=db, clock=clock, links=links, sessions=sessions, password_changes=password_changes, notices=notices
+        ),
         passwords=passwords,
         sign_up=sign_up,
         log_in=log_in,
         challenges=challenges,
         step_up=step_up,
-        password_changes=PasswordChanges(
-            db=db,
-            clock=clock,
-            policy=policy,
-            tries=tries,
-            passwords=passwords,
-            sessions=sessions,
-            links=links,
-            outbox=outbox,
-            notices=notices,
-        ),
+        password_changes=password_changes,
         email_addresses=email_addresses,
         phones=phones,
         text_caps=caps,
@@ -227,7 +233,7 @@ def build(
         mail=mail,
         texts=texts,
         delivery=Delivery(db, clock, outbox, mail, texts, policy),
-        accounts=Accounts(db=db, links=links, sessions=sessions, notices=notices),
+        accounts=Accounts(db=db, sessions=sessions, notices=notices),
         restoration=restoration,
         ways_out=frozenset() if isinstance(texts, NoTexts) else frozenset({"texts"}),
         upkeep=Upkeep(db=db, clock=clock, keyring=keyring, policy=policy),

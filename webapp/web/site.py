@@ -13,13 +13,31 @@ from markupsafe import Markup
 from werkzeug.routing import BaseConverter
 
 from ..bootstrap import Services
+from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
+from ..domain.moments import machine as machine_time
+from ..domain.moments import minute
 from ..models.presence import Presence
 from ..settings import ROOT
 from . import assets, cookies, current, errors, floods, guards, headers, languages, layouts
-from .pages import challenge, contacts, enrollment, entrance, home, machine, outbox, settings, site, step_up, two_factor
+from .pages import (
+    challenge,
+    contacts,
+    enrollment,
+    entrance,
+    home,
+    machine,
+    not_you,
+    outbox,
+    settings,
+    site,
+    step_up,
+    two_factor,
+)
+from .places import place_of
 
-PAGES = (entrance, challenge, home, settings, contacts, two_factor, enrollment, step_up, site, assets)
+PAGES = (entrance, not_you, challenge, home, settings, contacts, two_factor, enrollment, step_up,
+         site, assets)  # fmt: skip
 
 
 class Slug(BaseConverter):
@@ -86,6 +104,7 @@ def _templates(app: Flask, services: Services) -> None:
     env.add_extension("jinja2.ext.i18n")
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
+    env.filters.update(device=device, place=place_of, minute=minute, machine=machine_time)
     env.globals.update(
         _=_said,
         site_name=services.settings.site_name,

@@ -78,7 +78,7 @@ def _onward(visit: Visit, step: Step, act: str | None) -> Any:
         return render.go(layouts.to("two_factor.methods"))
     if visit.payload is not None:
         title, email = str(visit.method.title), masked(visit.account.email or "")
-        render.receipt(_("%(method)s is on, just now. We e-mailed %(email)s about it.", method=title, email=email))
+        render.changed(_("%(method)s is on, just now. We e-mailed %(email)s about it.", method=title, email=email))
         return _go_to(visit, visit.method.steps[-1])
     steps = progress.needed_steps(visit)
     later = steps[[s.slug for s in steps].index(step.slug) + 1 :]

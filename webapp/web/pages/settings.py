@@ -100,7 +100,11 @@ def password() -> Any:
     if form.submitted():
         try:
             opened = services.password_changes.change(current.somebody(), form.password.data, current.origin())
-            render.receipt(_("Your password was changed, and every other log-in ended. We e-mailed you about it."))
+            render.changed(
+                _("Your password was changed, and every other log-in ended. We e-mailed you about it.")
+                if current.somebody().account.email
+                else _("Your password was changed, and every other log-in ended.")
+            )
             return render.logged_in_as(render.go(layouts.to("settings.account")), opened)
         except Refusal as refusal:
             words.place(refusal, form)
