@@ -20,6 +20,7 @@ from .enrollment.method import Method
 from .enrollment.service import Enrollment
 from .models.database import Database
 from .services.accounts import Accounts
+from .services.activity import ActivityPages
 from .services.backup_codes import BackupCodes
 from .services.challenge import Challenges
 from .services.contacts import Contacts
@@ -57,6 +58,7 @@ class Services:
     db: Database
     tries: Tries
     sessions: Sessions
+    activity: ActivityPages
     not_you: NotYou
     passwords: Passwords
     sign_up: SignUp
@@ -208,6 +210,7 @@ def build(
         db=db,
         tries=tries,
         sessions=sessions,
+        activity=ActivityPages(db, clock, policy),
         not_you=NotYou(
             db=db, clock=clock, links=links, sessions=sessions, password_changes=password_changes, notices=notices
         ),

@@ -85,6 +85,7 @@ class Policy:
     remember_browsers: bool = True  # setting
     known_browser: int = 365 * DAY
     session_seen_every: int = MINUTE  # how often "last seen" is written
+    activity_page: int = 25  # events, newest first
 
     # Enrollment
     draft_seconds: int = 30 * MINUTE

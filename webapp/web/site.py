@@ -21,6 +21,7 @@ from ..models.presence import Presence
 from ..settings import ROOT
 from . import assets, cookies, current, errors, floods, guards, headers, languages, layouts
 from .pages import (
+    activity,
     challenge,
     contacts,
     enrollment,
@@ -36,7 +37,7 @@ from .pages import (
 )
 from .places import place_of
 
-PAGES = (entrance, not_you, challenge, home, settings, contacts, two_factor, enrollment, step_up,
+PAGES = (entrance, not_you, challenge, home, settings, activity, contacts, two_factor, enrollment, step_up,
          site, assets)  # fmt: skip
 
 
