@@ -46,6 +46,7 @@ from .services.step_up import StepUp
 from .services.text_caps import TextCaps
 from .services.tries import Tries
 from .services.upkeep import Upkeep
+from .services.ways_in import LogInKind, RememberedKind, WaysIn
 from .settings import ROOT, Settings
 
 
@@ -58,6 +59,7 @@ class Services:
     db: Database
     tries: Tries
     sessions: Sessions
+    ways_in: WaysIn
     activity: ActivityPages
     not_you: NotYou
     passwords: Passwords
@@ -201,6 +203,7 @@ def build(
         outbox=outbox,
         notices=notices,
     )
+    kinds = LogInKind(clock, policy), RememberedKind(clock, policy)
     restoration = Restoration(db, clock, FileHeartbeat(heartbeat_file(settings)))
     return Services(
         settings=settings,
@@ -210,6 +213,7 @@ def build(
         db=db,
         tries=tries,
         sessions=sessions,
+        ways_in=WaysIn(db=db, policy=policy, sessions=sessions, notices=notices, kinds=kinds),
         activity=ActivityPages(db, clock, policy),
         not_you=NotYou(
             db=db, clock=clock, links=links, sessions=sessions, password_changes=password_changes, notices=notices

@@ -30,6 +30,7 @@ from .pages import (
     machine,
     not_you,
     outbox,
+    sessions,
     settings,
     site,
     step_up,
@@ -37,7 +38,7 @@ from .pages import (
 )
 from .places import place_of
 
-PAGES = (entrance, not_you, challenge, home, settings, activity, contacts, two_factor, enrollment, step_up,
+PAGES = (entrance, not_you, challenge, home, settings, sessions, activity, contacts, two_factor, enrollment, step_up,
          site, assets)  # fmt: skip
 
 

@@ -46,6 +46,7 @@ def security() -> Any:
     on = bool(current.somebody().factors)
     rows = [
         (_("Two-factor authentication"), _("On") if on else _("Off"), layouts.to("two_factor.methods")),
+        (_("Sessions"), _("Where you are logged in, and remembered browsers"), layouts.to("sessions.sessions")),
         (_("Activity"), _("What happened to your account, newest first"), layouts.to("activity.activity")),
         (_("Password"), _("Change your password"), layouts.to("settings.password")),
     ]
