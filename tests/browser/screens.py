@@ -90,6 +90,9 @@ SCREENS = (
     Screen("account", "/settings/account", "member"),
     Screen("security-and-access", "/settings/security-and-account-access", "member", layouts=(DESKTOP,)),
     Screen("security", "/settings/security", "member"),
+    Screen("changed-and-not-you", "{}", "changing-password",
+           type=(("main [name=password]", "seven brass wheels turning"),),
+           press=(PRIMARY,), sign="#status .receipt a", own=True, twin="account"),
     Screen("sessions-one", "/settings/security/sessions", "member", twin="sessions-many"),
     Screen("sessions-many", "/settings/security/sessions", "with-browsers"),
     Screen("sessions-ended", "/settings/security/sessions", "with-browsers", press=("main [name=end]",),
@@ -363,6 +366,11 @@ def _with_both(person: Knowing) -> None:
     person.press("Got it")
 
 
+def _changing_password(person: Knowing) -> None:
+    _member(person)
+    person.known = "/settings/account/password"
+
+
 def _changing_phone(person: Knowing) -> None:
     _member(person)
     _change_phone(person)
@@ -510,6 +518,7 @@ STATES: dict[str, State] = {
     "not-texted": _not_texted,
     "with-both": _with_both,
     "changing-phone": _changing_phone,
+    "changing-password": _changing_password,
     "half-by-text": _half_by_text,
     "half-and-lost": _half_and_lost,
     "half-and-stopped": _half_and_stopped,

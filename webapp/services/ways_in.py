@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Boolean, ColumnElement, Select, and_, case, cast, literal, select, union_all, update
+from sqlalchemy import Boolean, ColumnElement, Select, and_, case, cast, false, literal, select, true, union_all, update
 from sqlalchemy.orm import Session
 
 from ..domain.origin import Origin
@@ -85,7 +85,7 @@ class LogInKind:
 
     def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
         now, account_id = self._clock.now(), presence.account.id
-        for table, others in ((LoggedIn, LoggedIn.id != presence.session.id), (HalfLoggedIn, literal(True))):
+        for table, others in ((LoggedIn, LoggedIn.id != presence.session.id), (HalfLoggedIn, true())):
             live = table.account_id == account_id, table.ended_at.is_(None), others
             tx.execute(update(table).where(*live).values(ended_at=now))
 
@@ -110,7 +110,7 @@ class RememberedKind:
         row, since = RememberedBrowser, self._clock.now() - self._policy.remembered_browser
         current = row.token_hash.in_([hash_of(token) for token in remembered])
         mine = row.account_id == presence.account.id, row.ended_at.is_(None), row.added_at > since
-        honoured = literal(self._policy.remember_browsers)
+        honoured = true() if self._policy.remember_browsers else false()
         return select(*_columns(self, row, row.added_at, row.used_at, current)).where(*mine, honoured)
 
     def end(self, tx: Session, account_id: int, way_id: int) -> str:
