@@ -90,6 +90,8 @@ class Policy:
     remember_browsers: bool = True  # setting
     known_browser: int = 365 * DAY
     session_seen_every: int = MINUTE  # how often "last seen" is written
+    ways_in_shown: int = 100  # of one account, at once; "Log out all others" ends the rest too
+    activity_page: int = 25  # events, newest first
 
     # Apps that only know a password, at the legacy door
     temporary_password_seconds: int = HOUR  # the help page

@@ -100,7 +100,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_activity")),
     )
     with op.batch_alter_table("activity", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_activity_account_id"), ["account_id"], unique=False)
+        batch_op.create_index("ix_activity_account_id_id", ["account_id", "id"], unique=False)
 
     op.create_table(
         "app_sessions",
@@ -402,7 +402,7 @@ def downgrade() -> None:
 
     op.drop_table("app_sessions")
     with op.batch_alter_table("activity", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_activity_account_id"))
+        batch_op.drop_index("ix_activity_account_id_id")
 
     op.drop_table("activity")
     with op.batch_alter_table("tries", schema=None) as batch_op:

@@ -31,7 +31,7 @@ OPEN_TO_ALL = {
     "entrance.sign_up",
     "entrance.forgot_password",
     "entrance.reset_password",
-    "entrance.not_you",
+    "not_you.mailed",
     "entrance.undo_email",
     "site.delivery",  # its names are signed
     "challenge.verify",

@@ -12,6 +12,7 @@ from ..enrollment.method import Method
 from ..enrollment.service import Enrollment
 from ..models.database import Database
 from ..services.accounts import Accounts
+from ..services.activity import ActivityPages
 from ..services.app_sessions import AppSessions
 from ..services.apps import build as build_apps
 from ..services.backup_codes import BackupCodes
@@ -25,6 +26,7 @@ from ..services.legacy_door import LegacyDoor
 from ..services.links import Links
 from ..services.log_in import LogIn
 from ..services.named_factors import NamedFactors
+from ..services.not_you import NotYou
 from ..services.notices import Notices
 from ..services.one_time_codes import OneTimeCodes
 from ..services.outbox import Outbox
@@ -43,6 +45,7 @@ from ..services.temporary_passwords import TemporaryPasswords
 from ..services.text_caps import TextCaps
 from ..services.tries import Tries
 from ..services.upkeep import Upkeep
+from ..services.ways_in import AppKind, LogInKind, RememberedKind, WaysIn
 from ..settings import Settings
 from . import outside
 
@@ -56,6 +59,9 @@ class Services:
     db: Database
     tries: Tries
     sessions: Sessions
+    ways_in: WaysIn
+    activity: ActivityPages
+    not_you: NotYou
     passwords: Passwords
     sign_up: SignUp
     log_in: LogIn
@@ -206,6 +212,18 @@ def build(
         notices=notices,
     )
     sign_up = SignUp(db=db, clock=clock, policy=policy, passwords=passwords, sessions=sessions, notices=notices)
+    password_changes = PasswordChanges(
+        db=db,
+        clock=clock,
+        policy=policy,
+        tries=tries,
+        passwords=passwords,
+        sessions=sessions,
+        links=links,
+        outbox=outbox,
+        notices=notices,
+    )
+    kinds = LogInKind(clock, policy), RememberedKind(clock, policy), AppKind(clock, policy)
     restoration = Restoration(db, clock, outside.heartbeat(settings))
     return Services(
         settings=settings,
@@ -215,6 +233,11 @@ def build(
         db=db,
         tries=tries,
         sessions=sessions,
+        ways_in=WaysIn(db=db, policy=policy, sessions=sessions, notices=notices, kinds=kinds),
+        activity=ActivityPages(db, clock, policy),
+        not_you=NotYou(
+            db=db, clock=clock, links=links, sessions=sessions, password_changes=password_changes, notices=notices
+        ),
         passwords=passwords,
         sign_up=sign_up,
         log_in=log_in,
@@ -222,17 +245,7 @@ def build(
         challenges=challenges,
         ceremonies=ceremonies,
         step_up=step_up,
-        password_changes=PasswordChanges(
-            db=db,
-            clock=clock,
-            policy=policy,
-            tries=tries,
-            passwords=passwords,
-            sessions=sessions,
-            links=links,
-            outbox=outbox,
-            notices=notices,
-        ),
+        password_changes=password_changes,
         email_addresses=email_addresses,
         phones=phones,
         text_caps=caps,
@@ -260,7 +273,7 @@ def build(
         mail=mail,
         texts=texts,
         delivery=Delivery(db, clock, outbox, mail, texts, policy, before=apps.knocks.answer),
-        accounts=Accounts(db=db, links=links, sessions=sessions, notices=notices),
+        accounts=Accounts(db=db, sessions=sessions, notices=notices),
         restoration=restoration,
         ways_out=frozenset({"texts"}) if can_text else frozenset(),
         upkeep=Upkeep(db=db, clock=clock, keyring=keyring, policy=policy),

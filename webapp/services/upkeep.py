@@ -51,8 +51,8 @@ class Upkeep:
                 gone[table.__tablename__] = tx.connection().execute(delete(table).where(condition)).rowcount
         now, policy = self._clock.now(), self._policy
         with self._db.write() as tx:
-            old = Activity.at < now - policy.activity_address_kept
-            tx.execute(update(Activity).where(old).values(address=None))
+            old = Activity.at < now - policy.activity_address_kept, Activity.address.is_not(None)
+            tx.execute(update(Activity).where(*old).values(address=None))
         return gone
 
     def reseal(self) -> int:

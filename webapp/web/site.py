@@ -13,11 +13,15 @@ from markupsafe import Markup
 from werkzeug.routing import BaseConverter
 
 from ..bootstrap import Services
+from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
+from ..domain.moments import machine as machine_time
+from ..domain.moments import minute
 from ..models.presence import Presence
 from ..settings import ROOT
 from . import assets, cookies, current, errors, floods, guards, headers, languages, layouts
 from .pages import (
+    activity,
     challenge,
     contacts,
     enrollment,
@@ -27,16 +31,19 @@ from .pages import (
     legacy,
     machine,
     named_factors,
+    not_you,
     outbox,
+    sessions,
     settings,
     site,
     step_up,
     temporary_passwords,
     two_factor,
 )
+from .places import place_of
 
 PAGES = (
-    *(entrance, challenge, home, settings, contacts),
+    *(entrance, not_you, challenge, home, settings, sessions, activity, contacts),
     *(two_factor, named_factors, temporary_passwords, enrollment, step_up),
     *(help, site, assets),
 )
@@ -107,6 +114,7 @@ def _templates(app: Flask, services: Services) -> None:
     env.add_extension("jinja2.ext.i18n")
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
+    env.filters.update(device=device, place=place_of, minute=minute, machine=machine_time)
     env.globals.update(
         _=_said,
         site_name=services.settings.site_name,

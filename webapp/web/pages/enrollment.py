@@ -78,7 +78,7 @@ def _onward(visit: Visit, step: Step, act: str | None) -> Any:
         return _go_home(visit)
     if visit.proved is not None:
         title, email = visit.proved.label or str(visit.method.title), masked(visit.account.email or "")
-        render.receipt(_("%(method)s is on, just now. We e-mailed %(email)s about it.", method=title, email=email))
+        render.changed(_("%(method)s is on, just now. We e-mailed %(email)s about it.", method=title, email=email))
         return _go_to(visit, visit.method.steps[-1]) if progress.is_last_needed(visit) else _go_home(visit)
     steps = progress.needed_steps(visit)
     later = steps[[s.slug for s in steps].index(step.slug) + 1 :]

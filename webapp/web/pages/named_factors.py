@@ -56,7 +56,7 @@ def rename(method: str, factor: int) -> Any:
     if form.submitted():
         try:
             services.named_factors.rename(presence, kind, factor, form.name.data, current.origin())
-            render.receipt(_("%(name)s was renamed just now.", name=wanted.label))
+            render.changed(_("%(name)s was renamed just now.", name=wanted.label))
             return render.go(list_url)
         except Refusal as refusal:
             words.place(refusal, form)
@@ -75,7 +75,7 @@ def delete(method: str, factor: int) -> Any:
     if form.submitted():
         services.named_factors.delete(presence, kind, factor, current.origin())
         session[GONE] = several.gone(wanted, services.ceremonies)
-        render.receipt(_("%(name)s was deleted just now. We e-mailed you about it.", name=wanted.label))
+        render.changed(_("%(name)s was deleted just now. We e-mailed you about it.", name=wanted.label))
         return render.go(list_url)
     last = services.named_factors.is_last(presence)
     return render.page("two_factor/delete.html", form, name=wanted.label, last=last, cancel_url=list_url)

@@ -46,6 +46,8 @@ def security() -> Any:
     on = bool(current.somebody().factors)
     rows = [
         (_("Two-factor authentication"), _("On") if on else _("Off"), layouts.to("two_factor.methods")),
+        (_("Sessions"), _("Where you are logged in, and remembered browsers"), layouts.to("sessions.sessions")),
+        (_("Activity"), _("What happened to your account, newest first"), layouts.to("activity.activity")),
         (_("Password"), _("Change your password"), layouts.to("settings.password")),
     ]
     return render.page("settings/security.html", rows=rows)
@@ -100,7 +102,11 @@ def password() -> Any:
     if form.submitted():
         try:
             opened = services.password_changes.change(current.somebody(), form.password.data, current.origin())
-            render.receipt(_("Your password was changed, and every other log-in ended. We e-mailed you about it."))
+            render.changed(
+                _("Your password was changed, and every other log-in ended. We e-mailed you about it.")
+                if current.somebody().account.email
+                else _("Your password was changed, and every other log-in ended.")
+            )
             return render.logged_in_as(render.go(layouts.to("settings.account")), opened)
         except Refusal as refusal:
             words.place(refusal, form)

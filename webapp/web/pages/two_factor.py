@@ -72,7 +72,7 @@ def _turn_off_from_list(method: Method) -> Any:
 def _turned_off_now(method: Method) -> Any:
     current.services().second_factors.turn_off(current.somebody(), method, current.origin())
     title = str(method.title)
-    render.receipt(_("%(method)s was turned off just now. We e-mailed you about it.", method=title))
+    render.changed(_("%(method)s was turned off just now. We e-mailed you about it.", method=title))
     return render.go(layouts.to("two_factor.methods"))
 
 
@@ -106,7 +106,7 @@ def turn_back_on(method: str) -> Any:
         try:
             current.services().second_factors.turn_back_on(current.somebody(), wanted, current.origin())
             title = str(wanted.title)
-            render.receipt(_("%(method)s is on again. We e-mailed you about it.", method=title))
+            render.changed(_("%(method)s is on again. We e-mailed you about it.", method=title))
         except Missing:
             render.problem(_("It has been off for more than ten minutes. Set it up again to turn it on."))
     return render.go(layouts.to("two_factor.methods"))
