@@ -30,7 +30,7 @@ def start(method: str) -> Any:
 @bp.route("/<slug:step>", methods=["GET", "POST"])
 @guards.logged_in
 def step(method: str, step: str) -> Any:
-    visit = _visit(method)
+    visit = _visit(method, step)
     wanted = visit.method.step(step)
     if wanted is None:
         raise Missing()
@@ -133,8 +133,8 @@ def _go_to(visit: Visit, step: Step) -> Any:
     return render.go(layouts.to("enrollment.step", method=visit.method.slug, step=step.slug))
 
 
-def _visit(slug: str) -> Visit:
+def _visit(slug: str, step: str | None = None) -> Visit:
     method: Method | None = method_named(slug)
     if method is None or not current.services().offers(method):
         raise Missing()
-    return current.services().enrollment.visit(current.somebody(), method, current.origin())
+    return current.services().enrollment.visit(current.somebody(), method, current.origin(), step)
