@@ -131,6 +131,17 @@ def test_choosing_another_method_and_the_backup_code(site: LiveSite, visit: Visi
     ada.visitor.arrives("Welcome, Ada Lovelace")
 
 
+@everywhere
+def test_a_temporary_password_for_an_app(site: LiveSite, visit: Visits, layout: str) -> None:
+    ada = reader(site, visit, layout)
+    ada.person.turn_on_app()
+    ada.visitor.become(ada.person)
+    instructions = ada.instructions("apps")
+    ada.visitor.open(TWO_FACTOR)
+    ada.follows(instructions)
+    expect(ada.visitor.page.get_by_role("region", name="Temporary password")).to_be_visible()
+
+
 def test_each_tab_is_for_its_device_and_says_which_it_is(visit: Visits) -> None:
     ada = visit(DESKTOP)
     ada.open(HELP)
