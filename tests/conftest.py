@@ -13,19 +13,20 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from hypothesis import settings
+from hypothesis import settings as hypothesis_settings
 from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import Engine, create_engine, event, text
 
 from tests.doubles import FakeClock
 from webapp import create_app
+from webapp.adapters.letters import Letters
 from webapp.bootstrap import Services
 from webapp.domain.ports import Email, TextMessage
 from webapp.models.migrate import METADATA
-from webapp.settings import Settings
+from webapp.settings import ROOT, Settings
 
-settings.register_profile("house", deadline=None)  # cores are shared: how long an example takes says nothing
-settings.load_profile("house")
+hypothesis_settings.register_profile("house", deadline=None)  # cores are shared: an example's time says nothing
+hypothesis_settings.load_profile("house")
 
 
 class Compiled(BytecodeCache):
@@ -98,6 +99,12 @@ def no_connection_outlives_its_test() -> Iterator[None]:
 
 
 @cache
+def letters_of(site_name: str, main_url: str) -> Letters:
+    """The real ones, for every site of that name: their templates are the same as well."""
+    return Letters(ROOT / "templates", site_name, main_url, reload=False)
+
+
+@cache
 def empty_sqlite() -> bytes:
     """A database with all tables and no rows, as a file: making it anew for each test costs a third of a second."""
     with TemporaryDirectory() as folder:
@@ -156,7 +163,9 @@ def overrides() -> dict[str, Any]:
 @pytest.fixture
 def site(environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any]) -> Iterator[Site]:
     clock = FakeClock()
-    app = create_app(Settings.read(environ, tmp_path / "instance"), clock=clock, **overrides)
+    settings = Settings.read(environ, tmp_path / "instance")
+    overrides.setdefault("letters", letters_of(settings.site_name, settings.main_url))
+    app = create_app(settings, clock=clock, **overrides)
     app.jinja_env.bytecode_cache = COMPILED
     services = app.extensions["nightlatch"]
     made = Site(app, services, clock)

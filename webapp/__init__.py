@@ -10,7 +10,7 @@ from .settings import ROOT, Settings
 
 
 def create_app(settings: Settings, **overrides: Any) -> Flask:
-    """The site. `overrides` (clock, entropy, hasher, mail, languages) are what a test passes to `bootstrap.build`."""
+    """The site. `overrides` (a clock, letters, languages and so on) are what a test passes to `bootstrap.build`."""
     from . import bootstrap, cli
     from .web import logs, site, words
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,24 @@ import pytest
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import ANDROID, DESKTOP, IPHONE, Owner
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL each journey is made once: what differs by layout is no matter of the database."""
+    seen: set[str] = set()
+    kept, left = list[pytest.Item](), list[pytest.Item]()
+    for item in items:
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        again = {name: value for name, value in params.items() if name not in ("ada", "grace", "layout", "htmx")}
+        once = f"{item.nodeid.partition('[')[0]} {again}"
+        is_again = item.path.parent == HERE and params.get("database_url") == "postgresql" and once in seen
+        (left if is_again else kept).append(item)
+        seen.add(once)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..domain.language import ENGLISH, Language
-from ..domain.ports import Clock, Entropy, Mail, PasswordHasher, TextMessages
+from ..domain.ports import Clock, Entropy, LetterWriter, Mail, PasswordHasher, TextMessages
 from ..enrollment.ceremonies import Ceremonies
 from ..enrollment.method import Method
 from ..enrollment.service import Enrollment
@@ -104,6 +104,7 @@ def build(
     hasher: PasswordHasher | None = None,
     mail: Mail | None = None,
     texts: TextMessages | None = None,
+    letters: LetterWriter | None = None,
     languages: Mapping[str, Language] | None = None,
 ) -> Services:
     """The whole house. What a test passes takes the place of the real thing."""
@@ -113,7 +114,7 @@ def build(
     mail, texts = mail or outside.mail(settings), texts or outside.texts(settings)
     languages = languages or {ENGLISH.code: ENGLISH}
     db = Database(settings.database_url)
-    keyring, letters = outside.keyring(settings, entropy), outside.letters(settings)
+    keyring, letters = outside.keyring(settings, entropy), letters or outside.letters(settings)
     outbox = Outbox(clock, entropy, keyring, letters, languages)
     links = Links(db, clock, entropy, main_url)
     notices = Notices(clock, outbox, links, policy)
