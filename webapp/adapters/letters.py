@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from ..domain.devices import device
 from ..domain.language import ENGLISH, gettext, speaking, spoken
+from ..domain.moments import moment
 from ..domain.ports import Letter
 from ..domain.segments import segments
 
-# Fixed words only: a browser may call itself anything, also something that lures the reader of a security notice.
-BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "FxiOS/": "Firefox", "CriOS/": "Chrome",
-            "Chrome/": "Chrome", "Safari/": "Safari"}  # fmt: skip
-SYSTEMS = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows": "Windows", "CrOS": "ChromeOS",
-           "Macintosh": "Mac", "Linux": "Linux"}  # fmt: skip
 # what mail programs make a link of
 LINKED = re.compile(r"[^\s.]\.[^\s.]|[/\\@:]|www", re.IGNORECASE)
 
@@ -83,29 +79,6 @@ def hello(name: str) -> str:
     sign up with somebody else's address and call themselves `win at example.com/prize`."""
     tidy = " ".join(name.split())
     return gettext("Hello,") if not tidy or LINKED.search(tidy) else gettext("Hello %(name)s,", name=tidy)
-
-
-def moment(seconds: int) -> str:
-    """Unix seconds as a date, a time and "UTC", as the spoken language writes them (CLDR's long form)."""
-    from babel import Locale, UnknownLocaleError  # 40 ms: only letters that tell a time pay for it
-    from babel.dates import format_datetime
-
-    try:
-        locale = Locale.parse(spoken().code, sep="-")
-    except (UnknownLocaleError, ValueError):
-        locale = Locale("en")
-    # CLDR puts narrow no-break spaces before AM and PM, which older mail programs show as boxes
-    told = datetime.fromtimestamp(int(seconds), UTC)  # int() lets a missing fact say that it is missing
-    return format_datetime(told, "long", locale=locale).replace("\u202f", "\u00a0")
-
-
-def device(user_agent: str) -> str:
-    """A browser and a system that people know by name, as far as they can be told."""
-    browser = next((name for mark, name in BROWSERS.items() if mark in user_agent), None)
-    system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), None)
-    if browser and system:
-        return gettext("%(browser)s on %(system)s", browser=browser, system=system)
-    return browser or system or gettext("a device we do not know")
 
 
 def _plural(singular: str, plural: str, number: int) -> str:

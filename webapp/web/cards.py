@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from ..domain.codes import grouped, groups
-from ..domain.language import spoken
+from ..domain.moments import day as day
 from ..models.accounts import Account
 from . import current
 
@@ -29,15 +28,3 @@ def card(account: Account, code: str) -> Card:
         groups=groups(code),
         code=grouped(code),
     )
-
-
-def day(at: int) -> str:
-    """Unix seconds as a date in the language now spoken, in UTC."""
-    from babel import Locale, UnknownLocaleError
-    from babel.dates import format_date  # 60 ms that few pages need
-
-    try:
-        locale = Locale.parse(spoken().code, sep="-")
-    except (UnknownLocaleError, ValueError):
-        locale = Locale("en")
-    return format_date(datetime.fromtimestamp(at, UTC), "long", locale=locale)
