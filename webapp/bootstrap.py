@@ -1,26 +1,22 @@
-"""Builds the services; the only place that chooses a real or an embedded adapter."""
+"""Builds the services, behind the adapters that `outside` chooses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
 
-from .adapters.heartbeat import FileHeartbeat
+from . import outside
 from .adapters.keyring import AesGcmKeyring
 from .adapters.letters import Letters
-from .adapters.mail import OutboxMail
-from .adapters.password_hashing import Argon2id
 from .adapters.system import SystemClock, SystemEntropy
-from .adapters.texts import NoTexts, OutboxTexts
 from .domain.language import ENGLISH, Language
-from .domain.ports import Clock, Entropy, Mail, PasswordHasher, TextMessages
+from .domain.ports import Clock, Entropy, Mail, PasswordHasher, Places, Pushes, TextMessages
 from .enrollment.ceremonies import Ceremonies
 from .enrollment.method import Method
 from .enrollment.service import Enrollment
 from .models.database import Database
 from .services.accounts import Accounts
+from .services.approvals import Approvals
 from .services.backup_codes import BackupCodes
 from .services.challenge import Challenges
 from .services.contacts import Contacts
@@ -30,6 +26,7 @@ from .services.enrollment_desk import EnrollmentDesk
 from .services.entry import Entry
 from .services.links import Links
 from .services.log_in import LogIn
+from .services.login_requests import LoginRequests
 from .services.named_factors import NamedFactors
 from .services.notices import Notices
 from .services.one_time_codes import OneTimeCodes
@@ -40,6 +37,7 @@ from .services.password_tries import PasswordTries
 from .services.passwords import Passwords
 from .services.phones import Phones
 from .services.remembered_browsers import RememberedBrowsers
+from .services.request_pushes import RequestPushes
 from .services.restoration import Restoration
 from .services.second_factors import SecondFactors
 from .services.sessions import Sessions
@@ -80,6 +78,10 @@ class Services:
     outbox: Outbox
     mail: Mail
     texts: TextMessages
+    pushes: Pushes
+    places: Places
+    login_requests: LoginRequests
+    approvals: Approvals
     delivery: Delivery
     accounts: Accounts
     upkeep: Upkeep
@@ -99,17 +101,19 @@ def build(
     hasher: PasswordHasher | None = None,
     mail: Mail | None = None,
     texts: TextMessages | None = None,
+    pushes: Pushes | None = None,
+    places: Places | None = None,
     languages: Mapping[str, Language] | None = None,
 ) -> Services:
     """The whole house. What a test passes takes the place of the real thing."""
     policy, site_name, main_url = settings.policy, settings.site_name, settings.main_url
     clock = clock or SystemClock()
     entropy = entropy or SystemEntropy()
-    hasher = hasher or Argon2id(
-        policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once, policy.hash_queue_seconds
-    )
-    mail = mail or _mail(settings)
-    texts = texts or _texts(settings)
+    hasher = hasher or outside.hasher(settings)
+    mail = mail or outside.mail(settings)
+    texts = texts or outside.texts(settings)
+    pushes = pushes or outside.pushes(settings, clock)
+    places = places or outside.places(settings)
     languages = languages or {ENGLISH.code: ENGLISH}
     db = Database(settings.database_url)
     keyring = AesGcmKeyring(settings.encryption_keys, entropy)
@@ -145,6 +149,20 @@ def build(
     ceremonies = Ceremonies(
         clock, entropy, keyring, policy, site_name, settings.main_host.partition(":")[0], settings.origins
     )
+    request_pushes = RequestPushes(
+        db=db,
+        clock=clock,
+        keyring=keyring,
+        policy=policy,
+        outbox=outbox,
+        places=places,
+        site_name=site_name,
+        phone_url=settings.phone_url,
+        are_sent=pushes.public_key is not None,
+    )
+    login_requests = LoginRequests(
+        db=db, clock=clock, entropy=entropy, keyring=keyring, policy=policy, tries=tries, pushes=request_pushes
+    )
     challenges = Challenges(
         db=db,
         clock=clock,
@@ -152,6 +170,7 @@ def build(
         policy=policy,
         tries=tries,
         codes=phones,
+        requests=login_requests,
         ceremonies=ceremonies,
         notices=notices,
     )
@@ -170,6 +189,7 @@ def build(
         remembered=RememberedBrowsers(db, clock, entropy, policy),
         notices=notices,
         entry=entry,
+        requests=login_requests,
     )
     step_up = StepUp(
         db=db,
@@ -206,9 +226,11 @@ def build(
         phones=phones,
         backup_codes=backup_codes,
         notices=notices,
+        push_hosts=settings.push.hosts,
+        push_key=pushes.public_key,
     )
     sign_up = SignUp(db=db, clock=clock, policy=policy, passwords=passwords, sessions=sessions, notices=notices)
-    restoration = Restoration(db, clock, FileHeartbeat(heartbeat_file(settings)))
+    restoration = Restoration(db, clock, outside.heartbeat(settings))
     return Services(
         settings=settings,
         languages=languages,
@@ -258,10 +280,14 @@ def build(
         outbox=outbox,
         mail=mail,
         texts=texts,
-        delivery=Delivery(db, clock, outbox, mail, texts, policy),
+        login_requests=login_requests,
+        approvals=Approvals(db=db, clock=clock, policy=policy, requests=login_requests, notices=notices),
+        pushes=pushes,
+        places=places,
+        delivery=Delivery(db, clock, outbox, mail, texts, policy, pushes=pushes, gone=request_pushes.drop),
         accounts=Accounts(db=db, links=links, sessions=sessions, notices=notices),
         restoration=restoration,
-        ways_out=frozenset() if isinstance(texts, NoTexts) else frozenset({"texts"}),
+        ways_out=outside.ways_out(texts),
         upkeep=Upkeep(db=db, clock=clock, keyring=keyring, policy=policy),
     )
 
@@ -272,27 +298,3 @@ def open_doors(services: Services) -> bool:
     lately = services.restoration.was_lately()
     services.db.engine.dispose()  # a server may fork now, and no connection survives that
     return lately
-
-
-def heartbeat_file(settings: Settings) -> Path:
-    """One for each database: another database is not an older one."""
-    return settings.instance / f"heartbeat-{sha256(settings.database_url.encode()).hexdigest()[:12]}"
-
-
-def _mail(settings: Settings) -> Mail:
-    if settings.mail is None:
-        return OutboxMail()
-    from .adapters.smtp import SmtpMail
-
-    return SmtpMail(settings.mail, settings.mail_from, settings.policy.mail_timeout)
-
-
-def _texts(settings: Settings) -> TextMessages:
-    gateway, policy = settings.text_gateway, settings.policy
-    if gateway is None:
-        return OutboxTexts() if settings.shows_outbox else NoTexts()
-    from .adapters.vonage import VonageTexts
-
-    return VonageTexts(
-        gateway.api_key, gateway.api_secret, gateway.sender, gateway.url, policy.text_timeout, policy.text_code_seconds
-    )

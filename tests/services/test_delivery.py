@@ -12,10 +12,10 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from tests.doubles import START, FakeClock, PlainLetters, RememberingMail, ScriptedEntropy
+from tests.doubles import START, FakeClock, MoodyPushes, PlainLetters, RememberingMail, ScriptedEntropy
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.adapters.texts import OutboxTexts
-from webapp.domain.ports import Email, Refused, Unreachable
+from webapp.domain.ports import Email, PushMessage, Refused, Unreachable
 from webapp.domain.refusals import StoreUnavailable
 from webapp.models.base import Table
 from webapp.models.database import Database
@@ -37,12 +37,23 @@ class Site:
         self.keyring = AesGcmKeyring([("k1", bytes(range(32)))], ScriptedEntropy())
         self.outbox = self.outbox_with(self.keyring)
         self.mail = RememberingMail()
+        self.pushes = MoodyPushes()
+        self.gone: list[PushMessage] = []
 
     def outbox_with(self, keyring: AesGcmKeyring) -> Outbox:
         return Outbox(self.clock, self.entropy, keyring, PlainLetters(), {})
 
     def delivery(self, mail: Any = None) -> Delivery:
-        return Delivery(self.db, self.clock, self.outbox, mail or self.mail, OutboxTexts(), POLICY)
+        return Delivery(
+            self.db,
+            self.clock,
+            self.outbox,
+            mail or self.mail,
+            OutboxTexts(),
+            POLICY,
+            pushes=self.pushes,
+            gone=self.gone.append,
+        )
 
     def post(self, to: str = "anna@example.net") -> int:
         with self.db.write() as tx:

@@ -26,13 +26,18 @@ from .pages import (
     machine,
     named_factors,
     outbox,
+    requests,
     settings,
     site,
     step_up,
     two_factor,
+    web_app,
 )
 
-PAGES = (entrance, challenge, home, settings, contacts, two_factor, named_factors, enrollment, step_up, site, assets)
+PAGES = (
+    *(entrance, challenge, home, settings, contacts, two_factor, named_factors, enrollment, step_up, requests),
+    *(web_app, site, assets),
+)
 
 
 class Slug(BaseConverter):

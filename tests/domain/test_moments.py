@@ -1,0 +1,52 @@
+"""Moments and devices in the words of the language that is spoken."""
+
+from __future__ import annotations
+
+import pytest
+
+from webapp.domain.devices import device
+from webapp.domain.language import Language, speaking
+from webapp.domain.moments import day, machine, minute, moment
+
+NOW = 1_800_000_005
+
+
+@pytest.mark.parametrize(
+    ("code", "to_the_minute", "date"),
+    [
+        ("en", "January 15, 2027, 8:00 AM UTC", "January 15, 2027"),
+        ("de", "15. Januar 2027, 08:00 UTC", "15. Januar 2027"),
+        ("fr-CA", "15 janvier 2027, 08 h 00 TU", "15 janvier 2027"),
+        ("zh_Hans", "2027年1月15日 UTC 08:00", "2027年1月15日"),
+        ("fa", "15 ژانویهٔ 2027، ساعت 8:00 UTC", "15 ژانویهٔ 2027"),
+        ("ar-XB", "January 15, 2027, 8:00 AM UTC", "January 15, 2027"),
+        ("nonsense", "January 15, 2027, 8:00 AM UTC", "January 15, 2027"),
+    ],
+)
+def test_a_moment_is_told_as_its_language_writes_it(code: str, to_the_minute: str, date: str) -> None:
+    with speaking(Language(code, code)):
+        assert minute(NOW).replace("\u00a0", " ") == to_the_minute
+        assert day(NOW) == date
+        assert "\u202f" not in moment(NOW)
+    assert moment(NOW).replace("\u00a0", " ") == "January 15, 2027, 8:00:05 AM UTC"
+
+
+def test_a_machine_reads_the_same_moment_in_every_language() -> None:
+    with speaking(Language("ar", "ar", "rtl")):
+        assert machine(NOW) == "2027-01-15T08:00:05Z"
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "words"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Windows"),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1", "Safari on iPhone"),
+        ("Something/1.0 (Linux)", "Linux"),
+        ("Firefox/140.0", "Firefox"),
+        ("curl/8.5.0", "a device we do not know"),
+        ("", "a device we do not know"),
+    ],
+)
+def test_a_device_is_named_in_words_that_people_know(user_agent: str, words: str) -> None:
+    assert device(user_agent) == words

@@ -1,0 +1,20 @@
+"""Where something came from, in words."""
+
+from __future__ import annotations
+
+from ..domain.language import gettext as _
+from ..domain.language import upright
+from . import current
+
+
+def place_of(address: str) -> str:
+    """Roughly the place, by the operator's file of places; else the network address.
+
+    Empty when the address is not known, or not any more.
+    """
+    if not address:
+        return ""
+    near = current.services().places.near(address)
+    if near is not None:
+        return _("near %(place)s", place=near)
+    return _("network address %(address)s", address=upright(address))
