@@ -24,7 +24,7 @@ class FilePlaces:
     def near(self, address: str) -> str | None:
         try:
             found = self._reader.get(address)
-        except (ValueError, OSError, TypeError):  # no address, or no such file any more: a place is only of help
+        except Exception:  # no address, no such file any more, or none of its kind: a place is only of help
             return None
         if not isinstance(found, dict):
             return None
