@@ -126,7 +126,8 @@ class Turn(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.end_headers()
 
-    do_GET = do_POST
+    def do_GET(self) -> None:
+        self.do_POST()
 
     def log_message(self, *_words: Any) -> None:
         """Says nothing."""

@@ -126,10 +126,10 @@ class Asking:
     name: str
     """What a code is bound to, such as log-in:12."""
     codes: Codes
-    requests: Requests
     ceremonies: Ceremonies
     factors: Sequence[Factor]
     """Those of the method that are on, the one that was proved last first."""
+    requests: Requests
 
 
 @dataclass(frozen=True, slots=True)

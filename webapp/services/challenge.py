@@ -185,4 +185,4 @@ class Challenges:
         return Proof(tx, secret, self._clock, self._policy, self._asking(choice, account, name))
 
     def _asking(self, choice: Choice, account: Account, name: str) -> Asking:
-        return Asking(account, name, self._codes, self._requests, self._ceremonies, choice.factors)
+        return Asking(account, name, self._codes, self._ceremonies, choice.factors, self._requests)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask import Blueprint, Response, g, render_template
+from flask import Blueprint, Response, render_template
 
 from ...domain.language import spoken
 from ...methods.catalogue import CATALOGUE
@@ -41,10 +41,7 @@ def manifest() -> Any:
             {"name": str(waits.title), "url": layouts.to("requests.listed", method=slug)} for waits, slug in waiting
         ],
     }
-    g.is_static = True
-    response = Response(json.dumps(told, ensure_ascii=False), mimetype="application/manifest+json")
-    response.headers["Cache-Control"] = "no-cache"
-    return response
+    return Response(json.dumps(told, ensure_ascii=False), mimetype="application/manifest+json")
 
 
 @bp.get("/service-worker.js")
@@ -52,9 +49,7 @@ def service_worker() -> Any:
     """Another one whenever a static file is: it says which, and then fetches the offline page anew."""
     found = assets.present()
     body = f'const VERSION = "{found.version}";\n'.encode() + found.files["js/service-worker.js"].body
-    response = Response(body, mimetype="text/javascript")
-    response.headers["Cache-Control"] = "no-cache"
-    return response
+    return Response(body, mimetype="text/javascript")
 
 
 @bp.get("/offline")
