@@ -49,13 +49,9 @@ addEventListener("notificationclick", (event) => {
   event.waitUntil(open(url));
 });
 
-/** In a window that is open already, if it may; else in a new one. */
+/** In a window that is open already, if there is one; else in a new one. */
 async function open(url) {
   const [window] = await clients.matchAll({ type: "window" });
-  try {
-    await window.focus();
-    await window.navigate(url);
-  } catch {
-    await clients.openWindow(url);
-  }
+  const there = await window?.navigate(url).catch(() => null);
+  await (there ? there.focus().catch(() => {}) : clients.openWindow(url));
 }
