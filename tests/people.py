@@ -333,7 +333,7 @@ class Owner(Person):
 
     def other_browser(self, **options: Any) -> Owner:
         """The same person elsewhere: no cookies, the same head."""
-        twin = Owner(self.site, self.username, **{"layout": self.layout, "htmx": self.htmx, **options})
+        twin = type(self)(self.site, self.username, **{"layout": self.layout, "htmx": self.htmx, **options})
         twin.password, twin.secret, twin.kept_code = self.password, self.secret, self.kept_code
         twin.key = self.key
         return twin

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from sqlalchemy import func, select, update
 
 from tests.browser.live import Inside, LiveSite, Visitor
-from tests.people import ANDROID, DESKTOP, IPHONE, REQUESTS, TWO_FACTOR
+from tests.people import ANDROID, DESKTOP, IPHONE, REQUESTS, TWO_FACTOR, Owner
 from webapp.domain.refusals import TextsStopped
 from webapp.models.factors import Factor
 from webapp.models.messages import FAILED, Message
@@ -549,7 +549,7 @@ def _with_phone(person: Knowing) -> None:
     person.known = page.link(rename).removesuffix("/rename")
 
 
-def _elsewhere(person: Knowing) -> Inside:
+def _elsewhere(person: Knowing) -> Owner:
     _with_phone(person)
     person.site.clock.pass_(1)
     browser = person.other_browser(layout=DESKTOP)
