@@ -25,6 +25,7 @@ AGENTS = {
     ANDROID: "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36",
     IPHONE: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile Safari",
 }
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 HOST = "nightlatch.localhost:5000"
 PASSWORD = "analytical engine notes"
 TWO_FACTOR = "/settings/security/two-factor"
@@ -59,8 +60,18 @@ class Page:
 
     @property
     def receipts(self) -> list[str]:
+        """What the status region says, without the link that follows a change."""
         status = self.soup.find(id="status")
-        return [p.get_text(" ", strip=True) for p in status.find_all("p")] if status else []
+        said = [
+            [text for text in p.find_all(string=True) if text.find_parent("a") is None]
+            for p in (status.find_all("p") if status else ())
+        ]
+        return [" ".join("".join(texts).split()) for texts in said]
+
+    @property
+    def asks_not_you(self) -> bool:
+        """True when a receipt offers "Not you?"."""
+        return any(a.get_text(strip=True) == "Not you?" for a in self.soup.select("#status .receipt a"))
 
     @property
     def step(self) -> str | None:
@@ -122,8 +133,11 @@ class Page:
 
 
 class Person:
-    def __init__(self, app: Flask, layout: str = DESKTOP, htmx: bool = False, address: str = "192.0.2.1") -> None:
+    def __init__(
+        self, app: Flask, layout: str = DESKTOP, htmx: bool = False, address: str = "192.0.2.1", agent: str = ""
+    ) -> None:
         self.app = app
+        self.agent = agent or AGENTS[layout]
         self.layout = layout
         self.htmx = htmx
         self.address = address
@@ -136,7 +150,7 @@ class Person:
 
     def send(self, method: str, path: str, *, follow: bool = True, **options: Any) -> Page:
         """A raw request; everything else here goes through it."""
-        headers = {"User-Agent": AGENTS[self.layout], **options.pop("headers", {})}
+        headers = {"User-Agent": self.agent, **options.pop("headers", {})}
         if self.htmx:
             headers["HX-Request"] = "true"
         host = options.pop("host", self.host)

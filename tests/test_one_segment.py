@@ -14,7 +14,7 @@ from webapp.domain.segments import segments
 from webapp.settings import ROOT
 
 TEMPLATES = sorted(path.stem for path in (ROOT / "templates" / "sms").glob("*.txt"))
-FACTS = {"code": "000000", "host": "mobile.nightlatch.example"}
+FACTS = {"code": "000000", "host": "mobile.nightlatch.example", "password": "AAAA-AAAA-AAAA-AAAA"}
 
 
 def catalogues() -> list[Language]:
@@ -27,7 +27,7 @@ def catalogues() -> list[Language]:
 
 
 def test_there_are_texts_to_look_at() -> None:
-    assert {"code", "number-changed"} <= set(TEMPLATES)
+    assert {"code", "number-changed", "temporary-password"} <= set(TEMPLATES)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

@@ -95,7 +95,8 @@ def list_accounts() -> None:
 def show(username: str) -> None:
     """Print what is known about an account, without any secret."""
     account = services().accounts.named(username)
-    on = [factor.method for factor in services().accounts.factors(account)]
+    held = services().accounts.factors(account)
+    on = [f"{factor.method} ({factor.label})" if factor.label else factor.method for factor in held]
     click.echo(f"Username: {account.username}")
     click.echo(f"Name: {account.name}")
     click.echo(f"Email address: {account.email or 'not confirmed'}")

@@ -99,6 +99,18 @@ class Policy:
     remember_browsers: bool = True  # setting
     known_browser: int = 365 * DAY
     session_seen_every: int = MINUTE  # how often "last seen" is written
+    ways_in_shown: int = 100  # of one account, at once; "Log out all others" ends the rest too
+    activity_page: int = 25  # events, newest first
+
+    # Apps that only know a password, at the legacy door
+    temporary_password_seconds: int = HOUR  # the help page
+    temporary_passwords: Window = Window(5, DAY)  # made or texted, of one account
+    texted_again: int = 10 * MINUTE  # after one that was texted and never used: it seems to be lost
+    knock_seconds: int = 10 * MINUTE  # nobody waits longer for a text
+    app_session_idle: int = 7 * DAY  # as a session that is kept
+    app_session_total: int = 30 * DAY
+    door_memory_seconds: int = 4  # so that what was revoked is refused within 5 s
+    door_memory_size: int = 10_000  # 3 MB of a process
 
     # Enrollment
     draft_seconds: int = 30 * MINUTE

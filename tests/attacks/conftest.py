@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from tests.attacks.races import Racers
 from tests.attacks.tools import enrolled
 from tests.conftest import Site
 from tests.doubles import CheapHasher
@@ -65,3 +67,10 @@ def stranger(site: Site, ada: Owner) -> Owner:
     stranger = ada.other_browser(address="203.0.113.9")
     assert stranger.log_in().h1 == "Enter your code"
     return stranger
+
+
+@pytest.fixture(scope="module")
+def racers() -> Iterator[Racers]:
+    two = Racers()
+    yield two
+    two.close()

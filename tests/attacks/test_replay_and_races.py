@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.attacks.races import Racers, request_of
 from tests.attacks.tools import cookies_of, count, everything, give, is_in, live_sessions, second_factor_tries
 from tests.conftest import Site
 from tests.people import PHONE, TWO_FACTOR, Owner, Person
@@ -17,7 +14,6 @@ from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import CodeAlreadyUsed, LogInOver
 from webapp.services.one_time_codes import OneTimeCodes, Terms
-from webapp.settings import ROOT
 
 HERE = Origin("192.0.2.1", "a browser")
 METHOD = "/settings/security/two-factor/authentication-app"
@@ -179,58 +175,6 @@ def test_two_that_found_an_emailed_code_right_at_once_confirm_once(site: Site) -
 
 
 # -- At once, from two processes -------------------------------------------------------------------
-
-
-class Racers:
-    """Two processes that stay for all races of this module."""
-
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.attacks.racer"]
-        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self._two = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, **pipes) for _ in range(2)]
-
-    def race(self, site: Site, environ: dict[str, str], requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        job = {"environ": environ, "instance": str(site.services.settings.instance), "now": site.clock.now()}
-        for number, process in enumerate(self._two):
-            self._say(process, json.dumps({**job, "requests": requests[number::2]}))
-        for process in self._two:
-            assert self._hear(process) == "ready\n"
-        for process in self._two:
-            self._say(process, "go")
-        answers = [answer for process in self._two for answer in json.loads(self._hear(process))]
-        assert len(answers) == len(requests)
-        assert all(answer["status"] < 500 for answer in answers), answers
-        return answers
-
-    def close(self) -> None:
-        for process in self._two:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.close()
-            process.wait(20)
-            process.stdout.close()
-
-    def _say(self, process: subprocess.Popen[str], line: str) -> None:
-        assert process.stdin is not None
-        process.stdin.write(f"{line}\n")
-        process.stdin.flush()
-
-    def _hear(self, process: subprocess.Popen[str]) -> str:
-        assert process.stdout is not None
-        return process.stdout.readline()
-
-
-@pytest.fixture(scope="module")
-def racers() -> Iterator[Racers]:
-    two = Racers()
-    yield two
-    two.close()
-
-
-def request_of(browser: Person, path: str, number: int = 0, **fields: str) -> dict[str, Any]:
-    """What the form at hand would send."""
-    data = {"csrf_token": browser.token(), **fields}
-    return {"path": path, "cookies": cookies_of(browser), "data": data, "address": f"198.51.100.{number}"}
 
 
 def half_logged_in(ada: Owner) -> list[Owner]:

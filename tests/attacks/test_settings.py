@@ -37,6 +37,7 @@ SENSITIVE = (
     (f"{METHOD}/turn-off?again=1", {}),
     (f"{METHOD}/turn-back-on", {}),
     (f"{S1}/backup-code", {}),
+    (f"{S1}/temporary-password", {}),
     (f"{METHOD}/overview", {}),
     (f"{METHOD}/password", {"password": "a wrong password"}),
     (f"{METHOD}/email", {"email": "thief@example.org"}),
@@ -51,7 +52,7 @@ SENSITIVE = (
     ("/sign-up/email", {"email": "thief@example.org"}),
     ("/sign-up/email-code", {"code": "123456"}),
 )
-MINE = ("accounts", "factors", "links", "codes", "remembered_browsers")
+MINE = ("accounts", "factors", "links", "codes", "remembered_browsers", "temporary_passwords", "app_sessions")
 """What only somebody fresh may change."""
 
 

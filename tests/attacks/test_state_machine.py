@@ -26,7 +26,8 @@ from webapp.models.accounts import Account
 from webapp.models.factors import Factor
 from webapp.models.presence import Opened, Presence
 from webapp.models.sessions import LoggedIn
-from webapp.services.log_in import Half, In
+from webapp.services.entry import In
+from webapp.services.log_in import Half
 from webapp.settings import Settings
 
 HERE = Origin("192.0.2.1", "a browser")

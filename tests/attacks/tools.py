@@ -31,7 +31,7 @@ OPEN_TO_ALL = {
     "entrance.sign_up",
     "entrance.forgot_password",
     "entrance.reset_password",
-    "entrance.not_you",
+    "not_you.mailed",
     "entrance.undo_email",
     "site.delivery",  # its names are signed
     "challenge.verify",
@@ -42,7 +42,7 @@ OPEN_TO_ALL = {
     "web_app.service_worker",
     "web_app.offline",
     "challenge.backup_code",
-    "site.help",
+    "help.two_factor",
     "site.about",
     "site.terms",
     "site.privacy",

@@ -15,8 +15,10 @@ from playwright.sync_api import expect
 from sqlalchemy import func, select, update
 
 from tests.browser.live import Inside, LiveSite, Visitor
-from tests.people import ANDROID, DESKTOP, IPHONE, REQUESTS, TWO_FACTOR, Owner
+from tests.people import ANDROID, DESKTOP, FIREFOX, IPHONE, REQUESTS, TWO_FACTOR, Owner
+from webapp.domain.origin import Origin
 from webapp.domain.refusals import TextsStopped
+from webapp.models.codes import Link
 from webapp.models.factors import Factor
 from webapp.models.messages import FAILED, Message
 from webapp.models.sessions import LoggedIn
@@ -28,6 +30,7 @@ TEXT = f"{TWO_FACTOR}/text-message"
 KEY = f"{TWO_FACTOR}/security-key"
 KEYS = f"{TWO_FACTOR}/security-keys"
 REQUEST = f"{TWO_FACTOR}/login-requests"
+TEMPORARY = f"{TWO_FACTOR}/temporary-password"
 TEXTED = "main [value=text-message]"
 SAYS_ERROR = {"en": "^Error: ", "en-XA": "^⟦Éŕŕöŕ: ", "ar-XB": "^هررور: "}
 PRIMARY = "main form button.primary"
@@ -66,6 +69,9 @@ SCREENS = (
     Screen("reset-password", "{}", "forgetful", has_fields=True),
     Screen("link-dead", "/reset-password/0123456789abcdef", status=404),
     Screen("not-you", "{}", "suspicious"),
+    Screen("not-you-moved", "{}", "suspicious-at-an-old-address", twin="not-you"),
+    Screen("not-you-done", "{}", "protected"),
+    Screen("not-you-too-late", "{}", "too-late", status=404, twin="link-dead"),
     Screen("undo-email", "{}", "moved"),
     # -- Half logged in
     Screen("verify", "/log-in/verify", "half", has_fields=True),
@@ -91,6 +97,17 @@ SCREENS = (
     Screen("account", "/settings/account", "member"),
     Screen("security-and-access", "/settings/security-and-account-access", "member", layouts=(DESKTOP,)),
     Screen("security", "/settings/security", "member"),
+    Screen("changed-and-not-you", "{}", "changing-password",
+           type=(("main [name=password]", "seven brass wheels turning"),),
+           press=(PRIMARY,), sign="#status .receipt a", own=True, twin="account"),
+    Screen("sessions-one", "/settings/security/sessions", "member", twin="sessions-many"),
+    Screen("sessions-many", "/settings/security/sessions", "with-browsers"),
+    Screen("sessions-ended", "/settings/security/sessions", "with-browsers", press=("main [name=end]",),
+           sign="#status .receipt", own=True, twin="sessions-many"),
+    Screen("activity-short", "/settings/security/activity", "member", twin="activity-long"),
+    Screen("activity-long", "/settings/security/activity", "with-browsers"),
+    Screen("activity-older", "{}", "with-browsers", twin="activity-long"),
+    Screen("not-you-logged-in", "/settings/security/not-you", "with-browsers", twin="not-you"),
     Screen("settings-privacy", "/settings/privacy", "member"),
     Screen("contacts", "/settings/privacy/contacts", "texted"),
     Screen("settings-language", "/settings/language", "member"),
@@ -153,6 +170,10 @@ SCREENS = (
     Screen("turned-off", TWO_FACTOR, "off-again", twin="methods-on"),
     Screen("backup-code", f"{TWO_FACTOR}/backup-code", "enrolled"),
     Screen("backup-code-new", f"{TWO_FACTOR}/backup-code", "enrolled", press=(PRIMARY,), sign=".card", own=True),
+    Screen("temporary-password", TEMPORARY, "enrolled"),
+    Screen("temporary-password-new", TEMPORARY, "enrolled", press=(PRIMARY,), sign=".card", own=True,
+           twin="temporary-password"),
+    Screen("temporary-password-used", TEMPORARY, "with-an-app", twin="temporary-password"),
     # -- Step-up
     Screen("step-up-password", "/step-up/password?next=/settings", "stale", has_fields=True),
     Screen("step-up-verify", "/step-up/verify?next=/settings", "half-stale", has_fields=True, twin="verify"),
@@ -432,6 +453,11 @@ def _with_both(person: Knowing) -> None:
     person.press("Got it")
 
 
+def _changing_password(person: Knowing) -> None:
+    _member(person)
+    person.known = "/settings/account/password"
+
+
 def _changing_phone(person: Knowing) -> None:
     _member(person)
     _change_phone(person)
@@ -492,6 +518,55 @@ def _forgetful(person: Knowing) -> None:
 def _suspicious(person: Knowing) -> None:
     _enrolled(person)
     person.known = person.site.emailed_path(person.email, "/not-you/")
+    person.log_out()
+
+
+def _suspicious_at_an_old_address(person: Knowing) -> None:
+    _moving(person)
+    person.known = person.site.emailed_path(person.email, "/not-you/")
+    person.press("Verify", code=person.site.emailed_code(f"new-{person.email}"))
+    person.log_out()
+
+
+def _protected(person: Knowing) -> None:
+    _suspicious(person)
+    person.open(person.known)
+    person.press("Log everybody out")
+
+
+def _too_late(person: Knowing) -> None:
+    _suspicious(person)
+    account = person.site.services.accounts.named(person.username)
+    with person.site.services.db.write() as tx:
+        tx.execute(update(Link).where(Link.account_id == account.id).values(expires_at=0))
+
+
+def _with_browsers(person: Knowing) -> None:
+    """Logged in elsewhere twice: from a browser that is remembered, and from something that nobody knows."""
+    _enrolled(person)
+    site = person.site
+    for address, agent in (("203.0.113.7", FIREFOX), ("2001:db8:85a3:1234:5678:8a2e:370:7334", "curl/8.5.0")):
+        other = Knowing(site, person.username, layout=person.layout, address=address, agent=agent)
+        other.secret = person.secret
+        other.log_in()
+        other.press("Verify", code=other.next_code(), **({"remember": "y"} if agent == FIREFOX else {}))
+    with site.services.db.write() as tx:
+        for _ in range(30):
+            origin = Origin(person.address, FIREFOX)
+            site.services.notices.record(tx, site.services.accounts.named(person.username).id, "stepped-up", origin)
+    person.known = person.open("/settings/security/activity").link("Older")
+
+
+def _with_an_app(person: Knowing) -> None:
+    """Made a temporary password, and used it from a mail program some minutes ago."""
+    _enrolled(person)
+    person.open(TEMPORARY)
+    person.press("Generate temporary password")
+    secret = str(person.page.soup.find(attrs={"data-copy": True})["data-copy"])
+    person.site.clock.pass_(120)
+    app = Origin(person.address, "Thunderbird/128.5.0")
+    person.site.services.legacy_door.by_password(person.username, secret, app)
+    person.site.clock.pass_(180)
 
 
 def _stale(person: Knowing) -> None:
@@ -647,11 +722,17 @@ STATES: dict[str, State] = {
     "with-one-key": _with_one_key,
     "with-keys": _with_keys,
     "half-by-key": _half_by_key,
+    "changing-password": _changing_password,
     "half-by-text": _half_by_text,
     "half-and-lost": _half_and_lost,
     "half-and-stopped": _half_and_stopped,
     "forgetful": _forgetful,
     "suspicious": _suspicious,
+    "with-an-app": _with_an_app,
+    "suspicious-at-an-old-address": _suspicious_at_an_old_address,
+    "protected": _protected,
+    "too-late": _too_late,
+    "with-browsers": _with_browsers,
     "stale": _stale,
     "half-stale": _half_stale,
     "off-again": _off_again,

@@ -17,14 +17,16 @@ LETTERS = re.compile(r"[^\W\d_]{2,}")
 WRITTEN_BY_BABEL_OR_A_PERSON = re.compile(r"\S+@example\.org|(January|February|March|April|May|June|July|August"
                                           r"|September|October|November|December) \d+, \d{4}")  # fmt: skip
 
-# What a person typed, what is copied to the letter, and names. Whatever else is outside ⟦…⟧ was left out.
-THEIRS = "bdi, option, .brand, .who, .secret, svg, script, style, article.sent"
+# What a person typed, what is copied to the letter, names, and what Babel writes. Whatever else is outside ⟦…⟧ was left
+# out.
+THEIRS = "bdi, time, option, .brand, .who, .secret, svg, script, style, article.sent"
 LEFT_OUT = """theirs => {
   const parts = [];
   const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
   while (walker.nextNode())
     if (!walker.currentNode.parentElement.closest(theirs)) parts.push(walker.currentNode.data);
-  const said = ["data-said", "data-texted", "data-offline"];
+  const ceremony = ["data-waiting", "data-again", "data-known", "data-cancelled", "data-failed"];
+  const said = ["data-said", "data-texted", "data-offline", ...ceremony];
   const spoken = ["title", "aria-label", "placeholder", "alt", "content", "value", ...said];
   for (const name of spoken)
     for (const element of document.querySelectorAll(`[${name}]`))

@@ -288,6 +288,11 @@ def test_a_second_key_is_added_renamed_and_deleted(site: LiveSite, visit: Visits
     ada.type_("Password", PASSWORD)
     ada.press("Verify")
     ada.arrives(ASKED)
+    use_key(ada)
+    ada.arrives("Delete Green key")
+    ada.press("Delete")
+    ada.arrives(KEYS)
+    ada.receipt("Green key was deleted just now.")
 
 
 # -- Passkeys ------------------------------------------------------------------------------------------
@@ -368,7 +373,7 @@ def test_a_passkey_that_is_not_known_is_refused_with_a_reason(site: LiveSite, vi
     key.agrees(True)
     ada.page.bring_to_front()
     ada.press("Log in with a passkey")
-    ada.sees_problem("That security key is not one of this account's.")
+    ada.sees_problem("That key is not known here.")
 
 
 @pytest.mark.parametrize(("made", "used"), [(DESKTOP, ANDROID), (ANDROID, DESKTOP), (IPHONE, DESKTOP)])

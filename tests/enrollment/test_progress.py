@@ -24,7 +24,8 @@ def visit(held: list[tuple[bool, bool]], finished: bool = False, begun: bool = T
     steps = [step(number, needed, done) for number, (needed, done) in enumerate(held)]
     steps.append(step(len(held), True, False))
     draft = SimpleNamespace(finished_at=1 if finished else None) if begun else None
-    return SimpleNamespace(method=SimpleNamespace(steps=tuple(steps)), draft=draft, is_fresh=True)
+    notes = {"plan": {"done": []}}
+    return SimpleNamespace(method=SimpleNamespace(steps=tuple(steps)), draft=draft, notes=notes, is_fresh=True)
 
 
 @given(held=states)
@@ -53,6 +54,12 @@ def test_a_finished_enrollment_shows_its_last_step_only(held: list[tuple[bool, b
     assert progress.is_finished(now)
     assert progress.open_step(now) is now.method.steps[-1]
     assert [s for s in now.method.steps if progress.may_show(now, s)] == [now.method.steps[-1]]
+
+
+def test_a_step_that_was_done_before_the_first_counts_only_for_who_goes_back_to_it() -> None:
+    now = visit([(True, True), (True, True), (True, False)])
+    now.notes["plan"]["done"] = ["step-1"]
+    assert [progress.marker(now, step) for step in now.method.steps] == [(1, 3), (2, 4), (2, 3), (3, 3)]
 
 
 @given(held=states)

@@ -210,7 +210,7 @@ def test_a_link_is_used_by_the_first_alone(site: Site, ada: Owner) -> None:
     with site.services.db.write() as tx:
         site.services.links.use(tx, opened.link)
     with pytest.raises(LinkDead):
-        site.services.accounts.secure(opened, HERE)
+        site.services.not_you.by_mail(opened, HERE)
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
     with site.services.db.read() as tx:
         assert tx.get_one(Link, opened.link.id).used_at == site.clock.now()

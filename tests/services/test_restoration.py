@@ -8,7 +8,7 @@ from tests.conftest import Site
 from tests.people import Owner
 from webapp.adapters.heartbeat import FileHeartbeat
 from webapp.bootstrap import open_doors
-from webapp.outside import heartbeat_file
+from webapp.bootstrap.outside import heartbeat_file
 
 
 def test_a_running_site_is_not_taken_for_a_restored_one(site: Site) -> None:

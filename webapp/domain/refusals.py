@@ -213,6 +213,12 @@ class TooManyLookUps(Waiting):
     status = 429
 
 
+class TooManyTemporaryPasswords(Waiting):
+    """The day's temporary passwords are used up."""
+
+    status = 429
+
+
 class TooManyTexts(Refusal):
     """Three texts went out for one challenge: another would not help."""
 

@@ -45,13 +45,19 @@ class Enrollment:
         self._site_name = site_name
         self._ceremonies = ceremonies
 
-    def visit(self, presence: Presence, method: Method, origin: Origin) -> Visit:
-        """The enrollment as it stands: with its draft, unless that is 30 minutes old."""
+    def visit(self, presence: Presence, method: Method, origin: Origin, step: str | None = None) -> Visit:
+        """The enrollment as it stands: with its draft, unless that is 30 minutes old.
+
+        Where an account may have several, a finished one stands for its last step only: at another `step` one more
+        begins.
+        """
         query = select(DraftRow).where(DraftRow.account_id == presence.account.id, DraftRow.method == method.slug)
         with self._db.read() as tx:
             draft = tx.scalars(query).one_or_none()
         if draft is not None and not self._lives(draft, presence):
             draft = None
+        if draft is not None and draft.finished_at is not None and method.several is not None:
+            draft = draft if step in (None, method.steps[-1].slug) else None
         notes = json.loads(self._keyring.open(draft.sealed, _bound(presence, method))) if draft else {}
         return Visit(
             method=method,

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import and_, bindparam, or_, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from wtforms import StringField
 from wtforms.validators import InputRequired
 
@@ -70,10 +70,9 @@ def show_touch(visit: Visit) -> dict[str, Any]:
 
 def touched(visit: Visit, answers: Answers) -> None:
     """Raises a `KeyRefused`, `FactorTaken` or `TooManyTries`."""
-    answer = answers["credential"]
     visit.spend_try("touch")
     visit.desk.use_up(used(answers))
-    key = visit.ceremonies.registered(answer, visit.ceremony)
+    key = visit.ceremonies.registered(answers["credential"], visit.ceremony)
     if _slot(as_bytes(key.id)) in {f.slot for f in visit.factors}:
         raise FactorTaken()
     facts = {
@@ -152,6 +151,8 @@ COUNT = (
     .values(last_step=bindparam("count"), logged_in_at=bindparam("now"), facts=bindparam("known"))
 )
 
+STILL_ON = select(FACTORS.c.id).where(FACTORS.c.id == bindparam("factor"), FACTORS.c.turned_off_at.is_(None))
+
 
 def show(asking: Asking) -> dict[str, Any]:
     return {"options": asking.ceremonies.request(asking.name, _descriptors(asking.factors))}
@@ -167,7 +168,7 @@ def unknown(ceremonies: Ceremonies, answers: Answers) -> dict[str, Any]:
 
 
 def used(answers: Answers) -> str:
-    return f"ceremony:{challenge_in(answers.get('credential', '')).hex()}"
+    return f"ceremony:{sha256(challenge_in(answers.get('credential', ''))).hexdigest()}"
 
 
 def slot_of(answers: Answers) -> str:
@@ -200,6 +201,8 @@ def _verify(proof: Proof, answers: Answers, *, alone: bool) -> None:
     known = json.dumps({**facts, "synced": seen.synced, "verifies": facts["verifies"] or seen.verified})
     now = proof.clock.now()
     if not won(proof.tx, COUNT, {"factor": factor.id, "count": seen.count, "now": now, "known": known}):
+        if proof.tx.execute(STILL_ON, {"factor": factor.id}).first() is None:
+            raise KeyUnknown()  # deleted since it was read
         raise KeyCopied(name=factor.label)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import AccountId, At, BigId, Hash, Key, MaybeAt, Sealed, Table
@@ -82,9 +82,10 @@ class Activity(Table):
     """A security event of one account, for its owner to read."""
 
     __tablename__ = "activity"
+    __table_args__ = (Index("ix_activity_account_id_id", "account_id", "id"),)  # a page is one stretch of it
 
     id: Mapped[Key]
-    account_id: Mapped[AccountId]
+    account_id: Mapped[int] = mapped_column(BigId, ForeignKey("accounts.id", ondelete="CASCADE"))
     at: Mapped[At]
     kind: Mapped[str] = mapped_column(String(40))
     facts: Mapped[str] = mapped_column(Text)

@@ -12,7 +12,6 @@ from ..models.accounts import Account
 from ..models.database import Database
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
-from .links import Links, OpenLink
 from .notices import Notices
 from .password_tries import name_key
 from .sessions import Sessions
@@ -21,9 +20,8 @@ OPERATOR = Origin("", "")
 
 
 class Accounts:
-    def __init__(self, *, db: Database, links: Links, sessions: Sessions, notices: Notices) -> None:
+    def __init__(self, *, db: Database, sessions: Sessions, notices: Notices) -> None:
         self._db = db
-        self._links = links
         self._sessions = sessions
         self._notices = notices
 
@@ -73,11 +71,3 @@ class Accounts:
         """The language of the letters to come."""
         with self._db.write() as tx:
             tx.execute(update(Account).where(Account.id == account.id).values(language=language))
-
-    def secure(self, opened: OpenLink, origin: Origin) -> None:
-        """After "Not you?": whoever holds the mailbox throws everybody out, themselves included. Raises `LinkDead`."""
-        account = opened.account
-        with self._db.write() as tx:
-            self._links.use(tx, opened.link)
-            self._sessions.end_others(tx, account.id, None)
-            self._notices.tell(tx, account, "sessions-ended", origin)

@@ -83,6 +83,15 @@ def used_up(name: str) -> Bucket:
     return Bucket(f"used:{name}", Retold(OfOneChallenge(1), lambda _wait: CeremonyOver()))
 
 
+def _used_up_by(choice: Choice, answers: Answers) -> list[Bucket]:
+    """Nothing for what cannot be read: that is a failure like others, and `verify` says which."""
+    try:
+        uses = choice.method.challenge.uses(answers)
+    except CodeRefusal:
+        return []
+    return [used_up(uses)] if uses is not None else []
+
+
 class Challenges:
     def __init__(
         self,
@@ -123,9 +132,8 @@ class Challenges:
         buckets = [Bucket(shared_bucket(account_id), shared)]
         if challenge is not None:
             buckets.insert(0, Bucket(challenge, OfOneChallenge(policy.challenge_tries)))
-        uses = method.uses(answers) if method is not None and answers is not None else None
-        if uses is not None:
-            buckets.append(used_up(uses))
+        if choice is not None and answers is not None:
+            buckets += _used_up_by(choice, answers)
         counted = self._tries.spend(*buckets)
         return policy.challenge_tries - counted[buckets[0].name]
 

@@ -52,11 +52,13 @@ class Delivery:
         mail: Mail,
         texts: TextMessages,
         policy: Policy,
+        before: Callable[[], None] = lambda: None,
         *,
         pushes: Pushes,
         gone: Callable[[PushMessage], None],
     ) -> None:
-        """`gone` is told of a push whose address is no more."""
+        """`before` puts into the outbox what a request left to the worker; `gone` is told of a push whose address
+        is no more."""
         self._db = db
         self._clock = clock
         self._outbox = outbox
@@ -66,6 +68,7 @@ class Delivery:
         self._pushes = pushes
         self._gone = gone
         self._of_use = {TEXT: policy.text_code_seconds, PUSH: policy.request_seconds}
+        self._before = before
 
     def state(self, message_id: int) -> State | None:
         """`state_of` for whoever has no transaction open. Raises `StoreUnavailable`."""
@@ -94,6 +97,7 @@ class Delivery:
 
     def deliver_due(self, stop: Event | None = None) -> int:
         """How many went out. Raises `StoreUnavailable`; trouble with one message is no trouble for the next."""
+        self._before()
         sent = 0
         while not (stop and stop.is_set()) and (message := self._claim()):
             sent += self._deliver(message)

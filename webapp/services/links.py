@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from ..domain.codes import draw_token
 from ..domain.ports import Clock, Entropy
@@ -61,6 +61,31 @@ class Links:
         if row is None:
             raise LinkDead()
         return OpenLink(row[0], row[1])
+
+    def find_used(self, purpose: str, token: str, drew: str) -> tuple[OpenLink, Link | None]:
+        """A link after its use, and the one of the purpose `drew` that was drawn for it at that moment, if any.
+
+        Raises `LinkDead` when it is unknown, of another purpose or not used.
+        """
+        drawn = aliased(Link)
+        at_once = and_(
+            drawn.account_id == Link.account_id,
+            drawn.purpose == drew,
+            drawn.email == Link.email,
+            drawn.made_at == Link.used_at,
+        )
+        query = (
+            select(Link, Account, drawn)
+            .join(Account, Account.id == Link.account_id)
+            .outerjoin(drawn, at_once)
+            .where(Link.token_hash == hash_of(token), Link.purpose == purpose, Link.used_at.is_not(None))
+            .order_by(drawn.id.desc())
+        )
+        with self._db.read() as tx:
+            row = tx.execute(query).first()
+        if row is None:
+            raise LinkDead()
+        return OpenLink(row[0], row[1]), row[2]
 
     def use(self, tx: Session, link: Link) -> None:
         """Raises `LinkDead` when somebody was first."""

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from ..domain.devices import device
 from ..domain.language import Sentence, gettext, lazy
 from ..domain.origin import Origin
 from ..domain.ports import Clock
@@ -32,6 +33,11 @@ LISTED: dict[str, Sentence] = {
     "request-approved": lazy("A log-in from %(device)s was approved on %(name)s."),
     "request-cancelled": lazy("A login request from %(device)s was cancelled on your phone."),
     "request-wrong": lazy("A login request from %(device)s was ended by a wrong number on %(name)s."),
+    "temporary-password-used": lazy("An app used a temporary password."),
+    "app-logged-in": lazy("An app logged in, and stays logged in."),
+    "session-ended": lazy("You logged out %(device)s."),
+    "app-logged-out": lazy("You logged out an app: %(device)s."),
+    "browser-forgotten": lazy("A remembered browser was forgotten: %(device)s."),
     "second-factor-failed": lazy("Five wrong codes were entered after your password."),
 }
 TOLD: dict[str, Sentence] = {
@@ -62,6 +68,15 @@ TOLD: dict[str, Sentence] = {
     ),
     "backup-code-used": lazy("Your backup code was used to log in. It was replaced by a new one."),
     "backup-code-made": lazy("A new backup code was made. The earlier one no longer works."),
+    "temporary-password-made": lazy("A temporary password for apps was made. It works for one hour."),
+    "temporary-password-texted": lazy(
+        "An app sent your usual password, so a temporary password was texted to the phone number that ends in %(hint)s."
+    ),
+    "temporary-password-ended": lazy("A temporary password for apps was ended."),
+    "others-logged-out": lazy("Every other device was logged out of your account."),
+    "others-logged-out-and-forgotten": lazy(
+        "Every other device was logged out of your account, and every remembered browser was forgotten."
+    ),
     "sessions-ended": lazy("Every log-in to your account was ended from a link in an e-mail."),
     "factors-reset": lazy("The people who run this site turned off your second factors. Their reason: %(why)s"),
     "logged-out-by-operator": lazy("The people who run this site logged you out everywhere."),
@@ -71,10 +86,12 @@ TOLD: dict[str, Sentence] = {
 def sentence_for(kind: str, facts: dict[str, Any]) -> str:
     """The event in the language now spoken."""
     template = (TOLD.get(kind) or LISTED[kind]).msgid
-    return gettext(template, **{name: _said(fact) for name, fact in facts.items()})
+    return gettext(template, **{name: _said(name, fact) for name, fact in facts.items()})
 
 
-def _said(fact: object) -> str:
+def _said(name: str, fact: object) -> str:
+    if name == "device":  # stored as what a browser says of itself, which nobody but we may put into words
+        return device(str(fact))
     # a method's title is stored as its source text, and said in the reader's language
     return gettext(fact) if isinstance(fact, str) and fact else str(fact)
 

@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from ..domain.key_refusals import KeyUnknown
 from ..domain.origin import Origin
-from ..domain.refusals import Missing
 from ..enrollment.ceremonies import Ceremonies
 from ..enrollment.method import Alone, Answers, Method
 from ..methods.catalogue import CATALOGUE
@@ -73,10 +72,7 @@ class Passkeys:
 
 
 def method_that_stands_alone() -> tuple[Method, Alone]:
-    for method in CATALOGUE:
-        if method.alone is not None:
-            return method, method.alone
-    raise Missing()
+    return next((method, method.alone) for method in CATALOGUE if method.alone is not None)
 
 
 def _challenge(browser: str) -> str:

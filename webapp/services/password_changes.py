@@ -80,12 +80,16 @@ class PasswordChanges:
             for account in owners:
                 # to the address on record: what was typed may fold to the same key and be another's mailbox
                 own = account.email or account.unconfirmed_email or address
-                url = self._links.draw(tx, account, "reset", own, policy.reset_link_seconds)
-                self._post_link(tx, own, account, url)
+                self.owe_link(tx, account, own)
             if not owners:  # nobody's letter is written and sealed as well, so that the time tells nothing
                 with tx.begin_nested() as unsent:
                     self._post_link(tx, address, None, "")
                     unsent.rollback()
+
+    def owe_link(self, tx: Session, account: Account, address: str) -> None:
+        """A link for a new password, to an address of that account; the limits are the caller's."""
+        url = self._links.draw(tx, account, "reset", address, self._policy.reset_link_seconds)
+        self._post_link(tx, address, account, url)
 
     def _post_link(self, tx: Session, to: str, account: Account | None, url: str) -> None:
         self._outbox.post_email(

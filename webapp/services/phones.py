@@ -100,6 +100,12 @@ class Phones:
             sealed = self._keyring.seal(to.e164, target_bound(account.id, challenge))
             self._codes.sent_with(tx, code_id, message.id, sealed)
 
+    def spend(self, account: Account, challenge: str, origin: Origin) -> PhoneNumber:
+        """Counts a text that is no code, and says where it goes: the account's own number. Raises as `ask` does."""
+        number = self.number_of(account)
+        self._caps.spend(account.id, challenge, number, origin)
+        return number
+
     def asked(self, account: Account, challenge: str) -> TextAsked | None:
         """What `ask` has under way for this challenge, if anything."""
         code = self._codes.newest(account.id, challenge, self._terms)

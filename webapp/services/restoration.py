@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from ..domain.ports import Clock, Heartbeat
 from ..methods.catalogue import CATALOGUE
 from ..models.accounts import Account
+from ..models.apps import AppSession, Knock, TemporaryPassword
 from ..models.codes import Code, Link
 from ..models.database import Database, won
 from ..models.drafts import DraftRow
@@ -57,9 +58,9 @@ class Restoration:
 
     def _void_all(self, tx: Session) -> None:
         now = self._clock.now()
-        for ended in (LoggedIn, HalfLoggedIn, RememberedBrowser):
+        for ended in (LoggedIn, HalfLoggedIn, RememberedBrowser, TemporaryPassword, AppSession):
             tx.execute(update(ended).where(ended.ended_at.is_(None)).values(ended_at=now))
-        for dropped in (PendingAct, DraftRow, Code, Link):
+        for dropped in (PendingAct, DraftRow, Code, Link, Knock):
             tx.execute(delete(dropped))
         # which backup codes were used since, nobody knows: their owners make new ones
         tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))

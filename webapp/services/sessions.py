@@ -16,6 +16,7 @@ from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
 from ..domain.refusals import LogInOver
 from ..models.accounts import Account
+from ..models.apps import AppSession, TemporaryPassword
 from ..models.base import rows_of
 from ..models.codes import Link
 from ..models.database import Database, won
@@ -107,9 +108,12 @@ class Sessions:
                 tx.execute(update(table).where(*live).values(ended_at=self._clock.now()))
 
     def end_others(self, tx: Session, account_id: int, but: int | None) -> None:
-        """Ends every other session, half log-in, remembered browser and reset link (ASVS V7.4.3)."""
+        """Ends every other session, half log-in, remembered browser and reset link (ASVS V7.4.3).
+
+        What apps came in by ends too: temporary passwords, and the sessions they were traded for.
+        """
         now = self._clock.now()
-        for table in (LoggedIn, HalfLoggedIn, RememberedBrowser):
+        for table in (LoggedIn, HalfLoggedIn, RememberedBrowser, TemporaryPassword, AppSession):
             live = and_(table.account_id == account_id, table.ended_at.is_(None))
             others = live if but is None or table is not LoggedIn else and_(live, LoggedIn.id != but)
             tx.execute(update(table).where(others).values(ended_at=now))

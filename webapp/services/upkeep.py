@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from ..domain.ports import Clock, Keyring
 from ..enrollment.service import backup_code_bound, draft_bound, factor_bound
 from ..models.accounts import Account
+from ..models.apps import AppSession, Knock, TemporaryPassword
 from ..models.codes import Code, Link
 from ..models.contacts import LookUps
 from ..models.database import Database
@@ -51,8 +52,8 @@ class Upkeep:
                 gone[table.__tablename__] = tx.connection().execute(delete(table).where(condition)).rowcount
         now, policy = self._clock.now(), self._policy
         with self._db.write() as tx:
-            old = Activity.at < now - policy.activity_address_kept
-            tx.execute(update(Activity).where(old).values(address=None))
+            old = Activity.at < now - policy.activity_address_kept, Activity.address.is_not(None)
+            tx.execute(update(Activity).where(*old).values(address=None))
         return gone
 
     def reseal(self) -> int:
@@ -95,6 +96,9 @@ class Upkeep:
                 RememberedBrowser,
                 or_(RememberedBrowser.ended_at < ended, RememberedBrowser.added_at < ended - policy.remembered_browser),
             ),
+            (TemporaryPassword, or_(TemporaryPassword.ended_at < ended, TemporaryPassword.expires_at < ended)),
+            (AppSession, or_(AppSession.ended_at < ended, AppSession.started_at < ended - policy.app_session_total)),
+            (Knock, Knock.at < now - policy.knock_seconds),
             (Code, Code.made_at < ended - policy.email_code_seconds),
             (Link, or_(Link.expires_at < ended, Link.used_at < ended)),
             (DraftRow, DraftRow.touched_at < now - policy.draft_seconds),

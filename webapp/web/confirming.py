@@ -74,7 +74,7 @@ def _code(
             return render.go(layouts.to(page))
         if form.submitted():
             confirm(form.code.data)
-            render.receipt(receipt)
+            render.changed(receipt)
             return render.go(layouts.to(after))
     except Refusal as refusal:
         words.place(refusal, form)

@@ -112,6 +112,10 @@ class ContactsForm(Form):
     numbers = TextAreaField(lazy("Phone numbers"))
 
 
+class ForgetForm(Form):
+    forget = BooleanField(lazy("Also forget remembered browsers"))
+
+
 class BackupCodeForm(Form):
     code = StringField(lazy("Backup code"))
 

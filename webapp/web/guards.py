@@ -20,8 +20,8 @@ View = Callable[..., Any]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 KEPT_ACT = "act"
 FILE_FIELD = "file_field"
-MACHINE = "machine"
-"""The blueprint of addresses that no browser's form posts to."""
+MACHINE, LEGACY = "machine", "legacy"
+"""The blueprints of addresses that no browser's form posts to."""
 
 
 # -- Before every request --------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def local_path(text: str | None) -> str | None:
 
 
 def _is_machine() -> bool:
-    return request.blueprint == MACHINE
+    return request.blueprint in (MACHINE, LEGACY)
 
 
 def _is_utf8(raw: bytes) -> bool:

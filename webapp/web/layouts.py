@@ -75,6 +75,21 @@ IPHONE_COPY = Copy(
 )
 
 
+class Device(NamedTuple):
+    """One that a person may hold, with the words that fit it."""
+
+    name: str
+    label: Sentence
+    copy: Copy
+
+
+DEVICES = (
+    Device("ios", lazy("iPhone and iPad"), IPHONE_COPY),
+    Device("android", lazy("Android and other phones"), PHONE_COPY),
+    Device("desktop", lazy("Computer"), COMPUTER_COPY),
+)
+
+
 def mount(app: Flask, pages: list[Blueprint], settings: Settings) -> None:
     """Every page at both hosts, made by the same view."""
     app.extensions["paths"] = {}
@@ -146,6 +161,11 @@ def copy() -> Copy:
     if current() == DESKTOP:
         return COMPUTER_COPY
     return IPHONE_COPY if re.search(r"iPhone|iPod", request.user_agent.string) else PHONE_COPY
+
+
+def device() -> Device:
+    """The one that asks."""
+    return next(device for device in DEVICES if device.copy is copy())
 
 
 def to(endpoint: str, **values: Any) -> str:

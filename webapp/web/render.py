@@ -18,6 +18,7 @@ from . import cookies, current, layouts, words
 from .forms import Form
 
 VARY = "HX-Request"
+RECEIPT, CHANGE = "receipt", "change"
 
 
 def page(template: str, form: Form | None = None, status: int | None = None, **context: Any) -> Response:
@@ -37,7 +38,7 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
         layout="layouts/fragment.html" if fragment else layouts.template(),
         form=form,
         problems=problems,
-        receipts=get_flashed_messages(category_filter=["receipt"]),
+        receipts=get_flashed_messages(with_categories=True, category_filter=[RECEIPT, CHANGE]),
         **context,
     )
     response = make_response(html, status)
@@ -72,7 +73,12 @@ def go_on(url: str, refusal: Refusal | None, *, whole: bool = False) -> Response
 
 def receipt(sentence: str) -> None:
     """Said in the status region of the next page."""
-    flash(sentence, "receipt")
+    flash(sentence, RECEIPT)
+
+
+def changed(sentence: str) -> None:
+    """The same for a change of how the account is protected: it goes on with "Not you?"."""
+    flash(sentence, CHANGE)
 
 
 def problem(sentence: str) -> None:

@@ -13,30 +13,41 @@ from markupsafe import Markup
 from werkzeug.routing import BaseConverter
 
 from ..bootstrap import Services
+from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
+from ..domain.moments import machine as machine_time
+from ..domain.moments import minute
 from ..models.presence import Presence
 from ..settings import ROOT
 from . import assets, cookies, current, errors, floods, guards, headers, languages, layouts
 from .pages import (
+    activity,
     challenge,
     contacts,
     enrollment,
     entrance,
+    help,
     home,
+    legacy,
     machine,
     named_factors,
+    not_you,
     outbox,
     requests,
+    sessions,
     settings,
     site,
     step_up,
+    temporary_passwords,
     two_factor,
     web_app,
 )
+from .places import place_of
 
 PAGES = (
-    *(entrance, challenge, home, settings, contacts, two_factor, named_factors, enrollment, step_up, requests),
-    *(web_app, site, assets),
+    *(entrance, not_you, challenge, home, settings, sessions, activity, contacts),
+    *(two_factor, named_factors, temporary_passwords, enrollment, step_up, requests),
+    *(help, web_app, site, assets),
 )
 
 
@@ -78,6 +89,7 @@ def install(app: Flask, services: Services) -> None:
         pages.append(outbox.bp)
     layouts.mount(app, pages, services.settings)
     app.register_blueprint(machine.bp)
+    app.register_blueprint(legacy.bp)
     app.after_request(headers.add)
     app.wsgi_app = machine.AnyHost(app.wsgi_app, services.settings.main_host)  # type: ignore[method-assign]  # as Flask's docs do it
 
@@ -104,6 +116,7 @@ def _templates(app: Flask, services: Services) -> None:
     env.add_extension("jinja2.ext.i18n")
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
+    env.filters.update(device=device, place=place_of, minute=minute, machine=machine_time)
     env.globals.update(
         _=_said,
         site_name=services.settings.site_name,

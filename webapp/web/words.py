@@ -77,7 +77,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     k.KeyRefused: lambda _r: _("That did not work, and nothing was changed. Try again."),
     k.CeremonyOver: lambda _r: _("That took too long, and nothing was changed. Try again."),
-    k.KeyUnknown: lambda _r: _("That security key is not one of this account's. Try another one."),
+    k.KeyUnknown: lambda _r: _("That key is not known here. Try another one."),
     k.KeyUnverified: lambda _r: _(
         "That key did not check who holds it, by PIN, face or fingerprint, so it cannot log you in alone."
         " Use your password."
@@ -117,6 +117,9 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.TooManyLookUps: lambda e: _(
         "That is more new numbers than one day allows, so none was kept. Try again in %(wait)s.",
         wait=duration(e.seconds),
+    ),
+    r.TooManyTemporaryPasswords: lambda e: _(
+        "You had as many temporary passwords as one day allows. Make another in %(wait)s.", wait=duration(e.seconds)
     ),
     r.TooManyTexts: lambda _r: _("Three codes were sent already. Type the newest, or choose another method."),
     r.LogInOver: lambda _r: _("That took longer than ten minutes, or was ended. Log in again."),

@@ -30,7 +30,7 @@ def start(method: str) -> Any:
 @bp.route("/<slug:step>", methods=["GET", "POST"])
 @guards.logged_in
 def step(method: str, step: str) -> Any:
-    visit = _visit(method)
+    visit = _visit(method, step)
     if visit.method.phones_only is not None and not layouts.copy().phone:
         return render.go(layouts.to("two_factor.methods"))  # which says where
     wanted = visit.method.step(step)
@@ -82,7 +82,7 @@ def _onward(visit: Visit, step: Step, act: str | None) -> Any:
         return _go_home(visit)
     if visit.proved is not None:
         title, email = _name_of(visit) or str(visit.method.title), masked(visit.account.email or "")
-        render.receipt(_("%(method)s is on, just now. We e-mailed %(email)s about it.", method=title, email=email))
+        render.changed(_("%(method)s is on, just now. We e-mailed %(email)s about it.", method=title, email=email))
         return _go_to(visit, visit.method.steps[-1]) if progress.is_last_needed(visit) else _go_home(visit)
     steps = progress.needed_steps(visit)
     later = steps[[s.slug for s in steps].index(step.slug) + 1 :]
@@ -143,8 +143,8 @@ def _go_to(visit: Visit, step: Step) -> Any:
     return render.go(layouts.to("enrollment.step", method=visit.method.slug, step=step.slug))
 
 
-def _visit(slug: str) -> Visit:
+def _visit(slug: str, step: str | None = None) -> Visit:
     method: Method | None = method_named(slug)
     if method is None or not current.services().offers(method):
         raise Missing()
-    return current.services().enrollment.visit(current.somebody(), method, current.origin())
+    return current.services().enrollment.visit(current.somebody(), method, current.origin(), step)

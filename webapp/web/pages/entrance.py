@@ -172,21 +172,6 @@ def reset_password(token: str) -> Any:
     return render.page("entrance/reset_password.html", form, minimum=services.passwords.minimum)
 
 
-@bp.route("/not-you/<token>", methods=["GET", "POST"])
-def not_you(token: str) -> Any:
-    """Where "Not you?" in a notice leads: the owner of the mailbox throws everybody out and resets the password."""
-    services, form = current.services(), Form()
-    try:
-        opened = services.links.find("not-you", token)
-        if form.submitted():
-            services.accounts.secure(opened, current.origin())
-            services.password_changes.send_link(opened.link.email, current.origin())
-            return render.page("entrance/forgot_password_sent.html", address=opened.link.email)
-    except LinkDead:
-        return render.page("entrance/link_dead.html", status=404)
-    return render.page("entrance/not_you.html", form, username=opened.account.username)
-
-
 @bp.route("/undo-email/<token>", methods=["GET", "POST"])
 def undo_email(token: str) -> Any:
     """From the mail to the earlier address: puts it back, and ends every session."""

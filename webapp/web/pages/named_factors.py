@@ -26,9 +26,7 @@ class Row:
     """One of them, as its owner knows it."""
 
     name: str
-    notes: list[str]
-    added: str
-    used: str
+    facts: list[str]
     rename_url: str
     delete_url: str
 
@@ -58,7 +56,7 @@ def rename(method: str, factor: int) -> Any:
     if form.submitted():
         try:
             services.named_factors.rename(presence, kind, factor, form.name.data, current.origin())
-            render.receipt(_("%(name)s was renamed just now.", name=wanted.label))
+            render.changed(_("%(name)s was renamed just now.", name=wanted.label))
             return render.go(list_url)
         except Refusal as refusal:
             words.place(refusal, form)
@@ -77,7 +75,7 @@ def delete(method: str, factor: int) -> Any:
     if form.submitted():
         services.named_factors.delete(presence, kind, factor, current.origin())
         session[GONE] = several.gone(wanted, services.ceremonies)
-        render.receipt(_("%(name)s was deleted just now. We e-mailed you about it.", name=wanted.label))
+        render.changed(_("%(name)s was deleted just now. We e-mailed you about it.", name=wanted.label))
         return render.go(list_url)
     last = services.named_factors.is_last(presence)
     return render.page("two_factor/delete.html", form, name=wanted.label, last=last, cancel_url=list_url)
@@ -100,11 +98,11 @@ def _kind(slug: str) -> tuple[Method, Several]:
 
 def _row(method: Method, several: Several, factor: Factor) -> Row:
     used = factor.logged_in_at
+    added = _("Added on %(date)s", date=cards.day(factor.added_at))
+    last = _("Last used on %(date)s", date=cards.day(used)) if used else _("Not used yet")
     return Row(
         name=factor.label,
-        notes=list(several.describe(factor, current.origin())),
-        added=_("Added on %(date)s", date=cards.day(factor.added_at)),
-        used=_("Last used on %(date)s", date=cards.day(used)) if used else _("Not used yet"),
+        facts=[*several.describe(factor, current.origin()), added, last],
         rename_url=layouts.to("named_factors.rename", method=method.slug, factor=factor.id),
         delete_url=layouts.to("named_factors.delete", method=method.slug, factor=factor.id),
     )

@@ -52,6 +52,8 @@ def security() -> Any:
             (str(waits.title), _("Log-ins that wait for your yes or no"), layouts.to("requests.listed", method=slug))
             for waits, slug in waiting
         ),
+        (_("Sessions"), _("Where you are logged in, and remembered browsers"), layouts.to("sessions.sessions")),
+        (_("Activity"), _("What happened to your account, newest first"), layouts.to("activity.activity")),
         (_("Password"), _("Change your password"), layouts.to("settings.password")),
     ]
     return render.page("settings/security.html", rows=rows)
@@ -106,7 +108,11 @@ def password() -> Any:
     if form.submitted():
         try:
             opened = services.password_changes.change(current.somebody(), form.password.data, current.origin())
-            render.receipt(_("Your password was changed, and every other log-in ended. We e-mailed you about it."))
+            render.changed(
+                _("Your password was changed, and every other log-in ended. We e-mailed you about it.")
+                if current.somebody().account.email
+                else _("Your password was changed, and every other log-in ended.")
+            )
             return render.logged_in_as(render.go(layouts.to("settings.account")), opened)
         except Refusal as refusal:
             words.place(refusal, form)

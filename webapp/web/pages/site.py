@@ -13,26 +13,6 @@ from ..forms import Form
 bp = Blueprint("site", __name__)
 
 
-@bp.get("/help/two-factor-authentication")
-def help() -> Any:  # the endpoint is what the footer calls it
-    path = " > ".join(str(label) for label in layouts.copy().two_factor_path)
-    paragraphs = [
-        _(
-            "Two-factor authentication asks for a second proof after your password,"
-            " so that a stolen password is not enough."
-        ),
-        _("You find it here: %(path)s.", path=path),
-        _(
-            "Choose Text message or Authentication app, read the overview, confirm your password and your email address"
-            " if asked, give your phone number or link your app, and enter the code. At the end you get a backup code:"
-            " keep it."
-        ),
-        _("To turn a method off, choose it again in the same place."),
-        _("If you lose your phone, log in with your password, then choose Use a backup code."),
-    ]
-    return render.page("site/page.html", heading=_("How to use two-factor authentication"), paragraphs=paragraphs)
-
-
 @bp.get("/about")
 def about() -> Any:
     site = current.services().settings.site_name

@@ -33,7 +33,8 @@ def methods() -> Any:
         current.services().enrollment.start_anew(presence, chosen)
         return render.go(layouts.to("enrollment.step", method=chosen.slug, step=chosen.steps[0].slug))
     rows = [_row(m) for m in CATALOGUE if m.slug in on or current.services().offers(m)]
-    replacements = [(title, url) for _slug, title, is_on, _note, kind, url in rows if is_on and kind == "switch"]
+    single = {m.slug for m in CATALOGUE if m.several is None}
+    replacements = [(title, url) for slug, title, is_on, _note, _kind, url in rows if is_on and slug in single]
     lists = [(str(m.several.title), m.slug) for m in CATALOGUE if m.several is not None and m.slug in on]
     return render.page(
         "two_factor/methods.html",
@@ -43,6 +44,7 @@ def methods() -> Any:
         replacements=replacements,
         lists=[(title, layouts.to("named_factors.listed", method=slug)) for title, slug in lists],
         backup_code_url=layouts.to("two_factor.backup_code") if on else None,
+        temporary_password_url=layouts.to("temporary_passwords.page") if on else None,
     )
 
 
@@ -86,7 +88,7 @@ def _turn_off_from_list(method: Method) -> Any:
 def _turned_off_now(method: Method) -> Any:
     current.services().second_factors.turn_off(current.somebody(), method, current.origin())
     title = str(method.title)
-    render.receipt(_("%(method)s was turned off just now. We e-mailed you about it.", method=title))
+    render.changed(_("%(method)s was turned off just now. We e-mailed you about it.", method=title))
     return render.go(layouts.to("two_factor.methods"))
 
 
@@ -120,7 +122,7 @@ def turn_back_on(method: str) -> Any:
         try:
             current.services().second_factors.turn_back_on(current.somebody(), wanted, current.origin())
             title = str(wanted.title)
-            render.receipt(_("%(method)s is on again. We e-mailed you about it.", method=title))
+            render.changed(_("%(method)s is on again. We e-mailed you about it.", method=title))
         except Missing:
             render.problem(_("It has been off for more than ten minutes. Set it up again to turn it on."))
     return render.go(layouts.to("two_factor.methods"))

@@ -1,96 +1,52 @@
-"""Builds the services, behind the adapters that `outside` chooses."""
+"""Builds the services. What stands for the outside world is chosen in `outside`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from ..domain.language import ENGLISH, Language
+from ..domain.ports import Clock, Entropy, Mail, PasswordHasher, Places, Pushes, TextMessages
+from ..enrollment.ceremonies import Ceremonies
+from ..enrollment.service import Enrollment
+from ..models.database import Database
+from ..services.accounts import Accounts
+from ..services.activity import ActivityPages
+from ..services.approvals import Approvals
+from ..services.apps import build as build_apps
+from ..services.backup_codes import BackupCodes
+from ..services.challenge import Challenges
+from ..services.contacts import Contacts
+from ..services.delivery import Delivery
+from ..services.email_addresses import EmailAddresses
+from ..services.enrollment_desk import EnrollmentDesk
+from ..services.entry import Entry
+from ..services.links import Links
+from ..services.log_in import LogIn
+from ..services.login_requests import LoginRequests
+from ..services.named_factors import NamedFactors
+from ..services.not_you import NotYou
+from ..services.notices import Notices
+from ..services.one_time_codes import OneTimeCodes
+from ..services.outbox import Outbox
+from ..services.passkeys import Passkeys
+from ..services.password_changes import PasswordChanges
+from ..services.password_tries import PasswordTries
+from ..services.passwords import Passwords
+from ..services.phones import Phones
+from ..services.remembered_browsers import RememberedBrowsers
+from ..services.request_pushes import RequestPushes
+from ..services.restoration import Restoration
+from ..services.second_factors import SecondFactors
+from ..services.sessions import Sessions
+from ..services.sign_up import SignUp
+from ..services.step_up import StepUp
+from ..services.text_caps import TextCaps
+from ..services.tries import Tries
+from ..services.upkeep import Upkeep
+from ..services.ways_in import AppKind, LogInKind, RememberedKind, WaysIn
+from ..settings import Settings
 from . import outside
-from .adapters.keyring import AesGcmKeyring
-from .adapters.letters import Letters
-from .adapters.system import SystemClock, SystemEntropy
-from .domain.language import ENGLISH, Language
-from .domain.ports import Clock, Entropy, Mail, PasswordHasher, Places, Pushes, TextMessages
-from .enrollment.ceremonies import Ceremonies
-from .enrollment.method import Method
-from .enrollment.service import Enrollment
-from .models.database import Database
-from .services.accounts import Accounts
-from .services.approvals import Approvals
-from .services.backup_codes import BackupCodes
-from .services.challenge import Challenges
-from .services.contacts import Contacts
-from .services.delivery import Delivery
-from .services.email_addresses import EmailAddresses
-from .services.enrollment_desk import EnrollmentDesk
-from .services.entry import Entry
-from .services.links import Links
-from .services.log_in import LogIn
-from .services.login_requests import LoginRequests
-from .services.named_factors import NamedFactors
-from .services.notices import Notices
-from .services.one_time_codes import OneTimeCodes
-from .services.outbox import Outbox
-from .services.passkeys import Passkeys
-from .services.password_changes import PasswordChanges
-from .services.password_tries import PasswordTries
-from .services.passwords import Passwords
-from .services.phones import Phones
-from .services.remembered_browsers import RememberedBrowsers
-from .services.request_pushes import RequestPushes
-from .services.restoration import Restoration
-from .services.second_factors import SecondFactors
-from .services.sessions import Sessions
-from .services.sign_up import SignUp
-from .services.step_up import StepUp
-from .services.text_caps import TextCaps
-from .services.tries import Tries
-from .services.upkeep import Upkeep
-from .settings import ROOT, Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    settings: Settings
-    languages: Mapping[str, Language]
-    clock: Clock
-    entropy: Entropy
-    db: Database
-    tries: Tries
-    sessions: Sessions
-    passwords: Passwords
-    sign_up: SignUp
-    log_in: LogIn
-    passkeys: Passkeys
-    challenges: Challenges
-    ceremonies: Ceremonies
-    step_up: StepUp
-    password_changes: PasswordChanges
-    email_addresses: EmailAddresses
-    phones: Phones
-    text_caps: TextCaps
-    contacts: Contacts
-    second_factors: SecondFactors
-    named_factors: NamedFactors
-    enrollment: Enrollment
-    links: Links
-    notices: Notices
-    outbox: Outbox
-    mail: Mail
-    texts: TextMessages
-    pushes: Pushes
-    places: Places
-    login_requests: LoginRequests
-    approvals: Approvals
-    delivery: Delivery
-    accounts: Accounts
-    upkeep: Upkeep
-    restoration: Restoration
-    ways_out: frozenset[str]
-    """What a method may need and this house has."""
-
-    def offers(self, method: Method) -> bool:
-        return method.needs is None or method.needs in self.ways_out
+from .house import Services as Services
 
 
 def build(
@@ -107,17 +63,13 @@ def build(
 ) -> Services:
     """The whole house. What a test passes takes the place of the real thing."""
     policy, site_name, main_url = settings.policy, settings.site_name, settings.main_url
-    clock = clock or SystemClock()
-    entropy = entropy or SystemEntropy()
-    hasher = hasher or outside.hasher(settings)
-    mail = mail or outside.mail(settings)
-    texts = texts or outside.texts(settings)
-    pushes = pushes or outside.pushes(settings, clock)
-    places = places or outside.places(settings)
+    clock, entropy = clock or outside.clock(), entropy or outside.entropy()
+    hasher = hasher or outside.hasher(policy)
+    mail, texts = mail or outside.mail(settings), texts or outside.texts(settings)
+    pushes, places = pushes or outside.pushes(settings, clock), places or outside.places(settings)
     languages = languages or {ENGLISH.code: ENGLISH}
     db = Database(settings.database_url)
-    keyring = AesGcmKeyring(settings.encryption_keys, entropy)
-    letters = Letters(ROOT / "templates", site_name, main_url, reload=not settings.serving)
+    keyring, letters = outside.keyring(settings, entropy), outside.letters(settings)
     outbox = Outbox(clock, entropy, keyring, letters, languages)
     links = Links(db, clock, entropy, main_url)
     notices = Notices(clock, outbox, links, policy)
@@ -176,6 +128,10 @@ def build(
     )
     password_tries = PasswordTries(tries, policy)
     entry = Entry(sessions, password_tries, notices)
+    can_text = not outside.is_mute(texts)
+    apps = build_apps(
+        db, clock, entropy, policy, tries, password_tries, passwords, sessions, phones, outbox, notices, can_text
+    )
     log_in = LogIn(
         db=db,
         clock=clock,
@@ -230,6 +186,18 @@ def build(
         push_key=pushes.public_key,
     )
     sign_up = SignUp(db=db, clock=clock, policy=policy, passwords=passwords, sessions=sessions, notices=notices)
+    password_changes = PasswordChanges(
+        db=db,
+        clock=clock,
+        policy=policy,
+        tries=tries,
+        passwords=passwords,
+        sessions=sessions,
+        links=links,
+        outbox=outbox,
+        notices=notices,
+    )
+    kinds = LogInKind(clock, policy), RememberedKind(clock, policy), AppKind(clock, policy)
     restoration = Restoration(db, clock, outside.heartbeat(settings))
     return Services(
         settings=settings,
@@ -239,6 +207,11 @@ def build(
         db=db,
         tries=tries,
         sessions=sessions,
+        ways_in=WaysIn(db=db, policy=policy, sessions=sessions, notices=notices, kinds=kinds),
+        activity=ActivityPages(db, clock, policy),
+        not_you=NotYou(
+            db=db, clock=clock, links=links, sessions=sessions, password_changes=password_changes, notices=notices
+        ),
         passwords=passwords,
         sign_up=sign_up,
         log_in=log_in,
@@ -246,17 +219,7 @@ def build(
         challenges=challenges,
         ceremonies=ceremonies,
         step_up=step_up,
-        password_changes=PasswordChanges(
-            db=db,
-            clock=clock,
-            policy=policy,
-            tries=tries,
-            passwords=passwords,
-            sessions=sessions,
-            links=links,
-            outbox=outbox,
-            notices=notices,
-        ),
+        password_changes=password_changes,
         email_addresses=email_addresses,
         phones=phones,
         text_caps=caps,
@@ -265,6 +228,9 @@ def build(
             db=db, clock=clock, policy=policy, sessions=sessions, backup_codes=backup_codes, notices=notices
         ),
         named_factors=NamedFactors(db, policy, sessions, notices),
+        temporary_passwords=apps.temporary_passwords,
+        app_sessions=apps.sessions,
+        legacy_door=apps.door,
         enrollment=Enrollment(
             db=db,
             clock=clock,
@@ -280,14 +246,16 @@ def build(
         outbox=outbox,
         mail=mail,
         texts=texts,
-        login_requests=login_requests,
-        approvals=Approvals(db=db, clock=clock, policy=policy, requests=login_requests, notices=notices),
         pushes=pushes,
         places=places,
-        delivery=Delivery(db, clock, outbox, mail, texts, policy, pushes=pushes, gone=request_pushes.drop),
-        accounts=Accounts(db=db, links=links, sessions=sessions, notices=notices),
+        login_requests=login_requests,
+        approvals=Approvals(db=db, clock=clock, policy=policy, requests=login_requests, notices=notices),
+        delivery=Delivery(
+            db, clock, outbox, mail, texts, policy, apps.knocks.answer, pushes=pushes, gone=request_pushes.drop
+        ),
+        accounts=Accounts(db=db, sessions=sessions, notices=notices),
         restoration=restoration,
-        ways_out=outside.ways_out(texts),
+        ways_out=frozenset({"texts"}) if can_text else frozenset(),
         upkeep=Upkeep(db=db, clock=clock, keyring=keyring, policy=policy),
     )
 

@@ -1,0 +1,47 @@
+"""Apps that only know a password: they read no page, keep no cookie and follow nothing."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+from tests.conftest import Site
+from tests.people import HOST, Page, Person
+
+MAIL = "Thunderbird/115.4"
+
+
+def basic(name: str, password: str) -> str:
+    return f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"
+
+
+class App:
+    def __init__(self, site: Site, address: str = "198.51.100.7", agent: str = MAIL) -> None:
+        self._site = site
+        self._address = address
+        self._agent = agent
+
+    def send(self, method: str, path: str, **options: Any) -> Page:
+        headers = {"User-Agent": self._agent, **options.pop("headers", {})}
+        browser = Person(self._site.app, address=self._address)
+        return browser.send(method, path, headers=headers, follow=False, **{"host": HOST, **options})
+
+    def ask(self, authorization: str | None) -> Page:
+        """What a proxy in front of the app's server would."""
+        headers = {} if authorization is None else {"Authorization": authorization}
+        return self.send("GET", "/legacy/verify", headers=headers)
+
+    def verify(self, name: str, password: str) -> Page:
+        return self.ask(basic(name, password))
+
+    def with_token(self, token: str) -> Page:
+        return self.ask(f"Bearer {token}")
+
+    def trade(self, name: str, password: str, **more: str) -> Page:
+        data = {"grant_type": "password", "username": name, "password": password, **more}
+        return self.send("POST", "/legacy/token", data=data)
+
+    def token(self, name: str, password: str) -> str:
+        page = self.trade(name, password)
+        assert page.status == 200, page.text
+        return str(page.response.get_json()["access_token"])

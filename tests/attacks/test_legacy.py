@@ -1,0 +1,656 @@
+"""The legacy door: what it must not open, to whom it must tell nothing, and what must not come through it."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from tests.apps import App, basic
+from tests.attacks.races import Racers
+from tests.attacks.tools import account_id, cookies_of, count, enrolled, everything, is_in, stale, thief_of
+from tests.conftest import POSTGRES, Site
+from tests.doubles import CheapHasher
+from tests.people import ANDROID, PHONE, TWO_FACTOR, Owner, Page, Person
+from webapp.models.accounts import Account
+
+PAGE = f"{TWO_FACTOR}/temporary-password"
+METHOD = f"{TWO_FACTOR}/authentication-app"
+NEW = "a much longer new password"
+SOON = 5  # seconds within which a revocation holds
+
+
+def made(owner: Owner) -> str:
+    page = owner.post(PAGE)
+    found = page.soup.find(attrs={"data-copy": True})
+    assert found is not None, page.text
+    return str(found["data-copy"])
+
+
+@pytest.fixture
+def password(ada: Owner) -> str:
+    return made(ada)
+
+
+@pytest.fixture
+def plain(site: Site) -> Owner:
+    """Somebody with a confirmed address and no second factor."""
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    return bob
+
+
+@pytest.fixture
+def tess(site: Site) -> Owner:
+    """With a phone, and texts as her second factor."""
+    tess = Owner(site, "tess")
+    tess.sign_up()
+    tess.turn_on_texts()
+    site.clock.pass_(61)
+    return tess
+
+
+# -- What opens it ---------------------------------------------------------------------------------
+
+
+def test_a_temporary_password_opens_no_page(site: Site, ada: Owner, password: str) -> None:
+    other = ada.other_browser()
+    for typed in (password, password.replace("-", ""), password.lower()):
+        page = other.log_in(typed)
+        assert page.status == 422
+        assert "A temporary password works only in apps" in page.problems[0]
+    other.log_in()
+    for path in ("/log-in/verify", "/log-in/backup-code"):
+        assert other.post(path, code=password).status == 422
+    assert not is_in(other)
+    stale(ada).open("/settings/account/password")
+    assert ada.press("Verify", password=password).status == 422
+    assert App(site).verify("ada", password).status == 200, "and goes on to work where it belongs"
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(3599, 200), (3601, 401)])
+def test_a_temporary_password_is_dead_after_its_hour(
+    site: Site, ada: Owner, password: str, seconds: int, status: int
+) -> None:
+    site.clock.pass_(seconds)
+    assert App(site).verify("ada", password).status == status
+    assert (App(site).trade("ada", password).status == 200) is (status == 200)
+
+
+def test_an_app_that_asks_all_the_time_is_out_when_the_hour_is(site: Site, ada: Owner, password: str) -> None:
+    app = App(site)
+    site.clock.pass_(3597)
+    answers = []
+    for _ in range(5):
+        answers.append(app.verify("ada", password).status)
+        site.clock.pass_(1)
+    assert answers == [200, 200, 200, 401, 401]
+
+
+def test_a_temporary_password_is_dead_after_its_replacement(site: Site, ada: Owner, password: str) -> None:
+    app, newer = App(site), made(ada)
+    assert app.verify("ada", password).status == 401
+    assert app.trade("ada", password).status == 400
+    assert app.verify("ada", newer).status == 200
+
+
+def test_the_usual_password_with_a_factor_on_is_refused(site: Site, ada: Owner) -> None:
+    app = App(site)
+    for name in ("ada", "ADA", ada.email):
+        assert app.verify(name, ada.password).status == 401
+        assert app.trade(name, ada.password).status == 400
+    assert count(site, "SELECT count(*) FROM app_sessions") == 0
+
+
+@pytest.mark.parametrize("way", ["verify", "trade"])
+def test_a_first_factor_that_comes_while_the_password_is_compared_is_not_passed_by(
+    site: Site, plain: Owner, hasher: Any, way: str
+) -> None:
+    plain.open(TWO_FACTOR)
+    plain.press("Authentication app")
+    plain.secret = plain.press("Start").setup_key
+    plain.press("Next")
+    hasher.meanwhile = lambda: plain.press("Verify", code=plain.code())
+    assert getattr(App(site), way)("bob", plain.password).status in (400, 401)
+    assert plain.page.h1 == "You're all set"
+    assert count(site, "SELECT count(*) FROM app_sessions") == 0
+
+
+@pytest.mark.parametrize("way", ["verify", "trade"])
+def test_a_password_that_is_changed_while_it_is_compared_opens_nothing(
+    site: Site, plain: Owner, hasher: Any, way: str
+) -> None:
+    plain.open("/settings/account/password")
+    hasher.meanwhile = lambda: plain.press("Save", password=NEW)
+    assert getattr(App(site), way)("bob", plain.password).status in (400, 401)
+    assert "Your password was changed" in plain.page.receipts[0]
+    assert App(site).verify("bob", NEW).status == 200
+
+
+def test_anothers_temporary_password_opens_nothing(site: Site, ada: Owner, mallory: Owner, password: str) -> None:
+    mallory.log_in_whole()
+    theirs, app = made(mallory), App(site)
+    assert app.verify("ada", theirs).status == 401
+    assert app.verify("mallory", password).status == 401
+    assert app.trade("ada", theirs).status == 400
+    assert app.verify("mallory", theirs).status == 200
+
+
+def test_a_backup_code_or_a_code_of_the_app_opens_nothing(site: Site, ada: Owner) -> None:
+    app = App(site)
+    for typed in (ada.kept_code, ada.code(), " "):
+        assert app.verify("ada", typed).status == 401
+        assert app.trade("ada", typed).status == 400
+    other = ada.other_browser()
+    other.log_in()
+    assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code", "it is not used up"
+
+
+def test_cookies_of_a_session_open_nothing_and_the_door_sets_none(site: Site, ada: Owner, password: str) -> None:
+    for path in ("/legacy/verify", "/legacy/token"):
+        page = ada.send("GET" if path.endswith("verify") else "POST", path, follow=False)
+        assert page.status in (400, 401)
+        assert "Set-Cookie" not in page.response.headers
+    page = App(site).verify("ada", password)
+    assert page.status == 200
+    assert "Set-Cookie" not in page.response.headers
+    assert page.response.headers["Cache-Control"] == "no-store"
+
+
+def test_a_token_opens_the_door_and_nothing_else(site: Site, ada: Owner, password: str) -> None:
+    token = App(site).token("ada", password)
+    assert App(site).with_token(token).status == 200
+    headers = {"Authorization": f"Bearer {token}"}
+    for path in ("/", "/settings", PAGE):
+        assert ada.other_browser().open(path, headers=headers).path == "/log-in"
+    eve = ada.other_browser()
+    for name in ("session", "login", "remembered"):
+        eve.client.set_cookie(name, token, domain="nightlatch.localhost")
+    assert not is_in(eve)
+    assert App(site).with_token(cookies_of(ada)["session"].partition(".")[0]).status == 401, "nor the other way round"
+    assert App(site).verify("ada", token).status == 401
+
+
+def test_the_other_host_has_no_such_door(site: Site, ada: Owner, password: str) -> None:
+    phone = Person(site.app, ANDROID)
+    headers = {"Authorization": basic("ada", password)}
+    assert phone.send("GET", "/legacy/verify", headers=headers, follow=False).status == 404
+    assert phone.send("POST", "/legacy/token", data={"grant_type": "password"}, follow=False).status in (400, 404)
+    page = App(site, agent="Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Mobile Safari").verify("ada", password)
+    assert page.status == 200, "an app on a phone is not sent to the mobile host"
+
+
+# -- Trading it for a token ------------------------------------------------------------------------
+
+
+def test_a_temporary_password_is_traded_once_and_then_opens_nothing_more(site: Site, ada: Owner, password: str) -> None:
+    app = App(site)
+    token = app.token("ada", password)
+    site.clock.pass_(SOON)
+    assert app.trade("ada", password).status == 400
+    assert app.verify("ada", password).status == 401
+    assert app.with_token(token).status == 200
+
+
+@pytest.mark.xdist_group("races")
+def test_one_temporary_password_traded_twenty_times_at_once_makes_one_token(
+    site: Site, environ: dict[str, str], ada: Owner, password: str, racers: Racers
+) -> None:
+    data = {"grant_type": "password", "username": "ada", "password": password}
+    request = {"path": "/legacy/token", "cookies": {}, "data": data, "address": "198.51.100.1"}
+    requests = [{**request, "address": f"198.51.100.{number}"} for number in range(20)]
+    answers = racers.race(site, environ, requests)
+    statuses = sorted(answer["status"] for answer in answers)
+    assert statuses.count(200) == 1
+    assert set(statuses) <= {200, 400, 429}
+    assert count(site, "SELECT count(*) FROM app_sessions") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [("idle", 7 * 86400), ("in all", 30 * 86400)],
+)
+def test_an_apps_session_ends_by_itself(site: Site, plain: Owner, path: str, most: int) -> None:
+    app = App(site)
+    page = app.trade("bob", plain.password)
+    answer = page.response.get_json()
+    assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 30 * 86400)
+    steps = 1 if path == "idle" else 6
+    for _ in range(steps - 1):
+        site.clock.pass_(most // steps)
+        assert app.with_token(answer["access_token"]).status == 200
+    site.clock.pass_(most // steps - 1)
+    assert app.with_token(answer["access_token"]).status == 200
+    site.clock.pass_(1 if path == "in all" else most)
+    site.clock.pass_(SOON)
+    assert app.with_token(answer["access_token"]).status == 401
+    assert site.services.app_sessions.of(account_id(site, "bob")) == []
+
+
+# -- Ending ----------------------------------------------------------------------------------------
+
+
+def change_password(ada: Owner) -> None:
+    ada.post("/settings/account/password", password=NEW)
+
+
+def reset_password(ada: Owner) -> None:
+    reader = Person(ada.app)
+    reader.open("/forgot-password")
+    reader.press("Send link", email=ada.email)
+    reader.open(ada.site.emailed_path(ada.email, "/reset-password/"))
+    assert reader.press("Save password", password=NEW).path == "/log-in"
+
+
+def turn_factor_off(ada: Owner) -> None:
+    ada.post(f"{METHOD}/turn-off")
+
+
+def use_backup_code(ada: Owner) -> None:
+    other = ada.other_browser()
+    other.log_in()
+    assert other.post("/log-in/backup-code", code=ada.kept_code).status == 200
+
+
+def say_not_you(ada: Owner) -> None:
+    reader = Person(ada.app)
+    reader.open(ada.site.emailed_path(ada.email, "/not-you/"))
+    reader.press(next(b for b in reader.page.buttons if b not in ("OK", "Change language")))
+
+
+def be_logged_out(ada: Owner) -> None:
+    ada.site.services.accounts.log_out("ada")
+
+
+@pytest.mark.parametrize(
+    "deed", [change_password, reset_password, turn_factor_off, use_backup_code, say_not_you, be_logged_out]
+)
+def test_what_ends_every_other_session_ends_what_apps_came_in_by(
+    site: Site, ada: Owner, password: str, deed: Callable[[Owner], None]
+) -> None:
+    app = App(site)
+    token, second = app.token("ada", password), made(ada)
+    assert app.with_token(token).status == app.verify("ada", second).status == 200
+    deed(ada)
+    site.clock.pass_(SOON)
+    assert app.with_token(token).status == 401
+    assert app.verify("ada", second).status == 401
+    assert app.trade("ada", second).status == 400
+
+
+def test_a_first_factor_ends_what_the_usual_password_opened(site: Site, plain: Owner) -> None:
+    app = App(site)
+    token = app.token("bob", plain.password)
+    assert app.verify("bob", plain.password).status == 200
+    plain.turn_on_app()
+    site.clock.pass_(SOON)
+    assert app.with_token(token).status == 401
+    assert app.verify("bob", plain.password).status == 401
+
+
+def test_a_revocation_holds_within_five_seconds_however_often_the_app_asks(
+    site: Site, ada: Owner, password: str
+) -> None:
+    app = App(site)
+    assert app.verify("ada", password).status == 200
+    number = ada.open(PAGE).soup.find("input", attrs={"name": "end"})["value"]
+    ada.post(PAGE, end=number)
+    answers = []
+    for _ in range(SOON):
+        answers.append(app.verify("ada", password).status)
+        site.clock.pass_(1)
+    assert app.verify("ada", password).status == 401
+    assert answers == sorted(answers), "once refused, it stays refused"
+
+
+def test_a_revoked_app_is_out_within_five_seconds(site: Site, ada: Owner, password: str) -> None:
+    app, services = App(site), site.services
+    token = app.token("ada", password)
+    assert app.with_token(token).status == 200
+    (listed,) = services.app_sessions.of(account_id(site))
+    assert (listed.device, listed.address) == ("Thunderbird/115.4", "198.51.100.7")
+    with services.db.write() as tx:
+        assert services.app_sessions.end(tx, account_id(site), listed.id)
+        assert not services.app_sessions.end(tx, account_id(site), listed.id)
+    site.clock.pass_(SOON)
+    assert app.with_token(token).status == 401
+
+
+def test_anothers_app_and_temporary_password_are_as_missing_as_none(
+    site: Site, ada: Owner, mallory: Owner, password: str
+) -> None:
+    app, services = App(site), site.services
+    token = app.token("ada", password)
+    live = made(ada)
+    number = str(ada.open(PAGE).soup.find("input", attrs={"name": "end"})["value"])
+    mallory.log_in_whole()
+    pages = [mallory.post(PAGE, follow=False, end=typed) for typed in (number, "999", "x", "", "-1", "²", "9" * 400)]
+    assert {(page.status, page.h1) for page in pages} == {(404, "Page not found")}
+    with services.db.write() as tx:
+        assert not services.app_sessions.end(tx, account_id(site, "mallory"), 1)
+    assert app.with_token(token).status == app.verify("ada", live).status == 200
+
+
+def test_nobody_makes_one_half_logged_in_with_a_stale_session_or_without_a_factor(
+    site: Site, ada: Owner, stranger: Owner, plain: Owner
+) -> None:
+    assert stranger.post(PAGE).path == "/log-in"
+    assert plain.post(PAGE).path == TWO_FACTOR
+    thief = thief_of(stale(ada))
+    assert thief.post(PAGE).h1 == "Enter your password"
+    assert count(site, "SELECT count(*) FROM temporary_passwords") == 0
+
+
+# -- Enumeration -----------------------------------------------------------------------------------
+
+
+def said(page: Page) -> tuple[int, str, str]:
+    headers = {k: v for k, v in page.response.headers.items() if k != "Date"}
+    return page.status, page.text, str(sorted(headers.items()))
+
+
+def work(site: Site, hasher: CheapHasher, deed: Callable[[], Page]) -> tuple[Any, ...]:
+    """What a stranger can tell of an answer: itself, and what it cost."""
+    hashes = len(hasher.verified)
+    site.statements.clear()
+    page = deed()
+    verbs = [" ".join(s.split()[:3]) for s in site.statements]
+    return said(page), len(hasher.verified) - hashes, tuple(verbs)
+
+
+@pytest.mark.parametrize("way", ["verify", "trade"])
+def test_whoever_is_refused_gets_the_same_answer_for_the_same_work(
+    site: Site, ada: Owner, tess: Owner, plain: Owner, hasher: CheapHasher, way: str
+) -> None:
+    cases = {
+        "nobody": ("nobody", "a wrong password"),
+        "nobody's address": ("nobody@example.org", "a wrong password"),
+        "no factor": ("bob", "a wrong password"),
+        "a factor": ("ada", "a wrong password"),
+        "the usual password with a factor": ("ada", ada.password),
+        "and with a phone, to which a text goes": ("tess", tess.password),
+        "too long": ("ada", "x" * 2000),
+    }
+    answers = {}
+    for number, (case, (name, typed)) in enumerate(cases.items()):
+        app = App(site, address=f"198.51.{number}.1")
+        answers[case] = work(site, hasher, lambda app=app, name=name, typed=typed: getattr(app, way)(name, typed))
+    assert len(set(answers.values())) == 1, answers
+    assert answers["nobody"][1] == 1, "one hash each"
+
+
+def test_what_looks_temporary_gets_the_same_answer_too(
+    site: Site, ada: Owner, plain: Owner, password: str, hasher: CheapHasher
+) -> None:
+    site.clock.pass_(3600)
+    names, answers = ("nobody", "bob", "ada"), set()
+    for number, name in enumerate(names):
+        for typed in (password, "AAAA-AAAA-AAAA-AAAA"):
+            app = App(site, address=f"198.51.{number}.1")
+            answers.add(work(site, hasher, lambda app=app, name=name, typed=typed: app.verify(name, typed)))
+    assert len(answers) == 1
+
+
+def test_the_answer_does_not_wait_for_the_text_that_follows(site: Site, tess: Owner) -> None:
+    before = count(site, "SELECT count(*) FROM messages")
+    assert App(site).verify("tess", tess.password).status == 401
+    assert count(site, "SELECT count(*) FROM messages") == before
+    assert count(site, "SELECT count(*) FROM temporary_passwords") == 0
+    assert "temporary password" in site.texts(PHONE)[0].text
+    assert count(site, "SELECT count(*) FROM knocks") == 0, "who knocked is forgotten when the worker looked"
+
+
+# -- Guessing --------------------------------------------------------------------------------------
+
+
+def test_guesses_at_the_door_and_on_the_page_share_ten_tries(site: Site, ada: Owner, password: str) -> None:
+    for attempt in range(5):
+        assert App(site, address=f"198.51.100.{attempt}").verify("ada", "a wrong password").status == 401
+    for attempt in range(5):
+        stranger = ada.other_browser(address=f"198.51.101.{attempt}")
+        assert stranger.log_in("a wrong password").status == 422
+    for page in (App(site).verify("ada", password), App(site).trade("ada", password)):
+        assert page.status == 429
+        assert int(page.response.headers["Retry-After"]) <= 30
+    assert App(site).trade("ada", password).response.get_json()["error"] == "temporarily_unavailable"
+    assert ada.other_browser(address="198.51.102.1").log_in().status == 429
+    site.clock.pass_(30)
+    assert App(site).verify("ada", password).status == 200
+
+
+def test_an_address_has_thirty_tries_at_whomever(site: Site, ada: Owner, password: str) -> None:
+    app = App(site)
+    statuses = [app.verify(f"nobody{number}", "a wrong password").status for number in range(31)]
+    assert statuses == [401] * 30 + [429]
+    assert app.verify("ada", password).status == 429
+    assert App(site, address="203.0.113.5").verify("ada", password).status == 200
+
+
+def test_what_is_right_costs_no_tries_and_forgives_none(site: Site, ada: Owner, password: str) -> None:
+    app = App(site)
+    for _ in range(40):
+        assert app.verify("ada", password).status == 200
+        site.clock.pass_(SOON)
+    for _ in range(9):
+        assert app.verify("ada", "a wrong password").status == 401
+    assert app.verify("ada", password).status == 200
+    assert app.verify("ada", "a wrong password").status == 401
+    assert app.verify("ada", "a wrong password").status == 429
+
+
+def test_a_wrong_password_is_never_answered_from_memory(site: Site, plain: Owner, hasher: CheapHasher) -> None:
+    app, before = App(site), len(hasher.verified)
+    assert [app.verify("bob", "a wrong password").status for _ in range(3)] == [401] * 3
+    assert len(hasher.verified) == before + 3
+    assert [app.verify("bob", plain.password).status for _ in range(3)] == [200] * 3
+    assert len(hasher.verified) == before + 4, "a right one is, for a few seconds"
+    assert app.verify("bob", plain.password + " ").status == 401
+    assert app.verify("bo", f"b:{plain.password}").status == 401
+
+
+def test_whoever_knows_the_password_has_little_texted_and_keeps_the_owner_from_nothing(site: Site, tess: Owner) -> None:
+    before = len(site.texts(PHONE))
+    for attempt in range(24):
+        for knock in range(3):
+            App(site, address=f"203.{attempt}.{knock}.1").verify("tess", tess.password)
+            site.services.delivery.deliver_due()
+        site.clock.pass_(1200)
+    assert len(site.texts(PHONE)) - before == 3
+    tess.log_in()
+    assert len(site.texts(PHONE)) - before == 4, "the codes of a log-in still go"
+    tess.press("Verify", code=site.texted_code(PHONE))
+    assert made(tess)
+
+
+# -- Input -----------------------------------------------------------------------------------------
+
+
+def encoded(raw: bytes) -> str:
+    return f"Basic {b64encode(raw).decode()}"
+
+
+MALFORMED = (
+    None,
+    "",
+    "Basic",
+    "Basic ",
+    "Basic !!!!",
+    "Basic YWRh",  # no colon
+    "Basic YWRhOng",  # no padding
+    "Basic YWRhOng=, Basic YWRhOng=",
+    encoded(b"ada:\xff\xfe"),
+    encoded(b"ada:\xed\xa0\x80"),
+    encoded(b"a\0da:x"),
+    encoded(b"ada:x\0"),
+    encoded(b"ada:" + b"x" * 10_000_000),
+    encoded(b"a" * 9_000 + b":x"),
+    "Bearer",
+    "Bearer x",
+    "Bearer " + "0" * 64,
+    "Bearer " + "A" * 64,
+    "Bearer " + "0" * 10_000_000,
+    "Bearer \u00ff\u00fe",
+    "Digest username=ada",
+    "\u00e9" * 2000,
+    "Negotiate YII=",
+)
+
+
+@pytest.mark.parametrize("authorization", MALFORMED, ids=lambda value: repr(value)[:40])
+def test_a_header_that_is_no_credential_is_refused_at_once(
+    site: Site, ada: Owner, hasher: CheapHasher, authorization: str | None
+) -> None:
+    before, tries = len(hasher.verified), count(site, "SELECT count(*) FROM tries")
+    began = time.thread_time()
+    page = App(site).ask(authorization)
+    assert page.status == 401
+    assert time.thread_time() - began < 1
+    assert page.response.headers["WWW-Authenticate"] == 'Basic realm="Nightlatch", charset="UTF-8"'
+    assert page.response.headers["Content-Type"].startswith("text/plain")
+    assert page.text == "Log in with your username and password, or with a temporary password.\n"
+    assert len(hasher.verified) == before
+    assert count(site, "SELECT count(*) FROM tries") == tries
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+PART = '--b\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+BAD_FORMS: tuple[tuple[str | bytes, dict[str, str]], ...] = (
+    ("", FORM),
+    ("grant_type=password", FORM),
+    ("grant_type=password&username=ada", FORM),
+    ("grant_type=password&username=&password=", FORM),
+    ("grant_type=password&username=ada&username=bob&password=x", FORM),
+    ("grant_type=password&username=ada&password=x&password=y", FORM),
+    ("grant_type=password&grant_type=password&username=ada&password=x", FORM),
+    ("grant_type=password&username[]=ada&password[]=x", FORM),
+    ("grant_type=password&username=ada&password=x%00", FORM),
+    ("grant_type=password&username=ada&password=%ff", FORM),
+    ("grant_type=password&username=ada&password=%ed%a0%80", FORM),
+    ("grant_type=password&username=ada&password=" + "x" * 10_000_000, FORM),
+    ("&".join(f"a{number}=1" for number in range(5000)), FORM),
+    ('{"grant_type": "password", "username": ["ada"], "password": {}}', {"Content-Type": "application/json"}),
+    (b"\xff\xfe\x00", {"Content-Type": "application/octet-stream"}),
+    (PART.format("grant_type", "password") + PART.format("username", "a\0") + PART.format("password", "x") + "--b--",
+     {"Content-Type": "multipart/form-data; boundary=b"}),
+    ('--b\r\nContent-Disposition: form-data; name="password"; filename="x"\r\n\r\nx\r\n--b--',
+     {"Content-Type": "multipart/form-data; boundary=b"}),
+    (b"--x\r\n\r\nnonsense", {"Content-Type": "multipart/form-data; boundary=x"}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "headers"), BAD_FORMS, ids=lambda value: repr(value)[:50])
+def test_a_request_for_a_token_that_cannot_be_read_is_refused_at_once(
+    site: Site, ada: Owner, hasher: CheapHasher, body: str | bytes, headers: dict[str, str]
+) -> None:
+    before, began = len(hasher.verified), time.thread_time()
+    page = App(site).send("POST", "/legacy/token", data=body, headers=headers)
+    assert page.status in (400, 413)
+    assert page.response.get_json()["error"] == "invalid_request"
+    assert time.thread_time() - began < 1
+    assert len(hasher.verified) == before
+
+
+def test_what_the_protocol_has_no_place_for_is_told_as_it_says(site: Site, ada: Owner, password: str) -> None:
+    app = App(site)
+    for grant in ("authorization_code", "refresh_token", "client_credentials", "Password", "x" * 5000):
+        page = app.trade("ada", password, grant_type=grant)
+        assert (page.status, page.response.get_json()["error"]) == (400, "unsupported_grant_type")
+    page = app.trade("ada", "a wrong password")
+    assert (page.status, page.response.get_json()["error"]) == (400, "invalid_grant")
+    headers = page.response.headers
+    assert (headers["Cache-Control"], headers["Pragma"]) == ("no-store", "no-cache")
+    assert headers["Content-Type"] == "application/json"
+    described = page.response.get_json()["error_description"]
+    assert described == "The username or the password is wrong. Check both and try again."
+    for method in ("GET", "PUT", "DELETE"):
+        assert app.send(method, "/legacy/token").status in (400, 405)
+    for method in ("POST", "PUT"):
+        headers = {"Authorization": basic("ada", password)}
+        assert app.send(method, "/legacy/verify", headers=headers).status in (400, 405)
+    data = {"grant_type": "password", "username": "ada", "password": password, "client_id": "mail", "scope": "all"}
+    page = app.send("POST", "/legacy/token", data=data, headers={"Authorization": basic("mail", "a client's own")})
+    assert page.status == 200, "nobody needs a client_id, and what a client says of itself is not looked at"
+    assert page.response.headers["Cache-Control"] == "no-store"
+
+
+def test_a_flood_of_requests_for_tokens_is_told_when_to_come_again(site: Site, ada: Owner) -> None:
+    app, floods = App(site), site.app.extensions["floods"]
+    assert app.send("POST", "/legacy/token", data={}).status == 400
+    while floods.has_room("198.51.100.7"):
+        floods.count("198.51.100.7")
+    page = app.send("POST", "/legacy/token", data={})
+    assert page.status == 429
+    assert page.response.get_json()["error"] == "temporarily_unavailable"
+    assert int(page.response.headers["Retry-After"]) > 0
+
+
+def test_odd_names_in_the_address_are_no_bug(site: Site) -> None:
+    app = App(site)
+    assert app.send("GET", "/legacy/verify?%00").status == 400
+    assert app.send("GET", "/legacy/verify?%ff").text == "The request could not be taken.\n"
+    assert app.send("GET", "/legacy/verify?a=1&a=2").status == 401
+    assert app.send("GET", "/legacy/nothing").status == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("Ada\r\nRemote-User: root", "Ada Remote-User: root"),
+        ("Ada\x00\x1b[31m\x7f\x85", "Ada[31m"),
+        ("Zoë 李 😀", "Zoë 李 😀"),
+        ("a\u2028b\u202ec\ufeffd", "a bcd"),
+        ("\ud7ff\U0010ffff", None),
+        ("  Ada   Lovelace ", "Ada Lovelace"),
+        ("\r\n", None),
+    ],
+)
+def test_a_name_ends_no_header_and_comes_whole(
+    site: Site, ada: Owner, password: str, name: str, sent: str | None
+) -> None:
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).values(name=name if "\0" not in name or not POSTGRES else name.replace("\0", "")))
+    headers = App(site).verify("ada", password).response.headers
+    raw = headers.get("Remote-Name")
+    assert (raw.encode("latin-1").decode() if raw is not None else None) == sent
+    assert (headers["Remote-User"], headers["Remote-Email"]) == ("ada", "ada@example.org")
+
+
+def test_an_account_without_a_confirmed_address_has_none_to_tell(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up(confirm_email=False)
+    headers = App(site).verify("bob", bob.password).response.headers
+    assert "Remote-Email" not in headers
+
+
+# -- What is left lying about ----------------------------------------------------------------------
+
+
+def test_a_dump_shows_no_temporary_password_and_no_token(
+    site: Site, tess: Owner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = App(site)
+    app.verify("tess", tess.password)
+    texted = site.texts(PHONE)[0].text[:19]
+    secrets = {"usual password": tess.password, "texted": texted, "token": app.token("tess", texted)}
+    app.with_token(secrets["token"])
+    ada = enrolled(site, "ada")
+    ada.log_in_whole()
+    secrets["made"] = made(ada)
+    app.verify("ada", secrets["made"])
+    app.verify("ada", secrets["made"] + "x")
+    secrets |= {f"{name}, as it is compared": value.replace("-", "") for name, value in secrets.items()}
+    places = {"log": capsys.readouterr().err.encode()}
+    for name, rows in everything(site, but=set()).items():
+        places[name] = repr(rows).encode()
+    for file in tmp_path.glob("site.sqlite3*"):
+        places[file.name] = file.read_bytes()
+    for place, content in places.items():
+        for what, secret in secrets.items():
+            assert secret.encode() not in content, f"{what} in {place}"
+    memory = repr(vars(site.services.legacy_door._memory))
+    assert not any(secret in memory for secret in secrets.values())

@@ -1,0 +1,892 @@
+"""WebAuthn: answers that are wrong in one thing, answers for something else, and what others do with keys and ids.
+
+Each attack is tried at all four places where a key answers: when it is added, at log-in, at step-up, and alone.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, func, select
+
+from tests.attacks.races import Racers, request_of
+from tests.attacks.tools import (
+    BOOKKEEPING,
+    account_id,
+    cookies_of,
+    count,
+    everything,
+    forged_token,
+    give,
+    is_in,
+    live_sessions,
+    old_token,
+    second_factor_tries,
+    stale,
+    thief_of,
+)
+from tests.authenticator import ES384, Authenticator, b64, unb64
+from tests.conftest import Site
+from tests.people import ANDROID, HOST, TWO_FACTOR, Owner, Page, Person
+from webapp.models.factors import Factor
+from webapp.models.sessions import Try
+
+KEYS = f"{TWO_FACTOR}/security-key"
+LIST = f"{TWO_FACTOR}/security-keys"
+OPTIONS = "/log-in/passkey/options"
+HOME = "Welcome, Ada Lovelace"
+CHALLENGE = "Use your security key"
+REFUSED = "That did not work, and nothing was changed. Try again."
+OVER = "That took too long, and nothing was changed. Try again."
+UNKNOWN = "That key is not known here. Try another one."
+AT_ONCE = 20
+COPIED = "That key was refused: there may be a copy of it. We e-mailed its owner. Choose another method."
+TAKEN = "That security key is added already. Try another one."
+ADDED, LOG_IN, STEP_UP, ALONE = PLACES = ("added", "log-in", "step-up", "alone")
+
+each_place = pytest.mark.parametrize("place", PLACES)
+each_use = pytest.mark.parametrize("place", [LOG_IN, STEP_UP, ALONE])
+
+
+def with_key(site: Site, username: str, **options: Any) -> Owner:
+    """Somebody with one security key and nothing beside it, logged in."""
+    owner = Owner(site, username)
+    owner.sign_up()
+    owner.turn_on_key(owner.new_key(**options))
+    owner.press("Got it")
+    return owner
+
+
+@pytest.fixture
+def vera(site: Site) -> Owner:
+    """Her key does not count, so that nothing but the challenge stops an answer that comes again."""
+    return with_key(site, "vera", counts=False)
+
+
+@pytest.fixture
+def olga(site: Site) -> Owner:
+    """O: somebody else with a key of her own."""
+    return with_key(site, "olga", counts=False)
+
+
+def key_of(owner: Owner) -> Authenticator:
+    assert owner.key is not None
+    return owner.key
+
+
+class Door:
+    """A place where a key answers, in a browser of its own that stands before it."""
+
+    def __init__(self, place: str, owner: Owner) -> None:
+        self.place = place
+        self.owner = owner
+        self.site: Site = owner.site
+        self.browser = owner.other_browser(address=f"203.0.113.{len(place)}")
+        if place in (ADDED, STEP_UP):
+            self.browser.log_in()
+            assert self.browser.use_key().h1 == HOME
+        if place == STEP_UP:
+            self.site.clock.pass_(601)
+            self.browser.open("/settings/account/password")
+            assert self.browser.press("Verify", password=owner.password).h1 == CHALLENGE
+        if place == LOG_IN:
+            assert self.browser.log_in().h1 == CHALLENGE
+
+    @property
+    def path(self) -> str:
+        return {
+            ADDED: f"{KEYS}/touch",
+            LOG_IN: "/log-in/verify",
+            STEP_UP: "/step-up/verify?next=/settings/account/password",
+            ALONE: "/log-in",
+        }[self.place]
+
+    def ask(self) -> dict[str, Any]:
+        if self.place == ALONE:
+            return dict(json.loads(self.browser.post(OPTIONS).text))
+        return self.stand().options()
+
+    def stand(self) -> Page:
+        """Before the door again, should it have been too long."""
+        page = self.browser.open(self.path)
+        if page.h1 == "Log in":
+            page = self.browser.log_in()
+        if page.h1 == "Enter your password":
+            page = self.browser.press("Verify", password=self.owner.password)
+            if self.place == ADDED:
+                page = self.browser.use_key()
+        return page
+
+    def sign(self, options: dict[str, Any], **wrong: Any) -> str:
+        if self.place != ADDED:
+            return key_of(self.owner).get(options, **wrong)
+        if "signature" in wrong:
+            wrong["attestation"] = "packed"  # the only one here that has a signature
+        return self.owner.new_key().create(options, **wrong)
+
+    def send(self, credential: str) -> Page:
+        return self.browser.post(self.path, credential=credential)
+
+    def answer(self, **wrong: Any) -> Page:
+        return self.send(self.sign(self.ask(), **wrong))
+
+    def is_open(self, page: Page) -> bool:
+        return page.h1 == {ADDED: "Name your key", STEP_UP: "Change your password"}.get(self.place, HOME)
+
+    def lasting(self) -> dict[str, Any]:
+        """What a refused answer must not change."""
+        return everything(self.site, but={*BOOKKEEPING, "drafts"})
+
+
+def assert_refused(door: Door, page: Page, sentence: str, before: dict[str, Any]) -> None:
+    assert (page.status, len(page.problems)) == (422, 1)
+    assert page.problems[0] in (sentence, f"{sentence} 2 tries are left.", f"{sentence} 1 try is left.")
+    assert not door.is_open(page)
+    assert door.lasting() == before
+    if door.place in (LOG_IN, ALONE):
+        assert not is_in(door.browser)
+    if door.place == ADDED:
+        assert door.browser.open(f"{KEYS}/name").h1 == "Insert your security key", "no key waits for its name"
+
+
+# -- Wrong in one thing ----------------------------------------------------------------------------
+
+WRONG: dict[str, dict[str, Any]] = {
+    "id other than rawId": {"raw_id": b"another id"},
+    "bad signature": {"signature": b"\x30\x06\x02\x01\x01\x02\x01\x01"},
+    "no signature": {"signature": b""},
+    "origin of a third host": {"origin": "https://evil.example"},
+    "origin of a third host under ours": {"origin": f"http://www.{HOST}"},
+    "origin that begins like ours": {"origin": f"http://{HOST}.evil.example"},
+    "origin at another port": {"origin": "http://nightlatch.localhost:5001"},
+    "origin without the port": {"origin": "http://nightlatch.localhost"},
+    "origin over https": {"origin": f"https://{HOST}"},
+    "origin with a slash": {"origin": f"http://{HOST}/"},
+    "origin in capitals": {"origin": f"http://{HOST}".upper()},
+    "no origin": {"origin": ""},
+    "origin null": {"origin": "null"},
+    "RP ID of another site": {"rp_id": "evil.example"},
+    "RP ID of the phone's host": {"rp_id": "mobile.nightlatch.localhost"},
+    "RP ID with the port": {"rp_id": HOST},
+    "type of a payment": {"type": "payment.get"},
+    "no user presence": {"user_present": False},
+    "backup state without eligibility": {"backup_eligible": False, "backed_up": True},
+    "in the frame of another site": {"cross_origin": True},
+    "under another site": {"top_origin": "https://evil.example"},
+    "another kind of credential": {"garbage": {"type": "password"}},
+    "unasked attachment": {"garbage": {"authenticatorAttachment": "implanted"}},
+}
+
+
+@each_place
+@pytest.mark.parametrize("wrong", WRONG)
+def test_an_answer_that_is_wrong_in_one_thing_is_refused_and_changes_nothing(
+    site: Site, vera: Owner, place: str, wrong: str
+) -> None:
+    door = Door(place, vera)
+    before = door.lasting()
+    assert_refused(door, door.answer(**WRONG[wrong]), REFUSED, before)
+    assert door.is_open(door.answer()), "the right answer to a new challenge is taken"
+
+
+@each_place
+def test_an_answer_of_the_other_type_is_refused(site: Site, vera: Owner, place: str) -> None:
+    door = Door(place, vera)
+    before = door.lasting()
+    other = "webauthn.get" if place == ADDED else "webauthn.create"
+    assert_refused(door, door.answer(type=other), REFUSED, before)
+
+
+@each_place
+def test_a_challenge_that_was_never_drawn_is_refused(site: Site, vera: Owner, place: str) -> None:
+    door = Door(place, vera)
+    before = door.lasting()
+    for challenge in (b"", b"0" * 32, bytes(32), unb64(door.ask()["challenge"]) + b"\0"):
+        assert_refused(door, door.answer(challenge=challenge), OVER, before)
+
+
+def test_alone_a_key_must_have_checked_who_holds_it(site: Site, vera: Owner) -> None:
+    door = Door(ALONE, vera)
+    before = door.lasting()
+    page = door.answer(user_verified=False)
+    assert page.status == 422
+    assert page.problems[0].startswith("That key did not check who holds it")
+    assert door.lasting() == before
+    assert not is_in(door.browser)
+
+
+@each_use
+def test_a_key_that_says_it_is_somebody_elses_is_refused(site: Site, vera: Owner, olga: Owner, place: str) -> None:
+    door = Door(place, vera)
+    before = door.lasting()
+    handle = key_of(olga).credentials[0].user_handle
+    assert handle != key_of(vera).credentials[0].user_handle
+    assert_refused(door, door.answer(user_handle=handle), REFUSED, before)
+
+
+@each_use
+def test_a_key_that_changed_whether_it_may_be_copied_is_refused(site: Site, vera: Owner, place: str) -> None:
+    door = Door(place, vera)
+    before = door.lasting()
+    assert_refused(door, door.answer(backup_eligible=True, backed_up=True), REFUSED, before)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"algorithm": ES384}, {"id": bytes(1024)}, {"id": bytes(4000)}, {"id": b""}],
+    ids=["algorithm", "1024 bytes", "4000 bytes", "no id"],
+)
+def test_a_new_key_of_an_algorithm_not_asked_for_or_with_an_id_too_long_is_refused(
+    site: Site, vera: Owner, wrong: dict[str, Any]
+) -> None:
+    door = Door(ADDED, vera)
+    before = door.lasting()
+    assert_refused(door, door.answer(**wrong), REFUSED, before)
+
+
+def test_the_longest_id_that_is_allowed_is_kept_and_used(site: Site, vera: Owner) -> None:
+    door = Door(ADDED, vera)
+    key = vera.new_key()
+    assert door.send(key.create(door.ask(), id=b"\xff" * 1023)).h1 == "Name your key"
+    assert door.browser.press("Save", name="Long key").h1 == "Manage security keys"
+    vera.key = key
+    assert Door(ALONE, vera).answer().h1 == HOME
+
+
+# -- A challenge is for one thing, once, and for five minutes --------------------------------------
+
+
+@each_place
+def test_a_challenge_that_was_answered_is_used_up(site: Site, vera: Owner, place: str) -> None:
+    door = Door(place, vera)
+    asked = door.ask()
+    kept = cookies_of(door.browser)
+    credential = door.sign(asked)
+    assert door.is_open(door.send(credential))
+    if place in (LOG_IN, ALONE):
+        door.browser.log_out()
+        give(door.browser, **kept)  # as they were before the log-in
+        door.browser.page = None
+    before = live_sessions(site, "vera"), count(site, "SELECT count(*) FROM factors")
+    page = door.send(credential)
+    if place == LOG_IN:
+        assert page.path == "/log-in", "that half log-in was ended"
+    else:
+        assert (page.status, page.problems) == (422, [OVER])
+    assert (live_sessions(site, "vera"), count(site, "SELECT count(*) FROM factors")) == before
+
+
+@each_place
+def test_a_challenge_that_was_answered_wrongly_is_used_up_too(site: Site, vera: Owner, place: str) -> None:
+    door = Door(place, vera)
+    asked = door.ask()
+    before = door.lasting()
+    assert_refused(door, door.send(door.sign(asked, origin="https://evil.example")), REFUSED, before)
+    assert_refused(door, door.send(door.sign(asked)), OVER, before)
+    assert door.is_open(door.answer())
+
+
+@each_place
+def test_a_challenge_lives_for_five_minutes(site: Site, vera: Owner, place: str) -> None:
+    door = Door(place, vera)
+    before = door.lasting()["factors"]
+    asked = door.ask()
+    site.clock.pass_(300)
+    page = door.send(door.sign(asked))
+    assert (page.status, page.problems) == (422, [OVER])
+    assert door.lasting()["factors"] == before
+    asked = door.ask()
+    site.clock.pass_(299)
+    assert door.is_open(door.send(door.sign(asked)))
+
+
+@each_place
+def test_a_challenge_of_another_browser_is_refused(site: Site, vera: Owner, place: str) -> None:
+    mine = Door(place, vera)
+    theirs = Door(place, vera)
+    theirs.ask()
+    asked = mine.ask()
+    before = theirs.lasting()
+    assert_refused(theirs, theirs.send(theirs.sign(asked)), OVER, before)
+
+
+@each_place
+def test_a_challenge_of_another_account_is_refused(site: Site, vera: Owner, olga: Owner, place: str) -> None:
+    mine = Door(place, vera)
+    theirs = Door(place, olga)
+    challenge = unb64(theirs.ask()["challenge"])
+    mine.ask()
+    before = mine.lasting()
+    assert_refused(mine, mine.answer(challenge=challenge), OVER, before)
+
+
+@pytest.mark.parametrize(("place", "other"), [(a, b) for a in PLACES for b in PLACES if a != b])
+def test_a_challenge_of_another_ceremony_is_refused(site: Site, vera: Owner, place: str, other: str) -> None:
+    elsewhere = Door(other, vera)
+    door = Door(place, vera)
+    challenge = unb64(elsewhere.ask()["challenge"])
+    door.ask()
+    before = door.lasting()
+    assert_refused(door, door.answer(challenge=challenge), OVER, before)
+
+
+def test_in_one_browser_a_challenge_of_another_ceremony_is_refused_as_well(site: Site, vera: Owner) -> None:
+    """The same cookies, the same session: the ceremony alone is another."""
+    door = Door(LOG_IN, vera)
+    alone = json.loads(door.browser.post(OPTIONS).text)
+    before = door.lasting()
+    page = door.send(key_of(vera).get(alone))
+    assert (page.status, page.problems) == (422, [OVER])
+    asked = door.ask()
+    page = door.browser.post("/log-in", credential=key_of(vera).get({**asked, "allowCredentials": []}))
+    assert (page.status, page.problems) == (422, [OVER])
+    assert door.lasting() == before
+    assert not is_in(door.browser)
+
+
+@pytest.mark.parametrize("place", [LOG_IN, STEP_UP, ALONE])
+def test_an_answer_for_a_new_key_opens_nothing(site: Site, vera: Owner, place: str) -> None:
+    adding, door = Door(ADDED, vera), Door(place, vera)
+    asked = adding.ask()
+    before = door.lasting()
+    page = door.send(adding.sign(asked))
+    assert page.status == 422
+    assert door.lasting() == before
+    page = door.send(vera.new_key().create({**asked, "challenge": door.ask()["challenge"]}))
+    assert page.status == 422
+    assert door.lasting() == before
+
+
+def test_an_answer_at_log_in_adds_no_key(site: Site, vera: Owner) -> None:
+    door, half = Door(ADDED, vera), Door(LOG_IN, vera)
+    before = door.lasting()
+    assert door.send(half.sign(half.ask())).problems == [OVER]
+    page = door.send(key_of(vera).get({"challenge": door.ask()["challenge"]}))
+    assert (page.status, page.problems) == (422, [REFUSED])
+    assert door.lasting() == before
+
+
+# -- The count -------------------------------------------------------------------------------------
+
+
+@each_use
+@pytest.mark.parametrize("shown", [0, 1, 9])
+def test_a_count_that_does_not_rise_is_refused_and_the_owner_is_told(site: Site, place: str, shown: int) -> None:
+    vera = with_key(site, "vera")
+    while key_of(vera).credentials[0].sign_count < 9:
+        other = vera.other_browser()
+        other.log_in()
+        assert other.use_key().h1 == HOME
+    door = Door(place, vera)
+    if place == STEP_UP:
+        shown = min(shown, key_of(vera).credentials[0].sign_count)
+    mails, before = len(site.emails(vera.email)), door.lasting()
+    page = door.answer(sign_count=shown)
+    assert (page.status, page.problems) == (422, [COPIED])
+    after = door.lasting()
+    assert {name for name in after if after[name] != before[name]} == {"activity", "links"}, "the notice, and no more"
+    told = site.emails(vera.email)
+    assert len(told) == mails + 1
+    assert told[0].subject.startswith("Nightlatch: Blue key was refused, because it counts fewer signatures")
+    assert len(after["activity"]) == len(before["activity"]) + 1
+    assert not is_in(door.browser) or place == STEP_UP
+
+
+# -- Too many --------------------------------------------------------------------------------------
+
+
+def test_five_wrong_answers_kill_the_challenge_even_for_the_right_one(site: Site, vera: Owner) -> None:
+    door = Door(LOG_IN, vera)
+    for left in (4, 3, 2, 1):
+        page = door.answer(origin="https://evil.example")
+        assert page.status == 422
+        said = {2: " 2 tries are left.", 1: " 1 try is left."}.get(left, "")
+        assert page.problems == [REFUSED + said]
+    asked = door.ask()
+    kept = cookies_of(door.browser)
+    assert door.answer(origin="https://evil.example").path == "/log-in"
+    give(door.browser, **kept)
+    assert door.send(door.sign(asked)).path == "/log-in"
+    assert not is_in(door.browser)
+    assert second_factor_tries(site, "vera") == 5
+
+
+def test_five_wrong_answers_at_step_up_end_it(site: Site, vera: Owner) -> None:
+    door = Door(STEP_UP, vera)
+    for _ in range(5):
+        assert door.answer(origin="https://evil.example").status == 422
+    page = door.answer()
+    assert page.h1 == HOME
+    assert page.problems
+    assert door.browser.open("/settings/account/password").h1 == CHALLENGE, "who it is stays unproved"
+
+
+def test_wrong_answers_alone_count_against_the_account_and_then_wait(site: Site, vera: Owner) -> None:
+    door = Door(ALONE, vera)
+    for number in range(5):
+        assert door.answer(origin="https://evil.example").status == 422
+        assert second_factor_tries(site, "vera") == number + 1
+    page = door.answer()
+    assert page.status == 429
+    assert 0 < int(page.response.headers["Retry-After"]) <= 300
+    assert not is_in(door.browser)
+    half = Door(LOG_IN, vera)
+    assert half.answer().status == 429, "all methods of an account share it"
+    site.clock.pass_(301)
+    assert Door(ALONE, vera).answer().h1 == HOME
+    assert second_factor_tries(site, "vera") == 0, "a full log-in takes them back"
+
+
+def test_a_new_key_may_be_tried_twenty_times_an_hour(site: Site, vera: Owner) -> None:
+    door = Door(ADDED, vera)
+    for _ in range(19):  # the first was her own key
+        assert door.answer(origin="https://evil.example").status == 422
+    page = door.answer()
+    assert page.status == 429
+    assert int(page.response.headers["Retry-After"]) > 0
+
+
+NOTHINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"credential": ""},
+    {"credential": "null"},
+    {"credential": "[]"},
+    {"credential": "{}"},
+    {"credential": "false"},
+    {"credential": "000000"},
+    {"mfa": "false"},
+    {"code": "000000"},
+    {"credential": "x" * 5000},
+)
+
+
+@pytest.mark.parametrize("fields", NOTHINGS, ids=lambda fields: str(fields)[:40])
+def test_leaving_the_answer_out_is_a_counted_failure(site: Site, vera: Owner, fields: dict[str, Any]) -> None:
+    door = Door(LOG_IN, vera)
+    page = door.browser.post(door.path, follow=False, **fields)
+    assert page.status == 422
+    assert door.browser.cookie("session") is None
+    assert second_factor_tries(site, "vera") == 1
+
+
+@pytest.mark.parametrize("fields", NOTHINGS, ids=lambda fields: str(fields)[:40])
+@pytest.mark.parametrize("place", [ADDED, STEP_UP])
+def test_leaving_the_answer_out_elsewhere_is_refused_and_no_bug(
+    site: Site, vera: Owner, place: str, fields: dict[str, Any]
+) -> None:
+    door = Door(place, vera)
+    before = door.lasting()
+    assert door.browser.post(door.path, follow=False, **fields).status == 422
+    assert door.lasting() == before
+
+
+GARBAGE = (
+    "[" * 20_000,
+    '{"a":' * 4_500,
+    '{"id": "\\ud800", "rawId": "\\ud800", "response": {"clientDataJSON": "\\ud800"}}',
+    '{"id": 5, "response": {"clientDataJSON": 5}}',
+    '{"id": ["AAAA"], "response": {"clientDataJSON": ["AAAA"]}}',
+    '{"id": "AAAA", "response": null}',
+    '{"id": "%%%", "response": {"clientDataJSON": "%%%"}}',
+    '[["id", "AAAA"]]',
+    '{"id": "AAAA", "response": {"clientDataJSON": "' + b64(b'{"challenge": "AAAA"}') + '"}}',
+    '{"id": "AAAA", "response": {"clientDataJSON": "' + b64(b'{"challenge": null}') + '"}}',
+    '{"id": "AAAA", "response": {"clientDataJSON": "' + b64(b'{"challenge": {"a": 1}}') + '"}}',
+    '{"id": "AAAA", "response": {"clientDataJSON": "' + b64(b"[" * 30_000) + '"}}',
+    "9" * 5000,
+    "٣٤٥",
+    "NaN",
+)
+
+
+@each_place
+@pytest.mark.parametrize("garbage", GARBAGE, ids=lambda garbage: repr(garbage[:50]))
+def test_garbage_where_an_answer_belongs_is_a_refusal_and_no_bug(
+    site: Site, vera: Owner, place: str, garbage: str
+) -> None:
+    door = Door(place, vera)
+    before = door.lasting()
+    for text in (garbage, f" {garbage}\n"):
+        assert door.send(text).status == 422
+    assert door.lasting() == before
+
+
+@each_place
+def test_a_challenge_of_any_length_is_no_bug_and_leaves_little_behind(site: Site, vera: Owner, place: str) -> None:
+    door = Door(place, vera)
+    before = door.lasting()
+    for length in (33, 200, 20_000):
+        assert_refused(door, door.answer(challenge=b"c" * length), OVER, before)
+    with site.services.db.read() as tx:
+        longest = tx.scalar(select(func.max(func.length(Try.bucket))))
+    assert longest is not None
+    assert longest <= 160, "the column holds no more: PostgreSQL refuses it, and SQLite fills up"
+
+
+# -- What is somebody else's -----------------------------------------------------------------------
+
+
+def test_anothers_key_does_not_open_this_account(site: Site, vera: Owner, olga: Owner) -> None:
+    for place in (LOG_IN, STEP_UP):
+        door = Door(place, vera)
+        before = door.lasting()
+        credential = key_of(olga).get({"challenge": door.ask()["challenge"]})
+        page = door.send(credential)
+        assert (page.status, page.problems) == (422, [UNKNOWN])
+        mine = key_of(vera).credentials[0].id
+        page = door.send(key_of(olga).get({"challenge": door.ask()["challenge"]}, id=mine))
+        assert (page.status, page.problems) == (422, [REFUSED]), "our id under another's signature"
+        page = door.send(key_of(vera).get({"challenge": door.ask()["challenge"]}, id=key_of(olga).credentials[0].id))
+        assert page.status == 422
+        assert door.lasting() == before
+    assert second_factor_tries(site, "vera") >= 3
+
+
+def test_alone_anothers_key_opens_anothers_account(site: Site, vera: Owner, olga: Owner) -> None:
+    door = Door(ALONE, vera)
+    before = door.lasting()
+    page = door.send(key_of(olga).get(door.ask(), id=key_of(vera).credentials[0].id))
+    assert (page.status, page.problems) == (422, [REFUSED])
+    mine = key_of(vera).credentials[0].user_handle
+    page = door.send(key_of(olga).get(door.ask(), user_handle=mine))
+    assert (page.status, page.problems) == (422, [REFUSED])
+    assert door.lasting() == before
+    door.send(key_of(olga).get(door.ask()))
+    assert door.browser.open("/settings/account").says("olga")
+
+
+@pytest.mark.parametrize("act", ["rename", "delete"])
+def test_anothers_key_is_as_missing_as_one_that_never_was(site: Site, vera: Owner, olga: Owner, act: str) -> None:
+    with site.services.db.read() as tx:
+        theirs = tx.scalar(select(Factor.id).where(Factor.account_id == account_id(site, "vera")))
+    before = everything(site)
+    seen = {
+        (page.status, page.h1, page.text.replace(str(number), "N").replace(olga.token(), "T"))
+        for number in (theirs, 9_999)
+        for page in (olga.open(f"{LIST}/{number}/{act}"), olga.post(f"{LIST}/{number}/{act}", name="Mine"))
+    }
+    assert {(status, h1) for status, h1, _text in seen} == {(404, "Page not found")}
+    for number in ("10" * 40, "0"):
+        assert olga.open(f"{LIST}/{number}/{act}").status == 404
+    assert everything(site) == before
+
+
+def test_the_other_methods_have_no_list(site: Site, vera: Owner) -> None:
+    for path in (f"{TWO_FACTOR}/authentication-apps", f"{TWO_FACTOR}/security-keys/1", f"{LIST}/x/delete"):
+        assert vera.open(path).status == 404
+
+
+def test_a_key_whose_id_another_account_has_is_refused_when_it_is_saved(site: Site, vera: Owner, olga: Owner) -> None:
+    door = Door(ADDED, olga)
+    taken = key_of(vera).credentials[0].id
+    copy = olga.new_key()
+    assert door.send(copy.create(door.ask(), id=taken)).h1 == "Name your key", "nothing is told before"
+    before = everything(site, but={*BOOKKEEPING, "drafts"})
+    page = door.browser.press("Save", name="Copied key")
+    assert (page.status, page.problems) == (422, [TAKEN])
+    for told in ("vera", "Blue key"):
+        assert told not in page.soup.get_text(" ")
+    assert everything(site, but={*BOOKKEEPING, "drafts"}) == before
+    assert "Copied key" not in door.browser.open(LIST).text
+    assert Door(ALONE, vera).answer().h1 == HOME
+    page = door.browser.open(f"{KEYS}/touch")
+    assert door.send(olga.new_key().create(page.options())).h1 == "Name your key", "another key goes on from here"
+    assert door.browser.press("Save", name="Copied key").h1 == "Manage security keys"
+
+
+# -- Half logged in, and with a stolen session -----------------------------------------------------
+
+
+def acts(site: Site) -> list[tuple[str, dict[str, Any]]]:
+    """All that changes keys, with an answer that would be right."""
+    with site.services.db.read() as tx:
+        number = tx.scalar(select(func.min(Factor.id)))
+    return [
+        (f"{KEYS}/overview", {}),
+        (f"{KEYS}/touch", {"credential": "{}"}),
+        (f"{KEYS}/name", {"name": "Mine"}),
+        (f"{LIST}/{number}/rename", {"name": "Mine"}),
+        (f"{LIST}/{number}/delete", {}),
+    ]
+
+
+def test_half_logged_in_no_key_is_added_renamed_or_deleted(site: Site, vera: Owner) -> None:
+    adding = Door(ADDED, vera)
+    right = adding.sign(adding.ask())
+    half = vera.other_browser(address="203.0.113.9")
+    assert half.log_in().h1 == CHALLENGE
+    before = everything(site)
+    for path, fields in [*acts(site), (f"{KEYS}/touch", {"credential": right})]:
+        assert half.open(path).path == "/log-in"
+        assert half.post(path, **fields).path == "/log-in"
+    for path in (LIST, KEYS, f"{KEYS}/done"):
+        page = half.open(path)
+        assert page.path == "/log-in"
+        assert "Blue key" not in page.text
+    assert everything(site) == before
+
+
+def test_a_stolen_session_changes_no_key_without_step_up(site: Site, vera: Owner) -> None:
+    thief = thief_of(stale(vera))
+    before = everything(site, but={*BOOKKEEPING, "pending_acts", "sessions"})
+    for path, fields in acts(site):
+        page = thief.post(path, **fields)
+        assert page.h1 in ("Enter your password", "Security key"), path
+        if path != f"{KEYS}/overview":
+            assert thief.open(path).h1 == "Enter your password", path
+    assert everything(site, but={*BOOKKEEPING, "pending_acts", "sessions"}) == before
+
+
+def test_what_a_thief_asked_for_is_not_done_by_the_owners_key(site: Site, vera: Owner) -> None:
+    delete_path = acts(site)[-1][0]
+    thief = thief_of(stale(vera))
+    assert thief.post(delete_path).h1 == "Enter your password"
+    vera.open("/settings/account/password")
+    vera.press("Verify", password=vera.password)
+    assert vera.use_key().h1 == "Change your password"
+    assert count(site, "SELECT count(*) FROM factors") == 1
+
+
+# -- Deleted meanwhile -----------------------------------------------------------------------------
+
+
+def test_a_key_deleted_between_the_page_and_the_answer_opens_nothing(site: Site, vera: Owner) -> None:
+    spare = vera.new_key()
+    vera.open(LIST)
+    page = vera.follow("Add another key")
+    vera.press("Use security key", credential=spare.create(page.options()))
+    vera.press("Save", name="Green key")
+    half, alone = Door(LOG_IN, vera), Door(ALONE, vera)
+    asked, asked_alone = half.ask(), alone.ask()
+    vera.open(LIST)
+    vera.follow("Delete Blue key")
+    vera.press("Delete")
+    before = everything(site)
+    assert half.send(half.sign(asked)).path == "/log-in", "a key less ends every half log-in"
+    page = alone.send(alone.sign(asked_alone))
+    assert (page.status, page.problems) == (422, [UNKNOWN])
+    told = page.soup.select_one("[data-tell-browser]")
+    assert told is not None, "the browser learns to offer it no more"
+    unknown = json.loads(str(told["data-tell-browser"]))["unknown"]
+    assert unknown == {"rpId": "nightlatch.localhost", "credentialId": b64(key_of(vera).credentials[0].id)}
+    assert everything(site) == before
+    assert not is_in(half.browser)
+    assert not is_in(alone.browser)
+
+
+def test_a_key_that_vanished_from_step_up_proves_nothing(site: Site, vera: Owner) -> None:
+    Door(ALONE, vera).answer()
+    vera.turn_on_app()
+    door = Door(STEP_UP, vera)
+    asked = door.ask()
+    with site.services.db.write() as tx:
+        tx.execute(delete(Factor).where(Factor.method == "security-key"))
+    before = door.lasting()
+    page = door.browser.post("/step-up/verify?method=security-key", credential=door.sign(asked))
+    assert page.status == 404
+    assert door.send(door.sign(asked)).status == 422
+    assert door.lasting() == before
+
+
+def test_a_key_that_never_was_is_not_known_and_the_browser_is_told_its_own_id_only(site: Site, vera: Owner) -> None:
+    door, strange = Door(ALONE, vera), vera.new_key()
+    strange.create(Door(ADDED, vera).ask())
+    before = door.lasting()
+    page = door.send(strange.get(door.ask(), id=b"</div><script>"))
+    assert (page.status, page.problems) == (422, [UNKNOWN])
+    told = page.soup.select_one("[data-tell-browser]")
+    assert told is not None
+    assert json.loads(str(told["data-tell-browser"]))["unknown"]["credentialId"] == b64(b"</div><script>")
+    assert door.lasting() == before
+    page = door.answer(origin="https://evil.example")
+    assert page.soup.select_one("[data-tell-browser]") is None, "a key that is known is not forgotten for a mistake"
+
+
+# -- What the options tell -------------------------------------------------------------------------
+
+
+def test_the_options_are_the_same_whoever_asks_and_name_nobody(site: Site, vera: Owner) -> None:
+    seen = []
+    for browser in (Person(site.app), vera.other_browser(), vera, vera.other_browser(layout=ANDROID)):
+        token = browser.token()
+        site.statements.clear()
+        page = browser.send("POST", OPTIONS, data={"csrf_token": token, "username": "vera"}, follow=False)
+        assert page.status == 200
+        assert page.response.content_type == "application/json"
+        assert page.response.headers["Cache-Control"] == "no-store"
+        assert [s for s in site.statements if not s.lstrip().startswith("SELECT")] == []
+        told = page.response.get_json()
+        assert len(unb64(told.pop("challenge"))) == 32
+        seen.append(told)
+    wanted = {
+        "rpId": "nightlatch.localhost",
+        "timeout": 300_000,
+        "userVerification": "required",
+        "allowCredentials": [],
+    }
+    assert seen == [wanted] * 4
+
+
+def test_a_browser_keeps_its_name_while_it_asks_and_gets_no_other_one_told(site: Site, vera: Owner) -> None:
+    door = Door(ALONE, vera)
+    first = door.ask()
+    second = door.ask()
+    assert first["challenge"] != second["challenge"]
+    assert door.is_open(door.send(door.sign(first))), "the browser's own list and the button ask by turns"
+
+
+def test_the_options_demand_their_token_and_their_own_site(site: Site, vera: Owner) -> None:
+    eve = vera.other_browser()
+    right = eve.token()
+    assert eve.send("POST", OPTIONS, data={}, follow=False).status == 400
+    assert eve.send("POST", OPTIONS, data={"csrf_token": ""}, follow=False).status == 400
+    for token in (forged_token(eve), old_token(site, eve), vera.token(), "x"):
+        page = eve.send("POST", OPTIONS, data={"csrf_token": token}, follow=False)
+        assert page.status == 422
+        assert page.response.content_type == "application/problem+json"
+        told = json.loads(page.text)
+        assert told["status"] == 422
+        assert told["detail"] == told["title"] == "The page was old. Nothing was changed; try again."
+        assert "challenge" not in page.text
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+        page = eve.send("POST", OPTIONS, data={"csrf_token": right}, headers=headers, follow=False)
+        assert page.status == 403
+    for method in ("GET", "PUT", "DELETE"):
+        assert eve.send(method, OPTIONS, data={"csrf_token": right}, follow=False).status == 405
+    assert eve.send("POST", OPTIONS, data={"csrf_token": right}, follow=False).status == 200
+
+
+def test_a_passkey_without_the_forms_token_opens_nothing(site: Site, vera: Owner) -> None:
+    door = Door(ALONE, vera)
+    credential = door.sign(door.ask())
+    before = door.lasting()
+    for token in (forged_token(door.browser), old_token(site, door.browser), vera.token()):
+        page = door.browser.send("POST", "/log-in", data={"csrf_token": token, "credential": credential})
+        assert (page.status, page.problems) == (422, ["The page was old. Nothing was changed; try again."])
+    assert door.browser.send("POST", "/log-in", data={"credential": credential}).status == 400
+    assert door.lasting() == before
+    assert not is_in(door.browser)
+    assert door.send(credential).h1 == HOME, "what was never looked at is not used up"
+
+
+def test_a_password_sent_along_does_not_matter_and_neither_does_another_user_name(
+    site: Site, vera: Owner, olga: Owner
+) -> None:
+    door = Door(ALONE, vera)
+    credential = door.sign(door.ask(), origin="https://evil.example")
+    page = door.browser.post("/log-in", credential=credential, username="vera", password=vera.password)
+    assert (page.status, page.problems) == (422, [REFUSED]), "a wrong key is no fall-back to the password"
+    page = door.browser.post("/log-in", credential="", username="olga", password=olga.password)
+    assert page.status == 422
+    assert not is_in(door.browser)
+    door.browser.post("/log-in", credential=door.sign(door.ask()), username="olga", password="x")
+    assert door.browser.open("/settings/account").says("vera")
+
+
+# -- What is left lying about ----------------------------------------------------------------------
+
+
+def test_a_dump_has_no_live_challenge_no_answer_and_no_token(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vera = with_key(site, "vera")
+    secrets: dict[str, str] = {"backup code": vera.kept_code, "backup code as typed": vera.kept_code.replace("-", "")}
+    for place in (LOG_IN, ALONE, STEP_UP):
+        door = Door(place, vera)
+        waiting = door.ask()["challenge"]
+        secrets[f"challenge that waits at {place}"] = waiting
+        secrets[f"the same in hex at {place}"] = unb64(waiting).hex()
+        answer = json.loads(door.sign(door.ask()))
+        for part in ("clientDataJSON", "signature"):
+            secrets[f"{part} at {place}"] = answer["response"][part]
+        assert door.is_open(door.send(json.dumps(answer))), place
+        secrets[f"session of {place}"] = cookies_of(door.browser)["session"].split(".")[0]
+    door = Door(ADDED, vera)
+    made = door.sign(door.ask())
+    secrets["attestation that waits for step-up"] = json.loads(made)["response"]["attestationObject"]
+    site.clock.pass_(601)
+    assert door.send(made).h1 == "Enter your password"
+    places = {"log": capsys.readouterr().err.encode()}
+    for name, rows in everything(site, but=set()).items():
+        places[name] = repr(rows).encode()
+    for file in tmp_path.glob("site.sqlite3*"):
+        places[file.name] = file.read_bytes()
+    for place, content in places.items():
+        for what, secret in secrets.items():
+            assert secret.encode() not in content, f"{what} in {place}"
+
+
+# -- At once, from two processes -------------------------------------------------------------------
+
+
+def winners(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [answer for answer in answers if answer["session"] is not None]
+
+
+@pytest.mark.xdist_group("races")
+def test_one_answer_sent_twenty_times_at_once_opens_one_session(
+    site: Site, environ: dict[str, str], vera: Owner, racers: Racers
+) -> None:
+    for place in (LOG_IN, ALONE):
+        site.clock.pass_(301)
+        door = Door(place, vera)
+        credential = door.sign(door.ask())
+        before = live_sessions(site, "vera")
+        requests = [request_of(door.browser, door.path, n, credential=credential) for n in range(AT_ONCE)]
+        answers = racers.race(site, environ, requests)
+        assert len(winners(answers)) == 1, place
+        assert live_sessions(site, "vera") == before + 1
+
+
+@pytest.mark.xdist_group("races")
+def test_one_answer_sent_twenty_times_at_once_proves_once_at_step_up(
+    site: Site, environ: dict[str, str], vera: Owner, racers: Racers
+) -> None:
+    door = Door(STEP_UP, vera)
+    before = count(site, "SELECT count(*) FROM activity WHERE kind = 'stepped-up'")
+    request = request_of(door.browser, door.path, credential=door.sign(door.ask()))
+    racers.race(site, environ, [request] * AT_ONCE)
+    assert count(site, "SELECT count(*) FROM activity WHERE kind = 'stepped-up'") == before + 1
+
+
+@pytest.mark.xdist_group("races")
+def test_one_new_key_sent_and_saved_twenty_times_at_once_is_one_key(
+    site: Site, environ: dict[str, str], vera: Owner, racers: Racers
+) -> None:
+    door = Door(ADDED, vera)
+    request = request_of(door.browser, door.path, credential=door.sign(door.ask()))
+    answers = racers.race(site, environ, [request] * AT_ONCE)
+    assert [a["to"] for a in answers if a["status"] == 303].count(f"{KEYS}/name") == 1
+    requests = [request_of(door.browser, f"{KEYS}/name", name=f"Key {n}") for n in range(AT_ONCE)]
+    racers.race(site, environ, requests)
+    assert count(site, "SELECT count(*) FROM factors") == 2
+    assert count(site, "SELECT count(*) FROM activity WHERE kind = 'factor-added'") == 2
+
+
+@pytest.mark.xdist_group("races")
+def test_a_copy_and_the_key_at_once_with_one_count_have_one_winner(
+    site: Site, environ: dict[str, str], racers: Racers
+) -> None:
+    vera = with_key(site, "vera")
+    doors = [Door(ALONE, vera) for _ in range(4)]
+    requests = [
+        request_of(door.browser, door.path, number, credential=door.sign(door.ask(), sign_count=50))
+        for number, door in enumerate(doors)
+    ]
+    answers = racers.race(site, environ, requests)
+    assert len(winners(answers)) == 1, "each has a challenge of its own, and only one of them counts higher"
+    assert count(site, "SELECT count(*) FROM activity WHERE kind = 'factor-copied'") == 3
+
+
+@pytest.mark.xdist_group("races")
+def test_one_key_deleted_twenty_times_at_once_is_told_once(
+    site: Site, environ: dict[str, str], vera: Owner, racers: Racers
+) -> None:
+    door = Door(ADDED, vera)
+    request = request_of(door.browser, acts(site)[-1][0])
+    racers.race(site, environ, [request] * AT_ONCE)
+    assert count(site, "SELECT count(*) FROM factors") == 0
+    assert count(site, "SELECT count(*) FROM activity WHERE kind = 'last-factor-deleted'") == 1

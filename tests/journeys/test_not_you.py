@@ -1,0 +1,303 @@
+""" "Not you?", from a notice and from a receipt: it says what it will do, does it, and says what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import Site
+from tests.people import ANDROID, DESKTOP, PHONE, TWO_FACTOR, Owner
+
+NEW = "seven brass wheels turning"
+APP = f"{TWO_FACTOR}/authentication-app"
+HERE = "/settings/security/not-you"
+HOUR, DAY = 3600, 86400
+
+
+def deeds(owner: Owner) -> list[str]:
+    assert owner.page is not None
+    return [" ".join(li.get_text(" ", strip=True).split()) for li in owner.page.soup.select(".deeds li")]
+
+
+def is_in(owner: Owner) -> bool:
+    return owner.open("/settings").path == "/settings"
+
+
+def letters(site: Site, owner: Owner, part: str) -> int:
+    return sum(part in mail.text for mail in site.emails(owner.email))
+
+
+@pytest.fixture
+def notice(enrolled: Owner, site: Site) -> str:
+    """The path in the mail that said that the app was turned on."""
+    return site.emailed_path(enrolled.email, "/not-you/")
+
+
+# -- From a notice ---------------------------------------------------------------------------------
+
+
+def test_the_reader_is_told_throws_everybody_out_and_gets_a_link(enrolled: Owner, site: Site, notice: str) -> None:
+    ada = enrolled
+    elsewhere = ada.other_browser(layout=ANDROID if ada.layout == DESKTOP else DESKTOP)
+    elsewhere.log_in()
+    elsewhere.press("Verify", code=ada.next_code(), remember="y")
+    half = ada.other_browser()
+    half.log_in()
+    reader = ada.other_browser()
+    for _ in range(2):
+        page = reader.open(notice)
+        assert (page.status, page.h1) == (200, "Was this not you?")
+    assert page.says("@ada")
+    assert deeds(reader) == [
+        "Every device is logged out.",
+        "Every remembered browser is forgotten, and asked for your second factor again.",
+        "Log-ins that wait for a second factor end, and so do setups of one that are not finished.",
+        "We send a link for a new password to a...@example.org .",
+    ]
+    assert is_in(ada)
+    page = reader.press("Log everybody out")
+    assert (page.status, page.h1) == (200, "Everybody was logged out")
+    assert len(deeds(reader)) == 4
+    assert page.says("until January 15, 2027, 9:00 AM UTC")
+    assert not is_in(ada)
+    assert not is_in(elsewhere)
+    assert half.post("/log-in/verify", code=ada.next_code()).path == "/log-in"
+    assert elsewhere.log_in().h1 == "Enter your code"
+    assert site.emails(ada.email)[0].subject.endswith(
+        "Every log-in to your account was ended from a link in an e-mail."
+    )
+    reader.open(site.emailed_path(ada.email, "/reset-password/"))
+    assert reader.press("Save password", password=NEW).path == "/log-in"
+    assert reader.open(notice).says("The link for a new password was used, or is too old.")
+
+
+def test_a_press_answers_with_a_redirect_and_the_page_can_be_reloaded(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    notice = site.emailed_path(ada.email, "/not-you/")
+    reader = ada.other_browser()
+    page = reader.post(notice, follow=False)
+    assert page.status == (200 if reader.htmx else 303)
+    for _ in range(2):
+        assert reader.open(notice).h1 == "Everybody was logged out"
+    assert letters(site, ada, "/reset-password/") == 1
+
+
+def test_a_second_press_does_nothing_more(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    notice = site.emailed_path(ada.email, "/not-you/")
+    reader, tab = ada.other_browser(), ada.other_browser()
+    reader.open(notice)
+    tab.open(notice)
+    reader.press("Log everybody out")
+    ada.log_in()
+    assert tab.press("Log everybody out").h1 == "Everybody was logged out"
+    assert is_in(ada)
+    assert letters(site, ada, "/reset-password/") == 1
+
+
+def test_the_link_for_a_new_password_is_said_to_be_too_old_after_an_hour(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    notice = site.emailed_path(ada.email, "/not-you/")
+    reader = ada.other_browser()
+    reader.open(notice)
+    reader.press("Log everybody out")
+    site.clock.pass_(HOUR)
+    assert reader.open(notice).says("The link for a new password was used, or is too old.")
+    assert reader.follow("Get a new link").h1 == "Forgot password?"
+    site.clock.pass_(DAY)
+    site.services.upkeep.purge()
+    assert reader.open(notice).status == 404
+
+
+def test_after_seven_days_the_page_says_what_still_helps(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    notice = site.emailed_path(ada.email, "/not-you/")
+    reader = ada.other_browser()
+    site.clock.pass_(7 * DAY - 1)
+    assert reader.open(notice).h1 == "Was this not you?"
+    site.clock.pass_(1)
+    page = reader.press("Log everybody out")
+    assert (page.status, page.h1) == (404, "This link no longer works")
+    assert page.says("a new password logs every device out")
+    assert reader.follow("Get a new link").h1 == "Forgot password?"
+
+
+def test_a_page_that_was_too_old_does_nothing(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    notice = site.emailed_path(ada.email, "/not-you/")
+    page = ada.other_browser().send("POST", notice, data={"csrf_token": "old"})
+    assert (page.status, page.problems) == (422, ["The page was old. Nothing was changed; try again."])
+    assert is_in(ada)
+
+
+def test_the_link_goes_out_even_when_somebody_used_up_the_days_links(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    notice = site.emailed_path(ada.email, "/not-you/")
+    eve = ada.other_browser()
+    for _ in range(6):
+        eve.open("/forgot-password")
+        eve.press("Send link", email=ada.email)
+    before = letters(site, ada, "/reset-password/")
+    reader = ada.other_browser()
+    reader.open(notice)
+    reader.press("Log everybody out")
+    assert letters(site, ada, "/reset-password/") == before + 1
+    reader.open(site.emailed_path(ada.email, "/reset-password/"))
+    assert reader.press("Save password", password=NEW).path == "/log-in"
+
+
+def test_an_address_that_was_left_ends_sessions_and_gets_no_link(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    notice = site.emailed_path(ada.email, "/not-you/")
+    ada.open("/settings/account/email")
+    ada.press("Save", email="thief@example.net")
+    ada.press("Verify", code=site.emailed_code("thief@example.net"))
+    reader = ada.other_browser()
+    page = reader.open(notice)
+    assert page.says("The account has another email address by now, so we send no link for a new password here.")
+    page = reader.press("Log everybody out")
+    assert len(deeds(reader)) == 3
+    assert page.says("it takes your address back")
+    assert "Get a new link" not in page.links
+    assert not is_in(ada)
+    assert letters(site, ada, "/reset-password/") == 0
+    assert all("/reset-password/" not in mail.text for mail in site.emails("thief@example.net"))
+
+
+def test_a_second_factor_that_was_half_set_up_is_gone(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    notice = site.emailed_path(ada.email, "/not-you/")
+    ada.open(TWO_FACTOR)
+    ada.press("Authentication app")
+    known_to_the_thief = ada.press("Got it" if ada.layout == "iphone" else "Start").setup_key
+    reader = ada.other_browser()
+    reader.open(notice)
+    reader.press("Log everybody out")
+    ada.log_in()
+    ada.open(TWO_FACTOR)
+    ada.press("Authentication app")
+    assert ada.press("Got it" if ada.layout == "iphone" else "Start").setup_key != known_to_the_thief
+
+
+# -- As somebody who is logged in ------------------------------------------------------------------
+
+
+def test_an_owner_who_is_logged_in_stays_and_goes_on_to_a_new_password(
+    enrolled: Owner, site: Site, notice: str
+) -> None:
+    ada = enrolled
+    thief = ada.other_browser()
+    thief.log_in()
+    thief.press("Verify", code=ada.next_code())
+    ada.open(notice)
+    assert deeds(ada)[0] == "Every other device is logged out. This one stays logged in."
+    assert deeds(ada)[-1] == "You go on to choose a new password."
+    page = ada.press("Log everybody else out")
+    assert (page.path, page.h1) == ("/settings/account/password", "Change your password")
+    assert page.receipts == [
+        "Every other device is logged out, and every remembered browser forgotten.",
+        "Now choose a new password.",
+    ]
+    assert not is_in(thief)
+    assert letters(site, ada, "/reset-password/") == 0
+    ada.open("/settings/account/password")
+    assert ada.press("Save", password=NEW).path == "/settings/account"
+    assert ada.other_browser().open(notice).h1 == "Was this not you?", "the mail is still of use elsewhere"
+
+
+def test_an_owner_whose_proof_is_old_proves_who_they_are_before_the_new_password(
+    enrolled: Owner, site: Site, notice: str
+) -> None:
+    ada = enrolled
+    site.clock.pass_(660)
+    ada.open(notice)
+    page = ada.press("Log everybody else out")
+    assert page.h1 == "Enter your password"
+    assert page.receipts[-1] == "Now choose a new password."
+    ada.press("Verify", password=ada.password)
+    assert ada.press("Verify", code=ada.next_code()).h1 == "Change your password"
+
+
+def test_somebody_else_who_is_logged_in_reads_a_friends_mail(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    notice = site.emailed_path(ada.email, "/not-you/")
+    grace = Owner(site, "grace", layout=ada.layout, htmx=ada.htmx)
+    grace.sign_up()
+    assert grace.open(notice).says("@ada")
+    assert grace.press("Log everybody out").h1 == "Everybody was logged out"
+    assert is_in(grace)
+    assert not is_in(ada)
+
+
+def test_the_page_of_the_settings_asks_strangers_to_log_in_first(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.log_out()
+    assert ada.open(HERE).path == "/log-in"
+    page = ada.press("Log in", username=ada.username, password=ada.password)
+    assert (page.path, page.h1) == (HERE, "Was this not you?")
+
+
+def test_without_an_address_it_works_and_nothing_claims_a_mail(ada: Owner, site: Site) -> None:
+    ada.sign_up(confirm_email=False)
+    other = ada.other_browser()
+    other.log_in()
+    ada.open(HERE)
+    ada.press("Log everybody else out")
+    assert not is_in(other)
+    ada.open("/settings/account/password")
+    page = ada.press("Save", password=NEW)
+    assert page.receipts == ["Your password was changed, and every other log-in ended."]
+    assert site.emails() == []
+
+
+# -- Receipts --------------------------------------------------------------------------------------
+
+
+def _password(ada: Owner) -> None:
+    ada.open("/settings/account/password")
+    ada.press("Save", password=NEW)
+
+
+def _email(ada: Owner) -> None:
+    ada.open("/settings/account/email")
+    ada.press("Save", email="countess@example.org")
+    ada.press("Verify", code=ada.site.emailed_code("countess@example.org"))
+
+
+def _phone(ada: Owner) -> None:
+    ada.open("/settings/account/phone")
+    ada.press("Save", phone=PHONE)
+    ada.press("Verify", code=ada.site.texted_code(PHONE))
+
+
+def _off(ada: Owner) -> None:
+    ada.open(f"{APP}/turn-off")
+    ada.press("Turn off")
+    if ada.layout != DESKTOP:
+        ada.press("Turn off")
+
+
+def _on_again(ada: Owner) -> None:
+    _off(ada)
+    ada.press("Turn back on")
+
+
+def _replaced(ada: Owner) -> None:
+    ada.site.clock.pass_(30)
+    ada.turn_on_texts()
+
+
+@pytest.mark.parametrize("change", [_password, _email, _phone, _off, _on_again, _replaced])
+def test_every_receipt_of_a_change_asks_not_you(enrolled: Owner, change: Callable[[Owner], None]) -> None:
+    change(enrolled)
+    assert enrolled.page is not None
+    assert len(enrolled.page.receipts) == 1
+    assert enrolled.page.asks_not_you
+    assert enrolled.follow("Not you?").path == HERE
+
+
+def test_other_receipts_do_not(enrolled: Owner) -> None:
+    page = enrolled.log_out()
+    assert page.receipts == ["You are logged out."]
+    assert not page.asks_not_you

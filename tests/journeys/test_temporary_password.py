@@ -1,0 +1,202 @@
+"""A temporary password: made by somebody fresh, shown once, seen where it was used, ended at will."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.apps import App
+from tests.conftest import Site
+from tests.people import PHONE, TWO_FACTOR, Owner, Page
+
+PAGE = f"{TWO_FACTOR}/temporary-password"
+
+
+def verify(site: Site, owner: Owner, password: str) -> Page:
+    return App(site).verify(owner.username, password)
+
+
+def region(page: Page) -> Any:
+    return page.soup.find("section", attrs={"aria-label": "Temporary password"})
+
+
+def shown(page: Page) -> str:
+    return str(region(page).find(class_="secret").get_text("", strip=True))
+
+
+def rows(page: Page) -> list[str]:
+    return [li.get_text(" ", strip=True) for li in page.soup.select("ul.rows li")]
+
+
+def made(owner: Owner) -> str:
+    owner.open(PAGE)
+    return shown(owner.press("Generate temporary password"))
+
+
+def test_it_is_reached_from_the_methods_and_shown_once(enrolled: Owner) -> None:
+    ada = enrolled
+    ada.open(TWO_FACTOR)
+    page = ada.follow("Temporary password")
+    assert (page.path, page.h1, rows(page)) == (PAGE, "Temporary password", [])
+    assert page.title == "Temporary password - Nightlatch"
+    page = ada.press("Generate temporary password")
+    assert (page.status, page.h1) == (200, "Temporary password")
+    password = shown(page)
+    assert [len(group) for group in password.split("-")] == [4, 4, 4, 4]
+    assert set(password) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567-")
+    assert page.soup.find(attrs={"data-copy": password})
+    assert rows(page) == ["60 minutes left Made here just now Not used yet End now"]
+    page = ada.open(PAGE)
+    assert password not in page.text
+    assert region(page) is None
+
+
+def test_it_opens_the_door_for_an_hour_and_the_page_says_where_it_was_used(enrolled: Owner, site: Site) -> None:
+    ada = enrolled
+    password = made(ada)
+    page = verify(site, ada, password)
+    assert (page.status, page.response.headers["Remote-User"]) == (200, "ada")
+    site.clock.pass_(20 * 60)
+    assert rows(ada.open(PAGE)) == [
+        "40 minutes left Made here 20 minutes ago"
+        " Last used 20 minutes ago by Thunderbird/115.4 from 198.51.100.7 End now"
+    ]
+    assert verify(site, ada, password.lower().replace("-", " ")).status == 200, "as people type it"
+    assert "Last used 1 second ago" in rows(ada.open(PAGE))[0]
+    site.clock.pass_(40 * 60)
+    assert verify(site, ada, password).status == 401
+    assert rows(ada.open(PAGE)) == []
+
+
+def test_an_app_that_does_not_say_its_name_is_called_that(enrolled: Owner, site: Site) -> None:
+    password = made(enrolled)
+    assert App(site, agent="").verify("ada", password).status == 200
+    assert "by an app that does not say its name from 198.51.100.7" in rows(enrolled.open(PAGE))[0]
+
+
+def test_its_owner_ends_it_and_is_told(enrolled: Owner, site: Site) -> None:
+    ada = enrolled
+    password = made(ada)
+    site.clock.pass_(700)  # the proof of who she is has gone stale, which does not keep her from ending it
+    page = ada.open(PAGE)
+    page = ada.press("End now")
+    assert (page.path, page.h1, rows(page)) == (PAGE, "Temporary password", [])
+    assert page.receipts == ["The temporary password has ended. We e-mailed you about it."]
+    assert verify(site, ada, password).status == 401
+    told = [email.subject for email in site.emails(ada.email)]
+    assert told[0] == "Nightlatch: A temporary password for apps was ended."
+    assert told[1] == "Nightlatch: A temporary password for apps was made. It works for one hour."
+
+
+def test_ending_it_in_a_second_tab_says_how_things_stand(enrolled: Owner) -> None:
+    ada = enrolled
+    made(ada)
+    number = ada.page.soup.find("input", attrs={"name": "end"})["value"]
+    ada.press("End now")
+    page = ada.post(PAGE, end=number)
+    assert (page.status, page.path, page.receipts) == (200, PAGE, [])
+
+
+def test_one_asked_for_with_a_stale_proof_is_shown_after_it(enrolled: Owner, site: Site) -> None:
+    ada = enrolled
+    ada.open(PAGE)
+    site.clock.pass_(660)
+    assert ada.press("Generate temporary password").h1 == "Enter your password"
+    assert ada.press("Verify", password=ada.password).h1 == "Enter your code"
+    page = ada.press("Verify", code=ada.next_code())
+    assert page.h1 == "Temporary password"
+    assert verify(site, ada, shown(page)).status == 200
+
+
+def test_a_newer_one_replaces_it_and_five_are_a_days(enrolled: Owner, site: Site) -> None:
+    ada = enrolled
+    first = made(ada)
+    passwords = [made(ada) for _ in range(4)]
+    assert len({first, *passwords}) == 5
+    assert verify(site, ada, first).status == 401
+    assert verify(site, ada, passwords[-1]).status == 200
+    ada.open(PAGE)
+    page = ada.press("Generate temporary password")
+    assert page.status == 429
+    assert page.problems == ["You had as many temporary passwords as one day allows. Make another in 24 hours."]
+    assert page.response.headers["Retry-After"] == "86400"
+    assert len(rows(page)) == 1, "the last one goes on"
+    site.clock.pass_(86400)
+    ada.log_in_whole()
+    assert made(ada)
+
+
+def test_without_a_second_factor_there_is_none_and_the_usual_password_opens_the_door(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    assert "Temporary password" not in ada.open(TWO_FACTOR).links
+    assert ada.open(PAGE).path == TWO_FACTOR
+    assert ada.post(PAGE).path == TWO_FACTOR
+    assert verify(site, ada, ada.password).status == 200
+
+
+def test_the_log_in_page_says_where_it_belongs(returning: Owner, site: Site) -> None:
+    ada = returning
+    ada.log_in_whole()
+    password = made(ada)
+    page = ada.other_browser().log_in(password)
+    assert page.status == 422
+    assert "A temporary password works only in apps: use your usual password here." in page.problems[0]
+
+
+# -- Texted by itself ------------------------------------------------------------------------------
+
+
+def test_the_usual_password_at_the_door_has_one_texted(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.turn_on_texts()
+    site.clock.pass_(61)
+    before = len(site.texts(PHONE))
+    assert verify(site, ada, ada.password).status == 401
+    texts = site.texts(PHONE)
+    assert len(texts) == before + 1
+    password, _, rest = texts[0].text.partition(" ")
+    assert rest == "is your Nightlatch temporary password for one hour."
+    assert verify(site, ada, password).status == 200
+    assert rows(ada.open(PAGE))[0].startswith("60 minutes left Texted to your phone 1 second ago Last used")
+    assert site.emails(ada.email)[0].subject == (
+        "Nightlatch: An app sent your usual password, so a temporary password was texted to the phone number that ends"
+        " in ...56."
+    )
+
+
+def test_an_app_that_keeps_asking_has_no_second_one_texted_while_the_first_may_still_be_typed(
+    ada: Owner, site: Site
+) -> None:
+    ada.sign_up()
+    ada.turn_on_texts()
+    site.clock.pass_(61)
+    before = len(site.texts(PHONE))
+    for _ in range(5):
+        assert verify(site, ada, ada.password).status == 401
+        assert len(site.texts(PHONE)) == before + 1
+        site.clock.pass_(100)
+    site.clock.pass_(200)
+    verify(site, ada, ada.password)
+    assert len(site.texts(PHONE)) == before + 2, "after ten minutes the first seems to be lost"
+    password = site.texts(PHONE)[0].text[:19]
+    assert verify(site, ada, password).status == 200
+    site.clock.pass_(900)
+    verify(site, ada, ada.password)
+    assert len(site.texts(PHONE)) == before + 2, "it is in use"
+    assert verify(site, ada, password).status == 200
+
+
+def test_one_that_was_made_on_the_page_is_not_replaced_by_a_text(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.turn_on_texts()
+    site.clock.pass_(61)
+    password, before = made(ada), len(site.texts(PHONE))
+    site.clock.pass_(1800)
+    verify(site, ada, ada.password)
+    assert len(site.texts(PHONE)) == before
+    assert verify(site, ada, password).status == 200
+
+
+def test_without_a_phone_nothing_is_texted(enrolled: Owner, site: Site) -> None:
+    assert verify(site, enrolled, enrolled.password).status == 401
+    assert site.texts() == []
+    assert rows(enrolled.open(PAGE)) == []

@@ -1,0 +1,438 @@
+"""Security keys: what a count of signatures proves, what opens an account alone, and what is said of each key."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import delete, insert, update
+
+from tests.authenticator import Authenticator
+from tests.conftest import Site
+from tests.doubles import START
+from tests.people import HOST, Owner
+from webapp.domain.key_refusals import (
+    CeremonyOver,
+    KeyCopied,
+    KeyRefused,
+    KeyUnknown,
+    KeyUnverified,
+    NoKeyAnswer,
+)
+from webapp.domain.labels import tidy_label, untaken
+from webapp.domain.origin import Origin
+from webapp.domain.refusals import LabelTaken, NameMalformed
+from webapp.enrollment.ceremonies import Ceremonies, as_bytes, as_text
+from webapp.enrollment.method import Asking, Proof
+from webapp.methods.security_key import (
+    METHOD,
+    describe,
+    gone,
+    is_here,
+    show,
+    slot_of,
+    tell_browser,
+    unknown,
+    used,
+    verify,
+    verify_alone,
+)
+from webapp.models.accounts import Account
+from webapp.models.factors import Factor
+from webapp.policy import Policy
+
+RP_ID = HOST.split(":")[0]
+ORIGIN = f"http://{HOST}"
+USER, OTHER_USER = b"a" * 64, b"b" * 64
+NAME, ALONE = "log-in:1", "passkey:this browser"
+YUBIKEY = UUID("2fc0579f-8113-47ea-b116-bb5a8db9202a").bytes
+"""A YubiKey 5 NFC with firmware 5.2."""
+
+
+def new_key(**options: Any) -> Authenticator:
+    return Authenticator(ORIGIN, RP_ID, **options)
+
+
+@pytest.fixture
+def keys(site: Site) -> Ceremonies:
+    Owner(site).sign_up()
+    return site.services.ceremonies
+
+
+def register(site: Site, key: Authenticator, label: str = "Blue key", browser: str = "", user: bytes = USER) -> Factor:
+    """The newest key of Ada's, as its enrollment would keep it."""
+    house = site.services.ceremonies
+    made = house.registered(key.create(house.creation("new", as_text(user), "ada", "Ada Lovelace", ())), "new")
+    facts = {
+        "id": made.id,
+        "key": made.public_key,
+        "user": as_text(user),
+        "model": made.model,
+        "transports": made.transports,
+        "syncs": made.syncs,
+        "synced": made.synced,
+        "verifies": made.verified,
+        "browser": browser,
+    }
+    slot = slot_of({"credential": json.dumps({"id": made.id})})
+    values = {
+        "account_id": 1,
+        "method": METHOD.slug,
+        "slot": slot,
+        "label": label,
+        "facts": json.dumps(facts),
+        "sealed": "",
+        "added_at": START,
+        "last_step": made.count,
+    }
+    with site.services.db.write() as tx:
+        number = tx.scalar(insert(Factor).values(values).returning(Factor.id))
+    assert number is not None
+    return stored(site, number)
+
+
+def stored(site: Site, number: int = 1) -> Factor:
+    with site.services.db.read() as tx:
+        return tx.get_one(Factor, number)
+
+
+def facts_of(factor: Factor) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(factor.facts)
+    return facts
+
+
+def prove(site: Site, answer: str, *factors: Factor, alone: bool = False) -> None:
+    services = site.services
+    with services.db.write() as tx:
+        account = tx.get_one(Account, 1)
+        name, requests = ALONE if alone else NAME, services.login_requests
+        asking = Asking(account, name, services.phones, services.ceremonies, factors, requests)
+        proof = Proof(tx, "", site.clock, Policy(), asking)
+        (verify_alone if alone else verify)(proof, {"credential": answer})
+
+
+def answer(site: Site, key: Authenticator, *, alone: bool = False, **wrong: Any) -> str:
+    return key.get(site.services.ceremonies.request(ALONE if alone else NAME, ()), **wrong)
+
+
+each_way = pytest.mark.parametrize("alone", [False, True], ids=["after the password", "alone"])
+
+
+# -- The count -------------------------------------------------------------------------------------
+
+
+@each_way
+def test_a_count_that_rises_is_kept_with_the_time(site: Site, keys: Ceremonies, alone: bool) -> None:
+    key = new_key()
+    factor = register(site, key)
+    assert (factor.last_step, factor.logged_in_at) == (1, 0)
+    site.clock.pass_(100)
+    prove(site, answer(site, key, alone=alone), factor, alone=alone)
+    assert (stored(site).last_step, stored(site).logged_in_at) == (key.credentials[0].sign_count, START + 100)
+    prove(site, answer(site, key, alone=alone, sign_count=2**32 - 1), stored(site), alone=alone)
+    assert stored(site).last_step == 2**32 - 1
+
+
+@each_way
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_a_count_that_does_not_rise_may_be_a_copy(site: Site, keys: Ceremonies, alone: bool, count: int) -> None:
+    key = new_key()
+    register(site, key)
+    with site.services.db.write() as tx:
+        tx.execute(update(Factor).values(last_step=7))
+    before = stored(site)
+    with pytest.raises(KeyCopied) as raised:
+        prove(site, answer(site, key, alone=alone, sign_count=count), before, alone=alone)
+    assert raised.value.name == "Blue key"
+    now = stored(site)
+    assert (now.last_step, now.logged_in_at, now.facts) == (7, before.logged_in_at, before.facts)
+
+
+@each_way
+def test_a_key_that_does_not_count_shows_zero_for_ever(site: Site, keys: Ceremonies, alone: bool) -> None:
+    key = new_key(counts=False)
+    factor = register(site, key)
+    for _ in range(3):
+        prove(site, answer(site, key, alone=alone), factor, alone=alone)
+    assert stored(site).last_step == 0
+
+
+def test_a_key_that_begins_to_count_may_not_stop(site: Site, keys: Ceremonies) -> None:
+    key = new_key(counts=False)
+    factor = register(site, key)
+    prove(site, answer(site, key, sign_count=5), factor)
+    with pytest.raises(KeyCopied):
+        prove(site, answer(site, key), factor)
+
+
+def test_what_was_read_before_another_proof_is_no_excuse(site: Site, keys: Ceremonies) -> None:
+    key = new_key()
+    read_early = register(site, key)
+    older, newer = answer(site, key), answer(site, key)
+    prove(site, newer, read_early)
+    with pytest.raises(KeyCopied):
+        prove(site, older, read_early)
+
+
+# -- Whose key -------------------------------------------------------------------------------------
+
+
+@each_way
+def test_a_key_that_was_turned_off_meanwhile_opens_nothing(site: Site, keys: Ceremonies, alone: bool) -> None:
+    key = new_key()
+    factor = register(site, key)
+    with site.services.db.write() as tx:
+        tx.execute(update(Factor).values(turned_off_at=START))
+    with pytest.raises(KeyRefused) as raised:
+        prove(site, answer(site, key, alone=alone), factor, alone=alone)
+    assert not isinstance(raised.value, KeyCopied), "its owner would be warned of a copy that there is not"
+    assert stored(site).last_step == 1
+
+
+@each_way
+def test_a_key_that_was_deleted_meanwhile_opens_nothing(site: Site, keys: Ceremonies, alone: bool) -> None:
+    key = new_key()
+    factor = register(site, key)
+    with site.services.db.write() as tx:
+        tx.execute(delete(Factor))
+    with pytest.raises(KeyRefused) as raised:
+        prove(site, answer(site, key, alone=alone), factor, alone=alone)
+    assert not isinstance(raised.value, KeyCopied), "its owner would be warned of a copy that there is not"
+
+
+@each_way
+def test_any_key_of_the_account_will_do_and_no_other(site: Site, keys: Ceremonies, alone: bool) -> None:
+    first, second, strange = new_key(), new_key(), new_key()
+    mine = [register(site, first), register(site, second, "Green key")]
+    register(site, strange, "Somebody else's")
+    prove(site, answer(site, second, alone=alone), *mine, alone=alone)
+    assert stored(site, 1).last_step == 1
+    assert stored(site, 2).last_step > 1
+    with pytest.raises(KeyUnknown):
+        prove(site, answer(site, strange, alone=alone), *mine, alone=alone)
+    with pytest.raises(KeyUnknown):
+        prove(site, answer(site, first, alone=alone), alone=alone)
+
+
+@each_way
+def test_the_id_of_one_key_under_the_signature_of_another_is_refused(site: Site, keys: Ceremonies, alone: bool) -> None:
+    first, second = new_key(), new_key()
+    mine = [register(site, first), register(site, second, "Green key")]
+    with pytest.raises(KeyRefused) as raised:
+        prove(site, answer(site, second, alone=alone, id=first.credentials[0].id), *mine, alone=alone)
+    assert type(raised.value) is KeyRefused
+
+
+@each_way
+def test_a_key_that_says_it_is_somebody_elses_is_refused(site: Site, keys: Ceremonies, alone: bool) -> None:
+    key = new_key()
+    factor = register(site, key)
+    for handle in (OTHER_USER, USER[:-1], USER + b"a", b"ada"):
+        with pytest.raises(KeyRefused) as raised:
+            prove(site, answer(site, key, alone=alone, user_handle=handle), factor, alone=alone)
+        assert type(raised.value) is KeyRefused
+    assert stored(site).last_step == 1
+
+
+def test_a_key_that_does_not_say_whose_it_is_needs_the_password(site: Site, keys: Ceremonies) -> None:
+    key = new_key()
+    factor = register(site, key)
+    prove(site, answer(site, key, user_handle=b""), factor)
+    with pytest.raises(KeyRefused):
+        prove(site, answer(site, key, alone=True, user_handle=b""), factor, alone=True)
+
+
+def test_a_key_that_did_not_check_who_holds_it_needs_the_password(site: Site, keys: Ceremonies) -> None:
+    key = new_key()
+    factor = register(site, key)
+    prove(site, answer(site, key, user_verified=False), factor)
+    count = stored(site).last_step
+    with pytest.raises(KeyUnverified):
+        prove(site, answer(site, key, alone=True, user_verified=False), factor, alone=True)
+    assert stored(site).last_step == count
+
+
+@each_way
+@pytest.mark.parametrize("syncs", [False, True])
+def test_whether_a_key_may_be_copied_is_settled_when_it_is_made(
+    site: Site, keys: Ceremonies, alone: bool, syncs: bool
+) -> None:
+    key = new_key(backup_eligible=syncs)
+    factor = register(site, key)
+    with pytest.raises(KeyRefused) as raised:
+        prove(site, answer(site, key, alone=alone, backup_eligible=not syncs), factor, alone=alone)
+    assert type(raised.value) is KeyRefused
+    prove(site, answer(site, key, alone=alone), factor, alone=alone)
+
+
+@each_way
+def test_that_a_passkey_was_synced_meanwhile_is_noted(site: Site, keys: Ceremonies, alone: bool) -> None:
+    key = new_key(backup_eligible=True)
+    factor = register(site, key)
+    before = facts_of(factor)
+    assert before["synced"] is False
+    prove(site, answer(site, key, alone=alone, backed_up=True), factor, alone=alone)
+    assert facts_of(stored(site)) == {**before, "synced": True}
+    prove(site, answer(site, key, alone=alone), stored(site), alone=alone)
+    assert facts_of(stored(site))["synced"] is False
+
+
+def test_that_a_key_learnt_to_check_who_holds_it_is_noted_and_stays(site: Site, keys: Ceremonies) -> None:
+    key = new_key(verifies=False)
+    assert facts_of(register(site, key))["verifies"] is False
+    key.verifies = True
+    for verified, known in ((False, False), (True, True), (False, True)):
+        prove(site, answer(site, key, user_verified=verified), stored(site))
+        assert facts_of(stored(site))["verifies"] is known
+
+
+def test_a_challenge_of_the_one_way_is_none_of_the_other(site: Site, keys: Ceremonies) -> None:
+    key = new_key()
+    factor = register(site, key)
+    with pytest.raises(CeremonyOver):
+        prove(site, answer(site, key, alone=True), factor, alone=False)
+    with pytest.raises(CeremonyOver):
+        prove(site, answer(site, key, alone=False), factor, alone=True)
+
+
+def test_no_answer_is_told_from_a_wrong_one(site: Site, keys: Ceremonies) -> None:
+    for read in (used, slot_of, lambda answers: unknown(keys, answers)):
+        for nothing in ({}, {"credential": ""}):
+            with pytest.raises(NoKeyAnswer):
+                read(nothing)
+        with pytest.raises(KeyRefused):
+            read({"credential": "{}"})
+
+
+def test_a_challenge_is_the_same_however_it_is_written(site: Site, keys: Ceremonies) -> None:
+    key = new_key()
+    register(site, key)
+    challenge = keys.draw(NAME)
+    first = key.get(keys.request(NAME, ()), challenge=challenge)
+    second = json.loads(first)
+    data = {"challenge": as_text(challenge) + "==", "type": "webauthn.get", "origin": ORIGIN}
+    second["response"]["clientDataJSON"] = as_text(json.dumps(data).encode())
+    assert used({"credential": first}) == used({"credential": json.dumps(second)})
+    assert used({"credential": first}) != used({"credential": answer(site, key)})
+
+
+# -- What is said of a key -------------------------------------------------------------------------
+
+HERE = Origin("192.0.2.1", "a browser", RP_ID, "this browser")
+ELSEWHERE = Origin("192.0.2.1", "a browser", RP_ID, "another one")
+UNKNOWN = Origin("192.0.2.1", "a browser", RP_ID, "")
+
+
+def factor_with(**facts: Any) -> Factor:
+    known = {"id": "AAAA", "user": "VVVV", "transports": ["usb"], "synced": False, "verifies": False, "browser": ""}
+    return Factor(facts=json.dumps({**known, **facts}))
+
+
+def test_a_key_to_carry_is_on_no_device() -> None:
+    for transports in ([], ["usb"], ["nfc", "usb"], ["hybrid"]):
+        factor = factor_with(transports=transports, browser=HERE.browser)
+        assert describe(factor, HERE) == ["A key to carry with you", "Not synced"]
+        assert not is_here(factor, HERE)
+
+
+def test_a_key_of_this_device_is_told_from_one_of_another() -> None:
+    factor = factor_with(transports=["internal"], browser=HERE.browser)
+    assert describe(factor, HERE)[0] == "On this device"
+    assert is_here(factor, HERE)
+    assert describe(factor, ELSEWHERE)[0] == "On another device"
+    assert not is_here(factor, ELSEWHERE)
+
+
+def test_a_browser_that_nobody_knows_is_not_the_one_that_nobody_knew() -> None:
+    assert not is_here(factor_with(transports=["internal"], browser=""), UNKNOWN)
+
+
+def test_what_a_key_can_do_is_said() -> None:
+    assert describe(factor_with(synced=True, verifies=True), HERE) == [
+        "A key to carry with you",
+        "Synced with your other devices",
+        "Logs you in without a password",
+    ]
+
+
+def test_the_browser_is_told_which_keys_there_are(site: Site, keys: Ceremonies) -> None:
+    account = Account(username="ada", name="Ada Lovelace")
+    assert tell_browser(account, [], keys) == {}
+    told = tell_browser(account, [factor_with(), factor_with(id="BBBB")], keys)
+    assert told == {
+        "accepted": {"rpId": RP_ID, "userId": "VVVV", "allAcceptedCredentialIds": ["AAAA", "BBBB"]},
+        "details": {"rpId": RP_ID, "userId": "VVVV", "name": "ada", "displayName": "Ada Lovelace"},
+    }
+
+
+def test_the_browser_is_told_which_key_is_gone(site: Site, keys: Ceremonies) -> None:
+    assert gone(factor_with(), keys) == {"unknown": {"rpId": RP_ID, "credentialId": "AAAA"}}
+    key = new_key()
+    register(site, key)
+    told = unknown(keys, {"credential": answer(site, key)})
+    assert told == {"unknown": {"rpId": RP_ID, "credentialId": as_text(key.credentials[0].id)}}
+
+
+def test_the_page_asks_for_each_key_by_the_ways_that_reach_it(site: Site, keys: Ceremonies) -> None:
+    mine = [register(site, new_key(transports=("nfc", "usb"))), register(site, new_key(transports=("internal",)), "2")]
+    with site.services.db.read() as tx:
+        account, services = tx.get_one(Account, 1), site.services
+        asking = Asking(account, NAME, services.phones, keys, mine, services.login_requests)
+    asked = show(asking)["options"]
+    assert asked["allowCredentials"] == [
+        {"type": "public-key", "id": facts_of(mine[0])["id"], "transports": ["usb", "nfc"]},
+        {"type": "public-key", "id": facts_of(mine[1])["id"], "transports": ["internal"]},
+    ]
+    assert len(as_bytes(asked["challenge"])) == 32
+    assert METHOD.challenge.hint(mine[0], asking.account) == "Security key"
+    assert METHOD.alone is not None
+    assert METHOD.alone.ask(keys, ALONE)["allowCredentials"] == []
+
+
+# -- The name --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "suggested"),
+    [
+        ({"aaguid": YUBIKEY}, "YubiKey 5 Series with NFC"),
+        ({"aaguid": YUBIKEY, "transports": ("internal",)}, "YubiKey 5 Series with NFC"),
+        ({}, "Security key"),
+        ({"aaguid": b"\xff" * 16}, "Security key"),
+        ({"transports": ("internal", "hybrid")}, "This device"),
+        ({"transports": ()}, "Security key"),
+    ],
+    ids=str,
+)
+def test_the_name_is_suggested_from_the_model(site: Site, options: dict[str, Any], suggested: str) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    for number in (1, 2, 3):
+        key = ada.new_key(**options)
+        ada.open("/settings/security/two-factor/security-key/overview")
+        page = ada.press("Start")
+        page = ada.press("Use security key", credential=key.create(page.options()))
+        expected = suggested if number == 1 else f"{suggested} {number}"
+        assert page.field("Key name")["value"] == expected
+        page = ada.press("Save", name=expected.upper())
+        if number == 1:
+            ada.press("Got it")
+
+
+def test_names_are_tidied_and_told_apart_whatever_their_case() -> None:
+    assert tidy_label("  Blue \t key ", ["Green key"], 60) == "Blue key"
+    assert tidy_label("e\u0301", [], 60) == "é"
+    for taken in ("blue key", "Blue  Key", " BLUE KEY"):
+        with pytest.raises(LabelTaken):
+            tidy_label(taken, ["Blue key"], 60)
+    for malformed in ("", "   ", "\t", "x" * 61, "a\x00b", "a\u202eb", "a\u200bb"):
+        with pytest.raises(NameMalformed):
+            tidy_label(malformed, [], 60)
+    assert len(tidy_label("x" * 60, [], 60)) == 60
+
+
+def test_the_first_free_number_is_taken() -> None:
+    assert untaken("Key", []) == "Key"
+    assert untaken("Key", ["key", "KEY 2", "Key 4"]) == "Key 3"

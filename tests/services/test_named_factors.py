@@ -1,0 +1,111 @@
+"""Keys are named and deleted by somebody fresh, and what another tab did meanwhile is not done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.people import Owner
+from webapp.domain.origin import Origin
+from webapp.domain.refusals import LabelTaken, Missing, NameMalformed, NotFresh
+from webapp.methods.catalogue import method_named
+from webapp.models.accounts import Account
+from webapp.models.factors import Factor
+from webapp.models.presence import Presence
+from webapp.models.sessions import Activity, LoggedIn
+from webapp.services.named_factors import NamedFactors
+
+HERE = Origin("192.0.2.1", "Firefox")
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+@pytest.fixture
+def presence(site: Site) -> Presence:
+    """Ada with two keys, as her browser's cookie finds her."""
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_key(name="Blue key")
+    ada.press("Got it")
+    ada.turn_on_key(ada.new_key(), name="Green key")
+    with site.services.db.read() as tx:
+        session = tx.scalars(select(LoggedIn).order_by(LoggedIn.id.desc())).first()
+        assert session is not None
+        return Presence(session, tx.get_one(Account, 1), list(tx.scalars(select(Factor).order_by(Factor.id))), [])
+
+
+def key() -> Any:
+    found = method_named("security-key")
+    assert found is not None
+    return found
+
+
+def rename(factors: NamedFactors, presence: Presence, number: int = 1) -> None:
+    factors.rename(presence, key(), number, "Red key", HERE)
+
+
+def erase(factors: NamedFactors, presence: Presence, number: int = 1) -> None:
+    factors.delete(presence, key(), number, HERE)
+
+
+each_act = pytest.mark.parametrize("act", [rename, erase])
+Act = Callable[..., None]
+
+
+def kinds(site: Site) -> list[str]:
+    with site.services.db.read() as tx:
+        return list(tx.scalars(select(Activity.kind).order_by(Activity.id)))
+
+
+@each_act
+def test_whoever_is_not_fresh_changes_nothing(site: Site, presence: Presence, act: Act) -> None:
+    site.clock.pass_(600)
+    before = kinds(site)
+    with pytest.raises(NotFresh):
+        act(site.services.named_factors, presence)
+    assert kinds(site) == before
+
+
+@each_act
+def test_one_that_is_not_there_is_missing(site: Site, presence: Presence, act: Act) -> None:
+    for number in (0, 3, -1):
+        with pytest.raises(Missing):
+            act(site.services.named_factors, presence, number)
+
+
+@each_act
+def test_one_that_another_tab_deleted_meanwhile_is_missing_and_not_told_of_twice(
+    site: Site, presence: Presence, act: Act
+) -> None:
+    with site.services.db.write() as tx:
+        tx.execute(delete(Factor).where(Factor.id == 1))
+    before, mails = kinds(site), len(site.emails())
+    with pytest.raises(Missing):
+        act(site.services.named_factors, presence)
+    assert kinds(site) == before
+    assert len(site.emails()) == mails
+
+
+def test_a_name_that_will_not_do_is_refused(site: Site, presence: Presence) -> None:
+    named = site.services.named_factors
+    with pytest.raises(NameMalformed):
+        named.rename(presence, key(), 1, " ", HERE)
+    with pytest.raises(LabelTaken):
+        named.rename(presence, key(), 1, "green KEY", HERE)
+    assert [factor.label for factor in named.of(presence, key())] == ["Blue key", "Green key"]
+
+
+def test_the_last_one_is_known_as_such(site: Site, presence: Presence) -> None:
+    named = site.services.named_factors
+    assert not named.is_last(presence)
+    assert named.is_last(replace(presence, factors=presence.factors[:1]))
+    assert list(named.of(replace(presence, factors=[]), key())) == []

@@ -1,0 +1,319 @@
+"""Temporary passwords, apps' sessions and the worker's part in them, where no page leads."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import pytest
+from sqlalchemy import func, insert, select
+
+from tests.apps import App
+from tests.conftest import Site
+from tests.doubles import CheapHasher, FakeClock, ScriptedEntropy
+from tests.people import PHONE, Owner
+from webapp import create_app
+from webapp.adapters.heartbeat import FileHeartbeat
+from webapp.adapters.texts import NoTexts
+from webapp.bootstrap import open_doors
+from webapp.bootstrap.outside import heartbeat_file
+from webapp.domain.origin import Origin
+from webapp.domain.refusals import Missing, NotFresh, TooManyTemporaryPasswords, WrongLogIn
+from webapp.models.accounts import Account
+from webapp.models.apps import AppSession, Knock, TemporaryPassword
+from webapp.models.presence import Presence
+from webapp.services.knocks import Knocks
+from webapp.services.short_memory import ShortMemory
+
+HERE = Origin("192.0.2.1", "Firefox", "nightlatch.localhost")
+DAY = 86400
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+@pytest.fixture
+def tess(site: Site) -> Owner:
+    """With text messages, logged in."""
+    tess = Owner(site, "tess")
+    tess.sign_up()
+    tess.turn_on_texts()
+    site.clock.pass_(61)
+    return tess
+
+
+def account(site: Site) -> Account:
+    return site.services.accounts.named("tess")
+
+
+def presence_of(site: Site, owner: Owner) -> Presence:
+    token = owner.cookie("session")
+    assert token is not None
+    found = site.services.sessions.find(token.split(".")[0])
+    assert found is not None
+    return found
+
+
+def count(site: Site, table: Any) -> int:
+    with site.services.db.read() as tx:
+        return int(tx.scalar(select(func.count()).select_from(table)) or 0)
+
+
+# -- Making and using ------------------------------------------------------------------------------
+
+
+def test_only_somebody_fresh_with_a_factor_makes_one(site: Site, tess: Owner) -> None:
+    make, presence = site.services.temporary_passwords.make, presence_of(site, tess)
+    assert make(presence, HERE)
+    with pytest.raises(Missing):
+        make(Presence(presence.session, presence.account, [], []), HERE)
+    site.clock.pass_(600)
+    with pytest.raises(NotFresh):
+        make(presence, HERE)
+
+
+def test_one_that_ended_between_the_look_and_the_deed_opens_nothing(site: Site, tess: Owner) -> None:
+    services = site.services
+    passwords, owner = services.temporary_passwords, account(site)
+    code = passwords.make(presence_of(site, tess), HERE)
+    found = passwords.find(owner, code)
+    assert found is not None
+    assert passwords.end(owner, found.id, HERE)
+    assert not passwords.end(owner, found.id, HERE)
+    for deed in (passwords.use, passwords.use_up):
+        with pytest.raises(WrongLogIn), services.db.write() as tx:
+            deed(tx, found, HERE)
+
+
+def test_the_first_use_is_listed_and_the_next_ones_are_not(site: Site, tess: Owner) -> None:
+    services = site.services
+    passwords = services.temporary_passwords
+    code = passwords.make(presence_of(site, tess), HERE)
+    found = passwords.find(account(site), code)
+    assert found is not None
+    for _ in range(3):
+        with services.db.write() as tx:
+            passwords.use(tx, found, HERE)
+    with services.db.engine.connect() as connection:
+        query = "SELECT count(*) FROM activity WHERE kind = 'temporary-password-used'"
+        assert connection.exec_driver_sql(query).scalar_one() == 1
+
+
+def test_a_text_is_neither_counted_nor_sent_when_the_days_are_used_up(site: Site, tess: Owner) -> None:
+    passwords, owner = site.services.temporary_passwords, account(site)
+    for _ in range(5):
+        passwords.make(presence_of(site, tess), HERE)
+    passwords.end(owner, passwords.live(owner.id)[0].id, HERE)
+    texts = len(site.texts(PHONE))
+    with pytest.raises(TooManyTemporaryPasswords):
+        passwords.text(owner, HERE)
+    App(site).verify("tess", tess.password)
+    assert len(site.texts(PHONE)) == texts
+
+
+# -- The worker ------------------------------------------------------------------------------------
+
+
+def knock(site: Site, whose: int | None, at: int) -> None:
+    with site.services.db.write() as tx:
+        tx.execute(insert(Knock).values(account_id=whose, at=at, address="192.0.2.1", device=""))
+
+
+def test_a_knock_that_is_old_or_nobodys_is_forgotten(site: Site, tess: Owner) -> None:
+    texts, now = len(site.texts(PHONE)), site.clock.now()
+    knock(site, account(site).id, now - 600)
+    knock(site, None, now)
+    assert len(site.texts(PHONE)) == texts
+    assert count(site, Knock) == 0
+    knock(site, account(site).id, now - 599)
+    assert len(site.texts(PHONE)) == texts + 1
+
+
+def test_a_knock_belongs_to_one_worker(site: Site, tess: Owner) -> None:
+    """Another one that saw the same rows finds them gone."""
+    texted: list[str] = []
+
+    class Texting:
+        """While the first worker texts, the second one looks."""
+
+        def text(self, owner: Account, _origin: Origin) -> None:
+            texted.append(owner.username)
+            if len(texted) == 1:
+                worker.answer()
+
+    facts = {"db": site.services.db, "clock": site.clock, "policy": site.services.settings.policy}
+    worker = Knocks(**facts, temporary_passwords=Texting(), can_text=True)  # type: ignore[arg-type]  # only its text
+    for _ in range(2):
+        knock(site, account(site).id, site.clock.now())
+    worker.answer()
+    assert texted == ["tess", "tess"]
+    assert count(site, Knock) == 0
+
+
+def test_somebody_who_turned_the_factor_off_meanwhile_is_texted_nothing(site: Site, tess: Owner) -> None:
+    texts = len(site.texts(PHONE))
+    App(site).verify("tess", tess.password)
+    tess.post("/settings/security/two-factor/text-message/turn-off")
+    assert len(site.texts(PHONE)) == texts
+
+
+def test_a_site_that_can_text_nobody_tries_nothing(site: Site, tess: Owner) -> None:
+    silent = create_app(site.services.settings, clock=site.clock, hasher=CheapHasher(), texts=NoTexts())
+    services = silent.extensions["nightlatch"]
+    made = count(site, TemporaryPassword)
+    with pytest.raises(WrongLogIn):
+        services.legacy_door.by_password("tess", tess.password, HERE)
+    services.delivery.deliver_due()
+    assert count(site, Knock) == 0
+    assert count(site, TemporaryPassword) == made
+    services.db.engine.dispose()
+
+
+# -- Apps' sessions --------------------------------------------------------------------------------
+
+
+def test_an_apps_session_is_seen_once_a_minute_and_the_one_seen_last_comes_first(site: Site) -> None:
+    bob, apps = Owner(site, "bob"), site.services.app_sessions
+    bob.sign_up()
+    first = App(site, agent="DAVx5/4.4").token("bob", bob.password)
+    App(site, agent="Thunderbird/128").token("bob", bob.password)
+    owner = site.services.accounts.named("bob").id
+    assert [session.device for session in apps.of(owner)] == ["Thunderbird/128", "DAVx5/4.4"]
+    site.clock.pass_(59)
+    assert apps.find(first) is not None
+    assert len({session.seen_at for session in apps.of(owner)}) == 1
+    site.clock.pass_(1)
+    assert apps.find(first) is not None
+    assert [session.device for session in apps.of(owner)] == ["DAVx5/4.4", "Thunderbird/128"]
+    assert apps.find("0" * 64) is None
+
+
+def test_a_token_is_of_256_bits_and_kept_as_its_hash(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    token = App(site).token("bob", bob.password)
+    assert len(bytes.fromhex(token)) == 32
+    with site.services.db.read() as tx:
+        assert tx.scalars(select(AppSession.token_hash)).one() != token
+
+
+# -- Housekeeping ----------------------------------------------------------------------------------
+
+
+def test_what_has_had_its_time_is_purged(site: Site, tess: Owner) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    App(site).token("bob", bob.password)
+    site.services.temporary_passwords.make(presence_of(site, tess), HERE)
+    knock(site, None, site.clock.now())
+    steps = ((3600, 1, 1, 0), (DAY, 1, 1, 0), (1, 1, 0, 0), (30 * DAY, 0, 0, 0))
+    for seconds, sessions, passwords, knocks in steps:
+        site.clock.pass_(seconds)
+        site.services.upkeep.purge()
+        found = count(site, AppSession), count(site, TemporaryPassword), count(site, Knock)
+        assert found == (sessions, passwords, knocks), seconds
+
+
+def test_after_a_restore_neither_a_temporary_password_nor_an_app_lives_again(site: Site, tess: Owner) -> None:
+    app, passwords = App(site), site.services.temporary_passwords
+    token = app.token("tess", passwords.make(presence_of(site, tess), HERE))
+    code = passwords.make(presence_of(site, tess), HERE)
+    site.services.restoration.beat()
+    FileHeartbeat(heartbeat_file(site.services.settings)).keep(7)
+    open_doors(site.services)
+    assert app.with_token(token).status == 401
+    assert app.verify("tess", code).status == 401
+
+
+# -- The memory of a few seconds -------------------------------------------------------------------
+
+
+class Asked:
+    """A memory, and what had to be looked into."""
+
+    def __init__(self, size: int = 10) -> None:
+        self.clock = FakeClock()
+        self.memory = ShortMemory[str](self.clock, ScriptedEntropy(), seconds=4, size=size)
+        self.looked: list[str] = []
+
+    def __call__(self, question: str, takes: int = 0, ends: int | None = None) -> str:
+        def look() -> tuple[str, int | None]:
+            self.looked.append(question)
+            self.clock.pass_(takes)
+            return question.upper(), ends
+
+        return self.memory.ask(question, look)
+
+
+def test_an_answer_is_remembered_for_its_seconds_from_when_it_was_asked() -> None:
+    ask = Asked()
+    assert ask("who?", takes=1) == "WHO?"
+    for looks in (1, 1, 1, 2):
+        assert ask("who?") == "WHO?"
+        assert len(ask.looked) == looks
+        ask.clock.pass_(1)
+    assert ask("Who?") == "WHO?"
+    assert ask.looked[-1] == "Who?"
+
+
+def test_an_answer_that_ends_by_itself_is_remembered_no_longer() -> None:
+    ask = Asked()
+    ask("who?", ends=ask.clock.now() + 2)
+    ask.clock.pass_(1)
+    ask("who?", ends=0)
+    assert len(ask.looked) == 1
+    ask.clock.pass_(1)
+    ask("who?")
+    assert len(ask.looked) == 2
+
+
+def test_it_keeps_so_many_answers_and_drops_the_oldest() -> None:
+    ask = Asked(size=3)
+    for question in ("a", "b", "c", "d"):
+        ask(question)
+    ask.looked.clear()
+    for question in ("d", "c", "b", "a"):
+        ask(question)
+    assert ask.looked == ["a"]
+    assert len(ask.memory._kept) == 3
+
+
+def test_it_shows_no_question() -> None:
+    ask = Asked()
+    ask("password\0ada\0analytical engine notes")
+    kept = repr([name for name, _ in ask.memory._kept.items()])
+    assert "analytical" not in kept
+
+
+def test_the_same_question_asked_at_once_is_looked_into_once() -> None:
+    memory = ShortMemory[str](FakeClock(), ScriptedEntropy(), seconds=4, size=3)
+    begun, looked = Event(), []
+
+    def look() -> tuple[str, None]:
+        looked.append(1)
+        begun.set()
+        time.sleep(0.1)  # while the others come
+        return "ada", None
+
+    with ThreadPoolExecutor(8) as threads:
+        first = threads.submit(memory.ask, "who?", look)
+        begun.wait(5)
+        answers = [threads.submit(memory.ask, "who?", look) for _ in range(7)]
+    assert {answer.result() for answer in (first, *answers)} == {"ada"}
+    assert len(looked) == 1
+
+
+def test_a_no_is_not_remembered() -> None:
+    memory = ShortMemory[str](FakeClock(), ScriptedEntropy(), seconds=4, size=3)
+
+    def look() -> tuple[str, None]:
+        raise WrongLogIn()
+
+    for _ in range(2):
+        with pytest.raises(WrongLogIn):
+            memory.ask("who?", look)
+    assert memory._kept == {}

@@ -1,0 +1,146 @@
+"""What is listed is what lets somebody in, no more and no less; and only one's own is ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.people import Owner
+from webapp.domain.origin import Origin
+from webapp.domain.refusals import AlreadyDone, LogInOver, Missing
+from webapp.models.presence import Opened, Presence
+from webapp.models.sessions import LoggedIn
+from webapp.services.remembered_browsers import RememberedBrowsers
+
+HERE = Origin("192.0.2.1", "Firefox")
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+@pytest.fixture
+def ada(site: Site) -> Owner:
+    ada = Owner(site)
+    ada.sign_up()
+    return ada
+
+
+def opened(site: Site, username: str = "ada", *, kept: bool = False) -> Opened:
+    account = site.services.accounts.named(username)
+    with site.services.db.write() as tx:
+        return site.services.sessions.open(tx, account.id, HERE, kept=kept, second_factor=False)
+
+
+def presence(site: Site, session: Opened) -> Presence:
+    found = site.services.sessions.find(session.token)
+    assert found is not None
+    return found
+
+
+def listed(site: Site, who: Presence, kind: str, *tokens: str) -> set[int]:
+    return {way.id for way in site.services.ways_in.open_now(who, tokens).ways if way.kind == kind}
+
+
+@pytest.mark.parametrize(("kept", "used_every"), [(False, 0), (False, 50 * MINUTE), (True, 0), (True, 6 * DAY)])
+def test_a_log_in_is_listed_for_as_long_as_its_token_opens_anything(
+    site: Site, ada: Owner, kept: bool, used_every: int
+) -> None:
+    session, begun, ended = opened(site, kept=kept), site.clock.now(), 0
+    for second in sorted({*range(0, 31 * DAY, used_every or 7 * DAY), HOUR, DAY, 7 * DAY, 30 * DAY}):
+        for moment in (second - 1, second):
+            site.clock.pass_(max(0, begun + moment - site.clock.now()))
+            found = site.services.sessions.find(session.token)
+            reader = presence(site, opened(site))
+            assert (session.session_id in listed(site, reader, "log-in")) == (found is not None), moment
+        if found is None:
+            ended += 1
+        elif used_every and second % used_every == 0:
+            site.services.sessions.see(found)
+        if ended == 3:
+            break
+    assert ended
+
+
+def test_a_browser_is_listed_for_as_long_as_it_skips_the_second_factor(site: Site, ada: Owner) -> None:
+    services, account = site.services, site.services.accounts.named("ada")
+    browsers = RememberedBrowsers(services.db, site.clock, services.entropy, services.settings.policy)
+    with services.db.write() as tx:
+        token = browsers.add(tx, account.id, HERE)
+    assert token is not None
+    for pause in (0, 30 * DAY - 1, 1):
+        site.clock.pass_(pause)
+        reader = presence(site, opened(site))
+        assert bool(listed(site, reader, "remembered-browser")) == browsers.is_remembered(account.id, [token])
+    assert not listed(site, reader, "remembered-browser")
+
+
+def test_only_the_browser_that_shows_the_token_is_this_one(site: Site, ada: Owner) -> None:
+    services, account = site.services, site.services.accounts.named("ada")
+    browsers = RememberedBrowsers(services.db, site.clock, services.entropy, services.settings.policy)
+    with services.db.write() as tx:
+        token = browsers.add(tx, account.id, HERE)
+    reader = presence(site, opened(site))
+    for shown, current in (([], False), (["0" * 64], False), ([str(token), "0" * 64], True)):
+        ways = services.ways_in.open_now(reader, shown).ways
+        assert [way.is_current for way in ways if way.kind == "remembered-browser"] == [current]
+        assert [way.id for way in ways if way.kind == "log-in" and way.is_current] == [reader.session.id]
+
+
+@pytest.fixture
+def forgetful(environ: dict[str, str], request: pytest.FixtureRequest) -> Site:
+    """A site that was told to remember no browsers."""
+    environ["NIGHTLATCH_POLICY_REMEMBER_BROWSERS"] = "0"
+    return request.getfixturevalue("site")
+
+
+def test_where_no_browser_is_honoured_none_is_listed_or_offered_to_be_forgotten(forgetful: Site) -> None:
+    ada = Owner(forgetful)
+    ada.sign_up()
+    services, account = forgetful.services, forgetful.services.accounts.named("ada")
+    browsers = RememberedBrowsers(services.db, forgetful.clock, services.entropy, type(services.settings.policy)())
+    with services.db.write() as tx:
+        assert browsers.add(tx, account.id, HERE)  # from before
+    page = ada.open("/settings/security/sessions")
+    assert len(page.soup.select(".things li")) == 1
+    assert "Also forget remembered browsers" not in page.text
+    assert ada.press("Log out all others").receipts == ["Every other device is logged out."]
+
+
+# -- Ending ----------------------------------------------------------------------------------------
+
+
+def test_one_is_ended_by_its_owner_once(site: Site, ada: Owner) -> None:
+    grace = Owner(site, "grace")
+    grace.sign_up()
+    mine, others, hers = presence(site, opened(site)), opened(site), presence(site, opened(site, "grace"))
+    for who, kind, number in (
+        (hers, "log-in", others.session_id),
+        (mine, "log-in", 10**17),
+        (mine, "remembered-browser", others.session_id),
+        (mine, "nothing", others.session_id),
+    ):
+        with pytest.raises(Missing):
+            site.services.ways_in.end(who, kind, number, HERE)
+    assert site.services.sessions.find(others.token) is not None
+    assert site.services.ways_in.end(mine, "log-in", others.session_id, HERE) == "Firefox"
+    assert site.services.sessions.find(others.token) is None
+    with pytest.raises(AlreadyDone):
+        site.services.ways_in.end(mine, "log-in", others.session_id, HERE)
+
+
+def test_whoever_was_logged_out_meanwhile_throws_nobody_out(site: Site, ada: Owner) -> None:
+    mine, other = presence(site, opened(site)), opened(site)
+    with site.services.db.write() as tx:
+        tx.execute(update(LoggedIn).where(LoggedIn.id == mine.session.id).values(ended_at=1))
+    with pytest.raises(LogInOver):
+        site.services.ways_in.end_others(mine, HERE, forget=True)
+    with pytest.raises(LogInOver):
+        site.services.not_you.logged_in(mine, HERE)
+    assert site.services.sessions.find(other.token) is not None

@@ -1,0 +1,285 @@
+"""The configurations of docs/guides/legacy-apps.md, as they stand there, in front of a site: with a real nginx.
+
+Only names, ports and certificates are put in; whatever else is wrong in the guide is wrong here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import time
+from base64 import b32encode
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPSConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from sqlalchemy import update
+
+from tests.apps import basic
+from tests.test_processes import ask, eventually, free_port, serving
+from webapp import create_app
+from webapp.bootstrap import Services
+from webapp.domain.origin import Origin
+from webapp.enrollment.service import factor_bound
+from webapp.models.accounts import Account
+from webapp.models.apps import TemporaryPassword
+from webapp.models.factors import Factor
+from webapp.models.migrate import migrate
+from webapp.serve import gunicorn
+from webapp.settings import ROOT, Settings
+
+GUIDE = ROOT / "docs" / "guides" / "legacy-apps.md"
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+HERE = Origin("127.0.0.1", "a browser")
+PASSWORD = "analytical engine notes"
+SOON = 5  # seconds within which a revocation holds
+AROUND = """
+daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    {server}
+}}
+"""
+
+
+def block(language: str) -> str:
+    found = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    assert found, f"the guide has no {language}"
+    return str(found[0])
+
+
+def with_facts(text: str, facts: dict[str, str]) -> str:
+    for fact, value in facts.items():
+        assert fact in text, f"the guide no longer says {fact}"
+        text = text.replace(fact, value)
+    return text
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Any
+    seen: dict[str, str]
+    """The headers that the guarded site got."""
+
+
+@dataclass
+class Stack:
+    """A proxy, the site it guards, and the door it asks."""
+
+    services: Services
+    door: int
+    front: int
+
+    def get(self, authorization: str | None, **headers: str) -> Answer:
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        context = ssl._create_unverified_context()
+        with closing(HTTPSConnection("127.0.0.1", self.front, timeout=20, context=context)) as connection:
+            connection.request("GET", "/", headers=headers)
+            answer = connection.getresponse()
+            body = answer.read()
+        seen = json.loads(body) if answer.status == 200 else {}
+        return Answer(answer.status, answer.headers, seen)
+
+    def refuses_soon(self, authorization: str) -> bool:
+        began = time.monotonic()
+        while self.get(authorization).status != 401:
+            if time.monotonic() - began > SOON:
+                return False
+            time.sleep(0.2)
+        return True
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """A small site that says what it was told."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def running(command: list[str], answers: Callable[[], bool], **options: Any) -> Iterator[None]:
+    process = subprocess.Popen(command, **options)
+    try:
+        assert eventually(answers), f"{command[0]} does not answer"
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def guarded_site() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Guarded) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def certificate(folder: Path) -> dict[str, str]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "calendar.example.org")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(1))
+    signed = made.not_valid_after(now + timedelta(1)).sign(key, hashes.SHA256())
+    pem, encoding = serialization.PrivateFormat.PKCS8, serialization.Encoding.PEM
+    (folder / "site.pem").write_bytes(signed.public_bytes(encoding))
+    (folder / "site.key").write_bytes(key.private_bytes(encoding, pem, serialization.NoEncryption()))
+    wanted = "/etc/ssl/calendar.example.org"
+    return {f"{wanted}.pem": str(folder / "site.pem"), f"{wanted}.key": str(folder / "site.key")}
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[tuple[int, Services]]:
+    """A production server with Ada's account, and this process's own view of its database."""
+    port = free_port()
+    more = {"NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1", "NIGHTLATCH_TRUSTED_PROXIES": "1"}
+    environ = serving(port, NIGHTLATCH_DATABASE_URL=f"sqlite:///{tmp_path / 'site.sqlite3'}", **more)
+    settings = Settings.read(environ)
+    migrate(settings.database_url)
+    services: Services = create_app(settings).extensions["nightlatch"]
+    services.sign_up.create_by_operator("Zoë 李", "ada", PASSWORD, "ada@example.org", confirmed=True)
+    services.db.engine.dispose()
+    options = {"env": {**os.environ, **environ}, "cwd": ROOT, "stdout": subprocess.DEVNULL}
+    with running(gunicorn(settings), lambda: ask(port, "/healthz")[0] == 200, **options):
+        yield port, services
+    services.db.engine.dispose()
+
+
+@pytest.fixture
+def stack(door: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
+    if NGINX is None:
+        pytest.skip("nginx is not installed; on Debian or Ubuntu: apt-get install nginx-light")
+    port, services = door
+    front = free_port()
+    with guarded_site() as guarded:
+        facts = {
+            "listen 443 ssl": f"listen 127.0.0.1:{front} ssl",
+            "127.0.0.1:8000": f"127.0.0.1:{port}",
+            "127.0.0.1:8080": f"127.0.0.1:{guarded}",
+            "login.example.org": f"nightlatch.localhost:{port}",
+            **certificate(tmp_path),
+        }
+        config = tmp_path / "nginx.conf"
+        config.write_text(AROUND.format(folder=tmp_path, server=with_facts(block("nginx"), facts)))
+        made = Stack(services, port, front)
+        with running([NGINX, "-c", str(config)], lambda: made.get(None).status == 401, stderr=subprocess.DEVNULL):
+            yield made
+
+
+def ada(services: Services) -> Account:
+    return services.accounts.named("ada")
+
+
+def turn_factor_on(services: Services) -> None:
+    """What ends with it ends as when a person does it."""
+    account, now = ada(services), services.clock.now()
+    bound = factor_bound(account.id, "authentication-app")
+    sealed = services.enrollment._keyring.seal(b32encode(b"0" * 20).decode(), bound)
+    with services.db.write() as tx:
+        tx.add(Factor(account_id=account.id, method="authentication-app", sealed=sealed, added_at=now))
+        services.sessions.end_others(tx, account.id, None)
+
+
+def made(services: Services) -> str:
+    with services.db.write() as tx:
+        opened = services.sessions.open(tx, ada(services).id, HERE, kept=False, second_factor=True)
+    presence = services.sessions.find(opened.token)
+    assert presence is not None
+    return services.temporary_passwords.make(presence, HERE)
+
+
+def test_nginx_asks_the_door_as_the_guide_says(stack: Stack) -> None:
+    services = stack.services
+    answer = stack.get(None)
+    assert answer.headers["WWW-Authenticate"] == 'Basic realm="Nightlatch", charset="UTF-8"'
+
+    usual = basic("ada", PASSWORD)
+    answer = stack.get(usual, **{"Remote-User": "root", "Remote-Email": "root@example.org", "Cookie": "session=x"})
+    assert answer.status == 200
+    assert answer.seen["remote-user"] == "ada"
+    assert answer.seen["remote-name"].encode("latin-1").decode() == "Zoë 李"
+    assert answer.seen["remote-email"] == "ada@example.org"
+    assert "authorization" not in answer.seen
+
+    turn_factor_on(services)
+    assert stack.refuses_soon(usual)
+
+    temporary = basic("ada", made(services))
+    assert [stack.get(temporary).status for _ in range(3)] == [200] * 3
+    with services.db.write() as tx:
+        tx.execute(update(TemporaryPassword).values(expires_at=services.clock.now()))
+    assert stack.refuses_soon(temporary)
+
+    temporary = basic("ada@example.org", made(services))
+    assert stack.get(temporary).status == 200
+    (live,) = services.temporary_passwords.live(ada(services).id)
+    services.temporary_passwords.end(ada(services), live.id, HERE)
+    assert stack.refuses_soon(temporary)
+
+    form = {"grant_type": "password", "username": "ada", "password": made(services)}
+    headers = {"Host": f"nightlatch.localhost:{stack.door}"}  # which no resolver knows
+    with urlopen(Request(f"http://127.0.0.1:{stack.door}/legacy/token", urlencode(form).encode(), headers)) as granted:
+        token = f"Bearer {json.load(granted)['access_token']}"
+    assert stack.get(token).seen["remote-user"] == "ada"
+    assert stack.get(basic("ada", form["password"])).status == 401, "the trade used it up"
+    (app,) = services.app_sessions.of(ada(services).id)
+    with services.db.write() as tx:
+        services.app_sessions.end(tx, ada(services).id, app.id)
+    assert stack.refuses_soon(token)
+
+
+def test_a_spent_budget_is_no_fault_of_the_site_behind(stack: Stack) -> None:
+    wrong = basic("ada", "a wrong password")
+    assert [stack.get(wrong).status for _ in range(10)] == [401] * 10
+    answer = stack.get(wrong)
+    assert answer.status == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 30
+
+
+def test_the_program_for_apache_says_yes_and_no_by_its_exit_status(door: tuple[int, Services], tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    port, _services = door
+    program = tmp_path / "verify"
+    facts = {"127.0.0.1:8000": f"127.0.0.1:{port}", "login.example.org": f"nightlatch.localhost:{port}"}
+    program.write_text(with_facts(block("sh"), facts))
+
+    def run(*lines: str) -> int:
+        typed = "".join(f"{line}\n" for line in lines)
+        environ = {"PATH": os.environ["PATH"], "IP": "203.0.113.5"}
+        return subprocess.run(["sh", str(program)], input=typed, text=True, env=environ, timeout=30).returncode
+
+    assert run("ada", PASSWORD) == 0
+    for lines in (("ada", "a wrong password"), ("ada", '"; rm -rf x'), ("ada",), ("nobody", PASSWORD)):
+        assert run(*lines) != 0, lines

@@ -1,0 +1,72 @@
+"""Reading an account's activity, a page at a time, newest first.
+
+A page is asked for by the event it comes before, never by its number: it costs the same however many came before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from ..domain.ports import Clock
+from ..models.base import rows_of
+from ..models.database import Database
+from ..models.sessions import Activity
+from ..policy import Policy
+
+NEWEST = 2**63 - 1  # above every id
+
+# Made once: making a statement costs as much as running it.
+ROWS = rows_of(Activity).c
+PAGE = (
+    select(ROWS.id, ROWS.at, ROWS.kind, ROWS.facts, ROWS.address, ROWS.device)
+    .where(ROWS.account_id == bindparam("account_id"), ROWS.id < bindparam("before"))
+    .order_by(ROWS.id.desc())
+    .limit(bindparam("most"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`address` is empty once it has been kept for long enough, `device` too where nobody's browser had a part."""
+
+    at: int
+    kind: str
+    facts: dict[str, Any]
+    address: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityPage:
+    """`older` is what the next page comes before; None on the last."""
+
+    events: Sequence[Event]
+    older: int | None
+
+
+class ActivityPages:
+    def __init__(self, db: Database, clock: Clock, policy: Policy) -> None:
+        self._db = db
+        self._clock = clock
+        self._policy = policy
+
+    def page(self, account_id: int, before: int = NEWEST) -> ActivityPage:
+        """The events of that account that came before the one with that id, whosever it is."""
+        most = self._policy.activity_page
+        with self._db.read() as tx:
+            rows = tx.execute(PAGE, {"account_id": account_id, "before": before, "most": most + 1}).all()
+        shown, now = rows[:most], self._clock.now()
+        events = [
+            Event(row.at, row.kind, json.loads(row.facts), self._address(row.address, now - row.at), row.device)
+            for row in shown
+        ]
+        return ActivityPage(events, shown[-1].id if len(rows) > most else None)
+
+    def _address(self, address: str | None, age: int) -> str:
+        """Nobody reads it longer than it is kept, even where the purge is late."""
+        return address or "" if age <= self._policy.activity_address_kept else ""

@@ -1,0 +1,96 @@
+"""Apps that stay logged in: each has a random token of its own, listed and revocable as a browser's session is.
+
+A token opens the legacy door and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
+from sqlalchemy.orm import Session
+
+from ..domain.codes import draw_token
+from ..domain.origin import Origin
+from ..domain.ports import Clock, Entropy
+from ..models.accounts import Account
+from ..models.apps import AppSession
+from ..models.database import Database, won
+from ..policy import Policy
+from .sessions import DEVICE_MAXIMUM, hash_of
+
+FIND = (
+    select(AppSession, Account)
+    .join(Account, Account.id == AppSession.account_id)
+    .where(
+        AppSession.token_hash == bindparam("token_hash"),
+        AppSession.ended_at.is_(None),
+        AppSession.seen_at > bindparam("seen_since"),
+        AppSession.started_at > bindparam("started_since"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The only copy of a token, and how many seconds it lasts at most."""
+
+    token: str
+    lasts: int
+
+
+class AppSessions:
+    def __init__(self, db: Database, clock: Clock, entropy: Entropy, policy: Policy) -> None:
+        self._db = db
+        self._clock = clock
+        self._entropy = entropy
+        self._policy = policy
+
+    def open(self, tx: Session, account_id: int, origin: Origin) -> Granted:
+        """For an app that has just given all that the account asks of one."""
+        token, now = draw_token(self._entropy), self._clock.now()
+        row = {
+            "token_hash": hash_of(token),
+            "account_id": account_id,
+            "started_at": now,
+            "seen_at": now,
+            "address": origin.address,
+            "device": origin.user_agent[:DEVICE_MAXIMUM],
+        }
+        tx.execute(insert(AppSession).values(row))
+        return Granted(token, self._policy.app_session_total)
+
+    def find(self, token: str) -> Account | None:
+        """Whose token this is; None when it is unknown, ended, idle or too old. Moves the idle limit."""
+        now, policy = self._clock.now(), self._policy
+        since = {"seen_since": now - policy.app_session_idle, "started_since": now - policy.app_session_total}
+        with self._db.read() as tx:
+            found = tx.execute(FIND, {"token_hash": hash_of(token), **since}).one_or_none()
+        if found is None:
+            return None
+        session, account = found
+        if now - session.seen_at >= policy.session_seen_every:
+            with self._db.write() as tx:
+                tx.execute(update(AppSession).where(AppSession.id == session.id).values(seen_at=now))
+        owner: Account = account
+        return owner
+
+    def of(self, account_id: int) -> Sequence[AppSession]:
+        """Those that still open the door, the one seen last first."""
+        mine = select(AppSession).where(AppSession.account_id == account_id, self._lives())
+        with self._db.read() as tx:
+            return tx.scalars(mine.order_by(AppSession.seen_at.desc(), AppSession.id.desc())).all()
+
+    def end(self, tx: Session, account_id: int, session_id: int) -> bool:
+        """False when that account has no such live one."""
+        mine = AppSession.account_id == account_id, AppSession.id == session_id, self._lives()
+        return won(tx, update(AppSession).where(*mine).values(ended_at=self._clock.now()))
+
+    def _lives(self) -> ColumnElement[bool]:
+        now, policy = self._clock.now(), self._policy
+        return and_(
+            AppSession.ended_at.is_(None),
+            AppSession.seen_at > now - policy.app_session_idle,
+            AppSession.started_at > now - policy.app_session_total,
+        )

@@ -1,0 +1,70 @@
+"""Puts together what apps that only know a password come in by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..domain.ports import Clock, Entropy
+from ..models.database import Database
+from ..policy import Policy
+from .app_sessions import AppSessions
+from .knocks import Knocks
+from .legacy_door import LegacyDoor
+from .notices import Notices
+from .outbox import Outbox
+from .password_tries import PasswordTries
+from .passwords import Passwords
+from .phones import Phones
+from .sessions import Sessions
+from .temporary_passwords import TemporaryPasswords
+from .tries import Tries
+
+
+@dataclass(frozen=True, slots=True)
+class Apps:
+    temporary_passwords: TemporaryPasswords
+    sessions: AppSessions
+    knocks: Knocks
+    door: LegacyDoor
+
+
+def build(
+    db: Database,
+    clock: Clock,
+    entropy: Entropy,
+    policy: Policy,
+    tries: Tries,
+    password_tries: PasswordTries,
+    passwords: Passwords,
+    sessions: Sessions,
+    phones: Phones,
+    outbox: Outbox,
+    notices: Notices,
+    can_text: bool,
+) -> Apps:
+    temporary_passwords = TemporaryPasswords(
+        db=db,
+        clock=clock,
+        entropy=entropy,
+        policy=policy,
+        tries=tries,
+        sessions=sessions,
+        phones=phones,
+        outbox=outbox,
+        notices=notices,
+    )
+    knocks = Knocks(db=db, clock=clock, policy=policy, temporary_passwords=temporary_passwords, can_text=can_text)
+    app_sessions = AppSessions(db, clock, entropy, policy)
+    door = LegacyDoor(
+        db=db,
+        clock=clock,
+        entropy=entropy,
+        policy=policy,
+        password_tries=password_tries,
+        passwords=passwords,
+        temporary_passwords=temporary_passwords,
+        app_sessions=app_sessions,
+        knocks=knocks,
+        notices=notices,
+    )
+    return Apps(temporary_passwords, app_sessions, knocks, door)

@@ -1,0 +1,70 @@
+"""What becomes of a refusal at the legacy door: a temporary password is texted to whoever's usual password was right.
+
+That is the worker's, not the request's: the app gets the same answer after the same time, whatever follows.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from ..domain.origin import Origin
+from ..domain.ports import Clock
+from ..domain.refusals import Refusal
+from ..models.accounts import Account
+from ..models.apps import Knock
+from ..models.database import Database, won
+from ..models.factors import Factor
+from ..policy import Policy
+from .sessions import DEVICE_MAXIMUM
+from .temporary_passwords import TemporaryPasswords
+
+AT_ONCE = 100
+
+
+class Knocks:
+    def __init__(
+        self, *, db: Database, clock: Clock, policy: Policy, temporary_passwords: TemporaryPasswords, can_text: bool
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._policy = policy
+        self._temporary_passwords = temporary_passwords
+        self._can_text = can_text
+
+    def note(self, whose: Account | None, origin: Origin) -> None:
+        """A refusal; `whose` only when it was the usual password, and right. Writes the same row for all."""
+        row = {
+            "account_id": whose.id if whose is not None else None,
+            "at": self._clock.now(),
+            "address": origin.address,
+            "device": origin.user_agent[:DEVICE_MAXIMUM],
+        }
+        with self._db.write() as tx:
+            tx.execute(insert(Knock).values(row))
+
+    def answer(self) -> None:
+        """By the worker, before it looks what is owed: forgets every refusal, and texts where one was whose it said."""
+        with self._db.read() as tx:
+            knocks = tx.scalars(select(Knock).order_by(Knock.id).limit(AT_ONCE)).all()
+        for knock in knocks:
+            with self._db.write() as tx:
+                mine = won(tx, delete(Knock).where(Knock.id == knock.id))  # or another worker's
+                account = self._to_be_texted(tx, knock) if mine else None
+            if account is not None:
+                self._text(account, Origin(knock.address, knock.device))
+
+    def _to_be_texted(self, tx: Session, knock: Knock) -> Account | None:
+        """Somebody with a phone and a factor who still waits."""
+        if not self._can_text or knock.at <= self._clock.now() - self._policy.knock_seconds:
+            return None
+        factor = select(Factor.id).where(Factor.account_id == Account.id, Factor.turned_off_at.is_(None))
+        return tx.scalar(
+            select(Account).where(Account.id == knock.account_id, Account.phone.is_not(None), factor.exists())
+        )
+
+    def _text(self, account: Account, origin: Origin) -> None:
+        try:
+            self._temporary_passwords.text(account, origin)
+        except Refusal:
+            return  # the caps count what did not go, and nobody is there to be told

@@ -1,0 +1,147 @@
+"""The one door for apps that can only send a username and a password: no page, no cookie, no second step.
+
+An account without a second factor uses its usual password here. One with a factor cannot: it needs a temporary
+password, and whoever sends the usual one is refused exactly as with a wrong one. Opens nothing else of the account.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..domain.origin import Origin
+from ..domain.ports import Clock, Entropy
+from ..domain.refusals import WrongLogIn
+from ..models.accounts import Account
+from ..models.apps import TemporaryPassword
+from ..models.database import Database
+from ..models.factors import Factor
+from ..policy import Policy
+from .app_sessions import AppSessions, Granted
+from .knocks import Knocks
+from .log_in import BY_EMAIL, BY_USERNAME, ON
+from .notices import Notices
+from .password_tries import PasswordTries, name_key
+from .passwords import Passwords
+from .short_memory import ShortMemory
+from .temporary_passwords import TemporaryPasswords
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose app it is, as the site behind the door is told."""
+
+    username: str
+    name: str
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """Right so far; whoever goes on says so in the transaction that lets it in."""
+
+    account: Account
+    temporary: TemporaryPassword | None
+    typed_name: str
+
+
+class LegacyDoor:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        entropy: Entropy,
+        policy: Policy,
+        password_tries: PasswordTries,
+        passwords: Passwords,
+        temporary_passwords: TemporaryPasswords,
+        app_sessions: AppSessions,
+        knocks: Knocks,
+        notices: Notices,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._password_tries = password_tries
+        self._passwords = passwords
+        self._temporary_passwords = temporary_passwords
+        self._app_sessions = app_sessions
+        self._knocks = knocks
+        self._notices = notices
+        self._memory = ShortMemory[Caller](clock, entropy, policy.door_memory_seconds, policy.door_memory_size)
+
+    def by_password(self, name: str, password: str, origin: Origin) -> Caller:
+        """A temporary password may be used again within its hour. The same for unknown names.
+
+        An answer holds for a few seconds without another look: apps send the same password many times a second.
+        Raises `WrongLogIn`, `TooManyTries` or `Busy`.
+        """
+
+        def look() -> tuple[Caller, int | None]:
+            proved = self._prove(name, password, origin)
+            with self._db.write() as tx:
+                self._accept(tx, proved, origin)
+                if proved.temporary is not None:
+                    self._temporary_passwords.use(tx, proved.temporary, origin)
+            return _caller(proved.account), proved.temporary.expires_at if proved.temporary else None
+
+        return self._memory.ask(f"password\0{name}\0{password}", look)
+
+    def by_token(self, token: str) -> Caller:
+        """Raises `WrongLogIn` for one that is unknown or has ended."""
+
+        def look() -> tuple[Caller, None]:
+            account = self._app_sessions.find(token)
+            if account is None:
+                raise WrongLogIn()
+            return _caller(account), None
+
+        return self._memory.ask(f"token\0{token}", look)
+
+    def exchange(self, name: str, password: str, origin: Origin) -> Granted:
+        """A token for a password, which is used up when it is a temporary one. Raises as `by_password` does."""
+        proved = self._prove(name, password, origin)
+        with self._db.write() as tx:
+            self._accept(tx, proved, origin)
+            if proved.temporary is not None:
+                self._temporary_passwords.use_up(tx, proved.temporary, origin)
+            self._notices.record(tx, proved.account.id, "app-logged-in", origin)
+            return self._app_sessions.open(tx, proved.account.id, origin)
+
+    def _prove(self, name: str, password: str, origin: Origin) -> Proved:
+        """Everything but a right temporary password costs a hash, and a refusal one row, whoever it is about."""
+        found, has_factor = self._find(name)
+        account = self._password_tries.spend(found, name, None, origin)
+        temporary = self._temporary_passwords.find(account, password)
+        if account is not None and temporary is not None:
+            return Proved(account, temporary, name)
+        right = self._passwords.is_right(account, password)
+        if right and account is not None and not has_factor:
+            self._passwords.renew(account, password)
+            return Proved(account, None, name)
+        self._knocks.note(account if right else None, origin)
+        raise WrongLogIn()
+
+    def _accept(self, tx: Session, proved: Proved, origin: Origin) -> None:
+        """The try was not in vain. Raises `WrongLogIn` when the usual password no longer does."""
+        if proved.temporary is None:
+            # under a lock, as at log-in: neither a new password nor a first factor came while this one was compared
+            query = (
+                select(Account.password_hash, Factor.id).outerjoin(Factor, ON).where(Account.id == proved.account.id)
+            )
+            now = tx.execute(query.with_for_update(read=True, of=Account)).first()
+            if now is None or now[0] != proved.account.password_hash or now[1] is not None:
+                raise WrongLogIn()
+        self._password_tries.take_back(tx, proved.account, proved.typed_name, origin)
+
+    def _find(self, name: str) -> tuple[Account | None, bool]:
+        key = name_key(name)
+        with self._db.read() as tx:
+            rows = tx.execute(BY_EMAIL if "@" in key else BY_USERNAME, {"key": key}).all()
+        return (rows[0][0] if rows else None), any(row[1] is not None for row in rows)
+
+
+def _caller(account: Account) -> Caller:
+    return Caller(account.username, account.name, account.email)

@@ -1,0 +1,102 @@
+""" "Not you?": throws everybody else out at once, ends what is half done, and leads to a new password.
+
+Whoever comes from a notice has proved that the mailbox is theirs; whoever is logged in keeps their own log-in, and
+proves who they are at the new password itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from ..domain.origin import Origin
+from ..domain.ports import Clock
+from ..models.accounts import Account
+from ..models.codes import Link
+from ..models.database import Database
+from ..models.drafts import DraftRow
+from ..models.presence import Opened, Presence
+from .email_addresses import key_of
+from .links import Links, OpenLink
+from .notices import Notices
+from .password_changes import PasswordChanges
+from .sessions import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a used link did, and when. `until` is how long the link for a new password can still be used.
+
+    `mailed` is false where the address was no longer the account's, so that no such link went there.
+    """
+
+    account: Account
+    at: int
+    address: str
+    mailed: bool
+    until: int | None
+
+
+class NotYou:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        links: Links,
+        sessions: Sessions,
+        password_changes: PasswordChanges,
+        notices: Notices,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._links = links
+        self._sessions = sessions
+        self._password_changes = password_changes
+        self._notices = notices
+
+    def by_mail(self, opened: OpenLink, origin: Origin) -> None:
+        """Everybody is out, the reader included, and a link for a new password is owed. Raises `LinkDead`."""
+        account = opened.account
+        with self._db.write() as tx:
+            self._links.use(tx, opened.link)
+            self._lock(tx, account, None)
+            if is_still_theirs(opened):
+                # past the daily limit of links: each "Not you?" sends one, and strangers cannot get at those
+                self._password_changes.owe_link(tx, account, opened.link.email)
+            self._notices.tell(tx, account, "sessions-ended", origin)
+
+    def logged_in(self, presence: Presence, origin: Origin) -> Opened:
+        """Everybody else is out; this log-in gets a new token, lest somebody has copied its old one.
+
+        Raises `LogInOver` when it was ended meanwhile.
+        """
+        with self._db.write() as tx:
+            self._lock(tx, presence.account, presence.session.id)
+            opened = self._sessions.rotate(tx, presence.session)
+            self._notices.tell(tx, presence.account, "others-logged-out-and-forgotten", origin)
+        return opened
+
+    def done(self, token: str) -> Done:
+        """What this link did when it was used. Raises `LinkDead` when it never was, or that is forgotten."""
+        opened, reset = self._links.find_used("not-you", token, "reset")
+        link = opened.link
+        return Done(opened.account, link.used_at or 0, link.email, reset is not None, self._until(reset))
+
+    def _until(self, reset: Link | None) -> int | None:
+        if reset is None or reset.used_at is not None or reset.expires_at <= self._clock.now():
+            return None
+        return reset.expires_at
+
+    def _lock(self, tx: Session, account: Account, but: int | None) -> None:
+        """Nothing that somebody else began goes on: log-ins, prompts for a second factor, setups, links."""
+        self._sessions.end_others(tx, account.id, but)
+        # a prompt is half a log-in, and ends with it; login requests are to be denied and paused here
+        tx.execute(delete(DraftRow).where(DraftRow.account_id == account.id))
+
+
+def is_still_theirs(opened: OpenLink) -> bool:
+    """False when the account has another address since the notice was sent."""
+    return key_of(opened.account.email or "") == key_of(opened.link.email)

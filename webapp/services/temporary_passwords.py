@@ -1,0 +1,170 @@
+"""Temporary passwords: 80 bits that stand in at the legacy door for an hour, where no second factor can be asked for.
+
+One lives at a time. An app may use it again within its hour; trading it for a token uses it up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
+from sqlalchemy.orm import Session
+
+from ..domain.codes import draw_base32, grouped, is_base32, tidy_base32
+from ..domain.origin import Origin
+from ..domain.ports import Clock, Entropy
+from ..domain.refusals import Missing, NotFresh, TooManyTemporaryPasswords, WrongLogIn
+from ..models.accounts import Account
+from ..models.apps import TemporaryPassword
+from ..models.database import Database, won
+from ..models.presence import Presence
+from ..policy import Policy
+from .notices import Notices
+from .outbox import Outbox
+from .phones import Phones
+from .sessions import DEVICE_MAXIMUM, Sessions
+from .tries import Bucket, Retold, Tries, Windows
+
+NOBODY = 0  # no account's id: whoever is looked for in vain costs the same look
+FIND = select(TemporaryPassword).where(
+    TemporaryPassword.account_id == bindparam("account"),
+    TemporaryPassword.secret_hash == bindparam("secret"),
+    TemporaryPassword.ended_at.is_(None),
+    TemporaryPassword.expires_at > bindparam("now"),
+)
+
+
+class TemporaryPasswords:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        entropy: Entropy,
+        policy: Policy,
+        tries: Tries,
+        sessions: Sessions,
+        phones: Phones,
+        outbox: Outbox,
+        notices: Notices,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._entropy = entropy
+        self._policy = policy
+        self._tries = tries
+        self._sessions = sessions
+        self._phones = phones
+        self._outbox = outbox
+        self._notices = notices
+
+    def make(self, presence: Presence, origin: Origin) -> str:
+        """The only copy; any earlier one stops working.
+
+        Raises `NotFresh` when step-up is due, `Missing` without a factor, and `TooManyTemporaryPasswords`.
+        """
+        if not self._sessions.is_fresh(presence):
+            raise NotFresh()
+        if not presence.factors:
+            raise Missing()
+        with self._db.write() as tx:
+            code = self._draw(tx, presence.account.id, texted=False)
+            self._notices.tell(tx, presence.account, "temporary-password-made", origin)
+        return code
+
+    def text(self, account: Account, origin: Origin) -> None:
+        """To the account's phone, unless one that lives would be lost by it: one that its owner made, one that an app
+        uses, or one that was texted moments ago.
+
+        Raises `TooManyTemporaryPasswords`, and as `Phones.spend` does.
+        """
+        now = self._clock.now()
+        for other in self.live(account.id):
+            if not other.texted or other.used_at is not None or other.made_at > now - self._policy.texted_again:
+                return
+        wait = self._tries.wait(self._bucket(account.id))
+        if wait:  # before a text is counted that then does not go
+            raise TooManyTemporaryPasswords(wait)
+        number = self._phones.spend(account, f"temporary-password:{account.id}", origin)
+        with self._db.write() as tx:
+            password = grouped(self._draw(tx, account.id, texted=True))
+            self._outbox.post_text(tx, to=number, template="temporary-password", account=account, password=password)
+            self._notices.tell(tx, account, "temporary-password-texted", origin, hint=number.hint)
+
+    def live(self, account_id: int) -> Sequence[TemporaryPassword]:
+        """Those that still open the door, newest first: one at most, as the policy is."""
+        mine = select(TemporaryPassword).where(TemporaryPassword.account_id == account_id, self._lives())
+        with self._db.read() as tx:
+            return tx.scalars(mine.order_by(TemporaryPassword.id.desc())).all()
+
+    def end(self, account: Account, password_id: int, origin: Origin) -> bool:
+        """By its owner. False when it had ended by itself; raises `Missing` when there is no such one of theirs."""
+        mine = TemporaryPassword.account_id == account.id, TemporaryPassword.id == password_id
+        with self._db.write() as tx:
+            if won(tx, update(TemporaryPassword).where(*mine, self._lives()).values(ended_at=self._clock.now())):
+                self._notices.tell(tx, account, "temporary-password-ended", origin)
+                return True
+            if tx.scalar(select(TemporaryPassword.id).where(*mine)) is None:
+                raise Missing()
+        return False
+
+    # -- At the legacy door ------------------------------------------------------------------------
+
+    def find(self, account: Account | None, typed: str) -> TemporaryPassword | None:
+        """A live one of this account's, of what was typed. Looks as long for nobody's."""
+        code = tidy_base32(typed) if len(typed) <= self._policy.password_maximum else ""
+        if not is_base32(code):
+            return None
+        whose = account.id if account is not None else NOBODY
+        with self._db.read() as tx:
+            facts = {"account": whose, "secret": _hash(whose, code), "now": self._clock.now()}
+            return tx.scalars(FIND, facts).one_or_none()
+
+    def use(self, tx: Session, password: TemporaryPassword, origin: Origin) -> None:
+        """It may be used again. Raises `WrongLogIn` when it ended meanwhile."""
+        used = (
+            update(TemporaryPassword).where(TemporaryPassword.id == password.id, self._lives()).values(self._by(origin))
+        )
+        if won(tx, used.where(TemporaryPassword.used_at.is_(None))):
+            self._notices.record(tx, password.account_id, "temporary-password-used", origin)
+        elif not won(tx, used):
+            raise WrongLogIn()
+
+    def use_up(self, tx: Session, password: TemporaryPassword, origin: Origin) -> None:
+        """For good. Raises `WrongLogIn` when somebody was first."""
+        mine = update(TemporaryPassword).where(TemporaryPassword.id == password.id, self._lives())
+        if not won(tx, mine.values(**self._by(origin), ended_at=self._clock.now())):
+            raise WrongLogIn()
+
+    def _draw(self, tx: Session, account_id: int, *, texted: bool) -> str:
+        # counts under a lock of the account's own, so that two at once leave one alive
+        self._tries.spend_within(tx, self._bucket(account_id))
+        now, code = self._clock.now(), draw_base32(self._entropy)
+        older = update(TemporaryPassword).where(TemporaryPassword.account_id == account_id, self._lives())
+        tx.execute(older.values(ended_at=now))
+        row = {
+            "account_id": account_id,
+            "secret_hash": _hash(account_id, code),
+            "made_at": now,
+            "expires_at": now + self._policy.temporary_password_seconds,
+            "texted": texted,
+        }
+        tx.execute(insert(TemporaryPassword).values(row))
+        return code
+
+    def _bucket(self, account_id: int) -> Bucket:
+        rule = Retold(Windows((self._policy.temporary_passwords,)), TooManyTemporaryPasswords)
+        return Bucket(f"temporary-password:{account_id}", rule)
+
+    def _lives(self) -> ColumnElement[bool]:
+        return and_(TemporaryPassword.ended_at.is_(None), TemporaryPassword.expires_at > self._clock.now())
+
+    def _by(self, origin: Origin) -> dict[str, str | int]:
+        device = origin.user_agent[:DEVICE_MAXIMUM]
+        return {"used_at": self._clock.now(), "used_address": origin.address, "used_device": device}
+
+
+def _hash(account_id: int, code: str) -> str:
+    # 80 random bits need no slow hash (ASVS V6.5.2); the account in front keeps equal codes apart
+    return sha256(f"temporary password of {account_id}: {code}".encode()).hexdigest()

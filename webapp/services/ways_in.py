@@ -1,0 +1,216 @@
+"""The ways into an account that are open now, as objects that their owner sees and ends: log-ins and remembered
+browsers, and whatever kind joins them.
+
+A kind says which of its rows are open, as one SELECT of the same columns, so that the whole list is one statement
+however many kinds there are. Ending what is one's own does no harm, so none of this asks for step-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import Boolean, ColumnElement, Select, and_, case, cast, false, literal, select, true, union_all, update
+from sqlalchemy.orm import Session
+
+from ..domain.origin import Origin
+from ..domain.ports import Clock
+from ..domain.refusals import AlreadyDone, Missing
+from ..models.apps import AppSession
+from ..models.database import Database, won
+from ..models.presence import Opened, Presence
+from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
+from ..policy import Policy
+from .notices import Notices
+from .sessions import Sessions, hash_of
+
+
+@dataclass(frozen=True, slots=True)
+class WayIn:
+    """One of them. `device` is what the browser says of itself; `is_current` is the one that asks."""
+
+    kind: str
+    id: int
+    device: str
+    address: str
+    started_at: int
+    seen_at: int
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWays:
+    """This browser's own first, then those seen last. `more` when there are others beyond what a page shows."""
+
+    ways: Sequence[WayIn]
+    more: bool
+
+
+class Kind(Protocol):
+    """Add a kind by writing one of these, a line in `bootstrap`, and its words in `web/pages/sessions.py`."""
+
+    slug: str
+    ended: str
+    """What the activity calls the end of one; its sentence may name the `device`."""
+
+    def open_now(self, presence: Presence, remembered: Sequence[str]) -> Select[Any]:
+        """The columns of `WayIn` in their order. `remembered` are the tokens that this browser shows."""
+        ...
+
+    def end(self, tx: Session, account_id: int, way_id: int) -> str:
+        """Returns its device. Raises `Missing` for one that is not that account's, `AlreadyDone` for an ended one."""
+        ...
+
+    def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:
+        """Its part of "Log out all others"; `forget` when what only eases a log-in goes too."""
+        ...
+
+
+class LogInKind:
+    """Sessions. What has only got as far as the password ends with the others, and is too short-lived to list."""
+
+    slug, ended = "log-in", "session-ended"
+
+    def __init__(self, clock: Clock, policy: Policy) -> None:
+        self._clock = clock
+        self._policy = policy
+
+    def open_now(self, presence: Presence, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # a kind's
+        row, current = LoggedIn, LoggedIn.id == presence.session.id
+        mine = row.account_id == presence.account.id, row.ended_at.is_(None), self._lives()
+        return select(*_columns(self, row, row.started_at, row.seen_at, current)).where(*mine)
+
+    def end(self, tx: Session, account_id: int, way_id: int) -> str:
+        return _end(tx, LoggedIn, account_id, way_id, self._clock.now())
+
+    def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
+        now, account_id = self._clock.now(), presence.account.id
+        for table, others in ((LoggedIn, LoggedIn.id != presence.session.id), (HalfLoggedIn, true())):
+            live = table.account_id == account_id, table.ended_at.is_(None), others
+            tx.execute(update(table).where(*live).values(ended_at=now))
+
+    def _lives(self) -> ColumnElement[bool]:
+        """The rule of `Sessions.find`, for many rows at once."""
+        now, policy = self._clock.now(), self._policy
+        idle = case((LoggedIn.kept, policy.kept_session_idle), else_=policy.session_idle)
+        total = case((LoggedIn.kept, policy.kept_session_total), else_=policy.session_total)
+        return and_(now - LoggedIn.seen_at < idle, now - LoggedIn.started_at < total)
+
+
+class RememberedKind:
+    """Browsers that skip the second factor, never the password."""
+
+    slug, ended = "remembered-browser", "browser-forgotten"
+
+    def __init__(self, clock: Clock, policy: Policy) -> None:
+        self._clock = clock
+        self._policy = policy
+
+    def open_now(self, presence: Presence, remembered: Sequence[str]) -> Select[Any]:
+        row, since = RememberedBrowser, self._clock.now() - self._policy.remembered_browser
+        current = row.token_hash.in_([hash_of(token) for token in remembered])
+        mine = row.account_id == presence.account.id, row.ended_at.is_(None), row.added_at > since
+        honoured = true() if self._policy.remember_browsers else false()
+        return select(*_columns(self, row, row.added_at, row.used_at, current)).where(*mine, honoured)
+
+    def end(self, tx: Session, account_id: int, way_id: int) -> str:
+        return _end(tx, RememberedBrowser, account_id, way_id, self._clock.now())
+
+    def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:
+        if forget:
+            live = RememberedBrowser.account_id == presence.account.id, RememberedBrowser.ended_at.is_(None)
+            tx.execute(update(RememberedBrowser).where(*live).values(ended_at=self._clock.now()))
+
+
+class AppKind:
+    """Apps that traded a password for a token at the legacy door."""
+
+    slug, ended = "app", "app-logged-out"
+
+    def __init__(self, clock: Clock, policy: Policy) -> None:
+        self._clock = clock
+        self._policy = policy
+
+    def open_now(self, presence: Presence, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # a kind's
+        row, now, policy = AppSession, self._clock.now(), self._policy
+        mine = row.account_id == presence.account.id, row.ended_at.is_(None)
+        lives = row.seen_at > now - policy.app_session_idle, row.started_at > now - policy.app_session_total
+        return select(*_columns(self, row, row.started_at, row.seen_at, false())).where(*mine, *lives)
+
+    def end(self, tx: Session, account_id: int, way_id: int) -> str:
+        return _end(tx, AppSession, account_id, way_id, self._clock.now())
+
+    def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
+        live = AppSession.account_id == presence.account.id, AppSession.ended_at.is_(None)
+        tx.execute(update(AppSession).where(*live).values(ended_at=self._clock.now()))
+
+
+class WaysIn:
+    def __init__(
+        self, *, db: Database, policy: Policy, sessions: Sessions, notices: Notices, kinds: Sequence[Kind]
+    ) -> None:
+        self._db = db
+        self._policy = policy
+        self._sessions = sessions
+        self._notices = notices
+        self._kinds = {kind.slug: kind for kind in kinds}
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """Their slugs, in the order in which they are shown."""
+        return list(self._kinds)
+
+    def open_now(self, presence: Presence, remembered: Sequence[str]) -> OpenWays:
+        """In one statement. `remembered` are the tokens of remembered browsers that this browser shows."""
+        every = union_all(*(kind.open_now(presence, remembered) for kind in self._kinds.values())).subquery()
+        newest = every.c.is_current.desc(), every.c.seen_at.desc(), every.c.id.desc()
+        most = self._policy.ways_in_shown
+        with self._db.read() as tx:
+            rows = tx.execute(select(every).order_by(*newest).limit(most + 1)).all()
+        return OpenWays([WayIn(*row) for row in rows[:most]], len(rows) > most)
+
+    def end(self, presence: Presence, kind: str, way_id: int, origin: Origin) -> str:
+        """By the next request, at both hosts. Returns the device it was; raises as `Kind.end` does."""
+        ends = self._kinds.get(kind)
+        if ends is None:
+            raise Missing()
+        with self._db.write() as tx:
+            device = ends.end(tx, presence.account.id, way_id)
+            self._notices.record(tx, presence.account.id, ends.ended, origin, device=device)
+        return device
+
+    def end_others(self, presence: Presence, origin: Origin, *, forget: bool) -> Opened:
+        """All but this log-in, which gets a new token: whoever had copied the old one is out too.
+
+        Raises `LogInOver` when this one was ended meanwhile.
+        """
+        with self._db.write() as tx:
+            for kind in self._kinds.values():
+                kind.end_others(tx, presence, forget=forget)
+            opened = self._sessions.rotate(tx, presence.session)
+            told = "others-logged-out-and-forgotten" if forget else "others-logged-out"
+            self._notices.tell(tx, presence.account, told, origin)
+        return opened
+
+
+def _columns(kind: Kind, row: Any, started: Any, seen: Any, current: ColumnElement[bool]) -> tuple[Any, ...]:
+    return (
+        literal(kind.slug).label("kind"),
+        row.id.label("id"),
+        row.device.label("device"),
+        row.address.label("address"),
+        started.label("started_at"),
+        seen.label("seen_at"),
+        cast(current, Boolean).label("is_current"),
+    )
+
+
+def _end(tx: Session, table: Any, account_id: int, way_id: int, now: int) -> str:
+    mine = table.id == way_id, table.account_id == account_id
+    device: str | None = tx.scalar(select(table.device).where(*mine))
+    if device is None:
+        raise Missing()
+    if not won(tx, update(table).where(*mine, table.ended_at.is_(None)).values(ended_at=now)):
+        raise AlreadyDone()
+    return device

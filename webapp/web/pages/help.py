@@ -1,0 +1,26 @@
+"""How to use two-factor authentication: each instruction names the controls in the very words of the screens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from ...methods.catalogue import CATALOGUE
+from .. import current, layouts, render
+
+bp = Blueprint("help", __name__, url_prefix="/help")
+
+
+@bp.get("/two-factor-authentication")
+def two_factor() -> Any:
+    """For the device that reads it, or the one chosen in the tabs."""
+    chosen = next((d for d in layouts.DEVICES if d.name == request.args.get("device")), layouts.device())
+    here = layouts.to("help.two_factor")
+    offered = [method for method in CATALOGUE if current.services().offers(method)]
+    return render.page(
+        "help/two_factor.html",
+        told=chosen.copy,
+        devices=[(str(d.label), f"{here}?device={d.name}", d is chosen) for d in layouts.DEVICES],
+        methods=[(m, chosen.copy.pick(m.overview.button), f"help/methods/{m.slug}.html") for m in offered],
+    )

@@ -1,0 +1,139 @@
+"""Sessions: every way into the account that is open now, and ending one or all others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, request
+from flask.wrappers import Response
+
+from ...domain.devices import device
+from ...domain.language import Sentence, lazy
+from ...domain.language import gettext as _
+from ...domain.refusals import AlreadyDone, Missing
+from ...services.ways_in import WayIn
+from .. import cookies, current, guards, layouts, render, words
+from ..forms import ForgetForm
+
+END, OTHERS = "end", "others"
+"""The names of the two kinds of buttons."""
+LONGEST_ID = 18  # digits: what every database takes as a number
+
+bp = Blueprint("sessions", __name__, url_prefix="/settings/security/sessions")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a kind is called here. `button` and `receipt` name a `device`."""
+
+    heading: Sentence
+    intro: Sentence
+    started: Sentence
+    seen: Sentence
+    button: Sentence
+    receipt: Sentence
+    ends_current: bool
+
+
+WORDS: dict[str, Words] = {
+    "log-in": Words(
+        heading=lazy("Log-ins"),
+        intro=lazy("Where you are logged in now."),
+        started=lazy("Logged in"),
+        seen=lazy("Last seen"),
+        button=lazy("Log out %(device)s"),
+        receipt=lazy("You logged out %(device)s."),
+        ends_current=False,
+    ),
+    "remembered-browser": Words(
+        heading=lazy("Remembered browsers"),
+        intro=lazy(
+            "Here your password alone is enough. A browser that you forget is asked for your second factor again."
+        ),
+        started=lazy("Remembered"),
+        seen=lazy("Last used"),
+        button=lazy("Forget %(device)s"),
+        receipt=lazy("A remembered browser was forgotten: %(device)s."),
+        ends_current=True,
+    ),
+    "app": Words(
+        heading=lazy("Apps"),
+        intro=lazy("Apps that only know a password, and stay logged in. They may use one to log in again."),
+        started=lazy("Logged in"),
+        seen=lazy("Last seen"),
+        button=lazy("Log out %(device)s"),
+        receipt=lazy("You logged out an app: %(device)s."),
+        ends_current=False,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One of them, as the page shows it; without a button where the site's own is the one to press."""
+
+    way: WayIn
+    device: str
+    button: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """All of a kind."""
+
+    words: Words
+    things: Sequence[Shown]
+
+
+@bp.route("", methods=["GET", "POST"])
+@guards.logged_in
+def sessions() -> Any:
+    form = ForgetForm() if OTHERS in request.form else ForgetForm(None, forget=True)
+    if form.trusted():
+        return _end_others(form) if OTHERS in request.form else _end_one(request.form.get(END, ""))
+    services = current.services()
+    listed = services.ways_in.open_now(current.somebody(), cookies.remembered_tokens())
+    shelves = [_shelf(kind, listed.ways) for kind in services.ways_in.kinds]
+    return render.page(
+        "settings/sessions.html",
+        form,
+        shelves=[shelf for shelf in shelves if shelf.things],
+        are_others=listed.more or any(not way.is_current for way in listed.ways),
+        more=listed.more,
+        can_forget=services.settings.policy.remember_browsers,
+    )
+
+
+def _shelf(kind: str, ways: Sequence[WayIn]) -> Shelf:
+    return Shelf(WORDS[kind], [_shown(way) for way in ways if way.kind == kind])
+
+
+def _shown(way: WayIn) -> Shown:
+    name, said = device(way.device), WORDS[way.kind]
+    button = said.button % {"device": name} if said.ends_current or not way.is_current else None
+    return Shown(way, name, button)
+
+
+def _end_one(chosen: str) -> Response:
+    kind, _colon, number = chosen.rpartition(":")
+    if not (number.isascii() and number.isdigit()) or len(number) > LONGEST_ID:
+        raise Missing()
+    try:
+        ended = current.services().ways_in.end(current.somebody(), kind, int(number), current.origin())
+        render.receipt(WORDS[kind].receipt % {"device": device(ended)})
+    except AlreadyDone as refusal:
+        render.problem(words.say(refusal))
+    return render.go(layouts.to("sessions.sessions"))
+
+
+def _end_others(form: ForgetForm) -> Response:
+    forget = bool(form.forget.data)
+    opened = current.services().ways_in.end_others(current.somebody(), current.origin(), forget=forget)
+    render.receipt(
+        _("Every other device is logged out, and every remembered browser forgotten.")
+        if forget
+        else _("Every other device is logged out.")
+    )
+    return render.logged_in_as(render.go(layouts.to("sessions.sessions")), opened)

@@ -1,0 +1,93 @@
+"""Temporary passwords in the settings: making one, seeing where it was used, and ending it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, request
+
+from ...domain.codes import groups
+from ...domain.language import gettext as _
+from ...domain.refusals import Missing, TooManyTemporaryPasswords
+from ...models.apps import TemporaryPassword
+from ...policy import MINUTE
+from .. import current, guards, layouts, render, words
+from ..forms import Form
+
+bp = Blueprint("temporary_passwords", __name__, url_prefix="/settings/security/two-factor/temporary-password")
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A live one, as its owner reads it."""
+
+    id: int
+    left: str
+    made: str
+    used: str
+
+
+@bp.route("", methods=["GET", "POST"])
+@guards.logged_in
+def page() -> Any:
+    form = Form()
+    if not current.somebody().factors:
+        return render.go(layouts.to("two_factor.methods"))
+    if form.submitted():
+        return _end(request.form["end"]) if "end" in request.form else _made()
+    return _shown(form)
+
+
+@guards.fresh
+def _made() -> Any:
+    form = Form()
+    try:
+        password = current.services().temporary_passwords.make(current.somebody(), current.origin())
+    except TooManyTemporaryPasswords as refusal:
+        words.place(refusal, form)
+        return _shown(form)
+    return _shown(form, secret=groups(password))
+
+
+def _end(password_id: str) -> Any:
+    """Without step-up: whoever sees one used elsewhere must be quick, and a thief who ends one gains nothing."""
+    if not password_id.isascii() or not password_id.isdigit() or len(password_id) > 18:
+        raise Missing()
+    ended = current.services().temporary_passwords.end(current.somebody().account, int(password_id), current.origin())
+    if ended:
+        render.receipt(_("The temporary password has ended. We e-mailed you about it."))
+    return render.go(layouts.to("temporary_passwords.page"))
+
+
+def _shown(form: Form, secret: list[str] | None = None) -> Any:
+    account = current.somebody().account
+    rows = [_row(password) for password in current.services().temporary_passwords.live(account.id)]
+    return render.page("two_factor/temporary_password.html", form, rows=rows, secret=secret, end_form=Form())
+
+
+def _row(password: TemporaryPassword) -> Row:
+    now = current.services().clock.now()
+    used = _("Not used yet")
+    if password.used_at is not None:
+        used = _(
+            "Last used %(time)s ago by %(app)s from %(address)s",
+            time=words.duration(now - password.used_at),
+            app=_app(password.used_device),
+            address=password.used_address or "?",
+        )
+    left = _("%(time)s left", time=words.duration(password.expires_at - now))
+    return Row(password.id, left, _made_when(password, now - password.made_at), used)
+
+
+def _made_when(password: TemporaryPassword, age: int) -> str:
+    if password.texted:
+        return _("Texted to your phone %(time)s ago", time=words.duration(age))
+    return _("Made here just now") if age < MINUTE else _("Made here %(time)s ago", time=words.duration(age))
+
+
+def _app(device: str | None) -> str:
+    """What the app says of itself, shortened; as text it is harmless."""
+    name = " ".join("".join(c for c in device or "" if c.isprintable()).split())
+    return name[:LONGEST_NAME] or _("an app that does not say its name")
