@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from hashlib import sha256
 
-from webapp.domain.ports import Email, Letter, TextMessage
+from webapp.domain.ports import Email, Letter, PushMessage, TextMessage
 
 START = 1_800_000_000  # 2027-01-15 08:00:00 UTC
 
@@ -83,6 +83,21 @@ class MoodyTexts:
 
     def check(self) -> None:
         """Has nothing to say."""
+
+
+class MoodyPushes:
+    """A push service that takes everything, unless it has a `trouble`: it raises that instead."""
+
+    public_key: str | None = "BPk"
+
+    def __init__(self) -> None:
+        self.trouble: Exception | None = None
+        self.taken: list[tuple[PushMessage, int]] = []
+
+    def send(self, message: PushMessage, seconds: int) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.taken.append((message, seconds))
 
 
 class PlainLetters:

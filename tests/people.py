@@ -30,6 +30,7 @@ HOST = "nightlatch.localhost:5000"
 PASSWORD = "analytical engine notes"
 TWO_FACTOR = "/settings/security/two-factor"
 PHONE = "+447400123456"
+REQUESTS = "/settings/security/login-requests"
 
 
 class Page:
@@ -113,6 +114,13 @@ class Page:
         form = self.soup.find("form", attrs={"data-options": True})
         assert isinstance(form, Tag), f"{self.path} ({self.h1}) asks for no key"
         return dict(json.loads(str(form["data-options"])))
+
+    @property
+    def number(self) -> str:
+        """What the waiting screen shows."""
+        shown = self.soup.find(attrs={"data-number": True})
+        assert isinstance(shown, Tag), f"{self.path} ({self.h1}) shows no number"
+        return shown.get_text(strip=True)
 
     @property
     def setup_key(self) -> str:
@@ -269,6 +277,23 @@ class Owner(Person):
             self.kept_code = page.backup_code
         return page
 
+    def turn_on_requests(self, subscription: str = "") -> Page:
+        """The same with login requests, on this phone; with a push subscription as its browser would give it."""
+        self.open(TWO_FACTOR)
+        self.press("Login requests on this phone")
+        self.press("Next")
+        self.press("Verify", password=self.password)
+        page = self.press("Allow notifications", subscription=subscription) if subscription else self.press("Not now")
+        if "Copy" in page.buttons:
+            self.kept_code = page.backup_code
+        return page
+
+    def answer(self, number: str | None = None, button: str = "Approve") -> Page:
+        """On the phone: the newest login request, by the number on the other screen."""
+        self.open(REQUESTS)
+        self.open(self._now.link(next(link for link in self._now.links if link.startswith("Review "))))
+        return self.press(button, **({"number": number} if number is not None else {}))
+
     def new_key(self, **options: Any) -> Authenticator:
         """A key in this browser's hands, at the host where it is."""
         return Authenticator(f"http://{self.host}", HOST.split(":")[0], **options)
@@ -322,7 +347,7 @@ class Owner(Person):
 
     def other_browser(self, **options: Any) -> Owner:
         """The same person elsewhere: no cookies, the same head."""
-        twin = Owner(self.site, self.username, **{"layout": self.layout, "htmx": self.htmx, **options})
+        twin = type(self)(self.site, self.username, **{"layout": self.layout, "htmx": self.htmx, **options})
         twin.password, twin.secret, twin.kept_code = self.password, self.secret, self.kept_code
         twin.key = self.key
         return twin

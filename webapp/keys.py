@@ -11,9 +11,12 @@ DEVELOPMENT_FILE = "development.env"
 
 
 def generate_keys() -> dict[str, str]:
-    """Fresh values for SECRET_KEY and ENCRYPTION_KEYS, without the prefix."""
+    """Fresh values for SECRET_KEY, ENCRYPTION_KEYS and VAPID_PRIVATE_KEY, without the prefix."""
     key = base64.b64encode(secrets.token_bytes(32)).decode()
-    return {"SECRET_KEY": secrets.token_hex(32), "ENCRYPTION_KEYS": f"k{secrets.token_hex(3)}:{key}"}
+    scalar = secrets.randbelow(2**255) + 1  # any such number is a private key of P-256
+    vapid = base64.urlsafe_b64encode(scalar.to_bytes(32)).rstrip(b"=").decode()
+    sealing = f"k{secrets.token_hex(3)}:{key}"
+    return {"SECRET_KEY": secrets.token_hex(32), "ENCRYPTION_KEYS": sealing, "VAPID_PRIVATE_KEY": vapid}
 
 
 def development_keys(instance: Path) -> dict[str, str]:
@@ -21,7 +24,7 @@ def development_keys(instance: Path) -> dict[str, str]:
     path = instance / DEVELOPMENT_FILE
     if not path.exists():
         instance.mkdir(parents=True, exist_ok=True)
-        lines = "".join(f"{PREFIX}{name}={value}\n" for name, value in generate_keys().items())
+        lines = _lines(generate_keys())
         draft = path.with_suffix(f".{secrets.token_hex(4)}")
         draft.touch(mode=0o600)
         draft.write_text(lines)
@@ -31,5 +34,18 @@ def development_keys(instance: Path) -> dict[str, str]:
             pass
         finally:
             draft.unlink()
+    kept = _kept(path)
+    missing = {name: value for name, value in generate_keys().items() if name not in kept}
+    if missing:  # a site from before there was such a key
+        with path.open("a") as more:
+            more.write(_lines(missing))
+    return _kept(path)
+
+
+def _kept(path: Path) -> dict[str, str]:
     pairs = (line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
     return {name.removeprefix(PREFIX): value for name, value in pairs}
+
+
+def _lines(keys: dict[str, str]) -> str:
+    return "".join(f"{PREFIX}{name}={value}\n" for name, value in keys.items())

@@ -74,6 +74,15 @@ class Policy:
     credential_id_bytes: int = 1023  # section 7.1, step 25
     user_handle_bytes: int = 64  # section 14.6.1
 
+    # Login requests (NIST 3.1.3, ASVS V6.6.4)
+    request_seconds: int = 5 * MINUTE
+    requests: tuple[Window, ...] = (Window(3, 10 * MINUTE), Window(10, DAY))  # of one account
+    denials_that_pause: int = 2  # in a row, then
+    pushes_paused: int = HOUR
+    asks_every: int = 2  # the waiting browser, in seconds
+    asks_slower_after: int = MINUTE
+    asks_slower_every: int = 5
+
     # Contacts
     contacts: int = 1000  # of one account
     contact_look_ups: Window = Window(2000, DAY)  # new numbers of one account, so that nobody tries them all
@@ -116,6 +125,7 @@ class Policy:
     retry_after: tuple[int, ...] = (MINUTE, 5 * MINUTE, 15 * MINUTE)
     mail_timeout: int = 20
     text_timeout: int = 20
+    push_timeout: int = 20
     worker_claims_for: int = 2 * MINUTE
 
     # Floods over HTTP: POSTs of one address that were in vain, in the notation of the `limits` package

@@ -7,11 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
 
-from .gateway_settings import TextGateway, is_address, is_loopback, sms_countries, sms_daily_budget, text_gateway
+from .gateway_settings import TextGateway, is_address, sms_countries, sms_daily_budget, text_gateway
 from .keys import PREFIX, development_keys
+from .mail_settings import MailServer as MailServer
+from .mail_settings import mail_server
 from .policy import Policy
+from .push_settings import PushSettings, places_file, push_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "instance"
@@ -23,15 +25,6 @@ OWN_PORT = {"http": ":80", "https": ":443"}
 
 class SettingsError(Exception):
     """One sentence that names the variable and a right value."""
-
-
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    host: str
-    port: int
-    user: str | None
-    password: str | None = field(repr=False)
-    tls: str  # "starttls", "implicit" or "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +43,8 @@ class Settings:
     text_gateway: TextGateway | None
     sms_countries: frozenset[str]  # empty for everywhere
     sms_daily_budget: int
+    push: PushSettings
+    places_file: Path | None
     trusted_proxies: int
     bind: str
     workers: int
@@ -72,9 +67,13 @@ class Settings:
         return f"{self.scheme}://{self.server_name}"
 
     @property
+    def phone_url(self) -> str:
+        return f"{self.scheme}://{self.phone_host}"
+
+    @property
     def origins(self) -> list[str]:
         """The two from which pages are served, as browsers write them (RFC 6454)."""
-        return [self.main_url, f"{self.scheme}://{self.phone_host}"]
+        return [self.main_url, self.phone_url]
 
     @property
     def secure(self) -> bool:
@@ -98,9 +97,12 @@ class Settings:
         scheme = _scheme(given, server_name)
         if not serving and _host_of(server_name).endswith(".localhost"):
             given = {**development_keys(instance), **given}
+        mail_from = _mail_from(given, server_name)
         try:
             policy = Policy.from_environment(environ)
             gateway, countries, budget = text_gateway(given), sms_countries(given), sms_daily_budget(given)
+            mail = mail_server(given)
+            push, places = push_settings(given, mail_from), places_file(given)
         except ValueError as error:
             raise SettingsError(str(error)) from None
         return cls(
@@ -113,11 +115,13 @@ class Settings:
             secret_key=_secret_key(given),
             secret_key_fallbacks=_secret_key_fallbacks(given),
             encryption_keys=_encryption_keys(given),
-            mail=_mail(given),
-            mail_from=_mail_from(given, server_name),
+            mail=mail,
+            mail_from=mail_from,
             text_gateway=gateway,
             sms_countries=countries,
             sms_daily_budget=budget,
+            push=push,
+            places_file=places,
             trusted_proxies=_number(given, "TRUSTED_PROXIES", 0, 0, 10),
             bind=_bind(given),
             workers=_number(given, "WORKERS", 2, 1, 64),
@@ -245,29 +249,6 @@ def _encryption_keys(given: Mapping[str, str]) -> tuple[tuple[str, bytes], ...]:
             f"{PREFIX}ENCRYPTION_KEYS must not be the SECRET_KEY; `flask --app wsgi keys generate` makes both."
         )
     return tuple(keys)
-
-
-def _mail(given: Mapping[str, str]) -> MailServer | None:
-    url = given.get("MAIL_URL")
-    if url is None:
-        return None
-    example = "such as smtp://user:password@mail.example.org:587?starttls=1"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise SettingsError(
-            f"{PREFIX}MAIL_URL has a bad host or port; it needs a name and a number, {example}."
-        ) from None
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise SettingsError(f"{PREFIX}MAIL_URL must begin with smtp:// or smtps:// and name a host, {example}.")
-    starttls = parse_qs(parts.query).get("starttls") == ["1"]
-    tls = "implicit" if parts.scheme == "smtps" else "starttls" if starttls else "none"
-    user = unquote(parts.username) if parts.username else None
-    password = unquote(parts.password) if parts.password else None
-    if user and tls == "none" and not is_loopback(parts.hostname):
-        raise SettingsError(f"{PREFIX}MAIL_URL would send its password in the clear; add ?starttls=1, {example}.")
-    return MailServer(parts.hostname, port or {"implicit": 465, "starttls": 587, "none": 25}[tls], user, password, tls)
 
 
 def _mail_from(given: Mapping[str, str], server_name: str) -> str:

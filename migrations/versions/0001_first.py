@@ -269,6 +269,29 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_links_account_id"), ["account_id"], unique=False)
 
     op.create_table(
+        "login_requests",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("challenge", sa.String(length=80), nullable=False),
+        sa.Column("chance", sa.String(length=64), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("device", sa.String(length=300), nullable=False),
+        sa.Column("is_new", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("tried_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("factor_id", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_login_requests_account_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login_requests")),
+    )
+    with op.batch_alter_table("login_requests", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_login_requests_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_login_requests_challenge"), ["challenge"], unique=False)
+
+    op.create_table(
         "remembered_browsers",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
@@ -360,6 +383,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_remembered_browsers_account_id"))
 
     op.drop_table("remembered_browsers")
+    with op.batch_alter_table("login_requests", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_login_requests_challenge"))
+        batch_op.drop_index(batch_op.f("ix_login_requests_account_id"))
+
+    op.drop_table("login_requests")
     with op.batch_alter_table("links", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_links_account_id"))
 

@@ -372,10 +372,13 @@ def test_cookies_of_one_host_are_not_a_session_at_the_other(site: Site, ada: Own
 # -- What frames, injects or stores a page ---------------------------------------------------------
 
 
+FILES = ("assets.static", "web_app.manifest")
+
+
 def test_every_page_forbids_framing_inline_code_and_storing(site: Site, ada: Owner) -> None:
     checked = 0
     for route in routes(site):
-        if "GET" not in route.methods or route.page == "assets.static" or route.layout != "desktop":
+        if "GET" not in route.methods or route.page in FILES or route.layout != "desktop":
             continue
         page = ada.open(route.path)
         headers, policy = page.response.headers, page.response.headers["Content-Security-Policy"]

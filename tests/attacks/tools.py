@@ -36,6 +36,11 @@ OPEN_TO_ALL = {
     "site.delivery",  # its names are signed
     "challenge.verify",
     "challenge.methods",
+    "challenge.waiting",
+    "challenge.news",
+    "web_app.manifest",
+    "web_app.service_worker",
+    "web_app.offline",
     "challenge.backup_code",
     "help.two_factor",
     "site.about",
@@ -82,6 +87,7 @@ def routes(site: Site) -> Iterator[Route]:
 def _arguments(names: set[str], page: str) -> Iterator[dict[str, str]]:
     known = {
         "factor": "1",
+        "request_id": "1",
         "token": "0" * 64,
         "layout": "desktop",
         "message": "x",

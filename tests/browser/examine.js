@@ -43,7 +43,7 @@
     const label = labels[0]?.textContent.trim();
     const expected =
       ["checkbox", "file"].includes(field.type) ? null
-      : ["Backup code", "Key name"].includes(label) ? "off"
+      : ["Backup code", "Key name", "Phone name", "Number on your other screen"].includes(label) ? "off"
       : field.name === "username" && document.querySelector("[data-passkey]") ? "username webauthn"
       : field.name === "code" ? "one-time-code"
       : /^New password$/.test(label) || (label === "Password" && document.querySelector("main [autocomplete=name]"))

@@ -70,13 +70,14 @@ class Inside(Owner):
 
 
 @contextmanager
-def live_site(folder: Path) -> Iterator[LiveSite]:
+def live_site(folder: Path, **settings: str) -> Iterator[LiveSite]:
     """A site with an empty database, in two layouts and three languages, at a free port."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         host = f"nightlatch.localhost:{listening.getsockname()[1]}"
         environ = {
             "NIGHTLATCH_SERVER_NAME": host,
             "NIGHTLATCH_DATABASE_URL": f"sqlite:///{folder / 'live.sqlite3'}",
+            **{f"NIGHTLATCH_{name}": value for name, value in settings.items()},
         }
         (folder / "live.sqlite3").write_bytes(empty_sqlite())
         clock = FakeClock(int(time.time()))
@@ -164,7 +165,7 @@ class Visitor:
     def become(self, person: Inside | None) -> None:
         """Takes over the cookies of somebody who is logged in already."""
         self.context.clear_cookies()
-        for name in ("session", "login") if person else ():
+        for name in ("session", "login", "phone") if person else ():
             value = person.cookie(name) if person else None
             if value is not None:
                 self.context.add_cookies([{"name": name, "value": value, "url": self.site.url(self.layout)}])

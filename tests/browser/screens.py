@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from sqlalchemy import func, select, update
 
 from tests.browser.live import Inside, LiveSite, Visitor
-from tests.people import ANDROID, DESKTOP, FIREFOX, IPHONE, TWO_FACTOR
+from tests.people import ANDROID, DESKTOP, FIREFOX, IPHONE, REQUESTS, TWO_FACTOR, Owner
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import TextsStopped
 from webapp.models.codes import Link
@@ -29,6 +29,7 @@ APP = f"{TWO_FACTOR}/authentication-app"
 TEXT = f"{TWO_FACTOR}/text-message"
 KEY = f"{TWO_FACTOR}/security-key"
 KEYS = f"{TWO_FACTOR}/security-keys"
+REQUEST = f"{TWO_FACTOR}/login-requests"
 TEMPORARY = f"{TWO_FACTOR}/temporary-password"
 TEXTED = "main [value=text-message]"
 SAYS_ERROR = {"en": "^Error: ", "en-XA": "^⟦Éŕŕöŕ: ", "ar-XB": "^هررور: "}
@@ -142,6 +143,24 @@ SCREENS = (
     Screen("key-delete", "{}/delete", "with-keys"),
     Screen("key-delete-last", "{}/delete", "with-one-key", twin="key-delete"),
     Screen("methods-with-keys", TWO_FACTOR, "with-keys", twin="methods-on"),
+    Screen("requests-overview", f"{REQUEST}/overview", "member", layouts=(ANDROID, IPHONE)),
+    Screen("requests-notifications", f"{REQUEST}/notifications", "asked-to-notify", layouts=(ANDROID, IPHONE)),
+    Screen("requests-done", f"{REQUEST}/done", "with-phone", layouts=(ANDROID,), twin="done"),
+    Screen("phones", f"{TWO_FACTOR}/phones", "with-phone"),
+    Screen("phones-none", f"{TWO_FACTOR}/phones", "member", twin="phones"),
+    Screen("phone-rename", "{}/rename", "with-phone", has_fields=True),
+    Screen("phone-delete", "{}/delete", "with-phone", twin="key-delete"),
+    Screen("methods-with-phone", TWO_FACTOR, "with-phone", twin="methods-on"),
+    Screen("requests", REQUESTS, "asked-to-approve"),
+    Screen("requests-none", REQUESTS, "with-phone", twin="requests"),
+    Screen("request", f"{REQUESTS}/{{}}", "asked-to-approve", has_fields=True),
+    Screen("request-approved", f"{REQUESTS}/{{}}", "approved"),
+    Screen("request-denied", f"{REQUESTS}/{{}}", "denied"),
+    Screen("request-over", f"{REQUESTS}/{{}}", "cancelled"),
+    Screen("waiting", "/log-in/waiting", "waiting"),
+    Screen("waiting-ended", "/log-in/waiting", "waiting-in-vain", twin="waiting"),
+    Screen("waiting-denied", "/log-in/waiting", "denied-elsewhere", twin="waiting"),
+    Screen("step-up-waiting", "/step-up/waiting?next=/settings", "waiting-at-step-up", twin="waiting"),
     Screen("methods-on", TWO_FACTOR, "enrolled"),
     Screen("methods-both-on", TWO_FACTOR, "with-both", twin="methods-on"),
     Screen("text-overview-again", f"{TEXT}/overview", "with-both", twin="text-overview"),
@@ -177,7 +196,7 @@ SCREENS = (
 YUBIKEY = UUID("2fc0579f-8113-47ea-b116-bb5a8db9202a").bytes
 IPHONES_OWN = {
     *("overview", "text-overview", "methods-off", "methods-on", "methods-both-on"),
-    *("turn-off", "turn-off-again", "turned-off"),
+    *("turn-off", "turn-off-again", "turned-off", "requests-notifications"),
 }
 """Where an iPhone's page is not that of every phone."""
 
@@ -576,7 +595,106 @@ def _prove_long_ago(person: Knowing, **times: int) -> None:
         tx.execute(update(LoggedIn).where(LoggedIn.account_id == account.id).values(values))
 
 
+def _asked_to_notify(person: Knowing) -> None:
+    _member(person)
+    person.open(f"{REQUEST}/overview")
+    person.press("Next")
+    person.press("Verify", password=person.password)
+
+
+def _with_phone(person: Knowing) -> None:
+    """On whatever they hold: at a computer it is another phone of theirs, whose token they brought along."""
+    layout = person.layout
+    _member(person)
+    if layout == DESKTOP:
+        holder = person.other_browser(layout=ANDROID)
+        holder.log_in()
+        holder.turn_on_requests()
+        person.log_in()
+        person.client.set_cookie("phone", holder.cookie("phone") or "", domain=person.host.split(":")[0])
+        assert person.page is not None
+        number = person.page.number
+        holder.answer(number)
+        person.post("/log-in/waiting")
+    else:
+        person.turn_on_requests()
+        person.press("Got it")
+    page = person.open(f"{TWO_FACTOR}/phones")
+    rename = next(link for link in page.links if link.startswith("Rename "))
+    person.known = page.link(rename).removesuffix("/rename")
+
+
+def _elsewhere(person: Knowing) -> Owner:
+    _with_phone(person)
+    person.site.clock.pass_(1)
+    browser = person.other_browser(layout=DESKTOP)
+    browser.log_in()
+    assert browser.page is not None
+    assert browser.page.number
+    return browser
+
+
+def _asked_to_approve(person: Knowing) -> None:
+    _elsewhere(person)
+    page = person.open(REQUESTS)
+    review = next(link for link in page.links if link.startswith("Review "))
+    person.known = page.link(review).rpartition("/")[2]
+
+
+def _approved(person: Knowing) -> None:
+    browser = _elsewhere(person)
+    assert browser.page is not None
+    person.known = person.answer(browser.page.number).path.rpartition("/")[2]
+
+
+def _denied(person: Knowing) -> None:
+    _elsewhere(person)
+    person.known = person.answer(button="Deny").path.rpartition("/")[2]
+
+
+def _cancelled(person: Knowing) -> None:
+    _asked_to_approve(person)
+    person.open(f"{REQUESTS}/{person.known}")
+    person.press("It was me, cancel")
+
+
+def _waiting(person: Knowing) -> None:
+    _with_phone(person)
+    account = person.site.services.accounts.named(person.username)
+    phones = person.site.services.phones
+    phones.keep(account, phones.read(person.phone, ""))
+    person.log_out()
+    person.log_in()
+
+
+def _waiting_in_vain(person: Knowing) -> None:
+    _waiting(person)
+    person.answer(button="It was me, cancel")
+
+
+def _denied_elsewhere(person: Knowing) -> None:
+    _waiting(person)
+    person.answer(button="Deny")
+
+
+def _waiting_at_step_up(person: Knowing) -> None:
+    _with_phone(person)
+    _prove_long_ago(person)
+    person.open("/step-up/password?next=/settings")
+    person.press("Verify", password=person.password)
+
+
 STATES: dict[str, State] = {
+    "asked-to-notify": _asked_to_notify,
+    "with-phone": _with_phone,
+    "asked-to-approve": _asked_to_approve,
+    "approved": _approved,
+    "denied": _denied,
+    "cancelled": _cancelled,
+    "waiting": _waiting,
+    "waiting-in-vain": _waiting_in_vain,
+    "denied-elsewhere": _denied_elsewhere,
+    "waiting-at-step-up": _waiting_at_step_up,
     "newcomer": _newcomer,
     "asked": _asked,
     "member": _member,

@@ -272,7 +272,7 @@ def test_a_second_key_is_added_renamed_and_deleted(site: LiveSite, visit: Visits
     ada.arrives(NAME)
     ada.type_("Key name", "blue  KEY")
     ada.press("Save")
-    ada.sees_problem("You have a key of that name.")
+    ada.sees_problem("You have one of that name.")
     ada.type_("Key name", "Red key")
     ada.press("Save")
     ada.arrives(KEYS)

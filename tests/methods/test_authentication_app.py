@@ -97,7 +97,14 @@ def prove(site: Site, factor: Factor, code: str, clock: FakeClock | None = None)
                 RFC_SECRET,
                 clock or site.clock,
                 POLICY,
-                Asking(tx.get_one(Account, 1), "log-in:1", site.services.phones, site.services.ceremonies, [factor]),
+                Asking(
+                    tx.get_one(Account, 1),
+                    "log-in:1",
+                    site.services.phones,
+                    site.services.ceremonies,
+                    [factor],
+                    site.services.login_requests,
+                ),
             ),
             {"code": code} if code else {},
         )

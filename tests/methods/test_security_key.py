@@ -107,7 +107,8 @@ def prove(site: Site, answer: str, *factors: Factor, alone: bool = False) -> Non
     services = site.services
     with services.db.write() as tx:
         account = tx.get_one(Account, 1)
-        asking = Asking(account, ALONE if alone else NAME, services.phones, services.ceremonies, factors)
+        name, requests = ALONE if alone else NAME, services.login_requests
+        asking = Asking(account, name, services.phones, services.ceremonies, factors, requests)
         proof = Proof(tx, "", site.clock, Policy(), asking)
         (verify_alone if alone else verify)(proof, {"credential": answer})
 
@@ -377,7 +378,8 @@ def test_the_browser_is_told_which_key_is_gone(site: Site, keys: Ceremonies) -> 
 def test_the_page_asks_for_each_key_by_the_ways_that_reach_it(site: Site, keys: Ceremonies) -> None:
     mine = [register(site, new_key(transports=("nfc", "usb"))), register(site, new_key(transports=("internal",)), "2")]
     with site.services.db.read() as tx:
-        asking = Asking(tx.get_one(Account, 1), NAME, site.services.phones, keys, mine)
+        account, services = tx.get_one(Account, 1), site.services
+        asking = Asking(account, NAME, services.phones, keys, mine, services.login_requests)
     asked = show(asking)["options"]
     assert asked["allowCredentials"] == [
         {"type": "public-key", "id": facts_of(mine[0])["id"], "transports": ["usb", "nfc"]},

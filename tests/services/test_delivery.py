@@ -12,10 +12,10 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from tests.doubles import START, FakeClock, PlainLetters, RememberingMail, ScriptedEntropy
+from tests.doubles import START, FakeClock, MoodyPushes, PlainLetters, RememberingMail, ScriptedEntropy
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.adapters.texts import OutboxTexts
-from webapp.domain.ports import Email, Refused, Unreachable
+from webapp.domain.ports import Email, PushMessage, Refused, Unreachable
 from webapp.domain.refusals import StoreUnavailable
 from webapp.models.base import Table
 from webapp.models.database import Database
@@ -37,12 +37,23 @@ class Site:
         self.keyring = AesGcmKeyring([("k1", bytes(range(32)))], ScriptedEntropy())
         self.outbox = self.outbox_with(self.keyring)
         self.mail = RememberingMail()
+        self.pushes = MoodyPushes()
+        self.gone: list[PushMessage] = []
 
     def outbox_with(self, keyring: AesGcmKeyring) -> Outbox:
         return Outbox(self.clock, self.entropy, keyring, PlainLetters(), {})
 
-    def delivery(self, mail: Any = None) -> Delivery:
-        return Delivery(self.db, self.clock, self.outbox, mail or self.mail, OutboxTexts(), POLICY)
+    def delivery(self, mail: Any = None, *, db: Any = None, outbox: Outbox | None = None) -> Delivery:
+        return Delivery(
+            db or self.db,
+            self.clock,
+            outbox or self.outbox,
+            mail or self.mail,
+            OutboxTexts(),
+            POLICY,
+            pushes=self.pushes,
+            gone=self.gone.append,
+        )
 
     def post(self, to: str = "anna@example.net") -> int:
         with self.db.write() as tx:
@@ -212,7 +223,7 @@ def test_a_bug_in_one_message_stops_neither_the_next_nor_the_worker(site: Site) 
 def test_a_missing_key_may_still_be_put_back(site: Site) -> None:
     message = site.post()
     keyless = site.outbox_with(AesGcmKeyring([("k2", bytes(range(32)))], ScriptedEntropy()))
-    Delivery(site.db, site.clock, keyless, site.mail, OutboxTexts(), POLICY).deliver_due()
+    site.delivery(outbox=keyless).deliver_due()
     owed = site.message(message)
     assert (owed.state, owed.complaint) == (OWED, "the encryption key 'k1' is not among the settings")
     site.clock.pass_(60)
@@ -312,7 +323,7 @@ def test_what_another_worker_claimed_in_between_is_left_to_it(site: Site) -> Non
                 yield tx
 
     db = Racing(str(site.db.engine.url))
-    assert Delivery(db, site.clock, site.outbox, site.mail, OutboxTexts(), POLICY).deliver_due() == 0
+    assert site.delivery(db=db).deliver_due() == 0
     assert not site.mail.sent
 
 
@@ -355,7 +366,7 @@ def test_a_worker_survives_a_database_that_is_away_and_says_so_once(site: Site) 
 
     db = Flaky(str(site.db.engine.url))
     message = site.post()
-    delivery = Delivery(db, site.clock, site.outbox, site.mail, OutboxTexts(), POLICY)
+    delivery = site.delivery(db=db)
     with structlog.testing.capture_logs() as logs, working(delivery):
         assert eventually(lambda: looks > 5)
         db.away = False

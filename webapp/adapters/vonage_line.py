@@ -7,9 +7,8 @@ text messages; the `vonage` package itself would import all of Vonage's products
 from __future__ import annotations
 
 import logging
-import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.client import HTTPException
 from importlib.metadata import version
@@ -17,7 +16,6 @@ from typing import Any
 
 import pydantic
 import requests
-from requests.adapters import HTTPAdapter
 from vonage_http_client import Auth, HttpClient, HttpClientOptions
 from vonage_sms import Sms, SmsMessage
 from vonage_utils.errors import VonageError  # type: ignore[import-untyped]
@@ -25,6 +23,7 @@ from vonage_utils.errors import VonageError  # type: ignore[import-untyped]
 from ..domain.ports import Refused, Unreachable
 from .deadline import Deadline
 from .vonage_answers import GATEWAY, Answer
+from .wire import Wire
 
 SDK = version("vonage")
 
@@ -113,43 +112,17 @@ class Line:
         return f"{GATEWAY} cannot be spoken to ({type(error).__name__})"
 
 
-class _Wire(HTTPAdapter):
-    """Sends a request once, in time, by the scheme that the settings ask for."""
+class _Wire(Wire):
+    """By the scheme that the settings ask for."""
 
     def __init__(self, scheme: str, timeout: int, deadline: Deadline) -> None:
         self._scheme = scheme
-        self._timeout = timeout
-        self._deadline = deadline
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+        super().__init__(timeout, deadline)
 
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: Any = None,
-        verify: bool | str = True,
-        cert: Any = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         assert request.url
         request.url = self._scheme + request.url.removeprefix("https")
-        # half of the time for each address, so that a dead IPv6 route leaves some for IPv4
-        timeout = (self._timeout / 2, self._timeout)
-        return super().send(request, stream, timeout, verify, cert, dict(proxies or {}))
-
-    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
-        pool = super().get_connection_with_tls_context(*args, **options)
-        deadline, timeout, kind = self._deadline, self._timeout, pool.ConnectionCls
-
-        class Watched(kind):  # type: ignore[misc, valid-type]
-            def _new_conn(self) -> socket.socket:
-                line: socket.socket = super()._new_conn()
-                line.settimeout(timeout)  # TLS may take longer than connecting did
-                deadline.watch(line)
-                return line
-
-        pool.ConnectionCls = Watched
-        return pool
+        return super().send(request, *args, **options)
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

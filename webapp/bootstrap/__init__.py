@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ..domain.language import ENGLISH, Language
-from ..domain.ports import Clock, Entropy, LetterWriter, Mail, PasswordHasher, TextMessages
+from ..domain.ports import Clock, Entropy, LetterWriter, Mail, PasswordHasher, Places, Pushes, TextMessages
 from ..enrollment.ceremonies import Ceremonies
-from ..enrollment.method import Method
 from ..enrollment.service import Enrollment
 from ..models.database import Database
 from ..services.accounts import Accounts
 from ..services.activity import ActivityPages
-from ..services.app_sessions import AppSessions
+from ..services.approvals import Approvals
 from ..services.apps import build as build_apps
 from ..services.backup_codes import BackupCodes
 from ..services.challenge import Challenges
@@ -22,9 +20,9 @@ from ..services.delivery import Delivery
 from ..services.email_addresses import EmailAddresses
 from ..services.enrollment_desk import EnrollmentDesk
 from ..services.entry import Entry
-from ..services.legacy_door import LegacyDoor
 from ..services.links import Links
 from ..services.log_in import LogIn
+from ..services.login_requests import LoginRequests
 from ..services.named_factors import NamedFactors
 from ..services.not_you import NotYou
 from ..services.notices import Notices
@@ -36,64 +34,19 @@ from ..services.password_tries import PasswordTries
 from ..services.passwords import Passwords
 from ..services.phones import Phones
 from ..services.remembered_browsers import RememberedBrowsers
+from ..services.request_pushes import RequestPushes
 from ..services.restoration import Restoration
 from ..services.second_factors import SecondFactors
 from ..services.sessions import Sessions
 from ..services.sign_up import SignUp
 from ..services.step_up import StepUp
-from ..services.temporary_passwords import TemporaryPasswords
 from ..services.text_caps import TextCaps
 from ..services.tries import Tries
 from ..services.upkeep import Upkeep
 from ..services.ways_in import AppKind, LogInKind, RememberedKind, WaysIn
 from ..settings import Settings
 from . import outside
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    settings: Settings
-    languages: Mapping[str, Language]
-    clock: Clock
-    entropy: Entropy
-    db: Database
-    tries: Tries
-    sessions: Sessions
-    ways_in: WaysIn
-    activity: ActivityPages
-    not_you: NotYou
-    passwords: Passwords
-    sign_up: SignUp
-    log_in: LogIn
-    passkeys: Passkeys
-    challenges: Challenges
-    ceremonies: Ceremonies
-    step_up: StepUp
-    password_changes: PasswordChanges
-    email_addresses: EmailAddresses
-    phones: Phones
-    text_caps: TextCaps
-    contacts: Contacts
-    second_factors: SecondFactors
-    named_factors: NamedFactors
-    temporary_passwords: TemporaryPasswords
-    app_sessions: AppSessions
-    legacy_door: LegacyDoor
-    enrollment: Enrollment
-    links: Links
-    notices: Notices
-    outbox: Outbox
-    mail: Mail
-    texts: TextMessages
-    delivery: Delivery
-    accounts: Accounts
-    upkeep: Upkeep
-    restoration: Restoration
-    ways_out: frozenset[str]
-    """What a method may need and this house has."""
-
-    def offers(self, method: Method) -> bool:
-        return method.needs is None or method.needs in self.ways_out
+from .house import Services as Services
 
 
 def build(
@@ -105,6 +58,8 @@ def build(
     mail: Mail | None = None,
     texts: TextMessages | None = None,
     letters: LetterWriter | None = None,
+    pushes: Pushes | None = None,
+    places: Places | None = None,
     languages: Mapping[str, Language] | None = None,
 ) -> Services:
     """The whole house. What a test passes takes the place of the real thing."""
@@ -112,6 +67,7 @@ def build(
     clock, entropy = clock or outside.clock(), entropy or outside.entropy()
     hasher = hasher or outside.hasher(policy)
     mail, texts = mail or outside.mail(settings), texts or outside.texts(settings)
+    pushes, places = pushes or outside.pushes(settings, clock), places or outside.places(settings)
     languages = languages or {ENGLISH.code: ENGLISH}
     db = Database(settings.database_url)
     keyring, letters = outside.keyring(settings, entropy), letters or outside.letters(settings)
@@ -146,6 +102,20 @@ def build(
     ceremonies = Ceremonies(
         clock, entropy, keyring, policy, site_name, settings.main_host.partition(":")[0], settings.origins
     )
+    request_pushes = RequestPushes(
+        db=db,
+        clock=clock,
+        keyring=keyring,
+        policy=policy,
+        outbox=outbox,
+        places=places,
+        site_name=site_name,
+        phone_url=settings.phone_url,
+        are_sent=pushes.public_key is not None,
+    )
+    login_requests = LoginRequests(
+        db=db, clock=clock, entropy=entropy, keyring=keyring, policy=policy, tries=tries, pushes=request_pushes
+    )
     challenges = Challenges(
         db=db,
         clock=clock,
@@ -153,6 +123,7 @@ def build(
         policy=policy,
         tries=tries,
         codes=phones,
+        requests=login_requests,
         ceremonies=ceremonies,
         notices=notices,
     )
@@ -175,6 +146,7 @@ def build(
         remembered=RememberedBrowsers(db, clock, entropy, policy),
         notices=notices,
         entry=entry,
+        requests=login_requests,
     )
     step_up = StepUp(
         db=db,
@@ -211,6 +183,8 @@ def build(
         phones=phones,
         backup_codes=backup_codes,
         notices=notices,
+        push_hosts=settings.push.hosts,
+        push_key=pushes.public_key,
     )
     sign_up = SignUp(db=db, clock=clock, policy=policy, passwords=passwords, sessions=sessions, notices=notices)
     password_changes = PasswordChanges(
@@ -273,7 +247,13 @@ def build(
         outbox=outbox,
         mail=mail,
         texts=texts,
-        delivery=Delivery(db, clock, outbox, mail, texts, policy, before=apps.knocks.answer),
+        pushes=pushes,
+        places=places,
+        login_requests=login_requests,
+        approvals=Approvals(db=db, clock=clock, policy=policy, requests=login_requests, notices=notices),
+        delivery=Delivery(
+            db, clock, outbox, mail, texts, policy, apps.knocks.answer, pushes=pushes, gone=request_pushes.drop
+        ),
         accounts=Accounts(db=db, sessions=sessions, notices=notices),
         restoration=restoration,
         ways_out=frozenset({"texts"}) if can_text else frozenset(),

@@ -10,9 +10,22 @@ from ..adapters.keyring import AesGcmKeyring
 from ..adapters.letters import Letters
 from ..adapters.mail import OutboxMail
 from ..adapters.password_hashing import Argon2id
+from ..adapters.places import FilePlaces, NoPlaces
+from ..adapters.pushes import NoPushes
 from ..adapters.system import SystemClock, SystemEntropy
 from ..adapters.texts import NoTexts, OutboxTexts
-from ..domain.ports import Clock, Entropy, Heartbeat, Keyring, LetterWriter, Mail, PasswordHasher, TextMessages
+from ..domain.ports import (
+    Clock,
+    Entropy,
+    Heartbeat,
+    Keyring,
+    LetterWriter,
+    Mail,
+    PasswordHasher,
+    Places,
+    Pushes,
+    TextMessages,
+)
 from ..policy import Policy
 from ..settings import ROOT, Settings
 
@@ -63,6 +76,19 @@ def texts(settings: Settings) -> TextMessages:
     return VonageTexts(
         gateway.api_key, gateway.api_secret, gateway.sender, gateway.url, policy.text_timeout, policy.text_code_seconds
     )
+
+
+def pushes(settings: Settings, clock: Clock) -> Pushes:
+    push = settings.push
+    if push.private_key is None:
+        return NoPushes()
+    from ..adapters.web_push import WebPush
+
+    return WebPush(push.private_key, push.subject, push.hosts, settings.policy.push_timeout, clock)
+
+
+def places(settings: Settings) -> Places:
+    return FilePlaces(settings.places_file) if settings.places_file is not None else NoPlaces()
 
 
 def is_mute(texts: TextMessages) -> bool:

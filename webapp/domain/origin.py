@@ -18,6 +18,8 @@ class Origin:
     user_agent: str = ""
     host: str = ""
     browser: str = ""
+    slots: frozenset[str] = frozenset()
+    """What this very browser is as a factor (`Factor.slot`), by tokens that only it holds."""
 
     @property
     def neighbourhood(self) -> str:

@@ -79,8 +79,14 @@ class Refused(Exception):
     """The other side said no for good (SMTP 5xx): retrying would not help."""
 
 
+class Gone(Refused):
+    """The address itself is no more (RFC 8030 section 7.3): nothing will ever go there again."""
+
+
 class Unreachable(Exception):
-    """The other side was down, slow or said "later" (SMTP 4xx): worth another try."""
+    """The other side was down, slow or said "later" (SMTP 4xx): worth another try, after `wait` seconds if it said."""
+
+    wait: int | None = None
 
 
 class Mail(Protocol):
@@ -114,6 +120,34 @@ class TextMessages(Protocol):
 
     def check(self) -> None:
         """Proves who we are without sending. Raises `Refused` or `Unreachable`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushMessage:
+    """One push, whole: what a push service carries, encrypted for one browser."""
+
+    message_id: str
+    subscription: str
+    """The browser's, as JSON: its endpoint and keys."""
+    text: str
+    """Declarative Web Push JSON."""
+    until: int
+    """Unix seconds after which it is of no use."""
+    factor_id: int
+    """The phone it is for."""
+
+
+class Pushes(Protocol):
+    public_key: str | None
+    """Which browsers subscribe with, in base64url (RFC 8292 section 3.2); None where no push can go."""
+
+    def send(self, message: PushMessage, seconds: int) -> None:
+        """Hands over one push that is of use for so many seconds. Raises `Gone`, `Refused` or `Unreachable`."""
+
+
+class Places(Protocol):
+    def near(self, address: str) -> str | None:
+        """Roughly where a network address is, in the language now spoken; None when nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,27 @@ class Codes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How it stands with what is answered on another device. Times are Unix seconds."""
+
+    state: str
+    number: str
+    """What is typed there."""
+    since: int
+    until: int
+    is_live: bool
+    """It waits, or it was approved and waits to be used."""
+
+
+class Requests(Protocol):
+    """Log-ins that the account's other devices say yes to; `services/login_requests.py` gives them."""
+
+    def ask(self, account: Account, challenge: str, phones: Sequence[Factor], origin: Origin) -> None: ...
+    def standing(self, account: Account, challenge: str) -> Standing | None: ...
+    def use(self, tx: Session, account: Account, challenge: str) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Asking:
     """A challenge that is put to somebody: at log-in after a right password, or at step-up."""
 
@@ -108,6 +129,7 @@ class Asking:
     ceremonies: Ceremonies
     factors: Sequence[Factor]
     """Those of the method that are on, the one that was proved last first."""
+    requests: Requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +165,18 @@ def _never_burnt(now: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """It is answered on another device, while the browser that asks waits and asks how it stands."""
+
+    path: str
+    """Where requests are listed; one of them has its number behind it."""
+    title: Sentence
+    """What that list is called."""
+    standing: Callable[[Asking], Standing | None]
+    """None when nothing was asked for this challenge."""
+
+
+@dataclass(frozen=True, slots=True)
 class Challenge:
     """How a method is proved at log-in and at step-up.
 
@@ -165,6 +199,8 @@ class Challenge:
     """What its page says beyond that, drawn anew each time."""
     uses: Callable[[Answers], str | None] = _nothing_used
     """What an attempt uses up for good, whatever comes of it; the same again is refused with `CeremonyOver`."""
+    waits: Waits | None = None
+    """Set where nothing is typed here: there is nothing to guess, so no try is spent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +208,7 @@ class Several:
     """An account may have many of it, each with a name of its own: where they are listed, and how told apart."""
 
     path: str
+    title: Sentence
     template: str
     label: type
     """The fields in which its owner names one."""
@@ -183,6 +220,12 @@ class Several:
     """What keeps the browser's own list in step with ours."""
     gone: Callable[[Factor, Ceremonies], dict[str, Any]]
     """The same when one was deleted."""
+    is_here: Callable[[Factor, Origin], bool] | None = None
+    """Set where one of them is this very browser: then that one is what the list of methods turns on and off."""
+
+    def shown(self, factors: Sequence[Factor], origin: Origin) -> list[Factor]:
+        """The ones of `factors` that the list of methods speaks of."""
+        return [f for f in factors if self.is_here is None or self.is_here(f, origin)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +259,10 @@ class Method:
     """The way out of the house that it cannot do without: where there is none, it is not offered."""
     several: Several | None = None
     alone: Alone | None = None
+    phones_only: Sentence | None = None
+    """Turned on from the very phone; elsewhere this says where, with the phones' `site`."""
+    stands_in: Callable[[Account], bool] | None = None
+    """For whom it may take the place of one that waits elsewhere, though it is not turned on."""
 
     def step(self, slug: str) -> Step | None:
         return next((s for s in self.steps if s.slug == slug), None)

@@ -182,7 +182,7 @@ class Enrollment:
     def _make_factor(self, tx: Session, visit: Visit, proved: Proved) -> None:
         """In the place of the earlier one, unless an account may have several."""
         account_id, slug = visit.account.id, visit.method.slug
-        earlier = visit.factors if visit.method.several is None else []
+        earlier = [f for f in visit.factors if visit.method.several is None or f.id == proved.instead_of]
         tx.execute(delete(Factor).where(Factor.id.in_([f.id for f in earlier])))
         values = {
             "account_id": account_id,

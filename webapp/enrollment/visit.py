@@ -27,6 +27,8 @@ class Desk(Protocol):
     def spend_try(self, account_id: int, name: str) -> None: ...
     def use_up(self, name: str) -> None: ...
     def prove_password(self, presence: Presence, typed: str) -> Opened: ...
+    def read_subscription(self, said: str) -> str: ...
+    def push_key(self) -> str | None: ...
     def ask_email(self, account: Account, challenge: str, typed: str) -> None: ...
     def email_asked(self, account_id: int, challenge: str) -> Asked | None: ...
     def confirm_email(self, account: Account, challenge: str, typed: str, origin: Origin) -> None: ...
@@ -53,6 +55,8 @@ class Proved:
     slot: str = ""
     label: str = ""
     facts: str = "{}"
+    instead_of: int | None = None
+    """The id of one that it replaces, where there are several."""
 
 
 @dataclass(slots=True)
@@ -75,6 +79,8 @@ class Visit:
     changed: set[str] = field(default_factory=set)
     proved: Proved | None = None
     """Set by the last step of a method."""
+    keeps: str | None = None
+    """A token for this browser to keep: it is what was turned on."""
     hindrance: Refusal | None = None
     """What kept the next step from doing what it does on arrival."""
 

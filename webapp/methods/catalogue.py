@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from ..enrollment.method import Method
-from . import authentication_app, security_key, text_message
+from . import authentication_app, login_requests, security_key, text_message
 
-CATALOGUE: tuple[Method, ...] = (text_message.METHOD, authentication_app.METHOD, security_key.METHOD)
+CATALOGUE: tuple[Method, ...] = (
+    text_message.METHOD,
+    authentication_app.METHOD,
+    security_key.METHOD,
+    login_requests.METHOD,
+)
 
 
 def method_named(slug: str) -> Method | None:

@@ -287,6 +287,7 @@ METHOD = Method(
     ),
     several=Several(
         path="security-keys",
+        title=lazy("Manage security keys"),
         template="two_factor/security-keys.html",
         label=LabelFields,
         another=TOUCH.slug,

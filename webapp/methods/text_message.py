@@ -158,4 +158,5 @@ METHOD = Method(
         asked=sent,
     ),
     needs="texts",
+    stands_in=lambda account: account.phone is not None,
 )

@@ -17,7 +17,7 @@ from ..domain.origin import Origin
 from ..domain.ports import Clock, Keyring
 from ..domain.refusals import CodeRefusal, Missing, Refusal, TooSoon
 from ..enrollment.ceremonies import Ceremonies
-from ..enrollment.method import Answers, Asked, Asking, Codes, Method, Proof
+from ..enrollment.method import Answers, Asked, Asking, Challenge, Codes, Method, Proof, Requests, Standing
 from ..enrollment.service import factor_bound
 from ..methods.catalogue import CATALOGUE
 from ..models.accounts import Account
@@ -47,12 +47,30 @@ def choices(factors: Sequence[Factor]) -> list[Choice]:
     return sorted((Choice(m, mine) for m, mine in held if mine), key=lambda choice: -choice.factor.logged_in_at)
 
 
-def choice_of(factors: Sequence[Factor], slug: str | None) -> Choice:
-    """The named one, or the first. Raises `Missing` when the account lacks it."""
+def choice_of(factors: Sequence[Factor], slug: str | None, owner: Account | None = None) -> Choice:
+    """The named one, or the first. Raises `Missing` when the account lacks it, and nothing stands in for `owner`."""
     for choice in choices(factors):
         if slug is None or choice.method.slug == slug:
             return choice
+    if owner is not None:
+        instead = stand_in(factors, owner)
+        if instead is not None and instead.method.slug == slug:
+            return instead
     raise Missing()
+
+
+def first_waiting() -> Challenge:
+    """Of the catalogue: how a method is proved that waits for another device."""
+    return next(m.challenge for m in CATALOGUE if m.challenge.waits is not None)
+
+
+def stand_in(factors: Sequence[Factor], account: Account) -> Choice | None:
+    """What may take the place of a method that waits elsewhere: it is proved in its stead, turned on or not."""
+    waiting = next((c for c in choices(factors) if c.method.challenge.waits is not None), None)
+    method = next((m for m in CATALOGUE if m.stands_in is not None and m.stands_in(account)), None)
+    if waiting is None or method is None:
+        return None
+    return Choice(method, [f for f in factors if f.method == method.slug] or waiting.factors)
 
 
 def shared_bucket(account_id: int) -> str:
@@ -84,6 +102,7 @@ class Challenges:
         policy: Policy,
         tries: Tries,
         codes: Codes,
+        requests: Requests,
         ceremonies: Ceremonies,
         notices: Notices,
     ) -> None:
@@ -93,6 +112,7 @@ class Challenges:
         self._policy = policy
         self._tries = tries
         self._codes = codes
+        self._requests = requests
         self._ceremonies = ceremonies
         self._notices = notices
 
@@ -105,6 +125,8 @@ class Challenges:
         Raises `ChallengeSpent`, `CodesStopped`, `CeremonyOver` or `TooManyTries`.
         """
         policy, method = self._policy, choice.method.challenge if choice else None
+        if method is not None and method.waits is not None:
+            return policy.challenge_tries  # nothing is compared here
         stops = method is not None and method.is_code
         shared = SecondFactorRun(Windows(policy.second_factor_tries), policy.second_factor_run, stops=stops)
         buckets = [Bucket(shared_bucket(account_id), shared)]
@@ -126,7 +148,8 @@ class Challenges:
         That a text went to the same phone moments ago is none: the page says when the next one may go.
         """
         try:
-            if self.asked(choice, account, name) is None:
+            standing = self.standing(choice, account, name)
+            if self.asked(choice, account, name) is None and not (standing is not None and standing.is_live):
                 self.send(choice, account, name, origin)
         except TooSoon:
             return None
@@ -137,6 +160,11 @@ class Challenges:
     def asked(self, choice: Choice, account: Account, name: str) -> Asked | None:
         """What was sent for this challenge and could still be typed."""
         return choice.method.challenge.asked(self._asking(choice, account, name))
+
+    def standing(self, choice: Choice, account: Account, name: str) -> Standing | None:
+        """How it stands with what is answered on another device; None where nothing was asked there."""
+        waits = choice.method.challenge.waits
+        return waits.standing(self._asking(choice, account, name)) if waits is not None else None
 
     def show(self, choice: Choice, account: Account, name: str) -> dict[str, Any]:
         """What the challenge's page says beyond that."""
@@ -161,8 +189,8 @@ class Challenges:
             raise refusal.with_left(left) from None
 
     def proof(self, tx: Session, choice: Choice, account: Account, name: str) -> Proof:
-        secret = self._keyring.open(choice.factor.sealed, factor_bound(account.id, choice.method.slug))
+        secret = self._keyring.open(choice.factor.sealed, factor_bound(account.id, choice.factor.method))
         return Proof(tx, secret, self._clock, self._policy, self._asking(choice, account, name))
 
     def _asking(self, choice: Choice, account: Account, name: str) -> Asking:
-        return Asking(account, name, self._codes, self._ceremonies, choice.factors)
+        return Asking(account, name, self._codes, self._ceremonies, choice.factors, self._requests)

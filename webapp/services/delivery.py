@@ -14,11 +14,22 @@ import structlog
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
-from ..domain.ports import Clock, Email, Mail, Refused, TextMessage, TextMessages, Unreachable
+from ..domain.ports import (
+    Clock,
+    Email,
+    Gone,
+    Mail,
+    Pushes,
+    PushMessage,
+    Refused,
+    TextMessage,
+    TextMessages,
+    Unreachable,
+)
 from ..models.database import Database, won
 from ..models.messages import FAILED, OWED, SENT, Message
 from ..policy import Policy
-from .outbox import EMAIL, TEXT, Outbox
+from .outbox import EMAIL, PUSH, TEXT, Outbox
 
 State = Literal["owed", "sent", "failed"]
 
@@ -42,14 +53,21 @@ class Delivery:
         texts: TextMessages,
         policy: Policy,
         before: Callable[[], None] = lambda: None,
+        *,
+        pushes: Pushes,
+        gone: Callable[[PushMessage], None],
     ) -> None:
-        """`before` puts into the outbox what a request left to the worker."""
+        """`before` puts into the outbox what a request left to the worker; `gone` is told of a push whose address
+        is no more."""
         self._db = db
         self._clock = clock
         self._outbox = outbox
         self._mail = mail
         self._texts = texts
         self._policy = policy
+        self._pushes = pushes
+        self._gone = gone
+        self._of_use = {TEXT: policy.text_code_seconds, PUSH: policy.request_seconds}
         self._before = before
 
     def state(self, message_id: int) -> State | None:
@@ -65,9 +83,10 @@ class Delivery:
 
     def kept(self, most: int) -> list[tuple[Email | TextMessage, int]]:
         """The newest messages whose content is still there, with when they were made: the outbox page."""
-        query = select(Message).where(Message.sealed.is_not(None)).order_by(Message.id.desc()).limit(most)
+        query = select(Message).where(Message.sealed.is_not(None), Message.channel != PUSH)
         with self._db.read() as tx:
-            return [(self._outbox.read(message), message.made_at) for message in tx.scalars(query)]
+            rows = tx.scalars(query.order_by(Message.id.desc()).limit(most)).all()
+        return [(cast(Email | TextMessage, self._outbox.read(message)), message.made_at) for message in rows]
 
     def is_behind(self) -> bool:
         """True when a message has been owed for longer than the first retry takes."""
@@ -118,7 +137,8 @@ class Delivery:
                     return tx.get_one(Message, candidate)
 
     def _deliver(self, message: Message) -> bool:
-        if message.channel == TEXT and self._clock.now() - message.made_at >= self._policy.text_code_seconds:
+        of_use = self._of_use.get(message.channel)
+        if of_use is not None and self._clock.now() - message.made_at >= of_use:
             self._give_up(message, "too late: what it says holds no longer")
             return False
         try:
@@ -129,12 +149,18 @@ class Delivery:
         try:
             if isinstance(content, TextMessage):
                 self._texts.send(content)
+            elif isinstance(content, PushMessage):
+                self._pushes.send(content, content.until - self._clock.now())
             else:
                 self._mail.send(content)
+        except Gone as refusal:
+            assert isinstance(content, PushMessage)  # nothing else has an address that goes
+            self._gone(content)
+            self._give_up(message, str(refusal))
         except Refused as refusal:
             self._give_up(message, str(refusal))
         except Unreachable as trouble:
-            self._put_off(message, str(trouble))
+            self._put_off(message, str(trouble), trouble.wait)
         except Exception as error:  # a bug, whose words could quote the message: not repeated
             log.error("message_raised", message=message.id, error=type(error).__name__, at=_place_of(error))
             self._put_off(message, f"an error of ours: {type(error).__name__}")
@@ -144,7 +170,7 @@ class Delivery:
         return False
 
     def _record_sent(self, message: Message) -> None:
-        keeps = self._texts.keeps if message.channel == TEXT else self._mail.keeps
+        keeps = {TEXT: self._texts.keeps, EMAIL: self._mail.keeps}.get(message.channel, False)
         sealed = message.sealed if keeps else None
         # even when the claim ran out meanwhile: what went out is not owed
         with self._db.write() as tx:
@@ -165,11 +191,12 @@ class Delivery:
         with self._db.write() as tx:
             tx.execute(update(Message).where(*mine).values(state=FAILED, complaint=why[:COMPLAINT_MAXIMUM]))
 
-    def _put_off(self, message: Message, complaint: str) -> None:
+    def _put_off(self, message: Message, complaint: str, wait: int | None = None) -> None:
+        """For as long as the other side asked, or as the policy has it."""
         if message.tries > len(self._policy.retry_after):
             self._give_up(message, complaint)
             return
-        due_at = self._clock.now() + self._policy.retry_after[message.tries - 1]
+        due_at = self._clock.now() + (self._policy.retry_after[message.tries - 1] if wait is None else wait)
         self._record(message, due_at=due_at, claimed_until=None, complaint=complaint[:COMPLAINT_MAXIMUM])
         log.warning("message_put_off", message=message.id, template=message.template, state=OWED, tries=message.tries)
 
@@ -193,7 +220,7 @@ class Delivery:
 
 def _due(now: int) -> tuple[ColumnElement[bool], ...]:
     free = or_(Message.claimed_until.is_(None), Message.claimed_until <= now)
-    return Message.state == OWED, Message.channel.in_((EMAIL, TEXT)), Message.due_at <= now, free
+    return Message.state == OWED, Message.channel.in_((EMAIL, TEXT, PUSH)), Message.due_at <= now, free
 
 
 def _place_of(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Clock
+from ..domain.push import PushHosts, read_subscription
 from ..enrollment.method import Asked, Method
 from ..models.accounts import Account
 from ..models.presence import Opened, Presence
@@ -34,6 +35,8 @@ class EnrollmentDesk:
         phones: Phones,
         backup_codes: BackupCodes,
         notices: Notices,
+        push_hosts: PushHosts,
+        push_key: str | None,
     ) -> None:
         self._clock = clock
         self._policy = policy
@@ -44,6 +47,8 @@ class EnrollmentDesk:
         self._phones = phones
         self._backup_codes = backup_codes
         self._notices = notices
+        self._push_hosts = push_hosts
+        self._push_key = push_key
 
     def is_fresh(self, presence: Presence) -> bool:
         return self._sessions.is_fresh(presence)
@@ -57,6 +62,12 @@ class EnrollmentDesk:
 
     def prove_password(self, presence: Presence, typed: str) -> Opened:
         return self._step_up.with_password(presence, typed)
+
+    def read_subscription(self, said: str) -> str:
+        return read_subscription(said, self._push_hosts)
+
+    def push_key(self) -> str | None:
+        return self._push_key
 
     def ask_email(self, account: Account, challenge: str, typed: str) -> None:
         self._email_addresses.ask(account, challenge, typed)

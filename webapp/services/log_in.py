@@ -27,6 +27,7 @@ from ..policy import Policy
 from .backup_codes import BackupCodes
 from .challenge import Challenges, Choice, choice_of, shared_bucket
 from .entry import Entry, In
+from .login_requests import LoginRequests, half_challenge
 from .notices import Notices
 from .password_tries import KnownBrowser, PasswordTries, name_key
 from .passwords import Passwords, looks_temporary
@@ -94,6 +95,7 @@ class LogIn:
         remembered: RememberedBrowsers,
         notices: Notices,
         entry: Entry,
+        requests: LoginRequests,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -107,6 +109,7 @@ class LogIn:
         self._remembered = remembered
         self._notices = notices
         self._entry = entry
+        self._requests = requests
 
     def with_password(
         self,
@@ -131,7 +134,9 @@ class LogIn:
                 return self._entry.let_in(tx, account, known_browser, keep=keep, next_path=next_path, origin=origin)
             half_id, token = self._half(tx, account, keep, next_path, origin)
         refusal = (
-            self._challenges.put(choice_of(factors, None), account, _challenge(half_id), origin) if factors else None
+            self._challenges.put(choice_of(factors, None), account, half_challenge(half_id), origin)
+            if factors
+            else None
         )
         return Half(token, refusal)
 
@@ -146,12 +151,12 @@ class LogIn:
 
     def choose(self, pending: PendingLogIn, slug: str | None, origin: Origin) -> tuple[Choice, Refusal | None]:
         """Another method, whose code goes out now; or why none does. Raises `Missing`."""
-        choice = choice_of(pending.factors, slug)
+        choice = choice_of(pending.factors, slug, pending.account)
         return choice, self._challenges.put(choice, pending.account, challenge_of(pending), origin)
 
     def send_again(self, pending: PendingLogIn, slug: str | None, origin: Origin) -> None:
         """Raises what the method refuses with."""
-        choice = choice_of(pending.factors, slug)
+        choice = choice_of(pending.factors, slug, pending.account)
         self._challenges.send(choice, pending.account, challenge_of(pending), origin)
 
     def with_factor(
@@ -165,11 +170,17 @@ class LogIn:
         known_browser: KnownBrowser | None = None,
     ) -> In:
         """Raises what the method's challenge refuses with, `ChallengeSpent` or `TooManyTries`."""
-        choice = choice_of(pending.factors, slug)
+        choice = choice_of(pending.factors, slug, pending.account)
         left = self._challenges.spend_try(pending.account.id, challenge_of(pending), choice, answers)
         with self._spent_at_last(pending, left), self._challenges.proving(pending.account, origin) as tx:
             self._challenges.prove(tx, choice, pending.account, challenge_of(pending), answers, left)
             return self._let_in_half(tx, pending, known_browser, remember=remember, origin=origin)
+
+    def give_up(self, pending: PendingLogIn) -> None:
+        """Who waits for another device's answer does so no longer: back to the password."""
+        self._requests.withdraw(pending.account, challenge_of(pending))
+        with self._db.write() as tx:
+            tx.execute(END_HALF, {"half": pending.row.id, "now": self._clock.now()})
 
     def with_backup_code(
         self, pending: PendingLogIn, typed: str, *, origin: Origin, known_browser: KnownBrowser | None = None
@@ -251,8 +262,4 @@ class LogIn:
 
 
 def challenge_of(pending: PendingLogIn) -> str:
-    return _challenge(pending.row.id)
-
-
-def _challenge(half_id: int) -> str:
-    return f"log-in:{half_id}"
+    return half_challenge(pending.row.id)

@@ -30,6 +30,9 @@ LISTED: dict[str, Sentence] = {
     "signed-up": lazy("You created your account."),
     "logged-in-alone": lazy("You logged in with %(name)s, without a password."),
     "factor-renamed": lazy("%(method)s renamed: %(name)s."),
+    "request-approved": lazy("A log-in from %(device)s was approved on %(name)s."),
+    "request-cancelled": lazy("A login request from %(device)s was cancelled on your phone."),
+    "request-wrong": lazy("A login request from %(device)s was ended by a wrong number on %(name)s."),
     "temporary-password-used": lazy("An app used a temporary password."),
     "app-logged-in": lazy("An app logged in, and stays logged in."),
     "session-ended": lazy("You logged out %(device)s."),
@@ -55,6 +58,10 @@ TOLD: dict[str, Sentence] = {
         " If you do not know why, delete it."
     ),
     "factor-replaced": lazy("%(method)s was replaced: the earlier one no longer works."),
+    "request-denied": lazy(
+        "A log-in from %(device)s with your password was denied on your phone. If you do not know who it was,"
+        " change your password."
+    ),
     "factor-off": lazy("%(method)s was turned off."),
     "last-factor-off": lazy(
         "%(method)s was turned off. It was the last one: only your password protects your account now."

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from ..domain.language import ENGLISH, Language, speaking, spoken
 from ..domain.phone_numbers import PhoneNumber
-from ..domain.ports import Clock, Email, Entropy, Keyring, LetterWriter, TextMessage
+from ..domain.ports import Clock, Email, Entropy, Keyring, LetterWriter, PushMessage, TextMessage
 from ..models.accounts import Account
 from ..models.messages import OWED, Message
 
-EMAIL, TEXT = "email", "text"
+EMAIL, TEXT, PUSH = "email", "text", "push"
 UID_BYTES = 16  # enough that no two messages ever share one
 
 
@@ -50,8 +50,20 @@ class Outbox:
             text = self._letters.write_text(template, **facts)
         return self._owe(tx, TEXT, template, account, {"to": to.e164, "country": to.country, "text": text})
 
+    def post_push(
+        self, tx: Session, *, account: Account, factor_id: int, subscription: str, text: str, until: int
+    ) -> Message:
+        """The same for a push to one phone, of use until then (Unix seconds)."""
+        content: dict[str, str | int] = {
+            "subscription": subscription,
+            "text": text,
+            "until": until,
+            "factor": factor_id,
+        }
+        return self._owe(tx, PUSH, "login-request", account, content)
+
     def _owe(
-        self, tx: Session, channel: str, template: str, account: Account | None, content: Mapping[str, str]
+        self, tx: Session, channel: str, template: str, account: Account | None, content: Mapping[str, str | int]
     ) -> Message:
         uid, now = self._entropy.bytes(UID_BYTES).hex(), self._clock.now()
         message = Message(
@@ -69,13 +81,16 @@ class Outbox:
         tx.flush()
         return message
 
-    def read(self, message: Message) -> Email | TextMessage:
+    def read(self, message: Message) -> Email | TextMessage | PushMessage:
         """The message as it goes out. Raises `ValueError` when its content is gone or its key is."""
         if message.sealed is None:
             raise ValueError("the content of this message is no longer kept")
         content = json.loads(self._keyring.open(message.sealed, bound_to=message_bound(message.uid)))
         if message.channel == TEXT:
             return TextMessage(message.uid, content["to"], content["text"])
+        if message.channel == PUSH:
+            told = content["subscription"], content["text"], content["until"], content["factor"]
+            return PushMessage(message.uid, *told)
         return Email(message.uid, content["to"], content["subject"], content["text"], content["html"])
 
     def speaking_to(self, account: Account | None) -> AbstractContextManager[None]:

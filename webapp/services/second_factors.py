@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import delete, update
 
 from ..domain.origin import Origin
@@ -37,16 +39,23 @@ class SecondFactors:
         self._backup_codes = backup_codes
         self._notices = notices
 
+    def one(self, presence: Presence, method: Method, origin: Origin) -> Factor | None:
+        """The one that the list of methods turns off: where there are several, this very browser."""
+        return _one(presence.factors, method, origin)
+
     def is_last(self, presence: Presence, method: Method) -> bool:
         """True when without it only the password would be left."""
-        return all(f.method == method.slug for f in presence.factors)
+        return all(f.method == method.slug for f in presence.factors) and len(presence.factors) <= 1
 
     def turn_off(self, presence: Presence, method: Method, origin: Origin) -> None:
         """For somebody fresh. It can be turned back on for ten minutes. Raises `Missing` or `NotFresh`."""
         self._demand_fresh(presence)
         account = presence.account
         kind = "last-factor-off" if self.is_last(presence, method) else "factor-off"
-        mine = Factor.account_id == account.id, Factor.method == method.slug, Factor.turned_off_at.is_(None)
+        factor = self.one(presence, method, origin)
+        if factor is None:
+            raise Missing()
+        mine = Factor.id == factor.id, Factor.turned_off_at.is_(None)
         with self._db.write() as tx:
             if not won(tx, update(Factor).where(*mine).values(turned_off_at=self._clock.now())):
                 raise Missing()
@@ -54,24 +63,24 @@ class SecondFactors:
             self._sessions.end_others(tx, account.id, presence.session.id)
             self._notices.tell(tx, account, kind, origin, method=method.title.msgid)
 
-    def turned_off(self, presence: Presence) -> Method | None:
+    def turned_off(self, presence: Presence, origin: Origin) -> Method | None:
         """The method that was turned off last, while it can be turned back on."""
         since = self._clock.now() - self._policy.turn_back_on_seconds
         recent = [f for f in presence.stale_factors if f.turned_off_at is not None and f.turned_off_at > since]
         if not recent:
             return None
         slug = max(recent, key=lambda f: f.turned_off_at or 0).method
-        return next((m for m in CATALOGUE if m.slug == slug), None)
+        method = next((m for m in CATALOGUE if m.slug == slug), None)
+        return method if method is not None and _one(recent, method, origin) is not None else None
 
     def turn_back_on(self, presence: Presence, method: Method, origin: Origin) -> None:
         """Raises `Missing` when the ten minutes are over, `NotFresh` when step-up is due."""
         self._demand_fresh(presence)
         account, now = presence.account, self._clock.now()
-        recent = (
-            Factor.account_id == account.id,
-            Factor.method == method.slug,
-            Factor.turned_off_at > now - self._policy.turn_back_on_seconds,
-        )
+        factor = _one(presence.stale_factors, method, origin)
+        if factor is None:
+            raise Missing()
+        recent = Factor.id == factor.id, Factor.turned_off_at > now - self._policy.turn_back_on_seconds
         with self._db.write() as tx:
             if not won(tx, update(Factor).where(*recent).values(turned_off_at=None)):
                 raise Missing()
@@ -92,3 +101,9 @@ class SecondFactors:
     def _demand_fresh(self, presence: Presence) -> None:
         if not self._sessions.is_fresh(presence):
             raise NotFresh()
+
+
+def _one(factors: Sequence[Factor], method: Method, origin: Origin) -> Factor | None:
+    mine = [f for f in factors if f.method == method.slug]
+    shown = mine if method.several is None else method.several.shown(mine, origin)
+    return next(iter(shown), None)

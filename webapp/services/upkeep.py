@@ -17,6 +17,7 @@ from ..models.contacts import LookUps
 from ..models.database import Database
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
+from ..models.login_requests import LoginRequest
 from ..models.messages import OWED, Message, TextCount
 from ..models.sessions import Activity, HalfLoggedIn, LoggedIn, PendingAct, RememberedBrowser, Try
 from ..policy import DAY, Policy
@@ -90,6 +91,7 @@ class Upkeep:
                 ),
             ),
             (HalfLoggedIn, HalfLoggedIn.started_at < ended),
+            (LoginRequest, LoginRequest.made_at < ended),
             (
                 RememberedBrowser,
                 or_(RememberedBrowser.ended_at < ended, RememberedBrowser.added_at < ended - policy.remembered_browser),

@@ -15,7 +15,7 @@ from ..models.presence import Opened
 from ..policy import DAY
 from ..services.password_tries import KnownBrowser
 
-SESSION, LOGIN, REMEMBERED, BROWSER = "session", "login", "remembered", "browser"
+SESSION, LOGIN, REMEMBERED, BROWSER, OWN = "session", "login", "remembered", "browser", "phone"
 LANGUAGE, SITE_CHOICE, NOTICE_SEEN, PASSKEY_OFFERED = "language", "site", "cookies-seen", "passkey-offered"
 YEAR = 365 * DAY
 MOST_REMEMBERED = 5
@@ -74,6 +74,21 @@ def put_remembered(response: Response, token: str, lasts: int) -> None:
     """In front of those of other accounts in this browser."""
     tokens: Sequence[str] = [token, *remembered_tokens()][:MOST_REMEMBERED]
     put(response, REMEMBERED, "~".join(tokens), lasts)
+
+
+def own_tokens() -> list[str]:
+    """By which this browser is a factor itself, of one account or of several."""
+    return [t for t in (get(OWN) or "").split("~") if t][:MOST_REMEMBERED]
+
+
+def put_own(response: Response, token: str) -> None:
+    """In front of those of other accounts; signed by nobody, because factors survive a rotated SECRET_KEY."""
+    put(response, OWN, "~".join([token, *own_tokens()][:MOST_REMEMBERED]), YEAR)
+
+
+def keep_own(response: Response) -> None:
+    """For another year, as often as it is used."""
+    put(response, OWN, "~".join(own_tokens()), YEAR)
 
 
 def known_browser() -> KnownBrowser | None:

@@ -10,6 +10,7 @@ from flask import current_app, g, request
 from ..bootstrap import Services
 from ..domain.origin import Origin
 from ..models.presence import Presence
+from ..services.sessions import hash_of
 from . import cookies
 
 EXTENSION = "nightlatch"
@@ -44,7 +45,8 @@ def is_now(token: str) -> None:
 
 def origin() -> Origin:
     host, known = request.environ.get("HTTP_HOST", "").partition(":")[0], cookies.known_browser()
-    return Origin(client_address(), request.user_agent.string, host, known.browser if known else "")
+    slots = frozenset(hash_of(token) for token in cookies.own_tokens())
+    return Origin(client_address(), request.user_agent.string, host, known.browser if known else "", slots)
 
 
 def client_address() -> str:

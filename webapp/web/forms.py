@@ -120,6 +120,10 @@ class BackupCodeForm(Form):
     code = StringField(lazy("Backup code"))
 
 
+class NumberForm(Form):
+    number = StringField(lazy("Number on your other screen"))
+
+
 class RememberFields:
     remember = BooleanField(lazy("Remember this browser for 30 days"))
 

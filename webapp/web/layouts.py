@@ -19,7 +19,7 @@ from . import cookies
 
 DESKTOP = "desktop"
 MOBILE = "mobile"
-STAYS = frozenset({"site.choose", "assets.static"})
+STAYS = frozenset({"site.choose", "assets.static", "web_app.manifest", "web_app.service_worker", "web_app.offline"})
 PHONE = re.compile(r"Mobi|iPhone|iPod|Android.*Mobile|Windows Phone|Opera Mini")
 
 

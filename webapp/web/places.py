@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from ..domain.language import gettext as _
 from ..domain.language import upright
+from . import current
 
 
 def place_of(address: str) -> str:
-    """What is known of the place: the network address for now. A file of places would be asked here and nowhere else.
+    """Roughly the place, by the operator's file of places; else the network address.
 
     Empty when the address is not known, or not any more.
     """
-    return _("network address %(address)s", address=upright(address)) if address else ""
+    if not address:
+        return ""
+    near = current.services().places.near(address)
+    if near is not None:
+        return _("near %(place)s", place=near)
+    return _("network address %(address)s", address=upright(address))

@@ -33,19 +33,21 @@ from .pages import (
     named_factors,
     not_you,
     outbox,
+    requests,
     sessions,
     settings,
     site,
     step_up,
     temporary_passwords,
     two_factor,
+    web_app,
 )
 from .places import place_of
 
 PAGES = (
     *(entrance, not_you, challenge, home, settings, sessions, activity, contacts),
-    *(two_factor, named_factors, temporary_passwords, enrollment, step_up),
-    *(help, site, assets),
+    *(two_factor, named_factors, temporary_passwords, enrollment, step_up, requests),
+    *(help, web_app, site, assets),
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..domain import key_refusals as k
 from ..domain import refusals as r
+from ..domain import request_refusals as q
 from ..domain.language import gettext as _
 from ..domain.language import ngettext
 from ..policy import WARN_AT_LEFT
@@ -84,8 +85,22 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     k.KeyCopied: lambda _r: _(
         "That key was refused: there may be a copy of it. We e-mailed its owner. Choose another method."
     ),
+    q.TooManyRequests: lambda e: _(
+        "Too many login requests were sent. Another can be sent in %(wait)s, or choose another method.",
+        wait=duration(e.seconds),
+    ),
+    q.NotApproved: lambda _r: _("Your phone has not approved it yet. Approve it there, then try again."),
+    q.RequestOver: lambda _r: _("This login request is over. Nothing was changed."),
+    q.NotThisPhone: lambda _r: _(
+        "You can deny it here. Approving takes a phone on which you turned on login requests."
+    ),
+    q.NumberMalformed: lambda _r: _("Enter the six digits that your other screen shows."),
+    q.WrongNumber: lambda _r: _("That is not the number on the other screen, so this log-in was ended."),
+    q.SubscriptionRefused: lambda _r: _(
+        "This browser's notifications cannot be used here. Choose Not now: the list works without them."
+    ),
     r.FactorTaken: lambda _r: _("That security key is added already. Try another one."),
-    r.LabelTaken: lambda _r: _("You have a key of that name. Choose another name."),
+    r.LabelTaken: lambda _r: _("You have one of that name. Choose another name."),
     r.ChallengeSpent: lambda _r: _("That was too many wrong codes. Enter your password again."),
     r.CodesStopped: lambda _r: _(
         "There were too many wrong codes in a row, so codes are stopped. Log in with another method or a backup code."

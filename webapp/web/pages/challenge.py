@@ -10,9 +10,12 @@ from flask import Blueprint, request
 
 from ...domain.language import gettext as _
 from ...domain.refusals import ChallengeSpent, LogInOver, Refusal
-from ...services.challenge import choice_of, choices
+from ...domain.request_refusals import NotApproved
+from ...services.challenge import choice_of, choices, first_waiting
+from ...services.entry import In
 from ...services.log_in import PendingLogIn, challenge_of
 from .. import cards, confirming, cookies, current, layouts, render, words
+from .. import waiting as waits
 from ..entering import forget_before, let_in, with_cookies
 from ..forms import BackupCodeForm, Form, RememberFields, form_of
 
@@ -40,7 +43,9 @@ def half_logged_in(view: Callable[[PendingLogIn], Any]) -> Callable[[], Any]:
 @half_logged_in
 def verify(pending: PendingLogIn) -> Any:
     slug = request.args.get("method")
-    choice = choice_of(pending.factors, slug)
+    choice = choice_of(pending.factors, slug, pending.account)
+    if choice.method.challenge.waits is not None:
+        return render.go(layouts.to("challenge.waiting", method=slug))
     services = current.services()
     extras = (RememberFields,) if services.settings.policy.remember_browsers else ()
     form = form_of(choice.method.challenge.fields, *extras)()
@@ -52,15 +57,7 @@ def verify(pending: PendingLogIn) -> Any:
             words.place(refusal, form)
     elif request.method == "POST" and form.trusted():
         try:
-            result = services.log_in.with_factor(
-                pending,
-                slug,
-                request.form,
-                remember="remember" in request.form,
-                origin=current.origin(),
-                known_browser=cookies.known_browser(),
-            )
-            return let_in(result)
+            return let_in(_proved(pending, slug))
         except (LogInOver, ChallengeSpent):
             raise
         except Refusal as refusal:
@@ -72,6 +69,60 @@ def verify(pending: PendingLogIn) -> Any:
         choose_url=layouts.to("challenge.methods"),
         backup_url=layouts.to("challenge.backup_code"),
     )
+
+
+@bp.route("/waiting", methods=["GET", "POST"])
+def waiting() -> Any:
+    """Where the answer comes from another device: a number to type there, and in as soon as it said yes."""
+    token, services = cookies.login_token(), current.services()
+    if request.method == "GET" and services.login_requests.was_denied(token):
+        return waits.denied(first_waiting().template)
+    return _waiting()
+
+
+@half_logged_in
+def _waiting(pending: PendingLogIn) -> Any:
+    slug, services, account = request.args.get("method"), current.services(), pending.account
+    choice, name = choice_of(pending.factors, slug, account), challenge_of(pending)
+    if choice.method.challenge.waits is None:
+        return render.go(layouts.to("challenge.verify", method=slug))
+    instead = waits.text_instead(pending.factors, account)
+    form = form_of(*((RememberFields,) if services.settings.policy.remember_browsers else ()))()
+    if form.trusted() and request.method == "POST":
+        try:
+            if "cancel" in request.form:
+                services.log_in.give_up(pending)
+                return render.go(layouts.to("entrance.log_in"), whole=True)
+            if "text" in request.form and instead is not None:
+                _choice, refusal = services.log_in.choose(pending, instead, current.origin())
+                return render.go_on(layouts.to("challenge.verify", method=instead), refusal)
+            if "resend" in request.form:
+                services.log_in.send_again(pending, slug, current.origin())
+                return render.go(current.here())
+            return let_in(_proved(pending, slug))
+        except (LogInOver, ChallengeSpent):
+            raise
+        except Refusal as refusal:
+            standing = services.challenges.standing(choice, account, name)
+            if not isinstance(refusal, NotApproved) or (standing is not None and standing.is_live):
+                words.place(refusal, form)
+    return waits.page(
+        choice,
+        account,
+        services.challenges.standing(choice, account, name),
+        form,
+        state_url=layouts.to("challenge.news", method=slug),
+        offers_text=instead is not None,
+        choose_url=layouts.to("challenge.methods"),
+        backup_url=layouts.to("challenge.backup_code"),
+    )
+
+
+@bp.get("/waiting/news")
+def news() -> Any:
+    """Asked every two seconds: one statement, whoever asks."""
+    seen = current.services().login_requests.glance(cookies.login_token())
+    return waits.news(seen, "challenge.news", "challenge.waiting")
 
 
 @bp.route("/methods", methods=["GET", "POST"])
@@ -110,3 +161,14 @@ def backup_code(pending: PendingLogIn) -> Any:
             page = render.page("challenge/new_backup_code.html", card=card, done_url=result.next_path)
             return with_cookies(result, page)
     return render.page("challenge/backup_code.html", form, choose_url=layouts.to("challenge.methods"))
+
+
+def _proved(pending: PendingLogIn, slug: str | None) -> In:
+    return current.services().log_in.with_factor(
+        pending,
+        slug,
+        request.form,
+        remember="remember" in request.form,
+        origin=current.origin(),
+        known_browser=cookies.known_browser(),
+    )

@@ -13,7 +13,7 @@ from ...enrollment.method import Method, Step
 from ...enrollment.visit import Visit
 from ...methods.catalogue import method_named
 from ...services.email_addresses import masked
-from .. import cards, current, guards, layouts, render, words
+from .. import cards, cookies, current, guards, layouts, render, words
 from ..forms import Form, form_of, offer_countries
 
 bp = Blueprint("enrollment", __name__, url_prefix="/settings/security/two-factor/<slug:method>")
@@ -31,6 +31,8 @@ def start(method: str) -> Any:
 @guards.logged_in
 def step(method: str, step: str) -> Any:
     visit = _visit(method, step)
+    if visit.method.phones_only is not None and not layouts.copy().phone:
+        return render.go(layouts.to("two_factor.methods"))  # which says where
     wanted = visit.method.step(step)
     if wanted is None:
         raise Missing()
@@ -42,6 +44,8 @@ def step(method: str, step: str) -> Any:
     if request.method == "POST":
         response = _submit(visit, wanted, form)
         if response is not None:
+            if visit.proved is not None and visit.keeps is not None:
+                cookies.put_own(response, visit.keeps)
             return render.logged_in_as(response, visit.opened) if visit.opened else response
     if progress.is_step_up_due(visit, wanted):
         return guards.step_up()
@@ -77,7 +81,7 @@ def _onward(visit: Visit, step: Step, act: str | None) -> Any:
     if step.slug == visit.method.steps[-1].slug:
         return _go_home(visit)
     if visit.proved is not None:
-        title, email = visit.proved.label or str(visit.method.title), masked(visit.account.email or "")
+        title, email = _name_of(visit) or str(visit.method.title), masked(visit.account.email or "")
         render.changed(_("%(method)s is on, just now. We e-mailed %(email)s about it.", method=title, email=email))
         return _go_to(visit, visit.method.steps[-1]) if progress.is_last_needed(visit) else _go_home(visit)
     steps = progress.needed_steps(visit)
@@ -86,9 +90,15 @@ def _onward(visit: Visit, step: Step, act: str | None) -> Any:
     return _go_to(visit, after if progress.may_show(visit, after) else progress.open_step(visit))
 
 
+def _name_of(visit: Visit) -> str:
+    """What was turned on has a name where it is one among several that are told apart by it."""
+    several = visit.method.several
+    return visit.proved.label if visit.proved is not None and several is not None and several.is_here is None else ""
+
+
 def _go_home(visit: Visit) -> Any:
     """Where what was turned on is listed."""
-    if visit.method.several is not None:
+    if visit.method.several is not None and visit.method.several.is_here is None:
         return render.go(layouts.to("named_factors.listed", method=visit.method.slug))
     return render.go(layouts.to("two_factor.methods"))
 

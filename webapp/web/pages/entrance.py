@@ -86,7 +86,8 @@ def log_out() -> Any:
     response = render.go(layouts.to("entrance.log_in"), whole=True)
     cookies.drop(response, cookies.SESSION)
     cookies.drop(response, cookies.LOGIN)
-    response.headers["Clear-Site-Data"] = '"cache", "storage"'  # not "cookies": remembered browsers survive
+    # not "cookies": remembered browsers survive; nor "storage" of one that gets pushes, which would end them
+    response.headers["Clear-Site-Data"] = '"cache"' if cookies.own_tokens() else '"cache", "storage"'
     return response
 
 

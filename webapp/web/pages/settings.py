@@ -9,6 +9,7 @@ from flask import Blueprint, request, session
 from ...domain.language import gettext as _
 from ...domain.language import upright
 from ...domain.refusals import CodeExpired, Refusal
+from ...methods.catalogue import CATALOGUE
 from .. import confirming, current, guards, layouts, render, words
 from ..forms import EmailForm, NewPasswordForm, PhoneForm, offer_countries
 
@@ -44,8 +45,13 @@ def security_and_access() -> Any:
 @guards.logged_in
 def security() -> Any:
     on = bool(current.somebody().factors)
+    waiting = [(m.challenge.waits, m.slug) for m in CATALOGUE if m.challenge.waits is not None]
     rows = [
         (_("Two-factor authentication"), _("On") if on else _("Off"), layouts.to("two_factor.methods")),
+        *(
+            (str(waits.title), _("Log-ins that wait for your yes or no"), layouts.to("requests.listed", method=slug))
+            for waits, slug in waiting
+        ),
         (_("Sessions"), _("Where you are logged in, and remembered browsers"), layouts.to("sessions.sessions")),
         (_("Activity"), _("What happened to your account, newest first"), layouts.to("activity.activity")),
         (_("Password"), _("Change your password"), layouts.to("settings.password")),

@@ -15,6 +15,7 @@ from ...models.presence import Opened
 from ...services.challenge import choice_of, choices
 from ...services.step_up import Act
 from .. import cards, confirming, cookies, current, guards, layouts, render, words
+from .. import waiting as waits
 from ..forms import BackupCodeForm, Form, PasswordForm, form_of
 
 bp = Blueprint("step_up", __name__, url_prefix="/step-up")
@@ -45,6 +46,8 @@ def verify() -> Any:
     if not _may_prove():
         return _back_to_password()
     choice = choice_of(presence.factors, slug)
+    if choice.method.challenge.waits is not None:
+        return render.go(layouts.to("step_up.waiting", method=slug, next=_next()))
     form = form_of(choice.method.challenge.fields)()
     if "resend" in request.form and form.trusted():
         try:
@@ -68,6 +71,44 @@ def verify() -> Any:
         choose_url=layouts.to("step_up.methods", next=_next()),
         backup_url=layouts.to("step_up.backup_code", next=_next()),
     )
+
+
+@bp.route("/waiting", methods=["GET", "POST"])
+@guards.logged_in
+def waiting() -> Any:
+    """Where the answer comes from another device."""
+    presence, slug, services = current.somebody(), request.args.get("method"), current.services()
+    if not _may_prove():
+        return _back_to_password()
+    choice, name = choice_of(presence.factors, slug), services.step_up.challenge_of(presence)
+    if choice.method.challenge.waits is None:
+        return render.go(layouts.to("step_up.verify", method=slug, next=_next()))
+    form = Form()
+    if form.submitted():
+        try:
+            if "cancel" in request.form:
+                services.login_requests.withdraw(presence.account, name)
+                return render.go(layouts.to("settings.overview"))
+            if "resend" in request.form:
+                services.step_up.send_again(presence, slug, current.origin())
+                return render.go(current.here())
+            return _onward(services.step_up.with_factor(presence, slug, request.form, current.origin()))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    standing = services.challenges.standing(choice, presence.account, name)
+    url = layouts.to("step_up.news", method=slug, next=_next())
+    choose, backup = layouts.to("step_up.methods", next=_next()), layouts.to("step_up.backup_code", next=_next())
+    ways = {"choose_url": choose, "backup_url": backup}
+    return waits.page(choice, presence.account, standing, form, state_url=url, **ways)
+
+
+@bp.get("/waiting/news")
+@guards.logged_in
+def news() -> Any:
+    presence, services = current.somebody(), current.services()
+    choice = choice_of(presence.factors, request.args.get("method"))
+    standing = services.challenges.standing(choice, presence.account, services.step_up.challenge_of(presence))
+    return waits.news(standing, "step_up.news", "step_up.waiting")
 
 
 @bp.route("/methods", methods=["GET", "POST"])

@@ -12,6 +12,7 @@ from ...domain.refusals import Missing
 from ...enrollment.common_steps import OVERVIEW
 from ...enrollment.method import Method
 from ...methods.catalogue import CATALOGUE, method_named
+from ...models.factors import Factor
 from .. import cards, current, guards, layouts, render
 from ..forms import Form
 
@@ -25,36 +26,51 @@ def methods() -> Any:
     on = {f.method for f in presence.factors}
     if form.submitted():
         chosen = _method(request.form.get("method", ""))
-        if chosen.several is not None:
+        if _is_list(chosen):
             return render.go(layouts.to("enrollment.start", method=chosen.slug))
-        if chosen.slug in on:
+        if _shown(chosen):
             return _turn_off_from_list(chosen)
         current.services().enrollment.start_anew(presence, chosen)
         return render.go(layouts.to("enrollment.step", method=chosen.slug, step=chosen.steps[0].slug))
-    rows = [_row(m, m.slug in on) for m in CATALOGUE if m.slug in on or current.services().offers(m)]
-    replacements = [(title, url) for _slug, title, is_on, _note, kind, url in rows if is_on and kind == "switch"]
-    lists = [m.slug for m in CATALOGUE if m.several is not None and m.slug in on]
+    rows = [_row(m) for m in CATALOGUE if m.slug in on or current.services().offers(m)]
+    single = {m.slug for m in CATALOGUE if m.several is None}
+    replacements = [(title, url) for slug, title, is_on, _note, _kind, url in rows if is_on and slug in single]
+    lists = [(str(m.several.title), m.slug) for m in CATALOGUE if m.several is not None and m.slug in on]
     return render.page(
         "two_factor/methods.html",
         form,
         rows=rows,
         turned_off=_turned_off(),
         replacements=replacements,
-        keys_url=layouts.to("named_factors.listed", method=lists[0]) if lists else None,
+        lists=[(title, layouts.to("named_factors.listed", method=slug)) for title, slug in lists],
         backup_code_url=layouts.to("two_factor.backup_code") if on else None,
         temporary_password_url=layouts.to("temporary_passwords.page") if on else None,
     )
 
 
-def _row(method: Method, on: bool) -> tuple[str, str, bool, str, str, str]:
-    start = OVERVIEW.slug if method.several is not None else method.steps[0].slug
+def _is_list(method: Method) -> bool:
+    """Turned on again and again, from a list of its own."""
+    return method.several is not None and method.several.is_here is None
+
+
+def _shown(method: Method) -> list[Factor]:
+    """What is on of it, as far as this list turns it off."""
+    mine = [f for f in current.somebody().factors if f.method == method.slug]
+    return mine if method.several is None else method.several.shown(mine, current.origin())
+
+
+def _row(method: Method) -> tuple[str, str, bool, str, str, str]:
+    start = OVERVIEW.slug if _is_list(method) else method.steps[0].slug
     url = layouts.to("enrollment.step", method=method.slug, step=start)
-    note, kind = _("On") if on else str(method.overview.what), "switch" if method.several is None else "link"
+    on, kind = bool(_shown(method)), "link" if _is_list(method) else "switch"
+    note = _("On") if on else str(method.overview.what)
+    if method.phones_only is not None and not layouts.copy().phone:
+        kind, note = "note", method.phones_only % {"site": layouts.hosts().phone}
     return method.slug, str(method.title), on, note, kind, url
 
 
 def _turned_off() -> tuple[str, Form, str] | None:
-    method = current.services().second_factors.turned_off(current.somebody())
+    method = current.services().second_factors.turned_off(current.somebody(), current.origin())
     if method is None:
         return None
     return str(method.title), Form(), layouts.to("two_factor.turn_back_on", method=method.slug)
@@ -81,9 +97,9 @@ def _turned_off_now(method: Method) -> Any:
 @guards.fresh
 def turn_off(method: str) -> Any:
     wanted, presence, form = _method(method), current.somebody(), Form()
-    if wanted.several is not None:
+    if _is_list(wanted):
         return render.go(layouts.to("named_factors.listed", method=wanted.slug))
-    if all(f.method != wanted.slug for f in presence.factors):
+    if not _shown(wanted):
         return render.go(layouts.to("two_factor.methods"))
     last = current.services().second_factors.is_last(presence, wanted)
     presses = layouts.copy().last_turn_off_presses if last else layouts.copy().turn_off_presses

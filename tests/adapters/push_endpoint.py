@@ -1,0 +1,166 @@
+"""A push service on this machine, and the browser behind it: decrypts RFC 8291 and proves RFC 8292 by its own hand.
+
+    with PushEndpoint() as service:
+        browser = service.subscribe()
+        WebPush(...).send(PushMessage("1", browser.subscription, "{}", until, 1), 300)
+    assert service.taken[0].text == "{}"
+
+It takes every push with 201, unless answers were put into `service.answers`: those are given first, one a request.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import threading
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from cryptography.hazmat.primitives.asymmetric.ec import ECDH, ECDSA, SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as new_key
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+Answer = tuple[int, Mapping[str, str]] | float
+"""A status with its headers, or so many seconds of silence."""
+
+
+def coded(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def decoded(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+@dataclass
+class Receiver:
+    """A browser that subscribed: what it tells the site, and how it reads what comes."""
+
+    endpoint: str
+    key: Any = field(default_factory=lambda: new_key(SECP256R1()))
+    auth: bytes = bytes(range(16))
+
+    @property
+    def point(self) -> bytes:
+        return bytes(self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+
+    @property
+    def subscription(self) -> str:
+        keys = {"p256dh": coded(self.point), "auth": coded(self.auth)}
+        return json.dumps({"endpoint": self.endpoint, "expirationTime": None, "keys": keys})
+
+    def read(self, body: bytes) -> str:
+        """RFC 8188 section 2 and RFC 8291 section 3."""
+        salt, size, length = body[:16], struct.unpack("!I", body[16:20])[0], body[20]
+        sender, record = body[21 : 21 + length], body[21 + length :]
+        assert len(record) <= size, "one record"
+        secret = self.key.exchange(ECDH(), EllipticCurvePublicKey.from_encoded_point(SECP256R1(), sender))
+        mixed = derive(self.auth, secret, b"WebPush: info\0" + self.point + sender, 32)
+        key = derive(salt, mixed, b"Content-Encoding: aes128gcm\0", 16)
+        nonce = derive(salt, mixed, b"Content-Encoding: nonce\0", 12)
+        padded = AESGCM(key).decrypt(nonce, record, None).rstrip(b"\0")
+        assert padded.endswith(b"\x02"), "the last record"
+        return padded[:-1].decode()
+
+
+def derive(salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
+    return HKDF(SHA256(), length, salt, info).derive(secret)
+
+
+@dataclass
+class Taken:
+    """One push, as it came in."""
+
+    path: str
+    headers: Mapping[str, str]
+    """By their names in lower case."""
+    body: bytes
+    receiver: Receiver | None
+
+    @property
+    def text(self) -> str:
+        assert self.receiver is not None, "a push for nobody"
+        return self.receiver.read(self.body)
+
+    def claims(self, public_key: str) -> dict[str, Any]:
+        """What the site signed, if it did with that key (RFC 8292 section 2)."""
+        scheme, _, rest = self.headers["authorization"].partition(" ")
+        parts = dict(part.strip().split("=", 1) for part in rest.split(","))
+        assert (scheme, parts["k"]) == ("vapid", public_key)
+        signed, _, signature = parts["t"].rpartition(".")
+        raw = decoded(signature)
+        point = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), decoded(public_key))
+        der = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
+        point.verify(der, signed.encode(), ECDSA(SHA256()))
+        header, claims = (json.loads(decoded(part)) for part in signed.split("."))
+        assert header == {"typ": "JWT", "alg": "ES256"}
+        return dict(claims)
+
+
+class Turn(BaseHTTPRequestHandler):
+    service: PushEndpoint
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        receiver = self.service.receivers.get(self.path)
+        self.service.taken.append(
+            Taken(self.path, {name.lower(): text for name, text in self.headers.items()}, body, receiver)
+        )
+        answer = self.service.answers.pop(0) if self.service.answers else (201, {})
+        with suppress(OSError):  # who waited in vain has hung up
+            if isinstance(answer, float):
+                self.service.woken.wait(answer)
+                answer = (201, {})
+            self.send_response(answer[0])
+            for name, value in {"Content-Length": "0", **answer[1]}.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def log_message(self, *_words: Any) -> None:
+        """Says nothing."""
+
+
+class PushEndpoint:
+    def __init__(self) -> None:
+        self.answers: list[Answer] = []
+        self.taken: list[Taken] = []
+        self.receivers: dict[str, Receiver] = {}
+        self.woken = threading.Event()
+        kind = type("Mine", (Turn,), {"service": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+        self._server.daemon_threads = True
+        self.host = f"127.0.0.1:{self._server.server_port}"
+        self.url = f"http://{self.host}"
+
+    def subscribe(self) -> Receiver:
+        path = f"/push/{len(self.receivers) + 1}"
+        self.receivers[path] = Receiver(f"{self.url}{path}")
+        return self.receivers[path]
+
+    def waits_for(self, count: int, seconds: float = 5) -> list[Taken]:
+        until = time.monotonic() + seconds
+        while len(self.taken) < count and time.monotonic() < until:
+            time.sleep(0.02)
+        return self.taken
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.woken.set()
+        self._server.shutdown()
+        self._server.server_close()

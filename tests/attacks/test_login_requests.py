@@ -1,0 +1,611 @@
+"""Login requests: approving what was not asked, wearing an owner down, and a phone that is somebody else's."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from tests.attacks.tools import cookies_of, count, enrolled, give, is_in, live_sessions, stale
+from tests.conftest import Site
+from tests.people import ANDROID, DESKTOP, PHONE, REQUESTS, TWO_FACTOR, Owner, Page
+from webapp.domain.origin import Origin
+from webapp.domain.refusals import Missing
+from webapp.domain.request_refusals import NotThisPhone, RequestOver
+from webapp.methods.catalogue import method_named
+from webapp.models.login_requests import LoginRequest
+from webapp.services.approvals import Viewer
+
+WAITING = "Check your phone to approve"
+APPROVED, DENIED, OVER = "You approved this log-in", "You denied this log-in", "This log-in is over"
+HOME = "Welcome, Ada Lovelace"
+IS_OVER = "This login request is over. Nothing was changed."
+NEWS = "/log-in/waiting/news"
+HERE = Origin("192.0.2.1", "a phone")
+
+
+def with_phone(site: Site, username: str = "ada") -> Owner:
+    """Somebody's phone, which approves, and is logged out."""
+    owner = Owner(site, username, layout=ANDROID)
+    owner.sign_up()
+    owner.turn_on_requests()
+    owner.press("Got it")
+    owner.log_out()
+    return owner
+
+
+@pytest.fixture
+def phone(site: Site) -> Owner:
+    return with_phone(site)
+
+
+@pytest.fixture
+def waiting(phone: Owner) -> Owner:
+    """A browser in which the password was right."""
+    return waits(phone)
+
+
+def waits(phone: Owner, address: str = "203.0.113.9") -> Owner:
+    browser = phone.other_browser(layout=DESKTOP, address=address)
+    assert browser.log_in().h1 == WAITING
+    return browser
+
+
+def wrong(number: str) -> str:
+    return str((int(number) + 500_000) % 1_000_000).zfill(6)
+
+
+def newest(site: Site) -> LoginRequest:
+    with site.services.db.read() as tx:
+        return tx.scalars(select(LoginRequest).order_by(LoginRequest.id.desc()).limit(1)).one()
+
+
+def page_of(site: Site) -> str:
+    return f"{REQUESTS}/{newest(site).id}"
+
+
+def on(browser: Owner) -> Page:
+    """What the browser is told when it asks whether it is in."""
+    return browser.post("/log-in/waiting")
+
+
+def number_of(browser: Owner) -> str:
+    assert browser.page is not None
+    return browser.page.number
+
+
+# -- Approving what must not be --------------------------------------------------------------------
+
+
+def test_without_an_answer_nobody_is_in(site: Site, phone: Owner, waiting: Owner) -> None:
+    for _ in range(7):  # asking is no guess, so it uses nothing up
+        page = on(waiting)
+        assert (page.status, page.h1) == (422, WAITING)
+        assert page.problems == ["Your phone has not approved it yet. Approve it there, then try again."]
+    assert waiting.open(NEWS).status == 204
+    assert not is_in(waiting)
+    assert phone.answer(waiting.open("/log-in/waiting").number).h1 == APPROVED
+    assert on(waiting).h1 == HOME
+
+
+@pytest.mark.parametrize("fields", [{}, {"code": "000000"}, {"mfa": "false"}, {"approved": "1"}, {"state": "approved"}])
+def test_nothing_that_the_browser_sends_stands_for_an_answer(waiting: Owner, fields: dict[str, str]) -> None:
+    for path in ("/log-in/waiting", "/log-in/verify", "/log-in/waiting?method=login-requests"):
+        page = waiting.post(path, **fields)
+        assert page.status in (200, 422)
+        assert page.h1 == WAITING
+    assert not is_in(waiting)
+
+
+def test_a_request_is_approved_once_and_lets_in_once(site: Site, phone: Owner, waiting: Owner) -> None:
+    number, login = number_of(waiting), cookies_of(waiting)["login"]
+    copy = phone.other_browser(layout=DESKTOP)
+    give(copy, login=login)
+    assert phone.answer(number).h1 == APPROVED
+    page = phone.post(page_of(site), number=number)
+    assert (page.h1, page.problems) == (APPROVED, [IS_OVER])
+    assert on(waiting).h1 == HOME
+    assert not is_in(copy)
+    page = copy.post("/log-in/waiting")
+    assert page.path == "/log-in"
+    assert live_sessions(site) == 1
+
+
+def test_one_answer_of_twenty_at_once_counts(site: Site, phone: Owner, waiting: Owner) -> None:
+    approvals, request, number = site.services.approvals, newest(site).id, number_of(waiting)
+    method = method_named("login-requests")
+    assert method is not None
+    slot = Origin("192.0.2.1", "a phone", slots=frozenset(slots(site)))
+    viewer = approvals.viewer(method, None, slot)
+    assert viewer is not None
+
+    def approve(place: int) -> str:
+        try:
+            approvals.approve(viewer, request, number if place % 2 else wrong(number), slot)
+        except RequestOver:
+            return "over"
+        except Exception as error:
+            return type(error).__name__
+        return "approved"
+
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(approve, range(20)))
+    assert said.count("over") == 19
+
+
+def slots(site: Site) -> list[str]:
+    with site.services.db.engine.connect() as connection:
+        return [str(slot) for (slot,) in connection.execute(text("SELECT slot FROM factors"))]
+
+
+@pytest.mark.parametrize("seconds", [300, 301, 599])
+def test_after_five_minutes_it_can_no_longer_be_approved(
+    site: Site, phone: Owner, waiting: Owner, seconds: int
+) -> None:
+    number = number_of(waiting)
+    phone.open(page_of(site))
+    site.clock.pass_(seconds)
+    page = phone.press("Approve", number=number)
+    assert (page.h1, page.problems) == (OVER, [IS_OVER])
+    page = on(waiting)
+    assert page.h1 == WAITING
+    assert page.says("Nobody answered within five minutes")
+    assert not is_in(waiting)
+
+
+def test_in_the_last_second_it_can(site: Site, phone: Owner, waiting: Owner) -> None:
+    site.clock.pass_(299)
+    assert phone.answer(number_of(waiting)).h1 == APPROVED
+    assert on(waiting).h1 == HOME
+
+
+def test_what_was_approved_and_not_fetched_is_of_no_use_later(site: Site, phone: Owner, waiting: Owner) -> None:
+    site.clock.pass_(200)
+    assert phone.answer(number_of(waiting)).h1 == APPROVED
+    site.clock.pass_(300)
+    assert on(waiting).h1 == WAITING
+    assert not is_in(waiting)
+
+
+@pytest.mark.parametrize("button", ["Deny", "It was me, cancel"])
+def test_after_a_no_it_can_no_longer_be_approved(site: Site, phone: Owner, waiting: Owner, button: str) -> None:
+    number = number_of(waiting)
+    phone.answer(button=button)
+    page = phone.post(page_of(site), number=number)
+    assert page.problems == [IS_OVER]
+    on(waiting)
+    assert not is_in(waiting)
+
+
+def test_one_wrong_number_ends_it_even_for_the_right_one(site: Site, phone: Owner, waiting: Owner) -> None:
+    number = number_of(waiting)
+    page = phone.answer(wrong(number))
+    assert page.problems == ["That is not the number on the other screen, so this log-in was ended."]
+    page = phone.post(page_of(site), number=number)
+    assert (page.h1, page.problems) == (OVER, [IS_OVER])
+    page = on(waiting)
+    assert page.says("A wrong number was typed on the phone")
+    assert not is_in(waiting)
+
+
+def test_the_try_is_spent_before_the_number_is_compared(site: Site, phone: Owner, waiting: Owner) -> None:
+    number, request = number_of(waiting), newest(site).id
+    with site.services.db.write() as tx:  # as if the process died between the two
+        tx.execute(text("UPDATE login_requests SET tried_at = made_at WHERE id = :id"), {"id": request})
+    page = phone.post(f"{REQUESTS}/{request}", number=number)
+    assert page.problems == [IS_OVER]
+    on(waiting)
+    assert not is_in(waiting)
+
+
+@pytest.mark.parametrize("typed", ["", "12345", "1234567", "abcdef", "12 34", "\u0661\u0662"])
+def test_what_is_no_number_is_no_try(site: Site, phone: Owner, waiting: Owner, typed: str) -> None:
+    number = number_of(waiting)
+    page = phone.answer(typed)
+    assert (page.status, page.problems) == (422, ["Enter the six digits that your other screen shows."])
+    assert phone.press("Approve", number=f" {number[:3]} {number[3:]} ").h1 == APPROVED
+    assert on(waiting).h1 == HOME
+
+
+def test_who_cancelled_on_the_waiting_screen_is_not_let_in_by_a_late_yes(
+    site: Site, phone: Owner, waiting: Owner
+) -> None:
+    number = number_of(waiting)
+    assert waiting.press("Cancel").path == "/log-in"
+    page = phone.post(page_of(site), number=number)
+    assert page.problems == [IS_OVER]
+    assert not is_in(waiting)
+
+
+# -- Two at once -----------------------------------------------------------------------------------
+
+
+def test_two_pending_log_ins_never_mix(site: Site, phone: Owner, waiting: Owner) -> None:
+    first_number, first = number_of(waiting), newest(site).id
+    second = waits(phone, "198.51.100.7")
+    assert newest(site).id != first
+    assert waiting.open("/log-in/waiting").says("A newer log-in ended this one.")
+    page = phone.post(f"{REQUESTS}/{first}", number=first_number)
+    assert page.problems == [IS_OVER]
+    if first_number != number_of(second):
+        assert phone.post(page_of(site), number=first_number).h1 == OVER
+        assert not is_in(second)
+    assert not is_in(waiting)
+
+
+def test_the_answer_to_the_second_lets_the_second_in_alone(site: Site, phone: Owner, waiting: Owner) -> None:
+    second = waits(phone, "198.51.100.7")
+    assert phone.answer(number_of(second)).h1 == APPROVED
+    on(waiting)
+    assert not is_in(waiting)
+    assert on(second).h1 == HOME
+
+
+def test_a_newer_log_in_takes_the_place_of_one_that_was_approved_and_not_fetched(
+    site: Site, phone: Owner, waiting: Owner
+) -> None:
+    assert phone.answer(number_of(waiting)).h1 == APPROVED
+    second = waits(phone, "198.51.100.7")
+    on(waiting)
+    on(second)
+    assert not is_in(waiting)
+    assert not is_in(second)
+
+
+# -- Wearing the owner down ------------------------------------------------------------------------
+
+
+def test_twenty_requests_are_three_and_none_is_approved_without_its_number(site: Site, phone: Owner) -> None:
+    shown = []
+    for attempt in range(20):
+        browser = phone.other_browser(layout=DESKTOP, address=f"203.0.113.{attempt}")
+        page = browser.log_in()
+        assert page.h1 in (WAITING, "Log in")  # after ten right passwords in vain a stranger's wait as well
+        if page.h1 == WAITING:
+            shown.append(page)
+        assert not is_in(browser)
+    assert count(site, "SELECT count(*) FROM login_requests") == 3
+    assert count(site, "SELECT count(*) FROM login_requests WHERE state = 'waiting'") == 1
+    assert shown[-1].problems[0].startswith("Too many login requests were sent.")
+    phone.open(REQUESTS)
+    assert phone.page is not None
+    assert len([link for link in phone.page.links if link.startswith("Review ")]) == 1
+
+
+def test_ten_requests_a_day(site: Site, phone: Owner) -> None:
+    for _ in range(30):
+        phone.other_browser(layout=DESKTOP).log_in()
+        site.clock.pass_(601)
+    assert count(site, "SELECT count(*) FROM login_requests") == 10
+
+
+def test_resending_counts_as_well(site: Site, phone: Owner, waiting: Owner) -> None:
+    for _ in range(2):
+        site.clock.pass_(30)
+        phone.answer(button="It was me, cancel")
+        waiting.open("/log-in/waiting")
+        assert waiting.press("Send a new request").number
+    phone.answer(button="It was me, cancel")
+    waiting.open("/log-in/waiting")
+    page = waiting.press("Send a new request")
+    assert page.status == 429
+    assert int(page.response.headers["Retry-After"]) > 0
+    assert count(site, "SELECT count(*) FROM login_requests") == 3
+
+
+def test_a_full_log_in_clears_the_count(site: Site, phone: Owner) -> None:
+    for _ in range(5):
+        browser = waits(phone)
+        assert phone.answer(number_of(browser)).h1 == APPROVED
+        assert on(browser).h1 == HOME
+
+
+def test_a_denial_ends_the_attempt_with_every_other_method_of_it(site: Site, phone: Owner, waiting: Owner) -> None:
+    phone.answer(button="Deny")
+    page = waiting.open("/log-in/waiting")
+    assert page.says("This log-in was denied on the phone, so it is over.")
+    assert "Send a new request" not in page.buttons
+    for path in ("/log-in/verify", "/log-in/methods", "/log-in/backup-code"):
+        assert waiting.open(path).path == "/log-in"
+    assert waiting.post("/log-in/backup-code", code=phone.kept_code).path == "/log-in"
+
+
+def test_the_owner_hears_of_a_denial(site: Site, phone: Owner, waiting: Owner) -> None:
+    phone.answer(button="Deny")
+    assert "was denied on your phone" in site.emails(phone.email)[0].text
+
+
+# -- Whose phone it is -----------------------------------------------------------------------------
+
+
+def test_anothers_phone_sees_and_answers_nothing(site: Site, phone: Owner, waiting: Owner) -> None:
+    mallory, number = with_phone(site, "mallory"), number_of(waiting)
+    page = mallory.open(REQUESTS)
+    assert "Review Chrome on Linux" not in page.links
+    for path in (page_of(site), f"{REQUESTS}/999"):
+        opened, posted = mallory.open(path), mallory.post(path, number=number)
+        assert (opened.status, posted.status) == (404, 404)
+        assert opened.h1 == posted.h1 == "Page not found"
+        assert mallory.post(path, deny="1").status == 404
+        assert mallory.post(path, cancel="1").status == 404
+    assert newest(site).state == "waiting"
+    assert mallory.open(page_of(site)).text.replace(page_of(site), "") == mallory.open(f"{REQUESTS}/999").text.replace(
+        f"{REQUESTS}/999", ""
+    )
+
+
+def test_a_session_without_the_phone_may_say_no_and_not_yes(site: Site, phone: Owner, waiting: Owner) -> None:
+    """S with the password too would else let themselves in anew, past step-up."""
+    number = number_of(waiting)
+    thief = phone.other_browser(layout=DESKTOP)
+    thief.log_in()
+    assert thief.page is not None
+    assert phone.answer(thief.page.number).h1 == APPROVED
+    assert on(thief).h1 == HOME
+    waiting = waits(phone)
+    number = number_of(waiting)
+    page = thief.open(page_of(site))
+    assert "Approve" not in page.buttons
+    page = thief.post(page_of(site), number=number)
+    assert page.status == 403
+    assert newest(site).state == "waiting"
+    assert thief.post(page_of(site), deny="1").h1 == DENIED
+
+
+def test_a_half_logged_in_person_sees_and_approves_nothing(site: Site, phone: Owner, waiting: Owner) -> None:
+    number = number_of(waiting)
+    assert waiting.open(REQUESTS, follow=False).status == 303
+    assert waiting.open(page_of(site), follow=False).status == 303
+    for fields in ({"number": number}, {"deny": "1"}, {"cancel": "1"}):
+        assert waiting.post(page_of(site), follow=False, **fields).status == 303
+    assert newest(site).state == "waiting"
+    assert not is_in(waiting)
+
+
+def test_the_phones_token_opens_the_list_and_nothing_else(site: Site, phone: Owner, waiting: Owner) -> None:
+    bare = phone.other_browser(layout=ANDROID)
+    give(bare, phone=cookies_of(phone)["phone"])
+    assert bare.open(REQUESTS).h1 == "Login requests"
+    for path in ("/", "/settings", "/settings/security", TWO_FACTOR, f"{TWO_FACTOR}/phones", "/settings/account"):
+        assert bare.open(path).path == "/log-in"
+    assert bare.post("/settings/account/password", password="x" * 20).path == "/log-in"
+    assert not is_in(bare)
+
+
+@pytest.mark.parametrize("token", ["", "~", "~~~", "x" * 64, "0" * 64, "~".join(["0" * 64] * 50)])
+def test_a_forged_token_is_nobodys(site: Site, phone: Owner, waiting: Owner, token: str) -> None:
+    forger = phone.other_browser(layout=ANDROID)
+    give(forger, phone=token)
+    assert forger.open(REQUESTS).path == "/log-in"
+    assert forger.post(page_of(site), number=number_of(waiting)).path == "/log-in"
+
+
+def test_the_hash_in_the_table_is_no_token(site: Site, phone: Owner, waiting: Owner) -> None:
+    thief = phone.other_browser(layout=ANDROID)
+    give(thief, phone=slots(site)[0])
+    assert thief.open(REQUESTS).path == "/log-in"
+    assert cookies_of(phone)["phone"] not in slots(site)
+
+
+def test_a_phone_that_was_turned_off_answers_no_more(site: Site, phone: Owner) -> None:
+    phone.log_in()
+    assert phone.page is not None
+    number = phone.page.number
+    assert phone.answer(number).h1 == APPROVED
+    assert phone.post("/log-in/waiting").h1 == HOME
+    waiting = waits(phone)
+    assert phone.answer(number_of(waiting)).h1 == APPROVED
+    phone.open(f"{TWO_FACTOR}/login-requests/turn-off")
+    phone.press("Turn off")
+    on(waiting)
+    assert not is_in(waiting), "what it said goes with it"
+    bare = phone.other_browser(layout=ANDROID)
+    give(bare, phone=cookies_of(phone)["phone"])
+    assert bare.open(REQUESTS).path == "/log-in"
+
+
+def test_a_stolen_session_turns_no_phone_on_or_off_without_step_up(site: Site, phone: Owner) -> None:
+    ada = enrolled(site, "grace")
+    ada.log_in_whole()
+    stale(ada)
+    ada.layout = ANDROID
+    before = count(site, "SELECT count(*) FROM factors")
+    for path in ("notifications", "overview", "password", "done"):
+        ada.post(f"{TWO_FACTOR}/login-requests/{path}", **{"not-now": "1"})
+    assert count(site, "SELECT count(*) FROM factors") == before
+
+
+def test_without_a_phone_of_the_account_there_is_nobody_to_approve(site: Site) -> None:
+    method = method_named("login-requests")
+    assert method is not None
+    assert site.services.approvals.viewer(method, None, HERE) is None
+
+
+def test_a_viewer_answers_for_its_own_accounts_only(site: Site, phone: Owner, waiting: Owner) -> None:
+    method, approvals = method_named("login-requests"), site.services.approvals
+    assert method is not None
+    mallory = with_phone(site, "mallory")
+    origin = Origin("192.0.2.1", "x", slots=frozenset(slots(site)[1:]))
+    viewer = approvals.viewer(method, None, origin)
+    assert viewer is not None
+    assert [account.username for account in viewer.accounts.values()] == [mallory.username]
+    with pytest.raises(Missing):
+        approvals.approve(viewer, newest(site).id, number_of(waiting), origin)
+
+
+# -- Sending things to places ----------------------------------------------------------------------
+
+
+def test_csrf_is_asked_of_a_phone_that_is_not_logged_in(site: Site, phone: Owner, waiting: Owner) -> None:
+    number = number_of(waiting)
+    for data in ({"number": number}, {"deny": "1"}, {"number": number, "csrf_token": "x"}):
+        page = phone.send("POST", page_of(site), data=data)
+        assert page.status in (400, 422)
+    headers = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    assert phone.send("POST", page_of(site), data={"deny": "1"}, headers=headers).status == 403
+    assert newest(site).state == "waiting"
+
+
+def test_a_get_answers_nothing(site: Site, phone: Owner, waiting: Owner) -> None:
+    number = number_of(waiting)
+    for query in (f"number={number}", "deny=1", "cancel=1"):
+        phone.open(f"{page_of(site)}?{query}")
+    assert newest(site).state == "waiting"
+    phone.answer(number)
+    for path in (NEWS, "/log-in/waiting", "/log-in/verify"):
+        waiting.open(path)
+        assert not is_in(waiting)
+
+
+def test_the_number_is_in_no_table_and_in_no_message(site: Site, phone: Owner, waiting: Owner) -> None:
+    number = number_of(waiting)
+    with site.services.db.engine.connect() as connection:
+        rows = connection.execute(text("SELECT * FROM login_requests")).mappings().all()
+    assert all(number not in str(value) for row in rows for name, value in row.items() if name != "chance")
+    assert all(number not in email.text for email in site.emails())
+
+
+# -- The text in its stead -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def numbered(site: Site) -> Owner:
+    """Ada's phone, whose number the account knows, though text messages are not a method of hers."""
+    ada = Owner(site, layout=ANDROID)
+    ada.sign_up()
+    services = site.services
+    services.phones.keep(services.accounts.named("ada"), services.phones.read(PHONE, ""))
+    ada.turn_on_requests()
+    ada.press("Got it")
+    ada.log_out()
+    return ada
+
+
+def test_the_text_belongs_to_the_same_log_in_and_opens_it_once(site: Site, numbered: Owner) -> None:
+    browser = waits(numbered)
+    page = browser.press("Request a code sent to your phone via text message")
+    assert page.h1 == "Enter your code"
+    code = site.texted_code(PHONE)
+    other = waits(numbered, "198.51.100.7")
+    assert other.post("/log-in/verify?method=text-message", code=code).status == 422
+    assert browser.press("Verify", code=code).h1 == HOME
+    assert live_sessions(site) == 1
+
+
+def test_the_text_is_counted_and_guessed_as_every_text_is(site: Site, numbered: Owner) -> None:
+    browser = waits(numbered)
+    browser.press("Request a code sent to your phone via text message")
+    code = site.texted_code(PHONE)
+    for _ in range(5):
+        browser.post("/log-in/verify?method=text-message", code=wrong(code))
+    page = browser.post("/log-in/verify?method=text-message", code=code)
+    assert page.path == "/log-in"
+    assert not is_in(browser)
+    assert len(site.texts()) == 1
+
+
+def test_who_has_no_login_requests_gets_no_text_in_their_stead(site: Site) -> None:
+    eve, services = enrolled(site, "eve"), site.services
+    services.phones.keep(services.accounts.named("eve"), services.phones.read(PHONE, ""))
+    eve.log_in()
+    for path in ("/log-in/verify?method=text-message", "/log-in/waiting?method=text-message"):
+        assert eve.open(path).status == 404
+    assert eve.post("/log-in/waiting", text="1").h1 != WAITING
+    assert not site.texts()
+
+
+def test_without_a_number_there_is_no_text(site: Site, phone: Owner, waiting: Owner) -> None:
+    assert waiting.page is not None
+    assert "Request a code sent to your phone via text message" not in waiting.page.buttons
+    assert waiting.post("/log-in/waiting", text="1").h1 == WAITING
+    assert waiting.open("/log-in/verify?method=text-message").status == 404
+    assert not site.texts()
+
+
+# -- Where pushes go -------------------------------------------------------------------------------
+
+POINT = "BNNL5ZaTfK81qhXOx23-wewhigUeFb632jN6LvRWCFH1ubQr77FE_9qV1FuojuRmHP42zmf34rXgW80OvUVDgTk"
+AUTH = "zqbxT6JKstKSY9JKibZLSQ"
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://evil.example/push",
+        "http://fcm.googleapis.com/push",
+        "https://fcm.googleapis.com:8443/push",
+        "https://fcm.googleapis.com@evil.example/push",
+        "https://evil.example/fcm.googleapis.com",
+        "https://fcm.googleapis.com.evil.example/push",
+        "https://evilfcm.googleapis.com/push",
+        "https://push.apple.com/x",
+        "https://169.254.169.254/latest/meta-data",
+        "https://127.0.0.1/",
+        "http://127.0.0.1:5000/",
+        "https://[::1]/",
+        "https://localhost/",
+        "https://fcm.googleapis.com\\@evil.example/",
+        "https://fcm.googleapis.com/\r\nX: y",
+        "file:///etc/passwd",
+        "gopher://fcm.googleapis.com/",
+        "//fcm.googleapis.com/x",
+        "https://FCM.googleapis.com" + "/x" * 600,
+        "https://fcm.googleapis.com:x/",
+        "",
+    ],
+)
+def test_the_server_is_never_made_to_call_an_address_that_a_user_chose(site: Site, endpoint: str) -> None:
+    assert refused(site, {"endpoint": endpoint, "keys": {"p256dh": POINT, "auth": AUTH}})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "x",
+        "[]",
+        "null",
+        "7",
+        "[" * 5000,
+        {"endpoint": "https://fcm.googleapis.com/x"},
+        {"endpoint": 5, "keys": {"p256dh": POINT, "auth": AUTH}},
+        {"endpoint": ["https://fcm.googleapis.com/x"], "keys": {"p256dh": POINT, "auth": AUTH}},
+        {"endpoint": "https://fcm.googleapis.com/x", "keys": {"p256dh": POINT, "auth": "AAAA"}},
+        {"endpoint": "https://fcm.googleapis.com/x", "keys": {"p256dh": POINT, "auth": None}},
+        {"endpoint": "https://fcm.googleapis.com/x", "keys": {"p256dh": "B" + "A" * 86, "auth": AUTH}},
+        {"endpoint": "https://fcm.googleapis.com/x", "keys": {"p256dh": POINT[:-4], "auth": AUTH}},
+        {"endpoint": "https://fcm.googleapis.com/x", "keys": {"p256dh": "A" * 5, "auth": AUTH}},
+    ],
+    ids=range(13),
+)
+def test_a_subscription_that_is_none_is_refused(site: Site, said: Any) -> None:
+    assert refused(site, said)
+
+
+def refused(site: Site, said: Any) -> bool:
+    ada = Owner(site, layout=ANDROID)
+    ada.sign_up()
+    page = ada.turn_on_requests(said if isinstance(said, str) else json.dumps(said))
+    sentence = "This browser's notifications cannot be used here."
+    return page.status == 422 and page.problems[0].startswith(sentence) and not slots(site)
+
+
+def test_a_right_subscription_is_taken_and_sealed(site: Site) -> None:
+    ada = Owner(site, layout=ANDROID)
+    ada.sign_up()
+    endpoint = "https://updates.push.services.mozilla.com/wpush/v2/secret"
+    said = {"endpoint": endpoint, "expirationTime": None, "keys": {"p256dh": POINT, "auth": AUTH}, "more": "x"}
+    assert ada.turn_on_requests(json.dumps(said)).h1 == "You're all set"
+    with site.services.db.engine.connect() as connection:
+        row = connection.execute(text("SELECT * FROM factors")).mappings().one()
+    assert all("mozilla" not in str(value) and AUTH not in str(value) for value in row.values())
+
+
+def test_nobody_approves_without_a_phone_in_the_service_either(site: Site, phone: Owner, waiting: Owner) -> None:
+    method, approvals = method_named("login-requests"), site.services.approvals
+    assert method is not None
+    account = site.services.accounts.named("ada")
+    with pytest.raises(NotThisPhone):
+        approvals.approve(Viewer({account.id: account}, {}), newest(site).id, number_of(waiting), HERE)

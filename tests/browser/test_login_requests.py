@@ -1,0 +1,370 @@
+"""Two browsers at once: one waits, the other is the phone that says yes or no; and pushes that really come."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.adapters.push_endpoint import PushEndpoint
+from tests.browser.conftest import Visits
+from tests.browser.live import LiveSite, Visitor, live_site
+from tests.browser.test_journeys import HOME, as_member, log_in, log_out, with_and_without_script
+from tests.people import ANDROID, DESKTOP, IPHONE, PASSWORD, REQUESTS, TWO_FACTOR
+
+NAME = "Login requests on this phone"
+WAITING = "Check your phone to approve"
+DEVICE = "Chrome on Linux"
+SUBSCRIBE = """said => {
+  PushManager.prototype.getSubscription = async () => null;
+  PushManager.prototype.subscribe = async function (options) {
+    window.subscribedWith = options;
+    return { toJSON: () => JSON.parse(said) };
+  };
+}"""
+KEPT = """async () => {
+  const urls = [];
+  for (const name of await caches.keys())
+    for (const request of await (await caches.open(name)).keys()) urls.push(new URL(request.url).pathname);
+  return urls;
+}"""
+SHOWN = """async () => {
+  const all = await (await navigator.serviceWorker.ready).getNotifications();
+  return all.map(n => ({title: n.title, body: n.body, lang: n.lang, dir: n.dir, actions: n.actions, data: n.data}));
+}"""
+CLICK = """async action => {
+  const [notification] = await registration.getNotifications();
+  dispatchEvent(new NotificationEvent("notificationclick", {notification, action}));
+}"""
+
+
+@pytest.fixture
+def service() -> Iterator[PushEndpoint]:
+    with PushEndpoint() as service:
+        yield service
+
+
+@pytest.fixture
+def site(tmp_path: Path, service: PushEndpoint) -> Iterator[LiveSite]:
+    with live_site(tmp_path, PUSH_HOSTS=service.host) as made:
+        yield made
+
+
+def begin(phone: Visitor) -> None:
+    """From the list of methods to the question about notifications."""
+    phone.press(NAME, "Space", role="checkbox")
+    phone.arrives(NAME)
+    phone.press("Next")
+    phone.arrives("Enter your password")
+    phone.type_("Password", PASSWORD)
+    phone.press("Verify")
+    phone.arrives("Allow notifications")
+
+
+def end(phone: Visitor) -> None:
+    phone.arrives("You're all set")
+    phone.press("Got it")
+    phone.arrives("Two-factor authentication")
+    expect(phone.page.get_by_role("checkbox", name=NAME)).to_be_checked()
+
+
+def with_phone(visit: Visits, layout: str = ANDROID, **options: Any) -> Visitor:
+    """Ada's phone without notifications, logged out."""
+    phone = as_member(visit, layout, **options)
+    begin(phone)
+    phone.press("Not now")
+    end(phone)
+    log_out(phone)
+    return phone
+
+
+def with_pushes(visit: Visits, service: PushEndpoint) -> Visitor:
+    """The same with notifications that reach it."""
+    phone = as_member(visit, ANDROID, permissions=["notifications"])
+    phone.context.add_init_script(f"({SUBSCRIBE})({json.dumps(service.subscribe().subscription)})")
+    phone.page.reload()
+    begin(phone)
+    phone.press("Allow notifications")
+    end(phone)
+    return phone
+
+
+def waits(visit: Visits, layout: str = DESKTOP, **options: Any) -> Visitor:
+    browser = visit(layout, **options)
+    log_in(browser)
+    browser.arrives(WAITING)
+    return browser
+
+
+def number_on(browser: Visitor) -> str:
+    return browser.page.locator("[data-number]").inner_text().strip()
+
+
+def review(phone: Visitor) -> None:
+    phone.open(REQUESTS)
+    phone.arrives("Login requests")
+    phone.follow(f"Review {DEVICE}")
+    phone.arrives("Approve this log-in?")
+
+
+def approve(phone: Visitor, number: str) -> None:
+    review(phone)
+    phone.type_("Number on your other screen", number)
+    phone.press("Approve")
+
+
+# -- Yes and no ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", [ANDROID, IPHONE])
+@with_and_without_script
+def test_the_phone_says_yes_and_the_other_screen_goes_on(visit: Visits, layout: str, script: bool) -> None:
+    phone = with_phone(visit, layout, java_script_enabled=script)
+    browser = waits(visit, java_script_enabled=script)
+    approve(phone, number_on(browser))
+    phone.arrives("You approved this log-in")
+    if script:
+        expect(browser.button("I've approved it")).to_be_hidden()
+    else:
+        browser.press("I've approved it")
+    browser.arrives(HOME)
+
+
+def test_in_by_itself_it_remembers_the_browser_that_asked_for_it(visit: Visits) -> None:
+    phone, browser = with_phone(visit), waits(visit)
+    browser.press("Remember this browser for 30 days", "Space", role="checkbox")
+    approve(phone, number_on(browser))
+    browser.arrives(HOME)
+    log_out(browser)
+    log_in(browser)
+    browser.arrives(HOME)
+
+
+@pytest.mark.parametrize(
+    ("button", "h1", "told"),
+    [
+        ("Deny", "You denied this log-in", "This log-in was denied on the phone, so it is over."),
+        ("It was me, cancel", "Login requests", "This request was cancelled on the phone."),
+    ],
+)
+def test_the_phone_says_no_and_the_other_screen_says_so(visit: Visits, button: str, h1: str, told: str) -> None:
+    phone, browser = with_phone(visit), waits(visit)
+    review(phone)
+    phone.press(button)
+    phone.arrives(h1)
+    expect(browser.page.get_by_role("main")).to_contain_text(told)
+    expect(browser.page.get_by_role("heading", level=1)).to_be_focused()
+
+
+def test_a_wrong_number_ends_it_on_both_screens(visit: Visits) -> None:
+    phone, browser = with_phone(visit), waits(visit)
+    approve(phone, str((int(number_on(browser)) + 500_000) % 1_000_000).zfill(6))
+    phone.sees_problem("That is not the number on the other screen")
+    expect(browser.page.get_by_role("main")).to_contain_text("A wrong number was typed on the phone")
+    browser.press("Send a new request")
+    expect(browser.page.locator("[data-number]")).to_be_visible()
+    approve(phone, number_on(browser))
+    browser.arrives(HOME)
+
+
+def test_what_nobody_answers_expires_on_both_screens(site: LiveSite, visit: Visits) -> None:
+    phone, browser = with_phone(visit), waits(visit)
+    review(phone)
+    site.clock.pass_(300)
+    expect(browser.page.get_by_role("main")).to_contain_text("Nobody answered within five minutes")
+    phone.type_("Number on your other screen", "123456")
+    phone.press("Approve")
+    phone.sees_problem("This login request is over.")
+
+
+def test_of_two_that_wait_the_newer_lives(visit: Visits) -> None:
+    phone, older = with_phone(visit), waits(visit)
+    newer = waits(visit)
+    expect(older.page.get_by_role("main")).to_contain_text("A newer log-in ended this one.")
+    approve(phone, number_on(newer))
+    newer.arrives(HOME)
+    expect(older.page.get_by_role("heading", level=1)).to_have_text(WAITING)
+
+
+def test_asking_says_nothing_while_nothing_is_new(site: LiveSite, visit: Visits) -> None:
+    with_phone(visit)
+    browser = waits(visit)
+    browser.tab_to(browser.button("Cancel"))
+    said = browser.page.get_by_role("status").inner_text()
+    with browser.page.expect_response("**/log-in/waiting/news") as first:
+        pass
+    with browser.page.expect_response("**/log-in/waiting/news") as second:
+        pass
+    assert (first.value.status, second.value.status) == (204, 204)
+    assert browser.page.get_by_role("status").inner_text() == said
+    expect(browser.button("Cancel")).to_be_focused()
+    site.clock.pass_(61)
+    with browser.page.expect_response("**/log-in/waiting/news?slower=1", timeout=12_000) as slower:
+        pass
+    assert slower.value.status == 204
+
+
+def test_the_number_is_huge_and_the_ring_still_where_motion_is_unwelcome(visit: Visits) -> None:
+    with_phone(visit)
+    browser = waits(visit)
+    style = "e => { const s = getComputedStyle(e); return [parseFloat(s.fontSize), s.fontVariantNumeric] }"
+    size, figures = browser.page.locator(".number").evaluate(style)
+    assert size >= 36
+    assert "tabular-nums" in figures
+    assert browser.page.locator(".number bdi").get_attribute("dir") == "ltr"
+    turning = "e => getComputedStyle(e, '::after').animationName"
+    assert browser.page.locator(".ring").evaluate(turning) == "none"
+    browser.page.emulate_media(reduced_motion="no-preference")
+    assert browser.page.locator(".ring").evaluate(turning) == "turn"
+
+
+def test_pulling_down_refreshes_the_list(visit: Visits) -> None:
+    phone = with_phone(visit)
+    phone.open(REQUESTS)
+    expect(phone.page.get_by_text("Nothing waits for you.")).to_be_visible()
+    waits(visit)
+    cdp = phone.context.new_cdp_session(phone.page)
+    points = [("touchStart", 200), ("touchMove", 240), ("touchMove", 300)]
+    for kind, y in points:
+        cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": 180, "y": y}]})
+    cdp.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(phone.page.get_by_role("link", name=f"Review {DEVICE}")).to_be_visible()
+
+
+def test_refresh_does_the_same(visit: Visits) -> None:
+    phone = with_phone(visit)
+    phone.open(REQUESTS)
+    waits(visit)
+    phone.press("Refresh")
+    expect(phone.page.get_by_role("link", name=f"Review {DEVICE}")).to_be_visible()
+
+
+# -- Pushes ----------------------------------------------------------------------------------------
+
+
+def worker_of(phone: Visitor) -> tuple[Any, str]:
+    """A way to the service worker, and what the browser calls its registration."""
+    cdp, found = phone.context.new_cdp_session(phone.page), list[str]()
+    cdp.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda told: found.extend(one["registrationId"] for one in told["registrations"]),
+    )
+    cdp.send("ServiceWorker.enable")
+    for _ in range(100):
+        if found:
+            return cdp, found[0]
+        phone.page.wait_for_timeout(50)
+    raise AssertionError("there is no service worker")
+
+
+def test_a_push_is_shown_and_leads_to_the_request(site: LiveSite, visit: Visits, service: PushEndpoint) -> None:
+    phone = with_pushes(visit, service)
+    browser = waits(visit)
+    assert site.services.delivery.deliver_due() >= 1
+    text = service.waits_for(1)[0].text
+    assert number_on(browser) not in text
+    public_key = site.services.pushes.public_key
+    assert public_key is not None
+    assert service.taken[0].claims(public_key)["aud"] == service.url
+
+    cdp, registration = worker_of(phone)
+    told = {"origin": f"http://mobile.{site.host}", "registrationId": registration, "data": text}
+    cdp.send("ServiceWorker.deliverPushMessage", told)
+    for _ in range(100):
+        shown = phone.page.evaluate(SHOWN)
+        if shown:
+            break
+        phone.page.wait_for_timeout(50)
+    assert shown[0]["title"] == "Is it you who logs in to Nightlatch?"
+    assert shown[0]["body"].startswith(f"{DEVICE}, ")
+    assert [action["title"] for action in shown[0]["actions"]] == ["Review", "Deny"]
+    phone.context.service_workers[0].evaluate(CLICK, "review")
+    phone.arrives("Approve this log-in?")
+    assert phone.page.url.endswith(f"{REQUESTS}/1")
+    phone.type_("Number on your other screen", number_on(browser))
+    phone.press("Approve")
+    browser.arrives(HOME)
+
+
+def test_the_browser_subscribes_with_our_key(site: LiveSite, visit: Visits, service: PushEndpoint) -> None:
+    phone = as_member(visit, ANDROID, permissions=["notifications"])
+    phone.context.add_init_script(f"({SUBSCRIBE})({json.dumps(service.subscribe().subscription)})")
+    phone.page.reload()
+    begin(phone)
+    phone.press("Allow notifications")
+    phone.arrives("You're all set")
+    options = phone.page.evaluate("[window.subscribedWith.userVisibleOnly, [...subscribedWith.applicationServerKey]]")
+    assert (options[0], len(options[1]), options[1][0]) == (True, 65, 4)
+    phone.open(f"{TWO_FACTOR}/phones")
+    expect(phone.page.get_by_role("main")).to_contain_text("Gets notifications")
+
+
+@pytest.mark.parametrize("state", ["denied", "default"])
+def test_a_no_to_notifications_is_fine(visit: Visits, service: PushEndpoint, state: str) -> None:
+    phone = as_member(visit, ANDROID)
+    phone.context.add_init_script(f"Notification.requestPermission = async () => {state!r}")
+    phone.page.reload()
+    begin(phone)
+    phone.press("Allow notifications")
+    expect(phone.page.locator("[data-line]")).to_contain_text("Notifications stay off. That is fine")
+    end(phone)
+    browser = waits(visit)
+    approve(phone, number_on(browser))
+    browser.arrives(HOME)
+
+
+def test_a_browser_without_pushes_is_fine(visit: Visits) -> None:
+    phone = as_member(visit, ANDROID)
+    phone.context.add_init_script("delete window.PushManager")
+    phone.page.reload()
+    begin(phone)
+    phone.press("Allow notifications")
+    expect(phone.page.locator("[data-line]")).to_contain_text("cannot get notifications here")
+    end(phone)
+
+
+@pytest.mark.parametrize("trouble", ["gone", "down"])
+def test_without_the_push_service_the_list_does(
+    site: LiveSite, visit: Visits, service: PushEndpoint, trouble: str
+) -> None:
+    phone = with_pushes(visit, service)
+    if trouble == "gone":
+        service.answers.append((410, {}))
+    else:
+        service.__exit__(None, None, None)
+    browser = waits(visit)
+    site.services.delivery.deliver_due()
+    approve(phone, number_on(browser))
+    browser.arrives(HOME)
+
+
+# -- The app ---------------------------------------------------------------------------------------
+
+
+def test_without_a_network_a_page_of_its_own_and_nothing_of_the_account(visit: Visits, service: PushEndpoint) -> None:
+    phone = with_pushes(visit, service)
+    phone.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    phone.open("/settings/account")
+    phone.open(REQUESTS)
+    kept = phone.page.evaluate(KEPT)
+    assert "/offline" in kept
+    assert all(path == "/offline" or re.fullmatch(r"/static/\w+/(css/\w+\.css|icons/icon\.svg)", path) for path in kept)
+    phone.context.set_offline(True)
+    phone.page.goto(phone.site.url(ANDROID, "/settings"))
+    expect(phone.page.get_by_role("heading", level=1)).to_have_text("No connection")
+    phone.context.set_offline(False)
+    phone.watch.faults = [fault for fault in phone.watch.faults if "INTERNET_DISCONNECTED" not in fault]
+    phone.page.goto(phone.site.url(ANDROID, "/settings"))
+    phone.arrives("Settings and privacy")
+
+
+def test_the_log_in_page_of_a_phone_asks_for_six_things_at_most(visit: Visits) -> None:
+    phone = visit(ANDROID)
+    with phone.page.expect_response("**/log-in/passkey/options"):
+        phone.open("/log-in")
+    assert len(phone.watch.statuses) <= 6

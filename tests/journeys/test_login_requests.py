@@ -1,0 +1,599 @@
+"""Login requests: a phone turned on, a log-in approved or not, and every way on when it is not."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher, MoodyPushes
+from tests.people import AGENTS, ANDROID, DESKTOP, HOST, IPHONE, PHONE, REQUESTS, TWO_FACTOR, Owner, Page, Person
+
+METHOD = f"{TWO_FACTOR}/login-requests"
+PHONES = f"{TWO_FACTOR}/phones"
+NAME = "Login requests on this phone"
+WAITING, HOME = "Check your phone to approve", "Welcome, Ada Lovelace"
+NEWS = "/log-in/waiting/news"
+TEXT_INSTEAD = "Request a code sent to your phone via text message"
+SECTION = "Two-factor authentication - Nightlatch"
+
+each_phone = pytest.mark.parametrize("layout", [ANDROID, IPHONE])
+each_way = pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
+
+
+@pytest.fixture
+def pushes() -> MoodyPushes:
+    return MoodyPushes()
+
+
+@pytest.fixture
+def overrides(pushes: MoodyPushes) -> dict[str, Any]:
+    return {"hasher": CheapHasher(), "pushes": pushes}
+
+
+@pytest.fixture(params=[(ANDROID, False), (IPHONE, True)], ids=["android", "iphone-htmx"])
+def phone(site: Site, request: pytest.FixtureRequest) -> Owner:
+    """Ada's phone, turned on and logged in."""
+    layout, htmx = request.param
+    ada = Owner(site, layout=layout, htmx=htmx)
+    ada.sign_up()
+    ada.turn_on_requests()
+    ada.press("Got it")
+    return ada
+
+
+@pytest.fixture(params=[(DESKTOP, True), (ANDROID, False)], ids=["desktop-htmx", "android"])
+def elsewhere(phone: Owner, request: pytest.FixtureRequest) -> Owner:
+    """Another browser, in which the password was right."""
+    layout, htmx = request.param
+    browser = phone.other_browser(layout=layout, htmx=htmx)
+    assert browser.log_in().h1 == WAITING
+    return browser
+
+
+def seen(person: Owner) -> Page:
+    assert person.page is not None
+    return person.page
+
+
+def approve(phone: Owner, browser: Owner) -> Page:
+    assert phone.answer(seen(browser).number).h1 == "You approved this log-in"
+    return browser.post("/log-in/waiting")
+
+
+# -- Turning it on ---------------------------------------------------------------------------------
+
+
+@each_phone
+@each_way
+def test_every_step_says_where_one_is(site: Site, layout: str, htmx: bool) -> None:
+    ada = Owner(site, layout=layout, htmx=htmx)
+    ada.sign_up(confirm_email=False)
+    page = ada.open(TWO_FACTOR)
+    assert page.button(NAME)["aria-checked"] == "false"
+    steps = [(page := ada.press(NAME)).step]
+    assert (page.h1, page.title) == (NAME, f"{NAME} - {SECTION}")
+    page = ada.press("Next")
+    assert (page.h1, page.path) == ("Enter your password", f"{METHOD}/password"), "though the log-in is fresh"
+    steps.append(page.step)
+    page = ada.press("Verify", password=ada.password)
+    assert page.h1 == "Confirm your email"
+    steps.append(page.step)
+    page = ada.press("Next", email=ada.email)
+    steps.append(page.step)
+    page = ada.press("Verify", code=site.emailed_code(ada.email))
+    assert (page.h1, page.title) == ("Allow notifications", f"Allow notifications - {SECTION}")
+    assert page.path == f"{METHOD}/notifications"
+    assert page.says("Add to Home Screen") == (layout == IPHONE)
+    assert page.soup.find("input", attrs={"name": "subscription", "type": "hidden", "value": ""})
+    steps.append(page.step)
+    page = ada.press("Not now")
+    assert (page.h1, page.path) == ("You're all set", f"{METHOD}/done")
+    assert page.receipts[0].startswith(f"{NAME} is on, just now. We e-mailed ")
+    assert page.backup_code
+    steps.append(page.step)
+    assert steps == [f"Step {n} of 6" for n in range(1, 7)]
+    page = ada.press("Got it")
+    assert (page.path, page.button(NAME)["aria-checked"]) == (TWO_FACTOR, "true")
+    assert "Manage phones" in page.links
+
+
+def test_without_javascript_allowing_is_not_now(phone: Owner, site: Site) -> None:
+    other = Owner(site, "grace", layout=ANDROID)
+    other.sign_up()
+    other.open(TWO_FACTOR)
+    other.press(NAME)
+    other.press("Next")
+    other.press("Verify", password=other.password)
+    assert other.press("Allow notifications").h1 == "You're all set"
+
+
+def test_a_computer_says_where_to_turn_it_on(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    page = ada.open(TWO_FACTOR)
+    assert NAME not in page.buttons + page.links
+    assert page.says(NAME)
+    assert page.says(f"You turn it on from your phone: open mobile.{HOST} there")
+    for step in ("overview", "password", "notifications", "done"):
+        assert ada.open(f"{METHOD}/{step}").path == TWO_FACTOR
+    assert ada.post(TWO_FACTOR, method="login-requests").path == TWO_FACTOR
+
+
+def test_the_owner_is_told_by_mail(phone: Owner, site: Site) -> None:
+    assert any(NAME in email.text for email in site.emails(phone.email))
+
+
+# -- Several phones --------------------------------------------------------------------------------
+
+
+def second_phone(phone: Owner) -> Owner:
+    other = phone.other_browser(layout=ANDROID, htmx=False)
+    other.log_in()
+    assert approve(phone, other).h1 == HOME
+    assert other.open(TWO_FACTOR).button(NAME)["aria-checked"] == "false", "it is another phone"
+    assert other.turn_on_requests().h1 == "You're all set"
+    other.press("Got it")
+    return other
+
+
+def test_each_phone_has_its_name_and_can_be_renamed_and_deleted(phone: Owner, site: Site) -> None:
+    other = second_phone(phone)
+    page = other.open(PHONES)
+    assert page.h1 == "Manage phones"
+    first = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
+    names = [h2.get_text(" ", strip=True) for h2 in page.soup.select(".objects h2")]
+    assert names == [first, "Chrome on Android" if phone.layout == IPHONE else "Chrome on Android 2"]
+    assert page.says("This phone Without notifications")
+    assert page.says("Another phone Without notifications")
+    other.follow(f"Rename {first}")
+    assert other.press("Save", name=names[1]).problems == ["You have one of that name. Choose another name."]
+    page = other.press("Save", name="My old phone")
+    assert page.says("My old phone")
+    other.follow("Delete My old phone")
+    assert other.press("Delete").receipts == ["My old phone was deleted just now. We e-mailed you about it."]
+    phone.open(REQUESTS)
+    assert seen(phone).path == "/log-in", "it is no phone of hers any more, and its session ended"
+
+
+def test_either_phone_approves(phone: Owner) -> None:
+    other = second_phone(phone)
+    for one in (phone, other):
+        browser = phone.other_browser(layout=DESKTOP, htmx=False)
+        browser.log_in()
+        assert approve(one, browser).h1 == HOME
+
+
+def test_turning_it_on_again_replaces_this_phone_only(phone: Owner, site: Site) -> None:
+    second_phone(phone)
+    phone.open(f"{METHOD}/overview")
+    phone.press("Next")
+    phone.press("Verify", password=phone.password)
+    page = phone.press("Not now")
+    assert page.h1 == "You're all set"
+    assert len(phone.open(PHONES).soup.select(".objects > li")) == 2
+
+
+def test_turning_it_off_and_on_again_is_about_this_phone(phone: Owner, site: Site) -> None:
+    other = second_phone(phone)
+    page = other.open(TWO_FACTOR)
+    page = other.press(NAME)
+    assert page.h1 == f"Turn off {NAME}?"
+    page = other.press("Turn off")
+    assert page.button(NAME)["aria-checked"] == "false"
+    assert page.says(f"{NAME} is off.")
+    page = other.press("Turn back on")
+    assert page.receipts == [f"{NAME} is on again. We e-mailed you about it."]
+    assert page.button(NAME)["aria-checked"] == "true"
+
+
+def test_the_last_one_has_its_warning(phone: Owner) -> None:
+    phone.open(TWO_FACTOR)
+    page = phone.press(NAME)
+    assert page.h1 == "Turn off two-factor authentication?"
+    page = phone.press("Turn off")
+    if phone.layout == IPHONE:
+        page = phone.press("Turn off")
+    assert page.button(NAME)["aria-checked"] == "false"
+    browser = phone.other_browser(layout=DESKTOP)
+    assert browser.log_in().h1 == HOME
+
+
+def test_what_was_turned_off_on_another_phone_is_not_turned_on_from_here(phone: Owner) -> None:
+    other = second_phone(phone)
+    other.post(f"{METHOD}/turn-off")
+    browser = phone.other_browser(layout=ANDROID, htmx=False)
+    browser.log_in()
+    assert approve(phone, browser).h1 == HOME
+    page = browser.open(TWO_FACTOR)
+    assert "Turn back on" not in page.buttons
+    page = browser.post(f"{METHOD}/turn-back-on")
+    assert page.problems == ["It has been off for more than ten minutes. Set it up again to turn it on."]
+    assert browser.post(f"{METHOD}/turn-off").path == TWO_FACTOR
+
+
+# -- Logging in ------------------------------------------------------------------------------------
+
+
+def test_a_log_in_is_approved_and_then_simply_in(phone: Owner, elsewhere: Owner, site: Site) -> None:
+    phone.log_out()
+    number = seen(elsewhere).number
+    assert len(number) == 6
+    assert elsewhere.open("/log-in/waiting").number == number, "a reload keeps it"
+    assert elsewhere.open(NEWS).status == 204
+    page = phone.open(REQUESTS)
+    device = "Chrome on Linux" if elsewhere.layout == DESKTOP else "Chrome on Android"
+    assert page.h1 == "Login requests"
+    assert page.says("network address 192.0.2.1")
+    assert page.says("January 15, 2027")
+    assert f"Deny {device}" in page.buttons
+    assert "Refresh" in page.buttons
+    page = phone.follow(f"Review {device}")
+    assert page.h1 == "Approve this log-in?"
+    assert page.field("Number on your other screen")["inputmode"] == "numeric"
+    assert [b for b in page.buttons if b in ("Approve", "Deny", "It was me, cancel")] == [
+        "Approve",
+        "Deny",
+        "It was me, cancel",
+    ]
+    page = phone.press("Approve", number=number)
+    assert page.h1 == "You approved this log-in"
+    said = elsewhere.open(NEWS)
+    assert said.status == 200
+    assert 'data-hx-post="/log-in/waiting"' in said.text
+    elsewhere.open("/log-in/waiting")
+    assert elsewhere.press("I've approved it").h1 == HOME
+    page = phone.open(REQUESTS)
+    assert page.says("Nothing waits for you.")
+    assert page.says(f"{device} : Approved")
+
+
+def test_the_first_time_from_somewhere_is_told(phone: Owner, elsewhere: Owner) -> None:
+    assert phone.open(REQUESTS).says("For the first time from there")
+    assert approve(phone, elsewhere).h1 == HOME
+    elsewhere.log_out()
+    elsewhere.log_in()
+    assert not phone.open(REQUESTS).says("For the first time from there")
+    device = "Chrome on Linux" if elsewhere.layout == DESKTOP else "Chrome on Android"
+    assert phone.follow(f"Review {device}").says("Yes, you logged in from there before")
+
+
+def test_before_the_answer_the_button_says_so(phone: Owner, elsewhere: Owner) -> None:
+    page = elsewhere.press("I've approved it")
+    assert (page.status, page.h1) == (422, WAITING)
+    assert page.problems == ["Your phone has not approved it yet. Approve it there, then try again."]
+    assert page.number
+
+
+def test_a_remembered_browser_is_not_asked_again(phone: Owner, elsewhere: Owner) -> None:
+    phone.answer(seen(elsewhere).number)
+    elsewhere.open("/log-in/waiting")
+    assert elsewhere.press("I've approved it", remember="y").h1 == HOME
+    elsewhere.log_out()
+    assert elsewhere.log_in().h1 == HOME
+
+
+def test_the_page_that_was_asked_for_comes_next(phone: Owner) -> None:
+    browser = phone.other_browser(layout=DESKTOP, htmx=False)
+    browser.open("/settings/account")
+    browser.press("Log in", username=browser.username, password=browser.password)
+    assert approve(phone, browser).path == "/settings/account"
+
+
+def test_the_phone_itself_logs_in_by_its_own_list(phone: Owner) -> None:
+    phone.log_out()
+    page = phone.log_in()
+    assert page.h1 == WAITING
+    assert page.link("Answer on this phone") == REQUESTS
+    assert approve(phone, phone).h1 == HOME
+
+
+ENDS = (
+    ("Deny", "You denied this log-in", "This log-in was denied on the phone, so it is over."),
+    ("It was me, cancel", "Login requests", "This request was cancelled on the phone."),
+)
+
+
+@pytest.mark.parametrize(("button", "h1", "told"), ENDS)
+def test_a_no_is_told_calmly_with_the_way_on(phone: Owner, elsewhere: Owner, button: str, h1: str, told: str) -> None:
+    assert phone.answer(button=button).h1 == h1
+    said = elsewhere.open(NEWS)
+    assert 'data-hx-get="/log-in/waiting"' in said.text
+    page = elsewhere.open("/log-in/waiting")
+    assert (page.status, page.h1, page.problems) == (200, WAITING, [])
+    assert page.says(told)
+    if button == "Deny":
+        assert page.link("Log in again") == "/log-in"
+        assert "Change password" in seen(phone).links
+    else:
+        assert elsewhere.press("Send a new request").number
+        assert approve(phone, elsewhere).h1 == HOME
+
+
+def test_deny_stands_in_the_list_too(phone: Owner, elsewhere: Owner) -> None:
+    device = "Chrome on Linux" if elsewhere.layout == DESKTOP else "Chrome on Android"
+    phone.open(REQUESTS)
+    page = phone.press(f"Deny {device}")
+    assert (page.h1, page.link("Change password")) == ("You denied this log-in", "/settings/account/password")
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_one_that_nobody_answered_says_so(site: Site, phone: Owner, htmx: bool) -> None:
+    browser = phone.other_browser(layout=DESKTOP, htmx=htmx)
+    browser.log_in()
+    site.clock.pass_(300)
+    assert "data-hx-get" in browser.open(NEWS).text
+    page = browser.open("/log-in/waiting")
+    assert page.says("Nobody answered within five minutes")
+    page = phone.open(f"{REQUESTS}/1")
+    assert page.h1 == "This log-in is over"
+    assert page.says("Not answered in time")
+    assert browser.press("Send a new request").number
+
+
+def test_a_wrong_number_is_told_on_both_screens(phone: Owner, elsewhere: Owner) -> None:
+    wrong = str((int(seen(elsewhere).number) + 500_000) % 1_000_000).zfill(6)
+    page = phone.answer(wrong)
+    assert page.problems == ["That is not the number on the other screen, so this log-in was ended."]
+    assert page.says("Ended by a wrong number")
+    assert elsewhere.open("/log-in/waiting").says("A wrong number was typed on the phone")
+
+
+def test_a_newer_log_in_ends_the_older(phone: Owner, elsewhere: Owner) -> None:
+    newer = phone.other_browser(layout=DESKTOP)
+    newer.log_in()
+    assert elsewhere.open("/log-in/waiting").says("A newer log-in ended this one.")
+    assert approve(phone, newer).h1 == HOME
+    assert phone.open(REQUESTS).says("Replaced by a newer log-in")
+
+
+def test_cancel_leads_back_to_the_password(phone: Owner, elsewhere: Owner) -> None:
+    assert elsewhere.press("Cancel").path == "/log-in"
+    assert elsewhere.open("/log-in/waiting").path == "/log-in"
+    assert phone.open(REQUESTS).says("Cancelled")
+
+
+def test_too_many_requests_are_said_where_one_waits(phone: Owner) -> None:
+    for _ in range(3):
+        phone.other_browser(layout=DESKTOP).log_in()
+    browser = phone.other_browser(layout=DESKTOP)
+    page = browser.log_in()
+    assert page.h1 == WAITING
+    assert page.problems[0].startswith("Too many login requests were sent.")
+    assert page.says("No request waits on your phone.")
+    assert "Choose a different two-factor authentication method" in page.links
+
+
+def test_the_method_of_the_last_log_in_comes_first_and_the_other_is_a_choice_away(phone: Owner, site: Site) -> None:
+    site.clock.pass_(1)
+    phone.turn_on_app()
+    phone.press("Got it")
+    browser = phone.other_browser(layout=DESKTOP, htmx=False)
+    page = browser.log_in()
+    if page.h1 == WAITING:
+        browser.follow("Choose a different two-factor authentication method")
+        page = browser.press("Authentication app")
+    assert page.h1 == "Enter your code"
+    assert browser.press("Verify", code=browser.next_code()).h1 == HOME
+    browser.log_out()
+    assert browser.log_in().h1 == "Enter your code"
+    page = browser.follow("Choose a different two-factor authentication method")
+    assert [b for b in page.buttons if b.startswith("Login request")] == ["Login request to your phone"]
+    page = browser.press("Login request to your phone")
+    assert (page.h1, page.path) == (WAITING, "/log-in/waiting")
+    assert browser.open("/log-in/waiting?method=authentication-app").h1 == "Enter your code"
+    browser.open("/log-in/waiting?method=login-requests")
+    phone.answer(seen(browser).number)
+    assert 'data-hx-post="/log-in/waiting?method=login-requests"' in browser.open(f"{NEWS}?method=login-requests").text
+    assert browser.post("/log-in/waiting?method=login-requests").h1 == HOME
+
+
+def test_a_backup_code_opens_as_ever(phone: Owner, elsewhere: Owner) -> None:
+    elsewhere.follow("Use a backup code")
+    assert elsewhere.press("Verify", code=phone.kept_code).h1 == "Keep your new backup code"
+
+
+# -- How often the browser asks --------------------------------------------------------------------
+
+
+def test_asking_is_one_statement_and_little_work(phone: Owner, site: Site) -> None:
+    browser = phone.other_browser(layout=DESKTOP, htmx=False)
+    browser.log_in()
+    site.statements.clear()
+    assert browser.open(NEWS).status == 204
+    assert len(site.statements) == 1
+    headers = {"User-Agent": AGENTS[DESKTOP]}
+    costs = []
+    for _ in range(5):
+        begun = time.process_time()
+        for _ in range(50):
+            browser.client.get(NEWS, base_url=f"http://{HOST}", headers=headers)
+        costs.append((time.process_time() - begun) / 50)
+    assert min(costs) < 0.001 * 2, "1 ms, on a machine that others use too"
+
+
+def test_after_a_minute_it_asks_less_often(phone: Owner, site: Site) -> None:
+    browser = phone.other_browser(layout=DESKTOP, htmx=False)
+    assert 'data-hx-trigger="every 2s"' in browser.log_in().text
+    site.clock.pass_(59)
+    assert browser.open(NEWS).status == 204
+    site.clock.pass_(1)
+    page = browser.open(NEWS)
+    assert 'data-hx-trigger="every 5s"' in page.text
+    url = str(page.soup.div["data-hx-get"]) if page.soup.div else ""
+    assert browser.open(url).status == 204
+
+
+def test_a_stranger_who_asks_learns_nothing(site: Site) -> None:
+    page = Person(site.app).open(NEWS)
+    assert (page.status, "data-hx-get" in page.text) == (200, True)
+    assert Person(site.app).open("/log-in/waiting").path == "/log-in"
+
+
+# -- A text in its stead ---------------------------------------------------------------------------
+
+
+def test_a_text_takes_its_place_where_the_account_has_a_number(phone: Owner, site: Site) -> None:
+    services = site.services
+    services.phones.keep(services.accounts.named("ada"), services.phones.read(PHONE, ""))
+    browser = phone.other_browser(layout=DESKTOP, htmx=False)
+    assert TEXT_INSTEAD in browser.log_in().buttons
+    page = browser.press(TEXT_INSTEAD)
+    assert (page.h1, page.path) == ("Enter your code", "/log-in/verify")
+    assert page.says("our text to ...56")
+    site.clock.pass_(61)
+    page = browser.press("Resend code")
+    assert len(site.texts()) == 2
+    assert browser.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
+    assert browser.open(TWO_FACTOR).button("Text message")["aria-checked"] == "false"
+    browser.log_out()
+    assert browser.log_in().h1 == WAITING
+
+
+def test_where_it_is_a_method_too_it_is_that_method(phone: Owner, site: Site) -> None:
+    phone.turn_on_texts()
+    phone.press("Got it")
+    site.clock.pass_(61)
+    browser = phone.other_browser(layout=DESKTOP, htmx=False)
+    browser.log_in()
+    if seen(browser).h1 != WAITING:
+        browser.post("/log-in/methods", method="login-requests")
+    site.clock.pass_(61)
+    browser.press(TEXT_INSTEAD)
+    assert browser.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
+
+
+# -- Step-up ---------------------------------------------------------------------------------------
+
+
+def test_step_up_waits_for_the_phone_as_well(phone: Owner, elsewhere: Owner, site: Site) -> None:
+    assert approve(phone, elsewhere).h1 == HOME
+    site.clock.pass_(601)
+    elsewhere.open("/settings/account/password")
+    page = elsewhere.press("Verify", password=elsewhere.password)
+    assert (page.h1, page.path) == (WAITING, "/step-up/waiting")
+    assert TEXT_INSTEAD not in page.buttons
+    assert elsewhere.open("/step-up/waiting/news").status == 204
+    page = elsewhere.open("/step-up/waiting?next=/settings/account/password")
+    assert elsewhere.press("I've approved it").status == 422
+    phone.answer(seen(elsewhere).number)
+    assert "data-hx-post" in elsewhere.open("/step-up/waiting/news").text
+    elsewhere.open("/step-up/waiting?next=/settings/account/password")
+    assert elsewhere.press("I've approved it").h1 == "Change your password"
+
+
+def test_step_up_that_was_denied_can_ask_again_or_be_given_up(phone: Owner, elsewhere: Owner, site: Site) -> None:
+    assert approve(phone, elsewhere).h1 == HOME
+    site.clock.pass_(601)
+    elsewhere.open("/step-up/waiting?next=/settings")
+    assert seen(elsewhere).path == "/step-up/password"
+    elsewhere.press("Verify", password=elsewhere.password)
+    phone.answer(button="Deny")
+    page = elsewhere.open("/step-up/waiting?next=/settings")
+    assert page.says("This log-in was denied on the phone")
+    assert elsewhere.press("Send a new request").number
+    assert elsewhere.press("Cancel").path == "/settings"
+    assert elsewhere.open("/step-up/verify?next=/settings").path == "/step-up/waiting"
+    assert elsewhere.open("/step-up/waiting?next=/settings").says("No request waits on your phone.")
+
+
+def test_step_up_with_another_method_is_not_waited_for(phone: Owner, site: Site) -> None:
+    phone.turn_on_app()
+    phone.press("Got it")
+    site.clock.pass_(601)
+    phone.open("/settings/account/password")
+    phone.press("Verify", password=phone.password)
+    assert phone.open("/step-up/waiting?method=authentication-app&next=/settings").path == "/step-up/verify"
+
+
+# -- Looking around --------------------------------------------------------------------------------
+
+
+def test_security_leads_to_the_list(phone: Owner) -> None:
+    phone.open("/settings/security")
+    assert phone.follow("Login requests").path == REQUESTS
+    assert phone.press("Refresh").path == REQUESTS
+
+
+def test_a_phone_that_is_not_logged_in_sees_its_list(phone: Owner, elsewhere: Owner) -> None:
+    phone.log_out()
+    page = phone.open(REQUESTS)
+    assert page.h1 == "Login requests"
+    assert "Back to Security" not in page.links
+
+
+def test_whoever_is_nobody_is_led_to_log_in_and_back(site: Site, phone: Owner) -> None:
+    stranger = Owner(site)
+    page = stranger.open(f"{REQUESTS}/1")
+    assert page.path == "/log-in"
+    assert page.soup.find("input", attrs={"name": "next", "value": f"{REQUESTS}/1"})
+
+
+def test_on_a_phone_of_two_accounts_each_request_says_whose_it_is(site: Site, phone: Owner) -> None:
+    phone.log_out()
+    grace = Owner(site, "grace", layout=phone.layout, htmx=False)
+    grace.client = phone.client
+    grace.sign_up()
+    grace.turn_on_requests()
+    grace.press("Got it")
+    for one in (phone, grace):
+        browser = one.other_browser(layout=DESKTOP, htmx=False)
+        browser.log_in()
+    page = grace.open(REQUESTS)
+    assert page.says("@ada")
+    assert page.says("@grace")
+
+
+def test_logging_out_leaves_the_phone_its_notifications(phone: Owner, site: Site) -> None:
+    phone.open("/")
+    page = phone.post("/log-out", follow=False)
+    assert page.response.headers["Clear-Site-Data"] == '"cache"'
+    other = Owner(site, "grace")
+    other.sign_up(confirm_email=False)
+    other.open("/")
+    assert other.post("/log-out", follow=False).response.headers["Clear-Site-Data"] == '"cache", "storage"'
+
+
+# -- An app on the phone ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
+def test_the_site_can_be_installed(site: Site, layout: str) -> None:
+    visitor = Person(site.app, layout=layout)
+    page = visitor.send("GET", "/manifest.webmanifest", follow=False)
+    assert (page.status, page.response.mimetype) == (200, "application/manifest+json")
+    manifest = page.response.get_json(force=True)
+    assert (manifest["name"], manifest["start_url"], manifest["scope"]) == ("Nightlatch", "/", "/")
+    assert {(icon["sizes"], icon["purpose"]) for icon in manifest["icons"]} == {
+        (size, purpose) for size in ("192x192", "512x512") for purpose in ("any", "maskable")
+    }
+    for icon in manifest["icons"]:
+        answer = visitor.client.get(icon["src"], base_url=f"http://{visitor.host}")
+        assert (answer.status_code, answer.mimetype) == (200, "image/png")
+    assert manifest["shortcuts"][0]["url"] == REQUESTS
+
+
+@pytest.mark.parametrize("host", [HOST, f"mobile.{HOST}"])
+@pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
+def test_the_service_worker_rules_the_whole_host_and_is_never_redirected(site: Site, host: str, layout: str) -> None:
+    visitor = Person(site.app, layout=layout)
+    page = visitor.send("GET", "/service-worker.js", host=host, follow=False)
+    assert (page.status, page.response.mimetype) == (200, "text/javascript")
+    assert page.text.startswith('const VERSION = "')
+    assert visitor.send("GET", "/manifest.webmanifest", host=host, follow=False).status == 200
+
+
+def test_the_page_without_a_network_knows_nobody(phone: Owner) -> None:
+    page = phone.open("/offline")
+    assert page.h1 == "No connection"
+    assert "csrf" not in page.text
+    assert "ada" not in page.text.casefold().replace("add", "")
+    assert not page.response.headers.getlist("Set-Cookie")
+
+
+def test_the_log_in_page_of_a_phone_loads_nothing_of_the_app(site: Site) -> None:
+    page = Person(site.app, layout=ANDROID).open("/log-in")
+    assert "manifest" not in page.text
+    assert "phone.js" not in page.text

@@ -1,0 +1,243 @@
+"""Pushes about login requests: to whom, in which words, how often again, and when none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, text
+
+from tests.attacks.tools import count
+from tests.conftest import Site
+from tests.doubles import CheapHasher, MoodyPushes
+from tests.people import ANDROID, DESKTOP, Owner
+from webapp.domain.ports import Gone, PushMessage, Refused, Unreachable
+from webapp.models.factors import Factor
+
+POINT = "BNNL5ZaTfK81qhXOx23-wewhigUeFb632jN6LvRWCFH1ubQr77FE_9qV1FuojuRmHP42zmf34rXgW80OvUVDgTk"
+AUTH = "zqbxT6JKstKSY9JKibZLSQ"
+
+
+def subscription(name: str = "one") -> str:
+    return json.dumps({"endpoint": f"https://fcm.googleapis.com/{name}", "keys": {"p256dh": POINT, "auth": AUTH}})
+
+
+class NearBerlin:
+    def near(self, address: str) -> str | None:
+        return "Berlin, Germany"
+
+
+@pytest.fixture
+def service() -> MoodyPushes:
+    return MoodyPushes()
+
+
+@pytest.fixture
+def overrides(service: MoodyPushes) -> dict[str, Any]:
+    return {"hasher": CheapHasher(), "pushes": service, "places": NearBerlin()}
+
+
+@pytest.fixture
+def phone(site: Site) -> Owner:
+    """Ada's phone, with notifications, logged out."""
+    ada = Owner(site, layout=ANDROID)
+    ada.sign_up()
+    assert ada.turn_on_requests(subscription()).h1 == "You're all set"
+    ada.press("Got it")
+    ada.log_out()
+    return ada
+
+
+def waits(phone: Owner) -> Owner:
+    browser = phone.other_browser(layout=DESKTOP)
+    assert browser.log_in().h1 == "Check your phone to approve"
+    return browser
+
+
+def deliver(site: Site) -> None:
+    site.services.delivery.deliver_due()
+
+
+def owed(site: Site) -> int:
+    return count(site, "SELECT count(*) FROM messages WHERE channel = 'push' AND state = 'owed'")
+
+
+def message(site: Site) -> Any:
+    with site.services.db.engine.connect() as connection:
+        query = "SELECT * FROM messages WHERE channel = 'push' ORDER BY id DESC LIMIT 1"
+        return connection.execute(text(query)).mappings().one()
+
+
+def test_a_push_says_what_declarative_web_push_wants_and_never_the_number(
+    site: Site, phone: Owner, service: MoodyPushes
+) -> None:
+    browser = waits(phone)
+    assert browser.page is not None
+    deliver(site)
+    (sent, seconds), *others = service.taken
+    assert (seconds, others) == (300, [])
+    told = json.loads(sent.text)
+    url = "http://mobile.nightlatch.localhost:5000/settings/security/login-requests/1"
+    assert told == {
+        "web_push": 8030,
+        "notification": {
+            "title": "Is it you who logs in to Nightlatch?",
+            "body": "Chrome on Linux, Berlin, Germany",
+            "lang": "en",
+            "dir": "ltr",
+            "navigate": url,
+            "tag": "login-request",
+            "requireInteraction": True,
+            "actions": [
+                {"action": "review", "title": "Review", "navigate": url},
+                {"action": "deny", "title": "Deny", "navigate": f"{url}#deny"},
+            ],
+        },
+    }
+    assert browser.page.number not in sent.text
+    assert json.loads(sent.subscription)["endpoint"].endswith("/one")
+    assert message(site)["sealed"] is None, "what went out is not kept"
+
+
+def test_every_phone_gets_one_and_those_without_notifications_none(
+    site: Site, phone: Owner, service: MoodyPushes
+) -> None:
+    for place, said in enumerate((subscription("two"), "")):
+        other = phone.other_browser(layout=ANDROID)
+        other.log_in()
+        assert other.page is not None
+        phone.answer(other.page.number)
+        other.post("/log-in/waiting")
+        site.services.delivery.deliver_due()
+        service.taken.clear()
+        assert other.turn_on_requests(said).h1 == "You're all set", place
+    waits(phone)
+    deliver(site)
+    assert sorted(json.loads(sent.subscription)["endpoint"][-3:] for sent, _ in service.taken) == ["one", "two"]
+
+
+@pytest.mark.parametrize("wait", [None, 7, 200])
+def test_one_that_may_go_later_goes_later(site: Site, phone: Owner, service: MoodyPushes, wait: int | None) -> None:
+    later = Unreachable("later")
+    later.wait = wait
+    service.trouble = later
+    waits(phone)
+    deliver(site)
+    service.trouble = None
+    site.clock.pass_((wait or 60) - 1)
+    deliver(site)
+    assert not service.taken
+    site.clock.pass_(1)
+    deliver(site)
+    assert [seconds for _, seconds in service.taken] == [300 - (wait or 60)]
+
+
+def test_one_that_is_too_late_is_of_no_use(site: Site, phone: Owner, service: MoodyPushes) -> None:
+    waits(phone)
+    site.clock.pass_(300)
+    deliver(site)
+    assert not service.taken
+    assert message(site)["state"] == "failed"
+
+
+def test_an_address_that_is_no_more_is_forgotten_and_the_phone_stays(
+    site: Site, phone: Owner, service: MoodyPushes
+) -> None:
+    service.trouble = Gone("HTTP 410")
+    browser = waits(phone)
+    assert browser.page is not None
+    deliver(site)
+    service.trouble = None
+    assert owed(site) == 0
+    assert phone.answer(browser.page.number).h1 == "You approved this log-in", "it is in the list all the same"
+    browser.post("/log-in/waiting")
+    waits(phone)
+    deliver(site)
+    assert not service.taken
+    phone.log_in()
+
+
+def test_a_refusal_is_no_reason_to_forget_the_phone(site: Site, phone: Owner, service: MoodyPushes) -> None:
+    service.trouble = Refused("HTTP 400")
+    waits(phone)
+    deliver(site)
+    assert message(site)["state"] == "failed"
+    service.trouble = None
+    waits(phone)
+    deliver(site)
+    assert len(service.taken) == 1
+
+
+@pytest.mark.parametrize("said", [subscription("newer"), ""])
+def test_a_newer_address_survives_the_end_of_an_older_one(site: Site, phone: Owner, said: str) -> None:
+    old = PushMessage("uid", subscription("older"), "{}", 0, 1)
+    site.services.delivery._gone(old)
+    with site.services.db.read() as tx:
+        assert json.loads(tx.get_one(Factor, 1).facts) == {"pushes": True}
+
+
+def test_a_phone_that_was_deleted_meanwhile_is_no_trouble(site: Site, phone: Owner, service: MoodyPushes) -> None:
+    service.trouble = Gone("HTTP 404")
+    waits(phone)
+    with site.services.db.write() as tx:
+        tx.execute(delete(Factor))
+    deliver(site)
+    assert message(site)["state"] == "failed"
+
+
+# -- Silence after two denials ---------------------------------------------------------------------
+
+
+def denied(phone: Owner) -> None:
+    waits(phone)
+    assert phone.answer(button="Deny").h1 == "You denied this log-in"
+
+
+def test_two_denials_pause_pushes_for_an_hour_and_the_list_goes_on(
+    site: Site, phone: Owner, service: MoodyPushes
+) -> None:
+    denied(phone)
+    denied(phone)
+    deliver(site)
+    assert len(service.taken) == 2
+    site.clock.pass_(3599)
+    browser = waits(phone)
+    assert browser.page is not None
+    deliver(site)
+    assert len(service.taken) == 2
+    phone.open("/settings/security/login-requests")
+    assert phone.page is not None
+    assert "Review Chrome on Linux" in phone.page.links
+    site.clock.pass_(1)
+    waits(phone)
+    deliver(site)
+    assert len(service.taken) == 3
+
+
+def test_an_approval_between_two_denials_shows_that_the_owner_is_there(
+    site: Site, phone: Owner, service: MoodyPushes
+) -> None:
+    denied(phone)
+    browser = waits(phone)
+    assert browser.page is not None
+    phone.answer(browser.page.number)
+    browser.post("/log-in/waiting")
+    denied(phone)
+    waits(phone)
+    deliver(site)
+    assert len(service.taken) == 4
+
+
+class TestWithoutKey:
+    @pytest.fixture
+    def overrides(self, service: MoodyPushes) -> dict[str, Any]:
+        service.public_key = None
+        return {"hasher": CheapHasher(), "pushes": service}
+
+    def test_no_push_is_owed_and_the_list_works(self, site: Site, phone: Owner, service: MoodyPushes) -> None:
+        browser = waits(phone)
+        assert browser.page is not None
+        assert owed(site) == 0
+        assert phone.answer(browser.page.number).h1 == "You approved this log-in"
+        assert browser.post("/log-in/waiting").h1 == "Welcome, Ada Lovelace"

@@ -1,0 +1,48 @@
+"""Roughly where a network address is: by a file in MaxMind's format (GeoLite2, DB-IP and others), or not at all."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..domain.language import spoken
+
+if TYPE_CHECKING:
+    from maxminddb import Reader
+
+
+class NoPlaces:
+    def near(self, address: str) -> str | None:  # noqa: ARG002  # as the port has it
+        return None
+
+
+class FilePlaces:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def near(self, address: str) -> str | None:
+        try:
+            found = self._reader.get(address)
+        except Exception:  # no address, no such file any more, or none of its kind: a place is only of help
+            return None
+        if not isinstance(found, dict):
+            return None
+        parts = [name for part in ("city", "country") if (name := _name(found.get(part)))]
+        return ", ".join(parts) or None
+
+    @cached_property
+    def _reader(self) -> Reader:
+        from maxminddb import MODE_MMAP, open_database  # few sites have such a file
+
+        return open_database(self._path, MODE_MMAP)
+
+
+def _name(part: Any) -> str | None:
+    """In the language now spoken, else in English."""
+    names = part.get("names") if isinstance(part, dict) else None
+    if not isinstance(names, dict):
+        return None
+    code = spoken().code.replace("_", "-")
+    found = names.get(code) or names.get(code.partition("-")[0]) or names.get("en")
+    return found if isinstance(found, str) else None

@@ -1,0 +1,103 @@
+"""Handing pushes to the browsers' push services (RFC 8030), encrypted (RFC 8291) and signed (RFC 8292).
+
+One send is one POST: no redirect is followed and nothing is sent twice from here. The address is checked once more,
+because the settings may have changed since it came.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ..domain.ports import Clock, Gone, PushMessage, Refused, Unreachable
+from ..domain.push import PushHosts
+from .deadline import Deadline
+
+if TYPE_CHECKING:
+    import requests
+
+SERVICE = "the push service"  # how every complaint begins
+SIGNED_FOR = 12 * 3600  # seconds: RFC 8292 section 2 allows 24 hours, clocks differ
+LONGEST_WAIT = 24 * 3600
+GONE = {404, 410}
+LATER = {408, 425, 429}  # and 5xx
+
+
+class WebPush:
+    def __init__(self, private_key: bytes, subject: str, hosts: PushHosts, timeout_seconds: int, clock: Clock) -> None:
+        """`timeout_seconds` bounds a whole send; `clock` says until when a signature holds."""
+        self._private_key = private_key
+        self._subject = subject
+        self._hosts = hosts
+        self._timeout = timeout_seconds
+        self._clock = clock
+        point = derive_private_key(int.from_bytes(private_key), SECP256R1()).public_key()
+        raw = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        self.public_key: str | None = urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+    def send(self, message: PushMessage, seconds: int) -> None:
+        subscription = json.loads(message.subscription)
+        endpoint = subscription["endpoint"]
+        if not self._hosts.allows(endpoint):
+            raise Gone(f"{SERVICE} is none that NIGHTLATCH_PUSH_HOSTS allows")
+        response = self._post(subscription, endpoint, message, seconds)
+        code = response.status_code
+        if code in GONE:
+            raise Gone(f"{SERVICE} knows the address no more: HTTP {code}")
+        if code in LATER or code >= 500:
+            later = Unreachable(f"{SERVICE} is not ready: HTTP {code}")
+            later.wait = self._seconds(response.headers.get("Retry-After"))
+            raise later
+        if not 200 <= code <= 299:
+            raise Refused(f"{SERVICE} did not take the push: HTTP {code}")
+
+    def _post(self, subscription: object, endpoint: str, message: PushMessage, seconds: int) -> requests.Response:
+        # 0.2 s and 36 MB, which neither a site without such phones nor the start of any site should pay
+        import requests
+        from py_vapid import Vapid02
+        from pywebpush import WebPusher
+
+        from .wire import Wire
+
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would write addresses down
+        parts = urlsplit(endpoint)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        claims = {"sub": self._subject, "aud": origin, "exp": self._clock.now() + SIGNED_FOR}
+        vapid = Vapid02(derive_private_key(int.from_bytes(self._private_key), SECP256R1()), {"no-strict": True})
+        headers = {**vapid.sign(claims), "Urgency": "high", "Topic": "login-request"}
+        with Deadline(self._timeout) as deadline, requests.Session() as session:
+            session.max_redirects = 0  # it leads to an address that nobody has checked
+            session.trust_env = parts.scheme == "https"  # a proxy of the environment has no business on the loopback
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, Wire(self._timeout, deadline))
+            try:
+                pusher = WebPusher(subscription, requests_session=session)
+                return pusher.send(message.text, headers, ttl=max(0, seconds), timeout=self._timeout)  # type: ignore[no-any-return]
+            except requests.TooManyRedirects:
+                raise Refused(f"{SERVICE} leads elsewhere") from None
+            except requests.RequestException as error:
+                late = deadline.is_over or isinstance(error, requests.Timeout)
+                why = f"took longer than {self._timeout} s" if late else f"cannot be reached ({type(error).__name__})"
+                raise Unreachable(f"{SERVICE} {why}") from None
+
+    def _seconds(self, said: str | None) -> int | None:
+        """Retry-After as seconds from now: it is a number or a date (RFC 9110 section 10.2.3)."""
+        if said is None:
+            return None
+        if said.isascii() and said.isdigit():
+            return min(int(said), LONGEST_WAIT)
+        try:
+            at = parsedate_to_datetime(said)
+        except ValueError:
+            return None
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        wait = int((at - datetime.fromtimestamp(self._clock.now(), UTC)).total_seconds())
+        return min(max(0, wait), LONGEST_WAIT)

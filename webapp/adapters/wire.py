@@ -1,0 +1,46 @@
+"""A requests adapter that sends once and in time: no second try, no redirect, no byte after the deadline."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from .deadline import Deadline
+
+
+class Wire(HTTPAdapter):
+    def __init__(self, timeout: int, deadline: Deadline) -> None:
+        self._timeout = timeout
+        self._deadline = deadline
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        # half of the time for each address, so that a dead IPv6 route leaves some for IPv4
+        timeout = (self._timeout / 2, self._timeout)
+        return super().send(request, stream, timeout, verify, cert, dict(proxies or {}))
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        pool = super().get_connection_with_tls_context(*args, **options)
+        deadline, timeout, kind = self._deadline, self._timeout, pool.ConnectionCls
+
+        class Watched(kind):  # type: ignore[misc, valid-type]
+            def _new_conn(self) -> socket.socket:
+                line: socket.socket = super()._new_conn()
+                line.settimeout(timeout)  # TLS may take longer than connecting did
+                deadline.watch(line)
+                return line
+
+        pool.ConnectionCls = Watched
+        return pool

@@ -1,0 +1,87 @@
+"""Where pushes may go, and what a browser must say of itself to get one (RFC 8030, RFC 8291).
+
+The server calls an address that a browser names, so it is checked when it comes and again before each call.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from .request_refusals import SubscriptionRefused
+
+ENDPOINT_MAXIMUM = 1000
+AUTH_BYTES = 16  # RFC 8291 section 3.2
+POINT = 65  # an uncompressed point of P-256, RFC 8291 section 3.1
+PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1  # NIST SP 800-186 section 3.2.1.3
+B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+
+
+@dataclass(frozen=True, slots=True)
+class PushHosts:
+    """Patterns: push.example.org, *.push.example.org, or a literal host:port, which alone may be http or loopback."""
+
+    patterns: Sequence[str]
+
+    def allows(self, endpoint: str) -> bool:
+        if len(endpoint) > ENDPOINT_MAXIMUM or not re.fullmatch(r"[!-~]+", endpoint) or "\\" in endpoint:
+            return False
+        try:
+            parts = urlsplit(endpoint)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            return False
+        if parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.fragment or not host:
+            return False
+        if port is not None and f"{host}:{port}" in self.patterns:
+            return True
+        return parts.scheme == "https" and port in (None, 443) and self._is_named(host)
+
+    def _is_named(self, host: str) -> bool:
+        if is_inside(host):
+            return False
+        return any(
+            host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern for pattern in self.patterns
+        )
+
+
+def is_inside(host: str) -> bool:
+    """True for an address, or for a name that never leads out of this machine."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return True
+
+
+def read_subscription(said: str, hosts: PushHosts) -> str:
+    """PushSubscription.toJSON() as it is kept: the endpoint and the two keys. Raises `SubscriptionRefused`."""
+    try:
+        told: Any = json.loads(said)
+        endpoint, keys = told["endpoint"], told["keys"]
+        point, auth = _bytes(keys["p256dh"]), _bytes(keys["auth"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise SubscriptionRefused() from None
+    if not isinstance(endpoint, str) or not hosts.allows(endpoint) or len(auth) != AUTH_BYTES or not _is_point(point):
+        raise SubscriptionRefused()
+    return json.dumps({"endpoint": endpoint, "keys": {"p256dh": keys["p256dh"], "auth": keys["auth"]}})
+
+
+def _bytes(coded: str) -> bytes:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}={0,2}", coded):
+        raise ValueError
+    return urlsafe_b64decode(coded.rstrip("=") + "=" * (-len(coded.rstrip("=")) % 4))
+
+
+def _is_point(raw: bytes) -> bool:
+    """On the curve: what is not would tell whoever chose it about our key of the moment."""
+    if len(raw) != POINT or raw[0] != 4:
+        return False
+    x, y = int.from_bytes(raw[1:33]), int.from_bytes(raw[33:])
+    return max(x, y) < PRIME and (y * y - (x * x * x - 3 * x + B)) % PRIME == 0

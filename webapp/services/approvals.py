@@ -1,0 +1,141 @@
+"""Login requests, as the account's phones see them: listed, approved, denied.
+
+A phone proves itself by its own token, logged in or not. Whoever is logged in elsewhere may look and say no; yes
+takes the phone, or a stolen session could let its thief in anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, select, update
+
+from ..domain.codes import is_digits, tidy_digits
+from ..domain.devices import device
+from ..domain.origin import Origin
+from ..domain.ports import Clock
+from ..domain.refusals import Missing
+from ..domain.request_refusals import NotThisPhone, NumberMalformed, RequestOver, WrongNumber
+from ..enrollment.method import Method
+from ..models.accounts import Account
+from ..models.database import Database, won
+from ..models.factors import Factor
+from ..models.login_requests import APPROVED, CANCELLED, DENIED, WAITING, WRONG, LoginRequest
+from ..models.presence import Presence
+from ..models.sessions import HalfLoggedIn
+from ..policy import Policy
+from .login_requests import LoginRequests, half_challenge
+from .notices import Notices
+
+RECENT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whose requests a browser sees, by account; and for which of them it is a phone of theirs."""
+
+    accounts: Mapping[int, Account]
+    phones: Mapping[int, Factor]
+
+
+class Approvals:
+    def __init__(
+        self, *, db: Database, clock: Clock, policy: Policy, requests: LoginRequests, notices: Notices
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._policy = policy
+        self._requests = requests
+        self._notices = notices
+
+    def viewer(self, method: Method, presence: Presence | None, origin: Origin) -> Viewer | None:
+        """None for a browser that is nobody's."""
+        phones: dict[int, Factor] = {}
+        accounts = {} if presence is None else {presence.account.id: presence.account}
+        if origin.slots:
+            on = Factor.slot.in_(origin.slots), Factor.method == method.slug, Factor.turned_off_at.is_(None)
+            query = select(Factor, Account).join(Account, Account.id == Factor.account_id).where(*on)
+            with self._db.read() as tx:
+                for phone, account in tx.execute(query):
+                    phones[account.id] = phone
+                    accounts.setdefault(account.id, account)
+        return Viewer(accounts, phones) if accounts else None
+
+    def listed(self, viewer: Viewer) -> Sequence[LoginRequest]:
+        """Newest first, those that are over among them."""
+        query = select(LoginRequest).where(LoginRequest.account_id.in_(viewer.accounts))
+        with self._db.read() as tx:
+            return tx.scalars(query.order_by(LoginRequest.id.desc()).limit(RECENT)).all()
+
+    def one(self, viewer: Viewer, request_id: int) -> LoginRequest:
+        """Raises `Missing`, for another's as for none."""
+        with self._db.read() as tx:
+            request = tx.get(LoginRequest, request_id)
+        if request is None or request.account_id not in viewer.accounts:
+            raise Missing()
+        return request
+
+    def state(self, request: LoginRequest) -> str:
+        return self._requests.state_of(request.state, request.made_at)
+
+    def approve(self, viewer: Viewer, request_id: int, typed: str, origin: Origin) -> None:
+        """The one try is spent in its own commit before the number is compared.
+
+        Raises `Missing`, `NotThisPhone`, `NumberMalformed`, `RequestOver` or `WrongNumber`.
+        """
+        request = self.one(viewer, request_id)
+        phone = viewer.phones.get(request.account_id)
+        if phone is None:
+            raise NotThisPhone()
+        number = tidy_digits(typed)
+        if not is_digits(number):
+            raise NumberMalformed()
+        live = self._live(request)
+        with self._db.write() as tx:
+            untried = update(LoginRequest).where(*live, LoginRequest.tried_at.is_(None))
+            if not won(tx, untried.values(tried_at=self._clock.now())):
+                raise RequestOver()
+        is_right = number in self._requests.numbers(request)
+        with self._db.write() as tx:
+            state = APPROVED if is_right else WRONG
+            values = {"state": state, "ended_at": self._clock.now(), "factor_id": phone.id}
+            if not won(tx, update(LoginRequest).where(*live).values(values)):
+                raise RequestOver()
+            kind = "request-approved" if is_right else "request-wrong"
+            facts = {"device": device(request.device), "name": phone.label}
+            self._notices.record(tx, request.account_id, kind, origin, **facts)
+        if not is_right:
+            raise WrongNumber()
+
+    def deny(self, viewer: Viewer, request_id: int, origin: Origin) -> None:
+        """Ends the attempt there, and tells the owner that somebody has the password.
+
+        Raises `Missing` or `RequestOver`.
+        """
+        request = self.one(viewer, request_id)
+        account, now = viewer.accounts[request.account_id], self._clock.now()
+        with self._db.write() as tx:
+            denied = update(LoginRequest).where(*self._live(request))
+            if not won(tx, denied.values(state=DENIED, ended_at=now)):
+                raise RequestOver()
+            halves = select(HalfLoggedIn.id).where(
+                HalfLoggedIn.account_id == account.id, HalfLoggedIn.ended_at.is_(None)
+            )
+            attempt = [half for half in tx.scalars(halves) if half_challenge(half) == request.challenge]
+            tx.execute(update(HalfLoggedIn).where(HalfLoggedIn.id.in_(attempt)).values(ended_at=now))
+            self._notices.tell(tx, account, "request-denied", origin, device=device(request.device))
+
+    def cancel(self, viewer: Viewer, request_id: int, origin: Origin) -> None:
+        """It was its owner: the request ends, and nothing else. Raises `Missing` or `RequestOver`."""
+        request = self.one(viewer, request_id)
+        with self._db.write() as tx:
+            cancelled = update(LoginRequest).where(*self._live(request))
+            if not won(tx, cancelled.values(state=CANCELLED, ended_at=self._clock.now())):
+                raise RequestOver()
+            facts = {"device": device(request.device)}
+            self._notices.record(tx, request.account_id, "request-cancelled", origin, **facts)
+
+    def _live(self, request: LoginRequest) -> tuple[ColumnElement[bool], ...]:
+        since = self._clock.now() - self._policy.request_seconds
+        return LoginRequest.id == request.id, LoginRequest.state == WAITING, LoginRequest.made_at > since

@@ -1,0 +1,134 @@
+"""Login requests on the phone: the list of them, and saying yes or no to one.
+
+For whoever is logged in, and for a phone that its owner made one of the account's own, logged in there or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, request
+
+from ...domain.devices import device
+from ...domain.language import gettext as _
+from ...domain.moments import machine, minute
+from ...domain.refusals import Missing, Refusal
+from ...domain.request_refusals import RequestOver, WrongNumber
+from ...methods.catalogue import CATALOGUE, method_named
+from ...models.login_requests import APPROVED, WAITING, LoginRequest
+from ...services.approvals import Viewer
+from .. import cookies, current, guards, layouts, render, words
+from ..forms import Form, NumberForm
+from ..places import place_of
+
+bp = Blueprint("requests", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One request, as its owner reads it."""
+
+    device: str
+    place: str
+    at: str
+    machine_at: str
+    is_new: bool
+    state: str
+    url: str
+    account: str
+    """Whose it is, on a phone of several."""
+
+
+def for_viewers(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Everybody else is led to log in, and then back here."""
+
+    @wraps(view)
+    def guarded(method: str, **arguments: Any) -> Any:
+        kind = method_named(method)
+        if kind is None:
+            raise Missing()
+        viewer = current.services().approvals.viewer(kind, current.presence(), current.origin())
+        if viewer is None:
+            target = current.here() if request.method in guards.SAFE else None
+            return render.go(layouts.to("entrance.log_in", next=target), whole=True)
+        response = view(method, viewer, **arguments)
+        if viewer.phones:
+            cookies.keep_own(response)
+        return response
+
+    return guarded
+
+
+@for_viewers
+def listed(method: str, viewer: Viewer) -> Any:
+    rows = [_row(method, viewer, one) for one in current.services().approvals.listed(viewer)]
+    return render.page(
+        "requests/list.html",
+        Form(),
+        waiting=[row for row in rows if row.state == WAITING],
+        recent=[row for row in rows if row.state != WAITING],
+        is_phone=bool(viewer.phones),
+        is_app=True,
+    )
+
+
+@for_viewers
+def one(method: str, viewer: Viewer, request_id: int) -> Any:
+    approvals, form = current.services().approvals, NumberForm()
+    found = approvals.one(viewer, request_id)
+    if request.method == "POST" and form.trusted():
+        try:
+            return _answered(method, viewer, found)
+        except Missing:
+            raise
+        except (RequestOver, WrongNumber) as refusal:
+            render.problem(words.say(refusal))
+            return render.go(_url(method, found))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    row = _row(method, viewer, found)
+    list_url = layouts.to("requests.listed", method=method)
+    template = "requests/answer.html" if row.state == WAITING else "requests/over.html"
+    can_approve = found.account_id in viewer.phones
+    return render.page(template, form, row=row, can_approve=can_approve, list_url=list_url, is_app=True)
+
+
+def _answered(method: str, viewer: Viewer, found: LoginRequest) -> Any:
+    approvals, origin = current.services().approvals, current.origin()
+    if "deny" in request.form:
+        approvals.deny(viewer, found.id, origin)
+        return render.go(_url(method, found))
+    if "cancel" in request.form:
+        approvals.cancel(viewer, found.id, origin)
+        render.receipt(_("The login request was cancelled."))
+        return render.go(layouts.to("requests.listed", method=method))
+    approvals.approve(viewer, found.id, request.form.get("number", ""), origin)
+    return render.go(_url(method, found))
+
+
+for each in CATALOGUE:  # the addresses are the method's own
+    if each.challenge.waits is not None:
+        path, given = each.challenge.waits.path, {"method": each.slug}
+        bp.add_url_rule(path, "listed", listed, defaults=given)
+        bp.add_url_rule(f"{path}/<int:request_id>", "one", one, defaults=given, methods=["GET", "POST"])
+
+
+def _url(method: str, found: LoginRequest) -> str:
+    return layouts.to("requests.one", method=method, request_id=found.id)
+
+
+def _row(method: str, viewer: Viewer, found: LoginRequest) -> Row:
+    state = current.services().approvals.state(found)
+    return Row(
+        device=device(found.device),
+        place=place_of(found.address),
+        at=minute(found.made_at),
+        machine_at=machine(found.made_at),
+        is_new=found.is_new,
+        state=APPROVED if state == "used" else state,
+        url=_url(method, found),
+        account=viewer.accounts[found.account_id].username if len(viewer.accounts) > 1 else "",
+    )
