@@ -69,7 +69,7 @@ def is_in(owner: Owner) -> bool:
 def test_security_leads_to_both_in_the_order_of_the_product(ada: Owner) -> None:
     page = ada.open(SECURITY)
     rows = [a.get_text(strip=True) for a in page.soup.select(".rows a")]
-    assert rows == ["Two-factor authentication", "Sessions", "Activity", "Password"]
+    assert rows == ["Two-factor authentication", "Login requests", "Sessions", "Activity", "Password"]
     page = ada.follow("Sessions")
     assert (page.path, page.h1, page.title) == (SESSIONS, "Sessions", "Sessions - Nightlatch")
     assert ada.follow("Back to Security").path == SECURITY

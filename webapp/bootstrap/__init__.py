@@ -211,7 +211,13 @@ def build(
         ways_in=WaysIn(db=db, policy=policy, sessions=sessions, notices=notices, kinds=kinds),
         activity=ActivityPages(db, clock, policy),
         not_you=NotYou(
-            db=db, clock=clock, links=links, sessions=sessions, password_changes=password_changes, notices=notices
+            db=db,
+            clock=clock,
+            links=links,
+            sessions=sessions,
+            requests=login_requests,
+            password_changes=password_changes,
+            notices=notices,
         ),
         passwords=passwords,
         sign_up=sign_up,

@@ -148,6 +148,11 @@ class LoginRequests:
         with self._db.write() as tx:
             tx.execute(update(LoginRequest).where(*waiting).values(state=WITHDRAWN, ended_at=self._clock.now()))
 
+    def end_all(self, tx: Session, account_id: int) -> None:
+        """Whatever waits for this account's phones waits no more."""
+        waiting = LoginRequest.account_id == account_id, LoginRequest.state.in_((WAITING, APPROVED))
+        tx.execute(update(LoginRequest).where(*waiting).values(state=WITHDRAWN, ended_at=self._clock.now()))
+
     def state_of(self, state: str, made_at: int) -> str:
         """As it is now: one that waits too long has expired."""
         is_late = self._clock.now() - made_at >= self._policy.request_seconds

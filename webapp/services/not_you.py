@@ -20,6 +20,7 @@ from ..models.drafts import DraftRow
 from ..models.presence import Opened, Presence
 from .email_addresses import key_of
 from .links import Links, OpenLink
+from .login_requests import LoginRequests
 from .notices import Notices
 from .password_changes import PasswordChanges
 from .sessions import Sessions
@@ -47,6 +48,7 @@ class NotYou:
         clock: Clock,
         links: Links,
         sessions: Sessions,
+        requests: LoginRequests,
         password_changes: PasswordChanges,
         notices: Notices,
     ) -> None:
@@ -54,6 +56,7 @@ class NotYou:
         self._clock = clock
         self._links = links
         self._sessions = sessions
+        self._requests = requests
         self._password_changes = password_changes
         self._notices = notices
 
@@ -93,7 +96,7 @@ class NotYou:
     def _lock(self, tx: Session, account: Account, but: int | None) -> None:
         """Nothing that somebody else began goes on: log-ins, prompts for a second factor, setups, links."""
         self._sessions.end_others(tx, account.id, but)
-        # a prompt is half a log-in, and ends with it; login requests are to be denied and paused here
+        self._requests.end_all(tx, account.id)
         tx.execute(delete(DraftRow).where(DraftRow.account_id == account.id))
 
 

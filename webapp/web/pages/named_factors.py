@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, session
@@ -11,24 +10,13 @@ from ...domain.language import gettext as _
 from ...domain.refusals import Missing, Refusal
 from ...enrollment.method import Method, Several
 from ...methods.catalogue import CATALOGUE, method_named
-from ...models.factors import Factor
-from .. import cards, current, guards, layouts, render, words
+from .. import current, guards, held, layouts, render, words
 from ..forms import Form, form_of
 
 GONE = "gone"
 """What the browser is still to be told of one that was deleted."""
 
 bp = Blueprint("named_factors", __name__, url_prefix="/settings/security/two-factor")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One of them, as its owner knows it."""
-
-    name: str
-    facts: list[str]
-    rename_url: str
-    delete_url: str
 
 
 @guards.logged_in
@@ -38,7 +26,7 @@ def listed(method: str) -> Any:
     factors = services.named_factors.of(presence, kind)
     return render.page(
         several.template,
-        rows=[_row(kind, several, factor) for factor in factors],
+        rows=[held.row_of(kind, several, factor) for factor in factors],
         another_url=layouts.to("enrollment.step", method=method, step=several.another),
         first_url=layouts.to("enrollment.start", method=method),
         is_sole=len(factors) == len(presence.factors),
@@ -94,15 +82,3 @@ def _kind(slug: str) -> tuple[Method, Several]:
     if method is None or method.several is None:
         raise Missing()
     return method, method.several
-
-
-def _row(method: Method, several: Several, factor: Factor) -> Row:
-    used = factor.logged_in_at
-    added = _("Added on %(date)s", date=cards.day(factor.added_at))
-    last = _("Last used on %(date)s", date=cards.day(used)) if used else _("Not used yet")
-    return Row(
-        name=factor.label,
-        facts=[*several.describe(factor, current.origin()), added, last],
-        rename_url=layouts.to("named_factors.rename", method=method.slug, factor=factor.id),
-        delete_url=layouts.to("named_factors.delete", method=method.slug, factor=factor.id),
-    )

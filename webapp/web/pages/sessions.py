@@ -13,8 +13,9 @@ from ...domain.devices import device
 from ...domain.language import Sentence, lazy
 from ...domain.language import gettext as _
 from ...domain.refusals import AlreadyDone, Missing
+from ...methods.catalogue import CATALOGUE
 from ...services.ways_in import WayIn
-from .. import cookies, current, guards, layouts, render, words
+from .. import cookies, current, guards, held, layouts, render, words
 from ..forms import ForgetForm
 
 END, OTHERS = "end", "others"
@@ -100,10 +101,18 @@ def sessions() -> Any:
         "settings/sessions.html",
         form,
         shelves=[shelf for shelf in shelves if shelf.things],
+        approvers=_approvers(),
         are_others=listed.more or any(not way.is_current for way in listed.ways),
         more=listed.more,
         can_forget=services.settings.policy.remember_browsers,
     )
+
+
+def _approvers() -> list[held.Row]:
+    """Phones that say yes to a log-in elsewhere: each has a way in of its own."""
+    factors = current.somebody().factors
+    kinds = [(m, m.several) for m in CATALOGUE if m.challenge.waits is not None]
+    return [held.row_of(m, several, f) for m, several in kinds if several for f in factors if f.method == m.slug]
 
 
 def _shelf(kind: str, ways: Sequence[WayIn]) -> Shelf:

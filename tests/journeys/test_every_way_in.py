@@ -1,0 +1,73 @@
+"""Sessions shows what other methods and doors opened as well: approving phones and apps; and "Not you?" shuts them."""
+
+from __future__ import annotations
+
+from tests.apps import App
+from tests.conftest import Site
+from tests.people import ANDROID, DESKTOP, TWO_FACTOR, Owner
+
+SESSIONS = "/settings/security/sessions"
+
+
+def made_for_an_app(owner: Owner) -> str:
+    owner.open(f"{TWO_FACTOR}/temporary-password")
+    page = owner.press("Generate temporary password")
+    return str(page.soup.find(attrs={"data-copy": True})["data-copy"])
+
+
+def test_an_app_that_stays_logged_in_is_listed_and_logged_out(enrolled: Owner, site: Site) -> None:
+    ada, app = enrolled, App(site)
+    token = app.token(ada.username, made_for_an_app(ada))
+    assert app.with_token(token).status == 200
+    page = ada.open(SESSIONS)
+    assert "Apps" in [h2.get_text(strip=True) for h2 in page.soup.find_all("h2")]
+    button = page.soup.find("button", attrs={"value": lambda value: str(value).startswith("app:")})
+    page = ada.press(button.get_text(" ", strip=True))
+    assert page.receipts[0].startswith("You logged out an app: ")
+    site.clock.pass_(6)
+    assert app.with_token(token).status == 401
+    assert "You logged out an app: " in ada.open("/settings/security/activity").text
+
+
+def test_logging_out_all_others_logs_apps_out(enrolled: Owner, site: Site) -> None:
+    ada, app = enrolled, App(site)
+    token = app.token(ada.username, made_for_an_app(ada))
+    ada.open(SESSIONS)
+    ada.press("Log out all others")
+    site.clock.pass_(6)
+    assert app.with_token(token).status == 401
+
+
+def test_nobody_ends_anothers_app(enrolled: Owner, site: Site) -> None:
+    App(site).token(enrolled.username, made_for_an_app(enrolled))
+    grace = Owner(site, "grace", layout=DESKTOP)
+    grace.sign_up()
+    assert grace.post(SESSIONS, end="app:1").status == 404
+
+
+def test_a_phone_that_approves_is_listed_with_the_way_to_delete_it(site: Site) -> None:
+    ada = Owner(site, layout=ANDROID)
+    ada.sign_up()
+    ada.turn_on_requests()
+    ada.press("Got it")
+    page = ada.open(SESSIONS)
+    assert page.says("Phones that approve log-ins")
+    site.statements.clear()
+    ada.open(SESSIONS)
+    assert len(site.statements) <= 3
+    assert ada.follow("Delete Chrome on Android").h1 == "Delete Chrome on Android"
+
+
+def test_not_you_takes_back_what_waits_for_a_phone_and_what_it_said(site: Site) -> None:
+    phone = Owner(site, layout=ANDROID)
+    phone.sign_up()
+    phone.turn_on_requests()
+    phone.press("Got it")
+    thief = phone.other_browser(layout=DESKTOP)
+    number = thief.log_in().number
+    assert phone.answer(number).h1 == "You approved this log-in"
+    owner = phone.other_browser()
+    owner.open(site.emailed_path(phone.email, "/not-you/"))
+    owner.press("Log everybody out")
+    assert thief.post("/log-in/waiting").path == "/log-in"
+    assert thief.open("/").path == "/log-in"

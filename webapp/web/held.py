@@ -1,0 +1,30 @@
+"""What an account has several of, as its owner knows each: keys, and phones that approve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..domain.language import gettext as _
+from ..enrollment.method import Method, Several
+from ..models.factors import Factor
+from . import cards, current, layouts
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: str
+    facts: list[str]
+    rename_url: str
+    delete_url: str
+
+
+def row_of(method: Method, several: Several, factor: Factor) -> Row:
+    used = factor.logged_in_at
+    added = _("Added on %(date)s", date=cards.day(factor.added_at))
+    last = _("Last used on %(date)s", date=cards.day(used)) if used else _("Not used yet")
+    return Row(
+        name=factor.label,
+        facts=[*several.describe(factor, current.origin()), added, last],
+        rename_url=layouts.to("named_factors.rename", method=method.slug, factor=factor.id),
+        delete_url=layouts.to("named_factors.delete", method=method.slug, factor=factor.id),
+    )
