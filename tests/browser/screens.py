@@ -145,7 +145,7 @@ SCREENS = (
     Screen("methods-with-keys", TWO_FACTOR, "with-keys", twin="methods-on"),
     Screen("requests-overview", f"{REQUEST}/overview", "member", layouts=(ANDROID, IPHONE)),
     Screen("requests-notifications", f"{REQUEST}/notifications", "asked-to-notify", layouts=(ANDROID, IPHONE)),
-    Screen("requests-done", f"{REQUEST}/done", "with-phone", layouts=(ANDROID,), twin="done"),
+    Screen("requests-done", f"{REQUEST}/done", "phone-finished", layouts=(ANDROID,), twin="done"),
     Screen("phones", f"{TWO_FACTOR}/phones", "with-phone"),
     Screen("phones-none", f"{TWO_FACTOR}/phones", "member", twin="phones"),
     Screen("phone-rename", "{}/rename", "with-phone", has_fields=True),
@@ -602,6 +602,11 @@ def _asked_to_notify(person: Knowing) -> None:
     person.press("Verify", password=person.password)
 
 
+def _phone_finished(person: Knowing) -> None:
+    _member(person)
+    person.turn_on_requests()
+
+
 def _with_phone(person: Knowing) -> None:
     """On whatever they hold: at a computer it is another phone of theirs, whose token they brought along."""
     layout = person.layout
@@ -686,6 +691,7 @@ def _waiting_at_step_up(person: Knowing) -> None:
 
 STATES: dict[str, State] = {
     "asked-to-notify": _asked_to_notify,
+    "phone-finished": _phone_finished,
     "with-phone": _with_phone,
     "asked-to-approve": _asked_to_approve,
     "approved": _approved,
