@@ -6,6 +6,8 @@ from typing import Any
 
 from flask import Blueprint, request
 
+from ...domain.language import Sentence
+from ...enrollment.method import Method
 from ...methods.catalogue import CATALOGUE
 from .. import current, layouts, render
 
@@ -22,5 +24,11 @@ def two_factor() -> Any:
         "help/two_factor.html",
         told=chosen.copy,
         devices=[(str(d.label), f"{here}?device={d.name}", d is chosen) for d in layouts.DEVICES],
-        methods=[(m, chosen.copy.pick(m.overview.button), f"help/methods/{m.slug}.html") for m in offered],
+        methods=[_told(method, chosen.copy) for method in offered],
     )
+
+
+def _told(method: Method, copy: layouts.Copy) -> tuple[Method, Sentence, str, str]:
+    """The method, its overview's button, the template of its instructions, and where its setup begins."""
+    start = layouts.to("enrollment.start", method=method.slug)
+    return method, copy.pick(method.overview.button), f"help/methods/{method.slug}.html", start

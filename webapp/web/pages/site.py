@@ -35,8 +35,19 @@ def terms() -> Any:
 @bp.get("/privacy")
 def privacy() -> Any:
     paragraphs = [
-        _("Stored: your name, username, email address, a hash of your password, and your second factors, sealed."),
-        _("Security events are kept for 180 days, their network addresses for 30 days, and messages for 30 days."),
+        _("Stored: your name, username, email address, a hash of your password, and your second factors."),
+        _(
+            "Of an authentication app its secret, sealed; of a security key its public half, its model and its name; of"
+            " a phone that approves log-ins its name and, sealed, where its notifications go."
+        ),
+        _(
+            "Security events are kept for 180 days, their network addresses for 30 days, and messages for 30 days."
+            " Log-ins, codes and temporary passwords are deleted a day after they end."
+        ),
+        _(
+            "A notification about a log-in goes through the push service of your phone's browser. It is encrypted: the"
+            " service learns that there was one, not what it says."
+        ),
         _(
             "Your phone number is sealed and gets codes and warnings only. The gateway that delivers texts sees the"
             " number and the text. Numbers you upload as contacts are kept only as keyed hashes."
