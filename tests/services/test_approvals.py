@@ -76,7 +76,8 @@ def test_the_yes_of_a_phone_that_was_turned_off_is_of_no_use(site: Site, phone: 
         tx.execute(text("UPDATE factors SET turned_off_at = added_at WHERE id = (SELECT min(id) FROM factors)"))
         tx.execute(
             text(
-                "INSERT INTO factors (account_id, method, slot, label, facts, sealed, added_at, last_step, logged_in_at)"
+                "INSERT INTO factors"
+                " (account_id, method, slot, label, facts, sealed, added_at, last_step, logged_in_at)"
                 " SELECT account_id, method, 'b', 'B', facts, sealed, added_at, -1, 0 FROM factors"
             )
         )
