@@ -1,0 +1,95 @@
+"""Which addresses the server may be made to call."""
+
+from __future__ import annotations
+
+import pytest
+
+from webapp.domain.push import PushHosts, read_subscription
+from webapp.domain.request_refusals import SubscriptionRefused
+from webapp.push_settings import BROWSERS, push_settings
+
+HOSTS = PushHosts(("push.example.org", "*.push.example.net", "127.0.0.1:9999", "push.example.org:8443"))
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://push.example.org/x",
+        "https://push.example.org:443/x",
+        "https://PUSH.example.org/x",
+        "https://a.push.example.net/x?y",
+        "https://a.b.push.example.net/x",
+        "http://127.0.0.1:9999/x",
+        "https://push.example.org:8443/x",
+    ],
+)
+def test_what_is_listed_is_allowed(endpoint: str) -> None:
+    assert HOSTS.allows(endpoint)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://push.example.org/x",
+        "https://push.example.net/x",
+        "https://push.example.org:444/x",
+        "https://push.example.org:99999999/x",
+        "https://[::1/x",
+        "http://127.0.0.1:9998/x",
+        "https://127.0.0.1/x",
+        "https://a.localhost/x",
+        "https://user@push.example.org/x",
+        "https://push.example.org/x#y",
+        "ftp://push.example.org/x",
+        "https:///x",
+        "x",
+    ],
+)
+def test_all_else_is_not(endpoint: str) -> None:
+    assert not HOSTS.allows(endpoint)
+
+
+def test_no_pattern_allows_what_is_inside() -> None:
+    assert not PushHosts(("*.localhost", "localhost", "127.0.0.1")).allows("https://localhost/x")
+    assert not PushHosts(("127.0.0.1",)).allows("https://127.0.0.1/x")
+
+
+@pytest.mark.parametrize("key", ["", "x" * 101, "a b", "ä"])
+def test_a_key_that_is_no_base64url_is_refused(key: str) -> None:
+    said = f'{{"endpoint": "https://push.example.org/x", "keys": {{"p256dh": "{key}", "auth": "{key}"}}}}'
+    with pytest.raises(SubscriptionRefused):
+        read_subscription(said, HOSTS)
+
+
+def test_the_browsers_services_are_allowed_by_themselves() -> None:
+    hosts = push_settings({}, "a@example.org").hosts
+    for endpoint in (
+        "https://fcm.googleapis.com/fcm/send/x",
+        "https://updates.push.services.mozilla.com/wpush/v2/x",
+        "https://web.push.apple.com/x",
+        "https://wns2-am3p.notify.windows.com/w/?token=x",
+    ):
+        assert hosts.allows(endpoint), BROWSERS
+
+
+@pytest.mark.parametrize("patterns", [",", "https://x", "x/y", "*", "*.", "a:b", "a:99999", "UPPER.example", "*.a:80"])
+def test_a_pattern_that_is_none_is_said(patterns: str) -> None:
+    with pytest.raises(ValueError, match="NIGHTLATCH_PUSH_HOSTS must be"):
+        push_settings({"PUSH_HOSTS": patterns}, "a@example.org")
+
+
+@pytest.mark.parametrize("key", ["x", "A" * 43, "_" * 43, "A" * 44, "A" * 42 + "!"])
+def test_a_key_that_is_none_is_said(key: str) -> None:
+    with pytest.raises(ValueError, match="NIGHTLATCH_VAPID_PRIVATE_KEY must be"):
+        push_settings({"VAPID_PRIVATE_KEY": key}, "a@example.org")
+
+
+@pytest.mark.parametrize("subject", ["me", "mailto:me", "http://example.org", "mailto:a@b c"])
+def test_a_subject_that_reaches_nobody_is_said(subject: str) -> None:
+    with pytest.raises(ValueError, match="NIGHTLATCH_VAPID_SUBJECT must be"):
+        push_settings({"VAPID_SUBJECT": subject}, "a@example.org")
+
+
+def test_a_subject_is_the_sender_of_the_mail_by_itself() -> None:
+    assert push_settings({}, "a@example.org").subject == "mailto:a@example.org"
+    assert push_settings({"VAPID_SUBJECT": "https://example.org/x"}, "a@example.org").subject == "https://example.org/x"

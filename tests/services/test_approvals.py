@@ -1,0 +1,85 @@
+"""Answers that come too late by a moment: whoever is first in the database was first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tests.attacks.test_login_requests import HERE, newest, number_of, on, slots, waits, with_phone
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.people import Owner
+from webapp.domain.origin import Origin
+from webapp.domain.request_refusals import RequestOver
+from webapp.methods.catalogue import method_named
+from webapp.models.login_requests import LoginRequest
+from webapp.services.approvals import Approvals, Viewer
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+@pytest.fixture
+def phone(site: Site) -> Owner:
+    return with_phone(site)
+
+
+@pytest.fixture
+def waiting(phone: Owner) -> Owner:
+    return waits(phone)
+
+
+def viewer(site: Site) -> Viewer:
+    method = method_named("login-requests")
+    assert method is not None
+    found = site.services.approvals.viewer(method, None, Origin("192.0.2.1", slots=frozenset(slots(site))))
+    assert found is not None
+    return found
+
+
+def test_a_no_between_the_try_and_the_yes_counts(site: Site, phone: Owner, waiting: Owner) -> None:
+    who, services = viewer(site), site.services
+
+    class Meanwhile:
+        def numbers(self, request: LoginRequest) -> list[str]:
+            services.approvals.deny(who, request.id, HERE)
+            return services.login_requests.numbers(request)
+
+    requests: Any = Meanwhile()
+    slow = Approvals(
+        db=services.db,
+        clock=site.clock,
+        policy=services.settings.policy,
+        requests=requests,
+        notices=services.notices,
+    )
+    with pytest.raises(RequestOver):
+        slow.approve(who, newest(site).id, number_of(waiting), HERE)
+    assert newest(site).state == "denied"
+
+
+def test_what_is_over_is_neither_denied_nor_cancelled_again(site: Site, phone: Owner, waiting: Owner) -> None:
+    who, request = viewer(site), newest(site).id
+    site.services.approvals.deny(who, request, HERE)
+    for again in (site.services.approvals.deny, site.services.approvals.cancel):
+        with pytest.raises(RequestOver):
+            again(who, request, HERE)
+
+
+def test_the_yes_of_a_phone_that_was_turned_off_is_of_no_use(site: Site, phone: Owner, waiting: Owner) -> None:
+    site.services.approvals.approve(viewer(site), newest(site).id, number_of(waiting), HERE)
+    with site.services.db.write() as tx:
+        tx.execute(text("UPDATE factors SET turned_off_at = added_at WHERE id = (SELECT min(id) FROM factors)"))
+        tx.execute(
+            text(
+                "INSERT INTO factors"
+                " (account_id, method, slot, label, facts, sealed, added_at, last_step, logged_in_at)"
+                " SELECT account_id, method, 'b', 'B', facts, sealed, added_at, -1, 0 FROM factors"
+            )
+        )
+    assert on(waiting).status == 422
+    assert newest(site).state == "approved", "nothing was done"
