@@ -14,13 +14,13 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+
 from .request_refusals import SubscriptionRefused
 
 ENDPOINT_MAXIMUM = 1000
 AUTH_BYTES = 16  # RFC 8291 section 3.2
-POINT = 65  # an uncompressed point of P-256, RFC 8291 section 3.1
-PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1  # NIST SP 800-186 section 3.2.1.3
-B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+UNCOMPRESSED = 4  # the first byte of such a point, RFC 8291 section 3.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,9 @@ def _bytes(coded: str) -> bytes:
 
 
 def _is_point(raw: bytes) -> bool:
-    """On the curve: what is not would tell whoever chose it about our key of the moment."""
-    if len(raw) != POINT or raw[0] != 4:
+    """Uncompressed, and on the curve: what is not would tell whoever chose it about our key of the moment."""
+    try:
+        EllipticCurvePublicKey.from_encoded_point(SECP256R1(), raw)
+    except ValueError:
         return False
-    x, y = int.from_bytes(raw[1:33]), int.from_bytes(raw[33:])
-    return max(x, y) < PRIME and (y * y - (x * x * x - 3 * x + B)) % PRIME == 0
+    return raw[0] == UNCOMPRESSED
