@@ -70,7 +70,7 @@ function send(form, answer) {
 }
 
 async function ask(form) {
-  const button = form.querySelector("button.primary, button.passkey");
+  const button = form.querySelector("button[data-needs-script]");
   offered?.abort();
   tell(form, said(form, "waiting"), false);
   button.ariaBusy = "true";
@@ -80,7 +80,7 @@ async function ask(form) {
   } catch ({ name, message }) {
     const outcome = { NotAllowedError: "cancelled", AbortError: "cancelled", InvalidStateError: "known" }[name];
     tell(form, name === "Told" ? message : said(form, outcome ?? "failed"));
-    button.textContent = said(form, "again");
+    button.textContent = said(form, "again") ?? button.textContent;
   }
   button.ariaBusy = null;
 }

@@ -205,7 +205,7 @@ def test_the_try_is_spent_before_the_number_is_compared(site: Site, phone: Owner
 def test_what_is_no_number_is_no_try(site: Site, phone: Owner, waiting: Owner, typed: str) -> None:
     number = number_of(waiting)
     page = phone.answer(typed)
-    assert (page.status, page.problems) == (422, ["Enter the six digits that your other screen shows."])
+    assert (page.status, page.problems) == (422, ["Enter the number of six digits."])
     assert phone.press("Approve", number=f" {number[:3]} {number[3:]} ").h1 == APPROVED
     assert on(waiting).h1 == HOME
 

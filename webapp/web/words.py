@@ -94,7 +94,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     q.NotThisPhone: lambda _r: _(
         "You can deny it here. Approving takes a phone on which you turned on login requests."
     ),
-    q.NumberMalformed: lambda _r: _("Enter the six digits that your other screen shows."),
+    q.NumberMalformed: lambda _r: _("Enter the number of six digits."),
     q.WrongNumber: lambda _r: _("That is not the number on the other screen, so this log-in was ended."),
     q.SubscriptionRefused: lambda _r: _(
         "This browser's notifications cannot be used here. Choose Not now: the list works without them."

@@ -14,8 +14,8 @@ from .. import confirming, cookies, current, guards, layouts, render, words
 from ..entering import enter, let_in
 from ..forms import EmailForm, Form, LogInForm, NewPasswordForm, PasskeyForm, SignUpForm
 
-PASSKEY = "passkey"
-"""A random name of this browser, to which its passkey's challenge is bound."""
+BROWSER = "csrf_token"
+"""In the form session: what the form's token is made of names this browser to the challenge of its passkey."""
 
 bp = Blueprint("entrance", __name__)
 
@@ -52,7 +52,7 @@ def log_in() -> Any:
 
 def _with_passkey(form: PasskeyForm) -> In:
     return current.services().passkeys.log_in(
-        session.get(PASSKEY, ""),
+        session.get(BROWSER, ""),
         request.form,
         keep=form.keep.data,
         next_path=guards.local_path(form.next.data) or "",
@@ -67,8 +67,7 @@ def passkey_options() -> Any:
     if not Form().trusted():
         return render.problem_details(PageTooOld())
     services = current.services()
-    session.setdefault(PASSKEY, services.entropy.bytes(16).hex())
-    return services.passkeys.ask(session[PASSKEY])
+    return services.passkeys.ask(session[BROWSER])
 
 
 @bp.post("/log-out")
