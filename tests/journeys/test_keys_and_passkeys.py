@@ -268,7 +268,7 @@ def test_cancel_changes_nothing(ada: Owner, site: Site) -> None:
         ("   ", "Enter a name of 1 to 60 characters."),
         ("x" * 61, "Enter a name of 1 to 60 characters."),
         ("a\u202eb", "Enter a name of 1 to 60 characters."),
-        ("bLUE  key", "You have a key of that name. Choose another name."),
+        ("bLUE  key", "You have one of that name. Choose another name."),
     ],
 )
 def test_a_name_that_will_not_do_is_said_beside_the_field_and_kept(site: Site, typed: str, sentence: str) -> None:
@@ -499,7 +499,7 @@ def test_a_key_is_renamed_and_its_owner_finds_it_in_the_activity(keyed: Owner, s
     assert keyed.press("Save", name="RED KEY").path == LIST, "its own name is not taken"
     keyed.follow("Rename RED KEY")
     page = keyed.press("Save", name="green KEY")
-    assert (page.status, page.problems) == (422, ["You have a key of that name. Choose another name."])
+    assert (page.status, page.problems) == (422, ["You have one of that name. Choose another name."])
     assert page.field("Key name")["value"] == "green KEY"
     assert page.h1 == "Rename RED KEY"
     assert keyed.press("Save", name=" ").status == 422
