@@ -16,6 +16,7 @@ from flask import Flask
 from hypothesis import settings as hypothesis_settings
 from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import ProgrammingError
 
 from tests.doubles import FakeClock
 from webapp import create_app
@@ -115,37 +116,31 @@ def empty_sqlite() -> bytes:
         return path.read_bytes()
 
 
-@pytest.fixture(scope="session")
-def empty_postgresql(worker_id: str) -> str:
-    """The same, to be emptied again: a schema of this worker's own."""
-    schema = f"test_{worker_id}"
-    engine = create_engine(str(POSTGRES))
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    engine.dispose()
+def empty_postgresql(schema: str) -> str:
+    """The same in a schema of this worker's own: emptied, or made anew when a test left it without its tables."""
     separator = "&" if "?" in str(POSTGRES) else "?"
     url = f"{POSTGRES}{separator}options=-csearch_path%3D{schema}"
     engine = create_engine(url)
-    METADATA.create_all(engine)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(f"TRUNCATE {', '.join(METADATA.tables)} RESTART IDENTITY CASCADE"))
+    except ProgrammingError:
+        with engine.begin() as connection:
+            connection.execute(text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
+            connection.execute(text(f"CREATE SCHEMA {schema}"))
+        METADATA.create_all(engine)
     engine.dispose()
     return url
 
 
 @pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRES else [])])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str) -> str:
     """An empty database with all tables; on PostgreSQL as well where there is one."""
     if request.param == "sqlite":
         path = tmp_path / "site.sqlite3"
         path.write_bytes(empty_sqlite())
         return f"sqlite:///{path}"
-    url: str = request.getfixturevalue("empty_postgresql")
-    engine = create_engine(url)
-    tables = ", ".join(METADATA.tables)
-    with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-    engine.dispose()
-    return url
+    return empty_postgresql(f"test_{worker_id}")
 
 
 @pytest.fixture

@@ -28,7 +28,8 @@ class NamedFactors:
 
     def of(self, presence: Presence, method: Method) -> Sequence[Factor]:
         """Those that are on, in the order in which they were added."""
-        return [f for f in presence.factors if f.method == method.slug]
+        mine = [f for f in presence.factors if f.method == method.slug]
+        return sorted(mine, key=lambda f: f.id)
 
     def one(self, presence: Presence, method: Method, factor_id: int) -> Factor:
         """Raises `Missing`, for another's as for none."""
