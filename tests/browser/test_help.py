@@ -49,6 +49,7 @@ class Reader:
                 else:
                     page.bring_to_front()
                     page.get_by_role(role, name=name, exact=True).click()
+                    expect(page.locator(".htmx-request")).to_have_count(0)  # a press while one is under way is dropped
 
     def _remember(self) -> None:
         key = self.visitor.page.locator(".setup-key .secret")
