@@ -17,7 +17,9 @@ from webapp.domain.refusals import Missing
 from webapp.domain.request_refusals import NotThisPhone, RequestOver
 from webapp.methods.catalogue import method_named
 from webapp.models.login_requests import LoginRequest
+from webapp.models.sessions import Try
 from webapp.services.approvals import Viewer
+from webapp.services.challenge import shared_bucket
 
 WAITING = "Check your phone to approve"
 APPROVED, DENIED, OVER = "You approved this log-in", "You denied this log-in", "This log-in is over"
@@ -61,6 +63,12 @@ def wrong(number: str) -> str:
 def newest(site: Site) -> LoginRequest:
     with site.services.db.read() as tx:
         return tx.scalars(select(LoginRequest).order_by(LoginRequest.id.desc()).limit(1)).one()
+
+
+def wrong_codes(site: Site) -> int:
+    """Failures that all methods of the first account share."""
+    with site.services.db.read() as tx:
+        return len(tx.scalars(select(Try).where(Try.bucket == shared_bucket(1))).all())
 
 
 def page_of(site: Site) -> str:
@@ -405,6 +413,27 @@ def test_a_phone_that_was_turned_off_answers_no_more(site: Site, phone: Owner) -
     bare = phone.other_browser(layout=ANDROID)
     give(bare, phone=cookies_of(phone)["phone"])
     assert bare.open(REQUESTS).path == "/log-in"
+
+
+def test_a_step_up_by_phone_takes_back_no_wrong_code(site: Site, phone: Owner, waiting: Owner) -> None:
+    """Nothing was typed for it, so the wrong code of somebody else would be forgotten in its stead."""
+    assert phone.answer(number_of(waiting)).h1 == APPROVED
+    assert on(waiting).h1 == HOME
+    waiting.turn_on_app()
+    waiting.press("Got it")
+    guessing = phone.other_browser(layout=DESKTOP)
+    guessing.log_in()
+    assert guessing.post("/log-in/verify?method=authentication-app", code=wrong(waiting.code())).status == 422
+    assert wrong_codes(site) == 1
+    site.clock.pass_(601)
+    waiting.open("/settings/account/password")
+    waiting.press("Verify", password=waiting.password)
+    page = waiting.open("/step-up/waiting?method=login-requests&next=/settings/account/password")
+    page = waiting.press("Send a new request") if "Send a new request" in page.buttons else page
+    assert phone.answer(page.number).h1 == APPROVED
+    waiting.open("/step-up/waiting?method=login-requests&next=/settings/account/password")
+    assert waiting.press("I've approved it").h1 == "Change your password"
+    assert wrong_codes(site) == 1
 
 
 def test_a_stolen_session_turns_no_phone_on_or_off_without_step_up(site: Site, phone: Owner) -> None:

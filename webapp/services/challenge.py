@@ -83,6 +83,11 @@ def used_up(name: str) -> Bucket:
     return Bucket(f"used:{name}", Retold(OfOneChallenge(1), lambda _wait: CeremonyOver()))
 
 
+def _compares(choice: Choice | None) -> bool:
+    """False where the answer comes from elsewhere: there is nothing to guess, so no try is spent."""
+    return choice is None or choice.method.challenge.waits is None
+
+
 def _used_up_by(choice: Choice, answers: Answers) -> list[Bucket]:
     """Nothing for what cannot be read: that is a failure like others, and `verify` says which."""
     try:
@@ -125,8 +130,8 @@ class Challenges:
         Raises `ChallengeSpent`, `CodesStopped`, `CeremonyOver` or `TooManyTries`.
         """
         policy, method = self._policy, choice.method.challenge if choice else None
-        if method is not None and method.waits is not None:
-            return policy.challenge_tries  # nothing is compared here
+        if not _compares(choice):
+            return policy.challenge_tries
         stops = method is not None and method.is_code
         shared = SecondFactorRun(Windows(policy.second_factor_tries), policy.second_factor_run, stops=stops)
         buckets = [Bucket(shared_bucket(account_id), shared)]
@@ -136,6 +141,11 @@ class Challenges:
             buckets += _used_up_by(choice, answers)
         counted = self._tries.spend(*buckets)
         return policy.challenge_tries - counted[buckets[0].name]
+
+    def take_back(self, tx: Session, account_id: int, choice: Choice | None = None) -> None:
+        """The account's try, because it was not in vain; its failures stay until a full log-in."""
+        if _compares(choice):
+            self._tries.take_back(tx, shared_bucket(account_id))
 
     def send(self, choice: Choice, account: Account, name: str, origin: Origin) -> None:
         """What is to be typed, for a method that sends something. Raises the method's refusal."""

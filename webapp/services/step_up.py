@@ -19,7 +19,7 @@ from ..models.presence import Opened, Presence
 from ..models.sessions import PendingAct
 from ..policy import Policy
 from .backup_codes import BackupCodes
-from .challenge import Challenges, Choice, choice_of, shared_bucket
+from .challenge import Challenges, Choice, choice_of
 from .notices import Notices
 from .passwords import Passwords
 from .sessions import Sessions
@@ -83,7 +83,7 @@ class StepUp:
         left = self._challenges.spend_try(presence.account.id, name, choice, answers)
         with self._challenges.proving(presence.account, origin) as tx:
             self._challenges.prove(tx, choice, presence.account, name, answers, left)
-            return self._proved(tx, presence, origin)
+            return self._proved(tx, presence, origin, choice)
 
     def with_backup_code(self, presence: Presence, typed: str, origin: Origin) -> tuple[Opened, str]:
         """A new token and the code's successor. Raises as `LogIn.with_backup_code` does."""
@@ -152,9 +152,9 @@ class StepUp:
         begun = presence.session.password_at or 0
         return f"step-up:{presence.session.id}:{begun}"
 
-    def _proved(self, tx: Session, presence: Presence, origin: Origin) -> Opened:
+    def _proved(self, tx: Session, presence: Presence, origin: Origin, choice: Choice | None = None) -> Opened:
         now = self._clock.now()
-        self._tries.take_back(tx, shared_bucket(presence.account.id))  # only a full log-in takes back the failures
+        self._challenges.take_back(tx, presence.account.id, choice)
         self._notices.record(tx, presence.account.id, "stepped-up", origin)
         opened = self._sessions.rotate(tx, presence.session, second_factor_at=now)
         presence.session.second_factor_at = now
