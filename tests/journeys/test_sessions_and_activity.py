@@ -47,7 +47,7 @@ def things(page: Page | None) -> list[list[str]]:
 
 
 def objects(page: Page) -> list[Tag]:
-    return list(page.soup.select(".things li"))
+    return list(page.soup.select(".detailed li"))
 
 
 def names(page: Page | None) -> list[str]:
@@ -86,7 +86,7 @@ def test_the_only_log_in_is_this_one_and_has_no_button(ada: Owner) -> None:
     assert facts == (
         "From network address 192.0.2.1 Logged in January 15, 2027, 8:00 AM UTC Last seen January 15, 2027, 8:00 AM UTC"
     )
-    times = page.soup.select(".things time")
+    times = page.soup.select(".detailed time")
     assert {time["datetime"] for time in times} == {"2027-01-15T08:00:00Z"}
     assert not page.says("Remembered browsers ")
 

@@ -108,7 +108,7 @@ def test_where_no_browser_is_honoured_none_is_listed_or_offered_to_be_forgotten(
     with services.db.write() as tx:
         assert browsers.add(tx, account.id, HERE)  # from before
     page = ada.open("/settings/security/sessions")
-    assert len(page.soup.select(".things li")) == 1
+    assert len(page.soup.select(".detailed li")) == 1
     assert "Also forget remembered browsers" not in page.text
     assert ada.press("Log out all others").receipts == ["Every other device is logged out."]
 

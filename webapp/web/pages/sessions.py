@@ -85,7 +85,7 @@ class Shelf:
     """All of a kind."""
 
     words: Words
-    things: Sequence[Shown]
+    ways: Sequence[Shown]
 
 
 @bp.route("", methods=["GET", "POST"])
@@ -100,7 +100,7 @@ def sessions() -> Any:
     return render.page(
         "settings/sessions.html",
         form,
-        shelves=[shelf for shelf in shelves if shelf.things],
+        shelves=[shelf for shelf in shelves if shelf.ways],
         approvers=_approvers(),
         are_others=listed.more or any(not way.is_current for way in listed.ways),
         more=listed.more,
