@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import Any
+
+from sqlalchemy import select
 
 from tests.conftest import Site
 from tests.people import HOST, Page, Person
+from webapp.models.apps import AppSession
 
 MAIL = "Thunderbird/115.4"
 
@@ -45,3 +49,10 @@ class App:
         page = self.trade(name, password)
         assert page.status == 200, page.text
         return str(page.response.get_json()["access_token"])
+
+
+def live_apps(site: Site, name: str) -> Sequence[AppSession]:
+    """Those that the account's apps are logged in with."""
+    mine = AppSession.account_id == site.services.accounts.named(name).id, site.services.app_sessions.live()
+    with site.services.db.read() as tx:
+        return tx.scalars(select(AppSession).where(*mine)).all()

@@ -253,9 +253,7 @@ def test_nginx_asks_the_door_as_the_guide_says(stack: Stack) -> None:
         token = f"Bearer {json.load(granted)['access_token']}"
     assert stack.get(token).seen["remote-user"] == "ada"
     assert stack.get(basic("ada", form["password"])).status == 401, "the trade used it up"
-    (app,) = services.app_sessions.of(ada(services).id)
-    with services.db.write() as tx:
-        services.app_sessions.end(tx, ada(services).id, app.id)
+    services.accounts.log_out("ada")
     assert stack.refuses_soon(token)
 
 

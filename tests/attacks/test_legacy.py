@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from tests.apps import App, basic
+from tests.apps import App, basic, live_apps
 from tests.attacks.races import Racers
-from tests.attacks.tools import account_id, cookies_of, count, enrolled, everything, is_in, stale, thief_of
+from tests.attacks.tools import cookies_of, count, enrolled, everything, is_in, stale, thief_of
 from tests.conftest import POSTGRES, Site
 from tests.doubles import CheapHasher
 from tests.people import ANDROID, PHONE, TWO_FACTOR, Owner, Page, Person
 from webapp.models.accounts import Account
 
 PAGE = f"{TWO_FACTOR}/temporary-password"
+SESSIONS = "/settings/security/sessions"
 METHOD = f"{TWO_FACTOR}/authentication-app"
 NEW = "a much longer new password"
 SOON = 5  # seconds within which a revocation holds
@@ -229,7 +230,7 @@ def test_an_apps_session_ends_by_itself(site: Site, plain: Owner, path: str, mos
     site.clock.pass_(1 if path == "in all" else most)
     site.clock.pass_(SOON)
     assert app.with_token(answer["access_token"]).status == 401
-    assert site.services.app_sessions.of(account_id(site, "bob")) == []
+    assert live_apps(site, "bob") == []
 
 
 # -- Ending ----------------------------------------------------------------------------------------
@@ -309,14 +310,13 @@ def test_a_revocation_holds_within_five_seconds_however_often_the_app_asks(
 
 
 def test_a_revoked_app_is_out_within_five_seconds(site: Site, ada: Owner, password: str) -> None:
-    app, services = App(site), site.services
+    app = App(site)
     token = app.token("ada", password)
     assert app.with_token(token).status == 200
-    (listed,) = services.app_sessions.of(account_id(site))
+    (listed,) = live_apps(site, "ada")
     assert (listed.device, listed.address) == ("Thunderbird/115.4", "198.51.100.7")
-    with services.db.write() as tx:
-        assert services.app_sessions.end(tx, account_id(site), listed.id)
-        assert not services.app_sessions.end(tx, account_id(site), listed.id)
+    assert ada.post(SESSIONS, end=f"app:{listed.id}").status == 200
+    assert live_apps(site, "ada") == []
     site.clock.pass_(SOON)
     assert app.with_token(token).status == 401
 
@@ -324,15 +324,14 @@ def test_a_revoked_app_is_out_within_five_seconds(site: Site, ada: Owner, passwo
 def test_anothers_app_and_temporary_password_are_as_missing_as_none(
     site: Site, ada: Owner, mallory: Owner, password: str
 ) -> None:
-    app, services = App(site), site.services
+    app = App(site)
     token = app.token("ada", password)
     live = made(ada)
     number = str(ada.open(PAGE).soup.find("input", attrs={"name": "end"})["value"])
     mallory.log_in_whole()
     pages = [mallory.post(PAGE, follow=False, end=typed) for typed in (number, "999", "x", "", "-1", "²", "9" * 400)]
     assert {(page.status, page.h1) for page in pages} == {(404, "Page not found")}
-    with services.db.write() as tx:
-        assert not services.app_sessions.end(tx, account_id(site, "mallory"), 1)
+    assert mallory.post(SESSIONS, follow=False, end="app:1").status == 404
     assert app.with_token(token).status == app.verify("ada", live).status == 200
 
 

@@ -12,7 +12,6 @@ from ..models.database import Database
 from ..services.accounts import Accounts
 from ..services.activity import ActivityPages
 from ..services.approvals import Approvals
-from ..services.apps import build as build_apps
 from ..services.backup_codes import BackupCodes
 from ..services.challenge import Challenges
 from ..services.contacts import Contacts
@@ -46,6 +45,7 @@ from ..services.upkeep import Upkeep
 from ..services.ways_in import AppKind, LogInKind, RememberedKind, WaysIn
 from ..settings import Settings
 from . import outside
+from .apps import build as build_apps
 from .house import Services as Services
 
 
@@ -198,7 +198,7 @@ def build(
         outbox=outbox,
         notices=notices,
     )
-    kinds = LogInKind(clock, policy), RememberedKind(clock, policy), AppKind(clock, policy)
+    kinds = LogInKind(clock, policy), RememberedKind(clock, policy), AppKind(clock, apps.sessions)
     restoration = Restoration(db, clock, outside.heartbeat(settings))
     return Services(
         settings=settings,

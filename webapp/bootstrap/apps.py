@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from ..domain.ports import Clock, Entropy
 from ..models.database import Database
 from ..policy import Policy
-from .app_sessions import AppSessions
-from .knocks import Knocks
-from .legacy_door import LegacyDoor
-from .notices import Notices
-from .outbox import Outbox
-from .password_tries import PasswordTries
-from .passwords import Passwords
-from .phones import Phones
-from .sessions import Sessions
-from .temporary_passwords import TemporaryPasswords
-from .tries import Tries
+from ..services.app_sessions import AppSessions
+from ..services.knocks import Knocks
+from ..services.legacy_door import LegacyDoor
+from ..services.notices import Notices
+from ..services.outbox import Outbox
+from ..services.password_tries import PasswordTries
+from ..services.passwords import Passwords
+from ..services.phones import Phones
+from ..services.sessions import Sessions
+from ..services.temporary_passwords import TemporaryPasswords
+from ..services.tries import Tries
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 
+DEVICE_MAXIMUM = 300
+"""How much of what a browser says of itself is kept, in characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -20,6 +23,11 @@ class Origin:
     browser: str = ""
     slots: frozenset[str] = frozenset()
     """What this very browser is as a factor (`Factor.slot`), by tokens that only it holds."""
+
+    @property
+    def device(self) -> str:
+        """What is kept of `user_agent`."""
+        return self.user_agent[:DEVICE_MAXIMUM]
 
     @property
     def neighbourhood(self) -> str:

@@ -203,6 +203,14 @@ class Challenge:
     """Set where nothing is typed here: there is nothing to guess, so no try is spent."""
 
 
+def _nothing_to_keep(account: Account, factors: Sequence[Factor], ceremonies: Ceremonies) -> dict[str, Any]:
+    return {}
+
+
+def _nothing_gone(factor: Factor, ceremonies: Ceremonies) -> dict[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Several:
     """An account may have many of it, each with a name of its own: where they are listed, and how told apart."""
@@ -216,9 +224,9 @@ class Several:
     """The step at which adding one more begins."""
     describe: Callable[[Factor, Origin], Sequence[str]]
     """What there is to say of one, to who looks from there."""
-    tell_browser: Callable[[Account, Sequence[Factor], Ceremonies], dict[str, Any]]
+    tell_browser: Callable[[Account, Sequence[Factor], Ceremonies], dict[str, Any]] = _nothing_to_keep
     """What keeps the browser's own list in step with ours."""
-    gone: Callable[[Factor, Ceremonies], dict[str, Any]]
+    gone: Callable[[Factor, Ceremonies], dict[str, Any]] = _nothing_gone
     """The same when one was deleted."""
     is_here: Callable[[Factor, Origin], bool] | None = None
     """Set where one of them is this very browser: then that one is what the list of methods turns on and off."""
@@ -250,9 +258,9 @@ class Method:
     title: Sentence
     overview: Overview
     steps: tuple[Step, ...]
-    begin: Callable[[Visit], dict[str, Any]]
-    """What a new draft holds."""
     challenge: Challenge
+    begin: Callable[[Visit], dict[str, Any]] = _nothing
+    """What a new draft holds."""
     burnt_until: Callable[[int], int] = _never_burnt
     """The `last_step` that makes every proof up to this moment (Unix seconds) a used one."""
     needs: str | None = None

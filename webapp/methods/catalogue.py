@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..enrollment.method import Method
+from ..enrollment.method import Alone, Method
 from . import authentication_app, login_requests, security_key, text_message
 
 CATALOGUE: tuple[Method, ...] = (
@@ -15,3 +15,8 @@ CATALOGUE: tuple[Method, ...] = (
 
 def method_named(slug: str) -> Method | None:
     return next((m for m in CATALOGUE if m.slug == slug), None)
+
+
+def method_that_stands_alone() -> tuple[Method, Alone]:
+    """The one that opens an account without a password."""
+    return next((method, method.alone) for method in CATALOGUE if method.alone is not None)

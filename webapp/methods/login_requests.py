@@ -7,11 +7,9 @@ came is never needed: what waits is in the list.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import bindparam, update
 from wtforms import StringField
 from wtforms.validators import InputRequired
 
@@ -21,7 +19,6 @@ from ..domain.labels import untaken
 from ..domain.language import gettext, lazy
 from ..domain.origin import Origin
 from ..domain.request_refusals import NotApproved
-from ..enrollment.ceremonies import Ceremonies
 from ..enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from ..enrollment.method import (
     Answers,
@@ -37,10 +34,8 @@ from ..enrollment.method import (
     Waits,
 )
 from ..enrollment.visit import Visit
-from ..models.accounts import Account
-from ..models.base import rows_of
 from ..models.database import won
-from ..models.factors import Factor
+from ..models.factors import USE, Factor
 
 
 class SubscriptionFields:
@@ -55,10 +50,6 @@ class LabelFields:
 
 class NoFields:
     """Nothing is typed where one waits."""
-
-
-def begin(visit: Visit) -> dict[str, Any]:
-    return {}
 
 
 # -- The step of its own ---------------------------------------------------------------------------
@@ -107,14 +98,6 @@ NOTIFICATIONS = Step(
 # -- The challenge at log-in and step-up -----------------------------------------------------------
 
 
-FACTORS = rows_of(Factor)
-USE = (
-    update(FACTORS)
-    .where(FACTORS.c.id == bindparam("factor"), FACTORS.c.turned_off_at.is_(None))
-    .values(logged_in_at=bindparam("now"))
-)
-
-
 def send(asking: Asking, origin: Origin) -> None:
     asking.requests.ask(asking.account, asking.name, asking.factors, origin)
 
@@ -143,14 +126,6 @@ def is_here(factor: Factor, origin: Origin) -> bool:
     return factor.slot in origin.slots
 
 
-def tell_browser(account: Account, factors: Sequence[Factor], ceremonies: Ceremonies) -> dict[str, Any]:
-    return {}
-
-
-def gone(factor: Factor, ceremonies: Ceremonies) -> dict[str, Any]:
-    return {}
-
-
 METHOD = Method(
     slug="login-requests",
     title=lazy("Login requests on this phone"),
@@ -167,7 +142,6 @@ METHOD = Method(
         button=ByDevice(computer=lazy("Next"), phone=lazy("Next"), iphone=lazy("Next")),
     ),
     steps=(OVERVIEW, PASSWORD_ALWAYS, *CONFIRMED_EMAIL, NOTIFICATIONS, DONE),
-    begin=begin,
     challenge=Challenge(
         template="challenge/login-requests.html",
         fields=NoFields,
@@ -185,8 +159,6 @@ METHOD = Method(
         label=LabelFields,
         another=OVERVIEW.slug,
         describe=describe,
-        tell_browser=tell_browser,
-        gone=gone,
         is_here=is_here,
     ),
     phones_only=lazy("You turn it on from your phone: open %(site)s there, log in, and choose it on this same page."),

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, update
-
 from ..domain.language import gettext, lazy, upright
 from ..domain.origin import Origin
 from ..domain.refusals import CodeAlreadyUsed, CodeExpired, Refusal, TooSoon
@@ -17,9 +15,8 @@ from ..enrollment.fields import CodeFields, ConfirmationCodeFields, PhoneFields
 from ..enrollment.method import Answers, Asked, Asking, ByDevice, Challenge, Method, Overview, Proof, Step
 from ..enrollment.visit import Visit
 from ..models.accounts import Account
-from ..models.base import rows_of
 from ..models.database import won
-from ..models.factors import Factor
+from ..models.factors import USE, Factor
 
 
 def begin(visit: Visit) -> dict[str, Any]:
@@ -101,14 +98,6 @@ CODE = Step(
 
 
 # -- The challenge at log-in and step-up -----------------------------------------------------------
-
-
-FACTORS = rows_of(Factor)
-USE = (
-    update(FACTORS)
-    .where(FACTORS.c.id == bindparam("factor"), FACTORS.c.turned_off_at.is_(None))
-    .values(logged_in_at=bindparam("now"))
-)
 
 
 def send(asking: Asking, origin: Origin) -> None:

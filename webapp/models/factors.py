@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, String, Text, UniqueConstraint, bindparam, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .base import AccountId, At, Key, MaybeAt, Sealed, Table
+from .base import AccountId, At, Key, MaybeAt, Sealed, Table, rows_of
 
 TOLD_APART = text("slot <> ''")
 
@@ -35,3 +35,12 @@ class Factor(Table):
     """When it last let its owner in: the newest is offered first."""
     turned_off_at: Mapped[MaybeAt]
     """Set for the few minutes in which it can be turned back on; it proves nothing meanwhile."""
+
+
+FACTORS = rows_of(Factor)
+USE = (
+    update(FACTORS)
+    .where(FACTORS.c.id == bindparam("factor"), FACTORS.c.turned_off_at.is_(None))
+    .values(logged_in_at=bindparam("now"))
+)
+"""It has just let its owner in; no row when it was turned off meanwhile."""

@@ -5,8 +5,8 @@ A token opens the legacy door and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
 from sqlalchemy.orm import Session
@@ -16,19 +16,20 @@ from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
 from ..models.accounts import Account
 from ..models.apps import AppSession
-from ..models.database import Database, won
+from ..models.database import Database
 from ..policy import Policy
-from .sessions import DEVICE_MAXIMUM, hash_of
+from .sessions import hash_of
+
+
+def lives(seen_since: Any, started_since: Any) -> ColumnElement[bool]:
+    """Not ended, and seen and opened after these moments."""
+    return and_(AppSession.ended_at.is_(None), AppSession.seen_at > seen_since, AppSession.started_at > started_since)
+
 
 FIND = (
     select(AppSession, Account)
     .join(Account, Account.id == AppSession.account_id)
-    .where(
-        AppSession.token_hash == bindparam("token_hash"),
-        AppSession.ended_at.is_(None),
-        AppSession.seen_at > bindparam("seen_since"),
-        AppSession.started_at > bindparam("started_since"),
-    )
+    .where(AppSession.token_hash == bindparam("token_hash"), lives(bindparam("seen"), bindparam("started")))
 )
 
 
@@ -56,7 +57,7 @@ class AppSessions:
             "started_at": now,
             "seen_at": now,
             "address": origin.address,
-            "device": origin.user_agent[:DEVICE_MAXIMUM],
+            "device": origin.device,
         }
         tx.execute(insert(AppSession).values(row))
         return Granted(token, self._policy.app_session_total)
@@ -64,7 +65,7 @@ class AppSessions:
     def find(self, token: str) -> Account | None:
         """Whose token this is; None when it is unknown, ended, idle or too old. Moves the idle limit."""
         now, policy = self._clock.now(), self._policy
-        since = {"seen_since": now - policy.app_session_idle, "started_since": now - policy.app_session_total}
+        since = {"seen": now - policy.app_session_idle, "started": now - policy.app_session_total}
         with self._db.read() as tx:
             found = tx.execute(FIND, {"token_hash": hash_of(token), **since}).one_or_none()
         if found is None:
@@ -76,21 +77,7 @@ class AppSessions:
         owner: Account = account
         return owner
 
-    def of(self, account_id: int) -> Sequence[AppSession]:
-        """Those that still open the door, the one seen last first."""
-        mine = select(AppSession).where(AppSession.account_id == account_id, self._lives())
-        with self._db.read() as tx:
-            return tx.scalars(mine.order_by(AppSession.seen_at.desc(), AppSession.id.desc())).all()
-
-    def end(self, tx: Session, account_id: int, session_id: int) -> bool:
-        """False when that account has no such live one."""
-        mine = AppSession.account_id == account_id, AppSession.id == session_id, self._lives()
-        return won(tx, update(AppSession).where(*mine).values(ended_at=self._clock.now()))
-
-    def _lives(self) -> ColumnElement[bool]:
+    def live(self) -> ColumnElement[bool]:
+        """Those that open the door now."""
         now, policy = self._clock.now(), self._policy
-        return and_(
-            AppSession.ended_at.is_(None),
-            AppSession.seen_at > now - policy.app_session_idle,
-            AppSession.started_at > now - policy.app_session_total,
-        )
+        return lives(now - policy.app_session_idle, now - policy.app_session_total)

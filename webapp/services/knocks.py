@@ -16,7 +16,6 @@ from ..models.apps import Knock
 from ..models.database import Database, won
 from ..models.factors import Factor
 from ..policy import Policy
-from .sessions import DEVICE_MAXIMUM
 from .temporary_passwords import TemporaryPasswords
 
 AT_ONCE = 100
@@ -38,7 +37,7 @@ class Knocks:
             "account_id": whose.id if whose is not None else None,
             "at": self._clock.now(),
             "address": origin.address,
-            "device": origin.user_agent[:DEVICE_MAXIMUM],
+            "device": origin.device,
         }
         with self._db.write() as tx:
             tx.execute(insert(Knock).values(row))

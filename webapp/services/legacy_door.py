@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..domain.origin import Origin
@@ -17,13 +16,12 @@ from ..domain.refusals import WrongLogIn
 from ..models.accounts import Account
 from ..models.apps import TemporaryPassword
 from ..models.database import Database
-from ..models.factors import Factor
 from ..policy import Policy
 from .app_sessions import AppSessions, Granted
 from .knocks import Knocks
-from .log_in import BY_EMAIL, BY_USERNAME, ON
+from .named_accounts import named, owes_factor
 from .notices import Notices
-from .password_tries import PasswordTries, name_key
+from .password_tries import PasswordTries
 from .passwords import Passwords
 from .short_memory import ShortMemory
 from .temporary_passwords import TemporaryPasswords
@@ -112,13 +110,13 @@ class LegacyDoor:
 
     def _prove(self, name: str, password: str, origin: Origin) -> Proved:
         """Everything but a right temporary password costs a hash, and a refusal one row, whoever it is about."""
-        found, has_factor = self._find(name)
+        found, factors = named(self._db, name)
         account = self._password_tries.spend(found, name, None, origin)
         temporary = self._temporary_passwords.find(account, password)
         if account is not None and temporary is not None:
             return Proved(account, temporary, name)
         right = self._passwords.is_right(account, password)
-        if right and account is not None and not has_factor:
+        if right and account is not None and not factors:
             self._passwords.renew(account, password)
             return Proved(account, None, name)
         self._knocks.note(account if right else None, origin)
@@ -126,21 +124,9 @@ class LegacyDoor:
 
     def _accept(self, tx: Session, proved: Proved, origin: Origin) -> None:
         """The try was not in vain. Raises `WrongLogIn` when the usual password no longer does."""
-        if proved.temporary is None:
-            # under a lock, as at log-in: neither a new password nor a first factor came while this one was compared
-            query = (
-                select(Account.password_hash, Factor.id).outerjoin(Factor, ON).where(Account.id == proved.account.id)
-            )
-            now = tx.execute(query.with_for_update(read=True, of=Account)).first()
-            if now is None or now[0] != proved.account.password_hash or now[1] is not None:
-                raise WrongLogIn()
+        if proved.temporary is None and owes_factor(tx, proved.account):
+            raise WrongLogIn()
         self._password_tries.take_back(tx, proved.account, proved.typed_name, origin)
-
-    def _find(self, name: str) -> tuple[Account | None, bool]:
-        key = name_key(name)
-        with self._db.read() as tx:
-            rows = tx.execute(BY_EMAIL if "@" in key else BY_USERNAME, {"key": key}).all()
-        return (rows[0][0] if rows else None), any(row[1] is not None for row in rows)
 
 
 def _caller(account: Account) -> Caller:

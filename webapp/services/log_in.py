@@ -28,17 +28,14 @@ from .backup_codes import BackupCodes
 from .challenge import Challenges, Choice, choice_of, shared_bucket
 from .entry import Entry, In
 from .login_requests import LoginRequests, half_challenge
+from .named_accounts import ON, named, owes_factor
 from .notices import Notices
-from .password_tries import KnownBrowser, PasswordTries, name_key
+from .password_tries import KnownBrowser, PasswordTries
 from .passwords import Passwords, looks_temporary
 from .remembered_browsers import RememberedBrowsers
-from .sessions import DEVICE_MAXIMUM, Sessions, hash_of
+from .sessions import Sessions, hash_of
 
 # Made once: every log-in runs them, and making a statement costs as much as running it.
-ON = (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None)
-BY_NAME = select(Account, Factor).outerjoin(Factor, ON)
-BY_USERNAME = BY_NAME.where(Account.username_key == bindparam("key"))
-BY_EMAIL = BY_NAME.where(Account.email_key == bindparam("key"))
 PENDING = (
     select(HalfLoggedIn, Account, Factor)
     .join(Account, Account.id == HalfLoggedIn.account_id)
@@ -123,14 +120,14 @@ class LogIn:
         remembered: Sequence[str] = (),
     ) -> In | Half:
         """Raises `WrongLogIn`, `TemporaryPasswordHere`, `TooManyTries` or `Busy`; the same for unknown names."""
-        found, factors = self._find(typed_name)
+        found, factors = named(self._db, typed_name)
         account = self._password_tries.spend(found, typed_name, known_browser, origin)
         if not self._passwords.is_right(account, typed_password) or account is None:
             raise TemporaryPasswordHere() if looks_temporary(typed_password) else WrongLogIn()
         self._passwords.renew(account, typed_password)
         skips = bool(factors) and self._remembered.is_remembered(account.id, remembered)
         with self._db.write() as tx:
-            if skips or not (factors or self._owes_factor(tx, account)):
+            if skips or not (factors or owes_factor(tx, account)):
                 return self._entry.let_in(tx, account, known_browser, keep=keep, next_path=next_path, origin=origin)
             half_id, token = self._half(tx, account, keep, next_path, origin)
         refusal = (
@@ -212,24 +209,6 @@ class LogIn:
                 self._notices.record(tx, pending.account.id, "second-factor-failed", origin)
             raise ChallengeSpent() from None
 
-    def _find(self, typed: str) -> tuple[Account | None, list[Factor]]:
-        key = name_key(typed)
-        query = BY_EMAIL if "@" in key else BY_USERNAME
-        with self._db.read() as tx:
-            rows = tx.execute(query, {"key": key}).all()
-        return (rows[0][0] if rows else None), [row[1] for row in rows if row[1] is not None]
-
-    def _owes_factor(self, tx: Session, account: Account) -> bool:
-        """Looked up again under a lock: a first factor that came while the password was compared is asked for.
-
-        Raises `WrongLogIn` when the password is another by now, as does `_half`.
-        """
-        now = select(Account.password_hash, Factor.id).outerjoin(Factor, ON).where(Account.id == account.id)
-        rows = tx.execute(now.with_for_update(read=True, of=Account)).all()
-        if not rows or rows[0][0] != account.password_hash:
-            raise WrongLogIn()
-        return rows[0][1] is not None
-
     def _half(self, tx: Session, account: Account, keep: bool, next_path: str, origin: Origin) -> tuple[int, str]:
         token = draw_token(self._entropy)
         values = {
@@ -239,7 +218,7 @@ class LogIn:
             "keep": keep,
             "next_path": next_path,
             "address": origin.address,
-            "device": origin.user_agent[:DEVICE_MAXIMUM],
+            "device": origin.device,
         }
         facts = {f"new_{name}": value for name, value in values.items()}
         made = tx.execute(LET_IN_HALF, {**facts, "owner": account.id, "compared": account.password_hash}).first()

@@ -34,7 +34,7 @@ from ..models.login_requests import (
 from ..models.sessions import Activity, HalfLoggedIn
 from ..policy import Policy
 from .request_pushes import RequestPushes
-from .sessions import DEVICE_MAXIMUM, hash_of
+from .sessions import hash_of
 from .tries import Bucket, Retold, Tries, Windows
 
 HALF = "log-in:"
@@ -82,7 +82,7 @@ class LoginRequests:
     def ask(self, account: Account, challenge: str, phones: Sequence[Factor], origin: Origin) -> None:
         """One more for the account's phones, in place of an older one. Raises `TooManyRequests`."""
         self._tries.spend(Bucket(_bucket(account.id), Retold(Windows(self._policy.requests), TooManyRequests)))
-        now, device = self._clock.now(), origin.user_agent[:DEVICE_MAXIMUM]
+        now, device = self._clock.now(), origin.device
         with self._db.write() as tx:
             self._db.serialize(tx, _bucket(account.id))
             older = update(LoginRequest).where(

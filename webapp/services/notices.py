@@ -18,7 +18,6 @@ from ..models.sessions import Activity
 from ..policy import Policy
 from .links import Links
 from .outbox import Outbox
-from .sessions import DEVICE_MAXIMUM
 
 RECORD = insert(rows_of(Activity))  # made once: every log-in runs it
 
@@ -113,7 +112,7 @@ class Notices:
                 "kind": kind,
                 "facts": json.dumps(facts),
                 "address": origin.address,
-                "device": origin.user_agent[:DEVICE_MAXIMUM],
+                "device": origin.device,
             },
         )
 

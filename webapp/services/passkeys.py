@@ -9,8 +9,8 @@ from sqlalchemy import select
 from ..domain.key_refusals import KeyUnknown
 from ..domain.origin import Origin
 from ..enrollment.ceremonies import Ceremonies
-from ..enrollment.method import Alone, Answers, Method
-from ..methods.catalogue import CATALOGUE
+from ..enrollment.method import Answers
+from ..methods.catalogue import method_that_stands_alone
 from ..models.accounts import Account
 from ..models.database import Database
 from ..models.factors import Factor
@@ -69,10 +69,6 @@ class Passkeys:
                 failures=[shared_bucket(account.id)],
                 alone=factor.label,
             )
-
-
-def method_that_stands_alone() -> tuple[Method, Alone]:
-    return next((method, method.alone) for method in CATALOGUE if method.alone is not None)
 
 
 def _challenge(browser: str) -> str:

@@ -16,7 +16,7 @@ from ..domain.ports import Clock, Entropy
 from ..models.database import Database
 from ..models.sessions import RememberedBrowser
 from ..policy import Policy
-from .sessions import DEVICE_MAXIMUM, hash_of
+from .sessions import hash_of
 
 
 class RememberedBrowsers:
@@ -38,7 +38,7 @@ class RememberedBrowsers:
                 added_at=now,
                 used_at=now,
                 address=origin.address,
-                device=origin.user_agent[:DEVICE_MAXIMUM],
+                device=origin.device,
             )
         )
         return token

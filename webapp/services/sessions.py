@@ -25,8 +25,6 @@ from ..models.presence import Opened, Presence
 from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
 from ..policy import Policy
 
-DEVICE_MAXIMUM = 300
-
 # Made once: every page asks it, and making a statement costs as much as running it.
 FIND = (
     select(LoggedIn, Account, Factor)
@@ -76,7 +74,7 @@ class Sessions:
             "password_at": now,
             "second_factor_at": now if second_factor else None,
             "address": origin.address,
-            "device": origin.user_agent[:DEVICE_MAXIMUM],
+            "device": origin.device,
         }
         session_id = tx.execute(OPEN, values).scalar_one()
         return Opened(session_id, token, kept)

@@ -23,7 +23,7 @@ from ..policy import Policy
 from .notices import Notices
 from .outbox import Outbox
 from .phones import Phones
-from .sessions import DEVICE_MAXIMUM, Sessions
+from .sessions import Sessions
 from .tries import Bucket, Retold, Tries, Windows
 
 NOBODY = 0  # no account's id: whoever is looked for in vain costs the same look
@@ -161,7 +161,7 @@ class TemporaryPasswords:
         return and_(TemporaryPassword.ended_at.is_(None), TemporaryPassword.expires_at > self._clock.now())
 
     def _by(self, origin: Origin) -> dict[str, str | int]:
-        device = origin.user_agent[:DEVICE_MAXIMUM]
+        device = origin.device
         return {"used_at": self._clock.now(), "used_address": origin.address, "used_device": device}
 
 

@@ -22,6 +22,7 @@ from ..models.database import Database, won
 from ..models.presence import Opened, Presence
 from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
 from ..policy import Policy
+from .app_sessions import AppSessions
 from .notices import Notices
 from .sessions import Sessions, hash_of
 
@@ -86,9 +87,8 @@ class LogInKind:
 
     def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
         now, account_id = self._clock.now(), presence.account.id
-        for table, others in ((LoggedIn, LoggedIn.id != presence.session.id), (HalfLoggedIn, true())):
-            live = table.account_id == account_id, table.ended_at.is_(None), others
-            tx.execute(update(table).where(*live).values(ended_at=now))
+        _end_all(tx, LoggedIn, account_id, now, LoggedIn.id != presence.session.id)
+        _end_all(tx, HalfLoggedIn, account_id, now)
 
     def _lives(self) -> ColumnElement[bool]:
         """The rule of `Sessions.find`, for many rows at once."""
@@ -119,8 +119,7 @@ class RememberedKind:
 
     def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:
         if forget:
-            live = RememberedBrowser.account_id == presence.account.id, RememberedBrowser.ended_at.is_(None)
-            tx.execute(update(RememberedBrowser).where(*live).values(ended_at=self._clock.now()))
+            _end_all(tx, RememberedBrowser, presence.account.id, self._clock.now())
 
 
 class AppKind:
@@ -128,22 +127,20 @@ class AppKind:
 
     slug, ended = "app", "app-logged-out"
 
-    def __init__(self, clock: Clock, policy: Policy) -> None:
+    def __init__(self, clock: Clock, app_sessions: AppSessions) -> None:
         self._clock = clock
-        self._policy = policy
+        self._app_sessions = app_sessions
 
     def open_now(self, presence: Presence, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # a kind's
-        row, now, policy = AppSession, self._clock.now(), self._policy
-        mine = row.account_id == presence.account.id, row.ended_at.is_(None)
-        lives = row.seen_at > now - policy.app_session_idle, row.started_at > now - policy.app_session_total
-        return select(*_columns(self, row, row.started_at, row.seen_at, false())).where(*mine, *lives)
+        row = AppSession
+        mine = row.account_id == presence.account.id, self._app_sessions.live()
+        return select(*_columns(self, row, row.started_at, row.seen_at, false())).where(*mine)
 
     def end(self, tx: Session, account_id: int, way_id: int) -> str:
         return _end(tx, AppSession, account_id, way_id, self._clock.now())
 
     def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
-        live = AppSession.account_id == presence.account.id, AppSession.ended_at.is_(None)
-        tx.execute(update(AppSession).where(*live).values(ended_at=self._clock.now()))
+        _end_all(tx, AppSession, presence.account.id, self._clock.now())
 
 
 class WaysIn:
@@ -214,3 +211,9 @@ def _end(tx: Session, table: Any, account_id: int, way_id: int, now: int) -> str
     if not won(tx, update(table).where(*mine, table.ended_at.is_(None)).values(ended_at=now)):
         raise AlreadyDone()
     return device
+
+
+def _end_all(tx: Session, table: Any, account_id: int, now: int, *which: ColumnElement[bool]) -> None:
+    tx.execute(
+        update(table).where(table.account_id == account_id, table.ended_at.is_(None), *which).values(ended_at=now)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..domain.codes import grouped, groups
-from ..domain.moments import day as day
+from ..domain.moments import day
 from ..models.accounts import Account
 from . import current
 

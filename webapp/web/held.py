@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..domain.language import gettext as _
+from ..domain.moments import day
 from ..enrollment.method import Method, Several
 from ..models.factors import Factor
-from . import cards, current, layouts
+from . import current, layouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class Row:
 
 def row_of(method: Method, several: Several, factor: Factor) -> Row:
     used = factor.logged_in_at
-    added = _("Added on %(date)s", date=cards.day(factor.added_at))
-    last = _("Last used on %(date)s", date=cards.day(used)) if used else _("Not used yet")
+    added = _("Added on %(date)s", date=day(factor.added_at))
+    last = _("Last used on %(date)s", date=day(used)) if used else _("Not used yet")
     return Row(
         name=factor.label,
         facts=[*several.describe(factor, current.origin()), added, last],

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, session
 
 from ...domain.language import gettext as _
-from ...methods.catalogue import CATALOGUE
+from ...methods.catalogue import method_that_stands_alone
 from ...models.presence import Presence
 from .. import cookies, current, entering, guards, layouts, render
 
@@ -29,12 +29,12 @@ def home() -> Any:
 
 def _passkey_offer(presence: Presence) -> str | None:
     """After a log-in with a password, once in a browser, where no passkey of this account is kept."""
-    method = next((m for m in CATALOGUE if m.alone is not None), None)
+    method, alone = method_that_stands_alone()
     just_typed = session.pop(entering.JUST_TYPED, False)
-    if method is None or method.alone is None or not just_typed or cookies.get(cookies.PASSKEY_OFFERED) is not None:
+    if not just_typed or cookies.get(cookies.PASSKEY_OFFERED) is not None:
         return None
     held = [f for f in presence.factors if f.method == method.slug]
-    if any(method.alone.is_here(factor, current.origin()) for factor in held):
+    if any(alone.is_here(factor, current.origin()) for factor in held):
         return None
     return layouts.to("enrollment.start", method=method.slug)
 

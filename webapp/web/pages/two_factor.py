@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, request
 
 from ...domain.codes import grouped, is_base32, tidy_base32
 from ...domain.language import gettext as _
+from ...domain.moments import day
 from ...domain.refusals import Missing
 from ...enrollment.common_steps import OVERVIEW
 from ...enrollment.method import Method
@@ -139,7 +140,7 @@ def backup_code() -> Any:
     made_at = presence.account.backup_code_made_at
     text = _("You have none yet.")
     if made_at is not None:
-        text = _("Your present code was made on %(date)s.", date=cards.day(made_at))
+        text = _("Your present code was made on %(date)s.", date=day(made_at))
     return render.page("two_factor/backup_code.html", form, made_at_text=text)
 
 

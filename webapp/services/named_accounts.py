@@ -1,0 +1,43 @@
+"""Whose name was typed, and whether what was compared with them still holds when they are let in."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from ..domain.refusals import WrongLogIn
+from ..models.accounts import Account
+from ..models.database import Database
+from ..models.factors import Factor
+from .password_tries import name_key
+
+# Made once: every log-in runs them, and making a statement costs as much as running it.
+ON = (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None)
+BY_NAME = select(Account, Factor).outerjoin(Factor, ON)
+BY_USERNAME = BY_NAME.where(Account.username_key == bindparam("key"))
+BY_EMAIL = BY_NAME.where(Account.email_key == bindparam("key"))
+NOW = (
+    select(Account.password_hash, Factor.id)
+    .outerjoin(Factor, ON)
+    .where(Account.id == bindparam("owner"))
+    .with_for_update(read=True, of=Account)
+)
+
+
+def named(db: Database, typed: str) -> tuple[Account | None, list[Factor]]:
+    """The account of a username or e-mail address, and the factors that it has on."""
+    key = name_key(typed)
+    with db.read() as tx:
+        rows = tx.execute(BY_EMAIL if "@" in key else BY_USERNAME, {"key": key}).all()
+    return (rows[0][0] if rows else None), [row[1] for row in rows if row[1] is not None]
+
+
+def owes_factor(tx: Session, account: Account) -> bool:
+    """Looked up again under a lock: a first factor that came while the password was compared is asked for.
+
+    Raises `WrongLogIn` when the password is another by now.
+    """
+    rows = tx.execute(NOW, {"owner": account.id}).all()
+    if not rows or rows[0][0] != account.password_hash:
+        raise WrongLogIn()
+    return rows[0][1] is not None
