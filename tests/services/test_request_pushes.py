@@ -15,6 +15,7 @@ from tests.people import ANDROID, DESKTOP, Owner
 from webapp.domain.ports import Gone, PushMessage, Refused, Unreachable
 from webapp.models.factors import Factor
 
+PHONES = "/settings/security/two-factor/phones"
 POINT = "BNNL5ZaTfK81qhXOx23-wewhigUeFb632jN6LvRWCFH1ubQr77FE_9qV1FuojuRmHP42zmf34rXgW80OvUVDgTk"
 AUTH = "zqbxT6JKstKSY9JKibZLSQ"
 
@@ -175,6 +176,32 @@ def test_a_newer_address_survives_the_end_of_an_older_one(site: Site, phone: Own
     site.services.delivery._gone(old)
     with site.services.db.read() as tx:
         assert json.loads(tx.get_one(Factor, 1).facts) == {"pushes": True}
+
+
+def test_a_phone_that_its_push_service_forgot_gets_notifications_again(
+    site: Site, phone: Owner, service: MoodyPushes
+) -> None:
+    service.trouble = Gone("HTTP 410")
+    browser = waits(phone)
+    deliver(site)
+    service.trouble = None
+    assert phone.answer(browser.page.number).h1 == "You approved this log-in"
+    assert browser.post("/log-in/waiting").h1 == "Welcome, Ada Lovelace"
+    assert "Allow notifications" not in browser.open(PHONES).links, "it is not this browser's to allow"
+    phone.log_in()
+    assert phone.answer(phone.page.number).h1 == "You approved this log-in"
+    assert phone.post("/log-in/waiting").h1 == "Welcome, Ada Lovelace"
+    assert phone.open(PHONES).says("This phone Without notifications")
+    assert phone.follow("Allow notifications").h1 == "Login requests on this phone"
+    phone.press("Next")
+    phone.press("Verify", password=phone.password)
+    phone.press("Allow notifications", subscription=subscription("newer"))
+    page = phone.open(PHONES)
+    assert page.says("This phone Gets notifications")
+    assert "Allow notifications" not in page.links
+    waits(phone)
+    deliver(site)
+    assert [json.loads(sent.subscription)["endpoint"][-5:] for sent, _ in service.taken] == ["newer"]
 
 
 def test_a_phone_that_was_deleted_meanwhile_is_no_trouble(site: Site, phone: Owner, service: MoodyPushes) -> None:

@@ -211,6 +211,10 @@ def _nothing_gone(factor: Factor, ceremonies: Ceremonies) -> dict[str, Any]:
     return {}
 
 
+def _nothing_lacking(factor: Factor, origin: Origin) -> Sentence | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Several:
     """An account may have many of it, each with a name of its own: where they are listed, and how told apart."""
@@ -228,6 +232,8 @@ class Several:
     """What keeps the browser's own list in step with ours."""
     gone: Callable[[Factor, Ceremonies], dict[str, Any]] = _nothing_gone
     """The same when one was deleted."""
+    lacks: Callable[[Factor, Origin], Sentence | None] = _nothing_lacking
+    """What turning one on anew from there would add to it, as the words of a link."""
     is_here: Callable[[Factor, Origin], bool] | None = None
     """Set where one of them is this very browser: then that one is what the list of methods turns on and off."""
 

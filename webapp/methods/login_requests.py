@@ -16,7 +16,7 @@ from wtforms.validators import InputRequired
 from ..domain.codes import draw_token
 from ..domain.devices import device
 from ..domain.labels import untaken
-from ..domain.language import gettext, lazy
+from ..domain.language import Sentence, gettext, lazy
 from ..domain.origin import Origin
 from ..domain.request_refusals import NotApproved
 from ..enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
@@ -122,6 +122,12 @@ def describe(factor: Factor, origin: Origin) -> list[str]:
     return [where, gettext("Gets notifications") if pushes else gettext("Without notifications")]
 
 
+def lacks(factor: Factor, origin: Origin) -> Sentence | None:
+    """Not now, or a push service that forgot the phone: its owner may think again."""
+    without = is_here(factor, origin) and not json.loads(factor.facts)["pushes"]
+    return lazy("Allow notifications") if without else None
+
+
 def is_here(factor: Factor, origin: Origin) -> bool:
     return factor.slot in origin.slots
 
@@ -159,6 +165,7 @@ METHOD = Method(
         label=LabelFields,
         another=OVERVIEW.slug,
         describe=describe,
+        lacks=lacks,
         is_here=is_here,
     ),
     phones_only=lazy("You turn it on from your phone: open %(site)s there, log in, and choose it on this same page."),

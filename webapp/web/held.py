@@ -17,15 +17,21 @@ class Row:
     facts: list[str]
     rename_url: str
     delete_url: str
+    lacks: str | None
+    """What the link to `again_url` says."""
+    again_url: str
 
 
 def row_of(method: Method, several: Several, factor: Factor) -> Row:
     used = factor.logged_in_at
     added = _("Added on %(date)s", date=day(factor.added_at))
     last = _("Last used on %(date)s", date=day(used)) if used else _("Not used yet")
+    lacks = several.lacks(factor, current.origin())
     return Row(
         name=factor.label,
         facts=[*several.describe(factor, current.origin()), added, last],
         rename_url=layouts.to("named_factors.rename", method=method.slug, factor=factor.id),
         delete_url=layouts.to("named_factors.delete", method=method.slug, factor=factor.id),
+        lacks=str(lacks) if lacks is not None else None,
+        again_url=layouts.to("enrollment.step", method=method.slug, step=several.another),
     )
