@@ -124,6 +124,7 @@ def empty_postgresql(schema: str) -> str:
     try:
         with engine.begin() as connection:
             connection.execute(text(f"TRUNCATE {', '.join(METADATA.tables)} RESTART IDENTITY CASCADE"))
+            connection.execute(text("DROP TABLE IF EXISTS alembic_version"))  # as without migrations on SQLite
     except ProgrammingError:
         with engine.begin() as connection:
             connection.execute(text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))

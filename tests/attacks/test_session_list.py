@@ -30,7 +30,7 @@ def ids_of(site: Site, username: str) -> list[str]:
         return [
             f"{kind}:{row_id}"
             for kind, table in (("log-in", LoggedIn), ("remembered-browser", RememberedBrowser))
-            for row_id in tx.scalars(select(table.id).where(table.account_id == owner))
+            for row_id in tx.scalars(select(table.id).where(table.account_id == owner).order_by(table.id))
         ]
 
 
