@@ -144,6 +144,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str)
     return empty_postgresql(f"test_{worker_id}")
 
 
+one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what is decided before any row is read, or page by page: a second database would see nothing else."""
+
+
 @pytest.fixture
 def environ(database_url: str) -> dict[str, str]:
     """The settings; a test that wants others changes them before it asks for `site`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cached_property
 from io import BytesIO
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -41,7 +42,10 @@ class Page:
         self.status = response.status_code
         self.path = response.request.path
         self.text = response.get_data(as_text=True)
-        self.soup = BeautifulSoup(self.text, "html.parser")
+
+    @cached_property
+    def soup(self) -> BeautifulSoup:
+        return BeautifulSoup(self.text, "html.parser")
 
     @property
     def h1(self) -> str:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.attacks.tools import account_id, count, everything, is_in, routes
-from tests.conftest import POSTGRES, Site
+from tests.conftest import POSTGRES, Site, one_database
 from tests.people import Owner, Page, Person
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.models.accounts import Account
@@ -207,6 +207,7 @@ def test_a_file_where_none_belongs_is_refused(site: Site, eve: Owner, parts: tup
     assert count(site, "SELECT count(*) FROM contacts") == 0
 
 
+@one_database
 def test_no_other_page_takes_a_file(site: Site, ada: Owner) -> None:
     before = everything(site)
     for route in routes(site):

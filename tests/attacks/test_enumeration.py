@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.attacks.tools import count, is_in
-from tests.conftest import Site
+from tests.conftest import Site, one_database
 from tests.doubles import CheapHasher
 from tests.people import Owner, Page, Person
 from webapp.web.guards import local_path
@@ -178,6 +178,7 @@ def test_next_is_no_way_to_another_site(target: str) -> None:
     assert local_path(target) is None
 
 
+@one_database
 def test_next_stays_here_on_every_way_in(site: Site, ada: Owner) -> None:
     for target in (t for t in ELSEWHERE if t):
         for htmx in (False, True):

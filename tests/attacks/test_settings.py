@@ -23,7 +23,7 @@ from tests.attacks.tools import (
     thief_of,
     wrong,
 )
-from tests.conftest import Site
+from tests.conftest import Site, one_database
 from tests.people import ANDROID, Owner
 from webapp.services.links import PATHS
 
@@ -181,6 +181,7 @@ FIELDS = {
 }
 
 
+@one_database
 @pytest.mark.parametrize("layout", ["desktop", "android"])
 def test_every_button_demands_its_token_and_its_own_site(site: Site, ada: Owner, layout: str) -> None:
     browser = ada.other_browser(layout=layout)
@@ -214,6 +215,7 @@ def test_every_button_demands_its_token_and_its_own_site(site: Site, ada: Owner,
     assert is_in(browser)
 
 
+@one_database
 @pytest.mark.parametrize("kind", ["forged", "expired", "another browser's"])
 def test_a_token_that_is_not_in_order_changes_nothing(site: Site, ada: Owner, kind: str) -> None:
     token = {
@@ -246,6 +248,7 @@ def test_a_page_that_was_too_old_says_so_and_keeps_what_was_typed(site: Site, ad
     assert not page.field("Password").get("value")
 
 
+@one_database
 def test_reading_a_page_never_acts(site: Site, ada: Owner) -> None:
     before = everything(site, but=set())
     token = ada.token()
@@ -309,6 +312,7 @@ def test_a_first_factor_that_was_never_proved_asks_nobody_for_anything(site: Sit
     assert bob.other_browser().log_in().h1 == "Welcome, Ada Lovelace"
 
 
+@one_database
 def test_after_enrollment_no_page_shows_the_secret_or_the_backup_code(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()
@@ -375,6 +379,7 @@ def test_cookies_of_one_host_are_not_a_session_at_the_other(site: Site, ada: Own
 FILES = ("assets.static", "web_app.manifest")
 
 
+@one_database
 def test_every_page_forbids_framing_inline_code_and_storing(site: Site, ada: Owner) -> None:
     checked = 0
     for route in routes(site):
@@ -395,6 +400,7 @@ def test_every_page_forbids_framing_inline_code_and_storing(site: Site, ada: Own
     assert checked > 25
 
 
+@one_database
 def test_pages_for_everybody_and_pages_of_errors_have_no_inline_code_either(site: Site, ada: Owner) -> None:
     for browser in (ada.other_browser(), ada.other_browser(layout=ANDROID), ada.other_browser(htmx=True)):
         browser.log_in()

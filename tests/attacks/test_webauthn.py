@@ -29,7 +29,7 @@ from tests.attacks.tools import (
     thief_of,
 )
 from tests.authenticator import ES384, Authenticator, b64, unb64
-from tests.conftest import Site
+from tests.conftest import Site, one_database
 from tests.people import ANDROID, HOST, TWO_FACTOR, Owner, Page, Person
 from webapp.models.factors import Factor
 from webapp.models.sessions import Try
@@ -47,8 +47,6 @@ COPIED = "That key was refused: there may be a copy of it. We e-mailed its owner
 TAKEN = "That security key is added already. Try another one."
 ADDED, LOG_IN, STEP_UP, ALONE = PLACES = ("added", "log-in", "step-up", "alone")
 
-# what is refused before any row is read needs no second database
-once = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 each_place = pytest.mark.parametrize("place", PLACES)
 each_use = pytest.mark.parametrize("place", [LOG_IN, STEP_UP, ALONE])
 
@@ -183,7 +181,7 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-@once
+@one_database
 @each_place
 @pytest.mark.parametrize("wrong", WRONG)
 def test_an_answer_that_is_wrong_in_one_thing_is_refused_and_changes_nothing(
@@ -466,7 +464,7 @@ NOTHINGS: tuple[dict[str, Any], ...] = (
 )
 
 
-@once
+@one_database
 @pytest.mark.parametrize("fields", NOTHINGS, ids=lambda fields: str(fields)[:40])
 def test_leaving_the_answer_out_is_a_counted_failure(site: Site, vera: Owner, fields: dict[str, Any]) -> None:
     door = Door(LOG_IN, vera)
@@ -476,7 +474,7 @@ def test_leaving_the_answer_out_is_a_counted_failure(site: Site, vera: Owner, fi
     assert second_factor_tries(site, "vera") == 1
 
 
-@once
+@one_database
 @pytest.mark.parametrize("fields", NOTHINGS, ids=lambda fields: str(fields)[:40])
 @pytest.mark.parametrize("place", [ADDED, STEP_UP])
 def test_leaving_the_answer_out_elsewhere_is_refused_and_no_bug(
@@ -507,7 +505,7 @@ GARBAGE = (
 )
 
 
-@once
+@one_database
 @each_place
 @pytest.mark.parametrize("garbage", GARBAGE, ids=lambda garbage: repr(garbage[:50]))
 def test_garbage_where_an_answer_belongs_is_a_refusal_and_no_bug(

@@ -745,10 +745,15 @@ STATES: dict[str, State] = {
 }
 
 
-def walk(visitor: Visitor, *, wrong: bool = False) -> Iterator[Screen]:
-    """Every screen of the visitor's layout, one after the other; `wrong` for those with fields, sent empty."""
+def walk(visitor: Visitor, *, wrong: bool = False, twins: bool = True) -> Iterator[Screen]:
+    """Every screen of the visitor's layout, one after the other; `wrong` for those with fields, sent empty.
+
+    Without `twins` each template is met once, in the state that shows most of it.
+    """
     stage = Stage(visitor)
     for screen in of(visitor.layout):
+        if screen.twin and not twins:
+            continue
         if wrong and screen.has_fields:
             stage.show_wrong(screen)
         elif not wrong:

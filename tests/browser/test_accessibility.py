@@ -44,7 +44,7 @@ def by_axe(page: Page, scheme: str) -> list[str]:
 def test_axe_finds_nothing_in_light_and_dark(visit: Visits, layout: str, wrong: bool) -> None:
     visitor, faults = visit(layout), []
     page = visitor.page
-    for screen in screens.walk(visitor, wrong=wrong):
+    for screen in screens.walk(visitor, wrong=wrong, twins=layout == DESKTOP):
         for scheme in RULES:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             faults += [f"{screen.name}, {scheme}: {fault}" for fault in by_axe(page, scheme)]
@@ -75,9 +75,7 @@ FOCUSABLE = """() => [...document.querySelectorAll("a[href], button, input:not([
 def test_the_tab_key_reaches_every_control_and_its_ring_is_seen(visit: Visits, layout: str) -> None:
     visitor, faults = visit(layout), []
     page = visitor.page
-    for screen in screens.walk(visitor):
-        if screen.twin:
-            continue
+    for screen in screens.walk(visitor, twins=False):
         for _ in range(200):
             page.keyboard.press("Tab")
             found: dict[str, Any] | None = page.evaluate(LOOK)
@@ -150,7 +148,7 @@ def faults_of(page: Page, layout: str) -> Iterator[str]:
 def test_what_axe_cannot_see(visit: Visits, layout: str, wrong: bool) -> None:
     visitor, faults = visit(layout), []
     titles: dict[str, set[str]] = {}
-    for screen in screens.walk(visitor, wrong=wrong):
+    for screen in screens.walk(visitor, wrong=wrong, twins=layout == DESKTOP):
         faults += [f"{screen.name}: {fault}" for fault in faults_of(visitor.page, layout)]
         titles.setdefault(visitor.page.title(), set()).add(screen.twin or screen.name)
     faults += [f"{sorted(names)} are all titled {title}" for title, names in titles.items() if len(names) > 1]

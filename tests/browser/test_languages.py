@@ -99,7 +99,7 @@ TURNED = r"""() => {
 def test_right_to_left_turns_the_page_and_no_code(visit: Visits, layout: str) -> None:
     visitor, faults = visit(layout), []
     visitor.speak(RIGHT_TO_LEFT.code)
-    for screen in screens.walk(visitor):
+    for screen in screens.walk(visitor, twins=False):
         faults += [f"{screen.name}: {fault}" for fault in visitor.page.evaluate(TURNED)]
     assert not faults, "\n".join(faults)
 
