@@ -40,7 +40,7 @@ from webapp.domain.origin import Origin
 from webapp.enrollment.service import factor_bound
 from webapp.models.accounts import Account
 from webapp.models.apps import TemporaryPassword
-from webapp.models.factors import Factor
+from webapp.models.factors import Factor, only_slot
 from webapp.models.migrate import migrate
 from webapp.serve import gunicorn
 from webapp.settings import ROOT, Settings
@@ -207,7 +207,15 @@ def turn_factor_on(services: Services) -> None:
     bound = factor_bound(account.id, "authentication-app")
     sealed = services.enrollment._keyring.seal(b32encode(b"0" * 20).decode(), bound)
     with services.db.write() as tx:
-        tx.add(Factor(account_id=account.id, method="authentication-app", sealed=sealed, added_at=now))
+        tx.add(
+            Factor(
+                account_id=account.id,
+                method="authentication-app",
+                slot=only_slot(account.id),
+                sealed=sealed,
+                added_at=now,
+            )
+        )
         services.sessions.end_others(tx, account.id, None)
 
 

@@ -206,17 +206,10 @@ def upgrade() -> None:
             ["account_id"], ["accounts.id"], name=op.f("fk_factors_account_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_factors")),
-        sa.UniqueConstraint("account_id", "method", "slot", name=op.f("uq_factors_account_id")),
+        sa.UniqueConstraint("method", "slot", name=op.f("uq_factors_method")),
     )
     with op.batch_alter_table("factors", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_factors_account_id"), ["account_id"], unique=False)
-        batch_op.create_index(
-            "uq_factors_slot",
-            ["slot"],
-            unique=True,
-            sqlite_where=sa.text("slot <> ''"),
-            postgresql_where=sa.text("slot <> ''"),
-        )
 
     op.create_table(
         "half_logged_in",
@@ -401,9 +394,6 @@ def downgrade() -> None:
 
     op.drop_table("half_logged_in")
     with op.batch_alter_table("factors", schema=None) as batch_op:
-        batch_op.drop_index(
-            "uq_factors_slot", sqlite_where=sa.text("slot <> ''"), postgresql_where=sa.text("slot <> ''")
-        )
         batch_op.drop_index(batch_op.f("ix_factors_account_id"))
 
     op.drop_table("factors")

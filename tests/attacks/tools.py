@@ -18,7 +18,7 @@ from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.codes import grouped
 from webapp.enrollment.service import factor_bound
 from webapp.methods.catalogue import CATALOGUE
-from webapp.models.factors import Factor
+from webapp.models.factors import Factor, only_slot
 from webapp.models.migrate import METADATA
 from webapp.models.sessions import LoggedIn
 from webapp.services.backup_codes import BackupCodes
@@ -114,7 +114,7 @@ def enrolled(site: Site, username: str) -> Owner:
     keyring = AesGcmKeyring(services.settings.encryption_keys, services.entropy)
     factor = {"account_id": account.id, "method": "authentication-app", "sealed": keyring.seal(owner.secret, bound)}
     with services.db.write() as tx:
-        tx.add(Factor(**factor, added_at=site.clock.now()))
+        tx.add(Factor(**factor, slot=only_slot(account.id), added_at=site.clock.now()))
         owner.kept_code = grouped(BackupCodes(site.clock, services.entropy).make(tx, account.id))
     return owner
 

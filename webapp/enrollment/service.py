@@ -13,7 +13,7 @@ from ..domain.ports import Clock, Entropy, Keyring
 from ..domain.refusals import AlreadyDone, EmailRequired, FactorTaken, NotFresh, StepClosed
 from ..models.database import Database, won
 from ..models.drafts import DraftRow
-from ..models.factors import Factor
+from ..models.factors import Factor, only_slot
 from ..models.presence import Presence
 from ..policy import Policy
 from . import progress
@@ -187,7 +187,7 @@ class Enrollment:
         values = {
             "account_id": account_id,
             "method": slug,
-            "slot": proved.slot,
+            "slot": proved.slot or only_slot(account_id),
             "label": proved.label,
             "facts": proved.facts,
             "sealed": self._keyring.seal(proved.secret, factor_bound(account_id, slug)),

@@ -53,6 +53,7 @@ class Proved:
     secret: str
     last_step: int = -1
     slot: str = ""
+    """Empty where an account has one of it."""
     label: str = ""
     facts: str = "{}"
     instead_of: int | None = None

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, String, Text, UniqueConstraint, bindparam, text, update
+from sqlalchemy import BigInteger, String, Text, UniqueConstraint, bindparam, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import AccountId, At, Key, MaybeAt, Sealed, Table, rows_of
 
-TOLD_APART = text("slot <> ''")
+
+def only_slot(account_id: int) -> str:
+    """Of a factor of which an account has one of a method."""
+    return str(account_id)
 
 
 class Factor(Table):
     __tablename__ = "factors"
-    __table_args__ = (
-        UniqueConstraint("account_id", "method", "slot"),
-        # what is told apart by its slot is nobody else's either (WebAuthn Level 3 section 7.1, step 26)
-        Index("uq_factors_slot", "slot", unique=True, sqlite_where=TOLD_APART, postgresql_where=TOLD_APART),
-    )
+    # what is told apart by its slot is nobody else's either (WebAuthn Level 3 section 7.1, step 26)
+    __table_args__ = (UniqueConstraint("method", "slot"),)
 
     id: Mapped[Key]
     account_id: Mapped[AccountId]
     method: Mapped[str] = mapped_column(String(32))
-    slot: Mapped[str] = mapped_column(String(255), default="")
-    """Empty for a method of which an account has one; else what tells them apart."""
+    slot: Mapped[str] = mapped_column(String(255))
+    """What it is found by among all of its method: the account's id where an account has one."""
     label: Mapped[str] = mapped_column(String(64), default="")
     """The name its owner gave it, where there are several of a method."""
     facts: Mapped[str] = mapped_column(Text, default="{}")
