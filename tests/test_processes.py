@@ -19,9 +19,15 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from webapp.keys import generate_keys
+from webapp.models.migrate import migrate
 from webapp.settings import ROOT
 
 Start = Callable[..., subprocess.Popen[str]]
+SELDOM = {
+    *("alembic", "maxminddb", "phonenumbers", "pydantic", "pywebpush", "redis", "requests", "rich", "segno", "vonage"),
+    *("webauthn", "sqlalchemy.dialects.postgresql"),
+}
+"""What few requests need, or none: loaded when the first of them comes."""
 
 
 def free_port() -> int:
@@ -86,6 +92,17 @@ class Mailbox:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.received.append(envelope.content.decode())
         return "250 kept"
+
+
+def test_a_start_loads_nothing_that_few_requests_need(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'site.sqlite3'}"
+    migrate(url)
+    served = {**serving(free_port()), "NIGHTLATCH_DATABASE_URL": url, "NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1"}
+    code = "import wsgi, sys; print(*(name for name, module in sys.modules.items() if module is not None))"
+    told = subprocess.check_output([sys.executable, "-c", code], env={**os.environ, **served}, cwd=ROOT, text=True)
+    loaded = set(told.split())
+    assert "webapp.bootstrap" in loaded
+    assert not loaded & SELDOM
 
 
 def test_the_server_serves_its_worker_sends_and_both_end_when_told(start: Start, port: int) -> None:
