@@ -94,10 +94,10 @@ class MoodyPushes:
         self.trouble: Exception | None = None
         self.taken: list[tuple[PushMessage, int]] = []
 
-    def send(self, message: PushMessage, seconds: int) -> None:
+    def send(self, message: PushMessage) -> None:
         if self.trouble is not None:
             raise self.trouble
-        self.taken.append((message, seconds))
+        self.taken.append((message, message.lasts))
 
 
 class PlainLetters:

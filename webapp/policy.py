@@ -61,6 +61,7 @@ class Policy:
 
     # Codes by text message
     text_code_seconds: int = 10 * MINUTE  # ASVS V6.6.2
+    text_warning_seconds: int = 3 * DAY  # over a weekend with the phone off
     text_code_tries: int = 5
     text_gap: Window = Window(1, MINUTE)  # between two texts to one number
     text_sends_challenge: int = 3

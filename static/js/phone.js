@@ -21,7 +21,6 @@ async function subscribe(form) {
   tell(form, "waiting");
   if ((await Notification.requestPermission()) !== "granted") return tell(form, "refused"), "";
   try {
-    await navigator.serviceWorker.register(form.dataset.worker);
     const { pushManager } = await navigator.serviceWorker.ready;
     const key = bytes(form.dataset.push);
     const before = await pushManager.getSubscription();
@@ -71,5 +70,5 @@ addEventListener("touchend", () => {
   form.requestSubmit();
 }, { passive: true });
 
-// A site that was made an app, or gets pushes, keeps its worker up to date.
-navigator.serviceWorker?.getRegistration().then((found) => found?.update()).catch(() => {});
+// For the page without a network, and for pushes where they are allowed; registered again, it is brought up to date.
+navigator.serviceWorker?.register("/service-worker.js").catch(() => {});

@@ -2,7 +2,7 @@
 
     with PushEndpoint() as service:
         browser = service.subscribe()
-        WebPush(...).send(PushMessage("1", browser.subscription, "{}", until, 1), 300)
+        WebPush(...).send(PushMessage("1", browser.subscription, "{}", 300, 1))
     assert service.taken[0].text == "{}"
 
 It takes every push with 201, unless answers were put into `service.answers`: those are given first, one a request.

@@ -8,6 +8,7 @@ import sys
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -36,11 +37,11 @@ def pushes(service: PushEndpoint, *, timeout: int = 5, hosts: tuple[str, ...] | 
 
 
 def message(service: PushEndpoint) -> PushMessage:
-    return PushMessage("uid", service.subscribe().subscription, TEXT, START + 300, 1)
+    return PushMessage("uid", service.subscribe().subscription, TEXT, 300, 1)
 
 
 def test_what_the_browser_reads_is_what_was_sent(service: PushEndpoint) -> None:
-    pushes(service).send(message(service), 300)
+    pushes(service).send(message(service))
     taken = service.taken[0]
     assert taken.text == TEXT
     assert TEXT.encode() not in taken.body
@@ -54,7 +55,7 @@ def test_what_the_browser_reads_is_what_was_sent(service: PushEndpoint) -> None:
 
 def test_the_push_service_knows_who_sends(service: PushEndpoint) -> None:
     way = pushes(service)
-    way.send(message(service), 300)
+    way.send(message(service))
     assert way.public_key is not None
     claims = service.taken[0].claims(way.public_key)
     assert claims == {"sub": SUBJECT, "aud": service.url, "exp": START + 12 * 3600}
@@ -62,13 +63,13 @@ def test_the_push_service_knows_who_sends(service: PushEndpoint) -> None:
 
 def test_no_two_pushes_look_alike(service: PushEndpoint) -> None:
     way, one = pushes(service), message(service)
-    way.send(one, 300)
-    way.send(one, 300)
+    way.send(one)
+    way.send(one)
     assert service.taken[0].body != service.taken[1].body
 
 
 def test_one_that_is_late_is_not_kept_by_the_push_service(service: PushEndpoint) -> None:
-    pushes(service).send(message(service), -3)
+    pushes(service).send(replace(message(service), lasts=-3))
     assert service.taken[0].headers["ttl"] == "0"
 
 
@@ -76,7 +77,7 @@ def test_one_that_is_late_is_not_kept_by_the_push_service(service: PushEndpoint)
 def test_an_address_that_is_no_more_is_gone(service: PushEndpoint, code: int) -> None:
     service.answers.append((code, {}))
     with pytest.raises(Gone, match=f"HTTP {code}"):
-        pushes(service).send(message(service), 300)
+        pushes(service).send(message(service))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_an_address_that_is_no_more_is_gone(service: PushEndpoint, code: int) ->
 def test_one_that_may_go_later_says_when(service: PushEndpoint, code: int, said: str | None, wait: int | None) -> None:
     service.answers.append((code, {"Retry-After": said} if said else {}))
     with pytest.raises(Unreachable, match=f"HTTP {code}") as later:
-        pushes(service).send(message(service), 300)
+        pushes(service).send(message(service))
     assert later.value.wait == wait
     assert len(service.taken) == 1
 
@@ -106,7 +107,7 @@ def test_one_that_may_go_later_says_when(service: PushEndpoint, code: int, said:
 def test_one_that_is_not_taken_is_not_sent_again(service: PushEndpoint, code: int) -> None:
     service.answers.append((code, {}))
     with pytest.raises(Refused, match=f"HTTP {code}") as refused:
-        pushes(service).send(message(service), 300)
+        pushes(service).send(message(service))
     assert not isinstance(refused.value, Gone)
 
 
@@ -115,7 +116,7 @@ def test_no_redirect_is_followed(service: PushEndpoint, code: int) -> None:
     with PushEndpoint() as elsewhere:
         service.answers.append((code, {"Location": f"{elsewhere.url}/push/1"}))
         with pytest.raises(Refused):
-            pushes(service).send(message(service), 300)
+            pushes(service).send(message(service))
         assert not elsewhere.taken
     assert len(service.taken) == 1
 
@@ -124,7 +125,7 @@ def test_a_push_service_that_stalls_holds_nobody_up(service: PushEndpoint) -> No
     service.answers.append(30.0)
     begun = time.monotonic()
     with pytest.raises(Unreachable, match="took longer than 1 s"):
-        pushes(service, timeout=1).send(message(service), 300)
+        pushes(service, timeout=1).send(message(service))
     assert time.monotonic() - begun < 4
 
 
@@ -132,20 +133,20 @@ def test_a_push_service_that_is_down_is_said_without_its_address(service: PushEn
     one, way = message(service), pushes(service)
     service.__exit__(None, None, None)
     with pytest.raises(Unreachable) as down:
-        way.send(one, 300)
+        way.send(one)
     assert "127.0.0.1" not in str(down.value)
 
 
 def test_an_address_is_checked_again_before_each_push(service: PushEndpoint) -> None:
     with pytest.raises(Gone, match="NIGHTLATCH_PUSH_HOSTS"):
-        pushes(service, hosts=("fcm.googleapis.com",)).send(message(service), 300)
+        pushes(service, hosts=("fcm.googleapis.com",)).send(message(service))
     assert not service.taken
 
 
 def test_without_a_key_no_push_goes(service: PushEndpoint) -> None:
     assert NoPushes().public_key is None
     with pytest.raises(Refused):
-        NoPushes().send(message(service), 300)
+        NoPushes().send(message(service))
 
 
 def test_every_key_that_is_made_is_one() -> None:

@@ -335,7 +335,7 @@ def test_anothers_phone_sees_and_answers_nothing(site: Site, phone: Owner, waiti
     mallory, number = with_phone(site, "mallory"), number_of(waiting)
     page = mallory.open(REQUESTS)
     assert "Review Chrome on Linux" not in page.links
-    for path in (page_of(site), f"{REQUESTS}/999"):
+    for path in (page_of(site), f"{REQUESTS}/999", f"{REQUESTS}/{'9' * 19}", f"{REQUESTS}/{'9' * 400}"):
         opened, posted = mallory.open(path), mallory.post(path, number=number)
         assert (opened.status, posted.status) == (404, 404)
         assert opened.h1 == posted.h1 == "Page not found"
@@ -416,6 +416,33 @@ def test_a_phone_that_was_turned_off_answers_no_more(site: Site, phone: Owner) -
     bare = phone.other_browser(layout=ANDROID)
     give(bare, phone=cookies_of(phone)["phone"])
     assert bare.open(REQUESTS).path == "/log-in"
+
+
+@pytest.mark.parametrize("how", ["another method", "backup code", "new password", "wrong codes"])
+def test_what_is_settled_otherwise_can_be_approved_no_more(site: Site, phone: Owner, waiting: Owner, how: str) -> None:
+    """Else the phone would say yes to nobody, and its owner would believe that somebody is in."""
+    assert phone.answer(number_of(waiting)).h1 == APPROVED
+    assert on(waiting).h1 == HOME
+    waiting.turn_on_app()
+    waiting.press("Got it")
+    site.clock.pass_(30)
+    other = phone.other_browser(layout=DESKTOP)
+    other.secret = waiting.secret
+    other.log_in()
+    assert other.open("/log-in/waiting?method=login-requests").h1 == WAITING
+    other.press("Send a new request") if newest(site).state != "waiting" else None
+    assert newest(site).state == "waiting"
+    if how == "another method":
+        assert other.post("/log-in/verify?method=authentication-app", code=waiting.next_code()).h1 == HOME
+    elif how == "backup code":
+        other.post("/log-in/backup-code", code=phone.kept_code)
+    elif how == "new password":
+        assert waiting.post("/settings/account/password", password="seven brass wheels turning").status == 200
+    else:
+        for _ in range(5):
+            other.post("/log-in/verify?method=authentication-app", code=wrong(waiting.code()))
+    assert newest(site).state == "withdrawn"
+    assert "Review Chrome on Linux" not in phone.open(REQUESTS).links
 
 
 def test_a_step_up_by_phone_takes_back_no_wrong_code(site: Site, phone: Owner, waiting: Owner) -> None:

@@ -678,3 +678,12 @@ def test_a_forged_receipt_changes_nothing(site: Site) -> None:
     assert gateway.send("GET", HOOK, query_string=data).status == 404
     assert gateway.send("POST", f"{HOOK}?client-ref={uid}&status=failed").status == 204
     assert count(site, "SELECT count(*) FROM messages WHERE state = 'sent' AND received_at IS NULL") == 1
+
+
+def test_a_stolen_session_has_no_code_texted_before_the_password(site: Site, tess: Owner) -> None:
+    tess.log_in()
+    tess.press("Verify", code=site.texted_code(PHONE))
+    thief, before = thief_of(stale(tess)), len(site.texts(PHONE))
+    for _ in range(3):
+        assert thief.post("/step-up/methods", method="text-message").h1 == "Enter your password"
+    assert len(site.texts(PHONE)) == before

@@ -147,7 +147,7 @@ def test_each_tab_is_for_its_device_and_says_which_it_is(visit: Visits) -> None:
     ada = visit(DESKTOP)
     ada.open(HELP)
     tabs = ada.page.get_by_role("navigation", name="Your device")
-    for name, word in (("iPhone and iPad", "Tap"), ("Android and other phones", "Tap"), ("Computer", "Click")):
+    for name, word in (("iOS", "Tap"), ("Android", "Tap"), ("Desktop", "Click")):
         tabs.get_by_role("link", name=name, exact=True).click()
         expect(tabs.get_by_role("link", name=name, exact=True)).to_have_attribute("aria-current", "page")
         expect(ada.page.get_by_role("main")).to_contain_text(f"{word} Settings and privacy.")

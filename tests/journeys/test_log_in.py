@@ -419,3 +419,11 @@ def test_a_spent_challenge_stands_in_the_activity_of_the_account(site: Site) -> 
     with site.services.db.read() as tx:
         kinds = tx.scalars(select(Activity.kind).order_by(Activity.id)).all()
     assert kinds[-1] == "second-factor-failed"
+
+
+@pytest.mark.parametrize("typed", ["x²@example.org", "X2@EXAMPLE.ORG", " ｘ2@example.org "])
+def test_an_address_is_found_however_its_letters_are_drawn(site: Site, typed: str) -> None:
+    site.services.sign_up.create_by_operator("Ada", "ada", "analytical engine notes", "x²@example.org", confirmed=True)
+    ada = Owner(site)
+    ada.open("/log-in")
+    assert ada.press("Log in", username=typed, password=ada.password).path == "/"

@@ -546,6 +546,23 @@ def test_on_a_phone_of_two_accounts_each_request_says_whose_it_is(site: Site, ph
     assert page.says("@grace")
 
 
+def test_turning_it_on_again_and_again_takes_the_phone_from_no_other_account(site: Site, phone: Owner) -> None:
+    phone.log_out()
+    grace = Owner(site, "grace", layout=phone.layout, htmx=False)
+    grace.client = phone.client
+    grace.sign_up()
+    grace.turn_on_requests()
+    for _ in range(6):
+        grace.open(f"{METHOD}/overview")
+        grace.press("Next")
+        grace.press("Verify", password=grace.password)
+        assert grace.press("Not now").h1 == "You're all set"
+    grace.log_out()
+    browser = phone.other_browser(layout=DESKTOP, htmx=False)
+    assert browser.log_in().h1 == WAITING
+    assert "Review Chrome on Linux" in phone.open(REQUESTS).links
+
+
 def test_logging_out_leaves_the_phone_its_notifications(phone: Owner, site: Site) -> None:
     phone.open("/")
     page = phone.post("/log-out", follow=False)

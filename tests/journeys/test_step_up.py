@@ -188,5 +188,8 @@ def test_an_act_with_an_old_token_is_not_kept(ada: Owner) -> None:
 
 
 def test_choosing_a_method_that_one_lacks_is_not_found(enrolled: Owner) -> None:
+    stale(enrolled)
+    enrolled.open("/settings/account/password")
+    enrolled.press("Verify", password=enrolled.password)
     assert enrolled.post("/step-up/methods", method="text-message").status == 404
     assert enrolled.open(f"{TWO_FACTOR}/turn-off").status == 404

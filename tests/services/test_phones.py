@@ -158,3 +158,21 @@ def test_a_number_survives_a_new_key_and_a_code_that_waits_goes_on_once_sealed_a
     code = only.texted_code(OTHER)
     with only.services.db.write() as tx:
         only.services.phones.prove(tx, account(only), "two", code)
+
+
+@pytest.mark.parametrize(
+    ("template", "lasts"), [("code", 600), ("temporary-password", 3600), ("number-changed", 3 * DAY)]
+)
+def test_a_text_that_comes_too_late_does_not_go_and_another_does(
+    site: Site, tess: Owner, template: str, lasts: int
+) -> None:
+    services, mine = site.services, account(site)
+    number = services.phones.number_of(mine)
+    facts = {"code": "123456", "host": "example.org", "password": "ABCD"}
+    for waited in (lasts - 1, lasts):
+        before = len(site.texts(number.e164))
+        with services.db.write() as tx:
+            services.outbox.post_text(tx, to=number, template=template, account=mine, lasts=lasts, **facts)
+        site.clock.pass_(waited)
+        services.delivery.deliver_due()
+        assert len(site.texts(number.e164)) - before == (waited < lasts)

@@ -8,5 +8,5 @@ from ..domain.ports import PushMessage, Refused
 class NoPushes:
     public_key: str | None = None
 
-    def send(self, message: PushMessage, seconds: int) -> None:  # noqa: ARG002  # as the port has it
+    def send(self, message: PushMessage) -> None:  # noqa: ARG002  # as the port has it
         raise Refused("there is no VAPID key")

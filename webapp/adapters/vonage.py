@@ -20,8 +20,8 @@ from . import vonage_answers as answers
 if TYPE_CHECKING:
     from .vonage_line import Line
 
+SHORTEST_TTL = 20  # seconds, as the gateway takes it
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-CODE_LIFETIME = 600  # seconds
 
 
 class VonageTexts:
@@ -34,26 +34,24 @@ class VonageTexts:
         sender: str,
         url: str,
         timeout_seconds: int,
-        ttl_seconds: int = CODE_LIFETIME,
     ) -> None:
-        """`timeout_seconds` bounds a whole send. A text that is undelivered after `ttl_seconds` is of no use."""
+        """`timeout_seconds` bounds a whole send."""
         self._credentials = api_key, api_secret
         self._sender = sender
         self._url = url
         self._timeout = timeout_seconds
-        self._ttl = ttl_seconds * 1000
 
-    def send(self, message: TextMessage) -> str | None:
+    def send(self, message: TextMessage) -> None:
         if not E164.fullmatch(message.to):
             raise Refused("not a number that a text can be sent to")
-        return answers.id_of_taken(
+        answers.demand_taken(
             self._line().text(
                 from_=self._sender,
                 to=message.to.removeprefix("+"),
                 text=message.text,
                 type="unicode" if needs_unicode(message.text) else None,  # else the gateway writes "?" for the rest
                 client_ref=message.message_id,
-                ttl=self._ttl,
+                ttl=max(SHORTEST_TTL, message.lasts) * 1000,
             )
         )
 
@@ -61,7 +59,7 @@ class VonageTexts:
         answer = self._line().balance()
         # a local gateway need not keep accounts: that it answers is enough
         if not (self._url.startswith("http://") and answers.is_not_there(answer)):
-            answers.refuse_none_but_a_balance(answer)
+            answers.demand_balance(answer)
 
     def _line(self) -> Line:
         # 0.2 s and 37 MB, which neither a site without texts nor the start of any site should pay

@@ -37,12 +37,9 @@ class Answer:
     body: bytes
 
 
-def id_of_taken(answer: Answer) -> str | None:
-    """The gateway's id of the message, or of its first part; None when it took the message without naming it.
-
-    Raises `Refused` or `Unreachable`.
-    """
-    _refuse_no_success(answer)
+def demand_taken(answer: Answer) -> None:
+    """Raises `Refused` or `Unreachable` unless the gateway took the whole message."""
+    _demand_success(answer)
     parsed = _parsed(answer)
     parts = parsed.get("messages") if isinstance(parsed, dict) else None
     if not isinstance(parts, list) or not parts or not all(isinstance(part, dict) for part in parts):
@@ -50,8 +47,7 @@ def id_of_taken(answer: Answer) -> str | None:
     statuses = [str(part.get("status")) for part in parts]
     refusals = [status for status in statuses if status != TAKEN]
     if not refusals:
-        taken = parts[0].get("message-id")
-        return str(taken) if taken else None
+        return
     status = refusals[0] if re.fullmatch(r"[0-9]{1,3}", refusals[0]) else "none"
     if TAKEN in statuses:  # to send the rest is to send all of it again
         raise Refused(f"{GATEWAY} took only a part of the message: status {status}")
@@ -64,9 +60,9 @@ def id_of_taken(answer: Answer) -> str | None:
     raise Refused(f"{GATEWAY} did not take the message: status {status}")
 
 
-def refuse_none_but_a_balance(answer: Answer) -> None:
+def demand_balance(answer: Answer) -> None:
     """Raises `Refused` or `Unreachable` unless the gateway told what the account has left."""
-    _refuse_no_success(answer)
+    _demand_success(answer)
     parsed = _parsed(answer)
     if not isinstance(parsed, dict) or "value" not in parsed:
         raise _not_understood(answer)
@@ -77,7 +73,7 @@ def is_not_there(answer: Answer) -> bool:
     return answer.code in NOT_THERE
 
 
-def _refuse_no_success(answer: Answer) -> None:
+def _demand_success(answer: Answer) -> None:
     code = answer.code
     if code in OPERATORS_FAULT_HTTP:
         raise Unreachable(f"{GATEWAY} {OPERATORS_FAULT_HTTP[code]}: HTTP {code}")

@@ -43,12 +43,12 @@ class WebPush:
         raw = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         self.public_key: str | None = urlsafe_b64encode(raw).rstrip(b"=").decode()
 
-    def send(self, message: PushMessage, seconds: int) -> None:
+    def send(self, message: PushMessage) -> None:
         subscription = json.loads(message.subscription)
         endpoint = subscription["endpoint"]
         if not self._hosts.allows(endpoint):
             raise Gone(f"{SERVICE} is none that NIGHTLATCH_PUSH_HOSTS allows")
-        response = self._post(subscription, endpoint, message, seconds)
+        response = self._post(subscription, endpoint, message)
         code = response.status_code
         if code in GONE:
             raise Gone(f"{SERVICE} knows the address no more: HTTP {code}")
@@ -59,7 +59,7 @@ class WebPush:
         if not 200 <= code <= 299:
             raise Refused(f"{SERVICE} did not take the push: HTTP {code}")
 
-    def _post(self, subscription: object, endpoint: str, message: PushMessage, seconds: int) -> requests.Response:
+    def _post(self, subscription: object, endpoint: str, message: PushMessage) -> requests.Response:
         # 0.2 s and 36 MB, which neither a site without such phones nor the start of any site should pay
         import requests
         from py_vapid import Vapid02
@@ -80,7 +80,7 @@ class WebPush:
                 session.mount(scheme, Wire(self._timeout, deadline))
             try:
                 pusher = WebPusher(subscription, requests_session=session)
-                return pusher.send(message.text, headers, ttl=max(0, seconds), timeout=self._timeout)  # type: ignore[no-any-return]
+                return pusher.send(message.text, headers, ttl=max(0, message.lasts), timeout=self._timeout)  # type: ignore[no-any-return]
             except requests.TooManyRedirects:
                 raise Refused(f"{SERVICE} leads elsewhere") from None
             except requests.RequestException as error:

@@ -215,7 +215,6 @@ def build(
             clock=clock,
             links=links,
             sessions=sessions,
-            requests=login_requests,
             password_changes=password_changes,
             notices=notices,
         ),

@@ -73,9 +73,7 @@ def texts(settings: Settings) -> TextMessages:
         return OutboxTexts() if settings.shows_outbox else NoTexts()
     from ..adapters.vonage import VonageTexts
 
-    return VonageTexts(
-        gateway.api_key, gateway.api_secret, gateway.sender, gateway.url, policy.text_timeout, policy.text_code_seconds
-    )
+    return VonageTexts(gateway.api_key, gateway.api_secret, gateway.sender, gateway.url, policy.text_timeout)
 
 
 def pushes(settings: Settings, clock: Clock) -> Pushes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .language import gettext
 
+LONGEST_NAME = 60  # characters of what an app calls itself
+
 # Fixed words only: a browser may call itself anything, also something that lures the reader of a security notice.
 BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "FxiOS/": "Firefox", "CriOS/": "Chrome",
             "Chrome/": "Chrome", "Safari/": "Safari"}  # fmt: skip
@@ -18,3 +20,9 @@ def device(user_agent: str) -> str:
     if browser and system:
         return gettext("%(browser)s on %(system)s", browser=browser, system=system)
     return browser or system or gettext("a device we do not know")
+
+
+def app(user_agent: str) -> str:
+    """What an app says of itself, shortened: there are too many to know them by name."""
+    name = " ".join("".join(c for c in user_agent if c.isprintable()).split())
+    return name[:LONGEST_NAME] or gettext("an app that does not say its name")

@@ -109,14 +109,16 @@ class TextMessage:
     to: str
     """In E.164, with its plus sign."""
     text: str
+    lasts: int
+    """Seconds for which it is of use; later it need not arrive."""
 
 
 class TextMessages(Protocol):
     keeps: bool
     """True when a delivered message stays readable in the outbox (development)."""
 
-    def send(self, message: TextMessage) -> str | None:
-        """The gateway's own id of what it took; None when it gave none. Raises `Refused` or `Unreachable`."""
+    def send(self, message: TextMessage) -> None:
+        """Raises `Refused` or `Unreachable`."""
 
     def check(self) -> None:
         """Proves who we are without sending. Raises `Refused` or `Unreachable`."""
@@ -131,8 +133,8 @@ class PushMessage:
     """The browser's, as JSON: its endpoint and keys."""
     text: str
     """Declarative Web Push JSON."""
-    until: int
-    """Unix seconds after which it is of no use."""
+    lasts: int
+    """Seconds for which it is of use."""
     factor_id: int
     """The phone it is for."""
 
@@ -141,8 +143,8 @@ class Pushes(Protocol):
     public_key: str | None
     """Which browsers subscribe with, in base64url (RFC 8292 section 3.2); None where no push can go."""
 
-    def send(self, message: PushMessage, seconds: int) -> None:
-        """Hands over one push that is of use for so many seconds. Raises `Gone`, `Refused` or `Unreachable`."""
+    def send(self, message: PushMessage) -> None:
+        """Hands over one push. Raises `Gone`, `Refused` or `Unreachable`."""
 
 
 class Places(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, select, update
 
+from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.refusals import Missing
 from ..models.accounts import Account
@@ -13,7 +14,6 @@ from ..models.database import Database
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
 from .notices import Notices
-from .password_tries import name_key
 from .sessions import Sessions
 
 OPERATOR = Origin("", "")
@@ -32,7 +32,7 @@ class Accounts:
     def named(self, username: str) -> Account:
         """Raises `Missing`."""
         with self._db.read() as tx:
-            account = tx.scalars(select(Account).where(Account.username_key == name_key(username))).one_or_none()
+            account = tx.scalars(select(Account).where(Account.username_key == key_of(username))).one_or_none()
         if account is None:
             raise Missing()
         return account

@@ -73,6 +73,12 @@ def stand_in(factors: Sequence[Factor], account: Account) -> Choice | None:
     return Choice(method, [f for f in factors if f.method == method.slug] or waiting.factors)
 
 
+def waits_elsewhere(factors: Sequence[Factor]) -> bool:
+    """True when one of them is asked on another device."""
+    slugs = {m.slug for m in CATALOGUE if m.challenge.waits is not None}
+    return any(factor.method in slugs for factor in factors)
+
+
 def shared_bucket(account_id: int) -> str:
     """What counts the failures of all methods of an account."""
     return f"second-factor:{account_id}"

@@ -67,7 +67,6 @@ class Delivery:
         self._policy = policy
         self._pushes = pushes
         self._gone = gone
-        self._of_use = {TEXT: policy.text_code_seconds, PUSH: policy.request_seconds}
         self._before = before
 
     def state(self, message_id: int) -> State | None:
@@ -137,20 +136,19 @@ class Delivery:
                     return tx.get_one(Message, candidate)
 
     def _deliver(self, message: Message) -> bool:
-        of_use = self._of_use.get(message.channel)
-        if of_use is not None and self._clock.now() - message.made_at >= of_use:
-            self._give_up(message, "too late: what it says holds no longer")
-            return False
         try:
             content = self._outbox.read(message)
         except ValueError as error:  # its key is missing: the operator may still put it back
             self._put_off(message, str(error))
             return False
+        if not isinstance(content, Email) and content.lasts <= 0:
+            self._give_up(message, "too late: what it says holds no longer")
+            return False
         try:
             if isinstance(content, TextMessage):
                 self._texts.send(content)
             elif isinstance(content, PushMessage):
-                self._pushes.send(content, content.until - self._clock.now())
+                self._pushes.send(content)
             else:
                 self._mail.send(content)
         except Gone as refusal:

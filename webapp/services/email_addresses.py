@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..domain.refusals import EmailMalformed, LinkDead, WrongCode
@@ -152,10 +153,6 @@ def normalize(typed: str) -> str:
         return validate_email(typed.strip(), check_deliverability=False).normalized
     except EmailNotValidError:
         raise EmailMalformed() from None
-
-
-def key_of(address: str) -> str:
-    return address.casefold()
 
 
 def masked(address: str) -> str:

@@ -25,7 +25,7 @@ from ..models.factors import Factor
 from ..models.sessions import HalfLoggedIn
 from ..policy import Policy
 from .backup_codes import BackupCodes
-from .challenge import Challenges, Choice, choice_of, shared_bucket
+from .challenge import Challenges, Choice, choice_of, shared_bucket, waits_elsewhere
 from .entry import Entry, In
 from .login_requests import LoginRequests, half_challenge
 from .named_accounts import ON, named, owes_factor
@@ -203,8 +203,8 @@ class LogIn:
             if left > 0:
                 raise
             with self._db.write() as tx:
-                over = update(HalfLoggedIn).where(HalfLoggedIn.id == pending.row.id)
-                tx.execute(over.values(ended_at=self._clock.now()))
+                tx.execute(END_HALF, {"half": pending.row.id, "now": self._clock.now()})
+                self._end_request(tx, pending)
                 origin = Origin(pending.row.address, pending.row.device)
                 self._notices.record(tx, pending.account.id, "second-factor-failed", origin)
             raise ChallengeSpent() from None
@@ -232,12 +232,18 @@ class LogIn:
         row, account = pending.row, pending.account
         if not won(tx, END_HALF, {"half": row.id, "now": self._clock.now()}):
             raise LogInOver()
+        self._end_request(tx, pending)
         token = self._remembered.add(tx, account.id, origin) if remember else None
         failures = challenge_of(pending), shared_bucket(account.id)
         done = self._entry.let_in(
             tx, account, known, keep=row.keep, next_path=row.next_path, origin=origin, failures=failures
         )
         return replace(done, remembered=token)
+
+    def _end_request(self, tx: Session, pending: PendingLogIn) -> None:
+        """A phone that was asked too is asked no more. Costs nothing where no phone could be."""
+        if waits_elsewhere(pending.factors):
+            self._requests.end(tx, pending.account.id, challenge_of(pending))
 
 
 def challenge_of(pending: PendingLogIn) -> str:

@@ -140,18 +140,14 @@ class LoginRequests:
 
     def withdraw(self, account: Account, challenge: str) -> None:
         """Who waits gives up."""
-        waiting = (
-            LoginRequest.account_id == account.id,
-            LoginRequest.challenge == challenge,
-            LoginRequest.state.in_((WAITING, APPROVED)),
-        )
         with self._db.write() as tx:
-            tx.execute(update(LoginRequest).where(*waiting).values(state=WITHDRAWN, ended_at=self._clock.now()))
+            self.end(tx, account.id, challenge)
 
-    def end_all(self, tx: Session, account_id: int) -> None:
-        """Whatever waits for this account's phones waits no more."""
-        waiting = LoginRequest.account_id == account_id, LoginRequest.state.in_((WAITING, APPROVED))
-        tx.execute(update(LoginRequest).where(*waiting).values(state=WITHDRAWN, ended_at=self._clock.now()))
+    def end(self, tx: Session, account_id: int, challenge: str) -> None:
+        """What this challenge asked the account's phones is answered otherwise, or not at all."""
+        live = LoginRequest.challenge == challenge, LoginRequest.state.in_((WAITING, APPROVED))
+        mine = update(LoginRequest).where(LoginRequest.account_id == account_id, *live)
+        tx.execute(mine.values(state=WITHDRAWN, ended_at=self._clock.now()))
 
     def state_of(self, state: str, made_at: int) -> str:
         """As it is now: one that waits too long has expired."""

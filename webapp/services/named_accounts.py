@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from ..domain.names import key_of
 from ..domain.refusals import WrongLogIn
 from ..models.accounts import Account
 from ..models.database import Database
 from ..models.factors import Factor
-from .password_tries import name_key
 
 # Made once: every log-in runs them, and making a statement costs as much as running it.
 ON = (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None)
@@ -26,7 +26,7 @@ NOW = (
 
 def named(db: Database, typed: str) -> tuple[Account | None, list[Factor]]:
     """The account of a username or e-mail address, and the factors that it has on."""
-    key = name_key(typed)
+    key = key_of(typed)
     with db.read() as tx:
         rows = tx.execute(BY_EMAIL if "@" in key else BY_USERNAME, {"key": key}).all()
     return (rows[0][0] if rows else None), [row[1] for row in rows if row[1] is not None]

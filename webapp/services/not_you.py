@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..models.accounts import Account
@@ -18,9 +19,7 @@ from ..models.codes import Link
 from ..models.database import Database
 from ..models.drafts import DraftRow
 from ..models.presence import Opened, Presence
-from .email_addresses import key_of
 from .links import Links, OpenLink
-from .login_requests import LoginRequests
 from .notices import Notices
 from .password_changes import PasswordChanges
 from .sessions import Sessions
@@ -48,7 +47,6 @@ class NotYou:
         clock: Clock,
         links: Links,
         sessions: Sessions,
-        requests: LoginRequests,
         password_changes: PasswordChanges,
         notices: Notices,
     ) -> None:
@@ -56,7 +54,6 @@ class NotYou:
         self._clock = clock
         self._links = links
         self._sessions = sessions
-        self._requests = requests
         self._password_changes = password_changes
         self._notices = notices
 
@@ -96,7 +93,6 @@ class NotYou:
     def _lock(self, tx: Session, account: Account, but: int | None) -> None:
         """Nothing that somebody else began goes on: log-ins, prompts for a second factor, setups, links."""
         self._sessions.end_others(tx, account.id, but)
-        self._requests.end_all(tx, account.id)
         tx.execute(delete(DraftRow).where(DraftRow.account_id == account.id))
 
 

@@ -91,8 +91,8 @@ def sentence_for(kind: str, facts: dict[str, Any]) -> str:
 def _said(name: str, fact: object) -> str:
     if name == "device":  # stored as what a browser says of itself, which nobody but we may put into words
         return device(str(fact))
-    # a method's title is stored as its source text, and said in the reader's language
-    return gettext(fact) if isinstance(fact, str) and fact else str(fact)
+    # a method's title is stored as its source text, and said in the reader's language; a name is its owner's own
+    return gettext(str(fact)) if name == "method" else str(fact)
 
 
 class Notices:

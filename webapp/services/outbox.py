@@ -44,11 +44,15 @@ class Outbox:
         content = {"to": to, "subject": letter.subject, "text": letter.text, "html": letter.html}
         return self._owe(tx, EMAIL, template, account, content)
 
-    def post_text(self, tx: Session, *, to: PhoneNumber, template: str, account: Account, **facts: object) -> Message:
-        """The same for a text, which fits in one segment in every language."""
+    def post_text(
+        self, tx: Session, *, to: PhoneNumber, template: str, account: Account, lasts: int, **facts: object
+    ) -> Message:
+        """The same for a text, which fits in one segment in every language and is of use for `lasts` seconds."""
         with self.speaking_to(account):
             text = self._letters.write_text(template, **facts)
-        return self._owe(tx, TEXT, template, account, {"to": to.e164, "country": to.country, "text": text})
+        until = self._clock.now() + lasts
+        content: dict[str, str | int] = {"to": to.e164, "country": to.country, "text": text, "until": until}
+        return self._owe(tx, TEXT, template, account, content)
 
     def post_push(
         self, tx: Session, *, account: Account, factor_id: int, subscription: str, text: str, until: int
@@ -87,10 +91,10 @@ class Outbox:
             raise ValueError("the content of this message is no longer kept")
         content = json.loads(self._keyring.open(message.sealed, bound_to=message_bound(message.uid)))
         if message.channel == TEXT:
-            return TextMessage(message.uid, content["to"], content["text"])
+            return TextMessage(message.uid, content["to"], content["text"], content["until"] - self._clock.now())
         if message.channel == PUSH:
-            told = content["subscription"], content["text"], content["until"], content["factor"]
-            return PushMessage(message.uid, *told)
+            lasts = content["until"] - self._clock.now()
+            return PushMessage(message.uid, content["subscription"], content["text"], lasts, content["factor"])
         return Email(message.uid, content["to"], content["subject"], content["text"], content["html"])
 
     def speaking_to(self, account: Account | None) -> AbstractContextManager[None]:

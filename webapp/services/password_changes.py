@@ -9,6 +9,7 @@ from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..domain.refusals import LinkDead, TooManyTries
@@ -18,7 +19,7 @@ from ..models.drafts import DraftRow
 from ..models.factors import Factor
 from ..models.presence import Opened, Presence
 from ..policy import Policy
-from .email_addresses import key_of, normalize
+from .email_addresses import normalize
 from .links import Links, OpenLink
 from .notices import Notices
 from .outbox import Outbox

@@ -6,11 +6,11 @@ can lock the owner out (ASVS V6.3).
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.refusals import WrongLogIn
 from ..models.accounts import Account
@@ -49,7 +49,7 @@ class PasswordTries:
         if account is not None and known is not None and account.id in known.accounts:
             self._tries.spend(Bucket(_password_bucket(account.id, known.browser), rule))
             return account
-        named = Bucket(_name_bucket(name_key(typed_name)), rule)
+        named = Bucket(_name_bucket(key_of(typed_name)), rule)
         if account is None:
             self._tries.spend(named, address)
             return None
@@ -64,7 +64,7 @@ class PasswordTries:
 
     def take_back(self, tx: Session, account: Account, typed_name: str, origin: Origin) -> None:
         """The one just spent, because it was right. For a door that is no full log-in, so the others still count."""
-        for name in (_password_bucket(account.id), _name_bucket(name_key(typed_name)), _address_bucket(origin)):
+        for name in (_password_bucket(account.id), _name_bucket(key_of(typed_name)), _address_bucket(origin)):
             self._tries.take_back(tx, name)
 
     def clear(self, tx: Session, account: Account, known: KnownBrowser | None, origin: Origin, *more: str) -> None:
@@ -85,14 +85,9 @@ def _name_bucket(key: str) -> str:
 
 def stranger_buckets(account: Account) -> list[str]:
     """What counts the wrong passwords of browsers that never logged in to this account."""
-    names = [_name_bucket(name_key(name)) for name in (account.username, account.email) if name]
+    names = [_name_bucket(key_of(name)) for name in (account.username, account.email) if name]
     return [_password_bucket(account.id), *names]
 
 
 def _address_bucket(origin: Origin) -> str:
     return f"password-from:{origin.neighbourhood}"
-
-
-def name_key(typed: str) -> str:
-    """How a user name or an address is looked up."""
-    return unicodedata.normalize("NFKC", typed).strip().casefold()

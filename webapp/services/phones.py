@@ -96,7 +96,10 @@ class Phones:
         self._caps.spend(account.id, challenge, to, origin)
         with self._db.write() as tx:
             code_id, code = self._codes.draw(tx, account.id, challenge, self._caps.key(to.e164), self._terms)
-            message = self._outbox.post_text(tx, to=to, template="code", account=account, code=code, host=origin.host)
+            lasts = self._policy.text_code_seconds
+            message = self._outbox.post_text(
+                tx, to=to, template="code", account=account, lasts=lasts, code=code, host=origin.host
+            )
             sealed = self._keyring.seal(to.e164, target_bound(account.id, challenge))
             self._codes.sent_with(tx, code_id, message.id, sealed)
 
@@ -176,7 +179,8 @@ class Phones:
     def _tell_both(self, tx: Session, account: Account, before: str, number: PhoneNumber, origin: Origin) -> None:
         self._notices.tell(tx, account, "phone-changed", origin, hint=number.hint)
         old = PhoneNumber(before, phone_numbers.country_of(before))
-        self._outbox.post_text(tx, to=old, template="number-changed", account=account)
+        lasts = self._policy.text_warning_seconds
+        self._outbox.post_text(tx, to=old, template="number-changed", account=account, lasts=lasts)
 
     def _target(self, code: Code) -> PhoneNumber:
         assert code.sealed_target is not None  # `ask` wrote it with the code

@@ -21,6 +21,7 @@ from ..models.base import rows_of
 from ..models.codes import Link
 from ..models.database import Database, won
 from ..models.factors import Factor
+from ..models.login_requests import APPROVED, WAITING, WITHDRAWN, LoginRequest
 from ..models.presence import Opened, Presence
 from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
 from ..policy import Policy
@@ -108,13 +109,16 @@ class Sessions:
     def end_others(self, tx: Session, account_id: int, but: int | None) -> None:
         """Ends every other session, half log-in, remembered browser and reset link (ASVS V7.4.3).
 
-        What apps came in by ends too: temporary passwords, and the sessions they were traded for.
+        What apps came in by ends too: temporary passwords, and the sessions they were traded for; and nothing waits
+        for a phone's answer any more.
         """
         now = self._clock.now()
         for table in (LoggedIn, HalfLoggedIn, RememberedBrowser, TemporaryPassword, AppSession):
             live = and_(table.account_id == account_id, table.ended_at.is_(None))
             others = live if but is None or table is not LoggedIn else and_(live, LoggedIn.id != but)
             tx.execute(update(table).where(others).values(ended_at=now))
+        waiting = LoginRequest.account_id == account_id, LoginRequest.state.in_((WAITING, APPROVED))
+        tx.execute(update(LoginRequest).where(*waiting).values(state=WITHDRAWN, ended_at=now))
         unused = and_(Link.account_id == account_id, Link.purpose == "reset", Link.used_at.is_(None))
         tx.execute(update(Link).where(unused).values(used_at=now))
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ..domain.labels import tidy_name
 from ..domain.language import spoken
+from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..domain.refusals import UsernameMalformed, UsernameTaken
@@ -18,7 +19,6 @@ from ..models.database import Database
 from ..policy import Policy
 from .entry import In
 from .notices import Notices
-from .password_tries import name_key
 from .passwords import Passwords
 from .sessions import Sessions
 
@@ -67,7 +67,7 @@ class SignUp:
         if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self._policy.username_maximum:
             raise UsernameMalformed()
         with self._db.read() as tx:
-            taken = tx.execute(select(Account.id).where(Account.username_key == name_key(username))).first()
+            taken = tx.execute(select(Account.id).where(Account.username_key == key_of(username))).first()
         if taken is not None:
             raise UsernameTaken()
         return name, username
@@ -79,7 +79,7 @@ class SignUp:
         name, username = self.check(name, username)
         account = self._account(name, username, self._passwords.seal(password, name, username, email))
         if confirmed and email is not None:
-            account.email, account.email_key = email, email.casefold()
+            account.email, account.email_key = email, key_of(email)
         else:
             account.unconfirmed_email = email
         with self._db.write() as tx:
@@ -91,7 +91,7 @@ class SignUp:
             created_at=self._clock.now(),
             name=name,
             username=username,
-            username_key=name_key(username),
+            username_key=key_of(username),
             password_hash=sealed,
             language=spoken().code,
         )

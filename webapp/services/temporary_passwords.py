@@ -86,10 +86,11 @@ class TemporaryPasswords:
         wait = self._tries.wait(self._bucket(account.id))
         if wait:  # before a text is counted that then does not go
             raise TooManyTemporaryPasswords(wait)
-        number = self._phones.spend(account, f"temporary-password:{account.id}", origin)
+        number = self._phones.spend(account, f"temporary-password:{account.id}:{now}", origin)
         with self._db.write() as tx:
             password = grouped(self._draw(tx, account.id, texted=True))
-            self._outbox.post_text(tx, to=number, template="temporary-password", account=account, password=password)
+            template, lasts = "temporary-password", self._policy.temporary_password_seconds
+            self._outbox.post_text(tx, to=number, template=template, account=account, lasts=lasts, password=password)
             self._notices.tell(tx, account, "temporary-password-texted", origin, hint=number.hint)
 
     def live(self, account_id: int) -> Sequence[TemporaryPassword]:

@@ -87,7 +87,9 @@ class Upkeep:
                 or_(
                     LoggedIn.ended_at < ended,
                     LoggedIn.started_at < ended - policy.kept_session_total,
+                    LoggedIn.seen_at < ended - policy.kept_session_idle,
                     and_(not_(LoggedIn.kept), LoggedIn.started_at < ended - policy.session_total),
+                    and_(not_(LoggedIn.kept), LoggedIn.seen_at < ended - policy.session_idle),
                 ),
             ),
             (HalfLoggedIn, HalfLoggedIn.started_at < ended),
@@ -97,7 +99,14 @@ class Upkeep:
                 or_(RememberedBrowser.ended_at < ended, RememberedBrowser.added_at < ended - policy.remembered_browser),
             ),
             (TemporaryPassword, or_(TemporaryPassword.ended_at < ended, TemporaryPassword.expires_at < ended)),
-            (AppSession, or_(AppSession.ended_at < ended, AppSession.started_at < ended - policy.app_session_total)),
+            (
+                AppSession,
+                or_(
+                    AppSession.ended_at < ended,
+                    AppSession.started_at < ended - policy.app_session_total,
+                    AppSession.seen_at < ended - policy.app_session_idle,
+                ),
+            ),
             (Knock, Knock.at < now - policy.knock_seconds),
             (Code, Code.made_at < ended - policy.email_code_seconds),
             (Link, or_(Link.expires_at < ended, Link.used_at < ended)),

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..domain.refusals import AlreadyDone, Missing
-from ..models.apps import AppSession
+from ..models.apps import AppSession, TemporaryPassword
 from ..models.database import Database, won
 from ..models.presence import Opened, Presence
 from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
@@ -140,7 +140,8 @@ class AppKind:
         return _end(tx, AppSession, account_id, way_id, self._clock.now())
 
     def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
-        _end_all(tx, AppSession, presence.account.id, self._clock.now())
+        for table in (AppSession, TemporaryPassword):  # which an app may send again and again
+            _end_all(tx, table, presence.account.id, self._clock.now())
 
 
 class WaysIn:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from flask import current_app, g, request
 from flask.wrappers import Response
@@ -14,6 +14,7 @@ from itsdangerous import BadSignature, Signer
 from ..models.presence import Opened
 from ..policy import DAY
 from ..services.password_tries import KnownBrowser
+from ..services.sessions import hash_of
 
 SESSION, LOGIN, REMEMBERED, BROWSER, OWN = "session", "login", "remembered", "browser", "phone"
 LANGUAGE, SITE_CHOICE, NOTICE_SEEN, PASSKEY_OFFERED = "language", "site", "cookies-seen", "passkey-offered"
@@ -81,9 +82,13 @@ def own_tokens() -> list[str]:
     return [t for t in (get(OWN) or "").split("~") if t][:MOST_REMEMBERED]
 
 
-def put_own(response: Response, token: str) -> None:
-    """In front of those of other accounts; signed by nobody, because factors survive a rotated SECRET_KEY."""
-    put(response, OWN, "~".join([token, *own_tokens()][:MOST_REMEMBERED]), YEAR)
+def put_own(response: Response, token: str, earlier: Collection[str]) -> None:
+    """In place of what the account was known by here (`Factor.slot`), in front of those of other accounts.
+
+    Signed by nobody, because factors survive a rotated SECRET_KEY.
+    """
+    others = [own for own in own_tokens() if hash_of(own) not in earlier]
+    put(response, OWN, "~".join([token, *others][:MOST_REMEMBERED]), YEAR)
 
 
 def keep_own(response: Response) -> None:

@@ -84,9 +84,9 @@ class Device(NamedTuple):
 
 
 DEVICES = (
-    Device("ios", lazy("iPhone and iPad"), IPHONE_COPY),
-    Device("android", lazy("Android and other phones"), PHONE_COPY),
-    Device("desktop", lazy("Computer"), COMPUTER_COPY),
+    Device("ios", lazy("iOS"), IPHONE_COPY),
+    Device("android", lazy("Android"), PHONE_COPY),
+    Device("desktop", lazy("Desktop"), COMPUTER_COPY),
 )
 
 
@@ -160,7 +160,7 @@ def template() -> str:
 def copy() -> Copy:
     if current() == DESKTOP:
         return COMPUTER_COPY
-    return IPHONE_COPY if re.search(r"iPhone|iPod", request.user_agent.string) else PHONE_COPY
+    return IPHONE_COPY if re.search(r"iPhone|iPod|iPad", request.user_agent.string) else PHONE_COPY
 
 
 def device() -> Device:

@@ -42,10 +42,11 @@ def step(method: str, step: str) -> Any:
         return _go_to(visit, progress.open_step(visit))
     form = _form(wanted)
     if request.method == "POST":
+        earlier = {factor.slot for factor in visit.factors}
         response = _submit(visit, wanted, form)
         if response is not None:
             if visit.proved is not None and visit.keeps is not None:
-                cookies.put_own(response, visit.keeps)
+                cookies.put_own(response, visit.keeps, earlier)
             return render.logged_in_as(response, visit.opened) if visit.opened else response
     if progress.is_step_up_due(visit, wanted):
         return guards.step_up()

@@ -73,8 +73,8 @@ for each in CATALOGUE:  # a list has the address that its method gives it
     if each.several is not None:
         path, given, both = f"/{each.several.path}", {"method": each.slug}, ["GET", "POST"]
         bp.add_url_rule(path, "listed", listed, defaults=given)
-        bp.add_url_rule(f"{path}/<int:factor>/rename", "rename", rename, defaults=given, methods=both)
-        bp.add_url_rule(f"{path}/<int:factor>/delete", "delete", delete, defaults=given, methods=both)
+        bp.add_url_rule(f"{path}/<id:factor>/rename", "rename", rename, defaults=given, methods=both)
+        bp.add_url_rule(f"{path}/<id:factor>/delete", "delete", delete, defaults=given, methods=both)
 
 
 def _kind(slug: str) -> tuple[Method, Several]:

@@ -113,7 +113,7 @@ for each in CATALOGUE:  # the addresses are the method's own
     if each.challenge.waits is not None:
         path, given = each.challenge.waits.path, {"method": each.slug}
         bp.add_url_rule(path, "listed", listed, defaults=given)
-        bp.add_url_rule(f"{path}/<int:request_id>", "one", one, defaults=given, methods=["GET", "POST"])
+        bp.add_url_rule(f"{path}/<id:request_id>", "one", one, defaults=given, methods=["GET", "POST"])
 
 
 def _url(method: str, found: LoginRequest) -> str:

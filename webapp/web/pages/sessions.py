@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, request
 from flask.wrappers import Response
 
-from ...domain.devices import device
+from ...domain.devices import app, device
 from ...domain.language import Sentence, lazy
 from ...domain.language import gettext as _
 from ...domain.refusals import AlreadyDone, Missing
@@ -36,6 +36,8 @@ class Words:
     button: Sentence
     receipt: Sentence
     ends_current: bool
+    known_as: Callable[[str], str] = device
+    """What its owner knows it by, from what it says of itself."""
 
 
 WORDS: dict[str, Words] = {
@@ -67,6 +69,7 @@ WORDS: dict[str, Words] = {
         button=lazy("Log out %(device)s"),
         receipt=lazy("You logged out an app: %(device)s."),
         ends_current=False,
+        known_as=app,
     ),
 }
 
@@ -120,7 +123,8 @@ def _shelf(kind: str, ways: Sequence[WayIn]) -> Shelf:
 
 
 def _shown(way: WayIn) -> Shown:
-    name, said = device(way.device), WORDS[way.kind]
+    said = WORDS[way.kind]
+    name = said.known_as(way.device)
     button = said.button % {"device": name} if said.ends_current or not way.is_current else None
     return Shown(way, name, button)
 
@@ -131,7 +135,7 @@ def _end_one(chosen: str) -> Response:
         raise Missing()
     try:
         ended = current.services().ways_in.end(current.somebody(), kind, int(number), current.origin())
-        render.receipt(WORDS[kind].receipt % {"device": device(ended)})
+        render.receipt(WORDS[kind].receipt % {"device": WORDS[kind].known_as(ended)})
     except AlreadyDone as refusal:
         render.problem(words.say(refusal))
     return render.go(layouts.to("sessions.sessions"))

@@ -42,17 +42,26 @@ def privacy() -> Any:
         ),
         _(
             "Security events are kept for 180 days, their network addresses for 30 days, and messages for 30 days."
-            " Log-ins, codes and temporary passwords are deleted a day after they end."
+            " Log-ins, codes and temporary passwords are deleted a day after they end or lapse."
+        ),
+        _(
+            "Beside each log-in, remembered browser, app and event stand the network address and what the browser said"
+            " of itself, so that you can tell what was you. Wrong tries are counted by account and by network address;"
+            " the address is forgotten after a day. Your language is stored, too."
         ),
         _(
             "A notification about a log-in goes through the push service of your phone's browser. It is encrypted: the"
             " service learns that there was one, not what it says."
         ),
         _(
-            "Your phone number is sealed and gets codes and warnings only. The gateway that delivers texts sees the"
-            " number and the text. Numbers you upload as contacts are kept only as keyed hashes."
+            "Your phone number is sealed and gets codes, temporary passwords and warnings only. The gateway that"
+            " delivers texts sees the number and the text. Numbers that you upload as contacts are kept as keyed hashes"
+            " only."
         ),
-        _("Your email address is used to confirm that it is yours and to tell you about the security of your account."),
+        _(
+            "Your email address is used to confirm that it is yours and to tell you about the security of your account."
+            " The mail servers on the way see the address and the message."
+        ),
         _(
             "Only the cookies that logging in needs are set. Nothing is shared with advertisers,"
             " and nothing is measured."

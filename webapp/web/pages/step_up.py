@@ -115,6 +115,8 @@ def news() -> Any:
 @guards.logged_in
 def methods() -> Any:
     form, presence = Form(), current.somebody()
+    if not _may_prove():
+        return _back_to_password()
     if form.submitted():
         chosen = request.form.get("method")
         if chosen == "backup-code":

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, request
 
 from ...domain.codes import groups
+from ...domain.devices import app as app_name
 from ...domain.language import gettext as _
 from ...domain.refusals import Missing, TooManyTemporaryPasswords
 from ...models.apps import TemporaryPassword
@@ -16,7 +17,6 @@ from .. import current, guards, layouts, render, words
 from ..forms import Form
 
 bp = Blueprint("temporary_passwords", __name__, url_prefix="/settings/security/two-factor/temporary-password")
-LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _row(password: TemporaryPassword) -> Row:
         used = _(
             "Last used %(time)s ago by %(app)s from %(address)s",
             time=words.duration(now - password.used_at),
-            app=_app(password.used_device),
+            app=app_name(password.used_device or ""),
             address=password.used_address or "?",
         )
     left = _("%(time)s left", time=words.duration(password.expires_at - now))
@@ -85,9 +85,3 @@ def _made_when(password: TemporaryPassword, age: int) -> str:
     if password.texted:
         return _("Texted to your phone %(time)s ago", time=words.duration(age))
     return _("Made here just now") if age < MINUTE else _("Made here %(time)s ago", time=words.duration(age))
-
-
-def _app(device: str | None) -> str:
-    """What the app says of itself, shortened; as text it is harmless."""
-    name = " ".join("".join(c for c in device or "" if c.isprintable()).split())
-    return name[:LONGEST_NAME] or _("an app that does not say its name")
