@@ -6,7 +6,7 @@ import pytest
 
 from tests.attacks.tools import everything, is_in, live_sessions, stale
 from tests.conftest import Site
-from tests.people import Owner, Person
+from tests.people import PHONE, Owner, Person
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import LinkDead
 
@@ -151,6 +151,9 @@ def test_an_account_with_somebody_elses_address_cannot_enroll_and_its_owner_wipe
     eve.email = "victim@example.org"
     eve.sign_up(confirm_email=False)
     eve.press("Next", email=eve.email)
+    eve.open("/settings/account/phone")
+    eve.press("Save", phone=PHONE)
+    eve.press("Verify", code=site.texted_code(PHONE))
     eve.open("/settings/security/two-factor")
     eve.press("Authentication app")
     assert eve.press("Start").h1 == "Confirm your email"
@@ -165,7 +168,8 @@ def test_an_account_with_somebody_elses_address_cannot_enroll_and_its_owner_wipe
     assert account.email == "victim@example.org"
     assert site.services.accounts.factors(account) == []
     assert account.backup_code_hash is None
-    assert everything(site)["drafts"] == []
+    assert (account.phone, account.phone_hint, account.discoverable) == (None, None, False), "no text goes to Eve"
+    assert everything(site)["drafts"] == everything(site)["codes"] == []
     assert not is_in(eve)
     assert eve.log_in().status == 422
 
@@ -295,3 +299,14 @@ def test_a_link_that_was_used_meanwhile_resets_nothing(site: Site, ada: Owner, h
         services.password_changes.reset(opened, "yet another long password", HERE)
     ada.password = NEW
     assert ada.other_browser().log_in().h1 == "Enter your code"
+
+
+def test_whoever_undoes_a_change_of_address_kills_the_links_that_went_to_the_other_one(site: Site, ada: Owner) -> None:
+    ada.open("/settings/account/email")
+    ada.press("Save", email="thief@example.org")
+    ada.press("Verify", code=site.emailed_code("thief@example.org"))
+    link = site.emailed_path("thief@example.org", "/not-you/")
+    reader = Person(site.app)
+    reader.open(site.emailed_path(ada.email, "/undo-email/"))
+    reader.press(next(button for button in reader.page.buttons if button not in ("OK", "Change language")))
+    assert reader.open(link).status == 404

@@ -96,7 +96,7 @@ def test_a_stolen_session_cannot_give_an_account_without_address_the_thiefs_own(
     thief = bob.other_browser()
     thief.log_in()
     thief = thief_of(stale(thief))
-    assert thief.open(f"{METHOD}/email").h1 == "Enter your password", "a draft that the owner began proves nothing"
+    assert thief.open(f"{METHOD}/email").path == f"{METHOD}/overview", "what the owner began is not the thief's"
     thief.post(f"{METHOD}/email", email="thief@example.org")
     assert site.emails("thief@example.org") == []
 
@@ -114,11 +114,34 @@ def test_a_stale_session_does_not_see_the_secret_of_a_draft_begun_in_another(sit
     secret = bob.press("Start").setup_key
     for path in (METHOD, f"{METHOD}/link", f"{METHOD}/code"):
         page = thief.open(path)
-        assert page.h1 == "Enter your password", path
+        assert page.path == f"{METHOD}/overview", path
         assert secret not in page.text
     thief.post(f"{METHOD}/link", **{"start-over": "1"})
     thief.post(f"{METHOD}/code", **{"start-over": "1"})
     assert bob.open(f"{METHOD}/link").setup_key == secret
+
+
+def test_what_another_log_in_began_is_never_finished_by_the_owner(site: Site) -> None:
+    """Else a thief's key, or a secret that a thief has seen, becomes the owner's factor."""
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    thief = bob.other_browser(address="203.0.113.9")
+    thief.log_in()
+    key = thief.new_key()
+    thief.open(f"{S1}/security-key/overview")
+    thief.press("Start")
+    assert thief.press("Use security key", credential=key.create(thief.page.options())).h1 == "Name your key"
+    thief.open(f"{METHOD}/overview")
+    secret = thief.press("Start").setup_key
+    owner = bob.other_browser()
+    owner.log_in()
+    assert owner.open(f"{S1}/security-key").path == f"{S1}/security-key/overview"
+    owner.open(f"{METHOD}/overview")
+    assert owner.press("Start").setup_key != secret
+    thief.open(f"{METHOD}/overview")
+    thief.press("Start")
+    assert owner.post("/settings/account/password", password=NEW).status == 200
+    assert [draft["session_id"] for draft in everything(site)["drafts"]] == [], "what others had begun is gone"
 
 
 def test_what_a_thief_asked_for_is_not_done_by_the_owners_proof(site: Site, ada: Owner) -> None:
@@ -428,3 +451,16 @@ def assert_nothing_inline(soup: BeautifulSoup, path: str) -> None:
             assert not str(value).strip().lower().startswith("javascript:"), f"{path}: {tag}"
             if name in ("src", "href", "action") and tag.name in ("script", "link", "img", "form"):
                 assert not str(value).startswith(("//", "data:")), f"{path}: {tag}"
+
+
+def test_a_thiefs_wrong_passwords_at_step_up_are_not_the_owners(site: Site, ada: Owner) -> None:
+    other = ada.other_browser()
+    other.log_in()
+    other.press("Verify", code=ada.next_code())
+    thief = thief_of(stale(other))
+    for _ in range(11):
+        thief.post("/step-up/password", password="a wrong password")
+    assert thief.page is not None
+    assert thief.page.status == 429
+    ada.open("/settings/account/password")
+    assert ada.press("Verify", password=ada.password).h1 == "Enter your code"

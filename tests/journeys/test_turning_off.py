@@ -176,3 +176,11 @@ def test_a_factor_of_an_unknown_kind_that_was_turned_off_is_not_offered_again(si
     with site.services.db.write() as tx:
         tx.execute(update(Factor).where(Factor.method == "carrier-pigeon").values(turned_off_at=site.clock.now()))
     assert "Turn back on" not in ada.open(TWO_FACTOR).buttons
+
+
+def test_what_was_turned_off_a_moment_ago_can_be_set_up_anew(site: Site) -> None:
+    ada = Owner(site, layout=DESKTOP)
+    ada.sign_up()
+    ada.turn_on_app()
+    ada.post(f"{TWO_FACTOR}/authentication-app/turn-off")
+    assert ada.turn_on_app().h1 == "You're all set"

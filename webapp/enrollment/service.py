@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy, Keyring
 from ..domain.refusals import AlreadyDone, EmailRequired, FactorTaken, NotFresh, StepClosed
+from ..models.accounts import hold
 from ..models.database import Database, won
 from ..models.drafts import DraftRow
 from ..models.factors import Factor, only_slot
@@ -139,8 +140,9 @@ class Enrollment:
         }
         try:
             with self._db.write() as tx:
-                live = DraftRow.touched_at > now - self._policy.draft_seconds
-                tx.execute(delete(DraftRow).where(*mine, ~live | DraftRow.finished_at.is_not(None)))
+                lapsed = DraftRow.touched_at <= now - self._policy.draft_seconds
+                others = DraftRow.session_id != visit.presence.session.id
+                tx.execute(delete(DraftRow).where(*mine, lapsed | others | DraftRow.finished_at.is_not(None)))
                 tx.execute(insert(DraftRow).values(values))
         except IntegrityError:
             pass  # a second tab was first: both go on with its draft
@@ -167,6 +169,7 @@ class Enrollment:
         assert visit.draft is not None  # `submit` began one
         try:
             with self._db.write() as tx:
+                hold(tx, visit.account.id)
                 mine = update(DraftRow).where(DraftRow.id == visit.draft.id, DraftRow.finished_at.is_(None))
                 if not won(tx, mine.values(finished_at=self._clock.now())):
                     raise AlreadyDone()
@@ -183,11 +186,14 @@ class Enrollment:
         """In the place of the earlier one, unless an account may have several."""
         account_id, slug = visit.account.id, visit.method.slug
         earlier = [f for f in visit.factors if visit.method.several is None or f.id == proved.instead_of]
-        tx.execute(delete(Factor).where(Factor.id.in_([f.id for f in earlier])))
+        slot = proved.slot or only_slot(account_id)
+        turned_off = and_(Factor.account_id == account_id, Factor.turned_off_at.is_not(None))
+        same = and_(turned_off, Factor.method == slug, Factor.slot == slot)
+        tx.execute(delete(Factor).where(or_(Factor.id.in_([f.id for f in earlier]), same)))
         values = {
             "account_id": account_id,
             "method": slug,
-            "slot": proved.slot or only_slot(account_id),
+            "slot": slot,
             "label": proved.label,
             "facts": proved.facts,
             "sealed": self._keyring.seal(proved.secret, factor_bound(account_id, slug)),
@@ -213,9 +219,9 @@ class Enrollment:
         return self._keyring.seal(json.dumps(visit.notes), _bound(visit.presence, visit.method))
 
     def _lives(self, draft: DraftRow, presence: Presence) -> bool:
-        if draft.finished_at is not None and draft.session_id != presence.session.id:
-            return False
-        return self._clock.now() - draft.touched_at < self._policy.draft_seconds
+        """Only for the log-in that began it: what somebody else drew or proved must not become its owner's factor."""
+        mine = draft.session_id == presence.session.id
+        return mine and self._clock.now() - draft.touched_at < self._policy.draft_seconds
 
 
 def factor_bound(account_id: int, slug: str) -> str:

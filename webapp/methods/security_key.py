@@ -196,7 +196,8 @@ def _verify(proof: Proof, answers: Answers, *, alone: bool) -> None:
         raise KeyRefused()  # whether it may be copied is settled when it is made (section 6.1.3)
     if (seen.user or alone) and seen.user != facts["user"]:
         raise KeyRefused()
-    if alone and not seen.verified:
+    if alone and not (seen.verified and facts["verifies"]):
+        # whoever finds a key that never checked anybody may give it a PIN of their own (section 7.2, uvInitialized)
         raise KeyUnverified()
     known = json.dumps({**facts, "synced": seen.synced, "verifies": facts["verifies"] or seen.verified})
     now = proof.clock.now()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import String, bindparam, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from .base import At, Key, MaybeAt, Sealed, Short, Table
 
@@ -34,3 +34,21 @@ class Account(Table):
 
     backup_code_hash: Mapped[str | None] = mapped_column(String(64))
     backup_code_made_at: Mapped[MaybeAt]
+
+
+HOLD = select(Account.id).where(Account.id == bindparam("account")).with_for_update(key_share=True)
+SHARE = select(Account.id).where(Account.id == bindparam("account")).with_for_update(read=True)
+
+
+def hold(tx: Session, account_id: int) -> None:
+    """Nobody comes in, and no first factor comes on, between this and the end of the transaction.
+
+    The first statement of every deed that ends others' sessions; whoever lets somebody in holds the same row shared.
+    On SQLite a writer is alone already.
+    """
+    tx.execute(HOLD, {"account": account_id})
+
+
+def share(tx: Session, account_id: int) -> None:
+    """Before somebody is let in: waits for whoever holds it, and lets others in beside."""
+    tx.execute(SHARE, {"account": account_id})

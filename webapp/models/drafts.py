@@ -16,7 +16,7 @@ class DraftRow(Table):
     account_id: Mapped[AccountId]
     method: Mapped[str] = mapped_column(String(32))
     session_id: Mapped[int] = mapped_column(BigInteger)
-    """Only the log-in that finished it may see its backup code."""
+    """Only the log-in that began it goes on with it, and sees its backup code."""
     started_at: Mapped[At]
     touched_at: Mapped[At]
     sealed: Mapped[Sealed]

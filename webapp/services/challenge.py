@@ -128,11 +128,11 @@ class Challenges:
         self._notices = notices
 
     def spend_try(
-        self, account_id: int, challenge: str | None, choice: Choice | None = None, answers: Answers | None = None
+        self, account_id: int, challenge: str, choice: Choice | None = None, answers: Answers | None = None
     ) -> int:
         """Commits one try against the challenge and the account; returns how many the challenge has left.
 
-        No `choice` stands for the backup code, and no `challenge` for a browser that has not said whose it is.
+        No `choice` stands for the backup code.
         Raises `ChallengeSpent`, `CodesStopped`, `CeremonyOver` or `TooManyTries`.
         """
         policy, method = self._policy, choice.method.challenge if choice else None
@@ -140,13 +140,17 @@ class Challenges:
             return policy.challenge_tries
         stops = method is not None and method.is_code
         shared = SecondFactorRun(Windows(policy.second_factor_tries), policy.second_factor_run, stops=stops)
-        buckets = [Bucket(shared_bucket(account_id), shared)]
-        if challenge is not None:
-            buckets.insert(0, Bucket(challenge, OfOneChallenge(policy.challenge_tries)))
+        of_this = Bucket(challenge, OfOneChallenge(policy.challenge_tries))
+        buckets = [of_this, Bucket(shared_bucket(account_id), shared)]
         if choice is not None and answers is not None:
             buckets += _used_up_by(choice, answers)
         counted = self._tries.spend(*buckets)
-        return policy.challenge_tries - counted[buckets[0].name]
+        return policy.challenge_tries - counted[challenge]
+
+    def use_up(self, choice: Choice, answers: Answers) -> None:
+        """What is used up by an attempt, where there is nothing to guess. Raises `CeremonyOver`."""
+        if used := _used_up_by(choice, answers):
+            self._tries.spend(*used)
 
     def take_back(self, tx: Session, account_id: int, choice: Choice | None = None) -> None:
         """The account's try, because it was not in vain; its failures stay until a full log-in."""

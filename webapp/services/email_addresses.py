@@ -119,6 +119,7 @@ class EmailAddresses:
             with self._db.write() as tx:
                 self._links.use(tx, opened.link)
                 self._links.void_later(tx, opened.link)
+                self._links.void_elsewhere(tx, opened.link)
                 self._keep(tx, account, address)
                 self._sessions.end_others(tx, account.id, None)
                 account.email = address

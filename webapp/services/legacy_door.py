@@ -111,10 +111,11 @@ class LegacyDoor:
     def _prove(self, name: str, password: str, origin: Origin) -> Proved:
         """Everything but a right temporary password costs a hash, and a refusal one row, whoever it is about."""
         found, factors = named(self._db, name)
+        # 80 bits are not guessed, so no stranger's wrong passwords keep an app out that has them
+        temporary = self._temporary_passwords.find(found, password)
+        if found is not None and temporary is not None:
+            return Proved(found, temporary, name)
         account = self._password_tries.spend(found, name, None, origin)
-        temporary = self._temporary_passwords.find(account, password)
-        if account is not None and temporary is not None:
-            return Proved(account, temporary, name)
         right = self._passwords.is_right(account, password)
         if right and account is not None and not factors:
             self._passwords.renew(account, password)
@@ -124,7 +125,9 @@ class LegacyDoor:
 
     def _accept(self, tx: Session, proved: Proved, origin: Origin) -> None:
         """The try was not in vain. Raises `WrongLogIn` when the usual password no longer does."""
-        if proved.temporary is None and owes_factor(tx, proved.account):
+        if proved.temporary is not None:
+            return
+        if owes_factor(tx, proved.account):
             raise WrongLogIn()
         self._password_tries.take_back(tx, proved.account, proved.typed_name, origin)
 

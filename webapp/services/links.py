@@ -97,5 +97,14 @@ class Links:
         later = Link.account_id == link.account_id, Link.purpose == link.purpose, Link.id > link.id
         tx.execute(update(Link).where(*later, self._is_live()).values(used_at=self._clock.now()))
 
+    def void_elsewhere(self, tx: Session, link: Link) -> None:
+        """All that were sent to another address of the account than this one: a stranger may read mail there."""
+        self.void_all(tx, link.account_id, Link.email != link.email)
+
+    def void_all(self, tx: Session, account_id: int, *which: ColumnElement[bool]) -> None:
+        """They lapse: one that was used says what it did, and these did nothing."""
+        mine = Link.account_id == account_id, self._is_live(), *which
+        tx.execute(update(Link).where(*mine).values(expires_at=self._clock.now()))
+
     def _is_live(self) -> ColumnElement[bool]:
         return and_(Link.used_at.is_(None), Link.expires_at > self._clock.now())

@@ -127,7 +127,7 @@ class LogIn:
         self._passwords.renew(account, typed_password)
         skips = bool(factors) and self._remembered.is_remembered(account.id, remembered)
         with self._db.write() as tx:
-            if skips or not (factors or owes_factor(tx, account)):
+            if self._may_skip(tx, account, remembered) if skips else not (factors or owes_factor(tx, account)):
                 return self._entry.let_in(tx, account, known_browser, keep=keep, next_path=next_path, origin=origin)
             half_id, token = self._half(tx, account, keep, next_path, origin)
         refusal = (
@@ -208,6 +208,11 @@ class LogIn:
                 origin = Origin(pending.row.address, pending.row.device)
                 self._notices.record(tx, pending.account.id, "second-factor-failed", origin)
             raise ChallengeSpent() from None
+
+    def _may_skip(self, tx: Session, account: Account, remembered: Sequence[str]) -> bool:
+        """Looked up again: neither another password nor "Log out all others" came meanwhile. Raises `WrongLogIn`."""
+        owes_factor(tx, account)
+        return self._remembered.still(tx, account.id, remembered)
 
     def _half(self, tx: Session, account: Account, keep: bool, next_path: str, origin: Origin) -> tuple[int, str]:
         token = draw_token(self._entropy)

@@ -16,12 +16,8 @@ ON = (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None)
 BY_NAME = select(Account, Factor).outerjoin(Factor, ON)
 BY_USERNAME = BY_NAME.where(Account.username_key == bindparam("key"))
 BY_EMAIL = BY_NAME.where(Account.email_key == bindparam("key"))
-NOW = (
-    select(Account.password_hash, Factor.id)
-    .outerjoin(Factor, ON)
-    .where(Account.id == bindparam("owner"))
-    .with_for_update(read=True, of=Account)
-)
+PASSWORD_NOW = select(Account.password_hash).where(Account.id == bindparam("owner")).with_for_update(read=True)
+FACTOR_NOW = select(Factor.id).where(Factor.account_id == bindparam("owner"), Factor.turned_off_at.is_(None)).limit(1)
 
 
 def named(db: Database, typed: str) -> tuple[Account | None, list[Factor]]:
@@ -37,7 +33,8 @@ def owes_factor(tx: Session, account: Account) -> bool:
 
     Raises `WrongLogIn` when the password is another by now.
     """
-    rows = tx.execute(NOW, {"owner": account.id}).all()
-    if not rows or rows[0][0] != account.password_hash:
+    owner = {"owner": account.id}
+    if tx.scalar(PASSWORD_NOW, owner) != account.password_hash:
         raise WrongLogIn()
-    return rows[0][1] is not None
+    # a statement of its own: PostgreSQL looks again at the row that it locked, and at no other of the same statement
+    return tx.scalar(FACTOR_NOW, owner) is not None

@@ -11,7 +11,7 @@ from ..domain.origin import Origin
 from ..enrollment.ceremonies import Ceremonies
 from ..enrollment.method import Answers
 from ..methods.catalogue import method_that_stands_alone
-from ..models.accounts import Account
+from ..models.accounts import Account, share
 from ..models.database import Database
 from ..models.factors import Factor
 from .challenge import Challenges, Choice, shared_bucket
@@ -46,7 +46,10 @@ class Passkeys:
         origin: Origin,
         known_browser: KnownBrowser | None = None,
     ) -> In:
-        """Raises a `KeyRefused` or `TooManyTries`. Who is not known is told so: an id cannot be guessed."""
+        """Raises a `KeyRefused`. Who is not known is told so: an id cannot be guessed.
+
+        Nor can a signature, so no try of the account's is spent: a stranger who once saw the id would lock it.
+        """
         method, alone = method_that_stands_alone()
         mine = Factor.slot == alone.slot(answers), Factor.method == method.slug, Factor.turned_off_at.is_(None)
         query = select(Account, Factor).join(Factor, Factor.account_id == Account.id).where(*mine)
@@ -56,8 +59,9 @@ class Passkeys:
             raise KeyUnknown()
         account, factor = found
         choice, name = Choice(method, [factor]), _challenge(browser)
-        self._challenges.spend_try(account.id, None, choice, answers)
+        self._challenges.use_up(choice, answers)
         with self._challenges.proving(account, origin) as tx:
+            share(tx, account.id)
             alone.verify(self._challenges.proof(tx, choice, account, name), answers)
             return self._entry.let_in(
                 tx,

@@ -14,6 +14,9 @@ from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..domain.refusals import LinkDead, TooManyTries
 from ..models.accounts import Account
+from ..models.apps import Knock
+from ..models.codes import Code
+from ..models.contacts import Contact
 from ..models.database import Database
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
@@ -134,14 +137,18 @@ class PasswordChanges:
 
     def _confirm_by_link(self, tx: Session, account: Account, address: str) -> None:
         """Whoever reads the mail owns the account: what somebody else set up before is wiped."""
-        tx.execute(delete(DraftRow).where(DraftRow.account_id == account.id))
-        tx.execute(delete(Factor).where(Factor.account_id == account.id))
+        for table in (DraftRow, Factor, Code, Contact, Knock):
+            tx.execute(delete(table).where(table.account_id == account.id))
+        self._links.void_all(tx, account.id)
         values = {
             "email": address,
             "email_key": key_of(address),
             "unconfirmed_email": None,
             "backup_code_hash": None,
             "backup_code_made_at": None,
+            "phone": None,
+            "phone_hint": None,
+            "discoverable": False,
         }
         tx.execute(update(Account).where(Account.id == account.id).values(values))
         account.email = address

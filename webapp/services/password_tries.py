@@ -64,8 +64,8 @@ class PasswordTries:
 
     def take_back(self, tx: Session, account: Account, typed_name: str, origin: Origin) -> None:
         """The one just spent, because it was right. For a door that is no full log-in, so the others still count."""
-        for name in (_password_bucket(account.id), _name_bucket(key_of(typed_name)), _address_bucket(origin)):
-            self._tries.take_back(tx, name)
+        names = _password_bucket(account.id), _name_bucket(key_of(typed_name))
+        self._tries.take_back(tx, *names, shared=_address_bucket(origin), account_id=account.id)
 
     def clear(self, tx: Session, account: Account, known: KnownBrowser | None, origin: Origin, *more: str) -> None:
         """After a full log-in: this account's own counts, and `more` that belong to it."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
-from ..models.database import Database
+from ..models.database import Database, won
 from ..models.sessions import RememberedBrowser
 from ..policy import Policy
 from .sessions import hash_of
@@ -47,17 +47,19 @@ class RememberedBrowsers:
         """True when one of the tokens is a live one of this very account."""
         if not tokens or not self._policy.remember_browsers:
             return False
-        now = self._clock.now()
-        live = (
+        with self._db.read() as tx:
+            return tx.scalars(select(RememberedBrowser.id).where(self._live(account_id, tokens))).first() is not None
+
+    def still(self, tx: Session, account_id: int, tokens: Sequence[str]) -> bool:
+        """The same where somebody is let in by it: it was used."""
+        found = tx.scalars(select(RememberedBrowser.id).where(self._live(account_id, tokens))).first()
+        mine = RememberedBrowser.id == found, RememberedBrowser.ended_at.is_(None)
+        return won(tx, update(RememberedBrowser).where(*mine).values(used_at=self._clock.now()))
+
+    def _live(self, account_id: int, tokens: Sequence[str]) -> ColumnElement[bool]:
+        return and_(
             RememberedBrowser.token_hash.in_([hash_of(token) for token in tokens]),
             RememberedBrowser.account_id == account_id,
             RememberedBrowser.ended_at.is_(None),
-            RememberedBrowser.added_at > now - self._policy.remembered_browser,
+            RememberedBrowser.added_at > self._clock.now() - self._policy.remembered_browser,
         )
-        with self._db.read() as tx:
-            found = tx.scalars(select(RememberedBrowser.id).where(*live)).first()
-        if found is None:
-            return False
-        with self._db.write() as tx:
-            tx.execute(update(RememberedBrowser).where(RememberedBrowser.id == found).values(used_at=now))
-        return True

@@ -11,6 +11,7 @@ from ..domain.ports import Clock
 from ..domain.refusals import Missing, NotFresh
 from ..enrollment.method import Method
 from ..methods.catalogue import CATALOGUE
+from ..models.accounts import hold
 from ..models.database import Database, won
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
@@ -82,6 +83,7 @@ class SecondFactors:
             raise Missing()
         recent = Factor.id == factor.id, Factor.turned_off_at > now - self._policy.turn_back_on_seconds
         with self._db.write() as tx:
+            hold(tx, account.id)
             if not won(tx, update(Factor).where(*recent).values(turned_off_at=None)):
                 raise Missing()
             if not presence.factors:

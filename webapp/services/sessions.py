@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from sqlalchemy import and_, bindparam, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
 from ..domain.refusals import LogInOver
-from ..models.accounts import Account
+from ..models.accounts import Account, hold
 from ..models.apps import AppSession, TemporaryPassword
 from ..models.base import rows_of
 from ..models.codes import Link
 from ..models.database import Database, won
+from ..models.drafts import DraftRow
 from ..models.factors import Factor
 from ..models.login_requests import APPROVED, WAITING, WITHDRAWN, LoginRequest
 from ..models.presence import Opened, Presence
@@ -109,14 +110,18 @@ class Sessions:
     def end_others(self, tx: Session, account_id: int, but: int | None) -> None:
         """Ends every other session, half log-in, remembered browser and reset link (ASVS V7.4.3).
 
-        What apps came in by ends too: temporary passwords, and the sessions they were traded for; and nothing waits
-        for a phone's answer any more.
+        What they had begun to set up is gone. What apps came in by ends too: temporary passwords, and the sessions
+        they were traded for; and nothing waits for a phone's answer any more.
         """
         now = self._clock.now()
-        for table in (LoggedIn, HalfLoggedIn, RememberedBrowser, TemporaryPassword, AppSession):
+        hold(tx, account_id)
+        # what opens a session ends before sessions do: one that is opened meanwhile is seen then
+        for table in (HalfLoggedIn, RememberedBrowser, TemporaryPassword, LoggedIn, AppSession):
             live = and_(table.account_id == account_id, table.ended_at.is_(None))
             others = live if but is None or table is not LoggedIn else and_(live, LoggedIn.id != but)
             tx.execute(update(table).where(others).values(ended_at=now))
+        begun = DraftRow.account_id == account_id, DraftRow.session_id != (but or 0)
+        tx.execute(delete(DraftRow).where(*begun))
         waiting = LoginRequest.account_id == account_id, LoginRequest.state.in_((WAITING, APPROVED))
         tx.execute(update(LoginRequest).where(*waiting).values(state=WITHDRAWN, ended_at=now))
         unused = and_(Link.account_id == account_id, Link.purpose == "reset", Link.used_at.is_(None))

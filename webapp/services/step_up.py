@@ -65,7 +65,7 @@ class StepUp:
     def with_password(self, presence: Presence, typed: str) -> Opened:
         """A new token, with the password proved. Raises `WrongPassword`, `TooManyTries` or `Busy`."""
         policy = self._policy
-        bucket = f"step-up-password:{presence.account.id}"
+        bucket = f"step-up-password:{presence.session.id}"  # a thief's wrong ones are not the owner's
         rule = Doubling(policy.password_tries, policy.password_first_wait, policy.password_longest_wait)
         self._tries.spend(Bucket(bucket, rule))
         if not self._passwords.is_right(presence.account, typed):

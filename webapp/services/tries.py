@@ -184,10 +184,15 @@ class Tries:
         """Empties the named buckets, and takes this account's own tries out of a shared one."""
         tx.execute(CLEAR, {"names": names, "shared": shared, "own": account_id})
 
-    def take_back(self, tx: Session, name: str) -> None:
-        """The newest try of a bucket, because it was not in vain."""
-        newest = select(func.max(Try.id)).where(Try.bucket == name).scalar_subquery()
-        tx.execute(delete(Try).where(Try.id == newest))
+    def take_back(self, tx: Session, *names: str, shared: str = "", account_id: int | None = None) -> None:
+        """The newest try of each bucket, because it was not in vain; of a shared one, this account's own."""
+        self._db.serialize(tx, *names, shared)  # or two that were right at once would take back the same one
+        for bucket in (
+            *(Try.bucket == name for name in names),
+            and_(Try.bucket == shared, Try.account_id == account_id),
+        ):
+            newest = select(func.max(Try.id)).where(bucket).scalar_subquery()
+            tx.execute(delete(Try).where(Try.id == newest))
 
     def _hits(self, tx: Session, buckets: Sequence[Bucket], now: int) -> dict[str, list[int]]:
         backs = [bucket.rule.reaches_back for bucket in buckets]

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..domain.refusals import AlreadyDone, Missing
+from ..models.accounts import hold
 from ..models.apps import AppSession, TemporaryPassword
 from ..models.database import Database, won
 from ..models.presence import Opened, Presence
@@ -87,8 +88,8 @@ class LogInKind:
 
     def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
         now, account_id = self._clock.now(), presence.account.id
+        _end_all(tx, HalfLoggedIn, account_id, now)  # first: it may be on its way to a session
         _end_all(tx, LoggedIn, account_id, now, LoggedIn.id != presence.session.id)
-        _end_all(tx, HalfLoggedIn, account_id, now)
 
     def _lives(self) -> ColumnElement[bool]:
         """The rule of `Sessions.find`, for many rows at once."""
@@ -140,7 +141,7 @@ class AppKind:
         return _end(tx, AppSession, account_id, way_id, self._clock.now())
 
     def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
-        for table in (AppSession, TemporaryPassword):  # which an app may send again and again
+        for table in (TemporaryPassword, AppSession):  # which an app may send again and again
             _end_all(tx, table, presence.account.id, self._clock.now())
 
 
@@ -184,7 +185,8 @@ class WaysIn:
         Raises `LogInOver` when this one was ended meanwhile.
         """
         with self._db.write() as tx:
-            for kind in self._kinds.values():
+            hold(tx, presence.account.id)
+            for kind in reversed(self._kinds.values()):  # what opens a session ends before sessions do
                 kind.end_others(tx, presence, forget=forget)
             opened = self._sessions.rotate(tx, presence.session)
             told = "others-logged-out-and-forgotten" if forget else "others-logged-out"

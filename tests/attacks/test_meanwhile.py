@@ -1,0 +1,131 @@
+"""What commits while somebody else's deed is under way: whoever was to be out is out, and what came on is asked for.
+
+One transaction is held just before its COMMIT until another waits for it; PostgreSQL and SQLite wait at different
+places, and must come to the same end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from threading import Event, Thread, current_thread
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from tests.attacks.tools import enrolled, is_in, live_sessions
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.people import TWO_FACTOR, Owner
+
+NEW = "a much longer new password"
+WAITS = 0.5  # seconds in which the second one surely comes to where it has to wait
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+class Held:
+    """The transaction of one deed that begins a statement like this: it stops before its COMMIT."""
+
+    def __init__(self, site: Site, deed: Callable[[], object], statement: str) -> None:
+        self._statement = statement
+        self._at_commit, self._go = Event(), Event()
+        self._thread = Thread(target=deed)
+        engine = site.services.db.engine
+        event.listen(engine, "before_cursor_execute", self._seen)
+        event.listen(engine, "commit", self._committing)
+
+    def __enter__(self) -> Held:
+        self._thread.start()
+        assert self._at_commit.wait(10)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._go.set()
+        self._thread.join()
+
+    def _seen(self, connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if current_thread() is self._thread and statement.startswith(self._statement):
+            connection.info["held"] = True
+
+    def _committing(self, connection: Any) -> None:
+        if connection.info.pop("held", False) and not self._at_commit.is_set():
+            self._at_commit.set()
+            self._go.wait(10)
+
+
+@pytest.fixture
+def ada(site: Site) -> Iterator[Owner]:
+    ada = enrolled(site, "ada")
+    ada.log_in_whole()
+    site.clock.pass_(30)
+    return ada
+
+
+def while_held(site: Site, held: Callable[[], object], statement: str, then: Callable[[], object]) -> None:
+    later = Thread(target=then)
+    with Held(site, held, statement):
+        later.start()
+        later.join(WAITS)
+    later.join()
+
+
+def test_the_password_alone_opens_nothing_while_a_first_factor_comes_on(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    bob.open(TWO_FACTOR)
+    bob.press("Authentication app")
+    bob.secret = bob.press("Start").setup_key
+    bob.press("Next")
+    thief, code = bob.other_browser(), bob.code()
+    thief.open("/log-in")
+    while_held(
+        site,
+        lambda: bob.press("Verify", code=code),
+        "INSERT INTO factors",
+        lambda: thief.press("Log in", username="bob", password=bob.password),
+    )
+    assert bob.page is not None
+    assert bob.page.h1 == "You're all set"
+    assert not is_in(thief)
+    assert live_sessions(site, "bob") == 1
+
+
+def test_a_log_in_that_commits_while_the_password_changes_is_ended_with_the_others(site: Site, ada: Owner) -> None:
+    thief = ada.other_browser()
+    thief.log_in()
+    ada.open("/settings/account/password")
+    code = ada.next_code()
+    while_held(
+        site,
+        lambda: thief.press("Verify", code=code),
+        "INSERT INTO sessions",
+        lambda: ada.press("Save", password=NEW),
+    )
+    assert not is_in(thief)
+    assert live_sessions(site, "ada") == 1
+
+
+@pytest.mark.parametrize("deed", ["password", "others"])
+def test_a_remembered_browser_comes_in_no_more_once_it_was_ended(site: Site, ada: Owner, deed: str) -> None:
+    thief = ada.other_browser()
+    thief.log_in()
+    thief.press("Verify", code=ada.next_code(), remember="y")
+    thief.log_out()
+    thief.open("/log-in")
+    page, button, fields = {
+        "password": ("/settings/account/password", "Save", {"password": NEW}),
+        "others": ("/settings/security/sessions", "Log out all others", {}),
+    }[deed]
+    ada.open(page)
+    while_held(
+        site,
+        lambda: ada.press(button, **fields),
+        "UPDATE remembered_browsers SET ended_at",
+        lambda: thief.press("Log in", username="ada", password=ada.password),
+    )
+    assert not is_in(thief)
+    assert live_sessions(site, "ada") == 1
