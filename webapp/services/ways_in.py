@@ -50,7 +50,10 @@ class OpenWays:
 
 
 class Kind(Protocol):
-    """Add a kind by writing one of these, a line in `bootstrap`, and its words in `web/pages/sessions.py`."""
+    """Add a kind by writing one of these, a line in `bootstrap`, and its words in `web/pages/sessions.py`.
+
+    Its table belongs into `Sessions.end_others` and into `upkeep`, too.
+    """
 
     slug: str
     ended: str
