@@ -436,6 +436,14 @@ def test_whoever_has_seen_a_keys_id_locks_nobody_out(site: Site, vera: Owner) ->
     assert Door(ALONE, vera).answer().h1 == HOME
 
 
+def test_a_known_id_with_an_unreadable_answer_is_a_refusal_and_no_bug(site: Site, vera: Owner) -> None:
+    door = Door(ALONE, vera)
+    answer = json.loads(door.sign(door.ask()))
+    answer["response"]["clientDataJSON"] = "AAAA"
+    assert door.send(json.dumps(answer)).status == 422
+    assert not is_in(door.browser)
+
+
 def test_a_key_that_checked_nobody_when_it_was_added_does_not_log_in_alone(site: Site) -> None:
     """Whoever finds it may give it a PIN of their own (WebAuthn Level 3 section 7.2, uvInitialized)."""
     uma = Owner(site, "uma")

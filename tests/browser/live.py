@@ -122,7 +122,9 @@ class Watch:
             self.faults.append(f"a request to another host: {request.url}")
 
     def failed(self, request: Request) -> None:
-        left_before_it_came = request.failure == "net::ERR_ABORTED" and not request.is_navigation_request()
+        # the second is what a service worker makes of the first
+        left = request.failure in ("net::ERR_ABORTED", "net::ERR_FAILED")
+        left_before_it_came = left and not request.is_navigation_request()
         if not left_before_it_came:
             self.faults.append(f"a failed request: {request.method} {request.url}: {request.failure}")
 

@@ -149,7 +149,8 @@ class Challenges:
 
     def use_up(self, choice: Choice, answers: Answers) -> None:
         """What is used up by an attempt, where there is nothing to guess. Raises `CeremonyOver`."""
-        if used := _used_up_by(choice, answers):
+        used = _used_up_by(choice, answers)
+        if used:
             self._tries.spend(*used)
 
     def take_back(self, tx: Session, account_id: int, choice: Choice | None = None) -> None:
