@@ -1,4 +1,4 @@
-"""The configurations of docs/guides/legacy-apps.md, as they stand there, in front of a site: with a real nginx.
+"""The configurations of docs/guides/legacy-apps.md, as they stand there, in front of a site: real nginx and Apache.
 
 Only names, ports and certificates are put in; whatever else is wrong in the guide is wrong here.
 """
@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from http.client import HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 from urllib.parse import urlencode
@@ -47,6 +48,8 @@ from webapp.settings import ROOT, Settings
 
 GUIDE = ROOT / "docs" / "guides" / "legacy-apps.md"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+APACHE = shutil.which("apache2") or shutil.which("apache2", path="/usr/sbin:/usr/local/sbin")
+APACHE_MODULES = Path("/usr/lib/apache2/modules")
 HERE = Origin("127.0.0.1", "a browser")
 PASSWORD = "analytical engine notes"
 SOON = 5  # seconds within which a revocation holds
@@ -60,6 +63,21 @@ http {{
     {server}
 }}
 """
+AROUND_APACHE = """
+ServerRoot {folder}
+ServerName localhost
+PidFile {folder}/apache.pid
+ErrorLog {folder}/error.log
+Listen 127.0.0.1:{front}
+User nobody
+Group nogroup
+{modules}
+{server}
+"""
+LOADED = (
+    *("mpm_event", "authn_core", "authz_core", "authz_user", "auth_basic", "authnz_external", "headers", "ssl"),
+    *("proxy", "proxy_http"),
+)
 
 
 def block(language: str) -> str:
@@ -197,6 +215,35 @@ def stack(door: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
             yield made
 
 
+@pytest.fixture
+def apache(door: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
+    if APACHE is None or not (APACHE_MODULES / "mod_authnz_external.so").exists():
+        pytest.skip("Apache is not installed; on Debian or Ubuntu: apt-get install libapache2-mod-authnz-external")
+    port, services = door
+    front = free_port()
+    with guarded_site() as guarded, TemporaryDirectory() as open_to_all:
+        folder = Path(open_to_all)
+        folder.chmod(0o755)  # Apache's processes are nobody's
+        program = folder / "verify"
+        facts = {"127.0.0.1:8000": f"127.0.0.1:{port}", "login.example.org": f"nightlatch.localhost:{port}"}
+        program.write_text(with_facts(block("sh"), facts))
+        program.chmod(0o755)
+        facts = {
+            "*:443": f"127.0.0.1:{front}",
+            "127.0.0.1:8080": f"127.0.0.1:{guarded}",
+            "/usr/local/bin/nightlatch-verify": str(program),
+            **certificate(tmp_path),
+        }
+        modules = "\n".join(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so" for name in LOADED)
+        config = folder / "apache.conf"
+        server = with_facts(block("apache"), facts)
+        config.write_text(AROUND_APACHE.format(folder=folder, front=front, modules=modules, server=server))
+        made = Stack(services, port, front)
+        command = [APACHE, "-f", str(config), "-D", "FOREGROUND"]
+        with running(command, lambda: made.get(None).status == 401, stderr=subprocess.DEVNULL):
+            yield made
+
+
 def ada(services: Services) -> Account:
     return services.accounts.named("ada")
 
@@ -271,6 +318,27 @@ def test_a_spent_budget_is_no_fault_of_the_site_behind(stack: Stack) -> None:
     answer = stack.get(wrong)
     assert answer.status == 429
     assert 0 < int(answer.headers["Retry-After"]) <= 30
+
+
+def test_apache_asks_the_door_as_the_guide_says(apache: Stack) -> None:
+    services, usual = apache.services, basic("ada", PASSWORD)
+    answer = apache.get(usual, **{"Remote-User": "root", "Remote-Name": "Root", "Remote-Email": "root@example.org"})
+    assert answer.status == 200
+    assert answer.seen["remote-user"] == "ada"
+    assert not {"remote-name", "remote-email", "authorization"} & set(answer.seen), "an app does not name itself"
+    assert apache.get(basic("ada", "a wrong password")).status == 401
+    turn_factor_on(services)
+    assert apache.refuses_soon(usual)
+    temporary = basic("ada", made(services))
+    assert apache.get(temporary).status == 200
+    with services.db.write() as tx:
+        tx.execute(update(TemporaryPassword).values(expires_at=services.clock.now()))
+    assert apache.refuses_soon(temporary)
+    temporary = basic("ada", made(services))
+    assert apache.get(temporary).status == 200
+    (live,) = services.temporary_passwords.live(ada(services).id)
+    services.temporary_passwords.end(ada(services), live.id, HERE)
+    assert apache.refuses_soon(temporary)
 
 
 def test_the_program_for_apache_says_yes_and_no_by_its_exit_status(door: tuple[int, Services], tmp_path: Path) -> None:
