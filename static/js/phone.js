@@ -2,6 +2,10 @@
 
 const STRETCH = 72; // how far one pulls, in CSS pixels
 
+// For the page without a network, and for pushes where they are allowed.
+const worker = navigator.serviceWorker?.register("/service-worker.js");
+worker?.catch(() => {});
+
 const bytes = (coded) => Uint8Array.from(atob(coded.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
 
 /** What is going on, beside the button and aloud. */
@@ -21,6 +25,7 @@ async function subscribe(form) {
   tell(form, "waiting");
   if ((await Notification.requestPermission()) !== "granted") return tell(form, "refused"), "";
   try {
+    await worker; // where it was refused, none will ever be ready
     const { pushManager } = await navigator.serviceWorker.ready;
     const key = bytes(form.dataset.push);
     const before = await pushManager.getSubscription();
@@ -70,5 +75,3 @@ addEventListener("touchend", () => {
   form.requestSubmit();
 }, { passive: true });
 
-// For the page without a network, and for pushes where they are allowed; registered again, it is brought up to date.
-navigator.serviceWorker?.register("/service-worker.js").catch(() => {});

@@ -122,9 +122,9 @@ class Watch:
             self.faults.append(f"a request to another host: {request.url}")
 
     def failed(self, request: Request) -> None:
-        # the second is what a service worker makes of the first
-        left = request.failure in ("net::ERR_ABORTED", "net::ERR_FAILED")
-        left_before_it_came = left and not request.is_navigation_request()
+        by_worker = urlsplit(request.url).netloc == f"mobile.{self.host}" and "/static/" in request.url
+        left = "net::ERR_ABORTED", *(["net::ERR_FAILED"] if by_worker else [])  # what a service worker makes of it
+        left_before_it_came = request.failure in left and not request.is_navigation_request()
         if not left_before_it_came:
             self.faults.append(f"a failed request: {request.method} {request.url}: {request.failure}")
 

@@ -91,6 +91,8 @@ def with_pushes(visit: Visits, service: PushEndpoint) -> Visitor:
     begin(phone)
     phone.press("Allow notifications")
     end(phone)
+    phone.page.evaluate("async () => { await navigator.serviceWorker.ready; }")
+    phone.page.reload()  # a page that was loaded before its worker is not the worker's to lead elsewhere
     return phone
 
 
@@ -321,6 +323,19 @@ def test_a_no_to_notifications_is_fine(visit: Visits, service: PushEndpoint, sta
 def test_a_browser_without_pushes_is_fine(visit: Visits) -> None:
     phone = as_member(visit, ANDROID)
     phone.context.add_init_script("delete window.PushManager")
+    phone.page.reload()
+    begin(phone)
+    phone.press("Allow notifications")
+    expect(phone.page.locator("[data-line]")).to_contain_text("cannot get notifications here")
+    end(phone)
+
+
+def test_a_browser_that_takes_no_worker_is_fine(visit: Visits) -> None:
+    phone = as_member(visit, ANDROID, permissions=["notifications"])
+    phone.context.add_init_script("ServiceWorkerContainer.prototype.register = async () => { throw new TypeError(); }")
+    phone.page.evaluate(
+        "async () => { for (const r of await navigator.serviceWorker.getRegistrations()) await r.unregister(); }"
+    )
     phone.page.reload()
     begin(phone)
     phone.press("Allow notifications")

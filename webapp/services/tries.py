@@ -184,13 +184,13 @@ class Tries:
         """Empties the named buckets, and takes this account's own tries out of a shared one."""
         tx.execute(CLEAR, {"names": names, "shared": shared, "own": account_id})
 
-    def take_back(self, tx: Session, *names: str, shared: str = "", account_id: int | None = None) -> None:
+    def take_back(self, tx: Session, *names: str, shared: str | None = None, account_id: int | None = None) -> None:
         """The newest try of each bucket, because it was not in vain; of a shared one, this account's own."""
-        self._db.serialize(tx, *names, shared)  # or two that were right at once would take back the same one
-        for bucket in (
-            *(Try.bucket == name for name in names),
-            and_(Try.bucket == shared, Try.account_id == account_id),
-        ):
+        buckets = {name: Try.bucket == name for name in names}
+        if shared is not None:
+            buckets[shared] = and_(Try.bucket == shared, Try.account_id == account_id)
+        self._db.serialize(tx, *buckets)  # or two that were right at once would take back the same one
+        for bucket in buckets.values():
             newest = select(func.max(Try.id)).where(bucket).scalar_subquery()
             tx.execute(delete(Try).where(Try.id == newest))
 
