@@ -44,6 +44,6 @@ def visit(browser: Browser, site: LiveSite) -> Iterator[Visits]:
 
     yield arrive
     for visitor in visitors:
-        visitor.context.close()
+        visitor.leave()
     for visitor in visitors:
         visitor.watch.check()

@@ -158,10 +158,17 @@ class Visitor:
         self.page: Page = self.context.new_page()
 
     def close(self) -> None:
-        self.context.close()
+        self.leave()
         self.watch.check()
 
+    def leave(self) -> None:
+        """Only once every page is loaded: one that is torn away while it comes is a failed request."""
+        for page in self.context.pages:
+            page.wait_for_load_state()
+        self.context.close()
+
     def open(self, path: str) -> None:
+        self.page.wait_for_load_state()
         self.page.goto(self.site.url(self.layout, path))
 
     def become(self, person: Inside | None) -> None:

@@ -70,20 +70,22 @@ def test_a_log_in_is_listed_for_as_long_as_its_token_opens_anything(
 
 def test_a_browser_is_listed_for_as_long_as_it_skips_the_second_factor(site: Site, ada: Owner) -> None:
     services, account = site.services, site.services.accounts.named("ada")
-    browsers = RememberedBrowsers(services.db, site.clock, services.entropy, services.settings.policy)
+    browsers = RememberedBrowsers(site.clock, services.entropy, services.settings.policy)
     with services.db.write() as tx:
         token = browsers.add(tx, account.id, HERE)
     assert token is not None
     for pause in (0, 30 * DAY - 1, 1):
         site.clock.pass_(pause)
         reader = presence(site, opened(site))
-        assert bool(listed(site, reader, "remembered-browser")) == browsers.is_remembered(account.id, [token])
+        with services.db.write() as tx:
+            skips = browsers.use(tx, account.id, [token])
+        assert bool(listed(site, reader, "remembered-browser")) == skips
     assert not listed(site, reader, "remembered-browser")
 
 
 def test_only_the_browser_that_shows_the_token_is_this_one(site: Site, ada: Owner) -> None:
     services, account = site.services, site.services.accounts.named("ada")
-    browsers = RememberedBrowsers(services.db, site.clock, services.entropy, services.settings.policy)
+    browsers = RememberedBrowsers(site.clock, services.entropy, services.settings.policy)
     with services.db.write() as tx:
         token = browsers.add(tx, account.id, HERE)
     reader = presence(site, opened(site))
@@ -104,7 +106,7 @@ def test_where_no_browser_is_honoured_none_is_listed_or_offered_to_be_forgotten(
     ada = Owner(forgetful)
     ada.sign_up()
     services, account = forgetful.services, forgetful.services.accounts.named("ada")
-    browsers = RememberedBrowsers(services.db, forgetful.clock, services.entropy, type(services.settings.policy)())
+    browsers = RememberedBrowsers(forgetful.clock, services.entropy, type(services.settings.policy)())
     with services.db.write() as tx:
         assert browsers.add(tx, account.id, HERE)  # from before
     page = ada.open("/settings/security/sessions")

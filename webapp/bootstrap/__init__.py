@@ -143,7 +143,7 @@ def build(
         sessions=sessions,
         challenges=challenges,
         backup_codes=backup_codes,
-        remembered=RememberedBrowsers(db, clock, entropy, policy),
+        remembered=RememberedBrowsers(clock, entropy, policy),
         notices=notices,
         entry=entry,
         requests=login_requests,

@@ -22,7 +22,7 @@ def device(user_agent: str) -> str:
     return browser or system or gettext("a device we do not know")
 
 
-def app(user_agent: str) -> str:
+def app_name(user_agent: str) -> str:
     """What an app says of itself, shortened: there are too many to know them by name."""
     name = " ".join("".join(c for c in user_agent if c.isprintable()).split())
     return name[:LONGEST_NAME] or gettext("an app that does not say its name")

@@ -187,9 +187,9 @@ class Enrollment:
         account_id, slug = visit.account.id, visit.method.slug
         earlier = [f for f in visit.factors if visit.method.several is None or f.id == proved.instead_of]
         slot = proved.slot or only_slot(account_id)
-        turned_off = and_(Factor.account_id == account_id, Factor.turned_off_at.is_not(None))
-        same = and_(turned_off, Factor.method == slug, Factor.slot == slot)
-        tx.execute(delete(Factor).where(or_(Factor.id.in_([f.id for f in earlier]), same)))
+        mine = Factor.account_id == account_id, Factor.method == slug
+        turned_off = and_(*mine, Factor.slot == slot, Factor.turned_off_at.is_not(None))
+        tx.execute(delete(Factor).where(or_(Factor.id.in_([f.id for f in earlier]), turned_off)))
         values = {
             "account_id": account_id,
             "method": slug,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import BigInteger, ColumnElement, String, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from .base import AccountId, At, Key, MaybeAt, Table
 
@@ -35,3 +35,10 @@ class LoginRequest(Table):
     ended_at: Mapped[MaybeAt]
     factor_id: Mapped[int | None] = mapped_column(BigInteger)
     """The phone that approved it."""
+
+
+def close_open(tx: Session, account_id: int, state: str, now: int, *which: ColumnElement[bool]) -> None:
+    """Those that wait, or were approved and not used yet, end in this state; `which` of the account's, or all."""
+    still_open = LoginRequest.state.in_((WAITING, APPROVED))
+    mine = update(LoginRequest).where(LoginRequest.account_id == account_id, still_open, *which)
+    tx.execute(mine.values(state=state, ended_at=now))

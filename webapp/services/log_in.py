@@ -125,9 +125,8 @@ class LogIn:
         if not self._passwords.is_right(account, typed_password) or account is None:
             raise TemporaryPasswordHere() if looks_temporary(typed_password) else WrongLogIn()
         self._passwords.renew(account, typed_password)
-        skips = bool(factors) and self._remembered.is_remembered(account.id, remembered)
         with self._db.write() as tx:
-            if self._may_skip(tx, account, remembered) if skips else not (factors or owes_factor(tx, account)):
+            if self._password_suffices(tx, account, factors, remembered):
                 return self._entry.let_in(tx, account, known_browser, keep=keep, next_path=next_path, origin=origin)
             half_id, token = self._half(tx, account, keep, next_path, origin)
         refusal = (
@@ -209,10 +208,13 @@ class LogIn:
                 self._notices.record(tx, pending.account.id, "second-factor-failed", origin)
             raise ChallengeSpent() from None
 
-    def _may_skip(self, tx: Session, account: Account, remembered: Sequence[str]) -> bool:
-        """Looked up again: neither another password nor "Log out all others" came meanwhile. Raises `WrongLogIn`."""
-        owes_factor(tx, account)
-        return self._remembered.still(tx, account.id, remembered)
+    def _password_suffices(
+        self, tx: Session, account: Account, factors: Sequence[Factor], remembered: Sequence[str]
+    ) -> bool:
+        """No factor is on, or this browser need not show one. Raises `WrongLogIn` as `owes_factor` does."""
+        if factors and not remembered:
+            return False  # the usual case, without a look-up; `_half` compares the password itself
+        return not owes_factor(tx, account) or self._remembered.use(tx, account.id, remembered)
 
     def _half(self, tx: Session, account: Account, keep: bool, next_path: str, origin: Origin) -> tuple[int, str]:
         token = draw_token(self._entropy)

@@ -30,6 +30,7 @@ from ..models.login_requests import (
     WAITING,
     WITHDRAWN,
     LoginRequest,
+    close_open,
 )
 from ..models.sessions import Activity, HalfLoggedIn
 from ..policy import Policy
@@ -85,10 +86,7 @@ class LoginRequests:
         now, device = self._clock.now(), origin.device
         with self._db.write() as tx:
             self._db.serialize(tx, _bucket(account.id))
-            older = update(LoginRequest).where(
-                LoginRequest.account_id == account.id, LoginRequest.state.in_((WAITING, APPROVED))
-            )
-            tx.execute(older.values(state=REPLACED, ended_at=now))
+            close_open(tx, account.id, REPLACED, now)
             values = {
                 "account_id": account.id,
                 "challenge": challenge,
@@ -145,9 +143,7 @@ class LoginRequests:
 
     def end(self, tx: Session, account_id: int, challenge: str) -> None:
         """What this challenge asked the account's phones is answered otherwise, or not at all."""
-        live = LoginRequest.challenge == challenge, LoginRequest.state.in_((WAITING, APPROVED))
-        mine = update(LoginRequest).where(LoginRequest.account_id == account_id, *live)
-        tx.execute(mine.values(state=WITHDRAWN, ended_at=self._clock.now()))
+        close_open(tx, account_id, WITHDRAWN, self._clock.now(), LoginRequest.challenge == challenge)
 
     def state_of(self, state: str, made_at: int) -> str:
         """As it is now: one that waits too long has expired."""

@@ -51,23 +51,19 @@ class Outbox:
         with self.speaking_to(account):
             text = self._letters.write_text(template, **facts)
         until = self._clock.now() + lasts
-        content: dict[str, str | int] = {"to": to.e164, "country": to.country, "text": text, "until": until}
+        content = {"to": to.e164, "country": to.country, "text": text, "until": until}
         return self._owe(tx, TEXT, template, account, content)
 
     def post_push(
-        self, tx: Session, *, account: Account, factor_id: int, subscription: str, text: str, until: int
+        self, tx: Session, *, account: Account, factor_id: int, subscription: str, text: str, lasts: int
     ) -> Message:
-        """The same for a push to one phone, of use until then (Unix seconds)."""
-        content: dict[str, str | int] = {
-            "subscription": subscription,
-            "text": text,
-            "until": until,
-            "factor": factor_id,
-        }
+        """The same for a push to one phone, of use for `lasts` seconds."""
+        until = self._clock.now() + lasts
+        content = {"subscription": subscription, "text": text, "until": until, "factor": factor_id}
         return self._owe(tx, PUSH, "login-request", account, content)
 
     def _owe(
-        self, tx: Session, channel: str, template: str, account: Account | None, content: Mapping[str, str | int]
+        self, tx: Session, channel: str, template: str, account: Account | None, content: Mapping[str, object]
     ) -> Message:
         uid, now = self._entropy.bytes(UID_BYTES).hex(), self._clock.now()
         message = Message(

@@ -13,15 +13,14 @@ from sqlalchemy.orm import Session
 from ..domain.codes import draw_token
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
-from ..models.database import Database, won
+from ..models.database import won
 from ..models.sessions import RememberedBrowser
 from ..policy import Policy
 from .sessions import hash_of
 
 
 class RememberedBrowsers:
-    def __init__(self, db: Database, clock: Clock, entropy: Entropy, policy: Policy) -> None:
-        self._db = db
+    def __init__(self, clock: Clock, entropy: Entropy, policy: Policy) -> None:
         self._clock = clock
         self._entropy = entropy
         self._policy = policy
@@ -43,15 +42,10 @@ class RememberedBrowsers:
         )
         return token
 
-    def is_remembered(self, account_id: int, tokens: Sequence[str]) -> bool:
-        """True when one of the tokens is a live one of this very account."""
+    def use(self, tx: Session, account_id: int, tokens: Sequence[str]) -> bool:
+        """True when one of the tokens is a live one of this very account, whose owner it now lets in."""
         if not tokens or not self._policy.remember_browsers:
             return False
-        with self._db.read() as tx:
-            return tx.scalars(select(RememberedBrowser.id).where(self._live(account_id, tokens))).first() is not None
-
-    def still(self, tx: Session, account_id: int, tokens: Sequence[str]) -> bool:
-        """The same where somebody is let in by it: it was used."""
         found = tx.scalars(select(RememberedBrowser.id).where(self._live(account_id, tokens))).first()
         mine = RememberedBrowser.id == found, RememberedBrowser.ended_at.is_(None)
         return won(tx, update(RememberedBrowser).where(*mine).values(used_at=self._clock.now()))

@@ -56,13 +56,13 @@ class RequestPushes:
         """Owes a push to each phone that takes them, unless their owner said no too often."""
         if not self._are_sent or self._is_paused(tx, account.id):
             return
-        until = request.made_at + self._policy.request_seconds
+        lasts = self._policy.request_seconds
         for phone in phones:
             subscription = self._keyring.open(phone.sealed, factor_bound(account.id, phone.method))
             if subscription:
                 text = self._text(account, phone.method, request)
                 self._outbox.post_push(
-                    tx, account=account, factor_id=phone.id, subscription=subscription, text=text, until=until
+                    tx, account=account, factor_id=phone.id, subscription=subscription, text=text, lasts=lasts
                 )
 
     def drop(self, message: PushMessage) -> None:

@@ -22,7 +22,7 @@ from ..models.codes import Link
 from ..models.database import Database, won
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
-from ..models.login_requests import APPROVED, WAITING, WITHDRAWN, LoginRequest
+from ..models.login_requests import WITHDRAWN, close_open
 from ..models.presence import Opened, Presence
 from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
 from ..policy import Policy
@@ -122,8 +122,7 @@ class Sessions:
             tx.execute(update(table).where(others).values(ended_at=now))
         begun = DraftRow.account_id == account_id, DraftRow.session_id != (but or 0)
         tx.execute(delete(DraftRow).where(*begun))
-        waiting = LoginRequest.account_id == account_id, LoginRequest.state.in_((WAITING, APPROVED))
-        tx.execute(update(LoginRequest).where(*waiting).values(state=WITHDRAWN, ended_at=now))
+        close_open(tx, account_id, WITHDRAWN, now)
         unused = and_(Link.account_id == account_id, Link.purpose == "reset", Link.used_at.is_(None))
         tx.execute(update(Link).where(unused).values(used_at=now))
 

@@ -189,7 +189,7 @@ class WaysIn:
         """
         with self._db.write() as tx:
             hold(tx, presence.account.id)
-            for kind in reversed(self._kinds.values()):  # what opens a session ends before sessions do
+            for kind in self._kinds.values():
                 kind.end_others(tx, presence, forget=forget)
             opened = self._sessions.rotate(tx, presence.session)
             told = "others-logged-out-and-forgotten" if forget else "others-logged-out"

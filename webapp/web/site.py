@@ -10,7 +10,7 @@ from flask_login import LoginManager, UserMixin
 from flask_wtf.csrf import generate_csrf
 from htmx_flask import Htmx
 from markupsafe import Markup
-from werkzeug.routing import BaseConverter, IntegerConverter, Map
+from werkzeug.routing import BaseConverter
 
 from ..bootstrap import Services
 from ..domain.devices import device
@@ -19,7 +19,7 @@ from ..domain.moments import machine as machine_time
 from ..domain.moments import minute
 from ..models.presence import Presence
 from ..settings import ROOT
-from . import assets, cookies, current, errors, floods, guards, headers, languages, layouts
+from . import assets, cookies, current, errors, floods, guards, headers, languages, layouts, row_ids
 from .pages import (
     activity,
     challenge,
@@ -51,21 +51,11 @@ PAGES = (
 )
 
 
-LONGEST_ID = 10**18 - 1  # what every database takes as a number
-
-
 class Slug(BaseConverter):
     """Lower-case words and dashes."""
 
     regex = "[a-z0-9]+(?:-[a-z0-9]+)*"
     part_isolating = True
-
-
-class RowId(IntegerConverter):
-    """The id of a row: no longer than what every database takes as one."""
-
-    def __init__(self, map: Map) -> None:  # Werkzeug's name for it
-        super().__init__(map, max=LONGEST_ID)
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login ships no types
@@ -86,7 +76,7 @@ class Templates(Environment):
 def install(app: Flask, services: Services) -> None:
     app.jinja_environment = Templates
     app.extensions[current.EXTENSION] = services
-    app.url_map.converters |= {"slug": Slug, "id": RowId}
+    app.url_map.converters |= {"slug": Slug, "id": row_ids.RowId}
     Htmx(app)
     assets.install(app, ROOT / "static")
     _log_in(app)

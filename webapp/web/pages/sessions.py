@@ -9,18 +9,17 @@ from typing import Any
 from flask import Blueprint, request
 from flask.wrappers import Response
 
-from ...domain.devices import app, device
+from ...domain.devices import app_name, device
 from ...domain.language import Sentence, lazy
 from ...domain.language import gettext as _
-from ...domain.refusals import AlreadyDone, Missing
+from ...domain.refusals import AlreadyDone
 from ...methods.catalogue import CATALOGUE
 from ...services.ways_in import WayIn
-from .. import cookies, current, guards, held, layouts, render, words
+from .. import cookies, current, guards, held, layouts, render, row_ids, words
 from ..forms import ForgetForm
 
 END, OTHERS = "end", "others"
 """The names of the two kinds of buttons."""
-LONGEST_ID = 18  # digits: what every database takes as a number
 
 bp = Blueprint("sessions", __name__, url_prefix="/settings/security/sessions")
 
@@ -69,7 +68,7 @@ WORDS: dict[str, Words] = {
         button=lazy("Log out %(device)s"),
         receipt=lazy("You logged out an app: %(device)s."),
         ends_current=False,
-        known_as=app,
+        known_as=app_name,
     ),
 }
 
@@ -131,10 +130,8 @@ def _shown(way: WayIn) -> Shown:
 
 def _end_one(chosen: str) -> Response:
     kind, _colon, number = chosen.rpartition(":")
-    if not (number.isascii() and number.isdigit()) or len(number) > LONGEST_ID:
-        raise Missing()
     try:
-        ended = current.services().ways_in.end(current.somebody(), kind, int(number), current.origin())
+        ended = current.services().ways_in.end(current.somebody(), kind, row_ids.read(number), current.origin())
         render.receipt(WORDS[kind].receipt % {"device": WORDS[kind].known_as(ended)})
     except AlreadyDone as refusal:
         render.problem(words.say(refusal))

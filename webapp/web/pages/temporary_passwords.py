@@ -8,12 +8,12 @@ from typing import Any
 from flask import Blueprint, request
 
 from ...domain.codes import groups
-from ...domain.devices import app as app_name
+from ...domain.devices import app_name
 from ...domain.language import gettext as _
-from ...domain.refusals import Missing, TooManyTemporaryPasswords
+from ...domain.refusals import TooManyTemporaryPasswords
 from ...models.apps import TemporaryPassword
 from ...policy import MINUTE
-from .. import current, guards, layouts, render, words
+from .. import current, guards, layouts, render, row_ids, words
 from ..forms import Form
 
 bp = Blueprint("temporary_passwords", __name__, url_prefix="/settings/security/two-factor/temporary-password")
@@ -53,9 +53,8 @@ def _made() -> Any:
 
 def _end(password_id: str) -> Any:
     """Without step-up: whoever sees one used elsewhere must be quick, and a thief who ends one gains nothing."""
-    if not password_id.isascii() or not password_id.isdigit() or len(password_id) > 18:
-        raise Missing()
-    ended = current.services().temporary_passwords.end(current.somebody().account, int(password_id), current.origin())
+    account, chosen = current.somebody().account, row_ids.read(password_id)
+    ended = current.services().temporary_passwords.end(account, chosen, current.origin())
     if ended:
         render.receipt(_("The temporary password has ended. We e-mailed you about it."))
     return render.go(layouts.to("temporary_passwords.page"))
