@@ -24,7 +24,9 @@ from .texts import page_after_a_text
 
 LOG_INS_FOR_CPU = 200
 LOG_INS_FOR_MEMORY = 1000
-SECONDS_OF_LOAD = 10
+ROUNDS = 5
+SECONDS_OF_LOAD = 4
+ACCOUNTS_A_ROUND = 800  # more than two cores log in meanwhile
 CLIENTS = 8  # enough that neither core waits while another log-in waits for the disk
 CORES = 2
 REFERENCE_HASH = 0.0101  # seconds
@@ -44,9 +46,11 @@ def main() -> int:
         figures.append(("CPU of a security key's answer, ms at 10.1 a hash", cpu_of_an_answer() * pace, "<=", 2.0))
         remaining(server)
         figures.append(("resident a worker after 1,000 log-ins, MiB", server.resident_mib(), "<=", 75.0))
-    with TemporaryDirectory() as folder, running(Path(folder), workers=CORES, accounts=4000) as server:
-        hashes, log_ins = rate_of_hashes(), rate_of_log_ins(server)
-        figures.append(("log-ins a second, of the rate of bare hashes, %", 100 * log_ins / hashes, ">=", 55.0))
+    accounts = ROUNDS * ACCOUNTS_A_ROUND
+    with TemporaryDirectory() as folder, running(Path(folder), workers=CORES, accounts=accounts) as server:
+        # by turns, because a machine may be half as fast again a minute later
+        shares = [100 * rate_of_log_ins(server, turn) / rate_of_hashes() for turn in range(ROUNDS)]
+        figures.append(("log-ins a second, of the rate of bare hashes, %", statistics.median(shares), ">=", 55.0))
     figures.append(("page after a text, the gateway stalling, ms", page_after_a_text() * 1000, "<=", 100.0))
     figures.append(("/legacy/verify of one password again and again, a second", verified_a_second(), ">=", 1000.0))
     return report(figures)
@@ -93,17 +97,18 @@ def remaining(server: Server) -> None:
 def rate_of_hashes() -> float:
     """Hashes a second that two processes reach, one a core."""
     with get_context("spawn").Pool(CORES) as pool:
-        return sum(pool.map(hash_for_a_while, [SECONDS_OF_LOAD / 2] * CORES))
+        return sum(pool.map(hash_for_a_while, [SECONDS_OF_LOAD] * CORES))
 
 
-def rate_of_log_ins(server: Server) -> float:
-    """Whole log-ins a second under load, with the clients on the same two cores."""
+def rate_of_log_ins(server: Server, turn: int) -> float:
+    """Whole log-ins a second under load, with the clients on the same two cores; each turn has accounts of its own."""
+    first, after = turn * ACCOUNTS_A_ROUND + 1, (turn + 1) * ACCOUNTS_A_ROUND + 1
     until = time.perf_counter() + SECONDS_OF_LOAD
     counts = [0] * CLIENTS
 
     def client(which: int) -> None:
         person = Person(server)
-        for number in range(which + 1, len(server.secrets) + 1, CLIENTS):
+        for number in range(first + which, after, CLIENTS):
             if time.perf_counter() > until:
                 return
             person.log_in(number)

@@ -274,6 +274,21 @@ def made(services: Services) -> str:
     return services.temporary_passwords.make(presence, HERE)
 
 
+def a_temporary_password_opens_until_it_ends(stack: Stack) -> None:
+    services = stack.services
+    temporary = basic("ada", made(services))
+    assert [stack.get(temporary).status for _ in range(3)] == [200] * 3
+    with services.db.write() as tx:
+        tx.execute(update(TemporaryPassword).values(expires_at=services.clock.now()))
+    assert stack.refuses_soon(temporary)
+
+    temporary = basic("ada@example.org", made(services))
+    assert stack.get(temporary).status == 200
+    (live,) = services.temporary_passwords.live(ada(services).id)
+    services.temporary_passwords.end(ada(services), live.id, HERE)
+    assert stack.refuses_soon(temporary)
+
+
 def test_nginx_asks_the_door_as_the_guide_says(stack: Stack) -> None:
     services = stack.services
     answer = stack.get(None)
@@ -290,17 +305,7 @@ def test_nginx_asks_the_door_as_the_guide_says(stack: Stack) -> None:
     turn_factor_on(services)
     assert stack.refuses_soon(usual)
 
-    temporary = basic("ada", made(services))
-    assert [stack.get(temporary).status for _ in range(3)] == [200] * 3
-    with services.db.write() as tx:
-        tx.execute(update(TemporaryPassword).values(expires_at=services.clock.now()))
-    assert stack.refuses_soon(temporary)
-
-    temporary = basic("ada@example.org", made(services))
-    assert stack.get(temporary).status == 200
-    (live,) = services.temporary_passwords.live(ada(services).id)
-    services.temporary_passwords.end(ada(services), live.id, HERE)
-    assert stack.refuses_soon(temporary)
+    a_temporary_password_opens_until_it_ends(stack)
 
     form = {"grant_type": "password", "username": "ada", "password": made(services)}
     headers = {"Host": f"nightlatch.localhost:{stack.door}"}  # which no resolver knows
@@ -329,16 +334,7 @@ def test_apache_asks_the_door_as_the_guide_says(apache: Stack) -> None:
     assert apache.get(basic("ada", "a wrong password")).status == 401
     turn_factor_on(services)
     assert apache.refuses_soon(usual)
-    temporary = basic("ada", made(services))
-    assert apache.get(temporary).status == 200
-    with services.db.write() as tx:
-        tx.execute(update(TemporaryPassword).values(expires_at=services.clock.now()))
-    assert apache.refuses_soon(temporary)
-    temporary = basic("ada", made(services))
-    assert apache.get(temporary).status == 200
-    (live,) = services.temporary_passwords.live(ada(services).id)
-    services.temporary_passwords.end(ada(services), live.id, HERE)
-    assert apache.refuses_soon(temporary)
+    a_temporary_password_opens_until_it_ends(apache)
 
 
 def test_the_program_for_apache_says_yes_and_no_by_its_exit_status(door: tuple[int, Services], tmp_path: Path) -> None:

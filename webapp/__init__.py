@@ -15,7 +15,7 @@ def create_app(settings: Settings, **overrides: Any) -> Flask:
     from .web import logs, site, words
 
     services = bootstrap.build(settings, **overrides)
-    app = Flask(
+    app = site.Site(
         "webapp",
         root_path=str(ROOT / "webapp"),
         template_folder=str(ROOT / "templates"),

@@ -31,8 +31,6 @@ class Asked:
     path: str
     headers: Mapping[str, str]
     form: dict[str, str] = field(default_factory=dict)
-    taken_as: str | None = None
-    """The gateway's own id of the message."""
 
 
 class Turn(BaseHTTPRequestHandler):
@@ -87,10 +85,8 @@ def statuses(*given: str) -> Answer:
         for status in given:
             part = {"to": form.get("to", ""), "status": status, "client-ref": form.get("client-ref", "")}
             if status == "0":
-                taken_as = turn.gateway.new_id()
-                turn.asked.taken_as = turn.asked.taken_as or taken_as
                 price = {"remaining-balance": "3.14159265", "message-price": "0.03330000", "network": "12345"}
-                part |= {"message-id": taken_as, **price}
+                part |= {"message-id": turn.gateway.new_id(), **price}
             else:
                 part["error-text"] = f"No: {form}"
             parts.append(part)

@@ -49,8 +49,8 @@ def locked(site: Site) -> Iterator[None]:
     other = site.services.db.engine.connect()
     try:
         if site.services.db.is_sqlite:
-            other = other.execution_options(writes=True)
             with other.begin():
+                site.services.db.begin(other, "BEGIN IMMEDIATE")
                 yield
         else:
             with other.begin():
@@ -165,6 +165,23 @@ def test_no_log_in_without_a_durable_code_used(site: Site, ada: Owner, table: st
     assert_not_now(page)
     assert everything(site) == before
     assert half.post("/log-in/verify", code=code).h1 == "Welcome, Ada Lovelace"
+
+
+@sqlite_only
+def test_a_power_cut_may_undo_a_try_and_half_a_log_in_and_nothing_after_them(site: Site, ada: Owner) -> None:
+    waited: list[bool] = []
+
+    def committed(connection: Any) -> None:
+        (level,) = connection.connection.dbapi_connection.execute("PRAGMA synchronous").fetchone()
+        waited.append(level == 2)
+
+    event.listen(site.services.db.engine, "commit", committed)
+    half = ada.other_browser()
+    half.log_in()
+    assert waited == [False, False], "the try with the password, and half a log-in"
+    half.press("Verify", code=ada.code())
+    assert waited[2:] == [False, True], "the try with the code, and the code that was used with its session"
+    event.remove(site.services.db.engine, "commit", committed)
 
 
 @sqlite_only

@@ -43,7 +43,8 @@ SHARE = select(Account.id).where(Account.id == bindparam("account")).with_for_up
 def hold(tx: Session, account_id: int) -> None:
     """Nobody comes in, and no first factor comes on, between this and the end of the transaction.
 
-    The first statement of every deed that ends others' sessions; whoever lets somebody in holds the same row shared.
+    The first statement of every deed that ends others' sessions; whoever lets somebody in holds the same row shared,
+    or is a half log-in, which such a deed ends before it ends sessions.
     On SQLite a writer is alone already.
     """
     tx.execute(HOLD, {"account": account_id})

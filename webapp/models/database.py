@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Delete, Engine, Insert, Update, create_engine, event, func, select, text
+from sqlalchemy import Connection, Delete, Engine, Insert, Update, create_engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -31,13 +31,19 @@ class Database:
     def read(self) -> Iterator[Session]:
         """One consistent view. Raises `StoreUnavailable`."""
         with _translated(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+            self.begin(session.connection(), "BEGIN")
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """All or nothing; committed on leaving, rolled back on any exception. Raises `StoreUnavailable`."""
+    def write(self, *, survives_power_cut: bool = True) -> Iterator[Session]:
+        """All or nothing; committed on leaving, rolled back on any exception. Raises `StoreUnavailable`.
+
+        Without `survives_power_cut` SQLite does not wait for the disk: everybody sees the change at once and no
+        crash of ours undoes it, only one of the machine, as long as nothing that is to survive was committed after it.
+        """
         with _translated(), Session(self.engine, expire_on_commit=False) as session:
-            session.connection(execution_options={"writes": True})
+            synchronous = "FULL" if survives_power_cut else "NORMAL"
+            self.begin(session.connection(), f"PRAGMA synchronous={synchronous}", "BEGIN IMMEDIATE")
             yield session
             session.commit()
 
@@ -49,6 +55,16 @@ class Database:
         except DBAPIError:
             return False
         return True
+
+    def begin(self, connection: Connection, *commands: str) -> None:
+        """On SQLite, where the driver begins none, the transaction begins by these.
+
+        No event of the engine's does it: one listener makes every statement look for more.
+        """
+        if self.is_sqlite:
+            raw: Any = connection.connection.dbapi_connection
+            for command in commands:
+                raw.execute(command)
 
     def serialize(self, session: Session, *names: str) -> None:
         """Lets one transaction at a time count under each name. On SQLite a writer is alone already."""
@@ -85,16 +101,10 @@ def _sqlite(url: str) -> Engine:
         connection.isolation_level = None  # the driver must not begin transactions behind our back
         for pragma in (
             "journal_mode=WAL",
-            "synchronous=FULL",  # "code used" must survive a power cut before the session is given out
             f"busy_timeout={BUSY_MILLISECONDS}",
             "foreign_keys=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        writes = connection.get_execution_options().get("writes", False)
-        connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 

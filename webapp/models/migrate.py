@@ -56,7 +56,8 @@ def writing(database_url: str) -> Iterator[Connection]:
         # Rebuilding a table drops the old one, and with foreign keys on that deletes the rows which point at it.
         event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=OFF"))
     try:
-        with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with database.engine.connect() as connection, connection.begin():
+            database.begin(connection, "BEGIN IMMEDIATE")
             if not database.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             yield connection

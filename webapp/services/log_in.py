@@ -125,8 +125,9 @@ class LogIn:
         if not self._passwords.is_right(account, typed_password) or account is None:
             raise TemporaryPasswordHere() if looks_temporary(typed_password) else WrongLogIn()
         self._passwords.renew(account, typed_password)
-        with self._db.write() as tx:
-            if self._password_suffices(tx, account, factors, remembered):
+        owes = bool(factors) and not remembered  # as nearly everybody does, without another look
+        with self._db.write(survives_power_cut=not owes) as tx:  # half a log-in is soon begun anew
+            if not owes and self._password_suffices(tx, account, remembered):
                 return self._entry.let_in(tx, account, known_browser, keep=keep, next_path=next_path, origin=origin)
             half_id, token = self._half(tx, account, keep, next_path, origin)
         refusal = (
@@ -208,12 +209,8 @@ class LogIn:
                 self._notices.record(tx, pending.account.id, "second-factor-failed", origin)
             raise ChallengeSpent() from None
 
-    def _password_suffices(
-        self, tx: Session, account: Account, factors: Sequence[Factor], remembered: Sequence[str]
-    ) -> bool:
+    def _password_suffices(self, tx: Session, account: Account, remembered: Sequence[str]) -> bool:
         """No factor is on, or this browser need not show one. Raises `WrongLogIn` as `owes_factor` does."""
-        if factors and not remembered:
-            return False  # the usual case, without a look-up; `_half` compares the password itself
         return not owes_factor(tx, account) or self._remembered.use(tx, account.id, remembered)
 
     def _half(self, tx: Session, account: Account, keep: bool, next_path: str, origin: Origin) -> tuple[int, str]:

@@ -60,7 +60,7 @@ class Sessions:
         """Moves the idle limit, at most once a minute so that reading a page seldom writes."""
         now = self._clock.now()
         if now - presence.session.seen_at >= self._policy.session_seen_every:
-            with self._db.write() as tx:
+            with self._db.write(survives_power_cut=False) as tx:
                 tx.execute(update(LoggedIn).where(LoggedIn.id == presence.session.id).values(seen_at=now))
 
     def open(self, tx: Session, account_id: int, origin: Origin, *, kept: bool, second_factor: bool) -> Opened:

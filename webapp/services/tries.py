@@ -157,7 +157,7 @@ class Tries:
 
         Raises what the first refusing rule says, `TooManyTries` usually.
         """
-        with self._db.write() as tx:
+        with self._db.write(survives_power_cut=False) as tx:  # who guesses does not hold the plug
             return self.spend_within(tx, *buckets)
 
     def spend_within(self, tx: Session, *buckets: Bucket) -> dict[str, int]:

@@ -28,7 +28,8 @@ def name_of(name: str) -> str:
 
 
 def get(name: str) -> str | None:
-    return request.cookies.get(name_of(name))
+    cookies, name = request.cookies, name_of(name)
+    return cookies[name] if name in cookies else None  # noqa: SIM401  # their `get` makes an error to say no
 
 
 def put(response: Response, name: str, value: str, lasts: int | None = None, samesite: str = "Lax") -> None:

@@ -23,6 +23,8 @@ class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
     """A form without fields is a button."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]  # the same
+        csrf = False  # the guard `same_site` looks at the token, once a request and whatever forms a page has
+
         def render_field(self, field: Field, render_kw: dict[str, Any]) -> Markup:
             """An input, written in one go: WTForms formats attribute by attribute, a fifth of a page's time."""
             given = {
@@ -50,12 +52,6 @@ class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
         if request.method == "POST" and not g.get("csrf_valid", False):
             self.form_errors.append(words.say(PageTooOld()))
         return request.method == "POST" and g.get("csrf_valid", False)
-
-    def validate(self, extra_validators: Any = None) -> bool:
-        right: bool = super().validate(extra_validators)
-        if "csrf_token" in self and self.csrf_token.errors:
-            self.csrf_token.errors = []  # said above the form in a sentence that helps
-        return right
 
 
 def _attribute(name: str, value: str | bool) -> str:

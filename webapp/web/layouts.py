@@ -113,9 +113,10 @@ def hosts() -> Hosts:
 
 
 def current() -> str:
-    if "layout" not in g:
-        g.layout = MOBILE if request.host == hosts().phone else DESKTOP
-    return str(g.layout)
+    layout: str | None = g.get("layout")
+    if layout is None:
+        g.layout = layout = MOBILE if request.host == hosts().phone else DESKTOP
+    return layout
 
 
 def url_for_phone() -> str | None:

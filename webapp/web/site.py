@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, request
+from flask.sessions import SecureCookieSessionInterface
 from flask.templating import Environment
 from flask_login import LoginManager, UserMixin
 from flask_wtf.csrf import generate_csrf
 from htmx_flask import Htmx
+from itsdangerous import URLSafeTimedSerializer
 from markupsafe import Markup
 from werkzeug.routing import BaseConverter
 
@@ -73,8 +76,30 @@ class Templates(Environment):
         return {**self.globals, **(d or {})}
 
 
+class FormSessions(SecureCookieSessionInterface):
+    """What forms keep in the browser. The keys never change while the site runs, so one serializer does for all."""
+
+    _serializer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        if self._serializer is None:
+            self._serializer = super().get_signing_serializer(app)
+        return self._serializer
+
+
+class Site(Flask):
+    jinja_environment = Templates
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.session_interface = FormSessions()
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view here is a coroutine; Flask looks at each function of a request to see whether one is."""
+        return func
+
+
 def install(app: Flask, services: Services) -> None:
-    app.jinja_environment = Templates
     app.extensions[current.EXTENSION] = services
     app.url_map.converters |= {"slug": Slug, "id": row_ids.RowId}
     Htmx(app)
