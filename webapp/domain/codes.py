@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from hashlib import sha256
 
 from .ports import Entropy
 
@@ -23,6 +24,11 @@ def draw_base32(entropy: Entropy, length: int = 16) -> str:
 def draw_token(entropy: Entropy) -> str:
     """256 bits for a cookie or a link, as 64 hexadecimal digits."""
     return entropy.bytes(32).hex()
+
+
+def hash_of(token: str) -> str:
+    """SHA-256 in hexadecimal: a token has 256 bits, so it needs no salt and no slowness."""
+    return sha256(token.encode()).hexdigest()
 
 
 def tidy_digits(typed: str) -> str:

@@ -7,13 +7,12 @@ came is never needed: what waits is in the list.
 from __future__ import annotations
 
 import json
-from hashlib import sha256
 from typing import Any
 
 from wtforms import StringField
 from wtforms.validators import InputRequired
 
-from ..domain.codes import draw_token
+from ..domain.codes import draw_token, hash_of
 from ..domain.devices import device
 from ..domain.labels import untaken
 from ..domain.language import Sentence, gettext, lazy
@@ -76,7 +75,7 @@ def _turn_on(visit: Visit, subscription: str) -> None:
     visit.keeps = draw_token(visit.entropy)
     visit.turn_on(
         subscription,
-        slot=sha256(visit.keeps.encode()).hexdigest(),
+        slot=hash_of(visit.keeps),
         label=label,
         facts=json.dumps({"pushes": bool(subscription)}),
         instead_of=before.id if before is not None else None,

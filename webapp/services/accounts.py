@@ -1,4 +1,4 @@
-"""What the operator does to an account from the command line: each deed is logged, and its owner told."""
+"""What the operator does to an account from the command line: it is told to its owner, and stands in the activity."""
 
 from __future__ import annotations
 

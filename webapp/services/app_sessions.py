@@ -11,14 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from ..domain.codes import draw_token
+from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
 from ..models.accounts import Account
 from ..models.apps import AppSession
 from ..models.database import Database
 from ..policy import Policy
-from .sessions import hash_of
 
 
 def lives(seen_since: Any, started_since: Any) -> ColumnElement[bool]:

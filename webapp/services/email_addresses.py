@@ -95,8 +95,8 @@ class EmailAddresses:
             return None
         return Asked(code.target, code.message_id, code.made_at + self._policy.resend_after)
 
-    def confirm(self, account: Account, challenge: str, typed: str, origin: Origin) -> str:
-        """Makes the address the account's own, and returns it. Raises what `OneTimeCodes.check` raises."""
+    def confirm(self, account: Account, challenge: str, typed: str, origin: Origin) -> None:
+        """Makes the address the account's own. Raises what `OneTimeCodes.check` raises."""
         code = self._codes.check(account.id, challenge, typed, self._terms)
         old = account.email
         try:
@@ -110,7 +110,6 @@ class EmailAddresses:
         except IntegrityError:  # somebody else confirmed it a moment ago; which is not for us to say
             account.email = old
             raise WrongCode() from None
-        return code.target
 
     def undo(self, opened: OpenLink, origin: Origin) -> None:
         """Puts the earlier address back and ends every session: whoever changed it is out. Raises `LinkDead`."""

@@ -61,7 +61,6 @@ class LegacyDoor:
         notices: Notices,
     ) -> None:
         self._db = db
-        self._clock = clock
         self._password_tries = password_tries
         self._passwords = passwords
         self._temporary_passwords = temporary_passwords

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
-from ..domain.codes import draw_token
+from ..domain.codes import draw_token, hash_of
 from ..domain.ports import Clock, Entropy
 from ..domain.refusals import LinkDead
 from ..models.accounts import Account
 from ..models.codes import Link
 from ..models.database import Database, won
-from .sessions import hash_of
 
 PATHS = {"reset": "/reset-password/", "not-you": "/not-you/", "undo-email": "/undo-email/"}
 

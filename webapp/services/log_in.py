@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from ..domain.codes import draw_token
+from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
 from ..domain.refusals import ChallengeSpent, CodeRefusal, LogInOver, Refusal, TemporaryPasswordHere, WrongLogIn
@@ -33,7 +33,7 @@ from .notices import Notices
 from .password_tries import KnownBrowser, PasswordTries
 from .passwords import Passwords, looks_temporary
 from .remembered_browsers import RememberedBrowsers
-from .sessions import Sessions, hash_of
+from .sessions import Sessions
 
 # Made once: every log-in runs them, and making a statement costs as much as running it.
 PENDING = (

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import String, bindparam, cast, insert, literal, select, update
 from sqlalchemy.orm import Session
 
-from ..domain.codes import draw_token
+from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy, Keyring
 from ..domain.request_refusals import NotApproved, TooManyRequests
@@ -35,7 +35,6 @@ from ..models.login_requests import (
 from ..models.sessions import Activity, HalfLoggedIn
 from ..policy import Policy
 from .request_pushes import RequestPushes
-from .sessions import hash_of
 from .tries import Bucket, Retold, Tries, Windows
 
 HALF = "log-in:"

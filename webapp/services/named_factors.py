@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, update
 
 from ..domain.labels import tidy_label
 from ..domain.origin import Origin
-from ..domain.refusals import Missing, NotFresh
+from ..domain.refusals import Missing
 from ..enrollment.method import Method
 from ..models.database import Database, won
 from ..models.factors import Factor
@@ -40,7 +40,7 @@ class NamedFactors:
 
     def rename(self, presence: Presence, method: Method, factor_id: int, typed: str, origin: Origin) -> Factor:
         """For somebody fresh. Raises `Missing`, `NotFresh`, `NameMalformed` or `LabelTaken`."""
-        self._demand_fresh(presence)
+        self.sessions.demand_fresh(presence)
         factor = self.one(presence, method, factor_id)
         others = [f.label for f in self.of(presence, method) if f.id != factor_id]
         label = tidy_label(typed, others, self.policy.name_maximum)
@@ -53,7 +53,7 @@ class NamedFactors:
 
     def delete(self, presence: Presence, method: Method, factor_id: int, origin: Origin) -> Factor:
         """For somebody fresh; every other session ends. Raises `Missing` or `NotFresh`."""
-        self._demand_fresh(presence)
+        self.sessions.demand_fresh(presence)
         factor = self.one(presence, method, factor_id)
         kind = "last-factor-deleted" if self.is_last(presence) else "factor-deleted"
         with self.db.write() as tx:
@@ -67,10 +67,6 @@ class NamedFactors:
     def is_last(self, presence: Presence) -> bool:
         """True when without one more only the password would be left."""
         return len(presence.factors) == 1
-
-    def _demand_fresh(self, presence: Presence) -> None:
-        if not self.sessions.is_fresh(presence):
-            raise NotFresh()
 
 
 def _mine(presence: Presence, factor: Factor) -> tuple[ColumnElement[bool], ...]:

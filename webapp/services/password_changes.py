@@ -9,6 +9,7 @@ from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock
@@ -28,7 +29,7 @@ from .notices import Notices
 from .outbox import Outbox
 from .password_tries import stranger_buckets
 from .passwords import Passwords
-from .sessions import Sessions, hash_of
+from .sessions import Sessions
 from .tries import Bucket, Tries, Windows
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.refusals import WrongLogIn
 from ..models.accounts import Account
 from ..policy import Policy
-from .sessions import hash_of
 from .tries import Bucket, Doubling, Retold, Tries, Windows
 
 

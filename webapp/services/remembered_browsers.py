@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.orm import Session
 
-from ..domain.codes import draw_token
+from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
 from ..models.database import won
 from ..models.sessions import RememberedBrowser
 from ..policy import Policy
-from .sessions import hash_of
 
 
 class RememberedBrowsers:

@@ -8,7 +8,7 @@ from sqlalchemy import delete, update
 
 from ..domain.origin import Origin
 from ..domain.ports import Clock
-from ..domain.refusals import Missing, NotFresh
+from ..domain.refusals import Missing
 from ..enrollment.method import Method
 from ..methods.catalogue import CATALOGUE
 from ..models.accounts import hold
@@ -50,7 +50,7 @@ class SecondFactors:
 
     def turn_off(self, presence: Presence, method: Method, origin: Origin) -> None:
         """For somebody fresh. It can be turned back on for ten minutes. Raises `Missing` or `NotFresh`."""
-        self._demand_fresh(presence)
+        self._sessions.demand_fresh(presence)
         account = presence.account
         kind = "last-factor-off" if self.is_last(presence, method) else "factor-off"
         factor = self.one(presence, method, origin)
@@ -76,7 +76,7 @@ class SecondFactors:
 
     def turn_back_on(self, presence: Presence, method: Method, origin: Origin) -> None:
         """Raises `Missing` when the ten minutes are over, `NotFresh` when step-up is due."""
-        self._demand_fresh(presence)
+        self._sessions.demand_fresh(presence)
         account, now = presence.account, self._clock.now()
         factor = _one(presence.stale_factors, method, origin)
         if factor is None:
@@ -92,17 +92,13 @@ class SecondFactors:
 
     def new_backup_code(self, presence: Presence, origin: Origin) -> str:
         """The only copy. Raises `Missing` without a factor, `NotFresh` when step-up is due."""
-        self._demand_fresh(presence)
+        self._sessions.demand_fresh(presence)
         if not presence.factors:
             raise Missing()
         with self._db.write() as tx:
             code = self._backup_codes.make(tx, presence.account.id)
             self._notices.tell(tx, presence.account, "backup-code-made", origin)
         return code
-
-    def _demand_fresh(self, presence: Presence) -> None:
-        if not self._sessions.is_fresh(presence):
-            raise NotFresh()
 
 
 def _one(factors: Sequence[Factor], method: Method, origin: Origin) -> Factor | None:

@@ -6,15 +6,13 @@ second factor and at step-up; the session row stays, so that its owner sees one 
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from sqlalchemy import and_, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from ..domain.codes import draw_token
+from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
-from ..domain.refusals import LogInOver
+from ..domain.refusals import LogInOver, NotFresh
 from ..models.accounts import Account, hold
 from ..models.apps import AppSession, TemporaryPassword
 from ..models.base import rows_of
@@ -132,6 +130,11 @@ class Sessions:
             not presence.factors or self._is_recent(presence.session.second_factor_at)
         )
 
+    def demand_fresh(self, presence: Presence) -> None:
+        """Raises `NotFresh` when step-up is due."""
+        if not self.is_fresh(presence):
+            raise NotFresh()
+
     def password_is_fresh(self, presence: Presence) -> bool:
         return self._is_recent(presence.session.password_at)
 
@@ -143,8 +146,3 @@ class Sessions:
         idle = policy.kept_session_idle if session.kept else policy.session_idle
         total = policy.kept_session_total if session.kept else policy.session_total
         return now - session.seen_at < idle and now - session.started_at < total
-
-
-def hash_of(token: str) -> str:
-    """SHA-256 in hexadecimal: a token has 256 bits, so it needs no salt and no slowness."""
-    return sha256(token.encode()).hexdigest()

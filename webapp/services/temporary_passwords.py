@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ..domain.codes import draw_base32, grouped, is_base32, tidy_base32
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
-from ..domain.refusals import Missing, NotFresh, TooManyTemporaryPasswords, WrongLogIn
+from ..domain.refusals import Missing, TooManyTemporaryPasswords, WrongLogIn
 from ..models.accounts import Account
 from ..models.apps import TemporaryPassword
 from ..models.database import Database, won
@@ -64,8 +64,7 @@ class TemporaryPasswords:
 
         Raises `NotFresh` when step-up is due, `Missing` without a factor, and `TooManyTemporaryPasswords`.
         """
-        if not self._sessions.is_fresh(presence):
-            raise NotFresh()
+        self._sessions.demand_fresh(presence)
         if not presence.factors:
             raise Missing()
         with self._db.write() as tx:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from sqlalchemy import Boolean, ColumnElement, Select, and_, case, cast, false, literal, select, true, union_all, update
 from sqlalchemy.orm import Session
 
+from ..domain.codes import hash_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..domain.refusals import AlreadyDone, Missing
@@ -25,7 +26,7 @@ from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
 from ..policy import Policy
 from .app_sessions import AppSessions
 from .notices import Notices
-from .sessions import Sessions, hash_of
+from .sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,12 @@ class WaysIn:
             device = ends.end(tx, presence.account.id, way_id)
             self._notices.record(tx, presence.account.id, ends.ended, origin, device=device)
         return device
+
+    def end_own(self, presence: Presence, origin: Origin) -> None:
+        """Logs out here."""
+        with self._db.write() as tx:
+            self._sessions.end(tx, presence.account.id, presence.session.id)
+            self._notices.record(tx, presence.account.id, "logged-out", origin)
 
     def end_others(self, presence: Presence, origin: Origin, *, forget: bool) -> Opened:
         """All but this log-in, which gets a new token: whoever had copied the old one is out too.

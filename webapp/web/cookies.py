@@ -11,10 +11,10 @@ from flask import current_app, g, request
 from flask.wrappers import Response
 from itsdangerous import BadSignature, Signer
 
+from ..domain.codes import hash_of
 from ..models.presence import Opened
 from ..policy import DAY
 from ..services.password_tries import KnownBrowser
-from ..services.sessions import hash_of
 
 SESSION, LOGIN, REMEMBERED, BROWSER, OWN = "session", "login", "remembered", "browser", "phone"
 LANGUAGE, SITE_CHOICE, NOTICE_SEEN, PASSKEY_OFFERED = "language", "site", "cookies-seen", "passkey-offered"

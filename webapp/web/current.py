@@ -8,9 +8,9 @@ from urllib.parse import quote
 from flask import current_app, g, request
 
 from ..bootstrap import Services
+from ..domain.codes import hash_of
 from ..domain.origin import Origin
 from ..models.presence import Presence
-from ..services.sessions import hash_of
 from . import cookies
 
 EXTENSION = "nightlatch"

@@ -115,7 +115,6 @@ def logged_in(view: View) -> View:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         if not current_user.is_authenticated:
-            g.no_store = True
             target = current.here() if request.method in SAFE else None
             return render.go(layouts.to("entrance.log_in", next=target), whole=True)
         return view(*args, **kwargs)

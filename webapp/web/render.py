@@ -29,9 +29,9 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
     wait = form.refusal.wait if form is not None and form.refusal is not None else None
     if status is None:
         status = _status_of(form)
-    problems = [(text, None) for text in get_flashed_messages(category_filter=["problem"])]
+    problems = get_flashed_messages(category_filter=["problem"])
     if form is not None:
-        problems += [(error, None) for error in form.form_errors]
+        problems = [*problems, *form.form_errors]
     fragment = is_fragment()
     html = render_template(
         template,
@@ -138,7 +138,7 @@ def sent(asked: Asked | None, wait: int = 0) -> dict[str, Any]:
     """
     services = current.services()
     if asked is None:
-        return {"resend_form": Form(), "wait": wait}
+        return {"wait": wait}
     states = {"owed": "on its way", "sent": "sent", "failed": "failed"}
     state = services.delivery.state(asked.message_id or 0)
     return {
@@ -146,5 +146,4 @@ def sent(asked: Asked | None, wait: int = 0) -> dict[str, Any]:
         "delivery": states.get(state or ""),
         "delivery_url": layouts.to("site.delivery", message=signed(asked.message_id or 0)),
         "wait": max(0, asked.resend_at - services.clock.now()),
-        "resend_form": Form(),
     }

@@ -74,10 +74,7 @@ def passkey_options() -> Any:
 def log_out() -> Any:
     presence = current.presence()
     if presence is not None and Form().submitted():
-        services = current.services()
-        with services.db.write() as tx:
-            services.sessions.end(tx, presence.account.id, presence.session.id)
-            services.notices.record(tx, presence.account.id, "logged-out", current.origin())
+        current.services().ways_in.end_own(presence, current.origin())
     elif presence is not None:
         return render.go(layouts.to("home.home"), whole=True)
     session.clear()

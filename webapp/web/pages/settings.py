@@ -56,7 +56,7 @@ def security() -> Any:
         (_("Activity"), _("What happened to your account, newest first"), layouts.to("activity.activity")),
         (_("Password"), _("Change your password"), layouts.to("settings.password")),
     ]
-    return render.page("settings/security.html", rows=rows)
+    return render.page("settings/rows.html", heading=_("Security"), rows=rows)
 
 
 @bp.get("/account")
@@ -71,7 +71,7 @@ def account() -> Any:
     if layouts.copy().phone:
         rows.append((_("Security"), _("Two-factor authentication and your password"), to("settings.security")))
     intro = _("%(name)s, known here as @%(username)s", name=mine.name, username=mine.username)
-    return render.page("settings/account.html", rows=rows, intro=intro)
+    return render.page("settings/rows.html", heading=_("Account"), rows=rows, intro=intro)
 
 
 @bp.get("/privacy")

@@ -35,8 +35,7 @@ def password() -> Any:
                 return _onward(opened)
             _choice, unsent = services.step_up.choose(presence, None, current.origin())
             return render.logged_in_as(render.go_on(layouts.to("step_up.verify", next=_next()), unsent), opened)
-    why = _("This changes how your account is protected, so we make sure that it is you.")
-    return render.page("step_up/password.html", form, why=why, cancel_url=layouts.to("settings.overview"))
+    return render.page("step_up/password.html", form, cancel_url=layouts.to("settings.overview"))
 
 
 @bp.route("/verify", methods=["GET", "POST"])

@@ -63,7 +63,7 @@ def _end(password_id: str) -> Any:
 def _shown(form: Form, secret: list[str] | None = None) -> Any:
     account = current.somebody().account
     rows = [_row(password) for password in current.services().temporary_passwords.live(account.id)]
-    return render.page("two_factor/temporary_password.html", form, rows=rows, secret=secret, end_form=Form())
+    return render.page("two_factor/temporary_password.html", form, rows=rows, secret=secret)
 
 
 def _row(password: TemporaryPassword) -> Row:
