@@ -165,6 +165,8 @@ class Person:
         response = self.client.open(
             path, method=method, base_url=base, headers=headers, environ_overrides=environ, **options
         )
+        if method == "POST" and response.mimetype == "text/html" and "HX-Redirect" not in response.headers:
+            assert response.status_code != 200, f"a reload of {path} would send its form again"
         for _ in range(8):
             target = response.headers.get("HX-Redirect") or (
                 response.headers.get("Location") if response.status_code in (301, 302, 303) else None

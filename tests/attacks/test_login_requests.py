@@ -148,7 +148,7 @@ def test_one_answer_of_twenty_at_once_counts(site: Site, phone: Owner, waiting: 
 
 def slots(site: Site) -> list[str]:
     with site.services.db.engine.connect() as connection:
-        return [str(slot) for (slot,) in connection.execute(text("SELECT slot FROM factors"))]
+        return [str(slot) for (slot,) in connection.execute(text("SELECT slot FROM factors ORDER BY id"))]
 
 
 @pytest.mark.parametrize("seconds", [300, 301, 599])

@@ -30,6 +30,7 @@ OPEN_TO_ALL = {
     "entrance.log_out",
     "entrance.sign_up",
     "entrance.forgot_password",
+    "entrance.forgot_password_sent",
     "entrance.reset_password",
     "not_you.mailed",
     "entrance.undo_email",

@@ -37,6 +37,7 @@ from ..services.request_pushes import RequestPushes
 from ..services.restoration import Restoration
 from ..services.second_factors import SecondFactors
 from ..services.sessions import Sessions
+from ..services.shown_once import ShownOnce
 from ..services.sign_up import SignUp
 from ..services.step_up import StepUp
 from ..services.text_caps import TextCaps
@@ -225,6 +226,7 @@ def build(
         challenges=challenges,
         ceremonies=ceremonies,
         step_up=step_up,
+        shown_once=ShownOnce(clock, keyring, policy),
         password_changes=password_changes,
         email_addresses=email_addresses,
         phones=phones,

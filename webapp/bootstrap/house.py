@@ -34,6 +34,7 @@ from ..services.phones import Phones
 from ..services.restoration import Restoration
 from ..services.second_factors import SecondFactors
 from ..services.sessions import Sessions
+from ..services.shown_once import ShownOnce
 from ..services.sign_up import SignUp
 from ..services.step_up import StepUp
 from ..services.temporary_passwords import TemporaryPasswords
@@ -63,6 +64,7 @@ class Services:
     challenges: Challenges
     ceremonies: Ceremonies
     step_up: StepUp
+    shown_once: ShownOnce
     password_changes: PasswordChanges
     email_addresses: EmailAddresses
     phones: Phones

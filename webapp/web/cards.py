@@ -9,6 +9,9 @@ from ..domain.moments import day
 from ..models.accounts import Account
 from . import current
 
+BACKUP_CODE = "backup-code"
+"""What it is called while it waits to be shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Card:

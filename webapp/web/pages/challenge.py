@@ -14,9 +14,9 @@ from ...domain.request_refusals import NotApproved
 from ...services.challenge import choice_of, choices, first_waiting
 from ...services.entry import In
 from ...services.log_in import PendingLogIn, challenge_of
-from .. import cards, confirming, cookies, current, layouts, render, words
+from .. import cards, confirming, cookies, current, guards, layouts, render, shown_once, words
 from .. import waiting as waits
-from ..entering import forget_before, let_in, with_cookies
+from ..entering import let_in
 from ..forms import BackupCodeForm, Form, RememberFields, form_of
 
 bp = Blueprint("challenge", __name__, url_prefix="/log-in")
@@ -104,8 +104,9 @@ def _waiting(pending: PendingLogIn) -> Any:
             raise
         except Refusal as refusal:
             standing = services.challenges.standing(choice, account, name)
-            if not isinstance(refusal, NotApproved) or (standing is not None and standing.is_live):
-                words.place(refusal, form)
+            if isinstance(refusal, NotApproved) and (standing is None or not standing.is_live):
+                return render.go(current.here())  # the page itself says how it ended
+            words.place(refusal, form)
     return waits.page(
         choice,
         account,
@@ -155,12 +156,21 @@ def backup_code(pending: PendingLogIn) -> Any:
         except Refusal as refusal:
             words.place(refusal, form)
         else:
-            forget_before()
-            current.is_now(result.opened.token)
-            card = cards.card(result.account, result.backup_code or "")
-            page = render.page("challenge/new_backup_code.html", card=card, done_url=result.next_path)
-            return with_cookies(result, page)
+            response = let_in(result, layouts.to("challenge.new_backup_code", next=result.next_path or None))
+            shown_once.keep(cards.BACKUP_CODE, result.backup_code or "", result.opened.session_id)
+            return response
     return render.page("challenge/backup_code.html", form, choose_url=layouts.to("challenge.methods"))
+
+
+@bp.get("/backup-code/new")
+@guards.logged_in
+def new_backup_code() -> Any:
+    """In the place of the one that opened the account."""
+    code, done_url = shown_once.take(cards.BACKUP_CODE), guards.local_path(request.args.get("next"))
+    if code is None:
+        return render.go(done_url or layouts.to("home.home"))
+    card = cards.card(current.somebody().account, code)
+    return render.page("challenge/new_backup_code.html", card=card, done_url=done_url)
 
 
 def _proved(pending: PendingLogIn, slug: str | None) -> In:

@@ -17,6 +17,9 @@ from ..forms import EmailForm, Form, LogInForm, NewPasswordForm, PasskeyForm, Si
 BROWSER = "csrf_token"
 """In the form session: what the form's token is made of names this browser to the challenge of its passkey."""
 
+SENT_TO = "reset-sent-to"
+"""In the form session: the address that the page after "Send link" repeats."""
+
 bp = Blueprint("entrance", __name__)
 
 
@@ -146,10 +149,18 @@ def forgot_password() -> Any:
     if form.submitted():
         try:
             current.services().password_changes.send_link(form.email.data, current.origin())
-            return render.page("entrance/forgot_password_sent.html", address=form.email.data.strip())
+            session[SENT_TO] = form.email.data.strip()
+            return render.go(layouts.to("entrance.forgot_password_sent"))
         except Refusal as refusal:
             words.place(refusal, form)
     return render.page("entrance/forgot_password.html", form)
+
+
+@bp.get("/forgot-password/sent")
+def forgot_password_sent() -> Any:
+    if SENT_TO not in session:
+        return render.go(layouts.to("entrance.forgot_password"))
+    return render.page("entrance/forgot_password_sent.html", address=session[SENT_TO])
 
 
 @bp.route("/reset-password/<token>", methods=["GET", "POST"])

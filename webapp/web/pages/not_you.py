@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 from flask.wrappers import Response
 
 from ...domain.language import gettext as _
@@ -67,4 +67,6 @@ def _done(token: str) -> Response:
         done = current.services().not_you.done(token)
     except LinkDead:
         return render.page("entrance/link_dead.html", status=404, protects=True)
+    if request.method == "POST":
+        return render.go(current.here(), whole=True)  # another press was first
     return render.page("not_you/done.html", done=done, username=done.account.username, address=masked(done.address))

@@ -14,7 +14,7 @@ from ...domain.refusals import ChallengeSpent, Refusal
 from ...models.presence import Opened
 from ...services.challenge import choice_of, choices
 from ...services.step_up import Act
-from .. import cards, confirming, cookies, current, guards, layouts, render, words
+from .. import cards, confirming, cookies, current, guards, layouts, render, shown_once, words
 from .. import waiting as waits
 from ..forms import BackupCodeForm, Form, PasswordForm, form_of
 
@@ -145,10 +145,20 @@ def backup_code() -> Any:
         except Refusal as refusal:
             words.place(refusal, form)
         else:
-            card, done_url = cards.card(presence.account, successor), layouts.to("step_up.resume", next=_next())
-            page = render.page("challenge/new_backup_code.html", Form(), card=card, done_url=done_url)
-            return render.logged_in_as(page, opened)
+            shown_once.keep(cards.BACKUP_CODE, successor, presence.session.id)
+            return render.logged_in_as(render.go(layouts.to("step_up.new_backup_code", next=_next())), opened)
     return render.page("challenge/backup_code.html", form, choose_url=layouts.to("step_up.methods", next=_next()))
+
+
+@bp.get("/backup-code/new")
+@guards.logged_in
+def new_backup_code() -> Any:
+    """In the place of the used one."""
+    code = shown_once.take(cards.BACKUP_CODE)
+    if code is None:
+        return render.go(_next() or layouts.to("settings.overview"))
+    card, done_url = cards.card(current.somebody().account, code), layouts.to("step_up.resume", next=_next())
+    return render.page("challenge/new_backup_code.html", Form(), card=card, done_url=done_url)
 
 
 @bp.post("/resume")

@@ -13,8 +13,11 @@ from ...domain.language import gettext as _
 from ...domain.refusals import TooManyTemporaryPasswords
 from ...models.apps import TemporaryPassword
 from ...policy import MINUTE
-from .. import current, guards, layouts, render, row_ids, words
+from .. import current, guards, layouts, render, row_ids, shown_once, words
 from ..forms import Form
+
+SHOWN = "temporary-password"
+"""What it is called while it waits to be shown."""
 
 bp = Blueprint("temporary_passwords", __name__, url_prefix="/settings/security/two-factor/temporary-password")
 
@@ -37,18 +40,19 @@ def page() -> Any:
         return render.go(layouts.to("two_factor.methods"))
     if form.submitted():
         return _end(request.form["end"]) if "end" in request.form else _made()
-    return _shown(form)
+    return _shown(form, shown_once.take(SHOWN))
 
 
 @guards.fresh
 def _made() -> Any:
-    form = Form()
+    form, presence = Form(), current.somebody()
     try:
-        password = current.services().temporary_passwords.make(current.somebody(), current.origin())
+        password = current.services().temporary_passwords.make(presence, current.origin())
     except TooManyTemporaryPasswords as refusal:
         words.place(refusal, form)
         return _shown(form)
-    return _shown(form, secret=groups(password))
+    shown_once.keep(SHOWN, password, presence.session.id)
+    return render.go(layouts.to("temporary_passwords.page"))
 
 
 def _end(password_id: str) -> Any:
@@ -60,10 +64,10 @@ def _end(password_id: str) -> Any:
     return render.go(layouts.to("temporary_passwords.page"))
 
 
-def _shown(form: Form, secret: list[str] | None = None) -> Any:
+def _shown(form: Form, secret: str | None = None) -> Any:
     account = current.somebody().account
     rows = [_row(password) for password in current.services().temporary_passwords.live(account.id)]
-    return render.page("two_factor/temporary_password.html", form, rows=rows, secret=secret)
+    return render.page("two_factor/temporary_password.html", form, rows=rows, secret=groups(secret) if secret else None)
 
 
 def _row(password: TemporaryPassword) -> Row:

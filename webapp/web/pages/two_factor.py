@@ -14,7 +14,7 @@ from ...enrollment.common_steps import OVERVIEW
 from ...enrollment.method import Method
 from ...methods.catalogue import CATALOGUE, method_named
 from ...models.factors import Factor
-from .. import cards, current, guards, layouts, render
+from .. import cards, current, guards, layouts, render, shown_once
 from ..forms import Form
 
 bp = Blueprint("two_factor", __name__, url_prefix="/settings/security/two-factor")
@@ -137,6 +137,9 @@ def backup_code() -> Any:
         return render.go(layouts.to("two_factor.methods"))
     if form.submitted():
         return _new_backup_code()
+    code = shown_once.take(cards.BACKUP_CODE)
+    if code is not None:
+        return render.page("two_factor/new_backup_code.html", card=cards.card(presence.account, code))
     made_at = presence.account.backup_code_made_at
     text = _("You have none yet.")
     if made_at is not None:
@@ -148,7 +151,8 @@ def backup_code() -> Any:
 def _new_backup_code() -> Any:
     presence = current.somebody()
     code = current.services().second_factors.new_backup_code(presence, current.origin())
-    return render.page("two_factor/new_backup_code.html", card=cards.card(presence.account, code))
+    shown_once.keep(cards.BACKUP_CODE, code, presence.session.id)
+    return render.go(layouts.to("two_factor.backup_code"))
 
 
 @bp.post("/backup-code.txt")

@@ -1,0 +1,92 @@
+"""What is shown once stays so: for a reload, for another log-in with the same cookie, and after ten minutes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.attacks.tools import stale
+from tests.conftest import Site
+from tests.people import TWO_FACTOR, Owner
+
+BACKUP, TEMPORARY = f"{TWO_FACTOR}/backup-code", f"{TWO_FACTOR}/temporary-password"
+MAKES = pytest.mark.parametrize(
+    ("path", "button"), [(BACKUP, "Generate a new code"), (TEMPORARY, "Generate temporary password")]
+)
+
+
+def secret_of(owner: Owner) -> bool:
+    assert owner.page is not None
+    return owner.page.soup.select_one(".card .secret") is not None
+
+
+@MAKES
+def test_a_reload_shows_nothing_and_makes_nothing(site: Site, ada: Owner, path: str, button: str) -> None:
+    ada.open(path)
+    page = ada.press(button)
+    assert secret_of(ada)
+    mails = len(site.emails(ada.email))
+    ada.open(page.path)
+    assert not secret_of(ada)
+    assert len(site.emails(ada.email)) == mails
+
+
+@MAKES
+def test_after_ten_minutes_it_is_not_shown_any_more(site: Site, ada: Owner, path: str, button: str) -> None:
+    ada.open(path)
+    ada.post(path, follow=False)
+    site.clock.pass_(600)
+    ada.open(path)
+    assert not secret_of(ada)
+
+
+@MAKES
+def test_the_cookie_that_carries_it_shows_it_to_no_other_log_in(ada: Owner, path: str, button: str) -> None:
+    ada.open(path)
+    ada.post(path, follow=False)
+    form = ada.cookie("form")
+    assert form is not None
+    other = ada.other_browser()
+    other.log_in_whole()
+    other.client.set_cookie("form", form, domain=other.host.split(":")[0])
+    other.open(path)
+    assert not secret_of(other)
+    ada.open(path)
+    assert secret_of(ada)
+
+
+@MAKES
+def test_what_waits_for_one_page_is_shown_on_no_other(ada: Owner, path: str, button: str) -> None:
+    ada.open(path)
+    ada.post(path, follow=False)
+    ada.open(BACKUP if path == TEMPORARY else TEMPORARY)
+    assert not secret_of(ada)
+    ada.open(path)
+    assert secret_of(ada)
+
+
+def test_the_code_after_a_log_in_is_gone_with_its_page(ada: Owner) -> None:
+    other = ada.other_browser()
+    other.open("/settings/account")
+    other.press("Log in", username=ada.username, password=ada.password)
+    page = other.post("/log-in/backup-code", code=ada.kept_code)
+    assert (page.path, secret_of(other)) == ("/log-in/backup-code/new", True)
+    assert other.open("/log-in/backup-code/new?next=/settings/account").path == "/settings/account"
+    assert other.open("/log-in/backup-code/new?next=//evil.example").path == "/"
+
+
+def test_the_code_after_step_up_is_gone_with_its_page(ada: Owner) -> None:
+    stale(ada).open("/settings/account/password")
+    ada.press("Verify", password=ada.password)
+    page = ada.post("/step-up/backup-code?next=/settings/account", code=ada.kept_code)
+    assert (page.path, secret_of(ada)) == ("/step-up/backup-code/new", True)
+    assert ada.open("/step-up/backup-code/new?next=/settings/account").path == "/settings/account"
+    assert ada.open("/step-up/backup-code/new").path == "/settings"
+
+
+def test_the_page_after_a_link_was_asked_for_is_nobodys_without_it(site: Site) -> None:
+    reader = Owner(site)
+    assert reader.open("/forgot-password/sent").path == "/forgot-password"
+    page = reader.press("Send link", email="ada@example.org")
+    assert page.path == "/forgot-password/sent"
+    assert reader.open(page.path).says("ada@example.org")
+    assert not Owner(site, "mallory").open("/forgot-password/sent").says("ada@example.org")
