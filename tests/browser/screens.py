@@ -227,14 +227,14 @@ class Stage:
         self.visitor.become(who)
         self.visitor.open(screen.path.format(known))
         page = self.visitor.page
+        wanted = screen.path.partition("?")[0]
+        assert "{}" in screen.path or page.url.partition("?")[0].endswith(wanted), f"{screen.name}: {page.url}"
         for selector, text in screen.type:
             page.fill(selector, text.format(known))
         for selector in screen.press:
             page.click(selector)
             page.locator(screen.sign).first.wait_for()
             self._settled()
-        wanted = screen.path.partition("?")[0]
-        assert "{}" in screen.path or page.url.partition("?")[0].endswith(wanted), f"{screen.name}: {page.url}"
 
     def show_wrong(self, screen: Screen) -> None:
         """The same with its form sent empty."""
