@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import g, session
+from flask import session
 from flask.wrappers import Response
 
 from ..services.entry import In
@@ -25,18 +25,10 @@ def enter(result: In | Half) -> Response:
 
 def let_in(result: In, to: str | None = None) -> Response:
     """A full log-in, and on to the page that was asked for."""
-    forget_before()
-    return with_cookies(result, render.go(to or result.next_path or layouts.to("home.home"), whole=True))
-
-
-def forget_before() -> None:
-    """Nothing that was planted before a log-in is of use after it."""
+    # nothing that was planted before a log-in is of use after it
     current.services().sessions.forget(session=cookies.session_token())
     session.clear()
-    g.pop("csrf_token", None)  # kept there for this request: a page shown now needs one that belongs to the new session
-
-
-def with_cookies(result: In, response: Response) -> Response:
+    response = render.go(to or result.next_path or layouts.to("home.home"), whole=True)
     policy = current.services().settings.policy
     if result.with_password:
         session[JUST_TYPED] = True
