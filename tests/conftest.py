@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -82,6 +82,22 @@ class Site:
             if found:
                 return found[1]
         raise AssertionError(f"no mail to {to} links to {part}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Lines are counted where a test runs on SQLite and without a browser: counting doubles the time of a test, and
+    the same journey on PostgreSQL or in Chromium runs no other line."""
+    plugin = item.config.pluginmanager.get_plugin("_cov")
+    counter = plugin and plugin.cov_controller
+    again = item.nodeid.startswith("tests/browser/") or "postgresql" in item.nodeid
+    if not counter or not again:
+        return (yield)
+    counter.pause()
+    try:
+        return (yield)
+    finally:
+        counter.resume()
 
 
 @pytest.fixture(autouse=True)
