@@ -86,8 +86,8 @@ class Site:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Lines are counted where a test runs on SQLite and without a browser: counting doubles the time of a test, and
-    the same journey on PostgreSQL or in Chromium runs no other line."""
+    """Lines are counted on SQLite and without the browser: counting doubles the time of a test, and the same journey
+    on PostgreSQL or in Chromium runs no other line."""
     plugin = item.config.pluginmanager.get_plugin("_cov")
     counter = plugin and plugin.cov_controller
     again = item.nodeid.startswith("tests/browser/") or "postgresql" in item.nodeid

@@ -16,8 +16,9 @@ expect.set_options(timeout=10_000)
 Visits = Callable[..., Visitor]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Ends with the last test of this folder: Playwright switches greenlets, which counting lines cannot follow."""
     with sync_playwright() as playwright:
         started = start_browser(playwright)
         yield started
