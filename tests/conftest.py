@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from flask import Flask
@@ -17,6 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import ProgrammingError
+from werkzeug.routing import Rule
 
 from tests.doubles import FakeClock
 from webapp import create_app
@@ -25,6 +26,7 @@ from webapp.bootstrap import Services
 from webapp.domain.ports import Email, TextMessage
 from webapp.models.migrate import METADATA
 from webapp.settings import ROOT, Settings
+from webapp.web.site import Site as SiteApp
 
 hypothesis_settings.register_profile("house", deadline=None)  # cores are shared: an example's time says nothing
 hypothesis_settings.load_profile("house")
@@ -44,6 +46,24 @@ class Compiled(BytecodeCache):
 
 
 COMPILED = Compiled()
+
+
+class RuleOnce(Rule):
+    """The same for the rules of their addresses: what one makes of its text is kept for the next site's."""
+
+    kept: ClassVar[dict[tuple[object, ...], dict[str, Any]]] = {}
+
+    def compile(self) -> None:
+        key = self.rule, self.subdomain, self.methods and frozenset(self.methods), str(self.defaults)
+        if key not in self.kept:
+            before = dict(self.__dict__)
+            super().compile()
+            made = {name: value for name, value in self.__dict__.items() if before.get(name) is not value}
+            self.kept[key] = {**made, "arguments": self.arguments}
+        self.__dict__.update(self.kept[key])
+
+
+SiteApp.url_rule_class = RuleOnce
 POSTGRES = os.environ.get("NIGHTLATCH_TEST_POSTGRES_URL")
 
 

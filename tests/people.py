@@ -45,7 +45,7 @@ class Page:
 
     @cached_property
     def soup(self) -> BeautifulSoup:
-        return BeautifulSoup(self.text, "html.parser")
+        return BeautifulSoup(self.text, "lxml")
 
     @property
     def h1(self) -> str:

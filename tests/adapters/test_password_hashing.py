@@ -6,6 +6,8 @@ from threading import Event, Thread
 
 import pytest
 
+from bench.hashing import REFERENCE_HASH
+from tests.pace import least_cost
 from webapp.adapters.password_hashing import Argon2id
 from webapp.domain.refusals import Busy
 from webapp.policy import Policy
@@ -27,8 +29,14 @@ def test_the_right_password_and_no_other_makes_the_hash() -> None:
     assert encoded != hasher.hash("pässword with ünlauts")
 
 
-def test_nobody_has_a_password_not_even_the_one_that_is_hashed_for_nobody() -> None:
+def test_nobody_has_a_password() -> None:
     assert not Argon2id(CHEAP, 1, 1, 1).verify(None, "nobody has this password")
+
+
+@pytest.mark.no_cover
+def test_to_learn_that_nobody_has_the_name_takes_a_whole_hash() -> None:
+    hasher = Argon2id(Policy().argon2_memory_kib, Policy().argon2_passes, 1, 1)
+    assert least_cost(lambda: hasher.verify(None, "a guess"), times=1) > 0.8 * REFERENCE_HASH
 
 
 @pytest.mark.parametrize(
