@@ -236,9 +236,8 @@ class Stage:
             page.locator(screen.sign).first.wait_for()
             self._settled()
 
-    def show_wrong(self, screen: Screen) -> None:
-        """The same with its form sent empty."""
-        self.show(screen)
+    def send_empty(self) -> None:
+        """The form of the screen that is shown, which then says what is wrong."""
         page = self.visitor.page
         for box in page.locator("main form:has(button.primary) input:visible:not([type=checkbox])").all():
             box.fill("")
@@ -755,7 +754,8 @@ def walk(visitor: Visitor, *, wrong: bool = False, twins: bool = True) -> Iterat
         if screen.twin and not twins:
             continue
         if wrong and screen.has_fields:
-            stage.show_wrong(screen)
+            stage.show(screen)
+            stage.send_empty()
         elif not wrong:
             stage.show(screen)
         else:

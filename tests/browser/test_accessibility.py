@@ -24,31 +24,19 @@ RULES = {
     "dark": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},  # nothing else differs there
 }
 EXAMINE = Path(__file__).with_name("examine.js").read_text().rstrip().rstrip(";")
-both_kinds = pytest.mark.parametrize("wrong", [False, True], ids=["at rest", "with errors"])
 everywhere = pytest.mark.parametrize("layout", LAYOUTS)
 
 
-def by_axe(page: Page, scheme: str) -> list[str]:
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE)
-    found: dict[str, Any] = page.evaluate(RUN, RULES[scheme])
-    return [
-        f"{violation['id']}: {node['target']} {node['html'][:120]} {node.get('failureSummary', '')}"
-        for violation in found["violations"]
-        for node in violation["nodes"]
-    ]
-
-
-@everywhere
-@both_kinds
-def test_axe_finds_nothing_in_light_and_dark(visit: Visits, layout: str, wrong: bool) -> None:
-    visitor, faults = visit(layout), []
-    page = visitor.page
-    for screen in screens.walk(visitor, wrong=wrong, twins=layout == DESKTOP):
-        for scheme in RULES:
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            faults += [f"{screen.name}, {scheme}: {fault}" for fault in by_axe(page, scheme)]
-    assert not faults, "\n".join(faults)
+def found_by_axe(page: Page) -> Iterator[str]:
+    page.evaluate(AXE)
+    for scheme, rules in RULES.items():
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        found: dict[str, Any] = page.evaluate(RUN, rules)
+        for violation in found["violations"]:
+            for node in violation["nodes"]:
+                what = f"{node['target']} {node['html'][:120]} {node.get('failureSummary', '')}"
+                yield f"{scheme}, {violation['id']}: {what}"
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
 
 
 # -- Seeing, and being seen ----------------------------------------------------------------------------
@@ -71,20 +59,16 @@ FOCUSABLE = """() => [...document.querySelectorAll("a[href], button, input:not([
   .map(e => e.outerHTML.slice(0, 100))"""
 
 
-@everywhere
-def test_the_tab_key_reaches_every_control_and_its_ring_is_seen(visit: Visits, layout: str) -> None:
-    visitor, faults = visit(layout), []
-    page = visitor.page
-    for screen in screens.walk(visitor, twins=False):
-        for _ in range(200):
-            page.keyboard.press("Tab")
-            found: dict[str, Any] | None = page.evaluate(LOOK)
-            if found is None:
-                break
-            if not found["ring"] or not found["seen"]:
-                faults.append(f"{screen.name}: no ring, or out of sight: {found['what']}")
-        faults += [f"{screen.name}: not reached: {what}" for what in page.evaluate(FOCUSABLE)]
-    assert not faults, "\n".join(faults)
+def found_by_keyboard(page: Page) -> Iterator[str]:
+    """The Tab key reaches every control, and its ring is seen."""
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        found: dict[str, Any] | None = page.evaluate(LOOK)
+        if found is None:
+            break
+        if not found["ring"] or not found["seen"]:
+            yield f"no ring, or out of sight: {found['what']}"
+    yield from (f"not reached: {what}" for what in page.evaluate(FOCUSABLE))
 
 
 BORDERS = """() => {
@@ -127,8 +111,8 @@ CUT = """() => [...document.querySelectorAll("h1, h2, h3, p, a, button, input, l
   .concat(document.documentElement.scrollWidth > 320 ? [`${document.documentElement.scrollWidth} px wide`] : [])"""
 
 
-def faults_of(page: Page, layout: str) -> Iterator[str]:
-    """What is wrong with the page as it is, in forced colours, 320 px wide (1280 px at 400 %), and widely spaced."""
+def found_by_us(page: Page, layout: str) -> Iterator[str]:
+    """What axe cannot see: as it is, in forced colours, 320 px wide (1280 px at 400 %), and widely spaced."""
     viewport = page.viewport_size
     assert viewport is not None
     yield from page.evaluate(EXAMINE, {"phone": layout != DESKTOP, "siteName": "Nightlatch"})
@@ -143,19 +127,31 @@ def faults_of(page: Page, layout: str) -> Iterator[str]:
     page.set_viewport_size(viewport)
 
 
+class Titles:
+    """No two screens have one, but for those that are one screen shown again."""
+
+    def __init__(self) -> None:
+        self._screens: dict[str, set[str]] = {}
+
+    def note(self, screen: screens.Screen, title: str) -> None:
+        self._screens.setdefault(title, set()).add(screen.twin or screen.name)
+
+    def faults(self) -> list[str]:
+        return [f"{sorted(names)} are all titled {title}" for title, names in self._screens.items() if len(names) > 1]
+
+
 @everywhere
-@both_kinds
-def test_what_axe_cannot_see(visit: Visits, layout: str, wrong: bool) -> None:
-    visitor, faults = visit(layout), []
-    titles: dict[str, set[str]] = {}
-    for screen in screens.walk(visitor, wrong=wrong, twins=layout == DESKTOP):
-        faults += [f"{screen.name}: {fault}" for fault in faults_of(visitor.page, layout)]
-        titles.setdefault(visitor.page.title(), set()).add(screen.twin or screen.name)
-    faults += [f"{sorted(names)} are all titled {title}" for title, names in titles.items() if len(names) > 1]
+def test_every_screen_is_for_everybody(visit: Visits, layout: str) -> None:
+    visitor, titles, faults = visit(layout), Titles(), []
+    page = visitor.page
+    for screen in screens.walk(visitor, twins=layout == DESKTOP):
+        titles.note(screen, page.title())
+        by_keyboard = [] if screen.twin else found_by_keyboard(page)
+        found = [*found_by_axe(page), *by_keyboard, *found_by_us(page, layout)]
+        faults += [f"{screen.name}: {fault}" for fault in found]
+    faults += titles.faults()
     assert not faults, "\n".join(faults)
 
-
-# -- Errors --------------------------------------------------------------------------------------------
 
 PLACES = """() => ({
   field: document.querySelector("main .field > input").getBoundingClientRect().top,
@@ -163,19 +159,24 @@ PLACES = """() => ({
 })"""
 
 
-@everywhere
-def test_an_error_moves_no_field_away_from_its_button(visit: Visits, layout: str) -> None:
-    visitor, faults = visit(layout), []
-    stage = screens.Stage(visitor)
+@pytest.mark.parametrize("layout", [DESKTOP, ANDROID])  # an iPhone's own screens have no fields
+def test_every_error_is_for_everybody_and_moves_no_field_away_from_its_button(visit: Visits, layout: str) -> None:
+    visitor, titles, faults = visit(layout), Titles(), []
+    page, stage = visitor.page, screens.Stage(visitor)
     for screen in [screen for screen in screens.of(layout) if screen.has_fields]:
         stage.show(screen)
-        before = visitor.page.evaluate(PLACES)
-        stage.show_wrong(screen)
-        after = visitor.page.evaluate(PLACES)
+        before = page.evaluate(PLACES)
+        stage.send_empty()
+        after = page.evaluate(PLACES)
+        titles.note(screen, page.title())
         moved = (after["button"] - after["field"]) - (before["button"] - before["field"])
-        if abs(moved) > 1:
-            faults.append(f"{screen.name}: {moved} px")
+        found = [*found_by_axe(page), *found_by_us(page, layout), *([f"moved by {moved} px"] if abs(moved) > 1 else [])]
+        faults += [f"{screen.name}: {fault}" for fault in found]
+    faults += titles.faults()
     assert not faults, "\n".join(faults)
+
+
+# -- Errors --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
