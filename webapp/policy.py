@@ -52,7 +52,7 @@ class Policy:
     email_code_seconds: int = HOUR  # greylisting takes its time
     email_code_tries: int = 5
     resend_after: int = MINUTE
-    email_sends: Window = Window(10, HOUR)  # of one account
+    email_sends: Window = Window(10, HOUR)  # of one account, and to one address
     reset_link_seconds: int = HOUR  # ASVS V6.4.3
     reset_sends: Window = Window(5, DAY)
     reset_sends_address: Window = Window(100, HOUR)  # a whole office may stand behind one address

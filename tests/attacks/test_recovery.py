@@ -310,3 +310,30 @@ def test_whoever_undoes_a_change_of_address_kills_the_links_that_went_to_the_oth
     reader.open(site.emailed_path(ada.email, "/undo-email/"))
     reader.press(next(button for button in reader.page.buttons if button not in ("OK", "Change language")))
     assert reader.open(link).status == 404
+
+
+# -- Codes to an address that is somebody else's --------------------------------------------------------
+
+
+def test_one_address_gets_ten_codes_an_hour_whoever_asks(site: Site) -> None:
+    outcomes = [ask_code(site, f"eve{n}", "victim@example.org", f"198.51.{n}.1") for n in range(12)]
+    assert outcomes == [200] * 10 + [429] * 2
+    assert len(site.emails("victim@example.org")) == 10
+    assert ask_code(site, "bob", "bob@example.org", "198.51.100.1") == 200
+    assert ask_code(site, "eve99", "Victim@Example.org", "198.51.99.1") == 429, "it is the same box"
+    site.clock.pass_(3600)
+    assert ask_code(site, "victim", "victim@example.org", "198.51.101.1") == 200
+
+
+def test_words_to_an_owner_that_others_type_their_address_are_capped_alike(site: Site, ada: Owner) -> None:
+    site.clock.pass_(3600)  # her own code no longer counts
+    before = len(site.emails(ada.email))
+    outcomes = [ask_code(site, f"eve{n}", ada.email, f"198.51.{n}.1") for n in range(12)]
+    assert outcomes == [200] * 10 + [429] * 2
+    assert len(site.emails(ada.email)) == before + 10
+
+
+def ask_code(site: Site, username: str, email: str, address: str) -> int:
+    eve = Owner(site, username, address=address)
+    eve.sign_up(confirm_email=False)
+    return eve.press("Next", email=email).status

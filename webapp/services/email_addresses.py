@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock
@@ -69,10 +70,11 @@ class EmailAddresses:
         Raises `EmailMalformed`, `TooSoon`, `TooManyTries`.
         """
         address = normalize(typed)
-        bucket = Bucket(f"email-code:{account.id}", Windows((self._policy.email_sends,)))
+        rule = Windows((self._policy.email_sends,))
+        reader = f"email-code-to:{hash_of(key_of(address))}"  # whoever it is: many accounts may be made to fill one box
         with self._db.write() as tx:
             code_id, code = self._codes.draw(tx, account.id, challenge, address, self._terms)
-            self._tries.spend_within(tx, bucket)
+            self._tries.spend_within(tx, Bucket(f"email-code:{account.id}", rule), Bucket(reader, rule))
             owner = tx.scalars(select(Account).where(Account.email_key == key_of(address))).one_or_none()
             if owner is not None and owner.id != account.id:
                 url = f"{self._main_url}/forgot-password"
