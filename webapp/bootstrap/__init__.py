@@ -77,6 +77,7 @@ def build(
     notices = Notices(clock, outbox, links, policy)
     tries = Tries(db, clock)
     sessions = Sessions(db, clock, entropy, policy)
+    remembered = RememberedBrowsers(clock, entropy, policy)
     passwords = Passwords(db, hasher, policy, site_name)
     backup_codes = BackupCodes(clock, entropy)
     codes = OneTimeCodes(db, clock, entropy, keyring)
@@ -144,7 +145,7 @@ def build(
         sessions=sessions,
         challenges=challenges,
         backup_codes=backup_codes,
-        remembered=RememberedBrowsers(clock, entropy, policy),
+        remembered=remembered,
         notices=notices,
         entry=entry,
         requests=login_requests,
@@ -199,7 +200,7 @@ def build(
         outbox=outbox,
         notices=notices,
     )
-    kinds = LogInKind(clock, policy), RememberedKind(clock, policy), AppKind(clock, apps.sessions)
+    kinds = LogInKind(clock, sessions), RememberedKind(clock, remembered), AppKind(clock, apps.sessions)
     restoration = Restoration(db, clock, outside.heartbeat(settings))
     return Services(
         settings=settings,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy import ColumnElement, and_, false, insert, select, update
 from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token, hash_of
@@ -43,16 +43,17 @@ class RememberedBrowsers:
 
     def use(self, tx: Session, account_id: int, tokens: Sequence[str]) -> bool:
         """True when one of the tokens is a live one of this very account, whose owner it now lets in."""
-        if not tokens or not self._policy.remember_browsers:
+        if not tokens:
             return False
-        found = tx.scalars(select(RememberedBrowser.id).where(self._live(account_id, tokens))).first()
+        hashes = [hash_of(token) for token in tokens]
+        shown = RememberedBrowser.token_hash.in_(hashes), RememberedBrowser.account_id == account_id
+        found = tx.scalars(select(RememberedBrowser.id).where(*shown, self.live())).first()
         mine = RememberedBrowser.id == found, RememberedBrowser.ended_at.is_(None)
         return won(tx, update(RememberedBrowser).where(*mine).values(used_at=self._clock.now()))
 
-    def _live(self, account_id: int, tokens: Sequence[str]) -> ColumnElement[bool]:
-        return and_(
-            RememberedBrowser.token_hash.in_([hash_of(token) for token in tokens]),
-            RememberedBrowser.account_id == account_id,
-            RememberedBrowser.ended_at.is_(None),
-            RememberedBrowser.added_at > self._clock.now() - self._policy.remembered_browser,
-        )
+    def live(self) -> ColumnElement[bool]:
+        """Those that skip something now; none where the site remembers no browser any more."""
+        if not self._policy.remember_browsers:
+            return false()
+        since = self._clock.now() - self._policy.remembered_browser
+        return and_(RememberedBrowser.ended_at.is_(None), RememberedBrowser.added_at > since)

@@ -6,7 +6,9 @@ second factor and at step-up; the session row stays, so that its owner sees one 
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token, hash_of
@@ -25,12 +27,11 @@ from ..models.presence import Opened, Presence
 from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
 from ..policy import Policy
 
-# Made once: every page asks it, and making a statement costs as much as running it.
 FIND = (
     select(LoggedIn, Account, Factor)
     .join(Account, Account.id == LoggedIn.account_id)
     .outerjoin(Factor, Factor.account_id == Account.id)
-    .where(LoggedIn.token_hash == bindparam("token_hash"), LoggedIn.ended_at.is_(None))
+    .where(LoggedIn.token_hash == bindparam("token_hash"))
     .order_by(Factor.id)
 )
 OPEN = insert(rows_of(LoggedIn)).returning(rows_of(LoggedIn).c.id)
@@ -42,12 +43,14 @@ class Sessions:
         self._clock = clock
         self._entropy = entropy
         self._policy = policy
+        # made once: every page asks it, and making a statement costs as much as running it
+        self._find = FIND.where(_lives(policy, bindparam("now", type_=BigInteger)))
 
     def find(self, token: str) -> Presence | None:
         """Whose token this is, in one statement; None when it is unknown, ended, idle or too old."""
         with self._db.read() as tx:
-            rows = tx.execute(FIND, {"token_hash": hash_of(token)}).all()
-        if not rows or not self._lives(rows[0][0]):
+            rows = tx.execute(self._find, {"token_hash": hash_of(token), "now": self._clock.now()}).all()
+        if not rows:
             return None
         session, account, _ = rows[0]
         factors = [row[2] for row in rows if row[2] is not None]
@@ -138,11 +141,16 @@ class Sessions:
     def password_is_fresh(self, presence: Presence) -> bool:
         return self._is_recent(presence.session.password_at)
 
+    def live(self) -> ColumnElement[bool]:
+        """Those that open something now."""
+        return _lives(self._policy, self._clock.now())
+
     def _is_recent(self, at: int | None) -> bool:
         return at is not None and self._clock.now() - at < self._policy.fresh
 
-    def _lives(self, session: LoggedIn) -> bool:
-        now, policy = self._clock.now(), self._policy
-        idle = policy.kept_session_idle if session.kept else policy.session_idle
-        total = policy.kept_session_total if session.kept else policy.session_total
-        return now - session.seen_at < idle and now - session.started_at < total
+
+def _lives(policy: Policy, now: Any) -> ColumnElement[bool]:
+    """Not ended, idle or too old. `now` may be a parameter."""
+    idle = case((LoggedIn.kept, policy.kept_session_idle), else_=policy.session_idle)
+    total = case((LoggedIn.kept, policy.kept_session_total), else_=policy.session_total)
+    return and_(LoggedIn.ended_at.is_(None), LoggedIn.seen_at > now - idle, LoggedIn.started_at > now - total)

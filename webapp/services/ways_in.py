@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Boolean, ColumnElement, Select, and_, case, cast, false, literal, select, true, union_all, update
+from sqlalchemy import Boolean, ColumnElement, Select, cast, false, literal, select, union_all, update
 from sqlalchemy.orm import Session
 
 from ..domain.codes import hash_of
@@ -26,6 +26,7 @@ from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
 from ..policy import Policy
 from .app_sessions import AppSessions
 from .notices import Notices
+from .remembered_browsers import RememberedBrowsers
 from .sessions import Sessions
 
 
@@ -78,13 +79,13 @@ class LogInKind:
 
     slug, ended = "log-in", "session-ended"
 
-    def __init__(self, clock: Clock, policy: Policy) -> None:
+    def __init__(self, clock: Clock, sessions: Sessions) -> None:
         self._clock = clock
-        self._policy = policy
+        self._sessions = sessions
 
     def open_now(self, presence: Presence, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # a kind's
         row, current = LoggedIn, LoggedIn.id == presence.session.id
-        mine = row.account_id == presence.account.id, row.ended_at.is_(None), self._lives()
+        mine = row.account_id == presence.account.id, self._sessions.live()
         return select(*_columns(self, row, row.started_at, row.seen_at, current)).where(*mine)
 
     def end(self, tx: Session, account_id: int, way_id: int) -> str:
@@ -95,29 +96,20 @@ class LogInKind:
         _end_all(tx, HalfLoggedIn, account_id, now)  # first: it may be on its way to a session
         _end_all(tx, LoggedIn, account_id, now, LoggedIn.id != presence.session.id)
 
-    def _lives(self) -> ColumnElement[bool]:
-        """The rule of `Sessions.find`, for many rows at once."""
-        now, policy = self._clock.now(), self._policy
-        idle = case((LoggedIn.kept, policy.kept_session_idle), else_=policy.session_idle)
-        total = case((LoggedIn.kept, policy.kept_session_total), else_=policy.session_total)
-        return and_(now - LoggedIn.seen_at < idle, now - LoggedIn.started_at < total)
-
 
 class RememberedKind:
     """Browsers that skip the second factor, never the password."""
 
     slug, ended = "remembered-browser", "browser-forgotten"
 
-    def __init__(self, clock: Clock, policy: Policy) -> None:
+    def __init__(self, clock: Clock, browsers: RememberedBrowsers) -> None:
         self._clock = clock
-        self._policy = policy
+        self._browsers = browsers
 
     def open_now(self, presence: Presence, remembered: Sequence[str]) -> Select[Any]:
-        row, since = RememberedBrowser, self._clock.now() - self._policy.remembered_browser
-        current = row.token_hash.in_([hash_of(token) for token in remembered])
-        mine = row.account_id == presence.account.id, row.ended_at.is_(None), row.added_at > since
-        honoured = true() if self._policy.remember_browsers else false()
-        return select(*_columns(self, row, row.added_at, row.used_at, current)).where(*mine, honoured)
+        row, current = RememberedBrowser, RememberedBrowser.token_hash.in_([hash_of(token) for token in remembered])
+        mine = row.account_id == presence.account.id, self._browsers.live()
+        return select(*_columns(self, row, row.added_at, row.used_at, current)).where(*mine)
 
     def end(self, tx: Session, account_id: int, way_id: int) -> str:
         return _end(tx, RememberedBrowser, account_id, way_id, self._clock.now())
