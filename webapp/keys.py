@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
+from base64 import b64encode
 from pathlib import Path
+
+from .domain.base64url import as_text
 
 PREFIX = "NIGHTLATCH_"
 DEVELOPMENT_FILE = "development.env"
@@ -12,9 +14,9 @@ DEVELOPMENT_FILE = "development.env"
 
 def generate_keys() -> dict[str, str]:
     """Fresh values for SECRET_KEY, ENCRYPTION_KEYS and VAPID_PRIVATE_KEY, without the prefix."""
-    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    key = b64encode(secrets.token_bytes(32)).decode()
     scalar = secrets.randbelow(2**255) + 1  # any such number is a private key of P-256
-    vapid = base64.urlsafe_b64encode(scalar.to_bytes(32)).rstrip(b"=").decode()
+    vapid = as_text(scalar.to_bytes(32))
     sealing = f"k{secrets.token_hex(3)}:{key}"
     return {"SECRET_KEY": secrets.token_hex(32), "ENCRYPTION_KEYS": sealing, "VAPID_PRIVATE_KEY": vapid}
 

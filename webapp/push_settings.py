@@ -6,11 +6,11 @@ Like the policy, it raises `ValueError` with one sentence, which `settings` pass
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .domain.base64url import as_bytes
 from .domain.push import PushHosts
 from .keys import PREFIX
 
@@ -51,8 +51,7 @@ def _private_key(given: Mapping[str, str]) -> bytes | None:
     text = given.get("VAPID_PRIVATE_KEY")
     if text is None:
         return None
-    coded = text.rstrip("=")
-    raw = urlsafe_b64decode(coded + "=" * (-len(coded) % 4)) if re.fullmatch(r"[A-Za-z0-9_-]{43}", coded) else b""
+    raw = as_bytes(text) if re.fullmatch(r"[A-Za-z0-9_-]{43}=*", text) else b""
     if len(raw) != KEY_BYTES or not 0 < int.from_bytes(raw) < ORDER:
         raise ValueError(
             f"{PREFIX}VAPID_PRIVATE_KEY must be base64url of the 32 bytes of a P-256 private key,"

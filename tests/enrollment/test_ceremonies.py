@@ -17,8 +17,9 @@ from tests.authenticator import EDDSA, ES256, ES384, RS256, Authenticator, b64, 
 from tests.doubles import FakeClock, ScriptedEntropy
 from tests.webauthn_vectors import ORIGIN, RP_ID, VECTORS
 from webapp.adapters.keyring import AesGcmKeyring
+from webapp.domain.base64url import as_bytes, as_text
 from webapp.domain.key_refusals import CeremonyOver, KeyRefused, NoKeyAnswer
-from webapp.enrollment.ceremonies import Asserted, Ceremonies, Registered, as_bytes, as_text, challenge_in, id_in
+from webapp.enrollment.ceremonies import Asserted, Ceremonies, Registered, challenge_in, id_in
 from webapp.policy import Policy
 
 PHONE_ORIGIN = "https://mobile.example.org"

@@ -13,6 +13,7 @@ from tests.authenticator import Authenticator
 from tests.conftest import Site
 from tests.doubles import START
 from tests.people import HOST, Owner
+from webapp.domain.base64url import as_bytes, as_text
 from webapp.domain.key_refusals import (
     CeremonyOver,
     KeyCopied,
@@ -24,7 +25,7 @@ from webapp.domain.key_refusals import (
 from webapp.domain.labels import tidy_label, untaken
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import LabelTaken, NameMalformed
-from webapp.enrollment.ceremonies import Ceremonies, as_bytes, as_text
+from webapp.enrollment.ceremonies import Ceremonies
 from webapp.enrollment.method import Asking, Proof
 from webapp.methods.security_key import (
     METHOD,

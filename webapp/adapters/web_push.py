@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ..domain.base64url import as_text
 from ..domain.ports import Clock, Gone, PushMessage, Refused, Unreachable
 from ..domain.push import PushHosts
 from .deadline import Deadline
@@ -41,7 +41,7 @@ class WebPush:
         self._clock = clock
         point = derive_private_key(int.from_bytes(private_key), SECP256R1()).public_key()
         raw = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        self.public_key: str | None = urlsafe_b64encode(raw).rstrip(b"=").decode()
+        self.public_key: str | None = as_text(raw)
 
     def send(self, message: PushMessage) -> None:
         subscription = json.loads(message.subscription)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 
+from .base64url import as_bytes
 from .request_refusals import SubscriptionRefused
 
 ENDPOINT_MAXIMUM = 1000
@@ -76,7 +76,7 @@ def read_subscription(said: str, hosts: PushHosts) -> str:
 def _bytes(coded: str) -> bytes:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}={0,2}", coded):
         raise ValueError
-    return urlsafe_b64decode(coded.rstrip("=") + "=" * (-len(coded.rstrip("=")) % 4))
+    return as_bytes(coded)
 
 
 def _is_point(raw: bytes) -> bool:

@@ -7,13 +7,13 @@ browser, account or ceremony can use it. That each is used once is the caller's 
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, TypeVar
 
+from ..domain.base64url import as_bytes, as_text
 from ..domain.key_refusals import CeremonyOver, KeyRefused, NoKeyAnswer
 from ..domain.ports import Clock, Entropy, Keyring
 from ..policy import Policy
@@ -169,15 +169,6 @@ def challenge_in(answer: str) -> bytes:
 def id_in(answer: str) -> bytes:
     """Which key answered. Raises `NoKeyAnswer` or `KeyRefused`."""
     return _trusted(lambda: as_bytes(_said(answer)["id"]))
-
-
-def as_text(raw: bytes) -> str:
-    """In base64url without padding (RFC 4648 section 5)."""
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def as_bytes(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def _client_data(answer: str) -> dict[str, Any]:

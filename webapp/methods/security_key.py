@@ -17,25 +17,15 @@ from sqlalchemy import and_, bindparam, or_, select, update
 from wtforms import StringField
 from wtforms.validators import InputRequired
 
+from ..domain.base64url import as_bytes, as_text
 from ..domain.key_refusals import KeyCopied, KeyRefused, KeyUnknown, KeyUnverified
 from ..domain.labels import tidy_label, untaken
 from ..domain.language import gettext, lazy
 from ..domain.origin import Origin
 from ..domain.refusals import FactorTaken
-from ..enrollment.ceremonies import Ceremonies, as_bytes, as_text, challenge_in, id_in
+from ..enrollment.ceremonies import Ceremonies, challenge_in, id_in
 from ..enrollment.common_steps import CONFIRMED_EMAIL, DONE_IF_FIRST, OVERVIEW_ONCE, PASSWORD_UNLESS_FRESH
-from ..enrollment.method import (
-    Alone,
-    Answers,
-    Asking,
-    ByDevice,
-    Challenge,
-    Method,
-    Overview,
-    Proof,
-    Several,
-    Step,
-)
+from ..enrollment.method import Alone, Answers, Asking, ByDevice, Challenge, Method, Overview, Proof, Several, Step
 from ..enrollment.visit import Visit
 from ..models.accounts import Account
 from ..models.base import rows_of
