@@ -59,6 +59,23 @@ def test_metrics_are_for_this_machine_only(site: Site, address: str, status: int
         assert "# HELP" in page.text
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+def test_what_an_unnamed_proxy_of_this_machine_passes_on_is_not_from_this_machine(site: Site, header: str) -> None:
+    page = Person(site.app, address="127.0.0.1").send("GET", "/metrics", headers={header: "for=203.0.113.9"})
+    assert page.status == 404
+
+
+class TestSiteBehindOneProxy:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, "NIGHTLATCH_TRUSTED_PROXIES": "1"}
+
+    @pytest.mark.parametrize(("client", "status"), [("203.0.113.9", 404), ("127.0.0.1", 200)])
+    def test_metrics_are_for_clients_of_this_machine(self, site: Site, client: str, status: int) -> None:
+        options = {"headers": {"X-Forwarded-For": client}}
+        assert Person(site.app, address="127.0.0.1").send("GET", "/metrics", **options).status == status
+
+
 class TestSiteWithMetricsToken:
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:

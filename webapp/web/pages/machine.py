@@ -51,7 +51,7 @@ def metrics() -> Any:
     token = current.services().settings.metrics_token
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     with_token = token is not None and hmac.compare_digest(given.encode(), token.encode())
-    if not with_token and not _is_loopback(current.client_address()):
+    if not with_token and not _is_from_this_machine():
         abort(404)
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # 30 ms that only a scraper needs
 
@@ -92,8 +92,12 @@ def passkey_endpoints() -> Any:
     return jsonify(enroll=home + enroll, manage=home + layouts.to("named_factors.listed", method=method.slug))
 
 
-def _is_loopback(address: str) -> bool:
+def _is_from_this_machine() -> bool:
+    """Not when a proxy on it, which the settings do not name, passes on what came from anywhere."""
+    passed_on = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    if passed_on and current.services().settings.trusted_proxies == 0:
+        return False
     try:
-        return ip_address(address).is_loopback
+        return ip_address(current.client_address()).is_loopback
     except ValueError:
         return False
