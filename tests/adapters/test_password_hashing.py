@@ -36,7 +36,7 @@ def test_nobody_has_a_password() -> None:
 @pytest.mark.no_cover
 def test_to_learn_that_nobody_has_the_name_takes_a_whole_hash() -> None:
     hasher = Argon2id(Policy().argon2_memory_kib, Policy().argon2_passes, 1, 1)
-    assert least_cost(lambda: hasher.verify(None, "a guess"), times=1) > 0.8 * REFERENCE_HASH
+    assert least_cost(lambda: hasher.verify(None, "a guess"), times=1) > 0.5 * REFERENCE_HASH
 
 
 @pytest.mark.parametrize(
