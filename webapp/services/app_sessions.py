@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token, hash_of
@@ -18,18 +18,6 @@ from ..models.accounts import Account
 from ..models.apps import AppSession
 from ..models.database import Database
 from ..policy import Policy
-
-
-def lives(seen_since: Any, started_since: Any) -> ColumnElement[bool]:
-    """Not ended, and seen and opened after these moments."""
-    return and_(AppSession.ended_at.is_(None), AppSession.seen_at > seen_since, AppSession.started_at > started_since)
-
-
-FIND = (
-    select(AppSession, Account)
-    .join(Account, Account.id == AppSession.account_id)
-    .where(AppSession.token_hash == bindparam("token_hash"), lives(bindparam("seen"), bindparam("started")))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +34,7 @@ class AppSessions:
         self._clock = clock
         self._entropy = entropy
         self._policy = policy
+        self._find = _find(policy)
 
     def open(self, tx: Session, account_id: int, origin: Origin) -> Granted:
         """For an app that has just given all that the account asks of one."""
@@ -63,14 +52,13 @@ class AppSessions:
 
     def find(self, token: str) -> Account | None:
         """Whose token this is; None when it is unknown, ended, idle or too old. Moves the idle limit."""
-        now, policy = self._clock.now(), self._policy
-        since = {"seen": now - policy.app_session_idle, "started": now - policy.app_session_total}
+        now = self._clock.now()
         with self._db.read() as tx:
-            found = tx.execute(FIND, {"token_hash": hash_of(token), **since}).one_or_none()
+            found = tx.execute(self._find, {"token_hash": hash_of(token), "now": now}).one_or_none()
         if found is None:
             return None
         session, account = found
-        if now - session.seen_at >= policy.session_seen_every:
+        if now - session.seen_at >= self._policy.session_seen_every:
             with self._db.write(survives_power_cut=False) as tx:
                 tx.execute(update(AppSession).where(AppSession.id == session.id).values(seen_at=now))
         owner: Account = account
@@ -78,5 +66,16 @@ class AppSessions:
 
     def live(self) -> ColumnElement[bool]:
         """Those that open the door now."""
-        now, policy = self._clock.now(), self._policy
-        return lives(now - policy.app_session_idle, now - policy.app_session_total)
+        return _lives(self._policy, self._clock.now())
+
+
+def _find(policy: Policy) -> Select[AppSession, Account]:
+    """Made once: an app asks it with each request."""
+    mine = AppSession.token_hash == bindparam("token_hash"), _lives(policy, bindparam("now", type_=BigInteger))
+    return select(AppSession, Account).join(Account, Account.id == AppSession.account_id).where(*mine)
+
+
+def _lives(policy: Policy, now: Any) -> ColumnElement[bool]:
+    """Not ended, idle or too old. `now` may be a parameter."""
+    idle_since, total_since = now - policy.app_session_idle, now - policy.app_session_total
+    return and_(AppSession.ended_at.is_(None), AppSession.seen_at > idle_since, AppSession.started_at > total_since)

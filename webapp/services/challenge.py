@@ -27,7 +27,7 @@ from ..policy import Policy
 from .notices import Notices
 from .tries import Bucket, OfOneChallenge, Retold, SecondFactorRun, Tries, Windows
 
-SHARED = "second-factor:"
+SHARED_BUCKETS = "second-factor:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def waits_elsewhere(factors: Sequence[Factor]) -> bool:
 
 def shared_bucket(account_id: int) -> str:
     """What counts the failures of all methods of an account."""
-    return f"{SHARED}{account_id}"
+    return f"{SHARED_BUCKETS}{account_id}"
 
 
 def used_up(name: str) -> Bucket:

@@ -69,13 +69,13 @@ class EmailAddresses:
 
         Raises `EmailMalformed`, `TooSoon`, `TooManyTries`.
         """
-        address = normalize(typed)
-        rule = Windows((self._policy.email_sends,))
-        reader = f"email-code-to:{hash_of(key_of(address))}"  # whoever it is: many accounts may be made to fill one box
+        address, rule = normalize(typed), Windows((self._policy.email_sends,))
+        key = key_of(address)
+        reader = f"email-code-to:{hash_of(key)}"  # whoever it is: many accounts may be made to fill one box
         with self._db.write() as tx:
             code_id, code = self._codes.draw(tx, account.id, challenge, address, self._terms)
             self._tries.spend_within(tx, Bucket(f"email-code:{account.id}", rule), Bucket(reader, rule))
-            owner = tx.scalars(select(Account).where(Account.email_key == key_of(address))).one_or_none()
+            owner = tx.scalars(select(Account).where(Account.email_key == key)).one_or_none()
             if owner is not None and owner.id != account.id:
                 url = f"{self._main_url}/forgot-password"
                 message = self._outbox.post_email(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, delete, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token, hash_of
@@ -27,13 +27,6 @@ from ..models.presence import Opened, Presence
 from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
 from ..policy import Policy
 
-FIND = (
-    select(LoggedIn, Account, Factor)
-    .join(Account, Account.id == LoggedIn.account_id)
-    .outerjoin(Factor, Factor.account_id == Account.id)
-    .where(LoggedIn.token_hash == bindparam("token_hash"))
-    .order_by(Factor.id)
-)
 OPEN = insert(rows_of(LoggedIn)).returning(rows_of(LoggedIn).c.id)
 
 
@@ -43,8 +36,7 @@ class Sessions:
         self._clock = clock
         self._entropy = entropy
         self._policy = policy
-        # made once: every page asks it, and making a statement costs as much as running it
-        self._find = FIND.where(_lives(policy, bindparam("now", type_=BigInteger)))
+        self._find = _find(policy)
 
     def find(self, token: str) -> Presence | None:
         """Whose token this is, in one statement; None when it is unknown, ended, idle or too old."""
@@ -147,6 +139,17 @@ class Sessions:
 
     def _is_recent(self, at: int | None) -> bool:
         return at is not None and self._clock.now() - at < self._policy.fresh
+
+
+def _find(policy: Policy) -> Select[LoggedIn, Account, Factor]:
+    """Made once: every page asks it, and making a statement costs as much as running it."""
+    return (
+        select(LoggedIn, Account, Factor)
+        .join(Account, Account.id == LoggedIn.account_id)
+        .outerjoin(Factor, Factor.account_id == Account.id)
+        .where(LoggedIn.token_hash == bindparam("token_hash"), _lives(policy, bindparam("now", type_=BigInteger)))
+        .order_by(Factor.id)
+    )
 
 
 def _lives(policy: Policy, now: Any) -> ColumnElement[bool]:

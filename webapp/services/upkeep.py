@@ -21,7 +21,7 @@ from ..models.login_requests import LoginRequest
 from ..models.messages import OWED, Message, TextCount
 from ..models.sessions import Activity, HalfLoggedIn, LoggedIn, PendingAct, RememberedBrowser, Try
 from ..policy import DAY, Policy
-from .challenge import SHARED
+from .challenge import SHARED_BUCKETS
 from .outbox import message_bound
 from .phones import phone_bound, target_bound
 from .step_up import act_bound
@@ -114,7 +114,7 @@ class Upkeep:
             (DraftRow, DraftRow.touched_at < now - policy.draft_seconds),
             (Factor, Factor.turned_off_at < now - policy.turn_back_on_seconds),
             # a run of wrong second factors counts until a full log-in, however long that takes
-            (Try, and_(Try.at < ended, not_(Try.bucket.startswith(SHARED)))),
+            (Try, and_(Try.at < ended, not_(Try.bucket.startswith(SHARED_BUCKETS)))),
             (LookUps, LookUps.at <= now - policy.contact_look_ups.seconds),
             (Activity, Activity.at < now - policy.activity_kept),
             (TextCount, TextCount.day < (now - policy.messages_kept) // DAY),
