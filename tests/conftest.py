@@ -54,7 +54,7 @@ class RuleOnce(Rule):
     kept: ClassVar[dict[tuple[object, ...], dict[str, Any]]] = {}
 
     def compile(self) -> None:
-        key = self.rule, self.subdomain, self.methods and frozenset(self.methods), str(self.defaults)
+        key = self.rule, self.subdomain, str(self.defaults)
         if key not in self.kept:
             before = dict(self.__dict__)
             super().compile()

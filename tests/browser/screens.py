@@ -751,13 +751,9 @@ def walk(visitor: Visitor, *, wrong: bool = False, twins: bool = True) -> Iterat
     """
     stage = Stage(visitor)
     for screen in of(visitor.layout):
-        if screen.twin and not twins:
+        if (screen.twin and not twins) or (wrong and not screen.has_fields):
             continue
-        if wrong and screen.has_fields:
-            stage.show(screen)
+        stage.show(screen)
+        if wrong:
             stage.send_empty()
-        elif not wrong:
-            stage.show(screen)
-        else:
-            continue
         yield screen
