@@ -7,7 +7,10 @@ from sqlalchemy import event, select
 
 from tests.conftest import Site
 from tests.people import TWO_FACTOR, Owner
+from webapp.domain.origin import Origin
 from webapp.models.sessions import Activity
+from webapp.policy import Policy
+from webapp.services.remembered_browsers import RememberedBrowsers
 
 WRONG = "That code is wrong. Check it and try again."
 
@@ -203,6 +206,14 @@ class TestSiteThatRemembersNobody:
         assert ada.cookie("remembered") is None
         ada.client.set_cookie("remembered", "f" * 64, domain=ada.host.split(":")[0])
         ada.log_out()
+        assert ada.log_in().h1 == "Enter your code"
+
+    def test_a_browser_from_before_the_setting_is_asked_again(self, returning: Owner, site: Site) -> None:
+        ada, services = returning, site.services
+        browsers = RememberedBrowsers(site.clock, services.entropy, Policy())  # of the site as it was
+        with services.db.write() as tx:
+            token = browsers.add(tx, services.accounts.named("ada").id, Origin("192.0.2.1", "x"))
+        ada.client.set_cookie("remembered", str(token), domain=ada.host.split(":")[0])
         assert ada.log_in().h1 == "Enter your code"
 
 
