@@ -6,6 +6,7 @@ Standard output carries one JSON line an event; everything else goes to standard
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -41,12 +42,12 @@ def main() -> int:
 
 
 def gunicorn(settings: Settings) -> list[str]:
-    """gthread because a password hash leaves the interpreter free for other requests."""
+    """Threads, because a password hash leaves the interpreter free for other requests."""
     return [
         sys.executable, "-m", "gunicorn", "wsgi:app",
         "--bind", settings.bind,
         "--workers", str(settings.workers),
-        "--worker-class", "gthread",
+        "--worker-class", "webapp.http_worker.Worker" if hasattr(select, "epoll") else "gthread",
         "--threads", str(THREADS),
         "--preload",
         "--no-control-socket",
