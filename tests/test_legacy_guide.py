@@ -254,7 +254,7 @@ def turn_factor_on(services: Services) -> None:
     bound = factor_bound(account.id, "authentication-app")
     sealed = services.enrollment._keyring.seal(b32encode(b"0" * 20).decode(), bound)
     with services.db.write() as tx:
-        tx.add(
+        tx.objects.add(
             Factor(
                 account_id=account.id,
                 method="authentication-app",

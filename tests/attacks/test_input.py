@@ -236,7 +236,7 @@ def test_a_bug_is_logged_without_the_link_or_the_values_that_met_it(
     with site.services.db.write() as tx:
         for what in ("UPDATE ON links", "INSERT ON sessions"):
             bug = f"CREATE TRIGGER bug_{what[-4:]} BEFORE {what} BEGIN SELECT RAISE(ABORT, 'a bug'); END"
-            tx.connection().exec_driver_sql(bug)
+            tx.connection.exec_driver_sql(bug)
     assert other.post(path).status == 500
     data = {"csrf_token": other.token(), "username": "bob", "password": plain.password}
     agent = {"User-Agent": "an agent who must not be named"}

@@ -64,13 +64,13 @@ def wrong(number: str) -> str:
 
 def newest(site: Site) -> LoginRequest:
     with site.services.db.read() as tx:
-        return tx.scalars(select(LoginRequest).order_by(LoginRequest.id.desc()).limit(1)).one()
+        return tx.objects.scalars(select(LoginRequest).order_by(LoginRequest.id.desc()).limit(1)).one()
 
 
 def wrong_codes(site: Site) -> int:
     """Failures that all methods of the first account share."""
     with site.services.db.read() as tx:
-        return len(tx.scalars(select(Try).where(Try.bucket == shared_bucket(1))).all())
+        return len(tx.objects.scalars(select(Try).where(Try.bucket == shared_bucket(1))).all())
 
 
 def page_of(site: Site) -> str:

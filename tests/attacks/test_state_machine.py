@@ -312,7 +312,7 @@ class Door(RuleBasedStateMachine):
         for name in self.ids if hasattr(self, "site") else ():
             if self._factors(name):
                 with self.site.db.read() as tx:
-                    assert tx.get_one(Account, self.ids[name]).backup_code_hash is not None
+                    assert tx.objects.get_one(Account, self.ids[name]).backup_code_hash is not None
 
     # -- Looking and noting ------------------------------------------------------------------------
 
@@ -352,16 +352,16 @@ class Door(RuleBasedStateMachine):
     def _live(self, name: str) -> list[LoggedIn]:
         with self.site.db.read() as tx:
             mine = LoggedIn.account_id == self.ids[name], LoggedIn.ended_at.is_(None)
-            return list(tx.scalars(select(LoggedIn).where(*mine)))
+            return list(tx.objects.scalars(select(LoggedIn).where(*mine)))
 
     def _factors(self, name: str) -> list[Factor]:
         with self.site.db.read() as tx:
             mine = Factor.account_id == self.ids[name], Factor.turned_off_at.is_(None)
-            return list(tx.scalars(select(Factor).where(*mine)))
+            return list(tx.objects.scalars(select(Factor).where(*mine)))
 
     def _factor_rows(self, name: str) -> list[tuple[int, bool]]:
         with self.site.db.read() as tx:
-            rows = tx.scalars(select(Factor).where(Factor.account_id == self.ids[name]).order_by(Factor.id))
+            rows = tx.objects.scalars(select(Factor).where(Factor.account_id == self.ids[name]).order_by(Factor.id))
             return [(row.id, row.turned_off_at is None) for row in rows]
 
 

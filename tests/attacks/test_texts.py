@@ -660,8 +660,8 @@ def test_a_forged_receipt_changes_nothing(site: Site) -> None:
     tess = texted(site, "tess")
     tess.log_in()
     with site.services.db.write() as tx:
-        tx.connection().exec_driver_sql("UPDATE messages SET state = 'sent'")
-        uid = tx.connection().exec_driver_sql("SELECT uid FROM messages").scalar_one()
+        tx.connection.exec_driver_sql("UPDATE messages SET state = 'sent'")
+        uid = tx.connection.exec_driver_sql("SELECT uid FROM messages").scalar_one()
     gateway = Person(site.app, address="198.51.100.9")
     data = {"client-ref": uid, "status": "failed"}
     for path in ("/hooks/vonage/delivery/wrong", f"{HOOK}x", HOOK[:-1], HOOK.replace("secret", "SECRET")):

@@ -115,7 +115,7 @@ def enrolled(site: Site, username: str) -> Owner:
     keyring = AesGcmKeyring(services.settings.encryption_keys, services.entropy)
     factor = {"account_id": account.id, "method": "authentication-app", "sealed": keyring.seal(owner.secret, bound)}
     with services.db.write() as tx:
-        tx.add(Factor(**factor, slot=only_slot(account.id), added_at=site.clock.now()))
+        tx.objects.add(Factor(**factor, slot=only_slot(account.id), added_at=site.clock.now()))
         owner.kept_code = grouped(BackupCodes(site.clock, services.entropy).make(tx, account.id))
     return owner
 

@@ -42,9 +42,9 @@ def ada(site: Site) -> Owner:
 def presence(site: Site) -> Presence:
     """Ada's newest log-in, as her browser's cookie would find it."""
     with site.services.db.read() as tx:
-        session = tx.scalars(select(LoggedIn).order_by(LoggedIn.id.desc())).first()
-        account = tx.get_one(Account, 1)
-        factors = list(tx.scalars(select(Factor).where(Factor.turned_off_at.is_(None))))
+        session = tx.objects.scalars(select(LoggedIn).order_by(LoggedIn.id.desc())).first()
+        account = tx.objects.get_one(Account, 1)
+        factors = list(tx.objects.scalars(select(Factor).where(Factor.turned_off_at.is_(None))))
     assert session is not None
     return Presence(session, account, factors, [])
 
@@ -81,7 +81,7 @@ def test_a_method_that_proved_itself_is_on_and_its_secret_is_nowhere_else(site: 
     assert set(now.notes) == {"plan"}
     assert service.backup_code(now)
     with site.services.db.read() as tx:
-        factor = tx.scalars(select(Factor)).one()
+        factor = tx.objects.scalars(select(Factor)).one()
     assert "proved" not in factor.sealed
     with pytest.raises(AlreadyDone):
         service.submit(now, PROVE, {})

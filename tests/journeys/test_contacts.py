@@ -94,7 +94,7 @@ def test_remove_all_contacts_removes_every_hash(ada: Owner, site: Site) -> None:
     assert page.receipts == ["All your contacts were removed."]
     assert page.says("You uploaded no numbers.")
     with site.services.db.read() as tx:
-        assert tx.scalars(select(Contact)).all() == []
+        assert tx.objects.scalars(select(Contact)).all() == []
 
 
 def test_nothing_chosen_is_said_beside_the_field(ada: Owner) -> None:
@@ -157,7 +157,7 @@ def test_a_name_cannot_break_out_of_the_list(site: Site) -> None:
     with site.services.db.write() as tx:
         account = site.services.accounts.named("grace")
         account.name = "<b>Grace</b>"
-        tx.merge(account)
+        tx.objects.merge(account)
     ada.open(CONTACTS)
     assert people(ada.press("Upload contacts", numbers=GRACE)) == ["<b>Grace</b> @grace"]
 

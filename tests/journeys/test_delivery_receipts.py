@@ -59,7 +59,7 @@ def receipt(site: Site, gateway: MoodyTexts, status: str, *, json: bool = False,
 
 def newest(site: Site) -> Message:
     with site.services.db.read() as tx:
-        found = tx.scalars(select(Message).where(Message.channel == "text").order_by(Message.id.desc())).first()
+        found = tx.objects.scalars(select(Message).where(Message.channel == "text").order_by(Message.id.desc())).first()
     assert found is not None
     return found
 

@@ -93,7 +93,7 @@ def activity(site: Site) -> list[str]:
 
 def factors(site: Site) -> dict[str, Factor]:
     with site.services.db.read() as tx:
-        return {factor.label: factor for factor in tx.scalars(select(Factor).order_by(Factor.id))}
+        return {factor.label: factor for factor in tx.objects.scalars(select(Factor).order_by(Factor.id))}
 
 
 # -- Turning it on ---------------------------------------------------------------------------------

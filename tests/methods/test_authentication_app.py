@@ -86,7 +86,7 @@ def factor(site: Site) -> Factor:
 
 def stored(site: Site) -> Factor:
     with site.services.db.read() as tx:
-        return tx.get_one(Factor, 1)
+        return tx.objects.get_one(Factor, 1)
 
 
 def prove(site: Site, factor: Factor, code: str, clock: FakeClock | None = None) -> None:
@@ -98,7 +98,7 @@ def prove(site: Site, factor: Factor, code: str, clock: FakeClock | None = None)
                 clock or site.clock,
                 POLICY,
                 Asking(
-                    tx.get_one(Account, 1),
+                    tx.objects.get_one(Account, 1),
                     "log-in:1",
                     site.services.phones,
                     site.services.ceremonies,
@@ -124,7 +124,7 @@ def test_a_step_counts_once_and_no_earlier_one_after_it(site: Site, factor: Fact
 
 def test_a_factor_that_was_turned_off_meanwhile_proves_nothing(site: Site, factor: Factor) -> None:
     with site.services.db.write() as tx:
-        tx.get_one(Factor, factor.id).turned_off_at = START
+        tx.objects.get_one(Factor, factor.id).turned_off_at = START
     with pytest.raises(CodeAlreadyUsed):
         prove(site, factor, TOTP(RFC_SECRET).at(START))
 

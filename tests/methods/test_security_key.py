@@ -96,7 +96,7 @@ def register(site: Site, key: Authenticator, label: str = "Blue key", browser: s
 
 def stored(site: Site, number: int = 1) -> Factor:
     with site.services.db.read() as tx:
-        return tx.get_one(Factor, number)
+        return tx.objects.get_one(Factor, number)
 
 
 def facts_of(factor: Factor) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def facts_of(factor: Factor) -> dict[str, Any]:
 def prove(site: Site, answer: str, *factors: Factor, alone: bool = False) -> None:
     services = site.services
     with services.db.write() as tx:
-        account = tx.get_one(Account, 1)
+        account = tx.objects.get_one(Account, 1)
         name, requests = ALONE if alone else NAME, services.login_requests
         asking = Asking(account, name, services.phones, services.ceremonies, factors, requests)
         proof = Proof(tx, "", site.clock, Policy(), asking)
@@ -379,7 +379,7 @@ def test_the_browser_is_told_which_key_is_gone(site: Site, keys: Ceremonies) -> 
 def test_the_page_asks_for_each_key_by_the_ways_that_reach_it(site: Site, keys: Ceremonies) -> None:
     mine = [register(site, new_key(transports=("nfc", "usb"))), register(site, new_key(transports=("internal",)), "2")]
     with site.services.db.read() as tx:
-        account, services = tx.get_one(Account, 1), site.services
+        account, services = tx.objects.get_one(Account, 1), site.services
         asking = Asking(account, NAME, services.phones, keys, mine, services.login_requests)
     asked = show(asking)["options"]
     assert asked["allowCredentials"] == [

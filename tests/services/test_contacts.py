@@ -176,7 +176,7 @@ def test_a_number_without_a_plus_is_of_the_country_of_the_own_number_else_of_the
     for account, number, country in ((ada, "07400123457", "DE"), (linus, "015112345678", "DE")):
         upload(contacts, account, number, country=country)
     with site.services.db.read() as tx:
-        kept = {row.account_id: row.number_mac for row in tx.scalars(select(Contact))}
+        kept = {row.account_id: row.number_mac for row in tx.objects.scalars(select(Contact))}
     keyring = AesGcmKeyring([OLD], site.services.entropy)
     assert kept == {ada.id: keyring.mac(GRACE, "contact"), linus.id: keyring.mac(OTHER, "contact")}
 

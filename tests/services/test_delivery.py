@@ -61,7 +61,7 @@ class Site:
 
     def message(self, message_id: int) -> Message:
         with self.db.read() as tx:
-            return tx.get_one(Message, message_id)
+            return tx.objects.get_one(Message, message_id)
 
     def state(self, message_id: int) -> str | None:
         with self.db.read() as tx:

@@ -38,9 +38,9 @@ def presence(site: Site) -> Presence:
     ada.press("Got it")
     ada.turn_on_key(ada.new_key(), name="Green key")
     with site.services.db.read() as tx:
-        session = tx.scalars(select(LoggedIn).order_by(LoggedIn.id.desc())).first()
+        session = tx.objects.scalars(select(LoggedIn).order_by(LoggedIn.id.desc())).first()
         assert session is not None
-        return Presence(session, tx.get_one(Account, 1), list(tx.scalars(select(Factor).order_by(Factor.id))), [])
+        return Presence(session, tx.objects.get_one(Account, 1), list(tx.objects.scalars(select(Factor).order_by(Factor.id))), [])
 
 
 def key() -> Any:

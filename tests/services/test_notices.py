@@ -33,7 +33,7 @@ def test_everything_that_happened_to_an_account_can_be_read_out(site: Site) -> N
     ada.log_out()
     ada.log_in_whole()
     with site.services.db.read() as tx:
-        rows = tx.scalars(select(Activity).order_by(Activity.id)).all()
+        rows = tx.objects.scalars(select(Activity).order_by(Activity.id)).all()
     said = [sentence_for(row.kind, json.loads(row.facts)) for row in rows]
     assert said == [
         "You created your account.",

@@ -60,7 +60,7 @@ def test_what_was_posted_can_be_read(db: Database, outbox: Outbox) -> None:
         posted = outbox.post_email(tx, to="anna@example.net", template="code", account=None, code="123456", name="Anna")
         assert posted.id
     with db.read() as tx:
-        message = tx.get_one(Message, posted.id)
+        message = tx.objects.get_one(Message, posted.id)
     assert outbox.read(message) == Email(
         message_id=message.uid,
         to="anna@example.net",
@@ -113,7 +113,7 @@ def test_content_that_is_gone_says_so(db: Database, outbox: Outbox) -> None:
 def test_an_account_of_the_same_transaction_owns_its_message(db: Database, outbox: Outbox) -> None:
     with db.write() as tx:
         anna = person()
-        tx.add(anna)
+        tx.objects.add(anna)
         message = outbox.post_email(tx, to="anna@example.net", template="code", account=anna)
     assert message.account_id == anna.id
     assert anna.id is not None

@@ -167,7 +167,7 @@ def test_a_password_beyond_the_maximum_is_compared_as_a_short_one_and_never_righ
 def test_a_hash_is_made_again_when_the_operator_raised_the_cost_and_left_alone_otherwise(db: Database) -> None:
     ada = account(CheapHasher(1).hash("violet tractors"))
     with db.write() as tx:
-        tx.add(ada)
+        tx.objects.add(ada)
     passwords(db, CheapHasher(1)).renew(ada, "violet tractors")
     assert _stored(db, ada).startswith("1:")
     passwords(db, CheapHasher(2)).renew(ada, "violet tractors")

@@ -80,10 +80,10 @@ def change(site: Site, statement: Any) -> None:
 
 def presence(site: Site) -> Presence:
     with site.services.db.read() as tx:
-        session = tx.scalars(select(LoggedIn).where(LoggedIn.ended_at.is_(None)).order_by(LoggedIn.id.desc())).first()
+        session = tx.objects.scalars(select(LoggedIn).where(LoggedIn.ended_at.is_(None)).order_by(LoggedIn.id.desc())).first()
         assert session is not None
-        on = list(tx.scalars(select(Factor).where(Factor.turned_off_at.is_(None))))
-        return Presence(session, tx.get_one(Account, session.account_id), on, [])
+        on = list(tx.objects.scalars(select(Factor).where(Factor.turned_off_at.is_(None))))
+        return Presence(session, tx.objects.get_one(Account, session.account_id), on, [])
 
 
 def log_in(site: Site, name: str = "ada") -> In | Half:
@@ -123,7 +123,7 @@ def test_a_half_log_in_that_was_ended_or_used_lets_nobody_in(site: Site, ada: Ow
     with pytest.raises(LogInOver):
         site.services.log_in.with_factor(pending, None, {"code": ada.next_code()}, remember=False, origin=HERE)
     with site.services.db.read() as tx:
-        factor = tx.scalars(select(Factor)).one()
+        factor = tx.objects.scalars(select(Factor)).one()
     assert factor.last_step < site.clock.now() // 30  # the code is not used up either
 
 
@@ -213,7 +213,7 @@ def test_a_link_is_used_by_the_first_alone(site: Site, ada: Owner) -> None:
         site.services.not_you.by_mail(opened, HERE)
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
     with site.services.db.read() as tx:
-        assert tx.get_one(Link, opened.link.id).used_at == site.clock.now()
+        assert tx.objects.get_one(Link, opened.link.id).used_at == site.clock.now()
 
 
 def test_a_message_code_counts_for_the_first_of_two_requests_alone(site: Site) -> None:
@@ -233,7 +233,7 @@ def test_a_message_code_that_is_used_while_it_is_compared_is_used(site: Site) ->
     ada.sign_up(confirm_email=False)
     ada.press("Next", email=ada.email)
     with site.services.db.read() as tx:
-        code = tx.scalars(select(Code)).one()
+        code = tx.objects.scalars(select(Code)).one()
     codes = site.services.email_addresses._codes
     with site.services.db.write() as tx:
         codes.consume(tx, code)

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy.orm import Session
-
 from ..domain.language import Sentence
 from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..domain.refusals import Refusal
 from ..models.accounts import Account
+from ..models.database import Transaction
 from ..models.factors import Factor
 from ..policy import Policy
 from .ceremonies import Ceremonies
@@ -94,7 +93,7 @@ class Codes(Protocol):
 
     def ask(self, account: Account, challenge: str, origin: Origin) -> None: ...
     def asked(self, account: Account, challenge: str) -> Asked | None: ...
-    def prove(self, tx: Session, account: Account, challenge: str, typed: str) -> None: ...
+    def prove(self, tx: Transaction, account: Account, challenge: str, typed: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class Requests(Protocol):
 
     def ask(self, account: Account, challenge: str, phones: Sequence[Factor], origin: Origin) -> None: ...
     def standing(self, account: Account, challenge: str) -> Standing | None: ...
-    def use(self, tx: Session, account: Account, challenge: str) -> int: ...
+    def use(self, tx: Transaction, account: Account, challenge: str) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,7 @@ class Asking:
 class Proof:
     """One attempt to prove a factor, inside the transaction that will let its owner in."""
 
-    tx: Session
+    tx: Transaction
     secret: str
     """Of the first factor, opened."""
     clock: Clock

@@ -6,13 +6,12 @@ import json
 
 from sqlalchemy import and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy, Keyring
 from ..domain.refusals import AlreadyDone, EmailRequired, FactorTaken, NotFresh, StepClosed
 from ..models.accounts import hold
-from ..models.database import Database, won
+from ..models.database import Database, Transaction, won
 from ..models.drafts import DraftRow
 from ..models.factors import Factor, only_slot
 from ..models.presence import Presence
@@ -54,7 +53,7 @@ class Enrollment:
         """
         query = select(DraftRow).where(DraftRow.account_id == presence.account.id, DraftRow.method == method.slug)
         with self._db.read() as tx:
-            draft = tx.scalars(query).one_or_none()
+            draft = tx.objects.scalars(query).one_or_none()
         if draft is not None and not self._lives(draft, presence):
             draft = None
         if draft is not None and draft.finished_at is not None and method.several is not None:
@@ -182,7 +181,7 @@ class Enrollment:
         except IntegrityError:
             raise FactorTaken() from None
 
-    def _make_factor(self, tx: Session, visit: Visit, proved: Proved) -> None:
+    def _make_factor(self, tx: Transaction, visit: Visit, proved: Proved) -> None:
         """In the place of the earlier one, unless an account may have several."""
         account_id, slug = visit.account.id, visit.method.slug
         earlier = [f for f in visit.factors if visit.method.several is None or f.id == proved.instead_of]
@@ -203,7 +202,7 @@ class Enrollment:
         }
         tx.execute(insert(Factor).values(values))
 
-    def _finish(self, tx: Session, visit: Visit, draft: DraftRow, code: str | None) -> None:
+    def _finish(self, tx: Transaction, visit: Visit, draft: DraftRow, code: str | None) -> None:
         """The draft stays for the last step, without the secret: that lives in the factor now, and nowhere else."""
         visit.notes = {"plan": visit.notes["plan"]}
         if not progress.is_last_needed(visit):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy.orm import Session
-
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Clock, Entropy
 from ..domain.refusals import Refusal
 from ..models.accounts import Account
+from ..models.database import Transaction
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
 from ..models.presence import Opened, Presence
@@ -42,7 +41,7 @@ class Desk(Protocol):
         self, account: Account, challenge: str, typed: str, origin: Origin, discoverable: bool | None
     ) -> None: ...
     def factor_on(
-        self, tx: Session, presence: Presence, method: Method, label: str, replaced: bool, origin: Origin
+        self, tx: Transaction, presence: Presence, method: Method, label: str, replaced: bool, origin: Origin
     ) -> tuple[Opened, str | None]: ...
 
 

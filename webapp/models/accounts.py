@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import String, bindparam, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import At, Key, MaybeAt, Sealed, Short, Table
+from .database import Transaction
 
 
 class Account(Table):
@@ -40,7 +41,7 @@ HOLD = select(Account.id).where(Account.id == bindparam("account")).with_for_upd
 SHARE = select(Account.id).where(Account.id == bindparam("account")).with_for_update(read=True)
 
 
-def hold(tx: Session, account_id: int) -> None:
+def hold(tx: Transaction, account_id: int) -> None:
     """Nobody comes in, and no first factor comes on, between this and the end of the transaction.
 
     The first statement of every deed that ends others' sessions; whoever lets somebody in holds the same row shared,
@@ -50,6 +51,6 @@ def hold(tx: Session, account_id: int) -> None:
     tx.execute(HOLD, {"account": account_id})
 
 
-def share(tx: Session, account_id: int) -> None:
+def share(tx: Transaction, account_id: int) -> None:
     """Before somebody is let in: waits for whoever holds it, and lets others in beside."""
     tx.execute(SHARE, {"account": account_id})

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Delete, Engine, Insert, Update, create_engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, configure_mappers
 
 from ..domain.refusals import StoreUnavailable
 
@@ -22,30 +22,72 @@ BUSY_MILLISECONDS = 5000
 RETRY_AFTER = 5  # seconds, told to the browser
 
 
+class Transaction:
+    """What is read, or done, together. Statements speak of rows; what reads or makes whole objects asks `objects`.
+
+    The ORM's session costs as much as two statements, and most transactions of a log-in need none.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.execute = connection.execute
+        self.scalar = connection.scalar
+        self.scalars = connection.scalars
+        self._objects: Session | None = None
+
+    @property
+    def objects(self) -> Session:
+        """The ORM's session, in this transaction. What it read stays readable afterwards."""
+        if self._objects is None:
+            self._objects = Session(self.connection, expire_on_commit=False)
+        return self._objects
+
+    def finish(self) -> None:
+        """Writes what was added to `objects`."""
+        if self._objects is not None:
+            self._objects.flush()
+
+    def close(self) -> None:
+        if self._objects is not None:
+            self._objects.close()
+
+
 class Database:
     def __init__(self, url: str) -> None:
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url) if self.is_sqlite else _postgresql(url)
+        configure_mappers()  # or the first request would; and what is read side by side needs them too
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
+    def read(self) -> Iterator[Transaction]:
         """One consistent view. Raises `StoreUnavailable`."""
-        with _translated(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
-            self.begin(session.connection(), "BEGIN")
-            yield session
+        with self._transaction("BEGIN") as tx:
+            yield tx
 
     @contextmanager
-    def write(self, *, survives_power_cut: bool = True) -> Iterator[Session]:
+    def write(self, *, survives_power_cut: bool = True) -> Iterator[Transaction]:
         """All or nothing; committed on leaving, rolled back on any exception. Raises `StoreUnavailable`.
 
         Without `survives_power_cut` SQLite does not wait for the disk: everybody sees the change at once and no
         crash of ours undoes it, only one of the machine, as long as nothing that is to survive was committed after it.
         """
-        with _translated(), Session(self.engine, expire_on_commit=False) as session:
-            synchronous = "FULL" if survives_power_cut else "NORMAL"
-            self.begin(session.connection(), f"PRAGMA synchronous={synchronous}", "BEGIN IMMEDIATE")
-            yield session
-            session.commit()
+        synchronous = "FULL" if survives_power_cut else "NORMAL"
+        with self._transaction(f"PRAGMA synchronous={synchronous}", "BEGIN IMMEDIATE") as tx:
+            yield tx
+            tx.finish()
+            tx.connection.commit()
+
+    @contextmanager
+    def _transaction(self, *commands: str) -> Iterator[Transaction]:
+        """What is not committed is undone on leaving."""
+        with _translated(), self.engine.connect() as connection:
+            connection.begin()  # the ORM's session then leaves the end of it to us
+            self.begin(connection, *commands)
+            tx = Transaction(connection)
+            try:
+                yield tx
+            finally:
+                tx.close()
 
     def answers(self) -> bool:
         """True when a trivial query comes back."""
@@ -66,17 +108,17 @@ class Database:
             for command in commands:
                 raw.execute(command)
 
-    def serialize(self, session: Session, *names: str) -> None:
+    def serialize(self, tx: Transaction, *names: str) -> None:
         """Lets one transaction at a time count under each name. On SQLite a writer is alone already."""
         if not self.is_sqlite:
             # all transactions take their locks in one order, so that none waits for another that waits for it
             locks = [func.pg_advisory_xact_lock(func.hashtextextended(name, 0)) for name in sorted(names)]
-            session.execute(select(*locks))
+            tx.execute(select(*locks))
 
 
-def won(tx: Session, statement: Update | Delete | Insert, facts: Mapping[str, Any] | None = None) -> bool:
+def won(tx: Transaction, statement: Update | Delete | Insert, facts: Mapping[str, Any] | None = None) -> bool:
     """True when the conditional statement changed exactly one row: whoever it is true for was the one."""
-    return tx.connection().execute(statement, facts).rowcount == 1
+    return tx.execute(statement, facts).rowcount == 1
 
 
 @contextmanager

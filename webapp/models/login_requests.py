@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, ColumnElement, String, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import AccountId, At, Key, MaybeAt, Table
+from .database import Transaction
 
 WAITING, APPROVED, USED = "waiting", "approved", "used"
 DENIED, CANCELLED, WITHDRAWN, WRONG, REPLACED = "denied", "cancelled", "withdrawn", "wrong", "replaced"
@@ -37,7 +38,7 @@ class LoginRequest(Table):
     """The phone that approved it."""
 
 
-def close_open(tx: Session, account_id: int, state: str, now: int, *which: ColumnElement[bool]) -> None:
+def close_open(tx: Transaction, account_id: int, state: str, now: int, *which: ColumnElement[bool]) -> None:
     """Those that wait, or were approved and not used yet, end in this state; `which` of the account's, or all."""
     still_open = LoginRequest.state.in_((WAITING, APPROVED))
     mine = update(LoginRequest).where(LoginRequest.account_id == account_id, still_open, *which)

@@ -27,12 +27,12 @@ class Accounts:
 
     def all(self) -> Sequence[Account]:
         with self._db.read() as tx:
-            return tx.scalars(select(Account).order_by(Account.username_key)).all()
+            return tx.objects.scalars(select(Account).order_by(Account.username_key)).all()
 
     def named(self, username: str) -> Account:
         """Raises `Missing`."""
         with self._db.read() as tx:
-            account = tx.scalars(select(Account).where(Account.username_key == key_of(username))).one_or_none()
+            account = tx.objects.scalars(select(Account).where(Account.username_key == key_of(username))).one_or_none()
         if account is None:
             raise Missing()
         return account
@@ -41,7 +41,7 @@ class Accounts:
         """Those that are on."""
         with self._db.read() as tx:
             mine = Factor.account_id == account.id, Factor.turned_off_at.is_(None)
-            return tx.scalars(select(Factor).where(*mine).order_by(Factor.id)).all()
+            return tx.objects.scalars(select(Factor).where(*mine).order_by(Factor.id)).all()
 
     def reset_second_factors(self, username: str, why: str) -> None:
         """Every factor and the backup code go, every session ends, and the owner reads why. Raises `Missing`."""

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, insert, select, update
-from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
 from ..models.accounts import Account
 from ..models.apps import AppSession
-from ..models.database import Database
+from ..models.database import Database, Transaction
+from ..models.side_by_side import SideBySide
 from ..policy import Policy
+
+OPENED = SideBySide(AppSession, Account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class AppSessions:
         self._policy = policy
         self._find = _find(policy)
 
-    def open(self, tx: Session, account_id: int, origin: Origin) -> Granted:
+    def open(self, tx: Transaction, account_id: int, origin: Origin) -> Granted:
         """For an app that has just given all that the account asks of one."""
         token, now = draw_token(self._entropy), self._clock.now()
         row = {
@@ -57,7 +59,7 @@ class AppSessions:
             found = tx.execute(self._find, {"token_hash": hash_of(token), "now": now}).one_or_none()
         if found is None:
             return None
-        session, account = found
+        session, account = OPENED.objects(found)
         if now - session.seen_at >= self._policy.session_seen_every:
             with self._db.write(survives_power_cut=False) as tx:
                 tx.execute(update(AppSession).where(AppSession.id == session.id).values(seen_at=now))
@@ -69,10 +71,10 @@ class AppSessions:
         return _lives(self._policy, self._clock.now())
 
 
-def _find(policy: Policy) -> Select[AppSession, Account]:
+def _find(policy: Policy) -> Select[Any]:
     """Made once: an app asks it with each request."""
     mine = AppSession.token_hash == bindparam("token_hash"), _lives(policy, bindparam("now", type_=BigInteger))
-    return select(AppSession, Account).join(Account, Account.id == AppSession.account_id).where(*mine)
+    return select(*OPENED.columns).join(Account, Account.id == AppSession.account_id).where(*mine)
 
 
 def _lives(policy: Policy, now: Any) -> ColumnElement[bool]:

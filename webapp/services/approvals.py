@@ -57,7 +57,7 @@ class Approvals:
             on = Factor.slot.in_(origin.slots), Factor.method == method.slug, Factor.turned_off_at.is_(None)
             query = select(Factor, Account).join(Account, Account.id == Factor.account_id).where(*on)
             with self._db.read() as tx:
-                for phone, account in tx.execute(query):
+                for phone, account in tx.objects.execute(query):
                     phones[account.id] = phone
                     accounts.setdefault(account.id, account)
         return Viewer(accounts, phones) if accounts else None
@@ -66,12 +66,12 @@ class Approvals:
         """Newest first, those that are over among them."""
         query = select(LoginRequest).where(LoginRequest.account_id.in_(viewer.accounts))
         with self._db.read() as tx:
-            return tx.scalars(query.order_by(LoginRequest.id.desc()).limit(RECENT)).all()
+            return tx.objects.scalars(query.order_by(LoginRequest.id.desc()).limit(RECENT)).all()
 
     def one(self, viewer: Viewer, request_id: int) -> LoginRequest:
         """Raises `Missing`, for another's as for none."""
         with self._db.read() as tx:
-            request = tx.get(LoginRequest, request_id)
+            request = tx.objects.get(LoginRequest, request_id)
         if request is None or request.account_id not in viewer.accounts:
             raise Missing()
         return request

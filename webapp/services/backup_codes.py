@@ -5,13 +5,12 @@ from __future__ import annotations
 from hashlib import sha256
 
 from sqlalchemy import update
-from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_base32, is_base32, tidy_base32
 from ..domain.ports import Clock, Entropy
 from ..domain.refusals import CodeMalformed, WrongBackupCode
 from ..models.accounts import Account
-from ..models.database import won
+from ..models.database import Transaction, won
 
 
 class BackupCodes:
@@ -19,13 +18,13 @@ class BackupCodes:
         self._clock = clock
         self._entropy = entropy
 
-    def make(self, tx: Session, account_id: int) -> str:
+    def make(self, tx: Transaction, account_id: int) -> str:
         """A new code, the only copy of it; any earlier one stops working."""
         code = draw_base32(self._entropy)
         tx.execute(update(Account).where(Account.id == account_id).values(self._values(account_id, code)))
         return code
 
-    def exchange(self, tx: Session, account_id: int, typed: str) -> str:
+    def exchange(self, tx: Transaction, account_id: int, typed: str) -> str:
         """Uses the code up and returns its successor, in one conditional UPDATE.
 
         Raises `CodeMalformed` or `WrongBackupCode`.

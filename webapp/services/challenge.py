@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from ..domain.key_refusals import CeremonyOver, KeyCopied
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Keyring
@@ -21,7 +19,7 @@ from ..enrollment.method import Answers, Asked, Asking, Challenge, Codes, Method
 from ..enrollment.service import factor_bound
 from ..methods.catalogue import CATALOGUE
 from ..models.accounts import Account
-from ..models.database import Database
+from ..models.database import Database, Transaction
 from ..models.factors import Factor
 from ..policy import Policy
 from .notices import Notices
@@ -155,7 +153,7 @@ class Challenges:
         if used:
             self._tries.spend(*used)
 
-    def take_back(self, tx: Session, account_id: int, choice: Choice | None = None) -> None:
+    def take_back(self, tx: Transaction, account_id: int, choice: Choice | None = None) -> None:
         """The account's try, because it was not in vain; its failures stay until a full log-in."""
         if _compares(choice):
             self._tries.take_back(tx, shared_bucket(account_id))
@@ -194,7 +192,7 @@ class Challenges:
         return choice.method.challenge.show(self._asking(choice, account, name))
 
     @contextmanager
-    def proving(self, account: Account, origin: Origin) -> Iterator[Session]:
+    def proving(self, account: Account, origin: Origin) -> Iterator[Transaction]:
         """The transaction in which a factor is proved. What its owner must hear is told though it is undone."""
         try:
             with self._db.write() as tx:
@@ -204,14 +202,14 @@ class Challenges:
                 self._notices.tell(tx, account, "factor-copied", origin, name=refusal.name)
             raise
 
-    def prove(self, tx: Session, choice: Choice, account: Account, name: str, answers: Answers, left: int) -> None:
+    def prove(self, tx: Transaction, choice: Choice, account: Account, name: str, answers: Answers, left: int) -> None:
         """Within the transaction that lets the owner in. Raises the method's refusal, with the tries left."""
         try:
             choice.method.challenge.verify(self.proof(tx, choice, account, name), answers)
         except CodeRefusal as refusal:
             raise refusal.with_left(left) from None
 
-    def proof(self, tx: Session, choice: Choice, account: Account, name: str) -> Proof:
+    def proof(self, tx: Transaction, choice: Choice, account: Account, name: str) -> Proof:
         secret = self._keyring.open(choice.factor.sealed, factor_bound(account.id, choice.factor.method))
         return Proof(tx, secret, self._clock, self._policy, self._asking(choice, account, name))
 

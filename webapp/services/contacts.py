@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.orm import Session
 
 from ..domain import phone_numbers, vcards
 from ..domain.ports import Clock, Keyring
 from ..domain.refusals import NoNumbers, PhoneMalformed, Refusal, TooManyContacts, TooManyLookUps
 from ..models.accounts import Account
 from ..models.contacts import Contact, LookUps
-from ..models.database import Database
+from ..models.database import Database, Transaction
 from ..policy import Policy
 from .phones import Phones, phone_bound
 
@@ -70,7 +69,7 @@ class Contacts:
         )
         with self._db.read() as tx:
             kept = _kept(tx, account.id)
-            candidates = tx.scalars(have_mine).all()
+            candidates = tx.objects.scalars(have_mine).all()
         mutual = [other for other in candidates if not kept.isdisjoint(self._macs_of(other))]
         people = sorted((Person(other.name, other.username) for other in mutual), key=lambda p: p.name.casefold())
         lost = sum(not self._keyring.knows(mac) for mac in kept)
@@ -133,7 +132,7 @@ class Contacts:
             if new:
                 tx.execute(insert(LookUps).values(account_id=account_id, at=now, count=new))
 
-    def _keep(self, tx: Session, account_id: int, macs: Sequence[list[str]]) -> int:
+    def _keep(self, tx: Transaction, account_id: int, macs: Sequence[list[str]]) -> int:
         """Returns how many were not there before. What an older key or a lost one made gives way to the newest's."""
         self._db.serialize(tx, _lock(account_id))
         kept = _kept(tx, account_id)
@@ -180,7 +179,7 @@ class Contacts:
             return None
 
 
-def _kept(tx: Session, account_id: int) -> set[str]:
+def _kept(tx: Transaction, account_id: int) -> set[str]:
     return set(tx.scalars(select(Contact.number_mac).where(Contact.account_id == account_id)))
 
 

@@ -12,7 +12,6 @@ from typing import Literal, cast
 
 import structlog
 from sqlalchemy import ColumnElement, or_, select, update
-from sqlalchemy.orm import Session
 
 from ..domain.ports import (
     Clock,
@@ -26,7 +25,7 @@ from ..domain.ports import (
     TextMessages,
     Unreachable,
 )
-from ..models.database import Database, won
+from ..models.database import Database, Transaction, won
 from ..models.messages import FAILED, OWED, SENT, Message
 from ..policy import Policy
 from .outbox import EMAIL, PUSH, TEXT, Outbox
@@ -38,7 +37,7 @@ COMPLAINT_MAXIMUM = 200  # what its column holds
 log = structlog.get_logger()
 
 
-def state_of(tx: Session, message_id: int) -> State | None:
+def state_of(tx: Transaction, message_id: int) -> State | None:
     """What to tell a person about a message; None when there is none (any more)."""
     return cast(State | None, tx.scalar(select(Message.state).where(Message.id == message_id)))
 
@@ -77,14 +76,14 @@ class Delivery:
     def fate(self, message_id: int) -> tuple[str, State | None]:
         """Its channel and its state. Raises `StoreUnavailable`."""
         with self._db.read() as tx:
-            message = tx.get(Message, message_id)
+            message = tx.objects.get(Message, message_id)
         return (message.channel, cast(State, message.state)) if message else (EMAIL, None)
 
     def kept(self, most: int) -> list[tuple[Email | TextMessage, int]]:
         """The newest messages whose content is still there, with when they were made: the outbox page."""
         query = select(Message).where(Message.sealed.is_not(None), Message.channel != PUSH)
         with self._db.read() as tx:
-            rows = tx.scalars(query.order_by(Message.id.desc()).limit(most)).all()
+            rows = tx.objects.scalars(query.order_by(Message.id.desc()).limit(most)).all()
         return [(cast(Email | TextMessage, self._outbox.read(message)), message.made_at) for message in rows]
 
     def is_behind(self) -> bool:
@@ -133,7 +132,7 @@ class Delivery:
             with self._db.write() as tx:
                 # the try counts before it is made, so that a message which kills its worker is not tried for ever
                 if won(tx, still_due.values(tries=Message.tries + 1, claimed_until=until)):
-                    return tx.get_one(Message, candidate)
+                    return tx.objects.get_one(Message, candidate)
 
     def _deliver(self, message: Message) -> bool:
         try:

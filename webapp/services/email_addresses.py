@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from ..domain.codes import hash_of
 from ..domain.names import key_of
@@ -18,7 +17,7 @@ from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..domain.refusals import EmailMalformed, LinkDead, WrongCode
 from ..models.accounts import Account
-from ..models.database import Database
+from ..models.database import Database, Transaction
 from ..policy import Policy
 from .links import Links, OpenLink
 from .notices import Notices
@@ -75,7 +74,7 @@ class EmailAddresses:
         with self._db.write() as tx:
             code_id, code = self._codes.draw(tx, account.id, challenge, address, self._terms)
             self._tries.spend_within(tx, Bucket(f"email-code:{account.id}", rule), Bucket(reader, rule))
-            owner = tx.scalars(select(Account).where(Account.email_key == key)).one_or_none()
+            owner = tx.objects.scalars(select(Account).where(Account.email_key == key)).one_or_none()
             if owner is not None and owner.id != account.id:
                 url = f"{self._main_url}/forgot-password"
                 message = self._outbox.post_email(
@@ -128,11 +127,11 @@ class EmailAddresses:
         except IntegrityError:
             raise LinkDead() from None
 
-    def _keep(self, tx: Session, account: Account, address: str) -> None:
+    def _keep(self, tx: Transaction, account: Account, address: str) -> None:
         values = {"email": address, "email_key": key_of(address), "unconfirmed_email": None}
         tx.execute(update(Account).where(Account.id == account.id).values(values))
 
-    def _tell_the_old(self, tx: Session, account: Account, old: str, new: str) -> None:
+    def _tell_the_old(self, tx: Transaction, account: Account, old: str, new: str) -> None:
         url = self._links.draw(tx, account, "undo-email", old, self._policy.email_undo_seconds)
         days = self._policy.email_undo_seconds // 86400
         self._outbox.post_email(

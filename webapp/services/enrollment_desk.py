@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy.orm import Session
-
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Clock
 from ..domain.push import PushHosts, read_subscription
 from ..enrollment.method import Asked, Method
 from ..models.accounts import Account
+from ..models.database import Transaction
 from ..models.presence import Opened, Presence
 from ..policy import Policy
 from .backup_codes import BackupCodes
@@ -97,7 +96,7 @@ class EnrollmentDesk:
         self._phones.confirm(account, challenge, typed, origin, discoverable, tell_first=False)
 
     def factor_on(
-        self, tx: Session, presence: Presence, method: Method, label: str, replaced: bool, origin: Origin
+        self, tx: Transaction, presence: Presence, method: Method, label: str, replaced: bool, origin: Origin
     ) -> tuple[Opened, str | None]:
         """Tells the owner. With a first factor: the backup code, and every other session ends."""
         account_id, now = presence.account.id, self._clock.now()

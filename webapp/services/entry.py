@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.orm import Session
-
 from ..domain.origin import Origin
 from ..models.accounts import Account
+from ..models.database import Transaction
 from ..models.presence import Opened
 from .notices import Notices
 from .password_tries import KnownBrowser, PasswordTries
@@ -35,7 +34,7 @@ class Entry:
 
     def let_in(
         self,
-        tx: Session,
+        tx: Transaction,
         account: Account,
         known: KnownBrowser | None,
         *,

@@ -6,14 +6,13 @@ That is the worker's, not the request's: the app gets the same answer after the 
 from __future__ import annotations
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.orm import Session
 
 from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..domain.refusals import Refusal
 from ..models.accounts import Account
 from ..models.apps import Knock
-from ..models.database import Database, won
+from ..models.database import Database, Transaction, won
 from ..models.factors import Factor
 from ..policy import Policy
 from .temporary_passwords import TemporaryPasswords
@@ -45,7 +44,7 @@ class Knocks:
     def answer(self) -> None:
         """By the worker, before it looks what is owed: forgets every refusal, and texts where one was whose it said."""
         with self._db.read() as tx:
-            knocks = tx.scalars(select(Knock).order_by(Knock.id).limit(AT_ONCE)).all()
+            knocks = tx.objects.scalars(select(Knock).order_by(Knock.id).limit(AT_ONCE)).all()
         for knock in knocks:
             with self._db.write() as tx:
                 mine = won(tx, delete(Knock).where(Knock.id == knock.id))  # or another worker's
@@ -53,12 +52,12 @@ class Knocks:
             if account is not None:
                 self._text(account, Origin(knock.address, knock.device))
 
-    def _to_be_texted(self, tx: Session, knock: Knock) -> Account | None:
+    def _to_be_texted(self, tx: Transaction, knock: Knock) -> Account | None:
         """Somebody with a phone and a factor who still waits."""
         if not self._can_text or knock.at <= self._clock.now() - self._policy.knock_seconds:
             return None
         factor = select(Factor.id).where(Factor.account_id == Account.id, Factor.turned_off_at.is_(None))
-        return tx.scalar(
+        return tx.objects.scalar(
             select(Account).where(Account.id == knock.account_id, Account.phone.is_not(None), factor.exists())
         )
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy.orm import Session
-
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
 from ..domain.refusals import WrongLogIn
 from ..models.accounts import Account
 from ..models.apps import TemporaryPassword
-from ..models.database import Database
+from ..models.database import Database, Transaction
 from ..policy import Policy
 from .app_sessions import AppSessions, Granted
 from .knocks import Knocks
@@ -122,7 +120,7 @@ class LegacyDoor:
         self._knocks.note(account if right else None, origin)
         raise WrongLogIn()
 
-    def _accept(self, tx: Session, proved: Proved, origin: Origin) -> None:
+    def _accept(self, tx: Transaction, proved: Proved, origin: Origin) -> None:
         """The try was not in vain. Raises `WrongLogIn` when the usual password no longer does."""
         if proved.temporary is not None:
             return

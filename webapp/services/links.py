@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, insert, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.ports import Clock, Entropy
 from ..domain.refusals import LinkDead
 from ..models.accounts import Account
 from ..models.codes import Link
-from ..models.database import Database, won
+from ..models.database import Database, Transaction, won
 
 PATHS = {"reset": "/reset-password/", "not-you": "/not-you/", "undo-email": "/undo-email/"}
 
@@ -33,7 +33,7 @@ class Links:
         self._entropy = entropy
         self._main_url = main_url
 
-    def draw(self, tx: Session, account: Account, purpose: str, email: str, lasts: int) -> str:
+    def draw(self, tx: Transaction, account: Account, purpose: str, email: str, lasts: int) -> str:
         """The absolute address at the main host, from the settings and never from the request."""
         token, now = draw_token(self._entropy), self._clock.now()
         tx.execute(
@@ -56,7 +56,7 @@ class Links:
             .where(Link.token_hash == hash_of(token), Link.purpose == purpose, self._is_live())
         )
         with self._db.read() as tx:
-            row = tx.execute(query).one_or_none()
+            row = tx.objects.execute(query).one_or_none()
         if row is None:
             raise LinkDead()
         return OpenLink(row[0], row[1])
@@ -81,26 +81,26 @@ class Links:
             .order_by(drawn.id.desc())
         )
         with self._db.read() as tx:
-            row = tx.execute(query).first()
+            row = tx.objects.execute(query).first()
         if row is None:
             raise LinkDead()
         return OpenLink(row[0], row[1]), row[2]
 
-    def use(self, tx: Session, link: Link) -> None:
+    def use(self, tx: Transaction, link: Link) -> None:
         """Raises `LinkDead` when somebody was first."""
         if not won(tx, update(Link).where(Link.id == link.id, self._is_live()).values(used_at=self._clock.now())):
             raise LinkDead()
 
-    def void_later(self, tx: Session, link: Link) -> None:
+    def void_later(self, tx: Transaction, link: Link) -> None:
         """Those of the same purpose that were drawn after this one: whoever undoes a change undoes what followed."""
         later = Link.account_id == link.account_id, Link.purpose == link.purpose, Link.id > link.id
         tx.execute(update(Link).where(*later, self._is_live()).values(used_at=self._clock.now()))
 
-    def void_elsewhere(self, tx: Session, link: Link) -> None:
+    def void_elsewhere(self, tx: Transaction, link: Link) -> None:
         """All that were sent to another address of the account than this one: a stranger may read mail there."""
         self.void_all(tx, link.account_id, Link.email != link.email)
 
-    def void_all(self, tx: Session, account_id: int, *which: ColumnElement[bool]) -> None:
+    def void_all(self, tx: Transaction, account_id: int, *which: ColumnElement[bool]) -> None:
         """They lapse: one that was used says what it did, and these did nothing."""
         mine = Link.account_id == account_id, self._is_live(), *which
         tx.execute(update(Link).where(*mine).values(expires_at=self._clock.now()))

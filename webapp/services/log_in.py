@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
@@ -20,9 +19,10 @@ from ..domain.refusals import ChallengeSpent, CodeRefusal, LogInOver, Refusal, T
 from ..enrollment.method import Answers
 from ..models.accounts import Account
 from ..models.base import rows_of
-from ..models.database import Database, won
+from ..models.database import Database, Transaction, won
 from ..models.factors import Factor
 from ..models.sessions import HalfLoggedIn
+from ..models.side_by_side import SideBySide
 from ..policy import Policy
 from .backup_codes import BackupCodes
 from .challenge import Challenges, Choice, choice_of, shared_bucket, waits_elsewhere
@@ -36,8 +36,9 @@ from .remembered_browsers import RememberedBrowsers
 from .sessions import Sessions
 
 # Made once: every log-in runs them, and making a statement costs as much as running it.
+OWING = SideBySide(HalfLoggedIn, Account, Factor)
 PENDING = (
-    select(HalfLoggedIn, Account, Factor)
+    select(*OWING.columns)
     .join(Account, Account.id == HalfLoggedIn.account_id)
     .outerjoin(Factor, ON)
     .where(
@@ -144,7 +145,8 @@ class LogIn:
             rows = tx.execute(PENDING, {"token_hash": hash_of(token or ""), "since": since}).all()
         if not rows:
             raise LogInOver()
-        return PendingLogIn(rows[0][0], rows[0][1], [row[2] for row in rows if row[2] is not None])
+        found = [OWING.objects(row) for row in rows]
+        return PendingLogIn(found[0][0], found[0][1], [factor for *_, factor in found if factor is not None])
 
     def choose(self, pending: PendingLogIn, slug: str | None, origin: Origin) -> tuple[Choice, Refusal | None]:
         """Another method, whose code goes out now; or why none does. Raises `Missing`."""
@@ -209,11 +211,11 @@ class LogIn:
                 self._notices.record(tx, pending.account.id, "second-factor-failed", origin)
             raise ChallengeSpent() from None
 
-    def _password_suffices(self, tx: Session, account: Account, remembered: Sequence[str]) -> bool:
+    def _password_suffices(self, tx: Transaction, account: Account, remembered: Sequence[str]) -> bool:
         """No factor is on, or this browser need not show one. Raises `WrongLogIn` as `owes_factor` does."""
         return not owes_factor(tx, account) or self._remembered.use(tx, account.id, remembered)
 
-    def _half(self, tx: Session, account: Account, keep: bool, next_path: str, origin: Origin) -> tuple[int, str]:
+    def _half(self, tx: Transaction, account: Account, keep: bool, next_path: str, origin: Origin) -> tuple[int, str]:
         token = draw_token(self._entropy)
         values = {
             "token_hash": hash_of(token),
@@ -231,7 +233,7 @@ class LogIn:
         return made[0], token
 
     def _let_in_half(
-        self, tx: Session, pending: PendingLogIn, known: KnownBrowser | None, *, remember: bool, origin: Origin
+        self, tx: Transaction, pending: PendingLogIn, known: KnownBrowser | None, *, remember: bool, origin: Origin
     ) -> In:
         row, account = pending.row, pending.account
         if not won(tx, END_HALF, {"half": row.id, "now": self._clock.now()}):
@@ -244,7 +246,7 @@ class LogIn:
         )
         return replace(done, remembered=token)
 
-    def _end_request(self, tx: Session, pending: PendingLogIn) -> None:
+    def _end_request(self, tx: Transaction, pending: PendingLogIn) -> None:
         """A phone that was asked too is asked no more. Costs nothing where no phone could be."""
         if waits_elsewhere(pending.factors):
             self._requests.end(tx, pending.account.id, challenge_of(pending))

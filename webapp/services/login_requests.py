@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import String, bindparam, cast, insert, literal, select, update
-from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
@@ -19,7 +18,7 @@ from ..domain.request_refusals import NotApproved, TooManyRequests
 from ..enrollment.method import Standing
 from ..models.accounts import Account
 from ..models.base import rows_of
-from ..models.database import Database
+from ..models.database import Database, Transaction
 from ..models.factors import Factor
 from ..models.login_requests import (
     APPROVED,
@@ -95,14 +94,16 @@ class LoginRequests:
                 "device": device,
                 "is_new": self._is_new(tx, account.id, origin.address, device),
             }
-            made = tx.scalars(insert(LoginRequest).returning(LoginRequest), values).one()
+            made = tx.objects.scalars(insert(LoginRequest).returning(LoginRequest), values).one()
             self._pushes.post(tx, account, phones, made)
 
     def standing(self, account: Account, challenge: str) -> Standing | None:
         """How the newest request of this challenge stands; None when there is none."""
         mine = LoginRequest.account_id == account.id, LoginRequest.challenge == challenge
         with self._db.read() as tx:
-            row = tx.scalars(select(LoginRequest).where(*mine).order_by(LoginRequest.id.desc()).limit(1)).first()
+            row = tx.objects.scalars(
+                select(LoginRequest).where(*mine).order_by(LoginRequest.id.desc()).limit(1)
+            ).first()
         if row is None:
             return None
         state = self.state_of(row.state, row.made_at)
@@ -120,7 +121,7 @@ class LoginRequests:
         seen = self.glance(half_token)
         return seen is not None and seen.state == DENIED
 
-    def use(self, tx: Session, account: Account, challenge: str) -> int:
+    def use(self, tx: Transaction, account: Account, challenge: str) -> int:
         """The approval, once; returns which phone it came from. Raises `NotApproved`."""
         approved = (
             LoginRequest.account_id == account.id,
@@ -140,7 +141,7 @@ class LoginRequests:
         with self._db.write() as tx:
             self.end(tx, account.id, challenge)
 
-    def end(self, tx: Session, account_id: int, challenge: str) -> None:
+    def end(self, tx: Transaction, account_id: int, challenge: str) -> None:
         """What this challenge asked the account's phones is answered otherwise, or not at all."""
         close_open(tx, account_id, WITHDRAWN, self._clock.now(), LoginRequest.challenge == challenge)
 
@@ -155,7 +156,7 @@ class LoginRequests:
         digests = (mac.rpartition(".")[2] for mac in macs)
         return [str(int(digest, 16) % 10**DIGITS).zfill(DIGITS) for digest in digests]
 
-    def _is_new(self, tx: Session, account_id: int, address: str, device: str) -> bool:
+    def _is_new(self, tx: Transaction, account_id: int, address: str, device: str) -> bool:
         here = Activity.account_id == account_id, Activity.address == address, Activity.device == device
         before = select(Activity.id).where(*here, Activity.kind.in_(LOGGED_IN)).limit(1)
         return tx.scalar(before) is None

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
 
 from ..domain.names import key_of
 from ..domain.refusals import WrongLogIn
 from ..models.accounts import Account
-from ..models.database import Database
+from ..models.database import Database, Transaction
 from ..models.factors import Factor
+from ..models.side_by_side import SideBySide
 
 # Made once: every log-in runs them, and making a statement costs as much as running it.
 ON = (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None)
-BY_NAME = select(Account, Factor).outerjoin(Factor, ON)
+OWNER = SideBySide(Account, Factor)
+BY_NAME = select(*OWNER.columns).outerjoin(Factor, ON)
 BY_USERNAME = BY_NAME.where(Account.username_key == bindparam("key"))
 BY_EMAIL = BY_NAME.where(Account.email_key == bindparam("key"))
 PASSWORD_NOW = select(Account.password_hash).where(Account.id == bindparam("owner")).with_for_update(read=True)
@@ -25,10 +26,11 @@ def named(db: Database, typed: str) -> tuple[Account | None, list[Factor]]:
     key = key_of(typed)
     with db.read() as tx:
         rows = tx.execute(BY_EMAIL if "@" in key else BY_USERNAME, {"key": key}).all()
-    return (rows[0][0] if rows else None), [row[1] for row in rows if row[1] is not None]
+    found = [OWNER.objects(row) for row in rows]
+    return (found[0][0] if found else None), [factor for _, factor in found if factor is not None]
 
 
-def owes_factor(tx: Session, account: Account) -> bool:
+def owes_factor(tx: Transaction, account: Account) -> bool:
     """Looked up again under a lock: a first factor that came while the password was compared is asked for.
 
     Raises `WrongLogIn` when the password is another by now.

@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import delete
-from sqlalchemy.orm import Session
 
 from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..models.accounts import Account
 from ..models.codes import Link
-from ..models.database import Database
+from ..models.database import Database, Transaction
 from ..models.drafts import DraftRow
 from ..models.presence import Opened, Presence
 from .links import Links, OpenLink
@@ -90,7 +89,7 @@ class NotYou:
             return None
         return reset.expires_at
 
-    def _lock(self, tx: Session, account: Account, but: int | None) -> None:
+    def _lock(self, tx: Transaction, account: Account, but: int | None) -> None:
         """Nothing that somebody else began goes on: log-ins, prompts for a second factor, setups, links."""
         self._sessions.end_others(tx, account.id, but)
         tx.execute(delete(DraftRow).where(DraftRow.account_id == account.id))

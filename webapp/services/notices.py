@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from sqlalchemy import insert
-from sqlalchemy.orm import Session
 
 from ..domain.devices import device
 from ..domain.language import Sentence, gettext, lazy
@@ -14,6 +13,7 @@ from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..models.accounts import Account
 from ..models.base import rows_of
+from ..models.database import Transaction
 from ..models.sessions import Activity
 from ..policy import Policy
 from .links import Links
@@ -102,7 +102,7 @@ class Notices:
         self._links = links
         self._policy = policy
 
-    def record(self, tx: Session, account_id: int, kind: str, origin: Origin, **facts: str) -> None:
+    def record(self, tx: Transaction, account_id: int, kind: str, origin: Origin, **facts: str) -> None:
         """One line of the account's activity."""
         tx.execute(
             RECORD,
@@ -116,7 +116,7 @@ class Notices:
             },
         )
 
-    def tell(self, tx: Session, account: Account, kind: str, origin: Origin, **facts: str) -> None:
+    def tell(self, tx: Transaction, account: Account, kind: str, origin: Origin, **facts: str) -> None:
         """The line, and an e-mail that says what, when and from where, with a way to undo it."""
         self.record(tx, account.id, kind, origin, **facts)
         if account.email is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_digits, is_digits, tidy_digits
 from ..domain.ports import Clock, Entropy, Keyring
@@ -23,7 +22,7 @@ from ..domain.refusals import (
     WrongCode,
 )
 from ..models.codes import Code
-from ..models.database import Database, won
+from ..models.database import Database, Transaction, won
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class OneTimeCodes:
             code = self._newest(tx, account_id, challenge)
         return code if code is not None and self._clock.now() - code.made_at < terms.lasts else None
 
-    def draw(self, tx: Session, account_id: int, challenge: str, target: str, terms: Terms) -> tuple[int, str]:
+    def draw(self, tx: Transaction, account_id: int, challenge: str, target: str, terms: Terms) -> tuple[int, str]:
         """Its row's id and the code itself, for one message. Raises `TooSoon` or `TooManyTries`."""
         now = self._clock.now()
         self._db.serialize(tx, challenge)
@@ -73,7 +72,7 @@ class OneTimeCodes:
         }
         return tx.execute(insert(Code).values(values).returning(Code.id)).scalar_one(), code
 
-    def sent_with(self, tx: Session, code_id: int, message_id: int, sealed_target: str | None = None) -> None:
+    def sent_with(self, tx: Transaction, code_id: int, message_id: int, sealed_target: str | None = None) -> None:
         values = {"message_id": message_id, "sealed_target": sealed_target}
         tx.execute(update(Code).where(Code.id == code_id).values(values))
 
@@ -103,7 +102,7 @@ class OneTimeCodes:
             raise CodeFromEarlierMessage(left)
         raise WrongCode(left)
 
-    def match(self, tx: Session, account_id: int, challenge: str, typed: str, terms: Terms) -> Code:
+    def match(self, tx: Transaction, account_id: int, challenge: str, typed: str, terms: Terms) -> Code:
         """The code that matches, still to be consumed, where the caller counts the tries.
 
         Raises `CodeMalformed`, `CodeExpired`, `CodeAlreadyUsed`, `CodeFromEarlierMessage` or `WrongCode`.
@@ -120,15 +119,15 @@ class OneTimeCodes:
             raise CodeAlreadyUsed()
         return code
 
-    def consume(self, tx: Session, code: Code) -> None:
+    def consume(self, tx: Transaction, code: Code) -> None:
         """Raises `CodeAlreadyUsed` when another request was first, or had a newer one sent."""
         unused = update(Code).where(Code.id == code.id, Code.used_at.is_(None), Code.voided_at.is_(None))
         if not won(tx, unused.values(used_at=self._clock.now())):
             raise CodeAlreadyUsed()
 
-    def _newest(self, tx: Session, account_id: int, challenge: str) -> Code | None:
+    def _newest(self, tx: Transaction, account_id: int, challenge: str) -> Code | None:
         query = select(Code).where(Code.account_id == account_id, Code.challenge == challenge, Code.voided_at.is_(None))
-        return tx.scalars(query.order_by(Code.id.desc()).limit(1)).first()
+        return tx.objects.scalars(query.order_by(Code.id.desc()).limit(1)).first()
 
     def _is_older_code(self, account_id: int, challenge: str, digits: str) -> bool:
         query = select(Code.mac).where(Code.account_id == account_id, Code.challenge == challenge)

@@ -6,12 +6,11 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
-from sqlalchemy.orm import Session
-
 from ..domain.language import ENGLISH, Language, speaking, spoken
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Clock, Email, Entropy, Keyring, LetterWriter, PushMessage, TextMessage
 from ..models.accounts import Account
+from ..models.database import Transaction
 from ..models.messages import OWED, Message
 
 EMAIL, TEXT, PUSH = "email", "text", "push"
@@ -33,19 +32,21 @@ class Outbox:
         self._letters = letters
         self._languages = languages
 
-    def post_email(self, tx: Session, *, to: str, template: str, account: Account | None, **facts: object) -> Message:
+    def post_email(
+        self, tx: Transaction, *, to: str, template: str, account: Account | None, **facts: object
+    ) -> Message:
         """Owes `to` a letter as soon as the caller's transaction commits.
 
         It is written in the account's own language; with no account, in the one now spoken.
         """
-        tx.flush()  # an account made in this transaction has its id only now
+        tx.objects.flush()  # an account made in this transaction has its id only now
         with self.speaking_to(account):
             letter = self._letters.write(template, **facts)
         content = {"to": to, "subject": letter.subject, "text": letter.text, "html": letter.html}
         return self._owe(tx, EMAIL, template, account, content)
 
     def post_text(
-        self, tx: Session, *, to: PhoneNumber, template: str, account: Account, lasts: int, **facts: object
+        self, tx: Transaction, *, to: PhoneNumber, template: str, account: Account, lasts: int, **facts: object
     ) -> Message:
         """The same for a text, which fits in one segment in every language and is of use for `lasts` seconds."""
         with self.speaking_to(account):
@@ -55,7 +56,7 @@ class Outbox:
         return self._owe(tx, TEXT, template, account, content)
 
     def post_push(
-        self, tx: Session, *, account: Account, factor_id: int, subscription: str, text: str, lasts: int
+        self, tx: Transaction, *, account: Account, factor_id: int, subscription: str, text: str, lasts: int
     ) -> Message:
         """The same for a push to one phone, of use for `lasts` seconds."""
         until = self._clock.now() + lasts
@@ -63,7 +64,7 @@ class Outbox:
         return self._owe(tx, PUSH, "login-request", account, content)
 
     def _owe(
-        self, tx: Session, channel: str, template: str, account: Account | None, content: Mapping[str, object]
+        self, tx: Transaction, channel: str, template: str, account: Account | None, content: Mapping[str, object]
     ) -> Message:
         uid, now = self._entropy.bytes(UID_BYTES).hex(), self._clock.now()
         message = Message(
@@ -77,8 +78,8 @@ class Outbox:
             made_at=now,
             due_at=now,
         )
-        tx.add(message)
-        tx.flush()
+        tx.objects.add(message)
+        tx.objects.flush()
         return message
 
     def read(self, message: Message) -> Email | TextMessage | PushMessage:

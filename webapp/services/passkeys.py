@@ -54,7 +54,7 @@ class Passkeys:
         mine = Factor.slot == alone.slot(answers), Factor.method == method.slug, Factor.turned_off_at.is_(None)
         query = select(Account, Factor).join(Factor, Factor.account_id == Account.id).where(*mine)
         with self._db.read() as tx:
-            found = tx.execute(query).first()
+            found = tx.objects.execute(query).first()
         if found is None:
             raise KeyUnknown()
         account, factor = found

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from ..domain.codes import hash_of
 from ..domain.names import key_of
@@ -18,7 +17,7 @@ from ..models.accounts import Account
 from ..models.apps import Knock
 from ..models.codes import Code
 from ..models.contacts import Contact
-from ..models.database import Database
+from ..models.database import Database, Transaction
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
 from ..models.presence import Opened, Presence
@@ -87,16 +86,16 @@ class PasswordChanges:
                 own = account.email or account.unconfirmed_email or address
                 self.owe_link(tx, account, own)
             if not owners:  # nobody's letter is written and sealed as well, so that the time tells nothing
-                with tx.begin_nested() as unsent:
+                with tx.objects.begin_nested() as unsent:
                     self._post_link(tx, address, None, "")
                     unsent.rollback()
 
-    def owe_link(self, tx: Session, account: Account, address: str) -> None:
+    def owe_link(self, tx: Transaction, account: Account, address: str) -> None:
         """A link for a new password, to an address of that account; the limits are the caller's."""
         url = self._links.draw(tx, account, "reset", address, self._policy.reset_link_seconds)
         self._post_link(tx, address, account, url)
 
-    def _post_link(self, tx: Session, to: str, account: Account | None, url: str) -> None:
+    def _post_link(self, tx: Transaction, to: str, account: Account | None, url: str) -> None:
         self._outbox.post_email(
             tx,
             to=to,
@@ -126,17 +125,17 @@ class PasswordChanges:
         except IntegrityError:  # somebody else confirmed the address since the link was sent
             raise LinkDead() from None
 
-    def _owners(self, tx: Session, address: str) -> list[Account]:
+    def _owners(self, tx: Transaction, address: str) -> list[Account]:
         """Whoever confirmed it; only when nobody did, those who claim it. One look for both: the time tells nothing."""
         claim = and_(Account.unconfirmed_email.in_([address, key_of(address)]), Account.email.is_(None))
         either = select(Account).where(or_(Account.email_key == key_of(address), claim))
-        found = tx.scalars(either.order_by(Account.email_key.is_(None), Account.id).limit(3)).all()
+        found = tx.objects.scalars(either.order_by(Account.email_key.is_(None), Account.id).limit(3)).all()
         return [account for account in found if account.email is not None] or list(found)
 
-    def _set(self, tx: Session, account: Account, sealed: str) -> None:
+    def _set(self, tx: Transaction, account: Account, sealed: str) -> None:
         tx.execute(update(Account).where(Account.id == account.id).values(password_hash=sealed))
 
-    def _confirm_by_link(self, tx: Session, account: Account, address: str) -> None:
+    def _confirm_by_link(self, tx: Transaction, account: Account, address: str) -> None:
         """Whoever reads the mail owns the account: what somebody else set up before is wiped."""
         for table in (DraftRow, Factor, Code, Contact, Knock):
             tx.execute(delete(table).where(table.account_id == account.id))

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy.orm import Session
-
 from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.refusals import WrongLogIn
 from ..models.accounts import Account
+from ..models.database import Transaction
 from ..policy import Policy
 from .tries import Bucket, Doubling, Retold, Tries, Windows
 
@@ -62,12 +61,12 @@ class PasswordTries:
             return None
         return account
 
-    def take_back(self, tx: Session, account: Account, typed_name: str, origin: Origin) -> None:
+    def take_back(self, tx: Transaction, account: Account, typed_name: str, origin: Origin) -> None:
         """The one just spent, because it was right. For a door that is no full log-in, so the others still count."""
         names = _password_bucket(account.id), _name_bucket(key_of(typed_name))
         self._tries.take_back(tx, *names, shared=_address_bucket(origin), account_id=account.id)
 
-    def clear(self, tx: Session, account: Account, known: KnownBrowser | None, origin: Origin, *more: str) -> None:
+    def clear(self, tx: Transaction, account: Account, known: KnownBrowser | None, origin: Origin, *more: str) -> None:
         """After a full log-in: this account's own counts, and `more` that belong to it."""
         names = [*stranger_buckets(account), *more]
         if known is not None:

@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 
 from sqlalchemy import update
-from sqlalchemy.orm import Session
 
 from ..domain import phone_numbers
 from ..domain.origin import Origin
@@ -19,7 +18,7 @@ from ..domain.ports import Keyring
 from ..domain.refusals import CodeExpired, CountryNotServed, Missing, PhoneNotMobile, PhonePremium, Refusal
 from ..models.accounts import Account
 from ..models.codes import Code
-from ..models.database import Database
+from ..models.database import Database, Transaction
 from ..policy import Policy
 from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
@@ -129,7 +128,7 @@ class Phones:
         code = self._codes.newest(account.id, challenge, self._terms)
         self.ask(account, challenge, origin, self._target(code) if code is not None else None)
 
-    def prove(self, tx: Session, account: Account, challenge: str, typed: str) -> None:
+    def prove(self, tx: Transaction, account: Account, challenge: str, typed: str) -> None:
         """Consumes the code, where the caller counts the tries. Raises as `OneTimeCodes.match` does."""
         code = self._codes.match(tx, account.id, challenge, typed, self._terms)
         if self._target(code).e164 != self._own(account):
@@ -176,7 +175,7 @@ class Phones:
         sealed = self._keyring.seal(number.e164, phone_bound(account.id))
         return {"phone": sealed, "phone_hint": number.hint}
 
-    def _tell_both(self, tx: Session, account: Account, before: str, number: PhoneNumber, origin: Origin) -> None:
+    def _tell_both(self, tx: Transaction, account: Account, before: str, number: PhoneNumber, origin: Origin) -> None:
         self._notices.tell(tx, account, "phone-changed", origin, hint=number.hint)
         old = PhoneNumber(before, phone_numbers.country_of(before))
         lasts = self._policy.text_warning_seconds

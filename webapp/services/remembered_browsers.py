@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, and_, false, insert, select, update
-from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
-from ..models.database import won
+from ..models.database import Transaction, won
 from ..models.sessions import RememberedBrowser
 from ..policy import Policy
 
@@ -24,7 +23,7 @@ class RememberedBrowsers:
         self._entropy = entropy
         self._policy = policy
 
-    def add(self, tx: Session, account_id: int, origin: Origin) -> str | None:
+    def add(self, tx: Transaction, account_id: int, origin: Origin) -> str | None:
         """The token for the cookie; None when the site does not remember browsers."""
         if not self._policy.remember_browsers:
             return None
@@ -41,7 +40,7 @@ class RememberedBrowsers:
         )
         return token
 
-    def use(self, tx: Session, account_id: int, tokens: Sequence[str]) -> bool:
+    def use(self, tx: Transaction, account_id: int, tokens: Sequence[str]) -> bool:
         """True when one of the tokens is a live one of this very account, whose owner it now lets in."""
         if not tokens:
             return False

@@ -9,7 +9,6 @@ import json
 from collections.abc import Sequence
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
 from ..domain.devices import device
 from ..domain.language import gettext, spoken
@@ -17,7 +16,7 @@ from ..domain.ports import Clock, Keyring, Places, PushMessage
 from ..enrollment.service import factor_bound
 from ..methods.catalogue import method_named
 from ..models.accounts import Account
-from ..models.database import Database
+from ..models.database import Database, Transaction
 from ..models.factors import Factor
 from ..models.login_requests import APPROVED, DENIED, USED, LoginRequest
 from ..policy import Policy
@@ -52,7 +51,7 @@ class RequestPushes:
         self._phone_url = phone_url
         self._are_sent = are_sent
 
-    def post(self, tx: Session, account: Account, phones: Sequence[Factor], request: LoginRequest) -> None:
+    def post(self, tx: Transaction, account: Account, phones: Sequence[Factor], request: LoginRequest) -> None:
         """Owes a push to each phone that takes them, unless their owner said no too often."""
         if not self._are_sent or self._is_paused(tx, account.id):
             return
@@ -68,7 +67,7 @@ class RequestPushes:
     def drop(self, message: PushMessage) -> None:
         """Its address is no more: the phone stays, and gets no pushes until it subscribes again."""
         with self._db.write() as tx:
-            phone = tx.get(Factor, message.factor_id)
+            phone = tx.objects.get(Factor, message.factor_id)
             if phone is None:
                 return
             bound = factor_bound(phone.account_id, phone.method)
@@ -77,7 +76,7 @@ class RequestPushes:
                 same = Factor.id == phone.id, Factor.sealed == phone.sealed
                 tx.execute(update(Factor).where(*same).values(sealed=self._keyring.seal("", bound), facts=facts))
 
-    def _is_paused(self, tx: Session, account_id: int) -> bool:
+    def _is_paused(self, tx: Transaction, account_id: int) -> bool:
         """After two denials in a row, for an hour: they were not asked for by who holds the phone."""
         answered = LoginRequest.account_id == account_id, LoginRequest.state.in_(ANSWERS)
         newest = select(LoginRequest.state, LoginRequest.ended_at).where(*answered)

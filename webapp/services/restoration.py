@@ -8,14 +8,13 @@ good again. So everybody logs in again, and every code and link of before is voi
 from __future__ import annotations
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.orm import Session
 
 from ..domain.ports import Clock, Heartbeat
 from ..methods.catalogue import CATALOGUE
 from ..models.accounts import Account
 from ..models.apps import AppSession, Knock, TemporaryPassword
 from ..models.codes import Code, Link
-from ..models.database import Database, won
+from ..models.database import Database, Transaction, won
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
 from ..models.messages import Fact
@@ -56,7 +55,7 @@ class Restoration:
         with self._db.read() as tx:
             return self._clock.now() - self._value(tx, RESTORED_AT) < BANNER_SECONDS
 
-    def _void_all(self, tx: Session) -> None:
+    def _void_all(self, tx: Transaction) -> None:
         now = self._clock.now()
         for ended in (LoggedIn, HalfLoggedIn, RememberedBrowser, TemporaryPassword, AppSession):
             tx.execute(update(ended).where(ended.ended_at.is_(None)).values(ended_at=now))
@@ -70,9 +69,9 @@ class Restoration:
                 update(Factor).where(Factor.method == method.slug, Factor.last_step < burnt).values(last_step=burnt)
             )
 
-    def _value(self, tx: Session, name: str) -> int:
+    def _value(self, tx: Transaction, name: str) -> int:
         return tx.scalar(select(Fact.value).where(Fact.name == name)) or 0
 
-    def _set(self, tx: Session, name: str, value: int) -> None:
+    def _set(self, tx: Transaction, name: str, value: int) -> None:
         tx.execute(delete(Fact).where(Fact.name == name))
         tx.execute(insert(Fact).values(name=name, value=value))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, delete, insert, select, update
-from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
@@ -19,14 +18,16 @@ from ..models.accounts import Account, hold
 from ..models.apps import AppSession, TemporaryPassword
 from ..models.base import rows_of
 from ..models.codes import Link
-from ..models.database import Database, won
+from ..models.database import Database, Transaction, won
 from ..models.drafts import DraftRow
 from ..models.factors import Factor
 from ..models.login_requests import WITHDRAWN, close_open
 from ..models.presence import Opened, Presence
 from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
+from ..models.side_by_side import SideBySide
 from ..policy import Policy
 
+SOMEBODY = SideBySide(LoggedIn, Account, Factor)
 OPEN = insert(rows_of(LoggedIn)).returning(rows_of(LoggedIn).c.id)
 
 
@@ -44,8 +45,9 @@ class Sessions:
             rows = tx.execute(self._find, {"token_hash": hash_of(token), "now": self._clock.now()}).all()
         if not rows:
             return None
-        session, account, _ = rows[0]
-        factors = [row[2] for row in rows if row[2] is not None]
+        found = [SOMEBODY.objects(row) for row in rows]
+        session, account, _ = found[0]
+        factors = [factor for *_, factor in found if factor is not None]
         on = [f for f in factors if f.turned_off_at is None]
         return Presence(session, account, on, [f for f in factors if f.turned_off_at is not None])
 
@@ -56,7 +58,7 @@ class Sessions:
             with self._db.write(survives_power_cut=False) as tx:
                 tx.execute(update(LoggedIn).where(LoggedIn.id == presence.session.id).values(seen_at=now))
 
-    def open(self, tx: Session, account_id: int, origin: Origin, *, kept: bool, second_factor: bool) -> Opened:
+    def open(self, tx: Transaction, account_id: int, origin: Origin, *, kept: bool, second_factor: bool) -> Opened:
         """A session for somebody who has just proved all that their account asks."""
         now = self._clock.now()
         token = draw_token(self._entropy)
@@ -74,7 +76,7 @@ class Sessions:
         session_id = tx.execute(OPEN, values).scalar_one()
         return Opened(session_id, token, kept)
 
-    def rotate(self, tx: Session, session: LoggedIn, **proved_at: int) -> Opened:
+    def rotate(self, tx: Transaction, session: LoggedIn, **proved_at: int) -> Opened:
         """A new token for the same log-in, with what it has proved; the old token is dead.
 
         Raises `LogInOver` when it was ended since the request began, so that nothing more is changed by it.
@@ -85,7 +87,7 @@ class Sessions:
             raise LogInOver()
         return Opened(session.id, token, session.kept)
 
-    def end(self, tx: Session, account_id: int, session_id: int) -> bool:
+    def end(self, tx: Transaction, account_id: int, session_id: int) -> bool:
         """False when that account has no such live session."""
         mine = and_(LoggedIn.account_id == account_id, LoggedIn.id == session_id, LoggedIn.ended_at.is_(None))
         return won(tx, update(LoggedIn).where(mine).values(ended_at=self._clock.now()))
@@ -100,7 +102,7 @@ class Sessions:
                 live = table.token_hash == hash_of(token), table.ended_at.is_(None)
                 tx.execute(update(table).where(*live).values(ended_at=self._clock.now()))
 
-    def end_others(self, tx: Session, account_id: int, but: int | None) -> None:
+    def end_others(self, tx: Transaction, account_id: int, but: int | None) -> None:
         """Ends every other session, half log-in, remembered browser and reset link (ASVS V7.4.3).
 
         What they had begun to set up is gone. What apps came in by ends too: temporary passwords, and the sessions
@@ -141,10 +143,10 @@ class Sessions:
         return at is not None and self._clock.now() - at < self._policy.fresh
 
 
-def _find(policy: Policy) -> Select[LoggedIn, Account, Factor]:
+def _find(policy: Policy) -> Select[Any]:
     """Made once: every page asks it, and making a statement costs as much as running it."""
     return (
-        select(LoggedIn, Account, Factor)
+        select(*SOMEBODY.columns)
         .join(Account, Account.id == LoggedIn.account_id)
         .outerjoin(Factor, Factor.account_id == Account.id)
         .where(LoggedIn.token_hash == bindparam("token_hash"), _lives(policy, bindparam("now", type_=BigInteger)))

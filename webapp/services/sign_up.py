@@ -52,8 +52,8 @@ class SignUp:
         account = self._account(name, username, sealed)
         try:
             with self._db.write() as tx:
-                tx.add(account)
-                tx.flush()
+                tx.objects.add(account)
+                tx.objects.flush()
                 opened = self._sessions.open(tx, account.id, origin, kept=False, second_factor=False)
                 self._notices.record(tx, account.id, "signed-up", origin)
         except IntegrityError:
@@ -83,7 +83,7 @@ class SignUp:
         else:
             account.unconfirmed_email = email
         with self._db.write() as tx:
-            tx.add(account)
+            tx.objects.add(account)
         return account
 
     def _account(self, name: str, username: str, sealed: str) -> Account:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from hmac import compare_digest
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_token
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy, Keyring
 from ..domain.refusals import CodeRefusal, Refusal, WrongPassword
 from ..enrollment.method import Answers
-from ..models.database import Database
+from ..models.database import Database, Transaction
 from ..models.presence import Opened, Presence
 from ..models.sessions import PendingAct
 from ..policy import Policy
@@ -122,7 +121,7 @@ class StepUp:
             PendingAct.session_id == presence.session.id, PendingAct.at > self._clock.now() - self._policy.fresh
         )
         with self._db.read() as tx:
-            row = tx.scalars(query).one_or_none()
+            row = tx.objects.scalars(query).one_or_none()
         if row is None:
             return None
         kept_key, path, form = json.loads(self._keyring.open(row.sealed, act_bound(presence.session.id)))
@@ -152,7 +151,7 @@ class StepUp:
         begun = presence.session.password_at or 0
         return f"step-up:{presence.session.id}:{begun}"
 
-    def _proved(self, tx: Session, presence: Presence, origin: Origin, choice: Choice | None = None) -> Opened:
+    def _proved(self, tx: Transaction, presence: Presence, origin: Origin, choice: Choice | None = None) -> Opened:
         now = self._clock.now()
         self._challenges.take_back(tx, presence.account.id, choice)
         self._notices.record(tx, presence.account.id, "stepped-up", origin)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
-from sqlalchemy.orm import Session
 
 from ..domain.codes import draw_base32, grouped, is_base32, tidy_base32
 from ..domain.origin import Origin
@@ -17,7 +16,7 @@ from ..domain.ports import Clock, Entropy
 from ..domain.refusals import Missing, TooManyTemporaryPasswords, WrongLogIn
 from ..models.accounts import Account
 from ..models.apps import TemporaryPassword
-from ..models.database import Database, won
+from ..models.database import Database, Transaction, won
 from ..models.presence import Presence
 from ..policy import Policy
 from .notices import Notices
@@ -96,7 +95,7 @@ class TemporaryPasswords:
         """Those that still open the door, newest first: one at most, as the policy is."""
         mine = select(TemporaryPassword).where(TemporaryPassword.account_id == account_id, self._lives())
         with self._db.read() as tx:
-            return tx.scalars(mine.order_by(TemporaryPassword.id.desc())).all()
+            return tx.objects.scalars(mine.order_by(TemporaryPassword.id.desc())).all()
 
     def end(self, account: Account, password_id: int, origin: Origin) -> bool:
         """By its owner. False when it had ended by itself; raises `Missing` when there is no such one of theirs."""
@@ -119,9 +118,9 @@ class TemporaryPasswords:
         whose = account.id if account is not None else NOBODY
         with self._db.read() as tx:
             facts = {"account": whose, "secret": _hash(whose, code), "now": self._clock.now()}
-            return tx.scalars(FIND, facts).one_or_none()
+            return tx.objects.scalars(FIND, facts).one_or_none()
 
-    def use(self, tx: Session, password: TemporaryPassword, origin: Origin) -> None:
+    def use(self, tx: Transaction, password: TemporaryPassword, origin: Origin) -> None:
         """It may be used again. Raises `WrongLogIn` when it ended meanwhile."""
         used = (
             update(TemporaryPassword).where(TemporaryPassword.id == password.id, self._lives()).values(self._by(origin))
@@ -131,13 +130,13 @@ class TemporaryPasswords:
         elif not won(tx, used):
             raise WrongLogIn()
 
-    def use_up(self, tx: Session, password: TemporaryPassword, origin: Origin) -> None:
+    def use_up(self, tx: Transaction, password: TemporaryPassword, origin: Origin) -> None:
         """For good. Raises `WrongLogIn` when somebody was first."""
         mine = update(TemporaryPassword).where(TemporaryPassword.id == password.id, self._lives())
         if not won(tx, mine.values(**self._by(origin), ended_at=self._clock.now())):
             raise WrongLogIn()
 
-    def _draw(self, tx: Session, account_id: int, *, texted: bool) -> str:
+    def _draw(self, tx: Transaction, account_id: int, *, texted: bool) -> str:
         # counts under a lock of the account's own, so that two at once leave one alive
         self._tries.spend_within(tx, self._bucket(account_id))
         now, code = self._clock.now(), draw_base32(self._entropy)

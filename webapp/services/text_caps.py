@@ -105,7 +105,7 @@ class TextCaps:
         since = self._clock.now() // DAY - days
         query = select(TextCount).where(TextCount.day > since)
         with self._db.read() as tx:
-            return tx.scalars(query.order_by(TextCount.day.desc(), TextCount.country, TextCount.outcome)).all()
+            return tx.objects.scalars(query.order_by(TextCount.day.desc(), TextCount.country, TextCount.outcome)).all()
 
     def _warn(self, spent: int) -> None:
         """Tells the operator once a day for each share of the budget, when it is reached."""
@@ -130,7 +130,7 @@ class TextCaps:
             self._db.serialize(tx, name)
             if won(tx, update(Fact).where(Fact.name == name, Fact.value < today).values(value=today)):
                 return True
-            if tx.get(Fact, name) is not None:
+            if tx.objects.get(Fact, name) is not None:
                 return False
             tx.execute(insert(Fact).values(name=name, value=today))
         return True

@@ -14,12 +14,11 @@ from functools import cache
 from typing import Any, Protocol
 
 from sqlalchemy import Select, and_, bindparam, delete, func, insert, or_, select
-from sqlalchemy.orm import Session
 
 from ..domain.ports import Clock
 from ..domain.refusals import ChallengeSpent, CodesStopped, Refusal, TooManyTries
 from ..models.base import rows_of
-from ..models.database import Database
+from ..models.database import Database, Transaction
 from ..models.sessions import Try
 from ..policy import Window
 
@@ -160,7 +159,7 @@ class Tries:
         with self._db.write(survives_power_cut=False) as tx:  # who guesses does not hold the plug
             return self.spend_within(tx, *buckets)
 
-    def spend_within(self, tx: Session, *buckets: Bucket) -> dict[str, int]:
+    def spend_within(self, tx: Transaction, *buckets: Bucket) -> dict[str, int]:
         """The same in a transaction of the caller's, for what is counted only when it happens."""
         now = self._clock.now()
         self._db.serialize(tx, *(b.name for b in buckets))
@@ -180,11 +179,11 @@ class Tries:
         refusals = [bucket.rule.refusal(hits[bucket.name], now) for bucket in buckets]
         return max((refusal.wait or 0 for refusal in refusals if refusal is not None), default=0)
 
-    def clear(self, tx: Session, *names: str, shared: str = "", account_id: int | None = None) -> None:
+    def clear(self, tx: Transaction, *names: str, shared: str = "", account_id: int | None = None) -> None:
         """Empties the named buckets, and takes this account's own tries out of a shared one."""
         tx.execute(CLEAR, {"names": names, "shared": shared, "own": account_id})
 
-    def take_back(self, tx: Session, *names: str, shared: str | None = None, account_id: int | None = None) -> None:
+    def take_back(self, tx: Transaction, *names: str, shared: str | None = None, account_id: int | None = None) -> None:
         """The newest try of each bucket, because it was not in vain; of a shared one, this account's own."""
         buckets = {name: Try.bucket == name for name in names}
         if shared is not None:
@@ -194,7 +193,7 @@ class Tries:
             newest = select(func.max(Try.id)).where(bucket).scalar_subquery()
             tx.execute(delete(Try).where(Try.id == newest))
 
-    def _hits(self, tx: Session, buckets: Sequence[Bucket], now: int) -> dict[str, list[int]]:
+    def _hits(self, tx: Transaction, buckets: Sequence[Bucket], now: int) -> dict[str, list[int]]:
         backs = [bucket.rule.reaches_back for bucket in buckets]
         facts: dict[str, Any] = {f"bucket{place}": bucket.name for place, bucket in enumerate(buckets)}
         facts |= {f"since{place}": now - back for place, back in enumerate(backs) if back is not None}

@@ -50,7 +50,7 @@ class Upkeep:
         gone = {}
         for table, condition in self._expired():
             with self._db.write() as tx:
-                gone[table.__tablename__] = tx.connection().execute(delete(table).where(condition)).rowcount
+                gone[table.__tablename__] = tx.execute(delete(table).where(condition)).rowcount
         now, policy = self._clock.now(), self._policy
         with self._db.write() as tx:
             old = Activity.at < now - policy.activity_address_kept, Activity.address.is_not(None)
@@ -67,7 +67,7 @@ class Upkeep:
     def _reseal(self, column: InstrumentedAttribute[Any], bound_to: Callable[[Any], str]) -> int:
         table, count = column.class_, 0
         with self._db.read() as tx:
-            rows = tx.scalars(select(table).where(column.is_not(None))).all()
+            rows = tx.objects.scalars(select(table).where(column.is_not(None))).all()
         for row in rows:
             sealed = getattr(row, column.key)
             if self._keyring.is_newest(sealed):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy import Boolean, ColumnElement, Select, cast, false, literal, select, union_all, update
-from sqlalchemy.orm import Session
 
 from ..domain.codes import hash_of
 from ..domain.origin import Origin
@@ -20,7 +19,7 @@ from ..domain.ports import Clock
 from ..domain.refusals import AlreadyDone, Missing
 from ..models.accounts import hold
 from ..models.apps import AppSession, TemporaryPassword
-from ..models.database import Database, won
+from ..models.database import Database, Transaction, won
 from ..models.presence import Opened, Presence
 from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
 from ..policy import Policy
@@ -65,11 +64,11 @@ class Kind(Protocol):
         """The columns of `WayIn` in their order. `remembered` are the tokens that this browser shows."""
         ...
 
-    def end(self, tx: Session, account_id: int, way_id: int) -> str:
+    def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
         """Returns its device. Raises `Missing` for one that is not that account's, `AlreadyDone` for an ended one."""
         ...
 
-    def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:
+    def end_others(self, tx: Transaction, presence: Presence, *, forget: bool) -> None:
         """Its part of "Log out all others"; `forget` when what only eases a log-in goes too."""
         ...
 
@@ -88,10 +87,10 @@ class LogInKind:
         mine = row.account_id == presence.account.id, self._sessions.live()
         return select(*_columns(self, row, row.started_at, row.seen_at, current)).where(*mine)
 
-    def end(self, tx: Session, account_id: int, way_id: int) -> str:
+    def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
         return _end(tx, LoggedIn, account_id, way_id, self._clock.now())
 
-    def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
+    def end_others(self, tx: Transaction, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
         now, account_id = self._clock.now(), presence.account.id
         _end_all(tx, HalfLoggedIn, account_id, now)  # first: it may be on its way to a session
         _end_all(tx, LoggedIn, account_id, now, LoggedIn.id != presence.session.id)
@@ -111,10 +110,10 @@ class RememberedKind:
         mine = row.account_id == presence.account.id, self._browsers.live()
         return select(*_columns(self, row, row.added_at, row.used_at, current)).where(*mine)
 
-    def end(self, tx: Session, account_id: int, way_id: int) -> str:
+    def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
         return _end(tx, RememberedBrowser, account_id, way_id, self._clock.now())
 
-    def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:
+    def end_others(self, tx: Transaction, presence: Presence, *, forget: bool) -> None:
         if forget:
             _end_all(tx, RememberedBrowser, presence.account.id, self._clock.now())
 
@@ -133,10 +132,10 @@ class AppKind:
         mine = row.account_id == presence.account.id, self._app_sessions.live()
         return select(*_columns(self, row, row.started_at, row.seen_at, false())).where(*mine)
 
-    def end(self, tx: Session, account_id: int, way_id: int) -> str:
+    def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
         return _end(tx, AppSession, account_id, way_id, self._clock.now())
 
-    def end_others(self, tx: Session, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
+    def end_others(self, tx: Transaction, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
         for table in (TemporaryPassword, AppSession):  # which an app may send again and again
             _end_all(tx, table, presence.account.id, self._clock.now())
 
@@ -208,7 +207,7 @@ def _columns(kind: Kind, row: Any, started: Any, seen: Any, current: ColumnEleme
     )
 
 
-def _end(tx: Session, table: Any, account_id: int, way_id: int, now: int) -> str:
+def _end(tx: Transaction, table: Any, account_id: int, way_id: int, now: int) -> str:
     mine = table.id == way_id, table.account_id == account_id
     device: str | None = tx.scalar(select(table.device).where(*mine))
     if device is None:
@@ -218,7 +217,7 @@ def _end(tx: Session, table: Any, account_id: int, way_id: int, now: int) -> str
     return device
 
 
-def _end_all(tx: Session, table: Any, account_id: int, now: int, *which: ColumnElement[bool]) -> None:
+def _end_all(tx: Transaction, table: Any, account_id: int, now: int, *which: ColumnElement[bool]) -> None:
     tx.execute(
         update(table).where(table.account_id == account_id, table.ended_at.is_(None), *which).values(ended_at=now)
     )
