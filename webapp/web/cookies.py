@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from flask import current_app, g, request
+from flask import current_app, request
 from flask.wrappers import Response
 from itsdangerous import BadSignature, Signer
 
@@ -130,8 +130,8 @@ def _unsigned(name: str) -> str | None:
 
 
 def _signer(name: str) -> Signer:
-    signers = g.setdefault("signers", {})
+    signers: dict[str, Signer] = current_app.extensions.setdefault("signers", {})  # the keys stay while the site runs
     if name not in signers:
         keys = [*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key]  # the last one signs
         signers[name] = Signer(keys, salt=f"nightlatch {name}")
-    return signers[name]  # type: ignore[no-any-return]  # g is untyped
+    return signers[name]

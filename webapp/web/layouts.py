@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, current_app, g, request, url_for
 
@@ -137,7 +138,7 @@ class OtherSite(NamedTuple):
 def other_site() -> OtherSite:
     """The way to the same page in the other layout, by the main host, which remembers the choice."""
     here, there = (MOBILE, DESKTOP) if current() == MOBILE else (DESKTOP, MOBILE)
-    path = url_for(f"{here}.site.choose", layout=there, next=request.path)
+    path = f"{_path(here, 'site.choose', layout=there)}?{urlencode({'next': request.path})}"
     label = gettext("Desktop site") if there == DESKTOP else gettext("Mobile site")
     return OtherSite(label, f"{hosts().scheme}://{hosts().computer}{path}")
 
@@ -171,13 +172,15 @@ def device() -> Device:
 
 def to(endpoint: str, **values: Any) -> str:
     """The path of a page in the present layout."""
-    if values:
-        return url_for(f"{current()}.{endpoint}", **values)
-    # a page asks for a dozen plain paths, and they never change while the site runs
-    paths: dict[tuple[str, str], str] = current_app.extensions["paths"]
-    key = current(), endpoint
+    return url_for(f"{current()}.{endpoint}", **values) if values else _path(current(), endpoint)
+
+
+def _path(layout: str, endpoint: str, /, **values: Any) -> str:
+    """One that is remembered: every screen asks for a dozen, and they never change while the site runs."""
+    paths: dict[tuple[str, ...], str] = current_app.extensions["paths"]
+    key = (layout, endpoint, *values.values())
     if key not in paths:
-        paths[key] = url_for(f"{key[0]}.{endpoint}")
+        paths[key] = url_for(f"{layout}.{endpoint}", **values)
     return paths[key]
 
 

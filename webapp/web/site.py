@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, g, request
 from flask.sessions import SecureCookieSessionInterface
 from flask.templating import Environment
+from flask.wrappers import Response
 from flask_login import LoginManager, UserMixin
 from flask_wtf.csrf import generate_csrf
 from htmx_flask import Htmx
 from itsdangerous import URLSafeTimedSerializer
+from jinja2.runtime import Context
 from markupsafe import Markup
 from werkzeug.routing import BaseConverter
 
@@ -69,11 +72,31 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login ships no types
         self.presence = presence
 
 
+class Names(Context):
+    """What a template knows. A plain function is called at once: Jinja looks four times at what it may want."""
+
+    def call(self, obj: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if type(obj) is not FunctionType or hasattr(obj, "jinja_pass_arg"):
+            return super().call(obj, *args, **kwargs)
+        kwargs.pop("_loop_vars", None)  # what Jinja adds for functions that ask for the context
+        kwargs.pop("_block_vars", None)
+        return obj(*args, **kwargs)
+
+
 class Templates(Environment):
     """Jinja with the globals in one dict: a ChainMap is searched link by link, at every import and every name."""
 
+    context_class = Names
+
     def make_globals(self, d: Any) -> Any:
         return {**self.globals, **(d or {})}
+
+
+class SignedIns(LoginManager):  # type: ignore[misc]  # the same
+    """Flask-Login without a cookie of its own, which it would look after at every answer."""
+
+    def _update_remember_cookie(self, response: Response) -> Response:
+        return response
 
 
 class FormSessions(SecureCookieSessionInterface):
@@ -120,7 +143,7 @@ def install(app: Flask, services: Services) -> None:
 
 
 def _log_in(app: Flask) -> None:
-    manager = LoginManager(app)
+    manager = SignedIns(app, add_context_processor=False)  # templates ask for `presence`
     manager.session_protection = None
 
     @manager.request_loader  # type: ignore[untyped-decorator]  # the same
@@ -147,7 +170,7 @@ def _templates(app: Flask, services: Services) -> None:
         site_name=services.settings.site_name,
         asset=assets.url,
         to=layouts.to,
-        csrf_token=generate_csrf,
+        csrf_token=_csrf_token,
         here=current.here,
         languages=[(language.code, language.autonym) for language in services.languages.values()],
     )
@@ -158,6 +181,12 @@ def _said(sentence: str, **facts: Any) -> Markup:
     """What the extension's own `_` says, without its detour over the context, twenty times a page."""
     text = Markup(gettext(sentence))  # noqa: S704  # sentences are ours or their translators'
     return text % facts if facts or "%" in text else text
+
+
+def _csrf_token() -> str:
+    """One for all forms of a page. Flask-WTF looks into four places before it says again what it said."""
+    token: str = g.get("csrf_token") or generate_csrf()
+    return token
 
 
 def _context() -> dict[str, Any]:

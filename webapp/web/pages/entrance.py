@@ -25,11 +25,11 @@ bp = Blueprint("entrance", __name__)
 
 @bp.route("/log-in", methods=["GET", "POST"])
 def log_in() -> Any:
-    form, passkey = LogInForm(next=request.args.get("next", "")), PasskeyForm(next=request.args.get("next", ""))
+    form = LogInForm(next=request.args.get("next", ""))
     if "credential" in request.form:
         try:
             if form.trusted():
-                return let_in(_with_passkey(passkey))
+                return let_in(_with_passkey(PasskeyForm()))
         except Refusal as refusal:
             words.place(refusal, form)
     elif form.submitted():
@@ -50,6 +50,7 @@ def log_in() -> Any:
     elif request.method == "GET" and current.presence() is not None:
         return render.go(guards.local_path(request.args.get("next")) or layouts.to("home.home"))
     unknown = current.services().passkeys.unknown(request.form) if isinstance(form.refusal, KeyUnknown) else None
+    passkey = PasskeyForm(next=request.args.get("next", ""))
     return render.page("entrance/log_in.html", form, passkey=passkey, tell_browser=unknown)
 
 
