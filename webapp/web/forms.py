@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from flask import g, request
 from flask_wtf import FlaskForm
@@ -34,6 +34,7 @@ class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
                 "value": "" if field.type == "PasswordField" else field._value(),
                 "required": field.flags.required is True,
                 "checked": field.type == "BooleanField" and bool(field.data),
+                "aria-invalid": "true" if field.errors else False,
                 **render_kw,
             }
             return Markup(f"<input{''.join(_attribute(*pair) for pair in given.items())}>")  # noqa: S704  # escaped
@@ -59,6 +60,14 @@ def _attribute(name: str, value: str | bool) -> str:
         return ""
     name = name.replace("_", "-")
     return f" {name}" if value is True else f' {name}="{escape(value)}"'
+
+
+def described(field: Field, hint: str | None) -> str | Literal[False]:
+    """What `aria-describedby` says of a field: the ids of its hint and its error, or no such attribute."""
+    ids = [f"{field.id}-hint"] if hint else []
+    if field.errors:
+        ids.append(f"{field.id}-error")
+    return " ".join(ids) or False
 
 
 class SignUpForm(Form):

@@ -33,10 +33,8 @@ def clean_input() -> None:
     bodies = [*raw]
     if request.method not in SAFE and request.mimetype == "application/x-www-form-urlencoded":
         bodies.append(request.get_data(cache=True))
-    for body in bodies:
-        text = unquote_to_bytes(body.replace(b"+", b" "))
-        if b"\0" in text or not _is_utf8(text):
-            abort(400)
+    if not all(_is_clean(unquote_to_bytes(body) if b"%" in body else body) for body in bodies):
+        abort(400)
     if request.method not in SAFE and not _is_machine():
         if request.mimetype not in ("application/x-www-form-urlencoded", "multipart/form-data", ""):
             abort(400)
@@ -44,9 +42,7 @@ def clean_input() -> None:
             abort(400)
         if not _has_clean_files():
             abort(400)
-        if any(
-            "\0" in value or not _is_utf8(value.encode("utf-8", "surrogatepass")) for value in request.form.values()
-        ):
+        if not all(_is_clean(value.encode("utf-8", "surrogatepass")) for value in request.form.values()):
             abort(400)
 
 
@@ -165,12 +161,12 @@ def _is_machine() -> bool:
     return request.blueprint in (MACHINE, LEGACY)
 
 
-def _is_utf8(raw: bytes) -> bool:
+def _is_clean(raw: bytes) -> bool:
     try:
         raw.decode()
     except UnicodeDecodeError:
         return False
-    return True
+    return b"\0" not in raw
 
 
 def _is_ours(origin: str) -> bool:

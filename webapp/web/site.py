@@ -14,7 +14,7 @@ from flask_login import LoginManager, UserMixin
 from flask_wtf.csrf import generate_csrf
 from htmx_flask import Htmx
 from itsdangerous import URLSafeTimedSerializer
-from jinja2.runtime import Context
+from jinja2.runtime import Context, Macro
 from markupsafe import Markup
 from werkzeug.routing import BaseConverter
 
@@ -25,7 +25,7 @@ from ..domain.moments import machine as machine_time
 from ..domain.moments import minute
 from ..models.presence import Presence
 from ..settings import ROOT
-from . import assets, cookies, current, errors, floods, guards, headers, languages, layouts, row_ids
+from . import assets, cookies, current, errors, floods, forms, guards, headers, languages, layouts, row_ids
 from .pages import (
     activity,
     challenge,
@@ -73,14 +73,15 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login ships no types
 
 
 class Names(Context):
-    """What a template knows. A plain function is called at once: Jinja looks four times at what it may want."""
+    """What a template knows. Functions and macros are called at once: Jinja looks four times at what each may want."""
 
     def call(self, obj: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if type(obj) is not FunctionType or hasattr(obj, "jinja_pass_arg"):
+        is_macro = type(obj) is Macro
+        if not is_macro and (type(obj) is not FunctionType or hasattr(obj, "jinja_pass_arg")):
             return super().call(obj, *args, **kwargs)
         kwargs.pop("_loop_vars", None)  # what Jinja adds for functions that ask for the context
         kwargs.pop("_block_vars", None)
-        return obj(*args, **kwargs)
+        return obj(self.eval_ctx, *args, **kwargs) if is_macro else obj(*args, **kwargs)
 
 
 class Templates(Environment):
@@ -172,6 +173,7 @@ def _templates(app: Flask, services: Services) -> None:
         to=layouts.to,
         csrf_token=_csrf_token,
         here=current.here,
+        described=forms.described,
         languages=[(language.code, language.autonym) for language in services.languages.values()],
     )
     app.context_processor(_context)
