@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import select
 import time
-from socket import MSG_DONTWAIT, SHUT_WR, socket
-from threading import Thread
+from contextlib import suppress
+from socket import MSG_DONTWAIT, SHUT_RD, SHUT_WR, socket
+from threading import Lock, Thread
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
@@ -34,7 +35,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
     def run(self) -> None:
         self._epoll = select.epoll()
         self._connections: set[Connection] = set()
-        self._waiting: dict[int, Connection] = {}  # whoever takes one out has it to himself
+        self._door = Lock()  # one comes in at a time, or more would come than there is room for
+        self._waiting: dict[int, Connection] = {}  # the thread that is told of one takes it out, and alone may close it
+        self.keepalived_conns = self._waiting  # when these are too many, gunicorn's answers say that they are the last
         self._listeners: dict[int, socket] = {listener.fileno(): listener for listener in self.sockets}
         for fd, listener in self._listeners.items():
             listener.setblocking(False)
@@ -55,7 +58,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
         begun = time.monotonic()
         while self._connections and (now := time.monotonic()) < begun + self.cfg.graceful_timeout:
             self.notify()
-            self._hang_up(now if now < begun + STOP_KEEPALIVE_LINGER else float("inf"))
+            self._hang_up(now, idle=now >= begun + STOP_KEEPALIVE_LINGER)
             time.sleep(LAST_ROUND_SECONDS)
 
     def _rest(self) -> None:
@@ -64,17 +67,30 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
         if woken:
             os.read(self.PIPE[0], 4096)
 
-    def _hang_up(self, now: float) -> None:
-        """On those who waited too long."""
-        for fd, connection in list(self._waiting.items()):
-            if connection.until <= now and self._waiting.pop(fd, None) is not None:
-                self._close(connection)
+    def _hang_up(self, now: float, *, idle: bool = False) -> None:
+        """On those who waited too long, or on all who may still ask for something.
+
+        This ends reading, as if the client had gone, and the thread that is told of it closes. Were it closed here,
+        a thread told of a request at this moment would look for its number, and find a new connection with the same.
+        """
+        late = {fd: c for fd, c in self._waiting.copy().items() if c.until <= now or (idle and not c.is_over)}
+        poll = select.poll()
+        for fd in late:
+            poll.register(fd, select.POLLIN)
+        for fd, _event in poll.poll(0):
+            del late[fd]  # its request has come, and waits for a thread
+        for connection in late.values():
+            with suppress(OSError):  # a thread closed it a moment ago
+                connection.sock.shutdown(SHUT_RD)
+
+    def _has_room(self) -> bool:
+        return self.alive and len(self._connections) < self.worker_connections
 
     def _listen(self) -> None:
         """As long as there is room for more connections."""
-        room = self.alive and len(self._connections) < self.worker_connections
-        for fd in self._listeners:
-            self._epoll.modify(fd, select.EPOLLIN if room else 0)
+        with self._door:
+            for fd in self._listeners:
+                self._epoll.modify(fd, select.EPOLLIN if self._has_room() else 0)
 
     # -- In every thread -----------------------------------------------------------------------------
 
@@ -82,35 +98,47 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
         while True:
             for fd, _event in self._epoll.poll(maxevents=1):
                 try:
-                    self._go_on(fd)
-                except Exception:
+                    if fd in self._listeners:
+                        self._accept(fd)
+                    else:
+                        self._go_on(self._waiting.pop(fd))
+                except BaseException:  # an application may even call sys.exit: the others still need this thread
                     self.log.exception("A connection failed")
 
-    def _go_on(self, fd: int) -> None:
-        if fd in self._listeners:
-            self._accept(self._listeners[fd])
-            return
-        connection = self._waiting.pop(fd, None)
-        if connection is None:
-            return  # another took it out a moment ago
-        if connection.is_over:
-            self._drain(connection)
-        elif self._answer(connection):
-            self._wait(connection, self.cfg.keepalive)
-        else:
-            self._end(connection)
-
-    def _accept(self, listener: socket) -> None:
-        try:
-            client, address = listener.accept()
-        except OSError:
-            return  # another thread or worker was faster, or the client is gone
-        connection = Connection(self.cfg, client, address, listener.getsockname())
+    def _accept(self, fd: int) -> None:
+        with self._door:
+            if not self._has_room():
+                self._epoll.modify(fd, 0)
+                return
+            try:
+                client, address = self._listeners[fd].accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return  # another thread or worker was faster, or the client is gone
+            except OSError as error:
+                self.log.warning("No connection can be accepted: %s", error)
+                self._epoll.modify(fd, 0)  # there may be too many open files: it is tried again in the next round
+                return
+            connection = Connection(self.cfg, client, address, self._listeners[fd].getsockname())
+            self._connections.add(connection)
         connection.data_ready = True  # by the time that a thread has it
-        self._connections.add(connection)
-        self._epoll.register(client.fileno(), 0)
-        self._wait(connection, self.cfg.keepalive)
+        connection.until = time.monotonic() + self.cfg.keepalive
+        self._waiting[client.fileno()] = connection
+        self._epoll.register(client.fileno(), ONCE)
         self._listen()
+
+    def _go_on(self, connection: Connection) -> None:
+        try:
+            if connection.is_over:
+                self._drain(connection)
+            elif self._answer(connection):
+                self._wait(connection, time.monotonic() + self.cfg.keepalive)
+            else:
+                self._end(connection)
+        except OSError:
+            self._close(connection)  # the client is gone
+        except BaseException:
+            self._close(connection)
+            raise
 
     def _answer(self, connection: Connection) -> bool:
         """True when another request may follow."""
@@ -119,30 +147,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
             stays = bool(self.handle(connection))
         return stays
 
-    def _wait(self, connection: Connection, seconds: float) -> None:
-        fd = connection.sock.fileno()
-        connection.until = time.monotonic() + seconds
-        self._waiting[fd] = connection
-        self._epoll.modify(fd, ONCE)
-
     def _end(self, connection: Connection) -> None:
         """Lets the client read to the end before it closes (RFC 9112 section 9.6), and no thread wait for that."""
         connection.is_over = True
-        try:
-            connection.sock.shutdown(SHUT_WR)
-            self._wait(connection, HANG_UP_SECONDS)
-        except OSError:
-            self._close(connection)
+        connection.sock.shutdown(SHUT_WR)
+        self._wait(connection, time.monotonic() + HANG_UP_SECONDS)
 
     def _drain(self, connection: Connection) -> None:
-        try:
-            more = connection.sock.recv(65536, MSG_DONTWAIT)
-        except OSError:
-            more = b""
-        if more and connection.until > time.monotonic():
-            self._wait(connection, connection.until - time.monotonic())
+        if connection.sock.recv(65536, MSG_DONTWAIT) and connection.until > time.monotonic():
+            self._wait(connection, connection.until)
         else:
             self._close(connection)
+
+    def _wait(self, connection: Connection, until: float) -> None:
+        fd = connection.sock.fileno()
+        connection.until = until
+        self._waiting[fd] = connection
+        self._epoll.modify(fd, ONCE)
 
     def _close(self, connection: Connection) -> None:
         self._connections.discard(connection)

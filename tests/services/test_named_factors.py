@@ -40,7 +40,8 @@ def presence(site: Site) -> Presence:
     with site.services.db.read() as tx:
         session = tx.objects.scalars(select(LoggedIn).order_by(LoggedIn.id.desc())).first()
         assert session is not None
-        return Presence(session, tx.objects.get_one(Account, 1), list(tx.objects.scalars(select(Factor).order_by(Factor.id))), [])
+        factors = list(tx.objects.scalars(select(Factor).order_by(Factor.id)))
+        return Presence(session, tx.objects.get_one(Account, 1), factors, [])
 
 
 def key() -> Any:

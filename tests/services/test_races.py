@@ -80,7 +80,8 @@ def change(site: Site, statement: Any) -> None:
 
 def presence(site: Site) -> Presence:
     with site.services.db.read() as tx:
-        session = tx.objects.scalars(select(LoggedIn).where(LoggedIn.ended_at.is_(None)).order_by(LoggedIn.id.desc())).first()
+        live = select(LoggedIn).where(LoggedIn.ended_at.is_(None)).order_by(LoggedIn.id.desc())
+        session = tx.objects.scalars(live).first()
         assert session is not None
         on = list(tx.objects.scalars(select(Factor).where(Factor.turned_off_at.is_(None))))
         return Presence(session, tx.objects.get_one(Account, session.account_id), on, [])
