@@ -1,23 +1,51 @@
 """A gunicorn worker in which every thread waits for the next request itself, and answers it.
 
 gunicorn's own threaded worker has one thread that waits and hands each request on to another: two changes of thread
-a request, and on busy cores those cost more than the reading and writing. How requests are read and answered,
-when connections stay open, and how processes start and stop is gunicorn's own here as well.
+a request, and on busy cores those cost more than the reading and writing. Here, too, a request has a thread only once
+all of it has come, so that few threads do, and whoever sends slowly or stops halfway holds up nobody. How requests are
+read and answered, when connections stay open, and how processes start and stop is gunicorn's own.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import select
+import struct
 import time
 from contextlib import suppress
-from socket import MSG_DONTWAIT, SHUT_RD, SHUT_WR, socket
+from socket import (
+    IPPROTO_TCP,
+    MSG_DONTWAIT,
+    MSG_PEEK,
+    SHUT_RD,
+    SHUT_WR,
+    SO_RCVLOWAT,
+    SO_RCVTIMEO,
+    SO_SNDTIMEO,
+    SOL_SOCKET,
+    TCP_CORK,
+    socket,
+)
 from threading import Lock, Thread
+from typing import Any
 
+from gunicorn.util import write_error
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 ONCE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
 """One thread is told, and nobody again until the connection waits anew."""
+GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+REQUEST_SECONDS = 20.0
+"""For all of a request, from its first byte."""
+STALL = struct.pack("ll", 10, 0)
+"""Seconds and microseconds that a thread waits for a client to send or read on."""
+USUAL_BYTES = 8 * 1024
+LONGEST_HEAD = 32 * 1024
+LONGEST_AWAITED = 128 * 1024
+"""Of head and body together: the site refuses what is longer by the head alone."""
+CONTENT_LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d{1,9})")
+EXPECTS = re.compile(rb"(?i)\r\nexpect:")
 HANG_UP_SECONDS = 2.0
 ROUND_SECONDS = 1.0
 LAST_ROUND_SECONDS = 0.05
@@ -29,6 +57,13 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
     is_over = False
     until = 0.0
     """When waiting ends, by the monotonic clock."""
+    bytes_awaited = 1
+    """So many must have come before a thread is told."""
+
+    def await_bytes(self, number: int) -> None:
+        if number != self.bytes_awaited:
+            self.bytes_awaited = number
+            self.sock.setsockopt(SOL_SOCKET, SO_RCVLOWAT, number)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # the same
@@ -96,12 +131,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
 
     def _serve(self) -> None:
         while True:
-            for fd, _event in self._epoll.poll(maxevents=1):
+            for fd, event in self._epoll.poll(maxevents=1):
                 try:
                     if fd in self._listeners:
                         self._accept(fd)
                     else:
-                        self._go_on(self._waiting.pop(fd))
+                        self._go_on(self._waiting.pop(fd), is_gone=bool(event & GONE))
                 except BaseException:  # an application may even call sys.exit: the others still need this thread
                     self.log.exception("A connection failed")
 
@@ -121,35 +156,62 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
             connection = Connection(self.cfg, client, address, self._listeners[fd].getsockname())
             self._connections.add(connection)
         connection.data_ready = True  # by the time that a thread has it
+        client.setsockopt(SOL_SOCKET, SO_RCVTIMEO, STALL)
+        client.setsockopt(SOL_SOCKET, SO_SNDTIMEO, STALL)
         connection.until = time.monotonic() + self.cfg.keepalive
         self._waiting[client.fileno()] = connection
         self._epoll.register(client.fileno(), ONCE)
         self._listen()
 
-    def _go_on(self, connection: Connection) -> None:
+    def _go_on(self, connection: Connection, *, is_gone: bool) -> None:
         try:
             if connection.is_over:
                 self._drain(connection)
+                return
+            awaited = bytes_awaited(_peek(connection.sock))
+            if awaited and is_gone:
+                self._end(connection)
+            elif awaited > connection.bytes_awaited:  # when it is not, the kernel has no room for more
+                self._wait_for_more(connection, awaited)
             elif self._answer(connection):
                 self._wait(connection, time.monotonic() + self.cfg.keepalive)
             else:
                 self._end(connection)
+        except HeadTooLong:
+            write_error(connection.sock, 431, "Request Header Fields Too Large", "The head of the request is too long.")
+            self._end(connection)
         except OSError:
             self._close(connection)  # the client is gone
         except BaseException:
             self._close(connection)
             raise
 
+    def _wait_for_more(self, connection: Connection, awaited: int) -> None:
+        until = connection.until if connection.bytes_awaited > 1 else time.monotonic() + REQUEST_SECONDS
+        connection.await_bytes(awaited)
+        self._wait(connection, until)
+
     def _answer(self, connection: Connection) -> bool:
         """True when another request may follow."""
+        connection.await_bytes(1)
         stays = bool(self.handle(connection))
         while stays and connection.parser.unreader.buf.getvalue():  # one that came with the last is not told of again
             stays = bool(self.handle(connection))
         return stays
 
+    def handle_request(self, request: Any, connection: Connection) -> bool:
+        """The head and the body of an answer in one packet: gunicorn sends one after the other, and wakes twice."""
+        connection.sock.setsockopt(IPPROTO_TCP, TCP_CORK, not any(name == "EXPECT" for name, _ in request.headers))
+        try:
+            return bool(super().handle_request(request, connection))
+        finally:
+            with suppress(OSError):  # after a fault in the middle of an answer, gunicorn has closed it
+                connection.sock.setsockopt(IPPROTO_TCP, TCP_CORK, 0)
+
     def _end(self, connection: Connection) -> None:
         """Lets the client read to the end before it closes (RFC 9112 section 9.6), and no thread wait for that."""
         connection.is_over = True
+        connection.await_bytes(1)
         connection.sock.shutdown(SHUT_WR)
         self._wait(connection, time.monotonic() + HANG_UP_SECONDS)
 
@@ -169,3 +231,32 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
         self._connections.discard(connection)
         connection.close()
         self._listen()
+
+
+class HeadTooLong(Exception):
+    pass
+
+
+def bytes_awaited(come: bytes) -> int:
+    """How many bytes of a request there must be before it is worth looking again, given those that there are.
+
+    0 when it is whole, or gunicorn's to refuse. Raises `HeadTooLong`.
+    """
+    end = come.find(b"\r\n\r\n")
+    if end < 0:
+        if len(come) > USUAL_BYTES and b"\r\n" not in come:
+            return 0  # gunicorn says what is wrong with such a first line
+        if len(come) > LONGEST_HEAD:
+            raise HeadTooLong
+        return len(come) + 1
+    length = CONTENT_LENGTH.search(come, 0, end)
+    if length is None or EXPECTS.search(come, 0, end):
+        return 0
+    whole = end + 4 + int(length[1])
+    return whole if len(come) < whole <= LONGEST_AWAITED else 0
+
+
+def _peek(client: socket) -> bytes:
+    """What has come and nobody has read."""
+    come = client.recv(USUAL_BYTES, MSG_PEEK | MSG_DONTWAIT)
+    return come if len(come) < USUAL_BYTES else client.recv(LONGEST_AWAITED, MSG_PEEK | MSG_DONTWAIT)
