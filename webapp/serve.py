@@ -14,7 +14,7 @@ import sys
 from .models.migrate import migrate
 from .settings import ROOT, Settings, SettingsError
 
-THREADS = 4
+THREADS = 2
 GRACE_SECONDS = 20
 
 

@@ -93,7 +93,7 @@ DEVICES = (
 
 def mount(app: Flask, pages: list[Blueprint], settings: Settings) -> None:
     """Every page at both hosts, made by the same view."""
-    app.extensions["paths"] = {}
+    app.extensions["paths"] = {DESKTOP: {}, MOBILE: {}}
     app.extensions["hosts"] = Hosts(settings.scheme, settings.main_host, settings.phone_host)
     for name, subdomain in ((DESKTOP, None), (MOBILE, settings.mobile_subdomain)):
         layout = Blueprint(name, __name__, subdomain=subdomain)
@@ -137,8 +137,8 @@ class OtherSite(NamedTuple):
 
 def other_site() -> OtherSite:
     """The way to the same page in the other layout, by the main host, which remembers the choice."""
-    here, there = (MOBILE, DESKTOP) if current() == MOBILE else (DESKTOP, MOBILE)
-    path = f"{_path(here, 'site.choose', layout=there)}?{urlencode({'next': request.path})}"
+    there = DESKTOP if current() == MOBILE else MOBILE
+    path = f"{_remembered('site.choose', layout=there)}?{urlencode({'next': request.path})}"
     label = gettext("Desktop site") if there == DESKTOP else gettext("Mobile site")
     return OtherSite(label, f"{hosts().scheme}://{hosts().computer}{path}")
 
@@ -172,15 +172,17 @@ def device() -> Device:
 
 def to(endpoint: str, **values: Any) -> str:
     """The path of a page in the present layout."""
-    return url_for(f"{current()}.{endpoint}", **values) if values else _path(current(), endpoint)
+    return url_for(f"{current()}.{endpoint}", **values) if values else _remembered(endpoint)
 
 
-def _path(layout: str, endpoint: str, /, **values: Any) -> str:
-    """One that is remembered: every screen asks for a dozen, and they never change while the site runs."""
-    paths: dict[tuple[str, ...], str] = current_app.extensions["paths"]
-    key = (layout, endpoint, *values.values())
+def _remembered(endpoint: str, /, **values: Any) -> str:
+    """One of few: every screen asks for a dozen plain paths, and they never change while the site runs."""
+    paths: dict[tuple[str, ...], str] | None = g.get("paths")
+    if paths is None:
+        g.paths = paths = current_app.extensions["paths"][current()]
+    key = (endpoint, *values.values())
     if key not in paths:
-        paths[key] = url_for(f"{layout}.{endpoint}", **values)
+        paths[key] = url_for(f"{current()}.{endpoint}", **values)
     return paths[key]
 
 

@@ -18,7 +18,7 @@ from . import cookies, current, layouts, words
 from .forms import Form
 
 VARY = "HX-Request"
-RECEIPT, CHANGE = "receipt", "change"
+RECEIPT, CHANGE, PROBLEM = "receipt", "change", "problem"
 
 
 def page(template: str, form: Form | None = None, status: int | None = None, **context: Any) -> Response:
@@ -29,7 +29,8 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
     wait = form.refusal.wait if form is not None and form.refusal is not None else None
     if status is None:
         status = _status_of(form)
-    problems = get_flashed_messages(category_filter=["problem"])
+    said: list[tuple[str, str]] = get_flashed_messages(with_categories=True)  # type: ignore[assignment]  # pairs, then
+    problems = [sentence for kind, sentence in said if kind == PROBLEM]
     if form is not None:
         problems = [*problems, *form.form_errors]
     fragment = is_fragment()
@@ -38,7 +39,7 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
         layout="layouts/fragment.html" if fragment else layouts.template(),
         form=form,
         problems=problems,
-        receipts=get_flashed_messages(with_categories=True, category_filter=[RECEIPT, CHANGE]),
+        receipts=[(kind, sentence) for kind, sentence in said if kind in (RECEIPT, CHANGE)],
         **context,
     )
     response = make_response(html, status)
@@ -83,7 +84,7 @@ def changed(sentence: str) -> None:
 
 def problem(sentence: str) -> None:
     """Said in the error summary of the next page."""
-    flash(sentence, "problem")
+    flash(sentence, PROBLEM)
 
 
 def logged_in_as(response: Response, opened: Opened) -> Response:

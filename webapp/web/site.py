@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from gettext import NullTranslations
 from types import FunctionType
 from typing import Any
 
@@ -179,9 +180,16 @@ def _templates(app: Flask, services: Services) -> None:
     app.context_processor(_context)
 
 
+SAID: dict[tuple[NullTranslations, str], Markup] = {}
+"""As many as templates have, in each language."""
+
+
 def _said(sentence: str, **facts: Any) -> Markup:
     """What the extension's own `_` says, without its detour over the context, twenty times a page."""
-    text = Markup(gettext(sentence))  # noqa: S704  # sentences are ours or their translators'
+    key = spoken().translations, sentence
+    text = SAID.get(key)
+    if text is None:
+        text = SAID[key] = Markup(gettext(sentence))  # noqa: S704  # sentences are ours or their translators'
     return text % facts if facts or "%" in text else text
 
 
