@@ -33,6 +33,7 @@ from webapp import http_worker
 
 http_worker.REQUEST_SECONDS = patience = int(os.environ["PATIENCE"])
 http_worker.STALL = struct.pack("ll", patience, 0)
+http_worker.LONG_SECONDS = float(os.environ["LONG"])
 together = threading.Barrier(2)
 here = Path(__file__).parent
 full_since = 0.0
@@ -41,6 +42,8 @@ def app(environ, start_response):
     global full_since
     status, body = "200 OK", b"ok"
     match environ["PATH_INFO"]:
+        case "/thread":
+            body = str(threading.get_ident()).encode()
         case "/pid":
             body = str(os.getpid()).encode()
         case "/echo":
@@ -118,7 +121,7 @@ class Client:
 
 
 class Server:
-    def __init__(self, folder: Path, patience: int, *options: str) -> None:
+    def __init__(self, folder: Path, worker: str, patience: int, long: float, *options: str) -> None:
         self.folder = folder
         (folder / "tiny.py").write_text(APP)
         with socket() as listener, (folder / "log").open("w") as log:
@@ -126,10 +129,10 @@ class Server:
             listener.listen(100)
             self.port = listener.getsockname()[1]
             command = [sys.executable, "-m", "gunicorn", "tiny:app", "--pythonpath", f"{ROOT},{folder}"]
-            command += ["--bind", f"fd://{listener.fileno()}", "--worker-class", "webapp.http_worker.Worker"]
+            command += ["--bind", f"fd://{listener.fileno()}", "--worker-class", f"webapp.http_worker.{worker}"]
             command += ["--no-control-socket", "--error-logfile", "-", "--log-level", "warning", *options]
             files = {"pass_fds": [listener.fileno()], "stderr": log}
-            environ = {**os.environ, "PATIENCE": str(patience)}
+            environ = {**os.environ, "PATIENCE": str(patience), "LONG": str(long)}
             self.process = subprocess.Popen(command, cwd=folder, start_new_session=True, env=environ, **files)
         self.clients: list[Client] = []
 
@@ -169,10 +172,13 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         connections: int = 1000,
         graceful: int = LONG,
         patience: int = LONG,
+        long: float = 0.1,
+        worker: str = "Worker",
     ) -> Server:
         options = {"threads": threads, "keep-alive": keep_alive, "worker-connections": connections}
         options["graceful-timeout"] = graceful
-        servers.append(Server(tmp_path, patience, *(f"--{name}={value}" for name, value in options.items())))
+        given = (f"--{name}={value}" for name, value in options.items())
+        servers.append(Server(tmp_path, worker, patience, long, *given))
         return servers[-1]
 
     yield start
@@ -237,8 +243,23 @@ def test_requests_that_came_together_are_all_answered(serve: Serve) -> None:
     assert client.is_hung_up_on()
 
 
-def test_threads_answer_at_the_same_time(serve: Serve) -> None:
-    server = serve()
+def test_one_thread_answers_until_an_answer_takes_long(serve: Serve) -> None:
+    server = serve(threads=3)
+    first = {server.client().ask("/thread").body for _ in range(10)}
+    assert len(first) == 1
+    held = server.client()
+    held.send(request("/held"))
+    second = {server.client().ask("/thread").body for _ in range(10)}
+    assert len(second) == 1
+    assert second != first
+    (server.folder / "let-go").touch()
+    assert held.answer().body == b"ok"
+    assert {server.client().ask("/thread").body for _ in range(10)} == second
+
+
+@pytest.mark.parametrize(("worker", "long"), [("Worker", 0.1), ("ManyAtOnce", LONG)])
+def test_answers_that_wait_for_each_other_are_given_at_the_same_time(serve: Serve, worker: str, long: float) -> None:
+    server = serve(worker=worker, long=long)
     clients = [server.client() for _ in range(2)]
     for _ in range(3):
         for client in clients:

@@ -1,15 +1,15 @@
-"""A gunicorn worker in which every thread waits for the next request itself, and answers it.
+"""A gunicorn worker in which a thread waits for the next request itself, and answers it.
 
 gunicorn's own threaded worker has one thread that waits and hands each request on to another: two changes of thread
-a request, and on busy cores those cost more than the reading and writing. Here, too, a request has a thread only once
-all of it has come, so that few threads do, and whoever sends slowly or stops halfway holds up nobody. How requests are
-read and answered, when connections stay open, and how processes start and stop is gunicorn's own.
+a request, and on busy cores those cost more than the reading and writing. Here a request has a thread only once all of
+it has come, so whoever sends slowly or stops halfway holds up nobody; and one thread is at work at a time, because two
+in one process take the interpreter and the caches from each other, until an answer takes long: then the next steps in.
+How requests are read and answered, when connections stay open, and how processes start and stop is gunicorn's own.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import select
 import struct
 import time
@@ -17,7 +17,6 @@ from contextlib import suppress
 from socket import (
     IPPROTO_TCP,
     MSG_DONTWAIT,
-    MSG_PEEK,
     SHUT_RD,
     SHUT_WR,
     SO_RCVLOWAT,
@@ -27,11 +26,13 @@ from socket import (
     TCP_CORK,
     socket,
 )
-from threading import Lock, Thread
+from threading import Lock, Semaphore, Thread
 from typing import Any
 
 from gunicorn.util import write_error
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+
+from .http_requests import HeadTooLong, bytes_awaited, peek
 
 ONCE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
 """One thread is told, and nobody again until the connection waits anew."""
@@ -40,14 +41,9 @@ REQUEST_SECONDS = 20.0
 """For all of a request, from its first byte."""
 STALL = struct.pack("ll", 10, 0)
 """Seconds and microseconds that a thread waits for a client to send or read on."""
-USUAL_BYTES = 8 * 1024
-LONGEST_HEAD = 32 * 1024
-LONGEST_AWAITED = 128 * 1024
-"""Of head and body together: the site refuses what is longer by the head alone."""
-CONTENT_LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d{1,9})")
-EXPECTS = re.compile(rb"(?i)\r\nexpect:")
 HANG_UP_SECONDS = 2.0
-ROUND_SECONDS = 1.0
+LONG_SECONDS = 0.1
+"""After which an answer is taken to wait for something, and another thread steps in."""
 LAST_ROUND_SECONDS = 0.05
 
 
@@ -66,7 +62,18 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
             self.sock.setsockopt(SOL_SOCKET, SO_RCVLOWAT, number)
 
 
+class Turn:
+    """Of a thread that waits for requests and answers them, one after the other."""
+
+    since: float | None = None
+    """When the answer that it is at began, by the monotonic clock."""
+    is_over = False
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]  # the same
+    at_once = 1
+    """So many threads are at work while nothing takes long."""
+
     def run(self) -> None:
         self._epoll = select.epoll()
         self._connections: set[Connection] = set()
@@ -77,11 +84,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
         for fd, listener in self._listeners.items():
             listener.setblocking(False)
             self._epoll.register(fd, select.EPOLLIN)
+        self._turns: set[Turn] = set()
+        self._free_turns = Semaphore(min(self.at_once, self.cfg.threads))
         for _ in range(self.cfg.threads):
             Thread(target=self._serve, daemon=True).start()
         while self.alive and self.is_parent_alive():
             self.notify()
             self._rest()
+            self._relieve()
             self._hang_up(time.monotonic())
             self._listen()
         self._stop()
@@ -93,14 +103,25 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
         begun = time.monotonic()
         while self._connections and (now := time.monotonic()) < begun + self.cfg.graceful_timeout:
             self.notify()
+            self._relieve()
             self._hang_up(now, idle=now >= begun + STOP_KEEPALIVE_LINGER)
             time.sleep(LAST_ROUND_SECONDS)
 
     def _rest(self) -> None:
-        """For a second, or until a signal comes."""
-        woken, _, _ = select.select([self.PIPE[0]], [], [], ROUND_SECONDS)
+        """For a moment, or until a signal comes."""
+        woken, _, _ = select.select([self.PIPE[0]], [], [], LONG_SECONDS)
         if woken:
             os.read(self.PIPE[0], 4096)
+
+    def _relieve(self) -> None:
+        """Whoever is at one answer for long has no further turn after it, and another thread has one now."""
+        late = time.monotonic() - LONG_SECONDS
+        for turn in self._turns.copy():
+            since = turn.since
+            if since is not None and since < late:
+                turn.is_over = True
+                self._turns.discard(turn)
+                self._free_turns.release()
 
     def _hang_up(self, now: float, *, idle: bool = False) -> None:
         """On those who waited too long, or on all who may still ask for something.
@@ -130,15 +151,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
     # -- In every thread -----------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        while True:
-            for fd, event in self._epoll.poll(maxevents=1):
-                try:
-                    if fd in self._listeners:
-                        self._accept(fd)
-                    else:
-                        self._go_on(self._waiting.pop(fd), is_gone=bool(event & GONE))
-                except BaseException:  # an application may even call sys.exit: the others still need this thread
-                    self.log.exception("A connection failed")
+        while self._free_turns.acquire():
+            turn = Turn()
+            self._turns.add(turn)
+            while not turn.is_over:
+                for fd, event in self._epoll.poll(maxevents=1):
+                    turn.since = time.monotonic()
+                    try:
+                        if fd in self._listeners:
+                            self._accept(fd)
+                        else:
+                            self._go_on(self._waiting.pop(fd), is_gone=bool(event & GONE))
+                    except BaseException:  # an application may even call sys.exit: the others still need this thread
+                        self.log.exception("A connection failed")
+                    turn.since = None
 
     def _accept(self, fd: int) -> None:
         with self._door:
@@ -168,7 +194,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
             if connection.is_over:
                 self._drain(connection)
                 return
-            awaited = bytes_awaited(_peek(connection.sock))
+            awaited = bytes_awaited(peek(connection.sock))
             if awaited and is_gone:
                 self._end(connection)
             elif awaited > connection.bytes_awaited:  # when it is not, the kernel has no room for more
@@ -233,30 +259,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
         self._listen()
 
 
-class HeadTooLong(Exception):
-    pass
+class ManyAtOnce(Worker):
+    """For answers that wait for a database elsewhere more than they work."""
 
-
-def bytes_awaited(come: bytes) -> int:
-    """How many bytes of a request there must be before it is worth looking again, given those that there are.
-
-    0 when it is whole, or gunicorn's to refuse. Raises `HeadTooLong`.
-    """
-    end = come.find(b"\r\n\r\n")
-    if end < 0:
-        if len(come) > USUAL_BYTES and b"\r\n" not in come:
-            return 0  # gunicorn says what is wrong with such a first line
-        if len(come) > LONGEST_HEAD:
-            raise HeadTooLong
-        return len(come) + 1
-    length = CONTENT_LENGTH.search(come, 0, end)
-    if length is None or EXPECTS.search(come, 0, end):
-        return 0
-    whole = end + 4 + int(length[1])
-    return whole if len(come) < whole <= LONGEST_AWAITED else 0
-
-
-def _peek(client: socket) -> bytes:
-    """What has come and nobody has read."""
-    come = client.recv(USUAL_BYTES, MSG_PEEK | MSG_DONTWAIT)
-    return come if len(come) < USUAL_BYTES else client.recv(LONGEST_AWAITED, MSG_PEEK | MSG_DONTWAIT)
+    at_once = 1000

@@ -14,7 +14,7 @@ import sys
 from .models.migrate import migrate
 from .settings import ROOT, Settings, SettingsError
 
-THREADS = 2
+THREADS = 4
 GRACE_SECONDS = 20
 
 
@@ -42,12 +42,11 @@ def main() -> int:
 
 
 def gunicorn(settings: Settings) -> list[str]:
-    """Threads, because a password hash leaves the interpreter free for other requests."""
     return [
         sys.executable, "-m", "gunicorn", "wsgi:app",
         "--bind", settings.bind,
         "--workers", str(settings.workers),
-        "--worker-class", "webapp.http_worker.Worker" if hasattr(select, "epoll") else "gthread",
+        "--worker-class", _worker_class(settings),
         "--threads", str(THREADS),
         "--preload",
         "--no-control-socket",
@@ -57,6 +56,13 @@ def gunicorn(settings: Settings) -> list[str]:
         "--error-logfile", "-",
         "--log-level", "warning",
     ]  # fmt: skip
+
+
+def _worker_class(settings: Settings) -> str:
+    if not hasattr(select, "epoll"):
+        return "gthread"  # away from Linux
+    is_here = settings.database_url.startswith("sqlite")
+    return "webapp.http_worker.Worker" if is_here else "webapp.http_worker.ManyAtOnce"
 
 
 def _wait(web: subprocess.Popen[bytes], worker: subprocess.Popen[bytes]) -> int:
