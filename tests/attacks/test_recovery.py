@@ -6,7 +6,7 @@ import pytest
 
 from tests.attacks.tools import everything, is_in, live_sessions, stale
 from tests.conftest import Site
-from tests.people import PHONE, Owner, Person
+from tests.people import PHONE, Owner, Page, Person
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import LinkDead
 
@@ -316,24 +316,28 @@ def test_whoever_undoes_a_change_of_address_kills_the_links_that_went_to_the_oth
 
 
 def test_one_address_gets_ten_codes_an_hour_whoever_asks(site: Site) -> None:
-    outcomes = [ask_code(site, f"eve{n}", "victim@example.org", f"198.51.{n}.1") for n in range(12)]
-    assert outcomes == [200] * 10 + [429] * 2
+    outcomes = [ask_code(site, f"eve{n}", "victim@example.org", f"198.51.{n}.1").status for n in range(11)]
+    assert outcomes == [200] * 10 + [429]
+    refused = ask_code(site, "eve11", "victim@example.org", "198.51.11.1")
+    said = "We send only so many codes to one address. Another can be sent in 60 minutes, or enter a different address."
+    assert (refused.status, refused.problems) == (429, [said])
+    assert refused.field("Email address")["value"] == "victim@example.org"
     assert len(site.emails("victim@example.org")) == 10
-    assert ask_code(site, "bob", "bob@example.org", "198.51.100.1") == 200
-    assert ask_code(site, "eve99", "Victim@Example.org", "198.51.99.1") == 429, "it is the same box"
+    assert ask_code(site, "bob", "bob@example.org", "198.51.100.1").status == 200
+    assert ask_code(site, "eve99", "Victim@Example.org", "198.51.99.1").status == 429, "it is the same box"
     site.clock.pass_(3600)
-    assert ask_code(site, "victim", "victim@example.org", "198.51.101.1") == 200
+    assert ask_code(site, "victim", "victim@example.org", "198.51.101.1").status == 200
 
 
 def test_words_to_an_owner_that_others_type_their_address_are_capped_alike(site: Site, ada: Owner) -> None:
     site.clock.pass_(3600)  # her own code no longer counts
     before = len(site.emails(ada.email))
-    outcomes = [ask_code(site, f"eve{n}", ada.email, f"198.51.{n}.1") for n in range(12)]
+    outcomes = [ask_code(site, f"eve{n}", ada.email, f"198.51.{n}.1").status for n in range(12)]
     assert outcomes == [200] * 10 + [429] * 2
     assert len(site.emails(ada.email)) == before + 10
 
 
-def ask_code(site: Site, username: str, email: str, address: str) -> int:
+def ask_code(site: Site, username: str, email: str, address: str) -> Page:
     eve = Owner(site, username, address=address)
     eve.sign_up(confirm_email=False)
-    return eve.press("Next", email=email).status
+    return eve.press("Next", email=email)

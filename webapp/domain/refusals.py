@@ -193,6 +193,13 @@ class TooManyTries(Waiting):
     status = 429
 
 
+class MailStopped(Waiting):
+    """The address has had its share of codes, whoever asked for them."""
+
+    field = "email"
+    status = 429
+
+
 class TooSoon(Waiting):
     """A message went out moments ago."""
 

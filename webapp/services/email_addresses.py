@@ -15,7 +15,7 @@ from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock
-from ..domain.refusals import EmailMalformed, LinkDead, WrongCode
+from ..domain.refusals import EmailMalformed, LinkDead, MailStopped, WrongCode
 from ..models.accounts import Account
 from ..models.database import Database, Transaction
 from ..policy import Policy
@@ -24,7 +24,7 @@ from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
 from .outbox import Outbox
 from .sessions import Sessions
-from .tries import Bucket, Tries, Windows
+from .tries import Bucket, Retold, Tries, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,15 @@ class EmailAddresses:
     def ask(self, account: Account, challenge: str, typed: str) -> None:
         """Sends a code to the address, or its owner a word that somebody else typed it.
 
-        Raises `EmailMalformed`, `TooSoon`, `TooManyTries`.
+        Raises `EmailMalformed`, `TooSoon`, `TooManyTries`, `MailStopped`.
         """
         address, rule = normalize(typed), Windows((self._policy.email_sends,))
         key = key_of(address)
-        reader = f"email-code-to:{hash_of(key)}"  # whoever it is: many accounts may be made to fill one box
+        # whoever asks: many accounts may be made to fill one box
+        reader = Bucket(f"email-code-to:{hash_of(key)}", Retold(rule, MailStopped))
         with self._db.write() as tx:
             code_id, code = self._codes.draw(tx, account.id, challenge, address, self._terms)
-            self._tries.spend_within(tx, Bucket(f"email-code:{account.id}", rule), Bucket(reader, rule))
+            self._tries.spend_within(tx, Bucket(f"email-code:{account.id}", rule), reader)
             owner = tx.objects.scalars(select(Account).where(Account.email_key == key)).one_or_none()
             if owner is not None and owner.id != account.id:
                 url = f"{self._main_url}/forgot-password"

@@ -106,6 +106,10 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         "There were too many wrong codes in a row, so codes are stopped. Log in with another method or a backup code."
     ),
     r.TooManyTries: lambda e: _("That was too many tries. Try again in %(wait)s.", wait=duration(e.seconds)),
+    r.MailStopped: lambda e: _(
+        "We send only so many codes to one address. Another can be sent in %(wait)s, or enter a different address.",
+        wait=duration(e.seconds),
+    ),
     r.TooSoon: lambda e: _("A code was sent a moment ago. Another can be sent in %(wait)s.", wait=duration(e.seconds)),
     r.PageTooOld: lambda _r: _("The page was old. Nothing was changed; try again."),
     r.StepClosed: lambda _r: _("That step is not open now. Here is where you are."),
