@@ -326,6 +326,21 @@ def test_a_request_has_a_thread_once_all_of_it_has_come(serve: Serve) -> None:
     assert server.log() == []
 
 
+def test_half_a_request_behind_a_whole_one_has_no_thread_either(serve: Serve) -> None:
+    server = serve(threads=1)
+    second = request("/echo", body=b"violet", method="POST")
+    for cut in (5, len(second) - 3):
+        sender = server.client()
+        sender.send(request("/ok") + second[:cut])
+        assert sender.answer().body == b"ok"
+        assert server.client().ask("/ok").body == b"ok"
+        sender.send(second[cut:-1])
+        assert server.client().ask("/ok").body == b"ok"
+        sender.send(second[-1:] + request("/ok"))
+        assert sender.answer().body == b"violet"
+        assert sender.answer().body == b"ok"
+
+
 def test_whoever_stops_in_the_middle_of_a_request_is_hung_up_on(serve: Serve) -> None:
     server = serve(threads=1, patience=1)
     head = request("/echo", body=b"violet", method="POST").removesuffix(b"violet")

@@ -56,6 +56,11 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
     bytes_awaited = 1
     """So many must have come before a thread is told."""
 
+    @property
+    def held(self) -> bytes:
+        """What gunicorn read beyond the last request."""
+        return b"" if self.parser is None else bytes(self.parser.unreader.buf.getvalue())
+
     def await_bytes(self, number: int) -> None:
         if number != self.bytes_awaited:
             self.bytes_awaited = number
@@ -194,11 +199,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
             if connection.is_over:
                 self._drain(connection)
                 return
-            awaited = bytes_awaited(peek(connection.sock))
+            held = connection.held
+            awaited = bytes_awaited(held + peek(connection.sock))
             if awaited and is_gone:
                 self._end(connection)
-            elif awaited > connection.bytes_awaited:  # when it is not, the kernel has no room for more
-                self._wait_for_more(connection, awaited)
+            elif awaited - len(held) > connection.bytes_awaited:  # when it is not, the kernel has no room for more
+                self._wait_for_more(connection, awaited - len(held))
             elif self._answer(connection):
                 self._wait(connection, time.monotonic() + self.cfg.keepalive)
             else:
@@ -221,7 +227,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
         """True when another request may follow."""
         connection.await_bytes(1)
         stays = bool(self.handle(connection))
-        while stays and connection.parser.unreader.buf.getvalue():  # one that came with the last is not told of again
+        while stays and connection.held and not bytes_awaited(connection.held):  # nobody is told of this one
             stays = bool(self.handle(connection))
         return stays
 

@@ -138,7 +138,7 @@ class OtherSite(NamedTuple):
 def other_site() -> OtherSite:
     """The way to the same page in the other layout, by the main host, which remembers the choice."""
     there = DESKTOP if current() == MOBILE else MOBILE
-    path = f"{_remembered('site.choose', layout=there)}?{urlencode({'next': request.path})}"
+    path = f"{_remembered('site.choose', layout=there)}?{urlencode({'next': request.path}, safe='/')}"
     label = gettext("Desktop site") if there == DESKTOP else gettext("Mobile site")
     return OtherSite(label, f"{hosts().scheme}://{hosts().computer}{path}")
 
