@@ -29,11 +29,11 @@ LONG = 60
 APP = """
 import os, resource, struct, sys, threading, time
 from pathlib import Path
-from webapp import http_worker
+from webapp.http import connection, worker
 
-http_worker.REQUEST_SECONDS = patience = int(os.environ["PATIENCE"])
-http_worker.STALL = struct.pack("ll", patience, 0)
-http_worker.LONG_SECONDS = float(os.environ["LONG"])
+worker.REQUEST_SECONDS = patience = int(os.environ["PATIENCE"])
+connection.STALL = struct.pack("ll", patience, 0)
+worker.LONG_SECONDS = float(os.environ["LONG"])
 together = threading.Barrier(2)
 here = Path(__file__).parent
 full_since = 0.0
@@ -52,6 +52,8 @@ def app(environ, start_response):
             body = bytes(4_000_000)
         case "/nothing":
             status, body = "204 No Content", b""
+        case "/slowly":
+            time.sleep(0.05)
         case "/together":  # answers two at a time only
             together.wait()
         case "/held":
@@ -129,7 +131,7 @@ class Server:
             listener.listen(100)
             self.port = listener.getsockname()[1]
             command = [sys.executable, "-m", "gunicorn", "tiny:app", "--pythonpath", f"{ROOT},{folder}"]
-            command += ["--bind", f"fd://{listener.fileno()}", "--worker-class", f"webapp.http_worker.{worker}"]
+            command += ["--bind", f"fd://{listener.fileno()}", "--worker-class", f"webapp.http.worker.{worker}"]
             command += ["--no-control-socket", "--error-logfile", "-", "--log-level", "warning", *options]
             files = {"pass_fds": [listener.fileno()], "stderr": log}
             environ = {**os.environ, "PATIENCE": str(patience), "LONG": str(long)}
@@ -339,6 +341,34 @@ def test_half_a_request_behind_a_whole_one_has_no_thread_either(serve: Serve) ->
         sender.send(second[-1:] + request("/ok"))
         assert sender.answer().body == b"violet"
         assert sender.answer().body == b"ok"
+
+
+def test_no_client_keeps_a_thread_with_what_it_does_not_send(serve: Serve) -> None:
+    server = serve(threads=1)
+    post = "POST /echo HTTP/1.1\r\nHost: localhost\r\n"
+    for head, status in (
+        (f"{post}Transfer-Encoding: chunked\r\n\r\n5", 411),
+        (f"{post}Content-Length: +5\r\n\r\n", 400),
+        (f"{post}Content-Length: 5\r\nContent-Length: 5\r\n\r\n", 400),
+        (f"{post}Content-Length: 00000000050\r\n\r\n", None),
+        (f"{post}Content-Length: 5\r\nExpect: 100-continue\r\n\r\n", 100),
+        ("POST /ok HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\nmore", 200),
+    ):
+        client = server.client()
+        client.send(head.encode())
+        assert server.client().ask("/ok").body == b"ok"
+        assert status is None or client.answer().status == status
+    assert server.log() == []
+
+
+def test_requests_sent_ahead_are_answered_one_at_a_turn(serve: Serve) -> None:
+    server = serve(threads=1)
+    greedy = server.client()
+    greedy.send(request("/slowly") * 40)
+    begun = time.monotonic()
+    assert server.client().ask("/ok").body == b"ok"
+    assert time.monotonic() - begun < 40 * 0.05 / 2
+    assert [greedy.answer().body for _ in range(40)] == [b"ok"] * 40
 
 
 def test_whoever_stops_in_the_middle_of_a_request_is_hung_up_on(serve: Serve) -> None:

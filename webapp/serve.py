@@ -62,7 +62,7 @@ def _worker_class(settings: Settings) -> str:
     if not hasattr(select, "epoll"):
         return "gthread"  # away from Linux
     is_here = settings.database_url.startswith("sqlite")
-    return "webapp.http_worker.Worker" if is_here else "webapp.http_worker.ManyAtOnce"
+    return "webapp.http.worker.Worker" if is_here else "webapp.http.worker.ManyAtOnce"
 
 
 def _wait(web: subprocess.Popen[bytes], worker: subprocess.Popen[bytes]) -> int:

@@ -41,6 +41,8 @@ DOCUMENTS = (
 
 def add(response: Response) -> Response:
     headers = response.headers
+    if ALL[0][0] in headers:
+        return response  # a kept act's, whose own request was answered already
     headers.setdefault("Cache-Control", "no-store")
     headers.extend(ALL)  # no page sets any of these itself, and to look for each first would take as long again
     if response.is_json:

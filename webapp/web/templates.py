@@ -24,7 +24,7 @@ from .places import place_of
 class Names(Context):
     """What a template knows. Functions and macros are called at once: Jinja looks four times at what each may want."""
 
-    def call(self, obj: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def call(self, obj: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         is_macro = type(obj) is Macro
         if not is_macro and (type(obj) is not FunctionType or hasattr(obj, "jinja_pass_arg")):
             return super().call(obj, *args, **kwargs)

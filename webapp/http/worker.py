@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import select
-import struct
 import time
 from contextlib import suppress
 from socket import (
@@ -19,10 +18,6 @@ from socket import (
     MSG_DONTWAIT,
     SHUT_RD,
     SHUT_WR,
-    SO_RCVLOWAT,
-    SO_RCVTIMEO,
-    SO_SNDTIMEO,
-    SOL_SOCKET,
     TCP_CORK,
     socket,
 )
@@ -30,41 +25,20 @@ from threading import Lock, Semaphore, Thread
 from typing import Any
 
 from gunicorn.util import write_error
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
-from .http_requests import HeadTooLong, bytes_awaited, peek
+from .connection import Connection
+from .outline import Outline, RefusedRequest, outline
 
 ONCE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
 """One thread is told, and nobody again until the connection waits anew."""
 GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 REQUEST_SECONDS = 20.0
 """For all of a request, from its first byte."""
-STALL = struct.pack("ll", 10, 0)
-"""Seconds and microseconds that a thread waits for a client to send or read on."""
 HANG_UP_SECONDS = 2.0
 LONG_SECONDS = 0.1
 """After which an answer is taken to wait for something, and another thread steps in."""
 LAST_ROUND_SECONDS = 0.05
-
-
-class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
-    """Of one client. It waits for a request or, after the last answer, for the client to hang up."""
-
-    is_over = False
-    until = 0.0
-    """When waiting ends, by the monotonic clock."""
-    bytes_awaited = 1
-    """So many must have come before a thread is told."""
-
-    @property
-    def held(self) -> bytes:
-        """What gunicorn read beyond the last request."""
-        return b"" if self.parser is None else bytes(self.parser.unreader.buf.getvalue())
-
-    def await_bytes(self, number: int) -> None:
-        if number != self.bytes_awaited:
-            self.bytes_awaited = number
-            self.sock.setsockopt(SOL_SOCKET, SO_RCVLOWAT, number)
 
 
 class Turn:
@@ -75,7 +49,7 @@ class Turn:
     is_over = False
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # the same
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     at_once = 1
     """So many threads are at work while nothing takes long."""
 
@@ -186,9 +160,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
                 return
             connection = Connection(self.cfg, client, address, self._listeners[fd].getsockname())
             self._connections.add(connection)
-        connection.data_ready = True  # by the time that a thread has it
-        client.setsockopt(SOL_SOCKET, SO_RCVTIMEO, STALL)
-        client.setsockopt(SOL_SOCKET, SO_SNDTIMEO, STALL)
         connection.until = time.monotonic() + self.cfg.keepalive
         self._waiting[client.fileno()] = connection
         self._epoll.register(client.fileno(), ONCE)
@@ -199,18 +170,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
             if connection.is_over:
                 self._drain(connection)
                 return
-            held = connection.held
-            awaited = bytes_awaited(held + peek(connection.sock))
-            if awaited and is_gone:
+            come = connection.peek()
+            request = outline(come)
+            if len(come) >= request.size:
+                self._answer(connection, request)
+            elif is_gone or not come:
                 self._end(connection)
-            elif awaited - len(held) > connection.bytes_awaited:  # when it is not, the kernel has no room for more
-                self._wait_for_more(connection, awaited - len(held))
-            elif self._answer(connection):
-                self._wait(connection, time.monotonic() + self.cfg.keepalive)
             else:
-                self._end(connection)
-        except HeadTooLong:
-            write_error(connection.sock, 431, "Request Header Fields Too Large", "The head of the request is too long.")
+                self._wait_for_more(connection, request)
+        except RefusedRequest as refused:
+            write_error(connection.sock, refused.status, refused.reason, "")
             self._end(connection)
         except OSError:
             self._close(connection)  # the client is gone
@@ -218,22 +187,35 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # the same
             self._close(connection)
             raise
 
-    def _wait_for_more(self, connection: Connection, awaited: int) -> None:
-        until = connection.until if connection.bytes_awaited > 1 else time.monotonic() + REQUEST_SECONDS
-        connection.await_bytes(awaited)
-        self._wait(connection, until)
+    def _wait_for_more(self, connection: Connection, request: Outline) -> None:
+        if not connection.is_arriving:
+            connection.is_arriving = True
+            connection.until = time.monotonic() + REQUEST_SECONDS
+        if request.expects and not connection.may_go_on:
+            connection.may_go_on = True
+            connection.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n", MSG_DONTWAIT)
+        if request.size - connection.buffered <= connection.bytes_awaited:
+            connection.read_on()  # told before they were there: the kernel has no room for so many
+        connection.await_bytes(request.size - connection.buffered)
+        self._wait(connection, connection.until)
 
-    def _answer(self, connection: Connection) -> bool:
-        """True when another request may follow."""
+    def _answer(self, connection: Connection, request: Outline) -> None:
         connection.await_bytes(1)
-        stays = bool(self.handle(connection))
-        while stays and connection.held and not bytes_awaited(connection.held):  # nobody is told of this one
-            stays = bool(self.handle(connection))
-        return stays
+        connection.is_cut = request.is_cut
+        connection.parser.unreader.mxchunk = max(1, request.size - connection.buffered)  # and no byte of the next
+        stays = self.handle(connection) and not connection.buffered
+        connection.is_arriving = connection.may_go_on = False
+        if stays:
+            self._wait(connection, time.monotonic() + self.cfg.keepalive)
+        else:
+            self._end(connection)
 
     def handle_request(self, request: Any, connection: Connection) -> bool:
         """The head and the body of an answer in one packet: gunicorn sends one after the other, and wakes twice."""
-        connection.sock.setsockopt(IPPROTO_TCP, TCP_CORK, not any(name == "EXPECT" for name, _ in request.headers))
+        if connection.is_cut:
+            request.force_close()  # or this thread would read what is refused
+        request._expected_100_continue &= not connection.may_go_on  # it was told already
+        connection.sock.setsockopt(IPPROTO_TCP, TCP_CORK, 1)
         try:
             return bool(super().handle_request(request, connection))
         finally:
