@@ -13,14 +13,7 @@ import os
 import select
 import time
 from contextlib import suppress
-from socket import (
-    IPPROTO_TCP,
-    MSG_DONTWAIT,
-    SHUT_RD,
-    SHUT_WR,
-    TCP_CORK,
-    socket,
-)
+from socket import IPPROTO_TCP, MSG_DONTWAIT, SHUT_RD, SHUT_WR, TCP_CORK, socket
 from threading import Lock, Semaphore, Thread
 from typing import Any
 
