@@ -34,15 +34,15 @@ class Policy:
     argon2_passes: int = 2
     hashes_at_once: int = 4  # in one process: memory is bounded by it
     hash_queue_seconds: int = 2
-    password_tries: Window = Window(10, 15 * MINUTE)  # ASVS V6.3.1, an account from one browser
+    password_attempts: Window = Window(10, 15 * MINUTE)  # ASVS V6.3.1, an account from one browser
     password_first_wait: int = 30  # then doubling
     password_longest_wait: int = HOUR
-    password_tries_address: Window = Window(30, 15 * MINUTE)
+    password_attempts_address: Window = Window(30, 15 * MINUTE)
 
     # Second factors
-    challenge_tries: int = 5  # then back to the password
-    second_factor_tries: tuple[Window, ...] = (Window(5, 5 * MINUTE), Window(20, HOUR), Window(50, DAY))
-    second_factor_run: int = 100  # NIST 3.2.2: in a row, then codes stop
+    challenge_attempts: int = 5  # then back to the password
+    second_factor_attempts: tuple[Window, ...] = (Window(5, 5 * MINUTE), Window(20, HOUR), Window(50, DAY))
+    second_factor_failures_in_a_row: int = 100  # NIST 3.2.2: in a row, then codes stop
     totp_step: int = 30  # RFC 6238 section 5.2
     totp_steps_aside: int = 1
     totp_skew_told: int = 10 * MINUTE  # how far a wrong clock is looked for, to say so; never accepted
@@ -50,7 +50,7 @@ class Policy:
 
     # Codes by e-mail, links
     email_code_seconds: int = HOUR  # greylisting takes its time
-    email_code_tries: int = 5
+    email_code_attempts: int = 5
     resend_after: int = MINUTE
     email_sends: Window = Window(10, HOUR)  # of one account, and to one address
     reset_link_seconds: int = HOUR  # ASVS V6.4.3
@@ -62,7 +62,7 @@ class Policy:
     # Codes by text message
     text_code_seconds: int = 10 * MINUTE  # ASVS V6.6.2
     text_warning_seconds: int = 3 * DAY  # over a weekend with the phone off
-    text_code_tries: int = 5
+    text_code_attempts: int = 5
     text_gap: Window = Window(1, MINUTE)  # between two texts to one number
     text_sends_challenge: int = 3
     text_sends: tuple[Window, ...] = (Window(5, HOUR), Window(10, DAY))  # of one account, and to one number
@@ -86,7 +86,7 @@ class Policy:
 
     # Contacts
     contacts: int = 1000  # of one account
-    contact_look_ups: Window = Window(2000, DAY)  # new numbers of one account, so that nobody tries them all
+    contact_lookups: Window = Window(2000, DAY)  # new numbers of one account, so that nobody tries them all
     contact_entries: int = 2000  # read of one upload: each costs a fraction of a millisecond
 
     # Sessions (ASVS V7.3, NIST 2.2.3)
@@ -94,24 +94,24 @@ class Policy:
     session_total: int = DAY
     kept_session_idle: int = 7 * DAY
     kept_session_total: int = 30 * DAY
-    half_logged_in: int = 10 * MINUTE
+    pending_login_seconds: int = 10 * MINUTE
     fresh: int = 10 * MINUTE  # ASVS V7.5.1
     remembered_browser: int = 30 * DAY
     remember_browsers: bool = True  # setting
     known_browser: int = 365 * DAY
     session_seen_every: int = MINUTE  # how often "last seen" is written
-    ways_in_shown: int = 100  # of one account, at once; "Log out all others" ends the rest too
+    access_entries_shown: int = 100  # of one account, at once; "Log out all others" ends the rest too
     activity_page: int = 25  # events, newest first
 
     # Apps that only know a password, at the legacy door
     temporary_password_seconds: int = HOUR  # the help page
     temporary_passwords: Window = Window(5, DAY)  # made or texted, of one account
     texted_again: int = 10 * MINUTE  # after one that was texted and never used: it seems to be lost
-    knock_seconds: int = 10 * MINUTE  # nobody waits longer for a text
+    refused_access_seconds: int = 10 * MINUTE  # nobody waits longer for a text
     app_session_idle: int = 7 * DAY  # as a session that is kept
     app_session_total: int = 30 * DAY
-    door_memory_seconds: int = 4  # so that what was revoked is refused within 5 s
-    door_memory_size: int = 10_000  # 3 MB of a process
+    legacy_cache_seconds: int = 4  # so that what was revoked is refused within 5 s
+    legacy_cache_size: int = 10_000  # 3 MB of a process
 
     # Enrollment
     draft_seconds: int = 30 * MINUTE
