@@ -21,7 +21,7 @@ from webapp import create_app
 from webapp.enrollment.service import factor_bound
 from webapp.keys import generate_keys
 from webapp.models.accounts import Account
-from webapp.models.factors import Factor, only_slot
+from webapp.models.factors import Factor, sole_external_id
 from webapp.models.migrate import migrate
 from webapp.settings import ROOT, Settings
 
@@ -113,7 +113,7 @@ def _seed(settings: Settings, accounts: int) -> list[str]:
             tx.execute(insert(Account).values(**values, password_hash=hashed, email=f"{name}@example.org"))
             sealed = keyring.seal(secret, factor_bound(number, "authentication-app"))
             factor = {"account_id": number, "method": "authentication-app", "sealed": sealed, "added_at": now}
-            factor["slot"] = only_slot(number)
+            factor["external_id"] = sole_external_id(number)
             tx.execute(insert(Factor).values(factor))
     services.db.engine.dispose()
     return secrets

@@ -21,7 +21,7 @@ from werkzeug.routing import Rule
 
 from tests.doubles import FakeClock
 from webapp import create_app
-from webapp.adapters.letters import Letters
+from webapp.adapters.template_renderer import TemplateRenderer
 from webapp.bootstrap import Services
 from webapp.domain.ports import Email, TextMessage
 from webapp.models.migrate import METADATA
@@ -136,9 +136,9 @@ def no_connection_outlives_its_test() -> Iterator[None]:
 
 
 @cache
-def letters_of(site_name: str, main_url: str) -> Letters:
+def renderer_of(site_name: str, main_url: str) -> TemplateRenderer:
     """The real ones, for every site of that name: their templates are the same as well."""
-    return Letters(ROOT / "templates", site_name, main_url, reload=False)
+    return TemplateRenderer(ROOT / "templates", site_name, main_url, reload=False)
 
 
 @cache
@@ -200,7 +200,7 @@ def overrides() -> dict[str, Any]:
 def site(environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any]) -> Iterator[Site]:
     clock = FakeClock()
     settings = Settings.read(environ, tmp_path / "instance")
-    overrides.setdefault("letters", letters_of(settings.site_name, settings.main_url))
+    overrides.setdefault("renderer", renderer_of(settings.site_name, settings.main_url))
     app = create_app(settings, clock=clock, **overrides)
     app.jinja_env.bytecode_cache = COMPILED
     services = app.extensions["nightlatch"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from hashlib import sha256
 
-from webapp.domain.ports import Email, Letter, PushMessage, TextMessage
+from webapp.domain.ports import Email, PushMessage, RenderedEmail, TextMessage
 
 START = 1_800_000_000  # 2027-01-15 08:00:00 UTC
 
@@ -100,12 +100,12 @@ class MoodyPushes:
         self.taken.append((message, message.lasts))
 
 
-class PlainLetters:
+class PlainRenderer:
     """Letters that only repeat their facts."""
 
-    def write(self, template: str, /, **facts: object) -> Letter:
+    def render_email(self, template: str, /, **facts: object) -> RenderedEmail:
         told = ", ".join(f"{name}={fact}" for name, fact in facts.items())
-        return Letter(template, f"{told}\n", f"<p>{told}</p>\n")
+        return RenderedEmail(template, f"{told}\n", f"<p>{told}</p>\n")
 
 
 class CheapHasher:

@@ -41,7 +41,7 @@ from webapp.domain.origin import Origin
 from webapp.enrollment.service import factor_bound
 from webapp.models.accounts import Account
 from webapp.models.apps import TemporaryPassword
-from webapp.models.factors import Factor, only_slot
+from webapp.models.factors import Factor, sole_external_id
 from webapp.models.migrate import migrate
 from webapp.serve import gunicorn
 from webapp.settings import ROOT, Settings
@@ -106,7 +106,7 @@ class Stack:
     """A proxy, the site it guards, and the door it asks."""
 
     services: Services
-    door: int
+    access: int
     front: int
 
     def get(self, authorization: str | None, **headers: str) -> Answer:
@@ -178,7 +178,7 @@ def certificate(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[tuple[int, Services]]:
+def access(tmp_path: Path) -> Iterator[tuple[int, Services]]:
     """A production server with Ada's account, and this process's own view of its database."""
     port = free_port()
     more = {"NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1", "NIGHTLATCH_TRUSTED_PROXIES": "1"}
@@ -195,10 +195,10 @@ def door(tmp_path: Path) -> Iterator[tuple[int, Services]]:
 
 
 @pytest.fixture
-def stack(door: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
+def stack(access: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
     if NGINX is None:
         pytest.skip("nginx is not installed; on Debian or Ubuntu: apt-get install nginx-light")
-    port, services = door
+    port, services = access
     front = free_port()
     with guarded_site() as guarded:
         facts = {
@@ -216,10 +216,10 @@ def stack(door: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def apache(door: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
+def apache(access: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
     if APACHE is None or not (APACHE_MODULES / "mod_authnz_external.so").exists():
         pytest.skip("Apache is not installed; on Debian or Ubuntu: apt-get install libapache2-mod-authnz-external")
-    port, services = door
+    port, services = access
     front = free_port()
     with guarded_site() as guarded, TemporaryDirectory() as open_to_all:
         folder = Path(open_to_all)
@@ -258,7 +258,7 @@ def turn_factor_on(services: Services) -> None:
             Factor(
                 account_id=account.id,
                 method="authentication-app",
-                slot=only_slot(account.id),
+                external_id=sole_external_id(account.id),
                 sealed=sealed,
                 added_at=now,
             )
@@ -269,9 +269,9 @@ def turn_factor_on(services: Services) -> None:
 def made(services: Services) -> str:
     with services.db.write() as tx:
         opened = services.sessions.open(tx, ada(services).id, HERE, kept=False, second_factor=True)
-    presence = services.sessions.find(opened.token)
-    assert presence is not None
-    return services.temporary_passwords.make(presence, HERE)
+    user = services.sessions.find(opened.token)
+    assert user is not None
+    return services.temporary_passwords.make(user, HERE)
 
 
 def a_temporary_password_opens_until_it_ends(stack: Stack) -> None:
@@ -308,8 +308,10 @@ def test_nginx_asks_the_door_as_the_guide_says(stack: Stack) -> None:
     a_temporary_password_opens_until_it_ends(stack)
 
     form = {"grant_type": "password", "username": "ada", "password": made(services)}
-    headers = {"Host": f"nightlatch.localhost:{stack.door}"}  # which no resolver knows
-    with urlopen(Request(f"http://127.0.0.1:{stack.door}/legacy/token", urlencode(form).encode(), headers)) as granted:
+    headers = {"Host": f"nightlatch.localhost:{stack.access}"}  # which no resolver knows
+    with urlopen(
+        Request(f"http://127.0.0.1:{stack.access}/legacy/token", urlencode(form).encode(), headers)
+    ) as granted:
         token = f"Bearer {json.load(granted)['access_token']}"
     assert stack.get(token).seen["remote-user"] == "ada"
     assert stack.get(basic("ada", form["password"])).status == 401, "the trade used it up"
@@ -337,10 +339,12 @@ def test_apache_asks_the_door_as_the_guide_says(apache: Stack) -> None:
     a_temporary_password_opens_until_it_ends(apache)
 
 
-def test_the_program_for_apache_says_yes_and_no_by_its_exit_status(door: tuple[int, Services], tmp_path: Path) -> None:
+def test_the_program_for_apache_says_yes_and_no_by_its_exit_status(
+    access: tuple[int, Services], tmp_path: Path
+) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    port, _services = door
+    port, _services = access
     program = tmp_path / "verify"
     facts = {"127.0.0.1:8000": f"127.0.0.1:{port}", "login.example.org": f"nightlatch.localhost:{port}"}
     program.write_text(with_facts(block("sh"), facts))

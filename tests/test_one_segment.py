@@ -8,7 +8,7 @@ import pytest
 from babel.support import Translations
 
 from tests.pseudo import LANGUAGES
-from webapp.adapters.letters import Letters
+from webapp.adapters.template_renderer import TemplateRenderer
 from webapp.domain.language import ENGLISH, Language, speaking
 from webapp.domain.segments import segments
 from webapp.settings import ROOT
@@ -32,16 +32,16 @@ def test_there_are_texts_to_look_at() -> None:
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_one_segment_suffices_in_every_language(template: str) -> None:
-    letters = Letters(ROOT / "templates", "Nightlatch", "https://nightlatch.example")
+    renderer = TemplateRenderer(ROOT / "templates", "Nightlatch", "https://nightlatch.example")
     for language in catalogues():
         with speaking(language):
-            text = letters.write_text(template, **FACTS)
+            text = renderer.render_text_message(template, **FACTS)
         assert segments(text) == 1, f"{language.code}: {len(text)} characters: {text!r}"
 
 
 def test_a_language_that_would_need_two_gives_way_to_english_and_one_that_fits_does_not() -> None:
-    letters = Letters(ROOT / "templates", "Nightlatch", "https://nightlatch.example")
-    english = letters.write_text("code", **FACTS)
+    renderer = TemplateRenderer(ROOT / "templates", "Nightlatch", "https://nightlatch.example")
+    english = renderer.render_text_message("code", **FACTS)
     assert english == "000000 is your Nightlatch code. Never share it.\n\n@mobile.nightlatch.example #000000"
     for language, host, is_translated in (
         (LANGUAGES["en-XA"], FACTS["host"], False),
@@ -49,6 +49,6 @@ def test_a_language_that_would_need_two_gives_way_to_english_and_one_that_fits_d
         (LANGUAGES["ar-XB"], FACTS["host"], False),
     ):
         with speaking(language):
-            text = letters.write_text("code", code="000000", host=host)
+            text = renderer.render_text_message("code", code="000000", host=host)
         assert (text.partition("\n")[0] != english.partition("\n")[0]) is is_translated
         assert text.endswith(f"\n\n@{host} #000000")

@@ -16,9 +16,9 @@ def test_without_settings_the_policy_has_its_defaults() -> None:
     assert (policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once) == (19456, 2, 4)
     assert (policy.session_idle, policy.session_total) == (3600, 86400)
     assert (policy.kept_session_idle, policy.kept_session_total) == (7 * 86400, 30 * 86400)
-    assert (policy.half_logged_in, policy.fresh, policy.draft_seconds) == (600, 600, 1800)
-    assert [(w.most, w.seconds) for w in policy.second_factor_tries] == [(5, 300), (20, 3600), (50, 86400)]
-    assert (policy.second_factor_run, policy.challenge_tries) == (100, 5)
+    assert (policy.pending_login_seconds, policy.fresh, policy.draft_seconds) == (600, 600, 1800)
+    assert [(w.most, w.seconds) for w in policy.second_factor_attempts] == [(5, 300), (20, 3600), (50, 86400)]
+    assert (policy.second_factor_failures_in_a_row, policy.challenge_attempts) == (100, 5)
     assert policy.totp_secret_bytes * 8 == 160
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from .bootstrap import Services
 from .domain.ports import Mail, TextMessages
-from .domain.refusals import Missing, Refusal
+from .domain.refusals import NotFound, Refusal
 from .environment import PREFIX
 from .keys import generate_keys
 from .policy import DAY
@@ -49,7 +49,7 @@ def says_why(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except Missing:
+        except NotFound:
             raise click.ClickException("There is no account of that name.") from None
         except Refusal as refusal:
             raise click.ClickException(current_app.extensions[SAY](refusal)) from None
@@ -74,10 +74,10 @@ def create(username: str, email: str | None, name: str, email_confirmed: bool, p
     """Create an account; the password is read from standard input."""
     password = sys.stdin.readline().rstrip("\n")
     address = normalize(email) if email else None
-    number = services().phones.read(phone, "") if phone else None
+    number = services().phone_numbers.read(phone, "") if phone else None
     account = services().sign_up.create_by_operator(name, username, password, address, confirmed=email_confirmed)
     if number is not None:
-        services().phones.keep(account, number)
+        services().phone_numbers.keep(account, number)
     click.echo(f"Created {account.username}.")
 
 
@@ -101,7 +101,7 @@ def show(username: str) -> None:
     click.echo(f"Username: {account.username}")
     click.echo(f"Name: {account.name}")
     click.echo(f"Email address: {account.email or 'not confirmed'}")
-    click.echo(f"Phone number: {account.phone_hint or 'none'}")
+    click.echo(f"Phone number: {account.phone_number_hint or 'none'}")
     click.echo(f"Second factors: {', '.join(on) or 'none'}")
     click.echo(f"Backup code: {'yes' if account.backup_code_hash else 'no'}")
 
@@ -178,7 +178,7 @@ def generate() -> None:
 def reseal() -> None:
     """Seal every stored secret again under the newest key."""
     try:
-        count = services().upkeep.reseal()
+        count = services().maintenance.reseal()
     except ValueError as error:  # the keyring's own sentence says which key
         raise click.ClickException(f"{error}; put it back into {PREFIX}ENCRYPTION_KEYS and try again.") from None
     click.echo(f"Sealed {count} secrets again.")
@@ -188,7 +188,7 @@ def reseal() -> None:
 @with_appcontext
 def purge() -> None:
     """Delete what has expired."""
-    for table, count in services().upkeep.purge().items():
+    for table, count in services().maintenance.purge().items():
         click.echo(f"{table}: {count}")
 
 

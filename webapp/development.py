@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from flask import Flask
 
-from .bootstrap import Services, open_doors
-from .domain.refusals import Missing
+from .bootstrap import Services, check_restoration
+from .domain.refusals import NotFound
 from .models.migrate import migrate
 from .worker import start_thread
 
@@ -19,7 +19,7 @@ def run(app: Flask, services: Services, port: int | None) -> None:
 
     settings = services.settings
     migrate(settings.database_url)
-    app.config["RESTORED_LATELY"] = open_doors(services)
+    app.config["RESTORED_LATELY"] = check_restoration(services)
     password = demo_account(services)
     click.echo(f"Desktop: {settings.main_url}")
     click.echo(f"Mobile: {settings.scheme}://{settings.mobile_host}")
@@ -37,7 +37,7 @@ def demo_account(services: Services) -> str:
     path = services.settings.instance / PASSWORD_FILE
     try:
         services.accounts.named(USERNAME)
-    except Missing:
+    except NotFound:
         password = "-".join(services.entropy.bytes(3).hex() for _ in range(3))
         services.sign_up.create_by_operator("Demo", USERNAME, password, "demo@example.org", confirmed=False)
         path.touch(mode=0o600)

@@ -45,17 +45,15 @@ class Policy:
     argon2_passes: int = 2
     hashes_at_once: int = 4  # in one process; bounds its memory
     hash_queue_seconds: int = 2
-    password_tries: Window = Window(
-        10, 15 * MINUTE
-    )  # ASVS V6.3.1; of one account, counted apart for a browser it logged in from
+    password_attempts: Window = Window(10, 15 * MINUTE)  # ASVS V6.3.1; a known browser has its own count
     password_first_wait: int = 30  # doubles with each further failure
     password_longest_wait: int = HOUR
-    password_tries_address: Window = Window(30, 15 * MINUTE)
+    password_attempts_address: Window = Window(30, 15 * MINUTE)
 
     # Second factors
-    challenge_tries: int = 5  # then the log-in starts again at the password
-    second_factor_tries: tuple[Window, ...] = (Window(5, 5 * MINUTE), Window(20, HOUR), Window(50, DAY))
-    second_factor_run: int = 100  # NIST 3.2.2: failures in a row before codes are refused
+    challenge_attempts: int = 5  # then the log-in starts again at the password
+    second_factor_attempts: tuple[Window, ...] = (Window(5, 5 * MINUTE), Window(20, HOUR), Window(50, DAY))
+    second_factor_failures_in_a_row: int = 100  # NIST 3.2.2; then codes are refused
     totp_step: int = 30  # RFC 6238 section 5.2
     totp_steps_aside: int = 1
     totp_skew_told: int = 10 * MINUTE  # a code this far off is refused, but the page says that the clock is wrong
@@ -63,7 +61,7 @@ class Policy:
 
     # Codes and links by e-mail
     email_code_seconds: int = HOUR  # greylisting delays mail
-    email_code_tries: int = 5
+    email_code_attempts: int = 5
     resend_after: int = MINUTE
     email_sends: Window = Window(10, HOUR)  # of one account, and to one address
     reset_link_seconds: int = HOUR  # ASVS V6.4.3
@@ -75,7 +73,7 @@ class Policy:
     # Codes by text message
     text_code_seconds: int = 10 * MINUTE  # ASVS V6.6.2
     text_warning_seconds: int = 3 * DAY  # of delivery attempts: the phone may be off over a weekend
-    text_code_tries: int = 5
+    text_code_attempts: int = 5
     text_gap: Window = Window(1, MINUTE)  # between two texts to one number
     text_sends_challenge: int = 3
     text_sends: tuple[Window, ...] = (Window(5, HOUR), Window(10, DAY))  # of one account, and to one number
@@ -99,7 +97,7 @@ class Policy:
 
     # Contacts
     contacts: int = 1000  # of one account
-    contact_look_ups: Window = Window(2000, DAY)  # new numbers of one account; stops enumeration of numbers
+    contact_lookups: Window = Window(2000, DAY)  # new numbers of one account; stops enumeration of numbers
     contact_entries: int = 2000  # read from one upload
 
     # Sessions (ASVS V7.3, NIST 2.2.3)
@@ -107,24 +105,24 @@ class Policy:
     session_total: int = DAY
     kept_session_idle: int = 7 * DAY
     kept_session_total: int = 30 * DAY
-    half_logged_in: int = 10 * MINUTE
+    pending_login_seconds: int = 10 * MINUTE
     fresh: int = 10 * MINUTE  # ASVS V7.5.1
     remembered_browser: int = 30 * DAY
     remember_browsers: bool = True
     known_browser: int = 365 * DAY
     session_seen_every: int = MINUTE  # at most so often is "last seen" written
-    ways_in_shown: int = 100  # entries on the page of sessions; "Log out all others" ends the rest too
+    access_entries_shown: int = 100  # entries on the page of sessions; "Log out all others" ends the rest too
     activity_page: int = 25  # events on one page
 
     # Legacy access, for apps that know only a password
     temporary_password_seconds: int = HOUR  # from its generation
     temporary_passwords: Window = Window(5, DAY)  # generated or texted, of one account
     texted_again: int = 10 * MINUTE  # when the last text was not used, it may be lost
-    knock_seconds: int = 10 * MINUTE  # after a refused app, a text is sent within this time or not at all
+    refused_access_seconds: int = 10 * MINUTE  # after a refused app, a text is sent within this time or not at all
     app_session_idle: int = 7 * DAY  # as kept_session_idle
     app_session_total: int = 30 * DAY
-    door_memory_seconds: int = 4  # cached, so that a revoked password is refused within 5 s
-    door_memory_size: int = 10_000  # entries; 3 MB of a process
+    legacy_cache_seconds: int = 4  # so that a revoked password is refused within 5 s
+    legacy_cache_size: int = 10_000  # entries; 3 MB of a process
 
     # Enrollment
     draft_seconds: int = 30 * MINUTE

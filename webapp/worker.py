@@ -39,7 +39,7 @@ def _keep_house(services: Services, stop: Event) -> None:
         try:
             services.restoration.beat()
             if minutes % 60 == 0:
-                services.upkeep.purge()
+                services.maintenance.purge()
         except Exception as error:  # it is tried again in a minute
             log.error("upkeep_failed", error=type(error).__name__)
         minutes += 1

@@ -14,7 +14,7 @@ from tests.conftest import POSTGRES, Site, one_database
 from tests.people import Owner, Page, Person
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.models.accounts import Account
-from webapp.services.phones import phone_bound
+from webapp.services.phone_numbers import phone_bound
 
 CONTACTS = "/settings/privacy/contacts"
 ADA, EVE = "+447400123456", "+447400666666"
@@ -113,7 +113,7 @@ def test_two_thousand_numbers_a_day_are_all_that_one_account_tries(site: Site, e
     assert (tried, page.status, page.response.headers["Retry-After"]) == (2000, 429, "86400")
     assert page.problems == ["That is more new numbers than one day allows, so none was kept. Try again in 24 hours."]
     assert count(site, "SELECT count(*) FROM contacts") == 0
-    assert count(site, "SELECT count(*) FROM contact_look_ups") == 4, "a row an upload"
+    assert count(site, "SELECT count(*) FROM contact_lookups") == 4, "a row an upload"
     assert eve.other_browser(address="203.0.113.9").log_in().h1 == "Welcome, Ada Lovelace"
     site.clock.pass_(86400)
     assert eve.log_in().path == "/"

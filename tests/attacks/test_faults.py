@@ -54,7 +54,7 @@ def locked(site: Site) -> Iterator[None]:
                 yield
         else:
             with other.begin():
-                other.execute(text("LOCK TABLE accounts, tries, half_logged_in, sessions IN ACCESS EXCLUSIVE MODE"))
+                other.execute(text("LOCK TABLE accounts, attempts, pending_logins, sessions IN ACCESS EXCLUSIVE MODE"))
                 yield
     finally:
         other.close()
@@ -147,7 +147,7 @@ def test_a_full_disk_answers_503_and_no_session_is_given_out(site: Site, ada: Ow
 
 
 @sqlite_only
-@pytest.mark.parametrize("table", ["sessions", "activity", "tries", "half_logged_in"])
+@pytest.mark.parametrize("table", ["sessions", "activity", "attempts", "pending_logins"])
 def test_no_log_in_without_a_durable_code_used(site: Site, ada: Owner, table: str) -> None:
     """The disk fills up at any one statement of the log-in: all of it or nothing."""
     file_of(site)
@@ -256,8 +256,8 @@ def test_a_new_encryption_key_reads_what_the_old_one_sealed_and_reseals_all_of_i
     ada.open("/")
     eve.open("/sign-up")
     both = restarted(ENCRYPTION_KEYS=f"{KEYS['k2']},{KEYS['k1']}")
-    assert both.services.upkeep.reseal() >= 4
-    assert both.services.upkeep.reseal() == 0
+    assert both.services.maintenance.reseal() >= 4
+    assert both.services.maintenance.reseal() == 0
     only = restarted(ENCRYPTION_KEYS=KEYS["k2"])
     for table, rows in everything(only, but=set()).items():
         assert "'k1." not in repr([r for r in rows if table != "codes"]), table
@@ -363,7 +363,7 @@ WHOLE = {
         "drafts WHERE sealed_backup_code IS NOT NULL",
         "activity WHERE kind = 'factor-on'",
     ),
-    "log-in": ("sessions", "factors WHERE last_step > 0", "activity WHERE kind = 'logged-in'"),
+    "log-in": ("sessions", "factors WHERE counter > 0", "activity WHERE kind = 'logged-in'"),
     "backup": ("sessions", "activity WHERE kind = 'backup-code-used'", "activity WHERE kind = 'logged-in'"),
 }
 

@@ -13,7 +13,7 @@ from tests.attacks.tools import (
     give,
     is_in,
     live_sessions,
-    second_factor_tries,
+    second_factor_attempts,
     stale,
     wrong,
 )
@@ -21,30 +21,30 @@ from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import ChallengeSpent, CodesStopped, LogInOver, Refusal, TooManyTries, WrongLogIn
-from webapp.services.log_in import Half
-from webapp.services.password_tries import KnownBrowser
+from webapp.domain.refusals import ChallengeExhausted, CodesBlocked, LoginExpired, Refusal, TooManyAttempts, WrongLogin
+from webapp.services.login import PendingToken
+from webapp.services.password_attempts import KnownBrowser
 
 FIVE_MINUTES, HOUR, DAY = 300, 3600, 86400
 
 
 def half(site: Site, ada: Owner, address: str = "203.0.113.1") -> str:
     """A half-logged-in token, by the services."""
-    result = site.services.log_in.with_password(
+    result = site.services.login.with_password(
         ada.username, ada.password, keep=False, next_path="", origin=Origin(address, "x")
     )
-    assert isinstance(result, Half)
+    assert isinstance(result, PendingToken)
     return result.token
 
 
 def guess(site: Site, token: str, code: str, address: str = "203.0.113.1") -> None:
     services = site.services
-    pending = services.log_in.pending(token)
-    services.log_in.with_factor(pending, None, {"code": code}, remember=False, origin=Origin(address, "x"))
+    pending = services.login.pending(token)
+    services.login.with_factor(pending, None, {"code": code}, remember=False, origin=Origin(address, "x"))
 
 
 def password(site: Site, username: str, typed: str, address: str, known: KnownBrowser | None = None) -> object:
-    return site.services.log_in.with_password(
+    return site.services.login.with_password(
         username, typed, keep=False, next_path="", origin=Origin(address, "x"), known_browser=known
     )
 
@@ -100,7 +100,7 @@ def test_fifty_wrong_codes_at_once_are_compared_five_times(site: Site, ada: Owne
         statuses = list(pool.map(try_one, range(50)))
     assert set(statuses) <= {422, 303, 429}
     assert statuses.count(422) <= 4, "the fifth wrong code leads back to the password"
-    assert second_factor_tries(site) == 5
+    assert second_factor_attempts(site) == 5
     assert live_sessions(site) == 1
 
 
@@ -108,10 +108,10 @@ def test_new_challenges_and_new_addresses_do_not_raise_the_accounts_limit(site: 
     for attempt in range(5):
         with pytest.raises(Refusal):
             guess(site, half(site, ada, f"198.51.100.{attempt}"), wrong(ada.code()), f"198.51.100.{attempt}")
-    with pytest.raises(TooManyTries) as waits:
+    with pytest.raises(TooManyAttempts) as waits:
         guess(site, half(site, ada, "198.51.100.99"), ada.code(), "198.51.100.99")
     assert waits.value.seconds == FIVE_MINUTES
-    assert second_factor_tries(site) == 5, "a refused try is not counted again"
+    assert second_factor_attempts(site) == 5, "a refused try is not counted again"
 
 
 def test_twenty_an_hour_and_fifty_a_day_and_a_hundred_in_a_row(site: Site, ada: Owner) -> None:
@@ -122,10 +122,10 @@ def test_twenty_an_hour_and_fifty_a_day_and_a_hundred_in_a_row(site: Site, ada: 
         elapsed = site.clock.now() - began
         try:
             guess(site, token, wrong(ada.code()))
-        except CodesStopped:
+        except CodesBlocked:
             stopped_at = compared[10 * DAY]
             break
-        except (TooManyTries, LogInOver):
+        except (TooManyAttempts, LoginExpired):
             site.clock.pass_(FIVE_MINUTES)
             token = half(site, ada)
         except Refusal:
@@ -135,13 +135,13 @@ def test_twenty_an_hour_and_fifty_a_day_and_a_hundred_in_a_row(site: Site, ada: 
     assert compared[DAY] == 50
     assert stopped_at == 100
     site.clock.pass_(10 * DAY)
-    site.services.upkeep.purge()
-    with pytest.raises(CodesStopped):
+    site.services.maintenance.purge()
+    with pytest.raises(CodesBlocked):
         guess(site, half(site, ada), ada.code())
     stranger = ada.other_browser()
     stranger.log_in()
     assert stranger.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code"
-    assert second_factor_tries(site) == 0
+    assert second_factor_attempts(site) == 0
     site.clock.pass_(30)
     guess(site, half(site, ada), ada.code())
 
@@ -150,14 +150,14 @@ def test_only_a_full_log_in_takes_back_the_failures(site: Site, ada: Owner) -> N
     for attempt in range(3):
         with pytest.raises(Refusal):
             guess(site, half(site, ada), wrong(ada.code()))
-        assert second_factor_tries(site) == attempt + 1
+        assert second_factor_attempts(site) == attempt + 1
     stale(ada).open("/settings/account/password")
     ada.press("Verify", password=ada.password)
     assert ada.press("Verify", code=ada.next_code()).h1 == "Change your password"
-    assert second_factor_tries(site) == 3, "a step-up takes back its own try, and no other"
+    assert second_factor_attempts(site) == 3, "a step-up takes back its own try, and no other"
     ada.log_out()
     ada.log_in_whole()
-    assert second_factor_tries(site) == 0
+    assert second_factor_attempts(site) == 0
 
 
 def test_step_up_codes_are_counted_with_those_of_log_in(site: Site, ada: Owner) -> None:
@@ -168,20 +168,20 @@ def test_step_up_codes_are_counted_with_those_of_log_in(site: Site, ada: Owner) 
     page = ada.post("/step-up/verify?next=/settings", code=ada.code())
     assert page.status in (200, 429)
     assert page.h1 != "Settings and privacy"
-    with pytest.raises(TooManyTries):
+    with pytest.raises(TooManyAttempts):
         guess(site, half(site, ada), ada.code())
 
 
 def test_a_try_is_counted_before_anything_is_compared(site: Site, ada: Owner) -> None:
     """Whoever makes the comparison itself fail has spent a try all the same."""
     token = half(site, ada)
-    pending = site.services.log_in.pending(token)
+    pending = site.services.login.pending(token)
     pending.factors[0].sealed = "gone.AAAA"
     for _ in range(5):
         with pytest.raises(ValueError, match="encryption key"):
-            site.services.log_in.with_factor(pending, None, {"code": ada.code()}, remember=False, origin=Origin("", ""))
-    assert second_factor_tries(site) == 5
-    with pytest.raises(ChallengeSpent):
+            site.services.login.with_factor(pending, None, {"code": ada.code()}, remember=False, origin=Origin("", ""))
+    assert second_factor_attempts(site) == 5
+    with pytest.raises(ChallengeExhausted):
         guess(site, token, ada.code())
 
 
@@ -227,37 +227,37 @@ def test_a_thousand_wrong_passwords_by_a_stranger_leave_the_owners_browser_alone
     ada.log_out()
     before = len(hasher.verified)
     for attempt in range(1000):
-        with pytest.raises((WrongLogIn, TooManyTries)):
+        with pytest.raises((WrongLogin, TooManyAttempts)):
             password(site, "ada", "not the password", f"198.51.{attempt // 250}.{attempt % 250}")
         site.clock.pass_(1)
     assert len(hasher.verified) - before <= 20, "refused before anything is compared"
-    with pytest.raises(TooManyTries):
+    with pytest.raises(TooManyAttempts):
         password(site, "ada", ada.password, "198.51.100.200")
     assert ada.log_in_whole().h1 == "Welcome, Ada Lovelace"
 
 
 def test_ten_wrong_passwords_are_free_and_then_waits_double_up_to_an_hour(site: Site, ada: Owner) -> None:
     for attempt in range(10):
-        with pytest.raises(WrongLogIn):
+        with pytest.raises(WrongLogin):
             password(site, "ada", "wrong", f"198.51.100.{attempt}")
     waits = []
     for attempt in range(10):
-        with pytest.raises(TooManyTries) as refusal:
+        with pytest.raises(TooManyAttempts) as refusal:
             password(site, "ada", ada.password, f"198.51.100.{attempt}")
         waits.append(refusal.value.seconds)
         site.clock.pass_(refusal.value.seconds)
-        with pytest.raises(WrongLogIn):
+        with pytest.raises(WrongLogin):
             password(site, "ada", "wrong", f"198.51.100.{attempt}")
     assert waits == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
 
 
 def test_thirty_wrong_passwords_from_one_network_stop_it_for_every_account(site: Site, ada: Owner) -> None:
     for attempt in range(30):
-        with pytest.raises(WrongLogIn):
+        with pytest.raises(WrongLogin):
             password(site, f"user{attempt}", "wrong", f"2001:db8::{attempt:x}")
-    with pytest.raises(TooManyTries):
+    with pytest.raises(TooManyAttempts):
         password(site, "ada", ada.password, "2001:db8::ffff:1")
-    assert isinstance(password(site, "ada", ada.password, "2001:db8:0:1::1"), Half)
+    assert isinstance(password(site, "ada", ada.password, "2001:db8:0:1::1"), PendingToken)
 
 
 def test_the_owners_bucket_is_for_browsers_that_the_site_knows_only(site: Site, ada: Owner, mallory: Owner) -> None:
@@ -265,9 +265,9 @@ def test_the_owners_bucket_is_for_browsers_that_the_site_knows_only(site: Site, 
     mallory.log_in_whole()
     theirs = KnownBrowser("m" * 24, frozenset({account_id(site, "mallory")}))
     for attempt in range(10):
-        with pytest.raises(WrongLogIn):
+        with pytest.raises(WrongLogin):
             password(site, "ada", "wrong", f"198.51.100.{attempt}", theirs)
-    with pytest.raises(TooManyTries):
+    with pytest.raises(TooManyAttempts):
         password(site, "ada", ada.password, "198.51.100.50", theirs)
     attacker = ada.other_browser()
     for forged in (f"x:{account_id(site)}", f"x:{account_id(site)}.{'A' * 27}", cookies_of(mallory)["browser"]):
@@ -280,7 +280,7 @@ def test_a_known_browser_that_guesses_is_stopped_as_well(site: Site, ada: Owner)
     statuses = [ada.log_in("wrong password").status for _ in range(11)]
     assert statuses == [422] * 10 + [429]
     assert ada.log_in().status == 429
-    assert isinstance(password(site, "ada", ada.password, "198.51.100.1"), Half), "and only that one"
+    assert isinstance(password(site, "ada", ada.password, "198.51.100.1"), PendingToken), "and only that one"
 
 
 def test_step_up_passwords_have_the_same_limit(site: Site, ada: Owner) -> None:
@@ -299,5 +299,5 @@ def test_a_flood_of_attempts_from_one_address_is_stopped_before_it_costs_anythin
         eve.send("POST", "/forgot-password", data={"csrf_token": token, "email": "none"}, follow=False)
     page = eve.send("POST", "/forgot-password", data={"csrf_token": token, "email": "eve@example.org"}, follow=False)
     assert page.status == 429
-    assert count(site, "SELECT count(*) FROM tries") == 0
+    assert count(site, "SELECT count(*) FROM attempts") == 0
     assert not is_in(eve)

@@ -410,7 +410,7 @@ def test_the_answer_does_not_wait_for_the_text_that_follows(site: Site, tess: Ow
     assert count(site, "SELECT count(*) FROM messages") == before
     assert count(site, "SELECT count(*) FROM temporary_passwords") == 0
     assert "temporary password" in site.texts(PHONE)[0].text
-    assert count(site, "SELECT count(*) FROM knocks") == 0, "who knocked is forgotten when the worker looked"
+    assert count(site, "SELECT count(*) FROM refused_accesses") == 0, "who knocked is forgotten when the worker looked"
 
 
 # -- Guessing --------------------------------------------------------------------------------------
@@ -473,8 +473,8 @@ def test_a_wrong_password_is_never_answered_from_memory(site: Site, plain: Owner
 def test_whoever_knows_the_password_has_little_texted_and_keeps_the_owner_from_nothing(site: Site, tess: Owner) -> None:
     before = len(site.texts(PHONE))
     for attempt in range(24):
-        for knock in range(3):
-            App(site, address=f"203.{attempt}.{knock}.1").verify("tess", tess.password)
+        for refused_access in range(3):
+            App(site, address=f"203.{attempt}.{refused_access}.1").verify("tess", tess.password)
             site.services.delivery.deliver_due()
         site.clock.pass_(1200)
     assert len(site.texts(PHONE)) - before == 5, "as many as may be made in a day"
@@ -523,7 +523,7 @@ MALFORMED = (
 def test_a_header_that_is_no_credential_is_refused_at_once(
     site: Site, ada: Owner, hasher: CheapHasher, authorization: str | None
 ) -> None:
-    before, tries = len(hasher.verified), count(site, "SELECT count(*) FROM tries")
+    before, attempts = len(hasher.verified), count(site, "SELECT count(*) FROM attempts")
     began = time.thread_time()
     page = App(site).ask(authorization)
     assert page.status == 401
@@ -532,7 +532,7 @@ def test_a_header_that_is_no_credential_is_refused_at_once(
     assert page.response.headers["Content-Type"].startswith("text/plain")
     assert page.text == "Log in with your username and password, or with a temporary password.\n"
     assert len(hasher.verified) == before
-    assert count(site, "SELECT count(*) FROM tries") == tries
+    assert count(site, "SELECT count(*) FROM attempts") == attempts
 
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -670,5 +670,5 @@ def test_a_dump_shows_no_temporary_password_and_no_token(
     for place, content in places.items():
         for what, secret in secrets.items():
             assert secret.encode() not in content, f"{what} in {place}"
-    memory = repr(vars(site.services.legacy_door._memory))
+    memory = repr(vars(site.services.legacy_access._memory))
     assert not any(secret in memory for secret in secrets.values())

@@ -14,11 +14,11 @@ from tests.attacks.tools import cookies_of, count, enrolled, give, is_in, live_s
 from tests.conftest import Site
 from tests.people import ANDROID, DESKTOP, PHONE, REQUESTS, TWO_FACTOR, Owner, Page
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import Missing
-from webapp.domain.request_refusals import NotThisPhone, RequestOver
+from webapp.domain.refusals import NotFound
+from webapp.domain.request_refusals import NotThisPhone, RequestEnded
 from webapp.methods.catalogue import method_named
 from webapp.models.login_requests import LoginRequest
-from webapp.models.sessions import Try
+from webapp.models.sessions import Attempt
 from webapp.services.approvals import Viewer
 from webapp.services.challenge import shared_bucket
 
@@ -70,7 +70,7 @@ def newest(site: Site) -> LoginRequest:
 def wrong_codes(site: Site) -> int:
     """Failures that all methods of the first account share."""
     with site.services.db.read() as tx:
-        return len(tx.objects.scalars(select(Try).where(Try.bucket == shared_bucket(1))).all())
+        return len(tx.objects.scalars(select(Attempt).where(Attempt.bucket == shared_bucket(1))).all())
 
 
 def page_of(site: Site) -> str:
@@ -128,14 +128,14 @@ def test_one_answer_of_twenty_at_once_counts(site: Site, phone: Owner, waiting: 
     approvals, request, number = site.services.approvals, newest(site).id, number_of(waiting)
     method = method_named("login-requests")
     assert method is not None
-    slot = Origin("192.0.2.1", "a phone", slots=frozenset(slots(site)))
-    viewer = approvals.viewer(method, None, slot)
+    external_id = Origin("192.0.2.1", "a phone", external_ids=frozenset(external_ids(site)))
+    viewer = approvals.viewer(method, None, external_id)
     assert viewer is not None
 
     def approve(place: int) -> str:
         try:
-            approvals.approve(viewer, request, number if place % 2 else wrong(number), slot)
-        except RequestOver:
+            approvals.approve(viewer, request, number if place % 2 else wrong(number), external_id)
+        except RequestEnded:
             return "over"
         except Exception as error:
             return type(error).__name__
@@ -146,9 +146,12 @@ def test_one_answer_of_twenty_at_once_counts(site: Site, phone: Owner, waiting: 
     assert said.count("over") == 19
 
 
-def slots(site: Site) -> list[str]:
+def external_ids(site: Site) -> list[str]:
     with site.services.db.engine.connect() as connection:
-        return [str(slot) for (slot,) in connection.execute(text("SELECT slot FROM factors ORDER BY id"))]
+        return [
+            str(external_id)
+            for (external_id,) in connection.execute(text("SELECT external_id FROM factors ORDER BY id"))
+        ]
 
 
 @pytest.mark.parametrize("seconds", [300, 301, 599])
@@ -396,9 +399,9 @@ def test_a_forged_token_is_nobodys(site: Site, phone: Owner, waiting: Owner, tok
 
 def test_the_hash_in_the_table_is_no_token(site: Site, phone: Owner, waiting: Owner) -> None:
     thief = phone.other_browser(layout=ANDROID)
-    give(thief, phone=slots(site)[0])
+    give(thief, phone=external_ids(site)[0])
     assert thief.open(REQUESTS).path == "/log-in"
-    assert cookies_of(phone)["phone"] not in slots(site)
+    assert cookies_of(phone)["phone"] not in external_ids(site)
 
 
 def test_a_phone_that_was_turned_off_answers_no_more(site: Site, phone: Owner) -> None:
@@ -487,11 +490,11 @@ def test_a_viewer_answers_for_its_own_accounts_only(site: Site, phone: Owner, wa
     method, approvals = method_named("login-requests"), site.services.approvals
     assert method is not None
     mallory = with_phone(site, "mallory")
-    origin = Origin("192.0.2.1", "x", slots=frozenset(slots(site)[1:]))
+    origin = Origin("192.0.2.1", "x", external_ids=frozenset(external_ids(site)[1:]))
     viewer = approvals.viewer(method, None, origin)
     assert viewer is not None
     assert [account.username for account in viewer.accounts.values()] == [mallory.username]
-    with pytest.raises(Missing):
+    with pytest.raises(NotFound):
         approvals.approve(viewer, newest(site).id, number_of(waiting), origin)
 
 
@@ -523,7 +526,7 @@ def test_the_number_is_in_no_table_and_in_no_message(site: Site, phone: Owner, w
     number = number_of(waiting)
     with site.services.db.engine.connect() as connection:
         rows = connection.execute(text("SELECT * FROM login_requests")).mappings().all()
-    assert all(number not in str(value) for row in rows for name, value in row.items() if name != "chance")
+    assert all(number not in str(value) for row in rows for name, value in row.items() if name != "nonce")
     assert all(number not in email.text for email in site.emails())
 
 
@@ -536,7 +539,7 @@ def numbered(site: Site) -> Owner:
     ada = Owner(site, layout=ANDROID)
     ada.sign_up()
     services = site.services
-    services.phones.keep(services.accounts.named("ada"), services.phones.read(PHONE, ""))
+    services.phone_numbers.keep(services.accounts.named("ada"), services.phone_numbers.read(PHONE, ""))
     ada.turn_on_requests()
     ada.press("Got it")
     ada.log_out()
@@ -568,7 +571,7 @@ def test_the_text_is_counted_and_guessed_as_every_text_is(site: Site, numbered: 
 
 def test_who_has_no_login_requests_gets_no_text_in_their_stead(site: Site) -> None:
     eve, services = enrolled(site, "eve"), site.services
-    services.phones.keep(services.accounts.named("eve"), services.phones.read(PHONE, ""))
+    services.phone_numbers.keep(services.accounts.named("eve"), services.phone_numbers.read(PHONE, ""))
     eve.log_in()
     for path in ("/log-in/verify?method=text-message", "/log-in/waiting?method=text-message"):
         assert eve.open(path).status == 404
@@ -648,7 +651,7 @@ def refused(site: Site, said: Any) -> bool:
     ada.sign_up()
     page = ada.turn_on_requests(said if isinstance(said, str) else json.dumps(said))
     sentence = "This browser's notifications cannot be used here."
-    return page.status == 422 and page.problems[0].startswith(sentence) and not slots(site)
+    return page.status == 422 and page.problems[0].startswith(sentence) and not external_ids(site)
 
 
 def test_a_right_subscription_is_taken_and_sealed(site: Site) -> None:

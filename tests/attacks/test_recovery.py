@@ -8,7 +8,7 @@ from tests.attacks.tools import everything, is_in, live_sessions, stale
 from tests.conftest import Site
 from tests.people import PHONE, Owner, Page, Person
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import LinkDead
+from webapp.domain.refusals import LinkInvalid
 
 NEW = "a much longer new password"
 HERE = Origin("198.51.100.1", "x")
@@ -168,7 +168,9 @@ def test_an_account_with_somebody_elses_address_cannot_enroll_and_its_owner_wipe
     assert account.email == "victim@example.org"
     assert site.services.accounts.factors(account) == []
     assert account.backup_code_hash is None
-    assert (account.phone, account.phone_hint, account.discoverable) == (None, None, False), "no text goes to Eve"
+    assert (account.phone_number, account.phone_number_hint, account.discoverable) == (None, None, False), (
+        "no text goes to Eve"
+    )
     assert everything(site)["drafts"] == everything(site)["codes"] == []
     assert not is_in(eve)
     assert eve.log_in().status == 422
@@ -295,7 +297,7 @@ def test_a_link_that_was_used_meanwhile_resets_nothing(site: Site, ada: Owner, h
     services = site.services
     opened = services.links.find("reset", token)
     hasher.meanwhile = lambda: services.password_changes.reset(services.links.find("reset", token), NEW, HERE)  # type: ignore[attr-defined]
-    with pytest.raises(LinkDead):
+    with pytest.raises(LinkInvalid):
         services.password_changes.reset(opened, "yet another long password", HERE)
     ada.password = NEW
     assert ada.other_browser().log_in().h1 == "Enter your code"

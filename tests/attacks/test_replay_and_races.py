@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from tests.attacks.races import Racers, request_of
-from tests.attacks.tools import cookies_of, count, everything, give, is_in, live_sessions, second_factor_tries
+from tests.attacks.tools import cookies_of, count, everything, give, is_in, live_sessions, second_factor_attempts
 from tests.conftest import Site
 from tests.people import PHONE, TWO_FACTOR, Owner, Person
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import CodeAlreadyUsed, LogInOver
+from webapp.domain.refusals import CodeAlreadyUsed, LoginExpired
 from webapp.services.one_time_codes import OneTimeCodes, Terms
 
 HERE = Origin("192.0.2.1", "a browser")
@@ -141,10 +141,10 @@ def test_an_emailed_code_is_dead_after_an_hour(site: Site) -> None:
 
 
 def test_two_proofs_of_one_half_log_in_open_one_session(site: Site, ada: Owner, stranger: Owner) -> None:
-    log_in, token = site.services.log_in, cookies_of(stranger)["login"].split(".")[0]
+    log_in, token = site.services.login, cookies_of(stranger)["login"].split(".")[0]
     first, second = log_in.pending(token), log_in.pending(token)
     log_in.with_factor(first, None, {"code": ada.code()}, remember=False, origin=HERE)
-    with pytest.raises(LogInOver):
+    with pytest.raises(LoginExpired):
         log_in.with_backup_code(second, ada.kept_code, origin=HERE)
     assert live_sessions(site) == 2
     other = ada.other_browser()
@@ -157,17 +157,17 @@ def test_two_that_found_an_emailed_code_right_at_once_confirm_once(site: Site) -
     bob.sign_up(confirm_email=False)
     bob.press("Next", email=bob.email)
     services = site.services
-    presence = services.sessions.find(cookies_of(bob)["session"].split(".")[0])
-    assert presence is not None
+    user = services.sessions.find(cookies_of(bob)["session"].split(".")[0])
+    assert user is not None
     policy = services.settings.policy
     codes = OneTimeCodes(
         services.db, site.clock, services.entropy, AesGcmKeyring(services.settings.encryption_keys, services.entropy)
     )
-    terms = Terms(policy.email_code_seconds, policy.email_code_tries, policy.resend_after)
-    challenge = f"email:sign-up:{presence.session.id}"
+    terms = Terms(policy.email_code_seconds, policy.email_code_attempts, policy.resend_after)
+    challenge = f"email:sign-up:{user.session.id}"
     typed = site.emailed_code(bob.email)
-    first = codes.check(presence.account.id, challenge, typed, terms)
-    second = codes.check(presence.account.id, challenge, typed, terms)
+    first = codes.check(user.account.id, challenge, typed, terms)
+    second = codes.check(user.account.id, challenge, typed, terms)
     with services.db.write() as tx:
         codes.consume(tx, first)
     with pytest.raises(CodeAlreadyUsed), services.db.write() as tx:
@@ -177,7 +177,7 @@ def test_two_that_found_an_emailed_code_right_at_once_confirm_once(site: Site) -
 # -- At once, from two processes -------------------------------------------------------------------
 
 
-def half_logged_in(ada: Owner) -> list[Owner]:
+def pending_login_seconds(ada: Owner) -> list[Owner]:
     """Half of them in browsers that the site knows: more than ten right passwords of strangers have to wait."""
     browsers = [ada.other_browser(address=f"198.51.100.{number}") for number in range(AT_ONCE)]
     for browser in browsers[::2]:
@@ -195,7 +195,7 @@ def test_one_code_in_twenty_half_log_ins_at_once_opens_one_session(
     site: Site, environ: dict[str, str], ada: Owner, racers: Racers
 ) -> None:
     code = ada.code()
-    requests = [request_of(b, "/log-in/verify", n, code=code) for n, b in enumerate(half_logged_in(ada))]
+    requests = [request_of(b, "/log-in/verify", n, code=code) for n, b in enumerate(pending_login_seconds(ada))]
     before = live_sessions(site)
     answers = racers.race(site, environ, requests)
     assert len(winners(answers)) == 1
@@ -220,7 +220,7 @@ def test_wrong_codes_from_two_processes_at_once_are_compared_five_times(
     request = request_of(stranger, "/log-in/verify", code=str((int(ada.code()) + 500_000) % 1_000_000).zfill(6))
     answers = racers.race(site, environ, [request] * AT_ONCE)
     assert [a["status"] for a in answers].count(422) <= 4
-    assert second_factor_tries(site) == 5
+    assert second_factor_attempts(site) == 5
 
 
 @pytest.mark.xdist_group("races")
@@ -228,7 +228,7 @@ def test_one_backup_code_in_twenty_half_log_ins_at_once_opens_one_session(
     site: Site, environ: dict[str, str], ada: Owner, racers: Racers
 ) -> None:
     code = ada.kept_code
-    requests = [request_of(b, "/log-in/backup-code", n, code=code) for n, b in enumerate(half_logged_in(ada))]
+    requests = [request_of(b, "/log-in/backup-code", n, code=code) for n, b in enumerate(pending_login_seconds(ada))]
     answers = racers.race(site, environ, requests)
     assert len(winners(answers)) == 1
     assert live_sessions(site) == 1, "the backup code ended the others"
@@ -245,10 +245,10 @@ def test_one_reset_link_used_twenty_times_at_once_sets_one_password(
     path = site.emailed_path(ada.email, "/reset-password/")
     requests = [request_of(reader, path, n, password=f"{n:02d} is a new long password") for n in range(AT_ONCE)]
     answers = racers.race(site, environ, requests)
-    won = [a for a in answers if a["status"] == 303 and a["to"] == "/log-in"]
-    assert len(won) == 1
+    changed_one_row = [a for a in answers if a["status"] == 303 and a["to"] == "/log-in"]
+    assert len(changed_one_row) == 1
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'password-reset'") == 1
-    ada.password = won[0]["data"]["password"]
+    ada.password = changed_one_row[0]["data"]["password"]
     assert ada.other_browser().log_in().h1 == "Enter your code"
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tests.attacks.tools import account_id, cookies_of, everything, is_in, live_sessions, stale, thief_of
 from tests.conftest import Site
 from tests.people import ANDROID, Owner
-from webapp.models.sessions import Activity, LoggedIn, RememberedBrowser
+from webapp.models.sessions import Activity, RememberedBrowser, Session
 
 SESSIONS, ACTIVITY = "/settings/security/sessions", "/settings/security/activity"
 NEW = "a much longer new password"
@@ -29,7 +29,7 @@ def ids_of(site: Site, username: str) -> list[str]:
     with site.services.db.read() as tx:
         return [
             f"{kind}:{row_id}"
-            for kind, table in (("log-in", LoggedIn), ("remembered-browser", RememberedBrowser))
+            for kind, table in (("log-in", Session), ("remembered-browser", RememberedBrowser))
             for row_id in tx.scalars(select(table.id).where(table.account_id == owner).order_by(table.id))
         ]
 
@@ -127,7 +127,7 @@ def test_the_activity_of_another_is_on_no_page_of_mine(site: Site, ada: Owner, m
 def test_neither_page_shows_a_token_or_its_hash(site: Site, ada: Owner) -> None:
     other = elsewhere(ada, remember="y")
     with site.services.db.read() as tx:
-        hashes = [*tx.scalars(select(LoggedIn.token_hash)), *tx.scalars(select(RememberedBrowser.token_hash))]
+        hashes = [*tx.scalars(select(Session.token_hash)), *tx.scalars(select(RememberedBrowser.token_hash))]
     tokens = [value.partition(".")[0] for value in (*cookies_of(ada).values(), *cookies_of(other).values())]
     for path in (SESSIONS, ACTIVITY):
         page = ada.open(path)

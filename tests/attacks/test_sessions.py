@@ -9,7 +9,7 @@ from tests.attacks.tools import cookies_of, enrolled, give, is_in, live_sessions
 from tests.conftest import Site
 from tests.people import ANDROID, Owner, Person
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import LogInOver, WrongLogIn
+from webapp.domain.refusals import LoginExpired, WrongLogin
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 NEW = "a much longer new password"
@@ -250,7 +250,7 @@ def test_a_remembered_browser_still_needs_the_password(site: Site, ada: Owner) -
 
 
 def let_in(site: Site, owner: Owner) -> object:
-    return site.services.log_in.with_password(
+    return site.services.login.with_password(
         owner.username, owner.password, keep=False, next_path="", origin=Origin("198.51.100.1", "x")
     )
 
@@ -263,7 +263,7 @@ def test_a_log_in_under_way_while_the_password_changes_leads_nowhere(
     for owner, browser in ((ada, ada), (plain, plain)):
         browser.open("/settings/account/password")
         hasher.meanwhile = lambda b=browser: b.press("Save", password=NEW)
-        with pytest.raises(WrongLogIn):
+        with pytest.raises(WrongLogin):
             let_in(site, owner)
         assert live_sessions(site, owner.username) == 1
 
@@ -283,9 +283,9 @@ def test_a_session_that_was_ended_meanwhile_changes_no_password(
     site: Site, ada: Owner, hasher: MeanwhileHasher
 ) -> None:
     """S holds a fresh session and saves a password of their own while the owner throws everybody out."""
-    presence = site.services.sessions.find(cookies_of(ada)["session"].split(".")[0])
-    assert presence is not None
+    user = site.services.sessions.find(cookies_of(ada)["session"].split(".")[0])
+    assert user is not None
     hasher.meanwhile = lambda: site.services.accounts.log_out("ada")
-    with pytest.raises(LogInOver):
-        site.services.password_changes.change(presence, "the thief's own password", Origin("", ""))
+    with pytest.raises(LoginExpired):
+        site.services.password_changes.change(user, "the thief's own password", Origin("", ""))
     assert ada.other_browser().log_in("the thief's own password").status == 422

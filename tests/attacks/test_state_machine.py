@@ -24,10 +24,10 @@ from webapp.domain.refusals import Refusal
 from webapp.methods.catalogue import method_named
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
-from webapp.models.presence import Opened, Presence
-from webapp.models.sessions import LoggedIn
-from webapp.services.entry import In
-from webapp.services.log_in import Half
+from webapp.models.sessions import Session
+from webapp.models.user import SessionToken, User
+from webapp.services.entry import LoggedIn
+from webapp.services.login import PendingToken
 from webapp.settings import Settings
 
 HERE = Origin("192.0.2.1", "a browser")
@@ -65,7 +65,7 @@ class Door(RuleBasedStateMachine):
             )
             self.ids[name], self.passwords[name] = account.id, f"the password of this {name}"
         first = self._password("ada", wrong=False)
-        assert isinstance(first, In)
+        assert isinstance(first, LoggedIn)
         enrolled = self.enroll(("ada", first.opened.token), abandon=False)
         self.no_factor_is_lost_or_added_but_by_step_up()
         return enrolled
@@ -80,7 +80,7 @@ class Door(RuleBasedStateMachine):
     @rule(target=sessions, name=st.sampled_from(PEOPLE), wrong=st.booleans())
     def log_in_without_factor(self, name: str, wrong: bool) -> object:
         result = self._password(name, wrong)
-        if not isinstance(result, In):
+        if not isinstance(result, LoggedIn):
             return multiple()
         return self._opened(name, result.opened)
 
@@ -89,7 +89,7 @@ class Door(RuleBasedStateMachine):
         if not self._factors(name):
             return multiple()
         result = self._password(name, wrong=False)
-        return (name, result.token) if isinstance(result, Half) else multiple()
+        return (name, result.token) if isinstance(result, PendingToken) else multiple()
 
     @rule(target=sessions, half=halves, ahead=st.sampled_from((0, 0, 0, -30, 30, 60)), other=st.booleans())
     def give_a_code(self, half: tuple[str, str], ahead: int, other: bool) -> object:
@@ -112,7 +112,7 @@ class Door(RuleBasedStateMachine):
     @rule(target=sessions, name=st.sampled_from(PEOPLE), wait=st.sampled_from((0, 30, 30, 300)))
     def log_in_whole(self, name: str, wait: int) -> object:
         result = self._password(name, wrong=False)
-        if not isinstance(result, Half):
+        if not isinstance(result, PendingToken):
             return multiple() if result is None else self._opened(name, result.opened)
         self.clock.pass_(wait)
         return self.give_a_code((name, result.token), 0, other=False)
@@ -144,12 +144,12 @@ class Door(RuleBasedStateMachine):
     @rule(target=sessions, session=consumes(sessions), wrong=st.booleans())
     def step_up_password(self, session: tuple[str, str], wrong: bool) -> object:
         name, token = session
-        presence = self.site.sessions.find(token)
-        if presence is None:
+        user = self.site.sessions.find(token)
+        if user is None:
             return session
         try:
             typed = "a wrong password" if wrong else self.passwords[name]
-            opened = self.site.step_up.with_password(presence, typed)
+            opened = self.site.step_up.with_password(user, typed)
         except Refusal:
             return session
         assert not wrong
@@ -159,12 +159,12 @@ class Door(RuleBasedStateMachine):
     @rule(target=sessions, session=consumes(sessions), ahead=st.sampled_from((0, 30, -60)))
     def step_up_code(self, session: tuple[str, str], ahead: int) -> object:
         name, token = session
-        presence, secret = self.site.sessions.find(token), self.secrets[name]
-        if presence is None or secret is None:
+        user, secret = self.site.sessions.find(token), self.secrets[name]
+        if user is None or secret is None:
             return session
         code = TOTP(secret).at(self.clock.now() + ahead)
         try:
-            opened = self.site.step_up.with_factor(presence, None, {"code": code}, HERE)
+            opened = self.site.step_up.with_factor(user, None, {"code": code}, HERE)
         except Refusal:
             return session
         self._burn(name, code)
@@ -176,17 +176,17 @@ class Door(RuleBasedStateMachine):
     @rule(target=sessions, session=consumes(sessions), abandon=st.booleans())
     def enroll(self, session: tuple[str, str], abandon: bool) -> object:
         name, token = session
-        presence = self.site.sessions.find(token)
-        if presence is None:
+        user = self.site.sessions.find(token)
+        if user is None:
             return session
         method = method_named(APP)
         assert method is not None
-        fresh, first = self.site.sessions.is_fresh(presence), not presence.factors
+        fresh, first = self.site.sessions.is_fresh(user), not user.factors
         opened = None
         try:
-            self.site.enrollment.start_anew(presence, method)
+            self.site.enrollment.start_anew(user, method)
             for slug in ("overview", "link", "code"):
-                visit = self.site.enrollment.visit(presence, method, HERE)
+                visit = self.site.enrollment.visit(user, method, HERE)
                 secret = visit.notes.get("secret")
                 if slug == "code":
                     if abandon:
@@ -213,44 +213,44 @@ class Door(RuleBasedStateMachine):
     @rule(session=sessions)
     def turn_off(self, session: tuple[str, str]) -> None:
         name, token = session
-        presence = self.site.sessions.find(token)
-        if presence is None:
+        user = self.site.sessions.find(token)
+        if user is None:
             return
-        fresh = self.site.sessions.is_fresh(presence)
+        fresh = self.site.sessions.is_fresh(user)
         self.may_change.add(name)
         try:
-            self.site.second_factors.turn_off(presence, method_named(APP), HERE)
+            self.site.second_factors.turn_off(user, method_named(APP), HERE)
         except Refusal:
             self.may_change.discard(name)
             return
         assert fresh, "a factor went without step-up"
-        self._others_end(name, presence.session.id)
+        self._others_end(name, user.session.id)
 
     @rule(session=sessions)
     def turn_back_on(self, session: tuple[str, str]) -> None:
         name, token = session
-        presence = self.site.sessions.find(token)
-        if presence is None:
+        user = self.site.sessions.find(token)
+        if user is None:
             return
-        fresh = self.site.sessions.is_fresh(presence)
+        fresh = self.site.sessions.is_fresh(user)
         self.may_change.add(name)
         try:
-            self.site.second_factors.turn_back_on(presence, method_named(APP), HERE)
+            self.site.second_factors.turn_back_on(user, method_named(APP), HERE)
         except Refusal:
             self.may_change.discard(name)
             return
         assert fresh
-        self._others_end(name, presence.session.id)
+        self._others_end(name, user.session.id)
 
     @rule(session=sessions)
     def make_a_backup_code(self, session: tuple[str, str]) -> None:
         name, token = session
-        presence = self.site.sessions.find(token)
-        if presence is None:
+        user = self.site.sessions.find(token)
+        if user is None:
             return
-        fresh = self.site.sessions.is_fresh(presence)
+        fresh = self.site.sessions.is_fresh(user)
         try:
-            self.backup[name] = self.site.second_factors.new_backup_code(presence, HERE)
+            self.backup[name] = self.site.second_factors.new_backup_code(user, HERE)
         except Refusal:
             return
         assert fresh, "a backup code came without step-up"
@@ -274,10 +274,10 @@ class Door(RuleBasedStateMachine):
     @rule(session=consumes(sessions))
     def log_out(self, session: tuple[str, str]) -> None:
         _, token = session
-        presence = self.site.sessions.find(token)
-        if presence is not None:
+        user = self.site.sessions.find(token)
+        if user is not None:
             with self.site.db.write() as tx:
-                self.site.sessions.end(tx, presence.account.id, presence.session.id)
+                self.site.sessions.end(tx, user.account.id, user.session.id)
             assert self.site.sessions.find(token) is None
 
     @rule(seconds=st.sampled_from((1, 29, 30, 60, 299, 600, 900, 3599, 7200, 86400)))
@@ -286,7 +286,7 @@ class Door(RuleBasedStateMachine):
 
     @rule()
     def housekeeping(self) -> None:
-        self.site.upkeep.purge()
+        self.site.maintenance.purge()
         self.factors_before = {name: self._factor_rows(name) for name in PEOPLE}  # those turned off long ago may go
 
     # -- What must always hold ---------------------------------------------------------------------
@@ -316,26 +316,26 @@ class Door(RuleBasedStateMachine):
 
     # -- Looking and noting ------------------------------------------------------------------------
 
-    def _password(self, name: str, wrong: bool) -> In | Half | None:
+    def _password(self, name: str, wrong: bool) -> LoggedIn | PendingToken | None:
         typed, owed = "a wrong password" if wrong else self.passwords[name], self._factors(name)
         try:
             result = self.site.log_in.with_password(name, typed, keep=False, next_path="", origin=HERE)
         except Refusal:
             return None
         assert not wrong
-        if isinstance(result, In):
+        if isinstance(result, LoggedIn):
             assert not owed, "let in without the second factor"
             self.by_password.add(result.opened.session_id)
         return result
 
-    def _opened(self, name: str, opened: Opened) -> tuple[str, str]:
+    def _opened(self, name: str, opened: SessionToken) -> tuple[str, str]:
         assert self._present(opened).account.id == self.ids[name], "in somebody else's account"
         return name, opened.token
 
-    def _present(self, opened: Opened) -> Presence:
-        presence = self.site.sessions.find(opened.token)
-        assert presence is not None
-        return presence
+    def _present(self, opened: SessionToken) -> User:
+        user = self.site.sessions.find(opened.token)
+        assert user is not None
+        return user
 
     def _burn(self, name: str, code: str) -> None:
         """A code opens at most one session."""
@@ -349,10 +349,10 @@ class Door(RuleBasedStateMachine):
     def _others_end(self, name: str, but: int | None) -> None:
         assert {row.id for row in self._live(name)} <= {but}, "another session lived on"
 
-    def _live(self, name: str) -> list[LoggedIn]:
+    def _live(self, name: str) -> list[Session]:
         with self.site.db.read() as tx:
-            mine = LoggedIn.account_id == self.ids[name], LoggedIn.ended_at.is_(None)
-            return list(tx.objects.scalars(select(LoggedIn).where(*mine)))
+            mine = Session.account_id == self.ids[name], Session.ended_at.is_(None)
+            return list(tx.objects.scalars(select(Session).where(*mine)))
 
     def _factors(self, name: str) -> list[Factor]:
         with self.site.db.read() as tx:

@@ -14,7 +14,7 @@ from tests.people import PHONE, TWO_FACTOR, Owner, Person
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.origin import Origin
 from webapp.domain.phone_numbers import PhoneNumber
-from webapp.domain.refusals import CodeAlreadyUsed, CountryNotServed, Refusal, TextsStopped, TooManyTexts, TooSoon
+from webapp.domain.refusals import CodeAlreadyUsed, CountryNotServed, Refusal, TextLimitReached, TooManyTexts, TooSoon
 from webapp.enrollment.service import factor_bound
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
@@ -37,7 +37,7 @@ def account(site: Site, username: str) -> Account:
 def texted(site: Site, username: str, number: str = PHONE) -> Owner:
     """Somebody with text messages and a backup code, who never logged in; no text went yet."""
     owner, services = enrolled(site, username), site.services
-    services.phones.keep(services.accounts.named(username), services.phones.read(number, ""))
+    services.phone_numbers.keep(services.accounts.named(username), services.phone_numbers.read(number, ""))
     owner_id, keyring = account_id(site, username), AesGcmKeyring(services.settings.encryption_keys, services.entropy)
     values = {"method": "text-message", "sealed": keyring.seal("", factor_bound(owner_id, "text-message"))}
     with services.db.write() as tx:
@@ -78,8 +78,8 @@ def number_of(prefix: int, last: int = 0) -> PhoneNumber:
 def ask(site: Site, of: Account, challenge: str, number: PhoneNumber, address: str) -> str:
     """What became of one attempt to have a text sent."""
     try:
-        site.services.phones.ask(of, challenge, Origin(address, "x", "nightlatch.localhost"), number)
-    except TextsStopped as refusal:
+        site.services.phone_numbers.ask(of, challenge, Origin(address, "x", "nightlatch.localhost"), number)
+    except TextLimitReached as refusal:
         return refusal.why
     except TooSoon:
         return "gap"
@@ -173,11 +173,11 @@ def test_a_thousand_attempts_stay_within_the_caps_to_the_message(
     site: Site, seed: int, accounts: int, prefixes: int, addresses: int, pause: int
 ) -> None:
     """Against a plain count of what went before: neither one text too many nor one too few."""
-    chance, sent, refused = Random(seed), defaultdict[tuple[str, object], list[int]](list), Counter[str]()
+    nonce, sent, refused = Random(seed), defaultdict[tuple[str, object], list[int]](list), Counter[str]()
     people = [account(site, f"eve{n}") for n in range(accounts)]
     for attempt in range(1000):
-        eve, number = chance.choice(people), number_of(chance.randrange(prefixes), chance.randrange(4))
-        address, challenge = f"198.51.{chance.randrange(addresses)}.1", f"log-in:{chance.randrange(400)}:{attempt % 2}"
+        eve, number = nonce.choice(people), number_of(nonce.randrange(prefixes), nonce.randrange(4))
+        address, challenge = f"198.51.{nonce.randrange(addresses)}.1", f"log-in:{nonce.randrange(400)}:{attempt % 2}"
         of = {
             "number": number.e164,
             "prefix": number.prefix,
@@ -201,7 +201,7 @@ def test_a_thousand_attempts_stay_within_the_caps_to_the_message(
         if got == "sent":
             for what, which in of.items():
                 sent[what, which].append(now)
-        site.clock.pass_(chance.randrange(2 * pause))
+        site.clock.pass_(nonce.randrange(2 * pause))
     assert owed_texts(site) == refused["sent"] == len(sent["all", 0])
     assert len(refused) > 3, refused
     reported = {row.outcome: row.count for row in site.services.text_caps.report(30)}
@@ -241,10 +241,10 @@ def test_one_log_in_after_the_other_gets_five_texts_an_hour(site: Site, tess: Ow
 def test_refused_attempts_cost_nothing_later(site: Site) -> None:
     eve = account(site, "eve")
     assert ask(site, eve, "c", number_of(1), "198.51.100.1") == "sent"
-    before = count(site, "SELECT count(*) FROM tries")
+    before = count(site, "SELECT count(*) FROM attempts")
     for _ in range(50):
         assert ask(site, eve, "c", number_of(1), "198.51.100.1") == "gap"
-    assert count(site, "SELECT count(*) FROM tries") == before
+    assert count(site, "SELECT count(*) FROM attempts") == before
     site.clock.pass_(60)
     assert ask(site, eve, "c", number_of(1), "198.51.100.1") == "sent"
 
@@ -301,10 +301,10 @@ def test_countries_that_are_not_listed_get_no_text_and_are_not_offered(site: Sit
 
 @pytest.mark.usefixtures("two_countries")
 def test_a_country_that_left_the_list_gets_no_log_in_codes(site: Site) -> None:
-    tess, keep = texted(site, "tess"), site.services.phones.keep
+    tess, keep = texted(site, "tess"), site.services.phone_numbers.keep
     keep(site.services.accounts.named("tess"), PhoneNumber("+14155550123", "US"))
     with pytest.raises(CountryNotServed):
-        site.services.phones.number_of(site.services.accounts.named("tess"))
+        site.services.phone_numbers.number_of(site.services.accounts.named("tess"))
     page = tess.log_in()
     assert (page.status, page.h1) == (200, "Enter your code")
     assert page.problems[0].startswith("We do not send text messages to that country.")
@@ -414,8 +414,8 @@ def test_a_number_that_is_not_confirmed_gets_no_log_in_code(site: Site) -> None:
 
 
 def test_somebody_with_an_app_and_a_number_but_no_such_factor_is_not_texted(site: Site, ada: Owner) -> None:
-    keep = site.services.phones.keep
-    keep(site.services.accounts.named("ada"), site.services.phones.read(PHONE, ""))
+    keep = site.services.phone_numbers.keep
+    keep(site.services.accounts.named("ada"), site.services.phone_numbers.read(PHONE, ""))
     other = ada.other_browser()
     other.log_in()
     assert other.open("/log-in/verify?method=text-message").status == 404
@@ -436,7 +436,7 @@ def test_a_stolen_session_neither_changes_the_number_nor_has_anything_texted(sit
     assert thief.open("/step-up/verify").h1 == "Enter your password"
     assert thief.post("/step-up/verify", resend="1").h1 == "Enter your password"
     assert owed_texts(site) == before
-    assert site.services.accounts.named("tess").phone_hint == "...56"
+    assert site.services.accounts.named("tess").phone_number_hint == "...56"
 
 
 def test_half_logged_in_nobody_enrolls_or_changes_a_phone(site: Site, half: Owner) -> None:
@@ -503,7 +503,7 @@ def test_a_resend_or_another_number_between_the_guesses_of_a_confirmation_starts
     site.clock.pass_(61)
     assert eve.press("Resend code").status == 429
     assert len(site.texts()) == 2
-    assert site.services.accounts.named("eve").phone is None
+    assert site.services.accounts.named("eve").phone_number is None
 
 
 def test_guesses_at_many_log_ins_share_the_accounts_limit(site: Site, tess: Owner) -> None:
@@ -523,10 +523,10 @@ def test_guesses_at_many_log_ins_share_the_accounts_limit(site: Site, tess: Owne
 
 @pytest.mark.parametrize("typed", ["", "null", "[]", "{}", "000000", "12345", "1234567", "'--"])
 def test_what_is_no_code_is_a_counted_failure(site: Site, half: Owner, typed: str) -> None:
-    before = count(site, "SELECT count(*) FROM tries WHERE bucket LIKE 'second-factor:%'")
+    before = count(site, "SELECT count(*) FROM attempts WHERE bucket LIKE 'second-factor:%'")
     page = half.post("/log-in/verify", code=typed, mfa="false")
     assert page.status == 422
-    assert count(site, "SELECT count(*) FROM tries WHERE bucket LIKE 'second-factor:%'") == before + 1
+    assert count(site, "SELECT count(*) FROM attempts WHERE bucket LIKE 'second-factor:%'") == before + 1
     assert not is_in(half)
 
 
@@ -589,7 +589,7 @@ def test_a_confirmation_code_is_of_the_browser_that_asked(site: Site) -> None:
     eve.press("Save", phone=PHONE)
     page = elsewhere.post(f"{CHANGE}/code", code=site.texted_code(PHONE))
     assert page.problems == ["That code has expired. Ask for a new one."]
-    assert site.services.accounts.named("eve").phone is None
+    assert site.services.accounts.named("eve").phone_number is None
 
 
 def test_a_code_that_went_to_a_number_which_was_given_up_since_does_not_log_in(site: Site, tess: Owner) -> None:
@@ -610,16 +610,16 @@ def test_a_code_that_went_to_a_number_which_was_given_up_since_does_not_log_in(s
 def test_a_code_of_a_factor_that_was_turned_off_meanwhile_proves_nothing(site: Site, half: Owner) -> None:
     code, services = site.texted_code(PHONE), site.services
     token = cookies_of(half)["login"].split(".")[0]
-    pending = services.log_in.pending(token)
+    pending = services.login.pending(token)
     with services.db.write() as tx:
         tx.execute(update(Factor).values(turned_off_at=site.clock.now()))
     with pytest.raises(CodeAlreadyUsed):
-        services.log_in.with_factor(pending, None, {"code": code}, remember=False, origin=Origin("192.0.2.1", "x"))
+        services.login.with_factor(pending, None, {"code": code}, remember=False, origin=Origin("192.0.2.1", "x"))
     assert live_sessions(site, "tess") == 0
 
 
 def test_two_proofs_of_one_half_log_in_open_one_session(site: Site, half: Owner) -> None:
-    log_in, code = site.services.log_in, {"code": site.texted_code(PHONE)}
+    log_in, code = site.services.login, {"code": site.texted_code(PHONE)}
     token, here = cookies_of(half)["login"].split(".")[0], Origin("192.0.2.1", "x")
     first, second = log_in.pending(token), log_in.pending(token)
     log_in.with_factor(first, None, code, remember=False, origin=here)

@@ -24,7 +24,7 @@ from tests.attacks.tools import (
     is_in,
     live_sessions,
     old_token,
-    second_factor_tries,
+    second_factor_attempts,
     stale,
     thief_of,
 )
@@ -32,7 +32,7 @@ from tests.authenticator import ES384, Authenticator, b64, unb64
 from tests.conftest import Site, one_database
 from tests.people import ANDROID, HOST, TWO_FACTOR, Owner, Page, Person
 from webapp.models.factors import Factor
-from webapp.models.sessions import Try
+from webapp.models.sessions import Attempt
 
 KEYS = f"{TWO_FACTOR}/security-key"
 LIST = f"{TWO_FACTOR}/security-keys"
@@ -141,15 +141,15 @@ class Door:
         return everything(self.site, but={*BOOKKEEPING, "drafts"})
 
 
-def assert_refused(door: Door, page: Page, sentence: str, before: dict[str, Any]) -> None:
+def assert_refused(access: Door, page: Page, sentence: str, before: dict[str, Any]) -> None:
     assert (page.status, len(page.problems)) == (422, 1)
     assert page.problems[0] in (sentence, f"{sentence} 2 tries are left.", f"{sentence} 1 try is left.")
-    assert not door.is_open(page)
-    assert door.lasting() == before
-    if door.place in (LOG_IN, ALONE):
-        assert not is_in(door.browser)
-    if door.place == ADDED:
-        assert door.browser.open(f"{KEYS}/name").h1 == "Insert your security key", "no key waits for its name"
+    assert not access.is_open(page)
+    assert access.lasting() == before
+    if access.place in (LOG_IN, ALONE):
+        assert not is_in(access.browser)
+    if access.place == ADDED:
+        assert access.browser.open(f"{KEYS}/name").h1 == "Insert your security key", "no key waits for its name"
 
 
 # -- Wrong in one thing ----------------------------------------------------------------------------
@@ -187,52 +187,52 @@ WRONG: dict[str, dict[str, Any]] = {
 def test_an_answer_that_is_wrong_in_one_thing_is_refused_and_changes_nothing(
     site: Site, vera: Owner, place: str, wrong: str
 ) -> None:
-    door = Door(place, vera)
-    before = door.lasting()
-    assert_refused(door, door.answer(**WRONG[wrong]), REFUSED, before)
-    assert door.is_open(door.answer()), "the right answer to a new challenge is taken"
+    access = Door(place, vera)
+    before = access.lasting()
+    assert_refused(access, access.answer(**WRONG[wrong]), REFUSED, before)
+    assert access.is_open(access.answer()), "the right answer to a new challenge is taken"
 
 
 @each_place
 def test_an_answer_of_the_other_type_is_refused(site: Site, vera: Owner, place: str) -> None:
-    door = Door(place, vera)
-    before = door.lasting()
+    access = Door(place, vera)
+    before = access.lasting()
     other = "webauthn.get" if place == ADDED else "webauthn.create"
-    assert_refused(door, door.answer(type=other), REFUSED, before)
+    assert_refused(access, access.answer(type=other), REFUSED, before)
 
 
 @each_place
 def test_a_challenge_that_was_never_drawn_is_refused(site: Site, vera: Owner, place: str) -> None:
-    door = Door(place, vera)
-    before = door.lasting()
-    for challenge in (b"", b"0" * 32, bytes(32), unb64(door.ask()["challenge"]) + b"\0"):
-        assert_refused(door, door.answer(challenge=challenge), OVER, before)
+    access = Door(place, vera)
+    before = access.lasting()
+    for challenge in (b"", b"0" * 32, bytes(32), unb64(access.ask()["challenge"]) + b"\0"):
+        assert_refused(access, access.answer(challenge=challenge), OVER, before)
 
 
 def test_alone_a_key_must_have_checked_who_holds_it(site: Site, vera: Owner) -> None:
-    door = Door(ALONE, vera)
-    before = door.lasting()
-    page = door.answer(user_verified=False)
+    access = Door(ALONE, vera)
+    before = access.lasting()
+    page = access.answer(user_verified=False)
     assert page.status == 422
     assert page.problems[0].startswith("That key did not check who holds it")
-    assert door.lasting() == before
-    assert not is_in(door.browser)
+    assert access.lasting() == before
+    assert not is_in(access.browser)
 
 
 @each_use
 def test_a_key_that_says_it_is_somebody_elses_is_refused(site: Site, vera: Owner, olga: Owner, place: str) -> None:
-    door = Door(place, vera)
-    before = door.lasting()
+    access = Door(place, vera)
+    before = access.lasting()
     handle = key_of(olga).credentials[0].user_handle
     assert handle != key_of(vera).credentials[0].user_handle
-    assert_refused(door, door.answer(user_handle=handle), REFUSED, before)
+    assert_refused(access, access.answer(user_handle=handle), REFUSED, before)
 
 
 @each_use
 def test_a_key_that_changed_whether_it_may_be_copied_is_refused(site: Site, vera: Owner, place: str) -> None:
-    door = Door(place, vera)
-    before = door.lasting()
-    assert_refused(door, door.answer(backup_eligible=True, backed_up=True), REFUSED, before)
+    access = Door(place, vera)
+    before = access.lasting()
+    assert_refused(access, access.answer(backup_eligible=True, backed_up=True), REFUSED, before)
 
 
 @pytest.mark.parametrize(
@@ -243,16 +243,16 @@ def test_a_key_that_changed_whether_it_may_be_copied_is_refused(site: Site, vera
 def test_a_new_key_of_an_algorithm_not_asked_for_or_with_an_id_too_long_is_refused(
     site: Site, vera: Owner, wrong: dict[str, Any]
 ) -> None:
-    door = Door(ADDED, vera)
-    before = door.lasting()
-    assert_refused(door, door.answer(**wrong), REFUSED, before)
+    access = Door(ADDED, vera)
+    before = access.lasting()
+    assert_refused(access, access.answer(**wrong), REFUSED, before)
 
 
 def test_the_longest_id_that_is_allowed_is_kept_and_used(site: Site, vera: Owner) -> None:
-    door = Door(ADDED, vera)
+    access = Door(ADDED, vera)
     key = vera.new_key()
-    assert door.send(key.create(door.ask(), id=b"\xff" * 1023)).h1 == "Name your key"
-    assert door.browser.press("Save", name="Long key").h1 == "Manage security keys"
+    assert access.send(key.create(access.ask(), id=b"\xff" * 1023)).h1 == "Name your key"
+    assert access.browser.press("Save", name="Long key").h1 == "Manage security keys"
     vera.key = key
     assert Door(ALONE, vera).answer().h1 == HOME
 
@@ -262,17 +262,17 @@ def test_the_longest_id_that_is_allowed_is_kept_and_used(site: Site, vera: Owner
 
 @each_place
 def test_a_challenge_that_was_answered_is_used_up(site: Site, vera: Owner, place: str) -> None:
-    door = Door(place, vera)
-    asked = door.ask()
-    kept = cookies_of(door.browser)
-    credential = door.sign(asked)
-    assert door.is_open(door.send(credential))
+    access = Door(place, vera)
+    asked = access.ask()
+    kept = cookies_of(access.browser)
+    credential = access.sign(asked)
+    assert access.is_open(access.send(credential))
     if place in (LOG_IN, ALONE):
-        door.browser.log_out()
-        give(door.browser, **kept)  # as they were before the log-in
-        door.browser.page = None
+        access.browser.log_out()
+        give(access.browser, **kept)  # as they were before the log-in
+        access.browser.page = None
     before = live_sessions(site, "vera"), count(site, "SELECT count(*) FROM factors")
-    page = door.send(credential)
+    page = access.send(credential)
     if place == LOG_IN:
         assert page.path == "/log-in", "that half log-in was ended"
     else:
@@ -282,26 +282,26 @@ def test_a_challenge_that_was_answered_is_used_up(site: Site, vera: Owner, place
 
 @each_place
 def test_a_challenge_that_was_answered_wrongly_is_used_up_too(site: Site, vera: Owner, place: str) -> None:
-    door = Door(place, vera)
-    asked = door.ask()
-    before = door.lasting()
-    assert_refused(door, door.send(door.sign(asked, origin="https://evil.example")), REFUSED, before)
-    assert_refused(door, door.send(door.sign(asked)), OVER, before)
-    assert door.is_open(door.answer())
+    access = Door(place, vera)
+    asked = access.ask()
+    before = access.lasting()
+    assert_refused(access, access.send(access.sign(asked, origin="https://evil.example")), REFUSED, before)
+    assert_refused(access, access.send(access.sign(asked)), OVER, before)
+    assert access.is_open(access.answer())
 
 
 @each_place
 def test_a_challenge_lives_for_five_minutes(site: Site, vera: Owner, place: str) -> None:
-    door = Door(place, vera)
-    before = door.lasting()["factors"]
-    asked = door.ask()
+    access = Door(place, vera)
+    before = access.lasting()["factors"]
+    asked = access.ask()
     site.clock.pass_(300)
-    page = door.send(door.sign(asked))
+    page = access.send(access.sign(asked))
     assert (page.status, page.problems) == (422, [OVER])
-    assert door.lasting()["factors"] == before
-    asked = door.ask()
+    assert access.lasting()["factors"] == before
+    asked = access.ask()
     site.clock.pass_(299)
-    assert door.is_open(door.send(door.sign(asked)))
+    assert access.is_open(access.send(access.sign(asked)))
 
 
 @each_place
@@ -327,47 +327,47 @@ def test_a_challenge_of_another_account_is_refused(site: Site, vera: Owner, olga
 @pytest.mark.parametrize(("place", "other"), [(a, b) for a in PLACES for b in PLACES if a != b])
 def test_a_challenge_of_another_ceremony_is_refused(site: Site, vera: Owner, place: str, other: str) -> None:
     elsewhere = Door(other, vera)
-    door = Door(place, vera)
+    access = Door(place, vera)
     challenge = unb64(elsewhere.ask()["challenge"])
-    door.ask()
-    before = door.lasting()
-    assert_refused(door, door.answer(challenge=challenge), OVER, before)
+    access.ask()
+    before = access.lasting()
+    assert_refused(access, access.answer(challenge=challenge), OVER, before)
 
 
 def test_in_one_browser_a_challenge_of_another_ceremony_is_refused_as_well(site: Site, vera: Owner) -> None:
     """The same cookies, the same session: the ceremony alone is another."""
-    door = Door(LOG_IN, vera)
-    alone = json.loads(door.browser.post(OPTIONS).text)
-    before = door.lasting()
-    page = door.send(key_of(vera).get(alone))
+    access = Door(LOG_IN, vera)
+    alone = json.loads(access.browser.post(OPTIONS).text)
+    before = access.lasting()
+    page = access.send(key_of(vera).get(alone))
     assert (page.status, page.problems) == (422, [OVER])
-    asked = door.ask()
-    page = door.browser.post("/log-in", credential=key_of(vera).get({**asked, "allowCredentials": []}))
+    asked = access.ask()
+    page = access.browser.post("/log-in", credential=key_of(vera).get({**asked, "allowCredentials": []}))
     assert (page.status, page.problems) == (422, [OVER])
-    assert door.lasting() == before
-    assert not is_in(door.browser)
+    assert access.lasting() == before
+    assert not is_in(access.browser)
 
 
 @pytest.mark.parametrize("place", [LOG_IN, STEP_UP, ALONE])
 def test_an_answer_for_a_new_key_opens_nothing(site: Site, vera: Owner, place: str) -> None:
-    adding, door = Door(ADDED, vera), Door(place, vera)
+    adding, access = Door(ADDED, vera), Door(place, vera)
     asked = adding.ask()
-    before = door.lasting()
-    page = door.send(adding.sign(asked))
+    before = access.lasting()
+    page = access.send(adding.sign(asked))
     assert page.status == 422
-    assert door.lasting() == before
-    page = door.send(vera.new_key().create({**asked, "challenge": door.ask()["challenge"]}))
+    assert access.lasting() == before
+    page = access.send(vera.new_key().create({**asked, "challenge": access.ask()["challenge"]}))
     assert page.status == 422
-    assert door.lasting() == before
+    assert access.lasting() == before
 
 
 def test_an_answer_at_log_in_adds_no_key(site: Site, vera: Owner) -> None:
-    door, half = Door(ADDED, vera), Door(LOG_IN, vera)
-    before = door.lasting()
-    assert door.send(half.sign(half.ask())).problems == [OVER]
-    page = door.send(key_of(vera).get({"challenge": door.ask()["challenge"]}))
+    access, half = Door(ADDED, vera), Door(LOG_IN, vera)
+    before = access.lasting()
+    assert access.send(half.sign(half.ask())).problems == [OVER]
+    page = access.send(key_of(vera).get({"challenge": access.ask()["challenge"]}))
     assert (page.status, page.problems) == (422, [REFUSED])
-    assert door.lasting() == before
+    assert access.lasting() == before
 
 
 # -- The count -------------------------------------------------------------------------------------
@@ -381,67 +381,67 @@ def test_a_count_that_does_not_rise_is_refused_and_the_owner_is_told(site: Site,
         other = vera.other_browser()
         other.log_in()
         assert other.use_key().h1 == HOME
-    door = Door(place, vera)
+    access = Door(place, vera)
     if place == STEP_UP:
         shown = min(shown, key_of(vera).credentials[0].sign_count)
-    mails, before = len(site.emails(vera.email)), door.lasting()
-    page = door.answer(sign_count=shown)
+    mails, before = len(site.emails(vera.email)), access.lasting()
+    page = access.answer(sign_count=shown)
     assert (page.status, page.problems) == (422, [COPIED])
-    after = door.lasting()
+    after = access.lasting()
     assert {name for name in after if after[name] != before[name]} == {"activity", "links"}, "the notice, and no more"
     told = site.emails(vera.email)
     assert len(told) == mails + 1
     assert told[0].subject.startswith("Nightlatch: Blue key was refused, because it counts fewer signatures")
     assert len(after["activity"]) == len(before["activity"]) + 1
-    assert not is_in(door.browser) or place == STEP_UP
+    assert not is_in(access.browser) or place == STEP_UP
 
 
 # -- Too many --------------------------------------------------------------------------------------
 
 
 def test_five_wrong_answers_kill_the_challenge_even_for_the_right_one(site: Site, vera: Owner) -> None:
-    door = Door(LOG_IN, vera)
+    access = Door(LOG_IN, vera)
     for left in (4, 3, 2, 1):
-        page = door.answer(origin="https://evil.example")
+        page = access.answer(origin="https://evil.example")
         assert page.status == 422
         said = {2: " 2 tries are left.", 1: " 1 try is left."}.get(left, "")
         assert page.problems == [REFUSED + said]
-    asked = door.ask()
-    kept = cookies_of(door.browser)
-    assert door.answer(origin="https://evil.example").path == "/log-in"
-    give(door.browser, **kept)
-    assert door.send(door.sign(asked)).path == "/log-in"
-    assert not is_in(door.browser)
-    assert second_factor_tries(site, "vera") == 5
+    asked = access.ask()
+    kept = cookies_of(access.browser)
+    assert access.answer(origin="https://evil.example").path == "/log-in"
+    give(access.browser, **kept)
+    assert access.send(access.sign(asked)).path == "/log-in"
+    assert not is_in(access.browser)
+    assert second_factor_attempts(site, "vera") == 5
 
 
 def test_five_wrong_answers_at_step_up_end_it(site: Site, vera: Owner) -> None:
-    door = Door(STEP_UP, vera)
+    access = Door(STEP_UP, vera)
     for _ in range(5):
-        assert door.answer(origin="https://evil.example").status == 422
-    page = door.answer()
+        assert access.answer(origin="https://evil.example").status == 422
+    page = access.answer()
     assert page.h1 == HOME
     assert page.problems
-    assert door.browser.open("/settings/account/password").h1 == CHALLENGE, "who it is stays unproved"
+    assert access.browser.open("/settings/account/password").h1 == CHALLENGE, "who it is stays unproved"
 
 
 def test_whoever_has_seen_a_keys_id_locks_nobody_out(site: Site, vera: Owner) -> None:
     """A signature is not guessed, so wrong ones with no password before them are nobody's tries."""
-    door = Door(ALONE, vera)
+    access = Door(ALONE, vera)
     for _ in range(25):
-        assert door.answer(origin="https://evil.example").status == 422
-    assert not is_in(door.browser)
-    assert second_factor_tries(site, "vera") == 0
+        assert access.answer(origin="https://evil.example").status == 422
+    assert not is_in(access.browser)
+    assert second_factor_attempts(site, "vera") == 0
     assert Door(LOG_IN, vera).answer().h1 == HOME
     assert Door(ALONE, vera).answer().h1 == HOME
 
 
 def test_a_known_id_with_an_unreadable_answer_is_a_refusal_and_no_bug(site: Site, vera: Owner) -> None:
-    door = Door(ALONE, vera)
-    answer = json.loads(door.sign(door.ask()))
+    access = Door(ALONE, vera)
+    answer = json.loads(access.sign(access.ask()))
     answer["response"]["clientDataJSON"] = "AAAA"
-    assert door.send(json.dumps(answer)).status == 422
-    assert not is_in(door.browser)
+    assert access.send(json.dumps(answer)).status == 422
+    assert not is_in(access.browser)
 
 
 def test_a_key_that_checked_nobody_when_it_was_added_does_not_log_in_alone(site: Site) -> None:
@@ -451,18 +451,18 @@ def test_a_key_that_checked_nobody_when_it_was_added_does_not_log_in_alone(site:
     key = uma.new_key(verifies=False)
     uma.turn_on_key(key)
     key.verifies = True
-    door = Door(ALONE, uma)
-    assert door.answer().status == 422
-    assert not is_in(door.browser)
+    access = Door(ALONE, uma)
+    assert access.answer().status == 422
+    assert not is_in(access.browser)
     assert Door(LOG_IN, uma).answer().h1 == HOME, "with the password it may show that it checks"
     assert Door(ALONE, uma).answer().h1 == HOME
 
 
 def test_a_new_key_may_be_tried_twenty_times_an_hour(site: Site, vera: Owner) -> None:
-    door = Door(ADDED, vera)
+    access = Door(ADDED, vera)
     for _ in range(19):  # the first was her own key
-        assert door.answer(origin="https://evil.example").status == 422
-    page = door.answer()
+        assert access.answer(origin="https://evil.example").status == 422
+    page = access.answer()
     assert page.status == 429
     assert int(page.response.headers["Retry-After"]) > 0
 
@@ -484,11 +484,11 @@ NOTHINGS: tuple[dict[str, Any], ...] = (
 @one_database
 @pytest.mark.parametrize("fields", NOTHINGS, ids=lambda fields: str(fields)[:40])
 def test_leaving_the_answer_out_is_a_counted_failure(site: Site, vera: Owner, fields: dict[str, Any]) -> None:
-    door = Door(LOG_IN, vera)
-    page = door.browser.post(door.path, follow=False, **fields)
+    access = Door(LOG_IN, vera)
+    page = access.browser.post(access.path, follow=False, **fields)
     assert page.status == 422
-    assert door.browser.cookie("session") is None
-    assert second_factor_tries(site, "vera") == 1
+    assert access.browser.cookie("session") is None
+    assert second_factor_attempts(site, "vera") == 1
 
 
 @one_database
@@ -497,10 +497,10 @@ def test_leaving_the_answer_out_is_a_counted_failure(site: Site, vera: Owner, fi
 def test_leaving_the_answer_out_elsewhere_is_refused_and_no_bug(
     site: Site, vera: Owner, place: str, fields: dict[str, Any]
 ) -> None:
-    door = Door(place, vera)
-    before = door.lasting()
-    assert door.browser.post(door.path, follow=False, **fields).status == 422
-    assert door.lasting() == before
+    access = Door(place, vera)
+    before = access.lasting()
+    assert access.browser.post(access.path, follow=False, **fields).status == 422
+    assert access.lasting() == before
 
 
 GARBAGE = (
@@ -528,21 +528,21 @@ GARBAGE = (
 def test_garbage_where_an_answer_belongs_is_a_refusal_and_no_bug(
     site: Site, vera: Owner, place: str, garbage: str
 ) -> None:
-    door = Door(place, vera)
-    before = door.lasting()
+    access = Door(place, vera)
+    before = access.lasting()
     for text in (garbage, f" {garbage}\n"):
-        assert door.send(text).status == 422
-    assert door.lasting() == before
+        assert access.send(text).status == 422
+    assert access.lasting() == before
 
 
 @each_place
 def test_a_challenge_of_any_length_is_no_bug_and_leaves_little_behind(site: Site, vera: Owner, place: str) -> None:
-    door = Door(place, vera)
-    before = door.lasting()
+    access = Door(place, vera)
+    before = access.lasting()
     for length in (33, 200, 20_000):
-        assert_refused(door, door.answer(challenge=b"c" * length), OVER, before)
+        assert_refused(access, access.answer(challenge=b"c" * length), OVER, before)
     with site.services.db.read() as tx:
-        longest = tx.scalar(select(func.max(func.length(Try.bucket))))
+        longest = tx.scalar(select(func.max(func.length(Attempt.bucket))))
     assert longest is not None
     assert longest <= 160, "the column holds no more: PostgreSQL refuses it, and SQLite fills up"
 
@@ -552,31 +552,33 @@ def test_a_challenge_of_any_length_is_no_bug_and_leaves_little_behind(site: Site
 
 def test_anothers_key_does_not_open_this_account(site: Site, vera: Owner, olga: Owner) -> None:
     for place in (LOG_IN, STEP_UP):
-        door = Door(place, vera)
-        before = door.lasting()
-        credential = key_of(olga).get({"challenge": door.ask()["challenge"]})
-        page = door.send(credential)
+        access = Door(place, vera)
+        before = access.lasting()
+        credential = key_of(olga).get({"challenge": access.ask()["challenge"]})
+        page = access.send(credential)
         assert (page.status, page.problems) == (422, [UNKNOWN])
         mine = key_of(vera).credentials[0].id
-        page = door.send(key_of(olga).get({"challenge": door.ask()["challenge"]}, id=mine))
+        page = access.send(key_of(olga).get({"challenge": access.ask()["challenge"]}, id=mine))
         assert (page.status, page.problems) == (422, [REFUSED]), "our id under another's signature"
-        page = door.send(key_of(vera).get({"challenge": door.ask()["challenge"]}, id=key_of(olga).credentials[0].id))
+        page = access.send(
+            key_of(vera).get({"challenge": access.ask()["challenge"]}, id=key_of(olga).credentials[0].id)
+        )
         assert page.status == 422
-        assert door.lasting() == before
-    assert second_factor_tries(site, "vera") >= 3
+        assert access.lasting() == before
+    assert second_factor_attempts(site, "vera") >= 3
 
 
 def test_alone_anothers_key_opens_anothers_account(site: Site, vera: Owner, olga: Owner) -> None:
-    door = Door(ALONE, vera)
-    before = door.lasting()
-    page = door.send(key_of(olga).get(door.ask(), id=key_of(vera).credentials[0].id))
+    access = Door(ALONE, vera)
+    before = access.lasting()
+    page = access.send(key_of(olga).get(access.ask(), id=key_of(vera).credentials[0].id))
     assert (page.status, page.problems) == (422, [REFUSED])
     mine = key_of(vera).credentials[0].user_handle
-    page = door.send(key_of(olga).get(door.ask(), user_handle=mine))
+    page = access.send(key_of(olga).get(access.ask(), user_handle=mine))
     assert (page.status, page.problems) == (422, [REFUSED])
-    assert door.lasting() == before
-    door.send(key_of(olga).get(door.ask()))
-    assert door.browser.open("/settings/account").says("olga")
+    assert access.lasting() == before
+    access.send(key_of(olga).get(access.ask()))
+    assert access.browser.open("/settings/account").says("olga")
 
 
 @pytest.mark.parametrize("act", ["rename", "delete"])
@@ -601,21 +603,21 @@ def test_the_other_methods_have_no_list(site: Site, vera: Owner) -> None:
 
 
 def test_a_key_whose_id_another_account_has_is_refused_when_it_is_saved(site: Site, vera: Owner, olga: Owner) -> None:
-    door = Door(ADDED, olga)
+    access = Door(ADDED, olga)
     taken = key_of(vera).credentials[0].id
     copy = olga.new_key()
-    assert door.send(copy.create(door.ask(), id=taken)).h1 == "Name your key", "nothing is told before"
+    assert access.send(copy.create(access.ask(), id=taken)).h1 == "Name your key", "nothing is told before"
     before = everything(site, but={*BOOKKEEPING, "drafts"})
-    page = door.browser.press("Save", name="Copied key")
+    page = access.browser.press("Save", name="Copied key")
     assert (page.status, page.problems) == (422, [TAKEN])
     for told in ("vera", "Blue key"):
         assert told not in page.soup.get_text(" ")
     assert everything(site, but={*BOOKKEEPING, "drafts"}) == before
-    assert "Copied key" not in door.browser.open(LIST).text
+    assert "Copied key" not in access.browser.open(LIST).text
     assert Door(ALONE, vera).answer().h1 == HOME
-    page = door.browser.open(f"{KEYS}/touch")
-    assert door.send(olga.new_key().create(page.options())).h1 == "Name your key", "another key goes on from here"
-    assert door.browser.press("Save", name="Copied key").h1 == "Manage security keys"
+    page = access.browser.open(f"{KEYS}/touch")
+    assert access.send(olga.new_key().create(page.options())).h1 == "Name your key", "another key goes on from here"
+    assert access.browser.press("Save", name="Copied key").h1 == "Manage security keys"
 
 
 # -- Half logged in, and with a stolen session -----------------------------------------------------
@@ -652,13 +654,13 @@ def test_half_logged_in_no_key_is_added_renamed_or_deleted(site: Site, vera: Own
 
 def test_a_stolen_session_changes_no_key_without_step_up(site: Site, vera: Owner) -> None:
     thief = thief_of(stale(vera))
-    before = everything(site, but={*BOOKKEEPING, "pending_acts", "sessions"})
+    before = everything(site, but={*BOOKKEEPING, "kept_acts", "sessions"})
     for path, fields in acts(site):
         page = thief.post(path, **fields)
         assert page.h1 in ("Enter your password", "Security key"), path
         if path != f"{KEYS}/overview":
             assert thief.open(path).h1 == "Enter your password", path
-    assert everything(site, but={*BOOKKEEPING, "pending_acts", "sessions"}) == before
+    assert everything(site, but={*BOOKKEEPING, "kept_acts", "sessions"}) == before
 
 
 def test_what_a_thief_asked_for_is_not_done_by_the_owners_key(site: Site, vera: Owner) -> None:
@@ -701,28 +703,28 @@ def test_a_key_deleted_between_the_page_and_the_answer_opens_nothing(site: Site,
 def test_a_key_that_vanished_from_step_up_proves_nothing(site: Site, vera: Owner) -> None:
     Door(ALONE, vera).answer()
     vera.turn_on_app()
-    door = Door(STEP_UP, vera)
-    asked = door.ask()
+    access = Door(STEP_UP, vera)
+    asked = access.ask()
     with site.services.db.write() as tx:
         tx.execute(delete(Factor).where(Factor.method == "security-key"))
-    before = door.lasting()
-    page = door.browser.post("/step-up/verify?method=security-key", credential=door.sign(asked))
+    before = access.lasting()
+    page = access.browser.post("/step-up/verify?method=security-key", credential=access.sign(asked))
     assert page.status == 404
-    assert door.send(door.sign(asked)).status == 422
-    assert door.lasting() == before
+    assert access.send(access.sign(asked)).status == 422
+    assert access.lasting() == before
 
 
 def test_a_key_that_never_was_is_not_known_and_the_browser_is_told_its_own_id_only(site: Site, vera: Owner) -> None:
-    door, strange = Door(ALONE, vera), vera.new_key()
+    access, strange = Door(ALONE, vera), vera.new_key()
     strange.create(Door(ADDED, vera).ask())
-    before = door.lasting()
-    page = door.send(strange.get(door.ask(), id=b"</div><script>"))
+    before = access.lasting()
+    page = access.send(strange.get(access.ask(), id=b"</div><script>"))
     assert (page.status, page.problems) == (422, [UNKNOWN])
     told = page.soup.select_one("[data-tell-browser]")
     assert told is not None
     assert json.loads(str(told["data-tell-browser"]))["unknown"]["credentialId"] == b64(b"</div><script>")
-    assert door.lasting() == before
-    page = door.answer(origin="https://evil.example")
+    assert access.lasting() == before
+    page = access.answer(origin="https://evil.example")
     assert page.soup.select_one("[data-tell-browser]") is None, "a key that is known is not forgotten for a mistake"
 
 
@@ -752,11 +754,11 @@ def test_the_options_are_the_same_whoever_asks_and_name_nobody(site: Site, vera:
 
 
 def test_a_browser_keeps_its_name_while_it_asks_and_gets_no_other_one_told(site: Site, vera: Owner) -> None:
-    door = Door(ALONE, vera)
-    first = door.ask()
-    second = door.ask()
+    access = Door(ALONE, vera)
+    first = access.ask()
+    second = access.ask()
     assert first["challenge"] != second["challenge"]
-    assert door.is_open(door.send(door.sign(first))), "the browser's own list and the button ask by turns"
+    assert access.is_open(access.send(access.sign(first))), "the browser's own list and the button ask by turns"
 
 
 def test_the_options_demand_their_token_and_their_own_site(site: Site, vera: Owner) -> None:
@@ -781,30 +783,30 @@ def test_the_options_demand_their_token_and_their_own_site(site: Site, vera: Own
 
 
 def test_a_passkey_without_the_forms_token_opens_nothing(site: Site, vera: Owner) -> None:
-    door = Door(ALONE, vera)
-    credential = door.sign(door.ask())
-    before = door.lasting()
-    for token in (forged_token(door.browser), old_token(site, door.browser), vera.token()):
-        page = door.browser.send("POST", "/log-in", data={"csrf_token": token, "credential": credential})
+    access = Door(ALONE, vera)
+    credential = access.sign(access.ask())
+    before = access.lasting()
+    for token in (forged_token(access.browser), old_token(site, access.browser), vera.token()):
+        page = access.browser.send("POST", "/log-in", data={"csrf_token": token, "credential": credential})
         assert (page.status, page.problems) == (422, ["The page was old. Nothing was changed; try again."])
-    assert door.browser.send("POST", "/log-in", data={"credential": credential}).status == 400
-    assert door.lasting() == before
-    assert not is_in(door.browser)
-    assert door.send(credential).h1 == HOME, "what was never looked at is not used up"
+    assert access.browser.send("POST", "/log-in", data={"credential": credential}).status == 400
+    assert access.lasting() == before
+    assert not is_in(access.browser)
+    assert access.send(credential).h1 == HOME, "what was never looked at is not used up"
 
 
 def test_a_password_sent_along_does_not_matter_and_neither_does_another_user_name(
     site: Site, vera: Owner, olga: Owner
 ) -> None:
-    door = Door(ALONE, vera)
-    credential = door.sign(door.ask(), origin="https://evil.example")
-    page = door.browser.post("/log-in", credential=credential, username="vera", password=vera.password)
+    access = Door(ALONE, vera)
+    credential = access.sign(access.ask(), origin="https://evil.example")
+    page = access.browser.post("/log-in", credential=credential, username="vera", password=vera.password)
     assert (page.status, page.problems) == (422, [REFUSED]), "a wrong key is no fall-back to the password"
-    page = door.browser.post("/log-in", credential="", username="olga", password=olga.password)
+    page = access.browser.post("/log-in", credential="", username="olga", password=olga.password)
     assert page.status == 422
-    assert not is_in(door.browser)
-    door.browser.post("/log-in", credential=door.sign(door.ask()), username="olga", password="x")
-    assert door.browser.open("/settings/account").says("vera")
+    assert not is_in(access.browser)
+    access.browser.post("/log-in", credential=access.sign(access.ask()), username="olga", password="x")
+    assert access.browser.open("/settings/account").says("vera")
 
 
 # -- What is left lying about ----------------------------------------------------------------------
@@ -816,20 +818,20 @@ def test_a_dump_has_no_live_challenge_no_answer_and_no_token(
     vera = with_key(site, "vera")
     secrets: dict[str, str] = {"backup code": vera.kept_code, "backup code as typed": vera.kept_code.replace("-", "")}
     for place in (LOG_IN, ALONE, STEP_UP):
-        door = Door(place, vera)
-        waiting = door.ask()["challenge"]
+        access = Door(place, vera)
+        waiting = access.ask()["challenge"]
         secrets[f"challenge that waits at {place}"] = waiting
         secrets[f"the same in hex at {place}"] = unb64(waiting).hex()
-        answer = json.loads(door.sign(door.ask()))
+        answer = json.loads(access.sign(access.ask()))
         for part in ("clientDataJSON", "signature"):
             secrets[f"{part} at {place}"] = answer["response"][part]
-        assert door.is_open(door.send(json.dumps(answer))), place
-        secrets[f"session of {place}"] = cookies_of(door.browser)["session"].split(".")[0]
-    door = Door(ADDED, vera)
-    made = door.sign(door.ask())
+        assert access.is_open(access.send(json.dumps(answer))), place
+        secrets[f"session of {place}"] = cookies_of(access.browser)["session"].split(".")[0]
+    access = Door(ADDED, vera)
+    made = access.sign(access.ask())
     secrets["attestation that waits for step-up"] = json.loads(made)["response"]["attestationObject"]
     site.clock.pass_(601)
-    assert door.send(made).h1 == "Enter your password"
+    assert access.send(made).h1 == "Enter your password"
     places = {"log": capsys.readouterr().err.encode()}
     for name, rows in everything(site, but=set()).items():
         places[name] = repr(rows).encode()
@@ -853,10 +855,10 @@ def test_one_answer_sent_twenty_times_at_once_opens_one_session(
 ) -> None:
     for place in (LOG_IN, ALONE):
         site.clock.pass_(301)
-        door = Door(place, vera)
-        credential = door.sign(door.ask())
+        access = Door(place, vera)
+        credential = access.sign(access.ask())
         before = live_sessions(site, "vera")
-        requests = [request_of(door.browser, door.path, n, credential=credential) for n in range(AT_ONCE)]
+        requests = [request_of(access.browser, access.path, n, credential=credential) for n in range(AT_ONCE)]
         answers = racers.race(site, environ, requests)
         assert len(winners(answers)) == 1, place
         assert live_sessions(site, "vera") == before + 1
@@ -866,9 +868,9 @@ def test_one_answer_sent_twenty_times_at_once_opens_one_session(
 def test_one_answer_sent_twenty_times_at_once_proves_once_at_step_up(
     site: Site, environ: dict[str, str], vera: Owner, racers: Racers
 ) -> None:
-    door = Door(STEP_UP, vera)
+    access = Door(STEP_UP, vera)
     before = count(site, "SELECT count(*) FROM activity WHERE kind = 'stepped-up'")
-    request = request_of(door.browser, door.path, credential=door.sign(door.ask()))
+    request = request_of(access.browser, access.path, credential=access.sign(access.ask()))
     racers.race(site, environ, [request] * AT_ONCE)
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'stepped-up'") == before + 1
 
@@ -877,11 +879,11 @@ def test_one_answer_sent_twenty_times_at_once_proves_once_at_step_up(
 def test_one_new_key_sent_and_saved_twenty_times_at_once_is_one_key(
     site: Site, environ: dict[str, str], vera: Owner, racers: Racers
 ) -> None:
-    door = Door(ADDED, vera)
-    request = request_of(door.browser, door.path, credential=door.sign(door.ask()))
+    access = Door(ADDED, vera)
+    request = request_of(access.browser, access.path, credential=access.sign(access.ask()))
     answers = racers.race(site, environ, [request] * AT_ONCE)
     assert [a["to"] for a in answers if a["status"] == 303].count(f"{KEYS}/name") == 1
-    requests = [request_of(door.browser, f"{KEYS}/name", name=f"Key {n}") for n in range(AT_ONCE)]
+    requests = [request_of(access.browser, f"{KEYS}/name", name=f"Key {n}") for n in range(AT_ONCE)]
     racers.race(site, environ, requests)
     assert count(site, "SELECT count(*) FROM factors") == 2
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'factor-added'") == 2
@@ -894,8 +896,8 @@ def test_a_copy_and_the_key_at_once_with_one_count_have_one_winner(
     vera = with_key(site, "vera")
     doors = [Door(ALONE, vera) for _ in range(4)]
     requests = [
-        request_of(door.browser, door.path, number, credential=door.sign(door.ask(), sign_count=50))
-        for number, door in enumerate(doors)
+        request_of(access.browser, access.path, number, credential=access.sign(access.ask(), sign_count=50))
+        for number, access in enumerate(doors)
     ]
     answers = racers.race(site, environ, requests)
     assert len(winners(answers)) == 1, "each has a challenge of its own, and only one of them counts higher"
@@ -906,8 +908,8 @@ def test_a_copy_and_the_key_at_once_with_one_count_have_one_winner(
 def test_one_key_deleted_twenty_times_at_once_is_told_once(
     site: Site, environ: dict[str, str], vera: Owner, racers: Racers
 ) -> None:
-    door = Door(ADDED, vera)
-    request = request_of(door.browser, acts(site)[-1][0])
+    access = Door(ADDED, vera)
+    request = request_of(access.browser, acts(site)[-1][0])
     racers.race(site, environ, [request] * AT_ONCE)
     assert count(site, "SELECT count(*) FROM factors") == 0
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'last-factor-deleted'") == 1

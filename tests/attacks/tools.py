@@ -18,9 +18,9 @@ from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.codes import grouped
 from webapp.enrollment.service import factor_bound
 from webapp.methods.catalogue import CATALOGUE
-from webapp.models.factors import Factor, only_slot
+from webapp.models.factors import Factor, sole_external_id
 from webapp.models.migrate import METADATA
-from webapp.models.sessions import LoggedIn
+from webapp.models.sessions import Session
 from webapp.services.backup_codes import BackupCodes
 
 DOMAIN = "nightlatch.localhost"
@@ -55,7 +55,7 @@ OPEN_TO_ALL = {
     "assets.static",
 }
 """Whoever adds a page that nobody has to log in for says so here."""
-BOOKKEEPING = {"tries", "messages", "facts"}
+BOOKKEEPING = {"attempts", "messages", "site_values"}
 """Tables in which a refused request may leave something."""
 
 
@@ -115,7 +115,7 @@ def enrolled(site: Site, username: str) -> Owner:
     keyring = AesGcmKeyring(services.settings.encryption_keys, services.entropy)
     factor = {"account_id": account.id, "method": "authentication-app", "sealed": keyring.seal(owner.secret, bound)}
     with services.db.write() as tx:
-        tx.objects.add(Factor(**factor, slot=only_slot(account.id), added_at=site.clock.now()))
+        tx.objects.add(Factor(**factor, external_id=sole_external_id(account.id), added_at=site.clock.now()))
         owner.kept_code = grouped(BackupCodes(site.clock, services.entropy).make(tx, account.id))
     return owner
 
@@ -139,15 +139,15 @@ def account_id(site: Site, username: str = "ada") -> int:
     return site.services.accounts.named(username).id
 
 
-def second_factor_tries(site: Site, username: str = "ada") -> int:
+def second_factor_attempts(site: Site, username: str = "ada") -> int:
     name = f"second-factor:{account_id(site, username)}"
-    return count(site, "SELECT count(*) FROM tries WHERE bucket = :name", name=name)
+    return count(site, "SELECT count(*) FROM attempts WHERE bucket = :name", name=name)
 
 
 def live_sessions(site: Site, username: str = "ada") -> int:
-    mine = LoggedIn.account_id == account_id(site, username), LoggedIn.ended_at.is_(None)
+    mine = Session.account_id == account_id(site, username), Session.ended_at.is_(None)
     with site.services.db.read() as tx:
-        return len(tx.scalars(select(LoggedIn.id).where(*mine)).all())
+        return len(tx.scalars(select(Session.id).where(*mine)).all())
 
 
 def is_in(person: Person) -> bool:

@@ -17,13 +17,13 @@ from sqlalchemy import func, select, update
 from tests.browser.live import Inside, LiveSite, Visitor
 from tests.people import ANDROID, DESKTOP, FIREFOX, IPHONE, REQUESTS, TWO_FACTOR, Owner
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import TextsStopped
+from webapp.domain.refusals import TextLimitReached
 from webapp.models.codes import Link
 from webapp.models.factors import Factor
 from webapp.models.messages import FAILED, Message
-from webapp.models.sessions import LoggedIn
+from webapp.models.sessions import Session
+from webapp.services.attempts import Bucket
 from webapp.services.text_caps import stops
-from webapp.services.tries import Bucket
 
 APP = f"{TWO_FACTOR}/authentication-app"
 TEXT = f"{TWO_FACTOR}/text-message"
@@ -502,8 +502,8 @@ def _spend_texts(person: Knowing) -> None:
     rule = stops("account", *services.settings.policy.text_sends)
     for _ in range(services.settings.policy.text_sends[0].most):
         try:
-            services.tries.spend(Bucket(f"text-account:{account.id}", rule))
-        except TextsStopped:
+            services.attempts.count(Bucket(f"text-account:{account.id}", rule))
+        except TextLimitReached:
             return
 
 
@@ -564,7 +564,7 @@ def _with_an_app(person: Knowing) -> None:
     secret = str(person.page.soup.find(attrs={"data-copy": True})["data-copy"])
     person.site.clock.pass_(120)
     app = Origin(person.address, "Thunderbird/128.5.0")
-    person.site.services.legacy_door.by_password(person.username, secret, app)
+    person.site.services.legacy_access.by_password(person.username, secret, app)
     person.site.clock.pass_(180)
 
 
@@ -591,7 +591,7 @@ def _prove_long_ago(person: Knowing, **times: int) -> None:
     account = site.services.accounts.named(person.username)
     values = times or {"password_at": 0}
     with site.services.db.write() as tx:
-        tx.execute(update(LoggedIn).where(LoggedIn.account_id == account.id).values(values))
+        tx.execute(update(Session).where(Session.account_id == account.id).values(values))
 
 
 def _asked_to_notify(person: Knowing) -> None:
@@ -665,7 +665,7 @@ def _cancelled(person: Knowing) -> None:
 def _waiting(person: Knowing) -> None:
     _with_phone(person)
     account = person.site.services.accounts.named(person.username)
-    phones = person.site.services.phones
+    phones = person.site.services.phone_numbers
     phones.keep(account, phones.read(person.phone, ""))
     person.log_out()
     person.log_in()

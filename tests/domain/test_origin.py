@@ -21,13 +21,13 @@ from webapp.domain.origin import Origin
         ("", ""),
     ],
 )
-def test_a_neighbourhood_is_the_address_or_its_64(address: str, neighbourhood: str) -> None:
-    assert Origin(address).neighbourhood == neighbourhood
+def test_a_neighbourhood_is_the_address_or_its_64(address: str, rate_limit_key: str) -> None:
+    assert Origin(address).rate_limit_key == rate_limit_key
 
 
 @given(network=st.integers(2**61, 2**64 - 1), one=st.integers(0, 2**64 - 1), other=st.integers(0, 2**64 - 1))
 def test_no_address_of_a_64_escapes_the_count_of_its_neighbours(network: int, one: int, other: int) -> None:
     here, there = (Origin(str(IPv6Address(network << 64 | host))) for host in (one, other))
-    assert here.neighbourhood == there.neighbourhood
+    assert here.rate_limit_key == there.rate_limit_key
     elsewhere = Origin(str(IPv6Address((network ^ 1) << 64 | one)))
-    assert elsewhere.neighbourhood != here.neighbourhood
+    assert elsewhere.rate_limit_key != here.rate_limit_key

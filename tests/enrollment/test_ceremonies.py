@@ -18,7 +18,7 @@ from tests.doubles import FakeClock, ScriptedEntropy
 from tests.webauthn_vectors import ORIGIN, RP_ID, VECTORS
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.base64url import as_bytes, as_text
-from webapp.domain.key_refusals import CeremonyOver, KeyRefused, NoKeyAnswer
+from webapp.domain.key_refusals import CeremonyExpired, KeyRefused, NoCredential
 from webapp.enrollment.ceremonies import Asserted, Ceremonies, Registered, challenge_in, id_in
 from webapp.policy import Policy
 
@@ -112,21 +112,21 @@ def test_no_two_challenges_are_alike() -> None:
 )
 def test_a_challenge_is_for_what_it_was_drawn_for(name: str) -> None:
     answer = assertion()
-    with pytest.raises(CeremonyOver):
+    with pytest.raises(CeremonyExpired):
         HOUSE.asserted(answer, name, KNOWN.public_key)
     assert HOUSE.asserted(answer, LOG_IN, KNOWN.public_key).verified
 
 
 def test_a_challenge_of_another_browser_does_not_count() -> None:
     answer = assertion(name="passkey:one browser")
-    with pytest.raises(CeremonyOver):
+    with pytest.raises(CeremonyExpired):
         HOUSE.asserted(answer, "passkey:another browser", KNOWN.public_key)
 
 
 def test_a_challenge_of_another_account_does_not_count_for_a_new_key() -> None:
     answer = registration()
     for name in ("enroll:security-key:2:7", "enroll:security-key:1:8", "enroll:other-method:1:7"):
-        with pytest.raises(CeremonyOver):
+        with pytest.raises(CeremonyExpired):
             HOUSE.registered(answer, name)
     assert HOUSE.registered(answer, ENROLL).verified
 
@@ -139,9 +139,9 @@ def test_a_challenge_lives_for_five_minutes_and_no_longer() -> None:
     assert house.registered(made, ENROLL).verified
     assert house.asserted(used, LOG_IN, KNOWN.public_key).verified
     clock.pass_(1)
-    with pytest.raises(CeremonyOver):
+    with pytest.raises(CeremonyExpired):
         house.registered(made, ENROLL)
-    with pytest.raises(CeremonyOver):
+    with pytest.raises(CeremonyExpired):
         house.asserted(used, LOG_IN, KNOWN.public_key)
 
 
@@ -149,16 +149,16 @@ def test_a_challenge_lives_for_five_minutes_and_no_longer() -> None:
 def test_a_challenge_with_one_bit_changed_does_not_count(place: int) -> None:
     challenge = bytearray(HOUSE.draw(LOG_IN))
     challenge[place] ^= 1
-    with pytest.raises(CeremonyOver):
+    with pytest.raises(CeremonyExpired):
         HOUSE.asserted(assertion(challenge=bytes(challenge)), LOG_IN, KNOWN.public_key)
 
 
 @pytest.mark.parametrize("cut", [*range(32), 33, 48, 64, 1000])
 def test_a_challenge_that_is_too_short_or_too_long_does_not_count(cut: int) -> None:
     challenge = (HOUSE.draw(LOG_IN) + bytes(1000))[:cut]
-    with pytest.raises(CeremonyOver):
+    with pytest.raises(CeremonyExpired):
         HOUSE.asserted(assertion(challenge=challenge), LOG_IN, KNOWN.public_key)
-    with pytest.raises(CeremonyOver):
+    with pytest.raises(CeremonyExpired):
         HOUSE.registered(registration(challenge=challenge), ENROLL)
 
 
@@ -166,7 +166,7 @@ def test_a_challenge_drawn_before_the_keyring_was_rotated_still_counts() -> None
     before, after, later = (ceremonies(keys=keys) for keys in ((OLD,), (NEW, OLD), (NEW,)))
     answer = assertion(before)
     assert after.asserted(answer, LOG_IN, KNOWN.public_key).verified
-    with pytest.raises(CeremonyOver):
+    with pytest.raises(CeremonyExpired):
         later.asserted(answer, LOG_IN, KNOWN.public_key)
     assert after.asserted(assertion(after), LOG_IN, KNOWN.public_key).verified
     assert later.asserted(assertion(after), LOG_IN, KNOWN.public_key).verified, "the newest key is the one that draws"
@@ -374,7 +374,7 @@ def refused(answer: str) -> None:
 
 def test_nothing_at_all_is_told_from_something_wrong() -> None:
     for read in (challenge_in, id_in, assert_in, lambda answer: HOUSE.registered(answer, ENROLL)):
-        with pytest.raises(NoKeyAnswer):
+        with pytest.raises(NoCredential):
             read("")
 
 
@@ -383,7 +383,7 @@ def test_garbage_is_refused(garbage: str) -> None:
     refused(garbage)
     with pytest.raises(KeyRefused) as raised:
         challenge_in(garbage)
-    assert not isinstance(raised.value, NoKeyAnswer)
+    assert not isinstance(raised.value, NoCredential)
 
 
 @given(garbage=st.text(max_size=60))

@@ -17,10 +17,10 @@ from webapp.enrollment.method import Answers, Method, Step
 from webapp.enrollment.visit import Visit
 from webapp.methods.authentication_app import METHOD as APP
 from webapp.models.accounts import Account
-from webapp.models.drafts import DraftRow
+from webapp.models.drafts import Draft
 from webapp.models.factors import Factor
-from webapp.models.presence import Presence
-from webapp.models.sessions import LoggedIn
+from webapp.models.sessions import Session
+from webapp.models.user import User
 
 HERE = Origin("192.0.2.1", "Firefox")
 
@@ -39,18 +39,18 @@ def ada(site: Site) -> Owner:
     return Owner(site)
 
 
-def presence(site: Site) -> Presence:
+def user(site: Site) -> User:
     """Ada's newest log-in, as her browser's cookie would find it."""
     with site.services.db.read() as tx:
-        session = tx.objects.scalars(select(LoggedIn).order_by(LoggedIn.id.desc())).first()
+        session = tx.objects.scalars(select(Session).order_by(Session.id.desc())).first()
         account = tx.objects.get_one(Account, 1)
         factors = list(tx.objects.scalars(select(Factor).where(Factor.turned_off_at.is_(None))))
     assert session is not None
-    return Presence(session, account, factors, [])
+    return User(session, account, factors, [])
 
 
 def visit(site: Site, method: Method = CARELESS) -> Visit:
-    return site.services.enrollment.visit(presence(site), method, HERE)
+    return site.services.enrollment.visit(user(site), method, HERE)
 
 
 def count(site: Site, table: type) -> int:
@@ -86,7 +86,7 @@ def test_a_method_that_proved_itself_is_on_and_its_secret_is_nowhere_else(site: 
     with pytest.raises(AlreadyDone):
         service.submit(now, PROVE, {})
     service.submit(visit(site), DONE, {})
-    assert count(site, DraftRow) == 0
+    assert count(site, Draft) == 0
     assert service.backup_code(visit(site)) is None
 
 
@@ -116,7 +116,7 @@ def test_two_tabs_that_begin_at_once_go_on_with_one_draft(site: Site, ada: Owner
         tab.start()
     for tab in tabs:
         tab.join()
-    assert count(site, DraftRow) == 1
+    assert count(site, Draft) == 1
     assert visit(site, method).notes["secret"] in {first.notes["secret"], second.notes["secret"]}
     late = replace(first)
     late.draft = None
@@ -133,18 +133,18 @@ def test_a_step_that_is_not_open_is_closed(site: Site, ada: Owner, step: Step, a
     ada.sign_up()
     with pytest.raises(StepClosed):
         site.services.enrollment.submit(visit(site), step, {}, act)
-    assert count(site, DraftRow) == 0
+    assert count(site, Draft) == 0
 
 
 def test_choosing_a_finished_method_again_starts_anew_and_a_running_one_goes_on(site: Site, ada: Owner) -> None:
     ada.sign_up()
     service = site.services.enrollment
     service.submit(visit(site), PROVE, {})
-    service.start_anew(presence(site), CARELESS)
+    service.start_anew(user(site), CARELESS)
     assert visit(site).draft is None
     running = APP
     service.submit(visit(site, running), running.steps[0], {})
-    service.start_anew(presence(site), running)
+    service.start_anew(user(site), running)
     assert visit(site, running).draft is not None
 
 

@@ -118,7 +118,7 @@ def test_a_receipt_of_a_text_that_was_purged_or_never_was_is_taken_and_forgotten
     site: Site, tess: Owner, gateway: MoodyTexts
 ) -> None:
     site.clock.pass_(31 * 86400)
-    site.services.upkeep.purge()
+    site.services.maintenance.purge()
     for status in ("delivered", "failed"):
         assert receipt(site, gateway, status).status == 204
 

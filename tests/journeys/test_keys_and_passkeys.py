@@ -14,7 +14,7 @@ from tests.conftest import Site
 from tests.people import ANDROID, DESKTOP, HOST, IPHONE, TWO_FACTOR, Owner, Page, Person
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
-from webapp.models.sessions import Activity, LoggedIn
+from webapp.models.sessions import Activity, Session
 from webapp.services.notices import sentence_for
 
 KEYS = f"{TWO_FACTOR}/security-key"
@@ -87,7 +87,7 @@ def offers_passkey(page: Page) -> bool:
 def activity(site: Site) -> list[str]:
     """Newest first, as the owner reads it."""
     with site.services.db.read() as tx:
-        rows = tx.execute(select(Activity.kind, Activity.facts).order_by(Activity.id.desc())).all()
+        rows = tx.execute(select(Activity.kind, Activity.details).order_by(Activity.id.desc())).all()
     return [sentence_for(kind, json.loads(facts)) for kind, facts in rows]
 
 
@@ -620,7 +620,7 @@ def test_the_page_that_was_asked_for_comes_after_the_key(keyed: Owner, site: Sit
     page = keyed.use_key()
     assert (page.path, page.response.request.query_string) == ("/settings/security", b"tab=1")
     with site.services.db.read() as tx:
-        assert tx.scalars(select(LoggedIn.kept).order_by(LoggedIn.id.desc())).first() is True
+        assert tx.scalars(select(Session.kept).order_by(Session.id.desc())).first() is True
 
 
 def test_a_remembered_browser_is_not_asked_for_the_key_again(keyed: Owner) -> None:
@@ -739,7 +739,7 @@ def test_the_page_that_was_asked_for_and_keep_me_logged_in_are_kept(keyed: Owner
         page = with_passkey(other, keyed.key, "/log-in?next=/settings/security%3Fa%3D1", keep="y" if keep else "")
         assert (page.path, page.response.request.query_string) == ("/settings/security", b"a=1")
         with site.services.db.read() as tx:
-            assert tx.scalars(select(LoggedIn.kept).order_by(LoggedIn.id.desc())).first() is keep
+            assert tx.scalars(select(Session.kept).order_by(Session.id.desc())).first() is keep
         cookie = other.client.get_cookie("session", domain=other.host.split(":")[0])
         assert cookie is not None
         assert (cookie.max_age is not None) == keep

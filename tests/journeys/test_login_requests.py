@@ -438,7 +438,7 @@ def test_a_stranger_who_asks_learns_nothing(site: Site) -> None:
 
 def test_a_text_takes_its_place_where_the_account_has_a_number(phone: Owner, site: Site) -> None:
     services = site.services
-    services.phones.keep(services.accounts.named("ada"), services.phones.read(PHONE, ""))
+    services.phone_numbers.keep(services.accounts.named("ada"), services.phone_numbers.read(PHONE, ""))
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     assert TEXT_INSTEAD in browser.log_in().buttons
     page = browser.press(TEXT_INSTEAD)

@@ -24,7 +24,7 @@ def is_in(owner: Owner) -> bool:
     return owner.open("/settings").path == "/settings"
 
 
-def letters(site: Site, owner: Owner, part: str) -> int:
+def renderer(site: Site, owner: Owner, part: str) -> int:
     return sum(part in mail.text for mail in site.emails(owner.email))
 
 
@@ -80,7 +80,7 @@ def test_a_press_answers_with_a_redirect_and_the_page_can_be_reloaded(ada: Owner
     assert page.status == (200 if reader.htmx else 303)
     for _ in range(2):
         assert reader.open(notice).h1 == "Everybody was logged out"
-    assert letters(site, ada, "/reset-password/") == 1
+    assert renderer(site, ada, "/reset-password/") == 1
 
 
 def test_a_second_press_does_nothing_more(ada: Owner, site: Site) -> None:
@@ -93,7 +93,7 @@ def test_a_second_press_does_nothing_more(ada: Owner, site: Site) -> None:
     ada.log_in()
     assert tab.press("Log everybody out").h1 == "Everybody was logged out"
     assert is_in(ada)
-    assert letters(site, ada, "/reset-password/") == 1
+    assert renderer(site, ada, "/reset-password/") == 1
 
 
 def test_the_link_for_a_new_password_is_said_to_be_too_old_after_an_hour(ada: Owner, site: Site) -> None:
@@ -106,7 +106,7 @@ def test_the_link_for_a_new_password_is_said_to_be_too_old_after_an_hour(ada: Ow
     assert reader.open(notice).says("The link for a new password was used, or is too old.")
     assert reader.follow("Get a new link").h1 == "Forgot password?"
     site.clock.pass_(DAY)
-    site.services.upkeep.purge()
+    site.services.maintenance.purge()
     assert reader.open(notice).status == 404
 
 
@@ -138,11 +138,11 @@ def test_the_link_goes_out_even_when_somebody_used_up_the_days_links(ada: Owner,
     for _ in range(6):
         eve.open("/forgot-password")
         eve.press("Send link", email=ada.email)
-    before = letters(site, ada, "/reset-password/")
+    before = renderer(site, ada, "/reset-password/")
     reader = ada.other_browser()
     reader.open(notice)
     reader.press("Log everybody out")
-    assert letters(site, ada, "/reset-password/") == before + 1
+    assert renderer(site, ada, "/reset-password/") == before + 1
     reader.open(site.emailed_path(ada.email, "/reset-password/"))
     assert reader.press("Save password", password=NEW).path == "/log-in"
 
@@ -161,7 +161,7 @@ def test_an_address_that_was_left_ends_sessions_and_gets_no_link(ada: Owner, sit
     assert page.says("it takes your address back")
     assert "Get a new link" not in page.links
     assert not is_in(ada)
-    assert letters(site, ada, "/reset-password/") == 0
+    assert renderer(site, ada, "/reset-password/") == 0
     assert all("/reset-password/" not in mail.text for mail in site.emails("thief@example.net"))
 
 
@@ -200,7 +200,7 @@ def test_an_owner_who_is_logged_in_stays_and_goes_on_to_a_new_password(
         "Now choose a new password.",
     ]
     assert not is_in(thief)
-    assert letters(site, ada, "/reset-password/") == 0
+    assert renderer(site, ada, "/reset-password/") == 0
     ada.open("/settings/account/password")
     assert ada.press("Save", password=NEW).path == "/settings/account"
     assert ada.other_browser().open(notice).h1 == "Was this not you?", "the mail is still of use elsewhere"

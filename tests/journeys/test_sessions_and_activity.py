@@ -205,7 +205,7 @@ def test_pressing_twice_says_that_it_was_done(ada: Owner, site: Site) -> None:
 
 
 def test_there_are_words_for_every_kind(site: Site) -> None:
-    assert list(WORDS) == site.services.ways_in.kinds
+    assert list(WORDS) == site.services.active_access.kinds
 
 
 def test_more_than_a_hundred_are_cut_and_the_page_says_so(site: Site) -> None:
@@ -295,7 +295,7 @@ def test_an_account_to_which_nothing_happened_has_an_empty_page(ada: Owner, site
 
 def test_addresses_that_were_kept_long_enough_are_shown_as_nothing(ada: Owner, site: Site) -> None:
     site.clock.pass_(31 * DAY)
-    site.services.upkeep.purge()
+    site.services.maintenance.purge()
     with site.services.db.read() as tx:
         assert set(tx.scalars(select(Activity.address))) == {None}
     ada.log_in()

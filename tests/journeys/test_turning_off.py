@@ -25,7 +25,13 @@ def enrolled(site: Site, layout: str, another: bool = False, htmx: bool = False)
 
 
 def give_another(site: Site) -> None:
-    values = {"account_id": 1, "method": "carrier-pigeon", "slot": "", "sealed": "", "added_at": site.clock.now()}
+    values = {
+        "account_id": 1,
+        "method": "carrier-pigeon",
+        "external_id": "",
+        "sealed": "",
+        "added_at": site.clock.now(),
+    }
     with site.services.db.write() as tx:
         tx.execute(insert(Factor).values(values))
 

@@ -79,7 +79,7 @@ def factor(site: Site) -> Factor:
     ada = Owner(site)
     ada.sign_up()
     with site.services.db.write() as tx:
-        values = {"account_id": 1, "method": METHOD.slug, "slot": "", "sealed": "", "added_at": START}
+        values = {"account_id": 1, "method": METHOD.slug, "external_id": "", "sealed": "", "added_at": START}
         tx.execute(insert(Factor).values(values))
     return stored(site)
 
@@ -100,7 +100,7 @@ def prove(site: Site, factor: Factor, code: str, clock: FakeClock | None = None)
                 Asking(
                     tx.objects.get_one(Account, 1),
                     "log-in:1",
-                    site.services.phones,
+                    site.services.phone_numbers,
                     site.services.ceremonies,
                     [factor],
                     site.services.login_requests,
@@ -113,13 +113,13 @@ def prove(site: Site, factor: Factor, code: str, clock: FakeClock | None = None)
 def test_a_step_counts_once_and_no_earlier_one_after_it(site: Site, factor: Factor) -> None:
     app = TOTP(RFC_SECRET)
     prove(site, factor, app.at(START))
-    assert stored(site).last_step == START // 30
+    assert stored(site).counter == START // 30
     assert stored(site).logged_in_at == START
     for again in (app.at(START), app.at(START - 30)):
         with pytest.raises(CodeAlreadyUsed):
             prove(site, factor, again)
     prove(site, factor, app.at(START + 30))
-    assert stored(site).last_step == START // 30 + 1
+    assert stored(site).counter == START // 30 + 1
 
 
 def test_a_factor_that_was_turned_off_meanwhile_proves_nothing(site: Site, factor: Factor) -> None:

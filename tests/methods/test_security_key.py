@@ -15,14 +15,14 @@ from tests.doubles import START
 from tests.people import HOST, Owner
 from webapp.domain.base64url import as_bytes, as_text
 from webapp.domain.key_refusals import (
-    CeremonyOver,
-    KeyCopied,
+    CeremonyExpired,
+    KeyCloned,
     KeyRefused,
     KeyUnknown,
     KeyUnverified,
-    NoKeyAnswer,
+    NoCredential,
 )
-from webapp.domain.labels import tidy_label, untaken
+from webapp.domain.labels import tidy_label, unused_label
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import LabelTaken, NameMalformed
 from webapp.enrollment.ceremonies import Ceremonies
@@ -77,16 +77,16 @@ def register(site: Site, key: Authenticator, label: str = "Blue key", browser: s
         "verifies": made.verified,
         "browser": browser,
     }
-    slot = slot_of({"credential": json.dumps({"id": made.id})})
+    external_id = slot_of({"credential": json.dumps({"id": made.id})})
     values = {
         "account_id": 1,
         "method": METHOD.slug,
-        "slot": slot,
+        "external_id": external_id,
         "label": label,
-        "facts": json.dumps(facts),
+        "attributes": json.dumps(facts),
         "sealed": "",
         "added_at": START,
-        "last_step": made.count,
+        "counter": made.count,
     }
     with site.services.db.write() as tx:
         number = tx.scalar(insert(Factor).values(values).returning(Factor.id))
@@ -100,7 +100,7 @@ def stored(site: Site, number: int = 1) -> Factor:
 
 
 def facts_of(factor: Factor) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(factor.facts)
+    facts: dict[str, Any] = json.loads(factor.attributes)
     return facts
 
 
@@ -109,7 +109,7 @@ def prove(site: Site, answer: str, *factors: Factor, alone: bool = False) -> Non
     with services.db.write() as tx:
         account = tx.objects.get_one(Account, 1)
         name, requests = ALONE if alone else NAME, services.login_requests
-        asking = Asking(account, name, services.phones, services.ceremonies, factors, requests)
+        asking = Asking(account, name, services.phone_numbers, services.ceremonies, factors, requests)
         proof = Proof(tx, "", site.clock, Policy(), asking)
         (verify_alone if alone else verify)(proof, {"credential": answer})
 
@@ -128,12 +128,12 @@ each_way = pytest.mark.parametrize("alone", [False, True], ids=["after the passw
 def test_a_count_that_rises_is_kept_with_the_time(site: Site, keys: Ceremonies, alone: bool) -> None:
     key = new_key()
     factor = register(site, key)
-    assert (factor.last_step, factor.logged_in_at) == (1, 0)
+    assert (factor.counter, factor.logged_in_at) == (1, 0)
     site.clock.pass_(100)
     prove(site, answer(site, key, alone=alone), factor, alone=alone)
-    assert (stored(site).last_step, stored(site).logged_in_at) == (key.credentials[0].sign_count, START + 100)
+    assert (stored(site).counter, stored(site).logged_in_at) == (key.credentials[0].sign_count, START + 100)
     prove(site, answer(site, key, alone=alone, sign_count=2**32 - 1), stored(site), alone=alone)
-    assert stored(site).last_step == 2**32 - 1
+    assert stored(site).counter == 2**32 - 1
 
 
 @each_way
@@ -142,13 +142,13 @@ def test_a_count_that_does_not_rise_may_be_a_copy(site: Site, keys: Ceremonies, 
     key = new_key()
     register(site, key)
     with site.services.db.write() as tx:
-        tx.execute(update(Factor).values(last_step=7))
+        tx.execute(update(Factor).values(counter=7))
     before = stored(site)
-    with pytest.raises(KeyCopied) as raised:
+    with pytest.raises(KeyCloned) as raised:
         prove(site, answer(site, key, alone=alone, sign_count=count), before, alone=alone)
     assert raised.value.name == "Blue key"
     now = stored(site)
-    assert (now.last_step, now.logged_in_at, now.facts) == (7, before.logged_in_at, before.facts)
+    assert (now.counter, now.logged_in_at, now.attributes) == (7, before.logged_in_at, before.attributes)
 
 
 @each_way
@@ -157,14 +157,14 @@ def test_a_key_that_does_not_count_shows_zero_for_ever(site: Site, keys: Ceremon
     factor = register(site, key)
     for _ in range(3):
         prove(site, answer(site, key, alone=alone), factor, alone=alone)
-    assert stored(site).last_step == 0
+    assert stored(site).counter == 0
 
 
 def test_a_key_that_begins_to_count_may_not_stop(site: Site, keys: Ceremonies) -> None:
     key = new_key(counts=False)
     factor = register(site, key)
     prove(site, answer(site, key, sign_count=5), factor)
-    with pytest.raises(KeyCopied):
+    with pytest.raises(KeyCloned):
         prove(site, answer(site, key), factor)
 
 
@@ -173,7 +173,7 @@ def test_what_was_read_before_another_proof_is_no_excuse(site: Site, keys: Cerem
     read_early = register(site, key)
     older, newer = answer(site, key), answer(site, key)
     prove(site, newer, read_early)
-    with pytest.raises(KeyCopied):
+    with pytest.raises(KeyCloned):
         prove(site, older, read_early)
 
 
@@ -188,8 +188,8 @@ def test_a_key_that_was_turned_off_meanwhile_opens_nothing(site: Site, keys: Cer
         tx.execute(update(Factor).values(turned_off_at=START))
     with pytest.raises(KeyRefused) as raised:
         prove(site, answer(site, key, alone=alone), factor, alone=alone)
-    assert not isinstance(raised.value, KeyCopied), "its owner would be warned of a copy that there is not"
-    assert stored(site).last_step == 1
+    assert not isinstance(raised.value, KeyCloned), "its owner would be warned of a copy that there is not"
+    assert stored(site).counter == 1
 
 
 @each_way
@@ -200,7 +200,7 @@ def test_a_key_that_was_deleted_meanwhile_opens_nothing(site: Site, keys: Ceremo
         tx.execute(delete(Factor))
     with pytest.raises(KeyRefused) as raised:
         prove(site, answer(site, key, alone=alone), factor, alone=alone)
-    assert not isinstance(raised.value, KeyCopied), "its owner would be warned of a copy that there is not"
+    assert not isinstance(raised.value, KeyCloned), "its owner would be warned of a copy that there is not"
 
 
 @each_way
@@ -209,8 +209,8 @@ def test_any_key_of_the_account_will_do_and_no_other(site: Site, keys: Ceremonie
     mine = [register(site, first), register(site, second, "Green key")]
     register(site, strange, "Somebody else's")
     prove(site, answer(site, second, alone=alone), *mine, alone=alone)
-    assert stored(site, 1).last_step == 1
-    assert stored(site, 2).last_step > 1
+    assert stored(site, 1).counter == 1
+    assert stored(site, 2).counter > 1
     with pytest.raises(KeyUnknown):
         prove(site, answer(site, strange, alone=alone), *mine, alone=alone)
     with pytest.raises(KeyUnknown):
@@ -234,7 +234,7 @@ def test_a_key_that_says_it_is_somebody_elses_is_refused(site: Site, keys: Cerem
         with pytest.raises(KeyRefused) as raised:
             prove(site, answer(site, key, alone=alone, user_handle=handle), factor, alone=alone)
         assert type(raised.value) is KeyRefused
-    assert stored(site).last_step == 1
+    assert stored(site).counter == 1
 
 
 def test_a_key_that_does_not_say_whose_it_is_needs_the_password(site: Site, keys: Ceremonies) -> None:
@@ -249,10 +249,10 @@ def test_a_key_that_did_not_check_who_holds_it_needs_the_password(site: Site, ke
     key = new_key()
     factor = register(site, key)
     prove(site, answer(site, key, user_verified=False), factor)
-    count = stored(site).last_step
+    count = stored(site).counter
     with pytest.raises(KeyUnverified):
         prove(site, answer(site, key, alone=True, user_verified=False), factor, alone=True)
-    assert stored(site).last_step == count
+    assert stored(site).counter == count
 
 
 @each_way
@@ -292,16 +292,16 @@ def test_that_a_key_learnt_to_check_who_holds_it_is_noted_and_stays(site: Site, 
 def test_a_challenge_of_the_one_way_is_none_of_the_other(site: Site, keys: Ceremonies) -> None:
     key = new_key()
     factor = register(site, key)
-    with pytest.raises(CeremonyOver):
+    with pytest.raises(CeremonyExpired):
         prove(site, answer(site, key, alone=True), factor, alone=False)
-    with pytest.raises(CeremonyOver):
+    with pytest.raises(CeremonyExpired):
         prove(site, answer(site, key, alone=False), factor, alone=True)
 
 
 def test_no_answer_is_told_from_a_wrong_one(site: Site, keys: Ceremonies) -> None:
     for read in (used, slot_of, lambda answers: unknown(keys, answers)):
         for nothing in ({}, {"credential": ""}):
-            with pytest.raises(NoKeyAnswer):
+            with pytest.raises(NoCredential):
                 read(nothing)
         with pytest.raises(KeyRefused):
             read({"credential": "{}"})
@@ -328,7 +328,7 @@ UNKNOWN = Origin("192.0.2.1", "a browser", RP_ID, "")
 
 def factor_with(**facts: Any) -> Factor:
     known = {"id": "AAAA", "user": "VVVV", "transports": ["usb"], "synced": False, "verifies": False, "browser": ""}
-    return Factor(facts=json.dumps({**known, **facts}))
+    return Factor(attributes=json.dumps({**known, **facts}))
 
 
 def test_a_key_to_carry_is_on_no_device() -> None:
@@ -380,7 +380,7 @@ def test_the_page_asks_for_each_key_by_the_ways_that_reach_it(site: Site, keys: 
     mine = [register(site, new_key(transports=("nfc", "usb"))), register(site, new_key(transports=("internal",)), "2")]
     with site.services.db.read() as tx:
         account, services = tx.objects.get_one(Account, 1), site.services
-        asking = Asking(account, NAME, services.phones, keys, mine, services.login_requests)
+        asking = Asking(account, NAME, services.phone_numbers, keys, mine, services.login_requests)
     asked = show(asking)["options"]
     assert asked["allowCredentials"] == [
         {"type": "public-key", "id": facts_of(mine[0])["id"], "transports": ["usb", "nfc"]},
@@ -435,5 +435,5 @@ def test_names_are_tidied_and_told_apart_whatever_their_case() -> None:
 
 
 def test_the_first_free_number_is_taken() -> None:
-    assert untaken("Key", []) == "Key"
-    assert untaken("Key", ["key", "KEY 2", "Key 4"]) == "Key 3"
+    assert unused_label("Key", []) == "Key"
+    assert unused_label("Key", ["key", "KEY 2", "Key 4"]) == "Key 3"

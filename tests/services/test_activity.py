@@ -38,7 +38,7 @@ def happen(site: Site, username: str, count: int) -> None:
         "account_id": account.id,
         "at": site.clock.now(),
         "kind": "factor-off",
-        "facts": '{"method": "Authentication app"}',
+        "details": '{"method": "Authentication app"}',
         "address": "203.0.113.7",
         "device": FIREFOX,
     }
@@ -74,7 +74,7 @@ def test_an_address_is_read_for_thirty_days_whether_or_not_it_was_purged(site: S
     assert {event.address for event in site.services.activity.page(account.id).events} == {"192.0.2.1"}
     site.clock.pass_(1)
     assert {event.address for event in site.services.activity.page(account.id).events} == {""}
-    site.services.upkeep.purge()
+    site.services.maintenance.purge()
     assert {event.address for event in site.services.activity.page(account.id).events} == {""}
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tests.attacks.test_login_requests import HERE, newest, number_of, on, slots, waits, with_phone
+from tests.attacks.test_login_requests import HERE, external_ids, newest, number_of, on, waits, with_phone
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.origin import Origin
-from webapp.domain.request_refusals import RequestOver
+from webapp.domain.request_refusals import RequestEnded
 from webapp.methods.catalogue import method_named
 from webapp.models.login_requests import LoginRequest
 from webapp.services.approvals import Approvals, Viewer
@@ -36,7 +36,9 @@ def waiting(phone: Owner) -> Owner:
 def viewer(site: Site) -> Viewer:
     method = method_named("login-requests")
     assert method is not None
-    found = site.services.approvals.viewer(method, None, Origin("192.0.2.1", slots=frozenset(slots(site))))
+    found = site.services.approvals.viewer(
+        method, None, Origin("192.0.2.1", external_ids=frozenset(external_ids(site)))
+    )
     assert found is not None
     return found
 
@@ -57,7 +59,7 @@ def test_a_no_between_the_try_and_the_yes_counts(site: Site, phone: Owner, waiti
         requests=requests,
         notices=services.notices,
     )
-    with pytest.raises(RequestOver):
+    with pytest.raises(RequestEnded):
         slow.approve(who, newest(site).id, number_of(waiting), HERE)
     assert newest(site).state == "denied"
 
@@ -66,7 +68,7 @@ def test_what_is_over_is_neither_denied_nor_cancelled_again(site: Site, phone: O
     who, request = viewer(site), newest(site).id
     site.services.approvals.deny(who, request, HERE)
     for again in (site.services.approvals.deny, site.services.approvals.cancel):
-        with pytest.raises(RequestOver):
+        with pytest.raises(RequestEnded):
             again(who, request, HERE)
 
 
@@ -77,7 +79,7 @@ def test_the_yes_of_a_phone_that_was_turned_off_is_of_no_use(site: Site, phone: 
         tx.execute(
             text(
                 "INSERT INTO factors"
-                " (account_id, method, slot, label, facts, sealed, added_at, last_step, logged_in_at)"
+                " (account_id, method, external_id, label, attributes, sealed, added_at, counter, logged_in_at)"
                 " SELECT account_id, method, 'b', 'B', facts, sealed, added_at, -1, 0 FROM factors"
             )
         )

@@ -13,12 +13,12 @@ from sqlalchemy import delete, func, select, update
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from webapp.adapters.keyring import AesGcmKeyring
-from webapp.domain.refusals import NoNumbers, TooManyContacts, TooManyLookUps
+from webapp.domain.refusals import NoNumbers, TooManyContacts, TooManyLookups
 from webapp.models.accounts import Account
-from webapp.models.contacts import Contact, LookUps
+from webapp.models.contacts import Contact, ContactLookups
 from webapp.policy import DAY, Policy
 from webapp.services.contacts import Contacts, PhoneBook, Uploaded
-from webapp.services.phones import phone_bound
+from webapp.services.phone_numbers import phone_bound
 
 ADA, GRACE, OTHER = "+447400123456", "+447400123457", "+4915112345678"
 OLD, NEW = ("k1", bytes(range(32))), ("k2", bytes(range(32, 64)))
@@ -42,24 +42,24 @@ def contacts(site: Site) -> Contacts:
 
 @pytest.fixture
 def ada(site: Site) -> Account:
-    return somebody(site, "ada", ADA)
+    return user(site, "ada", ADA)
 
 
 @pytest.fixture
 def grace(site: Site) -> Account:
-    return somebody(site, "grace", GRACE)
+    return user(site, "grace", GRACE)
 
 
-def somebody(site: Site, username: str, phone: str | None) -> Account:
+def user(site: Site, username: str, phone: str | None) -> Account:
     """With a confirmed number, found by contacts."""
     account = site.services.sign_up.create_by_operator(
         username.title(), username, "analytical engine notes", f"{username}@example.org", confirmed=True
     )
     account.discoverable = True
     if phone is not None:
-        account.phone = AesGcmKeyring([OLD], site.services.entropy).seal(phone, phone_bound(account.id))
+        account.phone_number = AesGcmKeyring([OLD], site.services.entropy).seal(phone, phone_bound(account.id))
     with site.services.db.write() as tx:
-        values = {"discoverable": True, "phone": account.phone}
+        values = {"discoverable": True, "phone_number": account.phone_number}
         tx.execute(update(Account).where(Account.id == account.id).values(values))
     return account
 
@@ -72,7 +72,7 @@ def contacts_with(site: Site, *keys: tuple[str, bytes], policy: Policy | None = 
         clock=services.clock,
         keyring=AesGcmKeyring(keys or (OLD,), services.entropy),
         policy=policy or services.settings.policy,
-        phones=services.phones,
+        phones=services.phone_numbers,
     )
 
 
@@ -121,7 +121,7 @@ def test_the_option_of_either_hides_both_at_once_and_shows_them_again(
 
 
 def test_without_a_confirmed_number_nobody_is_shown(site: Site, contacts: Contacts, ada: Account) -> None:
-    linus = somebody(site, "linus", None)
+    linus = user(site, "linus", None)
     upload(contacts, linus, ADA)
     upload(contacts, ada, GRACE)
     assert (shown(contacts, ada), shown(contacts, linus)) == ([], [])
@@ -134,7 +134,7 @@ def test_nobody_is_their_own_contact(contacts: Contacts, ada: Account) -> None:
 
 def test_people_stand_in_the_order_of_their_names(site: Site, contacts: Contacts, ada: Account) -> None:
     for place, name in enumerate(("linus", "grace", "zoe")):
-        upload(contacts, somebody(site, name, series(place, 1)[0]), ADA)
+        upload(contacts, user(site, name, series(place, 1)[0]), ADA)
     upload(contacts, ada, *series(0, 3))
     assert shown(contacts, ada) == ["grace", "linus", "zoe"]
 
@@ -154,7 +154,7 @@ def test_a_deleted_account_leaves_nothing(site: Site, contacts: Contacts, ada: A
     upload(contacts, ada, GRACE, OTHER)
     with site.services.db.write() as tx:
         tx.execute(delete(Account).where(Account.id == ada.id))
-    assert (rows(site), rows(site, LookUps)) == (0, 0)
+    assert (rows(site), rows(site, ContactLookups)) == (0, 0)
 
 
 # -- What is read ----------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def test_numbers_come_by_line_comma_and_semicolon_in_any_spelling_and_count_once
 def test_a_number_without_a_plus_is_of_the_country_of_the_own_number_else_of_the_page(
     site: Site, contacts: Contacts, ada: Account, grace: Account
 ) -> None:
-    linus = somebody(site, "linus", None)
+    linus = user(site, "linus", None)
     for account, number, country in ((ada, "07400123457", "DE"), (linus, "015112345678", "DE")):
         upload(contacts, account, number, country=country)
     with site.services.db.read() as tx:
@@ -211,19 +211,19 @@ def test_the_new_numbers_of_any_day_are_capped_and_the_refusal_says_when(
     site: Site, contacts: Contacts, ada: Account
 ) -> None:
     policy = site.services.settings.policy
-    assert (policy.contact_look_ups.most, policy.contact_look_ups.seconds) == (2000, DAY)
-    assert policy.contacts <= policy.contact_look_ups.most, "or a refusal could not say when"
+    assert (policy.contact_lookups.most, policy.contact_lookups.seconds) == (2000, DAY)
+    assert policy.contacts <= policy.contact_lookups.most, "or a refusal could not say when"
     for place in range(4):
         upload(contacts, ada, *series(place * 500, 500))
         contacts.remove_all(ada)
         site.clock.pass_(3600)
     for count, hours in ((1, 20), (500, 20), (501, 21), (1000, 21)):
-        with pytest.raises(TooManyLookUps) as refused:
+        with pytest.raises(TooManyLookups) as refused:
             upload(contacts, ada, *series(5000, count))
         assert refused.value.wait == hours * 3600, count
     assert rows(site) == 0
     site.clock.pass_(20 * 3600 - 1)
-    with pytest.raises(TooManyLookUps):
+    with pytest.raises(TooManyLookups):
         upload(contacts, ada, *series(5000, 1))
     site.clock.pass_(1)
     assert upload(contacts, ada, *series(5000, 500)).added == 500
@@ -233,7 +233,7 @@ def test_numbers_that_are_there_already_cost_no_look_up(site: Site, contacts: Co
     for _ in range(5):
         upload(contacts, ada, *series(0, 500))
     with site.services.db.read() as tx:
-        assert list(tx.scalars(select(LookUps.count))) == [500]
+        assert list(tx.scalars(select(ContactLookups.count))) == [500]
 
 
 def test_look_ups_are_counted_even_when_nothing_is_kept_afterwards(site: Site, ada: Account) -> None:
@@ -247,11 +247,11 @@ def test_look_ups_are_counted_even_when_nothing_is_kept_afterwards(site: Site, a
         clock=services.clock,
         keyring=AesGcmKeyring([OLD], services.entropy),
         policy=services.settings.policy,
-        phones=services.phones,
+        phones=services.phone_numbers,
     )
     with pytest.raises(ZeroDivisionError):
         upload(broken, ada, GRACE)
-    assert (rows(site), rows(site, LookUps)) == (0, 1)
+    assert (rows(site), rows(site, ContactLookups)) == (0, 1)
 
 
 def test_uploads_at_once_keep_the_cap_together(site: Site, ada: Account) -> None:
@@ -273,9 +273,9 @@ def test_uploads_at_once_keep_the_cap_together(site: Site, ada: Account) -> None
 def test_look_ups_of_yesterday_are_purged(site: Site, contacts: Contacts, ada: Account) -> None:
     upload(contacts, ada, GRACE)
     site.clock.pass_(DAY - 1)
-    assert site.services.upkeep.purge()["contact_look_ups"] == 0
+    assert site.services.maintenance.purge()["contact_lookups"] == 0
     site.clock.pass_(1)
-    assert site.services.upkeep.purge()["contact_look_ups"] == 1
+    assert site.services.maintenance.purge()["contact_lookups"] == 1
     assert rows(site) == 1
 
 
@@ -299,9 +299,9 @@ def test_an_own_number_that_is_sealed_again_still_matches(
     upload(contacts, grace, ADA)
     keyring = AesGcmKeyring([NEW, OLD], site.services.entropy)
     for account, number in ((ada, ADA), (grace, GRACE)):
-        account.phone = keyring.seal(number, phone_bound(account.id))
+        account.phone_number = keyring.seal(number, phone_bound(account.id))
         with site.services.db.write() as tx:
-            tx.execute(update(Account).where(Account.id == account.id).values(phone=account.phone))
+            tx.execute(update(Account).where(Account.id == account.id).values(phone_number=account.phone_number))
     rotated = contacts_with(site, NEW, OLD)
     assert (shown(rotated, ada), shown(rotated, grace)) == (["grace"], ["ada"])
 
@@ -314,7 +314,7 @@ def test_an_upload_after_a_rotation_hashes_again_what_it_has_and_counts_nothing_
     assert upload(rotated, ada, GRACE) == Uploaded(added=0, unread=0)
     with site.services.db.read() as tx:
         assert sorted(mac.partition(".")[0] for mac in tx.scalars(select(Contact.number_mac))) == ["k1", "k2"]
-    assert (rotated.phone_book(ada).count, rows(site, LookUps)) == (2, 1)
+    assert (rotated.phone_book(ada).count, rows(site, ContactLookups)) == (2, 1)
 
 
 def test_contacts_whose_key_is_gone_are_told_of_and_give_way_to_the_next_upload(
@@ -326,7 +326,7 @@ def test_contacts_whose_key_is_gone_are_told_of_and_give_way_to_the_next_upload(
     sealed = AesGcmKeyring([NEW], site.services.entropy).seal(ADA, phone_bound(ada.id))
     with site.services.db.write() as tx:
         tx.execute(update(Account).where(Account.id == ada.id).values(phone=sealed))
-    ada.phone = sealed
+    ada.phone_number = sealed
     assert dropped.phone_book(ada) == PhoneBook(count=2, lost=2, people=[])
     assert dropped.phone_book(grace).people == [], "her own number was never sealed again: not a fault of the page"
     assert upload(dropped, ada, GRACE).added == 1

@@ -12,11 +12,11 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from tests.doubles import START, FakeClock, MoodyPushes, PlainLetters, RememberingMail, ScriptedEntropy
+from tests.doubles import START, FakeClock, MoodyPushes, PlainRenderer, RememberingMail, ScriptedEntropy
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.adapters.texts import OutboxTexts
 from webapp.domain.ports import Email, PushMessage, Refused, Unreachable
-from webapp.domain.refusals import StoreUnavailable
+from webapp.domain.refusals import DatabaseUnavailable
 from webapp.models.base import Table
 from webapp.models.database import Database
 from webapp.models.messages import FAILED, OWED, SENT, Message
@@ -41,7 +41,7 @@ class Site:
         self.gone: list[PushMessage] = []
 
     def outbox_with(self, keyring: AesGcmKeyring) -> Outbox:
-        return Outbox(self.clock, self.entropy, keyring, PlainLetters(), {})
+        return Outbox(self.clock, self.entropy, keyring, PlainRenderer(), {})
 
     def delivery(self, mail: Any = None, *, db: Any = None, outbox: Outbox | None = None) -> Delivery:
         return Delivery(
@@ -101,7 +101,7 @@ def test_what_is_owed_goes_out_once(site: Site) -> None:
     assert site.delivery().deliver_due() == 0
     assert [email.to for email in site.mail.sent] == ["anna@example.net", "ben@example.net"]
     message = site.message(first)
-    assert (message.state, message.ended_at, message.tries) == (SENT, START, 1)
+    assert (message.state, message.ended_at, message.attempts) == (SENT, START, 1)
     assert (message.sealed, message.complaint, message.claimed_until) == (None, None, None)
     assert site.delivery().state(second) == SENT
     assert site.delivery().state(999) is None
@@ -146,18 +146,18 @@ def test_the_site_is_behind_while_a_message_is_owed_for_longer_than_a_minute(sit
 def test_trouble_is_followed_by_tries_after_1_5_and_15_minutes_and_then_by_giving_up(site: Site) -> None:
     mail = RememberingMail(*[Unreachable("451 4.7.1")] * 4)
     message, delivery = site.post(), site.delivery(mail)
-    for tries, wait in enumerate((60, 300, 900), start=1):
+    for attempts, wait in enumerate((60, 300, 900), start=1):
         assert delivery.deliver_due() == 0
         owed = site.message(message)
-        assert (owed.state, owed.tries, owed.complaint) == (OWED, tries, "451 4.7.1")
+        assert (owed.state, owed.attempts, owed.complaint) == (OWED, attempts, "451 4.7.1")
         assert (owed.due_at, owed.claimed_until) == (site.clock.now() + wait, None)
         site.clock.pass_(wait - 1)
         delivery.deliver_due()
-        assert site.message(message).tries == tries
+        assert site.message(message).attempts == attempts
         site.clock.pass_(1)
     assert delivery.deliver_due() == 0
     given_up = site.message(message)
-    assert (given_up.state, given_up.tries, given_up.complaint) == (FAILED, 4, "451 4.7.1")
+    assert (given_up.state, given_up.attempts, given_up.complaint) == (FAILED, 4, "451 4.7.1")
     assert (given_up.sealed, given_up.ended_at) == (None, site.clock.now())
     site.clock.pass_(86400)
     assert delivery.deliver_due() == 0
@@ -271,7 +271,7 @@ def test_a_worker_killed_while_sending_loses_its_claim_after_two_minutes(site: S
     assert site.delivery().deliver_due() == 0
     site.clock.pass_(1)
     assert site.delivery().deliver_due() == 1
-    assert site.message(message).tries == 2
+    assert site.message(message).attempts == 2
 
 
 def test_a_message_that_kills_every_worker_is_given_up(site: Site) -> None:
@@ -283,10 +283,10 @@ def test_a_message_that_kills_every_worker_is_given_up(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("late", "state", "tries"), [(Unreachable("slow"), OWED, 2), (Refused("no"), OWED, 2), (None, SENT, 2)]
+    ("late", "state", "attempts"), [(Unreachable("slow"), OWED, 2), (Refused("no"), OWED, 2), (None, SENT, 2)]
 )
 def test_a_worker_that_lost_its_claim_records_only_what_went_out(
-    site: Site, late: Exception | None, state: str, tries: int
+    site: Site, late: Exception | None, state: str, attempts: int
 ) -> None:
     """The first worker takes longer than its claim, and a second one fails in the meantime."""
     message = site.post()
@@ -301,7 +301,7 @@ def test_a_worker_that_lost_its_claim_records_only_what_went_out(
 
     site.delivery(Slow()).deliver_due()
     recorded = site.message(message)
-    assert (recorded.state, recorded.tries) == (state, tries)
+    assert (recorded.state, recorded.attempts) == (state, attempts)
     assert recorded.complaint == (None if state == SENT else "second")
 
 
@@ -333,11 +333,11 @@ def test_one_line_is_logged_for_each_outcome_and_none_tells_who_or_what(site: Si
         site.delivery(RememberingMail(Refused("no: anna"), Unreachable("later: anna"))).deliver_due()
     assert logs == [
         {"event": "message_failed", "log_level": "error", "message": messages[0], "state": FAILED}
-        | {"template": "code", "tries": 1},
+        | {"template": "code", "attempts": 1},
         {"event": "message_put_off", "log_level": "warning", "message": messages[1], "state": OWED}
-        | {"template": "code", "tries": 1},
+        | {"template": "code", "attempts": 1},
         {"event": "message_sent", "log_level": "info", "message": messages[2], "state": SENT}
-        | {"template": "code", "tries": 1},
+        | {"template": "code", "attempts": 1},
     ]
 
 
@@ -360,7 +360,7 @@ def test_a_worker_survives_a_database_that_is_away_and_says_so_once(site: Site) 
             nonlocal looks
             looks += 1
             if self.away:
-                raise StoreUnavailable(5)
+                raise DatabaseUnavailable(5)
             with super().read() as tx:
                 yield tx
 

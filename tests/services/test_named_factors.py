@@ -13,12 +13,12 @@ from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import LabelTaken, Missing, NameMalformed, NotFresh
+from webapp.domain.refusals import LabelTaken, NameMalformed, NotFound, NotFresh
 from webapp.methods.catalogue import method_named
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
-from webapp.models.presence import Presence
-from webapp.models.sessions import Activity, LoggedIn
+from webapp.models.sessions import Activity, Session
+from webapp.models.user import User
 from webapp.services.named_factors import NamedFactors
 
 HERE = Origin("192.0.2.1", "Firefox")
@@ -30,7 +30,7 @@ def overrides() -> dict[str, Any]:
 
 
 @pytest.fixture
-def presence(site: Site) -> Presence:
+def user(site: Site) -> User:
     """Ada with two keys, as her browser's cookie finds her."""
     ada = Owner(site)
     ada.sign_up()
@@ -38,10 +38,10 @@ def presence(site: Site) -> Presence:
     ada.press("Got it")
     ada.turn_on_key(ada.new_key(), name="Green key")
     with site.services.db.read() as tx:
-        session = tx.objects.scalars(select(LoggedIn).order_by(LoggedIn.id.desc())).first()
+        session = tx.objects.scalars(select(Session).order_by(Session.id.desc())).first()
         assert session is not None
         factors = list(tx.objects.scalars(select(Factor).order_by(Factor.id)))
-        return Presence(session, tx.objects.get_one(Account, 1), factors, [])
+        return User(session, tx.objects.get_one(Account, 1), factors, [])
 
 
 def key() -> Any:
@@ -50,12 +50,12 @@ def key() -> Any:
     return found
 
 
-def rename(factors: NamedFactors, presence: Presence, number: int = 1) -> None:
-    factors.rename(presence, key(), number, "Red key", HERE)
+def rename(factors: NamedFactors, user: User, number: int = 1) -> None:
+    factors.rename(user, key(), number, "Red key", HERE)
 
 
-def erase(factors: NamedFactors, presence: Presence, number: int = 1) -> None:
-    factors.delete(presence, key(), number, HERE)
+def erase(factors: NamedFactors, user: User, number: int = 1) -> None:
+    factors.delete(user, key(), number, HERE)
 
 
 each_act = pytest.mark.parametrize("act", [rename, erase])
@@ -68,45 +68,45 @@ def kinds(site: Site) -> list[str]:
 
 
 @each_act
-def test_whoever_is_not_fresh_changes_nothing(site: Site, presence: Presence, act: Act) -> None:
+def test_whoever_is_not_fresh_changes_nothing(site: Site, user: User, act: Act) -> None:
     site.clock.pass_(600)
     before = kinds(site)
     with pytest.raises(NotFresh):
-        act(site.services.named_factors, presence)
+        act(site.services.named_factors, user)
     assert kinds(site) == before
 
 
 @each_act
-def test_one_that_is_not_there_is_missing(site: Site, presence: Presence, act: Act) -> None:
+def test_one_that_is_not_there_is_missing(site: Site, user: User, act: Act) -> None:
     for number in (0, 3, -1):
-        with pytest.raises(Missing):
-            act(site.services.named_factors, presence, number)
+        with pytest.raises(NotFound):
+            act(site.services.named_factors, user, number)
 
 
 @each_act
 def test_one_that_another_tab_deleted_meanwhile_is_missing_and_not_told_of_twice(
-    site: Site, presence: Presence, act: Act
+    site: Site, user: User, act: Act
 ) -> None:
     with site.services.db.write() as tx:
         tx.execute(delete(Factor).where(Factor.id == 1))
     before, mails = kinds(site), len(site.emails())
-    with pytest.raises(Missing):
-        act(site.services.named_factors, presence)
+    with pytest.raises(NotFound):
+        act(site.services.named_factors, user)
     assert kinds(site) == before
     assert len(site.emails()) == mails
 
 
-def test_a_name_that_will_not_do_is_refused(site: Site, presence: Presence) -> None:
+def test_a_name_that_will_not_do_is_refused(site: Site, user: User) -> None:
     named = site.services.named_factors
     with pytest.raises(NameMalformed):
-        named.rename(presence, key(), 1, " ", HERE)
+        named.rename(user, key(), 1, " ", HERE)
     with pytest.raises(LabelTaken):
-        named.rename(presence, key(), 1, "green KEY", HERE)
-    assert [factor.label for factor in named.of(presence, key())] == ["Blue key", "Green key"]
+        named.rename(user, key(), 1, "green KEY", HERE)
+    assert [factor.label for factor in named.of(user, key())] == ["Blue key", "Green key"]
 
 
-def test_the_last_one_is_known_as_such(site: Site, presence: Presence) -> None:
+def test_the_last_one_is_known_as_such(site: Site, user: User) -> None:
     named = site.services.named_factors
-    assert not named.is_last(presence)
-    assert named.is_last(replace(presence, factors=presence.factors[:1]))
-    assert list(named.of(replace(presence, factors=[]), key())) == []
+    assert not named.is_last(user)
+    assert named.is_last(replace(user, factors=user.factors[:1]))
+    assert list(named.of(replace(user, factors=[]), key())) == []

@@ -34,7 +34,7 @@ def test_everything_that_happened_to_an_account_can_be_read_out(site: Site) -> N
     ada.log_in_whole()
     with site.services.db.read() as tx:
         rows = tx.objects.scalars(select(Activity).order_by(Activity.id)).all()
-    said = [sentence_for(row.kind, json.loads(row.facts)) for row in rows]
+    said = [sentence_for(row.kind, json.loads(row.details)) for row in rows]
     assert said == [
         "You created your account.",
         "The email address ada@example.org was confirmed for your account.",

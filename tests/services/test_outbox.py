@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from tests.doubles import START, FakeClock, PlainLetters, ScriptedEntropy
+from tests.doubles import START, FakeClock, PlainRenderer, ScriptedEntropy
 from tests.pace import least_cost
 from webapp.adapters.keyring import AesGcmKeyring
-from webapp.adapters.letters import Letters
+from webapp.adapters.template_renderer import TemplateRenderer
 from webapp.domain.language import ENGLISH, Language, gettext, speaking, spoken
-from webapp.domain.ports import Email, Letter
+from webapp.domain.ports import Email, RenderedEmail
 from webapp.models.accounts import Account
 from webapp.models.base import Table
 from webapp.models.database import Database
@@ -28,8 +28,8 @@ LANGUAGES = {"en": ENGLISH, "de": GERMAN}
 class LettersInTongues:
     """Says which language it was asked in."""
 
-    def write(self, template: str, /, **facts: object) -> Letter:
-        return Letter(spoken().code, "", "")
+    def write(self, template: str, /, **facts: object) -> RenderedEmail:
+        return RenderedEmail(spoken().code, "", "")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def keyring() -> AesGcmKeyring:
 
 @pytest.fixture
 def outbox(keyring: AesGcmKeyring) -> Outbox:
-    return Outbox(FakeClock(), ScriptedEntropy(), keyring, PlainLetters(), LANGUAGES)
+    return Outbox(FakeClock(), ScriptedEntropy(), keyring, PlainRenderer(), LANGUAGES)
 
 
 def person(language: str = "en") -> Account:
@@ -68,7 +68,7 @@ def test_what_was_posted_can_be_read(db: Database, outbox: Outbox) -> None:
         text="code=123456, name=Anna\n",
         html="<p>code=123456, name=Anna</p>\n",
     )
-    assert (message.state, message.channel, message.template, message.tries) == (OWED, "email", "code", 0)
+    assert (message.state, message.channel, message.template, message.attempts) == (OWED, "email", "code", 0)
     assert (message.made_at, message.due_at, message.claimed_until) == (START, START, None)
 
 
@@ -145,8 +145,8 @@ def test_a_sentence_for_a_letter_can_be_said_in_its_language(outbox: Outbox) -> 
 
 @pytest.mark.no_cover
 def test_posting_costs_less_than_a_millisecond_and_a_half(db: Database, keyring: AesGcmKeyring) -> None:
-    letters = Letters(TEMPLATES, "Nightlatch", "https://login.example.org")
-    outbox = Outbox(FakeClock(), ScriptedEntropy(), keyring, letters, LANGUAGES)
+    renderer = TemplateRenderer(TEMPLATES, "Nightlatch", "https://login.example.org")
+    outbox = Outbox(FakeClock(), ScriptedEntropy(), keyring, renderer, LANGUAGES)
     facts = {"code": "123456", "minutes": 60, "name": "Anna"}
     with db.write() as tx:
 

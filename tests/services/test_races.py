@@ -16,20 +16,20 @@ from webapp.domain.origin import Origin
 from webapp.domain.refusals import (
     CodeAlreadyUsed,
     CodeExpired,
-    LinkDead,
-    LogInOver,
-    Missing,
+    LinkInvalid,
+    LoginExpired,
+    NotFound,
     NotFresh,
     UsernameTaken,
-    WrongLogIn,
+    WrongLogin,
 )
 from webapp.methods.authentication_app import METHOD as APP
 from webapp.models.accounts import Account
 from webapp.models.codes import Code, Link
 from webapp.models.factors import Factor
-from webapp.models.presence import Presence
-from webapp.models.sessions import HalfLoggedIn, LoggedIn
-from webapp.services.log_in import Half, In
+from webapp.models.sessions import PendingLogin, Session
+from webapp.models.user import User
+from webapp.services.login import LoggedIn, PendingToken
 from webapp.services.step_up import Act
 
 HERE = Origin("192.0.2.1", "Firefox")
@@ -78,17 +78,17 @@ def change(site: Site, statement: Any) -> None:
         tx.execute(statement)
 
 
-def presence(site: Site) -> Presence:
+def user(site: Site) -> User:
     with site.services.db.read() as tx:
-        live = select(LoggedIn).where(LoggedIn.ended_at.is_(None)).order_by(LoggedIn.id.desc())
+        live = select(Session).where(Session.ended_at.is_(None)).order_by(Session.id.desc())
         session = tx.objects.scalars(live).first()
         assert session is not None
         on = list(tx.objects.scalars(select(Factor).where(Factor.turned_off_at.is_(None))))
-        return Presence(session, tx.objects.get_one(Account, session.account_id), on, [])
+        return User(session, tx.objects.get_one(Account, session.account_id), on, [])
 
 
-def log_in(site: Site, name: str = "ada") -> In | Half:
-    return site.services.log_in.with_password(name, PASSWORD, keep=False, next_path="", origin=HERE)
+def log_in(site: Site, name: str = "ada") -> LoggedIn | PendingToken:
+    return site.services.login.with_password(name, PASSWORD, keep=False, next_path="", origin=HERE)
 
 
 def new_password(site: Site) -> None:
@@ -105,7 +105,7 @@ def test_a_password_that_stops_being_right_while_it_is_compared_lets_nobody_in(
     if app_on:
         ada.turn_on_app()
     hasher.meanwhile = lambda: meanwhile(site)
-    with pytest.raises(WrongLogIn):
+    with pytest.raises(WrongLogin):
         log_in(site)
 
 
@@ -113,19 +113,19 @@ def test_a_first_factor_that_comes_while_the_password_is_compared_is_asked_for(s
     ada = Owner(site)
     ada.sign_up()
     hasher.meanwhile = ada.turn_on_app
-    assert isinstance(log_in(site), Half)
+    assert isinstance(log_in(site), PendingToken)
 
 
 def test_a_half_log_in_that_was_ended_or_used_lets_nobody_in(site: Site, ada: Owner) -> None:
     half = log_in(site)
-    assert isinstance(half, Half)
-    pending = site.services.log_in.pending(half.token)
-    change(site, update(HalfLoggedIn).values(ended_at=site.clock.now()))
-    with pytest.raises(LogInOver):
-        site.services.log_in.with_factor(pending, None, {"code": ada.next_code()}, remember=False, origin=HERE)
+    assert isinstance(half, PendingToken)
+    pending = site.services.login.pending(half.token)
+    change(site, update(PendingLogin).values(ended_at=site.clock.now()))
+    with pytest.raises(LoginExpired):
+        site.services.login.with_factor(pending, None, {"code": ada.next_code()}, remember=False, origin=HERE)
     with site.services.db.read() as tx:
         factor = tx.objects.scalars(select(Factor)).one()
-    assert factor.last_step < site.clock.now() // 30  # the code is not used up either
+    assert factor.counter < site.clock.now() // 30  # the code is not used up either
 
 
 def test_guesses_spread_over_ones_names_count_together_and_do_not_tell_that_they_are_ones_own(site: Site) -> None:
@@ -135,11 +135,11 @@ def test_guesses_spread_over_ones_names_count_together_and_do_not_tell_that_they
         eve = ada.other_browser(address=f"198.51.100.{number}")
         eve.username = ada.username if number % 2 else ada.email
         assert eve.log_in(f"guess number {number} of many").status == 422
-    with pytest.raises(WrongLogIn):  # not a wait, which would tell
+    with pytest.raises(WrongLogin):  # not a wait, which would tell
         log_in(site)
     ada.log_out()
     assert ada.log_in().h1 == "Welcome, Ada Lovelace"  # her own browser is known
-    assert isinstance(log_in(site), In)
+    assert isinstance(log_in(site), LoggedIn)
 
 
 def test_a_username_that_is_taken_while_the_password_is_hashed_stays_the_first_ones(
@@ -155,7 +155,7 @@ def test_a_username_that_is_taken_while_the_password_is_hashed_stays_the_first_o
 def test_a_costlier_hash_of_an_old_password_never_replaces_a_new_password(site: Site, hasher: SlowHasher) -> None:
     ada = Owner(site)
     ada.sign_up()
-    account = presence(site).account
+    account = user(site).account
     new_password(site)
     hasher.cost = 2
     site.services.passwords.renew(account, PASSWORD)
@@ -164,16 +164,16 @@ def test_a_costlier_hash_of_an_old_password_never_replaces_a_new_password(site: 
 
 
 def test_a_factor_that_is_off_already_is_not_turned_off_again(site: Site, ada: Owner) -> None:
-    before = presence(site)
+    before = user(site)
     site.services.second_factors.turn_off(before, APP, HERE)
-    with pytest.raises(Missing):
+    with pytest.raises(NotFound):
         site.services.second_factors.turn_off(before, APP, HERE)
     told = [mail.subject for mail in site.emails(ada.email) if "turned off" in mail.subject]
     assert len(told) == 1
 
 
 def test_nobody_changes_factors_or_codes_without_a_fresh_proof(site: Site, ada: Owner) -> None:
-    now, factors = presence(site), site.services.second_factors
+    now, factors = user(site), site.services.second_factors
     site.clock.pass_(660)
     for act in (
         lambda: factors.turn_off(now, APP, HERE),
@@ -187,19 +187,19 @@ def test_nobody_changes_factors_or_codes_without_a_fresh_proof(site: Site, ada: 
 def test_without_a_factor_no_backup_code_is_made(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
-    with pytest.raises(Missing):
-        site.services.second_factors.new_backup_code(presence(site), HERE)
+    with pytest.raises(NotFound):
+        site.services.second_factors.new_backup_code(user(site), HERE)
 
 
 def test_a_session_that_was_ended_since_the_request_began_proves_nothing_more(site: Site, ada: Owner) -> None:
-    now = presence(site)
-    change(site, update(LoggedIn).values(ended_at=site.clock.now()))
-    with pytest.raises(LogInOver):
+    now = user(site)
+    change(site, update(Session).values(ended_at=site.clock.now()))
+    with pytest.raises(LoginExpired):
         site.services.step_up.with_password(now, PASSWORD)
 
 
 def test_an_act_is_done_only_for_the_browser_that_asked(site: Site, ada: Owner) -> None:
-    now, act = presence(site), Act("/settings", [("name", "value")])
+    now, act = user(site), Act("/settings", [("name", "value")])
     key = site.services.step_up.keep(now, act)
     assert site.services.step_up.peek(now, "0" * 64) is None
     assert site.services.step_up.peek(now, key) == act
@@ -210,7 +210,7 @@ def test_a_link_is_used_by_the_first_alone(site: Site, ada: Owner) -> None:
     opened = site.services.links.find("not-you", token)
     with site.services.db.write() as tx:
         site.services.links.use(tx, opened.link)
-    with pytest.raises(LinkDead):
+    with pytest.raises(LinkInvalid):
         site.services.not_you.by_mail(opened, HERE)
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
     with site.services.db.read() as tx:
@@ -221,7 +221,7 @@ def test_a_message_code_counts_for_the_first_of_two_requests_alone(site: Site) -
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
     ada.press("Next", email=ada.email)
-    typed, now = site.emailed_code(ada.email), presence(site)
+    typed, now = site.emailed_code(ada.email), user(site)
     challenge = f"email:sign-up:{now.session.id}"
     addresses = site.services.email_addresses
     addresses.confirm(now.account, challenge, typed, HERE)
@@ -245,7 +245,7 @@ def test_a_message_code_that_is_used_while_it_is_compared_is_used(site: Site) ->
 def test_a_code_of_a_challenge_that_asked_for_none_has_expired_into_nothing(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
-    addresses, account = site.services.email_addresses, presence(site).account
+    addresses, account = site.services.email_addresses, user(site).account
     assert addresses.asked(1, "email:sign-up:99") is None
     with pytest.raises(CodeExpired):
         addresses.confirm(account, "email:sign-up:99", "123456", HERE)

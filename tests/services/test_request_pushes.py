@@ -175,7 +175,7 @@ def test_a_newer_address_survives_the_end_of_an_older_one(site: Site, phone: Own
     old = PushMessage("uid", subscription("older"), "{}", 0, 1)
     site.services.delivery._gone(old)
     with site.services.db.read() as tx:
-        assert json.loads(tx.objects.get_one(Factor, 1).facts) == {"pushes": True}
+        assert json.loads(tx.objects.get_one(Factor, 1).attributes) == {"pushes": True}
 
 
 def test_a_phone_that_its_push_service_forgot_gets_notifications_again(

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.conftest import Site
 from tests.people import Owner
 from webapp.adapters.heartbeat import FileHeartbeat
-from webapp.bootstrap import open_doors
+from webapp.bootstrap import check_restoration
 from webapp.bootstrap.outside import heartbeat_file
 
 
@@ -28,7 +28,7 @@ def test_after_a_restore_nothing_that_was_ended_or_used_lives_again(site: Site) 
     site.services.restoration.beat()
     FileHeartbeat(heartbeat_file(site.services.settings)).keep(7)  # the database of a later day had come to seven
 
-    site.app.config["RESTORED_LATELY"] = open_doors(site.services)
+    site.app.config["RESTORED_LATELY"] = check_restoration(site.services)
 
     assert ada.open("/").h1 == "Log in"
     assert ada.page is not None

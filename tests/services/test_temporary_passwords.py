@@ -17,14 +17,14 @@ from tests.people import PHONE, Owner
 from webapp import create_app
 from webapp.adapters.heartbeat import FileHeartbeat
 from webapp.adapters.texts import NoTexts
-from webapp.bootstrap import open_doors
+from webapp.bootstrap import check_restoration
 from webapp.bootstrap.outside import heartbeat_file
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import Missing, NotFresh, TooManyTemporaryPasswords, WrongLogIn
+from webapp.domain.refusals import NotFound, NotFresh, TooManyTemporaryPasswords, WrongLogin
 from webapp.models.accounts import Account
-from webapp.models.apps import AppSession, Knock, TemporaryPassword
-from webapp.models.presence import Presence
-from webapp.services.knocks import Knocks
+from webapp.models.apps import AppSession, RefusedAccess, TemporaryPassword
+from webapp.models.user import User
+from webapp.services.refused_accesses import RefusedAccesses
 from webapp.services.short_memory import ShortMemory
 
 HERE = Origin("192.0.2.1", "Firefox", "nightlatch.localhost")
@@ -50,7 +50,7 @@ def account(site: Site) -> Account:
     return site.services.accounts.named("tess")
 
 
-def presence_of(site: Site, owner: Owner) -> Presence:
+def presence_of(site: Site, owner: Owner) -> User:
     token = owner.cookie("session")
     assert token is not None
     found = site.services.sessions.find(token.split(".")[0])
@@ -67,13 +67,13 @@ def count(site: Site, table: Any) -> int:
 
 
 def test_only_somebody_fresh_with_a_factor_makes_one(site: Site, tess: Owner) -> None:
-    make, presence = site.services.temporary_passwords.make, presence_of(site, tess)
-    assert make(presence, HERE)
-    with pytest.raises(Missing):
-        make(Presence(presence.session, presence.account, [], []), HERE)
+    make, user = site.services.temporary_passwords.make, presence_of(site, tess)
+    assert make(user, HERE)
+    with pytest.raises(NotFound):
+        make(User(user.session, user.account, [], []), HERE)
     site.clock.pass_(600)
     with pytest.raises(NotFresh):
-        make(presence, HERE)
+        make(user, HERE)
 
 
 def test_one_that_ended_between_the_look_and_the_deed_opens_nothing(site: Site, tess: Owner) -> None:
@@ -84,8 +84,8 @@ def test_one_that_ended_between_the_look_and_the_deed_opens_nothing(site: Site, 
     assert found is not None
     assert passwords.end(owner, found.id, HERE)
     assert not passwords.end(owner, found.id, HERE)
-    for deed in (passwords.use, passwords.use_up):
-        with pytest.raises(WrongLogIn), services.db.write() as tx:
+    for deed in (passwords.use, passwords.consume_single_use):
+        with pytest.raises(WrongLogin), services.db.write() as tx:
             deed(tx, found, HERE)
 
 
@@ -118,18 +118,18 @@ def test_a_text_is_neither_counted_nor_sent_when_the_days_are_used_up(site: Site
 # -- The worker ------------------------------------------------------------------------------------
 
 
-def knock(site: Site, whose: int | None, at: int) -> None:
+def refused_access(site: Site, whose: int | None, at: int) -> None:
     with site.services.db.write() as tx:
-        tx.execute(insert(Knock).values(account_id=whose, at=at, address="192.0.2.1", device=""))
+        tx.execute(insert(RefusedAccess).values(account_id=whose, at=at, address="192.0.2.1", device=""))
 
 
 def test_a_knock_that_is_old_or_nobodys_is_forgotten(site: Site, tess: Owner) -> None:
     texts, now = len(site.texts(PHONE)), site.clock.now()
-    knock(site, account(site).id, now - 600)
-    knock(site, None, now)
+    refused_access(site, account(site).id, now - 600)
+    refused_access(site, None, now)
     assert len(site.texts(PHONE)) == texts
-    assert count(site, Knock) == 0
-    knock(site, account(site).id, now - 599)
+    assert count(site, RefusedAccess) == 0
+    refused_access(site, account(site).id, now - 599)
     assert len(site.texts(PHONE)) == texts + 1
 
 
@@ -146,12 +146,12 @@ def test_a_knock_belongs_to_one_worker(site: Site, tess: Owner) -> None:
                 worker.answer()
 
     facts = {"db": site.services.db, "clock": site.clock, "policy": site.services.settings.policy}
-    worker = Knocks(**facts, temporary_passwords=Texting(), can_text=True)  # type: ignore[arg-type]  # only its text
+    worker = RefusedAccesses(**facts, temporary_passwords=Texting(), can_text=True)  # type: ignore[arg-type]  # only its text
     for _ in range(2):
-        knock(site, account(site).id, site.clock.now())
+        refused_access(site, account(site).id, site.clock.now())
     worker.answer()
     assert texted == ["tess", "tess"]
-    assert count(site, Knock) == 0
+    assert count(site, RefusedAccess) == 0
 
 
 def test_somebody_who_turned_the_factor_off_meanwhile_is_texted_nothing(site: Site, tess: Owner) -> None:
@@ -165,10 +165,10 @@ def test_a_site_that_can_text_nobody_tries_nothing(site: Site, tess: Owner) -> N
     silent = create_app(site.services.settings, clock=site.clock, hasher=CheapHasher(), texts=NoTexts())
     services = silent.extensions["nightlatch"]
     made = count(site, TemporaryPassword)
-    with pytest.raises(WrongLogIn):
-        services.legacy_door.by_password("tess", tess.password, HERE)
+    with pytest.raises(WrongLogin):
+        services.legacy_access.by_password("tess", tess.password, HERE)
     services.delivery.deliver_due()
-    assert count(site, Knock) == 0
+    assert count(site, RefusedAccess) == 0
     assert count(site, TemporaryPassword) == made
     services.db.engine.dispose()
 
@@ -207,13 +207,13 @@ def test_what_has_had_its_time_is_purged(site: Site, tess: Owner) -> None:
     bob.sign_up()
     App(site).token("bob", bob.password)
     site.services.temporary_passwords.make(presence_of(site, tess), HERE)
-    knock(site, None, site.clock.now())
+    refused_access(site, None, site.clock.now())
     steps = ((3600, 1, 1, 0), (DAY, 1, 1, 0), (1, 1, 0, 0), (30 * DAY, 0, 0, 0))
-    for seconds, sessions, passwords, knocks in steps:
+    for seconds, sessions, passwords, refused_accesses in steps:
         site.clock.pass_(seconds)
-        site.services.upkeep.purge()
-        found = count(site, AppSession), count(site, TemporaryPassword), count(site, Knock)
-        assert found == (sessions, passwords, knocks), seconds
+        site.services.maintenance.purge()
+        found = count(site, AppSession), count(site, TemporaryPassword), count(site, RefusedAccess)
+        assert found == (sessions, passwords, refused_accesses), seconds
 
 
 def test_after_a_restore_neither_a_temporary_password_nor_an_app_lives_again(site: Site, tess: Owner) -> None:
@@ -222,7 +222,7 @@ def test_after_a_restore_neither_a_temporary_password_nor_an_app_lives_again(sit
     code = passwords.make(presence_of(site, tess), HERE)
     site.services.restoration.beat()
     FileHeartbeat(heartbeat_file(site.services.settings)).keep(7)
-    open_doors(site.services)
+    check_restoration(site.services)
     assert app.with_token(token).status == 401
     assert app.verify("tess", code).status == 401
 
@@ -309,9 +309,9 @@ def test_a_no_is_not_remembered() -> None:
     memory = ShortMemory[str](FakeClock(), ScriptedEntropy(), seconds=4, size=3)
 
     def look() -> tuple[str, None]:
-        raise WrongLogIn()
+        raise WrongLogin()
 
     for _ in range(2):
-        with pytest.raises(WrongLogIn):
+        with pytest.raises(WrongLogin):
             memory.ask("who?", look)
     assert memory._kept == {}

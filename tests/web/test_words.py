@@ -47,8 +47,8 @@ def test_a_refusal_is_a_4xx_or_503_and_only_waiting_ones_say_how_long(kind: type
 
 
 def test_a_wait_is_a_second_at_least() -> None:
-    assert r.TooManyTries(0).wait == 1
-    assert r.TooManyTries(-5).wait == 1
+    assert r.TooManyAttempts(0).wait == 1
+    assert r.TooManyAttempts(-5).wait == 1
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..domain.language import ENGLISH, Language
-from ..domain.ports import Clock, Entropy, LetterWriter, Mail, PasswordHasher, Places, Pushes, TextMessages
+from ..domain.ports import Clock, Entropy, Mail, MessageRenderer, PasswordHasher, Places, Pushes, TextMessages
 from ..enrollment.ceremonies import Ceremonies
 from ..enrollment.service import Enrollment
 from ..models.database import Database
 from ..services.accounts import Accounts
+from ..services.active_access import ActiveAccess, AppKind, RememberedKind, SessionKind
 from ..services.activity import ActivityPages
 from ..services.approvals import Approvals
+from ..services.attempts import Attempts
 from ..services.backup_codes import BackupCodes
 from ..services.challenge import Challenges
 from ..services.contacts import Contacts
@@ -20,18 +22,19 @@ from ..services.email_addresses import EmailAddresses
 from ..services.enrollment_desk import EnrollmentDesk
 from ..services.entry import Entry
 from ..services.links import Links
-from ..services.log_in import LogIn
+from ..services.login import Login
 from ..services.login_requests import LoginRequests
+from ..services.maintenance import Maintenance
 from ..services.named_factors import NamedFactors
 from ..services.not_you import NotYou
 from ..services.notices import Notices
 from ..services.one_time_codes import OneTimeCodes
 from ..services.outbox import Outbox
 from ..services.passkeys import Passkeys
+from ..services.password_attempts import PasswordAttempts
 from ..services.password_changes import PasswordChanges
-from ..services.password_tries import PasswordTries
 from ..services.passwords import Passwords
-from ..services.phones import Phones
+from ..services.phone_numbers import PhoneNumbers
 from ..services.remembered_browsers import RememberedBrowsers
 from ..services.request_pushes import RequestPushes
 from ..services.restoration import Restoration
@@ -41,9 +44,6 @@ from ..services.shown_once import ShownOnce
 from ..services.sign_up import SignUp
 from ..services.step_up import StepUp
 from ..services.text_caps import TextCaps
-from ..services.tries import Tries
-from ..services.upkeep import Upkeep
-from ..services.ways_in import AppKind, LogInKind, RememberedKind, WaysIn
 from ..settings import Settings
 from . import outside
 from .apps import build as build_apps
@@ -58,7 +58,7 @@ def build(
     hasher: PasswordHasher | None = None,
     mail: Mail | None = None,
     texts: TextMessages | None = None,
-    letters: LetterWriter | None = None,
+    renderer: MessageRenderer | None = None,
     pushes: Pushes | None = None,
     places: Places | None = None,
     languages: Mapping[str, Language] | None = None,
@@ -71,11 +71,11 @@ def build(
     pushes, places = pushes or outside.pushes(settings, clock), places or outside.places(settings)
     languages = languages or {ENGLISH.code: ENGLISH}
     db = Database(settings.database_url)
-    keyring, letters = outside.keyring(settings, entropy), letters or outside.letters(settings)
-    outbox = Outbox(clock, entropy, keyring, letters, languages)
+    keyring, renderer = outside.keyring(settings, entropy), renderer or outside.renderer(settings)
+    outbox = Outbox(clock, entropy, keyring, renderer, languages)
     links = Links(db, clock, entropy, main_url)
     notices = Notices(clock, outbox, links, policy)
-    tries = Tries(db, clock)
+    attempts = Attempts(db, clock)
     sessions = Sessions(db, clock, entropy, policy)
     remembered = RememberedBrowsers(clock, entropy, policy)
     passwords = Passwords(db, hasher, policy, site_name)
@@ -86,12 +86,12 @@ def build(
         clock=clock,
         keyring=keyring,
         policy=policy,
-        tries=tries,
+        attempts=attempts,
         outbox=outbox,
         daily_budget=settings.sms_daily_budget,
         operator=settings.mail_from,
     )
-    phones = Phones(
+    phones = PhoneNumbers(
         db=db,
         keyring=keyring,
         policy=policy,
@@ -116,31 +116,31 @@ def build(
         are_sent=pushes.public_key is not None,
     )
     login_requests = LoginRequests(
-        db=db, clock=clock, entropy=entropy, keyring=keyring, policy=policy, tries=tries, pushes=request_pushes
+        db=db, clock=clock, entropy=entropy, keyring=keyring, policy=policy, attempts=attempts, pushes=request_pushes
     )
     challenges = Challenges(
         db=db,
         clock=clock,
         keyring=keyring,
         policy=policy,
-        tries=tries,
+        attempts=attempts,
         codes=phones,
         requests=login_requests,
         ceremonies=ceremonies,
         notices=notices,
     )
-    password_tries = PasswordTries(tries, policy)
-    entry = Entry(sessions, password_tries, notices)
+    password_attempts = PasswordAttempts(attempts, policy)
+    entry = Entry(sessions, password_attempts, notices)
     can_text = not outside.is_mute(texts)
     apps = build_apps(
-        db, clock, entropy, policy, tries, password_tries, passwords, sessions, phones, outbox, notices, can_text
+        db, clock, entropy, policy, attempts, password_attempts, passwords, sessions, phones, outbox, notices, can_text
     )
-    log_in = LogIn(
+    log_in = Login(
         db=db,
         clock=clock,
         entropy=entropy,
         policy=policy,
-        password_tries=password_tries,
+        password_attempts=password_attempts,
         passwords=passwords,
         sessions=sessions,
         challenges=challenges,
@@ -156,7 +156,7 @@ def build(
         entropy=entropy,
         keyring=keyring,
         policy=policy,
-        tries=tries,
+        attempts=attempts,
         passwords=passwords,
         sessions=sessions,
         challenges=challenges,
@@ -167,7 +167,7 @@ def build(
         db=db,
         clock=clock,
         policy=policy,
-        tries=tries,
+        attempts=attempts,
         codes=codes,
         outbox=outbox,
         notices=notices,
@@ -178,7 +178,7 @@ def build(
     desk = EnrollmentDesk(
         clock=clock,
         policy=policy,
-        tries=tries,
+        attempts=attempts,
         sessions=sessions,
         step_up=step_up,
         email_addresses=email_addresses,
@@ -193,14 +193,14 @@ def build(
         db=db,
         clock=clock,
         policy=policy,
-        tries=tries,
+        attempts=attempts,
         passwords=passwords,
         sessions=sessions,
         links=links,
         outbox=outbox,
         notices=notices,
     )
-    kinds = LogInKind(clock, sessions), RememberedKind(clock, remembered), AppKind(clock, apps.sessions)
+    kinds = SessionKind(clock, sessions), RememberedKind(clock, remembered), AppKind(clock, apps.sessions)
     restoration = Restoration(db, clock, outside.heartbeat(settings))
     return Services(
         settings=settings,
@@ -208,9 +208,9 @@ def build(
         clock=clock,
         entropy=entropy,
         db=db,
-        tries=tries,
+        attempts=attempts,
         sessions=sessions,
-        ways_in=WaysIn(db=db, policy=policy, sessions=sessions, notices=notices, kinds=kinds),
+        active_access=ActiveAccess(db=db, policy=policy, sessions=sessions, notices=notices, kinds=kinds),
         activity=ActivityPages(db, clock, policy),
         not_you=NotYou(
             db=db,
@@ -222,7 +222,7 @@ def build(
         ),
         passwords=passwords,
         sign_up=sign_up,
-        log_in=log_in,
+        login=log_in,
         passkeys=Passkeys(db, challenges, ceremonies, entry),
         challenges=challenges,
         ceremonies=ceremonies,
@@ -230,7 +230,7 @@ def build(
         shown_once=ShownOnce(clock, keyring, policy),
         password_changes=password_changes,
         email_addresses=email_addresses,
-        phones=phones,
+        phone_numbers=phones,
         text_caps=caps,
         contacts=Contacts(db=db, clock=clock, keyring=keyring, policy=policy, phones=phones),
         second_factors=SecondFactors(
@@ -239,7 +239,7 @@ def build(
         named_factors=NamedFactors(db, policy, sessions, notices),
         temporary_passwords=apps.temporary_passwords,
         app_sessions=apps.sessions,
-        legacy_door=apps.door,
+        legacy_access=apps.access,
         enrollment=Enrollment(
             db=db,
             clock=clock,
@@ -260,16 +260,24 @@ def build(
         login_requests=login_requests,
         approvals=Approvals(db=db, clock=clock, policy=policy, requests=login_requests, notices=notices),
         delivery=Delivery(
-            db, clock, outbox, mail, texts, policy, apps.knocks.answer, pushes=pushes, gone=request_pushes.drop
+            db,
+            clock,
+            outbox,
+            mail,
+            texts,
+            policy,
+            apps.refused_accesses.answer,
+            pushes=pushes,
+            gone=request_pushes.drop,
         ),
         accounts=Accounts(db=db, sessions=sessions, notices=notices),
         restoration=restoration,
         ways_out=frozenset({"texts"}) if can_text else frozenset(),
-        upkeep=Upkeep(db=db, clock=clock, keyring=keyring, policy=policy),
+        maintenance=Maintenance(db=db, clock=clock, keyring=keyring, policy=policy),
     )
 
 
-def open_doors(services: Services) -> bool:
+def check_restoration(services: Services) -> bool:
     """Before the first request, on a migrated database: makes a restored one safe, and says whether it lately was."""
     services.restoration.look()
     lately = services.restoration.was_lately()

@@ -8,24 +8,24 @@ from ..domain.ports import Clock, Entropy
 from ..models.database import Database
 from ..policy import Policy
 from ..services.app_sessions import AppSessions
-from ..services.knocks import Knocks
-from ..services.legacy_door import LegacyDoor
+from ..services.attempts import Attempts
+from ..services.legacy_access import LegacyAccess
 from ..services.notices import Notices
 from ..services.outbox import Outbox
-from ..services.password_tries import PasswordTries
+from ..services.password_attempts import PasswordAttempts
 from ..services.passwords import Passwords
-from ..services.phones import Phones
+from ..services.phone_numbers import PhoneNumbers
+from ..services.refused_accesses import RefusedAccesses
 from ..services.sessions import Sessions
 from ..services.temporary_passwords import TemporaryPasswords
-from ..services.tries import Tries
 
 
 @dataclass(frozen=True, slots=True)
 class Apps:
     temporary_passwords: TemporaryPasswords
     sessions: AppSessions
-    knocks: Knocks
-    door: LegacyDoor
+    refused_accesses: RefusedAccesses
+    access: LegacyAccess
 
 
 def build(
@@ -33,11 +33,11 @@ def build(
     clock: Clock,
     entropy: Entropy,
     policy: Policy,
-    tries: Tries,
-    password_tries: PasswordTries,
+    attempts: Attempts,
+    password_attempts: PasswordAttempts,
     passwords: Passwords,
     sessions: Sessions,
-    phones: Phones,
+    phones: PhoneNumbers,
     outbox: Outbox,
     notices: Notices,
     can_text: bool,
@@ -47,24 +47,26 @@ def build(
         clock=clock,
         entropy=entropy,
         policy=policy,
-        tries=tries,
+        attempts=attempts,
         sessions=sessions,
         phones=phones,
         outbox=outbox,
         notices=notices,
     )
-    knocks = Knocks(db=db, clock=clock, policy=policy, temporary_passwords=temporary_passwords, can_text=can_text)
+    refused_accesses = RefusedAccesses(
+        db=db, clock=clock, policy=policy, temporary_passwords=temporary_passwords, can_text=can_text
+    )
     app_sessions = AppSessions(db, clock, entropy, policy)
-    door = LegacyDoor(
+    access = LegacyAccess(
         db=db,
         clock=clock,
         entropy=entropy,
         policy=policy,
-        password_tries=password_tries,
+        password_attempts=password_attempts,
         passwords=passwords,
         temporary_passwords=temporary_passwords,
         app_sessions=app_sessions,
-        knocks=knocks,
+        refused_accesses=refused_accesses,
         notices=notices,
     )
-    return Apps(temporary_passwords, app_sessions, knocks, door)
+    return Apps(temporary_passwords, app_sessions, refused_accesses, access)

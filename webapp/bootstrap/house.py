@@ -12,17 +12,20 @@ from ..enrollment.method import Method
 from ..enrollment.service import Enrollment
 from ..models.database import Database
 from ..services.accounts import Accounts
+from ..services.active_access import ActiveAccess
 from ..services.activity import ActivityPages
 from ..services.app_sessions import AppSessions
 from ..services.approvals import Approvals
+from ..services.attempts import Attempts
 from ..services.challenge import Challenges
 from ..services.contacts import Contacts
 from ..services.delivery import Delivery
 from ..services.email_addresses import EmailAddresses
-from ..services.legacy_door import LegacyDoor
+from ..services.legacy_access import LegacyAccess
 from ..services.links import Links
-from ..services.log_in import LogIn
+from ..services.login import Login
 from ..services.login_requests import LoginRequests
+from ..services.maintenance import Maintenance
 from ..services.named_factors import NamedFactors
 from ..services.not_you import NotYou
 from ..services.notices import Notices
@@ -30,7 +33,7 @@ from ..services.outbox import Outbox
 from ..services.passkeys import Passkeys
 from ..services.password_changes import PasswordChanges
 from ..services.passwords import Passwords
-from ..services.phones import Phones
+from ..services.phone_numbers import PhoneNumbers
 from ..services.restoration import Restoration
 from ..services.second_factors import SecondFactors
 from ..services.sessions import Sessions
@@ -39,9 +42,6 @@ from ..services.sign_up import SignUp
 from ..services.step_up import StepUp
 from ..services.temporary_passwords import TemporaryPasswords
 from ..services.text_caps import TextCaps
-from ..services.tries import Tries
-from ..services.upkeep import Upkeep
-from ..services.ways_in import WaysIn
 from ..settings import Settings
 
 
@@ -52,14 +52,14 @@ class Services:
     clock: Clock
     entropy: Entropy
     db: Database
-    tries: Tries
+    attempts: Attempts
     sessions: Sessions
-    ways_in: WaysIn
+    active_access: ActiveAccess
     activity: ActivityPages
     not_you: NotYou
     passwords: Passwords
     sign_up: SignUp
-    log_in: LogIn
+    login: Login
     passkeys: Passkeys
     challenges: Challenges
     ceremonies: Ceremonies
@@ -67,14 +67,14 @@ class Services:
     shown_once: ShownOnce
     password_changes: PasswordChanges
     email_addresses: EmailAddresses
-    phones: Phones
+    phone_numbers: PhoneNumbers
     text_caps: TextCaps
     contacts: Contacts
     second_factors: SecondFactors
     named_factors: NamedFactors
     temporary_passwords: TemporaryPasswords
     app_sessions: AppSessions
-    legacy_door: LegacyDoor
+    legacy_access: LegacyAccess
     enrollment: Enrollment
     links: Links
     notices: Notices
@@ -87,7 +87,7 @@ class Services:
     approvals: Approvals
     delivery: Delivery
     accounts: Accounts
-    upkeep: Upkeep
+    maintenance: Maintenance
     restoration: Restoration
     ways_out: frozenset[str]
     """What a method may need and this house has."""

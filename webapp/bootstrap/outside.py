@@ -7,20 +7,20 @@ from pathlib import Path
 
 from ..adapters.heartbeat import FileHeartbeat
 from ..adapters.keyring import AesGcmKeyring
-from ..adapters.letters import Letters
 from ..adapters.mail import OutboxMail
 from ..adapters.password_hashing import Argon2id
 from ..adapters.places import FilePlaces, NoPlaces
 from ..adapters.pushes import NoPushes
 from ..adapters.system import SystemClock, SystemEntropy
+from ..adapters.template_renderer import TemplateRenderer
 from ..adapters.texts import NoTexts, OutboxTexts
 from ..domain.ports import (
     Clock,
     Entropy,
     Heartbeat,
     Keyring,
-    LetterWriter,
     Mail,
+    MessageRenderer,
     PasswordHasher,
     Places,
     Pushes,
@@ -46,8 +46,8 @@ def keyring(settings: Settings, entropy: Entropy) -> Keyring:
     return AesGcmKeyring(settings.encryption_keys, entropy)
 
 
-def letters(settings: Settings) -> LetterWriter:
-    return Letters(ROOT / "templates", settings.site_name, settings.main_url, reload=not settings.serving)
+def renderer(settings: Settings) -> MessageRenderer:
+    return TemplateRenderer(ROOT / "templates", settings.site_name, settings.main_url, reload=not settings.serving)
 
 
 def heartbeat(settings: Settings) -> Heartbeat:

@@ -13,11 +13,11 @@ class KeyRefused(CodeRefusal):
     field = None
 
 
-class NoKeyAnswer(KeyRefused):
+class NoCredential(KeyRefused):
     """The form came without what the key says: there was no JavaScript to ask it."""
 
 
-class CeremonyOver(KeyRefused):
+class CeremonyExpired(KeyRefused):
     """The challenge is older than five minutes, was used, or was meant for something else."""
 
 
@@ -30,7 +30,7 @@ class KeyUnverified(KeyRefused):
 
 
 @dataclass(eq=False)
-class KeyCopied(KeyRefused):
+class KeyCloned(KeyRefused):
     """Its count of signatures did not rise: there may be two of it (section 6.1.1)."""
 
     name: str = ""

@@ -24,7 +24,7 @@ def tidy_name(typed: str, maximum: int) -> str:
     return name
 
 
-def untaken(wanted: str, taken: Collection[str]) -> str:
+def unused_label(wanted: str, taken: Collection[str]) -> str:
     """`wanted`, or the first of "wanted 2", "wanted 3" that nobody has."""
     have, number, label = {other.casefold() for other in taken}, 1, wanted
     while label.casefold() in have:

@@ -61,7 +61,7 @@ def plural_form(singular: str, plural: str, num: int) -> str:
     return translated
 
 
-def upright(code: str) -> str:
+def bidi_isolate(code: str) -> str:
     """A number inside a sentence: from left to right, whichever way the sentence runs."""
     return f"\u2066{code}\u2069" if _spoken.get().direction == "rtl" else code
 

@@ -21,7 +21,7 @@ class Origin:
     user_agent: str = ""
     host: str = ""
     browser: str = ""
-    slots: frozenset[str] = frozenset()
+    external_ids: frozenset[str] = frozenset()
     """What this very browser is as a factor (`Factor.slot`), by tokens that only it holds."""
 
     @property
@@ -30,7 +30,7 @@ class Origin:
         return self.user_agent[:DEVICE_MAXIMUM]
 
     @property
-    def neighbourhood(self) -> str:
+    def rate_limit_key(self) -> str:
         """What limits count: the address, or the /64 of an IPv6 one, which one household shares."""
         try:
             address = ip_address(self.address)

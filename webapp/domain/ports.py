@@ -153,7 +153,7 @@ class Places(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class RenderedEmail:
     """What an e-mail says, before anybody knows to whom: `subject` is one line, `text` comes first on the wire."""
 
     subject: str
@@ -161,9 +161,9 @@ class Letter:
     html: str
 
 
-class LetterWriter(Protocol):
-    def write(self, template: str, /, **facts: object) -> Letter:
+class MessageRenderer(Protocol):
+    def render_email(self, template: str, /, **facts: object) -> RenderedEmail:
         """The letter `template` about `facts`, in the language now spoken."""
 
-    def write_text(self, template: str, /, **facts: object) -> str:
+    def render_text_message(self, template: str, /, **facts: object) -> str:
         """The same for a text message."""

@@ -38,7 +38,7 @@ class WrongPassword(Refusal):
     field = "password"
 
 
-class WrongLogIn(Refusal):
+class WrongLogin(Refusal):
     """The user name or the password: never which (ASVS V6.3.8)."""
 
     field = "username"
@@ -80,7 +80,7 @@ class NameMalformed(Refusal):
     field = "name"
 
 
-class FactorTaken(Refusal):
+class FactorExists(Refusal):
     """This very key is a factor already, of this account or another one."""
 
 
@@ -174,13 +174,13 @@ class WrongBackupCode(CodeRefusal):
     pass
 
 
-class ChallengeSpent(Refusal):
+class ChallengeExhausted(Refusal):
     """Its five tries are used up: back to the password."""
 
     field = "code"
 
 
-class CodesStopped(Refusal):
+class CodesBlocked(Refusal):
     """A hundred wrong codes in a row: only another factor or the backup code helps (NIST SP 800-63B-4 3.2.2)."""
 
     field = "code"
@@ -189,11 +189,11 @@ class CodesStopped(Refusal):
 # -- Too often -------------------------------------------------------------------------------------
 
 
-class TooManyTries(Waiting):
+class TooManyAttempts(Waiting):
     status = 429
 
 
-class MailStopped(Waiting):
+class MailLimitReached(Waiting):
     """The address has had its share of codes, whoever asked for them."""
 
     field = "email"
@@ -207,14 +207,14 @@ class TooSoon(Waiting):
 
 
 @dataclass(eq=False)
-class TextsStopped(Waiting):
+class TextLimitReached(Waiting):
     """No text may go now: the account, the number or the site has had its share. `why` is for the operator."""
 
     status = 429
     why: str = ""
 
 
-class TooManyLookUps(Waiting):
+class TooManyLookups(Waiting):
     """The day's new contacts are used up."""
 
     status = 429
@@ -251,11 +251,11 @@ class NotFresh(Refusal):
     status = 403
 
 
-class LogInOver(Refusal):
+class LoginExpired(Refusal):
     """The half-logged-in state ran out, was used, or never was."""
 
 
-class LinkDead(Refusal):
+class LinkInvalid(Refusal):
     status = 404
 
 
@@ -263,7 +263,7 @@ class EmailRequired(Refusal):
     """No confirmed email, no second factor."""
 
 
-class Missing(Refusal):
+class NotFound(Refusal):
     """There is none, or it is somebody else's: the same answer."""
 
     status = 404
@@ -278,7 +278,7 @@ class Busy(Waiting):
     status = 503
 
 
-class StoreUnavailable(Waiting):
+class DatabaseUnavailable(Waiting):
     """The database is locked, full or away. Nothing was done."""
 
     status = 503

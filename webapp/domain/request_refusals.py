@@ -17,7 +17,7 @@ class NotApproved(Refusal):
     """No phone has said yes to it, or not any more."""
 
 
-class RequestOver(Refusal):
+class RequestEnded(Refusal):
     """It was answered, replaced, withdrawn, or is older than five minutes."""
 
 

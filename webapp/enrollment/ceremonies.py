@@ -14,7 +14,7 @@ from hmac import compare_digest
 from typing import Any, TypeVar
 
 from ..domain.base64url import as_bytes, as_text
-from ..domain.key_refusals import CeremonyOver, KeyRefused, NoKeyAnswer
+from ..domain.key_refusals import CeremonyExpired, KeyRefused, NoCredential
 from ..domain.ports import Clock, Entropy, Keyring
 from ..policy import Policy
 
@@ -156,7 +156,7 @@ class Ceremonies:
         expected = [_digest(mac) for mac in self.keyring.macs(drawn.hex(), _bound(name))]
         age = self.clock.now() - int.from_bytes(drawn[:TIME_BYTES], "big")
         if not any(compare_digest(digest, one) for one in expected) or age >= self.policy.ceremony_seconds:
-            raise CeremonyOver()
+            raise CeremonyExpired()
         return challenge
 
 
@@ -178,7 +178,7 @@ def _client_data(answer: str) -> dict[str, Any]:
 
 def _said(answer: str) -> Any:
     if not answer:
-        raise NoKeyAnswer()
+        raise NoCredential()
     return _trusted(lambda: json.loads(answer))
 
 
@@ -186,7 +186,7 @@ def _trusted(read: Callable[[], T]) -> T:
     """What is made of another's bytes: whatever a parser stumbles over, they are refused."""
     try:
         return read()
-    except NoKeyAnswer:
+    except NoCredential:
         raise
     except Exception as error:
         raise KeyRefused() from error

@@ -17,7 +17,7 @@ def plan(visit: Visit) -> dict[str, Any]:
     return {
         "password": not visit.is_fresh,
         "email": visit.account.email is None,
-        "first": not visit.presence.factors,
+        "first": not visit.user.factors,
         "done": [step.slug for step in visit.method.steps if step.passed_over and step.done(visit)],
     }
 
@@ -61,7 +61,7 @@ OVERVIEW_ONCE = replace(OVERVIEW, submit=_note_overview, done=_overview_known, p
 
 
 def _prove_password(visit: Visit, answers: Answers) -> None:
-    visit.opened = visit.desk.prove_password(visit.presence, answers["password"])
+    visit.opened = visit.desk.prove_password(visit.user, answers["password"])
     visit.note(proved=True)
     if not visit.is_fresh:
         raise NotFresh()  # a second factor is asked for as well, by step-up

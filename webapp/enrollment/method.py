@@ -97,7 +97,7 @@ class Codes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RequestStatus:
     """How it stands with what is answered on another device. Times are Unix seconds."""
 
     state: str
@@ -113,7 +113,7 @@ class Requests(Protocol):
     """Log-ins that the account's other devices say yes to; `services/login_requests.py` gives them."""
 
     def ask(self, account: Account, challenge: str, phones: Sequence[Factor], origin: Origin) -> None: ...
-    def standing(self, account: Account, challenge: str) -> Standing | None: ...
+    def standing(self, account: Account, challenge: str) -> RequestStatus | None: ...
     def use(self, tx: Transaction, account: Account, challenge: str) -> int: ...
 
 
@@ -171,7 +171,7 @@ class Waits:
     """Where requests are listed; one of them has its number behind it."""
     title: Sentence
     """What that list is called."""
-    standing: Callable[[Asking], Standing | None]
+    standing: Callable[[Asking], RequestStatus | None]
     """None when nothing was asked for this challenge."""
 
 
@@ -251,7 +251,7 @@ class Alone:
     """What the browser is told of a key that opens nothing."""
     is_here: Callable[[Factor, Origin], bool]
     """True for one that is kept on the very device that asks."""
-    slot: Callable[[Answers], str]
+    external_id: Callable[[Answers], str]
     """By which `Factor.slot` it is found. Raises a `Refusal`."""
     verify: Callable[[Proof, Answers], None]
     """As in `Challenge`."""
@@ -266,7 +266,7 @@ class Method:
     challenge: Challenge
     begin: Callable[[Visit], dict[str, Any]] = _nothing
     """What a new draft holds."""
-    burnt_until: Callable[[int], int] = _never_burnt
+    counter_at: Callable[[int], int] = _never_burnt
     """The `last_step` that makes every proof up to this moment (Unix seconds) a used one."""
     needs: str | None = None
     """The way out of the house that it cannot do without: where there is none, it is not offered."""

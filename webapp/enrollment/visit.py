@@ -11,9 +11,9 @@ from ..domain.ports import Clock, Entropy
 from ..domain.refusals import Refusal
 from ..models.accounts import Account
 from ..models.database import Transaction
-from ..models.drafts import DraftRow
+from ..models.drafts import Draft
 from ..models.factors import Factor
-from ..models.presence import Opened, Presence
+from ..models.user import SessionToken, User
 from ..policy import Policy
 from .ceremonies import Ceremonies
 from .method import Asked, Method
@@ -22,10 +22,10 @@ from .method import Asked, Method
 class Desk(Protocol):
     """What an enrollment asks of the rest of the house; `services/enrollment_desk.py` gives it."""
 
-    def is_fresh(self, presence: Presence) -> bool: ...
-    def spend_try(self, account_id: int, name: str) -> None: ...
-    def use_up(self, name: str) -> None: ...
-    def prove_password(self, presence: Presence, typed: str) -> Opened: ...
+    def is_fresh(self, user: User) -> bool: ...
+    def count_attempt(self, account_id: int, name: str) -> None: ...
+    def consume_single_use(self, name: str) -> None: ...
+    def prove_password(self, user: User, typed: str) -> SessionToken: ...
     def read_subscription(self, said: str) -> str: ...
     def push_key(self) -> str | None: ...
     def ask_email(self, account: Account, challenge: str, typed: str) -> None: ...
@@ -41,8 +41,8 @@ class Desk(Protocol):
         self, account: Account, challenge: str, typed: str, origin: Origin, discoverable: bool | None
     ) -> None: ...
     def factor_on(
-        self, tx: Transaction, presence: Presence, method: Method, label: str, replaced: bool, origin: Origin
-    ) -> tuple[Opened, str | None]: ...
+        self, tx: Transaction, user: User, method: Method, label: str, replaced: bool, origin: Origin
+    ) -> tuple[SessionToken, str | None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class Proved:
     """A factor to be, as `models.factors.Factor` will hold it; `secret` is sealed first."""
 
     secret: str
-    last_step: int = -1
-    slot: str = ""
+    counter: int = -1
+    external_id: str = ""
     """Empty where an account has one of it."""
     label: str = ""
     facts: str = "{}"
@@ -64,9 +64,9 @@ class Visit:
     """`notes` are what the method has drawn and learnt so far; they are kept sealed in the draft."""
 
     method: Method
-    presence: Presence
+    user: User
     origin: Origin
-    draft: DraftRow | None
+    draft: Draft | None
     notes: dict[str, Any]
     desk: Desk
     clock: Clock
@@ -74,7 +74,7 @@ class Visit:
     policy: Policy
     site_name: str
     ceremonies: Ceremonies
-    opened: Opened | None = None
+    opened: SessionToken | None = None
     """Set when the session got a new token on the way."""
     changed: set[str] = field(default_factory=set)
     proved: Proved | None = None
@@ -86,19 +86,19 @@ class Visit:
 
     @property
     def account(self) -> Account:
-        return self.presence.account
+        return self.user.account
 
     @property
     def email_challenge(self) -> str:
-        return f"email:{self.method.slug}:{self.presence.session.id}"
+        return f"email:{self.method.slug}:{self.user.session.id}"
 
     @property
     def phone_challenge(self) -> str:
-        return f"phone:{self.method.slug}:{self.presence.session.id}"
+        return f"phone:{self.method.slug}:{self.user.session.id}"
 
     @property
     def is_fresh(self) -> bool:
-        return self.desk.is_fresh(self.presence)
+        return self.desk.is_fresh(self.user)
 
     def note(self, **changes: Any) -> None:
         """Keeps something in the draft, when the step has been submitted."""
@@ -108,17 +108,17 @@ class Visit:
     @property
     def ceremony(self) -> str:
         """What a challenge of this enrollment is drawn for."""
-        return f"enroll:{self.method.slug}:{self.account.id}:{self.presence.session.id}"
+        return f"enroll:{self.method.slug}:{self.account.id}:{self.user.session.id}"
 
     @property
     def factors(self) -> list[Factor]:
         """Those of the method that are on already."""
-        return [f for f in self.presence.factors if f.method == self.method.slug]
+        return [f for f in self.user.factors if f.method == self.method.slug]
 
     def turn_on(self, secret: str, **rest: Any) -> None:
         """The method proved itself: the service makes it a factor. `rest` are the other fields of `Proved`."""
         self.proved = Proved(secret, **rest)
 
-    def spend_try(self, name: str) -> None:
+    def count_attempt(self, name: str) -> None:
         """In its own commit. Raises `TooManyTries`."""
-        self.desk.spend_try(self.account.id, f"{self.method.slug}:{name}")
+        self.desk.count_attempt(self.account.id, f"{self.method.slug}:{name}")

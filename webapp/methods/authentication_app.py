@@ -21,7 +21,7 @@ from ..enrollment.fields import CodeFields
 from ..enrollment.method import Answers, ByDevice, Challenge, Method, Overview, Proof, Step
 from ..enrollment.visit import Visit
 from ..models.base import rows_of
-from ..models.database import won
+from ..models.database import changed_one_row
 from ..models.factors import Factor
 from ..policy import Policy
 
@@ -62,10 +62,10 @@ def is_linked(visit: Visit) -> bool:
 
 
 def check_first_code(visit: Visit, answers: Answers) -> None:
-    visit.spend_try("first-code")
+    visit.count_attempt("first-code")
     code = _tidy(answers["code"])
     step = _matching_step(visit.notes["secret"], code, visit.clock.now(), visit.policy)
-    visit.turn_on(visit.notes["secret"], last_step=step)  # the step is burnt: this code opens nothing later
+    visit.turn_on(visit.notes["secret"], counter=step)  # the step is burnt: this code opens nothing later
 
 
 LINK = Step(
@@ -95,10 +95,10 @@ BURN = (
     update(FACTORS)
     .where(
         FACTORS.c.id == bindparam("factor"),
-        FACTORS.c.last_step < bindparam("step"),
+        FACTORS.c.counter < bindparam("step"),
         FACTORS.c.turned_off_at.is_(None),
     )
-    .values(last_step=bindparam("step"), logged_in_at=bindparam("now"))
+    .values(counter=bindparam("step"), logged_in_at=bindparam("now"))
 )
 
 
@@ -106,7 +106,7 @@ def verify(proof: Proof, answers: Answers) -> None:
     """Accepts a time step once only. Raises `CodeMalformed`, `CodeAlreadyUsed`, `ClockSkew` or `WrongCode`."""
     code = _tidy(answers.get("code", ""))
     step = _matching_step(proof.secret, code, proof.clock.now(), proof.policy)
-    if not won(proof.tx, BURN, {"factor": proof.factor.id, "step": step, "now": proof.clock.now()}):
+    if not changed_one_row(proof.tx, BURN, {"factor": proof.factor.id, "step": step, "now": proof.clock.now()}):
         raise CodeAlreadyUsed()
 
 
@@ -135,7 +135,7 @@ def _matching_step(secret: str, code: str, now: int, policy: Policy) -> int:
     raise WrongCode()
 
 
-def burnt_until(now: int) -> int:
+def counter_at(now: int) -> int:
     return now // Policy().totp_step + Policy().totp_steps_aside
 
 
@@ -160,5 +160,5 @@ METHOD = Method(
         source=lambda factor, account: gettext("Enter the six-digit code from your authentication app."),
         verify=verify,
     ),
-    burnt_until=burnt_until,
+    counter_at=counter_at,
 )

@@ -14,7 +14,7 @@ from wtforms.validators import InputRequired
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.devices import device
-from ..domain.labels import untaken
+from ..domain.labels import unused_label
 from ..domain.language import Sentence, gettext, lazy
 from ..domain.origin import Origin
 from ..domain.request_refusals import NotApproved
@@ -27,13 +27,13 @@ from ..enrollment.method import (
     Method,
     Overview,
     Proof,
+    RequestStatus,
     Several,
-    Standing,
     Step,
     Waits,
 )
 from ..enrollment.visit import Visit
-from ..models.database import won
+from ..models.database import changed_one_row
 from ..models.factors import USE, Factor
 
 
@@ -71,11 +71,11 @@ def not_now(visit: Visit) -> None:
 def _turn_on(visit: Visit, subscription: str) -> None:
     before = next((f for f in visit.factors if is_here(f, visit.origin)), None)
     labels = [f.label for f in visit.factors if f is not before]
-    label = before.label if before is not None else untaken(device(visit.origin.user_agent), labels)
+    label = before.label if before is not None else unused_label(device(visit.origin.user_agent), labels)
     visit.keeps = draw_token(visit.entropy)
     visit.turn_on(
         subscription,
-        slot=hash_of(visit.keeps),
+        external_id=hash_of(visit.keeps),
         label=label,
         facts=json.dumps({"pushes": bool(subscription)}),
         instead_of=before.id if before is not None else None,
@@ -101,14 +101,14 @@ def send(asking: Asking, origin: Origin) -> None:
     asking.requests.ask(asking.account, asking.name, asking.factors, origin)
 
 
-def standing(asking: Asking) -> Standing | None:
+def standing(asking: Asking) -> RequestStatus | None:
     return asking.requests.standing(asking.account, asking.name)
 
 
 def verify(proof: Proof, answers: Answers) -> None:
     """Raises `NotApproved`."""
     phone = proof.asking.requests.use(proof.tx, proof.asking.account, proof.asking.name)
-    if not won(proof.tx, USE, {"factor": phone, "now": proof.clock.now()}):
+    if not changed_one_row(proof.tx, USE, {"factor": phone, "now": proof.clock.now()}):
         raise NotApproved()  # the phone was turned off meanwhile, and so is what it said
 
 
@@ -117,18 +117,18 @@ def verify(proof: Proof, answers: Answers) -> None:
 
 def describe(factor: Factor, origin: Origin) -> list[str]:
     where = gettext("This phone") if is_here(factor, origin) else gettext("Another phone")
-    pushes = json.loads(factor.facts)["pushes"]
+    pushes = json.loads(factor.attributes)["pushes"]
     return [where, gettext("Gets notifications") if pushes else gettext("Without notifications")]
 
 
 def lacks(factor: Factor, origin: Origin) -> Sentence | None:
     """Not now, or a push service that forgot the phone: its owner may think again."""
-    without = is_here(factor, origin) and not json.loads(factor.facts)["pushes"]
+    without = is_here(factor, origin) and not json.loads(factor.attributes)["pushes"]
     return lazy("Allow notifications") if without else None
 
 
 def is_here(factor: Factor, origin: Origin) -> bool:
-    return factor.slot in origin.slots
+    return factor.external_id in origin.external_ids
 
 
 METHOD = Method(

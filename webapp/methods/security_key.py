@@ -18,18 +18,18 @@ from wtforms import StringField
 from wtforms.validators import InputRequired
 
 from ..domain.base64url import as_bytes, as_text
-from ..domain.key_refusals import KeyCopied, KeyRefused, KeyUnknown, KeyUnverified
-from ..domain.labels import tidy_label, untaken
+from ..domain.key_refusals import KeyCloned, KeyRefused, KeyUnknown, KeyUnverified
+from ..domain.labels import tidy_label, unused_label
 from ..domain.language import gettext, lazy
 from ..domain.origin import Origin
-from ..domain.refusals import FactorTaken
+from ..domain.refusals import FactorExists
 from ..enrollment.ceremonies import Ceremonies, challenge_in, id_in
 from ..enrollment.common_steps import CONFIRMED_EMAIL, DONE_IF_FIRST, OVERVIEW_ONCE, PASSWORD_UNLESS_FRESH
 from ..enrollment.method import Alone, Answers, Asking, ByDevice, Challenge, Method, Overview, Proof, Several, Step
 from ..enrollment.visit import Visit
 from ..models.accounts import Account
 from ..models.base import rows_of
-from ..models.database import won
+from ..models.database import changed_one_row
 from ..models.factors import Factor
 
 MODELS = Path(__file__).with_name("authenticators.tsv")
@@ -60,11 +60,11 @@ def show_touch(visit: Visit) -> dict[str, Any]:
 
 def touched(visit: Visit, answers: Answers) -> None:
     """Raises a `KeyRefused`, `FactorTaken` or `TooManyTries`."""
-    visit.spend_try("touch")
-    visit.desk.use_up(used(answers))
+    visit.count_attempt("touch")
+    visit.desk.consume_single_use(used(answers))
     key = visit.ceremonies.registered(answers["credential"], visit.ceremony)
-    if _slot(as_bytes(key.id)) in {f.slot for f in visit.factors}:
-        raise FactorTaken()
+    if _slot(as_bytes(key.id)) in {f.external_id for f in visit.factors}:
+        raise FactorExists()
     facts = {
         "id": key.id,
         "key": key.public_key,
@@ -82,7 +82,7 @@ def touched(visit: Visit, answers: Answers) -> None:
 def show_name(visit: Visit) -> dict[str, Any]:
     key, labels = visit.notes["key"], [f.label for f in visit.factors]
     here = gettext("This device") if "internal" in key["transports"] else gettext("Security key")
-    return {"suggested": {"name": untaken(_models().get(key["model"], here), labels)}}
+    return {"suggested": {"name": unused_label(_models().get(key["model"], here), labels)}}
 
 
 def named(visit: Visit, answers: Answers) -> None:
@@ -90,7 +90,7 @@ def named(visit: Visit, answers: Answers) -> None:
     key, labels = visit.notes["key"], [f.label for f in visit.factors]
     label = tidy_label(answers["name"], labels, visit.policy.name_maximum)
     visit.turn_on(
-        "", slot=_slot(as_bytes(key["id"])), label=label, facts=json.dumps(key), last_step=visit.notes["count"]
+        "", external_id=_slot(as_bytes(key["id"])), label=label, facts=json.dumps(key), counter=visit.notes["count"]
     )
 
 
@@ -132,13 +132,13 @@ NAME = Step(
 
 FACTORS = rows_of(Factor)
 RISES = or_(
-    FACTORS.c.last_step < bindparam("count"),
-    and_(FACTORS.c.last_step == 0, bindparam("count") == 0),  # a key that does not count (section 6.1.1)
+    FACTORS.c.counter < bindparam("count"),
+    and_(FACTORS.c.counter == 0, bindparam("count") == 0),  # a key that does not count (section 6.1.1)
 )
 COUNT = (
     update(FACTORS)
     .where(FACTORS.c.id == bindparam("factor"), FACTORS.c.turned_off_at.is_(None), RISES)
-    .values(last_step=bindparam("count"), logged_in_at=bindparam("now"), facts=bindparam("known"))
+    .values(counter=bindparam("count"), logged_in_at=bindparam("now"), attributes=bindparam("known"))
 )
 
 STILL_ON = select(FACTORS.c.id).where(FACTORS.c.id == bindparam("factor"), FACTORS.c.turned_off_at.is_(None))
@@ -176,8 +176,8 @@ def verify_alone(proof: Proof, answers: Answers) -> None:
 
 
 def _verify(proof: Proof, answers: Answers, *, alone: bool) -> None:
-    asking, slot = proof.asking, slot_of(answers)
-    factor = next((f for f in asking.factors if f.slot == slot), None)
+    asking, external_id = proof.asking, slot_of(answers)
+    factor = next((f for f in asking.factors if f.external_id == external_id), None)
     if factor is None:
         raise KeyUnknown()
     facts = _facts(factor)
@@ -191,10 +191,10 @@ def _verify(proof: Proof, answers: Answers, *, alone: bool) -> None:
         raise KeyUnverified()
     known = json.dumps({**facts, "synced": seen.synced, "verifies": facts["verifies"] or seen.verified})
     now = proof.clock.now()
-    if not won(proof.tx, COUNT, {"factor": factor.id, "count": seen.count, "now": now, "known": known}):
+    if not changed_one_row(proof.tx, COUNT, {"factor": factor.id, "count": seen.count, "now": now, "known": known}):
         if proof.tx.execute(STILL_ON, {"factor": factor.id}).first() is None:
             raise KeyUnknown()  # deleted since it was read
-        raise KeyCopied(name=factor.label)
+        raise KeyCloned(name=factor.label)
 
 
 # -- The list of them ------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def _unknown(credential_id: str, ceremonies: Ceremonies) -> dict[str, Any]:
 
 
 def _facts(factor: Factor) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(factor.facts)
+    facts: dict[str, Any] = json.loads(factor.attributes)
     return facts
 
 
@@ -286,5 +286,5 @@ METHOD = Method(
         tell_browser=tell_browser,
         gone=gone,
     ),
-    alone=Alone(ask=ask_anybody, unknown=unknown, is_here=is_here, slot=slot_of, verify=verify_alone),
+    alone=Alone(ask=ask_anybody, unknown=unknown, is_here=is_here, external_id=slot_of, verify=verify_alone),
 )

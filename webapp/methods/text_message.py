@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..domain.language import gettext, lazy, upright
+from ..domain.language import bidi_isolate, gettext, lazy
 from ..domain.origin import Origin
 from ..domain.refusals import CodeAlreadyUsed, CodeExpired, Refusal, TooSoon
 from ..enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
@@ -15,13 +15,13 @@ from ..enrollment.fields import CodeFields, ConfirmationCodeFields, PhoneFields
 from ..enrollment.method import Answers, Asked, Asking, ByDevice, Challenge, Method, Overview, Proof, Step
 from ..enrollment.visit import Visit
 from ..models.accounts import Account
-from ..models.database import won
+from ..models.database import changed_one_row
 from ..models.factors import USE, Factor
 
 
 def begin(visit: Visit) -> dict[str, Any]:
     """Replacing it means another number, which is asked for."""
-    return {"new_number": visit.account.phone is None or bool(visit.factors)}
+    return {"new_number": visit.account.phone_number is None or bool(visit.factors)}
 
 
 # -- The steps of its own --------------------------------------------------------------------------
@@ -68,7 +68,7 @@ def show_code(visit: Visit) -> dict[str, Any]:
 
 
 def check_code(visit: Visit, answers: Answers) -> None:
-    visit.spend_try("first-code")
+    visit.count_attempt("first-code")
     discoverable = visit.notes.get("discoverable")
     visit.desk.confirm_phone(visit.account, visit.phone_challenge, answers["code"], visit.origin, discoverable)
     visit.turn_on("")  # the number is the account's, so that changing it needs no new factor
@@ -111,16 +111,18 @@ def sent(asking: Asking) -> Asked | None:
 def verify(proof: Proof, answers: Answers) -> None:
     """Raises what `OneTimeCodes.match` raises."""
     proof.asking.codes.prove(proof.tx, proof.asking.account, proof.asking.name, answers.get("code", ""))
-    if not won(proof.tx, USE, {"factor": proof.factor.id, "now": proof.clock.now()}):
+    if not changed_one_row(proof.tx, USE, {"factor": proof.factor.id, "now": proof.clock.now()}):
         raise CodeAlreadyUsed()  # replaced or turned off meanwhile, and so is what it proves
 
 
 def hint(factor: Factor, account: Account) -> str:
-    return gettext("Text message to %(number)s", number=upright(account.phone_hint or ""))
+    return gettext("Text message to %(number)s", number=bidi_isolate(account.phone_number_hint or ""))
 
 
 def source(factor: Factor, account: Account) -> str:
-    return gettext("Enter the six-digit code from our text to %(number)s.", number=upright(account.phone_hint or ""))
+    return gettext(
+        "Enter the six-digit code from our text to %(number)s.", number=bidi_isolate(account.phone_number_hint or "")
+    )
 
 
 METHOD = Method(
@@ -147,5 +149,5 @@ METHOD = Method(
         asked=sent,
     ),
     needs="texts",
-    stands_in=lambda account: account.phone is not None,
+    stands_in=lambda account: account.phone_number is not None,
 )

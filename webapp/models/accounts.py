@@ -27,8 +27,8 @@ class Account(Table):
     unconfirmed_email: Mapped[str | None] = mapped_column(String(320), index=True)
 
     # A number is here only once a code sent to it came back.
-    phone: Mapped[Sealed | None]
-    phone_hint: Mapped[str | None] = mapped_column(String(8))
+    phone_number: Mapped[Sealed | None]
+    phone_number_hint: Mapped[str | None] = mapped_column(String(8))
     """What its owner knows it by, such as "...42"."""
     discoverable: Mapped[bool] = mapped_column(default=False)
     """Existing contacts may find its owner, when both have each other's number."""
@@ -41,7 +41,7 @@ HOLD = select(Account.id).where(Account.id == bindparam("account")).with_for_upd
 SHARE = select(Account.id).where(Account.id == bindparam("account")).with_for_update(read=True)
 
 
-def hold(tx: Transaction, account_id: int) -> None:
+def lock_account(tx: Transaction, account_id: int) -> None:
     """Nobody comes in, and no first factor comes on, between this and the end of the transaction.
 
     The first statement of every deed that ends others' sessions; whoever lets somebody in holds the same row shared,
@@ -51,6 +51,6 @@ def hold(tx: Transaction, account_id: int) -> None:
     tx.execute(HOLD, {"account": account_id})
 
 
-def share(tx: Transaction, account_id: int) -> None:
+def share_account(tx: Transaction, account_id: int) -> None:
     """Before somebody is let in: waits for whoever holds it, and lets others in beside."""
     tx.execute(SHARE, {"account": account_id})

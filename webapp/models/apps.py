@@ -43,14 +43,14 @@ class AppSession(Table):
     ended_at: Mapped[MaybeAt]
 
 
-class Knock(Table):
+class RefusedAccess(Table):
     """A refusal at the legacy door, until the worker has looked at it.
 
     There is one for each refusal, whoever knocked, so that the answer takes the same time for all; only one with the
     right usual password says whose it was.
     """
 
-    __tablename__ = "knocks"
+    __tablename__ = "refused_accesses"
 
     id: Mapped[Key]
     account_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("accounts.id", ondelete="CASCADE"), index=True)

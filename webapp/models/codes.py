@@ -22,7 +22,7 @@ class Code(Table):
     sealed_target: Mapped[Sealed | None]
     mac: Mapped[str] = mapped_column(String(200))
     made_at: Mapped[At]
-    tries: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
     used_at: Mapped[MaybeAt]
     voided_at: Mapped[MaybeAt]
     message_id: Mapped[int | None] = mapped_column(BigInteger)

@@ -19,10 +19,10 @@ class Contact(Table):
     added_at: Mapped[At]
 
 
-class LookUps(Table):
+class ContactLookups(Table):
     """One upload's share of the day's new look-ups: a row an upload, not one a number."""
 
-    __tablename__ = "contact_look_ups"
+    __tablename__ = "contact_lookups"
 
     id: Mapped[Key]
     account_id: Mapped[AccountId]

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Delete, Engine, Insert, Update, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session, configure_mappers
 
-from ..domain.refusals import StoreUnavailable
+from ..domain.refusals import DatabaseUnavailable
 
 BUSY_MILLISECONDS = 5000
 RETRY_AFTER = 5  # seconds, told to the browser
@@ -65,13 +65,13 @@ class Database:
             yield tx
 
     @contextmanager
-    def write(self, *, survives_power_cut: bool = True) -> Iterator[Transaction]:
+    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
         """All or nothing; committed on leaving, rolled back on any exception. Raises `StoreUnavailable`.
 
         Without `survives_power_cut` SQLite does not wait for the disk: everybody sees the change at once and no
         crash of ours undoes it, only one of the machine, as long as nothing that is to survive was committed after it.
         """
-        synchronous = "FULL" if survives_power_cut else "NORMAL"
+        synchronous = "FULL" if durable else "NORMAL"
         with self._transaction(f"PRAGMA synchronous={synchronous}", "BEGIN IMMEDIATE") as tx:
             yield tx
             tx.finish()
@@ -116,7 +116,9 @@ class Database:
             tx.execute(select(*locks))
 
 
-def won(tx: Transaction, statement: Update | Delete | Insert, facts: Mapping[str, Any] | None = None) -> bool:
+def changed_one_row(
+    tx: Transaction, statement: Update | Delete | Insert, facts: Mapping[str, Any] | None = None
+) -> bool:
     """True when the conditional statement changed exactly one row: whoever it is true for was the one."""
     return tx.execute(statement, facts).rowcount == 1
 
@@ -126,7 +128,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, sqlite3.OperationalError) as error:  # BEGIN IMMEDIATE is ours, so its error comes bare
-        raise StoreUnavailable(RETRY_AFTER) from error
+        raise DatabaseUnavailable(RETRY_AFTER) from error
 
 
 def _sqlite(url: str) -> Engine:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .base import AccountId, At, Key, MaybeAt, Sealed, Table
 
 
-class DraftRow(Table):
+class Draft(Table):
     __tablename__ = "drafts"
     __table_args__ = (UniqueConstraint("account_id", "method"),)
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .base import AccountId, At, Key, MaybeAt, Sealed, Table, rows_of
 
 
-def only_slot(account_id: int) -> str:
+def sole_external_id(account_id: int) -> str:
     """Of a factor of which an account has one of a method."""
     return str(account_id)
 
@@ -16,20 +16,20 @@ def only_slot(account_id: int) -> str:
 class Factor(Table):
     __tablename__ = "factors"
     # what is told apart by its slot is nobody else's either (WebAuthn Level 3 section 7.1, step 26)
-    __table_args__ = (UniqueConstraint("method", "slot"),)
+    __table_args__ = (UniqueConstraint("method", "external_id"),)
 
     id: Mapped[Key]
     account_id: Mapped[AccountId]
     method: Mapped[str] = mapped_column(String(32))
-    slot: Mapped[str] = mapped_column(String(255))
+    external_id: Mapped[str] = mapped_column(String(255))
     """What it is found by among all of its method: the account's id where an account has one."""
     label: Mapped[str] = mapped_column(String(64), default="")
     """The name its owner gave it, where there are several of a method."""
-    facts: Mapped[str] = mapped_column(Text, default="{}")
+    attributes: Mapped[str] = mapped_column(Text, default="{}")
     """What its method knows of it and is no secret, as JSON."""
     sealed: Mapped[Sealed]
     added_at: Mapped[At]
-    last_step: Mapped[int] = mapped_column(BigInteger, default=-1)
+    counter: Mapped[int] = mapped_column(BigInteger, default=-1)
     """The newest moment that was proved with it (a TOTP time step, a sign count): only a later one counts."""
     logged_in_at: Mapped[int] = mapped_column(BigInteger, default=0)
     """When it last let its owner in: the newest is offered first."""

@@ -23,7 +23,7 @@ class LoginRequest(Table):
     account_id: Mapped[AccountId]
     challenge: Mapped[str] = mapped_column(String(80), index=True)
     """What waits for it, such as log-in:12."""
-    chance: Mapped[str] = mapped_column(String(64))
+    nonce: Mapped[str] = mapped_column(String(64))
     """What the number is a keyed hash of."""
     made_at: Mapped[At]
     address: Mapped[str] = mapped_column(String(64))

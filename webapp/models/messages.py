@@ -23,7 +23,7 @@ class Message(Table):
     sealed: Mapped[str | None] = mapped_column(Text)
     """To whom and what, as sealed JSON; gone once it was delivered or given up."""
     state: Mapped[str] = mapped_column(String(8), default=OWED)
-    tries: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
     made_at: Mapped[At]
     due_at: Mapped[At]
     claimed_until: Mapped[MaybeAt]
@@ -45,10 +45,10 @@ class TextCount(Table):
     count: Mapped[int]
 
 
-class Fact(Table):
+class SiteValue(Table):
     """Something the site knows about itself, such as how far its heart has beaten."""
 
-    __tablename__ = "facts"
+    __tablename__ = "site_values"
 
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     value: Mapped[At]

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .base import AccountId, At, BigId, Hash, Key, MaybeAt, Sealed, Table
 
 
-class LoggedIn(Table):
+class Session(Table):
     """A session. The cookie has the token; the table only its SHA-256."""
 
     __tablename__ = "sessions"
@@ -18,7 +18,7 @@ class LoggedIn(Table):
     account_id: Mapped[AccountId]
     started_at: Mapped[At]
     seen_at: Mapped[At]
-    kept: Mapped[bool]
+    persistent: Mapped[bool]
     password_at: Mapped[MaybeAt]
     second_factor_at: Mapped[MaybeAt]
     address: Mapped[str] = mapped_column(String(64))
@@ -26,16 +26,16 @@ class LoggedIn(Table):
     ended_at: Mapped[MaybeAt]
 
 
-class HalfLoggedIn(Table):
+class PendingLogin(Table):
     """The password was right, the second factor is still owed. It opens nothing but the challenge."""
 
-    __tablename__ = "half_logged_in"
+    __tablename__ = "pending_logins"
 
     id: Mapped[Key]
     token_hash: Mapped[Hash]
     account_id: Mapped[AccountId]
     started_at: Mapped[At]
-    keep: Mapped[bool]
+    persistent: Mapped[bool]
     next_path: Mapped[str] = mapped_column(String(2000))
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(300))
@@ -55,10 +55,10 @@ class RememberedBrowser(Table):
     ended_at: Mapped[MaybeAt]
 
 
-class PendingAct(Table):
+class KeptAct(Table):
     """What a person had asked for when step-up came between: kept sealed, done once afterwards."""
 
-    __tablename__ = "pending_acts"
+    __tablename__ = "kept_acts"
 
     id: Mapped[Key]
     session_id: Mapped[int] = mapped_column(BigId, ForeignKey("sessions.id", ondelete="CASCADE"), unique=True)
@@ -66,10 +66,10 @@ class PendingAct(Table):
     sealed: Mapped[Sealed]
 
 
-class Try(Table):
+class Attempt(Table):
     """One attempt that counts against a limit. `bucket` names the limit and whom it protects."""
 
-    __tablename__ = "tries"
+    __tablename__ = "attempts"
 
     id: Mapped[Key]
     bucket: Mapped[str] = mapped_column(String(160), index=True)
@@ -88,6 +88,6 @@ class Activity(Table):
     account_id: Mapped[int] = mapped_column(BigId, ForeignKey("accounts.id", ondelete="CASCADE"))
     at: Mapped[At]
     kind: Mapped[str] = mapped_column(String(40))
-    facts: Mapped[str] = mapped_column(Text)
+    details: Mapped[str] = mapped_column(Text)
     address: Mapped[str | None] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(300))

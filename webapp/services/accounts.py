@@ -8,10 +8,10 @@ from sqlalchemy import delete, select, update
 
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import Missing
+from ..domain.refusals import NotFound
 from ..models.accounts import Account
 from ..models.database import Database
-from ..models.drafts import DraftRow
+from ..models.drafts import Draft
 from ..models.factors import Factor
 from .notices import Notices
 from .sessions import Sessions
@@ -34,7 +34,7 @@ class Accounts:
         with self._db.read() as tx:
             account = tx.objects.scalars(select(Account).where(Account.username_key == key_of(username))).one_or_none()
         if account is None:
-            raise Missing()
+            raise NotFound()
         return account
 
     def factors(self, account: Account) -> Sequence[Factor]:
@@ -48,7 +48,7 @@ class Accounts:
         account = self.named(username)
         with self._db.write() as tx:
             tx.execute(delete(Factor).where(Factor.account_id == account.id))
-            tx.execute(delete(DraftRow).where(DraftRow.account_id == account.id))
+            tx.execute(delete(Draft).where(Draft.account_id == account.id))
             no_code = {"backup_code_hash": None, "backup_code_made_at": None}
             tx.execute(update(Account).where(Account.id == account.id).values(no_code))
             self._sessions.end_others(tx, account.id, None)

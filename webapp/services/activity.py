@@ -23,7 +23,7 @@ NEWEST = 2**63 - 1  # above every id
 # Made once: making a statement costs as much as running it.
 ROWS = rows_of(Activity).c
 PAGE = (
-    select(ROWS.id, ROWS.at, ROWS.kind, ROWS.facts, ROWS.address, ROWS.device)
+    select(ROWS.id, ROWS.at, ROWS.kind, ROWS.details, ROWS.address, ROWS.device)
     .where(ROWS.account_id == bindparam("account_id"), ROWS.id < bindparam("before"))
     .order_by(ROWS.id.desc())
     .limit(bindparam("most"))
@@ -36,7 +36,7 @@ class Event:
 
     at: int
     kind: str
-    facts: dict[str, Any]
+    details: dict[str, Any]
     address: str
     device: str
 
@@ -62,7 +62,7 @@ class ActivityPages:
             rows = tx.execute(PAGE, {"account_id": account_id, "before": before, "most": most + 1}).all()
         shown, now = rows[:most], self._clock.now()
         events = [
-            Event(row.at, row.kind, json.loads(row.facts), self._address(row.address, now - row.at), row.device)
+            Event(row.at, row.kind, json.loads(row.details), self._address(row.address, now - row.at), row.device)
             for row in shown
         ]
         return ActivityPage(events, shown[-1].id if len(rows) > most else None)

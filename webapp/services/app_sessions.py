@@ -61,7 +61,7 @@ class AppSessions:
             return None
         session, account = OPENED.objects(found)
         if now - session.seen_at >= self._policy.session_seen_every:
-            with self._db.write(survives_power_cut=False) as tx:
+            with self._db.write(durable=False) as tx:
                 tx.execute(update(AppSession).where(AppSession.id == session.id).values(seen_at=now))
         owner: Account = account
         return owner

@@ -15,17 +15,17 @@ from ..domain.codes import is_digits, tidy_digits
 from ..domain.devices import device
 from ..domain.origin import Origin
 from ..domain.ports import Clock
-from ..domain.refusals import Missing
-from ..domain.request_refusals import NotThisPhone, NumberMalformed, RequestOver, WrongNumber
+from ..domain.refusals import NotFound
+from ..domain.request_refusals import NotThisPhone, NumberMalformed, RequestEnded, WrongNumber
 from ..enrollment.method import Method
 from ..models.accounts import Account
-from ..models.database import Database, won
+from ..models.database import Database, changed_one_row
 from ..models.factors import Factor
 from ..models.login_requests import APPROVED, CANCELLED, DENIED, WAITING, WRONG, LoginRequest
-from ..models.presence import Presence
-from ..models.sessions import HalfLoggedIn
+from ..models.sessions import PendingLogin
+from ..models.user import User
 from ..policy import Policy
-from .login_requests import LoginRequests, half_challenge
+from .login_requests import LoginRequests, pending_challenge
 from .notices import Notices
 
 RECENT = 20
@@ -49,12 +49,16 @@ class Approvals:
         self._requests = requests
         self._notices = notices
 
-    def viewer(self, method: Method, presence: Presence | None, origin: Origin) -> Viewer | None:
+    def viewer(self, method: Method, user: User | None, origin: Origin) -> Viewer | None:
         """None for a browser that is nobody's."""
         phones: dict[int, Factor] = {}
-        accounts = {} if presence is None else {presence.account.id: presence.account}
-        if origin.slots:
-            on = Factor.slot.in_(origin.slots), Factor.method == method.slug, Factor.turned_off_at.is_(None)
+        accounts = {} if user is None else {user.account.id: user.account}
+        if origin.external_ids:
+            on = (
+                Factor.external_id.in_(origin.external_ids),
+                Factor.method == method.slug,
+                Factor.turned_off_at.is_(None),
+            )
             query = select(Factor, Account).join(Account, Account.id == Factor.account_id).where(*on)
             with self._db.read() as tx:
                 for phone, account in tx.objects.execute(query):
@@ -73,7 +77,7 @@ class Approvals:
         with self._db.read() as tx:
             request = tx.objects.get(LoginRequest, request_id)
         if request is None or request.account_id not in viewer.accounts:
-            raise Missing()
+            raise NotFound()
         return request
 
     def state(self, request: LoginRequest) -> str:
@@ -94,14 +98,14 @@ class Approvals:
         live = self._live(request)
         with self._db.write() as tx:
             untried = update(LoginRequest).where(*live, LoginRequest.tried_at.is_(None))
-            if not won(tx, untried.values(tried_at=self._clock.now())):
-                raise RequestOver()
+            if not changed_one_row(tx, untried.values(tried_at=self._clock.now())):
+                raise RequestEnded()
         is_right = number in self._requests.numbers(request)
         with self._db.write() as tx:
             state = APPROVED if is_right else WRONG
             values = {"state": state, "ended_at": self._clock.now(), "factor_id": phone.id}
-            if not won(tx, update(LoginRequest).where(*live).values(values)):
-                raise RequestOver()
+            if not changed_one_row(tx, update(LoginRequest).where(*live).values(values)):
+                raise RequestEnded()
             kind = "request-approved" if is_right else "request-wrong"
             facts = {"device": device(request.device), "name": phone.label}
             self._notices.record(tx, request.account_id, kind, origin, **facts)
@@ -117,13 +121,13 @@ class Approvals:
         account, now = viewer.accounts[request.account_id], self._clock.now()
         with self._db.write() as tx:
             denied = update(LoginRequest).where(*self._live(request))
-            if not won(tx, denied.values(state=DENIED, ended_at=now)):
-                raise RequestOver()
-            halves = select(HalfLoggedIn.id).where(
-                HalfLoggedIn.account_id == account.id, HalfLoggedIn.ended_at.is_(None)
+            if not changed_one_row(tx, denied.values(state=DENIED, ended_at=now)):
+                raise RequestEnded()
+            halves = select(PendingLogin.id).where(
+                PendingLogin.account_id == account.id, PendingLogin.ended_at.is_(None)
             )
-            attempt = [half for half in tx.scalars(halves) if half_challenge(half) == request.challenge]
-            tx.execute(update(HalfLoggedIn).where(HalfLoggedIn.id.in_(attempt)).values(ended_at=now))
+            attempt = [half for half in tx.scalars(halves) if pending_challenge(half) == request.challenge]
+            tx.execute(update(PendingLogin).where(PendingLogin.id.in_(attempt)).values(ended_at=now))
             self._notices.tell(tx, account, "request-denied", origin, device=device(request.device))
 
     def cancel(self, viewer: Viewer, request_id: int, origin: Origin) -> None:
@@ -131,8 +135,8 @@ class Approvals:
         request = self.one(viewer, request_id)
         with self._db.write() as tx:
             cancelled = update(LoginRequest).where(*self._live(request))
-            if not won(tx, cancelled.values(state=CANCELLED, ended_at=self._clock.now())):
-                raise RequestOver()
+            if not changed_one_row(tx, cancelled.values(state=CANCELLED, ended_at=self._clock.now())):
+                raise RequestEnded()
             facts = {"device": device(request.device)}
             self._notices.record(tx, request.account_id, "request-cancelled", origin, **facts)
 

@@ -10,7 +10,7 @@ from ..domain.codes import draw_base32, is_base32, tidy_base32
 from ..domain.ports import Clock, Entropy
 from ..domain.refusals import CodeMalformed, WrongBackupCode
 from ..models.accounts import Account
-from ..models.database import Transaction, won
+from ..models.database import Transaction, changed_one_row
 
 
 class BackupCodes:
@@ -34,7 +34,7 @@ class BackupCodes:
             raise CodeMalformed()
         successor = draw_base32(self._entropy)
         mine = Account.id == account_id, Account.backup_code_hash == _hash(account_id, code)
-        if not won(tx, update(Account).where(*mine).values(self._values(account_id, successor))):
+        if not changed_one_row(tx, update(Account).where(*mine).values(self._values(account_id, successor))):
             raise WrongBackupCode()
         return successor
 

@@ -10,20 +10,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..domain.key_refusals import CeremonyOver, KeyCopied
+from ..domain.key_refusals import CeremonyExpired, KeyCloned
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Keyring
-from ..domain.refusals import CodeRefusal, Missing, Refusal, TooSoon
+from ..domain.refusals import CodeRefusal, NotFound, Refusal, TooSoon
 from ..enrollment.ceremonies import Ceremonies
-from ..enrollment.method import Answers, Asked, Asking, Challenge, Codes, Method, Proof, Requests, Standing
+from ..enrollment.method import Answers, Asked, Asking, Challenge, Codes, Method, Proof, Requests, RequestStatus
 from ..enrollment.service import factor_bound
 from ..methods.catalogue import CATALOGUE
 from ..models.accounts import Account
 from ..models.database import Database, Transaction
 from ..models.factors import Factor
 from ..policy import Policy
+from .attempts import Attempts, Bucket, FactorFailures, SlidingWindows, Total, WithRefusal
 from .notices import Notices
-from .tries import Bucket, OfOneChallenge, Retold, SecondFactorRun, Tries, Windows
 
 SHARED_BUCKETS = "second-factor:"
 
@@ -56,7 +56,7 @@ def choice_of(factors: Sequence[Factor], slug: str | None, owner: Account | None
         instead = stand_in(factors, owner)
         if instead is not None and instead.method.slug == slug:
             return instead
-    raise Missing()
+    raise NotFound()
 
 
 def first_waiting() -> Challenge:
@@ -84,9 +84,9 @@ def shared_bucket(account_id: int) -> str:
     return f"{SHARED_BUCKETS}{account_id}"
 
 
-def used_up(name: str) -> Bucket:
+def single_use(name: str) -> Bucket:
     """What counts for once only: the second time it is refused with `CeremonyOver`."""
-    return Bucket(f"used:{name}", Retold(OfOneChallenge(1), lambda _wait: CeremonyOver()))
+    return Bucket(f"used:{name}", WithRefusal(Total(1), lambda _wait: CeremonyExpired()))
 
 
 def _compares(choice: Choice | None) -> bool:
@@ -100,7 +100,7 @@ def _used_up_by(choice: Choice, answers: Answers) -> list[Bucket]:
         uses = choice.method.challenge.uses(answers)
     except CodeRefusal:
         return []
-    return [used_up(uses)] if uses is not None else []
+    return [single_use(uses)] if uses is not None else []
 
 
 class Challenges:
@@ -111,7 +111,7 @@ class Challenges:
         clock: Clock,
         keyring: Keyring,
         policy: Policy,
-        tries: Tries,
+        attempts: Attempts,
         codes: Codes,
         requests: Requests,
         ceremonies: Ceremonies,
@@ -121,13 +121,13 @@ class Challenges:
         self._clock = clock
         self._keyring = keyring
         self._policy = policy
-        self._tries = tries
+        self._attempts = attempts
         self._codes = codes
         self._requests = requests
         self._ceremonies = ceremonies
         self._notices = notices
 
-    def spend_try(
+    def count_attempt(
         self, account_id: int, challenge: str, choice: Choice | None = None, answers: Answers | None = None
     ) -> int:
         """Commits one try against the challenge and the account; returns how many the challenge has left.
@@ -137,26 +137,28 @@ class Challenges:
         """
         policy, method = self._policy, choice.method.challenge if choice else None
         if not _compares(choice):
-            return policy.challenge_tries
+            return policy.challenge_attempts
         stops = method is not None and method.is_code
-        shared = SecondFactorRun(Windows(policy.second_factor_tries), policy.second_factor_run, stops=stops)
-        of_this = Bucket(challenge, OfOneChallenge(policy.challenge_tries))
+        shared = FactorFailures(
+            SlidingWindows(policy.second_factor_attempts), policy.second_factor_failures_in_a_row, stops=stops
+        )
+        of_this = Bucket(challenge, Total(policy.challenge_attempts))
         buckets = [of_this, Bucket(shared_bucket(account_id), shared)]
         if choice is not None and answers is not None:
             buckets += _used_up_by(choice, answers)
-        counted = self._tries.spend(*buckets)
-        return policy.challenge_tries - counted[challenge]
+        counted = self._attempts.count(*buckets)
+        return policy.challenge_attempts - counted[challenge]
 
-    def use_up(self, choice: Choice, answers: Answers) -> None:
+    def consume_single_use(self, choice: Choice, answers: Answers) -> None:
         """What is used up by an attempt, where there is nothing to guess. Raises `CeremonyOver`."""
         used = _used_up_by(choice, answers)
         if used:
-            self._tries.spend(*used)
+            self._attempts.count(*used)
 
     def take_back(self, tx: Transaction, account_id: int, choice: Choice | None = None) -> None:
         """The account's try, because it was not in vain; its failures stay until a full log-in."""
         if _compares(choice):
-            self._tries.take_back(tx, shared_bucket(account_id))
+            self._attempts.take_back(tx, shared_bucket(account_id))
 
     def send(self, choice: Choice, account: Account, name: str, origin: Origin) -> None:
         """What is to be typed, for a method that sends something. Raises the method's refusal."""
@@ -182,7 +184,7 @@ class Challenges:
         """What was sent for this challenge and could still be typed."""
         return choice.method.challenge.asked(self._asking(choice, account, name))
 
-    def standing(self, choice: Choice, account: Account, name: str) -> Standing | None:
+    def standing(self, choice: Choice, account: Account, name: str) -> RequestStatus | None:
         """How it stands with what is answered on another device; None where nothing was asked there."""
         waits = choice.method.challenge.waits
         return waits.standing(self._asking(choice, account, name)) if waits is not None else None
@@ -197,7 +199,7 @@ class Challenges:
         try:
             with self._db.write() as tx:
                 yield tx
-        except KeyCopied as refusal:
+        except KeyCloned as refusal:
             with self._db.write() as tx:
                 self._notices.tell(tx, account, "factor-copied", origin, name=refusal.name)
             raise

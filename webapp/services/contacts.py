@@ -19,12 +19,12 @@ from sqlalchemy import delete, insert, select, update
 
 from ..domain import phone_numbers, vcards
 from ..domain.ports import Clock, Keyring
-from ..domain.refusals import NoNumbers, PhoneMalformed, Refusal, TooManyContacts, TooManyLookUps
+from ..domain.refusals import NoNumbers, PhoneMalformed, Refusal, TooManyContacts, TooManyLookups
 from ..models.accounts import Account
-from ..models.contacts import Contact, LookUps
+from ..models.contacts import Contact, ContactLookups
 from ..models.database import Database, Transaction
 from ..policy import Policy
-from .phones import Phones, phone_bound
+from .phone_numbers import PhoneNumbers, phone_bound
 
 BETWEEN_NUMBERS = re.compile(r"[\r\n,;]+")
 
@@ -53,19 +53,19 @@ class Uploaded:
 
 
 class Contacts:
-    def __init__(self, *, db: Database, clock: Clock, keyring: Keyring, policy: Policy, phones: Phones) -> None:
+    def __init__(self, *, db: Database, clock: Clock, keyring: Keyring, policy: Policy, phones: PhoneNumbers) -> None:
         self._db = db
         self._clock = clock
         self._keyring = keyring
         self._policy = policy
-        self._phones = phones
+        self._phone_numbers = phones
 
     def phone_book(self, account: Account) -> PhoneBook:
         own = self._macs_of(account) if account.discoverable else []
         have_mine = (
             select(Account)
             .where(Account.id.in_(select(Contact.account_id).where(Contact.number_mac.in_(own))))
-            .where(Account.id != account.id, Account.discoverable, Account.phone.is_not(None))
+            .where(Account.id != account.id, Account.discoverable, Account.phone_number.is_not(None))
         )
         with self._db.read() as tx:
             kept = _kept(tx, account.id)
@@ -109,7 +109,7 @@ class Contacts:
         numbers, unread = set(), 0
         for entry in entries:
             try:
-                numbers.add(self._phones.read(entry, country).e164)
+                numbers.add(self._phone_numbers.read(entry, country).e164)
             except PhoneMalformed:
                 unread += 1
             except Refusal:
@@ -118,19 +118,21 @@ class Contacts:
 
     def _spend(self, account_id: int, macs: Sequence[list[str]]) -> None:
         """Counts the new numbers in a commit of its own, before anything is kept or looked up."""
-        now, cap = self._clock.now(), self._policy.contact_look_ups
-        counted = select(LookUps.at, LookUps.count).where(LookUps.account_id == account_id)
+        now, cap = self._clock.now(), self._policy.contact_lookups
+        counted = select(ContactLookups.at, ContactLookups.count).where(ContactLookups.account_id == account_id)
         with self._db.write() as tx:
             self._db.serialize(tx, _lock(account_id))
             new = self._new(_kept(tx, account_id), macs)
-            hits = tx.execute(counted.where(LookUps.at > now - cap.seconds).order_by(LookUps.at, LookUps.id)).all()
+            hits = tx.execute(
+                counted.where(ContactLookups.at > now - cap.seconds).order_by(ContactLookups.at, ContactLookups.id)
+            ).all()
             excess = sum(count for _, count in hits) + new - cap.most
             if excess > 0:
                 freed = accumulate(count for _, count in hits)
                 enough = next(at for (at, _), room in zip(hits, freed, strict=True) if room >= excess)
-                raise TooManyLookUps(enough + cap.seconds - now)
+                raise TooManyLookups(enough + cap.seconds - now)
             if new:
-                tx.execute(insert(LookUps).values(account_id=account_id, at=now, count=new))
+                tx.execute(insert(ContactLookups).values(account_id=account_id, at=now, count=new))
 
     def _keep(self, tx: Transaction, account_id: int, macs: Sequence[list[str]]) -> int:
         """Returns how many were not there before. What an older key or a lost one made gives way to the newest's."""
@@ -171,10 +173,10 @@ class Contacts:
         return phone_numbers.country_of(number) if number is not None else None
 
     def _number_of(self, account: Account) -> str | None:
-        if account.phone is None:
+        if account.phone_number is None:
             return None
         try:
-            return self._keyring.open(account.phone, phone_bound(account.id))
+            return self._keyring.open(account.phone_number, phone_bound(account.id))
         except ValueError:
             return None
 

@@ -25,7 +25,7 @@ from ..domain.ports import (
     TextMessages,
     Unreachable,
 )
-from ..models.database import Database, Transaction, won
+from ..models.database import Database, Transaction, changed_one_row
 from ..models.messages import FAILED, OWED, SENT, Message
 from ..policy import Policy
 from .outbox import EMAIL, PUSH, TEXT, Outbox
@@ -122,7 +122,7 @@ class Delivery:
         while True:
             now = self._clock.now()
             # never tried ones first: a mail server that stalls on a few must not hold up the others
-            due = select(Message.id).where(*_due(now)).order_by(Message.tries, Message.due_at, Message.id).limit(1)
+            due = select(Message.id).where(*_due(now)).order_by(Message.attempts, Message.due_at, Message.id).limit(1)
             with self._db.read() as tx:
                 candidate = tx.scalar(due)
             if candidate is None:
@@ -131,7 +131,7 @@ class Delivery:
             until = now + self._policy.worker_claims_for
             with self._db.write() as tx:
                 # the try counts before it is made, so that a message which kills its worker is not tried for ever
-                if won(tx, still_due.values(tries=Message.tries + 1, claimed_until=until)):
+                if changed_one_row(tx, still_due.values(attempts=Message.attempts + 1, claimed_until=until)):
                     return tx.objects.get_one(Message, candidate)
 
     def _deliver(self, message: Message) -> bool:
@@ -174,7 +174,7 @@ class Delivery:
             owed = update(Message).where(Message.id == message.id, Message.state == OWED)
             ended = {"state": SENT, "sealed": sealed, "claimed_until": None, "ended_at": self._clock.now()}
             tx.execute(owed.values(**ended, complaint=None))
-        log.info("message_sent", message=message.id, template=message.template, state=SENT, tries=message.tries)
+        log.info("message_sent", message=message.id, template=message.template, state=SENT, attempts=message.attempts)
 
     def received(self, uid: str) -> None:
         """The other side says that the message arrived. Said twice, or of one that is unknown, it changes nothing."""
@@ -190,12 +190,14 @@ class Delivery:
 
     def _put_off(self, message: Message, complaint: str, wait: int | None = None) -> None:
         """For as long as the other side asked, or as the policy has it."""
-        if message.tries > len(self._policy.retry_after):
+        if message.attempts > len(self._policy.retry_after):
             self._give_up(message, complaint)
             return
-        due_at = self._clock.now() + (self._policy.retry_after[message.tries - 1] if wait is None else wait)
+        due_at = self._clock.now() + (self._policy.retry_after[message.attempts - 1] if wait is None else wait)
         self._record(message, due_at=due_at, claimed_until=None, complaint=complaint[:COMPLAINT_MAXIMUM])
-        log.warning("message_put_off", message=message.id, template=message.template, state=OWED, tries=message.tries)
+        log.warning(
+            "message_put_off", message=message.id, template=message.template, state=OWED, attempts=message.attempts
+        )
 
     def _give_up(self, message: Message, complaint: str) -> None:
         self._record(
@@ -206,11 +208,13 @@ class Delivery:
             claimed_until=None,
             ended_at=self._clock.now(),
         )
-        log.error("message_failed", message=message.id, template=message.template, state=FAILED, tries=message.tries)
+        log.error(
+            "message_failed", message=message.id, template=message.template, state=FAILED, attempts=message.attempts
+        )
 
     def _record(self, message: Message, **values: int | str | None) -> None:
         # the count of tries names the claim: a worker that lost its own changes nothing
-        mine = (Message.id == message.id, Message.state == OWED, Message.tries == message.tries)
+        mine = (Message.id == message.id, Message.state == OWED, Message.attempts == message.attempts)
         with self._db.write() as tx:
             tx.execute(update(Message).where(*mine).values(**values))
 

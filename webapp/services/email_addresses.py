@@ -15,16 +15,16 @@ from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock
-from ..domain.refusals import EmailMalformed, LinkDead, MailStopped, WrongCode
+from ..domain.refusals import EmailMalformed, LinkInvalid, MailLimitReached, WrongCode
 from ..models.accounts import Account
 from ..models.database import Database, Transaction
 from ..policy import Policy
+from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
 from .links import Links, OpenLink
 from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
 from .outbox import Outbox
 from .sessions import Sessions
-from .tries import Bucket, Retold, Tries, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class EmailAddresses:
         db: Database,
         clock: Clock,
         policy: Policy,
-        tries: Tries,
+        attempts: Attempts,
         codes: OneTimeCodes,
         outbox: Outbox,
         notices: Notices,
@@ -54,27 +54,27 @@ class EmailAddresses:
         self._db = db
         self._clock = clock
         self._policy = policy
-        self._tries = tries
+        self._attempts = attempts
         self._codes = codes
         self._outbox = outbox
         self._notices = notices
         self._links = links
         self._sessions = sessions
         self._main_url = main_url
-        self._terms = Terms(policy.email_code_seconds, policy.email_code_tries, policy.resend_after)
+        self._terms = Terms(policy.email_code_seconds, policy.email_code_attempts, policy.resend_after)
 
     def ask(self, account: Account, challenge: str, typed: str) -> None:
         """Sends a code to the address, or its owner a word that somebody else typed it.
 
         Raises `EmailMalformed`, `TooSoon`, `TooManyTries`, `MailStopped`.
         """
-        address, rule = normalize(typed), Windows((self._policy.email_sends,))
+        address, rule = normalize(typed), SlidingWindows((self._policy.email_sends,))
         key = key_of(address)
         # whoever asks: many accounts may be made to fill one box
-        reader = Bucket(f"email-code-to:{hash_of(key)}", Retold(rule, MailStopped))
+        reader = Bucket(f"email-code-to:{hash_of(key)}", WithRefusal(rule, MailLimitReached))
         with self._db.write() as tx:
             code_id, code = self._codes.draw(tx, account.id, challenge, address, self._terms)
-            self._tries.spend_within(tx, Bucket(f"email-code:{account.id}", rule), reader)
+            self._attempts.count_within(tx, Bucket(f"email-code:{account.id}", rule), reader)
             owner = tx.objects.scalars(select(Account).where(Account.email_key == key)).one_or_none()
             if owner is not None and owner.id != account.id:
                 url = f"{self._main_url}/forgot-password"
@@ -126,7 +126,7 @@ class EmailAddresses:
                 account.email = address
                 self._notices.tell(tx, account, "email-restored", origin, email=address)
         except IntegrityError:
-            raise LinkDead() from None
+            raise LinkInvalid() from None
 
     def _keep(self, tx: Transaction, account: Account, address: str) -> None:
         values = {"email": address, "email_key": key_of(address), "unconfirmed_email": None}

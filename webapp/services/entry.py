@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from ..domain.origin import Origin
 from ..models.accounts import Account
 from ..models.database import Transaction
-from ..models.presence import Opened
+from ..models.user import SessionToken
 from .notices import Notices
-from .password_tries import KnownBrowser, PasswordTries
+from .password_attempts import KnownBrowser, PasswordAttempts
 from .sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
-class In:
+class LoggedIn:
     """Logged in: the session, where to go, and what the browser may keep."""
 
-    opened: Opened
+    opened: SessionToken
     account: Account
     next_path: str
     remembered: str | None = None
@@ -27,9 +27,9 @@ class In:
 
 
 class Entry:
-    def __init__(self, sessions: Sessions, password_tries: PasswordTries, notices: Notices) -> None:
+    def __init__(self, sessions: Sessions, password_attempts: PasswordAttempts, notices: Notices) -> None:
         self._sessions = sessions
-        self._password_tries = password_tries
+        self._password_attempts = password_attempts
         self._notices = notices
 
     def let_in(
@@ -43,15 +43,15 @@ class Entry:
         origin: Origin,
         failures: Sequence[str] = (),
         alone: str | None = None,
-    ) -> In:
+    ) -> LoggedIn:
         """`failures` are the buckets of the second factor, where one was proved: a full log-in empties them.
 
         `alone` names what opened the account by itself, with no password.
         """
-        opened = self._sessions.open(tx, account.id, origin, kept=keep, second_factor=bool(failures))
-        self._password_tries.clear(tx, account, known, origin, *failures)
+        opened = self._sessions.open(tx, account.id, origin, persistent=keep, second_factor=bool(failures))
+        self._password_attempts.clear(tx, account, known, origin, *failures)
         if alone is None:
             self._notices.record(tx, account.id, "logged-in", origin)
         else:
             self._notices.record(tx, account.id, "logged-in-alone", origin, name=alone)
-        return In(opened, account, next_path, with_password=alone is None)
+        return LoggedIn(opened, account, next_path, with_password=alone is None)

@@ -12,10 +12,10 @@ from sqlalchemy.orm import aliased
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.ports import Clock, Entropy
-from ..domain.refusals import LinkDead
+from ..domain.refusals import LinkInvalid
 from ..models.accounts import Account
 from ..models.codes import Link
-from ..models.database import Database, Transaction, won
+from ..models.database import Database, Transaction, changed_one_row
 
 PATHS = {"reset": "/reset-password/", "not-you": "/not-you/", "undo-email": "/undo-email/"}
 
@@ -58,7 +58,7 @@ class Links:
         with self._db.read() as tx:
             row = tx.objects.execute(query).one_or_none()
         if row is None:
-            raise LinkDead()
+            raise LinkInvalid()
         return OpenLink(row[0], row[1])
 
     def find_used(self, purpose: str, token: str, drew: str) -> tuple[OpenLink, Link | None]:
@@ -83,13 +83,15 @@ class Links:
         with self._db.read() as tx:
             row = tx.objects.execute(query).first()
         if row is None:
-            raise LinkDead()
+            raise LinkInvalid()
         return OpenLink(row[0], row[1]), row[2]
 
     def use(self, tx: Transaction, link: Link) -> None:
         """Raises `LinkDead` when somebody was first."""
-        if not won(tx, update(Link).where(Link.id == link.id, self._is_live()).values(used_at=self._clock.now())):
-            raise LinkDead()
+        if not changed_one_row(
+            tx, update(Link).where(Link.id == link.id, self._is_live()).values(used_at=self._clock.now())
+        ):
+            raise LinkInvalid()
 
     def void_later(self, tx: Transaction, link: Link) -> None:
         """Those of the same purpose that were drawn after this one: whoever undoes a change undoes what followed."""

@@ -15,7 +15,7 @@ from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy, Keyring
 from ..domain.request_refusals import NotApproved, TooManyRequests
-from ..enrollment.method import Standing
+from ..enrollment.method import RequestStatus
 from ..models.accounts import Account
 from ..models.base import rows_of
 from ..models.database import Database, Transaction
@@ -31,17 +31,17 @@ from ..models.login_requests import (
     LoginRequest,
     close_open,
 )
-from ..models.sessions import Activity, HalfLoggedIn
+from ..models.sessions import Activity, PendingLogin
 from ..policy import Policy
+from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
 from .request_pushes import RequestPushes
-from .tries import Bucket, Retold, Tries, Windows
 
 HALF = "log-in:"
 DIGITS = 6
 LOGGED_IN = ("logged-in", "logged-in-alone")
 
 # Made once: a waiting browser asks it every two seconds.
-REQUESTS, HALVES = rows_of(LoginRequest), rows_of(HalfLoggedIn)
+REQUESTS, HALVES = rows_of(LoginRequest), rows_of(PendingLogin)
 GLANCE = (
     select(REQUESTS.c.state, REQUESTS.c.made_at)
     .join(HALVES, REQUESTS.c.challenge == literal(HALF).concat(cast(HALVES.c.id, String)))
@@ -67,7 +67,7 @@ class LoginRequests:
         entropy: Entropy,
         keyring: Keyring,
         policy: Policy,
-        tries: Tries,
+        attempts: Attempts,
         pushes: RequestPushes,
     ) -> None:
         self._db = db
@@ -75,12 +75,14 @@ class LoginRequests:
         self._entropy = entropy
         self._keyring = keyring
         self._policy = policy
-        self._tries = tries
+        self._attempts = attempts
         self._pushes = pushes
 
     def ask(self, account: Account, challenge: str, phones: Sequence[Factor], origin: Origin) -> None:
         """One more for the account's phones, in place of an older one. Raises `TooManyRequests`."""
-        self._tries.spend(Bucket(_bucket(account.id), Retold(Windows(self._policy.requests), TooManyRequests)))
+        self._attempts.count(
+            Bucket(_bucket(account.id), WithRefusal(SlidingWindows(self._policy.requests), TooManyRequests))
+        )
         now, device = self._clock.now(), origin.device
         with self._db.write() as tx:
             self._db.serialize(tx, _bucket(account.id))
@@ -88,7 +90,7 @@ class LoginRequests:
             values = {
                 "account_id": account.id,
                 "challenge": challenge,
-                "chance": draw_token(self._entropy),
+                "nonce": draw_token(self._entropy),
                 "made_at": now,
                 "address": origin.address,
                 "device": device,
@@ -97,7 +99,7 @@ class LoginRequests:
             made = tx.objects.scalars(insert(LoginRequest).returning(LoginRequest), values).one()
             self._pushes.post(tx, account, phones, made)
 
-    def standing(self, account: Account, challenge: str) -> Standing | None:
+    def standing(self, account: Account, challenge: str) -> RequestStatus | None:
         """How the newest request of this challenge stands; None when there is none."""
         mine = LoginRequest.account_id == account.id, LoginRequest.challenge == challenge
         with self._db.read() as tx:
@@ -108,7 +110,7 @@ class LoginRequests:
             return None
         state = self.state_of(row.state, row.made_at)
         until = row.made_at + self._policy.request_seconds
-        return Standing(state, self.numbers(row)[0], row.made_at, until, state in (WAITING, APPROVED))
+        return RequestStatus(state, self.numbers(row)[0], row.made_at, until, state in (WAITING, APPROVED))
 
     def glance(self, half_token: str | None) -> Glance | None:
         """The same for whoever is half logged in, or lately was, in one statement."""
@@ -133,7 +135,7 @@ class LoginRequests:
         phone = tx.execute(used).scalar_one_or_none()
         if phone is None:
             raise NotApproved()
-        self._tries.clear(tx, _bucket(account.id))  # a full log-in, or its owner at step-up
+        self._attempts.clear(tx, _bucket(account.id))  # a full log-in, or its owner at step-up
         return phone
 
     def withdraw(self, account: Account, challenge: str) -> None:
@@ -152,7 +154,7 @@ class LoginRequests:
 
     def numbers(self, row: LoginRequest) -> list[str]:
         """What its waiting screen shows, or showed before the newest key came into the settings."""
-        macs = self._keyring.macs(row.chance, f"account:{row.account_id}:login-request:{row.id}")
+        macs = self._keyring.macs(row.nonce, f"account:{row.account_id}:login-request:{row.id}")
         digests = (mac.rpartition(".")[2] for mac in macs)
         return [str(int(digest, 16) % 10**DIGITS).zfill(DIGITS) for digest in digests]
 
@@ -162,7 +164,7 @@ class LoginRequests:
         return tx.scalar(before) is None
 
 
-def half_challenge(half_id: int) -> str:
+def pending_challenge(half_id: int) -> str:
     """What a half log-in's challenge is called."""
     return f"{HALF}{half_id}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, select
 
 from ..domain.names import key_of
-from ..domain.refusals import WrongLogIn
+from ..domain.refusals import WrongLogin
 from ..models.accounts import Account
 from ..models.database import Database, Transaction
 from ..models.factors import Factor
@@ -37,6 +37,6 @@ def owes_factor(tx: Transaction, account: Account) -> bool:
     """
     owner = {"owner": account.id}
     if tx.scalar(PASSWORD_NOW, owner) != account.password_hash:
-        raise WrongLogIn()
+        raise WrongLogin()
     # a statement of its own: PostgreSQL looks again at the row that it locked, and at no other of the same statement
     return tx.scalar(FACTOR_NOW, owner) is not None

@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, delete, update
 
 from ..domain.labels import tidy_label
 from ..domain.origin import Origin
-from ..domain.refusals import Missing
+from ..domain.refusals import NotFound
 from ..enrollment.method import Method
-from ..models.database import Database, won
+from ..models.database import Database, changed_one_row
 from ..models.factors import Factor
-from ..models.presence import Presence
+from ..models.user import User
 from ..policy import Policy
 from .notices import Notices
 from .sessions import Sessions
@@ -26,48 +26,48 @@ class NamedFactors:
     sessions: Sessions
     notices: Notices
 
-    def of(self, presence: Presence, method: Method) -> Sequence[Factor]:
+    def of(self, user: User, method: Method) -> Sequence[Factor]:
         """Those that are on, in the order in which they were added."""
-        mine = [f for f in presence.factors if f.method == method.slug]
+        mine = [f for f in user.factors if f.method == method.slug]
         return sorted(mine, key=lambda f: f.id)
 
-    def one(self, presence: Presence, method: Method, factor_id: int) -> Factor:
+    def one(self, user: User, method: Method, factor_id: int) -> Factor:
         """Raises `Missing`, for another's as for none."""
-        for factor in self.of(presence, method):
+        for factor in self.of(user, method):
             if factor.id == factor_id:
                 return factor
-        raise Missing()
+        raise NotFound()
 
-    def rename(self, presence: Presence, method: Method, factor_id: int, typed: str, origin: Origin) -> Factor:
+    def rename(self, user: User, method: Method, factor_id: int, typed: str, origin: Origin) -> Factor:
         """For somebody fresh. Raises `Missing`, `NotFresh`, `NameMalformed` or `LabelTaken`."""
-        self.sessions.demand_fresh(presence)
-        factor = self.one(presence, method, factor_id)
-        others = [f.label for f in self.of(presence, method) if f.id != factor_id]
+        self.sessions.demand_fresh(user)
+        factor = self.one(user, method, factor_id)
+        others = [f.label for f in self.of(user, method) if f.id != factor_id]
         label = tidy_label(typed, others, self.policy.name_maximum)
         with self.db.write() as tx:
-            if not won(tx, update(Factor).where(*_mine(presence, factor)).values(label=label)):
-                raise Missing()
+            if not changed_one_row(tx, update(Factor).where(*_mine(user, factor)).values(label=label)):
+                raise NotFound()
             facts = {"method": method.title.msgid, "name": label}
-            self.notices.record(tx, presence.account.id, "factor-renamed", origin, **facts)
+            self.notices.record(tx, user.account.id, "factor-renamed", origin, **facts)
         return factor
 
-    def delete(self, presence: Presence, method: Method, factor_id: int, origin: Origin) -> Factor:
+    def delete(self, user: User, method: Method, factor_id: int, origin: Origin) -> Factor:
         """For somebody fresh; every other session ends. Raises `Missing` or `NotFresh`."""
-        self.sessions.demand_fresh(presence)
-        factor = self.one(presence, method, factor_id)
-        kind = "last-factor-deleted" if self.is_last(presence) else "factor-deleted"
+        self.sessions.demand_fresh(user)
+        factor = self.one(user, method, factor_id)
+        kind = "last-factor-deleted" if self.is_last(user) else "factor-deleted"
         with self.db.write() as tx:
-            if not won(tx, delete(Factor).where(*_mine(presence, factor))):
-                raise Missing()
-            self.sessions.end_others(tx, presence.account.id, presence.session.id)
+            if not changed_one_row(tx, delete(Factor).where(*_mine(user, factor))):
+                raise NotFound()
+            self.sessions.end_others(tx, user.account.id, user.session.id)
             facts = {"method": method.title.msgid, "name": factor.label}
-            self.notices.tell(tx, presence.account, kind, origin, **facts)
+            self.notices.tell(tx, user.account, kind, origin, **facts)
         return factor
 
-    def is_last(self, presence: Presence) -> bool:
+    def is_last(self, user: User) -> bool:
         """True when without one more only the password would be left."""
-        return len(presence.factors) == 1
+        return len(user.factors) == 1
 
 
-def _mine(presence: Presence, factor: Factor) -> tuple[ColumnElement[bool], ...]:
-    return Factor.id == factor.id, Factor.account_id == presence.account.id
+def _mine(user: User, factor: Factor) -> tuple[ColumnElement[bool], ...]:
+    return Factor.id == factor.id, Factor.account_id == user.account.id

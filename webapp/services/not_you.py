@@ -16,8 +16,8 @@ from ..domain.ports import Clock
 from ..models.accounts import Account
 from ..models.codes import Link
 from ..models.database import Database, Transaction
-from ..models.drafts import DraftRow
-from ..models.presence import Opened, Presence
+from ..models.drafts import Draft
+from ..models.user import SessionToken, User
 from .links import Links, OpenLink
 from .notices import Notices
 from .password_changes import PasswordChanges
@@ -67,15 +67,15 @@ class NotYou:
                 self._password_changes.owe_link(tx, account, opened.link.email)
             self._notices.tell(tx, account, "sessions-ended", origin)
 
-    def logged_in(self, presence: Presence, origin: Origin) -> Opened:
+    def logged_in(self, user: User, origin: Origin) -> SessionToken:
         """Everybody else is out; this log-in gets a new token, lest somebody has copied its old one.
 
         Raises `LogInOver` when it was ended meanwhile.
         """
         with self._db.write() as tx:
-            self._lock(tx, presence.account, presence.session.id)
-            opened = self._sessions.rotate(tx, presence.session)
-            self._notices.tell(tx, presence.account, "others-logged-out-and-forgotten", origin)
+            self._lock(tx, user.account, user.session.id)
+            opened = self._sessions.rotate(tx, user.session)
+            self._notices.tell(tx, user.account, "others-logged-out-and-forgotten", origin)
         return opened
 
     def done(self, token: str) -> Done:
@@ -92,7 +92,7 @@ class NotYou:
     def _lock(self, tx: Transaction, account: Account, but: int | None) -> None:
         """Nothing that somebody else began goes on: log-ins, prompts for a second factor, setups, links."""
         self._sessions.end_others(tx, account.id, but)
-        tx.execute(delete(DraftRow).where(DraftRow.account_id == account.id))
+        tx.execute(delete(Draft).where(Draft.account_id == account.id))
 
 
 def is_still_theirs(opened: OpenLink) -> bool:

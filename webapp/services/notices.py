@@ -110,7 +110,7 @@ class Notices:
                 "account_id": account_id,
                 "at": self._clock.now(),
                 "kind": kind,
-                "facts": json.dumps(facts),
+                "details": json.dumps(facts),
                 "address": origin.address,
                 "device": origin.device,
             },

@@ -17,12 +17,12 @@ from ..domain.refusals import (
     CodeExpired,
     CodeFromEarlierMessage,
     CodeMalformed,
-    TooManyTries,
+    TooManyAttempts,
     TooSoon,
     WrongCode,
 )
 from ..models.codes import Code
-from ..models.database import Database, Transaction, won
+from ..models.database import Database, Transaction, changed_one_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Terms:
     """How long a code lives, how often it may be tried, and after how many seconds another may be sent."""
 
     lasts: int
-    tries: int
+    attempts: int
     resend_after: int
 
 
@@ -52,13 +52,13 @@ class OneTimeCodes:
         now = self._clock.now()
         self._db.serialize(tx, challenge)
         before = self._newest(tx, account_id, challenge)
-        tries = 0
+        attempts = 0
         if before is not None and before.used_at is None and now - before.made_at < terms.lasts:
             if before.target == target and now - before.made_at < terms.resend_after:
                 raise TooSoon(before.made_at + terms.resend_after - now)
-            if before.tries >= terms.tries:
-                raise TooManyTries(before.made_at + terms.lasts - now)
-            tries = before.tries
+            if before.attempts >= terms.attempts:
+                raise TooManyAttempts(before.made_at + terms.lasts - now)
+            attempts = before.attempts
         live = Code.challenge == challenge, Code.account_id == account_id, Code.voided_at.is_(None)
         tx.execute(update(Code).where(*live).values(voided_at=now))
         code = draw_digits(self._entropy)
@@ -68,7 +68,7 @@ class OneTimeCodes:
             "target": target,
             "mac": self._keyring.mac(code, f"{account_id}:{challenge}"),
             "made_at": now,
-            "tries": tries,
+            "attempts": attempts,
         }
         return tx.execute(insert(Code).values(values).returning(Code.id)).scalar_one(), code
 
@@ -90,14 +90,14 @@ class OneTimeCodes:
             code = self._newest(tx, account_id, challenge)
             if code is None or now - code.made_at >= terms.lasts:
                 raise CodeExpired()
-            spare = update(Code).where(Code.id == code.id, Code.tries < terms.tries, Code.used_at.is_(None))
-            spent = won(tx, spare.values(tries=Code.tries + 1))
+            spare = update(Code).where(Code.id == code.id, Code.attempts < terms.attempts, Code.used_at.is_(None))
+            spent = changed_one_row(tx, spare.values(attempts=Code.attempts + 1))
         if not spent:
-            raise CodeAlreadyUsed() if code.used_at else TooManyTries(code.made_at + terms.lasts - now)
+            raise CodeAlreadyUsed() if code.used_at else TooManyAttempts(code.made_at + terms.lasts - now)
         bound_to = f"{account_id}:{challenge}"
         if self._keyring.is_mac_of(code.mac, digits, bound_to):
             return code
-        left = terms.tries - code.tries - 1
+        left = terms.attempts - code.attempts - 1
         if self._is_older_code(account_id, challenge, digits):
             raise CodeFromEarlierMessage(left)
         raise WrongCode(left)
@@ -122,7 +122,7 @@ class OneTimeCodes:
     def consume(self, tx: Transaction, code: Code) -> None:
         """Raises `CodeAlreadyUsed` when another request was first, or had a newer one sent."""
         unused = update(Code).where(Code.id == code.id, Code.used_at.is_(None), Code.voided_at.is_(None))
-        if not won(tx, unused.values(used_at=self._clock.now())):
+        if not changed_one_row(tx, unused.values(used_at=self._clock.now())):
             raise CodeAlreadyUsed()
 
     def _newest(self, tx: Transaction, account_id: int, challenge: str) -> Code | None:

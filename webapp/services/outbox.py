@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 from ..domain.language import ENGLISH, Language, speaking, spoken
 from ..domain.phone_numbers import PhoneNumber
-from ..domain.ports import Clock, Email, Entropy, Keyring, LetterWriter, PushMessage, TextMessage
+from ..domain.ports import Clock, Email, Entropy, Keyring, MessageRenderer, PushMessage, TextMessage
 from ..models.accounts import Account
 from ..models.database import Transaction
 from ..models.messages import OWED, Message
@@ -23,13 +23,13 @@ class Outbox:
         clock: Clock,
         entropy: Entropy,
         keyring: Keyring,
-        letters: LetterWriter,
+        renderer: MessageRenderer,
         languages: Mapping[str, Language],
     ) -> None:
         self._clock = clock
         self._entropy = entropy
         self._keyring = keyring
-        self._letters = letters
+        self._renderer = renderer
         self._languages = languages
 
     def post_email(
@@ -41,7 +41,7 @@ class Outbox:
         """
         tx.objects.flush()  # an account made in this transaction has its id only now
         with self.speaking_to(account):
-            letter = self._letters.write(template, **facts)
+            letter = self._renderer.render_email(template, **facts)
         content = {"to": to, "subject": letter.subject, "text": letter.text, "html": letter.html}
         return self._owe(tx, EMAIL, template, account, content)
 
@@ -50,7 +50,7 @@ class Outbox:
     ) -> Message:
         """The same for a text, which fits in one segment in every language and is of use for `lasts` seconds."""
         with self.speaking_to(account):
-            text = self._letters.write_text(template, **facts)
+            text = self._renderer.render_text_message(template, **facts)
         until = self._clock.now() + lasts
         content = {"to": to.e164, "country": to.country, "text": text, "until": until}
         return self._owe(tx, TEXT, template, account, content)
@@ -74,7 +74,7 @@ class Outbox:
             account_id=account.id if account else None,
             sealed=self._keyring.seal(json.dumps(content, ensure_ascii=False), bound_to=message_bound(uid)),
             state=OWED,
-            tries=0,
+            attempts=0,
             made_at=now,
             due_at=now,
         )

@@ -11,12 +11,12 @@ from ..domain.origin import Origin
 from ..enrollment.ceremonies import Ceremonies
 from ..enrollment.method import Answers
 from ..methods.catalogue import method_that_stands_alone
-from ..models.accounts import Account, share
+from ..models.accounts import Account, share_account
 from ..models.database import Database
 from ..models.factors import Factor
 from .challenge import Challenges, Choice, shared_bucket
-from .entry import Entry, In
-from .password_tries import KnownBrowser
+from .entry import Entry, LoggedIn
+from .password_attempts import KnownBrowser
 
 
 class Passkeys:
@@ -45,13 +45,17 @@ class Passkeys:
         next_path: str,
         origin: Origin,
         known_browser: KnownBrowser | None = None,
-    ) -> In:
+    ) -> LoggedIn:
         """Raises a `KeyRefused`. Who is not known is told so: an id cannot be guessed.
 
         Nor can a signature, so no try of the account's is spent: a stranger who once saw the id would lock it.
         """
         method, alone = method_that_stands_alone()
-        mine = Factor.slot == alone.slot(answers), Factor.method == method.slug, Factor.turned_off_at.is_(None)
+        mine = (
+            Factor.external_id == alone.external_id(answers),
+            Factor.method == method.slug,
+            Factor.turned_off_at.is_(None),
+        )
         query = select(Account, Factor).join(Factor, Factor.account_id == Account.id).where(*mine)
         with self._db.read() as tx:
             found = tx.objects.execute(query).first()
@@ -59,9 +63,9 @@ class Passkeys:
             raise KeyUnknown()
         account, factor = found
         choice, name = Choice(method, [factor]), _challenge(browser)
-        self._challenges.use_up(choice, answers)
+        self._challenges.consume_single_use(choice, answers)
         with self._challenges.proving(account, origin) as tx:
-            share(tx, account.id)
+            share_account(tx, account.id)
             alone.verify(self._challenges.proof(tx, choice, account, name), answers)
             return self._entry.let_in(
                 tx,

@@ -12,24 +12,24 @@ from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock
-from ..domain.refusals import LinkDead, TooManyTries
+from ..domain.refusals import LinkInvalid, TooManyAttempts
 from ..models.accounts import Account
-from ..models.apps import Knock
+from ..models.apps import RefusedAccess
 from ..models.codes import Code
 from ..models.contacts import Contact
 from ..models.database import Database, Transaction
-from ..models.drafts import DraftRow
+from ..models.drafts import Draft
 from ..models.factors import Factor
-from ..models.presence import Opened, Presence
+from ..models.user import SessionToken, User
 from ..policy import Policy
+from .attempts import Attempts, Bucket, SlidingWindows
 from .email_addresses import normalize
 from .links import Links, OpenLink
 from .notices import Notices
 from .outbox import Outbox
-from .password_tries import stranger_buckets
+from .password_attempts import unknown_browser_buckets
 from .passwords import Passwords
 from .sessions import Sessions
-from .tries import Bucket, Tries, Windows
 
 
 class PasswordChanges:
@@ -39,7 +39,7 @@ class PasswordChanges:
         db: Database,
         clock: Clock,
         policy: Policy,
-        tries: Tries,
+        attempts: Attempts,
         passwords: Passwords,
         sessions: Sessions,
         links: Links,
@@ -49,22 +49,22 @@ class PasswordChanges:
         self._db = db
         self._clock = clock
         self._policy = policy
-        self._tries = tries
+        self._attempts = attempts
         self._passwords = passwords
         self._sessions = sessions
         self._links = links
         self._outbox = outbox
         self._notices = notices
 
-    def change(self, presence: Presence, new: str, origin: Origin) -> Opened:
+    def change(self, user: User, new: str, origin: Origin) -> SessionToken:
         """For somebody fresh. Every other session ends. Raises what `Passwords.seal` raises."""
-        account = presence.account
+        account = user.account
         sealed = self._passwords.seal(new, account.name, account.username, account.email)
         with self._db.write() as tx:
             self._set(tx, account, sealed)
-            self._sessions.end_others(tx, account.id, presence.session.id)
+            self._sessions.end_others(tx, account.id, user.session.id)
             self._notices.tell(tx, account, "password-changed", origin)
-            return self._sessions.rotate(tx, presence.session, password_at=self._clock.now())
+            return self._sessions.rotate(tx, user.session, password_at=self._clock.now())
 
     def send_link(self, typed: str, origin: Origin) -> None:
         """The same answer, the same work and the same limits whether or not the address is somebody's.
@@ -73,12 +73,14 @@ class PasswordChanges:
         """
         address = normalize(typed)
         policy = self._policy
-        self._tries.spend(Bucket(f"reset-from:{origin.neighbourhood}", Windows((policy.reset_sends_address,))))
+        self._attempts.count(
+            Bucket(f"reset-from:{origin.rate_limit_key}", SlidingWindows((policy.reset_sends_address,)))
+        )
         with self._db.write() as tx:
             try:
-                bucket = Bucket(f"reset:{hash_of(key_of(address))}", Windows((policy.reset_sends,)))
-                self._tries.spend_within(tx, bucket)
-            except TooManyTries:
+                bucket = Bucket(f"reset:{hash_of(key_of(address))}", SlidingWindows((policy.reset_sends,)))
+                self._attempts.count_within(tx, bucket)
+            except TooManyAttempts:
                 return  # a flood sends nothing more, and tells nobody that there is somebody to flood
             owners = self._owners(tx, address)
             for account in owners:
@@ -111,19 +113,19 @@ class PasswordChanges:
         """Uses the link up. Raises `LinkDead` and what `Passwords.seal` raises."""
         account, address = opened.account, opened.link.email
         if account.email is not None and key_of(account.email) != key_of(address):
-            raise LinkDead()  # it was sent to an address that is no longer, or never became, the account's
+            raise LinkInvalid()  # it was sent to an address that is no longer, or never became, the account's
         sealed = self._passwords.seal(new, account.name, account.username, account.email)
         try:
             with self._db.write() as tx:
                 self._links.use(tx, opened.link)
                 self._set(tx, account, sealed)
                 self._sessions.end_others(tx, account.id, None)
-                self._tries.clear(tx, *stranger_buckets(account))
+                self._attempts.clear(tx, *unknown_browser_buckets(account))
                 if account.email is None:
                     self._confirm_by_link(tx, account, address)
                 self._notices.tell(tx, account, "password-reset", origin)
         except IntegrityError:  # somebody else confirmed the address since the link was sent
-            raise LinkDead() from None
+            raise LinkInvalid() from None
 
     def _owners(self, tx: Transaction, address: str) -> list[Account]:
         """Whoever confirmed it; only when nobody did, those who claim it. One look for both: the time tells nothing."""
@@ -137,7 +139,7 @@ class PasswordChanges:
 
     def _confirm_by_link(self, tx: Transaction, account: Account, address: str) -> None:
         """Whoever reads the mail owns the account: what somebody else set up before is wiped."""
-        for table in (DraftRow, Factor, Code, Contact, Knock):
+        for table in (Draft, Factor, Code, Contact, RefusedAccess):
             tx.execute(delete(table).where(table.account_id == account.id))
         self._links.void_all(tx, account.id)
         values = {
@@ -146,8 +148,8 @@ class PasswordChanges:
             "unconfirmed_email": None,
             "backup_code_hash": None,
             "backup_code_made_at": None,
-            "phone": None,
-            "phone_hint": None,
+            "phone_number": None,
+            "phone_number_hint": None,
             "discoverable": False,
         }
         tx.execute(update(Account).where(Account.id == account.id).values(values))

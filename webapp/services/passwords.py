@@ -17,7 +17,7 @@ from sqlalchemy import update
 from ..domain.ports import PasswordHasher
 from ..domain.refusals import PasswordIsOneOfYourWords, PasswordTooCommon, PasswordTooLong, PasswordTooShort
 from ..models.accounts import Account
-from ..models.database import Database, won
+from ..models.database import Database, changed_one_row
 from ..policy import Policy
 
 BLOCKLIST = Path(__file__).with_name("common_passwords.txt")
@@ -46,10 +46,10 @@ class Passwords:
         if len(password) < self._policy.password_minimum:
             raise PasswordTooShort(self._policy.password_minimum)
         self._refuse_long(password)
-        plain = _letters(password)
+        plain = renderer(password)
         if plain in _common() or len(set(plain)) <= 2 or _is_run(plain):
             raise PasswordTooCommon()
-        if _is_made_of(plain, [_letters(w) for w in (self._site_name, *_split(words))]):
+        if _is_made_of(plain, [renderer(w) for w in (self._site_name, *_split(words))]):
             raise PasswordIsOneOfYourWords()
         return self._hasher.hash(password)
 
@@ -66,7 +66,9 @@ class Passwords:
             fresh = self._hasher.hash(normalize(typed))
             with self._db.write() as tx:
                 unchanged = Account.password_hash == account.password_hash
-                if won(tx, update(Account).where(Account.id == account.id, unchanged).values(password_hash=fresh)):
+                if changed_one_row(
+                    tx, update(Account).where(Account.id == account.id, unchanged).values(password_hash=fresh)
+                ):
                     account.password_hash = fresh
 
     def _is_too_long(self, password: str) -> bool:
@@ -90,16 +92,16 @@ def looks_temporary(typed: str) -> bool:
 
 @cache
 def _common() -> frozenset[str]:
-    return frozenset(_letters(line) for line in BLOCKLIST.read_text().splitlines() if line)
+    return frozenset(renderer(line) for line in BLOCKLIST.read_text().splitlines() if line)
 
 
-def _letters(text: str) -> str:
+def renderer(text: str) -> str:
     return "".join(c for c in normalize(text).casefold() if c.isalnum())
 
 
 def _split(words: tuple[str | None, ...]) -> list[str]:
     parts = [p for w in words if w for p in (w, *w.replace("@", " ").replace(".", " ").split())]
-    return [p for p in parts if len(_letters(p)) >= SHORTEST_WORD]
+    return [p for p in parts if len(renderer(p)) >= SHORTEST_WORD]
 
 
 def _is_run(plain: str) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, false, insert, select, update
 from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
-from ..models.database import Transaction, won
+from ..models.database import Transaction, changed_one_row
 from ..models.sessions import RememberedBrowser
 from ..policy import Policy
 
@@ -48,7 +48,7 @@ class RememberedBrowsers:
         shown = RememberedBrowser.token_hash.in_(hashes), RememberedBrowser.account_id == account_id
         found = tx.scalars(select(RememberedBrowser.id).where(*shown, self.live())).first()
         mine = RememberedBrowser.id == found, RememberedBrowser.ended_at.is_(None)
-        return won(tx, update(RememberedBrowser).where(*mine).values(used_at=self._clock.now()))
+        return changed_one_row(tx, update(RememberedBrowser).where(*mine).values(used_at=self._clock.now()))
 
     def live(self) -> ColumnElement[bool]:
         """Those that skip something now; none where the site remembers no browser any more."""

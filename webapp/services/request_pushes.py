@@ -72,9 +72,9 @@ class RequestPushes:
                 return
             bound = factor_bound(phone.account_id, phone.method)
             if self._keyring.open(phone.sealed, bound) == message.subscription:
-                facts = json.dumps({**json.loads(phone.facts), "pushes": False})
+                facts = json.dumps({**json.loads(phone.attributes), "pushes": False})
                 same = Factor.id == phone.id, Factor.sealed == phone.sealed
-                tx.execute(update(Factor).where(*same).values(sealed=self._keyring.seal("", bound), facts=facts))
+                tx.execute(update(Factor).where(*same).values(sealed=self._keyring.seal("", bound), attributes=facts))
 
     def _is_paused(self, tx: Transaction, account_id: int) -> bool:
         """After two denials in a row, for an hour: they were not asked for by who holds the phone."""

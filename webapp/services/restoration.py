@@ -12,13 +12,13 @@ from sqlalchemy import delete, insert, select, update
 from ..domain.ports import Clock, Heartbeat
 from ..methods.catalogue import CATALOGUE
 from ..models.accounts import Account
-from ..models.apps import AppSession, Knock, TemporaryPassword
+from ..models.apps import AppSession, RefusedAccess, TemporaryPassword
 from ..models.codes import Code, Link
-from ..models.database import Database, Transaction, won
-from ..models.drafts import DraftRow
+from ..models.database import Database, Transaction, changed_one_row
+from ..models.drafts import Draft
 from ..models.factors import Factor
-from ..models.messages import Fact
-from ..models.sessions import HalfLoggedIn, LoggedIn, PendingAct, RememberedBrowser
+from ..models.messages import SiteValue
+from ..models.sessions import KeptAct, PendingLogin, RememberedBrowser, Session
 from ..policy import DAY
 
 BEATS, RESTORED_AT = "beats", "restored-at"
@@ -34,8 +34,10 @@ class Restoration:
     def beat(self) -> None:
         """Once a minute, by the worker."""
         with self._db.write() as tx:
-            if not won(tx, update(Fact).where(Fact.name == BEATS).values(value=Fact.value + 1)):
-                tx.execute(insert(Fact).values(name=BEATS, value=1))
+            if not changed_one_row(
+                tx, update(SiteValue).where(SiteValue.name == BEATS).values(value=SiteValue.value + 1)
+            ):
+                tx.execute(insert(SiteValue).values(name=BEATS, value=1))
             beats = self._value(tx, BEATS)
         self._heartbeat.keep(beats)
 
@@ -57,21 +59,19 @@ class Restoration:
 
     def _void_all(self, tx: Transaction) -> None:
         now = self._clock.now()
-        for ended in (LoggedIn, HalfLoggedIn, RememberedBrowser, TemporaryPassword, AppSession):
+        for ended in (Session, PendingLogin, RememberedBrowser, TemporaryPassword, AppSession):
             tx.execute(update(ended).where(ended.ended_at.is_(None)).values(ended_at=now))
-        for dropped in (PendingAct, DraftRow, Code, Link, Knock):
+        for dropped in (KeptAct, Draft, Code, Link, RefusedAccess):
             tx.execute(delete(dropped))
         # which backup codes were used since, nobody knows: their owners make new ones
         tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))
         for method in CATALOGUE:
-            burnt = method.burnt_until(now)
-            tx.execute(
-                update(Factor).where(Factor.method == method.slug, Factor.last_step < burnt).values(last_step=burnt)
-            )
+            burnt = method.counter_at(now)
+            tx.execute(update(Factor).where(Factor.method == method.slug, Factor.counter < burnt).values(counter=burnt))
 
     def _value(self, tx: Transaction, name: str) -> int:
-        return tx.scalar(select(Fact.value).where(Fact.name == name)) or 0
+        return tx.scalar(select(SiteValue.value).where(SiteValue.name == name)) or 0
 
     def _set(self, tx: Transaction, name: str, value: int) -> None:
-        tx.execute(delete(Fact).where(Fact.name == name))
-        tx.execute(insert(Fact).values(name=name, value=value))
+        tx.execute(delete(SiteValue).where(SiteValue.name == name))
+        tx.execute(insert(SiteValue).values(name=name, value=value))

@@ -8,14 +8,14 @@ from sqlalchemy import delete, update
 
 from ..domain.origin import Origin
 from ..domain.ports import Clock
-from ..domain.refusals import Missing
+from ..domain.refusals import NotFound
 from ..enrollment.method import Method
 from ..methods.catalogue import CATALOGUE
-from ..models.accounts import hold
-from ..models.database import Database, won
-from ..models.drafts import DraftRow
+from ..models.accounts import lock_account
+from ..models.database import Database, changed_one_row
+from ..models.drafts import Draft
 from ..models.factors import Factor
-from ..models.presence import Presence
+from ..models.user import User
 from ..policy import Policy
 from .backup_codes import BackupCodes
 from .notices import Notices
@@ -40,64 +40,64 @@ class SecondFactors:
         self._backup_codes = backup_codes
         self._notices = notices
 
-    def one(self, presence: Presence, method: Method, origin: Origin) -> Factor | None:
+    def one(self, user: User, method: Method, origin: Origin) -> Factor | None:
         """The one that the list of methods turns off: where there are several, this very browser."""
-        return _one(presence.factors, method, origin)
+        return _one(user.factors, method, origin)
 
-    def is_last(self, presence: Presence, method: Method) -> bool:
+    def is_last(self, user: User, method: Method) -> bool:
         """True when without it only the password would be left."""
-        return all(f.method == method.slug for f in presence.factors) and len(presence.factors) <= 1
+        return all(f.method == method.slug for f in user.factors) and len(user.factors) <= 1
 
-    def turn_off(self, presence: Presence, method: Method, origin: Origin) -> None:
+    def turn_off(self, user: User, method: Method, origin: Origin) -> None:
         """For somebody fresh. It can be turned back on for ten minutes. Raises `Missing` or `NotFresh`."""
-        self._sessions.demand_fresh(presence)
-        account = presence.account
-        kind = "last-factor-off" if self.is_last(presence, method) else "factor-off"
-        factor = self.one(presence, method, origin)
+        self._sessions.demand_fresh(user)
+        account = user.account
+        kind = "last-factor-off" if self.is_last(user, method) else "factor-off"
+        factor = self.one(user, method, origin)
         if factor is None:
-            raise Missing()
+            raise NotFound()
         mine = Factor.id == factor.id, Factor.turned_off_at.is_(None)
         with self._db.write() as tx:
-            if not won(tx, update(Factor).where(*mine).values(turned_off_at=self._clock.now())):
-                raise Missing()
-            tx.execute(delete(DraftRow).where(DraftRow.account_id == account.id, DraftRow.method == method.slug))
-            self._sessions.end_others(tx, account.id, presence.session.id)
+            if not changed_one_row(tx, update(Factor).where(*mine).values(turned_off_at=self._clock.now())):
+                raise NotFound()
+            tx.execute(delete(Draft).where(Draft.account_id == account.id, Draft.method == method.slug))
+            self._sessions.end_others(tx, account.id, user.session.id)
             self._notices.tell(tx, account, kind, origin, method=method.title.msgid)
 
-    def turned_off(self, presence: Presence, origin: Origin) -> Method | None:
+    def turned_off(self, user: User, origin: Origin) -> Method | None:
         """The method that was turned off last, while it can be turned back on."""
         since = self._clock.now() - self._policy.turn_back_on_seconds
-        recent = [f for f in presence.stale_factors if f.turned_off_at is not None and f.turned_off_at > since]
+        recent = [f for f in user.recently_off_factors if f.turned_off_at is not None and f.turned_off_at > since]
         if not recent:
             return None
         slug = max(recent, key=lambda f: f.turned_off_at or 0).method
         method = next((m for m in CATALOGUE if m.slug == slug), None)
         return method if method is not None and _one(recent, method, origin) is not None else None
 
-    def turn_back_on(self, presence: Presence, method: Method, origin: Origin) -> None:
+    def turn_back_on(self, user: User, method: Method, origin: Origin) -> None:
         """Raises `Missing` when the ten minutes are over, `NotFresh` when step-up is due."""
-        self._sessions.demand_fresh(presence)
-        account, now = presence.account, self._clock.now()
-        factor = _one(presence.stale_factors, method, origin)
+        self._sessions.demand_fresh(user)
+        account, now = user.account, self._clock.now()
+        factor = _one(user.recently_off_factors, method, origin)
         if factor is None:
-            raise Missing()
+            raise NotFound()
         recent = Factor.id == factor.id, Factor.turned_off_at > now - self._policy.turn_back_on_seconds
         with self._db.write() as tx:
-            hold(tx, account.id)
-            if not won(tx, update(Factor).where(*recent).values(turned_off_at=None)):
-                raise Missing()
-            if not presence.factors:
-                self._sessions.end_others(tx, account.id, presence.session.id)
+            lock_account(tx, account.id)
+            if not changed_one_row(tx, update(Factor).where(*recent).values(turned_off_at=None)):
+                raise NotFound()
+            if not user.factors:
+                self._sessions.end_others(tx, account.id, user.session.id)
             self._notices.tell(tx, account, "factor-on", origin, method=method.title.msgid)
 
-    def new_backup_code(self, presence: Presence, origin: Origin) -> str:
+    def new_backup_code(self, user: User, origin: Origin) -> str:
         """The only copy. Raises `Missing` without a factor, `NotFresh` when step-up is due."""
-        self._sessions.demand_fresh(presence)
-        if not presence.factors:
-            raise Missing()
+        self._sessions.demand_fresh(user)
+        if not user.factors:
+            raise NotFound()
         with self._db.write() as tx:
-            code = self._backup_codes.make(tx, presence.account.id)
-            self._notices.tell(tx, presence.account, "backup-code-made", origin)
+            code = self._backup_codes.make(tx, user.account.id)
+            self._notices.tell(tx, user.account, "backup-code-made", origin)
         return code
 
 

@@ -17,7 +17,7 @@ from ..domain.refusals import UsernameMalformed, UsernameTaken
 from ..models.accounts import Account
 from ..models.database import Database
 from ..policy import Policy
-from .entry import In
+from .entry import LoggedIn
 from .notices import Notices
 from .passwords import Passwords
 from .sessions import Sessions
@@ -43,7 +43,7 @@ class SignUp:
         self._sessions = sessions
         self._notices = notices
 
-    def create(self, name: str, username: str, password: str, origin: Origin) -> In:
+    def create(self, name: str, username: str, password: str, origin: Origin) -> LoggedIn:
         """The account, logged in. Raises `NameMalformed`, `UsernameMalformed`, `UsernameTaken` and what
         `Passwords.seal` raises.
         """
@@ -54,11 +54,11 @@ class SignUp:
             with self._db.write() as tx:
                 tx.objects.add(account)
                 tx.objects.flush()
-                opened = self._sessions.open(tx, account.id, origin, kept=False, second_factor=False)
+                opened = self._sessions.open(tx, account.id, origin, persistent=False, second_factor=False)
                 self._notices.record(tx, account.id, "signed-up", origin)
         except IntegrityError:
             raise UsernameTaken() from None
-        return In(opened, account, "/sign-up/email")
+        return LoggedIn(opened, account, "/sign-up/email")
 
     def check(self, name: str, username: str) -> tuple[str, str]:
         """Both as they will be kept. Raises `NameMalformed`, `UsernameMalformed` or `UsernameTaken`."""

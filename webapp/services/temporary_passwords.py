@@ -13,17 +13,17 @@ from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
 from ..domain.codes import draw_base32, grouped, is_base32, tidy_base32
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
-from ..domain.refusals import Missing, TooManyTemporaryPasswords, WrongLogIn
+from ..domain.refusals import NotFound, TooManyTemporaryPasswords, WrongLogin
 from ..models.accounts import Account
 from ..models.apps import TemporaryPassword
-from ..models.database import Database, Transaction, won
-from ..models.presence import Presence
+from ..models.database import Database, Transaction, changed_one_row
+from ..models.user import User
 from ..policy import Policy
+from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
 from .notices import Notices
 from .outbox import Outbox
-from .phones import Phones
+from .phone_numbers import PhoneNumbers
 from .sessions import Sessions
-from .tries import Bucket, Retold, Tries, Windows
 
 NOBODY = 0  # no account's id: whoever is looked for in vain costs the same look
 FIND = select(TemporaryPassword).where(
@@ -42,9 +42,9 @@ class TemporaryPasswords:
         clock: Clock,
         entropy: Entropy,
         policy: Policy,
-        tries: Tries,
+        attempts: Attempts,
         sessions: Sessions,
-        phones: Phones,
+        phones: PhoneNumbers,
         outbox: Outbox,
         notices: Notices,
     ) -> None:
@@ -52,23 +52,23 @@ class TemporaryPasswords:
         self._clock = clock
         self._entropy = entropy
         self._policy = policy
-        self._tries = tries
+        self._attempts = attempts
         self._sessions = sessions
-        self._phones = phones
+        self._phone_numbers = phones
         self._outbox = outbox
         self._notices = notices
 
-    def make(self, presence: Presence, origin: Origin) -> str:
+    def make(self, user: User, origin: Origin) -> str:
         """The only copy; any earlier one stops working.
 
         Raises `NotFresh` when step-up is due, `Missing` without a factor, and `TooManyTemporaryPasswords`.
         """
-        self._sessions.demand_fresh(presence)
-        if not presence.factors:
-            raise Missing()
+        self._sessions.demand_fresh(user)
+        if not user.factors:
+            raise NotFound()
         with self._db.write() as tx:
-            code = self._draw(tx, presence.account.id, texted=False)
-            self._notices.tell(tx, presence.account, "temporary-password-made", origin)
+            code = self._draw(tx, user.account.id, texted=False)
+            self._notices.tell(tx, user.account, "temporary-password-made", origin)
         return code
 
     def text(self, account: Account, origin: Origin) -> None:
@@ -81,10 +81,10 @@ class TemporaryPasswords:
         for other in self.live(account.id):
             if not other.texted or other.used_at is not None or other.made_at > now - self._policy.texted_again:
                 return
-        wait = self._tries.wait(self._bucket(account.id))
+        wait = self._attempts.wait(self._bucket(account.id))
         if wait:  # before a text is counted that then does not go
             raise TooManyTemporaryPasswords(wait)
-        number = self._phones.spend(account, f"temporary-password:{account.id}:{now}", origin)
+        number = self._phone_numbers.count_text(account, f"temporary-password:{account.id}:{now}", origin)
         with self._db.write() as tx:
             password = grouped(self._draw(tx, account.id, texted=True))
             template, lasts = "temporary-password", self._policy.temporary_password_seconds
@@ -101,11 +101,13 @@ class TemporaryPasswords:
         """By its owner. False when it had ended by itself; raises `Missing` when there is no such one of theirs."""
         mine = TemporaryPassword.account_id == account.id, TemporaryPassword.id == password_id
         with self._db.write() as tx:
-            if won(tx, update(TemporaryPassword).where(*mine, self._lives()).values(ended_at=self._clock.now())):
+            if changed_one_row(
+                tx, update(TemporaryPassword).where(*mine, self._lives()).values(ended_at=self._clock.now())
+            ):
                 self._notices.tell(tx, account, "temporary-password-ended", origin)
                 return True
             if tx.scalar(select(TemporaryPassword.id).where(*mine)) is None:
-                raise Missing()
+                raise NotFound()
         return False
 
     # -- At the legacy door ------------------------------------------------------------------------
@@ -125,20 +127,20 @@ class TemporaryPasswords:
         used = (
             update(TemporaryPassword).where(TemporaryPassword.id == password.id, self._lives()).values(self._by(origin))
         )
-        if won(tx, used.where(TemporaryPassword.used_at.is_(None))):
+        if changed_one_row(tx, used.where(TemporaryPassword.used_at.is_(None))):
             self._notices.record(tx, password.account_id, "temporary-password-used", origin)
-        elif not won(tx, used):
-            raise WrongLogIn()
+        elif not changed_one_row(tx, used):
+            raise WrongLogin()
 
-    def use_up(self, tx: Transaction, password: TemporaryPassword, origin: Origin) -> None:
+    def consume_single_use(self, tx: Transaction, password: TemporaryPassword, origin: Origin) -> None:
         """For good. Raises `WrongLogIn` when somebody was first."""
         mine = update(TemporaryPassword).where(TemporaryPassword.id == password.id, self._lives())
-        if not won(tx, mine.values(**self._by(origin), ended_at=self._clock.now())):
-            raise WrongLogIn()
+        if not changed_one_row(tx, mine.values(**self._by(origin), ended_at=self._clock.now())):
+            raise WrongLogin()
 
     def _draw(self, tx: Transaction, account_id: int, *, texted: bool) -> str:
         # counts under a lock of the account's own, so that two at once leave one alive
-        self._tries.spend_within(tx, self._bucket(account_id))
+        self._attempts.count_within(tx, self._bucket(account_id))
         now, code = self._clock.now(), draw_base32(self._entropy)
         older = update(TemporaryPassword).where(TemporaryPassword.account_id == account_id, self._lives())
         tx.execute(older.values(ended_at=now))
@@ -153,7 +155,7 @@ class TemporaryPasswords:
         return code
 
     def _bucket(self, account_id: int) -> Bucket:
-        rule = Retold(Windows((self._policy.temporary_passwords,)), TooManyTemporaryPasswords)
+        rule = WithRefusal(SlidingWindows((self._policy.temporary_passwords,)), TooManyTemporaryPasswords)
         return Bucket(f"temporary-password:{account_id}", rule)
 
     def _lives(self) -> ColumnElement[bool]:

@@ -14,12 +14,12 @@ from sqlalchemy import insert, select, update
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Clock, Keyring
-from ..domain.refusals import Refusal, TextsStopped, TooManyTexts, TooSoon, Waiting
-from ..models.database import Database, won
-from ..models.messages import Fact, TextCount
+from ..domain.refusals import Refusal, TextLimitReached, TooManyTexts, TooSoon, Waiting
+from ..models.database import Database, changed_one_row
+from ..models.messages import SiteValue, TextCount
 from ..policy import DAY, Policy, Window
+from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
 from .outbox import Outbox
-from .tries import Bucket, Retold, Tries, Windows
 
 SENT = "sent"
 BUDGET = "texts"
@@ -27,9 +27,9 @@ BUDGET = "texts"
 log = structlog.get_logger()
 
 
-def stops(why: str, *windows: Window) -> Retold:
+def stops(why: str, *windows: Window) -> WithRefusal:
     """Windows whose refusal says that no text may go now, and tells the operator why."""
-    return Retold(Windows(windows), lambda wait: TextsStopped(wait, why))
+    return WithRefusal(SlidingWindows(windows), lambda wait: TextLimitReached(wait, why))
 
 
 class TextCaps:
@@ -40,7 +40,7 @@ class TextCaps:
         clock: Clock,
         keyring: Keyring,
         policy: Policy,
-        tries: Tries,
+        attempts: Attempts,
         outbox: Outbox,
         daily_budget: int,
         operator: str,
@@ -50,28 +50,28 @@ class TextCaps:
         self._clock = clock
         self._keyring = keyring
         self._policy = policy
-        self._tries = tries
+        self._attempts = attempts
         self._outbox = outbox
         self._budget = daily_budget
         self._operator = operator
 
-    def spend(self, account_id: int, challenge: str, number: PhoneNumber, origin: Origin) -> None:
+    def count_text(self, account_id: int, challenge: str, number: PhoneNumber, origin: Origin) -> None:
         """Counts one text, or refuses it. Raises `TooSoon`, `TooManyTexts` or `TextsStopped`."""
         policy = self._policy
-        of_challenge = Windows((Window(policy.text_sends_challenge, DAY),))
+        of_challenge = SlidingWindows((Window(policy.text_sends_challenge, DAY),))
         buckets = (
             self._gap(number),
-            Bucket(f"text-challenge:{challenge}", Retold(of_challenge, lambda _wait: TooManyTexts())),
+            Bucket(f"text-challenge:{challenge}", WithRefusal(of_challenge, lambda _wait: TooManyTexts())),
             Bucket(f"text-account:{account_id}", stops("account", *policy.text_sends)),
             Bucket(f"text-number:{self.key(number.e164)}", stops("number", *policy.text_sends)),
             Bucket(f"text-prefix:{self.key(number.prefix)}", stops("prefix", policy.text_sends_prefix)),
-            Bucket(f"text-address:{origin.neighbourhood}", stops("address", policy.text_sends_address)),
+            Bucket(f"text-address:{origin.rate_limit_key}", stops("address", policy.text_sends_address)),
             Bucket(BUDGET, stops("budget", Window(self._budget, DAY))),
         )
         try:
             if self._budget == 0:
-                raise TextsStopped(DAY, "budget")
-            counted = self._tries.spend(*buckets)
+                raise TextLimitReached(DAY, "budget")
+            counted = self._attempts.count(*buckets)
         except Refusal as refusal:
             self.count(number.country, _why(refusal))
             raise
@@ -80,11 +80,13 @@ class TextCaps:
 
     def wait(self, number: PhoneNumber) -> int:
         """Seconds until another text may go to it."""
-        return self._tries.wait(self._gap(number))
+        return self._attempts.wait(self._gap(number))
 
     def _gap(self, number: PhoneNumber) -> Bucket:
         """One text at a time to a number."""
-        return Bucket(f"text-gap:{self.key(number.e164)}", Retold(Windows((self._policy.text_gap,)), TooSoon))
+        return Bucket(
+            f"text-gap:{self.key(number.e164)}", WithRefusal(SlidingWindows((self._policy.text_gap,)), TooSoon)
+        )
 
     def key(self, text: str) -> str:
         """What stands for a number in the database: the same text, the same key, and no way back."""
@@ -97,7 +99,7 @@ class TextCaps:
         mine = TextCount.day == row["day"], TextCount.country == country, TextCount.outcome == outcome
         with self._db.write() as tx:
             self._db.serialize(tx, f"text-count:{row['day']}:{country}:{outcome}")
-            if not won(tx, update(TextCount).where(*mine).values(count=TextCount.count + 1)):
+            if not changed_one_row(tx, update(TextCount).where(*mine).values(count=TextCount.count + 1)):
                 tx.execute(insert(TextCount).values(**row, count=1))
 
     def report(self, days: int) -> Sequence[TextCount]:
@@ -128,15 +130,17 @@ class TextCaps:
         today = self._clock.now() // DAY
         with self._db.write() as tx:
             self._db.serialize(tx, name)
-            if won(tx, update(Fact).where(Fact.name == name, Fact.value < today).values(value=today)):
+            if changed_one_row(
+                tx, update(SiteValue).where(SiteValue.name == name, SiteValue.value < today).values(value=today)
+            ):
                 return True
-            if tx.objects.get(Fact, name) is not None:
+            if tx.objects.get(SiteValue, name) is not None:
                 return False
-            tx.execute(insert(Fact).values(name=name, value=today))
+            tx.execute(insert(SiteValue).values(name=name, value=today))
         return True
 
 
 def _why(refusal: Refusal) -> str:
-    if isinstance(refusal, TextsStopped):
+    if isinstance(refusal, TextLimitReached):
         return f"refused: {refusal.why}"
     return "refused: too soon" if isinstance(refusal, Waiting) else "refused: challenge"

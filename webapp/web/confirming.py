@@ -24,13 +24,13 @@ def challenge(choice: Choice, account: Account, name: str) -> dict[str, Any]:
     context.update(services.challenges.show(choice, account, name))
     if method.send is not None:
         asked = services.challenges.asked(choice, account, name)
-        context.update(render.sent(asked, 0 if asked else services.phones.wait(account)))
+        context.update(render.sent(asked, 0 if asked else services.phone_numbers.wait(account)))
     return context
 
 
 def email_code(challenge: str, asked: Asked, **where: Any) -> Any:
     """The code from an e-mail makes its address the account's own. `where` as in `_code`."""
-    addresses, account = current.services().email_addresses, current.somebody().account
+    addresses, account = current.services().email_addresses, current.user().account
     return _code(
         "entrance/email_code.html",
         asked,
@@ -43,7 +43,7 @@ def email_code(challenge: str, asked: Asked, **where: Any) -> Any:
 
 def phone_code(challenge: str, asked: Asked, discoverable: bool | None, **where: Any) -> Any:
     """The same for the code from a text and its number."""
-    phones, account = current.services().phones, current.somebody().account
+    phones, account = current.services().phone_numbers, current.user().account
     return _code(
         "entrance/phone_code.html",
         asked,

@@ -12,9 +12,9 @@ from flask.wrappers import Response
 from itsdangerous import BadSignature, Signer
 
 from ..domain.codes import hash_of
-from ..models.presence import Opened
+from ..models.user import SessionToken
 from ..policy import DAY
-from ..services.password_tries import KnownBrowser
+from ..services.password_attempts import KnownBrowser
 
 SESSION, LOGIN, REMEMBERED, BROWSER, OWN = "session", "login", "remembered", "browser", "phone"
 LANGUAGE, SITE_CHOICE, NOTICE_SEEN, PASSKEY_OFFERED = "language", "site", "cookies-seen", "passkey-offered"
@@ -63,8 +63,8 @@ def login_token() -> str | None:
     return _unsigned(LOGIN)
 
 
-def put_session(response: Response, opened: Opened, kept_for: int) -> None:
-    put(response, SESSION, _sign(SESSION, opened.token), kept_for if opened.kept else None)
+def put_session(response: Response, opened: SessionToken, kept_for: int) -> None:
+    put(response, SESSION, _sign(SESSION, opened.token), kept_for if opened.persistent else None)
 
 
 def put_login(response: Response, token: str, lasts: int) -> None:

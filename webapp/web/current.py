@@ -10,7 +10,7 @@ from flask import current_app, g, request
 from ..bootstrap import Services
 from ..domain.codes import hash_of
 from ..domain.origin import Origin
-from ..models.presence import Presence
+from ..models.user import User
 from . import cookies
 
 EXTENSION = "nightlatch"
@@ -20,19 +20,19 @@ def services() -> Services:
     return cast(Services, current_app.extensions[EXTENSION])
 
 
-def presence() -> Presence | None:
+def user_or_none() -> User | None:
     """Who is logged in, read once a request; None for nobody."""
-    if "presence" not in g:
+    if "user" not in g:
         token = g.get("new_token") or cookies.session_token()
-        g.presence = services().sessions.find(token) if token else None
-        if g.presence is not None:
-            services().sessions.see(g.presence)
-    return cast("Presence | None", g.presence)
+        g.user = services().sessions.find(token) if token else None
+        if g.user is not None:
+            services().sessions.see(g.user)
+    return cast("User | None", g.user)
 
 
-def somebody() -> Presence:
+def user() -> User:
     """The same behind a guard that lets nobody else in."""
-    found = presence()
+    found = user_or_none()
     assert found is not None, "a view without @guards.logged_in asked who is there"  # for mypy and us
     return found
 
@@ -40,13 +40,13 @@ def somebody() -> Presence:
 def is_now(token: str) -> None:
     """The session got a new token in this request: the next look reads again."""
     g.new_token = token
-    g.pop("presence", None)
+    g.pop("user", None)
 
 
 def origin() -> Origin:
     host, known = request.environ.get("HTTP_HOST", "").partition(":")[0], cookies.known_browser()
-    slots = frozenset(hash_of(token) for token in cookies.own_tokens())
-    return Origin(client_address(), request.user_agent.string, host, known.browser if known else "", slots)
+    external_ids = frozenset(hash_of(token) for token in cookies.own_tokens())
+    return Origin(client_address(), request.user_agent.string, host, known.browser if known else "", external_ids)
 
 
 def client_address() -> str:

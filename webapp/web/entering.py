@@ -5,25 +5,25 @@ from __future__ import annotations
 from flask import session
 from flask.wrappers import Response
 
-from ..services.entry import In
-from ..services.log_in import Half
+from ..services.entry import LoggedIn
+from ..services.login import PendingToken
 from . import cookies, current, layouts, render
 
 JUST_TYPED = "typed"
 """In the form session: the next home page may offer a way without it."""
 
 
-def enter(result: In | Half) -> Response:
+def enter(result: LoggedIn | PendingToken) -> Response:
     """After a right password: to the challenge, or in."""
     current.services().sessions.forget(half=cookies.login_token())
-    if isinstance(result, In):
+    if isinstance(result, LoggedIn):
         return let_in(result)
     response = render.go_on(layouts.to("challenge.verify"), result.refusal, whole=True)
-    cookies.put_login(response, result.token, current.services().settings.policy.half_logged_in)
+    cookies.put_login(response, result.token, current.services().settings.policy.pending_login_seconds)
     return response
 
 
-def let_in(result: In, to: str | None = None) -> Response:
+def let_in(result: LoggedIn, to: str | None = None) -> Response:
     """A full log-in, and on to the page that was asked for."""
     # nothing that was planted before a log-in is of use after it
     current.services().sessions.forget(session=cookies.session_token())

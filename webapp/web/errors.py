@@ -58,7 +58,7 @@ def _http(error: HTTPException) -> Any:
 
 
 def _refusal(refusal: Refusal) -> Any:
-    if isinstance(refusal, NotFresh) and current.presence() is not None:
+    if isinstance(refusal, NotFresh) and current.user_or_none() is not None:
         return guards.step_up()
     response = page(refusal.status, words.say(refusal))
     if refusal.wait is not None:
@@ -77,7 +77,7 @@ def page(code: int, sentence: str | None = None) -> Any:
     if not _host_is_ours():
         return _bare(code, heading, default)
     if code >= 500:
-        g.presence = None  # the database may be what is broken
+        g.user = None  # the database may be what is broken
     try:
         actions = [(gettext("Go to the start page"), layouts.to("home.home"))]
         return render.page(

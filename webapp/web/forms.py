@@ -13,7 +13,7 @@ from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired
 
 from ..domain import phone_numbers
-from ..domain.language import lazy, spoken, upright
+from ..domain.language import bidi_isolate, lazy, spoken
 from ..domain.refusals import PageTooOld, Refusal
 from ..enrollment.fields import ConfirmationCodeFields, DiscoverableFields, EmailFields, PasswordFields, PhoneFields
 from . import current, words
@@ -138,7 +138,9 @@ def offer_countries(form: Form) -> None:
     if "country" not in form:
         return
     allowed = current.services().settings.sms_countries
-    form.country.choices = [(c.code, f"{c.name} ({upright(c.calling_code)})") for c in phone_numbers.countries(allowed)]
+    form.country.choices = [
+        (c.code, f"{c.name} ({bidi_isolate(c.calling_code)})") for c in phone_numbers.countries(allowed)
+    ]
     if not form.country.data:
         form.country.data = default_country()
 

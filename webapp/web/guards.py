@@ -123,8 +123,8 @@ def fresh(view: View) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        presence = current.somebody()
-        if current.services().sessions.is_fresh(presence):
+        user = current.user()
+        if current.services().sessions.is_fresh(user):
             return view(*args, **kwargs)
         return step_up()
 
@@ -133,15 +133,15 @@ def fresh(view: View) -> View:
 
 def step_up(path: str | None = None) -> Response:
     """To the step-up pages; a form that was sent is kept sealed and sent again afterwards."""
-    presence = current.somebody()
+    user = current.user()
     path = path or current.here()
     if request.method not in SAFE and path == current.here():
         if not g.get("csrf_valid", False):
             abort(400)
         form = [(name, value) for name, value in request.form.items() if name != "csrf_token"]
-        session[KEPT_ACT] = current.services().step_up.keep(presence, Act(path, form))
-    proved = current.services().sessions.password_is_fresh(presence)
-    page = "step_up.verify" if proved and presence.factors else "step_up.password"
+        session[KEPT_ACT] = current.services().step_up.keep(user, Act(path, form))
+    proved = current.services().sessions.password_is_fresh(user)
+    page = "step_up.verify" if proved and user.factors else "step_up.password"
     return render.go(layouts.to(page, next=path), whole=False)
 
 

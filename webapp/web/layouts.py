@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, current_app, g, request, url_for
 
 from ..domain.language import Sentence, gettext, lazy
-from ..domain.refusals import Missing
+from ..domain.refusals import NotFound
 from ..enrollment.method import ByDevice
 from ..settings import Settings
 from . import cookies
@@ -149,7 +149,7 @@ def chosen(layout: str, path: str) -> tuple[str, str | None]:
     Raises `Missing` for a layout that there is not.
     """
     if layout not in (DESKTOP, MOBILE):
-        raise Missing()
+        raise NotFound()
     if layout == DESKTOP:
         return f"{hosts().scheme}://{hosts().computer}{path}", DESKTOP
     return f"{hosts().scheme}://{hosts().phone}{path}", None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..domain.language import bidi_isolate
 from ..domain.language import gettext as _
-from ..domain.language import upright
 from . import current
 
 
@@ -17,4 +17,4 @@ def place_of(address: str) -> str:
     near = current.services().places.near(address)
     if near is not None:
         return _("near %(place)s", place=near)
-    return _("network address %(address)s", address=upright(address))
+    return _("network address %(address)s", address=bidi_isolate(address))

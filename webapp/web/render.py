@@ -10,10 +10,10 @@ from flask.wrappers import Response
 from htmx_flask import request
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from ..domain.language import upright
-from ..domain.refusals import Missing, Refusal
+from ..domain.language import bidi_isolate
+from ..domain.refusals import NotFound, Refusal
 from ..enrollment.method import Asked
-from ..models.presence import Opened
+from ..models.user import SessionToken
 from . import cookies, current, layouts, words
 from .forms import Form
 
@@ -87,7 +87,7 @@ def problem(sentence: str) -> None:
     flash(sentence, PROBLEM)
 
 
-def logged_in_as(response: Response, opened: Opened) -> Response:
+def logged_in_as(response: Response, opened: SessionToken) -> Response:
     """The session's new token goes into its cookie."""
     cookies.put_session(response, opened, current.services().settings.policy.kept_session_total)
     current.is_now(opened.token)
@@ -112,7 +112,7 @@ def unsigned(token: str) -> int:
     try:
         message_id: int = URLSafeSerializer(str(current_app.secret_key), salt="delivery").loads(token)
     except BadSignature:
-        raise Missing() from None
+        raise NotFound() from None
     return message_id
 
 
@@ -143,7 +143,7 @@ def sent(asked: Asked | None, wait: int = 0) -> dict[str, Any]:
     states = {"owed": "on its way", "sent": "sent", "failed": "failed"}
     state = services.delivery.state(asked.message_id or 0)
     return {
-        "address": upright(asked.address),
+        "address": bidi_isolate(asked.address),
         "delivery": states.get(state or ""),
         "delivery_url": layouts.to("site.delivery", message=signed(asked.message_id or 0)),
         "wait": max(0, asked.resend_at - services.clock.now()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from werkzeug.routing import IntegerConverter, Map
 
-from ..domain.refusals import Missing
+from ..domain.refusals import NotFound
 
 LONGEST = 18  # digits: what every database takes as a number
 
@@ -19,5 +19,5 @@ class RowId(IntegerConverter):
 def read(text: str) -> int:
     """Raises `Missing` for what is no row's id."""
     if not (text.isascii() and text.isdigit()) or len(text) > LONGEST:
-        raise Missing()
+        raise NotFound()
     return int(text)

@@ -20,4 +20,4 @@ def take(what: str) -> str | None:
     if kept != what:
         return None
     del session[SHOWN_ONCE]
-    return current.services().shown_once.open(current.somebody().session.id, sealed)
+    return current.services().shown_once.open(current.user().session.id, sealed)

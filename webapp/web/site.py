@@ -14,9 +14,9 @@ from itsdangerous import URLSafeTimedSerializer
 from werkzeug.routing import BaseConverter
 
 from ..bootstrap import Services
-from ..models.presence import Presence
+from ..models.user import User
 from ..settings import ROOT
-from . import assets, current, errors, floods, guards, headers, languages, layouts, row_ids, templates
+from . import assets, current, errors, flood_limit, guards, headers, languages, layouts, row_ids, templates
 from .pages import (
     activity,
     challenge,
@@ -57,9 +57,9 @@ class Slug(BaseConverter):
 class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login ships no types
     """Who Flask-Login says is there: always from our own session, never from a cookie of its own."""
 
-    def __init__(self, presence: Presence) -> None:
-        self.id = presence.account.id
-        self.presence = presence
+    def __init__(self, user: User) -> None:
+        self.id = user.account.id
+        self.user = user
 
 
 class SignedIns(LoginManager):  # type: ignore[misc]  # the same
@@ -100,7 +100,7 @@ def install(app: Flask, services: Services) -> None:
     _log_in(app)
     templates.install(app, services)
     _before(app)
-    floods.install(app, services.settings)
+    flood_limit.install(app, services.settings)
     errors.install(app)
     pages = [page.bp for page in PAGES]
     if services.settings.shows_outbox:
@@ -118,8 +118,8 @@ def _log_in(app: Flask) -> None:
 
     @manager.request_loader  # type: ignore[untyped-decorator]  # the same
     def load(_request: Any) -> SignedIn | None:
-        presence = current.presence()
-        return SignedIn(presence) if presence is not None else None
+        user = current.user_or_none()
+        return SignedIn(user) if user is not None else None
 
 
 def _before(app: Flask) -> None:

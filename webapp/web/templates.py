@@ -86,7 +86,7 @@ def _context() -> dict[str, Any]:
     return {
         "language": spoken(),
         "copy": layouts.copy(),
-        "presence": current.presence(),
+        "user": current.user_or_none(),
         "show_cookie_notice": cookies.get(cookies.NOTICE_SEEN) is None,
         "other_site": layouts.other_site(),
         "outbox_url": layouts.to("outbox.messages") if current.services().settings.shows_outbox else None,

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import request
 
-from ..enrollment.method import Standing
+from ..enrollment.method import RequestStatus
 from ..models.accounts import Account
 from ..models.login_requests import APPROVED, DENIED, WAITING
 from ..services.challenge import Choice, stand_in
@@ -19,11 +19,11 @@ from . import current, layouts, render
 from .forms import Form
 
 
-def page(choice: Choice, account: Account, standing: Standing | None, form: Form, **where: Any) -> Any:
+def page(choice: Choice, account: Account, standing: RequestStatus | None, form: Form, **where: Any) -> Any:
     """`where` has the address that the browser asks, and the ways out."""
     method = choice.method.challenge
     assert method.waits is not None  # the pages lead here for no other
-    is_phone = any(factor.slot in current.origin().slots for factor in choice.factors)
+    is_phone = any(factor.external_id in current.origin().external_ids for factor in choice.factors)
     return render.page(
         method.template,
         form,
@@ -47,7 +47,7 @@ def text_instead(factors: Any, account: Account) -> str | None:
     return choice.method.slug if choice is not None and current.services().offers(choice.method) else None
 
 
-def news(seen: Standing | Glance | None, state_page: str, page: str) -> Any:
+def news(seen: RequestStatus | Glance | None, state_page: str, page: str) -> Any:
     """204 while nothing is new; else what makes the page ask less often, send its form, or show how it ended."""
     policy, state = current.services().settings.policy, seen.state if seen is not None else None
     asked = {name: request.args[name] for name in ("method", "next") if name in request.args}

@@ -39,7 +39,7 @@ def _skew(refusal: Any) -> str:
 
 WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.WrongPassword: lambda _r: _("That password is wrong. Try again."),
-    r.WrongLogIn: lambda _r: _("The username or the password is wrong. Check both and try again."),
+    r.WrongLogin: lambda _r: _("The username or the password is wrong. Check both and try again."),
     r.TemporaryPasswordHere: lambda _r: _(
         "The username or the password is wrong. A temporary password works only in apps: use your usual password here."
     ),
@@ -72,17 +72,17 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.CodeFromEarlierMessage: lambda e: _("That code is from an earlier message. Use the newest one."),
     r.ClockSkew: _skew,
     r.WrongBackupCode: lambda e: _("That backup code is wrong. Check it and try again."),
-    k.NoKeyAnswer: lambda _r: _(
+    k.NoCredential: lambda _r: _(
         "Nothing came from a security key: that needs JavaScript. Turn it on, or choose another method."
     ),
     k.KeyRefused: lambda _r: _("That did not work, and nothing was changed. Try again."),
-    k.CeremonyOver: lambda _r: _("That took too long, and nothing was changed. Try again."),
+    k.CeremonyExpired: lambda _r: _("That took too long, and nothing was changed. Try again."),
     k.KeyUnknown: lambda _r: _("That key is not known here. Try another one."),
     k.KeyUnverified: lambda _r: _(
         "That key did not check who holds it, by PIN, face or fingerprint, so it cannot log you in alone."
         " Use your password."
     ),
-    k.KeyCopied: lambda _r: _(
+    k.KeyCloned: lambda _r: _(
         "That key was refused: there may be a copy of it. We e-mailed its owner. Choose another method."
     ),
     q.TooManyRequests: lambda e: _(
@@ -90,7 +90,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         wait=duration(e.seconds),
     ),
     q.NotApproved: lambda _r: _("Your phone has not approved it yet. Approve it there, then try again."),
-    q.RequestOver: lambda _r: _("This login request is over. Nothing was changed."),
+    q.RequestEnded: lambda _r: _("This login request is over. Nothing was changed."),
     q.NotThisPhone: lambda _r: _(
         "You can deny it here. Approving takes a phone on which you turned on login requests."
     ),
@@ -99,14 +99,14 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     q.SubscriptionRefused: lambda _r: _(
         "This browser's notifications cannot be used here. Choose Not now: the list works without them."
     ),
-    r.FactorTaken: lambda _r: _("That security key is added already. Try another one."),
+    r.FactorExists: lambda _r: _("That security key is added already. Try another one."),
     r.LabelTaken: lambda _r: _("You have one of that name. Choose another name."),
-    r.ChallengeSpent: lambda _r: _("That was too many wrong codes. Enter your password again."),
-    r.CodesStopped: lambda _r: _(
+    r.ChallengeExhausted: lambda _r: _("That was too many wrong codes. Enter your password again."),
+    r.CodesBlocked: lambda _r: _(
         "There were too many wrong codes in a row, so codes are stopped. Log in with another method or a backup code."
     ),
-    r.TooManyTries: lambda e: _("That was too many tries. Try again in %(wait)s.", wait=duration(e.seconds)),
-    r.MailStopped: lambda e: _(
+    r.TooManyAttempts: lambda e: _("That was too many tries. Try again in %(wait)s.", wait=duration(e.seconds)),
+    r.MailLimitReached: lambda e: _(
         "We send only so many codes to one address. Another can be sent in %(wait)s, or enter a different address.",
         wait=duration(e.seconds),
     ),
@@ -115,10 +115,10 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.StepClosed: lambda _r: _("That step is not open now. Here is where you are."),
     r.AlreadyDone: lambda _r: _("This was already done, perhaps in another tab. Here is how things stand now."),
     r.NotFresh: lambda _r: _("Confirm that it is you first."),
-    r.TextsStopped: lambda e: _(
+    r.TextLimitReached: lambda e: _(
         "We can't text you now. Try again in %(wait)s, or choose another method.", wait=duration(e.seconds)
     ),
-    r.TooManyLookUps: lambda e: _(
+    r.TooManyLookups: lambda e: _(
         "That is more new numbers than one day allows, so none was kept. Try again in %(wait)s.",
         wait=duration(e.seconds),
     ),
@@ -126,12 +126,12 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         "You had as many temporary passwords as one day allows. Make another in %(wait)s.", wait=duration(e.seconds)
     ),
     r.TooManyTexts: lambda _r: _("Three codes were sent already. Type the newest, or choose another method."),
-    r.LogInOver: lambda _r: _("That took longer than ten minutes, or was ended. Log in again."),
-    r.LinkDead: lambda _r: _("This link no longer works."),
+    r.LoginExpired: lambda _r: _("That took longer than ten minutes, or was ended. Log in again."),
+    r.LinkInvalid: lambda _r: _("This link no longer works."),
     r.EmailRequired: lambda _r: _("Confirm your email address first."),
-    r.Missing: lambda _r: _("There is nothing at this address."),
+    r.NotFound: lambda _r: _("There is nothing at this address."),
     r.Busy: lambda e: _("Many people are logging in right now. Try again in %(wait)s.", wait=duration(e.seconds)),
-    r.StoreUnavailable: lambda e: _(
+    r.DatabaseUnavailable: lambda e: _(
         "We cannot save anything right now. Try again in %(wait)s.", wait=duration(e.seconds)
     ),
 }

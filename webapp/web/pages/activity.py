@@ -18,11 +18,11 @@ bp = Blueprint("activity", __name__, url_prefix="/settings/security/activity")
 @guards.logged_in
 def activity() -> Any:
     services, before = current.services(), _before(request.args.get("before", ""))
-    page = services.activity.page(current.somebody().account.id, before)
+    page = services.activity.page(current.user().account.id, before)
     policy = services.settings.policy
     return render.page(
         "settings/activity.html",
-        events=[(event, sentence_for(event.kind, event.facts)) for event in page.events],
+        events=[(event, sentence_for(event.kind, event.details)) for event in page.events],
         older_url=layouts.to("activity.activity", before=page.older) if page.older else None,
         newest_url=layouts.to("activity.activity") if before != NEWEST else None,
         days=policy.activity_kept // DAY,

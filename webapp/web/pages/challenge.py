@@ -9,12 +9,12 @@ from typing import Any
 from flask import Blueprint, request
 
 from ...domain.language import gettext as _
-from ...domain.refusals import ChallengeSpent, LogInOver, Refusal
+from ...domain.refusals import ChallengeExhausted, LoginExpired, Refusal
 from ...domain.request_refusals import NotApproved
 from ...services.challenge import choice_of, choices, first_waiting
-from ...services.entry import In
-from ...services.log_in import PendingLogIn, challenge_of
-from .. import cards, confirming, cookies, current, guards, layouts, render, shown_once, words
+from ...services.entry import LoggedIn
+from ...services.login import LoginClaim, challenge_of
+from .. import backup_card, confirming, cookies, current, guards, layouts, render, shown_once, words
 from .. import waiting as waits
 from ..entering import let_in
 from ..forms import BackupCodeForm, Form, RememberFields, form_of
@@ -22,15 +22,15 @@ from ..forms import BackupCodeForm, Form, RememberFields, form_of
 bp = Blueprint("challenge", __name__, url_prefix="/log-in")
 
 
-def half_logged_in(view: Callable[[PendingLogIn], Any]) -> Callable[[], Any]:
+def pending_login_seconds(view: Callable[[LoginClaim], Any]) -> Callable[[], Any]:
     """Everybody else is led to the password."""
 
     @wraps(view)
     def guarded() -> Any:
         try:
-            return view(current.services().log_in.pending(cookies.login_token()))
-        except (LogInOver, ChallengeSpent) as refusal:
-            if current.presence() is None:
+            return view(current.services().login.pending(cookies.login_token()))
+        except (LoginExpired, ChallengeExhausted) as refusal:
+            if current.user_or_none() is None:
                 render.problem(words.say(refusal))
             response = render.go(layouts.to("entrance.log_in"), whole=True)
             cookies.drop(response, cookies.LOGIN)
@@ -40,8 +40,8 @@ def half_logged_in(view: Callable[[PendingLogIn], Any]) -> Callable[[], Any]:
 
 
 @bp.route("/verify", methods=["GET", "POST"])
-@half_logged_in
-def verify(pending: PendingLogIn) -> Any:
+@pending_login_seconds
+def verify(pending: LoginClaim) -> Any:
     slug = request.args.get("method")
     choice = choice_of(pending.factors, slug, pending.account)
     if choice.method.challenge.waits is not None:
@@ -51,14 +51,14 @@ def verify(pending: PendingLogIn) -> Any:
     form = form_of(choice.method.challenge.fields, *extras)()
     if "resend" in request.form and form.trusted():
         try:
-            services.log_in.send_again(pending, slug, current.origin())
+            services.login.send_again(pending, slug, current.origin())
             return render.go(current.here())
         except Refusal as refusal:
             words.place(refusal, form)
     elif request.method == "POST" and form.trusted():
         try:
             return let_in(_proved(pending, slug))
-        except (LogInOver, ChallengeSpent):
+        except (LoginExpired, ChallengeExhausted):
             raise
         except Refusal as refusal:
             words.place(refusal, form)
@@ -80,8 +80,8 @@ def waiting() -> Any:
     return _waiting()
 
 
-@half_logged_in
-def _waiting(pending: PendingLogIn) -> Any:
+@pending_login_seconds
+def _waiting(pending: LoginClaim) -> Any:
     slug, services, account = request.args.get("method"), current.services(), pending.account
     choice, name = choice_of(pending.factors, slug, account), challenge_of(pending)
     if choice.method.challenge.waits is None:
@@ -91,16 +91,16 @@ def _waiting(pending: PendingLogIn) -> Any:
     if form.trusted() and request.method == "POST":
         try:
             if "cancel" in request.form:
-                services.log_in.give_up(pending)
+                services.login.give_up(pending)
                 return render.go(layouts.to("entrance.log_in"), whole=True)
             if "text" in request.form and instead is not None:
-                _choice, refusal = services.log_in.choose(pending, instead, current.origin())
+                _choice, refusal = services.login.choose(pending, instead, current.origin())
                 return render.go_on(layouts.to("challenge.verify", method=instead), refusal)
             if "resend" in request.form:
-                services.log_in.send_again(pending, slug, current.origin())
+                services.login.send_again(pending, slug, current.origin())
                 return render.go(current.here())
             return let_in(_proved(pending, slug))
-        except (LogInOver, ChallengeSpent):
+        except (LoginExpired, ChallengeExhausted):
             raise
         except Refusal as refusal:
             standing = services.challenges.standing(choice, account, name)
@@ -127,14 +127,14 @@ def news() -> Any:
 
 
 @bp.route("/methods", methods=["GET", "POST"])
-@half_logged_in
-def methods(pending: PendingLogIn) -> Any:
+@pending_login_seconds
+def methods(pending: LoginClaim) -> Any:
     form = Form()
     if form.submitted():
         chosen = request.form.get("method")
         if chosen == "backup-code":
             return render.go(layouts.to("challenge.backup_code"))
-        choice, refusal = current.services().log_in.choose(pending, chosen, current.origin())
+        choice, refusal = current.services().login.choose(pending, chosen, current.origin())
         return render.go_on(layouts.to("challenge.verify", method=choice.method.slug), refusal)
     account = pending.account
     offered = [(c.method.challenge.hint(c.factor, account), c.method.slug) for c in choices(pending.factors)]
@@ -143,21 +143,21 @@ def methods(pending: PendingLogIn) -> Any:
 
 
 @bp.route("/backup-code", methods=["GET", "POST"])
-@half_logged_in
-def backup_code(pending: PendingLogIn) -> Any:
+@pending_login_seconds
+def backup_code(pending: LoginClaim) -> Any:
     form = BackupCodeForm()
     if request.method == "POST" and form.trusted():
         try:
-            result = current.services().log_in.with_backup_code(
+            result = current.services().login.with_backup_code(
                 pending, request.form.get("code", ""), origin=current.origin(), known_browser=cookies.known_browser()
             )
-        except (LogInOver, ChallengeSpent):
+        except (LoginExpired, ChallengeExhausted):
             raise
         except Refusal as refusal:
             words.place(refusal, form)
         else:
             response = let_in(result, layouts.to("challenge.new_backup_code", next=result.next_path or None))
-            shown_once.keep(cards.BACKUP_CODE, result.backup_code or "", result.opened.session_id)
+            shown_once.keep(backup_card.BACKUP_CODE, result.backup_code or "", result.opened.session_id)
             return response
     return render.page("challenge/backup_code.html", form, choose_url=layouts.to("challenge.methods"))
 
@@ -166,15 +166,15 @@ def backup_code(pending: PendingLogIn) -> Any:
 @guards.logged_in
 def new_backup_code() -> Any:
     """In the place of the one that opened the account."""
-    code, done_url = shown_once.take(cards.BACKUP_CODE), guards.local_path(request.args.get("next"))
+    code, done_url = shown_once.take(backup_card.BACKUP_CODE), guards.local_path(request.args.get("next"))
     if code is None:
         return render.go(done_url or layouts.to("home.home"))
-    card = cards.card(current.somebody().account, code)
+    card = backup_card.card(current.user().account, code)
     return render.page("challenge/new_backup_code.html", card=card, done_url=done_url)
 
 
-def _proved(pending: PendingLogIn, slug: str | None) -> In:
-    return current.services().log_in.with_factor(
+def _proved(pending: LoginClaim, slug: str | None) -> LoggedIn:
+    return current.services().login.with_factor(
         pending,
         slug,
         request.form,

@@ -23,7 +23,7 @@ bp = Blueprint("contacts", __name__, url_prefix="/settings/privacy/contacts")
 @guards.takes_file("file")
 @guards.logged_in
 def contacts() -> Any:
-    services, account = current.services(), current.somebody().account
+    services, account = current.services(), current.user().account
     option = DiscoverableForm() if SAVE in request.form else DiscoverableForm(None, discoverable=account.discoverable)
     form = ContactsForm() if UPLOAD in request.form else ContactsForm(None)
     if form.trusted():
@@ -37,7 +37,7 @@ def contacts() -> Any:
 
 
 def _do(option: DiscoverableForm, form: ContactsForm) -> None:
-    account, services = current.somebody().account, current.services()
+    account, services = current.user().account, current.services()
     if SAVE in request.form:
         services.contacts.let_find(account, option.discoverable.data)
         render.receipt(

@@ -7,13 +7,13 @@ from typing import Any
 from flask import Blueprint, request
 
 from ...domain.language import gettext as _
-from ...domain.refusals import AlreadyDone, Missing, NotFresh, Refusal, StepClosed
+from ...domain.refusals import AlreadyDone, NotFound, NotFresh, Refusal, StepClosed
 from ...enrollment import progress
 from ...enrollment.method import Method, Step
 from ...enrollment.visit import Visit
 from ...methods.catalogue import method_named
 from ...services.email_addresses import masked
-from .. import cards, cookies, current, guards, layouts, render, words
+from .. import backup_card, cookies, current, guards, layouts, render, words
 from ..forms import Form, form_of, offer_countries
 
 bp = Blueprint("enrollment", __name__, url_prefix="/settings/security/two-factor/<slug:method>")
@@ -35,14 +35,14 @@ def step(method: str, step: str) -> Any:
         return render.go(layouts.to("two_factor.methods"))  # which says where
     wanted = visit.method.step(step)
     if wanted is None:
-        raise Missing()
+        raise NotFound()
     if not progress.may_show(visit, wanted):
         if request.method == "POST" and wanted.closed is not None and not progress.is_finished(visit):
             render.problem(words.say(wanted.closed()))
         return _go_to(visit, progress.open_step(visit))
     form = _form(wanted)
     if request.method == "POST":
-        earlier = {factor.slot for factor in visit.factors}
+        earlier = {factor.external_id for factor in visit.factors}
         response = _submit(visit, wanted, form)
         if response is not None:
             if visit.proved is not None and visit.keeps is not None:
@@ -118,7 +118,7 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
         form[name].data = form[name].data or text
     if "asked" in context:
         asked = context.pop("asked")
-        context.update(render.sent(asked, 0 if asked else current.services().phones.wait(visit.account)))
+        context.update(render.sent(asked, 0 if asked else current.services().phone_numbers.wait(visit.account)))
         different = context.pop("different")
         context["different_url"] = layouts.to("enrollment.step", method=visit.method.slug, step=different)
     code = current.services().enrollment.backup_code(visit)
@@ -127,7 +127,7 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
         form,
         method=visit.method,
         button=layouts.copy().pick(visit.method.overview.button),
-        card=cards.card(visit.account, code) if code else None,
+        card=backup_card.card(visit.account, code) if code else None,
         step_marker=progress.marker(visit, step),
         cancel_url=layouts.to("two_factor.methods"),
         **context,
@@ -147,5 +147,5 @@ def _go_to(visit: Visit, step: Step) -> Any:
 def _visit(slug: str, step: str | None = None) -> Visit:
     method: Method | None = method_named(slug)
     if method is None or not current.services().offers(method):
-        raise Missing()
-    return current.services().enrollment.visit(current.somebody(), method, current.origin(), step)
+        raise NotFound()
+    return current.services().enrollment.visit(current.user(), method, current.origin(), step)

@@ -8,8 +8,8 @@ from flask import Blueprint, request, session
 
 from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
-from ...domain.refusals import CodeExpired, LinkDead, PageTooOld, Refusal
-from ...services.entry import In
+from ...domain.refusals import CodeExpired, LinkInvalid, PageTooOld, Refusal
+from ...services.entry import LoggedIn
 from .. import confirming, cookies, current, guards, layouts, render, words
 from ..entering import enter, let_in
 from ..forms import EmailForm, Form, LogInForm, NewPasswordForm, PasskeyForm, SignUpForm
@@ -35,7 +35,7 @@ def log_in() -> Any:
     elif form.submitted():
         try:
             return enter(
-                current.services().log_in.with_password(
+                current.services().login.with_password(
                     form.username.data,
                     form.password.data,
                     keep=form.keep.data,
@@ -47,14 +47,14 @@ def log_in() -> Any:
             )
         except Refusal as refusal:
             words.place(refusal, form)
-    elif request.method == "GET" and current.presence() is not None:
+    elif request.method == "GET" and current.user_or_none() is not None:
         return render.go(guards.local_path(request.args.get("next")) or layouts.to("home.home"))
     unknown = current.services().passkeys.unknown(request.form) if isinstance(form.refusal, KeyUnknown) else None
     passkey = PasskeyForm(next=request.args.get("next", ""))
     return render.page("entrance/log_in.html", form, passkey=passkey, tell_browser=unknown)
 
 
-def _with_passkey(form: PasskeyForm) -> In:
+def _with_passkey(form: PasskeyForm) -> LoggedIn:
     return current.services().passkeys.log_in(
         session.get(BROWSER, ""),
         request.form,
@@ -76,10 +76,10 @@ def passkey_options() -> Any:
 
 @bp.post("/log-out")
 def log_out() -> Any:
-    presence = current.presence()
-    if presence is not None and Form().submitted():
-        current.services().ways_in.end_own(presence, current.origin())
-    elif presence is not None:
+    user = current.user_or_none()
+    if user is not None and Form().submitted():
+        current.services().active_access.end_own(user, current.origin())
+    elif user is not None:
         return render.go(layouts.to("home.home"), whole=True)
     session.clear()
     render.receipt(_("You are logged out."))
@@ -105,14 +105,14 @@ def sign_up() -> Any:
 
 
 def _sign_up_challenge() -> str:
-    return f"email:sign-up:{current.somebody().session.id}"
+    return f"email:sign-up:{current.user().session.id}"
 
 
 @bp.route("/sign-up/email", methods=["GET", "POST"])
 @guards.logged_in
 @guards.fresh
 def sign_up_email() -> Any:
-    account = current.somebody().account
+    account = current.user().account
     if account.email is not None:
         return render.go(layouts.to("home.home"))
     form = EmailForm(email=account.unconfirmed_email)
@@ -128,7 +128,7 @@ def sign_up_email() -> Any:
 @bp.route("/sign-up/email-code", methods=["GET", "POST"])
 @guards.logged_in
 def sign_up_email_code() -> Any:
-    services, account = current.services(), current.somebody().account
+    services, account = current.services(), current.user().account
     asked = services.email_addresses.asked(account.id, _sign_up_challenge())
     if asked is None or account.email is not None:
         if request.method == "POST" and account.email is None:
@@ -173,7 +173,7 @@ def reset_password(token: str) -> Any:
             services.password_changes.reset(opened, form.password.data, current.origin())
             render.receipt(_("Your password was changed. Log in with the new one."))
             return render.go(layouts.to("entrance.log_in"), whole=True)
-    except LinkDead:
+    except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404)
     except Refusal as refusal:
         words.place(refusal, form)
@@ -190,6 +190,6 @@ def undo_email(token: str) -> Any:
             services.email_addresses.undo(opened, current.origin())
             render.receipt(_("Your earlier email address is back. Choose a new password now."))
             return render.go(layouts.to("entrance.forgot_password"), whole=True)
-    except LinkDead:
+    except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404)
     return render.page("entrance/undo_email.html", form, address=opened.link.email)

@@ -8,7 +8,7 @@ from flask import Blueprint, session
 
 from ...domain.language import gettext as _
 from ...methods.catalogue import method_that_stands_alone
-from ...models.presence import Presence
+from ...models.user import User
 from .. import cookies, current, entering, guards, layouts, render
 
 bp = Blueprint("home", __name__)
@@ -17,56 +17,54 @@ bp = Blueprint("home", __name__)
 @bp.get("/")
 @guards.logged_in
 def home() -> Any:
-    presence = current.somebody()
-    offer = _passkey_offer(presence)
-    response = render.page(
-        "home/home.html", check_up=check_up(presence), two_factor_on=bool(presence.factors), offer_url=offer
-    )
+    user = current.user()
+    offer = _passkey_offer(user)
+    response = render.page("home/home.html", check_up=check_up(user), two_factor_on=bool(user.factors), offer_url=offer)
     if offer:
         cookies.put(response, cookies.PASSKEY_OFFERED, "1", cookies.YEAR)
     return response
 
 
-def _passkey_offer(presence: Presence) -> str | None:
+def _passkey_offer(user: User) -> str | None:
     """After a log-in with a password, once in a browser, where no passkey of this account is kept."""
     method, alone = method_that_stands_alone()
     just_typed = session.pop(entering.JUST_TYPED, False)
     if not just_typed or cookies.get(cookies.PASSKEY_OFFERED) is not None:
         return None
-    held = [f for f in presence.factors if f.method == method.slug]
+    held = [f for f in user.factors if f.method == method.slug]
     if any(alone.is_here(factor, current.origin()) for factor in held):
         return None
     return layouts.to("enrollment.start", method=method.slug)
 
 
-def check_up(presence: Presence) -> list[tuple[str, str, str | None, str | None, str]]:
+def check_up(user: User) -> list[tuple[str, str, str | None, str | None, str]]:
     """Title, text, link and its label, and whether it is good or to do."""
-    return [_email(presence), _two_factor(presence), *_backup_code(presence)]
+    return [_email(user), _two_factor(user), *_backup_code(user)]
 
 
-def _email(presence: Presence) -> tuple[str, str, str | None, str | None, str]:
+def _email(user: User) -> tuple[str, str, str | None, str | None, str]:
     title = _("Email address")
-    if presence.account.email is None:
+    if user.account.email is None:
         text = _("Confirm one, so that we can warn you and you can reset your password.")
         return title, text, layouts.to("settings.email"), _("Confirm your email"), "todo"
-    text = _("%(email)s is confirmed.", email=presence.account.email)
+    text = _("%(email)s is confirmed.", email=user.account.email)
     return title, text, layouts.to("settings.email"), _("Change your email"), "good"
 
 
-def _two_factor(presence: Presence) -> tuple[str, str, str | None, str | None, str]:
+def _two_factor(user: User) -> tuple[str, str, str | None, str | None, str]:
     title, url = _("Two-factor authentication"), layouts.to("two_factor.methods")
-    if not presence.factors:
+    if not user.factors:
         text = _("Somebody who learns your password can log in. Turn on a second factor: it takes two minutes.")
         return title, text, url, _("Turn on two-factor authentication"), "todo"
     text = _("A password alone does not open your account.")
     return title, text, url, _("Manage two-factor authentication"), "good"
 
 
-def _backup_code(presence: Presence) -> list[tuple[str, str, str | None, str | None, str]]:
-    if not presence.factors:
+def _backup_code(user: User) -> list[tuple[str, str, str | None, str | None, str]]:
+    if not user.factors:
         return []
     title, url = _("Backup code"), layouts.to("two_factor.backup_code")
-    if presence.account.backup_code_hash is None:
+    if user.account.backup_code_hash is None:
         text = _("Without one, losing your phone locks you out.")
         return [(title, text, url, _("Generate a new code"), "todo")]
     text = _("If you lose your phone, the code you kept lets you in once.")

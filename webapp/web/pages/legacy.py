@@ -13,8 +13,8 @@ from werkzeug.exceptions import HTTPException
 
 from ...domain.language import ENGLISH, speaking
 from ...domain.language import gettext as _
-from ...domain.refusals import Refusal, WrongLogIn
-from ...services.legacy_door import Caller
+from ...domain.refusals import Refusal, WrongLogin
+from ...services.legacy_access import Caller
 from .. import credentials, current, guards, words
 from ..credentials import Basic, header_safe
 
@@ -38,12 +38,12 @@ def verify() -> Any:
 
 def _caller() -> Caller:
     """Raises what the door refuses with, and `WrongLogIn` for what is no credential at all."""
-    door, given = current.services().legacy_door, credentials.read(request.headers.get("Authorization", ""))
+    access, given = current.services().legacy_access, credentials.read(request.headers.get("Authorization", ""))
     if isinstance(given, Basic):
-        return door.by_password(given.name, given.password, current.origin())
+        return access.by_password(given.name, given.password, current.origin())
     if given is not None:
-        return door.by_token(given.token)
-    raise WrongLogIn()
+        return access.by_token(given.token)
+    raise WrongLogin()
 
 
 @bp.post("/token")
@@ -61,7 +61,7 @@ def token() -> Any:
         return _error(400, "invalid_request", "The parameters username and password are needed.")
     if "\0" in name + password:
         return _error(400, "invalid_request", "A parameter is no text.")
-    granted = current.services().legacy_door.exchange(name, password, current.origin())
+    granted = current.services().legacy_access.exchange(name, password, current.origin())
     answer = jsonify(access_token=granted.token, token_type="Bearer", expires_in=granted.lasts)  # noqa: S106  # a type
     answer.headers["Pragma"] = "no-cache"
     return answer

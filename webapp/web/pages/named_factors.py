@@ -7,10 +7,10 @@ from typing import Any
 from flask import Blueprint, session
 
 from ...domain.language import gettext as _
-from ...domain.refusals import Missing, Refusal
+from ...domain.refusals import NotFound, Refusal
 from ...enrollment.method import Method, Several
 from ...methods.catalogue import CATALOGUE, method_named
-from .. import current, guards, held, layouts, render, words
+from .. import current, factor_rows, guards, layouts, render, words
 from ..forms import Form, form_of
 
 GONE = "gone"
@@ -22,15 +22,15 @@ bp = Blueprint("named_factors", __name__, url_prefix="/settings/security/two-fac
 @guards.logged_in
 def listed(method: str) -> Any:
     kind, several = _kind(method)
-    services, presence = current.services(), current.somebody()
-    factors = services.named_factors.of(presence, kind)
+    services, user = current.services(), current.user()
+    factors = services.named_factors.of(user, kind)
     return render.page(
         several.template,
-        rows=[held.row_of(kind, several, factor) for factor in factors],
+        rows=[factor_rows.row_of(kind, several, factor) for factor in factors],
         another_url=layouts.to("enrollment.step", method=method, step=several.another),
         first_url=layouts.to("enrollment.start", method=method),
-        is_sole=len(factors) == len(presence.factors),
-        tell_browser=several.tell_browser(presence.account, factors, services.ceremonies) | session.pop(GONE, {}),
+        is_sole=len(factors) == len(user.factors),
+        tell_browser=several.tell_browser(user.account, factors, services.ceremonies) | session.pop(GONE, {}),
     )
 
 
@@ -38,12 +38,12 @@ def listed(method: str) -> Any:
 @guards.fresh
 def rename(method: str, factor: int) -> Any:
     kind, several = _kind(method)
-    services, presence = current.services(), current.somebody()
-    wanted = services.named_factors.one(presence, kind, factor)
+    services, user = current.services(), current.user()
+    wanted = services.named_factors.one(user, kind, factor)
     form, list_url = form_of(several.label)(name=wanted.label), layouts.to("named_factors.listed", method=method)
     if form.submitted():
         try:
-            services.named_factors.rename(presence, kind, factor, form.name.data, current.origin())
+            services.named_factors.rename(user, kind, factor, form.name.data, current.origin())
             render.changed(_("%(name)s was renamed just now.", name=wanted.label))
             return render.go(list_url)
         except Refusal as refusal:
@@ -55,17 +55,17 @@ def rename(method: str, factor: int) -> Any:
 @guards.fresh
 def delete(method: str, factor: int) -> Any:
     kind, several = _kind(method)
-    services, presence, form = current.services(), current.somebody(), Form()
+    services, user, form = current.services(), current.user(), Form()
     wanted, list_url = (
-        services.named_factors.one(presence, kind, factor),
+        services.named_factors.one(user, kind, factor),
         layouts.to("named_factors.listed", method=method),
     )
     if form.submitted():
-        services.named_factors.delete(presence, kind, factor, current.origin())
+        services.named_factors.delete(user, kind, factor, current.origin())
         session[GONE] = several.gone(wanted, services.ceremonies)
         render.changed(_("%(name)s was deleted just now. We e-mailed you about it.", name=wanted.label))
         return render.go(list_url)
-    last = services.named_factors.is_last(presence)
+    last = services.named_factors.is_last(user)
     return render.page("two_factor/delete.html", form, name=wanted.label, last=last, cancel_url=list_url)
 
 
@@ -80,5 +80,5 @@ for each in CATALOGUE:  # a list has the address that its method gives it
 def _kind(slug: str) -> tuple[Method, Several]:
     method = method_named(slug)
     if method is None or method.several is None:
-        raise Missing()
+        raise NotFound()
     return method, method.several

@@ -12,7 +12,7 @@ from flask import Blueprint, request
 from flask.wrappers import Response
 
 from ...domain.language import gettext as _
-from ...domain.refusals import LinkDead
+from ...domain.refusals import LinkInvalid
 from ...services.email_addresses import masked
 from ...services.links import OpenLink
 from ...services.not_you import is_still_theirs
@@ -32,22 +32,22 @@ def logged_in() -> Any:
 def mailed(token: str) -> Any:
     try:
         opened = current.services().links.find("not-you", token)
-    except LinkDead:
+    except LinkInvalid:
         return _done(token)
-    presence = current.presence()
-    if presence is not None and presence.account.id == opened.account.id:
+    user = current.user_or_none()
+    if user is not None and user.account.id == opened.account.id:
         return _for_the_owner()  # their log-in stays, so that the link need not be used up
     return _for_the_reader(opened)
 
 
 def _for_the_owner() -> Response:
-    form, presence = Form(), current.somebody()
+    form, user = Form(), current.user()
     if form.submitted():
-        opened = current.services().not_you.logged_in(presence, current.origin())
+        opened = current.services().not_you.logged_in(user, current.origin())
         render.receipt(_("Every other device is logged out, and every remembered browser forgotten."))
         render.receipt(_("Now choose a new password."))
         return render.logged_in_as(render.go(layouts.to("settings.password"), whole=True), opened)
-    username = presence.account.username
+    username = user.account.username
     return render.page("not_you/ask.html", form, username=username, stays=True, address=None)
 
 
@@ -55,7 +55,7 @@ def _for_the_reader(opened: OpenLink) -> Response:
     """The owner of the mailbox, who is logged in nowhere here, or as somebody else."""
     form = Form()
     if form.submitted():
-        with suppress(LinkDead):  # another press was first; the page says what it did
+        with suppress(LinkInvalid):  # another press was first; the page says what it did
             current.services().not_you.by_mail(opened, current.origin())
         return render.go(current.here(), whole=True)
     address = masked(opened.link.email) if is_still_theirs(opened) else None
@@ -65,7 +65,7 @@ def _for_the_reader(opened: OpenLink) -> Response:
 def _done(token: str) -> Response:
     try:
         done = current.services().not_you.done(token)
-    except LinkDead:
+    except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404, protects=True)
     if request.method == "POST":
         return render.go(current.here(), whole=True)  # another press was first

@@ -15,8 +15,8 @@ from flask import Blueprint, request
 from ...domain.devices import device
 from ...domain.language import gettext as _
 from ...domain.moments import machine, minute
-from ...domain.refusals import Missing, Refusal
-from ...domain.request_refusals import RequestOver, WrongNumber
+from ...domain.refusals import NotFound, Refusal
+from ...domain.request_refusals import RequestEnded, WrongNumber
 from ...methods.catalogue import CATALOGUE, method_named
 from ...models.login_requests import APPROVED, WAITING, LoginRequest
 from ...services.approvals import Viewer
@@ -34,7 +34,7 @@ class Row:
     device: str
     place: str
     at: str
-    machine_at: str
+    iso8601_at: str
     is_new: bool
     state: str
     url: str
@@ -49,8 +49,8 @@ def for_viewers(view: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(method: str, **arguments: Any) -> Any:
         kind = method_named(method)
         if kind is None:
-            raise Missing()
-        viewer = current.services().approvals.viewer(kind, current.presence(), current.origin())
+            raise NotFound()
+        viewer = current.services().approvals.viewer(kind, current.user_or_none(), current.origin())
         if viewer is None:
             target = current.here() if request.method in guards.SAFE else None
             return render.go(layouts.to("entrance.log_in", next=target), whole=True)
@@ -82,9 +82,9 @@ def one(method: str, viewer: Viewer, request_id: int) -> Any:
     if request.method == "POST" and form.trusted():
         try:
             return _answered(method, viewer, found)
-        except Missing:
+        except NotFound:
             raise
-        except (RequestOver, WrongNumber) as refusal:
+        except (RequestEnded, WrongNumber) as refusal:
             render.problem(words.say(refusal))
             return render.go(_url(method, found))
         except Refusal as refusal:
@@ -126,7 +126,7 @@ def _row(method: str, viewer: Viewer, found: LoginRequest) -> Row:
         device=device(found.device),
         place=place_of(found.address),
         at=minute(found.made_at),
-        machine_at=machine(found.made_at),
+        iso8601_at=machine(found.made_at),
         is_new=found.is_new,
         state=APPROVED if state == "used" else state,
         url=_url(method, found),

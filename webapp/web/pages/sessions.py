@@ -14,8 +14,8 @@ from ...domain.language import Sentence, lazy
 from ...domain.language import gettext as _
 from ...domain.refusals import AlreadyDone
 from ...methods.catalogue import CATALOGUE
-from ...services.ways_in import WayIn
-from .. import cookies, current, guards, held, layouts, render, row_ids, words
+from ...services.active_access import AccessEntry
+from .. import cookies, current, factor_rows, guards, layouts, render, row_ids, words
 from ..forms import ForgetForm
 
 END, OTHERS = "end", "others"
@@ -77,7 +77,7 @@ WORDS: dict[str, Words] = {
 class Shown:
     """One of them, as the page shows it; without a button where the site's own is the one to press."""
 
-    way: WayIn
+    way: AccessEntry
     device: str
     button: str | None
 
@@ -97,8 +97,8 @@ def sessions() -> Any:
     if form.trusted():
         return _end_others(form) if OTHERS in request.form else _end_one(request.form.get(END, ""))
     services = current.services()
-    listed = services.ways_in.open_now(current.somebody(), cookies.remembered_tokens())
-    shelves = [_shelf(kind, listed.ways) for kind in services.ways_in.kinds]
+    listed = services.active_access.open_now(current.user(), cookies.remembered_tokens())
+    shelves = [_shelf(kind, listed.ways) for kind in services.active_access.kinds]
     return render.page(
         "settings/sessions.html",
         form,
@@ -110,18 +110,18 @@ def sessions() -> Any:
     )
 
 
-def _approvers() -> list[held.Row]:
+def _approvers() -> list[factor_rows.Row]:
     """Phones that say yes to a log-in elsewhere: each has a way in of its own."""
-    factors = current.somebody().factors
+    factors = current.user().factors
     kinds = [(m, m.several) for m in CATALOGUE if m.challenge.waits is not None]
-    return [held.row_of(m, several, f) for m, several in kinds if several for f in factors if f.method == m.slug]
+    return [factor_rows.row_of(m, several, f) for m, several in kinds if several for f in factors if f.method == m.slug]
 
 
-def _shelf(kind: str, ways: Sequence[WayIn]) -> Shelf:
+def _shelf(kind: str, ways: Sequence[AccessEntry]) -> Shelf:
     return Shelf(WORDS[kind], [_shown(way) for way in ways if way.kind == kind])
 
 
-def _shown(way: WayIn) -> Shown:
+def _shown(way: AccessEntry) -> Shown:
     said = WORDS[way.kind]
     name = said.known_as(way.device)
     button = said.button % {"device": name} if said.ends_current or not way.is_current else None
@@ -131,7 +131,7 @@ def _shown(way: WayIn) -> Shown:
 def _end_one(chosen: str) -> Response:
     kind, _colon, number = chosen.rpartition(":")
     try:
-        ended = current.services().ways_in.end(current.somebody(), kind, row_ids.read(number), current.origin())
+        ended = current.services().active_access.end(current.user(), kind, row_ids.read(number), current.origin())
         render.receipt(WORDS[kind].receipt % {"device": WORDS[kind].known_as(ended)})
     except AlreadyDone as refusal:
         render.problem(words.say(refusal))
@@ -140,7 +140,7 @@ def _end_one(chosen: str) -> Response:
 
 def _end_others(form: ForgetForm) -> Response:
     forget = bool(form.forget.data)
-    opened = current.services().ways_in.end_others(current.somebody(), current.origin(), forget=forget)
+    opened = current.services().active_access.end_others(current.user(), current.origin(), forget=forget)
     render.receipt(
         _("Every other device is logged out, and every remembered browser forgotten.")
         if forget

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Blueprint, request, session
 
+from ...domain.language import bidi_isolate
 from ...domain.language import gettext as _
-from ...domain.language import upright
 from ...domain.refusals import CodeExpired, Refusal
 from ...methods.catalogue import CATALOGUE
 from .. import confirming, current, guards, layouts, render, words
@@ -44,7 +44,7 @@ def security_and_access() -> Any:
 @bp.get("/security")
 @guards.logged_in
 def security() -> Any:
-    on = bool(current.somebody().factors)
+    on = bool(current.user().factors)
     waiting = [(m.challenge.waits, m.slug) for m in CATALOGUE if m.challenge.waits is not None]
     rows = [
         (_("Two-factor authentication"), _("On") if on else _("Off"), layouts.to("two_factor.methods")),
@@ -62,10 +62,14 @@ def security() -> Any:
 @bp.get("/account")
 @guards.logged_in
 def account() -> Any:
-    to, mine = layouts.to, current.somebody().account
+    to, mine = layouts.to, current.user().account
     rows = [
         (_("Email address"), mine.email or _("Not confirmed yet"), to("settings.email")),
-        (_("Phone number"), upright(mine.phone_hint) if mine.phone_hint else _("None yet"), to("settings.phone")),
+        (
+            _("Phone number"),
+            bidi_isolate(mine.phone_number_hint) if mine.phone_number_hint else _("None yet"),
+            to("settings.phone"),
+        ),
         (_("Password"), _("Change your password"), to("settings.password")),
     ]
     if layouts.copy().phone:
@@ -107,10 +111,10 @@ def password() -> Any:
     form, services = NewPasswordForm(), current.services()
     if form.submitted():
         try:
-            opened = services.password_changes.change(current.somebody(), form.password.data, current.origin())
+            opened = services.password_changes.change(current.user(), form.password.data, current.origin())
             render.changed(
                 _("Your password was changed, and every other log-in ended. We e-mailed you about it.")
-                if current.somebody().account.email
+                if current.user().account.email
                 else _("Your password was changed, and every other log-in ended.")
             )
             return render.logged_in_as(render.go(layouts.to("settings.account")), opened)
@@ -120,14 +124,14 @@ def password() -> Any:
 
 
 def _challenge() -> str:
-    return f"email:change:{current.somebody().session.id}"
+    return f"email:change:{current.user().session.id}"
 
 
 @bp.route("/account/email", methods=["GET", "POST"])
 @guards.logged_in
 @guards.fresh
 def email() -> Any:
-    account, form = current.somebody().account, EmailForm()
+    account, form = current.user().account, EmailForm()
     if form.submitted():
         try:
             current.services().email_addresses.ask(account, _challenge(), form.email.data)
@@ -146,7 +150,7 @@ def email() -> Any:
 @guards.logged_in
 @guards.fresh
 def email_code() -> Any:
-    services, account = current.services(), current.somebody().account
+    services, account = current.services(), current.user().account
     asked = services.email_addresses.asked(account.id, _challenge())
     if asked is None:
         if request.method == "POST":
@@ -163,15 +167,15 @@ def email_code() -> Any:
 
 
 def _phone_challenge() -> str:
-    return f"phone:change:{current.somebody().session.id}"
+    return f"phone:change:{current.user().session.id}"
 
 
 @bp.route("/account/phone", methods=["GET", "POST"])
 @guards.logged_in
 @guards.fresh
 def phone() -> Any:
-    phones, account = current.services().phones, current.somebody().account
-    form = PhoneForm(discoverable=account.discoverable if account.phone else True)
+    phones, account = current.services().phone_numbers, current.user().account
+    form = PhoneForm(discoverable=account.discoverable if account.phone_number else True)
     offer_countries(form)
     if form.submitted():
         try:
@@ -181,7 +185,7 @@ def phone() -> Any:
             return render.go(layouts.to("settings.phone_code"))
         except Refusal as refusal:
             words.place(refusal, form)
-    heading = _("Change your phone number") if account.phone else _("Add your phone number")
+    heading = _("Change your phone number") if account.phone_number else _("Add your phone number")
     cancel_url = layouts.to("settings.account")
     return render.page("entrance/phone.html", form, heading=heading, button_label=_("Save"), cancel_url=cancel_url)
 
@@ -190,7 +194,7 @@ def phone() -> Any:
 @guards.logged_in
 @guards.fresh
 def phone_code() -> Any:
-    asked = current.services().phones.asked(current.somebody().account, _phone_challenge())
+    asked = current.services().phone_numbers.asked(current.user().account, _phone_challenge())
     if asked is None:
         if request.method == "POST":
             render.problem(words.say(CodeExpired()))

@@ -97,9 +97,9 @@ def language() -> Any:
     response = render.go(_back(), whole=True)
     if Form().submitted() and chosen in current.services().languages:
         cookies.put(response, cookies.LANGUAGE, chosen, cookies.YEAR)
-        presence = current.presence()
-        if presence is not None:
-            current.services().accounts.speak(presence.account, chosen)
+        user = current.user_or_none()
+        if user is not None:
+            current.services().accounts.speak(user.account, chosen)
     return response
 
 

@@ -10,11 +10,11 @@ from flask import Blueprint, current_app, g, request, session
 from flask.wrappers import Response
 
 from ...domain.language import gettext as _
-from ...domain.refusals import ChallengeSpent, Refusal
-from ...models.presence import Opened
+from ...domain.refusals import ChallengeExhausted, Refusal
+from ...models.user import SessionToken
 from ...services.challenge import choice_of, choices
 from ...services.step_up import Act
-from .. import cards, confirming, cookies, current, guards, layouts, render, shown_once, words
+from .. import backup_card, confirming, cookies, current, guards, layouts, render, shown_once, words
 from .. import waiting as waits
 from ..forms import BackupCodeForm, Form, PasswordForm, form_of
 
@@ -24,16 +24,16 @@ bp = Blueprint("step_up", __name__, url_prefix="/step-up")
 @bp.route("/password", methods=["GET", "POST"])
 @guards.logged_in
 def password() -> Any:
-    services, presence, form = current.services(), current.somebody(), PasswordForm()
+    services, user, form = current.services(), current.user(), PasswordForm()
     if form.submitted():
         try:
-            opened = services.step_up.with_password(presence, form.password.data)
+            opened = services.step_up.with_password(user, form.password.data)
         except Refusal as refusal:
             words.place(refusal, form)
         else:
-            if services.sessions.is_fresh(presence):
+            if services.sessions.is_fresh(user):
                 return _onward(opened)
-            _choice, unsent = services.step_up.choose(presence, None, current.origin())
+            _choice, unsent = services.step_up.choose(user, None, current.origin())
             return render.logged_in_as(render.go_on(layouts.to("step_up.verify", next=_next()), unsent), opened)
     return render.page("step_up/password.html", form, cancel_url=layouts.to("settings.overview"))
 
@@ -41,24 +41,24 @@ def password() -> Any:
 @bp.route("/verify", methods=["GET", "POST"])
 @guards.logged_in
 def verify() -> Any:
-    presence, slug = current.somebody(), request.args.get("method")
+    user, slug = current.user(), request.args.get("method")
     if not _may_prove():
         return _back_to_password()
-    choice = choice_of(presence.factors, slug)
+    choice = choice_of(user.factors, slug)
     if choice.method.challenge.waits is not None:
         return render.go(layouts.to("step_up.waiting", method=slug, next=_next()))
     form = form_of(choice.method.challenge.fields)()
     if "resend" in request.form and form.trusted():
         try:
-            current.services().step_up.send_again(presence, slug, current.origin())
+            current.services().step_up.send_again(user, slug, current.origin())
             return render.go(current.here())
         except Refusal as refusal:
             words.place(refusal, form)
     elif form.trusted():
         try:
-            opened = current.services().step_up.with_factor(presence, slug, request.form, current.origin())
+            opened = current.services().step_up.with_factor(user, slug, request.form, current.origin())
             return _onward(opened)
-        except ChallengeSpent as refusal:
+        except ChallengeExhausted as refusal:
             render.problem(words.say(refusal))
             return render.go(layouts.to("home.home"))
         except Refusal as refusal:
@@ -66,7 +66,7 @@ def verify() -> Any:
     return render.page(
         choice.method.challenge.template,
         form,
-        **confirming.challenge(choice, presence.account, current.services().step_up.challenge_of(presence)),
+        **confirming.challenge(choice, user.account, current.services().step_up.challenge_of(user)),
         choose_url=layouts.to("step_up.methods", next=_next()),
         backup_url=layouts.to("step_up.backup_code", next=_next()),
     )
@@ -76,54 +76,54 @@ def verify() -> Any:
 @guards.logged_in
 def waiting() -> Any:
     """Where the answer comes from another device."""
-    presence, slug, services = current.somebody(), request.args.get("method"), current.services()
+    user, slug, services = current.user(), request.args.get("method"), current.services()
     if not _may_prove():
         return _back_to_password()
-    choice, name = choice_of(presence.factors, slug), services.step_up.challenge_of(presence)
+    choice, name = choice_of(user.factors, slug), services.step_up.challenge_of(user)
     if choice.method.challenge.waits is None:
         return render.go(layouts.to("step_up.verify", method=slug, next=_next()))
     form = Form()
     if form.submitted():
         try:
             if "cancel" in request.form:
-                services.login_requests.withdraw(presence.account, name)
+                services.login_requests.withdraw(user.account, name)
                 return render.go(layouts.to("settings.overview"))
             if "resend" in request.form:
-                services.step_up.send_again(presence, slug, current.origin())
+                services.step_up.send_again(user, slug, current.origin())
                 return render.go(current.here())
-            return _onward(services.step_up.with_factor(presence, slug, request.form, current.origin()))
+            return _onward(services.step_up.with_factor(user, slug, request.form, current.origin()))
         except Refusal as refusal:
             words.place(refusal, form)
-    standing = services.challenges.standing(choice, presence.account, name)
+    standing = services.challenges.standing(choice, user.account, name)
     url = layouts.to("step_up.news", method=slug, next=_next())
     choose, backup = layouts.to("step_up.methods", next=_next()), layouts.to("step_up.backup_code", next=_next())
     ways = {"choose_url": choose, "backup_url": backup}
-    return waits.page(choice, presence.account, standing, form, state_url=url, **ways)
+    return waits.page(choice, user.account, standing, form, state_url=url, **ways)
 
 
 @bp.get("/waiting/news")
 @guards.logged_in
 def news() -> Any:
-    presence, services = current.somebody(), current.services()
-    choice = choice_of(presence.factors, request.args.get("method"))
-    standing = services.challenges.standing(choice, presence.account, services.step_up.challenge_of(presence))
+    user, services = current.user(), current.services()
+    choice = choice_of(user.factors, request.args.get("method"))
+    standing = services.challenges.standing(choice, user.account, services.step_up.challenge_of(user))
     return waits.news(standing, "step_up.news", "step_up.waiting")
 
 
 @bp.route("/methods", methods=["GET", "POST"])
 @guards.logged_in
 def methods() -> Any:
-    form, presence = Form(), current.somebody()
+    form, user = Form(), current.user()
     if not _may_prove():
         return _back_to_password()
     if form.submitted():
         chosen = request.form.get("method")
         if chosen == "backup-code":
             return render.go(layouts.to("step_up.backup_code", next=_next()))
-        choice, unsent = current.services().step_up.choose(presence, chosen, current.origin())
+        choice, unsent = current.services().step_up.choose(user, chosen, current.origin())
         return render.go_on(layouts.to("step_up.verify", method=choice.method.slug, next=_next()), unsent)
-    account = presence.account
-    offered = [(c.method.challenge.hint(c.factor, account), c.method.slug) for c in choices(presence.factors)]
+    account = user.account
+    offered = [(c.method.challenge.hint(c.factor, account), c.method.slug) for c in choices(user.factors)]
     offered.append((_("Backup code"), "backup-code"))
     cancel = layouts.to("settings.overview")
     return render.page("challenge/methods.html", form, choices=offered, cancel_url=cancel)
@@ -132,20 +132,20 @@ def methods() -> Any:
 @bp.route("/backup-code", methods=["GET", "POST"])
 @guards.logged_in
 def backup_code() -> Any:
-    presence, form = current.somebody(), BackupCodeForm()
+    user, form = current.user(), BackupCodeForm()
     if not _may_prove():
         return _back_to_password()
     if form.trusted():
         typed = request.form.get("code", "")
         try:
-            opened, successor = current.services().step_up.with_backup_code(presence, typed, current.origin())
-        except ChallengeSpent as refusal:
+            opened, successor = current.services().step_up.with_backup_code(user, typed, current.origin())
+        except ChallengeExhausted as refusal:
             render.problem(words.say(refusal))
             return render.go(layouts.to("home.home"))
         except Refusal as refusal:
             words.place(refusal, form)
         else:
-            shown_once.keep(cards.BACKUP_CODE, successor, presence.session.id)
+            shown_once.keep(backup_card.BACKUP_CODE, successor, user.session.id)
             return render.logged_in_as(render.go(layouts.to("step_up.new_backup_code", next=_next())), opened)
     return render.page("challenge/backup_code.html", form, choose_url=layouts.to("step_up.methods", next=_next()))
 
@@ -154,10 +154,10 @@ def backup_code() -> Any:
 @guards.logged_in
 def new_backup_code() -> Any:
     """In the place of the used one."""
-    code = shown_once.take(cards.BACKUP_CODE)
+    code = shown_once.take(backup_card.BACKUP_CODE)
     if code is None:
         return render.go(_next() or layouts.to("settings.overview"))
-    card, done_url = cards.card(current.somebody().account, code), layouts.to("step_up.resume", next=_next())
+    card, done_url = backup_card.card(current.user().account, code), layouts.to("step_up.resume", next=_next())
     return render.page("challenge/new_backup_code.html", Form(), card=card, done_url=done_url)
 
 
@@ -171,8 +171,8 @@ def resume() -> Any:
 
 def _may_prove() -> bool:
     """The second factor is asked only after the password."""
-    presence = current.somebody()
-    return bool(presence.factors) and current.services().sessions.password_is_fresh(presence)
+    user = current.user()
+    return bool(user.factors) and current.services().sessions.password_is_fresh(user)
 
 
 def _back_to_password() -> Response:
@@ -183,15 +183,15 @@ def _next() -> str | None:
     return guards.local_path(request.args.get("next"))
 
 
-def _onward(opened: Opened | None) -> Response:
-    act = current.services().step_up.take(current.somebody(), session.get(guards.KEPT_ACT, ""))
+def _onward(opened: SessionToken | None) -> Response:
+    act = current.services().step_up.take(current.user(), session.get(guards.KEPT_ACT, ""))
     if act is not None and act.form is not None:
         return _do(act, opened)
     response = render.go(_next() or layouts.to("settings.overview"))
     return render.logged_in_as(response, opened) if opened else response
 
 
-def _do(act: Act, opened: Opened | None) -> Response:
+def _do(act: Act, opened: SessionToken | None) -> Response:
     """Sends the kept form once more, in a request of its own made from this one."""
     parts, body = urlsplit(act.path), urlencode(act.form or []).encode()
     environ = {

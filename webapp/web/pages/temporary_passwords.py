@@ -36,7 +36,7 @@ class Row:
 @guards.logged_in
 def page() -> Any:
     form = Form()
-    if not current.somebody().factors:
+    if not current.user().factors:
         return render.go(layouts.to("two_factor.methods"))
     if form.submitted():
         return _end(request.form["end"]) if "end" in request.form else _made()
@@ -45,19 +45,19 @@ def page() -> Any:
 
 @guards.fresh
 def _made() -> Any:
-    form, presence = Form(), current.somebody()
+    form, user = Form(), current.user()
     try:
-        password = current.services().temporary_passwords.make(presence, current.origin())
+        password = current.services().temporary_passwords.make(user, current.origin())
     except TooManyTemporaryPasswords as refusal:
         words.place(refusal, form)
         return _shown(form)
-    shown_once.keep(SHOWN, password, presence.session.id)
+    shown_once.keep(SHOWN, password, user.session.id)
     return render.go(layouts.to("temporary_passwords.page"))
 
 
 def _end(password_id: str) -> Any:
     """Without step-up: whoever sees one used elsewhere must be quick, and a thief who ends one gains nothing."""
-    account, chosen = current.somebody().account, row_ids.read(password_id)
+    account, chosen = current.user().account, row_ids.read(password_id)
     ended = current.services().temporary_passwords.end(account, chosen, current.origin())
     if ended:
         render.receipt(_("The temporary password has ended. We e-mailed you about it."))
@@ -65,7 +65,7 @@ def _end(password_id: str) -> Any:
 
 
 def _shown(form: Form, secret: str | None = None) -> Any:
-    account = current.somebody().account
+    account = current.user().account
     rows = [_row(password) for password in current.services().temporary_passwords.live(account.id)]
     return render.page("two_factor/temporary_password.html", form, rows=rows, secret=groups(secret) if secret else None)
 

@@ -9,12 +9,12 @@ from flask import Blueprint, Response, abort, request
 from ...domain.codes import grouped, is_base32, tidy_base32
 from ...domain.language import gettext as _
 from ...domain.moments import day
-from ...domain.refusals import Missing
+from ...domain.refusals import NotFound
 from ...enrollment.common_steps import OVERVIEW
 from ...enrollment.method import Method
 from ...methods.catalogue import CATALOGUE, method_named
 from ...models.factors import Factor
-from .. import cards, current, guards, layouts, render, shown_once
+from .. import backup_card, current, guards, layouts, render, shown_once
 from ..forms import Form
 
 bp = Blueprint("two_factor", __name__, url_prefix="/settings/security/two-factor")
@@ -23,15 +23,15 @@ bp = Blueprint("two_factor", __name__, url_prefix="/settings/security/two-factor
 @bp.route("", methods=["GET", "POST"])
 @guards.logged_in
 def methods() -> Any:
-    presence, form = current.somebody(), Form()
-    on = {f.method for f in presence.factors}
+    user, form = current.user(), Form()
+    on = {f.method for f in user.factors}
     if form.submitted():
         chosen = _method(request.form.get("method", ""))
         if _is_list(chosen):
             return render.go(layouts.to("enrollment.start", method=chosen.slug))
         if _shown(chosen):
             return _turn_off_from_list(chosen)
-        current.services().enrollment.start_anew(presence, chosen)
+        current.services().enrollment.start_anew(user, chosen)
         return render.go(layouts.to("enrollment.step", method=chosen.slug, step=chosen.steps[0].slug))
     rows = [_row(m) for m in CATALOGUE if m.slug in on or current.services().offers(m)]
     single = {m.slug for m in CATALOGUE if m.several is None}
@@ -56,7 +56,7 @@ def _is_list(method: Method) -> bool:
 
 def _shown(method: Method) -> list[Factor]:
     """What is on of it, as far as this list turns it off."""
-    mine = [f for f in current.somebody().factors if f.method == method.slug]
+    mine = [f for f in current.user().factors if f.method == method.slug]
     return mine if method.several is None else method.several.shown(mine, current.origin())
 
 
@@ -71,7 +71,7 @@ def _row(method: Method) -> tuple[str, str, bool, str, str, str]:
 
 
 def _turned_off() -> tuple[str, Form, str] | None:
-    method = current.services().second_factors.turned_off(current.somebody(), current.origin())
+    method = current.services().second_factors.turned_off(current.user(), current.origin())
     if method is None:
         return None
     return str(method.title), Form(), layouts.to("two_factor.turn_back_on", method=method.slug)
@@ -79,7 +79,7 @@ def _turned_off() -> tuple[str, Form, str] | None:
 
 def _turn_off_from_list(method: Method) -> Any:
     """Unchecking is enough where the copy table says so, unless it is the last factor: that has its warning."""
-    last = current.services().second_factors.is_last(current.somebody(), method)
+    last = current.services().second_factors.is_last(current.user(), method)
     if last or layouts.copy().turn_off_presses:
         return render.go(layouts.to("two_factor.turn_off", method=method.slug))
     return _turned_off_now(method)
@@ -87,7 +87,7 @@ def _turn_off_from_list(method: Method) -> Any:
 
 @guards.fresh
 def _turned_off_now(method: Method) -> Any:
-    current.services().second_factors.turn_off(current.somebody(), method, current.origin())
+    current.services().second_factors.turn_off(current.user(), method, current.origin())
     title = str(method.title)
     render.changed(_("%(method)s was turned off just now. We e-mailed you about it.", method=title))
     return render.go(layouts.to("two_factor.methods"))
@@ -97,12 +97,12 @@ def _turned_off_now(method: Method) -> Any:
 @guards.logged_in
 @guards.fresh
 def turn_off(method: str) -> Any:
-    wanted, presence, form = _method(method), current.somebody(), Form()
+    wanted, user, form = _method(method), current.user(), Form()
     if _is_list(wanted):
         return render.go(layouts.to("named_factors.listed", method=wanted.slug))
     if not _shown(wanted):
         return render.go(layouts.to("two_factor.methods"))
-    last = current.services().second_factors.is_last(presence, wanted)
+    last = current.services().second_factors.is_last(user, wanted)
     presses = layouts.copy().last_turn_off_presses if last else layouts.copy().turn_off_presses
     pressed_before = request.args.get("again") == "1"
     if form.submitted():
@@ -121,10 +121,10 @@ def turn_back_on(method: str) -> Any:
     wanted = _method(method)
     if Form().submitted():
         try:
-            current.services().second_factors.turn_back_on(current.somebody(), wanted, current.origin())
+            current.services().second_factors.turn_back_on(current.user(), wanted, current.origin())
             title = str(wanted.title)
             render.changed(_("%(method)s is on again. We e-mailed you about it.", method=title))
-        except Missing:
+        except NotFound:
             render.problem(_("It has been off for more than ten minutes. Set it up again to turn it on."))
     return render.go(layouts.to("two_factor.methods"))
 
@@ -132,15 +132,15 @@ def turn_back_on(method: str) -> Any:
 @bp.route("/backup-code", methods=["GET", "POST"])
 @guards.logged_in
 def backup_code() -> Any:
-    presence, form = current.somebody(), Form()
-    if not presence.factors:
+    user, form = current.user(), Form()
+    if not user.factors:
         return render.go(layouts.to("two_factor.methods"))
     if form.submitted():
         return _new_backup_code()
-    code = shown_once.take(cards.BACKUP_CODE)
+    code = shown_once.take(backup_card.BACKUP_CODE)
     if code is not None:
-        return render.page("two_factor/new_backup_code.html", card=cards.card(presence.account, code))
-    made_at = presence.account.backup_code_made_at
+        return render.page("two_factor/new_backup_code.html", card=backup_card.card(user.account, code))
+    made_at = user.account.backup_code_made_at
     text = _("You have none yet.")
     if made_at is not None:
         text = _("Your present code was made on %(date)s.", date=day(made_at))
@@ -149,9 +149,9 @@ def backup_code() -> Any:
 
 @guards.fresh
 def _new_backup_code() -> Any:
-    presence = current.somebody()
-    code = current.services().second_factors.new_backup_code(presence, current.origin())
-    shown_once.keep(cards.BACKUP_CODE, code, presence.session.id)
+    user = current.user()
+    code = current.services().second_factors.new_backup_code(user, current.origin())
+    shown_once.keep(backup_card.BACKUP_CODE, code, user.session.id)
     return render.go(layouts.to("two_factor.backup_code"))
 
 
@@ -162,7 +162,7 @@ def download() -> Any:
     code = tidy_base32(request.form.get("code", ""))
     if not Form().submitted() or not is_base32(code):
         abort(400)
-    card = cards.card(current.somebody().account, code)
+    card = backup_card.card(current.user().account, code)
     lines = [card.site, card.account, card.date, "", grouped(code), ""]
     response = Response("\r\n".join(lines), mimetype="text/plain")
     response.headers["Content-Disposition"] = 'attachment; filename="backup-code.txt"'
@@ -172,5 +172,5 @@ def download() -> Any:
 def _method(slug: str) -> Method:
     found = method_named(slug)
     if found is None:
-        raise Missing()
+        raise NotFound()
     return found

@@ -11,10 +11,10 @@ from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.models.codes import Code, Link
-from webapp.models.drafts import DraftRow
+from webapp.models.drafts import Draft
 from webapp.models.factors import Factor
 from webapp.models.messages import Message
-from webapp.models.sessions import Activity, HalfLoggedIn, LoggedIn, PendingAct, RememberedBrowser, Try
+from webapp.models.sessions import Activity, Attempt, KeptAct, PendingLogin, RememberedBrowser, Session
 
 DAY = 86400
 
@@ -52,27 +52,27 @@ def count(site: Site, table: Any) -> int:
 
 def kept_after(site: Site, table: Any, seconds: int) -> int:
     site.clock.pass_(seconds)
-    site.services.upkeep.purge()
+    site.services.maintenance.purge()
     return count(site, table)
 
 
 def test_nothing_that_is_still_of_use_goes(site: Site, ada: Owner) -> None:
     tables = (
-        LoggedIn,
-        HalfLoggedIn,
+        Session,
+        PendingLogin,
         RememberedBrowser,
-        PendingAct,
+        KeptAct,
         Code,
         Link,
-        DraftRow,
+        Draft,
         Factor,
-        Try,
+        Attempt,
         Activity,
         Message,
     )
     before = {table: count(site, table) for table in tables}
     assert all(before.values()), before
-    site.services.upkeep.purge()
+    site.services.maintenance.purge()
     assert {table: count(site, table) for table in tables} == before
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
 
@@ -80,13 +80,13 @@ def test_nothing_that_is_still_of_use_goes(site: Site, ada: Owner) -> None:
 @pytest.mark.parametrize(
     ("table", "kept_for", "left"),
     [
-        (PendingAct, 600, 0),
-        (DraftRow, 1800, 0),
-        (HalfLoggedIn, DAY, 0),
+        (KeptAct, 600, 0),
+        (Draft, 1800, 0),
+        (PendingLogin, DAY, 0),
         (RememberedBrowser, 31 * DAY, 0),
         (Link, 8 * DAY, 0),
         (Code, DAY + 3600, 0),
-        (LoggedIn, 2 * DAY, 0),
+        (Session, 2 * DAY, 0),
         (Message, 30 * DAY, 0),
         (Activity, 180 * DAY, 0),
         (Factor, 400 * DAY, 1),
@@ -116,9 +116,9 @@ def test_a_message_that_is_still_owed_is_not_dropped(site: Site) -> None:
 
 
 def test_a_run_of_wrong_codes_counts_until_a_full_log_in_however_long_that_takes(site: Site, ada: Owner) -> None:
-    kept_after(site, Try, 400 * DAY)
+    kept_after(site, Attempt, 400 * DAY)
     with site.services.db.read() as tx:
-        assert set(tx.scalars(select(Try.bucket))) == {"second-factor:1"}
+        assert set(tx.scalars(select(Attempt.bucket))) == {"second-factor:1"}
 
 
 def test_a_factor_that_was_turned_off_goes_when_it_can_no_longer_be_turned_back_on(site: Site) -> None:

@@ -16,12 +16,12 @@ from sqlalchemy import Boolean, ColumnElement, Select, cast, false, literal, sel
 from ..domain.codes import hash_of
 from ..domain.origin import Origin
 from ..domain.ports import Clock
-from ..domain.refusals import AlreadyDone, Missing
-from ..models.accounts import hold
+from ..domain.refusals import AlreadyDone, NotFound
+from ..models.accounts import lock_account
 from ..models.apps import AppSession, TemporaryPassword
-from ..models.database import Database, Transaction, won
-from ..models.presence import Opened, Presence
-from ..models.sessions import HalfLoggedIn, LoggedIn, RememberedBrowser
+from ..models.database import Database, Transaction, changed_one_row
+from ..models.sessions import PendingLogin, RememberedBrowser, Session
+from ..models.user import SessionToken, User
 from ..policy import Policy
 from .app_sessions import AppSessions
 from .notices import Notices
@@ -30,7 +30,7 @@ from .sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
-class WayIn:
+class AccessEntry:
     """One of them. `device` is what the browser says of itself; `is_current` is the one that asks."""
 
     kind: str
@@ -43,14 +43,14 @@ class WayIn:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenWays:
+class OpenAccess:
     """This browser's own first, then those seen last. `more` when there are others beyond what a page shows."""
 
-    ways: Sequence[WayIn]
+    ways: Sequence[AccessEntry]
     more: bool
 
 
-class Kind(Protocol):
+class AccessKind(Protocol):
     """Add a kind by writing one of these, a line in `bootstrap`, and its words in `web/pages/sessions.py`.
 
     Its table belongs into `Sessions.end_others` and into `upkeep`, too.
@@ -60,7 +60,7 @@ class Kind(Protocol):
     ended: str
     """What the activity calls the end of one; its sentence may name the `device`."""
 
-    def open_now(self, presence: Presence, remembered: Sequence[str]) -> Select[Any]:
+    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:
         """The columns of `WayIn` in their order. `remembered` are the tokens that this browser shows."""
         ...
 
@@ -68,12 +68,12 @@ class Kind(Protocol):
         """Returns its device. Raises `Missing` for one that is not that account's, `AlreadyDone` for an ended one."""
         ...
 
-    def end_others(self, tx: Transaction, presence: Presence, *, forget: bool) -> None:
+    def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:
         """Its part of "Log out all others"; `forget` when what only eases a log-in goes too."""
         ...
 
 
-class LogInKind:
+class SessionKind:
     """Sessions. What has only got as far as the password ends with the others, and is too short-lived to list."""
 
     slug, ended = "log-in", "session-ended"
@@ -82,18 +82,18 @@ class LogInKind:
         self._clock = clock
         self._sessions = sessions
 
-    def open_now(self, presence: Presence, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # a kind's
-        row, current = LoggedIn, LoggedIn.id == presence.session.id
-        mine = row.account_id == presence.account.id, self._sessions.live()
+    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # a kind's
+        row, current = Session, Session.id == user.session.id
+        mine = row.account_id == user.account.id, self._sessions.live()
         return select(*_columns(self, row, row.started_at, row.seen_at, current)).where(*mine)
 
     def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
-        return _end(tx, LoggedIn, account_id, way_id, self._clock.now())
+        return _end(tx, Session, account_id, way_id, self._clock.now())
 
-    def end_others(self, tx: Transaction, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
-        now, account_id = self._clock.now(), presence.account.id
-        _end_all(tx, HalfLoggedIn, account_id, now)  # first: it may be on its way to a session
-        _end_all(tx, LoggedIn, account_id, now, LoggedIn.id != presence.session.id)
+    def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
+        now, account_id = self._clock.now(), user.account.id
+        _end_all(tx, PendingLogin, account_id, now)  # first: it may be on its way to a session
+        _end_all(tx, Session, account_id, now, Session.id != user.session.id)
 
 
 class RememberedKind:
@@ -105,17 +105,17 @@ class RememberedKind:
         self._clock = clock
         self._browsers = browsers
 
-    def open_now(self, presence: Presence, remembered: Sequence[str]) -> Select[Any]:
+    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:
         row, current = RememberedBrowser, RememberedBrowser.token_hash.in_([hash_of(token) for token in remembered])
-        mine = row.account_id == presence.account.id, self._browsers.live()
+        mine = row.account_id == user.account.id, self._browsers.live()
         return select(*_columns(self, row, row.added_at, row.used_at, current)).where(*mine)
 
     def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
         return _end(tx, RememberedBrowser, account_id, way_id, self._clock.now())
 
-    def end_others(self, tx: Transaction, presence: Presence, *, forget: bool) -> None:
+    def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:
         if forget:
-            _end_all(tx, RememberedBrowser, presence.account.id, self._clock.now())
+            _end_all(tx, RememberedBrowser, user.account.id, self._clock.now())
 
 
 class AppKind:
@@ -127,22 +127,22 @@ class AppKind:
         self._clock = clock
         self._app_sessions = app_sessions
 
-    def open_now(self, presence: Presence, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # a kind's
+    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # a kind's
         row = AppSession
-        mine = row.account_id == presence.account.id, self._app_sessions.live()
+        mine = row.account_id == user.account.id, self._app_sessions.live()
         return select(*_columns(self, row, row.started_at, row.seen_at, false())).where(*mine)
 
     def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
         return _end(tx, AppSession, account_id, way_id, self._clock.now())
 
-    def end_others(self, tx: Transaction, presence: Presence, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
+    def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
         for table in (TemporaryPassword, AppSession):  # which an app may send again and again
-            _end_all(tx, table, presence.account.id, self._clock.now())
+            _end_all(tx, table, user.account.id, self._clock.now())
 
 
-class WaysIn:
+class ActiveAccess:
     def __init__(
-        self, *, db: Database, policy: Policy, sessions: Sessions, notices: Notices, kinds: Sequence[Kind]
+        self, *, db: Database, policy: Policy, sessions: Sessions, notices: Notices, kinds: Sequence[AccessKind]
     ) -> None:
         self._db = db
         self._policy = policy
@@ -155,47 +155,47 @@ class WaysIn:
         """Their slugs, in the order in which they are shown."""
         return list(self._kinds)
 
-    def open_now(self, presence: Presence, remembered: Sequence[str]) -> OpenWays:
+    def open_now(self, user: User, remembered: Sequence[str]) -> OpenAccess:
         """In one statement. `remembered` are the tokens of remembered browsers that this browser shows."""
-        every = union_all(*(kind.open_now(presence, remembered) for kind in self._kinds.values())).subquery()
+        every = union_all(*(kind.open_now(user, remembered) for kind in self._kinds.values())).subquery()
         newest = every.c.is_current.desc(), every.c.seen_at.desc(), every.c.id.desc()
-        most = self._policy.ways_in_shown
+        most = self._policy.access_entries_shown
         with self._db.read() as tx:
             rows = tx.execute(select(every).order_by(*newest).limit(most + 1)).all()
-        return OpenWays([WayIn(*row) for row in rows[:most]], len(rows) > most)
+        return OpenAccess([AccessEntry(*row) for row in rows[:most]], len(rows) > most)
 
-    def end(self, presence: Presence, kind: str, way_id: int, origin: Origin) -> str:
+    def end(self, user: User, kind: str, way_id: int, origin: Origin) -> str:
         """By the next request, at both hosts. Returns the device it was; raises as `Kind.end` does."""
         ends = self._kinds.get(kind)
         if ends is None:
-            raise Missing()
+            raise NotFound()
         with self._db.write() as tx:
-            device = ends.end(tx, presence.account.id, way_id)
-            self._notices.record(tx, presence.account.id, ends.ended, origin, device=device)
+            device = ends.end(tx, user.account.id, way_id)
+            self._notices.record(tx, user.account.id, ends.ended, origin, device=device)
         return device
 
-    def end_own(self, presence: Presence, origin: Origin) -> None:
+    def end_own(self, user: User, origin: Origin) -> None:
         """Logs out here."""
         with self._db.write() as tx:
-            self._sessions.end(tx, presence.account.id, presence.session.id)
-            self._notices.record(tx, presence.account.id, "logged-out", origin)
+            self._sessions.end(tx, user.account.id, user.session.id)
+            self._notices.record(tx, user.account.id, "logged-out", origin)
 
-    def end_others(self, presence: Presence, origin: Origin, *, forget: bool) -> Opened:
+    def end_others(self, user: User, origin: Origin, *, forget: bool) -> SessionToken:
         """All but this log-in, which gets a new token: whoever had copied the old one is out too.
 
         Raises `LogInOver` when this one was ended meanwhile.
         """
         with self._db.write() as tx:
-            hold(tx, presence.account.id)
+            lock_account(tx, user.account.id)
             for kind in self._kinds.values():
-                kind.end_others(tx, presence, forget=forget)
-            opened = self._sessions.rotate(tx, presence.session)
+                kind.end_others(tx, user, forget=forget)
+            opened = self._sessions.rotate(tx, user.session)
             told = "others-logged-out-and-forgotten" if forget else "others-logged-out"
-            self._notices.tell(tx, presence.account, told, origin)
+            self._notices.tell(tx, user.account, told, origin)
         return opened
 
 
-def _columns(kind: Kind, row: Any, started: Any, seen: Any, current: ColumnElement[bool]) -> tuple[Any, ...]:
+def _columns(kind: AccessKind, row: Any, started: Any, seen: Any, current: ColumnElement[bool]) -> tuple[Any, ...]:
     return (
         literal(kind.slug).label("kind"),
         row.id.label("id"),
@@ -211,8 +211,8 @@ def _end(tx: Transaction, table: Any, account_id: int, way_id: int, now: int) ->
     mine = table.id == way_id, table.account_id == account_id
     device: str | None = tx.scalar(select(table.device).where(*mine))
     if device is None:
-        raise Missing()
-    if not won(tx, update(table).where(*mine, table.ended_at.is_(None)).values(ended_at=now)):
+        raise NotFound()
+    if not changed_one_row(tx, update(table).where(*mine, table.ended_at.is_(None)).values(ended_at=now)):
         raise AlreadyDone()
     return device
 

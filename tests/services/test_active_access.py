@@ -11,9 +11,9 @@ from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import AlreadyDone, LogInOver, Missing
-from webapp.models.presence import Opened, Presence
-from webapp.models.sessions import LoggedIn
+from webapp.domain.refusals import AlreadyDone, LoginExpired, NotFound
+from webapp.models.sessions import Session
+from webapp.models.user import SessionToken, User
 from webapp.services.remembered_browsers import RememberedBrowsers
 
 HERE = Origin("192.0.2.1", "Firefox")
@@ -32,20 +32,20 @@ def ada(site: Site) -> Owner:
     return ada
 
 
-def opened(site: Site, username: str = "ada", *, kept: bool = False) -> Opened:
+def opened(site: Site, username: str = "ada", *, kept: bool = False) -> SessionToken:
     account = site.services.accounts.named(username)
     with site.services.db.write() as tx:
         return site.services.sessions.open(tx, account.id, HERE, kept=kept, second_factor=False)
 
 
-def presence(site: Site, session: Opened) -> Presence:
+def user(site: Site, session: SessionToken) -> User:
     found = site.services.sessions.find(session.token)
     assert found is not None
     return found
 
 
-def listed(site: Site, who: Presence, kind: str, *tokens: str) -> set[int]:
-    return {way.id for way in site.services.ways_in.open_now(who, tokens).ways if way.kind == kind}
+def listed(site: Site, who: User, kind: str, *tokens: str) -> set[int]:
+    return {way.id for way in site.services.active_access.open_now(who, tokens).ways if way.kind == kind}
 
 
 @pytest.mark.parametrize(("kept", "used_every"), [(False, 0), (False, 50 * MINUTE), (True, 0), (True, 6 * DAY)])
@@ -57,7 +57,7 @@ def test_a_log_in_is_listed_for_as_long_as_its_token_opens_anything(
         for moment in (second - 1, second):
             site.clock.pass_(max(0, begun + moment - site.clock.now()))
             found = site.services.sessions.find(session.token)
-            reader = presence(site, opened(site))
+            reader = user(site, opened(site))
             assert (session.session_id in listed(site, reader, "log-in")) == (found is not None), moment
         if found is None:
             ended += 1
@@ -76,7 +76,7 @@ def test_a_browser_is_listed_for_as_long_as_it_skips_the_second_factor(site: Sit
     assert token is not None
     for pause in (0, 30 * DAY - 1, 1):
         site.clock.pass_(pause)
-        reader = presence(site, opened(site))
+        reader = user(site, opened(site))
         with services.db.write() as tx:
             skips = browsers.use(tx, account.id, [token])
         assert bool(listed(site, reader, "remembered-browser")) == skips
@@ -88,9 +88,9 @@ def test_only_the_browser_that_shows_the_token_is_this_one(site: Site, ada: Owne
     browsers = RememberedBrowsers(site.clock, services.entropy, services.settings.policy)
     with services.db.write() as tx:
         token = browsers.add(tx, account.id, HERE)
-    reader = presence(site, opened(site))
+    reader = user(site, opened(site))
     for shown, current in (([], False), (["0" * 64], False), ([str(token), "0" * 64], True)):
-        ways = services.ways_in.open_now(reader, shown).ways
+        ways = services.active_access.open_now(reader, shown).ways
         assert [way.is_current for way in ways if way.kind == "remembered-browser"] == [current]
         assert [way.id for way in ways if way.kind == "log-in" and way.is_current] == [reader.session.id]
 
@@ -121,28 +121,28 @@ def test_where_no_browser_is_honoured_none_is_listed_or_offered_to_be_forgotten(
 def test_one_is_ended_by_its_owner_once(site: Site, ada: Owner) -> None:
     grace = Owner(site, "grace")
     grace.sign_up()
-    mine, others, hers = presence(site, opened(site)), opened(site), presence(site, opened(site, "grace"))
+    mine, others, hers = user(site, opened(site)), opened(site), user(site, opened(site, "grace"))
     for who, kind, number in (
         (hers, "log-in", others.session_id),
         (mine, "log-in", 10**17),
         (mine, "remembered-browser", others.session_id),
         (mine, "nothing", others.session_id),
     ):
-        with pytest.raises(Missing):
-            site.services.ways_in.end(who, kind, number, HERE)
+        with pytest.raises(NotFound):
+            site.services.active_access.end(who, kind, number, HERE)
     assert site.services.sessions.find(others.token) is not None
-    assert site.services.ways_in.end(mine, "log-in", others.session_id, HERE) == "Firefox"
+    assert site.services.active_access.end(mine, "log-in", others.session_id, HERE) == "Firefox"
     assert site.services.sessions.find(others.token) is None
     with pytest.raises(AlreadyDone):
-        site.services.ways_in.end(mine, "log-in", others.session_id, HERE)
+        site.services.active_access.end(mine, "log-in", others.session_id, HERE)
 
 
 def test_whoever_was_logged_out_meanwhile_throws_nobody_out(site: Site, ada: Owner) -> None:
-    mine, other = presence(site, opened(site)), opened(site)
+    mine, other = user(site, opened(site)), opened(site)
     with site.services.db.write() as tx:
-        tx.execute(update(LoggedIn).where(LoggedIn.id == mine.session.id).values(ended_at=1))
-    with pytest.raises(LogInOver):
-        site.services.ways_in.end_others(mine, HERE, forget=True)
-    with pytest.raises(LogInOver):
+        tx.execute(update(Session).where(Session.id == mine.session.id).values(ended_at=1))
+    with pytest.raises(LoginExpired):
+        site.services.active_access.end_others(mine, HERE, forget=True)
+    with pytest.raises(LoginExpired):
         site.services.not_you.logged_in(mine, HERE)
     assert site.services.sessions.find(other.token) is not None

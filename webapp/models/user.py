@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 from .accounts import Account
 from .factors import Factor
-from .sessions import LoggedIn
+from .sessions import Session
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class User:
     """The session, the account and the factors that are on."""
 
-    session: LoggedIn
+    session: Session
     account: Account
     factors: Sequence[Factor]
-    stale_factors: Sequence[Factor]
+    recently_off_factors: Sequence[Factor]
     """Turned off moments ago: they can be turned back on, and prove nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class SessionToken:
     """A session that has just got a new token, with the only copy of it."""
 
     session_id: int
     token: str
-    kept: bool
+    persistent: bool

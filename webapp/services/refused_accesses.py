@@ -11,8 +11,8 @@ from ..domain.origin import Origin
 from ..domain.ports import Clock
 from ..domain.refusals import Refusal
 from ..models.accounts import Account
-from ..models.apps import Knock
-from ..models.database import Database, Transaction, won
+from ..models.apps import RefusedAccess
+from ..models.database import Database, Transaction, changed_one_row
 from ..models.factors import Factor
 from ..policy import Policy
 from .temporary_passwords import TemporaryPasswords
@@ -20,7 +20,7 @@ from .temporary_passwords import TemporaryPasswords
 AT_ONCE = 100
 
 
-class Knocks:
+class RefusedAccesses:
     def __init__(
         self, *, db: Database, clock: Clock, policy: Policy, temporary_passwords: TemporaryPasswords, can_text: bool
     ) -> None:
@@ -39,26 +39,30 @@ class Knocks:
             "device": origin.device,
         }
         with self._db.write() as tx:
-            tx.execute(insert(Knock).values(row))
+            tx.execute(insert(RefusedAccess).values(row))
 
     def answer(self) -> None:
         """By the worker, before it looks what is owed: forgets every refusal, and texts where one was whose it said."""
         with self._db.read() as tx:
-            knocks = tx.objects.scalars(select(Knock).order_by(Knock.id).limit(AT_ONCE)).all()
-        for knock in knocks:
+            refused_accesses = tx.objects.scalars(select(RefusedAccess).order_by(RefusedAccess.id).limit(AT_ONCE)).all()
+        for refused_access in refused_accesses:
             with self._db.write() as tx:
-                mine = won(tx, delete(Knock).where(Knock.id == knock.id))  # or another worker's
-                account = self._to_be_texted(tx, knock) if mine else None
+                mine = changed_one_row(
+                    tx, delete(RefusedAccess).where(RefusedAccess.id == refused_access.id)
+                )  # or another worker's
+                account = self._to_be_texted(tx, refused_access) if mine else None
             if account is not None:
-                self._text(account, Origin(knock.address, knock.device))
+                self._text(account, Origin(refused_access.address, refused_access.device))
 
-    def _to_be_texted(self, tx: Transaction, knock: Knock) -> Account | None:
+    def _to_be_texted(self, tx: Transaction, refused_access: RefusedAccess) -> Account | None:
         """Somebody with a phone and a factor who still waits."""
-        if not self._can_text or knock.at <= self._clock.now() - self._policy.knock_seconds:
+        if not self._can_text or refused_access.at <= self._clock.now() - self._policy.refused_access_seconds:
             return None
         factor = select(Factor.id).where(Factor.account_id == Account.id, Factor.turned_off_at.is_(None))
         return tx.objects.scalar(
-            select(Account).where(Account.id == knock.account_id, Account.phone.is_not(None), factor.exists())
+            select(Account).where(
+                Account.id == refused_access.account_id, Account.phone_number.is_not(None), factor.exists()
+            )
         )
 
     def _text(self, account: Account, origin: Origin) -> None:

@@ -15,7 +15,7 @@ from ..domain import phone_numbers
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Keyring
-from ..domain.refusals import CodeExpired, CountryNotServed, Missing, PhoneNotMobile, PhonePremium, Refusal
+from ..domain.refusals import CodeExpired, CountryNotServed, NotFound, PhoneNotMobile, PhonePremium, Refusal
 from ..models.accounts import Account
 from ..models.codes import Code
 from ..models.database import Database, Transaction
@@ -42,7 +42,7 @@ class TextAsked:
     resend_at: int
 
 
-class Phones:
+class PhoneNumbers:
     def __init__(
         self,
         *,
@@ -63,7 +63,7 @@ class Phones:
         self._outbox = outbox
         self._notices = notices
         self._countries = countries
-        self._terms = Terms(policy.text_code_seconds, policy.text_code_tries, policy.text_gap.seconds)
+        self._terms = Terms(policy.text_code_seconds, policy.text_code_attempts, policy.text_gap.seconds)
 
     def read(self, typed: str, country: str) -> PhoneNumber:
         """Raises `PhoneMalformed`, and `PhoneNotMobile`, `PhonePremium` or `CountryNotServed`, which are counted."""
@@ -78,7 +78,7 @@ class Phones:
         """Raises `Missing` when there is none, and as `read` does when texts no longer go there."""
         e164 = self._own(account)
         if e164 is None:
-            raise Missing()
+            raise NotFound()
         return self._parse(e164, "")
 
     def keep(self, account: Account, number: PhoneNumber) -> None:
@@ -92,7 +92,7 @@ class Phones:
         Raises `TooSoon`, `TooManyTries`, `TooManyTexts` or `TextsStopped`, and as `number_of` does.
         """
         to = number or self.number_of(account)
-        self._caps.spend(account.id, challenge, to, origin)
+        self._caps.count_text(account.id, challenge, to, origin)
         with self._db.write() as tx:
             code_id, code = self._codes.draw(tx, account.id, challenge, self._caps.key(to.e164), self._terms)
             lasts = self._policy.text_code_seconds
@@ -102,10 +102,10 @@ class Phones:
             sealed = self._keyring.seal(to.e164, target_bound(account.id, challenge))
             self._codes.sent_with(tx, code_id, message.id, sealed)
 
-    def spend(self, account: Account, challenge: str, origin: Origin) -> PhoneNumber:
+    def count_text(self, account: Account, challenge: str, origin: Origin) -> PhoneNumber:
         """Counts a text that is no code, and says where it goes: the account's own number. Raises as `ask` does."""
         number = self.number_of(account)
-        self._caps.spend(account.id, challenge, number, origin)
+        self._caps.count_text(account.id, challenge, number, origin)
         return number
 
     def asked(self, account: Account, challenge: str) -> TextAsked | None:
@@ -169,11 +169,11 @@ class Phones:
         return phone_numbers.parse(typed, country, self._countries)
 
     def _own(self, account: Account) -> str | None:
-        return self._keyring.open(account.phone, phone_bound(account.id)) if account.phone else None
+        return self._keyring.open(account.phone_number, phone_bound(account.id)) if account.phone_number else None
 
     def _values(self, account: Account, number: PhoneNumber) -> dict[str, object]:
         sealed = self._keyring.seal(number.e164, phone_bound(account.id))
-        return {"phone": sealed, "phone_hint": number.hint}
+        return {"phone_number": sealed, "phone_number_hint": number.hint}
 
     def _tell_both(self, tx: Transaction, account: Account, before: str, number: PhoneNumber, origin: Origin) -> None:
         self._notices.tell(tx, account, "phone-changed", origin, hint=number.hint)

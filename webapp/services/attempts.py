@@ -16,14 +16,14 @@ from typing import Any, Protocol
 from sqlalchemy import Select, and_, bindparam, delete, func, insert, or_, select
 
 from ..domain.ports import Clock
-from ..domain.refusals import ChallengeSpent, CodesStopped, Refusal, TooManyTries
+from ..domain.refusals import ChallengeExhausted, CodesBlocked, Refusal, TooManyAttempts
 from ..models.base import rows_of
 from ..models.database import Database, Transaction
-from ..models.sessions import Try
+from ..models.sessions import Attempt
 from ..policy import Window
 
 # Made once: every log-in runs them, and making a statement costs as much as running it.
-TRIES = rows_of(Try)
+TRIES = rows_of(Attempt)
 SPEND = insert(TRIES)
 CLEAR = delete(TRIES).where(
     or_(
@@ -45,7 +45,7 @@ def _history_of(*bounded: bool) -> Select[Any]:
 
 class Rule(Protocol):
     @property
-    def reaches_back(self) -> int | None:
+    def lookback(self) -> int | None:
         """Seconds of history it needs; None for all there is."""
 
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
@@ -53,29 +53,29 @@ class Rule(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class SlidingWindows:
     windows: tuple[Window, ...]
 
     @property
-    def reaches_back(self) -> int | None:
+    def lookback(self) -> int | None:
         return max(w.seconds for w in self.windows)
 
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
         waits = [hits[-w.most] + w.seconds - now for w in self.windows if len(hits) >= w.most]
         wait = max(waits, default=0)
-        return TooManyTries(wait) if wait > 0 else None
+        return TooManyAttempts(wait) if wait > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
-class Retold:
+class WithRefusal:
     """Another rule, whose refusal is told as `tell` makes it of the seconds to wait."""
 
     rule: Rule
     tell: Callable[[int], Refusal]
 
     @property
-    def reaches_back(self) -> int | None:
-        return self.rule.reaches_back
+    def lookback(self) -> int | None:
+        return self.rule.lookback
 
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
         refusal = self.rule.refusal(hits, now)
@@ -83,7 +83,7 @@ class Retold:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubling:
+class Backoff:
     """`window.most` tries freely, then waits that double from `first` to `longest` until a quiet window."""
 
     window: Window
@@ -91,7 +91,7 @@ class Doubling:
     longest: int
 
     @property
-    def reaches_back(self) -> int | None:
+    def lookback(self) -> int | None:
         return 24 * self.longest
 
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
@@ -103,38 +103,38 @@ class Doubling:
             if level or len(recent) >= self.window.most:
                 free_at = at + min(self.first * 2**level, self.longest)
                 level += 1
-        return TooManyTries(free_at - now) if free_at > now else None
+        return TooManyAttempts(free_at - now) if free_at > now else None
 
 
 @dataclass(frozen=True, slots=True)
-class OfOneChallenge:
+class Total:
     """However long it takes: the challenge dies, it does not recover."""
 
     most: int
 
     @property
-    def reaches_back(self) -> int | None:
+    def lookback(self) -> int | None:
         return None
 
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:  # noqa: ARG002  # other rules look at the time
-        return ChallengeSpent() if len(hits) >= self.most else None
+        return ChallengeExhausted() if len(hits) >= self.most else None
 
 
 @dataclass(frozen=True, slots=True)
-class SecondFactorRun:
+class FactorFailures:
     """The windows that all methods share, and the run of failures after which codes stop."""
 
-    windows: Windows
+    windows: SlidingWindows
     most_in_a_row: int
     stops: bool
 
     @property
-    def reaches_back(self) -> int | None:
+    def lookback(self) -> int | None:
         return None
 
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
         if self.stops and len(hits) >= self.most_in_a_row:
-            return CodesStopped()
+            return CodesBlocked()
         return self.windows.refusal(hits, now)
 
 
@@ -146,20 +146,20 @@ class Bucket:
     """Whose try it is, where strangers share the bucket."""
 
 
-class Tries:
+class Attempts:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
 
-    def spend(self, *buckets: Bucket) -> dict[str, int]:
+    def count(self, *buckets: Bucket) -> dict[str, int]:
         """Counts one try in each bucket, or in none. Returns how many now stand in each, by its name.
 
         Raises what the first refusing rule says, `TooManyTries` usually.
         """
-        with self._db.write(survives_power_cut=False) as tx:  # who guesses does not hold the plug
-            return self.spend_within(tx, *buckets)
+        with self._db.write(durable=False) as tx:  # who guesses does not hold the plug
+            return self.count_within(tx, *buckets)
 
-    def spend_within(self, tx: Transaction, *buckets: Bucket) -> dict[str, int]:
+    def count_within(self, tx: Transaction, *buckets: Bucket) -> dict[str, int]:
         """The same in a transaction of the caller's, for what is counted only when it happens."""
         now = self._clock.now()
         self._db.serialize(tx, *(b.name for b in buckets))
@@ -185,16 +185,16 @@ class Tries:
 
     def take_back(self, tx: Transaction, *names: str, shared: str | None = None, account_id: int | None = None) -> None:
         """The newest try of each bucket, because it was not in vain; of a shared one, this account's own."""
-        buckets = {name: Try.bucket == name for name in names}
+        buckets = {name: Attempt.bucket == name for name in names}
         if shared is not None:
-            buckets[shared] = and_(Try.bucket == shared, Try.account_id == account_id)
+            buckets[shared] = and_(Attempt.bucket == shared, Attempt.account_id == account_id)
         self._db.serialize(tx, *buckets)  # or two that were right at once would take back the same one
         for bucket in buckets.values():
-            newest = select(func.max(Try.id)).where(bucket).scalar_subquery()
-            tx.execute(delete(Try).where(Try.id == newest))
+            newest = select(func.max(Attempt.id)).where(bucket).scalar_subquery()
+            tx.execute(delete(Attempt).where(Attempt.id == newest))
 
     def _hits(self, tx: Transaction, buckets: Sequence[Bucket], now: int) -> dict[str, list[int]]:
-        backs = [bucket.rule.reaches_back for bucket in buckets]
+        backs = [bucket.rule.lookback for bucket in buckets]
         facts: dict[str, Any] = {f"bucket{place}": bucket.name for place, bucket in enumerate(buckets)}
         facts |= {f"since{place}": now - back for place, back in enumerate(backs) if back is not None}
         hits: dict[str, list[int]] = defaultdict(list)

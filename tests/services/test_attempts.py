@@ -11,15 +11,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.doubles import START, FakeClock
-from webapp.domain.refusals import ChallengeSpent, CodesStopped, Refusal, TooManyTries
+from webapp.domain.refusals import ChallengeExhausted, CodesBlocked, Refusal, TooManyAttempts
 from webapp.models.base import Table
 from webapp.models.database import Database
 from webapp.policy import DAY, HOUR, MINUTE, Policy, Window
-from webapp.services.tries import Bucket, Doubling, OfOneChallenge, Rule, SecondFactorRun, Tries, Windows
+from webapp.services.attempts import Attempts, Backoff, Bucket, FactorFailures, Rule, SlidingWindows, Total
 
 POLICY = Policy()
-SHARED = Windows(POLICY.second_factor_tries)
-PASSWORD = Doubling(POLICY.password_tries, POLICY.password_first_wait, POLICY.password_longest_wait)
+SHARED = SlidingWindows(POLICY.second_factor_attempts)
+PASSWORD = Backoff(POLICY.password_attempts, POLICY.password_first_wait, POLICY.password_longest_wait)
 pauses = st.lists(st.integers(0, 400), max_size=60)
 
 
@@ -27,7 +27,7 @@ def allowed(rule: Rule, moments: Sequence[int]) -> list[int]:
     """Which of the tries at these moments the rule lets through; refused ones are not counted."""
     hits: list[int] = []
     for now in moments:
-        back = rule.reaches_back
+        back = rule.lookback
         known = hits if back is None else [h for h in hits if h > now - back]
         if rule.refusal(known, now) is None:
             hits.append(now)
@@ -46,7 +46,7 @@ def moments(pauses: Sequence[int]) -> list[int]:
 @example(pauses=[0] * 60)
 def test_no_window_ever_holds_more_tries_than_it_may(pauses: list[int]) -> None:
     hits = allowed(SHARED, moments(pauses))
-    for window in POLICY.second_factor_tries:
+    for window in POLICY.second_factor_attempts:
         for first in hits:
             assert sum(first <= hit < first + window.seconds for hit in hits) <= window.most
 
@@ -58,7 +58,7 @@ def test_the_wait_that_is_told_is_exactly_long_enough(pauses: list[int]) -> None
     refusal = SHARED.refusal(hits, now)
     if refusal is None:
         return
-    assert isinstance(refusal, TooManyTries)
+    assert isinstance(refusal, TooManyAttempts)
     assert SHARED.refusal(hits, now + refusal.seconds) is None
     assert SHARED.refusal(hits, now + refusal.seconds - 1) is not None
 
@@ -85,7 +85,7 @@ def test_ten_wrong_passwords_are_free_and_then_the_waits_double_to_an_hour() -> 
 def test_after_a_quiet_quarter_of_an_hour_passwords_are_free_again() -> None:
     hits = [START] * 10
     free_at = START + 30
-    later = free_at + POLICY.password_tries.seconds
+    later = free_at + POLICY.password_attempts.seconds
     assert PASSWORD.refusal([*hits, later], later) is None
     busy = [*hits, later - 1]
     assert _wait(PASSWORD.refusal(busy, later - 1)) == 60
@@ -106,21 +106,21 @@ def test_guessing_passwords_for_long_never_gets_more_than_one_an_hour_beyond_the
 
 
 def test_a_challenge_has_five_tries_however_much_time_passes() -> None:
-    rule = OfOneChallenge(5)
+    rule = Total(5)
     assert rule.refusal([START] * 4, START + DAY) is None
-    assert isinstance(rule.refusal([START] * 5, START + DAY), ChallengeSpent)
-    assert rule.reaches_back is None
+    assert isinstance(rule.refusal([START] * 5, START + DAY), ChallengeExhausted)
+    assert rule.lookback is None
 
 
 def test_a_hundred_wrong_codes_in_a_row_stop_codes_but_not_other_proofs() -> None:
     hits = [START + n * DAY for n in range(100)]
     later = hits[-1] + DAY
-    codes = SecondFactorRun(SHARED, 100, stops=True)
-    others = SecondFactorRun(SHARED, 100, stops=False)
-    assert isinstance(codes.refusal(hits, later), CodesStopped)
+    codes = FactorFailures(SHARED, 100, stops=True)
+    others = FactorFailures(SHARED, 100, stops=False)
+    assert isinstance(codes.refusal(hits, later), CodesBlocked)
     assert codes.refusal(hits[1:], later) is None
     assert others.refusal(hits, later) is None
-    assert isinstance(others.refusal([later] * 5, later), TooManyTries)
+    assert isinstance(others.refusal([later] * 5, later), TooManyAttempts)
 
 
 # -- In the database -------------------------------------------------------------------------------
@@ -138,53 +138,53 @@ def db(tmp_path: Path) -> Database:
     return db
 
 
-THREE_A_MINUTE = Windows((Window(3, MINUTE),))
+THREE_A_MINUTE = SlidingWindows((Window(3, MINUTE),))
 
 
 def test_a_try_counts_in_every_bucket_or_in_none(db: Database, clock: FakeClock) -> None:
-    tries = Tries(db, clock)
-    mine, ours = Bucket("ada", THREE_A_MINUTE), Bucket("network", Windows((Window(4, MINUTE),)))
+    attempts = Attempts(db, clock)
+    mine, ours = Bucket("ada", THREE_A_MINUTE), Bucket("network", SlidingWindows((Window(4, MINUTE),)))
     for count in (1, 2, 3):
-        assert tries.spend(mine, ours) == {"ada": count, "network": count}
+        assert attempts.count(mine, ours) == {"ada": count, "network": count}
     for _ in range(5):
-        with pytest.raises(TooManyTries):
-            tries.spend(mine, ours)
-    assert tries.spend(ours) == {"network": 4}
+        with pytest.raises(TooManyAttempts):
+            attempts.count(mine, ours)
+    assert attempts.count(ours) == {"network": 4}
 
 
 def test_a_try_is_forgotten_when_its_window_has_passed(db: Database, clock: FakeClock) -> None:
-    tries = Tries(db, clock)
+    attempts = Attempts(db, clock)
     for _ in range(3):
-        tries.spend(Bucket("ada", THREE_A_MINUTE))
+        attempts.count(Bucket("ada", THREE_A_MINUTE))
     clock.pass_(59)
-    with pytest.raises(TooManyTries) as refused:
-        tries.spend(Bucket("ada", THREE_A_MINUTE))
+    with pytest.raises(TooManyAttempts) as refused:
+        attempts.count(Bucket("ada", THREE_A_MINUTE))
     assert refused.value.wait == 1
     clock.pass_(1)
-    assert tries.spend(Bucket("ada", THREE_A_MINUTE)) == {"ada": 1}
+    assert attempts.count(Bucket("ada", THREE_A_MINUTE)) == {"ada": 1}
 
 
 def test_what_is_cleared_starts_anew_and_nothing_else_does(db: Database, clock: FakeClock) -> None:
-    tries = Tries(db, clock)
+    attempts = Attempts(db, clock)
     for name in ("ada", "grace"):
-        tries.spend(Bucket(name, THREE_A_MINUTE))
+        attempts.count(Bucket(name, THREE_A_MINUTE))
     with db.write() as tx:
-        tries.clear(tx, "ada", "nobody")
-    assert tries.spend(Bucket("ada", THREE_A_MINUTE)) == {"ada": 1}
-    assert tries.spend(Bucket("grace", THREE_A_MINUTE)) == {"grace": 2}
+        attempts.clear(tx, "ada", "nobody")
+    assert attempts.count(Bucket("ada", THREE_A_MINUTE)) == {"ada": 1}
+    assert attempts.count(Bucket("grace", THREE_A_MINUTE)) == {"grace": 2}
 
 
 def test_a_try_of_a_change_that_fails_is_not_counted(db: Database, clock: FakeClock) -> None:
-    tries = Tries(db, clock)
+    attempts = Attempts(db, clock)
 
     def change() -> None:
         with db.write() as tx:
-            tries.spend_within(tx, Bucket("ada", THREE_A_MINUTE))
+            attempts.count_within(tx, Bucket("ada", THREE_A_MINUTE))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         change()
-    assert tries.spend(Bucket("ada", THREE_A_MINUTE)) == {"ada": 1}
+    assert attempts.count(Bucket("ada", THREE_A_MINUTE)) == {"ada": 1}
 
 
 def _wait(refusal: Refusal | None) -> int:

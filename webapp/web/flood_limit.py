@@ -58,13 +58,13 @@ def install(app: Flask, settings: Settings) -> None:
     app.extensions["floods"] = floods
 
     def check() -> None:
-        if request.method == "POST" and not floods.has_room(current.origin().neighbourhood):
+        if request.method == "POST" and not floods.has_room(current.origin().rate_limit_key):
             raise TooManyRequests(retry_after=floods.seconds)
 
     def count(response: Response) -> Response:
         # one who has to wait already is not counted again
         if request.method == "POST" and response.status_code >= 400 and response.status_code != 429:
-            floods.count(current.origin().neighbourhood)
+            floods.count(current.origin().rate_limit_key)
         return response
 
     app.before_request(check)

@@ -14,7 +14,7 @@ from tests.people import PHONE, Owner
 from webapp import create_app
 from webapp.domain.origin import Origin
 from webapp.domain.phone_numbers import PhoneNumber
-from webapp.domain.refusals import Missing, Refusal, TooManyTries, TooSoon, WrongCode
+from webapp.domain.refusals import NotFound, Refusal, TooManyAttempts, TooSoon, WrongCode
 from webapp.models.accounts import Account
 from webapp.models.codes import Code
 from webapp.models.messages import TextCount
@@ -56,7 +56,7 @@ def count(site: Site, table: Any) -> int:
 
 
 def test_there_is_no_wait_where_no_text_could_go_at_all(site: Site, tess: Owner) -> None:
-    phones = site.services.phones
+    phones = site.services.phone_numbers
     assert phones.number_of(account(site)).e164 == PHONE
     assert phones.wait(account(site)) == 0
     phones.ask(account(site), "one", HERE)
@@ -67,9 +67,9 @@ def test_there_is_no_wait_where_no_text_could_go_at_all(site: Site, tess: Owner)
     owner.sign_up()
     bob = site.services.accounts.named("bob")
     assert phones.wait(bob) == 0
-    with pytest.raises(Missing):
+    with pytest.raises(NotFound):
         phones.number_of(bob)
-    with pytest.raises(Missing):
+    with pytest.raises(NotFound):
         phones.ask(bob, "one", HERE)
 
 
@@ -85,13 +85,13 @@ def test_a_number_that_never_gets_a_text_is_in_the_report(
     site: Site, typed: str, country: str, counted: tuple[str, str] | None
 ) -> None:
     with pytest.raises(Refusal):
-        site.services.phones.read(typed, country)
+        site.services.phone_numbers.read(typed, country)
     rows = [(row.country, row.outcome) for row in site.services.text_caps.report(1)]
     assert rows == ([counted] if counted else [])
 
 
 def test_the_code_row_says_which_number_was_asked_for(site: Site, tess: Owner) -> None:
-    phones, mine = site.services.phones, account(site)
+    phones, mine = site.services.phone_numbers, account(site)
     assert phones.asked(mine, "one") is None
     phones.ask(mine, "one", HERE, phones.read(OTHER, ""))
     asked = phones.asked(mine, "one")
@@ -104,20 +104,20 @@ def test_the_code_row_says_which_number_was_asked_for(site: Site, tess: Owner) -
     assert [text.to for text in site.texts(OTHER)] == [OTHER] * 2
     phones.confirm(mine, "one", site.texted_code(OTHER), HERE)
     assert phones.asked(mine, "one") is None, "it is used"
-    assert account(site).phone_hint == mine.phone_hint == "...54"
+    assert account(site).phone_number_hint == mine.phone_number_hint == "...54"
 
 
 def test_a_challenge_whose_tries_are_spent_gets_no_new_code_while_the_old_one_would_live(
     site: Site, tess: Owner
 ) -> None:
-    phones, mine = site.services.phones, account(site)
+    phones, mine = site.services.phone_numbers, account(site)
     phones.ask(mine, "one", HERE, phones.read(OTHER, ""))
     wrong = str((int(site.texted_code(OTHER)) + 1) % 1_000_000).zfill(6)
     for _ in range(5):
         with pytest.raises(WrongCode):
             phones.confirm(mine, "one", wrong, HERE)
     site.clock.pass_(60)
-    with pytest.raises(TooManyTries) as refusal:
+    with pytest.raises(TooManyAttempts) as refusal:
         phones.ask_again(mine, "one", HERE)
     assert refusal.value.seconds == 540
     assert len(site.texts(OTHER)) == 1
@@ -127,13 +127,13 @@ def test_codes_go_after_a_day_and_the_counts_after_thirty(site: Site, tess: Owne
     assert count(site, Code) == 2, "one by e-mail and one by text"
     assert count(site, TextCount) == 1
     site.clock.pass_(DAY + 3601)
-    site.services.upkeep.purge()
+    site.services.maintenance.purge()
     assert (count(site, Code), count(site, TextCount)) == (0, 1)
     site.clock.pass_(28 * DAY)
-    site.services.upkeep.purge()
+    site.services.maintenance.purge()
     assert count(site, TextCount) == 1
     site.clock.pass_(2 * DAY)
-    site.services.upkeep.purge()
+    site.services.maintenance.purge()
     assert count(site, TextCount) == 0
     assert site.services.text_caps.report(30) == []
 
@@ -146,18 +146,18 @@ def test_a_number_survives_a_new_key_and_a_code_that_waits_goes_on_once_sealed_a
         app = create_app(Settings.read(given, tmp_path / "instance"), clock=site.clock, **overrides)
         return Site(app, app.extensions["nightlatch"], site.clock)
 
-    phones, mine = site.services.phones, account(site)
+    phones, mine = site.services.phone_numbers, account(site)
     phones.ask(mine, "one", HERE, phones.read(OTHER, ""))
     both = restarted(f"{NEW},{OLD}")
-    assert both.services.upkeep.reseal() > 0
-    assert both.services.upkeep.reseal() == 0
-    both.services.phones.confirm(account(both), "one", both.texted_code(OTHER), HERE)
+    assert both.services.maintenance.reseal() > 0
+    assert both.services.maintenance.reseal() == 0
+    both.services.phone_numbers.confirm(account(both), "one", both.texted_code(OTHER), HERE)
     only = restarted(NEW)
-    assert only.services.phones.number_of(account(only)).e164 == OTHER
-    only.services.phones.ask(account(only), "two", HERE)
+    assert only.services.phone_numbers.number_of(account(only)).e164 == OTHER
+    only.services.phone_numbers.ask(account(only), "two", HERE)
     code = only.texted_code(OTHER)
     with only.services.db.write() as tx:
-        only.services.phones.prove(tx, account(only), "two", code)
+        only.services.phone_numbers.prove(tx, account(only), "two", code)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_text_that_comes_too_late_does_not_go_and_another_does(
     site: Site, tess: Owner, template: str, lasts: int
 ) -> None:
     services, mine = site.services, account(site)
-    number = services.phones.number_of(mine)
+    number = services.phone_numbers.number_of(mine)
     facts = {"code": "123456", "host": "example.org", "password": "ABCD"}
     for waited in (lasts - 1, lasts):
         before = len(site.texts(number.e164))

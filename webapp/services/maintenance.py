@@ -11,34 +11,34 @@ from sqlalchemy.orm import InstrumentedAttribute
 from ..domain.ports import Clock, Keyring
 from ..enrollment.service import backup_code_bound, draft_bound, factor_bound
 from ..models.accounts import Account
-from ..models.apps import AppSession, Knock, TemporaryPassword
+from ..models.apps import AppSession, RefusedAccess, TemporaryPassword
 from ..models.codes import Code, Link
-from ..models.contacts import LookUps
+from ..models.contacts import ContactLookups
 from ..models.database import Database
-from ..models.drafts import DraftRow
+from ..models.drafts import Draft
 from ..models.factors import Factor
 from ..models.login_requests import LoginRequest
 from ..models.messages import OWED, Message, TextCount
-from ..models.sessions import Activity, HalfLoggedIn, LoggedIn, PendingAct, RememberedBrowser, Try
+from ..models.sessions import Activity, Attempt, KeptAct, PendingLogin, RememberedBrowser, Session
 from ..policy import DAY, Policy
 from .challenge import SHARED_BUCKETS
 from .outbox import message_bound
-from .phones import phone_bound, target_bound
+from .phone_numbers import phone_bound, target_bound
 from .step_up import act_bound
 
 SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
     (Factor.sealed, lambda factor: factor_bound(factor.account_id, factor.method)),
-    (DraftRow.sealed, lambda draft: draft_bound(draft.account_id, draft.method)),
-    (DraftRow.sealed_backup_code, lambda draft: backup_code_bound(draft.account_id, draft.method)),
+    (Draft.sealed, lambda draft: draft_bound(draft.account_id, draft.method)),
+    (Draft.sealed_backup_code, lambda draft: backup_code_bound(draft.account_id, draft.method)),
     (Message.sealed, lambda message: message_bound(message.uid)),
-    (PendingAct.sealed, lambda act: act_bound(act.session_id)),
-    (Account.phone, lambda account: phone_bound(account.id)),
+    (KeptAct.sealed, lambda act: act_bound(act.session_id)),
+    (Account.phone_number, lambda account: phone_bound(account.id)),
     (Code.sealed_target, lambda code: target_bound(code.account_id, code.challenge)),
 )
 """Every sealed column, and what each value is bound to: a key may leave the settings once all are sealed again."""
 
 
-class Upkeep:
+class Maintenance:
     def __init__(self, *, db: Database, clock: Clock, keyring: Keyring, policy: Policy) -> None:
         self._db = db
         self._clock = clock
@@ -82,18 +82,18 @@ class Upkeep:
         now, policy = self._clock.now(), self._policy
         ended = now - policy.ended_kept
         return [
-            (PendingAct, PendingAct.at < now - policy.fresh),
+            (KeptAct, KeptAct.at < now - policy.fresh),
             (
-                LoggedIn,
+                Session,
                 or_(
-                    LoggedIn.ended_at < ended,
-                    LoggedIn.started_at < ended - policy.kept_session_total,
-                    LoggedIn.seen_at < ended - policy.kept_session_idle,
-                    and_(not_(LoggedIn.kept), LoggedIn.started_at < ended - policy.session_total),
-                    and_(not_(LoggedIn.kept), LoggedIn.seen_at < ended - policy.session_idle),
+                    Session.ended_at < ended,
+                    Session.started_at < ended - policy.kept_session_total,
+                    Session.seen_at < ended - policy.kept_session_idle,
+                    and_(not_(Session.persistent), Session.started_at < ended - policy.session_total),
+                    and_(not_(Session.persistent), Session.seen_at < ended - policy.session_idle),
                 ),
             ),
-            (HalfLoggedIn, HalfLoggedIn.started_at < ended),
+            (PendingLogin, PendingLogin.started_at < ended),
             (LoginRequest, LoginRequest.made_at < ended),
             (
                 RememberedBrowser,
@@ -108,14 +108,14 @@ class Upkeep:
                     AppSession.seen_at < ended - policy.app_session_idle,
                 ),
             ),
-            (Knock, Knock.at < now - policy.knock_seconds),
+            (RefusedAccess, RefusedAccess.at < now - policy.refused_access_seconds),
             (Code, Code.made_at < ended - policy.email_code_seconds),
             (Link, or_(Link.expires_at < ended, Link.used_at < ended)),
-            (DraftRow, DraftRow.touched_at < now - policy.draft_seconds),
+            (Draft, Draft.touched_at < now - policy.draft_seconds),
             (Factor, Factor.turned_off_at < now - policy.turn_back_on_seconds),
             # a run of wrong second factors counts until a full log-in, however long that takes
-            (Try, and_(Try.at < ended, not_(Try.bucket.startswith(SHARED_BUCKETS)))),
-            (LookUps, LookUps.at <= now - policy.contact_look_ups.seconds),
+            (Attempt, and_(Attempt.at < ended, not_(Attempt.bucket.startswith(SHARED_BUCKETS)))),
+            (ContactLookups, ContactLookups.at <= now - policy.contact_lookups.seconds),
             (Activity, Activity.at < now - policy.activity_kept),
             (TextCount, TextCount.day < (now - policy.messages_kept) // DAY),
             (Message, and_(Message.state != OWED, Message.made_at < now - policy.messages_kept)),

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 from ..domain.origin import Origin
 from ..domain.ports import Clock, Entropy
-from ..domain.refusals import WrongLogIn
+from ..domain.refusals import WrongLogin
 from ..models.accounts import Account
 from ..models.apps import TemporaryPassword
 from ..models.database import Database, Transaction
 from ..policy import Policy
 from .app_sessions import AppSessions, Granted
-from .knocks import Knocks
 from .named_accounts import named, owes_factor
 from .notices import Notices
-from .password_tries import PasswordTries
+from .password_attempts import PasswordAttempts
 from .passwords import Passwords
+from .refused_accesses import RefusedAccesses
 from .short_memory import ShortMemory
 from .temporary_passwords import TemporaryPasswords
 
@@ -43,7 +43,7 @@ class Proved:
     typed_name: str
 
 
-class LegacyDoor:
+class LegacyAccess:
     def __init__(
         self,
         *,
@@ -51,21 +51,21 @@ class LegacyDoor:
         clock: Clock,
         entropy: Entropy,
         policy: Policy,
-        password_tries: PasswordTries,
+        password_attempts: PasswordAttempts,
         passwords: Passwords,
         temporary_passwords: TemporaryPasswords,
         app_sessions: AppSessions,
-        knocks: Knocks,
+        refused_accesses: RefusedAccesses,
         notices: Notices,
     ) -> None:
         self._db = db
-        self._password_tries = password_tries
+        self._password_attempts = password_attempts
         self._passwords = passwords
         self._temporary_passwords = temporary_passwords
         self._app_sessions = app_sessions
-        self._knocks = knocks
+        self._refused_accesses = refused_accesses
         self._notices = notices
-        self._memory = ShortMemory[Caller](clock, entropy, policy.door_memory_seconds, policy.door_memory_size)
+        self._memory = ShortMemory[Caller](clock, entropy, policy.legacy_cache_seconds, policy.legacy_cache_size)
 
     def by_password(self, name: str, password: str, origin: Origin) -> Caller:
         """A temporary password may be used again within its hour. The same for unknown names.
@@ -90,7 +90,7 @@ class LegacyDoor:
         def look() -> tuple[Caller, None]:
             account = self._app_sessions.find(token)
             if account is None:
-                raise WrongLogIn()
+                raise WrongLogin()
             return _caller(account), None
 
         return self._memory.ask(f"token\0{token}", look)
@@ -101,7 +101,7 @@ class LegacyDoor:
         with self._db.write() as tx:
             self._accept(tx, proved, origin)
             if proved.temporary is not None:
-                self._temporary_passwords.use_up(tx, proved.temporary, origin)
+                self._temporary_passwords.consume_single_use(tx, proved.temporary, origin)
             self._notices.record(tx, proved.account.id, "app-logged-in", origin)
             return self._app_sessions.open(tx, proved.account.id, origin)
 
@@ -112,21 +112,21 @@ class LegacyDoor:
         temporary = self._temporary_passwords.find(found, password)
         if found is not None and temporary is not None:
             return Proved(found, temporary, name)
-        account = self._password_tries.spend(found, name, None, origin)
+        account = self._password_attempts.count(found, name, None, origin)
         right = self._passwords.is_right(account, password)
         if right and account is not None and not factors:
             self._passwords.renew(account, password)
             return Proved(account, None, name)
-        self._knocks.note(account if right else None, origin)
-        raise WrongLogIn()
+        self._refused_accesses.note(account if right else None, origin)
+        raise WrongLogin()
 
     def _accept(self, tx: Transaction, proved: Proved, origin: Origin) -> None:
         """The try was not in vain. Raises `WrongLogIn` when the usual password no longer does."""
         if proved.temporary is not None:
             return
         if owes_factor(tx, proved.account):
-            raise WrongLogIn()
-        self._password_tries.take_back(tx, proved.account, proved.typed_name, origin)
+            raise WrongLogin()
+        self._password_attempts.take_back(tx, proved.account, proved.typed_name, origin)
 
 
 def _caller(account: Account) -> Caller:

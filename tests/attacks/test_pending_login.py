@@ -14,7 +14,7 @@ from tests.attacks.tools import (
     is_in,
     live_sessions,
     routes,
-    second_factor_tries,
+    second_factor_attempts,
     wrong,
 )
 from tests.conftest import Site
@@ -83,7 +83,7 @@ def test_another_accounts_code_and_swapped_ids_do_not_help(
         page = stranger.post("/log-in/verify", code=mallory.code(), **ids)
         assert page.status == 422
     assert live_sessions(site) == 1
-    assert second_factor_tries(site) == 4
+    assert second_factor_attempts(site) == 4
     assert theirs != mine
     assert not is_in(stranger)
 
@@ -106,15 +106,15 @@ NOTHINGS: tuple[dict[str, str], ...] = (
 
 
 def test_leaving_the_code_out_is_a_counted_failure(site: Site, ada: Owner, stranger: Owner) -> None:
-    tries = second_factor_tries(site)
+    attempts = second_factor_attempts(site)
     for fields in NOTHINGS:
         site.clock.pass_(400)
         stranger.log_in()
         for path in ("/log-in/verify", "/log-in/backup-code"):
             page = stranger.post(path, follow=False, **fields)
-            tries += 1
+            attempts += 1
             assert page.status == 422, (path, fields)
-            assert second_factor_tries(site) == tries, (path, fields)
+            assert second_factor_attempts(site) == attempts, (path, fields)
             assert stranger.cookie("session") is None
         site.clock.pass_(3600)
 
@@ -122,7 +122,7 @@ def test_leaving_the_code_out_is_a_counted_failure(site: Site, ada: Owner, stran
 def test_six_zeros_are_a_counted_failure(site: Site, ada: Owner, stranger: Owner) -> None:
     assert ada.code() != "000000", "the clock stands still, so this is no gamble"
     assert stranger.press("Verify", code="000000").status == 422
-    assert second_factor_tries(site) == 1
+    assert second_factor_attempts(site) == 1
 
 
 def test_json_where_a_form_belongs_opens_nothing(site: Site, stranger: Owner) -> None:

@@ -15,18 +15,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from ..domain.devices import device
 from ..domain.language import ENGLISH, gettext, speaking, spoken
 from ..domain.moments import moment
-from ..domain.ports import Letter
+from ..domain.ports import RenderedEmail
 from ..domain.segments import segments
 
 # what mail programs make a link of
 LINKED = re.compile(r"[^\s.]\.[^\s.]|[/\\@:]|www", re.IGNORECASE)
 
 
-class Letters:
+class TemplateRenderer:
     def __init__(self, templates: Path, site_name: str, main_url: str, *, reload: bool = False) -> None:
         """`main_url` is the main host's, from the settings and never from a request; `reload` is for development."""
         # every template is compiled once: one letter must cost a request less than a millisecond
-        self._letters = self._environment(templates / "email", reload, site_name, main_url)
+        self._renderer = self._environment(templates / "email", reload, site_name, main_url)
         self._texts = self._environment(templates / "sms", reload, site_name, main_url)
 
     def _environment(self, folder: Path, reload: bool, site_name: str, main_url: str) -> Environment:
@@ -47,15 +47,15 @@ class Letters:
         env.globals.update(hello=hello, site=site_name, main_url=main_url.rstrip("/"))
         return env
 
-    def write(self, template: str, /, **facts: object) -> Letter:
+    def render_email(self, template: str, /, **facts: object) -> RenderedEmail:
         """Raises `jinja2.TemplateError` when there is no such letter or it lacks a fact."""
         known: dict[str, object] = {**facts, "language": spoken()}
         subject = " ".join(self._render(f"{template}/subject.txt", known).split())
         text = self._render(f"{template}/body.txt", known).strip() + "\n"
         html = self._render(f"{template}/body.html", {**known, "subject": subject}).strip() + "\n"
-        return Letter(subject, text, html)
+        return RenderedEmail(subject, text, html)
 
-    def write_text(self, template: str, /, **facts: object) -> str:
+    def render_text_message(self, template: str, /, **facts: object) -> str:
         """A text message, from templates/sms/<name>.txt. Raises as `write` does.
 
         A second segment costs as much as the first, and may come alone: where the spoken language would need one,
@@ -71,7 +71,7 @@ class Letters:
         return self._texts.get_template(f"{template}.txt").render(facts).strip()
 
     def _render(self, path: str, facts: Mapping[str, Any]) -> str:
-        return self._letters.get_template(path).render(facts)
+        return self._renderer.get_template(path).render(facts)
 
 
 def hello(name: str) -> str:

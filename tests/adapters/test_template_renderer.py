@@ -13,7 +13,7 @@ import pytest
 from jinja2 import TemplateNotFound, UndefinedError
 
 from tests.pace import least_cost
-from webapp.adapters.letters import Letters, device, hello, moment
+from webapp.adapters.template_renderer import TemplateRenderer, device, hello, moment
 from webapp.domain.language import Language, speaking
 from webapp.domain.origin import Origin
 
@@ -76,8 +76,8 @@ class Outline(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def letters() -> Letters:
-    return Letters(TEMPLATES, "Night & Latch", "https://login.example.org/")
+def renderer() -> TemplateRenderer:
+    return TemplateRenderer(TEMPLATES, "Night & Latch", "https://login.example.org/")
 
 
 def test_every_template_has_its_facts_here() -> None:
@@ -85,8 +85,8 @@ def test_every_template_has_its_facts_here() -> None:
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_a_letter_has_a_subject_of_one_line_a_text_and_a_page(letters: Letters, name: str) -> None:
-    letter = letters.write(name, **FACTS[name])
+def test_a_letter_has_a_subject_of_one_line_a_text_and_a_page(renderer: TemplateRenderer, name: str) -> None:
+    letter = renderer.render_email(name, **FACTS[name])
     assert letter.subject
     assert "\n" not in letter.subject
     assert letter.text.startswith("Hello Anna,\n")
@@ -101,25 +101,25 @@ def test_a_letter_has_a_subject_of_one_line_a_text_and_a_page(letters: Letters, 
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_both_halves_of_a_letter_have_the_same_links(letters: Letters, name: str) -> None:
-    letter = letters.write(name, **FACTS[name])
+def test_both_halves_of_a_letter_have_the_same_links(renderer: TemplateRenderer, name: str) -> None:
+    letter = renderer.render_email(name, **FACTS[name])
     assert set(re.findall(r"https://\S+", letter.text)) == set(Outline(letter.html).links)
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_a_missing_fact_is_an_error_and_not_a_blank(letters: Letters, name: str) -> None:
+def test_a_missing_fact_is_an_error_and_not_a_blank(renderer: TemplateRenderer, name: str) -> None:
     for fact in FACTS[name]:
         with pytest.raises(UndefinedError):
-            letters.write(name, **{key: value for key, value in FACTS[name].items() if key != fact})
+            renderer.render_email(name, **{key: value for key, value in FACTS[name].items() if key != fact})
 
 
-def test_an_unknown_letter_is_an_error(letters: Letters) -> None:
+def test_an_unknown_letter_is_an_error(renderer: TemplateRenderer) -> None:
     with pytest.raises(TemplateNotFound):
-        letters.write("love")
+        renderer.render_email("love")
 
 
-def test_a_code_begins_the_subject_and_stands_alone_on_a_line(letters: Letters) -> None:
-    letter = letters.write("code", **FACTS["code"])
+def test_a_code_begins_the_subject_and_stands_alone_on_a_line(renderer: TemplateRenderer) -> None:
+    letter = renderer.render_email("code", **FACTS["code"])
     assert letter.subject == "012345 is your Night & Latch code"
     assert letter.text.splitlines().count("012345") == 1
     assert "It works for 60 minutes, once." in letter.text
@@ -127,12 +127,12 @@ def test_a_code_begins_the_subject_and_stands_alone_on_a_line(letters: Letters) 
     assert "Never share this code" in letter.html
 
 
-def test_one_minute_is_not_minutes(letters: Letters) -> None:
-    assert "for 1 minute, once" in letters.write("code", **{**FACTS["code"], "minutes": 1}).text
+def test_one_minute_is_not_minutes(renderer: TemplateRenderer) -> None:
+    assert "for 1 minute, once" in renderer.render_email("code", **{**FACTS["code"], "minutes": 1}).text
 
 
-def test_a_notice_says_what_when_and_from_where(letters: Letters) -> None:
-    letter = letters.write("notice", **FACTS["notice"])
+def test_a_notice_says_what_when_and_from_where(renderer: TemplateRenderer) -> None:
+    letter = renderer.render_email("notice", **FACTS["notice"])
     assert letter.subject == "Night & Latch: Your password was changed."
     assert "Your password was changed." in letter.text
     assert "January 15, 2027" in letter.text
@@ -141,17 +141,17 @@ def test_a_notice_says_what_when_and_from_where(letters: Letters) -> None:
     assert "Not you?" in letter.text
 
 
-def test_facts_are_escaped_in_html_and_only_there(letters: Letters) -> None:
-    letter = letters.write("notice", **{**FACTS["notice"], "what": "<script>100 % & %(site)s</script>"})
+def test_facts_are_escaped_in_html_and_only_there(renderer: TemplateRenderer) -> None:
+    letter = renderer.render_email("notice", **{**FACTS["notice"], "what": "<script>100 % & %(site)s</script>"})
     assert "&lt;script&gt;100 % &amp; %(site)s&lt;/script&gt;" in letter.html
     assert "<script>" not in letter.html
     assert "<script>100 % & %(site)s</script>" in letter.text
 
 
-def test_a_letter_is_in_the_language_now_spoken(letters: Letters) -> None:
+def test_a_letter_is_in_the_language_now_spoken(renderer: TemplateRenderer) -> None:
     with speaking(HEBREW):
-        letter = letters.write("code", **FACTS["code"])
-        notice = letters.write("notice", **FACTS["notice"])
+        letter = renderer.render_email("code", **FACTS["code"])
+        notice = renderer.render_email("notice", **FACTS["notice"])
     assert letter.subject == "012345 IS YOUR Night & Latch CODE"
     assert "HELLO Anna," in letter.text
     assert "IT WORKS FOR 60 MINUTES, ONCE." in letter.text
@@ -170,8 +170,10 @@ def test_names_of_people_are_greeted(name: str) -> None:
     assert hello(name) == f"Hello {name},"
 
 
-def test_a_name_over_several_lines_stays_on_one(letters: Letters) -> None:
-    assert letters.write("code", **{**FACTS["code"], "name": "An\r\n\nna"}).text.startswith("Hello An na,\n\nType")
+def test_a_name_over_several_lines_stays_on_one(renderer: TemplateRenderer) -> None:
+    assert renderer.render_email("code", **{**FACTS["code"], "name": "An\r\n\nna"}).text.startswith(
+        "Hello An na,\n\nType"
+    )
 
 
 @pytest.mark.parametrize(
@@ -204,6 +206,6 @@ def test_a_moment_is_told_in_any_language() -> None:
 
 
 @pytest.mark.no_cover
-def test_a_letter_costs_less_than_a_millisecond(letters: Letters) -> None:
-    costs = [least_cost(partial(letters.write, name, **facts), turns=3) for name, facts in FACTS.items()]
+def test_a_letter_costs_less_than_a_millisecond(renderer: TemplateRenderer) -> None:
+    costs = [least_cost(partial(renderer.write, name, **facts), turns=3) for name, facts in FACTS.items()]
     assert median(costs) < 0.001

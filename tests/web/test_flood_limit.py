@@ -11,7 +11,7 @@ from redis import Redis
 
 from tests.conftest import Site
 from tests.people import Person
-from webapp.web.floods import Floods
+from webapp.web.flood_limit import Floods
 
 REDIS = os.environ.get("NIGHTLATCH_TEST_REDIS_URL")
 GONE = "redis://127.0.0.1:1/0"
