@@ -1,7 +1,7 @@
 """A text message gateway on this machine, which speaks as Vonage's SMS API does, well or ill.
 
     with Gateway() as gateway:
-        VonageTexts("key", "secret", "Nightlatch", gateway.url, 5).send(message)
+        VonageTexts(TextGateway("key", "secret", "Nightlatch", gateway.url, None), 5).send(message)
     assert gateway.texts[0].form["text"] == "Hello"
 
 It takes every text, unless answers were put into `gateway.answers`: those are given first, one a request.

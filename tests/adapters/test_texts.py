@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from webapp.adapters.texts import OutboxTexts
+
 from webapp.domain.ports import TextMessage, TextMessages
 
 

@@ -26,6 +26,7 @@ from tests.adapters import gateway as answers
 from tests.adapters.gateway import Answer, Asked, Gateway
 from webapp.adapters.vonage import VonageTexts
 from webapp.domain.ports import Refused, TextMessage, TextMessages, Unreachable
+from webapp.settings import TextGateway
 
 KEY, SECRET = "abcd1234", "correct-horse"
 BASIC = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
@@ -43,7 +44,7 @@ def gateway() -> Iterator[Gateway]:
 
 def texts(gateway: Gateway | str, timeout: int = 5) -> VonageTexts:
     url = gateway if isinstance(gateway, str) else gateway.url
-    return VonageTexts(KEY, SECRET, "Nightlatch", url, timeout)
+    return VonageTexts(TextGateway(KEY, SECRET, "Nightlatch", url, None), timeout)
 
 
 def complaint_of(kind: type[Exception], ask: Callable[[], object]) -> str:
@@ -444,7 +445,8 @@ def test_checking_nobody_is_unreachable() -> None:
 def test_a_site_pays_for_the_sdk_with_its_first_text_only() -> None:
     program = (
         "import sys, webapp, webapp.adapters.vonage, webapp.bootstrap;"
-        "webapp.adapters.vonage.VonageTexts('key', 'secret', 'Nightlatch', 'https://rest.nexmo.com', 5);"
+        "from webapp.settings import TextGateway;"
+        "webapp.adapters.vonage.VonageTexts(TextGateway('key', 'secret', 'Nightlatch', 'https://rest.nexmo.com', None), 5);"
         "print([name for name in sys.modules if name.partition('_')[0] in ('vonage', 'requests', 'pydantic')])"
     )
     root = Path(__file__).resolve().parents[2]

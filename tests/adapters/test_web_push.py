@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from webapp.adapters.pushes import NoPushes
 
 from tests.adapters.push_endpoint import PushEndpoint, coded
 from tests.doubles import START, FakeClock
-from webapp.adapters.pushes import NoPushes
 from webapp.adapters.web_push import WebPush
 from webapp.domain.ports import Gone, PushMessage, Refused, Unreachable
 from webapp.domain.push import PushHosts
 from webapp.keys import generate_keys
+from webapp.settings import PushSettings
 
 KEY = bytes(range(1, 33))
 SUBJECT = "mailto:no-reply@nightlatch.localhost"
@@ -33,7 +34,7 @@ def service() -> Iterator[PushEndpoint]:
 
 def pushes(service: PushEndpoint, *, timeout: int = 5, hosts: tuple[str, ...] | None = None) -> WebPush:
     allowed = PushHosts((service.host,) if hosts is None else hosts)
-    return WebPush(KEY, SUBJECT, allowed, timeout, FakeClock())
+    return WebPush(PushSettings(KEY, SUBJECT, allowed), timeout, FakeClock())
 
 
 def message(service: PushEndpoint) -> PushMessage:
@@ -152,8 +153,8 @@ def test_without_a_key_no_push_goes(service: PushEndpoint) -> None:
 def test_every_key_that_is_made_is_one() -> None:
     for _ in range(20):
         raw = urlsafe_b64decode(generate_keys()["VAPID_PRIVATE_KEY"] + "=")
-        assert WebPush(raw, SUBJECT, PushHosts(()), 5, FakeClock()).public_key
-    point = WebPush(KEY, SUBJECT, PushHosts(()), 5, FakeClock()).public_key
+        assert WebPush(PushSettings(raw, SUBJECT, PushHosts(())), 5, FakeClock()).public_key
+    point = WebPush(PushSettings(KEY, SUBJECT, PushHosts(())), 5, FakeClock()).public_key
     assert point is not None
     assert coded(urlsafe_b64decode(point + "=")) == point
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import structlog
@@ -10,8 +11,9 @@ log = structlog.get_logger()
 
 
 class FileHeartbeat:
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, instance: Path, database_url: str) -> None:
+        """One file for each database: another database is not an older one."""
+        self._path = instance / f"heartbeat-{sha256(database_url.encode()).hexdigest()[:12]}"
 
     def newest(self) -> int:
         try:

@@ -12,11 +12,6 @@ if TYPE_CHECKING:
     from maxminddb import Reader
 
 
-class NoPlaces:
-    def near(self, address: str) -> str | None:  # noqa: ARG002  # as the port has it
-        return None
-
-
 class FilePlaces:
     def __init__(self, path: Path) -> None:
         self._path = path

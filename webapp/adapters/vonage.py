@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..domain.ports import Refused, TextMessage
 from ..domain.segments import needs_unicode
+from ..settings import TextGateway
 from . import vonage_answers as answers
 
 if TYPE_CHECKING:
@@ -27,18 +28,11 @@ E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 class VonageTexts:
     keeps = False
 
-    def __init__(
-        self,
-        api_key: str,
-        api_secret: str,
-        sender: str,
-        url: str,
-        timeout_seconds: int,
-    ) -> None:
+    def __init__(self, gateway: TextGateway, timeout_seconds: int) -> None:
         """`timeout_seconds` bounds a whole send."""
-        self._credentials = api_key, api_secret
-        self._sender = sender
-        self._url = url
+        self._credentials = gateway.api_key, gateway.api_secret
+        self._sender = gateway.sender
+        self._url = gateway.url
         self._timeout = timeout_seconds
 
     def send(self, message: TextMessage) -> None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..domain.base64url import as_text
 from ..domain.ports import Clock, Gone, PushMessage, Refused, Unreachable
-from ..domain.push import PushHosts
+from ..settings import PushSettings
 from .deadline import Deadline
 
 if TYPE_CHECKING:
@@ -32,11 +32,17 @@ LATER = {408, 425, 429}  # and 5xx
 
 
 class WebPush:
-    def __init__(self, private_key: bytes, subject: str, hosts: PushHosts, timeout_seconds: int, clock: Clock) -> None:
-        """`timeout_seconds` bounds a whole send; `clock` says until when a signature holds."""
+    def __init__(self, settings: PushSettings, timeout_seconds: int, clock: Clock) -> None:
+        """`timeout_seconds` bounds a whole send; `clock` says until when a signature holds.
+
+        Raises `ValueError` without a private key.
+        """
+        if settings.private_key is None:
+            raise ValueError("pushes are signed with a private key")
+        private_key = settings.private_key
         self._private_key = private_key
-        self._subject = subject
-        self._hosts = hosts
+        self._subject = settings.subject
+        self._hosts = settings.hosts
         self._timeout = timeout_seconds
         self._clock = clock
         point = derive_private_key(int.from_bytes(private_key), SECP256R1()).public_key()

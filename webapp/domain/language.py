@@ -5,7 +5,7 @@ A language is a context variable, so that the layers below the web can speak wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -24,6 +24,8 @@ class Language:
 
 
 ENGLISH = Language("en", "English")
+Languages = Mapping[str, Language]
+DEFAULT: Languages = {ENGLISH.code: ENGLISH}
 
 _spoken: ContextVar[Language] = ContextVar("language", default=ENGLISH)
 

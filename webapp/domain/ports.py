@@ -167,3 +167,19 @@ class MessageRenderer(Protocol):
 
     def render_text_message(self, template: str, /, **facts: object) -> str:
         """The same for a text message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What stands for the outside world in one site."""
+
+    clock: Clock
+    entropy: Entropy
+    hasher: PasswordHasher
+    mail: Mail
+    texts: TextMessages
+    renderer: MessageRenderer
+    pushes: Pushes
+    places: Places
+    can_text: bool = True
+    """False where no text message can ever go out."""

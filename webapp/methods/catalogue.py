@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..domain.push import PushHosts
@@ -32,6 +33,9 @@ class Parts:
     push_hosts: PushHosts
     push_key: str | None
     """The public key that browsers subscribe with; None where no push is sent."""
+
+
+Catalogue = Callable[[Parts], Methods]
 
 
 def catalogue(parts: Parts) -> Methods:

@@ -38,7 +38,7 @@ class RefusedAccesses:
         with self.core.db.write() as tx:
             tx.execute(insert(RefusedAccess).values(row))
 
-    def answer(self) -> None:
+    def process(self) -> None:
         """By the worker, before it looks what is owed: forgets every refusal, and texts where one was whose it said."""
         with self.core.db.read() as tx:
             refused_accesses = tx.objects.scalars(select(RefusedAccess).order_by(RefusedAccess.id).limit(AT_ONCE)).all()

@@ -55,6 +55,11 @@ class Restoration:
             self._set(tx, BEATS, self.heartbeat.newest())
         return True
 
+    def check(self) -> bool:
+        """Before the first request, on a migrated database: makes a restored one safe. True when it lately was one."""
+        self.look()
+        return self.was_lately()
+
     def was_lately(self) -> bool:
         """True for the days in which the log-in page says why everybody must log in again."""
         with self.core.db.read() as tx:

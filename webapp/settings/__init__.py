@@ -13,8 +13,9 @@ from .. import keys
 from ..environment import SettingsError as SettingsError
 from ..environment import Variables
 from ..policy import Policy
-from .delivery import MAIL_EXAMPLE, PushSettings, mail_server, push_settings, sms_countries, text_gateway
+from .delivery import MAIL_EXAMPLE, mail_server, push_settings, sms_countries, text_gateway
 from .delivery import MailServer as MailServer
+from .delivery import PushSettings as PushSettings
 from .delivery import TextGateway as TextGateway
 from .hosts import LABEL, is_bind, is_local, server_name, url_scheme, without_port
 

@@ -1,0 +1,153 @@
+"""Builds the services and the methods, and is the only place that chooses an adapter for the outside world."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from .adapters.embedded import NoPlaces, NoPushes, NoTexts, OutboxMail, OutboxTexts
+from .adapters.heartbeat import FileHeartbeat
+from .adapters.keyring import AesGcmKeyring
+from .adapters.password_hashing import Argon2id
+from .adapters.places import FilePlaces
+from .adapters.smtp import SmtpMail
+from .adapters.system import SystemClock, SystemEntropy
+from .adapters.template_renderer import TemplateRenderer
+from .adapters.vonage import VonageTexts
+from .adapters.web_push import WebPush
+from .domain.language import DEFAULT, Languages
+from .domain.ports import Adapters
+from .methods.catalogue import Catalogue, Parts, catalogue
+from .models.database import Database
+from .services.accounts import Accounts
+from .services.active_access import ActiveAccess, AppKind, RememberedKind, SessionKind
+from .services.activity import ActivityPages
+from .services.app_sessions import AppSessions
+from .services.approvals import Approvals
+from .services.attempts import Attempts
+from .services.backup_codes import BackupCodes
+from .services.ceremonies import Ceremonies
+from .services.contacts import Contacts
+from .services.core import Core
+from .services.delivery import Delivery
+from .services.email_addresses import EmailAddresses
+from .services.enrollment.service import Enrollment
+from .services.kept_acts import KeptActs
+from .services.legacy_access import Caller, LegacyAccess
+from .services.links import Links
+from .services.login import Login
+from .services.login_requests import LoginRequests
+from .services.maintenance import Maintenance
+from .services.named_factors import NamedFactors
+from .services.not_you import NotYou
+from .services.notices import Notices
+from .services.one_time_codes import OneTimeCodes
+from .services.outbox import Outbox
+from .services.passkeys import Passkeys
+from .services.password_attempts import PasswordAttempts
+from .services.password_changes import PasswordChanges
+from .services.password_proof import PasswordProof
+from .services.passwords import Passwords
+from .services.phone_numbers import PhoneNumbers
+from .services.refused_accesses import RefusedAccesses
+from .services.remembered_browsers import RememberedBrowsers
+from .services.request_pushes import RequestPushes
+from .services.restoration import Restoration
+from .services.second_factors import SecondFactors
+from .services.session_opening import SessionOpening
+from .services.sessions import Sessions
+from .services.short_memory import ShortMemory
+from .services.shown_once import ShownOnce
+from .services.sign_up import SignUp
+from .services.step_up import StepUp
+from .services.temporary_passwords import TemporaryPasswords
+from .services.text_caps import TextCaps
+from .settings import ROOT, Settings
+
+
+def adapters(settings: Settings) -> Adapters:
+    policy, gateway, push, clock, entropy = (
+        settings.policy,
+        settings.text_gateway,
+        settings.push,
+        SystemClock(),
+        SystemEntropy(),
+    )
+    mail, mute = settings.mail, gateway is None and not settings.shows_outbox
+    return Adapters(
+        clock,
+        entropy,
+        Argon2id(policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once, policy.hash_queue_seconds),
+        SmtpMail(mail, settings.mail_from, policy.mail_timeout) if mail else OutboxMail(),
+        VonageTexts(gateway, policy.text_timeout) if gateway else NoTexts() if mute else OutboxTexts(),
+        TemplateRenderer(ROOT / "templates", settings.site_name, settings.main_url, reload=not settings.serving),
+        WebPush(push, policy.push_timeout, clock) if push.private_key else NoPushes(),
+        FilePlaces(settings.places_file) if settings.places_file else NoPlaces(),
+        can_text=not mute,
+    )
+
+
+class Services:
+    """Every service that pages, commands and the worker may use."""
+
+    def __init__(self, settings: Settings, world: Adapters, languages: Languages, methods: Catalogue) -> None:
+        self.settings, self.languages, self.clock, self.entropy = settings, languages, world.clock, world.entropy
+        self.mail, self.texts, self.pushes, self.places = world.mail, world.texts, world.pushes, world.places
+        self.db, site = Database(settings.database_url), settings.site_name
+        keyring = AesGcmKeyring(settings.encryption_keys, world.entropy)
+        core = Core(self.db, world.clock, world.entropy, keyring, settings.policy)
+        self.outbox = Outbox(core, world.renderer, languages)
+        self.links = Links(core, settings.main_url)
+        self.notices = tell = Notices(core, self.outbox, self.links)
+        self.attempts = attempts = Attempts(core)
+        self.sessions = sessions = Sessions(core)
+        self.passwords = passwords = Passwords(core, world.hasher, site)
+        guesses, codes, backup_codes = PasswordAttempts(core, attempts), OneTimeCodes(core), BackupCodes(core)
+        self.text_caps = TextCaps(core, attempts, self.outbox, settings.sms_daily_budget, settings.mail_from)
+        numbers = PhoneNumbers(core, codes, self.text_caps, self.outbox, tell, settings.sms_countries)
+        mailing = (codes, self.outbox, tell, self.links)
+        self.email_addresses = emails = EmailAddresses(core, attempts, *mailing, sessions, settings.main_url)
+        self.phone_numbers, key, hosts = numbers, world.pushes.public_key, settings.push.hosts
+        self.ceremonies = Ceremonies(core, site, settings.main_host.partition(":")[0], settings.origins)
+        pushing = RequestPushes(core, self.outbox, world.places, site, settings.mobile_url, key is not None)
+        self.login_requests = LoginRequests(core, attempts, pushing)
+        self.approvals = Approvals(core, self.login_requests, tell)
+        parts = (codes, self.outbox, numbers, self.ceremonies, self.login_requests)
+        self.methods = methods(Parts(core, attempts, *parts, site, world.can_text, hosts, key))
+        opening, remembered = SessionOpening(sessions, attempts, tell), RememberedBrowsers(core)
+        proof = (core, attempts, backup_codes, tell, self.methods)
+        self.login = Login(*proof, guesses, passwords, sessions, remembered, opening)
+        self.step_up = StepUp(*proof, sessions)
+        self.passkeys = Passkeys(core, attempts, tell, opening, self.methods)
+        self.kept_acts, self.shown_once = KeptActs(core), ShownOnce(core)
+        self.password_proof = PasswordProof(core, attempts, passwords, sessions)
+        beginning = (core, attempts, sessions, self.password_proof, emails)
+        self.enrollment = Enrollment(*beginning, backup_codes, tell)
+        self.second_factors = SecondFactors(core, sessions, backup_codes, tell, self.methods)
+        self.named_factors = NamedFactors(core, sessions, tell)
+        self.sign_up = SignUp(core, passwords, sessions, tell)
+        self.password_changes = PasswordChanges(core, attempts, passwords, sessions, self.links, self.outbox, tell)
+        self.not_you = NotYou(core, self.links, sessions, self.password_changes, tell)
+        self.contacts, self.activity = Contacts(core, numbers), ActivityPages(core)
+        self.temporary_passwords = TemporaryPasswords(core, attempts, sessions, numbers, self.outbox, tell)
+        refused = RefusedAccesses(core, self.temporary_passwords, world.can_text)
+        self.app_sessions = apps = AppSessions(core)
+        policy = settings.policy
+        cache = ShortMemory[Caller](self.clock, self.entropy, policy.legacy_cache_seconds, policy.legacy_cache_size)
+        proving = (guesses, passwords, self.temporary_passwords)
+        self.legacy_access = LegacyAccess(core, *proving, apps, refused, tell, cache)
+        kinds = SessionKind(core, sessions), RememberedKind(core, remembered), AppKind(core, apps)
+        self.active_access = ActiveAccess(core, sessions, tell, kinds)
+        ways_out = (world.mail, world.texts, world.pushes)
+        self.delivery = Delivery(core, self.outbox, *ways_out, prepare=refused.process, drop=pushing.drop)
+        self.accounts = Accounts(core, sessions, tell)
+        heartbeat = FileHeartbeat(settings.instance, settings.database_url)
+        self.restoration = Restoration(core, heartbeat, self.methods)
+        self.maintenance = Maintenance(core)
+
+
+def build(
+    settings: Settings, *, languages: Languages = DEFAULT, methods: Catalogue = catalogue, **doubles: Any
+) -> Services:
+    """`doubles` are fields of `Adapters` that a test passes in place of the real ones."""
+    return Services(settings, replace(adapters(settings), **doubles), languages, methods)
