@@ -81,8 +81,6 @@ class FormSessions(SecureCookieSessionInterface):
 
 
 class Site(Flask):
-    jinja_environment = templates.Templates
-
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.session_interface = FormSessions()
