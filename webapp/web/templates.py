@@ -27,6 +27,7 @@ def install(app: Flask, services: Services) -> None:
         csrf_token=generate_csrf,
         here=current.here,
         described=forms.described,
+        invalid=forms.invalid,
         languages=[(language.code, language.autonym) for language in services.languages.values()],
     )
     app.context_processor(_context)
