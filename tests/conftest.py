@@ -26,7 +26,6 @@ from webapp.bootstrap import Services
 from webapp.domain.ports import Email, TextMessage
 from webapp.models.migrate import METADATA
 from webapp.settings import ROOT, Settings
-from webapp.web.site import Site as SiteApp
 
 hypothesis_settings.register_profile("house", deadline=None)  # cores are shared: an example's time says nothing
 hypothesis_settings.load_profile("house")
@@ -63,7 +62,7 @@ class RuleOnce(Rule):
         self.__dict__.update(self.kept[key])
 
 
-SiteApp.url_rule_class = RuleOnce
+Flask.url_rule_class = RuleOnce
 POSTGRES = os.environ.get("NIGHTLATCH_TEST_POSTGRES_URL")
 
 

@@ -210,7 +210,7 @@ class Person:
             content = fields.pop(name, None)  # a browser sends a part without a name when nothing was chosen
             sent[name] = (BytesIO(content or b""), "contacts.vcf" if content is not None else "")
         for area in form.find_all("textarea"):
-            sent[str(area["name"])] = area.get_text().removeprefix("\n")
+            sent[str(area["name"])] = area.get_text().replace("\r\n", "\n").removeprefix("\n")
         encoding = {"content_type": form["enctype"]} if form.has_attr("enctype") else {}
         return self.send(method, action, data={**sent, **fields}, **encoding)
 

@@ -1,4 +1,4 @@
-"""Nightlatch: `create_app` wires the whole house in one place."""
+"""Nightlatch: `create_app` builds the Flask application."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .settings import ROOT, Settings
 
 
 def create_app(settings: Settings, **overrides: Any) -> Flask:
-    """The site. `overrides` (a clock, letters, languages and so on) are what a test passes to `bootstrap.build`."""
+    """The site. `overrides` (a clock, mail, languages and so on) go to `bootstrap.build`; tests pass them."""
     from . import bootstrap, cli
     from .web import logs, site, words
 
     services = bootstrap.build(settings, **overrides)
-    app = site.Site(
+    app = Flask(
         "webapp",
         root_path=str(ROOT / "webapp"),
         template_folder=str(ROOT / "templates"),
@@ -48,6 +48,7 @@ def settings_for_flask(settings: Settings) -> dict[str, Any]:
         "MAX_FORM_PARTS": 100,
         "WTF_CSRF_TIME_LIMIT": 3600,
         "WTF_CSRF_SSL_STRICT": True,
+        "REMEMBER_COOKIE_NAME": "__Host-remember_token",  # Flask-Login reads it; no other site can set one of this name
         "TEMPLATES_AUTO_RELOAD": False,
         "RESTORED_LATELY": False,
     }

@@ -52,6 +52,13 @@ def test_nothing_that_was_planted_in_the_form_cookie_survives_a_log_in(site: Sit
     assert page.response.headers.getlist("Set-Cookie") == [] or "cookies-seen" not in str(page.response.headers)
 
 
+def test_a_remember_token_of_another_site_is_ignored(ada: Owner, stranger: Owner) -> None:
+    for browser in (ada, stranger):
+        give(browser, remember_token="1|forged")
+    assert is_in(ada)
+    assert not is_in(stranger)
+
+
 def test_step_up_and_a_new_factor_change_the_id_too(site: Site, ada: Owner) -> None:
     thief = thief_of(ada)
     assert is_in(thief)

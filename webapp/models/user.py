@@ -1,4 +1,4 @@
-"""Somebody who is logged in, as one read of the database shows them."""
+"""The logged-in user, as one read of the database shows it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,31 @@ from .sessions import Session
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The session, the account and the factors that are on."""
+    """The session, the account and the factors that are on.
+
+    The properties and `get_id` are what Flask-Login asks of a user; there is none without a live session.
+    """
 
     session: Session
     account: Account
     factors: Sequence[Factor]
     recently_off_factors: Sequence[Factor]
     """Turned off moments ago: they can be turned back on, and prove nothing."""
+
+    @property
+    def is_authenticated(self) -> bool:
+        return True
+
+    @property
+    def is_active(self) -> bool:
+        return True
+
+    @property
+    def is_anonymous(self) -> bool:
+        return False
+
+    def get_id(self) -> str:
+        return str(self.account.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def user_or_none() -> User | None:
 def user() -> User:
     """The same behind a guard that lets nobody else in."""
     found = user_or_none()
-    assert found is not None, "a view without @guards.logged_in asked who is there"  # for mypy and us
+    assert found is not None, "a view without @login_required asked for the user"  # for mypy and us
     return found
 
 

@@ -9,7 +9,6 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from flask import abort, current_app, g, request, session
 from flask.wrappers import Response
-from flask_login import current_user
 from flask_wtf.csrf import validate_csrf
 from wtforms import ValidationError
 
@@ -105,21 +104,14 @@ def phone_layout() -> Response | None:
 # -- On single pages -------------------------------------------------------------------------------
 
 
-def logged_in(view: View) -> View:
-    """Everybody else is led to log in, and then back here."""
-
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        if not current_user.is_authenticated:
-            target = current.here() if request.method in SAFE else None
-            return render.go(layouts.to("entrance.log_in", next=target), whole=True)
-        return view(*args, **kwargs)
-
-    return guarded
+def log_in_first() -> Response:
+    """Flask-Login's answer where `login_required` refuses: to the log-in page, and back to this page afterwards."""
+    target = current.here() if request.method in SAFE else None
+    return render.go(layouts.to("entrance.log_in", next=target), whole=True)
 
 
 def fresh(view: View) -> View:
-    """Under `logged_in`: asks to prove again who one is, then goes on to the page and act asked for."""
+    """Under `login_required`: asks to prove again who one is, then goes on to the page and act asked for."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:

@@ -1,8 +1,8 @@
-"""What every answer carries (ASVS V3.4)."""
+"""The headers that every response carries (ASVS V3.4)."""
 
 from __future__ import annotations
 
-from flask import current_app, g
+from flask import current_app, g, session
 from flask.wrappers import Response
 
 POLICY = "; ".join(
@@ -42,12 +42,14 @@ DOCUMENTS = (
 def add(response: Response) -> Response:
     headers = response.headers
     if ALL[0][0] in headers:
-        return response  # a kept act's, whose own request was answered already
+        return response  # a kept act's: its own request has been answered already
     headers.setdefault("Cache-Control", "no-store")
-    headers.extend(ALL)  # no page sets any of these itself, and to look for each first would take as long again
+    headers.extend(ALL)  # no page sets any of these itself
     if response.is_json:
         headers.extend(JSON)
-    elif not g.get("is_static", False):  # a style sheet runs nothing: what rules documents would only be bytes
+    elif g.get("is_static", False):
+        session.accessed = False  # Flask-Login looks into it at every response; Vary: Cookie would defeat the cache
+    else:
         headers.extend(DOCUMENTS)
     if current_app.config["SESSION_COOKIE_SECURE"]:
         headers["Strict-Transport-Security"] = f"max-age={TWO_YEARS}; includeSubDomains"

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, request
+from flask_login import login_required
 
 from ...policy import DAY
 from ...services.activity import NEWEST
 from ...services.notices import sentence_for
-from .. import current, guards, layouts, render
+from .. import current, layouts, render
 
 bp = Blueprint("activity", __name__, url_prefix="/settings/security/activity")
 
 
 @bp.get("")
-@guards.logged_in
+@login_required
 def activity() -> Any:
     services, before = current.services(), _before(request.args.get("before", ""))
     page = services.activity.page(current.user().account.id, before)

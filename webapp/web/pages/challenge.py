@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from flask import Blueprint, request
+from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.refusals import ChallengeExhausted, LoginExpired, Refusal
@@ -163,7 +164,7 @@ def backup_code(pending: LoginClaim) -> Any:
 
 
 @bp.get("/backup-code/new")
-@guards.logged_in
+@login_required
 def new_backup_code() -> Any:
     """In the place of the one that opened the account."""
     code, done_url = shown_once.take(backup_card.BACKUP_CODE), guards.local_path(request.args.get("next"))

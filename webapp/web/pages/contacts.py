@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, request
+from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.language import ngettext
@@ -21,7 +22,7 @@ bp = Blueprint("contacts", __name__, url_prefix="/settings/privacy/contacts")
 
 @bp.route("", methods=["GET", "POST"])
 @guards.takes_file("file")
-@guards.logged_in
+@login_required
 def contacts() -> Any:
     services, account = current.services(), current.user().account
     option = DiscoverableForm() if SAVE in request.form else DiscoverableForm(None, discoverable=account.discoverable)

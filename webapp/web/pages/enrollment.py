@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, request
+from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.refusals import AlreadyDone, NotFound, NotFresh, Refusal, StepClosed
@@ -20,7 +21,7 @@ bp = Blueprint("enrollment", __name__, url_prefix="/settings/security/two-factor
 
 
 @bp.get("")
-@guards.logged_in
+@login_required
 def start(method: str) -> Any:
     """To the step that is open, wherever that is."""
     visit = _visit(method)
@@ -28,7 +29,7 @@ def start(method: str) -> Any:
 
 
 @bp.route("/<slug:step>", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 def step(method: str, step: str) -> Any:
     visit = _visit(method, step)
     if visit.method.phones_only is not None and not layouts.copy().phone:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, request, session
+from flask_login import login_required
 
 from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
@@ -109,7 +110,7 @@ def _sign_up_challenge() -> str:
 
 
 @bp.route("/sign-up/email", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 @guards.fresh
 def sign_up_email() -> Any:
     account = current.user().account
@@ -126,7 +127,7 @@ def sign_up_email() -> Any:
 
 
 @bp.route("/sign-up/email-code", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 def sign_up_email_code() -> Any:
     services, account = current.services(), current.user().account
     asked = services.email_addresses.asked(account.id, _sign_up_challenge())

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, session
+from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...methods.catalogue import method_that_stands_alone
 from ...models.user import User
-from .. import cookies, current, entering, guards, layouts, render
+from .. import cookies, current, entering, layouts, render
 
 bp = Blueprint("home", __name__)
 
 
 @bp.get("/")
-@guards.logged_in
+@login_required
 def home() -> Any:
     user = current.user()
     offer = _passkey_offer(user)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, session
+from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.refusals import NotFound, Refusal
@@ -19,7 +20,7 @@ GONE = "gone"
 bp = Blueprint("named_factors", __name__, url_prefix="/settings/security/two-factor")
 
 
-@guards.logged_in
+@login_required
 def listed(method: str) -> Any:
     kind, several = _kind(method)
     services, user = current.services(), current.user()
@@ -34,7 +35,7 @@ def listed(method: str) -> Any:
     )
 
 
-@guards.logged_in
+@login_required
 @guards.fresh
 def rename(method: str, factor: int) -> Any:
     kind, several = _kind(method)
@@ -51,7 +52,7 @@ def rename(method: str, factor: int) -> Any:
     return render.page("two_factor/rename.html", form, name=wanted.label, cancel_url=list_url)
 
 
-@guards.logged_in
+@login_required
 @guards.fresh
 def delete(method: str, factor: int) -> Any:
     kind, several = _kind(method)

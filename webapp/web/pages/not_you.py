@@ -10,20 +10,21 @@ from typing import Any
 
 from flask import Blueprint, request
 from flask.wrappers import Response
+from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.refusals import LinkInvalid
 from ...services.email_addresses import masked
 from ...services.links import OpenLink
 from ...services.not_you import is_still_theirs
-from .. import current, guards, layouts, render
+from .. import current, layouts, render
 from ..forms import Form
 
 bp = Blueprint("not_you", __name__)
 
 
 @bp.route("/settings/security/not-you", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 def logged_in() -> Any:
     return _for_the_owner()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, request
 from flask.wrappers import Response
+from flask_login import login_required
 
 from ...domain.devices import app_name, device
 from ...domain.language import Sentence, lazy
@@ -15,7 +16,7 @@ from ...domain.language import gettext as _
 from ...domain.refusals import AlreadyDone
 from ...methods.catalogue import CATALOGUE
 from ...services.active_access import AccessEntry
-from .. import cookies, current, factor_rows, guards, layouts, render, row_ids, words
+from .. import cookies, current, factor_rows, layouts, render, row_ids, words
 from ..forms import ForgetForm
 
 END, OTHERS = "end", "others"
@@ -91,7 +92,7 @@ class Shelf:
 
 
 @bp.route("", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 def sessions() -> Any:
     form = ForgetForm() if OTHERS in request.form else ForgetForm(None, forget=True)
     if form.trusted():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, request, session
+from flask_login import login_required
 
 from ...domain.language import bidi_isolate
 from ...domain.language import gettext as _
@@ -19,7 +20,7 @@ bp = Blueprint("settings", __name__, url_prefix="/settings")
 
 
 @bp.get("")
-@guards.logged_in
+@login_required
 def overview() -> Any:
     to = layouts.to
     security = _("Your password, two-factor authentication and log-ins")
@@ -35,14 +36,14 @@ def overview() -> Any:
 
 
 @bp.get("/security-and-account-access")
-@guards.logged_in
+@login_required
 def security_and_access() -> Any:
     rows = [(_("Security"), _("Two-factor authentication and your password"), layouts.to("settings.security"))]
     return render.page("settings/rows.html", heading=_("Security and account access"), rows=rows)
 
 
 @bp.get("/security")
-@guards.logged_in
+@login_required
 def security() -> Any:
     on = bool(current.user().factors)
     waiting = [(m.challenge.waits, m.slug) for m in CATALOGUE if m.challenge.waits is not None]
@@ -60,7 +61,7 @@ def security() -> Any:
 
 
 @bp.get("/account")
-@guards.logged_in
+@login_required
 def account() -> Any:
     to, mine = layouts.to, current.user().account
     rows = [
@@ -79,7 +80,7 @@ def account() -> Any:
 
 
 @bp.get("/privacy")
-@guards.logged_in
+@login_required
 def privacy() -> Any:
     note = _("What this site stores, for how long, and who receives it")
     contacts = _("Who may find you here, and whom you find")
@@ -91,21 +92,21 @@ def privacy() -> Any:
 
 
 @bp.get("/language")
-@guards.logged_in
+@login_required
 def language() -> Any:
     intro = _("Choose it at the foot of any page: Language, then Change language.")
     return render.page("settings/rows.html", heading=_("Language"), rows=[], intro=intro)
 
 
 @bp.get("/display")
-@guards.logged_in
+@login_required
 def display() -> Any:
     intro = _("This site follows your device: light or dark, contrast, motion and text size.")
     return render.page("settings/rows.html", heading=_("Display"), rows=[], intro=intro)
 
 
 @bp.route("/account/password", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 @guards.fresh
 def password() -> Any:
     form, services = NewPasswordForm(), current.services()
@@ -128,7 +129,7 @@ def _challenge() -> str:
 
 
 @bp.route("/account/email", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 @guards.fresh
 def email() -> Any:
     account, form = current.user().account, EmailForm()
@@ -147,7 +148,7 @@ def email() -> Any:
 
 
 @bp.route("/account/email/code", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 @guards.fresh
 def email_code() -> Any:
     services, account = current.services(), current.user().account
@@ -171,7 +172,7 @@ def _phone_challenge() -> str:
 
 
 @bp.route("/account/phone", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 @guards.fresh
 def phone() -> Any:
     phones, account = current.services().phone_numbers, current.user().account
@@ -191,7 +192,7 @@ def phone() -> Any:
 
 
 @bp.route("/account/phone/code", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 @guards.fresh
 def phone_code() -> Any:
     asked = current.services().phone_numbers.asked(current.user().account, _phone_challenge())

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, current_app, g, request, session
 from flask.wrappers import Response
+from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.refusals import ChallengeExhausted, Refusal
@@ -22,7 +23,7 @@ bp = Blueprint("step_up", __name__, url_prefix="/step-up")
 
 
 @bp.route("/password", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 def password() -> Any:
     services, user, form = current.services(), current.user(), PasswordForm()
     if form.submitted():
@@ -39,7 +40,7 @@ def password() -> Any:
 
 
 @bp.route("/verify", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 def verify() -> Any:
     user, slug = current.user(), request.args.get("method")
     if not _may_prove():
@@ -73,7 +74,7 @@ def verify() -> Any:
 
 
 @bp.route("/waiting", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 def waiting() -> Any:
     """Where the answer comes from another device."""
     user, slug, services = current.user(), request.args.get("method"), current.services()
@@ -102,7 +103,7 @@ def waiting() -> Any:
 
 
 @bp.get("/waiting/news")
-@guards.logged_in
+@login_required
 def news() -> Any:
     user, services = current.user(), current.services()
     choice = choice_of(user.factors, request.args.get("method"))
@@ -111,7 +112,7 @@ def news() -> Any:
 
 
 @bp.route("/methods", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 def methods() -> Any:
     form, user = Form(), current.user()
     if not _may_prove():
@@ -130,7 +131,7 @@ def methods() -> Any:
 
 
 @bp.route("/backup-code", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 def backup_code() -> Any:
     user, form = current.user(), BackupCodeForm()
     if not _may_prove():
@@ -151,7 +152,7 @@ def backup_code() -> Any:
 
 
 @bp.get("/backup-code/new")
-@guards.logged_in
+@login_required
 def new_backup_code() -> Any:
     """In the place of the used one."""
     code = shown_once.take(backup_card.BACKUP_CODE)
@@ -162,7 +163,7 @@ def new_backup_code() -> Any:
 
 
 @bp.post("/resume")
-@guards.logged_in
+@login_required
 @guards.fresh
 def resume() -> Any:
     """After the new backup code was kept: on to what was asked for."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, request
+from flask_login import login_required
 
 from ...domain.codes import groups
 from ...domain.devices import app_name
@@ -33,7 +34,7 @@ class Row:
 
 
 @bp.route("", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 def page() -> Any:
     form = Form()
     if not current.user().factors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, abort, request
+from flask_login import login_required
 
 from ...domain.codes import grouped, is_base32, tidy_base32
 from ...domain.language import gettext as _
@@ -21,7 +22,7 @@ bp = Blueprint("two_factor", __name__, url_prefix="/settings/security/two-factor
 
 
 @bp.route("", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 def methods() -> Any:
     user, form = current.user(), Form()
     on = {f.method for f in user.factors}
@@ -94,7 +95,7 @@ def _turned_off_now(method: Method) -> Any:
 
 
 @bp.route("/<slug:method>/turn-off", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 @guards.fresh
 def turn_off(method: str) -> Any:
     wanted, user, form = _method(method), current.user(), Form()
@@ -115,7 +116,7 @@ def turn_off(method: str) -> Any:
 
 
 @bp.post("/<slug:method>/turn-back-on")
-@guards.logged_in
+@login_required
 @guards.fresh
 def turn_back_on(method: str) -> Any:
     wanted = _method(method)
@@ -130,7 +131,7 @@ def turn_back_on(method: str) -> Any:
 
 
 @bp.route("/backup-code", methods=["GET", "POST"])
-@guards.logged_in
+@login_required
 def backup_code() -> Any:
     user, form = current.user(), Form()
     if not user.factors:
@@ -156,7 +157,7 @@ def _new_backup_code() -> Any:
 
 
 @bp.post("/backup-code.txt")
-@guards.logged_in
+@login_required
 def download() -> Any:
     """The code that the page shows, as a text file: the page sends it back, since nobody else still knows it."""
     code = tidy_base32(request.form.get("code", ""))
