@@ -325,7 +325,7 @@ def test_contacts_whose_key_is_gone_are_told_of_and_give_way_to_the_next_upload(
     dropped = contacts_with(site, NEW)
     sealed = AesGcmKeyring([NEW], site.services.entropy).seal(ADA, phone_bound(ada.id))
     with site.services.db.write() as tx:
-        tx.execute(update(Account).where(Account.id == ada.id).values(phone=sealed))
+        tx.execute(update(Account).where(Account.id == ada.id).values(phone_number=sealed))
     ada.phone_number = sealed
     assert dropped.phone_book(ada) == PhoneBook(count=2, lost=2, people=[])
     assert dropped.phone_book(grace).people == [], "her own number was never sealed again: not a fault of the page"
