@@ -43,7 +43,7 @@ def viewer(site: Site) -> Viewer:
     return found
 
 
-def test_a_no_between_the_try_and_the_yes_counts(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_a_no_between_the_attempt_and_the_yes_counts(site: Site, phone: Owner, waiting: Owner) -> None:
     who, services = viewer(site), site.services
 
     class Meanwhile:

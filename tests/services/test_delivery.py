@@ -143,7 +143,7 @@ def test_the_site_is_behind_while_a_message_is_owed_for_longer_than_a_minute(sit
     assert not delivery.is_behind()
 
 
-def test_trouble_is_followed_by_tries_after_1_5_and_15_minutes_and_then_by_giving_up(site: Site) -> None:
+def test_trouble_is_followed_by_attempts_after_1_5_and_15_minutes_and_then_by_giving_up(site: Site) -> None:
     mail = RememberingMail(*[Unreachable("451 4.7.1")] * 4)
     message, delivery = site.post(), site.delivery(mail)
     for attempts, wait in enumerate((60, 300, 900), start=1):
