@@ -100,8 +100,8 @@ class Accounts(RuleBasedStateMachine):
             return multiple()
         code = TOTP(secret).at(self.clock.now() + ahead)
         try:
-            pending = self.site.log_in.pending(token)
-            done = self.site.log_in.with_factor(pending, None, {"code": code}, remember=False, origin=HERE)
+            pending = self.site.login.pending(token)
+            done = self.site.login.with_factor(pending, None, {"code": code}, remember=False, origin=HERE)
         except Refusal:
             return multiple()
         assert not other or secret == self.secrets[name]
@@ -129,8 +129,8 @@ class Accounts(RuleBasedStateMachine):
         if code is None:
             return multiple()
         try:
-            pending = self.site.log_in.pending(token)
-            done = self.site.log_in.with_backup_code(pending, code, origin=HERE)
+            pending = self.site.login.pending(token)
+            done = self.site.login.with_backup_code(pending, code, origin=HERE)
         except Refusal:
             return multiple()
         assert owner == name, "another's backup code"
@@ -319,7 +319,7 @@ class Accounts(RuleBasedStateMachine):
     def _password(self, name: str, wrong: bool) -> LoggedIn | PendingToken | None:
         typed, owed = "a wrong password" if wrong else self.passwords[name], self._factors(name)
         try:
-            result = self.site.log_in.with_password(name, typed, keep=False, next_path="", origin=HERE)
+            result = self.site.login.with_password(name, typed, keep=False, next_path="", origin=HERE)
         except Refusal:
             return None
         assert not wrong

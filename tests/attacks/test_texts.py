@@ -610,7 +610,7 @@ def test_a_code_that_went_to_a_number_which_was_given_up_since_does_not_log_in(s
 def test_a_code_of_a_factor_that_was_turned_off_meanwhile_proves_nothing(site: Site, pending: Owner) -> None:
     code, services = site.texted_code(PHONE), site.services
     token = cookies_of(pending)["login"].split(".")[0]
-    login = services.login.login(token)
+    login = services.login.pending(token)
     with services.db.write() as tx:
         tx.execute(update(Factor).values(turned_off_at=site.clock.now()))
     with pytest.raises(CodeAlreadyUsed):
