@@ -1,6 +1,6 @@
-"""How many requests a second the legacy door lets through for a password that comes again and again.
+"""How many requests a second the legacy access answers for a password that comes again and again.
 
-Apps send theirs with every request, and a proxy asks the door for each. Client and server share the two cores.
+Apps send theirs with every request, and a proxy asks the legacy access for each. Client and server share the two cores.
 """
 
 from __future__ import annotations

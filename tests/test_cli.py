@@ -145,23 +145,23 @@ def test_an_account_that_there_is_not_is_one_sentence(run: Run, words: tuple[str
     assert (result.exit_code, result.output) == (1, "Error: There is no account of that name.\n")
 
 
-def test_somebody_locked_out_gets_in_with_the_password_and_reads_why(site: Site, run: Run) -> None:
+def test_a_user_who_was_locked_out_logs_in_with_the_password_and_reads_why(site: Site, run: Run) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()
-    half = ada.other_browser()
-    half.log_in()
+    pending = ada.other_browser()
+    pending.log_in()
     result = run("accounts", "reset-second-factors", "ada", "--why", "She lost her phone in Turin.")
     assert result.exit_code == 0
     assert ada.open("/").path == "/log-in"
-    assert half.open("/log-in/verify").path == "/log-in"
+    assert pending.open("/log-in/verify").path == "/log-in"
     mail = site.emails(ada.email)[0]
     assert "She lost her phone in Turin." in mail.text
     assert ada.log_in().h1 == "Welcome, Ada Lovelace"
     assert count(site, Factor) == 0
 
 
-def test_logging_somebody_out_ends_every_log_in(site: Site, run: Run) -> None:
+def test_logging_a_user_out_ends_every_session(site: Site, run: Run) -> None:
     ada = Owner(site)
     ada.sign_up()
     assert run("accounts", "log-out", "ada").exit_code == 0

@@ -103,10 +103,10 @@ class Answer:
 
 @dataclass
 class Stack:
-    """A proxy, the site it guards, and the door it asks."""
+    """A proxy, the site it guards, and the port of the legacy access that it asks."""
 
     services: Services
-    access: int
+    legacy_port: int
     front: int
 
     def get(self, authorization: str | None, **headers: str) -> Answer:
@@ -178,7 +178,7 @@ def certificate(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def access(tmp_path: Path) -> Iterator[tuple[int, Services]]:
+def login_site(tmp_path: Path) -> Iterator[tuple[int, Services]]:
     """A production server with Ada's account, and this process's own view of its database."""
     port = free_port()
     more = {"NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1", "NIGHTLATCH_TRUSTED_PROXIES": "1"}
@@ -195,10 +195,10 @@ def access(tmp_path: Path) -> Iterator[tuple[int, Services]]:
 
 
 @pytest.fixture
-def stack(access: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
+def stack(login_site: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
     if NGINX is None:
         pytest.skip("nginx is not installed; on Debian or Ubuntu: apt-get install nginx-light")
-    port, services = access
+    port, services = login_site
     front = free_port()
     with guarded_site() as guarded:
         facts = {
@@ -216,10 +216,10 @@ def stack(access: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def apache(access: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
+def apache(login_site: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
     if APACHE is None or not (APACHE_MODULES / "mod_authnz_external.so").exists():
         pytest.skip("Apache is not installed; on Debian or Ubuntu: apt-get install libapache2-mod-authnz-external")
-    port, services = access
+    port, services = login_site
     front = free_port()
     with guarded_site() as guarded, TemporaryDirectory() as open_to_all:
         folder = Path(open_to_all)
@@ -268,7 +268,7 @@ def turn_factor_on(services: Services) -> None:
 
 def made(services: Services) -> str:
     with services.db.write() as tx:
-        opened = services.sessions.open(tx, ada(services).id, HERE, kept=False, second_factor=True)
+        opened = services.sessions.open(tx, ada(services).id, HERE, persistent=False, second_factor=True)
     user = services.sessions.find(opened.token)
     assert user is not None
     return services.temporary_passwords.make(user, HERE)
@@ -289,7 +289,7 @@ def a_temporary_password_opens_until_it_ends(stack: Stack) -> None:
     assert stack.refuses_soon(temporary)
 
 
-def test_nginx_asks_the_door_as_the_guide_says(stack: Stack) -> None:
+def test_nginx_asks_the_legacy_access_as_the_guide_says(stack: Stack) -> None:
     services = stack.services
     answer = stack.get(None)
     assert answer.headers["WWW-Authenticate"] == 'Basic realm="Nightlatch", charset="UTF-8"'
@@ -308,9 +308,9 @@ def test_nginx_asks_the_door_as_the_guide_says(stack: Stack) -> None:
     a_temporary_password_opens_until_it_ends(stack)
 
     form = {"grant_type": "password", "username": "ada", "password": made(services)}
-    headers = {"Host": f"nightlatch.localhost:{stack.access}"}  # which no resolver knows
+    headers = {"Host": f"nightlatch.localhost:{stack.legacy_port}"}  # which no resolver knows
     with urlopen(
-        Request(f"http://127.0.0.1:{stack.access}/legacy/token", urlencode(form).encode(), headers)
+        Request(f"http://127.0.0.1:{stack.legacy_port}/legacy/token", urlencode(form).encode(), headers)
     ) as granted:
         token = f"Bearer {json.load(granted)['access_token']}"
     assert stack.get(token).seen["remote-user"] == "ada"
@@ -327,7 +327,7 @@ def test_a_spent_budget_is_no_fault_of_the_site_behind(stack: Stack) -> None:
     assert 0 < int(answer.headers["Retry-After"]) <= 30
 
 
-def test_apache_asks_the_door_as_the_guide_says(apache: Stack) -> None:
+def test_apache_asks_the_legacy_access_as_the_guide_says(apache: Stack) -> None:
     services, usual = apache.services, basic("ada", PASSWORD)
     answer = apache.get(usual, **{"Remote-User": "root", "Remote-Name": "Root", "Remote-Email": "root@example.org"})
     assert answer.status == 200
@@ -340,11 +340,11 @@ def test_apache_asks_the_door_as_the_guide_says(apache: Stack) -> None:
 
 
 def test_the_program_for_apache_says_yes_and_no_by_its_exit_status(
-    access: tuple[int, Services], tmp_path: Path
+    login_site: tuple[int, Services], tmp_path: Path
 ) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    port, _services = access
+    port, _services = login_site
     program = tmp_path / "verify"
     facts = {"127.0.0.1:8000": f"127.0.0.1:{port}", "login.example.org": f"nightlatch.localhost:{port}"}
     program.write_text(with_facts(block("sh"), facts))

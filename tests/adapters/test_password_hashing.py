@@ -55,12 +55,12 @@ def test_when_all_places_are_taken_one_waits_and_is_then_told_that_it_is_busy() 
     hasher = Argon2id(CHEAP, 1, 1, 0.01)
     inside, done = Event(), Event()
 
-    def lock_account() -> None:
+    def occupy_the_place() -> None:
         with hasher._place():
             inside.set()
             done.wait(10)
 
-    holder = Thread(target=lock_account)
+    holder = Thread(target=occupy_the_place)
     holder.start()
     inside.wait(10)
     with pytest.raises(Busy) as refused:

@@ -38,7 +38,7 @@ SECRETS = (ANNA, "anna", "123456", PASSWORD, "is your")
 class Postbox:
     """What the server took; replies in `recipient` and `data` are given first, one a try."""
 
-    renderer: list[EmailMessage] = field(default_factory=list)
+    emails: list[EmailMessage] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
     envelopes: list[tuple[str | None, list[str]]] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Postbox:
         letter = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(letter, EmailMessage)
         self.raw.append(envelope.content)
-        self.renderer.append(letter)
+        self.emails.append(letter)
         self.envelopes.append((envelope.mail_from, envelope.rcpt_tos))
         assert server.transport
         self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
@@ -160,7 +160,7 @@ def complaint_of(kind: type[Exception], send: Callable[[], object]) -> str:
 
 def test_a_letter_arrives_whole_with_text_first(serve: Serve, postbox: Postbox) -> None:
     mail(serve()).send(LETTER)
-    [letter] = postbox.renderer
+    [letter] = postbox.emails
     assert letter["From"] == SENDER
     assert letter["To"] == ANNA
     assert letter["Subject"] == LETTER.subject
@@ -180,8 +180,8 @@ def test_any_language_travels_in_seven_bits(serve: Serve, postbox: Postbox) -> N
     mail(serve()).send(Email("c0ffee", ANNA, said, f"{said}\n", f"<p>{said}</p>"))
     assert postbox.raw[0].isascii()
     assert max(map(len, postbox.raw[0].splitlines())) <= 998
-    assert postbox.renderer[0]["Subject"] == said.strip()
-    body = postbox.renderer[0].get_body(("plain",))
+    assert postbox.emails[0]["Subject"] == said.strip()
+    body = postbox.emails[0].get_body(("plain",))
     assert isinstance(body, EmailMessage)
     assert body.get_content().splitlines() == [said]
 
@@ -202,7 +202,7 @@ def test_a_server_without_starttls_gets_nothing_when_it_was_asked_for(serve: Ser
     plain = serve()
     asked = MailServer(plain.host, plain.port, None, None, "starttls")
     assert "does not offer" in complaint_of(Unreachable, lambda: mail(asked).send(LETTER))
-    assert not postbox.renderer
+    assert not postbox.emails
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
@@ -210,7 +210,7 @@ def test_a_server_without_starttls_gets_nothing_when_it_was_asked_for(serve: Ser
 def test_an_unknown_certificate_is_refused(serve: Serve, postbox: Postbox, tls: str) -> None:
     server = serve(tls)
     assert "certificate is not trusted" in complaint_of(Unreachable, lambda: mail(server).send(LETTER))
-    assert not postbox.renderer
+    assert not postbox.emails
 
 
 def test_speaking_tls_to_a_plain_server_is_unreachable(serve: Serve, certificate: Certificate) -> None:
@@ -219,7 +219,7 @@ def test_speaking_tls_to_a_plain_server_is_unreachable(serve: Serve, certificate
     complaint_of(Unreachable, lambda: mail(server, certificate, timeout=2).send(LETTER))
 
 
-def test_a_wrong_mail_password_is_worth_another_try(serve: Serve, certificate: Certificate) -> None:
+def test_a_wrong_mail_password_is_worth_another_attempt(serve: Serve, certificate: Certificate) -> None:
     server = serve("starttls", password="wrong horse")
     complaint = complaint_of(Unreachable, lambda: mail(server, certificate).send(LETTER))
     assert complaint == "the mail server refused our user name and password: 535 5.7.8"
@@ -243,7 +243,7 @@ def test_greylisting_twice_and_then_accepted(serve: Serve, postbox: Postbox) -> 
         complaint = complaint_of(Unreachable, lambda: post.send(LETTER))
         assert complaint == "the mail server did not take the recipient: 451 4.7.1"
     post.send(LETTER)
-    assert len(postbox.renderer) == 1
+    assert len(postbox.emails) == 1
 
 
 def test_an_unknown_recipient_is_refused_for_good(serve: Serve, postbox: Postbox) -> None:
@@ -258,7 +258,7 @@ def test_a_filter_that_quotes_the_code_is_not_repeated(serve: Serve, postbox: Po
     assert complaint == "the mail server did not take the message: 554"
 
 
-def test_a_full_disk_over_there_is_worth_another_try(serve: Serve, postbox: Postbox) -> None:
+def test_a_full_disk_over_there_is_worth_another_attempt(serve: Serve, postbox: Postbox) -> None:
     postbox.data = ["452 4.3.1 Insufficient system storage"]
     assert "452 4.3.1" in complaint_of(Unreachable, lambda: mail(serve()).send(LETTER))
 
@@ -313,7 +313,7 @@ def drip(line: socket.socket) -> None:
         line.sendall(b"x")
 
 
-def converse(replies: dict[bytes, bytes], renderer: list[bytes]) -> Callable[[socket.socket], None]:
+def converse(replies: dict[bytes, bytes], emails: list[bytes]) -> Callable[[socket.socket], None]:
     def talk(line: socket.socket) -> None:
         line.sendall(b"220 ready\r\n")
         with line.makefile("rb") as heard:
@@ -322,7 +322,7 @@ def converse(replies: dict[bytes, bytes], renderer: list[bytes]) -> Callable[[so
                 reply = replies.get(verb, b"250 OK\r\n")
                 if verb == b"DATA":
                     line.sendall(b"354 go on\r\n")
-                    renderer.append(b"".join(iter(heard.readline, b".\r\n")))
+                    emails.append(b"".join(iter(heard.readline, b".\r\n")))
                 if reply == b"":
                     stall(line)
                     return
@@ -363,15 +363,15 @@ def test_a_server_that_stalls_after_the_letter_is_left_after_the_time_out() -> N
 
 
 def test_a_bad_good_bye_does_not_send_the_letter_twice() -> None:
-    renderer: list[bytes] = []
-    with listening(converse({b"QUIT": b""}, renderer)) as server:
+    emails: list[bytes] = []
+    with listening(converse({b"QUIT": b""}, emails)) as server:
         mail(server, timeout=1).send(LETTER)
-    with listening(converse({b"QUIT": b"500 what?\r\n"}, renderer)) as server:
+    with listening(converse({b"QUIT": b"500 what?\r\n"}, emails)) as server:
         mail(server).send(LETTER)
-    assert len(renderer) == 2
+    assert len(emails) == 2
 
 
-def test_a_server_that_wants_no_mail_is_worth_another_try() -> None:
+def test_a_server_that_wants_no_mail_is_worth_another_attempt() -> None:
     with listening(lambda line: line.sendall(b"554 5.3.2 no service here\r\n")) as server:
         complaint = complaint_of(Unreachable, lambda: mail(server).send(LETTER))
     assert complaint == "the mail server is not ready: 554 5.3.2"
@@ -394,7 +394,7 @@ def test_checking_says_the_truth_and_sends_nothing(
     mail(serve("starttls", password=PASSWORD), certificate).check()
     bad = serve("starttls", password="wrong horse")
     complaint_of(Unreachable, lambda: mail(bad, certificate).check())
-    assert not postbox.renderer
+    assert not postbox.emails
 
 
 @pytest.mark.parametrize(
@@ -418,7 +418,7 @@ def test_an_address_cannot_smuggle_in_a_header(serve: Serve, postbox: Postbox, a
     server = mail(serve())
     with pytest.raises(Refused):
         server.send(Email("c0ffee", address, "Hello", "Hello\n", "<p>Hello</p>"))
-    assert not postbox.renderer
+    assert not postbox.emails
 
 
 @pytest.mark.parametrize(
@@ -426,14 +426,14 @@ def test_an_address_cannot_smuggle_in_a_header(serve: Serve, postbox: Postbox, a
 )
 def test_a_subject_cannot_smuggle_in_a_header(serve: Serve, postbox: Postbox, subject: str) -> None:
     mail(serve()).send(Email("c0ffee", ANNA, subject, "Hello\n", "<p>Hello</p>"))
-    assert "X-Evil" not in postbox.renderer[0]
-    assert "\x00" not in postbox.renderer[0]["Subject"]
+    assert "X-Evil" not in postbox.emails[0]
+    assert "\x00" not in postbox.emails[0]["Subject"]
 
 
 def test_a_domain_of_any_script_is_written_in_ascii(serve: Serve, postbox: Postbox) -> None:
     mail(serve()).send(Email("c0ffee", "anna@Straße.example", "Hello", "Hello\n", "<p>Hello</p>"))
     assert postbox.envelopes == [(SENDER, ["anna@xn--strae-oqa.example"])]
-    assert postbox.renderer[0]["To"] == "anna@xn--strae-oqa.example"
+    assert postbox.emails[0]["To"] == "anna@xn--strae-oqa.example"
 
 
 def test_a_name_outside_ascii_goes_to_servers_that_can_carry_it(serve: Serve, postbox: Postbox) -> None:

@@ -154,7 +154,7 @@ def test_a_status_that_says_no_to_the_message_is_for_good(gateway: Gateway, stat
 
 
 @pytest.mark.parametrize("status", ["1", "5", "10"])
-def test_a_gateway_that_is_not_ready_is_worth_another_try(gateway: Gateway, status: str) -> None:
+def test_a_gateway_that_is_not_ready_is_worth_another_attempt(gateway: Gateway, status: str) -> None:
     gateway.answers = [answers.statuses(status)]
     complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
     assert complaint == f"the text message gateway is not ready: status {status}"
@@ -183,7 +183,7 @@ def test_the_operators_fault_says_nothing_against_the_message(gateway: Gateway, 
 
 
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
-def test_an_http_failure_is_worth_another_try(gateway: Gateway, code: int) -> None:
+def test_an_http_failure_is_worth_another_attempt(gateway: Gateway, code: int) -> None:
     gateway.answers = [answers.fails(code)]
     complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
     assert complaint == f"the text message gateway is not ready: HTTP {code}"
@@ -236,7 +236,7 @@ def test_a_message_of_which_no_part_was_taken_is_judged_by_its_status(gateway: G
         answers.says_json({"message-count": "1", "messages": [{"status": CODE}]}),
     ],
 )
-def test_an_answer_that_is_none_is_worth_another_try(gateway: Gateway, answer: Answer) -> None:
+def test_an_answer_that_is_none_is_worth_another_attempt(gateway: Gateway, answer: Answer) -> None:
     gateway.answers = [answer]
     complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
     assert complaint.startswith("the text message gateway gave an answer that is none of its own: HTTP 20")
@@ -264,7 +264,7 @@ def test_a_refusal_without_words_is_a_refusal(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("answer", [answers.drop, answers.drop_at_once, answers.cut_short])
-def test_a_lost_answer_is_worth_another_try_and_nothing_below_makes_it(gateway: Gateway, answer: Answer) -> None:
+def test_a_lost_answer_is_worth_another_attempt_and_nothing_below_makes_it(gateway: Gateway, answer: Answer) -> None:
     gateway.answers = [answer]
     complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
     assert complaint.startswith("the text message gateway ended the conversation (")

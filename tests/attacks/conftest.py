@@ -63,7 +63,7 @@ def mallory(site: Site) -> Owner:
 
 @pytest.fixture
 def stranger(site: Site, ada: Owner) -> Owner:
-    """P: knows Ada's password, in a browser of their own; half logged in."""
+    """P: knows Ada's password, in a browser of their own, with a pending login."""
     stranger = ada.other_browser(address="203.0.113.9")
     assert stranger.log_in().h1 == "Enter your code"
     return stranger

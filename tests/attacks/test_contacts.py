@@ -102,7 +102,7 @@ def test_an_unconfirmed_number_is_compared_with_nothing(site: Site, ada: Owner) 
     assert "@mallory" not in ada.open(CONTACTS).text
 
 
-def test_two_thousand_numbers_a_day_are_all_that_one_account_tries(site: Site, eve: Owner) -> None:
+def test_one_account_looks_up_two_thousand_numbers_a_day_and_no_more(site: Site, eve: Owner) -> None:
     tried, page = 0, None
     for start in range(0, 4000, 500):
         page = upload(eve, *(f"+4474{number:08d}" for number in range(start, start + 500)))

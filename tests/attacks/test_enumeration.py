@@ -88,7 +88,7 @@ def test_locked_accounts_and_names_that_nobody_has_wait_alike(site: Site, ada: O
 def test_a_lock_does_not_tell_which_address_belongs_to_which_user(
     site: Site, ada: Owner, hasher: CheapHasher, locked: str, probed: str
 ) -> None:
-    """And yet the ten tries are of the account, under whichever name."""
+    """And yet the ten attempts are of the account, under whichever name."""
     for attempt in range(10):
         assert try_log_in(site, locked, "a wrong password", f"198.51.100.{attempt}").status == 422
     assert try_log_in(site, locked, "a wrong password", "198.51.100.20").status == 429
@@ -143,7 +143,7 @@ def test_forgot_password_does_the_same_work_whoever_asks(site: Site, ada: Owner)
     assert count(site, "SELECT count(*) FROM messages WHERE account_id IS NULL") == 0
 
 
-def test_an_address_that_is_somebody_elses_gets_the_same_pages_at_sign_up(site: Site, ada: Owner) -> None:
+def test_an_address_that_is_another_users_gets_the_same_pages_at_sign_up(site: Site, ada: Owner) -> None:
     stories = []
     for username, address in (("bob", "ada@example.org"), ("eve", "free@example.org")):
         new = Owner(site, username)
@@ -179,7 +179,7 @@ def test_next_is_no_way_to_another_site(target: str) -> None:
 
 
 @one_database
-def test_next_stays_here_on_every_way_in(site: Site, ada: Owner) -> None:
+def test_next_stays_on_this_site_at_every_login_page(site: Site, ada: Owner) -> None:
     for target in (t for t in ELSEWHERE if t):
         for htmx in (False, True):
             eve = ada.other_browser(htmx=htmx)

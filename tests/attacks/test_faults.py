@@ -80,19 +80,19 @@ class TestLocked:
     def test_a_database_that_stays_locked_answers_503_and_nothing_is_half_done(self, site: Site, ada: Owner) -> None:
         stranger = ada.other_browser()
         stranger.open("/log-in")
-        token, half = stranger.token(), ada.other_browser()
-        half.log_in()
-        half_token, before = half.token(), everything(site, but=set())
+        token, pending = stranger.token(), ada.other_browser()
+        pending.log_in()
+        pending_csrf_token, before = pending.token(), everything(site, but=set())
         with locked(site):
             began = time.perf_counter()
             data = {"csrf_token": token, "username": "ada", "password": ada.password}
             assert_not_now(stranger.send("POST", "/log-in", data=data, follow=False))
             assert 0.3 < time.perf_counter() - began < 3
-            data = {"csrf_token": half_token, "code": ada.code()}
-            assert_not_now(half.send("POST", "/log-in/verify", data=data, follow=False))
+            data = {"csrf_token": pending_csrf_token, "code": ada.code()}
+            assert_not_now(pending.send("POST", "/log-in/verify", data=data, follow=False))
             assert site.app.test_client().get("/healthz").status_code == 200
         assert everything(site, but=set()) == before
-        assert half.post("/log-in/verify", code=ada.code()).h1 == "Welcome, Ada Lovelace", "and then it works"
+        assert pending.post("/log-in/verify", code=ada.code()).h1 == "Welcome, Ada Lovelace", "and then it works"
 
 
 def test_the_busy_timeout_is_five_seconds_and_writers_are_durable(site: Site) -> None:
@@ -109,9 +109,9 @@ def test_the_busy_timeout_is_five_seconds_and_writers_are_durable(site: Site) ->
 @sqlite_only
 def test_a_full_disk_answers_503_and_no_session_is_given_out(site: Site, ada: Owner) -> None:
     file_of(site)
-    half = ada.other_browser()
-    half.log_in()
-    token = half.token()
+    pending = ada.other_browser()
+    pending.log_in()
+    token = pending.token()
     with site.services.db.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         pages = int(connection.exec_driver_sql("PRAGMA page_count").scalar_one())
@@ -132,7 +132,7 @@ def test_a_full_disk_answers_503_and_no_session_is_given_out(site: Site, ada: Ow
             break
     assert refused, "the disk never filled up"
     data = {"csrf_token": token, "code": ada.code()}
-    page = half.send("POST", "/log-in/verify", data=data, follow=False)
+    page = pending.send("POST", "/log-in/verify", data=data, follow=False)
     if page.status == 503:
         assert_not_now(page)
         assert everything(site) == before
@@ -143,7 +143,7 @@ def test_a_full_disk_answers_503_and_no_session_is_given_out(site: Site, ada: Ow
         connection.exec_driver_sql(f"PRAGMA max_page_count = {2**30}")
     site.services.db.engine.dispose()
     if page.status == 503:
-        assert half.post("/log-in/verify", code=ada.code()).h1 == "Welcome, Ada Lovelace"
+        assert pending.post("/log-in/verify", code=ada.code()).h1 == "Welcome, Ada Lovelace"
 
 
 @sqlite_only
@@ -151,24 +151,24 @@ def test_a_full_disk_answers_503_and_no_session_is_given_out(site: Site, ada: Ow
 def test_no_log_in_without_a_durable_code_used(site: Site, ada: Owner, table: str) -> None:
     """The disk fills up at any one statement of the log-in: all of it or nothing."""
     file_of(site)
-    half = ada.other_browser()
-    half.log_in()
-    token, before, code = half.token(), everything(site), ada.code()
+    pending = ada.other_browser()
+    pending.log_in()
+    token, before, code = pending.token(), everything(site), ada.code()
 
     def fail(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if statement.startswith(("INSERT", "UPDATE", "DELETE")) and f" {table} " in statement.replace("(", " ("):
             raise sqlite3.OperationalError("database or disk is full")
 
     event.listen(site.services.db.engine, "before_cursor_execute", fail)
-    page = half.send("POST", "/log-in/verify", data={"csrf_token": token, "code": code}, follow=False)
+    page = pending.send("POST", "/log-in/verify", data={"csrf_token": token, "code": code}, follow=False)
     event.remove(site.services.db.engine, "before_cursor_execute", fail)
     assert_not_now(page)
     assert everything(site) == before
-    assert half.post("/log-in/verify", code=code).h1 == "Welcome, Ada Lovelace"
+    assert pending.post("/log-in/verify", code=code).h1 == "Welcome, Ada Lovelace"
 
 
 @sqlite_only
-def test_a_power_cut_may_undo_a_try_and_half_a_log_in_and_nothing_after_them(site: Site, ada: Owner) -> None:
+def test_a_power_cut_may_undo_an_attempt_and_a_pending_login_and_nothing_after_them(site: Site, ada: Owner) -> None:
     waited: list[bool] = []
 
     def committed(connection: Any) -> None:
@@ -176,10 +176,10 @@ def test_a_power_cut_may_undo_a_try_and_half_a_log_in_and_nothing_after_them(sit
         waited.append(level == 2)
 
     event.listen(site.services.db.engine, "commit", committed)
-    half = ada.other_browser()
-    half.log_in()
-    assert waited == [False, False], "the try with the password, and half a log-in"
-    half.press("Verify", code=ada.code())
+    pending = ada.other_browser()
+    pending.log_in()
+    assert waited == [False, False], "the attempt with the password, and the pending login"
+    pending.press("Verify", code=ada.code())
     assert waited[2:] == [False, True], "the try with the code, and the code that was used with its session"
     event.remove(site.services.db.engine, "commit", committed)
 

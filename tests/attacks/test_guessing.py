@@ -28,8 +28,8 @@ from webapp.services.password_attempts import KnownBrowser
 FIVE_MINUTES, HOUR, DAY = 300, 3600, 86400
 
 
-def half(site: Site, ada: Owner, address: str = "203.0.113.1") -> str:
-    """A half-logged-in token, by the services."""
+def pending_token(site: Site, ada: Owner, address: str = "203.0.113.1") -> str:
+    """The token of a pending login, by the services."""
     result = site.services.login.with_password(
         ada.username, ada.password, keep=False, next_path="", origin=Origin(address, "x")
     )
@@ -107,16 +107,16 @@ def test_fifty_wrong_codes_at_once_are_compared_five_times(site: Site, ada: Owne
 def test_new_challenges_and_new_addresses_do_not_raise_the_accounts_limit(site: Site, ada: Owner) -> None:
     for attempt in range(5):
         with pytest.raises(Refusal):
-            guess(site, half(site, ada, f"198.51.100.{attempt}"), wrong(ada.code()), f"198.51.100.{attempt}")
+            guess(site, pending_token(site, ada, f"198.51.100.{attempt}"), wrong(ada.code()), f"198.51.100.{attempt}")
     with pytest.raises(TooManyAttempts) as waits:
-        guess(site, half(site, ada, "198.51.100.99"), ada.code(), "198.51.100.99")
+        guess(site, pending_token(site, ada, "198.51.100.99"), ada.code(), "198.51.100.99")
     assert waits.value.seconds == FIVE_MINUTES
     assert second_factor_attempts(site) == 5, "a refused try is not counted again"
 
 
 def test_twenty_an_hour_and_fifty_a_day_and_a_hundred_in_a_row(site: Site, ada: Owner) -> None:
     compared = {HOUR: 0, DAY: 0, 10 * DAY: 0}
-    stopped_at, token = None, half(site, ada)
+    stopped_at, token = None, pending_token(site, ada)
     began = site.clock.now()
     while site.clock.now() - began < 4 * DAY:
         elapsed = site.clock.now() - began
@@ -127,7 +127,7 @@ def test_twenty_an_hour_and_fifty_a_day_and_a_hundred_in_a_row(site: Site, ada: 
             break
         except (TooManyAttempts, LoginExpired):
             site.clock.pass_(FIVE_MINUTES)
-            token = half(site, ada)
+            token = pending_token(site, ada)
         except Refusal:
             for span in compared:
                 compared[span] += elapsed < span
@@ -137,19 +137,19 @@ def test_twenty_an_hour_and_fifty_a_day_and_a_hundred_in_a_row(site: Site, ada: 
     site.clock.pass_(10 * DAY)
     site.services.maintenance.purge()
     with pytest.raises(CodesBlocked):
-        guess(site, half(site, ada), ada.code())
+        guess(site, pending_token(site, ada), ada.code())
     stranger = ada.other_browser()
     stranger.log_in()
     assert stranger.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code"
     assert second_factor_attempts(site) == 0
     site.clock.pass_(30)
-    guess(site, half(site, ada), ada.code())
+    guess(site, pending_token(site, ada), ada.code())
 
 
 def test_only_a_full_log_in_takes_back_the_failures(site: Site, ada: Owner) -> None:
     for attempt in range(3):
         with pytest.raises(Refusal):
-            guess(site, half(site, ada), wrong(ada.code()))
+            guess(site, pending_token(site, ada), wrong(ada.code()))
         assert second_factor_attempts(site) == attempt + 1
     stale(ada).open("/settings/account/password")
     ada.press("Verify", password=ada.password)
@@ -169,12 +169,12 @@ def test_step_up_codes_are_counted_with_those_of_log_in(site: Site, ada: Owner) 
     assert page.status in (200, 429)
     assert page.h1 != "Settings and privacy"
     with pytest.raises(TooManyAttempts):
-        guess(site, half(site, ada), ada.code())
+        guess(site, pending_token(site, ada), ada.code())
 
 
-def test_a_try_is_counted_before_anything_is_compared(site: Site, ada: Owner) -> None:
+def test_an_attempt_is_counted_before_anything_is_compared(site: Site, ada: Owner) -> None:
     """Whoever makes the comparison itself fail has spent a try all the same."""
-    token = half(site, ada)
+    token = pending_token(site, ada)
     pending = site.services.login.pending(token)
     pending.factors[0].sealed = "gone.AAAA"
     for _ in range(5):

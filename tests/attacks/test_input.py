@@ -159,18 +159,18 @@ def texts_in_passing(site: Site) -> dict[str, str]:
     tess.turn_on_texts(f"+44{number}")
     secrets = {"number": number, "other number": other, "premium number": premium}
     site.clock.pass_(61)
-    half = tess.other_browser()
-    half.log_in()
+    pending = tess.other_browser()
+    pending.log_in()
     secrets["texted code"] = site.texted_code(f"+44{number}")
-    half.press("Verify", code=secrets["texted code"])
-    half.open("/settings/account/phone")
-    half.press("Save", phone=f"+1{premium}")
-    half.press("Save", phone=f"+44{other}")
+    pending.press("Verify", code=secrets["texted code"])
+    pending.open("/settings/account/phone")
+    pending.press("Save", phone=f"+1{premium}")
+    pending.press("Save", phone=f"+44{other}")
     secrets["code that confirms"] = site.texted_code(f"+44{other}")
-    half.press("Verify", code=secrets["code that confirms"])
-    half.open("/settings/account/phone")
-    half.press("Save", phone=f"+44{other}")  # too soon, and said in the log
-    stale(half).post("/settings/account/phone", phone=f"+44{number}", country="GB")
+    pending.press("Verify", code=secrets["code that confirms"])
+    pending.open("/settings/account/phone")
+    pending.press("Save", phone=f"+44{other}")  # too soon, and said in the log
+    stale(pending).post("/settings/account/phone", phone=f"+44{number}", country="GB")
     return secrets
 
 
@@ -187,11 +187,11 @@ def test_a_dump_of_database_log_and_cookies_has_no_secret_in_the_clear(
     secrets["authentication app"], secrets["backup code"] = bob.secret, bob.kept_code
     secrets["backup code as typed"] = bob.kept_code.replace("-", "")
     secrets["session"] = cookies_of(bob)["session"].split(".")[0]
-    half = bob.other_browser()
-    half.log_in()
-    secrets["half log-in"] = cookies_of(half)["login"].split(".")[0]
-    half.press("Verify", code=bob.next_code(), remember="y")
-    secrets["remembered browser"] = cookies_of(half)["remembered"]
+    pending = bob.other_browser()
+    pending.log_in()
+    secrets["pending login"] = cookies_of(pending)["login"].split(".")[0]
+    pending.press("Verify", code=bob.next_code(), remember="y")
+    secrets["remembered browser"] = cookies_of(pending)["remembered"]
     reader = Person(site.app)
     reader.open("/forgot-password")
     reader.press("Send link", email=bob.email)
@@ -206,7 +206,7 @@ def test_a_dump_of_database_log_and_cookies_has_no_secret_in_the_clear(
     secrets |= texts_in_passing(site)
     places = {"log": capsys.readouterr().err.encode()}
     assert b"message_sent" in places["log"], "the log is what is looked at"
-    for browser in (bob, half, reader):
+    for browser in (bob, pending, reader):
         own = {name: v for name, v in cookies_of(browser).items() if name not in ("session", "login", "remembered")}
         places[f"cookies of {browser!r}"] = repr(own).encode()
     for name, rows in everything(site, but=set()).items():
@@ -289,7 +289,7 @@ def test_over_https_cookies_are_locked_to_the_host_and_the_transport(secure: Any
     assert insecure.status_code == 403
 
 
-def test_the_half_log_in_cookie_is_strict_and_ends_by_itself(site: Site, ada: Owner) -> None:
+def test_the_pending_login_cookie_is_strict_and_ends_by_itself(site: Site, ada: Owner) -> None:
     stranger = ada.other_browser()
     stranger.open("/log-in")
     page = stranger.post("/log-in", follow=False, username="ada", password=ada.password)

@@ -1,4 +1,4 @@
-"""The legacy door: what it must not open, to whom it must tell nothing, and what must not come through it."""
+"""The legacy access: what it must not open, to whom it must tell nothing, and what must not pass it."""
 
 from __future__ import annotations
 
@@ -152,7 +152,9 @@ def test_a_backup_code_or_a_code_of_the_app_opens_nothing(site: Site, ada: Owner
     assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code", "it is not used up"
 
 
-def test_cookies_of_a_session_open_nothing_and_the_door_sets_none(site: Site, ada: Owner, password: str) -> None:
+def test_cookies_of_a_session_open_nothing_and_the_legacy_access_sets_none(
+    site: Site, ada: Owner, password: str
+) -> None:
     for path in ("/legacy/verify", "/legacy/token"):
         page = ada.send("GET" if path.endswith("verify") else "POST", path, follow=False)
         assert page.status in (400, 401)
@@ -163,7 +165,7 @@ def test_cookies_of_a_session_open_nothing_and_the_door_sets_none(site: Site, ad
     assert page.response.headers["Cache-Control"] == "no-store"
 
 
-def test_a_token_opens_the_door_and_nothing_else(site: Site, ada: Owner, password: str) -> None:
+def test_a_token_opens_the_legacy_access_and_nothing_else(site: Site, ada: Owner, password: str) -> None:
     token = App(site).token("ada", password)
     assert App(site).with_token(token).status == 200
     headers = {"Authorization": f"Bearer {token}"}
@@ -177,7 +179,7 @@ def test_a_token_opens_the_door_and_nothing_else(site: Site, ada: Owner, passwor
     assert App(site).verify("ada", token).status == 401
 
 
-def test_the_other_host_has_no_such_door(site: Site, ada: Owner, password: str) -> None:
+def test_the_other_host_has_no_legacy_access(site: Site, ada: Owner, password: str) -> None:
     phone = Person(site.app, ANDROID)
     headers = {"Authorization": basic("ada", password)}
     assert phone.send("GET", "/legacy/verify", headers=headers, follow=False).status == 404
@@ -344,7 +346,7 @@ def test_anothers_app_and_temporary_password_are_as_missing_as_none(
     assert app.with_token(token).status == app.verify("ada", live).status == 200
 
 
-def test_nobody_makes_one_half_logged_in_with_a_stale_session_or_without_a_factor(
+def test_none_is_made_in_a_pending_login_in_a_stale_session_or_without_a_factor(
     site: Site, ada: Owner, stranger: Owner, plain: Owner
 ) -> None:
     assert stranger.post(PAGE).path == "/log-in"
@@ -410,13 +412,15 @@ def test_the_answer_does_not_wait_for_the_text_that_follows(site: Site, tess: Ow
     assert count(site, "SELECT count(*) FROM messages") == before
     assert count(site, "SELECT count(*) FROM temporary_passwords") == 0
     assert "temporary password" in site.texts(PHONE)[0].text
-    assert count(site, "SELECT count(*) FROM refused_accesses") == 0, "who knocked is forgotten when the worker looked"
+    assert count(site, "SELECT count(*) FROM refused_accesses") == 0, (
+        "a refused access is forgotten when the worker has looked"
+    )
 
 
 # -- Guessing --------------------------------------------------------------------------------------
 
 
-def test_guesses_at_the_door_and_on_the_page_share_ten_tries(site: Site, ada: Owner, password: str) -> None:
+def test_guesses_at_the_legacy_access_and_on_the_page_share_ten_attempts(site: Site, ada: Owner, password: str) -> None:
     for attempt in range(5):
         assert App(site, address=f"198.51.100.{attempt}").verify("ada", "a wrong password").status == 401
     for attempt in range(5):
@@ -430,7 +434,7 @@ def test_guesses_at_the_door_and_on_the_page_share_ten_tries(site: Site, ada: Ow
     assert App(site).verify("ada", password).status == 200, "no stranger keeps out an app that has what none can guess"
 
 
-def test_an_address_has_thirty_tries_at_whomever(site: Site, ada: Owner, password: str) -> None:
+def test_an_address_has_thirty_attempts_at_all_accounts_together(site: Site, ada: Owner, password: str) -> None:
     app = App(site)
     statuses = [app.verify(f"nobody{number}", "a wrong password").status for number in range(31)]
     assert statuses == [401] * 30 + [429]
@@ -439,7 +443,7 @@ def test_an_address_has_thirty_tries_at_whomever(site: Site, ada: Owner, passwor
     assert app.verify("ada", password).status == 200
 
 
-def test_what_is_right_at_the_same_time_takes_back_its_own_try_each(site: Site, plain: Owner) -> None:
+def test_right_passwords_at_the_same_time_take_back_their_own_attempt_each(site: Site, plain: Owner) -> None:
     app = App(site, address="198.51.100.9")
     for number in range(29):
         assert app.verify(f"nobody{number}", "a wrong password").status == 401
@@ -448,7 +452,7 @@ def test_what_is_right_at_the_same_time_takes_back_its_own_try_each(site: Site, 
     assert app.verify("nobody30", "a wrong password").status == 429, "no guess at others was taken back"
 
 
-def test_what_is_right_costs_no_tries_and_forgives_none(site: Site, ada: Owner, password: str) -> None:
+def test_what_is_right_costs_no_attempts_and_forgives_none(site: Site, ada: Owner, password: str) -> None:
     app = App(site)
     for _ in range(40):
         assert app.verify("ada", password).status == 200
@@ -473,8 +477,8 @@ def test_a_wrong_password_is_never_answered_from_memory(site: Site, plain: Owner
 def test_whoever_knows_the_password_has_little_texted_and_keeps_the_owner_from_nothing(site: Site, tess: Owner) -> None:
     before = len(site.texts(PHONE))
     for attempt in range(24):
-        for refused_access in range(3):
-            App(site, address=f"203.{attempt}.{refused_access}.1").verify("tess", tess.password)
+        for number in range(3):
+            App(site, address=f"203.{attempt}.{number}.1").verify("tess", tess.password)
             site.services.delivery.deliver_due()
         site.clock.pass_(1200)
     assert len(site.texts(PHONE)) - before == 5, "as many as may be made in a day"

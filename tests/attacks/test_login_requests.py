@@ -128,13 +128,13 @@ def test_one_answer_of_twenty_at_once_counts(site: Site, phone: Owner, waiting: 
     approvals, request, number = site.services.approvals, newest(site).id, number_of(waiting)
     method = method_named("login-requests")
     assert method is not None
-    external_id = Origin("192.0.2.1", "a phone", external_ids=frozenset(external_ids(site)))
-    viewer = approvals.viewer(method, None, external_id)
+    origin = Origin("192.0.2.1", "a phone", external_ids=frozenset(external_ids(site)))
+    viewer = approvals.viewer(method, None, origin)
     assert viewer is not None
 
     def approve(place: int) -> str:
         try:
-            approvals.approve(viewer, request, number if place % 2 else wrong(number), external_id)
+            approvals.approve(viewer, request, number if place % 2 else wrong(number), origin)
         except RequestEnded:
             return "over"
         except Exception as error:
@@ -204,7 +204,7 @@ def test_one_wrong_number_ends_it_even_for_the_right_one(site: Site, phone: Owne
     assert not is_in(waiting)
 
 
-def test_the_try_is_spent_before_the_number_is_compared(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_the_attempt_is_counted_before_the_number_is_compared(site: Site, phone: Owner, waiting: Owner) -> None:
     number, request = number_of(waiting), newest(site).id
     with site.services.db.write() as tx:  # as if the process died between the two
         tx.execute(text("UPDATE login_requests SET tried_at = made_at WHERE id = :id"), {"id": request})
@@ -215,7 +215,7 @@ def test_the_try_is_spent_before_the_number_is_compared(site: Site, phone: Owner
 
 
 @pytest.mark.parametrize("typed", ["", "12345", "1234567", "abcdef", "12 34", "\u0661\u0662"])
-def test_what_is_no_number_is_no_try(site: Site, phone: Owner, waiting: Owner, typed: str) -> None:
+def test_what_is_no_number_is_no_attempt(site: Site, phone: Owner, waiting: Owner, typed: str) -> None:
     number = number_of(waiting)
     page = phone.answer(typed)
     assert (page.status, page.problems) == (422, ["Enter the number of six digits."])
@@ -369,7 +369,7 @@ def test_a_session_without_the_phone_may_say_no_and_not_yes(site: Site, phone: O
     assert thief.post(page_of(site), deny="1").h1 == DENIED
 
 
-def test_a_half_logged_in_person_sees_and_approves_nothing(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_a_pending_login_sees_and_approves_nothing(site: Site, phone: Owner, waiting: Owner) -> None:
     number = number_of(waiting)
     assert waiting.open(REQUESTS, follow=False).status == 303
     assert waiting.open(page_of(site), follow=False).status == 303

@@ -31,7 +31,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("layout", ["desktop", "android"])
-def test_every_page_is_shut_to_whoever_is_half_logged_in(site: Site, ada: Owner, way: str, layout: str) -> None:
+def test_every_page_is_closed_to_a_pending_login(site: Site, ada: Owner, way: str, layout: str) -> None:
     stranger = ada.other_browser(layout=layout)
     assert stranger.log_in().h1 == "Enter your code"
     before, opened = everything(site), 0
@@ -50,7 +50,7 @@ def test_every_page_is_shut_to_whoever_is_half_logged_in(site: Site, ada: Owner,
 
 
 @pytest.mark.parametrize("htmx", [False, True], ids=["page", "htmx"])
-def test_every_button_is_dead_to_whoever_is_half_logged_in(site: Site, ada: Owner, htmx: bool) -> None:
+def test_every_button_does_nothing_for_a_pending_login(site: Site, ada: Owner, htmx: bool) -> None:
     for layout in ("desktop", "android"):
         stranger = ada.other_browser(layout=layout, htmx=htmx)
         stranger.log_in()
@@ -66,7 +66,7 @@ def test_every_button_is_dead_to_whoever_is_half_logged_in(site: Site, ada: Owne
         site.clock.pass_(60)
 
 
-def test_a_factor_cannot_be_enrolled_replaced_or_turned_off_half_logged_in(
+def test_a_factor_cannot_be_enrolled_replaced_or_turned_off_in_a_pending_login(
     site: Site, ada: Owner, stranger: Owner
 ) -> None:
     before = everything(site)
@@ -171,7 +171,9 @@ def test_no_cookie_of_the_password_step_is_a_session(site: Site, ada: Owner, str
         assert not is_in(browser)
 
 
-def test_half_logged_in_ends_after_ten_minutes_even_for_the_right_code(site: Site, ada: Owner, stranger: Owner) -> None:
+def test_a_pending_login_ends_after_ten_minutes_even_for_the_right_code(
+    site: Site, ada: Owner, stranger: Owner
+) -> None:
     token = stranger.token()
     site.clock.pass_(600)
     page = stranger.send("POST", "/log-in/verify", data={"csrf_token": token, "code": ada.code()})

@@ -146,7 +146,7 @@ def test_a_mailbox_whose_name_only_looks_alike_never_gets_the_link(site: Site, o
             assert email.to == owner
 
 
-def test_an_account_with_somebody_elses_address_cannot_enroll_and_its_owner_wipes_it(site: Site) -> None:
+def test_an_account_with_another_users_address_cannot_enroll_and_its_owner_wipes_it(site: Site) -> None:
     eve = Owner(site, "eve")
     eve.email = "victim@example.org"
     eve.sign_up(confirm_email=False)

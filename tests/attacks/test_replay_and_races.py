@@ -140,7 +140,7 @@ def test_an_emailed_code_is_dead_after_an_hour(site: Site) -> None:
 # -- At once, step by step -------------------------------------------------------------------------
 
 
-def test_two_proofs_of_one_half_log_in_open_one_session(site: Site, ada: Owner, stranger: Owner) -> None:
+def test_two_proofs_of_one_pending_login_open_one_session(site: Site, ada: Owner, stranger: Owner) -> None:
     log_in, token = site.services.login, cookies_of(stranger)["login"].split(".")[0]
     first, second = log_in.pending(token), log_in.pending(token)
     log_in.with_factor(first, None, {"code": ada.code()}, remember=False, origin=HERE)
@@ -177,7 +177,7 @@ def test_two_that_found_an_emailed_code_right_at_once_confirm_once(site: Site) -
 # -- At once, from two processes -------------------------------------------------------------------
 
 
-def pending_login_seconds(ada: Owner) -> list[Owner]:
+def pending_logins(ada: Owner) -> list[Owner]:
     """Half of them in browsers that the site knows: more than ten right passwords of strangers have to wait."""
     browsers = [ada.other_browser(address=f"198.51.100.{number}") for number in range(AT_ONCE)]
     for browser in browsers[::2]:
@@ -191,11 +191,11 @@ def winners(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.xdist_group("races")
-def test_one_code_in_twenty_half_log_ins_at_once_opens_one_session(
+def test_one_code_in_twenty_pending_logins_at_once_opens_one_session(
     site: Site, environ: dict[str, str], ada: Owner, racers: Racers
 ) -> None:
     code = ada.code()
-    requests = [request_of(b, "/log-in/verify", n, code=code) for n, b in enumerate(pending_login_seconds(ada))]
+    requests = [request_of(b, "/log-in/verify", n, code=code) for n, b in enumerate(pending_logins(ada))]
     before = live_sessions(site)
     answers = racers.race(site, environ, requests)
     assert len(winners(answers)) == 1
@@ -203,7 +203,7 @@ def test_one_code_in_twenty_half_log_ins_at_once_opens_one_session(
 
 
 @pytest.mark.xdist_group("races")
-def test_one_half_log_in_with_twenty_requests_at_once_opens_one_session(
+def test_one_pending_login_with_twenty_requests_at_once_opens_one_session(
     site: Site, environ: dict[str, str], ada: Owner, stranger: Owner, racers: Racers
 ) -> None:
     request = request_of(stranger, "/log-in/verify", code=ada.code())
@@ -224,11 +224,11 @@ def test_wrong_codes_from_two_processes_at_once_are_compared_five_times(
 
 
 @pytest.mark.xdist_group("races")
-def test_one_backup_code_in_twenty_half_log_ins_at_once_opens_one_session(
+def test_one_backup_code_in_twenty_pending_logins_at_once_opens_one_session(
     site: Site, environ: dict[str, str], ada: Owner, racers: Racers
 ) -> None:
     code = ada.kept_code
-    requests = [request_of(b, "/log-in/backup-code", n, code=code) for n, b in enumerate(pending_login_seconds(ada))]
+    requests = [request_of(b, "/log-in/backup-code", n, code=code) for n, b in enumerate(pending_logins(ada))]
     answers = racers.race(site, environ, requests)
     assert len(winners(answers)) == 1
     assert live_sessions(site) == 1, "the backup code ended the others"
@@ -245,10 +245,10 @@ def test_one_reset_link_used_twenty_times_at_once_sets_one_password(
     path = site.emailed_path(ada.email, "/reset-password/")
     requests = [request_of(reader, path, n, password=f"{n:02d} is a new long password") for n in range(AT_ONCE)]
     answers = racers.race(site, environ, requests)
-    changed_one_row = [a for a in answers if a["status"] == 303 and a["to"] == "/log-in"]
-    assert len(changed_one_row) == 1
+    accepted = [a for a in answers if a["status"] == 303 and a["to"] == "/log-in"]
+    assert len(accepted) == 1
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'password-reset'") == 1
-    ada.password = changed_one_row[0]["data"]["password"]
+    ada.password = accepted[0]["data"]["password"]
     assert ada.other_browser().log_in().h1 == "Enter your code"
 
 
@@ -321,10 +321,10 @@ def test_one_texted_code_typed_twenty_times_at_once_opens_one_session(
     tess.sign_up()
     tess.turn_on_texts()
     site.clock.pass_(61)
-    half = tess.other_browser()
-    half.log_in()
+    pending = tess.other_browser()
+    pending.log_in()
     before = live_sessions(site, "tess")
-    request = request_of(half, "/log-in/verify", code=site.texted_code(PHONE))
+    request = request_of(pending, "/log-in/verify", code=site.texted_code(PHONE))
     answers = racers.race(site, environ, [request] * AT_ONCE)
     assert len(winners(answers)) == 1
     assert live_sessions(site, "tess") == before + 1
@@ -366,10 +366,10 @@ def test_twenty_resends_at_once_send_one_text(site: Site, environ: dict[str, str
     tess.sign_up()
     tess.turn_on_texts()
     site.clock.pass_(61)
-    half = tess.other_browser()
-    half.log_in()
+    pending = tess.other_browser()
+    pending.log_in()
     site.clock.pass_(61)
-    answers = racers.race(site, environ, [request_of(half, "/log-in/verify", resend="1")] * AT_ONCE)
+    answers = racers.race(site, environ, [request_of(pending, "/log-in/verify", resend="1")] * AT_ONCE)
     assert sorted(a["status"] for a in answers) == [303] + [429] * (AT_ONCE - 1)
     assert len(site.texts(PHONE)) == 3
 

@@ -24,14 +24,14 @@ def test_a_planted_session_gets_a_new_id_and_the_old_one_is_dead(site: Site, ada
     victim = ada.other_browser()
     give(victim, session=planted)
     victim.post("/log-in", username="ada", password=ada.password)
-    half = cookies_of(victim)["login"]
-    assert half != planted
+    pending = cookies_of(victim)["login"]
+    assert pending != planted
     assert victim.post("/log-in/verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
-    assert cookies_of(victim)["session"] not in (planted, half)
+    assert cookies_of(victim)["session"] not in (planted, pending)
     assert not is_in(mallory), "what was planted is of no use to whoever planted it"
 
 
-def test_a_planted_half_log_in_is_dead_after_the_password(site: Site, ada: Owner, stranger: Owner) -> None:
+def test_a_planted_pending_login_is_dead_after_the_password(site: Site, ada: Owner, stranger: Owner) -> None:
     planted = cookies_of(stranger)["login"]
     victim = ada.other_browser()
     give(victim, login=planted)
@@ -82,8 +82,8 @@ def test_step_up_and_a_new_factor_change_the_id_too(site: Site, ada: Owner) -> N
 def test_a_password_reset_ends_every_session_on_both_hosts(site: Site, ada: Owner) -> None:
     phone = ada.other_browser(layout=ANDROID)
     phone.log_in_whole()
-    half = ada.other_browser()
-    half.log_in()
+    pending = ada.other_browser()
+    pending.log_in()
     reader = ada.other_browser()
     reader.open("/forgot-password")
     reader.press("Send link", email=ada.email)
@@ -92,23 +92,23 @@ def test_a_password_reset_ends_every_session_on_both_hosts(site: Site, ada: Owne
     assert not is_in(ada)
     assert not is_in(phone)
     site.clock.pass_(30)
-    assert half.post("/log-in/verify", code=ada.code()).path == "/log-in"
+    assert pending.post("/log-in/verify", code=ada.code()).path == "/log-in"
     assert live_sessions(site) == 0
 
 
-def test_a_password_change_ends_the_others_half_log_ins_and_remembered_browsers(site: Site, ada: Owner) -> None:
+def test_a_password_change_ends_the_others_pending_logins_and_remembered_browsers(site: Site, ada: Owner) -> None:
     friend = ada.other_browser()
     friend.log_in()
     friend.press("Verify", code=ada.next_code(), remember="y")
     friend.log_out()
-    half = ada.other_browser()
-    half.log_in()
+    pending = ada.other_browser()
+    pending.log_in()
     thief = thief_of(ada)
     ada.open("/settings/account/password")
     ada.press("Save", password=NEW)
     assert is_in(ada)
     assert not is_in(thief)
-    assert half.post("/log-in/verify", code=ada.next_code()).path == "/log-in"
+    assert pending.post("/log-in/verify", code=ada.next_code()).path == "/log-in"
     friend.password = NEW
     assert friend.log_in().h1 == "Enter your code"
 

@@ -36,11 +36,11 @@ APP = "authentication-app"
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
-class Door(RuleBasedStateMachine):
-    """Ada and Bob know their passwords; P and S share what browsers and half log-ins there are."""
+class Accounts(RuleBasedStateMachine):
+    """Ada and Bob know their passwords; P and S share all browsers and pending logins."""
 
     sessions = Bundle("sessions")
-    halves = Bundle("halves")
+    pending_logins = Bundle("pending_logins")
 
     @initialize(target=sessions)
     def open_the_site(self) -> object:
@@ -84,24 +84,24 @@ class Door(RuleBasedStateMachine):
             return multiple()
         return self._opened(name, result.opened)
 
-    @rule(target=halves, name=st.sampled_from(PEOPLE))
+    @rule(target=pending_logins, name=st.sampled_from(PEOPLE))
     def give_the_password(self, name: str) -> object:
         if not self._factors(name):
             return multiple()
         result = self._password(name, wrong=False)
         return (name, result.token) if isinstance(result, PendingToken) else multiple()
 
-    @rule(target=sessions, half=halves, ahead=st.sampled_from((0, 0, 0, -30, 30, 60)), other=st.booleans())
-    def give_a_code(self, half: tuple[str, str], ahead: int, other: bool) -> object:
+    @rule(target=sessions, begun=pending_logins, ahead=st.sampled_from((0, 0, 0, -30, 30, 60)), other=st.booleans())
+    def give_a_code(self, begun: tuple[str, str], ahead: int, other: bool) -> object:
         """A present code, an old or early one, one that was used, or one of somebody else's."""
-        name, token = half
+        name, token = begun
         secret = self.secrets[PEOPLE[PEOPLE.index(name) - 1] if other else name]
         if secret is None:
             return multiple()
         code = TOTP(secret).at(self.clock.now() + ahead)
         try:
-            pending = self.site.log_in.pending(token)
-            done = self.site.log_in.with_factor(pending, None, {"code": code}, remember=False, origin=HERE)
+            pending = self.site.login.pending(token)
+            done = self.site.login.with_factor(pending, None, {"code": code}, remember=False, origin=HERE)
         except Refusal:
             return multiple()
         assert not other or secret == self.secrets[name]
@@ -122,15 +122,15 @@ class Door(RuleBasedStateMachine):
         self.clock.pass_(wait)
         return self.step_up_code(self.step_up_password(session, wrong=False), 0)
 
-    @rule(target=sessions, half=halves, owner=st.sampled_from(PEOPLE))
-    def give_a_backup_code(self, half: tuple[str, str], owner: str) -> object:
-        name, token = half
+    @rule(target=sessions, begun=pending_logins, owner=st.sampled_from(PEOPLE))
+    def give_a_backup_code(self, begun: tuple[str, str], owner: str) -> object:
+        name, token = begun
         code = self.backup[owner]
         if code is None:
             return multiple()
         try:
-            pending = self.site.log_in.pending(token)
-            done = self.site.log_in.with_backup_code(pending, code, origin=HERE)
+            pending = self.site.login.pending(token)
+            done = self.site.login.with_backup_code(pending, code, origin=HERE)
         except Refusal:
             return multiple()
         assert owner == name, "another's backup code"
@@ -255,9 +255,9 @@ class Door(RuleBasedStateMachine):
             return
         assert fresh, "a backup code came without step-up"
 
-    @rule(half=consumes(halves), number=st.integers(0, 9))
-    def reset_the_password_while_somebody_is_half_logged_in(self, half: tuple[str, str], number: int) -> None:
-        name, _ = half
+    @rule(begun=consumes(pending_logins), number=st.integers(0, 9))
+    def reset_the_password_during_a_pending_login(self, begun: tuple[str, str], number: int) -> None:
+        name, _ = begun
         self.site.password_changes.send_link(f"{name}@example.org", HERE)
         self.site.delivery.deliver_due()
         for email, _ in self.site.delivery.kept(1):
@@ -319,7 +319,7 @@ class Door(RuleBasedStateMachine):
     def _password(self, name: str, wrong: bool) -> LoggedIn | PendingToken | None:
         typed, owed = "a wrong password" if wrong else self.passwords[name], self._factors(name)
         try:
-            result = self.site.log_in.with_password(name, typed, keep=False, next_path="", origin=HERE)
+            result = self.site.login.with_password(name, typed, keep=False, next_path="", origin=HERE)
         except Refusal:
             return None
         assert not wrong
@@ -365,8 +365,8 @@ class Door(RuleBasedStateMachine):
             return [(row.id, row.turned_off_at is None) for row in rows]
 
 
-TestDoor = Door.TestCase
-TestDoor.settings = settings(
+TestAccounts = Accounts.TestCase
+TestAccounts.settings = settings(
     max_examples=40,
     stateful_step_count=40,
     derandomize=True,

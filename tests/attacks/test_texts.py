@@ -52,11 +52,11 @@ def tess(site: Site) -> Owner:
 
 
 @pytest.fixture
-def half(tess: Owner) -> Owner:
-    """P: half logged in, with a code on its way to the owner's phone."""
-    half = tess.other_browser(address="203.0.113.9")
-    assert half.log_in().h1 == "Enter your code"
-    return half
+def pending(tess: Owner) -> Owner:
+    """P: with a pending login, and a code on its way to the owner's phone."""
+    pending = tess.other_browser(address="203.0.113.9")
+    assert pending.log_in().h1 == "Enter your code"
+    return pending
 
 
 def inside(site: Site, username: str) -> Owner:
@@ -173,11 +173,11 @@ def test_a_thousand_attempts_stay_within_the_caps_to_the_message(
     site: Site, seed: int, accounts: int, prefixes: int, addresses: int, pause: int
 ) -> None:
     """Against a plain count of what went before: neither one text too many nor one too few."""
-    nonce, sent, refused = Random(seed), defaultdict[tuple[str, object], list[int]](list), Counter[str]()
+    rng, sent, refused = Random(seed), defaultdict[tuple[str, object], list[int]](list), Counter[str]()
     people = [account(site, f"eve{n}") for n in range(accounts)]
     for attempt in range(1000):
-        eve, number = nonce.choice(people), number_of(nonce.randrange(prefixes), nonce.randrange(4))
-        address, challenge = f"198.51.{nonce.randrange(addresses)}.1", f"log-in:{nonce.randrange(400)}:{attempt % 2}"
+        eve, number = rng.choice(people), number_of(rng.randrange(prefixes), rng.randrange(4))
+        address, challenge = f"198.51.{rng.randrange(addresses)}.1", f"log-in:{rng.randrange(400)}:{attempt % 2}"
         of = {
             "number": number.e164,
             "prefix": number.prefix,
@@ -201,7 +201,7 @@ def test_a_thousand_attempts_stay_within_the_caps_to_the_message(
         if got == "sent":
             for what, which in of.items():
                 sent[what, which].append(now)
-        site.clock.pass_(nonce.randrange(2 * pause))
+        site.clock.pass_(rng.randrange(2 * pause))
     assert owed_texts(site) == refused["sent"] == len(sent["all", 0])
     assert len(refused) > 3, refused
     reported = {row.outcome: row.count for row in site.services.text_caps.report(30)}
@@ -269,7 +269,7 @@ def two_countries(environ: dict[str, str]) -> None:
         "+979123456789",
     ],
 )
-def test_numbers_that_somebody_earns_by_get_no_text(site: Site, number: str) -> None:
+def test_numbers_that_cost_extra_get_no_text(site: Site, number: str) -> None:
     eve = inside(site, "eve")
     eve.open(CHANGE)
     page = eve.press("Save", phone=number)
@@ -413,7 +413,7 @@ def test_a_number_that_is_not_confirmed_gets_no_log_in_code(site: Site) -> None:
     assert tess.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 
 
-def test_somebody_with_an_app_and_a_number_but_no_such_factor_is_not_texted(site: Site, ada: Owner) -> None:
+def test_a_user_with_an_app_and_a_number_but_no_such_factor_is_not_texted(site: Site, ada: Owner) -> None:
     keep = site.services.phone_numbers.keep
     keep(site.services.accounts.named("ada"), site.services.phone_numbers.read(PHONE, ""))
     other = ada.other_browser()
@@ -439,10 +439,10 @@ def test_a_stolen_session_neither_changes_the_number_nor_has_anything_texted(sit
     assert site.services.accounts.named("tess").phone_number_hint == "...56"
 
 
-def test_half_logged_in_nobody_enrolls_or_changes_a_phone(site: Site, half: Owner) -> None:
+def test_a_pending_login_enrolls_no_factor_and_changes_no_phone_number(site: Site, pending: Owner) -> None:
     before = owed_texts(site)
     for path in (CHANGE, f"{CHANGE}/code", f"{TEXTS}/phone", f"{TEXTS}/code", f"{TEXTS}/turn-off", f"{TEXTS}/password"):
-        page = half.post(path, phone=OTHER, password=half.password, code=site.texted_code(PHONE), resend="1")
+        page = pending.post(path, phone=OTHER, password=pending.password, code=site.texted_code(PHONE), resend="1")
         assert page.path == "/log-in"
     assert owed_texts(site) == before
     assert live_sessions(site, "tess") == 0
@@ -460,28 +460,28 @@ def test_a_forged_host_is_named_in_no_text(site: Site, tess: Owner) -> None:
 # -- Guessing --------------------------------------------------------------------------------------
 
 
-def test_after_five_wrong_codes_the_right_one_does_not_log_in_and_no_other_is_sent(site: Site, half: Owner) -> None:
+def test_after_five_wrong_codes_the_right_one_does_not_log_in_and_no_other_is_sent(site: Site, pending: Owner) -> None:
     code = site.texted_code(PHONE)
-    statuses = [half.post("/log-in/verify", follow=False, code=other_than(code)).status for _ in range(5)]
+    statuses = [pending.post("/log-in/verify", follow=False, code=other_than(code)).status for _ in range(5)]
     assert statuses == [422] * 4 + [303]
-    assert half.post("/log-in/verify", code=code).path == "/log-in"
+    assert pending.post("/log-in/verify", code=code).path == "/log-in"
     site.clock.pass_(61)
-    assert half.post("/log-in/verify", resend="1").path == "/log-in"
+    assert pending.post("/log-in/verify", resend="1").path == "/log-in"
     assert len(site.texts()) == 1
-    assert not is_in(half)
+    assert not is_in(pending)
 
 
-def test_a_resend_between_the_guesses_at_log_in_starts_no_new_count(site: Site, half: Owner) -> None:
+def test_a_resend_between_the_guesses_at_log_in_starts_no_new_count(site: Site, pending: Owner) -> None:
     for _ in range(3):
-        assert half.press("Verify", code=other_than(site.texted_code(PHONE))).status == 422
+        assert pending.press("Verify", code=other_than(site.texted_code(PHONE))).status == 422
     site.clock.pass_(60)
-    half.press("Resend code")
+    pending.press("Resend code")
     code = site.texted_code(PHONE)
-    page = half.press("Verify", code=other_than(code))
+    page = pending.press("Verify", code=other_than(code))
     assert page.problems == ["That code is wrong. Check it and try again. 1 try is left."]
-    assert half.press("Verify", code=other_than(code)).path == "/log-in"
-    assert half.post("/log-in/verify", code=code).path == "/log-in"
-    assert not is_in(half)
+    assert pending.press("Verify", code=other_than(code)).path == "/log-in"
+    assert pending.post("/log-in/verify", code=code).path == "/log-in"
+    assert not is_in(pending)
 
 
 @pytest.mark.parametrize("where", [CHANGE, f"{TEXTS}/phone"], ids=["in the settings", "at enrollment"])
@@ -508,11 +508,11 @@ def test_a_resend_or_another_number_between_the_guesses_of_a_confirmation_starts
 
 def test_guesses_at_many_log_ins_share_the_accounts_limit(site: Site, tess: Owner) -> None:
     for attempt in range(2):
-        half = tess.other_browser(address=f"198.51.100.{attempt}")
-        half.log_in()
+        pending = tess.other_browser(address=f"198.51.100.{attempt}")
+        pending.log_in()
         for _ in range(3):
-            page = half.press("Verify", code="00000½")
-            page = half.post("/log-in/verify", follow=False, code="000000") if attempt == 0 else page
+            page = pending.press("Verify", code="00000½")
+            page = pending.post("/log-in/verify", follow=False, code="000000") if attempt == 0 else page
         site.clock.pass_(61)
     other = tess.other_browser()
     other.log_in()
@@ -522,18 +522,18 @@ def test_guesses_at_many_log_ins_share_the_accounts_limit(site: Site, tess: Owne
 
 
 @pytest.mark.parametrize("typed", ["", "null", "[]", "{}", "000000", "12345", "1234567", "'--"])
-def test_what_is_no_code_is_a_counted_failure(site: Site, half: Owner, typed: str) -> None:
+def test_what_is_no_code_is_a_counted_failure(site: Site, pending: Owner, typed: str) -> None:
     before = count(site, "SELECT count(*) FROM attempts WHERE bucket LIKE 'second-factor:%'")
-    page = half.post("/log-in/verify", code=typed, mfa="false")
+    page = pending.post("/log-in/verify", code=typed, mfa="false")
     assert page.status == 422
     assert count(site, "SELECT count(*) FROM attempts WHERE bucket LIKE 'second-factor:%'") == before + 1
-    assert not is_in(half)
+    assert not is_in(pending)
 
 
 # -- A code that is another's ----------------------------------------------------------------------
 
 
-def test_a_code_opens_its_own_log_in_and_no_other_of_the_same_account(site: Site, tess: Owner, half: Owner) -> None:
+def test_a_code_opens_its_own_log_in_and_no_other_of_the_same_account(site: Site, tess: Owner, pending: Owner) -> None:
     code = site.texted_code(PHONE)
     other = tess.other_browser()
     other.log_in()
@@ -542,15 +542,15 @@ def test_a_code_opens_its_own_log_in_and_no_other_of_the_same_account(site: Site
     other.press("Resend code")
     assert other.press("Verify", code=code).problems == ["That code is wrong. Check it and try again."]
     assert not is_in(other)
-    assert half.press("Verify", code=code).h1 == HOME, "its own is not voided by a newer one of another log-in"
+    assert pending.press("Verify", code=code).h1 == HOME, "its own is not voided by a newer one of another log-in"
 
 
-def test_anothers_code_is_wrong_even_when_both_have_one(site: Site, half: Owner) -> None:
+def test_anothers_code_is_wrong_even_when_both_have_one(site: Site, pending: Owner) -> None:
     mallory = texted(site, "mallory", OTHER)
     mallory.log_in()
     theirs = site.texted_code(OTHER)
-    assert half.press("Verify", code=theirs).problems == ["That code is wrong. Check it and try again."]
-    give(mallory, login=cookies_of(half)["login"])
+    assert pending.press("Verify", code=theirs).problems == ["That code is wrong. Check it and try again."]
+    give(mallory, login=cookies_of(pending)["login"])
     assert mallory.post("/log-in/verify", code=theirs).status == 422
     assert not is_in(mallory)
 
@@ -565,19 +565,19 @@ def test_a_code_serves_the_purpose_it_was_asked_for(site: Site, tess: Owner) -> 
     change_code = site.texted_code(PHONE)
     assert tess.post(f"{CHANGE}/code", code=log_in_code).status == 422
     site.clock.pass_(61)
-    half = tess.other_browser()
-    half.log_in()
-    assert half.press("Verify", code=change_code).status == 422
+    pending = tess.other_browser()
+    pending.log_in()
+    assert pending.press("Verify", code=change_code).status == 422
     stale(tess).open("/settings/account/password")
     tess.press("Verify", password=tess.password)
     step_up_code = site.texted_code(PHONE)
     for code in (change_code, log_in_code):
         if code != step_up_code:
             assert tess.post("/step-up/verify", code=code).status == 422
-    half = tess.other_browser()
-    half.log_in()
-    assert half.press("Verify", code=step_up_code).status == 422
-    assert not is_in(half)
+    pending = tess.other_browser()
+    pending.log_in()
+    assert pending.press("Verify", code=step_up_code).status == 422
+    assert not is_in(pending)
     assert tess.post("/step-up/verify", code=step_up_code).status == 200
 
 
@@ -597,30 +597,30 @@ def test_a_code_that_went_to_a_number_which_was_given_up_since_does_not_log_in(s
     tess.log_in()
     tess.press("Verify", code=site.texted_code(PHONE))
     site.clock.pass_(61)
-    half = tess.other_browser()
-    half.log_in()
+    pending = tess.other_browser()
+    pending.log_in()
     code = site.texted_code(PHONE)
     tess.open(CHANGE)
     tess.press("Save", phone=OTHER)
     tess.press("Verify", code=site.texted_code(OTHER))
-    assert half.press("Verify", code=code).problems == ["That code has expired. Ask for a new one."]
-    assert not is_in(half)
+    assert pending.press("Verify", code=code).problems == ["That code has expired. Ask for a new one."]
+    assert not is_in(pending)
 
 
-def test_a_code_of_a_factor_that_was_turned_off_meanwhile_proves_nothing(site: Site, half: Owner) -> None:
+def test_a_code_of_a_factor_that_was_turned_off_meanwhile_proves_nothing(site: Site, pending: Owner) -> None:
     code, services = site.texted_code(PHONE), site.services
-    token = cookies_of(half)["login"].split(".")[0]
-    pending = services.login.pending(token)
+    token = cookies_of(pending)["login"].split(".")[0]
+    login = services.login.pending(token)
     with services.db.write() as tx:
         tx.execute(update(Factor).values(turned_off_at=site.clock.now()))
     with pytest.raises(CodeAlreadyUsed):
-        services.login.with_factor(pending, None, {"code": code}, remember=False, origin=Origin("192.0.2.1", "x"))
+        services.login.with_factor(login, None, {"code": code}, remember=False, origin=Origin("192.0.2.1", "x"))
     assert live_sessions(site, "tess") == 0
 
 
-def test_two_proofs_of_one_half_log_in_open_one_session(site: Site, half: Owner) -> None:
+def test_two_proofs_of_one_pending_login_open_one_session(site: Site, pending: Owner) -> None:
     log_in, code = site.services.login, {"code": site.texted_code(PHONE)}
-    token, here = cookies_of(half)["login"].split(".")[0], Origin("192.0.2.1", "x")
+    token, here = cookies_of(pending)["login"].split(".")[0], Origin("192.0.2.1", "x")
     first, second = log_in.pending(token), log_in.pending(token)
     log_in.with_factor(first, None, code, remember=False, origin=here)
     with pytest.raises(Refusal):
@@ -628,14 +628,14 @@ def test_two_proofs_of_one_half_log_in_open_one_session(site: Site, half: Owner)
     assert live_sessions(site, "tess") == 1
 
 
-def test_a_code_from_before_the_resend_and_one_that_is_ten_minutes_old_are_refused(site: Site, half: Owner) -> None:
+def test_a_code_from_before_the_resend_and_one_that_is_ten_minutes_old_are_refused(site: Site, pending: Owner) -> None:
     first = site.texted_code(PHONE)
     site.clock.pass_(60)
-    half.press("Resend code")
+    pending.press("Resend code")
     second = site.texted_code(PHONE)
-    assert half.press("Verify", code=first).problems == ["That code is from an earlier message. Use the newest one."]
+    assert pending.press("Verify", code=first).problems == ["That code is from an earlier message. Use the newest one."]
     site.clock.pass_(541)
-    assert half.press("Verify", code=second).path == "/log-in", "half a log-in lives no longer than its first code"
+    assert pending.press("Verify", code=second).path == "/log-in", "a pending login lives no longer than its first code"
 
 
 # -- Receipts --------------------------------------------------------------------------------------

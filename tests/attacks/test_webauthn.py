@@ -77,8 +77,8 @@ def key_of(owner: Owner) -> Authenticator:
     return owner.key
 
 
-class Door:
-    """A place where a key answers, in a browser of its own that stands before it."""
+class KeyPrompt:
+    """A page that asks for a security key, open in a browser of its own."""
 
     def __init__(self, place: str, owner: Owner) -> None:
         self.place = place
@@ -110,7 +110,7 @@ class Door:
         return self.stand().options()
 
     def stand(self) -> Page:
-        """Before the door again, should it have been too long."""
+        """On the page again, logged in and stepped up anew where that has expired."""
         page = self.browser.open(self.path)
         if page.h1 == "Log in":
             page = self.browser.log_in()
@@ -141,15 +141,15 @@ class Door:
         return everything(self.site, but={*BOOKKEEPING, "drafts"})
 
 
-def assert_refused(access: Door, page: Page, sentence: str, before: dict[str, Any]) -> None:
+def assert_refused(prompt: KeyPrompt, page: Page, sentence: str, before: dict[str, Any]) -> None:
     assert (page.status, len(page.problems)) == (422, 1)
     assert page.problems[0] in (sentence, f"{sentence} 2 tries are left.", f"{sentence} 1 try is left.")
-    assert not access.is_open(page)
-    assert access.lasting() == before
-    if access.place in (LOG_IN, ALONE):
-        assert not is_in(access.browser)
-    if access.place == ADDED:
-        assert access.browser.open(f"{KEYS}/name").h1 == "Insert your security key", "no key waits for its name"
+    assert not prompt.is_open(page)
+    assert prompt.lasting() == before
+    if prompt.place in (LOG_IN, ALONE):
+        assert not is_in(prompt.browser)
+    if prompt.place == ADDED:
+        assert prompt.browser.open(f"{KEYS}/name").h1 == "Insert your security key", "no key waits for its name"
 
 
 # -- Wrong in one thing ----------------------------------------------------------------------------
@@ -187,52 +187,52 @@ WRONG: dict[str, dict[str, Any]] = {
 def test_an_answer_that_is_wrong_in_one_thing_is_refused_and_changes_nothing(
     site: Site, vera: Owner, place: str, wrong: str
 ) -> None:
-    access = Door(place, vera)
-    before = access.lasting()
-    assert_refused(access, access.answer(**WRONG[wrong]), REFUSED, before)
-    assert access.is_open(access.answer()), "the right answer to a new challenge is taken"
+    prompt = KeyPrompt(place, vera)
+    before = prompt.lasting()
+    assert_refused(prompt, prompt.answer(**WRONG[wrong]), REFUSED, before)
+    assert prompt.is_open(prompt.answer()), "the right answer to a new challenge is taken"
 
 
 @each_place
 def test_an_answer_of_the_other_type_is_refused(site: Site, vera: Owner, place: str) -> None:
-    access = Door(place, vera)
-    before = access.lasting()
+    prompt = KeyPrompt(place, vera)
+    before = prompt.lasting()
     other = "webauthn.get" if place == ADDED else "webauthn.create"
-    assert_refused(access, access.answer(type=other), REFUSED, before)
+    assert_refused(prompt, prompt.answer(type=other), REFUSED, before)
 
 
 @each_place
 def test_a_challenge_that_was_never_drawn_is_refused(site: Site, vera: Owner, place: str) -> None:
-    access = Door(place, vera)
-    before = access.lasting()
-    for challenge in (b"", b"0" * 32, bytes(32), unb64(access.ask()["challenge"]) + b"\0"):
-        assert_refused(access, access.answer(challenge=challenge), OVER, before)
+    prompt = KeyPrompt(place, vera)
+    before = prompt.lasting()
+    for challenge in (b"", b"0" * 32, bytes(32), unb64(prompt.ask()["challenge"]) + b"\0"):
+        assert_refused(prompt, prompt.answer(challenge=challenge), OVER, before)
 
 
 def test_alone_a_key_must_have_checked_who_holds_it(site: Site, vera: Owner) -> None:
-    access = Door(ALONE, vera)
-    before = access.lasting()
-    page = access.answer(user_verified=False)
+    prompt = KeyPrompt(ALONE, vera)
+    before = prompt.lasting()
+    page = prompt.answer(user_verified=False)
     assert page.status == 422
     assert page.problems[0].startswith("That key did not check who holds it")
-    assert access.lasting() == before
-    assert not is_in(access.browser)
+    assert prompt.lasting() == before
+    assert not is_in(prompt.browser)
 
 
 @each_use
-def test_a_key_that_says_it_is_somebody_elses_is_refused(site: Site, vera: Owner, olga: Owner, place: str) -> None:
-    access = Door(place, vera)
-    before = access.lasting()
+def test_a_key_that_says_it_is_another_users_is_refused(site: Site, vera: Owner, olga: Owner, place: str) -> None:
+    prompt = KeyPrompt(place, vera)
+    before = prompt.lasting()
     handle = key_of(olga).credentials[0].user_handle
     assert handle != key_of(vera).credentials[0].user_handle
-    assert_refused(access, access.answer(user_handle=handle), REFUSED, before)
+    assert_refused(prompt, prompt.answer(user_handle=handle), REFUSED, before)
 
 
 @each_use
 def test_a_key_that_changed_whether_it_may_be_copied_is_refused(site: Site, vera: Owner, place: str) -> None:
-    access = Door(place, vera)
-    before = access.lasting()
-    assert_refused(access, access.answer(backup_eligible=True, backed_up=True), REFUSED, before)
+    prompt = KeyPrompt(place, vera)
+    before = prompt.lasting()
+    assert_refused(prompt, prompt.answer(backup_eligible=True, backed_up=True), REFUSED, before)
 
 
 @pytest.mark.parametrize(
@@ -243,18 +243,18 @@ def test_a_key_that_changed_whether_it_may_be_copied_is_refused(site: Site, vera
 def test_a_new_key_of_an_algorithm_not_asked_for_or_with_an_id_too_long_is_refused(
     site: Site, vera: Owner, wrong: dict[str, Any]
 ) -> None:
-    access = Door(ADDED, vera)
-    before = access.lasting()
-    assert_refused(access, access.answer(**wrong), REFUSED, before)
+    prompt = KeyPrompt(ADDED, vera)
+    before = prompt.lasting()
+    assert_refused(prompt, prompt.answer(**wrong), REFUSED, before)
 
 
 def test_the_longest_id_that_is_allowed_is_kept_and_used(site: Site, vera: Owner) -> None:
-    access = Door(ADDED, vera)
+    prompt = KeyPrompt(ADDED, vera)
     key = vera.new_key()
-    assert access.send(key.create(access.ask(), id=b"\xff" * 1023)).h1 == "Name your key"
-    assert access.browser.press("Save", name="Long key").h1 == "Manage security keys"
+    assert prompt.send(key.create(prompt.ask(), id=b"\xff" * 1023)).h1 == "Name your key"
+    assert prompt.browser.press("Save", name="Long key").h1 == "Manage security keys"
     vera.key = key
-    assert Door(ALONE, vera).answer().h1 == HOME
+    assert KeyPrompt(ALONE, vera).answer().h1 == HOME
 
 
 # -- A challenge is for one thing, once, and for five minutes --------------------------------------
@@ -262,19 +262,19 @@ def test_the_longest_id_that_is_allowed_is_kept_and_used(site: Site, vera: Owner
 
 @each_place
 def test_a_challenge_that_was_answered_is_used_up(site: Site, vera: Owner, place: str) -> None:
-    access = Door(place, vera)
-    asked = access.ask()
-    kept = cookies_of(access.browser)
-    credential = access.sign(asked)
-    assert access.is_open(access.send(credential))
+    prompt = KeyPrompt(place, vera)
+    asked = prompt.ask()
+    kept = cookies_of(prompt.browser)
+    credential = prompt.sign(asked)
+    assert prompt.is_open(prompt.send(credential))
     if place in (LOG_IN, ALONE):
-        access.browser.log_out()
-        give(access.browser, **kept)  # as they were before the log-in
-        access.browser.page = None
+        prompt.browser.log_out()
+        give(prompt.browser, **kept)  # as they were before the log-in
+        prompt.browser.page = None
     before = live_sessions(site, "vera"), count(site, "SELECT count(*) FROM factors")
-    page = access.send(credential)
+    page = prompt.send(credential)
     if place == LOG_IN:
-        assert page.path == "/log-in", "that half log-in was ended"
+        assert page.path == "/log-in", "that pending login was ended"
     else:
         assert (page.status, page.problems) == (422, [OVER])
     assert (live_sessions(site, "vera"), count(site, "SELECT count(*) FROM factors")) == before
@@ -282,32 +282,32 @@ def test_a_challenge_that_was_answered_is_used_up(site: Site, vera: Owner, place
 
 @each_place
 def test_a_challenge_that_was_answered_wrongly_is_used_up_too(site: Site, vera: Owner, place: str) -> None:
-    access = Door(place, vera)
-    asked = access.ask()
-    before = access.lasting()
-    assert_refused(access, access.send(access.sign(asked, origin="https://evil.example")), REFUSED, before)
-    assert_refused(access, access.send(access.sign(asked)), OVER, before)
-    assert access.is_open(access.answer())
+    prompt = KeyPrompt(place, vera)
+    asked = prompt.ask()
+    before = prompt.lasting()
+    assert_refused(prompt, prompt.send(prompt.sign(asked, origin="https://evil.example")), REFUSED, before)
+    assert_refused(prompt, prompt.send(prompt.sign(asked)), OVER, before)
+    assert prompt.is_open(prompt.answer())
 
 
 @each_place
 def test_a_challenge_lives_for_five_minutes(site: Site, vera: Owner, place: str) -> None:
-    access = Door(place, vera)
-    before = access.lasting()["factors"]
-    asked = access.ask()
+    prompt = KeyPrompt(place, vera)
+    before = prompt.lasting()["factors"]
+    asked = prompt.ask()
     site.clock.pass_(300)
-    page = access.send(access.sign(asked))
+    page = prompt.send(prompt.sign(asked))
     assert (page.status, page.problems) == (422, [OVER])
-    assert access.lasting()["factors"] == before
-    asked = access.ask()
+    assert prompt.lasting()["factors"] == before
+    asked = prompt.ask()
     site.clock.pass_(299)
-    assert access.is_open(access.send(access.sign(asked)))
+    assert prompt.is_open(prompt.send(prompt.sign(asked)))
 
 
 @each_place
 def test_a_challenge_of_another_browser_is_refused(site: Site, vera: Owner, place: str) -> None:
-    mine = Door(place, vera)
-    theirs = Door(place, vera)
+    mine = KeyPrompt(place, vera)
+    theirs = KeyPrompt(place, vera)
     theirs.ask()
     asked = mine.ask()
     before = theirs.lasting()
@@ -316,8 +316,8 @@ def test_a_challenge_of_another_browser_is_refused(site: Site, vera: Owner, plac
 
 @each_place
 def test_a_challenge_of_another_account_is_refused(site: Site, vera: Owner, olga: Owner, place: str) -> None:
-    mine = Door(place, vera)
-    theirs = Door(place, olga)
+    mine = KeyPrompt(place, vera)
+    theirs = KeyPrompt(place, olga)
     challenge = unb64(theirs.ask()["challenge"])
     mine.ask()
     before = mine.lasting()
@@ -326,48 +326,48 @@ def test_a_challenge_of_another_account_is_refused(site: Site, vera: Owner, olga
 
 @pytest.mark.parametrize(("place", "other"), [(a, b) for a in PLACES for b in PLACES if a != b])
 def test_a_challenge_of_another_ceremony_is_refused(site: Site, vera: Owner, place: str, other: str) -> None:
-    elsewhere = Door(other, vera)
-    access = Door(place, vera)
+    elsewhere = KeyPrompt(other, vera)
+    prompt = KeyPrompt(place, vera)
     challenge = unb64(elsewhere.ask()["challenge"])
-    access.ask()
-    before = access.lasting()
-    assert_refused(access, access.answer(challenge=challenge), OVER, before)
+    prompt.ask()
+    before = prompt.lasting()
+    assert_refused(prompt, prompt.answer(challenge=challenge), OVER, before)
 
 
 def test_in_one_browser_a_challenge_of_another_ceremony_is_refused_as_well(site: Site, vera: Owner) -> None:
     """The same cookies, the same session: the ceremony alone is another."""
-    access = Door(LOG_IN, vera)
-    alone = json.loads(access.browser.post(OPTIONS).text)
-    before = access.lasting()
-    page = access.send(key_of(vera).get(alone))
+    prompt = KeyPrompt(LOG_IN, vera)
+    alone = json.loads(prompt.browser.post(OPTIONS).text)
+    before = prompt.lasting()
+    page = prompt.send(key_of(vera).get(alone))
     assert (page.status, page.problems) == (422, [OVER])
-    asked = access.ask()
-    page = access.browser.post("/log-in", credential=key_of(vera).get({**asked, "allowCredentials": []}))
+    asked = prompt.ask()
+    page = prompt.browser.post("/log-in", credential=key_of(vera).get({**asked, "allowCredentials": []}))
     assert (page.status, page.problems) == (422, [OVER])
-    assert access.lasting() == before
-    assert not is_in(access.browser)
+    assert prompt.lasting() == before
+    assert not is_in(prompt.browser)
 
 
 @pytest.mark.parametrize("place", [LOG_IN, STEP_UP, ALONE])
 def test_an_answer_for_a_new_key_opens_nothing(site: Site, vera: Owner, place: str) -> None:
-    adding, access = Door(ADDED, vera), Door(place, vera)
+    adding, prompt = KeyPrompt(ADDED, vera), KeyPrompt(place, vera)
     asked = adding.ask()
-    before = access.lasting()
-    page = access.send(adding.sign(asked))
+    before = prompt.lasting()
+    page = prompt.send(adding.sign(asked))
     assert page.status == 422
-    assert access.lasting() == before
-    page = access.send(vera.new_key().create({**asked, "challenge": access.ask()["challenge"]}))
+    assert prompt.lasting() == before
+    page = prompt.send(vera.new_key().create({**asked, "challenge": prompt.ask()["challenge"]}))
     assert page.status == 422
-    assert access.lasting() == before
+    assert prompt.lasting() == before
 
 
 def test_an_answer_at_log_in_adds_no_key(site: Site, vera: Owner) -> None:
-    access, half = Door(ADDED, vera), Door(LOG_IN, vera)
-    before = access.lasting()
-    assert access.send(half.sign(half.ask())).problems == [OVER]
-    page = access.send(key_of(vera).get({"challenge": access.ask()["challenge"]}))
+    prompt, pending = KeyPrompt(ADDED, vera), KeyPrompt(LOG_IN, vera)
+    before = prompt.lasting()
+    assert prompt.send(pending.sign(pending.ask())).problems == [OVER]
+    page = prompt.send(key_of(vera).get({"challenge": prompt.ask()["challenge"]}))
     assert (page.status, page.problems) == (422, [REFUSED])
-    assert access.lasting() == before
+    assert prompt.lasting() == before
 
 
 # -- The count -------------------------------------------------------------------------------------
@@ -381,67 +381,67 @@ def test_a_count_that_does_not_rise_is_refused_and_the_owner_is_told(site: Site,
         other = vera.other_browser()
         other.log_in()
         assert other.use_key().h1 == HOME
-    access = Door(place, vera)
+    prompt = KeyPrompt(place, vera)
     if place == STEP_UP:
         shown = min(shown, key_of(vera).credentials[0].sign_count)
-    mails, before = len(site.emails(vera.email)), access.lasting()
-    page = access.answer(sign_count=shown)
+    mails, before = len(site.emails(vera.email)), prompt.lasting()
+    page = prompt.answer(sign_count=shown)
     assert (page.status, page.problems) == (422, [COPIED])
-    after = access.lasting()
+    after = prompt.lasting()
     assert {name for name in after if after[name] != before[name]} == {"activity", "links"}, "the notice, and no more"
     told = site.emails(vera.email)
     assert len(told) == mails + 1
     assert told[0].subject.startswith("Nightlatch: Blue key was refused, because it counts fewer signatures")
     assert len(after["activity"]) == len(before["activity"]) + 1
-    assert not is_in(access.browser) or place == STEP_UP
+    assert not is_in(prompt.browser) or place == STEP_UP
 
 
 # -- Too many --------------------------------------------------------------------------------------
 
 
 def test_five_wrong_answers_kill_the_challenge_even_for_the_right_one(site: Site, vera: Owner) -> None:
-    access = Door(LOG_IN, vera)
+    prompt = KeyPrompt(LOG_IN, vera)
     for left in (4, 3, 2, 1):
-        page = access.answer(origin="https://evil.example")
+        page = prompt.answer(origin="https://evil.example")
         assert page.status == 422
         said = {2: " 2 tries are left.", 1: " 1 try is left."}.get(left, "")
         assert page.problems == [REFUSED + said]
-    asked = access.ask()
-    kept = cookies_of(access.browser)
-    assert access.answer(origin="https://evil.example").path == "/log-in"
-    give(access.browser, **kept)
-    assert access.send(access.sign(asked)).path == "/log-in"
-    assert not is_in(access.browser)
+    asked = prompt.ask()
+    kept = cookies_of(prompt.browser)
+    assert prompt.answer(origin="https://evil.example").path == "/log-in"
+    give(prompt.browser, **kept)
+    assert prompt.send(prompt.sign(asked)).path == "/log-in"
+    assert not is_in(prompt.browser)
     assert second_factor_attempts(site, "vera") == 5
 
 
 def test_five_wrong_answers_at_step_up_end_it(site: Site, vera: Owner) -> None:
-    access = Door(STEP_UP, vera)
+    prompt = KeyPrompt(STEP_UP, vera)
     for _ in range(5):
-        assert access.answer(origin="https://evil.example").status == 422
-    page = access.answer()
+        assert prompt.answer(origin="https://evil.example").status == 422
+    page = prompt.answer()
     assert page.h1 == HOME
     assert page.problems
-    assert access.browser.open("/settings/account/password").h1 == CHALLENGE, "who it is stays unproved"
+    assert prompt.browser.open("/settings/account/password").h1 == CHALLENGE, "who it is stays unproved"
 
 
 def test_whoever_has_seen_a_keys_id_locks_nobody_out(site: Site, vera: Owner) -> None:
-    """A signature is not guessed, so wrong ones with no password before them are nobody's tries."""
-    access = Door(ALONE, vera)
+    """A signature is not guessed, so wrong ones with no password before them count as nobody's attempts."""
+    prompt = KeyPrompt(ALONE, vera)
     for _ in range(25):
-        assert access.answer(origin="https://evil.example").status == 422
-    assert not is_in(access.browser)
+        assert prompt.answer(origin="https://evil.example").status == 422
+    assert not is_in(prompt.browser)
     assert second_factor_attempts(site, "vera") == 0
-    assert Door(LOG_IN, vera).answer().h1 == HOME
-    assert Door(ALONE, vera).answer().h1 == HOME
+    assert KeyPrompt(LOG_IN, vera).answer().h1 == HOME
+    assert KeyPrompt(ALONE, vera).answer().h1 == HOME
 
 
 def test_a_known_id_with_an_unreadable_answer_is_a_refusal_and_no_bug(site: Site, vera: Owner) -> None:
-    access = Door(ALONE, vera)
-    answer = json.loads(access.sign(access.ask()))
+    prompt = KeyPrompt(ALONE, vera)
+    answer = json.loads(prompt.sign(prompt.ask()))
     answer["response"]["clientDataJSON"] = "AAAA"
-    assert access.send(json.dumps(answer)).status == 422
-    assert not is_in(access.browser)
+    assert prompt.send(json.dumps(answer)).status == 422
+    assert not is_in(prompt.browser)
 
 
 def test_a_key_that_checked_nobody_when_it_was_added_does_not_log_in_alone(site: Site) -> None:
@@ -451,18 +451,18 @@ def test_a_key_that_checked_nobody_when_it_was_added_does_not_log_in_alone(site:
     key = uma.new_key(verifies=False)
     uma.turn_on_key(key)
     key.verifies = True
-    access = Door(ALONE, uma)
-    assert access.answer().status == 422
-    assert not is_in(access.browser)
-    assert Door(LOG_IN, uma).answer().h1 == HOME, "with the password it may show that it checks"
-    assert Door(ALONE, uma).answer().h1 == HOME
+    prompt = KeyPrompt(ALONE, uma)
+    assert prompt.answer().status == 422
+    assert not is_in(prompt.browser)
+    assert KeyPrompt(LOG_IN, uma).answer().h1 == HOME, "with the password it may show that it checks"
+    assert KeyPrompt(ALONE, uma).answer().h1 == HOME
 
 
 def test_a_new_key_may_be_tried_twenty_times_an_hour(site: Site, vera: Owner) -> None:
-    access = Door(ADDED, vera)
+    prompt = KeyPrompt(ADDED, vera)
     for _ in range(19):  # the first was her own key
-        assert access.answer(origin="https://evil.example").status == 422
-    page = access.answer()
+        assert prompt.answer(origin="https://evil.example").status == 422
+    page = prompt.answer()
     assert page.status == 429
     assert int(page.response.headers["Retry-After"]) > 0
 
@@ -484,10 +484,10 @@ NOTHINGS: tuple[dict[str, Any], ...] = (
 @one_database
 @pytest.mark.parametrize("fields", NOTHINGS, ids=lambda fields: str(fields)[:40])
 def test_leaving_the_answer_out_is_a_counted_failure(site: Site, vera: Owner, fields: dict[str, Any]) -> None:
-    access = Door(LOG_IN, vera)
-    page = access.browser.post(access.path, follow=False, **fields)
+    prompt = KeyPrompt(LOG_IN, vera)
+    page = prompt.browser.post(prompt.path, follow=False, **fields)
     assert page.status == 422
-    assert access.browser.cookie("session") is None
+    assert prompt.browser.cookie("session") is None
     assert second_factor_attempts(site, "vera") == 1
 
 
@@ -497,10 +497,10 @@ def test_leaving_the_answer_out_is_a_counted_failure(site: Site, vera: Owner, fi
 def test_leaving_the_answer_out_elsewhere_is_refused_and_no_bug(
     site: Site, vera: Owner, place: str, fields: dict[str, Any]
 ) -> None:
-    access = Door(place, vera)
-    before = access.lasting()
-    assert access.browser.post(access.path, follow=False, **fields).status == 422
-    assert access.lasting() == before
+    prompt = KeyPrompt(place, vera)
+    before = prompt.lasting()
+    assert prompt.browser.post(prompt.path, follow=False, **fields).status == 422
+    assert prompt.lasting() == before
 
 
 GARBAGE = (
@@ -528,19 +528,19 @@ GARBAGE = (
 def test_garbage_where_an_answer_belongs_is_a_refusal_and_no_bug(
     site: Site, vera: Owner, place: str, garbage: str
 ) -> None:
-    access = Door(place, vera)
-    before = access.lasting()
+    prompt = KeyPrompt(place, vera)
+    before = prompt.lasting()
     for text in (garbage, f" {garbage}\n"):
-        assert access.send(text).status == 422
-    assert access.lasting() == before
+        assert prompt.send(text).status == 422
+    assert prompt.lasting() == before
 
 
 @each_place
 def test_a_challenge_of_any_length_is_no_bug_and_leaves_little_behind(site: Site, vera: Owner, place: str) -> None:
-    access = Door(place, vera)
-    before = access.lasting()
+    prompt = KeyPrompt(place, vera)
+    before = prompt.lasting()
     for length in (33, 200, 20_000):
-        assert_refused(access, access.answer(challenge=b"c" * length), OVER, before)
+        assert_refused(prompt, prompt.answer(challenge=b"c" * length), OVER, before)
     with site.services.db.read() as tx:
         longest = tx.scalar(select(func.max(func.length(Attempt.bucket))))
     assert longest is not None
@@ -552,33 +552,33 @@ def test_a_challenge_of_any_length_is_no_bug_and_leaves_little_behind(site: Site
 
 def test_anothers_key_does_not_open_this_account(site: Site, vera: Owner, olga: Owner) -> None:
     for place in (LOG_IN, STEP_UP):
-        access = Door(place, vera)
-        before = access.lasting()
-        credential = key_of(olga).get({"challenge": access.ask()["challenge"]})
-        page = access.send(credential)
+        prompt = KeyPrompt(place, vera)
+        before = prompt.lasting()
+        credential = key_of(olga).get({"challenge": prompt.ask()["challenge"]})
+        page = prompt.send(credential)
         assert (page.status, page.problems) == (422, [UNKNOWN])
         mine = key_of(vera).credentials[0].id
-        page = access.send(key_of(olga).get({"challenge": access.ask()["challenge"]}, id=mine))
+        page = prompt.send(key_of(olga).get({"challenge": prompt.ask()["challenge"]}, id=mine))
         assert (page.status, page.problems) == (422, [REFUSED]), "our id under another's signature"
-        page = access.send(
-            key_of(vera).get({"challenge": access.ask()["challenge"]}, id=key_of(olga).credentials[0].id)
+        page = prompt.send(
+            key_of(vera).get({"challenge": prompt.ask()["challenge"]}, id=key_of(olga).credentials[0].id)
         )
         assert page.status == 422
-        assert access.lasting() == before
+        assert prompt.lasting() == before
     assert second_factor_attempts(site, "vera") >= 3
 
 
 def test_alone_anothers_key_opens_anothers_account(site: Site, vera: Owner, olga: Owner) -> None:
-    access = Door(ALONE, vera)
-    before = access.lasting()
-    page = access.send(key_of(olga).get(access.ask(), id=key_of(vera).credentials[0].id))
+    prompt = KeyPrompt(ALONE, vera)
+    before = prompt.lasting()
+    page = prompt.send(key_of(olga).get(prompt.ask(), id=key_of(vera).credentials[0].id))
     assert (page.status, page.problems) == (422, [REFUSED])
     mine = key_of(vera).credentials[0].user_handle
-    page = access.send(key_of(olga).get(access.ask(), user_handle=mine))
+    page = prompt.send(key_of(olga).get(prompt.ask(), user_handle=mine))
     assert (page.status, page.problems) == (422, [REFUSED])
-    assert access.lasting() == before
-    access.send(key_of(olga).get(access.ask()))
-    assert access.browser.open("/settings/account").says("olga")
+    assert prompt.lasting() == before
+    prompt.send(key_of(olga).get(prompt.ask()))
+    assert prompt.browser.open("/settings/account").says("olga")
 
 
 @pytest.mark.parametrize("act", ["rename", "delete"])
@@ -603,24 +603,24 @@ def test_the_other_methods_have_no_list(site: Site, vera: Owner) -> None:
 
 
 def test_a_key_whose_id_another_account_has_is_refused_when_it_is_saved(site: Site, vera: Owner, olga: Owner) -> None:
-    access = Door(ADDED, olga)
+    prompt = KeyPrompt(ADDED, olga)
     taken = key_of(vera).credentials[0].id
     copy = olga.new_key()
-    assert access.send(copy.create(access.ask(), id=taken)).h1 == "Name your key", "nothing is told before"
+    assert prompt.send(copy.create(prompt.ask(), id=taken)).h1 == "Name your key", "nothing is told before"
     before = everything(site, but={*BOOKKEEPING, "drafts"})
-    page = access.browser.press("Save", name="Copied key")
+    page = prompt.browser.press("Save", name="Copied key")
     assert (page.status, page.problems) == (422, [TAKEN])
     for told in ("vera", "Blue key"):
         assert told not in page.soup.get_text(" ")
     assert everything(site, but={*BOOKKEEPING, "drafts"}) == before
-    assert "Copied key" not in access.browser.open(LIST).text
-    assert Door(ALONE, vera).answer().h1 == HOME
-    page = access.browser.open(f"{KEYS}/touch")
-    assert access.send(olga.new_key().create(page.options())).h1 == "Name your key", "another key goes on from here"
-    assert access.browser.press("Save", name="Copied key").h1 == "Manage security keys"
+    assert "Copied key" not in prompt.browser.open(LIST).text
+    assert KeyPrompt(ALONE, vera).answer().h1 == HOME
+    page = prompt.browser.open(f"{KEYS}/touch")
+    assert prompt.send(olga.new_key().create(page.options())).h1 == "Name your key", "another key goes on from here"
+    assert prompt.browser.press("Save", name="Copied key").h1 == "Manage security keys"
 
 
-# -- Half logged in, and with a stolen session -----------------------------------------------------
+# -- In a pending login, and with a stolen session ---------------------------------------------------
 
 
 def acts(site: Site) -> list[tuple[str, dict[str, Any]]]:
@@ -636,17 +636,17 @@ def acts(site: Site) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def test_half_logged_in_no_key_is_added_renamed_or_deleted(site: Site, vera: Owner) -> None:
-    adding = Door(ADDED, vera)
+def test_in_a_pending_login_no_key_is_added_renamed_or_deleted(site: Site, vera: Owner) -> None:
+    adding = KeyPrompt(ADDED, vera)
     right = adding.sign(adding.ask())
-    half = vera.other_browser(address="203.0.113.9")
-    assert half.log_in().h1 == CHALLENGE
+    pending = vera.other_browser(address="203.0.113.9")
+    assert pending.log_in().h1 == CHALLENGE
     before = everything(site)
     for path, fields in [*acts(site), (f"{KEYS}/touch", {"credential": right})]:
-        assert half.open(path).path == "/log-in"
-        assert half.post(path, **fields).path == "/log-in"
+        assert pending.open(path).path == "/log-in"
+        assert pending.post(path, **fields).path == "/log-in"
     for path in (LIST, KEYS, f"{KEYS}/done"):
-        page = half.open(path)
+        page = pending.open(path)
         assert page.path == "/log-in"
         assert "Blue key" not in page.text
     assert everything(site) == before
@@ -682,13 +682,13 @@ def test_a_key_deleted_between_the_page_and_the_answer_opens_nothing(site: Site,
     page = vera.follow("Add another key")
     vera.press("Use security key", credential=spare.create(page.options()))
     vera.press("Save", name="Green key")
-    half, alone = Door(LOG_IN, vera), Door(ALONE, vera)
-    asked, asked_alone = half.ask(), alone.ask()
+    pending, alone = KeyPrompt(LOG_IN, vera), KeyPrompt(ALONE, vera)
+    asked, asked_alone = pending.ask(), alone.ask()
     vera.open(LIST)
     vera.follow("Delete Blue key")
     vera.press("Delete")
     before = everything(site)
-    assert half.send(half.sign(asked)).path == "/log-in", "a key less ends every half log-in"
+    assert pending.send(pending.sign(asked)).path == "/log-in", "a key less ends every pending login"
     page = alone.send(alone.sign(asked_alone))
     assert (page.status, page.problems) == (422, [UNKNOWN])
     told = page.soup.select_one("[data-tell-browser]")
@@ -696,35 +696,35 @@ def test_a_key_deleted_between_the_page_and_the_answer_opens_nothing(site: Site,
     unknown = json.loads(str(told["data-tell-browser"]))["unknown"]
     assert unknown == {"rpId": "nightlatch.localhost", "credentialId": b64(key_of(vera).credentials[0].id)}
     assert everything(site) == before
-    assert not is_in(half.browser)
+    assert not is_in(pending.browser)
     assert not is_in(alone.browser)
 
 
 def test_a_key_that_vanished_from_step_up_proves_nothing(site: Site, vera: Owner) -> None:
-    Door(ALONE, vera).answer()
+    KeyPrompt(ALONE, vera).answer()
     vera.turn_on_app()
-    access = Door(STEP_UP, vera)
-    asked = access.ask()
+    prompt = KeyPrompt(STEP_UP, vera)
+    asked = prompt.ask()
     with site.services.db.write() as tx:
         tx.execute(delete(Factor).where(Factor.method == "security-key"))
-    before = access.lasting()
-    page = access.browser.post("/step-up/verify?method=security-key", credential=access.sign(asked))
+    before = prompt.lasting()
+    page = prompt.browser.post("/step-up/verify?method=security-key", credential=prompt.sign(asked))
     assert page.status == 404
-    assert access.send(access.sign(asked)).status == 422
-    assert access.lasting() == before
+    assert prompt.send(prompt.sign(asked)).status == 422
+    assert prompt.lasting() == before
 
 
 def test_a_key_that_never_was_is_not_known_and_the_browser_is_told_its_own_id_only(site: Site, vera: Owner) -> None:
-    access, strange = Door(ALONE, vera), vera.new_key()
-    strange.create(Door(ADDED, vera).ask())
-    before = access.lasting()
-    page = access.send(strange.get(access.ask(), id=b"</div><script>"))
+    prompt, strange = KeyPrompt(ALONE, vera), vera.new_key()
+    strange.create(KeyPrompt(ADDED, vera).ask())
+    before = prompt.lasting()
+    page = prompt.send(strange.get(prompt.ask(), id=b"</div><script>"))
     assert (page.status, page.problems) == (422, [UNKNOWN])
     told = page.soup.select_one("[data-tell-browser]")
     assert told is not None
     assert json.loads(str(told["data-tell-browser"]))["unknown"]["credentialId"] == b64(b"</div><script>")
-    assert access.lasting() == before
-    page = access.answer(origin="https://evil.example")
+    assert prompt.lasting() == before
+    page = prompt.answer(origin="https://evil.example")
     assert page.soup.select_one("[data-tell-browser]") is None, "a key that is known is not forgotten for a mistake"
 
 
@@ -754,11 +754,11 @@ def test_the_options_are_the_same_whoever_asks_and_name_nobody(site: Site, vera:
 
 
 def test_a_browser_keeps_its_name_while_it_asks_and_gets_no_other_one_told(site: Site, vera: Owner) -> None:
-    access = Door(ALONE, vera)
-    first = access.ask()
-    second = access.ask()
+    prompt = KeyPrompt(ALONE, vera)
+    first = prompt.ask()
+    second = prompt.ask()
     assert first["challenge"] != second["challenge"]
-    assert access.is_open(access.send(access.sign(first))), "the browser's own list and the button ask by turns"
+    assert prompt.is_open(prompt.send(prompt.sign(first))), "the browser's own list and the button ask by turns"
 
 
 def test_the_options_demand_their_token_and_their_own_site(site: Site, vera: Owner) -> None:
@@ -783,30 +783,30 @@ def test_the_options_demand_their_token_and_their_own_site(site: Site, vera: Own
 
 
 def test_a_passkey_without_the_forms_token_opens_nothing(site: Site, vera: Owner) -> None:
-    access = Door(ALONE, vera)
-    credential = access.sign(access.ask())
-    before = access.lasting()
-    for token in (forged_token(access.browser), old_token(site, access.browser), vera.token()):
-        page = access.browser.send("POST", "/log-in", data={"csrf_token": token, "credential": credential})
+    prompt = KeyPrompt(ALONE, vera)
+    credential = prompt.sign(prompt.ask())
+    before = prompt.lasting()
+    for token in (forged_token(prompt.browser), old_token(site, prompt.browser), vera.token()):
+        page = prompt.browser.send("POST", "/log-in", data={"csrf_token": token, "credential": credential})
         assert (page.status, page.problems) == (422, ["The page was old. Nothing was changed; try again."])
-    assert access.browser.send("POST", "/log-in", data={"credential": credential}).status == 400
-    assert access.lasting() == before
-    assert not is_in(access.browser)
-    assert access.send(credential).h1 == HOME, "what was never looked at is not used up"
+    assert prompt.browser.send("POST", "/log-in", data={"credential": credential}).status == 400
+    assert prompt.lasting() == before
+    assert not is_in(prompt.browser)
+    assert prompt.send(credential).h1 == HOME, "what was never looked at is not used up"
 
 
 def test_a_password_sent_along_does_not_matter_and_neither_does_another_user_name(
     site: Site, vera: Owner, olga: Owner
 ) -> None:
-    access = Door(ALONE, vera)
-    credential = access.sign(access.ask(), origin="https://evil.example")
-    page = access.browser.post("/log-in", credential=credential, username="vera", password=vera.password)
+    prompt = KeyPrompt(ALONE, vera)
+    credential = prompt.sign(prompt.ask(), origin="https://evil.example")
+    page = prompt.browser.post("/log-in", credential=credential, username="vera", password=vera.password)
     assert (page.status, page.problems) == (422, [REFUSED]), "a wrong key is no fall-back to the password"
-    page = access.browser.post("/log-in", credential="", username="olga", password=olga.password)
+    page = prompt.browser.post("/log-in", credential="", username="olga", password=olga.password)
     assert page.status == 422
-    assert not is_in(access.browser)
-    access.browser.post("/log-in", credential=access.sign(access.ask()), username="olga", password="x")
-    assert access.browser.open("/settings/account").says("vera")
+    assert not is_in(prompt.browser)
+    prompt.browser.post("/log-in", credential=prompt.sign(prompt.ask()), username="olga", password="x")
+    assert prompt.browser.open("/settings/account").says("vera")
 
 
 # -- What is left lying about ----------------------------------------------------------------------
@@ -818,20 +818,20 @@ def test_a_dump_has_no_live_challenge_no_answer_and_no_token(
     vera = with_key(site, "vera")
     secrets: dict[str, str] = {"backup code": vera.kept_code, "backup code as typed": vera.kept_code.replace("-", "")}
     for place in (LOG_IN, ALONE, STEP_UP):
-        access = Door(place, vera)
-        waiting = access.ask()["challenge"]
+        prompt = KeyPrompt(place, vera)
+        waiting = prompt.ask()["challenge"]
         secrets[f"challenge that waits at {place}"] = waiting
         secrets[f"the same in hex at {place}"] = unb64(waiting).hex()
-        answer = json.loads(access.sign(access.ask()))
+        answer = json.loads(prompt.sign(prompt.ask()))
         for part in ("clientDataJSON", "signature"):
             secrets[f"{part} at {place}"] = answer["response"][part]
-        assert access.is_open(access.send(json.dumps(answer))), place
-        secrets[f"session of {place}"] = cookies_of(access.browser)["session"].split(".")[0]
-    access = Door(ADDED, vera)
-    made = access.sign(access.ask())
+        assert prompt.is_open(prompt.send(json.dumps(answer))), place
+        secrets[f"session of {place}"] = cookies_of(prompt.browser)["session"].split(".")[0]
+    prompt = KeyPrompt(ADDED, vera)
+    made = prompt.sign(prompt.ask())
     secrets["attestation that waits for step-up"] = json.loads(made)["response"]["attestationObject"]
     site.clock.pass_(601)
-    assert access.send(made).h1 == "Enter your password"
+    assert prompt.send(made).h1 == "Enter your password"
     places = {"log": capsys.readouterr().err.encode()}
     for name, rows in everything(site, but=set()).items():
         places[name] = repr(rows).encode()
@@ -855,10 +855,10 @@ def test_one_answer_sent_twenty_times_at_once_opens_one_session(
 ) -> None:
     for place in (LOG_IN, ALONE):
         site.clock.pass_(301)
-        access = Door(place, vera)
-        credential = access.sign(access.ask())
+        prompt = KeyPrompt(place, vera)
+        credential = prompt.sign(prompt.ask())
         before = live_sessions(site, "vera")
-        requests = [request_of(access.browser, access.path, n, credential=credential) for n in range(AT_ONCE)]
+        requests = [request_of(prompt.browser, prompt.path, n, credential=credential) for n in range(AT_ONCE)]
         answers = racers.race(site, environ, requests)
         assert len(winners(answers)) == 1, place
         assert live_sessions(site, "vera") == before + 1
@@ -868,9 +868,9 @@ def test_one_answer_sent_twenty_times_at_once_opens_one_session(
 def test_one_answer_sent_twenty_times_at_once_proves_once_at_step_up(
     site: Site, environ: dict[str, str], vera: Owner, racers: Racers
 ) -> None:
-    access = Door(STEP_UP, vera)
+    prompt = KeyPrompt(STEP_UP, vera)
     before = count(site, "SELECT count(*) FROM activity WHERE kind = 'stepped-up'")
-    request = request_of(access.browser, access.path, credential=access.sign(access.ask()))
+    request = request_of(prompt.browser, prompt.path, credential=prompt.sign(prompt.ask()))
     racers.race(site, environ, [request] * AT_ONCE)
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'stepped-up'") == before + 1
 
@@ -879,11 +879,11 @@ def test_one_answer_sent_twenty_times_at_once_proves_once_at_step_up(
 def test_one_new_key_sent_and_saved_twenty_times_at_once_is_one_key(
     site: Site, environ: dict[str, str], vera: Owner, racers: Racers
 ) -> None:
-    access = Door(ADDED, vera)
-    request = request_of(access.browser, access.path, credential=access.sign(access.ask()))
+    prompt = KeyPrompt(ADDED, vera)
+    request = request_of(prompt.browser, prompt.path, credential=prompt.sign(prompt.ask()))
     answers = racers.race(site, environ, [request] * AT_ONCE)
     assert [a["to"] for a in answers if a["status"] == 303].count(f"{KEYS}/name") == 1
-    requests = [request_of(access.browser, f"{KEYS}/name", name=f"Key {n}") for n in range(AT_ONCE)]
+    requests = [request_of(prompt.browser, f"{KEYS}/name", name=f"Key {n}") for n in range(AT_ONCE)]
     racers.race(site, environ, requests)
     assert count(site, "SELECT count(*) FROM factors") == 2
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'factor-added'") == 2
@@ -894,10 +894,10 @@ def test_a_copy_and_the_key_at_once_with_one_count_have_one_winner(
     site: Site, environ: dict[str, str], racers: Racers
 ) -> None:
     vera = with_key(site, "vera")
-    doors = [Door(ALONE, vera) for _ in range(4)]
+    prompts = [KeyPrompt(ALONE, vera) for _ in range(4)]
     requests = [
-        request_of(access.browser, access.path, number, credential=access.sign(access.ask(), sign_count=50))
-        for number, access in enumerate(doors)
+        request_of(prompt.browser, prompt.path, number, credential=prompt.sign(prompt.ask(), sign_count=50))
+        for number, prompt in enumerate(prompts)
     ]
     answers = racers.race(site, environ, requests)
     assert len(winners(answers)) == 1, "each has a challenge of its own, and only one of them counts higher"
@@ -908,8 +908,8 @@ def test_a_copy_and_the_key_at_once_with_one_count_have_one_winner(
 def test_one_key_deleted_twenty_times_at_once_is_told_once(
     site: Site, environ: dict[str, str], vera: Owner, racers: Racers
 ) -> None:
-    access = Door(ADDED, vera)
-    request = request_of(access.browser, acts(site)[-1][0])
+    prompt = KeyPrompt(ADDED, vera)
+    request = request_of(prompt.browser, acts(site)[-1][0])
     racers.race(site, environ, [request] * AT_ONCE)
     assert count(site, "SELECT count(*) FROM factors") == 0
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'last-factor-deleted'") == 1

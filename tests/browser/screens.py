@@ -60,7 +60,7 @@ class Screen:
 
 
 SCREENS = (
-    # -- At the door
+    # -- Before the login
     Screen("log-in", "/log-in", has_fields=True),
     Screen("sign-up", "/sign-up", has_fields=True),
     Screen("forgot-password", "/forgot-password", has_fields=True),
@@ -73,17 +73,17 @@ SCREENS = (
     Screen("not-you-done", "{}", "protected"),
     Screen("not-you-too-late", "{}", "too-late", status=404, twin="link-dead"),
     Screen("undo-email", "{}", "moved"),
-    # -- Half logged in
-    Screen("verify", "/log-in/verify", "half", has_fields=True),
-    Screen("choose-method", "/log-in/methods", "half"),
-    Screen("use-backup-code", "/log-in/backup-code", "half", has_fields=True),
-    Screen("backup-code-replaced", "/log-in/backup-code", "half", type=(("main [name=code]", "{}"),),
+    # -- Pending login
+    Screen("verify", "/log-in/verify", "pending", has_fields=True),
+    Screen("choose-method", "/log-in/methods", "pending"),
+    Screen("use-backup-code", "/log-in/backup-code", "pending", has_fields=True),
+    Screen("backup-code-replaced", "/log-in/backup-code", "pending", type=(("main [name=code]", "{}"),),
            press=(PRIMARY,), sign=".card", own=True),
-    Screen("verify-texted", "/log-in/verify", "half-by-text", has_fields=True, twin="verify"),
-    Screen("verify-not-delivered", "/log-in/verify", "half-and-lost", twin="verify"),
-    Screen("verify-cannot-text", "{}", "half-and-stopped", press=(TEXTED,), sign="[role=alert]"),
-    Screen("verify-by-key", "/log-in/verify", "half-by-key"),
-    Screen("choose-between-two", "/log-in/methods", "half-by-text", twin="choose-method"),
+    Screen("verify-texted", "/log-in/verify", "pending-by-text", has_fields=True, twin="verify"),
+    Screen("verify-not-delivered", "/log-in/verify", "pending-and-lost", twin="verify"),
+    Screen("verify-cannot-text", "{}", "pending-and-stopped", press=(TEXTED,), sign="[role=alert]"),
+    Screen("verify-by-key", "/log-in/verify", "pending-by-key"),
+    Screen("choose-between-two", "/log-in/methods", "pending-by-text", twin="choose-method"),
     # -- A newcomer
     Screen("sign-up-email", "/sign-up/email", "newcomer", has_fields=True),
     Screen("sign-up-email-code", "/sign-up/email-code", "asked", has_fields=True),
@@ -176,11 +176,11 @@ SCREENS = (
     Screen("temporary-password-used", TEMPORARY, "with-an-app", twin="temporary-password"),
     # -- Step-up
     Screen("step-up-password", "/step-up/password?next=/settings", "stale", has_fields=True),
-    Screen("step-up-verify", "/step-up/verify?next=/settings", "half-stale", has_fields=True, twin="verify"),
-    Screen("step-up-methods", "/step-up/methods?next=/settings", "half-stale", twin="choose-method"),
-    Screen("step-up-backup-code", "/step-up/backup-code?next=/settings", "half-stale", has_fields=True,
+    Screen("step-up-verify", "/step-up/verify?next=/settings", "stepping-up", has_fields=True, twin="verify"),
+    Screen("step-up-methods", "/step-up/methods?next=/settings", "stepping-up", twin="choose-method"),
+    Screen("step-up-backup-code", "/step-up/backup-code?next=/settings", "stepping-up", has_fields=True,
            twin="use-backup-code"),
-    Screen("step-up-backup-code-replaced", "/step-up/backup-code?next=/settings", "half-stale",
+    Screen("step-up-backup-code-replaced", "/step-up/backup-code?next=/settings", "stepping-up",
            type=(("main [name=code]", "{}"),), press=(PRIMARY,), sign=".card", own=True, twin="backup-code-replaced"),
     # -- The site itself
     Screen("help", "/help/two-factor-authentication"),
@@ -350,7 +350,7 @@ def _enrolled(person: Knowing) -> None:
     person.press("Got it")
 
 
-def _half(person: Knowing) -> None:
+def _pending(person: Knowing) -> None:
     _enrolled(person)
     person.log_out()
     person.log_in()
@@ -391,7 +391,7 @@ def _with_keys(person: Knowing) -> None:
     )
 
 
-def _half_by_key(person: Knowing) -> None:
+def _pending_by_key(person: Knowing) -> None:
     _with_one_key(person)
     person.log_out()
     person.log_in()
@@ -467,7 +467,7 @@ def _change_phone(person: Knowing) -> None:
     person.press("Save", phone=person.phone)
 
 
-def _half_by_text(person: Knowing) -> None:
+def _pending_by_text(person: Knowing) -> None:
     _with_both(person)
     person.log_out()
     person.site.clock.pass_(60)
@@ -480,14 +480,14 @@ def _choose_text(person: Knowing) -> None:
     person.press(next(button for button in person.page.buttons if button.startswith("Text message")))
 
 
-def _half_and_lost(person: Knowing) -> None:
+def _pending_and_lost(person: Knowing) -> None:
     """The gateway took the text, and the phone never had it."""
-    _half_by_text(person)
+    _pending_by_text(person)
     with person.site.services.db.write() as tx:
         tx.execute(update(Message).where(Message.template == "code").values(state=FAILED))
 
 
-def _half_and_stopped(person: Knowing) -> None:
+def _pending_and_stopped(person: Knowing) -> None:
     _with_both(person)
     person.log_out()
     person.site.clock.pass_(60)
@@ -573,7 +573,7 @@ def _stale(person: Knowing) -> None:
     _prove_long_ago(person)
 
 
-def _half_stale(person: Knowing) -> None:
+def _stepping_up(person: Knowing) -> None:
     _enrolled(person)
     _prove_long_ago(person, second_factor_at=0)
 
@@ -712,7 +712,7 @@ STATES: dict[str, State] = {
     "typing-code": _typing_code,
     "finished": _finished,
     "enrolled": _enrolled,
-    "half": _half,
+    "pending": _pending,
     "starting-text": _starting_text,
     "giving-phone": _giving_phone,
     "asked-by-text": _asked_by_text,
@@ -726,11 +726,11 @@ STATES: dict[str, State] = {
     "keyed": _keyed,
     "with-one-key": _with_one_key,
     "with-keys": _with_keys,
-    "half-by-key": _half_by_key,
+    "pending-by-key": _pending_by_key,
     "changing-password": _changing_password,
-    "half-by-text": _half_by_text,
-    "half-and-lost": _half_and_lost,
-    "half-and-stopped": _half_and_stopped,
+    "pending-by-text": _pending_by_text,
+    "pending-and-lost": _pending_and_lost,
+    "pending-and-stopped": _pending_and_stopped,
     "forgetful": _forgetful,
     "suspicious": _suspicious,
     "with-an-app": _with_an_app,
@@ -739,7 +739,7 @@ STATES: dict[str, State] = {
     "too-late": _too_late,
     "with-browsers": _with_browsers,
     "stale": _stale,
-    "half-stale": _half_stale,
+    "stepping-up": _stepping_up,
     "off-again": _off_again,
 }
 

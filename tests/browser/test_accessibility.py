@@ -237,7 +237,7 @@ def test_a_code_is_pasted_as_it_comes(site: LiveSite, visit: Visits, layout: str
     stage = screens.Stage(visitor)
     stage.show(screens.named("verify"))
     site.clock.pass_(30)
-    pasted = SPELLINGS[spelling](site.app_code(stage.people["half"].secret))
+    pasted = SPELLINGS[spelling](site.app_code(stage.people["pending"].secret))
     visitor.page.evaluate("text => navigator.clipboard.writeText(text)", pasted)
     field = visitor.page.get_by_label("Code", exact=True)
     visitor.tab_to(field)

@@ -37,8 +37,8 @@ def test_digits_of_any_script_with_any_separators_are_the_code(code: str, script
 def test_tidying_digits_twice_changes_nothing_more_and_never_makes_a_letter_a_digit(typed: str) -> None:
     once = codes.tidy_digits(typed)
     assert codes.tidy_digits(once) == once
-    renderer = [c for c in typed if c.isalpha()]
-    assert all(letter in once for letter in renderer)
+    letters = [c for c in typed if c.isalpha()]
+    assert all(letter in once for letter in letters)
 
 
 @given(code=sixteen_letters, between=st.lists(st.sampled_from(SEPARATORS)))

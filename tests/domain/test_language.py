@@ -32,7 +32,7 @@ class Latin(NullTranslations):
 LATIN = Language("la", "Latina", translations=Latin())
 
 
-def test_a_sentence_is_english_until_somebody_speaks_something_else() -> None:
+def test_a_sentence_is_english_until_another_language_is_spoken() -> None:
     assert spoken() is ENGLISH
     assert gettext("Hello %(name)s", name="Ada") == "Hello Ada"
     with speaking(LATIN):

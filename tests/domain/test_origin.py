@@ -1,4 +1,4 @@
-"""Limits count neighbourhoods: an IPv4 address, or the /64 that one household shares."""
+"""Rate limits count by network: an IPv4 address, or the /64 that one connection gets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webapp.domain.origin import Origin
 
 
 @pytest.mark.parametrize(
-    ("address", "neighbourhood"),
+    ("address", "rate_limit_key"),
     [
         ("192.0.2.7", "192.0.2.7"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
@@ -21,7 +21,7 @@ from webapp.domain.origin import Origin
         ("", ""),
     ],
 )
-def test_a_neighbourhood_is_the_address_or_its_64(address: str, rate_limit_key: str) -> None:
+def test_a_network_is_the_address_or_its_64(address: str, rate_limit_key: str) -> None:
     assert Origin(address).rate_limit_key == rate_limit_key
 
 

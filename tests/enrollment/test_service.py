@@ -39,7 +39,7 @@ def ada(site: Site) -> Owner:
     return Owner(site)
 
 
-def user(site: Site) -> User:
+def user_of(site: Site) -> User:
     """Ada's newest log-in, as her browser's cookie would find it."""
     with site.services.db.read() as tx:
         session = tx.objects.scalars(select(Session).order_by(Session.id.desc())).first()
@@ -50,7 +50,7 @@ def user(site: Site) -> User:
 
 
 def visit(site: Site, method: Method = CARELESS) -> Visit:
-    return site.services.enrollment.visit(user(site), method, HERE)
+    return site.services.enrollment.visit(user_of(site), method, HERE)
 
 
 def count(site: Site, table: type) -> int:
@@ -65,7 +65,7 @@ def test_no_method_is_turned_on_without_a_confirmed_address(site: Site, ada: Own
     assert count(site, Factor) == 0
 
 
-def test_no_method_is_turned_on_by_somebody_who_is_not_fresh(site: Site, ada: Owner) -> None:
+def test_no_method_is_turned_on_by_a_user_who_is_not_fresh(site: Site, ada: Owner) -> None:
     ada.sign_up()
     site.clock.pass_(660)
     with pytest.raises(NotFresh):
@@ -140,11 +140,11 @@ def test_choosing_a_finished_method_again_starts_anew_and_a_running_one_goes_on(
     ada.sign_up()
     service = site.services.enrollment
     service.submit(visit(site), PROVE, {})
-    service.start_anew(user(site), CARELESS)
+    service.start_anew(user_of(site), CARELESS)
     assert visit(site).draft is None
     running = APP
     service.submit(visit(site, running), running.steps[0], {})
-    service.start_anew(user(site), running)
+    service.start_anew(user_of(site), running)
     assert visit(site, running).draft is not None
 
 

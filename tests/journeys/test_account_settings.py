@@ -120,7 +120,7 @@ def test_an_undo_is_good_for_seven_days(site: Site) -> None:
     assert ada.open(path).h1 == "This link no longer works"
 
 
-def test_an_address_that_is_somebody_elses_by_now_is_not_taken_from_them(site: Site) -> None:
+def test_an_address_that_is_another_users_by_now_stays_theirs(site: Site) -> None:
     ada, grace = Owner(site), Owner(site, "grace")
     ada.sign_up()
     change_email(ada, "countess@example.org")

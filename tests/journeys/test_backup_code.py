@@ -81,7 +81,7 @@ def test_using_it_ends_every_other_log_in(enrolled: Owner) -> None:
     assert enrolled.open("/").path == "/log-in"
 
 
-def test_wrong_backup_codes_share_the_tries_of_the_challenge(returning: Owner) -> None:
+def test_wrong_backup_codes_share_the_attempts_of_the_challenge(returning: Owner) -> None:
     ada = returning
     ada.log_in()
     ada.open("/log-in/backup-code")
@@ -97,9 +97,7 @@ def test_wrong_backup_codes_share_the_tries_of_the_challenge(returning: Owner) -
     assert (page.path, page.problems) == ("/log-in", ["That was too many wrong codes. Enter your password again."])
 
 
-def test_a_new_one_is_made_in_the_settings_by_somebody_fresh_and_the_old_one_is_dead(
-    enrolled: Owner, site: Site
-) -> None:
+def test_a_new_one_is_made_in_the_settings_by_a_fresh_user_and_the_old_one_is_dead(enrolled: Owner, site: Site) -> None:
     ada = enrolled
     page = ada.open(PAGE)
     assert page.h1 == "Backup code"

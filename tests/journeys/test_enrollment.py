@@ -161,7 +161,7 @@ def test_cancel_changes_nothing(ada: Owner) -> None:
     assert ada.log_in().h1 == "Welcome, Ada Lovelace"
 
 
-def test_half_an_hour_away_the_enrollment_is_over_and_its_key_with_it(ada: Owner, site: Site) -> None:
+def test_after_half_an_hour_away_the_enrollment_and_its_key_are_gone(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)
     first = ada.secret

@@ -167,7 +167,7 @@ def test_a_link_to_a_claimed_address_is_dead_once_another_was_confirmed(site: Si
     assert stranger.press("Save password", password=NEW).status == 404
 
 
-def test_half_a_log_in_with_the_old_password_is_over_after_a_reset(returning: Owner, site: Site) -> None:
+def test_a_pending_login_with_the_old_password_ends_with_a_reset(returning: Owner, site: Site) -> None:
     ada = returning
     ada.log_in()
     ask(ada.other_browser(), ada.email)

@@ -402,7 +402,7 @@ def test_the_same_key_twice_is_refused_whatever_the_browser_lets_through(keyed: 
 
 
 @each_layout
-def test_the_other_doors_to_the_method_lead_to_its_list_or_its_open_step(site: Site, layout: str) -> None:
+def test_the_other_links_to_the_method_lead_to_its_list_or_its_open_step(site: Site, layout: str) -> None:
     ada = with_key(Owner(site, layout=layout))
     assert ada.post(TWO_FACTOR, method="security-key").h1 == "Insert your security key"
     for again in ("", "?again=1"):
@@ -620,7 +620,7 @@ def test_the_page_that_was_asked_for_comes_after_the_key(keyed: Owner, site: Sit
     page = keyed.use_key()
     assert (page.path, page.response.request.query_string) == ("/settings/security", b"tab=1")
     with site.services.db.read() as tx:
-        assert tx.scalars(select(Session.kept).order_by(Session.id.desc())).first() is True
+        assert tx.scalars(select(Session.persistent).order_by(Session.id.desc())).first() is True
 
 
 def test_a_remembered_browser_is_not_asked_for_the_key_again(keyed: Owner) -> None:
@@ -739,7 +739,7 @@ def test_the_page_that_was_asked_for_and_keep_me_logged_in_are_kept(keyed: Owner
         page = with_passkey(other, keyed.key, "/log-in?next=/settings/security%3Fa%3D1", keep="y" if keep else "")
         assert (page.path, page.response.request.query_string) == ("/settings/security", b"a=1")
         with site.services.db.read() as tx:
-            assert tx.scalars(select(Session.kept).order_by(Session.id.desc())).first() is keep
+            assert tx.scalars(select(Session.persistent).order_by(Session.id.desc())).first() is keep
         cookie = other.client.get_cookie("session", domain=other.host.split(":")[0])
         assert cookie is not None
         assert (cookie.max_age is not None) == keep

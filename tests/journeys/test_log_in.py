@@ -41,7 +41,7 @@ def test_a_method_that_the_account_lacks_is_not_found(returning: Owner) -> None:
 
 
 @pytest.mark.parametrize("typed", ["ada", "ADA", " ada ", "ada@example.org", "Ada@Example.org"])
-def test_the_username_or_the_confirmed_address_opens_the_door(site: Site, typed: str) -> None:
+def test_the_username_or_the_confirmed_address_logs_in(site: Site, typed: str) -> None:
     ada = Owner(site)
     ada.sign_up()
     elsewhere = ada.other_browser()
@@ -281,7 +281,7 @@ def test_after_five_wrong_codes_the_challenge_is_dead_even_for_the_right_one(ret
     assert ada.press("Verify", code=wrong).problems == [WRONG]  # a full log-in cleared the count
 
 
-def test_half_a_log_in_is_over_after_ten_minutes(returning: Owner, site: Site) -> None:
+def test_a_pending_login_ends_after_ten_minutes(returning: Owner, site: Site) -> None:
     returning.log_in()
     site.clock.pass_(600)
     page = returning.press("Verify", code=returning.next_code())
@@ -290,7 +290,7 @@ def test_half_a_log_in_is_over_after_ten_minutes(returning: Owner, site: Site) -
     assert returning.cookie("login") is None
 
 
-def test_half_logged_in_opens_nothing_but_the_challenge(returning: Owner) -> None:
+def test_a_pending_login_opens_nothing_but_the_challenge(returning: Owner) -> None:
     returning.log_in()
     for path in ("/", "/settings", TWO_FACTOR, "/settings/account/password", "/step-up/password"):
         assert returning.open(path).path == "/log-in"
@@ -312,7 +312,7 @@ def test_a_stranger_who_guesses_waits_and_the_owner_in_their_own_browser_does_no
     assert ada.log_in().h1 == "Enter your code"
 
 
-def test_one_address_that_tries_many_names_waits(site: Site) -> None:
+def test_one_address_that_attempts_many_names_waits(site: Site) -> None:
     statuses = [Owner(site, f"name{n}").log_in("the same guess each time").status for n in range(31)]
     assert statuses == [422] * 30 + [429]
 
@@ -405,7 +405,7 @@ def test_a_log_in_ends_the_one_that_the_browser_brought_along(site: Site) -> Non
     assert eve.open("/").path == "/log-in"
 
 
-def test_half_a_log_in_that_was_left_behind_ends_with_a_whole_one(site: Site) -> None:
+def test_a_pending_login_that_was_left_behind_ends_with_a_completed_one(site: Site) -> None:
     ada, eve = Owner(site), Owner(site, "eve")
     ada.sign_up()
     eve.sign_up()
@@ -420,7 +420,7 @@ def test_half_a_log_in_that_was_left_behind_ends_with_a_whole_one(site: Site) ->
     assert thief.open("/log-in/verify").path == "/log-in"
 
 
-def test_a_spent_challenge_stands_in_the_activity_of_the_account(site: Site) -> None:
+def test_an_exhausted_challenge_stands_in_the_activity_of_the_account(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()

@@ -532,7 +532,7 @@ def test_whoever_is_nobody_is_led_to_log_in_and_back(site: Site, phone: Owner) -
     assert page.soup.find("input", attrs={"name": "next", "value": f"{REQUESTS}/1"})
 
 
-def somebody_else_on(phone: Owner) -> Owner:
+def another_user_on(phone: Owner) -> Owner:
     """The same phone approves for two accounts now."""
     phone.log_out()
     grace = Owner(phone.site, "grace", layout=phone.layout, htmx=False)
@@ -543,7 +543,7 @@ def somebody_else_on(phone: Owner) -> Owner:
 
 
 def test_on_a_phone_of_two_accounts_each_request_says_whose_it_is(phone: Owner) -> None:
-    grace = somebody_else_on(phone)
+    grace = another_user_on(phone)
     grace.press("Got it")
     for one in (phone, grace):
         browser = one.other_browser(layout=DESKTOP, htmx=False)
@@ -554,7 +554,7 @@ def test_on_a_phone_of_two_accounts_each_request_says_whose_it_is(phone: Owner) 
 
 
 def test_turning_it_on_again_and_again_takes_the_phone_from_no_other_account(phone: Owner) -> None:
-    grace = somebody_else_on(phone)
+    grace = another_user_on(phone)
     for _ in range(6):
         grace.open(f"{METHOD}/overview")
         grace.press("Next")

@@ -24,7 +24,7 @@ def is_in(owner: Owner) -> bool:
     return owner.open("/settings").path == "/settings"
 
 
-def renderer(site: Site, owner: Owner, part: str) -> int:
+def emails_with(site: Site, owner: Owner, part: str) -> int:
     return sum(part in mail.text for mail in site.emails(owner.email))
 
 
@@ -42,8 +42,8 @@ def test_the_reader_is_told_throws_everybody_out_and_gets_a_link(enrolled: Owner
     elsewhere = ada.other_browser(layout=ANDROID if ada.layout == DESKTOP else DESKTOP)
     elsewhere.log_in()
     elsewhere.press("Verify", code=ada.next_code(), remember="y")
-    half = ada.other_browser()
-    half.log_in()
+    pending = ada.other_browser()
+    pending.log_in()
     reader = ada.other_browser()
     for _ in range(2):
         page = reader.open(notice)
@@ -62,7 +62,7 @@ def test_the_reader_is_told_throws_everybody_out_and_gets_a_link(enrolled: Owner
     assert page.says("until January 15, 2027, 9:00 AM UTC")
     assert not is_in(ada)
     assert not is_in(elsewhere)
-    assert half.post("/log-in/verify", code=ada.next_code()).path == "/log-in"
+    assert pending.post("/log-in/verify", code=ada.next_code()).path == "/log-in"
     assert elsewhere.log_in().h1 == "Enter your code"
     assert site.emails(ada.email)[0].subject.endswith(
         "Every log-in to your account was ended from a link in an e-mail."
@@ -80,7 +80,7 @@ def test_a_press_answers_with_a_redirect_and_the_page_can_be_reloaded(ada: Owner
     assert page.status == (200 if reader.htmx else 303)
     for _ in range(2):
         assert reader.open(notice).h1 == "Everybody was logged out"
-    assert renderer(site, ada, "/reset-password/") == 1
+    assert emails_with(site, ada, "/reset-password/") == 1
 
 
 def test_a_second_press_does_nothing_more(ada: Owner, site: Site) -> None:
@@ -93,7 +93,7 @@ def test_a_second_press_does_nothing_more(ada: Owner, site: Site) -> None:
     ada.log_in()
     assert tab.press("Log everybody out").h1 == "Everybody was logged out"
     assert is_in(ada)
-    assert renderer(site, ada, "/reset-password/") == 1
+    assert emails_with(site, ada, "/reset-password/") == 1
 
 
 def test_the_link_for_a_new_password_is_said_to_be_too_old_after_an_hour(ada: Owner, site: Site) -> None:
@@ -131,18 +131,18 @@ def test_a_page_that_was_too_old_does_nothing(ada: Owner, site: Site) -> None:
     assert is_in(ada)
 
 
-def test_the_link_goes_out_even_when_somebody_used_up_the_days_links(ada: Owner, site: Site) -> None:
+def test_the_link_goes_out_even_when_the_links_of_the_day_are_used_up(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
     eve = ada.other_browser()
     for _ in range(6):
         eve.open("/forgot-password")
         eve.press("Send link", email=ada.email)
-    before = renderer(site, ada, "/reset-password/")
+    before = emails_with(site, ada, "/reset-password/")
     reader = ada.other_browser()
     reader.open(notice)
     reader.press("Log everybody out")
-    assert renderer(site, ada, "/reset-password/") == before + 1
+    assert emails_with(site, ada, "/reset-password/") == before + 1
     reader.open(site.emailed_path(ada.email, "/reset-password/"))
     assert reader.press("Save password", password=NEW).path == "/log-in"
 
@@ -161,7 +161,7 @@ def test_an_address_that_was_left_ends_sessions_and_gets_no_link(ada: Owner, sit
     assert page.says("it takes your address back")
     assert "Get a new link" not in page.links
     assert not is_in(ada)
-    assert renderer(site, ada, "/reset-password/") == 0
+    assert emails_with(site, ada, "/reset-password/") == 0
     assert all("/reset-password/" not in mail.text for mail in site.emails("thief@example.net"))
 
 
@@ -200,7 +200,7 @@ def test_an_owner_who_is_logged_in_stays_and_goes_on_to_a_new_password(
         "Now choose a new password.",
     ]
     assert not is_in(thief)
-    assert renderer(site, ada, "/reset-password/") == 0
+    assert emails_with(site, ada, "/reset-password/") == 0
     ada.open("/settings/account/password")
     assert ada.press("Save", password=NEW).path == "/settings/account"
     assert ada.other_browser().open(notice).h1 == "Was this not you?", "the mail is still of use elsewhere"
@@ -219,7 +219,7 @@ def test_an_owner_whose_proof_is_old_proves_who_they_are_before_the_new_password
     assert ada.press("Verify", code=ada.next_code()).h1 == "Change your password"
 
 
-def test_somebody_else_who_is_logged_in_reads_a_friends_mail(ada: Owner, site: Site) -> None:
+def test_another_user_who_is_logged_in_reads_a_friends_mail(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
     grace = Owner(site, "grace", layout=ada.layout, htmx=ada.htmx)

@@ -169,8 +169,8 @@ def test_a_browser_forgets_itself(ada: Owner) -> None:
 
 def test_log_out_all_others_ends_the_rest_and_forgets_when_asked(ada: Owner, site: Site) -> None:
     other, remembered = firefox(ada), firefox(ada, "198.51.100.9", remember="y")
-    half = ada.other_browser(layout=DESKTOP, htmx=False)
-    half.log_in()
+    pending = ada.other_browser(layout=DESKTOP, htmx=False)
+    pending.log_in()
     page = ada.open(SESSIONS)
     assert page.field("Also forget remembered browsers").has_attr("checked")
     data = {"csrf_token": ada.token(), "others": "1"}
@@ -178,7 +178,7 @@ def test_log_out_all_others_ends_the_rest_and_forgets_when_asked(ada: Owner, sit
     assert page.receipts == ["Every other device is logged out."]
     assert names(page)[1:] == ["Firefox on Windows"], "the remembered browser"
     assert (is_in(other), is_in(remembered), is_in(ada)) == (False, False, True)
-    assert half.post("/log-in/verify", code=ada.next_code()).path == "/log-in"
+    assert pending.post("/log-in/verify", code=ada.next_code()).path == "/log-in"
     assert remembered.log_in().h1 == "Welcome, Ada Lovelace"
     ada.open(SESSIONS)
     page = ada.press("Log out all others")
@@ -215,7 +215,7 @@ def test_more_than_a_hundred_are_cut_and_the_page_says_so(site: Site) -> None:
     with site.services.db.write() as tx:
         for number in range(100):
             origin = Origin(f"203.0.113.{number}", FIREFOX)
-            site.services.sessions.open(tx, account.id, origin, kept=False, second_factor=False)
+            site.services.sessions.open(tx, account.id, origin, persistent=False, second_factor=False)
     page = ada.open(SESSIONS)
     assert len(things(page)) == 100
     assert things(page)[0][1] == "This one"

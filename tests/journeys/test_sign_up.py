@@ -97,7 +97,7 @@ def test_what_does_not_fit_is_said_beside_its_field(site: Site, field: str, type
     assert ada.cookie("session") is None
 
 
-def test_an_address_that_belongs_to_somebody_else_gets_the_same_page_and_its_owner_a_mail(
+def test_an_address_that_belongs_to_another_user_gets_the_same_page_and_its_owner_a_mail(
     ada: Owner, site: Site
 ) -> None:
     Owner(site, "grace").sign_up()

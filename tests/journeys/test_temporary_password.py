@@ -50,7 +50,9 @@ def test_it_is_reached_from_the_methods_and_shown_once(enrolled: Owner) -> None:
     assert region(page) is None
 
 
-def test_it_opens_the_door_for_an_hour_and_the_page_says_where_it_was_used(enrolled: Owner, site: Site) -> None:
+def test_it_opens_the_legacy_access_for_an_hour_and_the_page_says_where_it_was_used(
+    enrolled: Owner, site: Site
+) -> None:
     ada = enrolled
     password = made(ada)
     page = verify(site, ada, password)
@@ -125,7 +127,9 @@ def test_a_newer_one_replaces_it_and_five_are_a_days(enrolled: Owner, site: Site
     assert made(ada)
 
 
-def test_without_a_second_factor_there_is_none_and_the_usual_password_opens_the_door(ada: Owner, site: Site) -> None:
+def test_without_a_second_factor_there_is_none_and_the_usual_password_opens_the_legacy_access(
+    ada: Owner, site: Site
+) -> None:
     ada.sign_up()
     assert "Temporary password" not in ada.open(TWO_FACTOR).links
     assert ada.open(PAGE).path == TWO_FACTOR
@@ -145,7 +149,7 @@ def test_the_log_in_page_says_where_it_belongs(returning: Owner, site: Site) -> 
 # -- Texted by itself ------------------------------------------------------------------------------
 
 
-def test_the_usual_password_at_the_door_has_one_texted(ada: Owner, site: Site) -> None:
+def test_the_usual_password_at_the_legacy_access_has_one_texted(ada: Owner, site: Site) -> None:
     ada.sign_up()
     ada.turn_on_texts()
     site.clock.pass_(61)

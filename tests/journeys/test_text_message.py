@@ -118,7 +118,7 @@ def test_every_step_says_where_one_is(site: Site, layout: str, htmx: bool) -> No
     assert page.button("Text message")["aria-checked"] == "true"
 
 
-def test_somebody_fresh_and_confirmed_still_proves_the_password_once(ada: Owner) -> None:
+def test_a_fresh_user_with_a_confirmed_address_still_proves_the_password_once(ada: Owner) -> None:
     ada.sign_up()
     ada.open(f"{TEXTS}/overview")
     page = ada.press(START[ada.layout])
@@ -510,7 +510,7 @@ def test_wrong_earlier_used_and_expired_codes_at_log_in_say_what_they_are(texted
 
 
 def test_a_used_code_says_so(texted: Owner, site: Site) -> None:
-    """Two tabs of one half log-in: the later one finds the log-in ended, and at step-up the code used."""
+    """Two tabs of one pending login: the later one finds the log-in ended, and at step-up the code used."""
     ada = texted
     site.clock.pass_(660)
     ada.open("/settings/account/password")

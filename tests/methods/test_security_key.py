@@ -227,7 +227,7 @@ def test_the_id_of_one_key_under_the_signature_of_another_is_refused(site: Site,
 
 
 @each_way
-def test_a_key_that_says_it_is_somebody_elses_is_refused(site: Site, keys: Ceremonies, alone: bool) -> None:
+def test_a_key_that_says_it_is_another_users_is_refused(site: Site, keys: Ceremonies, alone: bool) -> None:
     key = new_key()
     factor = register(site, key)
     for handle in (OTHER_USER, USER[:-1], USER + b"a", b"ada"):

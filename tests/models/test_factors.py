@@ -8,7 +8,7 @@ from tests.conftest import Site, one_database
 
 
 @one_database
-def test_a_factor_is_found_by_its_slot_without_reading_the_others(site: Site) -> None:
+def test_a_factor_is_found_by_its_external_id_without_reading_the_others(site: Site) -> None:
     query = "SELECT id FROM factors WHERE external_id = 'one' AND method = 'security-key' AND turned_off_at IS NULL"
     with site.services.db.read() as tx:
         plan = " ".join(str(row) for row in tx.execute(text(f"EXPLAIN QUERY PLAN {query}")))

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,15 +15,51 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import String, create_engine, func, insert, inspect, make_url, select, text
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    MetaData,
+    String,
+    UniqueConstraint,
+    create_engine,
+    delete,
+    func,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+)
 
 from webapp.models.accounts import Account
 from webapp.models.migrate import METADATA, alembic_config, is_current, migrate, writing
-from webapp.models.sessions import Activity
+from webapp.models.sessions import Activity, Attempt
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 6
 NAMES = ("name", "username", "username_key", "password_hash")
+
+TABLES_SINCE_0001 = {
+    "contact_look_ups": "contact_lookups",
+    "facts": "site_values",
+    "half_logged_in": "pending_logins",
+    "knocks": "refused_accesses",
+    "pending_acts": "kept_acts",
+    "tries": "attempts",
+}
+COLUMNS_SINCE_0001 = {
+    ("accounts", "phone"): "phone_number",
+    ("accounts", "phone_hint"): "phone_number_hint",
+    ("activity", "facts"): "details",
+    ("codes", "tries"): "attempts",
+    ("factors", "facts"): "attributes",
+    ("factors", "last_step"): "counter",
+    ("factors", "slot"): "external_id",
+    ("half_logged_in", "keep"): "persistent",
+    ("login_requests", "chance"): "nonce",
+    ("messages", "tries"): "attempts",
+    ("sessions", "kept"): "persistent",
+}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -75,6 +112,13 @@ def test_constraints_have_the_names_of_the_models(url: str) -> None:
             assert there.get_pk_constraint(table.name)["name"] == table.primary_key.name
             named = {constraint.name for constraint in table.foreign_key_constraints}
             assert {key["name"] for key in there.get_foreign_keys(table.name)} == named
+            unique = {one.name for one in table.constraints if isinstance(one, UniqueConstraint)}
+            assert {one["name"] for one in there.get_unique_constraints(table.name)} == unique
+            indexes = [one for one in there.get_indexes(table.name) if "duplicates_constraint" not in one]
+            assert {index["name"] for index in indexes} == {index.name for index in table.indexes}
+        if connection.dialect.name == "postgresql":
+            counted = {f"{table.name}_id_seq" for table in METADATA.sorted_tables if "id" in table.c}
+            assert set(there.get_sequence_names()) == counted
 
 
 def test_migrating_again_changes_nothing(url: str) -> None:
@@ -98,13 +142,67 @@ def test_rows_survive_the_rebuilding_of_the_table_they_point_at(url: str) -> Non
     migrate(url)
     with writing(url) as connection:
         connection.execute(insert(Account).values(id=1, created_at=0, **dict.fromkeys(NAMES, "ada")))
-        connection.execute(insert(Activity).values(account_id=1, at=0, kind="logged-in", facts="{}", device=""))
+        connection.execute(insert(Activity).values(account_id=1, at=0, kind="logged-in", details="{}", device=""))
     with writing(url) as connection:
         operations = Operations(MigrationContext.configure(connection))
         with operations.batch_alter_table("accounts") as accounts:
             accounts.alter_column("name", type_=String(300))
     with writing(url) as connection:
         assert connection.execute(select(func.count()).select_from(Activity)).scalar() == 1
+
+
+def test_rows_written_before_the_names_of_the_field_survive(url: str) -> None:
+    with writing(url) as connection:
+        command.upgrade(alembic_config(connection), "0001_first")
+    with writing(url) as connection:
+        fill(connection)
+        written = rows(connection)
+    renamed = {
+        TABLES_SINCE_0001.get(table, table): [
+            {COLUMNS_SINCE_0001.get((table, column), column): value for column, value in row.items()} for row in those
+        ]
+        for table, those in written.items()
+    }
+    migrate(url)
+    with writing(url) as connection:
+        assert rows(connection) == renamed
+    with writing(url) as connection:
+        connection.execute(insert(Attempt).values(bucket="reset:ada", at=0))
+        assert connection.execute(select(func.max(Attempt.id))).scalar() == 2
+        connection.execute(delete(Attempt).where(Attempt.id == 2))
+    with writing(url) as connection:
+        command.downgrade(alembic_config(connection), "0001_first")
+    with writing(url) as connection:
+        assert rows(connection) == written
+
+
+def reflected(connection: Connection) -> MetaData:
+    there = MetaData()
+    there.reflect(connection)
+    there.remove(there.tables["alembic_version"])
+    return there
+
+
+def fill(connection: Connection) -> None:
+    """One row in every table, with a value of its own in every column but the flags."""
+    number = count(100)
+    for table in reflected(connection).sorted_tables:
+        row: dict[str, object] = {}
+        for column in table.columns:
+            if column.name == "id":
+                continue
+            if column.foreign_keys:
+                row[column.name] = 1
+            elif isinstance(column.type, Boolean):
+                row[column.name] = True
+            else:
+                row[column.name] = column.type.python_type(next(number))
+        connection.execute(insert(table).values(row))
+
+
+def rows(connection: Connection) -> dict[str, list[dict[str, object]]]:
+    tables = reflected(connection).sorted_tables
+    return {table.name: [dict(row) for row in connection.execute(select(table)).mappings()] for table in tables}
 
 
 def test_processes_that_start_together_migrate_once(url: str) -> None:

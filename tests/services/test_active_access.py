@@ -32,13 +32,13 @@ def ada(site: Site) -> Owner:
     return ada
 
 
-def opened(site: Site, username: str = "ada", *, kept: bool = False) -> SessionToken:
+def opened(site: Site, username: str = "ada", *, persistent: bool = False) -> SessionToken:
     account = site.services.accounts.named(username)
     with site.services.db.write() as tx:
-        return site.services.sessions.open(tx, account.id, HERE, kept=kept, second_factor=False)
+        return site.services.sessions.open(tx, account.id, HERE, persistent=persistent, second_factor=False)
 
 
-def user(site: Site, session: SessionToken) -> User:
+def user_of(site: Site, session: SessionToken) -> User:
     found = site.services.sessions.find(session.token)
     assert found is not None
     return found
@@ -48,16 +48,16 @@ def listed(site: Site, who: User, kind: str, *tokens: str) -> set[int]:
     return {way.id for way in site.services.active_access.open_now(who, tokens).ways if way.kind == kind}
 
 
-@pytest.mark.parametrize(("kept", "used_every"), [(False, 0), (False, 50 * MINUTE), (True, 0), (True, 6 * DAY)])
+@pytest.mark.parametrize(("persistent", "used_every"), [(False, 0), (False, 50 * MINUTE), (True, 0), (True, 6 * DAY)])
 def test_a_log_in_is_listed_for_as_long_as_its_token_opens_anything(
-    site: Site, ada: Owner, kept: bool, used_every: int
+    site: Site, ada: Owner, persistent: bool, used_every: int
 ) -> None:
-    session, begun, ended = opened(site, kept=kept), site.clock.now(), 0
+    session, begun, ended = opened(site, persistent=persistent), site.clock.now(), 0
     for second in sorted({*range(0, 31 * DAY, used_every or 7 * DAY), HOUR, DAY, 7 * DAY, 30 * DAY}):
         for moment in (second - 1, second):
             site.clock.pass_(max(0, begun + moment - site.clock.now()))
             found = site.services.sessions.find(session.token)
-            reader = user(site, opened(site))
+            reader = user_of(site, opened(site))
             assert (session.session_id in listed(site, reader, "log-in")) == (found is not None), moment
         if found is None:
             ended += 1
@@ -76,7 +76,7 @@ def test_a_browser_is_listed_for_as_long_as_it_skips_the_second_factor(site: Sit
     assert token is not None
     for pause in (0, 30 * DAY - 1, 1):
         site.clock.pass_(pause)
-        reader = user(site, opened(site))
+        reader = user_of(site, opened(site))
         with services.db.write() as tx:
             skips = browsers.use(tx, account.id, [token])
         assert bool(listed(site, reader, "remembered-browser")) == skips
@@ -88,7 +88,7 @@ def test_only_the_browser_that_shows_the_token_is_this_one(site: Site, ada: Owne
     browsers = RememberedBrowsers(site.clock, services.entropy, services.settings.policy)
     with services.db.write() as tx:
         token = browsers.add(tx, account.id, HERE)
-    reader = user(site, opened(site))
+    reader = user_of(site, opened(site))
     for shown, current in (([], False), (["0" * 64], False), ([str(token), "0" * 64], True)):
         ways = services.active_access.open_now(reader, shown).ways
         assert [way.is_current for way in ways if way.kind == "remembered-browser"] == [current]
@@ -121,7 +121,7 @@ def test_where_no_browser_is_honoured_none_is_listed_or_offered_to_be_forgotten(
 def test_one_is_ended_by_its_owner_once(site: Site, ada: Owner) -> None:
     grace = Owner(site, "grace")
     grace.sign_up()
-    mine, others, hers = user(site, opened(site)), opened(site), user(site, opened(site, "grace"))
+    mine, others, hers = user_of(site, opened(site)), opened(site), user_of(site, opened(site, "grace"))
     for who, kind, number in (
         (hers, "log-in", others.session_id),
         (mine, "log-in", 10**17),
@@ -138,7 +138,7 @@ def test_one_is_ended_by_its_owner_once(site: Site, ada: Owner) -> None:
 
 
 def test_whoever_was_logged_out_meanwhile_throws_nobody_out(site: Site, ada: Owner) -> None:
-    mine, other = user(site, opened(site)), opened(site)
+    mine, other = user_of(site, opened(site)), opened(site)
     with site.services.db.write() as tx:
         tx.execute(update(Session).where(Session.id == mine.session.id).values(ended_at=1))
     with pytest.raises(LoginExpired):

@@ -43,7 +43,7 @@ def viewer(site: Site) -> Viewer:
     return found
 
 
-def test_a_no_between_the_try_and_the_yes_counts(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_a_no_between_the_attempt_and_the_yes_counts(site: Site, phone: Owner, waiting: Owner) -> None:
     who, services = viewer(site), site.services
 
     class Meanwhile:
@@ -80,7 +80,7 @@ def test_the_yes_of_a_phone_that_was_turned_off_is_of_no_use(site: Site, phone: 
             text(
                 "INSERT INTO factors"
                 " (account_id, method, external_id, label, attributes, sealed, added_at, counter, logged_in_at)"
-                " SELECT account_id, method, 'b', 'B', facts, sealed, added_at, -1, 0 FROM factors"
+                " SELECT account_id, method, 'b', 'B', attributes, sealed, added_at, -1, 0 FROM factors"
             )
         )
     assert on(waiting).status == 422

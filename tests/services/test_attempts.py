@@ -24,7 +24,7 @@ pauses = st.lists(st.integers(0, 400), max_size=60)
 
 
 def allowed(rule: Rule, moments: Sequence[int]) -> list[int]:
-    """Which of the tries at these moments the rule lets through; refused ones are not counted."""
+    """Which of the attempts at these moments the rule lets through; refused ones are not counted."""
     hits: list[int] = []
     for now in moments:
         back = rule.lookback
@@ -44,7 +44,7 @@ def moments(pauses: Sequence[int]) -> list[int]:
 
 @given(pauses=pauses)
 @example(pauses=[0] * 60)
-def test_no_window_ever_holds_more_tries_than_it_may(pauses: list[int]) -> None:
+def test_no_window_ever_has_more_attempts_than_it_may(pauses: list[int]) -> None:
     hits = allowed(SHARED, moments(pauses))
     for window in POLICY.second_factor_attempts:
         for first in hits:
@@ -105,7 +105,7 @@ def test_guessing_passwords_for_long_never_gets_more_than_one_an_hour_beyond_the
         assert after >= before
 
 
-def test_a_challenge_has_five_tries_however_much_time_passes() -> None:
+def test_a_challenge_has_five_attempts_however_much_time_passes() -> None:
     rule = Total(5)
     assert rule.refusal([START] * 4, START + DAY) is None
     assert isinstance(rule.refusal([START] * 5, START + DAY), ChallengeExhausted)
@@ -141,7 +141,7 @@ def db(tmp_path: Path) -> Database:
 THREE_A_MINUTE = SlidingWindows((Window(3, MINUTE),))
 
 
-def test_a_try_counts_in_every_bucket_or_in_none(db: Database, clock: FakeClock) -> None:
+def test_an_attempt_counts_in_every_bucket_or_in_none(db: Database, clock: FakeClock) -> None:
     attempts = Attempts(db, clock)
     mine, ours = Bucket("ada", THREE_A_MINUTE), Bucket("network", SlidingWindows((Window(4, MINUTE),)))
     for count in (1, 2, 3):
@@ -152,7 +152,7 @@ def test_a_try_counts_in_every_bucket_or_in_none(db: Database, clock: FakeClock)
     assert attempts.count(ours) == {"network": 4}
 
 
-def test_a_try_is_forgotten_when_its_window_has_passed(db: Database, clock: FakeClock) -> None:
+def test_an_attempt_is_forgotten_when_its_window_has_passed(db: Database, clock: FakeClock) -> None:
     attempts = Attempts(db, clock)
     for _ in range(3):
         attempts.count(Bucket("ada", THREE_A_MINUTE))
@@ -174,7 +174,7 @@ def test_what_is_cleared_starts_anew_and_nothing_else_does(db: Database, clock: 
     assert attempts.count(Bucket("grace", THREE_A_MINUTE)) == {"grace": 2}
 
 
-def test_a_try_of_a_change_that_fails_is_not_counted(db: Database, clock: FakeClock) -> None:
+def test_an_attempt_of_a_change_that_fails_is_not_counted(db: Database, clock: FakeClock) -> None:
     attempts = Attempts(db, clock)
 
     def change() -> None:

@@ -42,15 +42,15 @@ def contacts(site: Site) -> Contacts:
 
 @pytest.fixture
 def ada(site: Site) -> Account:
-    return user(site, "ada", ADA)
+    return account_with_number(site, "ada", ADA)
 
 
 @pytest.fixture
 def grace(site: Site) -> Account:
-    return user(site, "grace", GRACE)
+    return account_with_number(site, "grace", GRACE)
 
 
-def user(site: Site, username: str, phone: str | None) -> Account:
+def account_with_number(site: Site, username: str, phone: str | None) -> Account:
     """With a confirmed number, found by contacts."""
     account = site.services.sign_up.create_by_operator(
         username.title(), username, "analytical engine notes", f"{username}@example.org", confirmed=True
@@ -121,7 +121,7 @@ def test_the_option_of_either_hides_both_at_once_and_shows_them_again(
 
 
 def test_without_a_confirmed_number_nobody_is_shown(site: Site, contacts: Contacts, ada: Account) -> None:
-    linus = user(site, "linus", None)
+    linus = account_with_number(site, "linus", None)
     upload(contacts, linus, ADA)
     upload(contacts, ada, GRACE)
     assert (shown(contacts, ada), shown(contacts, linus)) == ([], [])
@@ -134,7 +134,7 @@ def test_nobody_is_their_own_contact(contacts: Contacts, ada: Account) -> None:
 
 def test_people_stand_in_the_order_of_their_names(site: Site, contacts: Contacts, ada: Account) -> None:
     for place, name in enumerate(("linus", "grace", "zoe")):
-        upload(contacts, user(site, name, series(place, 1)[0]), ADA)
+        upload(contacts, account_with_number(site, name, series(place, 1)[0]), ADA)
     upload(contacts, ada, *series(0, 3))
     assert shown(contacts, ada) == ["grace", "linus", "zoe"]
 
@@ -172,7 +172,7 @@ def test_numbers_come_by_line_comma_and_semicolon_in_any_spelling_and_count_once
 def test_a_number_without_a_plus_is_of_the_country_of_the_own_number_else_of_the_page(
     site: Site, contacts: Contacts, ada: Account, grace: Account
 ) -> None:
-    linus = user(site, "linus", None)
+    linus = account_with_number(site, "linus", None)
     for account, number, country in ((ada, "07400123457", "DE"), (linus, "015112345678", "DE")):
         upload(contacts, account, number, country=country)
     with site.services.db.read() as tx:
@@ -229,14 +229,14 @@ def test_the_new_numbers_of_any_day_are_capped_and_the_refusal_says_when(
     assert upload(contacts, ada, *series(5000, 500)).added == 500
 
 
-def test_numbers_that_are_there_already_cost_no_look_up(site: Site, contacts: Contacts, ada: Account) -> None:
+def test_numbers_that_are_there_already_cost_no_lookup(site: Site, contacts: Contacts, ada: Account) -> None:
     for _ in range(5):
         upload(contacts, ada, *series(0, 500))
     with site.services.db.read() as tx:
         assert list(tx.scalars(select(ContactLookups.count))) == [500]
 
 
-def test_look_ups_are_counted_even_when_nothing_is_kept_afterwards(site: Site, ada: Account) -> None:
+def test_lookups_are_counted_even_when_nothing_is_kept_afterwards(site: Site, ada: Account) -> None:
     class Broken(Contacts):
         def _keep(self, *_args: Any) -> int:
             raise ZeroDivisionError
@@ -270,7 +270,7 @@ def test_uploads_at_once_keep_the_cap_together(site: Site, ada: Account) -> None
     assert rows(site) == 30
 
 
-def test_look_ups_of_yesterday_are_purged(site: Site, contacts: Contacts, ada: Account) -> None:
+def test_lookups_of_yesterday_are_purged(site: Site, contacts: Contacts, ada: Account) -> None:
     upload(contacts, ada, GRACE)
     site.clock.pass_(DAY - 1)
     assert site.services.maintenance.purge()["contact_lookups"] == 0
@@ -325,7 +325,7 @@ def test_contacts_whose_key_is_gone_are_told_of_and_give_way_to_the_next_upload(
     dropped = contacts_with(site, NEW)
     sealed = AesGcmKeyring([NEW], site.services.entropy).seal(ADA, phone_bound(ada.id))
     with site.services.db.write() as tx:
-        tx.execute(update(Account).where(Account.id == ada.id).values(phone=sealed))
+        tx.execute(update(Account).where(Account.id == ada.id).values(phone_number=sealed))
     ada.phone_number = sealed
     assert dropped.phone_book(ada) == PhoneBook(count=2, lost=2, people=[])
     assert dropped.phone_book(grace).people == [], "her own number was never sealed again: not a fault of the page"

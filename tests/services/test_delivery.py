@@ -143,7 +143,7 @@ def test_the_site_is_behind_while_a_message_is_owed_for_longer_than_a_minute(sit
     assert not delivery.is_behind()
 
 
-def test_trouble_is_followed_by_tries_after_1_5_and_15_minutes_and_then_by_giving_up(site: Site) -> None:
+def test_trouble_is_followed_by_attempts_after_1_5_and_15_minutes_and_then_by_giving_up(site: Site) -> None:
     mail = RememberingMail(*[Unreachable("451 4.7.1")] * 4)
     message, delivery = site.post(), site.delivery(mail)
     for attempts, wait in enumerate((60, 300, 900), start=1):
@@ -277,7 +277,7 @@ def test_a_worker_killed_while_sending_loses_its_claim_after_two_minutes(site: S
 def test_a_message_that_kills_every_worker_is_given_up(site: Site) -> None:
     message = site.post()
     with site.db.write() as tx:
-        tx.execute(text("UPDATE messages SET tries = 9"))
+        tx.execute(text("UPDATE messages SET attempts = 9"))
     site.delivery(RememberingMail(Unreachable("down"))).deliver_due()
     assert site.state(message) == FAILED
 
@@ -373,7 +373,7 @@ def test_a_worker_survives_a_database_that_is_away_and_says_so_once(site: Site) 
         assert eventually(lambda: site.state(message) == SENT)
         assert eventually(lambda: len(logs) == 3)
     assert [line["event"] for line in logs] == ["outbox_in_trouble", "message_sent", "outbox_recovered"]
-    assert logs[0]["error"] == "StoreUnavailable"
+    assert logs[0]["error"] == "DatabaseUnavailable"
 
 
 def test_a_worker_stops_between_two_messages(site: Site) -> None:

@@ -26,7 +26,7 @@ def overrides() -> dict[str, Any]:
 
 @pytest.fixture
 def ada(site: Site) -> Owner:
-    """With an app, a remembered browser, a waiting act, a draft and half a log-in."""
+    """With an app, a remembered browser, a kept act, a draft and a pending login."""
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()

@@ -28,7 +28,7 @@ LANGUAGES = {"en": ENGLISH, "de": GERMAN}
 class LettersInTongues:
     """Says which language it was asked in."""
 
-    def write(self, template: str, /, **facts: object) -> RenderedEmail:
+    def render_email(self, template: str, /, **facts: object) -> RenderedEmail:
         return RenderedEmail(spoken().code, "", "")
 
 

@@ -107,9 +107,7 @@ def test_the_code_row_says_which_number_was_asked_for(site: Site, tess: Owner) -
     assert account(site).phone_number_hint == mine.phone_number_hint == "...54"
 
 
-def test_a_challenge_whose_tries_are_spent_gets_no_new_code_while_the_old_one_would_live(
-    site: Site, tess: Owner
-) -> None:
+def test_an_exhausted_challenge_gets_no_new_code_while_the_old_one_would_live(site: Site, tess: Owner) -> None:
     phones, mine = site.services.phone_numbers, account(site)
     phones.ask(mine, "one", HERE, phones.read(OTHER, ""))
     wrong = str((int(site.texted_code(OTHER)) + 1) % 1_000_000).zfill(6)

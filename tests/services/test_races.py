@@ -78,7 +78,7 @@ def change(site: Site, statement: Any) -> None:
         tx.execute(statement)
 
 
-def user(site: Site) -> User:
+def user_of(site: Site) -> User:
     with site.services.db.read() as tx:
         live = select(Session).where(Session.ended_at.is_(None)).order_by(Session.id.desc())
         session = tx.objects.scalars(live).first()
@@ -116,10 +116,10 @@ def test_a_first_factor_that_comes_while_the_password_is_compared_is_asked_for(s
     assert isinstance(log_in(site), PendingToken)
 
 
-def test_a_half_log_in_that_was_ended_or_used_lets_nobody_in(site: Site, ada: Owner) -> None:
-    half = log_in(site)
-    assert isinstance(half, PendingToken)
-    pending = site.services.login.pending(half.token)
+def test_a_pending_login_that_was_ended_or_used_opens_no_session(site: Site, ada: Owner) -> None:
+    result = log_in(site)
+    assert isinstance(result, PendingToken)
+    pending = site.services.login.pending(result.token)
     change(site, update(PendingLogin).values(ended_at=site.clock.now()))
     with pytest.raises(LoginExpired):
         site.services.login.with_factor(pending, None, {"code": ada.next_code()}, remember=False, origin=HERE)
@@ -155,7 +155,7 @@ def test_a_username_that_is_taken_while_the_password_is_hashed_stays_the_first_o
 def test_a_costlier_hash_of_an_old_password_never_replaces_a_new_password(site: Site, hasher: SlowHasher) -> None:
     ada = Owner(site)
     ada.sign_up()
-    account = user(site).account
+    account = user_of(site).account
     new_password(site)
     hasher.cost = 2
     site.services.passwords.renew(account, PASSWORD)
@@ -164,7 +164,7 @@ def test_a_costlier_hash_of_an_old_password_never_replaces_a_new_password(site: 
 
 
 def test_a_factor_that_is_off_already_is_not_turned_off_again(site: Site, ada: Owner) -> None:
-    before = user(site)
+    before = user_of(site)
     site.services.second_factors.turn_off(before, APP, HERE)
     with pytest.raises(NotFound):
         site.services.second_factors.turn_off(before, APP, HERE)
@@ -173,7 +173,7 @@ def test_a_factor_that_is_off_already_is_not_turned_off_again(site: Site, ada: O
 
 
 def test_nobody_changes_factors_or_codes_without_a_fresh_proof(site: Site, ada: Owner) -> None:
-    now, factors = user(site), site.services.second_factors
+    now, factors = user_of(site), site.services.second_factors
     site.clock.pass_(660)
     for act in (
         lambda: factors.turn_off(now, APP, HERE),
@@ -188,18 +188,18 @@ def test_without_a_factor_no_backup_code_is_made(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     with pytest.raises(NotFound):
-        site.services.second_factors.new_backup_code(user(site), HERE)
+        site.services.second_factors.new_backup_code(user_of(site), HERE)
 
 
 def test_a_session_that_was_ended_since_the_request_began_proves_nothing_more(site: Site, ada: Owner) -> None:
-    now = user(site)
+    now = user_of(site)
     change(site, update(Session).values(ended_at=site.clock.now()))
     with pytest.raises(LoginExpired):
         site.services.step_up.with_password(now, PASSWORD)
 
 
 def test_an_act_is_done_only_for_the_browser_that_asked(site: Site, ada: Owner) -> None:
-    now, act = user(site), Act("/settings", [("name", "value")])
+    now, act = user_of(site), Act("/settings", [("name", "value")])
     key = site.services.step_up.keep(now, act)
     assert site.services.step_up.peek(now, "0" * 64) is None
     assert site.services.step_up.peek(now, key) == act
@@ -221,7 +221,7 @@ def test_a_message_code_counts_for_the_first_of_two_requests_alone(site: Site) -
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
     ada.press("Next", email=ada.email)
-    typed, now = site.emailed_code(ada.email), user(site)
+    typed, now = site.emailed_code(ada.email), user_of(site)
     challenge = f"email:sign-up:{now.session.id}"
     addresses = site.services.email_addresses
     addresses.confirm(now.account, challenge, typed, HERE)
@@ -245,7 +245,7 @@ def test_a_message_code_that_is_used_while_it_is_compared_is_used(site: Site) ->
 def test_a_code_of_a_challenge_that_asked_for_none_has_expired_into_nothing(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
-    addresses, account = site.services.email_addresses, user(site).account
+    addresses, account = site.services.email_addresses, user_of(site).account
     assert addresses.asked(1, "email:sign-up:99") is None
     with pytest.raises(CodeExpired):
         addresses.confirm(account, "email:sign-up:99", "123456", HERE)

@@ -50,7 +50,7 @@ def account(site: Site) -> Account:
     return site.services.accounts.named("tess")
 
 
-def presence_of(site: Site, owner: Owner) -> User:
+def user_of(site: Site, owner: Owner) -> User:
     token = owner.cookie("session")
     assert token is not None
     found = site.services.sessions.find(token.split(".")[0])
@@ -66,8 +66,8 @@ def count(site: Site, table: Any) -> int:
 # -- Making and using ------------------------------------------------------------------------------
 
 
-def test_only_somebody_fresh_with_a_factor_makes_one(site: Site, tess: Owner) -> None:
-    make, user = site.services.temporary_passwords.make, presence_of(site, tess)
+def test_only_a_fresh_user_with_a_factor_makes_one(site: Site, tess: Owner) -> None:
+    make, user = site.services.temporary_passwords.make, user_of(site, tess)
     assert make(user, HERE)
     with pytest.raises(NotFound):
         make(User(user.session, user.account, [], []), HERE)
@@ -79,7 +79,7 @@ def test_only_somebody_fresh_with_a_factor_makes_one(site: Site, tess: Owner) ->
 def test_one_that_ended_between_the_look_and_the_deed_opens_nothing(site: Site, tess: Owner) -> None:
     services = site.services
     passwords, owner = services.temporary_passwords, account(site)
-    code = passwords.make(presence_of(site, tess), HERE)
+    code = passwords.make(user_of(site, tess), HERE)
     found = passwords.find(owner, code)
     assert found is not None
     assert passwords.end(owner, found.id, HERE)
@@ -92,7 +92,7 @@ def test_one_that_ended_between_the_look_and_the_deed_opens_nothing(site: Site, 
 def test_the_first_use_is_listed_and_the_next_ones_are_not(site: Site, tess: Owner) -> None:
     services = site.services
     passwords = services.temporary_passwords
-    code = passwords.make(presence_of(site, tess), HERE)
+    code = passwords.make(user_of(site, tess), HERE)
     found = passwords.find(account(site), code)
     assert found is not None
     for _ in range(3):
@@ -106,7 +106,7 @@ def test_the_first_use_is_listed_and_the_next_ones_are_not(site: Site, tess: Own
 def test_a_text_is_neither_counted_nor_sent_when_the_days_are_used_up(site: Site, tess: Owner) -> None:
     passwords, owner = site.services.temporary_passwords, account(site)
     for _ in range(5):
-        passwords.make(presence_of(site, tess), HERE)
+        passwords.make(user_of(site, tess), HERE)
     passwords.end(owner, passwords.live(owner.id)[0].id, HERE)
     texts = len(site.texts(PHONE))
     with pytest.raises(TooManyTemporaryPasswords):
@@ -118,22 +118,22 @@ def test_a_text_is_neither_counted_nor_sent_when_the_days_are_used_up(site: Site
 # -- The worker ------------------------------------------------------------------------------------
 
 
-def refused_access(site: Site, whose: int | None, at: int) -> None:
+def add_refused_access(site: Site, whose: int | None, at: int) -> None:
     with site.services.db.write() as tx:
         tx.execute(insert(RefusedAccess).values(account_id=whose, at=at, address="192.0.2.1", device=""))
 
 
-def test_a_knock_that_is_old_or_nobodys_is_forgotten(site: Site, tess: Owner) -> None:
+def test_a_refused_access_that_is_old_or_of_no_account_is_forgotten(site: Site, tess: Owner) -> None:
     texts, now = len(site.texts(PHONE)), site.clock.now()
-    refused_access(site, account(site).id, now - 600)
-    refused_access(site, None, now)
+    add_refused_access(site, account(site).id, now - 600)
+    add_refused_access(site, None, now)
     assert len(site.texts(PHONE)) == texts
     assert count(site, RefusedAccess) == 0
-    refused_access(site, account(site).id, now - 599)
+    add_refused_access(site, account(site).id, now - 599)
     assert len(site.texts(PHONE)) == texts + 1
 
 
-def test_a_knock_belongs_to_one_worker(site: Site, tess: Owner) -> None:
+def test_a_refused_access_belongs_to_one_worker(site: Site, tess: Owner) -> None:
     """Another one that saw the same rows finds them gone."""
     texted: list[str] = []
 
@@ -148,20 +148,20 @@ def test_a_knock_belongs_to_one_worker(site: Site, tess: Owner) -> None:
     facts = {"db": site.services.db, "clock": site.clock, "policy": site.services.settings.policy}
     worker = RefusedAccesses(**facts, temporary_passwords=Texting(), can_text=True)  # type: ignore[arg-type]  # only its text
     for _ in range(2):
-        refused_access(site, account(site).id, site.clock.now())
+        add_refused_access(site, account(site).id, site.clock.now())
     worker.answer()
     assert texted == ["tess", "tess"]
     assert count(site, RefusedAccess) == 0
 
 
-def test_somebody_who_turned_the_factor_off_meanwhile_is_texted_nothing(site: Site, tess: Owner) -> None:
+def test_a_user_who_turned_the_factor_off_meanwhile_is_texted_nothing(site: Site, tess: Owner) -> None:
     texts = len(site.texts(PHONE))
     App(site).verify("tess", tess.password)
     tess.post("/settings/security/two-factor/text-message/turn-off")
     assert len(site.texts(PHONE)) == texts
 
 
-def test_a_site_that_can_text_nobody_tries_nothing(site: Site, tess: Owner) -> None:
+def test_a_site_without_text_messages_attempts_none(site: Site, tess: Owner) -> None:
     silent = create_app(site.services.settings, clock=site.clock, hasher=CheapHasher(), texts=NoTexts())
     services = silent.extensions["nightlatch"]
     made = count(site, TemporaryPassword)
@@ -206,8 +206,8 @@ def test_what_has_had_its_time_is_purged(site: Site, tess: Owner) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()
     App(site).token("bob", bob.password)
-    site.services.temporary_passwords.make(presence_of(site, tess), HERE)
-    refused_access(site, None, site.clock.now())
+    site.services.temporary_passwords.make(user_of(site, tess), HERE)
+    add_refused_access(site, None, site.clock.now())
     steps = ((3600, 1, 1, 0), (DAY, 1, 1, 0), (1, 1, 0, 0), (30 * DAY, 0, 0, 0))
     for seconds, sessions, passwords, refused_accesses in steps:
         site.clock.pass_(seconds)
@@ -218,8 +218,8 @@ def test_what_has_had_its_time_is_purged(site: Site, tess: Owner) -> None:
 
 def test_after_a_restore_neither_a_temporary_password_nor_an_app_lives_again(site: Site, tess: Owner) -> None:
     app, passwords = App(site), site.services.temporary_passwords
-    token = app.token("tess", passwords.make(presence_of(site, tess), HERE))
-    code = passwords.make(presence_of(site, tess), HERE)
+    token = app.token("tess", passwords.make(user_of(site, tess), HERE))
+    code = passwords.make(user_of(site, tess), HERE)
     site.services.restoration.beat()
     FileHeartbeat(heartbeat_file(site.services.settings)).keep(7)
     check_restoration(site.services)

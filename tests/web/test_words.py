@@ -85,5 +85,5 @@ def test_a_wrong_clock_is_told_with_its_direction(minutes: int, said: str) -> No
     ("left", "end"),
     [(5, "try again."), (3, "try again."), (2, "2 tries are left."), (1, "1 try is left."), (0, "try again.")],
 )
-def test_a_warning_comes_at_two_tries_left(left: int, end: str) -> None:
+def test_a_warning_comes_at_two_attempts_left(left: int, end: str) -> None:
     assert say(r.WrongCode(left)).endswith(end)

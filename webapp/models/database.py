@@ -60,15 +60,15 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """One consistent view. Raises `StoreUnavailable`."""
+        """One consistent view. Raises `DatabaseUnavailable`."""
         with self._transaction("BEGIN") as tx:
             yield tx
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Transaction]:
-        """All or nothing; committed on leaving, rolled back on any exception. Raises `StoreUnavailable`.
+        """All or nothing; committed on leaving, rolled back on any exception. Raises `DatabaseUnavailable`.
 
-        Without `survives_power_cut` SQLite does not wait for the disk: everybody sees the change at once and no
+        Without `durable` SQLite does not wait for the disk: everybody sees the change at once and no
         crash of ours undoes it, only one of the machine, as long as nothing that is to survive was committed after it.
         """
         synchronous = "FULL" if durable else "NORMAL"
