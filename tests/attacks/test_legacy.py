@@ -670,5 +670,6 @@ def test_a_dump_shows_no_temporary_password_and_no_token(
     for place, content in places.items():
         for what, secret in secrets.items():
             assert secret.encode() not in content, f"{what} in {place}"
-    memory = repr(vars(site.services.legacy_access._memory))
+    assert len(site.services.legacy_access._cache._cache) == 1
+    memory = repr(vars(site.services.legacy_access._cache))
     assert not any(secret in memory for secret in secrets.values())
