@@ -33,7 +33,7 @@ from .services.delivery import Delivery
 from .services.email_addresses import EmailAddresses
 from .services.enrollment.service import Enrollment
 from .services.kept_acts import KeptActs
-from .services.legacy_access import Caller, LegacyAccess
+from .services.legacy_access import CallerCache, LegacyAccess
 from .services.links import Links
 from .services.login import Login
 from .services.login_requests import LoginRequests
@@ -56,7 +56,6 @@ from .services.restoration import Restoration
 from .services.second_factors import SecondFactors
 from .services.session_opening import SessionOpening
 from .services.sessions import Sessions
-from .services.short_memory import ShortMemory
 from .services.shown_once import ShownOnce
 from .services.sign_up import SignUp
 from .services.step_up import StepUp
@@ -132,10 +131,8 @@ class Services:
         self.temporary_passwords = TemporaryPasswords(core, attempts, sessions, numbers, self.outbox, tell)
         refused = RefusedAccesses(core, self.temporary_passwords, world.can_text)
         self.app_sessions = apps = AppSessions(core)
-        policy = settings.policy
-        cache = ShortMemory[Caller](self.clock, self.entropy, policy.legacy_cache_seconds, policy.legacy_cache_size)
         proving = (guesses, passwords, self.temporary_passwords)
-        self.legacy_access = LegacyAccess(core, *proving, apps, refused, tell, cache)
+        self.legacy_access = LegacyAccess(core, *proving, apps, refused, tell, CallerCache(core))
         kinds = SessionKind(core, sessions), RememberedKind(core, remembered), AppKind(core, apps)
         self.active_access = ActiveAccess(core, sessions, tell, kinds)
         ways_out = (world.mail, world.texts, world.pushes)

@@ -505,6 +505,10 @@ MALFORMED = (
     "Basic YWRh",  # no colon
     "Basic YWRhOng",  # no padding
     "Basic YWRhOng=, Basic YWRhOng=",
+    "Basic YWRhOg==",  # an empty password
+    "Basic \u00e9",
+    "basic \u00e9=x",
+    "Bearer a=b",
     encoded(b"ada:\xff\xfe"),
     encoded(b"ada:\xed\xa0\x80"),
     encoded(b"a\0da:x"),
@@ -537,6 +541,16 @@ def test_a_header_that_is_no_credential_is_refused_at_once(
     assert page.text == "Log in with your username and password, or with a temporary password.\n"
     assert len(hasher.verified) == before
     assert count(site, "SELECT count(*) FROM attempts") == attempts
+
+
+def test_the_scheme_of_a_header_may_be_spelled_in_any_case(site: Site, ada: Owner, password: str) -> None:
+    app = App(site)
+    token = app.token("ada", password)
+    header = basic("ada", made(ada)).partition(" ")[2]
+    for scheme in ("basic", "BASIC"):
+        assert app.ask(f"{scheme} {header}").status == 200
+    for scheme in ("bearer", "BEARER"):
+        assert app.ask(f"{scheme} {token}").status == 200
 
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -674,5 +688,6 @@ def test_a_dump_shows_no_temporary_password_and_no_token(
     for place, content in places.items():
         for what, secret in secrets.items():
             assert secret.encode() not in content, f"{what} in {place}"
-    memory = repr(vars(site.services.legacy_access._memory))
+    assert len(site.services.legacy_access._cache._cache) == 1
+    memory = repr(vars(site.services.legacy_access._cache))
     assert not any(secret in memory for secret in secrets.values())

@@ -24,8 +24,8 @@ from webapp.domain.refusals import NotFound, NotFresh, TooManyTemporaryPasswords
 from webapp.models.accounts import Account
 from webapp.models.apps import AppSession, RefusedAccess, TemporaryPassword
 from webapp.models.user import User
+from webapp.services.legacy_access import Caller, CallerCache
 from webapp.services.refused_accesses import RefusedAccesses
-from webapp.services.short_memory import ShortMemory
 
 HERE = Origin("192.0.2.1", "Firefox", "nightlatch.localhost")
 DAY = 86400
@@ -227,91 +227,120 @@ def test_after_a_restore_neither_a_temporary_password_nor_an_app_lives_again(sit
     assert app.verify("tess", code).status == 401
 
 
-# -- The memory of a few seconds -------------------------------------------------------------------
+# -- The cache of callers --------------------------------------------------------------------------
+
+
+def named(name: str) -> Caller:
+    return Caller(name, name.upper(), None)
 
 
 class Asked:
-    """A memory, and what had to be looked into."""
+    """A cache, and the credentials that had to be checked."""
 
     def __init__(self, size: int = 10) -> None:
         self.clock = FakeClock()
-        self.memory = ShortMemory[str](self.clock, ScriptedEntropy(), seconds=4, size=size)
-        self.looked: list[str] = []
+        self.cache = CallerCache(self.clock, ScriptedEntropy(), seconds=4, size=size)
+        self.checked: list[str] = []
 
-    def __call__(self, question: str, takes: int = 0, ends: int | None = None) -> str:
-        def look() -> tuple[str, int | None]:
-            self.looked.append(question)
+    def __call__(self, credentials: str, takes: int = 0, ends: int | None = None) -> Caller:
+        def find() -> tuple[Caller, int | None]:
+            self.checked.append(credentials)
             self.clock.pass_(takes)
-            return question.upper(), ends
+            return named(credentials), ends
 
-        return self.memory.ask(question, look)
+        return self.cache.get(credentials, find)
 
 
-def test_an_answer_is_remembered_for_its_seconds_from_when_it_was_asked() -> None:
+def test_a_caller_is_cached_for_its_seconds_from_when_it_was_asked() -> None:
     ask = Asked()
-    assert ask("who?", takes=1) == "WHO?"
-    for looks in (1, 1, 1, 2):
-        assert ask("who?") == "WHO?"
-        assert len(ask.looked) == looks
+    assert ask("ada", takes=1) == named("ada")
+    for checks in (1, 1, 1, 2):
+        assert ask("ada") == named("ada")
+        assert len(ask.checked) == checks
         ask.clock.pass_(1)
-    assert ask("Who?") == "WHO?"
-    assert ask.looked[-1] == "Who?"
+    assert ask("Ada") == named("Ada")
+    assert ask.checked[-1] == "Ada"
 
 
-def test_an_answer_that_ends_by_itself_is_remembered_no_longer() -> None:
+def test_credentials_that_expire_are_cached_no_longer() -> None:
     ask = Asked()
-    ask("who?", ends=ask.clock.now() + 2)
+    ask("ada", ends=ask.clock.now() + 2)
     ask.clock.pass_(1)
-    ask("who?", ends=0)
-    assert len(ask.looked) == 1
+    ask("ada", ends=0)
+    assert len(ask.checked) == 1
     ask.clock.pass_(1)
-    ask("who?")
-    assert len(ask.looked) == 2
+    ask("ada")
+    assert len(ask.checked) == 2
 
 
-def test_it_keeps_so_many_answers_and_drops_the_oldest() -> None:
+def test_credentials_that_expired_during_the_check_are_not_cached() -> None:
+    ask = Asked()
+    assert ask("ada", takes=2, ends=ask.clock.now() + 1) == named("ada")
+    ask("ada")
+    assert len(ask.checked) == 2
+
+
+def test_the_cache_has_a_bound_and_drops_the_oldest() -> None:
     ask = Asked(size=3)
-    for question in ("a", "b", "c", "d"):
-        ask(question)
-    ask.looked.clear()
-    for question in ("d", "c", "b", "a"):
-        ask(question)
-    assert ask.looked == ["a"]
-    assert len(ask.memory._kept) == 3
+    for credentials in ("a", "b", "c", "d"):
+        ask(credentials)
+    ask.checked.clear()
+    for credentials in ("d", "c", "b", "a"):
+        ask(credentials)
+    assert ask.checked == ["a"]
+    assert len(ask.cache._cache) == 3
 
 
-def test_it_shows_no_question() -> None:
+def test_the_cache_shows_no_credentials() -> None:
     ask = Asked()
-    ask("password\0ada\0analytical engine notes")
-    kept = repr([name for name, _ in ask.memory._kept.items()])
+    ask.cache.get("password\0ada\0analytical engine notes", lambda: (named("ada"), None))
+    assert len(ask.cache._cache) == 1
+    kept = repr(ask.cache._cache) + repr(vars(ask.cache))
     assert "analytical" not in kept
 
 
-def test_the_same_question_asked_at_once_is_looked_into_once() -> None:
-    memory = ShortMemory[str](FakeClock(), ScriptedEntropy(), seconds=4, size=3)
-    begun, looked = Event(), []
+def test_the_same_credentials_at_once_are_checked_once() -> None:
+    cache = CallerCache(FakeClock(), ScriptedEntropy(), seconds=4, size=3)
+    begun, checked = Event(), []
 
-    def look() -> tuple[str, None]:
-        looked.append(1)
+    def find() -> tuple[Caller, None]:
+        checked.append(1)
         begun.set()
         time.sleep(0.1)  # while the others come
-        return "ada", None
+        return named("ada"), None
 
     with ThreadPoolExecutor(8) as threads:
-        first = threads.submit(memory.ask, "who?", look)
+        first = threads.submit(cache.get, "ada", find)
         begun.wait(5)
-        answers = [threads.submit(memory.ask, "who?", look) for _ in range(7)]
-    assert {answer.result() for answer in (first, *answers)} == {"ada"}
-    assert len(looked) == 1
+        answers = [threads.submit(cache.get, "ada", find) for _ in range(7)]
+    assert {answer.result() for answer in (first, *answers)} == {named("ada")}
+    assert len(checked) == 1
 
 
-def test_a_no_is_not_remembered() -> None:
-    memory = ShortMemory[str](FakeClock(), ScriptedEntropy(), seconds=4, size=3)
+def test_other_credentials_do_not_wait() -> None:
+    ask, began, done = Asked(), Event(), Event()
 
-    def look() -> tuple[str, None]:
+    def slow() -> tuple[Caller, None]:
+        began.set()
+        assert done.wait(5)
+        return named("ada"), None
+
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(ask.cache.get, "ada", slow)
+        assert began.wait(5)
+        assert ask("bob") == named("bob")
+        assert not waiting.done()
+        done.set()
+    assert waiting.result() == named("ada")
+
+
+def test_a_refusal_is_not_cached() -> None:
+    cache = CallerCache(FakeClock(), ScriptedEntropy(), seconds=4, size=3)
+
+    def find() -> tuple[Caller, None]:
         raise WrongLogin()
 
     for _ in range(2):
         with pytest.raises(WrongLogin):
-            memory.ask("who?", look)
-    assert memory._kept == {}
+            cache.get("ada", find)
+    assert len(cache._cache) == 0

@@ -1,12 +1,17 @@
-"""The one door for apps that can only send a username and a password: no page, no cookie, no second step.
+"""Log-ins of apps that can only send a username and a password: no page, no cookie, no second step.
 
-An account without a second factor uses its usual password here. One with a factor cannot: it needs a temporary
-password, and whoever sends the usual one is refused exactly as with a wrong one. Opens nothing else of the account.
+An account without a second factor uses its usual password here. An account with one needs a temporary password; its
+usual password must be refused exactly as a wrong one is. Nothing here may start a session for the site's pages.
 """
 
 from __future__ import annotations
 
+import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Condition, Lock
+
+from cachetools import TLRUCache, cached
 
 from ..domain.origin import Origin
 from ..domain.refusals import WrongLogin
@@ -20,13 +25,12 @@ from .notices import Notices
 from .password_attempts import PasswordAttempts
 from .passwords import Passwords
 from .refused_accesses import RefusedAccesses
-from .short_memory import ShortMemory
 from .temporary_passwords import TemporaryPasswords
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose app it is, as the site behind the door is told."""
+    """The account whose app asks, as the site behind the proxy is told."""
 
     username: str
     name: str
@@ -35,11 +39,46 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """Right so far; whoever goes on says so in the transaction that lets it in."""
+    """An account whose password was right. The transaction that lets the app in must check that it still is."""
 
     account: Account
     temporary: TemporaryPassword | None
     typed_name: str
+
+
+class CallerCache:
+    """Callers whose credentials were right in the last seconds: apps send the same ones many times a second.
+
+    Refusals are never kept. Credentials are kept as an HMAC under a random key of this process, so that a memory dump
+    shows no password.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._hmac_key = core.entropy.bytes(32)
+        self._cache = TLRUCache[bytes, tuple[Caller, int]](core.policy.legacy_cache_size, ttu=_expires_at, timer=core.clock.now)
+        lock = Lock()  # with the condition, simultaneous look-ups of one key wait for the first
+        self._find = cached(self._cache, key=self._key, lock=lock, condition=Condition(lock))(self._find_now)
+
+    def get(self, credentials: str, find: Callable[[], tuple[Caller, int | None]]) -> Caller:
+        """The cached caller, else what `find` returns: the caller and when the credentials expire (Unix seconds).
+
+        `find` runs once for simultaneous requests with the same credentials. What it raises is raised here.
+        """
+        return self._find(credentials, find)[0]
+
+    def _key(self, credentials: str, _find: object) -> bytes:
+        return hmac.digest(self._hmac_key, credentials.encode(), "sha256")
+
+    def _find_now(self, _credentials: str, find: Callable[[], tuple[Caller, int | None]]) -> tuple[Caller, int]:
+        # counted from before the look-up, so that a revocation during it takes effect as soon as any other
+        until = self._core.clock.now() + self._core.policy.legacy_cache_seconds
+        caller, expires_at = find()
+        return caller, until if expires_at is None else min(until, expires_at)
+
+
+def _expires_at(_key: bytes, found: tuple[Caller, int], _now: float) -> int:
+    return found[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +90,15 @@ class LegacyAccess:
     app_sessions: AppSessions
     refused_accesses: RefusedAccesses
     notices: Notices
-    memory: ShortMemory[Caller]
+    cache: CallerCache
 
     def by_password(self, name: str, password: str, origin: Origin) -> Caller:
-        """A temporary password may be used again within its hour. The same for unknown names.
+        """A temporary password may be used again within its hour. An unknown name is refused as a wrong password.
 
-        An answer holds for a few seconds without another look: apps send the same password many times a second.
-        Raises `WrongLogIn`, `TooManyTries` or `Busy`.
+        A right answer is kept for a few seconds. Raises `WrongLogin`, `TooManyAttempts` or `Busy`.
         """
 
-        def look() -> tuple[Caller, int | None]:
+        def find() -> tuple[Caller, int | None]:
             proved = self._prove(name, password, origin)
             with self.core.db.write() as tx:
                 self._accept(tx, proved, origin)
@@ -68,21 +106,21 @@ class LegacyAccess:
                     self.temporary_passwords.use(tx, proved.temporary, origin)
             return _caller(proved.account), proved.temporary.expires_at if proved.temporary else None
 
-        return self.memory.ask(f"password\0{name}\0{password}", look)
+        return self.cache.get(f"password\0{name}\0{password}", find)
 
     def by_token(self, token: str) -> Caller:
-        """Raises `WrongLogIn` for one that is unknown or has ended."""
+        """Raises `WrongLogin` for a token that is unknown or has ended."""
 
-        def look() -> tuple[Caller, None]:
+        def find() -> tuple[Caller, None]:
             account = self.app_sessions.find(token)
             if account is None:
                 raise WrongLogin()
             return _caller(account), None
 
-        return self.memory.ask(f"token\0{token}", look)
+        return self.cache.get(f"token\0{token}", find)
 
     def exchange(self, name: str, password: str, origin: Origin) -> Granted:
-        """A token for a password, which is used up when it is a temporary one. Raises as `by_password` does."""
+        """A token for a password; a temporary password is consumed by it. Raises as `by_password` does."""
         proved = self._prove(name, password, origin)
         with self.core.db.write() as tx:
             self._accept(tx, proved, origin)
@@ -92,9 +130,11 @@ class LegacyAccess:
             return self.app_sessions.open(tx, proved.account.id, origin)
 
     def _prove(self, name: str, password: str, origin: Origin) -> Proved:
-        """Everything but a right temporary password costs a hash, and a refusal one row, whoever it is about."""
+        """Costs one password hash, and when refused one row, for every name: only a right temporary password is
+        cheaper.
+        """
         found, factors = find_by_name(self.core.db, name)
-        # 80 bits are not guessed, so no stranger's wrong passwords keep an app out that has them
+        # before the attempt limit: 80 random bits cannot be guessed, so wrong passwords of others must not block them
         temporary = self.temporary_passwords.find(found, password)
         if found is not None and temporary is not None:
             return Proved(found, temporary, name)
@@ -107,7 +147,7 @@ class LegacyAccess:
         raise WrongLogin()
 
     def _accept(self, tx: Transaction, proved: Proved, origin: Origin) -> None:
-        """The try was not in vain. Raises `WrongLogIn` when the usual password no longer does."""
+        """Takes the counted attempt back. Raises `WrongLogin` when the account has enrolled a factor meanwhile."""
         if proved.temporary is not None:
             return
         if owes_second_factor(tx, proved.account):

@@ -1,6 +1,8 @@
-"""The headers that every response carries (ASVS V3.4)."""
+"""The headers that every response carries (ASVS V3.4), and text that is safe in a header."""
 
 from __future__ import annotations
+
+import unicodedata
 
 from flask import current_app, g, session
 from flask.wrappers import Response
@@ -54,3 +56,13 @@ def add(response: Response) -> Response:
     if current_app.config["SESSION_COOKIE_SECURE"]:
         headers["Strict-Transport-Security"] = f"max-age={TWO_YEARS}; includeSubDomains"
     return response
+
+
+def header_safe(text: str | None) -> str | None:
+    """The text as UTF-8 bytes in Latin-1, the form WSGI (PEP 3333) wants and nginx passes on.
+
+    Control, format and separator characters are left out, so that no text can end a header or hide in one. None when
+    nothing is left.
+    """
+    kept = [" " if c.isspace() else c for c in text or "" if c.isspace() or unicodedata.category(c)[0] not in "CZ"]
+    return " ".join("".join(kept).split()).encode().decode("latin-1") or None

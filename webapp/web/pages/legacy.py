@@ -1,6 +1,6 @@
-"""The legacy door at the main host: for apps that only know a password, and for proxies that ask on a site's behalf.
+"""Addresses of the main host for apps that only know a password, and for proxies that ask on behalf of another site.
 
-Its answers are for programs: a status, a few headers, a short text. Nothing here reads or sets a cookie.
+The answers are for programs: a status, a few headers, a short text. Nothing here reads or sets a cookie.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from ...domain.language import ENGLISH, speaking
 from ...domain.language import gettext as _
 from ...domain.refusals import Refusal, WrongLogin
 from ...services.legacy_access import Caller
-from .. import credentials, current, guards, words
-from ..credentials import Basic, header_safe
+from .. import current, guards, words
+from ..headers import header_safe
 
 bp = Blueprint(guards.LEGACY, __name__, url_prefix="/legacy")
 TOKEN = f"{guards.LEGACY}.token"
-UNSAID = re.compile(r"[^ !#-\[\]-~]")  # what RFC 6749 section 5.2 keeps out of a description
+LONGEST_HEADER = 8_000  # characters: more than the longest username and password in base64
+APP_TOKEN = re.compile(r"[0-9a-f]{64}")
+NOT_IN_DESCRIPTION = re.compile(r"[^ !#-\[\]-~]")  # RFC 6749 section 5.2
 
 
 @bp.get("/verify")
 def verify() -> Any:
-    """200 and whose it is, or 401: a proxy such as nginx's auth_request knows no third answer."""
+    """200 and the account's name, or 401: nginx's auth_request treats every other status as an error."""
     caller = _caller()
     response = Response(status=200, mimetype="text/plain")
     facts = {"Remote-User": caller.username, "Remote-Name": caller.name, "Remote-Email": caller.email}
@@ -37,18 +39,27 @@ def verify() -> Any:
 
 
 def _caller() -> Caller:
-    """Raises what the door refuses with, and `WrongLogIn` for what is no credential at all."""
-    access, given = current.services().legacy_access, credentials.read(request.headers.get("Authorization", ""))
-    if isinstance(given, Basic):
-        return access.by_password(given.name, given.password, current.origin())
-    if given is not None:
-        return access.by_token(given.token)
-    raise WrongLogin()
+    """The account of a Basic (RFC 7617) or Bearer (RFC 6750) header.
+
+    A malformed header raises `WrongLogin` at once: nothing is counted, hashed or looked up for it.
+    """
+    header = request.headers.get("Authorization", "")
+    if len(header) > LONGEST_HEADER or not header.isascii():  # Werkzeug answers 500 to other characters in base64
+        raise WrongLogin()
+    given, access = request.authorization, current.services().legacy_access
+    if given is None:
+        raise WrongLogin()
+    name, password, token = given.get("username") or "", given.get("password") or "", given.token or ""
+    if given.type == "bearer" and APP_TOKEN.fullmatch(token):
+        return access.by_token(token)
+    if given.type != "basic" or not password or "\0" in name + password:  # without a colon, the password is empty
+        raise WrongLogin()
+    return access.by_password(name, password, current.origin())
 
 
 @bp.post("/token")
 def token() -> Any:
-    """RFC 6749 section 4.3, of any client: what `client_id` or a client's own Authorization say is not looked at."""
+    """RFC 6749 section 4.3, for any client: `client_id` and a client's own Authorization header are ignored."""
     fields = ("grant_type", "username", "password")
     if any(len(request.form.getlist(name)) > 1 for name in request.form) or request.files:
         return _error(400, "invalid_request", "A parameter was sent more than once, or is a file.")
@@ -69,9 +80,9 @@ def token() -> Any:
 
 @bp.errorhandler(Refusal)
 def refused(refusal: Refusal) -> Any:
-    """A spent budget is a 429 or 503 and says when; everything else is the one answer that tells nothing."""
+    """429 or 503 with Retry-After when a limit is reached; else one answer that does not say what was wrong."""
     if request.endpoint == TOKEN:
-        with speaking(ENGLISH):  # a description is ASCII, and for whoever programs the app
+        with speaking(ENGLISH):  # a description is ASCII, and read by programmers
             told = words.say(refusal)
         if refusal.wait is None:
             return _error(400, "invalid_grant", told)
@@ -87,7 +98,7 @@ def refused(refusal: Refusal) -> Any:
 
 @bp.errorhandler(HTTPException)
 def garbled(error: HTTPException) -> Any:
-    """What was too long, no text or part of a flood never came as far as the door."""
+    """Requests that are refused before the view: too long, not UTF-8, or beyond the limit of an address."""
     status, wait = error.code or 400, getattr(error, "retry_after", None)
     if request.endpoint == TOKEN:
         code = "temporarily_unavailable" if wait else "invalid_request"
@@ -107,7 +118,7 @@ def _plain(status: int, sentence: str) -> Response:
 
 
 def _error(status: int, error: str, description: str) -> Response:
-    answer: Response = jsonify(error=error, error_description=UNSAID.sub("", description))
+    answer: Response = jsonify(error=error, error_description=NOT_IN_DESCRIPTION.sub("", description))
     answer.status_code = status
     answer.headers["Pragma"] = "no-cache"
     return answer
