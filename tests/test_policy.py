@@ -1,4 +1,4 @@
-"""An operator may change a few numbers, upward in safety only."""
+"""The numbers of the policy that an operator can change, and their bounds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from webapp.policy import BOUNDS, PREFIX, Policy
 
 
-def test_without_a_word_the_policy_is_that_of_policy_md() -> None:
+def test_without_settings_the_policy_has_its_defaults() -> None:
     policy = Policy.from_environment({"PATH": "/bin"})
     assert policy == Policy()
     assert (policy.password_minimum, policy.password_maximum, policy.password_maximum_bytes) == (15, 256, 1024)
@@ -23,7 +23,7 @@ def test_without_a_word_the_policy_is_that_of_policy_md() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BOUNDS))
-def test_a_setting_is_taken_at_both_of_its_bounds_and_refused_beyond(name: str) -> None:
+def test_a_setting_is_accepted_at_its_bounds_and_refused_beyond_them(name: str) -> None:
     least, most = BOUNDS[name]
     variable = PREFIX + name.upper()
     assert getattr(Policy.from_environment({variable: str(least)}), name) == least
@@ -34,14 +34,14 @@ def test_a_setting_is_taken_at_both_of_its_bounds_and_refused_beyond(name: str) 
 
 
 @pytest.mark.parametrize("text", ["", "fifteen", "15.5", "+15", "²", "1e1", " 15"])
-def test_what_is_no_whole_number_is_refused_in_one_sentence(text: str) -> None:
+def test_a_value_that_is_not_a_whole_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"NIGHTLATCH_POLICY_PASSWORD_MINIMUM must be a whole number from 8 to 64"):
         Policy.from_environment({"NIGHTLATCH_POLICY_PASSWORD_MINIMUM": text})
 
 
 @pytest.mark.parametrize("name", ["FRESH", "SECOND_FACTOR_RUN", "PASWORD_MINIMUM"])
-def test_a_number_that_is_not_the_operators_to_change_is_refused_with_those_that_are(name: str) -> None:
-    with pytest.raises(ValueError, match=f"NIGHTLATCH_POLICY_{name} is not a setting") as refused:
+def test_an_unknown_or_fixed_setting_is_refused_with_a_list_of_the_known_ones(name: str) -> None:
+    with pytest.raises(ValueError, match=f"NIGHTLATCH_POLICY_{name} is not a setting") as error:
         Policy.from_environment({f"NIGHTLATCH_POLICY_{name}": "1"})
     for known in BOUNDS:
-        assert f"NIGHTLATCH_POLICY_{known.upper()}" in str(refused.value)
+        assert f"NIGHTLATCH_POLICY_{known.upper()}" in str(error.value)

@@ -1,4 +1,4 @@
-"""Every mistake in the settings is one sentence that names the variable and a right value."""
+"""Reading the settings: defaults, development keys, and one error sentence for each mistake."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from webapp.gateway_settings import TextGateway
 from webapp.keys import DEVELOPMENT_FILE, development_keys, generate_keys
-from webapp.settings import MailServer, Settings, SettingsError
+from webapp.settings import MailServer, Settings, SettingsError, TextGateway
 
 KEY_TEXT = base64.b64encode(bytes(range(32))).decode()
 SERVING = {
@@ -26,16 +25,16 @@ def read(tmp_path: Path, **given: str) -> Settings:
     return Settings.read({f"NIGHTLATCH_{name}": value for name, value in given.items()}, tmp_path / "instance")
 
 
-def complaint(tmp_path: Path, **given: str) -> str:
-    with pytest.raises(SettingsError) as refused:
+def error_of(tmp_path: Path, **given: str) -> str:
+    with pytest.raises(SettingsError) as error:
         read(tmp_path, **given)
-    return str(refused.value)
+    return str(error.value)
 
 
-def test_a_development_site_needs_no_setting_at_all(tmp_path: Path) -> None:
+def test_a_development_site_needs_no_setting(tmp_path: Path) -> None:
     settings = read(tmp_path)
     assert settings.main_url == "http://nightlatch.localhost:5000"
-    assert settings.phone_host == "mobile.nightlatch.localhost:5000"
+    assert settings.mobile_host == "mobile.nightlatch.localhost:5000"
     assert settings.shows_outbox
     assert not settings.secure
     assert settings.mail_from == "no-reply@nightlatch.localhost"
@@ -43,7 +42,7 @@ def test_a_development_site_needs_no_setting_at_all(tmp_path: Path) -> None:
     assert settings.trusted_proxies == 0
 
 
-def test_the_keys_of_a_development_site_are_made_once_and_kept_for_its_owner_alone(tmp_path: Path) -> None:
+def test_development_keys_are_generated_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:
     first, second = read(tmp_path), read(tmp_path)
     assert first.secret_key == second.secret_key
     assert first.encryption_keys == second.encryption_keys
@@ -52,9 +51,9 @@ def test_the_keys_of_a_development_site_are_made_once_and_kept_for_its_owner_alo
     assert [p.name for p in path.parent.iterdir()] == [DEVELOPMENT_FILE]
 
 
-def test_of_two_processes_that_make_keys_at_once_both_go_on_with_the_first_ones(tmp_path: Path) -> None:
+def test_two_processes_that_generate_development_keys_at_once_use_the_same_ones(tmp_path: Path) -> None:
     class LateInstance(type(tmp_path)):  # type: ignore[misc]
-        """Whoever looks finds nothing, and is overtaken before writing."""
+        """Sees no file yet, because another process writes it between the look-up and the write."""
 
         def exists(self, **_options: bool) -> bool:
             return False
@@ -64,11 +63,11 @@ def test_of_two_processes_that_make_keys_at_once_both_go_on_with_the_first_ones(
     assert [p.name for p in tmp_path.iterdir()] == [DEVELOPMENT_FILE]
 
 
-def test_what_the_environment_says_goes_before_the_development_file(tmp_path: Path) -> None:
+def test_the_environment_overrides_the_development_file(tmp_path: Path) -> None:
     assert read(tmp_path, SECRET_KEY="0123456789abcdef" * 2).secret_key == "0123456789abcdef" * 2
 
 
-def test_generated_keys_are_accepted_and_never_the_same(tmp_path: Path) -> None:
+def test_generated_keys_are_valid_and_differ_each_time(tmp_path: Path) -> None:
     one, two = generate_keys(), generate_keys()
     assert one["SECRET_KEY"] != two["SECRET_KEY"]
     settings = read(tmp_path, **{**SERVING, **one})
@@ -76,7 +75,7 @@ def test_generated_keys_are_accepted_and_never_the_same(tmp_path: Path) -> None:
     assert len(settings.encryption_keys[0][1]) == 32
 
 
-def test_a_serving_site_is_read_whole(tmp_path: Path) -> None:
+def test_all_settings_of_a_production_site_are_read(tmp_path: Path) -> None:
     settings = read(tmp_path, **SERVING, SITE_NAME="Acme", WORKERS="4", BIND="[::1]:8000", TRUSTED_PROXIES="2")
     assert settings.secure
     assert settings.main_url == "https://login.example.org"
@@ -91,22 +90,22 @@ def test_a_serving_site_is_read_whole(tmp_path: Path) -> None:
     assert not (tmp_path / "instance").exists()
 
 
-def test_no_secret_is_in_the_settings_own_description(tmp_path: Path) -> None:
-    described = repr(read(tmp_path, **SERVING, METRICS_TOKEN="let me scrape", DATABASE_URL="sqlite:///my-path"))
+def test_the_repr_of_the_settings_has_no_secret(tmp_path: Path) -> None:
+    shown = repr(read(tmp_path, **SERVING, METRICS_TOKEN="let me scrape", DATABASE_URL="sqlite:///my-path"))
     for secret in ("0123456789abcdef", "secret'", "let me scrape", "my-path", r"\x00"):
-        assert secret not in described
+        assert secret not in shown
 
 
 @pytest.mark.parametrize("missing", ["SERVER_NAME", "SECRET_KEY", "ENCRYPTION_KEYS", "MAIL_URL"])
-def test_a_serving_site_does_not_start_without(tmp_path: Path, missing: str) -> None:
+def test_a_production_site_requires(tmp_path: Path, missing: str) -> None:
     given = {name: value for name, value in SERVING.items() if name != missing}
-    assert complaint(tmp_path, **given).startswith(f"NIGHTLATCH_{missing} is not set; it needs ")
+    assert error_of(tmp_path, **given).startswith(f"NIGHTLATCH_{missing} is not set; it needs ")
 
 
 @pytest.mark.parametrize("missing", ["SECRET_KEY", "ENCRYPTION_KEYS"])
-def test_no_site_of_a_real_name_makes_its_own_keys(tmp_path: Path, missing: str) -> None:
+def test_a_site_with_a_public_name_never_generates_its_own_keys(tmp_path: Path, missing: str) -> None:
     given = {name: value for name, value in SERVING.items() if name not in (missing, "SERVING")}
-    assert complaint(tmp_path, **given).startswith(f"NIGHTLATCH_{missing} is not set; it needs ")
+    assert error_of(tmp_path, **given).startswith(f"NIGHTLATCH_{missing} is not set; it needs ")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +142,7 @@ def test_no_site_of_a_real_name_makes_its_own_keys(tmp_path: Path, missing: str)
         ("MAIL_URL", "smtp://mail.example.org:submission", "smtp://user:password@mail.example.org:587?starttls=1"),
         ("MAIL_URL", "smtp://[::1", "smtp://user:password@mail.example.org:587?starttls=1"),
         ("MAIL_URL", "smtp://ada:secret@mail.example.org", "?starttls=1"),
-        ("MAIL_FROM", "nobody", "no-reply@example.org"),
+        ("MAIL_FROM", "no-reply", "no-reply@example.org"),
         ("MAIL_FROM", "a@b@c", "no-reply@example.org"),
         ("MAIL_FROM", "no reply@example.org", "no-reply@example.org"),
         ("SMS_FROM", "Nightlatch of Acme", "Nightlatch"),
@@ -181,35 +180,42 @@ def test_no_site_of_a_real_name_makes_its_own_keys(tmp_path: Path, missing: str)
         ("POLICY_PASSWORD_MINIMUM", "7", "8 to 64"),
     ],
 )
-def test_a_mistake_is_one_sentence_with_the_name_and_a_right_value(
+def test_a_mistake_is_one_sentence_that_names_the_variable_and_a_right_value(
     tmp_path: Path, name: str, value: str, right: str
 ) -> None:
-    said = complaint(tmp_path, **{name: value})
-    assert f"NIGHTLATCH_{name}" in said
-    assert right in said
-    assert said.endswith(".")
-    assert "\n" not in said
-    assert "Traceback" not in said
+    error = error_of(tmp_path, **{name: value})
+    assert f"NIGHTLATCH_{name}" in error
+    assert right in error
+    assert error.endswith(".")
+    assert "\n" not in error
+    assert "Traceback" not in error
 
 
-def test_plain_http_is_for_names_under_localhost_only(tmp_path: Path) -> None:
-    said = complaint(tmp_path, **{**SERVING, "PREFERRED_URL_SCHEME": "http"})
-    assert said.startswith("NIGHTLATCH_PREFERRED_URL_SCHEME must be https for login.example.org")
+def test_http_is_allowed_only_for_names_under_localhost(tmp_path: Path) -> None:
+    error = error_of(tmp_path, **{**SERVING, "PREFERRED_URL_SCHEME": "http"})
+    assert error.startswith("NIGHTLATCH_PREFERRED_URL_SCHEME must be https for login.example.org")
     assert read(tmp_path, PREFERRED_URL_SCHEME="https").secure
 
 
-def test_one_key_must_not_do_both_works(tmp_path: Path) -> None:
-    said = complaint(tmp_path, **{**SERVING, "SECRET_KEY": KEY_TEXT})
-    assert said.startswith("NIGHTLATCH_ENCRYPTION_KEYS must not be the SECRET_KEY")
+def test_an_error_about_a_secret_does_not_repeat_it(tmp_path: Path) -> None:
+    for name in ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "ENCRYPTION_KEYS", "VAPID_PRIVATE_KEY", "VONAGE_HOOK_SECRET"):
+        assert "hunter2" not in error_of(tmp_path, **{name: "hunter2"})
+    for name in ("DATABASE_URL", "REDIS_URL", "MAIL_URL", "VONAGE_URL"):
+        assert "hunter2" not in error_of(tmp_path, **{name: "gopher://ada:hunter2@example.org"})
 
 
-def test_older_secret_keys_stand_behind_the_newest(tmp_path: Path) -> None:
+def test_the_secret_key_must_not_be_an_encryption_key(tmp_path: Path) -> None:
+    error = error_of(tmp_path, **{**SERVING, "SECRET_KEY": KEY_TEXT})
+    assert error.startswith("NIGHTLATCH_ENCRYPTION_KEYS must not be the SECRET_KEY")
+
+
+def test_earlier_secret_keys_are_fallbacks_in_their_order(tmp_path: Path) -> None:
     older, oldest = "fedcba9876543210" * 2, "0f1e2d3c4b5a6978" * 2
     settings = read(tmp_path, SECRET_KEY="0123456789abcdef" * 2, SECRET_KEY_FALLBACKS=f"{older}, {oldest},")
     assert settings.secret_key_fallbacks == (older, oldest)
 
 
-def test_the_first_encryption_key_comes_first(tmp_path: Path) -> None:
+def test_encryption_keys_keep_their_order(tmp_path: Path) -> None:
     other = base64.b64encode(bytes(range(32, 64))).decode()
     settings = read(tmp_path, ENCRYPTION_KEYS=f"k2:{other}, k1:{KEY_TEXT}")
     assert [name for name, _ in settings.encryption_keys] == ["k2", "k1"]
@@ -225,7 +231,7 @@ def test_the_first_encryption_key_comes_first(tmp_path: Path) -> None:
         ("smtp://ada:secret@127.0.0.1:1025", MailServer("127.0.0.1", 1025, "ada", "secret", "none")),
     ],
 )
-def test_a_mail_server_is_read_with_its_port_and_encryption(tmp_path: Path, url: str, server: MailServer) -> None:
+def test_a_mail_url_gives_host_port_and_encryption(tmp_path: Path, url: str, server: MailServer) -> None:
     settings = read(tmp_path, MAIL_URL=url)
     assert settings.mail == server
     assert not settings.shows_outbox
@@ -235,14 +241,14 @@ VONAGE = {"VONAGE_API_KEY": "abcd1234", "VONAGE_API_SECRET": "hush hush", "SMS_F
 HOOK_SECRET = "kX3-q_Zr~9.wLmP0"
 
 
-def test_without_a_gateway_texts_may_go_everywhere_and_nowhere(tmp_path: Path) -> None:
+def test_without_a_gateway_the_other_text_settings_have_their_defaults(tmp_path: Path) -> None:
     settings = read(tmp_path, **SERVING)
     assert settings.text_gateway is None
     assert settings.sms_countries == frozenset()
     assert settings.sms_daily_budget == 1000
 
 
-def test_a_text_gateway_is_read_whole(tmp_path: Path) -> None:
+def test_all_settings_of_a_text_gateway_are_read(tmp_path: Path) -> None:
     settings = read(tmp_path, **VONAGE, VONAGE_HOOK_SECRET=HOOK_SECRET, SMS_COUNTRIES=" gb, IE,,", SMS_DAILY_BUDGET="0")
     assert settings.text_gateway == TextGateway(
         "abcd1234", "hush hush", "Nightlatch", "https://rest.nexmo.com", HOOK_SECRET
@@ -252,25 +258,25 @@ def test_a_text_gateway_is_read_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", VONAGE)
-def test_a_text_gateway_needs_all_of_its_three_settings(tmp_path: Path, missing: str) -> None:
-    said = complaint(tmp_path, **{name: value for name, value in VONAGE.items() if name != missing})
-    assert said.startswith(f"NIGHTLATCH_{missing} is not set; text messages need ")
-    assert all(f"NIGHTLATCH_{name}" in said for name in VONAGE)
-    assert said.endswith(".")
-    assert "hush" not in said
+def test_a_text_gateway_needs_key_secret_and_sender(tmp_path: Path, missing: str) -> None:
+    error = error_of(tmp_path, **{name: value for name, value in VONAGE.items() if name != missing})
+    assert error.startswith(f"NIGHTLATCH_{missing} is not set; text messages need ")
+    assert all(f"NIGHTLATCH_{name}" in error for name in VONAGE)
+    assert error.endswith(".")
+    assert "hush" not in error
 
 
 @pytest.mark.parametrize("key", ["abcd:1234", "abcd 1234", "abcd\x071234"])
-def test_an_api_key_that_basic_authentication_cannot_carry_is_a_mistake(tmp_path: Path, key: str) -> None:
-    said = complaint(tmp_path, **{**VONAGE, "VONAGE_API_KEY": key})
-    assert said == "NIGHTLATCH_VONAGE_API_KEY must be the key of your Vonage account, such as abcd1234."
+def test_an_api_key_must_fit_into_basic_authentication(tmp_path: Path, key: str) -> None:
+    error = error_of(tmp_path, **{**VONAGE, "VONAGE_API_KEY": key})
+    assert error == "NIGHTLATCH_VONAGE_API_KEY must be the key of your Vonage account, such as abcd1234."
 
 
-def test_no_secret_of_the_gateway_is_in_the_settings_own_description(tmp_path: Path) -> None:
-    described = repr(read(tmp_path, **VONAGE, VONAGE_HOOK_SECRET=HOOK_SECRET))
-    assert "Nightlatch" in described
+def test_the_repr_of_the_settings_has_no_secret_of_the_gateway(tmp_path: Path) -> None:
+    shown = repr(read(tmp_path, **VONAGE, VONAGE_HOOK_SECRET=HOOK_SECRET))
+    assert "Nightlatch" in shown
     for secret in ("abcd1234", "hush", HOOK_SECRET):
-        assert secret not in described
+        assert secret not in shown
 
 
 @pytest.mark.parametrize(
@@ -285,9 +291,7 @@ def test_no_secret_of_the_gateway_is_in_the_settings_own_description(tmp_path: P
         ("http://localhost:9000", "http://localhost:9000"),
     ],
 )
-def test_a_gateway_of_ones_own_is_spoken_to_in_the_clear_on_this_machine_only(
-    tmp_path: Path, given: str, url: str
-) -> None:
+def test_a_gateway_url_may_be_http_only_on_this_machine(tmp_path: Path, given: str, url: str) -> None:
     gateway = read(tmp_path, **VONAGE, VONAGE_URL=given).text_gateway
     assert gateway
     assert gateway.url == url
@@ -303,16 +307,16 @@ def test_a_gateway_of_ones_own_is_spoken_to_in_the_clear_on_this_machine_only(
         ("Nightlatch1", "Nightlatch1"),
     ],
 )
-def test_a_text_comes_from_a_name_or_a_number(tmp_path: Path, given: str, sender: str) -> None:
+def test_the_sender_of_texts_is_a_name_or_a_number(tmp_path: Path, given: str, sender: str) -> None:
     gateway = read(tmp_path, **{**VONAGE, "SMS_FROM": given}).text_gateway
     assert gateway
     assert gateway.sender == sender
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:6379", "rediss://cache.example.org", "unix:///run/redis.sock"])
-def test_a_redis_is_known_by_its_scheme(tmp_path: Path, url: str) -> None:
+def test_a_redis_url_may_have_any_scheme_of_the_client(tmp_path: Path, url: str) -> None:
     assert read(tmp_path, REDIS_URL=url).redis_url == url
 
 
-def test_blank_settings_are_as_good_as_none(tmp_path: Path) -> None:
+def test_a_blank_setting_counts_as_not_set(tmp_path: Path) -> None:
     assert read(tmp_path, REDIS_URL="  ", SITE_NAME=" ").site_name == "Nightlatch"

@@ -32,7 +32,7 @@ def create_app(settings: Settings, **overrides: Any) -> Flask:
 
 def settings_for_flask(settings: Settings) -> dict[str, Any]:
     """What Flask and its extensions read."""
-    hosts = [settings.main_host, settings.phone_host]
+    hosts = [settings.main_host, settings.mobile_host]
     return {
         "SERVER_NAME": settings.server_name,
         "PREFERRED_URL_SCHEME": settings.scheme,

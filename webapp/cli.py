@@ -16,7 +16,8 @@ from sqlalchemy.exc import IntegrityError
 from .bootstrap import Services
 from .domain.ports import Mail, TextMessages
 from .domain.refusals import NotFound, Refusal
-from .keys import PREFIX, generate_keys
+from .environment import PREFIX
+from .keys import generate_keys
 from .policy import DAY
 from .services.email_addresses import normalize
 

@@ -22,7 +22,7 @@ def run(app: Flask, services: Services, port: int | None) -> None:
     app.config["RESTORED_LATELY"] = check_restoration(services)
     password = demo_account(services)
     click.echo(f"Desktop: {settings.main_url}")
-    click.echo(f"Mobile: {settings.scheme}://{settings.phone_host}")
+    click.echo(f"Mobile: {settings.scheme}://{settings.mobile_host}")
     click.echo(f"Username: {USERNAME}")
     click.echo(f"Password: {password}")
     click.echo(f"Outbox: {settings.main_url}/outbox", nl=True)

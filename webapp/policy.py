@@ -1,24 +1,35 @@
-"""Every number of the product, each with its source.
+"""The limits and lifetimes of the product, each with its source.
 
-ASVS is OWASP ASVS 5.0, NIST is SP 800-63B-4. Durations are whole seconds. An operator may change what
-`Policy.from_environment` reads, within the bounds given there.
+ASVS is OWASP ASVS 5.0, NIST is SP 800-63B-4. Durations are in whole seconds. An operator can change the numbers in
+`BOUNDS`, within those bounds, and no others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Any
+
+from .environment import SettingsError, whole_number
 
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-WARN_AT_LEFT = 2  # tries at a challenge
+WARN_AT_LEFT = 2  # attempts left at a challenge when the page begins to say so
+
+PREFIX = "NIGHTLATCH_POLICY_"
+BOUNDS: dict[str, tuple[int, int]] = {  # the settings: least and most
+    "password_minimum": (8, 64),
+    "argon2_memory_kib": (19456, 1048576),
+    "argon2_passes": (2, 10),
+    "remember_browsers": (0, 1),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most `most` in any `seconds`."""
+    """A sliding window: at most `most` in any `seconds`."""
 
     most: int
     seconds: int
@@ -27,48 +38,48 @@ class Window:
 @dataclass(frozen=True, slots=True)
 class Policy:
     # Passwords
-    password_minimum: int = 15  # NIST 3.1.1.2, ASVS V6.2.1; setting, never under 8
+    password_minimum: int = 15  # NIST 3.1.1.2, ASVS V6.2.1
     password_maximum: int = 256  # characters
     password_maximum_bytes: int = 1024
-    argon2_memory_kib: int = 19456  # OWASP Password Storage, RFC 9106; setting, upward
+    argon2_memory_kib: int = 19456  # OWASP Password Storage Cheat Sheet, RFC 9106
     argon2_passes: int = 2
-    hashes_at_once: int = 4  # in one process: memory is bounded by it
+    hashes_at_once: int = 4  # in one process; bounds its memory
     hash_queue_seconds: int = 2
-    password_attempts: Window = Window(10, 15 * MINUTE)  # ASVS V6.3.1, an account from one browser
-    password_first_wait: int = 30  # then doubling
+    password_attempts: Window = Window(10, 15 * MINUTE)  # ASVS V6.3.1; a known browser has its own count
+    password_first_wait: int = 30  # doubles with each further failure
     password_longest_wait: int = HOUR
     password_attempts_address: Window = Window(30, 15 * MINUTE)
 
     # Second factors
-    challenge_attempts: int = 5  # then back to the password
+    challenge_attempts: int = 5  # then the log-in starts again at the password
     second_factor_attempts: tuple[Window, ...] = (Window(5, 5 * MINUTE), Window(20, HOUR), Window(50, DAY))
-    second_factor_failures_in_a_row: int = 100  # NIST 3.2.2: in a row, then codes stop
+    second_factor_failures_in_a_row: int = 100  # NIST 3.2.2; then codes are refused
     totp_step: int = 30  # RFC 6238 section 5.2
     totp_steps_aside: int = 1
-    totp_skew_told: int = 10 * MINUTE  # how far a wrong clock is looked for, to say so; never accepted
-    totp_secret_bytes: int = 20  # RFC 4226 section 4 R6: 160 bits
+    totp_skew_told: int = 10 * MINUTE  # a code this far off is refused, but the page says that the clock is wrong
+    totp_secret_bytes: int = 20  # 160 bits, RFC 4226 section 4 R6
 
-    # Codes by e-mail, links
-    email_code_seconds: int = HOUR  # greylisting takes its time
+    # Codes and links by e-mail
+    email_code_seconds: int = HOUR  # greylisting delays mail
     email_code_attempts: int = 5
     resend_after: int = MINUTE
     email_sends: Window = Window(10, HOUR)  # of one account, and to one address
     reset_link_seconds: int = HOUR  # ASVS V6.4.3
     reset_sends: Window = Window(5, DAY)
-    reset_sends_address: Window = Window(100, HOUR)  # a whole office may stand behind one address
+    reset_sends_address: Window = Window(100, HOUR)  # an office may share one address
     email_undo_seconds: int = 7 * DAY  # ASVS V6.3
     notice_link_seconds: int = 7 * DAY
 
     # Codes by text message
     text_code_seconds: int = 10 * MINUTE  # ASVS V6.6.2
-    text_warning_seconds: int = 3 * DAY  # over a weekend with the phone off
+    text_warning_seconds: int = 3 * DAY  # of delivery attempts: the phone may be off over a weekend
     text_code_attempts: int = 5
     text_gap: Window = Window(1, MINUTE)  # between two texts to one number
     text_sends_challenge: int = 3
     text_sends: tuple[Window, ...] = (Window(5, HOUR), Window(10, DAY))  # of one account, and to one number
     text_sends_address: Window = Window(20, HOUR)
-    text_sends_prefix: Window = Window(10, HOUR)  # numbers that differ in their last four digits only
-    text_budget_warnings: tuple[int, ...] = (80, 100)  # per cent of the day's budget
+    text_sends_prefix: Window = Window(10, HOUR)  # of numbers that differ only in their last four digits
+    text_budget_warnings: tuple[int, ...] = (80, 100)  # per cent of the daily budget
 
     # Security keys (WebAuthn Level 3)
     ceremony_seconds: int = 5 * MINUTE  # section 15.1
@@ -78,16 +89,16 @@ class Policy:
     # Login requests (NIST 3.1.3, ASVS V6.6.4)
     request_seconds: int = 5 * MINUTE
     requests: tuple[Window, ...] = (Window(3, 10 * MINUTE), Window(10, DAY))  # of one account
-    denials_that_pause: int = 2  # in a row, then
-    pushes_paused: int = HOUR
-    asks_every: int = 2  # the waiting browser, in seconds
+    denials_that_pause: int = 2  # in a row
+    pushes_paused: int = HOUR  # after that many denials
+    asks_every: int = 2  # seconds between two polls of the waiting page
     asks_slower_after: int = MINUTE
     asks_slower_every: int = 5
 
     # Contacts
     contacts: int = 1000  # of one account
-    contact_lookups: Window = Window(2000, DAY)  # new numbers of one account, so that nobody tries them all
-    contact_entries: int = 2000  # read of one upload: each costs a fraction of a millisecond
+    contact_lookups: Window = Window(2000, DAY)  # new numbers of one account; stops enumeration of numbers
+    contact_entries: int = 2000  # read from one upload
 
     # Sessions (ASVS V7.3, NIST 2.2.3)
     session_idle: int = HOUR
@@ -97,21 +108,21 @@ class Policy:
     pending_login_seconds: int = 10 * MINUTE
     fresh: int = 10 * MINUTE  # ASVS V7.5.1
     remembered_browser: int = 30 * DAY
-    remember_browsers: bool = True  # setting
+    remember_browsers: bool = True
     known_browser: int = 365 * DAY
-    session_seen_every: int = MINUTE  # how often "last seen" is written
-    access_entries_shown: int = 100  # of one account, at once; "Log out all others" ends the rest too
-    activity_page: int = 25  # events, newest first
+    session_seen_every: int = MINUTE  # at most so often is "last seen" written
+    access_entries_shown: int = 100  # entries on the page of sessions; "Log out all others" ends the rest too
+    activity_page: int = 25  # events on one page
 
-    # Apps that only know a password, at the legacy door
-    temporary_password_seconds: int = HOUR  # the help page
-    temporary_passwords: Window = Window(5, DAY)  # made or texted, of one account
-    texted_again: int = 10 * MINUTE  # after one that was texted and never used: it seems to be lost
-    refused_access_seconds: int = 10 * MINUTE  # nobody waits longer for a text
-    app_session_idle: int = 7 * DAY  # as a session that is kept
+    # Legacy access, for apps that know only a password
+    temporary_password_seconds: int = HOUR  # from its generation
+    temporary_passwords: Window = Window(5, DAY)  # generated or texted, of one account
+    texted_again: int = 10 * MINUTE  # when the last text was not used, it may be lost
+    refused_access_seconds: int = 10 * MINUTE  # after a refused app, a text is sent within this time or not at all
+    app_session_idle: int = 7 * DAY  # as kept_session_idle
     app_session_total: int = 30 * DAY
-    legacy_cache_seconds: int = 4  # so that what was revoked is refused within 5 s
-    legacy_cache_size: int = 10_000  # 3 MB of a process
+    legacy_cache_seconds: int = 4  # so that a revoked password is refused within 5 s
+    legacy_cache_size: int = 10_000  # entries; 3 MB of a process
 
     # Enrollment
     draft_seconds: int = 30 * MINUTE
@@ -129,10 +140,10 @@ class Policy:
     push_timeout: int = 20
     worker_claims_for: int = 2 * MINUTE
 
-    # Floods over HTTP: POSTs of one address that were in vain, in the notation of the `limits` package
+    # Floods: failed POSTs from one address, in the notation of the `limits` package
     flood: str = "600 per minute"
 
-    # Kept for
+    # Retention
     activity_kept: int = 180 * DAY
     activity_address_kept: int = 30 * DAY
     messages_kept: int = 30 * DAY
@@ -140,32 +151,14 @@ class Policy:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Policy:
-        """The defaults, changed by NIGHTLATCH_POLICY_*. Raises `ValueError` with one sentence."""
-        known = {f.name for f in fields(cls)}
-        changes: dict[str, int | bool] = {}
-        for name, text in environ.items():
-            if not name.startswith(PREFIX):
+        """The defaults, changed by NIGHTLATCH_POLICY_ variables within `BOUNDS`. Raises `SettingsError`."""
+        changes: dict[str, Any] = {}
+        for variable, text in environ.items():
+            if not variable.startswith(PREFIX):
                 continue
-            key = name.removeprefix(PREFIX).lower()
-            if key not in known or key not in BOUNDS:
-                choices = ", ".join(PREFIX + k.upper() for k in sorted(BOUNDS))
-                raise ValueError(f"{name} is not a setting of the policy; these are: {choices}.")
-            changes[key] = _bounded(name, text, *BOUNDS[key])
-        return cls(**changes)  # type: ignore[arg-type]  # the names were checked against the fields just above
-
-
-PREFIX = "NIGHTLATCH_POLICY_"
-
-# what an operator may change: least and most
-BOUNDS: dict[str, tuple[int, int]] = {
-    "password_minimum": (8, 64),
-    "argon2_memory_kib": (19456, 1048576),
-    "argon2_passes": (2, 10),
-    "remember_browsers": (0, 1),
-}
-
-
-def _bounded(name: str, text: str, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise ValueError(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
-    return int(text)
+            name = variable.removeprefix(PREFIX).lower()
+            if name not in BOUNDS:
+                choices = ", ".join(PREFIX + known.upper() for known in sorted(BOUNDS))
+                raise SettingsError(f"{variable} is not a setting of the policy; these are: {choices}.")
+            changes[name] = whole_number(variable, text, *BOUNDS[name])
+        return cls(**changes)

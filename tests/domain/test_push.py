@@ -6,7 +6,8 @@ import pytest
 
 from webapp.domain.push import PushHosts, read_subscription
 from webapp.domain.request_refusals import SubscriptionRefused
-from webapp.push_settings import BROWSERS, push_settings
+from webapp.environment import Variables
+from webapp.settings.delivery import BROWSERS, push_settings
 
 HOSTS = PushHosts(("push.example.org", "*.push.example.net", "127.0.0.1:9999", "push.example.org:8443"))
 
@@ -62,7 +63,7 @@ def test_a_key_that_is_no_base64url_is_refused(key: str) -> None:
 
 
 def test_the_browsers_services_are_allowed_by_themselves() -> None:
-    hosts = push_settings({}, "a@example.org").hosts
+    hosts = push_settings(Variables({}), "a@example.org").hosts
     for endpoint in (
         "https://fcm.googleapis.com/fcm/send/x",
         "https://updates.push.services.mozilla.com/wpush/v2/x",
@@ -75,21 +76,22 @@ def test_the_browsers_services_are_allowed_by_themselves() -> None:
 @pytest.mark.parametrize("patterns", [",", "https://x", "x/y", "*", "*.", "a:b", "a:99999", "UPPER.example", "*.a:80"])
 def test_a_pattern_that_is_none_is_said(patterns: str) -> None:
     with pytest.raises(ValueError, match="NIGHTLATCH_PUSH_HOSTS must be"):
-        push_settings({"PUSH_HOSTS": patterns}, "a@example.org")
+        push_settings(Variables({"NIGHTLATCH_PUSH_HOSTS": patterns}), "a@example.org")
 
 
 @pytest.mark.parametrize("key", ["x", "A" * 43, "_" * 43, "A" * 44, "A" * 42 + "!"])
 def test_a_key_that_is_none_is_said(key: str) -> None:
     with pytest.raises(ValueError, match="NIGHTLATCH_VAPID_PRIVATE_KEY must be"):
-        push_settings({"VAPID_PRIVATE_KEY": key}, "a@example.org")
+        push_settings(Variables({"NIGHTLATCH_VAPID_PRIVATE_KEY": key}), "a@example.org")
 
 
 @pytest.mark.parametrize("subject", ["me", "mailto:me", "http://example.org", "mailto:a@b c"])
 def test_a_subject_that_reaches_nobody_is_said(subject: str) -> None:
     with pytest.raises(ValueError, match="NIGHTLATCH_VAPID_SUBJECT must be"):
-        push_settings({"VAPID_SUBJECT": subject}, "a@example.org")
+        push_settings(Variables({"NIGHTLATCH_VAPID_SUBJECT": subject}), "a@example.org")
 
 
 def test_a_subject_is_the_sender_of_the_mail_by_itself() -> None:
-    assert push_settings({}, "a@example.org").subject == "mailto:a@example.org"
-    assert push_settings({"VAPID_SUBJECT": "https://example.org/x"}, "a@example.org").subject == "https://example.org/x"
+    assert push_settings(Variables({}), "a@example.org").subject == "mailto:a@example.org"
+    given = Variables({"NIGHTLATCH_VAPID_SUBJECT": "https://example.org/x"})
+    assert push_settings(given, "a@example.org").subject == "https://example.org/x"

@@ -112,7 +112,7 @@ def build(
         outbox=outbox,
         places=places,
         site_name=site_name,
-        phone_url=settings.phone_url,
+        phone_url=settings.mobile_url,
         are_sent=pushes.public_key is not None,
     )
     login_requests = LoginRequests(

@@ -21,8 +21,10 @@ class Origin:
     user_agent: str = ""
     host: str = ""
     browser: str = ""
+    languages: str = ""
+    """The Accept-Language header (RFC 9110 section 12.5.4)."""
     external_ids: frozenset[str] = frozenset()
-    """What this very browser is as a factor (`Factor.slot`), by tokens that only it holds."""
+    """What this very browser is as a factor (`Factor.external_id`), by tokens that only it holds."""
 
     @property
     def device(self) -> str:

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from ..enrollment.method import Alone, Method
+from dataclasses import dataclass
+
+from ..domain.push import PushHosts
+from ..services.attempts import Attempts
+from ..services.ceremonies import Ceremonies
+from ..services.core import Core
+from ..services.login_requests import LoginRequests
+from ..services.method_kinds import Methods
+from ..services.one_time_codes import OneTimeCodes
+from ..services.outbox import Outbox
+from ..services.phone_numbers import PhoneNumbers
 from . import authentication_app, login_requests, security_key, text_message
 
-CATALOGUE: tuple[Method, ...] = (
-    text_message.METHOD,
-    authentication_app.METHOD,
-    security_key.METHOD,
-    login_requests.METHOD,
-)
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What methods are built from."""
+
+    core: Core
+    attempts: Attempts
+    codes: OneTimeCodes
+    outbox: Outbox
+    phone_numbers: PhoneNumbers
+    ceremonies: Ceremonies
+    login_requests: LoginRequests
+    site_name: str
+    can_text: bool
+    push_hosts: PushHosts
+    push_key: str | None
+    """The public key that browsers subscribe with; None where no push is sent."""
 
 
-def method_named(slug: str) -> Method | None:
-    return next((m for m in CATALOGUE if m.slug == slug), None)
-
-
-def method_that_stands_alone() -> tuple[Method, Alone]:
-    """The one that opens an account without a password."""
-    return next((method, method.alone) for method in CATALOGUE if method.alone is not None)
+def catalogue(parts: Parts) -> Methods:
+    return Methods(
+        (
+            text_message.TextMessage(parts.phone_numbers, parts.can_text),
+            authentication_app.AuthenticationApp(parts.core, parts.site_name),
+            security_key.SecurityKey(parts.core, parts.attempts, parts.ceremonies),
+            login_requests.LoginRequestsMethod(parts.core, parts.login_requests, parts.push_hosts, parts.push_key),
+        )
+    )

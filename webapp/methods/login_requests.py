@@ -1,12 +1,14 @@
-"""Login requests: a phone says yes to a log-in, after the number on the other screen was typed there.
+"""Login requests: a phone approves a login elsewhere, after the number on the other screen was entered there.
 
-A phone is known by a token of its own, and reached by Web Push where its browser and its owner let us. That a push
-came is never needed: what waits is in the list.
+A phone is known by a token of its own, and reached by Web Push where its browser and its owner allow that. Whether a
+push arrives never matters: a request that waits is in the list.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from wtforms import StringField
@@ -17,24 +19,15 @@ from ..domain.devices import device
 from ..domain.labels import unused_label
 from ..domain.language import Sentence, gettext, lazy
 from ..domain.origin import Origin
+from ..domain.push import PushHosts, read_subscription
 from ..domain.request_refusals import NotApproved
-from ..enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
-from ..enrollment.method import (
-    Answers,
-    Asking,
-    ByDevice,
-    Challenge,
-    Method,
-    Overview,
-    Proof,
-    RequestStatus,
-    Several,
-    Step,
-    Waits,
-)
-from ..enrollment.visit import Visit
-from ..models.database import changed_one_row
-from ..models.factors import USE, Factor
+from ..models.database import Transaction, changed_one_row
+from ..models.factors import MARK_USED, Factor
+from ..services.core import Core
+from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
+from ..services.login_requests import LoginRequests
+from ..services.method import Answers, ByDevice, Challenge, Overview, Proved, Step, Visit
+from ..services.method_kinds import Glance, OutOfBand, RequestStatus
 
 
 class SubscriptionFields:
@@ -48,93 +41,68 @@ class LabelFields:
 
 
 class NoFields:
-    """Nothing is typed where one waits."""
+    """Nothing is entered in the browser that waits."""
 
 
-# -- The step of its own ---------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Notifications(Step):
+    """Permission for notifications, which may be refused."""
+
+    slug, template = "notifications", "enrollment/login-requests/notifications.html"
+    fields = SubscriptionFields
+    acts = ("not-now",)
+    push_hosts: PushHosts
+    push_key: str | None
+
+    def done(self, visit: Visit) -> bool:
+        return False
+
+    def show(self, visit: Visit) -> dict[str, Any]:
+        return {"push_key": self.push_key}
+
+    def submit(self, visit: Visit, answers: Answers) -> None:
+        """With no subscription the phone is on all the same. Raises `SubscriptionRefused`."""
+        said = answers.get("subscription", "")
+        self._turn_on(visit, read_subscription(said, self.push_hosts) if said else "")
+
+    def act(self, visit: Visit, name: str) -> None:
+        self._turn_on(visit, "")
+
+    def _turn_on(self, visit: Visit, subscription: str) -> None:
+        before = next((f for f in visit.factors if f.external_id in visit.origin.external_ids), None)
+        labels = [f.label for f in visit.factors if f is not before]
+        label = before.label if before is not None else unused_label(device(visit.origin.user_agent), labels)
+        visit.browser_token = draw_token(visit.core.entropy)
+        visit.turn_on(
+            Proved(
+                subscription,
+                external_id=hash_of(visit.browser_token),
+                label=label,
+                attributes=json.dumps({"pushes": bool(subscription)}),
+                replaces=before.id if before is not None else None,
+            )
+        )
 
 
-def show_notifications(visit: Visit) -> dict[str, Any]:
-    return {"push_key": visit.desk.push_key()}
+@dataclass(frozen=True)
+class LoginRequestsMethod(OutOfBand):
+    core: Core
+    requests: LoginRequests
+    push_hosts: PushHosts
+    push_key: str | None
 
-
-def allow(visit: Visit, answers: Answers) -> None:
-    """With no subscription the phone is on all the same. Raises `SubscriptionRefused`."""
-    said = answers.get("subscription", "")
-    _turn_on(visit, visit.desk.read_subscription(said) if said else "")
-
-
-def not_now(visit: Visit) -> None:
-    _turn_on(visit, "")
-
-
-def _turn_on(visit: Visit, subscription: str) -> None:
-    before = next((f for f in visit.factors if is_here(f, visit.origin)), None)
-    labels = [f.label for f in visit.factors if f is not before]
-    label = before.label if before is not None else unused_label(device(visit.origin.user_agent), labels)
-    visit.keeps = draw_token(visit.entropy)
-    visit.turn_on(
-        subscription,
-        external_id=hash_of(visit.keeps),
-        label=label,
-        facts=json.dumps({"pushes": bool(subscription)}),
-        instead_of=before.id if before is not None else None,
+    slug, title = "login-requests", lazy("Login requests on this phone")
+    template, fields = "challenge/login-requests.html", NoFields
+    is_code = False
+    requests_path, requests_title = "/settings/security/login-requests", lazy("Login requests")
+    path, list_title, list_template = "phones", lazy("Manage phones"), "two_factor/login-requests.html"
+    label_fields = LabelFields
+    first_step = OVERVIEW.slug
+    is_this_browser = True
+    only_on_phones = lazy(
+        "You turn it on from your phone: open %(site)s there, log in, and choose it on this same page."
     )
-
-
-NOTIFICATIONS = Step(
-    slug="notifications",
-    template="enrollment/login-requests/notifications.html",
-    needed=lambda visit: True,
-    done=lambda visit: False,  # when it is, the enrollment is finished
-    submit=allow,
-    show=show_notifications,
-    fields=SubscriptionFields,
-    acts={"not-now": not_now},
-)
-
-
-# -- The challenge at log-in and step-up -----------------------------------------------------------
-
-
-def send(asking: Asking, origin: Origin) -> None:
-    asking.requests.ask(asking.account, asking.name, asking.factors, origin)
-
-
-def standing(asking: Asking) -> RequestStatus | None:
-    return asking.requests.standing(asking.account, asking.name)
-
-
-def verify(proof: Proof, answers: Answers) -> None:
-    """Raises `NotApproved`."""
-    phone = proof.asking.requests.use(proof.tx, proof.asking.account, proof.asking.name)
-    if not changed_one_row(proof.tx, USE, {"factor": phone, "now": proof.clock.now()}):
-        raise NotApproved()  # the phone was turned off meanwhile, and so is what it said
-
-
-# -- The list of phones ----------------------------------------------------------------------------
-
-
-def describe(factor: Factor, origin: Origin) -> list[str]:
-    where = gettext("This phone") if is_here(factor, origin) else gettext("Another phone")
-    pushes = json.loads(factor.attributes)["pushes"]
-    return [where, gettext("Gets notifications") if pushes else gettext("Without notifications")]
-
-
-def lacks(factor: Factor, origin: Origin) -> Sentence | None:
-    """Not now, or a push service that forgot the phone: its owner may think again."""
-    without = is_here(factor, origin) and not json.loads(factor.attributes)["pushes"]
-    return lazy("Allow notifications") if without else None
-
-
-def is_here(factor: Factor, origin: Origin) -> bool:
-    return factor.external_id in origin.external_ids
-
-
-METHOD = Method(
-    slug="login-requests",
-    title=lazy("Login requests on this phone"),
-    overview=Overview(
+    overview = Overview(
         what=lazy("When your password is entered elsewhere, this phone asks you whether it was you."),
         needed=lazy(
             "You need this phone, in this browser. Notifications are of help but not needed: what waits for you is also"
@@ -145,27 +113,52 @@ METHOD = Method(
             " approve. Whoever you deny stays out."
         ),
         button=ByDevice(computer=lazy("Next"), phone=lazy("Next"), iphone=lazy("Next")),
-    ),
-    steps=(OVERVIEW, PASSWORD_ALWAYS, *CONFIRMED_EMAIL, NOTIFICATIONS, DONE),
-    challenge=Challenge(
-        template="challenge/login-requests.html",
-        fields=NoFields,
-        hint=lambda factor, account: gettext("Login request to your phone"),
-        source=lambda factor, account: gettext("Open the notification, or Login requests on your phone."),
-        verify=verify,
-        is_code=False,
-        send=send,
-        waits=Waits(path="/settings/security/login-requests", title=lazy("Login requests"), standing=standing),
-    ),
-    several=Several(
-        path="phones",
-        title=lazy("Manage phones"),
-        template="two_factor/login-requests.html",
-        label=LabelFields,
-        another=OVERVIEW.slug,
-        describe=describe,
-        lacks=lacks,
-        is_here=is_here,
-    ),
-    phones_only=lazy("You turn it on from your phone: open %(site)s there, log in, and choose it on this same page."),
-)
+    )
+
+    def steps(self) -> Sequence[Step]:
+        notifications = Notifications(self.push_hosts, self.push_key)
+        return OVERVIEW, PASSWORD_ALWAYS, *CONFIRMED_EMAIL, notifications, DONE
+
+    # -- The challenge ---------------------------------------------------------------------------------
+
+    def hint(self, challenge: Challenge) -> str:
+        return gettext("Login request to your phone")
+
+    def source(self, challenge: Challenge) -> str:
+        return gettext("Open the notification, or Login requests on your phone.")
+
+    def send(self, challenge: Challenge, origin: Origin) -> None:
+        self.requests.ask(challenge.account, challenge.name, challenge.factors, origin, self.requests_path)
+
+    def status(self, challenge: Challenge) -> RequestStatus | None:
+        return self.requests.status(challenge.account, challenge.name)
+
+    def glance(self, pending_token: str) -> Glance | None:
+        return self.requests.glance(pending_token)
+
+    def withdraw(self, tx: Transaction, account_id: int, challenge_name: str) -> None:
+        self.requests.withdraw(tx, account_id, challenge_name)
+
+    def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
+        """Raises `NotApproved`."""
+        phone = self.requests.use(tx, challenge.account, challenge.name)
+        if not changed_one_row(tx, MARK_USED, {"factor": phone, "now": self.core.clock.now()}):
+            raise NotApproved()  # the phone was turned off meanwhile, and so is what it said
+
+    # -- The list of phones ----------------------------------------------------------------------------
+
+    def describe(self, factor: Factor, origin: Origin) -> list[str]:
+        where = gettext("This phone") if self.is_here(factor, origin) else gettext("Another phone")
+        return [where, gettext("Gets notifications") if _pushes(factor) else gettext("Without notifications")]
+
+    def is_here(self, factor: Factor, origin: Origin) -> bool:
+        return factor.external_id in origin.external_ids
+
+    def lacks(self, factor: Factor, origin: Origin) -> Sentence | None:
+        """After Not now, or when the push service forgot the phone."""
+        without = self.is_here(factor, origin) and not _pushes(factor)
+        return lazy("Allow notifications") if without else None
+
+
+def _pushes(factor: Factor) -> bool:
+    return bool(json.loads(factor.attributes)["pushes"])

@@ -1,134 +1,105 @@
-"""Text message: a six-digit code to the account's phone (NIST SP 800-63B-4 section 3.1.3, a restricted way).
+"""Text message: a six-digit code to the account's phone number (NIST SP 800-63B-4 section 3.1.3, restricted).
 
-A code goes out only after a right password, and never more often than the caps of `services/text_caps.py` allow.
+A code goes out only after a right password, and never more often than the limits of `services/text_caps.py` allow.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ..domain.language import bidi_isolate, gettext, lazy
+from ..domain.channels import Sent
+from ..domain.language import Sentence, bidi_isolate, gettext, lazy
 from ..domain.origin import Origin
-from ..domain.refusals import CodeAlreadyUsed, CodeExpired, Refusal, TooSoon
-from ..enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
-from ..enrollment.fields import CodeFields, ConfirmationCodeFields, PhoneFields
-from ..enrollment.method import Answers, Asked, Asking, ByDevice, Challenge, Method, Overview, Proof, Step
-from ..enrollment.visit import Visit
+from ..domain.refusals import CodeAlreadyUsed, CodeExpired, TooSoon
 from ..models.accounts import Account
-from ..models.database import changed_one_row
-from ..models.factors import USE, Factor
+from ..models.database import Transaction, changed_one_row
+from ..models.factors import MARK_USED
+from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
+from ..services.enrollment.fields import CodeFields, ConfirmationCodeFields, PhoneFields
+from ..services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
+from ..services.phone_numbers import PhoneNumbers
 
 
-def begin(visit: Visit) -> dict[str, Any]:
-    """Replacing it means another number, which is asked for."""
-    return {"new_number": visit.account.phone_number is None or bool(visit.factors)}
+@dataclass(frozen=True)
+class Phone(Step):
+    """Which number: only where the account has none, or changes it by replacing the factor."""
 
+    slug, template = "phone", "enrollment/text-message/phone.html"
+    fields = PhoneFields
+    passed_over = True
+    phone_numbers: PhoneNumbers
 
-# -- The steps of its own --------------------------------------------------------------------------
+    def done(self, visit: Visit) -> bool:
+        return not _wants_new_number(visit) or self.phone_numbers.sent(visit.account, _bound(visit)) is not None
 
-
-def asked(visit: Visit) -> Asked | None:
-    return visit.desk.phone_asked(visit.account, visit.phone_challenge)
-
-
-def has_number(visit: Visit) -> bool:
-    notes = visit.notes if "new_number" in visit.notes else begin(visit)
-    return not notes["new_number"] or asked(visit) is not None
-
-
-def send_first(visit: Visit, answers: Answers) -> None:
-    """Raises what makes a number unfit for texts, and what the caps refuse with."""
-    number = visit.desk.read_phone(answers["phone"], answers.get("country", ""))
-    visit.note(discoverable="discoverable" in answers)
-    under_way = asked(visit)
-    try:
-        visit.desk.ask_phone(visit.account, visit.phone_challenge, visit.origin, number)
-    except TooSoon:
-        if under_way is None or under_way.address != number.hint:
-            raise  # else: Back, and the same number again; its code is on the way already
-
-
-def send_again(visit: Visit) -> None:
-    visit.desk.ask_phone_again(visit.account, visit.phone_challenge, visit.origin)
-
-
-def send_to_known_number(visit: Visit) -> None:
-    """When no number had to be typed. The page says what stops it, and beside Resend when another may go."""
-    if asked(visit) is None:
+    def submit(self, visit: Visit, answers: Answers) -> None:
+        """Raises what makes a number unfit for texts, and what the limits refuse with."""
+        number = self.phone_numbers.read(answers["phone"], answers.get("country", ""))
+        visit.note(discoverable="discoverable" in answers)
+        under_way = self.phone_numbers.sent(visit.account, _bound(visit))
         try:
-            visit.desk.ask_phone(visit.account, visit.phone_challenge, visit.origin)
+            self.phone_numbers.send_code(visit.account, _bound(visit), visit.origin, number)
         except TooSoon:
-            return
-        except Refusal as refusal:
-            visit.hindrance = refusal
+            if under_way is None or under_way.address != number.hint:
+                raise  # else: Back, and the same number again; its code is on the way already
+
+    def show(self, visit: Visit) -> dict[str, Any]:
+        return {
+            "choices": {"country": self.phone_numbers.country_choices()},
+            "suggested": {"country": self.phone_numbers.default_country(visit.origin)},
+        }
 
 
-def show_code(visit: Visit) -> dict[str, Any]:
-    return {"asked": asked(visit), "different": PHONE.slug}
+@dataclass(frozen=True)
+class FirstCode(Step):
+    """The code from the first text."""
+
+    slug, template = "code", "enrollment/text-message/code.html"
+    fields = ConfirmationCodeFields
+    acts = ("resend",)
+    closed = CodeExpired
+    phone_numbers: PhoneNumbers
+
+    def done(self, visit: Visit) -> bool:
+        return False
+
+    def submit(self, visit: Visit, answers: Answers) -> None:
+        visit.count_attempt("first-code")
+        discoverable = visit.notes.get("discoverable")
+        # the owner is told of the factor and the number in one mail
+        self.phone_numbers.confirm(
+            visit.account, _bound(visit), answers["code"], visit.origin, discoverable, tell_first=False
+        )
+        visit.turn_on(Proved(""))  # the number is the account's, so that changing it needs no new factor
+
+    def act(self, visit: Visit, name: str) -> None:
+        self.phone_numbers.resend_code(visit.account, _bound(visit), visit.origin)
+
+    def arrive(self, visit: Visit) -> None:
+        """When no number had to be entered. The page says beside Resend when another text may go."""
+        if self.phone_numbers.sent(visit.account, _bound(visit)) is None:
+            try:
+                self.phone_numbers.send_code(visit.account, _bound(visit), visit.origin)
+            except TooSoon:
+                return
+
+    def show(self, visit: Visit) -> dict[str, Any]:
+        sent = self.phone_numbers.sent(visit.account, _bound(visit))
+        wait = 0 if sent else self.phone_numbers.wait(visit.account)
+        return {"sent": sent, "wait": wait, "different": Phone.slug}
 
 
-def check_code(visit: Visit, answers: Answers) -> None:
-    visit.count_attempt("first-code")
-    discoverable = visit.notes.get("discoverable")
-    visit.desk.confirm_phone(visit.account, visit.phone_challenge, answers["code"], visit.origin, discoverable)
-    visit.turn_on("")  # the number is the account's, so that changing it needs no new factor
+@dataclass(frozen=True)
+class TextMessage(Method):
+    phone_numbers: PhoneNumbers
+    can_text: bool
 
-
-PHONE = Step(
-    slug="phone",
-    template="enrollment/text-message/phone.html",
-    needed=lambda visit: True,
-    done=has_number,
-    submit=send_first,
-    fields=PhoneFields,
-    passed_over=True,
-)
-CODE = Step(
-    slug="code",
-    template="enrollment/text-message/code.html",
-    needed=lambda visit: True,
-    done=lambda visit: False,  # when it is, the enrollment is finished
-    submit=check_code,
-    show=show_code,
-    fields=ConfirmationCodeFields,
-    acts={"resend": send_again},
-    closed=CodeExpired,
-    arrive=send_to_known_number,
-)
-
-
-# -- The challenge at log-in and step-up -----------------------------------------------------------
-
-
-def send(asking: Asking, origin: Origin) -> None:
-    asking.codes.ask(asking.account, asking.name, origin)
-
-
-def sent(asking: Asking) -> Asked | None:
-    return asking.codes.asked(asking.account, asking.name)
-
-
-def verify(proof: Proof, answers: Answers) -> None:
-    """Raises what `OneTimeCodes.match` raises."""
-    proof.asking.codes.prove(proof.tx, proof.asking.account, proof.asking.name, answers.get("code", ""))
-    if not changed_one_row(proof.tx, USE, {"factor": proof.factor.id, "now": proof.clock.now()}):
-        raise CodeAlreadyUsed()  # replaced or turned off meanwhile, and so is what it proves
-
-
-def hint(factor: Factor, account: Account) -> str:
-    return gettext("Text message to %(number)s", number=bidi_isolate(account.phone_number_hint or ""))
-
-
-def source(factor: Factor, account: Account) -> str:
-    return gettext(
-        "Enter the six-digit code from our text to %(number)s.", number=bidi_isolate(account.phone_number_hint or "")
-    )
-
-
-METHOD = Method(
-    slug="text-message",
-    title=lazy("Text message"),
-    overview=Overview(
+    slug, title = "text-message", lazy("Text message")
+    fields = CodeFields
+    sends_code = True
+    overview = Overview(
         what=lazy("We text a six-digit code to your phone."),
         needed=lazy(
             "You need a phone that gets texts, and reception where you log in. A text can be late, and somebody who"
@@ -136,18 +107,56 @@ METHOD = Method(
         ),
         later=lazy("When you log in, you enter your password and then the code that we text you."),
         button=ByDevice(computer=lazy("Next"), phone=lazy("Next"), iphone=lazy("Get started")),
-    ),
-    steps=(OVERVIEW, PASSWORD_ALWAYS, *CONFIRMED_EMAIL, PHONE, CODE, DONE),
-    begin=begin,
-    challenge=Challenge(
-        template="challenge/code.html",
-        fields=CodeFields,
-        hint=hint,
-        source=source,
-        verify=verify,
-        send=send,
-        asked=sent,
-    ),
-    needs="texts",
-    stands_in=lambda account: account.phone_number is not None,
-)
+    )
+
+    @property
+    def is_offered(self) -> bool:
+        return self.can_text
+
+    def steps(self) -> Sequence[Step]:
+        number, code = Phone(self.phone_numbers), FirstCode(self.phone_numbers)
+        return OVERVIEW, PASSWORD_ALWAYS, *CONFIRMED_EMAIL, number, code, DONE
+
+    def begin(self, visit: Visit) -> dict[str, Any]:
+        return {"new_number": _wants_new_number(visit)}
+
+    def hint(self, challenge: Challenge) -> str:
+        return gettext("Text message to %(number)s", number=_number(challenge.account))
+
+    def source(self, challenge: Challenge) -> str:
+        return gettext("Enter the six-digit code from our text to %(number)s.", number=_number(challenge.account))
+
+    def send(self, challenge: Challenge, origin: Origin) -> None:
+        self.phone_numbers.send_code(challenge.account, challenge.name, origin)
+
+    def sent(self, challenge: Challenge) -> Sent | None:
+        return self.phone_numbers.sent(challenge.account, challenge.name)
+
+    def wait(self, challenge: Challenge) -> int:
+        return self.phone_numbers.wait(challenge.account)
+
+    def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
+        """Raises what `OneTimeCodes.match` raises."""
+        self.phone_numbers.verify(tx, challenge.account, challenge.name, answers.get("code", ""))
+        now = self.phone_numbers.core.clock.now()
+        if not changed_one_row(tx, MARK_USED, {"factor": challenge.factor.id, "now": now}):
+            raise CodeAlreadyUsed()  # replaced or turned off meanwhile, and so is what it proves
+
+    def stands_in(self, account: Account) -> Sentence | None:
+        if account.phone_number is None or not self.can_text:
+            return None
+        return lazy("Request a code sent to your phone via text message")
+
+
+def _wants_new_number(visit: Visit) -> bool:
+    """As it was when the enrollment began: replacing the factor means another number."""
+    wants: bool = visit.notes.get("new_number", visit.account.phone_number is None or bool(visit.factors))
+    return wants
+
+
+def _bound(visit: Visit) -> str:
+    return f"phone:{visit.method.slug}:{visit.user.session.id}"
+
+
+def _number(account: Account) -> str:
+    return bidi_isolate(account.phone_number_hint or "")

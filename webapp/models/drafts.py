@@ -23,3 +23,13 @@ class Draft(Table):
     """What the method has drawn and learnt so far, as sealed JSON."""
     finished_at: Mapped[MaybeAt]
     sealed_backup_code: Mapped[str | None] = mapped_column(Text)
+
+
+def draft_bound(account_id: int, method: str) -> str:
+    """What a draft's sealed notes are bound to."""
+    return f"account:{account_id}:draft:{method}"
+
+
+def backup_code_bound(account_id: int, method: str) -> str:
+    """What the backup code of a finished draft is bound to."""
+    return f"{draft_bound(account_id, method)}:backup-code"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, String, Text, UniqueConstraint, bindparam, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .base import AccountId, At, Key, MaybeAt, Sealed, Table, rows_of
+from .base import AccountId, At, Key, MaybeAt, Sealed, Table
 
 
 def sole_external_id(account_id: int) -> str:
@@ -37,10 +37,14 @@ class Factor(Table):
     """Set for the few minutes in which it can be turned back on; it proves nothing meanwhile."""
 
 
-FACTORS = rows_of(Factor)
-USE = (
-    update(FACTORS)
-    .where(FACTORS.c.id == bindparam("factor"), FACTORS.c.turned_off_at.is_(None))
+MARK_USED = (
+    update(Factor)
+    .where(Factor.id == bindparam("factor"), Factor.turned_off_at.is_(None))
     .values(logged_in_at=bindparam("now"))
 )
-"""It has just let its owner in; no row when it was turned off meanwhile."""
+"""It has just let its owner in; changes no row when it was turned off meanwhile."""
+
+
+def factor_bound(account_id: int, method: str) -> str:
+    """What a factor's sealed secret is bound to."""
+    return f"account:{account_id}:factor:{method}"

@@ -26,8 +26,12 @@ class Session(Table):
     ended_at: Mapped[MaybeAt]
 
 
+PENDING_CHALLENGE = "log-in:"
+"""What the codes of a pending login are bound to, with its id behind it."""
+
+
 class PendingLogin(Table):
-    """The password was right, the second factor is still owed. It opens nothing but the challenge."""
+    """The password was right, the second factor is still to be proved. It opens nothing but the challenge."""
 
     __tablename__ = "pending_logins"
 
@@ -36,10 +40,15 @@ class PendingLogin(Table):
     account_id: Mapped[AccountId]
     started_at: Mapped[At]
     persistent: Mapped[bool]
+    """Keep me logged in was ticked."""
     next_path: Mapped[str] = mapped_column(String(2000))
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(300))
     ended_at: Mapped[MaybeAt]
+
+    @property
+    def challenge(self) -> str:
+        return f"{PENDING_CHALLENGE}{self.id}"
 
 
 class RememberedBrowser(Table):

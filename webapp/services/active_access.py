@@ -15,15 +15,14 @@ from sqlalchemy import Boolean, ColumnElement, Select, cast, false, literal, sel
 
 from ..domain.codes import hash_of
 from ..domain.origin import Origin
-from ..domain.ports import Clock
 from ..domain.refusals import AlreadyDone, NotFound
 from ..models.accounts import lock_account
 from ..models.apps import AppSession, TemporaryPassword
-from ..models.database import Database, Transaction, changed_one_row
+from ..models.database import Transaction, changed_one_row
 from ..models.sessions import PendingLogin, RememberedBrowser, Session
 from ..models.user import SessionToken, User
-from ..policy import Policy
 from .app_sessions import AppSessions
+from .core import Core
 from .notices import Notices
 from .remembered_browsers import RememberedBrowsers
 from .sessions import Sessions
@@ -73,125 +72,118 @@ class AccessKind(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class SessionKind:
     """Sessions. What has only got as far as the password ends with the others, and is too short-lived to list."""
 
     slug, ended = "log-in", "session-ended"
 
-    def __init__(self, clock: Clock, sessions: Sessions) -> None:
-        self._clock = clock
-        self._sessions = sessions
+    core: Core
+    sessions: Sessions
 
     def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # a kind's
         row, current = Session, Session.id == user.session.id
-        mine = row.account_id == user.account.id, self._sessions.live()
+        mine = row.account_id == user.account.id, self.sessions.live()
         return select(*_columns(self, row, row.started_at, row.seen_at, current)).where(*mine)
 
     def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
-        return _end(tx, Session, account_id, way_id, self._clock.now())
+        return _end(tx, Session, account_id, way_id, self.core.clock.now())
 
     def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
-        now, account_id = self._clock.now(), user.account.id
+        now, account_id = self.core.clock.now(), user.account.id
         _end_all(tx, PendingLogin, account_id, now)  # first: it may be on its way to a session
         _end_all(tx, Session, account_id, now, Session.id != user.session.id)
 
 
+@dataclass(frozen=True, slots=True)
 class RememberedKind:
     """Browsers that skip the second factor, never the password."""
 
     slug, ended = "remembered-browser", "browser-forgotten"
 
-    def __init__(self, clock: Clock, browsers: RememberedBrowsers) -> None:
-        self._clock = clock
-        self._browsers = browsers
+    core: Core
+    browsers: RememberedBrowsers
 
     def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:
         row, current = RememberedBrowser, RememberedBrowser.token_hash.in_([hash_of(token) for token in remembered])
-        mine = row.account_id == user.account.id, self._browsers.live()
+        mine = row.account_id == user.account.id, self.browsers.live()
         return select(*_columns(self, row, row.added_at, row.used_at, current)).where(*mine)
 
     def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
-        return _end(tx, RememberedBrowser, account_id, way_id, self._clock.now())
+        return _end(tx, RememberedBrowser, account_id, way_id, self.core.clock.now())
 
     def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:
         if forget:
-            _end_all(tx, RememberedBrowser, user.account.id, self._clock.now())
+            _end_all(tx, RememberedBrowser, user.account.id, self.core.clock.now())
 
 
+@dataclass(frozen=True, slots=True)
 class AppKind:
     """Apps that traded a password for a token at the legacy door."""
 
     slug, ended = "app", "app-logged-out"
 
-    def __init__(self, clock: Clock, app_sessions: AppSessions) -> None:
-        self._clock = clock
-        self._app_sessions = app_sessions
+    core: Core
+    app_sessions: AppSessions
 
     def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # a kind's
         row = AppSession
-        mine = row.account_id == user.account.id, self._app_sessions.live()
+        mine = row.account_id == user.account.id, self.app_sessions.live()
         return select(*_columns(self, row, row.started_at, row.seen_at, false())).where(*mine)
 
     def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
-        return _end(tx, AppSession, account_id, way_id, self._clock.now())
+        return _end(tx, AppSession, account_id, way_id, self.core.clock.now())
 
     def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
         for table in (TemporaryPassword, AppSession):  # which an app may send again and again
-            _end_all(tx, table, user.account.id, self._clock.now())
+            _end_all(tx, table, user.account.id, self.core.clock.now())
 
 
+@dataclass(frozen=True, slots=True)
 class ActiveAccess:
-    def __init__(
-        self, *, db: Database, policy: Policy, sessions: Sessions, notices: Notices, kinds: Sequence[AccessKind]
-    ) -> None:
-        self._db = db
-        self._policy = policy
-        self._sessions = sessions
-        self._notices = notices
-        self._kinds = {kind.slug: kind for kind in kinds}
-
-    @property
-    def kinds(self) -> Sequence[str]:
-        """Their slugs, in the order in which they are shown."""
-        return list(self._kinds)
+    core: Core
+    sessions: Sessions
+    notices: Notices
+    kinds: Sequence[AccessKind]
+    """In the order in which they are shown."""
 
     def open_now(self, user: User, remembered: Sequence[str]) -> OpenAccess:
         """In one statement. `remembered` are the tokens of remembered browsers that this browser shows."""
-        every = union_all(*(kind.open_now(user, remembered) for kind in self._kinds.values())).subquery()
+        every = union_all(*(kind.open_now(user, remembered) for kind in self.kinds)).subquery()
         newest = every.c.is_current.desc(), every.c.seen_at.desc(), every.c.id.desc()
-        most = self._policy.access_entries_shown
-        with self._db.read() as tx:
+        most = self.core.policy.access_entries_shown
+        with self.core.db.read() as tx:
             rows = tx.execute(select(every).order_by(*newest).limit(most + 1)).all()
         return OpenAccess([AccessEntry(*row) for row in rows[:most]], len(rows) > most)
 
     def end(self, user: User, kind: str, way_id: int, origin: Origin) -> str:
         """By the next request, at both hosts. Returns the device it was; raises as `Kind.end` does."""
-        ends = self._kinds.get(kind)
+        ends = next((one for one in self.kinds if one.slug == kind), None)
         if ends is None:
             raise NotFound()
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             device = ends.end(tx, user.account.id, way_id)
-            self._notices.record(tx, user.account.id, ends.ended, origin, device=device)
+            self.notices.record(tx, user.account.id, ends.ended, origin, device=device)
         return device
 
     def end_own(self, user: User, origin: Origin) -> None:
         """Logs out here."""
-        with self._db.write() as tx:
-            self._sessions.end(tx, user.account.id, user.session.id)
-            self._notices.record(tx, user.account.id, "logged-out", origin)
+        with self.core.db.write() as tx:
+            self.sessions.end(tx, user.account.id, user.session.id)
+            self.notices.record(tx, user.account.id, "logged-out", origin)
 
     def end_others(self, user: User, origin: Origin, *, forget: bool) -> SessionToken:
         """All but this log-in, which gets a new token: whoever had copied the old one is out too.
 
         Raises `LogInOver` when this one was ended meanwhile.
         """
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             lock_account(tx, user.account.id)
-            for kind in self._kinds.values():
+            for kind in self.kinds:
                 kind.end_others(tx, user, forget=forget)
-            opened = self._sessions.rotate(tx, user.session)
+            opened = self.sessions.rotate(tx, user.session)
             told = "others-logged-out-and-forgotten" if forget else "others-logged-out"
-            self._notices.tell(tx, user.account, told, origin)
+            self.notices.tell(tx, user.account, told, origin)
         return opened
 
 

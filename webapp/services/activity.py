@@ -12,11 +12,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from ..domain.ports import Clock
 from ..models.base import rows_of
-from ..models.database import Database
 from ..models.sessions import Activity
-from ..policy import Policy
+from .core import Core
 
 NEWEST = 2**63 - 1  # above every id
 
@@ -49,18 +47,16 @@ class ActivityPage:
     older: int | None
 
 
+@dataclass(frozen=True, slots=True)
 class ActivityPages:
-    def __init__(self, db: Database, clock: Clock, policy: Policy) -> None:
-        self._db = db
-        self._clock = clock
-        self._policy = policy
+    core: Core
 
     def page(self, account_id: int, before: int = NEWEST) -> ActivityPage:
         """The events of that account that came before the one with that id, whosever it is."""
-        most = self._policy.activity_page
-        with self._db.read() as tx:
+        most = self.core.policy.activity_page
+        with self.core.db.read() as tx:
             rows = tx.execute(PAGE, {"account_id": account_id, "before": before, "most": most + 1}).all()
-        shown, now = rows[:most], self._clock.now()
+        shown, now = rows[:most], self.core.clock.now()
         events = [
             Event(row.at, row.kind, json.loads(row.details), self._address(row.address, now - row.at), row.device)
             for row in shown
@@ -69,4 +65,4 @@ class ActivityPages:
 
     def _address(self, address: str | None, age: int) -> str:
         """Nobody reads it longer than it is kept, even where the purge is late."""
-        return address or "" if age <= self._policy.activity_address_kept else ""
+        return address or "" if age <= self.core.policy.activity_address_kept else ""

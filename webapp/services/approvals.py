@@ -14,18 +14,17 @@ from sqlalchemy import ColumnElement, select, update
 from ..domain.codes import is_digits, tidy_digits
 from ..domain.devices import device
 from ..domain.origin import Origin
-from ..domain.ports import Clock
 from ..domain.refusals import NotFound
 from ..domain.request_refusals import NotThisPhone, NumberMalformed, RequestEnded, WrongNumber
-from ..enrollment.method import Method
 from ..models.accounts import Account
-from ..models.database import Database, changed_one_row
+from ..models.database import changed_one_row
 from ..models.factors import Factor
 from ..models.login_requests import APPROVED, CANCELLED, DENIED, WAITING, WRONG, LoginRequest
 from ..models.sessions import PendingLogin
 from ..models.user import User
-from ..policy import Policy
-from .login_requests import LoginRequests, pending_challenge
+from .core import Core
+from .login_requests import LoginRequests
+from .method_kinds import OutOfBand
 from .notices import Notices
 
 RECENT = 20
@@ -39,17 +38,13 @@ class Viewer:
     phones: Mapping[int, Factor]
 
 
+@dataclass(frozen=True, slots=True)
 class Approvals:
-    def __init__(
-        self, *, db: Database, clock: Clock, policy: Policy, requests: LoginRequests, notices: Notices
-    ) -> None:
-        self._db = db
-        self._clock = clock
-        self._policy = policy
-        self._requests = requests
-        self._notices = notices
+    core: Core
+    requests: LoginRequests
+    notices: Notices
 
-    def viewer(self, method: Method, user: User | None, origin: Origin) -> Viewer | None:
+    def viewer(self, method: OutOfBand, user: User | None, origin: Origin) -> Viewer | None:
         """None for a browser that is nobody's."""
         phones: dict[int, Factor] = {}
         accounts = {} if user is None else {user.account.id: user.account}
@@ -60,7 +55,7 @@ class Approvals:
                 Factor.turned_off_at.is_(None),
             )
             query = select(Factor, Account).join(Account, Account.id == Factor.account_id).where(*on)
-            with self._db.read() as tx:
+            with self.core.db.read() as tx:
                 for phone, account in tx.objects.execute(query):
                     phones[account.id] = phone
                     accounts.setdefault(account.id, account)
@@ -69,19 +64,19 @@ class Approvals:
     def listed(self, viewer: Viewer) -> Sequence[LoginRequest]:
         """Newest first, those that are over among them."""
         query = select(LoginRequest).where(LoginRequest.account_id.in_(viewer.accounts))
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             return tx.objects.scalars(query.order_by(LoginRequest.id.desc()).limit(RECENT)).all()
 
     def one(self, viewer: Viewer, request_id: int) -> LoginRequest:
         """Raises `Missing`, for another's as for none."""
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             request = tx.objects.get(LoginRequest, request_id)
         if request is None or request.account_id not in viewer.accounts:
             raise NotFound()
         return request
 
     def state(self, request: LoginRequest) -> str:
-        return self._requests.state_of(request.state, request.made_at)
+        return self.requests.state_of(request.state, request.made_at)
 
     def approve(self, viewer: Viewer, request_id: int, typed: str, origin: Origin) -> None:
         """The one try is spent in its own commit before the number is compared.
@@ -96,19 +91,19 @@ class Approvals:
         if not is_digits(number):
             raise NumberMalformed()
         live = self._live(request)
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             untried = update(LoginRequest).where(*live, LoginRequest.tried_at.is_(None))
-            if not changed_one_row(tx, untried.values(tried_at=self._clock.now())):
+            if not changed_one_row(tx, untried.values(tried_at=self.core.clock.now())):
                 raise RequestEnded()
-        is_right = number in self._requests.numbers(request)
-        with self._db.write() as tx:
+        is_right = number in self.requests.numbers(request)
+        with self.core.db.write() as tx:
             state = APPROVED if is_right else WRONG
-            values = {"state": state, "ended_at": self._clock.now(), "factor_id": phone.id}
+            values = {"state": state, "ended_at": self.core.clock.now(), "factor_id": phone.id}
             if not changed_one_row(tx, update(LoginRequest).where(*live).values(values)):
                 raise RequestEnded()
             kind = "request-approved" if is_right else "request-wrong"
             facts = {"device": device(request.device), "name": phone.label}
-            self._notices.record(tx, request.account_id, kind, origin, **facts)
+            self.notices.record(tx, request.account_id, kind, origin, **facts)
         if not is_right:
             raise WrongNumber()
 
@@ -118,28 +113,26 @@ class Approvals:
         Raises `Missing` or `RequestOver`.
         """
         request = self.one(viewer, request_id)
-        account, now = viewer.accounts[request.account_id], self._clock.now()
-        with self._db.write() as tx:
+        account, now = viewer.accounts[request.account_id], self.core.clock.now()
+        with self.core.db.write() as tx:
             denied = update(LoginRequest).where(*self._live(request))
             if not changed_one_row(tx, denied.values(state=DENIED, ended_at=now)):
                 raise RequestEnded()
-            halves = select(PendingLogin.id).where(
-                PendingLogin.account_id == account.id, PendingLogin.ended_at.is_(None)
-            )
-            attempt = [half for half in tx.scalars(halves) if pending_challenge(half) == request.challenge]
+            query = select(PendingLogin).where(PendingLogin.account_id == account.id, PendingLogin.ended_at.is_(None))
+            attempt = [pending.id for pending in tx.objects.scalars(query) if pending.challenge == request.challenge]
             tx.execute(update(PendingLogin).where(PendingLogin.id.in_(attempt)).values(ended_at=now))
-            self._notices.tell(tx, account, "request-denied", origin, device=device(request.device))
+            self.notices.tell(tx, account, "request-denied", origin, device=device(request.device))
 
     def cancel(self, viewer: Viewer, request_id: int, origin: Origin) -> None:
         """It was its owner: the request ends, and nothing else. Raises `Missing` or `RequestOver`."""
         request = self.one(viewer, request_id)
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             cancelled = update(LoginRequest).where(*self._live(request))
-            if not changed_one_row(tx, cancelled.values(state=CANCELLED, ended_at=self._clock.now())):
+            if not changed_one_row(tx, cancelled.values(state=CANCELLED, ended_at=self.core.clock.now())):
                 raise RequestEnded()
             facts = {"device": device(request.device)}
-            self._notices.record(tx, request.account_id, "request-cancelled", origin, **facts)
+            self.notices.record(tx, request.account_id, "request-cancelled", origin, **facts)
 
     def _live(self, request: LoginRequest) -> tuple[ColumnElement[bool], ...]:
-        since = self._clock.now() - self._policy.request_seconds
+        since = self.core.clock.now() - self.core.policy.request_seconds
         return LoginRequest.id == request.id, LoginRequest.state == WAITING, LoginRequest.made_at > since

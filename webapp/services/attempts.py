@@ -1,46 +1,44 @@
-"""Limits: how often something may be tried before one has to wait.
+"""Rate limits: how often something may be attempted before one has to wait.
 
-A try is spent in its own commit before anything is compared, so that neither a crash nor fifty requests at
-once give a free guess. Refused tries are not counted again. Windows slide: "5 in 5 minutes" holds for any
+An attempt is counted in its own commit before anything is compared, so that neither a crash nor fifty requests at
+once give a free guess. Refused attempts are not counted again. Windows slide: "5 in 5 minutes" holds for any
 five minutes.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
-from sqlalchemy import Select, and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import Row, Select, and_, bindparam, delete, func, insert, or_, select
 
-from ..domain.ports import Clock
+from ..domain.key_refusals import CeremonyExpired
 from ..domain.refusals import ChallengeExhausted, CodesBlocked, Refusal, TooManyAttempts
-from ..models.base import rows_of
-from ..models.database import Database, Transaction
+from ..models.database import Transaction
 from ..models.sessions import Attempt
 from ..policy import Window
+from .core import Core
 
-# Made once: every log-in runs them, and making a statement costs as much as running it.
-TRIES = rows_of(Attempt)
-SPEND = insert(TRIES)
-CLEAR = delete(TRIES).where(
+COUNT = insert(Attempt)
+CLEAR = delete(Attempt).where(
     or_(
-        TRIES.c.bucket.in_(bindparam("names", expanding=True)),
-        and_(TRIES.c.bucket == bindparam("shared"), TRIES.c.account_id == bindparam("own")),
+        Attempt.bucket.in_(bindparam("names", expanding=True)),
+        and_(Attempt.bucket == bindparam("shared"), Attempt.account_id == bindparam("own")),
     )
 )
 
 
 @cache
-def _history_of(*bounded: bool) -> Select[Any]:
-    """The tries of so many buckets; a bounded one is looked at only after `since`."""
+def _history_of(*bounded: bool) -> Select[str, int]:
+    """The attempts of so many buckets; a bounded one is looked at only after `since`."""
     wanted = []
     for place, is_bounded in enumerate(bounded):
-        mine = TRIES.c.bucket == bindparam(f"bucket{place}")
-        wanted.append(and_(mine, TRIES.c.at > bindparam(f"since{place}")) if is_bounded else mine)
-    return select(TRIES.c.bucket, TRIES.c.at).where(or_(*wanted)).order_by(TRIES.c.at, TRIES.c.id)
+        mine = Attempt.bucket == bindparam(f"bucket{place}")
+        wanted.append(and_(mine, Attempt.at > bindparam(f"since{place}")) if is_bounded else mine)
+    return select(Attempt.bucket, Attempt.at).where(or_(*wanted)).order_by(Attempt.at, Attempt.id)
 
 
 class Rule(Protocol):
@@ -143,61 +141,71 @@ class Bucket:
     name: str
     rule: Rule
     account_id: int | None = None
-    """Whose try it is, where strangers share the bucket."""
+    """Whose attempt it is, where many accounts share the bucket."""
 
 
+def single_use(name: str) -> Bucket:
+    """What counts for once only: the second time it is refused with `CeremonyExpired`."""
+    return Bucket(f"used:{name}", WithRefusal(Total(1), lambda _wait: CeremonyExpired()))
+
+
+@dataclass(frozen=True, slots=True)
 class Attempts:
-    def __init__(self, db: Database, clock: Clock) -> None:
-        self._db = db
-        self._clock = clock
+    core: Core
 
     def count(self, *buckets: Bucket) -> dict[str, int]:
-        """Counts one try in each bucket, or in none. Returns how many now stand in each, by its name.
+        """Counts one attempt in each bucket, or in none. Returns how many now stand in each, by its name.
 
-        Raises what the first refusing rule says, `TooManyTries` usually.
+        Raises what the first refusing rule says, `TooManyAttempts` usually.
         """
-        with self._db.write(durable=False) as tx:  # who guesses does not hold the plug
+        with self.core.db.write(durable=False) as tx:  # an attacker cannot cut the power to get an attempt back
             return self.count_within(tx, *buckets)
 
     def count_within(self, tx: Transaction, *buckets: Bucket) -> dict[str, int]:
         """The same in a transaction of the caller's, for what is counted only when it happens."""
-        now = self._clock.now()
-        self._db.serialize(tx, *(b.name for b in buckets))
-        hits = self._hits(tx, buckets, now)
+        now = self.core.clock.now()
+        self.core.db.serialize(tx, *(b.name for b in buckets))
+        hits = _by_bucket(tx.execute(*_history(buckets, now)))
         for bucket in buckets:
             refusal = bucket.rule.refusal(hits[bucket.name], now)
             if refusal is not None:
                 raise refusal
-        tx.execute(SPEND, [{"bucket": b.name, "at": now, "account_id": b.account_id} for b in buckets])
+        tx.execute(COUNT, [{"bucket": b.name, "at": now, "account_id": b.account_id} for b in buckets])
         return {b.name: len(hits[b.name]) + 1 for b in buckets}
 
     def wait(self, *buckets: Bucket) -> int:
         """Seconds until one more would be counted in each; 0 for now. Counts nothing."""
-        now = self._clock.now()
-        with self._db.read() as tx:
-            hits = self._hits(tx, buckets, now)
+        now = self.core.clock.now()
+        with self.core.db.read() as tx:
+            hits = _by_bucket(tx.execute(*_history(buckets, now)))
         refusals = [bucket.rule.refusal(hits[bucket.name], now) for bucket in buckets]
         return max((refusal.wait or 0 for refusal in refusals if refusal is not None), default=0)
 
     def clear(self, tx: Transaction, *names: str, shared: str = "", account_id: int | None = None) -> None:
-        """Empties the named buckets, and takes this account's own tries out of a shared one."""
+        """Empties the named buckets, and takes this account's own attempts out of a shared one."""
         tx.execute(CLEAR, {"names": names, "shared": shared, "own": account_id})
 
     def take_back(self, tx: Transaction, *names: str, shared: str | None = None, account_id: int | None = None) -> None:
-        """The newest try of each bucket, because it was not in vain; of a shared one, this account's own."""
+        """The newest attempt of each bucket, because it was right; of a shared one, this account's own."""
         buckets = {name: Attempt.bucket == name for name in names}
         if shared is not None:
             buckets[shared] = and_(Attempt.bucket == shared, Attempt.account_id == account_id)
-        self._db.serialize(tx, *buckets)  # or two that were right at once would take back the same one
+        self.core.db.serialize(tx, *buckets)  # or two that were right at once would take back the same one
         for bucket in buckets.values():
             newest = select(func.max(Attempt.id)).where(bucket).scalar_subquery()
             tx.execute(delete(Attempt).where(Attempt.id == newest))
 
-    def _hits(self, tx: Transaction, buckets: Sequence[Bucket], now: int) -> dict[str, list[int]]:
-        backs = [bucket.rule.lookback for bucket in buckets]
-        facts: dict[str, Any] = {f"bucket{place}": bucket.name for place, bucket in enumerate(buckets)}
-        facts |= {f"since{place}": now - back for place, back in enumerate(backs) if back is not None}
-        hits: dict[str, list[int]] = defaultdict(list)
-        for name, at in tx.execute(_history_of(*(back is not None for back in backs)), facts):
-            hits[name].append(at)
-        return hits
+
+def _history(buckets: Sequence[Bucket], now: int) -> tuple[Select[str, int], dict[str, Any]]:
+    """The statement that reads the attempts of these buckets as far back as their rules look, and its parameters."""
+    lookbacks = [bucket.rule.lookback for bucket in buckets]
+    parameters: dict[str, Any] = {f"bucket{place}": bucket.name for place, bucket in enumerate(buckets)}
+    parameters |= {f"since{place}": now - seconds for place, seconds in enumerate(lookbacks) if seconds is not None}
+    return _history_of(*(seconds is not None for seconds in lookbacks)), parameters
+
+
+def _by_bucket(rows: Iterable[Row[str, int]]) -> dict[str, list[int]]:
+    hits: dict[str, list[int]] = defaultdict(list)
+    for name, at in rows:
+        hits[name].append(at)
+    return hits

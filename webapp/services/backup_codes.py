@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha256
 
 from sqlalchemy import update
 
 from ..domain.codes import draw_base32, is_base32, tidy_base32
-from ..domain.ports import Clock, Entropy
 from ..domain.refusals import CodeMalformed, WrongBackupCode
 from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
+from .core import Core
 
 
+@dataclass(frozen=True, slots=True)
 class BackupCodes:
-    def __init__(self, clock: Clock, entropy: Entropy) -> None:
-        self._clock = clock
-        self._entropy = entropy
+    core: Core
 
     def make(self, tx: Transaction, account_id: int) -> str:
         """A new code, the only copy of it; any earlier one stops working."""
-        code = draw_base32(self._entropy)
+        code = draw_base32(self.core.entropy)
         tx.execute(update(Account).where(Account.id == account_id).values(self._values(account_id, code)))
         return code
 
@@ -32,14 +32,14 @@ class BackupCodes:
         code = tidy_base32(typed)
         if not is_base32(code):
             raise CodeMalformed()
-        successor = draw_base32(self._entropy)
+        successor = draw_base32(self.core.entropy)
         mine = Account.id == account_id, Account.backup_code_hash == _hash(account_id, code)
         if not changed_one_row(tx, update(Account).where(*mine).values(self._values(account_id, successor))):
             raise WrongBackupCode()
         return successor
 
     def _values(self, account_id: int, code: str) -> dict[str, str | int]:
-        return {"backup_code_hash": _hash(account_id, code), "backup_code_made_at": self._clock.now()}
+        return {"backup_code_hash": _hash(account_id, code), "backup_code_made_at": self.core.clock.now()}
 
 
 def _hash(account_id: int, code: str) -> str:

@@ -18,12 +18,11 @@ from itertools import accumulate
 from sqlalchemy import delete, insert, select, update
 
 from ..domain import phone_numbers, vcards
-from ..domain.ports import Clock, Keyring
 from ..domain.refusals import NoNumbers, PhoneMalformed, Refusal, TooManyContacts, TooManyLookups
 from ..models.accounts import Account
 from ..models.contacts import Contact, ContactLookups
-from ..models.database import Database, Transaction
-from ..policy import Policy
+from ..models.database import Transaction
+from .core import Core
 from .phone_numbers import PhoneNumbers, phone_bound
 
 BETWEEN_NUMBERS = re.compile(r"[\r\n,;]+")
@@ -52,13 +51,10 @@ class Uploaded:
     unread: int
 
 
+@dataclass(frozen=True, slots=True)
 class Contacts:
-    def __init__(self, *, db: Database, clock: Clock, keyring: Keyring, policy: Policy, phones: PhoneNumbers) -> None:
-        self._db = db
-        self._clock = clock
-        self._keyring = keyring
-        self._policy = policy
-        self._phone_numbers = phones
+    core: Core
+    phones: PhoneNumbers
 
     def phone_book(self, account: Account) -> PhoneBook:
         own = self._macs_of(account) if account.discoverable else []
@@ -67,22 +63,22 @@ class Contacts:
             .where(Account.id.in_(select(Contact.account_id).where(Contact.number_mac.in_(own))))
             .where(Account.id != account.id, Account.discoverable, Account.phone_number.is_not(None))
         )
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             kept = _kept(tx, account.id)
             candidates = tx.objects.scalars(have_mine).all()
         mutual = [other for other in candidates if not kept.isdisjoint(self._macs_of(other))]
         people = sorted((Person(other.name, other.username) for other in mutual), key=lambda p: p.name.casefold())
-        lost = sum(not self._keyring.knows(mac) for mac in kept)
+        lost = sum(not self.core.keyring.knows(mac) for mac in kept)
         return PhoneBook(len(kept), lost, people)
 
     def let_find(self, account: Account, discoverable: bool) -> None:
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             tx.execute(update(Account).where(Account.id == account.id).values(discoverable=discoverable))
         account.discoverable = discoverable
 
     def remove_all(self, account: Account) -> None:
         """Every hash goes. What was looked up today still counts, or this would be the way around the cap."""
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             tx.execute(delete(Contact).where(Contact.account_id == account.id))
 
     def upload(self, account: Account, file: bytes, typed: str, country: str) -> Uploaded:
@@ -95,12 +91,12 @@ class Contacts:
         entries = {*cards.numbers, *(entry.strip() for entry in BETWEEN_NUMBERS.split(typed))} - {""}
         if not entries and not cards.unread:
             raise NoNumbers()
-        if len(entries) > self._policy.contact_entries:
-            raise TooManyContacts(self._policy.contacts)
+        if len(entries) > self.core.policy.contact_entries:
+            raise TooManyContacts(self.core.policy.contacts)
         numbers, unread = self._read(entries, self._country_of(account) or country)
         macs = [self._macs(number) for number in numbers]
         self._spend(account.id, macs)
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             added = self._keep(tx, account.id, macs)
         return Uploaded(added, cards.unread + unread)
 
@@ -109,7 +105,7 @@ class Contacts:
         numbers, unread = set(), 0
         for entry in entries:
             try:
-                numbers.add(self._phone_numbers.read(entry, country).e164)
+                numbers.add(self.phones.read(entry, country).e164)
             except PhoneMalformed:
                 unread += 1
             except Refusal:
@@ -118,10 +114,10 @@ class Contacts:
 
     def _spend(self, account_id: int, macs: Sequence[list[str]]) -> None:
         """Counts the new numbers in a commit of its own, before anything is kept or looked up."""
-        now, cap = self._clock.now(), self._policy.contact_lookups
+        now, cap = self.core.clock.now(), self.core.policy.contact_lookups
         counted = select(ContactLookups.at, ContactLookups.count).where(ContactLookups.account_id == account_id)
-        with self._db.write() as tx:
-            self._db.serialize(tx, _lock(account_id))
+        with self.core.db.write() as tx:
+            self.core.db.serialize(tx, _lock(account_id))
             new = self._new(_kept(tx, account_id), macs)
             hits = tx.execute(
                 counted.where(ContactLookups.at > now - cap.seconds).order_by(ContactLookups.at, ContactLookups.id)
@@ -136,13 +132,13 @@ class Contacts:
 
     def _keep(self, tx: Transaction, account_id: int, macs: Sequence[list[str]]) -> int:
         """Returns how many were not there before. What an older key or a lost one made gives way to the newest's."""
-        self._db.serialize(tx, _lock(account_id))
+        self.core.db.serialize(tx, _lock(account_id))
         kept = _kept(tx, account_id)
         added = self._new(kept, macs)
-        stale = {mac for mac in kept if not self._keyring.knows(mac)}
+        stale = {mac for mac in kept if not self.core.keyring.knows(mac)}
         stale |= {older for _newest, *others in macs for older in others if older in kept}
         tx.execute(delete(Contact).where(Contact.account_id == account_id, Contact.number_mac.in_(stale)))
-        now = self._clock.now()
+        now = self.core.clock.now()
         rows = [
             {"account_id": account_id, "number_mac": newest, "added_at": now}
             for newest, *_ in macs
@@ -154,14 +150,14 @@ class Contacts:
 
     def _new(self, kept: set[str], macs: Sequence[list[str]]) -> int:
         """How many are not among those kept. Raises `TooManyContacts`."""
-        known = {mac for mac in kept if self._keyring.knows(mac)}
+        known = {mac for mac in kept if self.core.keyring.knows(mac)}
         new = sum(known.isdisjoint(same) for same in macs)
-        if new and len(known) + new > self._policy.contacts:
-            raise TooManyContacts(self._policy.contacts)
+        if new and len(known) + new > self.core.policy.contacts:
+            raise TooManyContacts(self.core.policy.contacts)
         return new
 
     def _macs(self, e164: str) -> list[str]:
-        return self._keyring.macs(e164, "contact")
+        return self.core.keyring.macs(e164, "contact")
 
     def _macs_of(self, account: Account) -> list[str]:
         """Of its own number; none when it has none, or when the key that sealed it is gone."""
@@ -176,7 +172,7 @@ class Contacts:
         if account.phone_number is None:
             return None
         try:
-            return self._keyring.open(account.phone_number, phone_bound(account.id))
+            return self.core.keyring.open(account.phone_number, phone_bound(account.id))
         except ValueError:
             return None
 

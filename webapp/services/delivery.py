@@ -7,6 +7,7 @@ that is killed in between loses its claim after a while, and the message goes ou
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Event
 from typing import Literal, cast
 
@@ -14,7 +15,6 @@ import structlog
 from sqlalchemy import ColumnElement, or_, select, update
 
 from ..domain.ports import (
-    Clock,
     Email,
     Gone,
     Mail,
@@ -25,9 +25,9 @@ from ..domain.ports import (
     TextMessages,
     Unreachable,
 )
-from ..models.database import Database, Transaction, changed_one_row
+from ..models.database import Transaction, changed_one_row
 from ..models.messages import FAILED, OWED, SENT, Message
-from ..policy import Policy
+from .core import Core
 from .outbox import EMAIL, PUSH, TEXT, Outbox
 
 State = Literal["owed", "sent", "failed"]
@@ -42,60 +42,46 @@ def state_of(tx: Transaction, message_id: int) -> State | None:
     return cast(State | None, tx.scalar(select(Message.state).where(Message.id == message_id)))
 
 
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    def __init__(
-        self,
-        db: Database,
-        clock: Clock,
-        outbox: Outbox,
-        mail: Mail,
-        texts: TextMessages,
-        policy: Policy,
-        before: Callable[[], None] = lambda: None,
-        *,
-        pushes: Pushes,
-        gone: Callable[[PushMessage], None],
-    ) -> None:
-        """`before` puts into the outbox what a request left to the worker; `gone` is told of a push whose address
-        is no more."""
-        self._db = db
-        self._clock = clock
-        self._outbox = outbox
-        self._mail = mail
-        self._texts = texts
-        self._policy = policy
-        self._pushes = pushes
-        self._gone = gone
-        self._before = before
+    core: Core
+    outbox: Outbox
+    mail: Mail
+    texts: TextMessages
+    pushes: Pushes
+    prepare: Callable[[], None]
+    """Puts into the outbox what a request left to the worker."""
+    drop: Callable[[PushMessage], None]
+    """Called for a push whose address no longer exists."""
 
     def state(self, message_id: int) -> State | None:
         """`state_of` for whoever has no transaction open. Raises `StoreUnavailable`."""
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             return state_of(tx, message_id)
 
     def fate(self, message_id: int) -> tuple[str, State | None]:
         """Its channel and its state. Raises `StoreUnavailable`."""
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             message = tx.objects.get(Message, message_id)
         return (message.channel, cast(State, message.state)) if message else (EMAIL, None)
 
     def kept(self, most: int) -> list[tuple[Email | TextMessage, int]]:
         """The newest messages whose content is still there, with when they were made: the outbox page."""
         query = select(Message).where(Message.sealed.is_not(None), Message.channel != PUSH)
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             rows = tx.objects.scalars(query.order_by(Message.id.desc()).limit(most)).all()
-        return [(cast(Email | TextMessage, self._outbox.read(message)), message.made_at) for message in rows]
+        return [(cast(Email | TextMessage, self.outbox.read(message)), message.made_at) for message in rows]
 
     def is_behind(self) -> bool:
         """True when a message has been owed for longer than the first retry takes."""
-        since = self._clock.now() - self._policy.retry_after[0]
+        since = self.core.clock.now() - self.core.policy.retry_after[0]
         owed = select(Message.id).where(Message.state == OWED, Message.made_at < since).limit(1)
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             return tx.scalar(owed) is not None
 
     def deliver_due(self, stop: Event | None = None) -> int:
         """How many went out. Raises `StoreUnavailable`; trouble with one message is no trouble for the next."""
-        self._before()
+        self.prepare()
         sent = 0
         while not (stop and stop.is_set()) and (message := self._claim()):
             sent += self._deliver(message)
@@ -120,23 +106,23 @@ class Delivery:
     def _claim(self) -> Message | None:
         """One due message that is now this worker's alone for a while, or None when nothing is due."""
         while True:
-            now = self._clock.now()
+            now = self.core.clock.now()
             # never tried ones first: a mail server that stalls on a few must not hold up the others
             due = select(Message.id).where(*_due(now)).order_by(Message.attempts, Message.due_at, Message.id).limit(1)
-            with self._db.read() as tx:
+            with self.core.db.read() as tx:
                 candidate = tx.scalar(due)
             if candidate is None:
                 return None
             still_due = update(Message).where(Message.id == candidate, *_due(now))
-            until = now + self._policy.worker_claims_for
-            with self._db.write() as tx:
+            until = now + self.core.policy.worker_claims_for
+            with self.core.db.write() as tx:
                 # the try counts before it is made, so that a message which kills its worker is not tried for ever
                 if changed_one_row(tx, still_due.values(attempts=Message.attempts + 1, claimed_until=until)):
                     return tx.objects.get_one(Message, candidate)
 
     def _deliver(self, message: Message) -> bool:
         try:
-            content = self._outbox.read(message)
+            content = self.outbox.read(message)
         except ValueError as error:  # its key is missing: the operator may still put it back
             self._put_off(message, str(error))
             return False
@@ -145,14 +131,14 @@ class Delivery:
             return False
         try:
             if isinstance(content, TextMessage):
-                self._texts.send(content)
+                self.texts.send(content)
             elif isinstance(content, PushMessage):
-                self._pushes.send(content)
+                self.pushes.send(content)
             else:
-                self._mail.send(content)
+                self.mail.send(content)
         except Gone as refusal:
             assert isinstance(content, PushMessage)  # nothing else has an address that goes
-            self._gone(content)
+            self.drop(content)
             self._give_up(message, str(refusal))
         except Refused as refusal:
             self._give_up(message, str(refusal))
@@ -167,33 +153,33 @@ class Delivery:
         return False
 
     def _record_sent(self, message: Message) -> None:
-        keeps = {TEXT: self._texts.keeps, EMAIL: self._mail.keeps}.get(message.channel, False)
+        keeps = {TEXT: self.texts.keeps, EMAIL: self.mail.keeps}.get(message.channel, False)
         sealed = message.sealed if keeps else None
         # even when the claim ran out meanwhile: what went out is not owed
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             owed = update(Message).where(Message.id == message.id, Message.state == OWED)
-            ended = {"state": SENT, "sealed": sealed, "claimed_until": None, "ended_at": self._clock.now()}
+            ended = {"state": SENT, "sealed": sealed, "claimed_until": None, "ended_at": self.core.clock.now()}
             tx.execute(owed.values(**ended, complaint=None))
         log.info("message_sent", message=message.id, template=message.template, state=SENT, attempts=message.attempts)
 
     def received(self, uid: str) -> None:
         """The other side says that the message arrived. Said twice, or of one that is unknown, it changes nothing."""
         mine = Message.uid == uid, Message.state == SENT, Message.received_at.is_(None)
-        with self._db.write() as tx:
-            tx.execute(update(Message).where(*mine).values(received_at=self._clock.now()))
+        with self.core.db.write() as tx:
+            tx.execute(update(Message).where(*mine).values(received_at=self.core.clock.now()))
 
     def lost(self, uid: str, why: str) -> None:
         """The other side says that it never will. One that arrived has arrived."""
         mine = Message.uid == uid, Message.state == SENT, Message.received_at.is_(None)
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             tx.execute(update(Message).where(*mine).values(state=FAILED, complaint=why[:COMPLAINT_MAXIMUM]))
 
     def _put_off(self, message: Message, complaint: str, wait: int | None = None) -> None:
         """For as long as the other side asked, or as the policy has it."""
-        if message.attempts > len(self._policy.retry_after):
+        if message.attempts > len(self.core.policy.retry_after):
             self._give_up(message, complaint)
             return
-        due_at = self._clock.now() + (self._policy.retry_after[message.attempts - 1] if wait is None else wait)
+        due_at = self.core.clock.now() + (self.core.policy.retry_after[message.attempts - 1] if wait is None else wait)
         self._record(message, due_at=due_at, claimed_until=None, complaint=complaint[:COMPLAINT_MAXIMUM])
         log.warning(
             "message_put_off", message=message.id, template=message.template, state=OWED, attempts=message.attempts
@@ -206,7 +192,7 @@ class Delivery:
             sealed=None,
             complaint=complaint[:COMPLAINT_MAXIMUM],
             claimed_until=None,
-            ended_at=self._clock.now(),
+            ended_at=self.core.clock.now(),
         )
         log.error(
             "message_failed", message=message.id, template=message.template, state=FAILED, attempts=message.attempts
@@ -215,7 +201,7 @@ class Delivery:
     def _record(self, message: Message, **values: int | str | None) -> None:
         # the count of tries names the claim: a worker that lost its own changes nothing
         mine = (Message.id == message.id, Message.state == OWED, Message.attempts == message.attempts)
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             tx.execute(update(Message).where(*mine).values(**values))
 
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
+from ..domain.channels import EMAIL, Sent
 from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.ports import Clock
 from ..domain.refusals import EmailMalformed, LinkInvalid, MailLimitReached, WrongCode
 from ..models.accounts import Account
-from ..models.database import Database, Transaction
-from ..policy import Policy
+from ..models.database import Transaction
 from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
+from .core import Core
 from .links import Links, OpenLink
 from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
@@ -28,87 +28,67 @@ from .sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A code is on its way: to whom, with which message, and when another may be sent (Unix seconds)."""
-
-    address: str
-    message_id: int | None
-    resend_at: int
-
-
 class EmailAddresses:
-    def __init__(
-        self,
-        *,
-        db: Database,
-        clock: Clock,
-        policy: Policy,
-        attempts: Attempts,
-        codes: OneTimeCodes,
-        outbox: Outbox,
-        notices: Notices,
-        links: Links,
-        sessions: Sessions,
-        main_url: str,
-    ) -> None:
-        self._db = db
-        self._clock = clock
-        self._policy = policy
-        self._attempts = attempts
-        self._codes = codes
-        self._outbox = outbox
-        self._notices = notices
-        self._links = links
-        self._sessions = sessions
-        self._main_url = main_url
-        self._terms = Terms(policy.email_code_seconds, policy.email_code_attempts, policy.resend_after)
+    core: Core
+    attempts: Attempts
+    codes: OneTimeCodes
+    outbox: Outbox
+    notices: Notices
+    links: Links
+    sessions: Sessions
+    main_url: str
 
-    def ask(self, account: Account, challenge: str, typed: str) -> None:
+    @property
+    def _terms(self) -> Terms:
+        policy = self.core.policy
+        return Terms(policy.email_code_seconds, policy.email_code_attempts, policy.resend_after)
+
+    def send_code(self, account: Account, challenge: str, typed: str) -> None:
         """Sends a code to the address, or its owner a word that somebody else typed it.
 
         Raises `EmailMalformed`, `TooSoon`, `TooManyTries`, `MailStopped`.
         """
-        address, rule = normalize(typed), SlidingWindows((self._policy.email_sends,))
+        address, rule = normalize(typed), SlidingWindows((self.core.policy.email_sends,))
         key = key_of(address)
         # whoever asks: many accounts may be made to fill one box
         reader = Bucket(f"email-code-to:{hash_of(key)}", WithRefusal(rule, MailLimitReached))
-        with self._db.write() as tx:
-            code_id, code = self._codes.draw(tx, account.id, challenge, address, self._terms)
-            self._attempts.count_within(tx, Bucket(f"email-code:{account.id}", rule), reader)
+        with self.core.db.write() as tx:
+            code_id, code = self.codes.draw(tx, account.id, challenge, address, self._terms)
+            self.attempts.count_within(tx, Bucket(f"email-code:{account.id}", rule), reader)
             owner = tx.objects.scalars(select(Account).where(Account.email_key == key)).one_or_none()
             if owner is not None and owner.id != account.id:
-                url = f"{self._main_url}/forgot-password"
-                message = self._outbox.post_email(
+                url = f"{self.main_url}/forgot-password"
+                message = self.outbox.post_email(
                     tx, to=owner.email or address, template="address-in-use", account=owner, name=owner.name, url=url
                 )
             else:
-                minutes = self._policy.email_code_seconds // 60
-                message = self._outbox.post_email(
+                minutes = self.core.policy.email_code_seconds // 60
+                message = self.outbox.post_email(
                     tx, to=address, template="code", account=account, code=code, minutes=minutes, name=account.name
                 )
-            self._codes.sent_with(tx, code_id, message.id)
+            self.codes.sent_with(tx, code_id, message.id)
             if account.email is None:
                 tx.execute(update(Account).where(Account.id == account.id).values(unconfirmed_email=address))
 
-    def asked(self, account_id: int, challenge: str) -> Asked | None:
-        """What `ask` has under way for this challenge, if anything."""
-        code = self._codes.newest(account_id, challenge, self._terms)
+    def sent(self, account_id: int, challenge: str) -> Sent | None:
+        """The code that was sent for this challenge and could still be entered."""
+        code = self.codes.newest(account_id, challenge, self._terms)
         if code is None or code.used_at is not None:
             return None
-        return Asked(code.target, code.message_id, code.made_at + self._policy.resend_after)
+        return Sent(code.target, EMAIL, code.message_id, code.made_at + self.core.policy.resend_after)
 
     def confirm(self, account: Account, challenge: str, typed: str, origin: Origin) -> None:
         """Makes the address the account's own. Raises what `OneTimeCodes.check` raises."""
-        code = self._codes.check(account.id, challenge, typed, self._terms)
+        code = self.codes.check(account.id, challenge, typed, self._terms)
         old = account.email
         try:
-            with self._db.write() as tx:
-                self._codes.consume(tx, code)
+            with self.core.db.write() as tx:
+                self.codes.consume(tx, code)
                 self._keep(tx, account, code.target)
                 if old is not None and key_of(old) != key_of(code.target):
                     self._tell_the_old(tx, account, old, code.target)
                 account.email = code.target
-                self._notices.tell(tx, account, "email-confirmed", origin, email=code.target)
+                self.notices.tell(tx, account, "email-confirmed", origin, email=code.target)
         except IntegrityError:  # somebody else confirmed it a moment ago; which is not for us to say
             account.email = old
             raise WrongCode() from None
@@ -117,14 +97,14 @@ class EmailAddresses:
         """Puts the earlier address back and ends every session: whoever changed it is out. Raises `LinkDead`."""
         account, address = opened.account, opened.link.email
         try:
-            with self._db.write() as tx:
-                self._links.use(tx, opened.link)
-                self._links.void_later(tx, opened.link)
-                self._links.void_elsewhere(tx, opened.link)
+            with self.core.db.write() as tx:
+                self.links.use(tx, opened.link)
+                self.links.void_later(tx, opened.link)
+                self.links.void_elsewhere(tx, opened.link)
                 self._keep(tx, account, address)
-                self._sessions.end_others(tx, account.id, None)
+                self.sessions.end_others(tx, account.id, None)
                 account.email = address
-                self._notices.tell(tx, account, "email-restored", origin, email=address)
+                self.notices.tell(tx, account, "email-restored", origin, email=address)
         except IntegrityError:
             raise LinkInvalid() from None
 
@@ -133,9 +113,9 @@ class EmailAddresses:
         tx.execute(update(Account).where(Account.id == account.id).values(values))
 
     def _tell_the_old(self, tx: Transaction, account: Account, old: str, new: str) -> None:
-        url = self._links.draw(tx, account, "undo-email", old, self._policy.email_undo_seconds)
-        days = self._policy.email_undo_seconds // 86400
-        self._outbox.post_email(
+        url = self.links.draw(tx, account, "undo-email", old, self.core.policy.email_undo_seconds)
+        days = self.core.policy.email_undo_seconds // 86400
+        self.outbox.post_email(
             tx,
             to=old,
             template="email-changed",

@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..domain.origin import Origin
-from ..domain.ports import Clock, Entropy
 from ..domain.refusals import WrongLogin
 from ..models.accounts import Account
 from ..models.apps import TemporaryPassword
-from ..models.database import Database, Transaction
-from ..policy import Policy
+from ..models.database import Transaction
+from .account_lookup import find_by_name, owes_second_factor
 from .app_sessions import AppSessions, Granted
-from .named_accounts import named, owes_factor
+from .core import Core
 from .notices import Notices
 from .password_attempts import PasswordAttempts
 from .passwords import Passwords
@@ -43,29 +42,16 @@ class Proved:
     typed_name: str
 
 
+@dataclass(frozen=True, slots=True)
 class LegacyAccess:
-    def __init__(
-        self,
-        *,
-        db: Database,
-        clock: Clock,
-        entropy: Entropy,
-        policy: Policy,
-        password_attempts: PasswordAttempts,
-        passwords: Passwords,
-        temporary_passwords: TemporaryPasswords,
-        app_sessions: AppSessions,
-        refused_accesses: RefusedAccesses,
-        notices: Notices,
-    ) -> None:
-        self._db = db
-        self._password_attempts = password_attempts
-        self._passwords = passwords
-        self._temporary_passwords = temporary_passwords
-        self._app_sessions = app_sessions
-        self._refused_accesses = refused_accesses
-        self._notices = notices
-        self._memory = ShortMemory[Caller](clock, entropy, policy.legacy_cache_seconds, policy.legacy_cache_size)
+    core: Core
+    password_attempts: PasswordAttempts
+    passwords: Passwords
+    temporary_passwords: TemporaryPasswords
+    app_sessions: AppSessions
+    refused_accesses: RefusedAccesses
+    notices: Notices
+    memory: ShortMemory[Caller]
 
     def by_password(self, name: str, password: str, origin: Origin) -> Caller:
         """A temporary password may be used again within its hour. The same for unknown names.
@@ -76,57 +62,57 @@ class LegacyAccess:
 
         def look() -> tuple[Caller, int | None]:
             proved = self._prove(name, password, origin)
-            with self._db.write() as tx:
+            with self.core.db.write() as tx:
                 self._accept(tx, proved, origin)
                 if proved.temporary is not None:
-                    self._temporary_passwords.use(tx, proved.temporary, origin)
+                    self.temporary_passwords.use(tx, proved.temporary, origin)
             return _caller(proved.account), proved.temporary.expires_at if proved.temporary else None
 
-        return self._memory.ask(f"password\0{name}\0{password}", look)
+        return self.memory.ask(f"password\0{name}\0{password}", look)
 
     def by_token(self, token: str) -> Caller:
         """Raises `WrongLogIn` for one that is unknown or has ended."""
 
         def look() -> tuple[Caller, None]:
-            account = self._app_sessions.find(token)
+            account = self.app_sessions.find(token)
             if account is None:
                 raise WrongLogin()
             return _caller(account), None
 
-        return self._memory.ask(f"token\0{token}", look)
+        return self.memory.ask(f"token\0{token}", look)
 
     def exchange(self, name: str, password: str, origin: Origin) -> Granted:
         """A token for a password, which is used up when it is a temporary one. Raises as `by_password` does."""
         proved = self._prove(name, password, origin)
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             self._accept(tx, proved, origin)
             if proved.temporary is not None:
-                self._temporary_passwords.consume_single_use(tx, proved.temporary, origin)
-            self._notices.record(tx, proved.account.id, "app-logged-in", origin)
-            return self._app_sessions.open(tx, proved.account.id, origin)
+                self.temporary_passwords.consume_single_use(tx, proved.temporary, origin)
+            self.notices.record(tx, proved.account.id, "app-logged-in", origin)
+            return self.app_sessions.open(tx, proved.account.id, origin)
 
     def _prove(self, name: str, password: str, origin: Origin) -> Proved:
         """Everything but a right temporary password costs a hash, and a refusal one row, whoever it is about."""
-        found, factors = named(self._db, name)
+        found, factors = find_by_name(self.core.db, name)
         # 80 bits are not guessed, so no stranger's wrong passwords keep an app out that has them
-        temporary = self._temporary_passwords.find(found, password)
+        temporary = self.temporary_passwords.find(found, password)
         if found is not None and temporary is not None:
             return Proved(found, temporary, name)
-        account = self._password_attempts.count(found, name, None, origin)
-        right = self._passwords.is_right(account, password)
+        account = self.password_attempts.count(found, name, None, origin)
+        right = self.passwords.is_right(account, password)
         if right and account is not None and not factors:
-            self._passwords.renew(account, password)
+            self.passwords.renew(account, password)
             return Proved(account, None, name)
-        self._refused_accesses.note(account if right else None, origin)
+        self.refused_accesses.note(account if right else None, origin)
         raise WrongLogin()
 
     def _accept(self, tx: Transaction, proved: Proved, origin: Origin) -> None:
         """The try was not in vain. Raises `WrongLogIn` when the usual password no longer does."""
         if proved.temporary is not None:
             return
-        if owes_factor(tx, proved.account):
+        if owes_second_factor(tx, proved.account):
             raise WrongLogin()
-        self._password_attempts.take_back(tx, proved.account, proved.typed_name, origin)
+        self.password_attempts.take_back(tx, proved.account, proved.typed_name, origin)
 
 
 def _caller(account: Account) -> Caller:

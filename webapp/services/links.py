@@ -11,11 +11,11 @@ from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.orm import aliased
 
 from ..domain.codes import draw_token, hash_of
-from ..domain.ports import Clock, Entropy
 from ..domain.refusals import LinkInvalid
 from ..models.accounts import Account
 from ..models.codes import Link
-from ..models.database import Database, Transaction, changed_one_row
+from ..models.database import Transaction, changed_one_row
+from .core import Core
 
 PATHS = {"reset": "/reset-password/", "not-you": "/not-you/", "undo-email": "/undo-email/"}
 
@@ -26,16 +26,14 @@ class OpenLink:
     account: Account
 
 
+@dataclass(frozen=True, slots=True)
 class Links:
-    def __init__(self, db: Database, clock: Clock, entropy: Entropy, main_url: str) -> None:
-        self._db = db
-        self._clock = clock
-        self._entropy = entropy
-        self._main_url = main_url
+    core: Core
+    main_url: str
 
     def draw(self, tx: Transaction, account: Account, purpose: str, email: str, lasts: int) -> str:
         """The absolute address at the main host, from the settings and never from the request."""
-        token, now = draw_token(self._entropy), self._clock.now()
+        token, now = draw_token(self.core.entropy), self.core.clock.now()
         tx.execute(
             insert(Link).values(
                 account_id=account.id,
@@ -46,7 +44,7 @@ class Links:
                 expires_at=now + lasts,
             )
         )
-        return f"{self._main_url}{PATHS[purpose]}{token}"
+        return f"{self.main_url}{PATHS[purpose]}{token}"
 
     def find(self, purpose: str, token: str) -> OpenLink:
         """Raises `LinkDead` when it is unknown, used, of another purpose or too old."""
@@ -55,7 +53,7 @@ class Links:
             .join(Account, Account.id == Link.account_id)
             .where(Link.token_hash == hash_of(token), Link.purpose == purpose, self._is_live())
         )
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             row = tx.objects.execute(query).one_or_none()
         if row is None:
             raise LinkInvalid()
@@ -80,7 +78,7 @@ class Links:
             .where(Link.token_hash == hash_of(token), Link.purpose == purpose, Link.used_at.is_not(None))
             .order_by(drawn.id.desc())
         )
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             row = tx.objects.execute(query).first()
         if row is None:
             raise LinkInvalid()
@@ -89,14 +87,14 @@ class Links:
     def use(self, tx: Transaction, link: Link) -> None:
         """Raises `LinkDead` when somebody was first."""
         if not changed_one_row(
-            tx, update(Link).where(Link.id == link.id, self._is_live()).values(used_at=self._clock.now())
+            tx, update(Link).where(Link.id == link.id, self._is_live()).values(used_at=self.core.clock.now())
         ):
             raise LinkInvalid()
 
     def void_later(self, tx: Transaction, link: Link) -> None:
         """Those of the same purpose that were drawn after this one: whoever undoes a change undoes what followed."""
         later = Link.account_id == link.account_id, Link.purpose == link.purpose, Link.id > link.id
-        tx.execute(update(Link).where(*later, self._is_live()).values(used_at=self._clock.now()))
+        tx.execute(update(Link).where(*later, self._is_live()).values(used_at=self.core.clock.now()))
 
     def void_elsewhere(self, tx: Transaction, link: Link) -> None:
         """All that were sent to another address of the account than this one: a stranger may read mail there."""
@@ -105,7 +103,7 @@ class Links:
     def void_all(self, tx: Transaction, account_id: int, *which: ColumnElement[bool]) -> None:
         """They lapse: one that was used says what it did, and these did nothing."""
         mine = Link.account_id == account_id, self._is_live(), *which
-        tx.execute(update(Link).where(*mine).values(expires_at=self._clock.now()))
+        tx.execute(update(Link).where(*mine).values(expires_at=self.core.clock.now()))
 
     def _is_live(self) -> ColumnElement[bool]:
-        return and_(Link.used_at.is_(None), Link.expires_at > self._clock.now())
+        return and_(Link.used_at.is_(None), Link.expires_at > self.core.clock.now())

@@ -1,63 +1,55 @@
 """Logging in: the password, then what the account asks beyond it.
 
-Half logged in is a state of its own, in a cookie of its own, that opens nothing but the challenge. A browser
+A pending login is a state of its own, in a cookie of its own, that opens nothing but the challenge. A browser
 learns about factors only after a right password.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
-from ..domain.ports import Clock, Entropy
-from ..domain.refusals import ChallengeExhausted, CodeRefusal, LoginExpired, Refusal, TemporaryPasswordHere, WrongLogin
-from ..enrollment.method import Answers
+from ..domain.refusals import (
+    ChallengeExhausted,
+    CodeRefusal,
+    LoginExpired,
+    Refusal,
+    TemporaryPasswordHere,
+    WrongLogin,
+)
 from ..models.accounts import Account
-from ..models.base import rows_of
-from ..models.database import Database, Transaction, changed_one_row
+from ..models.database import Transaction, changed_one_row
 from ..models.factors import Factor
 from ..models.sessions import PendingLogin
-from ..models.side_by_side import SideBySide
-from ..policy import Policy
-from .backup_codes import BackupCodes
-from .challenge import Challenges, Choice, choice_of, shared_bucket, waits_elsewhere
-from .entry import Entry, LoggedIn
-from .login_requests import LoginRequests, pending_challenge
-from .named_accounts import ON, named, owes_factor
-from .notices import Notices
+from .account_lookup import find_by_name, owes_second_factor
+from .method_kinds import Glance
 from .password_attempts import KnownBrowser, PasswordAttempts
 from .passwords import Passwords, looks_temporary
+from .proof import Claim, ProofFlow, first_glance, shared_bucket
 from .remembered_browsers import RememberedBrowsers
+from .session_opening import LoggedIn, SessionOpening
 from .sessions import Sessions
 
-# Made once: every log-in runs them, and making a statement costs as much as running it.
-OWING = SideBySide(PendingLogin, Account, Factor)
-PENDING = (
-    select(*OWING.columns)
+FIND = (
+    select(PendingLogin, Account, Factor)
     .join(Account, Account.id == PendingLogin.account_id)
-    .outerjoin(Factor, ON)
-    .where(
-        PendingLogin.token_hash == bindparam("token_hash"),
-        PendingLogin.ended_at.is_(None),
-        PendingLogin.started_at > bindparam("since"),
-    )
+    .outerjoin(Factor, (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None))
+    .where(PendingLogin.token_hash == bindparam("token_hash"))
+    .where(PendingLogin.ended_at.is_(None), PendingLogin.started_at > bindparam("since"))
 )
-HALVES, ACCOUNTS = rows_of(PendingLogin), rows_of(Account)
-HALF_COLUMNS = [column for column in HALVES.c if column.name not in ("id", "ended_at")]
-HALF_ROW = (
-    select(*(bindparam(f"new_{column.name}", type_=column.type) for column in HALF_COLUMNS))
-    .where(ACCOUNTS.c.id == bindparam("owner"), ACCOUNTS.c.password_hash == bindparam("compared"))
-    .with_for_update(read=True, of=ACCOUNTS)
+PASSWORD_STILL_HOLDS = (
+    select(Account.id)
+    .where(Account.id == bindparam("account"), Account.password_hash == bindparam("compared"))
+    .with_for_update(read=True)
 )
-LET_IN_HALF = insert(HALVES).from_select(HALF_COLUMNS, HALF_ROW).returning(HALVES.c.id)
-END_HALF = (
-    update(HALVES)
-    .where(HALVES.c.id == bindparam("half"), HALVES.c.ended_at.is_(None))
+END = (
+    update(PendingLogin)
+    .where(PendingLogin.id == bindparam("pending"), PendingLogin.ended_at.is_(None))
     .values(ended_at=bindparam("now"))
 )
 
@@ -71,186 +63,133 @@ class PendingToken:
 
 
 @dataclass(frozen=True, slots=True)
-class LoginClaim:
-    row: PendingLogin
-    account: Account
-    factors: Sequence[Factor]
+class LoginClaim(Claim):
+    """A login whose password was right."""
+
+    pending: PendingLogin
 
 
-class Login:
-    def __init__(
-        self,
-        *,
-        db: Database,
-        clock: Clock,
-        entropy: Entropy,
-        policy: Policy,
-        password_attempts: PasswordAttempts,
-        passwords: Passwords,
-        sessions: Sessions,
-        challenges: Challenges,
-        backup_codes: BackupCodes,
-        remembered: RememberedBrowsers,
-        notices: Notices,
-        entry: Entry,
-        requests: LoginRequests,
-    ) -> None:
-        self._db = db
-        self._clock = clock
-        self._entropy = entropy
-        self._policy = policy
-        self._password_attempts = password_attempts
-        self._passwords = passwords
-        self._sessions = sessions
-        self._challenges = challenges
-        self._backup_codes = backup_codes
-        self._remembered = remembered
-        self._notices = notices
-        self._entry = entry
-        self._requests = requests
+@dataclass(frozen=True, slots=True)
+class Login(ProofFlow[LoginClaim, LoggedIn]):
+    password_attempts: PasswordAttempts
+    passwords: Passwords
+    sessions: Sessions
+    remembered: RememberedBrowsers
+    opening: SessionOpening
 
     def with_password(
         self,
         typed_name: str,
         typed_password: str,
         *,
-        keep: bool,
+        persistent: bool,
         next_path: str,
         origin: Origin,
         known_browser: KnownBrowser | None = None,
         remembered: Sequence[str] = (),
     ) -> LoggedIn | PendingToken:
-        """Raises `WrongLogIn`, `TemporaryPasswordHere`, `TooManyTries` or `Busy`; the same for unknown names."""
-        found, factors = named(self._db, typed_name)
-        account = self._password_attempts.count(found, typed_name, known_browser, origin)
-        if not self._passwords.is_right(account, typed_password) or account is None:
-            raise TemporaryPasswordHere() if looks_temporary(typed_password) else WrongLogin()
-        self._passwords.renew(account, typed_password)
-        owes = bool(factors) and not remembered  # as nearly everybody does, without another look
-        with self._db.write(durable=not owes) as tx:  # half a log-in is soon begun anew
-            if not owes and self._password_suffices(tx, account, remembered):
-                return self._entry.let_in(tx, account, known_browser, keep=keep, next_path=next_path, origin=origin)
-            half_id, token = self._half(tx, account, keep, next_path, origin)
-        refusal = (
-            self._challenges.put(choice_of(factors, None), account, pending_challenge(half_id), origin)
-            if factors
-            else None
-        )
-        return PendingToken(token, refusal)
+        """`remembered` are the tokens of remembered browsers that this browser shows.
 
-    def pending(self, token: str | None) -> LoginClaim:
-        """Who is half logged in. Raises `LogInOver` when nobody is, or for longer than ten minutes."""
-        since = self._clock.now() - self._policy.pending_login_seconds
-        with self._db.read() as tx:
-            rows = tx.execute(PENDING, {"token_hash": hash_of(token or ""), "since": since}).all()
+        Raises `WrongLogin`, `TemporaryPasswordHere`, `TooManyAttempts` or `Busy`; the same for unknown names.
+        """
+        found, factors = find_by_name(self.core.db, typed_name)
+        account = self.password_attempts.count(found, typed_name, known_browser, origin)
+        if not self.passwords.is_right(account, typed_password) or account is None:
+            raise TemporaryPasswordHere() if looks_temporary(typed_password) else WrongLogin()
+        self.passwords.renew(account, typed_password)
+        is_pending = bool(factors) and not remembered  # almost always; else it is judged in the transaction
+        with self.core.db.write(durable=not is_pending) as tx:  # a pending login that is lost is begun anew
+            if not is_pending and self._password_is_enough(tx, account, remembered):
+                return self.opening.open(
+                    tx, account, known_browser, persistent=persistent, next_path=next_path, origin=origin
+                )
+            pending, token = self._begin(tx, account, persistent, next_path, origin)
+        if not factors:
+            return PendingToken(token)  # a first factor came meanwhile: the challenge's page sends
+        claim = LoginClaim(account, factors, pending.challenge, pending)
+        return PendingToken(token, self.choice(claim, None).send_unless_sent(origin))
+
+    def claim(self, token: str | None) -> LoginClaim:
+        """Of the pending login. Raises `LoginExpired` when there is none, or for longer than ten minutes."""
+        since = self.core.clock.now() - self.core.policy.pending_login_seconds
+        with self.core.db.read() as tx:
+            rows = tx.objects.execute(FIND, {"token_hash": hash_of(token or ""), "since": since}).all()
         if not rows:
             raise LoginExpired()
-        found = [OWING.objects(row) for row in rows]
-        return LoginClaim(found[0][0], found[0][1], [factor for *_, factor in found if factor is not None])
+        pending, account, _ = rows[0]
+        factors = [factor for *_, factor in rows if factor is not None]
+        return LoginClaim(account, factors, pending.challenge, pending)
 
-    def choose(self, pending: LoginClaim, slug: str | None, origin: Origin) -> tuple[Choice, Refusal | None]:
-        """Another method, whose code goes out now; or why none does. Raises `Missing`."""
-        choice = choice_of(pending.factors, slug, pending.account)
-        return choice, self._challenges.put(choice, pending.account, challenge_of(pending), origin)
+    def glance(self, token: str | None) -> Glance | None:
+        """How its request on another device stands, in one statement; also for a pending login that ended."""
+        return first_glance(self.methods, token)
 
-    def send_again(self, pending: LoginClaim, slug: str | None, origin: Origin) -> None:
-        """Raises what the method refuses with."""
-        choice = choice_of(pending.factors, slug, pending.account)
-        self._challenges.send(choice, pending.account, challenge_of(pending), origin)
+    def give_up(self, claim: LoginClaim) -> None:
+        """Cancel: back to the password, and the other device is asked no more."""
+        with self.core.db.write() as tx:
+            self._withdraw_requests(tx, claim)
+            tx.execute(END, {"pending": claim.pending.id, "now": self.core.clock.now()})
 
-    def with_factor(
+    def _complete(
         self,
-        pending: LoginClaim,
-        slug: str | None,
-        answers: Answers,
-        *,
-        remember: bool,
+        tx: Transaction,
+        claim: LoginClaim,
         origin: Origin,
+        *,
+        remember: bool = False,
         known_browser: KnownBrowser | None = None,
+        **_options: Any,
     ) -> LoggedIn:
-        """Raises what the method's challenge refuses with, `ChallengeSpent` or `TooManyTries`."""
-        choice = choice_of(pending.factors, slug, pending.account)
-        left = self._challenges.count_attempt(pending.account.id, challenge_of(pending), choice, answers)
-        with self._spent_at_last(pending, left), self._challenges.proving(pending.account, origin) as tx:
-            self._challenges.prove(tx, choice, pending.account, challenge_of(pending), answers, left)
-            return self._let_in_half(tx, pending, known_browser, remember=remember, origin=origin)
-
-    def give_up(self, pending: LoginClaim) -> None:
-        """Who waits for another device's answer does so no longer: back to the password."""
-        self._requests.withdraw(pending.account, challenge_of(pending))
-        with self._db.write() as tx:
-            tx.execute(END_HALF, {"half": pending.row.id, "now": self._clock.now()})
-
-    def with_backup_code(
-        self, pending: LoginClaim, typed: str, *, origin: Origin, known_browser: KnownBrowser | None = None
-    ) -> LoggedIn:
-        """Replaces the code, ends every other session and tells the owner. Raises as `with_factor` does."""
-        left = self._challenges.count_attempt(pending.account.id, challenge_of(pending))
-        with self._spent_at_last(pending, left), self._db.write() as tx:
-            try:
-                successor = self._backup_codes.exchange(tx, pending.account.id, typed)
-            except CodeRefusal as refusal:
-                raise refusal.with_left(left) from None
-            done = self._let_in_half(tx, pending, known_browser, remember=False, origin=origin)
-            self._sessions.end_others(tx, pending.account.id, done.opened.session_id)
-            self._notices.tell(tx, pending.account, "backup-code-used", origin)
-        return replace(done, backup_code=successor)
-
-    @contextmanager
-    def _spent_at_last(self, pending: LoginClaim, left: int) -> Iterator[None]:
-        """After the last wrong code the challenge is dead: back to the password."""
-        try:
-            yield
-        except CodeRefusal:
-            if left > 0:
-                raise
-            with self._db.write() as tx:
-                tx.execute(END_HALF, {"half": pending.row.id, "now": self._clock.now()})
-                self._end_request(tx, pending)
-                origin = Origin(pending.row.address, pending.row.device)
-                self._notices.record(tx, pending.account.id, "second-factor-failed", origin)
-            raise ChallengeExhausted() from None
-
-    def _password_suffices(self, tx: Transaction, account: Account, remembered: Sequence[str]) -> bool:
-        """No factor is on, or this browser need not show one. Raises `WrongLogIn` as `owes_factor` does."""
-        return not owes_factor(tx, account) or self._remembered.use(tx, account.id, remembered)
-
-    def _half(self, tx: Transaction, account: Account, keep: bool, next_path: str, origin: Origin) -> tuple[int, str]:
-        token = draw_token(self._entropy)
-        values = {
-            "token_hash": hash_of(token),
-            "account_id": account.id,
-            "started_at": self._clock.now(),
-            "persistent": keep,
-            "next_path": next_path,
-            "address": origin.address,
-            "device": origin.device,
-        }
-        facts = {f"new_{name}": value for name, value in values.items()}
-        made = tx.execute(LET_IN_HALF, {**facts, "owner": account.id, "compared": account.password_hash}).first()
-        if made is None:
-            raise WrongLogin()
-        return made[0], token
-
-    def _let_in_half(
-        self, tx: Transaction, pending: LoginClaim, known: KnownBrowser | None, *, remember: bool, origin: Origin
-    ) -> LoggedIn:
-        row, account = pending.row, pending.account
-        if not changed_one_row(tx, END_HALF, {"half": row.id, "now": self._clock.now()}):
+        pending, account = claim.pending, claim.account
+        if not changed_one_row(tx, END, {"pending": pending.id, "now": self.core.clock.now()}):
             raise LoginExpired()
-        self._end_request(tx, pending)
-        token = self._remembered.add(tx, account.id, origin) if remember else None
-        failures = challenge_of(pending), shared_bucket(account.id)
-        done = self._entry.let_in(
-            tx, account, known, keep=row.persistent, next_path=row.next_path, origin=origin, failures=failures
+        self._withdraw_requests(tx, claim)
+        token = self.remembered.add(tx, account.id, origin) if remember else None
+        opened = self.opening.open(
+            tx,
+            account,
+            known_browser,
+            persistent=pending.persistent,
+            next_path=pending.next_path,
+            origin=origin,
+            failures=(claim.name, shared_bucket(account.id)),
         )
-        return replace(done, remembered=token)
+        return replace(opened, remembered=token)
 
-    def _end_request(self, tx: Transaction, pending: LoginClaim) -> None:
-        """A phone that was asked too is asked no more. Costs nothing where no phone could be."""
-        if waits_elsewhere(pending.factors):
-            self._requests.end(tx, pending.account.id, challenge_of(pending))
+    def _end_others(self, tx: Transaction, claim: LoginClaim, result: LoggedIn) -> None:
+        self.sessions.end_others(tx, claim.account.id, result.token.session_id)
 
+    def _after(self, claim: LoginClaim, refusal: CodeRefusal, left: int) -> Refusal:
+        """After the last wrong code the challenge is void: back to the password."""
+        if left > 0:
+            return refusal.with_left(left)
+        with self.core.db.write() as tx:
+            tx.execute(END, {"pending": claim.pending.id, "now": self.core.clock.now()})
+            self._withdraw_requests(tx, claim)
+            origin = Origin(claim.pending.address, claim.pending.device)
+            self.notices.record(tx, claim.account.id, "second-factor-failed", origin)
+        return ChallengeExhausted()
 
-def challenge_of(pending: LoginClaim) -> str:
-    return pending_challenge(pending.row.id)
+    def _password_is_enough(self, tx: Transaction, account: Account, remembered: Sequence[str]) -> bool:
+        """No factor is on, or this browser is remembered. Raises `WrongLogin` as `owes_second_factor` does."""
+        return not owes_second_factor(tx, account) or self.remembered.use(tx, account.id, remembered)
+
+    def _begin(
+        self, tx: Transaction, account: Account, persistent: bool, next_path: str, origin: Origin
+    ) -> tuple[PendingLogin, str]:
+        """Raises `WrongLogin` when the password was changed since it was compared."""
+        if tx.scalar(PASSWORD_STILL_HOLDS, {"account": account.id, "compared": account.password_hash}) is None:
+            raise WrongLogin()
+        token = draw_token(self.core.entropy)
+        pending = PendingLogin(
+            token_hash=hash_of(token),
+            account_id=account.id,
+            started_at=self.core.clock.now(),
+            persistent=persistent,
+            next_path=next_path,
+            address=origin.address,
+            device=origin.device,
+        )
+        tx.objects.add(pending)
+        tx.objects.flush()
+        return pending, token

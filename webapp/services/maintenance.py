@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, delete, not_, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from ..domain.ports import Clock, Keyring
-from ..enrollment.service import backup_code_bound, draft_bound, factor_bound
 from ..models.accounts import Account
 from ..models.apps import AppSession, RefusedAccess, TemporaryPassword
 from ..models.codes import Code, Link
 from ..models.contacts import ContactLookups
-from ..models.database import Database
-from ..models.drafts import Draft
-from ..models.factors import Factor
+from ..models.drafts import Draft, backup_code_bound, draft_bound
+from ..models.factors import Factor, factor_bound
 from ..models.login_requests import LoginRequest
 from ..models.messages import OWED, Message, TextCount
 from ..models.sessions import Activity, Attempt, KeptAct, PendingLogin, RememberedBrowser, Session
-from ..policy import DAY, Policy
-from .challenge import SHARED_BUCKETS
+from ..policy import DAY
+from .core import Core
+from .kept_acts import act_bound
 from .outbox import message_bound
 from .phone_numbers import phone_bound, target_bound
-from .step_up import act_bound
+from .proof import SHARED_BUCKETS
 
 SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
     (Factor.sealed, lambda factor: factor_bound(factor.account_id, factor.method)),
@@ -38,21 +37,18 @@ SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
 """Every sealed column, and what each value is bound to: a key may leave the settings once all are sealed again."""
 
 
+@dataclass(frozen=True, slots=True)
 class Maintenance:
-    def __init__(self, *, db: Database, clock: Clock, keyring: Keyring, policy: Policy) -> None:
-        self._db = db
-        self._clock = clock
-        self._keyring = keyring
-        self._policy = policy
+    core: Core
 
     def purge(self) -> dict[str, int]:
         """Deletes what policy.md keeps no longer; returns how many rows of each table went."""
         gone = {}
         for table, condition in self._expired():
-            with self._db.write() as tx:
+            with self.core.db.write() as tx:
                 gone[table.__tablename__] = tx.execute(delete(table).where(condition)).rowcount
-        now, policy = self._clock.now(), self._policy
-        with self._db.write() as tx:
+        now, policy = self.core.clock.now(), self.core.policy
+        with self.core.db.write() as tx:
             old = Activity.at < now - policy.activity_address_kept, Activity.address.is_not(None)
             tx.execute(update(Activity).where(*old).values(address=None))
         return gone
@@ -66,20 +62,20 @@ class Maintenance:
 
     def _reseal(self, column: InstrumentedAttribute[Any], bound_to: Callable[[Any], str]) -> int:
         table, count = column.class_, 0
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             rows = tx.objects.scalars(select(table).where(column.is_not(None))).all()
         for row in rows:
             sealed = getattr(row, column.key)
-            if self._keyring.is_newest(sealed):
+            if self.core.keyring.is_newest(sealed):
                 continue
-            fresh = self._keyring.seal(self._keyring.open(sealed, bound_to(row)), bound_to(row))
-            with self._db.write() as tx:
+            fresh = self.core.keyring.seal(self.core.keyring.open(sealed, bound_to(row)), bound_to(row))
+            with self.core.db.write() as tx:
                 tx.execute(update(table).where(table.id == row.id, column == sealed).values({column: fresh}))
             count += 1
         return count
 
     def _expired(self) -> list[tuple[Any, Any]]:
-        now, policy = self._clock.now(), self._policy
+        now, policy = self.core.clock.now(), self.core.policy
         ended = now - policy.ended_kept
         return [
             (KeptAct, KeptAct.at < now - policy.fresh),

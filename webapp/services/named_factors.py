@@ -10,53 +10,52 @@ from sqlalchemy import ColumnElement, delete, update
 from ..domain.labels import tidy_label
 from ..domain.origin import Origin
 from ..domain.refusals import NotFound
-from ..enrollment.method import Method
-from ..models.database import Database, changed_one_row
+from ..models.database import changed_one_row
 from ..models.factors import Factor
 from ..models.user import User
-from ..policy import Policy
+from .core import Core
+from .method_kinds import Several
 from .notices import Notices
 from .sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
 class NamedFactors:
-    db: Database
-    policy: Policy
+    core: Core
     sessions: Sessions
     notices: Notices
 
-    def of(self, user: User, method: Method) -> Sequence[Factor]:
+    def of(self, user: User, method: Several) -> Sequence[Factor]:
         """Those that are on, in the order in which they were added."""
         mine = [f for f in user.factors if f.method == method.slug]
         return sorted(mine, key=lambda f: f.id)
 
-    def one(self, user: User, method: Method, factor_id: int) -> Factor:
+    def one(self, user: User, method: Several, factor_id: int) -> Factor:
         """Raises `Missing`, for another's as for none."""
         for factor in self.of(user, method):
             if factor.id == factor_id:
                 return factor
         raise NotFound()
 
-    def rename(self, user: User, method: Method, factor_id: int, typed: str, origin: Origin) -> Factor:
+    def rename(self, user: User, method: Several, factor_id: int, typed: str, origin: Origin) -> Factor:
         """For somebody fresh. Raises `Missing`, `NotFresh`, `NameMalformed` or `LabelTaken`."""
         self.sessions.demand_fresh(user)
         factor = self.one(user, method, factor_id)
         others = [f.label for f in self.of(user, method) if f.id != factor_id]
-        label = tidy_label(typed, others, self.policy.name_maximum)
-        with self.db.write() as tx:
+        label = tidy_label(typed, others, self.core.policy.name_maximum)
+        with self.core.db.write() as tx:
             if not changed_one_row(tx, update(Factor).where(*_mine(user, factor)).values(label=label)):
                 raise NotFound()
             facts = {"method": method.title.msgid, "name": label}
             self.notices.record(tx, user.account.id, "factor-renamed", origin, **facts)
         return factor
 
-    def delete(self, user: User, method: Method, factor_id: int, origin: Origin) -> Factor:
+    def delete(self, user: User, method: Several, factor_id: int, origin: Origin) -> Factor:
         """For somebody fresh; every other session ends. Raises `Missing` or `NotFresh`."""
         self.sessions.demand_fresh(user)
         factor = self.one(user, method, factor_id)
         kind = "last-factor-deleted" if self.is_last(user) else "factor-deleted"
-        with self.db.write() as tx:
+        with self.core.db.write() as tx:
             if not changed_one_row(tx, delete(Factor).where(*_mine(user, factor))):
                 raise NotFound()
             self.sessions.end_others(tx, user.account.id, user.session.id)

@@ -12,12 +12,12 @@ from sqlalchemy import delete
 
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.ports import Clock
 from ..models.accounts import Account
 from ..models.codes import Link
-from ..models.database import Database, Transaction
+from ..models.database import Transaction
 from ..models.drafts import Draft
 from ..models.user import SessionToken, User
+from .core import Core
 from .links import Links, OpenLink
 from .notices import Notices
 from .password_changes import PasswordChanges
@@ -38,60 +38,50 @@ class Done:
     until: int | None
 
 
+@dataclass(frozen=True, slots=True)
 class NotYou:
-    def __init__(
-        self,
-        *,
-        db: Database,
-        clock: Clock,
-        links: Links,
-        sessions: Sessions,
-        password_changes: PasswordChanges,
-        notices: Notices,
-    ) -> None:
-        self._db = db
-        self._clock = clock
-        self._links = links
-        self._sessions = sessions
-        self._password_changes = password_changes
-        self._notices = notices
+    core: Core
+    links: Links
+    sessions: Sessions
+    password_changes: PasswordChanges
+    notices: Notices
 
     def by_mail(self, opened: OpenLink, origin: Origin) -> None:
         """Everybody is out, the reader included, and a link for a new password is owed. Raises `LinkDead`."""
         account = opened.account
-        with self._db.write() as tx:
-            self._links.use(tx, opened.link)
+        with self.core.db.write() as tx:
+            self.links.use(tx, opened.link)
             self._lock(tx, account, None)
             if is_still_theirs(opened):
                 # past the daily limit of links: each "Not you?" sends one, and strangers cannot get at those
-                self._password_changes.owe_link(tx, account, opened.link.email)
-            self._notices.tell(tx, account, "sessions-ended", origin)
+                self.password_changes.owe_link(tx, account, opened.link.email)
+            self.notices.tell(tx, account, "sessions-ended", origin)
 
     def logged_in(self, user: User, origin: Origin) -> SessionToken:
         """Everybody else is out; this log-in gets a new token, lest somebody has copied its old one.
 
         Raises `LogInOver` when it was ended meanwhile.
         """
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             self._lock(tx, user.account, user.session.id)
-            opened = self._sessions.rotate(tx, user.session)
-            self._notices.tell(tx, user.account, "others-logged-out-and-forgotten", origin)
+            opened = self.sessions.rotate(tx, user.session)
+            self.notices.tell(tx, user.account, "others-logged-out-and-forgotten", origin)
         return opened
 
     def done(self, token: str) -> Done:
         """What this link did when it was used. Raises `LinkDead` when it never was, or that is forgotten."""
-        opened, reset = self._links.find_used("not-you", token, "reset")
+        opened, reset = self.links.find_used("not-you", token, "reset")
         link = opened.link
         return Done(opened.account, link.used_at or 0, link.email, reset is not None, self._until(reset))
 
     def _until(self, reset: Link | None) -> int | None:
-        if reset is None or reset.used_at is not None or reset.expires_at <= self._clock.now():
+        if reset is None or reset.used_at is not None or reset.expires_at <= self.core.clock.now():
             return None
         return reset.expires_at
 
     def _lock(self, tx: Transaction, account: Account, but: int | None) -> None:
         """Nothing that somebody else began goes on: log-ins, prompts for a second factor, setups, links."""
-        self._sessions.end_others(tx, account.id, but)
+        self.sessions.end_others(tx, account.id, but)
         tx.execute(delete(Draft).where(Draft.account_id == account.id))
 
 

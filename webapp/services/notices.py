@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert
@@ -10,12 +11,11 @@ from sqlalchemy import insert
 from ..domain.devices import device
 from ..domain.language import Sentence, gettext, lazy
 from ..domain.origin import Origin
-from ..domain.ports import Clock
 from ..models.accounts import Account
 from ..models.base import rows_of
 from ..models.database import Transaction
 from ..models.sessions import Activity
-from ..policy import Policy
+from .core import Core
 from .links import Links
 from .outbox import Outbox
 
@@ -95,12 +95,11 @@ def _said(name: str, fact: object) -> str:
     return gettext(str(fact)) if name == "method" else str(fact)
 
 
+@dataclass(frozen=True, slots=True)
 class Notices:
-    def __init__(self, clock: Clock, outbox: Outbox, links: Links, policy: Policy) -> None:
-        self._clock = clock
-        self._outbox = outbox
-        self._links = links
-        self._policy = policy
+    core: Core
+    outbox: Outbox
+    links: Links
 
     def record(self, tx: Transaction, account_id: int, kind: str, origin: Origin, **facts: str) -> None:
         """One line of the account's activity."""
@@ -108,7 +107,7 @@ class Notices:
             RECORD,
             {
                 "account_id": account_id,
-                "at": self._clock.now(),
+                "at": self.core.clock.now(),
                 "kind": kind,
                 "details": json.dumps(facts),
                 "address": origin.address,
@@ -121,17 +120,17 @@ class Notices:
         self.record(tx, account.id, kind, origin, **facts)
         if account.email is None:
             return
-        url = self._links.draw(tx, account, "not-you", account.email, self._policy.notice_link_seconds)
-        with self._outbox.speaking_to(account):
+        url = self.links.draw(tx, account, "not-you", account.email, self.core.policy.notice_link_seconds)
+        with self.outbox.speaking_to(account):
             what = sentence_for(kind, facts)
-        self._outbox.post_email(
+        self.outbox.post_email(
             tx,
             to=account.email,
             template="notice",
             account=account,
             name=account.name,
             what=what,
-            at=self._clock.now(),
+            at=self.core.clock.now(),
             origin=origin,
             not_you_url=url,
         )

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select, update
 
 from ..domain.codes import draw_digits, is_digits, tidy_digits
-from ..domain.ports import Clock, Entropy, Keyring
 from ..domain.refusals import (
     CodeAlreadyUsed,
     CodeExpired,
@@ -22,7 +21,8 @@ from ..domain.refusals import (
     WrongCode,
 )
 from ..models.codes import Code
-from ..models.database import Database, Transaction, changed_one_row
+from ..models.database import Transaction, changed_one_row
+from .core import Core
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +34,20 @@ class Terms:
     resend_after: int
 
 
+@dataclass(frozen=True, slots=True)
 class OneTimeCodes:
-    def __init__(self, db: Database, clock: Clock, entropy: Entropy, keyring: Keyring) -> None:
-        self._db = db
-        self._clock = clock
-        self._entropy = entropy
-        self._keyring = keyring
+    core: Core
 
     def newest(self, account_id: int, challenge: str, terms: Terms) -> Code | None:
         """The code that could be typed now, used up or not; None when there is none or it is too old."""
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             code = self._newest(tx, account_id, challenge)
-        return code if code is not None and self._clock.now() - code.made_at < terms.lasts else None
+        return code if code is not None and self.core.clock.now() - code.made_at < terms.lasts else None
 
     def draw(self, tx: Transaction, account_id: int, challenge: str, target: str, terms: Terms) -> tuple[int, str]:
         """Its row's id and the code itself, for one message. Raises `TooSoon` or `TooManyTries`."""
-        now = self._clock.now()
-        self._db.serialize(tx, challenge)
+        now = self.core.clock.now()
+        self.core.db.serialize(tx, challenge)
         before = self._newest(tx, account_id, challenge)
         attempts = 0
         if before is not None and before.used_at is None and now - before.made_at < terms.lasts:
@@ -61,12 +58,12 @@ class OneTimeCodes:
             attempts = before.attempts
         live = Code.challenge == challenge, Code.account_id == account_id, Code.voided_at.is_(None)
         tx.execute(update(Code).where(*live).values(voided_at=now))
-        code = draw_digits(self._entropy)
+        code = draw_digits(self.core.entropy)
         values = {
             "account_id": account_id,
             "challenge": challenge,
             "target": target,
-            "mac": self._keyring.mac(code, f"{account_id}:{challenge}"),
+            "mac": self.core.keyring.mac(code, f"{account_id}:{challenge}"),
             "made_at": now,
             "attempts": attempts,
         }
@@ -85,8 +82,8 @@ class OneTimeCodes:
         digits = tidy_digits(typed)
         if not is_digits(digits):
             raise CodeMalformed()
-        now = self._clock.now()
-        with self._db.write() as tx:
+        now = self.core.clock.now()
+        with self.core.db.write() as tx:
             code = self._newest(tx, account_id, challenge)
             if code is None or now - code.made_at >= terms.lasts:
                 raise CodeExpired()
@@ -95,7 +92,7 @@ class OneTimeCodes:
         if not spent:
             raise CodeAlreadyUsed() if code.used_at else TooManyAttempts(code.made_at + terms.lasts - now)
         bound_to = f"{account_id}:{challenge}"
-        if self._keyring.is_mac_of(code.mac, digits, bound_to):
+        if self.core.keyring.is_mac_of(code.mac, digits, bound_to):
             return code
         left = terms.attempts - code.attempts - 1
         if self._is_older_code(account_id, challenge, digits):
@@ -111,9 +108,9 @@ class OneTimeCodes:
         if not is_digits(digits):
             raise CodeMalformed()
         code = self._newest(tx, account_id, challenge)
-        if code is None or self._clock.now() - code.made_at >= terms.lasts:
+        if code is None or self.core.clock.now() - code.made_at >= terms.lasts:
             raise CodeExpired()
-        if not self._keyring.is_mac_of(code.mac, digits, f"{account_id}:{challenge}"):
+        if not self.core.keyring.is_mac_of(code.mac, digits, f"{account_id}:{challenge}"):
             raise CodeFromEarlierMessage() if self._is_older_code(account_id, challenge, digits) else WrongCode()
         if code.used_at is not None:
             raise CodeAlreadyUsed()
@@ -122,7 +119,7 @@ class OneTimeCodes:
     def consume(self, tx: Transaction, code: Code) -> None:
         """Raises `CodeAlreadyUsed` when another request was first, or had a newer one sent."""
         unused = update(Code).where(Code.id == code.id, Code.used_at.is_(None), Code.voided_at.is_(None))
-        if not changed_one_row(tx, unused.values(used_at=self._clock.now())):
+        if not changed_one_row(tx, unused.values(used_at=self.core.clock.now())):
             raise CodeAlreadyUsed()
 
     def _newest(self, tx: Transaction, account_id: int, challenge: str) -> Code | None:
@@ -131,6 +128,6 @@ class OneTimeCodes:
 
     def _is_older_code(self, account_id: int, challenge: str, digits: str) -> bool:
         query = select(Code.mac).where(Code.account_id == account_id, Code.challenge == challenge)
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             macs = tx.scalars(query.where(Code.voided_at.is_not(None)).order_by(Code.id.desc()).limit(5)).all()
-        return any(self._keyring.is_mac_of(mac, digits, f"{account_id}:{challenge}") for mac in macs)
+        return any(self.core.keyring.is_mac_of(mac, digits, f"{account_id}:{challenge}") for mac in macs)

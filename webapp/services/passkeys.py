@@ -1,83 +1,99 @@
-"""Logging in with nothing but a key that knows whose it is and checks who holds it: both factors in one."""
+"""Logging in with nothing but a key that knows whose it is and verifies its user: both factors in one."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 
-from ..domain.key_refusals import KeyUnknown
+from ..domain.key_refusals import KeyCloned, KeyUnknown
 from ..domain.origin import Origin
-from ..enrollment.ceremonies import Ceremonies
-from ..enrollment.method import Answers
-from ..methods.catalogue import method_that_stands_alone
 from ..models.accounts import Account, share_account
-from ..models.database import Database
 from ..models.factors import Factor
-from .challenge import Challenges, Choice, shared_bucket
-from .entry import Entry, LoggedIn
+from .attempts import Attempts
+from .core import Core
+from .method import Answers, Challenge
+from .method_kinds import Methods, Passwordless
+from .notices import Notices
 from .password_attempts import KnownBrowser
+from .proof import shared_bucket, single_use_of
+from .session_opening import LoggedIn, SessionOpening
 
 
+@dataclass(frozen=True, slots=True)
 class Passkeys:
-    def __init__(self, db: Database, challenges: Challenges, ceremonies: Ceremonies, entry: Entry) -> None:
-        self._db = db
-        self._challenges = challenges
-        self._ceremonies = ceremonies
-        self._entry = entry
+    core: Core
+    attempts: Attempts
+    notices: Notices
+    opening: SessionOpening
+    methods: Methods
+
+    @property
+    def are_offered(self) -> bool:
+        return self.methods.passwordless is not None
 
     def ask(self, browser: str) -> dict[str, Any]:
-        """What `browser`, known by a random name, is asked: PublicKeyCredentialRequestOptionsJSON. Writes nothing."""
-        _method, alone = method_that_stands_alone()
-        return alone.ask(self._ceremonies, _challenge(browser))
+        """What `browser`, known by a random name, is asked: PublicKeyCredentialRequestOptionsJSON. Writes nothing.
 
-    def unknown(self, answers: Answers) -> dict[str, Any]:
+        Raises `KeyUnknown` where no method opens an account alone.
+        """
+        return self._method().ask(_challenge_name(browser))
+
+    def unknown_hints(self, answers: Answers) -> dict[str, Any]:
         """What a browser is told, so that it offers that key no more."""
-        _method, alone = method_that_stands_alone()
-        return alone.unknown(self._ceremonies, answers)
+        return self._method().unknown_hints(answers)
 
     def log_in(
         self,
         browser: str,
         answers: Answers,
         *,
-        keep: bool,
+        persistent: bool,
         next_path: str,
         origin: Origin,
         known_browser: KnownBrowser | None = None,
     ) -> LoggedIn:
-        """Raises a `KeyRefused`. Who is not known is told so: an id cannot be guessed.
+        """Raises a `KeyRefused`. That a key is not known is told: an id cannot be guessed.
 
-        Nor can a signature, so no try of the account's is spent: a stranger who once saw the id would lock it.
+        Nor can a signature, so no attempt of the account's is counted: someone who once saw the id would lock it.
         """
-        method, alone = method_that_stands_alone()
-        mine = (
-            Factor.external_id == alone.external_id(answers),
-            Factor.method == method.slug,
-            Factor.turned_off_at.is_(None),
-        )
+        method = self._method()
+        mine = Factor.method == method.slug, Factor.turned_off_at.is_(None)
         query = select(Account, Factor).join(Factor, Factor.account_id == Account.id).where(*mine)
-        with self._db.read() as tx:
-            found = tx.objects.execute(query).first()
+        with self.core.db.read() as tx:
+            found = tx.objects.execute(query.where(Factor.external_id == method.external_id(answers))).first()
         if found is None:
             raise KeyUnknown()
         account, factor = found
-        choice, name = Choice(method, [factor]), _challenge(browser)
-        self._challenges.consume_single_use(choice, answers)
-        with self._challenges.proving(account, origin) as tx:
-            share_account(tx, account.id)
-            alone.verify(self._challenges.proof(tx, choice, account, name), answers)
-            return self._entry.let_in(
-                tx,
-                account,
-                known_browser,
-                keep=keep,
-                next_path=next_path,
-                origin=origin,
-                failures=[shared_bucket(account.id)],
-                alone=factor.label,
-            )
+        buckets = single_use_of(method, answers)
+        if buckets:
+            self.attempts.count(*buckets)
+        try:
+            with self.core.db.write() as tx:
+                share_account(tx, account.id)
+                method.verify_alone(tx, Challenge(account, _challenge_name(browser), [factor]), answers)
+                return self.opening.open(
+                    tx,
+                    account,
+                    known_browser,
+                    persistent=persistent,
+                    next_path=next_path,
+                    origin=origin,
+                    failures=[shared_bucket(account.id)],
+                    passkey=factor.label,
+                )
+        except KeyCloned as refusal:
+            with self.core.db.write() as tx:
+                self.notices.tell(tx, account, "factor-copied", origin, name=refusal.name)
+            raise
+
+    def _method(self) -> Passwordless:
+        method = self.methods.passwordless
+        if method is None:
+            raise KeyUnknown()
+        return method
 
 
-def _challenge(browser: str) -> str:
+def _challenge_name(browser: str) -> str:
     return f"passkey:{browser}"

@@ -5,66 +5,53 @@ A reset never logs in and never skips the second factor (ASVS V6.4.3).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.ports import Clock
 from ..domain.refusals import LinkInvalid, TooManyAttempts
 from ..models.accounts import Account
 from ..models.apps import RefusedAccess
 from ..models.codes import Code
 from ..models.contacts import Contact
-from ..models.database import Database, Transaction
+from ..models.database import Transaction
 from ..models.drafts import Draft
 from ..models.factors import Factor
 from ..models.user import SessionToken, User
-from ..policy import Policy
 from .attempts import Attempts, Bucket, SlidingWindows
+from .core import Core
 from .email_addresses import normalize
 from .links import Links, OpenLink
 from .notices import Notices
 from .outbox import Outbox
-from .password_attempts import unknown_browser_buckets
+from .password_attempts import buckets_of
 from .passwords import Passwords
 from .sessions import Sessions
 
 
+@dataclass(frozen=True, slots=True)
 class PasswordChanges:
-    def __init__(
-        self,
-        *,
-        db: Database,
-        clock: Clock,
-        policy: Policy,
-        attempts: Attempts,
-        passwords: Passwords,
-        sessions: Sessions,
-        links: Links,
-        outbox: Outbox,
-        notices: Notices,
-    ) -> None:
-        self._db = db
-        self._clock = clock
-        self._policy = policy
-        self._attempts = attempts
-        self._passwords = passwords
-        self._sessions = sessions
-        self._links = links
-        self._outbox = outbox
-        self._notices = notices
+    core: Core
+    attempts: Attempts
+    passwords: Passwords
+    sessions: Sessions
+    links: Links
+    outbox: Outbox
+    notices: Notices
 
     def change(self, user: User, new: str, origin: Origin) -> SessionToken:
         """For somebody fresh. Every other session ends. Raises what `Passwords.seal` raises."""
         account = user.account
-        sealed = self._passwords.seal(new, account.name, account.username, account.email)
-        with self._db.write() as tx:
+        sealed = self.passwords.seal(new, account.name, account.username, account.email)
+        with self.core.db.write() as tx:
             self._set(tx, account, sealed)
-            self._sessions.end_others(tx, account.id, user.session.id)
-            self._notices.tell(tx, account, "password-changed", origin)
-            return self._sessions.rotate(tx, user.session, password_at=self._clock.now())
+            self.sessions.end_others(tx, account.id, user.session.id)
+            self.notices.tell(tx, account, "password-changed", origin)
+            return self.sessions.rotate(tx, user.session, password_at=self.core.clock.now())
 
     def send_link(self, typed: str, origin: Origin) -> None:
         """The same answer, the same work and the same limits whether or not the address is somebody's.
@@ -72,14 +59,14 @@ class PasswordChanges:
         Raises `EmailMalformed`, and `TooManyTries` for too many requests from one network.
         """
         address = normalize(typed)
-        policy = self._policy
-        self._attempts.count(
+        policy = self.core.policy
+        self.attempts.count(
             Bucket(f"reset-from:{origin.rate_limit_key}", SlidingWindows((policy.reset_sends_address,)))
         )
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             try:
                 bucket = Bucket(f"reset:{hash_of(key_of(address))}", SlidingWindows((policy.reset_sends,)))
-                self._attempts.count_within(tx, bucket)
+                self.attempts.count_within(tx, bucket)
             except TooManyAttempts:
                 return  # a flood sends nothing more, and tells nobody that there is somebody to flood
             owners = self._owners(tx, address)
@@ -94,11 +81,11 @@ class PasswordChanges:
 
     def owe_link(self, tx: Transaction, account: Account, address: str) -> None:
         """A link for a new password, to an address of that account; the limits are the caller's."""
-        url = self._links.draw(tx, account, "reset", address, self._policy.reset_link_seconds)
+        url = self.links.draw(tx, account, "reset", address, self.core.policy.reset_link_seconds)
         self._post_link(tx, address, account, url)
 
     def _post_link(self, tx: Transaction, to: str, account: Account | None, url: str) -> None:
-        self._outbox.post_email(
+        self.outbox.post_email(
             tx,
             to=to,
             template="reset-link",
@@ -106,7 +93,7 @@ class PasswordChanges:
             name=account.name if account else "",
             username=account.username if account else "",
             url=url,
-            minutes=self._policy.reset_link_seconds // 60,
+            minutes=self.core.policy.reset_link_seconds // 60,
         )
 
     def reset(self, opened: OpenLink, new: str, origin: Origin) -> None:
@@ -114,16 +101,16 @@ class PasswordChanges:
         account, address = opened.account, opened.link.email
         if account.email is not None and key_of(account.email) != key_of(address):
             raise LinkInvalid()  # it was sent to an address that is no longer, or never became, the account's
-        sealed = self._passwords.seal(new, account.name, account.username, account.email)
+        sealed = self.passwords.seal(new, account.name, account.username, account.email)
         try:
-            with self._db.write() as tx:
-                self._links.use(tx, opened.link)
+            with self.core.db.write() as tx:
+                self.links.use(tx, opened.link)
                 self._set(tx, account, sealed)
-                self._sessions.end_others(tx, account.id, None)
-                self._attempts.clear(tx, *unknown_browser_buckets(account))
+                self.sessions.end_others(tx, account.id, None)
+                self.attempts.clear(tx, *buckets_of(account))
                 if account.email is None:
                     self._confirm_by_link(tx, account, address)
-                self._notices.tell(tx, account, "password-reset", origin)
+                self.notices.tell(tx, account, "password-reset", origin)
         except IntegrityError:  # somebody else confirmed the address since the link was sent
             raise LinkInvalid() from None
 
@@ -141,7 +128,7 @@ class PasswordChanges:
         """Whoever reads the mail owns the account: what somebody else set up before is wiped."""
         for table in (Draft, Factor, Code, Contact, RefusedAccess):
             tx.execute(delete(table).where(table.account_id == account.id))
-        self._links.void_all(tx, account.id)
+        self.links.void_all(tx, account.id)
         values = {
             "email": address,
             "email_key": key_of(address),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -17,24 +18,23 @@ from sqlalchemy import update
 from ..domain.ports import PasswordHasher
 from ..domain.refusals import PasswordIsOneOfYourWords, PasswordTooCommon, PasswordTooLong, PasswordTooShort
 from ..models.accounts import Account
-from ..models.database import Database, changed_one_row
-from ..policy import Policy
+from ..models.database import changed_one_row
+from .core import Core
 
 BLOCKLIST = Path(__file__).with_name("common_passwords.txt")
 SHORTEST_WORD = 4  # a name of three letters says little
 BASE32_CODE = re.compile(r"[A-Z2-7]{4}(-?[A-Z2-7]{4}){3}")
 
 
+@dataclass(frozen=True, slots=True)
 class Passwords:
-    def __init__(self, db: Database, hasher: PasswordHasher, policy: Policy, site_name: str) -> None:
-        self._db = db
-        self._hasher = hasher
-        self._policy = policy
-        self._site_name = site_name
+    core: Core
+    hasher: PasswordHasher
+    site_name: str
 
     @property
     def minimum(self) -> int:
-        return self._policy.password_minimum
+        return self.core.policy.password_minimum
 
     def seal(self, typed: str, *words: str | None) -> str:
         """The hash to keep of a new password.
@@ -43,28 +43,28 @@ class Passwords:
         `PasswordTooLong`, `PasswordTooCommon`, `PasswordIsOneOfYourWords` or `Busy`.
         """
         password = normalize(typed)
-        if len(password) < self._policy.password_minimum:
-            raise PasswordTooShort(self._policy.password_minimum)
+        if len(password) < self.core.policy.password_minimum:
+            raise PasswordTooShort(self.core.policy.password_minimum)
         self._refuse_long(password)
         plain = renderer(password)
         if plain in _common() or len(set(plain)) <= 2 or _is_run(plain):
             raise PasswordTooCommon()
-        if _is_made_of(plain, [renderer(w) for w in (self._site_name, *_split(words))]):
+        if _is_made_of(plain, [renderer(w) for w in (self.site_name, *_split(words))]):
             raise PasswordIsOneOfYourWords()
-        return self._hasher.hash(password)
+        return self.hasher.hash(password)
 
     def is_right(self, account: Account | None, typed: str) -> bool:
         """Costs the same for an account that does not exist. Raises `Busy`."""
         password = normalize(typed)
         too_long = self._is_too_long(password)
-        right = self._hasher.verify(account.password_hash if account else None, "" if too_long else password)
+        right = self.hasher.verify(account.password_hash if account else None, "" if too_long else password)
         return right and not too_long
 
     def renew(self, account: Account, typed: str) -> None:
         """After a right password: hashes it again when the parameters rose."""
-        if self._hasher.is_outdated(account.password_hash):
-            fresh = self._hasher.hash(normalize(typed))
-            with self._db.write() as tx:
+        if self.hasher.is_outdated(account.password_hash):
+            fresh = self.hasher.hash(normalize(typed))
+            with self.core.db.write() as tx:
                 unchanged = Account.password_hash == account.password_hash
                 if changed_one_row(
                     tx, update(Account).where(Account.id == account.id, unchanged).values(password_hash=fresh)
@@ -72,12 +72,12 @@ class Passwords:
                     account.password_hash = fresh
 
     def _is_too_long(self, password: str) -> bool:
-        policy = self._policy
+        policy = self.core.policy
         return len(password) > policy.password_maximum or len(password.encode()) > policy.password_maximum_bytes
 
     def _refuse_long(self, password: str) -> None:
         if self._is_too_long(password):
-            raise PasswordTooLong(self._policy.password_maximum)
+            raise PasswordTooLong(self.core.policy.password_maximum)
 
 
 def normalize(typed: str) -> str:

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from sqlalchemy import update
 
 from ..domain import phone_numbers
+from ..domain.channels import TEXT, Sent
+from ..domain.language import bidi_isolate, spoken
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
-from ..domain.ports import Keyring
 from ..domain.refusals import CodeExpired, CountryNotServed, NotFound, PhoneNotMobile, PhonePremium, Refusal
 from ..models.accounts import Account
 from ..models.codes import Code
-from ..models.database import Database, Transaction
-from ..policy import Policy
+from ..models.database import Transaction
+from .core import Core
 from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
 from .outbox import Outbox
@@ -34,36 +35,18 @@ UNFIT: dict[type[Refusal], str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class TextAsked:
-    """A code is on its way: to which number, with which message, and when another may go (Unix seconds)."""
-
-    address: str
-    message_id: int | None
-    resend_at: int
-
-
 class PhoneNumbers:
-    def __init__(
-        self,
-        *,
-        db: Database,
-        keyring: Keyring,
-        policy: Policy,
-        codes: OneTimeCodes,
-        caps: TextCaps,
-        outbox: Outbox,
-        notices: Notices,
-        countries: frozenset[str],
-    ) -> None:
-        self._db = db
-        self._keyring = keyring
-        self._policy = policy
-        self._codes = codes
-        self._caps = caps
-        self._outbox = outbox
-        self._notices = notices
-        self._countries = countries
-        self._terms = Terms(policy.text_code_seconds, policy.text_code_attempts, policy.text_gap.seconds)
+    core: Core
+    codes: OneTimeCodes
+    caps: TextCaps
+    outbox: Outbox
+    notices: Notices
+    countries: frozenset[str]
+
+    @property
+    def _terms(self) -> Terms:
+        policy = self.core.policy
+        return Terms(policy.text_code_seconds, policy.text_code_attempts, policy.text_gap.seconds)
 
     def read(self, typed: str, country: str) -> PhoneNumber:
         """Raises `PhoneMalformed`, and `PhoneNotMobile`, `PhonePremium` or `CountryNotServed`, which are counted."""
@@ -71,8 +54,17 @@ class PhoneNumbers:
             return self._parse(typed, country)
         except (PhoneNotMobile, PhonePremium, CountryNotServed) as refusal:
             chosen = country if re.fullmatch("[A-Z]{2}", country) else phone_numbers.NO_COUNTRY
-            self._caps.count(chosen, UNFIT[type(refusal)])
+            self.caps.count(chosen, UNFIT[type(refusal)])
             raise
+
+    def country_choices(self) -> list[tuple[str, str]]:
+        """The countries that texts go to, as a select has them."""
+        served = phone_numbers.countries(self.countries)
+        return [(c.code, f"{c.name} ({bidi_isolate(c.calling_code)})") for c in served]
+
+    def default_country(self, origin: Origin) -> str:
+        """Where the reader seems to be, among those countries."""
+        return phone_numbers.default_country(spoken().code, origin.languages, self.countries)
 
     def number_of(self, account: Account) -> PhoneNumber:
         """Raises `Missing` when there is none, and as `read` does when texts no longer go there."""
@@ -83,57 +75,57 @@ class PhoneNumbers:
 
     def keep(self, account: Account, number: PhoneNumber) -> None:
         """By the operator, who knows that it is theirs."""
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             tx.execute(update(Account).where(Account.id == account.id).values(self._values(account, number)))
 
-    def ask(self, account: Account, challenge: str, origin: Origin, number: PhoneNumber | None = None) -> None:
+    def send_code(self, account: Account, challenge: str, origin: Origin, number: PhoneNumber | None = None) -> None:
         """Texts a code to the number, the account's own by default.
 
         Raises `TooSoon`, `TooManyTries`, `TooManyTexts` or `TextsStopped`, and as `number_of` does.
         """
         to = number or self.number_of(account)
-        self._caps.count_text(account.id, challenge, to, origin)
-        with self._db.write() as tx:
-            code_id, code = self._codes.draw(tx, account.id, challenge, self._caps.key(to.e164), self._terms)
-            lasts = self._policy.text_code_seconds
-            message = self._outbox.post_text(
+        self.caps.count_text(account.id, challenge, to, origin)
+        with self.core.db.write() as tx:
+            code_id, code = self.codes.draw(tx, account.id, challenge, self.caps.key(to.e164), self._terms)
+            lasts = self.core.policy.text_code_seconds
+            message = self.outbox.post_text(
                 tx, to=to, template="code", account=account, lasts=lasts, code=code, host=origin.host
             )
-            sealed = self._keyring.seal(to.e164, target_bound(account.id, challenge))
-            self._codes.sent_with(tx, code_id, message.id, sealed)
+            sealed = self.core.keyring.seal(to.e164, target_bound(account.id, challenge))
+            self.codes.sent_with(tx, code_id, message.id, sealed)
 
     def count_text(self, account: Account, challenge: str, origin: Origin) -> PhoneNumber:
         """Counts a text that is no code, and says where it goes: the account's own number. Raises as `ask` does."""
         number = self.number_of(account)
-        self._caps.count_text(account.id, challenge, number, origin)
+        self.caps.count_text(account.id, challenge, number, origin)
         return number
 
-    def asked(self, account: Account, challenge: str) -> TextAsked | None:
-        """What `ask` has under way for this challenge, if anything."""
-        code = self._codes.newest(account.id, challenge, self._terms)
+    def sent(self, account: Account, challenge: str) -> Sent | None:
+        """The code that was sent for this challenge and could still be entered."""
+        code = self.codes.newest(account.id, challenge, self._terms)
         if code is None or code.used_at is not None:
             return None
-        resend_at = code.made_at + self._policy.text_gap.seconds
-        return TextAsked(self._target(code).hint, code.message_id, resend_at)
+        resend_at = code.made_at + self.core.policy.text_gap.seconds
+        return Sent(self._target(code).hint, TEXT, code.message_id, resend_at)
 
     def wait(self, account: Account) -> int:
         """Seconds until another text may go to the account's own number; 0 too where none may go at all."""
         try:
-            return self._caps.wait(self.number_of(account))
+            return self.caps.wait(self.number_of(account))
         except Refusal:
             return 0
 
-    def ask_again(self, account: Account, challenge: str, origin: Origin) -> None:
+    def resend_code(self, account: Account, challenge: str, origin: Origin) -> None:
         """To the number that was asked for before, the account's own by default. Raises as `ask` does."""
-        code = self._codes.newest(account.id, challenge, self._terms)
-        self.ask(account, challenge, origin, self._target(code) if code is not None else None)
+        code = self.codes.newest(account.id, challenge, self._terms)
+        self.send_code(account, challenge, origin, self._target(code) if code is not None else None)
 
-    def prove(self, tx: Transaction, account: Account, challenge: str, typed: str) -> None:
+    def verify(self, tx: Transaction, account: Account, challenge: str, typed: str) -> None:
         """Consumes the code, where the caller counts the tries. Raises as `OneTimeCodes.match` does."""
-        code = self._codes.match(tx, account.id, challenge, typed, self._terms)
+        code = self.codes.match(tx, account.id, challenge, typed, self._terms)
         if self._target(code).e164 != self._own(account):
             raise CodeExpired()  # it went to a number that has been given up since
-        self._codes.consume(tx, code)
+        self.codes.consume(tx, code)
 
     def confirm(
         self,
@@ -149,41 +141,41 @@ class PhoneNumbers:
 
         Without `tell_first` a first number is left to the caller's own notice.
         """
-        code = self._codes.check(account.id, challenge, typed, self._terms)
+        code = self.codes.check(account.id, challenge, typed, self._terms)
         number = self._target(code)
         before = self._own(account)
         values = self._values(account, number)
         if discoverable is not None:
             values["discoverable"] = discoverable
-        with self._db.write() as tx:
-            self._codes.consume(tx, code)
+        with self.core.db.write() as tx:
+            self.codes.consume(tx, code)
             tx.execute(update(Account).where(Account.id == account.id).values(values))
             if before is None and tell_first:
-                self._notices.tell(tx, account, "phone-added", origin, hint=number.hint)
+                self.notices.tell(tx, account, "phone-added", origin, hint=number.hint)
             elif before is not None and before != number.e164:
                 self._tell_both(tx, account, before, number, origin)
         for name, value in values.items():
             setattr(account, name, value)
 
     def _parse(self, typed: str, country: str) -> PhoneNumber:
-        return phone_numbers.parse(typed, country, self._countries)
+        return phone_numbers.parse(typed, country, self.countries)
 
     def _own(self, account: Account) -> str | None:
-        return self._keyring.open(account.phone_number, phone_bound(account.id)) if account.phone_number else None
+        return self.core.keyring.open(account.phone_number, phone_bound(account.id)) if account.phone_number else None
 
     def _values(self, account: Account, number: PhoneNumber) -> dict[str, object]:
-        sealed = self._keyring.seal(number.e164, phone_bound(account.id))
+        sealed = self.core.keyring.seal(number.e164, phone_bound(account.id))
         return {"phone_number": sealed, "phone_number_hint": number.hint}
 
     def _tell_both(self, tx: Transaction, account: Account, before: str, number: PhoneNumber, origin: Origin) -> None:
-        self._notices.tell(tx, account, "phone-changed", origin, hint=number.hint)
+        self.notices.tell(tx, account, "phone-changed", origin, hint=number.hint)
         old = PhoneNumber(before, phone_numbers.country_of(before))
-        lasts = self._policy.text_warning_seconds
-        self._outbox.post_text(tx, to=old, template="number-changed", account=account, lasts=lasts)
+        lasts = self.core.policy.text_warning_seconds
+        self.outbox.post_text(tx, to=old, template="number-changed", account=account, lasts=lasts)
 
     def _target(self, code: Code) -> PhoneNumber:
         assert code.sealed_target is not None  # `ask` wrote it with the code
-        e164 = self._keyring.open(code.sealed_target, target_bound(code.account_id, code.challenge))
+        e164 = self.core.keyring.open(code.sealed_target, target_bound(code.account_id, code.challenge))
         return PhoneNumber(e164, phone_numbers.country_of(e164))
 
 

@@ -6,28 +6,26 @@ Each has a random token of its own, valid for one account, listed and revocable.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, false, insert, select, update
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
-from ..domain.ports import Clock, Entropy
 from ..models.database import Transaction, changed_one_row
 from ..models.sessions import RememberedBrowser
-from ..policy import Policy
+from .core import Core
 
 
+@dataclass(frozen=True, slots=True)
 class RememberedBrowsers:
-    def __init__(self, clock: Clock, entropy: Entropy, policy: Policy) -> None:
-        self._clock = clock
-        self._entropy = entropy
-        self._policy = policy
+    core: Core
 
     def add(self, tx: Transaction, account_id: int, origin: Origin) -> str | None:
         """The token for the cookie; None when the site does not remember browsers."""
-        if not self._policy.remember_browsers:
+        if not self.core.policy.remember_browsers:
             return None
-        token, now = draw_token(self._entropy), self._clock.now()
+        token, now = draw_token(self.core.entropy), self.core.clock.now()
         tx.execute(
             insert(RememberedBrowser).values(
                 token_hash=hash_of(token),
@@ -48,11 +46,11 @@ class RememberedBrowsers:
         shown = RememberedBrowser.token_hash.in_(hashes), RememberedBrowser.account_id == account_id
         found = tx.scalars(select(RememberedBrowser.id).where(*shown, self.live())).first()
         mine = RememberedBrowser.id == found, RememberedBrowser.ended_at.is_(None)
-        return changed_one_row(tx, update(RememberedBrowser).where(*mine).values(used_at=self._clock.now()))
+        return changed_one_row(tx, update(RememberedBrowser).where(*mine).values(used_at=self.core.clock.now()))
 
     def live(self) -> ColumnElement[bool]:
         """Those that skip something now; none where the site remembers no browser any more."""
-        if not self._policy.remember_browsers:
+        if not self.core.policy.remember_browsers:
             return false()
-        since = self._clock.now() - self._policy.remembered_browser
+        since = self.core.clock.now() - self.core.policy.remembered_browser
         return and_(RememberedBrowser.ended_at.is_(None), RememberedBrowser.added_at > since)

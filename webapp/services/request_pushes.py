@@ -7,94 +7,79 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
 from ..domain.devices import device
 from ..domain.language import gettext, spoken
-from ..domain.ports import Clock, Keyring, Places, PushMessage
-from ..enrollment.service import factor_bound
-from ..methods.catalogue import method_named
+from ..domain.ports import Places, PushMessage
 from ..models.accounts import Account
-from ..models.database import Database, Transaction
-from ..models.factors import Factor
+from ..models.database import Transaction
+from ..models.factors import Factor, factor_bound
 from ..models.login_requests import APPROVED, DENIED, USED, LoginRequest
-from ..policy import Policy
+from .core import Core
 from .outbox import Outbox
 
 DECLARATIVE = 8030  # what makes it Declarative Web Push: the number of the RFC
 ANSWERS = (APPROVED, USED, DENIED)
 
 
+@dataclass(frozen=True, slots=True)
 class RequestPushes:
-    def __init__(
-        self,
-        *,
-        db: Database,
-        clock: Clock,
-        keyring: Keyring,
-        policy: Policy,
-        outbox: Outbox,
-        places: Places,
-        site_name: str,
-        phone_url: str,
-        are_sent: bool,
-    ) -> None:
-        """`phone_url` is where phones open pages. Without `are_sent` none is owed at all."""
-        self._db = db
-        self._clock = clock
-        self._keyring = keyring
-        self._policy = policy
-        self._outbox = outbox
-        self._places = places
-        self._site_name = site_name
-        self._phone_url = phone_url
-        self._are_sent = are_sent
+    core: Core
+    outbox: Outbox
+    places: Places
+    site_name: str
+    mobile_url: str
+    """Where phones open pages."""
+    are_sent: bool
+    """False where none is owed at all."""
 
-    def post(self, tx: Transaction, account: Account, phones: Sequence[Factor], request: LoginRequest) -> None:
+    def post(
+        self, tx: Transaction, account: Account, phones: Sequence[Factor], request: LoginRequest, list_path: str
+    ) -> None:
         """Owes a push to each phone that takes them, unless their owner said no too often."""
-        if not self._are_sent or self._is_paused(tx, account.id):
+        if not self.are_sent or self._is_paused(tx, account.id):
             return
-        lasts = self._policy.request_seconds
+        lasts = self.core.policy.request_seconds
         for phone in phones:
-            subscription = self._keyring.open(phone.sealed, factor_bound(account.id, phone.method))
+            subscription = self.core.keyring.open(phone.sealed, factor_bound(account.id, phone.method))
             if subscription:
-                text = self._text(account, phone.method, request)
-                self._outbox.post_push(
+                text = self._text(account, request, f"{self.mobile_url}{list_path}/{request.id}")
+                self.outbox.post_push(
                     tx, account=account, factor_id=phone.id, subscription=subscription, text=text, lasts=lasts
                 )
 
     def drop(self, message: PushMessage) -> None:
         """Its address is no more: the phone stays, and gets no pushes until it subscribes again."""
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             phone = tx.objects.get(Factor, message.factor_id)
             if phone is None:
                 return
             bound = factor_bound(phone.account_id, phone.method)
-            if self._keyring.open(phone.sealed, bound) == message.subscription:
+            if self.core.keyring.open(phone.sealed, bound) == message.subscription:
                 facts = json.dumps({**json.loads(phone.attributes), "pushes": False})
                 same = Factor.id == phone.id, Factor.sealed == phone.sealed
-                tx.execute(update(Factor).where(*same).values(sealed=self._keyring.seal("", bound), attributes=facts))
+                tx.execute(
+                    update(Factor).where(*same).values(sealed=self.core.keyring.seal("", bound), attributes=facts)
+                )
 
     def _is_paused(self, tx: Transaction, account_id: int) -> bool:
         """After two denials in a row, for an hour: they were not asked for by who holds the phone."""
         answered = LoginRequest.account_id == account_id, LoginRequest.state.in_(ANSWERS)
         newest = select(LoginRequest.state, LoginRequest.ended_at).where(*answered)
-        rows = tx.execute(newest.order_by(LoginRequest.id.desc()).limit(self._policy.denials_that_pause)).all()
-        if len(rows) < self._policy.denials_that_pause or any(state != DENIED for state, _ in rows):
+        rows = tx.execute(newest.order_by(LoginRequest.id.desc()).limit(self.core.policy.denials_that_pause)).all()
+        if len(rows) < self.core.policy.denials_that_pause or any(state != DENIED for state, _ in rows):
             return False
-        return self._clock.now() - (rows[0][1] or 0) < self._policy.pushes_paused
+        return self.core.clock.now() - (rows[0][1] or 0) < self.core.policy.pushes_paused
 
-    def _text(self, account: Account, slug: str, request: LoginRequest) -> str:
+    def _text(self, account: Account, request: LoginRequest, url: str) -> str:
         """Declarative Web Push JSON, in the account's language; our own service worker reads the same."""
-        method = method_named(slug)
-        assert method is not None  # it asked for this
-        assert method.challenge.waits is not None
-        url = f"{self._phone_url}{method.challenge.waits.path}/{request.id}"
-        with self._outbox.speaking_to(account):
-            where = self._places.near(request.address) or request.address
+        with self.outbox.speaking_to(account):
+            where = self.places.near(request.address) or request.address
             notification = {
-                "title": gettext("Is it you who logs in to %(site)s?", site=self._site_name),
+                "title": gettext("Is it you who logs in to %(site)s?", site=self.site_name),
                 "body": gettext("%(device)s, %(place)s", device=device(request.device), place=where),
                 "lang": spoken().code.replace("_", "-"),
                 "dir": spoken().direction,

@@ -7,65 +7,68 @@ good again. So everybody logs in again, and every code and link of before is voi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import delete, insert, select, update
 
-from ..domain.ports import Clock, Heartbeat
-from ..methods.catalogue import CATALOGUE
+from ..domain.ports import Heartbeat
 from ..models.accounts import Account
 from ..models.apps import AppSession, RefusedAccess, TemporaryPassword
 from ..models.codes import Code, Link
-from ..models.database import Database, Transaction, changed_one_row
+from ..models.database import Transaction, changed_one_row
 from ..models.drafts import Draft
 from ..models.factors import Factor
 from ..models.messages import SiteValue
 from ..models.sessions import KeptAct, PendingLogin, RememberedBrowser, Session
 from ..policy import DAY
+from .core import Core
+from .method_kinds import Methods
 
 BEATS, RESTORED_AT = "beats", "restored-at"
 BANNER_SECONDS = 3 * DAY
 
 
+@dataclass(frozen=True, slots=True)
 class Restoration:
-    def __init__(self, db: Database, clock: Clock, heartbeat: Heartbeat) -> None:
-        self._db = db
-        self._clock = clock
-        self._heartbeat = heartbeat
+    core: Core
+    heartbeat: Heartbeat
+    methods: Methods
 
     def beat(self) -> None:
         """Once a minute, by the worker."""
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             if not changed_one_row(
                 tx, update(SiteValue).where(SiteValue.name == BEATS).values(value=SiteValue.value + 1)
             ):
                 tx.execute(insert(SiteValue).values(name=BEATS, value=1))
             beats = self._value(tx, BEATS)
-        self._heartbeat.keep(beats)
+        self.heartbeat.keep(beats)
 
     def look(self) -> bool:
         """At start: True when the database is older than the last one seen here, and has been made safe."""
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             beats = self._value(tx, BEATS)
-            if beats == 0 or beats >= self._heartbeat.newest():  # one that never beat is new, not restored
+            if beats == 0 or beats >= self.heartbeat.newest():  # one that never beat is new, not restored
                 return False
             self._void_all(tx)
-            self._set(tx, RESTORED_AT, self._clock.now())
-            self._set(tx, BEATS, self._heartbeat.newest())
+            self._set(tx, RESTORED_AT, self.core.clock.now())
+            self._set(tx, BEATS, self.heartbeat.newest())
         return True
 
     def was_lately(self) -> bool:
         """True for the days in which the log-in page says why everybody must log in again."""
-        with self._db.read() as tx:
-            return self._clock.now() - self._value(tx, RESTORED_AT) < BANNER_SECONDS
+        with self.core.db.read() as tx:
+            return self.core.clock.now() - self._value(tx, RESTORED_AT) < BANNER_SECONDS
 
     def _void_all(self, tx: Transaction) -> None:
-        now = self._clock.now()
+        now = self.core.clock.now()
         for ended in (Session, PendingLogin, RememberedBrowser, TemporaryPassword, AppSession):
             tx.execute(update(ended).where(ended.ended_at.is_(None)).values(ended_at=now))
         for dropped in (KeptAct, Draft, Code, Link, RefusedAccess):
             tx.execute(delete(dropped))
         # which backup codes were used since, nobody knows: their owners make new ones
         tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))
-        for method in CATALOGUE:
+        for method in self.methods:
             burnt = method.counter_at(now)
             tx.execute(update(Factor).where(Factor.method == method.slug, Factor.counter < burnt).values(counter=burnt))
 

@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import delete, update
 
 from ..domain.origin import Origin
-from ..domain.ports import Clock
 from ..domain.refusals import NotFound
-from ..enrollment.method import Method
-from ..methods.catalogue import CATALOGUE
 from ..models.accounts import lock_account
-from ..models.database import Database, changed_one_row
+from ..models.database import changed_one_row
 from ..models.drafts import Draft
 from ..models.factors import Factor
 from ..models.user import User
-from ..policy import Policy
 from .backup_codes import BackupCodes
+from .core import Core
+from .method import Method
+from .method_kinds import Methods
 from .notices import Notices
 from .sessions import Sessions
 
 
+@dataclass(frozen=True, slots=True)
 class SecondFactors:
-    def __init__(
-        self,
-        *,
-        db: Database,
-        clock: Clock,
-        policy: Policy,
-        sessions: Sessions,
-        backup_codes: BackupCodes,
-        notices: Notices,
-    ) -> None:
-        self._db = db
-        self._clock = clock
-        self._policy = policy
-        self._sessions = sessions
-        self._backup_codes = backup_codes
-        self._notices = notices
+    core: Core
+    sessions: Sessions
+    backup_codes: BackupCodes
+    notices: Notices
+    methods: Methods
 
     def one(self, user: User, method: Method, origin: Origin) -> Factor | None:
         """The one that the list of methods turns off: where there are several, this very browser."""
@@ -50,58 +40,56 @@ class SecondFactors:
 
     def turn_off(self, user: User, method: Method, origin: Origin) -> None:
         """For somebody fresh. It can be turned back on for ten minutes. Raises `Missing` or `NotFresh`."""
-        self._sessions.demand_fresh(user)
+        self.sessions.demand_fresh(user)
         account = user.account
         kind = "last-factor-off" if self.is_last(user, method) else "factor-off"
         factor = self.one(user, method, origin)
         if factor is None:
             raise NotFound()
         mine = Factor.id == factor.id, Factor.turned_off_at.is_(None)
-        with self._db.write() as tx:
-            if not changed_one_row(tx, update(Factor).where(*mine).values(turned_off_at=self._clock.now())):
+        with self.core.db.write() as tx:
+            if not changed_one_row(tx, update(Factor).where(*mine).values(turned_off_at=self.core.clock.now())):
                 raise NotFound()
             tx.execute(delete(Draft).where(Draft.account_id == account.id, Draft.method == method.slug))
-            self._sessions.end_others(tx, account.id, user.session.id)
-            self._notices.tell(tx, account, kind, origin, method=method.title.msgid)
+            self.sessions.end_others(tx, account.id, user.session.id)
+            self.notices.tell(tx, account, kind, origin, method=method.title.msgid)
 
     def turned_off(self, user: User, origin: Origin) -> Method | None:
         """The method that was turned off last, while it can be turned back on."""
-        since = self._clock.now() - self._policy.turn_back_on_seconds
+        since = self.core.clock.now() - self.core.policy.turn_back_on_seconds
         recent = [f for f in user.recently_off_factors if f.turned_off_at is not None and f.turned_off_at > since]
         if not recent:
             return None
-        slug = max(recent, key=lambda f: f.turned_off_at or 0).method
-        method = next((m for m in CATALOGUE if m.slug == slug), None)
+        method = self.methods.named(max(recent, key=lambda f: f.turned_off_at or 0).method)
         return method if method is not None and _one(recent, method, origin) is not None else None
 
     def turn_back_on(self, user: User, method: Method, origin: Origin) -> None:
         """Raises `Missing` when the ten minutes are over, `NotFresh` when step-up is due."""
-        self._sessions.demand_fresh(user)
-        account, now = user.account, self._clock.now()
+        self.sessions.demand_fresh(user)
+        account, now = user.account, self.core.clock.now()
         factor = _one(user.recently_off_factors, method, origin)
         if factor is None:
             raise NotFound()
-        recent = Factor.id == factor.id, Factor.turned_off_at > now - self._policy.turn_back_on_seconds
-        with self._db.write() as tx:
+        recent = Factor.id == factor.id, Factor.turned_off_at > now - self.core.policy.turn_back_on_seconds
+        with self.core.db.write() as tx:
             lock_account(tx, account.id)
             if not changed_one_row(tx, update(Factor).where(*recent).values(turned_off_at=None)):
                 raise NotFound()
             if not user.factors:
-                self._sessions.end_others(tx, account.id, user.session.id)
-            self._notices.tell(tx, account, "factor-on", origin, method=method.title.msgid)
+                self.sessions.end_others(tx, account.id, user.session.id)
+            self.notices.tell(tx, account, "factor-on", origin, method=method.title.msgid)
 
     def new_backup_code(self, user: User, origin: Origin) -> str:
         """The only copy. Raises `Missing` without a factor, `NotFresh` when step-up is due."""
-        self._sessions.demand_fresh(user)
+        self.sessions.demand_fresh(user)
         if not user.factors:
             raise NotFound()
-        with self._db.write() as tx:
-            code = self._backup_codes.make(tx, user.account.id)
-            self._notices.tell(tx, user.account, "backup-code-made", origin)
+        with self.core.db.write() as tx:
+            code = self.backup_codes.make(tx, user.account.id)
+            self.notices.tell(tx, user.account, "backup-code-made", origin)
         return code
 
 
 def _one(factors: Sequence[Factor], method: Method, origin: Origin) -> Factor | None:
     mine = [f for f in factors if f.method == method.slug]
-    shown = mine if method.several is None else method.several.shown(mine, origin)
-    return next(iter(shown), None)
+    return next(iter(method.shown(mine, origin)), None)

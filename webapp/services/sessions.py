@@ -1,69 +1,83 @@
 """Sessions on the server: who is logged in, since when, and until when.
 
 The browser holds a random token, the database its SHA-256 (ASVS V7.2). A token is new at the password, at the
-second factor and at step-up; the session row stays, so that its owner sees one log-in as one.
+second factor and at step-up; the session's row stays, so that its owner sees one login as one.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, insert, select, update
+from sqlalchemy.sql import expression
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
-from ..domain.ports import Clock, Entropy
 from ..domain.refusals import LoginExpired, NotFresh
 from ..models.accounts import Account, lock_account
 from ..models.apps import AppSession, TemporaryPassword
-from ..models.base import rows_of
 from ..models.codes import Link
-from ..models.database import Database, Transaction, changed_one_row
+from ..models.database import Transaction, changed_one_row
 from ..models.drafts import Draft
 from ..models.factors import Factor
 from ..models.login_requests import WITHDRAWN, close_open
 from ..models.sessions import PendingLogin, RememberedBrowser, Session
-from ..models.side_by_side import SideBySide
 from ..models.user import SessionToken, User
-from ..policy import Policy
+from .core import Core
 
-SOMEBODY = SideBySide(Session, Account, Factor)
-OPEN = insert(rows_of(Session)).returning(rows_of(Session).c.id)
+Seconds = int | expression.BindParameter[int]
+
+ENDS_WITH_THE_OTHERS = (PendingLogin, RememberedBrowser, TemporaryPassword, Session, AppSession)
+"""In this order: what can open a session ends before sessions do, so that one opened meanwhile is ended too."""
 
 
+def _is_live(last_seen_after: Seconds, kept_after: Seconds, started_after: Seconds, kept_since: Seconds) -> Live:
+    seen = case((Session.persistent, kept_after), else_=last_seen_after)
+    started = case((Session.persistent, kept_since), else_=started_after)
+    return and_(Session.ended_at.is_(None), Session.seen_at > seen, Session.started_at > started)
+
+
+Live = ColumnElement[bool]
+LIMITS = ("seen", "kept_seen", "started", "kept_started")
+FIND = (
+    select(Session, Account, Factor)
+    .join(Account, Account.id == Session.account_id)
+    .outerjoin(Factor, Factor.account_id == Account.id)
+    .where(Session.token_hash == bindparam("token_hash"))
+    .where(_is_live(*(bindparam(name, type_=Session.seen_at.type) for name in LIMITS)))
+    .order_by(Factor.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Sessions:
-    def __init__(self, db: Database, clock: Clock, entropy: Entropy, policy: Policy) -> None:
-        self._db = db
-        self._clock = clock
-        self._entropy = entropy
-        self._policy = policy
-        self._find = _find(policy)
+    core: Core
 
     def find(self, token: str) -> User | None:
         """Whose token this is, in one statement; None when it is unknown, ended, idle or too old."""
-        with self._db.read() as tx:
-            rows = tx.execute(self._find, {"token_hash": hash_of(token), "now": self._clock.now()}).all()
+        limits = dict(zip(LIMITS, self._limits(), strict=True))
+        with self.core.db.read() as tx:
+            rows = tx.objects.execute(FIND, {"token_hash": hash_of(token), **limits}).all()
         if not rows:
             return None
-        found = [SOMEBODY.objects(row) for row in rows]
-        session, account, _ = found[0]
-        factors = [factor for *_, factor in found if factor is not None]
+        session, account, _ = rows[0]
+        factors = [factor for *_, factor in rows if factor is not None]
         on = [f for f in factors if f.turned_off_at is None]
         return User(session, account, on, [f for f in factors if f.turned_off_at is not None])
 
     def see(self, user: User) -> None:
         """Moves the idle limit, at most once a minute so that reading a page seldom writes."""
-        now = self._clock.now()
-        if now - user.session.seen_at >= self._policy.session_seen_every:
-            with self._db.write(durable=False) as tx:
+        now = self.core.clock.now()
+        if now - user.session.seen_at >= self.core.policy.session_seen_every:
+            with self.core.db.write(durable=False) as tx:
                 tx.execute(update(Session).where(Session.id == user.session.id).values(seen_at=now))
 
     def open(
         self, tx: Transaction, account_id: int, origin: Origin, *, persistent: bool, second_factor: bool
     ) -> SessionToken:
-        """A session for somebody who has just proved all that their account asks."""
-        now = self._clock.now()
-        token = draw_token(self._entropy)
+        """A session for someone who has just proved all that their account asks."""
+        now = self.core.clock.now()
+        token = draw_token(self.core.entropy)
         values = {
             "token_hash": hash_of(token),
             "account_id": account_id,
@@ -75,15 +89,15 @@ class Sessions:
             "address": origin.address,
             "device": origin.device,
         }
-        session_id = tx.execute(OPEN, values).scalar_one()
+        session_id = tx.execute(insert(Session).returning(Session.id), values).scalar_one()
         return SessionToken(session_id, token, persistent)
 
     def rotate(self, tx: Transaction, session: Session, **proved_at: int) -> SessionToken:
-        """A new token for the same log-in, with what it has proved; the old token is dead.
+        """A new token for the same login, with what it has proved; the old token is void.
 
-        Raises `LogInOver` when it was ended since the request began, so that nothing more is changed by it.
+        Raises `LoginExpired` when it was ended since the request began, so that nothing more is changed by it.
         """
-        token = draw_token(self._entropy)
+        token = draw_token(self.core.entropy)
         live = update(Session).where(Session.id == session.id, Session.ended_at.is_(None))
         if not changed_one_row(tx, live.values(token_hash=hash_of(token), **proved_at)):
             raise LoginExpired()
@@ -92,28 +106,26 @@ class Sessions:
     def end(self, tx: Transaction, account_id: int, session_id: int) -> bool:
         """False when that account has no such live session."""
         mine = and_(Session.account_id == account_id, Session.id == session_id, Session.ended_at.is_(None))
-        return changed_one_row(tx, update(Session).where(mine).values(ended_at=self._clock.now()))
+        return changed_one_row(tx, update(Session).where(mine).values(ended_at=self.core.clock.now()))
 
-    def forget(self, *, session: str | None = None, half: str | None = None) -> None:
-        """A log-in ends what the browser brought along, whoever planted it (ASVS V7.2.4)."""
-        brought = [(table, token) for table, token in ((Session, session), (PendingLogin, half)) if token]
+    def forget(self, *, session: str | None = None, pending: str | None = None) -> None:
+        """A login ends what the browser brought along, in case someone planted it (ASVS V7.2.4)."""
+        brought = [(table, token) for table, token in ((Session, session), (PendingLogin, pending)) if token]
         if not brought:
             return
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             for table, token in brought:
                 live = table.token_hash == hash_of(token), table.ended_at.is_(None)
-                tx.execute(update(table).where(*live).values(ended_at=self._clock.now()))
+                tx.execute(update(table).where(*live).values(ended_at=self.core.clock.now()))
 
     def end_others(self, tx: Transaction, account_id: int, but: int | None) -> None:
-        """Ends every other session, half log-in, remembered browser and reset link (ASVS V7.4.3).
+        """Ends every other session, pending login, remembered browser and reset link (ASVS V7.4.3).
 
-        What they had begun to set up is gone. What apps came in by ends too: temporary passwords, and the sessions
-        they were traded for; and nothing waits for a phone's answer any more.
+        Enrollments they had begun, temporary passwords, sessions of apps and login requests that wait end as well.
         """
-        now = self._clock.now()
+        now = self.core.clock.now()
         lock_account(tx, account_id)
-        # what opens a session ends before sessions do: one that is opened meanwhile is seen then
-        for table in (PendingLogin, RememberedBrowser, TemporaryPassword, Session, AppSession):
+        for table in ENDS_WITH_THE_OTHERS:
             live = and_(table.account_id == account_id, table.ended_at.is_(None))
             others = live if but is None or table is not Session else and_(live, Session.id != but)
             tx.execute(update(table).where(others).values(ended_at=now))
@@ -135,27 +147,19 @@ class Sessions:
     def password_is_fresh(self, user: User) -> bool:
         return self._is_recent(user.session.password_at)
 
-    def live(self) -> ColumnElement[bool]:
-        """Those that open something now."""
-        return _lives(self._policy, self._clock.now())
+    def live(self) -> Live:
+        """The condition for sessions that open something now."""
+        return _is_live(*self._limits())
+
+    def _limits(self) -> tuple[int, int, int, int]:
+        """In the order of `LIMITS`: seen and started after these times, in Unix seconds."""
+        now, policy = self.core.clock.now(), self.core.policy
+        return (
+            now - policy.session_idle,
+            now - policy.kept_session_idle,
+            now - policy.session_total,
+            now - policy.kept_session_total,
+        )
 
     def _is_recent(self, at: int | None) -> bool:
-        return at is not None and self._clock.now() - at < self._policy.fresh
-
-
-def _find(policy: Policy) -> Select[Any]:
-    """Made once: every page asks it, and making a statement costs as much as running it."""
-    return (
-        select(*SOMEBODY.columns)
-        .join(Account, Account.id == Session.account_id)
-        .outerjoin(Factor, Factor.account_id == Account.id)
-        .where(Session.token_hash == bindparam("token_hash"), _lives(policy, bindparam("now", type_=BigInteger)))
-        .order_by(Factor.id)
-    )
-
-
-def _lives(policy: Policy, now: Any) -> ColumnElement[bool]:
-    """Not ended, idle or too old. `now` may be a parameter."""
-    idle = case((Session.persistent, policy.kept_session_idle), else_=policy.session_idle)
-    total = case((Session.persistent, policy.kept_session_total), else_=policy.session_total)
-    return and_(Session.ended_at.is_(None), Session.seen_at > now - idle, Session.started_at > now - total)
+        return at is not None and self.core.clock.now() - at < self.core.policy.fresh

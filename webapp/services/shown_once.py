@@ -3,27 +3,26 @@ browser that asked."""
 
 from __future__ import annotations
 
-from ..domain.ports import Clock, Keyring
-from ..policy import Policy
+from dataclasses import dataclass
+
+from .core import Core
 
 
+@dataclass(frozen=True, slots=True)
 class ShownOnce:
-    def __init__(self, clock: Clock, keyring: Keyring, policy: Policy) -> None:
-        self._clock = clock
-        self._keyring = keyring
-        self._policy = policy
+    core: Core
 
     def seal(self, session_id: int, secret: str) -> str:
         """For that log-in only, and not for long."""
-        return self._keyring.seal(f"{self._clock.now()}:{secret}", shown_bound(session_id))
+        return self.core.keyring.seal(f"{self.core.clock.now()}:{secret}", shown_bound(session_id))
 
     def open(self, session_id: int, sealed: str) -> str | None:
         """None for another log-in's, or when it was made ten minutes ago."""
         try:
-            made_at, _, secret = self._keyring.open(sealed, shown_bound(session_id)).partition(":")
+            made_at, _, secret = self.core.keyring.open(sealed, shown_bound(session_id)).partition(":")
         except ValueError:
             return None
-        return secret if self._clock.now() - int(made_at) < self._policy.fresh else None
+        return secret if self.core.clock.now() - int(made_at) < self.core.policy.fresh else None
 
 
 def shown_bound(session_id: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -12,61 +13,48 @@ from ..domain.labels import tidy_name
 from ..domain.language import spoken
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.ports import Clock
 from ..domain.refusals import UsernameMalformed, UsernameTaken
 from ..models.accounts import Account
-from ..models.database import Database
-from ..policy import Policy
-from .entry import LoggedIn
+from .core import Core
 from .notices import Notices
 from .passwords import Passwords
+from .session_opening import LoggedIn
 from .sessions import Sessions
 
 USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
+@dataclass(frozen=True, slots=True)
 class SignUp:
-    def __init__(
-        self,
-        *,
-        db: Database,
-        clock: Clock,
-        policy: Policy,
-        passwords: Passwords,
-        sessions: Sessions,
-        notices: Notices,
-    ) -> None:
-        self._db = db
-        self._clock = clock
-        self._policy = policy
-        self._passwords = passwords
-        self._sessions = sessions
-        self._notices = notices
+    core: Core
+    passwords: Passwords
+    sessions: Sessions
+    notices: Notices
 
     def create(self, name: str, username: str, password: str, origin: Origin) -> LoggedIn:
         """The account, logged in. Raises `NameMalformed`, `UsernameMalformed`, `UsernameTaken` and what
         `Passwords.seal` raises.
         """
         name, username = self.check(name, username)
-        sealed = self._passwords.seal(password, name, username)
+        sealed = self.passwords.seal(password, name, username)
         account = self._account(name, username, sealed)
         try:
-            with self._db.write() as tx:
+            with self.core.db.write() as tx:
                 tx.objects.add(account)
                 tx.objects.flush()
-                opened = self._sessions.open(tx, account.id, origin, persistent=False, second_factor=False)
-                self._notices.record(tx, account.id, "signed-up", origin)
+                opened = self.sessions.open(tx, account.id, origin, persistent=False, second_factor=False)
+                self.notices.record(tx, account.id, "signed-up", origin)
         except IntegrityError:
             raise UsernameTaken() from None
         return LoggedIn(opened, account, "/sign-up/email")
 
     def check(self, name: str, username: str) -> tuple[str, str]:
         """Both as they will be kept. Raises `NameMalformed`, `UsernameMalformed` or `UsernameTaken`."""
-        name = tidy_name(name, self._policy.name_maximum)
+        name = tidy_name(name, self.core.policy.name_maximum)
         username = unicodedata.normalize("NFKC", username).strip().removeprefix("@")
-        if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self._policy.username_maximum:
+        if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self.core.policy.username_maximum:
             raise UsernameMalformed()
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             taken = tx.execute(select(Account.id).where(Account.username_key == key_of(username))).first()
         if taken is not None:
             raise UsernameTaken()
@@ -77,18 +65,18 @@ class SignUp:
     ) -> Account:
         """Without a session. Raises as `create` does, and `IntegrityError` when the address is somebody's."""
         name, username = self.check(name, username)
-        account = self._account(name, username, self._passwords.seal(password, name, username, email))
+        account = self._account(name, username, self.passwords.seal(password, name, username, email))
         if confirmed and email is not None:
             account.email, account.email_key = email, key_of(email)
         else:
             account.unconfirmed_email = email
-        with self._db.write() as tx:
+        with self.core.db.write() as tx:
             tx.objects.add(account)
         return account
 
     def _account(self, name: str, username: str, sealed: str) -> Account:
         return Account(
-            created_at=self._clock.now(),
+            created_at=self.core.clock.now(),
             name=name,
             username=username,
             username_key=key_of(username),

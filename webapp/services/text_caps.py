@@ -7,18 +7,19 @@ a keyed HMAC stands for it, and for its prefix.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import insert, select, update
 
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
-from ..domain.ports import Clock, Keyring
 from ..domain.refusals import Refusal, TextLimitReached, TooManyTexts, TooSoon, Waiting
-from ..models.database import Database, changed_one_row
+from ..models.database import changed_one_row
 from ..models.messages import SiteValue, TextCount
-from ..policy import DAY, Policy, Window
+from ..policy import DAY, Window
 from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
+from .core import Core
 from .outbox import Outbox
 
 SENT = "sent"
@@ -32,32 +33,18 @@ def stops(why: str, *windows: Window) -> WithRefusal:
     return WithRefusal(SlidingWindows(windows), lambda wait: TextLimitReached(wait, why))
 
 
+@dataclass(frozen=True, slots=True)
 class TextCaps:
-    def __init__(
-        self,
-        *,
-        db: Database,
-        clock: Clock,
-        keyring: Keyring,
-        policy: Policy,
-        attempts: Attempts,
-        outbox: Outbox,
-        daily_budget: int,
-        operator: str,
-    ) -> None:
-        """`operator` is the address that is warned before the budget is spent."""
-        self._db = db
-        self._clock = clock
-        self._keyring = keyring
-        self._policy = policy
-        self._attempts = attempts
-        self._outbox = outbox
-        self._budget = daily_budget
-        self._operator = operator
+    core: Core
+    attempts: Attempts
+    outbox: Outbox
+    daily_budget: int
+    operator: str
+    # EXTRA '`operator` is the address that is warned before the budget is spent.'
 
     def count_text(self, account_id: int, challenge: str, number: PhoneNumber, origin: Origin) -> None:
         """Counts one text, or refuses it. Raises `TooSoon`, `TooManyTexts` or `TextsStopped`."""
-        policy = self._policy
+        policy = self.core.policy
         of_challenge = SlidingWindows((Window(policy.text_sends_challenge, DAY),))
         buckets = (
             self._gap(number),
@@ -66,12 +53,12 @@ class TextCaps:
             Bucket(f"text-number:{self.key(number.e164)}", stops("number", *policy.text_sends)),
             Bucket(f"text-prefix:{self.key(number.prefix)}", stops("prefix", policy.text_sends_prefix)),
             Bucket(f"text-address:{origin.rate_limit_key}", stops("address", policy.text_sends_address)),
-            Bucket(BUDGET, stops("budget", Window(self._budget, DAY))),
+            Bucket(BUDGET, stops("budget", Window(self.daily_budget, DAY))),
         )
         try:
-            if self._budget == 0:
+            if self.daily_budget == 0:
                 raise TextLimitReached(DAY, "budget")
-            counted = self._attempts.count(*buckets)
+            counted = self.attempts.count(*buckets)
         except Refusal as refusal:
             self.count(number.country, _why(refusal))
             raise
@@ -80,56 +67,56 @@ class TextCaps:
 
     def wait(self, number: PhoneNumber) -> int:
         """Seconds until another text may go to it."""
-        return self._attempts.wait(self._gap(number))
+        return self.attempts.wait(self._gap(number))
 
     def _gap(self, number: PhoneNumber) -> Bucket:
         """One text at a time to a number."""
         return Bucket(
-            f"text-gap:{self.key(number.e164)}", WithRefusal(SlidingWindows((self._policy.text_gap,)), TooSoon)
+            f"text-gap:{self.key(number.e164)}", WithRefusal(SlidingWindows((self.core.policy.text_gap,)), TooSoon)
         )
 
     def key(self, text: str) -> str:
         """What stands for a number in the database: the same text, the same key, and no way back."""
-        return self._keyring.mac(text, "phone").rpartition(".")[2]
+        return self.core.keyring.mac(text, "phone").rpartition(".")[2]
 
     def count(self, country: str, outcome: str) -> None:
         """One more of the day's texts to a country, by what became of it."""
         log.info("text_counted", country=country, outcome=outcome)
-        row = {"day": self._clock.now() // DAY, "country": country, "outcome": outcome}
+        row = {"day": self.core.clock.now() // DAY, "country": country, "outcome": outcome}
         mine = TextCount.day == row["day"], TextCount.country == country, TextCount.outcome == outcome
-        with self._db.write() as tx:
-            self._db.serialize(tx, f"text-count:{row['day']}:{country}:{outcome}")
+        with self.core.db.write() as tx:
+            self.core.db.serialize(tx, f"text-count:{row['day']}:{country}:{outcome}")
             if not changed_one_row(tx, update(TextCount).where(*mine).values(count=TextCount.count + 1)):
                 tx.execute(insert(TextCount).values(**row, count=1))
 
     def report(self, days: int) -> Sequence[TextCount]:
         """The counts of the last days, newest day first."""
-        since = self._clock.now() // DAY - days
+        since = self.core.clock.now() // DAY - days
         query = select(TextCount).where(TextCount.day > since)
-        with self._db.read() as tx:
+        with self.core.db.read() as tx:
             return tx.objects.scalars(query.order_by(TextCount.day.desc(), TextCount.country, TextCount.outcome)).all()
 
     def _warn(self, spent: int) -> None:
         """Tells the operator once a day for each share of the budget, when it is reached."""
-        for share in self._policy.text_budget_warnings:
-            if spent * 100 >= share * self._budget and self._is_first_today(f"text-budget-{share}"):
-                log.warning("text_budget", spent=spent, budget=self._budget, share=share)
-                with self._db.write() as tx:
-                    self._outbox.post_email(
+        for share in self.core.policy.text_budget_warnings:
+            if spent * 100 >= share * self.daily_budget and self._is_first_today(f"text-budget-{share}"):
+                log.warning("text_budget", spent=spent, budget=self.daily_budget, share=share)
+                with self.core.db.write() as tx:
+                    self.outbox.post_email(
                         tx,
-                        to=self._operator,
+                        to=self.operator,
                         template="text-budget",
                         account=None,
                         name="",
                         share=share,
                         spent=spent,
-                        budget=self._budget,
+                        budget=self.daily_budget,
                     )
 
     def _is_first_today(self, name: str) -> bool:
-        today = self._clock.now() // DAY
-        with self._db.write() as tx:
-            self._db.serialize(tx, name)
+        today = self.core.clock.now() // DAY
+        with self.core.db.write() as tx:
+            self.core.db.serialize(tx, name)
             if changed_one_row(
                 tx, update(SiteValue).where(SiteValue.name == name, SiteValue.value < today).values(value=today)
             ):

@@ -94,7 +94,7 @@ DEVICES = (
 def mount(app: Flask, pages: list[Blueprint], settings: Settings) -> None:
     """Every page at both hosts, made by the same view."""
     app.extensions["paths"] = {DESKTOP: {}, MOBILE: {}}
-    app.extensions["hosts"] = Hosts(settings.scheme, settings.main_host, settings.phone_host)
+    app.extensions["hosts"] = Hosts(settings.scheme, settings.main_host, settings.mobile_host)
     for name, subdomain in ((DESKTOP, None), (MOBILE, settings.mobile_subdomain)):
         layout = Blueprint(name, __name__, subdomain=subdomain)
         for page in pages:

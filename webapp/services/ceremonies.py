@@ -15,8 +15,7 @@ from typing import Any, TypeVar
 
 from ..domain.base64url import as_bytes, as_text
 from ..domain.key_refusals import CeremonyExpired, KeyRefused, NoCredential
-from ..domain.ports import Clock, Entropy, Keyring
-from ..policy import Policy
+from .core import Core
 
 TIME_BYTES, CHANCE_BYTES, HASH_BYTES = 4, 12, 16
 ES256, EDDSA, RS256 = -7, -8, -257  # RFC 9053, RFC 8812
@@ -55,10 +54,7 @@ class Asserted:
 
 @dataclass(frozen=True, slots=True)
 class Ceremonies:
-    clock: Clock
-    entropy: Entropy
-    keyring: Keyring
-    policy: Policy
+    core: Core
     site_name: str
     rp_id: str
     """The main host's name, for good: a key is bound to it."""
@@ -67,8 +63,8 @@ class Ceremonies:
 
     def draw(self, name: str) -> bytes:
         """32 bytes for the ceremony `name`, such as log-in:12, and for the next five minutes (section 13.4.3)."""
-        drawn = self.clock.now().to_bytes(TIME_BYTES, "big") + self.entropy.bytes(CHANCE_BYTES)
-        return drawn + _digest(self.keyring.mac(drawn.hex(), _bound(name)))
+        drawn = self.core.clock.now().to_bytes(TIME_BYTES, "big") + self.core.entropy.bytes(CHANCE_BYTES)
+        return drawn + _digest(self.core.keyring.mac(drawn.hex(), _bound(name)))
 
     def creation(self, name: str, user: str, username: str, display: str, mine: Sequence[dict[str, Any]]) -> Any:
         """PublicKeyCredentialCreationOptionsJSON. `user` is a handle in base64url, `mine` are descriptors."""
@@ -77,7 +73,7 @@ class Ceremonies:
             "user": {"id": user, "name": username, "displayName": display},
             "challenge": as_text(self.draw(name)),
             "pubKeyCredParams": [{"type": "public-key", "alg": alg} for alg in (ES256, EDDSA, RS256)],
-            "timeout": self.policy.ceremony_seconds * 1000,
+            "timeout": self.core.policy.ceremony_seconds * 1000,
             "excludeCredentials": list(mine),
             "authenticatorSelection": {"residentKey": "preferred", "userVerification": "preferred"},
             "attestation": "none",
@@ -89,7 +85,7 @@ class Ceremonies:
         return {
             "rpId": self.rp_id,
             "challenge": as_text(self.draw(name)),
-            "timeout": self.policy.ceremony_seconds * 1000,
+            "timeout": self.core.policy.ceremony_seconds * 1000,
             "userVerification": "preferred" if mine else "required",
             "allowCredentials": list(mine),
         }
@@ -109,7 +105,7 @@ class Ceremonies:
                 supported_pub_key_algs=[COSEAlgorithmIdentifier(alg) for alg in (ES256, EDDSA, RS256)],
             )
         )
-        if len(key.credential_id) > self.policy.credential_id_bytes:
+        if len(key.credential_id) > self.core.policy.credential_id_bytes:
             raise KeyRefused()
         said = json.loads(answer)["response"].get("transports")
         return Registered(
@@ -153,9 +149,9 @@ class Ceremonies:
             raise KeyRefused()  # our pages stand in nobody's frame
         challenge = challenge_in(answer)
         drawn, digest = challenge[:-HASH_BYTES], challenge[-HASH_BYTES:]
-        expected = [_digest(mac) for mac in self.keyring.macs(drawn.hex(), _bound(name))]
-        age = self.clock.now() - int.from_bytes(drawn[:TIME_BYTES], "big")
-        if not any(compare_digest(digest, one) for one in expected) or age >= self.policy.ceremony_seconds:
+        expected = [_digest(mac) for mac in self.core.keyring.macs(drawn.hex(), _bound(name))]
+        age = self.core.clock.now() - int.from_bytes(drawn[:TIME_BYTES], "big")
+        if not any(compare_digest(digest, one) for one in expected) or age >= self.core.policy.ceremony_seconds:
             raise CeremonyExpired()
         return challenge
 

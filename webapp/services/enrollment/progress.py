@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from ..method import Step, Visit
 from .common_steps import planned
-from .method import Step
-from .visit import Visit
 
 
 def needed_steps(visit: Visit) -> list[Step]:
-    return [step for step in visit.method.steps if step.needed(visit)]
+    return [step for step in visit.method.steps() if step.needed(visit)]
+
+
+def last_step(visit: Visit) -> Step:
+    return visit.method.steps()[-1]
 
 
 def is_finished(visit: Visit) -> bool:
@@ -27,7 +30,7 @@ def open_step(visit: Visit) -> Step:
 def may_show(visit: Visit, step: Step) -> bool:
     """True when the step is needed and all before it hold: Back shows an earlier one again."""
     if is_finished(visit):
-        return step.slug == visit.method.steps[-1].slug
+        return step.slug == last_step(visit).slug
     for needed in needed_steps(visit):
         if needed.slug == step.slug:
             return True
@@ -37,17 +40,30 @@ def may_show(visit: Visit, step: Step) -> bool:
 
 
 def is_step_up_due(visit: Visit, step: Step) -> bool:
-    """True when who asks must prove it first: the draft may be older than their proof, or begun in another log-in."""
+    """True when the user must prove themselves first: the draft may be older than their proof."""
     return step.needs_fresh and not visit.is_fresh
 
 
 def is_last_needed(visit: Visit) -> bool:
     """True when the enrollment ends with its last step, and not with the one before it."""
-    return visit.method.steps[-1].needed(visit)
+    return last_step(visit).needed(visit)
+
+
+def after(visit: Visit, step: Step) -> Step:
+    """Where Next leads from a step that was submitted: past those that need no second look."""
+    steps = needed_steps(visit)
+    later = steps[[s.slug for s in steps].index(step.slug) + 1 :]
+    following = next(s for s in later if not (s.passed_over and s.done(visit)))
+    return following if may_show(visit, following) else open_step(visit)
+
+
+def is_at_or_before(visit: Visit, step: Step, other: Step) -> bool:
+    slugs = [s.slug for s in needed_steps(visit)]
+    return slugs.index(step.slug) <= slugs.index(other.slug)
 
 
 def marker(visit: Visit, step: Step) -> tuple[int, int]:
-    """(2, 5) for "Step 2 of 5". A step that was done before the first counts only for who goes back to it."""
+    """(2, 5) for "Step 2 of 5". A step that was done before the first counts only for those who go back to it."""
     done_before = planned(visit)["done"]
     slugs = [s.slug for s in needed_steps(visit) if s.slug not in done_before or s.slug == step.slug]
     return slugs.index(step.slug) + 1, len(slugs)

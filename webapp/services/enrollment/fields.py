@@ -5,7 +5,7 @@ from __future__ import annotations
 from wtforms import BooleanField, PasswordField, SelectField, StringField
 from wtforms.validators import InputRequired
 
-from ..domain.language import lazy
+from ...domain.language import lazy
 
 
 class PasswordFields:

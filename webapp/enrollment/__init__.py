@@ -1,1 +1,0 @@
-"""How any method is turned on, step by step. Nothing here knows which methods there are."""

@@ -1,0 +1,74 @@
+"""Reads NIGHTLATCH_ environment variables and reports a wrong one in a single sentence.
+
+A message never repeats a secret, and the values are in no repr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+PREFIX = "NIGHTLATCH_"
+
+
+class SettingsError(ValueError):
+    """One sentence that names the variable and a right value."""
+
+
+class Variables:
+    """The NIGHTLATCH_ variables that are set, by their names without the prefix. A blank one counts as not set.
+
+    `rule` is what follows the name in the error sentence, such as "must be a label such as mobile". Every method but
+    `get` raises `SettingsError`.
+    """
+
+    def __init__(self, environ: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> None:
+        """`defaults` are named without the prefix."""
+        given = {k.removeprefix(PREFIX): v.strip() for k, v in environ.items() if k.startswith(PREFIX) and v.strip()}
+        self._values = {**(defaults or {}), **given}
+
+    def get(self, name: str) -> str | None:
+        return self._values.get(name)
+
+    def required(self, name: str, example: str) -> str:
+        if name not in self._values:
+            raise mistake(name, f"is not set; it needs {example}")
+        return self._values[name]
+
+    def text(self, name: str, default: str, is_valid: Callable[[str], object], rule: str) -> str:
+        value = self._values.get(name, default)
+        if not is_valid(value):
+            raise mistake(name, f"{rule}, not {value!r}")
+        return value
+
+    def secret(self, name: str, is_valid: Callable[[str], object], rule: str) -> str | None:
+        """None when it is not set. The error does not repeat the value."""
+        value = self._values.get(name)
+        if value is not None and not is_valid(value):
+            raise mistake(name, rule)
+        return value
+
+    def items(self, name: str, default: str, is_valid: Callable[[str], object], rule: str) -> tuple[str, ...]:
+        """The items of a comma-separated list, without the blank ones."""
+        items = tuple(item.strip() for item in self._values.get(name, default).split(",") if item.strip())
+        wrong = [item for item in items if not is_valid(item)]
+        if wrong:
+            raise mistake(name, f"{rule}, and {wrong[0]!r} is none")
+        return items
+
+    def choice(self, name: str, default: str, choices: Sequence[str]) -> str:
+        return self.text(name, default, choices.__contains__, f"must be one of {', '.join(choices)}")
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        return whole_number(PREFIX + name, self._values.get(name, str(default)), least, most)
+
+
+def mistake(name: str, sentence: str) -> SettingsError:
+    """`name` has no prefix; `sentence` has neither the name nor a full stop."""
+    return SettingsError(f"{PREFIX}{name} {sentence}.")
+
+
+def whole_number(variable: str, text: str, least: int, most: int) -> int:
+    """Of ASCII digits without a sign. `variable` has its prefix. Raises `SettingsError`."""
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise SettingsError(f"{variable} must be a whole number from {least} to {most}, not {text!r}.")
+    return int(text)

@@ -1,0 +1,58 @@
+"""The form that was sent when step-up came between: sealed, bound to its page and its browser, done once or dropped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from hmac import compare_digest
+
+from sqlalchemy import delete, insert, select
+
+from ..domain.codes import draw_token
+from ..models.database import changed_one_row
+from ..models.sessions import KeptAct
+from ..models.user import User
+from .core import Core
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    path: str
+    """The page that asked for it, with its query."""
+    form: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptActs:
+    core: Core
+
+    def keep(self, user: User, act: Act) -> str:
+        """In place of an earlier one. Returns a key for the browser that asked: someone who holds a copy of the
+        session's token cannot have their act done by its owner's proof."""
+        key, session_id = draw_token(self.core.entropy), user.session.id
+        text = json.dumps([key, act.path, act.form])
+        sealed = self.core.keyring.seal(text, act_bound(session_id))
+        values = {"session_id": session_id, "at": self.core.clock.now(), "sealed": sealed}
+        with self.core.db.write() as tx:
+            self.core.db.serialize(tx, act_bound(session_id))
+            tx.execute(delete(KeptAct).where(KeptAct.session_id == session_id))
+            tx.execute(insert(KeptAct).values(values))
+        return key
+
+    def take(self, user: User, key: str, path: str | None) -> Act | None:
+        """The act of this browser for this page, once; one for another page is dropped."""
+        mine = KeptAct.session_id == user.session.id
+        with self.core.db.write() as tx:
+            row = tx.execute(select(KeptAct.id, KeptAct.at, KeptAct.sealed).where(mine)).one_or_none()
+            if row is None or not changed_one_row(tx, delete(KeptAct).where(KeptAct.id == row.id)):
+                return None
+        kept_key, kept_path, form = json.loads(self.core.keyring.open(row.sealed, act_bound(user.session.id)))
+        expired = row.at <= self.core.clock.now() - self.core.policy.fresh
+        if expired or kept_path != path or not compare_digest(kept_key, key):
+            return None
+        return Act(kept_path, [(name, value) for name, value in form])
+
+
+def act_bound(session_id: int) -> str:
+    """What a kept act is bound to."""
+    return f"session:{session_id}:act"

@@ -1,0 +1,35 @@
+"""Proving the password again, at step-up and before an enrollment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..domain.refusals import WrongPassword
+from ..models.user import SessionToken, User
+from .attempts import Attempts, Backoff, Bucket
+from .core import Core
+from .passwords import Passwords
+from .sessions import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordProof:
+    core: Core
+    attempts: Attempts
+    passwords: Passwords
+    sessions: Sessions
+
+    def verify(self, user: User, typed: str) -> SessionToken:
+        """A new token, with the password proved. Raises `WrongPassword`, `TooManyAttempts` or `Busy`."""
+        policy = self.core.policy
+        bucket = f"step-up-password:{user.session.id}"  # by session: a thief's wrong ones are not the owner's
+        rule = Backoff(policy.password_attempts, policy.password_first_wait, policy.password_longest_wait)
+        self.attempts.count(Bucket(bucket, rule))
+        if not self.passwords.is_right(user.account, typed):
+            raise WrongPassword()
+        now = self.core.clock.now()
+        with self.core.db.write() as tx:
+            self.attempts.clear(tx, bucket)
+            token = self.sessions.rotate(tx, user.session, password_at=now)
+        user.session.password_at = now
+        return token

@@ -1,0 +1,226 @@
+"""Proving a second factor: one flow for a login that waits for it and for a session that steps up.
+
+An attempt is counted in its own commit before anything is compared. Nothing here may know which methods there are.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from ..domain.key_refusals import KeyCloned
+from ..domain.origin import Origin
+from ..domain.refusals import CodeRefusal, NotFound, Refusal, TooSoon
+from ..models.accounts import Account
+from ..models.database import Transaction
+from ..models.factors import Factor
+from .attempts import Attempts, Bucket, FactorFailures, SlidingWindows, Total, single_use
+from .backup_codes import BackupCodes
+from .core import Core
+from .method import Answers, Challenge, Method
+from .method_kinds import Glance, Methods, OutOfBand
+from .notices import Notices
+
+SHARED_BUCKETS = "second-factor:"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Someone who must prove a second factor of `account`. `name` is what codes are bound to, such as log-in:12."""
+
+    account: Account
+    factors: Sequence[Factor]
+    name: str
+
+
+C = TypeVar("C", bound=Claim)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A method that is asked for, with its challenge."""
+
+    method: Method
+    challenge: Challenge
+
+    def send_unless_sent(self, origin: Origin) -> Refusal | None:
+        """A refusal is returned, because the challenge stands all the same.
+
+        That a code went to the same place moments ago is none: the page says when the next one may go.
+        """
+        try:
+            if self.method.sent(self.challenge) is None and not self._waits():
+                self.method.send(self.challenge, origin)
+        except TooSoon:
+            return None
+        except Refusal as refusal:
+            return refusal
+        return None
+
+    def _waits(self) -> bool:
+        status = self.method.status(self.challenge) if isinstance(self.method, OutOfBand) else None
+        return status is not None and status.is_live
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """What may be asked for in place of a method that waits for another device."""
+
+    method: Method
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProofFlow(ABC, Generic[C, Result]):
+    """`Login` and `StepUp` say what a proof is for; all else is the same."""
+
+    core: Core
+    attempts: Attempts
+    backup_codes: BackupCodes
+    notices: Notices
+    methods: Methods
+
+    # -- What can be asked for ---------------------------------------------------------------------------
+
+    def choices(self, claim: C) -> list[Choice]:
+        """The method of the previous login first, then display order."""
+        lately = sorted((f for f in claim.factors if f.turned_off_at is None), key=lambda f: -f.logged_in_at)
+        have = [(m, [f for f in lately if f.method == m.slug]) for m in self.methods]
+        found = [Choice(m, Challenge(claim.account, claim.name, mine)) for m, mine in have if mine]
+        return sorted(found, key=lambda choice: -choice.challenge.factor.logged_in_at)
+
+    def choice(self, claim: C, slug: str | None) -> Choice:
+        """The named one, or the first. Raises `NotFound` when the account lacks it and it stands in for none."""
+        choices = self.choices(claim)
+        for choice in choices:
+            if slug is None or choice.method.slug == slug:
+                return choice
+        stand_in = self.stand_in(claim)
+        if stand_in is None or stand_in.method.slug != slug:
+            raise NotFound()
+        waiting = next(choice for choice in choices if isinstance(choice.method, OutOfBand))
+        return Choice(stand_in.method, waiting.challenge)
+
+    def stand_in(self, claim: C) -> StandIn | None:
+        """None where no method waits for another device, or none can take its place."""
+        on = {factor.method for factor in claim.factors if factor.turned_off_at is None}
+        if not any(method.slug in on for method in self.methods.out_of_band):
+            return None
+        labels = ((method, method.stands_in(claim.account)) for method in self.methods)
+        return next((StandIn(method, str(label)) for method, label in labels if label is not None), None)
+
+    def choose(self, claim: C, slug: str | None, origin: Origin) -> tuple[Choice, Refusal | None]:
+        """The one that will be asked for, whose code goes out now; or why none does. Raises `NotFound`."""
+        choice = self.choice(claim, slug)
+        return choice, choice.send_unless_sent(origin)
+
+    def resend(self, claim: C, slug: str | None, origin: Origin) -> None:
+        """Raises what the method refuses with."""
+        choice = self.choice(claim, slug)
+        choice.method.send(choice.challenge, origin)
+
+    # -- The proof ---------------------------------------------------------------------------------------
+
+    def verify(self, claim: C, slug: str | None, answers: Answers, origin: Origin, **options: Any) -> Result:
+        """Raises what the method refuses with, `ChallengeExhausted`, `CodesBlocked` or `TooManyAttempts`."""
+        choice = self.choice(claim, slug)
+        buckets = self._buckets(claim, choice, answers)
+        left = self._left(claim, self.attempts.count(*buckets)) if buckets else self.core.policy.challenge_attempts
+        try:
+            with self.core.db.write() as tx:
+                choice.method.verify(tx, choice.challenge, answers)
+                if buckets:
+                    self._was_right(tx, claim)
+                return self._complete(tx, claim, origin, **options)
+        except CodeRefusal as refusal:
+            self._tell(claim, refusal, origin)
+            raise self._after(claim, refusal, left) from None
+
+    def verify_backup_code(self, claim: C, typed: str, origin: Origin, **options: Any) -> tuple[Result, str]:
+        """Replaces the code, ends every other session and tells the owner. Raises as `verify` does.
+
+        Returns the code's successor too.
+        """
+        left = self._left(claim, self.attempts.count(*self._buckets(claim)))
+        try:
+            with self.core.db.write() as tx:
+                successor = self.backup_codes.exchange(tx, claim.account.id, typed)
+                self._was_right(tx, claim)
+                result = self._complete(tx, claim, origin, **options)
+                self._end_others(tx, claim, result)
+                self.notices.tell(tx, claim.account, "backup-code-used", origin)
+                return result, successor
+        except CodeRefusal as refusal:
+            raise self._after(claim, refusal, left) from None
+
+    def withdraw(self, claim: C) -> None:
+        """Stops waiting for another device's answer."""
+        with self.core.db.write() as tx:
+            self._withdraw_requests(tx, claim)
+
+    @abstractmethod
+    def _complete(self, tx: Transaction, claim: C, origin: Origin, **options: Any) -> Result:
+        """What the proof was for, in its transaction."""
+
+    @abstractmethod
+    def _end_others(self, tx: Transaction, claim: C, result: Result) -> None:
+        """Every other session ends (ASVS V7.4.3)."""
+
+    def _was_right(self, tx: Transaction, claim: C) -> None:
+        """The attempt just counted was not a failure."""
+
+    def _after(self, claim: C, refusal: CodeRefusal, left: int) -> Refusal:  # noqa: ARG002  # `Login` looks
+        """The refusal to raise in place of `refusal`, with `left` attempts at this challenge."""
+        return refusal.with_left(left)
+
+    def _withdraw_requests(self, tx: Transaction, claim: C) -> None:
+        """A device that was asked too is asked no more."""
+        on = {factor.method for factor in claim.factors}
+        for method in self.methods.out_of_band:
+            if method.slug in on:
+                method.withdraw(tx, claim.account.id, claim.name)
+
+    def _buckets(self, claim: C, choice: Choice | None = None, answers: Answers | None = None) -> list[Bucket]:
+        """What one attempt counts in. No `choice` stands for the backup code; none where nothing can be guessed."""
+        if choice is not None and isinstance(choice.method, OutOfBand):
+            return []
+        policy, blocks = self.core.policy, choice is not None and choice.method.is_code
+        windows = SlidingWindows(policy.second_factor_attempts)
+        shared = FactorFailures(windows, policy.second_factor_failures_in_a_row, stops=blocks)
+        buckets = [
+            Bucket(claim.name, Total(policy.challenge_attempts)),
+            Bucket(shared_bucket(claim.account.id), shared),
+        ]
+        return [*buckets, *single_use_of(choice.method, answers or {})] if choice is not None else buckets
+
+    def _left(self, claim: C, counted: dict[str, int]) -> int:
+        return self.core.policy.challenge_attempts - counted[claim.name]
+
+    def _tell(self, claim: C, refusal: CodeRefusal, origin: Origin) -> None:
+        """What the owner must hear though the transaction was undone."""
+        if isinstance(refusal, KeyCloned):
+            with self.core.db.write() as tx:
+                self.notices.tell(tx, claim.account, "factor-copied", origin, name=refusal.name)
+
+
+def single_use_of(method: Method, answers: Answers) -> list[Bucket]:
+    """Nothing for what cannot be read: that is a failure like others, and `verify` says which."""
+    try:
+        name = method.single_use(answers)
+    except CodeRefusal:
+        return []
+    return [single_use(name)] if name is not None else []
+
+
+def shared_bucket(account_id: int) -> str:
+    """What counts the failures of all methods of an account."""
+    return f"{SHARED_BUCKETS}{account_id}"
+
+
+def first_glance(methods: Methods, pending_token: str | None) -> Glance | None:
+    """How it stands with what a pending login asked another device, by its token alone."""
+    glances = (method.glance(pending_token or "") for method in methods.out_of_band)
+    return next((glance for glance in glances if glance is not None), None)

@@ -1,0 +1,61 @@
+"""The last step of every login, whatever was proved: the session, empty counts of failures, a line in the activity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..domain.origin import Origin
+from ..models.accounts import Account
+from ..models.database import Transaction
+from ..models.user import SessionToken
+from .attempts import Attempts
+from .notices import Notices
+from .password_attempts import KnownBrowser, address_bucket, buckets_of
+from .sessions import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """A full login: the session, where to go, and what the browser may keep."""
+
+    token: SessionToken
+    account: Account
+    next_path: str
+    remembered: str | None = None
+    """The token of a remembered browser."""
+    backup_code: str | None = None
+    """The successor of the code that was used."""
+    with_password: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpening:
+    sessions: Sessions
+    attempts: Attempts
+    notices: Notices
+
+    def open(
+        self,
+        tx: Transaction,
+        account: Account,
+        known: KnownBrowser | None,
+        *,
+        persistent: bool,
+        next_path: str,
+        origin: Origin,
+        failures: Sequence[str] = (),
+        passkey: str | None = None,
+    ) -> LoggedIn:
+        """`failures` are the buckets of the second factor, where one was proved: a full login empties them.
+
+        `passkey` is the label of what opened the account by itself, with no password.
+        """
+        token = self.sessions.open(tx, account.id, origin, persistent=persistent, second_factor=bool(failures))
+        buckets = [*buckets_of(account, known), *failures]
+        self.attempts.clear(tx, *buckets, shared=address_bucket(origin), account_id=account.id)
+        if passkey is None:
+            self.notices.record(tx, account.id, "logged-in", origin)
+        else:
+            self.notices.record(tx, account.id, "logged-in-alone", origin, name=passkey)
+        return LoggedIn(token, account, next_path, with_password=passkey is None)

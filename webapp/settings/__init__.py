@@ -1,0 +1,159 @@
+"""The settings of a site, read once from NIGHTLATCH_ environment variables.
+
+A mistake is one sentence that names the variable and a right value. No secret is in a repr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .. import keys
+from ..environment import SettingsError as SettingsError
+from ..environment import Variables
+from ..policy import Policy
+from .delivery import MAIL_EXAMPLE, PushSettings, mail_server, push_settings, sms_countries, text_gateway
+from .delivery import MailServer as MailServer
+from .delivery import TextGateway as TextGateway
+from .hosts import LABEL, is_bind, is_local, server_name, url_scheme, without_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+INSTANCE = ROOT / "instance"
+SERVING_NEEDS = {
+    "SERVER_NAME": "the host people open, such as login.example.org",
+    **keys.EXAMPLES,
+    "MAIL_URL": MAIL_EXAMPLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Each field has the name of its variable in a comment, where the two differ. A host includes its port."""
+
+    server_name: str
+    mobile_subdomain: str
+    scheme: str  # PREFERRED_URL_SCHEME
+    site_name: str
+    database_url: str = field(repr=False)
+    redis_url: str | None = field(repr=False)
+    secret_key: str = field(repr=False)
+    secret_key_fallbacks: tuple[str, ...] = field(repr=False)
+    encryption_keys: tuple[tuple[str, bytes], ...] = field(repr=False)
+    mail: MailServer | None  # MAIL_URL
+    mail_from: str
+    text_gateway: TextGateway | None  # VONAGE_API_KEY, VONAGE_API_SECRET, VONAGE_URL, VONAGE_HOOK_SECRET, SMS_FROM
+    sms_countries: frozenset[str]  # empty for all
+    sms_daily_budget: int
+    push: PushSettings  # VAPID_PRIVATE_KEY, VAPID_SUBJECT, PUSH_HOSTS
+    places_file: Path | None  # GEOIP_FILE
+    trusted_proxies: int
+    bind: str
+    workers: int
+    log_level: str
+    metrics_token: str | None = field(repr=False)
+    serving: bool
+    policy: Policy  # POLICY_*
+    instance: Path
+
+    @property
+    def main_host(self) -> str:
+        return self.server_name
+
+    @property
+    def mobile_host(self) -> str:
+        return f"{self.mobile_subdomain}.{self.server_name}"
+
+    @property
+    def main_url(self) -> str:
+        return f"{self.scheme}://{self.main_host}"
+
+    @property
+    def mobile_url(self) -> str:
+        return f"{self.scheme}://{self.mobile_host}"
+
+    @property
+    def origins(self) -> list[str]:
+        """The origins of all pages, as browsers serialize them (RFC 6454 section 6)."""
+        return [self.main_url, self.mobile_url]
+
+    @property
+    def secure(self) -> bool:
+        return self.scheme == "https"
+
+    @property
+    def shows_outbox(self) -> bool:
+        return self.mail is None and not self.serving
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str], instance: Path = INSTANCE) -> Settings:
+        """Raises `SettingsError`.
+
+        With NIGHTLATCH_SERVING=1, which `make serve` sets, the variables of `SERVING_NEEDS` must be set. Otherwise a
+        name under .localhost gets the keys of its development file in `instance`.
+        """
+        variables = Variables(environ)
+        serving = variables.get("SERVING") == "1"
+        if serving:
+            for name, example in SERVING_NEEDS.items():
+                variables.required(name, example)
+        host = server_name(variables)
+        scheme = url_scheme(variables, host)
+        if not serving and is_local(host):
+            variables = Variables(environ, keys.development_keys(instance))
+        mail_from = variables.text(
+            "MAIL_FROM",
+            f"no-reply@{without_port(host)}",
+            lambda sender: sender.count("@") == 1 and sender.isprintable() and " " not in sender,
+            "must be an address such as no-reply@example.org",
+        )
+        places_file = variables.secret(
+            "GEOIP_FILE",
+            lambda path: Path(path).is_file(),
+            "must be a file in MaxMind's format, such as /var/lib/GeoLite2-City.mmdb",
+        )
+        return cls(
+            server_name=host,
+            mobile_subdomain=variables.text(
+                "MOBILE_SUBDOMAIN", "mobile", LABEL.fullmatch, "must be one lower-case label such as mobile"
+            ),
+            scheme=scheme,
+            site_name=variables.text(
+                "SITE_NAME",
+                "Nightlatch",
+                lambda name: len(name) <= 40 and ":" not in name and name.isprintable(),  # ":" ends an issuer
+                "must be up to 40 printable characters without a colon, such as Acme",
+            ),
+            database_url=variables.secret(
+                "DATABASE_URL",
+                lambda url: url.startswith(("sqlite:///", "postgresql+psycopg://")),
+                "must begin with sqlite:/// or postgresql+psycopg://,"
+                " such as postgresql+psycopg://nightlatch@db.example.org/nightlatch",
+            )
+            or f"sqlite:///{instance / 'nightlatch.sqlite3'}",
+            redis_url=variables.secret(
+                "REDIS_URL",
+                lambda url: url.startswith(("redis://", "rediss://", "unix://")),
+                "must begin with redis:// or rediss://, such as redis://127.0.0.1:6379",
+            ),
+            secret_key=keys.secret_key(variables),
+            secret_key_fallbacks=keys.secret_key_fallbacks(variables),
+            encryption_keys=keys.encryption_keys(variables),
+            mail=mail_server(variables),
+            mail_from=mail_from,
+            text_gateway=text_gateway(variables),
+            sms_countries=sms_countries(variables),
+            sms_daily_budget=variables.number("SMS_DAILY_BUDGET", 1000, 0, 1_000_000),
+            push=push_settings(variables, mail_from),
+            places_file=Path(places_file) if places_file else None,
+            trusted_proxies=variables.number("TRUSTED_PROXIES", 0, 0, 10),
+            bind=variables.text(
+                "BIND", "127.0.0.1:8000", is_bind, "must be an address and a port such as 127.0.0.1:8000"
+            ),
+            workers=variables.number("WORKERS", 2, 1, 64),
+            log_level=variables.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+            metrics_token=variables.get("METRICS_TOKEN"),
+            serving=serving,
+            policy=Policy.from_environment(environ),
+            instance=instance,
+        )

@@ -1,0 +1,78 @@
+"""The site's host and URL scheme, and what other settings check of a host."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from ..environment import Variables, mistake
+
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+NAME = re.compile(rf"{LABEL.pattern}(\.{LABEL.pattern})*")
+SCHEME_PORTS = {"http": ":80", "https": ":443"}
+
+
+def server_name(variables: Variables) -> str:
+    """The main host, with its port unless that is the scheme's own. Raises `SettingsError`."""
+    host = variables.text(
+        "SERVER_NAME",
+        "nightlatch.localhost:5000",
+        is_host,
+        "must be a lower-case host, with a port only when it is not the scheme's own,"
+        " such as login.example.org or nightlatch.localhost:5000",
+    )
+    name = without_port(host)
+    if name == "localhost" or as_address(name):  # WebAuthn takes neither as an RP ID for the mobile host
+        raise mistake(
+            "SERVER_NAME",
+            f"cannot be {host!r}, which has no subdomain that a security key would accept;"
+            " use nightlatch.localhost:5000 or a name of your own",
+        )
+    return host
+
+
+def url_scheme(variables: Variables, host: str) -> str:
+    """http or https, for the main host. Raises `SettingsError`."""
+    local = is_local(host)
+    scheme = variables.choice("PREFERRED_URL_SCHEME", "http" if local else "https", ("http", "https"))
+    if scheme == "http" and not local:
+        raise mistake("PREFERRED_URL_SCHEME", f"must be https for {host}; http is only for names under .localhost")
+    if host.endswith(SCHEME_PORTS[scheme]):  # browsers leave it out of the Host header, so no request would match
+        raise mistake("SERVER_NAME", f"must leave out the port that {scheme} has by itself: {without_port(host)}")
+    return scheme
+
+
+def without_port(host: str) -> str:
+    return host.partition(":")[0]
+
+
+def is_local(host: str) -> bool:
+    return without_port(host).endswith(".localhost")
+
+
+def is_host(text: str) -> bool:
+    """A lower-case name with or without a port."""
+    name, colon, port = text.partition(":")
+    return bool(NAME.fullmatch(name)) and (not colon or is_port(port))
+
+
+def is_bind(text: str) -> bool:
+    """An address or a name, with a port."""
+    host, _, port = text.rpartition(":")
+    return bool(host) and is_port(port)
+
+
+def is_port(text: str) -> bool:
+    return bool(re.fullmatch("[0-9]{1,5}", text)) and int(text) <= 65535
+
+
+def is_loopback(host: str) -> bool:
+    address = as_address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def as_address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
