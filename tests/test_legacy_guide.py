@@ -1,4 +1,4 @@
-"""The configurations of docs/guides/legacy-apps.md, as they stand there, in front of a site: real nginx and Apache.
+"""The configurations of docs/how-to/legacy-apps.md, as they stand there, in front of a site: real nginx and Apache.
 
 Only names, ports and certificates are put in; whatever else is wrong in the guide is wrong here.
 """
@@ -46,7 +46,7 @@ from webapp.models.migrate import migrate
 from webapp.serve import gunicorn
 from webapp.settings import ROOT, Settings
 
-GUIDE = ROOT / "docs" / "guides" / "legacy-apps.md"
+GUIDE = ROOT / "docs" / "how-to" / "legacy-apps.md"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 APACHE = shutil.which("apache2") or shutil.which("apache2", path="/usr/sbin:/usr/local/sbin")
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
