@@ -11,7 +11,7 @@ gc.disable()  # nothing that is loaded at the start is garbage, and looking for 
 sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # Python's own way to say that there is none
 
 from webapp import create_app  # noqa: E402  # once the collector rests
-from webapp.bootstrap import open_doors  # noqa: E402
+
 from webapp.settings import Settings, SettingsError  # noqa: E402
 
 try:
@@ -20,7 +20,7 @@ except SettingsError as error:
     sys.exit(str(error))
 app = create_app(settings)
 if settings.serving:
-    app.config["RESTORED_LATELY"] = open_doors(app.extensions["nightlatch"])
+    app.config["RESTORED_LATELY"] = app.extensions["nightlatch"].restoration.check()
     gc.collect()
     gc.freeze()  # what is loaded now stays for good: no collection need look through it, nor a fork copy it
 gc.enable()

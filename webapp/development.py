@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from flask import Flask
 
-from .bootstrap import Services, check_restoration
+from .bootstrap import Services
 from .domain.refusals import NotFound
 from .models.migrate import migrate
 from .worker import start_thread
@@ -19,7 +19,7 @@ def run(app: Flask, services: Services, port: int | None) -> None:
 
     settings = services.settings
     migrate(settings.database_url)
-    app.config["RESTORED_LATELY"] = check_restoration(services)
+    app.config["RESTORED_LATELY"] = services.restoration.check()
     password = demo_account(services)
     click.echo(f"Desktop: {settings.main_url}")
     click.echo(f"Mobile: {settings.scheme}://{settings.mobile_host}")

@@ -56,7 +56,9 @@ class CallerCache:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._hmac_key = core.entropy.bytes(32)
-        self._cache = TLRUCache[bytes, tuple[Caller, int]](core.policy.legacy_cache_size, ttu=_expires_at, timer=core.clock.now)
+        self._cache = TLRUCache[bytes, tuple[Caller, int]](
+            core.policy.legacy_cache_size, ttu=_expires_at, timer=core.clock.now
+        )
         lock = Lock()  # with the condition, simultaneous look-ups of one key wait for the first
         self._find = cached(self._cache, key=self._key, lock=lock, condition=Condition(lock))(self._find_now)
 

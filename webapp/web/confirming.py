@@ -7,47 +7,33 @@ from typing import Any
 
 from flask import request
 
+from ..domain.channels import Sent
 from ..domain.language import gettext as _
 from ..domain.refusals import Refusal
-from ..enrollment.method import Asked
-from ..models.accounts import Account
-from ..services.challenge import Choice
 from . import current, layouts, render, words
 from .forms import ConfirmationCodeForm, Form
 
 
-def challenge(choice: Choice, account: Account, name: str) -> dict[str, Any]:
-    """What the page of a challenge says: where its code comes from and, where one is sent, what became of it."""
-    method = choice.method.challenge
-    context: dict[str, Any] = {"source": method.source(choice.factor, account)}
-    services = current.services()
-    context.update(services.challenges.show(choice, account, name))
-    if method.send is not None:
-        asked = services.challenges.asked(choice, account, name)
-        context.update(render.sent(asked, 0 if asked else services.phone_numbers.wait(account)))
-    return context
-
-
-def email_code(challenge: str, asked: Asked, **where: Any) -> Any:
+def email_code(challenge: str, sent: Sent, **where: Any) -> Any:
     """The code from an e-mail makes its address the account's own. `where` as in `_code`."""
     addresses, account = current.services().email_addresses, current.user().account
     return _code(
         "entrance/email_code.html",
-        asked,
-        send_again=lambda: addresses.ask(account, challenge, asked.address),
+        sent,
+        send_again=lambda: addresses.send_code(account, challenge, sent.address),
         confirm=lambda typed: addresses.confirm(account, challenge, typed, current.origin()),
         receipt=_("Your email address is confirmed."),
         **where,
     )
 
 
-def phone_code(challenge: str, asked: Asked, discoverable: bool | None, **where: Any) -> Any:
+def phone_code(challenge: str, sent: Sent, discoverable: bool | None, **where: Any) -> Any:
     """The same for the code from a text and its number."""
     phones, account = current.services().phone_numbers, current.user().account
     return _code(
         "entrance/phone_code.html",
-        asked,
-        send_again=lambda: phones.ask_again(account, challenge, current.origin()),
+        sent,
+        send_again=lambda: phones.resend_code(account, challenge, current.origin()),
         confirm=lambda typed: phones.confirm(account, challenge, typed, current.origin(), discoverable),
         receipt=_("Your phone number is confirmed."),
         **where,
@@ -56,7 +42,7 @@ def phone_code(challenge: str, asked: Asked, discoverable: bool | None, **where:
 
 def _code(
     template: str,
-    asked: Asked,
+    sent: Sent,
     *,
     send_again: Callable[[], object],
     confirm: Callable[[str], object],
@@ -78,4 +64,4 @@ def _code(
             return render.go(layouts.to(after))
     except Refusal as refusal:
         words.place(refusal, form)
-    return render.page(template, form, **render.sent(asked), different_url=layouts.to(before), **ways_out)
+    return render.page(template, form, **render.sent(sent), different_url=layouts.to(before), **ways_out)

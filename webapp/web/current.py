@@ -46,7 +46,14 @@ def is_now(token: str) -> None:
 def origin() -> Origin:
     host, known = request.environ.get("HTTP_HOST", "").partition(":")[0], cookies.known_browser()
     external_ids = frozenset(hash_of(token) for token in cookies.own_tokens())
-    return Origin(client_address(), request.user_agent.string, host, known.browser if known else "", external_ids)
+    return Origin(
+        client_address(),
+        request.user_agent.string,
+        host,
+        known.browser if known else "",
+        request.headers.get("Accept-Language", ""),
+        external_ids,
+    )
 
 
 def client_address() -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import session
 from flask.wrappers import Response
 
-from ..services.entry import LoggedIn
 from ..services.login import PendingToken
+from ..services.session_opening import LoggedIn
 from . import cookies, current, layouts, render
 
 JUST_TYPED = "typed"
@@ -15,7 +15,7 @@ JUST_TYPED = "typed"
 
 def enter(result: LoggedIn | PendingToken) -> Response:
     """After a right password: to the challenge, or in."""
-    current.services().sessions.forget(half=cookies.login_token())
+    current.services().sessions.forget(pending=cookies.login_token())
     if isinstance(result, LoggedIn):
         return let_in(result)
     response = render.go_on(layouts.to("challenge.verify"), result.refusal, whole=True)
@@ -32,7 +32,7 @@ def let_in(result: LoggedIn, to: str | None = None) -> Response:
     policy = current.services().settings.policy
     if result.with_password:
         session[JUST_TYPED] = True
-    render.logged_in_as(response, result.opened)
+    render.logged_in_as(response, result.token)
     cookies.drop(response, cookies.LOGIN)
     cookies.put_known(response, result.account.id, current.services().entropy.bytes(12).hex(), policy.known_browser)
     if result.remembered is not None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ..domain.language import gettext as _
 from ..domain.moments import day
-from ..enrollment.method import Method, Several
 from ..models.factors import Factor
+from ..services.method_kinds import Several
 from . import current, layouts
 
 
@@ -22,16 +22,16 @@ class Row:
     again_url: str
 
 
-def row_of(method: Method, several: Several, factor: Factor) -> Row:
+def row_of(method: Several, factor: Factor) -> Row:
     used = factor.logged_in_at
     added = _("Added on %(date)s", date=day(factor.added_at))
     last = _("Last used on %(date)s", date=day(used)) if used else _("Not used yet")
-    lacks = several.lacks(factor, current.origin())
+    lacks = method.lacks(factor, current.origin())
     return Row(
         name=factor.label,
-        facts=[*several.describe(factor, current.origin()), added, last],
+        facts=[*method.describe(factor, current.origin()), added, last],
         rename_url=layouts.to("named_factors.rename", method=method.slug, factor=factor.id),
         delete_url=layouts.to("named_factors.delete", method=method.slug, factor=factor.id),
         lacks=str(lacks) if lacks is not None else None,
-        again_url=layouts.to("enrollment.step", method=method.slug, step=several.another),
+        again_url=layouts.to("enrollment.step", method=method.slug, step=method.first_step),
     )

@@ -11,11 +11,16 @@ from flask_wtf.file import FileField
 from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
-from ..domain import phone_numbers
-from ..domain.language import bidi_isolate, lazy, spoken
+from ..domain.language import lazy
 from ..domain.refusals import PageTooOld, Refusal
-from ..enrollment.fields import ConfirmationCodeFields, DiscoverableFields, EmailFields, PasswordFields, PhoneFields
-from . import current, words
+from ..services.enrollment.fields import (
+    ConfirmationCodeFields,
+    DiscoverableFields,
+    EmailFields,
+    PasswordFields,
+    PhoneFields,
+)
+from . import words
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
@@ -114,24 +119,6 @@ class NumberForm(Form):
 
 class RememberFields:
     remember = BooleanField(lazy("Remember this browser for 30 days"))
-
-
-def offer_countries(form: Form) -> None:
-    """The countries that texts go to, the reader's own chosen, for a form that asks for a phone number."""
-    if "country" not in form:
-        return
-    allowed = current.services().settings.sms_countries
-    form.country.choices = [
-        (c.code, f"{c.name} ({bidi_isolate(c.calling_code)})") for c in phone_numbers.countries(allowed)
-    ]
-    if not form.country.data:
-        form.country.data = default_country()
-
-
-def default_country() -> str:
-    """Where the reader seems to be, among the countries that texts go to."""
-    accepted, allowed = request.headers.get("Accept-Language", ""), current.services().settings.sms_countries
-    return phone_numbers.default_country(spoken().code, accepted, allowed)
 
 
 @cache

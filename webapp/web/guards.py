@@ -7,17 +7,15 @@ from functools import wraps
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from flask import abort, current_app, g, request, session
+from flask import abort, current_app, g, request
 from flask.wrappers import Response
 from flask_wtf.csrf import validate_csrf
 from wtforms import ValidationError
 
-from ..services.step_up import Act
-from . import current, layouts, render
+from . import current, kept_acts, layouts, render
 
 View = Callable[..., Any]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-KEPT_ACT = "act"
 FILE_FIELD = "file_field"
 MACHINE, LEGACY = "machine", "legacy"
 """The blueprints of addresses that no browser's form posts to."""
@@ -130,8 +128,7 @@ def step_up(path: str | None = None) -> Response:
     if request.method not in SAFE and path == current.here():
         if not g.get("csrf_valid", False):
             abort(400)
-        form = [(name, value) for name, value in request.form.items() if name != "csrf_token"]
-        session[KEPT_ACT] = current.services().step_up.keep(user, Act(path, form))
+        kept_acts.keep(user, path)
     proved = current.services().sessions.password_is_fresh(user)
     page = "step_up.verify" if proved and user.factors else "step_up.password"
     return render.go(layouts.to(page, next=path), whole=False)

@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, current_app, g, request, url_for
 
 from ..domain.language import Sentence, gettext, lazy
 from ..domain.refusals import NotFound
-from ..enrollment.method import ByDevice
+from ..services.method import ByDevice
 from ..settings import Settings
 from . import cookies
 

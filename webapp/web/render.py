@@ -10,9 +10,9 @@ from flask.wrappers import Response
 from htmx_flask import request
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from ..domain.channels import Sent
 from ..domain.language import bidi_isolate
 from ..domain.refusals import NotFound, Refusal
-from ..enrollment.method import Asked
 from ..models.user import SessionToken
 from . import cookies, current, layouts, words
 from .forms import Form
@@ -132,19 +132,20 @@ def part(template: str, **context: Any) -> Response:
     return response
 
 
-def sent(asked: Asked | None, wait: int = 0) -> dict[str, Any]:
-    """What the page after a send shows: to whom, whether it went, and when another can be asked for.
+def sent(code: Sent | None, wait: int = 0) -> dict[str, Any]:
+    """What the page after a send shows: to whom, by which channel, whether it went, and when another can be sent.
 
-    `wait` counts where nothing went for this challenge.
+    `wait` are the seconds until one can be sent where none was.
     """
     services = current.services()
-    if asked is None:
+    if code is None:
         return {"wait": wait}
     states = {"owed": "on its way", "sent": "sent", "failed": "failed"}
-    state = services.delivery.state(asked.message_id or 0)
+    state = services.delivery.state(code.message_id or 0)
     return {
-        "address": bidi_isolate(asked.address),
+        "address": bidi_isolate(code.address),
+        "channel": code.channel,
         "delivery": states.get(state or ""),
-        "delivery_url": layouts.to("site.delivery", message=signed(asked.message_id or 0)),
-        "wait": max(0, asked.resend_at - services.clock.now()),
+        "delivery_url": layouts.to("site.delivery", message=signed(code.message_id or 0)),
+        "wait": max(0, code.resend_at - services.clock.now()),
     }

@@ -9,7 +9,7 @@ from werkzeug.routing import BaseConverter
 
 from ..bootstrap import Services
 from ..settings import ROOT
-from . import assets, current, errors, flood_limit, guards, headers, languages, layouts, row_ids, templates
+from . import assets, current, errors, flood_limit, guards, headers, kept_acts, languages, layouts, row_ids, templates
 from .pages import (
     activity,
     challenge,
@@ -35,8 +35,7 @@ from .pages import (
 
 PAGES = (
     *(entrance, not_you, challenge, home, settings, sessions, activity, contacts),
-    *(two_factor, named_factors, temporary_passwords, enrollment, step_up, requests),
-    *(help, web_app, site, assets),
+    *(two_factor, temporary_passwords, enrollment, step_up, help, web_app, site, assets),
 )
 
 
@@ -59,6 +58,7 @@ def install(app: Flask, services: Services) -> None:
     flood_limit.install(app, services.settings)
     errors.install(app)
     pages = [page.bp for page in PAGES]
+    pages += [of_methods.blueprint(services.methods) for of_methods in (named_factors, requests)]
     if services.settings.shows_outbox:
         pages.append(outbox.bp)
     layouts.mount(app, pages, services.settings)
@@ -76,6 +76,6 @@ def _log_in(app: Flask) -> None:
 
 
 def _before(app: Flask) -> None:
-    for step in (languages.choose, guards.clean_input, guards.same_site, guards.phone_layout):
+    for step in (languages.choose, guards.clean_input, guards.same_site, guards.phone_layout, kept_acts.drop_elsewhere):
         app.before_request(step)
     app.teardown_request(languages.forget)

@@ -12,7 +12,7 @@ from ...domain.language import ngettext
 from ...domain.refusals import Refusal
 from ...services.contacts import Uploaded
 from .. import current, guards, layouts, render, words
-from ..forms import ContactsForm, DiscoverableForm, default_country
+from ..forms import ContactsForm, DiscoverableForm
 
 SAVE, UPLOAD, REMOVE = "save", "upload", "remove"
 """The names of the three buttons, each in a form of its own."""
@@ -46,7 +46,11 @@ def _do(option: DiscoverableForm, form: ContactsForm) -> None:
         )
     if UPLOAD in request.form:
         file = form.file.data.read() if form.file.data else b""
-        _tell(services.contacts.upload(account, file, form.numbers.data or "", default_country()))
+        _tell(
+            services.contacts.upload(
+                account, file, form.numbers.data or "", services.phone_numbers.default_country(current.origin())
+            )
+        )
     if REMOVE in request.form:
         services.contacts.remove_all(account)
         render.receipt(_("All your contacts were removed."))

@@ -10,7 +10,7 @@ from flask_login import login_required
 from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, LinkInvalid, PageTooOld, Refusal
-from ...services.entry import LoggedIn
+from ...services.session_opening import LoggedIn
 from .. import confirming, cookies, current, guards, layouts, render, words
 from ..entering import enter, let_in
 from ..forms import EmailForm, Form, LogInForm, NewPasswordForm, PasskeyForm, SignUpForm
@@ -39,7 +39,7 @@ def log_in() -> Any:
                 current.services().login.with_password(
                     form.username.data,
                     form.password.data,
-                    keep=form.keep.data,
+                    persistent=form.keep.data,
                     next_path=guards.local_path(form.next.data) or "",
                     origin=current.origin(),
                     known_browser=cookies.known_browser(),
@@ -50,8 +50,8 @@ def log_in() -> Any:
             words.place(refusal, form)
     elif request.method == "GET" and current.user_or_none() is not None:
         return render.go(guards.local_path(request.args.get("next")) or layouts.to("home.home"))
-    unknown = current.services().passkeys.unknown(request.form) if isinstance(form.refusal, KeyUnknown) else None
-    passkey = PasskeyForm(next=request.args.get("next", ""))
+    unknown = current.services().passkeys.unknown_hints(request.form) if isinstance(form.refusal, KeyUnknown) else None
+    passkey = PasskeyForm(next=request.args.get("next", "")) if current.services().passkeys.are_offered else None
     return render.page("entrance/log_in.html", form, passkey=passkey, tell_browser=unknown)
 
 
@@ -59,7 +59,7 @@ def _with_passkey(form: PasskeyForm) -> LoggedIn:
     return current.services().passkeys.log_in(
         session.get(BROWSER, ""),
         request.form,
-        keep=form.keep.data,
+        persistent=form.keep.data,
         next_path=guards.local_path(form.next.data) or "",
         origin=current.origin(),
         known_browser=cookies.known_browser(),
@@ -119,7 +119,7 @@ def sign_up_email() -> Any:
     form = EmailForm(email=account.unconfirmed_email)
     if form.submitted():
         try:
-            current.services().email_addresses.ask(account, _sign_up_challenge(), form.email.data)
+            current.services().email_addresses.send_code(account, _sign_up_challenge(), form.email.data)
             return render.go(layouts.to("entrance.sign_up_email_code"))
         except Refusal as refusal:
             words.place(refusal, form)
@@ -130,14 +130,14 @@ def sign_up_email() -> Any:
 @login_required
 def sign_up_email_code() -> Any:
     services, account = current.services(), current.user().account
-    asked = services.email_addresses.asked(account.id, _sign_up_challenge())
-    if asked is None or account.email is not None:
+    sent = services.email_addresses.sent(account.id, _sign_up_challenge())
+    if sent is None or account.email is not None:
         if request.method == "POST" and account.email is None:
             render.problem(words.say(CodeExpired()))
         return render.go(layouts.to("entrance.sign_up_email" if account.email is None else "home.home"))
     return confirming.email_code(
         _sign_up_challenge(),
-        asked,
+        sent,
         page="entrance.sign_up_email_code",
         before="entrance.sign_up_email",
         after="home.home",

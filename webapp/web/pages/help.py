@@ -7,8 +7,7 @@ from typing import Any
 from flask import Blueprint, request
 
 from ...domain.language import Sentence
-from ...enrollment.method import Method
-from ...methods.catalogue import CATALOGUE
+from ...services.method import Method
 from .. import current, layouts, render
 
 bp = Blueprint("help", __name__, url_prefix="/help")
@@ -19,7 +18,7 @@ def two_factor() -> Any:
     """For the device that reads it, or the one chosen in the tabs."""
     chosen = next((d for d in layouts.DEVICES if d.name == request.args.get("device")), layouts.device())
     here = layouts.to("help.two_factor")
-    offered = [method for method in CATALOGUE if current.services().offers(method)]
+    offered = [method for method in current.services().methods if method.is_offered]
     return render.page(
         "help/two_factor.html",
         told=chosen.copy,

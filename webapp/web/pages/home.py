@@ -8,7 +8,6 @@ from flask import Blueprint, session
 from flask_login import login_required
 
 from ...domain.language import gettext as _
-from ...methods.catalogue import method_that_stands_alone
 from ...models.user import User
 from .. import cookies, current, entering, layouts, render
 
@@ -28,12 +27,12 @@ def home() -> Any:
 
 def _passkey_offer(user: User) -> str | None:
     """After a log-in with a password, once in a browser, where no passkey of this account is kept."""
-    method, alone = method_that_stands_alone()
+    method = current.services().methods.passwordless
     just_typed = session.pop(entering.JUST_TYPED, False)
-    if not just_typed or cookies.get(cookies.PASSKEY_OFFERED) is not None:
+    if method is None or not just_typed or cookies.get(cookies.PASSKEY_OFFERED) is not None:
         return None
     held = [f for f in user.factors if f.method == method.slug]
-    if any(alone.is_here(factor, current.origin()) for factor in held):
+    if any(method.is_here(factor, current.origin()) for factor in held):
         return None
     return layouts.to("enrollment.start", method=method.slug)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request
 
-from ...methods.catalogue import method_that_stands_alone
 from .. import current, layouts
 
 bp = Blueprint("machine", __name__)
@@ -86,7 +85,9 @@ def change_password() -> Any:
 @bp.get("/.well-known/passkey-endpoints")
 def passkey_endpoints() -> Any:
     """Where a password manager leads its owner (W3C, A Well-Known URL for Relying Party Passkey Endpoints)."""
-    method, _alone = method_that_stands_alone()
+    method = current.services().methods.passwordless
+    if method is None:
+        abort(404)
     home = current.services().settings.main_url
     enroll = layouts.to("enrollment.start", method=method.slug)
     return jsonify(enroll=home + enroll, manage=home + layouts.to("named_factors.listed", method=method.slug))

@@ -9,39 +9,47 @@ from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.refusals import NotFound, Refusal
-from ...enrollment.method import Method, Several
-from ...methods.catalogue import CATALOGUE, method_named
+from ...services.method_kinds import Methods, Several
 from .. import current, factor_rows, guards, layouts, render, words
 from ..forms import Form, form_of
 
 GONE = "gone"
 """What the browser is still to be told of one that was deleted."""
 
-bp = Blueprint("named_factors", __name__, url_prefix="/settings/security/two-factor")
+
+def blueprint(methods: Methods) -> Blueprint:
+    """A list has the address that its method gives it."""
+    bp = Blueprint("named_factors", __name__, url_prefix="/settings/security/two-factor")
+    for method in methods.several:
+        path, given, both = f"/{method.path}", {"method": method.slug}, ["GET", "POST"]
+        bp.add_url_rule(path, "listed", listed, defaults=given)
+        bp.add_url_rule(f"{path}/<id:factor>/rename", "rename", rename, defaults=given, methods=both)
+        bp.add_url_rule(f"{path}/<id:factor>/delete", "delete", delete, defaults=given, methods=both)
+    return bp
 
 
 @login_required
 def listed(method: str) -> Any:
-    kind, several = _kind(method)
+    kind = _kind(method)
     services, user = current.services(), current.user()
     factors = services.named_factors.of(user, kind)
     return render.page(
-        several.template,
-        rows=[factor_rows.row_of(kind, several, factor) for factor in factors],
-        another_url=layouts.to("enrollment.step", method=method, step=several.another),
+        kind.list_template,
+        rows=[factor_rows.row_of(kind, factor) for factor in factors],
+        another_url=layouts.to("enrollment.step", method=method, step=kind.first_step),
         first_url=layouts.to("enrollment.start", method=method),
         is_sole=len(factors) == len(user.factors),
-        tell_browser=several.tell_browser(user.account, factors, services.ceremonies) | session.pop(GONE, {}),
+        tell_browser=kind.browser_hints(user.account, factors) | session.pop(GONE, {}),
     )
 
 
 @login_required
 @guards.fresh
 def rename(method: str, factor: int) -> Any:
-    kind, several = _kind(method)
+    kind = _kind(method)
     services, user = current.services(), current.user()
     wanted = services.named_factors.one(user, kind, factor)
-    form, list_url = form_of(several.label)(name=wanted.label), layouts.to("named_factors.listed", method=method)
+    form, list_url = form_of(kind.label_fields)(name=wanted.label), layouts.to("named_factors.listed", method=method)
     if form.submitted():
         try:
             services.named_factors.rename(user, kind, factor, form.name.data, current.origin())
@@ -55,7 +63,7 @@ def rename(method: str, factor: int) -> Any:
 @login_required
 @guards.fresh
 def delete(method: str, factor: int) -> Any:
-    kind, several = _kind(method)
+    kind = _kind(method)
     services, user, form = current.services(), current.user(), Form()
     wanted, list_url = (
         services.named_factors.one(user, kind, factor),
@@ -63,23 +71,15 @@ def delete(method: str, factor: int) -> Any:
     )
     if form.submitted():
         services.named_factors.delete(user, kind, factor, current.origin())
-        session[GONE] = several.gone(wanted, services.ceremonies)
+        session[GONE] = kind.removal_hints(wanted)
         render.changed(_("%(name)s was deleted just now. We e-mailed you about it.", name=wanted.label))
         return render.go(list_url)
     last = services.named_factors.is_last(user)
     return render.page("two_factor/delete.html", form, name=wanted.label, last=last, cancel_url=list_url)
 
 
-for each in CATALOGUE:  # a list has the address that its method gives it
-    if each.several is not None:
-        path, given, both = f"/{each.several.path}", {"method": each.slug}, ["GET", "POST"]
-        bp.add_url_rule(path, "listed", listed, defaults=given)
-        bp.add_url_rule(f"{path}/<id:factor>/rename", "rename", rename, defaults=given, methods=both)
-        bp.add_url_rule(f"{path}/<id:factor>/delete", "delete", delete, defaults=given, methods=both)
-
-
-def _kind(slug: str) -> tuple[Method, Several]:
-    method = method_named(slug)
-    if method is None or method.several is None:
+def _kind(slug: str) -> Several:
+    method = current.services().methods.named(slug)
+    if not isinstance(method, Several):
         raise NotFound()
-    return method, method.several
+    return method

@@ -17,14 +17,12 @@ from ...domain.language import gettext as _
 from ...domain.moments import machine, minute
 from ...domain.refusals import NotFound, Refusal
 from ...domain.request_refusals import RequestEnded, WrongNumber
-from ...methods.catalogue import CATALOGUE, method_named
 from ...models.login_requests import APPROVED, WAITING, LoginRequest
 from ...services.approvals import Viewer
+from ...services.method_kinds import Methods, OutOfBand
 from .. import cookies, current, guards, layouts, render, words
 from ..forms import Form, NumberForm
 from ..places import place_of
-
-bp = Blueprint("requests", __name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,8 @@ def for_viewers(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def guarded(method: str, **arguments: Any) -> Any:
-        kind = method_named(method)
-        if kind is None:
+        kind = current.services().methods.named(method)
+        if not isinstance(kind, OutOfBand):
             raise NotFound()
         viewer = current.services().approvals.viewer(kind, current.user_or_none(), current.origin())
         if viewer is None:
@@ -109,11 +107,14 @@ def _answered(method: str, viewer: Viewer, found: LoginRequest) -> Any:
     return render.go(_url(method, found))
 
 
-for each in CATALOGUE:  # the addresses are the method's own
-    if each.challenge.waits is not None:
-        path, given = each.challenge.waits.path, {"method": each.slug}
+def blueprint(methods: Methods) -> Blueprint:
+    """The addresses are the method's own."""
+    bp = Blueprint("requests", __name__)
+    for method in methods.out_of_band:
+        path, given = method.requests_path, {"method": method.slug}
         bp.add_url_rule(path, "listed", listed, defaults=given)
         bp.add_url_rule(f"{path}/<id:request_id>", "one", one, defaults=given, methods=["GET", "POST"])
+    return bp
 
 
 def _url(method: str, found: LoginRequest) -> str:

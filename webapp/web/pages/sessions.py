@@ -14,7 +14,6 @@ from ...domain.devices import app_name, device
 from ...domain.language import Sentence, lazy
 from ...domain.language import gettext as _
 from ...domain.refusals import AlreadyDone
-from ...methods.catalogue import CATALOGUE
 from ...services.active_access import AccessEntry
 from .. import cookies, current, factor_rows, layouts, render, row_ids, words
 from ..forms import ForgetForm
@@ -99,7 +98,7 @@ def sessions() -> Any:
         return _end_others(form) if OTHERS in request.form else _end_one(request.form.get(END, ""))
     services = current.services()
     listed = services.active_access.open_now(current.user(), cookies.remembered_tokens())
-    shelves = [_shelf(kind, listed.ways) for kind in services.active_access.kinds]
+    shelves = [_shelf(kind.slug, listed.ways) for kind in services.active_access.kinds]
     return render.page(
         "settings/sessions.html",
         form,
@@ -114,8 +113,8 @@ def sessions() -> Any:
 def _approvers() -> list[factor_rows.Row]:
     """Phones that say yes to a log-in elsewhere: each has a way in of its own."""
     factors = current.user().factors
-    kinds = [(m, m.several) for m in CATALOGUE if m.challenge.waits is not None]
-    return [factor_rows.row_of(m, several, f) for m, several in kinds if several for f in factors if f.method == m.slug]
+    methods = current.services().methods.out_of_band
+    return [factor_rows.row_of(method, f) for method in methods for f in factors if f.method == method.slug]
 
 
 def _shelf(kind: str, ways: Sequence[AccessEntry]) -> Shelf:

@@ -10,9 +10,8 @@ from flask_login import login_required
 from ...domain.language import bidi_isolate
 from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, Refusal
-from ...methods.catalogue import CATALOGUE
 from .. import confirming, current, guards, layouts, render, words
-from ..forms import EmailForm, NewPasswordForm, PhoneForm, offer_countries
+from ..forms import EmailForm, NewPasswordForm, PhoneForm
 
 DISCOVERABLE = "discoverable"  # chosen with a number, kept with it
 
@@ -46,12 +45,16 @@ def security_and_access() -> Any:
 @login_required
 def security() -> Any:
     on = bool(current.user().factors)
-    waiting = [(m.challenge.waits, m.slug) for m in CATALOGUE if m.challenge.waits is not None]
+    out_of_band = current.services().methods.out_of_band
     rows = [
         (_("Two-factor authentication"), _("On") if on else _("Off"), layouts.to("two_factor.methods")),
         *(
-            (str(waits.title), _("Log-ins that wait for your yes or no"), layouts.to("requests.listed", method=slug))
-            for waits, slug in waiting
+            (
+                str(method.requests_title),
+                _("Log-ins that wait for your yes or no"),
+                layouts.to("requests.listed", method=method.slug),
+            )
+            for method in out_of_band
         ),
         (_("Sessions"), _("Where you are logged in, and remembered browsers"), layouts.to("sessions.sessions")),
         (_("Activity"), _("What happened to your account, newest first"), layouts.to("activity.activity")),
@@ -135,7 +138,7 @@ def email() -> Any:
     account, form = current.user().account, EmailForm()
     if form.submitted():
         try:
-            current.services().email_addresses.ask(account, _challenge(), form.email.data)
+            current.services().email_addresses.send_code(account, _challenge(), form.email.data)
             return render.go(layouts.to("settings.email_code"))
         except Refusal as refusal:
             words.place(refusal, form)
@@ -152,14 +155,14 @@ def email() -> Any:
 @guards.fresh
 def email_code() -> Any:
     services, account = current.services(), current.user().account
-    asked = services.email_addresses.asked(account.id, _challenge())
-    if asked is None:
+    sent = services.email_addresses.sent(account.id, _challenge())
+    if sent is None:
         if request.method == "POST":
             render.problem(words.say(CodeExpired()))
         return render.go(layouts.to("settings.email"))
     return confirming.email_code(
         _challenge(),
-        asked,
+        sent,
         page="settings.email_code",
         before="settings.email",
         after="settings.account",
@@ -177,11 +180,12 @@ def _phone_challenge() -> str:
 def phone() -> Any:
     phones, account = current.services().phone_numbers, current.user().account
     form = PhoneForm(discoverable=account.discoverable if account.phone_number else True)
-    offer_countries(form)
+    form.country.choices = phones.country_choices()
+    form.country.data = form.country.data or phones.default_country(current.origin())
     if form.submitted():
         try:
             number = phones.read(form.phone.data, form.country.data)
-            phones.ask(account, _phone_challenge(), current.origin(), number)
+            phones.send_code(account, _phone_challenge(), current.origin(), number)
             session[DISCOVERABLE] = form.discoverable.data
             return render.go(layouts.to("settings.phone_code"))
         except Refusal as refusal:
@@ -195,14 +199,14 @@ def phone() -> Any:
 @login_required
 @guards.fresh
 def phone_code() -> Any:
-    asked = current.services().phone_numbers.asked(current.user().account, _phone_challenge())
-    if asked is None:
+    sent = current.services().phone_numbers.sent(current.user().account, _phone_challenge())
+    if sent is None:
         if request.method == "POST":
             render.problem(words.say(CodeExpired()))
         return render.go(layouts.to("settings.phone"))
     return confirming.phone_code(
         _phone_challenge(),
-        asked,
+        sent,
         session.get(DISCOVERABLE),
         page="settings.phone_code",
         before="settings.phone",

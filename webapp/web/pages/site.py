@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
+from ...domain.channels import CHANNELS, EMAIL
 from ...domain.language import gettext as _
 from .. import cookies, current, guards, layouts, render
 from ..forms import Form
@@ -88,7 +89,7 @@ def delivery(message: str) -> Any:
     channel, state = current.services().delivery.fate(render.unsigned(message))
     if state == "owed":
         return "", 204
-    return render.part("parts/delivery.html", failed=state == "failed", channel=channel)
+    return render.part("parts/delivery.html", failed=state == "failed", channel=CHANNELS.get(channel, EMAIL))
 
 
 @bp.post("/language")

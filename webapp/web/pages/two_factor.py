@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, abort, request
@@ -11,10 +12,10 @@ from ...domain.codes import grouped, is_base32, tidy_base32
 from ...domain.language import gettext as _
 from ...domain.moments import day
 from ...domain.refusals import NotFound
-from ...enrollment.common_steps import OVERVIEW
-from ...enrollment.method import Method
-from ...methods.catalogue import CATALOGUE, method_named
 from ...models.factors import Factor
+from ...services.enrollment.common_steps import OVERVIEW
+from ...services.method import Method
+from ...services.method_kinds import Several
 from .. import backup_card, current, guards, layouts, render, shown_once
 from ..forms import Form
 
@@ -33,11 +34,12 @@ def methods() -> Any:
         if _shown(chosen):
             return _turn_off_from_list(chosen)
         current.services().enrollment.start_anew(user, chosen)
-        return render.go(layouts.to("enrollment.step", method=chosen.slug, step=chosen.steps[0].slug))
-    rows = [_row(m) for m in CATALOGUE if m.slug in on or current.services().offers(m)]
-    single = {m.slug for m in CATALOGUE if m.several is None}
+        return render.go(layouts.to("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
+    methods = current.services().methods
+    rows = [_row(m) for m in methods if m.slug in on or m.is_offered]
+    single = {m.slug for m in methods if not isinstance(m, Several)}
     replacements = [(title, url) for slug, title, is_on, _note, _kind, url in rows if is_on and slug in single]
-    lists = [(str(m.several.title), m.slug) for m in CATALOGUE if m.several is not None and m.slug in on]
+    lists = [(str(m.list_title), m.slug) for m in methods.several if m.slug in on]
     return render.page(
         "two_factor/methods.html",
         form,
@@ -52,22 +54,22 @@ def methods() -> Any:
 
 def _is_list(method: Method) -> bool:
     """Turned on again and again, from a list of its own."""
-    return method.several is not None and method.several.is_here is None
+    return isinstance(method, Several) and not method.is_this_browser
 
 
-def _shown(method: Method) -> list[Factor]:
+def _shown(method: Method) -> Sequence[Factor]:
     """What is on of it, as far as this list turns it off."""
     mine = [f for f in current.user().factors if f.method == method.slug]
-    return mine if method.several is None else method.several.shown(mine, current.origin())
+    return method.shown(mine, current.origin())
 
 
 def _row(method: Method) -> tuple[str, str, bool, str, str, str]:
-    start = OVERVIEW.slug if _is_list(method) else method.steps[0].slug
+    start = OVERVIEW.slug if _is_list(method) else method.steps()[0].slug
     url = layouts.to("enrollment.step", method=method.slug, step=start)
     on, kind = bool(_shown(method)), "link" if _is_list(method) else "switch"
     note = _("On") if on else str(method.overview.what)
-    if method.phones_only is not None and not layouts.copy().phone:
-        kind, note = "note", method.phones_only % {"site": layouts.hosts().phone}
+    if method.only_on_phones is not None and not layouts.copy().phone:
+        kind, note = "note", method.only_on_phones % {"site": layouts.hosts().phone}
     return method.slug, str(method.title), on, note, kind, url
 
 
@@ -171,7 +173,7 @@ def download() -> Any:
 
 
 def _method(slug: str) -> Method:
-    found = method_named(slug)
+    found = current.services().methods.named(slug)
     if found is None:
         raise NotFound()
     return found

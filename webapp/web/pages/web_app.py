@@ -8,7 +8,6 @@ from typing import Any
 from flask import Blueprint, Response, render_template
 
 from ...domain.language import spoken
-from ...methods.catalogue import CATALOGUE
 from .. import assets, current, layouts
 
 bp = Blueprint("web_app", __name__)
@@ -21,7 +20,7 @@ ICONS = [
 
 @bp.get("/manifest.webmanifest")
 def manifest() -> Any:
-    waiting = [(m.challenge.waits, m.slug) for m in CATALOGUE if m.challenge.waits is not None]
+    methods = current.services().methods.out_of_band
     told = {
         "id": "/",
         "name": current.services().settings.site_name,
@@ -38,7 +37,8 @@ def manifest() -> Any:
             for name, sizes, purpose in ICONS
         ],
         "shortcuts": [
-            {"name": str(waits.title), "url": layouts.to("requests.listed", method=slug)} for waits, slug in waiting
+            {"name": str(method.requests_title), "url": layouts.to("requests.listed", method=method.slug)}
+            for method in methods
         ],
     }
     return Response(json.dumps(told, ensure_ascii=False), mimetype="application/manifest+json")

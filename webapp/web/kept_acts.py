@@ -1,0 +1,62 @@
+"""The form that was sent with a stale proof: kept for the page that asked, done once after step-up, else dropped.
+
+Cancel, going to another page or a step-up for another page drops it, so that a proof carries out only what its owner
+has just asked for.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import current_app, g, request, session
+from flask.wrappers import Response
+from werkzeug.test import EnvironBuilder
+
+from ..models.user import SessionToken, User
+from ..services.kept_acts import Act
+from . import cookies, current, layouts, render
+
+KEY = "act"
+"""In the form session: the key of this browser's kept act."""
+STAYS_WITH = frozenset({"site.delivery", "site.language", "site.cookie_notice"})
+"""Pages that a step-up page asks for itself, or comes back from."""
+
+
+def keep(user: User, path: str) -> None:
+    """The form at hand, without its token."""
+    form = [(name, value) for name, value in request.form.items() if name != "csrf_token"]
+    session[KEY] = current.services().kept_acts.keep(user, Act(path, form))
+
+
+def drop_elsewhere() -> None:
+    """Before each request: a page that is no part of the step-up drops what was kept."""
+    page = layouts.endpoint()
+    if page is None or page in STAYS_WITH or page in layouts.STAYS or page.startswith("step_up."):
+        return
+    if KEY in session and not g.get("kept_act", False):
+        del session[KEY]
+
+
+def do(act: Act, token: SessionToken | None) -> Response:
+    """Sends the kept form to its page, in a request of its own made from this one; its answer is the answer."""
+    parts = urlsplit(act.path)
+    builder = EnvironBuilder(
+        path=parts.path,
+        base_url=request.host_url,
+        query_string=parts.query,
+        method="POST",
+        headers=request.headers,
+        data=dict(act.form),
+        content_type="application/x-www-form-urlencoded",
+        environ_base={"REMOTE_ADDR": request.environ.get("REMOTE_ADDR", "")},
+    )
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # the proxy's documented way to the app
+    with app.request_context(builder.get_environ()):
+        g.kept_act = True  # its token was right when it was kept
+        session.pop(KEY, None)
+        if token is not None:
+            current.is_now(token.token)
+        response: Response = app.full_dispatch_request()
+        name = f"{cookies.name_of(cookies.SESSION)}="
+        has_newer = any(cookie.startswith(name) for cookie in response.headers.getlist("Set-Cookie"))
+    return response if has_newer or token is None else render.logged_in_as(response, token)
