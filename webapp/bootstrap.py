@@ -94,7 +94,7 @@ class Services:
         self.mail, self.texts, self.pushes, self.places = world.mail, world.texts, world.pushes, world.places
         self.db, site = Database(settings.database_url), settings.site_name
         keyring = AesGcmKeyring(settings.encryption_keys, world.entropy)
-        core = Core(self.db, world.clock, world.entropy, keyring, settings.policy)
+        self.core = core = Core(self.db, world.clock, world.entropy, keyring, settings.policy)
         self.outbox = Outbox(core, world.renderer, languages)
         self.links = Links(core, settings.main_url)
         self.notices = tell = Notices(core, self.outbox, self.links)
