@@ -115,7 +115,7 @@ def test_factors_and_hints_show_only_after_a_right_password(site: Site, ada: Own
 # -- Addresses -------------------------------------------------------------------------------------
 
 
-def test_forgot_password_answers_the_same_whoever_asks(site: Site, ada: Owner) -> None:
+def test_forgot_password_answers_all_addresses_the_same(site: Site, ada: Owner) -> None:
     Owner(site, "bob").sign_up(confirm_email=False)
     pages = set()
     for address in ("ada@example.org", "none@example.org", "bob@example.org", "ADA@example.org"):
@@ -127,7 +127,7 @@ def test_forgot_password_answers_the_same_whoever_asks(site: Site, ada: Owner) -
     assert len(pages) == 1
 
 
-def test_forgot_password_does_the_same_work_whoever_asks(site: Site, ada: Owner) -> None:
+def test_forgot_password_does_the_same_work_for_all_addresses(site: Site, ada: Owner) -> None:
     """A letter to nobody is written, sealed and stored as well, and then taken back: the time tells nothing."""
     work = []
     for address in ("ada@example.org", "none@example.org"):

@@ -374,7 +374,7 @@ def work(site: Site, hasher: CheapHasher, deed: Callable[[], Page]) -> tuple[Any
 
 
 @pytest.mark.parametrize("way", ["verify", "trade"])
-def test_whoever_is_refused_gets_the_same_answer_for_the_same_work(
+def test_all_refusals_are_the_same_answer_for_the_same_work(
     site: Site, ada: Owner, tess: Owner, plain: Owner, hasher: CheapHasher, way: str
 ) -> None:
     cases = {
@@ -474,7 +474,7 @@ def test_a_wrong_password_is_never_answered_from_memory(site: Site, plain: Owner
     assert app.verify("bo", f"b:{plain.password}").status == 401
 
 
-def test_whoever_knows_the_password_has_little_texted_and_keeps_the_owner_from_nothing(site: Site, tess: Owner) -> None:
+def test_a_stolen_password_has_little_texted_and_keeps_the_owner_from_nothing(site: Site, tess: Owner) -> None:
     before = len(site.texts(PHONE))
     for attempt in range(24):
         for number in range(3):

@@ -303,7 +303,7 @@ def test_a_link_that_was_used_meanwhile_resets_nothing(site: Site, ada: Owner, h
     assert ada.other_browser().log_in().h1 == "Enter your code"
 
 
-def test_whoever_undoes_a_change_of_address_kills_the_links_that_went_to_the_other_one(site: Site, ada: Owner) -> None:
+def test_undoing_a_change_of_address_kills_the_links_that_went_to_the_other_one(site: Site, ada: Owner) -> None:
     ada.open("/settings/account/email")
     ada.press("Save", email="thief@example.org")
     ada.press("Verify", code=site.emailed_code("thief@example.org"))
@@ -314,10 +314,10 @@ def test_whoever_undoes_a_change_of_address_kills_the_links_that_went_to_the_oth
     assert reader.open(link).status == 404
 
 
-# -- Codes to an address that is somebody else's --------------------------------------------------------
+# -- Codes to an address that is another user's ----------------------------------------------------------
 
 
-def test_one_address_gets_ten_codes_an_hour_whoever_asks(site: Site) -> None:
+def test_one_address_gets_ten_codes_an_hour_from_all_accounts_together(site: Site) -> None:
     outcomes = [ask_code(site, f"eve{n}", "victim@example.org", f"198.51.{n}.1").status for n in range(11)]
     assert outcomes == [200] * 10 + [429]
     refused = ask_code(site, "eve11", "victim@example.org", "198.51.11.1")

@@ -287,7 +287,7 @@ def test_reading_a_page_never_acts(site: Site, ada: Owner) -> None:
     assert is_in(ada)
 
 
-# -- What is somebody else's -----------------------------------------------------------------------
+# -- What is another user's -------------------------------------------------------------------------
 
 
 def test_another_accounts_message_is_as_missing_as_one_that_never_was(site: Site, ada: Owner) -> None:

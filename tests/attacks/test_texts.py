@@ -106,7 +106,7 @@ def test_one_account_gets_five_texts_an_hour_and_ten_a_day_whatever_it_changes(s
     assert ask(site, eve, "later", number_of(500), "198.51.100.1") == "sent"
 
 
-def test_one_number_gets_five_texts_an_hour_whoever_asks(site: Site) -> None:
+def test_one_number_gets_five_texts_an_hour_from_all_accounts_together(site: Site) -> None:
     outcomes = []
     for attempt in range(20):
         outcomes.append(ask(site, account(site, f"eve{attempt}"), f"c{attempt}", number_of(1), f"198.51.{attempt}.1"))
@@ -114,7 +114,7 @@ def test_one_number_gets_five_texts_an_hour_whoever_asks(site: Site) -> None:
     assert outcomes == ["sent"] * 5 + ["number"] * 15
 
 
-def test_a_number_gets_one_text_a_minute_whoever_asks(site: Site) -> None:
+def test_a_number_gets_one_text_a_minute_from_all_accounts_together(site: Site) -> None:
     assert ask(site, account(site, "eve"), "c", number_of(1), "198.51.100.1") == "sent"
     site.clock.pass_(59)
     bob = account(site, "bob")

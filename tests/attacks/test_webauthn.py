@@ -425,7 +425,7 @@ def test_five_wrong_answers_at_step_up_end_it(site: Site, vera: Owner) -> None:
     assert prompt.browser.open("/settings/account/password").h1 == CHALLENGE, "who it is stays unproved"
 
 
-def test_whoever_has_seen_a_keys_id_locks_nobody_out(site: Site, vera: Owner) -> None:
+def test_a_stranger_who_has_seen_a_keys_id_locks_no_user_out(site: Site, vera: Owner) -> None:
     """A signature is not guessed, so wrong ones with no password before them count as nobody's attempts."""
     prompt = KeyPrompt(ALONE, vera)
     for _ in range(25):
@@ -547,7 +547,7 @@ def test_a_challenge_of_any_length_is_no_bug_and_leaves_little_behind(site: Site
     assert longest <= 160, "the column holds no more: PostgreSQL refuses it, and SQLite fills up"
 
 
-# -- What is somebody else's -----------------------------------------------------------------------
+# -- What is another user's -------------------------------------------------------------------------
 
 
 def test_anothers_key_does_not_open_this_account(site: Site, vera: Owner, olga: Owner) -> None:
@@ -731,7 +731,7 @@ def test_a_key_that_never_was_is_not_known_and_the_browser_is_told_its_own_id_on
 # -- What the options tell -------------------------------------------------------------------------
 
 
-def test_the_options_are_the_same_whoever_asks_and_name_nobody(site: Site, vera: Owner) -> None:
+def test_the_options_are_the_same_for_all_and_name_no_user(site: Site, vera: Owner) -> None:
     seen = []
     for browser in (Person(site.app), vera.other_browser(), vera, vera.other_browser(layout=ANDROID)):
         token = browser.token()

@@ -97,7 +97,7 @@ def test_the_earlier_address_is_told_without_the_new_one_and_can_take_it_back(ad
     assert owner.open("/settings/account").says("ada@example.org")
 
 
-def test_an_undone_change_cannot_be_undone_by_whoever_made_it(ada: Owner, site: Site) -> None:
+def test_an_undone_change_cannot_be_undone_by_its_author(ada: Owner, site: Site) -> None:
     ada.sign_up()
     change_email(ada, "eve@example.net")
     change_email(ada, "eve@example.com")

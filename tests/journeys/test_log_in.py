@@ -296,7 +296,7 @@ def test_a_pending_login_opens_nothing_but_the_challenge(returning: Owner) -> No
         assert returning.open(path).path == "/log-in"
 
 
-def test_whoever_is_in_already_is_led_on_from_the_challenge_without_a_word(enrolled: Owner) -> None:
+def test_a_user_with_a_session_is_led_on_from_the_challenge_without_a_word(enrolled: Owner) -> None:
     page = enrolled.open("/log-in/verify")
     assert (page.path, page.problems) == ("/", [])
 

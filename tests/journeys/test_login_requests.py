@@ -525,7 +525,7 @@ def test_a_phone_that_is_not_logged_in_sees_its_list(phone: Owner, elsewhere: Ow
     assert "Back to Security" not in page.links
 
 
-def test_whoever_is_nobody_is_led_to_log_in_and_back(site: Site, phone: Owner) -> None:
+def test_without_a_session_the_page_leads_to_log_in_and_back(site: Site, phone: Owner) -> None:
     stranger = Owner(site)
     page = stranger.open(f"{REQUESTS}/1")
     assert page.path == "/log-in"

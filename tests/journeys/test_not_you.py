@@ -180,7 +180,7 @@ def test_a_second_factor_that_was_half_set_up_is_gone(ada: Owner, site: Site) ->
     assert ada.press("Got it" if ada.layout == "iphone" else "Start").setup_key != known_to_the_thief
 
 
-# -- As somebody who is logged in ------------------------------------------------------------------
+# -- As a user who is logged in --------------------------------------------------------------------
 
 
 def test_an_owner_who_is_logged_in_stays_and_goes_on_to_a_new_password(

@@ -230,7 +230,7 @@ def test_asking_for_many_codes_has_an_end(ada: Owner, site: Site) -> None:
     assert sent == site.services.settings.policy.email_sends.most
 
 
-def test_whoever_is_not_logged_in_is_led_to_log_in_and_back(ada: Owner) -> None:
+def test_without_a_session_the_page_leads_to_log_in_and_back(ada: Owner) -> None:
     page = ada.open("/sign-up/email")
     assert page.path == "/log-in"
     assert page.soup.find("input", attrs={"name": "next"})["value"] == "/sign-up/email"

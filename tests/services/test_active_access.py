@@ -137,7 +137,7 @@ def test_one_is_ended_by_its_owner_once(site: Site, ada: Owner) -> None:
         site.services.active_access.end(mine, "log-in", others.session_id, HERE)
 
 
-def test_whoever_was_logged_out_meanwhile_throws_nobody_out(site: Site, ada: Owner) -> None:
+def test_a_user_who_was_logged_out_meanwhile_ends_no_session(site: Site, ada: Owner) -> None:
     mine, other = user_of(site, opened(site)), opened(site)
     with site.services.db.write() as tx:
         tx.execute(update(Session).where(Session.id == mine.session.id).values(ended_at=1))

@@ -68,7 +68,7 @@ def kinds(site: Site) -> list[str]:
 
 
 @each_act
-def test_whoever_is_not_fresh_changes_nothing(site: Site, user: User, act: Act) -> None:
+def test_a_user_who_is_not_fresh_changes_nothing(site: Site, user: User, act: Act) -> None:
     site.clock.pass_(600)
     before = kinds(site)
     with pytest.raises(NotFresh):

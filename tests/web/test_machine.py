@@ -85,7 +85,7 @@ class TestSiteWithMetricsToken:
         ("authorization", "status"),
         [("Bearer let me scrape", 200), ("Bearer let me", 404), ("", 404), ("Bearer é", 404)],
     )
-    def test_metrics_are_for_whoever_has_the_token(self, site: Site, authorization: str, status: int) -> None:
+    def test_metrics_are_for_bearers_of_the_token(self, site: Site, authorization: str, status: int) -> None:
         page = Person(site.app).send("GET", "/metrics", headers={"Authorization": authorization})
         assert page.status == status
 

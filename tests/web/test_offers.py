@@ -37,7 +37,7 @@ class TestServedWithoutGateway:
         assert ada.open(TEXT).status == 404
         assert ada.open("/outbox").status == 404
 
-    def test_whoever_still_relies_on_texts_is_told_that_none_can_go(self, site: Site) -> None:
+    def test_a_user_who_still_relies_on_texts_is_told_that_none_can_go(self, site: Site) -> None:
         ada = Owner(site)
         ada.sign_up(confirm_email=False)
         account = site.services.accounts.named("ada")
