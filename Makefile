@@ -6,7 +6,13 @@ BIN := .venv/bin
 SITE := .venv/installed
 DEV := .venv/installed-dev
 
-.PHONY: help run test check serve bench screenshots lock clean
+# The tests that read the files of the repository and start no site.
+CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_secrets.py
+
+# Databases of tests in memory, where there is 1 GB of room: each commit waits for the disk otherwise.
+IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
+
+.PHONY: help run quick test check audit serve bench screenshots lock clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -14,17 +20,28 @@ help:  ## print this
 run: $(SITE)  ## the development site, with a demo account, on PORT (5000)
 	@exec env $(if $(PORT),NIGHTLATCH_SERVER_NAME=nightlatch.localhost:$(PORT)) $(BIN)/flask --app wsgi develop
 
+quick: $(DEV)  ## unit tests, and each journey once, on SQLite; says what it leaves out
+	@exec env -u NIGHTLATCH_TEST_POSTGRES_URL -u NIGHTLATCH_TEST_REDIS_URL $(IN_MEMORY) \
+	  $(BIN)/python -m pytest -q -p tests.quick $(ARGS)
+
 test: $(DEV)  ## the whole suite, in a browser too; ARGS="-k words" for a part of it
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
-	exec $(BIN)/python -m pytest -p tests.no_skips $(if $(ARGS),$(ARGS),--cov)
+	exec env $(IN_MEMORY) $(BIN)/python -m pytest -p tests.no_skips $(if $(ARGS),$(ARGS),--cov)
 
-check: $(DEV)  ## format, lint, types, import rules, templates and translations; no network
+check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, secrets; needs no network
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/djlint templates --lint --quiet
-	$(BIN)/python -m pytest -q -n0 tests/test_architecture.py tests/test_translations.py
+	$(BIN)/oxlint static/js
+	$(BIN)/shellcheck .ci/run .ci/audit .ci/subjects tests/install-browser
+	$(BIN)/codespell . .ci .github
+	$(BIN)/python -m pytest -q $(CHECKS)
+	@.ci/subjects
+
+audit: $(DEV)  ## ask for security advisories of the locked versions; needs a network
+	@.ci/audit
 
 serve: $(SITE)  ## the production server, in the foreground on NIGHTLATCH_BIND (127.0.0.1:8000)
 	@NIGHTLATCH_SERVING=1 exec $(BIN)/python -m webapp.serve

@@ -55,7 +55,10 @@ document.addEventListener("click", ({ target }) => {
 
 document.addEventListener("keydown", ({ key, target }) => {
   const button = key === "Escape" && target.closest("li:has(> [aria-expanded=true])")?.querySelector("[aria-expanded]");
-  if (button) disclose(button, false), button.focus();
+  if (button) {
+    disclose(button, false);
+    button.focus();
+  }
 });
 
 // A dialog closed by Escape or by its button: its opener says so.

@@ -117,12 +117,13 @@ async function offer() {
   }
 }
 
+const ignore = () => {};
+
 /** Keeps the browser's own list of keys in step with ours, where it lets us. */
 function tellBrowser() {
   const part = document.querySelector("[data-tell-browser]");
   if (!part || !keys) return;
   const { accepted, details, unknown } = JSON.parse(part.dataset.tellBrowser);
-  const ignore = () => {};
   if (accepted) keys.signalAllAcceptedCredentials?.(accepted).catch(ignore);
   if (details) keys.signalCurrentUserDetails?.(details).catch(ignore);
   if (unknown) keys.signalUnknownCredential?.(unknown).catch(ignore);
