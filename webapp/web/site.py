@@ -15,7 +15,6 @@ from werkzeug.routing import BaseConverter
 
 from ..bootstrap import Services
 from ..models.user import User
-from ..settings import ROOT
 from . import assets, current, errors, flood_limit, guards, headers, languages, layouts, row_ids, templates
 from .pages import (
     activity,
@@ -96,7 +95,7 @@ def install(app: Flask, services: Services) -> None:
     app.extensions[current.EXTENSION] = services
     app.url_map.converters |= {"slug": Slug, "id": row_ids.RowId}
     Htmx(app)
-    assets.install(app, ROOT / "static")
+    assets.install(app, services.settings.instance)
     _log_in(app)
     templates.install(app, services)
     _before(app)
