@@ -26,6 +26,7 @@ def run(app: Flask, services: Services, port: int | None) -> None:
     click.echo(f"Username: {USERNAME}")
     click.echo(f"Password: {password}")
     click.echo(f"Outbox: {settings.main_url}/outbox", nl=True)
+    app.before_request(app.extensions["assets"].publish)  # a reload shows edits of static files
     start_thread(services)
     listen = port or int(settings.server_name.partition(":")[2] or 80)
     # by address: not every resolver knows that names under .localhost are this machine

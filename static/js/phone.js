@@ -1,43 +1,40 @@
-// On phones whose owner is here: notifications, and pulling down to refresh. Nothing depends on either.
+// For the mobile layout of a logged-in user: the service worker, push notifications, and pulling down to refresh.
+// No page depends on any of them.
 
-const STRETCH = 72; // how far one pulls, in CSS pixels
+import { bytes, readAloud } from "./site.js";
 
-// For the page without a network, and for pushes where they are allowed.
-const worker = navigator.serviceWorker?.register("/service-worker.js");
-worker?.catch(() => {});
+const PULL_DISTANCE = 72; // CSS pixels
 
-const bytes = (coded) => Uint8Array.from(atob(coded.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+// It shows the offline page, and push notifications where they are allowed.
+const registered = navigator.serviceWorker?.register("/service-worker.js");
+registered?.catch(() => {});
 
-/** What is going on, beside the button and aloud. */
-function tell(form, what) {
-  const words = form.querySelector("[data-said]").dataset[what];
-  const spoken = document.createElement("p");
-  form.querySelector("[data-line]").textContent = spoken.textContent = words;
-  spoken.className = "unseen";
-  spoken.dataset.push = "";
-  document.querySelector("#status [data-push]")?.remove();
-  document.getElementById("status").append(spoken);
+/** Shows the state of the request beside its button, and has it read aloud. */
+function tell(form, outcome) {
+  const words = form.querySelector("[data-said]").dataset[outcome];
+  form.querySelector("[data-line]").textContent = words;
+  readAloud("data-push", words);
 }
 
-/** The browser's subscription as JSON; none when its owner or the browser says no. */
+/** The browser's push subscription as JSON; empty when the user or the browser refuses. */
 async function subscribe(form) {
   if (!form.dataset.push || !("PushManager" in window) || !("serviceWorker" in navigator)) return tell(form, "failed"), "";
   tell(form, "waiting");
   if ((await Notification.requestPermission()) !== "granted") return tell(form, "refused"), "";
   try {
-    await worker; // where it was refused, none will ever be ready
+    await registered; // if the registration failed, `ready` would never resolve
     const { pushManager } = await navigator.serviceWorker.ready;
-    const key = bytes(form.dataset.push);
-    const before = await pushManager.getSubscription();
-    await before?.unsubscribe(); // it may be of another key
-    const made = await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
-    return JSON.stringify(made.toJSON());
+    const applicationServerKey = bytes(form.dataset.push);
+    const earlier = await pushManager.getSubscription();
+    await earlier?.unsubscribe(); // it may be for another key
+    const subscription = await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey });
+    return JSON.stringify(subscription.toJSON());
   } catch {
     return tell(form, "failed"), "";
   }
 }
 
-// On the window, before any other listener: the form waits for what the browser's owner says.
+// On the window, before the listeners of the document: the form is sent only after the user has answered.
 addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("form[data-push]") || event.submitter?.name) return;
@@ -51,27 +48,26 @@ addEventListener("submit", (event) => {
     form.elements.subscription.value = subscription;
     form.dataset.asked = "";
     submitter.ariaBusy = null;
-    setTimeout(() => form.requestSubmit(submitter), subscription ? 0 : 1500); // time to read why not
+    setTimeout(() => form.requestSubmit(submitter), subscription ? 0 : 1500); // leaves time to read the reason
   });
 }, true);
 
-let from = null;
+let startY = null;
 
 addEventListener("touchstart", ({ touches }) => {
-  from = scrollY <= 0 && touches.length === 1 && document.querySelector("[data-pull]") ? touches[0].clientY : null;
+  startY = scrollY <= 0 && touches.length === 1 && document.querySelector("[data-pull]") ? touches[0].clientY : null;
 }, { passive: true });
 
 addEventListener("touchmove", ({ touches }) => {
-  if (from === null) return;
-  const pulled = touches[0].clientY - from;
-  document.querySelector("[data-pull]").toggleAttribute("data-pulled", pulled >= STRETCH);
+  if (startY === null) return;
+  const pulled = touches[0].clientY - startY;
+  document.querySelector("[data-pull]").toggleAttribute("data-pulled", pulled >= PULL_DISTANCE);
 }, { passive: true });
 
 addEventListener("touchend", () => {
   const form = document.querySelector("[data-pull][data-pulled]");
-  from = null;
+  startY = null;
   if (!form) return;
   form.removeAttribute("data-pulled");
   form.requestSubmit();
 }, { passive: true });
-

@@ -1,25 +1,25 @@
-// Shows notifications, and a page of its own when there is no network. It keeps no page of an account: nothing that
-// comes from the site is stored but the offline page and the few files that page needs.
-// The server puts VERSION, a hash of all static files, in front of this.
+// Shows push notifications, and an offline page. It must never store a page of an account: only the offline page and
+// the few files that this page needs are cached.
+// The server defines VERSION, a hash of all static files, on a line before this one.
 
 const OFFLINE = "/offline";
-const KEPT = `offline-${VERSION}`;
+const CACHE = `offline-${VERSION}`;
 
-async function keep() {
+async function fill() {
   const page = await fetch(OFFLINE, { cache: "no-store", credentials: "omit" });
   if (!page.ok) throw new Error("no offline page");
   const files = [...(await page.clone().text()).matchAll(/href="(\/static\/[^"]+)"/g)].map(([, file]) => file);
-  const cache = await caches.open(KEPT);
+  const cache = await caches.open(CACHE);
   await cache.put(OFFLINE, page);
   await cache.addAll(files);
 }
 
-async function forgetOlder() {
-  for (const name of await caches.keys()) if (name !== KEPT) await caches.delete(name);
+async function deleteOlder() {
+  for (const name of await caches.keys()) if (name !== CACHE) await caches.delete(name);
 }
 
-addEventListener("install", (event) => event.waitUntil(keep().then(() => skipWaiting())));
-addEventListener("activate", (event) => event.waitUntil(forgetOlder().then(() => clients.claim())));
+addEventListener("install", (event) => event.waitUntil(fill().then(() => skipWaiting())));
+addEventListener("activate", (event) => event.waitUntil(deleteOlder().then(() => clients.claim())));
 
 addEventListener("fetch", (event) => {
   const { request } = event;
@@ -27,19 +27,19 @@ addEventListener("fetch", (event) => {
     if (request.method === "GET") event.respondWith(fetch(request).catch(() => caches.match(OFFLINE)));
   } else if (request.url.startsWith(`${location.origin}/static/`)) {
     event.respondWith(fetch(request).catch(async (error) => {
-      const kept = await caches.match(request);
-      if (kept) return kept;
+      const cached = await caches.match(request);
+      if (cached) return cached;
       throw error;
     }));
   }
 });
 
-// Browsers that know Declarative Web Push show the same JSON by themselves.
+// Browsers with Declarative Web Push show the same JSON without this.
 addEventListener("push", (event) => {
   const { title, navigate, actions = [], ...rest } = event.data.json().notification;
   const pages = Object.fromEntries(actions.map((one) => [one.action, one.navigate]));
-  const shown = actions.map(({ action, title: words }) => ({ action, title: words }));
-  event.waitUntil(registration.showNotification(title, { ...rest, actions: shown, data: { navigate, pages } }));
+  const buttons = actions.map(({ action, title: words }) => ({ action, title: words }));
+  event.waitUntil(registration.showNotification(title, { ...rest, actions: buttons, data: { navigate, pages } }));
 });
 
 addEventListener("notificationclick", (event) => {
@@ -49,9 +49,9 @@ addEventListener("notificationclick", (event) => {
   event.waitUntil(open(url));
 });
 
-/** In a window that is open already, if there is one; else in a new one. */
+/** In a window of the site that is open already, else in a new one. */
 async function open(url) {
   const [window] = await clients.matchAll({ type: "window" });
-  const there = await window?.navigate(url).catch(() => null);
-  await (there ? there.focus().catch(() => {}) : clients.openWindow(url));
+  const navigated = await window?.navigate(url).catch(() => null);
+  await (navigated ? navigated.focus().catch(() => {}) : clients.openWindow(url));
 }

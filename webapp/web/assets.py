@@ -1,73 +1,128 @@
-"""Static files, without a build: read at start, addressed by a hash of their content, kept a year by browsers.
+"""Static files: prepared in the instance folder at start, then served by WhiteNoise.
 
-A first visit asks for few of them, and small ones: `js/site.js` is all our scripts in one, a layout's stylesheet holds
-the layers and parts that it builds on, and both go out without the comments and indentation that are for us.
+The version in their address is a hash of their content, so browsers keep them for a year, and relative imports of
+JavaScript modules stay within one version. docs/decisions/static-files.md says why they are prepared. Preparing must
+never change what a file does: it puts imported stylesheets in place of their imports, leaves out lines of comment and
+indentation, and compresses.
 """
 
 from __future__ import annotations
 
-import gzip
-import mimetypes
+import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from wsgiref.headers import Headers
 
-from flask import Blueprint, Flask, Response, abort, current_app, g, request
+from flask import Blueprint, Flask, current_app, send_from_directory
+from whitenoise import WhiteNoise
+from whitenoise.compress import Compressor
+
+from ..settings import ROOT
+from . import headers
 
 bp = Blueprint("assets", __name__)
-LAYERS = ("css/reset.css", "css/tokens.css", "css/base.css")
-SITE_JS = "js/site.js"
-SCRIPTS = ("js/ceremony.js", "js/app.js")
-COMMENT = re.compile(rb"//.*|/\*.*\*/")
-COMPRESSED = (".css", ".js", ".svg", ".txt")
-FOREVER = "public, max-age=31536000, immutable"
+SOURCE = ROOT / "static"
+IMPORT = re.compile(r'^@import "([^"]+)";$', re.MULTILINE)
+COMMENT = re.compile(r"//.*|/\*.*\*/")
+ONE_YEAR = "public, max-age=31536000, immutable"
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
-    body: bytes
-    zipped: bytes | None
-    mimetype: str
-
-
-@dataclass(frozen=True, slots=True)
 class Assets:
-    version: str
-    files: dict[str, Asset]
+    """The prepared static files, and the address under which WhiteNoise serves them."""
 
-    @classmethod
-    def read(cls, folder: Path) -> Assets:
-        bodies = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-        parts = [*LAYERS, *(name for name in bodies if name.startswith("css/parts/"))]
-        layouts = [name for name in bodies if name.count("/") == 1 and name.endswith(".css") and name not in LAYERS]
-        bodies |= {name: _joined(bodies[part] for part in [*parts, name]) for name in layouts}
-        bodies[SITE_JS] = _joined(bodies[name] for name in SCRIPTS)
+    def __init__(self, source: Path, prepared: Path, whitenoise: WhiteNoise) -> None:
+        self._source = source
+        self._prepared = prepared
+        self._whitenoise = whitenoise
+        self.version = ""
+
+    @property
+    def folder(self) -> Path:
+        return self._prepared / self.version
+
+    def url(self, name: str) -> str:
+        """A path, so that the host of the page serves it."""
+        return f"/static/{self.version}/{name}"
+
+    def publish(self) -> None:
+        """Serves the files as they are now. `make run` calls it for each request, so that a reload shows edits."""
+        files = prepare(self._source)
         digest = sha256()
-        for name, body in sorted(bodies.items()):
-            digest.update(name.encode() + b"\0" + body + b"\0")
-        return cls(digest.hexdigest()[:12], {name: _asset(name, body) for name, body in bodies.items()})
+        for name, content in sorted(files.items()):
+            digest.update(name.encode() + b"\0" + content + b"\0")
+        version = digest.hexdigest()[:12]
+        if version != self.version:
+            self.version = version
+            _write(files, self.folder)
+            self._whitenoise.add_files(str(self.folder), f"static/{version}")
 
 
-def _joined(bodies: Iterable[bytes]) -> bytes:
-    lines = (line.strip() for body in bodies for line in body.splitlines())
-    return b"\n".join(line for line in lines if line and not COMMENT.fullmatch(line))
+def prepare(source: Path) -> dict[str, bytes]:
+    """Each file by its path, without those that a stylesheet imports."""
+    files = {path.relative_to(source).as_posix(): path for path in source.rglob("*") if path.is_file()}
+    stylesheets = [path for path in files.values() if path.suffix == ".css"]
+    imported = {(path.parent / name).resolve() for path in stylesheets for name in IMPORT.findall(path.read_text())}
+    return {name: _content(path) for name, path in files.items() if path.resolve() not in imported}
 
 
-def _asset(name: str, body: bytes) -> Asset:
-    zipped = gzip.compress(body, 9, mtime=0) if name.endswith(COMPRESSED) else None
-    return Asset(body, zipped, mimetypes.guess_type(name)[0] or "application/octet-stream")
+def _content(path: Path) -> bytes:
+    if path.suffix == ".css":
+        return _without_comments(_with_imports(path))
+    if path.suffix == ".js" and not path.name.endswith(".min.js"):
+        return _without_comments(path.read_text())
+    return path.read_bytes()
 
 
-def install(app: Flask, folder: Path) -> None:
-    app.extensions["assets"] = Assets.read(folder)
+def _with_imports(path: Path) -> str:
+    return IMPORT.sub(lambda found: _with_imports(path.parent / found[1]), path.read_text())
+
+
+def _without_comments(text: str) -> bytes:
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not COMMENT.fullmatch(line)).encode()
+
+
+def _write(files: dict[str, bytes], folder: Path) -> None:
+    """Writes the files and compressed copies. The folder appears whole, because other processes may serve from it."""
+    if folder.is_dir():
+        return
+    compressor = Compressor(use_brotli=False, quiet=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent) as temporary:
+        made = Path(temporary) / "files"
+        for name, content in files.items():
+            path = made / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            os.utime(path, (0, 0))  # then WhiteNoise sends no Last-Modified and ETag: the address identifies the file
+            if compressor.should_compress(name):
+                compressor.compress(str(path))
+        try:
+            made.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was first
+                raise
+
+
+def install(app: Flask, instance: Path) -> None:
+    sent = (*headers.ALL, *([headers.HTTPS_ONLY] if app.config["SESSION_COOKIE_SECURE"] else []))
+
+    def add_headers(of_file: Headers, _path: str, _url: str) -> None:
+        of_file["Cache-Control"] = ONE_YEAR
+        for name, value in sent:
+            of_file[name] = value
+
+    whitenoise = WhiteNoise(app.wsgi_app, max_age=None, allow_all_origins=False, add_headers_function=add_headers)
+    app.wsgi_app = whitenoise  # type: ignore[method-assign]  # as WhiteNoise's documentation shows it
+    app.extensions["assets"] = assets = Assets(SOURCE, instance / "static", whitenoise)
+    assets.publish()
 
 
 def url(name: str) -> str:
-    """The same path at both hosts, so that a page's own origin serves it."""
-    assets = present()
-    return f"/static/{assets.version}/{name}"
+    return present().url(name)
 
 
 def present() -> Assets:
@@ -76,15 +131,6 @@ def present() -> Assets:
 
 
 @bp.get("/static/<version>/<path:name>")
-def static(version: str, name: str) -> Response:
-    asset = present().files.get(name)
-    if asset is None:
-        abort(404)
-    g.is_static = True
-    zip_it = asset.zipped is not None and request.accept_encodings.quality("gzip") > 0
-    response = Response(asset.zipped if zip_it else asset.body, mimetype=asset.mimetype)
-    if zip_it:
-        response.headers["Content-Encoding"] = "gzip"
-    response.vary.add("Accept-Encoding")
-    response.headers["Cache-Control"] = FOREVER if version == present().version else "no-cache"
-    return response
+def static(version: str, name: str) -> Any:  # noqa: ARG001  # WhiteNoise answers the present version
+    """During an update, a page of one process may ask another process for its own version: the present file serves."""
+    return send_from_directory(present().folder, name)

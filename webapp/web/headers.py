@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from flask import current_app, g, session
+from flask import current_app
 from flask.wrappers import Response
 
 POLICY = "; ".join(
@@ -30,6 +30,7 @@ REFUSED = ("accelerometer", "autoplay", "camera", "display-capture", "encrypted-
 PERMISSIONS = ", ".join([*(f"{f}=(self)" for f in FEATURES), *(f"{f}=()" for f in REFUSED)])
 TWO_YEARS = 63072000
 ALL = (("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin"))
+HTTPS_ONLY = ("Strict-Transport-Security", f"max-age={TWO_YEARS}; includeSubDomains")
 JSON = (("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),)
 DOCUMENTS = (
     ("Content-Security-Policy", POLICY),
@@ -49,12 +50,10 @@ def add(response: Response) -> Response:
     headers.extend(ALL)  # no page sets any of these itself
     if response.is_json:
         headers.extend(JSON)
-    elif g.get("is_static", False):
-        session.accessed = False  # Flask-Login looks into it at every response; Vary: Cookie would defeat the cache
     else:
         headers.extend(DOCUMENTS)
     if current_app.config["SESSION_COOKIE_SECURE"]:
-        headers["Strict-Transport-Security"] = f"max-age={TWO_YEARS}; includeSubDomains"
+        headers.extend((HTTPS_ONLY,))
     return response
 
 

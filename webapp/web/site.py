@@ -8,7 +8,6 @@ from htmx_flask import Htmx
 from werkzeug.routing import BaseConverter
 
 from ..bootstrap import Services
-from ..settings import ROOT
 from . import assets, current, errors, flood_limit, guards, headers, kept_acts, languages, layouts, row_ids, templates
 from .pages import (
     activity,
@@ -51,7 +50,7 @@ def install(app: Flask, services: Services) -> None:
     app.url_map.converters |= {"slug": Slug, "id": row_ids.RowId}
     app.after_request(headers.add)  # the first is called last, when the answer is whole
     Htmx(app)
-    assets.install(app, ROOT / "static")
+    assets.install(app, services.settings.instance)
     _log_in(app)
     templates.install(app, services)
     _before(app)

@@ -1,4 +1,4 @@
-"""What makes the site an app on a phone: manifest, service worker, and the page for when there is no network."""
+"""The web app on a phone: its manifest, its service worker, and the page that is shown offline."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def manifest() -> Any:
 
 @bp.get("/service-worker.js")
 def service_worker() -> Any:
-    """Another one whenever a static file is: it says which, and then fetches the offline page anew."""
+    """The version makes it differ whenever a static file does, so that browsers fetch the offline page again."""
     found = assets.present()
-    body = f'const VERSION = "{found.version}";\n'.encode() + found.files["js/service-worker.js"].body
-    return Response(body, mimetype="text/javascript")
+    script = (found.folder / "js/service-worker.js").read_text()
+    return Response(f'const VERSION = "{found.version}";\n{script}', mimetype="text/javascript")
 
 
 @bp.get("/offline")
 def offline() -> Any:
-    """The only page that a browser may keep: it knows nobody."""
+    """The only page that a browser may store, so it must show nothing of an account."""
     return render_template("web_app/offline.html", stylesheet=assets.url(f"css/{layouts.current()}.css"))

@@ -1,0 +1,284 @@
+// Improves pages that work without it: every form and link does, except where a page says that it needs JavaScript.
+// One module, because a second one would be a seventh request on a first visit; a comment on a line of its own is not
+// sent (docs/decisions/static-files.md).
+
+const screen = document.getElementById("screen");
+const status = document.getElementById("status");
+const controls = (button) => document.getElementById(button.getAttribute("aria-controls"));
+
+/** Shows a short sentence for a while and has screen readers read it, without moving the page. */
+function say(text) {
+  const words = document.createElement("p");
+  words.dataset.brief = "";
+  words.textContent = text;
+  status.querySelector("[data-brief]")?.remove();
+  status.append(words);
+  setTimeout(() => words.remove(), 8000);
+}
+
+/** Has a screen reader read a sentence that stands on the page already. One of each `kind` at a time. */
+export function readAloud(kind, words) {
+  const spoken = document.createElement("p");
+  spoken.className = "unseen";
+  spoken.textContent = words;
+  spoken.setAttribute(kind, "");
+  status.querySelector(`[${kind}]`)?.remove();
+  status.append(spoken);
+}
+
+/** Moves the focus to the error, else to the heading. */
+function arrive() {
+  scrollTo(0, 0);
+  (screen.querySelector("[role=alert]") ?? screen.querySelector("h1"))?.focus();
+}
+
+function disclose(button, open) {
+  button.setAttribute("aria-expanded", open);
+  const part = controls(button);
+  if (part instanceof HTMLDialogElement && part.open !== open) part[open ? "showModal" : "close"]();
+}
+
+function reveal(button, shown) {
+  button.setAttribute("aria-pressed", shown);
+  controls(button).type = shown ? "text" : "password";
+}
+
+/** Where the clipboard is not allowed, selects the text instead. */
+async function copy(button) {
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    say(button.dataset.said);
+  } catch {
+    getSelection().selectAllChildren(button.closest("section, .setup-key").querySelector(".secret"));
+  }
+}
+
+document.addEventListener("click", ({ target }) => {
+  // a click on the backdrop
+  if (target instanceof HTMLDialogElement) return target.close();
+  const button = target.closest("button");
+  if (!button) return;
+  const { dataset } = button;
+  if ("reveal" in dataset) reveal(button, button.getAttribute("aria-pressed") === "false");
+  if ("copy" in dataset) copy(button);
+  if ("print" in dataset) print();
+  if (button.hasAttribute("aria-expanded")) disclose(button, button.getAttribute("aria-expanded") === "false");
+});
+
+document.addEventListener("keydown", ({ key, target }) => {
+  const button = key === "Escape" && target.closest("li:has(> [aria-expanded=true])")?.querySelector("[aria-expanded]");
+  if (button) {
+    disclose(button, false);
+    button.focus();
+  }
+});
+
+// A dialog that was closed by Escape or by its own button: update the button that opened it.
+document.addEventListener("close", ({ target }) => {
+  const button = document.querySelector(`[aria-controls="${target.id}"]`);
+  if (button) disclose(button, false);
+}, true);
+
+// A wrong code is selected on focus, so that typing replaces it.
+document.addEventListener("focusin", ({ target }) => {
+  if (target.matches("[data-code][aria-invalid=true]")) target.select();
+});
+
+let textRequest;
+
+/** Fills in a code from a text message where the browser supports WebOTP and the user agrees. Sends nothing. */
+function awaitText() {
+  const field = screen.querySelector("[data-filled-in]");
+  textRequest?.abort();
+  if (!field || !("OTPCredential" in window)) return;
+  const typed = field.value;
+  textRequest = new AbortController();
+  navigator.credentials.get({ otp: { transport: ["sms"] }, signal: textRequest.signal }).then((text) => {
+    // do not overwrite what was typed meanwhile
+    if (!text || field.value !== typed) return;
+    field.value = text.code;
+    say(field.dataset.filledIn);
+  }).catch(() => {});
+}
+
+// A form is sent once until its answer has come, and its password is hidden first.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method === "dialog" || "download" in form.dataset) return;
+  if (form.ariaBusy === "true") return event.preventDefault(), event.stopImmediatePropagation();
+  form.ariaBusy = "true";
+  textRequest?.abort();
+  setTimeout(release, 10000, form);
+  form.querySelectorAll("[data-reveal]").forEach((button) => reveal(button, false));
+}, true);
+
+function release(form) {
+  form.ariaBusy = null;
+}
+
+addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").forEach(release));
+document.addEventListener("htmx:finally:request", ({ detail }) => release(detail.ctx.sourceElement));
+document.addEventListener("htmx:error", () => say(status.dataset.offline));
+
+// HTMX sets the title after the view transition, when the focus has moved: too late for screen readers.
+let title;
+document.addEventListener("htmx:before:swap", ({ detail }) => title = detail.ctx.title ?? title);
+document.addEventListener("htmx:after:settle", ({ target }) => {
+  if (target !== screen) return;
+  document.title = title;
+  arrive();
+  awaitText();
+});
+
+// On a whole page, an error gets the focus; a receipt is put in again, because only changes of a live region are read.
+if (screen.querySelector("[role=alert]")) arrive();
+else if (status.firstElementChild) setTimeout(() => status.replaceChildren(...status.childNodes), 200);
+awaitText();
+
+// -- Security keys and passkeys (WebAuthn Level 3, section 5.1) --------------------------------------------------
+
+const keys = window.PublicKeyCredential;
+// the server refuses a challenge after five minutes
+const CHALLENGE_LIFETIME = 4 * 60 * 1000;
+
+const base64url = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+export const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+const descriptors = (list) => list?.map((one) => ({ ...one, id: bytes(one.id) }));
+
+/** The server's JSON as the options of a call. By the browser's own parser, where it has one. */
+function parsed(options) {
+  if (options.user) return keys.parseCreationOptionsFromJSON?.(options) ?? {
+    ...options, challenge: bytes(options.challenge), user: { ...options.user, id: bytes(options.user.id) },
+    excludeCredentials: descriptors(options.excludeCredentials),
+  };
+  return keys.parseRequestOptionsFromJSON?.(options) ?? {
+    ...options, challenge: bytes(options.challenge), allowCredentials: descriptors(options.allowCredentials),
+  };
+}
+
+/** A credential as JSON. By the browser's own method, where it has one. */
+function serialized(credential) {
+  if (credential.toJSON) return JSON.stringify(credential.toJSON());
+  const { response, id, type, authenticatorAttachment } = credential;
+  const parts = { clientDataJSON: base64url(response.clientDataJSON) };
+  for (const part of ["attestationObject", "authenticatorData", "signature", "userHandle"]) if (response[part]) parts[part] = base64url(response[part]);
+  if (response.getTransports) parts.transports = response.getTransports();
+  return JSON.stringify({ id, rawId: id, type, authenticatorAttachment, clientExtensionResults: {}, response: parts });
+}
+
+const sentence = (form, outcome) => form.querySelector("[data-said]").dataset[outcome];
+
+/** Shows the state of a ceremony beside its button, and has it read aloud. */
+function tell(form, words, failed = true) {
+  const line = form.querySelector("[data-line]");
+  line.textContent = words;
+  line.toggleAttribute("data-failed", failed);
+  readAloud("data-key", words);
+}
+
+const loadedAt = new WeakMap();
+const noteForms = () => document.querySelectorAll("form[data-options]").forEach((form) => loadedAt.has(form) || loadedAt.set(form, performance.now()));
+
+/** The options of a ceremony: those of the page, or new ones when the page is old or has none. */
+async function optionsOf(form) {
+  if ("passkey" in form.dataset) {
+    const body = new URLSearchParams({ csrf_token: form.elements.csrf_token.value });
+    const response = await fetch(form.dataset.passkey, { method: "POST", body });
+    const answer = await response.json();
+    if (response.ok) return answer;
+    // problem details (RFC 9457), in the language of the page
+    throw new DOMException(answer.detail, "Refused");
+  }
+  if (performance.now() - loadedAt.get(form) > CHALLENGE_LIFETIME) {
+    const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+    form.dataset.options = page.querySelector("form[data-options]")?.dataset.options ?? form.dataset.options;
+    loadedAt.set(form, performance.now());
+  }
+  return JSON.parse(form.dataset.options);
+}
+
+function send(form, credential) {
+  if (form.elements.keep) form.elements.keep.value = document.querySelector("input[name=keep]:checked")?.value ?? "";
+  form.elements.credential.value = serialized(credential);
+  form.dataset.answered = "";
+  form.requestSubmit();
+}
+
+async function ask(form) {
+  const button = form.querySelector("button[data-needs-script]");
+  listRequest?.abort();
+  tell(form, sentence(form, "waiting"), false);
+  button.ariaBusy = "true";
+  try {
+    const options = await optionsOf(form);
+    send(form, await navigator.credentials[options.user ? "create" : "get"]({ publicKey: parsed(options) }));
+  } catch ({ name, message }) {
+    const outcome = { NotAllowedError: "cancelled", AbortError: "cancelled", InvalidStateError: "known" }[name];
+    tell(form, name === "Refused" ? message : sentence(form, outcome ?? "failed"));
+    button.textContent = sentence(form, "again") ?? button.textContent;
+  }
+  button.ariaBusy = null;
+}
+
+// On the window, before the listeners of the document: the form is sent only after the security key has answered.
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-options], form[data-passkey]")) return;
+  if ("answered" in form.dataset) return delete form.dataset.answered;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  if (form.querySelector("button[aria-busy]")) return;
+  if (keys) ask(form);
+  else tell(form, sentence(form, "failed"));
+}, true);
+
+let listRequest;
+
+/** On the log-in page, lets the browser list passkeys under the username, with a new challenge before the old expires. */
+async function listPasskeys() {
+  const form = document.querySelector("form[data-passkey]");
+  listRequest?.abort();
+  if (!form || !(await keys?.isConditionalMediationAvailable?.())) return;
+  listRequest = new AbortController();
+  const { signal } = listRequest;
+  const renewal = setTimeout(() => signal.aborted || listPasskeys(), CHALLENGE_LIFETIME);
+  try {
+    const publicKey = parsed(await optionsOf(form));
+    signal.throwIfAborted();
+    send(form, await navigator.credentials.get({ publicKey, mediation: "conditional", signal }));
+  } catch {
+    // no passkey was chosen, or none can be
+    clearTimeout(renewal);
+  }
+}
+
+/** Tells the browser which credentials the server accepts, where it has the signal methods (Level 3, section 5.1.10). */
+function signalCredentials() {
+  const part = document.querySelector("[data-tell-browser]");
+  if (!part || !keys) return;
+  const { accepted, details, unknown } = JSON.parse(part.dataset.tellBrowser);
+  const ignore = () => {};
+  if (accepted) keys.signalAllAcceptedCredentials?.(accepted).catch(ignore);
+  if (details) keys.signalCurrentUserDetails?.(details).catch(ignore);
+  if (unknown) keys.signalUnknownCredential?.(unknown).catch(ignore);
+}
+
+/** Offers to create a passkey, only on a device that can store one. */
+async function offerPasskey() {
+  const part = document.querySelector("[data-offer]");
+  if (part && await keys?.isUserVerifyingPlatformAuthenticatorAvailable?.()) part.hidden = false;
+  part?.querySelector("[data-dismiss]").addEventListener("click", () => {
+    part.remove();
+    document.querySelector("h1").focus();
+  });
+}
+
+function preparePage() {
+  noteForms();
+  signalCredentials();
+}
+
+document.addEventListener("htmx:after:settle", preparePage);
+preparePage();
+listPasskeys();
+offerPasskey();

@@ -1,0 +1,177 @@
+"""Static files: their addresses and headers, what is joined and left out, and edits during development."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from whitenoise import WhiteNoise
+
+from tests.conftest import Site
+from tests.people import HOST
+from webapp import create_app
+from webapp.settings import ROOT, Settings
+from webapp.web.assets import SOURCE, Assets, prepare
+
+HOSTS = (HOST, f"mobile.{HOST}")
+SCRIPTS = [path for path in sorted((ROOT / "static/js").glob("*.js")) if not path.name.endswith(".min.js")]
+STYLESHEETS = sorted((ROOT / "static/css").rglob("*.css"))
+
+
+def address(site: Site, name: str) -> str:
+    assets: Assets = site.app.extensions["assets"]
+    return assets.url(name)
+
+
+def get(site: Site, path: str, host: str = HOST, **options: Any) -> Any:
+    with site.app.test_client() as client, client.get(path, base_url=f"http://{host}", **options) as response:
+        response.get_data()
+        return response
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize(
+    ("name", "mimetype"),
+    [
+        ("css/desktop.css", "text/css"),
+        ("js/site.js", "text/javascript"),
+        ("icons/icon.svg", "image/svg+xml"),
+        ("icons/icon-192.png", "image/png"),
+    ],
+)
+def test_a_file_may_be_kept_for_a_year_and_used_by_this_site_only(
+    site: Site, host: str, name: str, mimetype: str
+) -> None:
+    response = get(site, address(site, name), host)
+    assert (response.status_code, response.mimetype) == (200, mimetype)
+    headers = response.headers
+    assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "Access-Control-Allow-Origin" not in headers
+    assert "Set-Cookie" not in headers
+    assert "Strict-Transport-Security" not in headers
+    assert not {"ETag", "Last-Modified"} & set(headers.keys()), "bytes for nothing: the address identifies the file"
+
+
+def test_over_https_a_file_says_so(site: Site, tmp_path: Path) -> None:
+    environ = {
+        "NIGHTLATCH_SERVER_NAME": "login.example.org",
+        "NIGHTLATCH_DATABASE_URL": site.services.settings.database_url,
+        "NIGHTLATCH_SECRET_KEY": "0123456789abcdef" * 4,
+        "NIGHTLATCH_ENCRYPTION_KEYS": "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+    }
+    app = create_app(Settings.read(environ, tmp_path / "other"), clock=site.clock)
+    path = app.extensions["assets"].url("icons/icon-192.png")
+    with app.test_client() as client, client.get(path, base_url="https://login.example.org") as response:
+        assert response.status_code == 200
+        assert response.headers["Strict-Transport-Security"] == "max-age=63072000; includeSubDomains"
+
+
+def test_text_is_compressed_for_browsers_that_ask(site: Site) -> None:
+    path = address(site, "css/mobile.css")
+    plain, zipped = get(site, path), get(site, path, headers={"Accept-Encoding": "br, gzip"})
+    assert "Content-Encoding" not in plain.headers
+    assert zipped.headers["Content-Encoding"] == "gzip"
+    assert plain.headers["Vary"] == zipped.headers["Vary"] == "Accept-Encoding"
+    assert gzip.decompress(zipped.data) == plain.data
+    assert len(zipped.data) < len(plain.data) / 4
+
+
+def test_another_version_is_answered_with_the_present_file_and_checked_each_time(site: Site) -> None:
+    present, other = get(site, address(site, "js/site.js")), get(site, "/static/0123456789ab/js/site.js")
+    assert other.status_code == 200
+    assert other.data == present.data
+    assert other.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("name", ["nothing.css", "css", "../wsgi.py", "..%2f..%2fwsgi.py", "css/parts/key.css", ""])
+def test_there_is_no_other_file(site: Site, name: str) -> None:
+    assert get(site, address(site, name)).status_code == 404
+    assert get(site, f"/static/0123456789ab/{name}").status_code == 404
+
+
+def test_a_file_is_only_read(site: Site) -> None:
+    with site.app.test_client() as client:
+        for method in ("POST", "PUT", "DELETE"):
+            response = client.open(address(site, "js/site.js"), method=method, base_url=f"http://{HOST}")
+            assert response.status_code == 405
+
+
+# -- Preparing -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["css/desktop.css", "css/mobile.css"])
+def test_the_stylesheet_of_a_layout_is_one_file_with_everything(name: str) -> None:
+    files = prepare(SOURCE)
+    assert {name for name in files if name.endswith(".css")} == {"css/desktop.css", "css/mobile.css"}
+    text = files[name].decode()
+    assert "@import" not in text
+    assert "/*" not in text
+    for path in STYLESHEETS:
+        rules = [line.strip() for line in path.read_text().splitlines() if "{ " in line and "; }" in line]
+        layout = path.parent.name == "css" and path.name in ("desktop.css", "mobile.css")
+        if not layout or path.name == name.removeprefix("css/"):
+            assert all(rule in text for rule in rules), f"{path.name} is imported by no stylesheet"
+    assert text.index("@layer reset, tokens, base, parts, layout;") == 0
+
+
+def test_scripts_stay_modules_that_import_each_other_by_relative_paths() -> None:
+    files, imports = prepare(SOURCE), []
+    for path in SCRIPTS:
+        text = files[f"js/{path.name}"].decode()
+        assert [line for line in text.splitlines() if line.lstrip().startswith("//")] == []
+        imports += re.findall(r'^import .* from "(.*)";$', text, re.MULTILINE)
+    assert imports
+    assert all(name.startswith("./") and f"js/{name[2:]}" in files for name in imports)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_no_script_has_a_text_of_several_lines_which_preparing_would_change(path: Path) -> None:
+    assert [line for line in path.read_text().splitlines() if line.count("`") % 2] == []
+
+
+def test_a_library_is_served_as_it_was_published() -> None:
+    files = prepare(SOURCE)
+    (library,) = (name for name in files if name.endswith(".min.js"))
+    assert files[library] == (SOURCE / library).read_bytes()
+
+
+# -- Publishing ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def assets(tmp_path: Path) -> Assets:
+    source = tmp_path / "static"
+    (source / "css").mkdir(parents=True)
+    (source / "css/part.css").write_text("a { color: red; }\n")
+    (source / "css/all.css").write_text('@import "part.css";\n')
+    return Assets(source, tmp_path / "prepared", WhiteNoise(Flask(__name__).wsgi_app))
+
+
+def test_an_edit_has_a_new_address_and_the_same_content_the_same(assets: Assets, tmp_path: Path) -> None:
+    assets.publish()
+    first = assets.url("css/all.css")
+    assert (assets.folder / "css/all.css").read_text() == "a { color: red; }"
+    part = tmp_path / "static/css/part.css"
+    part.write_text("a { color: blue; }\n")
+    assets.publish()
+    second = assets.url("css/all.css")
+    assert second != first
+    assert (assets.folder / "css/all.css").read_text() == "a { color: blue; }"
+    part.write_text("a { color: red; }\n")
+    assets.publish()
+    assert assets.url("css/all.css") == first
+
+
+def test_processes_that_start_at_once_share_one_folder(assets: Assets, tmp_path: Path) -> None:
+    assets.publish()
+    other = Assets(tmp_path / "static", tmp_path / "prepared", WhiteNoise(Flask(__name__).wsgi_app))
+    inode = assets.folder.stat().st_ino
+    other.publish()
+    assert other.folder.stat().st_ino == inode
+    assert [path.name for path in (tmp_path / "prepared").iterdir()] == [assets.version]
