@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
-from threading import Thread
 
 from .hashing import hash_for_a_while
 from .person import Person
@@ -24,19 +25,35 @@ def rate_of_hashes(seconds: float) -> float:
 def rate_of_log_ins(server: Server, first: int, accounts: int, seconds: float) -> float:
     """Whole log-ins a second, of the accounts numbered from `first` on: a code works once, so each logs in once."""
     until = time.perf_counter() + seconds
-    counts = [0] * CLIENTS
 
-    def client(which: int) -> None:
-        person = Person(server)
+    def client(which: int) -> int:
+        person, count = Person(server), 0
         for number in range(first + which, first + accounts, CLIENTS):
             if time.perf_counter() > until:
-                return
+                break
             person.log_in(number)
-            counts[which] += 1
+            count += 1
+        return count
 
-    clients = [Thread(target=client, args=(which,)) for which in range(CLIENTS)]
-    for thread in clients:
-        thread.start()
-    for thread in clients:
-        thread.join()
-    return sum(counts) / seconds
+    return _together(client) / seconds
+
+
+def rate_of_pages(server: Server, cookies: dict[str, str], seconds: float) -> float:
+    """Settings pages a second, asked for with the cookies of one session."""
+    until = time.perf_counter() + seconds
+
+    def client(_which: int) -> int:
+        person, count = Person(server), 0
+        person.cookies = dict(cookies)
+        while time.perf_counter() < until:
+            status, _ = person.send("/settings/security")
+            assert status == 200, status
+            count += 1
+        return count
+
+    return _together(client) / seconds
+
+
+def _together(client: Callable[[int], int]) -> int:
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        return sum(clients.map(client, range(CLIENTS)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,13 +15,13 @@ from tempfile import TemporaryDirectory
 from webapp.serve import web_command
 from webapp.settings import Settings
 
-from .load import CORES, rate_of_log_ins
+from .load import CORES, rate_of_log_ins, rate_of_pages
 from .person import Person
 from .server import Command, Server, running
 
 TURNS = 5
 LOG_INS_A_BATCH = 20
-PAGES_A_BATCH = 300
+SECONDS_OF_PAGES = 2
 SECONDS_OF_LOAD = 3
 ACCOUNTS_OF_LOAD = 400
 ACCOUNTS_A_TURN = LOG_INS_A_BATCH + ACCOUNTS_OF_LOAD
@@ -31,7 +30,7 @@ ACCOUNTS_A_TURN = LOG_INS_A_BATCH + ACCOUNTS_OF_LOAD
 def main() -> None:
     with TemporaryDirectory() as folder, ExitStack() as stack:
         servers = {}
-        for name, command in commands(Path(folder)).items():
+        for name, command in commands().items():
             own = Path(folder) / name.replace(" ", "-")
             own.mkdir()
             server = running(own, workers=CORES, accounts=TURNS * ACCOUNTS_A_TURN + 1, command=command)
@@ -48,7 +47,7 @@ def main() -> None:
             print(f"{name:30} {log_ins:10.1f} {pages:9.0f} {cpu_log_in:13.2f} {cpu_page:11.2f} {size:14.1f}")
 
 
-def commands(folder: Path) -> dict[str, Command]:
+def commands() -> dict[str, Command]:
     def gthread(threads: int) -> Command:
         def command(settings: Settings) -> list[str]:
             words = web_command(settings)
@@ -76,11 +75,9 @@ def figures(server: Server, turn: int) -> list[float]:
     for number in range(first, first + LOG_INS_A_BATCH):
         person.log_in(number)
     cpu_log_in = (server.cpu() - before) / LOG_INS_A_BATCH
-    before, begun = server.cpu(), time.perf_counter()
-    for _ in range(PAGES_A_BATCH):
-        person.send("/settings/security")
-    pages = PAGES_A_BATCH / (time.perf_counter() - begun)
-    cpu_page = (server.cpu() - before) / PAGES_A_BATCH
+    before = server.cpu()
+    pages = rate_of_pages(server, person.cookies, SECONDS_OF_PAGES)
+    cpu_page = (server.cpu() - before) / (pages * SECONDS_OF_PAGES)
     log_ins = rate_of_log_ins(server, first + LOG_INS_A_BATCH, ACCOUNTS_OF_LOAD, SECONDS_OF_LOAD)
     return [log_ins, pages, cpu_log_in * 1000, cpu_page * 1000]
 
