@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from base64 import b32encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -23,8 +23,10 @@ from webapp.keys import generate_keys
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor, sole_external_id
 from webapp.models.migrate import migrate
+from webapp.serve import web_command
 from webapp.settings import ROOT, Settings
 
+Command = Callable[[Settings], list[str]]
 PASSWORD = "four words of a bench"
 HERTZ = os.sysconf("SC_CLK_TCK")
 
@@ -67,8 +69,10 @@ def _resident_kib(pid: int) -> int:
 
 
 @contextmanager
-def running(folder: Path, *, workers: int, accounts: int, **more: str) -> Iterator[Server]:
-    """The production server, as `make serve` starts it, less the mail worker. `more` are settings."""
+def running(
+    folder: Path, *, workers: int, accounts: int, command: Command = web_command, **more: str
+) -> Iterator[Server]:
+    """The production server as `make serve` starts it, without the message worker; `more` are settings."""
     port = _free_port()
     keys = {f"NIGHTLATCH_{name}": value for name, value in generate_keys().items()}
     environ = {
@@ -86,10 +90,8 @@ def running(folder: Path, *, workers: int, accounts: int, **more: str) -> Iterat
     settings = Settings.read(environ)
     migrate(settings.database_url)
     secrets = _seed(settings, accounts)
-    from webapp.serve import gunicorn
-
     begun = time.perf_counter()
-    process = subprocess.Popen(gunicorn(settings), env=environ, cwd=ROOT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command(settings), env=environ, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         _wait(port)
         yield Server(port, process.pid, secrets, time.perf_counter() - begun, environ)

@@ -43,7 +43,7 @@ from webapp.models.accounts import Account
 from webapp.models.apps import TemporaryPassword
 from webapp.models.factors import Factor, sole_external_id
 from webapp.models.migrate import migrate
-from webapp.serve import gunicorn
+from webapp.serve import web_command
 from webapp.settings import ROOT, Settings
 
 GUIDE = ROOT / "docs" / "how-to" / "legacy-apps.md"
@@ -189,7 +189,7 @@ def login_site(tmp_path: Path) -> Iterator[tuple[int, Services]]:
     services.sign_up.create_by_operator("Zoë 李", "ada", PASSWORD, "ada@example.org", confirmed=True)
     services.db.engine.dispose()
     options = {"env": {**os.environ, **environ}, "cwd": ROOT, "stdout": subprocess.DEVNULL}
-    with running(gunicorn(settings), lambda: ask(port, "/healthz")[0] == 200, **options):
+    with running(web_command(settings), lambda: ask(port, "/healthz")[0] == 200, **options):
         yield port, services
     services.db.engine.dispose()
 

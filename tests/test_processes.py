@@ -24,7 +24,7 @@ from webapp.settings import ROOT
 
 Start = Callable[..., subprocess.Popen[str]]
 SELDOM = {
-    *("alembic", "maxminddb", "phonenumbers", "pydantic", "pywebpush", "redis", "requests", "rich", "segno", "vonage"),
+    *("alembic", "maxminddb", "phonenumbers", "pydantic", "pywebpush", "redis", "requests", "segno", "vonage"),
     *("webauthn", "sqlalchemy.dialects.postgresql"),
 }
 """What few requests need, or none: loaded when the first of them comes."""

@@ -30,6 +30,8 @@ def clean_input() -> None:
     bodies = [*raw]
     if request.method not in SAFE and request.mimetype == "application/x-www-form-urlencoded":
         bodies.append(request.get_data(cache=True))
+        if request.environ.get("wsgi.input_terminated") and request.environ["wsgi.input"].read(1):
+            abort(413)  # Werkzeug cuts a chunked body off at the limit and says nothing
     if not all(_is_clean(unquote_to_bytes(body) if b"%" in body else body) for body in bodies):
         abort(400)
     if request.method not in SAFE and not _is_machine():

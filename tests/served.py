@@ -1,0 +1,67 @@
+"""A real production server for the tests that need one, with Ada's account in a database of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from tests.test_processes import ask, eventually, free_port, serving
+from webapp import create_app
+from webapp.bootstrap import Services
+from webapp.models.migrate import migrate
+from webapp.models.sessions import LoggedIn
+from webapp.serve import web_command
+from webapp.settings import ROOT, Settings
+
+PASSWORD = "analytical engine notes"
+HOST = "login.example.org"
+
+
+@dataclass
+class Served:
+    port: int
+    host: str
+    services: Services
+
+    def last_address(self) -> str:
+        """Where the newest log-in came from, as the server saw it."""
+        with self.services.db.read() as tx:
+            return str(tx.scalar(select(LoggedIn.address).order_by(LoggedIn.id.desc()).limit(1)))
+
+
+@contextmanager
+def running(command: list[str], answers: Callable[[], bool], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, **options)
+    try:
+        assert eventually(answers), f"{command[0]} does not answer"
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def served(folder: Path, *, host: str = "", environ: dict[str, str] | None = None, **more: str) -> Iterator[Served]:
+    """The web server without its message worker. `more` are settings, `environ` other variables of its process."""
+    port = free_port()
+    database = {"NIGHTLATCH_DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}"}
+    given = serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1", **database, **more)
+    if host:
+        given["NIGHTLATCH_SERVER_NAME"] = host
+    settings = Settings.read(given)
+    migrate(settings.database_url)
+    services: Services = create_app(settings).extensions["nightlatch"]
+    services.sign_up.create_by_operator("Zoë 李", "ada", PASSWORD, "ada@example.org", confirmed=True)
+    services.db.engine.dispose()
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTLATCH_")}
+    options = {"env": {**inherited, **given, **(environ or {})}, "cwd": ROOT, "stdout": subprocess.DEVNULL}
+    with running(web_command(settings), lambda: ask(port, "/healthz")[0] == 200, **options):
+        yield Served(port, settings.server_name, services)
+    services.db.engine.dispose()
