@@ -18,10 +18,9 @@ from socket import socket
 from sqlalchemy import insert
 
 from webapp import create_app
-from webapp.enrollment.service import factor_bound
 from webapp.keys import generate_keys
 from webapp.models.accounts import Account
-from webapp.models.factors import Factor, sole_external_id
+from webapp.models.factors import Factor, factor_bound, sole_external_id
 from webapp.models.migrate import migrate
 from webapp.serve import web_command
 from webapp.settings import ROOT, Settings
@@ -105,7 +104,7 @@ def _seed(settings: Settings, accounts: int) -> list[str]:
     services = create_app(settings).extensions["nightlatch"]
     hashed = services.passwords.seal(PASSWORD)
     now, secrets = services.clock.now(), []
-    keyring = services.enrollment._keyring
+    keyring = services.core.keyring
     with services.db.write() as tx:
         for number in range(1, accounts + 1):
             secret = b32encode(services.entropy.bytes(20)).decode()

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from hashlib import sha256
+from typing import Any
 
+from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.ports import Email, PushMessage, RenderedEmail, TextMessage
+from webapp.models.database import Database
+from webapp.policy import Policy
+from webapp.services.core import Core
 
 START = 1_800_000_000  # 2027-01-15 08:00:00 UTC
 
@@ -124,3 +129,13 @@ class CheapHasher:
 
     def is_outdated(self, encoded: str) -> bool:
         return int(encoded.partition(":")[0]) < self.cost
+
+
+KEY = ("k1", bytes(range(32)))
+
+
+def core(db: Database | None = None, **parts: Any) -> Core:
+    """What services are built on, with doubles for all that is not given."""
+    entropy = parts.pop("entropy", None) or ScriptedEntropy()
+    given = {"clock": FakeClock(), "keyring": AesGcmKeyring([KEY], ScriptedEntropy()), "policy": Policy(), **parts}
+    return Core(db=db, entropy=entropy, **given)  # type: ignore[arg-type]  # None where nothing is stored

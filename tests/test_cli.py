@@ -78,9 +78,9 @@ def test_the_report_counts_texts_by_day_country_and_outcome(site: Site, run: Run
     grace = site.services.accounts.named("grace")
     for name in ("one", "two"):
         with suppress(TooSoon):
-            site.services.phone_numbers.ask(grace, name, HERE)
+            site.services.phone_numbers.send_code(grace, name, HERE)
     site.clock.pass_(86400)
-    site.services.phone_numbers.ask(grace, "three", HERE)
+    site.services.phone_numbers.send_code(grace, "three", HERE)
     lines = [line.split("\t") for line in run("messages", "report").output.splitlines()]
     today, yesterday = lines[0][0], lines[1][0]
     assert today > yesterday
@@ -299,7 +299,7 @@ class TestSiteWithGateway:
 
     def test_a_text_goes_through_the_gateway_and_check_asks_it(self, site: Site, run: Run, gateway: Gateway) -> None:
         create(run, "--email", "grace@example.org", "--email-confirmed", "--phone", "+44 7400 123456")
-        site.services.phone_numbers.ask(site.services.accounts.named("grace"), "one", HERE)
+        site.services.phone_numbers.send_code(site.services.accounts.named("grace"), "one", HERE)
         assert run("messages", "send").output.endswith("Sent 1.\n")
         assert gateway.texts[0].form["to"] == "447400123456"
         assert "is your Nightlatch code" in gateway.texts[0].form["text"]

@@ -38,10 +38,9 @@ from tests.test_processes import ask, eventually, free_port, serving
 from webapp import create_app
 from webapp.bootstrap import Services
 from webapp.domain.origin import Origin
-from webapp.enrollment.service import factor_bound
 from webapp.models.accounts import Account
 from webapp.models.apps import TemporaryPassword
-from webapp.models.factors import Factor, sole_external_id
+from webapp.models.factors import Factor, factor_bound, sole_external_id
 from webapp.models.migrate import migrate
 from webapp.serve import web_command
 from webapp.settings import ROOT, Settings
@@ -252,7 +251,7 @@ def turn_factor_on(services: Services) -> None:
     """What ends with it ends as when a person does it."""
     account, now = ada(services), services.clock.now()
     bound = factor_bound(account.id, "authentication-app")
-    sealed = services.enrollment._keyring.seal(b32encode(b"0" * 20).decode(), bound)
+    sealed = services.core.keyring.seal(b32encode(b"0" * 20).decode(), bound)
     with services.db.write() as tx:
         tx.objects.add(
             Factor(

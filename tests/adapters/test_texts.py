@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.adapters.texts import OutboxTexts
+from webapp.adapters.embedded import OutboxTexts
 
 from webapp.domain.ports import TextMessage, TextMessages
 

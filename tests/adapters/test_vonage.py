@@ -446,7 +446,8 @@ def test_a_site_pays_for_the_sdk_with_its_first_text_only() -> None:
     program = (
         "import sys, webapp, webapp.adapters.vonage, webapp.bootstrap;"
         "from webapp.settings import TextGateway;"
-        "webapp.adapters.vonage.VonageTexts(TextGateway('key', 'secret', 'Nightlatch', 'https://rest.nexmo.com', None), 5);"
+        "gateway = TextGateway('key', 'secret', 'Nightlatch', 'https://rest.nexmo.com', None);"
+        "webapp.adapters.vonage.VonageTexts(gateway, 5);"
         "print([name for name in sys.modules if name.partition('_')[0] in ('vonage', 'requests', 'pydantic')])"
     )
     root = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from webapp.adapters.pushes import NoPushes
+from webapp.adapters.embedded import NoPushes
 
 from tests.adapters.push_endpoint import PushEndpoint, coded
 from tests.doubles import START, FakeClock

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text
+from webapp.services.challenge import shared_bucket
 
 from tests.attacks.tools import cookies_of, count, enrolled, give, is_in, live_sessions, stale
 from tests.conftest import Site
@@ -16,11 +17,9 @@ from tests.people import ANDROID, DESKTOP, PHONE, REQUESTS, TWO_FACTOR, Owner, P
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import NotFound
 from webapp.domain.request_refusals import NotThisPhone, RequestEnded
-from webapp.methods.catalogue import method_named
 from webapp.models.login_requests import LoginRequest
 from webapp.models.sessions import Attempt
 from webapp.services.approvals import Viewer
-from webapp.services.challenge import shared_bucket
 
 TOKEN = re.compile(r'name="csrf_token" value="[^"]+"')
 WAITING = "Check your phone to approve"
@@ -126,7 +125,7 @@ def test_a_request_is_approved_once_and_lets_in_once(site: Site, phone: Owner, w
 
 def test_one_answer_of_twenty_at_once_counts(site: Site, phone: Owner, waiting: Owner) -> None:
     approvals, request, number = site.services.approvals, newest(site).id, number_of(waiting)
-    method = method_named("login-requests")
+    method = site.services.methods.named("login-requests")
     assert method is not None
     origin = Origin("192.0.2.1", "a phone", external_ids=frozenset(external_ids(site)))
     viewer = approvals.viewer(method, None, origin)
@@ -481,13 +480,13 @@ def test_a_stolen_session_turns_no_phone_on_or_off_without_step_up(site: Site, p
 
 
 def test_without_a_phone_of_the_account_there_is_nobody_to_approve(site: Site) -> None:
-    method = method_named("login-requests")
+    method = site.services.methods.named("login-requests")
     assert method is not None
     assert site.services.approvals.viewer(method, None, HERE) is None
 
 
 def test_a_viewer_answers_for_its_own_accounts_only(site: Site, phone: Owner, waiting: Owner) -> None:
-    method, approvals = method_named("login-requests"), site.services.approvals
+    method, approvals = site.services.methods.named("login-requests"), site.services.approvals
     assert method is not None
     mallory = with_phone(site, "mallory")
     origin = Origin("192.0.2.1", "x", external_ids=frozenset(external_ids(site)[1:]))
@@ -666,7 +665,7 @@ def test_a_right_subscription_is_taken_and_sealed(site: Site) -> None:
 
 
 def test_nobody_approves_without_a_phone_in_the_service_either(site: Site, phone: Owner, waiting: Owner) -> None:
-    method, approvals = method_named("login-requests"), site.services.approvals
+    method, approvals = site.services.methods.named("login-requests"), site.services.approvals
     assert method is not None
     account = site.services.accounts.named("ada")
     with pytest.raises(NotThisPhone):

@@ -10,7 +10,6 @@ from tests.attacks.races import Racers, request_of
 from tests.attacks.tools import cookies_of, count, everything, give, is_in, live_sessions, second_factor_attempts
 from tests.conftest import Site
 from tests.people import PHONE, TWO_FACTOR, Owner, Person
-from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import CodeAlreadyUsed, LoginExpired
 from webapp.services.one_time_codes import OneTimeCodes, Terms
@@ -160,9 +159,7 @@ def test_two_that_found_an_emailed_code_right_at_once_confirm_once(site: Site) -
     user = services.sessions.find(cookies_of(bob)["session"].split(".")[0])
     assert user is not None
     policy = services.settings.policy
-    codes = OneTimeCodes(
-        services.db, site.clock, services.entropy, AesGcmKeyring(services.settings.encryption_keys, services.entropy)
-    )
+    codes = OneTimeCodes(services.core)
     terms = Terms(policy.email_code_seconds, policy.email_code_attempts, policy.resend_after)
     challenge = f"email:sign-up:{user.session.id}"
     typed = site.emailed_code(bob.email)

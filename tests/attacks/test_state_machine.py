@@ -15,18 +15,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from pyotp import TOTP
 from sqlalchemy import select
+from webapp.services.entry import LoggedIn
 
 from tests.conftest import empty_sqlite
 from tests.doubles import CheapHasher, FakeClock, ScriptedEntropy
 from webapp.bootstrap import build
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import Refusal
-from webapp.methods.catalogue import method_named
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
 from webapp.models.sessions import Session
 from webapp.models.user import SessionToken, User
-from webapp.services.entry import LoggedIn
 from webapp.services.login import PendingToken
 from webapp.settings import Settings
 
@@ -179,7 +178,7 @@ class Accounts(RuleBasedStateMachine):
         user = self.site.sessions.find(token)
         if user is None:
             return session
-        method = method_named(APP)
+        method = self.site.methods.named(APP)
         assert method is not None
         fresh, first = self.site.sessions.is_fresh(user), not user.factors
         opened = None
@@ -194,7 +193,7 @@ class Accounts(RuleBasedStateMachine):
                     self.may_change.add(name)
                     code = TOTP(secret).at(self.clock.now())
                     self.site.enrollment.submit(visit, method.step(slug), {"code": code})
-                    opened = visit.opened
+                    opened = visit.token
                 else:
                     self.site.enrollment.submit(visit, method.step(slug), {})
         except Refusal:
@@ -219,7 +218,7 @@ class Accounts(RuleBasedStateMachine):
         fresh = self.site.sessions.is_fresh(user)
         self.may_change.add(name)
         try:
-            self.site.second_factors.turn_off(user, method_named(APP), HERE)
+            self.site.second_factors.turn_off(user, self.site.methods.named(APP), HERE)
         except Refusal:
             self.may_change.discard(name)
             return
@@ -235,7 +234,7 @@ class Accounts(RuleBasedStateMachine):
         fresh = self.site.sessions.is_fresh(user)
         self.may_change.add(name)
         try:
-            self.site.second_factors.turn_back_on(user, method_named(APP), HERE)
+            self.site.second_factors.turn_back_on(user, self.site.methods.named(APP), HERE)
         except Refusal:
             self.may_change.discard(name)
             return

@@ -15,9 +15,8 @@ from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.origin import Origin
 from webapp.domain.phone_numbers import PhoneNumber
 from webapp.domain.refusals import CodeAlreadyUsed, CountryNotServed, Refusal, TextLimitReached, TooManyTexts, TooSoon
-from webapp.enrollment.service import factor_bound
 from webapp.models.accounts import Account
-from webapp.models.factors import Factor
+from webapp.models.factors import Factor, factor_bound
 
 TEXTS = f"{TWO_FACTOR}/text-message"
 CHANGE = "/settings/account/phone"
@@ -78,7 +77,7 @@ def number_of(prefix: int, last: int = 0) -> PhoneNumber:
 def ask(site: Site, of: Account, challenge: str, number: PhoneNumber, address: str) -> str:
     """What became of one attempt to have a text sent."""
     try:
-        site.services.phone_numbers.ask(of, challenge, Origin(address, "x", "nightlatch.localhost"), number)
+        site.services.phone_numbers.send_code(of, challenge, Origin(address, "x", "nightlatch.localhost"), number)
     except TextLimitReached as refusal:
         return refusal.why
     except TooSoon:

@@ -14,11 +14,8 @@ from sqlalchemy import select, text
 
 from tests.conftest import Site
 from tests.people import Owner, Person
-from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.codes import grouped
-from webapp.enrollment.service import factor_bound
-from webapp.methods.catalogue import CATALOGUE
-from webapp.models.factors import Factor, sole_external_id
+from webapp.models.factors import Factor, factor_bound, sole_external_id
 from webapp.models.migrate import METADATA
 from webapp.models.sessions import Session
 from webapp.services.backup_codes import BackupCodes
@@ -79,13 +76,13 @@ def routes(site: Site) -> Iterator[Route]:
         if layout not in ("desktop", "mobile"):
             continue
         given = dict(rule.defaults or {})
-        for arguments in _arguments(rule.arguments - given.keys(), page):
+        for arguments in _arguments(site, rule.arguments - given.keys(), page):
             arguments |= given
             path = "/" + adapter.build(rule.endpoint, arguments, force_external=True).split("/", 3)[3]
             yield Route(page, "desktop" if layout == "desktop" else "android", path, frozenset(rule.methods or ()))
 
 
-def _arguments(names: set[str], page: str) -> Iterator[dict[str, str]]:
+def _arguments(site: Site, names: set[str], page: str) -> Iterator[dict[str, str]]:
     known = {
         "factor": "1",
         "request_id": "1",
@@ -98,11 +95,11 @@ def _arguments(names: set[str], page: str) -> Iterator[dict[str, str]]:
     if "method" not in names:
         yield {name: known[name] for name in names}
         return
-    for method in CATALOGUE:
+    for method in site.services.methods:
         if "step" not in names:
             yield {"method": method.slug}
             continue
-        for step in method.steps:
+        for step in method.steps():
             yield {"method": method.slug, "step": step.slug}
 
 
@@ -112,11 +109,11 @@ def enrolled(site: Site, username: str) -> Owner:
     account = services.sign_up.create_by_operator("Ada Lovelace", username, owner.password, owner.email, confirmed=True)
     owner.secret = b32encode(sha256(username.encode()).digest()[:20]).decode()
     bound = factor_bound(account.id, "authentication-app")
-    keyring = AesGcmKeyring(services.settings.encryption_keys, services.entropy)
+    keyring = services.core.keyring
     factor = {"account_id": account.id, "method": "authentication-app", "sealed": keyring.seal(owner.secret, bound)}
     with services.db.write() as tx:
         tx.objects.add(Factor(**factor, external_id=sole_external_id(account.id), added_at=site.clock.now()))
-        owner.kept_code = grouped(BackupCodes(site.clock, services.entropy).make(tx, account.id))
+        owner.kept_code = grouped(BackupCodes(services.core).make(tx, account.id))
     return owner
 
 

@@ -14,13 +14,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.authenticator import EDDSA, ES256, ES384, RS256, Authenticator, b64, unb64
-from tests.doubles import FakeClock, ScriptedEntropy
+from tests.doubles import FakeClock, ScriptedEntropy, core
 from tests.webauthn_vectors import ORIGIN, RP_ID, VECTORS
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.base64url import as_bytes, as_text
 from webapp.domain.key_refusals import CeremonyExpired, KeyRefused, NoCredential
-from webapp.enrollment.ceremonies import Asserted, Ceremonies, Registered, challenge_in, id_in
-from webapp.policy import Policy
+from webapp.services.ceremonies import Asserted, Ceremonies, Registered, challenge_in, id_in
 
 PHONE_ORIGIN = "https://mobile.example.org"
 OLD, NEW = ("old", b"o" * 32), ("new", b"n" * 32)
@@ -35,8 +34,8 @@ def ceremonies(
     keys: tuple[tuple[str, bytes], ...] = (OLD,),
 ) -> Ceremonies:
     entropy = ScriptedEntropy()
-    keyring = AesGcmKeyring(keys, entropy)
-    return kind(clock or FakeClock(), entropy, keyring, Policy(), "Nightlatch", RP_ID, [ORIGIN, PHONE_ORIGIN])
+    parts = core(clock=clock or FakeClock(), entropy=entropy, keyring=AesGcmKeyring(keys, entropy))
+    return kind(parts, "Nightlatch", RP_ID, [ORIGIN, PHONE_ORIGIN])
 
 
 class TakesAnyChallenge(Ceremonies):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from threading import Thread
 
@@ -10,28 +11,65 @@ from sqlalchemy import func, select
 
 from tests.conftest import Site
 from tests.people import Owner
+from webapp.domain.language import lazy
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import AlreadyDone, EmailRequired, NotFresh, StepClosed
-from webapp.enrollment.common_steps import DONE, EMAIL, EMAIL_CODE
-from webapp.enrollment.method import Answers, Method, Step
-from webapp.enrollment.visit import Visit
-from webapp.methods.authentication_app import METHOD as APP
 from webapp.models.accounts import Account
+from webapp.models.database import Transaction
 from webapp.models.drafts import Draft
 from webapp.models.factors import Factor
 from webapp.models.sessions import Session
 from webapp.models.user import User
+from webapp.services.enrollment.common_steps import CONFIRMED_EMAIL, DONE
+from webapp.services.method import Answers, Challenge, Method, Proved, Step, Visit
 
 HERE = Origin("192.0.2.1", "Firefox")
 
 
-def turn_on(visit: Visit, answers: Answers) -> None:
-    visit.turn_on("proved")
+EMAIL, EMAIL_CODE = CONFIRMED_EMAIL
 
 
-PROVE = Step("prove", "", lambda visit: True, lambda visit: False, turn_on, needs_fresh=False)
-CARELESS = replace(APP, slug="careless", steps=(PROVE, DONE), begin=lambda visit: {})
-"""A method that asks for neither password nor e-mail address."""
+class Prove(Step):
+    slug, template = "prove", ""
+    needs_fresh = False
+
+    def done(self, visit: Visit) -> bool:
+        return False
+
+    def submit(self, visit: Visit, answers: Answers) -> None:
+        visit.turn_on(Proved("proved"))
+
+
+PROVE = Prove()
+
+
+class Careless(Method):
+    """A method that asks for neither password nor email address."""
+
+    slug, title = "careless", lazy("Careless")
+    given: Sequence[Step] = (PROVE, DONE)
+
+    def __init__(self, *steps: Step) -> None:
+        self.given = steps or self.given
+
+    def steps(self) -> Sequence[Step]:
+        return self.given
+
+    def source(self, challenge: Challenge) -> str:
+        raise NotImplementedError
+
+    def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
+        raise NotImplementedError
+
+
+CARELESS = Careless()
+
+
+@pytest.fixture
+def app(site: Site) -> Method:
+    method = site.services.methods.named("authentication-app")
+    assert method is not None
+    return method
 
 
 @pytest.fixture
@@ -94,23 +132,24 @@ def test_of_two_tabs_that_finish_at_once_one_wins_and_the_other_is_told(site: Si
     ada.sign_up()
     service = site.services.enrollment
 
-    def finish_in_the_other_tab(visit: Visit, answers: Answers) -> None:
-        service.submit(other, PROVE, {})
-        visit.turn_on("proved too late")
+    class OvertakenByTheOtherTab(Prove):
+        def submit(self, visit: Visit, answers: Answers) -> None:
+            service.submit(other, PROVE, {})
+            visit.turn_on(Proved("proved too late"))
 
-    slow = replace(PROVE, submit=finish_in_the_other_tab)
-    method = replace(CARELESS, steps=(slow, DONE))
+    slow = OvertakenByTheOtherTab()
+    method = Careless(slow, DONE)
     other = visit(site)
     with pytest.raises(AlreadyDone):
         service.submit(visit(site, method), slow, {})
     assert count(site, Factor) == 1
 
 
-def test_two_tabs_that_begin_at_once_go_on_with_one_draft(site: Site, ada: Owner) -> None:
+def test_two_tabs_that_begin_at_once_go_on_with_one_draft(site: Site, ada: Owner, app: Method) -> None:
     ada.sign_up()
-    method = APP
+    method = app
     first, second = visit(site, method), visit(site, method)
-    overview = method.steps[0]
+    overview = method.steps()[0]
     tabs = [Thread(target=site.services.enrollment.submit, args=(tab, overview, {})) for tab in (first, second)]
     for tab in tabs:
         tab.start()
@@ -136,14 +175,16 @@ def test_a_step_that_is_not_open_is_closed(site: Site, ada: Owner, step: Step, a
     assert count(site, Draft) == 0
 
 
-def test_choosing_a_finished_method_again_starts_anew_and_a_running_one_goes_on(site: Site, ada: Owner) -> None:
+def test_choosing_a_finished_method_again_starts_anew_and_a_running_one_goes_on(
+    site: Site, ada: Owner, app: Method
+) -> None:
     ada.sign_up()
     service = site.services.enrollment
     service.submit(visit(site), PROVE, {})
     service.start_anew(user_of(site), CARELESS)
     assert visit(site).draft is None
-    running = APP
-    service.submit(visit(site, running), running.steps[0], {})
+    running = app
+    service.submit(visit(site, running), running.steps()[0], {})
     service.start_anew(user_of(site), running)
     assert visit(site, running).draft is not None
 
@@ -155,18 +196,18 @@ def test_forgetting_what_was_never_begun_is_no_harm(site: Site, ada: Owner) -> N
 
 def test_asking_again_for_a_code_that_was_never_asked_for_sends_nothing(site: Site, ada: Owner) -> None:
     ada.sign_up(confirm_email=False)
-    method = replace(CARELESS, steps=(EMAIL_CODE, PROVE, DONE))
+    method = Careless(EMAIL_CODE, PROVE, DONE)
     site.services.enrollment.submit(visit(site, method), EMAIL_CODE, {}, "resend")
     assert site.emails() == []
 
 
-def test_the_plan_of_a_draft_does_not_jump_when_things_change(site: Site, ada: Owner) -> None:
+def test_the_plan_of_a_draft_does_not_jump_when_things_change(site: Site, ada: Owner, app: Method) -> None:
     ada.sign_up(confirm_email=False)
-    method = APP
-    site.services.enrollment.submit(visit(site, method), method.steps[0], {})
+    method = app
+    site.services.enrollment.submit(visit(site, method), method.steps()[0], {})
     planned = {"password": False, "email": True, "first": True, "done": []}
     assert visit(site, method).notes["plan"] == planned
     site.clock.pass_(700)
     with pytest.raises(StepClosed):  # it asked for no password when it began, and does not begin to
-        site.services.enrollment.submit(visit(site, method), method.steps[1], {"password": "wrong"})
+        site.services.enrollment.submit(visit(site, method), method.steps()[1], {"password": "wrong"})
     assert visit(site, method).notes["plan"] == planned

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import event, select
 
@@ -210,7 +212,7 @@ class TestSiteThatRemembersNobody:
 
     def test_a_browser_from_before_the_setting_is_asked_again(self, returning: Owner, site: Site) -> None:
         ada, services = returning, site.services
-        browsers = RememberedBrowsers(site.clock, services.entropy, Policy())  # of the site as it was
+        browsers = RememberedBrowsers(replace(services.core, policy=Policy()))  # of the site as it was
         with services.db.write() as tx:
             token = browsers.add(tx, services.accounts.named("ada").id, Origin("192.0.2.1", "x"))
         ada.client.set_cookie("remembered", str(token), domain=ada.host.split(":")[0])

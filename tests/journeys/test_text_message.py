@@ -212,7 +212,7 @@ def test_with_a_phone_that_may_get_no_text_now_the_page_says_why_and_another_may
     ada.sign_up()
     give_number(ada, site)
     for name in ("one", "two", "three", "four"):
-        site.services.phone_numbers.ask(site.services.accounts.named("ada"), name, Origin("192.0.2.1", ""))
+        site.services.phone_numbers.send_code(site.services.accounts.named("ada"), name, Origin("192.0.2.1", ""))
         site.clock.pass_(61)
     page = begin(ada)
     assert (page.status, page.path) == (200, f"{TEXTS}/code")

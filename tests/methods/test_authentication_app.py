@@ -11,15 +11,14 @@ from pyotp import TOTP
 from sqlalchemy import insert
 
 from tests.conftest import Site
-from tests.doubles import START, FakeClock
+from tests.doubles import START
 from tests.people import Owner
 from webapp.domain.refusals import ClockSkew, CodeAlreadyUsed, CodeMalformed, WrongCode
-from webapp.enrollment.method import Asking, Proof
-from webapp.methods.authentication_app import METHOD, _matching_step, verify
-from webapp.methods.catalogue import CATALOGUE, method_named
+from webapp.methods.authentication_app import AuthenticationApp, matching_step
 from webapp.models.accounts import Account
-from webapp.models.factors import Factor
+from webapp.models.factors import Factor, factor_bound
 from webapp.policy import Policy
+from webapp.services.method import Challenge
 
 POLICY = Policy()
 RFC_SECRET = b32encode(b"12345678901234567890").decode()
@@ -35,13 +34,13 @@ VECTORS = [  # RFC 6238 appendix B, SHA-1; our codes are the last six of its eig
 
 @pytest.mark.parametrize(("now", "eight"), VECTORS)
 def test_the_vectors_of_rfc_6238_are_accepted_at_their_time(now: int, eight: str) -> None:
-    assert _matching_step(RFC_SECRET, eight[-6:], now, POLICY) == now // 30
+    assert matching_step(RFC_SECRET, eight[-6:], now, POLICY) == now // 30
 
 
 @given(now=st.integers(10_000, 2**33), ahead=st.integers(-30, 30))
 def test_a_code_of_the_step_before_or_after_is_accepted_as_its_own_step(now: int, ahead: int) -> None:
     code = TOTP(RFC_SECRET).at(now + ahead)
-    step = _matching_step(RFC_SECRET, code, now, POLICY)
+    step = matching_step(RFC_SECRET, code, now, POLICY)
     assert abs(step - now // 30) <= 1
     assert TOTP(RFC_SECRET).generate_otp(step) == code
 
@@ -55,7 +54,7 @@ def test_a_code_further_away_is_never_accepted_and_tells_the_clock(steps: int, n
         if code in (TOTP(RFC_SECRET).generate_otp(step) for step in nearer if step >= 0):
             continue  # one in ten thousand: the same digits come up nearer
         with pytest.raises(ClockSkew) as refused:
-            _matching_step(RFC_SECRET, code, now, POLICY)
+            matching_step(RFC_SECRET, code, now, POLICY)
         assert abs(refused.value.minutes) in {max(1, steps // 2), -(-steps // 2)}
 
 
@@ -64,14 +63,14 @@ def test_a_code_further_away_is_never_accepted_and_tells_the_clock(steps: int, n
 )
 def test_the_skew_is_told_in_minutes_with_its_direction(ahead: int, minutes: int) -> None:
     with pytest.raises(ClockSkew) as refused:
-        _matching_step(RFC_SECRET, TOTP(RFC_SECRET).at(START + ahead), START, POLICY)
+        matching_step(RFC_SECRET, TOTP(RFC_SECRET).at(START + ahead), START, POLICY)
     assert refused.value.minutes == minutes
 
 
 @pytest.mark.parametrize("ahead", [-660, 660, 86400])
 def test_beyond_ten_minutes_a_code_is_only_wrong(ahead: int) -> None:
     with pytest.raises(WrongCode):
-        _matching_step(RFC_SECRET, TOTP(RFC_SECRET).at(START + ahead), START, POLICY)
+        matching_step(RFC_SECRET, TOTP(RFC_SECRET).at(START + ahead), START, POLICY)
 
 
 @pytest.fixture
@@ -79,7 +78,9 @@ def factor(site: Site) -> Factor:
     ada = Owner(site)
     ada.sign_up()
     with site.services.db.write() as tx:
-        values = {"account_id": 1, "method": METHOD.slug, "external_id": "", "sealed": "", "added_at": START}
+        sealed = site.services.core.keyring.seal(RFC_SECRET, factor_bound(1, AuthenticationApp.slug))
+        whose = {"account_id": 1, "method": AuthenticationApp.slug, "external_id": ""}
+        values = {**whose, "sealed": sealed, "added_at": START}
         tx.execute(insert(Factor).values(values))
     return stored(site)
 
@@ -89,25 +90,12 @@ def stored(site: Site) -> Factor:
         return tx.objects.get_one(Factor, 1)
 
 
-def prove(site: Site, factor: Factor, code: str, clock: FakeClock | None = None) -> None:
+def prove(site: Site, factor: Factor, code: str) -> None:
+    method = site.services.methods.named(AuthenticationApp.slug)
+    assert method is not None
     with site.services.db.write() as tx:
-        verify(
-            Proof(
-                tx,
-                RFC_SECRET,
-                clock or site.clock,
-                POLICY,
-                Asking(
-                    tx.objects.get_one(Account, 1),
-                    "log-in:1",
-                    site.services.phone_numbers,
-                    site.services.ceremonies,
-                    [factor],
-                    site.services.login_requests,
-                ),
-            ),
-            {"code": code} if code else {},
-        )
+        challenge = Challenge(tx.objects.get_one(Account, 1), "log-in:1", [factor])
+        method.verify(tx, challenge, {"code": code} if code else {})
 
 
 def test_a_step_counts_once_and_no_earlier_one_after_it(site: Site, factor: Factor) -> None:
@@ -138,24 +126,3 @@ def test_what_is_no_code_is_said_to_be_none(site: Site, factor: Factor, typed: s
 def test_digits_of_another_script_with_a_space_are_the_code(site: Site, factor: Factor) -> None:
     code = TOTP(RFC_SECRET).at(START).translate(str.maketrans("0123456789", "०१२३४५६७८९"))
     prove(site, factor, f"{code[:3]} {code[3:]}")
-
-
-# -- Whatever methods there are --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("method", CATALOGUE, ids=lambda method: method.slug)
-def test_every_method_keeps_the_contract_of_methods(method: type) -> None:
-    assert method_named(method.slug) is method
-    slugs = [step.slug for step in method.steps]
-    assert len(set(slugs)) == len(slugs)
-    assert {"overview", "email", "email-code", "done"} <= set(slugs)
-    assert slugs[-1] == "done"
-    assert any(slug == "password" for slug in slugs)
-    assert method.step("no such step") is None
-    for slug in slugs:
-        assert method.step(slug).slug == slug
-
-
-def test_no_two_methods_share_a_name() -> None:
-    assert len({method.slug for method in CATALOGUE}) == len(CATALOGUE)
-    assert method_named("carrier-pigeon") is None

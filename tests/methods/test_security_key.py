@@ -25,24 +25,11 @@ from webapp.domain.key_refusals import (
 from webapp.domain.labels import tidy_label, unused_label
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import LabelTaken, NameMalformed
-from webapp.enrollment.ceremonies import Ceremonies
-from webapp.enrollment.method import Asking, Proof
-from webapp.methods.security_key import (
-    METHOD,
-    describe,
-    gone,
-    is_here,
-    show,
-    slot_of,
-    tell_browser,
-    unknown,
-    used,
-    verify,
-    verify_alone,
-)
+from webapp.methods.security_key import SecurityKey
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
-from webapp.policy import Policy
+from webapp.services.ceremonies import Ceremonies
+from webapp.services.method import Challenge
 
 RP_ID = HOST.split(":")[0]
 ORIGIN = f"http://{HOST}"
@@ -62,6 +49,17 @@ def keys(site: Site) -> Ceremonies:
     return site.services.ceremonies
 
 
+def method_of(site: Site) -> SecurityKey:
+    method = site.services.methods.named("security-key")
+    assert isinstance(method, SecurityKey)
+    return method
+
+
+@pytest.fixture
+def method(site: Site) -> SecurityKey:
+    return method_of(site)
+
+
 def register(site: Site, key: Authenticator, label: str = "Blue key", browser: str = "", user: bytes = USER) -> Factor:
     """The newest key of Ada's, as its enrollment would keep it."""
     house = site.services.ceremonies
@@ -77,10 +75,10 @@ def register(site: Site, key: Authenticator, label: str = "Blue key", browser: s
         "verifies": made.verified,
         "browser": browser,
     }
-    external_id = slot_of({"credential": json.dumps({"id": made.id})})
+    external_id = method_of(site).external_id({"credential": json.dumps({"id": made.id})})
     values = {
         "account_id": 1,
-        "method": METHOD.slug,
+        "method": SecurityKey.slug,
         "external_id": external_id,
         "label": label,
         "attributes": json.dumps(facts),
@@ -105,13 +103,10 @@ def facts_of(factor: Factor) -> dict[str, Any]:
 
 
 def prove(site: Site, answer: str, *factors: Factor, alone: bool = False) -> None:
-    services = site.services
-    with services.db.write() as tx:
-        account = tx.objects.get_one(Account, 1)
-        name, requests = ALONE if alone else NAME, services.login_requests
-        asking = Asking(account, name, services.phone_numbers, services.ceremonies, factors, requests)
-        proof = Proof(tx, "", site.clock, Policy(), asking)
-        (verify_alone if alone else verify)(proof, {"credential": answer})
+    method = method_of(site)
+    with site.services.db.write() as tx:
+        challenge = Challenge(tx.objects.get_one(Account, 1), ALONE if alone else NAME, factors)
+        (method.verify_alone if alone else method.verify)(tx, challenge, {"credential": answer})
 
 
 def answer(site: Site, key: Authenticator, *, alone: bool = False, **wrong: Any) -> str:
@@ -299,7 +294,8 @@ def test_a_challenge_of_the_one_way_is_none_of_the_other(site: Site, keys: Cerem
 
 
 def test_no_answer_is_told_from_a_wrong_one(site: Site, keys: Ceremonies) -> None:
-    for read in (used, slot_of, lambda answers: unknown(keys, answers)):
+    method = method_of(site)
+    for read in (method.single_use, method.external_id, method.unknown_hints):
         for nothing in ({}, {"credential": ""}):
             with pytest.raises(NoCredential):
                 read(nothing)
@@ -315,6 +311,7 @@ def test_a_challenge_is_the_same_however_it_is_written(site: Site, keys: Ceremon
     second = json.loads(first)
     data = {"challenge": as_text(challenge) + "==", "type": "webauthn.get", "origin": ORIGIN}
     second["response"]["clientDataJSON"] = as_text(json.dumps(data).encode())
+    used = method_of(site).single_use
     assert used({"credential": first}) == used({"credential": json.dumps(second)})
     assert used({"credential": first}) != used({"credential": answer(site, key)})
 
@@ -331,65 +328,64 @@ def factor_with(**facts: Any) -> Factor:
     return Factor(attributes=json.dumps({**known, **facts}))
 
 
-def test_a_key_to_carry_is_on_no_device() -> None:
+def test_a_key_to_carry_is_on_no_device(method: SecurityKey) -> None:
     for transports in ([], ["usb"], ["nfc", "usb"], ["hybrid"]):
         factor = factor_with(transports=transports, browser=HERE.browser)
-        assert describe(factor, HERE) == ["A key to carry with you", "Not synced"]
-        assert not is_here(factor, HERE)
+        assert method.describe(factor, HERE) == ["A key to carry with you", "Not synced"]
+        assert not method.is_here(factor, HERE)
 
 
-def test_a_key_of_this_device_is_told_from_one_of_another() -> None:
+def test_a_key_of_this_device_is_told_from_one_of_another(method: SecurityKey) -> None:
     factor = factor_with(transports=["internal"], browser=HERE.browser)
-    assert describe(factor, HERE)[0] == "On this device"
-    assert is_here(factor, HERE)
-    assert describe(factor, ELSEWHERE)[0] == "On another device"
-    assert not is_here(factor, ELSEWHERE)
+    assert method.describe(factor, HERE)[0] == "On this device"
+    assert method.is_here(factor, HERE)
+    assert method.describe(factor, ELSEWHERE)[0] == "On another device"
+    assert not method.is_here(factor, ELSEWHERE)
 
 
-def test_a_browser_that_nobody_knows_is_not_the_one_that_nobody_knew() -> None:
-    assert not is_here(factor_with(transports=["internal"], browser=""), UNKNOWN)
+def test_two_browsers_without_a_name_are_not_the_same_one(method: SecurityKey) -> None:
+    assert not method.is_here(factor_with(transports=["internal"], browser=""), UNKNOWN)
 
 
-def test_what_a_key_can_do_is_said() -> None:
-    assert describe(factor_with(synced=True, verifies=True), HERE) == [
+def test_what_a_key_can_do_is_said(method: SecurityKey) -> None:
+    assert method.describe(factor_with(synced=True, verifies=True), HERE) == [
         "A key to carry with you",
         "Synced with your other devices",
         "Logs you in without a password",
     ]
 
 
-def test_the_browser_is_told_which_keys_there_are(site: Site, keys: Ceremonies) -> None:
+def test_the_browser_is_told_which_keys_there_are(method: SecurityKey) -> None:
     account = Account(username="ada", name="Ada Lovelace")
-    assert tell_browser(account, [], keys) == {}
-    told = tell_browser(account, [factor_with(), factor_with(id="BBBB")], keys)
+    assert method.browser_hints(account, []) == {}
+    told = method.browser_hints(account, [factor_with(), factor_with(id="BBBB")])
     assert told == {
         "accepted": {"rpId": RP_ID, "userId": "VVVV", "allAcceptedCredentialIds": ["AAAA", "BBBB"]},
         "details": {"rpId": RP_ID, "userId": "VVVV", "name": "ada", "displayName": "Ada Lovelace"},
     }
 
 
-def test_the_browser_is_told_which_key_is_gone(site: Site, keys: Ceremonies) -> None:
-    assert gone(factor_with(), keys) == {"unknown": {"rpId": RP_ID, "credentialId": "AAAA"}}
+def test_the_browser_is_told_which_key_is_gone(site: Site, keys: Ceremonies, method: SecurityKey) -> None:
+    assert method.removal_hints(factor_with()) == {"unknown": {"rpId": RP_ID, "credentialId": "AAAA"}}
     key = new_key()
     register(site, key)
-    told = unknown(keys, {"credential": answer(site, key)})
+    told = method.unknown_hints({"credential": answer(site, key)})
     assert told == {"unknown": {"rpId": RP_ID, "credentialId": as_text(key.credentials[0].id)}}
 
 
 def test_the_page_asks_for_each_key_by_the_ways_that_reach_it(site: Site, keys: Ceremonies) -> None:
     mine = [register(site, new_key(transports=("nfc", "usb"))), register(site, new_key(transports=("internal",)), "2")]
     with site.services.db.read() as tx:
-        account, services = tx.objects.get_one(Account, 1), site.services
-        asking = Asking(account, NAME, services.phone_numbers, keys, mine, services.login_requests)
-    asked = show(asking)["options"]
+        challenge = Challenge(tx.objects.get_one(Account, 1), NAME, mine)
+    method = method_of(site)
+    asked = method.show(challenge)["options"]
     assert asked["allowCredentials"] == [
         {"type": "public-key", "id": facts_of(mine[0])["id"], "transports": ["usb", "nfc"]},
         {"type": "public-key", "id": facts_of(mine[1])["id"], "transports": ["internal"]},
     ]
     assert len(as_bytes(asked["challenge"])) == 32
-    assert METHOD.challenge.hint(mine[0], asking.account) == "Security key"
-    assert METHOD.alone is not None
-    assert METHOD.alone.ask(keys, ALONE)["allowCredentials"] == []
+    assert method.hint(challenge) == "Security key"
+    assert method.ask(ALONE)["allowCredentials"] == []
 
 
 # -- The name --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from webapp.domain.origin import Origin
 from webapp.domain.refusals import AlreadyDone, LoginExpired, NotFound
 from webapp.models.sessions import Session
 from webapp.models.user import SessionToken, User
+from webapp.policy import Policy
 from webapp.services.remembered_browsers import RememberedBrowsers
 
 HERE = Origin("192.0.2.1", "Firefox")
@@ -70,7 +72,7 @@ def test_a_log_in_is_listed_for_as_long_as_its_token_opens_anything(
 
 def test_a_browser_is_listed_for_as_long_as_it_skips_the_second_factor(site: Site, ada: Owner) -> None:
     services, account = site.services, site.services.accounts.named("ada")
-    browsers = RememberedBrowsers(site.clock, services.entropy, services.settings.policy)
+    browsers = RememberedBrowsers(services.core)
     with services.db.write() as tx:
         token = browsers.add(tx, account.id, HERE)
     assert token is not None
@@ -85,7 +87,7 @@ def test_a_browser_is_listed_for_as_long_as_it_skips_the_second_factor(site: Sit
 
 def test_only_the_browser_that_shows_the_token_is_this_one(site: Site, ada: Owner) -> None:
     services, account = site.services, site.services.accounts.named("ada")
-    browsers = RememberedBrowsers(site.clock, services.entropy, services.settings.policy)
+    browsers = RememberedBrowsers(services.core)
     with services.db.write() as tx:
         token = browsers.add(tx, account.id, HERE)
     reader = user_of(site, opened(site))
@@ -106,7 +108,7 @@ def test_where_no_browser_is_honoured_none_is_listed_or_offered_to_be_forgotten(
     ada = Owner(forgetful)
     ada.sign_up()
     services, account = forgetful.services, forgetful.services.accounts.named("ada")
-    browsers = RememberedBrowsers(forgetful.clock, services.entropy, type(services.settings.policy)())
+    browsers = RememberedBrowsers(replace(services.core, policy=Policy()))
     with services.db.write() as tx:
         assert browsers.add(tx, account.id, HERE)  # from before
     page = ada.open("/settings/security/sessions")

@@ -13,7 +13,6 @@ from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.origin import Origin
 from webapp.domain.request_refusals import RequestEnded
-from webapp.methods.catalogue import method_named
 from webapp.models.login_requests import LoginRequest
 from webapp.services.approvals import Approvals, Viewer
 
@@ -34,7 +33,7 @@ def waiting(phone: Owner) -> Owner:
 
 
 def viewer(site: Site) -> Viewer:
-    method = method_named("login-requests")
+    method = site.services.methods.named("login-requests")
     assert method is not None
     found = site.services.approvals.viewer(
         method, None, Origin("192.0.2.1", external_ids=frozenset(external_ids(site)))
@@ -53,9 +52,7 @@ def test_a_no_between_the_attempt_and_the_yes_counts(site: Site, phone: Owner, w
 
     requests: Any = Meanwhile()
     slow = Approvals(
-        db=services.db,
-        clock=site.clock,
-        policy=services.settings.policy,
+        services.core,
         requests=requests,
         notices=services.notices,
     )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.doubles import START, FakeClock
+from tests.doubles import START, FakeClock, core
 from webapp.domain.refusals import ChallengeExhausted, CodesBlocked, Refusal, TooManyAttempts
 from webapp.models.base import Table
 from webapp.models.database import Database
@@ -142,7 +142,7 @@ THREE_A_MINUTE = SlidingWindows((Window(3, MINUTE),))
 
 
 def test_an_attempt_counts_in_every_bucket_or_in_none(db: Database, clock: FakeClock) -> None:
-    attempts = Attempts(db, clock)
+    attempts = Attempts(core(db, clock=clock))
     mine, ours = Bucket("ada", THREE_A_MINUTE), Bucket("network", SlidingWindows((Window(4, MINUTE),)))
     for count in (1, 2, 3):
         assert attempts.count(mine, ours) == {"ada": count, "network": count}
@@ -153,7 +153,7 @@ def test_an_attempt_counts_in_every_bucket_or_in_none(db: Database, clock: FakeC
 
 
 def test_an_attempt_is_forgotten_when_its_window_has_passed(db: Database, clock: FakeClock) -> None:
-    attempts = Attempts(db, clock)
+    attempts = Attempts(core(db, clock=clock))
     for _ in range(3):
         attempts.count(Bucket("ada", THREE_A_MINUTE))
     clock.pass_(59)
@@ -165,7 +165,7 @@ def test_an_attempt_is_forgotten_when_its_window_has_passed(db: Database, clock:
 
 
 def test_what_is_cleared_starts_anew_and_nothing_else_does(db: Database, clock: FakeClock) -> None:
-    attempts = Attempts(db, clock)
+    attempts = Attempts(core(db, clock=clock))
     for name in ("ada", "grace"):
         attempts.count(Bucket(name, THREE_A_MINUTE))
     with db.write() as tx:
@@ -175,7 +175,7 @@ def test_what_is_cleared_starts_anew_and_nothing_else_does(db: Database, clock: 
 
 
 def test_an_attempt_of_a_change_that_fails_is_not_counted(db: Database, clock: FakeClock) -> None:
-    attempts = Attempts(db, clock)
+    attempts = Attempts(core(db, clock=clock))
 
     def change() -> None:
         with db.write() as tx:

@@ -65,15 +65,11 @@ def account_with_number(site: Site, username: str, phone: str | None) -> Account
 
 
 def contacts_with(site: Site, *keys: tuple[str, bytes], policy: Policy | None = None) -> Contacts:
-    """The same house with other keys, or another policy."""
+    """The same site with other keys, or another policy."""
     services = site.services
-    return Contacts(
-        db=services.db,
-        clock=services.clock,
-        keyring=AesGcmKeyring(keys or (OLD,), services.entropy),
-        policy=policy or services.settings.policy,
-        phones=services.phone_numbers,
-    )
+    keyring = AesGcmKeyring(keys or (OLD,), services.entropy)
+    other = replace(services.core, keyring=keyring, policy=policy or services.settings.policy)
+    return Contacts(other, services.phone_numbers)
 
 
 def upload(contacts: Contacts, account: Account, *numbers: str, country: str = "GB") -> Uploaded:

@@ -12,9 +12,9 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from tests.doubles import START, FakeClock, MoodyPushes, PlainRenderer, RememberingMail, ScriptedEntropy
+from tests.doubles import START, FakeClock, MoodyPushes, PlainRenderer, RememberingMail, ScriptedEntropy, core
+from webapp.adapters.embedded import OutboxTexts
 from webapp.adapters.keyring import AesGcmKeyring
-from webapp.adapters.texts import OutboxTexts
 from webapp.domain.ports import Email, PushMessage, Refused, Unreachable
 from webapp.domain.refusals import DatabaseUnavailable
 from webapp.models.base import Table
@@ -41,18 +41,17 @@ class Site:
         self.gone: list[PushMessage] = []
 
     def outbox_with(self, keyring: AesGcmKeyring) -> Outbox:
-        return Outbox(self.clock, self.entropy, keyring, PlainRenderer(), {})
+        return Outbox(core(clock=self.clock, entropy=self.entropy, keyring=keyring), PlainRenderer(), {})
 
     def delivery(self, mail: Any = None, *, db: Any = None, outbox: Outbox | None = None) -> Delivery:
         return Delivery(
-            db or self.db,
-            self.clock,
+            core(db or self.db, clock=self.clock, policy=POLICY),
             outbox or self.outbox,
             mail or self.mail,
             OutboxTexts(),
-            POLICY,
-            pushes=self.pushes,
-            gone=self.gone.append,
+            self.pushes,
+            prepare=lambda: None,
+            drop=self.gone.append,
         )
 
     def post(self, to: str = "anna@example.net") -> int:

@@ -14,7 +14,6 @@ from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import LabelTaken, NameMalformed, NotFound, NotFresh
-from webapp.methods.catalogue import method_named
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
 from webapp.models.sessions import Activity, Session
@@ -44,8 +43,8 @@ def user(site: Site) -> User:
         return User(session, tx.objects.get_one(Account, 1), factors, [])
 
 
-def key() -> Any:
-    found = method_named("security-key")
+def key(site: Site) -> Any:
+    found = site.services.methods.named("security-key")
     assert found is not None
     return found
 

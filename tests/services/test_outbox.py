@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from tests.doubles import START, FakeClock, PlainRenderer, ScriptedEntropy
+from tests.doubles import START, PlainRenderer, ScriptedEntropy, core
 from tests.pace import least_cost
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.adapters.template_renderer import TemplateRenderer
@@ -46,7 +46,7 @@ def keyring() -> AesGcmKeyring:
 
 @pytest.fixture
 def outbox(keyring: AesGcmKeyring) -> Outbox:
-    return Outbox(FakeClock(), ScriptedEntropy(), keyring, PlainRenderer(), LANGUAGES)
+    return Outbox(core(keyring=keyring), PlainRenderer(), LANGUAGES)
 
 
 def person(language: str = "en") -> Account:
@@ -125,7 +125,7 @@ def test_an_account_of_the_same_transaction_owns_its_message(db: Database, outbo
 def test_a_letter_is_in_the_language_of_its_account(
     db: Database, keyring: AesGcmKeyring, account: Account | None, told_in: str
 ) -> None:
-    outbox = Outbox(FakeClock(), ScriptedEntropy(), keyring, LettersInTongues(), LANGUAGES)
+    outbox = Outbox(core(keyring=keyring), LettersInTongues(), LANGUAGES)
     with speaking(Language("he", "עברית", "rtl")), db.write() as tx:
         message = outbox.post_email(tx, to="anna@example.net", template="code", account=account)
         assert spoken().code == "he"
@@ -146,7 +146,7 @@ def test_a_sentence_for_a_letter_can_be_said_in_its_language(outbox: Outbox) -> 
 @pytest.mark.no_cover
 def test_posting_costs_less_than_a_millisecond_and_a_half(db: Database, keyring: AesGcmKeyring) -> None:
     renderer = TemplateRenderer(TEMPLATES, "Nightlatch", "https://login.example.org")
-    outbox = Outbox(FakeClock(), ScriptedEntropy(), keyring, renderer, LANGUAGES)
+    outbox = Outbox(core(keyring=keyring), renderer, LANGUAGES)
     facts = {"code": "123456", "minutes": 60, "name": "Anna"}
     with db.write() as tx:
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from tests.doubles import START, CheapHasher
+from tests.doubles import START, CheapHasher, core
 from webapp.domain.refusals import (
     PasswordIsOneOfYourWords,
     PasswordTooCommon,
@@ -35,7 +35,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Database:
 
 
 def passwords(db: Database, hasher: CheapHasher | None = None, site: str = "Nightlatch", **policy: int) -> Passwords:
-    return Passwords(db, hasher or CheapHasher(), Policy(**policy), site)  # type: ignore[arg-type]
+    return Passwords(core(db, policy=Policy(**policy)), hasher or CheapHasher(), site)  # type: ignore[arg-type]
 
 
 def account(sealed: str) -> Account:

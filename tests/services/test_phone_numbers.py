@@ -59,7 +59,7 @@ def test_there_is_no_wait_where_no_text_could_go_at_all(site: Site, tess: Owner)
     phones = site.services.phone_numbers
     assert phones.number_of(account(site)).e164 == PHONE
     assert phones.wait(account(site)) == 0
-    phones.ask(account(site), "one", HERE)
+    phones.send_code(account(site), "one", HERE)
     assert phones.wait(account(site)) == 60
     phones.keep(account(site), PhoneNumber("+19005550123", "US"))
     assert phones.wait(account(site)) == 0
@@ -70,7 +70,7 @@ def test_there_is_no_wait_where_no_text_could_go_at_all(site: Site, tess: Owner)
     with pytest.raises(NotFound):
         phones.number_of(bob)
     with pytest.raises(NotFound):
-        phones.ask(bob, "one", HERE)
+        phones.send_code(bob, "one", HERE)
 
 
 @pytest.mark.parametrize(
@@ -92,31 +92,31 @@ def test_a_number_that_never_gets_a_text_is_in_the_report(
 
 def test_the_code_row_says_which_number_was_asked_for(site: Site, tess: Owner) -> None:
     phones, mine = site.services.phone_numbers, account(site)
-    assert phones.asked(mine, "one") is None
-    phones.ask(mine, "one", HERE, phones.read(OTHER, ""))
-    asked = phones.asked(mine, "one")
+    assert phones.sent(mine, "one") is None
+    phones.send_code(mine, "one", HERE, phones.read(OTHER, ""))
+    asked = phones.sent(mine, "one")
     assert asked is not None
     assert (asked.address, asked.resend_at - site.clock.now()) == ("...54", 60)
     with pytest.raises(TooSoon):
-        phones.ask_again(mine, "one", HERE)
+        phones.resend_code(mine, "one", HERE)
     site.clock.pass_(60)
-    phones.ask_again(mine, "one", HERE)
+    phones.resend_code(mine, "one", HERE)
     assert [text.to for text in site.texts(OTHER)] == [OTHER] * 2
     phones.confirm(mine, "one", site.texted_code(OTHER), HERE)
-    assert phones.asked(mine, "one") is None, "it is used"
+    assert phones.sent(mine, "one") is None, "it is used"
     assert account(site).phone_number_hint == mine.phone_number_hint == "...54"
 
 
 def test_an_exhausted_challenge_gets_no_new_code_while_the_old_one_would_live(site: Site, tess: Owner) -> None:
     phones, mine = site.services.phone_numbers, account(site)
-    phones.ask(mine, "one", HERE, phones.read(OTHER, ""))
+    phones.send_code(mine, "one", HERE, phones.read(OTHER, ""))
     wrong = str((int(site.texted_code(OTHER)) + 1) % 1_000_000).zfill(6)
     for _ in range(5):
         with pytest.raises(WrongCode):
             phones.confirm(mine, "one", wrong, HERE)
     site.clock.pass_(60)
     with pytest.raises(TooManyAttempts) as refusal:
-        phones.ask_again(mine, "one", HERE)
+        phones.resend_code(mine, "one", HERE)
     assert refusal.value.seconds == 540
     assert len(site.texts(OTHER)) == 1
 
@@ -145,14 +145,14 @@ def test_a_number_survives_a_new_key_and_a_code_that_waits_goes_on_once_sealed_a
         return Site(app, app.extensions["nightlatch"], site.clock)
 
     phones, mine = site.services.phone_numbers, account(site)
-    phones.ask(mine, "one", HERE, phones.read(OTHER, ""))
+    phones.send_code(mine, "one", HERE, phones.read(OTHER, ""))
     both = restarted(f"{NEW},{OLD}")
     assert both.services.maintenance.reseal() > 0
     assert both.services.maintenance.reseal() == 0
     both.services.phone_numbers.confirm(account(both), "one", both.texted_code(OTHER), HERE)
     only = restarted(NEW)
     assert only.services.phone_numbers.number_of(account(only)).e164 == OTHER
-    only.services.phone_numbers.ask(account(only), "two", HERE)
+    only.services.phone_numbers.send_code(account(only), "two", HERE)
     code = only.texted_code(OTHER)
     with only.services.db.write() as tx:
         only.services.phone_numbers.prove(tx, account(only), "two", code)

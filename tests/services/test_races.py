@@ -23,14 +23,13 @@ from webapp.domain.refusals import (
     UsernameTaken,
     WrongLogin,
 )
-from webapp.methods.authentication_app import METHOD as APP
 from webapp.models.accounts import Account
 from webapp.models.codes import Code, Link
 from webapp.models.factors import Factor
 from webapp.models.sessions import PendingLogin, Session
 from webapp.models.user import User
+from webapp.services.kept_acts import Act
 from webapp.services.login import LoggedIn, PendingToken
-from webapp.services.step_up import Act
 
 HERE = Origin("192.0.2.1", "Firefox")
 
@@ -165,9 +164,9 @@ def test_a_costlier_hash_of_an_old_password_never_replaces_a_new_password(site: 
 
 def test_a_factor_that_is_off_already_is_not_turned_off_again(site: Site, ada: Owner) -> None:
     before = user_of(site)
-    site.services.second_factors.turn_off(before, APP, HERE)
+    site.services.second_factors.turn_off(before, site.services.methods.named("authentication-app"), HERE)
     with pytest.raises(NotFound):
-        site.services.second_factors.turn_off(before, APP, HERE)
+        site.services.second_factors.turn_off(before, site.services.methods.named("authentication-app"), HERE)
     told = [mail.subject for mail in site.emails(ada.email) if "turned off" in mail.subject]
     assert len(told) == 1
 
@@ -176,8 +175,8 @@ def test_nobody_changes_factors_or_codes_without_a_fresh_proof(site: Site, ada: 
     now, factors = user_of(site), site.services.second_factors
     site.clock.pass_(660)
     for act in (
-        lambda: factors.turn_off(now, APP, HERE),
-        lambda: factors.turn_back_on(now, APP, HERE),
+        lambda: factors.turn_off(now, site.services.methods.named("authentication-app"), HERE),
+        lambda: factors.turn_back_on(now, site.services.methods.named("authentication-app"), HERE),
         lambda: factors.new_backup_code(now, HERE),
     ):
         with pytest.raises(NotFresh):
@@ -195,14 +194,19 @@ def test_a_session_that_was_ended_since_the_request_began_proves_nothing_more(si
     now = user_of(site)
     change(site, update(Session).values(ended_at=site.clock.now()))
     with pytest.raises(LoginExpired):
-        site.services.step_up.with_password(now, PASSWORD)
+        site.services.password_proof.verify(now, PASSWORD)
 
 
 def test_an_act_is_done_only_for_the_browser_that_asked(site: Site, ada: Owner) -> None:
     now, act = user_of(site), Act("/settings", [("name", "value")])
-    key = site.services.step_up.keep(now, act)
-    assert site.services.step_up.peek(now, "0" * 64) is None
-    assert site.services.step_up.peek(now, key) == act
+    kept = site.services.kept_acts
+    key = kept.keep(now, act)
+    assert kept.take(now, key, act.path) == act
+    assert kept.take(now, key, act.path) is None, "it is done once"
+    for wrong_key, path in (("0" * 64, act.path), (None, "/settings/security"), (None, None)):
+        key = kept.keep(now, act)
+        assert kept.take(now, wrong_key or key, path) is None
+        assert kept.take(now, key, act.path) is None, "it was dropped"
 
 
 def test_a_link_is_used_by_the_first_alone(site: Site, ada: Owner) -> None:
@@ -235,7 +239,7 @@ def test_a_message_code_that_is_used_while_it_is_compared_is_used(site: Site) ->
     ada.press("Next", email=ada.email)
     with site.services.db.read() as tx:
         code = tx.objects.scalars(select(Code)).one()
-    codes = site.services.email_addresses._codes
+    codes = site.services.email_addresses.codes
     with site.services.db.write() as tx:
         codes.consume(tx, code)
     with pytest.raises(CodeAlreadyUsed), site.services.db.write() as tx:
@@ -246,7 +250,7 @@ def test_a_code_of_a_challenge_that_asked_for_none_has_expired_into_nothing(site
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
     addresses, account = site.services.email_addresses, user_of(site).account
-    assert addresses.asked(1, "email:sign-up:99") is None
+    assert addresses.sent(1, "email:sign-up:99") is None
     with pytest.raises(CodeExpired):
         addresses.confirm(account, "email:sign-up:99", "123456", HERE)
     page = ada.post("/sign-up/email-code", code="123456")

@@ -7,8 +7,10 @@ from pathlib import Path
 from tests.conftest import Site
 from tests.people import Owner
 from webapp.adapters.heartbeat import FileHeartbeat
-from webapp.bootstrap import check_restoration
-from webapp.bootstrap.outside import heartbeat_file
+
+
+def heartbeat(site: Site) -> FileHeartbeat:
+    return FileHeartbeat(site.services.settings.instance, site.services.settings.database_url)
 
 
 def test_a_running_site_is_not_taken_for_a_restored_one(site: Site) -> None:
@@ -26,9 +28,9 @@ def test_after_a_restore_nothing_that_was_ended_or_used_lives_again(site: Site) 
     ada.turn_on_app()
     ada.press("Got it")
     site.services.restoration.beat()
-    FileHeartbeat(heartbeat_file(site.services.settings)).keep(7)  # the database of a later day had come to seven
+    heartbeat(site).keep(7)  # the database of a later day had come to seven
 
-    site.app.config["RESTORED_LATELY"] = check_restoration(site.services)
+    site.app.config["RESTORED_LATELY"] = site.services.restoration.check()
 
     assert ada.open("/").h1 == "Log in"
     assert ada.page is not None
@@ -45,13 +47,13 @@ def test_after_a_restore_nothing_that_was_ended_or_used_lives_again(site: Site) 
 
 
 def test_a_new_database_is_not_an_old_one(site: Site) -> None:
-    FileHeartbeat(heartbeat_file(site.services.settings)).keep(7)
+    heartbeat(site).keep(7)
     assert not site.services.restoration.look()
 
 
 def test_the_banner_goes_after_three_days(site: Site) -> None:
     site.services.restoration.beat()
-    FileHeartbeat(heartbeat_file(site.services.settings)).keep(2)
+    heartbeat(site).keep(2)
     assert site.services.restoration.look()
     assert site.services.restoration.was_lately()
     site.clock.pass_(3 * 86400)

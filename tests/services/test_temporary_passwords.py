@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select
+from webapp.adapters.embedded import NoTexts
 
 from tests.apps import App, live_apps
 from tests.conftest import Site
@@ -16,9 +17,6 @@ from tests.doubles import CheapHasher, FakeClock, ScriptedEntropy
 from tests.people import PHONE, Owner
 from webapp import create_app
 from webapp.adapters.heartbeat import FileHeartbeat
-from webapp.adapters.texts import NoTexts
-from webapp.bootstrap import check_restoration
-from webapp.bootstrap.outside import heartbeat_file
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import NotFound, NotFresh, TooManyTemporaryPasswords, WrongLogin
 from webapp.models.accounts import Account
@@ -29,6 +27,10 @@ from webapp.services.refused_accesses import RefusedAccesses
 
 HERE = Origin("192.0.2.1", "Firefox", "nightlatch.localhost")
 DAY = 86400
+
+
+def heartbeat(site: Site) -> FileHeartbeat:
+    return FileHeartbeat(site.services.settings.instance, site.services.settings.database_url)
 
 
 @pytest.fixture
@@ -221,8 +223,8 @@ def test_after_a_restore_neither_a_temporary_password_nor_an_app_lives_again(sit
     token = app.token("tess", passwords.make(user_of(site, tess), HERE))
     code = passwords.make(user_of(site, tess), HERE)
     site.services.restoration.beat()
-    FileHeartbeat(heartbeat_file(site.services.settings)).keep(7)
-    check_restoration(site.services)
+    heartbeat(site).keep(7)
+    site.services.restoration.check()
     assert app.with_token(token).status == 401
     assert app.verify("tess", code).status == 401
 

@@ -42,8 +42,8 @@ class TestServedWithoutGateway:
         ada.sign_up(confirm_email=False)
         account = site.services.accounts.named("ada")
         site.services.phone_numbers.keep(account, site.services.phone_numbers.read("+447400123456", ""))
-        site.services.phone_numbers.ask(site.services.accounts.named("ada"), "log-in:1", Origin("192.0.2.1"))
-        asked = site.services.phone_numbers.asked(account, "log-in:1")
+        site.services.phone_numbers.send_code(site.services.accounts.named("ada"), "log-in:1", Origin("192.0.2.1"))
+        asked = site.services.phone_numbers.sent(account, "log-in:1")
         assert asked is not None
         site.services.delivery.deliver_due()
         assert site.services.delivery.state(asked.message_id or 0) == "failed"
