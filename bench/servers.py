@@ -39,12 +39,17 @@ def main() -> None:
         for turn in range(TURNS):
             for name, server in servers.items():
                 taken[name].append(figures(server, turn))
-        print("                                log-ins/s   pages/s   ms a log-in   ms a page   MiB a worker")
+        print("medians, and in brackets the median of what each turn says in relation to the first server")
+        print(f"{'':22}{'log-ins/s':>18}{'pages/s':>18}{'ms a log-in':>18}{'ms a page':>18}{'MiB a worker':>14}")
+        first = next(iter(taken.values()))
         for name, rows in taken.items():
             middle = [statistics.median(column) for column in zip(*rows, strict=True)]
-            log_ins, pages, cpu_log_in, cpu_page = middle
-            size = servers[name].resident_mib()
-            print(f"{name:30} {log_ins:10.1f} {pages:9.0f} {cpu_log_in:13.2f} {cpu_page:11.2f} {size:14.1f}")
+            relations = [
+                [own / other for own, other in zip(*pair, strict=True)] for pair in zip(rows, first, strict=True)
+            ]
+            relation = [statistics.median(column) for column in zip(*relations, strict=True)]
+            told = "".join(f"{value:10.1f} ({ratio:5.2f})" for value, ratio in zip(middle, relation, strict=True))
+            print(f"{name:22}{told}{servers[name].resident_mib():14.1f}")
 
 
 def commands() -> dict[str, Command]:

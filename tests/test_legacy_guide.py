@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import time
 from base64 import b32encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,23 +34,20 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import update
 
 from tests.apps import basic
-from tests.test_processes import ask, eventually, free_port, serving
-from webapp import create_app
+from tests.served import PASSWORD, running, served
+from tests.test_processes import free_port
 from webapp.bootstrap import Services
 from webapp.domain.origin import Origin
 from webapp.models.accounts import Account
 from webapp.models.apps import TemporaryPassword
 from webapp.models.factors import Factor, factor_bound, sole_external_id
-from webapp.models.migrate import migrate
-from webapp.serve import web_command
-from webapp.settings import ROOT, Settings
+from webapp.settings import ROOT
 
 GUIDE = ROOT / "docs" / "how-to" / "legacy-apps.md"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 APACHE = shutil.which("apache2") or shutil.which("apache2", path="/usr/sbin:/usr/local/sbin")
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
 HERE = Origin("127.0.0.1", "a browser")
-PASSWORD = "analytical engine notes"
 SOON = 5  # seconds within which a revocation holds
 AROUND = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
@@ -143,17 +140,6 @@ class Guarded(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running(command: list[str], answers: Callable[[], bool], **options: Any) -> Iterator[None]:
-    process = subprocess.Popen(command, **options)
-    try:
-        assert eventually(answers), f"{command[0]} does not answer"
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-@contextmanager
 def guarded_site() -> Iterator[int]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Guarded) as server:
         server.daemon_threads = True
@@ -179,18 +165,8 @@ def certificate(folder: Path) -> dict[str, str]:
 @pytest.fixture
 def login_site(tmp_path: Path) -> Iterator[tuple[int, Services]]:
     """A production server with Ada's account, and this process's own view of its database."""
-    port = free_port()
-    more = {"NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1", "NIGHTLATCH_TRUSTED_PROXIES": "1"}
-    environ = serving(port, NIGHTLATCH_DATABASE_URL=f"sqlite:///{tmp_path / 'site.sqlite3'}", **more)
-    settings = Settings.read(environ)
-    migrate(settings.database_url)
-    services: Services = create_app(settings).extensions["nightlatch"]
-    services.sign_up.create_by_operator("Zoë 李", "ada", PASSWORD, "ada@example.org", confirmed=True)
-    services.db.engine.dispose()
-    options = {"env": {**os.environ, **environ}, "cwd": ROOT, "stdout": subprocess.DEVNULL}
-    with running(web_command(settings), lambda: ask(port, "/healthz")[0] == 200, **options):
-        yield port, services
-    services.db.engine.dispose()
+    with served(tmp_path, NIGHTLATCH_TRUSTED_PROXIES="1") as server:
+        yield server.port, server.services
 
 
 @pytest.fixture

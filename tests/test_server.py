@@ -278,7 +278,7 @@ def test_standard_output_has_json_lines_only_and_the_rest_goes_to_standard_error
     client.send(b"nonsense\r\n\r\n")
     assert client.answer().status == 400
     web = child_of(server.pid, "gunicorn")
-    assert len(children_of(web)) == 2, "as many processes as NIGHTLATCH_WORKERS says"
+    assert eventually(lambda: len(children_of(web)) == 2), "as many processes as NIGHTLATCH_WORKERS says"
     create = ("flask", "--app", "wsgi", "accounts", "create", "--username", "ada", "--name", "Ada Lovelace")
     made = start(*create, "--email", "ada@example.org", "--email-confirmed", **settings)
     made.communicate("violet tractors\n", timeout=SECONDS)

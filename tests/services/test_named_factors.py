@@ -18,7 +18,6 @@ from webapp.models.accounts import Account
 from webapp.models.factors import Factor
 from webapp.models.sessions import Activity, Session
 from webapp.models.user import User
-from webapp.services.named_factors import NamedFactors
 
 HERE = Origin("192.0.2.1", "Firefox")
 
@@ -49,12 +48,12 @@ def key(site: Site) -> Any:
     return found
 
 
-def rename(factors: NamedFactors, user: User, number: int = 1) -> None:
-    factors.rename(user, key(), number, "Red key", HERE)
+def rename(site: Site, user: User, number: int = 1) -> None:
+    site.services.named_factors.rename(user, key(site), number, "Red key", HERE)
 
 
-def erase(factors: NamedFactors, user: User, number: int = 1) -> None:
-    factors.delete(user, key(), number, HERE)
+def erase(site: Site, user: User, number: int = 1) -> None:
+    site.services.named_factors.delete(user, key(site), number, HERE)
 
 
 each_act = pytest.mark.parametrize("act", [rename, erase])
@@ -71,7 +70,7 @@ def test_a_user_who_is_not_fresh_changes_nothing(site: Site, user: User, act: Ac
     site.clock.pass_(600)
     before = kinds(site)
     with pytest.raises(NotFresh):
-        act(site.services.named_factors, user)
+        act(site, user)
     assert kinds(site) == before
 
 
@@ -79,7 +78,7 @@ def test_a_user_who_is_not_fresh_changes_nothing(site: Site, user: User, act: Ac
 def test_one_that_is_not_there_is_missing(site: Site, user: User, act: Act) -> None:
     for number in (0, 3, -1):
         with pytest.raises(NotFound):
-            act(site.services.named_factors, user, number)
+            act(site, user, number)
 
 
 @each_act
@@ -90,7 +89,7 @@ def test_one_that_another_tab_deleted_meanwhile_is_missing_and_not_told_of_twice
         tx.execute(delete(Factor).where(Factor.id == 1))
     before, mails = kinds(site), len(site.emails())
     with pytest.raises(NotFound):
-        act(site.services.named_factors, user)
+        act(site, user)
     assert kinds(site) == before
     assert len(site.emails()) == mails
 
@@ -98,14 +97,14 @@ def test_one_that_another_tab_deleted_meanwhile_is_missing_and_not_told_of_twice
 def test_a_name_that_will_not_do_is_refused(site: Site, user: User) -> None:
     named = site.services.named_factors
     with pytest.raises(NameMalformed):
-        named.rename(user, key(), 1, " ", HERE)
+        named.rename(user, key(site), 1, " ", HERE)
     with pytest.raises(LabelTaken):
-        named.rename(user, key(), 1, "green KEY", HERE)
-    assert [factor.label for factor in named.of(user, key())] == ["Blue key", "Green key"]
+        named.rename(user, key(site), 1, "green KEY", HERE)
+    assert [factor.label for factor in named.of(user, key(site))] == ["Blue key", "Green key"]
 
 
 def test_the_last_one_is_known_as_such(site: Site, user: User) -> None:
     named = site.services.named_factors
     assert not named.is_last(user)
     assert named.is_last(replace(user, factors=user.factors[:1]))
-    assert list(named.of(replace(user, factors=[]), key())) == []
+    assert list(named.of(replace(user, factors=[]), key(site))) == []
