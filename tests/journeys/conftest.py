@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Site
+from tests.conftest import UNCOUNTED, Site
 from tests.doubles import CheapHasher
 from tests.people import ANDROID, DESKTOP, IPHONE, Owner
 
@@ -15,15 +15,17 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL each journey is made once: what differs by layout is no matter of the database."""
+    """What differs by layout is no matter of the database, nor of the lines that are counted: on PostgreSQL each
+    journey is made once, and lines are counted in the first layout."""
     seen: set[str] = set()
     kept, left = list[pytest.Item](), list[pytest.Item]()
     for item in items:
         params = getattr(getattr(item, "callspec", None), "params", {})
         again = {name: value for name, value in params.items() if name not in ("ada", "grace", "layout", "htmx")}
         once = f"{item.nodeid.partition('[')[0]} {again}"
-        is_again = item.path.parent == HERE and params.get("database_url") == "postgresql" and once in seen
-        (left if is_again else kept).append(item)
+        is_again = item.path.parent == HERE and once in seen
+        item.stash[UNCOUNTED] = is_again
+        (left if is_again and params.get("database_url") == "postgresql" else kept).append(item)
         seen.add(once)
     if left:
         config.hook.pytest_deselected(items=left)
