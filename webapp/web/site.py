@@ -76,6 +76,6 @@ def _log_in(app: Flask) -> None:
 
 
 def _before(app: Flask) -> None:
-    for step in (languages.choose, guards.clean_input, guards.same_site, guards.phone_layout):
+    for step in (layouts.choose, languages.choose, guards.clean_input, guards.same_site, guards.phone_layout):
         app.before_request(step)
     app.teardown_request(languages.forget)

@@ -209,7 +209,6 @@ def _do(act: Act, opened: SessionToken | None) -> Response:
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # the proxy's documented way to the app
     with app.request_context(environ):
         g.kept_act = True  # its token was right when it was kept
-        g.pop("here", None)
         if opened is not None:
             current.is_now(opened.token)
         response: Response = app.full_dispatch_request()

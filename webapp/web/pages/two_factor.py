@@ -67,7 +67,7 @@ def _row(method: Method) -> tuple[str, str, bool, str, str, str]:
     on, kind = bool(_shown(method)), "link" if _is_list(method) else "switch"
     note = _("On") if on else str(method.overview.what)
     if method.phones_only is not None and not layouts.copy().phone:
-        kind, note = "note", method.phones_only % {"site": layouts.hosts().phone}
+        kind, note = "note", method.phones_only % {"site": current.services().settings.phone_host}
     return method.slug, str(method.title), on, note, kind, url
 
 
