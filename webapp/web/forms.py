@@ -1,4 +1,4 @@
-"""Forms: the fields of a screen and the token that proves the form is ours."""
+"""Forms: the fields of a page and the result of its CSRF check. They decide nothing; services do."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
     """A form without fields is a button."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]  # the same
-        csrf = False  # the guard `same_site` looks at the token, once a request and whatever forms a page has
+        csrf = False  # `guards.same_site` checks the token once a request: a page may have several forms
 
     refusal: Refusal | None = None
 
     def submitted(self) -> bool:
-        """True when this is a POST whose token and fields are in order."""
-        if request.method != "POST":
-            return False
-        right: bool = self.validate()
-        return self.trusted() and right
+        """True for a POST whose token and fields are valid."""
+        valid: bool = self.validate_on_submit()
+        return self.trusted() and valid
 
     def trusted(self) -> bool:
-        """True when this is a POST whose token is in order, whatever its fields."""
-        if request.method == "POST" and not g.get("csrf_valid", False):
+        """True for a POST whose token is valid, whatever its fields."""
+        if not self.is_submitted():
+            return False
+        valid: bool = g.get("csrf_valid", False)
+        if not valid:
             self.form_errors.append(words.say(PageTooOld()))
-        return request.method == "POST" and g.get("csrf_valid", False)
+        return valid
 
 
 def described(field: Field, hint: str | None) -> str | Literal[False]:
@@ -117,7 +118,7 @@ class RememberFields:
 
 
 def offer_countries(form: Form) -> None:
-    """The countries that texts go to, the reader's own chosen, for a form that asks for a phone number."""
+    """Fills the choices of a form that asks for a phone number, with the reader's own country chosen."""
     if "country" not in form:
         return
     allowed = current.services().settings.sms_countries
@@ -129,13 +130,13 @@ def offer_countries(form: Form) -> None:
 
 
 def default_country() -> str:
-    """Where the reader seems to be, among the countries that texts go to."""
+    """The ISO 3166 code of the country that the reader's language suggests, among those that texts go to."""
     accepted, allowed = request.headers.get("Accept-Language", ""), current.services().settings.sms_countries
     return phone_numbers.default_country(spoken().code, accepted, allowed)
 
 
 @cache
 def form_of(*fields: type) -> type[Form]:
-    """A form of the given fields: a step's, or a challenge's."""
+    """The form of a step or a challenge, from the classes with its fields."""
     bases = (Form, *(f for f in fields if f is not None))
     return type("StepForm", bases, {})
