@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from webapp.adapters.embedded import OutboxTexts
-
 from webapp.domain.ports import TextMessage, TextMessages
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from webapp.adapters.embedded import NoPushes
 
 from tests.adapters.push_endpoint import PushEndpoint, coded
 from tests.doubles import START, FakeClock
+from webapp.adapters.embedded import NoPushes
 from webapp.adapters.web_push import WebPush
 from webapp.domain.ports import Gone, PushMessage, Refused, Unreachable
 from webapp.domain.push import PushHosts

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select
-from webapp.adapters.embedded import NoTexts
 
 from tests.apps import App, live_apps
 from tests.conftest import Site
 from tests.doubles import CheapHasher, FakeClock, ScriptedEntropy
 from tests.people import PHONE, Owner
 from webapp import create_app
+from webapp.adapters.embedded import NoTexts
 from webapp.adapters.heartbeat import FileHeartbeat
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import NotFound, NotFresh, TooManyTemporaryPasswords, WrongLogin

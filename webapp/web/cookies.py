@@ -28,11 +28,7 @@ def name_of(name: str) -> str:
 
 
 def get(name: str) -> str | None:
-    cookies = request.cookies
-    if not cookies:
-        return None
-    name = name_of(name)
-    return cookies[name] if name in cookies else None  # noqa: SIM401  # their `get` makes an error to say no
+    return request.cookies.get(name_of(name))
 
 
 def put(response: Response, name: str, value: str, lasts: int | None = None, samesite: str = "Lax") -> None:
@@ -133,8 +129,5 @@ def _unsigned(name: str) -> str | None:
 
 
 def _signer(name: str) -> Signer:
-    signers: dict[str, Signer] = current_app.extensions.setdefault("signers", {})  # the keys stay while the site runs
-    if name not in signers:
-        keys = [*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key]  # the last one signs
-        signers[name] = Signer(keys, salt=f"nightlatch {name}")
-    return signers[name]
+    keys = [*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key]  # the last one signs
+    return Signer(keys, salt=f"nightlatch {name}")

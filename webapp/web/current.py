@@ -68,8 +68,6 @@ def client_address() -> str:
 
 def here() -> str:
     """The path of this page with its query, for a form's action or a way back."""
-    if "here" not in g:
-        path = "/" + quote(request.path.lstrip("/"), safe="/:@!$&'()*+,;=")  # as it came, or "//evil" would lead away
-        query = request.query_string.decode("latin-1")
-        g.here = f"{path}?{query}" if query else path
-    return cast(str, g.here)
+    path = "/" + quote(request.path.lstrip("/"), safe="/:@!$&'()*+,;=")  # browsers take //x for another host
+    query = request.query_string.decode("latin-1")
+    return f"{path}?{query}" if query else path

@@ -1,11 +1,11 @@
-"""Forms: the fields of a screen and the token that proves the form is ours."""
+"""Forms: the fields of a page and the result of its CSRF check. They decide nothing; services do."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Literal
 
-from flask import g, request
+from flask import g
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField, TextAreaField
@@ -27,22 +27,23 @@ class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
     """A form without fields is a button."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]  # the same
-        csrf = False  # the guard `same_site` looks at the token, once a request and whatever forms a page has
+        csrf = False  # `guards.same_site` checks the token once a request: a page may have several forms
 
     refusal: Refusal | None = None
 
     def submitted(self) -> bool:
-        """True when this is a POST whose token and fields are in order."""
-        if request.method != "POST":
-            return False
-        right: bool = self.validate()
-        return self.trusted() and right
+        """True for a POST whose token and fields are valid."""
+        valid: bool = self.validate_on_submit()
+        return self.trusted() and valid
 
     def trusted(self) -> bool:
-        """True when this is a POST whose token is in order, whatever its fields."""
-        if request.method == "POST" and not g.get("csrf_valid", False):
+        """True for a POST whose token is valid, whatever its fields."""
+        if not self.is_submitted():
+            return False
+        valid: bool = g.get("csrf_valid", False)
+        if not valid:
             self.form_errors.append(words.say(PageTooOld()))
-        return request.method == "POST" and g.get("csrf_valid", False)
+        return valid
 
 
 def described(field: Field, hint: str | None) -> str | Literal[False]:
@@ -123,6 +124,6 @@ class RememberFields:
 
 @cache
 def form_of(*fields: type) -> type[Form]:
-    """A form of the given fields: a step's, or a challenge's."""
+    """The form of a step or a challenge, from the classes with its fields."""
     bases = (Form, *(f for f in fields if f is not None))
     return type("StepForm", bases, {})

@@ -1,4 +1,4 @@
-"""Who may pass: checks that run before a page's own code. Templates never decide this."""
+"""Checks that run before a page's own code. Templates never decide what is allowed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ View = Callable[..., Any]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 FILE_FIELD = "file_field"
 MACHINE, LEGACY = "machine", "legacy"
-"""The blueprints of addresses that no browser's form posts to."""
+"""The blueprints without forms: no browser posts there."""
 
 
 # -- Before every request --------------------------------------------------------------------------
 
 
 def clean_input() -> None:
-    """Malformed UTF-8, NUL, or a list where text belongs: 400, before any code of ours sees it."""
+    """400 for malformed UTF-8, NUL, a repeated field or an unexpected file."""
     raw = request.environ.get("QUERY_STRING", "").encode("latin-1"), request.path.encode("utf-8", "surrogatepass")
     bodies = [*raw]
     if request.method not in SAFE and request.mimetype == "application/x-www-form-urlencoded":
@@ -46,7 +46,7 @@ def clean_input() -> None:
 
 
 def takes_file(field: str) -> Callable[[View], View]:
-    """On a view: this field may be a file. Its bytes are another program's and no text: the view reads them as such."""
+    """On a view: this field may be a file. Its bytes are not checked here, so the view must not trust them."""
 
     def marked(view: View) -> View:
         setattr(view, FILE_FIELD, field)
@@ -56,7 +56,7 @@ def takes_file(field: str) -> Callable[[View], View]:
 
 
 def _has_clean_files() -> bool:
-    """A file only where the page takes one, once, and not beside a text of its name; a file's name is a text."""
+    """True when each file is in the view's file field, once, without a text of that name, and its name has no NUL."""
     if not request.files:
         return True
     taken = getattr(current_app.view_functions.get(request.endpoint or ""), FILE_FIELD, None)
@@ -67,9 +67,10 @@ def _has_clean_files() -> bool:
 
 
 def same_site() -> None:
-    """CSRF, twice over: where the browser says the request comes from, and the token in the form.
+    """CSRF: 403 for a request that the browser says comes from another site, 400 without a token.
 
-    A token that is merely old is left to the form, which then keeps what was typed and does nothing.
+    A token that is old or wrong is left to the form: the page comes again with what was typed, and nothing is done.
+    `CSRFProtect` would answer 400, and the forms' own tokens cannot be checked where a page has several forms.
     """
     if request.method in SAFE or _is_machine():
         return
@@ -92,7 +93,7 @@ def same_site() -> None:
 
 
 def phone_layout() -> Response | None:
-    """A phone that opens a page at the main host is sent to the same page at its own."""
+    """A phone that opens a page at the main host is sent to the same page at the mobile host."""
     url = None if render.is_fragment() else layouts.url_for_phone()
     if url is None:
         return None
@@ -111,7 +112,7 @@ def log_in_first() -> Response:
 
 
 def fresh(view: View) -> View:
-    """Under `login_required`: asks to prove again who one is, then goes on to the page and act asked for."""
+    """Under `login_required`: a session that is not fresh steps up first, then goes on to the page asked for."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -137,7 +138,7 @@ def step_up(path: str | None = None) -> Response:
 
 
 def local_path(text: str | None) -> str | None:
-    """`text` when it is a path of this very host, else None: no scheme, no host, no trick with slashes."""
+    """`text` when it is a path of this host, else None: no scheme, no host, no slashes that browsers read as one."""
     if not text or not text.startswith("/") or text.startswith("//") or len(text) > 2000:
         return None
     if "\\" in text or any(ord(c) <= 32 or ord(c) == 127 for c in text) or not text.isprintable():

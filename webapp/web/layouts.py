@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
-from flask import Blueprint, Flask, current_app, g, request, url_for
+from flask import Blueprint, Flask, g, request, url_for
 
 from ..domain.language import Sentence, gettext, lazy
 from ..domain.refusals import NotFound
 from ..services.method import ByDevice
 from ..settings import Settings
 from . import cookies
+from .current import services
 
 DESKTOP = "desktop"
 MOBILE = "mobile"
@@ -93,8 +93,6 @@ DEVICES = (
 
 def mount(app: Flask, pages: list[Blueprint], settings: Settings) -> None:
     """Every page at both hosts, made by the same view."""
-    app.extensions["paths"] = {DESKTOP: {}, MOBILE: {}}
-    app.extensions["hosts"] = Hosts(settings.scheme, settings.main_host, settings.mobile_host)
     for name, subdomain in ((DESKTOP, None), (MOBILE, settings.mobile_subdomain)):
         layout = Blueprint(name, __name__, subdomain=subdomain)
         for page in pages:
@@ -102,21 +100,13 @@ def mount(app: Flask, pages: list[Blueprint], settings: Settings) -> None:
         app.register_blueprint(layout)
 
 
-class Hosts(NamedTuple):
-    scheme: str
-    computer: str
-    phone: str
-
-
-def hosts() -> Hosts:
-    found: Hosts = current_app.extensions["hosts"]
-    return found
+def choose() -> None:
+    """Before each request: the layout is that of the host."""
+    g.layout = MOBILE if request.host == services().settings.mobile_host else DESKTOP
 
 
 def current() -> str:
-    layout: str | None = g.get("layout")
-    if layout is None:
-        g.layout = layout = MOBILE if request.host == hosts().phone else DESKTOP
+    layout: str = g.layout
     return layout
 
 
@@ -127,7 +117,7 @@ def url_for_phone() -> str | None:
         return None
     if cookies.get(cookies.SITE_CHOICE) == DESKTOP or not is_phone():
         return None
-    return f"{hosts().scheme}://{hosts().phone}{request.full_path.rstrip('?')}"
+    return f"{services().settings.mobile_url}{request.full_path.rstrip('?')}"
 
 
 class OtherSite(NamedTuple):
@@ -138,9 +128,9 @@ class OtherSite(NamedTuple):
 def other_site() -> OtherSite:
     """The way to the same page in the other layout, by the main host, which remembers the choice."""
     there = DESKTOP if current() == MOBILE else MOBILE
-    path = f"{_remembered('site.choose', layout=there)}?{urlencode({'next': request.path}, safe='/')}"
+    path = to("site.choose", layout=there, next=request.path)
     label = gettext("Desktop site") if there == DESKTOP else gettext("Mobile site")
-    return OtherSite(label, f"{hosts().scheme}://{hosts().computer}{path}")
+    return OtherSite(label, f"{services().settings.main_url}{path}")
 
 
 def chosen(layout: str, path: str) -> tuple[str, str | None]:
@@ -151,8 +141,8 @@ def chosen(layout: str, path: str) -> tuple[str, str | None]:
     if layout not in (DESKTOP, MOBILE):
         raise NotFound()
     if layout == DESKTOP:
-        return f"{hosts().scheme}://{hosts().computer}{path}", DESKTOP
-    return f"{hosts().scheme}://{hosts().phone}{path}", None
+        return f"{services().settings.main_url}{path}", DESKTOP
+    return f"{services().settings.mobile_url}{path}", None
 
 
 def template() -> str:
@@ -172,18 +162,7 @@ def device() -> Device:
 
 def to(endpoint: str, **values: Any) -> str:
     """The path of a page in the present layout."""
-    return url_for(f"{current()}.{endpoint}", **values) if values else _remembered(endpoint)
-
-
-def _remembered(endpoint: str, /, **values: Any) -> str:
-    """One of few: every screen asks for a dozen plain paths, and they never change while the site runs."""
-    paths: dict[tuple[str, ...], str] | None = g.get("paths")
-    if paths is None:
-        g.paths = paths = current_app.extensions["paths"][current()]
-    key = (endpoint, *values.values())
-    if key not in paths:
-        paths[key] = url_for(f"{current()}.{endpoint}", **values)
-    return paths[key]
+    return url_for(f"{current()}.{endpoint}", **values)
 
 
 def is_phone() -> bool:

@@ -75,6 +75,13 @@ def _log_in(app: Flask) -> None:
 
 
 def _before(app: Flask) -> None:
-    for step in (languages.choose, guards.clean_input, guards.same_site, guards.phone_layout, kept_acts.drop_elsewhere):
+    for step in (
+        layouts.choose,
+        languages.choose,
+        guards.clean_input,
+        guards.same_site,
+        guards.phone_layout,
+        kept_acts.drop_elsewhere,
+    ):
         app.before_request(step)
     app.teardown_request(languages.forget)

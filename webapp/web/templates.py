@@ -21,6 +21,7 @@ def install(app: Flask, services: Services) -> None:
     env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
     env.filters.update(device=device, place=place_of, minute=minute, machine=machine)
     env.globals.update(
+        _=env.globals["gettext"],  # the extension's own `_` looks this one up at each call
         site_name=services.settings.site_name,
         asset=assets.url,
         to=layouts.to,

@@ -69,7 +69,7 @@ def _row(method: Method) -> tuple[str, str, bool, str, str, str]:
     on, kind = bool(_shown(method)), "link" if _is_list(method) else "switch"
     note = _("On") if on else str(method.overview.what)
     if method.only_on_phones is not None and not layouts.copy().phone:
-        kind, note = "note", method.only_on_phones % {"site": layouts.hosts().phone}
+        kind, note = "note", method.only_on_phones % {"site": current.services().settings.mobile_host}
     return method.slug, str(method.title), on, note, kind, url
 
 
