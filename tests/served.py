@@ -16,7 +16,7 @@ from tests.test_processes import ask, eventually, free_port, serving
 from webapp import create_app
 from webapp.bootstrap import Services
 from webapp.models.migrate import migrate
-from webapp.models.sessions import LoggedIn
+from webapp.models.sessions import Session
 from webapp.serve import web_command
 from webapp.settings import ROOT, Settings
 
@@ -33,7 +33,7 @@ class Served:
     def last_address(self) -> str:
         """Where the newest log-in came from, as the server saw it."""
         with self.services.db.read() as tx:
-            return str(tx.scalar(select(LoggedIn.address).order_by(LoggedIn.id.desc()).limit(1)))
+            return str(tx.scalar(select(Session.address).order_by(Session.id.desc()).limit(1)))
 
 
 @contextmanager

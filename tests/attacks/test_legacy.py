@@ -688,6 +688,6 @@ def test_a_dump_shows_no_temporary_password_and_no_token(
     for place, content in places.items():
         for what, secret in secrets.items():
             assert secret.encode() not in content, f"{what} in {place}"
-    assert len(site.services.legacy_access._cache._cache) == 1
-    memory = repr(vars(site.services.legacy_access._cache))
+    assert len(site.services.legacy_access.cache._cache) == 1
+    memory = repr(vars(site.services.legacy_access.cache))
     assert not any(secret in memory for secret in secrets.values())

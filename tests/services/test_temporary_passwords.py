@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select
 
 from tests.apps import App, live_apps
 from tests.conftest import Site
-from tests.doubles import CheapHasher, FakeClock, ScriptedEntropy
+from tests.doubles import CheapHasher, FakeClock, core
 from tests.people import PHONE, Owner
 from webapp import create_app
 from webapp.adapters.embedded import NoTexts
@@ -22,6 +22,7 @@ from webapp.domain.refusals import NotFound, NotFresh, TooManyTemporaryPasswords
 from webapp.models.accounts import Account
 from webapp.models.apps import AppSession, RefusedAccess, TemporaryPassword
 from webapp.models.user import User
+from webapp.policy import Policy
 from webapp.services.legacy_access import Caller, CallerCache
 from webapp.services.refused_accesses import RefusedAccesses
 
@@ -241,7 +242,8 @@ class Asked:
 
     def __init__(self, size: int = 10) -> None:
         self.clock = FakeClock()
-        self.cache = CallerCache(self.clock, ScriptedEntropy(), seconds=4, size=size)
+        policy = Policy(legacy_cache_seconds=4, legacy_cache_size=size)
+        self.cache = CallerCache(core(clock=self.clock, policy=policy))
         self.checked: list[str] = []
 
     def __call__(self, credentials: str, takes: int = 0, ends: int | None = None) -> Caller:
@@ -302,7 +304,7 @@ def test_the_cache_shows_no_credentials() -> None:
 
 
 def test_the_same_credentials_at_once_are_checked_once() -> None:
-    cache = CallerCache(FakeClock(), ScriptedEntropy(), seconds=4, size=3)
+    cache = Asked(size=3).cache
     begun, checked = Event(), []
 
     def find() -> tuple[Caller, None]:
@@ -337,7 +339,7 @@ def test_other_credentials_do_not_wait() -> None:
 
 
 def test_a_refusal_is_not_cached() -> None:
-    cache = CallerCache(FakeClock(), ScriptedEntropy(), seconds=4, size=3)
+    cache = Asked(size=3).cache
 
     def find() -> tuple[Caller, None]:
         raise WrongLogin()
