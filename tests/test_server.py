@@ -246,6 +246,15 @@ def test_a_client_that_does_not_read_its_answer_holds_no_thread(direct: Served, 
     assert time.monotonic() - begun < 4, "kernels keep more than our longest answer"
 
 
+def test_a_client_that_leaves_its_last_connection_open_delays_the_next_by_two_seconds(
+    direct: Served, client_of: Clients
+) -> None:
+    assert client_of(direct).ask("/healthz", "Connection: close").is_last
+    begun = time.monotonic()
+    assert client_of(direct).ask("/healthz").status == 200
+    assert 1 < time.monotonic() - begun < 5
+
+
 # -- How it starts, speaks and stops ----------------------------------------------------------------------------
 
 
