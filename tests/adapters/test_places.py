@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from webapp.adapters.places import FilePlaces, NoPlaces
+from webapp.adapters.embedded import NoPlaces
+from webapp.adapters.places import FilePlaces
 from webapp.domain.language import Language, speaking
 
 MARK = b"\xab\xcd\xefMaxMind.com"

@@ -5,6 +5,7 @@ A language is a context variable, so that the layers below the web can speak wit
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -80,8 +81,6 @@ class Sentence:
         return gettext(self.msgid)
 
     def __html__(self) -> str:
-        import html
-
         return html.escape(str(self))
 
     def __mod__(self, facts: object) -> str:
