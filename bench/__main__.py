@@ -73,6 +73,7 @@ def cpu(server: Server) -> tuple[float, float, float]:
     for run in range(RUNS):
         hashes = _cpu_of_a_hash()
         pace = REFERENCE_HASH / hashes * 1000
+        person = Person(server)  # the connection of the run before was closed while this one hashed
         first = WARM_UP + run * LOG_INS_A_RUN + 1
         before = server.cpu()
         for number in range(first, first + LOG_INS_A_RUN):

@@ -75,7 +75,7 @@ class RememberingMail:
 class MoodyTexts:
     """A text message gateway that takes everything, unless it has a `trouble`: it raises that instead."""
 
-    keeps = True
+    keeps, available = True, True
 
     def __init__(self) -> None:
         self.trouble: Exception | None = None

@@ -232,7 +232,7 @@ def test_after_resealing_the_old_key_may_go_and_nobody_notices(
     ada.client = after.app.test_client()
     for name, value in cookies.items():
         ada.client.set_cookie(name, str(value), domain=ada.host.split(":")[0])
-    assert ada.open("/step-up/password").h1 == "Enter your password"
+    assert ada.open("/step-up/password?next=/settings/account/password").h1 == "Enter your password"
     assert ada.press("Verify", password=ada.password).h1 == "Enter your code"
     page = ada.press("Verify", code=ada.next_code())
     assert page.receipts == ["Your password was changed, and every other log-in ended. We e-mailed you about it."]

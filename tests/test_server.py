@@ -14,13 +14,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.served import PASSWORD, Served, served
-from tests.test_processes import Start, ask, eventually, serving
+from tests.served import PASSWORD, Served, running, served
+from tests.test_processes import Start, ask, eventually, free_port, serving
 from tests.test_processes import port as port
 from tests.test_processes import start as start
 from tests.wire import FORM, SECONDS, Client, chunked, request
 from webapp.policy import Policy
-from webapp.serve import THREADS
+from webapp.serve import THREADS, web_command
+from webapp.settings import Settings
 
 MISLEADING = {
     "SCRIPT_NAME": "/x",
@@ -47,6 +48,15 @@ ENVIRON = {
     "FORWARDED_ALLOW_IPS": "*",
 }
 """Variables of the server's process that look like parts of a request, or make gunicorn believe some."""
+
+TELLING = """
+import json
+
+def app(environ, start_response):
+    body = json.dumps({name: str(value) for name, value in environ.items()}).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +114,25 @@ def test_no_header_moves_the_site_or_says_who_the_user_is(server: Served, client
     assert "/x/" not in page.text
     assert "evil.example" not in page.text
     assert set(page.cookies) <= {"form"}, "over http there is no __Host- cookie"
+
+
+def test_a_request_has_nothing_of_the_environment_and_no_variable_made_of_a_header(
+    tmp_path: Path, client_of: Clients
+) -> None:
+    """What the command of the server hands to a WSGI application, said by one that prints it."""
+    (tmp_path / "telling.py").write_text(TELLING)
+    port = free_port()
+    settings = Settings.read(serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1"))
+    command = [word.replace("wsgi:app", "telling:app") for word in web_command(settings)]
+    options = {"cwd": tmp_path, "env": {**os.environ, **ENVIRON}}
+    with running(command, lambda: ask(port, "/")[0] == 200, **options):
+        client = client_of.to(port, "telling.localhost")
+        told = json.loads(client.ask("/x/y", *(f"{name}: {value}" for name, value in MISLEADING.items())).text)
+    expected = {"SCRIPT_NAME": "", "PATH_INFO": "/x/y", "REMOTE_ADDR": "127.0.0.1", "wsgi.url_scheme": "http"}
+    assert {name: told[name] for name in expected} == expected
+    assert told["HTTP_HOST"] == "telling.localhost"
+    assert "HTTP_X_FORWARDED_FOR" not in told
+    assert not any("REMOTE_USER" in name for name in set(told) - {"HTTP_REMOTE_USER"})
 
 
 def test_an_unknown_host_stays_unknown_whatever_a_header_says(server: Served, client_of: Clients) -> None:
@@ -244,6 +273,15 @@ def test_a_client_that_does_not_read_its_answer_holds_no_thread(direct: Served, 
     begun = time.monotonic()
     assert client_of(direct).ask("/healthz").status == 200
     assert time.monotonic() - begun < 4, "kernels keep more than our longest answer"
+
+
+def test_a_client_that_leaves_its_last_connection_open_delays_the_next_by_two_seconds(
+    direct: Served, client_of: Clients
+) -> None:
+    assert client_of(direct).ask("/healthz", "Connection: close").is_last
+    begun = time.monotonic()
+    assert client_of(direct).ask("/healthz").status == 200
+    assert 1 < time.monotonic() - begun < 5
 
 
 # -- How it starts, speaks and stops ----------------------------------------------------------------------------

@@ -65,24 +65,17 @@ from .settings import ROOT, Settings
 
 
 def adapters(settings: Settings) -> Adapters:
-    policy, gateway, push, clock, entropy = (
-        settings.policy,
-        settings.text_gateway,
-        settings.push,
-        SystemClock(),
-        SystemEntropy(),
-    )
-    mail, mute = settings.mail, gateway is None and not settings.shows_outbox
+    policy, mail, gateway, push = settings.policy, settings.mail, settings.text_gateway, settings.push
+    clock, entropy, without_gateway = SystemClock(), SystemEntropy(), OutboxTexts if settings.shows_outbox else NoTexts
     return Adapters(
         clock,
         entropy,
         Argon2id(policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once, policy.hash_queue_seconds),
         SmtpMail(mail, settings.mail_from, policy.mail_timeout) if mail else OutboxMail(),
-        VonageTexts(gateway, policy.text_timeout) if gateway else NoTexts() if mute else OutboxTexts(),
+        VonageTexts(gateway, policy.text_timeout) if gateway else without_gateway(),
         TemplateRenderer(ROOT / "templates", settings.site_name, settings.main_url, reload=not settings.serving),
         WebPush(push, policy.push_timeout, clock) if push.private_key else NoPushes(),
         FilePlaces(settings.places_file) if settings.places_file else NoPlaces(),
-        can_text=not mute,
     )
 
 
@@ -112,7 +105,7 @@ class Services:
         self.login_requests = LoginRequests(core, attempts, pushing)
         self.approvals = Approvals(core, self.login_requests, tell)
         parts = (codes, self.outbox, numbers, self.ceremonies, self.login_requests)
-        self.methods = methods(Parts(core, attempts, *parts, site, world.can_text, hosts, key))
+        self.methods = methods(Parts(core, attempts, *parts, site, world.texts.available, hosts, key))
         opening, remembered = SessionOpening(sessions, attempts, tell), RememberedBrowsers(core)
         proof = (core, attempts, backup_codes, tell, self.methods)
         self.login = Login(*proof, guesses, passwords, sessions, remembered, opening)
@@ -129,7 +122,7 @@ class Services:
         self.not_you = NotYou(core, self.links, sessions, self.password_changes, tell)
         self.contacts, self.activity = Contacts(core, numbers), ActivityPages(core)
         self.temporary_passwords = TemporaryPasswords(core, attempts, sessions, numbers, self.outbox, tell)
-        refused = RefusedAccesses(core, self.temporary_passwords, world.can_text)
+        refused = RefusedAccesses(core, self.temporary_passwords, world.texts.available)
         self.app_sessions = apps = AppSessions(core)
         proving = (guesses, passwords, self.temporary_passwords)
         self.legacy_access = LegacyAccess(core, *proving, apps, refused, tell, CallerCache(core))

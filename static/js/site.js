@@ -252,12 +252,13 @@ async function listPasskeys() {
   }
 }
 
+const ignore = () => {};
+
 /** Tells the browser which credentials the server accepts, where it has the signal methods (Level 3, section 5.1.10). */
 function signalCredentials() {
   const part = document.querySelector("[data-tell-browser]");
   if (!part || !keys) return;
   const { accepted, details, unknown } = JSON.parse(part.dataset.tellBrowser);
-  const ignore = () => {};
   if (accepted) keys.signalAllAcceptedCredentials?.(accepted).catch(ignore);
   if (details) keys.signalCurrentUserDetails?.(details).catch(ignore);
   if (unknown) keys.signalUnknownCredential?.(unknown).catch(ignore);

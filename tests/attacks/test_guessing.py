@@ -31,7 +31,7 @@ FIVE_MINUTES, HOUR, DAY = 300, 3600, 86400
 def pending_token(site: Site, ada: Owner, address: str = "203.0.113.1") -> str:
     """The token of a pending login, by the services."""
     result = site.services.login.with_password(
-        ada.username, ada.password, keep=False, next_path="", origin=Origin(address, "x")
+        ada.username, ada.password, persistent=False, next_path="", origin=Origin(address, "x")
     )
     assert isinstance(result, PendingToken)
     return result.token
@@ -45,7 +45,7 @@ def guess(site: Site, token: str, code: str, address: str = "203.0.113.1") -> No
 
 def password(site: Site, username: str, typed: str, address: str, known: KnownBrowser | None = None) -> object:
     return site.services.login.with_password(
-        username, typed, keep=False, next_path="", origin=Origin(address, "x"), known_browser=known
+        username, typed, persistent=False, next_path="", origin=Origin(address, "x"), known_browser=known
     )
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text
-from webapp.services.challenge import shared_bucket
 
 from tests.attacks.tools import cookies_of, count, enrolled, give, is_in, live_sessions, stale
 from tests.conftest import Site
@@ -20,6 +19,7 @@ from webapp.domain.request_refusals import NotThisPhone, RequestEnded
 from webapp.models.login_requests import LoginRequest
 from webapp.models.sessions import Attempt
 from webapp.services.approvals import Viewer
+from webapp.services.proof import shared_bucket
 
 TOKEN = re.compile(r'name="csrf_token" value="[^"]+"')
 WAITING = "Check your phone to approve"

@@ -258,7 +258,7 @@ def test_a_remembered_browser_still_needs_the_password(site: Site, ada: Owner) -
 
 def let_in(site: Site, owner: Owner) -> object:
     return site.services.login.with_password(
-        owner.username, owner.password, keep=False, next_path="", origin=Origin("198.51.100.1", "x")
+        owner.username, owner.password, persistent=False, next_path="", origin=Origin("198.51.100.1", "x")
     )
 
 

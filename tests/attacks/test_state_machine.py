@@ -318,7 +318,7 @@ class Accounts(RuleBasedStateMachine):
     def _password(self, name: str, wrong: bool) -> LoggedIn | PendingToken | None:
         typed, owed = "a wrong password" if wrong else self.passwords[name], self._factors(name)
         try:
-            result = self.site.login.with_password(name, typed, keep=False, next_path="", origin=HERE)
+            result = self.site.login.with_password(name, typed, persistent=False, next_path="", origin=HERE)
         except Refusal:
             return None
         assert not wrong

@@ -155,7 +155,7 @@ def test_a_number_survives_a_new_key_and_a_code_that_waits_goes_on_once_sealed_a
     only.services.phone_numbers.send_code(account(only), "two", HERE)
     code = only.texted_code(OTHER)
     with only.services.db.write() as tx:
-        only.services.phone_numbers.prove(tx, account(only), "two", code)
+        only.services.phone_numbers.verify(tx, account(only), "two", code)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def user_of(site: Site) -> User:
 
 
 def log_in(site: Site, name: str = "ada") -> LoggedIn | PendingToken:
-    return site.services.login.with_password(name, PASSWORD, keep=False, next_path="", origin=HERE)
+    return site.services.login.with_password(name, PASSWORD, persistent=False, next_path="", origin=HERE)
 
 
 def new_password(site: Site) -> None:

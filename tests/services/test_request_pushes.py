@@ -173,7 +173,7 @@ def test_a_refusal_is_no_reason_to_forget_the_phone(site: Site, phone: Owner, se
 @pytest.mark.parametrize("said", [subscription("newer"), ""])
 def test_a_newer_address_survives_the_end_of_an_older_one(site: Site, phone: Owner, said: str) -> None:
     old = PushMessage("uid", subscription("older"), "{}", 0, 1)
-    site.services.delivery._gone(old)
+    site.services.delivery.drop(old)
     with site.services.db.read() as tx:
         assert json.loads(tx.objects.get_one(Factor, 1).attributes) == {"pushes": True}
 

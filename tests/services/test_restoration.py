@@ -62,6 +62,6 @@ def test_the_banner_goes_after_three_days(site: Site) -> None:
 
 def test_a_heartbeat_that_cannot_be_kept_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    heartbeat = FileHeartbeat(tmp_path / "file" / "heartbeat")
+    heartbeat = FileHeartbeat(tmp_path / "file", "sqlite://")
     heartbeat.keep(3)
     assert heartbeat.newest() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import func, insert, select
 
 from tests.apps import App, live_apps
 from tests.conftest import Site
-from tests.doubles import CheapHasher, FakeClock, ScriptedEntropy
+from tests.doubles import CheapHasher, FakeClock, core
 from tests.people import PHONE, Owner
 from webapp import create_app
 from webapp.adapters.embedded import NoTexts
@@ -22,6 +23,7 @@ from webapp.domain.refusals import NotFound, NotFresh, TooManyTemporaryPasswords
 from webapp.models.accounts import Account
 from webapp.models.apps import AppSession, RefusedAccess, TemporaryPassword
 from webapp.models.user import User
+from webapp.policy import Policy
 from webapp.services.legacy_access import Caller, CallerCache
 from webapp.services.refused_accesses import RefusedAccesses
 
@@ -145,13 +147,13 @@ def test_a_refused_access_belongs_to_one_worker(site: Site, tess: Owner) -> None
         def text(self, owner: Account, _origin: Origin) -> None:
             texted.append(owner.username)
             if len(texted) == 1:
-                worker.answer()
+                worker.process()
 
-    facts = {"db": site.services.db, "clock": site.clock, "policy": site.services.settings.policy}
-    worker = RefusedAccesses(**facts, temporary_passwords=Texting(), can_text=True)  # type: ignore[arg-type]  # only its text
+    texting: Any = Texting()
+    worker = RefusedAccesses(site.services.core, texting, can_text=True)
     for _ in range(2):
         add_refused_access(site, account(site).id, site.clock.now())
-    worker.answer()
+    worker.process()
     assert texted == ["tess", "tess"]
     assert count(site, RefusedAccess) == 0
 
@@ -236,12 +238,16 @@ def named(name: str) -> Caller:
     return Caller(name, name.upper(), None)
 
 
+def cache(clock: FakeClock, size: int) -> CallerCache:
+    return CallerCache(core(clock=clock, policy=replace(Policy(), legacy_cache_size=size)))
+
+
 class Asked:
     """A cache, and the credentials that had to be checked."""
 
     def __init__(self, size: int = 10) -> None:
         self.clock = FakeClock()
-        self.cache = CallerCache(self.clock, ScriptedEntropy(), seconds=4, size=size)
+        self.cache = cache(self.clock, size)
         self.checked: list[str] = []
 
     def __call__(self, credentials: str, takes: int = 0, ends: int | None = None) -> Caller:
@@ -302,7 +308,7 @@ def test_the_cache_shows_no_credentials() -> None:
 
 
 def test_the_same_credentials_at_once_are_checked_once() -> None:
-    cache = CallerCache(FakeClock(), ScriptedEntropy(), seconds=4, size=3)
+    callers = cache(FakeClock(), 3)
     begun, checked = Event(), []
 
     def find() -> tuple[Caller, None]:
@@ -312,9 +318,9 @@ def test_the_same_credentials_at_once_are_checked_once() -> None:
         return named("ada"), None
 
     with ThreadPoolExecutor(8) as threads:
-        first = threads.submit(cache.get, "ada", find)
+        first = threads.submit(callers.get, "ada", find)
         begun.wait(5)
-        answers = [threads.submit(cache.get, "ada", find) for _ in range(7)]
+        answers = [threads.submit(callers.get, "ada", find) for _ in range(7)]
     assert {answer.result() for answer in (first, *answers)} == {named("ada")}
     assert len(checked) == 1
 
@@ -337,12 +343,12 @@ def test_other_credentials_do_not_wait() -> None:
 
 
 def test_a_refusal_is_not_cached() -> None:
-    cache = CallerCache(FakeClock(), ScriptedEntropy(), seconds=4, size=3)
+    callers = cache(FakeClock(), 3)
 
     def find() -> tuple[Caller, None]:
         raise WrongLogin()
 
     for _ in range(2):
         with pytest.raises(WrongLogin):
-            cache.get("ada", find)
-    assert len(cache._cache) == 0
+            callers.get("ada", find)
+    assert len(callers._cache) == 0

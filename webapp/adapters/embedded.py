@@ -22,7 +22,7 @@ class OutboxMail:
 class OutboxTexts:
     """The same for text messages."""
 
-    keeps = True
+    keeps, available = True, True
 
     def send(self, message: TextMessage) -> None:
         """Delivered by being kept."""
@@ -34,7 +34,7 @@ class OutboxTexts:
 class NoTexts:
     """A served site without a gateway: text messages that are still owed fail at once."""
 
-    keeps = False
+    keeps, available = False, False
 
     def send(self, message: TextMessage) -> None:  # noqa: ARG002  # as the port has it
         raise Refused(NO_GATEWAY)

@@ -26,7 +26,7 @@ E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 class VonageTexts:
-    keeps = False
+    keeps, available = False, True
 
     def __init__(self, gateway: TextGateway, timeout_seconds: int) -> None:
         """`timeout_seconds` bounds a whole send."""

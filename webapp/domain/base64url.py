@@ -1,4 +1,7 @@
-"""Base64url (RFC 4648 section 5), as browsers and push services have bytes: without padding."""
+"""Base64url without padding (RFC 4648 section 5), the form of bytes in WebAuthn and Web Push.
+
+docs/decisions/base64url.md says why this is not `webauthn.helpers`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,6 @@ def as_text(raw: bytes) -> str:
 
 
 def as_bytes(text: str) -> bytes:
-    """Of a text with padding or without. Raises `ValueError` for one of an impossible length."""
+    """Accepts padding. Raises `ValueError` for an impossible length."""
     bare = text.rstrip("=")
     return urlsafe_b64decode(bare + "=" * (-len(bare) % 4))

@@ -116,6 +116,8 @@ class TextMessage:
 class TextMessages(Protocol):
     keeps: bool
     """True when a delivered message stays readable in the outbox (development)."""
+    available: bool
+    """False on a site without a gateway, which offers no text messages."""
 
     def send(self, message: TextMessage) -> None:
         """Raises `Refused` or `Unreachable`."""
@@ -181,5 +183,3 @@ class Adapters:
     renderer: MessageRenderer
     pushes: Pushes
     places: Places
-    can_text: bool = True
-    """False where no text message can ever go out."""
