@@ -24,10 +24,10 @@ from webapp.settings import ROOT
 
 Start = Callable[..., subprocess.Popen[str]]
 SELDOM = {
-    *("alembic", "maxminddb", "phonenumbers", "pydantic", "pywebpush", "redis", "requests", "segno", "vonage"),
-    *("webauthn", "sqlalchemy.dialects.postgresql"),
+    *("alembic", "pydantic", "pywebpush", "redis", "requests", "vonage", "webauthn"),
+    "sqlalchemy.dialects.postgresql",
 }
-"""What few requests need, or none: loaded when the first of them comes."""
+"""Modules that save 20 ms and 5 MiB at the start because few requests need them (docs/decisions/lazy-imports.md)."""
 
 
 def free_port() -> int:

@@ -11,6 +11,7 @@ from .settings import ROOT, Settings
 
 def create_app(settings: Settings, **overrides: Any) -> Flask:
     """The site. `overrides` (a clock, mail, languages and so on) go to `bootstrap.build`; tests pass them."""
+    # 360 ms and 37 MiB that the process which starts the server, and reads only the settings, does not need
     from . import bootstrap, cli
     from .web import logs, site, words
 

@@ -20,6 +20,7 @@ from .environment import PREFIX
 from .keys import generate_keys
 from .policy import DAY
 from .services.email_addresses import normalize
+from .worker import work_until_told
 
 SAY = "nightlatch-say"
 
@@ -151,8 +152,6 @@ def send() -> None:
 @with_appcontext
 def work() -> None:
     """Deliver what the outbox owes, forever."""
-    from .worker import work_until_told
-
     work_until_told(services())
 
 
@@ -196,7 +195,7 @@ def purge() -> None:
 @with_appcontext
 def migrate_command() -> None:
     """Bring the database to the present version of the tables."""
-    from .models.migrate import migrate  # Alembic: 11 MiB and 100 ms that the site itself never needs
+    from .models.migrate import migrate  # Alembic: 60 ms and 11 MiB (docs/decisions/lazy-imports.md)
 
     migrate(services().settings.database_url)
 
@@ -232,7 +231,7 @@ def _complaint_of(way_out: Mail | TextMessages) -> str | None:
 
 
 def _database_complaint() -> str | None:
-    from .models.migrate import is_current
+    from .models.migrate import is_current  # the same
 
     if not services().db.answers():
         return "does not answer; NIGHTLATCH_DATABASE_URL says where it is"
@@ -246,6 +245,6 @@ def _database_complaint() -> str | None:
 @with_appcontext
 def develop(port: int | None) -> None:
     """Start the development site with its worker and a demo account."""
-    from .development import run
+    from .development import run  # the same
 
     run(current_app._get_current_object(), services(), port)  # type: ignore[attr-defined]  # the proxy's way to the app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 from flask import Flask
+from werkzeug.serving import run_simple
 
 from .bootstrap import Services
 from .domain.refusals import NotFound
@@ -15,8 +16,6 @@ PASSWORD_FILE = "demo-password.txt"  # noqa: S105  # the name of a file, not a p
 
 
 def run(app: Flask, services: Services, port: int | None) -> None:
-    from werkzeug.serving import run_simple
-
     settings = services.settings
     migrate(settings.database_url)
     app.config["RESTORED_LATELY"] = services.restoration.check()

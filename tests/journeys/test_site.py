@@ -317,11 +317,3 @@ def test_a_flood_of_vain_requests_is_a_429_that_says_when_to_come_back(site: Sit
 def test_pages_that_know_an_account_are_not_kept_by_the_browser(enrolled: Owner) -> None:
     for path in ("/", "/settings", "/settings/security/two-factor"):
         assert enrolled.open(path).response.headers["Cache-Control"] == "no-store"
-
-
-def test_a_static_file_is_kept_whatever_the_cookies(site: Site) -> None:
-    person = Person(site.app)
-    stylesheet = str(person.open("/log-in").soup.select_one("link[rel=stylesheet]")["href"])
-    headers = person.open(stylesheet).response.headers
-    assert headers["Vary"] == "Accept-Encoding"
-    assert "immutable" in headers["Cache-Control"]

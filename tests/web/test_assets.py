@@ -54,6 +54,7 @@ def test_a_file_may_be_kept_for_a_year_and_used_by_this_site_only(
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "Access-Control-Allow-Origin" not in headers
     assert "Set-Cookie" not in headers
+    assert "Cookie" not in headers.get("Vary", "")
     assert "Strict-Transport-Security" not in headers
     assert not {"ETag", "Last-Modified"} & set(headers.keys()), "bytes for nothing: the address identifies the file"
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from maxminddb import MODE_MMAP, Reader, open_database
 
 from ..domain.language import spoken
-
-if TYPE_CHECKING:
-    from maxminddb import Reader
 
 
 class FilePlaces:
@@ -28,8 +27,6 @@ class FilePlaces:
 
     @cached_property
     def _reader(self) -> Reader:
-        from maxminddb import MODE_MMAP, open_database  # few sites have such a file
-
         return open_database(self._path, MODE_MMAP)
 
 

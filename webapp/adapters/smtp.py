@@ -17,6 +17,8 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 
+import idna
+
 from ..domain.ports import Email, Refused, Unreachable
 from ..settings import MailServer
 from .deadline import Deadline
@@ -145,9 +147,7 @@ def _on_the_wire(address: str) -> str:
         raise Refused("not an address that mail can be sent to")
     if domain.isascii():
         return address
-    import idna  # big tables, for few addresses; the standard library's codec would turn ß into ss
-
-    try:
+    try:  # the standard library's codec would turn ß into ss
         return f"{user}@{idna.encode(domain, uts46=True).decode()}"
     except idna.IDNAError:
         raise Refused("not a domain that mail can be sent to") from None

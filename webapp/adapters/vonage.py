@@ -56,7 +56,7 @@ class VonageTexts:
             answers.demand_balance(answer)
 
     def _line(self) -> Line:
-        # 0.2 s and 37 MB, which neither a site without texts nor the start of any site should pay
+        # 90 ms and 15 MiB, and few sites send texts (docs/decisions/lazy-imports.md)
         from .vonage_line import Line
 
         return Line(*self._credentials, self._url, self._timeout)

@@ -1,10 +1,11 @@
 """Sentences in the reader's language, in a request, in the worker and in a command alike.
 
-A language is a context variable, so that the layers below the web can speak without knowing about it.
+The language is a context variable, so that services write messages without Flask (docs/decisions/languages.md).
 """
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,7 +36,7 @@ def spoken() -> Language:
 
 
 def speak(language: Language) -> None:
-    """From here on in this context (a request, usually)."""
+    """Sets the language from here on in this context: a request, or a job of the worker."""
     _spoken.set(language)
 
 
@@ -58,18 +59,18 @@ def ngettext(singular: str, plural: str, num: int, **facts: Any) -> str:
 
 
 def plural_form(singular: str, plural: str, num: int) -> str:
-    """The translated form for `num`, with its facts still to be put in (Jinja does that itself)."""
+    """The translated form for `num`, its placeholders unfilled: Jinja fills them itself."""
     translated: str = _spoken.get().translations.ngettext(singular, plural, num)
     return translated
 
 
 def bidi_isolate(code: str) -> str:
-    """A number inside a sentence: from left to right, whichever way the sentence runs."""
+    """A code or number that reads from left to right inside a sentence of either direction (UAX 9)."""
     return f"\u2066{code}\u2069" if _spoken.get().direction == "rtl" else code
 
 
 class Sentence:
-    """A sentence written once, said later in whatever language is then spoken."""
+    """A sentence that is translated when it is shown."""
 
     __slots__ = ("msgid",)
 
@@ -80,8 +81,6 @@ class Sentence:
         return gettext(self.msgid)
 
     def __html__(self) -> str:
-        import html
-
         return html.escape(str(self))
 
     def __mod__(self, facts: object) -> str:
@@ -95,5 +94,5 @@ class Sentence:
 
 
 def lazy(msgid: str) -> Sentence:
-    """Marks a sentence in a module's constants for extraction and says it when shown."""
+    """A sentence of a module's constants: marked for extraction, translated when it is shown."""
     return Sentence(msgid)

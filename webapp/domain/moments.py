@@ -1,37 +1,27 @@
-"""Unix seconds as the spoken language writes dates and times, always in UTC (CLDR's long forms).
-
-Babel is loaded only when a time is told: 40 ms that few processes and no log-in page need to pay for.
-"""
+"""Unix seconds as the spoken language writes dates and times, always in UTC (CLDR's long forms)."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_time
 
 from .language import spoken
-
-if TYPE_CHECKING:
-    from babel import Locale
 
 
 def day(seconds: int) -> str:
     """A date."""
-    from babel.dates import format_date
-
     return format_date(_told(seconds), "long", locale=_locale())
 
 
 def moment(seconds: int) -> str:
     """A date, a time to the second, and "UTC"."""
-    from babel.dates import format_datetime
-
     return _plain(format_datetime(_told(seconds), "long", locale=_locale()))
 
 
 def minute(seconds: int) -> str:
     """A date, a time to the minute, and "UTC"."""
-    from babel.dates import format_date, format_time
-
     locale, told = _locale(), _told(seconds)
     hours = "hmv" if "a" in locale.time_formats["short"].pattern else "Hmv"
     pattern = locale.datetime_skeletons[hours].pattern.replace("v", "z")  # "GMT" is not what the letters say
@@ -49,8 +39,6 @@ def _told(seconds: int) -> datetime:
 
 
 def _locale() -> Locale:
-    from babel import Locale, UnknownLocaleError
-
     try:
         return Locale.parse(spoken().code.replace("_", "-"), sep="-")
     except (UnknownLocaleError, ValueError):

@@ -1,8 +1,7 @@
 """Phone numbers that texts go to: read from any spelling, refused when a text would not arrive or would cost too much.
 
-The ranges are those of the `phonenumbers` library, the names of countries those of Babel's CLDR. Both are imported on
-first use, as most processes and most requests need neither. A number that was allocated after the library's release
-is refused as malformed until the library is updated.
+The ranges are those of the `phonenumbers` library, the names of countries those of Babel's CLDR. A number that was
+allocated after the library's release is refused as malformed until the library is updated.
 """
 
 from __future__ import annotations
@@ -11,14 +10,15 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+
+import phonenumbers
+from babel import Locale, UnknownLocaleError, localedata
+from babel.core import get_global
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberType
 
 from . import codes
 from .language import spoken
 from .refusals import CountryNotServed, PhoneMalformed, PhoneNotMobile, PhonePremium, Refusal
-
-if TYPE_CHECKING:
-    import phonenumbers
 
 LONGEST_TYPED = 100  # room for any grouping and for invisible marks; what is longer is not even looked at
 LONGEST_HEADER = 500
@@ -68,8 +68,6 @@ def parse(typed: str, country: str, allowed: frozenset[str]) -> PhoneNumber:
     `allowed` holds ISO codes of the countries served; empty, it serves them all, but no network of no country: those
     are satellites and resellers, priced like premium numbers, and served only where the list says "001".
     """
-    import phonenumbers
-
     number = _valid(typed, country)
     region = phonenumbers.region_code_for_number(number) or NO_COUNTRY
     if allowed and region not in allowed:
@@ -84,8 +82,6 @@ def parse(typed: str, country: str, allowed: frozenset[str]) -> PhoneNumber:
 
 def country_of(e164: str) -> str:
     """Of a number that `parse` returned once."""
-    import phonenumbers
-
     return phonenumbers.region_code_for_number(phonenumbers.parse(e164)) or NO_COUNTRY
 
 
@@ -125,8 +121,6 @@ def _readings(typed: str) -> list[str]:
 
 
 def _valid(typed: str, country: str) -> phonenumbers.PhoneNumber:
-    import phonenumbers
-
     for reading in _readings(typed):
         try:
             number = phonenumbers.parse(reading, country.upper())
@@ -143,8 +137,6 @@ def _refused_types() -> dict[int, type[Refusal]]:
 
     A test demands that every other type of the library stands here.
     """
-    from phonenumbers import PhoneNumberType
-
     return {
         PhoneNumberType.FIXED_LINE: PhoneNotMobile,
         PhoneNumberType.TOLL_FREE: PhoneNotMobile,
@@ -165,8 +157,6 @@ def _refused_types() -> dict[int, type[Refusal]]:
 @lru_cache(maxsize=1)
 def _calling_codes() -> dict[str, str]:
     # The table of calling codes; asking the library for each country would load the ranges of all of them.
-    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
-
     return {
         region: f"+{calling_code}"
         for calling_code, regions in COUNTRY_CODE_TO_REGION_CODE.items()
@@ -184,8 +174,6 @@ def _countries_in(language_code: str) -> tuple[Country, ...]:
 
 def _territories(language_code: str) -> dict[str, str]:
     """The names of the countries we list, as far as the language has them; none when Babel does not know it."""
-    from babel import Locale, UnknownLocaleError, localedata
-
     # Babel keeps all of a language that it ever read, about a megabyte each, where a list of names is wanted once.
     # Its cache is private, so without one this must work too.
     kept: dict[str, object] = getattr(localedata, "_cache", {})
@@ -226,8 +214,6 @@ def _region(tag: str) -> str:
 
 
 def _likely_region(language_code: str) -> str:
-    from babel.core import get_global
-
     likely = get_global("likely_subtags")
     language, _, script = language_code.replace("-", "_").partition("_")
     tag = likely.get(f"{language}_{script}") or likely.get(language) or ""

@@ -1,7 +1,7 @@
 """The phone numbers of a vCard file (RFC 6350, and the older 3.0 and 2.1), whatever state it is in.
 
-`vobject` unfolds and decodes its lines, and is imported on first use. Its whole-file reader is not used: it gives up
-at the first broken card, and it logs lines, in which numbers stand.
+`vobject` unfolds and decodes its lines. Its whole-file reader is not used: it gives up at the first broken card, and
+it logs lines, in which numbers stand.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from io import StringIO
 from urllib.parse import unquote
+
+from vobject.base import getLogicalLines, textLineToContentLine
 
 LONGEST_LINE = 1000  # characters of a TEL line; a number with every label that a phone writes needs a fifth
 
@@ -30,8 +32,6 @@ class Cards:
 
 def read(file: bytes) -> Cards:
     """All that can be read; never raises. What is no vCard at all has only lines that cannot be read."""
-    from vobject.base import getLogicalLines
-
     numbers, unread = [], 0
     for line, _number in getLogicalLines(StringIO(_text(file)), allowQP=True):
         name = _NAME.match(line)
@@ -55,8 +55,6 @@ def _text(file: bytes) -> str:
 
 def _value(line: str) -> str | None:
     """What a TEL line holds; None when it cannot be read."""
-    from vobject.base import textLineToContentLine
-
     head = _HEAD.match(line)
     if head is None or len(line) > LONGEST_LINE:
         return None

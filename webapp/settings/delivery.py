@@ -7,6 +7,8 @@ from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from phonenumbers import SUPPORTED_REGIONS
+
 from ..domain.push import PushHosts
 from ..environment import PREFIX, Variables, mistake
 from .hosts import NAME, is_host, is_loopback
@@ -132,16 +134,10 @@ def sms_countries(variables: Variables) -> frozenset[str]:
     codes = variables.items(
         "SMS_COUNTRIES",
         "",
-        lambda code: code.upper() in _regions(),
+        lambda code: code.upper() in SUPPORTED_REGIONS,
         "must be ISO 3166 codes of two letters, comma separated, such as GB,IE,US",
     )
     return frozenset(code.upper() for code in codes)
-
-
-def _regions() -> set[str]:
-    from phonenumbers import SUPPORTED_REGIONS  # 30 ms at start, only for sites with this setting
-
-    return SUPPORTED_REGIONS
 
 
 def push_settings(variables: Variables, mail_from: str) -> PushSettings:

@@ -78,7 +78,7 @@ def put_remembered(response: Response, token: str, lasts: int) -> None:
 
 
 def own_tokens() -> list[str]:
-    """By which this browser is a factor itself, of one account or of several."""
+    """The tokens by which this browser is a factor itself, of one account or of several."""
     return [t for t in (get(OWN) or "").split("~") if t][:MOST_REMEMBERED]
 
 
@@ -92,12 +92,12 @@ def put_own(response: Response, token: str, earlier: Collection[str]) -> None:
 
 
 def keep_own(response: Response) -> None:
-    """For another year, as often as it is used."""
+    """Renews the cookie for another year."""
     put(response, OWN, "~".join(own_tokens()), YEAR)
 
 
 def known_browser() -> KnownBrowser | None:
-    """A signed note of which accounts logged in here before."""
+    """The accounts that logged in here before, from a signed cookie."""
     text = _unsigned(BROWSER)
     if text is None:
         return None

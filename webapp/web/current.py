@@ -1,4 +1,4 @@
-"""What belongs to the request at hand: the services, who is there, and from where."""
+"""What belongs to the present request: the services, the user, and where it came from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def services() -> Services:
 
 
 def user_or_none() -> User | None:
-    """Who is logged in, read once a request; None for nobody."""
+    """The logged-in user, read from the database once a request; None where there is none."""
     if "user" not in g:
         token = g.get("new_token") or cookies.session_token()
         g.user = services().sessions.find(token) if token else None
@@ -31,14 +31,14 @@ def user_or_none() -> User | None:
 
 
 def user() -> User:
-    """The same behind a guard that lets nobody else in."""
+    """The user of a view under `login_required`."""
     found = user_or_none()
     assert found is not None, "a view without @login_required asked for the user"  # for mypy and us
     return found
 
 
 def is_now(token: str) -> None:
-    """The session got a new token in this request: the next look reads again."""
+    """The session got a new token in this request: the user is read again when next asked for."""
     g.new_token = token
     g.pop("user", None)
 

@@ -1,4 +1,4 @@
-"""Which language a request is answered in: the reader's choice, else what the browser prefers, else English."""
+"""The language of a request: the reader's choice, else what the browser prefers, else English."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import request
 from ..domain.language import ENGLISH, Language, speak
 from . import cookies, current
 
-# what Werkzeug and Babel match with nothing: browsers' tags for languages that have another name here
+# tags of browsers for languages that have another name here
 ALIASES = {"no": "nb", "nn": "nb", "zh-cn": "zh-Hans", "zh-sg": "zh-Hans", "zh": "zh-Hans", "zh-tw": "zh-Hant",
            "zh-hk": "zh-Hant", "zh-mo": "zh-Hant", "prs": "fa-AF", "tl": "fil", "iw": "he", "in": "id"}  # fmt: skip
 
@@ -20,7 +20,7 @@ def choose() -> None:
 
 
 def forget(_error: BaseException | None = None) -> None:
-    """After each request, so that its thread never goes on in the last reader's language."""
+    """After each request: a thread must not keep the language of its last reader."""
     speak(ENGLISH)
 
 

@@ -1,4 +1,4 @@
-"""The two layouts, and all in which they differ: the host, the frame, and a few words.
+"""The two layouts, and all in which they differ: the host, the template around a page, and a few words.
 
 Page blueprints are nested in both, so that `to("settings.security")` stays in the present one.
 """
@@ -26,7 +26,7 @@ PHONE = re.compile(r"Mobi|iPhone|iPod|Android.*Mobile|Windows Phone|Opera Mini")
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The copy table of product.md: what is worded or confirmed differently."""
+    """What is worded or confirmed differently in a layout."""
 
     menu: Sentence
     two_factor_path: tuple[Sentence, ...]
@@ -77,7 +77,7 @@ IPHONE_COPY = Copy(
 
 
 class Device(NamedTuple):
-    """One that a person may hold, with the words that fit it."""
+    """A kind of device, with the words that fit it."""
 
     name: str
     label: Sentence
@@ -92,7 +92,7 @@ DEVICES = (
 
 
 def mount(app: Flask, pages: list[Blueprint], settings: Settings) -> None:
-    """Every page at both hosts, made by the same view."""
+    """Registers every page at both hosts."""
     for name, subdomain in ((DESKTOP, None), (MOBILE, settings.mobile_subdomain)):
         layout = Blueprint(name, __name__, subdomain=subdomain)
         for page in pages:
@@ -111,7 +111,7 @@ def current() -> str:
 
 
 def url_for_phone() -> str | None:
-    """Where a phone that opens this page belongs: the same page at its own host, unless it chose otherwise."""
+    """The same page at the mobile host for a phone that has not chosen the desktop site, else None."""
     page = endpoint()
     if request.method != "GET" or page is None or page in STAYS or current() != DESKTOP:
         return None
@@ -126,7 +126,7 @@ class OtherSite(NamedTuple):
 
 
 def other_site() -> OtherSite:
-    """The way to the same page in the other layout, by the main host, which remembers the choice."""
+    """The link to the same page in the other layout, by the main host, which keeps the choice in a cookie."""
     there = DESKTOP if current() == MOBILE else MOBILE
     path = to("site.choose", layout=there, next=request.path)
     label = gettext("Desktop site") if there == DESKTOP else gettext("Mobile site")
@@ -134,9 +134,9 @@ def other_site() -> OtherSite:
 
 
 def chosen(layout: str, path: str) -> tuple[str, str | None]:
-    """Where that choice leads, and what the cookie should say: nothing, for the layout that fits by itself.
+    """The URL of the chosen layout and the value of its cookie; None where the layout is the default.
 
-    Raises `Missing` for a layout that there is not.
+    Raises `NotFound` for an unknown layout.
     """
     if layout not in (DESKTOP, MOBILE):
         raise NotFound()
@@ -156,7 +156,7 @@ def copy() -> Copy:
 
 
 def device() -> Device:
-    """The one that asks."""
+    """The device of this request."""
     return next(device for device in DEVICES if device.copy is copy())
 
 
@@ -166,7 +166,7 @@ def to(endpoint: str, **values: Any) -> str:
 
 
 def is_phone() -> bool:
-    """By client hint, else by what the browser says of itself."""
+    """By client hint, else by the User-Agent header."""
     hint = request.headers.get("Sec-CH-UA-Mobile")
     if hint in ("?0", "?1"):
         return hint == "?1"
@@ -174,6 +174,6 @@ def is_phone() -> bool:
 
 
 def endpoint() -> str | None:
-    """The page's endpoint without its layout; None for a machine's address, or where nothing matched."""
+    """The endpoint without its layout; None for a page of neither layout or an unknown path."""
     layout, _, page = (request.endpoint or "").partition(".")
     return page if layout in (DESKTOP, MOBILE) else None

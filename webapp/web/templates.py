@@ -58,8 +58,7 @@ def _settings_list() -> list[tuple[str, str, bool]] | None:
         (gettext("Language"), layouts.to("settings.language")),
         (gettext("Display"), layouts.to("settings.display")),
     )
-    security = layouts.to("settings.security")
     return [
-        (label, url, request.path.startswith(url) or (place == 1 and request.path.startswith(security)))
+        (label, url, request.path.startswith(url) or (place == 1 and request.path.startswith("/settings/security")))
         for place, (label, url) in enumerate(places)
     ]
