@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from flask import current_app, g, request, session
 from flask.wrappers import Response
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.test import EnvironBuilder
 
 from ..models.user import SessionToken, User
@@ -46,7 +46,7 @@ def do(act: Act, token: SessionToken | None) -> Response:
         base_url=request.host_url,
         query_string=parts.query,
         method="POST",
-        headers=request.headers,
+        headers=Headers(request.headers),
         data=MultiDict(act.form),
         content_type="application/x-www-form-urlencoded",
         environ_base={"REMOTE_ADDR": request.environ.get("REMOTE_ADDR", "")},
