@@ -590,8 +590,8 @@ def test_the_site_can_be_installed(site: Site, layout: str) -> None:
         (size, purpose) for size in ("192x192", "512x512") for purpose in ("any", "maskable")
     }
     for icon in manifest["icons"]:
-        answer = visitor.client.get(icon["src"], base_url=f"http://{visitor.host}")
-        assert (answer.status_code, answer.mimetype) == (200, "image/png")
+        with visitor.client.get(icon["src"], base_url=f"http://{visitor.host}") as answer:
+            assert (answer.status_code, answer.mimetype) == (200, "image/png")
     assert manifest["shortcuts"][0]["url"] == REQUESTS
 
 

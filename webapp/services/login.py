@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, insert, inspect, select, update
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
@@ -42,10 +42,20 @@ FIND = (
     .where(PendingLogin.token_hash == bindparam("token_hash"))
     .where(PendingLogin.ended_at.is_(None), PendingLogin.started_at > bindparam("since"))
 )
-PASSWORD_STILL_HOLDS = (
-    select(Account.id)
-    .where(Account.id == bindparam("account"), Account.password_hash == bindparam("compared"))
-    .with_for_update(read=True)
+NEW = {
+    column.key: bindparam(column.key, type_=column.type)
+    for column in inspect(PendingLogin).columns
+    if column.key not in ("id", "ended_at")
+}
+BEGIN_IF_PASSWORD_STILL_HOLDS = (
+    insert(PendingLogin)
+    .from_select(
+        list(NEW),
+        select(*NEW.values())
+        .where(Account.id == NEW["account_id"], Account.password_hash == bindparam("compared"))
+        .with_for_update(read=True, of=Account),
+    )
+    .returning(PendingLogin.id)
 )
 END = (
     update(PendingLogin)
@@ -178,18 +188,17 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
         self, tx: Transaction, account: Account, persistent: bool, next_path: str, origin: Origin
     ) -> tuple[PendingLogin, str]:
         """Raises `WrongLogin` when the password was changed since it was compared."""
-        if tx.scalar(PASSWORD_STILL_HOLDS, {"account": account.id, "compared": account.password_hash}) is None:
-            raise WrongLogin()
         token = draw_token(self.core.entropy)
-        pending = PendingLogin(
-            token_hash=hash_of(token),
-            account_id=account.id,
-            started_at=self.core.clock.now(),
-            persistent=persistent,
-            next_path=next_path,
-            address=origin.address,
-            device=origin.device,
-        )
-        tx.objects.add(pending)
-        tx.objects.flush()
-        return pending, token
+        row = {
+            "token_hash": hash_of(token),
+            "account_id": account.id,
+            "started_at": self.core.clock.now(),
+            "persistent": persistent,
+            "next_path": next_path,
+            "address": origin.address,
+            "device": origin.device,
+        }
+        number = tx.scalar(BEGIN_IF_PASSWORD_STILL_HOLDS, {**row, "compared": account.password_hash})
+        if number is None:
+            raise WrongLogin()
+        return PendingLogin(id=number, **row), token
