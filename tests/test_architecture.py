@@ -34,8 +34,8 @@ CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "ti
 CHANCE = {"random", "secrets"}
 PRIVATE_NAMES = {  # of libraries, as docs/decisions/private-names.md explains
     ("webapp/adapters/smtp.py", "_get_socket"),
-    ("webapp/adapters/vonage_line.py", "_session"),
-    ("webapp/adapters/wire.py", "_new_conn"),
+    ("webapp/adapters/vonage_client.py", "_session"),
+    ("webapp/adapters/single_send.py", "_new_conn"),
     ("webapp/domain/phone_numbers.py", "_cache"),
 }
 DOCUMENTED = {"_get_current_object"}  # werkzeug.local.LocalProxy

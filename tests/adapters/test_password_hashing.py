@@ -56,7 +56,7 @@ def test_when_all_places_are_taken_one_waits_and_is_then_told_that_it_is_busy() 
     inside, done = Event(), Event()
 
     def occupy_the_place() -> None:
-        with hasher._place():
+        with hasher._slot():
             inside.set()
             done.wait(10)
 

@@ -1,4 +1,4 @@
-"""Refusals become sentences here, in one table. A refusal without a sentence fails a test."""
+"""The sentence of each refusal, in one table. A test fails for a refusal without a sentence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..policy import WARN_AT_LEFT
 
 
 def duration(seconds: int) -> str:
-    """The wait in the largest unit that is honest: never less than it is."""
+    """The wait in seconds, minutes or hours, rounded up."""
     if seconds < 90:
         return ngettext("%(num)s second", "%(num)s seconds", max(1, seconds))
     if seconds < 90 * 60:
@@ -138,7 +138,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
 
 
 def say(refusal: r.Refusal) -> str:
-    """The refusal in the language now spoken, with a warning when few tries are left."""
+    """The sentence of the refusal in the current language, with a warning when few attempts are left."""
     sentence = WORDS[type(refusal)](refusal)
     if isinstance(refusal, r.CodeRefusal) and 0 < refusal.left <= WARN_AT_LEFT:
         left = ngettext("%(num)s try is left.", "%(num)s tries are left.", refusal.left)
@@ -147,7 +147,7 @@ def say(refusal: r.Refusal) -> str:
 
 
 def place(refusal: r.Refusal, form: Any) -> None:
-    """Beside the field it belongs to, or above the form when it has no such field."""
+    """Shows the refusal beside the field it belongs to, or above the form when the form has no such field."""
     form.refusal = refusal
     sentence = say(refusal)
     if refusal.field is not None and refusal.field in form:

@@ -1,4 +1,4 @@
-"""The site itself: its help and legal pages, its language and layout, and the cookie notice."""
+"""Pages about the site, its status, the choice of language and layout, and the cookie notice."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def privacy() -> Any:
 @bp.get("/status")
 def status() -> Any:
     saves = current.services().db.answers()
-    messages = _messages() if saves else _("Disturbed")  # they wait in the same database
+    messages = _messages() if saves else _("Disturbed")  # messages are in the same database
     parts = [(_("Log-in"), _("Works") if saves else _("Disturbed")), (_("Messages"), messages)]
     return render.page("site/status.html", status=200 if saves else 503, parts=parts)
 
@@ -85,7 +85,7 @@ def _messages() -> str:
 
 @bp.get("/delivery/<message>")
 def delivery(message: str) -> Any:
-    """What became of a message that the page of this signed name waits for: 204 while it is on its way."""
+    """Polled by a page that sent a message, whose id is signed: 204 while it is on its way, then a fragment."""
     channel, state = current.services().delivery.fate(render.unsigned(message))
     if state == "owed":
         return "", 204
@@ -114,7 +114,7 @@ def cookie_notice() -> Any:
 
 @bp.get("/site/<slug:layout>")
 def choose(layout: str) -> Any:
-    """Desktop site, Mobile site: on the main host, where the choice is remembered."""
+    """The links "Desktop site" and "Mobile site", on the main host, which stores the choice in a cookie."""
     url, remembered = layouts.chosen(layout, guards.local_path(request.args.get("next")) or "/")
     response = render.go(url)
     if remembered is not None:
@@ -125,4 +125,4 @@ def choose(layout: str) -> Any:
 
 
 def _back() -> str:
-    return guards.local_path(request.form.get("next")) or layouts.to("home.home")
+    return guards.local_path(request.form.get("next")) or layouts.page_url("home.home")
