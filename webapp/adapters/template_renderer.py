@@ -6,7 +6,7 @@ Text is never escaped and HTML always is. A fact that a template names and nobod
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,21 @@ LINKED = re.compile(r"[^\s.]\.[^\s.]|[/\\@:]|www", re.IGNORECASE)
 
 
 class TemplateRenderer:
-    def __init__(self, templates: Path, site_name: str, main_url: str, *, reload: bool = False) -> None:
-        """`main_url` is the main host's, from the settings and never from a request; `reload` is for development."""
-        # every template is compiled once: one letter must cost a request less than a millisecond
-        self._renderer = self._environment(templates / "email", reload, site_name, main_url)
-        self._texts = self._environment(templates / "sms", reload, site_name, main_url)
+    def __init__(
+        self, templates: Path | Sequence[Path], site_name: str, main_url: str, *, reload: bool = False
+    ) -> None:
+        """`templates` is a folder, or several that are searched in order; `reload` is for development.
 
-    def _environment(self, folder: Path, reload: bool, site_name: str, main_url: str) -> Environment:
+        `main_url` is the main host's, from the settings and never from a request.
+        """
+        folders = [templates] if isinstance(templates, Path) else templates
+        # every template is compiled once: one letter must cost a request less than a millisecond
+        self._renderer = self._environment([folder / "email" for folder in folders], reload, site_name, main_url)
+        self._texts = self._environment([folder / "sms" for folder in folders], reload, site_name, main_url)
+
+    def _environment(self, folders: Sequence[Path], reload: bool, site_name: str, main_url: str) -> Environment:
         env = Environment(
-            loader=FileSystemLoader(folder),
+            loader=FileSystemLoader(folders),
             autoescape=select_autoescape(["html"]),
             undefined=StrictUndefined,
             extensions=["jinja2.ext.i18n"],
