@@ -9,5 +9,10 @@ from webapp.services.method_kinds import Methods
 
 
 def catalogue(parts: Parts) -> Methods:
-    emailed = emailed_code.EmailedCodes(parts.core, parts.attempts, parts.codes, parts.outbox)
-    return Methods((*real_ones(parts), hotp_token.HotpToken(parts.core), emailed_code.EmailedCode(emailed)))
+    return Methods(
+        (
+            *real_ones(parts),
+            hotp_token.HotpToken(parts.core),
+            emailed_code.EmailedCode(parts.core, parts.attempts, parts.codes, parts.outbox),
+        )
+    )

@@ -33,25 +33,89 @@ BY_EMAIL = Channel(
 
 
 class TooManyEmails(Waiting):
-    """As many codes went to this account as an hour allows."""
-
     status = 429
     sentence = lazy("We can't e-mail you another code now. Try again in %(wait)s, or choose another method.")
 
 
 @dataclass(frozen=True)
-class EmailedCodes:
+class FirstCode(Step):
+    """The code that proves that e-mail arrives."""
+
+    slug, template = "code", "enrollment/emailed-code/code.html"
+    fields = ConfirmationCodeFields
+    acts = ("resend",)
+    closed = CodeExpired
+    method: EmailedCode
+
+    def done(self, visit: Visit) -> bool:
+        return False  # as the last one before DONE
+
+    def arrive(self, visit: Visit) -> None:
+        if self.method.emailed(visit.account, visit.challenge) is None:
+            self.method.email_code(visit.account, visit.challenge)
+
+    def act(self, visit: Visit, name: str) -> None:
+        self.method.email_code(visit.account, visit.challenge)
+
+    def show(self, visit: Visit) -> dict[str, Any]:
+        return {"sent": self.method.emailed(visit.account, visit.challenge)}
+
+    def submit(self, visit: Visit, answers: Answers) -> None:
+        visit.count_attempt("first-code")
+        code = self.method.codes.check(visit.account.id, visit.challenge, answers["code"], self.method.terms)
+        with visit.core.db.write() as tx:
+            self.method.codes.consume(tx, code)
+        visit.turn_on(Proved(""))  # no secret of its own: the address is the account's
+
+
+@dataclass(frozen=True)
+class EmailedCode(Method):
     core: Core
     attempts: Attempts
     codes: OneTimeCodes
     outbox: Outbox
+
+    slug, title = "emailed-code", lazy("Emailed code")
+    fields = CodeFields
+    sends_code = True
+    overview = Overview(
+        what=lazy("We e-mail a six-digit code to you."),
+        needed=lazy("You need your mailbox where you log in. Anyone who reads your e-mail gets the code too."),
+        later=lazy("When you log in, you enter your password and then the code that we e-mail you."),
+        button=ByDevice(computer=lazy("Next"), phone=lazy("Next"), iphone=lazy("Next")),
+    )
+
+    def steps(self) -> Sequence[Step]:
+        return OVERVIEW, PASSWORD_ALWAYS, *CONFIRMED_EMAIL, FirstCode(self), DONE
+
+    def hint(self, challenge: Challenge) -> str:
+        return gettext("Code to %(email)s", email=_address(challenge))
+
+    def source(self, challenge: Challenge) -> str:
+        return gettext("Enter the six-digit code from our email to %(email)s.", email=_address(challenge))
+
+    def send(self, challenge: Challenge, origin: Origin) -> None:
+        self.email_code(challenge.account, challenge.name)
+
+    def sent(self, challenge: Challenge) -> Sent | None:
+        return self.emailed(challenge.account, challenge.name)
+
+    def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
+        """Raises what `OneTimeCodes.match` raises."""
+        account, typed = challenge.account, answers.get("code", "")
+        code = self.codes.match(tx, account.id, challenge.name, typed, self.terms)
+        if code.target != account.email:
+            raise CodeExpired()  # it went to an address that was changed since
+        self.codes.consume(tx, code)
+        if not changed_one_row(tx, MARK_USED, {"factor": challenge.factor.id, "now": self.core.clock.now()}):
+            raise CodeAlreadyUsed()  # turned off meanwhile
 
     @property
     def terms(self) -> Terms:
         policy = self.core.policy  # a code lives no longer than the log-in that it is for (ASVS V6.6.2)
         return Terms(policy.pending_login_seconds, policy.email_code_attempts, policy.resend_after)
 
-    def send(self, account: Account, challenge: str) -> None:
+    def email_code(self, account: Account, challenge: str) -> None:
         """Raises `TooSoon`, `TooManyAttempts` or `TooManyEmails`."""
         if account.email is None:
             raise EmailRequired()
@@ -63,83 +127,11 @@ class EmailedCodes:
             message = self.outbox.post_email(tx, to=account.email, template="emailed-code", account=account, **facts)
             self.codes.sent_with(tx, code_id, message.id)
 
-    def sent(self, account: Account, challenge: str) -> Sent | None:
+    def emailed(self, account: Account, challenge: str) -> Sent | None:
         code = self.codes.newest(account.id, challenge, self.terms)
         if code is None or code.used_at is not None:
             return None
         return Sent(masked(code.target), BY_EMAIL, code.message_id, code.made_at + self.terms.resend_after)
-
-
-@dataclass(frozen=True)
-class FirstCode(Step):
-    """The code that proves that e-mail arrives."""
-
-    slug, template = "code", "enrollment/emailed-code/code.html"
-    fields = ConfirmationCodeFields
-    acts = ("resend",)
-    closed = CodeExpired
-    emailed: EmailedCodes
-
-    def done(self, visit: Visit) -> bool:
-        return False
-
-    def arrive(self, visit: Visit) -> None:
-        if self.emailed.sent(visit.account, visit.challenge) is None:
-            self.emailed.send(visit.account, visit.challenge)
-
-    def act(self, visit: Visit, name: str) -> None:
-        self.emailed.send(visit.account, visit.challenge)
-
-    def show(self, visit: Visit) -> dict[str, Any]:
-        return {"sent": self.emailed.sent(visit.account, visit.challenge)}
-
-    def submit(self, visit: Visit, answers: Answers) -> None:
-        visit.count_attempt("first-code")
-        codes = self.emailed.codes
-        code = codes.check(visit.account.id, visit.challenge, answers["code"], self.emailed.terms)
-        with visit.core.db.write() as tx:
-            codes.consume(tx, code)
-        visit.turn_on(Proved(""))  # no secret: the address is the account's
-
-
-@dataclass(frozen=True)
-class EmailedCode(Method):
-    emailed: EmailedCodes
-
-    slug, title = "emailed-code", lazy("Emailed code")
-    fields = CodeFields
-    sends_code = True
-    overview = Overview(
-        what=lazy("We e-mail a six-digit code to you."),
-        needed=lazy("You need your mailbox where you log in. Whoever reads your e-mail gets the code too."),
-        later=lazy("When you log in, you enter your password and then the code that we e-mail you."),
-        button=ByDevice(computer=lazy("Next"), phone=lazy("Next"), iphone=lazy("Next")),
-    )
-
-    def steps(self) -> Sequence[Step]:
-        return OVERVIEW, PASSWORD_ALWAYS, *CONFIRMED_EMAIL, FirstCode(self.emailed), DONE
-
-    def hint(self, challenge: Challenge) -> str:
-        return gettext("Code to %(email)s", email=_address(challenge))
-
-    def source(self, challenge: Challenge) -> str:
-        return gettext("Enter the six-digit code from our email to %(email)s.", email=_address(challenge))
-
-    def send(self, challenge: Challenge, origin: Origin) -> None:
-        self.emailed.send(challenge.account, challenge.name)
-
-    def sent(self, challenge: Challenge) -> Sent | None:
-        return self.emailed.sent(challenge.account, challenge.name)
-
-    def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
-        """Raises what `OneTimeCodes.match` raises."""
-        account, codes, now = challenge.account, self.emailed.codes, self.emailed.core.clock.now()
-        code = codes.match(tx, account.id, challenge.name, answers.get("code", ""), self.emailed.terms)
-        if code.target != account.email:
-            raise CodeExpired()  # it went to an address that was changed since
-        codes.consume(tx, code)
-        if not changed_one_row(tx, MARK_USED, {"factor": challenge.factor.id, "now": now}):
-            raise CodeAlreadyUsed()  # turned off meanwhile
 
 
 def _address(challenge: Challenge) -> str:
