@@ -18,7 +18,9 @@ from webapp.adapters.template_renderer import TemplateRenderer
 from webapp.settings import ROOT
 
 TEMPLATES = Path(__file__).parent / "templates"
-WAYS = [(DESKTOP, False), (DESKTOP, True), (IPHONE, False), (IPHONE, True)]
+WAYS = [(DESKTOP, False), (IPHONE, True), (DESKTOP, True), (IPHONE, False)]
+every_way = pytest.mark.parametrize("ada", WAYS, indirect=True, ids=str)
+"""For what is asked for in each layout both with HTMX and without."""
 
 
 @cache
@@ -37,8 +39,9 @@ def site(site: Site) -> Site:
     return site
 
 
-@pytest.fixture(params=WAYS, ids=lambda way: f"{way[0]}-{'htmx' if way[1] else 'plain'}")
+@pytest.fixture(params=WAYS[:2], ids=str)
 def ada(site: Site, request: pytest.FixtureRequest) -> Owner:
+    """In either layout, with HTMX and without."""
     layout, htmx = request.param
     return Owner(site, layout=layout, htmx=htmx)
 

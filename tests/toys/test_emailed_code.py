@@ -174,7 +174,7 @@ class TestSiteWhoseMailServerFails:
 
 
 def test_the_how_to_shows_this_very_method() -> None:
-    """Whoever follows it writes what is tested here."""
+    """To follow it is to write what is tested here."""
     shown = re.findall(r"^ *```(?:python|jinja)\n(.*?)^ *```$", HOW_TO.read_text(), re.DOTALL | re.MULTILINE)
     here = Path(__file__).parent
     files = [here / "emailed_code.py", here / "catalogue.py", *(here / "templates").rglob("*")]

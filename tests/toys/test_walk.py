@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from tests.conftest import Site
+from tests.conftest import Site, one_database
 from tests.people import DESKTOP, IPHONE, TWO_FACTOR, Owner
+from tests.toys.conftest import every_way
 from tests.toys.users import MethodUser
+
+pytestmark = one_database
 
 HOME = "Welcome, Ada Lovelace"
 CHALLENGE = "Enter your code"
@@ -32,6 +35,7 @@ def test_the_settings_list_it_and_the_help_page_tells_how(mine: MethodUser) -> N
         assert len(section.find_all("li")) >= 6
 
 
+@every_way
 def test_turning_it_on_says_what_it_is_and_gives_the_backup_code(mine: MethodUser, site: Site) -> None:
     ada = mine.owner
     ada.open(TWO_FACTOR)
@@ -73,6 +77,7 @@ def test_a_wrong_first_code_turns_nothing_on_and_guessing_it_has_an_end(mine: Me
     assert not mine.is_on
 
 
+@every_way
 def test_logging_in_takes_the_password_and_then_a_code_that_works_once(on: MethodUser) -> None:
     ada = on.owner
     ada.log_out()
@@ -118,6 +123,7 @@ def test_after_five_wrong_codes_the_log_in_begins_again_and_waits(on: MethodUser
     assert ada.press("Verify", code=on.code()).h1 == HOME
 
 
+@every_way
 def test_step_up_asks_for_it_and_then_does_what_was_asked_for(on: MethodUser, site: Site) -> None:
     ada = on.owner
     ada.open("/settings/account/password")
@@ -155,6 +161,7 @@ def test_the_backup_code_stands_in_for_it_once(on: MethodUser, site: Site) -> No
     assert any("backup code was used" in mail.subject for mail in site.emails(ada.email))
 
 
+@every_way
 def test_turning_it_off_leaves_the_password_and_turning_it_back_on_makes_no_used_code_good(
     on: MethodUser, site: Site
 ) -> None:
