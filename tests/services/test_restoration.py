@@ -37,7 +37,7 @@ def test_after_a_restore_nothing_that_was_ended_or_used_lives_again(site: Site) 
     assert ada.page.says("This site was restored from a backup")
     code = ada.code()
     ada.log_in()
-    assert ada.press("Verify", code=code).problems == ["That code was already used. Wait for the next one."]
+    assert ada.press("Verify", code=code).problems == ["That code was already used. Enter a new one."]
     ada.follow("Use a backup code")
     assert ada.press("Verify", code=ada.kept_code).status == 422
     site.clock.pass_(60)

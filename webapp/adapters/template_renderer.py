@@ -7,7 +7,7 @@ missing value must never render as nothing: it is an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,23 @@ LINKED = re.compile(r"[^\s.]\.[^\s.]|[/\\@:]|www", re.IGNORECASE)
 
 
 class TemplateRenderer:
-    def __init__(self, templates: Path, site_name: str, main_url: str, *, reload: bool = False) -> None:
-        """`main_url` is that of the settings, never of a request. `reload` reads changed templates, in development."""
-        # one environment for each kind, so that each template is compiled once
-        self._emails = self._environment(templates / "email", reload, site_name, main_url)
-        self._texts = self._environment(templates / "sms", reload, site_name, main_url)
+    def __init__(
+        self, templates: Path | Sequence[Path], site_name: str, main_url: str, *, reload: bool = False
+    ) -> None:
+        """`templates` is a folder, or several that are searched in order.
 
-    def _environment(self, folder: Path, reload: bool, site_name: str, main_url: str) -> Environment:
+        `reload` reads changed templates, in development.
+
+        `main_url` is that of the settings, never of a request.
+        """
+        folders = [templates] if isinstance(templates, Path) else templates
+        # one environment for each kind, so that each template is compiled once
+        self._emails = self._environment([folder / "email" for folder in folders], reload, site_name, main_url)
+        self._texts = self._environment([folder / "sms" for folder in folders], reload, site_name, main_url)
+
+    def _environment(self, folders: Sequence[Path], reload: bool, site_name: str, main_url: str) -> Environment:
         env = Environment(
-            loader=FileSystemLoader(folder),
+            loader=FileSystemLoader(folders),
             autoescape=select_autoescape(["html"]),
             undefined=StrictUndefined,
             extensions=["jinja2.ext.i18n"],

@@ -1,4 +1,7 @@
-"""The ways in which a code can be sent, with what a page says of each. A shared page never names a channel itself."""
+"""The ways in which a code can be sent, with what a page says of each. A shared page never names a channel itself.
+
+A method whose codes go out in another way, or of which another sentence is true, makes a `Channel` of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,6 @@ from .language import Sentence, lazy
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """`slug` is what `messages.channel` holds."""
-
-    slug: str
     on_its_way: Sentence
     failed: Sentence
     filled_in: Sentence | None = None
@@ -19,17 +19,14 @@ class Channel:
 
 
 EMAIL = Channel(
-    slug="email",
     on_its_way=lazy("An email with a code is on its way."),
     failed=lazy("We can't e-mail you now. Try again later, or use a different email address."),
 )
 TEXT = Channel(
-    slug="text",
     on_its_way=lazy("A text with a code is on its way."),
     failed=lazy("We can't text you now. Try again later, or choose another method."),
     filled_in=lazy("The code from the text is filled in."),
 )
-CHANNELS = {channel.slug: channel for channel in (EMAIL, TEXT)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Every "no" the product says, as facts. The sentences are in `web/words.py`; a test demands one for each.
 
+What only one method refuses with is a class in that method's file, and carries its own sentence.
+
 A refusal is expected and tells a person what to do next. Anything else that is raised is a bug and a 500.
 """
 
@@ -8,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from .language import Sentence
+
 
 @dataclass(eq=False)
 class Refusal(Exception):
@@ -15,6 +19,8 @@ class Refusal(Exception):
 
     field: ClassVar[str | None] = None
     status: ClassVar[int] = 422
+    sentence: ClassVar[Sentence | None] = None
+    """Of a refusal that is not in the table of `web/words.py`. %(wait)s stands for how long to wait."""
 
     @property
     def wait(self) -> int | None:

@@ -59,12 +59,6 @@ class Delivery:
         with self.core.db.read() as tx:
             return state_of(tx, message_id)
 
-    def fate(self, message_id: int) -> tuple[str, State | None]:
-        """Its channel and its state. Raises `StoreUnavailable`."""
-        with self.core.db.read() as tx:
-            message = tx.objects.get(Message, message_id)
-        return (message.channel, cast(State, message.state)) if message else (EMAIL, None)
-
     def kept(self, most: int) -> list[tuple[Email | TextMessage, int]]:
         """The newest messages whose content is still there, with when they were made: the outbox page."""
         query = select(Message).where(Message.sealed.is_not(None), Message.channel != PUSH)

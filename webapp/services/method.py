@@ -85,8 +85,11 @@ class Step(ABC):
         """Does what one of the buttons in `acts` says. Raises a `Refusal`."""
 
     def show(self, visit: Visit) -> dict[str, Any]:
-        """The context of its template. `suggested` and `choices` fill fields in; `sent` (`Sent` or None), `wait` and
-        `different` (a step's slug) are said as on every page after a send."""
+        """The context of its template. Four names are put into words or links for it, if they are there:
+
+        `suggested` and `choices` fill fields in, by the field's name; `sent` (`Sent` or None), with `wait` (seconds),
+        becomes what every page after a send says; `different` (a step's slug) becomes `different_url`.
+        """
         return {}
 
     def arrive(self, visit: Visit) -> None:

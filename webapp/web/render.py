@@ -11,7 +11,7 @@ from htmx_flask import request
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from ..domain.channels import Sent
-from ..domain.language import bidi_isolate
+from ..domain.language import Sentence, bidi_isolate
 from ..domain.refusals import NotFound, Refusal
 from ..models.user import SessionToken
 from . import cookies, current, layouts, words
@@ -102,18 +102,18 @@ def _status_of(form: Form | None) -> int:
     return 422 if form.errors else 200
 
 
-def signed(message_id: int) -> str:
-    """The id of a message, signed: a page can ask for the delivery of its own message only."""
-    return URLSafeSerializer(str(current_app.secret_key), salt="delivery").dumps(message_id)
+def signed(message_id: int, failed: Sentence) -> str:
+    """The id of a message and the sentence for its failure, signed: a page asks for its own message only."""
+    return URLSafeSerializer(str(current_app.secret_key), salt="delivery").dumps([message_id, failed.msgid])
 
 
-def unsigned(token: str) -> int:
-    """The id of the message. Raises `NotFound` for a wrong signature."""
+def unsigned(token: str) -> tuple[int, Sentence]:
+    """What `signed` was given. Raises `NotFound` for a wrong signature."""
     try:
-        message_id: int = URLSafeSerializer(str(current_app.secret_key), salt="delivery").loads(token)
+        message_id, failed = URLSafeSerializer(str(current_app.secret_key), salt="delivery").loads(token)
     except BadSignature:
         raise NotFound() from None
-    return message_id
+    return message_id, Sentence(failed)
 
 
 def problem_details(refusal: Refusal) -> Response:
@@ -146,6 +146,6 @@ def sent(code: Sent | None, wait: int = 0) -> dict[str, Any]:
         "address": bidi_isolate(code.address),
         "channel": code.channel,
         "delivery": states.get(state or ""),
-        "delivery_url": layouts.page_url("site.delivery", message=signed(code.message_id or 0)),
+        "delivery_url": layouts.page_url("site.delivery", message=signed(code.message_id or 0, code.channel.failed)),
         "wait": max(0, code.resend_at - services.clock.now()),
     }

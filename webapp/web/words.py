@@ -1,4 +1,7 @@
-"""The sentence of each refusal, in one table. A test fails for a refusal without a sentence."""
+"""The sentence of each refusal, in one table; only a refusal of a single method has its sentence in the method's file.
+
+A test fails for a refusal without a sentence.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     r.CodeMalformed: lambda e: _("Enter the whole code."),
     r.WrongCode: lambda e: _("That code is wrong. Check it and try again."),
-    r.CodeAlreadyUsed: lambda e: _("That code was already used. Wait for the next one."),
+    r.CodeAlreadyUsed: lambda e: _("That code was already used. Enter a new one."),
     r.CodeExpired: lambda e: _("That code has expired. Ask for a new one."),
     r.CodeFromEarlierMessage: lambda e: _("That code is from an earlier message. Use the newest one."),
     r.ClockSkew: _skew,
@@ -139,11 +142,15 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
 
 def say(refusal: r.Refusal) -> str:
     """The sentence of the refusal in the current language, with a warning when few attempts are left."""
-    sentence = WORDS[type(refusal)](refusal)
+    sentence = _own(refusal) or WORDS[type(refusal)](refusal)
     if isinstance(refusal, r.CodeRefusal) and 0 < refusal.left <= WARN_AT_LEFT:
         left = ngettext("%(num)s try is left.", "%(num)s tries are left.", refusal.left)
         return f"{sentence} {left}"
     return sentence
+
+
+def _own(refusal: r.Refusal) -> str | None:
+    return refusal.sentence % {"wait": duration(refusal.wait or 0)} if refusal.sentence is not None else None
 
 
 def place(refusal: r.Refusal, form: Any) -> None:

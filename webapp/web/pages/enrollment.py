@@ -115,6 +115,7 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
         form[name].data = form[name].data or text
     if "sent" in context:
         context.update(render.sent(context.pop("sent"), context.pop("wait", 0)))
+    if "different" in context:
         different = context.pop("different")
         context["different_url"] = layouts.page_url("enrollment.step", method=visit.method.slug, step=different)
     code = current.services().enrollment.backup_code(visit)

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from ...domain.channels import CHANNELS, EMAIL
 from ...domain.language import gettext as _
 from .. import cookies, current, guards, layouts, render
 from ..forms import Form
@@ -86,10 +85,11 @@ def _messages() -> str:
 @bp.get("/delivery/<message>")
 def delivery(message: str) -> Any:
     """Polled by a page that sent a message, whose id is signed: 204 while it is on its way, then a fragment."""
-    channel, state = current.services().delivery.fate(render.unsigned(message))
+    message_id, failed = render.unsigned(message)
+    state = current.services().delivery.state(message_id)
     if state == "owed":
         return "", 204
-    return render.part("parts/delivery.html", failed=state == "failed", channel=CHANNELS.get(channel, EMAIL))
+    return render.part("parts/delivery.html", failed=failed if state == "failed" else None)
 
 
 @bp.post("/language")
