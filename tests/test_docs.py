@@ -17,8 +17,15 @@ FILE = re.compile(r"[\w.-]+(/[\w.-]+)+\.(py|html|txt|css|js|md|toml)")
 ABOVE = (ROOT, ROOT / "webapp", ROOT / "static", ROOT / "docs")
 """Where a path that a page names may begin."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-EXAMPLES = {"webapp/web/pages/data.py", "templates/settings/data.html"}
-"""Files that docs/how-to/add-a-page.md tells its reader to write."""
+EXAMPLES = {
+    "webapp/web/pages/data.py",
+    "templates/settings/data.html",
+    "webapp/methods/emailed_code.py",
+    "templates/enrollment/emailed-code/code.html",
+    "templates/help/methods/emailed-code.html",
+    "templates/email/emailed-code/",
+}
+"""Files that docs/how-to/add-a-page.md and add-a-method.md tell their reader to write."""
 NOT_OURS = re.compile(r"NAME|your[_-]method|^instance/|^\.")
 """Examples, files that a running site writes, and imports of JavaScript."""
 
