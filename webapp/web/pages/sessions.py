@@ -98,13 +98,13 @@ def sessions() -> Any:
         return _end_others(form) if OTHERS in request.form else _end_one(request.form.get(END, ""))
     services = current.services()
     listed = services.active_access.open_now(current.user(), cookies.remembered_tokens())
-    shelves = [_shelf(kind.slug, listed.ways) for kind in services.active_access.kinds]
+    shelves = [_shelf(kind.slug, listed.entries) for kind in services.active_access.kinds]
     return render.page(
         "settings/sessions.html",
         form,
         shelves=[shelf for shelf in shelves if shelf.ways],
         approvers=_approvers(),
-        are_others=listed.more or any(not way.is_current for way in listed.ways),
+        are_others=listed.more or any(not way.is_current for way in listed.entries),
         more=listed.more,
         can_forget=services.settings.policy.remember_browsers,
     )

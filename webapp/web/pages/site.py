@@ -86,7 +86,7 @@ def _messages() -> str:
 @bp.get("/delivery/<message>")
 def delivery(message: str) -> Any:
     """What became of a message that the page of this signed name waits for: 204 while it is on its way."""
-    channel, state = current.services().delivery.fate(render.unsigned(message))
+    channel, state = current.services().delivery.channel_and_state(render.unsigned(message))
     if state == "owed":
         return "", 204
     return render.part("parts/delivery.html", failed=state == "failed", channel=CHANNELS.get(channel, EMAIL))
@@ -100,7 +100,7 @@ def language() -> Any:
         cookies.put(response, cookies.LANGUAGE, chosen, cookies.YEAR)
         user = current.user_or_none()
         if user is not None:
-            current.services().accounts.speak(user.account, chosen)
+            current.services().accounts.set_language(user.account, chosen)
     return response
 
 
