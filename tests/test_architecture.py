@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ HOST_SETTINGS = {"mobile_host", "mobile_url"}  # of `Settings`, read where the s
 
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns", "os.urandom"}
 CHANCE = {"random", "secrets"}
+PRIVATE_NAMES = {  # of libraries, as docs/decisions/private-names.md explains
+    ("webapp/adapters/smtp.py", "_get_socket"),
+    ("webapp/adapters/vonage_line.py", "_session"),
+    ("webapp/adapters/wire.py", "_new_conn"),
+    ("webapp/domain/phone_numbers.py", "_cache"),
+}
+DOCUMENTED = {"_get_current_object"}  # werkzeug.local.LocalProxy
+
 MAY_USE_CHANCE = {"webapp/keys.py"}  # draws the keys of a new site, before there is an application to ask
 
 METHODS = {
@@ -73,6 +82,27 @@ def names_a_layout(text: str) -> bool:
     return bool(re.fullmatch(r"[\w./-]+", text)) and not LAYOUTS.isdisjoint(re.split(r"[./_-]", text))
 
 
+def private_names(path: Path) -> Iterator[str]:
+    """Private names that are used of other objects than self, or override a function of a library's class."""
+    module = tree(path)
+    own = {node.name for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    for node in ast.walk(module):
+        match node:
+            case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr=word):
+                yield word
+            case ast.Attribute(value=ast.Name(id="self" | "cls")):
+                pass
+            case ast.Attribute(attr=word) if word not in own:
+                yield word
+            case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=str(word)), *_]):
+                yield word
+    dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for kind in vars(import_module(dotted)).values():
+        if isinstance(kind, type) and kind.__module__ == dotted:
+            theirs = [base for base in kind.__mro__[1:] if not base.__module__.startswith("webapp")]
+            yield from (w for w, what in vars(kind).items() if callable(what) and any(hasattr(b, w) for b in theirs))
+
+
 def within(path: Path, *folders: str) -> bool:
     return any(path.is_relative_to(ROOT / folder) for folder in folders)
 
@@ -86,6 +116,16 @@ def test_no_screen_is_too_long_to_read() -> None:
     screens = [path for path in HTML if path.relative_to(TEMPLATES).parts[0] not in NO_SCREENS]
     long = {name(path): lines for path in screens if (lines := len(path.read_text().splitlines())) > LONGEST_SCREEN}
     assert not long
+
+
+def test_no_private_name_of_a_library_is_used_without_its_decision_record() -> None:
+    found = {
+        (name(path), word)
+        for path in MODULES
+        for word in private_names(path)
+        if re.match("_[^_]", word) and word not in DOCUMENTED
+    }
+    assert found == PRIVATE_NAMES
 
 
 def test_only_render_reads_the_headers_of_htmx() -> None:

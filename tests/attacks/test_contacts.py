@@ -27,7 +27,7 @@ def give_number(site: Site, username: str, number: str) -> None:
     owner = account_id(site, username)
     sealed = keyring.seal(number, phone_bound(owner))
     with site.services.db.write() as tx:
-        tx.execute(update(Account).where(Account.id == owner).values(phone=sealed, discoverable=True))
+        tx.execute(update(Account).where(Account.id == owner).values(phone_number=sealed, discoverable=True))
 
 
 @pytest.fixture

@@ -253,7 +253,6 @@ def test_a_new_encryption_key_reads_what_the_old_one_sealed_and_reseals_all_of_i
     eve.press("Authentication app")
     secret = eve.press("Start").setup_key
     stale(ada).post("/settings/account/password", password="a much longer new password")
-    ada.open("/")
     eve.open("/sign-up")
     both = restarted(ENCRYPTION_KEYS=f"{KEYS['k2']},{KEYS['k1']}")
     assert both.services.maintenance.reseal() >= 4

@@ -39,8 +39,8 @@ def pending_token(site: Site, ada: Owner, address: str = "203.0.113.1") -> str:
 
 def guess(site: Site, token: str, code: str, address: str = "203.0.113.1") -> None:
     services = site.services
-    pending = services.login.pending(token)
-    services.login.with_factor(pending, None, {"code": code}, remember=False, origin=Origin(address, "x"))
+    claim = services.login.claim(token)
+    services.login.verify(claim, None, {"code": code}, Origin(address, "x"), remember=False)
 
 
 def password(site: Site, username: str, typed: str, address: str, known: KnownBrowser | None = None) -> object:
@@ -173,13 +173,13 @@ def test_step_up_codes_are_counted_with_those_of_log_in(site: Site, ada: Owner) 
 
 
 def test_an_attempt_is_counted_before_anything_is_compared(site: Site, ada: Owner) -> None:
-    """Whoever makes the comparison itself fail has spent a try all the same."""
+    """An attempt whose comparison fails with an error counts too."""
     token = pending_token(site, ada)
-    pending = site.services.login.pending(token)
-    pending.factors[0].sealed = "gone.AAAA"
+    claim = site.services.login.claim(token)
+    claim.factors[0].sealed = "gone.AAAA"
     for _ in range(5):
         with pytest.raises(ValueError, match="encryption key"):
-            site.services.login.with_factor(pending, None, {"code": ada.code()}, remember=False, origin=Origin("", ""))
+            site.services.login.verify(claim, None, {"code": ada.code()}, Origin("", ""), remember=False)
     assert second_factor_attempts(site) == 5
     with pytest.raises(ChallengeExhausted):
         guess(site, token, ada.code())

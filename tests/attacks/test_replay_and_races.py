@@ -141,10 +141,10 @@ def test_an_emailed_code_is_dead_after_an_hour(site: Site) -> None:
 
 def test_two_proofs_of_one_pending_login_open_one_session(site: Site, ada: Owner, stranger: Owner) -> None:
     log_in, token = site.services.login, cookies_of(stranger)["login"].split(".")[0]
-    first, second = log_in.pending(token), log_in.pending(token)
-    log_in.with_factor(first, None, {"code": ada.code()}, remember=False, origin=HERE)
+    first, second = log_in.claim(token), log_in.claim(token)
+    log_in.verify(first, None, {"code": ada.code()}, HERE, remember=False)
     with pytest.raises(LoginExpired):
-        log_in.with_backup_code(second, ada.kept_code, origin=HERE)
+        log_in.verify_backup_code(second, ada.kept_code, HERE)
     assert live_sessions(site) == 2
     other = ada.other_browser()
     other.log_in()

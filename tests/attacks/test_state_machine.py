@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from pyotp import TOTP
 from sqlalchemy import select
-from webapp.services.entry import LoggedIn
 
 from tests.conftest import empty_sqlite
 from tests.doubles import CheapHasher, FakeClock, ScriptedEntropy
@@ -27,6 +26,7 @@ from webapp.models.factors import Factor
 from webapp.models.sessions import Session
 from webapp.models.user import SessionToken, User
 from webapp.services.login import PendingToken
+from webapp.services.session_opening import LoggedIn
 from webapp.settings import Settings
 
 HERE = Origin("192.0.2.1", "a browser")
@@ -65,7 +65,7 @@ class Accounts(RuleBasedStateMachine):
             self.ids[name], self.passwords[name] = account.id, f"the password of this {name}"
         first = self._password("ada", wrong=False)
         assert isinstance(first, LoggedIn)
-        enrolled = self.enroll(("ada", first.opened.token), abandon=False)
+        enrolled = self.enroll(("ada", first.token.token), abandon=False)
         self.no_factor_is_lost_or_added_but_by_step_up()
         return enrolled
 
@@ -81,7 +81,7 @@ class Accounts(RuleBasedStateMachine):
         result = self._password(name, wrong)
         if not isinstance(result, LoggedIn):
             return multiple()
-        return self._opened(name, result.opened)
+        return self._opened(name, result.token)
 
     @rule(target=pending_logins, name=st.sampled_from(PEOPLE))
     def give_the_password(self, name: str) -> object:
@@ -99,20 +99,20 @@ class Accounts(RuleBasedStateMachine):
             return multiple()
         code = TOTP(secret).at(self.clock.now() + ahead)
         try:
-            pending = self.site.login.pending(token)
-            done = self.site.login.with_factor(pending, None, {"code": code}, remember=False, origin=HERE)
+            login = self.site.login
+            done = login.verify(login.claim(token), None, {"code": code}, HERE, remember=False)
         except Refusal:
             return multiple()
         assert not other or secret == self.secrets[name]
         assert abs(ahead) <= 30, "outside the window"
         self._burn(name, code)
-        return self._opened(name, done.opened)
+        return self._opened(name, done.token)
 
     @rule(target=sessions, name=st.sampled_from(PEOPLE), wait=st.sampled_from((0, 30, 30, 300)))
     def log_in_whole(self, name: str, wait: int) -> object:
         result = self._password(name, wrong=False)
         if not isinstance(result, PendingToken):
-            return multiple() if result is None else self._opened(name, result.opened)
+            return multiple() if result is None else self._opened(name, result.token)
         self.clock.pass_(wait)
         return self.give_a_code((name, result.token), 0, other=False)
 
@@ -128,15 +128,15 @@ class Accounts(RuleBasedStateMachine):
         if code is None:
             return multiple()
         try:
-            pending = self.site.login.pending(token)
-            done = self.site.login.with_backup_code(pending, code, origin=HERE)
+            login = self.site.login
+            done, successor = login.verify_backup_code(login.claim(token), code, HERE)
         except Refusal:
             return multiple()
         assert owner == name, "another's backup code"
-        self.backup[name] = done.backup_code
-        assert done.backup_code != code
-        self._others_end(name, done.opened.session_id)
-        return self._opened(name, done.opened)
+        self.backup[name] = successor
+        assert successor != code
+        self._others_end(name, done.token.session_id)
+        return self._opened(name, done.token)
 
     # -- Proving it again --------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ class Accounts(RuleBasedStateMachine):
             return session
         try:
             typed = "a wrong password" if wrong else self.passwords[name]
-            opened = self.site.step_up.with_password(user, typed)
+            opened = self.site.password_proof.verify(user, typed)
         except Refusal:
             return session
         assert not wrong
@@ -163,7 +163,7 @@ class Accounts(RuleBasedStateMachine):
             return session
         code = TOTP(secret).at(self.clock.now() + ahead)
         try:
-            opened = self.site.step_up.with_factor(user, None, {"code": code}, HERE)
+            opened = self.site.step_up.verify(self.site.step_up.claim(user), None, {"code": code}, HERE)
         except Refusal:
             return session
         self._burn(name, code)
@@ -324,7 +324,7 @@ class Accounts(RuleBasedStateMachine):
         assert not wrong
         if isinstance(result, LoggedIn):
             assert not owed, "let in without the second factor"
-            self.by_password.add(result.opened.session_id)
+            self.by_password.add(result.token.session_id)
         return result
 
     def _opened(self, name: str, opened: SessionToken) -> tuple[str, str]:

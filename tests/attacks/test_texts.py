@@ -609,21 +609,21 @@ def test_a_code_that_went_to_a_number_which_was_given_up_since_does_not_log_in(s
 def test_a_code_of_a_factor_that_was_turned_off_meanwhile_proves_nothing(site: Site, pending: Owner) -> None:
     code, services = site.texted_code(PHONE), site.services
     token = cookies_of(pending)["login"].split(".")[0]
-    login = services.login.pending(token)
+    claim = services.login.claim(token)
     with services.db.write() as tx:
         tx.execute(update(Factor).values(turned_off_at=site.clock.now()))
     with pytest.raises(CodeAlreadyUsed):
-        services.login.with_factor(login, None, {"code": code}, remember=False, origin=Origin("192.0.2.1", "x"))
+        services.login.verify(claim, None, {"code": code}, Origin("192.0.2.1", "x"), remember=False)
     assert live_sessions(site, "tess") == 0
 
 
 def test_two_proofs_of_one_pending_login_open_one_session(site: Site, pending: Owner) -> None:
     log_in, code = site.services.login, {"code": site.texted_code(PHONE)}
     token, here = cookies_of(pending)["login"].split(".")[0], Origin("192.0.2.1", "x")
-    first, second = log_in.pending(token), log_in.pending(token)
-    log_in.with_factor(first, None, code, remember=False, origin=here)
+    first, second = log_in.claim(token), log_in.claim(token)
+    log_in.verify(first, None, code, here, remember=False)
     with pytest.raises(Refusal):
-        log_in.with_factor(second, None, code, remember=False, origin=here)
+        log_in.verify(second, None, code, here, remember=False)
     assert live_sessions(site, "tess") == 1
 
 

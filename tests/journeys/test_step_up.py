@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tests.conftest import Site
-from tests.people import TWO_FACTOR, Owner
+from tests.people import TWO_FACTOR, Owner, Page
 
 NEW = "seven brass wheels turning"
+TURN_OFF = f"{TWO_FACTOR}/authentication-app/turn-off?again=1"  # as the last press of an iPhone does
 
 
 def stale(ada: Owner) -> None:
@@ -195,3 +196,86 @@ def test_choosing_a_method_that_one_lacks_is_not_found(enrolled: Owner) -> None:
     enrolled.press("Verify", password=enrolled.password)
     assert enrolled.post("/step-up/methods", method="text-message").status == 404
     assert enrolled.open(f"{TWO_FACTOR}/turn-off").status == 404
+
+
+# -- A kept act belongs to the page that asked for it -----------------------------------------------
+
+
+def turned_off_with_a_stale_proof(ada: Owner) -> None:
+    stale(ada)
+    assert ada.post(TURN_OFF).h1 == "Enter your password"
+
+
+def prove(ada: Owner) -> Page:
+    ada.press("Verify", password=ada.password)
+    return ada.press("Verify", code=ada.next_code())
+
+
+def is_on(ada: Owner) -> bool:
+    return not any("turned off" in email.subject for email in ada.site.emails(ada.email))
+
+
+def test_cancel_drops_the_act_for_good(enrolled: Owner) -> None:
+    ada = enrolled
+    turned_off_with_a_stale_proof(ada)
+    ada.follow("Cancel")
+    ada.open("/settings/account/email")
+    assert prove(ada).h1 == "Change your email"
+    assert is_on(ada)
+
+
+def test_leaving_at_the_second_factor_drops_the_act_for_good(enrolled: Owner) -> None:
+    ada = enrolled
+    turned_off_with_a_stale_proof(ada)
+    assert ada.press("Verify", password=ada.password).h1 == "Enter your code"
+    assert ada.open("/settings").status == 200
+    ada.open(f"/step-up/password?next={TURN_OFF}")
+    prove(ada)
+    assert is_on(ada)
+
+
+def test_going_elsewhere_drops_the_act(enrolled: Owner) -> None:
+    ada = enrolled
+    turned_off_with_a_stale_proof(ada)
+    assert ada.open("/settings").status == 200
+    ada.open(f"/step-up/password?next={TURN_OFF}")
+    prove(ada)
+    assert is_on(ada)
+
+
+def test_a_step_up_for_another_page_drops_the_act(enrolled: Owner) -> None:
+    """Also without a page in between, and also when the first step-up is taken up again afterwards."""
+    ada = enrolled
+    turned_off_with_a_stale_proof(ada)
+    ada.open("/step-up/password?next=/settings/account/email")
+    assert prove(ada).h1 == "Change your email"
+    assert is_on(ada)
+    stale(ada)
+    ada.open(f"/step-up/password?next={TURN_OFF}")
+    prove(ada)
+    assert is_on(ada)
+
+
+def test_the_act_goes_on_when_the_person_stays_with_it(enrolled: Owner) -> None:
+    """A wrong password, another way to prove it and the page opened again are no other page."""
+    ada = enrolled
+    turned_off_with_a_stale_proof(ada)
+    ada.press("Verify", password="a wrong password")
+    ada.open(f"/step-up/password?next={TURN_OFF}")
+    prove(ada)
+    assert not is_on(ada)
+
+
+def test_the_act_is_done_once(enrolled: Owner) -> None:
+    ada = enrolled
+    ada.open("/settings/account/password")
+    stale(ada)
+    ada.press("Save", password=NEW)
+    prove(ada)
+    ada.password = NEW
+    stale(ada)
+    ada.open("/step-up/password?next=/settings/account/password")
+    page = prove(ada)
+    assert (page.h1, page.receipts) == ("Change your password", [])
+    changes = [email for email in ada.site.emails(ada.email) if "password was changed" in email.subject]
+    assert len(changes) == 1

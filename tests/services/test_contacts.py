@@ -238,13 +238,7 @@ def test_lookups_are_counted_even_when_nothing_is_kept_afterwards(site: Site, ad
             raise ZeroDivisionError
 
     services = site.services
-    broken = Broken(
-        db=services.db,
-        clock=services.clock,
-        keyring=AesGcmKeyring([OLD], services.entropy),
-        policy=services.settings.policy,
-        phones=services.phone_numbers,
-    )
+    broken = Broken(replace(services.core, keyring=AesGcmKeyring([OLD], services.entropy)), services.phone_numbers)
     with pytest.raises(ZeroDivisionError):
         upload(broken, ada, GRACE)
     assert (rows(site), rows(site, ContactLookups)) == (0, 1)

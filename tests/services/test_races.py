@@ -118,10 +118,10 @@ def test_a_first_factor_that_comes_while_the_password_is_compared_is_asked_for(s
 def test_a_pending_login_that_was_ended_or_used_opens_no_session(site: Site, ada: Owner) -> None:
     result = log_in(site)
     assert isinstance(result, PendingToken)
-    pending = site.services.login.pending(result.token)
+    claim = site.services.login.claim(result.token)
     change(site, update(PendingLogin).values(ended_at=site.clock.now()))
     with pytest.raises(LoginExpired):
-        site.services.login.with_factor(pending, None, {"code": ada.next_code()}, remember=False, origin=HERE)
+        site.services.login.verify(claim, None, {"code": ada.next_code()}, HERE, remember=False)
     with site.services.db.read() as tx:
         factor = tx.objects.scalars(select(Factor)).one()
     assert factor.counter < site.clock.now() // 30  # the code is not used up either

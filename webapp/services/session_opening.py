@@ -24,8 +24,6 @@ class LoggedIn:
     next_path: str
     remembered: str | None = None
     """The token of a remembered browser."""
-    backup_code: str | None = None
-    """The successor of the backup code that was used."""
     with_password: bool = True
 
 
