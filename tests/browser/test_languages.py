@@ -121,7 +121,7 @@ def test_a_language_is_chosen_at_the_foot_of_any_page_and_kept(site: LiveSite, v
 def test_no_sentence_of_a_mail_is_left_out_of_the_translations(site: LiveSite) -> None:
     ada = site.person("ada")
     ada.sign_up()
-    site.services.accounts.speak(site.services.accounts.named("ada"), ACCENTS.code)
+    site.services.accounts.set_language(site.services.accounts.named("ada"), ACCENTS.code)
     ada.client.set_cookie("language", ACCENTS.code, domain=ada.host.partition(":")[0])
     ada.post("/settings/account/password", password="a loom of one's own words")
     ada.post("/settings/account/email", email="lovelace@example.org")

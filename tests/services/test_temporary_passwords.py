@@ -88,7 +88,7 @@ def test_one_that_ended_between_the_look_and_the_deed_opens_nothing(site: Site, 
     assert found is not None
     assert passwords.end(owner, found.id, HERE)
     assert not passwords.end(owner, found.id, HERE)
-    for deed in (passwords.use, passwords.consume_single_use):
+    for deed in (passwords.use, passwords.consume):
         with pytest.raises(WrongLogin), services.db.write() as tx:
             deed(tx, found, HERE)
 
@@ -224,7 +224,7 @@ def test_after_a_restore_neither_a_temporary_password_nor_an_app_lives_again(sit
     app, passwords = App(site), site.services.temporary_passwords
     token = app.token("tess", passwords.make(user_of(site, tess), HERE))
     code = passwords.make(user_of(site, tess), HERE)
-    site.services.restoration.beat()
+    site.services.restoration.count_heartbeat()
     heartbeat(site).keep(7)
     site.services.restoration.check()
     assert app.with_token(token).status == 401

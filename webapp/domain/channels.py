@@ -1,6 +1,7 @@
-"""The ways in which a code can be sent, with what a page says of each. A shared page never names a channel itself.
+"""The channels by which a code can be sent, with the sentences that pages show for each.
 
-A method whose codes go out in another way, or of which another sentence is true, makes a `Channel` of its own.
+A page that all channels share must not name a channel. A method whose codes are sent in another way, or of which
+another sentence is true, makes a `Channel` of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ class Channel:
     on_its_way: Sentence
     failed: Sentence
     filled_in: Sentence | None = None
-    """Said when the browser reads the code by itself; None where no browser can."""
+    """Shown when the browser has filled in the code by itself; None for a channel where no browser can."""
 
 
 EMAIL = Channel(
@@ -31,10 +32,10 @@ TEXT = Channel(
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A code that was sent and could still be entered."""
+    """A code that was sent and is still valid."""
 
     address: str
-    """The recipient, as its owner may read it: an email address, or the end of a phone number."""
+    """The recipient as shown to the owner: an e-mail address, or the last digits of a phone number."""
     channel: Channel
     message_id: int | None
     resend_at: int

@@ -98,13 +98,13 @@ def sessions() -> Any:
         return _end_others(form) if OTHERS in request.form else _end_one(request.form.get(END, ""))
     services = current.services()
     listed = services.active_access.open_now(current.user(), cookies.remembered_tokens())
-    sections = [_section(kind.slug, listed.ways) for kind in services.active_access.kinds]
+    sections = [_section(kind.slug, listed.entries) for kind in services.active_access.kinds]
     return render.page(
         "settings/sessions.html",
         form,
         sections=[section for section in sections if section.rows],
         approvers=_approvers(),
-        are_others=listed.more or any(not entry.is_current for entry in listed.ways),
+        are_others=listed.more or any(not entry.is_current for entry in listed.entries),
         more=listed.more,
         can_forget=services.settings.policy.remember_browsers,
     )

@@ -100,7 +100,7 @@ def language() -> Any:
         cookies.put(response, cookies.LANGUAGE, chosen, cookies.YEAR)
         user = current.user_or_none()
         if user is not None:
-            current.services().accounts.speak(user.account, chosen)
+            current.services().accounts.set_language(user.account, chosen)
     return response
 
 
