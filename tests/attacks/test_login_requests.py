@@ -164,7 +164,7 @@ def test_after_five_minutes_it_can_no_longer_be_approved(
     assert (page.h1, page.problems) == (OVER, [IS_OVER])
     page = on(waiting)
     assert page.h1 == WAITING
-    assert page.says("Nobody answered within five minutes")
+    assert page.says("This request expired after five minutes without an answer")
     assert not is_in(waiting)
 
 
@@ -318,7 +318,7 @@ def test_a_full_log_in_clears_the_count(site: Site, phone: Owner) -> None:
 def test_a_denial_ends_the_attempt_with_every_other_method_of_it(site: Site, phone: Owner, waiting: Owner) -> None:
     phone.answer(button="Deny")
     page = waiting.open("/log-in/waiting")
-    assert page.says("This log-in was denied on the phone, so it is over.")
+    assert page.says("You denied this login on your phone.")
     assert "Send a new request" not in page.buttons
     for path in ("/log-in/verify", "/log-in/methods", "/log-in/backup-code"):
         assert waiting.open(path).path == "/log-in"

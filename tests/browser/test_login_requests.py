@@ -150,7 +150,7 @@ def test_in_by_itself_it_remembers_the_browser_that_asked_for_it(visit: Visits) 
 @pytest.mark.parametrize(
     ("button", "h1", "told"),
     [
-        ("Deny", "You denied this log-in", "This log-in was denied on the phone, so it is over."),
+        ("Deny", "You denied this log-in", "You denied this login on your phone."),
         ("It was me, cancel", "Login requests", "This request was cancelled on the phone."),
     ],
 )
@@ -178,7 +178,7 @@ def test_what_nobody_answers_expires_on_both_screens(site: LiveSite, visit: Visi
     phone, browser = with_phone(visit), waits(visit)
     review(phone)
     site.clock.pass_(300)
-    expect(browser.page.get_by_role("main")).to_contain_text("Nobody answered within five minutes")
+    expect(browser.page.get_by_role("main")).to_contain_text("This request expired after five minutes without an answer")
     phone.type_("Number on your other screen", "123456")
     phone.press("Approve")
     phone.sees_problem("This login request is over.")

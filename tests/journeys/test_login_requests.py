@@ -291,7 +291,7 @@ def test_the_phone_itself_logs_in_by_its_own_list(phone: Owner) -> None:
 
 
 ENDS = (
-    ("Deny", "You denied this log-in", "This log-in was denied on the phone, so it is over."),
+    ("Deny", "You denied this log-in", "You denied this login on your phone."),
     ("It was me, cancel", "Login requests", "This request was cancelled on the phone."),
 )
 
@@ -326,7 +326,7 @@ def test_one_that_nobody_answered_says_so(site: Site, phone: Owner, htmx: bool) 
     site.clock.pass_(300)
     assert "data-hx-get" in browser.open(NEWS).text
     page = browser.open("/log-in/waiting")
-    assert page.says("Nobody answered within five minutes")
+    assert page.says("This request expired after five minutes without an answer")
     page = phone.open(f"{REQUESTS}/1")
     assert page.h1 == "This log-in is over"
     assert page.says("Not answered in time")

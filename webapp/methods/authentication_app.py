@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any
 
+import segno
 from pyotp import TOTP
 from sqlalchemy import bindparam, update
 
@@ -52,8 +53,6 @@ class Link(Step):
         start_over(visit)
 
     def show(self, visit: Visit) -> dict[str, Any]:
-        import segno  # takes 20 ms, and only this page needs it
-
         secret: str = visit.notes["secret"]
         app_link = TOTP(secret).provisioning_uri(name=visit.account.username, issuer_name=self.site_name)
         drawing = segno.make(app_link, error="m", micro=False)

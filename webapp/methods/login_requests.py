@@ -109,8 +109,8 @@ class LoginRequestsMethod(OutOfBand):
             " in the list, under Security, then Login requests."
         ),
         later=lazy(
-            "When you log in elsewhere, you enter your password there. It shows a number; you type that here, and"
-            " approve. Whoever you deny stays out."
+            "When you log in on another device, it shows a number after your password. Enter that number here and"
+            " approve. Anyone you deny stays out."
         ),
         button=ByDevice(computer=lazy("Next"), phone=lazy("Next"), iphone=lazy("Next")),
     )

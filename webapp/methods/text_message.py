@@ -102,8 +102,8 @@ class TextMessage(Method):
     overview = Overview(
         what=lazy("We text a six-digit code to your phone."),
         needed=lazy(
-            "You need a phone that gets texts, and reception where you log in. A text can be late, and somebody who"
-            " takes over your number gets it: an authentication app or a security key is safer."
+            "A phone that can receive texts. Texts can be delayed, or intercepted if someone takes over your number. An"
+            " authentication app or a security key is safer."
         ),
         later=lazy("When you log in, you enter your password and then the code that we text you."),
         button=ByDevice(computer=lazy("Next"), phone=lazy("Next"), iphone=lazy("Get started")),

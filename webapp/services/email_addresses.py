@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -129,8 +130,6 @@ class EmailAddresses:
 
 def normalize(typed: str) -> str:
     """The normalized address. Raises `EmailMalformed` for what no mail server would accept (RFC 5321, RFC 6531)."""
-    from email_validator import EmailNotValidError, validate_email  # takes 40 ms, and few requests need it
-
     try:
         return validate_email(typed.strip(), check_deliverability=False).normalized
     except EmailNotValidError:

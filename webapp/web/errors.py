@@ -25,7 +25,7 @@ PAGES: dict[int, tuple[Sentence, Sentence]] = {
         lazy("There is nothing at this address. It may have moved, or it belongs to somebody else."),
     ),
     405: (lazy("Not possible here"), lazy("This address does not do that. Go back and use the page's own buttons.")),
-    413: (lazy("That was too much"), lazy("The form held more than we accept. Shorten it and try again.")),
+    413: (lazy("That was too much"), lazy("What you sent is too large. Shorten it and try again.")),
     422: (lazy("That could not be used"), lazy("Something in the form does not fit. Go back and check it.")),
     429: (lazy("Too many tries"), lazy("Please wait a little before you try again.")),
     500: (

@@ -42,7 +42,9 @@ def _carry_out(option: DiscoverableForm, form: ContactsForm) -> None:
     if SAVE in request.form:
         services.contacts.let_find(account, option.discoverable.data)
         render.receipt(
-            _("Existing contacts may find you.") if option.discoverable.data else _("Nobody can find you now.")
+            _("Existing contacts may find you.")
+            if option.discoverable.data
+            else _("Saved. No one can find you by phone number.")
         )
     if UPLOAD in request.form:
         file = form.file.data.read() if form.file.data else b""

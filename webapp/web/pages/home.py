@@ -54,7 +54,7 @@ def _email(user: User) -> tuple[str, str, str | None, str | None, str]:
 def _two_factor(user: User) -> tuple[str, str, str | None, str | None, str]:
     title, url = _("Two-factor authentication"), layouts.page_url("two_factor.methods")
     if not user.factors:
-        text = _("Somebody who learns your password can log in. Turn on a second factor: it takes two minutes.")
+        text = _("Anyone who learns your password can log in. Add a second step. It takes two minutes.")
         return title, text, url, _("Turn on two-factor authentication"), "todo"
     text = _("A password alone does not open your account.")
     return title, text, url, _("Manage two-factor authentication"), "good"

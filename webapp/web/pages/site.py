@@ -18,7 +18,7 @@ def about() -> Any:
     site = current.services().settings.site_name
     paragraphs = [
         _("%(site)s keeps accounts that log in with a password and a second factor.", site=site),
-        _("It runs on Nightlatch, a self-hosted front door for web sites."),
+        _("It's powered by Nightlatch, self-hosted login software."),
     ]
     return render.page("site/page.html", heading=_("About"), paragraphs=paragraphs)
 
