@@ -199,7 +199,7 @@ def test_one_wrong_number_ends_it_even_for_the_right_one(site: Site, phone: Owne
     page = phone.post(page_of(site), number=number)
     assert (page.h1, page.problems) == (OVER, [IS_OVER])
     page = on(waiting)
-    assert page.says("A wrong number was typed on the phone")
+    assert page.says("The wrong number was entered on your phone")
     assert not is_in(waiting)
 
 

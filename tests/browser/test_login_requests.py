@@ -167,7 +167,7 @@ def test_a_wrong_number_ends_it_on_both_screens(visit: Visits) -> None:
     phone, browser = with_phone(visit), waits(visit)
     approve(phone, str((int(number_on(browser)) + 500_000) % 1_000_000).zfill(6))
     phone.sees_problem("That is not the number on the other screen")
-    expect(browser.page.get_by_role("main")).to_contain_text("A wrong number was typed on the phone")
+    expect(browser.page.get_by_role("main")).to_contain_text("The wrong number was entered on your phone")
     browser.press("Send a new request")
     expect(browser.page.locator("[data-number]")).to_be_visible()
     approve(phone, number_on(browser))

@@ -338,7 +338,7 @@ def test_a_wrong_number_is_told_on_both_screens(phone: Owner, elsewhere: Owner) 
     page = phone.answer(wrong)
     assert page.problems == ["That is not the number on the other screen, so this log-in was ended."]
     assert page.says("Ended by a wrong number")
-    assert elsewhere.open("/log-in/waiting").says("A wrong number was typed on the phone")
+    assert elsewhere.open("/log-in/waiting").says("The wrong number was entered on your phone")
 
 
 def test_a_newer_log_in_ends_the_older(phone: Owner, elsewhere: Owner) -> None:
