@@ -178,7 +178,9 @@ def test_what_nobody_answers_expires_on_both_screens(site: LiveSite, visit: Visi
     phone, browser = with_phone(visit), waits(visit)
     review(phone)
     site.clock.pass_(300)
-    expect(browser.page.get_by_role("main")).to_contain_text("This request expired after five minutes without an answer")
+    expect(browser.page.get_by_role("main")).to_contain_text(
+        "This request expired after five minutes without an answer"
+    )
     phone.type_("Number on your other screen", "123456")
     phone.press("Approve")
     phone.sees_problem("This login request is over.")
