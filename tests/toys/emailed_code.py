@@ -63,6 +63,8 @@ class FirstCode(Step):
     def submit(self, visit: Visit, answers: Answers) -> None:
         visit.count_attempt("first-code")
         code = self.method.codes.check(visit.account.id, visit.challenge, answers["code"], self.method.terms)
+        if code.target != visit.account.email:
+            raise CodeExpired()  # it went to an address that was changed since
         with visit.core.db.write() as tx:
             self.method.codes.consume(tx, code)
         visit.turn_on(Proved(""))  # no secret of its own: the address is the account's

@@ -148,6 +148,25 @@ def test_a_code_is_good_for_ten_minutes_where_the_method_is_turned_on(site: Site
     assert ada.press("Verify", code=box.code()).h1 == "You're all set"
 
 
+def test_a_code_for_an_old_address_turns_nothing_on(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    box = MailUser(ada)
+    box.begin()
+    old = box.code()
+    ada.open("/settings/account/email")
+    ada.press("Save", email="countess@example.org")
+    ada.press("Verify", code=site.emailed_code("countess@example.org"))
+    ada.open(f"{box.path}/code")
+    assert ada.press("Verify", code=old).problems == ["That code has expired. Ask for a new one."]
+    assert not box.is_on
+    site.clock.pass_(60)
+    ada.open(f"{box.path}/code")
+    ada.press("Resend code")
+    ada.email = "countess@example.org"
+    assert ada.press("Verify", code=box.code()).h1 == "You're all set"
+
+
 class TestSiteWhoseMailServerFails:
     @pytest.fixture
     def mail(self) -> RememberingMail:
