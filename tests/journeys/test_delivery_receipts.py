@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher, MoodyTexts
+from tests.doubles import CheapHasher, FailingTexts
 from tests.people import PHONE, Owner, Page, Person
 from webapp.models.messages import FAILED, SENT, Message
 
@@ -18,12 +18,12 @@ STOPPED = "We can't text you now."
 
 
 @pytest.fixture
-def gateway() -> MoodyTexts:
-    return MoodyTexts()
+def gateway() -> FailingTexts:
+    return FailingTexts()
 
 
 @pytest.fixture
-def overrides(gateway: MoodyTexts) -> dict[str, Any]:
+def overrides(gateway: FailingTexts) -> dict[str, Any]:
     return {"hasher": CheapHasher(), "texts": gateway}
 
 
@@ -50,7 +50,7 @@ def tess(site: Site) -> Owner:
     return tess
 
 
-def receipt(site: Site, gateway: MoodyTexts, status: str, *, json: bool = False, method: str = "POST") -> Page:
+def receipt(site: Site, gateway: FailingTexts, status: str, *, json: bool = False, method: str = "POST") -> Page:
     """What the gateway says of the newest text."""
     told = {"client-ref": gateway.taken[-1].message_id, "status": status, "msisdn": PHONE[1:], "err-code": "0"}
     body = {"json": told} if json else {"query_string" if method == "GET" else "data": told}
@@ -65,7 +65,7 @@ def newest(site: Site) -> Message:
 
 
 @pytest.mark.parametrize("json", [False, True], ids=["form", "json"])
-def test_what_arrived_is_noted_once(site: Site, tess: Owner, gateway: MoodyTexts, json: bool) -> None:
+def test_what_arrived_is_noted_once(site: Site, tess: Owner, gateway: FailingTexts, json: bool) -> None:
     at = site.clock.now()
     assert receipt(site, gateway, "delivered", json=json).status == 204
     site.clock.pass_(5)
@@ -77,7 +77,7 @@ def test_what_arrived_is_noted_once(site: Site, tess: Owner, gateway: MoodyTexts
 @pytest.mark.parametrize("json", [False, True], ids=["form", "json"])
 @pytest.mark.parametrize("status", ["expired", "failed", "rejected", "unknown"])
 def test_what_did_not_arrive_is_said_on_the_page_and_another_can_be_sent(
-    site: Site, tess: Owner, gateway: MoodyTexts, status: str, json: bool
+    site: Site, tess: Owner, gateway: FailingTexts, status: str, json: bool
 ) -> None:
     assert not tess.open("/settings/account/phone/code").says(STOPPED)
     for _ in range(2):
@@ -92,12 +92,12 @@ def test_what_did_not_arrive_is_said_on_the_page_and_another_can_be_sent(
 
 
 @pytest.mark.parametrize("status", ["accepted", "buffered", "", "Delivered", "no such word"])
-def test_a_step_on_the_way_changes_nothing(site: Site, tess: Owner, gateway: MoodyTexts, status: str) -> None:
+def test_a_step_on_the_way_changes_nothing(site: Site, tess: Owner, gateway: FailingTexts, status: str) -> None:
     assert receipt(site, gateway, status).status == 204
     assert (newest(site).state, newest(site).received_at) == (SENT, None)
 
 
-def test_a_failure_that_comes_after_the_arrival_is_not_believed(site: Site, tess: Owner, gateway: MoodyTexts) -> None:
+def test_a_failure_that_comes_after_the_arrival_is_not_believed(site: Site, tess: Owner, gateway: FailingTexts) -> None:
     receipt(site, gateway, "delivered")
     receipt(site, gateway, "failed")
     assert newest(site).state == SENT
@@ -105,7 +105,7 @@ def test_a_failure_that_comes_after_the_arrival_is_not_believed(site: Site, tess
 
 
 def test_a_receipt_that_comes_after_the_code_was_typed_spoils_nothing(
-    site: Site, tess: Owner, gateway: MoodyTexts
+    site: Site, tess: Owner, gateway: FailingTexts
 ) -> None:
     assert tess.press("Verify", code=site.texted_code(PHONE)).says("...56")
     site.clock.pass_(86400)
@@ -115,7 +115,7 @@ def test_a_receipt_that_comes_after_the_code_was_typed_spoils_nothing(
 
 
 def test_a_receipt_of_a_text_that_was_purged_or_never_was_is_taken_and_forgotten(
-    site: Site, tess: Owner, gateway: MoodyTexts
+    site: Site, tess: Owner, gateway: FailingTexts
 ) -> None:
     site.clock.pass_(31 * 86400)
     site.services.maintenance.purge()
@@ -123,7 +123,7 @@ def test_a_receipt_of_a_text_that_was_purged_or_never_was_is_taken_and_forgotten
         assert receipt(site, gateway, status).status == 204
 
 
-def test_only_a_post_with_the_secret_is_heard(site: Site, tess: Owner, gateway: MoodyTexts) -> None:
+def test_only_a_post_with_the_secret_is_heard(site: Site, tess: Owner, gateway: FailingTexts) -> None:
     assert receipt(site, gateway, "failed", method="GET").status == 404
     told = {"client-ref": gateway.taken[-1].message_id, "status": "failed"}
     assert Person(site.app).send("POST", f"{HOOK}x", data=told).status == 404

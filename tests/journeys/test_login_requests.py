@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Site, one_database
-from tests.doubles import CheapHasher, MoodyPushes
+from tests.doubles import CheapHasher, FailingPushes
 from tests.pace import least_cost
 from tests.people import AGENTS, ANDROID, DESKTOP, HOST, IPHONE, PHONE, REQUESTS, TWO_FACTOR, Owner, Page, Person
 
@@ -24,12 +24,12 @@ each_way = pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
 
 
 @pytest.fixture
-def pushes() -> MoodyPushes:
-    return MoodyPushes()
+def pushes() -> FailingPushes:
+    return FailingPushes()
 
 
 @pytest.fixture
-def overrides(pushes: MoodyPushes) -> dict[str, Any]:
+def overrides(pushes: FailingPushes) -> dict[str, Any]:
     return {"hasher": CheapHasher(), "pushes": pushes}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher, RememberingMail
+from tests.doubles import CheapHasher, RecordingMail
 from tests.people import PASSWORD, Owner
 from webapp.domain.ports import Refused
 
@@ -262,7 +262,7 @@ def test_the_page_after_a_send_asks_by_itself_until_the_message_has_gone(ada: Ow
 class TestSiteWhoseMailServerRefuses:
     @pytest.fixture
     def overrides(self) -> dict[str, Any]:
-        return {"hasher": CheapHasher(), "mail": RememberingMail(Refused("550 5.1.1"))}
+        return {"hasher": CheapHasher(), "mail": RecordingMail(Refused("550 5.1.1"))}
 
     def test_a_message_that_cannot_go_is_said_and_another_address_is_offered(self, ada: Owner, site: Site) -> None:
         ada.sign_up(confirm_email=False)

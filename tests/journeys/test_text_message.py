@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher, MoodyTexts
+from tests.doubles import CheapHasher, FailingTexts
 from tests.people import ANDROID, DESKTOP, HOST, IPHONE, PHONE, TWO_FACTOR, Owner, Page
 from webapp.domain.origin import Origin
 from webapp.domain.ports import Refused, Unreachable
@@ -29,12 +29,12 @@ each_way = pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
 
 
 @pytest.fixture
-def gateway() -> MoodyTexts:
-    return MoodyTexts()
+def gateway() -> FailingTexts:
+    return FailingTexts()
 
 
 @pytest.fixture
-def overrides(gateway: MoodyTexts) -> dict[str, Any]:
+def overrides(gateway: FailingTexts) -> dict[str, Any]:
     return {"hasher": CheapHasher(), "texts": gateway}
 
 
@@ -717,7 +717,7 @@ def test_an_expired_code_of_a_change_is_said(ada: Owner, site: Site) -> None:
 
 @each_way
 def test_a_refused_text_is_said_once_the_worker_knows_and_the_other_ways_stay_open(
-    site: Site, gateway: MoodyTexts, htmx: bool
+    site: Site, gateway: FailingTexts, htmx: bool
 ) -> None:
     ada = Owner(site, htmx=htmx)
     ada.sign_up()
@@ -747,7 +747,7 @@ def test_a_refused_text_is_said_once_the_worker_knows_and_the_other_ways_stay_op
 
 
 def test_a_gateway_that_is_down_gets_the_same_code_once_it_is_back(
-    texted: Owner, site: Site, gateway: MoodyTexts
+    texted: Owner, site: Site, gateway: FailingTexts
 ) -> None:
     ada = texted
     ada.log_out()
@@ -765,7 +765,7 @@ def test_a_gateway_that_is_down_gets_the_same_code_once_it_is_back(
 
 
 def test_a_gateway_that_stays_down_fails_the_text_and_keeps_number_and_factor(
-    texted: Owner, site: Site, gateway: MoodyTexts
+    texted: Owner, site: Site, gateway: FailingTexts
 ) -> None:
     ada = texted
     site.clock.pass_(540)
@@ -785,7 +785,7 @@ def test_a_gateway_that_stays_down_fails_the_text_and_keeps_number_and_factor(
 
 
 def test_a_refused_text_at_enrollment_is_said_and_another_number_may_be_given(
-    ada: Owner, site: Site, gateway: MoodyTexts
+    ada: Owner, site: Site, gateway: FailingTexts
 ) -> None:
     ada.sign_up()
     begin(ada)

@@ -12,7 +12,7 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from tests.doubles import START, FakeClock, MoodyPushes, PlainRenderer, RememberingMail, ScriptedEntropy, core
+from tests.doubles import START, FakeClock, FailingPushes, PlainRenderer, RecordingMail, ScriptedEntropy, core
 from webapp.adapters.embedded import OutboxTexts
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.ports import Email, PushMessage, Refused, Unreachable
@@ -36,8 +36,8 @@ class Site:
         self.entropy = ScriptedEntropy()
         self.keyring = AesGcmKeyring([("k1", bytes(range(32)))], ScriptedEntropy())
         self.outbox = self.outbox_with(self.keyring)
-        self.mail = RememberingMail()
-        self.pushes = MoodyPushes()
+        self.mail = RecordingMail()
+        self.pushes = FailingPushes()
         self.gone: list[PushMessage] = []
 
     def outbox_with(self, keyring: AesGcmKeyring) -> Outbox:
@@ -108,7 +108,7 @@ def test_what_is_owed_goes_out_once(site: Site) -> None:
 
 def test_a_development_site_keeps_what_was_sent(site: Site) -> None:
     message = site.post()
-    site.delivery(RememberingMail(keeps=True)).deliver_due()
+    site.delivery(RecordingMail(keeps=True)).deliver_due()
     assert site.outbox.read(site.message(message)).to == "anna@example.net"
 
 
@@ -116,7 +116,7 @@ def test_the_outbox_page_shows_the_newest_first_while_their_content_is_kept(site
     for to in ("oldest@example.net", "newest@example.net"):
         site.post(to)
         site.clock.pass_(1)
-    delivery = site.delivery(RememberingMail(keeps=True))
+    delivery = site.delivery(RecordingMail(keeps=True))
     delivery.deliver_due()
     shown = [(email.to, at) for email, at in delivery.kept(50)]
     assert shown == [("newest@example.net", START + 1), ("oldest@example.net", START)]
@@ -130,7 +130,7 @@ def test_nothing_is_shown_of_what_really_left(site: Site) -> None:
 
 
 def test_the_site_is_behind_while_a_message_is_owed_for_longer_than_a_minute(site: Site) -> None:
-    delivery = site.delivery(RememberingMail(Unreachable("down")))
+    delivery = site.delivery(RecordingMail(Unreachable("down")))
     assert not delivery.is_behind()
     site.post()
     delivery.deliver_due()
@@ -143,7 +143,7 @@ def test_the_site_is_behind_while_a_message_is_owed_for_longer_than_a_minute(sit
 
 
 def test_trouble_is_followed_by_attempts_after_1_5_and_15_minutes_and_then_by_giving_up(site: Site) -> None:
-    mail = RememberingMail(*[Unreachable("451 4.7.1")] * 4)
+    mail = RecordingMail(*[Unreachable("451 4.7.1")] * 4)
     message, delivery = site.post(), site.delivery(mail)
     for attempts, wait in enumerate((60, 300, 900), start=1):
         assert delivery.deliver_due() == 0
@@ -166,7 +166,7 @@ def test_trouble_is_followed_by_attempts_after_1_5_and_15_minutes_and_then_by_gi
 def test_a_retry_carries_the_same_letter_under_the_same_id(site: Site) -> None:
     refused_first: list[Email] = []
 
-    class Greylisting(RememberingMail):
+    class Greylisting(RecordingMail):
         def send(self, email: Email) -> None:
             if not refused_first:
                 refused_first.append(email)
@@ -184,7 +184,7 @@ def test_a_retry_carries_the_same_letter_under_the_same_id(site: Site) -> None:
 
 def test_a_refusal_is_final(site: Site) -> None:
     message = site.post()
-    mail = RememberingMail(Refused("x" * 999))
+    mail = RecordingMail(Refused("x" * 999))
     site.delivery(mail).deliver_due()
     failed = site.message(message)
     assert (failed.state, failed.sealed, failed.complaint) == (FAILED, None, "x" * 200)
@@ -194,13 +194,13 @@ def test_a_refusal_is_final(site: Site) -> None:
 
 def test_trouble_with_one_message_does_not_hold_up_the_next(site: Site) -> None:
     stuck, fine = site.post("stuck@example.net"), site.post("fine@example.net")
-    assert site.delivery(RememberingMail(Unreachable("timed out"))).deliver_due() == 1
+    assert site.delivery(RecordingMail(Unreachable("timed out"))).deliver_due() == 1
     assert (site.state(stuck), site.state(fine)) == (OWED, SENT)
 
 
 def test_a_new_message_goes_before_those_that_are_tried_again(site: Site) -> None:
     site.post("stuck@example.net")
-    site.delivery(RememberingMail(Unreachable("timed out"))).deliver_due()
+    site.delivery(RecordingMail(Unreachable("timed out"))).deliver_due()
     site.clock.pass_(3600)
     site.post("new@example.net")
     site.delivery().deliver_due()
@@ -210,7 +210,7 @@ def test_a_new_message_goes_before_those_that_are_tried_again(site: Site) -> Non
 def test_a_bug_in_one_message_stops_neither_the_next_nor_the_worker(site: Site) -> None:
     broken, fine = site.post(), site.post()
     with structlog.testing.capture_logs() as logs:
-        assert site.delivery(RememberingMail(RuntimeError("123456 for anna@example.net"))).deliver_due() == 1
+        assert site.delivery(RecordingMail(RuntimeError("123456 for anna@example.net"))).deliver_due() == 1
     assert (site.state(broken), site.state(fine)) == (OWED, SENT)
     assert site.message(broken).complaint == "an error of ours: RuntimeError"
     assert "anna" not in str(logs)
@@ -258,7 +258,7 @@ def test_a_worker_killed_while_sending_loses_its_claim_after_two_minutes(site: S
     class Killed(BaseException):
         pass
 
-    class Killing(RememberingMail):
+    class Killing(RecordingMail):
         def send(self, email: Email) -> None:
             raise Killed
 
@@ -277,7 +277,7 @@ def test_a_message_that_kills_every_worker_is_given_up(site: Site) -> None:
     message = site.post()
     with site.db.write() as tx:
         tx.execute(text("UPDATE messages SET attempts = 9"))
-    site.delivery(RememberingMail(Unreachable("down"))).deliver_due()
+    site.delivery(RecordingMail(Unreachable("down"))).deliver_due()
     assert site.state(message) == FAILED
 
 
@@ -289,9 +289,9 @@ def test_a_worker_that_lost_its_claim_records_only_what_went_out(
 ) -> None:
     """The first worker takes longer than its claim, and a second one fails in the meantime."""
     message = site.post()
-    second = site.delivery(RememberingMail(Unreachable("second")))
+    second = site.delivery(RecordingMail(Unreachable("second")))
 
-    class Slow(RememberingMail):
+    class Slow(RecordingMail):
         def send(self, email: Email) -> None:
             site.clock.pass_(120)
             second.deliver_due()
@@ -308,7 +308,7 @@ def test_what_another_worker_claimed_in_between_is_left_to_it(site: Site) -> Non
     """Between looking for a message and claiming it, somebody else may have it."""
     site.post("first@example.net")
     site.post("second@example.net")
-    other = site.delivery(RememberingMail())
+    other = site.delivery(RecordingMail())
 
     class Racing(Database):
         raced = False
@@ -329,7 +329,7 @@ def test_what_another_worker_claimed_in_between_is_left_to_it(site: Site) -> Non
 def test_one_line_is_logged_for_each_outcome_and_none_tells_who_or_what(site: Site) -> None:
     messages = [site.post() for _ in range(3)]
     with structlog.testing.capture_logs() as logs:
-        site.delivery(RememberingMail(Refused("no: anna"), Unreachable("later: anna"))).deliver_due()
+        site.delivery(RecordingMail(Refused("no: anna"), Unreachable("later: anna"))).deliver_due()
     assert logs == [
         {"event": "message_failed", "log_level": "error", "message": messages[0], "state": FAILED}
         | {"template": "code", "attempts": 1},
@@ -378,7 +378,7 @@ def test_a_worker_survives_a_database_that_is_away_and_says_so_once(site: Site) 
 def test_a_worker_stops_between_two_messages(site: Site) -> None:
     stop = threading.Event()
 
-    class Stopping(RememberingMail):
+    class Stopping(RecordingMail):
         def send(self, email: Email) -> None:
             stop.set()
             super().send(email)

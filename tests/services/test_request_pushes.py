@@ -10,7 +10,7 @@ from sqlalchemy import delete, text
 
 from tests.attacks.tools import count
 from tests.conftest import Site
-from tests.doubles import CheapHasher, MoodyPushes
+from tests.doubles import CheapHasher, FailingPushes
 from tests.people import ANDROID, DESKTOP, Owner
 from webapp.domain.ports import Gone, PushMessage, Refused, Unreachable
 from webapp.models.factors import Factor
@@ -30,12 +30,12 @@ class NearBerlin:
 
 
 @pytest.fixture
-def service() -> MoodyPushes:
-    return MoodyPushes()
+def service() -> FailingPushes:
+    return FailingPushes()
 
 
 @pytest.fixture
-def overrides(service: MoodyPushes) -> dict[str, Any]:
+def overrides(service: FailingPushes) -> dict[str, Any]:
     return {"hasher": CheapHasher(), "pushes": service, "places": NearBerlin()}
 
 
@@ -71,7 +71,7 @@ def message(site: Site) -> Any:
 
 
 def test_a_push_says_what_declarative_web_push_wants_and_never_the_number(
-    site: Site, phone: Owner, service: MoodyPushes
+    site: Site, phone: Owner, service: FailingPushes
 ) -> None:
     browser = waits(phone)
     assert browser.page is not None
@@ -102,7 +102,7 @@ def test_a_push_says_what_declarative_web_push_wants_and_never_the_number(
 
 
 def test_every_phone_gets_one_and_those_without_notifications_none(
-    site: Site, phone: Owner, service: MoodyPushes
+    site: Site, phone: Owner, service: FailingPushes
 ) -> None:
     for place, said in enumerate((subscription("two"), "")):
         other = phone.other_browser(layout=ANDROID)
@@ -119,7 +119,7 @@ def test_every_phone_gets_one_and_those_without_notifications_none(
 
 
 @pytest.mark.parametrize("wait", [None, 7, 200])
-def test_one_that_may_go_later_goes_later(site: Site, phone: Owner, service: MoodyPushes, wait: int | None) -> None:
+def test_one_that_may_go_later_goes_later(site: Site, phone: Owner, service: FailingPushes, wait: int | None) -> None:
     later = Unreachable("later")
     later.wait = wait
     service.trouble = later
@@ -134,7 +134,7 @@ def test_one_that_may_go_later_goes_later(site: Site, phone: Owner, service: Moo
     assert [seconds for _, seconds in service.taken] == [300 - (wait or 60)]
 
 
-def test_one_that_is_too_late_is_of_no_use(site: Site, phone: Owner, service: MoodyPushes) -> None:
+def test_one_that_is_too_late_is_of_no_use(site: Site, phone: Owner, service: FailingPushes) -> None:
     waits(phone)
     site.clock.pass_(300)
     deliver(site)
@@ -143,7 +143,7 @@ def test_one_that_is_too_late_is_of_no_use(site: Site, phone: Owner, service: Mo
 
 
 def test_an_address_that_is_no_more_is_forgotten_and_the_phone_stays(
-    site: Site, phone: Owner, service: MoodyPushes
+    site: Site, phone: Owner, service: FailingPushes
 ) -> None:
     service.trouble = Gone("HTTP 410")
     browser = waits(phone)
@@ -159,7 +159,7 @@ def test_an_address_that_is_no_more_is_forgotten_and_the_phone_stays(
     phone.log_in()
 
 
-def test_a_refusal_is_no_reason_to_forget_the_phone(site: Site, phone: Owner, service: MoodyPushes) -> None:
+def test_a_refusal_is_no_reason_to_forget_the_phone(site: Site, phone: Owner, service: FailingPushes) -> None:
     service.trouble = Refused("HTTP 400")
     waits(phone)
     deliver(site)
@@ -179,7 +179,7 @@ def test_a_newer_address_survives_the_end_of_an_older_one(site: Site, phone: Own
 
 
 def test_a_phone_that_its_push_service_forgot_gets_notifications_again(
-    site: Site, phone: Owner, service: MoodyPushes
+    site: Site, phone: Owner, service: FailingPushes
 ) -> None:
     service.trouble = Gone("HTTP 410")
     browser = waits(phone)
@@ -204,7 +204,7 @@ def test_a_phone_that_its_push_service_forgot_gets_notifications_again(
     assert [json.loads(sent.subscription)["endpoint"][-5:] for sent, _ in service.taken] == ["newer"]
 
 
-def test_a_phone_that_was_deleted_meanwhile_is_no_trouble(site: Site, phone: Owner, service: MoodyPushes) -> None:
+def test_a_phone_that_was_deleted_meanwhile_is_no_trouble(site: Site, phone: Owner, service: FailingPushes) -> None:
     service.trouble = Gone("HTTP 404")
     waits(phone)
     with site.services.db.write() as tx:
@@ -222,7 +222,7 @@ def denied(phone: Owner) -> None:
 
 
 def test_two_denials_pause_pushes_for_an_hour_and_the_list_goes_on(
-    site: Site, phone: Owner, service: MoodyPushes
+    site: Site, phone: Owner, service: FailingPushes
 ) -> None:
     denied(phone)
     denied(phone)
@@ -243,7 +243,7 @@ def test_two_denials_pause_pushes_for_an_hour_and_the_list_goes_on(
 
 
 def test_an_approval_between_two_denials_shows_that_the_owner_is_there(
-    site: Site, phone: Owner, service: MoodyPushes
+    site: Site, phone: Owner, service: FailingPushes
 ) -> None:
     denied(phone)
     browser = waits(phone)
@@ -258,11 +258,11 @@ def test_an_approval_between_two_denials_shows_that_the_owner_is_there(
 
 class TestWithoutKey:
     @pytest.fixture
-    def overrides(self, service: MoodyPushes) -> dict[str, Any]:
+    def overrides(self, service: FailingPushes) -> dict[str, Any]:
         service.public_key = None
         return {"hasher": CheapHasher(), "pushes": service}
 
-    def test_no_push_is_owed_and_the_list_works(self, site: Site, phone: Owner, service: MoodyPushes) -> None:
+    def test_no_push_is_owed_and_the_list_works(self, site: Site, phone: Owner, service: FailingPushes) -> None:
         browser = waits(phone)
         assert browser.page is not None
         assert owed(site) == 0
