@@ -1,4 +1,4 @@
-"""What every method of the site keeps to, whichever there are."""
+"""Rules that every method of the catalogue follows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.conftest import Site, one_database
 
 
 @one_database
-def test_every_method_begins_with_the_shared_steps_and_ends_with_done(site: Site) -> None:
+def test_every_method_begins_with_the_common_steps_and_ends_with_done(site: Site) -> None:
     for method in site.services.methods:
         slugs = [step.slug for step in method.steps()]
         assert len(set(slugs)) == len(slugs)
@@ -20,7 +20,7 @@ def test_every_method_begins_with_the_shared_steps_and_ends_with_done(site: Site
 
 
 @one_database
-def test_no_two_methods_share_a_name(site: Site) -> None:
+def test_no_two_methods_share_a_slug(site: Site) -> None:
     methods = site.services.methods
     slugs = [method.slug for method in methods]
     assert len(set(slugs)) == len(slugs)

@@ -1,4 +1,4 @@
-"""Every refusal is one sentence in the table, and says what its facts are."""
+"""Every refusal has one sentence, which states its facts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVERY = sorted(set(below(r.Refusal)) - BASES, key=lambda kind: kind.__name__)
 
 
 def some(kind: type[r.Refusal]) -> r.Refusal:
-    """One of the kind, with a number for whatever fact it demands."""
+    """A refusal of this kind, with a number for the fact it requires."""
     return kind() if issubclass(kind, r.CodeRefusal) or kind.__init__ is r.Refusal.__init__ else kind(90)  # type: ignore[call-arg]
 
 
@@ -34,19 +34,19 @@ def test_every_refusal_has_a_sentence(kind: type[r.Refusal]) -> None:
     assert "%(" not in sentence
 
 
-def test_the_table_has_no_sentence_that_nothing_says() -> None:
+def test_every_sentence_in_the_table_belongs_to_a_refusal() -> None:
     assert set(WORDS) == set(EVERY)
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_a_refusal_is_a_4xx_or_503_and_only_waiting_ones_say_how_long(kind: type[r.Refusal]) -> None:
+def test_a_refusal_is_a_4xx_or_503_and_only_waits_have_a_retry_after(kind: type[r.Refusal]) -> None:
     refusal = some(kind)
     assert kind.status in {403, 404, 422, 429, 503}
     assert (refusal.wait is not None) == issubclass(kind, r.Waiting)
     assert (kind.status in {429, 503}) == issubclass(kind, r.Waiting)
 
 
-def test_a_wait_is_a_second_at_least() -> None:
+def test_a_wait_is_at_least_a_second() -> None:
     assert r.TooManyAttempts(0).wait == 1
     assert r.TooManyAttempts(-5).wait == 1
 
@@ -64,7 +64,7 @@ def test_a_wait_is_a_second_at_least() -> None:
         (86400, "24 hours"),
     ],
 )
-def test_a_duration_is_never_less_than_it_is(seconds: int, said: str) -> None:
+def test_a_duration_is_rounded_up(seconds: int, said: str) -> None:
     assert duration(seconds) == said
 
 
@@ -77,7 +77,7 @@ def test_a_duration_is_never_less_than_it_is(seconds: int, said: str) -> None:
         (-9, "your phone's clock is about 9 minutes fast"),
     ],
 )
-def test_a_wrong_clock_is_told_with_its_direction(minutes: int, said: str) -> None:
+def test_a_wrong_clock_is_reported_with_its_direction(minutes: int, said: str) -> None:
     assert said in say(r.ClockSkew(minutes=minutes))
 
 
@@ -85,5 +85,5 @@ def test_a_wrong_clock_is_told_with_its_direction(minutes: int, said: str) -> No
     ("left", "end"),
     [(5, "try again."), (3, "try again."), (2, "2 tries are left."), (1, "1 try is left."), (0, "try again.")],
 )
-def test_a_warning_comes_at_two_attempts_left(left: int, end: str) -> None:
+def test_a_warning_is_shown_from_two_attempts_left(left: int, end: str) -> None:
     assert say(r.WrongCode(left)).endswith(end)
