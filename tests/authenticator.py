@@ -1,9 +1,9 @@
 """A security key and the browser in front of it, in software: it answers the options of WebAuthn with the same JSON.
 
-It does what a real pair does, flags and counter included. A test names the values that are to be wrong:
-only those are, as in `key.create(options, origin="https://evil.example")`. Whatever was replaced is signed all the same, so that a
-server has to look at the value and does not get away with the signature. The names are in `WrongCreation` and
-`WrongAssertion`; a misspelt one is a TypeError. What the server asks for under `pubKeyCredParams` is ignored.
+It does what a real pair does, flags and counter included. A test names the values that are to be wrong, and only those
+are: `key.create(options, origin="https://evil.example")`. The signature is made over the wrong values, so that a server
+has to check each value and not only the signature. The names are in `WrongCreation` and `WrongAssertion`; a misspelt
+one is a TypeError. What the server asks for under `pubKeyCredParams` is ignored.
 """
 
 from __future__ import annotations

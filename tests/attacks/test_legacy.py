@@ -108,7 +108,7 @@ def test_the_usual_password_is_refused_when_a_factor_is_on(site: Site, ada: Owne
     assert count(site, "SELECT count(*) FROM app_sessions") == 0
 
 
-@pytest.mark.parametrize("way", ["verify", "trade"])
+@pytest.mark.parametrize("way", ["verify", "exchange"])
 def test_a_first_factor_that_is_turned_on_while_the_password_is_compared_is_not_skipped(
     site: Site, plain: Owner, hasher: Any, way: str
 ) -> None:
@@ -122,7 +122,7 @@ def test_a_first_factor_that_is_turned_on_while_the_password_is_compared_is_not_
     assert count(site, "SELECT count(*) FROM app_sessions") == 0
 
 
-@pytest.mark.parametrize("way", ["verify", "trade"])
+@pytest.mark.parametrize("way", ["verify", "exchange"])
 def test_a_password_that_is_changed_while_it_is_compared_opens_nothing(
     site: Site, plain: Owner, hasher: Any, way: str
 ) -> None:
@@ -375,7 +375,7 @@ def work(site: Site, hasher: CheapHasher, action: Callable[[], Page]) -> tuple[A
     return said(page), len(hasher.verified) - hashes, tuple(verbs)
 
 
-@pytest.mark.parametrize("way", ["verify", "trade"])
+@pytest.mark.parametrize("way", ["verify", "exchange"])
 def test_every_refusal_is_the_same_answer_and_costs_the_same(
     site: Site, ada: Owner, tess: Owner, plain: Owner, hasher: CheapHasher, way: str
 ) -> None:
