@@ -62,8 +62,8 @@ def method(site: Site) -> SecurityKey:
 
 def register(site: Site, key: Authenticator, label: str = "Blue key", browser: str = "", user: bytes = USER) -> Factor:
     """Stores a key of Ada's as its enrollment does, and returns the newest."""
-    house = site.services.ceremonies
-    made = house.registered(key.create(house.creation("new", as_text(user), "ada", "Ada Lovelace", ())), "new")
+    issuer = site.services.ceremonies
+    made = issuer.registered(key.create(issuer.creation("new", as_text(user), "ada", "Ada Lovelace", ())), "new")
     facts = {
         "id": made.id,
         "key": made.public_key,
