@@ -1,15 +1,15 @@
-# `make` alone prints what there is to make. Everything is installed into .venv, with the versions of
-# requirements.lock; installers speak on standard error, because standard output belongs to what they start.
+# `make` alone prints the targets. Everything is installed into .venv, with the versions of requirements.lock.
+# Installers write to standard error, because standard output is for the command that the target runs.
 
 PYTHON ?= python3
 BIN := .venv/bin
 SITE := .venv/installed
 DEV := .venv/installed-dev
 
-# The tests that read the files of the repository and start no site.
-CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_secrets.py
+# Tests that only read files of the repository.
+CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_secrets.py tests/test_docs.py
 
-# Databases of tests in memory, where there is 1 GB of room: each commit waits for the disk otherwise.
+# Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
 .PHONY: help run quick test check audit serve bench screenshots lock clean
@@ -20,7 +20,7 @@ help:  ## print this
 run: $(SITE)  ## the development site, with a demo account, on PORT (5000)
 	@exec env $(if $(PORT),NIGHTLATCH_SERVER_NAME=nightlatch.localhost:$(PORT)) $(BIN)/flask --app wsgi develop
 
-quick: $(DEV)  ## unit tests, and each journey once, on SQLite; says what it leaves out
+quick: $(DEV)  ## unit tests, and each journey once, on SQLite; prints what it leaves out
 	@exec env -u NIGHTLATCH_TEST_POSTGRES_URL -u NIGHTLATCH_TEST_REDIS_URL $(IN_MEMORY) \
 	  $(BIN)/python -m pytest -q -p tests.quick $(ARGS)
 
@@ -46,7 +46,7 @@ audit: $(DEV)  ## ask for security advisories of the locked versions; needs a ne
 serve: $(SITE)  ## the production server, in the foreground on NIGHTLATCH_BIND (127.0.0.1:8000)
 	@NIGHTLATCH_SERVING=1 exec $(BIN)/python -m webapp.serve
 
-bench: $(DEV)  ## the benchmarks, as ratios
+bench: $(DEV)  ## the benchmarks; fails when a bound is exceeded
 	@exec $(BIN)/python -m bench
 
 screenshots: $(DEV)  ## pictures of every screen in both layouts
@@ -62,7 +62,7 @@ clean:  ## remove what was installed and cached; the database in instance/ stays
 	rm -rf .venv .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
-# pip takes the dependencies from pyproject.toml; the application itself runs from here and is not installed.
+# pip reads the dependencies from pyproject.toml. The application itself is not installed; it runs from this folder.
 DEPENDENCIES := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 VENV := $(PYTHON) -m venv --clear .venv

@@ -1,4 +1,4 @@
-"""The WSGI entry point: `flask --app wsgi ...` and the production server import `app` from here."""
+"""The WSGI entry point: `flask --app wsgi ...` and gunicorn import `app` from here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ try:
 except SettingsError as error:
     sys.exit(str(error))
 app = create_app(settings)
-if settings.serving:  # gunicorn loads this once, before it forks its workers
+if settings.serving:  # gunicorn imports this module once, before it forks its workers
     services = app.extensions["nightlatch"]
     app.config["RESTORED_LATELY"] = services.restoration.check()
-    services.db.engine.dispose()  # no connection may be shared over a fork
+    services.db.engine.dispose()  # forked processes must not share a connection

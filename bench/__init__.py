@@ -1,1 +1,1 @@
-"""Benchmarks: what a log-in costs, as ratios in one run, because machines are noisy."""
+"""Benchmarks of log-ins and pages. Figures are scaled by the hashes of the same run, because machines differ."""

@@ -1,8 +1,8 @@
-"""`make bench`: prints each figure, and exits with 1 when one is beyond its bound.
+"""`make bench`: prints each figure, and exits with 1 when one exceeds its bound. docs/performance.md explains them.
 
-Bounds of processor time were set on a machine that hashes in 10.1 ms. Each run of log-ins and pages is scaled by the
-hashes of the same few seconds, and the median of five runs counts, because machines and their minutes differ by half.
-A figure without a bound is only reported.
+Bounds of processor time were set on a machine where a hash takes 10.1 ms. Each run of log-ins and pages is scaled by
+hashes in the same seconds, and the median of five runs counts, because the speed of a machine varies by half. A figure
+without a bound is only reported.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WARM_UP = 20
 LOG_INS_FOR_MEMORY = 1000
 SECONDS_OF_LOAD = 4
 ACCOUNTS_A_TURN = 800
-"""More than two cores log in meanwhile."""
+"""More log-ins than two cores can do in `SECONDS_OF_LOAD`."""
 
 Figure = tuple[str, float, str, float | None]
 """Name, value, `<=` or `>=`, and the bound or None."""
@@ -45,7 +45,7 @@ def main() -> int:
         figures.append(("CPU of a settings page, ms at 10.1 a hash", pages, "<=", 1.4))
         pace = REFERENCE_HASH / hashes * 1000
         figures.append(("CPU of a security key's answer, ms at 10.1 a hash", cpu_of_an_answer() * pace, "<=", None))
-        log_in_the_others(server)
+        log_in_the_rest(server)
         figures.append(("resident a worker after 1,000 log-ins, MiB", server.resident_mib(), "<=", 100.0))
     with (
         TemporaryDirectory() as folder,
@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def cpu(server: Server) -> tuple[float, float, float]:
-    """Seconds of a hash here; then milliseconds of a log-in beyond its hash and of a settings page, scaled."""
+    """Seconds of a hash here; scaled milliseconds of a log-in without its hash, and of a settings page."""
     person = Person(server)
     for number in range(1, WARM_UP + 1):
         person.log_in(number)
@@ -73,7 +73,7 @@ def cpu(server: Server) -> tuple[float, float, float]:
     for run in range(RUNS):
         hashes = _cpu_of_a_hash()
         pace = REFERENCE_HASH / hashes * 1000
-        person = Person(server)  # the connection of the run before was closed while this one hashed
+        person = Person(server)  # the server has closed the idle connection of the previous run
         first = WARM_UP + run * LOG_INS_A_RUN + 1
         before = server.cpu()
         for number in range(first, first + LOG_INS_A_RUN):
@@ -89,7 +89,7 @@ def cpu(server: Server) -> tuple[float, float, float]:
 
 
 def _cpu_of_a_hash() -> float:
-    """Seconds, in this process, with the site's own library and parameters."""
+    """Seconds of processor time, in this process, with the library and the parameters of the site."""
     argon2id = hasher()
     encoded = argon2id.hash("four words of a bench")
     taken = []
@@ -100,7 +100,7 @@ def _cpu_of_a_hash() -> float:
     return statistics.median(taken)
 
 
-def log_in_the_others(server: Server) -> None:
+def log_in_the_rest(server: Server) -> None:
     person = Person(server)
     for number in range(WARM_UP + RUNS * LOG_INS_A_RUN + 1, LOG_INS_FOR_MEMORY + 1):
         person.log_in(number)

@@ -1,6 +1,6 @@
-"""The bare hash, with the site's own library and parameters: what everything else is compared with.
+"""A hash alone, with the library and the parameters of the site, with which other figures are compared.
 
-In a module of its own, because a spawned process imports what it is to run by name.
+A separate module, because a spawned process imports its function by name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ REFERENCE_HASH = 0.0101  # seconds of CPU, on the machine where the bounds were 
 
 
 def hash_for_a_while(seconds: float) -> float:
-    """Hashes a second that one process reaches."""
+    """Hashes a second in one process."""
     argon2id = hasher()
     encoded = argon2id.hash("four words of a bench")
     count, begun = 0, time.perf_counter()

@@ -1,6 +1,6 @@
-"""How many requests a second the legacy access answers for a password that comes again and again.
+"""Requests a second of `/legacy/verify` with the same password.
 
-Apps send theirs with every request, and a proxy asks the legacy access for each. Client and server share the two cores.
+Apps send their password with every request, and a proxy verifies each. Client and server share two cores.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SECONDS = 8
 
 
 def verified_a_second() -> float:
-    """Answers of `/legacy/verify` to one app's usual password, over connections that stay open as a proxy's do."""
+    """Responses a second to the password of one account, over connections that stay open like those of a proxy."""
     with TemporaryDirectory() as folder, running(Path(folder), workers=CORES, accounts=1) as server:
         _without_factor(server)
         counts = [0] * CLIENTS
@@ -60,7 +60,7 @@ def _ask(server: Server, until: float) -> int:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while time.perf_counter() < until:
             connection.sendall(request)
-            answer = connection.recv(65536)  # no body follows, and the head comes in one piece
+            answer = connection.recv(65536)  # the response has no body, and its head arrives in one segment
             if not (answer.startswith(b"HTTP/1.1 200 ") and b"Remote-User: bench1" in answer):
                 raise SystemExit(f"expected 200 and a name, got {answer[:400]!r}")
             count += 1

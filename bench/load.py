@@ -13,17 +13,17 @@ from .server import Server
 
 CORES = 2
 CLIENTS = 8
-"""Enough that neither core waits while another log-in waits for the disk."""
+"""Enough to keep both cores busy while some log-ins wait for the disk."""
 
 
 def rate_of_hashes(seconds: float) -> float:
-    """Hashes a second that two processes reach, one a core."""
+    """Hashes a second in two processes, one for each core."""
     with get_context("spawn").Pool(CORES) as pool:
         return sum(pool.map(hash_for_a_while, [seconds] * CORES))
 
 
 def rate_of_log_ins(server: Server, first: int, accounts: int, seconds: float) -> float:
-    """Whole log-ins a second, of the accounts numbered from `first` on: a code works once, so each logs in once."""
+    """Whole log-ins a second. Each account from number `first` on logs in once, because a TOTP code works once."""
     until = time.perf_counter() + seconds
 
     def client(which: int) -> int:
@@ -39,7 +39,7 @@ def rate_of_log_ins(server: Server, first: int, accounts: int, seconds: float) -
 
 
 def rate_of_pages(server: Server, cookies: dict[str, str], seconds: float) -> float:
-    """Settings pages a second, asked for with the cookies of one session."""
+    """Settings pages a second, requested with the cookies of one session."""
     until = time.perf_counter() + seconds
 
     def client(_which: int) -> int:

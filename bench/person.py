@@ -1,6 +1,6 @@
-"""Logging in as a browser would, at next to no cost: the client runs on the cores that are measured.
+"""A client that logs in like a browser. It must use little processor time, because it runs on the measured cores.
 
-That is why it speaks HTTP/1.1 over a bare socket; it knows no more of it than this server's answers need.
+So it writes HTTP/1.1 to a socket itself, and parses only what the responses of this server contain.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ class Person:
     def _receive(self) -> tuple[bytes, bytes]:
         received = b""
         while b"\r\n\r\n" not in received:
-            received += self._more()
+            received += self._read()
         head, _, body = received.partition(b"\r\n\r\n")
         length = LENGTH.search(head)
         assert length is not None, head
         while len(body) < int(length[1]):
-            body += self._more()
+            body += self._read()
         return head, body
 
-    def _more(self) -> bytes:
-        some = self._connection.recv(65536)
-        if not some:
+    def _read(self) -> bytes:
+        received = self._connection.recv(65536)
+        if not received:
             raise SystemExit("the server hung up")
-        return some
+        return received
 
     def log_in(self, number: int) -> None:
-        """Every page of it: the form, the password, the code, and the page that greets."""
+        """Five requests: the form, the password, the page for the code, the code, and the home page."""
         self.cookies.clear()
         page = self.send("/log-in")[1]
         answer = {"username": f"bench{number}", "password": PASSWORD}

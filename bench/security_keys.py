@@ -1,4 +1,4 @@
-"""What the answer of a security key costs the server, beyond the page it comes with."""
+"""The processor time of a WebAuthn authentication, without the request around it."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ ANSWERS = 300
 
 
 def cpu_of_an_answer() -> float:
-    """Seconds to draw what a key is asked and to verify what it says; the median, after the first."""
+    """Seconds to generate the options and to verify the response; the median without the first one."""
     with TemporaryDirectory() as folder:
         environ = {"NIGHTLATCH_DATABASE_URL": f"sqlite:///{folder}/bench.sqlite3"}
         ceremonies = build(Settings.read(environ, Path(folder))).ceremonies
         key = Authenticator(ceremonies.origins[0], ceremonies.rp_id)
         options = ceremonies.creation(NAME, "YWRh", "ada", "Ada Lovelace", ())
-        held = ceremonies.registered(key.create(options), NAME)
-        descriptor = {"type": "public-key", "id": held.id, "transports": held.transports}
+        registered = ceremonies.registered(key.create(options), NAME)
+        descriptor = {"type": "public-key", "id": registered.id, "transports": registered.transports}
         taken = []
         for _ in range(ANSWERS):
             begun = time.process_time()
-            asked = json.dumps(ceremonies.request(NAME, [descriptor]))
-            drawing = time.process_time() - begun
-            answer = key.get(json.loads(asked))
+            options_json = json.dumps(ceremonies.request(NAME, [descriptor]))
+            generating = time.process_time() - begun
+            answer = key.get(json.loads(options_json))
             begun = time.process_time()
-            ceremonies.asserted(answer, NAME, held.public_key)
-            taken.append(time.process_time() - begun + drawing)
+            ceremonies.asserted(answer, NAME, registered.public_key)
+            taken.append(time.process_time() - begun + generating)
         return statistics.median(taken[1:])

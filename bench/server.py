@@ -1,4 +1,4 @@
-"""A real server process on a database of its own, with accounts that can log in."""
+"""Starts the production server on a database of its own, with accounts that can log in."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Server:
         return ticks / HERTZ
 
     def resident_mib(self) -> float:
-        """The largest worker."""
+        """The resident memory of the largest worker."""
         return max(_resident_kib(pid) for pid in self.workers()) / 1024
 
 
@@ -71,7 +71,7 @@ def _resident_kib(pid: int) -> int:
 def running(
     folder: Path, *, workers: int, accounts: int, command: Command = web_command, **more: str
 ) -> Iterator[Server]:
-    """The production server as `make serve` starts it, without the message worker; `more` are settings."""
+    """The production server as `make serve` starts it, without the worker. `more` are further settings."""
     port = _free_port()
     keys = {f"NIGHTLATCH_{name}": value for name, value in generate_keys().items()}
     environ = {
@@ -100,7 +100,7 @@ def running(
 
 
 def _seed(settings: Settings, accounts: int) -> list[str]:
-    """Accounts with an authentication app, written straight to the database: hashing each would take minutes."""
+    """Inserts accounts with an authentication app, and returns their TOTP secrets. One hash for all saves minutes."""
     services = create_app(settings).extensions["nightlatch"]
     hashed = services.passwords.seal(PASSWORD)
     now, secrets = services.clock.now(), []

@@ -1,7 +1,7 @@
-"""Web servers compared on our own pages, by turns in one run; docs/decisions/server.md has the figures.
+"""Compares web servers on the pages of the site, alternating in one run; docs/decisions/server.md has the figures.
 
 `.venv/bin/pip install granian` first: the site itself does not need it. Each server has a database of its own, and all
-of them run from the beginning to the end, so that a slow minute of the machine is a slow minute for all.
+run at the same time, so that a slow phase of the machine affects all of them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
         for turn in range(TURNS):
             for name, server in servers.items():
                 taken[name].append(figures(server, turn))
-        print("medians, and in brackets the median of what each turn says in relation to the first server")
+        print("medians; in brackets the median of the ratios to the first server in each turn")
         print(f"{'':22}{'log-ins/s':>18}{'pages/s':>18}{'ms a log-in':>18}{'ms a page':>18}{'MiB a worker':>14}")
         first = next(iter(taken.values()))
         for name, rows in taken.items():
@@ -48,8 +48,8 @@ def main() -> None:
                 [own / other for own, other in zip(*pair, strict=True)] for pair in zip(rows, first, strict=True)
             ]
             relation = [statistics.median(column) for column in zip(*relations, strict=True)]
-            told = "".join(f"{value:10.1f} ({ratio:5.2f})" for value, ratio in zip(middle, relation, strict=True))
-            print(f"{name:22}{told}{servers[name].resident_mib():14.1f}")
+            columns = "".join(f"{value:10.1f} ({ratio:5.2f})" for value, ratio in zip(middle, relation, strict=True))
+            print(f"{name:22}{columns}{servers[name].resident_mib():14.1f}")
 
 
 def commands() -> dict[str, Command]:
@@ -73,7 +73,7 @@ def commands() -> dict[str, Command]:
 
 
 def figures(server: Server, turn: int) -> list[float]:
-    """Log-ins a second, settings pages a second, and the workers' milliseconds of CPU for one of each."""
+    """Log-ins a second, settings pages a second, and the processor time of one of each in milliseconds."""
     first = turn * ACCOUNTS_A_TURN + 1
     person = Person(server)
     before = server.cpu()

@@ -1,4 +1,4 @@
-"""A text message gateway that takes its time, and how little a person who waits for a text notices of it."""
+"""The time of the page after a text message was requested, while the gateway is slow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .person import Person
 from .server import running
 
 STALL_SECONDS = 5
-PEOPLE = 15  # an address gets 20 texts an hour
+PEOPLE = 15  # at most 20 text messages an hour go out for one network address
 
 
 class Stalling(BaseHTTPRequestHandler):
@@ -42,7 +42,7 @@ def stalling_gateway() -> Iterator[str]:
 
 
 def page_after_a_text() -> float:
-    """Seconds from pressing Save beside a number to the page that asks for its code, at the median."""
+    """Seconds from the POST of a phone number to the page for its code; the median."""
     with TemporaryDirectory() as folder, stalling_gateway() as url:
         settings = {
             "NIGHTLATCH_VONAGE_API_KEY": "bench",

@@ -1,7 +1,7 @@
-"""How Alembic reaches the tables.
+"""Connects Alembic to the tables of this application.
 
-The site migrates itself through `webapp.models.migrate`, which hands in a connection. To write the next
-revision: `.venv/bin/alembic revision --autogenerate -m "words for it"`, against a database that is up to date.
+The site migrates itself through `webapp.models.migrate`, which passes a connection. To write the next
+revision: `.venv/bin/alembic revision --autogenerate -m "what it changes"`, against a database that is up to date.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 from jinja2.lexer import Lexer
@@ -34,8 +35,8 @@ CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "ti
 RANDOMNESS = {"random", "secrets"}
 PRIVATE_NAMES = {  # of libraries, as docs/decisions/private-names.md explains
     ("webapp/adapters/smtp.py", "_get_socket"),
-    ("webapp/adapters/vonage_line.py", "_session"),
-    ("webapp/adapters/wire.py", "_new_conn"),
+    ("webapp/adapters/vonage_client.py", "_session"),
+    ("webapp/adapters/single_send.py", "_new_conn"),
     ("webapp/domain/phone_numbers.py", "_cache"),
 }
 DOCUMENTED = {"_get_current_object"}  # werkzeug.local.LocalProxy
@@ -100,7 +101,11 @@ def private_names(path: Path) -> Iterator[str]:
     for kind in vars(import_module(dotted)).values():
         if isinstance(kind, type) and kind.__module__ == dotted:
             theirs = [base for base in kind.__mro__[1:] if not base.__module__.startswith("webapp")]
-            yield from (w for w, what in vars(kind).items() if callable(what) and any(hasattr(b, w) for b in theirs))
+            yield from (
+                w
+                for w, what in vars(kind).items()
+                if isinstance(what, FunctionType) and any(hasattr(b, w) for b in theirs)
+            )
 
 
 def within(path: Path, *folders: str) -> bool:

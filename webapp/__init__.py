@@ -10,8 +10,8 @@ from .settings import ROOT, Settings
 
 
 def create_app(settings: Settings, **overrides: Any) -> Flask:
-    """The site. `overrides` (a clock, mail, languages and so on) go to `bootstrap.build`; tests pass them."""
-    # 360 ms and 37 MiB that the process which starts the server, and reads only the settings, does not need
+    """The application. Tests pass `overrides`, such as a clock or languages, which go to `bootstrap.build`."""
+    # 360 ms and 37 MiB; `serve` needs only the settings (docs/decisions/lazy-imports.md)
     from . import bootstrap, cli
     from .web import logs, site, words
 
@@ -32,7 +32,7 @@ def create_app(settings: Settings, **overrides: Any) -> Flask:
 
 
 def settings_for_flask(settings: Settings) -> dict[str, Any]:
-    """What Flask and its extensions read."""
+    """The configuration of Flask, Flask-WTF and Flask-Login."""
     hosts = [settings.main_host, settings.mobile_host]
     return {
         "SERVER_NAME": settings.server_name,
@@ -49,7 +49,7 @@ def settings_for_flask(settings: Settings) -> dict[str, Any]:
         "MAX_FORM_PARTS": 100,
         "WTF_CSRF_TIME_LIMIT": 3600,
         "WTF_CSRF_SSL_STRICT": True,
-        "REMEMBER_COOKIE_NAME": "__Host-remember_token",  # Flask-Login reads it; no other site can set one of this name
+        "REMEMBER_COOKIE_NAME": "__Host-remember_token",  # Flask-Login reads it; __Host-: no other host can set it
         "TEMPLATES_AUTO_RELOAD": False,
         "RESTORED_LATELY": False,
     }

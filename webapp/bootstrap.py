@@ -1,4 +1,4 @@
-"""Builds the services and the methods, and is the only place that chooses an adapter for the outside world."""
+"""Builds the services and methods, and chooses the adapters. No other module may choose an adapter."""
 
 from __future__ import annotations
 
@@ -82,30 +82,30 @@ def adapters(settings: Settings) -> Adapters:
 class Services:
     """Every service that pages, commands and the worker may use."""
 
-    def __init__(self, settings: Settings, world: Adapters, languages: Languages, methods: Catalogue) -> None:
-        self.settings, self.languages, self.clock, self.entropy = settings, languages, world.clock, world.entropy
-        self.mail, self.texts, self.pushes, self.places = world.mail, world.texts, world.pushes, world.places
+    def __init__(self, settings: Settings, ports: Adapters, languages: Languages, methods: Catalogue) -> None:
+        self.settings, self.languages, self.clock, self.entropy = settings, languages, ports.clock, ports.entropy
+        self.mail, self.texts, self.pushes, self.places = ports.mail, ports.texts, ports.pushes, ports.places
         self.db, site = Database(settings.database_url), settings.site_name
-        keyring = AesGcmKeyring(settings.encryption_keys, world.entropy)
-        self.core = core = Core(self.db, world.clock, world.entropy, keyring, settings.policy)
-        self.outbox = Outbox(core, world.renderer, languages)
+        keyring = AesGcmKeyring(settings.encryption_keys, ports.entropy)
+        self.core = core = Core(self.db, ports.clock, ports.entropy, keyring, settings.policy)
+        self.outbox = Outbox(core, ports.renderer, languages)
         self.links = Links(core, settings.main_url)
         self.notices = tell = Notices(core, self.outbox, self.links)
         self.attempts = attempts = Attempts(core)
         self.sessions = sessions = Sessions(core)
-        self.passwords = passwords = Passwords(core, world.hasher, site)
+        self.passwords = passwords = Passwords(core, ports.hasher, site)
         guesses, codes, backup_codes = PasswordAttempts(core, attempts), OneTimeCodes(core), BackupCodes(core)
         self.text_caps = TextCaps(core, attempts, self.outbox, settings.sms_daily_budget, settings.mail_from)
         numbers = PhoneNumbers(core, codes, self.text_caps, self.outbox, tell, settings.sms_countries)
         mailing = (codes, self.outbox, tell, self.links)
         self.email_addresses = emails = EmailAddresses(core, attempts, *mailing, sessions, settings.main_url)
-        self.phone_numbers, key, hosts = numbers, world.pushes.public_key, settings.push.hosts
+        self.phone_numbers, key, hosts = numbers, ports.pushes.public_key, settings.push.hosts
         self.ceremonies = Ceremonies(core, site, settings.main_host.partition(":")[0], settings.origins)
-        pushing = RequestPushes(core, self.outbox, world.places, site, settings.mobile_url, key is not None)
+        pushing = RequestPushes(core, self.outbox, ports.places, site, settings.mobile_url, key is not None)
         self.login_requests = LoginRequests(core, attempts, pushing)
         self.approvals = Approvals(core, self.login_requests, tell)
         parts = (codes, self.outbox, numbers, self.ceremonies, self.login_requests)
-        self.methods = methods(Parts(core, attempts, *parts, site, world.texts.available, hosts, key))
+        self.methods = methods(Parts(core, attempts, *parts, site, ports.texts.available, hosts, key))
         opening, remembered = SessionOpening(sessions, attempts, tell), RememberedBrowsers(core)
         proof = (core, attempts, backup_codes, tell, self.methods)
         self.login = Login(*proof, guesses, passwords, sessions, remembered, opening)
@@ -122,14 +122,14 @@ class Services:
         self.not_you = NotYou(core, self.links, sessions, self.password_changes, tell)
         self.contacts, self.activity = Contacts(core, numbers), ActivityPages(core)
         self.temporary_passwords = TemporaryPasswords(core, attempts, sessions, numbers, self.outbox, tell)
-        refused = RefusedAccesses(core, self.temporary_passwords, world.texts.available)
+        refused = RefusedAccesses(core, self.temporary_passwords, ports.texts.available)
         self.app_sessions = apps = AppSessions(core)
         proving = (guesses, passwords, self.temporary_passwords)
         self.legacy_access = LegacyAccess(core, *proving, apps, refused, tell, CallerCache(core))
         kinds = SessionKind(core, sessions), RememberedKind(core, remembered), AppKind(core, apps)
         self.active_access = ActiveAccess(core, sessions, tell, kinds)
-        ways_out = (world.mail, world.texts, world.pushes)
-        self.delivery = Delivery(core, self.outbox, *ways_out, prepare=refused.process, drop=pushing.drop)
+        senders = (ports.mail, ports.texts, ports.pushes)
+        self.delivery = Delivery(core, self.outbox, *senders, prepare=refused.process, drop=pushing.drop)
         self.accounts = Accounts(core, sessions, tell)
         heartbeat = FileHeartbeat(settings.instance, settings.database_url)
         self.restoration = Restoration(core, heartbeat, self.methods)

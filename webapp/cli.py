@@ -1,4 +1,4 @@
-"""What the operator says at the command line: `flask --app wsgi ...`."""
+"""The commands of the operator: `flask --app wsgi ...`. No command may print a stored secret."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ keys = AppGroup("keys", help="The keys of the settings: generate new ones, seal 
 
 
 def install(app: Flask, say: Callable[[Refusal], str]) -> None:
-    """`say` makes a refusal a sentence: the site's sentences do for the operator too."""
+    """Registers the commands. `say` turns a refusal into a sentence."""
     app.extensions[SAY] = say
     for group in (accounts, messages, keys):
         app.cli.add_command(group)
@@ -43,8 +43,8 @@ def services() -> Services:
     return found
 
 
-def says_why(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A refusal ends the command with one sentence and status 1."""
+def reports_refusals(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates a command: a refusal ends it with one sentence and status 1."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -70,7 +70,7 @@ def says_why(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--email-confirmed", is_flag=True, help="The address is known to be theirs.")
 @click.option("--phone", help="A number with its calling code that is known to be theirs.")
 @with_appcontext
-@says_why
+@reports_refusals
 def create(username: str, email: str | None, name: str, email_confirmed: bool, phone: str | None) -> None:
     """Create an account; the password is read from standard input."""
     password = sys.stdin.readline().rstrip("\n")
@@ -93,12 +93,12 @@ def list_accounts() -> None:
 @accounts.command("show")
 @click.argument("username")
 @with_appcontext
-@says_why
+@reports_refusals
 def show(username: str) -> None:
     """Print what is known about an account, without any secret."""
     account = services().accounts.named(username)
-    held = services().accounts.factors(account)
-    on = [f"{factor.method} ({factor.label})" if factor.label else factor.method for factor in held]
+    factors = services().accounts.factors(account)
+    on = [f"{factor.method} ({factor.label})" if factor.label else factor.method for factor in factors]
     click.echo(f"Username: {account.username}")
     click.echo(f"Name: {account.name}")
     click.echo(f"Email address: {account.email or 'not confirmed'}")
@@ -111,9 +111,9 @@ def show(username: str) -> None:
 @click.argument("username")
 @click.option("--why", required=True, help="Logged, and told to the owner.")
 @with_appcontext
-@says_why
+@reports_refusals
 def reset_second_factors(username: str, why: str) -> None:
-    """Turn off every second factor of somebody who is locked out, and tell them."""
+    """Turn off every second factor of an account, and tell its owner."""
     services().accounts.reset_second_factors(username, why)
     click.echo(f"The second factors of {username} are off, every log-in ended, and the owner was told.")
 
@@ -121,7 +121,7 @@ def reset_second_factors(username: str, why: str) -> None:
 @accounts.command("log-out")
 @click.argument("username")
 @with_appcontext
-@says_why
+@reports_refusals
 def log_out(username: str) -> None:
     """End every log-in and remembered browser of an account."""
     services().accounts.log_out(username)
@@ -131,14 +131,14 @@ def log_out(username: str) -> None:
 @accounts.command("delete")
 @click.argument("username")
 @with_appcontext
-@says_why
+@reports_refusals
 def delete(username: str) -> None:
     """Delete an account with all that belongs to it."""
     services().accounts.delete(username)
     click.echo(f"Deleted {username}.")
 
 
-# -- Messages, keys, upkeep ------------------------------------------------------------------------
+# -- Messages, keys, maintenance ------------------------------------------------------------------------
 
 
 @messages.command("send")
@@ -178,7 +178,7 @@ def reseal() -> None:
     """Seal every stored secret again under the newest key."""
     try:
         count = services().maintenance.reseal()
-    except ValueError as error:  # the keyring's own sentence says which key
+    except ValueError as error:  # the keyring's error names the key
         raise click.ClickException(f"{error}; put it back into {PREFIX}ENCRYPTION_KEYS and try again.") from None
     click.echo(f"Sealed {count} secrets again.")
 
@@ -205,9 +205,9 @@ def migrate_command() -> None:
 def check() -> None:
     """Verify settings, database, mail and the text message gateway, and say what is wrong."""
     wrong = False
-    for part, complaint in _findings():
-        click.echo(f"{part}: {complaint or 'fine'}")
-        wrong = wrong or complaint is not None
+    for part, error in _findings():
+        click.echo(f"{part}: {error or 'fine'}")
+        wrong = wrong or error is not None
     sys.exit(1 if wrong else 0)
 
 
@@ -215,23 +215,23 @@ def _findings() -> list[tuple[str, str | None]]:
     settings = services().settings
     mail, texts = services().mail, services().texts
     unset = "NIGHTLATCH_MAIL_URL is not set, so messages stay in the outbox"
-    findings: list[tuple[str, str | None]] = [("Settings", None), ("Database", _database_complaint())]
-    findings.append(("Mail", _complaint_of(mail) if settings.mail else unset))
-    if settings.text_gateway:  # a site may do without
-        findings.append(("Text messages", _complaint_of(texts)))
+    findings: list[tuple[str, str | None]] = [("Settings", None), ("Database", _database_error())]
+    findings.append(("Mail", _error_of(mail) if settings.mail else unset))
+    if settings.text_gateway:  # optional
+        findings.append(("Text messages", _error_of(texts)))
     return findings
 
 
-def _complaint_of(way_out: Mail | TextMessages) -> str | None:
+def _error_of(service: Mail | TextMessages) -> str | None:
     try:
-        way_out.check()
-    except Exception as error:  # whatever it is, the operator wants to read it
+        service.check()
+    except Exception as error:  # any error is what the operator wants to read
         return str(error) or type(error).__name__
     return None
 
 
-def _database_complaint() -> str | None:
-    from .models.migrate import is_current  # the same
+def _database_error() -> str | None:
+    from .models.migrate import is_current  # as in migrate_command
 
     if not services().db.answers():
         return "does not answer; NIGHTLATCH_DATABASE_URL says where it is"
@@ -245,6 +245,6 @@ def _database_complaint() -> str | None:
 @with_appcontext
 def develop(port: int | None) -> None:
     """Start the development site with its worker and a demo account."""
-    from .development import run  # the same
+    from .development import run  # imports Alembic too
 
-    run(current_app._get_current_object(), services(), port)  # type: ignore[attr-defined]  # the proxy's way to the app
+    run(current_app._get_current_object(), services(), port)  # type: ignore[attr-defined]  # the documented way to the object behind the proxy

@@ -1,4 +1,4 @@
-"""`make run`: a site to try on one's own machine, with a demo account and messages that stay in the outbox."""
+"""`make run`: a development site with a demo account and the worker. It must never listen beyond loopback."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def run(app: Flask, services: Services, port: int | None) -> None:
     click.echo(f"Username: {USERNAME}")
     click.echo(f"Password: {password}")
     click.echo(f"Outbox: {settings.main_url}/outbox", nl=True)
-    app.before_request(app.extensions["assets"].publish)  # a reload shows edits of static files
+    app.before_request(app.extensions["assets"].publish)  # so that a reload shows changed static files
     start_thread(services)
     listen = port or int(settings.server_name.partition(":")[2] or 80)
-    # by address: not every resolver knows that names under .localhost are this machine
+    # not by name: some resolvers do not resolve names under .localhost
     run_simple("127.0.0.1", listen, app, threaded=True, use_reloader=False)
 
 
 def demo_account(services: Services) -> str:
-    """Made once; its password is drawn then and kept in instance/, so that no site has a known one."""
+    """The password of the demo account, random and stored in the instance folder. Creates the account on first use."""
     path = services.settings.instance / PASSWORD_FILE
     try:
         services.accounts.named(USERNAME)

@@ -1,6 +1,6 @@
 """Reads NIGHTLATCH_ environment variables and reports a wrong one in a single sentence.
 
-A message never repeats a secret, and the values are in no repr.
+An error must never repeat a secret.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ PREFIX = "NIGHTLATCH_"
 
 
 class SettingsError(ValueError):
-    """One sentence that names the variable and a right value."""
+    """One sentence that names the variable and a valid value."""
 
 
 class Variables:
-    """The NIGHTLATCH_ variables that are set, by their names without the prefix. A blank one counts as not set.
+    """The NIGHTLATCH_ variables that are set, by name without prefix. A blank one counts as not set.
 
     `rule` is what follows the name in the error sentence, such as "must be a label such as mobile". Every method but
     `get` raises `SettingsError`.
@@ -41,7 +41,7 @@ class Variables:
         return value
 
     def secret(self, name: str, is_valid: Callable[[str], object], rule: str) -> str | None:
-        """None when it is not set. The error does not repeat the value."""
+        """None when it is not set. As `text`, but the error does not repeat the value."""
         value = self._values.get(name)
         if value is not None and not is_valid(value):
             raise mistake(name, rule)
@@ -68,7 +68,7 @@ def mistake(name: str, sentence: str) -> SettingsError:
 
 
 def whole_number(variable: str, text: str, least: int, most: int) -> int:
-    """Of ASCII digits without a sign. `variable` has its prefix. Raises `SettingsError`."""
+    """The number in `text`, ASCII digits without a sign. `variable` includes the prefix. Raises `SettingsError`."""
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise SettingsError(f"{variable} must be a whole number from {least} to {most}, not {text!r}.")
     return int(text)

@@ -16,10 +16,10 @@ MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-WARN_AT_LEFT = 2  # attempts left at a challenge when the page begins to say so
+WARN_AT_LEFT = 2  # the page says how many attempts are left from this number down
 
 PREFIX = "NIGHTLATCH_POLICY_"
-BOUNDS: dict[str, tuple[int, int]] = {  # the settings: least and most
+BOUNDS: dict[str, tuple[int, int]] = {  # what an operator can change: minimum and maximum
     "password_minimum": (8, 64),
     "argon2_memory_kib": (19456, 1048576),
     "argon2_passes": (2, 10),
@@ -110,14 +110,14 @@ class Policy:
     remembered_browser: int = 30 * DAY
     remember_browsers: bool = True
     known_browser: int = 365 * DAY
-    session_seen_every: int = MINUTE  # at most so often is "last seen" written
+    session_seen_every: int = MINUTE  # "last seen" is written at most this often
     access_entries_shown: int = 100  # entries on the page of sessions; "Log out all others" ends the rest too
     activity_page: int = 25  # events on one page
 
     # Legacy access, for apps that know only a password
     temporary_password_seconds: int = HOUR  # from its generation
     temporary_passwords: Window = Window(5, DAY)  # generated or texted, of one account
-    texted_again: int = 10 * MINUTE  # when the last text was not used, it may be lost
+    texted_again: int = 10 * MINUTE  # then an unused text may be replaced by another: it may be lost
     refused_access_seconds: int = 10 * MINUTE  # after a refused app, a text is sent within this time or not at all
     app_session_idle: int = 7 * DAY  # as kept_session_idle
     app_session_total: int = 30 * DAY

@@ -1,6 +1,6 @@
-"""`make serve`: checks the settings, migrates, and runs the web server with the message worker beside it.
+"""`make serve`: checks the settings, migrates, and runs the web server and the worker.
 
-Standard output carries one JSON line an event and nothing else; whatever gunicorn says goes to standard error.
+Standard output must have the log only, one line of JSON for each event. gunicorn writes to standard error.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from .models.migrate import migrate
 from .settings import ROOT, Settings, SettingsError
 
 THREADS = 4
-"""Of each web process. docs/decisions/server.md has the measurement."""
+"""Threads of each web process; measured in docs/decisions/server.md."""
 GRACE_SECONDS = 20
-"""For requests that are being answered when the server is told to stop."""
+"""Seconds for requests in progress after the signal to stop."""
 KILL_SECONDS = GRACE_SECONDS + 5
 
 
@@ -25,7 +25,7 @@ def main() -> int:
     try:
         settings = Settings.read(environ)
     except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201  # there is no log before there are settings
+        print(error, file=sys.stderr)  # noqa: T201  # the log needs settings
         return 2
     migrate(settings.database_url)
     web = subprocess.Popen(web_command(settings), env=environ, cwd=ROOT)  # noqa: S603  # our own command
@@ -35,18 +35,18 @@ def main() -> int:
     def stop(*_: object) -> None:
         web.terminate()
 
-    for told in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(told, stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     status = _wait(web, worker)
     _end(worker)
     return status
 
 
 def web_command(settings: Settings) -> list[str]:
-    """The command of the web server, as words; its working directory is the project's root.
+    """The command of the web server; run it in the root of the project.
 
-    No header and no variable of the environment moves the site or says who the user is: gunicorn would take
-    `SCRIPT_NAME` from either, and the scheme from `X-Forwarded-Proto` of a peer on this machine.
+    No header and no environment variable may change the path prefix, the scheme or the user: by default gunicorn takes
+    `SCRIPT_NAME` from both, and the scheme from `X-Forwarded-Proto` of a client on this machine.
     """
     return [
         sys.executable, "-m", "gunicorn", "wsgi:app",
@@ -69,7 +69,7 @@ def web_command(settings: Settings) -> list[str]:
 
 
 def _wait(web: subprocess.Popen[bytes], worker: subprocess.Popen[bytes]) -> int:
-    """Until the web server ends. A worker that dies ends it too, so that a supervisor sees it and restarts both."""
+    """The exit status of the web server. Ends it when the worker ends, so that a supervisor restarts both."""
     while True:
         try:
             return web.wait(timeout=1)

@@ -37,7 +37,7 @@ def _keep_house(services: Services, stop: Event) -> None:
     minutes = 0
     while not stop.is_set():
         try:
-            services.restoration.beat()
+            services.restoration.count_heartbeat()
             if minutes % 60 == 0:
                 services.maintenance.purge()
         except Exception as error:  # it is tried again in a minute

@@ -1,4 +1,4 @@
-"""first."""
+"""Create the tables of the first version."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
 // For the mobile layout of a logged-in user: the service worker, push notifications, and pulling down to refresh.
-// No page depends on any of them.
+// Every page must work without them.
 
 import { bytes, readAloud } from "./site.js";
 
 const PULL_DISTANCE = 72; // CSS pixels
 
-// It shows the offline page, and push notifications where they are allowed.
+// The service worker shows the offline page, and push notifications if the user allows them.
 const registered = navigator.serviceWorker?.register("/service-worker.js");
 registered?.catch(() => {});
 
-/** Shows the state of the request beside its button, and has it read aloud. */
+/** Shows the state of the permission request beside its button, and has screen readers read it. */
 function tell(form, outcome) {
   const words = form.querySelector("[data-said]").dataset[outcome];
   form.querySelector("[data-line]").textContent = words;
@@ -26,7 +26,7 @@ async function subscribe(form) {
     const { pushManager } = await navigator.serviceWorker.ready;
     const applicationServerKey = bytes(form.dataset.push);
     const earlier = await pushManager.getSubscription();
-    await earlier?.unsubscribe(); // it may be for another key
+    await earlier?.unsubscribe(); // it may belong to another key of the server
     const subscription = await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey });
     return JSON.stringify(subscription.toJSON());
   } catch {

@@ -34,7 +34,7 @@ addEventListener("fetch", (event) => {
   }
 });
 
-// Browsers with Declarative Web Push show the same JSON without this.
+// Browsers that support Declarative Web Push show the same JSON without this listener.
 addEventListener("push", (event) => {
   const { title, navigate, actions = [], ...rest } = event.data.json().notification;
   const pages = Object.fromEntries(actions.map((one) => [one.action, one.navigate]));
@@ -49,7 +49,7 @@ addEventListener("notificationclick", (event) => {
   event.waitUntil(open(url));
 });
 
-/** In a window of the site that is open already, else in a new one. */
+/** Opens the URL in a window of the site, if one is open, else in a new one. */
 async function open(url) {
   const [window] = await clients.matchAll({ type: "window" });
   const navigated = await window?.navigate(url).catch(() => null);

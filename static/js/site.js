@@ -1,12 +1,12 @@
-// Improves pages that work without it: every form and link does, except where a page says that it needs JavaScript.
-// One module, because a second one would be a seventh request on a first visit; a comment on a line of its own is not
-// sent (docs/decisions/static-files.md).
+// Improves pages. Every form and link must work without it, except where a page says that it needs JavaScript.
+// One module, because a second one would be a seventh request on a first visit. Comments on lines of their own are not
+// sent to browsers (docs/decisions/static-files.md).
 
 const screen = document.getElementById("screen");
 const status = document.getElementById("status");
 const controls = (button) => document.getElementById(button.getAttribute("aria-controls"));
 
-/** Shows a short sentence for a while and has screen readers read it, without moving the page. */
+/** Shows a sentence for 8 seconds and has screen readers read it. The page does not move. */
 function say(text) {
   const words = document.createElement("p");
   words.dataset.brief = "";
@@ -16,7 +16,7 @@ function say(text) {
   setTimeout(() => words.remove(), 8000);
 }
 
-/** Has a screen reader read a sentence that stands on the page already. One of each `kind` at a time. */
+/** Has screen readers read a sentence that is already on the page. Replaces an earlier one of the same `kind`. */
 export function readAloud(kind, words) {
   const spoken = document.createElement("p");
   spoken.className = "unseen";
@@ -26,7 +26,7 @@ export function readAloud(kind, words) {
   status.append(spoken);
 }
 
-/** Moves the focus to the error, else to the heading. */
+/** After a page was loaded: moves the focus to the error summary, else to the heading. */
 function arrive() {
   scrollTo(0, 0);
   (screen.querySelector("[role=alert]") ?? screen.querySelector("h1"))?.focus();
@@ -43,7 +43,7 @@ function reveal(button, shown) {
   controls(button).type = shown ? "text" : "password";
 }
 
-/** Where the clipboard is not allowed, selects the text instead. */
+/** Copies to the clipboard, or selects the text if the browser does not allow that. */
 async function copy(button) {
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
@@ -73,7 +73,7 @@ document.addEventListener("keydown", ({ key, target }) => {
   }
 });
 
-// A dialog that was closed by Escape or by its own button: update the button that opened it.
+// After a dialog was closed by Escape or by its own button: updates the button that opened it.
 document.addEventListener("close", ({ target }) => {
   const button = document.querySelector(`[aria-controls="${target.id}"]`);
   if (button) disclose(button, false);
@@ -86,7 +86,7 @@ document.addEventListener("focusin", ({ target }) => {
 
 let textRequest;
 
-/** Fills in a code from a text message where the browser supports WebOTP and the user agrees. Sends nothing. */
+/** Fills in the code of a text message, if the browser supports WebOTP and the user agrees. Never submits the form. */
 function awaitText() {
   const field = screen.querySelector("[data-filled-in]");
   textRequest?.abort();
@@ -94,14 +94,14 @@ function awaitText() {
   const typed = field.value;
   textRequest = new AbortController();
   navigator.credentials.get({ otp: { transport: ["sms"] }, signal: textRequest.signal }).then((text) => {
-    // do not overwrite what was typed meanwhile
+    // what the user typed in the meantime stays
     if (!text || field.value !== typed) return;
     field.value = text.code;
     say(field.dataset.filledIn);
   }).catch(() => {});
 }
 
-// A form is sent once until its answer has come, and its password is hidden first.
+// A form cannot be submitted again before the response. A visible password is hidden first.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method === "dialog" || "download" in form.dataset) return;
@@ -120,7 +120,7 @@ addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").
 document.addEventListener("htmx:finally:request", ({ detail }) => release(detail.ctx.sourceElement));
 document.addEventListener("htmx:error", () => say(status.dataset.offline));
 
-// HTMX sets the title after the view transition, when the focus has moved: too late for screen readers.
+// HTMX sets the title after the view transition, when the focus has already moved: too late for screen readers.
 let title;
 document.addEventListener("htmx:before:swap", ({ detail }) => title = detail.ctx.title ?? title);
 document.addEventListener("htmx:after:settle", ({ target }) => {
@@ -130,7 +130,8 @@ document.addEventListener("htmx:after:settle", ({ target }) => {
   awaitText();
 });
 
-// On a whole page, an error gets the focus; a receipt is put in again, because only changes of a live region are read.
+// After a full page load, an error gets the focus; a receipt is inserted again, because screen readers read only changes
+// of a live region.
 if (screen.querySelector("[role=alert]")) arrive();
 else if (status.firstElementChild) setTimeout(() => status.replaceChildren(...status.childNodes), 200);
 awaitText();
@@ -145,7 +146,7 @@ const base64url = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer)
 export const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
 const descriptors = (list) => list?.map((one) => ({ ...one, id: bytes(one.id) }));
 
-/** The server's JSON as the options of a call. By the browser's own parser, where it has one. */
+/** The options of a WebAuthn call from the server's JSON. Uses the browser's own parser if there is one. */
 function parsed(options) {
   if (options.user) return keys.parseCreationOptionsFromJSON?.(options) ?? {
     ...options, challenge: bytes(options.challenge), user: { ...options.user, id: bytes(options.user.id) },
@@ -156,7 +157,7 @@ function parsed(options) {
   };
 }
 
-/** A credential as JSON. By the browser's own method, where it has one. */
+/** A credential as JSON. Uses the browser's own method if there is one. */
 function serialized(credential) {
   if (credential.toJSON) return JSON.stringify(credential.toJSON());
   const { response, id, type, authenticatorAttachment } = credential;
@@ -168,7 +169,7 @@ function serialized(credential) {
 
 const sentence = (form, outcome) => form.querySelector("[data-said]").dataset[outcome];
 
-/** Shows the state of a ceremony beside its button, and has it read aloud. */
+/** Shows the state of a ceremony beside its button, and has screen readers read it. */
 function tell(form, words, failed = true) {
   const line = form.querySelector("[data-line]");
   line.textContent = words;
@@ -179,7 +180,7 @@ function tell(form, words, failed = true) {
 const loadedAt = new WeakMap();
 const noteForms = () => document.querySelectorAll("form[data-options]").forEach((form) => loadedAt.has(form) || loadedAt.set(form, performance.now()));
 
-/** The options of a ceremony: those of the page, or new ones when the page is old or has none. */
+/** The options of a ceremony: those of the page, or new ones if they have expired or the page has none. */
 async function optionsOf(form) {
   if ("passkey" in form.dataset) {
     const body = new URLSearchParams({ csrf_token: form.elements.csrf_token.value });
@@ -234,7 +235,7 @@ addEventListener("submit", (event) => {
 
 let listRequest;
 
-/** On the log-in page, lets the browser list passkeys under the username, with a new challenge before the old expires. */
+/** On the log-in page, has the browser offer passkeys at the username (autofill), with a new challenge in time. */
 async function listPasskeys() {
   const form = document.querySelector("form[data-passkey]");
   listRequest?.abort();
@@ -247,14 +248,14 @@ async function listPasskeys() {
     signal.throwIfAborted();
     send(form, await navigator.credentials.get({ publicKey, mediation: "conditional", signal }));
   } catch {
-    // no passkey was chosen, or none can be
+    // no passkey was chosen, or the browser supports none
     clearTimeout(renewal);
   }
 }
 
 const ignore = () => {};
 
-/** Tells the browser which credentials the server accepts, where it has the signal methods (Level 3, section 5.1.10). */
+/** Tells the browser which passkeys the server knows, if it has the signal methods (Level 3, section 5.1.10). */
 function signalCredentials() {
   const part = document.querySelector("[data-tell-browser]");
   if (!part || !keys) return;
@@ -264,7 +265,7 @@ function signalCredentials() {
   if (unknown) keys.signalUnknownCredential?.(unknown).catch(ignore);
 }
 
-/** Offers to create a passkey, only on a device that can store one. */
+/** Shows the offer to create a passkey, on a device that can store one. */
 async function offerPasskey() {
   const part = document.querySelector("[data-offer]");
   if (part && await keys?.isUserVerifyingPlatformAuthenticatorAvailable?.()) part.hidden = false;

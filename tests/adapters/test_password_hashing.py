@@ -56,7 +56,7 @@ def test_a_hash_waits_for_a_free_place_and_is_then_refused_as_busy() -> None:
     inside, done = Event(), Event()
 
     def occupy_the_place() -> None:
-        with hasher._place():
+        with hasher._slot():
             inside.set()
             done.wait(10)
 

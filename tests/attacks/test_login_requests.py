@@ -164,7 +164,7 @@ def test_after_five_minutes_a_request_cannot_be_approved(
     assert (page.h1, page.problems) == (EXPIRED, [NO_LONGER_PENDING])
     page = on(waiting)
     assert page.h1 == WAITING
-    assert page.says("Nobody answered within five minutes")
+    assert page.says("This request expired after five minutes without an answer")
     assert not is_in(waiting)
 
 
@@ -199,7 +199,7 @@ def test_one_wrong_number_ends_a_request_even_for_the_right_one(site: Site, phon
     page = phone.post(page_of(site), number=number)
     assert (page.h1, page.problems) == (EXPIRED, [NO_LONGER_PENDING])
     page = on(waiting)
-    assert page.says("A wrong number was typed on the phone")
+    assert page.says("The wrong number was entered on your phone")
     assert not is_in(waiting)
 
 
@@ -321,7 +321,7 @@ def test_a_full_log_in_clears_the_count(site: Site, phone: Owner) -> None:
 def test_a_denial_ends_the_pending_login_for_every_other_method(site: Site, phone: Owner, waiting: Owner) -> None:
     phone.answer(button="Deny")
     page = waiting.open("/log-in/waiting")
-    assert page.says("This log-in was denied on the phone, so it is over.")
+    assert page.says("You denied this login on your phone.")
     assert "Send a new request" not in page.buttons
     for path in ("/log-in/verify", "/log-in/methods", "/log-in/backup-code"):
         assert waiting.open(path).path == "/log-in"

@@ -223,7 +223,7 @@ def test_turning_the_last_method_off_and_on_again(visit: Visits, layout: str, sc
     ada, _, _ = as_owner(visit, layout, java_script_enabled=script)
     ada.press("Authentication app", "Space", role="checkbox")
     ada.arrives("Turn off two-factor authentication?")
-    expect(ada.page.get_by_role("main")).to_contain_text("only your password protects the account")
+    expect(ada.page.get_by_role("main")).to_contain_text("Only your password will protect your account")
     ada.press("Turn off")
     if layout == IPHONE:
         expect(ada.page.get_by_text("Tap Turn off once more to confirm.")).to_be_visible()

@@ -121,7 +121,7 @@ def test_the_language_chosen_in_the_footer_of_a_page_is_kept(site: LiveSite, vis
 def test_every_sentence_of_an_email_is_translated(site: LiveSite) -> None:
     ada = site.person("ada")
     ada.sign_up()
-    site.services.accounts.speak(site.services.accounts.named("ada"), ACCENTS.code)
+    site.services.accounts.set_language(site.services.accounts.named("ada"), ACCENTS.code)
     ada.client.set_cookie("language", ACCENTS.code, domain=ada.host.partition(":")[0])
     ada.post("/settings/account/password", password="a loom of one's own words")
     ada.post("/settings/account/email", email="lovelace@example.org")

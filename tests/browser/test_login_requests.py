@@ -152,7 +152,7 @@ def test_an_approved_log_in_remembers_the_browser_that_asked_for_it(visit: Visit
 @pytest.mark.parametrize(
     ("button", "h1", "told"),
     [
-        ("Deny", "You denied this log-in", "This log-in was denied on the phone, so it is over."),
+        ("Deny", "You denied this log-in", "You denied this login on your phone."),
         ("It was me, cancel", "Login requests", "This request was cancelled on the phone."),
     ],
 )
@@ -169,7 +169,7 @@ def test_a_wrong_number_ends_the_request_on_both_screens(visit: Visits) -> None:
     phone, browser = with_phone(visit), waits(visit)
     approve(phone, str((int(number_on(browser)) + 500_000) % 1_000_000).zfill(6))
     phone.sees_problem("That is not the number on the other screen")
-    expect(browser.page.get_by_role("main")).to_contain_text("A wrong number was typed on the phone")
+    expect(browser.page.get_by_role("main")).to_contain_text("The wrong number was entered on your phone")
     browser.press("Send a new request")
     expect(browser.page.locator("[data-number]")).to_be_visible()
     approve(phone, number_on(browser))
@@ -180,7 +180,9 @@ def test_an_unanswered_request_expires_on_both_screens(site: LiveSite, visit: Vi
     phone, browser = with_phone(visit), waits(visit)
     review(phone)
     site.clock.pass_(300)
-    expect(browser.page.get_by_role("main")).to_contain_text("Nobody answered within five minutes")
+    expect(browser.page.get_by_role("main")).to_contain_text(
+        "This request expired after five minutes without an answer"
+    )
     phone.type_("Number on your other screen", "123456")
     phone.press("Approve")
     phone.sees_problem("This login request is over.")

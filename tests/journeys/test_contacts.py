@@ -79,7 +79,7 @@ def test_turning_discoverability_off_hides_at_once(ada: Owner, site: Site) -> No
     assert page.field("Let existing contacts find me").has_attr("checked")
     data = {"csrf_token": ada.token(), "save": "1"}
     page = ada.send("POST", CONTACTS, data=data)
-    assert page.receipts == ["Nobody can find you now."]
+    assert page.receipts == ["Saved. No one can find you by phone number."]
     assert not page.field("Let existing contacts find me").has_attr("checked")
     assert (people(page), people(grace.open(CONTACTS))) == ([], [])
     page = ada.press("Save", discoverable="y")

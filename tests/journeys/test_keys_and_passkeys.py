@@ -24,7 +24,7 @@ SECTION = "Two-factor authentication - Nightlatch"
 HOME = "Welcome, Ada Lovelace"
 CHALLENGE = "Use your security key"
 SOLE = "Security keys are your only method, and they need no other beside them."
-WARNING = "It is your last second factor. After this only your password protects the account"
+WARNING = "This is your last two-factor method. If you delete it, only your password will protect your account"
 REFUSED = "That did not work, and nothing was changed. Try again."
 WRITING = ("INSERT", "UPDATE", "DELETE")
 

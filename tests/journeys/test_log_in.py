@@ -258,7 +258,7 @@ def test_a_code_is_accepted_once_and_no_earlier_one_after_it(returning: Owner) -
     ada.press("Verify", code=code)
     ada.log_out()
     ada.log_in()
-    used = "That code was already used. Wait for the next one."
+    used = "That code was already used. Enter a new one."
     assert ada.press("Verify", code=code).problems == [used]
     assert ada.press("Verify", code=ada.code(ahead=-30)).problems == [used]
     assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"

@@ -291,7 +291,7 @@ def test_the_phone_itself_logs_in_by_its_own_list(phone: Owner) -> None:
 
 
 ENDS = (
-    ("Deny", "You denied this log-in", "This log-in was denied on the phone, so it is over."),
+    ("Deny", "You denied this log-in", "You denied this login on your phone."),
     ("It was me, cancel", "Login requests", "This request was cancelled on the phone."),
 )
 
@@ -328,7 +328,7 @@ def test_an_unanswered_request_is_shown_as_expired(site: Site, phone: Owner, htm
     site.clock.pass_(300)
     assert "data-hx-get" in browser.open(NEWS).text
     page = browser.open("/log-in/waiting")
-    assert page.says("Nobody answered within five minutes")
+    assert page.says("This request expired after five minutes without an answer")
     page = phone.open(f"{REQUESTS}/1")
     assert page.h1 == "This log-in is over"
     assert page.says("Not answered in time")
@@ -340,7 +340,7 @@ def test_a_wrong_number_is_reported_on_both_screens(phone: Owner, elsewhere: Own
     page = phone.answer(wrong)
     assert page.problems == ["That is not the number on the other screen, so this log-in was ended."]
     assert page.says("Ended by a wrong number")
-    assert elsewhere.open("/log-in/waiting").says("A wrong number was typed on the phone")
+    assert elsewhere.open("/log-in/waiting").says("The wrong number was entered on your phone")
 
 
 def test_a_newer_log_in_ends_the_older_request(phone: Owner, elsewhere: Owner) -> None:

@@ -17,7 +17,7 @@ HOUR, DAY = 3600, 86400
 
 def listed_actions(owner: Owner) -> list[str]:
     assert owner.page is not None
-    return [" ".join(li.get_text(" ", strip=True).split()) for li in owner.page.soup.select(".deeds li")]
+    return [" ".join(li.get_text(" ", strip=True).split()) for li in owner.page.soup.select(".effects li")]
 
 
 def is_in(owner: Owner) -> bool:

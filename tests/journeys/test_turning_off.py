@@ -47,7 +47,7 @@ def test_the_last_factor_has_a_warning_and_the_presses_of_its_layout(site: Site,
     ada.open(TWO_FACTOR)
     page = ada.press("Authentication app")
     assert (page.path, page.h1) == (OFF, "Turn off two-factor authentication?")
-    assert page.says("After this only your password protects the account")
+    assert page.says("Only your password will protect your account")
     page = ada.press("Turn off")
     if layout == IPHONE:
         assert is_on(ada)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.conftest import Site, one_database
+from webapp.services.method_kinds import Several
+from webapp.web.site import Slug
 
 
 @one_database
@@ -26,3 +30,20 @@ def test_no_two_methods_share_a_slug(site: Site) -> None:
     assert len(set(slugs)) == len(slugs)
     assert all(methods.named(method.slug) is method for method in methods)
     assert methods.named("carrier-pigeon") is None
+
+
+@one_database
+def test_every_method_has_its_screens_and_its_help(site: Site) -> None:
+    for method in site.services.methods:
+        named = {method.template, f"help/methods/{method.slug}.html", *(step.template for step in method.steps())}
+        if isinstance(method, Several):
+            named.add(method.list_template)
+        for name in sorted(named):
+            assert site.app.jinja_env.get_template(name).name == name
+
+
+@one_database
+def test_the_slug_of_every_method_fits_where_it_is_kept(site: Site) -> None:
+    for method in site.services.methods:
+        assert re.fullmatch(Slug.regex, method.slug), "it stands in addresses"
+        assert len(method.slug) <= 32, "and in a column"

@@ -47,7 +47,7 @@ def user_of(site: Site, session: SessionToken) -> User:
 
 
 def listed(site: Site, who: User, kind: str, *tokens: str) -> set[int]:
-    return {way.id for way in site.services.active_access.open_now(who, tokens).ways if way.kind == kind}
+    return {way.id for way in site.services.active_access.open_now(who, tokens).entries if way.kind == kind}
 
 
 @pytest.mark.parametrize(("persistent", "used_every"), [(False, 0), (False, 50 * MINUTE), (True, 0), (True, 6 * DAY)])
@@ -92,7 +92,7 @@ def test_only_the_browser_that_sends_the_token_is_marked_as_this_one(site: Site,
         token = browsers.add(tx, account.id, HERE)
     reader = user_of(site, opened(site))
     for shown, current in (([], False), (["0" * 64], False), ([str(token), "0" * 64], True)):
-        ways = services.active_access.open_now(reader, shown).ways
+        ways = services.active_access.open_now(reader, shown).entries
         assert [way.is_current for way in ways if way.kind == "remembered-browser"] == [current]
         assert [way.id for way in ways if way.kind == "log-in" and way.is_current] == [reader.session.id]
 

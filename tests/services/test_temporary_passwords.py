@@ -88,7 +88,7 @@ def test_a_temporary_password_that_ended_between_check_and_use_is_refused(site: 
     assert found is not None
     assert passwords.end(owner, found.id, HERE)
     assert not passwords.end(owner, found.id, HERE)
-    for action in (passwords.use, passwords.consume_single_use):
+    for action in (passwords.use, passwords.consume):
         with pytest.raises(WrongLogin), services.db.write() as tx:
             action(tx, found, HERE)
 
@@ -224,7 +224,7 @@ def test_after_a_restore_neither_temporary_passwords_nor_app_sessions_are_valid(
     app, passwords = App(site), site.services.temporary_passwords
     token = app.token("tess", passwords.make(user_of(site, tess), HERE))
     code = passwords.make(user_of(site, tess), HERE)
-    site.services.restoration.beat()
+    site.services.restoration.count_heartbeat()
     heartbeat(site).keep(7)
     site.services.restoration.check()
     assert app.with_token(token).status == 401

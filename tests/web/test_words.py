@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from webapp.domain import refusals as r
+from webapp.domain.language import lazy
 from webapp.web.words import WORDS, duration, say
 
 BASES = {r.Waiting, r.CodeRefusal}
@@ -35,7 +36,18 @@ def test_every_refusal_has_a_sentence(kind: type[r.Refusal]) -> None:
 
 
 def test_every_sentence_in_the_table_belongs_to_a_refusal() -> None:
-    assert set(WORDS) == set(EVERY)
+    assert set(WORDS) == {kind for kind in EVERY if kind.sentence is None}
+
+
+class RefusalOfOneMethod(r.Waiting):
+    """A refusal that brings its own sentence, as in the file of a method."""
+
+    status = 429
+    sentence = lazy("The pigeon is on its way. Send another in %(wait)s, or 100%% by hand.")
+
+
+def test_a_refusal_of_one_method_has_its_sentence_with_it() -> None:
+    assert say(RefusalOfOneMethod(120)) == "The pigeon is on its way. Send another in 2 minutes, or 100% by hand."
 
 
 @pytest.mark.parametrize("kind", EVERY)

@@ -1,4 +1,4 @@
-"""A whole conversation over the network ends in time, however slowly the other side speaks."""
+"""A time limit for a whole exchange over the network, however slowly the other side sends."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from typing import Self
 
 
 class Deadline:
-    """Hangs up when the time is over. A socket's own time-out begins anew with every byte that drips in."""
+    """Shuts the watched socket down after `seconds`. A socket's own timeout starts again with every byte received."""
 
     def __init__(self, seconds: float) -> None:
         self._ends = monotonic() + seconds
-        self._line: socket.socket | None = None
-        self._timer = Timer(seconds, self._hang_up)
+        self._socket: socket.socket | None = None
+        self._timer = Timer(seconds, self._close)
         self._timer.daemon = True
-        self.is_over = False
+        self.has_passed = False
 
     @property
     def left(self) -> float:
-        """Seconds, never none at all: a time-out of 0 would mean something else."""
+        """Seconds left, at least 0.01: a socket timeout of 0 means non-blocking."""
         return max(0.01, self._ends - monotonic())
 
-    def watch(self, line: socket.socket) -> None:
-        self._line = line.dup()  # a handle of our own outlives the wrapping in TLS
-        if self.is_over:
+    def watch(self, connection: socket.socket) -> None:
+        """Raises `TimeoutError` when the time has passed already."""
+        self._socket = connection.dup()  # wrapping the socket in TLS detaches the original
+        if self.has_passed:
             raise TimeoutError
 
     def __enter__(self) -> Self:
@@ -36,11 +37,11 @@ class Deadline:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._timer.cancel()
-        if self._line:
-            self._line.close()
+        if self._socket:
+            self._socket.close()
 
-    def _hang_up(self) -> None:
-        self.is_over = True
-        if self._line:
+    def _close(self) -> None:
+        self.has_passed = True
+        if self._socket:
             with suppress(OSError):
-                self._line.shutdown(socket.SHUT_RDWR)
+                self._socket.shutdown(socket.SHUT_RDWR)

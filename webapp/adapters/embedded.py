@@ -1,4 +1,4 @@
-"""What stands in where the operator has set up no real thing: nothing leaves the machine."""
+"""Adapters for what the operator has not configured. They must never send anything from this machine."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ NO_GATEWAY = "there is no text message gateway"
 
 
 class OutboxMail:
-    """Messages stay readable in the outbox page of a development site."""
+    """E-mail of a development site: stays in the outbox, where the outbox page shows it."""
 
     keeps = True
 
     def send(self, email: Email) -> None:
-        """Delivered by being kept."""
+        """Does nothing: the outbox keeps the content."""
 
     def check(self) -> None:
-        """There is no server to ask."""
+        """Nothing to check."""
 
 
 class OutboxTexts:
-    """The same for text messages."""
+    """Text messages of a development site, as `OutboxMail`."""
 
     keeps, available = True, True
 
     def send(self, message: TextMessage) -> None:
-        """Delivered by being kept."""
+        """Does nothing: the outbox keeps the content."""
 
     def check(self) -> None:
-        """There is no gateway to ask."""
+        """Nothing to check."""
 
 
 class NoTexts:
-    """A served site without a gateway: text messages that are still owed fail at once."""
+    """A served site without a gateway: text messages that are still in the outbox fail."""
 
     keeps, available = False, False
 
-    def send(self, message: TextMessage) -> None:  # noqa: ARG002  # as the port has it
+    def send(self, message: TextMessage) -> None:  # noqa: ARG002  # the signature of the port
         raise Refused(NO_GATEWAY)
 
     def check(self) -> None:
@@ -44,16 +44,16 @@ class NoTexts:
 
 
 class NoPushes:
-    """Without a VAPID key no push goes out; login requests that wait are in the list."""
+    """A site without a VAPID key: no push is sent, and users open the list of login requests themselves."""
 
     public_key: str | None = None
 
-    def send(self, message: PushMessage) -> None:  # noqa: ARG002  # as the port has it
+    def send(self, message: PushMessage) -> None:  # noqa: ARG002  # the signature of the port
         raise Refused("there is no VAPID key")
 
 
 class NoPlaces:
-    """Without a file of places, network addresses are shown."""
+    """A site without a places file: no place is known, and pages show the network address."""
 
-    def near(self, address: str) -> str | None:  # noqa: ARG002  # as the port has it
+    def near(self, address: str) -> str | None:  # noqa: ARG002  # the signature of the port
         return None

@@ -1,4 +1,4 @@
-"""The newest heartbeat of the database, in a file beside it that no backup of the database brings back."""
+"""The heartbeat count in a file. The file must not be part of a backup of the database (docs/operating.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = structlog.get_logger()
 
 class FileHeartbeat:
     def __init__(self, instance: Path, database_url: str) -> None:
-        """One file for each database: another database is not an older one."""
+        """The file name has a hash of `database_url`, so that another database is not taken for an older one."""
         self._path = instance / f"heartbeat-{sha256(database_url.encode()).hexdigest()[:12]}"
 
     def newest(self) -> int:
@@ -27,5 +27,5 @@ class FileHeartbeat:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             draft.write_text(f"{beats}\n")
             draft.replace(self._path)
-        except OSError as error:  # a site on a read-only disk still runs; it only cannot notice a restore
+        except OSError as error:  # without the file the site runs, but does not notice a restore
             log.warning("heartbeat_not_kept", error=type(error).__name__)

@@ -1,7 +1,8 @@
-"""Sealing with AES-256-GCM and keyed hashing, under several keys so that they can be rotated.
+"""Sealing with AES-256-GCM (NIST SP 800-38D) and HMAC-SHA-256, under several keys so that they can be rotated.
 
-A sealed text is `id.base64`: the key's id, then nonce and ciphertext. What it is bound to (an account and a
-field) is authenticated with it, so a value moved to another row does not open.
+A sealed text is `id.base64`: the id of the key, then nonce and ciphertext. What it is bound to, such as account and
+field, is its associated data, so a value that was moved to another row cannot be opened. A key must never be in an
+error message.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ NONCE_BYTES = 12  # NIST SP 800-38D section 5.2.1.1
 
 class AesGcmKeyring:
     def __init__(self, keys: Sequence[tuple[str, bytes]], entropy: Entropy) -> None:
+        """`keys` are pairs of id and 32 bytes; the first one seals."""
         self._entropy = entropy
         self._newest = keys[0][0]
-        # one key for each use (NIST SP 800-108): sealing and hashing never share one
+        # a derived key for each use (NIST SP 800-108): sealing and hashing must not share a key
         self._sealing = {name: AESGCM(_derive(key, b"seal")) for name, key in keys}
         self._hashing = {name: _derive(key, b"mac") for name, key in keys}
 

@@ -1,4 +1,4 @@
-"""Argon2id through libsodium, at most a few at once so that memory and cores stay bounded."""
+"""Argon2id (RFC 9106) by libsodium. It must never run more hashes at once than `at_once`, which bounds memory."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ RETRY_AFTER = 2  # seconds
 
 class Argon2id:
     def __init__(self, memory_kib: int, passes: int, at_once: int, queue_seconds: float) -> None:
+        """`queue_seconds` is how long a call waits for its turn before it raises `Busy`."""
         self._memory_kib = memory_kib
         self._passes = passes
         self._queue_seconds = queue_seconds
-        self._places = BoundedSemaphore(at_once)
-        self._nobody = _hash_of_nothing(memory_kib, passes)
+        self._slots = BoundedSemaphore(at_once)
+        self._no_password = _hash_of_no_password(memory_kib, passes)
 
     def hash(self, password: str) -> str:
-        with self._place():
+        with self._slot():
             made = argon2id.str(password.encode(), opslimit=self._passes, memlimit=self._memory_kib * 1024)
         return made.rstrip(b"\0").decode()
 
     def verify(self, encoded: str | None, password: str) -> bool:
-        with self._place():
+        with self._slot():
             try:
-                right = argon2id.verify(encoded.encode() if encoded else self._nobody, password.encode())
+                right = argon2id.verify(encoded.encode() if encoded else self._no_password, password.encode())
             except nacl.exceptions.InvalidkeyError:
                 return False
         return right and encoded is not None
@@ -43,16 +44,16 @@ class Argon2id:
         return match is None or int(match[1]) < self._memory_kib or int(match[2]) < self._passes
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
-        if not self._places.acquire(timeout=self._queue_seconds):
+    def _slot(self) -> Iterator[None]:
+        if not self._slots.acquire(timeout=self._queue_seconds):
             raise Busy(RETRY_AFTER)
         try:
             yield
         finally:
-            self._places.release()
+            self._slots.release()
 
 
-def _hash_of_nothing(memory_kib: int, passes: int) -> bytes:
-    """It takes as long to compare as any other and is no password's that is known: all of it is zeros."""
+def _hash_of_no_password(memory_kib: int, passes: int) -> bytes:
+    """A hash of zeros that no known password matches: comparing with it takes as long as with any other."""
     salt, digest = (b64encode(bytes(size)).rstrip(b"=").decode() for size in (16, 32))
     return f"$argon2id$v=19$m={memory_kib},t={passes},p=1${salt}${digest}".encode()

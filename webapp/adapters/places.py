@@ -1,4 +1,4 @@
-"""Roughly where a network address is: by a file in MaxMind's format (GeoLite2, DB-IP and others), or not at all."""
+"""The approximate place of a network address, from a file in MaxMind's format (GeoLite2, DB-IP and others)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class FilePlaces:
     def near(self, address: str) -> str | None:
         try:
             found = self._reader.get(address)
-        except Exception:  # no address, no such file any more, or none of its kind: a place is only of help
+        except Exception:  # an invalid address or a missing or damaged file: the page works without a place
             return None
         if not isinstance(found, dict):
             return None
@@ -31,7 +31,7 @@ class FilePlaces:
 
 
 def _name(part: Any) -> str | None:
-    """In the language now spoken, else in English."""
+    """The name in the current language, else in English."""
     names = part.get("names") if isinstance(part, dict) else None
     if not isinstance(names, dict):
         return None

@@ -1,6 +1,6 @@
-"""Handing e-mail to the operator's mail server: SMTP (RFC 5321) with STARTTLS (RFC 3207) or TLS from the start.
+"""Sends e-mail by the operator's mail server: SMTP (RFC 5321) with STARTTLS (RFC 3207) or implicit TLS (RFC 8314).
 
-A complaint tells the server's reply code and never its words: servers quote the address, and filters the code.
+An error names the server's reply code and must never contain its text, in which servers quote addresses and codes.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from ..domain.ports import Email, Refused, Unreachable
 from ..settings import MailServer
 from .deadline import Deadline
 
-WIRE = SMTP.clone(cte_type="7bit")  # not every server takes eight bits
+MESSAGE_POLICY = SMTP.clone(cte_type="7bit")  # not every server supports 8BITMIME
 PLAIN_ADDRESS = re.compile(r'[^\s@"(),:;<>\[\\\]]+@[^\s@"(),:;<>\[\\\]]+')
 ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463
-OPERATORS_FAULT = {530, 534, 535, 538}  # RFC 4954 section 6: says nothing against the message
+OPERATORS_FAULT = {530, 534, 535, 538}  # RFC 4954 section 6: about our credentials, not about the message
 
 
 class SmtpMail:
@@ -35,36 +35,36 @@ class SmtpMail:
     def __init__(
         self, server: MailServer, sender: str, timeout: int, ssl_context: ssl.SSLContext | None = None
     ) -> None:
-        """`timeout` bounds a whole delivery, in seconds; without `ssl_context` the system's authorities count."""
+        """`timeout` limits a whole delivery, in seconds. Without `ssl_context` the system's authorities are trusted."""
         self._server = server
-        self._sender = Address(addr_spec=_on_the_wire(sender))
+        self._sender = Address(addr_spec=_ascii_address(sender))
         self._timeout = timeout
         self._ssl_context = ssl_context
 
     def send(self, email: Email) -> None:
-        to = _on_the_wire(email.to)
-        message = self._written(email, to)
-        with self._conversation() as server:
+        to = _ascii_address(email.to)
+        message = self._composed(email, to)
+        with self._connected() as server:
             try:
                 server.send_message(message, self._sender.addr_spec, [to])
             except smtplib.SMTPNotSupportedError:
                 raise Refused("the mail server cannot carry an address outside ASCII") from None
             except smtplib.SMTPRecipientsRefused as refusal:
-                raise _judged("the recipient", *next(iter(refusal.recipients.values()))) from None
+                raise _error_for("the recipient", *next(iter(refusal.recipients.values()))) from None
             except smtplib.SMTPResponseException as refusal:
                 what = "the sender" if isinstance(refusal, smtplib.SMTPSenderRefused) else "the message"
-                raise _judged(what, refusal.smtp_code, refusal.smtp_error) from None
+                raise _error_for(what, refusal.smtp_code, refusal.smtp_error) from None
 
     def check(self) -> None:
-        with self._conversation():
+        with self._connected():
             pass
 
     @contextmanager
-    def _conversation(self) -> Iterator[_Conversation]:
-        """Greeted, encrypted and authenticated as the settings demand. All that fails before is `Unreachable`."""
+    def _connected(self) -> Iterator[_Client]:
+        """A client that is connected, encrypted and authenticated as the settings say. Raises `Unreachable`."""
         with Deadline(self._timeout) as deadline:
             try:
-                server = _Conversation(self._server, self._sender.domain, deadline, self._context())
+                server = _Client(self._server, self._sender.domain, deadline, self._context())
                 try:
                     server.ehlo_or_helo_if_needed()
                     if self._server.tls == "starttls":
@@ -72,37 +72,37 @@ class SmtpMail:
                     if self._server.user:
                         server.login(self._server.user, self._server.password or "")
                     yield server
-                    # the message is theirs by now: a bad good-bye is no reason to send it again
+                    # the server has accepted the message: an error of QUIT is no reason to send it again
                     with suppress(smtplib.SMTPException, OSError):
                         server.quit()
                 finally:
                     server.close()
             except (smtplib.SMTPException, OSError, UnicodeError) as error:
-                raise Unreachable(self._complaint(error, deadline)) from None
+                raise Unreachable(self._reason(error, deadline)) from None
 
     def _context(self) -> ssl.SSLContext | None:
         if self._server.tls == "none":
             return None
         if self._ssl_context is None:
-            self._ssl_context = ssl.create_default_context()  # checks certificate and name; made once, it reads files
+            self._ssl_context = ssl.create_default_context()  # once, because it reads files
         return self._ssl_context
 
-    def _written(self, email: Email, to: str) -> EmailMessage:
-        message = EmailMessage(policy=WIRE)
+    def _composed(self, email: Email, to: str) -> EmailMessage:
+        message = EmailMessage(policy=MESSAGE_POLICY)
         user, _, domain = to.rpartition("@")
         message["From"] = self._sender
         message["To"] = Address(username=user, domain=domain)
         message["Subject"] = _one_line(email.subject)
         message["Date"] = datetime.now(UTC)
         message["Message-ID"] = f"<{email.message_id}@{self._sender.domain}>"  # the same at each retry
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: keeps holiday notices away
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: prevents automatic replies
         message.set_content(email.text)
         message.add_alternative(email.html, subtype="html")
         return message
 
-    def _complaint(self, error: Exception, deadline: Deadline) -> str:
-        # smtplib tells a time-out of the socket as the end of the conversation
-        if deadline.is_over or any(isinstance(e, TimeoutError) for e in (error, error.__context__)):
+    def _reason(self, error: Exception, deadline: Deadline) -> str:
+        # smtplib reports a timeout of the socket as SMTPServerDisconnected
+        if deadline.has_passed or any(isinstance(e, TimeoutError) for e in (error, error.__context__)):
             return f"the mail server took longer than {self._timeout} s"
         match error:
             case smtplib.SMTPAuthenticationError():
@@ -122,25 +122,25 @@ class SmtpMail:
         return f"the mail server cannot be spoken to ({type(error).__name__})"
 
 
-class _Conversation(smtplib.SMTP):
+class _Client(smtplib.SMTP):
     def __init__(self, server: MailServer, name: str, deadline: Deadline, context: ssl.SSLContext | None) -> None:
         self._deadline = deadline
         self._implicit = context if server.tls == "implicit" else None
-        # greeting by the sender's domain: smtplib would ask the resolver for our own name, which can stall
+        # EHLO with the sender's domain: by default smtplib asks the resolver for our own name, which can be slow
         super().__init__(server.host, server.port, local_hostname=name, timeout=deadline.left)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        # half of the time for each address, so that a dead IPv6 route leaves some for IPv4
-        line = socket.create_connection((host, port), timeout / 2)
-        line.settimeout(self._deadline.left)
-        self._deadline.watch(line)
-        return self._implicit.wrap_socket(line, server_hostname=host) if self._implicit else line
+        # half of the time for each address, so that IPv4 is tried when an IPv6 route does not work
+        connection = socket.create_connection((host, port), timeout / 2)
+        connection.settimeout(self._deadline.left)
+        self._deadline.watch(connection)
+        return self._implicit.wrap_socket(connection, server_hostname=host) if self._implicit else connection
 
 
-def _on_the_wire(address: str) -> str:
-    """The address with its domain in ASCII. Raises `Refused` for one that could smuggle in a header.
+def _ascii_address(address: str) -> str:
+    """The address with its domain in ASCII (IDNA). Raises `Refused` for one that could inject a header.
 
-    "=?" would be read as an encoded word (RFC 2047), and decoded to line breaks by Python before 3.11.10.
+    "=?" would be read as an encoded word (RFC 2047), which Python before 3.11.10 decodes to line breaks.
     """
     user, _, domain = address.rpartition("@")
     if not PLAIN_ADDRESS.fullmatch(address) or not address.isprintable() or "=?" in address:
@@ -154,11 +154,11 @@ def _on_the_wire(address: str) -> str:
 
 
 def _one_line(subject: str) -> str:
-    line = " ".join(subject.split()).replace("=?", "= ?")  # see `_on_the_wire`
+    line = " ".join(subject.split()).replace("=?", "= ?")  # see `_ascii_address`
     return "".join(c for c in line if unicodedata.category(c) != "Cc")
 
 
-def _judged(what: str, code: int, reply: bytes | str) -> Refused | Unreachable:
+def _error_for(what: str, code: int, reply: bytes | str) -> Refused | Unreachable:
     complaint = f"the mail server did not take {what}: {_code(code, reply)}"
     return Refused(complaint) if 500 <= code <= 599 and code not in OPERATORS_FAULT else Unreachable(complaint)
 

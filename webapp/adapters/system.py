@@ -1,4 +1,4 @@
-"""The machine's own clock and entropy: the only place that asks for either."""
+"""The clock and the random numbers of the machine. No other module may use either."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
-"""Writing e-mails from templates/email/<name>/{subject.txt,body.txt,body.html} in the language now spoken.
+"""Renders e-mails and text messages in the current language, from templates/email and templates/sms.
 
-Text is never escaped and HTML always is. A fact that a template names and nobody gave is an error, not a blank.
+An e-mail has the templates <name>/{subject.txt,body.txt,body.html}. Values are escaped in HTML and never in text. A
+missing value must never render as nothing: it is an error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,28 @@ from ..domain.moments import moment
 from ..domain.ports import RenderedEmail
 from ..domain.segments import segments
 
-# what mail programs make a link of
+# text that mail programs turn into a link
 LINKED = re.compile(r"[^\s.]\.[^\s.]|[/\\@:]|www", re.IGNORECASE)
 
 
 class TemplateRenderer:
-    def __init__(self, templates: Path, site_name: str, main_url: str, *, reload: bool = False) -> None:
-        """`main_url` is the main host's, from the settings and never from a request; `reload` is for development."""
-        # every template is compiled once: one letter must cost a request less than a millisecond
-        self._renderer = self._environment(templates / "email", reload, site_name, main_url)
-        self._texts = self._environment(templates / "sms", reload, site_name, main_url)
+    def __init__(
+        self, templates: Path | Sequence[Path], site_name: str, main_url: str, *, reload: bool = False
+    ) -> None:
+        """`templates` is a folder, or several that are searched in order.
 
-    def _environment(self, folder: Path, reload: bool, site_name: str, main_url: str) -> Environment:
+        `reload` reads changed templates, in development.
+
+        `main_url` is that of the settings, never of a request.
+        """
+        folders = [templates] if isinstance(templates, Path) else templates
+        # one environment for each kind, so that each template is compiled once
+        self._emails = self._environment([folder / "email" for folder in folders], reload, site_name, main_url)
+        self._texts = self._environment([folder / "sms" for folder in folders], reload, site_name, main_url)
+
+    def _environment(self, folders: Sequence[Path], reload: bool, site_name: str, main_url: str) -> Environment:
         env = Environment(
-            loader=FileSystemLoader(folder),
+            loader=FileSystemLoader(folders),
             autoescape=select_autoescape(["html"]),
             undefined=StrictUndefined,
             extensions=["jinja2.ext.i18n"],
@@ -39,7 +48,7 @@ class TemplateRenderer:
             lstrip_blocks=True,
             auto_reload=reload,
         )
-        # newstyle: Jinja itself puts the facts in, escaped where the template is HTML
+        # newstyle: Jinja inserts the values, escaped in HTML templates
         env.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
             gettext, _plural, newstyle=True
         )
@@ -48,7 +57,7 @@ class TemplateRenderer:
         return env
 
     def render_email(self, template: str, /, **facts: object) -> RenderedEmail:
-        """Raises `jinja2.TemplateError` when there is no such letter or it lacks a fact."""
+        """Raises `jinja2.TemplateError` for an unknown template or a missing value."""
         known: dict[str, object] = {**facts, "language": spoken()}
         subject = " ".join(self._render(f"{template}/subject.txt", known).split())
         text = self._render(f"{template}/body.txt", known).strip() + "\n"
@@ -56,31 +65,33 @@ class TemplateRenderer:
         return RenderedEmail(subject, text, html)
 
     def render_text_message(self, template: str, /, **facts: object) -> str:
-        """A text message, from templates/sms/<name>.txt. Raises as `write` does.
+        """Raises as `render_email` does.
 
-        A second segment costs as much as the first, and may come alone: where the spoken language would need one,
-        which has 70 characters outside the default alphabet, the text is in English.
+        In English when the current language needs more than one segment: a second segment costs as much as the first,
+        and may arrive without it. A segment has 160 characters, or 70 outside the GSM alphabet.
         """
-        text = self._text(template, facts)
+        text = self._render_text(template, facts)
         if segments(text) > 1:
             with speaking(ENGLISH):
-                text = self._text(template, facts)
+                text = self._render_text(template, facts)
         return text
 
-    def _text(self, template: str, facts: Mapping[str, object]) -> str:
+    def _render_text(self, template: str, facts: Mapping[str, object]) -> str:
         return self._texts.get_template(f"{template}.txt").render(facts).strip()
 
     def _render(self, path: str, facts: Mapping[str, Any]) -> str:
-        return self._renderer.get_template(path).render(facts)
+        return self._emails.get_template(path).render(facts)
 
 
 def hello(name: str) -> str:
-    """The salutation, without the name when it would carry a link into a stranger's inbox: anybody may
-    sign up with somebody else's address and call themselves `win at example.com/prize`."""
+    """The salutation, without a name that mail programs would turn into a link.
+
+    Anyone can sign up with another person's address and a name such as `win at example.com/prize`.
+    """
     tidy = " ".join(name.split())
     return gettext("Hello,") if not tidy or LINKED.search(tidy) else gettext("Hello %(name)s,", name=tidy)
 
 
 def _plural(singular: str, plural: str, number: int) -> str:
-    # not the domain's ngettext, which puts the facts in itself: newstyle templates do that afterwards
+    # not the domain's ngettext, which inserts the values: newstyle templates do that themselves
     return spoken().translations.ngettext(singular, plural, number)

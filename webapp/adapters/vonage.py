@@ -1,11 +1,10 @@
-"""Handing text messages to Vonage's SMS API (`POST /sms/json`), or to what speaks like it at NIGHTLATCH_VONAGE_URL.
+"""Sends text messages by Vonage's SMS API (`POST /sms/json`), or by a compatible gateway at NIGHTLATCH_VONAGE_URL.
 
-One send is one POST: nothing below sends by itself again. When a message did not go, or when its answer was lost and
-nobody can know, it is `Unreachable` and the worker tries again. So a lost answer can mean a second text: it carries the
-same code under the same client-ref, which is odd to nobody, while giving up could leave a person without any code.
-What the gateway took, even in part, is never sent again.
+One send is one POST: it must never be repeated here. When the message was not sent, or its response was lost, `send`
+raises `Unreachable` and the worker sends it again. After a lost response the user may get the same text message twice,
+with the same client-ref, rather than none. What the gateway accepted, even in part, is never sent again.
 
-A complaint tells the number of a status and never the gateway's words: they can quote the phone number.
+An error names the number of a status and must never contain the gateway's text, which can quote the phone number.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from ..settings import TextGateway
 from . import vonage_answers as answers
 
 if TYPE_CHECKING:
-    from .vonage_line import Line
+    from .vonage_client import VonageClient
 
-SHORTEST_TTL = 20  # seconds, as the gateway takes it
+SHORTEST_TTL = 20  # seconds; the gateway refuses less
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
@@ -29,7 +28,7 @@ class VonageTexts:
     keeps, available = False, True
 
     def __init__(self, gateway: TextGateway, timeout_seconds: int) -> None:
-        """`timeout_seconds` bounds a whole send."""
+        """`timeout_seconds` limits a whole request."""
         self._credentials = gateway.api_key, gateway.api_secret
         self._sender = gateway.sender
         self._url = gateway.url
@@ -39,24 +38,24 @@ class VonageTexts:
         if not E164.fullmatch(message.to):
             raise Refused("not a number that a text can be sent to")
         answers.demand_taken(
-            self._line().text(
+            self._client().text(
                 from_=self._sender,
                 to=message.to.removeprefix("+"),
                 text=message.text,
-                type="unicode" if needs_unicode(message.text) else None,  # else the gateway writes "?" for the rest
+                type="unicode" if needs_unicode(message.text) else None,  # else it sends other characters as ?
                 client_ref=message.message_id,
                 ttl=max(SHORTEST_TTL, message.lasts) * 1000,
             )
         )
 
     def check(self) -> None:
-        answer = self._line().balance()
-        # a local gateway need not keep accounts: that it answers is enough
+        answer = self._client().balance()
+        # a local gateway may have no endpoint for the balance: a response is enough
         if not (self._url.startswith("http://") and answers.is_not_there(answer)):
             answers.demand_balance(answer)
 
-    def _line(self) -> Line:
+    def _client(self) -> VonageClient:
         # 90 ms and 15 MiB, and few sites send texts (docs/decisions/lazy-imports.md)
-        from .vonage_line import Line
+        from .vonage_client import VonageClient
 
-        return Line(*self._credentials, self._url, self._timeout)
+        return VonageClient(*self._credentials, self._url, self._timeout)

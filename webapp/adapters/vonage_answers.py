@@ -1,4 +1,4 @@
-"""What an answer of Vonage's SMS API means: taken, refused for good, or worth another try."""
+"""What a response of Vonage's SMS API means: accepted, refused, or to be sent again."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from ..domain.ports import Refused, Unreachable
 
-GATEWAY = "the text message gateway"  # how every complaint begins
+GATEWAY = "the text message gateway"  # how every error begins
 TAKEN = "0"
 
-# developer.vonage.com/en/api-errors/sms; every other status says no to the message, its number or its sender
-LATER = {"1", "5", "10"}  # throttled, an error of theirs, too many connections
-OPERATORS_FAULT = {  # says nothing against the message
+# developer.vonage.com/en/api-errors/sms; every other status refuses the message, its number or its sender
+LATER = {"1", "5", "10"}  # throttled, internal error, too many connections
+OPERATORS_FAULT = {  # about our account, not about the message
     "4": "refused our API key and secret",
     "8": "suspended our account",
     "9": "says that our account has no credit left",
@@ -38,7 +38,7 @@ class Answer:
 
 
 def demand_taken(answer: Answer) -> None:
-    """Raises `Refused` or `Unreachable` unless the gateway took the whole message."""
+    """Raises `Refused` or `Unreachable` unless the gateway accepted the whole message."""
     _demand_success(answer)
     parsed = _parsed(answer)
     parts = parsed.get("messages") if isinstance(parsed, dict) else None
@@ -49,7 +49,7 @@ def demand_taken(answer: Answer) -> None:
     if not refusals:
         return
     status = refusals[0] if re.fullmatch(r"[0-9]{1,3}", refusals[0]) else "none"
-    if TAKEN in statuses:  # to send the rest is to send all of it again
+    if TAKEN in statuses:  # the rest cannot be sent without sending all of it again
         raise Refused(f"{GATEWAY} took only a part of the message: status {status}")
     if status == "none":
         raise _not_understood(answer)
@@ -61,7 +61,7 @@ def demand_taken(answer: Answer) -> None:
 
 
 def demand_balance(answer: Answer) -> None:
-    """Raises `Refused` or `Unreachable` unless the gateway told what the account has left."""
+    """Raises `Refused` or `Unreachable` unless the response has the balance of the account."""
     _demand_success(answer)
     parsed = _parsed(answer)
     if not isinstance(parsed, dict) or "value" not in parsed:
@@ -69,7 +69,7 @@ def demand_balance(answer: Answer) -> None:
 
 
 def is_not_there(answer: Answer) -> bool:
-    """True when somebody answered who does not know the address."""
+    """True when a server responded that has no such endpoint."""
     return answer.code in NOT_THERE
 
 
@@ -88,7 +88,7 @@ def _demand_success(answer: Answer) -> None:
 def _parsed(answer: Answer) -> Any:
     try:
         return json.loads(answer.body)
-    except ValueError:  # no JSON, or bytes that are no text
+    except ValueError:  # not JSON, or not UTF-8
         return None
 
 

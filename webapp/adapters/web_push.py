@@ -1,7 +1,7 @@
-"""Handing pushes to the browsers' push services (RFC 8030), encrypted (RFC 8291) and signed (RFC 8292).
+"""Sends pushes to the push services of browsers (RFC 8030), encrypted (RFC 8291) and signed (RFC 8292).
 
-One send is one POST: no redirect is followed and nothing is sent twice from here. The address is checked once more,
-because the settings may have changed since it came.
+One send is one POST: it must never follow a redirect or send again, and never send to a host that the settings do not
+allow. The host is checked at each send, because the settings may have changed since the subscription was stored.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from .deadline import Deadline
 if TYPE_CHECKING:
     import requests
 
-SERVICE = "the push service"  # how every complaint begins
-SIGNED_FOR = 12 * 3600  # seconds: RFC 8292 section 2 allows 24 hours, clocks differ
-LONGEST_WAIT = 24 * 3600
+SERVICE = "the push service"  # how every error begins
+SIGNED_FOR = 12 * 3600  # seconds; RFC 8292 section 2 allows 24 hours, and clocks differ
+LONGEST_WAIT = 24 * 3600  # seconds
 GONE = {404, 410}
 LATER = {408, 425, 429}  # and 5xx
 
 
 class WebPush:
     def __init__(self, settings: PushSettings, timeout_seconds: int, clock: Clock) -> None:
-        """`timeout_seconds` bounds a whole send; `clock` says until when a signature holds.
+        """`timeout_seconds` limits a whole send. `clock` is for the expiry of signatures.
 
         Raises `ValueError` without a private key.
         """
@@ -50,6 +50,7 @@ class WebPush:
         self.public_key: str | None = as_text(raw)
 
     def send(self, message: PushMessage) -> None:
+        """Raises `Gone`, `Refused` or `Unreachable`, with `wait` if the push service says how long."""
         subscription = json.loads(message.subscription)
         endpoint = subscription["endpoint"]
         if not self._hosts.allows(endpoint):
@@ -71,37 +72,37 @@ class WebPush:
         from py_vapid import Vapid02
         from pywebpush import WebPusher
 
-        from .wire import Wire
+        from .single_send import SingleSendAdapter
 
-        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would write addresses down
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs the subscription's URL, which is a secret
         parts = urlsplit(endpoint)
         origin = f"{parts.scheme}://{parts.netloc}"
         claims = {"sub": self._subject, "aud": origin, "exp": self._clock.now() + SIGNED_FOR}
         vapid = Vapid02(derive_private_key(int.from_bytes(self._private_key), SECP256R1()), {"no-strict": True})
         headers = {**vapid.sign(claims), "Urgency": "high", "Topic": "login-request"}
         with Deadline(self._timeout) as deadline, requests.Session() as session:
-            session.max_redirects = 0  # it leads to an address that nobody has checked
-            session.trust_env = parts.scheme == "https"  # a proxy of the environment has no business on the loopback
+            session.max_redirects = 0  # a redirect leads to a host that was not checked
+            session.trust_env = parts.scheme == "https"  # no proxy of the environment for a service on loopback
             for scheme in ("https://", "http://"):
-                session.mount(scheme, Wire(self._timeout, deadline))
+                session.mount(scheme, SingleSendAdapter(self._timeout, deadline))
             try:
                 pusher = WebPusher(subscription, requests_session=session)
                 return pusher.send(message.text, headers, ttl=max(0, message.lasts), timeout=self._timeout)  # type: ignore[no-any-return]
             except requests.TooManyRedirects:
                 raise Refused(f"{SERVICE} leads elsewhere") from None
             except requests.RequestException as error:
-                late = deadline.is_over or isinstance(error, requests.Timeout)
+                late = deadline.has_passed or isinstance(error, requests.Timeout)
                 why = f"took longer than {self._timeout} s" if late else f"cannot be reached ({type(error).__name__})"
                 raise Unreachable(f"{SERVICE} {why}") from None
 
-    def _seconds(self, said: str | None) -> int | None:
-        """Retry-After as seconds from now: it is a number or a date (RFC 9110 section 10.2.3)."""
-        if said is None:
+    def _seconds(self, retry_after: str | None) -> int | None:
+        """The header Retry-After in seconds from now. It is a number or a date (RFC 9110 section 10.2.3)."""
+        if retry_after is None:
             return None
-        if said.isascii() and said.isdigit():
-            return min(int(said), LONGEST_WAIT)
+        if retry_after.isascii() and retry_after.isdigit():
+            return min(int(retry_after), LONGEST_WAIT)
         try:
-            at = parsedate_to_datetime(said)
+            at = parsedate_to_datetime(retry_after)
         except ValueError:
             return None
         at = at if at.tzinfo else at.replace(tzinfo=UTC)

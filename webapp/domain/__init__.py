@@ -1,1 +1,1 @@
-"""What the product means, without Flask and without SQL."""
+"""Rules, refusals and ports. Must not import Flask, SQLAlchemy or an adapter."""

@@ -13,6 +13,6 @@ def as_text(raw: bytes) -> str:
 
 
 def as_bytes(text: str) -> bytes:
-    """Accepts padding. Raises `ValueError` for an impossible length."""
+    """Decodes `text`, with or without padding. Raises `ValueError` for a length that base64 cannot have."""
     bare = text.rstrip("=")
     return urlsafe_b64decode(bare + "=" * (-len(bare) % 4))

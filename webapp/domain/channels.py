@@ -1,4 +1,8 @@
-"""The ways in which a code can be sent, with what a page says of each. A shared page never names a channel itself."""
+"""The channels by which a code can be sent, with the sentences that pages show for each.
+
+A page that all channels share must not name a channel. A method whose codes are sent in another way, or of which
+another sentence is true, makes a `Channel` of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +13,29 @@ from .language import Sentence, lazy
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """`slug` is what `messages.channel` holds."""
-
-    slug: str
     on_its_way: Sentence
     failed: Sentence
     filled_in: Sentence | None = None
-    """Said when the browser reads the code by itself; None where no browser can."""
+    """Shown when the browser has filled in the code by itself; None for a channel where no browser can."""
 
 
 EMAIL = Channel(
-    slug="email",
     on_its_way=lazy("An email with a code is on its way."),
     failed=lazy("We can't e-mail you now. Try again later, or use a different email address."),
 )
 TEXT = Channel(
-    slug="text",
     on_its_way=lazy("A text with a code is on its way."),
     failed=lazy("We can't text you now. Try again later, or choose another method."),
     filled_in=lazy("The code from the text is filled in."),
 )
-CHANNELS = {channel.slug: channel for channel in (EMAIL, TEXT)}
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A code that was sent and could still be entered."""
+    """A code that was sent and is still valid."""
 
     address: str
-    """The recipient, as its owner may read it: an email address, or the end of a phone number."""
+    """The recipient as shown to the owner: an e-mail address, or the last digits of a phone number."""
     channel: Channel
     message_id: int | None
     resend_at: int

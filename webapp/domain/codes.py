@@ -1,4 +1,4 @@
-"""Codes that people read and type: drawing them, tidying what was typed, showing them in groups."""
+"""Codes that people read and type: generating them, normalizing what was typed, and showing them in groups."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from hashlib import sha256
 from .ports import Entropy
 
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 section 6
-LOOK_ALIKES = str.maketrans("018", "OIB")  # not in the alphabet, so what was meant is known
+LOOK_ALIKES = str.maketrans("018", "OIB")  # 0, 1 and 8 are not in the alphabet, so no code is ambiguous
 
 
 def draw_digits(entropy: Entropy, length: int = 6) -> str:
-    """A code of `length` decimal digits."""
+    """A random code of `length` decimal digits."""
     return str(entropy.below(10**length)).zfill(length)
 
 
 def draw_base32(entropy: Entropy, length: int = 16) -> str:
-    """`length` characters of base32, five bits each, without grouping."""
+    """`length` random characters of base32, five bits each, without separators."""
     return "".join(BASE32[entropy.below(32)] for _ in range(length))
 
 
 def draw_token(entropy: Entropy) -> str:
-    """256 bits for a cookie or a link, as 64 hexadecimal digits."""
+    """256 random bits for a cookie or a link, as 64 hexadecimal digits."""
     return entropy.bytes(32).hex()
 
 
 def hash_of(token: str) -> str:
-    """SHA-256 in hexadecimal: a token has 256 bits, so it needs no salt and no slowness."""
+    """SHA-256 in hexadecimal. A token has 256 random bits, so it needs neither a salt nor a slow hash."""
     return sha256(token.encode()).hexdigest()
 
 
 def tidy_digits(typed: str) -> str:
-    """What a person meant: full-width, Persian, Arabic and Devanagari digits become ASCII; separators go.
+    """Digits of any script (full-width, Persian, Arabic, Devanagari) as ASCII, without separators.
 
-    Anything that is no digit and no separator stays, so that the caller can refuse it.
+    Any other character stays, so that the caller can refuse it.
     """
     kept = []
     for character in typed:

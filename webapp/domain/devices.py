@@ -1,12 +1,12 @@
-"""What a browser says of itself, in words that people know."""
+"""Names for browsers and apps, from their User-Agent header."""
 
 from __future__ import annotations
 
 from .language import gettext
 
-LONGEST_NAME = 60  # characters of what an app calls itself
+LONGEST_NAME = 60  # characters of an app's User-Agent that are shown
 
-# Fixed words only: a browser may call itself anything, also something that lures the reader of a security notice.
+# Only these names are shown: the client chooses its User-Agent, and could put a phishing text into a security notice.
 BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "FxiOS/": "Firefox", "CriOS/": "Chrome",
             "Chrome/": "Chrome", "Safari/": "Safari"}  # fmt: skip
 SYSTEMS = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows": "Windows", "CrOS": "ChromeOS",
@@ -14,7 +14,7 @@ SYSTEMS = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows": 
 
 
 def device(user_agent: str) -> str:
-    """A browser and a system that people know by name, as far as they can be told."""
+    """Browser and system, such as "Firefox on Windows", as far as the header tells them."""
     browser = next((name for mark, name in BROWSERS.items() if mark in user_agent), None)
     system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), None)
     if browser and system:
@@ -23,6 +23,6 @@ def device(user_agent: str) -> str:
 
 
 def app_name(user_agent: str) -> str:
-    """What an app says of itself, shortened: there are too many to know them by name."""
+    """The User-Agent of an app without control characters, shortened. There are too many apps for fixed names."""
     name = " ".join("".join(c for c in user_agent if c.isprintable()).split())
     return name[:LONGEST_NAME] or gettext("an app that does not say its name")

@@ -1,4 +1,4 @@
-"""Why what a browser sends in the name of a security key does not count (WebAuthn Level 3)."""
+"""Why the answer of a security key is refused (WebAuthn Level 3)."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from .refusals import CodeRefusal
 
 
 class KeyRefused(CodeRefusal):
-    """Not what was asked for, or not from this site, or not what a key says (sections 7.1 and 7.2)."""
+    """The answer is malformed, or does not match the challenge, the origin or the stored key (sections 7.1, 7.2)."""
 
     field = None
 
 
 class NoCredential(KeyRefused):
-    """The form came without what the key says: there was no JavaScript to ask it."""
+    """The form came without the answer of a key, because JavaScript did not run."""
 
 
 class CeremonyExpired(KeyRefused):
-    """The challenge is older than five minutes, was used, or was meant for something else."""
+    """The challenge is older than five minutes, was used before, or belongs to another ceremony."""
 
 
 class KeyUnknown(KeyRefused):
-    """No key of this account."""
+    """The key is not a factor of this account or, at a log-in without a password, of any account."""
 
 
 class KeyUnverified(KeyRefused):
-    """Alone it opens an account only when it checked who holds it."""
+    """A log-in without a password needs user verification (PIN or biometrics), which the key did not do."""
 
 
 @dataclass(eq=False)
 class KeyCloned(KeyRefused):
-    """Its count of signatures did not rise: there may be two of it (section 6.1.1)."""
+    """The signature count did not rise, so there may be a copy of the key (section 6.1.1). `name` is its label."""
 
     name: str = ""

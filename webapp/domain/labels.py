@@ -1,4 +1,4 @@
-"""The names that people give to what they have several of."""
+"""Names that people enter: their own, and labels for factors of which they have several."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .refusals import LabelTaken, NameMalformed
 
 
 def tidy_label(typed: str, taken: Collection[str], maximum: int) -> str:
-    """As it is kept: composed, one space between words. Raises `NameMalformed` or `LabelTaken`."""
+    """The label to store, normalized by `tidy_name`. Raises `NameMalformed`, or `LabelTaken` if it is in `taken`."""
     label = tidy_name(typed, maximum)
     if label.casefold() in {other.casefold() for other in taken}:
         raise LabelTaken()
@@ -17,7 +17,7 @@ def tidy_label(typed: str, taken: Collection[str], maximum: int) -> str:
 
 
 def tidy_name(typed: str, maximum: int) -> str:
-    """The same for a name that others may have too; `maximum` counts characters. Raises `NameMalformed`."""
+    """The name to store: NFC, single spaces, 1 to `maximum` characters. Raises `NameMalformed`."""
     name = " ".join(unicodedata.normalize("NFC", typed).split())
     if not name or len(name) > maximum or not name.isprintable():
         raise NameMalformed()
@@ -25,9 +25,9 @@ def tidy_name(typed: str, maximum: int) -> str:
 
 
 def unused_label(wanted: str, taken: Collection[str]) -> str:
-    """`wanted`, or the first of "wanted 2", "wanted 3" that nobody has."""
-    have, number, label = {other.casefold() for other in taken}, 1, wanted
-    while label.casefold() in have:
+    """`wanted`, or the first of "wanted 2", "wanted 3" that is not in `taken`."""
+    used, number, label = {other.casefold() for other in taken}, 1, wanted
+    while label.casefold() in used:
         number += 1
         label = f"{wanted} {number}"
     return label

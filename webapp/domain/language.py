@@ -1,5 +1,4 @@
-"""Sentences in the reader's language, in a request, in the worker and in a command alike.
-
+"""Translates sentences into the current language, which a request, a job of the worker or a command sets.
 The language is a context variable, so that services write messages without Flask (docs/decisions/languages.md).
 """
 
@@ -32,16 +31,18 @@ _spoken: ContextVar[Language] = ContextVar("language", default=ENGLISH)
 
 
 def spoken() -> Language:
+    """The current language; English when none was set."""
     return _spoken.get()
 
 
 def speak(language: Language) -> None:
-    """Sets the language from here on in this context: a request, or a job of the worker."""
+    """Sets the language for the rest of this context: a request, or a job of the worker."""
     _spoken.set(language)
 
 
 @contextmanager
 def speaking(language: Language) -> Iterator[None]:
+    """Sets the language inside a `with` block."""
     before = _spoken.set(language)
     try:
         yield
@@ -49,23 +50,23 @@ def speaking(language: Language) -> Iterator[None]:
         _spoken.reset(before)
 
 
-def gettext(sentence: str, **facts: Any) -> str:
+def gettext(sentence: str, **values: Any) -> str:
     translated: str = _spoken.get().translations.gettext(sentence)
-    return translated % facts if facts else translated
+    return translated % values if values else translated
 
 
-def ngettext(singular: str, plural: str, num: int, **facts: Any) -> str:
-    return plural_form(singular, plural, num) % {"num": num, **facts}
+def ngettext(singular: str, plural: str, num: int, **values: Any) -> str:
+    return plural_form(singular, plural, num) % {"num": num, **values}
 
 
 def plural_form(singular: str, plural: str, num: int) -> str:
-    """The translated form for `num`, its placeholders unfilled: Jinja fills them itself."""
+    """The translated form for `num` with its placeholders left in, because Jinja fills them in."""
     translated: str = _spoken.get().translations.ngettext(singular, plural, num)
     return translated
 
 
 def bidi_isolate(code: str) -> str:
-    """A code or number that reads from left to right inside a sentence of either direction (UAX 9)."""
+    """`code` in bidi isolates when the language is written right to left, so that it reads left to right (UAX 9)."""
     return f"\u2066{code}\u2069" if _spoken.get().direction == "rtl" else code
 
 
@@ -83,8 +84,8 @@ class Sentence:
     def __html__(self) -> str:
         return html.escape(str(self))
 
-    def __mod__(self, facts: object) -> str:
-        return str(self) % facts
+    def __mod__(self, values: object) -> str:
+        return str(self) % values
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sentence) and other.msgid == self.msgid
@@ -94,5 +95,5 @@ class Sentence:
 
 
 def lazy(msgid: str) -> Sentence:
-    """A sentence of a module's constants: marked for extraction, translated when it is shown."""
+    """Marks a sentence in a module's constants for extraction; it is translated when it is shown."""
     return Sentence(msgid)

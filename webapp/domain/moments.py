@@ -1,4 +1,4 @@
-"""Unix seconds as the spoken language writes dates and times, always in UTC (CLDR's long forms)."""
+"""Formats Unix seconds as dates and times of the current language, always in UTC (the long forms of CLDR)."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from .language import spoken
 
 def day(seconds: int) -> str:
     """A date."""
-    return format_date(_told(seconds), "long", locale=_locale())
+    return format_date(_utc(seconds), "long", locale=_locale())
 
 
 def moment(seconds: int) -> str:
     """A date, a time to the second, and "UTC"."""
-    return _plain(format_datetime(_told(seconds), "long", locale=_locale()))
+    return _plain(format_datetime(_utc(seconds), "long", locale=_locale()))
 
 
 def minute(seconds: int) -> str:
     """A date, a time to the minute, and "UTC"."""
-    locale, told = _locale(), _told(seconds)
+    locale, at = _locale(), _utc(seconds)
     hours = "hmv" if "a" in locale.time_formats["short"].pattern else "Hmv"
-    pattern = locale.datetime_skeletons[hours].pattern.replace("v", "z")  # "GMT" is not what the letters say
-    time, date = format_time(told, pattern, locale=locale), format_date(told, "long", locale=locale)
+    pattern = locale.datetime_skeletons[hours].pattern.replace("v", "z")  # "v" prints "GMT", "z" prints "UTC"
+    time, date = format_time(at, pattern, locale=locale), format_date(at, "long", locale=locale)
     return _plain(str(locale.datetime_formats["long"]).replace("'", "").format(time, date))
 
 
 def machine(seconds: int) -> str:
-    """For the datetime attribute of a <time>."""
-    return _told(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """ISO 8601, for the datetime attribute of a <time>."""
+    return _utc(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _told(seconds: int) -> datetime:
-    return datetime.fromtimestamp(int(seconds), UTC)  # int() lets a missing fact of a letter say that it is missing
+def _utc(seconds: int) -> datetime:
+    return datetime.fromtimestamp(int(seconds), UTC)  # int() of an undefined template variable names it
 
 
 def _locale() -> Locale:

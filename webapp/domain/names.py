@@ -1,4 +1,4 @@
-"""How user names and e-mail addresses are compared: as people read them, not as bytes."""
+"""The form in which usernames and e-mail addresses are compared and looked up."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import unicodedata
 
 
 def key_of(name: str) -> str:
-    """What a user name or an address is looked up by: what looks alike is one (Unicode TR15, NFKC), in any case."""
+    """NFKC (Unicode TR15), trimmed and case-folded: compatibility characters and case make no difference."""
     return unicodedata.normalize("NFKC", name).strip().casefold()

@@ -1,4 +1,4 @@
-"""Where a request came from, as far as the product cares."""
+"""Where a request came from, for rate limits, notices and the activity."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 
 DEVICE_MAXIMUM = 300
-"""How much of what a browser says of itself is kept, in characters."""
+"""How many characters of the User-Agent header are stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """`address` is the client's, after trusted proxies; `user_agent` is what the browser says of itself.
+    """`address` is the client's network address, after trusted proxies; `user_agent` is the header of that name.
 
-    `host` is the one that shows the page, without its port: a texted code names it. `browser` is the random name
-    of one that logged in here before: it tells this device from others, and proves nothing.
+    `host` is the host that serves the page, without its port: a texted code names it. `browser` is the random id in a
+    browser's cookie: it tells browsers apart, and proves nothing.
     """
 
     address: str
@@ -24,16 +24,16 @@ class Origin:
     languages: str = ""
     """The Accept-Language header (RFC 9110 section 12.5.4)."""
     external_ids: frozenset[str] = frozenset()
-    """What this very browser is as a factor (`Factor.external_id`), by tokens that only it holds."""
+    """The values of `Factor.external_id` for which this browser has a token, as an approving device."""
 
     @property
     def device(self) -> str:
-        """What is kept of `user_agent`."""
+        """The stored part of `user_agent`."""
         return self.user_agent[:DEVICE_MAXIMUM]
 
     @property
     def rate_limit_key(self) -> str:
-        """What limits count: the address, or the /64 of an IPv6 one, which one household shares."""
+        """What rate limits count by: an IPv4 address, or the /64 network of an IPv6 one, which one subscriber has."""
         try:
             address = ip_address(self.address)
         except ValueError:

@@ -1,4 +1,4 @@
-"""Phone numbers that texts go to: read from any spelling, refused when a text would not arrive or would cost too much.
+"""Phone numbers: parsed from any usual spelling, and refused when a text would not arrive or would cost extra.
 
 The ranges are those of the `phonenumbers` library, the names of countries those of Babel's CLDR. A number that was
 allocated after the library's release is refused as malformed until the library is updated.
@@ -20,9 +20,9 @@ from . import codes
 from .language import spoken
 from .refusals import CountryNotServed, PhoneMalformed, PhoneNotMobile, PhonePremium, Refusal
 
-LONGEST_TYPED = 100  # room for any grouping and for invisible marks; what is longer is not even looked at
+LONGEST_TYPED = 100  # room for any grouping and for invisible marks; longer input is refused unread
 LONGEST_HEADER = 500
-NO_COUNTRY = "001"  # the world (UN M.49), for the ranges of satellites and other networks of no country
+NO_COUNTRY = "001"  # "world" in UN M.49: satellite and other networks that belong to no country
 
 _PUNCTUATION = str.maketrans("", "", "()[]/\\~−ー・\u2028\u2029")  # beyond what `codes.tidy_digits` drops
 _DIALLED = re.compile(r"\+?[0-9]+")
@@ -32,30 +32,30 @@ _WEIGHT = re.compile(r"\s*q\s*=\s*(0(?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
-    """`country` is an ISO 3166 code or `NO_COUNTRY`. The number stays out of the repr, which may reach a log."""
+    """`country` is an ISO 3166 code or `NO_COUNTRY`. The number is left out of the repr, which may reach a log."""
 
     e164: str = field(repr=False)
     country: str
 
     @property
     def digits(self) -> str:
-        """As the gateway wants it: without the plus."""
+        """E.164 without the plus sign, as the gateway expects it."""
         return self.e164.removeprefix("+")
 
     @property
     def prefix(self) -> str:
-        """Less the last four digits: numbers that are bought in bulk share it, so sends to it are limited."""
+        """Without the last four digits. Numbers bought in bulk share it, so texts to one prefix are limited."""
         return self.e164[:-4]
 
     @property
     def hint(self) -> str:
-        """Enough for its owner to know which number it is, and for nobody else."""
+        """The last two digits: the owner recognizes the number, and others do not learn it."""
         return f"...{self.e164[-2:]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Country:
-    """A line of the select; `calling_code` is written as "+44"."""
+    """An option of the country select; `calling_code` is written as "+44"."""
 
     code: str
     name: str
@@ -63,10 +63,11 @@ class Country:
 
 
 def parse(typed: str, country: str, allowed: frozenset[str]) -> PhoneNumber:
-    """The number that was meant, typed in `country` or with its calling code.
+    """The number that was typed, as one of `country` unless it has a calling code.
 
-    `allowed` holds ISO codes of the countries served; empty, it serves them all, but no network of no country: those
-    are satellites and resellers, priced like premium numbers, and served only where the list says "001".
+    `allowed` are the ISO 3166 codes of the countries served. Empty means every country but not `NO_COUNTRY`: its
+    networks are satellites and resellers at premium prices, and are served only when listed as "001".
+    Raises `PhoneMalformed`, `CountryNotServed`, `PhoneNotMobile` or `PhonePremium`.
     """
     number = _valid(typed, country)
     region = phonenumbers.region_code_for_number(number) or NO_COUNTRY
@@ -81,19 +82,20 @@ def parse(typed: str, country: str, allowed: frozenset[str]) -> PhoneNumber:
 
 
 def country_of(e164: str) -> str:
-    """Of a number that `parse` returned once."""
+    """The country of a number that `parse` has accepted, as in `PhoneNumber.country`."""
     return phonenumbers.region_code_for_number(phonenumbers.parse(e164)) or NO_COUNTRY
 
 
 def countries(allowed: frozenset[str]) -> list[Country]:
-    """The countries served, by their names in the language now spoken."""
+    """The countries served, sorted by their names in the current language."""
     return [country for country in _countries_in(spoken().code) if not allowed or country.code in allowed]
 
 
 def default_country(language_code: str, accept_language_header: str, allowed: frozenset[str]) -> str:
-    """Where the browser says it is, else where most people speak the page's language, else the first of the list.
+    """The country to preselect: the region in the Accept-Language header, else the likely region of the page's
+    language (CLDR), else the first of the list.
 
-    Only a country that is served is an answer; `NO_COUNTRY` when the list has none.
+    Returns only a country that is served, or `NO_COUNTRY` when the list has none.
     """
     served = {code for code in _calling_codes() if not allowed or code in allowed}
     for tag in _by_weight(accept_language_header[:LONGEST_HEADER]):
@@ -105,16 +107,17 @@ def default_country(language_code: str, accept_language_header: str, allowed: fr
 
 
 def _readings(typed: str) -> list[str]:
-    """Digits, perhaps with a plus before them, as the country would dial them; then with 00 read as a plus.
+    """The digits with an optional plus sign, as dialled in the country; then the same with 00 read as a plus sign.
 
-    Not every country dials 00 to call abroad, but people everywhere write it. The country's own reading goes first.
+    00 is not the prefix for calls abroad in every country, but is written everywhere. The country's own reading goes
+    first. Raises `PhoneMalformed`.
     """
     if len(typed) > LONGEST_TYPED:
         raise PhoneMalformed
     wide = unicodedata.normalize("NFKC", typed)  # a full-width plus or bracket is the same as any other
     bare = codes.tidy_digits(wide).translate(_PUNCTUATION).lower().removeprefix("tel:")
     # Stricter than the library, which drops extensions, reads letters as digits and finds numbers inside sentences: a
-    # code must not go to a number that nobody meant.
+    # code must not go to a number that the user did not mean.
     if not _DIALLED.fullmatch(bare):
         raise PhoneMalformed
     return list(dict.fromkeys([bare, re.sub(r"^\+?00", "+", bare)]))
@@ -133,9 +136,10 @@ def _valid(typed: str, country: str) -> phonenumbers.PhoneNumber:
 
 @lru_cache(maxsize=1)
 def _refused_types() -> dict[int, type[Refusal]]:
-    """What is left takes texts: numbers of mobile phones, and those of plans that do not tell them from fixed lines.
+    """The types of number that get no codes. The others are mobile numbers, and those of countries whose mobile and
+    fixed numbers look alike.
 
-    A test demands that every other type of the library stands here.
+    A test demands that every other type of the library is listed here.
     """
     return {
         PhoneNumberType.FIXED_LINE: PhoneNotMobile,
@@ -143,10 +147,10 @@ def _refused_types() -> dict[int, type[Refusal]]:
         PhoneNumberType.PAGER: PhoneNotMobile,
         PhoneNumberType.UAN: PhoneNotMobile,
         PhoneNumberType.VOICEMAIL: PhoneNotMobile,
-        # Bound to an account somewhere, not to a device that one has: no second factor (NIST SP 800-63B). Most such
-        # ranges get no texts anyway.
+        # Belongs to an online account, not to a device that the user has, so it is no second factor (NIST
+        # SP 800-63B-4 section 3.1.3). Most such ranges get no texts anyway.
         PhoneNumberType.VOIP: PhoneNotMobile,
-        # Follow-me numbers such as +44 70: they lead anywhere, at the caller's expense.
+        # Follow-me numbers such as +44 70 forward to any destination, and the caller pays.
         PhoneNumberType.PERSONAL_NUMBER: PhonePremium,
         PhoneNumberType.PREMIUM_RATE: PhonePremium,
         PhoneNumberType.SHARED_COST: PhonePremium,
@@ -156,7 +160,7 @@ def _refused_types() -> dict[int, type[Refusal]]:
 
 @lru_cache(maxsize=1)
 def _calling_codes() -> dict[str, str]:
-    # The table of calling codes; asking the library for each country would load the ranges of all of them.
+    # From the library's table: asking for each country would load the number ranges of all of them.
     return {
         region: f"+{calling_code}"
         for calling_code, regions in COUNTRY_CODE_TO_REGION_CODE.items()
@@ -173,9 +177,9 @@ def _countries_in(language_code: str) -> tuple[Country, ...]:
 
 
 def _territories(language_code: str) -> dict[str, str]:
-    """The names of the countries we list, as far as the language has them; none when Babel does not know it."""
-    # Babel keeps all of a language that it ever read, about a megabyte each, where a list of names is wanted once.
-    # Its cache is private, so without one this must work too.
+    """The names of the listed countries in one language; empty when Babel does not know the language."""
+    # Babel caches all data of every language that it has read, about 1 MB each, and only the names are needed, once.
+    # Its cache is a private attribute, so this must also work without it.
     kept: dict[str, object] = getattr(localedata, "_cache", {})
     before = set(kept)
     names: dict[str, str] = {}
@@ -192,18 +196,18 @@ def _territories(language_code: str) -> dict[str, str]:
 
 
 def _without_accents(name: str) -> str:
-    # so that Österreich stands under O and Åland under A: not every language's own order, but one that can be searched
+    # sorts Österreich under O and Åland under A: not the order of every language, but one that readers can search
     return "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
 
 
 def _by_weight(header: str) -> list[str]:
-    """The tags of an Accept-Language header, the most wanted first (RFC 9110 section 12.5.4)."""
+    """The tags of an Accept-Language header, by descending quality value (RFC 9110 section 12.5.4)."""
     weighted = []
     for entry in header.split(","):
         tag, _, parameter = entry.partition(";")
         weight = _WEIGHT.fullmatch(parameter)
         weighted.append((float(weight[1]) if weight else 1.0, tag.strip()))
-    # a weight of 0 means "not this"
+    # q=0 means "not acceptable"
     return [tag for weight, tag in sorted(weighted, key=lambda pair: -pair[0]) if weight > 0]
 
 

@@ -1,6 +1,6 @@
-"""Where pushes may go, and what a browser must say of itself to get one (RFC 8030, RFC 8291).
+"""Checks of push subscriptions: which push services may be called, and the form of the keys (RFC 8030, RFC 8291).
 
-The server calls an address that a browser names, so it is checked when it comes and again before each call.
+The browser chooses the URL that the server calls, so it is checked when it is stored and again before each call.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from .request_refusals import SubscriptionRefused
 
 ENDPOINT_MAXIMUM = 1000
 AUTH_BYTES = 16  # RFC 8291 section 3.2
-UNCOMPRESSED = 4  # the first byte of such a point, RFC 8291 section 3.1
+UNCOMPRESSED = 4  # the first byte of an uncompressed point, RFC 8291 section 3.1
 
 
 @dataclass(frozen=True, slots=True)
 class PushHosts:
-    """Patterns: push.example.org, *.push.example.org, or a literal host:port, which alone may be http or loopback."""
+    """The push services that may be called.
+
+    Patterns are push.example.org, *.push.example.org or a literal host:port; only the last allows http and loopback.
+    """
 
     patterns: Sequence[str]
 
@@ -52,7 +55,7 @@ class PushHosts:
 
 
 def is_inside(host: str) -> bool:
-    """True for an address, or for a name that never leads out of this machine."""
+    """True for an IP address, and for the names of the loopback interface (RFC 6761 section 6.3)."""
     try:
         ip_address(host)
     except ValueError:
@@ -60,11 +63,14 @@ def is_inside(host: str) -> bool:
     return True
 
 
-def read_subscription(said: str, hosts: PushHosts) -> str:
-    """PushSubscription.toJSON() as it is kept: the endpoint and the two keys. Raises `SubscriptionRefused`."""
+def read_subscription(text: str, hosts: PushHosts) -> str:
+    """Checks what PushSubscription.toJSON() made; returns its endpoint and keys as JSON, as they are stored.
+
+    Raises `SubscriptionRefused`.
+    """
     try:
-        told: Any = json.loads(said)
-        endpoint, keys = told["endpoint"], told["keys"]
+        subscription: Any = json.loads(text)
+        endpoint, keys = subscription["endpoint"], subscription["keys"]
         point, auth = _bytes(keys["p256dh"]), _bytes(keys["auth"])
     except (ValueError, TypeError, KeyError, RecursionError):
         raise SubscriptionRefused() from None
@@ -80,7 +86,7 @@ def _bytes(coded: str) -> bytes:
 
 
 def _is_point(raw: bytes) -> bool:
-    """Uncompressed, and on the curve: what is not would tell whoever chose it about our key of the moment."""
+    """True for an uncompressed point on the curve. A point off the curve would leak bits of our ephemeral key."""
     try:
         EllipticCurvePublicKey.from_encoded_point(SECP256R1(), raw)
     except ValueError:

@@ -1,6 +1,7 @@
-"""Every "no" the product says, as facts. The sentences are in `web/words.py`; a test demands one for each.
+"""Refusals: expected errors, with the facts that a page needs to explain them.
 
-A refusal is expected and tells a person what to do next. Anything else that is raised is a bug and a 500.
+The sentences are in `web/words.py`; a test demands one for each refusal. A refusal of a single method is a class in the
+method's file and has its sentence there. Any other exception is a bug, and is answered with status 500.
 """
 
 from __future__ import annotations
@@ -8,22 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from .language import Sentence
+
 
 @dataclass(eq=False)
 class Refusal(Exception):
-    """`field` names the input it belongs to; `status` is the HTTP status of the page that says it."""
+    """`field` names the form field it belongs to; `status` is the HTTP status of the page that shows it."""
 
     field: ClassVar[str | None] = None
     status: ClassVar[int] = 422
+    sentence: ClassVar[Sentence | None] = None
+    """Of a refusal that is not in the table of `web/words.py`. %(wait)s stands for how long to wait."""
 
     @property
     def wait(self) -> int | None:
-        """Seconds after which trying again makes sense, or None."""
+        """Seconds until another attempt can succeed, or None."""
         return None
 
 
 @dataclass(eq=False)
 class Waiting(Refusal):
+    """A refusal that ends by itself after `seconds`."""
+
     seconds: int
 
     @property
@@ -39,12 +46,14 @@ class WrongPassword(Refusal):
 
 
 class WrongLogin(Refusal):
-    """The user name or the password: never which (ASVS V6.3.8)."""
+    """The username or the password is wrong. Which of them must not be told (ASVS V6.3.8)."""
 
     field = "username"
 
 
 class TemporaryPasswordHere(Refusal):
+    """What was entered looks like a temporary password, which is accepted at legacy access only."""
+
     field = "password"
 
 
@@ -81,11 +90,11 @@ class NameMalformed(Refusal):
 
 
 class FactorExists(Refusal):
-    """This very key is a factor already, of this account or another one."""
+    """The same key is a factor already, of this account or another one."""
 
 
 class LabelTaken(Refusal):
-    """Two factors of one name could not be told apart."""
+    """The account has another factor of this name."""
 
     field = "name"
 
@@ -95,7 +104,7 @@ class EmailMalformed(Refusal):
 
 
 class PhoneMalformed(Refusal):
-    """No number that exists, or not of the country that was chosen."""
+    """Not a valid number of the chosen country or, with a calling code, of any country."""
 
     field = "phone"
 
@@ -107,7 +116,7 @@ class PhoneNotMobile(Refusal):
 
 
 class PhonePremium(Refusal):
-    """A text to it costs more than an ordinary one, or nobody knows what it costs."""
+    """A text to it costs more than an ordinary one, or its cost is unknown."""
 
     field = "phone"
 
@@ -133,7 +142,7 @@ class TooManyContacts(Refusal):
 
 @dataclass(eq=False)
 class CodeRefusal(Refusal):
-    """`left` is how many tries remain at this challenge, told when it is 2 or fewer."""
+    """`left` is how many attempts remain at this challenge; the page says so from `WARN_AT_LEFT` down."""
 
     field: ClassVar[str | None] = "code"
     left: int = 5
@@ -144,7 +153,7 @@ class CodeRefusal(Refusal):
 
 
 class CodeMalformed(CodeRefusal):
-    """Not six digits (or, for a backup code, not sixteen characters)."""
+    """Not six digits or, for a backup code, not sixteen characters of base32."""
 
 
 class WrongCode(CodeRefusal):
@@ -175,18 +184,19 @@ class WrongBackupCode(CodeRefusal):
 
 
 class ChallengeExhausted(Refusal):
-    """Its five tries are used up: back to the password."""
+    """The attempts of this challenge are used up; a log-in starts again at the password."""
 
     field = "code"
 
 
 class CodesBlocked(Refusal):
-    """A hundred wrong codes in a row: only another factor or the backup code helps (NIST SP 800-63B-4 3.2.2)."""
+    """A hundred wrong codes in a row: until the next full log-in only the backup code, or a factor whose answer is not
+    a code, is accepted (NIST SP 800-63B-4 section 3.2.2)."""
 
     field = "code"
 
 
-# -- Too often -------------------------------------------------------------------------------------
+# -- Rate limits -----------------------------------------------------------------------------------
 
 
 class TooManyAttempts(Waiting):
@@ -194,91 +204,93 @@ class TooManyAttempts(Waiting):
 
 
 class MailLimitReached(Waiting):
-    """The address has had its share of codes, whoever asked for them."""
+    """The limit of codes to one e-mail address is reached, counted over all accounts."""
 
     field = "email"
     status = 429
 
 
 class TooSoon(Waiting):
-    """A message went out moments ago."""
+    """A message to the same recipient was sent less than a minute ago."""
 
     status = 429
 
 
 @dataclass(eq=False)
 class TextLimitReached(Waiting):
-    """No text may go now: the account, the number or the site has had its share. `why` is for the operator."""
+    """A limit of texts is reached. `why` names it for the operator: account, number, prefix, address or budget."""
 
     status = 429
     why: str = ""
 
 
 class TooManyLookups(Waiting):
-    """The day's new contacts are used up."""
+    """The limit of new contacts in one day is reached."""
 
     status = 429
 
 
 class TooManyTemporaryPasswords(Waiting):
-    """The day's temporary passwords are used up."""
+    """The limit of temporary passwords in one day is reached."""
 
     status = 429
 
 
 class TooManyTexts(Refusal):
-    """Three texts went out for one challenge: another would not help."""
+    """The limit of texts for one challenge is reached."""
 
 
-# -- Where one stands ------------------------------------------------------------------------------
+# -- State of a form, a log-in or an enrollment ----------------------------------------------------
 
 
 class PageTooOld(Refusal):
-    """The form's token is not this session's, or older than an hour."""
+    """The CSRF token of the form is not this session's, or has expired."""
 
 
 class StepClosed(Refusal):
-    """An earlier step is still to be done, or the enrollment was cancelled, finished or ran out."""
+    """An earlier step is not done yet, or the enrollment was cancelled, finished or has expired."""
 
 
 class AlreadyDone(Refusal):
-    """Another tab or another press was first."""
+    """Another request, from another tab or a second click, did this first."""
 
 
 class NotFresh(Refusal):
-    """A sensitive change asks to prove again who one is (ASVS V7.5.1)."""
+    """A sensitive change needs a step-up first (ASVS V7.5.1)."""
 
     status = 403
 
 
 class LoginExpired(Refusal):
-    """The half-logged-in state ran out, was used, or never was."""
+    """The pending login or the session has expired, was ended or used, or never existed."""
 
 
 class LinkInvalid(Refusal):
+    """The link is unknown, was used or has expired."""
+
     status = 404
 
 
 class EmailRequired(Refusal):
-    """No confirmed email, no second factor."""
+    """A second factor needs a confirmed e-mail address."""
 
 
 class NotFound(Refusal):
-    """There is none, or it is somebody else's: the same answer."""
+    """It does not exist, or belongs to another account. The answer must be the same."""
 
     status = 404
 
 
-# -- The house itself ------------------------------------------------------------------------------
+# -- The server ------------------------------------------------------------------------------------
 
 
 class Busy(Waiting):
-    """Too much is going on at once: try again in a moment."""
+    """Too many password hashes are computed at once."""
 
     status = 503
 
 
 class DatabaseUnavailable(Waiting):
-    """The database is locked, full or away. Nothing was done."""
+    """The database is locked, full or unreachable. Nothing was changed."""
 
     status = 503

@@ -1,4 +1,4 @@
-"""Why a login request is not sent, not answered or not followed; and why a phone's notifications stay off."""
+"""Refusals of login requests, and of push subscriptions."""
 
 from __future__ import annotations
 
@@ -8,36 +8,37 @@ from .refusals import CodeRefusal, Refusal, Waiting
 
 
 class TooManyRequests(Waiting):
-    """Three in ten minutes, ten a day: more would only wear their owner down (NIST SP 800-63B-4 section 3.1.3)."""
+    """The limit of login requests is reached, so that an attacker cannot tire the owner into approving one
+    (NIST SP 800-63B-4 section 3.1.3)."""
 
     status = 429
 
 
 class NotApproved(Refusal):
-    """No phone has said yes to it, or not any more."""
+    """No approving device approved the request, or the approval has expired or was used."""
 
 
 class RequestEnded(Refusal):
-    """It was answered, replaced, withdrawn, or is older than five minutes."""
+    """The request was answered, replaced or withdrawn, or is older than five minutes."""
 
 
 class NotThisPhone(Refusal):
-    """Only a phone on which the account turned on login requests says yes to one."""
+    """Only an approving device of the account can approve a request."""
 
     status = 403
 
 
 class NumberMalformed(Refusal):
-    """Not six digits: nothing was compared."""
+    """Not six digits. Nothing was compared, so the one attempt is not used up."""
 
     field = "number"
 
 
 class WrongNumber(CodeRefusal):
-    """Its one try: the request is over."""
+    """The one attempt of the request was wrong, so it has ended."""
 
     field: ClassVar[str | None] = "number"
 
 
 class SubscriptionRefused(Refusal):
-    """Not what a browser says of a push service, or of none that we call."""
+    """Not a push subscription, or one of a push service that is not in the settings."""

@@ -1,7 +1,7 @@
 """How many messages a text is billed as: the alphabets and lengths of 3GPP TS 23.038 and TS 23.040.
 
-A text in the default alphabet is packed at seven bits a character, any other goes out as UCS-2. The national language
-tables of the standard do not count: gateways use them only when told to, and ours is not.
+A text in the default alphabet is packed at seven bits a character, any other is sent as UCS-2. The national language
+tables of the standard are left out: a gateway uses them only when asked to, and ours is not.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def needs_unicode(text: str) -> bool:
 
 
 def segments(text: str) -> int:
-    """The messages it takes to send `text`; an empty text is a message too."""
+    """How many messages it takes to send `text`; an empty text is one message."""
     if needs_unicode(text):
         return _parts((2 if ord(character) > 0xFFFF else 1 for character in text), UNITS, UNITS_OF_A_PART)
     return _parts((2 if character in EXTENSION else 1 for character in text), SEPTETS, SEPTETS_OF_A_PART)
 
 
 def _parts(widths: Iterable[int], alone: int, of_a_part: int) -> int:
-    # not a division: a surrogate pair, or an escape and its character, goes whole into the next part
+    # not a division: a surrogate pair, or an escape and its character, is not split between two parts
     total, parts, used = 0, 1, 0
     for width in widths:
         total += width

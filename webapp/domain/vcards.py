@@ -1,7 +1,7 @@
-"""The phone numbers of a vCard file (RFC 6350, and the older 3.0 and 2.1), whatever state it is in.
+"""Reads the phone numbers of a vCard file (RFC 6350, and the older 3.0 and 2.1), even if parts of it are broken.
 
-`vobject` unfolds and decodes its lines. Its whole-file reader is not used: it gives up at the first broken card, and
-it logs lines, in which numbers stand.
+`vobject` unfolds and decodes its lines. Its whole-file reader is not used: it stops at the first broken card, and it
+logs lines, which contain phone numbers.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ LONGEST_LINE = 1000  # characters of a TEL line; a number with every label that 
 
 _NAME = re.compile(r"(?:[\w-]+\.)?([\w-]+)", re.ASCII)
 _VALUE = r"(?:\"[^\"]*\"|[^\";:,]*)"
-# vobject's own pattern takes exponential time on a line that it does not match: it sees only lines that it does
+# vobject's own pattern takes exponential time on a line that it does not match, so it is given matching lines only
 _HEAD = re.compile(rf"[^;:]+(?:;[\w-]+(?:={_VALUE}(?:,{_VALUE})*)?)*(?=:)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Cards:
-    """The numbers as they stand there, and how many lines could not be read."""
+    """The numbers as written in the file, and how many lines could not be read."""
 
     numbers: list[str]
     unread: int
 
 
 def read(file: bytes) -> Cards:
-    """All that can be read; never raises. What is no vCard at all has only lines that cannot be read."""
+    """Every number that can be read. Raises nothing: in a file that is not a vCard, all lines count as unread."""
     numbers, unread = [], 0
     for line, _number in getLogicalLines(StringIO(_text(file)), allowQP=True):
         name = _NAME.match(line)
@@ -47,21 +47,21 @@ def read(file: bytes) -> Cards:
 
 
 def _text(file: bytes) -> str:
-    """As UTF-8, or UTF-16 where it says so. Older phones wrote other tables: digits are the same in all of them."""
+    """Decodes UTF-8, or UTF-16 with a byte order mark. Older phones used other encodings with the same digits."""
     is_wide = file.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = file.decode("utf-16" if is_wide else "utf-8-sig", "replace")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _value(line: str) -> str | None:
-    """What a TEL line holds; None when it cannot be read."""
+    """The number of a TEL line; None when it cannot be read."""
     head = _HEAD.match(line)
     if head is None or len(line) > LONGEST_LINE:
         return None
     try:
         # vobject knows its parameters in upper case only
         value = textLineToContentLine(head[0].upper() + line[head.end() :]).value
-    except Exception:  # text tables that do not exist, are none or do not fit: each fails in a way of its own
+    except Exception:  # an unknown or wrong character encoding raises one of many exceptions
         return None
     number: str = value.strip().replace("\\", "")
     if number.lower().startswith("tel:"):  # RFC 3966, as vCard 4.0 writes it

@@ -1,1 +1,1 @@
-"""The kinds of second factor, one file each. Only the catalogue knows them all."""
+"""The methods, one file each. They must not import each other; only `catalogue` imports them all."""

@@ -1,7 +1,7 @@
 """The authentication app: time-based one-time passwords (RFC 6238) from an app on a phone.
 
-The secret is drawn when the enrollment begins and stays the same until "Start over", so that a reload, a wrong
-code or a second tab never leaves an app linked to a secret that is gone.
+The secret is generated when the enrollment begins and stays the same until "Start over", so that the app is still
+linked to the right secret after a reload, after a wrong code and in a second tab.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any
 
+import segno
 from pyotp import TOTP
 from sqlalchemy import bindparam, update
 
@@ -52,8 +53,6 @@ class Link(Step):
         start_over(visit)
 
     def show(self, visit: Visit) -> dict[str, Any]:
-        import segno  # 20 ms that only this page needs
-
         secret: str = visit.notes["secret"]
         app_link = TOTP(secret).provisioning_uri(name=visit.account.username, issuer_name=self.site_name)
         drawing = segno.make(app_link, error="m", micro=False)
@@ -75,7 +74,7 @@ class FirstCode(Step):
         visit.count_attempt("first-code")
         secret: str = visit.notes["secret"]
         step = matching_step(secret, _tidy(answers["code"]), visit.core.clock.now(), visit.core.policy)
-        visit.turn_on(Proved(secret, counter=step))  # the time step is used: this code opens nothing later
+        visit.turn_on(Proved(secret, counter=step))  # the code's time step is used: not accepted again
 
     def act(self, visit: Visit, name: str) -> None:
         start_over(visit)
@@ -127,18 +126,18 @@ def start_over(visit: Visit) -> None:
 
 
 def matching_step(secret: str, code: str, now: int, policy: Policy) -> int:
-    """The accepted time step (Unix seconds // 30) that makes this code. Raises `ClockSkew` or `WrongCode`.
+    """The accepted time step (Unix seconds // 30) whose code this is. Raises `ClockSkew` or `WrongCode`.
 
-    Steps further away are looked at only to say by how much the phone's clock is wrong; they are never accepted.
+    Steps further away are compared only to tell how wrong the phone's clock is; they must not be accepted.
     """
     totp = TOTP(secret)
-    today = now // policy.totp_step
-    told = policy.totp_skew_told // policy.totp_step
-    for offset in sorted(range(-told, told + 1), key=abs):
-        if not compare_digest(totp.generate_otp(today + offset), code):
+    current = now // policy.totp_step
+    farthest = policy.totp_skew_told // policy.totp_step
+    for offset in sorted(range(-farthest, farthest + 1), key=abs):
+        if not compare_digest(totp.generate_otp(current + offset), code):
             continue
         if abs(offset) <= policy.totp_steps_aside:
-            return today + offset
+            return current + offset
         minutes = max(1, round(abs(offset) * policy.totp_step / 60))
         raise ClockSkew(minutes=minutes if offset < 0 else -minutes)
     raise WrongCode()

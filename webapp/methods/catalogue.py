@@ -1,4 +1,4 @@
-"""Every method the site offers, in display order. A new one is its own file and one line here."""
+"""The methods of the site, in display order. A new one is a file of its own and one line here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from . import authentication_app, login_requests, security_key, text_message
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What methods are built from."""
+    """The services and settings that methods are built from."""
 
     core: Core
     attempts: Attempts
@@ -32,7 +32,7 @@ class Parts:
     can_text: bool
     push_hosts: PushHosts
     push_key: str | None
-    """The public key that browsers subscribe with; None where no push is sent."""
+    """The public key with which browsers subscribe, in base64url; None when no push can be sent."""
 
 
 Catalogue = Callable[[Parts], Methods]

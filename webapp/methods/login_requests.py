@@ -1,7 +1,7 @@
-"""Login requests: a phone approves a login elsewhere, after the number on the other screen was entered there.
+"""Login requests: an approving device confirms a log-in elsewhere, by the number that the other screen shows.
 
-A phone is known by a token of its own, and reached by Web Push where its browser and its owner allow that. Whether a
-push arrives never matters: a request that waits is in the list.
+The device is recognized by a token of its own, and notified by Web Push if its browser and its owner allow that. No
+push is needed: the list on the device shows every request that waits.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ..services.method_kinds import Glance, OutOfBand, RequestStatus
 
 
 class SubscriptionFields:
-    """What the browser hands over; the template writes the input."""
+    """The push subscription, which JavaScript fills in; the template writes the input."""
 
     subscription = StringField()
 
@@ -46,7 +46,7 @@ class NoFields:
 
 @dataclass(frozen=True)
 class Notifications(Step):
-    """Permission for notifications, which may be refused."""
+    """Asks for permission to send notifications. Without it the phone is turned on as well."""
 
     slug, template = "notifications", "enrollment/login-requests/notifications.html"
     fields = SubscriptionFields
@@ -61,9 +61,9 @@ class Notifications(Step):
         return {"push_key": self.push_key}
 
     def submit(self, visit: Visit, answers: Answers) -> None:
-        """With no subscription the phone is on all the same. Raises `SubscriptionRefused`."""
-        said = answers.get("subscription", "")
-        self._turn_on(visit, read_subscription(said, self.push_hosts) if said else "")
+        """Turns the phone on, with or without a subscription. Raises `SubscriptionRefused`."""
+        subscription = answers.get("subscription", "")
+        self._turn_on(visit, read_subscription(subscription, self.push_hosts) if subscription else "")
 
     def act(self, visit: Visit, name: str) -> None:
         self._turn_on(visit, "")
@@ -109,8 +109,8 @@ class LoginRequestsMethod(OutOfBand):
             " in the list, under Security, then Login requests."
         ),
         later=lazy(
-            "When you log in elsewhere, you enter your password there. It shows a number; you type that here, and"
-            " approve. Whoever you deny stays out."
+            "When you log in on another device, it shows a number after your password. Enter that number here and"
+            " approve. Anyone you deny stays out."
         ),
         button=ByDevice(computer=lazy("Next"), phone=lazy("Next"), iphone=lazy("Next")),
     )
@@ -143,7 +143,7 @@ class LoginRequestsMethod(OutOfBand):
         """Raises `NotApproved`."""
         phone = self.requests.use(tx, challenge.account, challenge.name)
         if not changed_one_row(tx, MARK_USED, {"factor": phone, "now": self.core.clock.now()}):
-            raise NotApproved()  # the phone was turned off meanwhile, and so is what it said
+            raise NotApproved()  # the approving device was turned off meanwhile
 
     # -- The list of phones ----------------------------------------------------------------------------
 
@@ -155,7 +155,7 @@ class LoginRequestsMethod(OutOfBand):
         return factor.external_id in origin.external_ids
 
     def lacks(self, factor: Factor, origin: Origin) -> Sentence | None:
-        """After Not now, or when the push service forgot the phone."""
+        """A link to allow notifications, on this phone after Not now or after its subscription ended."""
         without = self.is_here(factor, origin) and not _pushes(factor)
         return lazy("Allow notifications") if without else None
 

@@ -1,7 +1,7 @@
-"""Security keys and passkeys (WebAuthn Level 3): the method that a copied page cannot ask for.
+"""Security keys and passkeys (WebAuthn Level 3): the method that resists phishing, as a key answers its own site only.
 
-An account may have several, each with a name. One that verifies its user, and knows whose it is, opens the
-account alone. The public half of a key is no secret, so nothing of it is sealed.
+An account may have several, each with a name. One that verifies its user and stores the account's user handle logs in
+without a password. A public key is no secret, so it is not sealed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from ..services.method_kinds import Passwordless
 MODELS = Path(__file__).with_name("authenticators.tsv")
 RISES = or_(
     Factor.counter < bindparam("count"),
-    and_(Factor.counter == 0, bindparam("count") == 0),  # a key that does not count (section 6.1.1)
+    and_(Factor.counter == 0, bindparam("count") == 0),  # a key without a counter (section 6.1.1)
 )
 ACCEPT_COUNT = (
     update(Factor)
@@ -48,7 +48,7 @@ STILL_ON = select(Factor.id).where(Factor.id == bindparam("factor"), Factor.turn
 
 
 class KeyFields:
-    """What the browser hands over; it is never shown again, so the template writes the input."""
+    """The answer of the key, which JavaScript fills in. It is not shown again, so the template writes the input."""
 
     credential = StringField()
 
@@ -70,9 +70,9 @@ class Touch(Step):
         return "key" in visit.notes
 
     def show(self, visit: Visit) -> dict[str, Any]:
-        account, mine = visit.account, _descriptors(visit.factors)
-        asked = self.ceremonies.creation(visit.challenge, _user_handle(visit), account.username, account.name, mine)
-        return {"options": asked}
+        account, keys = visit.account, _descriptors(visit.factors)
+        options = self.ceremonies.creation(visit.challenge, _user_handle(visit), account.username, account.name, keys)
+        return {"options": options}
 
     def submit(self, visit: Visit, answers: Answers) -> None:
         """Raises a `KeyRefused`, `FactorExists` or `TooManyAttempts`."""
@@ -96,7 +96,7 @@ class Touch(Step):
 
 
 class Name(Step):
-    """The name under which its owner knows it."""
+    """The name that the owner gives the key."""
 
     slug, template = "name", "enrollment/security-key/name.html"
     fields = LabelFields
@@ -110,7 +110,7 @@ class Name(Step):
         return {"suggested": {"name": unused_label(_models().get(key["model"], here), labels)}}
 
     def submit(self, visit: Visit, answers: Answers) -> None:
-        """Raises `NameMalformed` or `LabelTaken`; the service, `FactorExists`."""
+        """Raises `NameMalformed` or `LabelTaken`. `Enrollment.submit` raises `FactorExists` for a key in use."""
         key, labels = visit.notes["key"], [f.label for f in visit.factors]
         label = tidy_label(answers["name"], labels, visit.core.policy.name_maximum)
         external_id, count = _external_id(as_bytes(key["id"])), visit.notes["count"]
@@ -149,7 +149,7 @@ class SecurityKey(Passwordless):
     def begin(self, visit: Visit) -> dict[str, Any]:
         return {"user": as_text(visit.core.entropy.bytes(visit.core.policy.user_handle_bytes))}
 
-    # -- The challenge, and the login with nothing else --------------------------------------------------
+    # -- The challenge, and the log-in without a password ------------------------------------------------
 
     def source(self, challenge: Challenge) -> str:
         return gettext("Have your security key ready, then use the button.")
@@ -161,7 +161,7 @@ class SecurityKey(Passwordless):
         return _used_by(answers)
 
     def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
-        """One of the account's keys, after its password. Raises a `KeyRefused`."""
+        """Verifies one of the account's keys, after the password. Raises a `KeyRefused`."""
         self._verify(tx, challenge, answers, alone=False)
 
     def ask(self, challenge_name: str) -> dict[str, Any]:
@@ -172,11 +172,11 @@ class SecurityKey(Passwordless):
         return _external_id(id_in(answers.get("credential", "")))
 
     def verify_alone(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
-        """The same for a key that says whose it is and verified its user."""
+        """Verifies a key without a password: it must name the account's user handle and verify its user."""
         self._verify(tx, challenge, answers, alone=True)
 
     def _verify(self, tx: Transaction, challenge: Challenge, answers: Answers, *, alone: bool) -> None:
-        """Section 7.2."""
+        """Section 7.2, for which `alone` means that no password was proved."""
         external_id = self.external_id(answers)
         factor = next((f for f in challenge.factors if f.external_id == external_id), None)
         if factor is None:
@@ -184,11 +184,11 @@ class SecurityKey(Passwordless):
         known = _attributes(factor)
         seen = self.ceremonies.asserted(answers["credential"], challenge.name, known["key"])
         if seen.syncs != known["syncs"]:
-            raise KeyRefused()  # backup eligibility is settled when a key is made (section 6.1.3)
+            raise KeyRefused()  # backup eligibility must not change after registration (section 6.1.3)
         if (seen.user or alone) and seen.user != known["user"]:
             raise KeyRefused()
         if alone and not (seen.verified and known["verifies"]):
-            # a key that was found and never verified its user may be given a PIN by its finder (section 7.2)
+            # who finds a key without a PIN can set one, so it must have verified its user before (uvInitialized, 7.2)
             raise KeyUnverified()
         learned = {"synced": seen.synced, "verifies": known["verifies"] or seen.verified}
         values = {"factor": factor.id, "count": seen.count, "now": self.core.clock.now()}
@@ -233,13 +233,13 @@ class SecurityKey(Passwordless):
 
 
 def _user_handle(visit: Visit) -> str:
-    """One handle for all keys of an account, so that a browser keeps them together; it says nothing of its owner."""
+    """One handle for all keys of an account, so that browsers group them; it identifies no person (section 14.6.1)."""
     user: str = _attributes(visit.factors[0])["user"] if visit.factors else visit.notes["user"]
     return user
 
 
 def _used_by(answers: Answers) -> str:
-    """A ceremony's challenge is good for one answer, whatever comes of it."""
+    """The name under which the answer's challenge is used up: it allows one answer, right or wrong."""
     return f"ceremony:{sha256(challenge_in(answers.get('credential', ''))).hexdigest()}"
 
 
@@ -254,12 +254,12 @@ def _descriptors(factors: Sequence[Factor]) -> list[dict[str, Any]]:
 
 
 def _external_id(credential_id: bytes) -> str:
-    """Short enough for an index, where the id may have a kilobyte."""
+    """A hash, short enough for an index: a credential id may have 1023 bytes (section 7.1)."""
     return sha256(credential_id).hexdigest()
 
 
 @cache
 def _models() -> dict[str, str]:
-    """Names of authenticators by AAGUID."""
+    """Names of authenticator models by AAGUID."""
     lines = MODELS.read_text().splitlines()
     return dict(line.split("\t") for line in lines if line and not line.startswith("#"))

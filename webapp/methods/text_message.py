@@ -1,6 +1,6 @@
 """Text message: a six-digit code to the account's phone number (NIST SP 800-63B-4 section 3.1.3, restricted).
 
-A code goes out only after a right password, and never more often than the limits of `services/text_caps.py` allow.
+A code must be sent only after a right password, and not more often than `services/text_caps.py` allows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..services.phone_numbers import PhoneNumbers
 
 @dataclass(frozen=True)
 class Phone(Step):
-    """Which number: only where the account has none, or changes it by replacing the factor."""
+    """Asks for the number, if the account has none or replaces the factor."""
 
     slug, template = "phone", "enrollment/text-message/phone.html"
     fields = PhoneFields
@@ -32,18 +32,18 @@ class Phone(Step):
     phone_numbers: PhoneNumbers
 
     def done(self, visit: Visit) -> bool:
-        return not _wants_new_number(visit) or self.phone_numbers.sent(visit.account, _bound(visit)) is not None
+        return not _wants_new_number(visit) or self.phone_numbers.sent(visit.account, _challenge(visit)) is not None
 
     def submit(self, visit: Visit, answers: Answers) -> None:
-        """Raises what makes a number unfit for texts, and what the limits refuse with."""
+        """Raises what `PhoneNumbers.read` and `PhoneNumbers.send_code` raise."""
         number = self.phone_numbers.read(answers["phone"], answers.get("country", ""))
         visit.note(discoverable="discoverable" in answers)
-        under_way = self.phone_numbers.sent(visit.account, _bound(visit))
+        under_way = self.phone_numbers.sent(visit.account, _challenge(visit))
         try:
-            self.phone_numbers.send_code(visit.account, _bound(visit), visit.origin, number)
+            self.phone_numbers.send_code(visit.account, _challenge(visit), visit.origin, number)
         except TooSoon:
             if under_way is None or under_way.address != number.hint:
-                raise  # else: Back, and the same number again; its code is on the way already
+                raise  # else the user went back and entered the same number, to which a code was sent already
 
     def show(self, visit: Visit) -> dict[str, Any]:
         return {
@@ -68,25 +68,25 @@ class FirstCode(Step):
     def submit(self, visit: Visit, answers: Answers) -> None:
         visit.count_attempt("first-code")
         discoverable = visit.notes.get("discoverable")
-        # the owner is told of the factor and the number in one mail
+        # the notice about the factor covers the number
         self.phone_numbers.confirm(
-            visit.account, _bound(visit), answers["code"], visit.origin, discoverable, tell_first=False
+            visit.account, _challenge(visit), answers["code"], visit.origin, discoverable, tell_first=False
         )
-        visit.turn_on(Proved(""))  # the number is the account's, so that changing it needs no new factor
+        visit.turn_on(Proved(""))  # the number is stored in the account, so that changing it needs no new factor
 
     def act(self, visit: Visit, name: str) -> None:
-        self.phone_numbers.resend_code(visit.account, _bound(visit), visit.origin)
+        self.phone_numbers.resend_code(visit.account, _challenge(visit), visit.origin)
 
     def arrive(self, visit: Visit) -> None:
-        """When no number had to be entered. The page says beside Resend when another text may go."""
-        if self.phone_numbers.sent(visit.account, _bound(visit)) is None:
+        """Sends a code if the step before has not. After `TooSoon` the page shows when one can be sent."""
+        if self.phone_numbers.sent(visit.account, _challenge(visit)) is None:
             try:
-                self.phone_numbers.send_code(visit.account, _bound(visit), visit.origin)
+                self.phone_numbers.send_code(visit.account, _challenge(visit), visit.origin)
             except TooSoon:
                 return
 
     def show(self, visit: Visit) -> dict[str, Any]:
-        sent = self.phone_numbers.sent(visit.account, _bound(visit))
+        sent = self.phone_numbers.sent(visit.account, _challenge(visit))
         wait = 0 if sent else self.phone_numbers.wait(visit.account)
         return {"sent": sent, "wait": wait, "different": Phone.slug}
 
@@ -102,8 +102,8 @@ class TextMessage(Method):
     overview = Overview(
         what=lazy("We text a six-digit code to your phone."),
         needed=lazy(
-            "You need a phone that gets texts, and reception where you log in. A text can be late, and somebody who"
-            " takes over your number gets it: an authentication app or a security key is safer."
+            "A phone that can receive texts. Texts can be delayed, or intercepted if someone takes over your number. An"
+            " authentication app or a security key is safer."
         ),
         later=lazy("When you log in, you enter your password and then the code that we text you."),
         button=ByDevice(computer=lazy("Next"), phone=lazy("Next"), iphone=lazy("Get started")),
@@ -136,11 +136,11 @@ class TextMessage(Method):
         return self.phone_numbers.wait(challenge.account)
 
     def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
-        """Raises what `OneTimeCodes.match` raises."""
+        """Raises what `PhoneNumbers.verify` raises."""
         self.phone_numbers.verify(tx, challenge.account, challenge.name, answers.get("code", ""))
         now = self.phone_numbers.core.clock.now()
         if not changed_one_row(tx, MARK_USED, {"factor": challenge.factor.id, "now": now}):
-            raise CodeAlreadyUsed()  # replaced or turned off meanwhile, and so is what it proves
+            raise CodeAlreadyUsed()  # the factor was replaced or turned off meanwhile
 
     def stands_in(self, account: Account) -> Sentence | None:
         if account.phone_number is None or not self.can_text:
@@ -149,12 +149,12 @@ class TextMessage(Method):
 
 
 def _wants_new_number(visit: Visit) -> bool:
-    """As it was when the enrollment began: replacing the factor means another number."""
+    """Decided when the enrollment begins: without a number, or to replace the factor, a new one is asked for."""
     wants: bool = visit.notes.get("new_number", visit.account.phone_number is None or bool(visit.factors))
     return wants
 
 
-def _bound(visit: Visit) -> str:
+def _challenge(visit: Visit) -> str:
     return f"phone:{visit.method.slug}:{visit.user.session.id}"
 
 

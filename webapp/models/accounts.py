@@ -1,4 +1,4 @@
-"""A person's account, and the one backup code that is a part of it."""
+"""The table of accounts, each with its one backup code, and the locks on its rows."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ class Account(Table):
     password_hash: Mapped[Short]
     language: Mapped[str] = mapped_column(String(16), default="en")
 
-    # An address is here only once its owner confirmed it, and then it is nobody else's.
+    # Set only once a code or link sent to the address was used, and unique over all accounts.
     email: Mapped[str | None] = mapped_column(String(320))
     email_key: Mapped[str | None] = mapped_column(String(320), unique=True)
-    # What somebody typed and nobody confirmed: several accounts may claim the same one.
+    # Entered but not confirmed: several accounts may have the same one.
     unconfirmed_email: Mapped[str | None] = mapped_column(String(320), index=True)
 
-    # A number is here only once a code sent to it came back.
+    # Set only once a code sent to the number was entered, or by the operator.
     phone_number: Mapped[Sealed | None]
     phone_number_hint: Mapped[str | None] = mapped_column(String(8))
-    """What its owner knows it by, such as "...42"."""
+    """Its last digits, as shown to the owner, such as "...42"."""
     discoverable: Mapped[bool] = mapped_column(default=False)
-    """Existing contacts may find its owner, when both have each other's number."""
+    """Contacts may find the owner, if each has the other's number."""
 
     backup_code_hash: Mapped[str | None] = mapped_column(String(64))
     backup_code_made_at: Mapped[MaybeAt]
 
 
-HOLD = select(Account.id).where(Account.id == bindparam("account")).with_for_update(key_share=True)
-SHARE = select(Account.id).where(Account.id == bindparam("account")).with_for_update(read=True)
+EXCLUSIVE = select(Account.id).where(Account.id == bindparam("account")).with_for_update(key_share=True)
+SHARED = select(Account.id).where(Account.id == bindparam("account")).with_for_update(read=True)
 
 
 def lock_account(tx: Transaction, account_id: int) -> None:
-    """Nobody comes in, and no first factor comes on, between this and the end of the transaction.
+    """Locks the account's row: until the transaction ends, no session is opened and no first factor is turned on.
 
-    The first statement of every deed that ends others' sessions; whoever lets somebody in holds the same row shared,
-    or is a half log-in, which such a deed ends before it ends sessions.
-    On SQLite a writer is alone already.
+    Must be the first statement of every change that ends other sessions. A log-in locks the same row shared
+    (`share_account`), or completes a pending login, which such a change ends before it ends sessions.
+    On SQLite there is only one writer at a time anyway.
     """
-    tx.execute(HOLD, {"account": account_id})
+    tx.execute(EXCLUSIVE, {"account": account_id})
 
 
 def share_account(tx: Transaction, account_id: int) -> None:
-    """Before somebody is let in: waits for whoever holds it, and lets others in beside."""
-    tx.execute(SHARE, {"account": account_id})
+    """Must come before a session is opened: waits for a transaction with `lock_account`, but not for other log-ins."""
+    tx.execute(SHARED, {"account": account_id})

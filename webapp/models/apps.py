@@ -1,4 +1,4 @@
-"""What apps that only know a password come in by, and who knocked at their door."""
+"""The tables of legacy access: temporary passwords, app sessions, and refusals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .base import AccountId, At, BigId, Hash, Key, MaybeAt, Table
 
 
 class TemporaryPassword(Table):
-    """Good for one hour at the legacy door and nowhere else. Stored hashed, as the backup code is."""
+    """Valid for one hour, at legacy access only. Stored as a hash, as the backup code is."""
 
     __tablename__ = "temporary_passwords"
 
@@ -19,16 +19,16 @@ class TemporaryPassword(Table):
     made_at: Mapped[At]
     expires_at: Mapped[At]
     texted: Mapped[bool]
-    """It went to the account's phone by itself; its owner made none on the page."""
+    """It was sent to the account's phone number because an app was refused; else its owner made it on the page."""
     used_at: Mapped[MaybeAt]
-    """When it opened the door last, and from where."""
+    """When it was last used; `used_address` and `used_device` say from where."""
     used_address: Mapped[str | None] = mapped_column(String(64))
     used_device: Mapped[str | None] = mapped_column(String(300))
     ended_at: Mapped[MaybeAt]
 
 
 class AppSession(Table):
-    """An app that traded a password for a token. The app has the token; the table only its SHA-256."""
+    """An app that exchanged a password for a token. The app has the token; the table only its SHA-256."""
 
     __tablename__ = "app_sessions"
 
@@ -39,15 +39,15 @@ class AppSession(Table):
     seen_at: Mapped[At]
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(300))
-    """What the app says of itself."""
+    """The app's User-Agent header."""
     ended_at: Mapped[MaybeAt]
 
 
 class RefusedAccess(Table):
-    """A refusal at the legacy door, until the worker has looked at it.
+    """A refusal at legacy access, until the worker has processed it.
 
-    There is one for each refusal, whoever knocked, so that the answer takes the same time for all; only one with the
-    right usual password says whose it was.
+    Every refusal adds a row, so that all take the same time. `account_id` is set only when the usual password of an
+    account was right.
     """
 
     __tablename__ = "refused_accesses"

@@ -1,4 +1,7 @@
-"""The base of every table. Times are whole seconds since 1970 UTC, so that one clock rules code and SQL."""
+"""The base class and column types of all tables.
+
+Times are whole Unix seconds from `Clock`; SQL must not use the clock of the database.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from sqlalchemy import BigInteger, ForeignKey, Integer, MetaData, String, Text
 from sqlalchemy import Table as Rows
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
-BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only on INTEGER
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite generates ids only for INTEGER
 
 Key = Annotated[int, mapped_column(BigId, primary_key=True)]
 At = Annotated[int, mapped_column(BigInteger)]
@@ -17,7 +20,7 @@ AccountId = Annotated[int, mapped_column(BigId, ForeignKey("accounts.id", ondele
 Hash = Annotated[str, mapped_column(String(64), unique=True)]
 Short = Annotated[str, mapped_column(String(255))]
 Sealed = Annotated[str, mapped_column(Text)]
-"""Written by the keyring; never compared, never shown."""
+"""Ciphertext of the keyring. It must not be compared or shown."""
 
 
 class Table(DeclarativeBase):
@@ -32,5 +35,5 @@ class Table(DeclarativeBase):
 
 
 def rows_of(table: type[Table]) -> Rows:
-    """For statements that are made once and read no objects: past the ORM, they cost half."""
+    """The Core table, for statements that read no ORM objects: they take half the time."""
     return cast(Rows, table.__table__)

@@ -9,16 +9,16 @@ from .base import AccountId, At, Hash, Key, MaybeAt, Sealed, Table
 
 
 class Code(Table):
-    """Stored as a keyed HMAC, bound to account, purpose and challenge."""
+    """A six-digit code, stored as a keyed HMAC that is bound to its account and challenge."""
 
     __tablename__ = "codes"
 
     id: Mapped[Key]
     account_id: Mapped[AccountId]
     challenge: Mapped[str] = mapped_column(String(80), index=True)
-    """What it was asked for, such as email-confirmation:session:12; a newer code of it voids the older."""
+    """The challenge it belongs to, such as log-in:12; a newer code of the same challenge voids it."""
     target: Mapped[str] = mapped_column(String(320))
-    """The address it went to; for a phone number a keyed HMAC, which only tells whether it is the same."""
+    """The e-mail address it was sent to, or a keyed HMAC of the phone number, by which two numbers are compared."""
     sealed_target: Mapped[Sealed | None]
     mac: Mapped[str] = mapped_column(String(200))
     made_at: Mapped[At]
@@ -29,7 +29,7 @@ class Code(Table):
 
 
 class Link(Table):
-    """A 256-bit link, stored as SHA-256. `email` is the address it speaks for."""
+    """A link with a token of 256 bits, stored as SHA-256. `email` is the address it was sent to."""
 
     __tablename__ = "links"
 

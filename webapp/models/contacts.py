@@ -1,4 +1,4 @@
-"""Whom people have in their phone books, as keyed hashes only, and how many new ones they came with."""
+"""The contacts that users uploaded, as keyed hashes only, and the look-ups that count against the daily limit."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Contact(Table):
     id: Mapped[Key]
     account_id: Mapped[AccountId]
     number_mac: Mapped[str] = mapped_column(String(200))
-    """A keyed hash with its key's id in front; the number itself is stored nowhere."""
+    """A keyed hash with its key's id in front. The number itself must not be stored."""
     added_at: Mapped[At]
 
 
 class ContactLookups(Table):
-    """One upload's share of the day's new look-ups: a row an upload, not one a number."""
+    """How many new numbers one upload looked up: one row for each upload."""
 
     __tablename__ = "contact_lookups"
 

@@ -19,13 +19,14 @@ from sqlalchemy.orm import Session, configure_mappers
 from ..domain.refusals import DatabaseUnavailable
 
 BUSY_MILLISECONDS = 5000
-RETRY_AFTER = 5  # seconds, told to the browser
+RETRY_AFTER = 5  # seconds
 
 
 class Transaction:
-    """What is read, or done, together. Statements speak of rows; what reads or makes whole objects asks `objects`.
+    """One transaction. `execute`, `scalar` and `scalars` work on rows; `objects` reads and adds ORM objects.
 
-    The ORM's session costs as much as two statements, and most transactions of a log-in need none.
+    The ORM session is made at its first use: it costs as much as two statements, and most transactions of a log-in
+    need none.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -37,13 +38,13 @@ class Transaction:
 
     @property
     def objects(self) -> Session:
-        """The ORM's session, in this transaction. What it read stays readable afterwards."""
+        """The ORM session of this transaction. Its objects stay readable after the commit."""
         if self._objects is None:
             self._objects = Session(self.connection, expire_on_commit=False)
         return self._objects
 
     def finish(self) -> None:
-        """Writes what was added to `objects`."""
+        """Flushes what was added to `objects`."""
         if self._objects is not None:
             self._objects.flush()
 
@@ -56,20 +57,20 @@ class Database:
     def __init__(self, url: str) -> None:
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url) if self.is_sqlite else _postgresql(url)
-        configure_mappers()  # or the first request would; and what is read side by side needs them too
+        configure_mappers()  # else the first requests would, several at once
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """One consistent view. Raises `DatabaseUnavailable`."""
+        """A transaction that reads one consistent view of the data. Raises `DatabaseUnavailable`."""
         with self._transaction("BEGIN") as tx:
             yield tx
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Transaction]:
-        """All or nothing; committed on leaving, rolled back on any exception. Raises `DatabaseUnavailable`.
+        """A transaction that writes: committed on leaving, rolled back on any exception. Raises `DatabaseUnavailable`.
 
-        Without `durable` SQLite does not wait for the disk: everybody sees the change at once and no
-        crash of ours undoes it, only one of the machine, as long as nothing that is to survive was committed after it.
+        Without `durable` SQLite does not wait for the disk: the change is visible at once and survives a crash of the
+        process, but a crash of the machine may undo it until the next durable commit.
         """
         synchronous = "FULL" if durable else "NORMAL"
         with self._transaction(f"PRAGMA synchronous={synchronous}", "BEGIN IMMEDIATE") as tx:
@@ -79,9 +80,9 @@ class Database:
 
     @contextmanager
     def _transaction(self, *commands: str) -> Iterator[Transaction]:
-        """What is not committed is undone on leaving."""
+        """Rolls back on leaving what was not committed."""
         with _translated(), self.engine.connect() as connection:
-            connection.begin()  # the ORM's session then leaves the end of it to us
+            connection.begin()  # so that the ORM session does not commit or roll back by itself
             self.begin(connection, *commands)
             tx = Transaction(connection)
             try:
@@ -90,7 +91,7 @@ class Database:
                 tx.close()
 
     def answers(self) -> bool:
-        """True when a trivial query comes back."""
+        """True when a trivial query succeeds."""
         try:
             with self.engine.connect() as connection:
                 connection.execute(text("SELECT 1"))
@@ -99,9 +100,9 @@ class Database:
         return True
 
     def begin(self, connection: Connection, *commands: str) -> None:
-        """On SQLite, where the driver begins none, the transaction begins by these.
+        """Begins the transaction on SQLite, where the driver begins none, by executing these commands.
 
-        No event of the engine's does it: one listener makes every statement look for more.
+        An event listener of the engine could do it too, but would slow down every statement.
         """
         if self.is_sqlite:
             raw: Any = connection.connection.dbapi_connection
@@ -109,25 +110,25 @@ class Database:
                 raw.execute(command)
 
     def serialize(self, tx: Transaction, *names: str) -> None:
-        """Lets one transaction at a time count under each name. On SQLite a writer is alone already."""
+        """Locks each name until the transaction ends. On SQLite there is only one writer at a time anyway."""
         if not self.is_sqlite:
-            # all transactions take their locks in one order, so that none waits for another that waits for it
+            # all transactions take their locks in the same order, so that there is no deadlock
             locks = [func.pg_advisory_xact_lock(func.hashtextextended(name, 0)) for name in sorted(names)]
             tx.execute(select(*locks))
 
 
 def changed_one_row(
-    tx: Transaction, statement: Update | Delete | Insert, facts: Mapping[str, Any] | None = None
+    tx: Transaction, statement: Update | Delete | Insert, parameters: Mapping[str, Any] | None = None
 ) -> bool:
-    """True when the conditional statement changed exactly one row: whoever it is true for was the one."""
-    return tx.execute(statement, facts).rowcount == 1
+    """True when the conditional statement changed exactly one row. Of several requests at once, one gets True."""
+    return tx.execute(statement, parameters).rowcount == 1
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, sqlite3.OperationalError) as error:  # BEGIN IMMEDIATE is ours, so its error comes bare
+    except (OperationalError, sqlite3.OperationalError) as error:  # sqlite3: BEGIN IMMEDIATE
         raise DatabaseUnavailable(RETRY_AFTER) from error
 
 
@@ -137,12 +138,12 @@ def _sqlite(url: str) -> Engine:
         connect_args={"timeout": BUSY_MILLISECONDS / 1000},
         pool_size=8,
         max_overflow=16,
-        hide_parameters=True,  # errors are logged, and statements carry hashes and what people typed
+        hide_parameters=True,  # errors are logged, and parameters contain hashes and user input
     )
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions behind our back
+        connection.isolation_level = None  # the driver must not begin transactions by itself
         for pragma in (
             "journal_mode=WAL",
             f"busy_timeout={BUSY_MILLISECONDS}",

@@ -1,4 +1,7 @@
-"""An enrollment under way: one an account and method, until it is finished, cancelled or 30 minutes old."""
+"""The table of drafts: enrollments under way, at most one for each account and method.
+
+A draft is deleted when the enrollment is finished or cancelled, or after 30 minutes without use.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ class Draft(Table):
     account_id: Mapped[AccountId]
     method: Mapped[str] = mapped_column(String(32))
     session_id: Mapped[int] = mapped_column(BigInteger)
-    """Only the log-in that began it goes on with it, and sees its backup code."""
+    """Only the session that began it may continue it and see its backup code."""
     started_at: Mapped[At]
     touched_at: Mapped[At]
     sealed: Mapped[Sealed]
-    """What the method has drawn and learnt so far, as sealed JSON."""
+    """The notes of the steps so far (`Visit.notes`), as sealed JSON."""
     finished_at: Mapped[MaybeAt]
     sealed_backup_code: Mapped[str | None] = mapped_column(Text)
 

@@ -1,4 +1,7 @@
-"""The outbox: a message is committed with the change that owes it, and delivered by a worker."""
+"""The outbox, the counts of texts, and values of the whole site.
+
+A message is committed with the change it is about, and delivered by the worker.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ class Message(Table):
 
     id: Mapped[Key]
     uid: Mapped[str] = mapped_column(String(40), unique=True)
-    """Stays the same over all retries, so that the other side can tell a repetition."""
+    """The same at all retries, so that the receiver can recognize a repetition."""
     channel: Mapped[str] = mapped_column(String(8))
     template: Mapped[str] = mapped_column(String(40))
     account_id: Mapped[int | None] = mapped_column(BigId, index=True)
     sealed: Mapped[str | None] = mapped_column(Text)
-    """To whom and what, as sealed JSON; gone once it was delivered or given up."""
+    """Recipient and content, as sealed JSON; removed once it was delivered or given up."""
     state: Mapped[str] = mapped_column(String(8), default=OWED)
     attempts: Mapped[int] = mapped_column(default=0)
     made_at: Mapped[At]
@@ -29,12 +32,13 @@ class Message(Table):
     claimed_until: Mapped[MaybeAt]
     ended_at: Mapped[MaybeAt]
     received_at: Mapped[MaybeAt]
-    """When the other side said that it arrived."""
+    """When the gateway reported that it arrived."""
     complaint: Mapped[str | None] = mapped_column(String(200))
+    """Why the last delivery failed."""
 
 
 class TextCount(Table):
-    """How many texts of a day went to a country or were refused, for who pays for them."""
+    """How many texts of one day were sent to a country, or refused, for the operator's report."""
 
     __tablename__ = "text_counts"
 
@@ -46,7 +50,7 @@ class TextCount(Table):
 
 
 class SiteValue(Table):
-    """Something the site knows about itself, such as how far its heart has beaten."""
+    """A value of the whole site, such as the count of heartbeats."""
 
     __tablename__ = "site_values"
 

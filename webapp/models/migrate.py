@@ -1,7 +1,7 @@
 """Brings a database to the tables of this version; safe to call from several processes at once.
 
-The whole upgrade is one transaction under a lock, so a failure leaves the database as it was. It prints
-nothing on standard output, which belongs to the site's events.
+The whole upgrade is one transaction under a lock, so a failure leaves the database as it was. It must print
+nothing on standard output, which is the site's log.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from .base import Table
 from .database import Database
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
-LOCK = 7_236_014_431  # any number, as long as it is always the same one
+LOCK = 7_236_014_431  # the key of PostgreSQL's advisory lock: arbitrary, but it must not change
 
-for module in iter_modules([str(Path(__file__).parent)]):  # METADATA has only the tables that were imported
+for module in iter_modules([str(Path(__file__).parent)]):  # METADATA has the tables of imported modules only
     if module.name != "migrate":
         import_module(f"{__package__}.{module.name}")
 METADATA = Table.metadata
 
 
 def migrate(database_url: str) -> None:
-    """Upgrades to the newest revision; does nothing when the database is there already."""
+    """Upgrades to the newest revision; does nothing when the database has it already."""
     with writing(database_url) as connection:
         command.upgrade(alembic_config(connection), "head")
 
 
 def is_current(database_url: str) -> bool:
-    """True when the database has exactly the revision that this version brings."""
+    """True when the database has exactly the newest revision of this version."""
     database = Database(database_url)
     try:
         with database.engine.connect() as connection:
@@ -50,10 +50,13 @@ def is_current(database_url: str) -> bool:
 
 @contextmanager
 def writing(database_url: str) -> Iterator[Connection]:
-    """One connection in one transaction that no other migration shares; committed on leaving."""
+    """A connection in a transaction that excludes other migrations; committed on leaving.
+
+    Raises `RuntimeError` when a foreign key would refer to no row.
+    """
     database = Database(database_url)
     if database.is_sqlite:
-        # Rebuilding a table drops the old one, and with foreign keys on that deletes the rows which point at it.
+        # Rebuilding a table drops the old one, and with foreign keys on that deletes the rows that refer to it.
         event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=OFF"))
     try:
         with database.engine.connect() as connection, connection.begin():

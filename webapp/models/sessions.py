@@ -1,4 +1,4 @@
-"""Who is logged in, who is half logged in, and which browsers skip the second factor."""
+"""The tables of sessions, pending logins, remembered browsers, kept acts, attempts and activity."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ class Session(Table):
     started_at: Mapped[At]
     seen_at: Mapped[At]
     persistent: Mapped[bool]
+    """The box "Keep me logged in" was ticked."""
     password_at: Mapped[MaybeAt]
+    """When the password was last proved."""
     second_factor_at: Mapped[MaybeAt]
+    """When a second factor was last proved."""
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(300))
     ended_at: Mapped[MaybeAt]
 
 
 PENDING_CHALLENGE = "log-in:"
-"""What the codes of a pending login are bound to, with its id behind it."""
+"""With the id of a pending login after it: the name of its challenge."""
 
 
 class PendingLogin(Table):
-    """The password was right, the second factor is still to be proved. It opens nothing but the challenge."""
+    """The password was right and the second factor is not proved yet. It gives access to the challenge only."""
 
     __tablename__ = "pending_logins"
 
@@ -40,7 +43,7 @@ class PendingLogin(Table):
     account_id: Mapped[AccountId]
     started_at: Mapped[At]
     persistent: Mapped[bool]
-    """Keep me logged in was ticked."""
+    """The box "Keep me logged in" was ticked."""
     next_path: Mapped[str] = mapped_column(String(2000))
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(300))
@@ -52,6 +55,8 @@ class PendingLogin(Table):
 
 
 class RememberedBrowser(Table):
+    """A browser that skips the second factor, never the password. Its cookie has the token; the table the SHA-256."""
+
     __tablename__ = "remembered_browsers"
 
     id: Mapped[Key]
@@ -65,7 +70,7 @@ class RememberedBrowser(Table):
 
 
 class KeptAct(Table):
-    """What a person had asked for when step-up came between: kept sealed, done once afterwards."""
+    """A form that was sent when step-up was due: sealed, and sent again once after step-up."""
 
     __tablename__ = "kept_acts"
 
@@ -76,7 +81,7 @@ class KeptAct(Table):
 
 
 class Attempt(Table):
-    """One attempt that counts against a limit. `bucket` names the limit and whom it protects."""
+    """One attempt that counts against a rate limit. `bucket` is the name under which attempts are counted."""
 
     __tablename__ = "attempts"
 
@@ -84,14 +89,14 @@ class Attempt(Table):
     bucket: Mapped[str] = mapped_column(String(160), index=True)
     at: Mapped[At]
     account_id: Mapped[int | None] = mapped_column(BigId)
-    """For a bucket that many share: whose try it was, so that a full log-in takes back that account's own."""
+    """In a bucket that many accounts share: the account of the attempt, so that its full log-in deletes its own."""
 
 
 class Activity(Table):
     """A security event of one account, for its owner to read."""
 
     __tablename__ = "activity"
-    __table_args__ = (Index("ix_activity_account_id_id", "account_id", "id"),)  # a page is one stretch of it
+    __table_args__ = (Index("ix_activity_account_id_id", "account_id", "id"),)  # a page is one range of it
 
     id: Mapped[Key]
     account_id: Mapped[int] = mapped_column(BigId, ForeignKey("accounts.id", ondelete="CASCADE"))

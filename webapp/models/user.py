@@ -1,4 +1,4 @@
-"""The logged-in user, as one read of the database shows it."""
+"""The logged-in user, as one query reads it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .sessions import Session
 class User:
     """The session, the account and the factors that are on.
 
-    The properties and `get_id` are what Flask-Login asks of a user; there is none without a live session.
+    The properties and `get_id` are the interface that Flask-Login demands. Without a live session there is no user.
     """
 
     session: Session
     account: Account
     factors: Sequence[Factor]
     recently_off_factors: Sequence[Factor]
-    """Turned off moments ago: they can be turned back on, and prove nothing."""
+    """Turned off recently: they can be turned back on, and prove nothing meanwhile."""
 
     @property
     def is_authenticated(self) -> bool:
@@ -41,7 +41,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class SessionToken:
-    """A session that has just got a new token, with the only copy of it."""
+    """A session that has just been given a new token, with the only copy of the token."""
 
     session_id: int
     token: str

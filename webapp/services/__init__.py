@@ -1,1 +1,1 @@
-"""What people do at the front door, each deed in one file. No Flask here."""
+"""What users, the operator and the worker do, one action a file. Must not import Flask."""

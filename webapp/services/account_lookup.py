@@ -1,4 +1,4 @@
-"""The account of a name that was typed, and whether what was compared with it still holds when it logs in."""
+"""Finds the account of a typed name, and checks at its log-in that password and factors did not change meanwhile."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ FACTOR_NOW = select(Factor.id).where(Factor.account_id == bindparam("owner"), Fa
 
 
 def find_by_name(db: Database, typed: str) -> tuple[Account | None, list[Factor]]:
-    """The account of a username or a confirmed email address, and the factors that it has on."""
+    """The account with this username or confirmed e-mail address, if any, and its factors that are on."""
     key = key_of(typed)
     with db.read() as tx:
         rows = tx.objects.execute(BY_EMAIL if "@" in key else BY_USERNAME, {"key": key}).all()
     return (rows[0][0] if rows else None), [factor for _, factor in rows if factor is not None]
 
 
-def owes_second_factor(tx: Transaction, account: Account) -> bool:
-    """Looked up again under a lock: a first factor that came while the password was compared is asked for.
+def needs_second_factor(tx: Transaction, account: Account) -> bool:
+    """True when the account has a factor, read again under a lock: a first one may have been turned on meanwhile.
 
-    Raises `WrongLogin` when the password is another by now.
+    Raises `WrongLogin` when the password was changed since it was compared.
     """
     owner = {"owner": account.id}
     if tx.scalar(PASSWORD_NOW, owner) != account.password_hash:
         raise WrongLogin()
-    # a statement of its own: PostgreSQL looks again at the row that it locked, and at no other of the same statement
+    # a second statement: after waiting for a lock, PostgreSQL reads only the locked row again, not what it joins
     return tx.scalar(FACTOR_NOW, owner) is not None

@@ -1,4 +1,4 @@
-"""What the operator does to an account from the command line: it is told to its owner, and stands in the activity."""
+"""What the operator does to an account from the command line. Its owner is notified of resets and log-outs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Accounts:
             return tx.objects.scalars(select(Account).order_by(Account.username_key)).all()
 
     def named(self, username: str) -> Account:
-        """Raises `Missing`."""
+        """The account with this username. Raises `NotFound`."""
         with self.core.db.read() as tx:
             account = tx.objects.scalars(select(Account).where(Account.username_key == key_of(username))).one_or_none()
         if account is None:
@@ -39,13 +39,13 @@ class Accounts:
         return account
 
     def factors(self, account: Account) -> Sequence[Factor]:
-        """Those that are on."""
+        """The account's factors that are on, oldest first."""
         with self.core.db.read() as tx:
-            mine = Factor.account_id == account.id, Factor.turned_off_at.is_(None)
-            return tx.objects.scalars(select(Factor).where(*mine).order_by(Factor.id)).all()
+            on = Factor.account_id == account.id, Factor.turned_off_at.is_(None)
+            return tx.objects.scalars(select(Factor).where(*on).order_by(Factor.id)).all()
 
     def reset_second_factors(self, username: str, why: str) -> None:
-        """Every factor and the backup code go, every session ends, and the owner reads why. Raises `Missing`."""
+        """Deletes every factor and the backup code, ends every session, and tells the owner why. Raises `NotFound`."""
         account = self.named(username)
         with self.core.db.write() as tx:
             tx.execute(delete(Factor).where(Factor.account_id == account.id))
@@ -56,19 +56,19 @@ class Accounts:
             self.notices.tell(tx, account, "factors-reset", OPERATOR, why=why)
 
     def log_out(self, username: str) -> None:
-        """Everywhere. Raises `Missing`."""
+        """Ends every session of the account. Raises `NotFound`."""
         account = self.named(username)
         with self.core.db.write() as tx:
             self.sessions.end_others(tx, account.id, None)
             self.notices.tell(tx, account, "logged-out-by-operator", OPERATOR)
 
     def delete(self, username: str) -> None:
-        """With all that belongs to it. Raises `Missing`."""
+        """Deletes the account with all rows that refer to it. Raises `NotFound`."""
         account = self.named(username)
         with self.core.db.write() as tx:
             tx.execute(delete(Account).where(Account.id == account.id))
 
-    def speak(self, account: Account, language: str) -> None:
-        """The language of the letters to come."""
+    def set_language(self, account: Account, language: str) -> None:
+        """Sets the language in which messages to the account are written, by its BCP 47 tag."""
         with self.core.db.write() as tx:
             tx.execute(update(Account).where(Account.id == account.id).values(language=language))

@@ -1,8 +1,7 @@
-"""The ways into an account that are open now, as objects that their owner sees and ends: log-ins and remembered
-browsers, and whatever kind joins them.
+"""Lists and ends what gives access to an account now: sessions, remembered browsers and app sessions.
 
-A kind says which of its rows are open, as one SELECT of the same columns, so that the whole list is one statement
-however many kinds there are. Ending what is one's own does no harm, so none of this asks for step-up.
+A kind selects its open rows with the same columns as the others, so that the whole list is one statement for any
+number of kinds. Users may end their own access without step-up, since that does no harm.
 """
 
 from __future__ import annotations
@@ -30,7 +29,10 @@ from .sessions import Sessions
 
 @dataclass(frozen=True, slots=True)
 class AccessEntry:
-    """One of them. `device` is what the browser says of itself; `is_current` is the one that asks."""
+    """One row of the list. `device` is its User-Agent header; `is_current` marks the browser of this request.
+
+    Times are Unix seconds.
+    """
 
     kind: str
     id: int
@@ -43,55 +45,58 @@ class AccessEntry:
 
 @dataclass(frozen=True, slots=True)
 class OpenAccess:
-    """This browser's own first, then those seen last. `more` when there are others beyond what a page shows."""
+    """This browser's own entries first, then by time of use. `more` is True when the page cannot show all."""
 
-    ways: Sequence[AccessEntry]
+    entries: Sequence[AccessEntry]
     more: bool
 
 
 class AccessKind(Protocol):
-    """Add a kind by writing one of these, a line in `bootstrap`, and its words in `web/pages/sessions.py`.
+    """A kind of access. A new one also needs a line in `bootstrap` and its words in `web/pages/sessions.py`.
 
-    Its table belongs into `Sessions.end_others` and into `upkeep`, too.
+    Its table must be added to `Sessions.end_others` and `Maintenance.purge`, too.
     """
 
     slug: str
     ended: str
-    """What the activity calls the end of one; its sentence may name the `device`."""
+    """The kind of the event that records the end of one; its sentence may contain the `device`."""
 
     def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:
-        """The columns of `WayIn` in their order. `remembered` are the tokens that this browser shows."""
+        """Selects the fields of `AccessEntry` in their order. `remembered` are the tokens in this browser's cookies."""
         ...
 
-    def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
-        """Returns its device. Raises `Missing` for one that is not that account's, `AlreadyDone` for an ended one."""
+    def end(self, tx: Transaction, account_id: int, entry_id: int) -> str:
+        """Ends one and returns its device.
+
+        Raises `NotFound` for one that is not the account's, `AlreadyDone` for one that has ended.
+        """
         ...
 
     def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:
-        """Its part of "Log out all others"; `forget` when what only eases a log-in goes too."""
+        """Ends all but the current one, for "Log out all others"; `forget` includes remembered browsers."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SessionKind:
-    """Sessions. What has only got as far as the password ends with the others, and is too short-lived to list."""
+    """Sessions. Pending logins end with the others, but are not listed, because they are short-lived."""
 
     slug, ended = "log-in", "session-ended"
 
     core: Core
     sessions: Sessions
 
-    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # a kind's
+    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # of the protocol
         row, current = Session, Session.id == user.session.id
-        mine = row.account_id == user.account.id, self.sessions.live()
-        return select(*_columns(self, row, row.started_at, row.seen_at, current)).where(*mine)
+        own = row.account_id == user.account.id, self.sessions.live()
+        return select(*_columns(self, row, row.started_at, row.seen_at, current)).where(*own)
 
-    def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
-        return _end(tx, Session, account_id, way_id, self.core.clock.now())
+    def end(self, tx: Transaction, account_id: int, entry_id: int) -> str:
+        return _end(tx, Session, account_id, entry_id, self.core.clock.now())
 
-    def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
+    def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:  # noqa: ARG002  # of the protocol
         now, account_id = self.core.clock.now(), user.account.id
-        _end_all(tx, PendingLogin, account_id, now)  # first: it may be on its way to a session
+        _end_all(tx, PendingLogin, account_id, now)  # first: one may be about to open a session
         _end_all(tx, Session, account_id, now, Session.id != user.session.id)
 
 
@@ -106,11 +111,11 @@ class RememberedKind:
 
     def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:
         row, current = RememberedBrowser, RememberedBrowser.token_hash.in_([hash_of(token) for token in remembered])
-        mine = row.account_id == user.account.id, self.browsers.live()
-        return select(*_columns(self, row, row.added_at, row.used_at, current)).where(*mine)
+        own = row.account_id == user.account.id, self.browsers.live()
+        return select(*_columns(self, row, row.added_at, row.used_at, current)).where(*own)
 
-    def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
-        return _end(tx, RememberedBrowser, account_id, way_id, self.core.clock.now())
+    def end(self, tx: Transaction, account_id: int, entry_id: int) -> str:
+        return _end(tx, RememberedBrowser, account_id, entry_id, self.core.clock.now())
 
     def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:
         if forget:
@@ -119,23 +124,23 @@ class RememberedKind:
 
 @dataclass(frozen=True, slots=True)
 class AppKind:
-    """Apps that traded a password for a token at the legacy door."""
+    """Apps that exchanged a password for a token."""
 
     slug, ended = "app", "app-logged-out"
 
     core: Core
     app_sessions: AppSessions
 
-    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # a kind's
+    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # of the protocol
         row = AppSession
-        mine = row.account_id == user.account.id, self.app_sessions.live()
-        return select(*_columns(self, row, row.started_at, row.seen_at, false())).where(*mine)
+        own = row.account_id == user.account.id, self.app_sessions.live()
+        return select(*_columns(self, row, row.started_at, row.seen_at, false())).where(*own)
 
-    def end(self, tx: Transaction, account_id: int, way_id: int) -> str:
-        return _end(tx, AppSession, account_id, way_id, self.core.clock.now())
+    def end(self, tx: Transaction, account_id: int, entry_id: int) -> str:
+        return _end(tx, AppSession, account_id, entry_id, self.core.clock.now())
 
-    def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:  # noqa: ARG002  # a kind's
-        for table in (TemporaryPassword, AppSession):  # which an app may send again and again
+    def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:  # noqa: ARG002  # of the protocol
+        for table in (TemporaryPassword, AppSession):  # an app may still have a temporary password
             _end_all(tx, table, user.account.id, self.core.clock.now())
 
 
@@ -148,7 +153,7 @@ class ActiveAccess:
     """In the order in which they are shown."""
 
     def open_now(self, user: User, remembered: Sequence[str]) -> OpenAccess:
-        """In one statement. `remembered` are the tokens of remembered browsers that this browser shows."""
+        """All kinds in one statement. `remembered` are the tokens in this browser's cookies."""
         every = union_all(*(kind.open_now(user, remembered) for kind in self.kinds)).subquery()
         newest = every.c.is_current.desc(), every.c.seen_at.desc(), every.c.id.desc()
         most = self.core.policy.access_entries_shown
@@ -156,34 +161,37 @@ class ActiveAccess:
             rows = tx.execute(select(every).order_by(*newest).limit(most + 1)).all()
         return OpenAccess([AccessEntry(*row) for row in rows[:most]], len(rows) > most)
 
-    def end(self, user: User, kind: str, way_id: int, origin: Origin) -> str:
-        """By the next request, at both hosts. Returns the device it was; raises as `Kind.end` does."""
-        ends = next((one for one in self.kinds if one.slug == kind), None)
-        if ends is None:
+    def end(self, user: User, kind: str, entry_id: int, origin: Origin) -> str:
+        """Ends one entry, so that its next request is refused at both hosts, and returns its device.
+
+        Raises `NotFound` or `AlreadyDone` as `AccessKind.end` does.
+        """
+        access = next((one for one in self.kinds if one.slug == kind), None)
+        if access is None:
             raise NotFound()
         with self.core.db.write() as tx:
-            device = ends.end(tx, user.account.id, way_id)
-            self.notices.record(tx, user.account.id, ends.ended, origin, device=device)
+            device = access.end(tx, user.account.id, entry_id)
+            self.notices.record(tx, user.account.id, access.ended, origin, device=device)
         return device
 
     def end_own(self, user: User, origin: Origin) -> None:
-        """Logs out here."""
+        """Ends this session."""
         with self.core.db.write() as tx:
             self.sessions.end(tx, user.account.id, user.session.id)
             self.notices.record(tx, user.account.id, "logged-out", origin)
 
     def end_others(self, user: User, origin: Origin, *, forget: bool) -> SessionToken:
-        """All but this log-in, which gets a new token: whoever had copied the old one is out too.
+        """Ends all but this session, which gets a new token, so that a stolen copy of the old one is void too.
 
-        Raises `LogInOver` when this one was ended meanwhile.
+        Raises `LoginExpired` when this session was ended meanwhile.
         """
         with self.core.db.write() as tx:
             lock_account(tx, user.account.id)
             for kind in self.kinds:
                 kind.end_others(tx, user, forget=forget)
             opened = self.sessions.rotate(tx, user.session)
-            told = "others-logged-out-and-forgotten" if forget else "others-logged-out"
-            self.notices.tell(tx, user.account, told, origin)
+            event = "others-logged-out-and-forgotten" if forget else "others-logged-out"
+            self.notices.tell(tx, user.account, event, origin)
         return opened
 
 
@@ -199,12 +207,12 @@ def _columns(kind: AccessKind, row: Any, started: Any, seen: Any, current: Colum
     )
 
 
-def _end(tx: Transaction, table: Any, account_id: int, way_id: int, now: int) -> str:
-    mine = table.id == way_id, table.account_id == account_id
-    device: str | None = tx.scalar(select(table.device).where(*mine))
+def _end(tx: Transaction, table: Any, account_id: int, entry_id: int, now: int) -> str:
+    own = table.id == entry_id, table.account_id == account_id
+    device: str | None = tx.scalar(select(table.device).where(*own))
     if device is None:
         raise NotFound()
-    if not changed_one_row(tx, update(table).where(*mine, table.ended_at.is_(None)).values(ended_at=now)):
+    if not changed_one_row(tx, update(table).where(*own, table.ended_at.is_(None)).values(ended_at=now)):
         raise AlreadyDone()
     return device
 

@@ -1,6 +1,6 @@
 """Reading an account's activity, a page at a time, newest first.
 
-A page is asked for by the event it comes before, never by its number: it costs the same however many came before.
+A page is requested by the id of the event it comes before, not by its number, so that every page costs the same.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .core import Core
 
 NEWEST = 2**63 - 1  # above every id
 
-# Made once: making a statement costs as much as running it.
+# Built once: building a statement costs as much as running it.
 ROWS = rows_of(Activity).c
 PAGE = (
     select(ROWS.id, ROWS.at, ROWS.kind, ROWS.details, ROWS.address, ROWS.device)
@@ -30,7 +30,8 @@ PAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`address` is empty once it has been kept for long enough, `device` too where nobody's browser had a part."""
+    """`at` is in Unix seconds. `address` is empty after its retention time; it and `device` are empty for an event
+    without a browser, such as one of the operator."""
 
     at: int
     kind: str
@@ -41,7 +42,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ActivityPage:
-    """`older` is what the next page comes before; None on the last."""
+    """`older` is `before` of the next page; None on the last page."""
 
     events: Sequence[Event]
     older: int | None
@@ -52,7 +53,7 @@ class ActivityPages:
     core: Core
 
     def page(self, account_id: int, before: int = NEWEST) -> ActivityPage:
-        """The events of that account that came before the one with that id, whosever it is."""
+        """The events of the account that came before the event with id `before`, which may be another account's."""
         most = self.core.policy.activity_page
         with self.core.db.read() as tx:
             rows = tx.execute(PAGE, {"account_id": account_id, "before": before, "most": most + 1}).all()
@@ -64,5 +65,5 @@ class ActivityPages:
         return ActivityPage(events, shown[-1].id if len(rows) > most else None)
 
     def _address(self, address: str | None, age: int) -> str:
-        """Nobody reads it longer than it is kept, even where the purge is late."""
+        """Empty after the retention time, even if the purge is late. `age` is in seconds."""
         return address or "" if age <= self.core.policy.activity_address_kept else ""

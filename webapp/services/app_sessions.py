@@ -1,6 +1,6 @@
-"""Apps that stay logged in: each has a random token of its own, listed and revocable as a browser's session is.
+"""Sessions of apps: each has a random token, is listed, and can be ended as a browser's session can.
 
-A token opens legacy access and nothing else.
+A token is accepted at legacy access, and must not be accepted for a page.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FIND = (
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The only copy of a token, and how many seconds it lasts at most."""
+    """The only copy of a token, and its longest lifetime in seconds."""
 
     token: str
     lasts: int
@@ -44,7 +44,7 @@ class AppSessions:
     core: Core
 
     def open(self, tx: Transaction, account_id: int, origin: Origin) -> Granted:
-        """For an app that has just given all that the account asks of one."""
+        """Opens a session for an app that has just proved all that the account requires of an app."""
         token, now = draw_token(self.core.entropy), self.core.clock.now()
         row = {
             "token_hash": hash_of(token),
@@ -58,7 +58,7 @@ class AppSessions:
         return Granted(token, self.core.policy.app_session_total)
 
     def find(self, token: str) -> Account | None:
-        """Whose token this is; None when it is unknown, ended, idle or too old. Moves the idle limit."""
+        """The account of the token; None when it is unknown, ended, idle or too old. Extends the idle limit."""
         now = self.core.clock.now()
         with self.core.db.read() as tx:
             found = tx.objects.execute(FIND, {"token_hash": hash_of(token), **self._limits()}).one_or_none()
@@ -71,10 +71,10 @@ class AppSessions:
         return account
 
     def live(self) -> ColumnElement[bool]:
-        """The condition for sessions of apps that open something now."""
+        """The condition for app sessions that are valid now."""
         return _is_live(**self._limits())
 
     def _limits(self) -> dict[str, int]:
-        """Seen and started after these times, in Unix seconds."""
+        """The times, in Unix seconds, after which a valid session was seen and started."""
         now, policy = self.core.clock.now(), self.core.policy
         return {"seen": now - policy.app_session_idle, "started": now - policy.app_session_total}

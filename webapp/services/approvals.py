@@ -1,7 +1,7 @@
-"""Login requests, as the account's phones see them: listed, approved, denied.
+"""Login requests from the side of approving devices: listed, approved, denied.
 
-A phone proves itself by its own token, logged in or not. Whoever is logged in elsewhere may look and say no; yes
-takes the phone, or a stolen session could let its thief in anew.
+An approving device is recognized by its own token, logged in or not. A logged-in browser may list and deny requests,
+but must not approve them: a thief could otherwise use a stolen session to approve further log-ins.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from .login_requests import LoginRequests
 from .method_kinds import OutOfBand
 from .notices import Notices
 
-RECENT = 20
+RECENT = 20  # requests in the list
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whose requests a browser sees, by account; and for which of them it is a phone of theirs."""
+    """The accounts whose requests a browser may see, by id, and its factor where it is their approving device."""
 
     accounts: Mapping[int, Account]
     phones: Mapping[int, Factor]
@@ -45,7 +45,7 @@ class Approvals:
     notices: Notices
 
     def viewer(self, method: OutOfBand, user: User | None, origin: Origin) -> Viewer | None:
-        """None for a browser that is nobody's."""
+        """None for a browser that is neither logged in nor an approving device."""
         phones: dict[int, Factor] = {}
         accounts = {} if user is None else {user.account.id: user.account}
         if origin.external_ids:
@@ -62,13 +62,13 @@ class Approvals:
         return Viewer(accounts, phones) if accounts else None
 
     def listed(self, viewer: Viewer) -> Sequence[LoginRequest]:
-        """Newest first, those that are over among them."""
+        """The newest requests first, including those that have ended."""
         query = select(LoginRequest).where(LoginRequest.account_id.in_(viewer.accounts))
         with self.core.db.read() as tx:
             return tx.objects.scalars(query.order_by(LoginRequest.id.desc()).limit(RECENT)).all()
 
     def one(self, viewer: Viewer, request_id: int) -> LoginRequest:
-        """Raises `Missing`, for another's as for none."""
+        """One request. Raises `NotFound`, also for another account's."""
         with self.core.db.read() as tx:
             request = tx.objects.get(LoginRequest, request_id)
         if request is None or request.account_id not in viewer.accounts:
@@ -79,9 +79,9 @@ class Approvals:
         return self.requests.state_of(request.state, request.made_at)
 
     def approve(self, viewer: Viewer, request_id: int, typed: str, origin: Origin) -> None:
-        """The one try is spent in its own commit before the number is compared.
+        """Approves the request if the number is right, else ends it. The one attempt is committed before comparing.
 
-        Raises `Missing`, `NotThisPhone`, `NumberMalformed`, `RequestOver` or `WrongNumber`.
+        Raises `NotFound`, `NotThisPhone`, `NumberMalformed`, `RequestEnded` or `WrongNumber`.
         """
         request = self.one(viewer, request_id)
         phone = viewer.phones.get(request.account_id)
@@ -102,15 +102,15 @@ class Approvals:
             if not changed_one_row(tx, update(LoginRequest).where(*live).values(values)):
                 raise RequestEnded()
             kind = "request-approved" if is_right else "request-wrong"
-            facts = {"device": device(request.device), "name": phone.label}
-            self.notices.record(tx, request.account_id, kind, origin, **facts)
+            details = {"device": device(request.device), "name": phone.label}
+            self.notices.record(tx, request.account_id, kind, origin, **details)
         if not is_right:
             raise WrongNumber()
 
     def deny(self, viewer: Viewer, request_id: int, origin: Origin) -> None:
-        """Ends the attempt there, and tells the owner that somebody has the password.
+        """Ends the request and its pending login, and warns the owner that another person has the password.
 
-        Raises `Missing` or `RequestOver`.
+        Raises `NotFound` or `RequestEnded`.
         """
         request = self.one(viewer, request_id)
         account, now = viewer.accounts[request.account_id], self.core.clock.now()
@@ -119,19 +119,19 @@ class Approvals:
             if not changed_one_row(tx, denied.values(state=DENIED, ended_at=now)):
                 raise RequestEnded()
             query = select(PendingLogin).where(PendingLogin.account_id == account.id, PendingLogin.ended_at.is_(None))
-            attempt = [pending.id for pending in tx.objects.scalars(query) if pending.challenge == request.challenge]
-            tx.execute(update(PendingLogin).where(PendingLogin.id.in_(attempt)).values(ended_at=now))
+            denied_ids = [pending.id for pending in tx.objects.scalars(query) if pending.challenge == request.challenge]
+            tx.execute(update(PendingLogin).where(PendingLogin.id.in_(denied_ids)).values(ended_at=now))
             self.notices.tell(tx, account, "request-denied", origin, device=device(request.device))
 
     def cancel(self, viewer: Viewer, request_id: int, origin: Origin) -> None:
-        """It was its owner: the request ends, and nothing else. Raises `Missing` or `RequestOver`."""
+        """Ends the request and nothing else, because its owner made it. Raises `NotFound` or `RequestEnded`."""
         request = self.one(viewer, request_id)
         with self.core.db.write() as tx:
             cancelled = update(LoginRequest).where(*self._live(request))
             if not changed_one_row(tx, cancelled.values(state=CANCELLED, ended_at=self.core.clock.now())):
                 raise RequestEnded()
-            facts = {"device": device(request.device)}
-            self.notices.record(tx, request.account_id, "request-cancelled", origin, **facts)
+            details = {"device": device(request.device)}
+            self.notices.record(tx, request.account_id, "request-cancelled", origin, **details)
 
     def _live(self, request: LoginRequest) -> tuple[ColumnElement[bool], ...]:
         since = self.core.clock.now() - self.core.policy.request_seconds

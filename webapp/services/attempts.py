@@ -1,8 +1,8 @@
-"""Rate limits: how often something may be attempted before one has to wait.
+"""Rate limits: how many attempts are allowed before a wait.
 
-An attempt is counted in its own commit before anything is compared, so that neither a crash nor fifty requests at
-once give a free guess. Refused attempts are not counted again. Windows slide: "5 in 5 minutes" holds for any
-five minutes.
+An attempt must be counted and committed before anything is compared, so that neither a crash nor simultaneous
+requests give a free guess. Refused attempts are not counted. Windows slide: "5 in 5 minutes" is true of any five
+minutes.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ CLEAR = delete(Attempt).where(
 
 @cache
 def _history_of(*bounded: bool) -> Select[str, int]:
-    """The attempts of so many buckets; a bounded one is looked at only after `since`."""
+    """Selects the attempts of one bucket for each of `bounded`; where that is True, only those after `since`."""
     wanted = []
     for place, is_bounded in enumerate(bounded):
-        mine = Attempt.bucket == bindparam(f"bucket{place}")
-        wanted.append(and_(mine, Attempt.at > bindparam(f"since{place}")) if is_bounded else mine)
+        of_bucket = Attempt.bucket == bindparam(f"bucket{place}")
+        wanted.append(and_(of_bucket, Attempt.at > bindparam(f"since{place}")) if is_bounded else of_bucket)
     return select(Attempt.bucket, Attempt.at).where(or_(*wanted)).order_by(Attempt.at, Attempt.id)
 
 
 class Rule(Protocol):
     @property
     def lookback(self) -> int | None:
-        """Seconds of history it needs; None for all there is."""
+        """Seconds of history that the rule needs; None for all."""
 
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
-        """Why one more is refused, given the times of those that count, oldest first."""
+        """Why one more attempt is refused, or None. `hits` are earlier attempts in Unix seconds, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class SlidingWindows:
 
 @dataclass(frozen=True, slots=True)
 class WithRefusal:
-    """Another rule, whose refusal is told as `tell` makes it of the seconds to wait."""
+    """Another rule with another refusal, which `tell` makes from the seconds to wait."""
 
     rule: Rule
     tell: Callable[[int], Refusal]
@@ -82,7 +82,10 @@ class WithRefusal:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """`window.most` tries freely, then waits that double from `first` to `longest` until a quiet window."""
+    """`window.most` attempts, then waits that double from `first` to `longest` seconds.
+
+    They start anew after a window without attempts.
+    """
 
     window: Window
     first: int
@@ -106,7 +109,7 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """However long it takes: the challenge dies, it does not recover."""
+    """A limit without a time window: after `most` attempts, every further one is refused."""
 
     most: int
 
@@ -120,7 +123,7 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class FactorFailures:
-    """The windows that all methods share, and the run of failures after which codes stop."""
+    """The windows that all methods share; with `stops`, `most_in_a_row` failures refuse all further codes."""
 
     windows: SlidingWindows
     most_in_a_row: int
@@ -138,14 +141,16 @@ class FactorFailures:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
+    """The name under which attempts are counted, and the rule that limits them."""
+
     name: str
     rule: Rule
     account_id: int | None = None
-    """Whose attempt it is, where many accounts share the bucket."""
+    """The account of the attempt, where many accounts share the bucket."""
 
 
 def single_use(name: str) -> Bucket:
-    """What counts for once only: the second time it is refused with `CeremonyExpired`."""
+    """A bucket for a single attempt; the second is refused with `CeremonyExpired`."""
     return Bucket(f"used:{name}", WithRefusal(Total(1), lambda _wait: CeremonyExpired()))
 
 
@@ -154,15 +159,15 @@ class Attempts:
     core: Core
 
     def count(self, *buckets: Bucket) -> dict[str, int]:
-        """Counts one attempt in each bucket, or in none. Returns how many now stand in each, by its name.
+        """Counts one attempt in each bucket, or in none if one refuses. Returns the new counts by name.
 
-        Raises what the first refusing rule says, `TooManyAttempts` usually.
+        Raises the first refusal, usually `TooManyAttempts`.
         """
-        with self.core.db.write(durable=False) as tx:  # an attacker cannot cut the power to get an attempt back
+        with self.core.db.write(durable=False) as tx:  # an attacker cannot crash the machine to undo a count
             return self.count_within(tx, *buckets)
 
     def count_within(self, tx: Transaction, *buckets: Bucket) -> dict[str, int]:
-        """The same in a transaction of the caller's, for what is counted only when it happens."""
+        """The same in the caller's transaction, for what is counted only if that is committed."""
         now = self.core.clock.now()
         self.core.db.serialize(tx, *(b.name for b in buckets))
         hits = _by_bucket(tx.execute(*_history(buckets, now)))
@@ -174,7 +179,7 @@ class Attempts:
         return {b.name: len(hits[b.name]) + 1 for b in buckets}
 
     def wait(self, *buckets: Bucket) -> int:
-        """Seconds until one more would be counted in each; 0 for now. Counts nothing."""
+        """Seconds until every bucket allows one more attempt; 0 for now. Counts nothing."""
         now = self.core.clock.now()
         with self.core.db.read() as tx:
             hits = _by_bucket(tx.execute(*_history(buckets, now)))
@@ -182,15 +187,15 @@ class Attempts:
         return max((refusal.wait or 0 for refusal in refusals if refusal is not None), default=0)
 
     def clear(self, tx: Transaction, *names: str, shared: str = "", account_id: int | None = None) -> None:
-        """Empties the named buckets, and takes this account's own attempts out of a shared one."""
+        """Deletes the attempts of the named buckets, and this account's own in the bucket `shared`."""
         tx.execute(CLEAR, {"names": names, "shared": shared, "own": account_id})
 
     def take_back(self, tx: Transaction, *names: str, shared: str | None = None, account_id: int | None = None) -> None:
-        """The newest attempt of each bucket, because it was right; of a shared one, this account's own."""
+        """Deletes the newest attempt of each bucket, because it was right; in `shared`, this account's own."""
         buckets = {name: Attempt.bucket == name for name in names}
         if shared is not None:
             buckets[shared] = and_(Attempt.bucket == shared, Attempt.account_id == account_id)
-        self.core.db.serialize(tx, *buckets)  # or two that were right at once would take back the same one
+        self.core.db.serialize(tx, *buckets)  # else two right attempts at once would delete the same one
         for bucket in buckets.values():
             newest = select(func.max(Attempt.id)).where(bucket).scalar_subquery()
             tx.execute(delete(Attempt).where(Attempt.id == newest))

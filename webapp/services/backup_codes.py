@@ -1,4 +1,4 @@
-"""The one backup code: 80 bits on paper that stand in for a second factor once, and are then replaced."""
+"""The one backup code of an account: 80 random bits that replace a second factor once, and are then replaced."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class BackupCodes:
     core: Core
 
     def make(self, tx: Transaction, account_id: int) -> str:
-        """A new code, the only copy of it; any earlier one stops working."""
+        """Generates a code and returns the only copy; any earlier code stops working."""
         code = draw_base32(self.core.entropy)
         tx.execute(update(Account).where(Account.id == account_id).values(self._values(account_id, code)))
         return code
 
     def exchange(self, tx: Transaction, account_id: int, typed: str) -> str:
-        """Uses the code up and returns its successor, in one conditional UPDATE.
+        """Consumes the code and returns its successor, in one conditional UPDATE.
 
         Raises `CodeMalformed` or `WrongBackupCode`.
         """
@@ -33,8 +33,8 @@ class BackupCodes:
         if not is_base32(code):
             raise CodeMalformed()
         successor = draw_base32(self.core.entropy)
-        mine = Account.id == account_id, Account.backup_code_hash == _hash(account_id, code)
-        if not changed_one_row(tx, update(Account).where(*mine).values(self._values(account_id, successor))):
+        unused = Account.id == account_id, Account.backup_code_hash == _hash(account_id, code)
+        if not changed_one_row(tx, update(Account).where(*unused).values(self._values(account_id, successor))):
             raise WrongBackupCode()
         return successor
 
@@ -43,5 +43,5 @@ class BackupCodes:
 
 
 def _hash(account_id: int, code: str) -> str:
-    # 80 random bits need no slow hash (ASVS V6.5.2); the account in front keeps equal codes apart
+    # 80 random bits need no slow hash (ASVS V6.5.2); with the account's id, equal codes have different hashes
     return sha256(f"backup code of {account_id}: {code}".encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""The two ceremonies of WebAuthn Level 3: what a browser is asked, and whether its answer counts.
+"""The two ceremonies of WebAuthn Level 3: the options for the browser, and the verification of its answer.
 
-A challenge is kept nowhere: it says when it was drawn and holds a keyed hash of what it is for, so that no other
-browser, account or ceremony can use it. That each is used once is the caller's to see to: it spends it as a try.
+A challenge is not stored: it contains its time and a keyed hash of its purpose, so that no other browser, account or
+ceremony can use it. The caller must count it with `attempts.single_use`, so that each is used once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..domain.base64url import as_bytes, as_text
 from ..domain.key_refusals import CeremonyExpired, KeyRefused, NoCredential
 from .core import Core
 
-TIME_BYTES, CHANCE_BYTES, HASH_BYTES = 4, 12, 16
+TIME_BYTES, NONCE_BYTES, HASH_BYTES = 4, 12, 16
 ES256, EDDSA, RS256 = -7, -8, -257  # RFC 9053, RFC 8812
 TRANSPORTS = ("usb", "nfc", "ble", "smart-card", "hybrid", "internal")
 T = TypeVar("T")
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A new key. Bytes are in base64url, as browsers have them."""
+    """A newly registered key. Bytes are in base64url, as in the browser's JSON."""
 
     id: str
     public_key: str
@@ -34,22 +34,22 @@ class Registered:
     """Its AAGUID."""
     transports: list[str]
     syncs: bool
-    """It may be copied to the other devices of who holds it; `synced` says that it was."""
+    """It can be synced to other devices of its user (backup eligible, section 6.1.3); `synced` says that it was."""
     synced: bool
     verified: bool
-    """It checked who holds it."""
+    """It verified its user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asserted:
-    """A key that answered rightly."""
+    """A key whose answer was verified."""
 
     count: int
     syncs: bool
     synced: bool
     verified: bool
     user: str | None
-    """The user handle it gave, if any."""
+    """The user handle in its answer, if any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,46 +57,46 @@ class Ceremonies:
     core: Core
     site_name: str
     rp_id: str
-    """The main host's name, for good: a key is bound to it."""
+    """The main host's name. It must not change, because keys are bound to it."""
     origins: Sequence[str]
-    """The two from which a key may answer."""
+    """The origins from which a key may answer."""
 
     def draw(self, name: str) -> bytes:
-        """32 bytes for the ceremony `name`, such as log-in:12, and for the next five minutes (section 13.4.3)."""
-        drawn = self.core.clock.now().to_bytes(TIME_BYTES, "big") + self.core.entropy.bytes(CHANCE_BYTES)
+        """A challenge of 32 bytes for the ceremony `name`, such as log-in:12, valid for 5 minutes (section 13.4.3)."""
+        drawn = self.core.clock.now().to_bytes(TIME_BYTES, "big") + self.core.entropy.bytes(NONCE_BYTES)
         return drawn + _digest(self.core.keyring.mac(drawn.hex(), _bound(name)))
 
-    def creation(self, name: str, user: str, username: str, display: str, mine: Sequence[dict[str, Any]]) -> Any:
-        """PublicKeyCredentialCreationOptionsJSON. `user` is a handle in base64url, `mine` are descriptors."""
+    def creation(self, name: str, user: str, username: str, display: str, keys: Sequence[dict[str, Any]]) -> Any:
+        """PublicKeyCredentialCreationOptionsJSON. `user` is a handle in base64url, `keys` are descriptors."""
         return {
             "rp": {"id": self.rp_id, "name": self.site_name},
             "user": {"id": user, "name": username, "displayName": display},
             "challenge": as_text(self.draw(name)),
             "pubKeyCredParams": [{"type": "public-key", "alg": alg} for alg in (ES256, EDDSA, RS256)],
             "timeout": self.core.policy.ceremony_seconds * 1000,
-            "excludeCredentials": list(mine),
+            "excludeCredentials": list(keys),
             "authenticatorSelection": {"residentKey": "preferred", "userVerification": "preferred"},
             "attestation": "none",
             "extensions": {"credProps": True},
         }
 
-    def request(self, name: str, mine: Sequence[dict[str, Any]]) -> Any:
-        """PublicKeyCredentialRequestOptionsJSON. With none of `mine`, a key must know whose it is, and check it."""
+    def request(self, name: str, keys: Sequence[dict[str, Any]]) -> Any:
+        """PublicKeyCredentialRequestOptionsJSON. Without `keys`, a key must name the account and verify its user."""
         return {
             "rpId": self.rp_id,
             "challenge": as_text(self.draw(name)),
             "timeout": self.core.policy.ceremony_seconds * 1000,
-            "userVerification": "preferred" if mine else "required",
-            "allowCredentials": list(mine),
+            "userVerification": "preferred" if keys else "required",
+            "allowCredentials": list(keys),
         }
 
     def registered(self, answer: str, name: str) -> Registered:
-        """Section 7.1. Raises `NoKeyAnswer`, `KeyRefused` or `CeremonyOver`."""
-        from webauthn import verify_registration_response  # 60 ms that only a key's pages need
+        """Verifies a registration (section 7.1). Raises `NoCredential`, `KeyRefused` or `CeremonyExpired`."""
+        from webauthn import verify_registration_response  # takes 60 ms, and only pages for keys need it
         from webauthn.helpers.cose import COSEAlgorithmIdentifier
 
         challenge = self._demand(answer, name)
-        key = _trusted(
+        key = _parse_or_refuse(
             lambda: verify_registration_response(
                 credential=answer,
                 expected_challenge=challenge,
@@ -107,24 +107,27 @@ class Ceremonies:
         )
         if len(key.credential_id) > self.core.policy.credential_id_bytes:
             raise KeyRefused()
-        said = json.loads(answer)["response"].get("transports")
+        transports = json.loads(answer)["response"].get("transports")
         return Registered(
             id=as_text(key.credential_id),
             public_key=as_text(key.credential_public_key),
             count=key.sign_count,
             model=key.aaguid,
-            transports=[way for way in TRANSPORTS if isinstance(said, list) and way in said],
+            transports=[one for one in TRANSPORTS if isinstance(transports, list) and one in transports],
             syncs=key.credential_device_type == "multi_device",
             synced=key.credential_backed_up,
             verified=key.user_verified,
         )
 
     def asserted(self, answer: str, name: str, public_key: str) -> Asserted:
-        """Section 7.2, but for the count, which is compared where it is kept. Raises as `registered` does."""
+        """Verifies an authentication (section 7.2) but for the signature count, which the caller must compare.
+
+        Raises as `registered` does.
+        """
         from webauthn import verify_authentication_response
 
         challenge = self._demand(answer, name)
-        seen = _trusted(
+        seen = _parse_or_refuse(
             lambda: verify_authentication_response(
                 credential=answer,
                 expected_challenge=challenge,
@@ -143,10 +146,10 @@ class Ceremonies:
         )
 
     def _demand(self, answer: str, name: str) -> bytes:
-        """The challenge that was answered: drawn here, for this, in this place and not too long ago."""
+        """The challenge of the answer, once it is known to be drawn here, for `name`, in the last five minutes."""
         data = _client_data(answer)
         if data.get("crossOrigin") or "topOrigin" in data:
-            raise KeyRefused()  # our pages stand in nobody's frame
+            raise KeyRefused()  # our pages cannot be framed
         challenge = challenge_in(answer)
         drawn, digest = challenge[:-HASH_BYTES], challenge[-HASH_BYTES:]
         expected = [_digest(mac) for mac in self.core.keyring.macs(drawn.hex(), _bound(name))]
@@ -157,29 +160,30 @@ class Ceremonies:
 
 
 def challenge_in(answer: str) -> bytes:
-    """The challenge that the browser says it was given. Raises `NoKeyAnswer` or `KeyRefused`."""
+    """The challenge in the browser's answer, not verified. Raises `NoCredential` or `KeyRefused`."""
     data = _client_data(answer)
-    return _trusted(lambda: as_bytes(data["challenge"]))
+    return _parse_or_refuse(lambda: as_bytes(data["challenge"]))
 
 
 def id_in(answer: str) -> bytes:
-    """Which key answered. Raises `NoKeyAnswer` or `KeyRefused`."""
-    return _trusted(lambda: as_bytes(_said(answer)["id"]))
+    """The credential id in the browser's answer, not verified. Raises `NoCredential` or `KeyRefused`."""
+    return _parse_or_refuse(lambda: as_bytes(_parsed(answer)["id"]))
 
 
 def _client_data(answer: str) -> dict[str, Any]:
-    data: dict[str, Any] = _trusted(lambda: dict(json.loads(as_bytes(_said(answer)["response"]["clientDataJSON"]))))
+    response = _parse_or_refuse(lambda: _parsed(answer)["response"])
+    data: dict[str, Any] = _parse_or_refuse(lambda: dict(json.loads(as_bytes(response["clientDataJSON"]))))
     return data
 
 
-def _said(answer: str) -> Any:
+def _parsed(answer: str) -> Any:
     if not answer:
         raise NoCredential()
-    return _trusted(lambda: json.loads(answer))
+    return _parse_or_refuse(lambda: json.loads(answer))
 
 
-def _trusted(read: Callable[[], T]) -> T:
-    """What is made of another's bytes: whatever a parser stumbles over, they are refused."""
+def _parse_or_refuse(read: Callable[[], T]) -> T:
+    """Parses untrusted input: any exception of the parser becomes `KeyRefused`."""
     try:
         return read()
     except NoCredential:

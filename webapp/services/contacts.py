@@ -1,11 +1,11 @@
-"""Contacts: two people see each other when each has the other's number and both let themselves be found.
+"""Contacts: two users see each other when each has uploaded the other's number and both are discoverable.
 
-Numbers are kept as keyed hashes only. Nothing here tells whether a number has an account: an upload never looks at
-the accounts at all, and who is shown is looked for among those who have one's own number, so that neither an answer
-nor its time depends on which numbers were uploaded.
+Numbers are stored as keyed hashes only. Nothing here may tell whether a number has an account: an upload does not read
+the accounts, and matches are searched among the accounts that uploaded the user's own number, so that neither an
+answer nor its time depends on which numbers were uploaded.
 
 After a rotation of keys each number is compared under every key of the keyring. Hashes cannot be made again without
-their numbers, so that when an old key leaves the settings, those that it made are lost, and the page says so.
+their numbers, so those of a key that is removed from the settings are lost, and the page says so.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class PhoneBook:
-    """What an account uploaded: how many numbers, how many of them are lost with their key, and who is shown."""
+    """The contacts of an account: how many numbers, how many of them are lost with their key, and the people shown."""
 
     count: int
     lost: int
@@ -45,7 +45,7 @@ class PhoneBook:
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """How many numbers were not there before, and how many lines or numbers could not be read."""
+    """How many numbers are new, and how many lines or numbers could not be read."""
 
     added: int
     unread: int
@@ -57,35 +57,37 @@ class Contacts:
     phones: PhoneNumbers
 
     def phone_book(self, account: Account) -> PhoneBook:
+        """The account's contacts, and the people among them who have its number too."""
         own = self._macs_of(account) if account.discoverable else []
-        have_mine = (
+        have_own = (
             select(Account)
             .where(Account.id.in_(select(Contact.account_id).where(Contact.number_mac.in_(own))))
             .where(Account.id != account.id, Account.discoverable, Account.phone_number.is_not(None))
         )
         with self.core.db.read() as tx:
             kept = _kept(tx, account.id)
-            candidates = tx.objects.scalars(have_mine).all()
+            candidates = tx.objects.scalars(have_own).all()
         mutual = [other for other in candidates if not kept.isdisjoint(self._macs_of(other))]
         people = sorted((Person(other.name, other.username) for other in mutual), key=lambda p: p.name.casefold())
         lost = sum(not self.core.keyring.knows(mac) for mac in kept)
         return PhoneBook(len(kept), lost, people)
 
     def let_find(self, account: Account, discoverable: bool) -> None:
+        """Sets whether contacts may find the account."""
         with self.core.db.write() as tx:
             tx.execute(update(Account).where(Account.id == account.id).values(discoverable=discoverable))
         account.discoverable = discoverable
 
     def remove_all(self, account: Account) -> None:
-        """Every hash goes. What was looked up today still counts, or this would be the way around the cap."""
+        """Deletes every hash. The look-ups of today still count: otherwise deleting would bypass their limit."""
         with self.core.db.write() as tx:
             tx.execute(delete(Contact).where(Contact.account_id == account.id))
 
     def upload(self, account: Account, file: bytes, typed: str, country: str) -> Uploaded:
-        """Keeps the numbers of a vCard file and those that were typed, or none of them.
+        """Stores the numbers of a vCard file and those that were typed, or none of them.
 
-        Numbers without a calling code are read in the country of the account's own number, else in `country`.
-        Raises `NoNumbers`, `TooManyContacts` or `TooManyLookUps`.
+        Numbers without a calling code are read as those of the account's own country, else of `country`.
+        Raises `NoNumbers`, `TooManyContacts` or `TooManyLookups`.
         """
         cards = vcards.read(file)
         entries = {*cards.numbers, *(entry.strip() for entry in BETWEEN_NUMBERS.split(typed))} - {""}
@@ -95,13 +97,13 @@ class Contacts:
             raise TooManyContacts(self.core.policy.contacts)
         numbers, unread = self._read(entries, self._country_of(account) or country)
         macs = [self._macs(number) for number in numbers]
-        self._spend(account.id, macs)
+        self._count_lookups(account.id, macs)
         with self.core.db.write() as tx:
             added = self._keep(tx, account.id, macs)
         return Uploaded(added, cards.unread + unread)
 
     def _read(self, entries: Iterable[str], country: str) -> tuple[set[str], int]:
-        """The numbers that somebody may log in with, and how many entries are no number at all."""
+        """The numbers that an account could have, in E.164, and how many entries could not be read."""
         numbers, unread = set(), 0
         for entry in entries:
             try:
@@ -109,11 +111,11 @@ class Contacts:
             except PhoneMalformed:
                 unread += 1
             except Refusal:
-                continue  # a fixed line, say: no text goes there, so it is nobody's here
+                continue  # such as a fixed line: it gets no texts, so no account can have it
         return numbers, unread
 
-    def _spend(self, account_id: int, macs: Sequence[list[str]]) -> None:
-        """Counts the new numbers in a commit of its own, before anything is kept or looked up."""
+    def _count_lookups(self, account_id: int, macs: Sequence[list[str]]) -> None:
+        """Counts the new numbers and commits, before anything is stored. Raises `TooManyLookups`."""
         now, cap = self.core.clock.now(), self.core.policy.contact_lookups
         counted = select(ContactLookups.at, ContactLookups.count).where(ContactLookups.account_id == account_id)
         with self.core.db.write() as tx:
@@ -131,7 +133,10 @@ class Contacts:
                 tx.execute(insert(ContactLookups).values(account_id=account_id, at=now, count=new))
 
     def _keep(self, tx: Transaction, account_id: int, macs: Sequence[list[str]]) -> int:
-        """Returns how many were not there before. What an older key or a lost one made gives way to the newest's."""
+        """Stores the numbers under the newest key in place of older ones, and returns how many numbers are new.
+
+        Deletes all hashes of lost keys.
+        """
         self.core.db.serialize(tx, _lock(account_id))
         kept = _kept(tx, account_id)
         added = self._new(kept, macs)
@@ -149,7 +154,7 @@ class Contacts:
         return added
 
     def _new(self, kept: set[str], macs: Sequence[list[str]]) -> int:
-        """How many are not among those kept. Raises `TooManyContacts`."""
+        """How many numbers are not stored yet. Raises `TooManyContacts`."""
         known = {mac for mac in kept if self.core.keyring.knows(mac)}
         new = sum(known.isdisjoint(same) for same in macs)
         if new and len(known) + new > self.core.policy.contacts:
@@ -160,7 +165,7 @@ class Contacts:
         return self.core.keyring.macs(e164, "contact")
 
     def _macs_of(self, account: Account) -> list[str]:
-        """Of its own number; none when it has none, or when the key that sealed it is gone."""
+        """The hashes of the account's own number; none without a number, or when the key that sealed it is missing."""
         number = self._number_of(account)
         return self._macs(number) if number is not None else []
 

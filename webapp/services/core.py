@@ -1,4 +1,4 @@
-"""What every service is built on: the database, time, randomness, sealing and the numbers of the policy."""
+"""What every service uses: the database, time, randomness, sealing and the numbers of the policy."""
 
 from __future__ import annotations
 

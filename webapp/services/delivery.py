@@ -1,7 +1,7 @@
-"""Delivering what the outbox owes, by any number of workers at once, each message at least once.
+"""Delivers the messages of the outbox, by any number of workers at once, each message at least once.
 
-A worker claims a message by a conditional UPDATE, sends it outside any transaction and records how that went. One
-that is killed in between loses its claim after a while, and the message goes out again under the same Message-ID.
+A worker claims a message by a conditional UPDATE, sends it outside any transaction and records the result. The claim
+of a worker that is killed expires, and the message is sent again with the same Message-ID.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from .outbox import EMAIL, PUSH, TEXT, Outbox
 
 State = Literal["owed", "sent", "failed"]
 
-COMPLAINT_MAXIMUM = 200  # what its column holds
+COMPLAINT_MAXIMUM = 200  # characters, the width of its column
 
 log = structlog.get_logger()
 
 
 def state_of(tx: Transaction, message_id: int) -> State | None:
-    """What to tell a person about a message; None when there is none (any more)."""
+    """The state of a message; None when it does not exist or was purged."""
     return cast(State | None, tx.scalar(select(Message.state).where(Message.id == message_id)))
 
 
@@ -50,23 +50,17 @@ class Delivery:
     texts: TextMessages
     pushes: Pushes
     prepare: Callable[[], None]
-    """Puts into the outbox what a request left to the worker."""
+    """Called before each round: adds the messages that requests left to the worker."""
     drop: Callable[[PushMessage], None]
-    """Called for a push whose address no longer exists."""
+    """Called for a push whose subscription no longer exists."""
 
     def state(self, message_id: int) -> State | None:
-        """`state_of` for whoever has no transaction open. Raises `StoreUnavailable`."""
+        """`state_of` in a transaction of its own. Raises `DatabaseUnavailable`."""
         with self.core.db.read() as tx:
             return state_of(tx, message_id)
 
-    def fate(self, message_id: int) -> tuple[str, State | None]:
-        """Its channel and its state. Raises `StoreUnavailable`."""
-        with self.core.db.read() as tx:
-            message = tx.objects.get(Message, message_id)
-        return (message.channel, cast(State, message.state)) if message else (EMAIL, None)
-
     def kept(self, most: int) -> list[tuple[Email | TextMessage, int]]:
-        """The newest messages whose content is still there, with when they were made: the outbox page."""
+        """The newest messages whose content is still stored, each with its Unix time, for the outbox page."""
         query = select(Message).where(Message.sealed.is_not(None), Message.channel != PUSH)
         with self.core.db.read() as tx:
             rows = tx.objects.scalars(query.order_by(Message.id.desc()).limit(most)).all()
@@ -80,7 +74,10 @@ class Delivery:
             return tx.scalar(owed) is not None
 
     def deliver_due(self, stop: Event | None = None) -> int:
-        """How many went out. Raises `StoreUnavailable`; trouble with one message is no trouble for the next."""
+        """Delivers what is due and returns how many were sent; a failure does not stop the other messages.
+
+        Raises `DatabaseUnavailable`.
+        """
         self.prepare()
         sent = 0
         while not (stop and stop.is_set()) and (message := self._claim()):
@@ -88,26 +85,26 @@ class Delivery:
         return sent
 
     def work(self, stop: Event, every: float = 0.5) -> None:
-        """Delivers until `stop` is set, looking every so many seconds. Nothing else ends it."""
-        in_trouble = False
+        """Delivers until `stop` is set, every `every` seconds. Errors are logged and do not end it."""
+        is_failing = False
         while not stop.is_set():
             try:
                 self.deliver_due(stop)
-            except Exception as error:  # a dead worker is noticed only when people miss their codes
-                if not in_trouble:  # once, not twice a second
+            except Exception as error:  # the worker must go on: without it, codes do not arrive
+                if not is_failing:  # logged once, not at every round
                     log.error("outbox_in_trouble", error=type(error).__name__, at=_place_of(error))
-                in_trouble = True
+                is_failing = True
             else:
-                if in_trouble:
+                if is_failing:
                     log.info("outbox_recovered")
-                in_trouble = False
+                is_failing = False
             stop.wait(every)
 
     def _claim(self) -> Message | None:
-        """One due message that is now this worker's alone for a while, or None when nothing is due."""
+        """Claims one due message for this worker; None when nothing is due."""
         while True:
             now = self.core.clock.now()
-            # never tried ones first: a mail server that stalls on a few must not hold up the others
+            # new messages first: a mail server that stalls on a few must not delay the others
             due = select(Message.id).where(*_due(now)).order_by(Message.attempts, Message.due_at, Message.id).limit(1)
             with self.core.db.read() as tx:
                 candidate = tx.scalar(due)
@@ -116,14 +113,14 @@ class Delivery:
             still_due = update(Message).where(Message.id == candidate, *_due(now))
             until = now + self.core.policy.worker_claims_for
             with self.core.db.write() as tx:
-                # the try counts before it is made, so that a message which kills its worker is not tried for ever
+                # counted before sending, so that a message that crashes its worker is not sent again for ever
                 if changed_one_row(tx, still_due.values(attempts=Message.attempts + 1, claimed_until=until)):
                     return tx.objects.get_one(Message, candidate)
 
     def _deliver(self, message: Message) -> bool:
         try:
             content = self.outbox.read(message)
-        except ValueError as error:  # its key is missing: the operator may still put it back
+        except ValueError as error:  # its key is missing: the operator may restore it to the settings
             self._put_off(message, str(error))
             return False
         if not isinstance(content, Email) and content.lasts <= 0:
@@ -137,14 +134,14 @@ class Delivery:
             else:
                 self.mail.send(content)
         except Gone as refusal:
-            assert isinstance(content, PushMessage)  # nothing else has an address that goes
+            assert isinstance(content, PushMessage)  # only a push adapter raises it
             self.drop(content)
             self._give_up(message, str(refusal))
         except Refused as refusal:
             self._give_up(message, str(refusal))
-        except Unreachable as trouble:
-            self._put_off(message, str(trouble), trouble.wait)
-        except Exception as error:  # a bug, whose words could quote the message: not repeated
+        except Unreachable as failure:
+            self._put_off(message, str(failure), failure.wait)
+        except Exception as error:  # a bug; its text could quote the message, so it is not logged
             log.error("message_raised", message=message.id, error=type(error).__name__, at=_place_of(error))
             self._put_off(message, f"an error of ours: {type(error).__name__}")
         else:
@@ -155,7 +152,7 @@ class Delivery:
     def _record_sent(self, message: Message) -> None:
         keeps = {TEXT: self.texts.keeps, EMAIL: self.mail.keeps}.get(message.channel, False)
         sealed = message.sealed if keeps else None
-        # even when the claim ran out meanwhile: what went out is not owed
+        # even if the claim expired meanwhile: a message that was sent is not owed
         with self.core.db.write() as tx:
             owed = update(Message).where(Message.id == message.id, Message.state == OWED)
             ended = {"state": SENT, "sealed": sealed, "claimed_until": None, "ended_at": self.core.clock.now()}
@@ -163,19 +160,19 @@ class Delivery:
         log.info("message_sent", message=message.id, template=message.template, state=SENT, attempts=message.attempts)
 
     def received(self, uid: str) -> None:
-        """The other side says that the message arrived. Said twice, or of one that is unknown, it changes nothing."""
-        mine = Message.uid == uid, Message.state == SENT, Message.received_at.is_(None)
+        """Records the gateway's report that a message arrived. A second or unknown report changes nothing."""
+        unreported = Message.uid == uid, Message.state == SENT, Message.received_at.is_(None)
         with self.core.db.write() as tx:
-            tx.execute(update(Message).where(*mine).values(received_at=self.core.clock.now()))
+            tx.execute(update(Message).where(*unreported).values(received_at=self.core.clock.now()))
 
     def lost(self, uid: str, why: str) -> None:
-        """The other side says that it never will. One that arrived has arrived."""
-        mine = Message.uid == uid, Message.state == SENT, Message.received_at.is_(None)
+        """Records the gateway's report that a message will not arrive, unless it was reported to have arrived."""
+        unreported = Message.uid == uid, Message.state == SENT, Message.received_at.is_(None)
         with self.core.db.write() as tx:
-            tx.execute(update(Message).where(*mine).values(state=FAILED, complaint=why[:COMPLAINT_MAXIMUM]))
+            tx.execute(update(Message).where(*unreported).values(state=FAILED, complaint=why[:COMPLAINT_MAXIMUM]))
 
     def _put_off(self, message: Message, complaint: str, wait: int | None = None) -> None:
-        """For as long as the other side asked, or as the policy has it."""
+        """Sends the message again after `wait` seconds, or those of the policy; gives up after the last retry."""
         if message.attempts > len(self.core.policy.retry_after):
             self._give_up(message, complaint)
             return
@@ -199,10 +196,10 @@ class Delivery:
         )
 
     def _record(self, message: Message, **values: int | str | None) -> None:
-        # the count of tries names the claim: a worker that lost its own changes nothing
-        mine = (Message.id == message.id, Message.state == OWED, Message.attempts == message.attempts)
+        # the number of attempts identifies the claim: a worker whose claim expired changes nothing
+        claimed = (Message.id == message.id, Message.state == OWED, Message.attempts == message.attempts)
         with self.core.db.write() as tx:
-            tx.execute(update(Message).where(*mine).values(**values))
+            tx.execute(update(Message).where(*claimed).values(**values))
 
 
 def _due(now: int) -> tuple[ColumnElement[bool], ...]:
@@ -211,7 +208,7 @@ def _due(now: int) -> tuple[ColumnElement[bool], ...]:
 
 
 def _place_of(error: BaseException) -> str:
-    """File and line where it was raised: enough to find a bug, and nothing of what was being sent."""
+    """File and line where it was raised: enough to find a bug, without the content of the message."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

@@ -1,13 +1,14 @@
 """Confirming and changing the e-mail address of an account.
 
-An address is kept as the account's own only once a code sent to it came back. Whether an address already
-belongs to somebody is never told: the page is the same, and its owner gets a mail that says so.
+An address becomes the account's own only when a code sent to it is entered. The page must not tell whether an address
+belongs to another account: it is the same, and that account's owner gets an e-mail about it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -44,17 +45,17 @@ class EmailAddresses:
         return Terms(policy.email_code_seconds, policy.email_code_attempts, policy.resend_after)
 
     def send_code(self, account: Account, challenge: str, typed: str) -> None:
-        """Sends a code to the address, or its owner a word that somebody else typed it.
+        """Sends a code to the address; if it is another account's, sends that account's owner a notice instead.
 
-        Raises `EmailMalformed`, `TooSoon`, `TooManyTries`, `MailStopped`.
+        Raises `EmailMalformed`, `TooSoon`, `TooManyAttempts` or `MailLimitReached`.
         """
         address, rule = normalize(typed), SlidingWindows((self.core.policy.email_sends,))
         key = key_of(address)
-        # whoever asks: many accounts may be made to fill one box
-        reader = Bucket(f"email-code-to:{hash_of(key)}", WithRefusal(rule, MailLimitReached))
+        # over all accounts: an attacker could use many of them to flood one mailbox
+        recipient = Bucket(f"email-code-to:{hash_of(key)}", WithRefusal(rule, MailLimitReached))
         with self.core.db.write() as tx:
             code_id, code = self.codes.draw(tx, account.id, challenge, address, self._terms)
-            self.attempts.count_within(tx, Bucket(f"email-code:{account.id}", rule), reader)
+            self.attempts.count_within(tx, Bucket(f"email-code:{account.id}", rule), recipient)
             owner = tx.objects.scalars(select(Account).where(Account.email_key == key)).one_or_none()
             if owner is not None and owner.id != account.id:
                 url = f"{self.main_url}/forgot-password"
@@ -71,7 +72,7 @@ class EmailAddresses:
                 tx.execute(update(Account).where(Account.id == account.id).values(unconfirmed_email=address))
 
     def sent(self, account_id: int, challenge: str) -> Sent | None:
-        """The code that was sent for this challenge and could still be entered."""
+        """The code that was sent for this challenge and is still valid."""
         code = self.codes.newest(account_id, challenge, self._terms)
         if code is None or code.used_at is not None:
             return None
@@ -86,15 +87,15 @@ class EmailAddresses:
                 self.codes.consume(tx, code)
                 self._keep(tx, account, code.target)
                 if old is not None and key_of(old) != key_of(code.target):
-                    self._tell_the_old(tx, account, old, code.target)
+                    self._notify_old_address(tx, account, old, code.target)
                 account.email = code.target
                 self.notices.tell(tx, account, "email-confirmed", origin, email=code.target)
-        except IntegrityError:  # somebody else confirmed it a moment ago; which is not for us to say
+        except IntegrityError:  # another account confirmed it meanwhile, which the page must not tell
             account.email = old
             raise WrongCode() from None
 
     def undo(self, opened: OpenLink, origin: Origin) -> None:
-        """Puts the earlier address back and ends every session: whoever changed it is out. Raises `LinkDead`."""
+        """Restores the earlier address and ends every session, an attacker's too. Raises `LinkInvalid`."""
         account, address = opened.account, opened.link.email
         try:
             with self.core.db.write() as tx:
@@ -112,7 +113,7 @@ class EmailAddresses:
         values = {"email": address, "email_key": key_of(address), "unconfirmed_email": None}
         tx.execute(update(Account).where(Account.id == account.id).values(values))
 
-    def _tell_the_old(self, tx: Transaction, account: Account, old: str, new: str) -> None:
+    def _notify_old_address(self, tx: Transaction, account: Account, old: str, new: str) -> None:
         url = self.links.draw(tx, account, "undo-email", old, self.core.policy.email_undo_seconds)
         days = self.core.policy.email_undo_seconds // 86400
         self.outbox.post_email(
@@ -128,9 +129,7 @@ class EmailAddresses:
 
 
 def normalize(typed: str) -> str:
-    """Raises `EmailMalformed` for what no mail server would take (RFC 5321, RFC 6531)."""
-    from email_validator import EmailNotValidError, validate_email  # 40 ms, and few requests need it
-
+    """The normalized address. Raises `EmailMalformed` for what no mail server would accept (RFC 5321, RFC 6531)."""
     try:
         return validate_email(typed.strip(), check_deliverability=False).normalized
     except EmailNotValidError:
@@ -138,6 +137,6 @@ def normalize(typed: str) -> str:
 
 
 def masked(address: str) -> str:
-    """a...@example.org"""
+    """The address with only the first character of its local part: a...@example.org."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}...@{domain}"

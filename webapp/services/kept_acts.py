@@ -1,4 +1,4 @@
-"""The form that was sent when step-up came between: sealed, bound to its page and its browser, done once or dropped."""
+"""Kept acts: a form that was sent when step-up was due, sealed, bound to its page and browser, and sent again once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .core import Core
 @dataclass(frozen=True, slots=True)
 class Act:
     path: str
-    """The page that asked for it, with its query."""
+    """The page whose form it is, with its query string."""
     form: list[tuple[str, str]]
 
 
@@ -27,8 +27,8 @@ class KeptActs:
     core: Core
 
     def keep(self, user: User, act: Act) -> str:
-        """In place of an earlier one. Returns a key for the browser that asked: someone who holds a copy of the
-        session's token cannot have their act done by its owner's proof."""
+        """Stores the act in place of an earlier one. Returns a key for this browser only, so that a thief of the
+        session's token cannot have their act done by the owner's step-up."""
         key, session_id = draw_token(self.core.entropy), user.session.id
         text = json.dumps([key, act.path, act.form])
         sealed = self.core.keyring.seal(text, act_bound(session_id))
@@ -40,10 +40,10 @@ class KeptActs:
         return key
 
     def take(self, user: User, key: str, path: str | None) -> Act | None:
-        """The act of this browser for this page, once; one for another page is dropped."""
-        mine = KeptAct.session_id == user.session.id
+        """Returns the act of this browser for the page `path` and deletes it; one for another page is only deleted."""
+        own = KeptAct.session_id == user.session.id
         with self.core.db.write() as tx:
-            row = tx.execute(select(KeptAct.id, KeptAct.at, KeptAct.sealed).where(mine)).one_or_none()
+            row = tx.execute(select(KeptAct.id, KeptAct.at, KeptAct.sealed).where(own)).one_or_none()
             if row is None or not changed_one_row(tx, delete(KeptAct).where(KeptAct.id == row.id)):
                 return None
         kept_key, kept_path, form = json.loads(self.core.keyring.open(row.sealed, act_bound(user.session.id)))

@@ -1,4 +1,4 @@
-"""Log-ins of apps that can only send a username and a password: no page, no cookie, no second step.
+"""Log-ins of apps that can only send a username and a password: no page, no cookie, no second factor.
 
 An account without a second factor uses its usual password here. An account with one needs a temporary password; its
 usual password must be refused exactly as a wrong one is. Nothing here may start a session for the site's pages.
@@ -18,7 +18,7 @@ from ..domain.refusals import WrongLogin
 from ..models.accounts import Account
 from ..models.apps import TemporaryPassword
 from ..models.database import Transaction
-from .account_lookup import find_by_name, owes_second_factor
+from .account_lookup import find_by_name, needs_second_factor
 from .app_sessions import AppSessions, Granted
 from .core import Core
 from .notices import Notices
@@ -30,7 +30,7 @@ from .temporary_passwords import TemporaryPasswords
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The account whose app asks, as the site behind the proxy is told."""
+    """The account of the app, as `/legacy/verify` reports it to the proxy."""
 
     username: str
     name: str
@@ -39,7 +39,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """An account whose password was right. The transaction that lets the app in must check that it still is."""
+    """An account whose password was right. The transaction that accepts the app must check that it still is."""
 
     account: Account
     temporary: TemporaryPassword | None
@@ -49,8 +49,8 @@ class Proved:
 class CallerCache:
     """Callers whose credentials were right in the last seconds: apps send the same ones many times a second.
 
-    Refusals are never kept. Credentials are kept as an HMAC under a random key of this process, so that a memory dump
-    shows no password.
+    Refusals must not be cached. Credentials are cached as an HMAC under a random key of this process, so that a memory
+    dump shows no password.
     """
 
     def __init__(self, core: Core) -> None:
@@ -97,7 +97,7 @@ class LegacyAccess:
     def by_password(self, name: str, password: str, origin: Origin) -> Caller:
         """A temporary password may be used again within its hour. An unknown name is refused as a wrong password.
 
-        A right answer is kept for a few seconds. Raises `WrongLogin`, `TooManyAttempts` or `Busy`.
+        A right password is cached for a few seconds. Raises `WrongLogin`, `TooManyAttempts` or `Busy`.
         """
 
         def find() -> tuple[Caller, int | None]:
@@ -127,13 +127,14 @@ class LegacyAccess:
         with self.core.db.write() as tx:
             self._accept(tx, proved, origin)
             if proved.temporary is not None:
-                self.temporary_passwords.consume_single_use(tx, proved.temporary, origin)
+                self.temporary_passwords.consume(tx, proved.temporary, origin)
             self.notices.record(tx, proved.account.id, "app-logged-in", origin)
             return self.app_sessions.open(tx, proved.account.id, origin)
 
     def _prove(self, name: str, password: str, origin: Origin) -> Proved:
-        """Costs one password hash, and when refused one row, for every name: only a right temporary password is
-        cheaper.
+        """Takes one password hash for every name and, when refused, one insert; a right temporary password takes less.
+
+        Raises `WrongLogin`, `TooManyAttempts` or `Busy`.
         """
         found, factors = find_by_name(self.core.db, name)
         # before the attempt limit: 80 random bits cannot be guessed, so wrong passwords of others must not block them
@@ -152,7 +153,7 @@ class LegacyAccess:
         """Takes the counted attempt back. Raises `WrongLogin` when the account has enrolled a factor meanwhile."""
         if proved.temporary is not None:
             return
-        if owes_second_factor(tx, proved.account):
+        if needs_second_factor(tx, proved.account):
             raise WrongLogin()
         self.password_attempts.take_back(tx, proved.account, proved.typed_name, origin)
 

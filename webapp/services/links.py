@@ -1,6 +1,6 @@
-"""Links that speak for an e-mail address: 256 bits, one use, stored as SHA-256 (ASVS V6.4.3).
+"""Links in e-mails: a token of 256 bits, good once, stored as SHA-256 (ASVS V6.4.3).
 
-Opening one (GET) only shows a page; only pressing its button (POST) uses it up, so a mail scanner does no harm.
+GET must only show a page; the POST of its button consumes the link, so that mail scanners do no harm.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Links:
     main_url: str
 
     def draw(self, tx: Transaction, account: Account, purpose: str, email: str, lasts: int) -> str:
-        """The absolute address at the main host, from the settings and never from the request."""
+        """Creates a link for `lasts` seconds and returns its URL, at the host of the settings, never of the request."""
         token, now = draw_token(self.core.entropy), self.core.clock.now()
         tx.execute(
             insert(Link).values(
@@ -47,7 +47,7 @@ class Links:
         return f"{self.main_url}{PATHS[purpose]}{token}"
 
     def find(self, purpose: str, token: str) -> OpenLink:
-        """Raises `LinkDead` when it is unknown, used, of another purpose or too old."""
+        """A valid link. Raises `LinkInvalid` when it is unknown, used, of another purpose or expired."""
         query = (
             select(Link, Account)
             .join(Account, Account.id == Link.account_id)
@@ -60,9 +60,9 @@ class Links:
         return OpenLink(row[0], row[1])
 
     def find_used(self, purpose: str, token: str, drew: str) -> tuple[OpenLink, Link | None]:
-        """A link after its use, and the one of the purpose `drew` that was drawn for it at that moment, if any.
+        """A link after its use, and the link of purpose `drew` that its use created, if any.
 
-        Raises `LinkDead` when it is unknown, of another purpose or not used.
+        Raises `LinkInvalid` when it is unknown, of another purpose or not used.
         """
         drawn = aliased(Link)
         at_once = and_(
@@ -85,25 +85,25 @@ class Links:
         return OpenLink(row[0], row[1]), row[2]
 
     def use(self, tx: Transaction, link: Link) -> None:
-        """Raises `LinkDead` when somebody was first."""
+        """Consumes the link. Raises `LinkInvalid` when it was used or has expired meanwhile."""
         if not changed_one_row(
             tx, update(Link).where(Link.id == link.id, self._is_live()).values(used_at=self.core.clock.now())
         ):
             raise LinkInvalid()
 
     def void_later(self, tx: Transaction, link: Link) -> None:
-        """Those of the same purpose that were drawn after this one: whoever undoes a change undoes what followed."""
+        """Voids the links of the same purpose that are newer: undoing a change must undo later changes too."""
         later = Link.account_id == link.account_id, Link.purpose == link.purpose, Link.id > link.id
         tx.execute(update(Link).where(*later, self._is_live()).values(used_at=self.core.clock.now()))
 
     def void_elsewhere(self, tx: Transaction, link: Link) -> None:
-        """All that were sent to another address of the account than this one: a stranger may read mail there."""
+        """Voids the account's links that were sent to another address, where an attacker may read them."""
         self.void_all(tx, link.account_id, Link.email != link.email)
 
     def void_all(self, tx: Transaction, account_id: int, *which: ColumnElement[bool]) -> None:
-        """They lapse: one that was used says what it did, and these did nothing."""
-        mine = Link.account_id == account_id, self._is_live(), *which
-        tx.execute(update(Link).where(*mine).values(expires_at=self.core.clock.now()))
+        """Lets valid links expire. They must not be marked as used, or `find_used` would find them."""
+        valid = Link.account_id == account_id, self._is_live(), *which
+        tx.execute(update(Link).where(*valid).values(expires_at=self.core.clock.now()))
 
     def _is_live(self) -> ColumnElement[bool]:
         return and_(Link.used_at.is_(None), Link.expires_at > self.core.clock.now())

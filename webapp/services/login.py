@@ -1,7 +1,7 @@
-"""Logging in: the password, then what the account asks beyond it.
+"""Logging in: the password, then a second factor if the account has one.
 
-A pending login is a state of its own, in a cookie of its own, that opens nothing but the challenge. A browser
-learns about factors only after a right password.
+A pending login has a table and a cookie of its own, and must give access to the challenge only. A browser must learn
+about factors only after a right password.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
 from ..models.factors import Factor
 from ..models.sessions import PendingLogin
-from .account_lookup import find_by_name, owes_second_factor
+from .account_lookup import find_by_name, needs_second_factor
 from .method_kinds import Glance
 from .password_attempts import KnownBrowser, PasswordAttempts
 from .passwords import Passwords, looks_temporary
@@ -66,7 +66,7 @@ END = (
 
 @dataclass(frozen=True, slots=True)
 class PendingToken:
-    """The password was right; this token leads to the challenge. `refusal` is why no code went out for it."""
+    """A pending login: `token` gives access to its challenge. `refusal` is why no code was sent for it, if any."""
 
     token: str
     refusal: Refusal | None = None
@@ -74,7 +74,7 @@ class PendingToken:
 
 @dataclass(frozen=True, slots=True)
 class LoginClaim(Claim):
-    """A login whose password was right."""
+    """A pending login that must prove a second factor."""
 
     pending: PendingLogin
 
@@ -98,7 +98,7 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
         known_browser: KnownBrowser | None = None,
         remembered: Sequence[str] = (),
     ) -> LoggedIn | PendingToken:
-        """`remembered` are the tokens of remembered browsers that this browser shows.
+        """Logs in, or begins a pending login. `remembered` are the tokens in this browser's cookies.
 
         Raises `WrongLogin`, `TemporaryPasswordHere`, `TooManyAttempts` or `Busy`; the same for unknown names.
         """
@@ -107,20 +107,20 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
         if not self.passwords.is_right(account, typed_password) or account is None:
             raise TemporaryPasswordHere() if looks_temporary(typed_password) else WrongLogin()
         self.passwords.renew(account, typed_password)
-        is_pending = bool(factors) and not remembered  # almost always; else it is judged in the transaction
-        with self.core.db.write(durable=not is_pending) as tx:  # a pending login that is lost is begun anew
+        is_pending = bool(factors) and not remembered  # the rest is decided in the transaction
+        with self.core.db.write(durable=not is_pending) as tx:  # a pending login that is lost begins again
             if not is_pending and self._password_is_enough(tx, account, remembered):
                 return self.opening.open(
                     tx, account, known_browser, persistent=persistent, next_path=next_path, origin=origin
                 )
             pending, token = self._begin(tx, account, persistent, next_path, origin)
         if not factors:
-            return PendingToken(token)  # a first factor came meanwhile: the challenge's page sends
+            return PendingToken(token)  # a first factor was turned on meanwhile: its page sends the code
         claim = LoginClaim(account, factors, pending.challenge, pending)
         return PendingToken(token, self.choice(claim, None).send_unless_sent(origin))
 
     def claim(self, token: str | None) -> LoginClaim:
-        """Of the pending login. Raises `LoginExpired` when there is none, or for longer than ten minutes."""
+        """The claim of a pending login. Raises `LoginExpired` when there is none or it is older than ten minutes."""
         since = self.core.clock.now() - self.core.policy.pending_login_seconds
         with self.core.db.read() as tx:
             rows = tx.objects.execute(FIND, {"token_hash": hash_of(token or ""), "since": since}).all()
@@ -131,11 +131,11 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
         return LoginClaim(account, factors, pending.challenge, pending)
 
     def glance(self, token: str | None) -> Glance | None:
-        """How its request on another device stands, in one statement; also for a pending login that ended."""
+        """The state of its login request, in one statement; also for a pending login that has ended."""
         return first_glance(self.methods, token)
 
     def give_up(self, claim: LoginClaim) -> None:
-        """Cancel: back to the password, and the other device is asked no more."""
+        """Ends the pending login and its requests on other devices, for Cancel."""
         with self.core.db.write() as tx:
             self._withdraw_requests(tx, claim)
             tx.execute(END, {"pending": claim.pending.id, "now": self.core.clock.now()})
@@ -170,7 +170,7 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
         self.sessions.end_others(tx, claim.account.id, result.token.session_id)
 
     def _after(self, claim: LoginClaim, refusal: CodeRefusal, left: int) -> Refusal:
-        """After the last wrong code the challenge is void: back to the password."""
+        """Ends the pending login after the last wrong code, so that a log-in starts again at the password."""
         if left > 0:
             return refusal.with_left(left)
         with self.core.db.write() as tx:
@@ -181,8 +181,8 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
         return ChallengeExhausted()
 
     def _password_is_enough(self, tx: Transaction, account: Account, remembered: Sequence[str]) -> bool:
-        """No factor is on, or this browser is remembered. Raises `WrongLogin` as `owes_second_factor` does."""
-        return not owes_second_factor(tx, account) or self.remembered.use(tx, account.id, remembered)
+        """No factor is on, or this browser is remembered. Raises `WrongLogin` as `needs_second_factor` does."""
+        return not needs_second_factor(tx, account) or self.remembered.use(tx, account.id, remembered)
 
     def _begin(
         self, tx: Transaction, account: Account, persistent: bool, next_path: str, origin: Origin

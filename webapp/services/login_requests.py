@@ -1,7 +1,7 @@
-"""Login requests, as the browser that waits sees them: asked for, looked at, used once.
+"""Login requests from the side of the browser that waits: created, polled and used once.
 
-The number on the waiting screen is kept nowhere: it is a keyed hash of the request's own nonce, bound to account and
-request. What the account's phones answer is in `approvals`.
+The number on the waiting screen must not be stored: it is a keyed hash of the request's nonce, bound to account and
+request. The answers of approving devices are in `approvals`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class LoginRequests:
     pushes: RequestPushes
 
     def ask(self, account: Account, challenge: str, phones: Sequence[Factor], origin: Origin, list_path: str) -> None:
-        """One more for the account's phones, in place of an older one; `list_path` is where they answer.
+        """Creates a request in place of an older one and notifies `phones`; `list_path` is the page to answer it.
 
         Raises `TooManyRequests`.
         """
@@ -75,12 +75,10 @@ class LoginRequests:
             self.pushes.post(tx, account, phones, made, list_path)
 
     def status(self, account: Account, challenge: str) -> RequestStatus | None:
-        """How the newest request of this challenge stands; None when there is none."""
-        mine = LoginRequest.account_id == account.id, LoginRequest.challenge == challenge
+        """The newest request of this challenge; None when there is none."""
+        own = LoginRequest.account_id == account.id, LoginRequest.challenge == challenge
         with self.core.db.read() as tx:
-            row = tx.objects.scalars(
-                select(LoginRequest).where(*mine).order_by(LoginRequest.id.desc()).limit(1)
-            ).first()
+            row = tx.objects.scalars(select(LoginRequest).where(*own).order_by(LoginRequest.id.desc()).limit(1)).first()
         if row is None:
             return None
         state = self.state_of(row.state, row.made_at)
@@ -88,13 +86,13 @@ class LoginRequests:
         return RequestStatus(state, self.numbers(row)[0], row.made_at, until, state in (WAITING, APPROVED))
 
     def glance(self, pending_token: str) -> Glance | None:
-        """The same for a pending login, or one that ended lately, in one statement."""
+        """The newest request of a pending login, also of one that has ended, in one statement."""
         with self.core.db.read() as tx:
             row = tx.execute(GLANCE, {"token_hash": hash_of(pending_token)}).first()
         return Glance(self.state_of(row[0], row[1]), row[1]) if row is not None else None
 
     def use(self, tx: Transaction, account: Account, challenge: str) -> int:
-        """The approval, once; returns which phone it came from. Raises `NotApproved`."""
+        """Consumes the approval and returns the `Factor.id` of the approving device. Raises `NotApproved`."""
         approved = (
             LoginRequest.account_id == account.id,
             LoginRequest.challenge == challenge,
@@ -105,20 +103,20 @@ class LoginRequests:
         phone = tx.execute(used).scalar_one_or_none()
         if phone is None:
             raise NotApproved()
-        self.attempts.clear(tx, _bucket(account.id))  # a full log-in, or its owner at step-up
+        self.attempts.clear(tx, _bucket(account.id))  # the owner has proved a factor, so the limit starts anew
         return phone
 
     def withdraw(self, tx: Transaction, account_id: int, challenge: str) -> None:
-        """What this challenge asked the account's phones is answered otherwise, or not at all."""
+        """Ends the requests of this challenge, because it was answered by another method or cancelled."""
         close_open(tx, account_id, WITHDRAWN, self.core.clock.now(), LoginRequest.challenge == challenge)
 
     def state_of(self, state: str, made_at: int) -> str:
-        """As it is now: one that waits too long has expired."""
+        """The present state: a request that has waited too long is expired."""
         is_late = self.core.clock.now() - made_at >= self.core.policy.request_seconds
         return EXPIRED if state == WAITING and is_late else state
 
     def numbers(self, row: LoginRequest) -> list[str]:
-        """What its waiting screen shows, or showed before the newest key came into the settings."""
+        """The number on the waiting screen first, then those it showed before a rotation of keys."""
         macs = self.core.keyring.macs(row.nonce, f"account:{row.account_id}:login-request:{row.id}")
         digests = (mac.rpartition(".")[2] for mac in macs)
         return [str(int(digest, 16) % 10**DIGITS).zfill(DIGITS) for digest in digests]

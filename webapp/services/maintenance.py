@@ -1,4 +1,4 @@
-"""Housekeeping: deleting what has expired, and sealing again under the newest key."""
+"""Deleting rows after their retention time, and resealing secrets under the newest key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
     (Account.phone_number, lambda account: phone_bound(account.id)),
     (Code.sealed_target, lambda code: target_bound(code.account_id, code.challenge)),
 )
-"""Every sealed column, and what each value is bound to: a key may leave the settings once all are sealed again."""
+"""Every sealed column, and what its values are bound to. Once all are resealed, an old key can be removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +42,21 @@ class Maintenance:
     core: Core
 
     def purge(self) -> dict[str, int]:
-        """Deletes what policy.md keeps no longer; returns how many rows of each table went."""
-        gone = {}
+        """Deletes what is past its retention time in the policy; returns the numbers of deleted rows by table."""
+        deleted = {}
         for table, condition in self._expired():
             with self.core.db.write() as tx:
-                gone[table.__tablename__] = tx.execute(delete(table).where(condition)).rowcount
+                deleted[table.__tablename__] = tx.execute(delete(table).where(condition)).rowcount
         now, policy = self.core.clock.now(), self.core.policy
         with self.core.db.write() as tx:
             old = Activity.at < now - policy.activity_address_kept, Activity.address.is_not(None)
             tx.execute(update(Activity).where(*old).values(address=None))
-        return gone
+        return deleted
 
     def reseal(self) -> int:
-        """Seals every older secret under the newest key, row by row, and returns how many.
+        """Seals every secret of an older key under the newest, row by row, and returns how many.
 
-        Raises `ValueError` when the key of one is not among the settings.
+        Raises `ValueError` when the key of one is not in the settings.
         """
         return sum(self._reseal(column, bound_to) for column, bound_to in SEALED)
 

@@ -1,6 +1,6 @@
-"""What a second-factor method is: the base class of every kind, and its steps.
+"""The base classes of methods and of the steps of their enrollments.
 
-A method is a small class that gets the services it uses in its constructor. No method and no channel is named here.
+A method gets the services it uses in its constructor. No method and no channel may be named here.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from .password_proof import PasswordProof
 from .sessions import Sessions
 
 Answers = Mapping[str, str]
-"""What a person entered into a form, by field name."""
+"""What the user entered into a form, by field name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ByDevice:
-    """A label that differs with the device in a person's hands."""
+    """A label that differs with the user's device."""
 
     computer: Sentence
     phone: Sentence
@@ -40,7 +40,7 @@ class ByDevice:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What a person reads before they begin."""
+    """The texts of the first screen: what the method is, what it needs, how it is used later, and the button."""
 
     what: Sentence
     needed: Sentence
@@ -63,13 +63,13 @@ class Step(ABC):
     fields: ClassVar[type | None] = None
     """A class of WTForms fields."""
     needs_fresh: ClassVar[bool] = True
-    """Shown and submitted only within ten minutes of a proof: it shows or draws a secret, or decides who gets mail."""
+    """It demands a fresh session, because it shows or generates a secret, or decides where codes are sent."""
     acts: ClassVar[tuple[str, ...]] = ()
-    """The step's other buttons, by the name they post."""
+    """The names that the step's other buttons post."""
     closed: ClassVar[type[Refusal] | None] = None
-    """What an answer is told that comes when the step is no longer open."""
+    """The refusal of an answer that comes when the step is no longer open."""
     passed_over: ClassVar[bool] = False
-    """When it is done, Next goes past it; it is still there for those who go back to change what it asked."""
+    """Once it is done, Next passes over it; Back still shows it, to change the answer."""
 
     def needed(self, visit: Visit) -> bool:
         return True
@@ -79,39 +79,43 @@ class Step(ABC):
 
     @abstractmethod
     def submit(self, visit: Visit, answers: Answers) -> None:
-        """Raises a `Refusal`."""
+        """Does what Next says. Raises a `Refusal`."""
 
     def act(self, visit: Visit, name: str) -> None:
         """Does what one of the buttons in `acts` says. Raises a `Refusal`."""
 
     def show(self, visit: Visit) -> dict[str, Any]:
-        """The context of its template. `suggested` and `choices` fill fields in; `sent` (`Sent` or None), `wait` and
-        `different` (a step's slug) are said as on every page after a send."""
+        """The context of its template. Four names are turned into words or links for it, where they are present.
+
+        `suggested` and `choices` fill in form fields, by the field's name; `sent` (`Sent` or None), with `wait`
+        (seconds), becomes what every page shows after a code was sent; `different` (the slug of the step that asks for
+        the recipient) becomes `different_url`.
+        """
         return {}
 
     def arrive(self, visit: Visit) -> None:
-        """Called when the step before it was submitted and this one is next: it may send. Raises a `Refusal`."""
+        """Called when the step before was submitted and this one is next. It may send. Raises a `Refusal`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A factor to be, as `models.factors.Factor` will hold it; `secret` is sealed first."""
+    """A factor to be created, with the values for `models.factors.Factor`; `secret` is sealed first."""
 
     secret: str
     counter: int = -1
     external_id: str = ""
-    """Empty where an account has one factor of the method."""
+    """Empty for a method of which an account has only one factor."""
     label: str = ""
     attributes: str = "{}"
     replaces: int | None = None
-    """The id of the factor in whose place it comes, where an account may have several."""
+    """The id of the factor that it replaces, where an account may have several."""
 
 
 @dataclass(slots=True)
 class Visit:
-    """One request's view of an enrollment: who, which method, what the draft holds.
+    """An enrollment as one request sees it: user, method and the content of the draft.
 
-    `notes` are what the method has drawn and learned so far; they are kept sealed in the draft.
+    `notes` are what the steps have generated and been told so far; they are stored sealed in the draft.
     """
 
     method: Method
@@ -125,12 +129,13 @@ class Visit:
     password_proof: PasswordProof
     email_addresses: EmailAddresses
     token: SessionToken | None = None
-    """Set when the session got a new token on the way."""
+    """Set when the session got a new token during the request."""
     changed: set[str] = field(default_factory=set)
+    """The names of notes that changed during the request."""
     proved: Proved | None = None
-    """Set by the last step of a method."""
+    """Set by the step that proves the method."""
     browser_token: str | None = None
-    """Set where this very browser becomes the factor: what it keeps in a cookie."""
+    """Set where this browser becomes the factor: the token for its cookie."""
 
     @property
     def account(self) -> Account:
@@ -138,7 +143,7 @@ class Visit:
 
     @property
     def factors(self) -> list[Factor]:
-        """Those of the method that are on already."""
+        """The user's factors of this method that are on."""
         return [f for f in self.user.factors if f.method == self.method.slug]
 
     @property
@@ -151,17 +156,17 @@ class Visit:
         return f"enroll:{self.method.slug}:{self.account.id}:{self.user.session.id}"
 
     def note(self, **changes: Any) -> None:
-        """Keeps something in the draft when the step has been submitted."""
+        """Adds notes, which are stored in the draft when the step has been submitted."""
         self.notes.update(changes)
         self.changed.update(changes)
 
     def turn_on(self, proved: Proved) -> None:
-        """The method proved itself: the service makes it a factor."""
+        """Called by the step that proved the method: the service then creates the factor."""
         self.proved = proved
 
     def count_attempt(self, name: str) -> None:
-        """In a commit of its own, before anything is compared. Raises `TooManyAttempts`."""
-        rule = SlidingWindows(self.core.policy.second_factor_attempts[1:])  # the account is theirs: 20 an hour do
+        """Counts and commits an attempt, before anything is compared. Raises `TooManyAttempts`."""
+        rule = SlidingWindows(self.core.policy.second_factor_attempts[1:])  # the user is logged in: 20 an hour do
         self.attempts.count(Bucket(f"enroll:{self.method.slug}:{name}:{self.account.id}", rule))
 
 
@@ -170,9 +175,9 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """The question that a method puts to an account: at login after a right password, or at step-up.
+    """What a method asks an account to prove, at log-in after a right password or at step-up.
 
-    `factors` are those of the method that are on, the last proved one first.
+    `factors` are the account's factors of the method that are on, the last proved one first.
     """
 
     account: Account
@@ -186,7 +191,7 @@ class Challenge:
 
 
 class Method(ABC):
-    """A kind of second factor. What most methods do is the default here."""
+    """A kind of second factor. The defaults here suit most methods."""
 
     slug: ClassVar[str]
     title: ClassVar[Sentence]
@@ -196,71 +201,71 @@ class Method(ABC):
     fields: ClassVar[type]
     """The WTForms fields of that page."""
     is_code: ClassVar[bool] = True
-    """A hundred wrong codes in a row stop the methods that are codes (NIST SP 800-63B-4 section 3.2.2)."""
+    """Its answer is a code, and is refused after a hundred wrong codes in a row (NIST SP 800-63B-4 section 3.2.2)."""
     sends_code: ClassVar[bool] = False
     """Its page offers Resend."""
     only_on_phones: ClassVar[Sentence | None] = None
-    """Set where it is turned on from the phone itself: said elsewhere, with the mobile `site`."""
+    """For a method that is turned on from the phone: what other devices show, with the mobile host as `site`."""
 
     @property
     def is_offered(self) -> bool:
-        """False where this site cannot do what it takes, such as sending a message."""
+        """False when this site lacks what the method needs, such as a gateway for texts."""
         return True
 
     @abstractmethod
     def steps(self) -> Sequence[Step]:
-        """In order. The last one ends the enrollment and shows nothing that came before."""
+        """The steps in order. The last one ends the enrollment and must not show a secret of those before."""
 
     def step(self, slug: str) -> Step | None:
         return next((step for step in self.steps() if step.slug == slug), None)
 
     def begin(self, visit: Visit) -> dict[str, Any]:
-        """What a new draft holds."""
+        """The notes of a new draft."""
         return {}
 
     def shown(self, factors: Sequence[Factor], origin: Origin) -> Sequence[Factor]:
-        """Which of its factors the list of methods turns off."""
+        """Those of `factors` that the list of methods can turn off."""
         return factors
 
     def hint(self, challenge: Challenge) -> str:
-        """Names it where one chooses how to verify."""
+        """Its name in the list of methods at the challenge."""
         return str(self.title)
 
     @abstractmethod
     def source(self, challenge: Challenge) -> str:
-        """One sentence: where the answer comes from."""
+        """One sentence that says where the answer comes from."""
 
     def send(self, challenge: Challenge, origin: Origin) -> None:
-        """Sends what is to be entered, after a right password and at Resend. Raises a `Refusal`."""
+        """Sends a code or request, after a right password and at Resend. Raises a `Refusal`."""
 
     def sent(self, challenge: Challenge) -> Sent | None:
-        """What was sent for this challenge and could still be entered."""
+        """The code that was sent for this challenge and is still valid."""
         return None
 
     def wait(self, challenge: Challenge) -> int:
-        """Seconds until a code can be sent where none was."""
+        """Seconds until a code can be sent, when none was sent."""
         return 0
 
     def show(self, challenge: Challenge) -> dict[str, Any]:
-        """More context for the page of its challenge, drawn anew each time."""
+        """Further context for the page of its challenge, made anew each time."""
         return {}
 
     def single_use(self, answers: Answers) -> str | None:
-        """Names what an answer uses up whatever comes of it; the same again is refused with `CeremonyExpired`."""
+        """Names what an answer uses up, right or wrong; a second answer with it is refused with `CeremonyExpired`."""
         return None
 
     @abstractmethod
     def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
         """Consumes what it compares by one conditional UPDATE, or raises a `Refusal`.
 
-        In the transaction of what the proof is for; the attempt was counted before, in a commit of its own.
+        It runs in the transaction of the log-in or step-up; the attempt was counted and committed before.
         """
 
     def counter_at(self, now: int) -> int:
-        """The `Factor.counter` that makes every proof up to this moment (Unix seconds) a used one."""
+        """The `Factor.counter` that voids every proof up to `now` (Unix seconds); -1 where none is needed."""
         return -1
 
     def stands_in(self, account: Account) -> Sentence | None:
-        """The button that asks for it in place of a method that waits for another device, though it is not turned on;
-        None where it cannot."""
+        """The label of the button that chooses it in place of an out-of-band method, though it is not turned on; None
+        when it cannot be chosen."""
         return None

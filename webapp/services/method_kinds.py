@@ -1,4 +1,4 @@
-"""What some methods can do and others cannot, as base classes; and all methods of a site together."""
+"""Base classes for what only some methods can do, and the list of a site's methods."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from .method import Answers, Challenge, Method
 
 
 class Several(Method):
-    """An account may have many of it, each with a name, in a list of their own."""
+    """A method of which an account may have several factors, each with a name, on a page of their own."""
 
     path: ClassVar[str]
     list_title: ClassVar[Sentence]
     list_template: ClassVar[str]
     label_fields: ClassVar[type]
-    """The fields in which its owner names one."""
+    """The WTForms fields in which the owner names one."""
     first_step: ClassVar[str]
     """The slug of the step at which adding one more begins."""
     is_this_browser: ClassVar[bool] = False
-    """One of them may be this very browser: then the list of methods turns that one on and off."""
+    """A factor may be this browser itself: then the list of methods turns that one on and off."""
 
     @abstractmethod
     def describe(self, factor: Factor, origin: Origin) -> Sequence[str]:
-        """What there is to say of one, to a reader at `origin`."""
+        """Short descriptions of one factor, for a reader at `origin`."""
 
     @abstractmethod
     def is_here(self, factor: Factor, origin: Origin) -> bool:
-        """True for one that is, or is kept on, the device that asks."""
+        """True for a factor that is the requesting browser, or is stored on its device."""
 
     def shown(self, factors: Sequence[Factor], origin: Origin) -> Sequence[Factor]:
         return [f for f in factors if not self.is_this_browser or self.is_here(f, origin)]
 
     def lacks(self, factor: Factor, origin: Origin) -> Sentence | None:
-        """The words of a link to turn it on anew from there, where that would add something."""
+        """The text of a link to turn the factor on again from `origin`, when that would add something; else None."""
         return None
 
     def browser_hints(self, account: Account, factors: Sequence[Factor]) -> dict[str, Any]:
-        """What keeps the browser's own list in step with this one."""
+        """Data with which the browser updates its own list of keys."""
         return {}
 
     def removal_hints(self, factor: Factor) -> dict[str, Any]:
@@ -54,63 +54,63 @@ class Several(Method):
 
 @dataclass(frozen=True, slots=True)
 class RequestStatus:
-    """How a request stands that is answered on another device. Times are Unix seconds."""
+    """The state of a request that is answered on another device. Times are Unix seconds."""
 
     state: str
     number: str
-    """What is entered there."""
+    """The number to enter on that device."""
     since: int
     until: int
     is_live: bool
-    """It waits, or it was approved and waits to be used."""
+    """It waits for an answer, or was approved and not used yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """The same as far as the browser that waits asks for it every two seconds."""
+    """The part of the status that the waiting browser polls."""
 
     state: str
     since: int
 
 
 class OutOfBand(Several):
-    """Answered on another device, while the browser that asks waits. Nothing is entered here, so nothing is guessed."""
+    """Answered on another device while this browser waits. Nothing can be guessed here, so no attempt is counted."""
 
     requests_path: ClassVar[str]
-    """Where requests are listed; one of them has its number behind it."""
+    """The path of the list of requests; the page of one request has its id appended."""
     requests_title: ClassVar[Sentence]
 
     @abstractmethod
     def status(self, challenge: Challenge) -> RequestStatus | None:
-        """None when nothing was asked for this challenge."""
+        """The newest request for this challenge; None when there is none."""
 
     @abstractmethod
     def glance(self, pending_token: str) -> Glance | None:
-        """How it stands with the pending login of that token, in one statement that never writes."""
+        """The state for the pending login with that token, in one statement. Must not write."""
 
     @abstractmethod
     def withdraw(self, tx: Transaction, account_id: int, challenge_name: str) -> None:
-        """The challenge is answered otherwise, or not at all."""
+        """Ends the requests of a challenge that was answered by another method or cancelled."""
 
 
 class Passwordless(Several):
-    """One factor that opens an account by itself and says whose it is."""
+    """A method whose factor logs in without a password, because it names the account."""
 
     @abstractmethod
     def ask(self, challenge_name: str) -> dict[str, Any]:
-        """What the browser is asked, without knowing whose it is. Writes nothing."""
+        """The options for the browser, before the account is known. Must not write."""
 
     @abstractmethod
     def unknown_hints(self, answers: Answers) -> dict[str, Any]:
-        """What the browser is told of a factor that opens nothing here."""
+        """Data that tells the browser that the factor of an answer is not known here."""
 
     @abstractmethod
     def external_id(self, answers: Answers) -> str:
-        """The `Factor.external_id` it is found by. Raises a `Refusal`."""
+        """The `Factor.external_id` in an answer. Raises a `Refusal`."""
 
     @abstractmethod
     def verify_alone(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
-        """As `verify`, for an answer that must do without a password."""
+        """As `verify`, for a log-in without a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,5 +135,5 @@ class Methods:
 
     @property
     def passwordless(self) -> Passwordless | None:
-        """The one that is offered on the login page; None where no method can."""
+        """The method that the log-in page offers in place of a password; None when there is none."""
         return next((method for method in self.all if isinstance(method, Passwordless)), None)

@@ -1,4 +1,4 @@
-"""The factors of which an account may have several: telling them apart, naming them, deleting one."""
+"""The factors of methods of which an account may have several: listing, renaming and deleting them."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class NamedFactors:
     notices: Notices
 
     def of(self, user: User, method: Several) -> Sequence[Factor]:
-        """Those that are on, in the order in which they were added."""
-        mine = [f for f in user.factors if f.method == method.slug]
-        return sorted(mine, key=lambda f: f.id)
+        """The user's factors of the method that are on, in the order in which they were added."""
+        own = [f for f in user.factors if f.method == method.slug]
+        return sorted(own, key=lambda f: f.id)
 
     def one(self, user: User, method: Several, factor_id: int) -> Factor:
-        """Raises `Missing`, for another's as for none."""
+        """One of them. Raises `NotFound`, also for another account's."""
         for factor in self.of(user, method):
             if factor.id == factor_id:
                 return factor
         raise NotFound()
 
     def rename(self, user: User, method: Several, factor_id: int, typed: str, origin: Origin) -> Factor:
-        """For somebody fresh. Raises `Missing`, `NotFresh`, `NameMalformed` or `LabelTaken`."""
+        """Renames a factor. Raises `NotFound`, `NotFresh`, `NameMalformed` or `LabelTaken`."""
         self.sessions.demand_fresh(user)
         factor = self.one(user, method, factor_id)
         others = [f.label for f in self.of(user, method) if f.id != factor_id]
@@ -46,12 +46,12 @@ class NamedFactors:
         with self.core.db.write() as tx:
             if not changed_one_row(tx, update(Factor).where(*_mine(user, factor)).values(label=label)):
                 raise NotFound()
-            facts = {"method": method.title.msgid, "name": label}
-            self.notices.record(tx, user.account.id, "factor-renamed", origin, **facts)
+            details = {"method": method.title.msgid, "name": label}
+            self.notices.record(tx, user.account.id, "factor-renamed", origin, **details)
         return factor
 
     def delete(self, user: User, method: Several, factor_id: int, origin: Origin) -> Factor:
-        """For somebody fresh; every other session ends. Raises `Missing` or `NotFresh`."""
+        """Deletes a factor and ends every other session. Raises `NotFound` or `NotFresh`."""
         self.sessions.demand_fresh(user)
         factor = self.one(user, method, factor_id)
         kind = "last-factor-deleted" if self.is_last(user) else "factor-deleted"
@@ -59,12 +59,12 @@ class NamedFactors:
             if not changed_one_row(tx, delete(Factor).where(*_mine(user, factor))):
                 raise NotFound()
             self.sessions.end_others(tx, user.account.id, user.session.id)
-            facts = {"method": method.title.msgid, "name": factor.label}
-            self.notices.tell(tx, user.account, kind, origin, **facts)
+            details = {"method": method.title.msgid, "name": factor.label}
+            self.notices.tell(tx, user.account, kind, origin, **details)
         return factor
 
     def is_last(self, user: User) -> bool:
-        """True when without one more only the password would be left."""
+        """True when the user has only one factor, so that without it only the password is left."""
         return len(user.factors) == 1
 
 

@@ -1,7 +1,7 @@
-""" "Not you?": throws everybody else out at once, ends what is half done, and leads to a new password.
+"""What "Not you?" does: ends every session and enrollment that an attacker may have begun, and leads to a new password.
 
-Whoever comes from a notice has proved that the mailbox is theirs; whoever is logged in keeps their own log-in, and
-proves who they are at the new password itself.
+The link of a notice proves that its reader has the mailbox. A logged-in user keeps their own session; the page for the
+new password must ask them for a proof.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .sessions import Sessions
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a used link did, and when. `until` is how long the link for a new password can still be used.
+    """What a used link did. `at` is when, and `until` how long the link for a new password is valid, in Unix seconds.
 
-    `mailed` is false where the address was no longer the account's, so that no such link went there.
+    `mailed` is False when the address was no longer the account's, so that no link for a new password was sent.
     """
 
     account: Account
@@ -47,29 +47,29 @@ class NotYou:
     notices: Notices
 
     def by_mail(self, opened: OpenLink, origin: Origin) -> None:
-        """Everybody is out, the reader included, and a link for a new password is owed. Raises `LinkDead`."""
+        """Ends every session, the reader's too, and sends a link for a new password. Raises `LinkInvalid`."""
         account = opened.account
         with self.core.db.write() as tx:
             self.links.use(tx, opened.link)
-            self._lock(tx, account, None)
+            self._end_others(tx, account, None)
             if is_still_theirs(opened):
-                # past the daily limit of links: each "Not you?" sends one, and strangers cannot get at those
+                # outside the daily limit of reset links: attackers cannot trigger it without the "Not you?" link
                 self.password_changes.owe_link(tx, account, opened.link.email)
             self.notices.tell(tx, account, "sessions-ended", origin)
 
     def logged_in(self, user: User, origin: Origin) -> SessionToken:
-        """Everybody else is out; this log-in gets a new token, lest somebody has copied its old one.
+        """Ends every other session; this one gets a new token, so that a stolen copy of the old one is void.
 
-        Raises `LogInOver` when it was ended meanwhile.
+        Raises `LoginExpired` when this session was ended meanwhile.
         """
         with self.core.db.write() as tx:
-            self._lock(tx, user.account, user.session.id)
+            self._end_others(tx, user.account, user.session.id)
             opened = self.sessions.rotate(tx, user.session)
             self.notices.tell(tx, user.account, "others-logged-out-and-forgotten", origin)
         return opened
 
     def done(self, token: str) -> Done:
-        """What this link did when it was used. Raises `LinkDead` when it never was, or that is forgotten."""
+        """What this link did when it was used. Raises `LinkInvalid` when it was not used, or was purged."""
         opened, reset = self.links.find_used("not-you", token, "reset")
         link = opened.link
         return Done(opened.account, link.used_at or 0, link.email, reset is not None, self._until(reset))
@@ -79,12 +79,12 @@ class NotYou:
             return None
         return reset.expires_at
 
-    def _lock(self, tx: Transaction, account: Account, but: int | None) -> None:
-        """Nothing that somebody else began goes on: log-ins, prompts for a second factor, setups, links."""
+    def _end_others(self, tx: Transaction, account: Account, but: int | None) -> None:
+        """Ends what another person may have begun: sessions but `but`, pending logins, enrollments, reset links."""
         self.sessions.end_others(tx, account.id, but)
         tx.execute(delete(Draft).where(Draft.account_id == account.id))
 
 
 def is_still_theirs(opened: OpenLink) -> bool:
-    """False when the account has another address since the notice was sent."""
+    """False when the account's e-mail address was changed since the notice was sent."""
     return key_of(opened.account.email or "") == key_of(opened.link.email)

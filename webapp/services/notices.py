@@ -1,4 +1,4 @@
-"""What the owner of an account is told: a line in the activity and an e-mail, committed with the change."""
+"""Notices to the owner of an account: an event in the activity and an e-mail, committed with the change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .core import Core
 from .links import Links
 from .outbox import Outbox
 
-RECORD = insert(rows_of(Activity))  # made once: every log-in runs it
+RECORD = insert(rows_of(Activity))  # built once, because every log-in runs it
 
 # Events that are only listed, and events of which the owner gets an e-mail too.
 LISTED: dict[str, Sentence] = {
@@ -82,17 +82,17 @@ TOLD: dict[str, Sentence] = {
 }
 
 
-def sentence_for(kind: str, facts: dict[str, Any]) -> str:
-    """The event in the language now spoken."""
+def sentence_for(kind: str, details: dict[str, Any]) -> str:
+    """The sentence for an event, in the current language."""
     template = (TOLD.get(kind) or LISTED[kind]).msgid
-    return gettext(template, **{name: _said(name, fact) for name, fact in facts.items()})
+    return gettext(template, **{name: _displayed(name, value) for name, value in details.items()})
 
 
-def _said(name: str, fact: object) -> str:
-    if name == "device":  # stored as what a browser says of itself, which nobody but we may put into words
-        return device(str(fact))
-    # a method's title is stored as its source text, and said in the reader's language; a name is its owner's own
-    return gettext(str(fact)) if name == "method" else str(fact)
+def _displayed(name: str, value: object) -> str:
+    if name == "device":  # stored as the User-Agent header, which must not be shown as it is
+        return device(str(value))
+    # a method's title is stored as its msgid and translated for the reader; a name is shown as its owner entered it
+    return gettext(str(value)) if name == "method" else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,28 +101,31 @@ class Notices:
     outbox: Outbox
     links: Links
 
-    def record(self, tx: Transaction, account_id: int, kind: str, origin: Origin, **facts: str) -> None:
-        """One line of the account's activity."""
+    def record(self, tx: Transaction, account_id: int, kind: str, origin: Origin, **details: str) -> None:
+        """Adds an event to the account's activity."""
         tx.execute(
             RECORD,
             {
                 "account_id": account_id,
                 "at": self.core.clock.now(),
                 "kind": kind,
-                "details": json.dumps(facts),
+                "details": json.dumps(details),
                 "address": origin.address,
                 "device": origin.device,
             },
         )
 
-    def tell(self, tx: Transaction, account: Account, kind: str, origin: Origin, **facts: str) -> None:
-        """The line, and an e-mail that says what, when and from where, with a way to undo it."""
-        self.record(tx, account.id, kind, origin, **facts)
+    def tell(self, tx: Transaction, account: Account, kind: str, origin: Origin, **details: str) -> None:
+        """Adds the event, and sends an e-mail that says what, when and from where, with a "Not you?" link.
+
+        An account without a confirmed address gets no e-mail.
+        """
+        self.record(tx, account.id, kind, origin, **details)
         if account.email is None:
             return
         url = self.links.draw(tx, account, "not-you", account.email, self.core.policy.notice_link_seconds)
         with self.outbox.speaking_to(account):
-            what = sentence_for(kind, facts)
+            what = sentence_for(kind, details)
         self.outbox.post_email(
             tx,
             to=account.email,

@@ -1,7 +1,7 @@
-"""Six-digit codes that travel by message: drawn, kept as a keyed HMAC, and used once (ASVS V6.5, V6.6).
+"""Six-digit codes sent by message: generated, stored as a keyed HMAC, and consumed once (ASVS V6.5, V6.6).
 
-A code belongs to one account and one challenge (what it was asked for, in which browser). A newer code of a
-challenge voids the older ones; the tries of a challenge go on counting over a resend.
+A code belongs to one account and one challenge. A newer code of a challenge voids the older ones; a resend does not
+reset the count of attempts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .core import Core
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long a code lives, how often it may be tried, and after how many seconds another may be sent."""
+    """Lifetime of a code in seconds, allowed attempts, and seconds until another code may be sent."""
 
     lasts: int
     attempts: int
@@ -39,13 +39,13 @@ class OneTimeCodes:
     core: Core
 
     def newest(self, account_id: int, challenge: str, terms: Terms) -> Code | None:
-        """The code that could be typed now, used up or not; None when there is none or it is too old."""
+        """The newest code of the challenge, used or not; None when there is none or it has expired."""
         with self.core.db.read() as tx:
             code = self._newest(tx, account_id, challenge)
         return code if code is not None and self.core.clock.now() - code.made_at < terms.lasts else None
 
     def draw(self, tx: Transaction, account_id: int, challenge: str, target: str, terms: Terms) -> tuple[int, str]:
-        """Its row's id and the code itself, for one message. Raises `TooSoon` or `TooManyTries`."""
+        """Generates a code; returns the id of its row and the code. Raises `TooSoon` or `TooManyAttempts`."""
         now = self.core.clock.now()
         self.core.db.serialize(tx, challenge)
         before = self._newest(tx, account_id, challenge)
@@ -70,13 +70,14 @@ class OneTimeCodes:
         return tx.execute(insert(Code).values(values).returning(Code.id)).scalar_one(), code
 
     def sent_with(self, tx: Transaction, code_id: int, message_id: int, sealed_target: str | None = None) -> None:
+        """Records the message that carries the code and, for a text, the sealed number it goes to."""
         values = {"message_id": message_id, "sealed_target": sealed_target}
         tx.execute(update(Code).where(Code.id == code_id).values(values))
 
     def check(self, account_id: int, challenge: str, typed: str, terms: Terms) -> Code:
-        """The code that matches, still to be consumed. The try is spent in its own commit first.
+        """The code that matches; the caller must consume it. The attempt is counted and committed first.
 
-        Raises `CodeMalformed`, `CodeExpired`, `CodeAlreadyUsed`, `CodeFromEarlierMessage`, `TooManyTries`
+        Raises `CodeMalformed`, `CodeExpired`, `CodeAlreadyUsed`, `CodeFromEarlierMessage`, `TooManyAttempts`
         or `WrongCode`.
         """
         digits = tidy_digits(typed)
@@ -87,9 +88,9 @@ class OneTimeCodes:
             code = self._newest(tx, account_id, challenge)
             if code is None or now - code.made_at >= terms.lasts:
                 raise CodeExpired()
-            spare = update(Code).where(Code.id == code.id, Code.attempts < terms.attempts, Code.used_at.is_(None))
-            spent = changed_one_row(tx, spare.values(attempts=Code.attempts + 1))
-        if not spent:
+            allowed = update(Code).where(Code.id == code.id, Code.attempts < terms.attempts, Code.used_at.is_(None))
+            counted = changed_one_row(tx, allowed.values(attempts=Code.attempts + 1))
+        if not counted:
             raise CodeAlreadyUsed() if code.used_at else TooManyAttempts(code.made_at + terms.lasts - now)
         bound_to = f"{account_id}:{challenge}"
         if self.core.keyring.is_mac_of(code.mac, digits, bound_to):
@@ -100,7 +101,7 @@ class OneTimeCodes:
         raise WrongCode(left)
 
     def match(self, tx: Transaction, account_id: int, challenge: str, typed: str, terms: Terms) -> Code:
-        """The code that matches, still to be consumed, where the caller counts the tries.
+        """The code that matches; the caller must count the attempt before, and consume the code after.
 
         Raises `CodeMalformed`, `CodeExpired`, `CodeAlreadyUsed`, `CodeFromEarlierMessage` or `WrongCode`.
         """
@@ -117,7 +118,7 @@ class OneTimeCodes:
         return code
 
     def consume(self, tx: Transaction, code: Code) -> None:
-        """Raises `CodeAlreadyUsed` when another request was first, or had a newer one sent."""
+        """Marks the code as used. Raises `CodeAlreadyUsed` when it was used or voided by a newer one meanwhile."""
         unused = update(Code).where(Code.id == code.id, Code.used_at.is_(None), Code.voided_at.is_(None))
         if not changed_one_row(tx, unused.values(used_at=self.core.clock.now())):
             raise CodeAlreadyUsed()

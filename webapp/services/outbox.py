@@ -1,4 +1,4 @@
-"""What the site owes people in writing. A letter is committed with the change that owes it, and never sent here."""
+"""Adds messages to the outbox, in the transaction of the change they are about. Nothing may be sent here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..models.messages import OWED, Message
 from .core import Core
 
 EMAIL, TEXT, PUSH = "email", "text", "push"
-UID_BYTES = 16  # enough that no two messages ever share one
+UID_BYTES = 16  # random, and enough to be unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +26,24 @@ class Outbox:
     languages: Mapping[str, Language]
 
     def post_email(
-        self, tx: Transaction, *, to: str, template: str, account: Account | None, **facts: object
+        self, tx: Transaction, *, to: str, template: str, account: Account | None, **context: object
     ) -> Message:
-        """Owes `to` a letter as soon as the caller's transaction commits.
+        """Adds an e-mail, which is owed as soon as the caller's transaction commits.
 
-        It is written in the account's own language; with no account, in the one now spoken.
+        It is written in the account's language; without an account, in the current one.
         """
-        tx.objects.flush()  # an account made in this transaction has its id only now
+        tx.objects.flush()  # an account added in this transaction gets its id now
         with self.speaking_to(account):
-            letter = self.renderer.render_email(template, **facts)
-        content = {"to": to, "subject": letter.subject, "text": letter.text, "html": letter.html}
+            email = self.renderer.render_email(template, **context)
+        content = {"to": to, "subject": email.subject, "text": email.text, "html": email.html}
         return self._owe(tx, EMAIL, template, account, content)
 
     def post_text(
-        self, tx: Transaction, *, to: PhoneNumber, template: str, account: Account, lasts: int, **facts: object
+        self, tx: Transaction, *, to: PhoneNumber, template: str, account: Account, lasts: int, **context: object
     ) -> Message:
-        """The same for a text, which fits in one segment in every language and is of use for `lasts` seconds."""
+        """The same for a text, which is one segment in every language and useful for `lasts` seconds."""
         with self.speaking_to(account):
-            text = self.renderer.render_text_message(template, **facts)
+            text = self.renderer.render_text_message(template, **context)
         until = self.core.clock.now() + lasts
         content = {"to": to.e164, "country": to.country, "text": text, "until": until}
         return self._owe(tx, TEXT, template, account, content)
@@ -51,7 +51,7 @@ class Outbox:
     def post_push(
         self, tx: Transaction, *, account: Account, factor_id: int, subscription: str, text: str, lasts: int
     ) -> Message:
-        """The same for a push to one phone, of use for `lasts` seconds."""
+        """The same for a push to one approving device, useful for `lasts` seconds."""
         until = self.core.clock.now() + lasts
         content = {"subscription": subscription, "text": text, "until": until, "factor": factor_id}
         return self._owe(tx, PUSH, "login-request", account, content)
@@ -76,7 +76,7 @@ class Outbox:
         return message
 
     def read(self, message: Message) -> Email | TextMessage | PushMessage:
-        """The message as it goes out. Raises `ValueError` when its content is gone or its key is."""
+        """The message as it is sent. Raises `ValueError` when its content was removed or its key is missing."""
         if message.sealed is None:
             raise ValueError("the content of this message is no longer kept")
         content = json.loads(self.core.keyring.open(message.sealed, bound_to=message_bound(message.uid)))
@@ -88,7 +88,7 @@ class Outbox:
         return Email(message.uid, content["to"], content["subject"], content["text"], content["html"])
 
     def speaking_to(self, account: Account | None) -> AbstractContextManager[None]:
-        """For facts that are sentences themselves: they must be in the letter's language, not in the request's."""
+        """Sets the account's language, for sentences in a message: they must not be in the language of the request."""
         return speaking(spoken() if account is None else self.languages.get(account.language, ENGLISH))
 
 

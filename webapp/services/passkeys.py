@@ -1,4 +1,4 @@
-"""Logging in with nothing but a key that knows whose it is and verifies its user: both factors in one."""
+"""Logging in with a passkey and no password. The key names the account and must have verified its user."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Passkeys:
         return self.methods.passwordless is not None
 
     def ask(self, browser: str) -> dict[str, Any]:
-        """What `browser`, known by a random name, is asked: PublicKeyCredentialRequestOptionsJSON. Writes nothing.
+        """PublicKeyCredentialRequestOptionsJSON for the browser with the random id `browser`. Writes nothing.
 
-        Raises `KeyUnknown` where no method opens an account alone.
+        Raises `KeyUnknown` when no method is passwordless.
         """
         return self._method().ask(_challenge_name(browser))
 
     def unknown_hints(self, answers: Answers) -> dict[str, Any]:
-        """What a browser is told, so that it offers that key no more."""
+        """Data that tells the browser not to offer the key again. Raises `KeyUnknown` as `ask` does."""
         return self._method().unknown_hints(answers)
 
     def log_in(
@@ -54,13 +54,14 @@ class Passkeys:
         origin: Origin,
         known_browser: KnownBrowser | None = None,
     ) -> LoggedIn:
-        """Raises a `KeyRefused`. That a key is not known is told: an id cannot be guessed.
+        """Logs in with the answer of a passkey. Raises a `KeyRefused`.
 
-        Nor can a signature, so no attempt of the account's is counted: someone who once saw the id would lock it.
+        The page may tell that a key is unknown, because its id cannot be guessed. Nor can a signature, so no attempt
+        of the account is counted: otherwise a person who knows the id could lock the account.
         """
         method = self._method()
-        mine = Factor.method == method.slug, Factor.turned_off_at.is_(None)
-        query = select(Account, Factor).join(Factor, Factor.account_id == Account.id).where(*mine)
+        on = Factor.method == method.slug, Factor.turned_off_at.is_(None)
+        query = select(Account, Factor).join(Factor, Factor.account_id == Account.id).where(*on)
         with self.core.db.read() as tx:
             found = tx.objects.execute(query.where(Factor.external_id == method.external_id(answers))).first()
         if found is None:

@@ -1,7 +1,7 @@
-"""How often passwords may be attempted, and by whom.
+"""Rate limits of passwords, apart for known and unknown browsers.
 
-Unknown browsers wait after ten wrong ones; a browser in which the owner logged in before counts for itself, so that
-others cannot lock the owner out (ASVS V6.3).
+Unknown browsers must wait after ten wrong passwords; a browser in which the owner logged in before is counted apart, so
+that others cannot lock the owner out (ASVS V6.3).
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class PasswordAttempts:
     def count(
         self, account: Account | None, typed_name: str, known: KnownBrowser | None, origin: Origin
     ) -> Account | None:
-        """Commits one attempt; returns the account to go on with, or None as if no account had the name.
+        """Counts and commits one attempt. Returns the account, or None if the name must be treated as unknown.
 
-        A browser that logged in before has a bucket of its own, so that others cannot lock the owner out. Unknown
-        browsers have one for the name they enter, known or not, and one for the account. When only the latter is
-        used up, the name goes on as if no account had it: a wait would tell that this address is that user's.
+        A known browser has a bucket of its own, so that others cannot lock the owner out. Unknown browsers have one
+        for the typed name, whether it exists or not, and one for the account. When only the latter is full, the name
+        is treated as unknown: a wait would tell that this e-mail address belongs to that username.
         Raises `TooManyAttempts`.
         """
         policy = self.core.policy
@@ -65,25 +65,25 @@ class PasswordAttempts:
         return account
 
     def take_back(self, tx: Transaction, account: Account, typed_name: str, origin: Origin) -> None:
-        """The one just counted, because it was right. Legacy access is no full login, so earlier ones still count."""
+        """Takes back the counted attempt, because it was right. Earlier ones count until the next full log-in."""
         names = _bucket(account.id), _name_bucket(key_of(typed_name))
         self.attempts.take_back(tx, *names, shared=address_bucket(origin), account_id=account.id)
 
 
 def buckets_of(account: Account, known: KnownBrowser | None = None) -> list[str]:
-    """What counts the wrong passwords for an account: by unknown browsers, and by the known one at hand."""
+    """The names of the buckets for wrong passwords of an account: of unknown browsers, and of `known` if given."""
     names = [_name_bucket(key_of(name)) for name in (account.username, account.email) if name]
-    known_one = [_bucket(account.id, known.browser)] if known is not None else []
-    return [_bucket(account.id), *names, *known_one]
+    of_known = [_bucket(account.id, known.browser)] if known is not None else []
+    return [_bucket(account.id), *names, *of_known]
 
 
 def address_bucket(origin: Origin) -> str:
-    """Shared by all accounts that are tried from one address."""
+    """The name of the bucket that all accounts share for attempts from one network address."""
     return f"password-from:{origin.rate_limit_key}"
 
 
-def _bucket(whose: int | str, browser: str = "a stranger") -> str:
-    return f"password:{whose}:{browser}"
+def _bucket(owner: int | str, browser: str = "a stranger") -> str:
+    return f"password:{owner}:{browser}"
 
 
 def _name_bucket(key: str) -> str:

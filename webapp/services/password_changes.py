@@ -1,6 +1,6 @@
-"""A new password: changed by somebody logged in, or reset through a link in an e-mail.
+"""Changing the password, by a logged-in user or through a link in an e-mail.
 
-A reset never logs in and never skips the second factor (ASVS V6.4.3).
+A reset must not log in and must not skip the second factor (ASVS V6.4.3).
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ class PasswordChanges:
     notices: Notices
 
     def change(self, user: User, new: str, origin: Origin) -> SessionToken:
-        """For somebody fresh. Every other session ends. Raises what `Passwords.seal` raises."""
+        """Sets the password and ends every other session. The caller must check that the session is fresh.
+
+        Raises what `Passwords.seal` raises, or `LoginExpired` when this session was ended meanwhile.
+        """
         account = user.account
         sealed = self.passwords.seal(new, account.name, account.username, account.email)
         with self.core.db.write() as tx:
@@ -54,9 +57,9 @@ class PasswordChanges:
             return self.sessions.rotate(tx, user.session, password_at=self.core.clock.now())
 
     def send_link(self, typed: str, origin: Origin) -> None:
-        """The same answer, the same work and the same limits whether or not the address is somebody's.
+        """Sends a link for a new password. Answer, work and limits are the same for an address without an account.
 
-        Raises `EmailMalformed`, and `TooManyTries` for too many requests from one network.
+        Raises `EmailMalformed`, and `TooManyAttempts` for too many requests from one network.
         """
         address = normalize(typed)
         policy = self.core.policy
@@ -68,19 +71,19 @@ class PasswordChanges:
                 bucket = Bucket(f"reset:{hash_of(key_of(address))}", SlidingWindows((policy.reset_sends,)))
                 self.attempts.count_within(tx, bucket)
             except TooManyAttempts:
-                return  # a flood sends nothing more, and tells nobody that there is somebody to flood
+                return  # no refusal, so that the answer is always the same
             owners = self._owners(tx, address)
             for account in owners:
-                # to the address on record: what was typed may fold to the same key and be another's mailbox
+                # to the stored address: another mailbox may have the same `key_of` as the typed one
                 own = account.email or account.unconfirmed_email or address
                 self.owe_link(tx, account, own)
-            if not owners:  # nobody's letter is written and sealed as well, so that the time tells nothing
+            if not owners:  # an e-mail is written and rolled back, so that the time does not tell
                 with tx.objects.begin_nested() as unsent:
                     self._post_link(tx, address, None, "")
                     unsent.rollback()
 
     def owe_link(self, tx: Transaction, account: Account, address: str) -> None:
-        """A link for a new password, to an address of that account; the limits are the caller's."""
+        """Adds an e-mail with a link for a new password to the outbox. The caller must apply the limits."""
         url = self.links.draw(tx, account, "reset", address, self.core.policy.reset_link_seconds)
         self._post_link(tx, address, account, url)
 
@@ -97,7 +100,7 @@ class PasswordChanges:
         )
 
     def reset(self, opened: OpenLink, new: str, origin: Origin) -> None:
-        """Uses the link up. Raises `LinkDead` and what `Passwords.seal` raises."""
+        """Sets the new password and consumes the link. Raises `LinkInvalid` and what `Passwords.seal` raises."""
         account, address = opened.account, opened.link.email
         if account.email is not None and key_of(account.email) != key_of(address):
             raise LinkInvalid()  # it was sent to an address that is no longer, or never became, the account's
@@ -111,11 +114,14 @@ class PasswordChanges:
                 if account.email is None:
                     self._confirm_by_link(tx, account, address)
                 self.notices.tell(tx, account, "password-reset", origin)
-        except IntegrityError:  # somebody else confirmed the address since the link was sent
+        except IntegrityError:  # another account confirmed the address since the link was sent
             raise LinkInvalid() from None
 
     def _owners(self, tx: Transaction, address: str) -> list[Account]:
-        """Whoever confirmed it; only when nobody did, those who claim it. One look for both: the time tells nothing."""
+        """The account that confirmed the address, else those that entered it unconfirmed.
+
+        One query for both, so that its time does not tell which.
+        """
         claim = and_(Account.unconfirmed_email.in_([address, key_of(address)]), Account.email.is_(None))
         either = select(Account).where(or_(Account.email_key == key_of(address), claim))
         found = tx.objects.scalars(either.order_by(Account.email_key.is_(None), Account.id).limit(3)).all()
@@ -125,7 +131,7 @@ class PasswordChanges:
         tx.execute(update(Account).where(Account.id == account.id).values(password_hash=sealed))
 
     def _confirm_by_link(self, tx: Transaction, account: Account, address: str) -> None:
-        """Whoever reads the mail owns the account: what somebody else set up before is wiped."""
+        """Confirms the address where the link was read, and deletes what another person may have set up before."""
         for table in (Draft, Factor, Code, Contact, RefusedAccess):
             tx.execute(delete(table).where(table.account_id == account.id))
         self.links.void_all(tx, account.id)

@@ -20,9 +20,12 @@ class PasswordProof:
     sessions: Sessions
 
     def verify(self, user: User, typed: str) -> SessionToken:
-        """A new token, with the password proved. Raises `WrongPassword`, `TooManyAttempts` or `Busy`."""
+        """A new token for the session, whose password is now proved.
+
+        Raises `WrongPassword`, `TooManyAttempts`, `Busy`, or `LoginExpired` when the session was ended meanwhile.
+        """
         policy = self.core.policy
-        bucket = f"step-up-password:{user.session.id}"  # by session: a thief's wrong ones are not the owner's
+        bucket = f"step-up-password:{user.session.id}"  # by session, so that a thief cannot lock the owner out
         rule = Backoff(policy.password_attempts, policy.password_first_wait, policy.password_longest_wait)
         self.attempts.count(Bucket(bucket, rule))
         if not self.passwords.is_right(user.account, typed):

@@ -1,7 +1,7 @@
-"""What a password must be, and whether the one that was typed is right.
+"""The rules for passwords, their hashes, and verifying them.
 
-The rules are NIST SP 800-63B-4 section 3.1.1.2: length counts, composition does not, and the common ones and
-one's own names are refused.
+The rules are NIST SP 800-63B-4 section 3.1.1.2: a minimum length and no rules of composition; common passwords and the
+user's own names are refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..models.database import changed_one_row
 from .core import Core
 
 BLOCKLIST = Path(__file__).with_name("common_passwords.txt")
-SHORTEST_WORD = 4  # a name of three letters says little
+SHORTEST_WORD = 4  # characters; shorter words occur in good passwords too
 BASE32_CODE = re.compile(r"[A-Z2-7]{4}(-?[A-Z2-7]{4}){3}")
 
 
@@ -37,31 +37,31 @@ class Passwords:
         return self.core.policy.password_minimum
 
     def seal(self, typed: str, *words: str | None) -> str:
-        """The hash to keep of a new password.
+        """The hash to store of a new password.
 
-        `words` are the owner's own: user name, name, e-mail address. Raises `PasswordTooShort`,
+        `words` are the user's own: username, name, e-mail address. Raises `PasswordTooShort`,
         `PasswordTooLong`, `PasswordTooCommon`, `PasswordIsOneOfYourWords` or `Busy`.
         """
         password = normalize(typed)
         if len(password) < self.core.policy.password_minimum:
             raise PasswordTooShort(self.core.policy.password_minimum)
         self._refuse_long(password)
-        plain = renderer(password)
+        plain = _plain_form(password)
         if plain in _common() or len(set(plain)) <= 2 or _is_run(plain):
             raise PasswordTooCommon()
-        if _is_made_of(plain, [renderer(w) for w in (self.site_name, *_split(words))]):
+        if _is_made_of(plain, [_plain_form(w) for w in (self.site_name, *_split(words))]):
             raise PasswordIsOneOfYourWords()
         return self.hasher.hash(password)
 
     def is_right(self, account: Account | None, typed: str) -> bool:
-        """Costs the same for an account that does not exist. Raises `Busy`."""
+        """True when the password is right. Takes the same time for an account that does not exist. Raises `Busy`."""
         password = normalize(typed)
         too_long = self._is_too_long(password)
         right = self.hasher.verify(account.password_hash if account else None, "" if too_long else password)
         return right and not too_long
 
     def renew(self, account: Account, typed: str) -> None:
-        """After a right password: hashes it again when the parameters rose."""
+        """Hashes a right password again if the parameters have changed. Raises `Busy`."""
         if self.hasher.is_outdated(account.password_hash):
             fresh = self.hasher.hash(normalize(typed))
             with self.core.db.write() as tx:
@@ -81,31 +81,31 @@ class Passwords:
 
 
 def normalize(typed: str) -> str:
-    """NFKC, so that the same keys on another keyboard make the same password."""
+    """NFKC, so that other devices that encode the same characters differently give the same password."""
     return unicodedata.normalize("NFKC", typed)
 
 
 def looks_temporary(typed: str) -> bool:
-    """True for the form of a temporary password, which opens nothing but the legacy door."""
+    """True for the form of a temporary password, which is accepted at legacy access only."""
     return BASE32_CODE.fullmatch(typed.strip().upper()) is not None
 
 
 @cache
 def _common() -> frozenset[str]:
-    return frozenset(renderer(line) for line in BLOCKLIST.read_text().splitlines() if line)
+    return frozenset(_plain_form(line) for line in BLOCKLIST.read_text().splitlines() if line)
 
 
-def renderer(text: str) -> str:
+def _plain_form(text: str) -> str:
     return "".join(c for c in normalize(text).casefold() if c.isalnum())
 
 
 def _split(words: tuple[str | None, ...]) -> list[str]:
     parts = [p for w in words if w for p in (w, *w.replace("@", " ").replace(".", " ").split())]
-    return [p for p in parts if len(renderer(p)) >= SHORTEST_WORD]
+    return [p for p in parts if len(_plain_form(p)) >= SHORTEST_WORD]
 
 
 def _is_run(plain: str) -> bool:
-    """abcdefghijklmno, 123456789012345, and one short piece said over and over."""
+    """True for abcdefghijklmno, 123456789012345, and one short piece repeated."""
     steps = {ord(b) - ord(a) for a, b in pairwise(plain)}
     if len(steps) <= 1 or (plain.isdigit() and steps <= {1, -9}) or (plain.isdigit() and steps <= {-1, 9}):
         return True
@@ -113,7 +113,7 @@ def _is_run(plain: str) -> bool:
 
 
 def _is_made_of(plain: str, words: list[str]) -> bool:
-    """True when what is left without one's own words is too little to be a secret."""
+    """True when too little is left without the user's own words."""
     rest = plain
     for word in sorted(set(words), key=len, reverse=True):
         if len(word) >= SHORTEST_WORD:

@@ -1,7 +1,7 @@
-"""The phone number of an account: confirmed by a code, and where codes go.
+"""The phone number of an account: confirmed by a code, and then used for codes.
 
-A number is sealed in the database, and is the account's own only once a code sent to it came back. The code's own
-row says which number that was, so that no page has to be believed about it.
+A number is stored sealed, and becomes the account's own only when a code sent to it is entered. It is read from the row
+of the code, and must not be taken from the form that confirms it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ UNFIT: dict[type[Refusal], str] = {
     PhonePremium: "refused: premium",
     CountryNotServed: "refused: country",
 }
-"""What the operator's report calls a number that never gets as far as a text, under the country that was chosen."""
+"""The outcome, in the operator's report, of a number that is refused before a text; counted for the chosen country."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,10 @@ class PhoneNumbers:
         return Terms(policy.text_code_seconds, policy.text_code_attempts, policy.text_gap.seconds)
 
     def read(self, typed: str, country: str) -> PhoneNumber:
-        """Raises `PhoneMalformed`, and `PhoneNotMobile`, `PhonePremium` or `CountryNotServed`, which are counted."""
+        """The typed number. Raises `PhoneMalformed`.
+
+        Also raises `PhoneNotMobile`, `PhonePremium` or `CountryNotServed`, which are counted for the report.
+        """
         try:
             return self._parse(typed, country)
         except (PhoneNotMobile, PhonePremium, CountryNotServed) as refusal:
@@ -58,30 +61,30 @@ class PhoneNumbers:
             raise
 
     def country_choices(self) -> list[tuple[str, str]]:
-        """The countries that texts go to, as a select has them."""
+        """The countries that texts are sent to, as (ISO 3166 code, label) for a select field."""
         served = phone_numbers.countries(self.countries)
         return [(c.code, f"{c.name} ({bidi_isolate(c.calling_code)})") for c in served]
 
     def default_country(self, origin: Origin) -> str:
-        """Where the reader seems to be, among those countries."""
+        """The country to preselect for this request."""
         return phone_numbers.default_country(spoken().code, origin.languages, self.countries)
 
     def number_of(self, account: Account) -> PhoneNumber:
-        """Raises `Missing` when there is none, and as `read` does when texts no longer go there."""
+        """The account's number. Raises `NotFound` without one, and as `read` does if texts are not sent there now."""
         e164 = self._own(account)
         if e164 is None:
             raise NotFound()
         return self._parse(e164, "")
 
     def keep(self, account: Account, number: PhoneNumber) -> None:
-        """By the operator, who knows that it is theirs."""
+        """Sets the number without a code, for the operator, who must know that it is the owner's."""
         with self.core.db.write() as tx:
             tx.execute(update(Account).where(Account.id == account.id).values(self._values(account, number)))
 
     def send_code(self, account: Account, challenge: str, origin: Origin, number: PhoneNumber | None = None) -> None:
         """Texts a code to the number, the account's own by default.
 
-        Raises `TooSoon`, `TooManyTries`, `TooManyTexts` or `TextsStopped`, and as `number_of` does.
+        Raises `TooSoon`, `TooManyAttempts`, `TooManyTexts` or `TextLimitReached`, and as `number_of` does.
         """
         to = number or self.number_of(account)
         self.caps.count_text(account.id, challenge, to, origin)
@@ -95,13 +98,16 @@ class PhoneNumbers:
             self.codes.sent_with(tx, code_id, message.id, sealed)
 
     def count_text(self, account: Account, challenge: str, origin: Origin) -> PhoneNumber:
-        """Counts a text that is no code, and says where it goes: the account's own number. Raises as `ask` does."""
+        """Counts a text without a code, and returns the account's own number for it.
+
+        Raises as `number_of` and `TextCaps.count_text` do.
+        """
         number = self.number_of(account)
         self.caps.count_text(account.id, challenge, number, origin)
         return number
 
     def sent(self, account: Account, challenge: str) -> Sent | None:
-        """The code that was sent for this challenge and could still be entered."""
+        """The code that was sent for this challenge and is still valid."""
         code = self.codes.newest(account.id, challenge, self._terms)
         if code is None or code.used_at is not None:
             return None
@@ -109,22 +115,22 @@ class PhoneNumbers:
         return Sent(self._target(code).hint, TEXT, code.message_id, resend_at)
 
     def wait(self, account: Account) -> int:
-        """Seconds until another text may go to the account's own number; 0 too where none may go at all."""
+        """Seconds until another text may be sent to the account's own number; 0 also if none may be sent at all."""
         try:
             return self.caps.wait(self.number_of(account))
         except Refusal:
             return 0
 
     def resend_code(self, account: Account, challenge: str, origin: Origin) -> None:
-        """To the number that was asked for before, the account's own by default. Raises as `ask` does."""
+        """Sends a new code to the number of the last one, by default the account's own. Raises as `send_code` does."""
         code = self.codes.newest(account.id, challenge, self._terms)
         self.send_code(account, challenge, origin, self._target(code) if code is not None else None)
 
     def verify(self, tx: Transaction, account: Account, challenge: str, typed: str) -> None:
-        """Consumes the code, where the caller counts the tries. Raises as `OneTimeCodes.match` does."""
+        """Consumes the code; the caller must count the attempt before. Raises as `OneTimeCodes.match` does."""
         code = self.codes.match(tx, account.id, challenge, typed, self._terms)
         if self._target(code).e164 != self._own(account):
-            raise CodeExpired()  # it went to a number that has been given up since
+            raise CodeExpired()  # it was sent to a number that is no longer the account's
         self.codes.consume(tx, code)
 
     def confirm(
@@ -137,9 +143,9 @@ class PhoneNumbers:
         *,
         tell_first: bool = True,
     ) -> None:
-        """Makes the number the account's own, and tells its owner. Raises as `OneTimeCodes.check` does.
+        """Makes the number the account's own, and notifies its owner. Raises as `OneTimeCodes.check` does.
 
-        Without `tell_first` a first number is left to the caller's own notice.
+        Without `tell_first` there is no notice of a first number: the caller's own notice must cover it.
         """
         code = self.codes.check(account.id, challenge, typed, self._terms)
         number = self._target(code)
@@ -153,7 +159,7 @@ class PhoneNumbers:
             if before is None and tell_first:
                 self.notices.tell(tx, account, "phone-added", origin, hint=number.hint)
             elif before is not None and before != number.e164:
-                self._tell_both(tx, account, before, number, origin)
+                self._notify_both(tx, account, before, number, origin)
         for name, value in values.items():
             setattr(account, name, value)
 
@@ -167,14 +173,14 @@ class PhoneNumbers:
         sealed = self.core.keyring.seal(number.e164, phone_bound(account.id))
         return {"phone_number": sealed, "phone_number_hint": number.hint}
 
-    def _tell_both(self, tx: Transaction, account: Account, before: str, number: PhoneNumber, origin: Origin) -> None:
+    def _notify_both(self, tx: Transaction, account: Account, before: str, number: PhoneNumber, origin: Origin) -> None:
         self.notices.tell(tx, account, "phone-changed", origin, hint=number.hint)
         old = PhoneNumber(before, phone_numbers.country_of(before))
         lasts = self.core.policy.text_warning_seconds
         self.outbox.post_text(tx, to=old, template="number-changed", account=account, lasts=lasts)
 
     def _target(self, code: Code) -> PhoneNumber:
-        assert code.sealed_target is not None  # `ask` wrote it with the code
+        assert code.sealed_target is not None  # `send_code` stored it
         e164 = self.core.keyring.open(code.sealed_target, target_bound(code.account_id, code.challenge))
         return PhoneNumber(e164, phone_numbers.country_of(e164))
 

@@ -1,6 +1,6 @@
-"""Proving a second factor: one flow for a login that waits for it and for a session that steps up.
+"""Proving a second factor: one flow for a pending login and for a session at step-up.
 
-An attempt is counted in its own commit before anything is compared. Nothing here may know which methods there are.
+An attempt is counted and committed before anything is compared. Nothing here may depend on a particular method.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SHARED_BUCKETS = "second-factor:"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Someone who must prove a second factor of `account`. `name` is what codes are bound to, such as log-in:12."""
+    """What must be proved: a second factor of `account`. `name` is what codes are bound to, such as log-in:12."""
 
     account: Account
     factors: Sequence[Factor]
@@ -41,18 +41,18 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A method that is asked for, with its challenge."""
+    """A method with its challenge for the account."""
 
     method: Method
     challenge: Challenge
 
     def send_unless_sent(self, origin: Origin) -> Refusal | None:
-        """A refusal is returned, because the challenge stands all the same.
+        """Sends a code or request, unless one is valid. Returns a refusal, since the challenge can still be answered.
 
-        That a code went to the same place moments ago is none: the page says when the next one may go.
+        `TooSoon` is not returned: the page says when the next code can be sent.
         """
         try:
-            if self.method.sent(self.challenge) is None and not self._waits():
+            if self.method.sent(self.challenge) is None and not self._is_live():
                 self.method.send(self.challenge, origin)
         except TooSoon:
             return None
@@ -60,14 +60,14 @@ class Choice:
             return refusal
         return None
 
-    def _waits(self) -> bool:
+    def _is_live(self) -> bool:
         status = self.method.status(self.challenge) if isinstance(self.method, OutOfBand) else None
         return status is not None and status.is_live
 
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """What may be asked for in place of a method that waits for another device."""
+    """The method that can be used in place of an out-of-band method, and the label of its button."""
 
     method: Method
     label: str
@@ -75,7 +75,7 @@ class StandIn:
 
 @dataclass(frozen=True, slots=True)
 class ProofFlow(ABC, Generic[C, Result]):
-    """`Login` and `StepUp` say what a proof is for; all else is the same."""
+    """The flow. `Login` and `StepUp` define what follows from a proof."""
 
     core: Core
     attempts: Attempts
@@ -83,17 +83,18 @@ class ProofFlow(ABC, Generic[C, Result]):
     notices: Notices
     methods: Methods
 
-    # -- What can be asked for ---------------------------------------------------------------------------
+    # -- The methods to choose from ----------------------------------------------------------------------
 
     def choices(self, claim: C) -> list[Choice]:
-        """The method of the previous login first, then display order."""
-        lately = sorted((f for f in claim.factors if f.turned_off_at is None), key=lambda f: -f.logged_in_at)
-        have = [(m, [f for f in lately if f.method == m.slug]) for m in self.methods]
-        found = [Choice(m, Challenge(claim.account, claim.name, mine)) for m, mine in have if mine]
+        """The account's methods: the last proved one first, then in display order."""
+        by_use = sorted((f for f in claim.factors if f.turned_off_at is None), key=lambda f: -f.logged_in_at)
+        by_method = [(m, [f for f in by_use if f.method == m.slug]) for m in self.methods]
+        found = [Choice(m, Challenge(claim.account, claim.name, factors)) for m, factors in by_method if factors]
         return sorted(found, key=lambda choice: -choice.challenge.factor.logged_in_at)
 
     def choice(self, claim: C, slug: str | None) -> Choice:
-        """The named one, or the first. Raises `NotFound` when the account lacks it and it stands in for none."""
+        """The method with this slug, or the first. Raises `NotFound` when the account has not turned it on and it is
+        not the stand-in."""
         choices = self.choices(claim)
         for choice in choices:
             if slug is None or choice.method.slug == slug:
@@ -105,7 +106,7 @@ class ProofFlow(ABC, Generic[C, Result]):
         return Choice(stand_in.method, waiting.challenge)
 
     def stand_in(self, claim: C) -> StandIn | None:
-        """None where no method waits for another device, or none can take its place."""
+        """None when no out-of-band method is on, or no method can take its place."""
         on = {factor.method for factor in claim.factors if factor.turned_off_at is None}
         if not any(method.slug in on for method in self.methods.out_of_band):
             return None
@@ -113,19 +114,22 @@ class ProofFlow(ABC, Generic[C, Result]):
         return next((StandIn(method, str(label)) for method, label in labels if label is not None), None)
 
     def choose(self, claim: C, slug: str | None, origin: Origin) -> tuple[Choice, Refusal | None]:
-        """The one that will be asked for, whose code goes out now; or why none does. Raises `NotFound`."""
+        """The chosen method, whose code is sent now, and the refusal when it was not. Raises `NotFound`."""
         choice = self.choice(claim, slug)
         return choice, choice.send_unless_sent(origin)
 
     def resend(self, claim: C, slug: str | None, origin: Origin) -> None:
-        """Raises what the method refuses with."""
+        """Sends another code or request. Raises what the method's `send` raises."""
         choice = self.choice(claim, slug)
         choice.method.send(choice.challenge, origin)
 
     # -- The proof ---------------------------------------------------------------------------------------
 
     def verify(self, claim: C, slug: str | None, answers: Answers, origin: Origin, **options: Any) -> Result:
-        """Raises what the method refuses with, `ChallengeExhausted`, `CodesBlocked` or `TooManyAttempts`."""
+        """Verifies an answer, and completes the log-in or step-up in the same transaction.
+
+        Raises what the method's `verify` raises, `ChallengeExhausted`, `CodesBlocked` or `TooManyAttempts`.
+        """
         choice = self.choice(claim, slug)
         buckets = self._buckets(claim, choice, answers)
         left = self._left(claim, self.attempts.count(*buckets)) if buckets else self.core.policy.challenge_attempts
@@ -140,9 +144,9 @@ class ProofFlow(ABC, Generic[C, Result]):
             raise self._after(claim, refusal, left) from None
 
     def verify_backup_code(self, claim: C, typed: str, origin: Origin, **options: Any) -> tuple[Result, str]:
-        """Replaces the code, ends every other session and tells the owner. Raises as `verify` does.
+        """Consumes and replaces the backup code, ends every other session and notifies the owner.
 
-        Returns the code's successor too.
+        Returns the result and the new code. Raises as `verify` does, or `WrongBackupCode`.
         """
         left = self._left(claim, self.attempts.count(*self._buckets(claim)))
         try:
@@ -157,34 +161,34 @@ class ProofFlow(ABC, Generic[C, Result]):
             raise self._after(claim, refusal, left) from None
 
     def withdraw(self, claim: C) -> None:
-        """Stops waiting for another device's answer."""
+        """Ends the claim's requests on other devices."""
         with self.core.db.write() as tx:
             self._withdraw_requests(tx, claim)
 
     @abstractmethod
     def _complete(self, tx: Transaction, claim: C, origin: Origin, **options: Any) -> Result:
-        """What the proof was for, in its transaction."""
+        """Does what the proof was for, in its transaction."""
 
     @abstractmethod
     def _end_others(self, tx: Transaction, claim: C, result: Result) -> None:
-        """Every other session ends (ASVS V7.4.3)."""
+        """Ends every other session (ASVS V7.4.3)."""
 
     def _was_right(self, tx: Transaction, claim: C) -> None:
-        """The attempt just counted was not a failure."""
+        """Called in the transaction of a proof: the counted attempt was not a failure."""
 
-    def _after(self, claim: C, refusal: CodeRefusal, left: int) -> Refusal:  # noqa: ARG002  # `Login` looks
+    def _after(self, claim: C, refusal: CodeRefusal, left: int) -> Refusal:  # noqa: ARG002  # for `Login`
         """The refusal to raise in place of `refusal`, with `left` attempts at this challenge."""
         return refusal.with_left(left)
 
     def _withdraw_requests(self, tx: Transaction, claim: C) -> None:
-        """A device that was asked too is asked no more."""
+        """Ends the requests on other devices, as part of another change."""
         on = {factor.method for factor in claim.factors}
         for method in self.methods.out_of_band:
             if method.slug in on:
                 method.withdraw(tx, claim.account.id, claim.name)
 
     def _buckets(self, claim: C, choice: Choice | None = None, answers: Answers | None = None) -> list[Bucket]:
-        """What one attempt counts in. No `choice` stands for the backup code; none where nothing can be guessed."""
+        """The buckets of one attempt: for the backup code without a `choice`; none where nothing can be guessed."""
         if choice is not None and isinstance(choice.method, OutOfBand):
             return []
         policy, blocks = self.core.policy, choice is not None and choice.method.is_code
@@ -200,14 +204,14 @@ class ProofFlow(ABC, Generic[C, Result]):
         return self.core.policy.challenge_attempts - counted[claim.name]
 
     def _tell(self, claim: C, refusal: CodeRefusal, origin: Origin) -> None:
-        """What the owner must hear though the transaction was undone."""
+        """Notifies the owner of what they must know although the transaction was rolled back."""
         if isinstance(refusal, KeyCloned):
             with self.core.db.write() as tx:
                 self.notices.tell(tx, claim.account, "factor-copied", origin, name=refusal.name)
 
 
 def single_use_of(method: Method, answers: Answers) -> list[Bucket]:
-    """Nothing for what cannot be read: that is a failure like others, and `verify` says which."""
+    """The bucket of what the answer uses up, if any. An unreadable answer has none: `verify` refuses it."""
     try:
         name = method.single_use(answers)
     except CodeRefusal:
@@ -216,11 +220,11 @@ def single_use_of(method: Method, answers: Answers) -> list[Bucket]:
 
 
 def shared_bucket(account_id: int) -> str:
-    """What counts the failures of all methods of an account."""
+    """The name of the bucket that counts the failures of all methods of an account."""
     return f"{SHARED_BUCKETS}{account_id}"
 
 
 def first_glance(methods: Methods, pending_token: str | None) -> Glance | None:
-    """How it stands with what a pending login asked another device, by its token alone."""
+    """The state of the request that a pending login sent to another device, by its token alone."""
     glances = (method.glance(pending_token or "") for method in methods.out_of_band)
     return next((glance for glance in glances if glance is not None), None)

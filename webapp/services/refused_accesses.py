@@ -1,6 +1,6 @@
-"""What becomes of a refusal at the legacy door: a temporary password is texted to whoever's usual password was right.
+"""Refusals at legacy access: if the usual password was right, the owner is texted a temporary password.
 
-That is the worker's, not the request's: the app gets the same answer after the same time, whatever follows.
+The worker does this. A request must not, so that an app gets the same answer after the same time in every case.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..models.factors import Factor
 from .core import Core
 from .temporary_passwords import TemporaryPasswords
 
-AT_ONCE = 100
+AT_ONCE = 100  # refusals in one round of the worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class RefusedAccesses:
     temporary_passwords: TemporaryPasswords
     can_text: bool
 
-    def note(self, whose: Account | None, origin: Origin) -> None:
-        """A refusal; `whose` only when it was the usual password, and right. Writes the same row for all."""
+    def note(self, account: Account | None, origin: Origin) -> None:
+        """Stores a refusal, in the same way for all. `account` is given only when its usual password was right."""
         row = {
-            "account_id": whose.id if whose is not None else None,
+            "account_id": account.id if account is not None else None,
             "at": self.core.clock.now(),
             "address": origin.address,
             "device": origin.device,
@@ -39,20 +39,19 @@ class RefusedAccesses:
             tx.execute(insert(RefusedAccess).values(row))
 
     def process(self) -> None:
-        """By the worker, before it looks what is owed: forgets every refusal, and texts where one was whose it said."""
+        """Deletes every refusal, and texts a temporary password where one has an account. Called by the worker."""
         with self.core.db.read() as tx:
             refused_accesses = tx.objects.scalars(select(RefusedAccess).order_by(RefusedAccess.id).limit(AT_ONCE)).all()
         for refused_access in refused_accesses:
             with self.core.db.write() as tx:
-                mine = changed_one_row(
-                    tx, delete(RefusedAccess).where(RefusedAccess.id == refused_access.id)
-                )  # or another worker's
-                account = self._to_be_texted(tx, refused_access) if mine else None
+                # another worker may have taken it
+                taken = changed_one_row(tx, delete(RefusedAccess).where(RefusedAccess.id == refused_access.id))
+                account = self._to_be_texted(tx, refused_access) if taken else None
             if account is not None:
                 self._text(account, Origin(refused_access.address, refused_access.device))
 
     def _to_be_texted(self, tx: Transaction, refused_access: RefusedAccess) -> Account | None:
-        """Somebody with a phone and a factor who still waits."""
+        """The account, if it has a phone number and a factor, and the refusal is recent."""
         if not self.can_text or refused_access.at <= self.core.clock.now() - self.core.policy.refused_access_seconds:
             return None
         factor = select(Factor.id).where(Factor.account_id == Account.id, Factor.turned_off_at.is_(None))
@@ -66,4 +65,4 @@ class RefusedAccesses:
         try:
             self.temporary_passwords.text(account, origin)
         except Refusal:
-            return  # the caps count what did not go, and nobody is there to be told
+            return  # refused texts are counted in the operator's report, and there is no page to show the refusal

@@ -1,6 +1,6 @@
-"""Browsers that skip the second factor for 30 days, because their owner ticked the box there.
+"""Browsers that skip the second factor for 30 days, because the user ticked the box for it there.
 
-Each has a random token of its own, valid for one account, listed and revocable. It never counts as step-up.
+Each has a random token, valid for one account, listed and revocable. It must not count as a step-up.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ class RememberedBrowsers:
         return token
 
     def use(self, tx: Transaction, account_id: int, tokens: Sequence[str]) -> bool:
-        """True when one of the tokens is a live one of this very account, whose owner it now lets in."""
+        """True when one of the tokens is a valid one of this account; its time of use is then recorded."""
         if not tokens:
             return False
         hashes = [hash_of(token) for token in tokens]
         shown = RememberedBrowser.token_hash.in_(hashes), RememberedBrowser.account_id == account_id
         found = tx.scalars(select(RememberedBrowser.id).where(*shown, self.live())).first()
-        mine = RememberedBrowser.id == found, RememberedBrowser.ended_at.is_(None)
-        return changed_one_row(tx, update(RememberedBrowser).where(*mine).values(used_at=self.core.clock.now()))
+        still = RememberedBrowser.id == found, RememberedBrowser.ended_at.is_(None)
+        return changed_one_row(tx, update(RememberedBrowser).where(*still).values(used_at=self.core.clock.now()))
 
     def live(self) -> ColumnElement[bool]:
-        """Those that skip something now; none where the site remembers no browser any more."""
+        """The condition for those that are valid now; none are if the site no longer remembers browsers."""
         if not self.core.policy.remember_browsers:
             return false()
         since = self.core.clock.now() - self.core.policy.remembered_browser

@@ -1,6 +1,6 @@
-"""Pushes about login requests: to which phones, in which words, and when to be silent.
+"""Pushes about login requests: to which approving devices, with which text, and when none is sent.
 
-The number is never in one: whoever sees the phone's lock screen must not know what to type.
+A push must not contain the number: a person who sees the phone's lock screen must not learn what to type.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..models.login_requests import APPROVED, DENIED, USED, LoginRequest
 from .core import Core
 from .outbox import Outbox
 
-DECLARATIVE = 8030  # what makes it Declarative Web Push: the number of the RFC
+DECLARATIVE = 8030  # the value that marks Declarative Web Push, after RFC 8030
 ANSWERS = (APPROVED, USED, DENIED)
 
 
@@ -32,14 +32,14 @@ class RequestPushes:
     places: Places
     site_name: str
     mobile_url: str
-    """Where phones open pages."""
+    """The URL of the mobile host, whose pages the notifications open."""
     are_sent: bool
-    """False where none is owed at all."""
+    """False when the site cannot send pushes."""
 
     def post(
         self, tx: Transaction, account: Account, phones: Sequence[Factor], request: LoginRequest, list_path: str
     ) -> None:
-        """Owes a push to each phone that takes them, unless their owner said no too often."""
+        """Adds a push to the outbox for each device with a subscription, unless denials have paused them."""
         if not self.are_sent or self._is_paused(tx, account.id):
             return
         lasts = self.core.policy.request_seconds
@@ -52,21 +52,21 @@ class RequestPushes:
                 )
 
     def drop(self, message: PushMessage) -> None:
-        """Its address is no more: the phone stays, and gets no pushes until it subscribes again."""
+        """Deletes a subscription that no longer exists. The device stays on, and may subscribe again."""
         with self.core.db.write() as tx:
             phone = tx.objects.get(Factor, message.factor_id)
             if phone is None:
                 return
             bound = factor_bound(phone.account_id, phone.method)
             if self.core.keyring.open(phone.sealed, bound) == message.subscription:
-                facts = json.dumps({**json.loads(phone.attributes), "pushes": False})
+                attributes = json.dumps({**json.loads(phone.attributes), "pushes": False})
                 same = Factor.id == phone.id, Factor.sealed == phone.sealed
                 tx.execute(
-                    update(Factor).where(*same).values(sealed=self.core.keyring.seal("", bound), attributes=facts)
+                    update(Factor).where(*same).values(sealed=self.core.keyring.seal("", bound), attributes=attributes)
                 )
 
     def _is_paused(self, tx: Transaction, account_id: int) -> bool:
-        """After two denials in a row, for an hour: they were not asked for by who holds the phone."""
+        """True for an hour after two denials in a row: the owner did not make those requests."""
         answered = LoginRequest.account_id == account_id, LoginRequest.state.in_(ANSWERS)
         newest = select(LoginRequest.state, LoginRequest.ended_at).where(*answered)
         rows = tx.execute(newest.order_by(LoginRequest.id.desc()).limit(self.core.policy.denials_that_pause)).all()
@@ -75,7 +75,7 @@ class RequestPushes:
         return self.core.clock.now() - (rows[0][1] or 0) < self.core.policy.pushes_paused
 
     def _text(self, account: Account, request: LoginRequest, url: str) -> str:
-        """Declarative Web Push JSON, in the account's language; our own service worker reads the same."""
+        """Declarative Web Push JSON, in the account's language; our service worker reads it too."""
         with self.outbox.speaking_to(account):
             where = self.places.near(request.address) or request.address
             notification = {

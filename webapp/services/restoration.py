@@ -1,8 +1,8 @@
-"""Noticing that the database was restored from a backup, and what then must not live again.
+"""Detects that the database was restored from a backup, and voids what must not become valid again.
 
-The database counts its own heartbeats, and the newest count is also kept beside it. A database that is behind that
-count is an older one: sessions that were ended since would be open again, and codes that were used since would be
-good again. So everybody logs in again, and every code and link of before is void.
+The count of heartbeats is stored in the database and also beside it. A database that is behind that count is an older
+copy: sessions that were ended since would be open again, and codes that were used since would be valid again. So every
+user must log in again, and every earlier code and link is void.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Restoration:
     heartbeat: Heartbeat
     methods: Methods
 
-    def beat(self) -> None:
-        """Once a minute, by the worker."""
+    def count_heartbeat(self) -> None:
+        """Raises the count of heartbeats by one. Called by the worker once a minute."""
         with self.core.db.write() as tx:
             if not changed_one_row(
                 tx, update(SiteValue).where(SiteValue.name == BEATS).values(value=SiteValue.value + 1)
@@ -44,11 +44,11 @@ class Restoration:
             beats = self._value(tx, BEATS)
         self.heartbeat.keep(beats)
 
-    def look(self) -> bool:
-        """At start: True when the database is older than the last one seen here, and has been made safe."""
+    def void_if_restored(self) -> bool:
+        """Voids all that must not become valid again and returns True, if the database is an older copy."""
         with self.core.db.write() as tx:
             beats = self._value(tx, BEATS)
-            if beats == 0 or beats >= self.heartbeat.newest():  # one that never beat is new, not restored
+            if beats == 0 or beats >= self.heartbeat.newest():  # 0 is a new database, not a restored one
                 return False
             self._void_all(tx)
             self._set(tx, RESTORED_AT, self.core.clock.now())
@@ -56,12 +56,12 @@ class Restoration:
         return True
 
     def check(self) -> bool:
-        """Before the first request, on a migrated database: makes a restored one safe. True when it lately was one."""
-        self.look()
+        """`void_if_restored`, then `was_lately`. Called before the first request, on a migrated database."""
+        self.void_if_restored()
         return self.was_lately()
 
     def was_lately(self) -> bool:
-        """True for the days in which the log-in page says why everybody must log in again."""
+        """True for three days after a restoration, in which the log-in page says why users must log in again."""
         with self.core.db.read() as tx:
             return self.core.clock.now() - self._value(tx, RESTORED_AT) < BANNER_SECONDS
 
@@ -71,11 +71,11 @@ class Restoration:
             tx.execute(update(ended).where(ended.ended_at.is_(None)).values(ended_at=now))
         for dropped in (KeptAct, Draft, Code, Link, RefusedAccess):
             tx.execute(delete(dropped))
-        # which backup codes were used since, nobody knows: their owners make new ones
+        # it is not known which backup codes were used since, so their owners must make new ones
         tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))
         for method in self.methods:
-            burnt = method.counter_at(now)
-            tx.execute(update(Factor).where(Factor.method == method.slug, Factor.counter < burnt).values(counter=burnt))
+            least = method.counter_at(now)
+            tx.execute(update(Factor).where(Factor.method == method.slug, Factor.counter < least).values(counter=least))
 
     def _value(self, tx: Transaction, name: str) -> int:
         return tx.scalar(select(SiteValue.value).where(SiteValue.name == name)) or 0

@@ -1,4 +1,4 @@
-"""Turning factors off and on again, and the backup code in the settings."""
+"""Turning factors off and on again, and making a new backup code."""
 
 from __future__ import annotations
 
@@ -31,24 +31,27 @@ class SecondFactors:
     methods: Methods
 
     def one(self, user: User, method: Method, origin: Origin) -> Factor | None:
-        """The one that the list of methods turns off: where there are several, this very browser."""
+        """The factor that the list of methods turns off: of a method with several, the one that is this browser."""
         return _one(user.factors, method, origin)
 
     def is_last(self, user: User, method: Method) -> bool:
-        """True when without it only the password would be left."""
+        """True when turning the method off leaves only the password."""
         return all(f.method == method.slug for f in user.factors) and len(user.factors) <= 1
 
     def turn_off(self, user: User, method: Method, origin: Origin) -> None:
-        """For somebody fresh. It can be turned back on for ten minutes. Raises `Missing` or `NotFresh`."""
+        """Turns the factor off and ends every other session. It can be turned back on for ten minutes.
+
+        Raises `NotFound` or `NotFresh`.
+        """
         self.sessions.demand_fresh(user)
         account = user.account
         kind = "last-factor-off" if self.is_last(user, method) else "factor-off"
         factor = self.one(user, method, origin)
         if factor is None:
             raise NotFound()
-        mine = Factor.id == factor.id, Factor.turned_off_at.is_(None)
+        on = Factor.id == factor.id, Factor.turned_off_at.is_(None)
         with self.core.db.write() as tx:
-            if not changed_one_row(tx, update(Factor).where(*mine).values(turned_off_at=self.core.clock.now())):
+            if not changed_one_row(tx, update(Factor).where(*on).values(turned_off_at=self.core.clock.now())):
                 raise NotFound()
             tx.execute(delete(Draft).where(Draft.account_id == account.id, Draft.method == method.slug))
             self.sessions.end_others(tx, account.id, user.session.id)
@@ -64,7 +67,7 @@ class SecondFactors:
         return method if method is not None and _one(recent, method, origin) is not None else None
 
     def turn_back_on(self, user: User, method: Method, origin: Origin) -> None:
-        """Raises `Missing` when the ten minutes are over, `NotFresh` when step-up is due."""
+        """Raises `NotFound` after the ten minutes, `NotFresh` when step-up is due."""
         self.sessions.demand_fresh(user)
         account, now = user.account, self.core.clock.now()
         factor = _one(user.recently_off_factors, method, origin)
@@ -80,7 +83,7 @@ class SecondFactors:
             self.notices.tell(tx, account, "factor-on", origin, method=method.title.msgid)
 
     def new_backup_code(self, user: User, origin: Origin) -> str:
-        """The only copy. Raises `Missing` without a factor, `NotFresh` when step-up is due."""
+        """Makes a code and returns the only copy. Raises `NotFound` without a factor, `NotFresh` if step-up is due."""
         self.sessions.demand_fresh(user)
         if not user.factors:
             raise NotFound()
@@ -91,5 +94,5 @@ class SecondFactors:
 
 
 def _one(factors: Sequence[Factor], method: Method, origin: Origin) -> Factor | None:
-    mine = [f for f in factors if f.method == method.slug]
-    return next(iter(method.shown(mine, origin)), None)
+    of_method = [f for f in factors if f.method == method.slug]
+    return next(iter(method.shown(of_method, origin)), None)

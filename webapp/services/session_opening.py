@@ -1,4 +1,4 @@
-"""The last step of every login, whatever was proved: the session, empty counts of failures, a line in the activity."""
+"""The last step of every log-in: opens the session, clears the counted failures and records the event."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .sessions import Sessions
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """A full login: the session, where to go, and what the browser may keep."""
+    """A full log-in: the session, the path to go to, and tokens for the browser's cookies."""
 
     token: SessionToken
     account: Account
@@ -45,9 +45,9 @@ class SessionOpening:
         failures: Sequence[str] = (),
         passkey: str | None = None,
     ) -> LoggedIn:
-        """`failures` are the buckets of the second factor, where one was proved: a full login empties them.
+        """Opens the session. `failures` are the buckets of the second factor, if one was proved: they are emptied.
 
-        `passkey` is the label of what opened the account by itself, with no password.
+        `passkey` is the label of the passkey, for a log-in without a password.
         """
         token = self.sessions.open(tx, account.id, origin, persistent=persistent, second_factor=bool(failures))
         buckets = [*buckets_of(account, known), *failures]

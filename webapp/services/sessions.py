@@ -1,7 +1,7 @@
-"""Sessions on the server: who is logged in, since when, and until when.
+"""Sessions: opening, finding, renewing and ending them.
 
-The browser holds a random token, the database its SHA-256 (ASVS V7.2). A token is new at the password, at the
-second factor and at step-up; the session's row stays, so that its owner sees one login as one.
+The browser has a random token, the database its SHA-256 (ASVS V7.2). A session gets a new token whenever the password
+or a second factor is proved; its row stays, so that its owner sees one log-in as one entry.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .core import Core
 Seconds = int | expression.BindParameter[int]
 
 ENDS_WITH_THE_OTHERS = (PendingLogin, RememberedBrowser, TemporaryPassword, Session, AppSession)
-"""In this order: what can open a session ends before sessions do, so that one opened meanwhile is ended too."""
+"""In this order: what can open a session ends before sessions, so that one opened meanwhile is ended too."""
 
 
 def _is_live(last_seen_after: Seconds, kept_after: Seconds, started_after: Seconds, kept_since: Seconds) -> Live:
@@ -54,7 +54,7 @@ class Sessions:
     core: Core
 
     def find(self, token: str) -> User | None:
-        """Whose token this is, in one statement; None when it is unknown, ended, idle or too old."""
+        """The user with this token, in one statement; None when it is unknown, ended, idle or too old."""
         limits = dict(zip(LIMITS, self._limits(), strict=True))
         with self.core.db.read() as tx:
             rows = tx.objects.execute(FIND, {"token_hash": hash_of(token), **limits}).all()
@@ -66,7 +66,7 @@ class Sessions:
         return User(session, account, on, [f for f in factors if f.turned_off_at is not None])
 
     def see(self, user: User) -> None:
-        """Moves the idle limit, at most once a minute so that reading a page seldom writes."""
+        """Extends the idle limit, at most once a minute, so that most page views write nothing."""
         now = self.core.clock.now()
         if now - user.session.seen_at >= self.core.policy.session_seen_every:
             with self.core.db.write(durable=False) as tx:
@@ -75,7 +75,7 @@ class Sessions:
     def open(
         self, tx: Transaction, account_id: int, origin: Origin, *, persistent: bool, second_factor: bool
     ) -> SessionToken:
-        """A session for someone who has just proved all that their account asks."""
+        """Opens a session for a user who has just proved all that the account requires."""
         now = self.core.clock.now()
         token = draw_token(self.core.entropy)
         values = {
@@ -93,9 +93,9 @@ class Sessions:
         return SessionToken(session_id, token, persistent)
 
     def rotate(self, tx: Transaction, session: Session, **proved_at: int) -> SessionToken:
-        """A new token for the same login, with what it has proved; the old token is void.
+        """Gives the session a new token, which voids the old one. `proved_at` sets columns such as `password_at`.
 
-        Raises `LoginExpired` when it was ended since the request began, so that nothing more is changed by it.
+        Raises `LoginExpired` when the session was ended since the request began, so that the change is rolled back.
         """
         token = draw_token(self.core.entropy)
         live = update(Session).where(Session.id == session.id, Session.ended_at.is_(None))
@@ -104,24 +104,24 @@ class Sessions:
         return SessionToken(session.id, token, session.persistent)
 
     def end(self, tx: Transaction, account_id: int, session_id: int) -> bool:
-        """False when that account has no such live session."""
-        mine = and_(Session.account_id == account_id, Session.id == session_id, Session.ended_at.is_(None))
-        return changed_one_row(tx, update(Session).where(mine).values(ended_at=self.core.clock.now()))
+        """Ends one session. False when the account has no such open session."""
+        still_open = and_(Session.account_id == account_id, Session.id == session_id, Session.ended_at.is_(None))
+        return changed_one_row(tx, update(Session).where(still_open).values(ended_at=self.core.clock.now()))
 
     def forget(self, *, session: str | None = None, pending: str | None = None) -> None:
-        """A login ends what the browser brought along, in case someone planted it (ASVS V7.2.4)."""
-        brought = [(table, token) for table, token in ((Session, session), (PendingLogin, pending)) if token]
-        if not brought:
+        """Ends, by their tokens, the session and pending login that the browser had before a log-in (ASVS V7.2.4)."""
+        earlier = [(table, token) for table, token in ((Session, session), (PendingLogin, pending)) if token]
+        if not earlier:
             return
         with self.core.db.write() as tx:
-            for table, token in brought:
+            for table, token in earlier:
                 live = table.token_hash == hash_of(token), table.ended_at.is_(None)
                 tx.execute(update(table).where(*live).values(ended_at=self.core.clock.now()))
 
     def end_others(self, tx: Transaction, account_id: int, but: int | None) -> None:
-        """Ends every other session, pending login, remembered browser and reset link (ASVS V7.4.3).
+        """Ends every session but the one with id `but`, pending login, remembered browser and reset link (ASVS V7.4.3).
 
-        Enrollments they had begun, temporary passwords, sessions of apps and login requests that wait end as well.
+        Enrollments of other sessions, temporary passwords, app sessions and open login requests end as well.
         """
         now = self.core.clock.now()
         lock_account(tx, account_id)
@@ -129,14 +129,14 @@ class Sessions:
             live = and_(table.account_id == account_id, table.ended_at.is_(None))
             others = live if but is None or table is not Session else and_(live, Session.id != but)
             tx.execute(update(table).where(others).values(ended_at=now))
-        begun = Draft.account_id == account_id, Draft.session_id != (but or 0)
-        tx.execute(delete(Draft).where(*begun))
+        of_others = Draft.account_id == account_id, Draft.session_id != (but or 0)
+        tx.execute(delete(Draft).where(*of_others))
         close_open(tx, account_id, WITHDRAWN, now)
         unused = and_(Link.account_id == account_id, Link.purpose == "reset", Link.used_at.is_(None))
         tx.execute(update(Link).where(unused).values(used_at=now))
 
     def is_fresh(self, user: User) -> bool:
-        """Proved within ten minutes: the password, and with factors a second factor (ASVS V7.5.1)."""
+        """True when password and, with factors, second factor were proved in the last ten minutes (ASVS V7.5.1)."""
         return self.password_is_fresh(user) and (not user.factors or self._is_recent(user.session.second_factor_at))
 
     def demand_fresh(self, user: User) -> None:
@@ -148,11 +148,11 @@ class Sessions:
         return self._is_recent(user.session.password_at)
 
     def live(self) -> Live:
-        """The condition for sessions that open something now."""
+        """The condition for sessions that are valid now."""
         return _is_live(*self._limits())
 
     def _limits(self) -> tuple[int, int, int, int]:
-        """In the order of `LIMITS`: seen and started after these times, in Unix seconds."""
+        """The times, in Unix seconds, after which a valid session was seen and started, in the order of `LIMITS`."""
         now, policy = self.core.clock.now(), self.core.policy
         return (
             now - policy.session_idle,

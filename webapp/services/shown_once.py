@@ -1,5 +1,4 @@
-"""A secret on its way from the POST that made it to the page that shows it once: sealed, and kept by nobody but the
-browser that asked."""
+"""Carries a secret from the POST that made it to the page that shows it once: sealed, stored in the browser only."""
 
 from __future__ import annotations
 
@@ -13,11 +12,11 @@ class ShownOnce:
     core: Core
 
     def seal(self, session_id: int, secret: str) -> str:
-        """For that log-in only, and not for long."""
+        """The sealed secret, which only `open` for the same session returns, and for ten minutes only."""
         return self.core.keyring.seal(f"{self.core.clock.now()}:{secret}", shown_bound(session_id))
 
     def open(self, session_id: int, sealed: str) -> str | None:
-        """None for another log-in's, or when it was made ten minutes ago."""
+        """The secret; None when it is another session's, or was sealed more than ten minutes ago."""
         try:
             made_at, _, secret = self.core.keyring.open(sealed, shown_bound(session_id)).partition(":")
         except ValueError:
@@ -26,5 +25,5 @@ class ShownOnce:
 
 
 def shown_bound(session_id: int) -> str:
-    """What a secret that waits to be shown is bound to."""
+    """What a secret to be shown once is bound to."""
     return f"session:{session_id}:shown-once"

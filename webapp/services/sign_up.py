@@ -1,4 +1,4 @@
-"""A new account: a name, a public user name, a password. The e-mail address comes next, and can wait."""
+"""Creating an account: a name, a public username and a password. The e-mail address is added afterwards, or not."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ class SignUp:
     notices: Notices
 
     def create(self, name: str, username: str, password: str, origin: Origin) -> LoggedIn:
-        """The account, logged in. Raises `NameMalformed`, `UsernameMalformed`, `UsernameTaken` and what
-        `Passwords.seal` raises.
+        """Creates the account and logs it in.
+
+        Raises `NameMalformed`, `UsernameMalformed`, `UsernameTaken` and what `Passwords.seal` raises.
         """
         name, username = self.check(name, username)
         sealed = self.passwords.seal(password, name, username)
@@ -49,7 +50,7 @@ class SignUp:
         return LoggedIn(opened, account, "/sign-up/email")
 
     def check(self, name: str, username: str) -> tuple[str, str]:
-        """Both as they will be kept. Raises `NameMalformed`, `UsernameMalformed` or `UsernameTaken`."""
+        """Name and username as they are stored. Raises `NameMalformed`, `UsernameMalformed` or `UsernameTaken`."""
         name = tidy_name(name, self.core.policy.name_maximum)
         username = unicodedata.normalize("NFKC", username).strip().removeprefix("@")
         if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self.core.policy.username_maximum:
@@ -63,7 +64,10 @@ class SignUp:
     def create_by_operator(
         self, name: str, username: str, password: str, email: str | None, *, confirmed: bool
     ) -> Account:
-        """Without a session. Raises as `create` does, and `IntegrityError` when the address is somebody's."""
+        """Creates an account without a session.
+
+        Raises as `create` does, and `IntegrityError` when the address is another account's.
+        """
         name, username = self.check(name, username)
         account = self._account(name, username, self.passwords.seal(password, name, username, email))
         if confirmed and email is not None:

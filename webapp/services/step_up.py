@@ -22,16 +22,16 @@ class StepUp(ProofFlow[StepUpClaim, SessionToken]):
     sessions: Sessions
 
     def claim(self, user: User) -> StepUpClaim:
-        """For ten minutes of one session, counted from its password."""
-        begun = user.session.password_at or 0
-        return StepUpClaim(user.account, user.factors, f"step-up:{user.session.id}:{begun}", user)
+        """Its challenge belongs to one session and one proof of the password: a new proof begins a new challenge."""
+        proved_at = user.session.password_at or 0
+        return StepUpClaim(user.account, user.factors, f"step-up:{user.session.id}:{proved_at}", user)
 
-    def stand_in(self, claim: StepUpClaim) -> StandIn | None:  # noqa: ARG002  # `Login` looks
-        """None: only a factor that is on proves again who one is."""
+    def stand_in(self, claim: StepUpClaim) -> StandIn | None:  # noqa: ARG002  # for `Login`
+        """None: step-up accepts only factors that are on."""
         return None
 
     def _was_right(self, tx: Transaction, claim: StepUpClaim) -> None:
-        """Earlier failures stay until a full login."""
+        """Takes the attempt back. Earlier failures count until a full log-in."""
         self.attempts.take_back(tx, shared_bucket(claim.account.id))
 
     def _complete(self, tx: Transaction, claim: StepUpClaim, origin: Origin, **_options: Any) -> SessionToken:

@@ -1,6 +1,6 @@
-"""Temporary passwords: 80 bits that stand in at the legacy door for an hour, where no second factor can be asked for.
+"""Temporary passwords: 80 random bits for legacy access, where no second factor can be asked for, valid for one hour.
 
-One lives at a time. An app may use it again within its hour; trading it for a token uses it up.
+An account must have at most one. An app may use it repeatedly; exchanging it for a token consumes it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .outbox import Outbox
 from .phone_numbers import PhoneNumbers
 from .sessions import Sessions
 
-NOBODY = 0  # no account's id: whoever is looked for in vain costs the same look
+NO_ACCOUNT = 0  # the id of no account: looking for an unknown name runs the same query
 FIND = select(TemporaryPassword).where(
     TemporaryPassword.account_id == bindparam("account"),
     TemporaryPassword.secret_hash == bindparam("secret"),
@@ -44,9 +44,9 @@ class TemporaryPasswords:
     notices: Notices
 
     def make(self, user: User, origin: Origin) -> str:
-        """The only copy; any earlier one stops working.
+        """Generates a password and returns the only copy; any earlier one stops working.
 
-        Raises `NotFresh` when step-up is due, `Missing` without a factor, and `TooManyTemporaryPasswords`.
+        Raises `NotFresh` when step-up is due, `NotFound` without a factor, and `TooManyTemporaryPasswords`.
         """
         self.sessions.demand_fresh(user)
         if not user.factors:
@@ -57,17 +57,17 @@ class TemporaryPasswords:
         return code
 
     def text(self, account: Account, origin: Origin) -> None:
-        """To the account's phone, unless one that lives would be lost by it: one that its owner made, one that an app
-        uses, or one that was texted moments ago.
+        """Texts a new one to the account's number, unless a valid one would be lost that its owner made, that an app
+        uses, or that was texted less than ten minutes ago.
 
-        Raises `TooManyTemporaryPasswords`, and as `Phones.spend` does.
+        Raises `TooManyTemporaryPasswords`, and as `PhoneNumbers.count_text` does.
         """
         now = self.core.clock.now()
         for other in self.live(account.id):
             if not other.texted or other.used_at is not None or other.made_at > now - self.core.policy.texted_again:
                 return
         wait = self.attempts.wait(self._bucket(account.id))
-        if wait:  # before a text is counted that then does not go
+        if wait:  # checked first, so that no text is counted that is not sent
             raise TooManyTemporaryPasswords(wait)
         number = self.phones.count_text(account, f"temporary-password:{account.id}:{now}", origin)
         with self.core.db.write() as tx:
@@ -77,57 +77,56 @@ class TemporaryPasswords:
             self.notices.tell(tx, account, "temporary-password-texted", origin, hint=number.hint)
 
     def live(self, account_id: int) -> Sequence[TemporaryPassword]:
-        """Those that still open the door, newest first: one at most, as the policy is."""
-        mine = select(TemporaryPassword).where(TemporaryPassword.account_id == account_id, self._lives())
+        """The valid ones, newest first; there is at most one."""
+        query = select(TemporaryPassword).where(TemporaryPassword.account_id == account_id, self._is_valid())
         with self.core.db.read() as tx:
-            return tx.objects.scalars(mine.order_by(TemporaryPassword.id.desc())).all()
+            return tx.objects.scalars(query.order_by(TemporaryPassword.id.desc())).all()
 
     def end(self, account: Account, password_id: int, origin: Origin) -> bool:
-        """By its owner. False when it had ended by itself; raises `Missing` when there is no such one of theirs."""
-        mine = TemporaryPassword.account_id == account.id, TemporaryPassword.id == password_id
+        """Ends one for its owner. False when it had ended already. Raises `NotFound` for one of another account."""
+        own = TemporaryPassword.account_id == account.id, TemporaryPassword.id == password_id
         with self.core.db.write() as tx:
             if changed_one_row(
-                tx, update(TemporaryPassword).where(*mine, self._lives()).values(ended_at=self.core.clock.now())
+                tx, update(TemporaryPassword).where(*own, self._is_valid()).values(ended_at=self.core.clock.now())
             ):
                 self.notices.tell(tx, account, "temporary-password-ended", origin)
                 return True
-            if tx.scalar(select(TemporaryPassword.id).where(*mine)) is None:
+            if tx.scalar(select(TemporaryPassword.id).where(*own)) is None:
                 raise NotFound()
         return False
 
-    # -- At the legacy door ------------------------------------------------------------------------
+    # -- Legacy access -----------------------------------------------------------------------------
 
     def find(self, account: Account | None, typed: str) -> TemporaryPassword | None:
-        """A live one of this account's, of what was typed. Looks as long for nobody's."""
+        """The account's valid temporary password that was typed, if any. Takes as long without an account."""
         code = tidy_base32(typed) if len(typed) <= self.core.policy.password_maximum else ""
         if not is_base32(code):
             return None
-        whose = account.id if account is not None else NOBODY
+        account_id = account.id if account is not None else NO_ACCOUNT
         with self.core.db.read() as tx:
-            facts = {"account": whose, "secret": _hash(whose, code), "now": self.core.clock.now()}
-            return tx.objects.scalars(FIND, facts).one_or_none()
+            parameters = {"account": account_id, "secret": _hash(account_id, code), "now": self.core.clock.now()}
+            return tx.objects.scalars(FIND, parameters).one_or_none()
 
     def use(self, tx: Transaction, password: TemporaryPassword, origin: Origin) -> None:
-        """It may be used again. Raises `WrongLogIn` when it ended meanwhile."""
-        used = (
-            update(TemporaryPassword).where(TemporaryPassword.id == password.id, self._lives()).values(self._by(origin))
-        )
+        """Records a use, after which it is still valid. Raises `WrongLogin` when it ended meanwhile."""
+        valid = update(TemporaryPassword).where(TemporaryPassword.id == password.id, self._is_valid())
+        used = valid.values(self._use(origin))
         if changed_one_row(tx, used.where(TemporaryPassword.used_at.is_(None))):
             self.notices.record(tx, password.account_id, "temporary-password-used", origin)
         elif not changed_one_row(tx, used):
             raise WrongLogin()
 
-    def consume_single_use(self, tx: Transaction, password: TemporaryPassword, origin: Origin) -> None:
-        """For good. Raises `WrongLogIn` when somebody was first."""
-        mine = update(TemporaryPassword).where(TemporaryPassword.id == password.id, self._lives())
-        if not changed_one_row(tx, mine.values(**self._by(origin), ended_at=self.core.clock.now())):
+    def consume(self, tx: Transaction, password: TemporaryPassword, origin: Origin) -> None:
+        """Records the use and ends it. Raises `WrongLogin` when it ended meanwhile."""
+        valid = update(TemporaryPassword).where(TemporaryPassword.id == password.id, self._is_valid())
+        if not changed_one_row(tx, valid.values(**self._use(origin), ended_at=self.core.clock.now())):
             raise WrongLogin()
 
     def _draw(self, tx: Transaction, account_id: int, *, texted: bool) -> str:
-        # counts under a lock of the account's own, so that two at once leave one alive
+        # counting locks the account's bucket, so that of two requests at once only one password stays valid
         self.attempts.count_within(tx, self._bucket(account_id))
         now, code = self.core.clock.now(), draw_base32(self.core.entropy)
-        older = update(TemporaryPassword).where(TemporaryPassword.account_id == account_id, self._lives())
+        older = update(TemporaryPassword).where(TemporaryPassword.account_id == account_id, self._is_valid())
         tx.execute(older.values(ended_at=now))
         row = {
             "account_id": account_id,
@@ -143,14 +142,14 @@ class TemporaryPasswords:
         rule = WithRefusal(SlidingWindows((self.core.policy.temporary_passwords,)), TooManyTemporaryPasswords)
         return Bucket(f"temporary-password:{account_id}", rule)
 
-    def _lives(self) -> ColumnElement[bool]:
+    def _is_valid(self) -> ColumnElement[bool]:
         return and_(TemporaryPassword.ended_at.is_(None), TemporaryPassword.expires_at > self.core.clock.now())
 
-    def _by(self, origin: Origin) -> dict[str, str | int]:
+    def _use(self, origin: Origin) -> dict[str, str | int]:
         device = origin.device
         return {"used_at": self.core.clock.now(), "used_address": origin.address, "used_device": device}
 
 
 def _hash(account_id: int, code: str) -> str:
-    # 80 random bits need no slow hash (ASVS V6.5.2); the account in front keeps equal codes apart
+    # 80 random bits need no slow hash (ASVS V6.5.2); with the account's id, equal codes have different hashes
     return sha256(f"temporary password of {account_id}: {code}".encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""How many texts go out, to whom, and what that costs: nobody earns by making the site text their numbers.
+"""Limits of texts, by recipient, sender and cost, so that fraudsters cannot earn from texts to their numbers.
 
-Every cap is counted in its own commit before anything is sent (ASVS V2.4.1). The number itself is in no bucket:
-a keyed HMAC stands for it, and for its prefix.
+Every text is counted and committed before it is sent (ASVS V2.4.1). The name of a bucket must not contain a number: it
+has a keyed HMAC of the number or its prefix.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 def stops(why: str, *windows: Window) -> WithRefusal:
-    """Windows whose refusal says that no text may go now, and tells the operator why."""
+    """Windows that refuse with `TextLimitReached`, where `why` names the limit for the operator."""
     return WithRefusal(SlidingWindows(windows), lambda wait: TextLimitReached(wait, why))
 
 
@@ -40,10 +40,10 @@ class TextCaps:
     outbox: Outbox
     daily_budget: int
     operator: str
-    # EXTRA '`operator` is the address that is warned before the budget is spent.'
+    """The e-mail address that is warned before the budget is used up."""
 
     def count_text(self, account_id: int, challenge: str, number: PhoneNumber, origin: Origin) -> None:
-        """Counts one text, or refuses it. Raises `TooSoon`, `TooManyTexts` or `TextsStopped`."""
+        """Counts one text, or refuses it. Raises `TooSoon`, `TooManyTexts` or `TextLimitReached`."""
         policy = self.core.policy
         of_challenge = SlidingWindows((Window(policy.text_sends_challenge, DAY),))
         buckets = (
@@ -66,38 +66,38 @@ class TextCaps:
         self._warn(counted[BUDGET])
 
     def wait(self, number: PhoneNumber) -> int:
-        """Seconds until another text may go to it."""
+        """Seconds until another text may be sent to the number."""
         return self.attempts.wait(self._gap(number))
 
     def _gap(self, number: PhoneNumber) -> Bucket:
-        """One text at a time to a number."""
+        """The bucket for the shortest time between two texts to one number."""
         return Bucket(
             f"text-gap:{self.key(number.e164)}", WithRefusal(SlidingWindows((self.core.policy.text_gap,)), TooSoon)
         )
 
     def key(self, text: str) -> str:
-        """What stands for a number in the database: the same text, the same key, and no way back."""
+        """A keyed hash in place of a number or prefix in the database: equal for equal text, and not reversible."""
         return self.core.keyring.mac(text, "phone").rpartition(".")[2]
 
     def count(self, country: str, outcome: str) -> None:
-        """One more of the day's texts to a country, by what became of it."""
+        """Adds one to the day's texts to a country with this outcome."""
         log.info("text_counted", country=country, outcome=outcome)
         row = {"day": self.core.clock.now() // DAY, "country": country, "outcome": outcome}
-        mine = TextCount.day == row["day"], TextCount.country == country, TextCount.outcome == outcome
+        same = TextCount.day == row["day"], TextCount.country == country, TextCount.outcome == outcome
         with self.core.db.write() as tx:
             self.core.db.serialize(tx, f"text-count:{row['day']}:{country}:{outcome}")
-            if not changed_one_row(tx, update(TextCount).where(*mine).values(count=TextCount.count + 1)):
+            if not changed_one_row(tx, update(TextCount).where(*same).values(count=TextCount.count + 1)):
                 tx.execute(insert(TextCount).values(**row, count=1))
 
     def report(self, days: int) -> Sequence[TextCount]:
-        """The counts of the last days, newest day first."""
+        """The counts of the last `days` days, newest day first."""
         since = self.core.clock.now() // DAY - days
         query = select(TextCount).where(TextCount.day > since)
         with self.core.db.read() as tx:
             return tx.objects.scalars(query.order_by(TextCount.day.desc(), TextCount.country, TextCount.outcome)).all()
 
     def _warn(self, spent: int) -> None:
-        """Tells the operator once a day for each share of the budget, when it is reached."""
+        """E-mails the operator when a share of the budget is used up, once a day for each share."""
         for share in self.core.policy.text_budget_warnings:
             if spent * 100 >= share * self.daily_budget and self._is_first_today(f"text-budget-{share}"):
                 log.warning("text_budget", spent=spent, budget=self.daily_budget, share=share)

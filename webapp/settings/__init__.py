@@ -1,6 +1,6 @@
 """The settings of a site, read once from NIGHTLATCH_ environment variables.
 
-A mistake is one sentence that names the variable and a right value. No secret is in a repr.
+An error is one sentence that names the variable and a valid value. A secret must never be in a repr or an error.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SERVING_NEEDS = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Each field has the name of its variable in a comment, where the two differ. A host includes its port."""
+    """Hosts include the port. A comment names the variable of a field where the name differs."""
 
     server_name: str
     mobile_subdomain: str
@@ -90,8 +90,8 @@ class Settings:
     def read(cls, environ: Mapping[str, str], instance: Path = INSTANCE) -> Settings:
         """Raises `SettingsError`.
 
-        With NIGHTLATCH_SERVING=1, which `make serve` sets, the variables of `SERVING_NEEDS` must be set. Otherwise a
-        name under .localhost gets the keys of its development file in `instance`.
+        With NIGHTLATCH_SERVING=1, which `make serve` sets, the variables of `SERVING_NEEDS` are required. Otherwise a
+        site under .localhost has default keys in the file `development.env` of `instance`.
         """
         variables = Variables(environ)
         serving = variables.get("SERVING") == "1"
@@ -122,7 +122,7 @@ class Settings:
             site_name=variables.text(
                 "SITE_NAME",
                 "Nightlatch",
-                lambda name: len(name) <= 40 and ":" not in name and name.isprintable(),  # ":" ends an issuer
+                lambda name: len(name) <= 40 and ":" not in name and name.isprintable(),  # ":" ends an otpauth issuer
                 "must be up to 40 printable characters without a colon, such as Acme",
             ),
             database_url=variables.secret(

@@ -1,4 +1,4 @@
-"""How messages leave the site: the mail server, the text message gateway (Vonage's SMS API) and Web Push."""
+"""The settings of delivery: mail server, text message gateway (Vonage's SMS API) and Web Push."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ MAIL_PORTS = {"implicit": 465, "starttls": 587, "none": 25}  # RFC 8314, RFC 640
 
 GATEWAY_NEEDS = ("VONAGE_API_KEY", "VONAGE_API_SECRET", "SMS_FROM")
 VONAGE = "https://rest.nexmo.com"
-SENDER = re.compile(r"(\+?[0-9]{3,15}|(?=.*[^0-9+])[!-~]([ -~]{0,9}[!-~])?)?")  # a number, a name or nothing
-HOOK_SECRET = re.compile(r"[A-Za-z0-9._~-]{16,}")  # needs no escapes in a path, RFC 3986 section 2.3
+SENDER = re.compile(r"(\+?[0-9]{3,15}|(?=.*[^0-9+])[!-~]([ -~]{0,9}[!-~])?)?")  # a number, a name or empty
+HOOK_SECRET = re.compile(r"[A-Za-z0-9._~-]{16,}")  # unreserved characters, RFC 3986 section 2.3: it is part of a path
 
 # the push services of Chrome, Edge, Firefox, Opera, Samsung Internet and Safari
 BROWSERS = "fcm.googleapis.com,*.push.services.mozilla.com,*.push.apple.com,*.notify.windows.com"
@@ -93,7 +93,7 @@ def text_gateway(variables: Variables) -> TextGateway | None:
     )
     api_key = variables.secret(
         "VONAGE_API_KEY",
-        lambda key: key.isprintable() and ":" not in key and " " not in key,  # a colon would end it, RFC 7617 section 2
+        lambda key: key.isprintable() and ":" not in key and " " not in key,  # no colon: RFC 7617 section 2
         "must be the key of your Vonage account, such as abcd1234",
     )
     api_secret = variables.get("VONAGE_API_SECRET")
@@ -160,7 +160,7 @@ def push_settings(variables: Variables, mail_from: str) -> PushSettings:
 
 
 def _key_bytes(text: str) -> bytes:
-    """32 bytes are 43 characters of base64url (RFC 4648 section 5), with or without padding; else no bytes."""
+    """Decodes 32 bytes of base64url (RFC 4648 section 5), with or without padding; empty for anything else."""
     return urlsafe_b64decode(text.rstrip("=") + "=") if re.fullmatch(r"[A-Za-z0-9_-]{43}=*", text) else b""
 
 

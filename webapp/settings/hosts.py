@@ -1,4 +1,4 @@
-"""The site's host and URL scheme, and what other settings check of a host."""
+"""The host and the URL scheme of the site, and checks of hosts for other settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCHEME_PORTS = {"http": ":80", "https": ":443"}
 
 
 def server_name(variables: Variables) -> str:
-    """The main host, with its port unless that is the scheme's own. Raises `SettingsError`."""
+    """The main host, with its port unless it is the default port of the scheme. Raises `SettingsError`."""
     host = variables.text(
         "SERVER_NAME",
         "nightlatch.localhost:5000",
@@ -22,7 +22,7 @@ def server_name(variables: Variables) -> str:
         " such as login.example.org or nightlatch.localhost:5000",
     )
     name = without_port(host)
-    if name == "localhost" or as_address(name):  # WebAuthn takes neither as an RP ID for the mobile host
+    if name == "localhost" or as_address(name):  # neither can be the WebAuthn RP ID of the mobile host
         raise mistake(
             "SERVER_NAME",
             f"cannot be {host!r}, which has no subdomain that a security key would accept;"
@@ -32,12 +32,12 @@ def server_name(variables: Variables) -> str:
 
 
 def url_scheme(variables: Variables, host: str) -> str:
-    """http or https, for the main host. Raises `SettingsError`."""
+    """`http` or `https`; http is for names under .localhost only. Raises `SettingsError`."""
     local = is_local(host)
     scheme = variables.choice("PREFERRED_URL_SCHEME", "http" if local else "https", ("http", "https"))
     if scheme == "http" and not local:
         raise mistake("PREFERRED_URL_SCHEME", f"must be https for {host}; http is only for names under .localhost")
-    if host.endswith(SCHEME_PORTS[scheme]):  # browsers leave it out of the Host header, so no request would match
+    if host.endswith(SCHEME_PORTS[scheme]):  # browsers omit it in the Host header, so no request would match
         raise mistake("SERVER_NAME", f"must leave out the port that {scheme} has by itself: {without_port(host)}")
     return scheme
 
@@ -51,13 +51,13 @@ def is_local(host: str) -> bool:
 
 
 def is_host(text: str) -> bool:
-    """A lower-case name with or without a port."""
+    """True for a lower-case host name with or without a port."""
     name, colon, port = text.partition(":")
     return bool(NAME.fullmatch(name)) and (not colon or is_port(port))
 
 
 def is_bind(text: str) -> bool:
-    """An address or a name, with a port."""
+    """True for an address or a name with a port."""
     host, _, port = text.rpartition(":")
     return bool(host) and is_port(port)
 

@@ -1,9 +1,9 @@
 """Static files: prepared in the instance folder at start, then served by WhiteNoise.
 
-The version in their address is a hash of their content, so browsers keep them for a year, and relative imports of
-JavaScript modules stay within one version. docs/decisions/static-files.md says why they are prepared. Preparing must
-never change what a file does: it puts imported stylesheets in place of their imports, leaves out lines of comment and
-indentation, and compresses.
+Their URLs contain a hash of the content of all files, so browsers may cache them for a year, and relative imports of
+JavaScript modules stay within one version. Preparing a file must never change what it does: stylesheets are put in
+place of their imports, comment lines and indentation are removed, and a compressed file is written beside it.
+docs/decisions/static-files.md gives the reasons and measurements.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ONE_YEAR = "public, max-age=31536000, immutable"
 
 
 class Assets:
-    """The prepared static files, and the address under which WhiteNoise serves them."""
+    """The prepared static files and their URLs."""
 
     def __init__(self, source: Path, prepared: Path, whitenoise: WhiteNoise) -> None:
         self._source = source
@@ -44,11 +44,11 @@ class Assets:
         return self._prepared / self.version
 
     def url(self, name: str) -> str:
-        """A path, so that the host of the page serves it."""
+        """The path of a static file, without a host: each page loads files from its own host."""
         return f"/static/{self.version}/{name}"
 
     def publish(self) -> None:
-        """Serves the files as they are now. `make run` calls it for each request, so that a reload shows edits."""
+        """Prepares the files and serves them, if they changed. `make run` calls it before each request."""
         files = prepare(self._source)
         digest = sha256()
         for name, content in sorted(files.items()):
@@ -61,7 +61,7 @@ class Assets:
 
 
 def prepare(source: Path) -> dict[str, bytes]:
-    """Each file by its path, without those that a stylesheet imports."""
+    """The prepared content of each file by its relative path, without stylesheets that another one imports."""
     files = {path.relative_to(source).as_posix(): path for path in source.rglob("*") if path.is_file()}
     stylesheets = [path for path in files.values() if path.suffix == ".css"]
     imported = {(path.parent / name).resolve() for path in stylesheets for name in IMPORT.findall(path.read_text())}
@@ -86,7 +86,7 @@ def _without_comments(text: str) -> bytes:
 
 
 def _write(files: dict[str, bytes], folder: Path) -> None:
-    """Writes the files and compressed copies. The folder appears whole, because other processes may serve from it."""
+    """Writes the files, and gzip versions. A complete folder is renamed into place: other processes may serve it."""
     if folder.is_dir():
         return
     compressor = Compressor(use_brotli=False, quiet=True)
@@ -97,13 +97,13 @@ def _write(files: dict[str, bytes], folder: Path) -> None:
             path = made / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            os.utime(path, (0, 0))  # then WhiteNoise sends no Last-Modified and ETag: the address identifies the file
+            os.utime(path, (0, 0))  # then WhiteNoise sends no Last-Modified and ETag: the URL identifies the file
             if compressor.should_compress(name):
                 compressor.compress(str(path))
         try:
             made.rename(folder)
         except OSError:
-            if not folder.is_dir():  # else another process was first
+            if not folder.is_dir():  # otherwise another process has created it
                 raise
 
 
@@ -122,15 +122,15 @@ def install(app: Flask, instance: Path) -> None:
 
 
 def url(name: str) -> str:
-    return present().url(name)
+    return current_assets().url(name)
 
 
-def present() -> Assets:
+def current_assets() -> Assets:
     found: Assets = current_app.extensions["assets"]
     return found
 
 
 @bp.get("/static/<version>/<path:name>")
-def static(version: str, name: str) -> Any:  # noqa: ARG001  # WhiteNoise answers the present version
-    """During an update, a page of one process may ask another process for its own version: the present file serves."""
-    return send_from_directory(present().folder, name)
+def static(version: str, name: str) -> Any:  # noqa: ARG001  # WhiteNoise serves the current version
+    """The current file, for a URL of another version: during an update, processes of two versions answer requests."""
+    return send_from_directory(current_assets().folder, name)

@@ -1,4 +1,4 @@
-"""The backup code as a card: shown once, to be copied, downloaded or printed."""
+"""What the card with a new backup code shows. The card is shown once, to be copied, downloaded or printed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..models.accounts import Account
 from . import current
 
 BACKUP_CODE = "backup-code"
-"""What it is called while it waits to be shown."""
+"""Its name in `shown_once`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The pages that take a code from a message: what they say, and what the code makes the account's own."""
+"""Pages that confirm an e-mail address or a phone number by a code that was sent to it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .forms import ConfirmationCodeForm, Form
 
 
 def email_code(challenge: str, sent: Sent, **where: Any) -> Any:
-    """The code from an e-mail makes its address the account's own. `where` as in `_code`."""
+    """Confirms the e-mail address to which `sent` went. `where` are keyword arguments of `_code`."""
     addresses, account = current.services().email_addresses, current.user().account
     return _code(
         "entrance/email_code.html",
@@ -28,7 +28,7 @@ def email_code(challenge: str, sent: Sent, **where: Any) -> Any:
 
 
 def phone_code(challenge: str, sent: Sent, discoverable: bool | None, **where: Any) -> Any:
-    """The same for the code from a text and its number."""
+    """As `email_code`, for a phone number and a text message."""
     phones, account = current.services().phone_numbers, current.user().account
     return _code(
         "entrance/phone_code.html",
@@ -50,18 +50,18 @@ def _code(
     page: str,
     before: str,
     after: str,
-    **ways_out: Any,
+    **links: Any,
 ) -> Any:
-    """`page`, `before` and `after` are endpoints: this page, where another is typed, and where it ends."""
+    """`page`, `before` and `after` are endpoints: this page, where the address is entered, and where it ends."""
     form = ConfirmationCodeForm()
     try:
         if "resend" in request.form and Form().submitted():
             send_again()
-            return render.go(layouts.to(page))
+            return render.go(layouts.page_url(page))
         if form.submitted():
             confirm(form.code.data)
             render.changed(receipt)
-            return render.go(layouts.to(after))
+            return render.go(layouts.page_url(after))
     except Refusal as refusal:
         words.place(refusal, form)
-    return render.page(template, form, **render.sent(sent), different_url=layouts.to(before), **ways_out)
+    return render.page(template, form, **render.sent(sent), different_url=layouts.page_url(before), **links)

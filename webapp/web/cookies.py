@@ -1,6 +1,7 @@
 """Every cookie of the site: HttpOnly, Path=/, no Domain, and over https Secure with the __Host- prefix.
 
-`session` and `login` carry random tokens, signed so that a rotated SECRET_KEY ends them.
+ASVS V3.3 lists the attributes. The cookies of a session and of a pending login contain a random token that is signed
+with SECRET_KEY, so that a new SECRET_KEY ends all sessions.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..models.user import SessionToken
 from ..policy import DAY
 from ..services.password_attempts import KnownBrowser
 
-SESSION, LOGIN, REMEMBERED, BROWSER, OWN = "session", "login", "remembered", "browser", "phone"
+SESSION, LOGIN, REMEMBERED, BROWSER, DEVICE = "session", "login", "remembered", "browser", "phone"
 LANGUAGE, SITE_CHOICE, NOTICE_SEEN, PASSKEY_OFFERED = "language", "site", "cookies-seen", "passkey-offered"
 YEAR = 365 * DAY
 MOST_REMEMBERED = 5
@@ -72,32 +73,32 @@ def remembered_tokens() -> list[str]:
 
 
 def put_remembered(response: Response, token: str, lasts: int) -> None:
-    """In front of those of other accounts in this browser."""
+    """Adds the token before those of other accounts in this browser."""
     tokens: Sequence[str] = [token, *remembered_tokens()][:MOST_REMEMBERED]
     put(response, REMEMBERED, "~".join(tokens), lasts)
 
 
-def own_tokens() -> list[str]:
-    """The tokens by which this browser is a factor itself, of one account or of several."""
-    return [t for t in (get(OWN) or "").split("~") if t][:MOST_REMEMBERED]
+def device_tokens() -> list[str]:
+    """The tokens that make this browser an approving device, one for each account."""
+    return [t for t in (get(DEVICE) or "").split("~") if t][:MOST_REMEMBERED]
 
 
-def put_own(response: Response, token: str, earlier: Collection[str]) -> None:
-    """In place of what the account was known by here (`Factor.slot`), in front of those of other accounts.
+def put_device(response: Response, token: str, earlier: Collection[str]) -> None:
+    """Adds the token before those of other accounts, and removes the account's `earlier` ones (`Factor.external_id`).
 
-    Signed by nobody, because factors survive a rotated SECRET_KEY.
+    Not signed: an approving device stays a factor when SECRET_KEY is replaced.
     """
-    others = [own for own in own_tokens() if hash_of(own) not in earlier]
-    put(response, OWN, "~".join([token, *others][:MOST_REMEMBERED]), YEAR)
+    others = [own for own in device_tokens() if hash_of(own) not in earlier]
+    put(response, DEVICE, "~".join([token, *others][:MOST_REMEMBERED]), YEAR)
 
 
-def keep_own(response: Response) -> None:
-    """Renews the cookie for another year."""
-    put(response, OWN, "~".join(own_tokens()), YEAR)
+def renew_device(response: Response) -> None:
+    """Sets the cookie of an approving device again, so that it is valid for another year."""
+    put(response, DEVICE, "~".join(device_tokens()), YEAR)
 
 
 def known_browser() -> KnownBrowser | None:
-    """The accounts that logged in here before, from a signed cookie."""
+    """The name of this browser and the accounts that logged in with it before; None without a valid signed cookie."""
     text = _unsigned(BROWSER)
     if text is None:
         return None
@@ -129,5 +130,6 @@ def _unsigned(name: str) -> str | None:
 
 
 def _signer(name: str) -> Signer:
-    keys = [*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key]  # the last one signs
+    # itsdangerous signs with the last key
+    keys = [*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key]
     return Signer(keys, salt=f"nightlatch {name}")

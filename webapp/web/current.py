@@ -1,4 +1,4 @@
-"""What belongs to the present request: the services, the user, and where it came from."""
+"""What belongs to the current request: services, user, origin and path."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def services() -> Services:
 
 
 def user_or_none() -> User | None:
-    """The logged-in user, read from the database once a request; None where there is none."""
+    """The logged-in user, read from the database at most once in a request; None without a valid session."""
     if "user" not in g:
         token = g.get("new_token") or cookies.session_token()
         g.user = services().sessions.find(token) if token else None
@@ -31,21 +31,21 @@ def user_or_none() -> User | None:
 
 
 def user() -> User:
-    """The user of a view under `login_required`."""
+    """The logged-in user, in a view with `login_required`."""
     found = user_or_none()
-    assert found is not None, "a view without @login_required asked for the user"  # for mypy and us
+    assert found is not None, "a view without @login_required asked for the user"
     return found
 
 
-def is_now(token: str) -> None:
-    """The session got a new token in this request: the user is read again when next asked for."""
+def use_new_token(token: str) -> None:
+    """After the session got a new token in this request: the next call of `user` reads the user with it."""
     g.new_token = token
     g.pop("user", None)
 
 
 def origin() -> Origin:
     host, known = request.environ.get("HTTP_HOST", "").partition(":")[0], cookies.known_browser()
-    external_ids = frozenset(hash_of(token) for token in cookies.own_tokens())
+    external_ids = frozenset(hash_of(token) for token in cookies.device_tokens())
     return Origin(
         client_address(),
         request.user_agent.string,
@@ -57,8 +57,8 @@ def origin() -> Origin:
 
 
 def client_address() -> str:
-    """The peer, or with n trusted proxies the n-th entry of X-Forwarded-For from its end."""
-    peer = request.environ.get("REMOTE_ADDR") or "0.0.0.0"  # noqa: S104  # no address is bound: none is known
+    """The client's network address: REMOTE_ADDR, or with n trusted proxies the n-th last entry of X-Forwarded-For."""
+    peer = request.environ.get("REMOTE_ADDR") or "0.0.0.0"  # noqa: S104  # a placeholder, nothing listens on it
     proxies = services().settings.trusted_proxies
     entries = [e.strip() for e in ",".join(request.headers.getlist("X-Forwarded-For")).split(",") if e.strip()]
     if proxies == 0 or len(entries) < proxies:
@@ -66,8 +66,8 @@ def client_address() -> str:
     return entries[-proxies][:64]
 
 
-def here() -> str:
-    """The path of this page with its query, for a form's action or a way back."""
-    path = "/" + quote(request.path.lstrip("/"), safe="/:@!$&'()*+,;=")  # browsers take //x for another host
+def path() -> str:
+    """Path and query of this request, percent-encoded, for a form's action or a redirect to this page."""
+    path = "/" + quote(request.path.lstrip("/"), safe="/:@!$&'()*+,;=")  # browsers read //x as another host
     query = request.query_string.decode("latin-1")
     return f"{path}?{query}" if query else path

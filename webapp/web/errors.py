@@ -1,4 +1,4 @@
-"""A designed page for everything that can go wrong, in the reader's language and layout."""
+"""Error pages, in the language and layout of the request. They must never show a detail of an exception."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGES: dict[int, tuple[Sentence, Sentence]] = {
         lazy("There is nothing at this address. It may have moved, or it belongs to somebody else."),
     ),
     405: (lazy("Not possible here"), lazy("This address does not do that. Go back and use the page's own buttons.")),
-    413: (lazy("That was too much"), lazy("The form held more than we accept. Shorten it and try again.")),
+    413: (lazy("That was too much"), lazy("What you sent is too large. Shorten it and try again.")),
     422: (lazy("That could not be used"), lazy("Something in the form does not fit. Go back and check it.")),
     429: (lazy("Too many tries"), lazy("Please wait a little before you try again.")),
     500: (
@@ -67,19 +67,19 @@ def _refusal(refusal: Refusal) -> Any:
 
 
 def _bug(error: Exception) -> Any:
-    log.error("bug", rule=str(request.url_rule), exc_info=error)  # the path itself may hold a link's token
+    log.error("bug", rule=str(request.url_rule), exc_info=error)  # not the path, which may contain the token of a link
     return page(500)
 
 
 def page(code: int, sentence: str | None = None) -> Any:
-    """Renders without a database and without knowing who is there, should that be what is broken."""
+    """The page for an HTTP status. From 500 on it does not read the user: the database may be unavailable."""
     heading, default = PAGES.get(code) or PAGES[500 if code >= 500 else 400]
     if not _host_is_ours():
         return _bare(code, heading, default)
     if code >= 500:
-        g.user = None  # the database may be what is broken
+        g.user = None
     try:
-        actions = [(gettext("Go to the start page"), layouts.to("home.home"))]
+        actions = [(gettext("Go to the start page"), layouts.page_url("home.home"))]
         return render.page(
             "errors/error.html",
             status=code,
@@ -87,7 +87,7 @@ def page(code: int, sentence: str | None = None) -> Any:
             sentence=sentence or str(default),
             actions=actions,
         )
-    except Exception as error:  # the page about the fault must not be a fault of its own
+    except Exception as error:  # show the plain page instead of a second error
         log.error("error_page", code=code, exc_info=error)
         return _bare(code, heading, default)
 
@@ -101,6 +101,6 @@ def _host_is_ours() -> bool:
 
 def _bare(code: int, heading: Sentence, sentence: Sentence) -> Any:
     speak(ENGLISH)
-    # past the context processors: they ask for the host, the account, and whatever else may be what is wrong
+    # not render_template: its context processors read the host and the user, which may be the cause of the error
     template = current_app.jinja_env.get_template("errors/bare.html")
     return make_response(template.render(heading=str(heading), sentence=str(sentence)), code)

@@ -1,4 +1,4 @@
-"""What an account has several of, as its owner knows each: keys, and phones that approve."""
+"""Rows of the lists of security keys and approving devices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Row:
     rename_url: str
     delete_url: str
     lacks: str | None
-    """What the link to `again_url` says."""
+    """The label of the link to `again_url`; None without a link."""
     again_url: str
 
 
@@ -30,8 +30,8 @@ def row_of(method: Several, factor: Factor) -> Row:
     return Row(
         name=factor.label,
         facts=[*method.describe(factor, current.origin()), added, last],
-        rename_url=layouts.to("named_factors.rename", method=method.slug, factor=factor.id),
-        delete_url=layouts.to("named_factors.delete", method=method.slug, factor=factor.id),
+        rename_url=layouts.page_url("named_factors.rename", method=method.slug, factor=factor.id),
+        delete_url=layouts.page_url("named_factors.delete", method=method.slug, factor=factor.id),
         lacks=str(lacks) if lacks is not None else None,
-        again_url=layouts.to("enrollment.step", method=method.slug, step=method.first_step),
+        again_url=layouts.page_url("enrollment.step", method=method.slug, step=method.first_step),
     )

@@ -1,6 +1,6 @@
-"""A first, coarse limit on floods from one address, in memory or shared in Redis.
+"""A coarse limit on failed POST requests from one network address, in memory or shared in Redis.
 
-The limits that protect accounts live in the database; when Redis is gone, this one falls back to memory.
+The limits that protect accounts are in the database (`Attempts`). When Redis does not answer, it counts in memory.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ REDIS_SECONDS = 1  # a slow Redis must not slow the site
 
 
 class Floods:
-    """Counts the POSTs of an address that were in vain: people who get through are never a flood."""
+    """Counts failed POST requests by network address. `limit` is in the notation of the `limits` package."""
 
     def __init__(self, limit: str, redis_url: str | None) -> None:
         self._limit: RateLimitItem = parse(limit)
-        self._own = FixedWindowRateLimiter(MemoryStorage())
+        self._local = FixedWindowRateLimiter(MemoryStorage())
         self._store: RedisStorage | None = None
         if redis_url is not None:
             self._store = RedisStorage(redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
-        self._shared = FixedWindowRateLimiter(self._store) if self._store is not None else self._own
+        self._shared = FixedWindowRateLimiter(self._store) if self._store is not None else self._local
 
     def store_answers(self) -> bool:
-        """True when the shared store, if there is one, can be asked."""
+        """False when Redis is configured and does not answer."""
         return self._store is None or self._store.check()
 
     def has_room(self, address: str) -> bool:
         try:
             return self._shared.test(self._limit, address)
-        except Exception as error:  # whatever the store's client raises when it is gone
+        except Exception as error:  # the client raises errors of several libraries
             log.warning("flood_store_gone", error=type(error).__name__)
-            return self._own.test(self._limit, address)
+            return self._local.test(self._limit, address)
 
     def count(self, address: str) -> None:
         try:
             self._shared.hit(self._limit, address)
-        except Exception:  # said in `has_room`
-            self._own.hit(self._limit, address)
+        except Exception:  # `has_room` has logged it
+            self._local.hit(self._limit, address)
 
     @property
     def seconds(self) -> int:
@@ -62,7 +62,7 @@ def install(app: Flask, settings: Settings) -> None:
             raise TooManyRequests(retry_after=floods.seconds)
 
     def count(response: Response) -> Response:
-        # one who has to wait already is not counted again
+        # a request that this limit refused is not counted again
         if request.method == "POST" and response.status_code >= 400 and response.status_code != 429:
             floods.count(current.origin().rate_limit_key)
         return response

@@ -1,4 +1,4 @@
-"""Forms: the fields of a page and the result of its CSRF check. They decide nothing; services do."""
+"""Forms: the fields of pages, and the result of the CSRF check. Forms never decide what is allowed; services do."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from ..services.enrollment.fields import (
 from . import words
 
 
-class Form(FlaskForm):  # type: ignore[misc]  # flask-wtf ships no types
-    """A form without fields is a button."""
+class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    """Base class of all forms. Used directly for a form that is only a button."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]  # the same
-        csrf = False  # `guards.same_site` checks the token once a request: a page may have several forms
+        csrf = False  # `guards.same_site` checks the token once in a request, because a page may have several forms
 
     refusal: Refusal | None = None
 
     def submitted(self) -> bool:
-        """True for a POST whose token and fields are valid."""
+        """True for a POST with a valid CSRF token and valid fields."""
         valid: bool = self.validate_on_submit()
         return self.trusted() and valid
 
     def trusted(self) -> bool:
-        """True for a POST whose token is valid, whatever its fields."""
+        """True for a POST with a valid CSRF token, whether or not its fields are valid."""
         if not self.is_submitted():
             return False
         valid: bool = g.get("csrf_valid", False)
@@ -124,6 +124,6 @@ class RememberFields:
 
 @cache
 def form_of(*fields: type) -> type[Form]:
-    """The form of a step or a challenge, from the classes with its fields."""
+    """The form class of a step or a challenge, from the classes that define its fields."""
     bases = (Form, *(f for f in fields if f is not None))
     return type("StepForm", bases, {})

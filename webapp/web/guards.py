@@ -1,4 +1,4 @@
-"""Checks that run before a page's own code. Templates never decide what is allowed."""
+"""Checks that run before the code of a page. Templates must never decide what is allowed."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ View = Callable[..., Any]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 FILE_FIELD = "file_field"
 MACHINE, LEGACY = "machine", "legacy"
-"""The blueprints without forms: no browser posts there."""
+"""Blueprints for programs: they have no forms, and no CSRF check."""
 
 
 # -- Before every request --------------------------------------------------------------------------
 
 
 def clean_input() -> None:
-    """400 for malformed UTF-8, NUL, a repeated field or an unexpected file."""
+    """400 for malformed UTF-8, NUL, a repeated field or an unexpected file; 413 for a body that is too long."""
     raw = request.environ.get("QUERY_STRING", "").encode("latin-1"), request.path.encode("utf-8", "surrogatepass")
     bodies = [*raw]
     if request.method not in SAFE and request.mimetype == "application/x-www-form-urlencoded":
         bodies.append(request.get_data(cache=True))
         if request.environ.get("wsgi.input_terminated") and request.environ["wsgi.input"].read(1):
-            abort(413)  # Werkzeug cuts a chunked body off at the limit and says nothing
+            abort(413)  # Werkzeug truncates a chunked body at the limit without an error
     if not all(_is_clean(unquote_to_bytes(body) if b"%" in body else body) for body in bodies):
         abort(400)
     if request.method not in SAFE and not _is_machine():
@@ -46,7 +46,7 @@ def clean_input() -> None:
 
 
 def takes_file(field: str) -> Callable[[View], View]:
-    """On a view: this field may be a file. Its bytes are not checked here, so the view must not trust them."""
+    """Decorates a view that accepts a file in `field`. `clean_input` does not check the content of the file."""
 
     def marked(view: View) -> View:
         setattr(view, FILE_FIELD, field)
@@ -56,7 +56,7 @@ def takes_file(field: str) -> Callable[[View], View]:
 
 
 def _has_clean_files() -> bool:
-    """True when each file is in the view's file field, once, without a text of that name, and its name has no NUL."""
+    """True unless a file is in another field than the view's, is sent twice or as text too, or has NUL in its name."""
     if not request.files:
         return True
     taken = getattr(current_app.view_functions.get(request.endpoint or ""), FILE_FIELD, None)
@@ -67,10 +67,10 @@ def _has_clean_files() -> bool:
 
 
 def same_site() -> None:
-    """CSRF: 403 for a request that the browser says comes from another site, 400 without a token.
+    """Protects against CSRF (ASVS V3.5): 403 for a request from another site, 400 without a token.
 
-    A token that is old or wrong is left to the form: the page comes again with what was typed, and nothing is done.
-    `CSRFProtect` would answer 400, and the forms' own tokens cannot be checked where a page has several forms.
+    With an expired or wrong token `Form.trusted` is False: the page is shown again with what was typed, and nothing is
+    changed. `CSRFProtect` would answer 400, and WTForms' own check fails where a page has several forms.
     """
     if request.method in SAFE or _is_machine():
         return
@@ -93,7 +93,7 @@ def same_site() -> None:
 
 
 def phone_layout() -> Response | None:
-    """A phone that opens a page at the main host is sent to the same page at the mobile host."""
+    """Redirects a phone that requests a page of the main host to the same page of the mobile host."""
     url = None if render.is_fragment() else layouts.url_for_phone()
     if url is None:
         return None
@@ -106,13 +106,13 @@ def phone_layout() -> Response | None:
 
 
 def log_in_first() -> Response:
-    """Flask-Login's answer where `login_required` refuses: to the log-in page, and back to this page afterwards."""
-    target = current.here() if request.method in SAFE else None
-    return render.go(layouts.to("entrance.log_in", next=target), whole=True)
+    """What `login_required` answers without a session: a redirect to the log-in page, with this page as `next`."""
+    target = current.path() if request.method in SAFE else None
+    return render.go(layouts.page_url("entrance.log_in", next=target), whole=True)
 
 
 def fresh(view: View) -> View:
-    """Under `login_required`: a session that is not fresh steps up first, then goes on to the page asked for."""
+    """Decorates a view below `login_required`: redirects to step-up unless the session is fresh (ASVS V7.5.1)."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -125,20 +125,20 @@ def fresh(view: View) -> View:
 
 
 def step_up(path: str | None = None) -> Response:
-    """To the step-up pages; a form that was sent is kept sealed and sent again afterwards."""
+    """A redirect to step-up, and then to `path` (this page). Keeps a submitted form, which is sent again then."""
     user = current.user()
-    path = path or current.here()
-    if request.method not in SAFE and path == current.here():
+    path = path or current.path()
+    if request.method not in SAFE and path == current.path():
         if not g.get("csrf_valid", False):
             abort(400)
         kept_acts.keep(user, path)
     proved = current.services().sessions.password_is_fresh(user)
     page = "step_up.verify" if proved and user.factors else "step_up.password"
-    return render.go(layouts.to(page, next=path), whole=False)
+    return render.go(layouts.page_url(page, next=path), whole=False)
 
 
 def local_path(text: str | None) -> str | None:
-    """`text` when it is a path of this host, else None: no scheme, no host, no slashes that browsers read as one."""
+    """`text` if it is a path of this host, else None: browsers read // and \\\\ as the start of another host."""
     if not text or not text.startswith("/") or text.startswith("//") or len(text) > 2000:
         return None
     if "\\" in text or any(ord(c) <= 32 or ord(c) == 127 for c in text) or not text.isprintable():

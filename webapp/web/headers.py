@@ -1,4 +1,4 @@
-"""The headers that every response carries (ASVS V3.4), and text that is safe in a header."""
+"""Security headers of every response (ASVS V3.4), and text that is safe in a header."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ DOCUMENTS = (
 def add(response: Response) -> Response:
     headers = response.headers
     if ALL[0][0] in headers:
-        return response  # a kept act's: its own request has been answered already
+        return response  # the response of a kept form, which has passed through here in its own request context
     headers.setdefault("Cache-Control", "no-store")
-    headers.extend(ALL)  # no page sets any of these itself
+    headers.extend(ALL)  # no view sets one of these
     if response.is_json:
         headers.extend(JSON)
     else:
@@ -58,10 +58,9 @@ def add(response: Response) -> Response:
 
 
 def header_safe(text: str | None) -> str | None:
-    """The text as UTF-8 bytes in Latin-1, the form WSGI (PEP 3333) wants and nginx passes on.
+    """The UTF-8 bytes of the text, decoded as Latin-1, as WSGI requires (PEP 3333); None when nothing is left.
 
-    Control, format and separator characters are left out, so that no text can end a header or hide in one. None when
-    nothing is left.
+    Control, format and separator characters are removed, so that a text cannot end a header or be invisible in it.
     """
     kept = [" " if c.isspace() else c for c in text or "" if c.isspace() or unicodedata.category(c)[0] not in "CZ"]
     return " ".join("".join(kept).split()).encode().decode("latin-1") or None

@@ -1,6 +1,6 @@
-"""The form that was sent with a stale proof: kept for the page that asked, done once after step-up, else dropped.
+"""A form that was submitted when the session was not fresh: kept for its page, and submitted once after step-up.
 
-Cancel, going to another page or a step-up for another page drops it, so that a proof carries out only what its owner
+Cancel, another page, or a step-up for another page drops it: a proof must never carry out anything but what the user
 has just asked for.
 """
 
@@ -18,19 +18,19 @@ from ..services.kept_acts import Act
 from . import cookies, current, layouts, render
 
 KEY = "act"
-"""In the form session: the key of this browser's kept act."""
+"""In the form session: the key of the kept form of this browser."""
 STAYS_WITH = frozenset({"site.delivery", "site.language", "site.cookie_notice"})
-"""Pages that a step-up page asks for itself, or comes back from."""
+"""Pages that a step-up page requests, or that redirect back to it."""
 
 
 def keep(user: User, path: str) -> None:
-    """The form at hand, without its token."""
+    """Keeps the form of this request, without its CSRF token."""
     form = [(name, value) for name, value in request.form.items() if name != "csrf_token"]
     session[KEY] = current.services().kept_acts.keep(user, Act(path, form))
 
 
 def drop_elsewhere() -> None:
-    """Before each request: a page that is no part of the step-up drops what was kept."""
+    """Before each request: drops the kept form, unless the page belongs to step-up."""
     page = layouts.endpoint()
     if page is None or page in STAYS_WITH or page in layouts.STAYS or page.startswith("step_up."):
         return
@@ -39,7 +39,7 @@ def drop_elsewhere() -> None:
 
 
 def do(act: Act, token: SessionToken | None) -> Response:
-    """Sends the kept form to its page, in a request of its own made from this one; its answer is the answer."""
+    """The response of the page to the kept form, in a request context of its own with the headers of this request."""
     parts = urlsplit(act.path)
     builder = EnvironBuilder(
         path=parts.path,
@@ -51,12 +51,12 @@ def do(act: Act, token: SessionToken | None) -> Response:
         content_type="application/x-www-form-urlencoded",
         environ_base={"REMOTE_ADDR": request.environ.get("REMOTE_ADDR", "")},
     )
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # the proxy's documented way to the app
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # as documented
     with app.request_context(builder.get_environ()):
-        g.kept_act = True  # its token was right when it was kept
+        g.kept_act = True  # its CSRF token was checked before it was kept
         session.pop(KEY, None)
         if token is not None:
-            current.is_now(token.token)
+            current.use_new_token(token.token)
         response: Response = app.full_dispatch_request()
         name = f"{cookies.name_of(cookies.SESSION)}="
         has_newer = any(cookie.startswith(name) for cookie in response.headers.getlist("Set-Cookie"))

@@ -1,4 +1,4 @@
-"""The language of a request: the reader's choice, else what the browser prefers, else English."""
+"""The language of a request: the user's choice in a cookie, else what the browser prefers, else English."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from flask import request
 from ..domain.language import ENGLISH, Language, speak
 from . import cookies, current
 
-# tags of browsers for languages that have another name here
+# language tags that browsers send (BCP 47), and the code of the same language here
 ALIASES = {"no": "nb", "nn": "nb", "zh-cn": "zh-Hans", "zh-sg": "zh-Hans", "zh": "zh-Hans", "zh-tw": "zh-Hant",
            "zh-hk": "zh-Hant", "zh-mo": "zh-Hant", "prs": "fa-AF", "tl": "fil", "iw": "he", "in": "id"}  # fmt: skip
 
 
 def choose() -> None:
-    """Before each request."""
+    """Before each request: sets the language."""
     speak(preferred(current.services().languages))
 
 
 def forget(_error: BaseException | None = None) -> None:
-    """After each request: a thread must not keep the language of its last reader."""
+    """After each request: resets the language, because a thread serves the next request too."""
     speak(ENGLISH)
 
 

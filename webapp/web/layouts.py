@@ -1,6 +1,6 @@
-"""The two layouts, and all in which they differ: the host, the template around a page, and a few words.
+"""The two layouts, desktop and mobile, and all that differs between them: host, outer template, and a few words.
 
-Page blueprints are nested in both, so that `to("settings.security")` stays in the present one.
+Page blueprints are nested in both: `page_url("settings.security")` is a path in the layout of the request.
 """
 
 from __future__ import annotations
@@ -21,55 +21,55 @@ from .current import services
 DESKTOP = "desktop"
 MOBILE = "mobile"
 STAYS = frozenset({"site.choose", "assets.static", "web_app.manifest", "web_app.service_worker", "web_app.offline"})
-PHONE = re.compile(r"Mobi|iPhone|iPod|Android.*Mobile|Windows Phone|Opera Mini")
+PHONE_AGENT = re.compile(r"Mobi|iPhone|iPod|Android.*Mobile|Windows Phone|Opera Mini")
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """What is worded or confirmed differently in a layout."""
+class Variant:
+    """What differs between computers, phones and iPhones: labels, and how turning a factor off is confirmed."""
 
     menu: Sentence
     two_factor_path: tuple[Sentence, ...]
-    phone: bool
-    switch: bool
+    is_phone: bool
+    is_iphone: bool
     names_browsers: bool
     turn_off_presses: int
-    """How often Turn off is pressed for a factor that is not the last."""
+    """How often "Turn off" is pressed to turn off a factor that is not the last one."""
     last_turn_off_presses: int
 
     def pick(self, label: ByDevice) -> Sentence:
-        if not self.phone:
+        if not self.is_phone:
             return label.computer
-        return label.iphone if self.switch else label.phone
+        return label.iphone if self.is_iphone else label.phone
 
 
 SETTINGS = lazy("Settings and privacy")
 TWO_FACTOR = lazy("Two-factor authentication")
 PHONE_PATH = (SETTINGS, lazy("Account"), lazy("Security"), TWO_FACTOR)
 
-COMPUTER_COPY = Copy(
+COMPUTER = Variant(
     menu=lazy("More"),
     two_factor_path=(SETTINGS, lazy("Security and account access"), lazy("Security"), TWO_FACTOR),
-    phone=False,
-    switch=False,
+    is_phone=False,
+    is_iphone=False,
     names_browsers=True,
     turn_off_presses=0,
     last_turn_off_presses=1,
 )
-PHONE_COPY = Copy(
+PHONE = Variant(
     menu=lazy("Profile"),
     two_factor_path=PHONE_PATH,
-    phone=True,
-    switch=False,
+    is_phone=True,
+    is_iphone=False,
     names_browsers=False,
     turn_off_presses=1,
     last_turn_off_presses=1,
 )
-IPHONE_COPY = Copy(
+IPHONE = Variant(
     menu=lazy("Profile"),
     two_factor_path=PHONE_PATH,
-    phone=True,
-    switch=True,
+    is_phone=True,
+    is_iphone=True,
     names_browsers=False,
     turn_off_presses=2,
     last_turn_off_presses=2,
@@ -77,22 +77,22 @@ IPHONE_COPY = Copy(
 
 
 class Device(NamedTuple):
-    """A kind of device, with the words that fit it."""
+    """A kind of device that the help page explains."""
 
     name: str
     label: Sentence
-    copy: Copy
+    variant: Variant
 
 
 DEVICES = (
-    Device("ios", lazy("iOS"), IPHONE_COPY),
-    Device("android", lazy("Android"), PHONE_COPY),
-    Device("desktop", lazy("Desktop"), COMPUTER_COPY),
+    Device("ios", lazy("iOS"), IPHONE),
+    Device("android", lazy("Android"), PHONE),
+    Device("desktop", lazy("Desktop"), COMPUTER),
 )
 
 
 def mount(app: Flask, pages: list[Blueprint], settings: Settings) -> None:
-    """Registers every page at both hosts."""
+    """Registers every page blueprint in both layouts, each with its host."""
     for name, subdomain in ((DESKTOP, None), (MOBILE, settings.mobile_subdomain)):
         layout = Blueprint(name, __name__, subdomain=subdomain)
         for page in pages:
@@ -101,7 +101,7 @@ def mount(app: Flask, pages: list[Blueprint], settings: Settings) -> None:
 
 
 def choose() -> None:
-    """Before each request: the layout is that of the host."""
+    """Before each request: the host determines the layout."""
     g.layout = MOBILE if request.host == services().settings.mobile_host else DESKTOP
 
 
@@ -111,7 +111,7 @@ def current() -> str:
 
 
 def url_for_phone() -> str | None:
-    """The same page at the mobile host for a phone that has not chosen the desktop site, else None."""
+    """The URL of this page at the mobile host, for a phone that has not chosen the desktop site; else None."""
     page = endpoint()
     if request.method != "GET" or page is None or page in STAYS or current() != DESKTOP:
         return None
@@ -126,15 +126,15 @@ class OtherSite(NamedTuple):
 
 
 def other_site() -> OtherSite:
-    """The link to the same page in the other layout, by the main host, which keeps the choice in a cookie."""
+    """The link to this page in the other layout, through the main host, which stores the choice in a cookie."""
     there = DESKTOP if current() == MOBILE else MOBILE
-    path = to("site.choose", layout=there, next=request.path)
+    path = page_url("site.choose", layout=there, next=request.path)
     label = gettext("Desktop site") if there == DESKTOP else gettext("Mobile site")
     return OtherSite(label, f"{services().settings.main_url}{path}")
 
 
 def chosen(layout: str, path: str) -> tuple[str, str | None]:
-    """The URL of the chosen layout and the value of its cookie; None where the layout is the default.
+    """The URL of `path` in the chosen layout, and the value of the cookie: None for mobile, which needs no cookie.
 
     Raises `NotFound` for an unknown layout.
     """
@@ -149,31 +149,31 @@ def template() -> str:
     return f"layouts/{current()}.html"
 
 
-def copy() -> Copy:
+def variant() -> Variant:
     if current() == DESKTOP:
-        return COMPUTER_COPY
-    return IPHONE_COPY if re.search(r"iPhone|iPod|iPad", request.user_agent.string) else PHONE_COPY
+        return COMPUTER
+    return IPHONE if re.search(r"iPhone|iPod|iPad", request.user_agent.string) else PHONE
 
 
 def device() -> Device:
-    """The device of this request."""
-    return next(device for device in DEVICES if device.copy is copy())
+    """The kind of device that sent this request."""
+    return next(device for device in DEVICES if device.variant is variant())
 
 
-def to(endpoint: str, **values: Any) -> str:
-    """The path of a page in the present layout."""
+def page_url(endpoint: str, **values: Any) -> str:
+    """The path of a page in the layout of this request. `endpoint` has no layout in front: "settings.security"."""
     return url_for(f"{current()}.{endpoint}", **values)
 
 
 def is_phone() -> bool:
-    """By client hint, else by the User-Agent header."""
+    """By the client hint Sec-CH-UA-Mobile, else by the User-Agent header."""
     hint = request.headers.get("Sec-CH-UA-Mobile")
     if hint in ("?0", "?1"):
         return hint == "?1"
-    return PHONE.search(request.user_agent.string) is not None
+    return PHONE_AGENT.search(request.user_agent.string) is not None
 
 
 def endpoint() -> str | None:
-    """The endpoint without its layout; None for a page of neither layout or an unknown path."""
+    """The endpoint of this request without its layout; None for an unknown path or an endpoint outside the layouts."""
     layout, _, page = (request.endpoint or "").partition(".")
     return page if layout in (DESKTOP, MOBILE) else None

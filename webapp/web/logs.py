@@ -1,4 +1,4 @@
-"""One JSON line an event on standard output, with control characters escaped and no secret in it (ASVS V16)."""
+"""The log: one line of JSON for each event (ASVS V16). An event must never contain a secret."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def install(settings: Settings) -> None:
             structlog.processors.JSONRenderer(sort_keys=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        # asked for at each event: whoever redirects a stream is obeyed
+        # looked up for each event, because tests and supervisors replace sys.stdout
         logger_factory=lambda *_: structlog.PrintLogger(sys.stdout if settings.serving else sys.stderr),
         cache_logger_on_first_use=False,
     )

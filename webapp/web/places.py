@@ -1,4 +1,4 @@
-"""Where something came from, in words."""
+"""The place of a network address, in words."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from . import current
 
 
 def place_of(address: str) -> str:
-    """Roughly the place, by the operator's file of places; else the network address.
+    """The approximate place according to the operator's places file, else the network address.
 
-    Empty when the address is not known, or not any more.
+    Empty when the address is not stored or was deleted.
     """
     if not address:
         return ""

@@ -1,6 +1,6 @@
-"""The pages on which a second factor is proved: one set, for a pending login and for a session that steps up.
+"""The pages on which a second factor is proved, for a pending login and for step-up.
 
-No page here may know a method or a channel. What differs between the two beginnings is in the pages that derive.
+They must never name a method or a channel. What differs between the two is in the derived classes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from . import backup_card, current, layouts, render, shown_once, words
 from .forms import BackupCodeForm, Form, form_of
 
 BACKUP_CODE = "backup-code"
-"""The value of the button that chooses it among the methods."""
+"""The value of the button for a backup code, in the list of methods."""
 
 
 class ProofPages(ABC):
@@ -39,7 +39,7 @@ class ProofPages(ABC):
         for refusal in (LoginExpired, ChallengeExhausted):
             bp.register_error_handler(refusal, self.lost)
 
-    # -- What differs ------------------------------------------------------------------------------------
+    # -- What derived classes define ------------------------------------------------------------------------
 
     @property
     @abstractmethod
@@ -47,49 +47,49 @@ class ProofPages(ABC):
 
     @abstractmethod
     def claim(self) -> Claim:
-        """Who proves a factor here. Raises a `Refusal` that a handler of the blueprint answers."""
+        """Who has to prove a factor. Raises a `Refusal` that an error handler of the blueprint answers."""
 
     @abstractmethod
     def lost(self, refusal: Refusal) -> Response:
-        """The answer when there is nothing to be proved any more."""
+        """The response when the pending login or the challenge has ended."""
 
     @abstractmethod
     def done(self, result: Any) -> Response:
-        """The answer to a right proof."""
+        """The response to a right answer."""
 
     @abstractmethod
     def done_with_backup_code(self, result: Any, successor: str) -> Response:
-        """To the page that shows the code's successor."""
+        """The response to a right backup code: a redirect to the page that shows the new one, `successor`."""
 
     @abstractmethod
     def give_up(self, claim: Claim) -> Response:
-        """The answer to Cancel on the page that waits."""
+        """The response to "Cancel" on the waiting page."""
 
     @abstractmethod
     def glance(self) -> Glance | None:
-        """How the request on another device stands, in as few statements as there can be."""
+        """The state of the request on another device. The waiting page polls it, so it must take few statements."""
 
     @abstractmethod
     def after_backup_code(self) -> dict[str, Any]:
-        """The context of the page that shows the successor: where Got it leads."""
+        """The context of the page that shows the new backup code: the form and the URL of "Got it"."""
 
     @property
     @abstractmethod
     def cancel_url(self) -> str: ...
 
     def was_denied(self) -> bool:
-        """True for a claim that its owner ended on another device."""
+        """True when the owner denied the login request on another device."""
         return False
 
     def extra_fields(self) -> tuple[type, ...]:
         return ()
 
     def options(self) -> dict[str, Any]:
-        """What the flow is told beyond the answer."""
+        """Further arguments of `ProofFlow.verify`."""
         return {}
 
-    def to(self, page: str, **values: Any) -> str:
-        return layouts.to(f"{self.blueprint}.{page}", **values)
+    def url(self, page: str, **values: Any) -> str:
+        return layouts.page_url(f"{self.blueprint}.{page}", **values)
 
     # -- The pages ---------------------------------------------------------------------------------------
 
@@ -97,30 +97,30 @@ class ProofPages(ABC):
         claim, slug = self.claim(), request.args.get("method")
         choice = self.flow.choice(claim, slug)
         if isinstance(choice.method, OutOfBand):
-            return render.go(self.to("waiting", method=slug))
+            return render.go(self.url("waiting", method=slug))
         form = form_of(choice.method.fields, *self.extra_fields())()
         if form.trusted():
             try:
                 if "resend" in request.form:
                     self.flow.resend(claim, slug, current.origin())
-                    return render.go(current.here())
+                    return render.go(current.path())
                 return self.done(self.flow.verify(claim, slug, request.form, current.origin(), **self.options()))
             except (LoginExpired, ChallengeExhausted):
                 raise
             except Refusal as refusal:
                 words.place(refusal, form)
-        return render.page(choice.method.template, form, **_context(choice), **self._ways_out())
+        return render.page(choice.method.template, form, **_context(choice), **self._links())
 
     def waiting(self) -> Any:
-        """Where the answer comes from another device: a number to enter there, and on as soon as it approved."""
+        """The page of an out-of-band method: shows the number to type on the other device, and waits for approval."""
         if request.method == "GET" and self.was_denied():
-            again_url = layouts.to("entrance.log_in")
+            again_url = layouts.page_url("entrance.log_in")
             template = current.services().methods.out_of_band[0].template
             return render.page(template, state=DENIED, number=None, again_url=again_url)
         claim, slug = self.claim(), request.args.get("method")
         choice = self.flow.choice(claim, slug)
         if not isinstance(choice.method, OutOfBand):
-            return render.go(self.to("verify", method=slug))
+            return render.go(self.url("verify", method=slug))
         form = form_of(*self.extra_fields())()
         if form.trusted():
             try:
@@ -130,7 +130,7 @@ class ProofPages(ABC):
             except Refusal as refusal:
                 status = choice.method.status(choice.challenge)
                 if isinstance(refusal, NotApproved) and (status is None or not status.is_live):
-                    return render.go(current.here())  # the page itself says how it ended
+                    return render.go(current.path())  # the page says how the request ended
                 words.place(refusal, form)
         return self._waiting_page(claim, choice, choice.method, form)
 
@@ -141,10 +141,10 @@ class ProofPages(ABC):
         if "instead" in request.form and stand_in is not None:
             instead = stand_in.method.slug
             _choice, unsent = self.flow.choose(claim, instead, current.origin())
-            return render.go_on(self.to("verify", method=instead), unsent)
+            return render.go_on(self.url("verify", method=instead), unsent)
         if "resend" in request.form:
             self.flow.resend(claim, slug, current.origin())
-            return render.go(current.here())
+            return render.go(current.path())
         return self.done(self.flow.verify(claim, slug, request.form, current.origin(), **self.options()))
 
     def _waiting_page(self, claim: Claim, choice: Choice, method: OutOfBand, form: Form) -> Response:
@@ -157,33 +157,33 @@ class ProofPages(ABC):
             state=status.state if status else None,
             number=status.number if status and status.is_live else None,
             every=current.services().settings.policy.asks_every,
-            answer_url=layouts.to("requests.listed", method=method.slug) if is_here else None,
-            state_url=self.to("news", method=request.args.get("method")),
+            answer_url=layouts.page_url("requests.listed", method=method.slug) if is_here else None,
+            state_url=self.url("news", method=request.args.get("method")),
             instead=stand_in.label if stand_in is not None else None,
-            **self._ways_out(),
+            **self._links(),
         )
 
     def news(self) -> Any:
-        """204 while nothing is new; else what makes the page ask less often, send its form, or show how it ended."""
+        """Polled by the waiting page: 204 without news, else a fragment that polls less often, or leaves the page."""
         seen, policy = self.glance(), current.services().settings.policy
         slug = request.args.get("method")
         if seen is not None and seen.state == WAITING:
             is_late = current.services().clock.now() - seen.since >= policy.asks_slower_after
             if not is_late or "slower" in request.args:
                 return "", 204
-            url = self.to("news", method=slug, slower="1")
+            url = self.url("news", method=slug, slower="1")
             return render.part("parts/asking.html", state_url=url, every=policy.asks_slower_every)
         is_approved = seen is not None and seen.state == APPROVED
-        return render.part("parts/answered.html", url=self.to("waiting", method=slug), is_approved=is_approved)
+        return render.part("parts/answered.html", url=self.url("waiting", method=slug), is_approved=is_approved)
 
     def methods(self) -> Any:
         claim, form = self.claim(), Form()
         if form.submitted():
             chosen = request.form.get("method")
             if chosen == BACKUP_CODE:
-                return render.go(self.to("backup_code"))
+                return render.go(self.url("backup_code"))
             choice, unsent = self.flow.choose(claim, chosen, current.origin())
-            return render.go_on(self.to("verify", method=choice.method.slug), unsent)
+            return render.go_on(self.url("verify", method=choice.method.slug), unsent)
         offered = [(c.method.hint(c.challenge), c.method.slug) for c in self.flow.choices(claim)]
         choices = [*offered, (_("Backup code"), BACKUP_CODE)]
         return render.page("challenge/methods.html", form, choices=choices, cancel_url=self.cancel_url)
@@ -199,10 +199,10 @@ class ProofPages(ABC):
                 raise
             except Refusal as refusal:
                 words.place(refusal, form)
-        return render.page("challenge/backup_code.html", form, choose_url=self.to("methods"))
+        return render.page("challenge/backup_code.html", form, choose_url=self.url("methods"))
 
     def new_backup_code(self) -> Any:
-        """In place of the one that was used."""
+        """Shows the backup code that replaces the used one."""
         context = self.after_backup_code()
         code = shown_once.take(backup_card.BACKUP_CODE)
         if code is None:
@@ -210,12 +210,12 @@ class ProofPages(ABC):
         card = backup_card.card(current.user().account, code)
         return render.page("challenge/new_backup_code.html", context["form"], card=card, done_url=context["done_url"])
 
-    def _ways_out(self) -> dict[str, Any]:
-        return {"choose_url": self.to("methods"), "backup_url": self.to("backup_code")}
+    def _links(self) -> dict[str, Any]:
+        return {"choose_url": self.url("methods"), "backup_url": self.url("backup_code")}
 
 
 def _context(choice: Choice) -> dict[str, Any]:
-    """Where the answer comes from and, where a code is sent, what became of it."""
+    """The context of the page of a method: the source of the answer, and the delivery if it sends a code."""
     method, challenge = choice.method, choice.challenge
     context = {"source": method.source(challenge), **method.show(challenge)}
     if method.sends_code:

@@ -1,4 +1,4 @@
-"""Whole page or fragment, redirect or HTMX redirect: decided here and nowhere else."""
+"""Responses: whole page or fragment, redirect or HTMX redirect. No other module may read or set an HX- header."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from htmx_flask import request
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from ..domain.channels import Sent
-from ..domain.language import bidi_isolate
+from ..domain.language import Sentence, bidi_isolate
 from ..domain.refusals import NotFound, Refusal
 from ..models.user import SessionToken
 from . import cookies, current, layouts, words
@@ -22,15 +22,15 @@ RECEIPT, CHANGE, PROBLEM = "receipt", "change", "problem"
 
 
 def page(template: str, form: Form | None = None, status: int | None = None, **context: Any) -> Response:
-    """The screen in the layout of this host, or alone when HTMX asks for it.
+    """A page: the template in the layout of this request, or as a fragment for HTMX.
 
-    The status is that of the form's refusal (422 for plain errors) unless it is given.
+    Without `status`: that of the form's refusal, 422 for errors of fields, else 200.
     """
     wait = form.refusal.wait if form is not None and form.refusal is not None else None
     if status is None:
         status = _status_of(form)
-    said: list[tuple[str, str]] = get_flashed_messages(with_categories=True)  # type: ignore[assignment]  # pairs, then
-    problems = [sentence for kind, sentence in said if kind == PROBLEM]
+    flashed: list[tuple[str, str]] = get_flashed_messages(with_categories=True)  # type: ignore[assignment]  # pairs with categories
+    problems = [sentence for kind, sentence in flashed if kind == PROBLEM]
     if form is not None:
         problems = [*problems, *form.form_errors]
     fragment = is_fragment()
@@ -39,25 +39,25 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
         layout="layouts/fragment.html" if fragment else layouts.template(),
         form=form,
         problems=problems,
-        receipts=[(kind, sentence) for kind, sentence in said if kind in (RECEIPT, CHANGE)],
+        receipts=[(kind, sentence) for kind, sentence in flashed if kind in (RECEIPT, CHANGE)],
         **context,
     )
     response = make_response(html, status)
     response.vary.add(VARY)
     if fragment and request.method == "GET":
-        response.headers["HX-Push-Url"] = current.here()
+        response.headers["HX-Push-Url"] = current.path()
     if wait is not None:
         response.headers["Retry-After"] = str(wait)
     return response
 
 
 def is_fragment() -> bool:
-    """True when HTMX asks for the screen alone."""
+    """True when HTMX requests the page without its layout."""
     return bool(request.htmx) and not request.htmx.history_restore_request
 
 
 def go(url: str, *, whole: bool = False) -> Response:
-    """After a POST: a plain 303. `whole` when the frame around the screen changes too."""
+    """A redirect with status 303. `whole`: HTMX must load the whole page, because its layout changes too."""
     if whole and request.htmx:
         response = make_response("", 200)
         response.headers["HX-Redirect"] = url
@@ -66,31 +66,31 @@ def go(url: str, *, whole: bool = False) -> Response:
 
 
 def go_on(url: str, refusal: Refusal | None, *, whole: bool = False) -> Response:
-    """On in spite of a refusal, which the next page says."""
+    """A redirect, after which the page shows the refusal, if there is one."""
     if refusal is not None:
         problem(words.say(refusal))
     return go(url, whole=whole)
 
 
 def receipt(sentence: str) -> None:
-    """Said in the status region of the next page."""
+    """Shows the sentence in the status region of the next page."""
     flash(sentence, RECEIPT)
 
 
 def changed(sentence: str) -> None:
-    """The same for a change of how the account is protected: it goes on with "Not you?"."""
+    """As `receipt`, for a change of how the account is protected: followed by the link "Not you?"."""
     flash(sentence, CHANGE)
 
 
 def problem(sentence: str) -> None:
-    """Said in the error summary of the next page."""
+    """Shows the sentence in the error summary of the next page."""
     flash(sentence, PROBLEM)
 
 
 def logged_in_as(response: Response, opened: SessionToken) -> Response:
-    """The session's new token goes into its cookie."""
+    """Sets the session cookie to a new token."""
     cookies.put_session(response, opened, current.services().settings.policy.kept_session_total)
-    current.is_now(opened.token)
+    current.use_new_token(opened.token)
     return response
 
 
@@ -102,40 +102,40 @@ def _status_of(form: Form | None) -> int:
     return 422 if form.errors else 200
 
 
-def signed(message_id: int) -> str:
-    """So that nobody asks what became of another's message."""
-    return URLSafeSerializer(str(current_app.secret_key), salt="delivery").dumps(message_id)
+def signed(message_id: int, failed: Sentence) -> str:
+    """The id of a message and the sentence for its failure, signed: a page asks for its own message only."""
+    return URLSafeSerializer(str(current_app.secret_key), salt="delivery").dumps([message_id, failed.msgid])
 
 
-def unsigned(token: str) -> int:
-    """Raises `Missing`."""
+def unsigned(token: str) -> tuple[int, Sentence]:
+    """What `signed` was given. Raises `NotFound` for a wrong signature."""
     try:
-        message_id: int = URLSafeSerializer(str(current_app.secret_key), salt="delivery").loads(token)
+        message_id, failed = URLSafeSerializer(str(current_app.secret_key), salt="delivery").loads(token)
     except BadSignature:
         raise NotFound() from None
-    return message_id
+    return message_id, Sentence(failed)
 
 
 def problem_details(refusal: Refusal) -> Response:
-    """For a script: the refusal as RFC 9457 has it, in the words that a page would say."""
+    """The refusal as problem details (RFC 9457), for a script."""
     sentence = words.say(refusal)
-    told = {"type": "about:blank", "title": sentence, "status": refusal.status, "detail": sentence}
-    response = make_response(json.dumps(told), refusal.status)
+    details = {"type": "about:blank", "title": sentence, "status": refusal.status, "detail": sentence}
+    response = make_response(json.dumps(details), refusal.status)
     response.mimetype = "application/problem+json"
     return response
 
 
 def part(template: str, **context: Any) -> Response:
-    """A piece of a screen, for HTMX alone."""
+    """A part of a page, requested by HTMX only."""
     response = make_response(render_template(template, **context))
     response.vary.add(VARY)
     return response
 
 
 def sent(code: Sent | None, wait: int = 0) -> dict[str, Any]:
-    """What the page after a send shows: to whom, by which channel, whether it went, and when another can be sent.
+    """The context of a page about a code: recipient, channel, delivery, and seconds until another can be sent.
 
-    `wait` are the seconds until one can be sent where none was.
+    `code` is None when none was sent; then `wait` is the number of seconds until one can be sent.
     """
     services = current.services()
     if code is None:
@@ -146,6 +146,6 @@ def sent(code: Sent | None, wait: int = 0) -> dict[str, Any]:
         "address": bidi_isolate(code.address),
         "channel": code.channel,
         "delivery": states.get(state or ""),
-        "delivery_url": layouts.to("site.delivery", message=signed(code.message_id or 0)),
+        "delivery_url": layouts.page_url("site.delivery", message=signed(code.message_id or 0, code.channel.failed)),
         "wait": max(0, code.resend_at - services.clock.now()),
     }

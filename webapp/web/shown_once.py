@@ -1,4 +1,4 @@
-"""From a POST to the page after it: a secret that this page shows, and no reload of it."""
+"""Passes a secret from a POST to the page after it, which shows it once: a reload must never show it again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from flask import session
 from . import current
 
 SHOWN_ONCE = "shown-once"
-"""In the form session: what the secret is, and the secret, sealed."""
+"""In the form session: the name of the secret, and the sealed secret."""
 
 
 def keep(what: str, secret: str, session_id: int) -> None:
@@ -15,7 +15,7 @@ def keep(what: str, secret: str, session_id: int) -> None:
 
 
 def take(what: str) -> str | None:
-    """For whoever is logged in; None when no such secret waits."""
+    """The secret of that name for the logged-in session, once; None when there is none."""
     kept, sealed = session.get(SHOWN_ONCE, ("", ""))
     if kept != what:
         return None

@@ -1,4 +1,4 @@
-"""Puts the pages, guards, templates and headers into the Flask application."""
+"""Registers pages, guards, templates and headers in the Flask application."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PAGES = (
 
 
 class Slug(BaseConverter):
-    """Lower-case words and dashes."""
+    """The URL converter `<slug:name>`: lower-case words joined by hyphens."""
 
     regex = "[a-z0-9]+(?:-[a-z0-9]+)*"
     part_isolating = True
@@ -48,7 +48,7 @@ class Slug(BaseConverter):
 def install(app: Flask, services: Services) -> None:
     app.extensions[current.EXTENSION] = services
     app.url_map.converters |= {"slug": Slug, "id": row_ids.RowId}
-    app.after_request(headers.add)  # the first is called last, when the answer is whole
+    app.after_request(headers.add)  # Flask calls the first one last, when the response is complete
     Htmx(app)
     assets.install(app, services.settings.instance)
     _log_in(app)
@@ -63,13 +63,13 @@ def install(app: Flask, services: Services) -> None:
     layouts.mount(app, pages, services.settings)
     app.register_blueprint(machine.bp)
     app.register_blueprint(legacy.bp)
-    app.wsgi_app = machine.AnyHost(app.wsgi_app, services.settings.main_host)  # type: ignore[method-assign]  # as Flask's docs do it
+    app.wsgi_app = machine.AnyHost(app.wsgi_app, services.settings.main_host)  # type: ignore[method-assign]  # as Flask's documentation shows it
 
 
 def _log_in(app: Flask) -> None:
-    """Flask-Login on the sessions of the database; it sets no cookie, because `login_user` is never called."""
+    """Flask-Login reads the sessions of the database. `login_user` is never called, so it sets no cookie."""
     manager = LoginManager(app, add_context_processor=False)  # templates have `user`
-    manager.session_protection = None  # it binds a session to an address and a browser, and networks change often
+    manager.session_protection = None  # it would end a session when the network address changes, as on phones
     manager.request_loader(lambda _request: current.user_or_none())
     manager.unauthorized_handler(guards.log_in_first)
 

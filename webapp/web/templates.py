@@ -1,4 +1,4 @@
-"""Jinja for the pages: the names that every template knows. It renders nothing itself."""
+"""Configures Jinja for the pages: filters, globals and the context of every template."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def install(app: Flask, services: Services) -> None:
     env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
     env.filters.update(device=device, place=place_of, minute=minute, machine=machine)
     env.globals.update(
-        _=env.globals["gettext"],  # the extension's own `_` looks this one up at each call
+        _=env.globals["gettext"],  # the extension's own `_` is slower: it resolves gettext at each call
         site_name=services.settings.site_name,
         asset=assets.url,
-        to=layouts.to,
+        page_url=layouts.page_url,
         csrf_token=generate_csrf,
-        here=current.here,
+        current_path=current.path,
         described=forms.described,
         invalid=forms.invalid,
         languages=[(language.code, language.autonym) for language in services.languages.values()],
@@ -35,28 +35,28 @@ def install(app: Flask, services: Services) -> None:
 
 
 def _context() -> dict[str, object]:
-    """What every page knows without being given it."""
+    """Variables of every template."""
     return {
         "language": spoken(),
-        "copy": layouts.copy(),
+        "variant": layouts.variant(),
         "user": current.user_or_none(),
         "show_cookie_notice": cookies.get(cookies.NOTICE_SEEN) is None,
         "other_site": layouts.other_site(),
-        "outbox_url": layouts.to("outbox.messages") if current.services().settings.shows_outbox else None,
+        "outbox_url": layouts.page_url("outbox.messages") if current.services().settings.shows_outbox else None,
         "settings_list": _settings_list(),
     }
 
 
 def _settings_list() -> list[tuple[str, str, bool]] | None:
-    """Label, URL and "is the present page" of each entry beside the settings pages, on a wide screen."""
-    if layouts.copy().phone or not request.path.startswith("/settings"):
+    """Label, URL and whether it is the current page, of each entry of the menu beside the settings on desktop."""
+    if layouts.variant().is_phone or not request.path.startswith("/settings"):
         return None
     places = (
-        (gettext("Account"), layouts.to("settings.account")),
-        (gettext("Security and account access"), layouts.to("settings.security_and_access")),
-        (gettext("Privacy"), layouts.to("settings.privacy")),
-        (gettext("Language"), layouts.to("settings.language")),
-        (gettext("Display"), layouts.to("settings.display")),
+        (gettext("Account"), layouts.page_url("settings.account")),
+        (gettext("Security and account access"), layouts.page_url("settings.security_and_access")),
+        (gettext("Privacy"), layouts.page_url("settings.privacy")),
+        (gettext("Language"), layouts.page_url("settings.language")),
+        (gettext("Display"), layouts.page_url("settings.display")),
     )
     return [
         (label, url, request.path.startswith(url) or (place == 1 and request.path.startswith("/settings/security")))

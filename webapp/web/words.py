@@ -1,4 +1,7 @@
-"""Refusals become sentences here, in one table. A refusal without a sentence fails a test."""
+"""The sentence of each refusal, in one table; only a refusal of a single method has its sentence in the method's file.
+
+A test fails for a refusal without a sentence.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from ..policy import WARN_AT_LEFT
 
 
 def duration(seconds: int) -> str:
-    """The wait in the largest unit that is honest: never less than it is."""
+    """The wait in seconds, minutes or hours, rounded up."""
     if seconds < 90:
         return ngettext("%(num)s second", "%(num)s seconds", max(1, seconds))
     if seconds < 90 * 60:
@@ -67,7 +70,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     r.CodeMalformed: lambda e: _("Enter the whole code."),
     r.WrongCode: lambda e: _("That code is wrong. Check it and try again."),
-    r.CodeAlreadyUsed: lambda e: _("That code was already used. Wait for the next one."),
+    r.CodeAlreadyUsed: lambda e: _("That code was already used. Enter a new one."),
     r.CodeExpired: lambda e: _("That code has expired. Ask for a new one."),
     r.CodeFromEarlierMessage: lambda e: _("That code is from an earlier message. Use the newest one."),
     r.ClockSkew: _skew,
@@ -138,16 +141,20 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
 
 
 def say(refusal: r.Refusal) -> str:
-    """The refusal in the language now spoken, with a warning when few tries are left."""
-    sentence = WORDS[type(refusal)](refusal)
+    """The sentence of the refusal in the current language, with a warning when few attempts are left."""
+    sentence = _own(refusal) or WORDS[type(refusal)](refusal)
     if isinstance(refusal, r.CodeRefusal) and 0 < refusal.left <= WARN_AT_LEFT:
         left = ngettext("%(num)s try is left.", "%(num)s tries are left.", refusal.left)
         return f"{sentence} {left}"
     return sentence
 
 
+def _own(refusal: r.Refusal) -> str | None:
+    return refusal.sentence % {"wait": duration(refusal.wait or 0)} if refusal.sentence is not None else None
+
+
 def place(refusal: r.Refusal, form: Any) -> None:
-    """Beside the field it belongs to, or above the form when it has no such field."""
+    """Shows the refusal beside the field it belongs to, or above the form when the form has no such field."""
     form.refusal = refusal
     sentence = say(refusal)
     if refusal.field is not None and refusal.field in form:

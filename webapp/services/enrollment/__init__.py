@@ -1,1 +1,1 @@
-"""How any method is turned on, step by step. Nothing here may know which methods there are."""
+"""Turning on any method, step by step. Nothing here may depend on a particular method."""

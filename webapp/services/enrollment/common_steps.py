@@ -1,6 +1,6 @@
-"""The steps that methods share: overview, password, confirmed email, and the end.
+"""The steps that methods share: overview, password, confirmed e-mail address, and the last one.
 
-What an enrollment asks for is settled when it begins ("plan"), so that "Step 2 of 5" does not jump.
+Which of them are needed is decided when an enrollment begins (`plan`), so that "Step 2 of 5" stays right.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from .fields import ConfirmationCodeFields, EmailFields, PasswordFields
 
 
 def plan(visit: Visit) -> dict[str, Any]:
+    """Which steps an enrollment needs that begins now; `done` are the slugs of those to pass over."""
     return {
         "password": not visit.is_fresh,
         "email": visit.account.email is None,
@@ -23,7 +24,7 @@ def plan(visit: Visit) -> dict[str, Any]:
 
 
 def planned(visit: Visit) -> dict[str, Any]:
-    """As it was when the enrollment began, or would be if it began now."""
+    """The plan made when the enrollment began or, before that, the one it would have now."""
     return visit.notes.get("plan") or plan(visit)
 
 
@@ -35,14 +36,14 @@ class Overview(Step):
         return visit.draft is not None
 
     def submit(self, visit: Visit, answers: Answers) -> None:
-        """Nothing but the draft, which the service makes at the first step."""
+        """Nothing: the service creates the draft at the first step."""
 
     def show(self, visit: Visit) -> dict[str, Any]:
         return {"replaces": bool(visit.factors) and not isinstance(visit.method, Several)}
 
 
 class OverviewOnce(Overview):
-    """Where it is not the first step, and needs no second reading when another factor is added."""
+    """An overview that is not the first step, and is passed over when another factor is added."""
 
     passed_over = True
 
@@ -65,7 +66,7 @@ class PasswordUnlessFresh(Step):
         return visit.is_fresh
 
     def submit(self, visit: Visit, answers: Answers) -> None:
-        """Raises `NotFresh` when a second factor is due as well, which step-up asks for."""
+        """Raises `NotFresh` when a second factor must be proved as well, at step-up, or as `PasswordProof.verify`."""
         visit.token = visit.password_proof.verify(visit.user, answers["password"])
         visit.note(proved=True)
         if not visit.is_fresh:
@@ -92,7 +93,7 @@ class Email(Step):
 
     def submit(self, visit: Visit, answers: Answers) -> None:
         if visit.account.email is not None:
-            return  # confirmed meanwhile: another one is a change, which has its own page
+            return  # confirmed meanwhile; an address is changed on another page
         visit.email_addresses.send_code(visit.account, _email_challenge(visit), answers["email"])
 
     def show(self, visit: Visit) -> dict[str, Any]:
@@ -120,7 +121,7 @@ class EmailCode(Step):
             visit.email_addresses.send_code(visit.account, _email_challenge(visit), sent.address)
 
     def show(self, visit: Visit) -> dict[str, Any]:
-        """Raises `StepClosed` when the address is confirmed already, and Back has nothing to show."""
+        """Raises `StepClosed` when no code is valid, such as after Back from a later step."""
         sent = _email_sent(visit)
         if sent is None:
             raise StepClosed()

@@ -1,4 +1,4 @@
-"""The inputs that steps and challenges share. The web adds the token that proves the form is ours."""
+"""The form fields that steps and challenges share. The web layer adds the CSRF token."""
 
 from __future__ import annotations
 

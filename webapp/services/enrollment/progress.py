@@ -1,4 +1,7 @@
-"""Which step is open: derived from what holds, so that reload, Back, a second tab and a restart need no code."""
+"""Which step of an enrollment is open.
+
+It is derived and must not be stored, so that reload, Back, a second tab and a restart need no code of their own.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ def last_step(visit: Visit) -> Step:
 
 
 def is_finished(visit: Visit) -> bool:
-    """The factor is on; only the last step is left, and no earlier one shows a secret again."""
+    """True when the factor is on: only the last step may be shown, since an earlier one could show a secret again."""
     return visit.draft is not None and visit.draft.finished_at is not None
 
 
 def open_step(visit: Visit) -> Step:
-    """The first that is needed and not yet done."""
+    """The first step that is needed and not done yet."""
     steps = needed_steps(visit)
     if is_finished(visit):
         return steps[-1]
@@ -28,7 +31,7 @@ def open_step(visit: Visit) -> Step:
 
 
 def may_show(visit: Visit, step: Step) -> bool:
-    """True when the step is needed and all before it hold: Back shows an earlier one again."""
+    """True when the step is needed and all needed steps before it are done: Back shows an earlier one again."""
     if is_finished(visit):
         return step.slug == last_step(visit).slug
     for needed in needed_steps(visit):
@@ -40,7 +43,7 @@ def may_show(visit: Visit, step: Step) -> bool:
 
 
 def is_step_up_due(visit: Visit, step: Step) -> bool:
-    """True when the user must prove themselves first: the draft may be older than their proof."""
+    """True when the step needs a step-up first, because the last proof is too long ago."""
     return step.needs_fresh and not visit.is_fresh
 
 
@@ -50,7 +53,7 @@ def is_last_needed(visit: Visit) -> bool:
 
 
 def after(visit: Visit, step: Step) -> Step:
-    """Where Next leads from a step that was submitted: past those that need no second look."""
+    """The step after a submitted one, passing over those that are done and need not be shown again."""
     steps = needed_steps(visit)
     later = steps[[s.slug for s in steps].index(step.slug) + 1 :]
     following = next(s for s in later if not (s.passed_over and s.done(visit)))
@@ -63,7 +66,7 @@ def is_at_or_before(visit: Visit, step: Step, other: Step) -> bool:
 
 
 def marker(visit: Visit, step: Step) -> tuple[int, int]:
-    """(2, 5) for "Step 2 of 5". A step that was done before the first counts only for those who go back to it."""
+    """(2, 5) for "Step 2 of 5". A step that was done before the enrollment began counts only while it is shown."""
     done_before = planned(visit)["done"]
     slugs = [s.slug for s in needed_steps(visit) if s.slug not in done_before or s.slug == step.slug]
     return slugs.index(step.slug) + 1, len(slugs)

@@ -1,4 +1,4 @@
-"""The one way in which any method is turned on, in every layout."""
+"""The enrollment of any method: which step is shown, what its buttons do, and how the factor is turned on."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Enrollment:
     notices: Notices
 
     def visit(self, user: User, method: Method, origin: Origin, step: str | None = None) -> Visit:
-        """The enrollment as it stands: with its draft, unless that is 30 minutes old.
+        """The enrollment in its present state, with its draft unless that was not used for 30 minutes.
 
-        Where an account may have several, a finished one stands for its last step only: at another `step` one more
-        begins.
+        Of a method that an account may have several of, a finished draft counts for the last step only: any other
+        `step` begins a new enrollment.
         """
         query = select(Draft).where(Draft.account_id == user.account.id, Draft.method == method.slug)
         with self.core.db.read() as tx:
@@ -66,7 +66,7 @@ class Enrollment:
         )
 
     def submit(self, visit: Visit, step: Step, answers: Answers, act: str | None = None) -> Refusal | None:
-        """Does what the step's button says. Returns what kept the next step from what it does on arrival.
+        """Does what the button of the step says: `act`, or else Next. Returns the refusal of the next step's `arrive`.
 
         Raises `StepClosed`, `NotFresh`, `AlreadyDone` or what the step raises.
         """
@@ -84,25 +84,25 @@ class Enrollment:
                 step.submit(visit, answers)
             else:
                 step.act(visit, act)
-            hindrance = None if visit.proved is not None or is_last else _arrive(visit, step)
+            refusal = None if visit.proved is not None or is_last else _arrive(visit, step)
         finally:
             self._keep_notes(visit)
         if visit.proved is not None:
             self._turn_on(visit, visit.proved)
         elif is_last:
             self.forget(visit)
-        return hindrance
+        return refusal
 
     def start_anew(self, user: User, method: Method) -> None:
-        """Choosing a method again after an earlier enrollment was finished and left without Got it."""
-        mine = Draft.account_id == user.account.id, Draft.method == method.slug
+        """Deletes a finished draft whose last step was left without Got it, when the method is chosen again."""
+        own = Draft.account_id == user.account.id, Draft.method == method.slug
         with self.core.db.write() as tx:
-            tx.execute(delete(Draft).where(*mine, Draft.finished_at.is_not(None)))
+            tx.execute(delete(Draft).where(*own, Draft.finished_at.is_not(None)))
 
     def backup_code(self, visit: Visit) -> str | None:
-        """The code made at the end of a first enrollment, for the session that made it, until Got it.
+        """The code that a first enrollment generated, for the session that finished it, until Got it.
 
-        Raises `NotFresh` when that was more than ten minutes ago.
+        Raises `NotFresh` when that was more than ten minutes ago and step-up is due.
         """
         draft = visit.draft
         if draft is None or draft.sealed_backup_code is None:
@@ -114,7 +114,7 @@ class Enrollment:
         return self.core.keyring.open(draft.sealed_backup_code, bound)
 
     def forget(self, visit: Visit) -> None:
-        """Deletes the draft with all that it held."""
+        """Deletes the draft with its notes."""
         if visit.draft is not None:
             with self.core.db.write() as tx:
                 tx.execute(delete(Draft).where(Draft.id == visit.draft.id))
@@ -124,7 +124,7 @@ class Enrollment:
         now = self.core.clock.now()
         visit.notes = visit.method.begin(visit)
         visit.notes["plan"] = plan(visit)
-        mine = Draft.account_id == visit.account.id, Draft.method == visit.method.slug
+        own = Draft.account_id == visit.account.id, Draft.method == visit.method.slug
         values = {
             "account_id": visit.account.id,
             "method": visit.method.slug,
@@ -137,10 +137,10 @@ class Enrollment:
             with self.core.db.write() as tx:
                 expired = Draft.touched_at <= now - self.core.policy.draft_seconds
                 others = Draft.session_id != visit.user.session.id
-                tx.execute(delete(Draft).where(*mine, expired | others | Draft.finished_at.is_not(None)))
+                tx.execute(delete(Draft).where(*own, expired | others | Draft.finished_at.is_not(None)))
                 tx.execute(insert(Draft).values(values))
         except IntegrityError:
-            pass  # a second tab was first: both go on with its draft
+            pass  # another tab was first: both use its draft
         fresh = self.visit(visit.user, visit.method, visit.origin)
         visit.draft, visit.notes = fresh.draft, fresh.notes
 
@@ -153,7 +153,7 @@ class Enrollment:
             tx.execute(update(Draft).where(Draft.id == visit.draft.id).values(values))
 
     def _turn_on(self, visit: Visit, proved: Proved) -> None:
-        """Factor, backup code, notice and the end of other sessions: all or nothing.
+        """Creates the factor, the backup code and the notice, and ends other sessions, in one transaction.
 
         Raises `EmailRequired`, `NotFresh`, `AlreadyDone`, or `FactorExists` when its external id is taken.
         """
@@ -165,22 +165,22 @@ class Enrollment:
         try:
             with self.core.db.write() as tx:
                 lock_account(tx, visit.account.id)
-                mine = update(Draft).where(Draft.id == visit.draft.id, Draft.finished_at.is_(None))
-                if not changed_one_row(tx, mine.values(finished_at=self.core.clock.now())):
+                unfinished = update(Draft).where(Draft.id == visit.draft.id, Draft.finished_at.is_(None))
+                if not changed_one_row(tx, unfinished.values(finished_at=self.core.clock.now())):
                     raise AlreadyDone()
                 self._make_factor(tx, visit, proved)
-                visit.token, code = self._tell_and_secure(tx, visit, proved)
+                visit.token, code = self._notify_and_secure(tx, visit, proved)
                 self._finish(tx, visit, visit.draft, code)
         except IntegrityError:
             raise FactorExists() from None
 
     def _make_factor(self, tx: Transaction, visit: Visit, proved: Proved) -> None:
-        """In place of the earlier one, unless an account may have several."""
+        """Creates the factor in place of the earlier one, unless an account may have several."""
         account_id, slug, several = visit.account.id, visit.method.slug, isinstance(visit.method, Several)
         earlier = [f for f in visit.factors if not several or f.id == proved.replaces]
         external_id = proved.external_id or sole_external_id(account_id)
-        mine = Factor.account_id == account_id, Factor.method == slug
-        turned_off = and_(*mine, Factor.external_id == external_id, Factor.turned_off_at.is_not(None))
+        own = Factor.account_id == account_id, Factor.method == slug
+        turned_off = and_(*own, Factor.external_id == external_id, Factor.turned_off_at.is_not(None))
         tx.execute(delete(Factor).where(or_(Factor.id.in_([f.id for f in earlier]), turned_off)))
         values = {
             "account_id": account_id,
@@ -195,8 +195,8 @@ class Enrollment:
         }
         tx.execute(insert(Factor).values(values))
 
-    def _tell_and_secure(self, tx: Transaction, visit: Visit, proved: Proved) -> tuple[SessionToken, str | None]:
-        """Tells the owner. With a first factor: the backup code, and every other session ends (ASVS V7.4.3)."""
+    def _notify_and_secure(self, tx: Transaction, visit: Visit, proved: Proved) -> tuple[SessionToken, str | None]:
+        """Notifies the owner. With a first factor, makes a backup code and ends other sessions (ASVS V7.4.3)."""
         user, replaced = visit.user, bool(visit.factors) and not isinstance(visit.method, Several)
         kind = "factor-added" if proved.label else "factor-replaced" if replaced else "factor-on"
         details = {"method": visit.method.title.msgid} | ({"name": proved.label} if proved.label else {})
@@ -208,7 +208,7 @@ class Enrollment:
         return self.sessions.rotate(tx, user.session, second_factor_at=self.core.clock.now()), code
 
     def _finish(self, tx: Transaction, visit: Visit, draft: Draft, code: str | None) -> None:
-        """The draft stays for the last step, without the secret: that lives in the factor now, and nowhere else."""
+        """Keeps the draft for the last step, without the secret, which must be stored in the factor only."""
         visit.notes = {"plan": visit.notes["plan"]}
         if not progress.is_last_needed(visit):
             tx.execute(delete(Draft).where(Draft.id == draft.id))
@@ -223,9 +223,9 @@ class Enrollment:
         return self.core.keyring.seal(json.dumps(visit.notes), _bound(visit.user, visit.method))
 
     def _is_live(self, draft: Draft, user: User) -> bool:
-        """Only for the session that began it: what someone else drew or proved must not become its owner's factor."""
-        mine = draft.session_id == user.session.id
-        return mine and self.core.clock.now() - draft.touched_at < self.core.policy.draft_seconds
+        """True for a recent draft of this session: an attacker's secret or proof must not become the owner's factor."""
+        own = draft.session_id == user.session.id
+        return own and self.core.clock.now() - draft.touched_at < self.core.policy.draft_seconds
 
 
 def _arrive(visit: Visit, step: Step) -> Refusal | None:

@@ -24,14 +24,14 @@ def activity() -> Any:
     return render.page(
         "settings/activity.html",
         events=[(event, sentence_for(event.kind, event.details)) for event in page.events],
-        older_url=layouts.to("activity.activity", before=page.older) if page.older else None,
-        newest_url=layouts.to("activity.activity") if before != NEWEST else None,
+        older_url=layouts.page_url("activity.activity", before=page.older) if page.older else None,
+        newest_url=layouts.page_url("activity.activity") if before != NEWEST else None,
         days=policy.activity_kept // DAY,
         address_days=policy.activity_address_kept // DAY,
     )
 
 
 def _before(text: str) -> int:
-    """What is no number of an event leads to the newest."""
+    """The id of the event to begin before; the newest for anything else than a number."""
     is_number = text.isascii() and text.isdigit() and len(text) < len(str(NEWEST))
     return int(text) if is_number else NEWEST

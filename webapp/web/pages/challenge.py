@@ -1,4 +1,4 @@
-"""A pending login: the second factor after the password."""
+"""The pages of a pending login: the second factor after the password."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ...services.login import Login, LoginClaim
 from ...services.method_kinds import Glance
 from ...services.session_opening import LoggedIn
 from .. import backup_card, cookies, current, guards, layouts, render, shown_once, words
-from ..entering import let_in
 from ..forms import RememberFields
+from ..login_response import logged_in
 from ..proof_pages import ProofPages
 
 bp = Blueprint("challenge", __name__, url_prefix="/log-in")
@@ -29,30 +29,30 @@ class LoginProof(ProofPages):
 
     @property
     def cancel_url(self) -> str:
-        return layouts.to("entrance.log_in")
+        return layouts.page_url("entrance.log_in")
 
     def claim(self) -> LoginClaim:
         return self.flow.claim(cookies.login_token())
 
     def lost(self, refusal: Refusal) -> Response:
-        """Back to the password."""
+        """A redirect to the password."""
         if current.user_or_none() is None:
             render.problem(words.say(refusal))
-        response = render.go(layouts.to("entrance.log_in"), whole=True)
+        response = render.go(layouts.page_url("entrance.log_in"), whole=True)
         cookies.drop(response, cookies.LOGIN)
         return response
 
     def done(self, result: LoggedIn) -> Response:
-        return let_in(result)
+        return logged_in(result)
 
     def done_with_backup_code(self, result: LoggedIn, successor: str) -> Response:
-        response = let_in(result, layouts.to("challenge.new_backup_code", next=result.next_path or None))
+        response = logged_in(result, layouts.page_url("challenge.new_backup_code", next=result.next_path or None))
         shown_once.keep(backup_card.BACKUP_CODE, successor, result.token.session_id)
         return response
 
-    def give_up(self, claim: LoginClaim) -> Response:  # type: ignore[override]  # the claims of this flow
+    def give_up(self, claim: LoginClaim) -> Response:  # type: ignore[override]  # this flow has claims of this type
         self.flow.give_up(claim)
-        return render.go(layouts.to("entrance.log_in"), whole=True)
+        return render.go(layouts.page_url("entrance.log_in"), whole=True)
 
     def glance(self) -> Glance | None:
         return self.flow.glance(cookies.login_token())
@@ -63,7 +63,7 @@ class LoginProof(ProofPages):
 
     def after_backup_code(self) -> dict[str, Any]:
         next_path = guards.local_path(request.args.get("next"))
-        return {"next_path": next_path or layouts.to("home.home"), "form": None, "done_url": next_path}
+        return {"next_path": next_path or layouts.page_url("home.home"), "form": None, "done_url": next_path}
 
     def extra_fields(self) -> tuple[type, ...]:
         return (RememberFields,) if current.services().settings.policy.remember_browsers else ()

@@ -1,4 +1,4 @@
-"""Discoverability and contacts: who may find one, and whom one finds."""
+"""Discoverability and contacts: who may find the user, and whom the user finds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .. import current, guards, layouts, render, words
 from ..forms import ContactsForm, DiscoverableForm
 
 SAVE, UPLOAD, REMOVE = "save", "upload", "remove"
-"""The names of the three buttons, each in a form of its own."""
+"""The names of the buttons of the three forms."""
 
 bp = Blueprint("contacts", __name__, url_prefix="/settings/privacy/contacts")
 
@@ -29,24 +29,26 @@ def contacts() -> Any:
     form = ContactsForm() if UPLOAD in request.form else ContactsForm(None)
     if form.trusted():
         try:
-            _do(option, form)
-            return render.go(layouts.to("contacts.contacts"))
+            _carry_out(option, form)
+            return render.go(layouts.page_url("contacts.contacts"))
         except Refusal as refusal:
             words.place(refusal, form)
     book, policy = services.contacts.phone_book(account), services.settings.policy
     return render.page("settings/contacts.html", form, option=option, book=book, kilobytes=policy.body_bytes // 1024)
 
 
-def _do(option: DiscoverableForm, form: ContactsForm) -> None:
+def _carry_out(option: DiscoverableForm, form: ContactsForm) -> None:
     account, services = current.user().account, current.services()
     if SAVE in request.form:
         services.contacts.let_find(account, option.discoverable.data)
         render.receipt(
-            _("Existing contacts may find you.") if option.discoverable.data else _("Nobody can find you now.")
+            _("Existing contacts may find you.")
+            if option.discoverable.data
+            else _("Saved. No one can find you by phone number.")
         )
     if UPLOAD in request.form:
         file = form.file.data.read() if form.file.data else b""
-        _tell(
+        _report(
             services.contacts.upload(
                 account, file, form.numbers.data or "", services.phone_numbers.default_country(current.origin())
             )
@@ -56,8 +58,8 @@ def _do(option: DiscoverableForm, form: ContactsForm) -> None:
         render.receipt(_("All your contacts were removed."))
 
 
-def _tell(uploaded: Uploaded) -> None:
-    """Counts of what was uploaded, and nothing about anybody else."""
+def _report(uploaded: Uploaded) -> None:
+    """Shows how many numbers were uploaded. It must not reveal which of them have an account."""
     if uploaded.added:
         render.receipt(
             ngettext("%(num)s new number was added.", "%(num)s new numbers were added.", uploaded.added),

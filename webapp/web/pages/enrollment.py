@@ -1,4 +1,4 @@
-"""Turning a method on: one view for every step of every method, in both layouts."""
+"""Enrollment: one view for every step of every method, in both layouts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ bp = Blueprint("enrollment", __name__, url_prefix="/settings/security/two-factor
 @bp.get("")
 @login_required
 def start(method: str) -> Any:
-    """To the step that is open, wherever that is."""
+    """Redirects to the open step."""
     visit = _visit(method)
     return _go_to(visit, progress.open_step(visit))
 
@@ -31,8 +31,8 @@ def start(method: str) -> Any:
 @login_required
 def step(method: str, step: str) -> Any:
     visit = _visit(method, step)
-    if visit.method.only_on_phones is not None and not layouts.copy().phone:
-        return render.go(layouts.to("two_factor.methods"))  # which says where
+    if visit.method.only_on_phones is not None and not layouts.variant().is_phone:
+        return render.go(layouts.page_url("two_factor.methods"))  # that page says where to turn it on
     wanted = visit.method.step(step)
     if wanted is None:
         raise NotFound()
@@ -50,7 +50,7 @@ def step(method: str, step: str) -> Any:
 
 
 def _submit(visit: Visit, step: Step, form: Form) -> Any:
-    """Where to go next, or None to show the same step with what is wrong."""
+    """The redirect after the step, or None to show the step again with its errors."""
     act = next((name for name in step.acts if name in request.form), None)
     if not (form.trusted() if act else form.submitted()):
         return None
@@ -59,37 +59,37 @@ def _submit(visit: Visit, step: Step, form: Form) -> Any:
     try:
         hindrance = current.services().enrollment.submit(visit, step, answers, act)
     except NotFresh:
-        after = layouts.to("enrollment.start", method=visit.method.slug) if visit.token is not None else None
+        after = layouts.page_url("enrollment.start", method=visit.method.slug) if visit.token is not None else None
         response = guards.step_up(after)
     except (StepClosed, AlreadyDone) as refusal:
-        response = render.go_on(layouts.to("two_factor.methods"), refusal)
+        response = render.go_on(layouts.page_url("two_factor.methods"), refusal)
     except Refusal as refusal:
         words.place(refusal, form)
         return None
     else:
-        response = _onward(visit, step, act, hindrance)
+        response = _next_page(visit, step, act, hindrance)
     if visit.proved is not None and visit.browser_token is not None:
-        cookies.put_own(response, visit.browser_token, earlier)
+        cookies.put_device(response, visit.browser_token, earlier)
     return render.logged_in_as(response, visit.token) if visit.token else response
 
 
-def _onward(visit: Visit, step: Step, act: str | None, hindrance: Refusal | None) -> Any:
+def _next_page(visit: Visit, step: Step, act: str | None, hindrance: Refusal | None) -> Any:
     if hindrance is not None:
         render.problem(words.say(hindrance))
     if act is not None and progress.may_show(visit, step):
         open_now = progress.open_step(visit)
         return _go_to(visit, step if progress.is_at_or_before(visit, step, open_now) else open_now)
     if step.slug == progress.last_step(visit).slug:
-        return _go_home(visit)
+        return _go_to_list(visit)
     if visit.proved is not None:
         title, email = _label_of(visit) or str(visit.method.title), masked(visit.account.email or "")
         render.changed(_("%(method)s is on, just now. We e-mailed %(email)s about it.", method=title, email=email))
-        return _go_to(visit, progress.last_step(visit)) if progress.is_last_needed(visit) else _go_home(visit)
+        return _go_to(visit, progress.last_step(visit)) if progress.is_last_needed(visit) else _go_to_list(visit)
     return _go_to(visit, progress.after(visit, step))
 
 
 def _label_of(visit: Visit) -> str:
-    """What was turned on has a name where it is one among several in a list."""
+    """The name of the new factor if its method has a list of named factors, else empty."""
     return visit.proved.label if visit.proved is not None and _has_list(visit) else ""
 
 
@@ -97,11 +97,11 @@ def _has_list(visit: Visit) -> bool:
     return isinstance(visit.method, Several) and not visit.method.is_this_browser
 
 
-def _go_home(visit: Visit) -> Any:
-    """Where what was turned on is listed."""
+def _go_to_list(visit: Visit) -> Any:
+    """Redirects to the list that shows the new factor."""
     if _has_list(visit):
-        return render.go(layouts.to("named_factors.listed", method=visit.method.slug))
-    return render.go(layouts.to("two_factor.methods"))
+        return render.go(layouts.page_url("named_factors.listed", method=visit.method.slug))
+    return render.go(layouts.page_url("two_factor.methods"))
 
 
 def _show(visit: Visit, step: Step, form: Form) -> Any:
@@ -115,23 +115,24 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
         form[name].data = form[name].data or text
     if "sent" in context:
         context.update(render.sent(context.pop("sent"), context.pop("wait", 0)))
+    if "different" in context:
         different = context.pop("different")
-        context["different_url"] = layouts.to("enrollment.step", method=visit.method.slug, step=different)
+        context["different_url"] = layouts.page_url("enrollment.step", method=visit.method.slug, step=different)
     code = current.services().enrollment.backup_code(visit)
     return render.page(
         step.template,
         form,
         method=visit.method,
-        button=layouts.copy().pick(visit.method.overview.button),
+        button=layouts.variant().pick(visit.method.overview.button),
         card=backup_card.card(visit.account, code) if code else None,
         step_marker=progress.marker(visit, step),
-        cancel_url=layouts.to("two_factor.methods"),
+        cancel_url=layouts.page_url("two_factor.methods"),
         **context,
     )
 
 
 def _go_to(visit: Visit, step: Step) -> Any:
-    return render.go(layouts.to("enrollment.step", method=visit.method.slug, step=step.slug))
+    return render.go(layouts.page_url("enrollment.step", method=visit.method.slug, step=step.slug))
 
 
 def _visit(slug: str, step: str | None = None) -> Visit:

@@ -12,14 +12,14 @@ from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, LinkInvalid, PageTooOld, Refusal
 from ...services.session_opening import LoggedIn
 from .. import confirming, cookies, current, guards, layouts, render, words
-from ..entering import enter, let_in
 from ..forms import EmailForm, Form, LogInForm, NewPasswordForm, PasskeyForm, SignUpForm
+from ..login_response import after_password, logged_in
 
 BROWSER = "csrf_token"
-"""In the form session: what the form's token is made of names this browser to the challenge of its passkey."""
+"""In the form session: Flask-WTF's random CSRF value. It binds the challenge of a passkey to this browser."""
 
 SENT_TO = "reset-sent-to"
-"""In the form session: the address that the page after "Send link" repeats."""
+"""In the form session: the e-mail address that the page after "Send link" shows."""
 
 bp = Blueprint("entrance", __name__)
 
@@ -30,12 +30,12 @@ def log_in() -> Any:
     if "credential" in request.form:
         try:
             if form.trusted():
-                return let_in(_with_passkey(PasskeyForm()))
+                return logged_in(_with_passkey(PasskeyForm()))
         except Refusal as refusal:
             words.place(refusal, form)
     elif form.submitted():
         try:
-            return enter(
+            return after_password(
                 current.services().login.with_password(
                     form.username.data,
                     form.password.data,
@@ -49,7 +49,7 @@ def log_in() -> Any:
         except Refusal as refusal:
             words.place(refusal, form)
     elif request.method == "GET" and current.user_or_none() is not None:
-        return render.go(guards.local_path(request.args.get("next")) or layouts.to("home.home"))
+        return render.go(guards.local_path(request.args.get("next")) or layouts.page_url("home.home"))
     unknown = current.services().passkeys.unknown_hints(request.form) if isinstance(form.refusal, KeyUnknown) else None
     passkey = PasskeyForm(next=request.args.get("next", "")) if current.services().passkeys.are_offered else None
     return render.page("entrance/log_in.html", form, passkey=passkey, tell_browser=unknown)
@@ -68,7 +68,7 @@ def _with_passkey(form: PasskeyForm) -> LoggedIn:
 
 @bp.post("/log-in/passkey/options")
 def passkey_options() -> Any:
-    """For the button, and for the browser's own list under the user name. Writes nothing on the server."""
+    """The options of a passkey ceremony, for the button and for the browser's autofill. It never writes."""
     if not Form().trusted():
         return render.problem_details(PageTooOld())
     services = current.services()
@@ -81,14 +81,14 @@ def log_out() -> Any:
     if user is not None and Form().submitted():
         current.services().active_access.end_own(user, current.origin())
     elif user is not None:
-        return render.go(layouts.to("home.home"), whole=True)
+        return render.go(layouts.page_url("home.home"), whole=True)
     session.clear()
     render.receipt(_("You are logged out."))
-    response = render.go(layouts.to("entrance.log_in"), whole=True)
+    response = render.go(layouts.page_url("entrance.log_in"), whole=True)
     cookies.drop(response, cookies.SESSION)
     cookies.drop(response, cookies.LOGIN)
-    # not "cookies": remembered browsers survive; nor "storage" of one that gets pushes, which would end them
-    response.headers["Clear-Site-Data"] = '"cache"' if cookies.own_tokens() else '"cache", "storage"'
+    # not "cookies": a browser stays remembered; not "storage" on an approving device: it would lose its pushes
+    response.headers["Clear-Site-Data"] = '"cache"' if cookies.device_tokens() else '"cache", "storage"'
     return response
 
 
@@ -99,7 +99,7 @@ def sign_up() -> Any:
     if form.submitted():
         try:
             made = services.sign_up.create(form.name.data, form.username.data, form.password.data, current.origin())
-            return let_in(made, layouts.to("entrance.sign_up_email"))
+            return logged_in(made, layouts.page_url("entrance.sign_up_email"))
         except Refusal as refusal:
             words.place(refusal, form)
     return render.page("entrance/sign_up.html", form, minimum=services.passwords.minimum)
@@ -115,15 +115,15 @@ def _sign_up_challenge() -> str:
 def sign_up_email() -> Any:
     account = current.user().account
     if account.email is not None:
-        return render.go(layouts.to("home.home"))
+        return render.go(layouts.page_url("home.home"))
     form = EmailForm(email=account.unconfirmed_email)
     if form.submitted():
         try:
             current.services().email_addresses.send_code(account, _sign_up_challenge(), form.email.data)
-            return render.go(layouts.to("entrance.sign_up_email_code"))
+            return render.go(layouts.page_url("entrance.sign_up_email_code"))
         except Refusal as refusal:
             words.place(refusal, form)
-    return render.page("entrance/email.html", form, skip_url=layouts.to("home.home"))
+    return render.page("entrance/email.html", form, skip_url=layouts.page_url("home.home"))
 
 
 @bp.route("/sign-up/email-code", methods=["GET", "POST"])
@@ -134,14 +134,14 @@ def sign_up_email_code() -> Any:
     if sent is None or account.email is not None:
         if request.method == "POST" and account.email is None:
             render.problem(words.say(CodeExpired()))
-        return render.go(layouts.to("entrance.sign_up_email" if account.email is None else "home.home"))
+        return render.go(layouts.page_url("entrance.sign_up_email" if account.email is None else "home.home"))
     return confirming.email_code(
         _sign_up_challenge(),
         sent,
         page="entrance.sign_up_email_code",
         before="entrance.sign_up_email",
         after="home.home",
-        skip_url=layouts.to("home.home"),
+        skip_url=layouts.page_url("home.home"),
     )
 
 
@@ -152,7 +152,7 @@ def forgot_password() -> Any:
         try:
             current.services().password_changes.send_link(form.email.data, current.origin())
             session[SENT_TO] = form.email.data.strip()
-            return render.go(layouts.to("entrance.forgot_password_sent"))
+            return render.go(layouts.page_url("entrance.forgot_password_sent"))
         except Refusal as refusal:
             words.place(refusal, form)
     return render.page("entrance/forgot_password.html", form)
@@ -161,7 +161,7 @@ def forgot_password() -> Any:
 @bp.get("/forgot-password/sent")
 def forgot_password_sent() -> Any:
     if SENT_TO not in session:
-        return render.go(layouts.to("entrance.forgot_password"))
+        return render.go(layouts.page_url("entrance.forgot_password"))
     return render.page("entrance/forgot_password_sent.html", address=session[SENT_TO])
 
 
@@ -173,7 +173,7 @@ def reset_password(token: str) -> Any:
         if form.submitted():
             services.password_changes.reset(opened, form.password.data, current.origin())
             render.receipt(_("Your password was changed. Log in with the new one."))
-            return render.go(layouts.to("entrance.log_in"), whole=True)
+            return render.go(layouts.page_url("entrance.log_in"), whole=True)
     except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404)
     except Refusal as refusal:
@@ -183,14 +183,14 @@ def reset_password(token: str) -> Any:
 
 @bp.route("/undo-email/<token>", methods=["GET", "POST"])
 def undo_email(token: str) -> Any:
-    """From the mail to the earlier address: puts it back, and ends every session."""
+    """The link in the e-mail to the earlier address: restores that address and ends every session."""
     services, form = current.services(), Form()
     try:
         opened = services.links.find("undo-email", token)
         if form.submitted():
             services.email_addresses.undo(opened, current.origin())
             render.receipt(_("Your earlier email address is back. Choose a new password now."))
-            return render.go(layouts.to("entrance.forgot_password"), whole=True)
+            return render.go(layouts.page_url("entrance.forgot_password"), whole=True)
     except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404)
     return render.page("entrance/undo_email.html", form, address=opened.link.email)

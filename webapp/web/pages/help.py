@@ -1,4 +1,4 @@
-"""How to use two-factor authentication: each instruction names the controls in the very words of the screens."""
+"""The help page. Its instructions must name buttons, links and fields exactly as the pages do; a test follows them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ bp = Blueprint("help", __name__, url_prefix="/help")
 
 @bp.get("/two-factor-authentication")
 def two_factor() -> Any:
-    """For the device that reads it, or the one chosen in the tabs."""
+    """Instructions for the device of this request, or for the one chosen in the tabs."""
     chosen = next((d for d in layouts.DEVICES if d.name == request.args.get("device")), layouts.device())
-    here = layouts.to("help.two_factor")
+    here = layouts.page_url("help.two_factor")
     offered = [method for method in current.services().methods if method.is_offered]
     return render.page(
         "help/two_factor.html",
-        told=chosen.copy,
+        chosen=chosen.variant,
         devices=[(str(d.label), f"{here}?device={d.name}", d is chosen) for d in layouts.DEVICES],
-        methods=[_told(method, chosen.copy) for method in offered],
+        methods=[_instructions(method, chosen.variant) for method in offered],
     )
 
 
-def _told(method: Method, copy: layouts.Copy) -> tuple[Method, Sentence, str, str]:
-    """The method, its overview's button, the template of its instructions, and where its setup begins."""
-    start = layouts.to("enrollment.start", method=method.slug)
-    return method, copy.pick(method.overview.button), f"help/methods/{method.slug}.html", start
+def _instructions(method: Method, variant: layouts.Variant) -> tuple[Method, Sentence, str, str]:
+    """The method, the label of its button, the template of its instructions, and the URL of its enrollment."""
+    start = layouts.page_url("enrollment.start", method=method.slug)
+    return method, variant.pick(method.overview.button), f"help/methods/{method.slug}.html", start

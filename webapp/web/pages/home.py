@@ -1,4 +1,4 @@
-"""The page after log-in: how the account stands, and what to do next."""
+"""The page after log-in: how well the account is protected, and what to do next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...models.user import User
-from .. import cookies, current, entering, layouts, render
+from .. import cookies, current, layouts, login_response, render
 
 bp = Blueprint("home", __name__)
 
@@ -26,19 +26,19 @@ def home() -> Any:
 
 
 def _passkey_offer(user: User) -> str | None:
-    """After a log-in with a password, once in a browser, where no passkey of this account is kept."""
+    """The URL of the enrollment, once in a browser: after a password log-in, without a passkey of this account."""
     method = current.services().methods.passwordless
-    just_typed = session.pop(entering.JUST_TYPED, False)
+    just_typed = session.pop(login_response.PASSWORD_TYPED, False)
     if method is None or not just_typed or cookies.get(cookies.PASSKEY_OFFERED) is not None:
         return None
-    held = [f for f in user.factors if f.method == method.slug]
-    if any(method.is_here(factor, current.origin()) for factor in held):
+    keys = [f for f in user.factors if f.method == method.slug]
+    if any(method.is_here(factor, current.origin()) for factor in keys):
         return None
-    return layouts.to("enrollment.start", method=method.slug)
+    return layouts.page_url("enrollment.start", method=method.slug)
 
 
 def check_up(user: User) -> list[tuple[str, str, str | None, str | None, str]]:
-    """Title, text, link and its label, and whether it is good or to do."""
+    """Title, text, URL, label of the URL, and "good" or "todo" of each item."""
     return [_email(user), _two_factor(user), *_backup_code(user)]
 
 
@@ -46,15 +46,15 @@ def _email(user: User) -> tuple[str, str, str | None, str | None, str]:
     title = _("Email address")
     if user.account.email is None:
         text = _("Confirm one, so that we can warn you and you can reset your password.")
-        return title, text, layouts.to("settings.email"), _("Confirm your email"), "todo"
+        return title, text, layouts.page_url("settings.email"), _("Confirm your email"), "todo"
     text = _("%(email)s is confirmed.", email=user.account.email)
-    return title, text, layouts.to("settings.email"), _("Change your email"), "good"
+    return title, text, layouts.page_url("settings.email"), _("Change your email"), "good"
 
 
 def _two_factor(user: User) -> tuple[str, str, str | None, str | None, str]:
-    title, url = _("Two-factor authentication"), layouts.to("two_factor.methods")
+    title, url = _("Two-factor authentication"), layouts.page_url("two_factor.methods")
     if not user.factors:
-        text = _("Somebody who learns your password can log in. Turn on a second factor: it takes two minutes.")
+        text = _("Anyone who learns your password can log in. Add a second step. It takes two minutes.")
         return title, text, url, _("Turn on two-factor authentication"), "todo"
     text = _("A password alone does not open your account.")
     return title, text, url, _("Manage two-factor authentication"), "good"
@@ -63,7 +63,7 @@ def _two_factor(user: User) -> tuple[str, str, str | None, str | None, str]:
 def _backup_code(user: User) -> list[tuple[str, str, str | None, str | None, str]]:
     if not user.factors:
         return []
-    title, url = _("Backup code"), layouts.to("two_factor.backup_code")
+    title, url = _("Backup code"), layouts.page_url("two_factor.backup_code")
     if user.account.backup_code_hash is None:
         text = _("Without one, losing your phone locks you out.")
         return [(title, text, url, _("Generate a new code"), "todo")]

@@ -1,6 +1,6 @@
-"""Addresses of the main host for apps that only know a password, and for proxies that ask on behalf of another site.
+"""Legacy access: for apps that can only send a password, and for proxies in front of other sites.
 
-The answers are for programs: a status, a few headers, a short text. Nothing here reads or sets a cookie.
+Responses are for programs: a status, a few headers, a short text. Nothing here may read or set a cookie.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ..headers import header_safe
 
 bp = Blueprint(guards.LEGACY, __name__, url_prefix="/legacy")
 TOKEN = f"{guards.LEGACY}.token"
-LONGEST_HEADER = 8_000  # characters: more than the longest username and password in base64
+LONGEST_HEADER = 8_000  # characters; the longest username and password in base64 are shorter
 APP_TOKEN = re.compile(r"[0-9a-f]{64}")
 NOT_IN_DESCRIPTION = re.compile(r"[^ !#-\[\]-~]")  # RFC 6749 section 5.2
 
 
 @bp.get("/verify")
 def verify() -> Any:
-    """200 and the account's name, or 401: nginx's auth_request treats every other status as an error."""
+    """200 with the account in headers, or 401, which nginx's auth_request passes on; 429 or 503 at a limit."""
     caller = _caller()
     response = Response(status=200, mimetype="text/plain")
     facts = {"Remote-User": caller.username, "Remote-Name": caller.name, "Remote-Email": caller.email}
@@ -41,7 +41,7 @@ def verify() -> Any:
 def _caller() -> Caller:
     """The account of a Basic (RFC 7617) or Bearer (RFC 6750) header.
 
-    A malformed header raises `WrongLogin` at once: nothing is counted, hashed or looked up for it.
+    Raises what `LegacyAccess` raises. For a malformed header it raises `WrongLogin` without counting an attempt.
     """
     header = request.headers.get("Authorization", "")
     if len(header) > LONGEST_HEADER or not header.isascii():  # Werkzeug answers 500 to other characters in base64
@@ -52,14 +52,15 @@ def _caller() -> Caller:
     name, password, token = given.get("username") or "", given.get("password") or "", given.token or ""
     if given.type == "bearer" and APP_TOKEN.fullmatch(token):
         return access.by_token(token)
-    if given.type != "basic" or not password or "\0" in name + password:  # without a colon, the password is empty
+    # Werkzeug parses a header without a colon as an empty password
+    if given.type != "basic" or not password or "\0" in name + password:
         raise WrongLogin()
     return access.by_password(name, password, current.origin())
 
 
 @bp.post("/token")
 def token() -> Any:
-    """RFC 6749 section 4.3, for any client: `client_id` and a client's own Authorization header are ignored."""
+    """RFC 6749 section 4.3 for any client: `client_id` and client authentication are ignored."""
     fields = ("grant_type", "username", "password")
     if any(len(request.form.getlist(name)) > 1 for name in request.form) or request.files:
         return _error(400, "invalid_request", "A parameter was sent more than once, or is a file.")
@@ -80,13 +81,13 @@ def token() -> Any:
 
 @bp.errorhandler(Refusal)
 def refused(refusal: Refusal) -> Any:
-    """429 or 503 with Retry-After when a limit is reached; else one answer that does not say what was wrong."""
+    """429 or 503 with Retry-After when a limit is reached; else a response that does not reveal what was wrong."""
     if request.endpoint == TOKEN:
-        with speaking(ENGLISH):  # a description is ASCII, and read by programmers
-            told = words.say(refusal)
+        with speaking(ENGLISH):  # RFC 6749 section 5.2: a description is ASCII
+            description = words.say(refusal)
         if refusal.wait is None:
-            return _error(400, "invalid_grant", told)
-        return _later(_error(refusal.status, "temporarily_unavailable", told), refusal.wait)
+            return _error(400, "invalid_grant", description)
+        return _later(_error(refusal.status, "temporarily_unavailable", description), refusal.wait)
     if refusal.wait is not None:
         return _later(_plain(refusal.status, words.say(refusal)), refusal.wait)
     response = _plain(401, _("Log in with your username and password, or with a temporary password."))
@@ -97,8 +98,8 @@ def refused(refusal: Refusal) -> Any:
 
 
 @bp.errorhandler(HTTPException)
-def garbled(error: HTTPException) -> Any:
-    """Requests that are refused before the view: too long, not UTF-8, or beyond the limit of an address."""
+def not_accepted(error: HTTPException) -> Any:
+    """Requests that are refused before the view: too long, not UTF-8, or over the flood limit."""
     status, wait = error.code or 400, getattr(error, "retry_after", None)
     if request.endpoint == TOKEN:
         code = "temporarily_unavailable" if wait else "invalid_request"

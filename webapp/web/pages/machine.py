@@ -1,4 +1,4 @@
-"""Addresses that machines ask for, at the main host. Nothing here knows a session."""
+"""Endpoints for programs, on the main host. Nothing here may read a session."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from .. import current, layouts
 
 bp = Blueprint("machine", __name__)
-# the last words of a delivery receipt; "accepted" and "buffered" are only steps on the way
+# final states of a delivery receipt; "accepted" and "buffered" are not final
 RECEIVED, LOST = frozenset({"delivered"}), frozenset({"expired", "failed", "rejected", "unknown"})
 ANY_HOST = frozenset({"/healthz", "/readyz"})
 
 
 class AnyHost:
-    """Lets a balancer ask for health under whatever name it likes; every other path keeps its Host check."""
+    """Accepts any Host header for the health checks of a load balancer. Every other path keeps its Host check."""
 
     def __init__(self, app: Any, main_host: str) -> None:
         self._app = app
@@ -58,17 +58,17 @@ def metrics() -> Any:
 
 @bp.route("/hooks/vonage/delivery/<secret>", methods=["GET", "POST"])
 def delivery_receipt(secret: str) -> Any:
-    """The gateway says what became of a text, by our own name for it; often more than once."""
+    """A delivery receipt of the gateway, which names the text message by our client-ref. May arrive more than once."""
     gateway = current.services().settings.text_gateway
     expected = gateway.hook_secret if gateway else None
     if expected is None or not hmac.compare_digest(expected.encode(), secret.encode()) or request.method != "POST":
         abort(404)
-    told = request.get_json(silent=True) if request.is_json else request.form
-    if not isinstance(told, Mapping):
+    receipt = request.get_json(silent=True) if request.is_json else request.form
+    if not isinstance(receipt, Mapping):
         abort(400)
-    uid, status = (str(told.get(name, "")) for name in ("client-ref", "status"))
+    uid, status = (str(receipt.get(name, "")) for name in ("client-ref", "status"))
     if not (uid.isascii() and uid.isalnum()):
-        return "", 204  # no name that we give
+        return "", 204  # not an id that we send
     if status in RECEIVED:
         current.services().delivery.received(uid)
     elif status in LOST:
@@ -78,24 +78,24 @@ def delivery_receipt(secret: str) -> Any:
 
 @bp.get("/.well-known/change-password")
 def change_password() -> Any:
-    return redirect(layouts.to("settings.password"), 302)
+    return redirect(layouts.page_url("settings.password"), 302)
 
 
 @bp.get("/.well-known/passkey-endpoints")
 def passkey_endpoints() -> Any:
-    """Where a password manager leads its owner (W3C, A Well-Known URL for Relying Party Passkey Endpoints)."""
+    """Where passkeys are added and listed (W3C, A Well-Known URL for Relying Party Passkey Endpoints)."""
     method = current.services().methods.passwordless
     if method is None:
         abort(404)
     home = current.services().settings.main_url
-    enroll = layouts.to("enrollment.start", method=method.slug)
-    return jsonify(enroll=home + enroll, manage=home + layouts.to("named_factors.listed", method=method.slug))
+    enroll = layouts.page_url("enrollment.start", method=method.slug)
+    return jsonify(enroll=home + enroll, manage=home + layouts.page_url("named_factors.listed", method=method.slug))
 
 
 def _is_from_this_machine() -> bool:
-    """Not when a proxy on it, which the settings do not name, passes on what came from anywhere."""
-    passed_on = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
-    if passed_on and current.services().settings.trusted_proxies == 0:
+    """True for a client on this machine; False for a forwarded request, unless the settings trust proxies."""
+    is_proxied = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    if is_proxied and current.services().settings.trusted_proxies == 0:
         return False
     try:
         return ip_address(current.client_address()).is_loopback

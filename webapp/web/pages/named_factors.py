@@ -1,4 +1,4 @@
-"""The factors of which an account may have several: the list of them, and naming and deleting one."""
+"""Factors of which an account may have several: their list, renaming one and deleting one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ...services.method_kinds import Methods, Several
 from .. import current, factor_rows, guards, layouts, render, words
 from ..forms import Form, form_of
 
-GONE = "gone"
-"""What the browser is still to be told of one that was deleted."""
+REMOVAL_HINTS = "gone"
+"""In the form session: what the next page tells the browser about a deleted passkey (WebAuthn signal methods)."""
 
 
 def blueprint(methods: Methods) -> Blueprint:
-    """A list has the address that its method gives it."""
+    """The URL rules. Each method defines the path of its list."""
     bp = Blueprint("named_factors", __name__, url_prefix="/settings/security/two-factor")
     for method in methods.several:
         path, given, both = f"/{method.path}", {"method": method.slug}, ["GET", "POST"]
@@ -36,10 +36,10 @@ def listed(method: str) -> Any:
     return render.page(
         kind.list_template,
         rows=[factor_rows.row_of(kind, factor) for factor in factors],
-        another_url=layouts.to("enrollment.step", method=method, step=kind.first_step),
-        first_url=layouts.to("enrollment.start", method=method),
+        another_url=layouts.page_url("enrollment.step", method=method, step=kind.first_step),
+        first_url=layouts.page_url("enrollment.start", method=method),
         is_sole=len(factors) == len(user.factors),
-        tell_browser=kind.browser_hints(user.account, factors) | session.pop(GONE, {}),
+        tell_browser=kind.browser_hints(user.account, factors) | session.pop(REMOVAL_HINTS, {}),
     )
 
 
@@ -49,7 +49,8 @@ def rename(method: str, factor: int) -> Any:
     kind = _kind(method)
     services, user = current.services(), current.user()
     wanted = services.named_factors.one(user, kind, factor)
-    form, list_url = form_of(kind.label_fields)(name=wanted.label), layouts.to("named_factors.listed", method=method)
+    form = form_of(kind.label_fields)(name=wanted.label)
+    list_url = layouts.page_url("named_factors.listed", method=method)
     if form.submitted():
         try:
             services.named_factors.rename(user, kind, factor, form.name.data, current.origin())
@@ -67,11 +68,11 @@ def delete(method: str, factor: int) -> Any:
     services, user, form = current.services(), current.user(), Form()
     wanted, list_url = (
         services.named_factors.one(user, kind, factor),
-        layouts.to("named_factors.listed", method=method),
+        layouts.page_url("named_factors.listed", method=method),
     )
     if form.submitted():
         services.named_factors.delete(user, kind, factor, current.origin())
-        session[GONE] = kind.removal_hints(wanted)
+        session[REMOVAL_HINTS] = kind.removal_hints(wanted)
         render.changed(_("%(name)s was deleted just now. We e-mailed you about it.", name=wanted.label))
         return render.go(list_url)
     last = services.named_factors.is_last(user)

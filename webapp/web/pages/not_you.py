@@ -1,6 +1,6 @@
-"""Where "Not you?" leads: from a notice by a link of its own, and from receipts and settings for those logged in.
+"""The "Not you?" pages: by a link in a notice, and for a logged-in user from receipts and settings.
 
-The same words and the same button for both. A mailed link that was used shows what it did.
+A GET never ends anything, because mail programs open links. A link that was used shows what it did.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def mailed(token: str) -> Any:
         return _done(token)
     user = current.user_or_none()
     if user is not None and user.account.id == opened.account.id:
-        return _for_the_owner()  # their log-in stays, so that the link need not be used up
+        return _for_the_owner()  # ends all other sessions and keeps this one; the link stays unused
     return _for_the_reader(opened)
 
 
@@ -47,18 +47,18 @@ def _for_the_owner() -> Response:
         opened = current.services().not_you.logged_in(user, current.origin())
         render.receipt(_("Every other device is logged out, and every remembered browser forgotten."))
         render.receipt(_("Now choose a new password."))
-        return render.logged_in_as(render.go(layouts.to("settings.password"), whole=True), opened)
+        return render.logged_in_as(render.go(layouts.page_url("settings.password"), whole=True), opened)
     username = user.account.username
     return render.page("not_you/ask.html", form, username=username, stays=True, address=None)
 
 
 def _for_the_reader(opened: OpenLink) -> Response:
-    """The owner of the mailbox, who is logged in nowhere here, or as somebody else."""
+    """For the owner of the mailbox, in a browser where that account is not logged in."""
     form = Form()
     if form.submitted():
-        with suppress(LinkInvalid):  # another press was first; the page says what it did
+        with suppress(LinkInvalid):  # used by a simultaneous request; the page says what it did
             current.services().not_you.by_mail(opened, current.origin())
-        return render.go(current.here(), whole=True)
+        return render.go(current.path(), whole=True)
     address = masked(opened.link.email) if is_still_theirs(opened) else None
     return render.page("not_you/ask.html", form, username=opened.account.username, stays=False, address=address)
 
@@ -69,5 +69,5 @@ def _done(token: str) -> Response:
     except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404, protects=True)
     if request.method == "POST":
-        return render.go(current.here(), whole=True)  # another press was first
+        return render.go(current.path(), whole=True)  # used by a simultaneous request
     return render.page("not_you/done.html", done=done, username=done.account.username, address=masked(done.address))

@@ -1,4 +1,4 @@
-"""The outbox of a development site: what would have been sent."""
+"""The outbox page of a development site: messages that a served site would have sent."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Login requests on the phone: the list of them, and saying yes or no to one.
+"""Login requests on the approving device: their list, and approving or denying one.
 
-For whoever is logged in, and for a phone that its owner made one of the account's own, logged in there or not.
+For a logged-in user, and for an approving device, which need not be logged in. Only an approving device may approve.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..places import place_of
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One request, as its owner reads it."""
+    """A login request as the page shows it."""
 
     device: str
     place: str
@@ -37,11 +37,11 @@ class Row:
     state: str
     url: str
     account: str
-    """Whose it is, on a phone of several."""
+    """The username, on a phone that approves for several accounts; else empty."""
 
 
 def for_viewers(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Everybody else is led to log in, and then back here."""
+    """Decorates a view: passes it the `Viewer`. Without one, redirects to the log-in page, with this page as `next`."""
 
     @wraps(view)
     def guarded(method: str, **arguments: Any) -> Any:
@@ -50,11 +50,11 @@ def for_viewers(view: Callable[..., Any]) -> Callable[..., Any]:
             raise NotFound()
         viewer = current.services().approvals.viewer(kind, current.user_or_none(), current.origin())
         if viewer is None:
-            target = current.here() if request.method in guards.SAFE else None
-            return render.go(layouts.to("entrance.log_in", next=target), whole=True)
+            target = current.path() if request.method in guards.SAFE else None
+            return render.go(layouts.page_url("entrance.log_in", next=target), whole=True)
         response = view(method, viewer, **arguments)
         if viewer.phones:
-            cookies.keep_own(response)
+            cookies.renew_device(response)
         return response
 
     return guarded
@@ -88,7 +88,7 @@ def one(method: str, viewer: Viewer, request_id: int) -> Any:
         except Refusal as refusal:
             words.place(refusal, form)
     row = _row(method, viewer, found)
-    list_url = layouts.to("requests.listed", method=method)
+    list_url = layouts.page_url("requests.listed", method=method)
     template = "requests/answer.html" if row.state == WAITING else "requests/over.html"
     can_approve = found.account_id in viewer.phones
     return render.page(template, form, row=row, can_approve=can_approve, list_url=list_url, is_app=True)
@@ -102,13 +102,13 @@ def _answered(method: str, viewer: Viewer, found: LoginRequest) -> Any:
     if "cancel" in request.form:
         approvals.cancel(viewer, found.id, origin)
         render.receipt(_("The login request was cancelled."))
-        return render.go(layouts.to("requests.listed", method=method))
+        return render.go(layouts.page_url("requests.listed", method=method))
     approvals.approve(viewer, found.id, request.form.get("number", ""), origin)
     return render.go(_url(method, found))
 
 
 def blueprint(methods: Methods) -> Blueprint:
-    """The addresses are the method's own."""
+    """The URL rules. Each method defines the path of its requests."""
     bp = Blueprint("requests", __name__)
     for method in methods.out_of_band:
         path, given = method.requests_path, {"method": method.slug}
@@ -118,7 +118,7 @@ def blueprint(methods: Methods) -> Blueprint:
 
 
 def _url(method: str, found: LoginRequest) -> str:
-    return layouts.to("requests.one", method=method, request_id=found.id)
+    return layouts.page_url("requests.one", method=method, request_id=found.id)
 
 
 def _row(method: str, viewer: Viewer, found: LoginRequest) -> Row:

@@ -1,4 +1,4 @@
-"""Sessions: every way into the account that is open now, and ending one or all others."""
+"""Sessions: every log-in, remembered browser, app and approving device, and ending one or all others."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .. import cookies, current, factor_rows, layouts, render, row_ids, words
 from ..forms import ForgetForm
 
 END, OTHERS = "end", "others"
-"""The names of the two kinds of buttons."""
+"""The names of the buttons: end one entry, end all others."""
 
 bp = Blueprint("sessions", __name__, url_prefix="/settings/security/sessions")
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a kind is called here. `button` and `receipt` name a `device`."""
+    """The texts for a kind of entry. `button` and `receipt` contain `%(device)s`."""
 
     heading: Sentence
     intro: Sentence
@@ -36,7 +36,7 @@ class Words:
     receipt: Sentence
     ends_current: bool
     known_as: Callable[[str], str] = device
-    """What its owner knows it by, from what it says of itself."""
+    """Turns its User-Agent header into a name for its owner."""
 
 
 WORDS: dict[str, Words] = {
@@ -74,20 +74,20 @@ WORDS: dict[str, Words] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One of them, as the page shows it; without a button where the site's own is the one to press."""
+class Row:
+    """An entry as the page shows it. The current session has no button: it is ended by "Log out"."""
 
-    way: AccessEntry
+    entry: AccessEntry
     device: str
     button: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """All of a kind."""
+class Section:
+    """All entries of a kind."""
 
     words: Words
-    ways: Sequence[Shown]
+    rows: Sequence[Row]
 
 
 @bp.route("", methods=["GET", "POST"])
@@ -98,34 +98,34 @@ def sessions() -> Any:
         return _end_others(form) if OTHERS in request.form else _end_one(request.form.get(END, ""))
     services = current.services()
     listed = services.active_access.open_now(current.user(), cookies.remembered_tokens())
-    shelves = [_shelf(kind.slug, listed.ways) for kind in services.active_access.kinds]
+    sections = [_section(kind.slug, listed.entries) for kind in services.active_access.kinds]
     return render.page(
         "settings/sessions.html",
         form,
-        shelves=[shelf for shelf in shelves if shelf.ways],
+        sections=[section for section in sections if section.rows],
         approvers=_approvers(),
-        are_others=listed.more or any(not way.is_current for way in listed.ways),
+        are_others=listed.more or any(not entry.is_current for entry in listed.entries),
         more=listed.more,
         can_forget=services.settings.policy.remember_browsers,
     )
 
 
 def _approvers() -> list[factor_rows.Row]:
-    """Phones that say yes to a log-in elsewhere: each has a way in of its own."""
+    """Approving devices. They are listed here because each has a token that log-out does not end."""
     factors = current.user().factors
     methods = current.services().methods.out_of_band
     return [factor_rows.row_of(method, f) for method in methods for f in factors if f.method == method.slug]
 
 
-def _shelf(kind: str, ways: Sequence[AccessEntry]) -> Shelf:
-    return Shelf(WORDS[kind], [_shown(way) for way in ways if way.kind == kind])
+def _section(kind: str, entries: Sequence[AccessEntry]) -> Section:
+    return Section(WORDS[kind], [_row(entry) for entry in entries if entry.kind == kind])
 
 
-def _shown(way: AccessEntry) -> Shown:
-    said = WORDS[way.kind]
-    name = said.known_as(way.device)
-    button = said.button % {"device": name} if said.ends_current or not way.is_current else None
-    return Shown(way, name, button)
+def _row(entry: AccessEntry) -> Row:
+    words_of_kind = WORDS[entry.kind]
+    name = words_of_kind.known_as(entry.device)
+    has_button = words_of_kind.ends_current or not entry.is_current
+    return Row(entry, name, words_of_kind.button % {"device": name} if has_button else None)
 
 
 def _end_one(chosen: str) -> Response:
@@ -135,7 +135,7 @@ def _end_one(chosen: str) -> Response:
         render.receipt(WORDS[kind].receipt % {"device": WORDS[kind].known_as(ended)})
     except AlreadyDone as refusal:
         render.problem(words.say(refusal))
-    return render.go(layouts.to("sessions.sessions"))
+    return render.go(layouts.page_url("sessions.sessions"))
 
 
 def _end_others(form: ForgetForm) -> Response:
@@ -146,4 +146,4 @@ def _end_others(form: ForgetForm) -> Response:
         if forget
         else _("Every other device is logged out.")
     )
-    return render.logged_in_as(render.go(layouts.to("sessions.sessions")), opened)
+    return render.logged_in_as(render.go(layouts.page_url("sessions.sessions")), opened)

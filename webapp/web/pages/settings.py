@@ -1,4 +1,4 @@
-"""Settings and privacy: lists of places to go, and the pages that change the account itself."""
+"""Settings and privacy: menus, and the pages that change password, e-mail address and phone number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...domain.refusals import CodeExpired, Refusal
 from .. import confirming, current, guards, layouts, render, words
 from ..forms import EmailForm, NewPasswordForm, PhoneForm
 
-DISCOVERABLE = "discoverable"  # chosen with a number, kept with it
+DISCOVERABLE = "discoverable"  # in the form session, until the number is confirmed
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -21,15 +21,15 @@ bp = Blueprint("settings", __name__, url_prefix="/settings")
 @bp.get("")
 @login_required
 def overview() -> Any:
-    to = layouts.to
+    url = layouts.page_url
     security = _("Your password, two-factor authentication and log-ins")
-    rows = [(_("Account"), _("Your name, username, email address and password"), to("settings.account"))]
-    if not layouts.copy().phone:
-        rows.append((_("Security and account access"), security, to("settings.security_and_access")))
+    rows = [(_("Account"), _("Your name, username, email address and password"), url("settings.account"))]
+    if not layouts.variant().is_phone:
+        rows.append((_("Security and account access"), security, url("settings.security_and_access")))
     rows += [
-        (_("Privacy"), _("What is kept about you"), to("settings.privacy")),
-        (_("Language"), _("The language of this site"), to("settings.language")),
-        (_("Display"), _("Light, dark and text size"), to("settings.display")),
+        (_("Privacy"), _("What is kept about you"), url("settings.privacy")),
+        (_("Language"), _("The language of this site"), url("settings.language")),
+        (_("Display"), _("Light, dark and text size"), url("settings.display")),
     ]
     return render.page("settings/overview.html", rows=rows)
 
@@ -37,7 +37,7 @@ def overview() -> Any:
 @bp.get("/security-and-account-access")
 @login_required
 def security_and_access() -> Any:
-    rows = [(_("Security"), _("Two-factor authentication and your password"), layouts.to("settings.security"))]
+    rows = [(_("Security"), _("Two-factor authentication and your password"), layouts.page_url("settings.security"))]
     return render.page("settings/rows.html", heading=_("Security and account access"), rows=rows)
 
 
@@ -47,18 +47,18 @@ def security() -> Any:
     on = bool(current.user().factors)
     out_of_band = current.services().methods.out_of_band
     rows = [
-        (_("Two-factor authentication"), _("On") if on else _("Off"), layouts.to("two_factor.methods")),
+        (_("Two-factor authentication"), _("On") if on else _("Off"), layouts.page_url("two_factor.methods")),
         *(
             (
                 str(method.requests_title),
                 _("Log-ins that wait for your yes or no"),
-                layouts.to("requests.listed", method=method.slug),
+                layouts.page_url("requests.listed", method=method.slug),
             )
             for method in out_of_band
         ),
-        (_("Sessions"), _("Where you are logged in, and remembered browsers"), layouts.to("sessions.sessions")),
-        (_("Activity"), _("What happened to your account, newest first"), layouts.to("activity.activity")),
-        (_("Password"), _("Change your password"), layouts.to("settings.password")),
+        (_("Sessions"), _("Where you are logged in, and remembered browsers"), layouts.page_url("sessions.sessions")),
+        (_("Activity"), _("What happened to your account, newest first"), layouts.page_url("activity.activity")),
+        (_("Password"), _("Change your password"), layouts.page_url("settings.password")),
     ]
     return render.page("settings/rows.html", heading=_("Security"), rows=rows)
 
@@ -66,18 +66,18 @@ def security() -> Any:
 @bp.get("/account")
 @login_required
 def account() -> Any:
-    to, mine = layouts.to, current.user().account
+    url, mine = layouts.page_url, current.user().account
     rows = [
-        (_("Email address"), mine.email or _("Not confirmed yet"), to("settings.email")),
+        (_("Email address"), mine.email or _("Not confirmed yet"), url("settings.email")),
         (
             _("Phone number"),
             bidi_isolate(mine.phone_number_hint) if mine.phone_number_hint else _("None yet"),
-            to("settings.phone"),
+            url("settings.phone"),
         ),
-        (_("Password"), _("Change your password"), to("settings.password")),
+        (_("Password"), _("Change your password"), url("settings.password")),
     ]
-    if layouts.copy().phone:
-        rows.append((_("Security"), _("Two-factor authentication and your password"), to("settings.security")))
+    if layouts.variant().is_phone:
+        rows.append((_("Security"), _("Two-factor authentication and your password"), url("settings.security")))
     intro = _("%(name)s, known here as @%(username)s", name=mine.name, username=mine.username)
     return render.page("settings/rows.html", heading=_("Account"), rows=rows, intro=intro)
 
@@ -88,8 +88,8 @@ def privacy() -> Any:
     note = _("What this site stores, for how long, and who receives it")
     contacts = _("Who may find you here, and whom you find")
     rows = [
-        (_("Discoverability and contacts"), contacts, layouts.to("contacts.contacts")),
-        (_("Privacy notice"), note, layouts.to("site.privacy")),
+        (_("Discoverability and contacts"), contacts, layouts.page_url("contacts.contacts")),
+        (_("Privacy notice"), note, layouts.page_url("site.privacy")),
     ]
     return render.page("settings/rows.html", heading=_("Privacy"), rows=rows)
 
@@ -121,7 +121,7 @@ def password() -> Any:
                 if current.user().account.email
                 else _("Your password was changed, and every other log-in ended.")
             )
-            return render.logged_in_as(render.go(layouts.to("settings.account")), opened)
+            return render.logged_in_as(render.go(layouts.page_url("settings.account")), opened)
         except Refusal as refusal:
             words.place(refusal, form)
     return render.page("settings/password.html", form, minimum=services.passwords.minimum)
@@ -139,14 +139,14 @@ def email() -> Any:
     if form.submitted():
         try:
             current.services().email_addresses.send_code(account, _challenge(), form.email.data)
-            return render.go(layouts.to("settings.email_code"))
+            return render.go(layouts.page_url("settings.email_code"))
         except Refusal as refusal:
             words.place(refusal, form)
     elif request.method == "GET":
         form.email.data = account.unconfirmed_email if account.email is None else ""
     heading = _("Change your email") if account.email else _("Confirm your email")
     return render.page(
-        "entrance/email.html", form, heading=heading, button=_("Save"), cancel_url=layouts.to("settings.account")
+        "entrance/email.html", form, heading=heading, button=_("Save"), cancel_url=layouts.page_url("settings.account")
     )
 
 
@@ -159,14 +159,14 @@ def email_code() -> Any:
     if sent is None:
         if request.method == "POST":
             render.problem(words.say(CodeExpired()))
-        return render.go(layouts.to("settings.email"))
+        return render.go(layouts.page_url("settings.email"))
     return confirming.email_code(
         _challenge(),
         sent,
         page="settings.email_code",
         before="settings.email",
         after="settings.account",
-        cancel_url=layouts.to("settings.account"),
+        cancel_url=layouts.page_url("settings.account"),
     )
 
 
@@ -187,11 +187,11 @@ def phone() -> Any:
             number = phones.read(form.phone.data, form.country.data)
             phones.send_code(account, _phone_challenge(), current.origin(), number)
             session[DISCOVERABLE] = form.discoverable.data
-            return render.go(layouts.to("settings.phone_code"))
+            return render.go(layouts.page_url("settings.phone_code"))
         except Refusal as refusal:
             words.place(refusal, form)
     heading = _("Change your phone number") if account.phone_number else _("Add your phone number")
-    cancel_url = layouts.to("settings.account")
+    cancel_url = layouts.page_url("settings.account")
     return render.page("entrance/phone.html", form, heading=heading, button_label=_("Save"), cancel_url=cancel_url)
 
 
@@ -203,7 +203,7 @@ def phone_code() -> Any:
     if sent is None:
         if request.method == "POST":
             render.problem(words.say(CodeExpired()))
-        return render.go(layouts.to("settings.phone"))
+        return render.go(layouts.page_url("settings.phone"))
     return confirming.phone_code(
         _phone_challenge(),
         sent,
@@ -211,5 +211,5 @@ def phone_code() -> Any:
         page="settings.phone_code",
         before="settings.phone",
         after="settings.account",
-        cancel_url=layouts.to("settings.account"),
+        cancel_url=layouts.page_url("settings.account"),
     )

@@ -1,4 +1,4 @@
-"""The site itself: its help and legal pages, its language and layout, and the cookie notice."""
+"""Pages about the site, its status, the choice of language and layout, and the cookie notice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from ...domain.channels import CHANNELS, EMAIL
 from ...domain.language import gettext as _
 from .. import cookies, current, guards, layouts, render
 from ..forms import Form
@@ -19,7 +18,7 @@ def about() -> Any:
     site = current.services().settings.site_name
     paragraphs = [
         _("%(site)s keeps accounts that log in with a password and a second factor.", site=site),
-        _("It runs on Nightlatch, a self-hosted front door for web sites."),
+        _("It's powered by Nightlatch, self-hosted login software."),
     ]
     return render.page("site/page.html", heading=_("About"), paragraphs=paragraphs)
 
@@ -74,7 +73,7 @@ def privacy() -> Any:
 @bp.get("/status")
 def status() -> Any:
     saves = current.services().db.answers()
-    messages = _messages() if saves else _("Disturbed")  # they wait in the same database
+    messages = _messages() if saves else _("Disturbed")  # messages are in the same database
     parts = [(_("Log-in"), _("Works") if saves else _("Disturbed")), (_("Messages"), messages)]
     return render.page("site/status.html", status=200 if saves else 503, parts=parts)
 
@@ -85,11 +84,12 @@ def _messages() -> str:
 
 @bp.get("/delivery/<message>")
 def delivery(message: str) -> Any:
-    """What became of a message that the page of this signed name waits for: 204 while it is on its way."""
-    channel, state = current.services().delivery.fate(render.unsigned(message))
+    """Polled by a page that sent a message, whose id is signed: 204 while it is on its way, then a fragment."""
+    message_id, failed = render.unsigned(message)
+    state = current.services().delivery.state(message_id)
     if state == "owed":
         return "", 204
-    return render.part("parts/delivery.html", failed=state == "failed", channel=CHANNELS.get(channel, EMAIL))
+    return render.part("parts/delivery.html", failed=failed if state == "failed" else None)
 
 
 @bp.post("/language")
@@ -100,7 +100,7 @@ def language() -> Any:
         cookies.put(response, cookies.LANGUAGE, chosen, cookies.YEAR)
         user = current.user_or_none()
         if user is not None:
-            current.services().accounts.speak(user.account, chosen)
+            current.services().accounts.set_language(user.account, chosen)
     return response
 
 
@@ -114,7 +114,7 @@ def cookie_notice() -> Any:
 
 @bp.get("/site/<slug:layout>")
 def choose(layout: str) -> Any:
-    """Desktop site, Mobile site: on the main host, where the choice is remembered."""
+    """The links "Desktop site" and "Mobile site", on the main host, which stores the choice in a cookie."""
     url, remembered = layouts.chosen(layout, guards.local_path(request.args.get("next")) or "/")
     response = render.go(url)
     if remembered is not None:
@@ -125,4 +125,4 @@ def choose(layout: str) -> Any:
 
 
 def _back() -> str:
-    return guards.local_path(request.form.get("next")) or layouts.to("home.home")
+    return guards.local_path(request.form.get("next")) or layouts.page_url("home.home")

@@ -1,4 +1,4 @@
-"""Proving again who one is, then back to the page and act that were asked for."""
+"""The step-up pages: the user proves password and second factor again, then continues with what was requested."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ bp = Blueprint("step_up", __name__, url_prefix="/step-up")
 @bp.before_request
 @login_required
 def demand_login() -> None:
-    """Every page here is for someone who is logged in."""
+    """Every page of this blueprint needs a session."""
 
 
 class StepUpProof(ProofPages):
@@ -35,10 +35,10 @@ class StepUpProof(ProofPages):
 
     @property
     def cancel_url(self) -> str:
-        return layouts.to("settings.overview")
+        return layouts.page_url("settings.overview")
 
     def claim(self) -> StepUpClaim:
-        """Raises `NotFresh` when the password is still to be proved: it comes first."""
+        """Raises `NotFresh` when the password must be proved first."""
         user = current.user()
         if not user.factors or not current.services().sessions.password_is_fresh(user):
             raise NotFresh()
@@ -46,19 +46,19 @@ class StepUpProof(ProofPages):
 
     def lost(self, refusal: Refusal) -> Response:
         if isinstance(refusal, NotFresh):
-            return render.go(self.to("password"))
+            return render.go(self.url("password"))
         render.problem(words.say(refusal))
-        return render.go(layouts.to("home.home"))
+        return render.go(layouts.page_url("home.home"))
 
     def done(self, result: SessionToken) -> Response:
-        return _onward(result)
+        return _continue(result)
 
     def done_with_backup_code(self, result: SessionToken, successor: str) -> Response:
         shown_once.keep(backup_card.BACKUP_CODE, successor, result.session_id)
-        return render.logged_in_as(render.go(self.to("new_backup_code")), result)
+        return render.logged_in_as(render.go(self.url("new_backup_code")), result)
 
     def give_up(self, claim: Claim) -> Response:
-        self.flow.withdraw(claim)  # type: ignore[arg-type]  # the claims of this flow
+        self.flow.withdraw(claim)  # type: ignore[arg-type]  # this flow has claims of this type
         return render.go(self.cancel_url)
 
     def glance(self) -> Glance | None:
@@ -67,10 +67,10 @@ class StepUpProof(ProofPages):
         return Glance(status.state, status.since) if status is not None else None
 
     def after_backup_code(self) -> dict[str, Any]:
-        return {"next_path": _next(), "form": Form(), "done_url": self.to("resume")}
+        return {"next_path": _next(), "form": Form(), "done_url": self.url("resume")}
 
-    def to(self, page: str, **values: Any) -> str:
-        return super().to(page, **values, next=_next())
+    def url(self, page: str, **values: Any) -> str:
+        return super().url(page, **values, next=_next())
 
 
 proof = StepUpProof()
@@ -88,25 +88,25 @@ def password() -> Any:
             words.place(refusal, form)
         else:
             if services.sessions.is_fresh(user):
-                return _onward(token)
+                return _continue(token)
             _choice, unsent = services.step_up.choose(services.step_up.claim(user), None, current.origin())
-            return render.logged_in_as(render.go_on(proof.to("verify"), unsent), token)
+            return render.logged_in_as(render.go_on(proof.url("verify"), unsent), token)
     return render.page("step_up/password.html", form, cancel_url=proof.cancel_url)
 
 
 @bp.post("/resume")
 @guards.fresh
 def resume() -> Any:
-    """After the new backup code was kept: on to what was asked for."""
-    return _onward(None) if Form().submitted() else render.go(layouts.to("home.home"))
+    """After the page with the new backup code: continues with what was requested."""
+    return _continue(None) if Form().submitted() else render.go(layouts.page_url("home.home"))
 
 
 def _next() -> str | None:
     return guards.local_path(request.args.get("next"))
 
 
-def _onward(token: SessionToken | None) -> Response:
-    """Does what was asked for, or opens the page that was."""
+def _continue(token: SessionToken | None) -> Response:
+    """Submits the kept form, or redirects to the requested page."""
     key = session.get(kept_acts.KEY)
     act = current.services().kept_acts.take(current.user(), key, _next()) if key is not None else None
     if act is not None:

@@ -1,4 +1,4 @@
-"""Temporary passwords in the settings: making one, seeing where it was used, and ending it."""
+"""Temporary passwords in the settings: generating one, seeing where it was used, and ending it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .. import current, guards, layouts, render, row_ids, shown_once, words
 from ..forms import Form
 
 SHOWN = "temporary-password"
-"""What it is called while it waits to be shown."""
+"""Its name in `shown_once`."""
 
 bp = Blueprint("temporary_passwords", __name__, url_prefix="/settings/security/two-factor/temporary-password")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A live one, as its owner reads it."""
+    """A valid temporary password as the page shows it."""
 
     id: int
     left: str
@@ -38,7 +38,7 @@ class Row:
 def page() -> Any:
     form = Form()
     if not current.user().factors:
-        return render.go(layouts.to("two_factor.methods"))
+        return render.go(layouts.page_url("two_factor.methods"))
     if form.submitted():
         return _end(request.form["end"]) if "end" in request.form else _made()
     return _shown(form, shown_once.take(SHOWN))
@@ -53,16 +53,16 @@ def _made() -> Any:
         words.place(refusal, form)
         return _shown(form)
     shown_once.keep(SHOWN, password, user.session.id)
-    return render.go(layouts.to("temporary_passwords.page"))
+    return render.go(layouts.page_url("temporary_passwords.page"))
 
 
 def _end(password_id: str) -> Any:
-    """Without step-up: whoever sees one used elsewhere must be quick, and a thief who ends one gains nothing."""
+    """Without step-up: an owner who sees misuse must be quick, and an attacker gains nothing by ending one."""
     account, chosen = current.user().account, row_ids.read(password_id)
     ended = current.services().temporary_passwords.end(account, chosen, current.origin())
     if ended:
         render.receipt(_("The temporary password has ended. We e-mailed you about it."))
-    return render.go(layouts.to("temporary_passwords.page"))
+    return render.go(layouts.page_url("temporary_passwords.page"))
 
 
 def _shown(form: Form, secret: str | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""Two-factor authentication in the settings: what is on, turning it off, and the backup code."""
+"""Two-factor authentication in the settings: which methods are on, turning one off, and the backup code."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def methods() -> Any:
     if form.submitted():
         chosen = _method(request.form.get("method", ""))
         if _is_list(chosen):
-            return render.go(layouts.to("enrollment.start", method=chosen.slug))
+            return render.go(layouts.page_url("enrollment.start", method=chosen.slug))
         if _shown(chosen):
             return _turn_off_from_list(chosen)
         current.services().enrollment.start_anew(user, chosen)
-        return render.go(layouts.to("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
+        return render.go(layouts.page_url("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
     methods = current.services().methods
     rows = [_row(m) for m in methods if m.slug in on or m.is_offered]
     single = {m.slug for m in methods if not isinstance(m, Several)}
@@ -46,29 +46,29 @@ def methods() -> Any:
         rows=rows,
         turned_off=_turned_off(),
         replacements=replacements,
-        lists=[(title, layouts.to("named_factors.listed", method=slug)) for title, slug in lists],
-        backup_code_url=layouts.to("two_factor.backup_code") if on else None,
-        temporary_password_url=layouts.to("temporary_passwords.page") if on else None,
+        lists=[(title, layouts.page_url("named_factors.listed", method=slug)) for title, slug in lists],
+        backup_code_url=layouts.page_url("two_factor.backup_code") if on else None,
+        temporary_password_url=layouts.page_url("temporary_passwords.page") if on else None,
     )
 
 
 def _is_list(method: Method) -> bool:
-    """Turned on again and again, from a list of its own."""
+    """True for a method with a list of named factors of its own."""
     return isinstance(method, Several) and not method.is_this_browser
 
 
 def _shown(method: Method) -> Sequence[Factor]:
-    """What is on of it, as far as this list turns it off."""
+    """The factors of the method that this page turns off."""
     mine = [f for f in current.user().factors if f.method == method.slug]
     return method.shown(mine, current.origin())
 
 
 def _row(method: Method) -> tuple[str, str, bool, str, str, str]:
     start = OVERVIEW.slug if _is_list(method) else method.steps()[0].slug
-    url = layouts.to("enrollment.step", method=method.slug, step=start)
+    url = layouts.page_url("enrollment.step", method=method.slug, step=start)
     on, kind = bool(_shown(method)), "link" if _is_list(method) else "switch"
     note = _("On") if on else str(method.overview.what)
-    if method.only_on_phones is not None and not layouts.copy().phone:
+    if method.only_on_phones is not None and not layouts.variant().is_phone:
         kind, note = "note", method.only_on_phones % {"site": current.services().settings.mobile_host}
     return method.slug, str(method.title), on, note, kind, url
 
@@ -77,14 +77,14 @@ def _turned_off() -> tuple[str, Form, str] | None:
     method = current.services().second_factors.turned_off(current.user(), current.origin())
     if method is None:
         return None
-    return str(method.title), Form(), layouts.to("two_factor.turn_back_on", method=method.slug)
+    return str(method.title), Form(), layouts.page_url("two_factor.turn_back_on", method=method.slug)
 
 
 def _turn_off_from_list(method: Method) -> Any:
-    """Unchecking is enough where the copy table says so, unless it is the last factor: that has its warning."""
+    """Turns off at once where the layout asks for no confirmation. The last factor always has a page with a warning."""
     last = current.services().second_factors.is_last(current.user(), method)
-    if last or layouts.copy().turn_off_presses:
-        return render.go(layouts.to("two_factor.turn_off", method=method.slug))
+    if last or layouts.variant().turn_off_presses:
+        return render.go(layouts.page_url("two_factor.turn_off", method=method.slug))
     return _turned_off_now(method)
 
 
@@ -93,7 +93,7 @@ def _turned_off_now(method: Method) -> Any:
     current.services().second_factors.turn_off(current.user(), method, current.origin())
     title = str(method.title)
     render.changed(_("%(method)s was turned off just now. We e-mailed you about it.", method=title))
-    return render.go(layouts.to("two_factor.methods"))
+    return render.go(layouts.page_url("two_factor.methods"))
 
 
 @bp.route("/<slug:method>/turn-off", methods=["GET", "POST"])
@@ -102,15 +102,15 @@ def _turned_off_now(method: Method) -> Any:
 def turn_off(method: str) -> Any:
     wanted, user, form = _method(method), current.user(), Form()
     if _is_list(wanted):
-        return render.go(layouts.to("named_factors.listed", method=wanted.slug))
+        return render.go(layouts.page_url("named_factors.listed", method=wanted.slug))
     if not _shown(wanted):
-        return render.go(layouts.to("two_factor.methods"))
+        return render.go(layouts.page_url("two_factor.methods"))
     last = current.services().second_factors.is_last(user, wanted)
-    presses = layouts.copy().last_turn_off_presses if last else layouts.copy().turn_off_presses
+    presses = layouts.variant().last_turn_off_presses if last else layouts.variant().turn_off_presses
     pressed_before = request.args.get("again") == "1"
     if form.submitted():
         if presses > 1 and not pressed_before:
-            return render.go(layouts.to("two_factor.turn_off", method=wanted.slug, again="1"))
+            return render.go(layouts.page_url("two_factor.turn_off", method=wanted.slug, again="1"))
         return _turned_off_now(wanted)
     return render.page(
         "two_factor/turn_off.html", form, title=str(wanted.title), last=last, again=presses > 1 and pressed_before
@@ -129,7 +129,7 @@ def turn_back_on(method: str) -> Any:
             render.changed(_("%(method)s is on again. We e-mailed you about it.", method=title))
         except NotFound:
             render.problem(_("It has been off for more than ten minutes. Set it up again to turn it on."))
-    return render.go(layouts.to("two_factor.methods"))
+    return render.go(layouts.page_url("two_factor.methods"))
 
 
 @bp.route("/backup-code", methods=["GET", "POST"])
@@ -137,7 +137,7 @@ def turn_back_on(method: str) -> Any:
 def backup_code() -> Any:
     user, form = current.user(), Form()
     if not user.factors:
-        return render.go(layouts.to("two_factor.methods"))
+        return render.go(layouts.page_url("two_factor.methods"))
     if form.submitted():
         return _new_backup_code()
     code = shown_once.take(backup_card.BACKUP_CODE)
@@ -155,13 +155,13 @@ def _new_backup_code() -> Any:
     user = current.user()
     code = current.services().second_factors.new_backup_code(user, current.origin())
     shown_once.keep(backup_card.BACKUP_CODE, code, user.session.id)
-    return render.go(layouts.to("two_factor.backup_code"))
+    return render.go(layouts.page_url("two_factor.backup_code"))
 
 
 @bp.post("/backup-code.txt")
 @login_required
 def download() -> Any:
-    """The code that the page shows, as a text file: the page sends it back, since nobody else still knows it."""
+    """The backup code as a text file. The page submits the code, because the server stores only its hash."""
     code = tidy_base32(request.form.get("code", ""))
     if not Form().submitted() or not is_base32(code):
         abort(400)

@@ -1,4 +1,4 @@
-"""The web app on a phone: its manifest, its service worker, and the page that is shown offline."""
+"""The installable web app: manifest, service worker and offline page."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ICONS = [
 @bp.get("/manifest.webmanifest")
 def manifest() -> Any:
     methods = current.services().methods.out_of_band
-    told = {
+    content = {
         "id": "/",
         "name": current.services().settings.site_name,
         "short_name": current.services().settings.site_name[:12],
         "lang": spoken().code.replace("_", "-"),
         "dir": spoken().direction,
-        "start_url": layouts.to("home.home"),
+        "start_url": layouts.page_url("home.home"),
         "scope": "/",
         "display": "standalone",
         "background_color": "#F4F6F6",
@@ -37,22 +37,22 @@ def manifest() -> Any:
             for name, sizes, purpose in ICONS
         ],
         "shortcuts": [
-            {"name": str(method.requests_title), "url": layouts.to("requests.listed", method=method.slug)}
+            {"name": str(method.requests_title), "url": layouts.page_url("requests.listed", method=method.slug)}
             for method in methods
         ],
     }
-    return Response(json.dumps(told, ensure_ascii=False), mimetype="application/manifest+json")
+    return Response(json.dumps(content, ensure_ascii=False), mimetype="application/manifest+json")
 
 
 @bp.get("/service-worker.js")
 def service_worker() -> Any:
-    """The version makes it differ whenever a static file does, so that browsers fetch the offline page again."""
-    found = assets.present()
+    """Starts with the version of the static files: when one changes, browsers install the worker and the page again."""
+    found = assets.current_assets()
     script = (found.folder / "js/service-worker.js").read_text()
     return Response(f'const VERSION = "{found.version}";\n{script}', mimetype="text/javascript")
 
 
 @bp.get("/offline")
 def offline() -> Any:
-    """The only page that a browser may store, so it must show nothing of an account."""
+    """The only page that a browser may store, so it must never show anything about an account."""
     return render_template("web_app/offline.html", stylesheet=assets.url(f"css/{layouts.current()}.css"))

@@ -1,4 +1,4 @@
-"""A requests adapter that sends once and in time: no second try, no redirect, no byte after the deadline."""
+"""A transport adapter for requests. It must never send a request twice, nor read after the deadline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 from .deadline import Deadline
 
 
-class Wire(HTTPAdapter):
+class SingleSendAdapter(HTTPAdapter):
     def __init__(self, timeout: int, deadline: Deadline) -> None:
         self._timeout = timeout
         self._deadline = deadline
@@ -27,7 +27,7 @@ class Wire(HTTPAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        # half of the time for each address, so that a dead IPv6 route leaves some for IPv4
+        # half of the time for each address, so that IPv4 is tried when an IPv6 route does not work
         timeout = (self._timeout / 2, self._timeout)
         return super().send(request, stream, timeout, verify, cert, dict(proxies or {}))
 
@@ -37,10 +37,10 @@ class Wire(HTTPAdapter):
 
         class Watched(kind):  # type: ignore[misc, valid-type]
             def _new_conn(self) -> socket.socket:
-                line: socket.socket = super()._new_conn()
-                line.settimeout(timeout)  # TLS may take longer than connecting did
-                deadline.watch(line)
-                return line
+                connection: socket.socket = super()._new_conn()
+                connection.settimeout(timeout)  # the timeout of connecting is too short for TLS
+                deadline.watch(connection)
+                return connection
 
         pool.ConnectionCls = Watched
         return pool

@@ -1,0 +1,40 @@
+"""The response to a right password or a full log-in: which cookies it sets and removes, and where it redirects to."""
+
+from __future__ import annotations
+
+from flask import session
+from flask.wrappers import Response
+
+from ..services.login import PendingToken
+from ..services.session_opening import LoggedIn
+from . import cookies, current, layouts, render
+
+PASSWORD_TYPED = "typed"  # noqa: S105  # the name of a field, not a password
+"""In the form session after a log-in with a password: the home page may then offer a passkey."""
+
+
+def after_password(result: LoggedIn | PendingToken) -> Response:
+    """After a right password: logs in, or redirects to the challenge of the pending login."""
+    current.services().sessions.forget(pending=cookies.login_token())
+    if isinstance(result, LoggedIn):
+        return logged_in(result)
+    response = render.go_on(layouts.page_url("challenge.verify"), result.refusal, whole=True)
+    cookies.put_login(response, result.token, current.services().settings.policy.pending_login_seconds)
+    return response
+
+
+def logged_in(result: LoggedIn, to: str | None = None) -> Response:
+    """After a full log-in: sets the cookies, and redirects to `to`, else to the page that was requested, else home."""
+    # a session that an attacker set before the log-in must not survive it (session fixation, ASVS V7.2.4)
+    current.services().sessions.forget(session=cookies.session_token())
+    session.clear()
+    response = render.go(to or result.next_path or layouts.page_url("home.home"), whole=True)
+    policy = current.services().settings.policy
+    if result.with_password:
+        session[PASSWORD_TYPED] = True
+    render.logged_in_as(response, result.token)
+    cookies.drop(response, cookies.LOGIN)
+    cookies.put_known(response, result.account.id, current.services().entropy.bytes(12).hex(), policy.known_browser)
+    if result.remembered is not None:
+        cookies.put_remembered(response, result.remembered, policy.remembered_browser)
+    return response
