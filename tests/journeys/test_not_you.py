@@ -15,7 +15,7 @@ HERE = "/settings/security/not-you"
 HOUR, DAY = 3600, 86400
 
 
-def listed_actions(owner: Owner) -> list[str]:
+def effects(owner: Owner) -> list[str]:
     assert owner.page is not None
     return [" ".join(li.get_text(" ", strip=True).split()) for li in owner.page.soup.select(".effects li")]
 
@@ -51,7 +51,7 @@ def test_not_you_lists_its_actions_ends_every_session_and_sends_a_link(
         page = reader.open(notice)
         assert (page.status, page.h1) == (200, "Was this not you?")
     assert page.says("@ada")
-    assert listed_actions(reader) == [
+    assert effects(reader) == [
         "Every device is logged out.",
         "Every remembered browser is forgotten, and asked for your second factor again.",
         "Log-ins that wait for a second factor end, and so do setups of one that are not finished.",
@@ -60,7 +60,7 @@ def test_not_you_lists_its_actions_ends_every_session_and_sends_a_link(
     assert is_in(ada)
     page = reader.press("Log everybody out")
     assert (page.status, page.h1) == (200, "Everybody was logged out")
-    assert len(listed_actions(reader)) == 4
+    assert len(effects(reader)) == 4
     assert page.says("until January 15, 2027, 9:00 AM UTC")
     assert not is_in(ada)
     assert not is_in(elsewhere)
@@ -159,7 +159,7 @@ def test_a_notice_to_a_former_address_ends_sessions_and_sends_no_link(ada: Owner
     page = reader.open(notice)
     assert page.says("The account has another email address by now, so we send no link for a new password here.")
     page = reader.press("Log everybody out")
-    assert len(listed_actions(reader)) == 3
+    assert len(effects(reader)) == 3
     assert page.says("it takes your address back")
     assert "Get a new link" not in page.links
     assert not is_in(ada)
@@ -193,8 +193,8 @@ def test_an_owner_with_a_session_stays_logged_in_and_chooses_a_new_password(
     thief.log_in()
     thief.press("Verify", code=ada.next_code())
     ada.open(notice)
-    assert listed_actions(ada)[0] == "Every other device is logged out. This one stays logged in."
-    assert listed_actions(ada)[-1] == "You go on to choose a new password."
+    assert effects(ada)[0] == "Every other device is logged out. This one stays logged in."
+    assert effects(ada)[-1] == "You go on to choose a new password."
     page = ada.press("Log everybody else out")
     assert (page.path, page.h1) == ("/settings/account/password", "Change your password")
     assert page.receipts == [

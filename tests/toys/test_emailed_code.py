@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Site
-from tests.doubles import RememberingMail
+from tests.doubles import RecordingMail
 from tests.methods.test_every_method import (  # noqa: F401  # they run here for this catalogue
     test_every_method_begins_with_the_shared_steps_and_ends_with_done,
     test_every_method_has_its_screens_and_its_help,
@@ -150,15 +150,15 @@ def test_a_code_is_good_for_ten_minutes_where_the_method_is_turned_on(site: Site
 
 class TestSiteWhoseMailServerFails:
     @pytest.fixture
-    def mail(self) -> RememberingMail:
-        return RememberingMail(keeps=True)
+    def mail(self) -> RecordingMail:
+        return RecordingMail(keeps=True)
 
     @pytest.fixture
-    def overrides(self, overrides: dict[str, Any], mail: RememberingMail) -> dict[str, Any]:
+    def overrides(self, overrides: dict[str, Any], mail: RecordingMail) -> dict[str, Any]:
         return {**overrides, "mail": mail}
 
     def test_the_page_that_waits_says_the_sentence_of_the_method(
-        self, site: Site, box: MailUser, mail: RememberingMail
+        self, site: Site, box: MailUser, mail: RecordingMail
     ) -> None:
         ada = box.owner
         site.services.delivery.deliver_due()
