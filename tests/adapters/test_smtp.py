@@ -63,10 +63,10 @@ class Inbox:
         if self.data:
             return self.data.pop(0)
         assert isinstance(envelope.content, bytes)
-        letter = message_from_bytes(envelope.content, policy=policy.default)
-        assert isinstance(letter, EmailMessage)
+        email = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(email, EmailMessage)
         self.raw.append(envelope.content)
-        self.emails.append(letter)
+        self.emails.append(email)
         self.envelopes.append((envelope.mail_from, envelope.rcpt_tos))
         assert server.transport
         self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
@@ -160,15 +160,15 @@ def complaint_of(kind: type[Exception], send: Callable[[], object]) -> str:
 
 def test_an_email_arrives_complete_with_its_text_part_first(serve: Serve, inbox: Inbox) -> None:
     mail(serve()).send(EMAIL)
-    [letter] = inbox.emails
-    assert letter["From"] == SENDER
-    assert letter["To"] == ANNA
-    assert letter["Subject"] == EMAIL.subject
-    assert letter["Message-ID"] == "<c0ffee@login.example.org>"
-    assert letter["Auto-Submitted"] == "auto-generated"
-    assert abs(letter["Date"].datetime.timestamp() - time.time()) < 60
-    assert letter.get_content_type() == "multipart/alternative"
-    text, html = letter.iter_parts()
+    [email] = inbox.emails
+    assert email["From"] == SENDER
+    assert email["To"] == ANNA
+    assert email["Subject"] == EMAIL.subject
+    assert email["Message-ID"] == "<c0ffee@login.example.org>"
+    assert email["Auto-Submitted"] == "auto-generated"
+    assert abs(email["Date"].datetime.timestamp() - time.time()) < 60
+    assert email.get_content_type() == "multipart/alternative"
+    text, html = email.iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
     assert isinstance(text, EmailMessage)
     assert text.get_content().splitlines() == ["Hello,", "", "123456"]
@@ -437,7 +437,7 @@ def test_a_domain_in_any_script_is_sent_in_ascii(serve: Serve, inbox: Inbox) -> 
 
 
 def test_an_address_outside_ascii_is_sent_only_to_servers_with_smtputf8(serve: Serve, inbox: Inbox) -> None:
-    letter = Email("c0ffee", "zoë@example.net", "Hello", "Hello\n", "<p>Hello</p>")
-    mail(serve(enable_SMTPUTF8=True)).send(letter)
+    email = Email("c0ffee", "zoë@example.net", "Hello", "Hello\n", "<p>Hello</p>")
+    mail(serve(enable_SMTPUTF8=True)).send(email)
     assert inbox.envelopes == [(SENDER, ["zoë@example.net"])]
-    assert "outside ASCII" in complaint_of(Refused, lambda: mail(serve(enable_SMTPUTF8=False)).send(letter))
+    assert "outside ASCII" in complaint_of(Refused, lambda: mail(serve(enable_SMTPUTF8=False)).send(email))

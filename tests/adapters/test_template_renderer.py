@@ -86,24 +86,24 @@ def test_every_template_has_its_facts_here() -> None:
 
 @pytest.mark.parametrize("name", FACTS)
 def test_an_email_has_a_one_line_subject_a_text_and_an_html_page(renderer: TemplateRenderer, name: str) -> None:
-    letter = renderer.render_email(name, **FACTS[name])
-    assert letter.subject
-    assert "\n" not in letter.subject
-    assert letter.text.startswith("Hello Anna,\n")
-    assert "Night & Latch" in letter.text
-    assert "&amp;" not in letter.text
-    outline = Outline(letter.html)
+    email = renderer.render_email(name, **FACTS[name])
+    assert email.subject
+    assert "\n" not in email.subject
+    assert email.text.startswith("Hello Anna,\n")
+    assert "Night & Latch" in email.text
+    assert "&amp;" not in email.text
+    outline = Outline(email.html)
     assert not outline.open
     assert outline.attributes == {"lang": "en", "dir": "ltr"}
-    assert "Night &amp; Latch" in letter.html
-    assert "<table" not in letter.html
-    assert "<img" not in letter.html
+    assert "Night &amp; Latch" in email.html
+    assert "<table" not in email.html
+    assert "<img" not in email.html
 
 
 @pytest.mark.parametrize("name", FACTS)
 def test_the_text_and_the_html_of_an_email_have_the_same_links(renderer: TemplateRenderer, name: str) -> None:
-    letter = renderer.render_email(name, **FACTS[name])
-    assert set(re.findall(r"https://\S+", letter.text)) == set(Outline(letter.html).links)
+    email = renderer.render_email(name, **FACTS[name])
+    assert set(re.findall(r"https://\S+", email.text)) == set(Outline(email.html).links)
 
 
 @pytest.mark.parametrize("name", FACTS)
@@ -119,12 +119,12 @@ def test_an_unknown_email_is_an_error(renderer: TemplateRenderer) -> None:
 
 
 def test_a_code_begins_the_subject_and_is_alone_on_its_line(renderer: TemplateRenderer) -> None:
-    letter = renderer.render_email("code", **FACTS["code"])
-    assert letter.subject == "012345 is your Night & Latch code"
-    assert letter.text.splitlines().count("012345") == 1
-    assert "It works for 60 minutes, once." in letter.text
-    assert "Never share this code" in letter.text
-    assert "Never share this code" in letter.html
+    email = renderer.render_email("code", **FACTS["code"])
+    assert email.subject == "012345 is your Night & Latch code"
+    assert email.text.splitlines().count("012345") == 1
+    assert "It works for 60 minutes, once." in email.text
+    assert "Never share this code" in email.text
+    assert "Never share this code" in email.html
 
 
 def test_one_minute_is_written_in_the_singular(renderer: TemplateRenderer) -> None:
@@ -132,31 +132,31 @@ def test_one_minute_is_written_in_the_singular(renderer: TemplateRenderer) -> No
 
 
 def test_a_notice_says_what_happened_when_and_from_which_device_and_address(renderer: TemplateRenderer) -> None:
-    letter = renderer.render_email("notice", **FACTS["notice"])
-    assert letter.subject == "Night & Latch: Your password was changed."
-    assert "Your password was changed." in letter.text
-    assert "January 15, 2027" in letter.text
-    assert "UTC" in letter.text
-    assert "Firefox on Windows, network address 203.0.113.5" in letter.text
-    assert "Not you?" in letter.text
+    email = renderer.render_email("notice", **FACTS["notice"])
+    assert email.subject == "Night & Latch: Your password was changed."
+    assert "Your password was changed." in email.text
+    assert "January 15, 2027" in email.text
+    assert "UTC" in email.text
+    assert "Firefox on Windows, network address 203.0.113.5" in email.text
+    assert "Not you?" in email.text
 
 
 def test_facts_are_escaped_in_html_and_not_in_text(renderer: TemplateRenderer) -> None:
-    letter = renderer.render_email("notice", **{**FACTS["notice"], "what": "<script>100 % & %(site)s</script>"})
-    assert "&lt;script&gt;100 % &amp; %(site)s&lt;/script&gt;" in letter.html
-    assert "<script>" not in letter.html
-    assert "<script>100 % & %(site)s</script>" in letter.text
+    email = renderer.render_email("notice", **{**FACTS["notice"], "what": "<script>100 % & %(site)s</script>"})
+    assert "&lt;script&gt;100 % &amp; %(site)s&lt;/script&gt;" in email.html
+    assert "<script>" not in email.html
+    assert "<script>100 % & %(site)s</script>" in email.text
 
 
 def test_an_email_is_in_the_language_of_its_context(renderer: TemplateRenderer) -> None:
     with speaking(HEBREW):
-        letter = renderer.render_email("code", **FACTS["code"])
+        email = renderer.render_email("code", **FACTS["code"])
         notice = renderer.render_email("notice", **FACTS["notice"])
-    assert letter.subject == "012345 IS YOUR Night & Latch CODE"
-    assert "HELLO Anna," in letter.text
-    assert "IT WORKS FOR 60 MINUTES, ONCE." in letter.text
-    assert Outline(letter.html).attributes == {"lang": "he", "dir": "rtl"}
-    assert '<p class="code" dir="ltr"' in letter.html
+    assert email.subject == "012345 IS YOUR Night & Latch CODE"
+    assert "HELLO Anna," in email.text
+    assert "IT WORKS FOR 60 MINUTES, ONCE." in email.text
+    assert Outline(email.html).attributes == {"lang": "he", "dir": "rtl"}
+    assert '<p class="code" dir="ltr"' in email.html
     assert "בינואר" in notice.text
 
 

@@ -43,7 +43,7 @@ def test_every_method_has_its_screens_and_its_help(site: Site) -> None:
 
 
 @one_database
-def test_the_slug_of_every_method_fits_where_it_is_kept(site: Site) -> None:
+def test_the_slug_of_every_method_fits_its_route_and_column(site: Site) -> None:
     for method in site.services.methods:
         assert re.fullmatch(Slug.regex, method.slug), "it stands in addresses"
         assert len(method.slug) <= 32, "and in a column"
