@@ -11,10 +11,10 @@ import pytest
 from tests.conftest import Site
 from tests.doubles import RecordingMail
 from tests.methods.test_every_method import (  # noqa: F401  # they run here for this catalogue
-    test_every_method_begins_with_the_shared_steps_and_ends_with_done,
+    test_every_method_begins_with_the_common_steps_and_ends_with_done,
     test_every_method_has_its_screens_and_its_help,
-    test_no_two_methods_share_a_name,
-    test_the_slug_of_every_method_fits_where_it_is_kept,
+    test_no_two_methods_share_a_slug,
+    test_the_slug_of_every_method_fits_its_route_and_column,
 )
 from tests.people import DESKTOP, Owner
 from tests.toys.users import MailUser
