@@ -351,7 +351,7 @@ def test_a_challenge_of_another_ceremony_in_the_same_browser_is_refused(site: Si
 
 
 @pytest.mark.parametrize("place", [LOG_IN, STEP_UP, PASSKEY])
-def test_a_registration_answer_logs_nobody_in(site: Site, vera: Owner, place: str) -> None:
+def test_a_registration_answer_does_not_log_in(site: Site, vera: Owner, place: str) -> None:
     adding, prompt = KeyPrompt(ADDED, vera), KeyPrompt(place, vera)
     asked = adding.ask()
     before = prompt.unchanged_by_refusal()
