@@ -1,4 +1,4 @@
-"""Apps that only know a password: they read no page, keep no cookie and follow nothing."""
+"""Apps that can send a username and a password only: they read no page, store no cookie and follow no link."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class App:
         return browser.send(method, path, headers=headers, follow=False, **{"host": HOST, **options})
 
     def ask(self, authorization: str | None) -> Page:
-        """What a proxy in front of the app's server would."""
+        """Asks as a proxy in front of the app's server does."""
         headers = {} if authorization is None else {"Authorization": authorization}
         return self.send("GET", "/legacy/verify", headers=headers)
 
@@ -41,18 +41,18 @@ class App:
     def with_token(self, token: str) -> Page:
         return self.ask(f"Bearer {token}")
 
-    def trade(self, name: str, password: str, **more: str) -> Page:
+    def exchange(self, name: str, password: str, **more: str) -> Page:
         data = {"grant_type": "password", "username": name, "password": password, **more}
         return self.send("POST", "/legacy/token", data=data)
 
     def token(self, name: str, password: str) -> str:
-        page = self.trade(name, password)
+        page = self.exchange(name, password)
         assert page.status == 200, page.text
         return str(page.response.get_json()["access_token"])
 
 
 def live_apps(site: Site, name: str) -> Sequence[AppSession]:
-    """Those that the account's apps are logged in with."""
+    """The valid app sessions of an account."""
     mine = AppSession.account_id == site.services.accounts.named(name).id, site.services.app_sessions.live()
     with site.services.db.read() as tx:
         return tx.objects.scalars(select(AppSession).where(*mine)).all()

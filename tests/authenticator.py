@@ -1,9 +1,9 @@
 """A security key and the browser in front of it, in software: it answers the options of WebAuthn with the same JSON.
 
-It does what a real pair does, flags and counter included. What a test wants wrong it says by name, and only that is
-wrong: `key.create(options, origin="https://evil.example")`. Whatever was replaced is signed all the same, so that a
-server has to look at the value and does not get away with the signature. The names are in `WrongCreation` and
-`WrongAssertion`; a misspelt one is a TypeError. What the server asks for under `pubKeyCredParams` is ignored.
+It does what a real pair does, flags and counter included. A test names the values that are to be wrong, and only those
+are: `key.create(options, origin="https://evil.example")`. The signature is made over the wrong values, so that a server
+has to check each value and not only the signature. The names are in `WrongCreation` and `WrongAssertion`; a misspelt
+one is a TypeError. What the server asks for under `pubKeyCredParams` is ignored.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ T = TypeVar("T")
 
 
 class InvalidStateError(Exception):
-    """The authenticator already holds one of the credentials to exclude."""
+    """The authenticator already has one of the credentials to exclude."""
 
 
 class NotAllowedError(Exception):
-    """No credential fits, or the user cannot be verified as required: to a page it is all the same."""
+    """No credential fits, or the user cannot be verified as required; a page cannot tell the two apart."""
 
 
 class SecurityError(Exception):
-    """The server names an RP ID that is not the page's."""
+    """The server names an RP ID that does not belong to the page."""
 
 
 @dataclass
@@ -52,11 +52,11 @@ class Credential:
 
 @dataclass(frozen=True, kw_only=True)
 class Wrong:
-    """What is to differ from the truth in either ceremony. None leaves the truth."""
+    """The values that are to be wrong in either ceremony. None means the right value."""
 
     origin: str | None = None  # clientDataJSON: the page that asked
     type: str | None = None  # clientDataJSON: webauthn.create or webauthn.get
-    challenge: bytes | None = None  # clientDataJSON: another one than the server's
+    challenge: bytes | None = None  # clientDataJSON: another challenge than the server's
     cross_origin: bool | None = None  # clientDataJSON: the page was in a frame of another site
     top_origin: str | None = None  # clientDataJSON: that other site
     rp_id: str | None = None  # authenticator data: the RP ID that is hashed
@@ -64,8 +64,8 @@ class Wrong:
     user_verified: bool | None = None  # authenticator data: flag UV
     backup_eligible: bool | None = None  # authenticator data: flag BE
     backed_up: bool | None = None  # authenticator data: flag BS
-    sign_count: int | None = None  # authenticator data: what the counter shows; the real one goes on counting
-    id: bytes | None = None  # the credential ID; a new credential really gets it, be it long or somebody's already
+    sign_count: int | None = None  # authenticator data: the counter to show; the real one goes on counting
+    id: bytes | None = None  # the credential ID; a new credential really gets it, even one that is too long or taken
     raw_id: bytes | None = None  # rawId alone, so that it differs from id
     signature: bytes | None = None  # of an assertion, or of a packed attestation
     garbage: Mapping[str, object] | None = None  # members to add at the top level
@@ -79,11 +79,11 @@ class WrongCreation(Wrong):
 
 @dataclass(frozen=True, kw_only=True)
 class WrongAssertion(Wrong):
-    user_handle: bytes | None = None  # whose credential it claims to be; b"" leaves the handle out
+    user_handle: bytes | None = None  # the user of the credential; b"" leaves the handle out
 
 
 class Authenticator:
-    """One device, with a user who agrees to everything.
+    """One device, with a user who confirms every request.
 
     `verifies`: it has a PIN or a fingerprint reader. `counts`: its credentials count signatures, from 1 on; those that
     do not show 0 for ever, as synchronised passkeys do. "internal" among `transports` makes it a platform's.
@@ -175,7 +175,7 @@ class Authenticator:
             "authenticatorData": b64(data),
             "signature": b64(signature),
         }
-        # A credential that is not discoverable does not know whose it is.
+        # A credential that is not discoverable does not know its user.
         if handle := _given(lie.user_handle, credential.user_handle if credential.discoverable else b""):
             response["userHandle"] = b64(handle)
         return self._to_json(_given(lie.id, credential.id), response, {}, lie)
@@ -263,7 +263,7 @@ def _new_key(algorithm: int) -> PrivateKey:
 
 
 def _cose_key(credential: Credential) -> dict[int, object]:
-    """RFC 9052 and 9053 by numbers: 1 key type, 3 algorithm, the negative ones are the key's."""
+    """The members by number (RFC 9052 and RFC 9053): 1 key type, 3 algorithm, negative numbers are of the key."""
     key = credential.private_key
     if isinstance(key, ec.EllipticCurvePrivateKey):
         point, size = key.public_key().public_numbers(), key.key_size // 8

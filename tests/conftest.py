@@ -1,4 +1,4 @@
-"""What every test may ask for: a site of its own, with a clock that stands still and mail that is kept."""
+"""Fixtures of every test: a site of its own, with a clock that stands still and e-mail that is recorded."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ from webapp.domain.ports import Email, TextMessage
 from webapp.models.migrate import METADATA
 from webapp.settings import ROOT, Settings
 
-hypothesis_settings.register_profile("shared-cores", deadline=None)  # cores are shared: an example's time says nothing
+hypothesis_settings.register_profile(
+    "shared-cores", deadline=None
+)  # the cores are shared, so the time of one example says nothing
 hypothesis_settings.load_profile("shared-cores")
 
 
 class Compiled(BytecodeCache):
-    """Every test has a site of its own; their templates are the same, and compiling them was a quarter of the time."""
+    """Compiled templates, shared by all tests: compiling them for each test's own site took a quarter of the time."""
 
     def __init__(self) -> None:
         self.kept: dict[str, Any] = {}
@@ -48,7 +50,7 @@ COMPILED = Compiled()
 
 
 class RuleOnce(Rule):
-    """The same for the rules of their addresses: compiling them takes 0.1 s of a test's 0.4 s."""
+    """URL rules, compiled once for all tests: compiling them takes 0.1 s of a test's 0.4 s."""
 
     kept: ClassVar[dict[tuple[object, ...], dict[str, Any]]] = {}
 
@@ -65,7 +67,7 @@ class RuleOnce(Rule):
 Flask.url_rule_class = RuleOnce
 POSTGRES = os.environ.get("NIGHTLATCH_TEST_POSTGRES_URL")
 UNCOUNTED = pytest.StashKey[bool]()
-"""Says of a test that another one runs the same lines."""
+"""Marks a test whose lines another counted test executes."""
 
 
 @dataclass
@@ -77,13 +79,13 @@ class Site:
     """Every SQL statement since the list was last cleared."""
 
     def emails(self, to: str | None = None) -> list[Email]:
-        """Newest first, delivered now."""
+        """Delivers what is owed first; newest first."""
         self.services.delivery.deliver_due()
         kept = [message for message, _ in self.services.delivery.kept(100)]
         return [message for message in kept if isinstance(message, Email) and to in (None, message.to)]
 
     def texts(self, to: str | None = None) -> list[TextMessage]:
-        """Newest first, delivered now."""
+        """Delivers what is owed first; newest first."""
         self.services.delivery.deliver_due()
         kept = [message for message, _ in self.services.delivery.kept(100)]
         return [message for message in kept if isinstance(message, TextMessage) and to in (None, message.to)]
@@ -108,7 +110,7 @@ class Site:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Lines are counted on SQLite, in one layout and without the browser: counting doubles the time of a test, and the
-    same journey on PostgreSQL or in Chromium runs no other line."""
+    same journey on PostgreSQL or in Chromium executes no other line."""
     plugin = item.config.pluginmanager.get_plugin("_cov")
     counter = plugin and plugin.cov_controller
     again = item.nodeid.startswith("tests/browser/") or "postgresql" in item.nodeid or item.stash.get(UNCOUNTED, False)
@@ -123,7 +125,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.fixture(autouse=True)
 def no_connection_outlives_its_test() -> Iterator[None]:
-    """Else it is collected during a later test, which then fails for it."""
+    """An open connection would be collected during a later test, which would then fail for it."""
     used: set[Engine] = set()
 
     def heard(connection: Any) -> None:
@@ -138,13 +140,13 @@ def no_connection_outlives_its_test() -> Iterator[None]:
 
 @cache
 def renderer_of(site_name: str, main_url: str) -> TemplateRenderer:
-    """The real ones, for every site of that name: their templates are the same as well."""
+    """The real renderers, shared by all sites of that name because their templates are the same."""
     return TemplateRenderer(ROOT / "templates", site_name, main_url, reload=False)
 
 
 @cache
 def empty_sqlite() -> bytes:
-    """A database with all tables and no rows, as a file: making it anew for each test costs a third of a second."""
+    """A file with all tables and no rows: making it anew for each test takes a third of a second."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "site.sqlite3"
         engine = create_engine(f"sqlite:///{path}")
@@ -154,14 +156,16 @@ def empty_sqlite() -> bytes:
 
 
 def empty_postgresql(schema: str) -> str:
-    """The same in a schema of this worker's own: emptied, or made anew when a test left it without its tables."""
+    """The same in a schema of this worker: emptied, or created anew when a test dropped its tables."""
     separator = "&" if "?" in str(POSTGRES) else "?"
     url = f"{POSTGRES}{separator}options=-csearch_path%3D{schema}"
     engine = create_engine(url)
     try:
         with engine.begin() as connection:
             connection.execute(text(f"TRUNCATE {', '.join(METADATA.tables)} RESTART IDENTITY CASCADE"))
-            connection.execute(text("DROP TABLE IF EXISTS alembic_version"))  # as without migrations on SQLite
+            connection.execute(
+                text("DROP TABLE IF EXISTS alembic_version")
+            )  # the SQLite file is made without migrations too
     except ProgrammingError:
         with engine.begin() as connection:
             connection.execute(text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
@@ -173,7 +177,7 @@ def empty_postgresql(schema: str) -> str:
 
 @pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRES else [])])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str) -> str:
-    """An empty database with all tables; on PostgreSQL as well where there is one."""
+    """An empty database with all tables; on PostgreSQL too where one is configured."""
     if request.param == "sqlite":
         path = tmp_path / "site.sqlite3"
         path.write_bytes(empty_sqlite())
@@ -182,18 +186,18 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str)
 
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-"""For what is decided before any row is read, or page by page: a second database would see nothing else."""
+"""For tests whose result no database can change: they run on SQLite only."""
 
 
 @pytest.fixture
 def environ(database_url: str) -> dict[str, str]:
-    """The settings; a test that wants others changes them before it asks for `site`."""
+    """The settings. A test that needs others overrides this fixture."""
     return {"NIGHTLATCH_DATABASE_URL": database_url}
 
 
 @pytest.fixture
 def overrides() -> dict[str, Any]:
-    """What `create_app` gets besides the clock; a test module may override it."""
+    """Further arguments of `create_app`. A test module may override this fixture."""
     return {}
 
 

@@ -1,4 +1,4 @@
-"""Stand-ins for the outside world. They are passed in as arguments; nothing is ever patched."""
+"""Test doubles of the outside world. They are passed in as arguments; nothing is patched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ START = 1_800_000_000  # 2027-01-15 08:00:00 UTC
 
 
 class FakeClock:
-    """Stands still until somebody lets time pass."""
+    """Stands still until a test advances it."""
 
     def __init__(self, now: int = START) -> None:
         self._now = now
@@ -29,14 +29,14 @@ class FakeClock:
 
 
 class ScriptedEntropy:
-    """Draws the numbers it was given, then others: never the same twice, and the same ones in every run."""
+    """Draws the scripted numbers, then others: never the same twice, and the same ones in every run."""
 
     def __init__(self, *numbers: int) -> None:
         self._numbers = deque(numbers)
         self._drawn = 0
 
     def script(self, *numbers: int) -> None:
-        """What `below` draws next."""
+        """The numbers that `below` draws next."""
         self._numbers.extend(numbers)
 
     def bytes(self, count: int) -> bytes:
@@ -54,8 +54,8 @@ class ScriptedEntropy:
         return int.from_bytes(self.bytes(16)) % bound
 
 
-class RememberingMail:
-    """A mail server that remembers what it took. Exceptions in `troubles` are raised first, one a delivery."""
+class RecordingMail:
+    """A mail server that records what it accepted. Exceptions in `troubles` are raised first, one per delivery."""
 
     def __init__(self, *troubles: Exception, keeps: bool = False) -> None:
         self.keeps = keeps
@@ -72,8 +72,8 @@ class RememberingMail:
             raise self.troubles[0]
 
 
-class MoodyTexts:
-    """A text message gateway that takes everything, unless it has a `trouble`: it raises that instead."""
+class FailingTexts:
+    """A text message gateway that accepts everything and records it, or raises `trouble` while that is set."""
 
     keeps, available = True, True
 
@@ -87,11 +87,11 @@ class MoodyTexts:
         self.taken.append(message)
 
     def check(self) -> None:
-        """Has nothing to say."""
+        """Reports no trouble."""
 
 
-class MoodyPushes:
-    """A push service that takes everything, unless it has a `trouble`: it raises that instead."""
+class FailingPushes:
+    """A push service that accepts everything and records it, or raises `trouble` while that is set."""
 
     public_key: str | None = "BPk"
 
@@ -106,7 +106,7 @@ class MoodyPushes:
 
 
 class PlainRenderer:
-    """Letters that only repeat their facts."""
+    """E-mails that only list their facts."""
 
     def render_email(self, template: str, /, **facts: object) -> RenderedEmail:
         told = ", ".join(f"{name}={fact}" for name, fact in facts.items())
@@ -114,7 +114,7 @@ class PlainRenderer:
 
 
 class CheapHasher:
-    """Stands in where hashing is not the point. `cost` is a parameter that an operator may raise."""
+    """Password hashing without the cost. `cost` is a parameter that an operator may raise."""
 
     def __init__(self, cost: int = 1) -> None:
         self.cost = cost
@@ -135,7 +135,7 @@ KEY = ("k1", bytes(range(32)))
 
 
 def core(db: Database | None = None, **parts: Any) -> Core:
-    """What services are built on, with doubles for all that is not given."""
+    """What services are built on, with doubles for everything that is not given."""
     entropy = parts.pop("entropy", None) or ScriptedEntropy()
     given = {"clock": FakeClock(), "keyring": AesGcmKeyring([KEY], ScriptedEntropy()), "policy": Policy(), **parts}
     return Core(db=db, entropy=entropy, **given)  # type: ignore[arg-type]  # None where nothing is stored

@@ -1,6 +1,6 @@
-"""A pytest plugin: with NIGHTLATCH_TEST_NO_SKIPS=1, as in .ci/run, a run that skipped a test has failed.
+"""A pytest plugin: with NIGHTLATCH_TEST_NO_SKIPS=1, as in .ci/run, a skipped test fails the run.
 
-It also says at the end of every run which servers were not there to be tested with.
+At the end of every run it also names the servers that were missing.
 """
 
 from __future__ import annotations

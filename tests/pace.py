@@ -1,4 +1,4 @@
-"""What work costs, whatever machine it runs on and whoever else uses it."""
+"""Measures CPU time in a way that does not depend on the machine and its load."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bench.hashing import REFERENCE_HASH, hasher
 
 
 def least_cost(work: Callable[[], object], *, times: int = 10, turns: int = 7) -> float:
-    """Seconds of CPU of one `work()`, as a machine takes them that needs 10.1 ms for a password hash.
+    """CPU seconds of one `work()`, scaled to a machine that needs 10.1 ms for a password hash.
 
-    Hash and work are measured by turns and the least of each is taken, because others only ever add to it. The test
-    is marked `no_cover`: counting its lines would be measured too.
+    Hash and work are measured in turn and the minimum of each is taken, because other load only adds to it. Mark the
+    test `no_cover`, so that line counting is not measured too.
     """
     argon2id = hasher()
     encoded = argon2id.hash("four words of a pace")

@@ -35,7 +35,7 @@ REQUESTS = "/settings/security/login-requests"
 
 
 class Page:
-    """One answer, read as a person reads it."""
+    """One response, read as a person reads it."""
 
     def __init__(self, response: TestResponse) -> None:
         self.response = response
@@ -64,7 +64,7 @@ class Page:
 
     @property
     def receipts(self) -> list[str]:
-        """What the status region says, without the link that follows a change."""
+        """The text of the status region, without the link that follows a change."""
         status = self.soup.find(id="status")
         said = [
             [text for text in p.find_all(string=True) if text.find_parent("a") is None]
@@ -74,7 +74,7 @@ class Page:
 
     @property
     def asks_not_you(self) -> bool:
-        """True when a receipt offers "Not you?"."""
+        """Whether a receipt offers "Not you?"."""
         return any(a.get_text(strip=True) == "Not you?" for a in self.soup.select("#status .receipt a"))
 
     @property
@@ -114,21 +114,21 @@ class Page:
         raise AssertionError(f"no field {label!r} on {self.path} ({self.h1})")
 
     def options(self) -> dict[str, Any]:
-        """What the page asks of a security key."""
+        """The WebAuthn options that the page passes to the browser."""
         form = self.soup.find("form", attrs={"data-options": True})
         assert isinstance(form, Tag), f"{self.path} ({self.h1}) asks for no key"
         return dict(json.loads(str(form["data-options"])))
 
     @property
     def number(self) -> str:
-        """What the waiting screen shows."""
+        """The number on the waiting screen."""
         shown = self.soup.find(attrs={"data-number": True})
         assert isinstance(shown, Tag), f"{self.path} ({self.h1}) shows no number"
         return shown.get_text(strip=True)
 
     @property
     def setup_key(self) -> str:
-        """The key that the QR code holds, as a person would copy it."""
+        """The setup key of the QR code, in the form in which a person copies it."""
         return str(self.soup.find(attrs={"data-copy": re.compile(r"^[A-Z2-7]{32}$")})["data-copy"])
 
     @property
@@ -153,7 +153,7 @@ class Person:
         return HOST if self.layout == DESKTOP else f"mobile.{HOST}"
 
     def send(self, method: str, path: str, *, follow: bool = True, **options: Any) -> Page:
-        """A raw request; everything else here goes through it."""
+        """A raw request; every other method uses it."""
         headers = {"User-Agent": self.agent, **options.pop("headers", {})}
         if self.htmx:
             headers["HX-Request"] = "true"
@@ -186,7 +186,7 @@ class Person:
         return self.open(self._now.link(link))
 
     def press(self, button: str, **fields: Any) -> Page:
-        """Fields are named by their `name`; a form's own hidden inputs and values go with them. A file is bytes."""
+        """Fields are given by `name`; hidden inputs and default values of the form are sent too. A file is bytes."""
         pressed = self._now.button(button)
         form = pressed.find_parent("form")
         assert isinstance(form, Tag), f"the button {button!r} belongs to no form"
@@ -207,7 +207,7 @@ class Person:
         method = str(form.get("method", "get")).upper()
         for control in form.find_all("input", type="file"):
             name = str(control["name"])
-            content = fields.pop(name, None)  # a browser sends a part without a name when nothing was chosen
+            content = fields.pop(name, None)  # a browser sends a part without a file name when no file was chosen
             sent[name] = (BytesIO(content or b""), "contacts.vcf" if content is not None else "")
         for area in form.find_all("textarea"):
             sent[str(area["name"])] = area.get_text().replace("\r\n", "\n").removeprefix("\n")
@@ -215,12 +215,12 @@ class Person:
         return self.send(method, action, data={**sent, **fields}, **encoding)
 
     def post(self, path: str, follow: bool = True, **fields: str) -> Page:
-        """A POST with a right token, whatever the page at hand offers."""
+        """A POST with a valid CSRF token, even when the present page has no such form."""
         return self.send("POST", path, follow=follow, data={"csrf_token": self.token(), **fields})
 
     def token(self) -> str:
         if self.page is None or not self.page.soup.find("input", attrs={"name": "csrf_token"}):
-            htmx, self.htmx = self.htmx, False  # a whole page has a form at its foot, whatever the screen is
+            htmx, self.htmx = self.htmx, False  # a whole page has a form in its footer, whatever the screen
             self.open("/log-in" if self.page is None else "/")
             self.htmx = htmx
         return str(self._now.soup.find("input", attrs={"name": "csrf_token"})["value"])
@@ -236,7 +236,7 @@ class Person:
 
 
 class Owner(Person):
-    """Somebody with an account, and perhaps an authentication app."""
+    """A user with an account and possibly an authentication app."""
 
     def __init__(self, site: Any, username: str = "ada", **options: Any) -> None:
         super().__init__(site.app, **options)
@@ -271,7 +271,7 @@ class Owner(Person):
         return page
 
     def turn_on_texts(self, phone: str = PHONE) -> Page:
-        """The same with text messages, to a number of one's own."""
+        """The same for text messages, to this number."""
         self.open(TWO_FACTOR)
         self.press("Text message")
         self.press(next(b for b in ("Next", "Get started", "Replace") if b in self._now.buttons))
@@ -284,7 +284,7 @@ class Owner(Person):
         return page
 
     def turn_on_requests(self, subscription: str = "") -> Page:
-        """The same with login requests, on this phone; with a push subscription as its browser would give it."""
+        """The same for login requests, on this phone, with an optional push subscription of its browser."""
         self.open(TWO_FACTOR)
         self.press("Login requests on this phone")
         self.press("Next")
@@ -295,17 +295,17 @@ class Owner(Person):
         return page
 
     def answer(self, number: str | None = None, button: str = "Approve") -> Page:
-        """On the phone: the newest login request, by the number on the other screen."""
+        """On the phone: answers the newest login request with the number of the other screen."""
         self.open(REQUESTS)
         self.open(self._now.link(next(link for link in self._now.links if link.startswith("Review "))))
         return self.press(button, **({"number": number} if number is not None else {}))
 
     def new_key(self, **options: Any) -> Authenticator:
-        """A key in this browser's hands, at the host where it is."""
+        """A key of this browser, for its present host."""
         return Authenticator(f"http://{self.host}", HOST.split(":")[0], **options)
 
     def turn_on_key(self, key: Authenticator | None = None, name: str = "Blue key") -> Page:
-        """The same with a security key: to "You're all set", or to the list when it is not the first."""
+        """The same for a security key: up to "You're all set", or up to the list when it is not the first key."""
         self.key = key or self.key or self.new_key()
         self.open(TWO_FACTOR)
         page = self.follow("Security key")
@@ -320,22 +320,22 @@ class Owner(Person):
         return page
 
     def use_key(self, key: Authenticator | None = None, **wrong: Any) -> Page:
-        """At a page that asks for it."""
+        """On a page that asks for a key."""
         holder = key or self.key
         assert holder is not None, f"{self.username} has no key"
         return self.press("Use security key", credential=holder.get(self._now.options(), **wrong))
 
     def code(self, ahead: int = 0) -> str:
-        """What the app shows now, or so many seconds from now."""
+        """The code that the app shows now, or so many seconds later."""
         return TOTP(self.secret).at(self.site.clock.now() + ahead)
 
     def next_code(self) -> str:
-        """What the app shows when the present code has gone."""
+        """The code of the next time step."""
         self.site.clock.pass_(30)
         return self.code()
 
     def log_out(self) -> Page:
-        # the navigation belongs to the whole page, and its forms are plain ones
+        # the navigation is outside HTMX's target, and its forms are plain ones
         htmx, self.htmx = self.htmx, False
         self.open("/")
         page = self.press("Log out")
@@ -343,7 +343,7 @@ class Owner(Person):
         return page
 
     def log_in(self, password: str | None = None, **fields: str) -> Page:
-        """As far as the password leads."""
+        """Up to the page that follows the password."""
         self.open("/log-in")
         return self.press("Log in", username=self.username, password=password or self.password, **fields)
 
@@ -352,7 +352,7 @@ class Owner(Person):
         return self.press("Verify", code=self.next_code()) if page.h1 == "Enter your code" else page
 
     def other_browser(self, **options: Any) -> Owner:
-        """The same person elsewhere: no cookies, the same head."""
+        """The same user in another browser: without cookies, with the same password and keys."""
         twin = type(self)(self.site, self.username, **{"layout": self.layout, "htmx": self.htmx, **options})
         twin.password, twin.secret, twin.kept_code = self.password, self.secret, self.kept_code
         twin.key = self.key

@@ -1,7 +1,7 @@
-"""Languages that nobody speaks: they show what is not translated, too long, or flipped.
+"""Pseudo-languages: they show what is untranslated, too long, or not mirrored.
 
-In `en-XA` every sentence stands in ⟦…⟧, accented and a third longer; in `ar-XB` it runs from right to left in
-Arabic letters. Placeholders, markup and line ends stay as they are.
+In `en-XA` every sentence is enclosed in ⟦…⟧, accented and a third longer; in `ar-XB` it runs from right to left in
+Arabic letters. Placeholders, markup and line ends are unchanged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ARABIC = str.maketrans(dict(zip("abcdefghijklmnopqrstuvwxyz,?", "ابتدهفغ�
 
 
 class Pseudo(NullTranslations):
-    """Translates by changing the letters."""
+    """Translates by replacing letters."""
 
     def __init__(self, change: Callable[[str], str]) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ def arabic(sentence: str) -> str:
 
 
 def _outside(sentence: str, change: Callable[[str], str]) -> str:
-    """Changes everything but placeholders, markup and entities."""
+    """Changes everything except placeholders, markup and entities."""
     kept = KEPT.findall(sentence)
     texts = [change(text) for text in KEPT.split(sentence)]
     return "".join(text + keep for text, keep in zip(texts, [*kept, ""], strict=True))

@@ -1,6 +1,6 @@
 """A pytest plugin for `make quick`: the unit tests, and each journey once, on SQLite.
 
-It leaves out what takes long and says so at the end. A change is done when `make test` passes.
+It leaves slow tests out and names them at the end. A change is complete when `make test` passes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LEFT_OUT = {
     "test_processes.py": "server processes",
 }
 EXAMPLES = 20
-"""Of each property; `make test` tries 100."""
+"""Examples of each property; `make test` runs 100."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,7 +40,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keeps the first variant of each journey, and nothing that measures time or needs a server of its own."""
+    """Keeps the first variant of each journey, and no test that measures time or needs a server of its own."""
     kept, left, seen = list[pytest.Item](), list[pytest.Item](), set[str]()
     for item in items:
         name = item.nodeid.partition("[")[0]
@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What is imported by now stays: looking through it for garbage takes a twentieth of the time."""
+    """Exempts the imported modules from garbage collection, which saves a twentieth of the time."""
     gc.freeze()
 
 

@@ -1,4 +1,4 @@
-"""A real production server for the tests that need one, with Ada's account in a database of its own."""
+"""A real production server for the tests that need one, with Ada's account in its own database."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Served:
     services: Services
 
     def last_address(self) -> str:
-        """Where the newest log-in came from, as the server saw it."""
+        """The network address of the newest log-in, as the server saw it."""
         with self.services.db.read() as tx:
             return str(tx.scalar(select(Session.address).order_by(Session.id.desc()).limit(1)))
 

@@ -32,7 +32,7 @@ MAY_NAME_A_LAYOUT = {
 HOST_SETTINGS = {"mobile_host", "mobile_url"}  # of `Settings`, read where the site is wired
 
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns", "os.urandom"}
-CHANCE = {"random", "secrets"}
+RANDOMNESS = {"random", "secrets"}
 PRIVATE_NAMES = {  # of libraries, as docs/decisions/private-names.md explains
     ("webapp/adapters/smtp.py", "_get_socket"),
     ("webapp/adapters/vonage_client.py", "_session"),
@@ -41,7 +41,7 @@ PRIVATE_NAMES = {  # of libraries, as docs/decisions/private-names.md explains
 }
 DOCUMENTED = {"_get_current_object"}  # werkzeug.local.LocalProxy
 
-MAY_USE_CHANCE = {"webapp/keys.py"}  # draws the keys of a new site, before there is an application to ask
+MAY_USE_RANDOMNESS = {"webapp/keys.py"}  # generates the keys of a new site, before an application exists
 
 METHODS = {
     path.stem.replace("_", "-"): path
@@ -59,7 +59,7 @@ def tree(path: Path) -> ast.Module:
 
 
 def prose(module: ast.Module) -> set[int]:
-    """The ids of the strings that stand as statements: docstrings, of modules and of attributes."""
+    """The ids of the strings that are statements: docstrings of modules, functions and attributes."""
     return {id(node.value) for node in ast.walk(module) if isinstance(node, ast.Expr)}
 
 
@@ -79,12 +79,12 @@ def identifiers(module: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def names_a_layout(text: str) -> bool:
-    """True for desktop.home, mobile_url or MOBILE; not for a sentence with the word, nor for Sec-CH-UA-Mobile."""
+    """True for desktop.home, mobile_url or MOBILE; false for a sentence with the word, and for Sec-CH-UA-Mobile."""
     return bool(re.fullmatch(r"[\w./-]+", text)) and not LAYOUTS.isdisjoint(re.split(r"[./_-]", text))
 
 
 def private_names(path: Path) -> Iterator[str]:
-    """Private names that are used of other objects than self, or override a function of a library's class."""
+    """Private names used of objects other than self, and overrides of private functions of a library's class."""
     module = tree(path)
     own = {node.name for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     for node in ast.walk(module):
@@ -112,18 +112,18 @@ def within(path: Path, *folders: str) -> bool:
     return any(path.is_relative_to(ROOT / folder) for folder in folders)
 
 
-def test_no_module_is_too_long_to_read() -> None:
+def test_no_module_is_too_long() -> None:
     long = {name(path): lines for path in MODULES if (lines := len(path.read_text().splitlines())) > LONGEST_MODULE}
     assert not long
 
 
-def test_no_screen_is_too_long_to_read() -> None:
+def test_no_screen_template_is_too_long() -> None:
     screens = [path for path in HTML if path.relative_to(TEMPLATES).parts[0] not in NO_SCREENS]
     long = {name(path): lines for path in screens if (lines := len(path.read_text().splitlines())) > LONGEST_SCREEN}
     assert not long
 
 
-def test_no_private_name_of_a_library_is_used_without_its_decision_record() -> None:
+def test_private_names_of_libraries_have_a_decision_record() -> None:
     found = {
         (name(path), word)
         for path in MODULES
@@ -138,7 +138,7 @@ def test_only_render_reads_the_headers_of_htmx() -> None:
     assert readers <= {"webapp/web/render.py"}
 
 
-def test_only_the_layouts_know_their_names_in_python() -> None:
+def test_only_the_layouts_name_a_layout_in_python() -> None:
     found = [
         f"{name(path)}:{line} {word}"
         for path in MODULES
@@ -150,7 +150,7 @@ def test_only_the_layouts_know_their_names_in_python() -> None:
     assert not found
 
 
-def test_only_the_layouts_know_their_names_in_templates() -> None:
+def test_only_the_layouts_name_a_layout_in_templates() -> None:
     lexer = Lexer(SandboxedEnvironment())
     found = []
     for path in HTML:
@@ -168,7 +168,7 @@ def test_only_the_layouts_know_their_names_in_templates() -> None:
     assert not found
 
 
-def test_time_and_chance_come_from_the_adapters() -> None:
+def test_time_and_randomness_come_from_the_adapters() -> None:
     found = []
     for path in MODULES:
         if within(path, "webapp/adapters"):
@@ -178,13 +178,13 @@ def test_time_and_chance_come_from_the_adapters() -> None:
                 used = {f"{ast.unparse(node.value).rpartition('.')[2]}.{node.attr}"} & CLOCKS
             elif isinstance(node, ast.ImportFrom):
                 used = {f"{node.module}.{alias.name}" for alias in node.names} & CLOCKS
-                used |= {node.module} & CHANCE if not node.level else set()
+                used |= {node.module} & RANDOMNESS if not node.level else set()
             elif isinstance(node, ast.Import):
-                used = {alias.name for alias in node.names} & CHANCE
+                used = {alias.name for alias in node.names} & RANDOMNESS
             else:
                 used = set()
-            if name(path) in MAY_USE_CHANCE:
-                used -= CHANCE
+            if name(path) in MAY_USE_RANDOMNESS:
+                used -= RANDOMNESS
             found += [f"{name(path)}:{node.lineno} {word}" for word in used]
     assert not found
 
@@ -195,7 +195,7 @@ def test_there_are_methods() -> None:
 
 @pytest.mark.parametrize("slug", METHODS)
 def test_a_method_is_named_in_its_own_file_only(slug: str) -> None:
-    """The catalogue imports it, its templates and the tests name it; routes, services and layouts never do."""
+    """The catalogue imports it, and its templates and the tests name it; routes, services and layouts do not."""
     assert any(slug == word for _, word in literals(tree(METHODS[slug]))), "its slug is its file's name"
     named = re.compile(rf"(?<![\w-]){slug}(?![\w-])")
     found = [

@@ -1,4 +1,4 @@
-"""The operator's commands: one sentence each way, and the owner of an account reads what was done to it."""
+"""The operator's commands: one sentence for each outcome, and an activity entry for the owner of the account."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from tests.adapters.gateway import Gateway
 from tests.conftest import Site
-from tests.doubles import CheapHasher, RememberingMail
+from tests.doubles import CheapHasher, RecordingMail
 from tests.people import Owner
 from webapp import create_app
 from webapp.domain.origin import Origin
@@ -45,7 +45,7 @@ def create(run: Run, *more: str, password: str = "violet tractors") -> Result:
     return run(*given, typed=f"{password}\n")
 
 
-def test_an_account_that_the_operator_made_can_log_in(site: Site, run: Run) -> None:
+def test_an_account_made_by_the_operator_can_log_in(site: Site, run: Run) -> None:
     result = create(run, "--email", "grace@example.org", "--email-confirmed")
     assert (result.exit_code, result.output) == (0, "Created grace.\n")
     grace = Owner(site, "grace")
@@ -53,14 +53,14 @@ def test_an_account_that_the_operator_made_can_log_in(site: Site, run: Run) -> N
     assert grace.log_in("violet tractors").h1 == "Welcome, Grace Hopper"
 
 
-def test_an_address_is_only_claimed_unless_the_operator_vouches_for_it(site: Site, run: Run) -> None:
+def test_an_address_is_unconfirmed_unless_the_operator_confirms_it(site: Site, run: Run) -> None:
     create(run, "--email", "grace@example.org")
     grace = Owner(site, "grace")
     grace.log_in("violet tractors")
     assert grace.open("/settings/account/email").field("Email address")["value"] == "grace@example.org"
 
 
-def test_a_number_that_the_operator_vouches_for_gets_codes(site: Site, run: Run) -> None:
+def test_a_number_that_the_operator_confirms_gets_codes(site: Site, run: Run) -> None:
     create(run, "--email", "grace@example.org", "--email-confirmed", "--phone", "+44 7400 123456")
     assert "Phone number: ...56\n" in run("accounts", "show", "grace").output
     grace = Owner(site, "grace")
@@ -101,7 +101,7 @@ def test_the_report_counts_texts_by_day_country_and_outcome(site: Site, run: Run
         (("--email", "ada@example.org", "--email-confirmed"), "violet tractors", "belongs to another account"),
     ],
 )
-def test_what_does_not_fit_is_one_sentence(
+def test_an_invalid_argument_is_answered_by_one_sentence(
     site: Site, run: Run, more: tuple[str, ...], password: str, says: str
 ) -> None:
     Owner(site).sign_up()
@@ -111,14 +111,14 @@ def test_what_does_not_fit_is_one_sentence(
     assert "Traceback" not in result.output
 
 
-def test_a_taken_name_is_one_sentence(site: Site, run: Run) -> None:
+def test_a_taken_username_is_answered_by_one_sentence(site: Site, run: Run) -> None:
     create(run)
     result = create(run)
     assert result.exit_code == 1
     assert "This username is taken." in result.output
 
 
-def test_accounts_are_listed_and_shown_without_any_secret(site: Site, run: Run) -> None:
+def test_accounts_are_listed_and_shown_without_secrets(site: Site, run: Run) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()
@@ -140,12 +140,14 @@ def test_accounts_are_listed_and_shown_without_any_secret(site: Site, run: Run) 
     [("show",), ("reset-second-factors", "--why", "lost"), ("log-out",), ("delete",)],
     ids=lambda words: words[0],
 )
-def test_an_account_that_there_is_not_is_one_sentence(run: Run, words: tuple[str, ...]) -> None:
+def test_an_unknown_account_is_answered_by_one_sentence(run: Run, words: tuple[str, ...]) -> None:
     result = run("accounts", *words, "nobody")
     assert (result.exit_code, result.output) == (1, "Error: There is no account of that name.\n")
 
 
-def test_a_user_who_was_locked_out_logs_in_with_the_password_and_reads_why(site: Site, run: Run) -> None:
+def test_a_user_whose_factors_the_operator_turned_off_logs_in_with_the_password_and_reads_it_in_the_activity(
+    site: Site, run: Run
+) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()
@@ -169,7 +171,7 @@ def test_logging_a_user_out_ends_every_session(site: Site, run: Run) -> None:
     assert "logged you out everywhere" in site.emails(ada.email)[0].subject
 
 
-def test_deleting_takes_all_that_belongs_to_the_account(site: Site, run: Run) -> None:
+def test_deleting_an_account_deletes_all_its_rows(site: Site, run: Run) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()
@@ -185,7 +187,7 @@ def test_messages_are_sent_once(site: Site, run: Run) -> None:
     assert run("messages", "send").output.splitlines()[-1] == "Sent 0."
 
 
-def test_generated_keys_are_lines_for_the_settings(run: Run, site: Site) -> None:
+def test_generated_keys_are_printed_as_lines_for_the_settings(run: Run, site: Site) -> None:
     lines = dict(line.split("=", 1) for line in run("keys", "generate").output.splitlines())
     assert set(lines) >= {"NIGHTLATCH_SECRET_KEY", "NIGHTLATCH_ENCRYPTION_KEYS"}
     assert Settings.read(lines, site.services.settings.instance).secret_key == lines["NIGHTLATCH_SECRET_KEY"]
@@ -203,15 +205,15 @@ def test_resealing_without_the_old_key_names_it(site: Site, environ: dict[str, s
     assert "Traceback" not in result.output
 
 
-def test_after_resealing_the_old_key_may_go_and_nobody_notices(
+def test_after_resealing_the_old_key_can_be_removed(
     site: Site, run: Run, environ: dict[str, str], overrides: dict[str, Any]
 ) -> None:
     ada = Owner(site)
     ada.sign_up()
-    ada.turn_on_app()  # a factor, and a finished draft that holds the backup code
+    ada.turn_on_app()  # a factor, and a finished draft with the backup code
     site.clock.pass_(660)
     ada.open("/settings/account/password")
-    ada.post("/settings/account/password", password="seven brass wheels turning")  # an act that waits
+    ada.post("/settings/account/password", password="seven brass wheels turning")  # a kept act
     new = f"k9:{base64.b64encode(bytes(range(32, 64))).decode()}"
     old = ",".join(f"{name}:{base64.b64encode(key).decode()}" for name, key in site.services.settings.encryption_keys)
     instance = site.services.settings.instance
@@ -240,7 +242,7 @@ def test_after_resealing_the_old_key_may_go_and_nobody_notices(
     assert after.emails(ada.email)
 
 
-def test_purging_says_what_went(site: Site, run: Run) -> None:
+def test_purging_reports_what_was_deleted(site: Site, run: Run) -> None:
     Owner(site).sign_up()
     site.clock.pass_(181 * 86400)
     lines = dict(line.split(": ") for line in run("purge").output.splitlines())
@@ -249,7 +251,7 @@ def test_purging_says_what_went(site: Site, run: Run) -> None:
     assert set(run("purge").output.split()[1::2]) == {"0"}
 
 
-def test_migrating_what_is_there_already_changes_nothing(site: Site, run: Run, environ: dict[str, str]) -> None:
+def test_migrating_an_up_to_date_database_changes_nothing(site: Site, run: Run, environ: dict[str, str]) -> None:
     with site.services.db.engine.begin() as connection:
         for table in reversed(Account.metadata.sorted_tables):
             table.drop(connection)
@@ -258,7 +260,7 @@ def test_migrating_what_is_there_already_changes_nothing(site: Site, run: Run, e
     assert run("accounts", "list").output == ""
 
 
-def test_check_says_what_is_wrong_and_fails(site: Site, run: Run) -> None:
+def test_check_reports_what_is_wrong_and_fails(site: Site, run: Run) -> None:
     result = run("check")
     assert result.exit_code == 1
     assert "Settings: fine" in result.output
@@ -273,9 +275,11 @@ class TestSiteWithMailServer:
 
     @pytest.fixture
     def overrides(self) -> dict[str, Any]:
-        return {"hasher": CheapHasher(), "mail": RememberingMail(Unreachable("the mail server cannot be reached"))}
+        return {"hasher": CheapHasher(), "mail": RecordingMail(Unreachable("the mail server cannot be reached"))}
 
-    def test_a_mail_server_that_does_not_answer_is_named_and_one_that_does_is_fine(self, site: Site, run: Run) -> None:
+    def test_check_names_a_mail_server_that_does_not_answer_and_accepts_one_that_does(
+        self, site: Site, run: Run
+    ) -> None:
         assert "Mail: the mail server cannot be reached" in run("check").output
         site.services.mail.troubles.clear()  # type: ignore[attr-defined]
         with site.services.db.engine.begin() as connection:
@@ -297,7 +301,9 @@ class TestSiteWithGateway:
         settings = {"VONAGE_API_KEY": "key", "VONAGE_API_SECRET": "secret", "SMS_FROM": "Nightlatch"}
         return {**environ, **{f"NIGHTLATCH_{k}": v for k, v in settings.items()}, "NIGHTLATCH_VONAGE_URL": gateway.url}
 
-    def test_a_text_goes_through_the_gateway_and_check_asks_it(self, site: Site, run: Run, gateway: Gateway) -> None:
+    def test_a_text_is_sent_through_the_gateway_and_check_asks_the_gateway(
+        self, site: Site, run: Run, gateway: Gateway
+    ) -> None:
         create(run, "--email", "grace@example.org", "--email-confirmed", "--phone", "+44 7400 123456")
         site.services.phone_numbers.send_code(site.services.accounts.named("grace"), "one", HERE)
         assert run("messages", "send").output.endswith("Sent 1.\n")

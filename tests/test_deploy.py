@@ -1,6 +1,6 @@
 """The shipped configurations of nginx and Caddy, run by the real programs before the real server.
 
-Only names, ports and certificates are put in; whatever else is wrong in deploy/ is wrong here.
+Only names, ports and certificates are replaced, so any other mistake in deploy/ fails here.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def certificate(folder: Path) -> None:
 
 
 def shipped(name: str, facts: dict[str, str]) -> str:
-    """The file as it is shipped, with the facts of this machine."""
+    """The file as it is shipped, with names, ports and paths of this machine."""
     text = (ROOT / "deploy" / name).read_text()
     for fact, value in facts.items():
         assert fact in text, f"deploy/{name} no longer says {fact}"
@@ -121,7 +121,11 @@ def caddy(folder: Path, server: Served) -> Iterator[Proxied]:
     text = shipped("Caddyfile", {"servers {": here, **places(folder, server.port)})
     version = subprocess.check_output([CADDY, "version"], text=True)
     number = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
-    if number is not None and tuple(map(int, number.groups())) >= (2, 6, 3):  # as the file tells its reader to
+    if number is not None and tuple(map(int, number.groups())) >= (
+        2,
+        6,
+        3,
+    ):  # as the comment in the file tells its reader to do
         text = text.replace("max_buffer_size 2097152", "request_buffers 2MB\n\t\tresponse_buffers 2MB")
         text = re.sub(r"(?m)^\s*buffer_(requests|responses)$", "", text)
     (folder / "Caddyfile").write_text(text)
@@ -181,7 +185,7 @@ def test_both_hosts_are_served_over_https(connect: Connect) -> None:
     assert "csrf_token" not in stranger.answer().text
 
 
-def test_http_is_sent_on_to_https(proxied: Proxied) -> None:
+def test_http_is_redirected_to_https(proxied: Proxied) -> None:
     client = Client(proxied.http, HOST)
     try:
         answer = client.ask("/log-in?next=/settings")
@@ -191,7 +195,7 @@ def test_http_is_sent_on_to_https(proxied: Proxied) -> None:
     assert re.fullmatch(rf"https://{HOST}(:{proxied.https})?/log-in\?next=/settings", answer.headers["location"])
 
 
-def test_the_address_of_the_client_arrives_and_forged_ones_do_not(proxied: Proxied, connect: Connect) -> None:
+def test_the_client_address_is_forwarded_and_forged_ones_are_not(proxied: Proxied, connect: Connect) -> None:
     forged = [
         f"{name}: 198.51.100.7"
         for name in ("X-Forwarded-For", "X_Forwarded_For", "X-Forwarded_For", "X-Real-IP", "True-Client-IP")
@@ -200,7 +204,7 @@ def test_the_address_of_the_client_arrives_and_forged_ones_do_not(proxied: Proxi
     assert proxied.server.last_address() == "127.0.0.1"
 
 
-def test_forged_headers_move_nothing(connect: Connect) -> None:
+def test_forged_headers_have_no_effect(connect: Connect) -> None:
     forged = [
         *("X-Forwarded-Proto: http", "X-Forwarded-Host: evil.example", "X-Forwarded-Port: 444", "X-Forwarded-Ssl: off"),
         *("X-Forwarded-Prefix: /x", "SCRIPT_NAME: /x", "Script-Name: /x", "REMOTE_USER: ada", "Remote-User: ada"),
@@ -217,14 +221,14 @@ def test_forged_headers_move_nothing(connect: Connect) -> None:
     assert client.ask("/x/log-in", *forged).status == 404
 
 
-def test_metrics_are_not_for_the_network(proxied: Proxied, connect: Connect) -> None:
+def test_metrics_are_not_served_to_the_network(proxied: Proxied, connect: Connect) -> None:
     for path in ("/metrics", "//metrics", "/%6detrics", "/log-in/../metrics", "/metrics?x", "/METRICS", "/metrics/"):
         answer = connect().ask(path, "X-Forwarded-For: 127.0.0.1")
         assert answer.status in (308, 404), path
         assert b"# HELP" not in answer.body
 
 
-def test_a_chunked_body_arrives_whole(connect: Connect) -> None:
+def test_a_chunked_body_arrives_complete(connect: Connect) -> None:
     client = connect()
     token = client.ask("/log-in").token
     cookie = f"Cookie: __Host-form={client.cookies['__Host-form']}"
@@ -236,19 +240,19 @@ def test_a_chunked_body_arrives_whole(connect: Connect) -> None:
     assert (answer.status, answer.headers["location"]) == (303, "/")
 
 
-def test_a_body_larger_than_the_site_takes_is_refused_by_its_page_and_a_huge_one_by_the_proxy(connect: Connect) -> None:
+def test_a_body_over_the_limit_is_refused_by_the_sites_page_and_a_huge_one_by_the_proxy(connect: Connect) -> None:
     client = connect()
     client.send(request(HOST, "/log-in", FORM, method="POST", body=b"a=" + b"x" * 70_000))
     answer = client.answer()
     assert (answer.status, "<h1" in answer.text) == (413, True)
     client = connect()
     client.send(request(HOST, "/log-in", FORM, "Content-Length: 3000000", method="POST"))
-    with suppress(OSError):  # nginx answers before all of it has come
+    with suppress(OSError):  # nginx answers before it has received all of it
         client.send(b"x" * 3_000_000)
-    assert client.answer().status in (413, 502)  # Debian's Caddy calls it a bad gateway
+    assert client.answer().status in (413, 502)  # Debian's Caddy answers 502
 
 
-def test_slow_clients_hold_up_nobody(connect: Connect) -> None:
+def test_slow_clients_do_not_delay_others(connect: Connect) -> None:
     whole = request(HOST, "/log-in", FORM, method="POST", body=b"username=ada&password=" + b"x" * 20_000)
     in_chunks = request(HOST, "/log-in", FORM, "Transfer-Encoding: chunked", method="POST") + b"8\r\nusername\r\n"
     slow = {

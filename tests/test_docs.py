@@ -1,4 +1,4 @@
-"""The files that documentation names exist, and the targets of its links too."""
+"""Files and link targets that the documentation names exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 FOLDERS = ("webapp/", "tests/", "docs/", "templates/", "static/", "bench/", "deploy/", "migrations/", ".ci/")
 FILE = re.compile(r"[\w.-]+(/[\w.-]+)+\.(py|html|txt|css|js|md|toml)")
 ABOVE = (ROOT, ROOT / "webapp", ROOT / "static", ROOT / "docs")
-"""Where a path that a page names may begin."""
+"""The folders in which a path of a page may begin."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 EXAMPLES = {
     "webapp/web/pages/data.py",
@@ -72,7 +72,7 @@ def test_the_targets_of_links_exist(page: Path) -> None:
     assert not dead
 
 
-def test_a_path_in_backquotes_is_recognised() -> None:
+def test_a_path_in_backquotes_is_found() -> None:
     text = (
         "`webapp/no.py: name`, `models/no.py`, `webapp/web/pages/data.py`, `docs/how-to/`, `Sessions.find`, `/healthz`"
     )

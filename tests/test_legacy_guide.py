@@ -1,6 +1,6 @@
-"""The configurations of docs/how-to/legacy-apps.md, as they stand there, in front of a site: real nginx and Apache.
+"""The configurations in docs/how-to/legacy-apps.md in front of a site, run by real nginx and Apache.
 
-Only names, ports and certificates are put in; whatever else is wrong in the guide is wrong here.
+Only names, ports and certificates are replaced, so any other mistake in the guide fails here.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/loca
 APACHE = shutil.which("apache2") or shutil.which("apache2", path="/usr/sbin:/usr/local/sbin")
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
 HERE = Origin("127.0.0.1", "a browser")
-SOON = 5  # seconds within which a revocation holds
+SOON = 5  # seconds within which a revocation takes effect
 AROUND = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{}}
@@ -94,12 +94,12 @@ class Answer:
     status: int
     headers: Any
     seen: dict[str, str]
-    """The headers that the guarded site got."""
+    """The headers that the guarded site received."""
 
 
 @dataclass
 class Stack:
-    """A proxy, the site it guards, and the port of the legacy access that it asks."""
+    """A proxy, the site that it protects, and the port of the legacy access."""
 
     services: Services
     legacy_port: int
@@ -126,7 +126,7 @@ class Stack:
 
 
 class Guarded(BaseHTTPRequestHandler):
-    """A small site that says what it was told."""
+    """A small site that answers with the headers it received."""
 
     def do_GET(self) -> None:
         body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
@@ -164,7 +164,7 @@ def certificate(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def login_site(tmp_path: Path) -> Iterator[tuple[int, Services]]:
-    """A production server with Ada's account, and this process's own view of its database."""
+    """A production server with Ada's account, and this process's own services on its database."""
     with served(tmp_path, NIGHTLATCH_TRUSTED_PROXIES="1") as server:
         yield server.port, server.services
 
@@ -198,7 +198,7 @@ def apache(login_site: tuple[int, Services], tmp_path: Path) -> Iterator[Stack]:
     front = free_port()
     with guarded_site() as guarded, TemporaryDirectory() as open_to_all:
         folder = Path(open_to_all)
-        folder.chmod(0o755)  # Apache's processes are nobody's
+        folder.chmod(0o755)  # Apache's processes run as another user
         program = folder / "verify"
         facts = {"127.0.0.1:8000": f"127.0.0.1:{port}", "login.example.org": f"nightlatch.localhost:{port}"}
         program.write_text(with_facts(block("sh"), facts))
@@ -224,7 +224,7 @@ def ada(services: Services) -> Account:
 
 
 def turn_factor_on(services: Services) -> None:
-    """What ends with it ends as when a person does it."""
+    """Ends what turning a factor on through the pages ends."""
     account, now = ada(services), services.clock.now()
     bound = factor_bound(account.id, "authentication-app")
     sealed = services.core.keyring.seal(b32encode(b"0" * 20).decode(), bound)
@@ -249,7 +249,7 @@ def made(services: Services) -> str:
     return services.temporary_passwords.make(user, HERE)
 
 
-def a_temporary_password_opens_until_it_ends(stack: Stack) -> None:
+def a_temporary_password_is_accepted_until_it_ends(stack: Stack) -> None:
     services = stack.services
     temporary = basic("ada", made(services))
     assert [stack.get(temporary).status for _ in range(3)] == [200] * 3
@@ -280,10 +280,10 @@ def test_nginx_asks_the_legacy_access_as_the_guide_says(stack: Stack) -> None:
     turn_factor_on(services)
     assert stack.refuses_soon(usual)
 
-    a_temporary_password_opens_until_it_ends(stack)
+    a_temporary_password_is_accepted_until_it_ends(stack)
 
     form = {"grant_type": "password", "username": "ada", "password": made(services)}
-    headers = {"Host": f"nightlatch.localhost:{stack.legacy_port}"}  # which no resolver knows
+    headers = {"Host": f"nightlatch.localhost:{stack.legacy_port}"}  # a name that no resolver knows
     with urlopen(
         Request(f"http://127.0.0.1:{stack.legacy_port}/legacy/token", urlencode(form).encode(), headers)
     ) as granted:
@@ -294,7 +294,7 @@ def test_nginx_asks_the_legacy_access_as_the_guide_says(stack: Stack) -> None:
     assert stack.refuses_soon(token)
 
 
-def test_a_spent_budget_is_no_fault_of_the_site_behind(stack: Stack) -> None:
+def test_an_exhausted_rate_limit_does_not_look_like_a_fault_of_the_protected_site(stack: Stack) -> None:
     wrong = basic("ada", "a wrong password")
     assert [stack.get(wrong).status for _ in range(10)] == [401] * 10
     answer = stack.get(wrong)
@@ -311,12 +311,10 @@ def test_apache_asks_the_legacy_access_as_the_guide_says(apache: Stack) -> None:
     assert apache.get(basic("ada", "a wrong password")).status == 401
     turn_factor_on(services)
     assert apache.refuses_soon(usual)
-    a_temporary_password_opens_until_it_ends(apache)
+    a_temporary_password_is_accepted_until_it_ends(apache)
 
 
-def test_the_program_for_apache_says_yes_and_no_by_its_exit_status(
-    login_site: tuple[int, Services], tmp_path: Path
-) -> None:
+def test_the_program_for_apache_answers_by_its_exit_status(login_site: tuple[int, Services], tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     port, _services = login_site

@@ -1,4 +1,4 @@
-"""A text is billed by the segment: each of ours is one, in every language there is and for the longest facts."""
+"""Texts are billed by the segment: each of ours fits into one, in every language and with the longest facts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FACTS = {"code": "000000", "host": "mobile.nightlatch.example", "password": "AAA
 
 
 def catalogues() -> list[Language]:
-    """Every language that somebody translates the site into, beside the ones that nobody speaks."""
+    """Every language with a translation, and the pseudo-languages."""
     found = [
         Language(path.parts[-3], path.parts[-3], translations=Translations.load(path.parents[2], [path.parts[-3]]))
         for path in sorted(Path(ROOT).glob("*/*/LC_MESSAGES/*.[mp]o"))
@@ -26,12 +26,12 @@ def catalogues() -> list[Language]:
     return [ENGLISH, *found, *LANGUAGES.values()]
 
 
-def test_there_are_texts_to_look_at() -> None:
+def test_there_are_text_templates() -> None:
     assert {"code", "number-changed", "temporary-password"} <= set(TEMPLATES)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_one_segment_suffices_in_every_language(template: str) -> None:
+def test_each_text_fits_into_one_segment_in_every_language(template: str) -> None:
     renderer = TemplateRenderer(ROOT / "templates", "Nightlatch", "https://nightlatch.example")
     for language in catalogues():
         with speaking(language):
@@ -39,7 +39,7 @@ def test_one_segment_suffices_in_every_language(template: str) -> None:
         assert segments(text) == 1, f"{language.code}: {len(text)} characters: {text!r}"
 
 
-def test_a_language_that_would_need_two_gives_way_to_english_and_one_that_fits_does_not() -> None:
+def test_a_translation_that_needs_two_segments_is_replaced_by_english() -> None:
     renderer = TemplateRenderer(ROOT / "templates", "Nightlatch", "https://nightlatch.example")
     english = renderer.render_text_message("code", **FACTS)
     assert english == "000000 is your Nightlatch code. Never share it.\n\n@mobile.nightlatch.example #000000"

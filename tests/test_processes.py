@@ -23,11 +23,11 @@ from webapp.models.migrate import migrate
 from webapp.settings import ROOT
 
 Start = Callable[..., subprocess.Popen[str]]
-SELDOM = {
+IMPORTED_ON_USE = {
     *("alembic", "pydantic", "pywebpush", "redis", "requests", "vonage", "webauthn"),
     "sqlalchemy.dialects.postgresql",
 }
-"""Modules that save 20 ms and 5 MiB at the start because few requests need them (docs/decisions/lazy-imports.md)."""
+"""Few requests need these; a start without them saves 20 ms and 5 MiB (docs/decisions/lazy-imports.md)."""
 
 
 def free_port() -> int:
@@ -56,7 +56,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield begin
     for process in started:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # with all that it started
+            os.killpg(process.pid, signal.SIGKILL)  # with all processes it started
         process.communicate(timeout=30)
 
 
@@ -94,7 +94,7 @@ class Mailbox:
         return "250 kept"
 
 
-def test_a_start_loads_nothing_that_few_requests_need(tmp_path: Path) -> None:
+def test_starting_imports_no_module_that_few_requests_need(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'site.sqlite3'}"
     migrate(url)
     served = {**serving(free_port()), "NIGHTLATCH_DATABASE_URL": url, "NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1"}
@@ -102,10 +102,10 @@ def test_a_start_loads_nothing_that_few_requests_need(tmp_path: Path) -> None:
     told = subprocess.check_output([sys.executable, "-c", code], env={**os.environ, **served}, cwd=ROOT, text=True)
     loaded = set(told.split())
     assert "webapp.bootstrap" in loaded
-    assert not loaded & SELDOM
+    assert not loaded & IMPORTED_ON_USE
 
 
-def test_the_server_serves_its_worker_sends_and_both_end_when_told(start: Start, port: int) -> None:
+def test_the_server_answers_its_worker_sends_and_both_stop_on_sigterm(start: Start, port: int) -> None:
     mailbox = Mailbox()
     mail_server = Controller(mailbox, hostname="127.0.0.1", port=free_port())
     mail_server.start()
@@ -137,7 +137,7 @@ def test_a_missing_setting_stops_the_server_with_one_sentence(start: Start, port
     assert len(err.strip().splitlines()) == 1
 
 
-def test_the_development_site_says_what_to_open_and_opens_it(start: Start, port: int, tmp_path: Path) -> None:
+def test_the_development_site_prints_its_address_and_opens_it(start: Start, port: int, tmp_path: Path) -> None:
     site = start(
         "flask", "--app", "wsgi", "develop", NIGHTLATCH_SERVER_NAME=f"nightlatch.localhost:{port}", PYTHONUNBUFFERED="1"
     )

@@ -29,12 +29,12 @@ Prose = Iterator[tuple[int, str]]
 
 
 def markdown(source: str) -> Prose:
-    """All but blocks of code."""
+    """Everything except code blocks."""
     yield 1, re.sub(r"^```.*?^```", lambda block: "\n" * block[0].count("\n"), source, flags=re.MULTILINE | re.DOTALL)
 
 
 def python(source: str) -> Prose:
-    """Comments, and the strings that stand as statements: docstrings, of attributes too."""
+    """Comments, and strings that are statements: docstrings of modules, classes, functions and attributes."""
     for token in tokenize.generate_tokens(StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
@@ -62,7 +62,7 @@ class Text(HTMLParser):
 
 
 def template(source: str) -> Prose:
-    """Text and comments, without tags and expressions; what stands in `_()` is among the sentences."""
+    """Text and comments without tags and expressions. Sentences inside `_()` are read from the translations."""
     lexer, html = Lexer(SandboxedEnvironment()), Text()
     for line, kind, text in lexer.tokeniter(source, None):
         if kind == "data":
@@ -89,7 +89,7 @@ NOT_OURS = re.compile(r"/\.|\.min\.js$|node_modules")
 
 
 def unclear(line: int, text: str) -> Iterator[tuple[int, str, str]]:
-    """The line, what stands there, and what to write instead."""
+    """The line, the word found there, and what to write instead."""
     for pattern, word in WORDS:
         for match in pattern.finditer(text):
             yield line + text.count("\n", 0, match.start()), match[0], word["instead"]
@@ -124,7 +124,7 @@ def test_sentences_are_plain() -> None:
     assert not found, "\n" + "\n".join(found)
 
 
-def test_every_exception_is_still_one() -> None:
+def test_every_recorded_exception_is_still_used() -> None:
     for (file, text), reason in KEPT.items():
         assert reason
         assert re.search(rf"(?<!\w){re.escape(text)}(?!\w)", (ROOT / file).read_text(), re.IGNORECASE), (file, text)
@@ -144,5 +144,5 @@ def test_an_unclear_word_is_found_in_prose_only(reader: Callable[[str], Prose], 
     assert sorted(found) == lines
 
 
-def test_parts_of_words_are_not_meant() -> None:
+def test_parts_of_words_are_not_matched() -> None:
     assert not list(unclear(1, "indeed, warehouse, outdoors, upheld, household"))

@@ -1,7 +1,7 @@
 """No secret is committed: detect-secrets reads every text file that git knows.
 
-The tests themselves invent passwords, keys and tokens everywhere, so there only the formats of real services and
-private keys are searched for. tests/allowed_secrets.toml lists what is kept elsewhere, with the reason.
+Tests contain invented passwords, keys and tokens, so in tests/ only the token formats of real services and private
+keys are searched for. tests/allowed_secrets.toml lists the exceptions elsewhere, with the reason.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = tomllib.loads((ROOT / "tests/allowed_secrets.toml").read_text())["allowed"]
 DETECTORS = {detector.__name__ for detector in get_mapping_from_secret_type_to_class().values()}
 GUESSES = {"KeywordDetector", "Base64HighEntropyString", "HexHighEntropyString", "BasicAuthDetector"}
-"""These judge by a name beside a value, or by how random a value looks."""
+"""These detectors judge by the name beside a value, or by how random a value looks."""
 NO_SECRETS = {"IPPublicDetector"}
 PUBLISHED = {
     "webapp/services/common_passwords.txt",  # a public list of passwords that are refused
@@ -38,7 +38,7 @@ def committed() -> list[str]:
 
 
 def found(files: list[Path], detectors: set[str]) -> Iterator[tuple[str, str, str]]:
-    """The file relative to the root where it is below it, the detector's name for the kind, and the line."""
+    """The file (relative to the root where it is below it), the detector's name for the kind, and the line."""
     secrets = SecretsCollection()
     with transient_settings({"plugins_used": [{"name": name} for name in sorted(detectors)]}):
         for file in files:
@@ -53,7 +53,7 @@ def matches(entry: dict[str, str], file: str, kind: str, line: str) -> bool:
     return fnmatch(file, entry["file"]) and entry["kind"] == kind and entry["line"] in line
 
 
-def test_no_file_holds_a_secret_and_every_exception_is_still_one() -> None:
+def test_no_file_has_a_secret_and_every_exception_is_still_used() -> None:
     ours = [ROOT / file for file in committed() if not file.startswith("tests/")]
     assert ours
     secrets = list(found(ours, DETECTORS - NO_SECRETS))
@@ -63,7 +63,7 @@ def test_no_file_holds_a_secret_and_every_exception_is_still_one() -> None:
     assert not stale
 
 
-def test_no_test_holds_a_token_of_a_real_service() -> None:
+def test_no_test_has_a_token_of_a_real_service() -> None:
     tests = [ROOT / file for file in committed() if file.startswith("tests/")]
     assert tests
     assert not list(found(tests, DETECTORS - NO_SECRETS - GUESSES))

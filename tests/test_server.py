@@ -1,4 +1,4 @@
-"""The production server itself: what it takes from a request, what clients can do to it, how it starts and stops."""
+"""The production server: what it accepts from a request, what clients can do to it, how it starts and stops."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from webapp.policy import Policy
 from webapp.serve import THREADS, web_command
 from webapp.settings import Settings
 
-MISLEADING = {
+MISLEADING_HEADERS = {
     "SCRIPT_NAME": "/x",
     "Script-Name": "/x",
     "PATH_INFO": "/metrics",
@@ -38,7 +38,7 @@ MISLEADING = {
     "X_Forwarded_For": "198.51.100.7",
     "Forwarded": "for=198.51.100.7;host=evil.example;proto=https",
 }
-"""Headers that some server or framework takes for more than a header."""
+"""Headers that some server or framework reads as part of its environment."""
 ENVIRON = {
     "HTTP_X_FORWARDED_FOR": "198.51.100.7",
     "HTTP_HOST": "evil.example",
@@ -47,7 +47,7 @@ ENVIRON = {
     "SCRIPT_NAME": "/x",
     "FORWARDED_ALLOW_IPS": "*",
 }
-"""Variables of the server's process that look like parts of a request, or make gunicorn believe some."""
+"""Variables of the server's process that look like parts of a request, or that gunicorn reads as settings."""
 
 TELLING = """
 import json
@@ -101,9 +101,9 @@ def client_of() -> Iterator[Clients]:
 # -- What a request may say -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MISLEADING)
-def test_no_header_moves_the_site_or_says_who_the_user_is(server: Served, client_of: Clients, name: str) -> None:
-    header = f"{name}: {MISLEADING[name]}"
+@pytest.mark.parametrize("name", MISLEADING_HEADERS)
+def test_no_header_changes_the_paths_of_the_site_or_the_user(server: Served, client_of: Clients, name: str) -> None:
+    header = f"{name}: {MISLEADING_HEADERS[name]}"
     client = client_of(server)
     assert client.ask("/x/metrics", header).status == 404
     assert client.ask("/x/log-in", header).status == 404
@@ -116,10 +116,10 @@ def test_no_header_moves_the_site_or_says_who_the_user_is(server: Served, client
     assert set(page.cookies) <= {"form"}, "over http there is no __Host- cookie"
 
 
-def test_a_request_has_nothing_of_the_environment_and_no_variable_made_of_a_header(
+def test_a_request_has_no_variables_of_the_process_and_none_made_from_a_header(
     tmp_path: Path, client_of: Clients
 ) -> None:
-    """What the command of the server hands to a WSGI application, said by one that prints it."""
+    """What the server command passes to a WSGI application, reported by one that prints it."""
     (tmp_path / "telling.py").write_text(TELLING)
     port = free_port()
     settings = Settings.read(serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1"))
@@ -127,7 +127,7 @@ def test_a_request_has_nothing_of_the_environment_and_no_variable_made_of_a_head
     options = {"cwd": tmp_path, "env": {**os.environ, **ENVIRON}}
     with running(command, lambda: ask(port, "/")[0] == 200, **options):
         client = client_of.to(port, "telling.localhost")
-        told = json.loads(client.ask("/x/y", *(f"{name}: {value}" for name, value in MISLEADING.items())).text)
+        told = json.loads(client.ask("/x/y", *(f"{name}: {value}" for name, value in MISLEADING_HEADERS.items())).text)
     expected = {"SCRIPT_NAME": "", "PATH_INFO": "/x/y", "REMOTE_ADDR": "127.0.0.1", "wsgi.url_scheme": "http"}
     assert {name: told[name] for name in expected} == expected
     assert told["HTTP_HOST"] == "telling.localhost"
@@ -135,7 +135,7 @@ def test_a_request_has_nothing_of_the_environment_and_no_variable_made_of_a_head
     assert not any("REMOTE_USER" in name for name in set(told) - {"HTTP_REMOTE_USER"})
 
 
-def test_an_unknown_host_stays_unknown_whatever_a_header_says(server: Served, client_of: Clients) -> None:
+def test_an_unknown_host_is_refused_whatever_a_header_says(server: Served, client_of: Clients) -> None:
     client = client_of(server)
     client.send(request("evil.example", "/log-in", f"X-Forwarded-Host: {server.host}"))
     assert client.answer().status == 400
@@ -157,7 +157,7 @@ def test_the_client_address_is_what_the_trusted_proxy_says(
     assert behind_one_proxy.last_address() == "203.0.113.9"
 
 
-def test_a_chunked_body_is_read_like_another(direct: Served, client_of: Clients) -> None:
+def test_a_chunked_body_is_read_like_any_other(direct: Served, client_of: Clients) -> None:
     client = client_of(direct)
     form = {"csrf_token": client.ask("/log-in").token, "username": "ada", "password": PASSWORD}
     cookie = f"Cookie: form={client.cookies['form']}"
@@ -167,7 +167,7 @@ def test_a_chunked_body_is_read_like_another(direct: Served, client_of: Clients)
     assert (answer.status, answer.headers["location"]) == (303, "/")
 
 
-def test_a_body_over_the_limit_is_refused_in_chunks_and_in_one_piece(direct: Served, client_of: Clients) -> None:
+def test_a_body_over_the_limit_is_refused_whether_chunked_or_not(direct: Served, client_of: Clients) -> None:
     most = Policy().body_bytes
     for size, status in ((most, 400), (most + 1, 413)):  # within the limit it is refused for its missing token
         body = b"a=" + b"x" * (size - 2)
@@ -181,7 +181,7 @@ def test_a_body_over_the_limit_is_refused_in_chunks_and_in_one_piece(direct: Ser
             assert client.answer().status == status, (size, headers)
 
 
-def test_a_request_that_could_be_read_in_two_ways_is_refused(direct: Served, client_of: Clients) -> None:
+def test_an_ambiguous_request_is_refused(direct: Served, client_of: Clients) -> None:
     ambiguous = [
         ("Transfer-Encoding: chunked", "Content-Length: 5"),
         ("Content-Length: 5", "Content-Length: 6"),
@@ -196,7 +196,7 @@ def test_a_request_that_could_be_read_in_two_ways_is_refused(direct: Served, cli
         assert client.is_closed_by_the_server()
 
 
-def test_a_head_that_is_too_long_is_refused(direct: Served, client_of: Clients) -> None:
+def test_request_headers_that_are_too_long_are_refused(direct: Served, client_of: Clients) -> None:
     for path, headers, status in (
         ("/" + "x" * 9000, [], 414),
         ("/log-in", ["X-Long: " + "x" * 9000], 431),
@@ -218,23 +218,23 @@ def test_one_connection_serves_many_requests(direct: Served, client_of: Clients)
     assert client.is_closed_by_the_server()
 
 
-# -- What slow clients can do without a proxy in front. docs/performance.md tells it ----------------------------
+# -- What slow clients can do without a proxy in front (see docs/performance.md) --------------------------------
 
 
-def wait_until_their_threads_wait() -> None:
+def wait_until_the_threads_block() -> None:
     time.sleep(0.5)
 
 
-def test_fewer_slow_senders_than_threads_hold_up_nobody(direct: Served, client_of: Clients) -> None:
+def test_fewer_slow_senders_than_threads_delay_no_other_client(direct: Served, client_of: Clients) -> None:
     whole = request(direct.host, "/log-in", FORM, method="POST", body=b"username=ada&password=x")
     for number in range(THREADS - 1):
         client_of(direct).send(whole[:20] if number % 2 else whole[:-1])
-    wait_until_their_threads_wait()
+    wait_until_the_threads_block()
     assert client_of(direct).ask("/healthz").status == 200
 
 
 @pytest.mark.parametrize("missing", ["the end of the head", "the end of the body"])
-def test_as_many_slow_senders_as_threads_stop_a_process_until_one_of_them_goes(
+def test_as_many_slow_senders_as_threads_block_a_process_until_one_disconnects(
     direct: Served, client_of: Clients, missing: str
 ) -> None:
     whole = request(direct.host, "/log-in", FORM, method="POST", body=b"username=ada&password=x")
@@ -242,7 +242,7 @@ def test_as_many_slow_senders_as_threads_stop_a_process_until_one_of_them_goes(
     senders = [client_of(direct) for _ in range(THREADS)]
     for sender in senders:
         sender.send(part)
-    wait_until_their_threads_wait()
+    wait_until_the_threads_block()
     other = client_of(direct)
     other.send(request(direct.host, "/healthz"))
     assert not other.hears_within(2)
@@ -250,9 +250,9 @@ def test_as_many_slow_senders_as_threads_stop_a_process_until_one_of_them_goes(
     assert other.answer().status == 200
 
 
-def test_connections_that_send_nothing_hold_threads_for_five_seconds(direct: Served, client_of: Clients) -> None:
+def test_connections_that_send_nothing_block_threads_for_five_seconds(direct: Served, client_of: Clients) -> None:
     silent = [client_of(direct) for _ in range(THREADS)]
-    wait_until_their_threads_wait()
+    wait_until_the_threads_block()
     begun = time.monotonic()
     assert client_of(direct).ask("/healthz").status == 200
     assert 2 < time.monotonic() - begun < 10
@@ -261,7 +261,7 @@ def test_connections_that_send_nothing_hold_threads_for_five_seconds(direct: Ser
     assert all(client.is_closed_by_the_server() for client in silent)
 
 
-def test_a_client_that_does_not_read_its_answer_holds_no_thread(direct: Served, client_of: Clients) -> None:
+def test_a_client_that_does_not_read_its_answer_blocks_no_thread(direct: Served, client_of: Clients) -> None:
     page = client_of(direct).ask("/log-in").text
     largest = max(
         (path for path in page.split('"') if path.startswith("/static/")),
@@ -269,22 +269,20 @@ def test_a_client_that_does_not_read_its_answer_holds_no_thread(direct: Served, 
     )
     for path in ("/log-in", largest) * THREADS:
         client_of(direct).send(request(direct.host, path))
-    wait_until_their_threads_wait()
+    wait_until_the_threads_block()
     begun = time.monotonic()
     assert client_of(direct).ask("/healthz").status == 200
     assert time.monotonic() - begun < 4, "kernels keep more than our longest answer"
 
 
-def test_a_client_that_leaves_its_last_connection_open_delays_the_next_by_two_seconds(
-    direct: Served, client_of: Clients
-) -> None:
+def test_an_idle_last_connection_delays_the_next_by_two_seconds(direct: Served, client_of: Clients) -> None:
     assert client_of(direct).ask("/healthz", "Connection: close").is_last
     begun = time.monotonic()
     assert client_of(direct).ask("/healthz").status == 200
     assert 1 < time.monotonic() - begun < 5
 
 
-# -- How it starts, speaks and stops ----------------------------------------------------------------------------
+# -- How it starts, logs and stops ------------------------------------------------------------------------------
 
 
 def children_of(pid: int) -> dict[int, str]:
@@ -305,7 +303,7 @@ def is_running(pid: int) -> bool:
     return False
 
 
-def test_standard_output_has_json_lines_only_and_the_rest_goes_to_standard_error(
+def test_standard_output_has_json_lines_only_and_everything_else_goes_to_standard_error(
     start: Start, port: int, client_of: Clients
 ) -> None:
     more = {"NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1", "NIGHTLATCH_WORKERS": "2"}
@@ -322,7 +320,7 @@ def test_standard_output_has_json_lines_only_and_the_rest_goes_to_standard_error
     made.communicate("violet tractors\n", timeout=SECONDS)
     told = start("flask", "--app", "wsgi", "accounts", "log-out", "ada", **settings)
     assert told.wait(SECONDS) == 0
-    time.sleep(3)  # the worker tries to send the mail about it
+    time.sleep(3)  # the worker attempts to send the e-mail about it
     server.send_signal(signal.SIGTERM)
     out, err = server.communicate(timeout=SECONDS)
     assert server.returncode == 0
@@ -333,7 +331,7 @@ def test_standard_output_has_json_lines_only_and_the_rest_goes_to_standard_error
 
 
 @pytest.mark.parametrize(("dies", "other"), [("gunicorn", "messages work"), ("messages work", "gunicorn")])
-def test_when_one_of_the_two_processes_dies_the_other_ends_too(start: Start, port: int, dies: str, other: str) -> None:
+def test_when_one_of_the_two_processes_dies_the_other_stops_too(start: Start, port: int, dies: str, other: str) -> None:
     server = start("webapp.serve", **serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1"))
     assert eventually(lambda: ask(port, "/healthz")[0] == 200)
     left = child_of(server.pid, other)
@@ -342,8 +340,8 @@ def test_when_one_of_the_two_processes_dies_the_other_ends_too(start: Start, por
     assert not is_running(left)
 
 
-def test_told_to_stop_the_server_loses_no_request(start: Start, port: int, client_of: Clients) -> None:
-    """Clients that send one request after the other get an answer to each, until one says that it is the last."""
+def test_a_server_that_is_stopped_loses_no_request(start: Start, port: int, client_of: Clients) -> None:
+    """Clients that send one request after the other get an answer to each, until an answer closes the connection."""
     more = {"NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1", "NIGHTLATCH_WORKERS": "2"}
     server = start("webapp.serve", **serving(port, **more))
     assert eventually(lambda: ask(port, "/healthz")[0] == 200)
@@ -351,7 +349,7 @@ def test_told_to_stop_the_server_loses_no_request(start: Start, port: int, clien
     answered = [0] * len(clients)
     lost: list[str] = []
 
-    def go_on_asking(which: int) -> None:
+    def keep_asking(which: int) -> None:
         token = clients[which].ask("/log-in").token
         form = {"csrf_token": token, "username": "ada", "password": f"wrong {which}"}
         try:
@@ -364,7 +362,7 @@ def test_told_to_stop_the_server_loses_no_request(start: Start, port: int, clien
         except (OSError, ValueError) as error:
             lost.append(repr(error))
 
-    threads = [Thread(target=go_on_asking, args=(which,)) for which in range(len(clients))]
+    threads = [Thread(target=keep_asking, args=(which,)) for which in range(len(clients))]
     for thread in threads:
         thread.start()
     assert eventually(lambda: min(answered) > 1)

@@ -53,7 +53,7 @@ def test_development_keys_are_generated_once_and_readable_by_their_owner_only(tm
 
 def test_two_processes_that_generate_development_keys_at_once_use_the_same_ones(tmp_path: Path) -> None:
     class LateInstance(type(tmp_path)):  # type: ignore[misc]
-        """Sees no file yet, because another process writes it between the look-up and the write."""
+        """Sees no file yet, because another process writes it between the check and the write."""
 
         def exists(self, **_options: bool) -> bool:
             return False
@@ -180,7 +180,7 @@ def test_a_site_with_a_public_name_never_generates_its_own_keys(tmp_path: Path, 
         ("POLICY_PASSWORD_MINIMUM", "7", "8 to 64"),
     ],
 )
-def test_a_mistake_is_one_sentence_that_names_the_variable_and_a_right_value(
+def test_a_mistake_is_one_sentence_that_names_the_variable_and_a_valid_value(
     tmp_path: Path, name: str, value: str, right: str
 ) -> None:
     error = error_of(tmp_path, **{name: value})

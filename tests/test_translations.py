@@ -1,4 +1,4 @@
-"""Every sentence reaches the translators whole: Babel can extract it, and it is the same one at run time."""
+"""Every sentence reaches the translators complete: Babel can extract it, and it is the same at run time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def extracted() -> list[tuple[str, int, tuple[str, ...]]]:
 
 
 def computed_in_python(source: str) -> Iterator[int]:
-    """The lines where the sentence is put together before it is looked up, so that no translator ever sees it."""
+    """The lines where a sentence is formatted before it is looked up, so that translators never see it."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
             function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -42,7 +42,7 @@ def computed_in_python(source: str) -> Iterator[int]:
 
 
 def computed_in_jinja(source: str) -> Iterator[int]:
-    """As in Python; also a sentence that a template keeps in a variable, which Babel cannot read."""
+    """The same in templates; also a sentence that a template stores in a variable, which Babel cannot extract."""
     for call in JINJA.parse(source).find_all(nodes.Call):
         function = getattr(call.node, "name", "")
         if function in KEYWORDS and not all(
@@ -58,7 +58,7 @@ def test_sentences_are_extracted_without_stray_spaces() -> None:
     assert not stray
 
 
-def test_no_sentence_is_put_together_before_it_is_looked_up() -> None:
+def test_no_sentence_is_formatted_before_it_is_looked_up() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}"
         for folder, pattern, computed in (
@@ -73,10 +73,10 @@ def test_no_sentence_is_put_together_before_it_is_looked_up() -> None:
 
 
 @pytest.mark.parametrize("source", ['_(f"Hello {name}")', '_("Hello %s" % name)', 'gettext("{}".format(name))'])
-def test_a_sentence_that_python_puts_together_is_found(source: str) -> None:
+def test_a_sentence_formatted_in_python_is_found(source: str) -> None:
     assert list(computed_in_python(source)) == [1]
 
 
 @pytest.mark.parametrize("source", ['{{ _("Hello " ~ name) }}', '{{ _("Hello %s" % name) }}', "{{ _(heading) }}"])
-def test_a_sentence_that_a_template_puts_together_is_found(source: str) -> None:
+def test_a_sentence_formatted_in_a_template_is_found(source: str) -> None:
     assert list(computed_in_jinja(source)) == [1]

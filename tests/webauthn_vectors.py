@@ -4,7 +4,7 @@ They are in webauthn_vectors.json in hex, each under the end of its anchor: "non
 sctn-test-vectors-none-es256. All are of RP ID example.org and origin https://example.org. Every value was checked
 against the derivation that the section gives (HKDF-SHA-256 from "WebAuthn test vectors") or by a signature over it.
 
-A server takes all of them but these: the two of a page in a frame of another site ("none-es256-crossOrigin" and
+A server accepts all of them except these: the two of a page in a frame of another site ("none-es256-crossOrigin" and
 "none-es256-topOrigin"), unless it means to be framed, and "packed-es384", unless it asked for ES384.
 """
 
@@ -43,7 +43,7 @@ class Vector:
     authentication: Authentication
 
     def registration_response(self) -> str:
-        """What a browser would have posted: the vectors have the bytes only."""
+        """The form field that a browser would send; the vectors have the bytes only."""
         made = self.registration
         return self._to_json(
             {"clientDataJSON": _b64(made.client_data_json), "attestationObject": _b64(made.attestation_object)}

@@ -1,4 +1,4 @@
-"""A client that speaks HTTP/1.1 over a bare socket: it sends what no HTTP library would, or stops halfway."""
+"""An HTTP/1.1 client over a bare socket: it sends what no HTTP library would, or stops in the middle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from socket import IPPROTO_TCP, TCP_NODELAY, create_connection
 from urllib.parse import urlencode
 
 SECONDS = 30
-"""For whatever must happen, on the busiest machine."""
+"""The time-out of every test, also on a busy machine."""
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
@@ -19,7 +19,7 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 class Answer:
     status: int
     headers: dict[str, str]
-    """The last of each name, in lower case."""
+    """The last value of each header, by its name in lower case."""
     cookies: dict[str, str]
     body: bytes
 
@@ -29,12 +29,12 @@ class Answer:
 
     @property
     def is_last(self) -> bool:
-        """The server says that it closes the connection after this answer."""
+        """Whether the server closes the connection after this answer."""
         return self.headers.get("connection", "").lower() == "close"
 
     @property
     def token(self) -> str:
-        """Of the form on the page."""
+        """The CSRF token of the form on the page."""
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.text)
         assert found is not None, self.text[:500]
         return found[1]
@@ -54,7 +54,7 @@ def chunked(body: bytes, size: int = 1000) -> bytes:
 
 
 class Client:
-    """One connection. `tls` speaks TLS to a server whose certificate is not looked at."""
+    """One connection. With `tls` the certificate of the server is not verified."""
 
     def __init__(self, port: int, host: str, *, tls: bool = False) -> None:
         self.host = host
@@ -95,7 +95,7 @@ class Client:
         return body
 
     def ask(self, path: str, *headers: str, form: dict[str, str] | None = None) -> Answer:
-        """With the cookies that came so far."""
+        """Sends the cookies received so far."""
         given = [f"{name}={value}" for name, value in self.cookies.items()]
         if given:
             headers = (*headers, f"Cookie: {'; '.join(given)}")
@@ -106,18 +106,18 @@ class Client:
         return self.answer()
 
     def log_in(self, username: str, password: str, *headers: str) -> None:
-        """An account without a second factor."""
+        """Logs in to an account without a second factor."""
         token = self.ask("/log-in", *headers).token
         form = {"csrf_token": token, "username": username, "password": password}
         answer = self.ask("/log-in", *headers, form=form)
         assert (answer.status, answer.headers["location"]) == (303, "/"), answer.text
 
     def hears_within(self, seconds: float) -> bool:
-        """An answer, or the end of the connection."""
+        """Whether an answer or the end of the connection arrives in time."""
         return bool(select([self.socket], [], [], seconds)[0])
 
     def is_closed_by_the_server(self) -> bool:
-        """Waits for it; false if something else comes."""
+        """Waits for the end of the connection; false if anything else arrives."""
         return self._reads.read(1) == b""
 
     def close(self) -> None:

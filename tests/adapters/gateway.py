@@ -1,10 +1,10 @@
-"""A text message gateway on this machine, which speaks as Vonage's SMS API does, well or ill.
+"""A text message gateway on loopback that speaks Vonage's SMS API and can be told to fail.
 
     with Gateway() as gateway:
         VonageTexts(TextGateway("key", "secret", "Nightlatch", gateway.url, None), 5).send(message)
     assert gateway.texts[0].form["text"] == "Hello"
 
-It takes every text, unless answers were put into `gateway.answers`: those are given first, one a request.
+It accepts every text. Answers put into `gateway.answers` are given first, one per request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from urllib.parse import parse_qs
 
 @dataclass
 class Asked:
-    """One request, as it came in."""
+    """One request that was received."""
 
     method: str
     path: str
@@ -34,7 +34,7 @@ class Asked:
 
 
 class Turn(BaseHTTPRequestHandler):
-    """One request and what an answer may do with it."""
+    """One request, with what an answer needs to reply to it."""
 
     protocol_version = "HTTP/1.1"
     gateway: Gateway
@@ -49,7 +49,7 @@ class Turn(BaseHTTPRequestHandler):
             fields = parse_qs(body, keep_blank_values=True, strict_parsing=bool(body))
             assert all(len(values) == 1 for values in fields.values()), "a form field came twice"
             self.asked.form.update({name: values[0] for name, values in fields.items()})
-        with suppress(OSError):  # who waited in vain has hung up
+        with suppress(OSError):  # the client timed out and closed the connection
             answer(self)
 
     def do_GET(self) -> None:
@@ -66,19 +66,19 @@ class Turn(BaseHTTPRequestHandler):
     def say_json(self, answer: object, code: int = 200) -> None:
         self.say(json.dumps(answer).encode(), code)
 
-    def hang_up(self) -> None:
+    def close_connection(self) -> None:
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, *_words: Any) -> None:
-        """Says nothing."""
+        """Keeps requests out of the test output."""
 
 
 Answer = Callable[[Turn], None]
 
 
 def statuses(*given: str) -> Answer:
-    """A part of the message for each status, "0" for taken. A refusal quotes what was sent, as filters do."""
+    """One message part per status; "0" means accepted. A refusal quotes the text that was sent, as spam filters do."""
 
     def answer(turn: Turn) -> None:
         form, parts = turn.asked.form, []
@@ -104,36 +104,36 @@ def says_json(answer: object, code: int = 200) -> Answer:
 
 
 def fails(code: int) -> Answer:
-    """An HTTP status, with words that quote what was sent and by whom."""
+    """Answers with this HTTP status and a body that quotes the text and the credentials."""
     return lambda turn: turn.say_json(
         {"title": f"No: {turn.asked.form}", "detail": turn.asked.headers.get("Authorization")}, code
     )
 
 
 def drop(turn: Turn) -> None:
-    """Hangs up when all was read: nobody knows whether the text goes out."""
-    turn.hang_up()
+    """Closes the connection after reading the request: the client cannot know whether the text was accepted."""
+    turn.close_connection()
 
 
 def drop_at_once(turn: Turn) -> None:
-    """Hangs up before the body was read."""
-    turn.hang_up()
+    """Closes the connection before reading the body."""
+    turn.close_connection()
 
 
 def cut_short(turn: Turn) -> None:
-    """Hangs up in the middle of its answer."""
+    """Closes the connection in the middle of the answer."""
     turn.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n{"message-count":')
-    turn.hang_up()
+    turn.close_connection()
 
 
 def never(turn: Turn) -> None:
-    """Says nothing until the gateway closes."""
+    """Sends no answer until the gateway closes."""
     turn.gateway.closing.wait(30)
     turn.close_connection = True
 
 
 def drip(turn: Turn) -> None:
-    """A byte every tenth of a second, which a time-out of the socket alone would listen to for ever."""
+    """Sends a byte every tenth of a second, so that a time-out of the socket alone never ends the request."""
     turn.close_connection = True
     turn.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
     while not turn.gateway.closing.wait(0.1):
@@ -148,7 +148,7 @@ def drip_the_body(turn: Turn) -> None:
 
 
 def take(turn: Turn) -> None:
-    """What Vonage answers when all is well."""
+    """The answer of Vonage to an accepted text."""
     if turn.asked.method == "GET":
         turn.say_json({"value": 3.14159265, "autoReload": False})
     else:
@@ -157,7 +157,7 @@ def take(turn: Turn) -> None:
 
 class Gateway:
     def __init__(self, answer: Answer = take, tls: ssl.SSLContext | None = None) -> None:
-        """`answer` is given when `answers` is empty."""
+        """`answer` is used when `answers` is empty."""
         self.answers: list[Answer] = []
         self.asked: list[Asked] = []
         self.closing = threading.Event()
@@ -167,7 +167,7 @@ class Gateway:
         turn = type("TurnOfThisGateway", (Turn,), {"gateway": self})
         self._scheme = "https" if tls else "http"
         self._server = _Server(("127.0.0.1", 0), turn)
-        if tls:  # the handshake is for the request's own thread: one that stalls holds nobody up
+        if tls:  # the handshake runs in the request's own thread, so that a stalled one does not block accept()
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
@@ -177,7 +177,7 @@ class Gateway:
 
     @property
     def texts(self) -> list[Asked]:
-        """What was to be sent, oldest first, whether it was taken or not."""
+        """Texts that were sent here, oldest first, accepted or not."""
         with self._lock:
             return [asked for asked in self.asked if (asked.method, asked.path) == ("POST", "/sms/json")]
 
@@ -208,4 +208,4 @@ class _Server(ThreadingHTTPServer):
     block_on_close = True
 
     def handle_error(self, *_who: Any) -> None:
-        """A client that hangs up is no news."""
+        """Keeps disconnected clients out of the test output."""

@@ -1,11 +1,11 @@
-"""A push service on this machine, and the browser behind it: decrypts RFC 8291 and proves RFC 8292 by its own hand.
+"""A push service and a subscribed browser on loopback: decrypts RFC 8291 and verifies RFC 8292 without the library.
 
     with PushEndpoint() as service:
         browser = service.subscribe()
         WebPush(...).send(PushMessage("1", browser.subscription, "{}", 300, 1))
     assert service.taken[0].text == "{}"
 
-It takes every push with 201, unless answers were put into `service.answers`: those are given first, one a request.
+It accepts every push with 201. Answers put into `service.answers` are given first, one per request.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 Answer = tuple[int, Mapping[str, str]] | float
-"""A status with its headers, or so many seconds of silence."""
+"""A status with its headers, or the number of seconds without an answer."""
 
 
 def coded(raw: bytes) -> str:
@@ -44,7 +44,7 @@ def decoded(text: str) -> bytes:
 
 @dataclass
 class Receiver:
-    """A browser that subscribed: what it tells the site, and how it reads what comes."""
+    """A subscribed browser: what it tells the site, and how it decrypts a push."""
 
     endpoint: str
     key: Any = field(default_factory=lambda: new_key(SECP256R1()))
@@ -60,7 +60,7 @@ class Receiver:
         return json.dumps({"endpoint": self.endpoint, "expirationTime": None, "keys": keys})
 
     def read(self, body: bytes) -> str:
-        """RFC 8188 section 2 and RFC 8291 section 3."""
+        """Decrypts as RFC 8188 section 2 and RFC 8291 section 3 say."""
         salt, size, length = body[:16], struct.unpack("!I", body[16:20])[0], body[20]
         sender, record = body[21 : 21 + length], body[21 + length :]
         assert len(record) <= size, "one record"
@@ -79,11 +79,11 @@ def derive(salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
 
 @dataclass
 class Taken:
-    """One push, as it came in."""
+    """One push that was received."""
 
     path: str
     headers: Mapping[str, str]
-    """By their names in lower case."""
+    """Header names are in lower case."""
     body: bytes
     receiver: Receiver | None
 
@@ -93,7 +93,7 @@ class Taken:
         return self.receiver.read(self.body)
 
     def claims(self, public_key: str) -> dict[str, Any]:
-        """What the site signed, if it did with that key (RFC 8292 section 2)."""
+        """The signed claims, if that key signed them (RFC 8292 section 2)."""
         scheme, _, rest = self.headers["authorization"].partition(" ")
         parts = dict(part.strip().split("=", 1) for part in rest.split(","))
         assert (scheme, parts["k"]) == ("vapid", public_key)
@@ -117,7 +117,7 @@ class Turn(BaseHTTPRequestHandler):
             Taken(self.path, {name.lower(): text for name, text in self.headers.items()}, body, receiver)
         )
         answer = self.service.answers.pop(0) if self.service.answers else (201, {})
-        with suppress(OSError):  # who waited in vain has hung up
+        with suppress(OSError):  # the client timed out and closed the connection
             if isinstance(answer, float):
                 self.service.woken.wait(answer)
                 answer = (201, {})
@@ -130,7 +130,7 @@ class Turn(BaseHTTPRequestHandler):
         self.do_POST()
 
     def log_message(self, *_words: Any) -> None:
-        """Says nothing."""
+        """Keeps requests out of the test output."""
 
 
 class PushEndpoint:

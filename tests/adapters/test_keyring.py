@@ -1,4 +1,4 @@
-"""What is sealed opens only where it belongs, unaltered, and with its key."""
+"""A sealed value opens only in its place, unaltered, and with its key."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def keyring(*keys: tuple[str, bytes]) -> AesGcmKeyring:
 
 
 @given(text=st.text(), place=st.text())
-def test_what_was_sealed_opens_in_its_place(text: str, place: str) -> None:
+def test_a_sealed_value_opens_in_its_place(text: str, place: str) -> None:
     sealed = keyring().seal(text, place)
     assert keyring().open(sealed, place) == text
 
 
-def test_a_sealed_value_does_not_tell_what_it_holds_nor_whether_two_are_the_same() -> None:
+def test_a_sealed_value_reveals_neither_its_text_nor_that_two_texts_are_equal() -> None:
     one, two = keyring().seal("JBSWY3DPEHPK3PXP", "here"), keyring().seal("JBSWY3DPEHPK3PXP", "here")
     assert one != two
     assert b"JBSWY" not in base64.b64decode(one.partition(".")[2])
@@ -47,12 +47,12 @@ def test_a_value_altered_anywhere_does_not_open(place: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["k1.", "k1.!!!", "k1.AAAA", "k1.Ä"])
-def test_what_was_never_sealed_does_not_open(text: str) -> None:
+def test_a_value_that_was_never_sealed_does_not_open(text: str) -> None:
     with pytest.raises(ValueError, match="altered or moved"):
         keyring().open(text, "here")
 
 
-def test_a_lost_key_is_named() -> None:
+def test_a_missing_key_is_named_in_the_error() -> None:
     sealed = keyring(OLD).seal("secret", "here")
     with pytest.raises(ValueError, match="'k1' is not among the settings"):
         keyring(NEW).open(sealed, "here")
@@ -72,7 +72,7 @@ def test_the_first_key_seals_and_the_others_still_open() -> None:
     assert rotated.is_newest(rotated.seal("secret", "here"))
 
 
-def test_a_mac_holds_for_its_text_and_place_and_survives_a_rotation() -> None:
+def test_a_mac_is_valid_for_its_text_and_place_only_and_survives_a_rotation() -> None:
     mac = keyring(OLD).mac("123456", "account:1")
     assert keyring(NEW, OLD).is_mac_of(mac, "123456", "account:1")
     assert not keyring(OLD).is_mac_of(mac, "123457", "account:1")
@@ -81,7 +81,7 @@ def test_a_mac_holds_for_its_text_and_place_and_survives_a_rotation() -> None:
     assert "123456" not in mac
 
 
-def test_a_mac_is_made_under_each_key_the_newest_first() -> None:
+def test_macs_are_made_under_each_key_newest_first() -> None:
     rotated = keyring(NEW, OLD)
     macs = rotated.macs("+447400123456", "contact")
     assert macs == [keyring(NEW).mac("+447400123456", "contact"), keyring(OLD).mac("+447400123456", "contact")]

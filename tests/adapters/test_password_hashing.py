@@ -1,4 +1,4 @@
-"""Argon2id with the operator's parameters, and never more at once than memory allows."""
+"""Argon2id with the operator's parameters, and no more hashes at once than memory allows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from webapp.policy import Policy
 CHEAP = 64  # KiB
 
 
-def test_a_hash_says_argon2id_and_the_parameters_of_the_policy() -> None:
+def test_a_hash_names_argon2id_and_the_parameters_of_the_policy() -> None:
     policy = Policy()
     encoded = Argon2id(policy.argon2_memory_kib, policy.argon2_passes, 1, 1).hash("correct horse battery")
     assert encoded.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-def test_the_right_password_and_no_other_makes_the_hash() -> None:
+def test_only_the_right_password_matches_the_hash() -> None:
     hasher = Argon2id(CHEAP, 1, 1, 1)
     encoded = hasher.hash("pässword with ünlauts")
     assert hasher.verify(encoded, "pässword with ünlauts")
@@ -29,12 +29,12 @@ def test_the_right_password_and_no_other_makes_the_hash() -> None:
     assert encoded != hasher.hash("pässword with ünlauts")
 
 
-def test_nobody_has_a_password() -> None:
+def test_no_password_matches_a_missing_hash() -> None:
     assert not Argon2id(CHEAP, 1, 1, 1).verify(None, "nobody has this password")
 
 
 @pytest.mark.no_cover
-def test_to_learn_that_nobody_has_the_name_takes_a_whole_hash() -> None:
+def test_comparing_with_a_missing_hash_costs_a_whole_hash() -> None:
     hasher = Argon2id(Policy().argon2_memory_kib, Policy().argon2_passes, 1, 1)
     assert least_cost(lambda: hasher.verify(None, "a guess"), times=1) > 0.5 * REFERENCE_HASH
 
@@ -42,7 +42,7 @@ def test_to_learn_that_nobody_has_the_name_takes_a_whole_hash() -> None:
 @pytest.mark.parametrize(
     ("memory", "passes", "outdated"), [(CHEAP, 1, False), (2 * CHEAP, 1, True), (CHEAP, 2, True), (32, 1, False)]
 )
-def test_a_hash_is_outdated_when_a_parameter_rose(memory: int, passes: int, outdated: bool) -> None:
+def test_a_hash_with_lower_parameters_is_outdated(memory: int, passes: int, outdated: bool) -> None:
     encoded = Argon2id(CHEAP, 1, 1, 1).hash("correct horse battery")
     assert Argon2id(memory, passes, 1, 1).is_outdated(encoded) is outdated
 
@@ -51,7 +51,7 @@ def test_a_hash_of_another_kind_is_outdated() -> None:
     assert Argon2id(CHEAP, 1, 1, 1).is_outdated("$2b$12$abcdefghijklmnopqrstuv")
 
 
-def test_when_all_places_are_taken_one_waits_and_is_then_told_that_it_is_busy() -> None:
+def test_a_hash_waits_for_a_free_place_and_is_then_refused_as_busy() -> None:
     hasher = Argon2id(CHEAP, 1, 1, 0.01)
     inside, done = Event(), Event()
 

@@ -1,4 +1,4 @@
-"""A place is only of help: whatever is wrong with the file or the address, there is just none."""
+"""With a missing or broken database of places, or an unknown address, the place is empty and nothing is raised."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MARK = b"\xab\xcd\xefMaxMind.com"
 
 
 def written(value: Any) -> bytes:
-    """A value as the format has it (MaxMind DB File Format Specification 2.0)."""
+    """A value in the format of the MaxMind DB File Format Specification 2.0."""
     if isinstance(value, str):
         raw = value.encode()
         size = bytes([2 << 5 | len(raw)]) if len(raw) < 29 else bytes([2 << 5 | 29, len(raw) - 29])
@@ -30,7 +30,7 @@ def written(value: Any) -> bytes:
 
 
 def database(folder: Path, found: Any) -> Path:
-    """One that says the same of every address below 128.0.0.0, and nothing of the others."""
+    """A database with this entry for every address below 128.0.0.0 and none for the others."""
     node = (1 + 16).to_bytes(3) + (1).to_bytes(3)
     facts = {
         "node_count": 1,
@@ -61,16 +61,16 @@ def test_a_place_is_a_city_and_a_country_in_the_readers_language(tmp_path: Path)
 
 
 @pytest.mark.parametrize("address", ["203.0.113.9", "2001:db8::1", "nowhere", ""])
-def test_of_some_addresses_nothing_is_known(tmp_path: Path, address: str) -> None:
+def test_an_address_without_an_entry_has_no_place(tmp_path: Path, address: str) -> None:
     assert FilePlaces(database(tmp_path, BERLIN)).near(address) is None
 
 
 @pytest.mark.parametrize("found", ["Berlin", {}, {"city": "Berlin"}, {"city": {"names": "x"}}, {"city": {"names": {}}}])
-def test_a_file_that_says_it_otherwise_says_nothing(tmp_path: Path, found: Any) -> None:
+def test_an_entry_of_another_shape_gives_no_place(tmp_path: Path, found: Any) -> None:
     assert FilePlaces(database(tmp_path, found)).near("10.1.2.3") is None
 
 
-def test_a_file_that_is_none_says_nothing(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_gives_no_place(tmp_path: Path) -> None:
     (tmp_path / "places.mmdb").write_text("nothing of the kind")
     assert FilePlaces(tmp_path / "places.mmdb").near("10.1.2.3") is None
     assert FilePlaces(tmp_path / "none.mmdb").near("10.1.2.3") is None

@@ -1,4 +1,4 @@
-"""Mail over a real connection to a real server, well or ill."""
+"""E-mail over a real connection to a real server that works or fails."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from webapp.settings import MailServer
 ANNA = "anna@example.net"
 SENDER = "no-reply@login.example.org"
 PASSWORD = "correct horse"
-LETTER = Email("c0ffee", ANNA, "123456 is your Nightlatch code", "Hello,\n\n123456\n", "<p>123456</p>")
+EMAIL = Email("c0ffee", ANNA, "123456 is your Nightlatch code", "Hello,\n\n123456\n", "<p>123456</p>")
 SECRETS = (ANNA, "anna", "123456", PASSWORD, "is your")
 
 
 @dataclass
-class Postbox:
-    """What the server took; replies in `recipient` and `data` are given first, one a try."""
+class Inbox:
+    """What the server accepted. Replies in `recipient` and `data` are given first, one per attempt."""
 
     emails: list[EmailMessage] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
@@ -63,10 +63,10 @@ class Postbox:
         if self.data:
             return self.data.pop(0)
         assert isinstance(envelope.content, bytes)
-        letter = message_from_bytes(envelope.content, policy=policy.default)
-        assert isinstance(letter, EmailMessage)
+        email = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(email, EmailMessage)
         self.raw.append(envelope.content)
-        self.emails.append(letter)
+        self.emails.append(email)
         self.envelopes.append((envelope.mail_from, envelope.rcpt_tos))
         assert server.transport
         self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
@@ -89,7 +89,7 @@ class Certificate:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """Self-signed for 127.0.0.1; `client` trusts it and nothing else."""
+    """Self-signed for 127.0.0.1; `client` trusts no other certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.datetime.now(datetime.UTC)
@@ -112,15 +112,15 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 @pytest.fixture
-def postbox() -> Postbox:
-    return Postbox()
+def inbox() -> Inbox:
+    return Inbox()
 
 
 Serve = Callable[..., MailServer]
 
 
 @pytest.fixture
-def serve(postbox: Postbox, certificate: Certificate) -> Iterator[Serve]:
+def serve(inbox: Inbox, certificate: Certificate) -> Iterator[Serve]:
     def authenticate(server: Any, session: Any, envelope: Any, mechanism: Any, given: Any) -> AuthResult:
         return AuthResult(success=(given.login, given.password) == (b"site", PASSWORD.encode()), handled=False)
 
@@ -133,7 +133,7 @@ def serve(postbox: Postbox, certificate: Certificate) -> Iterator[Serve]:
                 options = {"ssl_context": certificate.server, **options}
             if password is not None:
                 options = {"authenticator": authenticate, "auth_required": True, **options}
-            controller = Controller(postbox, hostname="127.0.0.1", port=free_port(), **options)
+            controller = Controller(inbox, hostname="127.0.0.1", port=free_port(), **options)
             controller.start()
             running.callback(controller.stop)
             user = None if password is None else "site"
@@ -158,124 +158,124 @@ def complaint_of(kind: type[Exception], send: Callable[[], object]) -> str:
     return complaint
 
 
-def test_a_letter_arrives_whole_with_text_first(serve: Serve, postbox: Postbox) -> None:
-    mail(serve()).send(LETTER)
-    [letter] = postbox.emails
-    assert letter["From"] == SENDER
-    assert letter["To"] == ANNA
-    assert letter["Subject"] == LETTER.subject
-    assert letter["Message-ID"] == "<c0ffee@login.example.org>"
-    assert letter["Auto-Submitted"] == "auto-generated"
-    assert abs(letter["Date"].datetime.timestamp() - time.time()) < 60
-    assert letter.get_content_type() == "multipart/alternative"
-    text, html = letter.iter_parts()
+def test_an_email_arrives_complete_with_its_text_part_first(serve: Serve, inbox: Inbox) -> None:
+    mail(serve()).send(EMAIL)
+    [email] = inbox.emails
+    assert email["From"] == SENDER
+    assert email["To"] == ANNA
+    assert email["Subject"] == EMAIL.subject
+    assert email["Message-ID"] == "<c0ffee@login.example.org>"
+    assert email["Auto-Submitted"] == "auto-generated"
+    assert abs(email["Date"].datetime.timestamp() - time.time()) < 60
+    assert email.get_content_type() == "multipart/alternative"
+    text, html = email.iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
     assert isinstance(text, EmailMessage)
     assert text.get_content().splitlines() == ["Hello,", "", "123456"]
-    assert postbox.envelopes == [(SENDER, [ANNA])]
+    assert inbox.envelopes == [(SENDER, [ANNA])]
 
 
-def test_any_language_travels_in_seven_bits(serve: Serve, postbox: Postbox) -> None:
+def test_every_language_is_sent_in_seven_bits(serve: Serve, inbox: Inbox) -> None:
     said = "رمزك 123456 " * 40
     mail(serve()).send(Email("c0ffee", ANNA, said, f"{said}\n", f"<p>{said}</p>"))
-    assert postbox.raw[0].isascii()
-    assert max(map(len, postbox.raw[0].splitlines())) <= 998
-    assert postbox.emails[0]["Subject"] == said.strip()
-    body = postbox.emails[0].get_body(("plain",))
+    assert inbox.raw[0].isascii()
+    assert max(map(len, inbox.raw[0].splitlines())) <= 998
+    assert inbox.emails[0]["Subject"] == said.strip()
+    body = inbox.emails[0].get_body(("plain",))
     assert isinstance(body, EmailMessage)
     assert body.get_content().splitlines() == [said]
 
 
-def test_starttls_and_authentication_are_used(serve: Serve, postbox: Postbox, certificate: Certificate) -> None:
-    mail(serve("starttls", password=PASSWORD), certificate).send(LETTER)
-    assert postbox.encrypted == [True]
+def test_starttls_and_authentication_are_used(serve: Serve, inbox: Inbox, certificate: Certificate) -> None:
+    mail(serve("starttls", password=PASSWORD), certificate).send(EMAIL)
+    assert inbox.encrypted == [True]
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")  # aiosmtpd does not see TLS from the start
-def test_tls_from_the_start_is_used(serve: Serve, postbox: Postbox, certificate: Certificate) -> None:
+def test_tls_from_the_start_is_used(serve: Serve, inbox: Inbox, certificate: Certificate) -> None:
     server = serve("implicit", password=PASSWORD, auth_require_tls=False)
-    mail(server, certificate).send(LETTER)
-    assert postbox.encrypted == [True]
+    mail(server, certificate).send(EMAIL)
+    assert inbox.encrypted == [True]
 
 
-def test_a_server_without_starttls_gets_nothing_when_it_was_asked_for(serve: Serve, postbox: Postbox) -> None:
+def test_a_server_without_starttls_gets_no_email_when_starttls_is_required(serve: Serve, inbox: Inbox) -> None:
     plain = serve()
     asked = MailServer(plain.host, plain.port, None, None, "starttls")
-    assert "does not offer" in complaint_of(Unreachable, lambda: mail(asked).send(LETTER))
-    assert not postbox.emails
+    assert "does not offer" in complaint_of(Unreachable, lambda: mail(asked).send(EMAIL))
+    assert not inbox.emails
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_unknown_certificate_is_refused(serve: Serve, postbox: Postbox, tls: str) -> None:
+def test_an_unknown_certificate_is_refused(serve: Serve, inbox: Inbox, tls: str) -> None:
     server = serve(tls)
-    assert "certificate is not trusted" in complaint_of(Unreachable, lambda: mail(server).send(LETTER))
-    assert not postbox.emails
+    assert "certificate is not trusted" in complaint_of(Unreachable, lambda: mail(server).send(EMAIL))
+    assert not inbox.emails
 
 
-def test_speaking_tls_to_a_plain_server_is_unreachable(serve: Serve, certificate: Certificate) -> None:
+def test_tls_to_a_server_without_tls_is_reported_as_unreachable(serve: Serve, certificate: Certificate) -> None:
     plain = serve()
     server = MailServer(plain.host, plain.port, None, None, "implicit")
-    complaint_of(Unreachable, lambda: mail(server, certificate, timeout=2).send(LETTER))
+    complaint_of(Unreachable, lambda: mail(server, certificate, timeout=2).send(EMAIL))
 
 
-def test_a_wrong_mail_password_is_worth_another_attempt(serve: Serve, certificate: Certificate) -> None:
+def test_a_wrong_smtp_password_is_retried(serve: Serve, certificate: Certificate) -> None:
     server = serve("starttls", password="wrong horse")
-    complaint = complaint_of(Unreachable, lambda: mail(server, certificate).send(LETTER))
+    complaint = complaint_of(Unreachable, lambda: mail(server, certificate).send(EMAIL))
     assert complaint == "the mail server refused our user name and password: 535 5.7.8"
 
 
-def test_a_mail_password_outside_ascii_is_a_clear_complaint(serve: Serve, certificate: Certificate) -> None:
+def test_an_smtp_password_outside_ascii_is_reported_clearly(serve: Serve, certificate: Certificate) -> None:
     server = serve("starttls", password="pässword")
-    assert "UnicodeEncodeError" in complaint_of(Unreachable, lambda: mail(server, certificate).send(LETTER))
+    assert "UnicodeEncodeError" in complaint_of(Unreachable, lambda: mail(server, certificate).send(EMAIL))
 
 
-def test_a_missing_log_in_is_the_operators_fault(serve: Serve, certificate: Certificate) -> None:
+def test_missing_smtp_credentials_are_reported_to_the_operator(serve: Serve, certificate: Certificate) -> None:
     server = serve("starttls", password=PASSWORD)
     anonymous = MailServer(server.host, server.port, None, None, "starttls")
-    assert "530" in complaint_of(Unreachable, lambda: mail(anonymous, certificate).send(LETTER))
+    assert "530" in complaint_of(Unreachable, lambda: mail(anonymous, certificate).send(EMAIL))
 
 
-def test_greylisting_twice_and_then_accepted(serve: Serve, postbox: Postbox) -> None:
-    postbox.recipient = [f"451 4.7.1 <{ANNA}>: greylisted", f"451 4.7.1 <{ANNA}>: greylisted"]
+def test_an_email_is_accepted_after_being_greylisted_twice(serve: Serve, inbox: Inbox) -> None:
+    inbox.recipient = [f"451 4.7.1 <{ANNA}>: greylisted", f"451 4.7.1 <{ANNA}>: greylisted"]
     post = mail(serve())
     for _ in range(2):
-        complaint = complaint_of(Unreachable, lambda: post.send(LETTER))
+        complaint = complaint_of(Unreachable, lambda: post.send(EMAIL))
         assert complaint == "the mail server did not take the recipient: 451 4.7.1"
-    post.send(LETTER)
-    assert len(postbox.emails) == 1
+    post.send(EMAIL)
+    assert len(inbox.emails) == 1
 
 
-def test_an_unknown_recipient_is_refused_for_good(serve: Serve, postbox: Postbox) -> None:
-    postbox.recipient = [f"550 5.1.1 <{ANNA}> is unknown here"]
-    complaint = complaint_of(Refused, lambda: mail(serve()).send(LETTER))
+def test_an_unknown_recipient_is_refused_permanently(serve: Serve, inbox: Inbox) -> None:
+    inbox.recipient = [f"550 5.1.1 <{ANNA}> is unknown here"]
+    complaint = complaint_of(Refused, lambda: mail(serve()).send(EMAIL))
     assert complaint == "the mail server did not take the recipient: 550 5.1.1"
 
 
-def test_a_filter_that_quotes_the_code_is_not_repeated(serve: Serve, postbox: Postbox) -> None:
-    postbox.data = [f"554 Rejected: '{LETTER.subject}' looks like spam"]
-    complaint = complaint_of(Refused, lambda: mail(serve()).send(LETTER))
+def test_the_reply_of_a_filter_that_quotes_the_code_is_not_reported(serve: Serve, inbox: Inbox) -> None:
+    inbox.data = [f"554 Rejected: '{EMAIL.subject}' looks like spam"]
+    complaint = complaint_of(Refused, lambda: mail(serve()).send(EMAIL))
     assert complaint == "the mail server did not take the message: 554"
 
 
-def test_a_full_disk_over_there_is_worth_another_attempt(serve: Serve, postbox: Postbox) -> None:
-    postbox.data = ["452 4.3.1 Insufficient system storage"]
-    assert "452 4.3.1" in complaint_of(Unreachable, lambda: mail(serve()).send(LETTER))
+def test_a_full_disk_of_the_mail_server_is_retried(serve: Serve, inbox: Inbox) -> None:
+    inbox.data = ["452 4.3.1 Insufficient system storage"]
+    assert "452 4.3.1" in complaint_of(Unreachable, lambda: mail(serve()).send(EMAIL))
 
 
-def test_a_refused_sender_is_refused(serve: Serve, postbox: Postbox) -> None:
-    postbox.sender = ["553 5.7.1 not yours"]
-    assert complaint_of(Refused, lambda: mail(serve()).send(LETTER)).endswith("the sender: 553 5.7.1")
+def test_a_refused_sender_is_reported_as_refused(serve: Serve, inbox: Inbox) -> None:
+    inbox.sender = ["553 5.7.1 not yours"]
+    assert complaint_of(Refused, lambda: mail(serve()).send(EMAIL)).endswith("the sender: 553 5.7.1")
 
 
-def test_a_server_that_hangs_up_on_the_recipient_is_unreachable(serve: Serve, postbox: Postbox) -> None:
-    postbox.recipient = ["421 4.3.2 closing"]
-    assert "421" in complaint_of(Unreachable, lambda: mail(serve()).send(LETTER))
+def test_a_connection_closed_at_the_recipient_is_reported_as_unreachable(serve: Serve, inbox: Inbox) -> None:
+    inbox.recipient = ["421 4.3.2 closing"]
+    assert "421" in complaint_of(Unreachable, lambda: mail(serve()).send(EMAIL))
 
 
 @contextmanager
 def listening(talk: Callable[[socket.socket], None]) -> Iterator[MailServer]:
-    """A server of our own making, for one conversation at a time."""
+    """A server that runs `talk` for one connection at a time."""
     over = threading.Event()
 
     def accept() -> None:
@@ -306,7 +306,7 @@ def stall(line: socket.socket) -> None:
 
 
 def drip(line: socket.socket) -> None:
-    """A byte every tenth of a second, which smtplib alone would listen to for ever."""
+    """Sends a byte every tenth of a second, so that smtplib's own time-out never ends the connection."""
     line.sendall(b"220-")
     for _ in range(300):
         time.sleep(0.1)
@@ -335,66 +335,66 @@ def converse(replies: dict[bytes, bytes], emails: list[bytes]) -> Callable[[sock
 
 @pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
 @pytest.mark.parametrize("talk", [stall, drip])
-def test_a_server_that_stalls_is_left_after_the_time_out(
+def test_a_server_that_stalls_is_given_up_after_the_time_out(
     talk: Callable[[socket.socket], None], tls: str, certificate: Certificate
 ) -> None:
     with listening(talk) as server:
         slow = MailServer(server.host, server.port, None, None, tls)
         begun = time.monotonic()
-        complaint = complaint_of(Unreachable, lambda: mail(slow, certificate, timeout=1).send(LETTER))
+        complaint = complaint_of(Unreachable, lambda: mail(slow, certificate, timeout=1).send(EMAIL))
         assert time.monotonic() - begun < 2
     assert (talk, tls) == (drip, "implicit") or complaint == "the mail server took longer than 1 s"
 
 
-def test_a_server_that_stalls_instead_of_encrypting_is_left_after_the_time_out(certificate: Certificate) -> None:
+def test_a_server_that_stalls_at_the_tls_handshake_is_given_up_after_the_time_out(certificate: Certificate) -> None:
     replies = {b"EHLO": b"250-here\r\n250 STARTTLS\r\n", b"STAR": b"220 go on\r\n"}
     with listening(converse(replies, [])) as server:
         slow = MailServer(server.host, server.port, None, None, "starttls")
         begun = time.monotonic()
-        assert "longer than 1 s" in complaint_of(Unreachable, lambda: mail(slow, certificate, timeout=1).send(LETTER))
+        assert "longer than 1 s" in complaint_of(Unreachable, lambda: mail(slow, certificate, timeout=1).send(EMAIL))
         assert time.monotonic() - begun < 2
 
 
-def test_a_server_that_stalls_after_the_letter_is_left_after_the_time_out() -> None:
+def test_a_server_that_stalls_after_the_message_is_given_up_after_the_time_out() -> None:
     with listening(converse({b"DATA": b""}, [])) as server:
         begun = time.monotonic()
-        assert "longer than 1 s" in complaint_of(Unreachable, lambda: mail(server, timeout=1).send(LETTER))
+        assert "longer than 1 s" in complaint_of(Unreachable, lambda: mail(server, timeout=1).send(EMAIL))
         assert time.monotonic() - begun < 2
 
 
-def test_a_bad_good_bye_does_not_send_the_letter_twice() -> None:
+def test_a_bad_reply_to_quit_does_not_send_the_email_twice() -> None:
     emails: list[bytes] = []
     with listening(converse({b"QUIT": b""}, emails)) as server:
-        mail(server, timeout=1).send(LETTER)
+        mail(server, timeout=1).send(EMAIL)
     with listening(converse({b"QUIT": b"500 what?\r\n"}, emails)) as server:
-        mail(server).send(LETTER)
+        mail(server).send(EMAIL)
     assert len(emails) == 2
 
 
-def test_a_server_that_wants_no_mail_is_worth_another_attempt() -> None:
+def test_a_server_that_is_not_ready_is_retried() -> None:
     with listening(lambda line: line.sendall(b"554 5.3.2 no service here\r\n")) as server:
-        complaint = complaint_of(Unreachable, lambda: mail(server).send(LETTER))
+        complaint = complaint_of(Unreachable, lambda: mail(server).send(EMAIL))
     assert complaint == "the mail server is not ready: 554 5.3.2"
 
 
-def test_a_server_that_hangs_up_is_unreachable() -> None:
+def test_a_server_that_closes_the_connection_is_unreachable() -> None:
     with listening(lambda line: None) as server:
-        assert "ended the conversation" in complaint_of(Unreachable, lambda: mail(server).send(LETTER))
+        assert "ended the conversation" in complaint_of(Unreachable, lambda: mail(server).send(EMAIL))
 
 
-def test_nobody_there_is_unreachable() -> None:
+def test_a_port_without_a_server_is_unreachable() -> None:
     nobody = MailServer("127.0.0.1", free_port(), None, None, "none")
-    complaint = complaint_of(Unreachable, lambda: mail(nobody).send(LETTER))
+    complaint = complaint_of(Unreachable, lambda: mail(nobody).send(EMAIL))
     assert complaint == "the mail server cannot be reached: Connection refused"
 
 
-def test_checking_says_the_truth_and_sends_nothing(
-    serve: Serve, postbox: Postbox, certificate: Certificate, tmp_path: Path
+def test_checking_reports_the_state_of_the_server_and_sends_no_email(
+    serve: Serve, inbox: Inbox, certificate: Certificate, tmp_path: Path
 ) -> None:
     mail(serve("starttls", password=PASSWORD), certificate).check()
     bad = serve("starttls", password="wrong horse")
     complaint_of(Unreachable, lambda: mail(bad, certificate).check())
-    assert not postbox.emails
+    assert not inbox.emails
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,7 @@ def test_checking_says_the_truth_and_sends_nothing(
     [
         "anna@example.net\r\nBcc: eve@example.com",
         "anna@example.net, eve@example.com",
-        "=?utf-8?q?a=0D=0ABcc=3A_x?=@example.com",  # a valid address, which Python 3.11.7 decodes to two headers
+        "=?utf-8?q?a=0D=0ABcc=3A_x?=@example.com",  # a valid address, which Python 3.11.7 decodes into two headers
         "Anna <anna@example.net>",
         "anna @example.net",
         "anna",
@@ -414,30 +414,30 @@ def test_checking_says_the_truth_and_sends_nothing(
         "",
     ],
 )
-def test_an_address_cannot_smuggle_in_a_header(serve: Serve, postbox: Postbox, address: str) -> None:
+def test_an_address_cannot_add_a_header(serve: Serve, inbox: Inbox, address: str) -> None:
     server = mail(serve())
     with pytest.raises(Refused):
         server.send(Email("c0ffee", address, "Hello", "Hello\n", "<p>Hello</p>"))
-    assert not postbox.emails
+    assert not inbox.emails
 
 
 @pytest.mark.parametrize(
     "subject", ["Hello\r\nX-Evil: 1", "=?utf-8?q?x=0D=0AX-Evil:_1?=", "Hello\x00\x0bX-Evil: 1", "Hello\u2028X-Evil: 1"]
 )
-def test_a_subject_cannot_smuggle_in_a_header(serve: Serve, postbox: Postbox, subject: str) -> None:
+def test_a_subject_cannot_add_a_header(serve: Serve, inbox: Inbox, subject: str) -> None:
     mail(serve()).send(Email("c0ffee", ANNA, subject, "Hello\n", "<p>Hello</p>"))
-    assert "X-Evil" not in postbox.emails[0]
-    assert "\x00" not in postbox.emails[0]["Subject"]
+    assert "X-Evil" not in inbox.emails[0]
+    assert "\x00" not in inbox.emails[0]["Subject"]
 
 
-def test_a_domain_of_any_script_is_written_in_ascii(serve: Serve, postbox: Postbox) -> None:
+def test_a_domain_in_any_script_is_sent_in_ascii(serve: Serve, inbox: Inbox) -> None:
     mail(serve()).send(Email("c0ffee", "anna@Straße.example", "Hello", "Hello\n", "<p>Hello</p>"))
-    assert postbox.envelopes == [(SENDER, ["anna@xn--strae-oqa.example"])]
-    assert postbox.emails[0]["To"] == "anna@xn--strae-oqa.example"
+    assert inbox.envelopes == [(SENDER, ["anna@xn--strae-oqa.example"])]
+    assert inbox.emails[0]["To"] == "anna@xn--strae-oqa.example"
 
 
-def test_a_name_outside_ascii_goes_to_servers_that_can_carry_it(serve: Serve, postbox: Postbox) -> None:
-    letter = Email("c0ffee", "zoë@example.net", "Hello", "Hello\n", "<p>Hello</p>")
-    mail(serve(enable_SMTPUTF8=True)).send(letter)
-    assert postbox.envelopes == [(SENDER, ["zoë@example.net"])]
-    assert "outside ASCII" in complaint_of(Refused, lambda: mail(serve(enable_SMTPUTF8=False)).send(letter))
+def test_an_address_outside_ascii_is_sent_only_to_servers_with_smtputf8(serve: Serve, inbox: Inbox) -> None:
+    email = Email("c0ffee", "zoë@example.net", "Hello", "Hello\n", "<p>Hello</p>")
+    mail(serve(enable_SMTPUTF8=True)).send(email)
+    assert inbox.envelopes == [(SENDER, ["zoë@example.net"])]
+    assert "outside ASCII" in complaint_of(Refused, lambda: mail(serve(enable_SMTPUTF8=False)).send(email))

@@ -1,4 +1,4 @@
-"""Letters are whole, safe and in the reader's language."""
+"""E-mails are complete, escaped and in the reader's language."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ FACTS: dict[str, dict[str, object]] = {
 }
 
 
-class Backwards(NullTranslations):
-    """Says every sentence in capitals, and keeps the places of its facts."""
+class UpperCase(NullTranslations):
+    """Translates every sentence into capitals and keeps its placeholders."""
 
     def gettext(self, message: str) -> str:
         return re.sub(r"%\(\w+\)s|[^%]", lambda m: m[0] if m[0].startswith("%") else m[0].upper(), message)
@@ -50,11 +50,11 @@ class Backwards(NullTranslations):
         return self.gettext(msgid1 if n == 1 else msgid2)
 
 
-HEBREW = Language("he", "עברית", "rtl", Backwards())
+HEBREW = Language("he", "עברית", "rtl", UpperCase())
 
 
 class Outline(HTMLParser):
-    """Attributes of the first html element, and whether every element that was opened is closed."""
+    """Attributes of the html element, and whether every opened element was closed."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -85,92 +85,92 @@ def test_every_template_has_its_facts_here() -> None:
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_a_letter_has_a_subject_of_one_line_a_text_and_a_page(renderer: TemplateRenderer, name: str) -> None:
-    letter = renderer.render_email(name, **FACTS[name])
-    assert letter.subject
-    assert "\n" not in letter.subject
-    assert letter.text.startswith("Hello Anna,\n")
-    assert "Night & Latch" in letter.text
-    assert "&amp;" not in letter.text
-    outline = Outline(letter.html)
+def test_an_email_has_a_one_line_subject_a_text_and_an_html_page(renderer: TemplateRenderer, name: str) -> None:
+    email = renderer.render_email(name, **FACTS[name])
+    assert email.subject
+    assert "\n" not in email.subject
+    assert email.text.startswith("Hello Anna,\n")
+    assert "Night & Latch" in email.text
+    assert "&amp;" not in email.text
+    outline = Outline(email.html)
     assert not outline.open
     assert outline.attributes == {"lang": "en", "dir": "ltr"}
-    assert "Night &amp; Latch" in letter.html
-    assert "<table" not in letter.html
-    assert "<img" not in letter.html
+    assert "Night &amp; Latch" in email.html
+    assert "<table" not in email.html
+    assert "<img" not in email.html
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_both_halves_of_a_letter_have_the_same_links(renderer: TemplateRenderer, name: str) -> None:
-    letter = renderer.render_email(name, **FACTS[name])
-    assert set(re.findall(r"https://\S+", letter.text)) == set(Outline(letter.html).links)
+def test_the_text_and_the_html_of_an_email_have_the_same_links(renderer: TemplateRenderer, name: str) -> None:
+    email = renderer.render_email(name, **FACTS[name])
+    assert set(re.findall(r"https://\S+", email.text)) == set(Outline(email.html).links)
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_a_missing_fact_is_an_error_and_not_a_blank(renderer: TemplateRenderer, name: str) -> None:
+def test_a_missing_fact_is_an_error(renderer: TemplateRenderer, name: str) -> None:
     for fact in FACTS[name]:
         with pytest.raises(UndefinedError):
             renderer.render_email(name, **{key: value for key, value in FACTS[name].items() if key != fact})
 
 
-def test_an_unknown_letter_is_an_error(renderer: TemplateRenderer) -> None:
+def test_an_unknown_email_is_an_error(renderer: TemplateRenderer) -> None:
     with pytest.raises(TemplateNotFound):
         renderer.render_email("love")
 
 
-def test_a_code_begins_the_subject_and_stands_alone_on_a_line(renderer: TemplateRenderer) -> None:
-    letter = renderer.render_email("code", **FACTS["code"])
-    assert letter.subject == "012345 is your Night & Latch code"
-    assert letter.text.splitlines().count("012345") == 1
-    assert "It works for 60 minutes, once." in letter.text
-    assert "Never share this code" in letter.text
-    assert "Never share this code" in letter.html
+def test_a_code_begins_the_subject_and_is_alone_on_its_line(renderer: TemplateRenderer) -> None:
+    email = renderer.render_email("code", **FACTS["code"])
+    assert email.subject == "012345 is your Night & Latch code"
+    assert email.text.splitlines().count("012345") == 1
+    assert "It works for 60 minutes, once." in email.text
+    assert "Never share this code" in email.text
+    assert "Never share this code" in email.html
 
 
-def test_one_minute_is_not_minutes(renderer: TemplateRenderer) -> None:
+def test_one_minute_is_written_in_the_singular(renderer: TemplateRenderer) -> None:
     assert "for 1 minute, once" in renderer.render_email("code", **{**FACTS["code"], "minutes": 1}).text
 
 
-def test_a_notice_says_what_when_and_from_where(renderer: TemplateRenderer) -> None:
-    letter = renderer.render_email("notice", **FACTS["notice"])
-    assert letter.subject == "Night & Latch: Your password was changed."
-    assert "Your password was changed." in letter.text
-    assert "January 15, 2027" in letter.text
-    assert "UTC" in letter.text
-    assert "Firefox on Windows, network address 203.0.113.5" in letter.text
-    assert "Not you?" in letter.text
+def test_a_notice_says_what_happened_when_and_from_which_device_and_address(renderer: TemplateRenderer) -> None:
+    email = renderer.render_email("notice", **FACTS["notice"])
+    assert email.subject == "Night & Latch: Your password was changed."
+    assert "Your password was changed." in email.text
+    assert "January 15, 2027" in email.text
+    assert "UTC" in email.text
+    assert "Firefox on Windows, network address 203.0.113.5" in email.text
+    assert "Not you?" in email.text
 
 
-def test_facts_are_escaped_in_html_and_only_there(renderer: TemplateRenderer) -> None:
-    letter = renderer.render_email("notice", **{**FACTS["notice"], "what": "<script>100 % & %(site)s</script>"})
-    assert "&lt;script&gt;100 % &amp; %(site)s&lt;/script&gt;" in letter.html
-    assert "<script>" not in letter.html
-    assert "<script>100 % & %(site)s</script>" in letter.text
+def test_facts_are_escaped_in_html_and_not_in_text(renderer: TemplateRenderer) -> None:
+    email = renderer.render_email("notice", **{**FACTS["notice"], "what": "<script>100 % & %(site)s</script>"})
+    assert "&lt;script&gt;100 % &amp; %(site)s&lt;/script&gt;" in email.html
+    assert "<script>" not in email.html
+    assert "<script>100 % & %(site)s</script>" in email.text
 
 
-def test_a_letter_is_in_the_language_now_spoken(renderer: TemplateRenderer) -> None:
+def test_an_email_is_in_the_language_of_its_context(renderer: TemplateRenderer) -> None:
     with speaking(HEBREW):
-        letter = renderer.render_email("code", **FACTS["code"])
+        email = renderer.render_email("code", **FACTS["code"])
         notice = renderer.render_email("notice", **FACTS["notice"])
-    assert letter.subject == "012345 IS YOUR Night & Latch CODE"
-    assert "HELLO Anna," in letter.text
-    assert "IT WORKS FOR 60 MINUTES, ONCE." in letter.text
-    assert Outline(letter.html).attributes == {"lang": "he", "dir": "rtl"}
-    assert '<p class="code" dir="ltr"' in letter.html
+    assert email.subject == "012345 IS YOUR Night & Latch CODE"
+    assert "HELLO Anna," in email.text
+    assert "IT WORKS FOR 60 MINUTES, ONCE." in email.text
+    assert Outline(email.html).attributes == {"lang": "he", "dir": "rtl"}
+    assert '<p class="code" dir="ltr"' in email.html
     assert "בינואר" in notice.text
 
 
 @pytest.mark.parametrize("name", ["win at example.com", "see https://example.com", "a@b", "/x", "WWW prize", " \n "])
-def test_a_name_never_carries_a_link_into_a_strangers_inbox(name: str) -> None:
+def test_a_name_that_contains_a_link_is_not_greeted(name: str) -> None:
     assert hello(name) == "Hello,"
 
 
 @pytest.mark.parametrize("name", ["Anna", "J. R. R. Tolkien", "Jean-Luc O'Neill", "Зоя", "Dr. Wu Jr."])
-def test_names_of_people_are_greeted(name: str) -> None:
+def test_ordinary_names_are_greeted(name: str) -> None:
     assert hello(name) == f"Hello {name},"
 
 
-def test_a_name_over_several_lines_stays_on_one(renderer: TemplateRenderer) -> None:
+def test_a_name_with_line_breaks_is_written_on_one_line(renderer: TemplateRenderer) -> None:
     assert renderer.render_email("code", **{**FACTS["code"], "name": "An\r\n\nna"}).text.startswith(
         "Hello An na,\n\nType"
     )
@@ -192,11 +192,11 @@ def test_a_name_over_several_lines_stays_on_one(renderer: TemplateRenderer) -> N
         ("", "a device we do not know"),
     ],
 )
-def test_a_device_is_named_in_words_of_ours_only(user_agent: str, named: str) -> None:
+def test_a_device_is_named_without_quoting_its_user_agent(user_agent: str, named: str) -> None:
     assert device(user_agent) == named
 
 
-def test_a_moment_is_told_in_any_language() -> None:
+def test_a_time_is_written_in_every_language() -> None:
     assert moment(1_800_000_000).replace("\u00a0", " ") == "January 15, 2027, 8:00:00 AM UTC"
     with speaking(Language("zh-Hant", "繁體中文")):
         assert moment(1_800_000_000) == "2027年1月15日 上午8:00:00 [UTC]"
@@ -206,6 +206,6 @@ def test_a_moment_is_told_in_any_language() -> None:
 
 
 @pytest.mark.no_cover
-def test_a_letter_costs_less_than_a_millisecond(renderer: TemplateRenderer) -> None:
+def test_rendering_an_email_takes_less_than_a_millisecond(renderer: TemplateRenderer) -> None:
     costs = [least_cost(partial(renderer.render_email, name, **facts), turns=3) for name, facts in FACTS.items()]
     assert median(costs) < 0.001

@@ -1,4 +1,4 @@
-"""Texts that stay in the outbox of a development site."""
+"""Texts of a development site stay in its outbox."""
 
 from __future__ import annotations
 

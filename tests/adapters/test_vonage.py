@@ -1,4 +1,4 @@
-"""Texts over a real connection and the real SDK to a gateway on this machine, well or ill."""
+"""Texts over a real connection and the real SDK to a gateway on loopback that works or fails."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def complaint_of(kind: type[Exception], ask: Callable[[], object]) -> str:
 
 
 def only(gateway: Gateway) -> Asked:
-    """The one request that was made."""
+    """The only request that was made."""
     [asked] = gateway.asked
     return asked
 
 
-def test_a_text_is_posted_as_vonage_wants_it(gateway: Gateway) -> None:
+def test_a_text_is_posted_as_the_api_of_vonage_documents_it(gateway: Gateway) -> None:
     gateway_of_ours: TextMessages = texts(gateway)
     gateway_of_ours.send(MESSAGE)
     asked = only(gateway)
@@ -91,7 +91,7 @@ def test_a_text_is_posted_as_vonage_wants_it(gateway: Gateway) -> None:
         ("a=1&b=2 +%2B;\r\n", None),
     ],
 )
-def test_a_text_of_any_language_arrives_whole_and_says_when_it_needs_unicode(
+def test_a_text_of_any_language_arrives_complete_and_asks_for_unicode_when_needed(
     gateway: Gateway, text: str, kind: str | None
 ) -> None:
     if kind is None:
@@ -101,18 +101,18 @@ def test_a_text_of_any_language_arrives_whole_and_says_when_it_needs_unicode(
     assert only(gateway).form.get("type") == kind
 
 
-def test_a_text_that_is_late_for_its_purpose_is_not_delivered(gateway: Gateway) -> None:
+def test_a_text_is_sent_with_its_time_to_live(gateway: Gateway) -> None:
     texts(gateway).send(replace(MESSAGE, lasts=60))
     texts(gateway).send(replace(MESSAGE, lasts=3))
     assert [asked.form["ttl"] for asked in gateway.asked] == ["60000", "20000"], "no less, says the gateway"
 
 
-def test_a_gateway_may_be_below_a_path(gateway: Gateway) -> None:
+def test_a_gateway_url_may_have_a_path(gateway: Gateway) -> None:
     texts(f"{gateway.url}/vonage").send(MESSAGE)
     assert only(gateway).path == "/vonage/sms/json"
 
 
-def test_a_long_text_may_be_taken_in_parts(gateway: Gateway) -> None:
+def test_a_long_text_is_accepted_in_parts(gateway: Gateway) -> None:
     gateway.answers = [answers.statuses("0", "0", "0")]
     texts(gateway).send(MESSAGE)
     assert len(gateway.asked) == 1
@@ -131,7 +131,7 @@ def test_a_long_text_may_be_taken_in_parts(gateway: Gateway) -> None:
         "",
     ],
 )
-def test_what_is_no_number_goes_nowhere(gateway: Gateway, to: str) -> None:
+def test_a_malformed_number_is_refused_without_a_request(gateway: Gateway, to: str) -> None:
     complaint = complaint_of(Refused, lambda: texts(gateway).send(TextMessage("c0ffee", to, CODE, 600)))
     assert complaint == "not a number that a text can be sent to"
     assert not gateway.asked
@@ -140,13 +140,13 @@ def test_what_is_no_number_goes_nowhere(gateway: Gateway, to: str) -> None:
 @pytest.mark.parametrize(
     "message", [TextMessage("x" * 101, MESSAGE.to, CODE, 600), TextMessage("x", MESSAGE.to, "\ud800", 600)]
 )
-def test_what_the_sdk_would_not_send_goes_nowhere(gateway: Gateway, message: TextMessage) -> None:
+def test_a_text_that_the_sdk_rejects_is_refused_without_a_request(gateway: Gateway, message: TextMessage) -> None:
     assert "SDK" in complaint_of(Refused, lambda: texts(gateway).send(message))
     assert not gateway.asked
 
 
 @pytest.mark.parametrize("status", ["2", "3", "6", "7", "12", "15", "22", "23", "29", "33", "99"])
-def test_a_status_that_says_no_to_the_message_is_for_good(gateway: Gateway, status: str) -> None:
+def test_a_status_that_refuses_the_text_is_permanent(gateway: Gateway, status: str) -> None:
     gateway.answers = [answers.statuses(status)]
     complaint = complaint_of(Refused, lambda: texts(gateway).send(MESSAGE))
     assert complaint == f"the text message gateway did not take the message: status {status}"
@@ -154,7 +154,7 @@ def test_a_status_that_says_no_to_the_message_is_for_good(gateway: Gateway, stat
 
 
 @pytest.mark.parametrize("status", ["1", "5", "10"])
-def test_a_gateway_that_is_not_ready_is_worth_another_attempt(gateway: Gateway, status: str) -> None:
+def test_a_status_of_a_gateway_that_is_not_ready_is_retried(gateway: Gateway, status: str) -> None:
     gateway.answers = [answers.statuses(status)]
     complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
     assert complaint == f"the text message gateway is not ready: status {status}"
@@ -175,7 +175,9 @@ def test_a_gateway_that_is_not_ready_is_worth_another_attempt(gateway: Gateway, 
         (answers.fails(404), "is not at NIGHTLATCH_VONAGE_URL: HTTP 404"),
     ],
 )
-def test_the_operators_fault_says_nothing_against_the_message(gateway: Gateway, answer: Answer, says: str) -> None:
+def test_an_error_of_configuration_is_reported_to_the_operator_and_the_text_is_retried(
+    gateway: Gateway, answer: Answer, says: str
+) -> None:
     gateway.answers = [answer]
     complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
     assert complaint == f"the text message gateway {says}"
@@ -183,7 +185,7 @@ def test_the_operators_fault_says_nothing_against_the_message(gateway: Gateway, 
 
 
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
-def test_an_http_failure_is_worth_another_attempt(gateway: Gateway, code: int) -> None:
+def test_an_http_server_error_is_retried(gateway: Gateway, code: int) -> None:
     gateway.answers = [answers.fails(code)]
     complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
     assert complaint == f"the text message gateway is not ready: HTTP {code}"
@@ -191,7 +193,7 @@ def test_an_http_failure_is_worth_another_attempt(gateway: Gateway, code: int) -
 
 
 @pytest.mark.parametrize("code", [400, 413, 422])
-def test_an_http_refusal_is_for_good(gateway: Gateway, code: int) -> None:
+def test_an_http_client_error_is_permanent(gateway: Gateway, code: int) -> None:
     gateway.answers = [answers.fails(code)]
     assert f"HTTP {code}" in complaint_of(Refused, lambda: texts(gateway).send(MESSAGE))
     only(gateway)
@@ -205,13 +207,13 @@ def test_a_redirect_is_not_followed(gateway: Gateway, code: int) -> None:
 
 
 @pytest.mark.parametrize("given", [("0", "6"), ("9", "0"), ("0", "1", "0"), ("0", "what?")])
-def test_a_message_of_which_a_part_was_taken_is_never_sent_again(gateway: Gateway, given: tuple[str, ...]) -> None:
+def test_a_text_of_which_a_part_was_accepted_is_never_sent_again(gateway: Gateway, given: tuple[str, ...]) -> None:
     gateway.answers = [answers.statuses(*given)]
     assert "only a part" in complaint_of(Refused, lambda: texts(gateway).send(MESSAGE))
     only(gateway)
 
 
-def test_a_message_of_which_no_part_was_taken_is_judged_by_its_status(gateway: Gateway) -> None:
+def test_a_text_of_which_no_part_was_accepted_is_judged_by_its_status(gateway: Gateway) -> None:
     gateway.answers = [answers.statuses("1", "1"), answers.statuses("6", "6")]
     assert "status 1" in complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
     assert "status 6" in complaint_of(Refused, lambda: texts(gateway).send(MESSAGE))
@@ -236,7 +238,7 @@ def test_a_message_of_which_no_part_was_taken_is_judged_by_its_status(gateway: G
         answers.says_json({"message-count": "1", "messages": [{"status": CODE}]}),
     ],
 )
-def test_an_answer_that_is_none_is_worth_another_attempt(gateway: Gateway, answer: Answer) -> None:
+def test_an_unreadable_answer_is_retried(gateway: Gateway, answer: Answer) -> None:
     gateway.answers = [answer]
     complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
     assert complaint.startswith("the text message gateway gave an answer that is none of its own: HTTP 20")
@@ -252,19 +254,19 @@ def test_an_answer_that_is_none_is_worth_another_attempt(gateway: Gateway, answe
         {"message-count": "1", "messages": [{"status": "0"}]},
     ],
 )
-def test_a_text_that_was_taken_is_not_sent_again_because_its_answer_is_odd(gateway: Gateway, answer: object) -> None:
+def test_an_accepted_text_with_an_unexpected_answer_is_not_sent_again(gateway: Gateway, answer: object) -> None:
     gateway.answers = [answers.says_json(answer)]
     texts(gateway).send(MESSAGE)
     only(gateway)
 
 
-def test_a_refusal_without_words_is_a_refusal(gateway: Gateway) -> None:
+def test_a_refusal_without_an_explanation_is_a_refusal(gateway: Gateway) -> None:
     gateway.answers = [answers.says_json({"message-count": "1", "messages": [{"status": "6"}]})]
     assert "status 6" in complaint_of(Refused, lambda: texts(gateway).send(MESSAGE))
 
 
 @pytest.mark.parametrize("answer", [answers.drop, answers.drop_at_once, answers.cut_short])
-def test_a_lost_answer_is_worth_another_attempt_and_nothing_below_makes_it(gateway: Gateway, answer: Answer) -> None:
+def test_a_lost_answer_is_retried_by_the_worker_and_by_no_library(gateway: Gateway, answer: Answer) -> None:
     gateway.answers = [answer]
     complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
     assert complaint.startswith("the text message gateway ended the conversation (")
@@ -276,8 +278,8 @@ def test_a_lost_answer_is_worth_another_attempt_and_nothing_below_makes_it(gatew
 
 
 @pytest.mark.parametrize("answer", [answers.never, answers.drip, answers.drip_the_body])
-def test_a_gateway_that_stalls_is_left_after_the_time_out(gateway: Gateway, answer: Answer) -> None:
-    texts(gateway).send(MESSAGE)  # the SDK is imported, which is not the gateway's time
+def test_a_gateway_that_stalls_is_given_up_after_the_time_out(gateway: Gateway, answer: Answer) -> None:
+    texts(gateway).send(MESSAGE)  # imports the SDK, so that the import is not measured below
     gateway.answers = [answer]
     begun = time.monotonic()
     complaint = complaint_of(Unreachable, lambda: texts(gateway, timeout=1).send(MESSAGE))
@@ -294,12 +296,12 @@ def unused_port() -> int:
     return port
 
 
-def test_nobody_there_is_unreachable() -> None:
+def test_a_port_without_a_server_is_unreachable() -> None:
     complaint = complaint_of(Unreachable, lambda: texts(f"http://127.0.0.1:{unused_port()}").send(MESSAGE))
     assert complaint == "the text message gateway cannot be reached: Connection refused"
 
 
-def test_speaking_tls_to_a_plain_gateway_is_unreachable(gateway: Gateway) -> None:
+def test_tls_to_a_gateway_without_tls_is_unreachable(gateway: Gateway) -> None:
     url = gateway.url.replace("http://", "https://")
     assert "no encryption" in complaint_of(Unreachable, lambda: texts(url).send(MESSAGE))
     assert not gateway.texts
@@ -333,7 +335,7 @@ def encrypted(certificate: Path) -> Iterator[Gateway]:
         yield gateway
 
 
-def test_a_text_goes_out_encrypted(encrypted: Gateway, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_is_sent_over_tls(encrypted: Gateway, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     texts(encrypted).send(MESSAGE)
     only(encrypted)
@@ -350,7 +352,7 @@ def test_an_unknown_certificate_gets_no_text(encrypted: Gateway) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_gateway_that_accepts_and_says_nothing_is_left_after_the_time_out(scheme: str) -> None:
+def test_a_gateway_that_accepts_the_connection_and_is_silent_is_given_up_after_the_time_out(scheme: str) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         begun = time.monotonic()
         url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"
@@ -358,10 +360,10 @@ def test_a_gateway_that_accepts_and_says_nothing_is_left_after_the_time_out(sche
         assert time.monotonic() - begun < 2
 
 
-def test_credentials_come_from_the_settings_alone(
+def test_credentials_come_from_the_settings_only(
     gateway: Gateway, encrypted: Gateway, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The SDK's HTTP library would let a .netrc file have its way."""
+    """A .netrc file would otherwise override them in the SDK's HTTP library."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login eve password evil\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
@@ -370,14 +372,14 @@ def test_credentials_come_from_the_settings_alone(
         assert only(one).headers["Authorization"] == f"Basic {BASIC}"
 
 
-def test_a_proxy_is_no_way_to_a_gateway_on_this_machine(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_is_not_used_for_a_gateway_on_loopback(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port()}")
     texts(gateway).send(MESSAGE)
     only(gateway)
 
 
-def test_two_who_send_at_once_mix_nothing(gateway: Gateway) -> None:
+def test_two_texts_sent_at_once_are_not_mixed_up(gateway: Gateway) -> None:
     ours = texts(gateway)
     messages = [TextMessage(f"ref{n}", f"+4477009{n:05}", f"{n:06} is your code", 600) for n in range(60)]
     with ThreadPoolExecutor(2) as pool:
@@ -393,7 +395,7 @@ def test_two_who_send_at_once_mix_nothing(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     "answer", [answers.take, answers.statuses("6"), answers.fails(401), answers.fails(500), answers.drop]
 )
-def test_no_log_tells_the_number_the_text_or_the_credentials(
+def test_no_log_has_the_number_the_text_or_the_credentials(
     gateway: Gateway, answer: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in ("", "vonage", "urllib3", "requests"):
@@ -410,7 +412,7 @@ def test_no_log_tells_the_number_the_text_or_the_credentials(
     assert not [record for record in caplog.records if record.name.startswith(("vonage", "urllib3"))]
 
 
-def test_checking_proves_the_credentials_and_sends_nothing(gateway: Gateway) -> None:
+def test_checking_verifies_the_credentials_and_sends_no_text(gateway: Gateway) -> None:
     texts(gateway).check()
     asked = only(gateway)
     assert (asked.method, asked.path) == ("GET", "/account/get-balance")
@@ -426,23 +428,23 @@ def test_checking_proves_the_credentials_and_sends_nothing(gateway: Gateway) -> 
         (answers.says_json({}), "gave an answer that is none of its own: HTTP 200"),
     ],
 )
-def test_checking_says_the_truth(gateway: Gateway, answer: Answer, says: str) -> None:
+def test_checking_reports_what_is_wrong(gateway: Gateway, answer: Answer, says: str) -> None:
     gateway.answers = [answer]
     assert complaint_of(Unreachable, lambda: texts(gateway).check()) == f"the text message gateway {says}"
     assert not gateway.texts
 
 
 @pytest.mark.parametrize("code", [404, 405, 501])
-def test_a_gateway_on_this_machine_need_not_keep_accounts(gateway: Gateway, code: int) -> None:
+def test_checking_a_gateway_on_loopback_needs_no_account_api(gateway: Gateway, code: int) -> None:
     gateway.answers = [answers.fails(code)]
     texts(gateway).check()
 
 
-def test_checking_nobody_is_unreachable() -> None:
+def test_checking_a_port_without_a_server_reports_it_as_unreachable() -> None:
     complaint_of(Unreachable, lambda: texts(f"http://127.0.0.1:{unused_port()}").check())
 
 
-def test_a_site_pays_for_the_sdk_with_its_first_text_only() -> None:
+def test_the_sdk_is_imported_with_the_first_text_only() -> None:
     program = (
         "import sys, webapp, webapp.adapters.vonage, webapp.bootstrap;"
         "from webapp.settings import TextGateway;"

@@ -1,4 +1,4 @@
-"""Pushes as a push service and a browser get them, and what becomes of each answer."""
+"""What a push service and a browser receive, and what each answer leads to."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def message(service: PushEndpoint) -> PushMessage:
     return PushMessage("uid", service.subscribe().subscription, TEXT, 300, 1)
 
 
-def test_what_the_browser_reads_is_what_was_sent(service: PushEndpoint) -> None:
+def test_the_browser_decrypts_what_was_sent(service: PushEndpoint) -> None:
     pushes(service).send(message(service))
     taken = service.taken[0]
     assert taken.text == TEXT
@@ -54,7 +54,7 @@ def test_what_the_browser_reads_is_what_was_sent(service: PushEndpoint) -> None:
     }
 
 
-def test_the_push_service_knows_who_sends(service: PushEndpoint) -> None:
+def test_the_push_service_can_verify_the_sender(service: PushEndpoint) -> None:
     way = pushes(service)
     way.send(message(service))
     assert way.public_key is not None
@@ -62,20 +62,20 @@ def test_the_push_service_knows_who_sends(service: PushEndpoint) -> None:
     assert claims == {"sub": SUBJECT, "aud": service.url, "exp": START + 12 * 3600}
 
 
-def test_no_two_pushes_look_alike(service: PushEndpoint) -> None:
+def test_two_pushes_of_the_same_text_differ(service: PushEndpoint) -> None:
     way, one = pushes(service), message(service)
     way.send(one)
     way.send(one)
     assert service.taken[0].body != service.taken[1].body
 
 
-def test_one_that_is_late_is_not_kept_by_the_push_service(service: PushEndpoint) -> None:
+def test_a_push_service_is_told_how_long_to_keep_a_push(service: PushEndpoint) -> None:
     pushes(service).send(replace(message(service), lasts=-3))
     assert service.taken[0].headers["ttl"] == "0"
 
 
 @pytest.mark.parametrize("code", [404, 410])
-def test_an_address_that_is_no_more_is_gone(service: PushEndpoint, code: int) -> None:
+def test_an_expired_subscription_is_reported_as_gone(service: PushEndpoint, code: int) -> None:
     service.answers.append((code, {}))
     with pytest.raises(Gone, match=f"HTTP {code}"):
         pushes(service).send(message(service))
@@ -96,7 +96,7 @@ def test_an_address_that_is_no_more_is_gone(service: PushEndpoint, code: int) ->
         (408, None, None),
     ],
 )
-def test_one_that_may_go_later_says_when(service: PushEndpoint, code: int, said: str | None, wait: int | None) -> None:
+def test_a_push_to_be_retried_says_when(service: PushEndpoint, code: int, said: str | None, wait: int | None) -> None:
     service.answers.append((code, {"Retry-After": said} if said else {}))
     with pytest.raises(Unreachable, match=f"HTTP {code}") as later:
         pushes(service).send(message(service))
@@ -105,7 +105,7 @@ def test_one_that_may_go_later_says_when(service: PushEndpoint, code: int, said:
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 413])
-def test_one_that_is_not_taken_is_not_sent_again(service: PushEndpoint, code: int) -> None:
+def test_a_refused_push_is_not_sent_again(service: PushEndpoint, code: int) -> None:
     service.answers.append((code, {}))
     with pytest.raises(Refused, match=f"HTTP {code}") as refused:
         pushes(service).send(message(service))
@@ -113,7 +113,7 @@ def test_one_that_is_not_taken_is_not_sent_again(service: PushEndpoint, code: in
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_no_redirect_is_followed(service: PushEndpoint, code: int) -> None:
+def test_a_redirect_is_not_followed(service: PushEndpoint, code: int) -> None:
     with PushEndpoint() as elsewhere:
         service.answers.append((code, {"Location": f"{elsewhere.url}/push/1"}))
         with pytest.raises(Refused):
@@ -122,7 +122,7 @@ def test_no_redirect_is_followed(service: PushEndpoint, code: int) -> None:
     assert len(service.taken) == 1
 
 
-def test_a_push_service_that_stalls_holds_nobody_up(service: PushEndpoint) -> None:
+def test_a_push_service_that_stalls_is_given_up_after_the_time_out(service: PushEndpoint) -> None:
     service.answers.append(30.0)
     begun = time.monotonic()
     with pytest.raises(Unreachable, match="took longer than 1 s"):
@@ -130,7 +130,7 @@ def test_a_push_service_that_stalls_holds_nobody_up(service: PushEndpoint) -> No
     assert time.monotonic() - begun < 4
 
 
-def test_a_push_service_that_is_down_is_said_without_its_address(service: PushEndpoint) -> None:
+def test_an_unreachable_push_service_is_reported_without_its_address(service: PushEndpoint) -> None:
     one, way = message(service), pushes(service)
     service.__exit__(None, None, None)
     with pytest.raises(Unreachable) as down:
@@ -138,19 +138,19 @@ def test_a_push_service_that_is_down_is_said_without_its_address(service: PushEn
     assert "127.0.0.1" not in str(down.value)
 
 
-def test_an_address_is_checked_again_before_each_push(service: PushEndpoint) -> None:
+def test_the_allowed_hosts_are_checked_before_each_push(service: PushEndpoint) -> None:
     with pytest.raises(Gone, match="NIGHTLATCH_PUSH_HOSTS"):
         pushes(service, hosts=("fcm.googleapis.com",)).send(message(service))
     assert not service.taken
 
 
-def test_without_a_key_no_push_goes(service: PushEndpoint) -> None:
+def test_without_a_key_no_push_is_sent(service: PushEndpoint) -> None:
     assert NoPushes().public_key is None
     with pytest.raises(Refused):
         NoPushes().send(message(service))
 
 
-def test_every_key_that_is_made_is_one() -> None:
+def test_every_generated_key_is_valid() -> None:
     for _ in range(20):
         raw = urlsafe_b64decode(generate_keys()["VAPID_PRIVATE_KEY"] + "=")
         assert WebPush(PushSettings(raw, SUBJECT, PushHosts(())), 5, FakeClock()).public_key
@@ -159,7 +159,7 @@ def test_every_key_that_is_made_is_one() -> None:
     assert coded(urlsafe_b64decode(point + "=")) == point
 
 
-def test_the_library_is_loaded_when_the_first_push_goes() -> None:
+def test_the_library_is_imported_with_the_first_push_only() -> None:
     code = "import sys; import webapp.bootstrap, webapp.adapters.web_push; print('pywebpush' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -1,4 +1,4 @@
-"""The attackers' fixtures: hashing is cheap here, except where it is the point."""
+"""Fixtures of the attack tests. Hashing is cheap here; tests of its cost ask for their own hasher."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.people import Owner
 
 
 class MeanwhileHasher(CheapHasher):
-    """While it compares a password, something else happens: once, when `meanwhile` is set."""
+    """While it hashes or compares a password, it calls `meanwhile` once, if that is set."""
 
     meanwhile: Any = None
 
@@ -32,7 +32,9 @@ class MeanwhileHasher(CheapHasher):
     def _happen(self) -> None:
         happens, self.meanwhile = self.meanwhile, None
         if happens is not None:
-            with ThreadPoolExecutor(1) as elsewhere:  # a request within a request would share its context
+            with ThreadPoolExecutor(
+                1
+            ) as elsewhere:  # a request in the same thread would share the context of the outer one
                 elsewhere.submit(happens).result()
 
 
@@ -57,13 +59,13 @@ def ada(site: Site) -> Owner:
 
 @pytest.fixture
 def mallory(site: Site) -> Owner:
-    """O: somebody else with an account of the same kind."""
+    """Another user with an account of the same kind."""
     return enrolled(site, "mallory")
 
 
 @pytest.fixture
 def stranger(site: Site, ada: Owner) -> Owner:
-    """P: knows Ada's password, in a browser of their own, with a pending login."""
+    """An attacker who knows Ada's password, in another browser with a pending login."""
     stranger = ada.other_browser(address="203.0.113.9")
     assert stranger.log_in().h1 == "Enter your code"
     return stranger

@@ -1,4 +1,4 @@
-"""A process of the site that takes part in a race: it gets requests, waits for "go", and sends all of them at once.
+"""A process of the site for the tests of concurrency: it reads requests, waits for "go", and sends all of them at once.
 
 Run by `races.py`; one JSON line in, one out.
 """

@@ -1,4 +1,4 @@
-"""Two processes of the site that answer at once: what must happen once happens once in both together."""
+"""Two processes of the site that answer at the same time: what may happen once must happen once in both together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from webapp.settings import ROOT
 
 
 class Racers:
-    """Two processes that stay for all races of this module."""
+    """Two processes that serve all tests of a module."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.attacks.racer"]
@@ -53,6 +53,6 @@ class Racers:
 
 
 def request_of(browser: Person, path: str, number: int = 0, **fields: str) -> dict[str, Any]:
-    """What the form at hand would send."""
+    """The request that the form of the present page would send."""
     data = {"csrf_token": browser.token(), **fields}
     return {"path": path, "cookies": cookies_of(browser), "data": data, "address": f"198.51.100.{number}"}

@@ -1,4 +1,4 @@
-"""Whoever wants to learn from the contacts which numbers have an account; and files that no phone writes."""
+"""Attackers who want to learn from contacts which numbers have an account; and malformed files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from webapp.services.phone_numbers import phone_bound
 
 CONTACTS = "/settings/privacy/contacts"
 ADA, EVE = "+447400123456", "+447400666666"
-NOBODY = "+447400999999"
+WITHOUT_ACCOUNT = "+447400999999"
 
 
 def give_number(site: Site, username: str, number: str) -> None:
-    """Confirmed, and found by contacts."""
+    """Confirmed, and discoverable by contacts."""
     keyring = AesGcmKeyring(site.services.settings.encryption_keys, site.services.entropy)
     owner = account_id(site, username)
     sealed = keyring.seal(number, phone_bound(owner))
@@ -32,7 +32,7 @@ def give_number(site: Site, username: str, number: str) -> None:
 
 @pytest.fixture
 def eve(site: Site, ada: Owner) -> Owner:
-    """Has an account and a number of her own, and wants to know about Ada's, who has one as well."""
+    """Has an account and a number of her own, and wants to learn about Ada's number, which has an account too."""
     eve = Owner(site, "eve")
     eve.sign_up()
     give_number(site, "eve", EVE)
@@ -46,15 +46,15 @@ def upload(person: Person, *numbers: str) -> Page:
 
 
 def seen(page: Page) -> tuple[Any, ...]:
-    """The page less the token of its forms."""
+    """The page without the CSRF tokens of its forms."""
     for field in page.soup.find_all("input", attrs={"name": "csrf_token"}):
         field.decompose()
     return page.status, str(page.soup), page.response.headers.get("Retry-After")
 
 
-def test_a_number_with_an_account_and_one_without_get_the_same_page_for_the_same_work(site: Site, eve: Owner) -> None:
+def test_a_number_with_an_account_and_one_without_get_the_same_page_and_cost_the_same(site: Site, eve: Owner) -> None:
     pages, work = set(), []
-    for number in (ADA, NOBODY):
+    for number in (ADA, WITHOUT_ACCOUNT):
         eve.post(CONTACTS, remove="1")
         eve.open(CONTACTS)
         site.statements.clear()
@@ -64,14 +64,16 @@ def test_a_number_with_an_account_and_one_without_get_the_same_page_for_the_same
     assert work[0] == work[1]
 
 
-def test_uploading_a_number_shows_nobody_who_does_not_have_ones_own(site: Site, eve: Owner, ada: Owner) -> None:
+def test_uploading_a_number_shows_only_users_who_have_ones_own_number(site: Site, eve: Owner, ada: Owner) -> None:
     assert "@ada" not in upload(eve, ADA).text
-    upload(ada, NOBODY)
+    upload(ada, WITHOUT_ACCOUNT)
     assert "@ada" not in eve.open(CONTACTS).text
     assert "@eve" not in ada.open(CONTACTS).text
 
 
-def test_the_option_off_hides_even_from_mutual_contacts_for_the_same_work(site: Site, eve: Owner, ada: Owner) -> None:
+def test_turning_discoverability_off_hides_a_user_from_mutual_contacts_at_the_same_cost(
+    site: Site, eve: Owner, ada: Owner
+) -> None:
     upload(eve, ADA)
     upload(ada, EVE)
     assert "@ada" in eve.open(CONTACTS).text
@@ -82,15 +84,15 @@ def test_the_option_off_hides_even_from_mutual_contacts_for_the_same_work(site: 
     assert seen(hidden) == seen(eve.open(CONTACTS)), "hidden and not there are the same"
 
 
-def test_a_number_that_is_no_longer_hers_finds_nobody(site: Site, eve: Owner, ada: Owner) -> None:
+def test_a_number_that_was_removed_from_the_account_finds_no_user(site: Site, eve: Owner, ada: Owner) -> None:
     upload(eve, ADA)
     upload(ada, EVE)
-    give_number(site, "eve", NOBODY)
+    give_number(site, "eve", WITHOUT_ACCOUNT)
     assert "@ada" not in eve.open(CONTACTS).text
 
 
-def test_an_unconfirmed_number_is_compared_with_nothing(site: Site, ada: Owner) -> None:
-    """Whoever types somebody else's number gets no contacts of theirs."""
+def test_an_unconfirmed_number_is_not_compared(site: Site, ada: Owner) -> None:
+    """Otherwise a user who types another person's number would see that person's contacts."""
     give_number(site, "ada", ADA)
     mallory = Owner(site, "mallory")
     mallory.sign_up()
@@ -102,7 +104,7 @@ def test_an_unconfirmed_number_is_compared_with_nothing(site: Site, ada: Owner) 
     assert "@mallory" not in ada.open(CONTACTS).text
 
 
-def test_one_account_looks_up_two_thousand_numbers_a_day_and_no_more(site: Site, eve: Owner) -> None:
+def test_one_account_looks_up_at_most_two_thousand_numbers_a_day(site: Site, eve: Owner) -> None:
     tried, page = 0, None
     for start in range(0, 4000, 500):
         page = upload(eve, *(f"+4474{number:08d}" for number in range(start, start + 500)))
@@ -120,7 +122,7 @@ def test_one_account_looks_up_two_thousand_numbers_a_day_and_no_more(site: Site,
     assert upload(eve, ADA).receipts == ["1 new number was added."]
 
 
-def test_nobody_uploads_or_removes_for_another(site: Site, eve: Owner, ada: Owner) -> None:
+def test_a_user_cannot_upload_or_remove_contacts_of_another_account(site: Site, eve: Owner, ada: Owner) -> None:
     upload(ada, EVE)
     before = everything(site)["contacts"]
     for field in ("account_id", "account", "id"):
@@ -140,7 +142,7 @@ def test_no_number_is_in_a_dump_of_the_database_or_the_log(
     site: Site, eve: Owner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     eve.open(CONTACTS)
-    eve.press("Upload contacts", numbers=ADA, file=f"BEGIN:VCARD\nFN:Zuse\nTEL:{NOBODY}\nTEL;=:{EVE}".encode())
+    eve.press("Upload contacts", numbers=ADA, file=f"BEGIN:VCARD\nFN:Zuse\nTEL:{WITHOUT_ACCOUNT}\nTEL;=:{EVE}".encode())
     assert count(site, "SELECT count(*) FROM contacts") == 2
     places = {name: repr(rows).encode() for name, rows in everything(site, but=set()).items()}
     places["log"] = capsys.readouterr().err.encode()
@@ -148,7 +150,7 @@ def test_no_number_is_in_a_dump_of_the_database_or_the_log(
         places[file.name] = file.read_bytes()
     assert len(places) > 12 or POSTGRES
     for place, content in places.items():
-        for secret in (ADA, NOBODY, EVE):
+        for secret in (ADA, WITHOUT_ACCOUNT, EVE):
             for written in (secret, secret[1:], secret.removeprefix("+44")):
                 assert written.encode() not in content, place
         assert b"Zuse" not in content, place
@@ -178,7 +180,7 @@ def post(person: Person, path: str, *parts: bytes) -> Page:
     return person.send("POST", path, follow=False, data=body, headers=headers)
 
 
-def test_bytes_that_are_no_text_are_allowed_in_the_file_and_nowhere_else(site: Site, eve: Owner) -> None:
+def test_a_null_byte_is_allowed_in_the_file_and_in_no_other_field(site: Site, eve: Owner) -> None:
     file = b"N:M\xfcller\nTEL:" + ADA.encode() + b"\nTEL:+44\x007400999999\n\xff\xfe\x00\n"
     assert post(eve, CONTACTS, part("upload", b"1"), part("file", file, "c.vcf")).status == 303
     assert eve.open(CONTACTS).receipts == ["1 new number was added.", "2 lines could not be read."]
@@ -202,13 +204,13 @@ def test_bytes_that_are_no_text_are_allowed_in_the_file_and_nowhere_else(site: S
     ],
     ids=["two", "beside text", "list", "another field", "button", "name with NUL", "field with NUL"],
 )
-def test_a_file_where_none_belongs_is_refused(site: Site, eve: Owner, parts: tuple[bytes, ...]) -> None:
+def test_a_file_in_another_field_is_refused(site: Site, eve: Owner, parts: tuple[bytes, ...]) -> None:
     assert post(eve, CONTACTS, part("upload", b"1"), *parts).status == 400
     assert count(site, "SELECT count(*) FROM contacts") == 0
 
 
 @one_database
-def test_no_other_page_takes_a_file(site: Site, ada: Owner) -> None:
+def test_no_other_page_accepts_a_file(site: Site, ada: Owner) -> None:
     before = everything(site)
     for route in routes(site):
         if route.layout == "desktop" and "POST" in route.methods:
@@ -221,12 +223,12 @@ def test_no_other_page_takes_a_file(site: Site, ada: Owner) -> None:
     assert is_in(ada)
 
 
-def test_a_file_as_text_is_no_file(site: Site, eve: Owner) -> None:
+def test_a_file_sent_as_text_is_ignored(site: Site, eve: Owner) -> None:
     assert eve.post(CONTACTS, upload="1", file=f"TEL:{ADA}").status == 422
     assert count(site, "SELECT count(*) FROM contacts") == 0
 
 
-def test_many_short_entries_cost_little(site: Site, eve: Owner) -> None:
+def test_many_short_entries_are_read_quickly(site: Site, eve: Owner) -> None:
     for text in (",".join(str(n) for n in range(10_000)), "1;" * 30_000, "+" * 60_000):
         eve.open(CONTACTS)
         assert eve.press("Upload contacts", numbers=text).status in (200, 422)

@@ -1,4 +1,4 @@
-"""Whoever wants to know who has an account, with which address and which factors; and where `next` leads."""
+"""Attackers who want to learn who has an account, with which e-mail address and which factors; and open redirects."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ ELSEWHERE = (
 
 
 def said(page: Page) -> tuple[int, str, str, str | None]:
-    """What a stranger can tell apart: the names that they typed themselves and the form's token are left out."""
+    """What an attacker can compare: the page without the names that they typed and without the CSRF token."""
     text = re.sub(r'value="[^"]*"', "", page.text)
     headers = {k: v for k, v in page.response.headers.items() if k not in ("Set-Cookie", "Content-Length")}
     return page.status, text, str(sorted(headers.items())), page.response.headers.get("Retry-After")
 
 
-def try_log_in(site: Site, name: str, password: str, address: str = "198.51.100.1") -> Page:
+def attempt_log_in(site: Site, name: str, password: str, address: str = "198.51.100.1") -> Page:
     stranger = Person(site.app, address=address)
     stranger.open("/log-in")
     return stranger.press("Log in", username=name, password=password)
@@ -55,7 +55,7 @@ def try_log_in(site: Site, name: str, password: str, address: str = "198.51.100.
 # -- Log-in ----------------------------------------------------------------------------------------
 
 
-def test_known_and_unknown_names_get_the_same_page_for_the_same_work(
+def test_known_and_unknown_names_get_the_same_page_and_cost_the_same(
     site: Site, ada: Owner, hasher: CheapHasher
 ) -> None:
     Owner(site, "bob").sign_up()
@@ -65,19 +65,19 @@ def test_known_and_unknown_names_get_the_same_page_for_the_same_work(
         for name in names:
             before = len(hasher.verified)
             site.clock.pass_(3600)
-            pages.add(said(try_log_in(site, name, password)))
+            pages.add(said(attempt_log_in(site, name, password)))
             hashes.add(len(hasher.verified) - before)
         assert len(pages) == 1, password
         assert hashes == {1}, password
 
 
-def test_locked_accounts_and_names_that_nobody_has_wait_alike(site: Site, ada: Owner, hasher: CheapHasher) -> None:
+def test_locked_accounts_and_unknown_names_get_the_same_wait(site: Site, ada: Owner, hasher: CheapHasher) -> None:
     ends = []
     for number, name in enumerate(("ada", "nobody", "nobody@example.org")):
         story = []
         for attempt in range(12):
             before = len(hasher.verified)
-            page = try_log_in(site, name, "a wrong password", f"198.51.{number}.{attempt}")
+            page = attempt_log_in(site, name, "a wrong password", f"198.51.{number}.{attempt}")
             story.append((said(page), len(hasher.verified) - before))
         ends.append(story)
     assert ends[0] == ends[1] == ends[2]
@@ -88,34 +88,34 @@ def test_locked_accounts_and_names_that_nobody_has_wait_alike(site: Site, ada: O
 def test_a_lock_does_not_tell_which_address_belongs_to_which_user(
     site: Site, ada: Owner, hasher: CheapHasher, locked: str, probed: str
 ) -> None:
-    """And yet the ten attempts are of the account, under whichever name."""
+    """Even so, the ten attempts of an account are counted together, whichever name was typed."""
     for attempt in range(10):
-        assert try_log_in(site, locked, "a wrong password", f"198.51.100.{attempt}").status == 422
-    assert try_log_in(site, locked, "a wrong password", "198.51.100.20").status == 429
+        assert attempt_log_in(site, locked, "a wrong password", f"198.51.100.{attempt}").status == 422
+    assert attempt_log_in(site, locked, "a wrong password", "198.51.100.20").status == 429
     stories = []
     for number, name in enumerate((probed, "nobody@example.org")):
         before, story = len(hasher.verified), []
         for attempt in range(12):
-            story.append(said(try_log_in(site, name, ada.password, f"203.0.{number}.{attempt}")))
+            story.append(said(attempt_log_in(site, name, ada.password, f"203.0.{number}.{attempt}")))
         stories.append((story, len(hasher.verified) - before))
     assert stories[0] == stories[1], "the right password is one of them"
     site.clock.pass_(3600)
-    assert try_log_in(site, probed, ada.password).h1 == "Enter your code"
+    assert attempt_log_in(site, probed, ada.password).h1 == "Enter your code"
 
 
-def test_factors_and_hints_show_only_after_a_right_password(site: Site, ada: Owner) -> None:
-    page = try_log_in(site, "ada", "a wrong password")
+def test_factors_and_hints_are_shown_only_after_the_right_password(site: Site, ada: Owner) -> None:
+    page = attempt_log_in(site, "ada", "a wrong password")
     for word in ("code", "app", "factor", "example.org", "Lovelace"):
         assert word not in page.soup.find("main").get_text(" ").lower(), word
     for path in ("/log-in/verify", "/log-in/methods", "/log-in/backup-code"):
         assert Person(site.app).open(path).path == "/log-in"
-    assert try_log_in(site, "ada", ada.password).h1 == "Enter your code"
+    assert attempt_log_in(site, "ada", ada.password).h1 == "Enter your code"
 
 
-# -- Addresses -------------------------------------------------------------------------------------
+# -- E-mail addresses ------------------------------------------------------------------------------
 
 
-def test_forgot_password_answers_all_addresses_the_same(site: Site, ada: Owner) -> None:
+def test_forgot_password_answers_every_address_alike(site: Site, ada: Owner) -> None:
     Owner(site, "bob").sign_up(confirm_email=False)
     pages = set()
     for address in ("ada@example.org", "none@example.org", "bob@example.org", "ADA@example.org"):
@@ -127,8 +127,8 @@ def test_forgot_password_answers_all_addresses_the_same(site: Site, ada: Owner) 
     assert len(pages) == 1
 
 
-def test_forgot_password_does_the_same_work_for_all_addresses(site: Site, ada: Owner) -> None:
-    """A letter to nobody is written, sealed and stored as well, and then taken back: the time tells nothing."""
+def test_forgot_password_costs_the_same_for_every_address(site: Site, ada: Owner) -> None:
+    """Without an account, an e-mail is stored too and then rolled back, so that the time reveals nothing."""
     work = []
     for address in ("ada@example.org", "none@example.org"):
         reader = Person(site.app)
@@ -143,7 +143,7 @@ def test_forgot_password_does_the_same_work_for_all_addresses(site: Site, ada: O
     assert count(site, "SELECT count(*) FROM messages WHERE account_id IS NULL") == 0
 
 
-def test_an_address_that_is_another_users_gets_the_same_pages_at_sign_up(site: Site, ada: Owner) -> None:
+def test_an_address_of_another_user_gets_the_same_pages_at_sign_up(site: Site, ada: Owner) -> None:
     stories = []
     for username, address in (("bob", "ada@example.org"), ("eve", "free@example.org")):
         new = Owner(site, username)
@@ -159,7 +159,7 @@ def test_an_address_that_is_another_users_gets_the_same_pages_at_sign_up(site: S
     assert not re.match(r"\d{6}", site.emails("ada@example.org")[0].subject), "no code goes to the owner"
 
 
-def test_the_code_step_of_a_taken_address_never_opens(site: Site, ada: Owner) -> None:
+def test_the_code_of_another_users_address_is_never_accepted(site: Site, ada: Owner) -> None:
     bob = Owner(site, "bob")
     bob.sign_up(confirm_email=False)
     bob.press("Next", email="ada@example.org")
@@ -174,12 +174,12 @@ def test_the_code_step_of_a_taken_address_never_opens(site: Site, ada: Owner) ->
 
 
 @pytest.mark.parametrize("target", ELSEWHERE, ids=repr)
-def test_next_is_no_way_to_another_site(target: str) -> None:
+def test_next_does_not_redirect_to_another_site(target: str) -> None:
     assert local_path(target) is None
 
 
 @one_database
-def test_next_stays_on_this_site_at_every_login_page(site: Site, ada: Owner) -> None:
+def test_next_stays_on_this_site_on_every_log_in_page(site: Site, ada: Owner) -> None:
     for target in (t for t in ELSEWHERE if t):
         for htmx in (False, True):
             eve = ada.other_browser(htmx=htmx)
@@ -199,7 +199,7 @@ def test_next_stays_on_this_site_at_every_login_page(site: Site, ada: Owner) -> 
                 assert leads_here(page), target
 
 
-def test_a_path_with_two_slashes_is_no_way_to_another_site(site: Site, ada: Owner) -> None:
+def test_a_path_that_begins_with_two_slashes_does_not_redirect_to_another_site(site: Site, ada: Owner) -> None:
     for path in ("//evil.example", "//evil.example/settings", "///evil.example", "/\\evil.example", "/settings//"):
         for headers in ({}, {"HX-Request": "true"}, {"Sec-CH-UA-Mobile": "?1"}):
             environ = {"PATH_INFO": path}
@@ -210,7 +210,7 @@ def test_a_path_with_two_slashes_is_no_way_to_another_site(site: Site, ada: Owne
 
 
 def leads_here(page: Page) -> bool:
-    """As a browser resolves it."""
+    """Resolves the target as a browser does."""
     for name in ("Location", "HX-Redirect", "HX-Location", "HX-Push-Url"):
         target = page.response.headers.get(name)
         if target is None:

@@ -1,4 +1,4 @@
-"""What breaks under the site: locks, full disks, lost keys, sudden death."""
+"""Failures below the site: locked databases, full disks, missing keys and killed processes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEYS = {name: f"{name}:{text}" for name, text in (
 
 
 sqlite_only = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-"""A fault of SQLite's file, which the driver reports in ways of its own."""
+"""These failures are specific to SQLite's file and its driver."""
 
 
 def file_of(site: Site) -> Path:
@@ -39,13 +39,13 @@ def file_of(site: Site) -> Path:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The five seconds are a setting of the driver; half a second tells as much."""
+    """Shortens the driver's five seconds to half a second."""
     monkeypatch.setattr(database, "BUSY_MILLISECONDS", 500)
 
 
 @contextmanager
 def locked(site: Site) -> Iterator[None]:
-    """Another program holds what is needed to write."""
+    """Another program has the write lock."""
     other = site.services.db.engine.connect()
     try:
         if site.services.db.is_sqlite:
@@ -68,7 +68,7 @@ def assert_not_now(page: Page) -> None:
         assert not cookie.startswith(("session=", "login=", "remembered=")), cookie
 
 
-# -- Locked and full -------------------------------------------------------------------------------
+# -- Locked and full databases ---------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("impatient")
@@ -77,7 +77,9 @@ class TestLocked:
     def site(self, impatient: None, site: Site) -> Site:
         return site
 
-    def test_a_database_that_stays_locked_answers_503_and_nothing_is_half_done(self, site: Site, ada: Owner) -> None:
+    def test_a_database_that_stays_locked_answers_503_and_no_change_is_half_written(
+        self, site: Site, ada: Owner
+    ) -> None:
         stranger = ada.other_browser()
         stranger.open("/log-in")
         token, pending = stranger.token(), ada.other_browser()
@@ -107,7 +109,7 @@ def test_the_busy_timeout_is_five_seconds_and_writers_are_durable(site: Site) ->
 
 
 @sqlite_only
-def test_a_full_disk_answers_503_and_no_session_is_given_out(site: Site, ada: Owner) -> None:
+def test_a_full_disk_answers_503_and_no_session_is_created(site: Site, ada: Owner) -> None:
     file_of(site)
     pending = ada.other_browser()
     pending.log_in()
@@ -136,7 +138,7 @@ def test_a_full_disk_answers_503_and_no_session_is_given_out(site: Site, ada: Ow
     if page.status == 503:
         assert_not_now(page)
         assert everything(site) == before
-    else:  # it found room within a page: then it is whole
+    else:  # it fitted into the space left in a page: then the change is complete
         assert live_sessions(site) == 2
     event.remove(site.services.db.engine, "checkout", full)
     with site.services.db.engine.connect() as connection:
@@ -148,8 +150,8 @@ def test_a_full_disk_answers_503_and_no_session_is_given_out(site: Site, ada: Ow
 
 @sqlite_only
 @pytest.mark.parametrize("table", ["sessions", "activity", "attempts", "pending_logins"])
-def test_no_log_in_without_a_durable_code_used(site: Site, ada: Owner, table: str) -> None:
-    """The disk fills up at any one statement of the log-in: all of it or nothing."""
+def test_no_log_in_succeeds_without_a_durable_record_of_the_used_code(site: Site, ada: Owner, table: str) -> None:
+    """The disk fills up at each statement of the log-in in turn: all of it is written or nothing."""
     file_of(site)
     pending = ada.other_browser()
     pending.log_in()
@@ -168,7 +170,7 @@ def test_no_log_in_without_a_durable_code_used(site: Site, ada: Owner, table: st
 
 
 @sqlite_only
-def test_a_power_cut_may_undo_an_attempt_and_a_pending_login_and_nothing_after_them(site: Site, ada: Owner) -> None:
+def test_a_crash_may_lose_an_attempt_and_a_pending_login_and_no_later_commit(site: Site, ada: Owner) -> None:
     waited: list[bool] = []
 
     def committed(connection: Any) -> None:
@@ -185,7 +187,7 @@ def test_a_power_cut_may_undo_an_attempt_and_a_pending_login_and_nothing_after_t
 
 
 @sqlite_only
-def test_with_the_database_gone_the_pages_say_so_and_nobody_is_in(site: Site, ada: Owner) -> None:
+def test_with_the_database_missing_pages_answer_503_and_no_user_is_logged_in(site: Site, ada: Owner) -> None:
     path = file_of(site)
     site.services.db.engine.dispose()
     for file in path.parent.glob(f"{path.name}*"):
@@ -204,7 +206,7 @@ def test_with_the_database_gone_the_pages_say_so_and_nobody_is_in(site: Site, ad
 
 
 def moved(owner: Owner, site: Site) -> Owner:
-    """The same browser, before the restarted site."""
+    """The same browser at the restarted site."""
     twin = Owner(site, owner.username, layout=owner.layout)
     twin.password, twin.secret, twin.kept_code = owner.password, owner.secret, owner.kept_code
     give(twin, **cookies_of(owner))
@@ -213,7 +215,7 @@ def moved(owner: Owner, site: Site) -> Owner:
 
 @pytest.fixture
 def restarted(site: Site, environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any]) -> Any:
-    """Makes the site after a restart with other keys, on the same database."""
+    """Restarts the site with other keys on the same database."""
 
     def restart(**keys: str) -> Site:
         given = {**environ, **{f"NIGHTLATCH_{name}": value for name, value in keys.items()}}
@@ -223,16 +225,14 @@ def restarted(site: Site, environ: dict[str, str], tmp_path: Path, overrides: di
     return restart
 
 
-def test_with_a_new_secret_key_people_log_in_again_and_their_factors_survive(
-    site: Site, ada: Owner, restarted: Any
-) -> None:
+def test_a_new_secret_key_logs_everyone_out_and_keeps_their_factors(site: Site, ada: Owner, restarted: Any) -> None:
     new = restarted(SECRET_KEY="fedcba9876543210" * 4)
     later = moved(ada, new)
     assert not is_in(later)
     assert later.log_in_whole().h1 == "Welcome, Ada Lovelace"
 
 
-def test_with_the_old_secret_key_as_fallback_nobody_notices(site: Site, ada: Owner, restarted: Any) -> None:
+def test_with_the_old_secret_key_as_fallback_sessions_survive(site: Site, ada: Owner, restarted: Any) -> None:
     old = site.services.settings.secret_key
     later = moved(ada, restarted(SECRET_KEY="fedcba9876543210" * 4, SECRET_KEY_FALLBACKS=old))
     assert is_in(later)
@@ -240,7 +240,7 @@ def test_with_the_old_secret_key_as_fallback_nobody_notices(site: Site, ada: Own
     assert later.log_in_whole().h1 == "Welcome, Ada Lovelace"
 
 
-def test_a_new_encryption_key_reads_what_the_old_one_sealed_and_reseals_all_of_it(
+def test_a_new_encryption_key_opens_what_the_old_one_sealed_and_reseals_all_of_it(
     site: Site, environ: dict[str, str], restarted: Any
 ) -> None:
     first = restarted(ENCRYPTION_KEYS=KEYS["k1"])
@@ -281,9 +281,9 @@ def resumed(owner: Owner) -> str:
     return page.setup_key
 
 
-# -- Sudden death ----------------------------------------------------------------------------------
+# -- Killed processes ------------------------------------------------------------------------------
 
-DEEDS = {
+ACTIONS = {
     "enroll": (f"{METHOD}/code", (2, 5, 9)),
     "log-in": ("/log-in/verify", (2, 4)),
     "backup": ("/log-in/backup-code", (2, 6)),
@@ -292,7 +292,7 @@ KILLED = """
 import os, shutil, sys
 from pathlib import Path
 from sqlalchemy import event
-from tests.attacks.test_faults import DEEDS
+from tests.attacks.test_faults import ACTIONS
 from tests.attacks.tools import enrolled
 from tests.conftest import Site
 from tests.doubles import CheapHasher, FakeClock
@@ -311,14 +311,14 @@ def die_after(nth):
                 os._exit(9)
     return die
 
-def run(deed, nth):
-    path = folder / f"{deed}{nth}.sqlite3"
+def run(action, nth):
+    path = folder / f"{action}{nth}.sqlite3"
     shutil.copy(folder / "empty.sqlite3", path)
     environ = {"NIGHTLATCH_DATABASE_URL": f"sqlite:///{path}"}
     app = create_app(Settings.read(environ, folder / "instance"), clock=clock, hasher=CheapHasher())
     site = Site(app, app.extensions["nightlatch"], clock)
-    bob = Owner(site, "bob") if deed == "enroll" else enrolled(site, "bob")
-    if deed == "enroll":
+    bob = Owner(site, "bob") if action == "enroll" else enrolled(site, "bob")
+    if action == "enroll":
         bob.sign_up()
         bob.open("/settings/security/two-factor")
         bob.press("Authentication app")
@@ -326,32 +326,32 @@ def run(deed, nth):
         bob.press("Next")
     else:
         bob.log_in()
-    data = {"csrf_token": bob.token(), "code": bob.kept_code if deed == "backup" else bob.code()}
+    data = {"csrf_token": bob.token(), "code": bob.kept_code if action == "backup" else bob.code()}
     event.listen(site.services.db.engine, "after_cursor_execute", die_after(nth))
-    bob.send("POST", DEEDS[deed][0], data=data, follow=False)
+    bob.send("POST", ACTIONS[action][0], data=data, follow=False)
 
-for deed, (_, writes) in DEEDS.items():
+for action, (_, writes) in ACTIONS.items():
     for nth in writes:
         child = os.fork()
         if child == 0:
-            run(deed, nth)
+            run(action, nth)
             os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9, (deed, nth)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9, (action, nth)
 """
 
 
 @sqlite_only
-def test_killed_in_mid_transaction_a_factor_and_its_backup_code_are_all_or_nothing(site: Site, tmp_path: Path) -> None:
+def test_a_process_killed_inside_a_transaction_leaves_all_of_it_or_nothing(site: Site, tmp_path: Path) -> None:
     shutil.copy(file_of(site), tmp_path / "empty.sqlite3")
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    for deed, (_, writes) in DEEDS.items():
+    for action, (_, writes) in ACTIONS.items():
         for nth in writes:
-            with closing(sqlite3.connect(tmp_path / f"{deed}{nth}.sqlite3")) as db:
-                found = [db.execute(f"SELECT count(*) FROM {what}").fetchone()[0] for what in WHOLE[deed]]
-            assert len(set(found)) == 1, (deed, nth, found)
-            assert deed == "enroll" or found[0] == 0, (deed, nth, found)
+            with closing(sqlite3.connect(tmp_path / f"{action}{nth}.sqlite3")) as db:
+                found = [db.execute(f"SELECT count(*) FROM {what}").fetchone()[0] for what in WHOLE[action]]
+            assert len(set(found)) == 1, (action, nth, found)
+            assert action == "enroll" or found[0] == 0, (action, nth, found)
 
 
 WHOLE = {
@@ -367,7 +367,7 @@ WHOLE = {
 }
 
 
-# -- Two of everything -----------------------------------------------------------------------------
+# -- Two tabs and restarts -------------------------------------------------------------------------
 
 
 def test_two_tabs_that_enroll_at_once_share_a_secret_and_the_second_is_told(site: Site) -> None:
@@ -394,7 +394,7 @@ def test_two_tabs_that_enroll_at_once_share_a_secret_and_the_second_is_told(site
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'factor-on'") == 1
 
 
-def test_a_reload_a_wrong_code_and_a_restart_keep_the_same_qr_code(site: Site, restarted: Any) -> None:
+def test_a_reload_a_wrong_code_and_a_restart_keep_the_qr_code(site: Site, restarted: Any) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()
     bob.open("/settings/security/two-factor")
@@ -408,7 +408,7 @@ def test_a_reload_a_wrong_code_and_a_restart_keep_the_same_qr_code(site: Site, r
     assert later.page.soup.find("svg", class_="qr") == drawing
 
 
-def test_a_phone_whose_clock_is_wrong_is_told_and_the_window_stays(site: Site, ada: Owner) -> None:
+def test_a_user_whose_clock_is_wrong_is_told_and_codes_outside_the_window_stay_refused(site: Site, ada: Owner) -> None:
     other = ada.other_browser()
     other.log_in()
     page = other.press("Verify", code=ada.code(-240))
@@ -418,8 +418,8 @@ def test_a_phone_whose_clock_is_wrong_is_told_and_the_window_stays(site: Site, a
     assert not is_in(other)
 
 
-def test_mail_that_cannot_go_delays_no_page(site: Site, ada: Owner) -> None:
-    """Messages are committed with the change; a worker sends them."""
+def test_mail_that_cannot_be_delivered_delays_no_page(site: Site, ada: Owner) -> None:
+    """Messages are committed with the change and a worker delivers them."""
     began = time.perf_counter()
     ada.open("/settings/account/password")
     ada.press("Save", password="a much longer new password")

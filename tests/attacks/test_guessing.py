@@ -1,4 +1,4 @@
-"""Whoever tries many codes or passwords, fast or slowly, from one place or from many."""
+"""Attackers who guess many codes or passwords, fast or slowly, from one network or from many."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIVE_MINUTES, HOUR, DAY = 300, 3600, 86400
 
 
 def pending_token(site: Site, ada: Owner, address: str = "203.0.113.1") -> str:
-    """The token of a pending login, by the services."""
+    """The token of a pending login, made through the services."""
     result = site.services.login.with_password(
         ada.username, ada.password, persistent=False, next_path="", origin=Origin(address, "x")
     )
@@ -65,7 +65,7 @@ def test_after_five_wrong_codes_the_sixth_is_refused_even_when_it_is_right(
     assert live_sessions(site) == 1
 
 
-def test_a_dead_challenge_stays_dead_for_its_copied_cookie_and_for_the_backup_code(
+def test_an_exhausted_challenge_stays_exhausted_for_a_copied_cookie_and_for_the_backup_code(
     site: Site, ada: Owner, stranger: Owner
 ) -> None:
     copy = ada.other_browser()
@@ -78,7 +78,7 @@ def test_a_dead_challenge_stays_dead_for_its_copied_cookie_and_for_the_backup_co
     assert live_sessions(site) == 1
 
 
-def test_changing_the_method_or_the_page_starts_no_new_count(site: Site, ada: Owner, stranger: Owner) -> None:
+def test_changing_the_method_or_the_page_resets_no_count(site: Site, ada: Owner, stranger: Owner) -> None:
     for _ in range(2):
         stranger.post("/log-in/verify", code=wrong(ada.code()))
         stranger.post("/log-in/backup-code", code="AAAA-AAAA-AAAA-AAAA")
@@ -88,23 +88,23 @@ def test_changing_the_method_or_the_page_starts_no_new_count(site: Site, ada: Ow
     assert live_sessions(site) == 1
 
 
-def test_fifty_wrong_codes_at_once_are_compared_five_times(site: Site, ada: Owner, stranger: Owner) -> None:
+def test_fifty_concurrent_wrong_codes_are_compared_five_times(site: Site, ada: Owner, stranger: Owner) -> None:
     token, jar, bad = stranger.token(), cookies_of(stranger), wrong(ada.code())
 
-    def try_one(_: int) -> int:
+    def guess_once(_: int) -> int:
         browser = ada.other_browser()
         give(browser, **jar)
         return browser.send("POST", "/log-in/verify", data={"csrf_token": token, "code": bad}, follow=False).status
 
     with ThreadPoolExecutor(16) as pool:
-        statuses = list(pool.map(try_one, range(50)))
+        statuses = list(pool.map(guess_once, range(50)))
     assert set(statuses) <= {422, 303, 429}
     assert statuses.count(422) <= 4, "the fifth wrong code leads back to the password"
     assert second_factor_attempts(site) == 5
     assert live_sessions(site) == 1
 
 
-def test_new_challenges_and_new_addresses_do_not_raise_the_accounts_limit(site: Site, ada: Owner) -> None:
+def test_new_challenges_and_new_networks_do_not_raise_the_limit_of_the_account(site: Site, ada: Owner) -> None:
     for attempt in range(5):
         with pytest.raises(Refusal):
             guess(site, pending_token(site, ada, f"198.51.100.{attempt}"), wrong(ada.code()), f"198.51.100.{attempt}")
@@ -114,7 +114,7 @@ def test_new_challenges_and_new_addresses_do_not_raise_the_accounts_limit(site: 
     assert second_factor_attempts(site) == 5, "a refused try is not counted again"
 
 
-def test_twenty_an_hour_and_fifty_a_day_and_a_hundred_in_a_row(site: Site, ada: Owner) -> None:
+def test_codes_are_limited_to_twenty_an_hour_fifty_a_day_and_a_hundred_in_a_row(site: Site, ada: Owner) -> None:
     compared = {HOUR: 0, DAY: 0, 10 * DAY: 0}
     stopped_at, token = None, pending_token(site, ada)
     began = site.clock.now()
@@ -146,7 +146,7 @@ def test_twenty_an_hour_and_fifty_a_day_and_a_hundred_in_a_row(site: Site, ada: 
     guess(site, pending_token(site, ada), ada.code())
 
 
-def test_only_a_full_log_in_takes_back_the_failures(site: Site, ada: Owner) -> None:
+def test_only_a_full_log_in_clears_the_failures(site: Site, ada: Owner) -> None:
     for attempt in range(3):
         with pytest.raises(Refusal):
             guess(site, pending_token(site, ada), wrong(ada.code()))
@@ -160,7 +160,7 @@ def test_only_a_full_log_in_takes_back_the_failures(site: Site, ada: Owner) -> N
     assert second_factor_attempts(site) == 0
 
 
-def test_step_up_codes_are_counted_with_those_of_log_in(site: Site, ada: Owner) -> None:
+def test_step_up_codes_are_counted_together_with_log_in_codes(site: Site, ada: Owner) -> None:
     stale(ada).open("/settings/account/password")
     ada.press("Verify", password=ada.password)
     for _ in range(5):
@@ -173,7 +173,7 @@ def test_step_up_codes_are_counted_with_those_of_log_in(site: Site, ada: Owner) 
 
 
 def test_an_attempt_is_counted_before_anything_is_compared(site: Site, ada: Owner) -> None:
-    """An attempt whose comparison fails with an error counts too."""
+    """An attempt whose comparison raises an error counts too."""
     token = pending_token(site, ada)
     claim = site.services.login.claim(token)
     claim.factors[0].sealed = "gone.AAAA"
@@ -185,7 +185,7 @@ def test_an_attempt_is_counted_before_anything_is_compared(site: Site, ada: Owne
         guess(site, token, ada.code())
 
 
-def test_enrollment_codes_have_a_limit_too(site: Site) -> None:
+def test_enrollment_codes_are_limited_too(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()
     bob.open("/settings/security/two-factor")
@@ -201,7 +201,7 @@ def test_enrollment_codes_have_a_limit_too(site: Site) -> None:
 # -- Codes by e-mail -------------------------------------------------------------------------------
 
 
-def test_a_resend_between_wrong_codes_starts_no_new_count(site: Site) -> None:
+def test_a_resend_between_wrong_codes_resets_no_count(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up(confirm_email=False)
     bob.press("Next", email=bob.email)
@@ -221,7 +221,7 @@ def test_a_resend_between_wrong_codes_starts_no_new_count(site: Site) -> None:
 # -- Passwords -------------------------------------------------------------------------------------
 
 
-def test_a_thousand_wrong_passwords_by_a_stranger_leave_the_owners_browser_alone(
+def test_a_thousand_wrong_passwords_of_an_attacker_do_not_lock_the_owners_browser(
     site: Site, ada: Owner, hasher: CheapHasher
 ) -> None:
     ada.log_out()
@@ -236,7 +236,7 @@ def test_a_thousand_wrong_passwords_by_a_stranger_leave_the_owners_browser_alone
     assert ada.log_in_whole().h1 == "Welcome, Ada Lovelace"
 
 
-def test_ten_wrong_passwords_are_free_and_then_waits_double_up_to_an_hour(site: Site, ada: Owner) -> None:
+def test_ten_wrong_passwords_are_free_and_then_the_waits_double_up_to_an_hour(site: Site, ada: Owner) -> None:
     for attempt in range(10):
         with pytest.raises(WrongLogin):
             password(site, "ada", "wrong", f"198.51.100.{attempt}")
@@ -251,7 +251,7 @@ def test_ten_wrong_passwords_are_free_and_then_waits_double_up_to_an_hour(site: 
     assert waits == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
 
 
-def test_thirty_wrong_passwords_from_one_network_stop_it_for_every_account(site: Site, ada: Owner) -> None:
+def test_thirty_wrong_passwords_from_one_network_block_it_for_every_account(site: Site, ada: Owner) -> None:
     for attempt in range(30):
         with pytest.raises(WrongLogin):
             password(site, f"user{attempt}", "wrong", f"2001:db8::{attempt:x}")
@@ -260,8 +260,8 @@ def test_thirty_wrong_passwords_from_one_network_stop_it_for_every_account(site:
     assert isinstance(password(site, "ada", ada.password, "2001:db8:0:1::1"), PendingToken)
 
 
-def test_the_owners_bucket_is_for_browsers_that_the_site_knows_only(site: Site, ada: Owner, mallory: Owner) -> None:
-    """A note that another account logged in there, or a note that nobody signed, opens no second bucket."""
+def test_only_browsers_known_for_this_account_are_counted_apart(site: Site, ada: Owner, mallory: Owner) -> None:
+    """A cookie from another account, or with a wrong signature, opens no second bucket."""
     mallory.log_in_whole()
     theirs = KnownBrowser("m" * 24, frozenset({account_id(site, "mallory")}))
     for attempt in range(10):
@@ -275,7 +275,7 @@ def test_the_owners_bucket_is_for_browsers_that_the_site_knows_only(site: Site, 
         assert attacker.log_in().status == 429
 
 
-def test_a_known_browser_that_guesses_is_stopped_as_well(site: Site, ada: Owner) -> None:
+def test_a_known_browser_that_guesses_is_blocked_too(site: Site, ada: Owner) -> None:
     ada.log_out()
     statuses = [ada.log_in("wrong password").status for _ in range(11)]
     assert statuses == [422] * 10 + [429]
@@ -290,7 +290,7 @@ def test_step_up_passwords_have_the_same_limit(site: Site, ada: Owner) -> None:
     assert ada.press("Verify", password=ada.password).status == 429
 
 
-def test_a_flood_of_attempts_from_one_address_is_stopped_before_it_costs_anything(
+def test_a_flood_of_attempts_from_one_network_is_refused_before_a_password_is_hashed(
     site: Site, hasher: CheapHasher
 ) -> None:
     eve = Owner(site, "eve", address="192.0.2.250")

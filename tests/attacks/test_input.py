@@ -1,4 +1,4 @@
-"""Input that no form sends, and what is left lying about."""
+"""Input that no form of the site sends, and secrets in logs, dumps and cookies."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_password_of_ten_megabytes_is_refused_at_once(site: Site, hasher: Any)
     assert len(hasher.verified) == before
 
 
-def test_the_longest_forms_that_are_read_cost_little(site: Site, hasher: Any) -> None:
+def test_the_longest_accepted_forms_cost_little(site: Site, hasher: Any) -> None:
     eve = Person(site.app)
     for text in ("x" * 60_000, "\ufdfa" * 6_000, "a." * 30_000, "a@" * 30_000, "ﷺ" * 6_000, "e\u0301" * 10_000):
         token = eve.token()
@@ -51,7 +51,7 @@ def test_the_longest_forms_that_are_read_cost_little(site: Site, hasher: Any) ->
     assert everything(site)["accounts"] == []
 
 
-def test_what_is_no_text_is_a_client_error_everywhere(site: Site, ada: Owner) -> None:
+def test_what_is_not_text_is_a_client_error_on_every_page(site: Site, ada: Owner) -> None:
     token = ada.token()
     bad_bodies: tuple[tuple[str | bytes, dict[str, str]], ...] = (
         (f"csrf_token={token}&username=a%00b&password=x%00y&code=1%002&email=a%00@b.c", FORM),
@@ -76,12 +76,12 @@ def test_what_is_no_text_is_a_client_error_everywhere(site: Site, ada: Owner) ->
     assert is_in(ada)
 
 
-def test_addresses_cookies_and_headers_that_no_browser_sends_are_no_bug(site: Site, ada: Owner) -> None:
+def test_urls_cookies_and_headers_that_no_browser_sends_cause_no_server_error(site: Site, ada: Owner) -> None:
     for path in ("/log-in?next=%00", "/log-in?next=%ff", "/reset-password/%00", "/?%00"):
-        page = Page_of(ada, path)
+        page = status_of(ada, path)
         assert page == 400, path
     for path in ("/reset-password/" + "0" * 7000, "/delivery/..%2f..", "/static/x/..%2f..%2fwsgi.py", "/?[]=1&a[b]=c"):
-        assert Page_of(ada, path) < 500, path
+        assert status_of(ada, path) < 500, path
     odd = ("\x7f\x80", "é" * 50, '"\\', "a" * 4000, "~~~", ".", "=;,", "\udcff")
     for name in ("session", "login", "remembered", "browser", "form", "language", "site", "cookies-seen"):
         for value in odd:
@@ -94,11 +94,11 @@ def test_addresses_cookies_and_headers_that_no_browser_sends_are_no_bug(site: Si
             assert ada.open("/settings", headers={name: value}, follow=False).status in (200, 303), name
 
 
-def Page_of(person: Person, path: str) -> int:  # noqa: N802
+def status_of(person: Person, path: str) -> int:
     return person.client.get(path, base_url=HERE, follow_redirects=False).status_code
 
 
-def test_odd_code_points_in_names_and_codes_are_no_bug(site: Site, ada: Owner) -> None:
+def test_unusual_code_points_in_names_and_codes_cause_no_server_error(site: Site, ada: Owner) -> None:
     eve = ada.other_browser()
     eve.log_in()
     for text in (
@@ -123,7 +123,7 @@ def test_odd_code_points_in_names_and_codes_are_no_bug(site: Site, ada: Owner) -
         assert page.status == 422
 
 
-def test_what_is_typed_comes_back_as_text_and_not_as_markup(site: Site) -> None:
+def test_typed_markup_is_shown_as_text(site: Site) -> None:
     eve = Person(site.app)
     attack = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
     for path, fields in (
@@ -138,7 +138,7 @@ def test_what_is_typed_comes_back_as_text_and_not_as_markup(site: Site) -> None:
         assert "<script>alert" not in eve.open(path).text
 
 
-def test_a_name_cannot_break_out_of_a_letter(site: Site) -> None:
+def test_a_name_cannot_add_markup_or_a_header_to_an_email(site: Site) -> None:
     eve = Owner(site, "eve")
     eve.open("/sign-up")
     page = eve.press("Sign up", name="A\r\nBcc: x@y.z <b>", username="eve", password=eve.password)
@@ -149,11 +149,11 @@ def test_a_name_cannot_break_out_of_a_letter(site: Site) -> None:
         assert "<b>" not in email.html
 
 
-# -- What is left lying about ----------------------------------------------------------------------
+# -- Secrets in the database, the log and cookies --------------------------------------------------
 
 
 def texts_in_passing(site: Site) -> dict[str, str]:
-    """Numbers and texted codes, at every place that sees one: typed, asked for, refused, changed and kept."""
+    """Phone numbers and texted codes in every place that handles them: typed, asked for, refused and stored."""
     tess, number, other, premium = Owner(site, "tess"), "7400123456", "7400987654", "9005550123"
     tess.sign_up()
     tess.turn_on_texts(f"+44{number}")
@@ -169,12 +169,12 @@ def texts_in_passing(site: Site) -> dict[str, str]:
     secrets["code that confirms"] = site.texted_code(f"+44{other}")
     pending.press("Verify", code=secrets["code that confirms"])
     pending.open("/settings/account/phone")
-    pending.press("Save", phone=f"+44{other}")  # too soon, and said in the log
+    pending.press("Save", phone=f"+44{other}")  # too soon, which is written to the log
     stale(pending).post("/settings/account/phone", phone=f"+44{number}", country="GB")
     return secrets
 
 
-def test_a_dump_of_database_log_and_cookies_has_no_secret_in_the_clear(
+def test_a_dump_of_database_log_and_cookies_has_no_secret_in_plain_text(
     site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bob = Owner(site, "bob")
@@ -216,7 +216,7 @@ def test_a_dump_of_database_log_and_cookies_has_no_secret_in_the_clear(
     assert any(p.endswith("-wal") for p in places) or POSTGRES
     for place, content in places.items():
         for what, secret in secrets.items():
-            if "code" in what and secret.isdigit():  # six digits alone may be anything
+            if "code" in what and secret.isdigit():  # six digits alone may be part of anything
                 found = f"{secret} is your".encode() in content or f'"{secret}"'.encode() in content
             else:
                 found = secret.encode() in content
@@ -224,7 +224,7 @@ def test_a_dump_of_database_log_and_cookies_has_no_secret_in_the_clear(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_bug_is_logged_without_the_link_or_the_values_that_met_it(
+def test_a_bug_is_logged_without_the_link_and_the_values_of_its_request(
     site: Site, ada: Owner, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ada.post("/settings/account/password", password="a much longer new password")
@@ -263,7 +263,7 @@ def secure(tmp_path: Path, site: Site, overrides: dict[str, Any]) -> Any:
     return create_app(Settings.read(environ, tmp_path / "other"), clock=site.clock, **overrides)
 
 
-def test_over_https_cookies_are_locked_to_the_host_and_the_transport(secure: Any) -> None:
+def test_over_https_cookies_are_bound_to_the_host_and_to_https(secure: Any) -> None:
     client, base = secure.test_client(), "https://login.example.org"
     page = client.get("/sign-up", base_url=base)
     token = page.text.split('name="csrf_token" value="')[1].split('"')[0]
@@ -289,7 +289,7 @@ def test_over_https_cookies_are_locked_to_the_host_and_the_transport(secure: Any
     assert insecure.status_code == 403
 
 
-def test_the_pending_login_cookie_is_strict_and_ends_by_itself(site: Site, ada: Owner) -> None:
+def test_the_pending_login_cookie_is_strict_and_is_a_session_cookie(site: Site, ada: Owner) -> None:
     stranger = ada.other_browser()
     stranger.open("/log-in")
     page = stranger.post("/log-in", follow=False, username="ada", password=ada.password)

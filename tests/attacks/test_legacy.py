@@ -1,4 +1,4 @@
-"""The legacy access: what it must not open, to whom it must tell nothing, and what must not pass it."""
+"""Legacy access: what it must not open, what it must not reveal, and how it is attacked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGE = f"{TWO_FACTOR}/temporary-password"
 SESSIONS = "/settings/security/sessions"
 METHOD = f"{TWO_FACTOR}/authentication-app"
 NEW = "a much longer new password"
-SOON = 5  # seconds within which a revocation holds
+SOON = 5  # seconds within which a revocation takes effect
 
 
 def made(owner: Owner) -> str:
@@ -40,7 +40,7 @@ def password(ada: Owner) -> str:
 
 @pytest.fixture
 def plain(site: Site) -> Owner:
-    """Somebody with a confirmed address and no second factor."""
+    """A user with a confirmed e-mail address and no second factor."""
     bob = Owner(site, "bob")
     bob.sign_up()
     return bob
@@ -48,7 +48,7 @@ def plain(site: Site) -> Owner:
 
 @pytest.fixture
 def tess(site: Site) -> Owner:
-    """With a phone, and texts as her second factor."""
+    """A user with a phone number and text messages as second factor."""
     tess = Owner(site, "tess")
     tess.sign_up()
     tess.turn_on_texts()
@@ -56,7 +56,7 @@ def tess(site: Site) -> Owner:
     return tess
 
 
-# -- What opens it ---------------------------------------------------------------------------------
+# -- What opens legacy access ----------------------------------------------------------------------
 
 
 def test_a_temporary_password_opens_no_page(site: Site, ada: Owner, password: str) -> None:
@@ -75,15 +75,15 @@ def test_a_temporary_password_opens_no_page(site: Site, ada: Owner, password: st
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(3599, 200), (3601, 401)])
-def test_a_temporary_password_is_dead_after_its_hour(
+def test_a_temporary_password_is_refused_after_its_hour(
     site: Site, ada: Owner, password: str, seconds: int, status: int
 ) -> None:
     site.clock.pass_(seconds)
     assert App(site).verify("ada", password).status == status
-    assert (App(site).trade("ada", password).status == 200) is (status == 200)
+    assert (App(site).exchange("ada", password).status == 200) is (status == 200)
 
 
-def test_an_app_that_asks_all_the_time_is_out_when_the_hour_is(site: Site, ada: Owner, password: str) -> None:
+def test_an_app_that_asks_continuously_is_refused_after_the_hour(site: Site, ada: Owner, password: str) -> None:
     app = App(site)
     site.clock.pass_(3597)
     answers = []
@@ -93,23 +93,23 @@ def test_an_app_that_asks_all_the_time_is_out_when_the_hour_is(site: Site, ada: 
     assert answers == [200, 200, 200, 401, 401]
 
 
-def test_a_temporary_password_is_dead_after_its_replacement(site: Site, ada: Owner, password: str) -> None:
+def test_a_temporary_password_is_refused_after_its_replacement(site: Site, ada: Owner, password: str) -> None:
     app, newer = App(site), made(ada)
     assert app.verify("ada", password).status == 401
-    assert app.trade("ada", password).status == 400
+    assert app.exchange("ada", password).status == 400
     assert app.verify("ada", newer).status == 200
 
 
-def test_the_usual_password_with_a_factor_on_is_refused(site: Site, ada: Owner) -> None:
+def test_the_usual_password_is_refused_when_a_factor_is_on(site: Site, ada: Owner) -> None:
     app = App(site)
     for name in ("ada", "ADA", ada.email):
         assert app.verify(name, ada.password).status == 401
-        assert app.trade(name, ada.password).status == 400
+        assert app.exchange(name, ada.password).status == 400
     assert count(site, "SELECT count(*) FROM app_sessions") == 0
 
 
-@pytest.mark.parametrize("way", ["verify", "trade"])
-def test_a_first_factor_that_comes_while_the_password_is_compared_is_not_passed_by(
+@pytest.mark.parametrize("way", ["verify", "exchange"])
+def test_a_first_factor_that_is_turned_on_while_the_password_is_compared_is_not_skipped(
     site: Site, plain: Owner, hasher: Any, way: str
 ) -> None:
     plain.open(TWO_FACTOR)
@@ -122,7 +122,7 @@ def test_a_first_factor_that_comes_while_the_password_is_compared_is_not_passed_
     assert count(site, "SELECT count(*) FROM app_sessions") == 0
 
 
-@pytest.mark.parametrize("way", ["verify", "trade"])
+@pytest.mark.parametrize("way", ["verify", "exchange"])
 def test_a_password_that_is_changed_while_it_is_compared_opens_nothing(
     site: Site, plain: Owner, hasher: Any, way: str
 ) -> None:
@@ -133,28 +133,28 @@ def test_a_password_that_is_changed_while_it_is_compared_opens_nothing(
     assert App(site).verify("bob", NEW).status == 200
 
 
-def test_anothers_temporary_password_opens_nothing(site: Site, ada: Owner, mallory: Owner, password: str) -> None:
+def test_a_temporary_password_of_another_account_opens_nothing(
+    site: Site, ada: Owner, mallory: Owner, password: str
+) -> None:
     mallory.log_in_whole()
     theirs, app = made(mallory), App(site)
     assert app.verify("ada", theirs).status == 401
     assert app.verify("mallory", password).status == 401
-    assert app.trade("ada", theirs).status == 400
+    assert app.exchange("ada", theirs).status == 400
     assert app.verify("mallory", theirs).status == 200
 
 
-def test_a_backup_code_or_a_code_of_the_app_opens_nothing(site: Site, ada: Owner) -> None:
+def test_a_backup_code_or_an_app_code_opens_nothing(site: Site, ada: Owner) -> None:
     app = App(site)
     for typed in (ada.kept_code, ada.code(), " "):
         assert app.verify("ada", typed).status == 401
-        assert app.trade("ada", typed).status == 400
+        assert app.exchange("ada", typed).status == 400
     other = ada.other_browser()
     other.log_in()
     assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code", "it is not used up"
 
 
-def test_cookies_of_a_session_open_nothing_and_the_legacy_access_sets_none(
-    site: Site, ada: Owner, password: str
-) -> None:
+def test_session_cookies_open_nothing_and_legacy_access_sets_no_cookie(site: Site, ada: Owner, password: str) -> None:
     for path in ("/legacy/verify", "/legacy/token"):
         page = ada.send("GET" if path.endswith("verify") else "POST", path, follow=False)
         assert page.status in (400, 401)
@@ -165,7 +165,7 @@ def test_cookies_of_a_session_open_nothing_and_the_legacy_access_sets_none(
     assert page.response.headers["Cache-Control"] == "no-store"
 
 
-def test_a_token_opens_the_legacy_access_and_nothing_else(site: Site, ada: Owner, password: str) -> None:
+def test_a_token_opens_legacy_access_and_nothing_else(site: Site, ada: Owner, password: str) -> None:
     token = App(site).token("ada", password)
     assert App(site).with_token(token).status == 200
     headers = {"Authorization": f"Bearer {token}"}
@@ -179,7 +179,7 @@ def test_a_token_opens_the_legacy_access_and_nothing_else(site: Site, ada: Owner
     assert App(site).verify("ada", token).status == 401
 
 
-def test_the_other_host_has_no_legacy_access(site: Site, ada: Owner, password: str) -> None:
+def test_the_mobile_host_has_no_legacy_access(site: Site, ada: Owner, password: str) -> None:
     phone = Person(site.app, ANDROID)
     headers = {"Authorization": basic("ada", password)}
     assert phone.send("GET", "/legacy/verify", headers=headers, follow=False).status == 404
@@ -188,20 +188,20 @@ def test_the_other_host_has_no_legacy_access(site: Site, ada: Owner, password: s
     assert page.status == 200, "an app on a phone is not sent to the mobile host"
 
 
-# -- Trading it for a token ------------------------------------------------------------------------
+# -- Exchanging it for a token ---------------------------------------------------------------------
 
 
-def test_a_temporary_password_is_traded_once_and_then_opens_nothing_more(site: Site, ada: Owner, password: str) -> None:
+def test_a_temporary_password_is_exchanged_once_and_then_refused(site: Site, ada: Owner, password: str) -> None:
     app = App(site)
     token = app.token("ada", password)
     site.clock.pass_(SOON)
-    assert app.trade("ada", password).status == 400
+    assert app.exchange("ada", password).status == 400
     assert app.verify("ada", password).status == 401
     assert app.with_token(token).status == 200
 
 
 @pytest.mark.xdist_group("races")
-def test_one_temporary_password_traded_twenty_times_at_once_makes_one_token(
+def test_one_temporary_password_exchanged_twenty_times_at_once_makes_one_token(
     site: Site, environ: dict[str, str], ada: Owner, password: str, racers: Racers
 ) -> None:
     data = {"grant_type": "password", "username": "ada", "password": password}
@@ -218,9 +218,9 @@ def test_one_temporary_password_traded_twenty_times_at_once_makes_one_token(
     ("path", "most"),
     [("idle", 7 * 86400), ("in all", 30 * 86400)],
 )
-def test_an_apps_session_ends_by_itself(site: Site, plain: Owner, path: str, most: int) -> None:
+def test_an_app_session_expires(site: Site, plain: Owner, path: str, most: int) -> None:
     app = App(site)
-    page = app.trade("bob", plain.password)
+    page = app.exchange("bob", plain.password)
     answer = page.response.get_json()
     assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 30 * 86400)
     steps = 1 if path == "idle" else 6
@@ -271,19 +271,19 @@ def be_logged_out(ada: Owner) -> None:
 
 
 @pytest.mark.parametrize(
-    "deed", [change_password, reset_password, turn_factor_off, use_backup_code, say_not_you, be_logged_out]
+    "action", [change_password, reset_password, turn_factor_off, use_backup_code, say_not_you, be_logged_out]
 )
-def test_what_ends_every_other_session_ends_what_apps_came_in_by(
-    site: Site, ada: Owner, password: str, deed: Callable[[Owner], None]
+def test_what_ends_every_other_session_ends_app_sessions_and_temporary_passwords(
+    site: Site, ada: Owner, password: str, action: Callable[[Owner], None]
 ) -> None:
     app = App(site)
     token, second = app.token("ada", password), made(ada)
     assert app.with_token(token).status == app.verify("ada", second).status == 200
-    deed(ada)
+    action(ada)
     site.clock.pass_(SOON)
     assert app.with_token(token).status == 401
     assert app.verify("ada", second).status == 401
-    assert app.trade("ada", second).status == 400
+    assert app.exchange("ada", second).status == 400
 
 
 def test_a_first_factor_ends_what_the_usual_password_opened(site: Site, plain: Owner) -> None:
@@ -296,7 +296,7 @@ def test_a_first_factor_ends_what_the_usual_password_opened(site: Site, plain: O
     assert app.verify("bob", plain.password).status == 401
 
 
-def test_a_revocation_holds_within_five_seconds_however_often_the_app_asks(
+def test_a_revocation_takes_effect_within_five_seconds_however_often_the_app_asks(
     site: Site, ada: Owner, password: str
 ) -> None:
     app = App(site)
@@ -311,7 +311,9 @@ def test_a_revocation_holds_within_five_seconds_however_often_the_app_asks(
     assert answers == sorted(answers), "once refused, it stays refused"
 
 
-def test_logging_out_all_others_ends_what_an_app_sends_again_and_again(site: Site, ada: Owner, password: str) -> None:
+def test_logging_out_all_others_ends_an_app_that_sends_its_password_repeatedly(
+    site: Site, ada: Owner, password: str
+) -> None:
     app = App(site)
     token, second = app.token("ada", password), made(ada)
     ada.open(SESSIONS)
@@ -320,7 +322,7 @@ def test_logging_out_all_others_ends_what_an_app_sends_again_and_again(site: Sit
     assert app.with_token(token).status == app.verify("ada", second).status == 401
 
 
-def test_a_revoked_app_is_out_within_five_seconds(site: Site, ada: Owner, password: str) -> None:
+def test_a_revoked_app_is_refused_within_five_seconds(site: Site, ada: Owner, password: str) -> None:
     app = App(site)
     token = app.token("ada", password)
     assert app.with_token(token).status == 200
@@ -332,7 +334,7 @@ def test_a_revoked_app_is_out_within_five_seconds(site: Site, ada: Owner, passwo
     assert app.with_token(token).status == 401
 
 
-def test_anothers_app_and_temporary_password_are_as_missing_as_none(
+def test_an_app_or_temporary_password_of_another_account_is_not_found(
     site: Site, ada: Owner, mallory: Owner, password: str
 ) -> None:
     app = App(site)
@@ -346,7 +348,7 @@ def test_anothers_app_and_temporary_password_are_as_missing_as_none(
     assert app.with_token(token).status == app.verify("ada", live).status == 200
 
 
-def test_none_is_made_in_a_pending_login_in_a_stale_session_or_without_a_factor(
+def test_no_temporary_password_is_made_in_a_pending_login_in_a_stale_session_or_without_a_factor(
     site: Site, ada: Owner, stranger: Owner, plain: Owner
 ) -> None:
     assert stranger.post(PAGE).path == "/log-in"
@@ -364,17 +366,17 @@ def said(page: Page) -> tuple[int, str, str]:
     return page.status, page.text, str(sorted(headers.items()))
 
 
-def work(site: Site, hasher: CheapHasher, deed: Callable[[], Page]) -> tuple[Any, ...]:
-    """What a stranger can tell of an answer: itself, and what it cost."""
+def work(site: Site, hasher: CheapHasher, action: Callable[[], Page]) -> tuple[Any, ...]:
+    """What an attacker can compare: the answer and what it cost."""
     hashes = len(hasher.verified)
     site.statements.clear()
-    page = deed()
+    page = action()
     verbs = [" ".join(s.split()[:3]) for s in site.statements]
     return said(page), len(hasher.verified) - hashes, tuple(verbs)
 
 
-@pytest.mark.parametrize("way", ["verify", "trade"])
-def test_all_refusals_are_the_same_answer_for_the_same_work(
+@pytest.mark.parametrize("way", ["verify", "exchange"])
+def test_every_refusal_is_the_same_answer_and_costs_the_same(
     site: Site, ada: Owner, tess: Owner, plain: Owner, hasher: CheapHasher, way: str
 ) -> None:
     cases = {
@@ -394,7 +396,7 @@ def test_all_refusals_are_the_same_answer_for_the_same_work(
     assert answers["nobody"][1] == 1, "one hash each"
 
 
-def test_what_looks_temporary_gets_the_same_answer_too(
+def test_a_password_in_the_form_of_a_temporary_one_gets_the_same_answer(
     site: Site, ada: Owner, plain: Owner, password: str, hasher: CheapHasher
 ) -> None:
     site.clock.pass_(3600)
@@ -406,7 +408,7 @@ def test_what_looks_temporary_gets_the_same_answer_too(
     assert len(answers) == 1
 
 
-def test_the_answer_does_not_wait_for_the_text_that_follows(site: Site, tess: Owner) -> None:
+def test_the_answer_does_not_wait_for_the_text_message_that_follows(site: Site, tess: Owner) -> None:
     before = count(site, "SELECT count(*) FROM messages")
     assert App(site).verify("tess", tess.password).status == 401
     assert count(site, "SELECT count(*) FROM messages") == before
@@ -420,21 +422,21 @@ def test_the_answer_does_not_wait_for_the_text_that_follows(site: Site, tess: Ow
 # -- Guessing --------------------------------------------------------------------------------------
 
 
-def test_guesses_at_the_legacy_access_and_on_the_page_share_ten_attempts(site: Site, ada: Owner, password: str) -> None:
+def test_guesses_at_legacy_access_and_on_the_page_share_ten_attempts(site: Site, ada: Owner, password: str) -> None:
     for attempt in range(5):
         assert App(site, address=f"198.51.100.{attempt}").verify("ada", "a wrong password").status == 401
     for attempt in range(5):
         stranger = ada.other_browser(address=f"198.51.101.{attempt}")
         assert stranger.log_in("a wrong password").status == 422
-    for page in (App(site).verify("ada", ada.password), App(site).trade("ada", ada.password)):
+    for page in (App(site).verify("ada", ada.password), App(site).exchange("ada", ada.password)):
         assert page.status == 429
         assert int(page.response.headers["Retry-After"]) <= 30
-    assert App(site).trade("ada", ada.password).response.get_json()["error"] == "temporarily_unavailable"
+    assert App(site).exchange("ada", ada.password).response.get_json()["error"] == "temporarily_unavailable"
     assert ada.other_browser(address="198.51.102.1").log_in().status == 429
     assert App(site).verify("ada", password).status == 200, "no stranger keeps out an app that has what none can guess"
 
 
-def test_an_address_has_thirty_attempts_at_all_accounts_together(site: Site, ada: Owner, password: str) -> None:
+def test_a_network_has_thirty_attempts_at_all_accounts_together(site: Site, ada: Owner, password: str) -> None:
     app = App(site)
     statuses = [app.verify(f"nobody{number}", "a wrong password").status for number in range(31)]
     assert statuses == [401] * 30 + [429]
@@ -443,16 +445,16 @@ def test_an_address_has_thirty_attempts_at_all_accounts_together(site: Site, ada
     assert app.verify("ada", password).status == 200
 
 
-def test_right_passwords_at_the_same_time_take_back_their_own_attempt_each(site: Site, plain: Owner) -> None:
+def test_concurrent_right_passwords_each_take_back_their_own_attempt(site: Site, plain: Owner) -> None:
     app = App(site, address="198.51.100.9")
     for number in range(29):
         assert app.verify(f"nobody{number}", "a wrong password").status == 401
-    assert app.trade("bob", plain.password).status == 200
+    assert app.exchange("bob", plain.password).status == 200
     assert app.verify("nobody29", "a wrong password").status == 401
     assert app.verify("nobody30", "a wrong password").status == 429, "no guess at others was taken back"
 
 
-def test_what_is_right_costs_no_attempts_and_forgives_none(site: Site, ada: Owner, password: str) -> None:
+def test_right_credentials_cost_no_attempts_and_clear_none(site: Site, ada: Owner, password: str) -> None:
     app = App(site)
     for _ in range(40):
         assert app.verify("ada", password).status == 200
@@ -464,7 +466,7 @@ def test_what_is_right_costs_no_attempts_and_forgives_none(site: Site, ada: Owne
     assert app.verify("ada", "a wrong password").status == 429
 
 
-def test_a_wrong_password_is_never_answered_from_memory(site: Site, plain: Owner, hasher: CheapHasher) -> None:
+def test_a_wrong_password_is_never_cached(site: Site, plain: Owner, hasher: CheapHasher) -> None:
     app, before = App(site), len(hasher.verified)
     assert [app.verify("bob", "a wrong password").status for _ in range(3)] == [401] * 3
     assert len(hasher.verified) == before + 3
@@ -474,7 +476,7 @@ def test_a_wrong_password_is_never_answered_from_memory(site: Site, plain: Owner
     assert app.verify("bo", f"b:{plain.password}").status == 401
 
 
-def test_a_stolen_password_has_little_texted_and_keeps_the_owner_from_nothing(site: Site, tess: Owner) -> None:
+def test_a_stolen_password_has_few_texts_sent_and_does_not_lock_the_owner_out(site: Site, tess: Owner) -> None:
     before = len(site.texts(PHONE))
     for attempt in range(24):
         for number in range(3):
@@ -528,7 +530,7 @@ MALFORMED = (
 
 
 @pytest.mark.parametrize("authorization", MALFORMED, ids=lambda value: repr(value)[:40])
-def test_a_header_that_is_no_credential_is_refused_at_once(
+def test_a_malformed_authorization_header_is_refused_at_once(
     site: Site, ada: Owner, hasher: CheapHasher, authorization: str | None
 ) -> None:
     before, attempts = len(hasher.verified), count(site, "SELECT count(*) FROM attempts")
@@ -543,7 +545,7 @@ def test_a_header_that_is_no_credential_is_refused_at_once(
     assert count(site, "SELECT count(*) FROM attempts") == attempts
 
 
-def test_the_scheme_of_a_header_may_be_spelled_in_any_case(site: Site, ada: Owner, password: str) -> None:
+def test_the_scheme_of_a_header_is_case_insensitive(site: Site, ada: Owner, password: str) -> None:
     app = App(site)
     token = app.token("ada", password)
     header = basic("ada", made(ada)).partition(" ")[2]
@@ -580,7 +582,7 @@ BAD_FORMS: tuple[tuple[str | bytes, dict[str, str]], ...] = (
 
 
 @pytest.mark.parametrize(("body", "headers"), BAD_FORMS, ids=lambda value: repr(value)[:50])
-def test_a_request_for_a_token_that_cannot_be_read_is_refused_at_once(
+def test_an_unreadable_token_request_is_refused_at_once(
     site: Site, ada: Owner, hasher: CheapHasher, body: str | bytes, headers: dict[str, str]
 ) -> None:
     before, began = len(hasher.verified), time.thread_time()
@@ -591,12 +593,12 @@ def test_a_request_for_a_token_that_cannot_be_read_is_refused_at_once(
     assert len(hasher.verified) == before
 
 
-def test_what_the_protocol_has_no_place_for_is_told_as_it_says(site: Site, ada: Owner, password: str) -> None:
+def test_an_unsupported_token_request_gets_the_error_of_the_protocol(site: Site, ada: Owner, password: str) -> None:
     app = App(site)
     for grant in ("authorization_code", "refresh_token", "client_credentials", "Password", "x" * 5000):
-        page = app.trade("ada", password, grant_type=grant)
+        page = app.exchange("ada", password, grant_type=grant)
         assert (page.status, page.response.get_json()["error"]) == (400, "unsupported_grant_type")
-    page = app.trade("ada", "a wrong password")
+    page = app.exchange("ada", "a wrong password")
     assert (page.status, page.response.get_json()["error"]) == (400, "invalid_grant")
     headers = page.response.headers
     assert (headers["Cache-Control"], headers["Pragma"]) == ("no-store", "no-cache")
@@ -614,7 +616,7 @@ def test_what_the_protocol_has_no_place_for_is_told_as_it_says(site: Site, ada: 
     assert page.response.headers["Cache-Control"] == "no-store"
 
 
-def test_a_flood_of_requests_for_tokens_is_told_when_to_come_again(site: Site, ada: Owner) -> None:
+def test_a_flood_of_token_requests_is_told_when_to_retry(site: Site, ada: Owner) -> None:
     app, floods = App(site), site.app.extensions["floods"]
     assert app.send("POST", "/legacy/token", data={}).status == 400
     while floods.has_room("198.51.100.7"):
@@ -625,7 +627,7 @@ def test_a_flood_of_requests_for_tokens_is_told_when_to_come_again(site: Site, a
     assert int(page.response.headers["Retry-After"]) > 0
 
 
-def test_odd_names_in_the_address_are_no_bug(site: Site) -> None:
+def test_unusual_names_in_the_url_cause_no_server_error(site: Site) -> None:
     app = App(site)
     assert app.send("GET", "/legacy/verify?%00").status == 400
     assert app.send("GET", "/legacy/verify?%ff").text == "The request could not be taken.\n"
@@ -645,7 +647,7 @@ def test_odd_names_in_the_address_are_no_bug(site: Site) -> None:
         ("\r\n", None),
     ],
 )
-def test_a_name_ends_no_header_and_comes_whole(
+def test_a_username_cannot_add_a_header_and_is_sent_completely(
     site: Site, ada: Owner, password: str, name: str, sent: str | None
 ) -> None:
     with site.services.db.write() as tx:
@@ -656,17 +658,17 @@ def test_a_name_ends_no_header_and_comes_whole(
     assert (headers["Remote-User"], headers["Remote-Email"]) == ("ada", "ada@example.org")
 
 
-def test_an_account_without_a_confirmed_address_has_none_to_tell(site: Site) -> None:
+def test_an_account_without_a_confirmed_address_sends_no_address(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up(confirm_email=False)
     headers = App(site).verify("bob", bob.password).response.headers
     assert "Remote-Email" not in headers
 
 
-# -- What is left lying about ----------------------------------------------------------------------
+# -- Secrets in the database and the log -----------------------------------------------------------
 
 
-def test_a_dump_shows_no_temporary_password_and_no_token(
+def test_a_dump_has_no_temporary_password_and_no_token(
     site: Site, tess: Owner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     app = App(site)

@@ -1,4 +1,4 @@
-"""Login requests: approving what was not asked, wearing an owner down, and a phone that is somebody else's."""
+"""Login requests: approving what was not asked for, tiring the owner with requests, and phones of other users."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from webapp.services.proof import shared_bucket
 
 TOKEN = re.compile(r'name="csrf_token" value="[^"]+"')
 WAITING = "Check your phone to approve"
-APPROVED, DENIED, OVER = "You approved this log-in", "You denied this log-in", "This log-in is over"
+APPROVED, DENIED, EXPIRED = "You approved this log-in", "You denied this log-in", "This log-in is over"
 HOME = "Welcome, Ada Lovelace"
-IS_OVER = "This login request is over. Nothing was changed."
+NO_LONGER_PENDING = "This login request is over. Nothing was changed."
 NEWS = "/log-in/waiting/news"
 HERE = Origin("192.0.2.1", "a phone")
 
 
 def with_phone(site: Site, username: str = "ada") -> Owner:
-    """Somebody's phone, which approves, and is logged out."""
+    """A user's phone with login requests turned on, logged out."""
     owner = Owner(site, username, layout=ANDROID)
     owner.sign_up()
     owner.turn_on_requests()
@@ -47,7 +47,7 @@ def phone(site: Site) -> Owner:
 
 @pytest.fixture
 def waiting(phone: Owner) -> Owner:
-    """A browser in which the password was right."""
+    """A browser with a pending login."""
     return waits(phone)
 
 
@@ -67,7 +67,7 @@ def newest(site: Site) -> LoginRequest:
 
 
 def wrong_codes(site: Site) -> int:
-    """Failures that all methods of the first account share."""
+    """The failures that all methods of the first account share."""
     with site.services.db.read() as tx:
         return len(tx.objects.scalars(select(Attempt).where(Attempt.bucket == shared_bucket(1))).all())
 
@@ -77,7 +77,7 @@ def page_of(site: Site) -> str:
 
 
 def on(browser: Owner) -> Page:
-    """What the browser is told when it asks whether it is in."""
+    """The answer of the server when the waiting browser asks whether it is logged in."""
     return browser.post("/log-in/waiting")
 
 
@@ -86,11 +86,11 @@ def number_of(browser: Owner) -> str:
     return browser.page.number
 
 
-# -- Approving what must not be --------------------------------------------------------------------
+# -- Approvals that must be refused ----------------------------------------------------------------
 
 
-def test_without_an_answer_nobody_is_in(site: Site, phone: Owner, waiting: Owner) -> None:
-    for _ in range(7):  # asking is no guess, so it uses nothing up
+def test_without_an_answer_no_browser_is_logged_in(site: Site, phone: Owner, waiting: Owner) -> None:
+    for _ in range(7):  # asking is not a guess and counts as no attempt
         page = on(waiting)
         assert (page.status, page.h1) == (422, WAITING)
         assert page.problems == ["Your phone has not approved it yet. Approve it there, then try again."]
@@ -101,7 +101,7 @@ def test_without_an_answer_nobody_is_in(site: Site, phone: Owner, waiting: Owner
 
 
 @pytest.mark.parametrize("fields", [{}, {"code": "000000"}, {"mfa": "false"}, {"approved": "1"}, {"state": "approved"}])
-def test_nothing_that_the_browser_sends_stands_for_an_answer(waiting: Owner, fields: dict[str, str]) -> None:
+def test_nothing_that_the_waiting_browser_sends_is_taken_for_an_answer(waiting: Owner, fields: dict[str, str]) -> None:
     for path in ("/log-in/waiting", "/log-in/verify", "/log-in/waiting?method=login-requests"):
         page = waiting.post(path, **fields)
         assert page.status in (200, 422)
@@ -109,13 +109,13 @@ def test_nothing_that_the_browser_sends_stands_for_an_answer(waiting: Owner, fie
     assert not is_in(waiting)
 
 
-def test_a_request_is_approved_once_and_lets_in_once(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_a_request_is_approved_once_and_logs_in_once(site: Site, phone: Owner, waiting: Owner) -> None:
     number, login = number_of(waiting), cookies_of(waiting)["login"]
     copy = phone.other_browser(layout=DESKTOP)
     give(copy, login=login)
     assert phone.answer(number).h1 == APPROVED
     page = phone.post(page_of(site), number=number)
-    assert (page.h1, page.problems) == (APPROVED, [IS_OVER])
+    assert (page.h1, page.problems) == (APPROVED, [NO_LONGER_PENDING])
     assert on(waiting).h1 == HOME
     assert not is_in(copy)
     page = copy.post("/log-in/waiting")
@@ -123,7 +123,7 @@ def test_a_request_is_approved_once_and_lets_in_once(site: Site, phone: Owner, w
     assert live_sessions(site) == 1
 
 
-def test_one_answer_of_twenty_at_once_counts(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_one_of_twenty_concurrent_answers_counts(site: Site, phone: Owner, waiting: Owner) -> None:
     approvals, request, number = site.services.approvals, newest(site).id, number_of(waiting)
     method = site.services.methods.named("login-requests")
     assert method is not None
@@ -154,27 +154,27 @@ def external_ids(site: Site) -> list[str]:
 
 
 @pytest.mark.parametrize("seconds", [300, 301, 599])
-def test_after_five_minutes_it_can_no_longer_be_approved(
+def test_after_five_minutes_a_request_cannot_be_approved(
     site: Site, phone: Owner, waiting: Owner, seconds: int
 ) -> None:
     number = number_of(waiting)
     phone.open(page_of(site))
     site.clock.pass_(seconds)
     page = phone.press("Approve", number=number)
-    assert (page.h1, page.problems) == (OVER, [IS_OVER])
+    assert (page.h1, page.problems) == (EXPIRED, [NO_LONGER_PENDING])
     page = on(waiting)
     assert page.h1 == WAITING
     assert page.says("This request expired after five minutes without an answer")
     assert not is_in(waiting)
 
 
-def test_in_the_last_second_it_can(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_in_the_last_second_a_request_can_be_approved(site: Site, phone: Owner, waiting: Owner) -> None:
     site.clock.pass_(299)
     assert phone.answer(number_of(waiting)).h1 == APPROVED
     assert on(waiting).h1 == HOME
 
 
-def test_what_was_approved_and_not_fetched_is_of_no_use_later(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_an_approval_that_was_not_used_in_time_expires(site: Site, phone: Owner, waiting: Owner) -> None:
     site.clock.pass_(200)
     assert phone.answer(number_of(waiting)).h1 == APPROVED
     site.clock.pass_(300)
@@ -183,21 +183,21 @@ def test_what_was_approved_and_not_fetched_is_of_no_use_later(site: Site, phone:
 
 
 @pytest.mark.parametrize("button", ["Deny", "It was me, cancel"])
-def test_after_a_no_it_can_no_longer_be_approved(site: Site, phone: Owner, waiting: Owner, button: str) -> None:
+def test_a_denied_request_cannot_be_approved(site: Site, phone: Owner, waiting: Owner, button: str) -> None:
     number = number_of(waiting)
     phone.answer(button=button)
     page = phone.post(page_of(site), number=number)
-    assert page.problems == [IS_OVER]
+    assert page.problems == [NO_LONGER_PENDING]
     on(waiting)
     assert not is_in(waiting)
 
 
-def test_one_wrong_number_ends_it_even_for_the_right_one(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_one_wrong_number_ends_a_request_even_for_the_right_one(site: Site, phone: Owner, waiting: Owner) -> None:
     number = number_of(waiting)
     page = phone.answer(wrong(number))
     assert page.problems == ["That is not the number on the other screen, so this log-in was ended."]
     page = phone.post(page_of(site), number=number)
-    assert (page.h1, page.problems) == (OVER, [IS_OVER])
+    assert (page.h1, page.problems) == (EXPIRED, [NO_LONGER_PENDING])
     page = on(waiting)
     assert page.says("The wrong number was entered on your phone")
     assert not is_in(waiting)
@@ -205,16 +205,16 @@ def test_one_wrong_number_ends_it_even_for_the_right_one(site: Site, phone: Owne
 
 def test_the_attempt_is_counted_before_the_number_is_compared(site: Site, phone: Owner, waiting: Owner) -> None:
     number, request = number_of(waiting), newest(site).id
-    with site.services.db.write() as tx:  # as if the process died between the two
+    with site.services.db.write() as tx:  # as if the process had been killed between the two
         tx.execute(text("UPDATE login_requests SET tried_at = made_at WHERE id = :id"), {"id": request})
     page = phone.post(f"{REQUESTS}/{request}", number=number)
-    assert page.problems == [IS_OVER]
+    assert page.problems == [NO_LONGER_PENDING]
     on(waiting)
     assert not is_in(waiting)
 
 
 @pytest.mark.parametrize("typed", ["", "12345", "1234567", "abcdef", "12 34", "\u0661\u0662"])
-def test_what_is_no_number_is_no_attempt(site: Site, phone: Owner, waiting: Owner, typed: str) -> None:
+def test_what_is_not_a_number_is_no_attempt(site: Site, phone: Owner, waiting: Owner, typed: str) -> None:
     number = number_of(waiting)
     page = phone.answer(typed)
     assert (page.status, page.problems) == (422, ["Enter the number of six digits."])
@@ -222,33 +222,33 @@ def test_what_is_no_number_is_no_attempt(site: Site, phone: Owner, waiting: Owne
     assert on(waiting).h1 == HOME
 
 
-def test_who_cancelled_on_the_waiting_screen_is_not_let_in_by_a_late_yes(
-    site: Site, phone: Owner, waiting: Owner
-) -> None:
+def test_a_late_approval_does_not_log_in_a_browser_that_cancelled(site: Site, phone: Owner, waiting: Owner) -> None:
     number = number_of(waiting)
     assert waiting.press("Cancel").path == "/log-in"
     page = phone.post(page_of(site), number=number)
-    assert page.problems == [IS_OVER]
+    assert page.problems == [NO_LONGER_PENDING]
     assert not is_in(waiting)
 
 
-# -- Two at once -----------------------------------------------------------------------------------
+# -- Two log-ins at once ---------------------------------------------------------------------------
 
 
-def test_two_pending_log_ins_never_mix(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_two_pending_logins_do_not_mix(site: Site, phone: Owner, waiting: Owner) -> None:
     first_number, first = number_of(waiting), newest(site).id
     second = waits(phone, "198.51.100.7")
     assert newest(site).id != first
     assert waiting.open("/log-in/waiting").says("A newer log-in ended this one.")
     page = phone.post(f"{REQUESTS}/{first}", number=first_number)
-    assert page.problems == [IS_OVER]
+    assert page.problems == [NO_LONGER_PENDING]
     if first_number != number_of(second):
-        assert phone.post(page_of(site), number=first_number).h1 == OVER
+        assert phone.post(page_of(site), number=first_number).h1 == EXPIRED
         assert not is_in(second)
     assert not is_in(waiting)
 
 
-def test_the_answer_to_the_second_lets_the_second_in_alone(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_an_approval_of_the_second_request_logs_in_the_second_browser_only(
+    site: Site, phone: Owner, waiting: Owner
+) -> None:
     second = waits(phone, "198.51.100.7")
     assert phone.answer(number_of(second)).h1 == APPROVED
     on(waiting)
@@ -256,9 +256,7 @@ def test_the_answer_to_the_second_lets_the_second_in_alone(site: Site, phone: Ow
     assert on(second).h1 == HOME
 
 
-def test_a_newer_log_in_takes_the_place_of_one_that_was_approved_and_not_fetched(
-    site: Site, phone: Owner, waiting: Owner
-) -> None:
+def test_a_newer_log_in_replaces_one_that_was_approved_and_not_used(site: Site, phone: Owner, waiting: Owner) -> None:
     assert phone.answer(number_of(waiting)).h1 == APPROVED
     second = waits(phone, "198.51.100.7")
     on(waiting)
@@ -267,15 +265,20 @@ def test_a_newer_log_in_takes_the_place_of_one_that_was_approved_and_not_fetched
     assert not is_in(second)
 
 
-# -- Wearing the owner down ------------------------------------------------------------------------
+# -- Repeated requests -----------------------------------------------------------------------------
 
 
-def test_twenty_requests_are_three_and_none_is_approved_without_its_number(site: Site, phone: Owner) -> None:
+def test_twenty_requests_reach_the_phone_as_three_and_none_is_approved_without_its_number(
+    site: Site, phone: Owner
+) -> None:
     shown = []
     for attempt in range(20):
         browser = phone.other_browser(layout=DESKTOP, address=f"203.0.113.{attempt}")
         page = browser.log_in()
-        assert page.h1 in (WAITING, "Log in")  # after ten right passwords in vain a stranger's wait as well
+        assert page.h1 in (
+            WAITING,
+            "Log in",
+        )  # after ten right passwords without a full log-in a stranger has to wait too
         if page.h1 == WAITING:
             shown.append(page)
         assert not is_in(browser)
@@ -287,14 +290,14 @@ def test_twenty_requests_are_three_and_none_is_approved_without_its_number(site:
     assert len([link for link in phone.page.links if link.startswith("Review ")]) == 1
 
 
-def test_ten_requests_a_day(site: Site, phone: Owner) -> None:
+def test_an_account_has_ten_requests_a_day(site: Site, phone: Owner) -> None:
     for _ in range(30):
         phone.other_browser(layout=DESKTOP).log_in()
         site.clock.pass_(601)
     assert count(site, "SELECT count(*) FROM login_requests") == 10
 
 
-def test_resending_counts_as_well(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_a_resend_counts_as_a_request(site: Site, phone: Owner, waiting: Owner) -> None:
     for _ in range(2):
         site.clock.pass_(30)
         phone.answer(button="It was me, cancel")
@@ -315,7 +318,7 @@ def test_a_full_log_in_clears_the_count(site: Site, phone: Owner) -> None:
         assert on(browser).h1 == HOME
 
 
-def test_a_denial_ends_the_attempt_with_every_other_method_of_it(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_a_denial_ends_the_pending_login_for_every_other_method(site: Site, phone: Owner, waiting: Owner) -> None:
     phone.answer(button="Deny")
     page = waiting.open("/log-in/waiting")
     assert page.says("You denied this login on your phone.")
@@ -325,15 +328,15 @@ def test_a_denial_ends_the_attempt_with_every_other_method_of_it(site: Site, pho
     assert waiting.post("/log-in/backup-code", code=phone.kept_code).path == "/log-in"
 
 
-def test_the_owner_hears_of_a_denial(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_the_owner_is_notified_of_a_denial(site: Site, phone: Owner, waiting: Owner) -> None:
     phone.answer(button="Deny")
     assert "was denied on your phone" in site.emails(phone.email)[0].text
 
 
-# -- Whose phone it is -----------------------------------------------------------------------------
+# -- Phones and accounts ---------------------------------------------------------------------------
 
 
-def test_anothers_phone_sees_and_answers_nothing(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_a_phone_of_another_account_sees_and_answers_nothing(site: Site, phone: Owner, waiting: Owner) -> None:
     mallory, number = with_phone(site, "mallory"), number_of(waiting)
     page = mallory.open(REQUESTS)
     assert "Review Chrome on Linux" not in page.links
@@ -350,8 +353,8 @@ def test_anothers_phone_sees_and_answers_nothing(site: Site, phone: Owner, waiti
     assert there == nowhere
 
 
-def test_a_session_without_the_phone_may_say_no_and_not_yes(site: Site, phone: Owner, waiting: Owner) -> None:
-    """S with the password too would else let themselves in anew, past step-up."""
+def test_a_session_on_another_device_may_deny_but_not_approve(site: Site, phone: Owner, waiting: Owner) -> None:
+    """Otherwise a stolen session and the password would suffice to approve a new log-in, without step-up."""
     number = number_of(waiting)
     thief = phone.other_browser(layout=DESKTOP)
     thief.log_in()
@@ -378,7 +381,7 @@ def test_a_pending_login_sees_and_approves_nothing(site: Site, phone: Owner, wai
     assert not is_in(waiting)
 
 
-def test_the_phones_token_opens_the_list_and_nothing_else(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_the_token_of_the_phone_opens_the_list_and_nothing_else(site: Site, phone: Owner, waiting: Owner) -> None:
     bare = phone.other_browser(layout=ANDROID)
     give(bare, phone=cookies_of(phone)["phone"])
     assert bare.open(REQUESTS).h1 == "Login requests"
@@ -389,21 +392,21 @@ def test_the_phones_token_opens_the_list_and_nothing_else(site: Site, phone: Own
 
 
 @pytest.mark.parametrize("token", ["", "~", "~~~", "x" * 64, "0" * 64, "~".join(["0" * 64] * 50)])
-def test_a_forged_token_is_nobodys(site: Site, phone: Owner, waiting: Owner, token: str) -> None:
+def test_a_forged_token_belongs_to_no_account(site: Site, phone: Owner, waiting: Owner, token: str) -> None:
     forger = phone.other_browser(layout=ANDROID)
     give(forger, phone=token)
     assert forger.open(REQUESTS).path == "/log-in"
     assert forger.post(page_of(site), number=number_of(waiting)).path == "/log-in"
 
 
-def test_the_hash_in_the_table_is_no_token(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_the_stored_hash_is_not_accepted_as_a_token(site: Site, phone: Owner, waiting: Owner) -> None:
     thief = phone.other_browser(layout=ANDROID)
     give(thief, phone=external_ids(site)[0])
     assert thief.open(REQUESTS).path == "/log-in"
     assert cookies_of(phone)["phone"] not in external_ids(site)
 
 
-def test_a_phone_that_was_turned_off_answers_no_more(site: Site, phone: Owner) -> None:
+def test_a_phone_that_was_turned_off_cannot_answer(site: Site, phone: Owner) -> None:
     phone.log_in()
     assert phone.page is not None
     number = phone.page.number
@@ -421,8 +424,10 @@ def test_a_phone_that_was_turned_off_answers_no_more(site: Site, phone: Owner) -
 
 
 @pytest.mark.parametrize("how", ["another method", "backup code", "new password", "wrong codes"])
-def test_what_is_settled_otherwise_can_be_approved_no_more(site: Site, phone: Owner, waiting: Owner, how: str) -> None:
-    """Else the phone would say yes to nobody, and its owner would believe that somebody is in."""
+def test_a_pending_login_that_was_settled_otherwise_cannot_be_approved(
+    site: Site, phone: Owner, waiting: Owner, how: str
+) -> None:
+    """Otherwise the owner would approve a log-in that does not exist any more and believe that it succeeded."""
     assert phone.answer(number_of(waiting)).h1 == APPROVED
     assert on(waiting).h1 == HOME
     waiting.turn_on_app()
@@ -448,7 +453,7 @@ def test_what_is_settled_otherwise_can_be_approved_no_more(site: Site, phone: Ow
 
 
 def test_a_step_up_by_phone_takes_back_no_wrong_code(site: Site, phone: Owner, waiting: Owner) -> None:
-    """Nothing was typed for it, so the wrong code of somebody else would be forgotten in its stead."""
+    """No code was typed for it, so an attacker's wrong code would be taken back instead."""
     assert phone.answer(number_of(waiting)).h1 == APPROVED
     assert on(waiting).h1 == HOME
     waiting.turn_on_app()
@@ -479,7 +484,7 @@ def test_a_stolen_session_turns_no_phone_on_or_off_without_step_up(site: Site, p
     assert count(site, "SELECT count(*) FROM factors") == before
 
 
-def test_without_a_phone_of_the_account_there_is_nobody_to_approve(site: Site) -> None:
+def test_an_account_without_a_phone_has_no_login_requests(site: Site) -> None:
     method = site.services.methods.named("login-requests")
     assert method is not None
     assert site.services.approvals.viewer(method, None, HERE) is None
@@ -497,10 +502,10 @@ def test_a_viewer_answers_for_its_own_accounts_only(site: Site, phone: Owner, wa
         approvals.approve(viewer, newest(site).id, number_of(waiting), origin)
 
 
-# -- Sending things to places ----------------------------------------------------------------------
+# -- Forged requests -------------------------------------------------------------------------------
 
 
-def test_csrf_is_asked_of_a_phone_that_is_not_logged_in(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_csrf_tokens_are_required_of_a_phone_that_is_not_logged_in(site: Site, phone: Owner, waiting: Owner) -> None:
     number = number_of(waiting)
     for data in ({"number": number}, {"deny": "1"}, {"number": number, "csrf_token": "x"}):
         page = phone.send("POST", page_of(site), data=data)
@@ -510,7 +515,7 @@ def test_csrf_is_asked_of_a_phone_that_is_not_logged_in(site: Site, phone: Owner
     assert newest(site).state == "waiting"
 
 
-def test_a_get_answers_nothing(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_get_does_not_answer_a_request(site: Site, phone: Owner, waiting: Owner) -> None:
     number = number_of(waiting)
     for query in (f"number={number}", "deny=1", "cancel=1"):
         phone.open(f"{page_of(site)}?{query}")
@@ -529,12 +534,12 @@ def test_the_number_is_in_no_table_and_in_no_message(site: Site, phone: Owner, w
     assert all(number not in email.text for email in site.emails())
 
 
-# -- The text in its stead -------------------------------------------------------------------------
+# -- The text message as a stand-in ----------------------------------------------------------------
 
 
 @pytest.fixture
 def numbered(site: Site) -> Owner:
-    """Ada's phone, whose number the account knows, though text messages are not a method of hers."""
+    """Ada's phone; her account has a phone number, but text messages are not turned on."""
     ada = Owner(site, layout=ANDROID)
     ada.sign_up()
     services = site.services
@@ -556,7 +561,7 @@ def test_the_text_belongs_to_the_same_log_in_and_opens_it_once(site: Site, numbe
     assert live_sessions(site) == 1
 
 
-def test_the_text_is_counted_and_guessed_as_every_text_is(site: Site, numbered: Owner) -> None:
+def test_the_text_has_the_limits_of_every_text(site: Site, numbered: Owner) -> None:
     browser = waits(numbered)
     browser.press("Request a code sent to your phone via text message")
     code = site.texted_code(PHONE)
@@ -568,7 +573,7 @@ def test_the_text_is_counted_and_guessed_as_every_text_is(site: Site, numbered: 
     assert len(site.texts()) == 1
 
 
-def test_who_has_no_login_requests_gets_no_text_in_their_stead(site: Site) -> None:
+def test_an_account_without_login_requests_gets_no_stand_in(site: Site) -> None:
     eve, services = enrolled(site, "eve"), site.services
     services.phone_numbers.keep(services.accounts.named("eve"), services.phone_numbers.read(PHONE, ""))
     eve.log_in()
@@ -578,7 +583,7 @@ def test_who_has_no_login_requests_gets_no_text_in_their_stead(site: Site) -> No
     assert not site.texts()
 
 
-def test_without_a_number_there_is_no_text(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_an_account_without_a_number_gets_no_stand_in(site: Site, phone: Owner, waiting: Owner) -> None:
     assert waiting.page is not None
     assert "Request a code sent to your phone via text message" not in waiting.page.buttons
     assert waiting.post("/log-in/waiting", text="1").h1 == WAITING
@@ -586,7 +591,7 @@ def test_without_a_number_there_is_no_text(site: Site, phone: Owner, waiting: Ow
     assert not site.texts()
 
 
-# -- Where pushes go -------------------------------------------------------------------------------
+# -- Addresses of push services --------------------------------------------------------------------
 
 POINT = "BNNL5ZaTfK81qhXOx23-wewhigUeFb632jN6LvRWCFH1ubQr77FE_9qV1FuojuRmHP42zmf34rXgW80OvUVDgTk"
 AUTH = "zqbxT6JKstKSY9JKibZLSQ"
@@ -618,7 +623,7 @@ AUTH = "zqbxT6JKstKSY9JKibZLSQ"
         "",
     ],
 )
-def test_the_server_is_never_made_to_call_an_address_that_a_user_chose(site: Site, endpoint: str) -> None:
+def test_the_server_does_not_call_an_address_that_a_user_chose(site: Site, endpoint: str) -> None:
     assert refused(site, {"endpoint": endpoint, "keys": {"p256dh": POINT, "auth": AUTH}})
 
 
@@ -641,7 +646,7 @@ def test_the_server_is_never_made_to_call_an_address_that_a_user_chose(site: Sit
     ],
     ids=range(13),
 )
-def test_a_subscription_that_is_none_is_refused(site: Site, said: Any) -> None:
+def test_a_malformed_subscription_is_refused(site: Site, said: Any) -> None:
     assert refused(site, said)
 
 
@@ -653,7 +658,7 @@ def refused(site: Site, said: Any) -> bool:
     return page.status == 422 and page.problems[0].startswith(sentence) and not external_ids(site)
 
 
-def test_a_right_subscription_is_taken_and_sealed(site: Site) -> None:
+def test_a_valid_subscription_is_stored_sealed(site: Site) -> None:
     ada = Owner(site, layout=ANDROID)
     ada.sign_up()
     endpoint = "https://updates.push.services.mozilla.com/wpush/v2/secret"
@@ -664,7 +669,7 @@ def test_a_right_subscription_is_taken_and_sealed(site: Site) -> None:
     assert all("mozilla" not in str(value) and AUTH not in str(value) for value in row.values())
 
 
-def test_nobody_approves_without_a_phone_in_the_service_either(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_the_service_refuses_approvals_without_a_phone(site: Site, phone: Owner, waiting: Owner) -> None:
     method, approvals = site.services.methods.named("login-requests"), site.services.approvals
     assert method is not None
     account = site.services.accounts.named("ada")

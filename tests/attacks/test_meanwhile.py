@@ -1,7 +1,7 @@
-"""What commits while somebody else's deed is under way: whoever was to be out is out, and what came on is asked for.
+"""Concurrent transactions: a revocation or a new factor that commits during a log-in takes effect for that log-in.
 
-One transaction is held just before its COMMIT until another waits for it; PostgreSQL and SQLite wait at different
-places, and must come to the same end.
+One transaction is paused just before its COMMIT until another waits for it. PostgreSQL and SQLite wait at different
+statements, and the result must be the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.doubles import CheapHasher
 from tests.people import TWO_FACTOR, Owner
 
 NEW = "a much longer new password"
-WAITS = 0.5  # seconds in which the second one surely comes to where it has to wait
+WAITS = 0.5  # seconds that suffice for the second thread to reach the lock
 
 
 @pytest.fixture
@@ -27,18 +27,18 @@ def overrides() -> dict[str, Any]:
     return {"hasher": CheapHasher()}
 
 
-class Held:
-    """The transaction of one deed that begins a statement like this: it stops before its COMMIT."""
+class PausedAtCommit:
+    """Runs `action` in a thread; a transaction in it that executed `statement` pauses before its COMMIT."""
 
-    def __init__(self, site: Site, deed: Callable[[], object], statement: str) -> None:
+    def __init__(self, site: Site, action: Callable[[], object], statement: str) -> None:
         self._statement = statement
         self._at_commit, self._go = Event(), Event()
-        self._thread = Thread(target=deed)
+        self._thread = Thread(target=action)
         engine = site.services.db.engine
         event.listen(engine, "before_cursor_execute", self._seen)
         event.listen(engine, "commit", self._committing)
 
-    def __enter__(self) -> Held:
+    def __enter__(self) -> PausedAtCommit:
         self._thread.start()
         assert self._at_commit.wait(10)
         return self
@@ -49,10 +49,10 @@ class Held:
 
     def _seen(self, connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if current_thread() is self._thread and statement.startswith(self._statement):
-            connection.info["held"] = True
+            connection.info["paused"] = True
 
     def _committing(self, connection: Any) -> None:
-        if connection.info.pop("held", False) and not self._at_commit.is_set():
+        if connection.info.pop("paused", False) and not self._at_commit.is_set():
             self._at_commit.set()
             self._go.wait(10)
 
@@ -65,15 +65,15 @@ def ada(site: Site) -> Iterator[Owner]:
     return ada
 
 
-def while_held(site: Site, held: Callable[[], object], statement: str, then: Callable[[], object]) -> None:
+def while_paused(site: Site, paused: Callable[[], object], statement: str, then: Callable[[], object]) -> None:
     later = Thread(target=then)
-    with Held(site, held, statement):
+    with PausedAtCommit(site, paused, statement):
         later.start()
         later.join(WAITS)
     later.join()
 
 
-def test_the_password_alone_opens_nothing_while_a_first_factor_comes_on(site: Site) -> None:
+def test_the_password_alone_logs_in_no_browser_while_a_first_factor_is_turned_on(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()
     bob.open(TWO_FACTOR)
@@ -82,7 +82,7 @@ def test_the_password_alone_opens_nothing_while_a_first_factor_comes_on(site: Si
     bob.press("Next")
     thief, code = bob.other_browser(), bob.code()
     thief.open("/log-in")
-    while_held(
+    while_paused(
         site,
         lambda: bob.press("Verify", code=code),
         "INSERT INTO factors",
@@ -94,12 +94,12 @@ def test_the_password_alone_opens_nothing_while_a_first_factor_comes_on(site: Si
     assert live_sessions(site, "bob") == 1
 
 
-def test_a_log_in_that_commits_while_the_password_changes_is_ended_with_the_others(site: Site, ada: Owner) -> None:
+def test_a_log_in_that_commits_during_a_password_change_is_ended_with_the_others(site: Site, ada: Owner) -> None:
     thief = ada.other_browser()
     thief.log_in()
     ada.open("/settings/account/password")
     code = ada.next_code()
-    while_held(
+    while_paused(
         site,
         lambda: thief.press("Verify", code=code),
         "INSERT INTO sessions",
@@ -109,8 +109,10 @@ def test_a_log_in_that_commits_while_the_password_changes_is_ended_with_the_othe
     assert live_sessions(site, "ada") == 1
 
 
-@pytest.mark.parametrize("deed", ["password", "others"])
-def test_a_remembered_browser_comes_in_no_more_once_it_was_ended(site: Site, ada: Owner, deed: str) -> None:
+@pytest.mark.parametrize("action", ["password", "others"])
+def test_a_remembered_browser_that_was_ended_does_not_skip_the_second_factor(
+    site: Site, ada: Owner, action: str
+) -> None:
     thief = ada.other_browser()
     thief.log_in()
     thief.press("Verify", code=ada.next_code(), remember="y")
@@ -119,9 +121,9 @@ def test_a_remembered_browser_comes_in_no_more_once_it_was_ended(site: Site, ada
     page, button, fields = {
         "password": ("/settings/account/password", "Save", {"password": NEW}),
         "others": ("/settings/security/sessions", "Log out all others", {}),
-    }[deed]
+    }[action]
     ada.open(page)
-    while_held(
+    while_paused(
         site,
         lambda: ada.press(button, **fields),
         "UPDATE remembered_browsers SET ended_at",

@@ -1,4 +1,4 @@
-"""P knows the password and nothing else."""
+"""An attacker who knows the password and has no second factor."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_every_page_is_closed_to_a_pending_login(site: Site, ada: Owner, way: st
 
 
 @pytest.mark.parametrize("htmx", [False, True], ids=["page", "htmx"])
-def test_every_button_does_nothing_for_a_pending_login(site: Site, ada: Owner, htmx: bool) -> None:
+def test_no_form_behind_the_log_in_works_in_a_pending_login(site: Site, ada: Owner, htmx: bool) -> None:
     for layout in ("desktop", "android"):
         stranger = ada.other_browser(layout=layout, htmx=htmx)
         stranger.log_in()
@@ -75,7 +75,7 @@ def test_a_factor_cannot_be_enrolled_replaced_or_turned_off_in_a_pending_login(
     assert everything(site) == before
 
 
-def test_another_accounts_code_and_swapped_ids_do_not_help(
+def test_a_code_of_another_account_and_swapped_ids_are_refused(
     site: Site, ada: Owner, stranger: Owner, mallory: Owner
 ) -> None:
     mine, theirs = account_id(site, "mallory"), account_id(site)
@@ -105,7 +105,7 @@ NOTHINGS: tuple[dict[str, str], ...] = (
 )
 
 
-def test_leaving_the_code_out_is_a_counted_failure(site: Site, ada: Owner, stranger: Owner) -> None:
+def test_a_missing_code_is_a_counted_failure(site: Site, ada: Owner, stranger: Owner) -> None:
     attempts = second_factor_attempts(site)
     for fields in NOTHINGS:
         site.clock.pass_(400)
@@ -125,7 +125,7 @@ def test_six_zeros_are_a_counted_failure(site: Site, ada: Owner, stranger: Owner
     assert second_factor_attempts(site) == 1
 
 
-def test_json_where_a_form_belongs_opens_nothing(site: Site, stranger: Owner) -> None:
+def test_json_instead_of_a_form_is_refused(site: Site, stranger: Owner) -> None:
     before = everything(site)
     headers = {"Content-Type": "application/json", "X-CSRFToken": stranger.token()}
     for body in ("null", "[]", "{}", '{"code": null}', '{"code": []}', '{"mfa": false}', "x" * 100):
@@ -133,7 +133,7 @@ def test_json_where_a_form_belongs_opens_nothing(site: Site, stranger: Owner) ->
     assert everything(site) == before
 
 
-def test_the_code_counts_once_even_when_it_is_sent_twice_in_one_form(site: Site, ada: Owner, stranger: Owner) -> None:
+def test_a_code_that_is_sent_twice_in_one_form_counts_once(site: Site, ada: Owner, stranger: Owner) -> None:
     body = f"csrf_token={stranger.token()}&code={wrong(ada.code())}&code={ada.code()}"
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert stranger.send("POST", "/log-in/verify", data=body, headers=headers, follow=False).status == 400
@@ -150,7 +150,7 @@ CLAIMS: tuple[dict[str, str], ...] = (
 )
 
 
-def test_a_header_that_claims_the_code_was_checked_is_ignored(stranger: Owner) -> None:
+def test_a_header_that_claims_a_checked_code_is_ignored(stranger: Owner) -> None:
     for headers in CLAIMS:
         assert stranger.open("/settings", headers=headers, follow=False).status == 303
         assert stranger.open("/", headers=headers, follow=False).status == 303
@@ -171,7 +171,7 @@ def test_no_cookie_of_the_password_step_is_a_session(site: Site, ada: Owner, str
         assert not is_in(browser)
 
 
-def test_a_pending_login_ends_after_ten_minutes_even_for_the_right_code(
+def test_a_pending_login_expires_after_ten_minutes_even_for_the_right_code(
     site: Site, ada: Owner, stranger: Owner
 ) -> None:
     token = stranger.token()
@@ -181,6 +181,6 @@ def test_a_pending_login_ends_after_ten_minutes_even_for_the_right_code(
     assert live_sessions(site) == 1
 
 
-def test_a_method_that_the_account_lacks_is_not_there(stranger: Owner) -> None:
+def test_a_method_that_the_account_lacks_is_not_found(stranger: Owner) -> None:
     assert stranger.open("/log-in/verify?method=text-message").status == 404
     assert stranger.post("/log-in/methods", method="security-key").status == 404

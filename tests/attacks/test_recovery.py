@@ -1,4 +1,4 @@
-"""Whoever tries to come in by way of a forgotten password or an e-mail address."""
+"""Attackers who use password resets and changes of the e-mail address."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def subjects(site: Site, to: str) -> list[str]:
     return [email.subject for email in site.emails(to)]
 
 
-def test_a_reset_with_a_second_factor_on_logs_nobody_in_and_still_asks_for_it(site: Site, ada: Owner) -> None:
+def test_a_reset_with_a_second_factor_on_logs_no_browser_in_and_does_not_skip_the_factor(
+    site: Site, ada: Owner
+) -> None:
     reader = ask_reset(site, ada.email)
     reader.open(site.emailed_path(ada.email, "/reset-password/"))
     page = reader.press("Save password", password=NEW)
@@ -38,7 +40,7 @@ def test_a_reset_with_a_second_factor_on_logs_nobody_in_and_still_asks_for_it(si
     assert not is_in(thief)
 
 
-def test_a_reset_link_is_shown_by_get_used_by_post_once_and_for_an_hour(site: Site, ada: Owner) -> None:
+def test_a_reset_link_is_shown_by_get_used_once_by_post_and_valid_for_an_hour(site: Site, ada: Owner) -> None:
     reader = ask_reset(site, ada.email)
     path = site.emailed_path(ada.email, "/reset-password/")
     before = everything(site)
@@ -78,7 +80,7 @@ def test_a_reset_ends_the_other_reset_links(site: Site, ada: Owner) -> None:
     ],
     ids=lambda h: next(iter(h)),
 )
-def test_headers_that_name_another_host_change_no_link(site: Site, ada: Owner, headers: dict[str, str]) -> None:
+def test_headers_that_name_another_host_do_not_change_a_link(site: Site, ada: Owner, headers: dict[str, str]) -> None:
     reader = Person(site.app)
     page = reader.open("/forgot-password", headers=headers)
     assert "evil" not in page.text
@@ -118,7 +120,7 @@ def test_an_unknown_host_is_refused_and_sends_nothing(site: Site, ada: Owner, ho
     assert site.emails(ada.email) == []
 
 
-def test_a_host_of_other_case_leads_to_the_same_links(site: Site, ada: Owner) -> None:
+def test_a_host_in_another_case_gets_the_same_links(site: Site, ada: Owner) -> None:
     reader = Person(site.app)
     token = reader.token()
     data = {"csrf_token": token, "email": ada.email}
@@ -135,8 +137,8 @@ def test_a_host_of_other_case_leads_to_the_same_links(site: Site, ada: Owner) ->
         ("sam@example.org", "ſam@example.org"),
     ],
 )
-def test_a_mailbox_whose_name_only_looks_alike_never_gets_the_link(site: Site, owner: str, twin: str) -> None:
-    """Folding case makes them equal; mail servers and registries do not."""
+def test_a_mailbox_whose_name_only_looks_alike_does_not_get_the_link(site: Site, owner: str, twin: str) -> None:
+    """Case folding makes the addresses equal; mail servers and domain registries distinguish them."""
     for username, confirmed in (("claims", False), ("owns", True)):
         site.services.sign_up.create_by_operator("Ada", username, "a long enough word", owner, confirmed=confirmed)
         ask_reset(site, twin)
@@ -146,7 +148,9 @@ def test_a_mailbox_whose_name_only_looks_alike_never_gets_the_link(site: Site, o
             assert email.to == owner
 
 
-def test_an_account_with_another_users_address_cannot_enroll_and_its_owner_wipes_it(site: Site) -> None:
+def test_an_account_with_an_unconfirmed_address_cannot_enroll_and_the_owner_of_the_address_takes_it_over(
+    site: Site,
+) -> None:
     eve = Owner(site, "eve")
     eve.email = "victim@example.org"
     eve.sign_up(confirm_email=False)
@@ -176,7 +180,7 @@ def test_an_account_with_another_users_address_cannot_enroll_and_its_owner_wipes
     assert eve.log_in().status == 422
 
 
-def test_two_accounts_that_claim_one_address_cannot_both_get_it(site: Site) -> None:
+def test_of_two_accounts_that_claim_one_address_only_one_can_confirm_it(site: Site) -> None:
     paths = []
     for username in ("bob", "eve"):
         site.services.sign_up.create_by_operator("X", username, "a long enough word", "v@example.org", confirmed=False)
@@ -193,7 +197,7 @@ def test_two_accounts_that_claim_one_address_cannot_both_get_it(site: Site) -> N
     assert reader.post(paths[1], password=NEW).status == 404
 
 
-def test_an_email_change_needs_step_up_and_confirmation_and_the_old_address_hears_of_it(site: Site, ada: Owner) -> None:
+def test_an_email_change_needs_step_up_and_confirmation_and_notifies_the_old_address(site: Site, ada: Owner) -> None:
     stale(ada)
     assert ada.post("/settings/account/email", email="new@example.org").h1 == "Enter your password"
     assert site.emails("new@example.org") == []
@@ -213,8 +217,8 @@ def test_an_email_change_needs_step_up_and_confirmation_and_the_old_address_hear
     assert owner.open(undo).status == 404
 
 
-def test_an_undo_ends_what_came_after_it(site: Site, ada: Owner) -> None:
-    """S changes the address twice: the way back to the thief's first one dies with the owner's undo."""
+def test_an_undo_ends_the_undo_links_of_later_changes(site: Site, ada: Owner) -> None:
+    """An attacker changes the address twice; the undo link to the first of the two ends with the owner's undo."""
     for address in ("thief1@example.org", "thief2@example.org"):
         ada.open("/settings/account/email")
         ada.press("Save", email=address)
@@ -231,7 +235,7 @@ def test_an_undo_ends_what_came_after_it(site: Site, ada: Owner) -> None:
     assert site.services.accounts.named("ada").email == ada.email
 
 
-def test_a_reset_link_to_an_address_that_was_left_is_dead(site: Site, ada: Owner) -> None:
+def test_a_reset_link_to_a_former_address_is_refused(site: Site, ada: Owner) -> None:
     ask_reset(site, ada.email)
     path = site.emailed_path(ada.email, "/reset-password/")
     ada.open("/settings/account/email")
@@ -243,7 +247,7 @@ def test_a_reset_link_to_an_address_that_was_left_is_dead(site: Site, ada: Owner
     assert "Reset" not in " ".join(subjects(site, ada.email)[:1])
 
 
-def test_not_you_throws_everybody_out_once(site: Site, ada: Owner) -> None:
+def test_not_you_ends_every_session_once(site: Site, ada: Owner) -> None:
     ada.open("/settings/account/password")
     ada.press("Save", password=NEW)
     path = site.emailed_path(ada.email, "/not-you/")
@@ -260,7 +264,7 @@ def test_not_you_throws_everybody_out_once(site: Site, ada: Owner) -> None:
     assert is_in(ada)
 
 
-def test_a_flood_of_resets_is_capped_and_locks_nobody_out(site: Site, ada: Owner) -> None:
+def test_a_flood_of_resets_is_capped_and_locks_no_user_out(site: Site, ada: Owner) -> None:
     answers = set()
     for attempt in range(40):
         reader = ask_reset(site, ada.email, f"198.51.100.{attempt}")
@@ -276,7 +280,7 @@ def test_a_flood_of_resets_is_capped_and_locks_nobody_out(site: Site, ada: Owner
     assert len(site.emails(ada.email)) == 6
 
 
-def test_another_accounts_email_code_and_one_of_another_log_in_are_wrong(site: Site) -> None:
+def test_an_email_code_of_another_account_or_another_log_in_is_wrong(site: Site) -> None:
     bob, eve = Owner(site, "bob"), Owner(site, "eve")
     for owner in (bob, eve):
         owner.sign_up(confirm_email=False)
@@ -291,7 +295,7 @@ def test_another_accounts_email_code_and_one_of_another_log_in_are_wrong(site: S
     assert bob.press("Verify", code=theirs).h1 == "Welcome, Ada Lovelace"
 
 
-def test_a_link_that_was_used_meanwhile_resets_nothing(site: Site, ada: Owner, hasher: object) -> None:
+def test_a_link_that_was_used_during_the_request_resets_nothing(site: Site, ada: Owner, hasher: object) -> None:
     ask_reset(site, ada.email)
     token = site.emailed_path(ada.email, "/reset-password/").rpartition("/")[2]
     services = site.services
@@ -303,7 +307,7 @@ def test_a_link_that_was_used_meanwhile_resets_nothing(site: Site, ada: Owner, h
     assert ada.other_browser().log_in().h1 == "Enter your code"
 
 
-def test_undoing_a_change_of_address_kills_the_links_that_went_to_the_other_one(site: Site, ada: Owner) -> None:
+def test_undoing_a_change_of_address_ends_the_links_that_were_sent_to_the_new_one(site: Site, ada: Owner) -> None:
     ada.open("/settings/account/email")
     ada.press("Save", email="thief@example.org")
     ada.press("Verify", code=site.emailed_code("thief@example.org"))
@@ -314,7 +318,7 @@ def test_undoing_a_change_of_address_kills_the_links_that_went_to_the_other_one(
     assert reader.open(link).status == 404
 
 
-# -- Codes to an address that is another user's ----------------------------------------------------------
+# -- Codes to another user's address ---------------------------------------------------------------------
 
 
 def test_one_address_gets_ten_codes_an_hour_from_all_accounts_together(site: Site) -> None:
@@ -331,8 +335,8 @@ def test_one_address_gets_ten_codes_an_hour_from_all_accounts_together(site: Sit
     assert ask_code(site, "victim", "victim@example.org", "198.51.101.1").status == 200
 
 
-def test_words_to_an_owner_that_others_type_their_address_are_capped_alike(site: Site, ada: Owner) -> None:
-    site.clock.pass_(3600)  # her own code no longer counts
+def test_notices_to_an_owner_whose_address_is_typed_by_others_are_capped_too(site: Site, ada: Owner) -> None:
+    site.clock.pass_(3600)  # the owner's own code no longer counts
     before = len(site.emails(ada.email))
     outcomes = [ask_code(site, f"eve{n}", ada.email, f"198.51.{n}.1").status for n in range(12)]
     assert outcomes == [200] * 10 + [429] * 2

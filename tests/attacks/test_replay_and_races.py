@@ -1,4 +1,4 @@
-"""The same proof twice, one after the other or from two processes at once."""
+"""The same proof used twice, one after the other or from two processes at once."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_after_a_newer_code_an_older_one_is_refused_and_the_window_is_one_step(
     assert other.press("Verify", code=ada.code(-30)).h1 == "Welcome, Ada Lovelace"
 
 
-def test_the_code_that_ended_an_enrollment_does_not_log_in(site: Site) -> None:
+def test_the_code_that_finished_an_enrollment_does_not_log_in(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()
     bob.turn_on_app()
@@ -60,7 +60,7 @@ def test_the_code_that_ended_an_enrollment_does_not_log_in(site: Site) -> None:
     assert other.press("Verify", code=bob.next_code()).h1 == "Welcome, Ada Lovelace"
 
 
-def test_a_code_used_at_step_up_does_not_log_in_and_the_other_way_round(site: Site, ada: Owner) -> None:
+def test_a_code_used_at_step_up_does_not_log_in_and_vice_versa(site: Site, ada: Owner) -> None:
     site.clock.pass_(600)
     ada.open("/settings/account/password")
     ada.press("Verify", password=ada.password)
@@ -71,7 +71,9 @@ def test_a_code_used_at_step_up_does_not_log_in_and_the_other_way_round(site: Si
     assert other.press("Verify", code=code).status == 422
 
 
-def test_a_code_that_was_turned_off_and_on_again_stays_used(site: Site, ada: Owner, stranger: Owner) -> None:
+def test_a_used_code_stays_used_when_the_factor_is_turned_off_and_on_again(
+    site: Site, ada: Owner, stranger: Owner
+) -> None:
     code = ada.code()
     assert stranger.press("Verify", code=code).h1 == "Welcome, Ada Lovelace"
     stranger.post(f"{METHOD}/turn-off")
@@ -104,7 +106,7 @@ def test_a_new_backup_code_ends_the_old_one(site: Site, ada: Owner, stranger: Ow
     assert stranger.post("/log-in/backup-code", code=page.backup_code).h1 == "Keep your new backup code"
 
 
-def test_an_emailed_code_from_before_the_resend_or_an_hour_old_is_refused(site: Site) -> None:
+def test_an_emailed_code_from_before_a_resend_or_after_an_hour_is_refused(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up(confirm_email=False)
     bob.press("Next", email=bob.email)
@@ -124,7 +126,7 @@ def test_an_emailed_code_from_before_the_resend_or_an_hour_old_is_refused(site: 
     assert page.status < 500
 
 
-def test_an_emailed_code_is_dead_after_an_hour(site: Site) -> None:
+def test_an_emailed_code_expires_after_an_hour(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up(confirm_email=False)
     bob.press("Next", email=bob.email)
@@ -136,7 +138,7 @@ def test_an_emailed_code_is_dead_after_an_hour(site: Site) -> None:
     assert site.services.accounts.named("bob").email is None
 
 
-# -- At once, step by step -------------------------------------------------------------------------
+# -- At once, one step each ------------------------------------------------------------------------
 
 
 def test_two_proofs_of_one_pending_login_open_one_session(site: Site, ada: Owner, stranger: Owner) -> None:
@@ -151,7 +153,7 @@ def test_two_proofs_of_one_pending_login_open_one_session(site: Site, ada: Owner
     assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code", "it was not used up"
 
 
-def test_two_that_found_an_emailed_code_right_at_once_confirm_once(site: Site) -> None:
+def test_an_emailed_code_that_two_requests_found_right_confirms_once(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up(confirm_email=False)
     bob.press("Next", email=bob.email)
@@ -175,7 +177,7 @@ def test_two_that_found_an_emailed_code_right_at_once_confirm_once(site: Site) -
 
 
 def pending_logins(ada: Owner) -> list[Owner]:
-    """Half of them in browsers that the site knows: more than ten right passwords of strangers have to wait."""
+    """Half of them in known browsers, because an account allows ten log-ins of unknown browsers without a wait."""
     browsers = [ada.other_browser(address=f"198.51.100.{number}") for number in range(AT_ONCE)]
     for browser in browsers[::2]:
         give(browser, browser=cookies_of(ada)["browser"])
@@ -183,7 +185,7 @@ def pending_logins(ada: Owner) -> list[Owner]:
     return browsers
 
 
-def winners(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def successes(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [answer for answer in answers if answer["session"] is not None]
 
 
@@ -195,7 +197,7 @@ def test_one_code_in_twenty_pending_logins_at_once_opens_one_session(
     requests = [request_of(b, "/log-in/verify", n, code=code) for n, b in enumerate(pending_logins(ada))]
     before = live_sessions(site)
     answers = racers.race(site, environ, requests)
-    assert len(winners(answers)) == 1
+    assert len(successes(answers)) == 1
     assert live_sessions(site) == before + 1
 
 
@@ -206,7 +208,7 @@ def test_one_pending_login_with_twenty_requests_at_once_opens_one_session(
     request = request_of(stranger, "/log-in/verify", code=ada.code())
     before = live_sessions(site)
     answers = racers.race(site, environ, [request] * AT_ONCE)
-    assert len(winners(answers)) == 1
+    assert len(successes(answers)) == 1
     assert live_sessions(site) == before + 1
 
 
@@ -227,7 +229,7 @@ def test_one_backup_code_in_twenty_pending_logins_at_once_opens_one_session(
     code = ada.kept_code
     requests = [request_of(b, "/log-in/backup-code", n, code=code) for n, b in enumerate(pending_logins(ada))]
     answers = racers.race(site, environ, requests)
-    assert len(winners(answers)) == 1
+    assert len(successes(answers)) == 1
     assert live_sessions(site) == 1, "the backup code ended the others"
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'backup-code-used'") == 1
 
@@ -276,7 +278,7 @@ def test_one_draft_finished_twenty_times_at_once_makes_one_factor_and_one_backup
     answers = racers.race(site, environ, [request] * AT_ONCE)
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'factor-on'") == 1
     assert count(site, "SELECT count(*) FROM factors") == 1
-    alive = [a for a in winners(answers) if site.services.sessions.find(a["session"].split(".")[0])]
+    alive = [a for a in successes(answers) if site.services.sessions.find(a["session"].split(".")[0])]
     assert {a["session"] for a in alive if a["session"] != request["cookies"]["session"]} != set()
     assert bob.other_browser().log_in().h1 == "Enter your code"
 
@@ -294,7 +296,7 @@ def test_twenty_tabs_that_begin_at_once_share_one_secret(site: Site, environ: di
 
 
 @pytest.mark.xdist_group("races")
-def test_one_kept_act_is_done_once_however_often_the_code_is_sent(
+def test_a_kept_act_is_done_once_however_often_the_code_is_sent(
     site: Site, environ: dict[str, str], ada: Owner, racers: Racers
 ) -> None:
     site.clock.pass_(600)
@@ -307,7 +309,7 @@ def test_one_kept_act_is_done_once_however_often_the_code_is_sent(
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'stepped-up'") == 1
 
 
-# -- Codes by text ---------------------------------------------------------------------------------
+# -- Codes by text message -------------------------------------------------------------------------
 
 
 @pytest.mark.xdist_group("races")
@@ -323,13 +325,13 @@ def test_one_texted_code_typed_twenty_times_at_once_opens_one_session(
     before = live_sessions(site, "tess")
     request = request_of(pending, "/log-in/verify", code=site.texted_code(PHONE))
     answers = racers.race(site, environ, [request] * AT_ONCE)
-    assert len(winners(answers)) == 1
+    assert len(successes(answers)) == 1
     assert live_sessions(site, "tess") == before + 1
     assert count(site, "SELECT count(*) FROM codes WHERE used_at IS NOT NULL") == 3, "address, number and log-in"
 
 
 @pytest.mark.xdist_group("races")
-def test_one_texted_code_confirms_once_however_often_it_is_typed_at_once(
+def test_one_texted_code_confirms_once_however_often_it_is_sent_at_once(
     site: Site, environ: dict[str, str], racers: Racers
 ) -> None:
     tess = Owner(site, "tess")

@@ -1,4 +1,4 @@
-"""S and O at the pages that list what is open and what happened: what is another's, what is ended, what is copied."""
+"""Sessions and activity: objects of other accounts, ended log-ins and copied cookies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def elsewhere(ada: Owner, **fields: str) -> Owner:
 
 
 def ids_of(site: Site, username: str) -> list[str]:
-    """What the buttons of that account's objects send."""
+    """The ids that the buttons of that account's objects send."""
     owner = account_id(site, username)
     with site.services.db.read() as tx:
         return [
@@ -35,7 +35,7 @@ def ids_of(site: Site, username: str) -> list[str]:
 
 
 @pytest.mark.parametrize("htmx", [False, True], ids=["page", "htmx"])
-def test_anothers_object_is_as_missing_as_one_that_never_was(
+def test_an_object_of_another_account_is_answered_like_one_that_never_existed(
     site: Site, ada: Owner, mallory: Owner, htmx: bool
 ) -> None:
     elsewhere(ada, remember="y")
@@ -57,14 +57,14 @@ def test_anothers_object_is_as_missing_as_one_that_never_was(
     ["", ":", "log-in", "log-in:", ":1", "log-in:-1", "log-in:1.5", "log-in:1e3", "log-in: 1", "log-in:\u0661",
      "log-in:\u00b2", f"log-in:{'9' * 19}", f"log-in:{'9' * 5000}", "log-in:1 OR 1=1", "a:b:1", "None"],
 )  # fmt: skip
-def test_what_is_no_object_is_missing_and_no_bug(site: Site, ada: Owner, value: str) -> None:
+def test_a_malformed_id_is_not_found_and_causes_no_server_error(site: Site, ada: Owner, value: str) -> None:
     before = everything(site)
     assert ada.post(SESSIONS, end=value).status == 404
     assert everything(site) == before
     assert ada.post(SESSIONS).status == 404, "no button at all"
 
 
-def test_an_ended_log_in_opens_nothing_at_either_host_and_does_nothing_it_had_begun(site: Site, ada: Owner) -> None:
+def test_an_ended_log_in_opens_nothing_on_either_host_and_finishes_nothing_it_began(site: Site, ada: Owner) -> None:
     desk, phone = ada.other_browser(), elsewhere(ada)
     desk.log_in()
     desk.press("Verify", code=ada.next_code())
@@ -84,7 +84,7 @@ def test_an_ended_log_in_opens_nothing_at_either_host_and_does_nothing_it_had_be
 
 
 @pytest.mark.parametrize("path", [SESSIONS, "/settings/security/not-you"])
-def test_a_copy_of_the_owners_own_cookie_goes_with_the_others(site: Site, ada: Owner, path: str) -> None:
+def test_a_copy_of_the_owners_cookie_ends_with_the_other_sessions(site: Site, ada: Owner, path: str) -> None:
     thief = thief_of(ada)
     assert is_in(thief)
     before = cookies_of(ada)["session"]
@@ -94,8 +94,8 @@ def test_a_copy_of_the_owners_own_cookie_goes_with_the_others(site: Site, ada: O
     assert not is_in(thief)
 
 
-def test_a_stolen_session_throws_others_out_and_gains_nothing_by_it(site: Site, ada: Owner) -> None:
-    """The owner is told by mail, logs in again, and the thief still has to prove who they are for any change."""
+def test_a_stolen_session_that_ends_the_others_gains_nothing(site: Site, ada: Owner) -> None:
+    """The owner is notified by e-mail and logs in again, and the attacker still needs step-up for every change."""
     owner = elsewhere(ada)
     thief = thief_of(stale(ada))
     thief.post(SESSIONS, others="1")
@@ -109,7 +109,7 @@ def test_a_stolen_session_throws_others_out_and_gains_nothing_by_it(site: Site, 
     assert not is_in(thief)
 
 
-def test_the_activity_of_another_is_on_no_page_of_mine(site: Site, ada: Owner, mallory: Owner) -> None:
+def test_the_activity_of_another_account_is_on_no_page(site: Site, ada: Owner, mallory: Owner) -> None:
     mallory.log_in_whole()
     for _ in range(5):
         stale(ada).open("/settings/account/password")
@@ -135,8 +135,8 @@ def test_neither_page_shows_a_token_or_its_hash(site: Site, ada: Owner) -> None:
         assert not any(secret in page.text for secret in (*hashes, *(t for t in tokens if len(t) == 64)))
 
 
-def test_a_used_link_tells_no_more_than_it_did_before(site: Site, ada: Owner) -> None:
-    """Whoever finds it later learns a username and a masked address, as from the page before the button."""
+def test_a_used_link_reveals_no_more_than_before(site: Site, ada: Owner) -> None:
+    """Opened later it shows a username and a masked address, as it did before its button was pressed."""
     ada.open("/settings/account/password")
     ada.press("Save", password=NEW)
     path = site.emailed_path(ada.email, "/not-you/")

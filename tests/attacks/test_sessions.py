@@ -1,4 +1,4 @@
-"""Cookies that are planted, stolen, copied, forged or too old."""
+"""Cookies that are planted, stolen, copied, forged or expired."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEW = "a much longer new password"
 # -- Fixation --------------------------------------------------------------------------------------
 
 
-def test_a_planted_session_gets_a_new_id_and_the_old_one_is_dead(site: Site, ada: Owner, mallory: Owner) -> None:
+def test_a_planted_session_gets_a_new_id_and_the_old_one_is_invalid(site: Site, ada: Owner, mallory: Owner) -> None:
     mallory.log_in_whole()
     planted = cookies_of(mallory)["session"]
     victim = ada.other_browser()
@@ -31,7 +31,7 @@ def test_a_planted_session_gets_a_new_id_and_the_old_one_is_dead(site: Site, ada
     assert not is_in(mallory), "what was planted is of no use to whoever planted it"
 
 
-def test_a_planted_pending_login_is_dead_after_the_password(site: Site, ada: Owner, stranger: Owner) -> None:
+def test_a_planted_pending_login_is_invalid_after_the_password(site: Site, ada: Owner, stranger: Owner) -> None:
     planted = cookies_of(stranger)["login"]
     victim = ada.other_browser()
     give(victim, login=planted)
@@ -42,7 +42,7 @@ def test_a_planted_pending_login_is_dead_after_the_password(site: Site, ada: Own
     assert victim.post("/log-in/verify", code=ada.code()).h1 == "Welcome, Ada Lovelace"
 
 
-def test_nothing_that_was_planted_in_the_form_cookie_survives_a_log_in(site: Site, ada: Owner) -> None:
+def test_values_planted_in_the_form_cookie_do_not_survive_a_log_in(site: Site, ada: Owner) -> None:
     mallory = Person(site.app)
     token = mallory.token()
     victim = ada.other_browser()
@@ -52,14 +52,14 @@ def test_nothing_that_was_planted_in_the_form_cookie_survives_a_log_in(site: Sit
     assert page.response.headers.getlist("Set-Cookie") == [] or "cookies-seen" not in str(page.response.headers)
 
 
-def test_a_remember_token_of_another_site_is_ignored(ada: Owner, stranger: Owner) -> None:
+def test_a_remembered_browser_cookie_of_another_site_is_ignored(ada: Owner, stranger: Owner) -> None:
     for browser in (ada, stranger):
         give(browser, remember_token="1|forged")
     assert is_in(ada)
     assert not is_in(stranger)
 
 
-def test_step_up_and_a_new_factor_change_the_id_too(site: Site, ada: Owner) -> None:
+def test_step_up_and_a_new_factor_change_the_session_id_too(site: Site, ada: Owner) -> None:
     thief = thief_of(ada)
     assert is_in(thief)
     stale(ada).open("/settings/account/password")
@@ -96,7 +96,7 @@ def test_a_password_reset_ends_every_session_on_both_hosts(site: Site, ada: Owne
     assert live_sessions(site) == 0
 
 
-def test_a_password_change_ends_the_others_pending_logins_and_remembered_browsers(site: Site, ada: Owner) -> None:
+def test_a_password_change_ends_other_sessions_pending_logins_and_remembered_browsers(site: Site, ada: Owner) -> None:
     friend = ada.other_browser()
     friend.log_in()
     friend.press("Verify", code=ada.next_code(), remember="y")
@@ -113,7 +113,7 @@ def test_a_password_change_ends_the_others_pending_logins_and_remembered_browser
     assert friend.log_in().h1 == "Enter your code"
 
 
-def test_turning_a_factor_off_and_using_the_backup_code_end_the_others(site: Site, ada: Owner) -> None:
+def test_turning_a_factor_off_and_using_the_backup_code_end_the_other_sessions(site: Site, ada: Owner) -> None:
     other = ada.other_browser()
     other.log_in()
     page = other.post("/log-in/backup-code", code=ada.kept_code)
@@ -127,7 +127,7 @@ def test_turning_a_factor_off_and_using_the_backup_code_end_the_others(site: Sit
     assert is_in(ada)
 
 
-def test_the_first_factor_ends_the_others(site: Site) -> None:
+def test_the_first_factor_ends_the_other_sessions(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()
     other = bob.other_browser()
@@ -137,7 +137,7 @@ def test_the_first_factor_ends_the_others(site: Site) -> None:
     assert not is_in(other)
 
 
-def test_after_log_out_the_cookie_is_worth_nothing_and_back_shows_nothing(site: Site, ada: Owner) -> None:
+def test_after_log_out_the_cookie_is_invalid_and_back_shows_no_page(site: Site, ada: Owner) -> None:
     thief = thief_of(ada)
     jar = cookies_of(ada)
     before = ada.open("/settings")
@@ -151,7 +151,7 @@ def test_after_log_out_the_cookie_is_worth_nothing_and_back_shows_nothing(site: 
     assert restored.path == "/log-in"
 
 
-def test_log_out_says_what_the_browser_should_forget_and_spares_remembered_browsers(ada: Owner) -> None:
+def test_log_out_tells_the_browser_what_to_clear_and_keeps_remembered_browsers(ada: Owner) -> None:
     ada.open("/")
     page = ada.send("POST", "/log-out", data={"csrf_token": ada.token()}, follow=False)
     assert page.response.headers["Clear-Site-Data"] == '"cache", "storage"'
@@ -160,7 +160,7 @@ def test_log_out_says_what_the_browser_should_forget_and_spares_remembered_brows
 # -- Time ------------------------------------------------------------------------------------------
 
 
-def test_an_idle_session_ends_after_an_hour_whatever_the_cookie_says(site: Site, ada: Owner) -> None:
+def test_an_idle_session_expires_after_an_hour_whatever_the_cookie_says(site: Site, ada: Owner) -> None:
     site.clock.pass_(MINUTE)
     for _ in range(3):
         assert is_in(ada)
@@ -170,7 +170,7 @@ def test_an_idle_session_ends_after_an_hour_whatever_the_cookie_says(site: Site,
     assert not is_in(ada)
 
 
-def test_a_busy_session_ends_after_a_day(site: Site, ada: Owner) -> None:
+def test_a_session_in_use_expires_after_a_day(site: Site, ada: Owner) -> None:
     for _ in range(2 * 24 - 1):
         site.clock.pass_(HOUR // 2)
         assert is_in(ada)
@@ -178,7 +178,7 @@ def test_a_busy_session_ends_after_a_day(site: Site, ada: Owner) -> None:
     assert not is_in(ada)
 
 
-def test_a_kept_session_ends_after_a_week_of_silence_or_thirty_days(site: Site, ada: Owner) -> None:
+def test_a_persistent_session_expires_after_a_week_without_use_or_after_thirty_days(site: Site, ada: Owner) -> None:
     kept, quiet = ada.other_browser(), ada.other_browser()
     for browser in (kept, quiet):
         browser.log_in(keep="y")
@@ -215,7 +215,7 @@ def remembered(site: Site, ada: Owner) -> Owner:
     return browser
 
 
-def test_a_forged_or_foreign_remembered_browser_never_skips_the_second_factor(site: Site, ada: Owner) -> None:
+def test_a_forged_or_copied_remembered_browser_cookie_never_skips_the_second_factor(site: Site, ada: Owner) -> None:
     mallory = enrolled(site, "mallory")
     theirs = cookies_of(remembered(site, mallory))["remembered"]
     mine = cookies_of(remembered(site, ada))["remembered"]
@@ -238,7 +238,7 @@ def test_a_forged_or_foreign_remembered_browser_never_skips_the_second_factor(si
     assert browser.log_in().h1 == "Enter your code", "copied to another account"
 
 
-def test_a_remembered_browser_is_no_step_up_and_ends_after_thirty_days(site: Site, ada: Owner) -> None:
+def test_a_remembered_browser_is_no_step_up_and_expires_after_thirty_days(site: Site, ada: Owner) -> None:
     browser = remembered(site, ada)
     browser.log_in()
     assert browser.open("/settings/account/password").h1 == "Enter your code"
@@ -253,7 +253,7 @@ def test_a_remembered_browser_still_needs_the_password(site: Site, ada: Owner) -
     assert not is_in(browser)
 
 
-# -- Between two moments ---------------------------------------------------------------------------
+# -- Changes during a request ----------------------------------------------------------------------
 
 
 def let_in(site: Site, owner: Owner) -> object:
@@ -262,9 +262,7 @@ def let_in(site: Site, owner: Owner) -> object:
     )
 
 
-def test_a_log_in_under_way_while_the_password_changes_leads_nowhere(
-    site: Site, ada: Owner, hasher: MeanwhileHasher
-) -> None:
+def test_a_log_in_during_a_password_change_opens_no_session(site: Site, ada: Owner, hasher: MeanwhileHasher) -> None:
     plain = Owner(site, "bob")
     plain.sign_up()
     for owner, browser in ((ada, ada), (plain, plain)):
@@ -275,9 +273,7 @@ def test_a_log_in_under_way_while_the_password_changes_leads_nowhere(
         assert live_sessions(site, owner.username) == 1
 
 
-def test_a_log_in_under_way_while_the_first_factor_is_turned_on_is_asked_for_it(
-    site: Site, hasher: MeanwhileHasher
-) -> None:
+def test_a_log_in_during_the_enrollment_of_a_first_factor_is_asked_for_it(site: Site, hasher: MeanwhileHasher) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()
     hasher.meanwhile = bob.turn_on_app
@@ -286,10 +282,10 @@ def test_a_log_in_under_way_while_the_first_factor_is_turned_on_is_asked_for_it(
     assert live_sessions(site, "bob") == 1
 
 
-def test_a_session_that_was_ended_meanwhile_changes_no_password(
+def test_a_session_that_was_ended_during_its_request_changes_no_password(
     site: Site, ada: Owner, hasher: MeanwhileHasher
 ) -> None:
-    """S holds a fresh session and saves a password of their own while the owner throws everybody out."""
+    """An attacker with a fresh stolen session saves a new password while the owner ends every session."""
     user = site.services.sessions.find(cookies_of(ada)["session"].split(".")[0])
     assert user is not None
     hasher.meanwhile = lambda: site.services.accounts.log_out("ada")

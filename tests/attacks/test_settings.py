@@ -1,4 +1,4 @@
-"""S holds a stolen session; others try to make the owner's browser act, or to see what is not theirs."""
+"""Stolen sessions, forged requests from other sites, and objects of other users."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ SENSITIVE = (
     ("/sign-up/email-code", {"code": "123456"}),
 )
 MINE = ("accounts", "factors", "links", "codes", "remembered_browsers", "temporary_passwords", "app_sessions")
-"""What only somebody fresh may change."""
+"""Tables that only a fresh session may change."""
 
 
 def mine(site: Site) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def test_a_stolen_session_changes_nothing_without_step_up(site: Site, ada: Owner
     assert mine(site) == before
 
 
-def test_a_stolen_session_cannot_give_an_account_without_address_the_thiefs_own(site: Site) -> None:
+def test_a_stolen_session_cannot_set_the_attackers_address_on_an_account_without_one(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up(confirm_email=False)
     thief = thief_of(stale(bob))
@@ -101,7 +101,7 @@ def test_a_stolen_session_cannot_give_an_account_without_address_the_thiefs_own(
     assert site.emails("thief@example.org") == []
 
 
-def test_a_stale_session_does_not_see_the_secret_of_a_draft_begun_in_another(site: Site) -> None:
+def test_a_stale_session_does_not_see_the_secret_of_a_draft_of_another_session(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()
     other = bob.other_browser()
@@ -122,7 +122,7 @@ def test_a_stale_session_does_not_see_the_secret_of_a_draft_begun_in_another(sit
 
 
 def test_what_another_log_in_began_is_never_finished_by_the_owner(site: Site) -> None:
-    """Else a thief's key, or a secret that a thief has seen, becomes the owner's factor."""
+    """Otherwise an attacker's key, or a secret that an attacker saw, would become a factor of the owner."""
     bob = Owner(site, "bob")
     bob.sign_up()
     thief = bob.other_browser(address="203.0.113.9")
@@ -144,7 +144,7 @@ def test_what_another_log_in_began_is_never_finished_by_the_owner(site: Site) ->
     assert [draft["session_id"] for draft in everything(site)["drafts"]] == [], "what others had begun is gone"
 
 
-def test_what_a_thief_asked_for_is_not_done_by_the_owners_proof(site: Site, ada: Owner) -> None:
+def test_what_an_attacker_asked_for_is_not_done_by_the_owners_proof(site: Site, ada: Owner) -> None:
     thief = thief_of(stale(ada))
     for path, fields in ((f"{METHOD}/turn-off", {}), ("/settings/account/password", {"password": NEW})):
         assert thief.post(path, **fields).h1 == "Enter your password"
@@ -171,7 +171,7 @@ def test_what_the_owner_asked_for_is_done_once(site: Site, ada: Owner) -> None:
     assert done == {"stepped-up"}
 
 
-def test_step_up_asks_for_both_and_in_this_order(site: Site, ada: Owner) -> None:
+def test_step_up_asks_for_the_password_and_then_the_second_factor(site: Site, ada: Owner) -> None:
     stale(ada)
     assert ada.open("/step-up/verify?next=/settings/account/password").h1 == "Enter your password"
     assert ada.post("/step-up/verify?next=/settings/account/password", code=ada.code()).h1 == "Enter your password"
@@ -185,7 +185,7 @@ def test_step_up_asks_for_both_and_in_this_order(site: Site, ada: Owner) -> None
     )
 
 
-# -- Requests that the owner did not mean ----------------------------------------------------------
+# -- Cross-site requests ---------------------------------------------------------------------------
 
 
 def forms(site: Site, layout: str) -> list[str]:
@@ -206,7 +206,7 @@ FIELDS = {
 
 @one_database
 @pytest.mark.parametrize("layout", ["desktop", "android"])
-def test_every_button_demands_its_token_and_its_own_site(site: Site, ada: Owner, layout: str) -> None:
+def test_every_form_demands_its_csrf_token_and_its_own_site(site: Site, ada: Owner, layout: str) -> None:
     browser = ada.other_browser(layout=layout)
     browser.log_in()
     browser.press("Verify", code=ada.next_code())
@@ -240,7 +240,7 @@ def test_every_button_demands_its_token_and_its_own_site(site: Site, ada: Owner,
 
 @one_database
 @pytest.mark.parametrize("kind", ["forged", "expired", "another browser's"])
-def test_a_token_that_is_not_in_order_changes_nothing(site: Site, ada: Owner, kind: str) -> None:
+def test_an_invalid_csrf_token_changes_nothing(site: Site, ada: Owner, kind: str) -> None:
     token = {
         "forged": lambda: forged_token(ada),
         "expired": lambda: old_token(site, ada),
@@ -261,7 +261,7 @@ def test_a_token_that_is_not_in_order_changes_nothing(site: Site, ada: Owner, ki
         ada.open("/settings")
 
 
-def test_a_page_that_was_too_old_says_so_and_keeps_what_was_typed(site: Site, ada: Owner) -> None:
+def test_an_expired_page_says_so_and_keeps_what_was_typed(site: Site, ada: Owner) -> None:
     eve = ada.other_browser()
     eve.open("/log-in")
     page = eve.send("POST", "/log-in", data={"csrf_token": old_token(site, eve), "username": "ada", "password": "x"})
@@ -272,7 +272,7 @@ def test_a_page_that_was_too_old_says_so_and_keeps_what_was_typed(site: Site, ad
 
 
 @one_database
-def test_reading_a_page_never_acts(site: Site, ada: Owner) -> None:
+def test_get_changes_nothing(site: Site, ada: Owner) -> None:
     before = everything(site, but=set())
     token = ada.token()
     for route in routes(site):
@@ -287,10 +287,10 @@ def test_reading_a_page_never_acts(site: Site, ada: Owner) -> None:
     assert is_in(ada)
 
 
-# -- What is another user's -------------------------------------------------------------------------
+# -- Objects of other users -------------------------------------------------------------------------
 
 
-def test_another_accounts_message_is_as_missing_as_one_that_never_was(site: Site, ada: Owner) -> None:
+def test_a_message_of_another_account_is_answered_like_one_that_never_existed(site: Site, ada: Owner) -> None:
     missing = ada.open("/delivery/nonsense")
     theirs = ada.open("/delivery/MQ.AAAAAAAAAAAAAAAAAAAAAAAAAAA")
     assert (missing.status, missing.h1) == (theirs.status, theirs.h1) == (404, "Page not found")
@@ -308,7 +308,7 @@ def test_a_link_serves_one_purpose_only(site: Site, ada: Owner) -> None:
     assert ada.open(f"/reset-password/{token.upper()}").status == 404
 
 
-def test_an_unproved_factor_cannot_log_in_and_an_abandoned_replacement_leaves_the_old_one(
+def test_an_unproved_factor_cannot_log_in_and_an_abandoned_replacement_keeps_the_old_one(
     site: Site, ada: Owner
 ) -> None:
     old, new = ada.secret, replace_app(ada)
@@ -325,7 +325,7 @@ def test_an_unproved_factor_cannot_log_in_and_an_abandoned_replacement_leaves_th
     assert stranger.press("Verify", code=stranger.code()).h1 == "Welcome, Ada Lovelace"
 
 
-def test_a_first_factor_that_was_never_proved_asks_nobody_for_anything(site: Site) -> None:
+def test_a_first_factor_that_was_never_proved_is_not_asked_for(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()
     bob.open(S1)
@@ -355,7 +355,7 @@ def test_after_enrollment_no_page_shows_the_secret_or_the_backup_code(site: Site
                 assert not any(s in browser.post(path, **fields).text for s in secrets), path
 
 
-def test_the_backup_code_is_seen_by_the_log_in_that_made_it_and_soon_only_after_step_up(site: Site) -> None:
+def test_the_backup_code_is_shown_to_the_log_in_that_made_it_and_when_stale_only_after_step_up(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()
     bob.turn_on_app()
@@ -369,7 +369,9 @@ def test_the_backup_code_is_seen_by_the_log_in_that_made_it_and_soon_only_after_
     assert bob.kept_code not in page.text
 
 
-def test_turned_off_proves_nothing_and_can_be_turned_back_on_for_ten_minutes(site: Site, ada: Owner) -> None:
+def test_a_factor_that_was_turned_off_proves_nothing_and_can_be_turned_back_on_for_ten_minutes(
+    site: Site, ada: Owner
+) -> None:
     ada.post(f"{METHOD}/turn-off")
     stranger = ada.other_browser()
     assert stranger.log_in().h1 == "Welcome, Ada Lovelace"
@@ -384,7 +386,7 @@ def test_turned_off_proves_nothing_and_can_be_turned_back_on_for_ten_minutes(sit
     assert ada.other_browser().log_in().h1 == "Welcome, Ada Lovelace"
 
 
-def test_cookies_of_one_host_are_not_a_session_at_the_other(site: Site, ada: Owner) -> None:
+def test_cookies_of_one_host_are_no_session_on_the_other(site: Site, ada: Owner) -> None:
     phone = ada.other_browser(layout=ANDROID)
     for cookie in ada.client._cookies.values():
         assert cookie.domain == "nightlatch.localhost"
@@ -396,14 +398,14 @@ def test_cookies_of_one_host_are_not_a_session_at_the_other(site: Site, ada: Own
     assert account_id(site) > 0
 
 
-# -- What frames, injects or stores a page ---------------------------------------------------------
+# -- Framing, inline code and caching --------------------------------------------------------------
 
 
 FILES = ("assets.static", "web_app.manifest")
 
 
 @one_database
-def test_every_page_forbids_framing_inline_code_and_storing(site: Site, ada: Owner) -> None:
+def test_every_page_forbids_framing_inline_code_and_caching(site: Site, ada: Owner) -> None:
     checked = 0
     for route in routes(site):
         if "GET" not in route.methods or route.page in FILES or route.layout != "desktop":
@@ -424,7 +426,7 @@ def test_every_page_forbids_framing_inline_code_and_storing(site: Site, ada: Own
 
 
 @one_database
-def test_pages_for_everybody_and_pages_of_errors_have_no_inline_code_either(site: Site, ada: Owner) -> None:
+def test_public_pages_and_error_pages_have_no_inline_code_either(site: Site, ada: Owner) -> None:
     for browser in (ada.other_browser(), ada.other_browser(layout=ANDROID), ada.other_browser(htmx=True)):
         browser.log_in()
         for path in ("/log-in/verify", "/log-in/methods", "/log-in/backup-code", "/sign-up", "/nothing", "/log-in"):
@@ -453,7 +455,7 @@ def assert_nothing_inline(soup: BeautifulSoup, path: str) -> None:
                 assert not str(value).startswith(("//", "data:")), f"{path}: {tag}"
 
 
-def test_a_thiefs_wrong_passwords_at_step_up_are_not_the_owners(site: Site, ada: Owner) -> None:
+def test_an_attackers_wrong_passwords_at_step_up_do_not_count_for_the_owner(site: Site, ada: Owner) -> None:
     other = ada.other_browser()
     other.log_in()
     other.press("Verify", code=ada.next_code())

@@ -1,4 +1,4 @@
-"""What is shown once stays so: for a reload, for another log-in with the same cookie, and after ten minutes."""
+"""Secrets that are shown once are not shown on reload, to another log-in with the same cookie, or after ten minutes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_reload_shows_nothing_and_makes_nothing(site: Site, ada: Owner, path: 
 
 
 @MAKES
-def test_after_ten_minutes_it_is_not_shown_any_more(site: Site, ada: Owner, path: str, button: str) -> None:
+def test_after_ten_minutes_it_is_not_shown(site: Site, ada: Owner, path: str, button: str) -> None:
     ada.open(path)
     ada.post(path, follow=False)
     site.clock.pass_(600)
@@ -55,7 +55,7 @@ def test_the_cookie_that_carries_it_shows_it_to_no_other_log_in(ada: Owner, path
 
 
 @MAKES
-def test_what_waits_for_one_page_is_shown_on_no_other(ada: Owner, path: str, button: str) -> None:
+def test_what_is_stored_for_one_page_is_shown_on_no_other(ada: Owner, path: str, button: str) -> None:
     ada.open(path)
     ada.post(path, follow=False)
     ada.open(BACKUP if path == TEMPORARY else TEMPORARY)
@@ -64,7 +64,7 @@ def test_what_waits_for_one_page_is_shown_on_no_other(ada: Owner, path: str, but
     assert secret_of(ada)
 
 
-def test_the_code_after_a_log_in_is_gone_with_its_page(ada: Owner) -> None:
+def test_the_code_after_a_log_in_is_not_shown_after_leaving_its_page(ada: Owner) -> None:
     other = ada.other_browser()
     other.open("/settings/account")
     other.press("Log in", username=ada.username, password=ada.password)
@@ -74,7 +74,7 @@ def test_the_code_after_a_log_in_is_gone_with_its_page(ada: Owner) -> None:
     assert other.open("/log-in/backup-code/new?next=//evil.example").path == "/"
 
 
-def test_the_code_after_step_up_is_gone_with_its_page(ada: Owner) -> None:
+def test_the_code_after_step_up_is_not_shown_after_leaving_its_page(ada: Owner) -> None:
     stale(ada).open("/settings/account/password")
     ada.press("Verify", password=ada.password)
     page = ada.post("/step-up/backup-code?next=/settings/account", code=ada.kept_code)
@@ -83,7 +83,7 @@ def test_the_code_after_step_up_is_gone_with_its_page(ada: Owner) -> None:
     assert ada.open("/step-up/backup-code/new").path == "/settings"
 
 
-def test_the_page_after_a_link_was_asked_for_is_nobodys_without_it(site: Site) -> None:
+def test_the_page_after_requesting_a_link_shows_the_address_only_to_the_browser_that_asked(site: Site) -> None:
     reader = Owner(site)
     assert reader.open("/forgot-password/sent").path == "/forgot-password"
     page = reader.press("Send link", email="ada@example.org")

@@ -1,6 +1,6 @@
-"""People, browsers and an attacker do whatever they like in any order; what must always hold is looked at after each.
+"""Users, browsers and an attacker act in any order; the invariants are checked after each step.
 
-It speaks to the services, as the pages do, with a clock of its own and cheap hashing.
+It calls the services as the pages do, with a clock of its own and cheap hashing.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 class Accounts(RuleBasedStateMachine):
-    """Ada and Bob know their passwords; P and S share all browsers and pending logins."""
+    """Ada and Bob know their passwords; attackers know both passwords and share all browsers and pending logins."""
 
     sessions = Bundle("sessions")
     pending_logins = Bundle("pending_logins")
 
     @initialize(target=sessions)
     def open_the_site(self) -> object:
-        """Ada has an authentication app already, and Bob may get one."""
+        """Ada has an authentication app from the start; Bob may turn one on."""
         self.folder = tempfile.TemporaryDirectory(dir=MEMORY)
         path = Path(self.folder.name)
         environ = {"NIGHTLATCH_DATABASE_URL": f"sqlite:///{path / 'site.sqlite3'}"}
@@ -74,7 +74,7 @@ class Accounts(RuleBasedStateMachine):
             self.site.db.engine.dispose()
             self.folder.cleanup()
 
-    # -- Coming in ---------------------------------------------------------------------------------
+    # -- Logging in --------------------------------------------------------------------------------
 
     @rule(target=sessions, name=st.sampled_from(PEOPLE), wrong=st.booleans())
     def log_in_without_factor(self, name: str, wrong: bool) -> object:
@@ -92,7 +92,7 @@ class Accounts(RuleBasedStateMachine):
 
     @rule(target=sessions, begun=pending_logins, ahead=st.sampled_from((0, 0, 0, -30, 30, 60)), other=st.booleans())
     def give_a_code(self, begun: tuple[str, str], ahead: int, other: bool) -> object:
-        """A present code, an old or early one, one that was used, or one of somebody else's."""
+        """The present code, an old or early one, a used one, or one of another account."""
         name, token = begun
         secret = self.secrets[PEOPLE[PEOPLE.index(name) - 1] if other else name]
         if secret is None:
@@ -138,7 +138,7 @@ class Accounts(RuleBasedStateMachine):
         self._others_end(name, done.token.session_id)
         return self._opened(name, done.token)
 
-    # -- Proving it again --------------------------------------------------------------------------
+    # -- Step-up -----------------------------------------------------------------------------------
 
     @rule(target=sessions, session=consumes(sessions), wrong=st.booleans())
     def step_up_password(self, session: tuple[str, str], wrong: bool) -> object:
@@ -170,7 +170,7 @@ class Accounts(RuleBasedStateMachine):
         assert self.site.sessions.find(token) is None
         return self._opened(name, opened)
 
-    # -- Changing things ---------------------------------------------------------------------------
+    # -- Changes -----------------------------------------------------------------------------------
 
     @rule(target=sessions, session=consumes(sessions), abandon=st.booleans())
     def enroll(self, session: tuple[str, str], abandon: bool) -> object:
@@ -286,9 +286,11 @@ class Accounts(RuleBasedStateMachine):
     @rule()
     def housekeeping(self) -> None:
         self.site.maintenance.purge()
-        self.factors_before = {name: self._factor_rows(name) for name in PEOPLE}  # those turned off long ago may go
+        self.factors_before = {
+            name: self._factor_rows(name) for name in PEOPLE
+        }  # those turned off long ago may be purged
 
-    # -- What must always hold ---------------------------------------------------------------------
+    # -- Invariants --------------------------------------------------------------------------------
 
     @invariant()
     def no_session_without_every_required_factor(self) -> None:
@@ -313,7 +315,7 @@ class Accounts(RuleBasedStateMachine):
                 with self.site.db.read() as tx:
                     assert tx.objects.get_one(Account, self.ids[name]).backup_code_hash is not None
 
-    # -- Looking and noting ------------------------------------------------------------------------
+    # -- Queries and records -----------------------------------------------------------------------
 
     def _password(self, name: str, wrong: bool) -> LoggedIn | PendingToken | None:
         typed, owed = "a wrong password" if wrong else self.passwords[name], self._factors(name)

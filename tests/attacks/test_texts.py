@@ -1,4 +1,4 @@
-"""Whoever makes the site text: to earn by it, to guess a code, to use another's, or to read a number."""
+"""Attackers who make the site send texts: to earn by them, to guess a code, to use another's, or to read a number."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OTHER = "+447400987654"
 HOUR, DAY = 3600, 86400
 OPERATOR = "no-reply@nightlatch.localhost"
 HOME = "Welcome, Ada Lovelace"
-SPENT = "That was too many tries. Try again in 10 minutes."
+TOO_MANY_ATTEMPTS = "That was too many tries. Try again in 10 minutes."
 
 
 def account(site: Site, username: str) -> Account:
@@ -34,7 +34,7 @@ def account(site: Site, username: str) -> Account:
 
 
 def texted(site: Site, username: str, number: str = PHONE) -> Owner:
-    """Somebody with text messages and a backup code, who never logged in; no text went yet."""
+    """A user with text messages and a backup code who never logged in; no text was sent yet."""
     owner, services = enrolled(site, username), site.services
     services.phone_numbers.keep(services.accounts.named(username), services.phone_numbers.read(number, ""))
     owner_id, keyring = account_id(site, username), AesGcmKeyring(services.settings.encryption_keys, services.entropy)
@@ -46,20 +46,20 @@ def texted(site: Site, username: str, number: str = PHONE) -> Owner:
 
 @pytest.fixture
 def tess(site: Site) -> Owner:
-    """In front of the log-in page."""
+    """On the log-in page."""
     return texted(site, "tess")
 
 
 @pytest.fixture
 def pending(tess: Owner) -> Owner:
-    """P: with a pending login, and a code on its way to the owner's phone."""
+    """An attacker with a pending login and a code on its way to the owner's phone."""
     pending = tess.other_browser(address="203.0.113.9")
     assert pending.log_in().h1 == "Enter your code"
     return pending
 
 
 def inside(site: Site, username: str) -> Owner:
-    """Logged in with a confirmed address and no factor."""
+    """Logged in, with a confirmed e-mail address and no factor."""
     owner = Owner(site, username)
     owner.sign_up()
     return owner
@@ -70,12 +70,12 @@ def other_than(code: str) -> str:
 
 
 def number_of(prefix: int, last: int = 0) -> PhoneNumber:
-    """Made up: numbers that differ in their last four digits only share a prefix."""
+    """Fictitious numbers; those that differ in their last four digits share a prefix."""
     return PhoneNumber(f"+4474{prefix:05d}{last:04d}", "GB")
 
 
 def ask(site: Site, of: Account, challenge: str, number: PhoneNumber, address: str) -> str:
-    """What became of one attempt to have a text sent."""
+    """The result of one attempt to have a text sent."""
     try:
         site.services.phone_numbers.send_code(of, challenge, Origin(address, "x", "nightlatch.localhost"), number)
     except TextLimitReached as refusal:
@@ -91,7 +91,7 @@ def owed_texts(site: Site) -> int:
     return count(site, "SELECT count(*) FROM messages WHERE channel = 'text'")
 
 
-# -- Pumping ---------------------------------------------------------------------------------------
+# -- Toll fraud ------------------------------------------------------------------------------------
 
 
 def test_one_account_gets_five_texts_an_hour_and_ten_a_day_whatever_it_changes(site: Site) -> None:
@@ -130,13 +130,13 @@ def test_numbers_that_differ_in_their_last_four_digits_get_ten_texts_an_hour_tog
 
 
 @pytest.mark.parametrize("address", ["198.51.100.7", "2001:db8:1:2::{n:x}"], ids=["one", "a /64"])
-def test_one_address_sends_twenty_texts_an_hour_with_whatever_accounts(site: Site, address: str) -> None:
+def test_one_network_has_twenty_texts_an_hour_with_all_its_accounts(site: Site, address: str) -> None:
     outcomes = [ask(site, account(site, f"eve{n}"), f"c{n}", number_of(n), address.format(n=n + 1)) for n in range(40)]
     assert outcomes == ["sent"] * 20 + ["address"] * 20
     assert ask(site, account(site, "bob"), "c", number_of(100), "2001:db8:1:3::1") == "sent"
 
 
-def test_a_challenge_gets_three_texts_over_all_its_numbers(site: Site) -> None:
+def test_a_challenge_gets_three_texts_to_all_its_numbers(site: Site) -> None:
     eve = account(site, "eve")
     outcomes = [ask(site, eve, "one", number_of(n), f"198.51.{n}.1") for n in range(5)]
     assert outcomes == ["sent"] * 3 + ["challenge"] * 2
@@ -153,7 +153,7 @@ RULES = (
     ("address", "address", 20, HOUR),
     ("budget", "all", 150, DAY),
 )
-"""policy.md's caps once more: what refuses, by what, how many, in how long."""
+"""The caps of the policy: name, what they count by, how many, in how many seconds."""
 
 
 @pytest.fixture
@@ -168,10 +168,10 @@ def budget_of_150(environ: dict[str, str]) -> None:
     [(1, 40, 6, 4, 20), (2, 8, 12, 9, 45), (3, 40, 40, 40, 5)],
     ids=["few prefixes and addresses", "few accounts", "many of everything"],
 )
-def test_a_thousand_attempts_stay_within_the_caps_to_the_message(
+def test_a_thousand_attempts_send_exactly_what_the_caps_allow(
     site: Site, seed: int, accounts: int, prefixes: int, addresses: int, pause: int
 ) -> None:
-    """Against a plain count of what went before: neither one text too many nor one too few."""
+    """Compares with a plain count of the texts before: neither one text too many nor one too few."""
     rng, sent, refused = Random(seed), defaultdict[tuple[str, object], list[int]](list), Counter[str]()
     people = [account(site, f"eve{n}") for n in range(accounts)]
     for attempt in range(1000):
@@ -208,8 +208,8 @@ def test_a_thousand_attempts_stay_within_the_caps_to_the_message(
     assert reported["sent"] == refused["sent"]
 
 
-def test_sign_ups_one_after_the_other_do_not_raise_an_addresss_share(site: Site) -> None:
-    """By the pages, as a person would: a new account for every number."""
+def test_repeated_sign_ups_do_not_raise_the_limit_of_a_network(site: Site) -> None:
+    """Through the pages: a new account for every number."""
     for attempt in range(22):
         eve = Owner(site, f"eve{attempt}", address="203.0.113.77")
         eve.sign_up()
@@ -221,7 +221,7 @@ def test_sign_ups_one_after_the_other_do_not_raise_an_addresss_share(site: Site)
     assert 0 < int(page.response.headers["Retry-After"]) <= HOUR
 
 
-def test_going_back_and_typing_many_numbers_gets_three_texts(site: Site) -> None:
+def test_going_back_and_typing_many_numbers_sends_three_texts(site: Site) -> None:
     eve = inside(site, "eve")
     for attempt in range(6):
         eve.open(CHANGE)
@@ -230,14 +230,14 @@ def test_going_back_and_typing_many_numbers_gets_three_texts(site: Site) -> None
     assert page.problems == ["Three codes were sent already. Type the newest, or choose another method."]
 
 
-def test_one_log_in_after_the_other_gets_five_texts_an_hour(site: Site, tess: Owner) -> None:
+def test_repeated_log_ins_send_five_texts_an_hour(site: Site, tess: Owner) -> None:
     for attempt in range(9):
         tess.other_browser(address=f"198.51.{attempt}.1").log_in()
         site.clock.pass_(61)
     assert len(site.texts(PHONE)) == 5
 
 
-def test_refused_attempts_cost_nothing_later(site: Site) -> None:
+def test_refused_attempts_do_not_count(site: Site) -> None:
     eve = account(site, "eve")
     assert ask(site, eve, "c", number_of(1), "198.51.100.1") == "sent"
     before = count(site, "SELECT count(*) FROM attempts")
@@ -268,7 +268,7 @@ def two_countries(environ: dict[str, str]) -> None:
         "+979123456789",
     ],
 )
-def test_numbers_that_cost_extra_get_no_text(site: Site, number: str) -> None:
+def test_numbers_at_premium_rates_get_no_text(site: Site, number: str) -> None:
     eve = inside(site, "eve")
     eve.open(CHANGE)
     page = eve.press("Save", phone=number)
@@ -299,7 +299,7 @@ def test_countries_that_are_not_listed_get_no_text_and_are_not_offered(site: Sit
 
 
 @pytest.mark.usefixtures("two_countries")
-def test_a_country_that_left_the_list_gets_no_log_in_codes(site: Site) -> None:
+def test_a_country_that_was_removed_from_the_list_gets_no_log_in_codes(site: Site) -> None:
     tess, keep = texted(site, "tess"), site.services.phone_numbers.keep
     keep(site.services.accounts.named("tess"), PhoneNumber("+14155550123", "US"))
     with pytest.raises(CountryNotServed):
@@ -312,7 +312,7 @@ def test_a_country_that_left_the_list_gets_no_log_in_codes(site: Site) -> None:
     assert tess.post("/log-in/backup-code", code=tess.kept_code).h1 == "Keep your new backup code"
 
 
-# -- The day's budget ------------------------------------------------------------------------------
+# -- The daily budget ------------------------------------------------------------------------------
 
 
 @pytest.fixture(params=["0"])
@@ -325,7 +325,7 @@ def warnings(site: Site) -> list[str]:
 
 
 @pytest.mark.usefixtures("budget")
-def test_without_a_budget_no_text_goes_and_the_page_says_so(site: Site) -> None:
+def test_without_a_budget_no_text_is_sent_and_the_page_says_so(site: Site) -> None:
     tess = texted(site, "tess")
     page = tess.log_in()
     assert page.h1 == "Enter your code"
@@ -340,7 +340,7 @@ def test_without_a_budget_no_text_goes_and_the_page_says_so(site: Site) -> None:
 
 @pytest.mark.usefixtures("budget")
 @pytest.mark.parametrize("budget", ["10"], indirect=True)
-def test_the_operator_is_told_at_80_and_100_per_cent_once_a_day_and_then_nothing_goes(site: Site) -> None:
+def test_the_operator_is_warned_at_80_and_100_per_cent_once_a_day_and_then_no_text_is_sent(site: Site) -> None:
     people = [account(site, f"eve{n}") for n in range(40)]
 
     def attempt(n: int) -> str:
@@ -362,7 +362,7 @@ def test_the_operator_is_told_at_80_and_100_per_cent_once_a_day_and_then_nothing
 
 @pytest.mark.usefixtures("budget")
 @pytest.mark.parametrize("budget", ["10"], indirect=True)
-def test_at_the_edge_of_a_budget_that_slides_the_operator_is_not_told_twice_a_day(site: Site) -> None:
+def test_at_the_edge_of_the_sliding_budget_the_operator_is_warned_once_a_day(site: Site) -> None:
     people = [account(site, f"eve{n}") for n in range(30)]
     site.clock.pass_(DAY - site.clock.now() % DAY)  # midnight
     for n in range(30):
@@ -371,10 +371,10 @@ def test_at_the_edge_of_a_budget_that_slides_the_operator_is_not_told_twice_a_da
     assert len(warnings(site)) == 2
 
 
-# -- Who gets a text at all ------------------------------------------------------------------------
+# -- Conditions for sending a text -----------------------------------------------------------------
 
 
-def test_no_text_goes_before_a_right_password_and_nothing_tells_that_there_is_a_phone(site: Site, tess: Owner) -> None:
+def test_before_the_right_password_no_text_is_sent_and_no_page_reveals_a_phone_number(site: Site, tess: Owner) -> None:
     for typed in ("wrong password", "", "AAAA-AAAA-AAAA-AAAA"):
         assert "..." not in tess.log_in(typed or " ").text
     for path in ("/log-in/verify", "/log-in/verify?method=text-message", "/log-in/methods", "/step-up/verify"):
@@ -389,8 +389,8 @@ def test_no_text_goes_before_a_right_password_and_nothing_tells_that_there_is_a_
     assert owed_texts(site) == 0
 
 
-def test_a_number_that_is_not_confirmed_gets_no_log_in_code(site: Site) -> None:
-    """Neither of an enrollment that was left, nor of a change that was not finished."""
+def test_an_unconfirmed_number_gets_no_log_in_code(site: Site) -> None:
+    """Neither the number of an abandoned enrollment nor that of an unfinished change."""
     eve = inside(site, "eve")
     eve.open(f"{TEXTS}/overview")
     eve.press("Next")
@@ -412,7 +412,7 @@ def test_a_number_that_is_not_confirmed_gets_no_log_in_code(site: Site) -> None:
     assert tess.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 
 
-def test_a_user_with_an_app_and_a_number_but_no_such_factor_is_not_texted(site: Site, ada: Owner) -> None:
+def test_a_number_alone_is_no_factor_and_gets_no_log_in_code(site: Site, ada: Owner) -> None:
     keep = site.services.phone_numbers.keep
     keep(site.services.accounts.named("ada"), site.services.phone_numbers.read(PHONE, ""))
     other = ada.other_browser()
@@ -424,7 +424,7 @@ def test_a_user_with_an_app_and_a_number_but_no_such_factor_is_not_texted(site: 
     assert owed_texts(site) == 0
 
 
-def test_a_stolen_session_neither_changes_the_number_nor_has_anything_texted(site: Site, tess: Owner) -> None:
+def test_a_stolen_session_changes_no_number_and_sends_no_text(site: Site, tess: Owner) -> None:
     tess.log_in()
     tess.press("Verify", code=site.texted_code(PHONE))
     thief = thief_of(stale(tess))
@@ -447,7 +447,7 @@ def test_a_pending_login_enrolls_no_factor_and_changes_no_phone_number(site: Sit
     assert live_sessions(site, "tess") == 0
 
 
-def test_a_forged_host_is_named_in_no_text(site: Site, tess: Owner) -> None:
+def test_a_forged_host_is_in_no_text(site: Site, tess: Owner) -> None:
     data = {"csrf_token": tess.token(), "username": tess.username, "password": tess.password}
     headers = {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
     assert tess.send("POST", "/log-in", data=data, headers=headers).h1 == "Enter your code"
@@ -459,7 +459,7 @@ def test_a_forged_host_is_named_in_no_text(site: Site, tess: Owner) -> None:
 # -- Guessing --------------------------------------------------------------------------------------
 
 
-def test_after_five_wrong_codes_the_right_one_does_not_log_in_and_no_other_is_sent(site: Site, pending: Owner) -> None:
+def test_after_five_wrong_codes_the_right_one_is_refused_and_no_other_is_sent(site: Site, pending: Owner) -> None:
     code = site.texted_code(PHONE)
     statuses = [pending.post("/log-in/verify", follow=False, code=other_than(code)).status for _ in range(5)]
     assert statuses == [422] * 4 + [303]
@@ -470,7 +470,7 @@ def test_after_five_wrong_codes_the_right_one_does_not_log_in_and_no_other_is_se
     assert not is_in(pending)
 
 
-def test_a_resend_between_the_guesses_at_log_in_starts_no_new_count(site: Site, pending: Owner) -> None:
+def test_a_resend_between_guesses_at_log_in_resets_no_count(site: Site, pending: Owner) -> None:
     for _ in range(3):
         assert pending.press("Verify", code=other_than(site.texted_code(PHONE))).status == 422
     site.clock.pass_(60)
@@ -484,9 +484,7 @@ def test_a_resend_between_the_guesses_at_log_in_starts_no_new_count(site: Site, 
 
 
 @pytest.mark.parametrize("where", [CHANGE, f"{TEXTS}/phone"], ids=["in the settings", "at enrollment"])
-def test_a_resend_or_another_number_between_the_guesses_of_a_confirmation_starts_no_new_count(
-    site: Site, where: str
-) -> None:
+def test_a_resend_or_another_number_between_guesses_at_a_confirmation_resets_no_count(site: Site, where: str) -> None:
     eve = inside(site, "eve")
     eve.open(f"{TEXTS}/overview")
     eve.press("Next")
@@ -498,14 +496,14 @@ def test_a_resend_or_another_number_between_the_guesses_of_a_confirmation_starts
     for _ in range(2):
         assert eve.press("Verify", code=other_than(site.texted_code(OTHER))).status == 422
     page = eve.press("Verify", code=site.texted_code(OTHER))
-    assert (page.status, page.problems) == (429, [SPENT])
+    assert (page.status, page.problems) == (429, [TOO_MANY_ATTEMPTS])
     site.clock.pass_(61)
     assert eve.press("Resend code").status == 429
     assert len(site.texts()) == 2
     assert site.services.accounts.named("eve").phone_number is None
 
 
-def test_guesses_at_many_log_ins_share_the_accounts_limit(site: Site, tess: Owner) -> None:
+def test_guesses_at_many_log_ins_share_the_limit_of_the_account(site: Site, tess: Owner) -> None:
     for attempt in range(2):
         pending = tess.other_browser(address=f"198.51.100.{attempt}")
         pending.log_in()
@@ -521,7 +519,7 @@ def test_guesses_at_many_log_ins_share_the_accounts_limit(site: Site, tess: Owne
 
 
 @pytest.mark.parametrize("typed", ["", "null", "[]", "{}", "000000", "12345", "1234567", "'--"])
-def test_what_is_no_code_is_a_counted_failure(site: Site, pending: Owner, typed: str) -> None:
+def test_what_is_not_a_code_is_a_counted_failure(site: Site, pending: Owner, typed: str) -> None:
     before = count(site, "SELECT count(*) FROM attempts WHERE bucket LIKE 'second-factor:%'")
     page = pending.post("/log-in/verify", code=typed, mfa="false")
     assert page.status == 422
@@ -529,7 +527,7 @@ def test_what_is_no_code_is_a_counted_failure(site: Site, pending: Owner, typed:
     assert not is_in(pending)
 
 
-# -- A code that is another's ----------------------------------------------------------------------
+# -- Codes of other challenges ---------------------------------------------------------------------
 
 
 def test_a_code_opens_its_own_log_in_and_no_other_of_the_same_account(site: Site, tess: Owner, pending: Owner) -> None:
@@ -544,7 +542,7 @@ def test_a_code_opens_its_own_log_in_and_no_other_of_the_same_account(site: Site
     assert pending.press("Verify", code=code).h1 == HOME, "its own is not voided by a newer one of another log-in"
 
 
-def test_anothers_code_is_wrong_even_when_both_have_one(site: Site, pending: Owner) -> None:
+def test_a_code_of_another_account_is_wrong(site: Site, pending: Owner) -> None:
     mallory = texted(site, "mallory", OTHER)
     mallory.log_in()
     theirs = site.texted_code(OTHER)
@@ -554,7 +552,7 @@ def test_anothers_code_is_wrong_even_when_both_have_one(site: Site, pending: Own
     assert not is_in(mallory)
 
 
-def test_a_code_serves_the_purpose_it_was_asked_for(site: Site, tess: Owner) -> None:
+def test_a_code_serves_the_purpose_it_was_sent_for(site: Site, tess: Owner) -> None:
     tess.log_in()
     log_in_code = site.texted_code(PHONE)
     assert tess.press("Verify", code=log_in_code).h1 == HOME
@@ -580,7 +578,7 @@ def test_a_code_serves_the_purpose_it_was_asked_for(site: Site, tess: Owner) -> 
     assert tess.post("/step-up/verify", code=step_up_code).status == 200
 
 
-def test_a_confirmation_code_is_of_the_browser_that_asked(site: Site) -> None:
+def test_a_confirmation_code_belongs_to_the_session_that_asked_for_it(site: Site) -> None:
     eve = inside(site, "eve")
     elsewhere = eve.other_browser()
     elsewhere.log_in()
@@ -591,8 +589,8 @@ def test_a_confirmation_code_is_of_the_browser_that_asked(site: Site) -> None:
     assert site.services.accounts.named("eve").phone_number is None
 
 
-def test_a_code_that_went_to_a_number_which_was_given_up_since_does_not_log_in(site: Site, tess: Owner) -> None:
-    """P has the old phone, and a code from just before its owner gave it up."""
+def test_a_code_that_was_sent_to_a_replaced_number_does_not_log_in(site: Site, tess: Owner) -> None:
+    """An attacker has the old phone, and a code from just before the owner replaced the number."""
     tess.log_in()
     tess.press("Verify", code=site.texted_code(PHONE))
     site.clock.pass_(61)
@@ -606,7 +604,7 @@ def test_a_code_that_went_to_a_number_which_was_given_up_since_does_not_log_in(s
     assert not is_in(pending)
 
 
-def test_a_code_of_a_factor_that_was_turned_off_meanwhile_proves_nothing(site: Site, pending: Owner) -> None:
+def test_a_code_of_a_factor_that_was_turned_off_proves_nothing(site: Site, pending: Owner) -> None:
     code, services = site.texted_code(PHONE), site.services
     token = cookies_of(pending)["login"].split(".")[0]
     claim = services.login.claim(token)
@@ -637,7 +635,7 @@ def test_a_code_from_before_the_resend_and_one_that_is_ten_minutes_old_are_refus
     assert pending.press("Verify", code=second).path == "/log-in", "a pending login lives no longer than its first code"
 
 
-# -- Receipts --------------------------------------------------------------------------------------
+# -- Delivery receipts -----------------------------------------------------------------------------
 
 SECRET = "a-secret-of-the-operator"
 HOOK = f"/hooks/vonage/delivery/{SECRET}"
@@ -679,7 +677,7 @@ def test_a_forged_receipt_changes_nothing(site: Site) -> None:
     assert count(site, "SELECT count(*) FROM messages WHERE state = 'sent' AND received_at IS NULL") == 1
 
 
-def test_a_stolen_session_has_no_code_texted_before_the_password(site: Site, tess: Owner) -> None:
+def test_a_stolen_session_sends_no_code_before_the_password(site: Site, tess: Owner) -> None:
     tess.log_in()
     tess.press("Verify", code=site.texted_code(PHONE))
     thief, before = thief_of(stale(tess)), len(site.texts(PHONE))

@@ -1,6 +1,6 @@
-"""WebAuthn: answers that are wrong in one thing, answers for something else, and what others do with keys and ids.
+"""WebAuthn: answers that are wrong in one value, answers for another ceremony, and keys of other users.
 
-Each attack is tried at all four places where a key answers: when it is added, at log-in, at step-up, and alone.
+Each attack is made in all four places where a key answers: when it is added, at log-in, at step-up, and as a passkey.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ OPTIONS = "/log-in/passkey/options"
 HOME = "Welcome, Ada Lovelace"
 CHALLENGE = "Use your security key"
 REFUSED = "That did not work, and nothing was changed. Try again."
-OVER = "That took too long, and nothing was changed. Try again."
+EXPIRED = "That took too long, and nothing was changed. Try again."
 UNKNOWN = "That key is not known here. Try another one."
 AT_ONCE = 20
 COPIED = "That key was refused: there may be a copy of it. We e-mailed its owner. Choose another method."
 TAKEN = "That security key is added already. Try another one."
-ADDED, LOG_IN, STEP_UP, ALONE = PLACES = ("added", "log-in", "step-up", "alone")
+ADDED, LOG_IN, STEP_UP, PASSKEY = PLACES = ("added", "log-in", "step-up", "alone")
 
 each_place = pytest.mark.parametrize("place", PLACES)
-each_use = pytest.mark.parametrize("place", [LOG_IN, STEP_UP, ALONE])
+each_use = pytest.mark.parametrize("place", [LOG_IN, STEP_UP, PASSKEY])
 
 
 def with_key(site: Site, username: str, **options: Any) -> Owner:
-    """Somebody with one security key and nothing beside it, logged in."""
+    """A user with one security key and no other method, logged in."""
     owner = Owner(site, username)
     owner.sign_up()
     owner.turn_on_key(owner.new_key(**options))
@@ -62,13 +62,13 @@ def with_key(site: Site, username: str, **options: Any) -> Owner:
 
 @pytest.fixture
 def vera(site: Site) -> Owner:
-    """Her key does not count, so that nothing but the challenge stops an answer that comes again."""
+    """Her key has no signature counter, so that only the challenge protects against a repeated answer."""
     return with_key(site, "vera", counts=False)
 
 
 @pytest.fixture
 def olga(site: Site) -> Owner:
-    """O: somebody else with a key of her own."""
+    """Another user with a key of her own."""
     return with_key(site, "olga", counts=False)
 
 
@@ -78,7 +78,7 @@ def key_of(owner: Owner) -> Authenticator:
 
 
 class KeyPrompt:
-    """A page that asks for a security key, open in a browser of its own."""
+    """A page that asks for a security key, open in a new browser."""
 
     def __init__(self, place: str, owner: Owner) -> None:
         self.place = place
@@ -101,16 +101,16 @@ class KeyPrompt:
             ADDED: f"{KEYS}/touch",
             LOG_IN: "/log-in/verify",
             STEP_UP: "/step-up/verify?next=/settings/account/password",
-            ALONE: "/log-in",
+            PASSKEY: "/log-in",
         }[self.place]
 
     def ask(self) -> dict[str, Any]:
-        if self.place == ALONE:
+        if self.place == PASSKEY:
             return dict(json.loads(self.browser.post(OPTIONS).text))
-        return self.stand().options()
+        return self.reopen().options()
 
-    def stand(self) -> Page:
-        """On the page again, logged in and stepped up anew where that has expired."""
+    def reopen(self) -> Page:
+        """Opens the page again, after logging in and stepping up where that has expired."""
         page = self.browser.open(self.path)
         if page.h1 == "Log in":
             page = self.browser.log_in()
@@ -124,7 +124,7 @@ class KeyPrompt:
         if self.place != ADDED:
             return key_of(self.owner).get(options, **wrong)
         if "signature" in wrong:
-            wrong["attestation"] = "packed"  # the only one here that has a signature
+            wrong["attestation"] = "packed"  # the only attestation here with a signature
         return self.owner.new_key().create(options, **wrong)
 
     def send(self, credential: str) -> Page:
@@ -136,8 +136,8 @@ class KeyPrompt:
     def is_open(self, page: Page) -> bool:
         return page.h1 == {ADDED: "Name your key", STEP_UP: "Change your password"}.get(self.place, HOME)
 
-    def lasting(self) -> dict[str, Any]:
-        """What a refused answer must not change."""
+    def unchanged_by_refusal(self) -> dict[str, Any]:
+        """The rows that a refused answer must not change."""
         return everything(self.site, but={*BOOKKEEPING, "drafts"})
 
 
@@ -145,14 +145,14 @@ def assert_refused(prompt: KeyPrompt, page: Page, sentence: str, before: dict[st
     assert (page.status, len(page.problems)) == (422, 1)
     assert page.problems[0] in (sentence, f"{sentence} 2 tries are left.", f"{sentence} 1 try is left.")
     assert not prompt.is_open(page)
-    assert prompt.lasting() == before
-    if prompt.place in (LOG_IN, ALONE):
+    assert prompt.unchanged_by_refusal() == before
+    if prompt.place in (LOG_IN, PASSKEY):
         assert not is_in(prompt.browser)
     if prompt.place == ADDED:
         assert prompt.browser.open(f"{KEYS}/name").h1 == "Insert your security key", "no key waits for its name"
 
 
-# -- Wrong in one thing ----------------------------------------------------------------------------
+# -- One wrong value -------------------------------------------------------------------------------
 
 WRONG: dict[str, dict[str, Any]] = {
     "id other than rawId": {"raw_id": b"another id"},
@@ -188,50 +188,52 @@ def test_an_answer_that_is_wrong_in_one_thing_is_refused_and_changes_nothing(
     site: Site, vera: Owner, place: str, wrong: str
 ) -> None:
     prompt = KeyPrompt(place, vera)
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     assert_refused(prompt, prompt.answer(**WRONG[wrong]), REFUSED, before)
     assert prompt.is_open(prompt.answer()), "the right answer to a new challenge is taken"
 
 
 @each_place
-def test_an_answer_of_the_other_type_is_refused(site: Site, vera: Owner, place: str) -> None:
+def test_an_answer_of_the_other_ceremony_type_is_refused(site: Site, vera: Owner, place: str) -> None:
     prompt = KeyPrompt(place, vera)
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     other = "webauthn.get" if place == ADDED else "webauthn.create"
     assert_refused(prompt, prompt.answer(type=other), REFUSED, before)
 
 
 @each_place
-def test_a_challenge_that_was_never_drawn_is_refused(site: Site, vera: Owner, place: str) -> None:
+def test_a_challenge_that_was_never_issued_is_refused(site: Site, vera: Owner, place: str) -> None:
     prompt = KeyPrompt(place, vera)
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     for challenge in (b"", b"0" * 32, bytes(32), unb64(prompt.ask()["challenge"]) + b"\0"):
-        assert_refused(prompt, prompt.answer(challenge=challenge), OVER, before)
+        assert_refused(prompt, prompt.answer(challenge=challenge), EXPIRED, before)
 
 
-def test_alone_a_key_must_have_checked_who_holds_it(site: Site, vera: Owner) -> None:
-    prompt = KeyPrompt(ALONE, vera)
-    before = prompt.lasting()
+def test_a_passkey_log_in_requires_user_verification(site: Site, vera: Owner) -> None:
+    prompt = KeyPrompt(PASSKEY, vera)
+    before = prompt.unchanged_by_refusal()
     page = prompt.answer(user_verified=False)
     assert page.status == 422
     assert page.problems[0].startswith("That key did not check who holds it")
-    assert prompt.lasting() == before
+    assert prompt.unchanged_by_refusal() == before
     assert not is_in(prompt.browser)
 
 
 @each_use
-def test_a_key_that_says_it_is_another_users_is_refused(site: Site, vera: Owner, olga: Owner, place: str) -> None:
+def test_a_key_with_the_user_handle_of_another_account_is_refused(
+    site: Site, vera: Owner, olga: Owner, place: str
+) -> None:
     prompt = KeyPrompt(place, vera)
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     handle = key_of(olga).credentials[0].user_handle
     assert handle != key_of(vera).credentials[0].user_handle
     assert_refused(prompt, prompt.answer(user_handle=handle), REFUSED, before)
 
 
 @each_use
-def test_a_key_that_changed_whether_it_may_be_copied_is_refused(site: Site, vera: Owner, place: str) -> None:
+def test_a_key_whose_backup_eligibility_changed_is_refused(site: Site, vera: Owner, place: str) -> None:
     prompt = KeyPrompt(place, vera)
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     assert_refused(prompt, prompt.answer(backup_eligible=True, backed_up=True), REFUSED, before)
 
 
@@ -240,65 +242,65 @@ def test_a_key_that_changed_whether_it_may_be_copied_is_refused(site: Site, vera
     [{"algorithm": ES384}, {"id": bytes(1024)}, {"id": bytes(4000)}, {"id": b""}],
     ids=["algorithm", "1024 bytes", "4000 bytes", "no id"],
 )
-def test_a_new_key_of_an_algorithm_not_asked_for_or_with_an_id_too_long_is_refused(
+def test_a_new_key_with_an_unrequested_algorithm_or_an_id_too_long_is_refused(
     site: Site, vera: Owner, wrong: dict[str, Any]
 ) -> None:
     prompt = KeyPrompt(ADDED, vera)
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     assert_refused(prompt, prompt.answer(**wrong), REFUSED, before)
 
 
-def test_the_longest_id_that_is_allowed_is_kept_and_used(site: Site, vera: Owner) -> None:
+def test_the_longest_allowed_id_is_stored_and_used(site: Site, vera: Owner) -> None:
     prompt = KeyPrompt(ADDED, vera)
     key = vera.new_key()
     assert prompt.send(key.create(prompt.ask(), id=b"\xff" * 1023)).h1 == "Name your key"
     assert prompt.browser.press("Save", name="Long key").h1 == "Manage security keys"
     vera.key = key
-    assert KeyPrompt(ALONE, vera).answer().h1 == HOME
+    assert KeyPrompt(PASSKEY, vera).answer().h1 == HOME
 
 
-# -- A challenge is for one thing, once, and for five minutes --------------------------------------
+# -- A challenge is good for one ceremony, once, for five minutes ----------------------------------
 
 
 @each_place
-def test_a_challenge_that_was_answered_is_used_up(site: Site, vera: Owner, place: str) -> None:
+def test_an_answered_challenge_is_used_up(site: Site, vera: Owner, place: str) -> None:
     prompt = KeyPrompt(place, vera)
     asked = prompt.ask()
     kept = cookies_of(prompt.browser)
     credential = prompt.sign(asked)
     assert prompt.is_open(prompt.send(credential))
-    if place in (LOG_IN, ALONE):
+    if place in (LOG_IN, PASSKEY):
         prompt.browser.log_out()
-        give(prompt.browser, **kept)  # as they were before the log-in
+        give(prompt.browser, **kept)  # the cookies from before the log-in
         prompt.browser.page = None
     before = live_sessions(site, "vera"), count(site, "SELECT count(*) FROM factors")
     page = prompt.send(credential)
     if place == LOG_IN:
         assert page.path == "/log-in", "that pending login was ended"
     else:
-        assert (page.status, page.problems) == (422, [OVER])
+        assert (page.status, page.problems) == (422, [EXPIRED])
     assert (live_sessions(site, "vera"), count(site, "SELECT count(*) FROM factors")) == before
 
 
 @each_place
-def test_a_challenge_that_was_answered_wrongly_is_used_up_too(site: Site, vera: Owner, place: str) -> None:
+def test_a_wrongly_answered_challenge_is_used_up_too(site: Site, vera: Owner, place: str) -> None:
     prompt = KeyPrompt(place, vera)
     asked = prompt.ask()
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     assert_refused(prompt, prompt.send(prompt.sign(asked, origin="https://evil.example")), REFUSED, before)
-    assert_refused(prompt, prompt.send(prompt.sign(asked)), OVER, before)
+    assert_refused(prompt, prompt.send(prompt.sign(asked)), EXPIRED, before)
     assert prompt.is_open(prompt.answer())
 
 
 @each_place
-def test_a_challenge_lives_for_five_minutes(site: Site, vera: Owner, place: str) -> None:
+def test_a_challenge_expires_after_five_minutes(site: Site, vera: Owner, place: str) -> None:
     prompt = KeyPrompt(place, vera)
-    before = prompt.lasting()["factors"]
+    before = prompt.unchanged_by_refusal()["factors"]
     asked = prompt.ask()
     site.clock.pass_(300)
     page = prompt.send(prompt.sign(asked))
-    assert (page.status, page.problems) == (422, [OVER])
-    assert prompt.lasting()["factors"] == before
+    assert (page.status, page.problems) == (422, [EXPIRED])
+    assert prompt.unchanged_by_refusal()["factors"] == before
     asked = prompt.ask()
     site.clock.pass_(299)
     assert prompt.is_open(prompt.send(prompt.sign(asked)))
@@ -310,8 +312,8 @@ def test_a_challenge_of_another_browser_is_refused(site: Site, vera: Owner, plac
     theirs = KeyPrompt(place, vera)
     theirs.ask()
     asked = mine.ask()
-    before = theirs.lasting()
-    assert_refused(theirs, theirs.send(theirs.sign(asked)), OVER, before)
+    before = theirs.unchanged_by_refusal()
+    assert_refused(theirs, theirs.send(theirs.sign(asked)), EXPIRED, before)
 
 
 @each_place
@@ -320,8 +322,8 @@ def test_a_challenge_of_another_account_is_refused(site: Site, vera: Owner, olga
     theirs = KeyPrompt(place, olga)
     challenge = unb64(theirs.ask()["challenge"])
     mine.ask()
-    before = mine.lasting()
-    assert_refused(mine, mine.answer(challenge=challenge), OVER, before)
+    before = mine.unchanged_by_refusal()
+    assert_refused(mine, mine.answer(challenge=challenge), EXPIRED, before)
 
 
 @pytest.mark.parametrize(("place", "other"), [(a, b) for a in PLACES for b in PLACES if a != b])
@@ -330,52 +332,52 @@ def test_a_challenge_of_another_ceremony_is_refused(site: Site, vera: Owner, pla
     prompt = KeyPrompt(place, vera)
     challenge = unb64(elsewhere.ask()["challenge"])
     prompt.ask()
-    before = prompt.lasting()
-    assert_refused(prompt, prompt.answer(challenge=challenge), OVER, before)
+    before = prompt.unchanged_by_refusal()
+    assert_refused(prompt, prompt.answer(challenge=challenge), EXPIRED, before)
 
 
-def test_in_one_browser_a_challenge_of_another_ceremony_is_refused_as_well(site: Site, vera: Owner) -> None:
-    """The same cookies, the same session: the ceremony alone is another."""
+def test_a_challenge_of_another_ceremony_in_the_same_browser_is_refused(site: Site, vera: Owner) -> None:
+    """With the same cookies and the same session."""
     prompt = KeyPrompt(LOG_IN, vera)
     alone = json.loads(prompt.browser.post(OPTIONS).text)
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     page = prompt.send(key_of(vera).get(alone))
-    assert (page.status, page.problems) == (422, [OVER])
+    assert (page.status, page.problems) == (422, [EXPIRED])
     asked = prompt.ask()
     page = prompt.browser.post("/log-in", credential=key_of(vera).get({**asked, "allowCredentials": []}))
-    assert (page.status, page.problems) == (422, [OVER])
-    assert prompt.lasting() == before
+    assert (page.status, page.problems) == (422, [EXPIRED])
+    assert prompt.unchanged_by_refusal() == before
     assert not is_in(prompt.browser)
 
 
-@pytest.mark.parametrize("place", [LOG_IN, STEP_UP, ALONE])
-def test_an_answer_for_a_new_key_opens_nothing(site: Site, vera: Owner, place: str) -> None:
+@pytest.mark.parametrize("place", [LOG_IN, STEP_UP, PASSKEY])
+def test_a_registration_answer_does_not_log_in(site: Site, vera: Owner, place: str) -> None:
     adding, prompt = KeyPrompt(ADDED, vera), KeyPrompt(place, vera)
     asked = adding.ask()
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     page = prompt.send(adding.sign(asked))
     assert page.status == 422
-    assert prompt.lasting() == before
+    assert prompt.unchanged_by_refusal() == before
     page = prompt.send(vera.new_key().create({**asked, "challenge": prompt.ask()["challenge"]}))
     assert page.status == 422
-    assert prompt.lasting() == before
+    assert prompt.unchanged_by_refusal() == before
 
 
-def test_an_answer_at_log_in_adds_no_key(site: Site, vera: Owner) -> None:
+def test_an_authentication_answer_adds_no_key(site: Site, vera: Owner) -> None:
     prompt, pending = KeyPrompt(ADDED, vera), KeyPrompt(LOG_IN, vera)
-    before = prompt.lasting()
-    assert prompt.send(pending.sign(pending.ask())).problems == [OVER]
+    before = prompt.unchanged_by_refusal()
+    assert prompt.send(pending.sign(pending.ask())).problems == [EXPIRED]
     page = prompt.send(key_of(vera).get({"challenge": prompt.ask()["challenge"]}))
     assert (page.status, page.problems) == (422, [REFUSED])
-    assert prompt.lasting() == before
+    assert prompt.unchanged_by_refusal() == before
 
 
-# -- The count -------------------------------------------------------------------------------------
+# -- The signature counter -------------------------------------------------------------------------
 
 
 @each_use
 @pytest.mark.parametrize("shown", [0, 1, 9])
-def test_a_count_that_does_not_rise_is_refused_and_the_owner_is_told(site: Site, place: str, shown: int) -> None:
+def test_a_counter_that_does_not_rise_is_refused_and_the_owner_is_notified(site: Site, place: str, shown: int) -> None:
     vera = with_key(site, "vera")
     while key_of(vera).credentials[0].sign_count < 9:
         other = vera.other_browser()
@@ -384,10 +386,10 @@ def test_a_count_that_does_not_rise_is_refused_and_the_owner_is_told(site: Site,
     prompt = KeyPrompt(place, vera)
     if place == STEP_UP:
         shown = min(shown, key_of(vera).credentials[0].sign_count)
-    mails, before = len(site.emails(vera.email)), prompt.lasting()
+    mails, before = len(site.emails(vera.email)), prompt.unchanged_by_refusal()
     page = prompt.answer(sign_count=shown)
     assert (page.status, page.problems) == (422, [COPIED])
-    after = prompt.lasting()
+    after = prompt.unchanged_by_refusal()
     assert {name for name in after if after[name] != before[name]} == {"activity", "links"}, "the notice, and no more"
     told = site.emails(vera.email)
     assert len(told) == mails + 1
@@ -396,10 +398,10 @@ def test_a_count_that_does_not_rise_is_refused_and_the_owner_is_told(site: Site,
     assert not is_in(prompt.browser) or place == STEP_UP
 
 
-# -- Too many --------------------------------------------------------------------------------------
+# -- Too many attempts -----------------------------------------------------------------------------
 
 
-def test_five_wrong_answers_kill_the_challenge_even_for_the_right_one(site: Site, vera: Owner) -> None:
+def test_five_wrong_answers_end_the_challenge_even_for_the_right_one(site: Site, vera: Owner) -> None:
     prompt = KeyPrompt(LOG_IN, vera)
     for left in (4, 3, 2, 1):
         page = prompt.answer(origin="https://evil.example")
@@ -415,7 +417,7 @@ def test_five_wrong_answers_kill_the_challenge_even_for_the_right_one(site: Site
     assert second_factor_attempts(site, "vera") == 5
 
 
-def test_five_wrong_answers_at_step_up_end_it(site: Site, vera: Owner) -> None:
+def test_five_wrong_answers_end_the_step_up(site: Site, vera: Owner) -> None:
     prompt = KeyPrompt(STEP_UP, vera)
     for _ in range(5):
         assert prompt.answer(origin="https://evil.example").status == 422
@@ -425,42 +427,42 @@ def test_five_wrong_answers_at_step_up_end_it(site: Site, vera: Owner) -> None:
     assert prompt.browser.open("/settings/account/password").h1 == CHALLENGE, "who it is stays unproved"
 
 
-def test_a_stranger_who_has_seen_a_keys_id_locks_no_user_out(site: Site, vera: Owner) -> None:
-    """A signature is not guessed, so wrong ones with no password before them count as nobody's attempts."""
-    prompt = KeyPrompt(ALONE, vera)
+def test_an_attacker_who_knows_the_id_of_a_key_locks_no_user_out(site: Site, vera: Owner) -> None:
+    """A signature cannot be guessed, so wrong ones without a password count for no account."""
+    prompt = KeyPrompt(PASSKEY, vera)
     for _ in range(25):
         assert prompt.answer(origin="https://evil.example").status == 422
     assert not is_in(prompt.browser)
     assert second_factor_attempts(site, "vera") == 0
     assert KeyPrompt(LOG_IN, vera).answer().h1 == HOME
-    assert KeyPrompt(ALONE, vera).answer().h1 == HOME
+    assert KeyPrompt(PASSKEY, vera).answer().h1 == HOME
 
 
-def test_a_known_id_with_an_unreadable_answer_is_a_refusal_and_no_bug(site: Site, vera: Owner) -> None:
-    prompt = KeyPrompt(ALONE, vera)
+def test_a_known_id_with_an_unreadable_answer_is_refused_without_a_server_error(site: Site, vera: Owner) -> None:
+    prompt = KeyPrompt(PASSKEY, vera)
     answer = json.loads(prompt.sign(prompt.ask()))
     answer["response"]["clientDataJSON"] = "AAAA"
     assert prompt.send(json.dumps(answer)).status == 422
     assert not is_in(prompt.browser)
 
 
-def test_a_key_that_checked_nobody_when_it_was_added_does_not_log_in_alone(site: Site) -> None:
-    """Whoever finds it may give it a PIN of their own (WebAuthn Level 3 section 7.2, uvInitialized)."""
+def test_a_key_added_without_user_verification_is_no_passkey(site: Site) -> None:
+    """A finder could set a PIN of their own on it (WebAuthn Level 3 section 7.2, uvInitialized)."""
     uma = Owner(site, "uma")
     uma.sign_up()
     key = uma.new_key(verifies=False)
     uma.turn_on_key(key)
     key.verifies = True
-    prompt = KeyPrompt(ALONE, uma)
+    prompt = KeyPrompt(PASSKEY, uma)
     assert prompt.answer().status == 422
     assert not is_in(prompt.browser)
     assert KeyPrompt(LOG_IN, uma).answer().h1 == HOME, "with the password it may show that it checks"
-    assert KeyPrompt(ALONE, uma).answer().h1 == HOME
+    assert KeyPrompt(PASSKEY, uma).answer().h1 == HOME
 
 
-def test_a_new_key_may_be_tried_twenty_times_an_hour(site: Site, vera: Owner) -> None:
+def test_adding_a_key_has_twenty_attempts_an_hour(site: Site, vera: Owner) -> None:
     prompt = KeyPrompt(ADDED, vera)
-    for _ in range(19):  # the first was her own key
+    for _ in range(19):  # the first attempt was the user's own key
         assert prompt.answer(origin="https://evil.example").status == 422
     page = prompt.answer()
     assert page.status == 429
@@ -483,7 +485,7 @@ NOTHINGS: tuple[dict[str, Any], ...] = (
 
 @one_database
 @pytest.mark.parametrize("fields", NOTHINGS, ids=lambda fields: str(fields)[:40])
-def test_leaving_the_answer_out_is_a_counted_failure(site: Site, vera: Owner, fields: dict[str, Any]) -> None:
+def test_a_missing_answer_is_a_counted_failure(site: Site, vera: Owner, fields: dict[str, Any]) -> None:
     prompt = KeyPrompt(LOG_IN, vera)
     page = prompt.browser.post(prompt.path, follow=False, **fields)
     assert page.status == 422
@@ -494,13 +496,13 @@ def test_leaving_the_answer_out_is_a_counted_failure(site: Site, vera: Owner, fi
 @one_database
 @pytest.mark.parametrize("fields", NOTHINGS, ids=lambda fields: str(fields)[:40])
 @pytest.mark.parametrize("place", [ADDED, STEP_UP])
-def test_leaving_the_answer_out_elsewhere_is_refused_and_no_bug(
+def test_a_missing_answer_in_the_other_places_is_refused_without_a_server_error(
     site: Site, vera: Owner, place: str, fields: dict[str, Any]
 ) -> None:
     prompt = KeyPrompt(place, vera)
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     assert prompt.browser.post(prompt.path, follow=False, **fields).status == 422
-    assert prompt.lasting() == before
+    assert prompt.unchanged_by_refusal() == before
 
 
 GARBAGE = (
@@ -525,35 +527,37 @@ GARBAGE = (
 @one_database
 @each_place
 @pytest.mark.parametrize("garbage", GARBAGE, ids=lambda garbage: repr(garbage[:50]))
-def test_garbage_where_an_answer_belongs_is_a_refusal_and_no_bug(
+def test_a_malformed_answer_is_refused_without_a_server_error(
     site: Site, vera: Owner, place: str, garbage: str
 ) -> None:
     prompt = KeyPrompt(place, vera)
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     for text in (garbage, f" {garbage}\n"):
         assert prompt.send(text).status == 422
-    assert prompt.lasting() == before
+    assert prompt.unchanged_by_refusal() == before
 
 
 @each_place
-def test_a_challenge_of_any_length_is_no_bug_and_leaves_little_behind(site: Site, vera: Owner, place: str) -> None:
+def test_a_challenge_of_any_length_is_refused_without_a_server_error_and_stores_little(
+    site: Site, vera: Owner, place: str
+) -> None:
     prompt = KeyPrompt(place, vera)
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     for length in (33, 200, 20_000):
-        assert_refused(prompt, prompt.answer(challenge=b"c" * length), OVER, before)
+        assert_refused(prompt, prompt.answer(challenge=b"c" * length), EXPIRED, before)
     with site.services.db.read() as tx:
         longest = tx.scalar(select(func.max(func.length(Attempt.bucket))))
     assert longest is not None
     assert longest <= 160, "the column holds no more: PostgreSQL refuses it, and SQLite fills up"
 
 
-# -- What is another user's -------------------------------------------------------------------------
+# -- Keys of other users ----------------------------------------------------------------------------
 
 
-def test_anothers_key_does_not_open_this_account(site: Site, vera: Owner, olga: Owner) -> None:
+def test_a_key_of_another_account_does_not_log_in_to_this_one(site: Site, vera: Owner, olga: Owner) -> None:
     for place in (LOG_IN, STEP_UP):
         prompt = KeyPrompt(place, vera)
-        before = prompt.lasting()
+        before = prompt.unchanged_by_refusal()
         credential = key_of(olga).get({"challenge": prompt.ask()["challenge"]})
         page = prompt.send(credential)
         assert (page.status, page.problems) == (422, [UNKNOWN])
@@ -564,25 +568,27 @@ def test_anothers_key_does_not_open_this_account(site: Site, vera: Owner, olga: 
             key_of(vera).get({"challenge": prompt.ask()["challenge"]}, id=key_of(olga).credentials[0].id)
         )
         assert page.status == 422
-        assert prompt.lasting() == before
+        assert prompt.unchanged_by_refusal() == before
     assert second_factor_attempts(site, "vera") >= 3
 
 
-def test_alone_anothers_key_opens_anothers_account(site: Site, vera: Owner, olga: Owner) -> None:
-    prompt = KeyPrompt(ALONE, vera)
-    before = prompt.lasting()
+def test_a_passkey_of_another_account_logs_in_to_that_account(site: Site, vera: Owner, olga: Owner) -> None:
+    prompt = KeyPrompt(PASSKEY, vera)
+    before = prompt.unchanged_by_refusal()
     page = prompt.send(key_of(olga).get(prompt.ask(), id=key_of(vera).credentials[0].id))
     assert (page.status, page.problems) == (422, [REFUSED])
     mine = key_of(vera).credentials[0].user_handle
     page = prompt.send(key_of(olga).get(prompt.ask(), user_handle=mine))
     assert (page.status, page.problems) == (422, [REFUSED])
-    assert prompt.lasting() == before
+    assert prompt.unchanged_by_refusal() == before
     prompt.send(key_of(olga).get(prompt.ask()))
     assert prompt.browser.open("/settings/account").says("olga")
 
 
 @pytest.mark.parametrize("act", ["rename", "delete"])
-def test_anothers_key_is_as_missing_as_one_that_never_was(site: Site, vera: Owner, olga: Owner, act: str) -> None:
+def test_a_key_of_another_account_is_answered_like_one_that_never_existed(
+    site: Site, vera: Owner, olga: Owner, act: str
+) -> None:
     with site.services.db.read() as tx:
         theirs = tx.scalar(select(Factor.id).where(Factor.account_id == account_id(site, "vera")))
     before = everything(site)
@@ -597,12 +603,14 @@ def test_anothers_key_is_as_missing_as_one_that_never_was(site: Site, vera: Owne
     assert everything(site) == before
 
 
-def test_the_other_methods_have_no_list(site: Site, vera: Owner) -> None:
+def test_only_security_keys_have_a_list(site: Site, vera: Owner) -> None:
     for path in (f"{TWO_FACTOR}/authentication-apps", f"{TWO_FACTOR}/security-keys/1", f"{LIST}/x/delete"):
         assert vera.open(path).status == 404
 
 
-def test_a_key_whose_id_another_account_has_is_refused_when_it_is_saved(site: Site, vera: Owner, olga: Owner) -> None:
+def test_a_key_whose_id_belongs_to_another_account_is_refused_when_it_is_saved(
+    site: Site, vera: Owner, olga: Owner
+) -> None:
     prompt = KeyPrompt(ADDED, olga)
     taken = key_of(vera).credentials[0].id
     copy = olga.new_key()
@@ -614,17 +622,17 @@ def test_a_key_whose_id_another_account_has_is_refused_when_it_is_saved(site: Si
         assert told not in page.soup.get_text(" ")
     assert everything(site, but={*BOOKKEEPING, "drafts"}) == before
     assert "Copied key" not in prompt.browser.open(LIST).text
-    assert KeyPrompt(ALONE, vera).answer().h1 == HOME
+    assert KeyPrompt(PASSKEY, vera).answer().h1 == HOME
     page = prompt.browser.open(f"{KEYS}/touch")
     assert prompt.send(olga.new_key().create(page.options())).h1 == "Name your key", "another key goes on from here"
     assert prompt.browser.press("Save", name="Copied key").h1 == "Manage security keys"
 
 
-# -- In a pending login, and with a stolen session ---------------------------------------------------
+# -- Pending logins and stolen sessions --------------------------------------------------------------
 
 
 def acts(site: Site) -> list[tuple[str, dict[str, Any]]]:
-    """All that changes keys, with an answer that would be right."""
+    """Every request that changes keys, with a right answer where one is needed."""
     with site.services.db.read() as tx:
         number = tx.scalar(select(func.min(Factor.id)))
     return [
@@ -636,7 +644,7 @@ def acts(site: Site) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def test_in_a_pending_login_no_key_is_added_renamed_or_deleted(site: Site, vera: Owner) -> None:
+def test_a_pending_login_adds_renames_and_deletes_no_key(site: Site, vera: Owner) -> None:
     adding = KeyPrompt(ADDED, vera)
     right = adding.sign(adding.ask())
     pending = vera.other_browser(address="203.0.113.9")
@@ -663,7 +671,7 @@ def test_a_stolen_session_changes_no_key_without_step_up(site: Site, vera: Owner
     assert everything(site, but={*BOOKKEEPING, "kept_acts", "sessions"}) == before
 
 
-def test_what_a_thief_asked_for_is_not_done_by_the_owners_key(site: Site, vera: Owner) -> None:
+def test_what_an_attacker_asked_for_is_not_done_by_the_owners_key(site: Site, vera: Owner) -> None:
     delete_path = acts(site)[-1][0]
     thief = thief_of(stale(vera))
     assert thief.post(delete_path).h1 == "Enter your password"
@@ -673,7 +681,7 @@ def test_what_a_thief_asked_for_is_not_done_by_the_owners_key(site: Site, vera: 
     assert count(site, "SELECT count(*) FROM factors") == 1
 
 
-# -- Deleted meanwhile -----------------------------------------------------------------------------
+# -- Keys deleted in the meantime ------------------------------------------------------------------
 
 
 def test_a_key_deleted_between_the_page_and_the_answer_opens_nothing(site: Site, vera: Owner) -> None:
@@ -682,7 +690,7 @@ def test_a_key_deleted_between_the_page_and_the_answer_opens_nothing(site: Site,
     page = vera.follow("Add another key")
     vera.press("Use security key", credential=spare.create(page.options()))
     vera.press("Save", name="Green key")
-    pending, alone = KeyPrompt(LOG_IN, vera), KeyPrompt(ALONE, vera)
+    pending, alone = KeyPrompt(LOG_IN, vera), KeyPrompt(PASSKEY, vera)
     asked, asked_alone = pending.ask(), alone.ask()
     vera.open(LIST)
     vera.follow("Delete Blue key")
@@ -700,35 +708,35 @@ def test_a_key_deleted_between_the_page_and_the_answer_opens_nothing(site: Site,
     assert not is_in(alone.browser)
 
 
-def test_a_key_that_vanished_from_step_up_proves_nothing(site: Site, vera: Owner) -> None:
-    KeyPrompt(ALONE, vera).answer()
+def test_a_key_deleted_during_step_up_proves_nothing(site: Site, vera: Owner) -> None:
+    KeyPrompt(PASSKEY, vera).answer()
     vera.turn_on_app()
     prompt = KeyPrompt(STEP_UP, vera)
     asked = prompt.ask()
     with site.services.db.write() as tx:
         tx.execute(delete(Factor).where(Factor.method == "security-key"))
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     page = prompt.browser.post("/step-up/verify?method=security-key", credential=prompt.sign(asked))
     assert page.status == 404
     assert prompt.send(prompt.sign(asked)).status == 422
-    assert prompt.lasting() == before
+    assert prompt.unchanged_by_refusal() == before
 
 
-def test_a_key_that_never_was_is_not_known_and_the_browser_is_told_its_own_id_only(site: Site, vera: Owner) -> None:
-    prompt, strange = KeyPrompt(ALONE, vera), vera.new_key()
+def test_an_unknown_key_is_refused_and_the_browser_is_told_its_own_id_only(site: Site, vera: Owner) -> None:
+    prompt, strange = KeyPrompt(PASSKEY, vera), vera.new_key()
     strange.create(KeyPrompt(ADDED, vera).ask())
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     page = prompt.send(strange.get(prompt.ask(), id=b"</div><script>"))
     assert (page.status, page.problems) == (422, [UNKNOWN])
     told = page.soup.select_one("[data-tell-browser]")
     assert told is not None
     assert json.loads(str(told["data-tell-browser"]))["unknown"]["credentialId"] == b64(b"</div><script>")
-    assert prompt.lasting() == before
+    assert prompt.unchanged_by_refusal() == before
     page = prompt.answer(origin="https://evil.example")
     assert page.soup.select_one("[data-tell-browser]") is None, "a key that is known is not forgotten for a mistake"
 
 
-# -- What the options tell -------------------------------------------------------------------------
+# -- What the options reveal -----------------------------------------------------------------------
 
 
 def test_the_options_are_the_same_for_all_and_name_no_user(site: Site, vera: Owner) -> None:
@@ -753,15 +761,15 @@ def test_the_options_are_the_same_for_all_and_name_no_user(site: Site, vera: Own
     assert seen == [wanted] * 4
 
 
-def test_a_browser_keeps_its_name_while_it_asks_and_gets_no_other_one_told(site: Site, vera: Owner) -> None:
-    prompt = KeyPrompt(ALONE, vera)
+def test_an_earlier_challenge_stays_valid_when_the_browser_asks_for_another(site: Site, vera: Owner) -> None:
+    prompt = KeyPrompt(PASSKEY, vera)
     first = prompt.ask()
     second = prompt.ask()
     assert first["challenge"] != second["challenge"]
     assert prompt.is_open(prompt.send(prompt.sign(first))), "the browser's own list and the button ask by turns"
 
 
-def test_the_options_demand_their_token_and_their_own_site(site: Site, vera: Owner) -> None:
+def test_the_options_demand_their_csrf_token_and_their_own_site(site: Site, vera: Owner) -> None:
     eve = vera.other_browser()
     right = eve.token()
     assert eve.send("POST", OPTIONS, data={}, follow=False).status == 400
@@ -782,23 +790,21 @@ def test_the_options_demand_their_token_and_their_own_site(site: Site, vera: Own
     assert eve.send("POST", OPTIONS, data={"csrf_token": right}, follow=False).status == 200
 
 
-def test_a_passkey_without_the_forms_token_opens_nothing(site: Site, vera: Owner) -> None:
-    prompt = KeyPrompt(ALONE, vera)
+def test_a_passkey_without_the_csrf_token_opens_nothing(site: Site, vera: Owner) -> None:
+    prompt = KeyPrompt(PASSKEY, vera)
     credential = prompt.sign(prompt.ask())
-    before = prompt.lasting()
+    before = prompt.unchanged_by_refusal()
     for token in (forged_token(prompt.browser), old_token(site, prompt.browser), vera.token()):
         page = prompt.browser.send("POST", "/log-in", data={"csrf_token": token, "credential": credential})
         assert (page.status, page.problems) == (422, ["The page was old. Nothing was changed; try again."])
     assert prompt.browser.send("POST", "/log-in", data={"credential": credential}).status == 400
-    assert prompt.lasting() == before
+    assert prompt.unchanged_by_refusal() == before
     assert not is_in(prompt.browser)
     assert prompt.send(credential).h1 == HOME, "what was never looked at is not used up"
 
 
-def test_a_password_sent_along_does_not_matter_and_neither_does_another_user_name(
-    site: Site, vera: Owner, olga: Owner
-) -> None:
-    prompt = KeyPrompt(ALONE, vera)
+def test_a_password_or_username_sent_with_a_passkey_is_ignored(site: Site, vera: Owner, olga: Owner) -> None:
+    prompt = KeyPrompt(PASSKEY, vera)
     credential = prompt.sign(prompt.ask(), origin="https://evil.example")
     page = prompt.browser.post("/log-in", credential=credential, username="vera", password=vera.password)
     assert (page.status, page.problems) == (422, [REFUSED]), "a wrong key is no fall-back to the password"
@@ -809,15 +815,15 @@ def test_a_password_sent_along_does_not_matter_and_neither_does_another_user_nam
     assert prompt.browser.open("/settings/account").says("vera")
 
 
-# -- What is left lying about ----------------------------------------------------------------------
+# -- Secrets in the database and the log -----------------------------------------------------------
 
 
-def test_a_dump_has_no_live_challenge_no_answer_and_no_token(
+def test_a_dump_has_no_valid_challenge_no_answer_and_no_token(
     site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     vera = with_key(site, "vera")
     secrets: dict[str, str] = {"backup code": vera.kept_code, "backup code as typed": vera.kept_code.replace("-", "")}
-    for place in (LOG_IN, ALONE, STEP_UP):
+    for place in (LOG_IN, PASSKEY, STEP_UP):
         prompt = KeyPrompt(place, vera)
         waiting = prompt.ask()["challenge"]
         secrets[f"challenge that waits at {place}"] = waiting
@@ -845,7 +851,7 @@ def test_a_dump_has_no_live_challenge_no_answer_and_no_token(
 # -- At once, from two processes -------------------------------------------------------------------
 
 
-def winners(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def successes(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [answer for answer in answers if answer["session"] is not None]
 
 
@@ -853,19 +859,19 @@ def winners(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_one_answer_sent_twenty_times_at_once_opens_one_session(
     site: Site, environ: dict[str, str], vera: Owner, racers: Racers
 ) -> None:
-    for place in (LOG_IN, ALONE):
+    for place in (LOG_IN, PASSKEY):
         site.clock.pass_(301)
         prompt = KeyPrompt(place, vera)
         credential = prompt.sign(prompt.ask())
         before = live_sessions(site, "vera")
         requests = [request_of(prompt.browser, prompt.path, n, credential=credential) for n in range(AT_ONCE)]
         answers = racers.race(site, environ, requests)
-        assert len(winners(answers)) == 1, place
+        assert len(successes(answers)) == 1, place
         assert live_sessions(site, "vera") == before + 1
 
 
 @pytest.mark.xdist_group("races")
-def test_one_answer_sent_twenty_times_at_once_proves_once_at_step_up(
+def test_one_answer_sent_twenty_times_at_once_proves_one_step_up(
     site: Site, environ: dict[str, str], vera: Owner, racers: Racers
 ) -> None:
     prompt = KeyPrompt(STEP_UP, vera)
@@ -876,7 +882,7 @@ def test_one_answer_sent_twenty_times_at_once_proves_once_at_step_up(
 
 
 @pytest.mark.xdist_group("races")
-def test_one_new_key_sent_and_saved_twenty_times_at_once_is_one_key(
+def test_one_new_key_sent_and_saved_twenty_times_at_once_is_added_once(
     site: Site, environ: dict[str, str], vera: Owner, racers: Racers
 ) -> None:
     prompt = KeyPrompt(ADDED, vera)
@@ -890,22 +896,20 @@ def test_one_new_key_sent_and_saved_twenty_times_at_once_is_one_key(
 
 
 @pytest.mark.xdist_group("races")
-def test_a_copy_and_the_key_at_once_with_one_count_have_one_winner(
-    site: Site, environ: dict[str, str], racers: Racers
-) -> None:
+def test_of_a_copy_and_the_key_with_one_count_one_succeeds(site: Site, environ: dict[str, str], racers: Racers) -> None:
     vera = with_key(site, "vera")
-    prompts = [KeyPrompt(ALONE, vera) for _ in range(4)]
+    prompts = [KeyPrompt(PASSKEY, vera) for _ in range(4)]
     requests = [
         request_of(prompt.browser, prompt.path, number, credential=prompt.sign(prompt.ask(), sign_count=50))
         for number, prompt in enumerate(prompts)
     ]
     answers = racers.race(site, environ, requests)
-    assert len(winners(answers)) == 1, "each has a challenge of its own, and only one of them counts higher"
+    assert len(successes(answers)) == 1, "each has a challenge of its own, and only one of them counts higher"
     assert count(site, "SELECT count(*) FROM activity WHERE kind = 'factor-copied'") == 3
 
 
 @pytest.mark.xdist_group("races")
-def test_one_key_deleted_twenty_times_at_once_is_told_once(
+def test_one_key_deleted_twenty_times_at_once_is_notified_once(
     site: Site, environ: dict[str, str], vera: Owner, racers: Racers
 ) -> None:
     prompt = KeyPrompt(ADDED, vera)

@@ -1,4 +1,4 @@
-"""What an attacker brings along: routes, tokens, cookies, and a look at the whole database."""
+"""Tools of the attack tests: routes, tokens, cookies, and the contents of the whole database."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from webapp.services.backup_codes import BackupCodes
 DOMAIN = "nightlatch.localhost"
 OPEN_TO_ALL = {
     "entrance.log_in",
-    "entrance.passkey_options",  # it asks whoever sits there for a key, and tells nothing
+    "entrance.passkey_options",  # asks for any passkey and reveals nothing
     "entrance.log_out",
     "entrance.sign_up",
     "entrance.forgot_password",
@@ -31,7 +31,7 @@ OPEN_TO_ALL = {
     "entrance.reset_password",
     "not_you.mailed",
     "entrance.undo_email",
-    "site.delivery",  # its names are signed
+    "site.delivery",  # its message ids are signed
     "challenge.verify",
     "challenge.methods",
     "challenge.waiting",
@@ -51,9 +51,9 @@ OPEN_TO_ALL = {
     "outbox.messages",
     "assets.static",
 }
-"""Whoever adds a page that nobody has to log in for says so here."""
+"""Pages that need no log-in. A new one is added here deliberately."""
 BOOKKEEPING = {"attempts", "messages", "site_values"}
-"""Tables in which a refused request may leave something."""
+"""Tables in which a refused request may leave rows."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Route:
 
 
 def routes(site: Site) -> Iterator[Route]:
-    """Every page of the site at both hosts, with each step of each method."""
+    """Every page on both hosts, with each step of each method."""
     adapter = site.app.url_map.bind("nightlatch.localhost:5000", url_scheme="http")
     for rule in site.app.url_map.iter_rules():
         layout, _, page = rule.endpoint.partition(".")
@@ -104,7 +104,7 @@ def _arguments(site: Site, names: set[str], page: str) -> Iterator[dict[str, str
 
 
 def enrolled(site: Site, username: str) -> Owner:
-    """Somebody with a confirmed address, an authentication app and a backup code, who never logged in."""
+    """A user with a confirmed address, an authentication app and a backup code, who never logged in."""
     services, owner = site.services, Owner(site, username)
     account = services.sign_up.create_by_operator("Ada Lovelace", username, owner.password, owner.email, confirmed=True)
     owner.secret = b32encode(sha256(username.encode()).digest()[:20]).decode()
@@ -118,7 +118,7 @@ def enrolled(site: Site, username: str) -> Owner:
 
 
 def everything(site: Site, *, but: set[str] = BOOKKEEPING) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row, so that "nothing changed" means nothing."""
+    """Every row, to compare before and after."""
     with site.services.db.engine.connect() as connection:
         return {
             table.name: sorted(tuple(row) for row in connection.execute(select(table)))
@@ -148,7 +148,7 @@ def live_sessions(site: Site, username: str = "ada") -> int:
 
 
 def is_in(person: Person) -> bool:
-    """True when the settings open."""
+    """Whether the settings open."""
     return person.open("/settings", follow=False).status == 200
 
 
@@ -164,26 +164,26 @@ def give(person: Person, **cookies: str) -> None:
 
 
 def replace_app(owner: Owner) -> str:
-    """As far as the new setup key; the new one is not proved yet."""
+    """Replaces the app up to the new setup key, which is not proved yet."""
     owner.open("/settings/security/two-factor/authentication-app/overview")
     return owner.press("Replace").setup_key
 
 
 def stale(owner: Owner) -> Owner:
-    """S: the same session with the proof of who it is ten minutes old."""
+    """The same session, no longer fresh: the proof is ten minutes old."""
     owner.site.clock.pass_(601)
     return owner
 
 
 def thief_of(owner: Owner) -> Owner:
-    """S: another browser with a copy of the session's cookie, and nothing else."""
+    """Another browser with a copy of the session cookie and nothing else."""
     thief = owner.other_browser(address="198.51.100.66")
     give(thief, session=cookies_of(owner)["session"])
     return thief
 
 
 def wrong(code: str) -> str:
-    """Six digits that no step near this one makes."""
+    """Six digits that are the code of no step near this one."""
     return str((int(code) + 500_000) % 1_000_000).zfill(6)
 
 
@@ -201,5 +201,5 @@ def old_token(site: Site, person: Person) -> str:
 
 
 def forged_token(person: Person) -> str:
-    """Well formed, of the right age, and signed with another key."""
+    """Well formed and recent, but signed with another key."""
     return URLSafeTimedSerializer("k" * 64, salt="wtf-csrf-token").dumps("0" * 40)

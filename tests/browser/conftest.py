@@ -1,4 +1,4 @@
-"""What every browser test may ask for: a live site, and visitors to it in any layout."""
+"""Fixtures of the browser tests: a live site, and visitors to it in every layout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Visits = Callable[..., Visitor]
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Ends with the last test of this folder: Playwright switches greenlets, which counting lines cannot follow."""
+    """Ends with the last test of this folder: Playwright switches greenlets, which line counting cannot follow."""
     with sync_playwright() as playwright:
         started = start_browser(playwright)
         yield started
@@ -33,9 +33,9 @@ def site(tmp_path: Path) -> Iterator[LiveSite]:
 
 @pytest.fixture
 def visit(browser: Browser, site: LiveSite) -> Iterator[Visits]:
-    """Somebody at a new browser: `visit()`, `visit(IPHONE, java_script_enabled=False)`, `visit(color_scheme="dark")`.
+    """A user in a new browser: `visit()`, `visit(IPHONE, java_script_enabled=False)`, `visit(color_scheme="dark")`.
 
-    When the test ends, nothing they loaded may have complained, failed, or come from elsewhere.
+    When the test ends, no page may have logged an error, failed to load, or loaded anything from another site.
     """
     visitors: list[Visitor] = []
 

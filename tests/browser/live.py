@@ -1,4 +1,4 @@
-"""A live site in a thread of its own, and people at real browsers who watch what their pages load."""
+"""A live site in a thread of its own, and users of real browsers that record what their pages load."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ AT_REST = """() => !document.documentElement.matches(":active-view-transition")
 
 class Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
-        """Says nothing."""
+        """Keeps requests out of the test output."""
 
 
 @dataclass
@@ -56,13 +56,13 @@ class LiveSite(Site):
         return Inside(self, username, **options)
 
     def app_code(self, secret: str) -> str:
-        """What an authentication app shows now, by a program that is not ours."""
+        """The code that an authentication app shows now, computed by a program that is not ours."""
         command = ["oathtool", "--totp", "--base32", secret, "--now", f"@{self.clock.now()}"]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 class Inside(Owner):
-    """An owner who reaches the live site without a browser, to set things up quickly."""
+    """An owner who uses the live site without a browser, to set things up quickly."""
 
     @property
     def host(self) -> str:
@@ -71,7 +71,7 @@ class Inside(Owner):
 
 @contextmanager
 def live_site(folder: Path, **settings: str) -> Iterator[LiveSite]:
-    """A site with an empty database, in two layouts and three languages, at a free port."""
+    """A site with an empty database, in two layouts and three languages, on a free port."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         host = f"nightlatch.localhost:{listening.getsockname()[1]}"
         environ = {
@@ -102,7 +102,7 @@ def start_browser(playwright: Playwright) -> Browser:
 
 @dataclass
 class Watch:
-    """What a browser loaded, and everything about it that was wrong."""
+    """Records what a browser loaded and every error of it."""
 
     host: str
     faults: list[str] = field(default_factory=list)
@@ -123,7 +123,7 @@ class Watch:
 
     def failed(self, request: Request) -> None:
         by_worker = urlsplit(request.url).netloc == f"mobile.{self.host}" and "/static/" in request.url
-        left = "net::ERR_ABORTED", *(["net::ERR_FAILED"] if by_worker else [])  # what a service worker makes of it
+        left = "net::ERR_ABORTED", *(["net::ERR_FAILED"] if by_worker else [])  # how a service worker reports it
         left_before_it_came = request.failure in left and not request.is_navigation_request()
         if not left_before_it_came:
             self.faults.append(f"a failed request: {request.method} {request.url}: {request.failure}")
@@ -139,7 +139,7 @@ class Watch:
 
 
 class Visitor:
-    """A person at a browser. They use the keyboard and nothing else, and find things by role and name."""
+    """A user of a browser who uses the keyboard only and finds elements by role and name."""
 
     def __init__(self, browser: Browser, site: LiveSite, layout: str = DESKTOP, **options: Any) -> None:
         self.site = site
@@ -162,7 +162,7 @@ class Visitor:
         self.watch.check()
 
     def leave(self) -> None:
-        """Only once every page is loaded: one that is torn away while it comes is a failed request."""
+        """Waits until every page is loaded: closing one that is loading counts as a failed request."""
         for page in self.context.pages:
             page.wait_for_load_state()
         self.context.close()
@@ -172,7 +172,7 @@ class Visitor:
         self.page.goto(self.site.url(self.layout, path))
 
     def become(self, person: Inside | None) -> None:
-        """Takes over the cookies of somebody who is logged in already."""
+        """Copies the cookies of a user who is logged in already."""
         self.context.clear_cookies()
         for name in ("session", "login", "phone") if person else ():
             value = person.cookie(name) if person else None
@@ -189,7 +189,7 @@ class Visitor:
         self.context.add_cookies([{"name": "language", "value": language, "url": self.site.url(self.layout)}])
 
     def go_back(self) -> None:
-        """With the browser's button; what HTMX put into the history is loaded again."""
+        """With the browser's button. What HTMX put into the history is loaded again."""
         with self.page.expect_event("load"):
             self.page.go_back()
 
@@ -197,7 +197,7 @@ class Visitor:
         with self.page.expect_event("load"):
             self.page.go_forward()
 
-    # -- By keyboard -------------------------------------------------------------------------------
+    # -- Keyboard ----------------------------------------------------------------------------------
 
     def tab_to(self, target: Locator) -> None:
         expect(target).to_have_count(1)
@@ -223,24 +223,24 @@ class Visitor:
         self.page.keyboard.press(key)
 
     def type_(self, label: str, text: str) -> None:
-        """Into the field, in place of what it holds."""
+        """Types into the field and replaces its contents."""
         field = self.page.get_by_label(label, exact=True)
         self.tab_to(field)
         self.page.keyboard.press("ControlOrMeta+a")
         self.page.keyboard.insert_text(text)
         expect(field).to_have_value(text)
 
-    # -- What they perceive ------------------------------------------------------------------------
+    # -- What the page shows -----------------------------------------------------------------------
 
     def arrives(self, h1: str) -> None:
-        """The page is there; after a swap the heading, or what is wrong, has the focus."""
+        """Waits for the page; after a swap the heading or the error summary has the focus."""
         heading = self.page.get_by_role("heading", level=1)
         expect(heading).to_have_text(h1)
         if self.was_swapped():
             expect(self.page.locator("main h1, main [role=alert]").first).to_be_focused()
 
     def waits_for_rest(self) -> None:
-        """Until nothing on the page moves, and one page does not show through another."""
+        """Waits until no element moves and no view transition is active."""
         for _ in range(200):
             if self.page.evaluate(AT_REST):
                 return

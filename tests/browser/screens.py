@@ -1,7 +1,7 @@
-"""Every screen of the site in one list, each with the way to it. Tests walk the list, and so do the screenshots.
+"""A list of every screen of the site, with the path to each. Tests and screenshots walk through the list.
 
-A screen is reached as somebody in a certain state of affairs, who is brought there without a browser; what only a
-press of a button shows is pressed in the browser, found by its place, so that the walk works in any language.
+Each screen names the state of its user, which is set up without a browser. What only a button shows is pressed in
+the browser; buttons are found by their position, so that the walk works in any language.
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ EVERYWHERE = (DESKTOP, ANDROID, IPHONE)
 class Screen:
     name: str
     path: str
-    """As the person left it, or `{}` for a path that only they know."""
+    """The path, or `{}` for one that only the user of the state knows; without it the user is there already."""
     who: str | None = None
     press: tuple[str, ...] = ()
-    """What is pressed to get from the path to the screen."""
+    """The selectors that are pressed on the way from the path to the screen."""
     type: tuple[tuple[str, str], ...] = ()
-    """What is typed before that, by selector; `{}` is what only the person knows."""
+    """What is typed before that, by selector; `{}` is the secret of the user."""
     sign: str = "main h1"
-    """Something that only this screen has, when it comes after a press."""
+    """A selector that only this screen matches, when it follows a press."""
     has_fields: bool = False
     """Sending it empty shows errors."""
     status: int = 200
     layouts: tuple[str, ...] = EVERYWHERE
     own: bool = False
-    """Its person is used up by it."""
+    """The screen can be reached only once by its user."""
     twin: str | None = None
-    """The screen that this one is shown again as, title and all."""
+    """Another screen with the same page and the same title."""
 
 
 SCREENS = (
-    # -- Before the login
+    # Before log-in
     Screen("log-in", "/log-in", has_fields=True),
     Screen("sign-up", "/sign-up", has_fields=True),
     Screen("forgot-password", "/forgot-password", has_fields=True),
@@ -84,7 +84,7 @@ SCREENS = (
     Screen("verify-cannot-text", "{}", "pending-and-stopped", press=(TEXTED,), sign="[role=alert]"),
     Screen("verify-by-key", "/log-in/verify", "pending-by-key"),
     Screen("choose-between-two", "/log-in/methods", "pending-by-text", twin="choose-method"),
-    # -- A newcomer
+    # A new user
     Screen("sign-up-email", "/sign-up/email", "newcomer", has_fields=True),
     Screen("sign-up-email-code", "/sign-up/email-code", "asked", has_fields=True),
     Screen("home-new", "/", "newcomer"),
@@ -198,11 +198,11 @@ IPHONES_OWN = {
     *("overview", "text-overview", "methods-off", "methods-on", "methods-both-on"),
     *("turn-off", "turn-off-again", "turned-off", "requests-notifications"),
 }
-"""Where an iPhone's page is not that of every phone."""
+"""The screens of an iPhone that differ from those of other phones."""
 
 
 def of(layout: str) -> list[Screen]:
-    """Every screen; on an iPhone those that differ from another phone's."""
+    """Every screen; on an iPhone only those that differ from another phone's."""
     return [
         screen for screen in SCREENS if layout in screen.layouts and (layout != IPHONE or screen.name in IPHONES_OWN)
     ]
@@ -214,7 +214,7 @@ def named(name: str) -> Screen:
 
 @dataclass
 class Stage:
-    """Shows screens to a visitor, and makes the people for it, each once where that will do."""
+    """Shows screens to a visitor and creates their users, each once where possible."""
 
     visitor: Visitor
     people: dict[str, Inside] = field(default_factory=dict)
@@ -222,7 +222,7 @@ class Stage:
 
     def show(self, screen: Screen) -> None:
         who = self._person(screen)
-        known = who.known if isinstance(who, Knowing) else ""
+        known = who.known if isinstance(who, UserWithSecret) else ""
         self.visitor.watch.expected = {422, screen.status}
         self.visitor.become(who)
         self.visitor.open(screen.path.format(known))
@@ -237,7 +237,7 @@ class Stage:
             self._settled()
 
     def send_empty(self) -> None:
-        """The form of the screen that is shown, which then says what is wrong."""
+        """Sends the form of the present screen empty, which then shows its errors."""
         page = self.visitor.page
         for box in page.locator("main form:has(button.primary) input:visible:not([type=checkbox])").all():
             box.fill("")
@@ -246,7 +246,7 @@ class Stage:
         expect(page).to_have_title(re.compile(SAYS_ERROR[self.visitor.language]))
 
     def _settled(self) -> None:
-        """The title comes last."""
+        """The title changes last."""
         heading = " ".join(self.visitor.page.locator("main h1").inner_text().split())
         error = SAYS_ERROR[self.visitor.language].removeprefix("^")
         expect(self.visitor.page).to_have_title(re.compile(f"^({error})?{re.escape(heading)}"))
@@ -262,15 +262,15 @@ class Stage:
 
     def _make(self, state: str) -> Inside:
         self.made += 1
-        person = Knowing(self.visitor.site, f"ada{self.made}", layout=self.visitor.layout)
-        person.address = f"192.0.{self.made}.1"  # no two of them share a limit
+        person = UserWithSecret(self.visitor.site, f"ada{self.made}", layout=self.visitor.layout)
+        person.address = f"192.0.{self.made}.1"  # so that no two of them share a rate limit
         person.phone = f"+4179{self.made:03}4567"
         STATES[state](person)
         return person
 
 
-class Knowing(Inside):
-    """Somebody who knows something for the screen: a backup code, or a link from a mail."""
+class UserWithSecret(Inside):
+    """A user with a secret for the screen: a backup code, or a link from an e-mail."""
 
     known: str = ""
     phone: str = ""
@@ -279,110 +279,110 @@ class Knowing(Inside):
         return self.site.texted_code(self.phone)
 
 
-State = Callable[[Knowing], None]
+State = Callable[[UserWithSecret], None]
 
 
-def _newcomer(person: Knowing) -> None:
+def _newcomer(person: UserWithSecret) -> None:
     person.sign_up(confirm_email=False)
 
 
-def _asked(person: Knowing) -> None:
+def _asked(person: UserWithSecret) -> None:
     _newcomer(person)
     person.open("/sign-up/email")
     person.press("Next", email=person.email)
 
 
-def _member(person: Knowing) -> None:
+def _member(person: UserWithSecret) -> None:
     person.sign_up()
 
 
-def _starting(person: Knowing) -> None:
+def _starting(person: UserWithSecret) -> None:
     person.open(f"{APP}/overview")
     person.press("Got it" if person.layout == IPHONE else "Start")
 
 
-def _starting_without_email(person: Knowing) -> None:
+def _starting_without_email(person: UserWithSecret) -> None:
     _newcomer(person)
     _starting(person)
 
 
-def _asked_while_enrolling(person: Knowing) -> None:
+def _asked_while_enrolling(person: UserWithSecret) -> None:
     _starting_without_email(person)
     person.press("Next", email=person.email)
 
 
-def _moving(person: Knowing) -> None:
+def _moving(person: UserWithSecret) -> None:
     _member(person)
     person.open("/settings/account/email")
     person.press("Save", email=f"new-{person.email}")
 
 
-def _moved(person: Knowing) -> None:
+def _moved(person: UserWithSecret) -> None:
     _moving(person)
     person.press("Verify", code=person.site.emailed_code(f"new-{person.email}"))
     person.known = person.site.emailed_path(person.email, "/undo-email/")
 
 
-def _starting_stale(person: Knowing) -> None:
+def _starting_stale(person: UserWithSecret) -> None:
     _member(person)
     _prove_long_ago(person)
     _starting(person)
 
 
-def _linking(person: Knowing) -> None:
+def _linking(person: UserWithSecret) -> None:
     _member(person)
     _starting(person)
 
 
-def _typing_code(person: Knowing) -> None:
+def _typing_code(person: UserWithSecret) -> None:
     _linking(person)
     person.press("Next")
 
 
-def _finished(person: Knowing) -> None:
+def _finished(person: UserWithSecret) -> None:
     _member(person)
     person.turn_on_app()
     person.known = person.kept_code
 
 
-def _enrolled(person: Knowing) -> None:
+def _enrolled(person: UserWithSecret) -> None:
     _finished(person)
     person.press("Got it")
 
 
-def _pending(person: Knowing) -> None:
+def _pending(person: UserWithSecret) -> None:
     _enrolled(person)
     person.log_out()
     person.log_in()
 
 
-def _touching(person: Knowing) -> None:
+def _touching(person: UserWithSecret) -> None:
     _member(person)
     person.open(f"{KEY}/overview")
     person.press("Start")
 
 
-def _naming(person: Knowing) -> None:
+def _naming(person: UserWithSecret) -> None:
     _touching(person)
     person.key = person.new_key(aaguid=YUBIKEY)
     assert person.page is not None
     person.press("Use security key", credential=person.key.create(person.page.options()))
 
 
-def _keyed(person: Knowing) -> None:
-    """At the end of the enrollment, with the backup code still to be seen."""
+def _keyed(person: UserWithSecret) -> None:
+    """On the last page of the enrollment, with the backup code still to be shown."""
     _naming(person)
     person.press("Save")
     person.known = f"{KEYS}/{_newest_factor(person)}"
 
 
-def _with_one_key(person: Knowing) -> None:
+def _with_one_key(person: UserWithSecret) -> None:
     _keyed(person)
     person.press("Got it")
 
 
-def _with_keys(person: Knowing) -> None:
-    """One to carry, one in this device, and an app."""
+def _with_keys(person: UserWithSecret) -> None:
+    """One portable key, one in this device, and an app."""
     _with_one_key(person)
     person.turn_on_app()
     person.press("Got it")
@@ -391,45 +391,45 @@ def _with_keys(person: Knowing) -> None:
     )
 
 
-def _pending_by_key(person: Knowing) -> None:
+def _pending_by_key(person: UserWithSecret) -> None:
     _with_one_key(person)
     person.log_out()
     person.log_in()
 
 
-def _newest_factor(person: Knowing) -> int:
+def _newest_factor(person: UserWithSecret) -> int:
     with person.site.services.db.read() as tx:
         return tx.scalars(select(func.max(Factor.id))).one() or 0
 
 
-def _starting_text(person: Knowing) -> None:
+def _starting_text(person: UserWithSecret) -> None:
     _member(person)
     _start_text(person)
 
 
-def _start_text(person: Knowing) -> None:
+def _start_text(person: UserWithSecret) -> None:
     person.open(f"{TEXT}/overview")
     person.press("Get started" if person.layout == IPHONE else "Next")
 
 
-def _giving_phone(person: Knowing) -> None:
+def _giving_phone(person: UserWithSecret) -> None:
     _starting_text(person)
     person.press("Verify", password=person.password)
 
 
-def _asked_by_text(person: Knowing) -> None:
+def _asked_by_text(person: UserWithSecret) -> None:
     _giving_phone(person)
     person.press("Next", phone=person.phone)
 
 
-def _texted(person: Knowing) -> None:
-    """At the end of the enrollment, with the backup code still to be seen."""
+def _texted(person: UserWithSecret) -> None:
+    """On the last page of the enrollment, with the backup code still to be shown."""
     _asked_by_text(person)
     person.press("Verify", code=person.texted())
 
 
-def _stopped(person: Knowing) -> None:
-    """Has a number from the settings, and has had every text of this hour."""
+def _stopped(person: UserWithSecret) -> None:
+    """Has a confirmed number and has reached the limit of texts per hour."""
     _member(person)
     _change_phone(person)
     person.press("Verify", code=person.texted())
@@ -438,12 +438,12 @@ def _stopped(person: Knowing) -> None:
     _start_text(person)
 
 
-def _not_texted(person: Knowing) -> None:
+def _not_texted(person: UserWithSecret) -> None:
     _stopped(person)
     person.press("Verify", password=person.password)
 
 
-def _with_both(person: Knowing) -> None:
+def _with_both(person: UserWithSecret) -> None:
     _enrolled(person)
     _start_text(person)
     person.press("Verify", password=person.password)
@@ -452,22 +452,22 @@ def _with_both(person: Knowing) -> None:
     person.press("Got it")
 
 
-def _changing_password(person: Knowing) -> None:
+def _changing_password(person: UserWithSecret) -> None:
     _member(person)
     person.known = "/settings/account/password"
 
 
-def _changing_phone(person: Knowing) -> None:
+def _changing_phone(person: UserWithSecret) -> None:
     _member(person)
     _change_phone(person)
 
 
-def _change_phone(person: Knowing) -> None:
+def _change_phone(person: UserWithSecret) -> None:
     person.open("/settings/account/phone")
     person.press("Save", phone=person.phone)
 
 
-def _pending_by_text(person: Knowing) -> None:
+def _pending_by_text(person: UserWithSecret) -> None:
     _with_both(person)
     person.log_out()
     person.site.clock.pass_(60)
@@ -475,19 +475,19 @@ def _pending_by_text(person: Knowing) -> None:
     _choose_text(person)
 
 
-def _choose_text(person: Knowing) -> None:
+def _choose_text(person: UserWithSecret) -> None:
     person.open("/log-in/methods")
     person.press(next(button for button in person.page.buttons if button.startswith("Text message")))
 
 
-def _pending_and_lost(person: Knowing) -> None:
-    """The gateway took the text, and the phone never had it."""
+def _pending_and_lost(person: UserWithSecret) -> None:
+    """The gateway accepted the text, and a receipt said that it failed."""
     _pending_by_text(person)
     with person.site.services.db.write() as tx:
         tx.execute(update(Message).where(Message.template == "code").values(state=FAILED))
 
 
-def _pending_and_stopped(person: Knowing) -> None:
+def _pending_and_stopped(person: UserWithSecret) -> None:
     _with_both(person)
     person.log_out()
     person.site.clock.pass_(60)
@@ -496,7 +496,7 @@ def _pending_and_stopped(person: Knowing) -> None:
     person.known = "/log-in/methods"
 
 
-def _spend_texts(person: Knowing) -> None:
+def _spend_texts(person: UserWithSecret) -> None:
     services = person.site.services
     account = services.accounts.named(person.username)
     rule = stops("account", *services.settings.policy.text_sends)
@@ -507,45 +507,45 @@ def _spend_texts(person: Knowing) -> None:
             return
 
 
-def _forgetful(person: Knowing) -> None:
+def _forgot_password(person: UserWithSecret) -> None:
     _member(person)
     person.open("/forgot-password")
     person.press("Send link", email=person.email)
     person.known = person.site.emailed_path(person.email, "/reset-password/")
 
 
-def _suspicious(person: Knowing) -> None:
+def _suspicious(person: UserWithSecret) -> None:
     _enrolled(person)
     person.known = person.site.emailed_path(person.email, "/not-you/")
     person.log_out()
 
 
-def _suspicious_at_an_old_address(person: Knowing) -> None:
+def _suspicious_at_an_old_address(person: UserWithSecret) -> None:
     _moving(person)
     person.known = person.site.emailed_path(person.email, "/not-you/")
     person.press("Verify", code=person.site.emailed_code(f"new-{person.email}"))
     person.log_out()
 
 
-def _protected(person: Knowing) -> None:
+def _protected(person: UserWithSecret) -> None:
     _suspicious(person)
     person.open(person.known)
     person.press("Log everybody out")
 
 
-def _too_late(person: Knowing) -> None:
+def _too_late(person: UserWithSecret) -> None:
     _suspicious(person)
     account = person.site.services.accounts.named(person.username)
     with person.site.services.db.write() as tx:
         tx.execute(update(Link).where(Link.account_id == account.id).values(expires_at=0))
 
 
-def _with_browsers(person: Knowing) -> None:
-    """Logged in elsewhere twice: from a browser that is remembered, and from something that nobody knows."""
+def _with_browsers(person: UserWithSecret) -> None:
+    """Two more sessions: in a remembered browser and in an unknown program."""
     _enrolled(person)
     site = person.site
     for address, agent in (("203.0.113.7", FIREFOX), ("2001:db8:85a3:1234:5678:8a2e:370:7334", "curl/8.5.0")):
-        other = Knowing(site, person.username, layout=person.layout, address=address, agent=agent)
+        other = UserWithSecret(site, person.username, layout=person.layout, address=address, agent=agent)
         other.secret = person.secret
         other.log_in()
         other.press("Verify", code=other.next_code(), **({"remember": "y"} if agent == FIREFOX else {}))
@@ -556,8 +556,8 @@ def _with_browsers(person: Knowing) -> None:
     person.known = person.open("/settings/security/activity").link("Older")
 
 
-def _with_an_app(person: Knowing) -> None:
-    """Made a temporary password, and used it from a mail program some minutes ago."""
+def _with_an_app(person: UserWithSecret) -> None:
+    """Generated a temporary password, and used it from a mail program some minutes ago."""
     _enrolled(person)
     person.open(TEMPORARY)
     person.press("Generate temporary password")
@@ -568,17 +568,17 @@ def _with_an_app(person: Knowing) -> None:
     person.site.clock.pass_(180)
 
 
-def _stale(person: Knowing) -> None:
+def _stale(person: UserWithSecret) -> None:
     _member(person)
     _prove_long_ago(person)
 
 
-def _stepping_up(person: Knowing) -> None:
+def _stepping_up(person: UserWithSecret) -> None:
     _enrolled(person)
     _prove_long_ago(person, second_factor_at=0)
 
 
-def _off_again(person: Knowing) -> None:
+def _off_again(person: UserWithSecret) -> None:
     _enrolled(person)
     person.open(f"{APP}/turn-off")
     person.press("Turn off")
@@ -586,7 +586,7 @@ def _off_again(person: Knowing) -> None:
         person.press("Turn off")
 
 
-def _prove_long_ago(person: Knowing, **times: int) -> None:
+def _prove_long_ago(person: UserWithSecret, **times: int) -> None:
     site: LiveSite = person.site
     account = site.services.accounts.named(person.username)
     values = times or {"password_at": 0}
@@ -594,20 +594,20 @@ def _prove_long_ago(person: Knowing, **times: int) -> None:
         tx.execute(update(Session).where(Session.account_id == account.id).values(values))
 
 
-def _asked_to_notify(person: Knowing) -> None:
+def _asked_to_notify(person: UserWithSecret) -> None:
     _member(person)
     person.open(f"{REQUEST}/overview")
     person.press("Next")
     person.press("Verify", password=person.password)
 
 
-def _phone_finished(person: Knowing) -> None:
+def _phone_finished(person: UserWithSecret) -> None:
     _member(person)
     person.turn_on_requests()
 
 
-def _with_phone(person: Knowing) -> None:
-    """On whatever they hold: at a computer it is another phone of theirs, whose token they brought along."""
+def _with_phone(person: UserWithSecret) -> None:
+    """On any layout: on a computer the phone is another one, whose token cookie was copied."""
     layout = person.layout
     _member(person)
     if layout == DESKTOP:
@@ -628,7 +628,7 @@ def _with_phone(person: Knowing) -> None:
     person.known = page.link(rename).removesuffix("/rename")
 
 
-def _elsewhere(person: Knowing) -> Owner:
+def _elsewhere(person: UserWithSecret) -> Owner:
     _with_phone(person)
     person.site.clock.pass_(1)
     browser = person.other_browser(layout=DESKTOP)
@@ -638,31 +638,31 @@ def _elsewhere(person: Knowing) -> Owner:
     return browser
 
 
-def _asked_to_approve(person: Knowing) -> None:
+def _asked_to_approve(person: UserWithSecret) -> None:
     _elsewhere(person)
     page = person.open(REQUESTS)
     review = next(link for link in page.links if link.startswith("Review "))
     person.known = page.link(review).rpartition("/")[2]
 
 
-def _approved(person: Knowing) -> None:
+def _approved(person: UserWithSecret) -> None:
     browser = _elsewhere(person)
     assert browser.page is not None
     person.known = person.answer(browser.page.number).path.rpartition("/")[2]
 
 
-def _denied(person: Knowing) -> None:
+def _denied(person: UserWithSecret) -> None:
     _elsewhere(person)
     person.known = person.answer(button="Deny").path.rpartition("/")[2]
 
 
-def _cancelled(person: Knowing) -> None:
+def _cancelled(person: UserWithSecret) -> None:
     _asked_to_approve(person)
     person.open(f"{REQUESTS}/{person.known}")
     person.press("It was me, cancel")
 
 
-def _waiting(person: Knowing) -> None:
+def _waiting(person: UserWithSecret) -> None:
     _with_phone(person)
     account = person.site.services.accounts.named(person.username)
     phones = person.site.services.phone_numbers
@@ -671,17 +671,17 @@ def _waiting(person: Knowing) -> None:
     person.log_in()
 
 
-def _waiting_in_vain(person: Knowing) -> None:
+def _waiting_and_expired(person: UserWithSecret) -> None:
     _waiting(person)
     person.answer(button="It was me, cancel")
 
 
-def _denied_elsewhere(person: Knowing) -> None:
+def _denied_elsewhere(person: UserWithSecret) -> None:
     _waiting(person)
     person.answer(button="Deny")
 
 
-def _waiting_at_step_up(person: Knowing) -> None:
+def _waiting_at_step_up(person: UserWithSecret) -> None:
     _with_phone(person)
     _prove_long_ago(person)
     person.open("/step-up/password?next=/settings")
@@ -697,7 +697,7 @@ STATES: dict[str, State] = {
     "denied": _denied,
     "cancelled": _cancelled,
     "waiting": _waiting,
-    "waiting-in-vain": _waiting_in_vain,
+    "waiting-in-vain": _waiting_and_expired,
     "denied-elsewhere": _denied_elsewhere,
     "waiting-at-step-up": _waiting_at_step_up,
     "newcomer": _newcomer,
@@ -731,7 +731,7 @@ STATES: dict[str, State] = {
     "pending-by-text": _pending_by_text,
     "pending-and-lost": _pending_and_lost,
     "pending-and-stopped": _pending_and_stopped,
-    "forgetful": _forgetful,
+    "forgetful": _forgot_password,
     "suspicious": _suspicious,
     "with-an-app": _with_an_app,
     "suspicious-at-an-old-address": _suspicious_at_an_old_address,
@@ -745,9 +745,9 @@ STATES: dict[str, State] = {
 
 
 def walk(visitor: Visitor, *, wrong: bool = False, twins: bool = True) -> Iterator[Screen]:
-    """Every screen of the visitor's layout, one after the other; `wrong` for those with fields, sent empty.
+    """Every screen of the visitor's layout in turn; with `wrong` only those with fields, sent empty.
 
-    Without `twins` each template is met once, in the state that shows most of it.
+    Without `twins` each template is shown once, in the state that shows most of it.
     """
     stage = Stage(visitor)
     for screen in of(visitor.layout):

@@ -1,4 +1,4 @@
-"""`make screenshots`: every screen in both layouts, light, dark and from right to left, as sheets in docs/screens."""
+"""`make screenshots`: every screen in both layouts, light, dark and right to left, as sheets in docs/screens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.pseudo import RIGHT_TO_LEFT
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screens"
 VIEWS = {DESKTOP: (1280, 900), ANDROID: (360, 820)}
 TILES = {DESKTOP: (5, 384), ANDROID: (9, 216)}
-"""How many in a row, and how wide each."""
+"""The number of columns and the width of each."""
 NAMES = {DESKTOP: "desktop", ANDROID: "mobile"}
 GAP, LABEL, COLOURS = 16, 20, 64
 SAMPLE = {
@@ -29,7 +29,7 @@ Picture = tuple[str, Image.Image]
 
 
 def pictures(browser: Browser, layout: str, scheme: str, language: str | None = None) -> list[Picture]:
-    """Each screen by name, as its first window shows it; in another language a sample of them."""
+    """The first window of each screen by name; in another language a sample of them."""
     width, height = VIEWS[layout]
     with TemporaryDirectory() as folder, live_site(Path(folder)) as site:
         options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
@@ -66,13 +66,13 @@ def sheet(taken: list[Picture], layout: str, dark: bool) -> Image.Image:
 
 
 def save(image: Image.Image, name: str) -> None:
-    """In few colours, the seldom ones among them: a red button must not turn brown."""
+    """With a small palette that includes rare colours, so that a red button does not turn brown."""
     small = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     small.save(FOLDER / f"{name}.png", optimize=True)
 
 
 def log_in(browser: Browser) -> Image.Image:
-    """For the README: the first thing that anybody sees."""
+    """The log-in page for the README."""
     with TemporaryDirectory() as folder, live_site(Path(folder)) as site:
         visitor = Visitor(browser, site, viewport={"width": 1000, "height": 680}, device_scale_factor=2)
         _without_notice(visitor, site)

@@ -1,4 +1,4 @@
-"""Every screen, in every layout, for people who see, hear, move or read differently (WCAG 2.2 AA and more)."""
+"""Every screen in every layout against WCAG 2.2 AA and further rules of this site."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RUN = "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})"
 RULES = {
     "light": {"type": "tag", "values": TAGS},
-    "dark": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},  # nothing else differs there
+    "dark": {
+        "type": "rule",
+        "values": ["color-contrast", "link-in-text-block"],
+    },  # no other rule depends on the colour scheme
 }
 EXAMINE = Path(__file__).with_name("examine.js").read_text().rstrip().rstrip(";")
 everywhere = pytest.mark.parametrize("layout", LAYOUTS)
@@ -39,7 +42,7 @@ def found_by_axe(page: Page) -> Iterator[str]:
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
 
 
-# -- Seeing, and being seen ----------------------------------------------------------------------------
+# -- Contrast, focus and layout ------------------------------------------------------------------------
 
 LOOK = """() => {
   const e = document.activeElement;
@@ -60,7 +63,7 @@ FOCUSABLE = """() => [...document.querySelectorAll("a[href], button, input:not([
 
 
 def found_by_keyboard(page: Page) -> Iterator[str]:
-    """The Tab key reaches every control, and its ring is seen."""
+    """The Tab key reaches every control, and its focus ring is visible."""
     for _ in range(200):
         page.keyboard.press("Tab")
         found: dict[str, Any] | None = page.evaluate(LOOK)
@@ -112,7 +115,7 @@ CUT = """() => [...document.querySelectorAll("h1, h2, h3, p, a, button, input, l
 
 
 def found_by_us(page: Page, layout: str) -> Iterator[str]:
-    """What axe cannot see: as it is, in forced colours, 320 px wide (1280 px at 400 %), and widely spaced."""
+    """What axe cannot check: in forced colours, at 320 px (1280 px at 400 %), and with wide text spacing."""
     viewport = page.viewport_size
     assert viewport is not None
     yield from page.evaluate(EXAMINE, {"phone": layout != DESKTOP, "siteName": "Nightlatch"})
@@ -127,11 +130,11 @@ def found_by_us(page: Page, layout: str) -> Iterator[str]:
     page.set_viewport_size(viewport)
 
 
-# -- Every screen, at rest and with errors -------------------------------------------------------------
+# -- Every screen, with and without errors -------------------------------------------------------------
 
 
 class Titles:
-    """No two screens have one, but for those that are one screen shown again."""
+    """No two screens have the same title, except screens that are one page in two states."""
 
     def __init__(self) -> None:
         self._screens: dict[str, set[str]] = {}
@@ -144,7 +147,7 @@ class Titles:
 
 
 @everywhere
-def test_every_screen_is_for_everybody(visit: Visits, layout: str) -> None:
+def test_every_screen_is_accessible(visit: Visits, layout: str) -> None:
     visitor, titles, faults = visit(layout), Titles(), []
     page = visitor.page
     for screen in screens.walk(visitor, twins=layout == DESKTOP):
@@ -163,7 +166,7 @@ PLACES = """() => ({
 
 
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID])  # an iPhone's own screens have no fields
-def test_every_error_is_for_everybody_and_moves_no_field_away_from_its_button(visit: Visits, layout: str) -> None:
+def test_every_error_is_accessible_and_moves_no_field_away_from_its_button(visit: Visits, layout: str) -> None:
     visitor, titles, faults = visit(layout), Titles(), []
     page, stage = visitor.page, screens.Stage(visitor)
     for screen in [screen for screen in screens.of(layout) if screen.has_fields]:
@@ -185,7 +188,7 @@ def test_every_error_is_for_everybody_and_moves_no_field_away_from_its_button(vi
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
-def test_a_link_of_the_summary_leads_to_its_field(visit: Visits, script: bool) -> None:
+def test_a_link_of_the_error_summary_moves_the_focus_to_its_field(visit: Visits, script: bool) -> None:
     visitor = visit(java_script_enabled=script)
     visitor.open("/sign-up")
     visitor.press("Sign up")
@@ -200,7 +203,7 @@ def test_a_link_of_the_summary_leads_to_its_field(visit: Visits, script: bool) -
         expect(field).to_have_accessible_description(re.compile(re.escape(words)))
 
 
-def test_what_was_typed_stays_and_a_password_does_not(visit: Visits) -> None:
+def test_after_an_error_typed_text_is_kept_and_a_password_is_not(visit: Visits) -> None:
     visitor = visit()
     visitor.open("/sign-up")
     visitor.type_("Name", "Ada Lovelace")
@@ -231,7 +234,7 @@ def digits_from(zero: str) -> dict[int, int]:
 
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_code_is_pasted_as_it_comes(site: LiveSite, visit: Visits, layout: str, spelling: str) -> None:
+def test_a_code_can_be_pasted_in_any_spelling(site: LiveSite, visit: Visits, layout: str, spelling: str) -> None:
     visitor = visit(layout)
     visitor.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.url(layout).rstrip("/"))
     stage = screens.Stage(visitor)
@@ -242,7 +245,7 @@ def test_a_code_is_pasted_as_it_comes(site: LiveSite, visit: Visits, layout: str
     field = visitor.page.get_by_label("Code", exact=True)
     visitor.tab_to(field)
     visitor.page.keyboard.press("ControlOrMeta+v")
-    expect(field).to_have_value(pasted)  # whole, and not sent by itself
+    expect(field).to_have_value(pasted)  # pasted completely, and not sent by itself
     visitor.press("Verify")
     visitor.arrives("Welcome, Ada Lovelace")
 
@@ -272,11 +275,11 @@ def test_a_password_is_shown_only_when_asked_and_hidden_when_sent(visit: Visits,
     expect(field).to_have_attribute("type", "password")
 
 
-# -- Menus, notices, the other site, paper -------------------------------------------------------------
+# -- Menus, notices, the other layout and printing -----------------------------------------------------
 
 
 @pytest.mark.parametrize("layout", [ANDROID, "iphone"])
-def test_the_drawer_keeps_the_focus_and_gives_it_back(visit: Visits, layout: str) -> None:
+def test_the_drawer_traps_the_focus_and_returns_it(visit: Visits, layout: str) -> None:
     visitor = visit(layout)
     screens.Stage(visitor).show(screens.named("home"))
     page, opener = visitor.page, visitor.button("Profile")
@@ -292,7 +295,7 @@ def test_the_drawer_keeps_the_focus_and_gives_it_back(visit: Visits, layout: str
     expect(opener).to_have_attribute("aria-expanded", "false")
 
 
-def test_more_discloses_the_settings_and_escape_closes_it(visit: Visits) -> None:
+def test_more_opens_the_settings_menu_and_escape_closes_it(visit: Visits) -> None:
     visitor = visit()
     screens.Stage(visitor).show(screens.named("home"))
     more = visitor.button("More")
@@ -310,7 +313,7 @@ def test_more_discloses_the_settings_and_escape_closes_it(visit: Visits) -> None
 
 @everywhere
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
-def test_the_cookie_notice_covers_nothing_and_stays_away(visit: Visits, layout: str, script: bool) -> None:
+def test_the_cookie_notice_covers_nothing_and_stays_dismissed(visit: Visits, layout: str, script: bool) -> None:
     visitor = visit(layout, java_script_enabled=script)
     visitor.open("/sign-up")
     notice = visitor.page.get_by_role("region", name="Cookie notice")
@@ -323,7 +326,7 @@ def test_the_cookie_notice_covers_nothing_and_stays_away(visit: Visits, layout: 
     expect(notice).to_have_count(0)
 
 
-def test_a_phone_is_led_to_its_own_site_unless_it_chose_the_other(site: LiveSite, visit: Visits) -> None:
+def test_a_phone_is_redirected_to_the_mobile_layout_unless_it_chose_the_other(site: LiveSite, visit: Visits) -> None:
     visitor = visit(ANDROID)
     page = visitor.page
     page.goto(site.url(DESKTOP, "/sign-up"))
@@ -339,7 +342,7 @@ def test_a_phone_is_led_to_its_own_site_unless_it_chose_the_other(site: LiveSite
 
 
 @everywhere
-def test_only_the_backup_card_is_printed(visit: Visits, layout: str) -> None:
+def test_only_the_backup_code_card_is_printed(visit: Visits, layout: str) -> None:
     visitor = visit(layout)
     screens.Stage(visitor).show(screens.named("done"))
     visitor.page.emulate_media(media="print")
@@ -351,7 +354,7 @@ def test_only_the_backup_card_is_printed(visit: Visits, layout: str) -> None:
     expect(visitor.button("Print")).to_be_hidden()
 
 
-def test_a_first_visit_is_small(site: LiveSite, visit: Visits) -> None:
+def test_a_first_visit_loads_few_bytes(site: LiveSite, visit: Visits) -> None:
     for layout in LAYOUTS:
         visitor = visit(layout)
         sizes: list[int] = []
@@ -363,7 +366,7 @@ def test_a_first_visit_is_small(site: LiveSite, visit: Visits) -> None:
         assert sum(sizes) <= 30 * 1024, f"{sum(sizes)} bytes over the wire in {layout}"
 
 
-def test_a_receipt_comes_to_the_status_region_that_was_there_before(visit: Visits) -> None:
+def test_a_receipt_appears_in_the_existing_status_region(visit: Visits) -> None:
     visitor = visit()
     stage = screens.Stage(visitor)
     stage.show(screens.named("turned-off"))

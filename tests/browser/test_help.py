@@ -1,4 +1,4 @@
-"""The help page, instruction by instruction: whatever it names is there, in the layout that it is told for."""
+"""The help page, instruction by instruction: every control that it names exists in the layout it describes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READ = """walk => [...document.querySelectorAll(`[data-walk=${walk}] li`)].map(i
 
 @dataclass
 class Reader:
-    """Somebody who does what the page says, and what they would type."""
+    """A user who follows the instructions of the page, and what they would type."""
 
     visitor: Visitor
     person: Inside
@@ -49,7 +49,9 @@ class Reader:
                 else:
                     page.bring_to_front()
                     page.get_by_role(role, name=name, exact=True).click()
-                    expect(page.locator(".htmx-request")).to_have_count(0)  # a press while one is under way is dropped
+                    expect(page.locator(".htmx-request")).to_have_count(
+                        0
+                    )  # a press during a pending request is dropped
 
     def _remember(self) -> None:
         key = self.visitor.page.locator(".setup-key .secret")
@@ -77,7 +79,7 @@ def reader(site: LiveSite, visit: Visits, layout: str, *, is_new: bool = False) 
 
 
 @everywhere
-def test_the_way_there(site: LiveSite, visit: Visits, layout: str) -> None:
+def test_the_instructions_lead_to_the_two_factor_page(site: LiveSite, visit: Visits, layout: str) -> None:
     ada = reader(site, visit, layout)
     way = ada.instructions("way")
     ada.visitor.open("/")
@@ -88,7 +90,9 @@ def test_the_way_there(site: LiveSite, visit: Visits, layout: str) -> None:
 @everywhere
 @pytest.mark.parametrize("is_new", [True, False], ids=["new", "known"])
 @pytest.mark.parametrize("method", ["text-message", "authentication-app", "security-key"])
-def test_turning_a_method_on(site: LiveSite, visit: Visits, layout: str, method: str, is_new: bool) -> None:
+def test_the_instructions_turn_a_method_on(
+    site: LiveSite, visit: Visits, layout: str, method: str, is_new: bool
+) -> None:
     ada = reader(site, visit, layout, is_new=is_new)
     plug_in(ada.visitor)
     if not is_new and method == "text-message":
@@ -104,7 +108,7 @@ def test_turning_a_method_on(site: LiveSite, visit: Visits, layout: str, method:
 
 
 @everywhere
-def test_turning_a_method_off(site: LiveSite, visit: Visits, layout: str) -> None:
+def test_the_instructions_turn_a_method_off(site: LiveSite, visit: Visits, layout: str) -> None:
     ada = reader(site, visit, layout)
     ada.person.turn_on_app()
     ada.person.turn_on_key()
@@ -117,7 +121,9 @@ def test_turning_a_method_off(site: LiveSite, visit: Visits, layout: str) -> Non
 
 
 @everywhere
-def test_choosing_another_method_and_the_backup_code(site: LiveSite, visit: Visits, layout: str) -> None:
+def test_the_instructions_choose_another_method_and_use_the_backup_code(
+    site: LiveSite, visit: Visits, layout: str
+) -> None:
     ada = reader(site, visit, layout)
     ada.person.turn_on_app()
     ada.person.log_out()
@@ -133,7 +139,7 @@ def test_choosing_another_method_and_the_backup_code(site: LiveSite, visit: Visi
 
 
 @everywhere
-def test_a_temporary_password_for_an_app(site: LiveSite, visit: Visits, layout: str) -> None:
+def test_the_instructions_generate_a_temporary_password_for_an_app(site: LiveSite, visit: Visits, layout: str) -> None:
     ada = reader(site, visit, layout)
     ada.person.turn_on_app()
     ada.visitor.become(ada.person)
@@ -143,7 +149,7 @@ def test_a_temporary_password_for_an_app(site: LiveSite, visit: Visits, layout: 
     expect(ada.visitor.page.get_by_role("region", name="Temporary password")).to_be_visible()
 
 
-def test_each_tab_is_for_its_device_and_says_which_it_is(visit: Visits) -> None:
+def test_each_tab_is_for_its_device_and_names_it(visit: Visits) -> None:
     ada = visit(DESKTOP)
     ada.open(HELP)
     tabs = ada.page.get_by_role("navigation", name="Your device")

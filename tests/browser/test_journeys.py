@@ -1,4 +1,4 @@
-"""The first journey and its turnings, at a keyboard, in every layout, with JavaScript and without."""
+"""The first journey and its variations by keyboard, in every layout, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ everywhere = pytest.mark.parametrize("layout", LAYOUTS)
 with_and_without_script = pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 
 
-# -- What they do --------------------------------------------------------------------------------------
+# -- What the user does --------------------------------------------------------------------------------
 
 
 def sign_up(ada: Visitor) -> None:
@@ -46,7 +46,7 @@ def sign_up(ada: Visitor) -> None:
 
 
 def open_settings(ada: Visitor) -> None:
-    """By the menu, or without JavaScript by what stands in its place."""
+    """By the menu, or without JavaScript by the link in its place."""
     if ada.has_script:
         ada.press("More" if ada.layout == DESKTOP else "Profile")
     ada.follow("Settings and privacy")
@@ -98,7 +98,7 @@ def enter_code(ada: Visitor, secret: str, label: str = "Code") -> None:
 
 
 def turn_on_app(ada: Visitor) -> tuple[str, str]:
-    """The setup key and the backup code, from the list of methods to the list again."""
+    """Returns the setup key and the backup code, from the list of methods and back to it."""
     start_app(ada)
     secret = scanned_key(ada)
     ada.press("Next")
@@ -131,7 +131,7 @@ def log_in(ada: Visitor, password: str = PASSWORD) -> None:
 
 
 def as_member(visit: Visits, layout: str = DESKTOP, **options: object) -> Visitor:
-    """Ada at the list of methods, with a confirmed address and none of them on."""
+    """Ada on the list of methods, with a confirmed address and no method on."""
     ada = visit(layout, **options)
     person = ada.site.person("ada", layout=layout)
     person.sign_up()
@@ -141,7 +141,7 @@ def as_member(visit: Visits, layout: str = DESKTOP, **options: object) -> Visito
 
 
 def as_owner(visit: Visits, layout: str = DESKTOP, **options: object) -> tuple[Visitor, str, str]:
-    """The same with the authentication app on; with its key and the backup code."""
+    """The same with the authentication app on; returns its key and the backup code."""
     ada = visit(layout, **options)
     person = ada.site.person("ada", layout=layout)
     person.sign_up()
@@ -255,7 +255,7 @@ def test_turning_off_can_be_cancelled(visit: Visits, layout: str) -> None:
 @with_and_without_script
 def test_changing_the_password_and_the_email_address(visit: Visits, layout: str, script: bool) -> None:
     ada, secret, _ = as_owner(visit, layout, java_script_enabled=script)
-    ada.site.clock.pass_(11 * 60)  # who they are was proved too long ago
+    ada.site.clock.pass_(11 * 60)  # the session is no longer fresh
     ada.open("/settings/account/password")
     ada.arrives("Enter your password")
     ada.type_("Password", PASSWORD)
@@ -287,11 +287,11 @@ def test_changing_the_password_and_the_email_address(visit: Visits, layout: str,
     ada.arrives(CODE)
 
 
-# -- Turnings on the way -------------------------------------------------------------------------------
+# -- Variations ----------------------------------------------------------------------------------------
 
 
 @with_and_without_script
-def test_reload_back_and_a_second_tab_keep_the_qr_code_and_start_over_draws_a_new_one(
+def test_reload_back_and_a_second_tab_keep_the_qr_code_and_start_over_generates_a_new_one(
     visit: Visits, script: bool
 ) -> None:
     ada = as_member(visit, java_script_enabled=script)
@@ -304,7 +304,7 @@ def test_reload_back_and_a_second_tab_keep_the_qr_code_and_start_over_draws_a_ne
     ada.type_("Code", "000000")
     ada.press("Verify")
     ada.sees_problem("That code is wrong.")
-    for _ in range(1 if script else 2):  # without a script the refused form is a page of its own
+    for _ in range(1 if script else 2):  # without a script the refused form is a page of its own in the history
         ada.go_back()
     ada.arrives("Link your authentication app")
     assert scanned_key(ada) == first
@@ -326,7 +326,7 @@ def test_reload_back_and_a_second_tab_keep_the_qr_code_and_start_over_draws_a_ne
     ada.arrives("You're all set")
 
 
-def test_back_walks_through_the_steps_and_sends_nothing_again(visit: Visits) -> None:
+def test_back_leads_through_the_steps_and_sends_nothing_again(visit: Visits) -> None:
     ada = visit()
     person = ada.site.person("ada")
     person.sign_up(confirm_email=False)
@@ -364,7 +364,7 @@ def test_cancel_changes_nothing(visit: Visits, layout: str) -> None:
     expect(ada.page.get_by_role("checkbox", name="Authentication app")).not_to_be_checked()
 
 
-def test_finishing_in_a_second_tab_ends_the_first(visit: Visits) -> None:
+def test_finishing_in_a_second_tab_ends_the_enrollment_in_the_first(visit: Visits) -> None:
     ada = as_member(visit)
     start_app(ada)
     secret = scanned_key(ada)
@@ -383,7 +383,7 @@ def test_finishing_in_a_second_tab_ends_the_first(visit: Visits) -> None:
     expect(ada.page.get_by_role("checkbox", name="Authentication app")).to_be_checked()
 
 
-def test_a_reset_password_does_not_skip_the_second_factor(visit: Visits) -> None:
+def test_a_password_reset_does_not_skip_the_second_factor(visit: Visits) -> None:
     ada, secret, _ = as_owner(visit)
     log_out(ada)
     ada.follow("Forgot password?")

@@ -1,4 +1,4 @@
-"""Sentences left out of the translations, found by languages in which nothing else looks like English."""
+"""Sentences missing from the translations, found with pseudo-languages in which untranslated text stands out."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ LETTERS = re.compile(r"[^\W\d_]{2,}")
 WRITTEN_BY_BABEL_OR_A_PERSON = re.compile(r"\S+@example\.org|(January|February|March|April|May|June|July|August"
                                           r"|September|October|November|December) \d+, \d{4}")  # fmt: skip
 
-# What a person typed, what is copied to the letter, names, and what Babel writes. Whatever else is outside ⟦…⟧ was left
-# out.
-THEIRS = "bdi, time, option, .brand, .who, .secret, svg, script, style, article.sent"
+# What a user typed, what is copied unchanged, names, and what Babel writes. Any other text outside ⟦…⟧ is missing from
+# the translations.
+NOT_TRANSLATED = "bdi, time, option, .brand, .who, .secret, svg, script, style, article.sent"
 LEFT_OUT = """theirs => {
   const parts = [];
   const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
@@ -37,7 +37,7 @@ LEFT_OUT = """theirs => {
 
 
 def outside(text: str) -> str:
-    """What is left of a page's text when its sentences are taken out."""
+    """The text of a page without its translated sentences."""
     depth, rest = 0, []
     for character in text:
         depth += {"⟦": 1, "⟧": -1}.get(character, 0)
@@ -53,17 +53,17 @@ def left_out(parts: list[str], known: tuple[str, ...]) -> list[str]:
     return [line.strip() for line in text.splitlines() if LETTERS.search(line)]
 
 
-def test_the_site_of_these_tests_would_find_a_sentence() -> None:
+def test_an_untranslated_sentence_is_found() -> None:
     assert left_out(["⟦Ļöĝ ⟦îñ⟧⟧", "⟦a", "b⟧ Forgotten", "Nightlatch"], ("Nightlatch",)) == ["Forgotten"]
 
 
 @everywhere
 @pytest.mark.parametrize("wrong", [False, True], ids=["at rest", "with errors"])
-def test_no_sentence_is_left_out_and_a_longer_language_fits(visit: Visits, layout: str, wrong: bool) -> None:
+def test_every_sentence_is_translated_and_a_longer_language_fits(visit: Visits, layout: str, wrong: bool) -> None:
     visitor, faults = visit(layout, viewport={"width": 320, "height": 640}), []
     visitor.speak(ACCENTS.code)
     for screen in screens.walk(visitor, wrong=wrong):
-        parts = visitor.page.evaluate(LEFT_OUT, THEIRS)
+        parts = visitor.page.evaluate(LEFT_OUT, NOT_TRANSLATED)
         if wide := visitor.page.evaluate("Math.max(0, document.documentElement.scrollWidth - innerWidth)"):
             faults.append(f"{screen.name}: a language a third longer is {wide} px too wide")
         faults += [f"{screen.name}: {line}" for line in left_out(parts, ("Nightlatch", "Ada Lovelace"))]
@@ -96,7 +96,7 @@ TURNED = r"""() => {
 
 
 @everywhere
-def test_right_to_left_turns_the_page_and_no_code(visit: Visits, layout: str) -> None:
+def test_right_to_left_mirrors_the_page_and_no_code(visit: Visits, layout: str) -> None:
     visitor, faults = visit(layout), []
     visitor.speak(RIGHT_TO_LEFT.code)
     for screen in screens.walk(visitor, twins=False):
@@ -104,7 +104,7 @@ def test_right_to_left_turns_the_page_and_no_code(visit: Visits, layout: str) ->
     assert not faults, "\n".join(faults)
 
 
-def test_a_language_is_chosen_at_the_foot_of_any_page_and_kept(site: LiveSite, visit: Visits) -> None:
+def test_the_language_chosen_in_the_footer_of_a_page_is_kept(site: LiveSite, visit: Visits) -> None:
     ada = visit()
     ada.open("/about")
     ada.tab_to(ada.page.get_by_role("combobox", name="Language"))
@@ -118,7 +118,7 @@ def test_a_language_is_chosen_at_the_foot_of_any_page_and_kept(site: LiveSite, v
     assert ada.page.get_by_role("combobox").input_value() == RIGHT_TO_LEFT.code
 
 
-def test_no_sentence_of_a_mail_is_left_out_of_the_translations(site: LiveSite) -> None:
+def test_every_sentence_of_an_email_is_translated(site: LiveSite) -> None:
     ada = site.person("ada")
     ada.sign_up()
     site.services.accounts.set_language(site.services.accounts.named("ada"), ACCENTS.code)

@@ -1,4 +1,4 @@
-"""Two browsers at once: one waits, the other is the phone that says yes or no; and pushes that really come."""
+"""Two browsers at once, one that waits and a phone that answers; and real pushes to a service worker."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def with_phone(visit: Visits, layout: str = ANDROID, **options: Any) -> Visitor:
 
 
 def with_pushes(visit: Visits, service: PushEndpoint) -> Visitor:
-    """The same with notifications that reach it."""
+    """The same with notifications."""
     phone = as_member(visit, ANDROID, permissions=["notifications"])
     phone.context.add_init_script(f"({SUBSCRIBE})({json.dumps(service.subscribe().subscription)})")
     phone.page.reload()
@@ -92,7 +92,7 @@ def with_pushes(visit: Visits, service: PushEndpoint) -> Visitor:
     phone.press("Allow notifications")
     end(phone)
     phone.page.evaluate("async () => { await navigator.serviceWorker.ready; }")
-    phone.page.reload()  # a page that was loaded before its worker is not the worker's to lead elsewhere
+    phone.page.reload()  # a page that was loaded before its service worker is not controlled by it
     return phone
 
 
@@ -120,12 +120,14 @@ def approve(phone: Visitor, number: str) -> None:
     phone.press("Approve")
 
 
-# -- Yes and no ------------------------------------------------------------------------------------
+# -- Answers ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("layout", [ANDROID, IPHONE])
 @with_and_without_script
-def test_the_phone_says_yes_and_the_other_screen_goes_on(visit: Visits, layout: str, script: bool) -> None:
+def test_an_approval_on_the_phone_continues_the_log_in_on_the_other_screen(
+    visit: Visits, layout: str, script: bool
+) -> None:
     phone = with_phone(visit, layout, java_script_enabled=script)
     browser = waits(visit, java_script_enabled=script)
     approve(phone, number_on(browser))
@@ -137,7 +139,7 @@ def test_the_phone_says_yes_and_the_other_screen_goes_on(visit: Visits, layout: 
     browser.arrives(HOME)
 
 
-def test_in_by_itself_it_remembers_the_browser_that_asked_for_it(visit: Visits) -> None:
+def test_an_approved_log_in_remembers_the_browser_that_asked_for_it(visit: Visits) -> None:
     phone, browser = with_phone(visit), waits(visit)
     browser.press("Remember this browser for 30 days", "Space", role="checkbox")
     approve(phone, number_on(browser))
@@ -154,7 +156,7 @@ def test_in_by_itself_it_remembers_the_browser_that_asked_for_it(visit: Visits) 
         ("It was me, cancel", "Login requests", "This request was cancelled on the phone."),
     ],
 )
-def test_the_phone_says_no_and_the_other_screen_says_so(visit: Visits, button: str, h1: str, told: str) -> None:
+def test_a_denial_on_the_phone_is_shown_on_the_other_screen(visit: Visits, button: str, h1: str, told: str) -> None:
     phone, browser = with_phone(visit), waits(visit)
     review(phone)
     phone.press(button)
@@ -163,7 +165,7 @@ def test_the_phone_says_no_and_the_other_screen_says_so(visit: Visits, button: s
     expect(browser.page.get_by_role("heading", level=1)).to_be_focused()
 
 
-def test_a_wrong_number_ends_it_on_both_screens(visit: Visits) -> None:
+def test_a_wrong_number_ends_the_request_on_both_screens(visit: Visits) -> None:
     phone, browser = with_phone(visit), waits(visit)
     approve(phone, str((int(number_on(browser)) + 500_000) % 1_000_000).zfill(6))
     phone.sees_problem("That is not the number on the other screen")
@@ -174,7 +176,7 @@ def test_a_wrong_number_ends_it_on_both_screens(visit: Visits) -> None:
     browser.arrives(HOME)
 
 
-def test_what_nobody_answers_expires_on_both_screens(site: LiveSite, visit: Visits) -> None:
+def test_an_unanswered_request_expires_on_both_screens(site: LiveSite, visit: Visits) -> None:
     phone, browser = with_phone(visit), waits(visit)
     review(phone)
     site.clock.pass_(300)
@@ -186,7 +188,7 @@ def test_what_nobody_answers_expires_on_both_screens(site: LiveSite, visit: Visi
     phone.sees_problem("This login request is over.")
 
 
-def test_of_two_that_wait_the_newer_lives(visit: Visits) -> None:
+def test_of_two_waiting_log_ins_the_newer_stays_pending(visit: Visits) -> None:
     phone, older = with_phone(visit), waits(visit)
     newer = waits(visit)
     expect(older.page.get_by_role("main")).to_contain_text("A newer log-in ended this one.")
@@ -195,7 +197,7 @@ def test_of_two_that_wait_the_newer_lives(visit: Visits) -> None:
     expect(older.page.get_by_role("heading", level=1)).to_have_text(WAITING)
 
 
-def test_asking_says_nothing_while_nothing_is_new(site: LiveSite, visit: Visits) -> None:
+def test_polling_announces_nothing_while_nothing_changes(site: LiveSite, visit: Visits) -> None:
     with_phone(visit)
     browser = waits(visit)
     browser.tab_to(browser.button("Cancel"))
@@ -213,7 +215,7 @@ def test_asking_says_nothing_while_nothing_is_new(site: LiveSite, visit: Visits)
     assert slower.value.status == 204
 
 
-def test_the_number_is_huge_and_the_ring_still_where_motion_is_unwelcome(visit: Visits) -> None:
+def test_the_number_is_large_and_the_ring_does_not_move_with_reduced_motion(visit: Visits) -> None:
     with_phone(visit)
     browser = waits(visit)
     style = "e => { const s = getComputedStyle(e); return [parseFloat(s.fontSize), s.fontVariantNumeric] }"
@@ -240,7 +242,7 @@ def test_pulling_down_refreshes_the_list(visit: Visits) -> None:
     expect(phone.page.get_by_role("link", name=f"Review {DEVICE}")).to_be_visible()
 
 
-def test_refresh_does_the_same(visit: Visits) -> None:
+def test_the_refresh_button_refreshes_the_list(visit: Visits) -> None:
     phone = with_phone(visit)
     phone.open(REQUESTS)
     waits(visit)
@@ -252,7 +254,7 @@ def test_refresh_does_the_same(visit: Visits) -> None:
 
 
 def worker_of(phone: Visitor) -> tuple[Any, str]:
-    """A way to the service worker, and what the browser calls its registration."""
+    """The service worker as a Playwright object, and the id of its registration in the browser."""
     cdp, found = phone.context.new_cdp_session(phone.page), list[str]()
     cdp.on(
         "ServiceWorker.workerRegistrationUpdated",
@@ -309,7 +311,9 @@ def test_the_browser_subscribes_with_our_key(site: LiveSite, visit: Visits, serv
 
 
 @pytest.mark.parametrize("state", ["denied", "default"])
-def test_a_no_to_notifications_is_fine(visit: Visits, service: PushEndpoint, state: str) -> None:
+def test_login_requests_work_without_permission_for_notifications(
+    visit: Visits, service: PushEndpoint, state: str
+) -> None:
     phone = as_member(visit, ANDROID)
     phone.context.add_init_script(f"Notification.requestPermission = async () => {state!r}")
     phone.page.reload()
@@ -322,7 +326,7 @@ def test_a_no_to_notifications_is_fine(visit: Visits, service: PushEndpoint, sta
     browser.arrives(HOME)
 
 
-def test_a_browser_without_pushes_is_fine(visit: Visits) -> None:
+def test_login_requests_work_in_a_browser_without_push(visit: Visits) -> None:
     phone = as_member(visit, ANDROID)
     phone.context.add_init_script("delete window.PushManager")
     phone.page.reload()
@@ -332,7 +336,7 @@ def test_a_browser_without_pushes_is_fine(visit: Visits) -> None:
     end(phone)
 
 
-def test_a_browser_that_takes_no_worker_is_fine(visit: Visits) -> None:
+def test_login_requests_work_in_a_browser_without_service_workers(visit: Visits) -> None:
     phone = as_member(visit, ANDROID, permissions=["notifications"])
     phone.context.add_init_script("ServiceWorkerContainer.prototype.register = async () => { throw new TypeError(); }")
     phone.page.evaluate(
@@ -346,7 +350,7 @@ def test_a_browser_that_takes_no_worker_is_fine(visit: Visits) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["gone", "down"])
-def test_without_the_push_service_the_list_does(
+def test_without_the_push_service_the_list_still_works(
     site: LiveSite, visit: Visits, service: PushEndpoint, trouble: str
 ) -> None:
     phone = with_pushes(visit, service)
@@ -360,10 +364,10 @@ def test_without_the_push_service_the_list_does(
     browser.arrives(HOME)
 
 
-# -- The app ---------------------------------------------------------------------------------------
+# -- The installed app -----------------------------------------------------------------------------
 
 
-def test_without_a_network_a_page_of_its_own_and_nothing_of_the_account(visit: Visits, service: PushEndpoint) -> None:
+def test_without_a_network_an_offline_page_without_account_data_is_shown(visit: Visits, service: PushEndpoint) -> None:
     phone = with_pushes(visit, service)
     phone.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     phone.open("/settings/account")
@@ -380,7 +384,7 @@ def test_without_a_network_a_page_of_its_own_and_nothing_of_the_account(visit: V
     phone.arrives("Settings and privacy")
 
 
-def test_the_log_in_page_of_a_phone_asks_for_six_things_at_most(visit: Visits) -> None:
+def test_the_log_in_page_of_a_phone_makes_at_most_six_requests(visit: Visits) -> None:
     phone = visit(ANDROID)
     with phone.page.expect_response("**/log-in/passkey/options"):
         phone.open("/log-in")

@@ -1,4 +1,4 @@
-"""Security keys in a real browser, with its own virtual authenticators: every transport, both hosts, passkeys."""
+"""Security keys in a real browser with its virtual authenticators: every transport, both hosts, passkeys."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ CANCELLED = "Nothing was changed. Try again."
 
 @dataclass
 class Key:
-    """An authenticator that the browser at hand can reach."""
+    """A virtual authenticator of a browser."""
 
     session: CDPSession
     id: str
 
     def agrees(self, agrees: bool) -> None:
-        """Whether its owner touches it."""
+        """Sets whether its owner touches it."""
         given = {"authenticatorId": self.id, "enabled": agrees}
         self.session.send("WebAuthn.setAutomaticPresenceSimulation", given)
 
@@ -42,7 +42,7 @@ class Key:
         return found
 
     def give(self, credential: dict[str, Any]) -> None:
-        """The same key, in the hands of this browser."""
+        """Puts the same key into this browser."""
         self.session.send("WebAuthn.addCredential", {"authenticatorId": self.id, "credential": credential})
 
 
@@ -62,7 +62,7 @@ def plug_in(ada: Visitor, transport: str = "usb", *, passkey: bool = False) -> K
 
 
 def add_key(ada: Visitor, name: str) -> None:
-    """From the overview to where the key is listed, or to the backup code."""
+    """From the overview to the list with the key, or to the backup code."""
     ada.press("Start")
     ada.arrives(TOUCH)
     use_key(ada)
@@ -116,16 +116,16 @@ def test_a_key_answers_over_every_transport(site: LiveSite, visit: Visits, trans
     ada.arrives(HOME)
 
 
-# -- What can come between ----------------------------------------------------------------------------
+# -- Failures -----------------------------------------------------------------------------------------
 
 
 def line(ada: Visitor, words: str) -> None:
-    """Said beside the button and aloud."""
+    """Shown beside the button and announced."""
     expect(ada.page.locator("[data-line]")).to_have_text(words)
     expect(ada.page.get_by_role("status")).to_contain_text(words)
 
 
-def test_while_it_waits_the_page_says_so_and_a_second_press_asks_nothing(site: LiveSite, visit: Visits) -> None:
+def test_while_waiting_the_page_says_so_and_a_second_press_does_nothing(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     ada.page.add_init_script("""
       window.asked = 0;
@@ -147,7 +147,7 @@ def test_while_it_waits_the_page_says_so_and_a_second_press_asks_nothing(site: L
     ada.arrives(NAME)
 
 
-def test_a_key_that_is_not_ones_own_changes_nothing_and_the_right_one_then_opens(site: LiveSite, visit: Visits) -> None:
+def test_a_key_of_another_user_changes_nothing_and_the_right_one_then_logs_in(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     mine = plug_in(ada)
     turn_on(ada)
@@ -164,7 +164,7 @@ def test_a_key_that_is_not_ones_own_changes_nothing_and_the_right_one_then_opens
     ada.arrives(HOME)
 
 
-def test_a_key_that_is_added_already_is_said_to_be(site: LiveSite, visit: Visits) -> None:
+def test_a_key_that_is_added_already_is_reported(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     plug_in(ada)
     turn_on(ada)
@@ -175,7 +175,7 @@ def test_a_key_that_is_added_already_is_said_to_be(site: LiveSite, visit: Visits
     assert "Step 1 of 2" in ada.page.get_by_role("main").inner_text()
 
 
-def test_a_page_that_stood_open_for_long_asks_anew(site: LiveSite, visit: Visits) -> None:
+def test_a_page_that_was_open_for_long_gets_a_new_challenge(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     plug_in(ada)
     ada.page.clock.install()
@@ -188,7 +188,7 @@ def test_a_page_that_stood_open_for_long_asks_anew(site: LiveSite, visit: Visits
     ada.arrives(NAME)
 
 
-def test_an_answer_that_comes_too_late_is_refused_and_asked_for_again(site: LiveSite, visit: Visits) -> None:
+def test_a_late_answer_is_refused_and_can_be_repeated(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     plug_in(ada)
     start(ada)
@@ -201,7 +201,7 @@ def test_an_answer_that_comes_too_late_is_refused_and_asked_for_again(site: Live
     ada.arrives(NAME)
 
 
-def test_without_javascript_the_page_says_what_is_missing_and_offers_the_rest(site: LiveSite, visit: Visits) -> None:
+def test_without_javascript_the_page_says_so_and_offers_the_other_methods(site: LiveSite, visit: Visits) -> None:
     ada = visit(DESKTOP, java_script_enabled=False)
     person = site.person("ada")
     person.sign_up()
@@ -216,7 +216,7 @@ def test_without_javascript_the_page_says_what_is_missing_and_offers_the_rest(si
     ada.arrives("Use a backup code")
 
 
-def test_a_browser_that_knows_no_keys_says_so(site: LiveSite, visit: Visits) -> None:
+def test_a_browser_without_webauthn_says_so(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     ada.page.add_init_script("delete window.PublicKeyCredential")
     start(ada)
@@ -227,7 +227,7 @@ def test_a_browser_that_knows_no_keys_says_so(site: LiveSite, visit: Visits) -> 
     line(ada, "This browser or device cannot use a security key here. Nothing was changed.")
 
 
-def test_a_browser_without_the_newer_functions_does_the_same(site: LiveSite, visit: Visits) -> None:
+def test_a_browser_without_the_newer_functions_works_too(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     plug_in(ada)
     ada.page.add_init_script("""
@@ -243,7 +243,7 @@ def test_a_browser_without_the_newer_functions_does_the_same(site: LiveSite, vis
     ada.arrives(HOME)
 
 
-def test_from_start_to_the_name_there_are_four_requests_at_most(site: LiveSite, visit: Visits) -> None:
+def test_from_start_to_the_name_there_are_at_most_four_requests(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     plug_in(ada)
     start(ada)
@@ -252,11 +252,13 @@ def test_from_start_to_the_name_there_are_four_requests_at_most(site: LiveSite, 
     ada.arrives(TOUCH)
     use_key(ada)
     ada.arrives(NAME)
-    asked = [url for _, url in ada.watch.statuses[before:] if "/static/" not in url]  # those are kept for a year
+    asked = [
+        url for _, url in ada.watch.statuses[before:] if "/static/" not in url
+    ]  # static files are cached for a year
     assert len(asked) <= 4, asked
 
 
-# -- The list of them ----------------------------------------------------------------------------------
+# -- The list of keys ----------------------------------------------------------------------------------
 
 
 @everywhere
@@ -299,7 +301,7 @@ def test_a_second_key_is_added_renamed_and_deleted(site: LiveSite, visit: Visits
 
 
 def with_passkey(ada: Visitor) -> Key:
-    """Added at the end of the settings, in this device; Ada is logged out."""
+    """Adds a passkey of this device in the settings and logs out."""
     key = plug_in(ada, "internal", passkey=True)
     turn_on(ada, "This laptop")
     expect(ada.page.get_by_role("main")).to_contain_text("Logs you in without a password")
@@ -309,7 +311,7 @@ def with_passkey(ada: Visitor) -> Key:
 
 
 @everywhere
-def test_the_browser_offers_a_passkey_under_the_user_name(site: LiveSite, visit: Visits, layout: str) -> None:
+def test_the_browser_offers_a_passkey_in_the_username_field(site: LiveSite, visit: Visits, layout: str) -> None:
     ada = as_member(visit, layout)
     key = with_passkey(ada)
     expect(ada.page.get_by_label("Username")).to_have_attribute("autocomplete", "username webauthn")
@@ -320,7 +322,7 @@ def test_the_browser_offers_a_passkey_under_the_user_name(site: LiveSite, visit:
 
 
 @everywhere
-def test_a_passkey_logs_in_by_its_button_and_keeps_what_was_ticked(site: LiveSite, visit: Visits, layout: str) -> None:
+def test_a_passkey_logs_in_by_its_button_and_keeps_the_checkbox(site: LiveSite, visit: Visits, layout: str) -> None:
     ada = as_member(visit, layout)
     key = with_passkey(ada)
     ada.page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
@@ -334,7 +336,7 @@ def test_a_passkey_logs_in_by_its_button_and_keeps_what_was_ticked(site: LiveSit
     assert kept[0]["expires"] > 0
 
 
-def test_a_key_that_does_not_check_who_holds_it_cannot_log_in_alone(site: LiveSite, visit: Visits) -> None:
+def test_a_key_without_user_verification_is_no_passkey(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     key = with_passkey(ada)
     ada.page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
@@ -346,7 +348,7 @@ def test_a_key_that_does_not_check_who_holds_it_cannot_log_in_alone(site: LiveSi
     line(ada, CANCELLED)
 
 
-def test_a_passkey_that_was_deleted_here_is_forgotten_by_the_browser_too(site: LiveSite, visit: Visits) -> None:
+def test_a_deleted_passkey_is_removed_from_the_browser_too(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     key = plug_in(ada, "internal", passkey=True)
     turn_on(ada, "This laptop")
@@ -363,7 +365,7 @@ def test_a_passkey_that_was_deleted_here_is_forgotten_by_the_browser_too(site: L
     raise AssertionError("the browser still offers the passkey")
 
 
-def test_a_passkey_that_is_not_known_is_refused_with_a_reason(site: LiveSite, visit: Visits) -> None:
+def test_an_unknown_passkey_is_refused_with_a_reason(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     key = with_passkey(ada)
     ada.page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
@@ -377,7 +379,7 @@ def test_a_passkey_that_is_not_known_is_refused_with_a_reason(site: LiveSite, vi
 
 
 @pytest.mark.parametrize(("made", "used"), [(DESKTOP, ANDROID), (ANDROID, DESKTOP), (IPHONE, DESKTOP)])
-def test_a_key_of_one_host_opens_the_other(site: LiveSite, visit: Visits, made: str, used: str) -> None:
+def test_a_key_of_one_host_works_at_the_other(site: LiveSite, visit: Visits, made: str, used: str) -> None:
     ada = as_member(visit, made)
     key = plug_in(ada)
     turn_on(ada)
@@ -390,7 +392,7 @@ def test_a_key_of_one_host_opens_the_other(site: LiveSite, visit: Visits, made: 
     elsewhere.arrives(HOME)
 
 
-def test_after_a_password_a_device_that_could_is_offered_a_passkey_once(site: LiveSite, visit: Visits) -> None:
+def test_after_a_password_a_capable_device_is_offered_a_passkey_once(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     log_out(ada)
     plug_in(ada, "internal", passkey=True).agrees(False)
@@ -408,7 +410,7 @@ def test_after_a_password_a_device_that_could_is_offered_a_passkey_once(site: Li
     expect(offer).to_have_count(0)
 
 
-def test_a_device_that_could_keep_none_is_offered_none(site: LiveSite, visit: Visits) -> None:
+def test_a_device_that_cannot_store_a_passkey_is_offered_none(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     log_out(ada)
     plug_in(ada, "usb").agrees(False)
@@ -418,7 +420,7 @@ def test_a_device_that_could_keep_none_is_offered_none(site: LiveSite, visit: Vi
     expect(ada.page.get_by_role("region", name=re.compile("without your password"))).to_be_hidden()
 
 
-def test_the_first_visit_asks_for_six_things_with_the_passkeys(site: LiveSite, visit: Visits) -> None:
+def test_the_first_visit_makes_at_most_six_requests_with_passkeys(site: LiveSite, visit: Visits) -> None:
     ada = visit(DESKTOP)
     plug_in(ada, "internal", passkey=True).agrees(False)
     with ada.page.expect_response("**/log-in/passkey/options"):

@@ -1,4 +1,4 @@
-"""The second method, at a keyboard, in every layout, with JavaScript and without; and the code that types itself."""
+"""Text messages by keyboard, in every layout, with and without JavaScript; and WebOTP."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ A_MINUTE = 60
 FILLED = "The code from the text is filled in."
 
 
-# -- What they do --------------------------------------------------------------------------------------
+# -- What the user does --------------------------------------------------------------------------------
 
 
 def country(ada: Visitor) -> Locator:
@@ -39,7 +39,7 @@ def country(ada: Visitor) -> Locator:
 
 
 def give_number(ada: Visitor, its_country: str, number: str, button: str) -> None:
-    """The country by the first letters of its name, the number as it is written there."""
+    """Selects the country by the first letters of its name and types the national number."""
     ada.tab_to(country(ada))
     ada.page.keyboard.type(its_country)
     ada.type_("Phone number", number)
@@ -52,7 +52,7 @@ def enter_text(ada: Visitor, number: str, label: str = "Code") -> None:
 
 
 def turn_on_text(ada: Visitor) -> None:
-    """From the list of methods to the list again."""
+    """From the list of methods and back to it."""
     ada.press("Text message", "Space", role="checkbox")
     ada.arrives("Text message")
     ada.press(OVERVIEW_BUTTON[ada.layout])
@@ -127,7 +127,7 @@ def test_text_message_by_keyboard(site: LiveSite, visit: Visits, layout: str, sc
     log_out(ada)
 
     site.clock.pass_(A_MINUTE)
-    log_in(ada)  # what was used last comes first
+    log_in(ada)  # the method used last comes first
     ada.arrives(CODE)
     expect(ada.page.get_by_role("main")).not_to_contain_text("our text")
     choose(ada, "Text message to ...67")
@@ -147,7 +147,7 @@ def test_text_message_by_keyboard(site: LiveSite, visit: Visits, layout: str, sc
 
 
 @with_and_without_script
-def test_a_code_that_was_typed_wrong_does_not_send_another(visit: Visits, script: bool) -> None:
+def test_a_wrong_code_sends_no_other_text(visit: Visits, script: bool) -> None:
     ada = visit(ANDROID, java_script_enabled=script)
     stage = screens.Stage(ada)
     stage.show(screens.named("verify-texted"))
@@ -162,7 +162,7 @@ def test_a_code_that_was_typed_wrong_does_not_send_another(visit: Visits, script
     assert len(ada.site.texts()) == sent
 
 
-def test_what_stops_a_text_to_a_known_number_is_said_where_its_code_would_be_typed(visit: Visits) -> None:
+def test_why_no_text_can_be_sent_to_a_known_number_is_said_beside_the_code_field(visit: Visits) -> None:
     ada = visit()
     screens.Stage(ada).show(screens.named("text-password-stopped"))
     ada.type_("Password", PASSWORD)
@@ -195,7 +195,7 @@ def test_the_longest_name_of_a_country_fits_the_narrowest_window(visit: Visits, 
     assert ada.page.evaluate("document.documentElement.scrollWidth") == 320
 
 
-# -- The code types itself -----------------------------------------------------------------------------
+# -- WebOTP --------------------------------------------------------------------------------------------
 
 ARRIVING = """() => {
   window.asked = [];
@@ -211,7 +211,7 @@ ARRIVES = "code => window.asked.at(-1).resolve({code})"
 
 
 def at_code(visit: Visits, before: str, **options: object) -> Visitor:
-    """Where a texted code is awaited, in a browser that is as `before` makes it."""
+    """On a page that waits for a texted code, in a browser prepared by `before`."""
     ada = visit(ANDROID, **options)
     ada.context.add_init_script(f"({before})()")
     screens.Stage(ada).show(screens.named("text-code"))
@@ -222,7 +222,7 @@ def confirmation_code(ada: Visitor) -> Locator:
     return ada.page.get_by_label("Confirmation code", exact=True)
 
 
-def test_a_texted_code_types_itself_and_sends_nothing(visit: Visits) -> None:
+def test_a_texted_code_is_filled_in_and_not_sent(visit: Visits) -> None:
     ada = at_code(visit, ARRIVING)
     page = ada.page
     assert page.evaluate("window.asked.map(ask => ask.options.otp)") == [{"transport": ["sms"]}]
@@ -235,7 +235,7 @@ def test_a_texted_code_types_itself_and_sends_nothing(visit: Visits) -> None:
     assert not [url for _, url in ada.watch.statuses[requests:] if "/code" in url]
 
 
-def test_what_a_person_types_is_not_replaced(visit: Visits) -> None:
+def test_what_a_user_typed_is_not_replaced(visit: Visits) -> None:
     ada = at_code(visit, ARRIVING)
     ada.type_("Confirmation code", "654")
     ada.page.evaluate(ARRIVES, "123456")
@@ -250,14 +250,14 @@ def test_waiting_for_a_text_ends_with_the_form_and_begins_again_with_the_next_sc
     ada.sees_problem("That code is wrong.")
     assert ada.page.evaluate(ABORTED) == [True, False]
     ada.page.evaluate(ARRIVES, "123456")
-    expect(confirmation_code(ada)).to_have_value("123456")  # in place of the wrong one, which nobody touched
+    expect(confirmation_code(ada)).to_have_value("123456")  # replaces the wrong one, which the user did not edit
     ada.type_("Confirmation code", ada.site.texts()[0].text[:6])
     ada.press("Verify")
     ada.arrives("You're all set")
     assert ada.page.evaluate(ABORTED) == [True, True]
 
 
-def test_a_text_that_never_comes_says_nothing(visit: Visits) -> None:
+def test_a_text_that_never_arrives_changes_nothing(visit: Visits) -> None:
     ada = at_code(visit, ARRIVING)
     ada.page.evaluate("() => window.asked[0].reject(new DOMException('', 'NotAllowedError'))")
     ada.page.wait_for_timeout(100)
@@ -267,14 +267,14 @@ def test_a_text_that_never_comes_says_nothing(visit: Visits) -> None:
 
 
 @pytest.mark.parametrize("before", ["() => {}", ABSENT], ids=["as it is", "without"])
-def test_a_browser_that_reads_no_texts_is_as_before(visit: Visits, before: str) -> None:
+def test_a_browser_without_webotp_works_too(visit: Visits, before: str) -> None:
     ada = at_code(visit, before)
     expect(confirmation_code(ada)).to_have_value("")
     enter_text(ada, ada.site.texts()[0].to, "Confirmation code")
     ada.arrives("You're all set")
 
 
-def test_a_screen_without_a_texted_code_awaits_none(visit: Visits) -> None:
+def test_a_screen_without_a_texted_code_waits_for_none(visit: Visits) -> None:
     ada = visit(ANDROID)
     ada.context.add_init_script(f"({ARRIVING})()")
     screens.Stage(ada).show(screens.named("verify"))

@@ -1,4 +1,4 @@
-"""What people type is tidied to what they meant, and never to something else."""
+"""Typed codes are normalized to the code that was meant, and never to another one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_digits_of_any_script_with_any_separators_are_the_code(code: str, script
 
 
 @given(typed=st.text())
-def test_tidying_digits_twice_changes_nothing_more_and_never_makes_a_letter_a_digit(typed: str) -> None:
+def test_normalizing_digits_is_idempotent_and_never_turns_a_letter_into_a_digit(typed: str) -> None:
     once = codes.tidy_digits(typed)
     assert codes.tidy_digits(once) == once
     letters = [c for c in typed if c.isalpha()]
@@ -54,12 +54,12 @@ def test_a_backup_code_is_read_in_any_case_width_and_grouping(code: str, between
 
 
 @given(code=sixteen_letters)
-def test_digits_that_look_like_letters_of_a_backup_code_are_those_letters(code: str) -> None:
+def test_digits_that_look_like_letters_of_a_backup_code_are_read_as_those_letters(code: str) -> None:
     assert codes.tidy_base32(code.translate(str.maketrans("OIB", "018"))) == code
 
 
 @given(code=st.text(codes.BASE32, max_size=40), size=st.integers(1, 9))
-def test_groups_lose_nothing(code: str, size: int) -> None:
+def test_grouping_loses_no_character(code: str, size: int) -> None:
     assert "".join(codes.groups(code, size)) == code
     assert all(len(group) == size for group in codes.groups(code, size)[:-1])
 
@@ -69,23 +69,23 @@ def test_a_code_is_shown_in_groups_of_four() -> None:
 
 
 @pytest.mark.parametrize("typed", ["12345", "1234567", "12345a", "", "½23456", "12345²x"])
-def test_what_is_not_six_digits_is_no_code(typed: str) -> None:
+def test_what_is_not_six_digits_is_not_a_code(typed: str) -> None:
     assert not codes.is_digits(codes.tidy_digits(typed))
 
 
 @pytest.mark.parametrize(
     "typed", ["ABCD-EFGH-IJKL-MNO", "ABCD-EFGH-IJKL-MNOP-Q", "ABCD-EFGH-IJKL-MNO9", "ABCD-EFGH-IJKL-MNOÄ"]
 )
-def test_what_is_not_sixteen_letters_of_base32_is_no_backup_code(typed: str) -> None:
+def test_what_is_not_sixteen_letters_of_base32_is_not_a_backup_code(typed: str) -> None:
     assert not codes.is_base32(codes.tidy_base32(typed))
 
 
-def test_a_small_number_still_makes_six_digits() -> None:
+def test_a_small_number_is_padded_to_six_digits() -> None:
     assert codes.draw_digits(ScriptedEntropy(7)) == "000007"
     assert codes.draw_digits(ScriptedEntropy(999_999)) == "999999"
 
 
-def test_every_letter_of_a_drawn_code_has_five_bits() -> None:
+def test_every_letter_of_a_generated_code_has_five_bits() -> None:
     assert codes.draw_base32(ScriptedEntropy(*range(32)), 32) == codes.BASE32
     assert len(codes.draw_base32(SystemEntropy())) == 16
 

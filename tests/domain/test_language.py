@@ -1,4 +1,4 @@
-"""A sentence is said in the language spoken at that moment, and only there."""
+"""A sentence is translated into the language of its context, and only inside that context."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Latin(NullTranslations):
 LATIN = Language("la", "Latina", translations=Latin())
 
 
-def test_a_sentence_is_english_until_another_language_is_spoken() -> None:
+def test_a_sentence_is_english_outside_of_a_language_context() -> None:
     assert spoken() is ENGLISH
     assert gettext("Hello %(name)s", name="Ada") == "Hello Ada"
     with speaking(LATIN):
@@ -44,7 +44,7 @@ def test_a_sentence_is_english_until_another_language_is_spoken() -> None:
     assert spoken() is ENGLISH
 
 
-def test_a_language_ends_with_its_block_even_when_that_fails() -> None:
+def test_a_language_context_ends_even_when_its_block_raises() -> None:
     def fail() -> None:
         with speaking(LATIN):
             raise ZeroDivisionError
@@ -54,7 +54,7 @@ def test_a_language_ends_with_its_block_even_when_that_fails() -> None:
     assert spoken() is ENGLISH
 
 
-def test_what_one_thread_speaks_another_does_not() -> None:
+def test_the_language_of_one_thread_does_not_affect_another() -> None:
     heard = []
 
     def other() -> None:
@@ -68,7 +68,7 @@ def test_what_one_thread_speaks_another_does_not() -> None:
     assert spoken() is ENGLISH
 
 
-def test_a_number_chooses_the_form() -> None:
+def test_a_number_selects_the_plural_form() -> None:
     assert ngettext("%(num)s hour", "%(num)s hours", 1) == "1 hour"
     assert ngettext("%(num)s hour in %(place)s", "%(num)s hours in %(place)s", 2, place="Turin") == "2 hours in Turin"
     with speaking(LATIN):
@@ -76,7 +76,7 @@ def test_a_number_chooses_the_form() -> None:
         assert plural_form("%(num)s hour", "%(num)s hours", 1) == "%(num)s hora"
 
 
-def test_a_lazy_sentence_is_said_when_it_is_shown() -> None:
+def test_a_lazy_sentence_is_translated_when_it_is_shown() -> None:
     sentence, greeting = lazy("Log in"), lazy("Hello %(name)s")
     assert str(sentence) == "Log in"
     with speaking(LATIN):
@@ -85,7 +85,7 @@ def test_a_lazy_sentence_is_said_when_it_is_shown() -> None:
         assert greeting % {"name": "Ada"} == "Salve Ada"
 
 
-def test_the_same_words_are_the_same_sentence() -> None:
+def test_equal_lazy_sentences_compare_equal() -> None:
     assert lazy("Log in") == lazy("Log in")
     assert lazy("Log in") != lazy("Log out")
     assert lazy("Log in") != "Log in"

@@ -1,4 +1,4 @@
-"""Moments and devices in the words of the language that is spoken."""
+"""Times and devices in the language of the context."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOW = 1_800_000_005
         ("nonsense", "January 15, 2027, 8:00 AM UTC", "January 15, 2027"),
     ],
 )
-def test_a_moment_is_told_as_its_language_writes_it(code: str, to_the_minute: str, date: str) -> None:
+def test_a_time_is_written_in_its_language(code: str, to_the_minute: str, date: str) -> None:
     with speaking(Language(code, code)):
         assert minute(NOW).replace("\u00a0", " ") == to_the_minute
         assert day(NOW) == date
@@ -31,7 +31,7 @@ def test_a_moment_is_told_as_its_language_writes_it(code: str, to_the_minute: st
     assert moment(NOW).replace("\u00a0", " ") == "January 15, 2027, 8:00:05 AM UTC"
 
 
-def test_a_machine_reads_the_same_moment_in_every_language() -> None:
+def test_the_machine_readable_time_is_the_same_in_every_language() -> None:
     with speaking(Language("ar", "ar", "rtl")):
         assert machine(NOW) == "2027-01-15T08:00:05Z"
 
@@ -48,5 +48,5 @@ def test_a_machine_reads_the_same_moment_in_every_language() -> None:
         ("", "a device we do not know"),
     ],
 )
-def test_a_device_is_named_in_words_that_people_know(user_agent: str, words: str) -> None:
+def test_a_device_is_named_by_browser_and_system(user_agent: str, words: str) -> None:
     assert device(user_agent) == words

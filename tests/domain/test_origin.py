@@ -1,4 +1,4 @@
-"""Rate limits count by network: an IPv4 address, or the /64 that one connection gets."""
+"""Rate limits count by network: an IPv4 address or an IPv6 /64."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from webapp.domain.origin import Origin
         ("", ""),
     ],
 )
-def test_a_network_is_the_address_or_its_64(address: str, rate_limit_key: str) -> None:
+def test_a_network_is_the_ipv4_address_or_the_64(address: str, rate_limit_key: str) -> None:
     assert Origin(address).rate_limit_key == rate_limit_key
 
 
 @given(network=st.integers(2**61, 2**64 - 1), one=st.integers(0, 2**64 - 1), other=st.integers(0, 2**64 - 1))
-def test_no_address_of_a_64_escapes_the_count_of_its_neighbours(network: int, one: int, other: int) -> None:
+def test_every_address_of_a_64_is_counted_together(network: int, one: int, other: int) -> None:
     here, there = (Origin(str(IPv6Address(network << 64 | host))) for host in (one, other))
     assert here.rate_limit_key == there.rate_limit_key
     elsewhere = Origin(str(IPv6Address((network ^ 1) << 64 | one)))

@@ -1,4 +1,4 @@
-"""Which addresses the server may be made to call."""
+"""The addresses of push services that the server may call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOSTS = PushHosts(("push.example.org", "*.push.example.net", "127.0.0.1:9999", "
         "https://push.example.org:8443/x",
     ],
 )
-def test_what_is_listed_is_allowed(endpoint: str) -> None:
+def test_a_listed_host_is_allowed(endpoint: str) -> None:
     assert HOSTS.allows(endpoint)
 
 
@@ -46,23 +46,23 @@ def test_what_is_listed_is_allowed(endpoint: str) -> None:
         "x",
     ],
 )
-def test_all_else_is_not(endpoint: str) -> None:
+def test_every_other_address_is_refused(endpoint: str) -> None:
     assert not HOSTS.allows(endpoint)
 
 
-def test_no_pattern_allows_what_is_inside() -> None:
+def test_no_pattern_allows_an_internal_address() -> None:
     assert not PushHosts(("*.localhost", "localhost", "127.0.0.1")).allows("https://localhost/x")
     assert not PushHosts(("127.0.0.1",)).allows("https://127.0.0.1/x")
 
 
 @pytest.mark.parametrize("key", ["", "x" * 101, "a b", "ä"])
-def test_a_key_that_is_no_base64url_is_refused(key: str) -> None:
+def test_a_key_that_is_not_base64url_is_refused(key: str) -> None:
     said = f'{{"endpoint": "https://push.example.org/x", "keys": {{"p256dh": "{key}", "auth": "{key}"}}}}'
     with pytest.raises(SubscriptionRefused):
         read_subscription(said, HOSTS)
 
 
-def test_the_browsers_services_are_allowed_by_themselves() -> None:
+def test_the_push_services_of_browsers_are_allowed_by_default() -> None:
     hosts = push_settings(Variables({}), "a@example.org").hosts
     for endpoint in (
         "https://fcm.googleapis.com/fcm/send/x",
@@ -74,24 +74,24 @@ def test_the_browsers_services_are_allowed_by_themselves() -> None:
 
 
 @pytest.mark.parametrize("patterns", [",", "https://x", "x/y", "*", "*.", "a:b", "a:99999", "UPPER.example", "*.a:80"])
-def test_a_pattern_that_is_none_is_said(patterns: str) -> None:
+def test_an_invalid_pattern_is_an_error_of_the_settings(patterns: str) -> None:
     with pytest.raises(ValueError, match="NIGHTLATCH_PUSH_HOSTS must be"):
         push_settings(Variables({"NIGHTLATCH_PUSH_HOSTS": patterns}), "a@example.org")
 
 
 @pytest.mark.parametrize("key", ["x", "A" * 43, "_" * 43, "A" * 44, "A" * 42 + "!"])
-def test_a_key_that_is_none_is_said(key: str) -> None:
+def test_an_invalid_key_is_an_error_of_the_settings(key: str) -> None:
     with pytest.raises(ValueError, match="NIGHTLATCH_VAPID_PRIVATE_KEY must be"):
         push_settings(Variables({"NIGHTLATCH_VAPID_PRIVATE_KEY": key}), "a@example.org")
 
 
 @pytest.mark.parametrize("subject", ["me", "mailto:me", "http://example.org", "mailto:a@b c"])
-def test_a_subject_that_reaches_nobody_is_said(subject: str) -> None:
+def test_an_invalid_subject_is_an_error_of_the_settings(subject: str) -> None:
     with pytest.raises(ValueError, match="NIGHTLATCH_VAPID_SUBJECT must be"):
         push_settings(Variables({"NIGHTLATCH_VAPID_SUBJECT": subject}), "a@example.org")
 
 
-def test_a_subject_is_the_sender_of_the_mail_by_itself() -> None:
+def test_the_subject_defaults_to_the_sender_of_the_mail() -> None:
     assert push_settings(Variables({}), "a@example.org").subject == "mailto:a@example.org"
     given = Variables({"NIGHTLATCH_VAPID_SUBJECT": "https://example.org/x"})
     assert push_settings(given, "a@example.org").subject == "https://example.org/x"

@@ -1,4 +1,4 @@
-"""Contacts files of every age and in every state: what can be read is taken, and nothing raises."""
+"""Contacts files of every version, complete or broken: readable numbers are read, and nothing raises."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def card(*lines: str, version: str = "3.0") -> tuple[str, ...]:
     ],
 )
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"], ids=repr)
-def test_a_number_is_read_however_it_is_written(line: str, end: str) -> None:
+def test_a_number_is_read_in_every_form_of_the_property(line: str, end: str) -> None:
     found = read(*card(line), end=end)
     assert ([number.removeprefix("tel:") for number in found.numbers], found.unread) == ([NUMBER], 0)
 
 
-def test_folded_lines_are_one() -> None:
+def test_folded_lines_are_joined() -> None:
     assert read(*card("TEL;TYPE=CE", " LL:+44 7400", "\t 123456")).numbers == [NUMBER]
     soft = card(
         "NOTE;ENCODING=QUOTED-PRINTABLE:one=", "TEL:two", "TEL;ENCODING=QUOTED-PRINTABLE:=2B44 7400=", " 123456"
@@ -60,7 +60,7 @@ def test_several_cards_with_several_numbers_each_are_all_read(version: str) -> N
     assert read(*cards) == vcards.Cards(["1", "2", "3"], 0)
 
 
-def test_broken_cards_do_not_take_the_others_with_them() -> None:
+def test_broken_cards_do_not_affect_the_others() -> None:
     lines = [
         "BEGIN:VCARD",
         "TEL:1",
@@ -84,17 +84,17 @@ def test_broken_cards_do_not_take_the_others_with_them() -> None:
 
 
 @pytest.mark.parametrize("file", [b"", b"\r\n\r\n", b"\xef\xbb\xbf"])
-def test_an_empty_file_has_nothing_in_it(file: bytes) -> None:
+def test_an_empty_file_has_no_numbers(file: bytes) -> None:
     assert vcards.read(file) == vcards.Cards([], 0)
 
 
-def test_other_tables_of_letters_do_not_matter_to_numbers() -> None:
+def test_numbers_are_read_in_every_character_encoding() -> None:
     text = "BEGIN:VCARD\r\nN:Müller\r\nTEL:123\r\nEND:VCARD\r\n"
     for table in ("utf-8", "utf-8-sig", "latin-1", "utf-16"):
         assert vcards.read(text.encode(table)) == vcards.Cards(["123"], 0), table
 
 
-def test_lines_with_nul_cannot_be_read_and_the_others_can() -> None:
+def test_a_line_with_a_null_byte_is_skipped_and_the_others_are_read() -> None:
     assert vcards.read(b"TEL:1\nTEL:2\0\nN\0:x\nTEL:3\n") == vcards.Cards(["1", "3"], 2)
 
 
@@ -114,14 +114,14 @@ def test_lines_with_nul_cannot_be_read_and_the_others_can() -> None:
     ],
     ids=lambda line: line[:12],
 )
-def test_no_file_takes_long(line: str) -> None:
-    """vobject's own pattern would not be done with the first line before the sun goes out."""
+def test_no_file_takes_long_to_read(line: str) -> None:
+    """vobject's own pattern needs exponential time for the first of these lines."""
     began = time.thread_time()
     read(*card(line))
     assert time.thread_time() - began < 2
 
 
-def test_nothing_of_a_file_gets_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_content_of_a_file_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         read("TEL:+447400123456", "+447400123456", "TEL;CHARSET=x;QUOTED-PRINTABLE:+447400123456")
     assert caplog.records == []
@@ -160,6 +160,6 @@ def test_no_bytes_raise(file: bytes) -> None:
 
 
 @given(pieces=st.lists(PIECES, max_size=40), table=st.sampled_from(["utf-8", "utf-16", "latin-1"]))
-def test_nothing_that_looks_like_a_card_raises(pieces: list[str], table: str) -> None:
+def test_nothing_in_the_shape_of_a_card_raises(pieces: list[str], table: str) -> None:
     found = vcards.read("".join(pieces).encode(table, "replace"))
     assert all(number for number in found.numbers)

@@ -1,4 +1,4 @@
-"""Hashing is not the point here, so it is cheap."""
+"""Hashing is cheap in these tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the enrollment service holds against every method, also one that forgets its duties."""
+"""What the enrollment service guarantees for every method, even one that forgets its own checks."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Prove(Step):
 PROVE = Prove()
 
 
-class Careless(Method):
-    """A method that asks for neither password nor email address."""
+class WithoutChecks(Method):
+    """A method that asks for neither password nor e-mail address."""
 
-    slug, title = "careless", lazy("Careless")
+    slug, title = "careless", lazy("WithoutChecks")
     given: Sequence[Step] = (PROVE, DONE)
 
     def __init__(self, *steps: Step) -> None:
@@ -62,7 +62,7 @@ class Careless(Method):
         raise NotImplementedError
 
 
-CARELESS = Careless()
+WITHOUT_CHECKS = WithoutChecks()
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def ada(site: Site) -> Owner:
 
 
 def user_of(site: Site) -> User:
-    """Ada's newest log-in, as her browser's cookie would find it."""
+    """Ada's newest session, as a request finds it by her cookie."""
     with site.services.db.read() as tx:
         session = tx.objects.scalars(select(Session).order_by(Session.id.desc())).first()
         account = tx.objects.get_one(Account, 1)
@@ -87,7 +87,7 @@ def user_of(site: Site) -> User:
     return User(session, account, factors, [])
 
 
-def visit(site: Site, method: Method = CARELESS) -> Visit:
+def visit(site: Site, method: Method = WITHOUT_CHECKS) -> Visit:
     return site.services.enrollment.visit(user_of(site), method, HERE)
 
 
@@ -103,7 +103,7 @@ def test_no_method_is_turned_on_without_a_confirmed_address(site: Site, ada: Own
     assert count(site, Factor) == 0
 
 
-def test_no_method_is_turned_on_by_a_user_who_is_not_fresh(site: Site, ada: Owner) -> None:
+def test_no_method_is_turned_on_by_a_session_that_is_not_fresh(site: Site, ada: Owner) -> None:
     ada.sign_up()
     site.clock.pass_(660)
     with pytest.raises(NotFresh):
@@ -111,7 +111,7 @@ def test_no_method_is_turned_on_by_a_user_who_is_not_fresh(site: Site, ada: Owne
     assert count(site, Factor) == 0
 
 
-def test_a_method_that_proved_itself_is_on_and_its_secret_is_nowhere_else(site: Site, ada: Owner) -> None:
+def test_a_proved_method_is_on_and_its_secret_is_stored_nowhere_else(site: Site, ada: Owner) -> None:
     ada.sign_up()
     service = site.services.enrollment
     service.submit(visit(site), PROVE, {})
@@ -128,7 +128,7 @@ def test_a_method_that_proved_itself_is_on_and_its_secret_is_nowhere_else(site: 
     assert service.backup_code(visit(site)) is None
 
 
-def test_of_two_tabs_that_finish_at_once_one_wins_and_the_other_is_told(site: Site, ada: Owner) -> None:
+def test_of_two_tabs_that_finish_at_once_one_succeeds_and_the_other_is_told(site: Site, ada: Owner) -> None:
     ada.sign_up()
     service = site.services.enrollment
 
@@ -138,14 +138,14 @@ def test_of_two_tabs_that_finish_at_once_one_wins_and_the_other_is_told(site: Si
             visit.turn_on(Proved("proved too late"))
 
     slow = OvertakenByTheOtherTab()
-    method = Careless(slow, DONE)
+    method = WithoutChecks(slow, DONE)
     other = visit(site)
     with pytest.raises(AlreadyDone):
         service.submit(visit(site, method), slow, {})
     assert count(site, Factor) == 1
 
 
-def test_two_tabs_that_begin_at_once_go_on_with_one_draft(site: Site, ada: Owner, app: Method) -> None:
+def test_two_tabs_that_begin_at_once_share_one_draft(site: Site, ada: Owner, app: Method) -> None:
     ada.sign_up()
     method = app
     first, second = visit(site, method), visit(site, method)
@@ -168,20 +168,20 @@ def test_two_tabs_that_begin_at_once_go_on_with_one_draft(site: Site, ada: Owner
     [(DONE, None), (EMAIL, None), (PROVE, "start-over")],
     ids=["not yet open", "foreign", "no such act"],
 )
-def test_a_step_that_is_not_open_is_closed(site: Site, ada: Owner, step: Step, act: str | None) -> None:
+def test_a_step_that_is_not_open_is_refused(site: Site, ada: Owner, step: Step, act: str | None) -> None:
     ada.sign_up()
     with pytest.raises(StepClosed):
         site.services.enrollment.submit(visit(site), step, {}, act)
     assert count(site, Draft) == 0
 
 
-def test_choosing_a_finished_method_again_starts_anew_and_a_running_one_goes_on(
+def test_choosing_a_finished_method_again_starts_anew_and_a_draft_is_continued(
     site: Site, ada: Owner, app: Method
 ) -> None:
     ada.sign_up()
     service = site.services.enrollment
     service.submit(visit(site), PROVE, {})
-    service.start_anew(user_of(site), CARELESS)
+    service.start_anew(user_of(site), WITHOUT_CHECKS)
     assert visit(site).draft is None
     running = app
     service.submit(visit(site, running), running.steps()[0], {})
@@ -189,25 +189,25 @@ def test_choosing_a_finished_method_again_starts_anew_and_a_running_one_goes_on(
     assert visit(site, running).draft is not None
 
 
-def test_forgetting_what_was_never_begun_is_no_harm(site: Site, ada: Owner) -> None:
+def test_cancelling_an_enrollment_that_was_not_begun_does_nothing(site: Site, ada: Owner) -> None:
     ada.sign_up()
     site.services.enrollment.forget(visit(site))
 
 
-def test_asking_again_for_a_code_that_was_never_asked_for_sends_nothing(site: Site, ada: Owner) -> None:
+def test_resending_a_code_that_was_never_asked_for_sends_nothing(site: Site, ada: Owner) -> None:
     ada.sign_up(confirm_email=False)
-    method = Careless(EMAIL_CODE, PROVE, DONE)
+    method = WithoutChecks(EMAIL_CODE, PROVE, DONE)
     site.services.enrollment.submit(visit(site, method), EMAIL_CODE, {}, "resend")
     assert site.emails() == []
 
 
-def test_the_plan_of_a_draft_does_not_jump_when_things_change(site: Site, ada: Owner, app: Method) -> None:
+def test_the_steps_of_a_draft_stay_the_same_when_the_account_changes(site: Site, ada: Owner, app: Method) -> None:
     ada.sign_up(confirm_email=False)
     method = app
     site.services.enrollment.submit(visit(site, method), method.steps()[0], {})
     planned = {"password": False, "email": True, "first": True, "done": []}
     assert visit(site, method).notes["plan"] == planned
     site.clock.pass_(700)
-    with pytest.raises(StepClosed):  # it asked for no password when it began, and does not begin to
+    with pytest.raises(StepClosed):  # it asked for no password when it began, so that step stays closed
         site.services.enrollment.submit(visit(site, method), method.steps()[1], {"password": "wrong"})
     assert visit(site, method).notes["plan"] == planned

@@ -1,4 +1,4 @@
-"""Hashing is not the point here, so it is cheap."""
+"""Fixtures of the journeys. Hashing is cheap in these tests."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What differs by layout is no matter of the database, nor of the lines that are counted: on PostgreSQL each
-    journey is made once, and lines are counted in the first layout."""
+    """What differs by layout depends neither on the database nor on the counted lines: on PostgreSQL each
+    journey runs once, and lines are counted in the first layout."""
     seen: set[str] = set()
     kept, left = list[pytest.Item](), list[pytest.Item]()
     for item in items:
@@ -39,14 +39,14 @@ def overrides() -> dict[str, Any]:
 
 @pytest.fixture(params=[(DESKTOP, False), (IPHONE, True)], ids=["desktop", "iphone-htmx"])
 def ada(site: Site, request: pytest.FixtureRequest) -> Owner:
-    """Ada Lovelace in front of the site, in either layout, with HTMX and without."""
+    """Ada Lovelace before she signs up, in either layout, with and without HTMX."""
     layout, htmx = request.param
     return Owner(site, layout=layout, htmx=htmx)
 
 
 @pytest.fixture(params=[(DESKTOP, True), (ANDROID, False), (ANDROID, True), (IPHONE, False)], ids=str)
 def grace(site: Site, request: pytest.FixtureRequest) -> Owner:
-    """Somebody with the other combinations, for what differs by layout."""
+    """Another user in the remaining combinations, for what differs by layout."""
     layout, htmx = request.param
     return Owner(site, "grace", layout=layout, htmx=htmx)
 

@@ -1,4 +1,4 @@
-"""Changing the password and the address, and what the owner can do about a change that was not theirs."""
+"""Changing the password and the e-mail address, and what the owner can do about a change by an attacker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.people import DESKTOP, TWO_FACTOR, Owner
 NEW = "seven brass wheels turning"
 
 
-def test_the_settings_lead_everywhere_by_the_path_of_the_layout(ada: Owner, grace: Owner) -> None:
+def test_the_settings_link_to_every_page_in_each_layout(ada: Owner, grace: Owner) -> None:
     for owner in (ada, grace):
         owner.sign_up()
         page = owner.open("/settings")
@@ -25,7 +25,7 @@ def test_the_settings_lead_everywhere_by_the_path_of_the_layout(ada: Owner, grac
         assert len(titles) == 4
 
 
-def test_a_new_password_ends_every_other_log_in_and_not_this_one(ada: Owner, site: Site) -> None:
+def test_a_new_password_ends_every_other_session_and_keeps_this_one(ada: Owner, site: Site) -> None:
     ada.sign_up()
     elsewhere = ada.other_browser()
     elsewhere.log_in()
@@ -39,7 +39,7 @@ def test_a_new_password_ends_every_other_log_in_and_not_this_one(ada: Owner, sit
     assert elsewhere.log_in(NEW).h1 == "Welcome, Ada Lovelace"
 
 
-def test_a_new_password_that_does_not_fit_changes_nothing(ada: Owner) -> None:
+def test_an_invalid_new_password_changes_nothing(ada: Owner) -> None:
     ada.sign_up()
     ada.open("/settings/account/password")
     page = ada.press("Save", password="short")
@@ -57,7 +57,7 @@ def change_email(ada: Owner, to: str) -> None:
     assert page.says(to)
 
 
-def test_a_new_address_counts_only_when_its_code_came_back(ada: Owner, site: Site) -> None:
+def test_a_new_address_counts_only_when_its_code_was_entered(ada: Owner, site: Site) -> None:
     ada.sign_up()
     ada.open("/settings/account/email")
     ada.press("Save", email="countess@example.org")
@@ -76,7 +76,7 @@ def test_a_new_address_counts_only_when_its_code_came_back(ada: Owner, site: Sit
     assert page.problems == ["That code has expired. Ask for a new one."]
 
 
-def test_the_earlier_address_is_told_without_the_new_one_and_can_take_it_back(ada: Owner, site: Site) -> None:
+def test_the_former_address_is_notified_without_the_new_one_and_can_undo_the_change(ada: Owner, site: Site) -> None:
     ada.sign_up()
     change_email(ada, "countess@example.org")
     mail = site.emails(ada.email)[0]
@@ -97,7 +97,7 @@ def test_the_earlier_address_is_told_without_the_new_one_and_can_take_it_back(ad
     assert owner.open("/settings/account").says("ada@example.org")
 
 
-def test_an_undone_change_cannot_be_undone_by_its_author(ada: Owner, site: Site) -> None:
+def test_an_undone_change_cannot_be_undone_from_the_other_address(ada: Owner, site: Site) -> None:
     ada.sign_up()
     change_email(ada, "eve@example.net")
     change_email(ada, "eve@example.com")
@@ -109,7 +109,7 @@ def test_an_undone_change_cannot_be_undone_by_its_author(ada: Owner, site: Site)
     assert Owner(site, "eve").open(eves).status == 404
 
 
-def test_an_undo_is_good_for_seven_days(site: Site) -> None:
+def test_an_undo_link_is_valid_for_seven_days(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     change_email(ada, "countess@example.org")
@@ -120,7 +120,7 @@ def test_an_undo_is_good_for_seven_days(site: Site) -> None:
     assert ada.open(path).h1 == "This link no longer works"
 
 
-def test_an_address_that_is_another_users_by_now_stays_theirs(site: Site) -> None:
+def test_an_address_that_now_belongs_to_another_user_is_not_restored(site: Site) -> None:
     ada, grace = Owner(site), Owner(site, "grace")
     ada.sign_up()
     change_email(ada, "countess@example.org")
@@ -132,14 +132,14 @@ def test_an_address_that_is_another_users_by_now_stays_theirs(site: Site) -> Non
     assert owner.press("Undo the change").status == 404
 
 
-def test_the_same_address_again_is_no_change_to_tell_of(site: Site) -> None:
+def test_entering_the_same_address_again_sends_no_notice(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     change_email(ada, "ada@example.org")
     assert not [mail for mail in site.emails(ada.email) if "was changed" in mail.subject]
 
 
-def test_not_you_throws_everybody_out_and_sends_a_link_for_a_new_password(ada: Owner, site: Site) -> None:
+def test_not_you_ends_every_session_and_sends_a_link_for_a_new_password(ada: Owner, site: Site) -> None:
     ada.sign_up()
     path = site.emailed_path(ada.email, "/not-you/")
     owner = ada.other_browser()
@@ -158,13 +158,13 @@ def test_not_you_throws_everybody_out_and_sends_a_link_for_a_new_password(ada: O
     assert owner.open(path).h1 == "Everybody was logged out"
 
 
-def test_a_not_you_link_that_never_was_is_dead(ada: Owner) -> None:
+def test_an_unknown_not_you_link_is_refused(ada: Owner) -> None:
     for path in ("/not-you/", "/undo-email/", "/reset-password/"):
         page = ada.open(path + "0" * 64)
         assert (page.status, page.h1) == (404, "This link no longer works")
 
 
-def test_a_notice_says_what_when_and_from_where(site: Site) -> None:
+def test_a_notice_says_what_happened_when_and_from_which_device_and_address(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.open("/settings/account/password")
@@ -177,7 +177,7 @@ def test_a_notice_says_what_when_and_from_where(site: Site) -> None:
     assert f"{site.services.settings.main_url}/not-you/" in text
 
 
-def test_without_an_address_there_is_nobody_to_write_to(site: Site) -> None:
+def test_without_an_address_no_notice_is_sent(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
     ada.open("/settings/account/password")

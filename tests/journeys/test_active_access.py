@@ -1,4 +1,4 @@
-"""Sessions shows what other methods and doors opened as well: approving phones and apps; and "Not you?" shuts them."""
+"""Sessions also lists approving phones and app sessions, and "Not you?" ends them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def made_for_an_app(owner: Owner) -> str:
     return str(page.soup.find(attrs={"data-copy": True})["data-copy"])
 
 
-def test_an_app_that_stays_logged_in_is_listed_and_logged_out(enrolled: Owner, site: Site) -> None:
+def test_an_app_session_is_listed_and_ended(enrolled: Owner, site: Site) -> None:
     ada, app = enrolled, App(site)
     token = app.token(ada.username, made_for_an_app(ada))
     assert app.with_token(token).status == 200
@@ -29,7 +29,7 @@ def test_an_app_that_stays_logged_in_is_listed_and_logged_out(enrolled: Owner, s
     assert "You logged out an app: " in ada.open("/settings/security/activity").text
 
 
-def test_logging_out_all_others_logs_apps_out(enrolled: Owner, site: Site) -> None:
+def test_logging_out_all_others_ends_app_sessions(enrolled: Owner, site: Site) -> None:
     ada, app = enrolled, App(site)
     token = app.token(ada.username, made_for_an_app(ada))
     ada.open(SESSIONS)
@@ -38,14 +38,14 @@ def test_logging_out_all_others_logs_apps_out(enrolled: Owner, site: Site) -> No
     assert app.with_token(token).status == 401
 
 
-def test_nobody_ends_anothers_app(enrolled: Owner, site: Site) -> None:
+def test_an_app_session_of_another_account_is_not_ended(enrolled: Owner, site: Site) -> None:
     App(site).token(enrolled.username, made_for_an_app(enrolled))
     grace = Owner(site, "grace", layout=DESKTOP)
     grace.sign_up()
     assert grace.post(SESSIONS, end="app:1").status == 404
 
 
-def test_a_phone_that_approves_is_listed_with_the_way_to_delete_it(site: Site) -> None:
+def test_an_approving_phone_is_listed_with_a_link_to_delete_it(site: Site) -> None:
     ada = Owner(site, layout=ANDROID)
     ada.sign_up()
     ada.turn_on_requests()
@@ -58,7 +58,7 @@ def test_a_phone_that_approves_is_listed_with_the_way_to_delete_it(site: Site) -
     assert ada.follow("Delete Chrome on Android").h1 == "Delete Chrome on Android"
 
 
-def test_not_you_takes_back_what_waits_for_a_phone_and_what_it_said(site: Site) -> None:
+def test_not_you_withdraws_pending_login_requests_and_their_approvals(site: Site) -> None:
     phone = Owner(site, layout=ANDROID)
     phone.sign_up()
     phone.turn_on_requests()

@@ -1,4 +1,4 @@
-"""The backup code: shown once, good once, and then replaced by one that is shown once."""
+"""The backup code: shown once, accepted once, and then replaced by one that is shown once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from webapp.models.accounts import Account
 PAGE = f"{TWO_FACTOR}/backup-code"
 
 
-def test_the_card_names_account_site_and_date_and_can_be_kept(ada: Owner) -> None:
+def test_the_card_names_account_site_and_date_and_can_be_copied_and_printed(ada: Owner) -> None:
     ada.sign_up()
     page = ada.turn_on_app()
     region = page.soup.find("section", attrs={"aria-labelledby": "card-title"})
@@ -33,12 +33,12 @@ def test_the_card_can_be_downloaded(ada: Owner) -> None:
     assert page.text.splitlines() == ["Nightlatch", "ada", "January 15, 2027", "", ada.kept_code]
 
 
-def test_nothing_but_a_backup_code_can_be_downloaded(enrolled: Owner) -> None:
+def test_only_a_backup_code_can_be_downloaded(enrolled: Owner) -> None:
     assert enrolled.post(f"{PAGE}.txt", code="<script>").status == 400
     assert enrolled.send("POST", f"{PAGE}.txt", data={"csrf_token": "old", "code": enrolled.kept_code}).status == 400
 
 
-def test_a_backup_code_lets_in_once_and_the_new_one_is_shown_once(returning: Owner, site: Site) -> None:
+def test_a_backup_code_logs_in_once_and_the_new_one_is_shown_once(returning: Owner, site: Site) -> None:
     ada = returning
     ada.log_in()
     page = ada.follow("Use a backup code")
@@ -72,7 +72,7 @@ def test_got_it_leads_to_the_page_that_was_asked_for(returning: Owner) -> None:
     assert ada.follow("Got it").path == "/settings"
 
 
-def test_using_it_ends_every_other_log_in(enrolled: Owner) -> None:
+def test_using_it_ends_every_other_session(enrolled: Owner) -> None:
     elsewhere = enrolled.other_browser()
     elsewhere.log_in()
     elsewhere.follow("Use a backup code")
@@ -97,7 +97,7 @@ def test_wrong_backup_codes_share_the_attempts_of_the_challenge(returning: Owner
     assert (page.path, page.problems) == ("/log-in", ["That was too many wrong codes. Enter your password again."])
 
 
-def test_a_new_one_is_made_in_the_settings_by_a_fresh_user_and_the_old_one_is_dead(enrolled: Owner, site: Site) -> None:
+def test_a_fresh_session_generates_a_new_one_and_the_old_one_is_refused(enrolled: Owner, site: Site) -> None:
     ada = enrolled
     page = ada.open(PAGE)
     assert page.h1 == "Backup code"
@@ -117,7 +117,7 @@ def test_a_new_one_is_made_in_the_settings_by_a_fresh_user_and_the_old_one_is_de
     assert ada.press("Verify", code=new).h1 == "Keep your new backup code"
 
 
-def test_a_new_one_asked_for_with_a_stale_proof_is_shown_after_it(enrolled: Owner, site: Site) -> None:
+def test_a_new_one_asked_for_in_a_stale_session_is_shown_after_step_up(enrolled: Owner, site: Site) -> None:
     ada = enrolled
     ada.open(PAGE)
     site.clock.pass_(660)
@@ -128,13 +128,13 @@ def test_a_new_one_asked_for_with_a_stale_proof_is_shown_after_it(enrolled: Owne
     assert page.backup_code != ada.kept_code
 
 
-def test_without_a_second_factor_there_is_none(ada: Owner) -> None:
+def test_without_a_second_factor_there_is_no_backup_code(ada: Owner) -> None:
     ada.sign_up()
     assert "Backup code" not in ada.open(TWO_FACTOR).links
     assert ada.open(PAGE).path == TWO_FACTOR
 
 
-def test_after_the_operator_took_it_away_the_pages_offer_a_new_one(enrolled: Owner, site: Site) -> None:
+def test_after_the_operator_removed_it_the_pages_offer_a_new_one(enrolled: Owner, site: Site) -> None:
     ada = enrolled
     with site.services.db.write() as tx:
         tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))

@@ -1,4 +1,4 @@
-"""From a page to the statements of a TOTP log-in there are few calls: a reader follows each by eye."""
+"""Few function calls lie between a page and the statements of a TOTP log-in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def frames() -> list[str]:
     while frame is not None and frame.f_code.co_name != "full_dispatch_request":
         if frame.f_code.co_filename.startswith(OURS):
             found.append(f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_qualname}")
-        frame = frame.f_back  # type: ignore[assignment]  # None above the outermost
+        frame = frame.f_back  # type: ignore[assignment]  # None above the outermost frame
     assert frame is not None, "a statement outside of a request"
     return found[::-1]
 
@@ -40,7 +40,7 @@ def calls(site: Site) -> list[tuple[str, list[str]]]:
     return seen
 
 
-def test_from_page_to_row_there_are_five_functions_at_most(
+def test_a_page_reaches_its_rows_in_at_most_five_function_calls(
     enrolled: Owner, site: Site, calls: list[tuple[str, list[str]]]
 ) -> None:
     enrolled.log_out()

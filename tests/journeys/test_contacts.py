@@ -1,4 +1,4 @@
-"""Discoverability and contacts, in every layout, with HTMX and without."""
+"""Discoverability and contacts, in every layout, with and without HTMX."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ada(site: Site, request: pytest.FixtureRequest) -> Owner:
 
 
 def with_phone(owner: Owner, number: str) -> Owner:
-    """With a number of their own, found by contacts."""
+    """With a confirmed number, discoverable by contacts."""
     owner.sign_up()
     owner.open("/settings/account/phone")
     owner.press("Save", phone=number)
@@ -48,7 +48,7 @@ def people(page: Page) -> list[str]:
     return [row.get_text(" ", strip=True) for row in page.soup.select("ul.rows li:has(> strong)")]
 
 
-def test_privacy_leads_to_the_page_and_the_page_back(ada: Owner) -> None:
+def test_privacy_links_to_the_page_and_the_page_links_back(ada: Owner) -> None:
     ada.open("/settings/privacy")
     page = ada.follow("Discoverability and contacts")
     assert (page.path, page.h1) == (CONTACTS, "Discoverability and contacts")
@@ -58,7 +58,7 @@ def test_privacy_leads_to_the_page_and_the_page_back(ada: Owner) -> None:
         assert current is not None, "the list beside it says where one is"
 
 
-def test_two_people_upload_each_other_and_see_each_other(ada: Owner, site: Site) -> None:
+def test_two_users_who_upload_each_other_see_each_other(ada: Owner, site: Site) -> None:
     grace = grace_who_has(site, ADA)
     assert people(grace.open(CONTACTS)) == []
     ada.open(CONTACTS)
@@ -72,7 +72,7 @@ def test_two_people_upload_each_other_and_see_each_other(ada: Owner, site: Site)
     assert page.receipts == ["No new number was added."]
 
 
-def test_the_option_hides_at_once(ada: Owner, site: Site) -> None:
+def test_turning_discoverability_off_hides_at_once(ada: Owner, site: Site) -> None:
     grace = grace_who_has(site, ADA)
     ada.open(CONTACTS)
     page = ada.press("Upload contacts", numbers=GRACE)
@@ -87,7 +87,7 @@ def test_the_option_hides_at_once(ada: Owner, site: Site) -> None:
     assert people(page) == ["Ada Lovelace @grace"]
 
 
-def test_remove_all_contacts_removes_every_hash(ada: Owner, site: Site) -> None:
+def test_removing_all_contacts_deletes_every_hash(ada: Owner, site: Site) -> None:
     ada.open(CONTACTS)
     ada.press("Upload contacts", file=CARDS.encode())
     page = ada.press("Remove all contacts")
@@ -97,7 +97,7 @@ def test_remove_all_contacts_removes_every_hash(ada: Owner, site: Site) -> None:
         assert tx.objects.scalars(select(Contact)).all() == []
 
 
-def test_nothing_chosen_is_said_beside_the_field(ada: Owner) -> None:
+def test_an_empty_upload_is_reported_beside_the_field(ada: Owner) -> None:
     ada.open(CONTACTS)
     page = ada.press("Upload contacts")
     sentence = "Choose a contacts file, or enter phone numbers."
@@ -109,7 +109,7 @@ def test_nothing_chosen_is_said_beside_the_field(ada: Owner) -> None:
     assert sentence in said.get_text()
 
 
-def test_too_many_contacts_are_refused_and_what_was_typed_is_kept(ada: Owner) -> None:
+def test_too_many_contacts_are_refused_and_the_typed_text_is_kept(ada: Owner) -> None:
     ada.open(CONTACTS)
     typed = "\n".join(f"+4474{number:08d}" for number in range(1001))
     page = ada.press("Upload contacts", numbers=typed)
@@ -121,13 +121,13 @@ def test_too_many_contacts_are_refused_and_what_was_typed_is_kept(ada: Owner) ->
     assert page.says("You uploaded no numbers.")
 
 
-def test_a_file_beyond_the_limit_of_the_site_is_refused(ada: Owner) -> None:
+def test_a_file_over_the_limit_of_the_site_is_refused(ada: Owner) -> None:
     ada.open(CONTACTS)
     assert "At most 64 KB" in ada.page.text
     assert ada.press("Upload contacts", file=b"TEL:1\n" * 11_000).status == 413
 
 
-def test_an_old_page_changes_nothing(ada: Owner, site: Site) -> None:
+def test_an_expired_page_changes_nothing(ada: Owner, site: Site) -> None:
     for button in ("save", "upload", "remove"):
         data = {"csrf_token": "old", button: "1", "numbers": GRACE, "file": (BytesIO(b""), "")}
         page = ada.send("POST", CONTACTS, data=data)
@@ -137,7 +137,7 @@ def test_an_old_page_changes_nothing(ada: Owner, site: Site) -> None:
     assert page.says("You uploaded no numbers.")
 
 
-def test_without_a_number_of_their_own_people_are_told_to_add_one(site: Site) -> None:
+def test_without_a_number_of_their_own_users_are_told_to_add_one(site: Site) -> None:
     linus = Owner(site, "linus")
     linus.sign_up()
     page = linus.open(CONTACTS)
@@ -151,7 +151,7 @@ def test_without_a_number_of_their_own_people_are_told_to_add_one(site: Site) ->
     assert page.receipts == ["1 new number was added."]
 
 
-def test_a_name_cannot_break_out_of_the_list(site: Site) -> None:
+def test_a_name_cannot_add_markup_to_the_list(site: Site) -> None:
     ada = with_phone(Owner(site), ADA)
     grace_who_has(site, ADA)
     with site.services.db.write() as tx:
@@ -162,7 +162,7 @@ def test_a_name_cannot_break_out_of_the_list(site: Site) -> None:
     assert people(ada.press("Upload contacts", numbers=GRACE)) == ["<b>Grace</b> @grace"]
 
 
-def test_the_page_costs_two_statements_more_than_knowing_who_is_there(site: Site) -> None:
+def test_the_page_costs_two_statements_beside_reading_the_user(site: Site) -> None:
     ada = with_phone(Owner(site), ADA)
     grace_who_has(site, ADA)
     ada.open(CONTACTS)

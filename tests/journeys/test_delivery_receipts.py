@@ -1,4 +1,4 @@
-"""Receipts: the gateway says what became of a text, once or often, early or late, and the page says it too."""
+"""Delivery receipts: the gateway reports the outcome of a text, once or repeatedly, and the page shows it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher, MoodyTexts
+from tests.doubles import CheapHasher, FailingTexts
 from tests.people import PHONE, Owner, Page, Person
 from webapp.models.messages import FAILED, SENT, Message
 
@@ -18,12 +18,12 @@ STOPPED = "We can't text you now."
 
 
 @pytest.fixture
-def gateway() -> MoodyTexts:
-    return MoodyTexts()
+def gateway() -> FailingTexts:
+    return FailingTexts()
 
 
 @pytest.fixture
-def overrides(gateway: MoodyTexts) -> dict[str, Any]:
+def overrides(gateway: FailingTexts) -> dict[str, Any]:
     return {"hasher": CheapHasher(), "texts": gateway}
 
 
@@ -41,7 +41,7 @@ def environ(database_url: str) -> dict[str, str]:
 
 @pytest.fixture
 def tess(site: Site) -> Owner:
-    """Before the page that asks for the code of a text, which went out."""
+    """On the page that asks for the code of a text that was sent."""
     tess = Owner(site, "tess")
     tess.sign_up()
     tess.open("/settings/account/phone")
@@ -50,8 +50,8 @@ def tess(site: Site) -> Owner:
     return tess
 
 
-def receipt(site: Site, gateway: MoodyTexts, status: str, *, json: bool = False, method: str = "POST") -> Page:
-    """What the gateway says of the newest text."""
+def receipt(site: Site, gateway: FailingTexts, status: str, *, json: bool = False, method: str = "POST") -> Page:
+    """The receipt of the newest text."""
     told = {"client-ref": gateway.taken[-1].message_id, "status": status, "msisdn": PHONE[1:], "err-code": "0"}
     body = {"json": told} if json else {"query_string" if method == "GET" else "data": told}
     return Person(site.app, address="198.51.100.9").send(method, HOOK, **body)
@@ -65,7 +65,7 @@ def newest(site: Site) -> Message:
 
 
 @pytest.mark.parametrize("json", [False, True], ids=["form", "json"])
-def test_what_arrived_is_noted_once(site: Site, tess: Owner, gateway: MoodyTexts, json: bool) -> None:
+def test_a_delivered_text_is_recorded_once(site: Site, tess: Owner, gateway: FailingTexts, json: bool) -> None:
     at = site.clock.now()
     assert receipt(site, gateway, "delivered", json=json).status == 204
     site.clock.pass_(5)
@@ -76,8 +76,8 @@ def test_what_arrived_is_noted_once(site: Site, tess: Owner, gateway: MoodyTexts
 
 @pytest.mark.parametrize("json", [False, True], ids=["form", "json"])
 @pytest.mark.parametrize("status", ["expired", "failed", "rejected", "unknown"])
-def test_what_did_not_arrive_is_said_on_the_page_and_another_can_be_sent(
-    site: Site, tess: Owner, gateway: MoodyTexts, status: str, json: bool
+def test_a_failed_text_is_reported_on_the_page_and_another_can_be_sent(
+    site: Site, tess: Owner, gateway: FailingTexts, status: str, json: bool
 ) -> None:
     assert not tess.open("/settings/account/phone/code").says(STOPPED)
     for _ in range(2):
@@ -92,21 +92,19 @@ def test_what_did_not_arrive_is_said_on_the_page_and_another_can_be_sent(
 
 
 @pytest.mark.parametrize("status", ["accepted", "buffered", "", "Delivered", "no such word"])
-def test_a_step_on_the_way_changes_nothing(site: Site, tess: Owner, gateway: MoodyTexts, status: str) -> None:
+def test_an_intermediate_status_changes_nothing(site: Site, tess: Owner, gateway: FailingTexts, status: str) -> None:
     assert receipt(site, gateway, status).status == 204
     assert (newest(site).state, newest(site).received_at) == (SENT, None)
 
 
-def test_a_failure_that_comes_after_the_arrival_is_not_believed(site: Site, tess: Owner, gateway: MoodyTexts) -> None:
+def test_a_failure_after_a_delivery_is_ignored(site: Site, tess: Owner, gateway: FailingTexts) -> None:
     receipt(site, gateway, "delivered")
     receipt(site, gateway, "failed")
     assert newest(site).state == SENT
     assert not tess.open("/settings/account/phone/code").says(STOPPED)
 
 
-def test_a_receipt_that_comes_after_the_code_was_typed_spoils_nothing(
-    site: Site, tess: Owner, gateway: MoodyTexts
-) -> None:
+def test_a_receipt_after_the_code_was_used_changes_nothing(site: Site, tess: Owner, gateway: FailingTexts) -> None:
     assert tess.press("Verify", code=site.texted_code(PHONE)).says("...56")
     site.clock.pass_(86400)
     assert receipt(site, gateway, "failed").status == 204
@@ -114,8 +112,8 @@ def test_a_receipt_that_comes_after_the_code_was_typed_spoils_nothing(
     assert tess.open("/settings/account").says("...56")
 
 
-def test_a_receipt_of_a_text_that_was_purged_or_never_was_is_taken_and_forgotten(
-    site: Site, tess: Owner, gateway: MoodyTexts
+def test_a_receipt_of_a_purged_or_unknown_text_is_accepted_and_ignored(
+    site: Site, tess: Owner, gateway: FailingTexts
 ) -> None:
     site.clock.pass_(31 * 86400)
     site.services.maintenance.purge()
@@ -123,7 +121,7 @@ def test_a_receipt_of_a_text_that_was_purged_or_never_was_is_taken_and_forgotten
         assert receipt(site, gateway, status).status == 204
 
 
-def test_only_a_post_with_the_secret_is_heard(site: Site, tess: Owner, gateway: MoodyTexts) -> None:
+def test_only_a_post_with_the_secret_is_accepted(site: Site, tess: Owner, gateway: FailingTexts) -> None:
     assert receipt(site, gateway, "failed", method="GET").status == 404
     told = {"client-ref": gateway.taken[-1].message_id, "status": "failed"}
     assert Person(site.app).send("POST", f"{HOOK}x", data=told).status == 404
@@ -131,7 +129,7 @@ def test_only_a_post_with_the_secret_is_heard(site: Site, tess: Owner, gateway: 
     assert tess.open("/settings/account/phone/code").h1 == "Check your phone"
 
 
-def test_without_a_secret_in_the_settings_no_receipt_is_heard(
+def test_without_a_secret_in_the_settings_no_receipt_is_accepted(
     site: Site, environ: dict[str, str], tmp_path: Any
 ) -> None:
     from webapp import create_app

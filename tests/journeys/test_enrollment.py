@@ -1,4 +1,4 @@
-"""Turning on the authentication app: one key until it is proved, whatever a person does on the way."""
+"""Turning on the authentication app: one setup key until it is proved, whatever the user does on the way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECTION = "Two-factor authentication - Nightlatch"
 
 
 def begin(ada: Owner) -> None:
-    """To the page with the QR code."""
+    """Up to the page with the QR code."""
     ada.open(TWO_FACTOR)
     ada.press("Authentication app")
     page = ada.press(START[ada.layout])
@@ -25,7 +25,7 @@ def begin(ada: Owner) -> None:
 
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID, IPHONE])
 @pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
-def test_every_step_says_where_one_is(site: Site, layout: str, htmx: bool) -> None:
+def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, htmx: bool) -> None:
     ada = Owner(site, layout=layout, htmx=htmx)
     ada.sign_up(confirm_email=False)
     site.clock.pass_(660)
@@ -64,14 +64,14 @@ def test_every_step_says_where_one_is(site: Site, layout: str, htmx: bool) -> No
     assert page.button("Authentication app")["aria-checked"] == "true"
 
 
-def test_fresh_and_confirmed_there_are_four_steps(ada: Owner) -> None:
+def test_a_fresh_session_with_a_confirmed_address_has_four_steps(ada: Owner) -> None:
     ada.sign_up()
     begin(ada)
     assert ada.page is not None
     assert ada.page.step == "Step 2 of 4"
 
 
-def test_the_qr_code_and_the_key_are_one_and_the_link_names_site_and_account(ada: Owner) -> None:
+def test_the_qr_code_and_the_setup_key_are_the_same_and_name_site_and_account(ada: Owner) -> None:
     ada.sign_up()
     begin(ada)
     assert ada.page is not None
@@ -92,7 +92,7 @@ def test_the_qr_code_and_the_key_are_one_and_the_link_names_site_and_account(ada
     assert facts == {"secret": ada.secret, "issuer": "Nightlatch"}
 
 
-def test_a_reload_back_a_wrong_code_and_a_second_tab_keep_the_key(ada: Owner, site: Site) -> None:
+def test_reload_back_a_wrong_code_and_a_second_tab_keep_the_setup_key(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)
     first = ada.secret
@@ -110,7 +110,7 @@ def test_a_reload_back_a_wrong_code_and_a_second_tab_keep_the_key(ada: Owner, si
     assert ada.open(f"{APP}/link").setup_key == first
 
 
-def test_only_start_over_draws_a_new_key_and_the_old_one_links_nothing(ada: Owner) -> None:
+def test_only_start_over_generates_a_new_key_and_the_old_one_is_refused(ada: Owner) -> None:
     ada.sign_up()
     begin(ada)
     old = ada.code()
@@ -128,7 +128,7 @@ def test_only_start_over_draws_a_new_key_and_the_old_one_links_nothing(ada: Owne
     assert ada.press("Verify", code=ada.code()).h1 == "You're all set"
 
 
-def test_a_step_that_is_not_open_leads_to_the_one_that_is(ada: Owner) -> None:
+def test_a_step_that_is_not_open_redirects_to_the_open_one(ada: Owner) -> None:
     ada.sign_up()
     for step in ("link", "code", "done", "password", "email", "email-code"):
         assert ada.open(f"{APP}/{step}").path == f"{APP}/overview"
@@ -141,12 +141,12 @@ def test_a_step_that_is_not_open_leads_to_the_one_that_is(ada: Owner) -> None:
 
 
 @pytest.mark.parametrize("path", [f"{APP}/nonsense", f"{TWO_FACTOR}/carrier-pigeon", f"{TWO_FACTOR}/sms/overview"])
-def test_what_is_no_step_and_no_method_is_not_found(ada: Owner, path: str) -> None:
+def test_an_unknown_step_or_method_is_not_found(ada: Owner, path: str) -> None:
     ada.sign_up()
     assert ada.open(path).status == 404
 
 
-def test_choosing_a_method_that_there_is_not_is_not_found(ada: Owner) -> None:
+def test_choosing_an_unknown_method_is_not_found(ada: Owner) -> None:
     ada.sign_up()
     assert ada.post(TWO_FACTOR, method="carrier-pigeon").status == 404
 
@@ -161,7 +161,7 @@ def test_cancel_changes_nothing(ada: Owner) -> None:
     assert ada.log_in().h1 == "Welcome, Ada Lovelace"
 
 
-def test_after_half_an_hour_away_the_enrollment_and_its_key_are_gone(ada: Owner, site: Site) -> None:
+def test_after_half_an_hour_without_use_the_enrollment_and_its_key_are_deleted(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)
     first = ada.secret
@@ -173,7 +173,7 @@ def test_after_half_an_hour_away_the_enrollment_and_its_key_are_gone(ada: Owner,
     assert page.setup_key != first
 
 
-def test_every_step_starts_the_half_hour_anew(ada: Owner, site: Site) -> None:
+def test_every_step_restarts_the_half_hour(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)
     site.clock.pass_(1700)
@@ -186,7 +186,7 @@ def test_every_step_starts_the_half_hour_anew(ada: Owner, site: Site) -> None:
     assert ada.press("Verify", code=ada.code()).h1 == "You're all set"
 
 
-def test_a_wrong_password_is_said_and_the_right_one_goes_on(ada: Owner, site: Site) -> None:
+def test_a_wrong_password_is_reported_and_the_right_one_continues(ada: Owner, site: Site) -> None:
     ada.sign_up()
     site.clock.pass_(660)
     ada.open(f"{APP}/overview")
@@ -198,7 +198,7 @@ def test_a_wrong_password_is_said_and_the_right_one_goes_on(ada: Owner, site: Si
     assert ada.press("Verify", password=ada.password).h1 == "Link your authentication app"
 
 
-def test_a_code_typed_when_the_proof_has_gone_stale_is_not_lost(ada: Owner, site: Site) -> None:
+def test_a_code_typed_when_the_session_is_no_longer_fresh_is_not_lost(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)
     ada.press("Next")
@@ -210,7 +210,7 @@ def test_a_code_typed_when_the_proof_has_gone_stale_is_not_lost(ada: Owner, site
     assert len(page.backup_code) == 19
 
 
-def test_the_confirmation_code_is_sent_again_and_the_address_can_be_another(ada: Owner, site: Site) -> None:
+def test_the_confirmation_code_can_be_sent_again_and_to_another_address(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     ada.open(f"{APP}/overview")
     ada.press(START[ada.layout])
@@ -227,7 +227,7 @@ def test_the_confirmation_code_is_sent_again_and_the_address_can_be_another(ada:
     assert ada.press("Verify", code=site.emailed_code(ada.email)).h1 == "Link your authentication app"
 
 
-def test_back_to_the_address_after_it_was_confirmed_changes_nothing_and_goes_on(ada: Owner, site: Site) -> None:
+def test_going_back_to_a_confirmed_address_changes_nothing_and_continues(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     ada.open(f"{APP}/overview")
     ada.press(START[ada.layout])
@@ -241,7 +241,7 @@ def test_back_to_the_address_after_it_was_confirmed_changes_nothing_and_goes_on(
     assert ada.post(f"{APP}/email-code", resend="1").path == f"{APP}/link"
 
 
-def test_an_address_is_not_asked_for_on_the_strength_of_a_stale_proof(ada: Owner, site: Site) -> None:
+def test_a_stale_session_is_not_asked_for_an_address(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     ada.open(f"{APP}/overview")
     ada.press(START[ada.layout])
@@ -254,7 +254,7 @@ def test_an_address_is_not_asked_for_on_the_strength_of_a_stale_proof(ada: Owner
     assert site.emails(ada.email)
 
 
-def test_the_last_page_can_be_loaded_again_until_got_it_and_never_after(ada: Owner) -> None:
+def test_the_last_page_can_be_reloaded_until_got_it_and_not_after(ada: Owner) -> None:
     ada.sign_up()
     code = ada.turn_on_app().backup_code
     assert ada.open(f"{APP}/done").backup_code == code
@@ -269,7 +269,7 @@ def test_the_last_page_can_be_loaded_again_until_got_it_and_never_after(ada: Own
     assert code not in page.text
 
 
-def test_only_the_log_in_that_finished_sees_the_backup_code(site: Site) -> None:
+def test_only_the_session_that_finished_sees_the_backup_code(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()
@@ -280,19 +280,19 @@ def test_only_the_log_in_that_finished_sees_the_backup_code(site: Site) -> None:
     assert ada.kept_code not in page.text
 
 
-def test_a_second_tab_that_comes_late_is_told_that_it_is_done(ada: Owner) -> None:
+def test_a_second_tab_is_told_that_the_enrollment_is_finished(ada: Owner) -> None:
     ada.sign_up()
     ada.turn_on_app()
     page = ada.post(f"{APP}/code", code=ada.next_code())
     assert page.path == f"{APP}/done"
 
 
-def test_a_step_posted_without_a_draft_that_needs_one_is_closed(ada: Owner) -> None:
+def test_a_step_that_needs_a_draft_is_refused_without_one(ada: Owner) -> None:
     ada.sign_up()
     assert ada.post(f"{APP}/overview", **{"start-over": "1"}).path == f"{APP}/link"
 
 
-def test_a_page_whose_token_is_old_does_nothing_and_keeps_what_was_typed(ada: Owner, site: Site) -> None:
+def test_a_page_whose_csrf_token_expired_does_nothing_and_keeps_what_was_typed(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)
     ada.press("Next")
@@ -306,7 +306,7 @@ def test_a_page_whose_token_is_old_does_nothing_and_keeps_what_was_typed(ada: Ow
     assert ada.press("Next").h1 == "Enter the code from your app"
 
 
-def test_replacing_keeps_the_old_app_working_until_the_new_one_is_proved(enrolled: Owner, site: Site) -> None:
+def test_replacing_keeps_the_old_app_valid_until_the_new_one_is_proved(enrolled: Owner, site: Site) -> None:
     ada = enrolled
     old_code = ada.kept_code
     page = ada.open(f"{APP}/overview")
@@ -321,7 +321,7 @@ def test_replacing_keeps_the_old_app_working_until_the_new_one_is_proved(enrolle
     ada.press("Next")
     page = ada.press("Verify", code=ada.code())
     assert page.h1 == "You're all set"
-    assert "Copy" not in page.buttons  # the backup code stays as it was
+    assert "Copy" not in page.buttons  # the backup code is unchanged
     assert old_code not in page.text
     ada.press("Got it")
     assert elsewhere.open("/").h1 == "Welcome, Ada Lovelace"
@@ -337,7 +337,9 @@ def test_replacing_keeps_the_old_app_working_until_the_new_one_is_proved(enrolle
     assert "Nightlatch: Authentication app was turned on as a second factor." in told
 
 
-def test_replacing_when_not_fresh_asks_the_password_and_the_old_app_and_goes_on(enrolled: Owner, site: Site) -> None:
+def test_replacing_in_a_stale_session_asks_for_the_password_and_the_old_app_and_continues(
+    enrolled: Owner, site: Site
+) -> None:
     ada = enrolled
     site.clock.pass_(660)
     ada.open(f"{APP}/overview")
@@ -356,7 +358,7 @@ def test_a_first_factor_ends_every_other_session(ada: Owner) -> None:
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
 
 
-def test_the_code_that_enrolled_opens_nothing_at_log_in(ada: Owner) -> None:
+def test_the_code_that_finished_the_enrollment_is_refused_at_log_in(ada: Owner) -> None:
     ada.sign_up()
     ada.turn_on_app()
     elsewhere = ada.other_browser()
@@ -365,7 +367,7 @@ def test_the_code_that_enrolled_opens_nothing_at_log_in(ada: Owner) -> None:
     assert page.problems[0].startswith("That code was already used.")
 
 
-def test_guessing_the_first_code_has_an_end(site: Site) -> None:
+def test_guesses_at_the_first_code_are_limited(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     begin(ada)

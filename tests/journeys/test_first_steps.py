@@ -1,4 +1,4 @@
-"""The journey of the first issue: sign up, turn on an authentication app, log out, log in with a code."""
+"""The first journey of a user: sign up, turn on an authentication app, log out, log in with a code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.people import ANDROID, DESKTOP, IPHONE, TWO_FACTOR, Owner
 
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID, IPHONE])
 @pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
-def test_a_newcomer_signs_up_turns_on_an_app_and_logs_in_with_a_code(site: Site, layout: str, htmx: bool) -> None:
+def test_a_new_user_signs_up_turns_on_an_app_and_logs_in_with_a_code(site: Site, layout: str, htmx: bool) -> None:
     ada = Owner(site, layout=layout, htmx=htmx)
     assert ada.sign_up().h1 == "Welcome, Ada Lovelace"
     assert ada.turn_on_app().h1 == "You're all set"
@@ -23,7 +23,7 @@ def test_a_newcomer_signs_up_turns_on_an_app_and_logs_in_with_a_code(site: Site,
     assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL asks for its locks as well
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL has further statements for its locks
 def test_a_whole_log_in_costs_fourteen_statements_and_the_log_in_page_none(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()

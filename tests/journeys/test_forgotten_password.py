@@ -1,4 +1,4 @@
-"""A forgotten password: always the same answer, and a link that shows with GET and acts with POST only."""
+"""A forgotten password: the same answer for every address, and a link whose GET shows a page and whose POST acts."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def ask(person: Owner, email: str) -> None:
 
 
 def anonymous(page: Page | None, address: str) -> str:
-    """The page without the address and without its token, which is another in every second."""
+    """The page without the address and without its CSRF token, which changes every second."""
     assert page is not None
     return re.sub(r'name="csrf_token" value="[^"]+"', "", page.text.replace(address, ""))
 
 
-def test_the_link_lets_its_reader_choose_a_new_password_but_never_logs_in(returning: Owner, site: Site) -> None:
+def test_the_link_sets_a_new_password_and_does_not_log_in(returning: Owner, site: Site) -> None:
     ada = returning
     ask(ada, ada.email)
     path = site.emailed_path(ada.email, "/reset-password/")
@@ -42,7 +42,7 @@ def test_the_link_lets_its_reader_choose_a_new_password_but_never_logs_in(return
     assert (page.status, page.h1) == (404, "This link no longer works")
 
 
-def test_a_password_that_does_not_fit_leaves_the_link_whole(returning: Owner, site: Site) -> None:
+def test_an_invalid_password_does_not_use_the_link_up(returning: Owner, site: Site) -> None:
     ada = returning
     ask(ada, ada.email)
     ada.open(site.emailed_path(ada.email, "/reset-password/"))
@@ -52,7 +52,7 @@ def test_a_password_that_does_not_fit_leaves_the_link_whole(returning: Owner, si
     assert ada.press("Save password", password=NEW).path == "/log-in"
 
 
-def test_the_answer_is_the_same_for_an_address_that_nobody_has(ada: Owner, site: Site) -> None:
+def test_the_answer_for_an_unknown_address_is_the_same(ada: Owner, site: Site) -> None:
     ada.sign_up()
     stranger = Owner(site, "eve", layout=ada.layout, htmx=ada.htmx)
     ask(stranger, ada.email)
@@ -62,14 +62,14 @@ def test_the_answer_is_the_same_for_an_address_that_nobody_has(ada: Owner, site:
     assert not site.emails("nobody@example.org")
 
 
-def test_what_is_no_address_is_said_to_be_none(ada: Owner) -> None:
+def test_a_malformed_address_is_reported(ada: Owner) -> None:
     ada.open("/forgot-password")
     page = ada.press("Send link", email="ada")
     assert (page.status, page.problems) == (422, ["Enter an email address in the form name@example.org."])
     assert ada.press("Send link", email="").problems == ["Enter your email address."]
 
 
-def test_a_link_is_dead_after_an_hour_and_when_another_was_used(returning: Owner, site: Site) -> None:
+def test_a_link_is_refused_after_an_hour_and_after_another_was_used(returning: Owner, site: Site) -> None:
     ada = returning
     ask(ada, ada.email)
     first = site.emailed_path(ada.email, "/reset-password/")
@@ -88,7 +88,7 @@ def test_a_link_is_dead_after_an_hour_and_when_another_was_used(returning: Owner
     assert (page.status, page.h1) == (404, "This link no longer works")
 
 
-def test_a_sixth_link_of_a_day_is_not_sent_and_nobody_is_told(ada: Owner, site: Site) -> None:
+def test_a_sixth_link_of_a_day_is_not_sent_and_the_page_does_not_say_so(ada: Owner, site: Site) -> None:
     ada.sign_up()
     for _ in range(7):
         ask(ada.other_browser(), ada.email)
@@ -106,7 +106,7 @@ def test_many_requests_from_one_network_have_to_wait(site: Site) -> None:
     assert int(page.response.headers["Retry-After"]) > 0
 
 
-def test_a_link_to_an_address_that_was_never_confirmed_confirms_it(ada: Owner, site: Site) -> None:
+def test_a_link_to_an_unconfirmed_address_confirms_it(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     ada.press("Next", email=ada.email)
     ask(ada.other_browser(), ada.email)
@@ -119,7 +119,7 @@ def test_a_link_to_an_address_that_was_never_confirmed_confirms_it(ada: Owner, s
     assert page.says(f"{ada.email} is confirmed.")
 
 
-def test_a_link_sent_to_two_claimants_is_of_use_to_the_first_only(site: Site) -> None:
+def test_of_links_to_two_accounts_that_claim_an_address_only_the_first_used_is_accepted(site: Site) -> None:
     ada, eve = Owner(site), Owner(site, "eve")
     for person in (ada, eve):
         person.sign_up(confirm_email=False)
@@ -138,7 +138,7 @@ def test_a_link_sent_to_two_claimants_is_of_use_to_the_first_only(site: Site) ->
         assert reader.press("Save password", password=NEW).status == status
 
 
-def test_a_link_to_an_address_that_is_no_longer_the_accounts_is_dead(site: Site) -> None:
+def test_a_link_to_a_former_address_is_refused(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ask(ada.other_browser(), ada.email)
@@ -153,7 +153,7 @@ def test_a_link_to_an_address_that_is_no_longer_the_accounts_is_dead(site: Site)
     assert reader.log_in().h1 == "Welcome, Ada Lovelace"
 
 
-def test_a_link_to_a_claimed_address_is_dead_once_another_was_confirmed(site: Site) -> None:
+def test_a_link_to_an_unconfirmed_address_is_refused_after_another_was_confirmed(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
     ada.press("Next", email="typo@example.org")
@@ -167,7 +167,7 @@ def test_a_link_to_a_claimed_address_is_dead_once_another_was_confirmed(site: Si
     assert stranger.press("Save password", password=NEW).status == 404
 
 
-def test_a_pending_login_with_the_old_password_ends_with_a_reset(returning: Owner, site: Site) -> None:
+def test_a_reset_ends_a_pending_login_with_the_old_password(returning: Owner, site: Site) -> None:
     ada = returning
     ada.log_in()
     ask(ada.other_browser(), ada.email)

@@ -1,4 +1,4 @@
-"""Security keys: turning one on, adding more, naming and deleting them, and logging in with them or with one alone."""
+"""Security keys: turning one on, adding more, renaming and deleting them, and logging in with them or with passkeys."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def with_key(owner: Owner, **options: Any) -> Owner:
 
 
 def with_passkey(person: Person, key: Authenticator, path: str = "/log-in", keep: str = "", **wrong: Any) -> Page:
-    """Whoever sits there uses the button on the log-in page."""
+    """Presses the button on the log-in page and uses the key."""
     page = person.open(path)
     told = person.send("POST", OPTIONS, data={"csrf_token": person.token()})
     person.page = page
@@ -54,7 +54,7 @@ def with_passkey(person: Person, key: Authenticator, path: str = "/log-in", keep
 
 
 def add_key(owner: Owner, name: str, **options: Any) -> Authenticator:
-    """From the list."""
+    """Adds a key from the list."""
     owner.open(LIST)
     page = owner.follow("Add another key")
     key = owner.new_key(**options)
@@ -64,7 +64,7 @@ def add_key(owner: Owner, name: str, **options: Any) -> Authenticator:
 
 
 def listed(page: Page) -> dict[str, list[str]]:
-    """What the list says of each key."""
+    """The text of the list about each key."""
     return {
         name.get_text(" ", strip=True): [fact.get_text(" ", strip=True) for fact in item.select("ul.facts > li")]
         for item in page.soup.select("ul.objects > li")
@@ -78,7 +78,7 @@ def told_to_browser(page: Page) -> dict[str, Any]:
 
 
 def offers_passkey(page: Page) -> bool:
-    """The offer is there, and hidden until a script finds that the device can keep one."""
+    """Whether the offer is on the page, hidden until a script finds that the device can store a passkey."""
     part = page.soup.select_one("[data-offer]")
     assert part is None or part.has_attr("hidden")
     return part is not None
@@ -101,7 +101,7 @@ def factors(site: Site) -> dict[str, Factor]:
 
 @each_layout
 @each_way
-def test_every_step_says_where_one_is(site: Site, layout: str, htmx: bool) -> None:
+def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, htmx: bool) -> None:
     ada = Owner(site, layout=layout, htmx=htmx)
     ada.sign_up(confirm_email=False)
     site.clock.pass_(660)
@@ -151,7 +151,7 @@ def test_every_step_says_where_one_is(site: Site, layout: str, htmx: bool) -> No
     assert page.link("Backup code") == f"{TWO_FACTOR}/backup-code"
 
 
-def test_fresh_and_confirmed_there_are_four_steps(ada: Owner) -> None:
+def test_a_fresh_session_with_a_confirmed_address_has_four_steps(ada: Owner) -> None:
     ada.sign_up()
     ada.open(TWO_FACTOR)
     page = ada.follow("Security key")
@@ -160,7 +160,7 @@ def test_fresh_and_confirmed_there_are_four_steps(ada: Owner) -> None:
     assert (page.h1, page.step) == ("Insert your security key", "Step 2 of 4")
 
 
-def test_from_start_to_the_name_there_are_four_requests_at_most(site: Site) -> None:
+def test_from_start_to_the_name_there_are_at_most_four_requests(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.open(TWO_FACTOR)
@@ -192,7 +192,7 @@ def test_the_key_is_asked_for_this_site_and_this_account_only(ada: Owner, site: 
     assert again["user"] == asked["user"], "one handle for all keys of an account"
 
 
-def test_a_reload_leaves_the_challenge_of_the_page_before_good(ada: Owner) -> None:
+def test_a_reload_keeps_the_challenge_of_the_earlier_page_valid(ada: Owner) -> None:
     ada.sign_up()
     ada.open(f"{KEYS}/overview")
     first = ada.press("Start")
@@ -201,7 +201,7 @@ def test_a_reload_leaves_the_challenge_of_the_page_before_good(ada: Owner) -> No
     assert ada.press("Use security key", credential=ada.new_key().create(first.options())).h1 == "Name your key"
 
 
-def test_after_a_failure_the_page_asks_anew(ada: Owner) -> None:
+def test_after_a_failure_the_page_has_a_new_challenge(ada: Owner) -> None:
     ada.sign_up()
     ada.open(f"{KEYS}/overview")
     page = ada.press("Start")
@@ -214,7 +214,7 @@ def test_after_a_failure_the_page_asks_anew(ada: Owner) -> None:
     assert ada.press("Use security key", credential=key.create(page.options())).h1 == "Name your key"
 
 
-def test_without_javascript_the_page_says_so_and_offers_a_way_out(keyed: Owner) -> None:
+def test_without_javascript_the_page_says_so_and_offers_other_methods(keyed: Owner) -> None:
     page = keyed.open(f"{KEYS}/touch")
     assert page.says("Security keys need JavaScript, and it is off in this browser.")
     assert page.button("Use security key").has_attr("data-needs-script")
@@ -229,7 +229,7 @@ def test_without_javascript_the_page_says_so_and_offers_a_way_out(keyed: Owner) 
     assert {"Use a backup code", "Choose a different two-factor authentication method"} <= set(page.links)
 
 
-def test_back_from_the_name_another_key_takes_its_place(ada: Owner, site: Site) -> None:
+def test_after_going_back_from_the_name_another_key_replaces_the_first(ada: Owner, site: Site) -> None:
     ada.sign_up()
     ada.open(f"{KEYS}/overview")
     page = ada.press("Start")
@@ -271,7 +271,7 @@ def test_cancel_changes_nothing(ada: Owner, site: Site) -> None:
         ("bLUE  key", "You have one of that name. Choose another name."),
     ],
 )
-def test_a_name_that_will_not_do_is_said_beside_the_field_and_kept(site: Site, typed: str, sentence: str) -> None:
+def test_an_invalid_name_is_reported_beside_the_field_and_kept(site: Site, typed: str, sentence: str) -> None:
     ada = with_key(Owner(site))
     ada.open(LIST)
     page = ada.follow("Add another key")
@@ -304,7 +304,7 @@ def test_a_name_is_shown_as_text_and_never_as_markup(site: Site) -> None:
     assert "<script>alert" not in site.emails(ada.email)[0].html
 
 
-def test_a_key_that_was_touched_as_the_proof_ran_out_is_kept_through_step_up(ada: Owner, site: Site) -> None:
+def test_a_key_that_was_touched_when_the_session_went_stale_is_kept_through_step_up(ada: Owner, site: Site) -> None:
     ada.sign_up()
     ada.open(f"{KEYS}/overview")
     ada.press("Start")
@@ -316,7 +316,7 @@ def test_a_key_that_was_touched_as_the_proof_ran_out_is_kept_through_step_up(ada
     assert ada.press("Verify", password=ada.password).h1 == "Name your key"
 
 
-def test_the_owner_is_told_of_the_first_key_and_of_each_more(keyed: Owner, site: Site) -> None:
+def test_the_owner_is_notified_of_the_first_key_and_of_each_further_one(keyed: Owner, site: Site) -> None:
     told = "Security key added as a second factor: Blue key."
     assert site.emails(keyed.email)[0].subject == f"Nightlatch: {told}"
     assert activity(site)[0] == told
@@ -327,10 +327,10 @@ def test_the_owner_is_told_of_the_first_key_and_of_each_more(keyed: Owner, site:
     assert activity(site)[0] == told
 
 
-# -- One more --------------------------------------------------------------------------------------
+# -- Further keys ----------------------------------------------------------------------------------
 
 
-def test_another_key_goes_straight_to_the_touch_and_ends_at_the_list(keyed: Owner) -> None:
+def test_adding_another_key_begins_with_the_touch_and_ends_at_the_list(keyed: Owner) -> None:
     page = keyed.open(LIST)
     page = keyed.follow("Add another key")
     assert (page.h1, page.path, page.step) == ("Insert your security key", f"{KEYS}/touch", "Step 1 of 2")
@@ -349,7 +349,7 @@ def test_another_key_goes_straight_to_the_touch_and_ends_at_the_list(keyed: Owne
     assert keyed.open(f"{KEYS}/done").h1 == "Insert your security key", "no page of an end is left open"
 
 
-def test_another_key_after_a_while_asks_for_the_password_and_the_key_first(keyed: Owner, site: Site) -> None:
+def test_adding_another_key_in_a_stale_session_asks_for_the_password_and_a_key_first(keyed: Owner, site: Site) -> None:
     site.clock.pass_(660)
     keyed.open(LIST)
     page = keyed.follow("Add another key")
@@ -362,7 +362,7 @@ def test_another_key_after_a_while_asks_for_the_password_and_the_key_first(keyed
     assert list(listed(keyed.press("Save", name="Green key"))) == ["Blue key", "Green key"]
 
 
-def test_another_key_begins_anew_though_the_first_was_left_without_got_it(ada: Owner) -> None:
+def test_adding_another_key_begins_anew_when_the_last_page_was_left_without_got_it(ada: Owner) -> None:
     ada.sign_up()
     assert ada.turn_on_key().h1 == "You're all set"
     ada.open(LIST)
@@ -371,7 +371,7 @@ def test_another_key_begins_anew_though_the_first_was_left_without_got_it(ada: O
     assert ada.follow("Security key").h1 == "Security key"
 
 
-def test_the_link_in_the_list_of_methods_shows_the_overview_to_who_has_a_key(keyed: Owner) -> None:
+def test_the_link_in_the_list_of_methods_shows_the_overview_to_users_with_a_key(keyed: Owner) -> None:
     keyed.open(TWO_FACTOR)
     page = keyed.follow("Security key")
     assert page.h1 == "Security key"
@@ -379,7 +379,7 @@ def test_the_link_in_the_list_of_methods_shows_the_overview_to_who_has_a_key(key
     assert keyed.press("Start").h1 == "Insert your security key"
 
 
-def test_a_key_beside_an_authentication_app_makes_no_second_backup_code(enrolled: Owner, site: Site) -> None:
+def test_a_key_beside_an_authentication_app_generates_no_second_backup_code(enrolled: Owner, site: Site) -> None:
     page = enrolled.turn_on_key()
     assert (page.h1, page.path) == ("Manage security keys", LIST)
     assert not page.says(SOLE)
@@ -390,7 +390,7 @@ def test_a_key_beside_an_authentication_app_makes_no_second_backup_code(enrolled
     assert enrolled.press("Verify", code=enrolled.kept_code).h1 == "Keep your new backup code"
 
 
-def test_the_same_key_twice_is_refused_whatever_the_browser_lets_through(keyed: Owner, site: Site) -> None:
+def test_the_same_key_is_refused_the_second_time_even_if_the_browser_allows_it(keyed: Owner, site: Site) -> None:
     keyed.open(LIST)
     page = keyed.follow("Add another key")
     assert keyed.key is not None
@@ -402,7 +402,7 @@ def test_the_same_key_twice_is_refused_whatever_the_browser_lets_through(keyed: 
 
 
 @each_layout
-def test_the_other_links_to_the_method_lead_to_its_list_or_its_open_step(site: Site, layout: str) -> None:
+def test_other_links_to_the_method_lead_to_its_list_or_its_open_step(site: Site, layout: str) -> None:
     ada = with_key(Owner(site, layout=layout))
     assert ada.post(TWO_FACTOR, method="security-key").h1 == "Insert your security key"
     for again in ("", "?again=1"):
@@ -416,7 +416,7 @@ def test_the_other_links_to_the_method_lead_to_its_list_or_its_open_step(site: S
 # -- The list --------------------------------------------------------------------------------------
 
 
-def test_the_list_says_what_is_known_of_each_key(ada: Owner, site: Site) -> None:
+def test_the_list_shows_what_is_known_of_each_key(ada: Owner, site: Site) -> None:
     with_key(ada, transports=("internal",), backup_eligible=True, backed_up=True)
     site.clock.pass_(60)
     add_key(ada, "Green key", verifies=False)
@@ -452,7 +452,7 @@ def test_the_browser_is_told_which_keys_are_left(keyed: Owner) -> None:
     assert "unknown" not in told_to_browser(keyed.open(LIST)), "once"
 
 
-def test_keys_alone_are_said_to_be_enough_and_with_an_app_nothing_is_said(keyed: Owner, site: Site) -> None:
+def test_the_list_says_that_keys_alone_suffice_only_when_there_is_no_other_method(keyed: Owner, site: Site) -> None:
     assert keyed.open(LIST).says(SOLE)
     add_key(keyed, "Green key")
     assert keyed.open(LIST).says(SOLE)
@@ -460,7 +460,7 @@ def test_keys_alone_are_said_to_be_enough_and_with_an_app_nothing_is_said(keyed:
     assert not keyed.open(LIST).says(SOLE)
 
 
-def test_the_list_costs_three_statements_at_most_and_asking_for_a_key_writes_nothing(keyed: Owner, site: Site) -> None:
+def test_the_list_costs_at_most_three_statements_and_asking_for_a_key_writes_nothing(keyed: Owner, site: Site) -> None:
     keyed.htmx = False
     for _ in range(3):
         add_key(keyed, f"Key {len(factors(site))}")
@@ -480,10 +480,10 @@ def test_the_list_costs_three_statements_at_most_and_asking_for_a_key_writes_not
     assert 1 <= len(site.statements) <= 3
 
 
-# -- Naming and deleting ---------------------------------------------------------------------------
+# -- Renaming and deleting -------------------------------------------------------------------------
 
 
-def test_a_key_is_renamed_and_its_owner_finds_it_in_the_activity(keyed: Owner, site: Site) -> None:
+def test_renaming_a_key_is_an_activity_event(keyed: Owner, site: Site) -> None:
     add_key(keyed, "Green key")
     mails = len(site.emails())
     page = keyed.follow("Rename Blue key")
@@ -507,7 +507,7 @@ def test_a_key_is_renamed_and_its_owner_finds_it_in_the_activity(keyed: Owner, s
     assert list(factors(site)) == ["RED KEY", "Green key"]
 
 
-def test_one_of_two_keys_is_deleted_and_the_other_stays(keyed: Owner, site: Site) -> None:
+def test_deleting_one_of_two_keys_keeps_the_other(keyed: Owner, site: Site) -> None:
     other = keyed.other_browser()
     green = add_key(keyed, "Green key")
     other.log_in()
@@ -531,7 +531,7 @@ def test_one_of_two_keys_is_deleted_and_the_other_stays(keyed: Owner, site: Site
     assert other.use_key(green).h1 == HOME
 
 
-def test_the_last_key_is_deleted_after_a_warning_and_only_the_password_is_left(keyed: Owner, site: Site) -> None:
+def test_deleting_the_last_key_shows_a_warning_and_leaves_the_password_only(keyed: Owner, site: Site) -> None:
     keyed.open(LIST)
     page = keyed.follow("Delete Blue key")
     assert page.says(WARNING)
@@ -558,9 +558,7 @@ def test_the_last_key_beside_an_app_is_not_the_last_factor(enrolled: Owner, site
 
 
 @pytest.mark.parametrize("act", ["Rename", "Delete"])
-def test_naming_and_deleting_ask_who_one_is_first_and_then_go_back_to_the_act(
-    keyed: Owner, site: Site, act: str
-) -> None:
+def test_renaming_and_deleting_ask_for_step_up_and_then_continue(keyed: Owner, site: Site, act: str) -> None:
     add_key(keyed, "Green key")
     site.clock.pass_(660)
     keyed.open(LIST)
@@ -586,7 +584,7 @@ def test_naming_and_deleting_ask_who_one_is_first_and_then_go_back_to_the_act(
 
 @each_layout
 @each_way
-def test_a_key_follows_the_password(site: Site, layout: str, htmx: bool) -> None:
+def test_the_key_is_asked_for_after_the_password(site: Site, layout: str, htmx: bool) -> None:
     ada = with_key(Owner(site, layout=layout, htmx=htmx))
     ada.log_out()
     page = ada.log_in()
@@ -606,14 +604,14 @@ def test_a_key_follows_the_password(site: Site, layout: str, htmx: bool) -> None
     assert activity(site)[0] == "You logged in."
 
 
-def test_a_key_without_a_pin_is_enough_after_the_password(site: Site) -> None:
+def test_a_key_without_a_pin_suffices_after_the_password(site: Site) -> None:
     ada = with_key(Owner(site), verifies=False, transports=("nfc",))
     ada.log_out()
     ada.log_in()
     assert ada.use_key(user_handle=b"").h1 == HOME
 
 
-def test_the_page_that_was_asked_for_comes_after_the_key(keyed: Owner, site: Site) -> None:
+def test_the_requested_page_follows_the_key(keyed: Owner, site: Site) -> None:
     keyed.log_out()
     keyed.open("/settings/security?tab=1")
     keyed.press("Log in", username=keyed.username, password=keyed.password, keep="y")
@@ -623,7 +621,7 @@ def test_the_page_that_was_asked_for_comes_after_the_key(keyed: Owner, site: Sit
         assert tx.scalars(select(Session.persistent).order_by(Session.id.desc())).first() is True
 
 
-def test_a_remembered_browser_is_not_asked_for_the_key_again(keyed: Owner) -> None:
+def test_a_remembered_browser_is_not_asked_for_the_key(keyed: Owner) -> None:
     keyed.log_out()
     page = keyed.log_in()
     page.field("Remember this browser for 30 days")
@@ -647,9 +645,7 @@ def test_with_keys_alone_the_choice_is_a_key_or_the_backup_code(keyed: Owner) ->
     assert keyed.press("Verify", code=keyed.kept_code).h1 == "Keep your new backup code"
 
 
-def test_the_method_of_the_log_in_before_comes_first_and_the_other_is_a_choice_away(
-    enrolled: Owner, site: Site
-) -> None:
+def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(enrolled: Owner, site: Site) -> None:
     enrolled.turn_on_key()
     enrolled.log_out()
     assert enrolled.log_in().h1 == "Enter your code"
@@ -702,7 +698,7 @@ def test_step_up_asks_for_the_key_after_the_password(site: Site, htmx: bool) -> 
     assert activity(site)[0] == "You confirmed that it is you."
 
 
-def test_a_log_in_by_passkey_counts_as_step_up_for_ten_minutes(keyed: Owner, site: Site) -> None:
+def test_a_passkey_log_in_is_fresh_for_ten_minutes(keyed: Owner, site: Site) -> None:
     keyed.log_out()
     assert keyed.key is not None
     with_passkey(keyed, keyed.key)
@@ -712,12 +708,12 @@ def test_a_log_in_by_passkey_counts_as_step_up_for_ten_minutes(keyed: Owner, sit
     assert keyed.open("/settings/account/password").h1 == "Enter your password"
 
 
-# -- Logging in with a key alone -------------------------------------------------------------------
+# -- Logging in with a passkey ---------------------------------------------------------------------
 
 
 @each_layout
 @each_way
-def test_a_passkey_logs_in_without_user_name_and_password(site: Site, layout: str, htmx: bool) -> None:
+def test_a_passkey_logs_in_without_username_and_password(site: Site, layout: str, htmx: bool) -> None:
     ada = with_key(Owner(site, layout=layout, htmx=htmx), transports=("internal", "hybrid"))
     assert ada.key is not None
     other = ada.other_browser()
@@ -732,7 +728,7 @@ def test_a_passkey_logs_in_without_user_name_and_password(site: Site, layout: st
     assert listed(other.open(LIST))["Blue key"][-1].startswith("Last used on ")
 
 
-def test_the_page_that_was_asked_for_and_keep_me_logged_in_are_kept(keyed: Owner, site: Site) -> None:
+def test_the_requested_page_and_keep_me_logged_in_are_kept(keyed: Owner, site: Site) -> None:
     assert keyed.key is not None
     for keep in (True, False):
         other = keyed.other_browser()
@@ -745,7 +741,7 @@ def test_the_page_that_was_asked_for_and_keep_me_logged_in_are_kept(keyed: Owner
         assert (cookie.max_age is not None) == keep
 
 
-def test_after_a_failure_the_log_in_page_keeps_where_one_was_going(keyed: Owner) -> None:
+def test_after_a_failure_the_log_in_page_keeps_the_requested_page(keyed: Owner) -> None:
     assert keyed.key is not None
     other = keyed.other_browser()
     page = with_passkey(other, keyed.key, "/log-in?next=/settings", origin="https://evil.example")
@@ -756,13 +752,13 @@ def test_after_a_failure_the_log_in_page_keeps_where_one_was_going(keyed: Owner)
     assert page.path == "/settings"
 
 
-def test_a_passkey_leads_to_no_other_site(keyed: Owner) -> None:
+def test_a_passkey_does_not_redirect_to_another_site(keyed: Owner) -> None:
     assert keyed.key is not None
     for evil in ("//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"):
         assert with_passkey(keyed.other_browser(), keyed.key, f"/log-in?next={evil}").path == "/"
 
 
-def test_a_key_that_checks_nobody_is_refused_alone_and_the_page_says_why(site: Site) -> None:
+def test_a_key_without_user_verification_is_refused_as_a_passkey_with_the_reason(site: Site) -> None:
     ada = with_key(Owner(site))
     assert ada.key is not None
     page = with_passkey(ada.other_browser(), ada.key, user_verified=False)
@@ -771,7 +767,7 @@ def test_a_key_that_checks_nobody_is_refused_alone_and_the_page_says_why(site: S
 
 
 @pytest.mark.parametrize(("made", "used"), [(ANDROID, DESKTOP), (DESKTOP, ANDROID), (IPHONE, DESKTOP)])
-def test_a_key_made_at_one_host_logs_in_at_the_other(site: Site, made: str, used: str) -> None:
+def test_a_key_added_at_one_host_logs_in_at_the_other(site: Site, made: str, used: str) -> None:
     ada = with_key(Owner(site, layout=made))
     assert ada.key is not None
     other = ada.other_browser(layout=used)
@@ -783,7 +779,7 @@ def test_a_key_made_at_one_host_logs_in_at_the_other(site: Site, made: str, used
     assert with_passkey(other, ada.key).h1 == HOME
 
 
-def test_a_passkey_ends_the_session_that_was_there_before(keyed: Owner) -> None:
+def test_a_passkey_log_in_ends_the_earlier_session_of_the_browser(keyed: Owner) -> None:
     assert keyed.key is not None
     other = keyed.other_browser()
     other.log_in()
@@ -798,7 +794,7 @@ def test_a_passkey_ends_the_session_that_was_there_before(keyed: Owner) -> None:
     assert thief.open("/settings").path == "/log-in"
 
 
-# -- The offer -------------------------------------------------------------------------------------
+# -- The offer of a passkey ------------------------------------------------------------------------
 
 
 def forget_the_offer(person: Person) -> None:
@@ -824,7 +820,7 @@ def test_a_passkey_is_offered_once_after_a_password(ada: Owner) -> None:
     assert other.open(KEYS).h1 == "Security key"
 
 
-def test_a_passkey_is_not_offered_to_who_just_used_one(keyed: Owner) -> None:
+def test_a_passkey_is_not_offered_after_a_passkey_log_in(keyed: Owner) -> None:
     assert keyed.key is not None
     other = keyed.other_browser()
     page = with_passkey(other, keyed.key)
@@ -836,7 +832,9 @@ def test_a_passkey_is_not_offered_to_who_just_used_one(keyed: Owner) -> None:
 
 
 @pytest.mark.parametrize(("transports", "offered"), [(("internal",), False), (("usb",), True)])
-def test_a_passkey_is_not_offered_where_there_is_one(site: Site, transports: tuple[str, ...], offered: bool) -> None:
+def test_a_passkey_is_not_offered_where_the_device_has_one(
+    site: Site, transports: tuple[str, ...], offered: bool
+) -> None:
     ada = with_key(Owner(site), transports=transports)
     forget_the_offer(ada)
     ada.log_out()
@@ -847,11 +845,11 @@ def test_a_passkey_is_not_offered_where_there_is_one(site: Site, transports: tup
     assert offers_passkey(other.use_key()), "no passkey is kept in that one"
 
 
-# -- What machines are told ------------------------------------------------------------------------
+# -- Well-known URLs -------------------------------------------------------------------------------
 
 
 @each_layout
-def test_password_managers_learn_where_passkeys_are_made_and_managed(site: Site, layout: str) -> None:
+def test_password_managers_learn_where_passkeys_are_added_and_managed(site: Site, layout: str) -> None:
     machine = Person(site.app, layout=layout)
     page = machine.send("GET", "/.well-known/passkey-endpoints", host=HOST, follow=False)
     assert page.status == 200
@@ -862,7 +860,7 @@ def test_password_managers_learn_where_passkeys_are_made_and_managed(site: Site,
     assert ada.open(LIST).h1 == "Manage security keys"
 
 
-def test_an_account_without_factors_keeps_no_key(ada: Owner, site: Site) -> None:
+def test_an_account_without_factors_stores_no_key(ada: Owner, site: Site) -> None:
     ada.sign_up()
     page = ada.open(LIST)
     assert (page.status, page.h1) == (200, "Manage security keys")

@@ -17,7 +17,7 @@ from webapp.services.remembered_browsers import RememberedBrowsers
 WRONG = "That code is wrong. Check it and try again."
 
 
-def test_the_code_page_says_where_the_code_comes_from_and_what_else_there_is(returning: Owner) -> None:
+def test_the_code_page_names_the_method_and_the_alternatives(returning: Owner) -> None:
     page = returning.log_in()
     assert (page.path, page.h1) == ("/log-in/verify", "Enter your code")
     assert page.says("Enter the six-digit code from your authentication app.")
@@ -51,7 +51,7 @@ def test_the_username_or_the_confirmed_address_logs_in(site: Site, typed: str) -
     assert elsewhere.log_in().h1 == "Welcome, Ada Lovelace"
 
 
-def test_an_address_that_is_only_claimed_opens_nothing(site: Site) -> None:
+def test_an_unconfirmed_address_does_not_log_in(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
     ada.press("Next", email=ada.email)
@@ -60,7 +60,7 @@ def test_an_address_that_is_only_claimed_opens_nothing(site: Site) -> None:
     assert elsewhere.log_in().status == 422
 
 
-def test_a_wrong_password_and_an_unknown_name_are_answered_alike(ada: Owner, site: Site) -> None:
+def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(ada: Owner, site: Site) -> None:
     ada.sign_up()
     elsewhere = ada.other_browser()
     wrong = elsewhere.log_in("not my password at all")
@@ -73,21 +73,21 @@ def test_a_wrong_password_and_an_unknown_name_are_answered_alike(ada: Owner, sit
     assert wrong.field("Username")["value"] == "ada"
 
 
-def test_nothing_typed_is_asked_for(ada: Owner) -> None:
+def test_empty_fields_are_reported(ada: Owner) -> None:
     ada.open("/log-in")
     page = ada.press("Log in")
     assert page.status == 422
     assert page.problems == ["Enter your username or email address.", "Enter your password."]
 
 
-def test_a_temporary_password_is_sent_to_where_it_belongs(ada: Owner) -> None:
+def test_a_temporary_password_is_refused_with_a_hint_to_the_app(ada: Owner) -> None:
     ada.sign_up()
     page = ada.other_browser().log_in("ABCD-EFGH-IJKL-MNOP")
     assert page.status == 422
     assert "A temporary password works only in apps" in page.problems[0]
 
 
-def test_the_page_that_was_asked_for_comes_after_the_second_factor(returning: Owner) -> None:
+def test_the_requested_page_follows_the_second_factor(returning: Owner) -> None:
     ada = returning
     page = ada.open(f"{TWO_FACTOR}?from=help")
     assert page.path == "/log-in"
@@ -99,7 +99,7 @@ def test_the_page_that_was_asked_for_comes_after_the_second_factor(returning: Ow
     assert ada.open("/log-in?next=//evil.example/").path == "/"
 
 
-def test_without_keep_me_logged_in_an_idle_hour_ends_the_log_in(ada: Owner, site: Site) -> None:
+def test_without_keep_me_logged_in_an_idle_hour_ends_the_session(ada: Owner, site: Site) -> None:
     ada.sign_up()
     site.clock.pass_(3599)
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
@@ -109,7 +109,7 @@ def test_without_keep_me_logged_in_an_idle_hour_ends_the_log_in(ada: Owner, site
     assert ada.open("/").path == "/log-in"
 
 
-def test_a_busy_log_in_ends_after_a_day_all_the_same(site: Site) -> None:
+def test_a_session_in_use_ends_after_a_day(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     for _ in range(26):
@@ -119,7 +119,7 @@ def test_a_busy_log_in_ends_after_a_day_all_the_same(site: Site) -> None:
     assert ada.open("/").path == "/log-in"
 
 
-def test_keep_me_logged_in_lasts_a_quiet_week_and_a_month_in_all(ada: Owner, site: Site) -> None:
+def test_keep_me_logged_in_lasts_a_week_without_use_and_a_month_in_all(ada: Owner, site: Site) -> None:
     ada.sign_up()
     ada.log_out()
     page = ada.log_in(keep="y")
@@ -134,7 +134,7 @@ def test_keep_me_logged_in_lasts_a_quiet_week_and_a_month_in_all(ada: Owner, sit
     assert ada.open("/").path == "/log-in"
 
 
-def test_keep_me_logged_in_survives_the_second_factor(returning: Owner) -> None:
+def test_keep_me_logged_in_is_kept_through_the_second_factor(returning: Owner) -> None:
     returning.log_in(keep="y")
     returning.press("Verify", code=returning.next_code())
     cookie = returning.client.get_cookie("session", domain=returning.host.split(":")[0])
@@ -156,7 +156,7 @@ def test_a_remembered_browser_skips_the_second_factor_for_thirty_days(returning:
     assert ada.log_in().h1 == "Enter your code"
 
 
-def test_a_remembered_browser_is_no_proof_for_a_change(returning: Owner) -> None:
+def test_a_remembered_browser_is_no_proof_for_a_sensitive_change(returning: Owner) -> None:
     ada = returning
     ada.log_in()
     ada.press("Verify", code=ada.next_code(), remember="y")
@@ -195,12 +195,12 @@ def test_one_browser_can_be_remembered_for_several_accounts(site: Site) -> None:
         person.log_out()
 
 
-class TestSiteThatRemembersNobody:
+class TestSiteWithoutRememberedBrowsers:
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
         return {**environ, "NIGHTLATCH_POLICY_REMEMBER_BROWSERS": "0"}
 
-    def test_the_box_is_not_there_and_sending_it_does_nothing(self, returning: Owner) -> None:
+    def test_the_checkbox_is_missing_and_sending_it_does_nothing(self, returning: Owner) -> None:
         ada = returning
         page = ada.log_in()
         assert page.soup.find("input", attrs={"name": "remember"}) is None
@@ -210,16 +210,18 @@ class TestSiteThatRemembersNobody:
         ada.log_out()
         assert ada.log_in().h1 == "Enter your code"
 
-    def test_a_browser_from_before_the_setting_is_asked_again(self, returning: Owner, site: Site) -> None:
+    def test_a_browser_remembered_before_the_setting_is_asked_again(self, returning: Owner, site: Site) -> None:
         ada, services = returning, site.services
-        browsers = RememberedBrowsers(replace(services.core, policy=Policy()))  # of the site as it was
+        browsers = RememberedBrowsers(
+            replace(services.core, policy=Policy())
+        )  # with the policy from before the setting
         with services.db.write() as tx:
             token = browsers.add(tx, services.accounts.named("ada").id, Origin("192.0.2.1", "x"))
         ada.client.set_cookie("remembered", str(token), domain=ada.host.split(":")[0])
         assert ada.log_in().h1 == "Enter your code"
 
 
-def test_what_is_wrong_with_a_code_is_said_as_far_as_it_is_known(returning: Owner, site: Site) -> None:
+def test_the_known_reason_of_a_wrong_code_is_reported(returning: Owner, site: Site) -> None:
     ada = returning
     ada.log_in()
     assert ada.press("Verify", code="12345").problems == ["Enter the whole code."]
@@ -239,7 +241,7 @@ def test_what_is_wrong_with_a_code_is_said_as_far_as_it_is_known(returning: Owne
     assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
 
 
-def test_a_code_of_the_step_before_or_after_will_do(returning: Owner, site: Site) -> None:
+def test_a_code_of_the_step_before_or_after_is_accepted(returning: Owner, site: Site) -> None:
     ada = returning
     site.clock.pass_(60)
     for ahead in (-30, 30):
@@ -249,7 +251,7 @@ def test_a_code_of_the_step_before_or_after_will_do(returning: Owner, site: Site
         ada.log_out()
 
 
-def test_a_code_works_once_and_no_earlier_one_after_it(returning: Owner) -> None:
+def test_a_code_is_accepted_once_and_no_earlier_one_after_it(returning: Owner) -> None:
     ada = returning
     ada.log_in()
     code = ada.next_code()
@@ -262,7 +264,7 @@ def test_a_code_works_once_and_no_earlier_one_after_it(returning: Owner) -> None
     assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
 
 
-def test_after_five_wrong_codes_the_challenge_is_dead_even_for_the_right_one(returning: Owner) -> None:
+def test_after_five_wrong_codes_the_challenge_ends_even_for_the_right_one(returning: Owner) -> None:
     ada = returning
     ada.log_in()
     wrong = ada.code(ahead=86400)
@@ -283,7 +285,7 @@ def test_after_five_wrong_codes_the_challenge_is_dead_even_for_the_right_one(ret
     assert ada.press("Verify", code=wrong).problems == [WRONG]  # a full log-in cleared the count
 
 
-def test_a_pending_login_ends_after_ten_minutes(returning: Owner, site: Site) -> None:
+def test_a_pending_login_expires_after_ten_minutes(returning: Owner, site: Site) -> None:
     returning.log_in()
     site.clock.pass_(600)
     page = returning.press("Verify", code=returning.next_code())
@@ -292,18 +294,18 @@ def test_a_pending_login_ends_after_ten_minutes(returning: Owner, site: Site) ->
     assert returning.cookie("login") is None
 
 
-def test_a_pending_login_opens_nothing_but_the_challenge(returning: Owner) -> None:
+def test_a_pending_login_opens_only_the_challenge(returning: Owner) -> None:
     returning.log_in()
     for path in ("/", "/settings", TWO_FACTOR, "/settings/account/password", "/step-up/password"):
         assert returning.open(path).path == "/log-in"
 
 
-def test_a_user_with_a_session_is_led_on_from_the_challenge_without_a_word(enrolled: Owner) -> None:
+def test_a_user_with_a_session_is_redirected_from_the_challenge(enrolled: Owner) -> None:
     page = enrolled.open("/log-in/verify")
     assert (page.path, page.problems) == ("/", [])
 
 
-def test_a_stranger_who_guesses_waits_and_the_owner_in_their_own_browser_does_not(returning: Owner) -> None:
+def test_an_attacker_who_guesses_has_to_wait_and_the_owners_known_browser_does_not(returning: Owner) -> None:
     ada = returning
     eve = ada.other_browser(address="198.51.100.7")
     statuses = [eve.log_in(f"guess number {n} of many").status for n in range(11)]
@@ -314,12 +316,12 @@ def test_a_stranger_who_guesses_waits_and_the_owner_in_their_own_browser_does_no
     assert ada.log_in().h1 == "Enter your code"
 
 
-def test_one_address_that_attempts_many_names_waits(site: Site) -> None:
+def test_one_network_that_attempts_many_names_has_to_wait(site: Site) -> None:
     statuses = [Owner(site, f"name{n}").log_in("the same guess each time").status for n in range(31)]
     assert statuses == [422] * 30 + [429]
 
 
-def test_logging_out_keeps_the_remembered_browser_and_clears_the_rest(returning: Owner) -> None:
+def test_logging_out_keeps_the_remembered_browser_and_clears_everything_else(returning: Owner) -> None:
     ada = returning
     ada.log_in()
     ada.press("Verify", code=ada.next_code(), remember="y")
@@ -337,18 +339,18 @@ def test_logging_out_keeps_the_remembered_browser_and_clears_the_rest(returning:
     assert ada.open("/").path == "/log-in"
 
 
-def test_a_log_out_whose_token_is_old_does_nothing(enrolled: Owner) -> None:
+def test_a_log_out_with_an_expired_csrf_token_does_nothing(enrolled: Owner) -> None:
     page = enrolled.send("POST", "/log-out", data={"csrf_token": "old"})
     assert page.path == "/"
     assert enrolled.open("/").h1 == "Welcome, Ada Lovelace"
 
 
-def test_logging_out_when_nobody_is_in_is_no_harm(ada: Owner) -> None:
+def test_logging_out_without_a_session_is_no_error(ada: Owner) -> None:
     ada.open("/log-in")
     assert ada.post("/log-out").h1 == "Log in"
 
 
-def test_turning_the_keys_of_the_site_logs_everybody_out_and_leaves_their_factors(returning: Owner) -> None:
+def test_replacing_the_secret_key_logs_everyone_out_and_keeps_their_factors(returning: Owner) -> None:
     ada = returning
     ada.log_in_whole()
     ada.app.secret_key = "0123456789abcdef" * 2
@@ -356,7 +358,7 @@ def test_turning_the_keys_of_the_site_logs_everybody_out_and_leaves_their_factor
     assert ada.log_in_whole().h1 == "Welcome, Ada Lovelace"
 
 
-def test_an_older_key_among_the_fallbacks_keeps_everybody_in(returning: Owner) -> None:
+def test_an_older_key_among_the_fallbacks_keeps_sessions_valid(returning: Owner) -> None:
     ada = returning
     ada.log_in_whole()
     ada.app.config["SECRET_KEY_FALLBACKS"] = [ada.app.secret_key]
@@ -364,8 +366,8 @@ def test_an_older_key_among_the_fallbacks_keeps_everybody_in(returning: Owner) -
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL asks for its locks as well
-def test_a_log_in_writes_in_five_transactions_at_most(site: Site) -> None:
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL has further statements for its locks
+def test_a_log_in_writes_in_at_most_five_transactions(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()
@@ -385,14 +387,14 @@ def test_a_log_in_writes_in_five_transactions_at_most(site: Site) -> None:
     assert 0 < len(commits) <= 5
 
 
-def test_a_settings_page_costs_three_statements_at_most(enrolled: Owner, site: Site) -> None:
+def test_a_settings_page_costs_at_most_three_statements(enrolled: Owner, site: Site) -> None:
     for path in ("/settings", "/settings/account", "/settings/security", TWO_FACTOR, f"{TWO_FACTOR}/backup-code"):
         site.statements.clear()
         assert enrolled.open(path).status == 200
         assert len(site.statements) <= 3, "\n\n".join([path, *site.statements])
 
 
-def test_a_log_in_ends_the_one_that_the_browser_brought_along(site: Site) -> None:
+def test_a_log_in_ends_the_earlier_session_of_the_browser(site: Site) -> None:
     ada, eve = Owner(site), Owner(site, "eve")
     ada.sign_up()
     eve.sign_up()
@@ -406,7 +408,7 @@ def test_a_log_in_ends_the_one_that_the_browser_brought_along(site: Site) -> Non
     assert eve.open("/").path == "/log-in"
 
 
-def test_a_pending_login_that_was_left_behind_ends_with_a_completed_one(site: Site) -> None:
+def test_a_full_log_in_ends_an_earlier_pending_login_of_the_browser(site: Site) -> None:
     ada, eve = Owner(site), Owner(site, "eve")
     ada.sign_up()
     eve.sign_up()
@@ -421,7 +423,7 @@ def test_a_pending_login_that_was_left_behind_ends_with_a_completed_one(site: Si
     assert thief.open("/log-in/verify").path == "/log-in"
 
 
-def test_an_exhausted_challenge_stands_in_the_activity_of_the_account(site: Site) -> None:
+def test_an_exhausted_challenge_is_an_activity_event(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()
@@ -435,7 +437,7 @@ def test_an_exhausted_challenge_stands_in_the_activity_of_the_account(site: Site
 
 
 @pytest.mark.parametrize("typed", ["x²@example.org", "X2@EXAMPLE.ORG", " ｘ2@example.org "])
-def test_an_address_is_found_however_its_letters_are_drawn(site: Site, typed: str) -> None:
+def test_an_address_is_found_in_every_unicode_form(site: Site, typed: str) -> None:
     site.services.sign_up.create_by_operator("Ada", "ada", "analytical engine notes", "x²@example.org", confirmed=True)
     ada = Owner(site)
     ada.open("/log-in")

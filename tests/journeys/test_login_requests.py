@@ -1,4 +1,4 @@
-"""Login requests: a phone turned on, a log-in approved or not, and every way on when it is not."""
+"""Login requests: turning a phone on, approving or denying a log-in, and the alternatives after a denial."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Site, one_database
-from tests.doubles import CheapHasher, MoodyPushes
+from tests.doubles import CheapHasher, FailingPushes
 from tests.pace import least_cost
 from tests.people import AGENTS, ANDROID, DESKTOP, HOST, IPHONE, PHONE, REQUESTS, TWO_FACTOR, Owner, Page, Person
 
@@ -24,18 +24,18 @@ each_way = pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
 
 
 @pytest.fixture
-def pushes() -> MoodyPushes:
-    return MoodyPushes()
+def pushes() -> FailingPushes:
+    return FailingPushes()
 
 
 @pytest.fixture
-def overrides(pushes: MoodyPushes) -> dict[str, Any]:
+def overrides(pushes: FailingPushes) -> dict[str, Any]:
     return {"hasher": CheapHasher(), "pushes": pushes}
 
 
 @pytest.fixture(params=[(ANDROID, False), (IPHONE, True)], ids=["android", "iphone-htmx"])
 def phone(site: Site, request: pytest.FixtureRequest) -> Owner:
-    """Ada's phone, turned on and logged in."""
+    """Ada's phone with login requests on, logged in."""
     layout, htmx = request.param
     ada = Owner(site, layout=layout, htmx=htmx)
     ada.sign_up()
@@ -46,7 +46,7 @@ def phone(site: Site, request: pytest.FixtureRequest) -> Owner:
 
 @pytest.fixture(params=[(DESKTOP, True), (ANDROID, False)], ids=["desktop-htmx", "android"])
 def elsewhere(phone: Owner, request: pytest.FixtureRequest) -> Owner:
-    """Another browser, in which the password was right."""
+    """Another browser with a pending login."""
     layout, htmx = request.param
     browser = phone.other_browser(layout=layout, htmx=htmx)
     assert browser.log_in().h1 == WAITING
@@ -68,7 +68,7 @@ def approve(phone: Owner, browser: Owner) -> Page:
 
 @each_phone
 @each_way
-def test_every_step_says_where_one_is(site: Site, layout: str, htmx: bool) -> None:
+def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, htmx: bool) -> None:
     ada = Owner(site, layout=layout, htmx=htmx)
     ada.sign_up(confirm_email=False)
     page = ada.open(TWO_FACTOR)
@@ -100,7 +100,7 @@ def test_every_step_says_where_one_is(site: Site, layout: str, htmx: bool) -> No
     assert "Manage phones" in page.links
 
 
-def test_without_javascript_allowing_is_not_now(phone: Owner, site: Site) -> None:
+def test_without_javascript_allowing_notifications_is_the_same_as_not_now(phone: Owner, site: Site) -> None:
     other = Owner(site, "grace", layout=ANDROID)
     other.sign_up()
     other.open(TWO_FACTOR)
@@ -110,7 +110,7 @@ def test_without_javascript_allowing_is_not_now(phone: Owner, site: Site) -> Non
     assert other.press("Allow notifications").h1 == "You're all set"
 
 
-def test_a_computer_says_where_to_turn_it_on(site: Site) -> None:
+def test_a_computer_says_where_to_turn_login_requests_on(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     page = ada.open(TWO_FACTOR)
@@ -122,7 +122,7 @@ def test_a_computer_says_where_to_turn_it_on(site: Site) -> None:
     assert ada.post(TWO_FACTOR, method="login-requests").path == TWO_FACTOR
 
 
-def test_the_owner_is_told_by_mail(phone: Owner, site: Site) -> None:
+def test_the_owner_is_notified_by_email(phone: Owner, site: Site) -> None:
     assert any(NAME in email.text for email in site.emails(phone.email))
 
 
@@ -158,7 +158,7 @@ def test_each_phone_has_its_name_and_can_be_renamed_and_deleted(phone: Owner, si
     assert seen(phone).path == "/log-in", "it is no phone of hers any more, and its session ended"
 
 
-def test_either_phone_approves(phone: Owner) -> None:
+def test_either_phone_can_approve(phone: Owner) -> None:
     other = second_phone(phone)
     for one in (phone, other):
         browser = phone.other_browser(layout=DESKTOP, htmx=False)
@@ -176,7 +176,7 @@ def test_turning_it_on_again_replaces_this_phone_only(phone: Owner, site: Site) 
     assert len(phone.open(PHONES).soup.select(".objects > li")) == 2
 
 
-def test_turning_it_off_and_on_again_is_about_this_phone(phone: Owner, site: Site) -> None:
+def test_turning_it_off_and_on_again_affects_this_phone(phone: Owner, site: Site) -> None:
     other = second_phone(phone)
     page = other.open(TWO_FACTOR)
     page = other.press(NAME)
@@ -189,7 +189,7 @@ def test_turning_it_off_and_on_again_is_about_this_phone(phone: Owner, site: Sit
     assert page.button(NAME)["aria-checked"] == "true"
 
 
-def test_the_last_one_has_its_warning(phone: Owner) -> None:
+def test_deleting_the_last_phone_shows_a_warning(phone: Owner) -> None:
     phone.open(TWO_FACTOR)
     page = phone.press(NAME)
     assert page.h1 == "Turn off two-factor authentication?"
@@ -201,7 +201,7 @@ def test_the_last_one_has_its_warning(phone: Owner) -> None:
     assert browser.log_in().h1 == HOME
 
 
-def test_what_was_turned_off_on_another_phone_is_not_turned_on_from_here(phone: Owner) -> None:
+def test_a_phone_that_was_turned_off_elsewhere_is_not_turned_on_from_here(phone: Owner) -> None:
     other = second_phone(phone)
     other.post(f"{METHOD}/turn-off")
     browser = phone.other_browser(layout=ANDROID, htmx=False)
@@ -217,7 +217,7 @@ def test_what_was_turned_off_on_another_phone_is_not_turned_on_from_here(phone: 
 # -- Logging in ------------------------------------------------------------------------------------
 
 
-def test_a_log_in_is_approved_and_then_simply_in(phone: Owner, elsewhere: Owner, site: Site) -> None:
+def test_an_approved_log_in_continues_by_itself(phone: Owner, elsewhere: Owner, site: Site) -> None:
     phone.log_out()
     number = seen(elsewhere).number
     assert len(number) == 6
@@ -250,7 +250,7 @@ def test_a_log_in_is_approved_and_then_simply_in(phone: Owner, elsewhere: Owner,
     assert page.says(f"{device} : Approved")
 
 
-def test_the_first_time_from_somewhere_is_told(phone: Owner, elsewhere: Owner) -> None:
+def test_the_first_log_in_from_a_new_place_is_pointed_out(phone: Owner, elsewhere: Owner) -> None:
     assert phone.open(REQUESTS).says("For the first time from there")
     assert approve(phone, elsewhere).h1 == HOME
     elsewhere.log_out()
@@ -260,7 +260,7 @@ def test_the_first_time_from_somewhere_is_told(phone: Owner, elsewhere: Owner) -
     assert phone.follow(f"Review {device}").says("Yes, you logged in from there before")
 
 
-def test_before_the_answer_the_button_says_so(phone: Owner, elsewhere: Owner) -> None:
+def test_continuing_before_the_answer_says_that_it_is_pending(phone: Owner, elsewhere: Owner) -> None:
     page = elsewhere.press("I've approved it")
     assert (page.status, page.h1) == (422, WAITING)
     assert page.problems == ["Your phone has not approved it yet. Approve it there, then try again."]
@@ -275,7 +275,7 @@ def test_a_remembered_browser_is_not_asked_again(phone: Owner, elsewhere: Owner)
     assert elsewhere.log_in().h1 == HOME
 
 
-def test_the_page_that_was_asked_for_comes_next(phone: Owner) -> None:
+def test_the_requested_page_follows(phone: Owner) -> None:
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     browser.open("/settings/account")
     browser.press("Log in", username=browser.username, password=browser.password)
@@ -297,7 +297,9 @@ ENDS = (
 
 
 @pytest.mark.parametrize(("button", "h1", "told"), ENDS)
-def test_a_no_is_told_calmly_with_the_way_on(phone: Owner, elsewhere: Owner, button: str, h1: str, told: str) -> None:
+def test_a_denial_is_shown_with_the_alternatives(
+    phone: Owner, elsewhere: Owner, button: str, h1: str, told: str
+) -> None:
     assert phone.answer(button=button).h1 == h1
     said = elsewhere.open(NEWS)
     assert 'data-hx-get="/log-in/waiting"' in said.text
@@ -312,7 +314,7 @@ def test_a_no_is_told_calmly_with_the_way_on(phone: Owner, elsewhere: Owner, but
         assert approve(phone, elsewhere).h1 == HOME
 
 
-def test_deny_stands_in_the_list_too(phone: Owner, elsewhere: Owner) -> None:
+def test_deny_is_in_the_list_too(phone: Owner, elsewhere: Owner) -> None:
     device = "Chrome on Linux" if elsewhere.layout == DESKTOP else "Chrome on Android"
     phone.open(REQUESTS)
     page = phone.press(f"Deny {device}")
@@ -320,7 +322,7 @@ def test_deny_stands_in_the_list_too(phone: Owner, elsewhere: Owner) -> None:
 
 
 @pytest.mark.parametrize("htmx", [False, True])
-def test_one_that_nobody_answered_says_so(site: Site, phone: Owner, htmx: bool) -> None:
+def test_an_unanswered_request_is_shown_as_expired(site: Site, phone: Owner, htmx: bool) -> None:
     browser = phone.other_browser(layout=DESKTOP, htmx=htmx)
     browser.log_in()
     site.clock.pass_(300)
@@ -333,7 +335,7 @@ def test_one_that_nobody_answered_says_so(site: Site, phone: Owner, htmx: bool) 
     assert browser.press("Send a new request").number
 
 
-def test_a_wrong_number_is_told_on_both_screens(phone: Owner, elsewhere: Owner) -> None:
+def test_a_wrong_number_is_reported_on_both_screens(phone: Owner, elsewhere: Owner) -> None:
     wrong = str((int(seen(elsewhere).number) + 500_000) % 1_000_000).zfill(6)
     page = phone.answer(wrong)
     assert page.problems == ["That is not the number on the other screen, so this log-in was ended."]
@@ -341,7 +343,7 @@ def test_a_wrong_number_is_told_on_both_screens(phone: Owner, elsewhere: Owner) 
     assert elsewhere.open("/log-in/waiting").says("The wrong number was entered on your phone")
 
 
-def test_a_newer_log_in_ends_the_older(phone: Owner, elsewhere: Owner) -> None:
+def test_a_newer_log_in_ends_the_older_request(phone: Owner, elsewhere: Owner) -> None:
     newer = phone.other_browser(layout=DESKTOP)
     newer.log_in()
     assert elsewhere.open("/log-in/waiting").says("A newer log-in ended this one.")
@@ -355,7 +357,7 @@ def test_cancel_leads_back_to_the_password(phone: Owner, elsewhere: Owner) -> No
     assert phone.open(REQUESTS).says("Cancelled")
 
 
-def test_too_many_requests_are_said_where_one_waits(phone: Owner) -> None:
+def test_too_many_requests_are_reported_on_the_waiting_screen(phone: Owner) -> None:
     for _ in range(3):
         phone.other_browser(layout=DESKTOP).log_in()
     browser = phone.other_browser(layout=DESKTOP)
@@ -366,7 +368,7 @@ def test_too_many_requests_are_said_where_one_waits(phone: Owner) -> None:
     assert "Choose a different two-factor authentication method" in page.links
 
 
-def test_the_method_of_the_last_log_in_comes_first_and_the_other_is_a_choice_away(phone: Owner, site: Site) -> None:
+def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(phone: Owner, site: Site) -> None:
     site.clock.pass_(1)
     phone.turn_on_app()
     phone.press("Got it")
@@ -390,15 +392,15 @@ def test_the_method_of_the_last_log_in_comes_first_and_the_other_is_a_choice_awa
     assert browser.post("/log-in/waiting?method=login-requests").h1 == HOME
 
 
-def test_a_backup_code_opens_as_ever(phone: Owner, elsewhere: Owner) -> None:
+def test_a_backup_code_still_logs_in(phone: Owner, elsewhere: Owner) -> None:
     elsewhere.follow("Use a backup code")
     assert elsewhere.press("Verify", code=phone.kept_code).h1 == "Keep your new backup code"
 
 
-# -- How often the browser asks --------------------------------------------------------------------
+# -- Polling ---------------------------------------------------------------------------------------
 
 
-def test_asking_is_one_statement(phone: Owner, site: Site) -> None:
+def test_one_poll_is_one_statement(phone: Owner, site: Site) -> None:
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     browser.log_in()
     site.statements.clear()
@@ -408,14 +410,14 @@ def test_asking_is_one_statement(phone: Owner, site: Site) -> None:
 
 @one_database
 @pytest.mark.no_cover
-def test_asking_is_a_millisecond_of_work(phone: Owner) -> None:
+def test_one_poll_takes_at_most_a_millisecond_of_processor_time(phone: Owner) -> None:
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     browser.log_in()
     options = {"base_url": f"http://{HOST}", "headers": {"User-Agent": AGENTS[DESKTOP]}}
     assert least_cost(lambda: browser.client.get(NEWS, **options), times=50) < 0.001
 
 
-def test_after_a_minute_it_asks_less_often(phone: Owner, site: Site) -> None:
+def test_after_a_minute_the_browser_polls_less_often(phone: Owner, site: Site) -> None:
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     assert 'data-hx-trigger="every 2s"' in browser.log_in().text
     site.clock.pass_(59)
@@ -427,16 +429,16 @@ def test_after_a_minute_it_asks_less_often(phone: Owner, site: Site) -> None:
     assert browser.open(url).status == 204
 
 
-def test_a_stranger_who_asks_learns_nothing(site: Site) -> None:
+def test_polling_without_a_pending_login_reveals_nothing(site: Site) -> None:
     page = Person(site.app).open(NEWS)
     assert (page.status, "data-hx-get" in page.text) == (200, True)
     assert Person(site.app).open("/log-in/waiting").path == "/log-in"
 
 
-# -- A text in its stead ---------------------------------------------------------------------------
+# -- The text message as a stand-in ----------------------------------------------------------------
 
 
-def test_a_text_takes_its_place_where_the_account_has_a_number(phone: Owner, site: Site) -> None:
+def test_a_text_stands_in_when_the_account_has_a_phone_number(phone: Owner, site: Site) -> None:
     services = site.services
     services.phone_numbers.keep(services.accounts.named("ada"), services.phone_numbers.read(PHONE, ""))
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
@@ -453,7 +455,7 @@ def test_a_text_takes_its_place_where_the_account_has_a_number(phone: Owner, sit
     assert browser.log_in().h1 == WAITING
 
 
-def test_where_it_is_a_method_too_it_is_that_method(phone: Owner, site: Site) -> None:
+def test_when_text_messages_are_on_the_stand_in_is_that_method(phone: Owner, site: Site) -> None:
     phone.turn_on_texts()
     phone.press("Got it")
     site.clock.pass_(61)
@@ -469,7 +471,7 @@ def test_where_it_is_a_method_too_it_is_that_method(phone: Owner, site: Site) ->
 # -- Step-up ---------------------------------------------------------------------------------------
 
 
-def test_step_up_waits_for_the_phone_as_well(phone: Owner, elsewhere: Owner, site: Site) -> None:
+def test_step_up_waits_for_the_phone_too(phone: Owner, elsewhere: Owner, site: Site) -> None:
     assert approve(phone, elsewhere).h1 == HOME
     site.clock.pass_(601)
     elsewhere.open("/settings/account/password")
@@ -485,7 +487,7 @@ def test_step_up_waits_for_the_phone_as_well(phone: Owner, elsewhere: Owner, sit
     assert elsewhere.press("I've approved it").h1 == "Change your password"
 
 
-def test_step_up_that_was_denied_can_ask_again_or_be_given_up(phone: Owner, elsewhere: Owner, site: Site) -> None:
+def test_a_denied_step_up_can_ask_again_or_be_cancelled(phone: Owner, elsewhere: Owner, site: Site) -> None:
     assert approve(phone, elsewhere).h1 == HOME
     site.clock.pass_(601)
     elsewhere.open("/step-up/waiting?next=/settings")
@@ -500,7 +502,7 @@ def test_step_up_that_was_denied_can_ask_again_or_be_given_up(phone: Owner, else
     assert elsewhere.open("/step-up/waiting?next=/settings").says("No request waits on your phone.")
 
 
-def test_step_up_with_another_method_is_not_waited_for(phone: Owner, site: Site) -> None:
+def test_step_up_with_another_method_is_not_polled(phone: Owner, site: Site) -> None:
     phone.turn_on_app()
     phone.press("Got it")
     site.clock.pass_(601)
@@ -509,10 +511,10 @@ def test_step_up_with_another_method_is_not_waited_for(phone: Owner, site: Site)
     assert phone.open("/step-up/waiting?method=authentication-app&next=/settings").path == "/step-up/verify"
 
 
-# -- Looking around --------------------------------------------------------------------------------
+# -- Links and accounts ----------------------------------------------------------------------------
 
 
-def test_security_leads_to_the_list(phone: Owner) -> None:
+def test_security_links_to_the_list(phone: Owner) -> None:
     phone.open("/settings/security")
     assert phone.follow("Login requests").path == REQUESTS
     assert phone.press("Refresh").path == REQUESTS
@@ -525,7 +527,7 @@ def test_a_phone_that_is_not_logged_in_sees_its_list(phone: Owner, elsewhere: Ow
     assert "Back to Security" not in page.links
 
 
-def test_without_a_session_the_page_leads_to_log_in_and_back(site: Site, phone: Owner) -> None:
+def test_without_a_session_or_a_phone_the_page_leads_to_log_in_and_back(site: Site, phone: Owner) -> None:
     stranger = Owner(site)
     page = stranger.open(f"{REQUESTS}/1")
     assert page.path == "/log-in"
@@ -533,7 +535,7 @@ def test_without_a_session_the_page_leads_to_log_in_and_back(site: Site, phone: 
 
 
 def another_user_on(phone: Owner) -> Owner:
-    """The same phone approves for two accounts now."""
+    """The same phone then approves for two accounts."""
     phone.log_out()
     grace = Owner(phone.site, "grace", layout=phone.layout, htmx=False)
     grace.client = phone.client
@@ -542,7 +544,7 @@ def another_user_on(phone: Owner) -> Owner:
     return grace
 
 
-def test_on_a_phone_of_two_accounts_each_request_says_whose_it_is(phone: Owner) -> None:
+def test_on_a_phone_of_two_accounts_each_request_names_its_account(phone: Owner) -> None:
     grace = another_user_on(phone)
     grace.press("Got it")
     for one in (phone, grace):
@@ -553,7 +555,7 @@ def test_on_a_phone_of_two_accounts_each_request_says_whose_it_is(phone: Owner) 
     assert page.says("@grace")
 
 
-def test_turning_it_on_again_and_again_takes_the_phone_from_no_other_account(phone: Owner) -> None:
+def test_turning_it_on_again_removes_the_phone_from_no_other_account(phone: Owner) -> None:
     grace = another_user_on(phone)
     for _ in range(6):
         grace.open(f"{METHOD}/overview")
@@ -566,7 +568,7 @@ def test_turning_it_on_again_and_again_takes_the_phone_from_no_other_account(pho
     assert "Review Chrome on Linux" in phone.open(REQUESTS).links
 
 
-def test_logging_out_leaves_the_phone_its_notifications(phone: Owner, site: Site) -> None:
+def test_logging_out_keeps_the_notifications_of_the_phone(phone: Owner, site: Site) -> None:
     phone.open("/")
     page = phone.post("/log-out", follow=False)
     assert page.response.headers["Clear-Site-Data"] == '"cache"'
@@ -576,7 +578,7 @@ def test_logging_out_leaves_the_phone_its_notifications(phone: Owner, site: Site
     assert other.post("/log-out", follow=False).response.headers["Clear-Site-Data"] == '"cache", "storage"'
 
 
-# -- An app on the phone ---------------------------------------------------------------------------
+# -- The site as an installed app ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
@@ -597,7 +599,7 @@ def test_the_site_can_be_installed(site: Site, layout: str) -> None:
 
 @pytest.mark.parametrize("host", [HOST, f"mobile.{HOST}"])
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
-def test_the_service_worker_rules_the_whole_host_and_is_never_redirected(site: Site, host: str, layout: str) -> None:
+def test_the_service_worker_controls_the_whole_host_and_is_never_redirected(site: Site, host: str, layout: str) -> None:
     visitor = Person(site.app, layout=layout)
     page = visitor.send("GET", "/service-worker.js", host=host, follow=False)
     assert (page.status, page.response.mimetype) == (200, "text/javascript")
@@ -605,7 +607,7 @@ def test_the_service_worker_rules_the_whole_host_and_is_never_redirected(site: S
     assert visitor.send("GET", "/manifest.webmanifest", host=host, follow=False).status == 200
 
 
-def test_the_page_without_a_network_knows_nobody(phone: Owner) -> None:
+def test_the_offline_page_has_no_data_of_an_account(phone: Owner) -> None:
     page = phone.open("/offline")
     assert page.h1 == "No connection"
     assert "csrf" not in page.text

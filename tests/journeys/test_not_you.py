@@ -1,4 +1,4 @@
-""" "Not you?", from a notice and from a receipt: it says what it will do, does it, and says what it did."""
+""" "Not you?", from a notice and from a receipt: it lists what it will do, does it, and lists what it did."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HERE = "/settings/security/not-you"
 HOUR, DAY = 3600, 86400
 
 
-def deeds(owner: Owner) -> list[str]:
+def effects(owner: Owner) -> list[str]:
     assert owner.page is not None
     return [" ".join(li.get_text(" ", strip=True).split()) for li in owner.page.soup.select(".effects li")]
 
@@ -30,14 +30,16 @@ def emails_with(site: Site, owner: Owner, part: str) -> int:
 
 @pytest.fixture
 def notice(enrolled: Owner, site: Site) -> str:
-    """The path in the mail that said that the app was turned on."""
+    """The path in the e-mail that said that the app was turned on."""
     return site.emailed_path(enrolled.email, "/not-you/")
 
 
 # -- From a notice ---------------------------------------------------------------------------------
 
 
-def test_the_reader_is_told_throws_everybody_out_and_gets_a_link(enrolled: Owner, site: Site, notice: str) -> None:
+def test_not_you_lists_its_actions_ends_every_session_and_sends_a_link(
+    enrolled: Owner, site: Site, notice: str
+) -> None:
     ada = enrolled
     elsewhere = ada.other_browser(layout=ANDROID if ada.layout == DESKTOP else DESKTOP)
     elsewhere.log_in()
@@ -49,7 +51,7 @@ def test_the_reader_is_told_throws_everybody_out_and_gets_a_link(enrolled: Owner
         page = reader.open(notice)
         assert (page.status, page.h1) == (200, "Was this not you?")
     assert page.says("@ada")
-    assert deeds(reader) == [
+    assert effects(reader) == [
         "Every device is logged out.",
         "Every remembered browser is forgotten, and asked for your second factor again.",
         "Log-ins that wait for a second factor end, and so do setups of one that are not finished.",
@@ -58,7 +60,7 @@ def test_the_reader_is_told_throws_everybody_out_and_gets_a_link(enrolled: Owner
     assert is_in(ada)
     page = reader.press("Log everybody out")
     assert (page.status, page.h1) == (200, "Everybody was logged out")
-    assert len(deeds(reader)) == 4
+    assert len(effects(reader)) == 4
     assert page.says("until January 15, 2027, 9:00 AM UTC")
     assert not is_in(ada)
     assert not is_in(elsewhere)
@@ -72,7 +74,7 @@ def test_the_reader_is_told_throws_everybody_out_and_gets_a_link(enrolled: Owner
     assert reader.open(notice).says("The link for a new password was used, or is too old.")
 
 
-def test_a_press_answers_with_a_redirect_and_the_page_can_be_reloaded(ada: Owner, site: Site) -> None:
+def test_pressing_the_button_answers_with_a_redirect_and_the_page_can_be_reloaded(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
     reader = ada.other_browser()
@@ -83,7 +85,7 @@ def test_a_press_answers_with_a_redirect_and_the_page_can_be_reloaded(ada: Owner
     assert emails_with(site, ada, "/reset-password/") == 1
 
 
-def test_a_second_press_does_nothing_more(ada: Owner, site: Site) -> None:
+def test_pressing_the_button_again_does_nothing_more(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
     reader, tab = ada.other_browser(), ada.other_browser()
@@ -96,7 +98,7 @@ def test_a_second_press_does_nothing_more(ada: Owner, site: Site) -> None:
     assert emails_with(site, ada, "/reset-password/") == 1
 
 
-def test_the_link_for_a_new_password_is_said_to_be_too_old_after_an_hour(ada: Owner, site: Site) -> None:
+def test_after_an_hour_the_page_says_that_the_password_link_expired(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
     reader = ada.other_browser()
@@ -123,7 +125,7 @@ def test_after_seven_days_the_page_says_what_still_helps(ada: Owner, site: Site)
     assert reader.follow("Get a new link").h1 == "Forgot password?"
 
 
-def test_a_page_that_was_too_old_does_nothing(ada: Owner, site: Site) -> None:
+def test_an_expired_page_does_nothing(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
     page = ada.other_browser().send("POST", notice, data={"csrf_token": "old"})
@@ -131,7 +133,7 @@ def test_a_page_that_was_too_old_does_nothing(ada: Owner, site: Site) -> None:
     assert is_in(ada)
 
 
-def test_the_link_goes_out_even_when_the_links_of_the_day_are_used_up(ada: Owner, site: Site) -> None:
+def test_the_link_is_sent_even_when_the_daily_limit_of_links_is_reached(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
     eve = ada.other_browser()
@@ -147,7 +149,7 @@ def test_the_link_goes_out_even_when_the_links_of_the_day_are_used_up(ada: Owner
     assert reader.press("Save password", password=NEW).path == "/log-in"
 
 
-def test_an_address_that_was_left_ends_sessions_and_gets_no_link(ada: Owner, site: Site) -> None:
+def test_a_notice_to_a_former_address_ends_sessions_and_sends_no_link(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
     ada.open("/settings/account/email")
@@ -157,7 +159,7 @@ def test_an_address_that_was_left_ends_sessions_and_gets_no_link(ada: Owner, sit
     page = reader.open(notice)
     assert page.says("The account has another email address by now, so we send no link for a new password here.")
     page = reader.press("Log everybody out")
-    assert len(deeds(reader)) == 3
+    assert len(effects(reader)) == 3
     assert page.says("it takes your address back")
     assert "Get a new link" not in page.links
     assert not is_in(ada)
@@ -165,7 +167,7 @@ def test_an_address_that_was_left_ends_sessions_and_gets_no_link(ada: Owner, sit
     assert all("/reset-password/" not in mail.text for mail in site.emails("thief@example.net"))
 
 
-def test_a_second_factor_that_was_half_set_up_is_gone(ada: Owner, site: Site) -> None:
+def test_an_unfinished_enrollment_is_deleted(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
     ada.open(TWO_FACTOR)
@@ -180,10 +182,10 @@ def test_a_second_factor_that_was_half_set_up_is_gone(ada: Owner, site: Site) ->
     assert ada.press("Got it" if ada.layout == "iphone" else "Start").setup_key != known_to_the_thief
 
 
-# -- As a user who is logged in --------------------------------------------------------------------
+# -- With a session --------------------------------------------------------------------------------
 
 
-def test_an_owner_who_is_logged_in_stays_and_goes_on_to_a_new_password(
+def test_an_owner_with_a_session_stays_logged_in_and_chooses_a_new_password(
     enrolled: Owner, site: Site, notice: str
 ) -> None:
     ada = enrolled
@@ -191,8 +193,8 @@ def test_an_owner_who_is_logged_in_stays_and_goes_on_to_a_new_password(
     thief.log_in()
     thief.press("Verify", code=ada.next_code())
     ada.open(notice)
-    assert deeds(ada)[0] == "Every other device is logged out. This one stays logged in."
-    assert deeds(ada)[-1] == "You go on to choose a new password."
+    assert effects(ada)[0] == "Every other device is logged out. This one stays logged in."
+    assert effects(ada)[-1] == "You go on to choose a new password."
     page = ada.press("Log everybody else out")
     assert (page.path, page.h1) == ("/settings/account/password", "Change your password")
     assert page.receipts == [
@@ -206,7 +208,7 @@ def test_an_owner_who_is_logged_in_stays_and_goes_on_to_a_new_password(
     assert ada.other_browser().open(notice).h1 == "Was this not you?", "the mail is still of use elsewhere"
 
 
-def test_an_owner_whose_proof_is_old_proves_who_they_are_before_the_new_password(
+def test_an_owner_with_a_stale_session_steps_up_before_the_new_password(
     enrolled: Owner, site: Site, notice: str
 ) -> None:
     ada = enrolled
@@ -219,7 +221,7 @@ def test_an_owner_whose_proof_is_old_proves_who_they_are_before_the_new_password
     assert ada.press("Verify", code=ada.next_code()).h1 == "Change your password"
 
 
-def test_another_user_who_is_logged_in_reads_a_friends_mail(ada: Owner, site: Site) -> None:
+def test_a_logged_in_user_who_opens_the_notice_of_another_account_keeps_their_session(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
     grace = Owner(site, "grace", layout=ada.layout, htmx=ada.htmx)
@@ -230,7 +232,7 @@ def test_another_user_who_is_logged_in_reads_a_friends_mail(ada: Owner, site: Si
     assert not is_in(ada)
 
 
-def test_the_page_of_the_settings_asks_strangers_to_log_in_first(ada: Owner, site: Site) -> None:
+def test_the_page_in_the_settings_requires_a_session(ada: Owner, site: Site) -> None:
     ada.sign_up()
     ada.log_out()
     assert ada.open(HERE).path == "/log-in"
@@ -238,7 +240,7 @@ def test_the_page_of_the_settings_asks_strangers_to_log_in_first(ada: Owner, sit
     assert (page.path, page.h1) == (HERE, "Was this not you?")
 
 
-def test_without_an_address_it_works_and_nothing_claims_a_mail(ada: Owner, site: Site) -> None:
+def test_without_an_address_it_works_and_mentions_no_email(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     other = ada.other_browser()
     other.log_in()
@@ -289,7 +291,7 @@ def _replaced(ada: Owner) -> None:
 
 
 @pytest.mark.parametrize("change", [_password, _email, _phone, _off, _on_again, _replaced])
-def test_every_receipt_of_a_change_asks_not_you(enrolled: Owner, change: Callable[[Owner], None]) -> None:
+def test_every_receipt_of_a_change_offers_not_you(enrolled: Owner, change: Callable[[Owner], None]) -> None:
     change(enrolled)
     assert enrolled.page is not None
     assert len(enrolled.page.receipts) == 1
@@ -297,7 +299,7 @@ def test_every_receipt_of_a_change_asks_not_you(enrolled: Owner, change: Callabl
     assert enrolled.follow("Not you?").path == HERE
 
 
-def test_other_receipts_do_not(enrolled: Owner) -> None:
+def test_other_receipts_do_not_offer_not_you(enrolled: Owner) -> None:
     page = enrolled.log_out()
     assert page.receipts == ["You are logged out."]
     assert not page.asks_not_you

@@ -1,4 +1,4 @@
-"""Sessions and activity, in every layout, with HTMX and without."""
+"""Sessions and activity, in every layout, with and without HTMX."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ada(site: Site, request: pytest.FixtureRequest) -> Owner:
 
 
 def firefox(ada: Owner, address: str = THERE, **fields: str) -> Owner:
-    """Ada's own Firefox elsewhere, logged in."""
+    """Ada's own Firefox at another address, logged in."""
     other = ada.other_browser(layout=DESKTOP, htmx=False, address=address, agent=FIREFOX)
     other.log_in()
     assert other.press("Verify", code=ada.next_code(), **fields).h1 == "Welcome, Ada Lovelace"
@@ -41,7 +41,7 @@ def firefox(ada: Owner, address: str = THERE, **fields: str) -> Owner:
 
 
 def things(page: Page | None) -> list[list[str]]:
-    """Name, what it says of itself, and its button, of every object on the page."""
+    """Name, description and button of every object on the page."""
     assert page is not None
     return [[part.get_text(" ", strip=True) for part in li.find_all(recursive=False)] for li in objects(page)]
 
@@ -66,7 +66,7 @@ def is_in(owner: Owner) -> bool:
 # -- Sessions --------------------------------------------------------------------------------------
 
 
-def test_security_leads_to_both_in_the_order_of_the_product(ada: Owner) -> None:
+def test_security_links_to_both_pages_in_order(ada: Owner) -> None:
     page = ada.open(SECURITY)
     rows = [a.get_text(strip=True) for a in page.soup.select(".rows a")]
     assert rows == ["Two-factor authentication", "Login requests", "Sessions", "Activity", "Password"]
@@ -78,7 +78,7 @@ def test_security_leads_to_both_in_the_order_of_the_product(ada: Owner) -> None:
     assert ada.follow("Back to Security").path == SECURITY
 
 
-def test_the_only_log_in_is_this_one_and_has_no_button(ada: Owner) -> None:
+def test_the_present_session_is_listed_without_a_button(ada: Owner) -> None:
     page = ada.open(SESSIONS)
     [(name, state, facts)] = things(page)
     assert name == {DESKTOP: "Chrome on Linux", ANDROID: "Chrome on Android", IPHONE: "iPhone"}[ada.layout]
@@ -91,7 +91,7 @@ def test_the_only_log_in_is_this_one_and_has_no_button(ada: Owner) -> None:
     assert not page.says("Remembered browsers ")
 
 
-def test_another_log_in_is_an_object_of_its_own_and_is_ended_by_its_button(ada: Owner, site: Site) -> None:
+def test_another_session_is_listed_and_ended_by_its_button(ada: Owner, site: Site) -> None:
     site.clock.pass_(HOUR // 2)
     other = firefox(ada)
     site.clock.pass_(2 * MINUTE)
@@ -112,7 +112,7 @@ def test_another_log_in_is_an_object_of_its_own_and_is_ended_by_its_button(ada: 
     assert events(ada.open(ACTIVITY))[0][0] == "You logged out Firefox on Windows."
 
 
-def test_two_equal_ones_are_told_apart_by_place_and_time(ada: Owner) -> None:
+def test_two_sessions_of_equal_devices_are_told_apart_by_place_and_time(ada: Owner) -> None:
     near, far = firefox(ada), firefox(ada, "198.51.100.9")
     page = ada.open(SESSIONS)
     assert names(page)[1:] == ["Firefox on Windows"] * 2
@@ -124,7 +124,7 @@ def test_two_equal_ones_are_told_apart_by_place_and_time(ada: Owner) -> None:
     assert is_in(far)
 
 
-def test_what_cannot_be_named_is_called_unknown_and_never_by_its_own_words(ada: Owner) -> None:
+def test_an_unknown_device_is_called_unknown_and_its_user_agent_is_not_shown(ada: Owner) -> None:
     other = ada.other_browser(layout=DESKTOP, htmx=False, agent="<b>Call 0900 123</b> to stay safe")
     other.log_in()
     other.press("Verify", code=ada.next_code())
@@ -159,7 +159,7 @@ def test_a_remembered_browser_is_forgotten_by_its_button(ada: Owner) -> None:
     assert "A remembered browser was forgotten: Firefox on Windows." in said
 
 
-def test_a_browser_forgets_itself(ada: Owner) -> None:
+def test_a_browser_can_forget_itself(ada: Owner) -> None:
     other = firefox(ada, remember="y")
     other.open(SESSIONS)
     other.press("Forget Firefox on Windows")
@@ -167,7 +167,7 @@ def test_a_browser_forgets_itself(ada: Owner) -> None:
     assert other.log_in().h1 == "Enter your code"
 
 
-def test_log_out_all_others_ends_the_rest_and_forgets_when_asked(ada: Owner, site: Site) -> None:
+def test_log_out_all_others_ends_the_rest_and_forgets_browsers_when_asked(ada: Owner, site: Site) -> None:
     other, remembered = firefox(ada), firefox(ada, "198.51.100.9", remember="y")
     pending = ada.other_browser(layout=DESKTOP, htmx=False)
     pending.log_in()
@@ -204,11 +204,11 @@ def test_pressing_twice_says_that_it_was_done(ada: Owner, site: Site) -> None:
     assert said.count("You logged out Firefox on Windows.") == 1
 
 
-def test_there_are_words_for_every_kind(site: Site) -> None:
+def test_every_kind_of_access_has_its_words(site: Site) -> None:
     assert list(WORDS) == [kind.slug for kind in site.services.active_access.kinds]
 
 
-def test_more_than_a_hundred_are_cut_and_the_page_says_so(site: Site) -> None:
+def test_only_a_hundred_are_listed_and_the_page_says_so(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     account = site.services.accounts.named("ada")
@@ -228,7 +228,7 @@ def test_more_than_a_hundred_are_cut_and_the_page_says_so(site: Site) -> None:
 # -- Activity --------------------------------------------------------------------------------------
 
 
-def test_activity_tells_what_when_and_from_where_newest_first(ada: Owner, site: Site) -> None:
+def test_activity_shows_what_when_and_from_where_newest_first(ada: Owner, site: Site) -> None:
     site.clock.pass_(90)
     firefox(ada)
     page = ada.open(ACTIVITY)
@@ -270,21 +270,21 @@ def test_activity_is_read_page_by_page(ada: Owner, site: Site) -> None:
 
 
 @pytest.mark.parametrize("before", ["", "x", "-1", "1.5", "\u0662", "9" * 19, "9" * 400, "1e3", " 1", "0x10"])
-def test_what_is_no_place_in_the_list_leads_to_the_newest(site: Site, before: str) -> None:
+def test_an_invalid_position_redirects_to_the_newest_events(site: Site, before: str) -> None:
     ada = Owner(site)
     ada.sign_up()
     page = ada.open(ACTIVITY, query_string={"before": before})
     assert (page.status, len(events(page))) == (200, 2)
 
 
-def test_before_the_first_event_there_is_nothing_and_a_way_back(ada: Owner) -> None:
+def test_before_the_first_event_the_page_is_empty_and_links_back(ada: Owner) -> None:
     page = ada.open(f"{ACTIVITY}?before=1")
     assert events(page) == []
     assert page.says("Nothing older is kept.")
     assert len(events(ada.follow("Newest"))) == 3
 
 
-def test_an_account_to_which_nothing_happened_has_an_empty_page(ada: Owner, site: Site) -> None:
+def test_an_account_without_events_has_an_empty_page(ada: Owner, site: Site) -> None:
     with site.services.db.write() as tx:
         tx.execute(delete(Activity))
     page = ada.open(ACTIVITY)
@@ -293,7 +293,7 @@ def test_an_account_to_which_nothing_happened_has_an_empty_page(ada: Owner, site
     assert not {"Older", "Newest"} & set(page.links)
 
 
-def test_addresses_that_were_kept_long_enough_are_shown_as_nothing(ada: Owner, site: Site) -> None:
+def test_addresses_older_than_thirty_days_are_not_shown(ada: Owner, site: Site) -> None:
     site.clock.pass_(31 * DAY)
     site.services.maintenance.purge()
     with site.services.db.read() as tx:
@@ -306,7 +306,7 @@ def test_addresses_that_were_kept_long_enough_are_shown_as_nothing(ada: Owner, s
     assert [len(event) for event in listed] == [3] * 4
 
 
-def test_what_the_operator_did_has_no_device_and_no_place(ada: Owner, site: Site) -> None:
+def test_actions_of_the_operator_have_no_device_and_no_place(ada: Owner, site: Site) -> None:
     site.services.accounts.log_out("ada")
     ada.log_in()
     ada.press("Verify", code=ada.next_code())
@@ -314,17 +314,17 @@ def test_what_the_operator_did_has_no_device_and_no_place(ada: Owner, site: Site
     assert [len(event) for event in told] == [2]
 
 
-def test_both_pages_lead_to_not_you(ada: Owner) -> None:
+def test_both_pages_link_to_not_you(ada: Owner) -> None:
     ada.open(SESSIONS)
     assert ada.follow("One of them is not yours?").h1 == "Was this not you?"
     ada.open(ACTIVITY)
     assert ada.follow("Something here was not you?").h1 == "Was this not you?"
 
 
-# -- What it costs ---------------------------------------------------------------------------------
+# -- Cost ------------------------------------------------------------------------------------------
 
 
-def test_each_page_costs_three_statements_at_most(ada: Owner, site: Site) -> None:
+def test_each_page_costs_at_most_three_statements(ada: Owner, site: Site) -> None:
     for _ in range(3):
         firefox(ada, remember="y")
     for path in (SESSIONS, ACTIVITY, f"{ACTIVITY}?before=3", f"{SECURITY}/not-you"):

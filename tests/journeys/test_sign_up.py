@@ -1,4 +1,4 @@
-"""Signing up: usernames are public, e-mail addresses never are, and the address can wait."""
+"""Signing up: usernames are public, e-mail addresses never are, and the address can be given later."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher, RememberingMail
+from tests.doubles import CheapHasher, RecordingMail
 from tests.people import PASSWORD, Owner
 from webapp.domain.ports import Refused
 
 NEW = {"name": "Ada Lovelace", "username": "ada", "password": PASSWORD}
 
 
-def test_the_page_asks_for_three_things_and_names_them(ada: Owner) -> None:
+def test_the_page_has_three_labelled_fields(ada: Owner) -> None:
     page = ada.open("/sign-up")
     assert page.h1 == "Create your account"
     assert page.title == "Create your account - Nightlatch"
@@ -24,7 +24,7 @@ def test_the_page_asks_for_three_things_and_names_them(ada: Owner) -> None:
     assert "Show password" in page.buttons
 
 
-def test_the_address_can_wait_and_the_home_page_reminds(ada: Owner) -> None:
+def test_the_address_can_be_given_later_and_the_home_page_reminds(ada: Owner) -> None:
     page = ada.sign_up(confirm_email=False)
     assert (page.path, page.h1) == ("/sign-up/email", "Confirm your email")
     page = ada.follow("Not now")
@@ -38,7 +38,7 @@ def test_the_address_can_wait_and_the_home_page_reminds(ada: Owner) -> None:
     assert page.says(ada.email)
 
 
-def test_a_confirmed_address_ends_the_asking(ada: Owner) -> None:
+def test_a_confirmed_address_ends_the_reminders(ada: Owner) -> None:
     ada.sign_up()
     assert ada.open("/sign-up/email").path == "/"
     assert ada.open("/sign-up/email-code").path == "/"
@@ -88,7 +88,7 @@ def test_a_taken_username_is_a_422_that_keeps_what_was_typed(ada: Owner, site: S
         ("password", "", "Choose a password."),
     ],
 )
-def test_what_does_not_fit_is_said_beside_its_field(site: Site, field: str, typed: str, says: str) -> None:
+def test_an_invalid_value_is_reported_beside_its_field(site: Site, field: str, typed: str, says: str) -> None:
     ada = Owner(site)
     ada.open("/sign-up")
     page = ada.press("Sign up", **{**NEW, field: typed})
@@ -97,9 +97,7 @@ def test_what_does_not_fit_is_said_beside_its_field(site: Site, field: str, type
     assert ada.cookie("session") is None
 
 
-def test_an_address_that_belongs_to_another_user_gets_the_same_page_and_its_owner_a_mail(
-    ada: Owner, site: Site
-) -> None:
+def test_the_address_of_another_user_gets_the_same_page_and_notifies_its_owner(ada: Owner, site: Site) -> None:
     Owner(site, "grace").sign_up()
     ada.sign_up(confirm_email=False)
     theirs = ada.press("Next", email="grace@example.org")
@@ -115,7 +113,7 @@ def test_an_address_that_belongs_to_another_user_gets_the_same_page_and_its_owne
     assert other.field("Email address")["value"] == "grace@example.org"
 
 
-def test_two_who_claim_one_address_are_told_apart_by_who_confirms_first(ada: Owner, site: Site) -> None:
+def test_of_two_accounts_that_claim_an_address_the_first_to_confirm_gets_it(ada: Owner, site: Site) -> None:
     eve = Owner(site, "eve")
     for person in (ada, eve):
         person.sign_up(confirm_email=False)
@@ -127,7 +125,7 @@ def test_two_who_claim_one_address_are_told_apart_by_who_confirms_first(ada: Own
     assert page.problems == ["That code is wrong. Check it and try again."]
 
 
-def test_the_mail_with_the_code_begins_with_it_and_has_it_alone_on_a_line(ada: Owner, site: Site) -> None:
+def test_the_email_with_the_code_begins_with_it_and_has_it_alone_on_a_line(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     page = ada.press("Next", email=" Ada.L@EXAMPLE.org ")
     assert page.says("Ada.L@example.org")
@@ -137,7 +135,7 @@ def test_the_mail_with_the_code_begins_with_it_and_has_it_alone_on_a_line(ada: O
     assert code in mail.text.splitlines()
 
 
-def test_an_address_that_no_mail_server_takes_is_refused_beside_its_field(ada: Owner) -> None:
+def test_an_address_that_no_mail_server_accepts_is_reported_beside_its_field(ada: Owner) -> None:
     ada.sign_up(confirm_email=False)
     page = ada.press("Next", email="ada at example.org")
     assert page.status == 422
@@ -145,7 +143,7 @@ def test_an_address_that_no_mail_server_takes_is_refused_beside_its_field(ada: O
     assert page.field("Email address")["value"] == "ada at example.org"
 
 
-def test_a_code_can_be_sent_again_after_a_minute_and_voids_the_earlier_one(ada: Owner, site: Site) -> None:
+def test_a_code_can_be_sent_again_after_a_minute_and_replaces_the_earlier_one(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     page = ada.press("Next", email=ada.email)
     first = site.emailed_code(ada.email)
@@ -166,7 +164,7 @@ def test_a_code_can_be_sent_again_after_a_minute_and_voids_the_earlier_one(ada: 
     assert ada.press("Verify", code=second).h1 == "Welcome, Ada Lovelace"
 
 
-def test_another_address_needs_no_wait_and_gets_the_code_that_counts(ada: Owner, site: Site) -> None:
+def test_another_address_needs_no_wait_and_gets_the_valid_code(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     ada.press("Next", email="typo@example.org")
     ada.follow("Use a different email address")
@@ -175,7 +173,7 @@ def test_another_address_needs_no_wait_and_gets_the_code_that_counts(ada: Owner,
     assert ada.press("Verify", code=site.emailed_code(ada.email)).h1 == "Welcome, Ada Lovelace"
 
 
-def test_codes_are_read_as_people_write_them_and_refused_when_they_are_none(ada: Owner, site: Site) -> None:
+def test_codes_are_accepted_in_any_spelling_and_malformed_ones_are_refused(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     ada.press("Next", email=ada.email)
     page = ada.press("Verify", code="12 34")
@@ -186,7 +184,7 @@ def test_codes_are_read_as_people_write_them_and_refused_when_they_are_none(ada:
     assert page.h1 == "Welcome, Ada Lovelace"
 
 
-def test_after_five_wrong_codes_even_the_right_one_is_refused_until_the_hour_is_over(ada: Owner, site: Site) -> None:
+def test_after_five_wrong_codes_the_right_one_is_refused_for_an_hour(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     ada.press("Next", email=ada.email)
     code = site.emailed_code(ada.email)
@@ -204,7 +202,7 @@ def test_after_five_wrong_codes_even_the_right_one_is_refused_until_the_hour_is_
     assert ada.press("Verify", code=code).status == 429
 
 
-def test_a_code_that_is_an_hour_old_has_expired(ada: Owner, site: Site) -> None:
+def test_a_code_expires_after_an_hour(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     ada.press("Next", email=ada.email)
     code = site.emailed_code(ada.email)
@@ -217,7 +215,7 @@ def test_a_code_that_is_an_hour_old_has_expired(ada: Owner, site: Site) -> None:
     assert ada.press("Verify", password=ada.password).path == "/sign-up/email"
 
 
-def test_asking_for_many_codes_has_an_end(ada: Owner, site: Site) -> None:
+def test_requests_for_codes_are_limited(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     page = ada.open("/sign-up/email")
     sent = 0
@@ -236,7 +234,7 @@ def test_without_a_session_the_page_leads_to_log_in_and_back(ada: Owner) -> None
     assert page.soup.find("input", attrs={"name": "next"})["value"] == "/sign-up/email"
 
 
-def test_a_first_address_is_not_given_without_a_fresh_proof(ada: Owner, site: Site) -> None:
+def test_adding_a_first_address_requires_a_fresh_session(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     site.clock.pass_(660)
     page = ada.press("Next", email=ada.email)
@@ -247,7 +245,7 @@ def test_a_first_address_is_not_given_without_a_fresh_proof(ada: Owner, site: Si
     assert site.emails(ada.email)
 
 
-def test_the_page_after_a_send_asks_by_itself_until_the_message_has_gone(ada: Owner, site: Site) -> None:
+def test_the_page_polls_until_the_message_was_sent(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     page = ada.press("Next", email=ada.email)
     assert page.receipts == ["An email with a code is on its way."]
@@ -262,12 +260,12 @@ def test_the_page_after_a_send_asks_by_itself_until_the_message_has_gone(ada: Ow
 class TestSiteWhoseMailServerRefuses:
     @pytest.fixture
     def overrides(self) -> dict[str, Any]:
-        return {"hasher": CheapHasher(), "mail": RememberingMail(Refused("550 5.1.1"))}
+        return {"hasher": CheapHasher(), "mail": RecordingMail(Refused("550 5.1.1"))}
 
-    def test_a_message_that_cannot_go_is_said_and_another_address_is_offered(self, ada: Owner, site: Site) -> None:
+    def test_a_message_that_failed_is_reported_and_another_address_is_offered(self, ada: Owner, site: Site) -> None:
         ada.sign_up(confirm_email=False)
         page = ada.press("Next", email=ada.email)
-        assert page.status == 200  # at once, whatever the mail server does
+        assert page.status == 200  # without waiting for the mail server
         waiting = str(page.soup.find(attrs={"data-hx-get": True})["data-hx-get"])
         site.services.delivery.deliver_due()
         trouble = "We can't e-mail you now. Try again later, or use a different email address."

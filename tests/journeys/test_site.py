@@ -1,4 +1,4 @@
-"""What every page has: its foot, its language, the other layout, and a designed page for whatever goes wrong."""
+"""What every page has: its footer, its language, the other layout, and a designed page for each error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webapp.domain.language import ENGLISH, Language, spoken
 PHONE = f"mobile.{HOST}"
 
 
-def test_the_foot_of_every_page_leads_to_help_about_terms_privacy_and_status(ada: Owner) -> None:
+def test_the_footer_of_every_page_links_to_help_about_terms_privacy_and_status(ada: Owner) -> None:
     ada.htmx = False
     page = ada.open("/log-in")
     titles = set()
@@ -32,13 +32,13 @@ def test_the_foot_of_every_page_leads_to_help_about_terms_privacy_and_status(ada
     assert len(titles) == 5
 
 
-def test_the_help_page_tells_the_path_of_its_own_layout(ada: Owner) -> None:
+def test_the_help_page_describes_its_own_layout(ada: Owner) -> None:
     page = ada.open("/help/two-factor-authentication")
     middle = "Security and account access" if ada.layout == DESKTOP else "Account"
     assert page.says(f"Settings and privacy > {middle} > Security > Two-factor authentication")
 
 
-def test_the_cookie_notice_is_shown_until_it_is_read(ada: Owner) -> None:
+def test_the_cookie_notice_is_shown_until_it_is_dismissed(ada: Owner) -> None:
     ada.htmx = False
     page = ada.open("/about")
     assert page.soup.find("section", attrs={"aria-label": "Cookie notice"})
@@ -47,7 +47,7 @@ def test_the_cookie_notice_is_shown_until_it_is_read(ada: Owner) -> None:
     assert not page.soup.find("section", attrs={"aria-label": "Cookie notice"})
 
 
-def test_an_old_page_does_not_put_the_notice_away(ada: Owner) -> None:
+def test_an_expired_page_does_not_dismiss_the_notice(ada: Owner) -> None:
     ada.htmx = False
     ada.open("/about")
     page = ada.send("POST", "/cookie-notice", data={"csrf_token": "old", "next": "//evil.example"})
@@ -55,7 +55,7 @@ def test_an_old_page_does_not_put_the_notice_away(ada: Owner) -> None:
     assert page.soup.find("section", attrs={"aria-label": "Cookie notice"})
 
 
-def test_a_person_has_a_menu_when_logged_in_and_none_before(ada: Owner) -> None:
+def test_the_menu_is_shown_to_logged_in_users_only(ada: Owner) -> None:
     ada.htmx = False
     assert ada.open("/log-in").soup.find("nav", attrs={"aria-label": "Main"}) is None
     ada.sign_up()
@@ -68,7 +68,7 @@ def test_a_person_has_a_menu_when_logged_in_and_none_before(ada: Owner) -> None:
     assert "Log out" in page.buttons
 
 
-def test_htmx_gets_the_screen_alone_and_everybody_else_the_page(site: Site) -> None:
+def test_htmx_gets_a_fragment_and_every_other_client_the_whole_page(site: Site) -> None:
     ada = Owner(site, htmx=True)
     page = ada.open("/log-in")
     assert "<html" not in page.text
@@ -87,7 +87,7 @@ def test_htmx_gets_the_screen_alone_and_everybody_else_the_page(site: Site) -> N
 
 
 @pytest.mark.parametrize("layout", [ANDROID, IPHONE])
-def test_a_phone_at_the_main_host_is_sent_to_its_own(site: Site, layout: str) -> None:
+def test_a_phone_at_the_main_host_is_redirected_to_the_mobile_host(site: Site, layout: str) -> None:
     ada = Person(site.app, layout)
     page = ada.send("GET", "/log-in?next=/settings", host=HOST, follow=False)
     assert page.status == 303
@@ -96,7 +96,7 @@ def test_a_phone_at_the_main_host_is_sent_to_its_own(site: Site, layout: str) ->
 
 
 @pytest.mark.parametrize(("hint", "status"), [("?1", 303), ("?0", 200), ("nonsense", 200)])
-def test_the_client_hint_goes_before_the_user_agent(site: Site, hint: str, status: int) -> None:
+def test_the_client_hint_overrides_the_user_agent(site: Site, hint: str, status: int) -> None:
     page = Person(site.app).send("GET", "/log-in", headers={"Sec-CH-UA-Mobile": hint}, follow=False)
     assert page.status == status
     phone = Person(site.app, ANDROID).send(
@@ -105,7 +105,7 @@ def test_the_client_hint_goes_before_the_user_agent(site: Site, hint: str, statu
     assert phone.status == 200
 
 
-def test_no_act_no_fragment_and_no_machine_is_redirected(site: Site) -> None:
+def test_posts_fragments_and_requests_of_programs_are_not_redirected(site: Site) -> None:
     phone = Person(site.app, IPHONE)
     assert phone.send("POST", "/log-in", host=HOST, data={"csrf_token": "x"}, follow=False).status == 422
     assert phone.send("GET", "/log-in", host=HOST, headers={"HX-Request": "true"}, follow=False).status == 200
@@ -114,7 +114,7 @@ def test_no_act_no_fragment_and_no_machine_is_redirected(site: Site) -> None:
     assert phone.send("GET", "/healthz", host=HOST, follow=False).status == 200
 
 
-def test_a_phone_that_chose_the_desktop_site_stays_there_until_it_goes_back(site: Site) -> None:
+def test_a_phone_that_chose_the_desktop_layout_keeps_it_until_it_chooses_the_other(site: Site) -> None:
     ada = Person(site.app, IPHONE)
     page = ada.open("/about")
     assert "Desktop site" in page.links
@@ -128,14 +128,14 @@ def test_a_phone_that_chose_the_desktop_site_stays_there_until_it_goes_back(site
 
 
 @pytest.mark.parametrize("following", ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:1"])
-def test_the_choice_of_a_layout_leads_to_this_site_only(site: Site, following: str) -> None:
+def test_the_choice_of_a_layout_redirects_within_this_site_only(site: Site, following: str) -> None:
     ada = Person(site.app)
     page = ada.send("GET", "/site/desktop", query_string={"next": following}, follow=False)
     assert page.response.headers["Location"] == f"http://{HOST}/"
     assert ada.open("/site/hologram").status == 404
 
 
-def test_an_account_is_the_same_in_both_layouts_but_each_host_has_its_own_log_in(site: Site) -> None:
+def test_an_account_is_the_same_in_both_layouts_but_each_host_has_its_own_session(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()
@@ -160,7 +160,7 @@ class TestSiteWithTwoLanguages:
         languages = {"en": ENGLISH, "la": Language("la", "Latina", translations=Latin())}
         return {"hasher": CheapHasher(), "languages": languages}
 
-    def test_the_reader_chooses_it_at_the_foot_and_keeps_it(self, site: Site) -> None:
+    def test_the_language_is_chosen_in_the_footer_and_kept(self, site: Site) -> None:
         ada = Owner(site)
         page = ada.open("/log-in")
         assert page.h1 == "Log in"
@@ -170,7 +170,7 @@ class TestSiteWithTwoLanguages:
         assert page.soup.find("html")["lang"] == "la"
         assert ada.open("/log-in").h1 == "Intra"
 
-    def test_a_person_who_is_in_gets_letters_in_it_too(self, site: Site) -> None:
+    def test_a_logged_in_user_gets_emails_in_the_chosen_language_too(self, site: Site) -> None:
         ada = Owner(site)
         ada.sign_up()
         ada.open("/")
@@ -179,7 +179,7 @@ class TestSiteWithTwoLanguages:
         ada.press("Save", password="seven brass wheels turning")
         assert site.emails(ada.email)[0].subject.startswith("Nightlatch dicit: ")
 
-    def test_a_language_that_there_is_not_changes_nothing(self, site: Site) -> None:
+    def test_choosing_an_unknown_language_changes_nothing(self, site: Site) -> None:
         ada = Owner(site)
         ada.open("/log-in")
         assert ada.press("Change language", language="tlh").h1 == "Log in"
@@ -197,17 +197,17 @@ class TestSiteWithTwoLanguages:
             ("", "Log in"),
         ],
     )
-    def test_else_the_browser_says_what_it_prefers(self, site: Site, accepts: str, h1: str) -> None:
+    def test_otherwise_the_browser_selects_the_language(self, site: Site, accepts: str, h1: str) -> None:
         page = Person(site.app).send("GET", "/log-in", headers={"Accept-Language": accepts})
         assert page.h1 == h1
 
-    def test_the_next_reader_in_the_same_thread_has_their_own(self, site: Site) -> None:
+    def test_the_next_request_in_the_same_thread_has_its_own_language(self, site: Site) -> None:
         Person(site.app).send("GET", "/log-in", headers={"Accept-Language": "la"})
         assert spoken() is ENGLISH
         assert Person(site.app).open("/log-in").h1 == "Log in"
 
 
-# -- What goes wrong -------------------------------------------------------------------------------
+# -- Errors ----------------------------------------------------------------------------------------
 
 
 def broken() -> None:
@@ -259,7 +259,7 @@ def faulty(site: Site) -> Site:
         (500, "Something went wrong", "GET", "/broken", {}),
     ],
 )
-def test_what_goes_wrong_has_a_designed_page_in_both_layouts(
+def test_every_error_has_a_designed_page_in_both_layouts(
     faulty: Site, layout: str, status: int, h1: str, method: str, path: str, options: dict[str, Any]
 ) -> None:
     page = Person(faulty.app, layout).send(method, path, **options)
@@ -274,21 +274,21 @@ def test_what_goes_wrong_has_a_designed_page_in_both_layouts(
         assert page.response.headers["Allow"]
 
 
-def test_a_fault_behind_a_fault_is_still_a_page(faulty: Site) -> None:
+def test_an_error_inside_the_error_page_still_shows_a_page(faulty: Site) -> None:
     faulty.app.jinja_env.globals["to"] = broken
     page = Person(faulty.app).open("/broken")
     assert (page.status, page.h1) == (500, "Something went wrong")
 
 
-def test_a_host_that_is_not_ours_gets_a_plain_400(site: Site) -> None:
+def test_an_unknown_host_gets_a_plain_400(site: Site) -> None:
     page = Person(site.app).send("GET", "/log-in", host="evil.example")
     assert (page.status, page.h1) == (400, "That request was garbled")
     assert "evil.example" not in page.text
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # a table that is away is its way of failing
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the test drops a table, which SQLite does at once
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
-def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(site: Site, layout: str) -> None:
+def test_an_unavailable_database_is_a_503_with_retry_after(site: Site, layout: str) -> None:
     ada = Owner(site, layout=layout)
     ada.sign_up()
     site.services.db.engine.dispose()
@@ -301,7 +301,7 @@ def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(site: Site
     assert page.says("We cannot save anything right now. Try again in 5 seconds.")
 
 
-def test_a_flood_of_vain_requests_is_a_429_that_says_when_to_come_back(site: Site) -> None:
+def test_a_flood_of_failed_requests_is_a_429_with_retry_after(site: Site) -> None:
     eve, client = Person(site.app), site.app.test_client()
     for _ in range(int(site.services.settings.policy.flood.split()[0])):
         client.post("/log-in", base_url=f"http://{HOST}", environ_overrides={"REMOTE_ADDR": eve.address})
@@ -309,11 +309,11 @@ def test_a_flood_of_vain_requests_is_a_429_that_says_when_to_come_back(site: Sit
         page = Person(site.app, layout).send("POST", "/log-in", data={"csrf_token": "x"})
         assert (page.status, page.h1) == (429, "Too many tries")
         assert int(page.response.headers["Retry-After"]) > 0
-    assert eve.open("/log-in").status == 200  # reading is free
+    assert eve.open("/log-in").status == 200  # GET is not limited
     neighbour = Person(site.app, address="198.51.100.7")
     assert neighbour.send("POST", "/log-in", data={"csrf_token": "x"}).status == 422
 
 
-def test_pages_that_know_an_account_are_not_kept_by_the_browser(enrolled: Owner) -> None:
+def test_pages_of_an_account_are_not_stored_by_the_browser(enrolled: Owner) -> None:
     for path in ("/", "/settings", "/settings/security/two-factor"):
         assert enrolled.open(path).response.headers["Cache-Control"] == "no-store"

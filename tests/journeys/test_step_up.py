@@ -6,14 +6,14 @@ from tests.conftest import Site
 from tests.people import TWO_FACTOR, Owner, Page
 
 NEW = "seven brass wheels turning"
-TURN_OFF = f"{TWO_FACTOR}/authentication-app/turn-off?again=1"  # as the last press of an iPhone does
+TURN_OFF = f"{TWO_FACTOR}/authentication-app/turn-off?again=1"  # the URL of the last step on an iPhone
 
 
 def stale(ada: Owner) -> None:
     ada.site.clock.pass_(660)
 
 
-def test_a_new_password_typed_with_a_stale_proof_is_saved_after_it(enrolled: Owner, site: Site) -> None:
+def test_a_new_password_typed_in_a_stale_session_is_saved_after_step_up(enrolled: Owner, site: Site) -> None:
     ada = enrolled
     ada.open("/settings/account/password")
     stale(ada)
@@ -28,7 +28,7 @@ def test_a_new_password_typed_with_a_stale_proof_is_saved_after_it(enrolled: Own
     assert ada.log_in(NEW).h1 == "Enter your code"
 
 
-def test_what_was_typed_and_does_not_fit_is_said_after_the_proof(ada: Owner) -> None:
+def test_an_invalid_value_is_reported_after_step_up(ada: Owner) -> None:
     ada.sign_up()
     ada.open("/settings/account/email")
     stale(ada)
@@ -41,7 +41,7 @@ def test_what_was_typed_and_does_not_fit_is_said_after_the_proof(ada: Owner) -> 
     assert len(names) == len(set(names)), "an answer within an answer says every header once"
 
 
-def test_a_page_that_was_only_opened_is_opened_after_the_proof(enrolled: Owner) -> None:
+def test_a_page_that_was_only_opened_is_opened_after_step_up(enrolled: Owner) -> None:
     ada = enrolled
     stale(ada)
     assert ada.open("/settings/account/password").h1 == "Enter your password"
@@ -49,7 +49,7 @@ def test_a_page_that_was_only_opened_is_opened_after_the_proof(enrolled: Owner) 
     assert ada.press("Verify", code=ada.next_code()).h1 == "Change your password"
 
 
-def test_after_the_proof_ten_minutes_are_free(enrolled: Owner, site: Site) -> None:
+def test_after_step_up_the_session_is_fresh_for_ten_minutes(enrolled: Owner, site: Site) -> None:
     ada = enrolled
     stale(ada)
     ada.open("/settings/account/password")
@@ -61,7 +61,7 @@ def test_after_the_proof_ten_minutes_are_free(enrolled: Owner, site: Site) -> No
     assert ada.open("/settings/account/email").h1 in ("Enter your password", "Enter your code")
 
 
-def test_the_token_is_a_new_one_after_each_proof_and_the_old_one_is_dead(enrolled: Owner) -> None:
+def test_each_step_up_changes_the_session_token_and_the_old_one_is_refused(enrolled: Owner) -> None:
     ada = enrolled
     stale(ada)
     ada.open("/settings/account/password")
@@ -78,7 +78,7 @@ def test_the_token_is_a_new_one_after_each_proof_and_the_old_one_is_dead(enrolle
         assert thief.open("/").path == "/log-in"
 
 
-def test_a_wrong_password_is_said_and_many_have_to_wait(ada: Owner) -> None:
+def test_a_wrong_password_is_reported_and_many_have_to_wait(ada: Owner) -> None:
     ada.sign_up()
     stale(ada)
     ada.open("/settings/account/password")
@@ -90,14 +90,14 @@ def test_a_wrong_password_is_said_and_many_have_to_wait(ada: Owner) -> None:
     assert ada.press("Verify", password=ada.password).h1 == "Change your password"
 
 
-def test_the_second_factor_is_asked_only_after_the_password(enrolled: Owner) -> None:
+def test_the_second_factor_is_asked_for_after_the_password_only(enrolled: Owner) -> None:
     ada = enrolled
     stale(ada)
     assert ada.open("/step-up/verify").path == "/step-up/password"
     assert ada.open("/step-up/backup-code").path == "/step-up/password"
 
 
-def test_a_backup_code_will_do_and_then_the_act_goes_on(enrolled: Owner, site: Site) -> None:
+def test_a_backup_code_is_accepted_and_the_act_continues(enrolled: Owner, site: Site) -> None:
     ada = enrolled
     ada.open("/settings/account/password")
     stale(ada)
@@ -118,13 +118,13 @@ def test_a_backup_code_will_do_and_then_the_act_goes_on(enrolled: Owner, site: S
     assert any("backup code was used" in mail.subject for mail in site.emails(ada.email))
 
 
-def test_a_stale_page_of_the_new_backup_code_leads_home_without_doing_anything(enrolled: Owner) -> None:
+def test_a_stale_page_of_the_new_backup_code_leads_home_and_does_nothing(enrolled: Owner) -> None:
     page = enrolled.send("POST", "/step-up/resume", data={"csrf_token": "old"})
     assert page.path == "/"
     assert enrolled.post("/step-up/resume").path == "/settings"
 
 
-def test_wrong_codes_are_said_and_the_fifth_ends_the_attempt(enrolled: Owner) -> None:
+def test_wrong_codes_are_reported_and_the_fifth_ends_the_step_up(enrolled: Owner) -> None:
     ada = enrolled
     stale(ada)
     ada.open("/settings/account/password")
@@ -140,7 +140,7 @@ def test_wrong_codes_are_said_and_the_fifth_ends_the_attempt(enrolled: Owner) ->
     assert page.problems
 
 
-def test_a_code_that_let_in_does_not_prove_again(enrolled: Owner) -> None:
+def test_a_code_that_logged_in_is_refused_at_step_up(enrolled: Owner) -> None:
     ada = enrolled
     stale(ada)
     ada.open("/settings/account/password")
@@ -153,7 +153,7 @@ def test_a_code_that_let_in_does_not_prove_again(enrolled: Owner) -> None:
     assert ada.press("Verify", code=code).status == 422
 
 
-def test_what_was_asked_for_too_long_ago_is_not_done(ada: Owner, site: Site) -> None:
+def test_an_act_that_was_kept_too_long_is_not_done(ada: Owner, site: Site) -> None:
     ada.sign_up()
     ada.open("/settings/account/password")
     stale(ada)
@@ -166,7 +166,7 @@ def test_what_was_asked_for_too_long_ago_is_not_done(ada: Owner, site: Site) -> 
     assert ada.log_in(NEW).status == 422
 
 
-def test_the_proof_leads_to_paths_of_this_host_only(ada: Owner) -> None:
+def test_step_up_redirects_within_this_host_only(ada: Owner) -> None:
     ada.sign_up()
     stale(ada)
     ada.open("/step-up/password?next=//evil.example/")
@@ -183,14 +183,14 @@ def test_cancel_leads_to_the_settings_and_nothing_is_done(ada: Owner) -> None:
     assert ada.log_in().h1 == "Welcome, Ada Lovelace"
 
 
-def test_an_act_with_an_old_token_is_not_kept(ada: Owner) -> None:
+def test_an_act_with_an_expired_csrf_token_is_not_kept(ada: Owner) -> None:
     ada.sign_up()
     stale(ada)
     page = ada.send("POST", "/settings/account/password", data={"csrf_token": "old", "password": NEW})
     assert page.status == 400
 
 
-def test_choosing_a_method_that_one_lacks_is_not_found(enrolled: Owner) -> None:
+def test_choosing_a_method_that_the_account_lacks_is_not_found(enrolled: Owner) -> None:
     stale(enrolled)
     enrolled.open("/settings/account/password")
     enrolled.press("Verify", password=enrolled.password)
@@ -215,7 +215,7 @@ def is_on(ada: Owner) -> bool:
     return not any("turned off" in email.subject for email in ada.site.emails(ada.email))
 
 
-def test_cancel_drops_the_act_for_good(enrolled: Owner) -> None:
+def test_cancel_drops_the_act(enrolled: Owner) -> None:
     ada = enrolled
     turned_off_with_a_stale_proof(ada)
     ada.follow("Cancel")
@@ -224,7 +224,7 @@ def test_cancel_drops_the_act_for_good(enrolled: Owner) -> None:
     assert is_on(ada)
 
 
-def test_leaving_at_the_second_factor_drops_the_act_for_good(enrolled: Owner) -> None:
+def test_leaving_at_the_second_factor_drops_the_act(enrolled: Owner) -> None:
     ada = enrolled
     turned_off_with_a_stale_proof(ada)
     assert ada.press("Verify", password=ada.password).h1 == "Enter your code"
@@ -234,7 +234,7 @@ def test_leaving_at_the_second_factor_drops_the_act_for_good(enrolled: Owner) ->
     assert is_on(ada)
 
 
-def test_going_elsewhere_drops_the_act(enrolled: Owner) -> None:
+def test_opening_another_page_drops_the_act(enrolled: Owner) -> None:
     ada = enrolled
     turned_off_with_a_stale_proof(ada)
     assert ada.open("/settings").status == 200
@@ -244,7 +244,7 @@ def test_going_elsewhere_drops_the_act(enrolled: Owner) -> None:
 
 
 def test_a_step_up_for_another_page_drops_the_act(enrolled: Owner) -> None:
-    """Also without a page in between, and also when the first step-up is taken up again afterwards."""
+    """Also without a page in between, and also when the first step-up is continued afterwards."""
     ada = enrolled
     turned_off_with_a_stale_proof(ada)
     ada.open("/step-up/password?next=/settings/account/email")
@@ -256,8 +256,8 @@ def test_a_step_up_for_another_page_drops_the_act(enrolled: Owner) -> None:
     assert is_on(ada)
 
 
-def test_the_act_goes_on_when_the_person_stays_with_it(enrolled: Owner) -> None:
-    """A wrong password, another way to prove it and the page opened again are no other page."""
+def test_the_act_is_kept_while_the_user_stays_in_its_step_up(enrolled: Owner) -> None:
+    """A wrong password, another method and reloading the page do not leave the step-up."""
     ada = enrolled
     turned_off_with_a_stale_proof(ada)
     ada.press("Verify", password="a wrong password")

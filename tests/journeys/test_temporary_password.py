@@ -1,4 +1,4 @@
-"""A temporary password: made by somebody fresh, shown once, seen where it was used, ended at will."""
+"""A temporary password: generated in a fresh session, shown once, listed where it was used, ended by its owner."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def made(owner: Owner) -> str:
     return shown(owner.press("Generate temporary password"))
 
 
-def test_it_is_reached_from_the_methods_and_shown_once(enrolled: Owner) -> None:
+def test_it_is_linked_from_the_methods_and_shown_once(enrolled: Owner) -> None:
     ada = enrolled
     ada.open(TWO_FACTOR)
     page = ada.follow("Temporary password")
@@ -50,9 +50,7 @@ def test_it_is_reached_from_the_methods_and_shown_once(enrolled: Owner) -> None:
     assert region(page) is None
 
 
-def test_it_opens_the_legacy_access_for_an_hour_and_the_page_says_where_it_was_used(
-    enrolled: Owner, site: Site
-) -> None:
+def test_it_opens_legacy_access_for_an_hour_and_the_page_lists_where_it_was_used(enrolled: Owner, site: Site) -> None:
     ada = enrolled
     password = made(ada)
     page = verify(site, ada, password)
@@ -69,16 +67,16 @@ def test_it_opens_the_legacy_access_for_an_hour_and_the_page_says_where_it_was_u
     assert rows(ada.open(PAGE)) == []
 
 
-def test_an_app_that_does_not_say_its_name_is_called_that(enrolled: Owner, site: Site) -> None:
+def test_an_app_without_a_name_is_called_unknown(enrolled: Owner, site: Site) -> None:
     password = made(enrolled)
     assert App(site, agent="").verify("ada", password).status == 200
     assert "by an app that does not say its name from 198.51.100.7" in rows(enrolled.open(PAGE))[0]
 
 
-def test_its_owner_ends_it_and_is_told(enrolled: Owner, site: Site) -> None:
+def test_its_owner_ends_it_and_is_notified(enrolled: Owner, site: Site) -> None:
     ada = enrolled
     password = made(ada)
-    site.clock.pass_(700)  # the proof of who she is has gone stale, which does not keep her from ending it
+    site.clock.pass_(700)  # the session is stale, which does not prevent ending it
     page = ada.open(PAGE)
     page = ada.press("End now")
     assert (page.path, page.h1, rows(page)) == (PAGE, "Temporary password", [])
@@ -89,7 +87,7 @@ def test_its_owner_ends_it_and_is_told(enrolled: Owner, site: Site) -> None:
     assert told[1] == "Nightlatch: A temporary password for apps was made. It works for one hour."
 
 
-def test_ending_it_in_a_second_tab_says_how_things_stand(enrolled: Owner) -> None:
+def test_ending_it_in_a_second_tab_shows_the_present_state(enrolled: Owner) -> None:
     ada = enrolled
     made(ada)
     number = ada.page.soup.find("input", attrs={"name": "end"})["value"]
@@ -98,7 +96,7 @@ def test_ending_it_in_a_second_tab_says_how_things_stand(enrolled: Owner) -> Non
     assert (page.status, page.path, page.receipts) == (200, PAGE, [])
 
 
-def test_one_asked_for_with_a_stale_proof_is_shown_after_it(enrolled: Owner, site: Site) -> None:
+def test_one_asked_for_in_a_stale_session_is_shown_after_step_up(enrolled: Owner, site: Site) -> None:
     ada = enrolled
     ada.open(PAGE)
     site.clock.pass_(660)
@@ -109,7 +107,7 @@ def test_one_asked_for_with_a_stale_proof_is_shown_after_it(enrolled: Owner, sit
     assert verify(site, ada, shown(page)).status == 200
 
 
-def test_a_newer_one_replaces_it_and_five_are_a_days(enrolled: Owner, site: Site) -> None:
+def test_a_newer_one_replaces_it_and_five_a_day_are_allowed(enrolled: Owner, site: Site) -> None:
     ada = enrolled
     first = made(ada)
     passwords = [made(ada) for _ in range(4)]
@@ -127,7 +125,7 @@ def test_a_newer_one_replaces_it_and_five_are_a_days(enrolled: Owner, site: Site
     assert made(ada)
 
 
-def test_without_a_second_factor_there_is_none_and_the_usual_password_opens_the_legacy_access(
+def test_without_a_second_factor_there_is_none_and_the_usual_password_opens_legacy_access(
     ada: Owner, site: Site
 ) -> None:
     ada.sign_up()
@@ -137,7 +135,7 @@ def test_without_a_second_factor_there_is_none_and_the_usual_password_opens_the_
     assert verify(site, ada, ada.password).status == 200
 
 
-def test_the_log_in_page_says_where_it_belongs(returning: Owner, site: Site) -> None:
+def test_the_log_in_page_says_where_a_temporary_password_is_used(returning: Owner, site: Site) -> None:
     ada = returning
     ada.log_in_whole()
     password = made(ada)
@@ -146,10 +144,10 @@ def test_the_log_in_page_says_where_it_belongs(returning: Owner, site: Site) -> 
     assert "A temporary password works only in apps: use your usual password here." in page.problems[0]
 
 
-# -- Texted by itself ------------------------------------------------------------------------------
+# -- Sent by text message --------------------------------------------------------------------------
 
 
-def test_the_usual_password_at_the_legacy_access_has_one_texted(ada: Owner, site: Site) -> None:
+def test_the_usual_password_at_legacy_access_has_a_temporary_one_texted(ada: Owner, site: Site) -> None:
     ada.sign_up()
     ada.turn_on_texts()
     site.clock.pass_(61)
@@ -189,7 +187,7 @@ def test_an_app_that_keeps_asking_has_no_second_one_texted_while_the_first_may_s
     assert verify(site, ada, password).status == 200
 
 
-def test_one_that_was_made_on_the_page_is_not_replaced_by_a_text(ada: Owner, site: Site) -> None:
+def test_one_that_was_generated_on_the_page_is_not_replaced_by_a_text(ada: Owner, site: Site) -> None:
     ada.sign_up()
     ada.turn_on_texts()
     site.clock.pass_(61)
@@ -200,7 +198,7 @@ def test_one_that_was_made_on_the_page_is_not_replaced_by_a_text(ada: Owner, sit
     assert verify(site, ada, password).status == 200
 
 
-def test_without_a_phone_nothing_is_texted(enrolled: Owner, site: Site) -> None:
+def test_without_a_phone_number_nothing_is_texted(enrolled: Owner, site: Site) -> None:
     assert verify(site, enrolled, enrolled.password).status == 401
     assert site.texts() == []
     assert rows(enrolled.open(PAGE)) == []

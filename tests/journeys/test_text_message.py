@@ -1,4 +1,4 @@
-"""Text messages: a phone that is proved by a code, codes at log-in, and what happens when none can be sent."""
+"""Text messages: proving a phone number by a code, codes at log-in, and failures of delivery."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher, MoodyTexts
+from tests.doubles import CheapHasher, FailingTexts
 from tests.people import ANDROID, DESKTOP, HOST, IPHONE, PHONE, TWO_FACTOR, Owner, Page
 from webapp.domain.origin import Origin
 from webapp.domain.ports import Refused, Unreachable
@@ -29,12 +29,12 @@ each_way = pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
 
 
 @pytest.fixture
-def gateway() -> MoodyTexts:
-    return MoodyTexts()
+def gateway() -> FailingTexts:
+    return FailingTexts()
 
 
 @pytest.fixture
-def overrides(gateway: MoodyTexts) -> dict[str, Any]:
+def overrides(gateway: FailingTexts) -> dict[str, Any]:
     return {"hasher": CheapHasher(), "texts": gateway}
 
 
@@ -49,19 +49,19 @@ def texted(ada: Owner, site: Site) -> Owner:
 
 
 def other_than(code: str) -> str:
-    """Six digits that were never sent."""
+    """Six digits that were not sent."""
     return str((int(code) + 500_000) % 1_000_000).zfill(6)
 
 
 def begin(ada: Owner) -> Page:
-    """Past the password."""
+    """Up to the page after the password."""
     ada.open(f"{TEXTS}/overview")
     ada.press(next(b for b in ("Next", "Get started", "Replace") if b in ada.page.buttons))
     return ada.press("Verify", password=ada.password)
 
 
 def give_number(ada: Owner, site: Site, number: str = PHONE) -> Page:
-    """In the settings, as somebody fresh."""
+    """In the settings, in a fresh session."""
     ada.open(CHANGE)
     ada.press("Save", phone=number)
     page = ada.press("Verify", code=site.texted_code(number))
@@ -74,7 +74,7 @@ def give_number(ada: Owner, site: Site, number: str = PHONE) -> Page:
 
 @each_layout
 @each_way
-def test_every_step_says_where_one_is(site: Site, layout: str, htmx: bool) -> None:
+def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, htmx: bool) -> None:
     ada = Owner(site, layout=layout, htmx=htmx)
     ada.sign_up(confirm_email=False)
     page = ada.open(TWO_FACTOR)
@@ -118,7 +118,7 @@ def test_every_step_says_where_one_is(site: Site, layout: str, htmx: bool) -> No
     assert page.button("Text message")["aria-checked"] == "true"
 
 
-def test_a_fresh_user_with_a_confirmed_address_still_proves_the_password_once(ada: Owner) -> None:
+def test_a_fresh_session_with_a_confirmed_address_still_proves_the_password_once(ada: Owner) -> None:
     ada.sign_up()
     ada.open(f"{TEXTS}/overview")
     page = ada.press(START[ada.layout])
@@ -129,7 +129,7 @@ def test_a_fresh_user_with_a_confirmed_address_still_proves_the_password_once(ad
     assert (page.h1, page.step) == ("Add your phone number", "Step 3 of 5")
 
 
-def test_a_number_may_be_written_in_any_way_and_digits(ada: Owner, site: Site) -> None:
+def test_a_number_is_accepted_in_any_spelling_and_script(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)
     page = ada.press("Next", phone="(07400) 123-٤٥٦", country="GB")
@@ -146,7 +146,9 @@ def test_a_number_may_be_written_in_any_way_and_digits(ada: Owner, site: Site) -
         ("+1 900 555 0123", "Messages to this number cost extra. Enter the number of a mobile phone."),
     ],
 )
-def test_a_number_that_gets_no_texts_is_said_beside_the_field_and_kept(site: Site, number: str, sentence: str) -> None:
+def test_a_number_that_gets_no_texts_is_reported_beside_the_field_and_kept(
+    site: Site, number: str, sentence: str
+) -> None:
     ada = Owner(site)
     ada.sign_up()
     begin(ada)
@@ -158,7 +160,7 @@ def test_a_number_that_gets_no_texts_is_said_beside_the_field_and_kept(site: Sit
     assert not site.texts()
 
 
-def test_with_a_phone_already_none_is_asked_for_and_the_post_before_sends_the_code(ada: Owner, site: Site) -> None:
+def test_with_a_confirmed_number_none_is_asked_for_and_the_step_before_sends_the_code(ada: Owner, site: Site) -> None:
     ada.sign_up()
     page = give_number(ada, site)
     assert (page.path, page.receipts) == ("/settings/account", ["Your phone number is confirmed."])
@@ -175,7 +177,7 @@ def test_with_a_phone_already_none_is_asked_for_and_the_post_before_sends_the_co
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "You're all set"
 
 
-def test_with_a_phone_already_another_may_be_given(ada: Owner, site: Site) -> None:
+def test_with_a_confirmed_number_another_may_be_given(ada: Owner, site: Site) -> None:
     ada.sign_up()
     give_number(ada, site)
     begin(ada)
@@ -189,7 +191,7 @@ def test_with_a_phone_already_another_may_be_given(ada: Owner, site: Site) -> No
     assert ada.open("/settings/account").says("...54")
 
 
-def test_with_a_phone_that_just_got_a_text_the_page_says_when_the_next_may_go(ada: Owner, site: Site) -> None:
+def test_with_a_number_that_just_got_a_text_the_page_says_when_the_next_may_be_sent(ada: Owner, site: Site) -> None:
     ada.sign_up()
     ada.open(CHANGE)
     ada.press("Save", phone=PHONE)
@@ -206,7 +208,7 @@ def test_with_a_phone_that_just_got_a_text_the_page_says_when_the_next_may_go(ad
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "You're all set"
 
 
-def test_with_a_phone_that_may_get_no_text_now_the_page_says_why_and_another_may_be_given(
+def test_with_a_number_that_may_get_no_text_now_the_page_says_why_and_another_may_be_given(
     ada: Owner, site: Site
 ) -> None:
     ada.sign_up()
@@ -221,7 +223,7 @@ def test_with_a_phone_that_may_get_no_text_now_the_page_says_why_and_another_may
     assert "Use a different phone number" in page.links
 
 
-def test_a_get_never_sends(ada: Owner, site: Site) -> None:
+def test_get_never_sends_a_text(ada: Owner, site: Site) -> None:
     ada.sign_up()
     give_number(ada, site)
     before = len(site.texts())
@@ -258,7 +260,7 @@ def test_reload_back_and_a_second_tab_send_nothing_and_keep_the_code(ada: Owner,
     assert ada.press("Verify", code=code).h1 == "You're all set"
 
 
-def test_back_and_another_number_within_the_minute_goes_to_that_one(ada: Owner, site: Site) -> None:
+def test_going_back_and_giving_another_number_within_the_minute_sends_to_that_one(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)
     ada.press("Next", phone=PHONE)
@@ -275,7 +277,7 @@ def test_back_and_another_number_within_the_minute_goes_to_that_one(ada: Owner, 
     assert ada.open("/settings/account").says("...54")
 
 
-def test_wrong_earlier_and_used_codes_say_what_they_are(ada: Owner, site: Site) -> None:
+def test_wrong_earlier_and_used_codes_are_reported_as_such(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)
     ada.press("Next", phone=PHONE)
@@ -294,7 +296,7 @@ def test_wrong_earlier_and_used_codes_say_what_they_are(ada: Owner, site: Site) 
     assert ada.post(f"{TEXTS}/code", code=second).path == f"{TEXTS}/done"
 
 
-def test_a_code_lives_ten_minutes_and_then_the_page_says_that_it_expired(ada: Owner, site: Site) -> None:
+def test_a_code_is_valid_for_ten_minutes_and_then_reported_as_expired(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)
     ada.press("Next", phone=PHONE)
@@ -310,7 +312,7 @@ def test_a_code_lives_ten_minutes_and_then_the_page_says_that_it_expired(ada: Ow
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "You're all set"
 
 
-def test_resend_has_its_wait_and_its_end(ada: Owner, site: Site) -> None:
+def test_resending_has_a_wait_and_a_limit(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)
     page = ada.press("Next", phone=PHONE)
@@ -335,7 +337,7 @@ def test_resend_has_its_wait_and_its_end(ada: Owner, site: Site) -> None:
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "You're all set"
 
 
-def test_cancel_changes_nothing_and_the_number_is_not_the_accounts(ada: Owner, site: Site) -> None:
+def test_cancel_changes_nothing_and_the_number_is_not_stored(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)
     ada.press("Next", phone=PHONE)
@@ -347,7 +349,7 @@ def test_cancel_changes_nothing_and_the_number_is_not_the_accounts(ada: Owner, s
     assert ada.log_in().h1 == HOME
 
 
-def test_contacts_find_one_only_when_the_box_stays_ticked(ada: Owner, site: Site) -> None:
+def test_contacts_find_the_account_only_when_the_checkbox_stays_ticked(ada: Owner, site: Site) -> None:
     for account, ticked in (("ada", True), ("bob", False)):
         owner = Owner(site, account, layout=ada.layout)
         owner.sign_up()
@@ -359,7 +361,7 @@ def test_contacts_find_one_only_when_the_box_stays_ticked(ada: Owner, site: Site
         assert site.services.accounts.named(account).discoverable is ticked
 
 
-def test_turning_it_on_is_told_by_e_mail_and_ends_every_other_session(ada: Owner, site: Site) -> None:
+def test_turning_it_on_is_notified_by_email_and_ends_every_other_session(ada: Owner, site: Site) -> None:
     ada.sign_up()
     elsewhere = ada.other_browser()
     elsewhere.log_in()
@@ -369,7 +371,7 @@ def test_turning_it_on_is_told_by_e_mail_and_ends_every_other_session(ada: Owner
     assert ada.open("/").h1 == HOME
 
 
-def test_replace_asks_for_another_number_and_the_old_one_works_until_the_new_is_proved(
+def test_replace_asks_for_another_number_and_the_old_one_is_valid_until_the_new_one_is_proved(
     texted: Owner, site: Site
 ) -> None:
     ada = texted
@@ -415,7 +417,7 @@ def test_turning_it_off_ends_the_texts(site: Site, layout: str) -> None:
     assert len(site.texts()) == before
 
 
-def test_turned_back_on_it_texts_again(texted: Owner, site: Site) -> None:
+def test_after_turning_it_back_on_codes_are_texted_again(texted: Owner, site: Site) -> None:
     ada = texted
     ada.post(f"{TEXTS}/turn-off?again=1")
     ada.open(TWO_FACTOR)
@@ -425,12 +427,12 @@ def test_turned_back_on_it_texts_again(texted: Owner, site: Site) -> None:
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 
 
-# -- Logging in with it ----------------------------------------------------------------------------
+# -- Logging in ------------------------------------------------------------------------------------
 
 
 @each_layout
 @each_way
-def test_the_code_goes_out_after_a_right_password_and_names_the_host_that_asks_for_it(
+def test_the_code_is_sent_after_the_right_password_and_names_the_host_that_asks_for_it(
     site: Site, layout: str, htmx: bool
 ) -> None:
     ada = Owner(site, layout=layout, htmx=htmx)
@@ -454,7 +456,7 @@ def test_the_code_goes_out_after_a_right_password_and_names_the_host_that_asks_f
     assert ada.press("Verify", code=code).h1 == HOME
 
 
-def test_within_a_minute_of_a_text_none_goes_and_the_page_says_when_one_can(ada: Owner, site: Site) -> None:
+def test_within_a_minute_of_a_text_none_is_sent_and_the_page_says_when_the_next_can_be(ada: Owner, site: Site) -> None:
     ada.sign_up()
     ada.turn_on_texts()
     ada.log_out()
@@ -474,7 +476,7 @@ def test_within_a_minute_of_a_text_none_goes_and_the_page_says_when_one_can(ada:
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 
 
-def test_a_second_log_in_within_the_minute_does_not_spoil_the_first(texted: Owner, site: Site) -> None:
+def test_a_second_log_in_within_the_minute_does_not_invalidate_the_first(texted: Owner, site: Site) -> None:
     texted.log_out()
     texted.log_in()
     code = site.texted_code(PHONE)
@@ -484,7 +486,7 @@ def test_a_second_log_in_within_the_minute_does_not_spoil_the_first(texted: Owne
     assert texted.press("Verify", code=code).h1 == HOME
 
 
-def test_wrong_earlier_used_and_expired_codes_at_log_in_say_what_they_are(texted: Owner, site: Site) -> None:
+def test_wrong_earlier_used_and_expired_codes_at_log_in_are_reported_as_such(texted: Owner, site: Site) -> None:
     ada = texted
     ada.log_out()
     ada.log_in()
@@ -509,8 +511,8 @@ def test_wrong_earlier_used_and_expired_codes_at_log_in_say_what_they_are(texted
     assert page.problems == ["That took longer than ten minutes, or was ended. Log in again."]
 
 
-def test_a_used_code_says_so(texted: Owner, site: Site) -> None:
-    """Two tabs of one pending login: the later one finds the log-in ended, and at step-up the code used."""
+def test_a_used_code_is_reported_as_used(texted: Owner, site: Site) -> None:
+    """With two tabs of one pending login the later one finds it ended; at step-up it finds the code used."""
     ada = texted
     site.clock.pass_(660)
     ada.open("/settings/account/password")
@@ -521,7 +523,7 @@ def test_a_used_code_says_so(texted: Owner, site: Site) -> None:
     assert (page.status, page.problems) == (422, [USED])
 
 
-def test_three_texts_are_all_that_one_log_in_gets(texted: Owner, site: Site) -> None:
+def test_one_log_in_gets_at_most_three_texts(texted: Owner, site: Site) -> None:
     ada = texted
     ada.log_out()
     ada.log_in()
@@ -536,7 +538,7 @@ def test_three_texts_are_all_that_one_log_in_gets(texted: Owner, site: Site) -> 
 
 
 @each_way
-def test_with_two_methods_the_last_used_comes_first_and_the_other_is_a_choice_away(site: Site, htmx: bool) -> None:
+def test_of_two_methods_the_one_used_last_comes_first_and_the_other_can_be_chosen(site: Site, htmx: bool) -> None:
     ada = Owner(site, htmx=htmx)
     ada.sign_up()
     ada.turn_on_texts()
@@ -571,7 +573,7 @@ def test_with_two_methods_the_last_used_comes_first_and_the_other_is_a_choice_aw
     assert ada.log_in().says("text to ...56")
 
 
-def test_going_to_and_fro_between_methods_sends_one_text(texted: Owner, site: Site) -> None:
+def test_switching_between_methods_sends_one_text(texted: Owner, site: Site) -> None:
     ada = texted
     ada.turn_on_app()
     ada.log_out()
@@ -588,7 +590,7 @@ def test_going_to_and_fro_between_methods_sends_one_text(texted: Owner, site: Si
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 
 
-def test_without_the_phone_the_backup_code_lets_in(texted: Owner, site: Site) -> None:
+def test_without_the_phone_the_backup_code_logs_in(texted: Owner, site: Site) -> None:
     ada = texted
     ada.log_out()
     ada.log_in()
@@ -601,7 +603,7 @@ def test_without_the_phone_the_backup_code_lets_in(texted: Owner, site: Site) ->
 # -- Step-up ---------------------------------------------------------------------------------------
 
 
-def test_step_up_texts_a_code_after_the_password_and_goes_on_to_what_was_asked(texted: Owner, site: Site) -> None:
+def test_step_up_texts_a_code_after_the_password_and_continues(texted: Owner, site: Site) -> None:
     ada = texted
     site.clock.pass_(660)
     assert ada.open("/settings/account/password").h1 == "Enter your password"
@@ -621,7 +623,7 @@ def test_step_up_texts_a_code_after_the_password_and_goes_on_to_what_was_asked(t
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "Change your password"
 
 
-def test_step_up_by_another_method_texts_only_when_it_is_chosen(texted: Owner, site: Site) -> None:
+def test_step_up_with_another_method_sends_a_text_only_when_it_is_chosen(texted: Owner, site: Site) -> None:
     ada = texted
     ada.turn_on_app()
     ada.log_out()
@@ -642,7 +644,7 @@ def test_step_up_by_another_method_texts_only_when_it_is_chosen(texted: Owner, s
 # -- The number in the settings --------------------------------------------------------------------
 
 
-def test_a_number_is_changed_with_step_up_and_both_are_told(texted: Owner, site: Site) -> None:
+def test_a_number_is_changed_with_step_up_and_both_numbers_are_notified(texted: Owner, site: Site) -> None:
     ada = texted
     site.clock.pass_(660)
     assert ada.open("/settings/account").says("...56")
@@ -671,18 +673,18 @@ def test_a_number_is_changed_with_step_up_and_both_are_told(texted: Owner, site:
     assert ada.press("Verify", code=site.texted_code(OTHER)).h1 == HOME
 
 
-def test_a_first_number_is_told_once_and_by_email_only(ada: Owner, site: Site) -> None:
+def test_adding_a_first_number_is_notified_once_and_by_email_only(ada: Owner, site: Site) -> None:
     ada.sign_up()
     before = len(site.emails()) + 1
     assert ada.open(CHANGE).h1 == "Add your phone number"
     give_number(ada, site)
     assert len(site.emails()) == before
     assert len(site.texts()) == 1
-    give_number(ada, site)  # the same one again
+    give_number(ada, site)  # the same number again
     assert len(site.emails()) == before
 
 
-def test_the_code_page_of_a_change_resends_and_leads_back(ada: Owner, site: Site) -> None:
+def test_the_code_page_of_a_change_can_resend_and_links_back(ada: Owner, site: Site) -> None:
     ada.sign_up()
     assert ada.open(f"{CHANGE}/code").path == CHANGE
     ada.press("Save", phone=PHONE)
@@ -699,7 +701,7 @@ def test_the_code_page_of_a_change_resends_and_leads_back(ada: Owner, site: Site
     assert ada.post(f"{CHANGE}/code", code=site.texted_code(PHONE)).says("...56")
 
 
-def test_an_expired_code_of_a_change_is_said(ada: Owner, site: Site) -> None:
+def test_an_expired_code_of_a_change_is_reported(ada: Owner, site: Site) -> None:
     ada.sign_up()
     ada.open(CHANGE)
     ada.press("Save", phone=PHONE)
@@ -712,12 +714,12 @@ def test_an_expired_code_of_a_change_is_said(ada: Owner, site: Site) -> None:
     assert ada.open("/settings/account").says("None yet")
 
 
-# -- When no text can go ---------------------------------------------------------------------------
+# -- Texts that cannot be sent ---------------------------------------------------------------------
 
 
 @each_way
-def test_a_refused_text_is_said_once_the_worker_knows_and_the_other_ways_stay_open(
-    site: Site, gateway: MoodyTexts, htmx: bool
+def test_a_refused_text_is_reported_when_the_worker_knows_and_the_other_methods_stay_available(
+    site: Site, gateway: FailingTexts, htmx: bool
 ) -> None:
     ada = Owner(site, htmx=htmx)
     ada.sign_up()
@@ -746,8 +748,8 @@ def test_a_refused_text_is_said_once_the_worker_knows_and_the_other_ways_stay_op
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 
 
-def test_a_gateway_that_is_down_gets_the_same_code_once_it_is_back(
-    texted: Owner, site: Site, gateway: MoodyTexts
+def test_a_gateway_that_was_down_gets_the_same_code_when_it_is_back(
+    texted: Owner, site: Site, gateway: FailingTexts
 ) -> None:
     ada = texted
     ada.log_out()
@@ -765,7 +767,7 @@ def test_a_gateway_that_is_down_gets_the_same_code_once_it_is_back(
 
 
 def test_a_gateway_that_stays_down_fails_the_text_and_keeps_number_and_factor(
-    texted: Owner, site: Site, gateway: MoodyTexts
+    texted: Owner, site: Site, gateway: FailingTexts
 ) -> None:
     ada = texted
     site.clock.pass_(540)
@@ -784,8 +786,8 @@ def test_a_gateway_that_stays_down_fails_the_text_and_keeps_number_and_factor(
     assert ada.open(TWO_FACTOR).button("Text message")["aria-checked"] == "true"
 
 
-def test_a_refused_text_at_enrollment_is_said_and_another_number_may_be_given(
-    ada: Owner, site: Site, gateway: MoodyTexts
+def test_a_refused_text_at_enrollment_is_reported_and_another_number_may_be_given(
+    ada: Owner, site: Site, gateway: FailingTexts
 ) -> None:
     ada.sign_up()
     begin(ada)
@@ -801,7 +803,7 @@ def test_a_refused_text_at_enrollment_is_said_and_another_number_may_be_given(
     assert ada.press("Verify", code=site.texted_code(OTHER)).h1 == "You're all set"
 
 
-def test_a_log_in_whose_text_a_cap_refuses_stands_and_says_when(texted: Owner, site: Site) -> None:
+def test_a_log_in_whose_text_a_cap_refuses_continues_and_says_when_to_resend(texted: Owner, site: Site) -> None:
     ada = texted
     ada.turn_on_app()
     ada.log_out()

@@ -1,4 +1,4 @@
-"""Turning a factor off: unchecking on a computer, one press on a phone, two on an iPhone; ten minutes to regret."""
+"""Turning a factor off: a checkbox on a computer, one press on a phone, two on an iPhone; undo for ten minutes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ layouts = pytest.mark.parametrize("layout", [DESKTOP, ANDROID, IPHONE])
 
 
 def enrolled(site: Site, layout: str, another: bool = False, htmx: bool = False) -> Owner:
-    """Ada with an authentication app, and `another` factor of a kind that this version does not know yet."""
+    """Ada with an authentication app and, with `another`, a factor of a kind that this version does not know."""
     ada = Owner(site, layout=layout, htmx=htmx)
     ada.sign_up()
     ada.turn_on_app()
@@ -42,7 +42,7 @@ def is_on(ada: Owner) -> bool:
 
 @layouts
 @pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
-def test_the_last_factor_has_its_warning_and_the_presses_of_the_layout(site: Site, layout: str, htmx: bool) -> None:
+def test_the_last_factor_has_a_warning_and_the_presses_of_its_layout(site: Site, layout: str, htmx: bool) -> None:
     ada = enrolled(site, layout, htmx=htmx)
     ada.open(TWO_FACTOR)
     page = ada.press("Authentication app")
@@ -64,7 +64,7 @@ def test_the_last_factor_has_its_warning_and_the_presses_of_the_layout(site: Sit
 
 
 @layouts
-def test_a_factor_that_is_not_the_last_needs_none_one_or_two_presses(site: Site, layout: str) -> None:
+def test_a_factor_that_is_not_the_last_needs_no_one_or_two_presses(site: Site, layout: str) -> None:
     ada = enrolled(site, layout, another=True)
     ada.open(TWO_FACTOR)
     page = ada.press("Authentication app")
@@ -80,7 +80,7 @@ def test_a_factor_that_is_not_the_last_needs_none_one_or_two_presses(site: Site,
     assert not is_on(ada)
 
 
-def test_unchecking_after_eleven_minutes_asks_password_and_code_and_then_it_is_off(site: Site) -> None:
+def test_turning_off_in_a_stale_session_asks_for_password_and_code_and_then_turns_it_off(site: Site) -> None:
     ada = enrolled(site, DESKTOP, another=True)
     ada.open(TWO_FACTOR)
     site.clock.pass_(660)
@@ -116,7 +116,7 @@ def test_it_can_be_turned_back_on_within_ten_minutes(site: Site, layout: str) ->
     assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
 
 
-def test_turning_the_only_one_back_on_ends_the_log_ins_that_came_without_it(site: Site) -> None:
+def test_turning_the_only_factor_back_on_ends_the_sessions_that_began_without_it(site: Site) -> None:
     ada = enrolled(site, DESKTOP)
     ada.post(OFF)
     elsewhere = ada.other_browser()
@@ -127,7 +127,7 @@ def test_turning_the_only_one_back_on_ends_the_log_ins_that_came_without_it(site
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
 
 
-def test_after_ten_minutes_it_has_to_be_set_up_again(site: Site) -> None:
+def test_after_ten_minutes_it_has_to_be_enrolled_again(site: Site) -> None:
     ada = enrolled(site, DESKTOP)
     site.clock.pass_(1)
     ada.post(OFF)
@@ -144,7 +144,7 @@ def test_after_ten_minutes_it_has_to_be_set_up_again(site: Site) -> None:
     assert not is_on(ada)
 
 
-def test_what_was_turned_off_proves_nothing(site: Site) -> None:
+def test_a_factor_that_was_turned_off_proves_nothing(site: Site) -> None:
     ada = enrolled(site, DESKTOP)
     elsewhere = ada.other_browser()
     elsewhere.log_in()
@@ -153,7 +153,7 @@ def test_what_was_turned_off_proves_nothing(site: Site) -> None:
     assert page.path == "/log-in"
 
 
-def test_turning_off_what_is_off_leads_back_to_the_list(site: Site) -> None:
+def test_turning_off_a_factor_that_is_off_leads_back_to_the_list(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     assert ada.open(OFF).path == TWO_FACTOR
@@ -161,7 +161,7 @@ def test_turning_off_what_is_off_leads_back_to_the_list(site: Site) -> None:
     assert ada.open(f"{TWO_FACTOR}/carrier-pigeon/turn-off").status == 404
 
 
-def test_another_browser_that_was_in_is_out(site: Site) -> None:
+def test_the_other_sessions_are_ended(site: Site) -> None:
     ada = enrolled(site, DESKTOP, another=True)
     elsewhere = ada.other_browser()
     elsewhere.log_in_whole()
@@ -170,21 +170,21 @@ def test_another_browser_that_was_in_is_out(site: Site) -> None:
     assert elsewhere.open("/").path == "/log-in"
 
 
-def test_an_old_page_turns_nothing_back_on(site: Site) -> None:
+def test_an_expired_page_turns_nothing_back_on(site: Site) -> None:
     ada = enrolled(site, DESKTOP)
     ada.post(OFF)
     ada.send("POST", f"{TWO_FACTOR}/authentication-app/turn-back-on", data={"csrf_token": "old"})
     assert not is_on(ada)
 
 
-def test_a_factor_of_an_unknown_kind_that_was_turned_off_is_not_offered_again(site: Site) -> None:
+def test_a_factor_of_an_unknown_kind_is_not_offered_again(site: Site) -> None:
     ada = enrolled(site, DESKTOP, another=True)
     with site.services.db.write() as tx:
         tx.execute(update(Factor).where(Factor.method == "carrier-pigeon").values(turned_off_at=site.clock.now()))
     assert "Turn back on" not in ada.open(TWO_FACTOR).buttons
 
 
-def test_what_was_turned_off_a_moment_ago_can_be_set_up_anew(site: Site) -> None:
+def test_a_factor_that_was_just_turned_off_can_be_enrolled_anew(site: Site) -> None:
     ada = Owner(site, layout=DESKTOP)
     ada.sign_up()
     ada.turn_on_app()

@@ -1,4 +1,4 @@
-"""Time-based codes as RFC 6238 has them, one step either side, each once; and what is said of a wrong clock."""
+"""Time-based codes as in RFC 6238, one step either side, each accepted once; and what is said of a wrong clock."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def test_a_code_of_the_step_before_or_after_is_accepted_as_its_own_step(now: int
 
 @given(steps=st.integers(2, 20), now=st.integers(10_000, 2**33))
 @example(steps=8, now=START)
-def test_a_code_further_away_is_never_accepted_and_tells_the_clock(steps: int, now: int) -> None:
+def test_a_code_further_away_is_never_accepted_and_reveals_the_skew_of_the_clock(steps: int, now: int) -> None:
     for direction in (-1, 1):
         code = TOTP(RFC_SECRET).generate_otp(now // 30 + direction * steps)
         nearer = range(now // 30 - steps + 1, now // 30 + steps)
         if code in (TOTP(RFC_SECRET).generate_otp(step) for step in nearer if step >= 0):
-            continue  # one in ten thousand: the same digits come up nearer
+            continue  # one time in ten thousand a nearer step has the same code
         with pytest.raises(ClockSkew) as refused:
             matching_step(RFC_SECRET, code, now, POLICY)
         assert abs(refused.value.minutes) in {max(1, steps // 2), -(-steps // 2)}
@@ -61,7 +61,7 @@ def test_a_code_further_away_is_never_accepted_and_tells_the_clock(steps: int, n
 @pytest.mark.parametrize(
     ("ahead", "minutes"), [(-60, 1), (-240, 4), (-600, 10), (60, -1), (90, -2), (240, -4), (600, -10)]
 )
-def test_the_skew_is_told_in_minutes_with_its_direction(ahead: int, minutes: int) -> None:
+def test_the_skew_is_reported_in_minutes_with_its_direction(ahead: int, minutes: int) -> None:
     with pytest.raises(ClockSkew) as refused:
         matching_step(RFC_SECRET, TOTP(RFC_SECRET).at(START + ahead), START, POLICY)
     assert refused.value.minutes == minutes
@@ -98,7 +98,7 @@ def prove(site: Site, factor: Factor, code: str) -> None:
         method.verify(tx, challenge, {"code": code} if code else {})
 
 
-def test_a_step_counts_once_and_no_earlier_one_after_it(site: Site, factor: Factor) -> None:
+def test_a_step_is_accepted_once_and_no_earlier_one_after_it(site: Site, factor: Factor) -> None:
     app = TOTP(RFC_SECRET)
     prove(site, factor, app.at(START))
     assert stored(site).counter == START // 30
@@ -110,7 +110,7 @@ def test_a_step_counts_once_and_no_earlier_one_after_it(site: Site, factor: Fact
     assert stored(site).counter == START // 30 + 1
 
 
-def test_a_factor_that_was_turned_off_meanwhile_proves_nothing(site: Site, factor: Factor) -> None:
+def test_a_factor_that_was_turned_off_proves_nothing(site: Site, factor: Factor) -> None:
     with site.services.db.write() as tx:
         tx.objects.get_one(Factor, factor.id).turned_off_at = START
     with pytest.raises(CodeAlreadyUsed):
@@ -118,11 +118,11 @@ def test_a_factor_that_was_turned_off_meanwhile_proves_nothing(site: Site, facto
 
 
 @pytest.mark.parametrize("typed", ["", "12345", "1234567", "abcdef"])
-def test_what_is_no_code_is_said_to_be_none(site: Site, factor: Factor, typed: str) -> None:
+def test_a_malformed_code_is_reported_as_malformed(site: Site, factor: Factor, typed: str) -> None:
     with pytest.raises(CodeMalformed):
         prove(site, factor, typed)
 
 
-def test_digits_of_another_script_with_a_space_are_the_code(site: Site, factor: Factor) -> None:
+def test_digits_of_another_script_with_a_space_are_accepted(site: Site, factor: Factor) -> None:
     code = TOTP(RFC_SECRET).at(START).translate(str.maketrans("0123456789", "०१२३४५६७८९"))
     prove(site, factor, f"{code[:3]} {code[3:]}")

@@ -1,4 +1,4 @@
-"""What every method of the site keeps to, whichever there are."""
+"""Rules that every method of the catalogue follows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from webapp.web.site import Slug
 
 
 @one_database
-def test_every_method_begins_with_the_shared_steps_and_ends_with_done(site: Site) -> None:
+def test_every_method_begins_with_the_common_steps_and_ends_with_done(site: Site) -> None:
     for method in site.services.methods:
         slugs = [step.slug for step in method.steps()]
         assert len(set(slugs)) == len(slugs)
@@ -24,7 +24,7 @@ def test_every_method_begins_with_the_shared_steps_and_ends_with_done(site: Site
 
 
 @one_database
-def test_no_two_methods_share_a_name(site: Site) -> None:
+def test_no_two_methods_share_a_slug(site: Site) -> None:
     methods = site.services.methods
     slugs = [method.slug for method in methods]
     assert len(set(slugs)) == len(slugs)
@@ -43,7 +43,7 @@ def test_every_method_has_its_screens_and_its_help(site: Site) -> None:
 
 
 @one_database
-def test_the_slug_of_every_method_fits_where_it_is_kept(site: Site) -> None:
+def test_the_slug_of_every_method_fits_its_route_and_column(site: Site) -> None:
     for method in site.services.methods:
         assert re.fullmatch(Slug.regex, method.slug), "it stands in addresses"
         assert len(method.slug) <= 32, "and in a column"

@@ -1,4 +1,4 @@
-"""Security keys: what a count of signatures proves, what opens an account alone, and what is said of each key."""
+"""Security keys: the signature counter, passkeys, and what the pages show of each key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from webapp.services.method import Challenge
 RP_ID = HOST.split(":")[0]
 ORIGIN = f"http://{HOST}"
 USER, OTHER_USER = b"a" * 64, b"b" * 64
-NAME, ALONE = "log-in:1", "passkey:this browser"
+NAME, PASSKEY = "log-in:1", "passkey:this browser"
 YUBIKEY = UUID("2fc0579f-8113-47ea-b116-bb5a8db9202a").bytes
 """A YubiKey 5 NFC with firmware 5.2."""
 
@@ -61,9 +61,9 @@ def method(site: Site) -> SecurityKey:
 
 
 def register(site: Site, key: Authenticator, label: str = "Blue key", browser: str = "", user: bytes = USER) -> Factor:
-    """The newest key of Ada's, as its enrollment would keep it."""
-    house = site.services.ceremonies
-    made = house.registered(key.create(house.creation("new", as_text(user), "ada", "Ada Lovelace", ())), "new")
+    """Stores a key of Ada's as its enrollment does, and returns the newest."""
+    issuer = site.services.ceremonies
+    made = issuer.registered(key.create(issuer.creation("new", as_text(user), "ada", "Ada Lovelace", ())), "new")
     facts = {
         "id": made.id,
         "key": made.public_key,
@@ -105,22 +105,22 @@ def facts_of(factor: Factor) -> dict[str, Any]:
 def prove(site: Site, answer: str, *factors: Factor, alone: bool = False) -> None:
     method = method_of(site)
     with site.services.db.write() as tx:
-        challenge = Challenge(tx.objects.get_one(Account, 1), ALONE if alone else NAME, factors)
+        challenge = Challenge(tx.objects.get_one(Account, 1), PASSKEY if alone else NAME, factors)
         (method.verify_alone if alone else method.verify)(tx, challenge, {"credential": answer})
 
 
 def answer(site: Site, key: Authenticator, *, alone: bool = False, **wrong: Any) -> str:
-    return key.get(site.services.ceremonies.request(ALONE if alone else NAME, ()), **wrong)
+    return key.get(site.services.ceremonies.request(PASSKEY if alone else NAME, ()), **wrong)
 
 
 each_way = pytest.mark.parametrize("alone", [False, True], ids=["after the password", "alone"])
 
 
-# -- The count -------------------------------------------------------------------------------------
+# -- The signature counter -------------------------------------------------------------------------
 
 
 @each_way
-def test_a_count_that_rises_is_kept_with_the_time(site: Site, keys: Ceremonies, alone: bool) -> None:
+def test_a_rising_counter_is_stored_with_the_time(site: Site, keys: Ceremonies, alone: bool) -> None:
     key = new_key()
     factor = register(site, key)
     assert (factor.counter, factor.logged_in_at) == (1, 0)
@@ -133,7 +133,7 @@ def test_a_count_that_rises_is_kept_with_the_time(site: Site, keys: Ceremonies, 
 
 @each_way
 @pytest.mark.parametrize("count", [0, 1, 7])
-def test_a_count_that_does_not_rise_may_be_a_copy(site: Site, keys: Ceremonies, alone: bool, count: int) -> None:
+def test_a_counter_that_does_not_rise_may_be_a_copy(site: Site, keys: Ceremonies, alone: bool, count: int) -> None:
     key = new_key()
     register(site, key)
     with site.services.db.write() as tx:
@@ -147,7 +147,7 @@ def test_a_count_that_does_not_rise_may_be_a_copy(site: Site, keys: Ceremonies, 
 
 
 @each_way
-def test_a_key_that_does_not_count_shows_zero_for_ever(site: Site, keys: Ceremonies, alone: bool) -> None:
+def test_a_key_without_a_counter_always_shows_zero(site: Site, keys: Ceremonies, alone: bool) -> None:
     key = new_key(counts=False)
     factor = register(site, key)
     for _ in range(3):
@@ -155,7 +155,7 @@ def test_a_key_that_does_not_count_shows_zero_for_ever(site: Site, keys: Ceremon
     assert stored(site).counter == 0
 
 
-def test_a_key_that_begins_to_count_may_not_stop(site: Site, keys: Ceremonies) -> None:
+def test_a_key_that_began_to_count_may_not_stop(site: Site, keys: Ceremonies) -> None:
     key = new_key(counts=False)
     factor = register(site, key)
     prove(site, answer(site, key, sign_count=5), factor)
@@ -163,7 +163,7 @@ def test_a_key_that_begins_to_count_may_not_stop(site: Site, keys: Ceremonies) -
         prove(site, answer(site, key), factor)
 
 
-def test_what_was_read_before_another_proof_is_no_excuse(site: Site, keys: Ceremonies) -> None:
+def test_the_counter_is_compared_with_the_stored_row_and_not_with_an_earlier_read(site: Site, keys: Ceremonies) -> None:
     key = new_key()
     read_early = register(site, key)
     older, newer = answer(site, key), answer(site, key)
@@ -172,11 +172,11 @@ def test_what_was_read_before_another_proof_is_no_excuse(site: Site, keys: Cerem
         prove(site, older, read_early)
 
 
-# -- Whose key -------------------------------------------------------------------------------------
+# -- Which account ---------------------------------------------------------------------------------
 
 
 @each_way
-def test_a_key_that_was_turned_off_meanwhile_opens_nothing(site: Site, keys: Ceremonies, alone: bool) -> None:
+def test_a_key_that_was_turned_off_during_the_proof_is_refused(site: Site, keys: Ceremonies, alone: bool) -> None:
     key = new_key()
     factor = register(site, key)
     with site.services.db.write() as tx:
@@ -188,7 +188,7 @@ def test_a_key_that_was_turned_off_meanwhile_opens_nothing(site: Site, keys: Cer
 
 
 @each_way
-def test_a_key_that_was_deleted_meanwhile_opens_nothing(site: Site, keys: Ceremonies, alone: bool) -> None:
+def test_a_key_that_was_deleted_during_the_proof_is_refused(site: Site, keys: Ceremonies, alone: bool) -> None:
     key = new_key()
     factor = register(site, key)
     with site.services.db.write() as tx:
@@ -199,7 +199,7 @@ def test_a_key_that_was_deleted_meanwhile_opens_nothing(site: Site, keys: Ceremo
 
 
 @each_way
-def test_any_key_of_the_account_will_do_and_no_other(site: Site, keys: Ceremonies, alone: bool) -> None:
+def test_every_key_of_the_account_is_accepted_and_no_other(site: Site, keys: Ceremonies, alone: bool) -> None:
     first, second, strange = new_key(), new_key(), new_key()
     mine = [register(site, first), register(site, second, "Green key")]
     register(site, strange, "Somebody else's")
@@ -213,7 +213,7 @@ def test_any_key_of_the_account_will_do_and_no_other(site: Site, keys: Ceremonie
 
 
 @each_way
-def test_the_id_of_one_key_under_the_signature_of_another_is_refused(site: Site, keys: Ceremonies, alone: bool) -> None:
+def test_the_id_of_one_key_with_the_signature_of_another_is_refused(site: Site, keys: Ceremonies, alone: bool) -> None:
     first, second = new_key(), new_key()
     mine = [register(site, first), register(site, second, "Green key")]
     with pytest.raises(KeyRefused) as raised:
@@ -222,7 +222,7 @@ def test_the_id_of_one_key_under_the_signature_of_another_is_refused(site: Site,
 
 
 @each_way
-def test_a_key_that_says_it_is_another_users_is_refused(site: Site, keys: Ceremonies, alone: bool) -> None:
+def test_a_key_with_the_user_handle_of_another_account_is_refused(site: Site, keys: Ceremonies, alone: bool) -> None:
     key = new_key()
     factor = register(site, key)
     for handle in (OTHER_USER, USER[:-1], USER + b"a", b"ada"):
@@ -232,7 +232,7 @@ def test_a_key_that_says_it_is_another_users_is_refused(site: Site, keys: Ceremo
     assert stored(site).counter == 1
 
 
-def test_a_key_that_does_not_say_whose_it_is_needs_the_password(site: Site, keys: Ceremonies) -> None:
+def test_a_key_without_a_user_handle_is_no_passkey(site: Site, keys: Ceremonies) -> None:
     key = new_key()
     factor = register(site, key)
     prove(site, answer(site, key, user_handle=b""), factor)
@@ -240,7 +240,7 @@ def test_a_key_that_does_not_say_whose_it_is_needs_the_password(site: Site, keys
         prove(site, answer(site, key, alone=True, user_handle=b""), factor, alone=True)
 
 
-def test_a_key_that_did_not_check_who_holds_it_needs_the_password(site: Site, keys: Ceremonies) -> None:
+def test_a_key_without_user_verification_is_no_passkey(site: Site, keys: Ceremonies) -> None:
     key = new_key()
     factor = register(site, key)
     prove(site, answer(site, key, user_verified=False), factor)
@@ -252,7 +252,7 @@ def test_a_key_that_did_not_check_who_holds_it_needs_the_password(site: Site, ke
 
 @each_way
 @pytest.mark.parametrize("syncs", [False, True])
-def test_whether_a_key_may_be_copied_is_settled_when_it_is_made(
+def test_backup_eligibility_may_not_change_after_registration(
     site: Site, keys: Ceremonies, alone: bool, syncs: bool
 ) -> None:
     key = new_key(backup_eligible=syncs)
@@ -264,7 +264,7 @@ def test_whether_a_key_may_be_copied_is_settled_when_it_is_made(
 
 
 @each_way
-def test_that_a_passkey_was_synced_meanwhile_is_noted(site: Site, keys: Ceremonies, alone: bool) -> None:
+def test_a_passkey_that_was_synced_since_is_recorded_as_synced(site: Site, keys: Ceremonies, alone: bool) -> None:
     key = new_key(backup_eligible=True)
     factor = register(site, key)
     before = facts_of(factor)
@@ -275,7 +275,7 @@ def test_that_a_passkey_was_synced_meanwhile_is_noted(site: Site, keys: Ceremoni
     assert facts_of(stored(site))["synced"] is False
 
 
-def test_that_a_key_learnt_to_check_who_holds_it_is_noted_and_stays(site: Site, keys: Ceremonies) -> None:
+def test_a_key_that_first_verified_its_user_later_is_recorded_as_verifying(site: Site, keys: Ceremonies) -> None:
     key = new_key(verifies=False)
     assert facts_of(register(site, key))["verifies"] is False
     key.verifies = True
@@ -284,7 +284,7 @@ def test_that_a_key_learnt_to_check_who_holds_it_is_noted_and_stays(site: Site, 
         assert facts_of(stored(site))["verifies"] is known
 
 
-def test_a_challenge_of_the_one_way_is_none_of_the_other(site: Site, keys: Ceremonies) -> None:
+def test_a_challenge_of_one_ceremony_is_refused_in_the_other(site: Site, keys: Ceremonies) -> None:
     key = new_key()
     factor = register(site, key)
     with pytest.raises(CeremonyExpired):
@@ -293,7 +293,7 @@ def test_a_challenge_of_the_one_way_is_none_of_the_other(site: Site, keys: Cerem
         prove(site, answer(site, key, alone=False), factor, alone=True)
 
 
-def test_no_answer_is_told_from_a_wrong_one(site: Site, keys: Ceremonies) -> None:
+def test_a_missing_answer_is_told_from_a_wrong_one(site: Site, keys: Ceremonies) -> None:
     method = method_of(site)
     for read in (method.single_use, method.external_id, method.unknown_hints):
         for nothing in ({}, {"credential": ""}):
@@ -303,7 +303,7 @@ def test_no_answer_is_told_from_a_wrong_one(site: Site, keys: Ceremonies) -> Non
             read({"credential": "{}"})
 
 
-def test_a_challenge_is_the_same_however_it_is_written(site: Site, keys: Ceremonies) -> None:
+def test_a_challenge_is_the_same_in_either_encoding(site: Site, keys: Ceremonies) -> None:
     key = new_key()
     register(site, key)
     challenge = keys.draw(NAME)
@@ -316,7 +316,7 @@ def test_a_challenge_is_the_same_however_it_is_written(site: Site, keys: Ceremon
     assert used({"credential": first}) != used({"credential": answer(site, key)})
 
 
-# -- What is said of a key -------------------------------------------------------------------------
+# -- What the pages show ---------------------------------------------------------------------------
 
 HERE = Origin("192.0.2.1", "a browser", RP_ID, "this browser")
 ELSEWHERE = Origin("192.0.2.1", "a browser", RP_ID, "another one")
@@ -328,7 +328,7 @@ def factor_with(**facts: Any) -> Factor:
     return Factor(attributes=json.dumps({**known, **facts}))
 
 
-def test_a_key_to_carry_is_on_no_device(method: SecurityKey) -> None:
+def test_a_portable_key_belongs_to_no_device(method: SecurityKey) -> None:
     for transports in ([], ["usb"], ["nfc", "usb"], ["hybrid"]):
         factor = factor_with(transports=transports, browser=HERE.browser)
         assert method.describe(factor, HERE) == ["A key to carry with you", "Not synced"]
@@ -343,11 +343,11 @@ def test_a_key_of_this_device_is_told_from_one_of_another(method: SecurityKey) -
     assert not method.is_here(factor, ELSEWHERE)
 
 
-def test_two_browsers_without_a_name_are_not_the_same_one(method: SecurityKey) -> None:
+def test_two_browsers_without_an_id_are_not_the_same_one(method: SecurityKey) -> None:
     assert not method.is_here(factor_with(transports=["internal"], browser=""), UNKNOWN)
 
 
-def test_what_a_key_can_do_is_said(method: SecurityKey) -> None:
+def test_the_abilities_of_a_key_are_shown(method: SecurityKey) -> None:
     assert method.describe(factor_with(synced=True, verifies=True), HERE) == [
         "A key to carry with you",
         "Synced with your other devices",
@@ -355,7 +355,7 @@ def test_what_a_key_can_do_is_said(method: SecurityKey) -> None:
     ]
 
 
-def test_the_browser_is_told_which_keys_there_are(method: SecurityKey) -> None:
+def test_the_browser_is_told_which_keys_are_valid(method: SecurityKey) -> None:
     account = Account(username="ada", name="Ada Lovelace")
     assert method.browser_hints(account, []) == {}
     told = method.browser_hints(account, [factor_with(), factor_with(id="BBBB")])
@@ -365,7 +365,7 @@ def test_the_browser_is_told_which_keys_there_are(method: SecurityKey) -> None:
     }
 
 
-def test_the_browser_is_told_which_key_is_gone(site: Site, keys: Ceremonies, method: SecurityKey) -> None:
+def test_the_browser_is_told_which_key_was_removed(site: Site, keys: Ceremonies, method: SecurityKey) -> None:
     assert method.removal_hints(factor_with()) == {"unknown": {"rpId": RP_ID, "credentialId": "AAAA"}}
     key = new_key()
     register(site, key)
@@ -373,7 +373,7 @@ def test_the_browser_is_told_which_key_is_gone(site: Site, keys: Ceremonies, met
     assert told == {"unknown": {"rpId": RP_ID, "credentialId": as_text(key.credentials[0].id)}}
 
 
-def test_the_page_asks_for_each_key_by_the_ways_that_reach_it(site: Site, keys: Ceremonies) -> None:
+def test_the_page_asks_for_each_key_by_its_transports(site: Site, keys: Ceremonies) -> None:
     mine = [register(site, new_key(transports=("nfc", "usb"))), register(site, new_key(transports=("internal",)), "2")]
     with site.services.db.read() as tx:
         challenge = Challenge(tx.objects.get_one(Account, 1), NAME, mine)
@@ -385,10 +385,10 @@ def test_the_page_asks_for_each_key_by_the_ways_that_reach_it(site: Site, keys: 
     ]
     assert len(as_bytes(asked["challenge"])) == 32
     assert method.hint(challenge) == "Security key"
-    assert method.ask(ALONE)["allowCredentials"] == []
+    assert method.ask(PASSKEY)["allowCredentials"] == []
 
 
-# -- The name --------------------------------------------------------------------------------------
+# -- Names -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -403,7 +403,7 @@ def test_the_page_asks_for_each_key_by_the_ways_that_reach_it(site: Site, keys: 
     ],
     ids=str,
 )
-def test_the_name_is_suggested_from_the_model(site: Site, options: dict[str, Any], suggested: str) -> None:
+def test_the_suggested_name_is_that_of_the_model(site: Site, options: dict[str, Any], suggested: str) -> None:
     ada = Owner(site)
     ada.sign_up()
     for number in (1, 2, 3):
@@ -418,7 +418,7 @@ def test_the_name_is_suggested_from_the_model(site: Site, options: dict[str, Any
             ada.press("Got it")
 
 
-def test_names_are_tidied_and_told_apart_whatever_their_case() -> None:
+def test_names_are_trimmed_and_compared_case_insensitively() -> None:
     assert tidy_label("  Blue \t key ", ["Green key"], 60) == "Blue key"
     assert tidy_label("e\u0301", [], 60) == "é"
     for taken in ("blue key", "Blue  Key", " BLUE KEY"):
@@ -430,6 +430,6 @@ def test_names_are_tidied_and_told_apart_whatever_their_case() -> None:
     assert len(tidy_label("x" * 60, [], 60)) == 60
 
 
-def test_the_first_free_number_is_taken() -> None:
+def test_the_first_free_number_is_appended() -> None:
     assert unused_label("Key", []) == "Key"
     assert unused_label("Key", ["key", "KEY 2", "Key 4"]) == "Key 3"

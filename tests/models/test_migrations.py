@@ -64,7 +64,7 @@ COLUMNS_SINCE_0001 = {
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of its own."""
+    """An empty database for this test."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'site.sqlite3'}"
         return
@@ -96,7 +96,7 @@ def test_an_empty_database_gets_the_tables_of_the_models(url: str) -> None:
     assert tables(url) == {*METADATA.tables, "alembic_version"}
 
 
-def test_the_models_ask_for_nothing_that_the_migrations_do_not_make(url: str) -> None:
+def test_autogenerate_finds_no_difference_to_the_models(url: str) -> None:
     migrate(url)
     with writing(url) as connection:
         options = {"compare_type": True, "compare_server_default": True}
@@ -104,7 +104,7 @@ def test_the_models_ask_for_nothing_that_the_migrations_do_not_make(url: str) ->
 
 
 def test_constraints_have_the_names_of_the_models(url: str) -> None:
-    """A later migration finds a constraint by its name, which autogenerate does not compare everywhere."""
+    """A later migration refers to a constraint by its name, which autogenerate does not compare everywhere."""
     migrate(url)
     with writing(url) as connection:
         there = inspect(connection)
@@ -127,7 +127,7 @@ def test_migrating_again_changes_nothing(url: str) -> None:
     assert is_current(url)
 
 
-def test_the_way_back_leads_to_an_empty_database(url: str) -> None:
+def test_downgrading_leads_to_an_empty_database(url: str) -> None:
     migrate(url)
     with writing(url) as connection:
         command.downgrade(alembic_config(connection), "base")
@@ -137,8 +137,8 @@ def test_the_way_back_leads_to_an_empty_database(url: str) -> None:
     assert is_current(url)
 
 
-def test_rows_survive_the_rebuilding_of_the_table_they_point_at(url: str) -> None:
-    """SQLite alters a table by making a new one and dropping the old, which must not delete by cascade."""
+def test_rows_survive_the_rebuilding_of_a_table_they_refer_to(url: str) -> None:
+    """SQLite alters a table by copying and dropping it, which must not delete by cascade."""
     migrate(url)
     with writing(url) as connection:
         connection.execute(insert(Account).values(id=1, created_at=0, **dict.fromkeys(NAMES, "ada")))
@@ -151,7 +151,7 @@ def test_rows_survive_the_rebuilding_of_the_table_they_point_at(url: str) -> Non
         assert connection.execute(select(func.count()).select_from(Activity)).scalar() == 1
 
 
-def test_rows_written_before_the_names_of_the_field_survive(url: str) -> None:
+def test_rows_from_before_the_renamed_tables_and_columns_survive(url: str) -> None:
     with writing(url) as connection:
         command.upgrade(alembic_config(connection), "0001_first")
     with writing(url) as connection:
@@ -184,7 +184,7 @@ def reflected(connection: Connection) -> MetaData:
 
 
 def fill(connection: Connection) -> None:
-    """One row in every table, with a value of its own in every column but the flags."""
+    """One row in every table, with a different value in every column except flags."""
     number = count(100)
     for table in reflected(connection).sorted_tables:
         row: dict[str, object] = {}
@@ -218,7 +218,7 @@ def test_processes_that_start_together_migrate_once(url: str) -> None:
     assert is_current(url)
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(url: str) -> None:
+def test_a_failed_migration_leaves_no_table_behind(url: str) -> None:
     def fail_at_the_end() -> None:
         with writing(url) as connection:
             command.upgrade(alembic_config(connection), "head")

@@ -1,4 +1,4 @@
-"""What is listed is what lets somebody in, no more and no less; and only one's own is ended."""
+"""Exactly what grants access is listed, and only the owner's own entries can be ended."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def listed(site: Site, who: User, kind: str, *tokens: str) -> set[int]:
 
 
 @pytest.mark.parametrize(("persistent", "used_every"), [(False, 0), (False, 50 * MINUTE), (True, 0), (True, 6 * DAY)])
-def test_a_log_in_is_listed_for_as_long_as_its_token_opens_anything(
+def test_a_session_is_listed_as_long_as_its_token_is_valid(
     site: Site, ada: Owner, persistent: bool, used_every: int
 ) -> None:
     session, begun, ended = opened(site, persistent=persistent), site.clock.now(), 0
@@ -70,7 +70,7 @@ def test_a_log_in_is_listed_for_as_long_as_its_token_opens_anything(
     assert ended
 
 
-def test_a_browser_is_listed_for_as_long_as_it_skips_the_second_factor(site: Site, ada: Owner) -> None:
+def test_a_browser_is_listed_as_long_as_it_skips_the_second_factor(site: Site, ada: Owner) -> None:
     services, account = site.services, site.services.accounts.named("ada")
     browsers = RememberedBrowsers(services.core)
     with services.db.write() as tx:
@@ -85,7 +85,7 @@ def test_a_browser_is_listed_for_as_long_as_it_skips_the_second_factor(site: Sit
     assert not listed(site, reader, "remembered-browser")
 
 
-def test_only_the_browser_that_shows_the_token_is_this_one(site: Site, ada: Owner) -> None:
+def test_only_the_browser_that_sends_the_token_is_marked_as_this_one(site: Site, ada: Owner) -> None:
     services, account = site.services, site.services.accounts.named("ada")
     browsers = RememberedBrowsers(services.core)
     with services.db.write() as tx:
@@ -98,19 +98,21 @@ def test_only_the_browser_that_shows_the_token_is_this_one(site: Site, ada: Owne
 
 
 @pytest.fixture
-def forgetful(environ: dict[str, str], request: pytest.FixtureRequest) -> Site:
-    """A site that was told to remember no browsers."""
+def without_remembered_browsers(environ: dict[str, str], request: pytest.FixtureRequest) -> Site:
+    """A site whose settings turn remembered browsers off."""
     environ["NIGHTLATCH_POLICY_REMEMBER_BROWSERS"] = "0"
     return request.getfixturevalue("site")
 
 
-def test_where_no_browser_is_honoured_none_is_listed_or_offered_to_be_forgotten(forgetful: Site) -> None:
-    ada = Owner(forgetful)
+def test_when_remembering_is_off_no_browser_is_listed_or_offered_to_be_forgotten(
+    without_remembered_browsers: Site,
+) -> None:
+    ada = Owner(without_remembered_browsers)
     ada.sign_up()
-    services, account = forgetful.services, forgetful.services.accounts.named("ada")
+    services, account = without_remembered_browsers.services, without_remembered_browsers.services.accounts.named("ada")
     browsers = RememberedBrowsers(replace(services.core, policy=Policy()))
     with services.db.write() as tx:
-        assert browsers.add(tx, account.id, HERE)  # from before
+        assert browsers.add(tx, account.id, HERE)  # from before the setting was changed
     page = ada.open("/settings/security/sessions")
     assert len(page.soup.select(".detailed li")) == 1
     assert "Also forget remembered browsers" not in page.text
@@ -120,7 +122,7 @@ def test_where_no_browser_is_honoured_none_is_listed_or_offered_to_be_forgotten(
 # -- Ending ----------------------------------------------------------------------------------------
 
 
-def test_one_is_ended_by_its_owner_once(site: Site, ada: Owner) -> None:
+def test_an_entry_is_ended_once_and_by_its_owner(site: Site, ada: Owner) -> None:
     grace = Owner(site, "grace")
     grace.sign_up()
     mine, others, hers = user_of(site, opened(site)), opened(site), user_of(site, opened(site, "grace"))
@@ -139,7 +141,7 @@ def test_one_is_ended_by_its_owner_once(site: Site, ada: Owner) -> None:
         site.services.active_access.end(mine, "log-in", others.session_id, HERE)
 
 
-def test_a_user_who_was_logged_out_meanwhile_ends_no_session(site: Site, ada: Owner) -> None:
+def test_a_user_who_was_logged_out_during_the_request_ends_no_session(site: Site, ada: Owner) -> None:
     mine, other = user_of(site, opened(site)), opened(site)
     with site.services.db.write() as tx:
         tx.execute(update(Session).where(Session.id == mine.session.id).values(ended_at=1))

@@ -1,4 +1,4 @@
-"""A page of the activity is one short read, however much happened."""
+"""A page of the activity is one short query, however many events there are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from webapp.models.sessions import Activity
 ACTIVITY = "/settings/security/activity"
 EVENTS = 100_000
 MOST = 0.020
-"""Seconds of processor time that a page may take the server."""
+"""The most seconds of processor time for one page."""
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def happen(site: Site, username: str, count: int) -> None:
         tx.execute(insert(rows_of(Activity)), [event] * count)
 
 
-def test_pages_follow_each_other_without_a_gap_and_are_one_accounts_own(site: Site, ada: Owner) -> None:
+def test_pages_follow_each_other_without_a_gap_and_show_one_account(site: Site, ada: Owner) -> None:
     grace = Owner(site, "grace")
     grace.sign_up()
     for _ in range(30):
@@ -62,13 +62,13 @@ def test_pages_follow_each_other_without_a_gap_and_are_one_accounts_own(site: Si
     assert pages.page(account.id, 1).events == []
 
 
-def test_a_full_last_page_has_nothing_older(site: Site, ada: Owner) -> None:
+def test_a_full_last_page_has_no_older_page(site: Site, ada: Owner) -> None:
     happen(site, "ada", 23)
     page = site.services.activity.page(site.services.accounts.named("ada").id)
     assert (len(page.events), page.older) == (25, None)
 
 
-def test_an_address_is_read_for_thirty_days_whether_or_not_it_was_purged(site: Site, ada: Owner) -> None:
+def test_an_address_is_shown_for_thirty_days_whether_or_not_it_was_purged(site: Site, ada: Owner) -> None:
     account = site.services.accounts.named("ada")
     site.clock.pass_(30 * 86400)
     assert {event.address for event in site.services.activity.page(account.id).events} == {"192.0.2.1"}
@@ -78,12 +78,12 @@ def test_an_address_is_read_for_thirty_days_whether_or_not_it_was_purged(site: S
     assert {event.address for event in site.services.activity.page(account.id).events} == {""}
 
 
-@one_database  # it asks SQLite for its plan
+@one_database  # the test reads SQLite's query plan
 @pytest.mark.no_cover
 def test_a_page_of_a_hundred_thousand_events_takes_less_than_twenty_milliseconds(site: Site, ada: Owner) -> None:
     grace = Owner(site, "grace")
     grace.sign_up()
-    for _ in range(10):  # two accounts' events lie between each other
+    for _ in range(10):  # so that the events of two accounts are interleaved
         happen(site, "ada", EVENTS // 10)
         happen(site, "grace", EVENTS // 10)
     with site.services.db.read() as tx:

@@ -1,4 +1,4 @@
-"""Answers that come too late by a moment: whoever is first in the database was first."""
+"""Concurrent answers to a login request: the first that commits counts."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def viewer(site: Site) -> Viewer:
     return found
 
 
-def test_a_no_between_the_attempt_and_the_yes_counts(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_a_denial_between_the_attempt_and_the_approval_counts(site: Site, phone: Owner, waiting: Owner) -> None:
     who, services = viewer(site), site.services
 
-    class Meanwhile:
+    class DeniesMeanwhile:
         def numbers(self, request: LoginRequest) -> list[str]:
             services.approvals.deny(who, request.id, HERE)
             return services.login_requests.numbers(request)
 
-    requests: Any = Meanwhile()
+    requests: Any = DeniesMeanwhile()
     slow = Approvals(
         services.core,
         requests=requests,
@@ -61,7 +61,7 @@ def test_a_no_between_the_attempt_and_the_yes_counts(site: Site, phone: Owner, w
     assert newest(site).state == "denied"
 
 
-def test_what_is_over_is_neither_denied_nor_cancelled_again(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_a_request_that_ended_is_neither_denied_nor_cancelled_again(site: Site, phone: Owner, waiting: Owner) -> None:
     who, request = viewer(site), newest(site).id
     site.services.approvals.deny(who, request, HERE)
     for again in (site.services.approvals.deny, site.services.approvals.cancel):
@@ -69,7 +69,7 @@ def test_what_is_over_is_neither_denied_nor_cancelled_again(site: Site, phone: O
             again(who, request, HERE)
 
 
-def test_the_yes_of_a_phone_that_was_turned_off_is_of_no_use(site: Site, phone: Owner, waiting: Owner) -> None:
+def test_an_approval_by_a_phone_that_was_turned_off_is_refused(site: Site, phone: Owner, waiting: Owner) -> None:
     site.services.approvals.approve(viewer(site), newest(site).id, number_of(waiting), HERE)
     with site.services.db.write() as tx:
         tx.execute(text("UPDATE factors SET turned_off_at = added_at WHERE id = (SELECT min(id) FROM factors)"))

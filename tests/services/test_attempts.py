@@ -1,4 +1,4 @@
-"""Limits slide: "5 in 5 minutes" holds for any five minutes, and a refused try costs nothing."""
+"""Rate limits are sliding windows: "5 in 5 minutes" is true of any five minutes. Refused attempts do not count."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pauses = st.lists(st.integers(0, 400), max_size=60)
 
 
 def allowed(rule: Rule, moments: Sequence[int]) -> list[int]:
-    """Which of the attempts at these moments the rule lets through; refused ones are not counted."""
+    """The attempts at these times that the rule allows; refused ones are not counted."""
     hits: list[int] = []
     for now in moments:
         back = rule.lookback
@@ -44,7 +44,7 @@ def moments(pauses: Sequence[int]) -> list[int]:
 
 @given(pauses=pauses)
 @example(pauses=[0] * 60)
-def test_no_window_ever_has_more_attempts_than_it_may(pauses: list[int]) -> None:
+def test_no_window_ever_has_more_attempts_than_allowed(pauses: list[int]) -> None:
     hits = allowed(SHARED, moments(pauses))
     for window in POLICY.second_factor_attempts:
         for first in hits:
@@ -52,7 +52,7 @@ def test_no_window_ever_has_more_attempts_than_it_may(pauses: list[int]) -> None
 
 
 @given(pauses=pauses)
-def test_the_wait_that_is_told_is_exactly_long_enough(pauses: list[int]) -> None:
+def test_the_reported_wait_is_exactly_long_enough(pauses: list[int]) -> None:
     hits = allowed(SHARED, moments(pauses))
     now = hits[-1] if hits else START
     refusal = SHARED.refusal(hits, now)
@@ -64,7 +64,7 @@ def test_the_wait_that_is_told_is_exactly_long_enough(pauses: list[int]) -> None
 
 
 @given(pauses=pauses)
-def test_old_history_that_a_rule_does_not_reach_changes_nothing(pauses: list[int]) -> None:
+def test_attempts_older_than_every_window_change_nothing(pauses: list[int]) -> None:
     hits = allowed(PASSWORD, moments(pauses))
     now = hits[-1] + 30 if hits else START
     ancient = [START - 40 * DAY + n for n in range(9)]
@@ -82,7 +82,7 @@ def test_ten_wrong_passwords_are_free_and_then_the_waits_double_to_an_hour() -> 
     assert waits == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
 
 
-def test_after_a_quiet_quarter_of_an_hour_passwords_are_free_again() -> None:
+def test_after_fifteen_minutes_without_attempts_passwords_are_free_again() -> None:
     hits = [START] * 10
     free_at = START + 30
     later = free_at + POLICY.password_attempts.seconds
@@ -91,13 +91,13 @@ def test_after_a_quiet_quarter_of_an_hour_passwords_are_free_again() -> None:
     assert _wait(PASSWORD.refusal(busy, later - 1)) == 60
 
 
-def test_nine_wrong_passwords_every_quarter_of_an_hour_never_wait() -> None:
+def test_nine_wrong_passwords_every_fifteen_minutes_never_wait() -> None:
     spread = [START + n * 101 for n in range(40)]
     assert allowed(PASSWORD, spread) == spread
 
 
 @given(pauses=st.lists(st.integers(0, 2 * HOUR), max_size=60))
-def test_guessing_passwords_for_long_never_gets_more_than_one_an_hour_beyond_the_free_ones(pauses: list[int]) -> None:
+def test_after_the_free_attempts_passwords_are_limited_to_one_an_hour(pauses: list[int]) -> None:
     eager = [START + n * 30 for n in range(600)]  # five hours
     hits = allowed(PASSWORD, eager)
     assert len(hits) <= 10 + 8 + 5
@@ -112,7 +112,7 @@ def test_a_challenge_has_five_attempts_however_much_time_passes() -> None:
     assert rule.lookback is None
 
 
-def test_a_hundred_wrong_codes_in_a_row_stop_codes_but_not_other_proofs() -> None:
+def test_a_hundred_wrong_codes_in_a_row_block_codes_and_no_other_proofs() -> None:
     hits = [START + n * DAY for n in range(100)]
     later = hits[-1] + DAY
     codes = FactorFailures(SHARED, 100, stops=True)
@@ -152,7 +152,7 @@ def test_an_attempt_counts_in_every_bucket_or_in_none(db: Database, clock: FakeC
     assert attempts.count(ours) == {"network": 4}
 
 
-def test_an_attempt_is_forgotten_when_its_window_has_passed(db: Database, clock: FakeClock) -> None:
+def test_an_attempt_is_deleted_when_its_window_has_passed(db: Database, clock: FakeClock) -> None:
     attempts = Attempts(core(db, clock=clock))
     for _ in range(3):
         attempts.count(Bucket("ada", THREE_A_MINUTE))
@@ -164,7 +164,7 @@ def test_an_attempt_is_forgotten_when_its_window_has_passed(db: Database, clock:
     assert attempts.count(Bucket("ada", THREE_A_MINUTE)) == {"ada": 1}
 
 
-def test_what_is_cleared_starts_anew_and_nothing_else_does(db: Database, clock: FakeClock) -> None:
+def test_clearing_a_bucket_affects_no_other_bucket(db: Database, clock: FakeClock) -> None:
     attempts = Attempts(core(db, clock=clock))
     for name in ("ada", "grace"):
         attempts.count(Bucket(name, THREE_A_MINUTE))
@@ -174,7 +174,7 @@ def test_what_is_cleared_starts_anew_and_nothing_else_does(db: Database, clock: 
     assert attempts.count(Bucket("grace", THREE_A_MINUTE)) == {"grace": 2}
 
 
-def test_an_attempt_of_a_change_that_fails_is_not_counted(db: Database, clock: FakeClock) -> None:
+def test_an_attempt_of_a_transaction_that_fails_is_not_counted(db: Database, clock: FakeClock) -> None:
     attempts = Attempts(core(db, clock=clock))
 
     def change() -> None:

@@ -1,4 +1,4 @@
-"""Who sees whom, what is kept of a phone book, and how many numbers may be asked about."""
+"""Who sees whom, what is stored of uploaded contacts, and how many numbers may be looked up."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def grace(site: Site) -> Account:
 
 
 def account_with_number(site: Site, username: str, phone: str | None) -> Account:
-    """With a confirmed number, found by contacts."""
+    """With a confirmed number, discoverable by contacts."""
     account = site.services.sign_up.create_by_operator(
         username.title(), username, "analytical engine notes", f"{username}@example.org", confirmed=True
     )
@@ -65,7 +65,7 @@ def account_with_number(site: Site, username: str, phone: str | None) -> Account
 
 
 def contacts_with(site: Site, *keys: tuple[str, bytes], policy: Policy | None = None) -> Contacts:
-    """The same site with other keys, or another policy."""
+    """The same services with other keys or another policy."""
     services = site.services
     keyring = AesGcmKeyring(keys or (OLD,), services.entropy)
     other = replace(services.core, keyring=keyring, policy=policy or services.settings.policy)
@@ -103,7 +103,7 @@ def test_two_people_see_each_other_when_each_has_the_others_number(
 
 
 @pytest.mark.parametrize("who", ["ada", "grace"])
-def test_the_option_of_either_hides_both_at_once_and_shows_them_again(
+def test_turning_discoverability_off_hides_both_at_once_and_on_shows_them_again(
     contacts: Contacts, ada: Account, grace: Account, who: str
 ) -> None:
     upload(contacts, ada, GRACE)
@@ -116,26 +116,26 @@ def test_the_option_of_either_hides_both_at_once_and_shows_them_again(
     assert (shown(contacts, ada), shown(contacts, grace)) == (["grace"], ["ada"])
 
 
-def test_without_a_confirmed_number_nobody_is_shown(site: Site, contacts: Contacts, ada: Account) -> None:
+def test_without_a_confirmed_number_no_contact_is_shown(site: Site, contacts: Contacts, ada: Account) -> None:
     linus = account_with_number(site, "linus", None)
     upload(contacts, linus, ADA)
     upload(contacts, ada, GRACE)
     assert (shown(contacts, ada), shown(contacts, linus)) == ([], [])
 
 
-def test_nobody_is_their_own_contact(contacts: Contacts, ada: Account) -> None:
+def test_a_user_is_no_contact_of_their_own(contacts: Contacts, ada: Account) -> None:
     upload(contacts, ada, ADA)
     assert shown(contacts, ada) == []
 
 
-def test_people_stand_in_the_order_of_their_names(site: Site, contacts: Contacts, ada: Account) -> None:
+def test_contacts_are_sorted_by_name(site: Site, contacts: Contacts, ada: Account) -> None:
     for place, name in enumerate(("linus", "grace", "zoe")):
         upload(contacts, account_with_number(site, name, series(place, 1)[0]), ADA)
     upload(contacts, ada, *series(0, 3))
     assert shown(contacts, ada) == ["grace", "linus", "zoe"]
 
 
-def test_who_removes_all_contacts_is_not_seen_any_more(
+def test_a_user_who_removed_all_contacts_is_not_shown_any_more(
     site: Site, contacts: Contacts, ada: Account, grace: Account
 ) -> None:
     upload(contacts, ada, GRACE, OTHER)
@@ -146,17 +146,17 @@ def test_who_removes_all_contacts_is_not_seen_any_more(
     assert rows(site) == 1, "Grace's own"
 
 
-def test_a_deleted_account_leaves_nothing(site: Site, contacts: Contacts, ada: Account) -> None:
+def test_deleting_an_account_deletes_its_contacts(site: Site, contacts: Contacts, ada: Account) -> None:
     upload(contacts, ada, GRACE, OTHER)
     with site.services.db.write() as tx:
         tx.execute(delete(Account).where(Account.id == ada.id))
     assert (rows(site), rows(site, ContactLookups)) == (0, 0)
 
 
-# -- What is read ----------------------------------------------------------------------------------
+# -- Parsing ---------------------------------------------------------------------------------------
 
 
-def test_numbers_come_by_line_comma_and_semicolon_in_any_spelling_and_count_once(
+def test_numbers_are_separated_by_line_comma_or_semicolon_in_any_spelling_and_count_once(
     contacts: Contacts, ada: Account
 ) -> None:
     typed = f" +44 7400 123457 ,07400-123457;{OTHER}\r\n\r\n00 49 151 12345678\n;,"
@@ -165,7 +165,7 @@ def test_numbers_come_by_line_comma_and_semicolon_in_any_spelling_and_count_once
     assert contacts.phone_book(ada).count == 3
 
 
-def test_a_number_without_a_plus_is_of_the_country_of_the_own_number_else_of_the_page(
+def test_a_number_without_a_calling_code_is_of_the_country_of_ones_own_number_or_of_the_page(
     site: Site, contacts: Contacts, ada: Account, grace: Account
 ) -> None:
     linus = account_with_number(site, "linus", None)
@@ -177,13 +177,15 @@ def test_a_number_without_a_plus_is_of_the_country_of_the_own_number_else_of_the
     assert kept == {ada.id: keyring.mac(GRACE, "contact"), linus.id: keyring.mac(OTHER, "contact")}
 
 
-def test_what_is_no_number_is_counted_and_what_gets_no_texts_is_left_out(contacts: Contacts, ada: Account) -> None:
+def test_malformed_numbers_are_counted_and_numbers_that_get_no_texts_are_skipped(
+    contacts: Contacts, ada: Account
+) -> None:
     fixed, premium = "+442079460018", "+449098790000"
     assert upload(contacts, ada, fixed, premium, "Grandma", "121", GRACE) == Uploaded(added=1, unread=2)
 
 
 @pytest.mark.parametrize("typed", ["", " \n ; ,\r\n"])
-def test_nothing_at_all_is_refused(contacts: Contacts, ada: Account, typed: str) -> None:
+def test_an_empty_upload_is_refused(contacts: Contacts, ada: Account, typed: str) -> None:
     with pytest.raises(NoNumbers):
         contacts.upload(ada, b"", typed, "GB")
 
@@ -191,7 +193,7 @@ def test_nothing_at_all_is_refused(contacts: Contacts, ada: Account, typed: str)
 # -- Caps ------------------------------------------------------------------------------------------
 
 
-def test_a_thousand_contacts_are_kept_and_not_one_more(site: Site, contacts: Contacts, ada: Account) -> None:
+def test_at_most_a_thousand_contacts_are_stored(site: Site, contacts: Contacts, ada: Account) -> None:
     most = site.services.settings.policy.contacts
     assert most == 1000
     assert upload(contacts, ada, *series(0, most)).added == most
@@ -203,7 +205,7 @@ def test_a_thousand_contacts_are_kept_and_not_one_more(site: Site, contacts: Con
     assert upload(contacts, ada, *series(0, most)).added == 0, "the same phone book again is no more"
 
 
-def test_the_new_numbers_of_any_day_are_capped_and_the_refusal_says_when(
+def test_new_numbers_are_capped_in_any_24_hours_and_the_refusal_says_when(
     site: Site, contacts: Contacts, ada: Account
 ) -> None:
     policy = site.services.settings.policy
@@ -225,26 +227,28 @@ def test_the_new_numbers_of_any_day_are_capped_and_the_refusal_says_when(
     assert upload(contacts, ada, *series(5000, 500)).added == 500
 
 
-def test_numbers_that_are_there_already_cost_no_lookup(site: Site, contacts: Contacts, ada: Account) -> None:
+def test_numbers_that_are_stored_already_cost_no_lookup(site: Site, contacts: Contacts, ada: Account) -> None:
     for _ in range(5):
         upload(contacts, ada, *series(0, 500))
     with site.services.db.read() as tx:
         assert list(tx.scalars(select(ContactLookups.count))) == [500]
 
 
-def test_lookups_are_counted_even_when_nothing_is_kept_afterwards(site: Site, ada: Account) -> None:
-    class Broken(Contacts):
+def test_lookups_are_counted_even_when_storing_fails(site: Site, ada: Account) -> None:
+    class FailingContacts(Contacts):
         def _keep(self, *_args: Any) -> int:
             raise ZeroDivisionError
 
     services = site.services
-    broken = Broken(replace(services.core, keyring=AesGcmKeyring([OLD], services.entropy)), services.phone_numbers)
+    broken = FailingContacts(
+        replace(services.core, keyring=AesGcmKeyring([OLD], services.entropy)), services.phone_numbers
+    )
     with pytest.raises(ZeroDivisionError):
         upload(broken, ada, GRACE)
     assert (rows(site), rows(site, ContactLookups)) == (0, 1)
 
 
-def test_uploads_at_once_keep_the_cap_together(site: Site, ada: Account) -> None:
+def test_concurrent_uploads_keep_the_cap_together(site: Site, ada: Account) -> None:
     policy = replace(site.services.settings.policy, contacts=30)
     contacts = contacts_with(site, policy=policy)
 
@@ -260,7 +264,7 @@ def test_uploads_at_once_keep_the_cap_together(site: Site, ada: Account) -> None
     assert rows(site) == 30
 
 
-def test_lookups_of_yesterday_are_purged(site: Site, contacts: Contacts, ada: Account) -> None:
+def test_lookups_older_than_a_day_are_purged(site: Site, contacts: Contacts, ada: Account) -> None:
     upload(contacts, ada, GRACE)
     site.clock.pass_(DAY - 1)
     assert site.services.maintenance.purge()["contact_lookups"] == 0
@@ -272,7 +276,7 @@ def test_lookups_of_yesterday_are_purged(site: Site, contacts: Contacts, ada: Ac
 # -- Rotation of keys ------------------------------------------------------------------------------
 
 
-def test_contacts_of_before_a_rotation_still_match_those_of_after(
+def test_contacts_from_before_a_key_rotation_still_match_those_after_it(
     site: Site, contacts: Contacts, ada: Account, grace: Account
 ) -> None:
     upload(contacts, ada, GRACE)
@@ -282,9 +286,7 @@ def test_contacts_of_before_a_rotation_still_match_those_of_after(
     assert rotated.phone_book(ada).lost == 0
 
 
-def test_an_own_number_that_is_sealed_again_still_matches(
-    site: Site, contacts: Contacts, ada: Account, grace: Account
-) -> None:
+def test_a_number_that_was_resealed_still_matches(site: Site, contacts: Contacts, ada: Account, grace: Account) -> None:
     upload(contacts, ada, GRACE)
     upload(contacts, grace, ADA)
     keyring = AesGcmKeyring([NEW, OLD], site.services.entropy)
@@ -296,7 +298,7 @@ def test_an_own_number_that_is_sealed_again_still_matches(
     assert (shown(rotated, ada), shown(rotated, grace)) == (["grace"], ["ada"])
 
 
-def test_an_upload_after_a_rotation_hashes_again_what_it_has_and_counts_nothing_twice(
+def test_an_upload_after_a_rotation_hashes_the_stored_numbers_again_and_counts_none_twice(
     site: Site, contacts: Contacts, ada: Account
 ) -> None:
     upload(contacts, ada, GRACE, OTHER)
@@ -307,7 +309,7 @@ def test_an_upload_after_a_rotation_hashes_again_what_it_has_and_counts_nothing_
     assert (rotated.phone_book(ada).count, rows(site, ContactLookups)) == (2, 1)
 
 
-def test_contacts_whose_key_is_gone_are_told_of_and_give_way_to_the_next_upload(
+def test_contacts_of_a_removed_key_are_reported_and_replaced_by_the_next_upload(
     site: Site, contacts: Contacts, ada: Account, grace: Account
 ) -> None:
     upload(contacts, ada, GRACE, OTHER)

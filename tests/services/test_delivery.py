@@ -1,4 +1,4 @@
-"""Delivery: every message once when all is well, at least once when it is not, and never in anybody's way."""
+"""Delivery: each message once without failures, at least once with failures, and without delaying other messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from tests.doubles import START, FakeClock, MoodyPushes, PlainRenderer, RememberingMail, ScriptedEntropy, core
+from tests.doubles import START, FailingPushes, FakeClock, PlainRenderer, RecordingMail, ScriptedEntropy, core
 from webapp.adapters.embedded import OutboxTexts
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.ports import Email, PushMessage, Refused, Unreachable
@@ -28,7 +28,7 @@ POLICY = Policy()
 
 
 class Site:
-    """A database, an outbox and whatever delivers from it."""
+    """A database, an outbox and what delivers from it."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
@@ -36,8 +36,8 @@ class Site:
         self.entropy = ScriptedEntropy()
         self.keyring = AesGcmKeyring([("k1", bytes(range(32)))], ScriptedEntropy())
         self.outbox = self.outbox_with(self.keyring)
-        self.mail = RememberingMail()
-        self.pushes = MoodyPushes()
+        self.mail = RecordingMail()
+        self.pushes = FailingPushes()
         self.gone: list[PushMessage] = []
 
     def outbox_with(self, keyring: AesGcmKeyring) -> Outbox:
@@ -76,7 +76,7 @@ def site(tmp_path: Path) -> Site:
 
 @contextmanager
 def working(delivery: Delivery) -> Iterator[threading.Event]:
-    """A worker in the background, stopped and gone at the end."""
+    """A worker thread that is stopped at the end."""
     stop = threading.Event()
     worker = threading.Thread(target=delivery.work, args=(stop, 0.01))
     worker.start()
@@ -93,7 +93,7 @@ def eventually(holds: Callable[[], bool]) -> bool:
     return any(holds() or pause.wait(0.01) for _ in range(1000))
 
 
-def test_what_is_owed_goes_out_once(site: Site) -> None:
+def test_an_owed_message_is_delivered_once(site: Site) -> None:
     first, second = site.post("anna@example.net"), site.post("ben@example.net")
     assert site.state(first) == OWED
     assert site.delivery().deliver_due() == 2
@@ -108,29 +108,29 @@ def test_what_is_owed_goes_out_once(site: Site) -> None:
 
 def test_a_development_site_keeps_what_was_sent(site: Site) -> None:
     message = site.post()
-    site.delivery(RememberingMail(keeps=True)).deliver_due()
+    site.delivery(RecordingMail(keeps=True)).deliver_due()
     assert site.outbox.read(site.message(message)).to == "anna@example.net"
 
 
-def test_the_outbox_page_shows_the_newest_first_while_their_content_is_kept(site: Site) -> None:
+def test_the_outbox_page_shows_the_newest_first_while_their_content_is_stored(site: Site) -> None:
     for to in ("oldest@example.net", "newest@example.net"):
         site.post(to)
         site.clock.pass_(1)
-    delivery = site.delivery(RememberingMail(keeps=True))
+    delivery = site.delivery(RecordingMail(keeps=True))
     delivery.deliver_due()
     shown = [(email.to, at) for email, at in delivery.kept(50)]
     assert shown == [("newest@example.net", START + 1), ("oldest@example.net", START)]
     assert [email.to for email, _ in delivery.kept(1)] == ["newest@example.net"]
 
 
-def test_nothing_is_shown_of_what_really_left(site: Site) -> None:
+def test_the_outbox_page_shows_nothing_that_was_really_sent(site: Site) -> None:
     site.post()
     site.delivery().deliver_due()
     assert site.delivery().kept(50) == []
 
 
-def test_the_site_is_behind_while_a_message_is_owed_for_longer_than_a_minute(site: Site) -> None:
-    delivery = site.delivery(RememberingMail(Unreachable("down")))
+def test_delivery_is_late_while_a_message_is_owed_for_longer_than_a_minute(site: Site) -> None:
+    delivery = site.delivery(RecordingMail(Unreachable("down")))
     assert not delivery.is_behind()
     site.post()
     delivery.deliver_due()
@@ -142,8 +142,8 @@ def test_the_site_is_behind_while_a_message_is_owed_for_longer_than_a_minute(sit
     assert not delivery.is_behind()
 
 
-def test_trouble_is_followed_by_attempts_after_1_5_and_15_minutes_and_then_by_giving_up(site: Site) -> None:
-    mail = RememberingMail(*[Unreachable("451 4.7.1")] * 4)
+def test_a_failure_is_retried_after_1_5_and_15_minutes_and_then_given_up(site: Site) -> None:
+    mail = RecordingMail(*[Unreachable("451 4.7.1")] * 4)
     message, delivery = site.post(), site.delivery(mail)
     for attempts, wait in enumerate((60, 300, 900), start=1):
         assert delivery.deliver_due() == 0
@@ -163,10 +163,10 @@ def test_trouble_is_followed_by_attempts_after_1_5_and_15_minutes_and_then_by_gi
     assert not mail.sent
 
 
-def test_a_retry_carries_the_same_letter_under_the_same_id(site: Site) -> None:
+def test_a_retry_sends_the_same_message_under_the_same_id(site: Site) -> None:
     refused_first: list[Email] = []
 
-    class Greylisting(RememberingMail):
+    class Greylisting(RecordingMail):
         def send(self, email: Email) -> None:
             if not refused_first:
                 refused_first.append(email)
@@ -184,7 +184,7 @@ def test_a_retry_carries_the_same_letter_under_the_same_id(site: Site) -> None:
 
 def test_a_refusal_is_final(site: Site) -> None:
     message = site.post()
-    mail = RememberingMail(Refused("x" * 999))
+    mail = RecordingMail(Refused("x" * 999))
     site.delivery(mail).deliver_due()
     failed = site.message(message)
     assert (failed.state, failed.sealed, failed.complaint) == (FAILED, None, "x" * 200)
@@ -192,15 +192,15 @@ def test_a_refusal_is_final(site: Site) -> None:
     assert site.delivery(mail).deliver_due() == 0
 
 
-def test_trouble_with_one_message_does_not_hold_up_the_next(site: Site) -> None:
+def test_a_failure_of_one_message_does_not_delay_the_next(site: Site) -> None:
     stuck, fine = site.post("stuck@example.net"), site.post("fine@example.net")
-    assert site.delivery(RememberingMail(Unreachable("timed out"))).deliver_due() == 1
+    assert site.delivery(RecordingMail(Unreachable("timed out"))).deliver_due() == 1
     assert (site.state(stuck), site.state(fine)) == (OWED, SENT)
 
 
-def test_a_new_message_goes_before_those_that_are_tried_again(site: Site) -> None:
+def test_a_new_message_is_delivered_before_retries(site: Site) -> None:
     site.post("stuck@example.net")
-    site.delivery(RememberingMail(Unreachable("timed out"))).deliver_due()
+    site.delivery(RecordingMail(Unreachable("timed out"))).deliver_due()
     site.clock.pass_(3600)
     site.post("new@example.net")
     site.delivery().deliver_due()
@@ -210,7 +210,7 @@ def test_a_new_message_goes_before_those_that_are_tried_again(site: Site) -> Non
 def test_a_bug_in_one_message_stops_neither_the_next_nor_the_worker(site: Site) -> None:
     broken, fine = site.post(), site.post()
     with structlog.testing.capture_logs() as logs:
-        assert site.delivery(RememberingMail(RuntimeError("123456 for anna@example.net"))).deliver_due() == 1
+        assert site.delivery(RecordingMail(RuntimeError("123456 for anna@example.net"))).deliver_due() == 1
     assert (site.state(broken), site.state(fine)) == (OWED, SENT)
     assert site.message(broken).complaint == "an error of ours: RuntimeError"
     assert "anna" not in str(logs)
@@ -219,7 +219,7 @@ def test_a_bug_in_one_message_stops_neither_the_next_nor_the_worker(site: Site) 
     assert logs[0]["at"].startswith("doubles.py:")
 
 
-def test_a_missing_key_may_still_be_put_back(site: Site) -> None:
+def test_a_message_whose_key_is_missing_is_retried(site: Site) -> None:
     message = site.post()
     keyless = site.outbox_with(AesGcmKeyring([("k2", bytes(range(32)))], ScriptedEntropy()))
     site.delivery(outbox=keyless).deliver_due()
@@ -229,7 +229,7 @@ def test_a_missing_key_may_still_be_put_back(site: Site) -> None:
     assert site.delivery().deliver_due() == 1
 
 
-def test_messages_of_other_channels_are_left_alone(site: Site) -> None:
+def test_messages_of_other_channels_are_skipped(site: Site) -> None:
     message = site.post()
     with site.db.write() as tx:
         tx.execute(text("UPDATE messages SET channel = 'sms'"))
@@ -237,7 +237,7 @@ def test_messages_of_other_channels_are_left_alone(site: Site) -> None:
     assert site.state(message) == OWED
 
 
-def test_many_workers_send_each_message_once(site: Site) -> None:
+def test_many_workers_deliver_each_message_once(site: Site) -> None:
     messages = [site.post(f"{n}@example.net") for n in range(40)]
     start = threading.Barrier(6)
 
@@ -254,17 +254,17 @@ def test_many_workers_send_each_message_once(site: Site) -> None:
     assert {site.state(message) for message in messages} == {SENT}
 
 
-def test_a_worker_killed_while_sending_loses_its_claim_after_two_minutes(site: Site) -> None:
+def test_the_claim_of_a_killed_worker_expires_after_two_minutes(site: Site) -> None:
     class Killed(BaseException):
         pass
 
-    class Killing(RememberingMail):
+    class KillingMail(RecordingMail):
         def send(self, email: Email) -> None:
             raise Killed
 
     message = site.post()
     with pytest.raises(Killed):
-        site.delivery(Killing()).deliver_due()
+        site.delivery(KillingMail()).deliver_due()
     assert site.message(message).claimed_until == START + 120
     site.clock.pass_(119)
     assert site.delivery().deliver_due() == 0
@@ -277,21 +277,21 @@ def test_a_message_that_kills_every_worker_is_given_up(site: Site) -> None:
     message = site.post()
     with site.db.write() as tx:
         tx.execute(text("UPDATE messages SET attempts = 9"))
-    site.delivery(RememberingMail(Unreachable("down"))).deliver_due()
+    site.delivery(RecordingMail(Unreachable("down"))).deliver_due()
     assert site.state(message) == FAILED
 
 
 @pytest.mark.parametrize(
     ("late", "state", "attempts"), [(Unreachable("slow"), OWED, 2), (Refused("no"), OWED, 2), (None, SENT, 2)]
 )
-def test_a_worker_that_lost_its_claim_records_only_what_went_out(
+def test_a_worker_whose_claim_expired_records_only_a_success(
     site: Site, late: Exception | None, state: str, attempts: int
 ) -> None:
     """The first worker takes longer than its claim, and a second one fails in the meantime."""
     message = site.post()
-    second = site.delivery(RememberingMail(Unreachable("second")))
+    second = site.delivery(RecordingMail(Unreachable("second")))
 
-    class Slow(RememberingMail):
+    class Slow(RecordingMail):
         def send(self, email: Email) -> None:
             site.clock.pass_(120)
             second.deliver_due()
@@ -304,11 +304,11 @@ def test_a_worker_that_lost_its_claim_records_only_what_went_out(
     assert recorded.complaint == (None if state == SENT else "second")
 
 
-def test_what_another_worker_claimed_in_between_is_left_to_it(site: Site) -> None:
-    """Between looking for a message and claiming it, somebody else may have it."""
+def test_a_message_that_another_worker_claimed_first_is_skipped(site: Site) -> None:
+    """Another worker claims the message between the query and the claim."""
     site.post("first@example.net")
     site.post("second@example.net")
-    other = site.delivery(RememberingMail())
+    other = site.delivery(RecordingMail())
 
     class Racing(Database):
         raced = False
@@ -326,10 +326,10 @@ def test_what_another_worker_claimed_in_between_is_left_to_it(site: Site) -> Non
     assert not site.mail.sent
 
 
-def test_one_line_is_logged_for_each_outcome_and_none_tells_who_or_what(site: Site) -> None:
+def test_each_outcome_is_logged_in_one_line_without_recipient_or_content(site: Site) -> None:
     messages = [site.post() for _ in range(3)]
     with structlog.testing.capture_logs() as logs:
-        site.delivery(RememberingMail(Refused("no: anna"), Unreachable("later: anna"))).deliver_due()
+        site.delivery(RecordingMail(Refused("no: anna"), Unreachable("later: anna"))).deliver_due()
     assert logs == [
         {"event": "message_failed", "log_level": "error", "message": messages[0], "state": FAILED}
         | {"template": "code", "attempts": 1},
@@ -348,7 +348,7 @@ def test_a_worker_delivers_what_is_posted_while_it_runs(site: Site) -> None:
         assert eventually(lambda: site.state(second) == SENT)
 
 
-def test_a_worker_survives_a_database_that_is_away_and_says_so_once(site: Site) -> None:
+def test_a_worker_survives_an_unreachable_database_and_logs_it_once(site: Site) -> None:
     looks = 0
 
     class Flaky(Database):
@@ -378,7 +378,7 @@ def test_a_worker_survives_a_database_that_is_away_and_says_so_once(site: Site) 
 def test_a_worker_stops_between_two_messages(site: Site) -> None:
     stop = threading.Event()
 
-    class Stopping(RememberingMail):
+    class Stopping(RecordingMail):
         def send(self, email: Email) -> None:
             stop.set()
             super().send(email)
@@ -391,5 +391,5 @@ def test_a_worker_stops_between_two_messages(site: Site) -> None:
     assert site.message(left).claimed_until is None
 
 
-def test_an_error_from_nowhere_has_no_place() -> None:
+def test_an_error_without_a_traceback_has_no_location() -> None:
     assert _place_of(ValueError()) == "?"

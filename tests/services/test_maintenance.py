@@ -1,4 +1,4 @@
-"""What is kept, and for how long: policy.md's last line, row by row."""
+"""What the worker purges, and how long each table keeps its rows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def kept_after(site: Site, table: Any, seconds: int) -> int:
     return count(site, table)
 
 
-def test_nothing_that_is_still_of_use_goes(site: Site, ada: Owner) -> None:
+def test_rows_that_are_still_needed_are_not_purged(site: Site, ada: Owner) -> None:
     tables = (
         Session,
         PendingLogin,
@@ -93,11 +93,11 @@ def test_nothing_that_is_still_of_use_goes(site: Site, ada: Owner) -> None:
     ],
     ids=lambda value: getattr(value, "__tablename__", None),
 )
-def test_what_has_had_its_time_goes(site: Site, ada: Owner, table: Any, kept_for: int, left: int) -> None:
+def test_rows_are_purged_after_their_time(site: Site, ada: Owner, table: Any, kept_for: int, left: int) -> None:
     assert kept_after(site, table, kept_for + 700) == left
 
 
-def test_an_activity_loses_its_address_after_thirty_days_and_keeps_the_rest(site: Site, ada: Owner) -> None:
+def test_an_activity_event_loses_its_address_after_thirty_days_and_keeps_the_rest(site: Site, ada: Owner) -> None:
     def addresses() -> set[str | None]:
         with site.services.db.read() as tx:
             return set(tx.scalars(select(Activity.address)))
@@ -108,20 +108,20 @@ def test_an_activity_loses_its_address_after_thirty_days_and_keeps_the_rest(site
     assert addresses() == {None}
 
 
-def test_a_message_that_is_still_owed_is_not_dropped(site: Site) -> None:
+def test_an_owed_message_is_not_purged(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
     ada.press("Next", email=ada.email)
     assert kept_after(site, Message, 60 * DAY) == 1
 
 
-def test_a_run_of_wrong_codes_counts_until_a_full_log_in_however_long_that_takes(site: Site, ada: Owner) -> None:
+def test_consecutive_wrong_codes_count_until_a_full_log_in_however_long_that_takes(site: Site, ada: Owner) -> None:
     kept_after(site, Attempt, 400 * DAY)
     with site.services.db.read() as tx:
         assert set(tx.scalars(select(Attempt.bucket))) == {"second-factor:1"}
 
 
-def test_a_factor_that_was_turned_off_goes_when_it_can_no_longer_be_turned_back_on(site: Site) -> None:
+def test_a_factor_that_was_turned_off_is_purged_when_it_can_no_longer_be_turned_back_on(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()

@@ -1,4 +1,4 @@
-"""Keys are named and deleted by somebody fresh, and what another tab did meanwhile is not done twice."""
+"""Keys are renamed and deleted in a fresh session only, and each change is made once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def overrides() -> dict[str, Any]:
 
 @pytest.fixture
 def user(site: Site) -> User:
-    """Ada with two keys, as her browser's cookie finds her."""
+    """Ada with two keys, as a request finds her by her cookie."""
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_key(name="Blue key")
@@ -66,7 +66,7 @@ def kinds(site: Site) -> list[str]:
 
 
 @each_act
-def test_a_user_who_is_not_fresh_changes_nothing(site: Site, user: User, act: Act) -> None:
+def test_a_session_that_is_not_fresh_changes_nothing(site: Site, user: User, act: Act) -> None:
     site.clock.pass_(600)
     before = kinds(site)
     with pytest.raises(NotFresh):
@@ -75,16 +75,14 @@ def test_a_user_who_is_not_fresh_changes_nothing(site: Site, user: User, act: Ac
 
 
 @each_act
-def test_one_that_is_not_there_is_missing(site: Site, user: User, act: Act) -> None:
+def test_an_unknown_key_is_not_found(site: Site, user: User, act: Act) -> None:
     for number in (0, 3, -1):
         with pytest.raises(NotFound):
             act(site, user, number)
 
 
 @each_act
-def test_one_that_another_tab_deleted_meanwhile_is_missing_and_not_told_of_twice(
-    site: Site, user: User, act: Act
-) -> None:
+def test_a_key_that_another_tab_deleted_is_not_found_and_not_notified_twice(site: Site, user: User, act: Act) -> None:
     with site.services.db.write() as tx:
         tx.execute(delete(Factor).where(Factor.id == 1))
     before, mails = kinds(site), len(site.emails())
@@ -94,7 +92,7 @@ def test_one_that_another_tab_deleted_meanwhile_is_missing_and_not_told_of_twice
     assert len(site.emails()) == mails
 
 
-def test_a_name_that_will_not_do_is_refused(site: Site, user: User) -> None:
+def test_an_invalid_name_is_refused(site: Site, user: User) -> None:
     named = site.services.named_factors
     with pytest.raises(NameMalformed):
         named.rename(user, key(site), 1, " ", HERE)
@@ -103,7 +101,7 @@ def test_a_name_that_will_not_do_is_refused(site: Site, user: User) -> None:
     assert [factor.label for factor in named.of(user, key(site))] == ["Blue key", "Green key"]
 
 
-def test_the_last_one_is_known_as_such(site: Site, user: User) -> None:
+def test_the_last_key_is_recognized_as_the_last(site: Site, user: User) -> None:
     named = site.services.named_factors
     assert not named.is_last(user)
     assert named.is_last(replace(user, factors=user.factors[:1]))

@@ -1,4 +1,4 @@
-"""Whatever is recorded has a sentence, and a fact is said in the reader's language."""
+"""Every recorded event has a sentence, and its facts are in the reader's language."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def overrides() -> dict[str, Any]:
     return {"hasher": CheapHasher()}
 
 
-def test_everything_that_happened_to_an_account_can_be_read_out(site: Site) -> None:
+def test_every_event_of_an_account_has_a_sentence(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()
@@ -44,7 +44,7 @@ def test_everything_that_happened_to_an_account_can_be_read_out(site: Site) -> N
     ]
 
 
-def test_every_kind_that_the_services_name_has_a_sentence() -> None:
+def test_every_kind_of_event_in_the_services_has_a_sentence() -> None:
     named = set()
     for path in WEBAPP.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -64,6 +64,6 @@ def test_a_method_is_named_in_the_readers_language() -> None:
         assert sentence_for("factor-off", {"method": "Authentication app"}) == "Machina quiescit."
 
 
-def test_a_fact_that_is_no_text_or_empty_is_said_as_it_is() -> None:
+def test_a_fact_that_is_not_text_or_is_empty_is_used_unchanged() -> None:
     assert sentence_for("factor-off", {"method": ""}) == " was turned off."
     assert sentence_for("factor-off", {"method": 3}) == "3 was turned off."

@@ -1,4 +1,4 @@
-"""The outbox: owed with the change, unreadable at rest, in the reader's language."""
+"""The outbox: messages are committed with their change, sealed, and in the reader's language."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ GERMAN = Language("de", "Deutsch", translations=NullTranslations())
 LANGUAGES = {"en": ENGLISH, "de": GERMAN}
 
 
-class LettersInTongues:
-    """Says which language it was asked in."""
+class LanguageRenderer:
+    """Renders the name of the language it was asked for."""
 
     def render_email(self, template: str, /, **facts: object) -> RenderedEmail:
         return RenderedEmail(spoken().code, "", "")
@@ -55,7 +55,7 @@ def person(language: str = "en") -> Account:
     )
 
 
-def test_what_was_posted_can_be_read(db: Database, outbox: Outbox) -> None:
+def test_a_posted_message_can_be_read(db: Database, outbox: Outbox) -> None:
     with db.write() as tx:
         posted = outbox.post_email(tx, to="anna@example.net", template="code", account=None, code="123456", name="Anna")
         assert posted.id
@@ -72,7 +72,7 @@ def test_what_was_posted_can_be_read(db: Database, outbox: Outbox) -> None:
     assert (message.made_at, message.due_at, message.claimed_until) == (START, START, None)
 
 
-def test_nothing_is_owed_when_the_change_fails(db: Database, outbox: Outbox) -> None:
+def test_no_message_is_owed_when_its_transaction_fails(db: Database, outbox: Outbox) -> None:
     def change() -> None:
         with db.write() as tx:
             outbox.post_email(tx, to="anna@example.net", template="code", account=None)
@@ -84,7 +84,9 @@ def test_nothing_is_owed_when_the_change_fails(db: Database, outbox: Outbox) -> 
         assert tx.scalar(select(func.count(Message.id))) == 0
 
 
-def test_neither_address_nor_code_is_in_the_database(db: Database, outbox: Outbox, tmp_path: Path) -> None:
+def test_neither_address_nor_code_is_in_the_database_in_plain_text(
+    db: Database, outbox: Outbox, tmp_path: Path
+) -> None:
     with db.write() as tx:
         outbox.post_email(tx, to="anna@example.net", template="code", account=None, code="123456")
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
@@ -102,7 +104,7 @@ def test_a_message_moved_to_another_row_does_not_open(db: Database, outbox: Outb
         outbox.read(second)
 
 
-def test_content_that_is_gone_says_so(db: Database, outbox: Outbox) -> None:
+def test_reading_purged_content_is_an_error(db: Database, outbox: Outbox) -> None:
     with db.write() as tx:
         message = outbox.post_email(tx, to="anna@example.net", template="code", account=None)
         message.sealed = None
@@ -110,7 +112,7 @@ def test_content_that_is_gone_says_so(db: Database, outbox: Outbox) -> None:
         outbox.read(message)
 
 
-def test_an_account_of_the_same_transaction_owns_its_message(db: Database, outbox: Outbox) -> None:
+def test_a_message_can_belong_to_an_account_of_the_same_transaction(db: Database, outbox: Outbox) -> None:
     with db.write() as tx:
         anna = person()
         tx.objects.add(anna)
@@ -122,17 +124,17 @@ def test_an_account_of_the_same_transaction_owns_its_message(db: Database, outbo
 @pytest.mark.parametrize(
     ("account", "told_in"), [(person("de"), "de"), (person("en"), "en"), (person("tlh"), "en"), (None, "he")]
 )
-def test_a_letter_is_in_the_language_of_its_account(
+def test_an_email_is_in_the_language_of_its_account(
     db: Database, keyring: AesGcmKeyring, account: Account | None, told_in: str
 ) -> None:
-    outbox = Outbox(core(keyring=keyring), LettersInTongues(), LANGUAGES)
+    outbox = Outbox(core(keyring=keyring), LanguageRenderer(), LANGUAGES)
     with speaking(Language("he", "עברית", "rtl")), db.write() as tx:
         message = outbox.post_email(tx, to="anna@example.net", template="code", account=account)
         assert spoken().code == "he"
     assert outbox.read(message).subject == told_in
 
 
-def test_a_sentence_for_a_letter_can_be_said_in_its_language(outbox: Outbox) -> None:
+def test_a_sentence_for_an_email_can_be_said_in_its_language(outbox: Outbox) -> None:
     class German(NullTranslations):
         def gettext(self, message: str) -> str:
             return "Hallo"

@@ -1,4 +1,4 @@
-"""What a password must be (NIST SP 800-63B-4): long, not common, not one's own name, and typed on any keyboard."""
+"""Rules for passwords (NIST SP 800-63B-4): long, not common, not the user's own words, typed on any keyboard."""
 
 from __future__ import annotations
 
@@ -44,26 +44,26 @@ def account(sealed: str) -> Account:
     )
 
 
-def test_fifteen_characters_do_and_fourteen_do_not(db: Database) -> None:
+def test_fifteen_characters_are_accepted_and_fourteen_refused(db: Database) -> None:
     assert passwords(db).seal("violet tractors", *ADA)
     with pytest.raises(PasswordTooShort) as refused:
         passwords(db).seal("violet tractor", *ADA)
     assert refused.value.minimum == 15
 
 
-def test_an_operator_may_ask_for_more_or_for_eight(db: Database) -> None:
+def test_an_operator_may_require_more_or_as_few_as_eight(db: Database) -> None:
     assert passwords(db, password_minimum=8).seal("vqz8klmx", *ADA)
     with pytest.raises(PasswordTooShort):
         passwords(db, password_minimum=20).seal("violet tractors", *ADA)
     assert passwords(db, password_minimum=20).minimum == 20
 
 
-def test_no_character_is_demanded_or_forbidden(db: Database) -> None:
+def test_no_character_is_required_or_forbidden(db: Database) -> None:
     assert passwords(db).seal("only lowercase words", *ADA)
     assert passwords(db).seal("🦉 und Fähren überall", *ADA)
 
 
-def test_256_characters_do_and_257_do_not(db: Database) -> None:
+def test_256_characters_are_accepted_and_257_refused(db: Database) -> None:
     long = "ab3x" * 63 + "kq9Z"
     assert len(long) == 256
     assert passwords(db).seal("!x" + long[2:], *ADA)
@@ -72,12 +72,14 @@ def test_256_characters_do_and_257_do_not(db: Database) -> None:
     assert refused.value.maximum == 256
 
 
-def test_1024_bytes_do_and_more_do_not(db: Database) -> None:
+def test_1024_bytes_are_accepted_and_more_refused(db: Database) -> None:
     owls = "".join(chr(0x1F980 + n % 20) for n in range(255)) + "🦉"
-    with pytest.raises(PasswordTooCommon):  # 1,024 bytes are not too many, but pictures alone are no letters
+    with pytest.raises(
+        PasswordTooCommon
+    ):  # 1,024 bytes are not too many, but a password without letters and digits is refused
         passwords(db).seal(owls, *ADA)
     with pytest.raises(PasswordTooLong):
-        passwords(db).seal("ﷺ" * 20 + "a" * 100, *ADA)  # one character that NFKC makes eighteen of
+        passwords(db).seal("ﷺ" * 20 + "a" * 100, *ADA)  # one character that NFKC expands to eighteen
 
 
 def test_the_blocklist_has_at_least_three_thousand_entries() -> None:
@@ -102,7 +104,7 @@ def test_the_blocklist_has_at_least_three_thousand_entries() -> None:
         "----------------",
     ],
 )
-def test_what_is_guessed_first_is_refused(db: Database, typed: str) -> None:
+def test_passwords_that_are_guessed_first_are_refused(db: Database, typed: str) -> None:
     with pytest.raises(PasswordTooCommon):
         passwords(db).seal(typed, *ADA)
 
@@ -126,21 +128,21 @@ def test_every_common_password_that_is_long_enough_is_refused_in_any_case_and_sp
         "analytical-example",
     ],
 )
-def test_ones_own_words_and_the_sites_are_refused(db: Database, typed: str) -> None:
+def test_the_users_own_words_and_the_name_of_the_site_are_refused(db: Database, typed: str) -> None:
     with pytest.raises(PasswordIsOneOfYourWords):
         passwords(db).seal(typed, *ADA)
 
 
-def test_ones_own_word_among_others_is_no_harm(db: Database) -> None:
+def test_a_users_own_word_among_others_is_accepted(db: Database) -> None:
     assert passwords(db).seal("lovelace keeps seven geese", *ADA)
 
 
-def test_a_site_of_two_letters_forbids_no_password_that_holds_them(db: Database) -> None:
+def test_a_site_name_of_two_letters_forbids_no_password(db: Database) -> None:
     assert passwords(db, site="Ox").seal("oxoxoxen plough", "Bo", None)
 
 
 @given(typed=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=15, max_size=60))
-def test_a_password_is_right_however_the_keyboard_composes_it(db: Database, typed: str) -> None:
+def test_a_password_matches_in_every_unicode_composition(db: Database, typed: str) -> None:
     service = passwords(db)
     try:
         ada = account(service.seal(typed))
@@ -151,20 +153,20 @@ def test_a_password_is_right_however_the_keyboard_composes_it(db: Database, type
     assert not service.is_right(ada, typed + "x")
 
 
-def test_an_unknown_account_costs_a_comparison_too(db: Database) -> None:
+def test_comparing_for_an_unknown_account_costs_a_hash_too(db: Database) -> None:
     hasher = CheapHasher()
     assert not passwords(db, hasher).is_right(None, "violet tractors")
     assert hasher.verified == [None]
 
 
-def test_a_password_beyond_the_maximum_is_compared_as_a_short_one_and_never_right(db: Database) -> None:
+def test_a_password_over_the_maximum_is_compared_like_a_short_one_and_never_matches(db: Database) -> None:
     hasher = CheapHasher()
     nobody = account(hasher.hash(""))
     assert not passwords(db, hasher).is_right(nobody, "x" * 10_000)
     assert len(hasher.verified) == 1
 
 
-def test_a_hash_is_made_again_when_the_operator_raised_the_cost_and_left_alone_otherwise(db: Database) -> None:
+def test_a_hash_is_renewed_when_the_operator_raised_the_cost_and_only_then(db: Database) -> None:
     ada = account(CheapHasher(1).hash("violet tractors"))
     with db.write() as tx:
         tx.objects.add(ada)
@@ -184,7 +186,7 @@ def test_a_hash_is_made_again_when_the_operator_raised_the_cost_and_left_alone_o
         ("ABCD-EFGH-IJKL-MNOP-QRST", False),
     ],
 )
-def test_a_temporary_password_is_known_by_its_looks(typed: str, looks: bool) -> None:
+def test_a_temporary_password_is_recognized_by_its_format(typed: str, looks: bool) -> None:
     assert looks_temporary(typed) is looks
 
 

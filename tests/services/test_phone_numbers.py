@@ -1,4 +1,4 @@
-"""Numbers and the counts of texts over time: a new key, a purge, a country that is served no longer."""
+"""Phone numbers and their counts over time: key rotation, purging, and countries that are no longer served."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def count(site: Site, table: Any) -> int:
         return int(tx.scalar(select(func.count()).select_from(table)) or 0)
 
 
-def test_there_is_no_wait_where_no_text_could_go_at_all(site: Site, tess: Owner) -> None:
+def test_no_wait_is_reported_where_no_text_could_be_sent_at_all(site: Site, tess: Owner) -> None:
     phones = site.services.phone_numbers
     assert phones.number_of(account(site)).e164 == PHONE
     assert phones.wait(account(site)) == 0
@@ -90,7 +90,7 @@ def test_a_number_that_never_gets_a_text_is_in_the_report(
     assert rows == ([counted] if counted else [])
 
 
-def test_the_code_row_says_which_number_was_asked_for(site: Site, tess: Owner) -> None:
+def test_the_code_row_records_the_number_it_was_sent_to(site: Site, tess: Owner) -> None:
     phones, mine = site.services.phone_numbers, account(site)
     assert phones.sent(mine, "one") is None
     phones.send_code(mine, "one", HERE, phones.read(OTHER, ""))
@@ -107,7 +107,7 @@ def test_the_code_row_says_which_number_was_asked_for(site: Site, tess: Owner) -
     assert account(site).phone_number_hint == mine.phone_number_hint == "...54"
 
 
-def test_an_exhausted_challenge_gets_no_new_code_while_the_old_one_would_live(site: Site, tess: Owner) -> None:
+def test_an_exhausted_challenge_gets_no_new_code_while_the_old_one_is_valid(site: Site, tess: Owner) -> None:
     phones, mine = site.services.phone_numbers, account(site)
     phones.send_code(mine, "one", HERE, phones.read(OTHER, ""))
     wrong = str((int(site.texted_code(OTHER)) + 1) % 1_000_000).zfill(6)
@@ -121,7 +121,7 @@ def test_an_exhausted_challenge_gets_no_new_code_while_the_old_one_would_live(si
     assert len(site.texts(OTHER)) == 1
 
 
-def test_codes_go_after_a_day_and_the_counts_after_thirty(site: Site, tess: Owner) -> None:
+def test_codes_are_purged_after_a_day_and_counts_after_thirty(site: Site, tess: Owner) -> None:
     assert count(site, Code) == 2, "one by e-mail and one by text"
     assert count(site, TextCount) == 1
     site.clock.pass_(DAY + 3601)
@@ -136,7 +136,7 @@ def test_codes_go_after_a_day_and_the_counts_after_thirty(site: Site, tess: Owne
     assert site.services.text_caps.report(30) == []
 
 
-def test_a_number_survives_a_new_key_and_a_code_that_waits_goes_on_once_sealed_again(
+def test_a_number_survives_a_key_rotation_and_a_pending_code_is_valid_after_resealing(
     site: Site, tess: Owner, environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any]
 ) -> None:
     def restarted(keys: str) -> Site:
@@ -161,7 +161,7 @@ def test_a_number_survives_a_new_key_and_a_code_that_waits_goes_on_once_sealed_a
 @pytest.mark.parametrize(
     ("template", "lasts"), [("code", 600), ("temporary-password", 3600), ("number-changed", 3 * DAY)]
 )
-def test_a_text_that_comes_too_late_does_not_go_and_another_does(
+def test_a_text_that_is_too_late_is_not_sent_and_a_new_one_is(
     site: Site, tess: Owner, template: str, lasts: int
 ) -> None:
     services, mine = site.services, account(site)

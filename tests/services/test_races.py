@@ -1,4 +1,4 @@
-"""Between looking and doing something may have happened: the later one is refused, and nothing is half done."""
+"""Changes between a check and its action: the later request is refused, and no change is half made."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ HERE = Origin("192.0.2.1", "Firefox")
 
 
 class SlowHasher(CheapHasher):
-    """Takes its time; `meanwhile` happens once while it compares or hashes."""
+    """Calls `meanwhile` once while it hashes or compares."""
 
     meanwhile: Callable[[], Any] | None = None
 
-    def _pass_time(self) -> None:
+    def _call_meanwhile(self) -> None:
         happens, self.meanwhile = self.meanwhile, None
         if happens is not None:
             happens()
 
     def hash(self, password: str) -> str:
-        self._pass_time()
+        self._call_meanwhile()
         return super().hash(password)
 
     def verify(self, encoded: str | None, password: str) -> bool:
-        self._pass_time()
+        self._call_meanwhile()
         return super().verify(encoded, password)
 
 
@@ -96,7 +96,7 @@ def new_password(site: Site) -> None:
 
 @pytest.mark.parametrize("meanwhile", [new_password, lambda site: change(site, delete(Account))], ids=["new", "gone"])
 @pytest.mark.parametrize("app_on", [True, False], ids=["with app", "without"])
-def test_a_password_that_stops_being_right_while_it_is_compared_lets_nobody_in(
+def test_a_password_that_changes_while_it_is_compared_logs_no_user_in(
     site: Site, hasher: SlowHasher, meanwhile: Callable[[Site], None], app_on: bool
 ) -> None:
     ada = Owner(site)
@@ -108,7 +108,9 @@ def test_a_password_that_stops_being_right_while_it_is_compared_lets_nobody_in(
         log_in(site)
 
 
-def test_a_first_factor_that_comes_while_the_password_is_compared_is_asked_for(site: Site, hasher: SlowHasher) -> None:
+def test_a_first_factor_that_is_turned_on_while_the_password_is_compared_is_asked_for(
+    site: Site, hasher: SlowHasher
+) -> None:
     ada = Owner(site)
     ada.sign_up()
     hasher.meanwhile = ada.turn_on_app
@@ -127,21 +129,23 @@ def test_a_pending_login_that_was_ended_or_used_opens_no_session(site: Site, ada
     assert factor.counter < site.clock.now() // 30  # the code is not used up either
 
 
-def test_guesses_spread_over_ones_names_count_together_and_do_not_tell_that_they_are_ones_own(site: Site) -> None:
+def test_guesses_at_username_and_address_count_together_and_do_not_reveal_that_they_are_of_one_account(
+    site: Site,
+) -> None:
     ada = Owner(site)
     ada.sign_up()
     for number in range(10):
         eve = ada.other_browser(address=f"198.51.100.{number}")
         eve.username = ada.username if number % 2 else ada.email
         assert eve.log_in(f"guess number {number} of many").status == 422
-    with pytest.raises(WrongLogin):  # not a wait, which would tell
+    with pytest.raises(WrongLogin):  # a wait would reveal it
         log_in(site)
     ada.log_out()
-    assert ada.log_in().h1 == "Welcome, Ada Lovelace"  # her own browser is known
+    assert ada.log_in().h1 == "Welcome, Ada Lovelace"  # the owner's browser is known
     assert isinstance(log_in(site), LoggedIn)
 
 
-def test_a_username_that_is_taken_while_the_password_is_hashed_stays_the_first_ones(
+def test_a_username_that_is_taken_while_the_password_is_hashed_belongs_to_the_first(
     site: Site, hasher: SlowHasher
 ) -> None:
     ada = Owner(site)
@@ -151,7 +155,7 @@ def test_a_username_that_is_taken_while_the_password_is_hashed_stays_the_first_o
     assert ada.other_browser().log_in().h1 == "Welcome, Ada Lovelace"
 
 
-def test_a_costlier_hash_of_an_old_password_never_replaces_a_new_password(site: Site, hasher: SlowHasher) -> None:
+def test_a_renewed_hash_of_the_old_password_never_replaces_a_new_password(site: Site, hasher: SlowHasher) -> None:
     ada = Owner(site)
     ada.sign_up()
     account = user_of(site).account
@@ -162,7 +166,7 @@ def test_a_costlier_hash_of_an_old_password_never_replaces_a_new_password(site: 
         assert str(tx.scalar(select(Account.password_hash))).startswith("1:")
 
 
-def test_a_factor_that_is_off_already_is_not_turned_off_again(site: Site, ada: Owner) -> None:
+def test_a_factor_that_is_off_is_not_turned_off_again(site: Site, ada: Owner) -> None:
     before = user_of(site)
     site.services.second_factors.turn_off(before, site.services.methods.named("authentication-app"), HERE)
     with pytest.raises(NotFound):
@@ -171,7 +175,7 @@ def test_a_factor_that_is_off_already_is_not_turned_off_again(site: Site, ada: O
     assert len(told) == 1
 
 
-def test_nobody_changes_factors_or_codes_without_a_fresh_proof(site: Site, ada: Owner) -> None:
+def test_factors_and_codes_are_changed_in_a_fresh_session_only(site: Site, ada: Owner) -> None:
     now, factors = user_of(site), site.services.second_factors
     site.clock.pass_(660)
     for act in (
@@ -183,14 +187,14 @@ def test_nobody_changes_factors_or_codes_without_a_fresh_proof(site: Site, ada: 
             act()
 
 
-def test_without_a_factor_no_backup_code_is_made(site: Site) -> None:
+def test_without_a_factor_no_backup_code_is_generated(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     with pytest.raises(NotFound):
         site.services.second_factors.new_backup_code(user_of(site), HERE)
 
 
-def test_a_session_that_was_ended_since_the_request_began_proves_nothing_more(site: Site, ada: Owner) -> None:
+def test_a_session_that_was_ended_during_the_request_cannot_step_up(site: Site, ada: Owner) -> None:
     now = user_of(site)
     change(site, update(Session).values(ended_at=site.clock.now()))
     with pytest.raises(LoginExpired):
@@ -209,7 +213,7 @@ def test_an_act_is_done_only_for_the_browser_that_asked(site: Site, ada: Owner) 
         assert kept.take(now, key, act.path) is None, "it was dropped"
 
 
-def test_a_link_is_used_by_the_first_alone(site: Site, ada: Owner) -> None:
+def test_a_link_is_used_by_the_first_request_only(site: Site, ada: Owner) -> None:
     token = site.emailed_path(ada.email, "/not-you/").rpartition("/")[2]
     opened = site.services.links.find("not-you", token)
     with site.services.db.write() as tx:
@@ -221,7 +225,7 @@ def test_a_link_is_used_by_the_first_alone(site: Site, ada: Owner) -> None:
         assert tx.objects.get_one(Link, opened.link.id).used_at == site.clock.now()
 
 
-def test_a_message_code_counts_for_the_first_of_two_requests_alone(site: Site) -> None:
+def test_a_message_code_counts_for_the_first_of_two_requests_only(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
     ada.press("Next", email=ada.email)
@@ -233,7 +237,7 @@ def test_a_message_code_counts_for_the_first_of_two_requests_alone(site: Site) -
         addresses.confirm(now.account, challenge, typed, HERE)
 
 
-def test_a_message_code_that_is_used_while_it_is_compared_is_used(site: Site) -> None:
+def test_a_message_code_that_is_used_while_it_is_compared_counts_as_used(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
     ada.press("Next", email=ada.email)
@@ -246,7 +250,7 @@ def test_a_message_code_that_is_used_while_it_is_compared_is_used(site: Site) ->
         codes.consume(tx, code)
 
 
-def test_a_code_of_a_challenge_that_asked_for_none_has_expired_into_nothing(site: Site) -> None:
+def test_a_challenge_without_a_code_answers_that_the_code_expired(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
     addresses, account = site.services.email_addresses, user_of(site).account
@@ -258,7 +262,7 @@ def test_a_code_of_a_challenge_that_asked_for_none_has_expired_into_nothing(site
     assert page.problems == ["That code has expired. Ask for a new one."]
 
 
-def test_the_last_page_of_an_enrollment_hides_its_code_from_a_session_that_went_stale(site: Site, ada: Owner) -> None:
+def test_the_last_page_of_an_enrollment_does_not_show_its_code_to_a_stale_session(site: Site, ada: Owner) -> None:
     site.clock.pass_(660)
     page = ada.open("/settings/security/two-factor/authentication-app/done")
     assert page.h1 == "Enter your password"

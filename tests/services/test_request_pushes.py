@@ -1,4 +1,4 @@
-"""Pushes about login requests: to whom, in which words, how often again, and when none."""
+"""Pushes of login requests: to which phones, in which words, how often retried, and when none is sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import delete, text
 
 from tests.attacks.tools import count
 from tests.conftest import Site
-from tests.doubles import CheapHasher, MoodyPushes
+from tests.doubles import CheapHasher, FailingPushes
 from tests.people import ANDROID, DESKTOP, Owner
 from webapp.domain.ports import Gone, PushMessage, Refused, Unreachable
 from webapp.models.factors import Factor
@@ -30,18 +30,18 @@ class NearBerlin:
 
 
 @pytest.fixture
-def service() -> MoodyPushes:
-    return MoodyPushes()
+def service() -> FailingPushes:
+    return FailingPushes()
 
 
 @pytest.fixture
-def overrides(service: MoodyPushes) -> dict[str, Any]:
+def overrides(service: FailingPushes) -> dict[str, Any]:
     return {"hasher": CheapHasher(), "pushes": service, "places": NearBerlin()}
 
 
 @pytest.fixture
 def phone(site: Site) -> Owner:
-    """Ada's phone, with notifications, logged out."""
+    """Ada's phone with notifications, logged out."""
     ada = Owner(site, layout=ANDROID)
     ada.sign_up()
     assert ada.turn_on_requests(subscription()).h1 == "You're all set"
@@ -70,8 +70,8 @@ def message(site: Site) -> Any:
         return connection.execute(text(query)).mappings().one()
 
 
-def test_a_push_says_what_declarative_web_push_wants_and_never_the_number(
-    site: Site, phone: Owner, service: MoodyPushes
+def test_a_push_is_declarative_web_push_and_never_has_the_number(
+    site: Site, phone: Owner, service: FailingPushes
 ) -> None:
     browser = waits(phone)
     assert browser.page is not None
@@ -101,9 +101,7 @@ def test_a_push_says_what_declarative_web_push_wants_and_never_the_number(
     assert message(site)["sealed"] is None, "what went out is not kept"
 
 
-def test_every_phone_gets_one_and_those_without_notifications_none(
-    site: Site, phone: Owner, service: MoodyPushes
-) -> None:
+def test_every_phone_with_notifications_gets_one_push(site: Site, phone: Owner, service: FailingPushes) -> None:
     for place, said in enumerate((subscription("two"), "")):
         other = phone.other_browser(layout=ANDROID)
         other.log_in()
@@ -119,7 +117,9 @@ def test_every_phone_gets_one_and_those_without_notifications_none(
 
 
 @pytest.mark.parametrize("wait", [None, 7, 200])
-def test_one_that_may_go_later_goes_later(site: Site, phone: Owner, service: MoodyPushes, wait: int | None) -> None:
+def test_a_push_that_may_be_retried_is_retried(
+    site: Site, phone: Owner, service: FailingPushes, wait: int | None
+) -> None:
     later = Unreachable("later")
     later.wait = wait
     service.trouble = later
@@ -134,7 +134,7 @@ def test_one_that_may_go_later_goes_later(site: Site, phone: Owner, service: Moo
     assert [seconds for _, seconds in service.taken] == [300 - (wait or 60)]
 
 
-def test_one_that_is_too_late_is_of_no_use(site: Site, phone: Owner, service: MoodyPushes) -> None:
+def test_a_push_that_is_too_late_is_not_sent(site: Site, phone: Owner, service: FailingPushes) -> None:
     waits(phone)
     site.clock.pass_(300)
     deliver(site)
@@ -142,8 +142,8 @@ def test_one_that_is_too_late_is_of_no_use(site: Site, phone: Owner, service: Mo
     assert message(site)["state"] == "failed"
 
 
-def test_an_address_that_is_no_more_is_forgotten_and_the_phone_stays(
-    site: Site, phone: Owner, service: MoodyPushes
+def test_an_expired_subscription_is_deleted_and_the_phone_stays_on(
+    site: Site, phone: Owner, service: FailingPushes
 ) -> None:
     service.trouble = Gone("HTTP 410")
     browser = waits(phone)
@@ -159,7 +159,7 @@ def test_an_address_that_is_no_more_is_forgotten_and_the_phone_stays(
     phone.log_in()
 
 
-def test_a_refusal_is_no_reason_to_forget_the_phone(site: Site, phone: Owner, service: MoodyPushes) -> None:
+def test_a_refused_push_does_not_delete_the_subscription(site: Site, phone: Owner, service: FailingPushes) -> None:
     service.trouble = Refused("HTTP 400")
     waits(phone)
     deliver(site)
@@ -171,15 +171,15 @@ def test_a_refusal_is_no_reason_to_forget_the_phone(site: Site, phone: Owner, se
 
 
 @pytest.mark.parametrize("said", [subscription("newer"), ""])
-def test_a_newer_address_survives_the_end_of_an_older_one(site: Site, phone: Owner, said: str) -> None:
+def test_a_newer_subscription_survives_the_end_of_an_older_one(site: Site, phone: Owner, said: str) -> None:
     old = PushMessage("uid", subscription("older"), "{}", 0, 1)
     site.services.delivery.drop(old)
     with site.services.db.read() as tx:
         assert json.loads(tx.objects.get_one(Factor, 1).attributes) == {"pushes": True}
 
 
-def test_a_phone_that_its_push_service_forgot_gets_notifications_again(
-    site: Site, phone: Owner, service: MoodyPushes
+def test_a_phone_whose_subscription_expired_can_turn_notifications_on_again(
+    site: Site, phone: Owner, service: FailingPushes
 ) -> None:
     service.trouble = Gone("HTTP 410")
     browser = waits(phone)
@@ -204,7 +204,9 @@ def test_a_phone_that_its_push_service_forgot_gets_notifications_again(
     assert [json.loads(sent.subscription)["endpoint"][-5:] for sent, _ in service.taken] == ["newer"]
 
 
-def test_a_phone_that_was_deleted_meanwhile_is_no_trouble(site: Site, phone: Owner, service: MoodyPushes) -> None:
+def test_a_push_to_a_phone_that_was_deleted_in_the_meantime_is_no_error(
+    site: Site, phone: Owner, service: FailingPushes
+) -> None:
     service.trouble = Gone("HTTP 404")
     waits(phone)
     with site.services.db.write() as tx:
@@ -213,7 +215,7 @@ def test_a_phone_that_was_deleted_meanwhile_is_no_trouble(site: Site, phone: Own
     assert message(site)["state"] == "failed"
 
 
-# -- Silence after two denials ---------------------------------------------------------------------
+# -- The pause after two denials -------------------------------------------------------------------
 
 
 def denied(phone: Owner) -> None:
@@ -221,8 +223,8 @@ def denied(phone: Owner) -> None:
     assert phone.answer(button="Deny").h1 == "You denied this log-in"
 
 
-def test_two_denials_pause_pushes_for_an_hour_and_the_list_goes_on(
-    site: Site, phone: Owner, service: MoodyPushes
+def test_two_denials_pause_pushes_for_an_hour_and_the_list_keeps_working(
+    site: Site, phone: Owner, service: FailingPushes
 ) -> None:
     denied(phone)
     denied(phone)
@@ -242,9 +244,7 @@ def test_two_denials_pause_pushes_for_an_hour_and_the_list_goes_on(
     assert len(service.taken) == 3
 
 
-def test_an_approval_between_two_denials_shows_that_the_owner_is_there(
-    site: Site, phone: Owner, service: MoodyPushes
-) -> None:
+def test_an_approval_between_two_denials_prevents_the_pause(site: Site, phone: Owner, service: FailingPushes) -> None:
     denied(phone)
     browser = waits(phone)
     assert browser.page is not None
@@ -258,11 +258,11 @@ def test_an_approval_between_two_denials_shows_that_the_owner_is_there(
 
 class TestWithoutKey:
     @pytest.fixture
-    def overrides(self, service: MoodyPushes) -> dict[str, Any]:
+    def overrides(self, service: FailingPushes) -> dict[str, Any]:
         service.public_key = None
         return {"hasher": CheapHasher(), "pushes": service}
 
-    def test_no_push_is_owed_and_the_list_works(self, site: Site, phone: Owner, service: MoodyPushes) -> None:
+    def test_no_push_is_owed_and_the_list_works(self, site: Site, phone: Owner, service: FailingPushes) -> None:
         browser = waits(phone)
         assert browser.page is not None
         assert owed(site) == 0

@@ -1,4 +1,4 @@
-"""A database that comes back from a backup must not bring back what was ended or used since."""
+"""A restored database must not restore what was ended or used after the backup."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def test_a_running_site_is_not_taken_for_a_restored_one(site: Site) -> None:
     assert not restoration.was_lately()
 
 
-def test_after_a_restore_nothing_that_was_ended_or_used_lives_again(site: Site) -> None:
+def test_after_a_restore_nothing_that_was_ended_or_used_is_valid_again(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()
     ada.press("Got it")
     site.services.restoration.count_heartbeat()
-    heartbeat(site).keep(7)  # the database of a later day had come to seven
+    heartbeat(site).keep(7)  # the database counted to seven before it was replaced by the backup
 
     site.app.config["RESTORED_LATELY"] = site.services.restoration.check()
 
@@ -46,12 +46,12 @@ def test_after_a_restore_nothing_that_was_ended_or_used_lives_again(site: Site) 
     assert not site.services.restoration.void_if_restored(), "it is noticed once"
 
 
-def test_a_new_database_is_not_an_old_one(site: Site) -> None:
+def test_a_new_database_is_not_taken_for_a_restored_one(site: Site) -> None:
     heartbeat(site).keep(7)
     assert not site.services.restoration.void_if_restored()
 
 
-def test_the_banner_goes_after_three_days(site: Site) -> None:
+def test_the_banner_is_removed_after_three_days(site: Site) -> None:
     site.services.restoration.count_heartbeat()
     heartbeat(site).keep(2)
     assert site.services.restoration.void_if_restored()
@@ -60,7 +60,7 @@ def test_the_banner_goes_after_three_days(site: Site) -> None:
     assert not site.services.restoration.was_lately()
 
 
-def test_a_heartbeat_that_cannot_be_kept_stops_nothing(tmp_path: Path) -> None:
+def test_a_heartbeat_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     heartbeat = FileHeartbeat(tmp_path / "file", "sqlite://")
     heartbeat.keep(3)

@@ -1,4 +1,4 @@
-"""Temporary passwords, apps' sessions and the worker's part in them, where no page leads."""
+"""Temporary passwords, app sessions and the worker's part in them, as far as no page shows it."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def count(site: Site, table: Any) -> int:
         return int(tx.scalar(select(func.count()).select_from(table)) or 0)
 
 
-# -- Making and using ------------------------------------------------------------------------------
+# -- Generating and using --------------------------------------------------------------------------
 
 
-def test_only_a_fresh_user_with_a_factor_makes_one(site: Site, tess: Owner) -> None:
+def test_only_a_fresh_session_with_a_factor_generates_one(site: Site, tess: Owner) -> None:
     make, user = site.services.temporary_passwords.make, user_of(site, tess)
     assert make(user, HERE)
     with pytest.raises(NotFound):
@@ -80,7 +80,7 @@ def test_only_a_fresh_user_with_a_factor_makes_one(site: Site, tess: Owner) -> N
         make(user, HERE)
 
 
-def test_one_that_ended_between_the_look_and_the_deed_opens_nothing(site: Site, tess: Owner) -> None:
+def test_a_temporary_password_that_ended_between_check_and_use_is_refused(site: Site, tess: Owner) -> None:
     services = site.services
     passwords, owner = services.temporary_passwords, account(site)
     code = passwords.make(user_of(site, tess), HERE)
@@ -88,12 +88,12 @@ def test_one_that_ended_between_the_look_and_the_deed_opens_nothing(site: Site, 
     assert found is not None
     assert passwords.end(owner, found.id, HERE)
     assert not passwords.end(owner, found.id, HERE)
-    for deed in (passwords.use, passwords.consume):
+    for action in (passwords.use, passwords.consume):
         with pytest.raises(WrongLogin), services.db.write() as tx:
-            deed(tx, found, HERE)
+            action(tx, found, HERE)
 
 
-def test_the_first_use_is_listed_and_the_next_ones_are_not(site: Site, tess: Owner) -> None:
+def test_the_first_use_is_an_activity_event_and_later_uses_are_not(site: Site, tess: Owner) -> None:
     services = site.services
     passwords = services.temporary_passwords
     code = passwords.make(user_of(site, tess), HERE)
@@ -107,7 +107,7 @@ def test_the_first_use_is_listed_and_the_next_ones_are_not(site: Site, tess: Own
         assert connection.exec_driver_sql(query).scalar_one() == 1
 
 
-def test_a_text_is_neither_counted_nor_sent_when_the_days_are_used_up(site: Site, tess: Owner) -> None:
+def test_a_text_is_neither_counted_nor_sent_when_the_daily_limit_is_reached(site: Site, tess: Owner) -> None:
     passwords, owner = site.services.temporary_passwords, account(site)
     for _ in range(5):
         passwords.make(user_of(site, tess), HERE)
@@ -127,7 +127,7 @@ def add_refused_access(site: Site, whose: int | None, at: int) -> None:
         tx.execute(insert(RefusedAccess).values(account_id=whose, at=at, address="192.0.2.1", device=""))
 
 
-def test_a_refused_access_that_is_old_or_of_no_account_is_forgotten(site: Site, tess: Owner) -> None:
+def test_a_refused_access_that_is_old_or_of_no_account_is_deleted(site: Site, tess: Owner) -> None:
     texts, now = len(site.texts(PHONE)), site.clock.now()
     add_refused_access(site, account(site).id, now - 600)
     add_refused_access(site, None, now)
@@ -137,12 +137,12 @@ def test_a_refused_access_that_is_old_or_of_no_account_is_forgotten(site: Site, 
     assert len(site.texts(PHONE)) == texts + 1
 
 
-def test_a_refused_access_belongs_to_one_worker(site: Site, tess: Owner) -> None:
-    """Another one that saw the same rows finds them gone."""
+def test_a_refused_access_is_processed_by_one_worker(site: Site, tess: Owner) -> None:
+    """Another worker that read the same rows finds them deleted."""
     texted: list[str] = []
 
     class Texting:
-        """While the first worker texts, the second one looks."""
+        """A second worker looks while the first one sends the text."""
 
         def text(self, owner: Account, _origin: Origin) -> None:
             texted.append(owner.username)
@@ -158,14 +158,14 @@ def test_a_refused_access_belongs_to_one_worker(site: Site, tess: Owner) -> None
     assert count(site, RefusedAccess) == 0
 
 
-def test_a_user_who_turned_the_factor_off_meanwhile_is_texted_nothing(site: Site, tess: Owner) -> None:
+def test_a_user_who_turned_the_factor_off_in_the_meantime_gets_no_text(site: Site, tess: Owner) -> None:
     texts = len(site.texts(PHONE))
     App(site).verify("tess", tess.password)
     tess.post("/settings/security/two-factor/text-message/turn-off")
     assert len(site.texts(PHONE)) == texts
 
 
-def test_a_site_without_text_messages_attempts_none(site: Site, tess: Owner) -> None:
+def test_a_site_without_text_messages_sends_none(site: Site, tess: Owner) -> None:
     silent = create_app(site.services.settings, clock=site.clock, hasher=CheapHasher(), texts=NoTexts())
     services = silent.extensions["nightlatch"]
     made = count(site, TemporaryPassword)
@@ -177,10 +177,10 @@ def test_a_site_without_text_messages_attempts_none(site: Site, tess: Owner) -> 
     services.db.engine.dispose()
 
 
-# -- Apps' sessions --------------------------------------------------------------------------------
+# -- App sessions ----------------------------------------------------------------------------------
 
 
-def test_an_apps_session_is_seen_once_a_minute(site: Site) -> None:
+def test_the_last_use_of_an_app_session_is_recorded_once_a_minute(site: Site) -> None:
     bob, apps = Owner(site, "bob"), site.services.app_sessions
     bob.sign_up()
     first = App(site, agent="DAVx5/4.4").token("bob", bob.password)
@@ -194,7 +194,7 @@ def test_an_apps_session_is_seen_once_a_minute(site: Site) -> None:
     assert apps.find("0" * 64) is None
 
 
-def test_a_token_is_of_256_bits_and_kept_as_its_hash(site: Site) -> None:
+def test_a_token_has_256_bits_and_is_stored_as_its_hash(site: Site) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()
     token = App(site).token("bob", bob.password)
@@ -203,10 +203,10 @@ def test_a_token_is_of_256_bits_and_kept_as_its_hash(site: Site) -> None:
         assert tx.scalars(select(AppSession.token_hash)).one() != token
 
 
-# -- Housekeeping ----------------------------------------------------------------------------------
+# -- Purging ---------------------------------------------------------------------------------------
 
 
-def test_what_has_had_its_time_is_purged(site: Site, tess: Owner) -> None:
+def test_expired_rows_are_purged(site: Site, tess: Owner) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()
     App(site).token("bob", bob.password)
@@ -220,7 +220,7 @@ def test_what_has_had_its_time_is_purged(site: Site, tess: Owner) -> None:
         assert found == (sessions, passwords, refused_accesses), seconds
 
 
-def test_after_a_restore_neither_a_temporary_password_nor_an_app_lives_again(site: Site, tess: Owner) -> None:
+def test_after_a_restore_neither_temporary_passwords_nor_app_sessions_are_valid(site: Site, tess: Owner) -> None:
     app, passwords = App(site), site.services.temporary_passwords
     token = app.token("tess", passwords.make(user_of(site, tess), HERE))
     code = passwords.make(user_of(site, tess), HERE)
@@ -231,7 +231,7 @@ def test_after_a_restore_neither_a_temporary_password_nor_an_app_lives_again(sit
     assert app.verify("tess", code).status == 401
 
 
-# -- The cache of callers --------------------------------------------------------------------------
+# -- The cache of credentials ----------------------------------------------------------------------
 
 
 def named(name: str) -> Caller:
@@ -243,7 +243,7 @@ def cache(clock: FakeClock, size: int) -> CallerCache:
 
 
 class Asked:
-    """A cache, and the credentials that had to be checked."""
+    """A cache, and the credentials that were checked."""
 
     def __init__(self, size: int = 10) -> None:
         self.clock = FakeClock()
@@ -259,7 +259,7 @@ class Asked:
         return self.cache.get(credentials, find)
 
 
-def test_a_caller_is_cached_for_its_seconds_from_when_it_was_asked() -> None:
+def test_an_answer_is_cached_for_its_seconds_from_the_start_of_the_check() -> None:
     ask = Asked()
     assert ask("ada", takes=1) == named("ada")
     for checks in (1, 1, 1, 2):
@@ -270,7 +270,7 @@ def test_a_caller_is_cached_for_its_seconds_from_when_it_was_asked() -> None:
     assert ask.checked[-1] == "Ada"
 
 
-def test_credentials_that_expire_are_cached_no_longer() -> None:
+def test_credentials_that_expire_are_cached_no_longer_than_that() -> None:
     ask = Asked()
     ask("ada", ends=ask.clock.now() + 2)
     ask.clock.pass_(1)
@@ -288,7 +288,7 @@ def test_credentials_that_expired_during_the_check_are_not_cached() -> None:
     assert len(ask.checked) == 2
 
 
-def test_the_cache_has_a_bound_and_drops_the_oldest() -> None:
+def test_the_cache_has_a_maximum_size_and_drops_the_oldest() -> None:
     ask = Asked(size=3)
     for credentials in ("a", "b", "c", "d"):
         ask(credentials)
@@ -299,7 +299,7 @@ def test_the_cache_has_a_bound_and_drops_the_oldest() -> None:
     assert len(ask.cache._cache) == 3
 
 
-def test_the_cache_shows_no_credentials() -> None:
+def test_the_repr_of_the_cache_shows_no_credentials() -> None:
     ask = Asked()
     ask.cache.get("password\0ada\0analytical engine notes", lambda: (named("ada"), None))
     assert len(ask.cache._cache) == 1
@@ -307,14 +307,14 @@ def test_the_cache_shows_no_credentials() -> None:
     assert "analytical" not in kept
 
 
-def test_the_same_credentials_at_once_are_checked_once() -> None:
+def test_equal_credentials_at_the_same_time_are_checked_once() -> None:
     callers = cache(FakeClock(), 3)
     begun, checked = Event(), []
 
     def find() -> tuple[Caller, None]:
         checked.append(1)
         begun.set()
-        time.sleep(0.1)  # while the others come
+        time.sleep(0.1)  # time for the other threads to arrive
         return named("ada"), None
 
     with ThreadPoolExecutor(8) as threads:

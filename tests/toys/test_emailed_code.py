@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import Site
-from tests.doubles import RememberingMail
+from tests.doubles import RecordingMail
 from tests.methods.test_every_method import (  # noqa: F401  # they run here for this catalogue
-    test_every_method_begins_with_the_shared_steps_and_ends_with_done,
+    test_every_method_begins_with_the_common_steps_and_ends_with_done,
     test_every_method_has_its_screens_and_its_help,
-    test_no_two_methods_share_a_name,
-    test_the_slug_of_every_method_fits_where_it_is_kept,
+    test_no_two_methods_share_a_slug,
+    test_the_slug_of_every_method_fits_its_route_and_column,
 )
 from tests.people import DESKTOP, Owner
 from tests.toys.users import MailUser
@@ -169,15 +169,15 @@ def test_a_code_for_an_old_address_turns_nothing_on(site: Site) -> None:
 
 class TestSiteWhoseMailServerFails:
     @pytest.fixture
-    def mail(self) -> RememberingMail:
-        return RememberingMail(keeps=True)
+    def mail(self) -> RecordingMail:
+        return RecordingMail(keeps=True)
 
     @pytest.fixture
-    def overrides(self, overrides: dict[str, Any], mail: RememberingMail) -> dict[str, Any]:
+    def overrides(self, overrides: dict[str, Any], mail: RecordingMail) -> dict[str, Any]:
         return {**overrides, "mail": mail}
 
     def test_the_page_that_waits_says_the_sentence_of_the_method(
-        self, site: Site, box: MailUser, mail: RememberingMail
+        self, site: Site, box: MailUser, mail: RecordingMail
     ) -> None:
         ada = box.owner
         site.services.delivery.deliver_due()

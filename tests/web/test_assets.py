@@ -1,4 +1,4 @@
-"""Static files: their addresses and headers, what is joined and left out, and edits during development."""
+"""Static files: their URLs and headers, what is joined and left out, and edits during development."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def get(site: Site, path: str, host: str = HOST, **options: Any) -> Any:
         ("icons/icon-192.png", "image/png"),
     ],
 )
-def test_a_file_may_be_kept_for_a_year_and_used_by_this_site_only(
+def test_a_file_may_be_cached_for_a_year_and_embedded_by_this_site_only(
     site: Site, host: str, name: str, mimetype: str
 ) -> None:
     response = get(site, address(site, name), host)
@@ -59,7 +59,7 @@ def test_a_file_may_be_kept_for_a_year_and_used_by_this_site_only(
     assert not {"ETag", "Last-Modified"} & set(headers.keys()), "bytes for nothing: the address identifies the file"
 
 
-def test_over_https_a_file_says_so(site: Site, tmp_path: Path) -> None:
+def test_over_https_a_file_has_strict_transport_security(site: Site, tmp_path: Path) -> None:
     environ = {
         "NIGHTLATCH_SERVER_NAME": "login.example.org",
         "NIGHTLATCH_DATABASE_URL": site.services.settings.database_url,
@@ -73,7 +73,7 @@ def test_over_https_a_file_says_so(site: Site, tmp_path: Path) -> None:
         assert response.headers["Strict-Transport-Security"] == "max-age=63072000; includeSubDomains"
 
 
-def test_text_is_compressed_for_browsers_that_ask(site: Site) -> None:
+def test_text_is_compressed_for_browsers_that_accept_it(site: Site) -> None:
     path = address(site, "css/mobile.css")
     plain, zipped = get(site, path), get(site, path, headers={"Accept-Encoding": "br, gzip"})
     assert "Content-Encoding" not in plain.headers
@@ -83,7 +83,7 @@ def test_text_is_compressed_for_browsers_that_ask(site: Site) -> None:
     assert len(zipped.data) < len(plain.data) / 4
 
 
-def test_another_version_is_answered_with_the_present_file_and_checked_each_time(site: Site) -> None:
+def test_an_outdated_version_is_answered_with_the_present_file_without_caching(site: Site) -> None:
     present, other = get(site, address(site, "js/site.js")), get(site, "/static/0123456789ab/js/site.js")
     assert other.status_code == 200
     assert other.data == present.data
@@ -91,12 +91,12 @@ def test_another_version_is_answered_with_the_present_file_and_checked_each_time
 
 
 @pytest.mark.parametrize("name", ["nothing.css", "css", "../wsgi.py", "..%2f..%2fwsgi.py", "css/parts/key.css", ""])
-def test_there_is_no_other_file(site: Site, name: str) -> None:
+def test_any_other_file_is_not_found(site: Site, name: str) -> None:
     assert get(site, address(site, name)).status_code == 404
     assert get(site, f"/static/0123456789ab/{name}").status_code == 404
 
 
-def test_a_file_is_only_read(site: Site) -> None:
+def test_a_file_can_only_be_read(site: Site) -> None:
     with site.app.test_client() as client:
         for method in ("POST", "PUT", "DELETE"):
             response = client.open(address(site, "js/site.js"), method=method, base_url=f"http://{HOST}")
@@ -107,7 +107,7 @@ def test_a_file_is_only_read(site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", ["css/desktop.css", "css/mobile.css"])
-def test_the_stylesheet_of_a_layout_is_one_file_with_everything(name: str) -> None:
+def test_the_stylesheet_of_a_layout_is_one_file_with_every_import(name: str) -> None:
     files = prepare(SOURCE)
     assert {name for name in files if name.endswith(".css")} == {"css/desktop.css", "css/mobile.css"}
     text = files[name].decode()
@@ -132,11 +132,11 @@ def test_scripts_stay_modules_that_import_each_other_by_relative_paths() -> None
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_no_script_has_a_text_of_several_lines_which_preparing_would_change(path: Path) -> None:
+def test_no_script_has_a_multi_line_string_that_preparing_would_change(path: Path) -> None:
     assert [line for line in path.read_text().splitlines() if line.count("`") % 2] == []
 
 
-def test_a_library_is_served_as_it_was_published() -> None:
+def test_a_library_is_served_unchanged() -> None:
     files = prepare(SOURCE)
     (library,) = (name for name in files if name.endswith(".min.js"))
     assert files[library] == (SOURCE / library).read_bytes()
@@ -154,7 +154,7 @@ def assets(tmp_path: Path) -> Assets:
     return Assets(source, tmp_path / "prepared", WhiteNoise(Flask(__name__).wsgi_app))
 
 
-def test_an_edit_has_a_new_address_and_the_same_content_the_same(assets: Assets, tmp_path: Path) -> None:
+def test_an_edited_file_has_a_new_url_and_an_unchanged_one_the_same(assets: Assets, tmp_path: Path) -> None:
     assets.publish()
     first = assets.url("css/all.css")
     assert (assets.folder / "css/all.css").read_text() == "a { color: red; }"

@@ -1,4 +1,4 @@
-"""The coarse limit on floods, with its count in memory, in Redis, and with Redis gone."""
+"""The coarse limit on floods, counted in memory, in Redis, and while Redis is unreachable."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.people import Person
 from webapp.web.flood_limit import Floods
 
 REDIS = os.environ.get("NIGHTLATCH_TEST_REDIS_URL")
-GONE = "redis://127.0.0.1:1/0"
-STORES = {"memory": None, "gone": GONE, **({"redis": REDIS} if REDIS else {})}
+UNREACHABLE = "redis://127.0.0.1:1/0"
+STORES = {"memory": None, "gone": UNREACHABLE, **({"redis": REDIS} if REDIS else {})}
 
 
 @pytest.fixture(params=STORES)
@@ -25,7 +25,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[str | None]:
         Redis.from_url(str(REDIS)).flushdb()
 
 
-def test_an_address_has_so_much_room_and_no_more(store: str | None) -> None:
+def test_a_network_has_a_limit_of_its_own(store: str | None) -> None:
     floods = Floods("3 per minute", store)
     address = uuid4().hex
     for _ in range(3):
@@ -36,15 +36,15 @@ def test_an_address_has_so_much_room_and_no_more(store: str | None) -> None:
     assert floods.seconds == 60
 
 
-def test_two_processes_share_what_redis_counts(store: str | None) -> None:
+def test_two_processes_share_the_count_in_redis(store: str | None) -> None:
     one, other, address = Floods("1 per minute", store), Floods("1 per minute", store), uuid4().hex
     one.count(address)
     assert not one.has_room(address)
-    assert other.has_room(address) == (store in (None, GONE))
+    assert other.has_room(address) == (store in (None, UNREACHABLE))
 
 
-def test_whether_the_store_answers_is_known(store: str | None) -> None:
-    assert Floods("1 per minute", store).store_answers() == (store != GONE)
+def test_the_store_reports_whether_it_answers(store: str | None) -> None:
+    assert Floods("1 per minute", store).store_answers() == (store != UNREACHABLE)
 
 
 class TestSiteWithRedis:
@@ -52,11 +52,13 @@ class TestSiteWithRedis:
     def environ(self, environ: dict[str, str], store: str | None) -> dict[str, str]:
         return {**environ, **({"NIGHTLATCH_REDIS_URL": store} if store else {})}
 
-    def test_readiness_names_a_redis_that_is_gone_and_the_site_goes_on(self, site: Site, store: str | None) -> None:
+    def test_readiness_names_an_unreachable_redis_and_pages_are_still_served(
+        self, site: Site, store: str | None
+    ) -> None:
         reader = Person(site.app)
         page = reader.open("/readyz")
-        expected = {"database": True} if store is None else {"database": True, "redis": store != GONE}
+        expected = {"database": True} if store is None else {"database": True, "redis": store != UNREACHABLE}
         assert page.response.get_json() == expected
-        assert page.status == (503 if store == GONE else 200)
+        assert page.status == (503 if store == UNREACHABLE else 200)
         reader.open("/log-in")
         assert reader.press("Log in", username="nobody", password="wrong enough words").status == 422

@@ -1,4 +1,4 @@
-"""Addresses that machines ask for."""
+"""URLs that are requested by programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webapp import create_app
 from webapp.settings import Settings
 
 
-def test_health_is_answered_under_any_name_and_nothing_else_is(site: Site) -> None:
+def test_health_is_answered_under_any_host_name_and_no_other_page_is(site: Site) -> None:
     machine = Person(site.app)
     for host in (HOST, "10.0.0.7:8000", "balancer"):
         page = machine.send("GET", "/healthz", host=host)
@@ -26,7 +26,7 @@ def test_health_is_answered_under_any_name_and_nothing_else_is(site: Site) -> No
 
 
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/site.sqlite3", "postgresql+psycopg://nobody@127.0.0.1:1/none"])
-def test_a_site_without_its_database_lives_but_is_not_ready(url: str, tmp_path: Path) -> None:
+def test_a_site_without_its_database_is_healthy_but_not_ready(url: str, tmp_path: Path) -> None:
     machine = Person(create_app(Settings.read({"NIGHTLATCH_DATABASE_URL": url}, tmp_path)))
     assert machine.open("/healthz").status == 200
     page = machine.open("/readyz")
@@ -51,7 +51,7 @@ def test_the_status_page_says_when_messages_are_late(site: Site) -> None:
 
 
 @pytest.mark.parametrize(("address", "status"), [("127.0.0.1", 200), ("::1", 200), ("192.0.2.1", 404), ("what", 404)])
-def test_metrics_are_for_this_machine_only(site: Site, address: str, status: int) -> None:
+def test_metrics_are_served_to_loopback_only(site: Site, address: str, status: int) -> None:
     page = Person(site.app, address=address).open("/metrics")
     assert page.status == status
     if status == 200:
@@ -60,7 +60,7 @@ def test_metrics_are_for_this_machine_only(site: Site, address: str, status: int
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
-def test_what_an_unnamed_proxy_of_this_machine_passes_on_is_not_from_this_machine(site: Site, header: str) -> None:
+def test_a_request_forwarded_by_an_untrusted_local_proxy_is_not_from_loopback(site: Site, header: str) -> None:
     page = Person(site.app, address="127.0.0.1").send("GET", "/metrics", headers={header: "for=203.0.113.9"})
     assert page.status == 404
 
@@ -71,7 +71,7 @@ class TestSiteBehindOneProxy:
         return {**environ, "NIGHTLATCH_TRUSTED_PROXIES": "1"}
 
     @pytest.mark.parametrize(("client", "status"), [("203.0.113.9", 404), ("127.0.0.1", 200)])
-    def test_metrics_are_for_clients_of_this_machine(self, site: Site, client: str, status: int) -> None:
+    def test_metrics_are_served_to_clients_on_loopback_only(self, site: Site, client: str, status: int) -> None:
         options = {"headers": {"X-Forwarded-For": client}}
         assert Person(site.app, address="127.0.0.1").send("GET", "/metrics", **options).status == status
 
@@ -85,7 +85,7 @@ class TestSiteWithMetricsToken:
         ("authorization", "status"),
         [("Bearer let me scrape", 200), ("Bearer let me", 404), ("", 404), ("Bearer é", 404)],
     )
-    def test_metrics_are_for_bearers_of_the_token(self, site: Site, authorization: str, status: int) -> None:
+    def test_metrics_are_served_to_bearers_of_the_token(self, site: Site, authorization: str, status: int) -> None:
         page = Person(site.app).send("GET", "/metrics", headers={"Authorization": authorization})
         assert page.status == status
 
@@ -128,7 +128,7 @@ class TestSiteWithMailServer:
 
 
 def addresses(site: Site, forwarded: list[str]) -> set[str]:
-    """Whose password try is counted, as the limit's buckets tell."""
+    """The networks whose password attempts are counted, read from the rate limit buckets."""
     headers: Any = [("X-Forwarded-For", value) for value in forwarded]
     with site.app.test_request_context("/", headers=headers, environ_overrides={"REMOTE_ADDR": "192.0.2.1"}):
         from webapp.web import current
@@ -151,7 +151,7 @@ def addresses(site: Site, forwarded: list[str]) -> set[str]:
         ("1", ["x" * 500], "x" * 64),
     ],
 )
-def test_the_address_is_believed_from_trusted_proxies_only(
+def test_a_forwarded_address_is_accepted_from_trusted_proxies_only(
     request: pytest.FixtureRequest, environ: dict[str, str], proxies: str, forwarded: list[str], address: str
 ) -> None:
     environ["NIGHTLATCH_TRUSTED_PROXIES"] = proxies
@@ -159,7 +159,7 @@ def test_the_address_is_believed_from_trusted_proxies_only(
     assert addresses(site, forwarded) == {address}
 
 
-def test_a_host_that_is_forwarded_is_never_believed(site: Site) -> None:
+def test_a_forwarded_host_is_never_accepted(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.send("GET", "/forgot-password")

@@ -1,4 +1,4 @@
-"""A method whose way out the house lacks is not offered."""
+"""A method whose messages this site cannot send is not offered."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TestServedWithoutGateway:
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
         return {**environ, **SERVING}
 
-    def test_text_message_is_not_there(self, site: Site) -> None:
+    def test_text_messages_are_not_offered(self, site: Site) -> None:
         ada = Owner(site)
         ada.sign_up(confirm_email=False)
         page = ada.open("/settings/security/two-factor")
@@ -37,7 +37,7 @@ class TestServedWithoutGateway:
         assert ada.open(TEXT).status == 404
         assert ada.open("/outbox").status == 404
 
-    def test_a_user_who_still_relies_on_texts_is_told_that_none_can_go(self, site: Site) -> None:
+    def test_a_text_to_a_user_who_has_text_messages_on_fails(self, site: Site) -> None:
         ada = Owner(site)
         ada.sign_up(confirm_email=False)
         account = site.services.accounts.named("ada")
@@ -54,7 +54,7 @@ class TestServedWithGateway:
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
         return {**environ, **SERVING, **GATEWAY}
 
-    def test_text_message_is_there(self, site: Site) -> None:
+    def test_text_messages_are_offered(self, site: Site) -> None:
         ada = Owner(site)
         ada.sign_up(confirm_email=False)
         assert "Text message" in ada.open("/settings/security/two-factor").text

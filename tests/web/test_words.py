@@ -1,4 +1,4 @@
-"""Every refusal is one sentence in the table, and says what its facts are."""
+"""Every refusal has one sentence, which states its facts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EVERY = sorted(set(below(r.Refusal)) - BASES, key=lambda kind: kind.__name__)
 
 
 def some(kind: type[r.Refusal]) -> r.Refusal:
-    """One of the kind, with a number for whatever fact it demands."""
+    """A refusal of this kind, with a number for the fact it requires."""
     return kind() if issubclass(kind, r.CodeRefusal) or kind.__init__ is r.Refusal.__init__ else kind(90)  # type: ignore[call-arg]
 
 
@@ -35,30 +35,30 @@ def test_every_refusal_has_a_sentence(kind: type[r.Refusal]) -> None:
     assert "%(" not in sentence
 
 
-def test_the_table_has_no_sentence_that_nothing_says() -> None:
+def test_every_sentence_in_the_table_belongs_to_a_refusal() -> None:
     assert set(WORDS) == {kind for kind in EVERY if kind.sentence is None}
 
 
-class HandsFull(r.Waiting):
-    """As a method's own file would have it."""
+class RefusalOfOneMethod(r.Waiting):
+    """A refusal that brings its own sentence, as in the file of a method."""
 
     status = 429
     sentence = lazy("The pigeon is on its way. Send another in %(wait)s, or 100%% by hand.")
 
 
 def test_a_refusal_of_one_method_has_its_sentence_with_it() -> None:
-    assert say(HandsFull(120)) == "The pigeon is on its way. Send another in 2 minutes, or 100% by hand."
+    assert say(RefusalOfOneMethod(120)) == "The pigeon is on its way. Send another in 2 minutes, or 100% by hand."
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_a_refusal_is_a_4xx_or_503_and_only_waiting_ones_say_how_long(kind: type[r.Refusal]) -> None:
+def test_a_refusal_is_a_4xx_or_503_and_only_waits_have_a_retry_after(kind: type[r.Refusal]) -> None:
     refusal = some(kind)
     assert kind.status in {403, 404, 422, 429, 503}
     assert (refusal.wait is not None) == issubclass(kind, r.Waiting)
     assert (kind.status in {429, 503}) == issubclass(kind, r.Waiting)
 
 
-def test_a_wait_is_a_second_at_least() -> None:
+def test_a_wait_is_at_least_a_second() -> None:
     assert r.TooManyAttempts(0).wait == 1
     assert r.TooManyAttempts(-5).wait == 1
 
@@ -76,7 +76,7 @@ def test_a_wait_is_a_second_at_least() -> None:
         (86400, "24 hours"),
     ],
 )
-def test_a_duration_is_never_less_than_it_is(seconds: int, said: str) -> None:
+def test_a_duration_is_rounded_up(seconds: int, said: str) -> None:
     assert duration(seconds) == said
 
 
@@ -89,7 +89,7 @@ def test_a_duration_is_never_less_than_it_is(seconds: int, said: str) -> None:
         (-9, "your phone's clock is about 9 minutes fast"),
     ],
 )
-def test_a_wrong_clock_is_told_with_its_direction(minutes: int, said: str) -> None:
+def test_a_wrong_clock_is_reported_with_its_direction(minutes: int, said: str) -> None:
     assert said in say(r.ClockSkew(minutes=minutes))
 
 
@@ -97,5 +97,5 @@ def test_a_wrong_clock_is_told_with_its_direction(minutes: int, said: str) -> No
     ("left", "end"),
     [(5, "try again."), (3, "try again."), (2, "2 tries are left."), (1, "1 try is left."), (0, "try again.")],
 )
-def test_a_warning_comes_at_two_attempts_left(left: int, end: str) -> None:
+def test_a_warning_is_shown_from_two_attempts_left(left: int, end: str) -> None:
     assert say(r.WrongCode(left)).endswith(end)
