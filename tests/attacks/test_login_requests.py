@@ -321,7 +321,7 @@ def test_a_full_log_in_clears_the_count(site: Site, phone: Owner) -> None:
 def test_a_denial_ends_the_pending_login_for_every_other_method(site: Site, phone: Owner, waiting: Owner) -> None:
     phone.answer(button="Deny")
     page = waiting.open("/log-in/waiting")
-    assert page.says("You denied this login on your phone.")
+    assert page.says("You denied this log-in on your phone.")
     assert "Send a new request" not in page.buttons
     for path in ("/log-in/verify", "/log-in/methods", "/log-in/backup-code"):
         assert waiting.open(path).path == "/log-in"

@@ -152,7 +152,7 @@ def test_an_approved_log_in_remembers_the_browser_that_asked_for_it(visit: Visit
 @pytest.mark.parametrize(
     ("button", "h1", "told"),
     [
-        ("Deny", "You denied this log-in", "You denied this login on your phone."),
+        ("Deny", "You denied this log-in", "You denied this log-in on your phone."),
         ("It was me, cancel", "Login requests", "This request was cancelled on the phone."),
     ],
 )

@@ -291,7 +291,7 @@ def test_the_phone_itself_logs_in_by_its_own_list(phone: Owner) -> None:
 
 
 ENDS = (
-    ("Deny", "You denied this log-in", "You denied this login on your phone."),
+    ("Deny", "You denied this log-in", "You denied this log-in on your phone."),
     ("It was me, cancel", "Login requests", "This request was cancelled on the phone."),
 )
 
