@@ -1,8 +1,8 @@
 """`make bench`: prints each figure, and exits with 1 when one exceeds its bound. docs/performance.md explains them.
 
 Bounds of processor time were set on a machine where a hash takes 10.1 ms. Each run of log-ins and pages is scaled by
-hashes in the same seconds, and the median of five runs counts, because the speed of a machine varies by half. A figure
-without a bound is only reported.
+hashes in the same seconds, and the median of five runs counts, because the speed of a machine varies by half. Times and
+rates only have a target, because they depend on what else the machine does. A figure without a bound is only reported.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,22 +32,35 @@ SECONDS_OF_LOAD = 4
 ACCOUNTS_A_TURN = 800
 """More log-ins than two cores can do in `SECONDS_OF_LOAD`."""
 
-Figure = tuple[str, float, str, float | None]
-"""Name, value, `<=` or `>=`, and the bound or None."""
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    value: float
+    relation: str = "<="
+    bound: float | None = None
+    is_timed: bool = False
+    """A time or a rate, whose bound is a target."""
+
+    @property
+    def is_within(self) -> bool:
+        if self.bound is None:
+            return True
+        return self.value <= self.bound if self.relation == "<=" else self.value >= self.bound
 
 
 def main() -> int:
     figures: list[Figure] = []
     with TemporaryDirectory() as folder, running(Path(folder), workers=1, accounts=LOG_INS_FOR_MEMORY) as server:
-        figures.append(("first answer after the start, s", server.first_answer, "<=", 1.2))
+        figures.append(Figure("first answer after the start, s", server.first_answer, "<=", 1.2, is_timed=True))
         hashes, log_ins, pages = cpu(server)
         print(f"     a hash takes {hashes * 1000:.1f} ms of CPU here")
-        figures.append(("CPU of a log-in beyond the hash, ms at 10.1 a hash", log_ins, "<=", 10.0))
-        figures.append(("CPU of a settings page, ms at 10.1 a hash", pages, "<=", 1.4))
+        figures.append(Figure("CPU of a log-in beyond the hash, ms at 10.1 a hash", log_ins, "<=", 10.0))
+        figures.append(Figure("CPU of a settings page, ms at 10.1 a hash", pages, "<=", 1.4))
         pace = REFERENCE_HASH / hashes * 1000
-        figures.append(("CPU of a security key's answer, ms at 10.1 a hash", cpu_of_an_answer() * pace, "<=", None))
+        figures.append(Figure("CPU of a security key's answer, ms at 10.1 a hash", cpu_of_an_answer() * pace))
         log_in_the_rest(server)
-        figures.append(("resident a worker after 1,000 log-ins, MiB", server.resident_mib(), "<=", 100.0))
+        figures.append(Figure("resident a worker after 1,000 log-ins, MiB", server.resident_mib(), "<=", 100.0))
     with (
         TemporaryDirectory() as folder,
         running(Path(folder), workers=CORES, accounts=RUNS * ACCOUNTS_A_TURN) as server,
@@ -57,10 +71,14 @@ def main() -> int:
             for first in firsts
         ]
         shares = statistics.median(100 * log_ins / hashes for log_ins, hashes in rates)
-        figures.append(("log-ins a second on two cores", statistics.median(rate for rate, _ in rates), ">=", None))
-        figures.append(("log-ins a second, of the rate of bare hashes, %", shares, ">=", None))
-    figures.append(("page after a text, the gateway stalling, ms", page_after_a_text() * 1000, "<=", None))
-    figures.append(("/legacy/verify of one password again and again, a second", verified_a_second(), ">=", 1000.0))
+        figures.append(Figure("log-ins a second on two cores", statistics.median(rate for rate, _ in rates)))
+        figures.append(Figure("log-ins a second, of the rate of bare hashes, %", shares))
+    figures.append(Figure("page after a text, the gateway stalling, ms", page_after_a_text() * 1000))
+    figures.append(
+        Figure(
+            "/legacy/verify of one password again and again, a second", verified_a_second(), ">=", 1000.0, is_timed=True
+        )
+    )
     return report(figures)
 
 
@@ -107,15 +125,11 @@ def log_in_the_rest(server: Server) -> None:
 
 
 def report(figures: list[Figure]) -> int:
-    missed = 0
-    for name, figure, relation, bound in figures:
-        if bound is None:
-            print(f"     {name:56} {figure:8.2f}")
-            continue
-        kept = figure <= bound if relation == "<=" else figure >= bound
-        missed += not kept
-        print(f"{'ok  ' if kept else 'OVER'} {name:56} {figure:8.2f}   {relation} {bound:g}")
-    return 1 if missed else 0
+    for figure in figures:
+        verdict = "" if figure.bound is None else "ok" if figure.is_within else "slow" if figure.is_timed else "OVER"
+        bound = "" if figure.bound is None else f"{figure.relation} {figure.bound:g}"
+        print(f"{verdict:4} {figure.name:56} {figure.value:8.2f}   {bound}".rstrip())
+    return 1 if any(not figure.is_within and not figure.is_timed for figure in figures) else 0
 
 
 if __name__ == "__main__":
