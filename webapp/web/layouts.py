@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Flask, g, request, url_for
+from flask import Blueprint, Flask, current_app, g, request, url_for
 
 from ..domain.language import Sentence, gettext, lazy
 from ..domain.refusals import NotFound
@@ -18,6 +18,8 @@ from ..settings import Settings
 from . import cookies
 from .current import services
 
+PATHS = "paths"
+"""In the extensions of the application: the path of each page without arguments, the same in both layouts."""
 DESKTOP = "desktop"
 MOBILE = "mobile"
 STAYS = frozenset({"site.choose", "assets.static", "web_app.manifest", "web_app.service_worker", "web_app.offline"})
@@ -98,6 +100,10 @@ def mount(app: Flask, pages: list[Blueprint], settings: Settings) -> None:
         for page in pages:
             layout.register_blueprint(page)
         app.register_blueprint(layout)
+    # A settings page has 20 links to such paths, and looking them up saves a tenth of its CPU time.
+    prefix = f"{DESKTOP}."
+    rules = [r for r in app.url_map.iter_rules() if not r.arguments and r.endpoint.startswith(prefix)]
+    app.extensions[PATHS] = {r.endpoint.removeprefix(prefix): r.rule for r in rules}
 
 
 def choose() -> None:
@@ -162,7 +168,8 @@ def device() -> Device:
 
 def page_url(endpoint: str, **values: Any) -> str:
     """The path of a page in the layout of this request. `endpoint` has no layout in front: "settings.security"."""
-    return url_for(f"{current()}.{endpoint}", **values)
+    fixed = None if values else current_app.extensions[PATHS].get(endpoint)
+    return fixed or url_for(f"{current()}.{endpoint}", **values)
 
 
 def is_phone() -> bool:
