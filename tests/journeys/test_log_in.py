@@ -77,7 +77,7 @@ def test_empty_fields_are_reported(ada: Owner) -> None:
     ada.open("/log-in")
     page = ada.press("Log in")
     assert page.status == 422
-    assert page.problems == ["Enter your username or email address.", "Enter your password."]
+    assert page.problems == ["Enter your username or email.", "Enter your password."]
 
 
 def test_a_temporary_password_is_refused_with_a_hint_to_the_app(ada: Owner) -> None:

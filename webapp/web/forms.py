@@ -66,7 +66,7 @@ class SignUpForm(Form):
 
 
 class LogInForm(Form):
-    username = StringField(lazy("Username"), [InputRequired(lazy("Enter your username or email address."))])
+    username = StringField(lazy("Username"), [InputRequired(lazy("Enter your username or email."))])
     password = PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password."))])
     keep = BooleanField(lazy("Keep me logged in"))
     next = HiddenField()
