@@ -24,6 +24,7 @@ from webapp import create_app
 from webapp.adapters.template_renderer import TemplateRenderer
 from webapp.bootstrap import Services
 from webapp.domain.ports import Email, TextMessage
+from webapp.models.database import Database
 from webapp.models.migrate import METADATA
 from webapp.settings import ROOT, Settings
 
@@ -175,13 +176,26 @@ def empty_postgresql(schema: str) -> str:
     return url
 
 
+@cache
+def database(url: str) -> Database:
+    """Shared by the tests of a worker, so that each SQL statement is compiled once: that took an eighth of the time."""
+    return Database(url)
+
+
+@pytest.fixture(scope="session")
+def sqlite_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the SQLite database of this worker's tests is."""
+    return tmp_path_factory.mktemp("database") / "site.sqlite3"
+
+
 @pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRES else [])])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str) -> str:
+def database_url(request: pytest.FixtureRequest, sqlite_path: Path, worker_id: str) -> str:
     """An empty database with all tables; on PostgreSQL too where one is configured."""
     if request.param == "sqlite":
-        path = tmp_path / "site.sqlite3"
-        path.write_bytes(empty_sqlite())
-        return f"sqlite:///{path}"
+        for file in sqlite_path.parent.iterdir():  # the log of the previous test is no part of this database
+            file.unlink()
+        sqlite_path.write_bytes(empty_sqlite())
+        return f"sqlite:///{sqlite_path}"
     return empty_postgresql(f"test_{worker_id}")
 
 
@@ -206,7 +220,7 @@ def site(environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any]) -> 
     clock = FakeClock()
     settings = Settings.read(environ, tmp_path / "instance")
     overrides.setdefault("renderer", renderer_of(settings.site_name, settings.main_url))
-    app = create_app(settings, clock=clock, **overrides)
+    app = create_app(settings, db=database(settings.database_url), clock=clock, **overrides)
     app.jinja_env.bytecode_cache = COMPILED
     services = app.extensions["nightlatch"]
     made = Site(app, services, clock)

@@ -82,10 +82,12 @@ def adapters(settings: Settings) -> Adapters:
 class Services:
     """Every service that pages, commands and the worker may use."""
 
-    def __init__(self, settings: Settings, ports: Adapters, languages: Languages, methods: Catalogue) -> None:
+    def __init__(
+        self, settings: Settings, db: Database, ports: Adapters, languages: Languages, methods: Catalogue
+    ) -> None:
         self.settings, self.languages, self.clock, self.entropy = settings, languages, ports.clock, ports.entropy
         self.mail, self.texts, self.pushes, self.places = ports.mail, ports.texts, ports.pushes, ports.places
-        self.db, site = Database(settings.database_url), settings.site_name
+        self.db, site = db, settings.site_name
         keyring = AesGcmKeyring(settings.encryption_keys, ports.entropy)
         self.core = core = Core(self.db, ports.clock, ports.entropy, keyring, settings.policy)
         self.outbox = Outbox(core, ports.renderer, languages)
@@ -137,7 +139,13 @@ class Services:
 
 
 def build(
-    settings: Settings, *, languages: Languages = DEFAULT, methods: Catalogue = catalogue, **doubles: Any
+    settings: Settings,
+    *,
+    db: Database | None = None,
+    languages: Languages = DEFAULT,
+    methods: Catalogue = catalogue,
+    **doubles: Any,
 ) -> Services:
     """`doubles` are fields of `Adapters` that a test passes in place of the real ones."""
-    return Services(settings, replace(adapters(settings), **doubles), languages, methods)
+    ports = replace(adapters(settings), **doubles)
+    return Services(settings, db or Database(settings.database_url), ports, languages, methods)

@@ -6,7 +6,6 @@ Each attack is made in all four places where a key answers: when it is added, at
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from tests.attacks.tools import (
     old_token,
     second_factor_attempts,
     stale,
+    stored,
     thief_of,
 )
 from tests.authenticator import ES384, Authenticator, b64, unb64
@@ -818,9 +818,7 @@ def test_a_password_or_username_sent_with_a_passkey_is_ignored(site: Site, vera:
 # -- Secrets in the database and the log -----------------------------------------------------------
 
 
-def test_a_dump_has_no_valid_challenge_no_answer_and_no_token(
-    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dump_has_no_valid_challenge_no_answer_and_no_token(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     vera = with_key(site, "vera")
     secrets: dict[str, str] = {"backup code": vera.kept_code, "backup code as typed": vera.kept_code.replace("-", "")}
     for place in (LOG_IN, PASSKEY, STEP_UP):
@@ -838,11 +836,7 @@ def test_a_dump_has_no_valid_challenge_no_answer_and_no_token(
     secrets["attestation that waits for step-up"] = json.loads(made)["response"]["attestationObject"]
     site.clock.pass_(601)
     assert prompt.send(made).h1 == "Enter your password"
-    places = {"log": capsys.readouterr().err.encode()}
-    for name, rows in everything(site, but=set()).items():
-        places[name] = repr(rows).encode()
-    for file in tmp_path.glob("site.sqlite3*"):
-        places[file.name] = file.read_bytes()
+    places = {"log": capsys.readouterr().err.encode(), **stored(site)}
     for place, content in places.items():
         for what, secret in secrets.items():
             assert secret.encode() not in content, f"{what} in {place}"

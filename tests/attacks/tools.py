@@ -7,6 +7,7 @@ from base64 import b32encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
@@ -125,6 +126,16 @@ def everything(site: Site, *, but: set[str] = BOOKKEEPING) -> dict[str, list[tup
             for table in METADATA.sorted_tables
             if table.name not in but
         }
+
+
+def stored(site: Site) -> dict[str, bytes]:
+    """What the database holds: the rows of each table, and on SQLite its files."""
+    places = {name: repr(rows).encode() for name, rows in everything(site, but=set()).items()}
+    url = site.services.settings.database_url
+    if url.startswith("sqlite"):
+        files = Path(url.removeprefix("sqlite:///")).parent.iterdir()
+        places |= {file.name: file.read_bytes() for file in files}
+    return places
 
 
 def count(site: Site, query: str, **values: Any) -> int:

@@ -495,7 +495,7 @@ def test_a_denied_step_up_can_ask_again_or_be_cancelled(phone: Owner, elsewhere:
     elsewhere.press("Verify", password=elsewhere.password)
     phone.answer(button="Deny")
     page = elsewhere.open("/step-up/waiting?next=/settings")
-    assert page.says("This log-in was denied on the phone")
+    assert page.says("You denied this log-in on your phone.")
     assert elsewhere.press("Send a new request").number
     assert elsewhere.press("Cancel").path == "/settings"
     assert elsewhere.open("/step-up/verify?next=/settings").path == "/step-up/waiting"
