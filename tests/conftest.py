@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from sqlalchemy.exc import ProgrammingError
 from werkzeug.routing import Rule
 
 from tests.doubles import FakeClock
-from webapp import create_app
+from webapp import create_app, keys
 from webapp.adapters.template_renderer import TemplateRenderer
 from webapp.bootstrap import Services
 from webapp.domain.ports import Email, TextMessage
@@ -78,6 +78,14 @@ class Site:
     clock: FakeClock
     statements: list[str] = field(default_factory=list)
     """Every SQL statement since the list was last cleared."""
+    writes: int = 0
+    """How many statements changed rows."""
+    state: tuple[object, int] = ("empty", 0)
+    """The last step that `tests.prepared` did or restored, and `writes` after it."""
+    configuration: Hashable | None = None
+    """What makes this site differ from that of another test, or None."""
+    doubles: dict[str, Any] = field(default_factory=dict)
+    """The overrides that are classes of the tests, by name."""
 
     def emails(self, to: str | None = None) -> list[Email]:
         """Delivers what is owed first; newest first."""
@@ -215,23 +223,38 @@ def overrides() -> dict[str, Any]:
     return {}
 
 
+@cache
+def development_keys() -> str:
+    """The same for all sites of a worker, so that one reads what another sealed."""
+    with TemporaryDirectory() as folder:
+        keys.development_keys(Path(folder))
+        return (Path(folder) / keys.DEVELOPMENT_FILE).read_text()
+
+
 @pytest.fixture
 def site(environ: dict[str, str], tmp_path: Path, overrides: dict[str, Any]) -> Iterator[Site]:
-    clock = FakeClock()
-    settings = Settings.read(environ, tmp_path / "instance")
+    clock, instance = FakeClock(), tmp_path / "instance"
+    instance.mkdir()
+    (instance / keys.DEVELOPMENT_FILE).write_text(development_keys())
+    settings = Settings.read(environ, instance)
     overrides.setdefault("renderer", renderer_of(settings.site_name, settings.main_url))
     app = create_app(settings, db=database(settings.database_url), clock=clock, **overrides)
     app.jinja_env.bytecode_cache = COMPILED
-    services = app.extensions["nightlatch"]
-    made = Site(app, services, clock)
-    listener = _listen(services, made.statements)
+    doubles = {name: part for name, part in overrides.items() if type(part).__module__.startswith("tests.")}
+    others = [(name, part) for name, part in overrides.items() if name not in doubles]
+    made = Site(app, app.extensions["nightlatch"], clock, doubles=doubles)
+    if all(isinstance(part, Hashable) for _, part in others):
+        kinds = [(name, type(double)) for name, double in doubles.items()]
+        made.configuration = (*sorted(environ.items()), *kinds, *others)
+    listener = _listen(made)
     yield made
-    event.remove(services.db.engine, "before_cursor_execute", listener)
+    event.remove(made.services.db.engine, "before_cursor_execute", listener)
 
 
-def _listen(services: Services, statements: list[str]) -> Any:
+def _listen(site: Site) -> Any:
     def heard(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        statements.append(statement)
+        site.statements.append(statement)
+        site.writes += statement.startswith(("INSERT", "UPDATE", "DELETE"))
 
-    event.listen(services.db.engine, "before_cursor_execute", heard)
+    event.listen(site.services.db.engine, "before_cursor_execute", heard)
     return heard

@@ -19,6 +19,7 @@ from pyotp import TOTP
 from werkzeug.test import TestResponse
 
 from tests.authenticator import Authenticator
+from tests.prepared import prepare
 
 DESKTOP, ANDROID, IPHONE = "desktop", "android", "iphone"
 AGENTS = {
@@ -249,6 +250,9 @@ class Owner(Person):
         self.key: Authenticator | None = None
 
     def sign_up(self, confirm_email: bool = True) -> Page:
+        return prepare(self, f"sign up, {confirm_email=}", lambda: self._sign_up(confirm_email))
+
+    def _sign_up(self, confirm_email: bool) -> Page:
         self.open("/sign-up")
         page = self.press("Sign up", name="Ada Lovelace", username=self.username, password=self.password)
         if not confirm_email:
@@ -258,6 +262,9 @@ class Owner(Person):
 
     def turn_on_app(self) -> Page:
         """From the settings to "You're all set"."""
+        return prepare(self, "turn on an app", self._turn_on_app)
+
+    def _turn_on_app(self) -> Page:
         self.open(TWO_FACTOR)
         page = self.press("Authentication app")
         page = self.press(next(b for b in ("Start", "Got it", "Replace") if b in page.buttons))
@@ -272,6 +279,9 @@ class Owner(Person):
 
     def turn_on_texts(self, phone: str = PHONE) -> Page:
         """The same for text messages, to this number."""
+        return prepare(self, f"turn on texts to {phone}", lambda: self._turn_on_texts(phone))
+
+    def _turn_on_texts(self, phone: str) -> Page:
         self.open(TWO_FACTOR)
         self.press("Text message")
         self.press(next(b for b in ("Next", "Get started", "Replace") if b in self._now.buttons))
@@ -285,6 +295,9 @@ class Owner(Person):
 
     def turn_on_requests(self, subscription: str = "") -> Page:
         """The same for login requests, on this phone, with an optional push subscription of its browser."""
+        return prepare(self, f"turn on requests {subscription}", lambda: self._turn_on_requests(subscription))
+
+    def _turn_on_requests(self, subscription: str) -> Page:
         self.open(TWO_FACTOR)
         self.press("Login requests on this phone")
         self.press("Next")

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import UNCOUNTED, Site
 from tests.doubles import CheapHasher
 from tests.people import ANDROID, DESKTOP, IPHONE, Owner
+from tests.prepared import prepare
 
 HERE = Path(__file__).parent
 
@@ -56,12 +57,12 @@ def enrolled(ada: Owner) -> Owner:
     """Ada with a confirmed address and an authentication app, logged in."""
     ada.sign_up()
     ada.turn_on_app()
-    ada.press("Got it")
+    prepare(ada, "got it", lambda: ada.press("Got it"))
     return ada
 
 
 @pytest.fixture
 def returning(enrolled: Owner) -> Owner:
     """The same, logged out."""
-    enrolled.log_out()
+    prepare(enrolled, "log out", enrolled.log_out)
     return enrolled
