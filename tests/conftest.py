@@ -8,6 +8,7 @@ from collections.abc import Generator, Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
@@ -200,8 +201,8 @@ def sqlite_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def database_url(request: pytest.FixtureRequest, sqlite_path: Path, worker_id: str) -> str:
     """An empty database with all tables; on PostgreSQL too where one is configured."""
     if request.param == "sqlite":
-        for file in sqlite_path.parent.iterdir():  # the log of the previous test is no part of this database
-            file.unlink()
+        rmtree(sqlite_path.parent, ignore_errors=True)  # the log of the previous test is no part of this database
+        sqlite_path.parent.mkdir()
         sqlite_path.write_bytes(empty_sqlite())
         return f"sqlite:///{sqlite_path}"
     return empty_postgresql(f"test_{worker_id}")

@@ -107,10 +107,10 @@ def prepare(owner: Owner, step: str, do: Callable[[], Page]) -> Page:
 
 
 def _key(owner: Owner, step: str) -> Hashable | None:
-    """All that the step depends on; None when something was written since the last prepared step."""
+    """All that the step depends on; None when that is not known, or something was written since the last such step."""
     site: Site = owner.site
     before, writes = site.state
-    if writes != site.writes:
+    if site.configuration is None or writes != site.writes:
         return None
     cookies = tuple(sorted((*name, cookie.value) for name, cookie in owner.client._cookies.items()))
     browser = (owner.layout, owner.htmx, owner.address, owner.agent, cookies)

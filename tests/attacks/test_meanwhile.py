@@ -34,18 +34,26 @@ class PausedAtCommit:
         self._statement = statement
         self._at_commit, self._go = Event(), Event()
         self._thread = Thread(target=action)
-        engine = site.services.db.engine
-        event.listen(engine, "before_cursor_execute", self._seen)
-        event.listen(engine, "commit", self._committing)
+        self._listeners = (
+            (site.services.db.engine, "before_cursor_execute", self._seen),
+            (site.services.db.engine, "commit", self._committing),
+        )
 
     def __enter__(self) -> PausedAtCommit:
+        for listener in self._listeners:
+            event.listen(*listener)
         self._thread.start()
         assert self._at_commit.wait(10)
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def resume(self) -> None:
         self._go.set()
         self._thread.join()
+
+    def __exit__(self, *_error: object) -> None:
+        self.resume()
+        for listener in self._listeners:
+            event.remove(*listener)
 
     def _seen(self, connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if current_thread() is self._thread and statement.startswith(self._statement):
@@ -67,10 +75,11 @@ def ada(site: Site) -> Iterator[Owner]:
 
 def while_paused(site: Site, paused: Callable[[], object], statement: str, then: Callable[[], object]) -> None:
     later = Thread(target=then)
-    with PausedAtCommit(site, paused, statement):
+    with PausedAtCommit(site, paused, statement) as at_commit:
         later.start()
         later.join(WAITS)
-    later.join()
+        at_commit.resume()
+        later.join()
 
 
 def test_the_password_alone_logs_in_no_browser_while_a_first_factor_is_turned_on(site: Site) -> None:

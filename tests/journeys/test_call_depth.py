@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,16 +29,17 @@ def frames() -> list[str]:
 
 
 @pytest.fixture
-def calls(site: Site) -> list[tuple[str, list[str]]]:
+def calls(site: Site) -> Iterator[list[tuple[str, list[str]]]]:
     """Each statement that reads or writes rows, with the functions that lead to it."""
     seen: list[tuple[str, list[str]]] = []
 
-    @event.listens_for(site.services.db.engine, "before_cursor_execute")
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         if statement.partition(" ")[0].strip() in ("SELECT", "INSERT", "UPDATE", "DELETE"):
             seen.append((statement, frames()))
 
-    return seen
+    event.listen(site.services.db.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(site.services.db.engine, "before_cursor_execute", note)
 
 
 def test_a_page_reaches_its_rows_in_at_most_five_function_calls(

@@ -22,9 +22,9 @@ from ..domain.refusals import (
     TemporaryPasswordHere,
     WrongLogin,
 )
+from ..models.account_rows import AccountRows
 from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
-from ..models.factors import Factor
 from ..models.sessions import PendingLogin
 from .account_lookup import find_by_name, needs_second_factor
 from .method_kinds import Glance
@@ -35,12 +35,11 @@ from .remembered_browsers import RememberedBrowsers
 from .session_opening import LoggedIn, SessionOpening
 from .sessions import Sessions
 
-FIND = (
-    select(PendingLogin, Account, Factor)
-    .join(Account, Account.id == PendingLogin.account_id)
-    .outerjoin(Factor, (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None))
-    .where(PendingLogin.token_hash == bindparam("token_hash"))
-    .where(PendingLogin.ended_at.is_(None), PendingLogin.started_at > bindparam("since"))
+FIND = AccountRows(
+    PendingLogin,
+    PendingLogin.token_hash == bindparam("token_hash"),
+    PendingLogin.ended_at.is_(None),
+    PendingLogin.started_at > bindparam("since"),
 )
 NEW = {
     column.key: bindparam(column.key, type_=column.type)
@@ -123,12 +122,12 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
         """The claim of a pending login. Raises `LoginExpired` when there is none or it is older than ten minutes."""
         since = self.core.clock.now() - self.core.policy.pending_login_seconds
         with self.core.db.read() as tx:
-            rows = tx.objects.execute(FIND, {"token_hash": hash_of(token or ""), "since": since}).all()
-        if not rows:
+            found = FIND.find(tx, {"token_hash": hash_of(token or ""), "since": since})
+        if found is None:
             raise LoginExpired()
-        pending, account, _ = rows[0]
-        factors = [factor for *_, factor in rows if factor is not None]
-        return LoginClaim(account, factors, pending.challenge, pending)
+        pending, account, factors = found
+        on = [factor for factor in factors if factor.turned_off_at is None]
+        return LoginClaim(account, on, pending.challenge, pending)
 
     def glance(self, token: str | None) -> Glance | None:
         """The state of its login request, in one statement; also for a pending login that has ended."""

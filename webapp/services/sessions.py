@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, insert, update
 from sqlalchemy.sql import expression
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
 from ..domain.refusals import LoginExpired, NotFresh
-from ..models.accounts import Account, lock_account
+from ..models.account_rows import AccountRows
+from ..models.accounts import lock_account
 from ..models.apps import AppSession, TemporaryPassword
 from ..models.codes import Link
 from ..models.database import Transaction, changed_one_row
 from ..models.drafts import Draft
-from ..models.factors import Factor
 from ..models.login_requests import WITHDRAWN, close_open
 from ..models.sessions import PendingLogin, RememberedBrowser, Session
 from ..models.user import SessionToken, User
@@ -39,13 +39,10 @@ def _is_live(last_seen_after: Seconds, kept_after: Seconds, started_after: Secon
 
 Live = ColumnElement[bool]
 LIMITS = ("seen", "kept_seen", "started", "kept_started")
-FIND = (
-    select(Session, Account, Factor)
-    .join(Account, Account.id == Session.account_id)
-    .outerjoin(Factor, Factor.account_id == Account.id)
-    .where(Session.token_hash == bindparam("token_hash"))
-    .where(_is_live(*(bindparam(name, type_=Session.seen_at.type) for name in LIMITS)))
-    .order_by(Factor.id)
+FIND = AccountRows(
+    Session,
+    Session.token_hash == bindparam("token_hash"),
+    _is_live(*(bindparam(name, type_=Session.seen_at.type) for name in LIMITS)),
 )
 
 
@@ -57,11 +54,10 @@ class Sessions:
         """The user with this token, in one statement; None when it is unknown, ended, idle or too old."""
         limits = dict(zip(LIMITS, self._limits(), strict=True))
         with self.core.db.read() as tx:
-            rows = tx.objects.execute(FIND, {"token_hash": hash_of(token), **limits}).all()
-        if not rows:
+            found = FIND.find(tx, {"token_hash": hash_of(token), **limits})
+        if found is None:
             return None
-        session, account, _ = rows[0]
-        factors = [factor for *_, factor in rows if factor is not None]
+        session, account, factors = found
         on = [f for f in factors if f.turned_off_at is None]
         return User(session, account, on, [f for f in factors if f.turned_off_at is not None])
 
