@@ -119,7 +119,7 @@ class Services:
         self.enrollment = Enrollment(*beginning, backup_codes, tell)
         self.second_factors = SecondFactors(core, sessions, backup_codes, tell, self.methods)
         self.named_factors = NamedFactors(core, sessions, tell)
-        self.sign_up = SignUp(core, passwords, sessions, tell)
+        self.sign_up = SignUp(core, passwords, sessions, tell, settings.sign_up_open)
         self.password_changes = PasswordChanges(core, attempts, passwords, sessions, self.links, self.outbox, tell)
         self.not_you = NotYou(core, self.links, sessions, self.password_changes, tell)
         self.contacts, self.activity = Contacts(core, numbers), ActivityPages(core)

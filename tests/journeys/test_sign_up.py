@@ -9,7 +9,9 @@ import pytest
 from tests.conftest import Site
 from tests.doubles import CheapHasher, RecordingMail
 from tests.people import PASSWORD, Owner
+from webapp.domain.origin import Origin
 from webapp.domain.ports import Refused
+from webapp.domain.refusals import SignUpClosed
 
 NEW = {"name": "Ada Lovelace", "username": "ada", "password": PASSWORD}
 
@@ -255,6 +257,44 @@ def test_the_page_polls_until_the_message_was_sent(ada: Owner, site: Site) -> No
     assert ada.send("GET", waiting).status == 200
     assert ada.open("/sign-up/email-code").receipts == []
     assert ada.send("GET", "/delivery/forged").status == 404
+
+
+class TestSiteThatIsClosedToSignUp:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, "NIGHTLATCH_SIGN_UP": "closed"}
+
+    def test_no_page_leads_to_sign_up_and_its_own_says_whom_to_ask(self, ada: Owner) -> None:
+        assert "Create an account" not in ada.open("/log-in").links
+        page = ada.open("/sign-up")
+        assert (page.status, page.h1) == (200, "Sign-up is closed")
+        assert page.says("Accounts are created by the people who run this site. Ask them for one.")
+        assert "Sign up" not in page.buttons
+        assert page.link("Back to log in") == "/log-in"
+
+    def test_the_service_refuses(self, ada: Owner, site: Site) -> None:
+        page = ada.post("/sign-up", **NEW)
+        assert (page.status, page.h1) == (403, "Sign-up is closed")
+        assert ada.cookie("session") is None
+        with pytest.raises(SignUpClosed):
+            site.services.sign_up.create(**NEW, origin=Origin("192.0.2.1"))
+        assert site.services.accounts.all() == []
+
+    def test_an_account_made_by_the_operator_logs_in_and_confirms_its_address(self, ada: Owner, site: Site) -> None:
+        site.services.sign_up.create_by_operator("Ada Lovelace", "ada", PASSWORD, None, confirmed=False)
+        assert ada.log_in().h1 == "Welcome, Ada Lovelace"
+        ada.open("/sign-up/email")
+        ada.press("Next", email=ada.email)
+        assert ada.press("Verify", code=site.emailed_code(ada.email)).h1 == "Welcome, Ada Lovelace"
+
+
+class TestSiteThatIsClosedAndHasASupportContact:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, "NIGHTLATCH_SIGN_UP": "closed", "NIGHTLATCH_SUPPORT": "help@example.org"}
+
+    def test_the_page_names_the_contact(self, ada: Owner) -> None:
+        assert ada.open("/sign-up").link("help@example.org") == "mailto:help@example.org"
 
 
 class TestSiteWhoseMailServerRefuses:

@@ -81,6 +81,12 @@ class UsernameTaken(Refusal):
     field = "username"
 
 
+class SignUpClosed(Refusal):
+    """Only the operator makes accounts."""
+
+    status = 403
+
+
 class UsernameMalformed(Refusal):
     field = "username"
 

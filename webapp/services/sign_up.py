@@ -13,7 +13,7 @@ from ..domain.labels import tidy_name
 from ..domain.language import spoken
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import UsernameMalformed, UsernameTaken
+from ..domain.refusals import SignUpClosed, UsernameMalformed, UsernameTaken
 from ..models.accounts import Account
 from .core import Core
 from .notices import Notices
@@ -30,12 +30,15 @@ class SignUp:
     passwords: Passwords
     sessions: Sessions
     notices: Notices
+    is_open: bool
 
     def create(self, name: str, username: str, password: str, origin: Origin) -> LoggedIn:
         """Creates the account and logs it in.
 
-        Raises `NameMalformed`, `UsernameMalformed`, `UsernameTaken` and what `Passwords.seal` raises.
+        Raises `SignUpClosed`, `NameMalformed`, `UsernameMalformed`, `UsernameTaken` and what `Passwords.seal` raises.
         """
+        if not self.is_open:
+            raise SignUpClosed()
         name, username = self.check(name, username)
         sealed = self.passwords.seal(password, name, username)
         account = self._account(name, username, sealed)

@@ -52,6 +52,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.PasswordIsOneOfYourWords: lambda _r: _(
         "This is little more than your name or the site's, which is guessed first. Choose another."
     ),
+    r.SignUpClosed: lambda _r: _("Accounts are created by the people who run this site. Ask them for one."),
     r.UsernameTaken: lambda _r: _("This username is taken. Choose another."),
     r.UsernameMalformed: lambda _r: _(
         "Use 2 to 30 letters from A to Z, digits, dots, dashes or underscores, with a letter or digit at both ends."

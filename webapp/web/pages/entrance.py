@@ -9,7 +9,7 @@ from flask_login import login_required
 
 from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
-from ...domain.refusals import CodeExpired, LinkInvalid, PageTooOld, Refusal
+from ...domain.refusals import CodeExpired, LinkInvalid, PageTooOld, Refusal, SignUpClosed
 from ...services.session_opening import LoggedIn
 from .. import confirming, cookies, current, guards, layouts, render, words
 from ..forms import EmailForm, Form, LogInForm, NewPasswordForm, PasskeyForm, SignUpForm
@@ -94,8 +94,11 @@ def log_out() -> Any:
 
 @bp.route("/sign-up", methods=["GET", "POST"])
 def sign_up() -> Any:
-    form = SignUpForm()
     services = current.services()
+    if not services.settings.sign_up_open:
+        closed, status = SignUpClosed(), 200 if request.method == "GET" else SignUpClosed.status
+        return render.page("entrance/sign_up_closed.html", status=status, sentence=words.say(closed))
+    form = SignUpForm()
     if form.submitted():
         try:
             made = services.sign_up.create(form.name.data, form.username.data, form.password.data, current.origin())
