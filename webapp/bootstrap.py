@@ -61,6 +61,7 @@ from .services.sign_up import SignUp
 from .services.step_up import StepUp
 from .services.temporary_passwords import TemporaryPasswords
 from .services.text_caps import TextCaps
+from .services.usernames import Usernames
 from .settings import ROOT, Settings
 
 
@@ -119,7 +120,8 @@ class Services:
         self.enrollment = Enrollment(*beginning, backup_codes, tell)
         self.second_factors = SecondFactors(core, sessions, backup_codes, tell, self.methods)
         self.named_factors = NamedFactors(core, sessions, tell)
-        self.sign_up = SignUp(core, passwords, sessions, tell, settings.sign_up_open)
+        self.usernames = names = Usernames(core, site)
+        self.sign_up = SignUp(core, passwords, sessions, tell, names, settings.sign_up_open)
         self.password_changes = PasswordChanges(core, attempts, passwords, sessions, self.links, self.outbox, tell)
         self.not_you = NotYou(core, self.links, sessions, self.password_changes, tell)
         self.contacts, self.activity = Contacts(core, numbers), ActivityPages(core)
@@ -132,7 +134,7 @@ class Services:
         self.active_access = ActiveAccess(core, sessions, tell, kinds)
         senders = (ports.mail, ports.texts, ports.pushes)
         self.delivery = Delivery(core, self.outbox, *senders, prepare=refused.process, drop=pushing.drop)
-        self.accounts = Accounts(core, sessions, tell)
+        self.accounts = Accounts(core, sessions, tell, names)
         heartbeat = FileHeartbeat(settings.instance, settings.database_url)
         self.restoration = Restoration(core, heartbeat, self.methods)
         self.maintenance = Maintenance(core)

@@ -80,6 +80,9 @@ def create(username: str, email: str | None, name: str, email_confirmed: bool, p
     if number is not None:
         services().phone_numbers.keep(account, number)
     click.echo(f"Created {account.username}.")
+    with services().db.read() as tx:
+        if services().usernames.was_deleted(tx, account.username):
+            click.echo("A deleted account had this username: sites that trusted it will trust this one.", err=True)
 
 
 @accounts.command("list")
@@ -208,7 +211,18 @@ def check() -> None:
     for part, error in _findings():
         click.echo(f"{part}: {error or 'fine'}")
         wrong = wrong or error is not None
+    if _database_error() is None:
+        for part, advice in _advice():
+            click.echo(f"{part}: {advice}")
     sys.exit(1 if wrong else 0)
+
+
+def _advice() -> list[tuple[str, str]]:
+    """What the operator should know, although nothing is wrong."""
+    reserved = services().usernames.reserved_in_use()
+    if not reserved:
+        return []
+    return [("Usernames", f"these are reserved now, and accounts have them: {', '.join(reserved)}")]
 
 
 def _findings() -> list[tuple[str, str | None]]:

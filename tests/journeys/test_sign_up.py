@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from tests.doubles import CheapHasher, RecordingMail
 from tests.people import PASSWORD, Owner
 from webapp.domain.origin import Origin
 from webapp.domain.ports import Refused
-from webapp.domain.refusals import SignUpClosed
+from webapp.domain.refusals import SignUpClosed, UsernameTaken
+from webapp.models.database import Transaction
+from webapp.services.usernames import Usernames
 
 NEW = {"name": "Ada Lovelace", "username": "ada", "password": PASSWORD}
 
@@ -257,6 +260,65 @@ def test_the_page_polls_until_the_message_was_sent(ada: Owner, site: Site) -> No
     assert ada.send("GET", waiting).status == 200
     assert ada.open("/sign-up/email-code").receipts == []
     assert ada.send("GET", "/delivery/forged").status == 404
+
+
+@pytest.mark.parametrize(
+    "username", ["admin", "ADMIN", "Administrator", "root", "support", "post-master", "no.reply", "Night_latch", "www"]
+)
+def test_a_name_that_would_be_taken_for_the_operator_is_not_free(ada: Owner, username: str) -> None:
+    ada.open("/sign-up")
+    page = ada.press("Sign up", **{**NEW, "username": username})
+    assert page.status == 422
+    assert page.problems == ["This username is reserved. Choose another."]
+    assert ada.cookie("session") is None
+
+
+def test_every_mailbox_name_of_rfc_2142_is_reserved(site: Site) -> None:
+    names = "info marketing sales support abuse noc security postmaster hostmaster usenet news webmaster www uucp ftp"
+    assert all(site.services.usernames.is_reserved(name) for name in names.split())
+    assert not site.services.usernames.is_reserved("adah")
+
+
+def test_the_name_of_a_deleted_account_stays_taken_in_every_spelling(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    site.services.accounts.delete("ada")
+    eve = Owner(site, "eve")
+    for username in ("ada", "ADA", "@Ada", "\uff21\uff24\uff21"):
+        eve.open("/sign-up")
+        page = eve.press("Sign up", **{**NEW, "username": username})
+        assert (page.status, page.problems) == (422, ["This username is taken. Choose another."])
+    assert b"ada" not in stored_rows(site, "deleted_names")
+
+
+def test_the_name_of_an_account_without_a_confirmed_address_is_free_after_its_deletion(ada: Owner, site: Site) -> None:
+    ada.sign_up(confirm_email=False)
+    site.services.accounts.delete("ada")
+    assert Owner(site).sign_up(confirm_email=False).h1 == "Confirm your email"
+
+
+def test_a_name_that_is_deleted_while_its_next_owner_signs_up_stays_taken(ada: Owner, site: Site) -> None:
+    """The account is there when the form is checked, and gone when the new one is inserted."""
+    with site.services.db.write() as tx:
+        site.services.usernames.keep_taken(tx, "grace")
+    sign_up = site.services.sign_up
+    unaware = replace(sign_up, usernames=UncheckedUsernames(site.services.core, "Nightlatch"))
+    with pytest.raises(UsernameTaken):
+        unaware.create("Grace", "grace", PASSWORD, Origin("192.0.2.1"))
+    assert site.services.accounts.all() == []
+
+
+class UncheckedUsernames(Usernames):
+    """The check before the transaction finds every name free."""
+
+    def demand_free(self, tx: Transaction, username: str) -> None:
+        """Refuses none."""
+
+
+def stored_rows(site: Site, table: str) -> bytes:
+    with site.services.db.engine.connect() as connection:
+        rows = connection.exec_driver_sql(f"SELECT * FROM {table}").all()
+    assert rows
+    return repr(rows).encode()
 
 
 class TestSiteThatIsClosedToSignUp:

@@ -81,6 +81,12 @@ class UsernameTaken(Refusal):
     field = "username"
 
 
+class UsernameReserved(Refusal):
+    """Its owner would be taken for the operator of the site."""
+
+    field = "username"
+
+
 class SignUpClosed(Refusal):
     """Only the operator makes accounts."""
 

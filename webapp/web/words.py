@@ -54,6 +54,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     r.SignUpClosed: lambda _r: _("Accounts are created by the people who run this site. Ask them for one."),
     r.UsernameTaken: lambda _r: _("This username is taken. Choose another."),
+    r.UsernameReserved: lambda _r: _("This username is reserved. Choose another."),
     r.UsernameMalformed: lambda _r: _(
         "Use 2 to 30 letters from A to Z, digits, dots, dashes or underscores, with a letter or digit at both ends."
     ),
