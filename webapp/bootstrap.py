@@ -121,7 +121,7 @@ class Services:
         self.second_factors = SecondFactors(core, sessions, backup_codes, tell, self.methods)
         self.named_factors = NamedFactors(core, sessions, tell)
         self.usernames = names = Usernames(core, site)
-        self.sign_up = SignUp(core, passwords, sessions, tell, names, settings.sign_up_open)
+        self.sign_up = SignUp(core, attempts, passwords, sessions, tell, names, settings.sign_up_open)
         self.password_changes = PasswordChanges(core, attempts, passwords, sessions, self.links, self.outbox, tell)
         self.not_you = NotYou(core, self.links, sessions, self.password_changes, tell)
         self.contacts, self.activity = Contacts(core, numbers), ActivityPages(core)

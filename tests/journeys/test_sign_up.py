@@ -12,7 +12,7 @@ from tests.doubles import CheapHasher, RecordingMail
 from tests.people import PASSWORD, Owner
 from webapp.domain.origin import Origin
 from webapp.domain.ports import Refused
-from webapp.domain.refusals import SignUpClosed, UsernameTaken
+from webapp.domain.refusals import SignUpClosed, TooManySignUps, UsernameTaken
 from webapp.models.database import Transaction
 from webapp.services.usernames import Usernames
 
@@ -305,6 +305,52 @@ def test_a_name_that_is_deleted_while_its_next_owner_signs_up_stays_taken(ada: O
     with pytest.raises(UsernameTaken):
         unaware.create("Grace", "grace", PASSWORD, Origin("192.0.2.1"))
     assert site.services.accounts.all() == []
+
+
+def test_one_network_creates_twenty_accounts_an_hour_and_a_hundred_a_day(site: Site) -> None:
+    sign_up, made = site.services.sign_up, 0
+
+    def create(address: str) -> None:
+        nonlocal made
+        sign_up.create("Eve", f"eve{made}", PASSWORD, Origin(address))
+        made += 1
+
+    for _ in range(5):
+        for number in range(20):
+            create(f"192.0.2.{number}")
+        with pytest.raises(TooManySignUps):
+            create("192.0.2.200")
+        site.clock.pass_(3600)
+    assert made == 100
+    with pytest.raises(TooManySignUps) as refused:
+        create("192.0.2.200")
+    assert refused.value.seconds == 19 * 3600
+    create("198.51.100.7")
+    for number in range(20):
+        create(f"2001:db8:1:{number}::1")
+    with pytest.raises(TooManySignUps):
+        create("2001:db8:1:ffff::1")
+    create("2001:db8:2::1")
+
+
+def test_a_network_that_created_many_accounts_is_told_when_to_try_again(ada: Owner, site: Site) -> None:
+    for number in range(20):
+        site.services.sign_up.create("Eve", f"eve{number}", PASSWORD, Origin("192.0.2.77"))
+    ada.open("/sign-up")
+    page = ada.press("Sign up", **NEW)
+    assert page.status == 429
+    assert page.problems == ["Many accounts were created from your network. Try again in 60 minutes."]
+    assert page.response.headers["Retry-After"] == "3600"
+    assert page.field("Username")["value"] == "ada"
+    site.clock.pass_(3600)
+    assert ada.press("Sign up", **NEW).h1 == "Confirm your email"
+
+
+def test_a_sign_up_that_is_refused_is_not_counted(ada: Owner, site: Site) -> None:
+    for _ in range(25):
+        ada.open("/sign-up")
+        assert ada.press("Sign up", **{**NEW, "username": "admin"}).status == 422
+    assert ada.sign_up(confirm_email=False).h1 == "Confirm your email"
 
 
 class UncheckedUsernames(Usernames):

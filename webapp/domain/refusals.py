@@ -215,6 +215,12 @@ class TooManyAttempts(Waiting):
     status = 429
 
 
+class TooManySignUps(Waiting):
+    """The limit of new accounts from one network is reached."""
+
+    status = 429
+
+
 class MailLimitReached(Waiting):
     """The limit of codes to one e-mail address is reached, counted over all accounts."""
 

@@ -79,7 +79,12 @@ class Maintenance:
     def _expired(self) -> list[tuple[Any, Any]]:
         now, policy = self.core.clock.now(), self.core.policy
         ended = now - policy.ended_kept
+        unused = now - policy.unconfirmed_kept
+        in_use = select(Session.account_id).where(Session.ended_at.is_(None), Session.seen_at > unused)
+        never_confirmed = Account.email.is_(None), not_(Account.made_by_operator)
         return [
+            # its name is free again: no other site can have trusted it, because legacy access refuses such accounts
+            (Account, and_(*never_confirmed, Account.used_at <= unused, Account.id.not_in(in_use))),
             (KeptAct, KeptAct.at < now - policy.fresh),
             (
                 Session,

@@ -12,8 +12,9 @@ from ..domain.labels import tidy_name
 from ..domain.language import spoken
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import SignUpClosed, UsernameMalformed, UsernameTaken
+from ..domain.refusals import SignUpClosed, TooManySignUps, UsernameMalformed, UsernameTaken
 from ..models.accounts import Account
+from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
 from .core import Core
 from .notices import Notices
 from .passwords import Passwords
@@ -27,6 +28,7 @@ USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 @dataclass(frozen=True, slots=True)
 class SignUp:
     core: Core
+    attempts: Attempts
     passwords: Passwords
     sessions: Sessions
     notices: Notices
@@ -36,18 +38,23 @@ class SignUp:
     def create(self, name: str, username: str, password: str, origin: Origin) -> LoggedIn:
         """Creates the account and logs it in.
 
-        Raises `SignUpClosed`, `NameMalformed`, `UsernameMalformed`, `UsernameReserved`, `UsernameTaken` and what
-        `Passwords.seal` raises.
+        Raises `SignUpClosed`, `NameMalformed`, `UsernameMalformed`, `UsernameReserved`, `UsernameTaken`,
+        `TooManySignUps` and what `Passwords.seal` raises.
         """
         if not self.is_open:
             raise SignUpClosed()
         name, username = self.tidy(name, username)
         with self.core.db.read() as tx:
             self.usernames.demand_free(tx, username)
+        of_network = self._of_network(origin)
+        wait = self.attempts.wait(of_network)  # before a hash is computed; counted when the account is made
+        if wait:
+            raise TooManySignUps(wait)
         sealed = self.passwords.seal(password, name, username)
         account = self._account(name, username, sealed)
         try:
             with self.core.db.write() as tx:
+                self.attempts.count_within(tx, of_network)
                 tx.objects.add(account)
                 tx.objects.flush()
                 # after the INSERT, which waits for a transaction that deletes an account of that name
@@ -58,6 +65,10 @@ class SignUp:
         except IntegrityError:
             raise UsernameTaken() from None
         return LoggedIn(opened, account, "/sign-up/email")
+
+    def _of_network(self, origin: Origin) -> Bucket:
+        rule = WithRefusal(SlidingWindows(self.core.policy.sign_ups), TooManySignUps)
+        return Bucket(f"sign-up-from:{origin.network}", rule)
 
     def tidy(self, name: str, username: str) -> tuple[str, str]:
         """Name and username as they are stored. Raises `NameMalformed` or `UsernameMalformed`."""
@@ -80,6 +91,7 @@ class SignUp:
             if self.usernames.is_taken(tx, username):
                 raise UsernameTaken()
         account = self._account(name, username, self.passwords.seal(password, name, username, email))
+        account.made_by_operator = True
         if confirmed and email is not None:
             account.email, account.email_key = email, key_of(email)
         else:

@@ -111,6 +111,9 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         "There were too many wrong codes in a row, so codes are stopped. Log in with another method or a backup code."
     ),
     r.TooManyAttempts: lambda e: _("That was too many tries. Try again in %(wait)s.", wait=duration(e.seconds)),
+    r.TooManySignUps: lambda e: _(
+        "Many accounts were created from your network. Try again in %(wait)s.", wait=duration(e.seconds)
+    ),
     r.MailLimitReached: lambda e: _(
         "We send only so many codes to one address. Another can be sent in %(wait)s, or enter a different address.",
         wait=duration(e.seconds),
