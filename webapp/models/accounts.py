@@ -35,6 +35,8 @@ class Account(Table):
     email_key: Mapped[str | None] = mapped_column(String(320), unique=True)
     # Entered but not confirmed: several accounts may have the same one.
     unconfirmed_email: Mapped[str | None] = mapped_column(String(320), index=True)
+    claimed_at: Mapped[MaybeAt]
+    """When `unconfirmed_email` was last entered."""
 
     # Set only once a code sent to the number was entered, or by the operator.
     phone_number: Mapped[Sealed | None]
