@@ -32,6 +32,7 @@ from .services.core import Core
 from .services.delivery import Delivery
 from .services.email_addresses import EmailAddresses
 from .services.enrollment.service import Enrollment
+from .services.invitations import Invitations
 from .services.kept_acts import KeptActs
 from .services.legacy_access import CallerCache, LegacyAccess
 from .services.links import Links
@@ -122,6 +123,8 @@ class Services:
         self.named_factors = NamedFactors(core, sessions, tell)
         self.usernames = names = Usernames(core, site)
         self.sign_up = SignUp(core, attempts, passwords, sessions, tell, names, settings.sign_up_open)
+        inviting = (self.sign_up, names, passwords, sessions, self.links, self.outbox, tell)
+        self.invitations = Invitations(core, *inviting)
         self.password_changes = PasswordChanges(core, attempts, passwords, sessions, self.links, self.outbox, tell)
         self.not_you = NotYou(core, self.links, sessions, self.password_changes, tell)
         self.contacts, self.activity = Contacts(core, numbers), ActivityPages(core)

@@ -18,13 +18,13 @@ from .domain.ports import Mail, TextMessages
 from .domain.refusals import NotFound, Refusal
 from .environment import PREFIX
 from .keys import generate_keys
-from .policy import DAY
+from .policy import DAY, HOUR
 from .services.email_addresses import normalize
 from .worker import work_until_told
 
 SAY = "nightlatch-say"
 
-accounts = AppGroup("accounts", help="Accounts: create, list, show, reset-second-factors, log-out, delete.")
+accounts = AppGroup("accounts", help="Accounts: create, invite, list, show, reset-second-factors, log-out, delete.")
 messages = AppGroup("messages", help="The outbox: send what is owed, once or forever.")
 keys = AppGroup("keys", help="The keys of the settings: generate new ones, seal again under the newest.")
 
@@ -83,6 +83,19 @@ def create(username: str, email: str | None, name: str, email_confirmed: bool, p
     with services().db.read() as tx:
         if services().usernames.was_deleted(tx, account.username):
             click.echo("A deleted account had this username: sites that trusted it will trust this one.", err=True)
+
+
+@accounts.command("invite")
+@click.option("--email", required=True)
+@click.option("--username", help="Otherwise one is made from the address.")
+@click.option("--name", help="Otherwise the username.")
+@with_appcontext
+@reports_refusals
+def invite(email: str, username: str | None, name: str | None) -> None:
+    """Create an account, and mail its owner a link that sets the password. Again: mail another link."""
+    account = services().invitations.send(email, username, name)
+    hours = services().settings.policy.invitation_seconds // HOUR
+    click.echo(f"Invited {account.unconfirmed_email} as {account.username}. The link works for {hours} hours, once.")
 
 
 @accounts.command("list")

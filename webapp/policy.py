@@ -72,6 +72,7 @@ class Policy:
     reset_sends_address: Window = Window(100, HOUR)  # an office may share one address
     email_undo_seconds: int = 7 * DAY  # ASVS V6.3
     notice_link_seconds: int = 7 * DAY
+    invitation_seconds: int = 3 * DAY
 
     # Codes by text message
     text_code_seconds: int = 10 * MINUTE  # ASVS V6.6.2

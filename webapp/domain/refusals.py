@@ -115,6 +115,12 @@ class EmailMalformed(Refusal):
     field = "email"
 
 
+class AddressTaken(Refusal):
+    """Another account confirmed the address. Only the operator may learn that."""
+
+    field = "email"
+
+
 class PhoneMalformed(Refusal):
     """Not a valid number of the chosen country or, with a calling code, of any country."""
 

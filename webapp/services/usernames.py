@@ -39,6 +39,13 @@ class Usernames:
         if self.is_taken(tx, username) or self.was_deleted(tx, username):
             raise UsernameTaken()
 
+    def is_free(self, tx: Transaction, username: str) -> bool:
+        try:
+            self.demand_free(tx, username)
+        except (UsernameReserved, UsernameTaken):
+            return False
+        return True
+
     def is_taken(self, tx: Transaction, username: str) -> bool:
         return tx.scalar(select(Account.id).where(Account.username_key == key_of(username))) is not None
 

@@ -60,6 +60,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     r.NameMalformed: lambda _r: _("Enter a name of 1 to 60 characters."),
     r.EmailMalformed: lambda _r: _("Enter an email address in the form name@example.org."),
+    r.AddressTaken: lambda _r: _("That email address belongs to another account."),
     r.PhoneMalformed: lambda _r: _("Enter a whole phone number, and choose the country it belongs to."),
     r.PhoneNotMobile: lambda _r: _("This number cannot get text messages. Enter the number of a mobile phone."),
     r.PhonePremium: lambda _r: _("Messages to this number cost extra. Enter the number of a mobile phone."),
