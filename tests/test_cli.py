@@ -313,7 +313,12 @@ class TestSiteWithMailServer:
                 table.drop(connection)
         run("migrate")
         result = run("check")
-        assert (result.exit_code, result.output) == (0, "Settings: fine\nDatabase: fine\nMail: fine\n")
+        assert (result.exit_code, result.output) == (
+            0,
+            "Settings: fine\nDatabase: fine\nMail: fine\n"
+            "Legacy access: NIGHTLATCH_LEGACY_ACCESS is on and NIGHTLATCH_SIGN_UP is open: everyone who signs up and"
+            " confirms an email address gets in at the sites behind /legacy/verify\n",
+        )
 
     def test_check_lists_reserved_names_that_accounts_have_and_finds_nothing_wrong(self, site: Site, run: Run) -> None:
         site.services.mail.troubles.clear()  # type: ignore[attr-defined]

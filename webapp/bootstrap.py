@@ -22,6 +22,7 @@ from .models.database import Database
 from .services.accounts import Accounts
 from .services.active_access import ActiveAccess, AppKind, RememberedKind, SessionKind
 from .services.activity import ActivityPages
+from .services.advice import Advice
 from .services.app_sessions import AppSessions
 from .services.approvals import Approvals
 from .services.attempts import Attempts
@@ -141,6 +142,7 @@ class Services:
         heartbeat = FileHeartbeat(settings.instance, settings.database_url)
         self.restoration = Restoration(core, heartbeat, self.methods)
         self.maintenance = Maintenance(core)
+        self.advice = Advice(core, apps, names, settings.sign_up_open, settings.legacy_access)
 
 
 def build(

@@ -232,10 +232,10 @@ def check() -> None:
 
 def _advice() -> list[tuple[str, str]]:
     """What the operator should know, although nothing is wrong."""
-    reserved = services().usernames.reserved_in_use()
-    if not reserved:
-        return []
-    return [("Usernames", f"these are reserved now, and accounts have them: {', '.join(reserved)}")]
+    advice = services().advice
+    found = [("Legacy access", sentence) for sentence in advice.about_access().values()]
+    usernames = advice.about_usernames()
+    return [*found, ("Usernames", usernames)] if usernames else found
 
 
 def _findings() -> list[tuple[str, str | None]]:
