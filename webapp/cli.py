@@ -80,8 +80,12 @@ def create(username: str, email: str | None, name: str, email_confirmed: bool, p
     if number is not None:
         services().phone_numbers.keep(account, number)
     click.echo(f"Created {account.username}.")
+    tell_if_deleted(account.username)
+
+
+def tell_if_deleted(username: str) -> None:
     with services().db.read() as tx:
-        if services().usernames.was_deleted(tx, account.username):
+        if services().usernames.was_deleted(tx, username):
             click.echo("A deleted account had this username: sites that trusted it will trust this one.", err=True)
 
 
@@ -96,6 +100,7 @@ def invite(email: str, username: str | None, name: str | None) -> None:
     account = services().invitations.send(email, username, name)
     hours = services().settings.policy.invitation_seconds // HOUR
     click.echo(f"Invited {account.unconfirmed_email} as {account.username}. The link works for {hours} hours, once.")
+    tell_if_deleted(account.username)
 
 
 @accounts.command("list")
