@@ -18,7 +18,8 @@ help:  ## print this
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
 
 run: $(SITE)  ## the development site, with a demo account, on PORT (5000)
-	@exec env $(if $(PORT),NIGHTLATCH_SERVER_NAME=nightlatch.localhost:$(PORT)) $(BIN)/flask --app wsgi develop
+	@exec env NIGHTLATCH_LEGACY_ACCESS="$${NIGHTLATCH_LEGACY_ACCESS:-on}" \
+	  $(if $(PORT),NIGHTLATCH_SERVER_NAME=nightlatch.localhost:$(PORT)) $(BIN)/flask --app wsgi develop
 
 quick: $(DEV)  ## unit tests, and each journey once, on SQLite; prints what it leaves out
 	@exec env -u NIGHTLATCH_TEST_POSTGRES_URL -u NIGHTLATCH_TEST_REDIS_URL $(IN_MEMORY) \

@@ -84,6 +84,7 @@ def running(
         "NIGHTLATCH_BIND": f"127.0.0.1:{port}",
         "NIGHTLATCH_WORKERS": str(workers),
         "NIGHTLATCH_LOG_LEVEL": "ERROR",
+        "NIGHTLATCH_LEGACY_ACCESS": "on",
         **more,
     }
     settings = Settings.read(environ)

@@ -215,7 +215,7 @@ one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True
 @pytest.fixture
 def environ(database_url: str) -> dict[str, str]:
     """The settings. A test that needs others overrides this fixture."""
-    return {"NIGHTLATCH_DATABASE_URL": database_url}
+    return {"NIGHTLATCH_DATABASE_URL": database_url, "NIGHTLATCH_LEGACY_ACCESS": "on"}
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.people import Owner
 from webapp import create_app
 from webapp.domain.origin import Origin
 from webapp.domain.ports import Unreachable
-from webapp.domain.refusals import TooSoon
+from webapp.domain.refusals import TooSoon, UsernameTaken
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
 from webapp.settings import Settings
@@ -116,6 +116,32 @@ def test_a_taken_username_is_answered_by_one_sentence(site: Site, run: Run) -> N
     result = create(run)
     assert result.exit_code == 1
     assert "This username is taken." in result.output
+
+
+def test_the_operator_may_use_reserved_names_and_those_of_deleted_accounts(site: Site, run: Run) -> None:
+    Owner(site).sign_up()
+    run("accounts", "delete", "ada")
+    for username in ("admin", "ada"):
+        given = ("accounts", "create", "--username", username, "--name", "Grace Hopper")
+        result = run(*given, typed="violet tractors\n")
+        assert result.exit_code == 0
+        assert f"Created {username}.\n" in result.output
+        assert ("A deleted account had this username" in result.output) == (username == "ada")
+
+
+def test_the_names_of_deleted_accounts_stay_taken_when_the_keys_were_rotated(
+    site: Site, run: Run, environ: dict[str, str], overrides: dict[str, Any]
+) -> None:
+    Owner(site).sign_up()
+    run("accounts", "delete", "ada")
+    new = f"k9:{base64.b64encode(bytes(range(32, 64))).decode()}"
+    old = ",".join(f"{name}:{base64.b64encode(key).decode()}" for name, key in site.services.settings.encryption_keys)
+    for keys in (f"{new},{old}", new):
+        settings = Settings.read({**environ, "NIGHTLATCH_ENCRYPTION_KEYS": keys}, site.services.settings.instance)
+        app = create_app(settings, clock=site.clock, **overrides)
+        assert app.test_cli_runner().invoke(args=["keys", "reseal"]).exit_code == 0
+    with pytest.raises(UsernameTaken):
+        app.extensions["nightlatch"].sign_up.create("Eve", "ADA", "violet tractors", HERE)
 
 
 def test_accounts_are_listed_and_shown_without_secrets(site: Site, run: Run) -> None:
@@ -287,7 +313,25 @@ class TestSiteWithMailServer:
                 table.drop(connection)
         run("migrate")
         result = run("check")
-        assert (result.exit_code, result.output) == (0, "Settings: fine\nDatabase: fine\nMail: fine\n")
+        assert (result.exit_code, result.output) == (
+            0,
+            "Settings: fine\nDatabase: fine\nMail: fine\n"
+            "Legacy access: NIGHTLATCH_LEGACY_ACCESS is on and NIGHTLATCH_SIGN_UP is open: everyone who signs up and"
+            " confirms an email address gets in at the sites behind /legacy/verify\n",
+        )
+
+    def test_check_lists_reserved_names_that_accounts_have_and_finds_nothing_wrong(self, site: Site, run: Run) -> None:
+        site.services.mail.troubles.clear()  # type: ignore[attr-defined]
+        with site.services.db.engine.begin() as connection:
+            for table in reversed(Account.metadata.sorted_tables):
+                table.drop(connection)
+        run("migrate")
+        for username in ("root", "grace", "Post-Master"):
+            given = ("accounts", "create", "--username", username, "--name", "Grace Hopper")
+            assert run(*given, typed="violet tractors\n").exit_code == 0
+        result = run("check")
+        assert result.exit_code == 0
+        assert "Usernames: these are reserved now, and accounts have them: Post-Master, root\n" in result.output
 
 
 class TestSiteWithGateway:

@@ -165,7 +165,7 @@ def certificate(folder: Path) -> dict[str, str]:
 @pytest.fixture
 def login_site(tmp_path: Path) -> Iterator[tuple[int, Services]]:
     """A production server with Ada's account, and this process's own services on its database."""
-    with served(tmp_path, NIGHTLATCH_TRUSTED_PROXIES="1") as server:
+    with served(tmp_path, NIGHTLATCH_TRUSTED_PROXIES="1", NIGHTLATCH_LEGACY_ACCESS="on") as server:
         yield server.port, server.services
 
 

@@ -177,6 +177,13 @@ def test_a_site_with_a_public_name_never_generates_its_own_keys(tmp_path: Path, 
         ("WORKERS", "0", "1 to 64"),
         ("WORKERS", "many", "1 to 64"),
         ("LOG_LEVEL", "loud", "DEBUG, INFO, WARNING, ERROR"),
+        ("SIGN_UP", "no", "open, closed"),
+        ("LEGACY_ACCESS", "1", "off, on"),
+        ("SUPPORT", "ask Ada", "help@example.org"),
+        ("SUPPORT", "http://example.org/help", "https://example.org/help"),
+        ("SUPPORT", "https:///help", "https://example.org/help"),
+        ("SUPPORT", "javascript:alert(1)", "help@example.org"),
+        ("SUPPORT", "help@example.org?bcc=eve@example.org", "help@example.org"),
         ("POLICY_PASSWORD_MINIMUM", "7", "8 to 64"),
     ],
 )
@@ -320,3 +327,12 @@ def test_a_redis_url_may_have_any_scheme_of_the_client(tmp_path: Path, url: str)
 
 def test_a_blank_setting_counts_as_not_set(tmp_path: Path) -> None:
     assert read(tmp_path, REDIS_URL="  ", SITE_NAME=" ").site_name == "Nightlatch"
+
+
+def test_anyone_may_sign_up_and_legacy_access_is_off_unless_the_operator_says_otherwise(tmp_path: Path) -> None:
+    settings = read(tmp_path, **SERVING)
+    assert (settings.sign_up_open, settings.legacy_access, settings.support) == (True, False, None)
+    settings = read(tmp_path, **SERVING, SIGN_UP="closed", LEGACY_ACCESS="on", SUPPORT="help@example.org")
+    assert (settings.sign_up_open, settings.legacy_access) == (False, True)
+    assert settings.support_url == "mailto:help@example.org"
+    assert read(tmp_path, SUPPORT="https://example.org/help").support_url == "https://example.org/help"

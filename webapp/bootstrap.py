@@ -22,6 +22,7 @@ from .models.database import Database
 from .services.accounts import Accounts
 from .services.active_access import ActiveAccess, AppKind, RememberedKind, SessionKind
 from .services.activity import ActivityPages
+from .services.advice import Advice
 from .services.app_sessions import AppSessions
 from .services.approvals import Approvals
 from .services.attempts import Attempts
@@ -32,6 +33,7 @@ from .services.core import Core
 from .services.delivery import Delivery
 from .services.email_addresses import EmailAddresses
 from .services.enrollment.service import Enrollment
+from .services.invitations import Invitations
 from .services.kept_acts import KeptActs
 from .services.legacy_access import CallerCache, LegacyAccess
 from .services.links import Links
@@ -61,6 +63,7 @@ from .services.sign_up import SignUp
 from .services.step_up import StepUp
 from .services.temporary_passwords import TemporaryPasswords
 from .services.text_caps import TextCaps
+from .services.usernames import Usernames
 from .settings import ROOT, Settings
 
 
@@ -119,7 +122,10 @@ class Services:
         self.enrollment = Enrollment(*beginning, backup_codes, tell)
         self.second_factors = SecondFactors(core, sessions, backup_codes, tell, self.methods)
         self.named_factors = NamedFactors(core, sessions, tell)
-        self.sign_up = SignUp(core, passwords, sessions, tell)
+        self.usernames = names = Usernames(core, site)
+        self.sign_up = SignUp(core, attempts, passwords, sessions, tell, names, settings.sign_up_open)
+        inviting = (self.sign_up, names, passwords, sessions, self.links, self.outbox, tell)
+        self.invitations = Invitations(core, *inviting)
         self.password_changes = PasswordChanges(core, attempts, passwords, sessions, self.links, self.outbox, tell)
         self.not_you = NotYou(core, self.links, sessions, self.password_changes, tell)
         self.contacts, self.activity = Contacts(core, numbers), ActivityPages(core)
@@ -132,10 +138,11 @@ class Services:
         self.active_access = ActiveAccess(core, sessions, tell, kinds)
         senders = (ports.mail, ports.texts, ports.pushes)
         self.delivery = Delivery(core, self.outbox, *senders, prepare=refused.process, drop=pushing.drop)
-        self.accounts = Accounts(core, sessions, tell)
+        self.accounts = Accounts(core, sessions, tell, names)
         heartbeat = FileHeartbeat(settings.instance, settings.database_url)
         self.restoration = Restoration(core, heartbeat, self.methods)
         self.maintenance = Maintenance(core)
+        self.advice = Advice(core, apps, names, settings.sign_up_open, settings.legacy_access)
 
 
 def build(

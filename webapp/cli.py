@@ -18,13 +18,13 @@ from .domain.ports import Mail, TextMessages
 from .domain.refusals import NotFound, Refusal
 from .environment import PREFIX
 from .keys import generate_keys
-from .policy import DAY
+from .policy import DAY, HOUR
 from .services.email_addresses import normalize
 from .worker import work_until_told
 
 SAY = "nightlatch-say"
 
-accounts = AppGroup("accounts", help="Accounts: create, list, show, reset-second-factors, log-out, delete.")
+accounts = AppGroup("accounts", help="Accounts: create, invite, list, show, reset-second-factors, log-out, delete.")
 messages = AppGroup("messages", help="The outbox: send what is owed, once or forever.")
 keys = AppGroup("keys", help="The keys of the settings: generate new ones, seal again under the newest.")
 
@@ -80,6 +80,27 @@ def create(username: str, email: str | None, name: str, email_confirmed: bool, p
     if number is not None:
         services().phone_numbers.keep(account, number)
     click.echo(f"Created {account.username}.")
+    tell_if_deleted(account.username)
+
+
+def tell_if_deleted(username: str) -> None:
+    with services().db.read() as tx:
+        if services().usernames.was_deleted(tx, username):
+            click.echo("A deleted account had this username: sites that trusted it will trust this one.", err=True)
+
+
+@accounts.command("invite")
+@click.option("--email", required=True)
+@click.option("--username", help="Otherwise one is made from the address.")
+@click.option("--name", help="Otherwise the username.")
+@with_appcontext
+@reports_refusals
+def invite(email: str, username: str | None, name: str | None) -> None:
+    """Create an account, and mail its owner a link that sets the password. Again: mail another link."""
+    account = services().invitations.send(email, username, name)
+    hours = services().settings.policy.invitation_seconds // HOUR
+    click.echo(f"Invited {account.unconfirmed_email} as {account.username}. The link works for {hours} hours, once.")
+    tell_if_deleted(account.username)
 
 
 @accounts.command("list")
@@ -208,7 +229,18 @@ def check() -> None:
     for part, error in _findings():
         click.echo(f"{part}: {error or 'fine'}")
         wrong = wrong or error is not None
+    if _database_error() is None:
+        for part, advice in _advice():
+            click.echo(f"{part}: {advice}")
     sys.exit(1 if wrong else 0)
+
+
+def _advice() -> list[tuple[str, str]]:
+    """What the operator should know, although nothing is wrong."""
+    advice = services().advice
+    found = [("Legacy access", sentence) for sentence in advice.about_access().values()]
+    usernames = advice.about_usernames()
+    return [*found, ("Usernames", usernames)] if usernames else found
 
 
 def _findings() -> list[tuple[str, str | None]]:

@@ -50,6 +50,9 @@ class Policy:
     password_longest_wait: int = HOUR
     password_attempts_address: Window = Window(30, 15 * MINUTE)
 
+    # Sign-up
+    sign_ups: tuple[Window, ...] = (Window(20, HOUR), Window(100, DAY))  # of one network
+
     # Second factors
     challenge_attempts: int = 5  # then the log-in starts again at the password
     second_factor_attempts: tuple[Window, ...] = (Window(5, 5 * MINUTE), Window(20, HOUR), Window(50, DAY))
@@ -69,6 +72,7 @@ class Policy:
     reset_sends_address: Window = Window(100, HOUR)  # an office may share one address
     email_undo_seconds: int = 7 * DAY  # ASVS V6.3
     notice_link_seconds: int = 7 * DAY
+    invitation_seconds: int = 3 * DAY
 
     # Codes by text message
     text_code_seconds: int = 10 * MINUTE  # ASVS V6.6.2
@@ -111,6 +115,7 @@ class Policy:
     remember_browsers: bool = True
     known_browser: int = 365 * DAY
     session_seen_every: int = MINUTE  # "last seen" is written at most this often
+    account_used_every: int = DAY  # the last use of an account likewise
     access_entries_shown: int = 100  # entries on the page of sessions; "Log out all others" ends the rest too
     activity_page: int = 25  # events on one page
 
@@ -148,6 +153,7 @@ class Policy:
     activity_address_kept: int = 30 * DAY
     messages_kept: int = 30 * DAY
     ended_kept: int = DAY
+    unconfirmed_kept: int = 30 * DAY  # accounts without a confirmed address, since their last use
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Policy:

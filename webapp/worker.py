@@ -35,6 +35,7 @@ def _work(services: Services, stop: Event) -> None:
 
 def _keep_house(services: Services, stop: Event) -> None:
     minutes = 0
+    advise(services)
     while not stop.is_set():
         try:
             services.restoration.count_heartbeat()
@@ -44,3 +45,12 @@ def _keep_house(services: Services, stop: Event) -> None:
             log.error("upkeep_failed", error=type(error).__name__)
         minutes += 1
         stop.wait(MINUTE)
+
+
+def advise(services: Services) -> None:
+    """Logs what the operator should know about access. Called once, at the start."""
+    try:
+        for event, advice in services.advice.about_access().items():
+            log.warning(event, advice=advice)
+    except Exception as error:  # the database may not answer yet
+        log.error("upkeep_failed", error=type(error).__name__)

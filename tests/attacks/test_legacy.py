@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -606,9 +607,6 @@ def test_an_unsupported_token_request_gets_the_error_of_the_protocol(site: Site,
     assert described == "The username or the password is wrong. Check both and try again."
     for method in ("GET", "PUT", "DELETE"):
         assert app.send(method, "/legacy/token").status in (400, 405)
-    for method in ("POST", "PUT"):
-        headers = {"Authorization": basic("ada", password)}
-        assert app.send(method, "/legacy/verify", headers=headers).status in (400, 405)
     data = {"grant_type": "password", "username": "ada", "password": password, "client_id": "mail", "scope": "all"}
     page = app.send("POST", "/legacy/token", data=data, headers={"Authorization": basic("mail", "a client's own")})
     assert page.status == 200, "nobody needs a client_id, and what a client says of itself is not looked at"
@@ -657,11 +655,102 @@ def test_a_username_cannot_add_a_header_and_is_sent_completely(
     assert (headers["Remote-User"], headers["Remote-Email"]) == ("ada", "ada@example.org")
 
 
-def test_an_account_without_a_confirmed_address_sends_no_address(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
-    headers = App(site).verify("bob", bob.password).response.headers
-    assert "Remote-Email" not in headers
+# -- Who has access --------------------------------------------------------------------------------
+
+
+def test_an_account_without_a_confirmed_address_has_no_access(site: Site, hasher: CheapHasher) -> None:
+    """Else anyone could sign up under any name and be let in (`Remote-User`) without an address that is theirs."""
+    eve, plain = Owner(site, "eve"), Owner(site, "bob")
+    eve.sign_up(confirm_email=False)
+    plain.sign_up()
+    for way in ("verify", "exchange"):
+        answers = {
+            case: work(site, hasher, lambda typed=typed, way=way: getattr(App(site), way)("eve", typed))
+            for case, typed in {"right": eve.password, "wrong": "a wrong password"}.items()
+        }
+        assert answers["right"] == answers["wrong"]
+        assert answers["right"][0][0] in (400, 401)
+    assert count(site, "SELECT count(*) FROM app_sessions") == 0
+    assert App(site).verify("bob", plain.password).status == 200
+
+
+def test_a_token_from_before_that_rule_is_refused_for_an_account_without_a_confirmed_address(
+    site: Site, plain: Owner
+) -> None:
+    token = App(site).token("bob", plain.password)
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).values(email=None, email_key=None, unconfirmed_email="bob@example.org"))
+    assert App(site).with_token(token).status == 401
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT", "MKCALENDAR", "QUERY")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_proxy_that_passes_on_the_method_gets_the_same_answer(site: Site, plain: Owner, method: str) -> None:
+    """Envoy and HAProxy ask with the method of the request, and may pass on its headers without its body."""
+    app = App(site)
+    right, wrong = {"Authorization": basic("bob", plain.password)}, {"Authorization": basic("bob", "a wrong one")}
+    page = app.send(method, "/legacy/verify", headers=right)
+    assert (page.status, page.response.headers["Remote-User"]) == (200, "bob")
+    page = app.send(method, "/legacy/verify", headers=wrong)
+    assert page.status == 401
+    assert "WWW-Authenticate" in page.response.headers
+    assert app.send(method, "/legacy/verify").status == 401
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PROPFIND"])
+def test_the_body_of_the_request_that_is_verified_is_not_read(site: Site, plain: Owner, method: str) -> None:
+    class Unread(BytesIO):
+        def read(self, *_: Any) -> bytes:
+            raise AssertionError("the body was read")
+
+        readline = read
+
+    for media_type in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "text/calendar"):
+        page = App(site).send(
+            method,
+            "/legacy/verify",
+            headers={"Authorization": basic("bob", plain.password), "Content-Length": "10000000"},
+            input_stream=Unread(),
+            content_type=media_type,
+        )
+        assert page.status == 200
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
+def test_methods_that_are_no_request_for_a_resource_are_refused(site: Site, plain: Owner, method: str) -> None:
+    page = App(site).send(method, "/legacy/verify", headers={"Authorization": basic("bob", plain.password)})
+    assert page.status == 405
+    assert page.response.mimetype == "text/plain"
+    assert "GET" in page.response.headers["Allow"]
+
+
+class TestSiteWithoutLegacyAccess:
+    """The default: no app logs in with a password alone, and no page speaks of one that could."""
+
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {name: value for name, value in environ.items() if name != "NIGHTLATCH_LEGACY_ACCESS"}
+
+    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("path", ["/legacy/verify", "/legacy/token"])
+    def test_there_is_nothing_at_its_addresses(self, site: Site, plain: Owner, method: str, path: str) -> None:
+        page = App(site).send(method, path, headers={"Authorization": basic("bob", plain.password)})
+        assert page.status == 404
+        assert "WWW-Authenticate" not in page.response.headers
+        data = {"grant_type": "password", "username": "bob", "password": plain.password}
+        assert App(site).send("POST", path, data=data).status == 404
+
+    def test_no_page_offers_a_temporary_password(self, site: Site, ada: Owner) -> None:
+        assert "Temporary password" not in ada.open(TWO_FACTOR).links
+        for page in (ada.open(PAGE), ada.post(PAGE)):
+            assert page.says("No apps log in to this site with a password alone.")
+            assert "Generate temporary password" not in page.buttons
+        assert count(site, "SELECT count(*) FROM temporary_passwords") == 0
+        page = ada.open("/help/two-factor-authentication")
+        assert page.says("No apps log in to this site with a password alone.")
+        assert not page.says("emporary password")
 
 
 # -- Secrets in the database and the log -----------------------------------------------------------

@@ -184,7 +184,7 @@ def test_of_two_accounts_that_claim_one_address_only_one_can_confirm_it(site: Si
     paths = []
     for username in ("bob", "eve"):
         site.services.sign_up.create_by_operator("X", username, "a long enough word", "v@example.org", confirmed=False)
-    ask_reset(site, "v@example.org")
+        ask_reset(site, "v@example.org")
     paths = [
         line.strip().removeprefix("http://nightlatch.localhost:5000")
         for email in site.emails("v@example.org")

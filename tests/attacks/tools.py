@@ -30,6 +30,7 @@ OPEN_TO_ALL = {
     "entrance.forgot_password",
     "entrance.forgot_password_sent",
     "entrance.reset_password",
+    "entrance.invitation",
     "not_you.mailed",
     "entrance.undo_email",
     "site.delivery",  # its message ids are signed

@@ -77,6 +77,7 @@ def live_site(folder: Path, **settings: str) -> Iterator[LiveSite]:
         environ = {
             "NIGHTLATCH_SERVER_NAME": host,
             "NIGHTLATCH_DATABASE_URL": f"sqlite:///{folder / 'live.sqlite3'}",
+            "NIGHTLATCH_LEGACY_ACCESS": "on",
             **{f"NIGHTLATCH_{name}": value for name, value in settings.items()},
         }
         (folder / "live.sqlite3").write_bytes(empty_sqlite())

@@ -124,7 +124,7 @@ def test_of_links_to_two_accounts_that_claim_an_address_only_the_first_used_is_a
     for person in (ada, eve):
         person.sign_up(confirm_email=False)
         person.press("Next", email="shared@example.org")
-    ask(Owner(site), "shared@example.org")
+        ask(Owner(site), "shared@example.org")
     paths = [
         line.removeprefix(site.services.settings.main_url)
         for mail in site.emails("shared@example.org")
@@ -136,6 +136,34 @@ def test_of_links_to_two_accounts_that_claim_an_address_only_the_first_used_is_a
     for path, status in zip(paths, (200, 404), strict=True):
         reader.open(path)
         assert reader.press("Save password", password=NEW).status == status
+
+
+def test_accounts_that_claimed_an_address_before_do_not_keep_the_link_from_its_owner(site: Site) -> None:
+    squatters = [Owner(site, f"eve{number}") for number in range(3)]
+    for squatter in squatters:
+        squatter.sign_up(confirm_email=False)
+        squatter.press("Next", email="ada@example.org")
+    site.clock.pass_(60)
+    ada = Owner(site)
+    ada.sign_up(confirm_email=False)
+    ada.press("Next", email=ada.email)
+    assert asked_for(site, ada) == ["ada"]
+    site.clock.pass_(60)
+    squatters[0].open("/sign-up/email")
+    squatters[0].press("Next", email=ada.email)
+    assert asked_for(site, ada) == ["eve0"], "the newest claim, whatever the age of the account"
+    ada.open("/sign-up/email")
+    ada.press("Next", email=ada.email)
+    ada.press("Verify", code=site.emailed_code(ada.email))
+    assert asked_for(site, ada) == ["ada"], "a confirmed address has one owner"
+
+
+def asked_for(site: Site, owner: Owner) -> list[str]:
+    """The accounts for which a link is sent when one is asked for."""
+    before = len(site.emails(owner.email))
+    ask(Owner(site), owner.email)
+    mails = site.emails(owner.email)
+    return [re.findall(r"for the account (\S+) at", mail.text)[0] for mail in mails[: len(mails) - before]]
 
 
 def test_a_link_to_a_former_address_is_refused(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,11 @@ import pytest
 from tests.conftest import Site
 from tests.doubles import CheapHasher, RecordingMail
 from tests.people import PASSWORD, Owner
+from webapp.domain.origin import Origin
 from webapp.domain.ports import Refused
+from webapp.domain.refusals import SignUpClosed, TooManySignUps, UsernameTaken
+from webapp.models.database import Transaction
+from webapp.services.usernames import Usernames
 
 NEW = {"name": "Ada Lovelace", "username": "ada", "password": PASSWORD}
 
@@ -255,6 +260,149 @@ def test_the_page_polls_until_the_message_was_sent(ada: Owner, site: Site) -> No
     assert ada.send("GET", waiting).status == 200
     assert ada.open("/sign-up/email-code").receipts == []
     assert ada.send("GET", "/delivery/forged").status == 404
+
+
+@pytest.mark.parametrize(
+    "username", ["admin", "ADMIN", "Administrator", "root", "support", "post-master", "no.reply", "Night_latch", "www"]
+)
+def test_a_name_that_would_be_taken_for_the_operator_is_not_free(ada: Owner, username: str) -> None:
+    ada.open("/sign-up")
+    page = ada.press("Sign up", **{**NEW, "username": username})
+    assert page.status == 422
+    assert page.problems == ["This username is reserved. Choose another."]
+    assert ada.cookie("session") is None
+
+
+def test_every_mailbox_name_of_rfc_2142_is_reserved(site: Site) -> None:
+    names = "info marketing sales support abuse noc security postmaster hostmaster usenet news webmaster www uucp ftp"
+    assert all(site.services.usernames.is_reserved(name) for name in names.split())
+    assert not site.services.usernames.is_reserved("adah")
+
+
+def test_the_name_of_a_deleted_account_stays_taken_in_every_spelling(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    site.services.accounts.delete("ada")
+    eve = Owner(site, "eve")
+    for username in ("ada", "ADA", "@Ada", "\uff21\uff24\uff21"):
+        eve.open("/sign-up")
+        page = eve.press("Sign up", **{**NEW, "username": username})
+        assert (page.status, page.problems) == (422, ["This username is taken. Choose another."])
+    assert b"ada" not in stored_rows(site, "deleted_names")
+
+
+def test_the_name_of_an_account_without_a_confirmed_address_is_free_after_its_deletion(ada: Owner, site: Site) -> None:
+    ada.sign_up(confirm_email=False)
+    site.services.accounts.delete("ada")
+    assert Owner(site).sign_up(confirm_email=False).h1 == "Confirm your email"
+
+
+def test_a_name_that_is_deleted_while_its_next_owner_signs_up_stays_taken(ada: Owner, site: Site) -> None:
+    """The account is there when the form is checked, and gone when the new one is inserted."""
+    with site.services.db.write() as tx:
+        site.services.usernames.keep_taken(tx, "grace")
+    sign_up = site.services.sign_up
+    unaware = replace(sign_up, usernames=UncheckedUsernames(site.services.core, "Nightlatch"))
+    with pytest.raises(UsernameTaken):
+        unaware.create("Grace", "grace", PASSWORD, Origin("192.0.2.1"))
+    assert site.services.accounts.all() == []
+
+
+def test_one_network_creates_twenty_accounts_an_hour_and_a_hundred_a_day(site: Site) -> None:
+    sign_up, made = site.services.sign_up, 0
+
+    def create(address: str) -> None:
+        nonlocal made
+        sign_up.create("Eve", f"eve{made}", PASSWORD, Origin(address))
+        made += 1
+
+    for _ in range(5):
+        for number in range(20):
+            create(f"192.0.2.{number}")
+        with pytest.raises(TooManySignUps):
+            create("192.0.2.200")
+        site.clock.pass_(3600)
+    assert made == 100
+    with pytest.raises(TooManySignUps) as refused:
+        create("192.0.2.200")
+    assert refused.value.seconds == 19 * 3600
+    create("198.51.100.7")
+    for number in range(20):
+        create(f"2001:db8:1:{number}::1")
+    with pytest.raises(TooManySignUps):
+        create("2001:db8:1:ffff::1")
+    create("2001:db8:2::1")
+
+
+def test_a_network_that_created_many_accounts_is_told_when_to_try_again(ada: Owner, site: Site) -> None:
+    for number in range(20):
+        site.services.sign_up.create("Eve", f"eve{number}", PASSWORD, Origin("192.0.2.77"))
+    ada.open("/sign-up")
+    page = ada.press("Sign up", **NEW)
+    assert page.status == 429
+    assert page.problems == ["Many accounts were created from your network. Try again in 60 minutes."]
+    assert page.response.headers["Retry-After"] == "3600"
+    assert page.field("Username")["value"] == "ada"
+    site.clock.pass_(3600)
+    assert ada.press("Sign up", **NEW).h1 == "Confirm your email"
+
+
+def test_a_sign_up_that_is_refused_is_not_counted(ada: Owner, site: Site) -> None:
+    for _ in range(25):
+        ada.open("/sign-up")
+        assert ada.press("Sign up", **{**NEW, "username": "admin"}).status == 422
+    assert ada.sign_up(confirm_email=False).h1 == "Confirm your email"
+
+
+class UncheckedUsernames(Usernames):
+    """The check before the transaction finds every name free."""
+
+    def demand_free(self, tx: Transaction, username: str) -> None:
+        """Refuses none."""
+
+
+def stored_rows(site: Site, table: str) -> bytes:
+    with site.services.db.engine.connect() as connection:
+        rows = connection.exec_driver_sql(f"SELECT * FROM {table}").all()
+    assert rows
+    return repr(rows).encode()
+
+
+class TestSiteThatIsClosedToSignUp:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, "NIGHTLATCH_SIGN_UP": "closed"}
+
+    def test_no_page_leads_to_sign_up_and_its_own_says_whom_to_ask(self, ada: Owner) -> None:
+        assert "Create an account" not in ada.open("/log-in").links
+        page = ada.open("/sign-up")
+        assert (page.status, page.h1) == (200, "Sign-up is closed")
+        assert page.says("Accounts are created by the people who run this site. Ask them for one.")
+        assert "Sign up" not in page.buttons
+        assert page.link("Back to log in") == "/log-in"
+
+    def test_the_service_refuses(self, ada: Owner, site: Site) -> None:
+        page = ada.post("/sign-up", **NEW)
+        assert (page.status, page.h1) == (403, "Sign-up is closed")
+        assert ada.cookie("session") is None
+        with pytest.raises(SignUpClosed):
+            site.services.sign_up.create(**NEW, origin=Origin("192.0.2.1"))
+        assert site.services.accounts.all() == []
+
+    def test_an_account_made_by_the_operator_logs_in_and_confirms_its_address(self, ada: Owner, site: Site) -> None:
+        site.services.sign_up.create_by_operator("Ada Lovelace", "ada", PASSWORD, None, confirmed=False)
+        assert ada.log_in().h1 == "Welcome, Ada Lovelace"
+        ada.open("/sign-up/email")
+        ada.press("Next", email=ada.email)
+        assert ada.press("Verify", code=site.emailed_code(ada.email)).h1 == "Welcome, Ada Lovelace"
+
+
+class TestSiteThatIsClosedAndHasASupportContact:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, "NIGHTLATCH_SIGN_UP": "closed", "NIGHTLATCH_SUPPORT": "help@example.org"}
+
+    def test_the_page_names_the_contact(self, ada: Owner) -> None:
+        assert ada.open("/sign-up").link("help@example.org") == "mailto:help@example.org"
 
 
 class TestSiteWhoseMailServerRefuses:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -163,7 +164,8 @@ def test_rows_from_before_the_renamed_tables_and_columns_survive(url: str) -> No
         ]
         for table, those in written.items()
     }
-    migrate(url)
+    with writing(url) as connection:
+        command.upgrade(alembic_config(connection), "0002_field_terms")
     with writing(url) as connection:
         assert rows(connection) == renamed
     with writing(url) as connection:
@@ -174,6 +176,25 @@ def test_rows_from_before_the_renamed_tables_and_columns_survive(url: str) -> No
         command.downgrade(alembic_config(connection), "0001_first")
     with writing(url) as connection:
         assert rows(connection) == written
+
+
+def test_existing_accounts_count_as_used_at_the_migration_and_as_the_operators_unless_they_signed_up(url: str) -> None:
+    with writing(url) as connection:
+        command.upgrade(alembic_config(connection), "0003_deleted_names")
+    began = int(time.time())
+    with writing(url) as connection:
+        tables = reflected(connection).tables
+        for number, kind in enumerate(("signed-up", "logged-in"), 1):
+            row = {"id": number, "created_at": 0, "language": "en", "discoverable": False}
+            connection.execute(insert(tables["accounts"]).values(**row, **dict.fromkeys(NAMES, kind)))
+            event = {"account_id": number, "at": 0, "kind": kind, "details": "{}", "device": ""}
+            connection.execute(insert(tables["activity"]).values(event))
+    migrate(url)
+    with writing(url) as connection:
+        query = select(Account.username, Account.made_by_operator, Account.used_at).order_by(Account.id)
+        found = connection.execute(query).all()
+    assert [tuple(row)[:2] for row in found] == [("signed-up", False), ("logged-in", True)]
+    assert all(began <= row.used_at <= time.time() for row in found)
 
 
 def reflected(connection: Connection) -> MetaData:

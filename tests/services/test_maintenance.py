@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner
+from webapp.models.accounts import Account
 from webapp.models.codes import Code, Link
 from webapp.models.drafts import Draft
 from webapp.models.factors import Factor
@@ -128,3 +129,65 @@ def test_a_factor_that_was_turned_off_is_purged_when_it_can_no_longer_be_turned_
     ada.post("/settings/security/two-factor/authentication-app/turn-off")
     assert kept_after(site, Factor, 600) == 1
     assert kept_after(site, Factor, 1) == 0
+
+
+# -- Accounts without a confirmed address ----------------------------------------------------------
+
+
+def usernames(site: Site) -> list[str]:
+    return [account.username for account in site.services.accounts.all()]
+
+
+def test_an_account_that_was_never_confirmed_is_purged_after_thirty_days_without_use_and_its_name_is_free(
+    site: Site,
+) -> None:
+    eve = Owner(site, "eve")
+    eve.sign_up(confirm_email=False)
+    eve.press("Next", email=eve.email)
+    assert kept_after(site, Account, 30 * DAY - 1) == 1
+    assert kept_after(site, Account, 1) == 0
+    assert count(site, Activity) == count(site, Code) == 0
+    assert Owner(site, "eve").sign_up(confirm_email=False).h1 == "Confirm your email"
+
+
+def test_every_use_counts_from_anew(site: Site) -> None:
+    eve = Owner(site, "eve")
+    eve.sign_up(confirm_email=False)
+    kept_after(site, Account, 29 * DAY)
+    eve.log_in(keep="y")  # a session that lasts for 30 days
+    for _ in range(4):
+        assert kept_after(site, Account, 6 * DAY) == 1
+        assert eve.open("/").h1 == "Welcome, Ada Lovelace"
+    assert kept_after(site, Account, 29 * DAY) == 1
+    assert kept_after(site, Account, DAY) == 0
+
+
+def test_a_log_in_that_has_opened_no_page_yet_counts_as_a_use(site: Site) -> None:
+    eve = Owner(site, "eve")
+    eve.sign_up(confirm_email=False)
+    site.clock.pass_(31 * DAY)
+    eve.open("/log-in")
+    eve.post("/log-in", follow=False, username="eve", password=eve.password)
+    site.services.maintenance.purge()
+    assert eve.open("/").h1 == "Welcome, Ada Lovelace"
+
+
+def test_confirmed_accounts_and_those_of_the_operator_are_not_purged(site: Site) -> None:
+    Owner(site).sign_up()
+    for username, email in (("root", None), ("grace", "grace@example.org")):
+        site.services.sign_up.create_by_operator("Grace", username, "violet tractors", email, confirmed=False)
+    kept_after(site, Account, 400 * DAY)
+    assert usernames(site) == ["ada", "grace", "root"]
+
+
+def test_the_last_use_is_written_once_a_day(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.log_out()
+    site.clock.pass_(DAY)
+    ada.log_in()
+    site.statements.clear()
+    for _ in range(3):
+        ada.open("/settings")
+    assert not [statement for statement in site.statements if statement.startswith("UPDATE accounts")]
+    assert site.services.accounts.named("ada").used_at == site.clock.now()

@@ -81,6 +81,18 @@ class UsernameTaken(Refusal):
     field = "username"
 
 
+class UsernameReserved(Refusal):
+    """Its owner would be taken for the operator of the site."""
+
+    field = "username"
+
+
+class SignUpClosed(Refusal):
+    """Only the operator makes accounts."""
+
+    status = 403
+
+
 class UsernameMalformed(Refusal):
     field = "username"
 
@@ -100,6 +112,12 @@ class LabelTaken(Refusal):
 
 
 class EmailMalformed(Refusal):
+    field = "email"
+
+
+class AddressTaken(Refusal):
+    """Another account confirmed the address. Only the operator may learn that."""
+
     field = "email"
 
 
@@ -200,6 +218,12 @@ class CodesBlocked(Refusal):
 
 
 class TooManyAttempts(Waiting):
+    status = 429
+
+
+class TooManySignUps(Waiting):
+    """The limit of new accounts from one network is reached."""
+
     status = 429
 
 

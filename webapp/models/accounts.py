@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import String, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -9,11 +11,19 @@ from .base import At, Key, MaybeAt, Sealed, Short, Table
 from .database import Transaction
 
 
+def _created_at(context: Any) -> int:
+    """The default of `used_at`: the value of `created_at` in the same row."""
+    return int(context.get_current_parameters()["created_at"])
+
+
 class Account(Table):
     __tablename__ = "accounts"
 
     id: Mapped[Key]
     created_at: Mapped[At]
+    used_at: Mapped[At] = mapped_column(default=_created_at)
+    """When it was last used, to the day."""
+    made_by_operator: Mapped[bool] = mapped_column(default=False)
     name: Mapped[Short]
     username: Mapped[Short]
     username_key: Mapped[str] = mapped_column(String(255), unique=True)
@@ -25,6 +35,8 @@ class Account(Table):
     email_key: Mapped[str | None] = mapped_column(String(320), unique=True)
     # Entered but not confirmed: several accounts may have the same one.
     unconfirmed_email: Mapped[str | None] = mapped_column(String(320), index=True)
+    claimed_at: Mapped[MaybeAt]
+    """When `unconfirmed_email` was last entered."""
 
     # Set only once a code sent to the number was entered, or by the operator.
     phone_number: Mapped[Sealed | None]

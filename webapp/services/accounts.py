@@ -16,6 +16,7 @@ from ..models.factors import Factor
 from .core import Core
 from .notices import Notices
 from .sessions import Sessions
+from .usernames import Usernames
 
 OPERATOR = Origin("", "")
 
@@ -25,6 +26,7 @@ class Accounts:
     core: Core
     sessions: Sessions
     notices: Notices
+    usernames: Usernames
 
     def all(self) -> Sequence[Account]:
         with self.core.db.read() as tx:
@@ -63,9 +65,14 @@ class Accounts:
             self.notices.tell(tx, account, "logged-out-by-operator", OPERATOR)
 
     def delete(self, username: str) -> None:
-        """Deletes the account with all rows that refer to it. Raises `NotFound`."""
+        """Deletes the account with all rows that refer to it. Raises `NotFound`.
+
+        Its name stays taken, if its address was confirmed: other sites may have trusted that name.
+        """
         account = self.named(username)
         with self.core.db.write() as tx:
+            if account.email is not None:
+                self.usernames.keep_taken(tx, account.username)
             tx.execute(delete(Account).where(Account.id == account.id))
 
     def set_language(self, account: Account, language: str) -> None:

@@ -69,7 +69,8 @@ class EmailAddresses:
                 )
             self.codes.sent_with(tx, code_id, message.id)
             if account.email is None:
-                tx.execute(update(Account).where(Account.id == account.id).values(unconfirmed_email=address))
+                claim = {"unconfirmed_email": address, "claimed_at": self.core.clock.now()}
+                tx.execute(update(Account).where(Account.id == account.id).values(claim))
 
     def sent(self, account_id: int, challenge: str) -> Sent | None:
         """The code that was sent for this challenge and is still valid."""

@@ -1,7 +1,8 @@
 """Log-ins of apps that can only send a username and a password: no page, no cookie, no second factor.
 
 An account without a second factor uses its usual password here. An account with one needs a temporary password; its
-usual password must be refused exactly as a wrong one is. Nothing here may start a session for the site's pages.
+usual password must be refused exactly as a wrong one is, and so must everything of an account without a confirmed
+e-mail address: anyone can sign up under any name. Nothing here may start a session for the site's pages.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class LegacyAccess:
 
         def find() -> tuple[Caller, None]:
             account = self.app_sessions.find(token)
-            if account is None:
+            if account is None or account.email is None:
                 raise WrongLogin()
             return _caller(account), None
 
@@ -139,11 +140,11 @@ class LegacyAccess:
         found, factors = find_by_name(self.core.db, name)
         # before the attempt limit: 80 random bits cannot be guessed, so wrong passwords of others must not block them
         temporary = self.temporary_passwords.find(found, password)
-        if found is not None and temporary is not None:
+        if found is not None and found.email is not None and temporary is not None:
             return Proved(found, temporary, name)
         account = self.password_attempts.count(found, name, None, origin)
         right = self.passwords.is_right(account, password)
-        if right and account is not None and not factors:
+        if right and account is not None and account.email is not None and not factors:
             self.passwords.renew(account, password)
             return Proved(account, None, name)
         self.refused_accesses.note(account if right else None, origin)

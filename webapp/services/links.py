@@ -17,7 +17,7 @@ from ..models.codes import Link
 from ..models.database import Transaction, changed_one_row
 from .core import Core
 
-PATHS = {"reset": "/reset-password/", "not-you": "/not-you/", "undo-email": "/undo-email/"}
+PATHS = {"reset": "/reset-password/", "not-you": "/not-you/", "undo-email": "/undo-email/", "invite": "/invite/"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from ..models.drafts import Draft, backup_code_bound, draft_bound
 from ..models.factors import Factor, factor_bound
 from ..models.login_requests import LoginRequest
 from ..models.messages import OWED, Message, TextCount
+from ..models.names import SiteKey, site_key_bound
 from ..models.sessions import Activity, Attempt, KeptAct, PendingLogin, RememberedBrowser, Session
 from ..policy import DAY
 from .core import Core
@@ -32,6 +33,7 @@ SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
     (Message.sealed, lambda message: message_bound(message.uid)),
     (KeptAct.sealed, lambda act: act_bound(act.session_id)),
     (Account.phone_number, lambda account: phone_bound(account.id)),
+    (SiteKey.sealed, lambda key: site_key_bound(key.name)),
     (Code.sealed_target, lambda code: target_bound(code.account_id, code.challenge)),
 )
 """Every sealed column, and what its values are bound to. Once all are resealed, an old key can be removed."""
@@ -77,7 +79,12 @@ class Maintenance:
     def _expired(self) -> list[tuple[Any, Any]]:
         now, policy = self.core.clock.now(), self.core.policy
         ended = now - policy.ended_kept
+        unused = now - policy.unconfirmed_kept
+        in_use = select(Session.account_id).where(Session.ended_at.is_(None), Session.seen_at > unused)
+        never_confirmed = Account.email.is_(None), not_(Account.made_by_operator)
         return [
+            # its name is free again: no other site can have trusted it, because legacy access refuses such accounts
+            (Account, and_(*never_confirmed, Account.used_at <= unused, Account.id.not_in(in_use))),
             (KeptAct, KeptAct.at < now - policy.fresh),
             (
                 Session,

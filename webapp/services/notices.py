@@ -43,6 +43,7 @@ TOLD: dict[str, Sentence] = {
     "password-changed": lazy("Your password was changed."),
     "password-reset": lazy("Your password was reset with a link from your e-mail."),
     "email-confirmed": lazy("The email address %(email)s was confirmed for your account."),
+    "invitation-accepted": lazy("The invitation to this account was accepted: its password was set."),
     "email-restored": lazy("Your earlier email address %(email)s is back."),
     "phone-added": lazy("A phone number that ends in %(hint)s was added to your account."),
     "phone-changed": lazy("The phone number of your account was changed to one that ends in %(hint)s."),

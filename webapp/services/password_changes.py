@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..domain.codes import hash_of
@@ -72,12 +72,11 @@ class PasswordChanges:
                 self.attempts.count_within(tx, bucket)
             except TooManyAttempts:
                 return  # no refusal, so that the answer is always the same
-            owners = self._owners(tx, address)
-            for account in owners:
+            owner = self._owner(tx, address)
+            if owner is not None:
                 # to the stored address: another mailbox may have the same `key_of` as the typed one
-                own = account.email or account.unconfirmed_email or address
-                self.owe_link(tx, account, own)
-            if not owners:  # an e-mail is written and rolled back, so that the time does not tell
+                self.owe_link(tx, owner, owner.email or owner.unconfirmed_email or address)
+            else:  # an e-mail is written and rolled back, so that the time does not tell
                 with tx.objects.begin_nested() as unsent:
                     self._post_link(tx, address, None, "")
                     unsent.rollback()
@@ -117,15 +116,16 @@ class PasswordChanges:
         except IntegrityError:  # another account confirmed the address since the link was sent
             raise LinkInvalid() from None
 
-    def _owners(self, tx: Transaction, address: str) -> list[Account]:
-        """The account that confirmed the address, else those that entered it unconfirmed.
+    def _owner(self, tx: Transaction, address: str) -> Account | None:
+        """The account that confirmed the address, else the one that entered it last, unconfirmed.
 
-        One query for both, so that its time does not tell which.
+        Only that one: others that claimed the address before must not keep the links from its owner. One query for
+        both, so that its time does not tell which.
         """
         claim = and_(Account.unconfirmed_email.in_([address, key_of(address)]), Account.email.is_(None))
         either = select(Account).where(or_(Account.email_key == key_of(address), claim))
-        found = tx.objects.scalars(either.order_by(Account.email_key.is_(None), Account.id).limit(3)).all()
-        return [account for account in found if account.email is not None] or list(found)
+        newest = Account.email_key.is_(None), func.coalesce(Account.claimed_at, 0).desc(), Account.id.desc()
+        return tx.objects.scalars(either.order_by(*newest).limit(1)).one_or_none()
 
     def _set(self, tx: Transaction, account: Account, sealed: str) -> None:
         tx.execute(update(Account).where(Account.id == account.id).values(password_hash=sealed))

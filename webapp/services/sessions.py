@@ -15,7 +15,7 @@ from ..domain.codes import draw_token, hash_of
 from ..domain.origin import Origin
 from ..domain.refusals import LoginExpired, NotFresh
 from ..models.account_rows import AccountRows
-from ..models.accounts import lock_account
+from ..models.accounts import Account, lock_account
 from ..models.apps import AppSession, TemporaryPassword
 from ..models.codes import Link
 from ..models.database import Transaction, changed_one_row
@@ -62,10 +62,16 @@ class Sessions:
         return User(session, account, on, [f for f in factors if f.turned_off_at is not None])
 
     def see(self, user: User) -> None:
-        """Extends the idle limit, at most once a minute, so that most page views write nothing."""
-        now = self.core.clock.now()
-        if now - user.session.seen_at >= self.core.policy.session_seen_every:
+        """Extends the idle limit, at most once a minute, so that most page views write nothing.
+
+        At most once a day it dates the last use of the account.
+        """
+        now, policy = self.core.clock.now(), self.core.policy
+        is_new_day = now - user.account.used_at >= policy.account_used_every
+        if is_new_day or now - user.session.seen_at >= policy.session_seen_every:
             with self.core.db.write(durable=False) as tx:
+                if is_new_day:
+                    tx.execute(update(Account).where(Account.id == user.account.id).values(used_at=now))
                 tx.execute(update(Session).where(Session.id == user.session.id).values(seen_at=now))
 
     def open(

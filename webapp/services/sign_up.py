@@ -6,20 +6,21 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from ..domain.labels import tidy_name
 from ..domain.language import spoken
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import UsernameMalformed, UsernameTaken
+from ..domain.refusals import SignUpClosed, TooManySignUps, UsernameMalformed, UsernameTaken
 from ..models.accounts import Account
+from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
 from .core import Core
 from .notices import Notices
 from .passwords import Passwords
 from .session_opening import LoggedIn
 from .sessions import Sessions
+from .usernames import Usernames
 
 USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
@@ -27,53 +28,74 @@ USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 @dataclass(frozen=True, slots=True)
 class SignUp:
     core: Core
+    attempts: Attempts
     passwords: Passwords
     sessions: Sessions
     notices: Notices
+    usernames: Usernames
+    is_open: bool
 
     def create(self, name: str, username: str, password: str, origin: Origin) -> LoggedIn:
         """Creates the account and logs it in.
 
-        Raises `NameMalformed`, `UsernameMalformed`, `UsernameTaken` and what `Passwords.seal` raises.
+        Raises `SignUpClosed`, `NameMalformed`, `UsernameMalformed`, `UsernameReserved`, `UsernameTaken`,
+        `TooManySignUps` and what `Passwords.seal` raises.
         """
-        name, username = self.check(name, username)
+        if not self.is_open:
+            raise SignUpClosed()
+        name, username = self.tidy(name, username)
+        with self.core.db.read() as tx:
+            self.usernames.demand_free(tx, username)
+        of_network = self._of_network(origin)
+        wait = self.attempts.wait(of_network)  # before a hash is computed; counted when the account is made
+        if wait:
+            raise TooManySignUps(wait)
         sealed = self.passwords.seal(password, name, username)
         account = self._account(name, username, sealed)
         try:
             with self.core.db.write() as tx:
+                self.attempts.count_within(tx, of_network)
                 tx.objects.add(account)
                 tx.objects.flush()
+                # after the INSERT, which waits for a transaction that deletes an account of that name
+                if self.usernames.was_deleted(tx, username):
+                    raise UsernameTaken()
                 opened = self.sessions.open(tx, account.id, origin, persistent=False, second_factor=False)
                 self.notices.record(tx, account.id, "signed-up", origin)
         except IntegrityError:
             raise UsernameTaken() from None
         return LoggedIn(opened, account, "/sign-up/email")
 
-    def check(self, name: str, username: str) -> tuple[str, str]:
-        """Name and username as they are stored. Raises `NameMalformed`, `UsernameMalformed` or `UsernameTaken`."""
+    def _of_network(self, origin: Origin) -> Bucket:
+        rule = WithRefusal(SlidingWindows(self.core.policy.sign_ups), TooManySignUps)
+        return Bucket(f"sign-up-from:{origin.network}", rule)
+
+    def tidy(self, name: str, username: str) -> tuple[str, str]:
+        """Name and username as they are stored. Raises `NameMalformed` or `UsernameMalformed`."""
         name = tidy_name(name, self.core.policy.name_maximum)
         username = unicodedata.normalize("NFKC", username).strip().removeprefix("@")
         if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self.core.policy.username_maximum:
             raise UsernameMalformed()
-        with self.core.db.read() as tx:
-            taken = tx.execute(select(Account.id).where(Account.username_key == key_of(username))).first()
-        if taken is not None:
-            raise UsernameTaken()
         return name, username
 
     def create_by_operator(
         self, name: str, username: str, password: str, email: str | None, *, confirmed: bool
     ) -> Account:
-        """Creates an account without a session.
+        """Creates an account without a session. Reserved names and those of deleted accounts are accepted here.
 
-        Raises as `create` does, and `IntegrityError` when the address is another account's.
+        Raises `NameMalformed`, `UsernameMalformed`, `UsernameTaken`, what `Passwords.seal` raises, and `IntegrityError`
+        when the address is another account's.
         """
-        name, username = self.check(name, username)
+        name, username = self.tidy(name, username)
+        with self.core.db.read() as tx:
+            if self.usernames.is_taken(tx, username):
+                raise UsernameTaken()
         account = self._account(name, username, self.passwords.seal(password, name, username, email))
+        account.made_by_operator = True
         if confirmed and email is not None:
             account.email, account.email_key = email, key_of(email)
         else:
-            account.unconfirmed_email = email
+            account.unconfirmed_email, account.claimed_at = email, account.created_at
         with self.core.db.write() as tx:
             tx.objects.add(account)
         return account

@@ -17,7 +17,7 @@ from .delivery import MAIL_EXAMPLE, mail_server, push_settings, sms_countries, t
 from .delivery import MailServer as MailServer
 from .delivery import PushSettings as PushSettings
 from .delivery import TextGateway as TextGateway
-from .hosts import LABEL, is_bind, is_local, server_name, url_scheme, without_port
+from .hosts import LABEL, is_bind, is_local, server_name, support_contact, url_scheme, without_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 INSTANCE = ROOT / "instance"
@@ -48,6 +48,9 @@ class Settings:
     sms_daily_budget: int
     push: PushSettings  # VAPID_PRIVATE_KEY, VAPID_SUBJECT, PUSH_HOSTS
     places_file: Path | None  # GEOIP_FILE
+    sign_up_open: bool  # SIGN_UP
+    legacy_access: bool
+    support: str | None
     trusted_proxies: int
     bind: str
     workers: int
@@ -81,6 +84,11 @@ class Settings:
     @property
     def secure(self) -> bool:
         return self.scheme == "https"
+
+    @property
+    def support_url(self) -> str | None:
+        """The link to the support contact, which is an e-mail address or an https URL."""
+        return f"mailto:{self.support}" if self.support and "@" in self.support else self.support
 
     @property
     def shows_outbox(self) -> bool:
@@ -147,6 +155,9 @@ class Settings:
             sms_daily_budget=variables.number("SMS_DAILY_BUDGET", 1000, 0, 1_000_000),
             push=push_settings(variables, mail_from),
             places_file=Path(places_file) if places_file else None,
+            sign_up_open=variables.choice("SIGN_UP", "open", ("open", "closed")) == "open",
+            legacy_access=variables.choice("LEGACY_ACCESS", "off", ("off", "on")) == "on",
+            support=support_contact(variables),
             trusted_proxies=variables.number("TRUSTED_PROXIES", 0, 0, 10),
             bind=variables.text(
                 "BIND", "127.0.0.1:8000", is_bind, "must be an address and a port such as 127.0.0.1:8000"

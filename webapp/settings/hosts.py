@@ -9,6 +9,7 @@ from ..environment import Variables, mistake
 
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 NAME = re.compile(rf"{LABEL.pattern}(\.{LABEL.pattern})*")
+CONTACT = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)*|https://[^\s/?#@]+([/?#][^\s@]*)?")
 SCHEME_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -40,6 +41,16 @@ def url_scheme(variables: Variables, host: str) -> str:
     if host.endswith(SCHEME_PORTS[scheme]):  # browsers omit it in the Host header, so no request would match
         raise mistake("SERVER_NAME", f"must leave out the port that {scheme} has by itself: {without_port(host)}")
     return scheme
+
+
+def support_contact(variables: Variables) -> str | None:
+    """An e-mail address or an https URL where people who are stuck find help, if one is set. Raises `SettingsError`."""
+    contact = variables.get("SUPPORT")
+    if contact is not None and not CONTACT.fullmatch(contact):
+        raise mistake(
+            "SUPPORT", "must be an e-mail address such as help@example.org, or a URL such as https://example.org/help"
+        )
+    return contact
 
 
 def without_port(host: str) -> str:

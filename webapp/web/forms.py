@@ -65,6 +65,10 @@ class SignUpForm(Form):
     password = PasswordField(lazy("Password"), [InputRequired(lazy("Choose a password."))])
 
 
+class InvitationForm(Form):
+    password = PasswordField(lazy("Password"), [InputRequired(lazy("Choose a password."))])
+
+
 class LogInForm(Form):
     username = StringField(lazy("Username"), [InputRequired(lazy("Enter your username or email."))])
     password = PasswordField(lazy("Password"), [InputRequired(lazy("Enter your password."))])

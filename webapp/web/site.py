@@ -62,7 +62,7 @@ def install(app: Flask, services: Services) -> None:
         pages.append(outbox.bp)
     layouts.mount(app, pages, services.settings)
     app.register_blueprint(machine.bp)
-    app.register_blueprint(legacy.bp)
+    app.register_blueprint(legacy.bp if services.settings.legacy_access else legacy.absent)
     app.wsgi_app = machine.AnyHost(app.wsgi_app, services.settings.main_host)  # type: ignore[method-assign]  # as Flask's documentation shows it
 
 

@@ -14,7 +14,8 @@ from .places import place_of
 
 
 def install(app: Flask, services: Services) -> None:
-    env = app.jinja_env
+    env, settings = app.jinja_env, services.settings
+    support = {"text": settings.support, "url": settings.support_url} if settings.support else None
     env.trim_blocks = env.lstrip_blocks = True
     env.add_extension("jinja2.ext.i18n")
     env.policies["ext.i18n.trimmed"] = True
@@ -22,7 +23,9 @@ def install(app: Flask, services: Services) -> None:
     env.filters.update(device=device, place=place_of, minute=minute, machine=machine)
     env.globals.update(
         _=env.globals["gettext"],  # the extension's own `_` is slower: it resolves gettext at each call
-        site_name=services.settings.site_name,
+        site_name=settings.site_name,
+        sign_up_open=settings.sign_up_open,
+        support=support,
         asset=assets.url,
         page_url=layouts.page_url,
         csrf_token=generate_csrf,

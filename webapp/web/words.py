@@ -52,12 +52,15 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.PasswordIsOneOfYourWords: lambda _r: _(
         "This is little more than your name or the site's, which is guessed first. Choose another."
     ),
+    r.SignUpClosed: lambda _r: _("Accounts are created by the people who run this site. Ask them for one."),
     r.UsernameTaken: lambda _r: _("This username is taken. Choose another."),
+    r.UsernameReserved: lambda _r: _("This username is reserved. Choose another."),
     r.UsernameMalformed: lambda _r: _(
         "Use 2 to 30 letters from A to Z, digits, dots, dashes or underscores, with a letter or digit at both ends."
     ),
     r.NameMalformed: lambda _r: _("Enter a name of 1 to 60 characters."),
     r.EmailMalformed: lambda _r: _("Enter an email address in the form name@example.org."),
+    r.AddressTaken: lambda _r: _("That email address belongs to another account."),
     r.PhoneMalformed: lambda _r: _("Enter a whole phone number, and choose the country it belongs to."),
     r.PhoneNotMobile: lambda _r: _("This number cannot get text messages. Enter the number of a mobile phone."),
     r.PhonePremium: lambda _r: _("Messages to this number cost extra. Enter the number of a mobile phone."),
@@ -109,6 +112,9 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         "There were too many wrong codes in a row, so codes are stopped. Log in with another method or a backup code."
     ),
     r.TooManyAttempts: lambda e: _("That was too many tries. Try again in %(wait)s.", wait=duration(e.seconds)),
+    r.TooManySignUps: lambda e: _(
+        "Many accounts were created from your network. Try again in %(wait)s.", wait=duration(e.seconds)
+    ),
     r.MailLimitReached: lambda e: _(
         "We send only so many codes to one address. Another can be sent in %(wait)s, or enter a different address.",
         wait=duration(e.seconds),

@@ -9,10 +9,10 @@ from flask_login import login_required
 
 from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
-from ...domain.refusals import CodeExpired, LinkInvalid, PageTooOld, Refusal
+from ...domain.refusals import CodeExpired, LinkInvalid, PageTooOld, Refusal, SignUpClosed
 from ...services.session_opening import LoggedIn
 from .. import confirming, cookies, current, guards, layouts, render, words
-from ..forms import EmailForm, Form, LogInForm, NewPasswordForm, PasskeyForm, SignUpForm
+from ..forms import EmailForm, Form, InvitationForm, LogInForm, NewPasswordForm, PasskeyForm, SignUpForm
 from ..login_response import after_password, logged_in
 
 BROWSER = "csrf_token"
@@ -94,8 +94,11 @@ def log_out() -> Any:
 
 @bp.route("/sign-up", methods=["GET", "POST"])
 def sign_up() -> Any:
-    form = SignUpForm()
     services = current.services()
+    if not services.settings.sign_up_open:
+        closed, status = SignUpClosed(), 200 if request.method == "GET" else SignUpClosed.status
+        return render.page("entrance/sign_up_closed.html", status=status, sentence=words.say(closed))
+    form = SignUpForm()
     if form.submitted():
         try:
             made = services.sign_up.create(form.name.data, form.username.data, form.password.data, current.origin())
@@ -179,6 +182,24 @@ def reset_password(token: str) -> Any:
     except Refusal as refusal:
         words.place(refusal, form)
     return render.page("entrance/reset_password.html", form, minimum=services.passwords.minimum)
+
+
+@bp.route("/invite/<token>", methods=["GET", "POST"])
+def invitation(token: str) -> Any:
+    """The link in an invitation: sets the password of the account, and confirms its address."""
+    services, form = current.services(), InvitationForm()
+    try:
+        opened = services.links.find("invite", token)
+        if form.submitted():
+            services.invitations.accept(opened, form.password.data, current.origin())
+            render.receipt(_("Your account is ready. Log in with your new password."))
+            return render.go(layouts.page_url("entrance.log_in"), whole=True)
+    except LinkInvalid:
+        return render.page("entrance/link_dead.html", status=404)
+    except Refusal as refusal:
+        words.place(refusal, form)
+    username, minimum = opened.account.username, services.passwords.minimum
+    return render.page("entrance/invitation.html", form, username=username, address=opened.link.email, minimum=minimum)
 
 
 @bp.route("/undo-email/<token>", methods=["GET", "POST"])

@@ -22,6 +22,7 @@ def two_factor() -> Any:
     return render.page(
         "help/two_factor.html",
         chosen=chosen.variant,
+        has_apps=current.services().settings.legacy_access,
         devices=[(str(d.label), f"{here}?device={d.name}", d is chosen) for d in layouts.DEVICES],
         methods=[_instructions(method, chosen.variant) for method in offered],
     )

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
+from flask import Blueprint, Response, abort, jsonify, request
+from flask.blueprints import BlueprintSetupState
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ...domain.language import ENGLISH, speaking
 from ...domain.language import gettext as _
@@ -18,16 +19,40 @@ from ...services.legacy_access import Caller
 from .. import current, guards, words
 from ..headers import header_safe
 
-bp = Blueprint(guards.LEGACY, __name__, url_prefix="/legacy")
-TOKEN = f"{guards.LEGACY}.token"
+bp = Blueprint(guards.LEGACY, __name__)
+absent = Blueprint(guards.LEGACY, __name__)
+"""In its place while NIGHTLATCH_LEGACY_ACCESS is off: the addresses answer 404."""
+PATHS = {guards.LEGACY_VERIFY: "/legacy/verify", guards.LEGACY_TOKEN: "/legacy/token"}
+NO_RESOURCE = frozenset({"TRACE", "CONNECT"})  # RFC 9110 sections 9.3.6 and 9.3.8
 LONGEST_HEADER = 8_000  # characters; the longest username and password in base64 are shorter
 APP_TOKEN = re.compile(r"[0-9a-f]{64}")
 NOT_IN_DESCRIPTION = re.compile(r"[^ !#-\[\]-~]")  # RFC 6749 section 5.2
 
 
-@bp.get("/verify")
+def any_method(state: BlueprintSetupState, *endpoints: str) -> None:
+    """Adds the paths of the endpoints, for every method: Flask's own `route` demands a list of methods."""
+    for endpoint in endpoints:
+        state.app.url_map.add(state.app.url_rule_class(PATHS[endpoint], endpoint=endpoint))
+
+
+bp.record(lambda state: any_method(state, guards.LEGACY_VERIFY))
+absent.record(lambda state: any_method(state, *PATHS))
+
+
+@absent.endpoint(guards.LEGACY_VERIFY)
+@absent.endpoint(guards.LEGACY_TOKEN)
+def nothing() -> Any:
+    abort(404)
+
+
+@bp.endpoint(guards.LEGACY_VERIFY)
 def verify() -> Any:
-    """200 with the account in headers, or 401, which nginx's auth_request passes on; 429 or 503 at a limit."""
+    """200 with the account in headers, or 401, which nginx's auth_request passes on; 429 or 503 at a limit.
+
+    The answer is the same for every method, because some proxies ask with that of the request; its body is not read.
+    """
+    if request.method in NO_RESOURCE:
+        raise MethodNotAllowed(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
     caller = _caller()
     response = Response(status=200, mimetype="text/plain")
     facts = {"Remote-User": caller.username, "Remote-Name": caller.name, "Remote-Email": caller.email}
@@ -58,7 +83,7 @@ def _caller() -> Caller:
     return access.by_password(name, password, current.origin())
 
 
-@bp.post("/token")
+@bp.post(PATHS[guards.LEGACY_TOKEN])
 def token() -> Any:
     """RFC 6749 section 4.3 for any client: `client_id` and client authentication are ignored."""
     fields = ("grant_type", "username", "password")
@@ -82,7 +107,7 @@ def token() -> Any:
 @bp.errorhandler(Refusal)
 def refused(refusal: Refusal) -> Any:
     """429 or 503 with Retry-After when a limit is reached; else a response that does not reveal what was wrong."""
-    if request.endpoint == TOKEN:
+    if request.endpoint == guards.LEGACY_TOKEN:
         with speaking(ENGLISH):  # RFC 6749 section 5.2: a description is ASCII
             description = words.say(refusal)
         if refusal.wait is None:
@@ -101,11 +126,13 @@ def refused(refusal: Refusal) -> Any:
 def not_accepted(error: HTTPException) -> Any:
     """Requests that are refused before the view: too long, not UTF-8, or over the flood limit."""
     status, wait = error.code or 400, getattr(error, "retry_after", None)
-    if request.endpoint == TOKEN:
+    if request.endpoint == guards.LEGACY_TOKEN:
         code = "temporarily_unavailable" if wait else "invalid_request"
         response = _error(status, code, "The request could not be taken.")
     else:
         response = _plain(status, _("The request could not be taken."))
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = error.get_response().headers["Allow"]
     return _later(response, wait) if wait else response
 
 

@@ -63,6 +63,11 @@ def privacy() -> Any:
             " The mail servers on the way see the address and the message."
         ),
         _(
+            "An account whose email address was never confirmed is deleted after 30 days without use. When an account"
+            " with a confirmed address is deleted, a keyed hash of its username is kept, so that no one else can take"
+            " that name."
+        ),
+        _(
             "Only the cookies that logging in needs are set. Nothing is shared with advertisers,"
             " and nothing is measured."
         ),

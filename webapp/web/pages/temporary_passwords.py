@@ -37,6 +37,10 @@ class Row:
 @login_required
 def page() -> Any:
     form = Form()
+    if not current.services().settings.legacy_access:
+        if request.method == "POST":
+            return render.go(layouts.page_url("temporary_passwords.page"))
+        return render.page("two_factor/no_apps.html")
     if not current.user().factors:
         return render.go(layouts.page_url("two_factor.methods"))
     if form.submitted():

@@ -35,7 +35,7 @@ def methods() -> Any:
             return _turn_off_from_list(chosen)
         current.services().enrollment.start_anew(user, chosen)
         return render.go(layouts.page_url("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
-    methods = current.services().methods
+    methods, has_apps = current.services().methods, current.services().settings.legacy_access
     rows = [_row(m) for m in methods if m.slug in on or m.is_offered]
     single = {m.slug for m in methods if not isinstance(m, Several)}
     replacements = [(title, url) for slug, title, is_on, _note, _kind, url in rows if is_on and slug in single]
@@ -48,7 +48,7 @@ def methods() -> Any:
         replacements=replacements,
         lists=[(title, layouts.page_url("named_factors.listed", method=slug)) for title, slug in lists],
         backup_code_url=layouts.page_url("two_factor.backup_code") if on else None,
-        temporary_password_url=layouts.page_url("temporary_passwords.page") if on else None,
+        temporary_password_url=layouts.page_url("temporary_passwords.page") if on and has_apps else None,
     )
 
 

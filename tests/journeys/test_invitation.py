@@ -1,0 +1,165 @@
+"""An invitation: the operator makes the account, and a mailed link sets its password and confirms its address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.people import Owner, Page, Person
+
+NEW = "seven brass wheels turning"
+GRACE = "grace@example.org"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    return {**environ, "NIGHTLATCH_SIGN_UP": "closed"}
+
+
+@pytest.fixture
+def invite(site: Site) -> Run:
+    def command(*more: str, email: str = GRACE) -> Result:
+        return site.app.test_cli_runner().invoke(args=["accounts", "invite", "--email", email, *more])
+
+    return command
+
+
+def accept(site: Site, path: str, password: str = NEW) -> Page:
+    reader = Person(site.app)
+    reader.open(path)
+    return reader.press("Save password", password=password)
+
+
+def test_the_link_sets_the_password_and_confirms_the_address(site: Site, invite: Run) -> None:
+    result = invite("--username", "admiral", "--name", "Grace Hopper")
+    assert (result.exit_code, result.output) == (
+        0,
+        "Invited grace@example.org as admiral. The link works for 72 hours, once.\n",
+    )
+    mail = site.emails(GRACE)[0]
+    assert "the account admiral for you" in mail.text
+    assert "The link works for 72 hours, once." in mail.text
+    reader, path = Person(site.app), site.emailed_path(GRACE, "/invite/")
+    page = reader.open(path)
+    assert (page.h1, page.title) == ("Set up your account", "Set up your account - Nightlatch")
+    assert page.says("admiral")
+    assert page.says(GRACE)
+    assert page.soup.find("input", attrs={"autocomplete": "username"})["value"] == "admiral"
+    assert site.services.accounts.named("admiral").email is None, "a GET changes nothing"
+    page = reader.press("Save password", password=NEW)
+    assert page.path == "/log-in"
+    assert page.receipts == ["Your account is ready. Log in with your new password."]
+    assert site.services.accounts.named("admiral").email == GRACE
+    grace = Owner(site, "admiral")
+    assert grace.log_in(NEW).h1 == "Welcome, Grace Hopper"
+    assert "The invitation to this account was accepted" in site.emails(GRACE)[0].subject
+
+
+def test_the_link_works_once_and_for_72_hours(site: Site, invite: Run) -> None:
+    invite()
+    path = site.emailed_path(GRACE, "/invite/")
+    site.clock.pass_(72 * 3600 - 1)
+    assert Person(site.app).open(path).h1 == "Set up your account"
+    site.clock.pass_(1)
+    page = Person(site.app).open(path)
+    assert (page.status, page.h1) == (404, "This link no longer works")
+    invite()
+    path = site.emailed_path(GRACE, "/invite/")
+    assert accept(site, path).path == "/log-in"
+    assert Person(site.app).open(path).status == 404
+
+
+def test_a_second_invitation_is_to_the_same_account_and_voids_the_first_link(site: Site, invite: Run) -> None:
+    invite("--username", "grace")
+    first = site.emailed_path(GRACE, "/invite/")
+    assert "as grace." in invite().output
+    assert "as grace." in invite("--username", "@GRACE").output
+    assert len(site.services.accounts.all()) == 1
+    assert Person(site.app).open(first).status == 404
+    assert accept(site, site.emailed_path(GRACE, "/invite/")).path == "/log-in"
+
+
+@pytest.mark.parametrize(
+    ("email", "username"),
+    [
+        ("grace@example.org", "grace"),
+        ("Grace.Hopper@example.org", "grace.hopper"),
+        ("grace+site@example.org", "grace-site"),
+        ("m\u00fcller@example.org", "muller"),
+        ("x@example.org", "userx"),
+        ("\u674e@example.org", "user"),
+        ("ada@example.org", "ada2"),
+        ("info@example.org", "info2"),
+        ("a" * 60 + "@example.org", "a" * 24),
+    ],
+)
+def test_without_a_username_one_is_made_from_the_address(site: Site, invite: Run, email: str, username: str) -> None:
+    site.services.sign_up.create_by_operator("Ada", "ada", NEW, None, confirmed=False)
+    assert f" as {username}. " in invite(email=email).output
+
+
+@pytest.mark.parametrize(
+    ("email", "more", "says"),
+    [
+        ("grace", (), "Enter an email address in the form name@example.org."),
+        (GRACE, ("--username", "ada"), "This username is taken."),
+        (GRACE, ("--username", "a"), "Use 2 to 30 letters"),
+        ("ADA@example.org", (), "That email address belongs to another account."),
+    ],
+)
+def test_a_mistake_is_answered_by_one_sentence(
+    site: Site, invite: Run, email: str, more: tuple[str, ...], says: str
+) -> None:
+    site.services.sign_up.create_by_operator("Ada", "ada", NEW, "ada@example.org", confirmed=True)
+    result = invite(*more, email=email)
+    assert result.exit_code == 1
+    assert says in result.output
+    assert "Traceback" not in result.output
+    assert site.emails() == []
+
+
+def test_the_operator_may_invite_under_a_reserved_name(site: Site, invite: Run) -> None:
+    assert "as postmaster." in invite("--username", "postmaster").output
+
+
+def test_a_weak_password_is_refused_and_the_link_goes_on_working(site: Site, invite: Run) -> None:
+    invite()
+    path = site.emailed_path(GRACE, "/invite/")
+    page = accept(site, path, "short")
+    assert (page.status, page.problems) == (422, ["Use at least 15 characters."])
+    assert accept(site, path).path == "/log-in"
+
+
+def test_an_invited_account_is_closed_until_the_link_is_used(site: Site, invite: Run) -> None:
+    invite()
+    for password in (NEW, "", "grace"):
+        assert Owner(site, "grace").log_in(password or " ").status == 422
+
+
+def test_a_link_to_an_address_that_is_no_longer_claimed_is_refused(site: Site, invite: Run) -> None:
+    """The finder of a mistyped address must not get the account of a person who has entered another one since."""
+    invite()
+    path = site.emailed_path(GRACE, "/invite/")
+    grace = site.services.accounts.named("grace")
+    opened = site.services.links.find("invite", path.rpartition("/")[2])
+    site.services.email_addresses.send_code(grace, "email:1", "hopper@example.org")
+    assert accept(site, path).status == 404
+    assert site.services.accounts.named("grace").password_hash == opened.account.password_hash
+
+
+def test_a_link_is_refused_after_another_account_confirmed_the_address(site: Site, invite: Run) -> None:
+    invite()
+    path = site.emailed_path(GRACE, "/invite/")
+    site.services.sign_up.create_by_operator("Eve", "eve", NEW, GRACE, confirmed=True)
+    assert accept(site, path).status == 404

@@ -1,0 +1,117 @@
+"""Invitations: the operator makes an account, and a link that is mailed to its owner sets the password.
+
+The link proves that its reader has the mailbox, so it confirms the address too. It must not log in.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from itertools import count
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from ..domain.codes import draw_token
+from ..domain.names import key_of
+from ..domain.origin import Origin
+from ..domain.refusals import AddressTaken, LinkInvalid
+from ..models.accounts import Account
+from ..models.codes import Link
+from ..models.database import Transaction, changed_one_row
+from ..policy import HOUR
+from .core import Core
+from .email_addresses import normalize
+from .links import Links, OpenLink
+from .notices import Notices
+from .outbox import Outbox
+from .passwords import Passwords
+from .sessions import Sessions
+from .sign_up import SignUp
+from .usernames import Usernames
+
+PURPOSE = "invite"
+NOT_IN_USERNAMES = re.compile(r"[^a-z0-9._-]+")
+LONGEST_STEM = 24  # characters; a number may follow
+
+
+@dataclass(frozen=True, slots=True)
+class Invitations:
+    core: Core
+    sign_up: SignUp
+    usernames: Usernames
+    passwords: Passwords
+    sessions: Sessions
+    links: Links
+    outbox: Outbox
+    notices: Notices
+
+    def send(self, typed: str, username: str | None, name: str | None) -> Account:
+        """Mails a link to the address, for a new account or for one whose owner has not used an earlier link yet.
+
+        That link stops working. Without `username` one is made from the address, without `name` it is the username.
+        Raises `EmailMalformed`, `AddressTaken` for the confirmed address of an account, `UsernameTaken` and what
+        `SignUp.tidy` raises.
+        """
+        address = normalize(typed)
+        with self.core.db.read() as tx:
+            if tx.scalar(select(Account.id).where(Account.email_key == key_of(address))) is not None:
+                raise AddressTaken()
+            account = self._invited(tx, address, username)
+            chosen = username or self._free_username(tx, address)
+        if account is None:
+            unknown = draw_token(self.core.entropy)  # a password that is never shown: the link sets another
+            account = self.sign_up.create_by_operator(name or chosen, chosen, unknown, address, confirmed=False)
+        lasts = self.core.policy.invitation_seconds
+        with self.core.db.write() as tx:
+            self.links.void_all(tx, account.id, Link.purpose == PURPOSE)
+            url = self.links.draw(tx, account, PURPOSE, address, lasts)
+            self.outbox.post_email(
+                tx,
+                to=address,
+                template="invitation",
+                account=account,
+                name=account.name,
+                username=account.username,
+                url=url,
+                hours=lasts // HOUR,
+            )
+        return account
+
+    def accept(self, opened: OpenLink, new: str, origin: Origin) -> None:
+        """Sets the password, confirms the address and consumes the link.
+
+        Raises `LinkInvalid` and what `Passwords.seal` raises.
+        """
+        account, address = opened.account, opened.link.email
+        sealed = self.passwords.seal(new, account.name, account.username, address)
+        # the mailbox of another address that was entered since may belong to another person
+        claim = Account.id == account.id, Account.email.is_(None), Account.unconfirmed_email == address
+        values = {"password_hash": sealed, "email": address, "email_key": key_of(address), "unconfirmed_email": None}
+        try:
+            with self.core.db.write() as tx:
+                self.sessions.end_others(tx, account.id, None)
+                self.links.use(tx, opened.link)
+                if not changed_one_row(tx, update(Account).where(*claim).values(values)):
+                    raise LinkInvalid()
+                self.links.void_all(tx, account.id)
+                account.email = address
+                self.notices.tell(tx, account, "invitation-accepted", origin)
+        except IntegrityError:  # another account confirmed the address since the link was sent
+            raise LinkInvalid() from None
+
+    def _invited(self, tx: Transaction, address: str, username: str | None) -> Account | None:
+        """The newest account that the operator made for this address, and whose owner has not confirmed it."""
+        invited = [Account.unconfirmed_email == address, Account.email.is_(None), Account.made_by_operator]
+        if username is not None:
+            invited.append(Account.username_key == key_of(username.removeprefix("@")))
+        return tx.objects.scalars(select(Account).where(*invited).order_by(Account.id.desc()).limit(1)).one_or_none()
+
+    def _free_username(self, tx: Transaction, address: str) -> str:
+        """A username after the local part of the address, with a number if that one is taken or reserved."""
+        ascii_only = unicodedata.normalize("NFKD", address.rpartition("@")[0]).encode("ascii", "ignore").decode()
+        stem = NOT_IN_USERNAMES.sub("-", ascii_only.casefold()).strip("._-")[:LONGEST_STEM].rstrip("._-")
+        stem = stem if len(stem) > 1 else f"user{stem}"
+        names = (stem if number == 1 else f"{stem}{number}" for number in count(1))
+        return next(name for name in names if self.usernames.is_free(tx, name))

@@ -1,0 +1,98 @@
+"""Which usernames sign-up may give away: not those by which a person would be taken for the operator, and not those of
+deleted accounts, whose next owner other sites would take for the earlier one.
+
+A deleted name is stored as a keyed hash only. Its key is random, sealed in the database and resealed with everything
+else: under a key of the settings, the hashes would be lost when that key is removed, and the names would be free.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import insert, select
+
+from ..domain.names import key_of
+from ..domain.refusals import UsernameReserved, UsernameTaken
+from ..models.accounts import Account
+from ..models.database import Transaction
+from ..models.names import DeletedName, SiteKey, site_key_bound
+from .core import Core
+
+RESERVED = Path(__file__).with_name("reserved_usernames.txt")
+SEPARATORS = str.maketrans("", "", "._-")
+DELETED_NAMES = "deleted-names"
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Usernames:
+    core: Core
+    site_name: str
+
+    def demand_free(self, tx: Transaction, username: str) -> None:
+        """Raises `UsernameReserved`, or `UsernameTaken` for the name of an account or of a deleted one."""
+        if self.is_reserved(username):
+            raise UsernameReserved()
+        if self.is_taken(tx, username) or self.was_deleted(tx, username):
+            raise UsernameTaken()
+
+    def is_free(self, tx: Transaction, username: str) -> bool:
+        try:
+            self.demand_free(tx, username)
+        except (UsernameReserved, UsernameTaken):
+            return False
+        return True
+
+    def is_taken(self, tx: Transaction, username: str) -> bool:
+        return tx.scalar(select(Account.id).where(Account.username_key == key_of(username))) is not None
+
+    def is_reserved(self, username: str) -> bool:
+        name = _letters(username)
+        return name in _reserved() or name == _letters("".join(c for c in self.site_name if c.isalnum()))
+
+    def reserved_in_use(self) -> list[str]:
+        """The reserved usernames that accounts have, in the order of the alphabet."""
+        with self.core.db.read() as tx:
+            names = tx.scalars(select(Account.username).order_by(Account.username_key))
+            return [name for name in names if self.is_reserved(name)]
+
+    def was_deleted(self, tx: Transaction, username: str) -> bool:
+        key = self._key(tx)
+        if key is None:
+            return False
+        return tx.scalar(select(DeletedName.id).where(DeletedName.name_mac == _mac(key, username))) is not None
+
+    def keep_taken(self, tx: Transaction, username: str) -> None:
+        """Stores the name of an account that is deleted in this transaction."""
+        self.core.db.serialize(tx, DELETED_NAMES)  # else two transactions would each make a key
+        key = self._key(tx) or self._new_key(tx)
+        if not self.was_deleted(tx, username):
+            tx.execute(insert(DeletedName).values(name_mac=_mac(key, username)))
+
+    def _key(self, tx: Transaction) -> bytes | None:
+        sealed = tx.scalar(select(SiteKey.sealed).where(SiteKey.name == DELETED_NAMES))
+        return bytes.fromhex(self.core.keyring.open(sealed, site_key_bound(DELETED_NAMES))) if sealed else None
+
+    def _new_key(self, tx: Transaction) -> bytes:
+        key = self.core.entropy.bytes(KEY_BYTES)
+        sealed = self.core.keyring.seal(key.hex(), site_key_bound(DELETED_NAMES))
+        tx.execute(insert(SiteKey).values(name=DELETED_NAMES, sealed=sealed))
+        return key
+
+
+@cache
+def _reserved() -> frozenset[str]:
+    lines = RESERVED.read_text().splitlines()
+    return frozenset(_letters(line) for line in lines if line and not line.startswith("#"))
+
+
+def _letters(name: str) -> str:
+    """The name without case and separators, which people do not see as a difference."""
+    return key_of(name).translate(SEPARATORS)
+
+
+def _mac(key: bytes, username: str) -> str:
+    return hmac.digest(key, key_of(username).encode(), "sha256").hex()
