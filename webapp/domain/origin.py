@@ -32,6 +32,19 @@ class Origin:
         return self.user_agent[:DEVICE_MAXIMUM]
 
     @property
+    def network(self) -> str:
+        """The /24 of an IPv4 address, or the /48 of an IPv6 one: many addresses of it can belong to one person."""
+        try:
+            address = ip_address(self.address)
+        except ValueError:
+            return self.address
+        if isinstance(address, IPv6Address):
+            if address.ipv4_mapped is None:
+                return str(ip_network((address, 48), strict=False))
+            address = address.ipv4_mapped
+        return str(ip_network((address, 24), strict=False))
+
+    @property
     def rate_limit_key(self) -> str:
         """What rate limits count by: an IPv4 address, or the /64 network of an IPv6 one, which one subscriber has."""
         try:

@@ -54,7 +54,7 @@ class PhoneNumbers:
         Also raises `PhoneNotMobile`, `PhonePremium` or `CountryNotServed`, which are counted for the report.
         """
         try:
-            return self._parse(typed, country)
+            return self.parse(typed, country)
         except (PhoneNotMobile, PhonePremium, CountryNotServed) as refusal:
             chosen = country if re.fullmatch("[A-Z]{2}", country) else phone_numbers.NO_COUNTRY
             self.caps.count(chosen, UNFIT[type(refusal)])
@@ -74,7 +74,7 @@ class PhoneNumbers:
         e164 = self._own(account)
         if e164 is None:
             raise NotFound()
-        return self._parse(e164, "")
+        return self.parse(e164, "")
 
     def keep(self, account: Account, number: PhoneNumber) -> None:
         """Sets the number without a code, for the operator, who must know that it is the owner's."""
@@ -163,7 +163,8 @@ class PhoneNumbers:
         for name, value in values.items():
             setattr(account, name, value)
 
-    def _parse(self, typed: str, country: str) -> PhoneNumber:
+    def parse(self, typed: str, country: str) -> PhoneNumber:
+        """As `read`, without counting: for a number that is not going to be texted."""
         return phone_numbers.parse(typed, country, self.countries)
 
     def _own(self, account: Account) -> str | None:
