@@ -124,7 +124,7 @@ def test_of_links_to_two_accounts_that_claim_an_address_only_the_first_used_is_a
     for person in (ada, eve):
         person.sign_up(confirm_email=False)
         person.press("Next", email="shared@example.org")
-    ask(Owner(site), "shared@example.org")
+        ask(Owner(site), "shared@example.org")  # goes to the newest
     paths = [
         line.removeprefix(site.services.settings.main_url)
         for mail in site.emails("shared@example.org")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..domain.codes import hash_of
@@ -62,25 +62,33 @@ class PasswordChanges:
         Raises `EmailMalformed`, and `TooManyAttempts` for too many requests from one network.
         """
         address = normalize(typed)
-        policy = self.core.policy
-        self.attempts.count(
-            Bucket(f"reset-from:{origin.rate_limit_key}", SlidingWindows((policy.reset_sends_address,)))
-        )
+        of_address = SlidingWindows((self.core.policy.reset_sends_address,))
+        self.attempts.count(Bucket(f"reset-from:{origin.rate_limit_key}", of_address))
         with self.core.db.write() as tx:
-            try:
-                bucket = Bucket(f"reset:{hash_of(key_of(address))}", SlidingWindows((policy.reset_sends,)))
-                self.attempts.count_within(tx, bucket)
-            except TooManyAttempts:
+            if not self._may_send_link(tx, address, origin):
                 return  # no refusal, so that the answer is always the same
-            owners = self._owners(tx, address)
-            for account in owners:
+            account = self._owner(tx, address)
+            if account is not None:
                 # to the stored address: another mailbox may have the same `key_of` as the typed one
-                own = account.email or account.unconfirmed_email or address
-                self.owe_link(tx, account, own)
-            if not owners:  # an e-mail is written and rolled back, so that the time does not tell
+                self.owe_link(tx, account, account.email or account.unconfirmed_email or address)
+            else:  # an e-mail is written and rolled back, so that the time does not tell
                 with tx.objects.begin_nested() as unsent:
                     self._post_link(tx, address, None, "")
                     unsent.rollback()
+
+    def _may_send_link(self, tx: Transaction, address: str, origin: Origin) -> bool:
+        """Counts a link for the address and one for the network. One an hour for the address is always sent: requests
+        of strangers must not keep the owner from a link for longer than the last one is valid."""
+        policy, of_address = self.core.policy, f"reset:{hash_of(key_of(address))}"
+        rule = SlidingWindows((policy.reset_sends,))
+        ordinary = Bucket(of_address, rule), Bucket(f"reset-network:{origin.network}", rule)
+        for buckets in (ordinary, (Bucket(of_address, SlidingWindows((policy.reset_sends_always,))),)):
+            try:
+                self.attempts.count_within(tx, *buckets)
+            except TooManyAttempts:
+                continue
+            return True
+        return False
 
     def owe_link(self, tx: Transaction, account: Account, address: str) -> None:
         """Adds an e-mail with a link for a new password to the outbox. The caller must apply the limits."""
@@ -117,15 +125,15 @@ class PasswordChanges:
         except IntegrityError:  # another account confirmed the address since the link was sent
             raise LinkInvalid() from None
 
-    def _owners(self, tx: Transaction, address: str) -> list[Account]:
-        """The account that confirmed the address, else those that entered it unconfirmed.
+    def _owner(self, tx: Transaction, address: str) -> Account | None:
+        """The account that confirmed the address, else the one that was the last to enter it unconfirmed.
 
         One query for both, so that its time does not tell which.
         """
         claim = and_(Account.unconfirmed_email.in_([address, key_of(address)]), Account.email.is_(None))
         either = select(Account).where(or_(Account.email_key == key_of(address), claim))
-        found = tx.objects.scalars(either.order_by(Account.email_key.is_(None), Account.id).limit(3)).all()
-        return [account for account in found if account.email is not None] or list(found)
+        newest = Account.email_key.is_(None), func.coalesce(Account.claimed_at, 0).desc(), Account.id.desc()
+        return tx.objects.scalars(either.order_by(*newest).limit(1)).first()
 
     def _set(self, tx: Transaction, account: Account, sealed: str) -> None:
         tx.execute(update(Account).where(Account.id == account.id).values(password_hash=sealed))
@@ -139,10 +147,12 @@ class PasswordChanges:
             "email": address,
             "email_key": key_of(address),
             "unconfirmed_email": None,
+            "claimed_at": None,
             "backup_code_hash": None,
             "backup_code_made_at": None,
             "phone_number": None,
             "phone_number_hint": None,
+            "phone_number_mac": None,
             "discoverable": False,
         }
         tx.execute(update(Account).where(Account.id == account.id).values(values))
