@@ -66,9 +66,14 @@ class Policy:
     email_code_seconds: int = HOUR  # greylisting delays mail
     email_code_attempts: int = 5
     resend_after: int = MINUTE
-    email_sends: Window = Window(10, HOUR)  # of one account, and to one address
+    email_sends: Window = Window(10, HOUR)  # of one account; to one address by its owner, and by all others
+    email_sends_day: Window = Window(20, DAY)  # to one address: by its confirmed owner, and by all others together
+    email_sends_stranger: Window = Window(5, DAY)  # to one address that is not one's own: of an account, of a network
+    email_sends_network: tuple[Window, ...] = (Window(60, HOUR), Window(200, DAY))
+    email_claimants: int = 4  # accounts to which codes for one unconfirmed address are sent in a day
     reset_link_seconds: int = HOUR  # ASVS V6.4.3
-    reset_sends: Window = Window(5, DAY)
+    reset_sends: Window = Window(5, DAY)  # for one account, and from one network
+    reset_sends_always: Window = Window(1, HOUR)  # for one account, whatever was sent before
     reset_sends_address: Window = Window(100, HOUR)  # an office may share one address
     email_undo_seconds: int = 7 * DAY  # ASVS V6.3
     notice_link_seconds: int = 7 * DAY
@@ -80,9 +85,13 @@ class Policy:
     text_code_attempts: int = 5
     text_gap: Window = Window(1, MINUTE)  # between two texts to one number
     text_sends_challenge: int = 3
-    text_sends: tuple[Window, ...] = (Window(5, HOUR), Window(10, DAY))  # of one account, and to one number
+    text_sends: tuple[Window, ...] = (Window(5, HOUR), Window(10, DAY))  # of one account
+    text_sends_others: Window = Window(3, DAY)  # to one number, by all accounts whose number it is not
     text_sends_address: Window = Window(20, HOUR)
-    text_sends_prefix: Window = Window(10, HOUR)  # of numbers that differ only in their last four digits
+    text_sends_network: Window = Window(100, HOUR)  # of enrollments and changes: five times as many as an address
+    text_sends_prefix: Window = Window(10, HOUR)  # the same, to numbers that differ only in their last four digits
+    text_budget_kept: int = 50  # per cent of the daily budget that are kept for numbers that are factors
+    accounts_of_number: int = 3  # that can have one phone number
     text_budget_warnings: tuple[int, ...] = (80, 100)  # per cent of the daily budget
 
     # Security keys (WebAuthn Level 3)
@@ -103,6 +112,7 @@ class Policy:
     contacts: int = 1000  # of one account
     contact_lookups: Window = Window(2000, DAY)  # new numbers of one account; stops enumeration of numbers
     contact_entries: int = 2000  # read from one upload
+    contact_entries_day: Window = Window(10_000, DAY)  # read from all uploads of one account, fit or not
 
     # Sessions (ASVS V7.3, NIST 2.2.3)
     session_idle: int = HOUR

@@ -120,6 +120,40 @@ addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").
 document.addEventListener("htmx:finally:request", ({ detail }) => release(detail.ctx.sourceElement));
 document.addEventListener("htmx:error", () => say(status.dataset.offline));
 
+// -- The wait until another code can be sent ----------------------------------------------------------------------
+
+let countdown;
+
+/** Counts down the seconds each second. At the end says so once, or sends a code where the page asks for that. */
+function countDown() {
+  clearInterval(countdown);
+  const line = screen.querySelector("[data-wait]");
+  if (!line) return;
+  const { wait, later, now } = line.dataset;
+  const ends = Date.now() + wait * 1000;
+  const seconds = new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit: "second", unitDisplay: "long" });
+  countdown = setInterval(() => {
+    const left = Math.ceil((ends - Date.now()) / 1000);
+    line.textContent = left > 0 ? later.replace("{}", seconds.format(left)) : now;
+    if (left > 0) return;
+    clearInterval(countdown);
+    if ("byItself" in line.dataset) sendOnceSeen(line.closest("form"));
+    else readAloud("data-wait-over", now);
+  }, 1000);
+}
+
+/** Sends another code once, as soon as the page is visible. Not while a code is entered: a new one would void it. */
+function sendOnceSeen(form) {
+  const send = () => {
+    if (document.hidden && form.isConnected) return;
+    document.removeEventListener("visibilitychange", send);
+    const answered = screen.querySelector("[data-code]").value || screen.querySelector("form[aria-busy=true]");
+    if (form.isConnected && !answered) form.requestSubmit(form.querySelector("[name=resend]"));
+  };
+  document.addEventListener("visibilitychange", send);
+  send();
+}
+
 // HTMX sets the title after the view transition, when the focus has already moved: too late for screen readers.
 let title;
 document.addEventListener("htmx:before:swap", ({ detail }) => title = detail.ctx.title ?? title);
@@ -128,6 +162,7 @@ document.addEventListener("htmx:after:settle", ({ target }) => {
   document.title = title;
   arrive();
   awaitText();
+  countDown();
 });
 
 // After a full page load, an error gets the focus; a receipt is inserted again, because screen readers read only changes
@@ -135,6 +170,7 @@ document.addEventListener("htmx:after:settle", ({ target }) => {
 if (screen.querySelector("[role=alert]")) arrive();
 else if (status.firstElementChild) setTimeout(() => status.replaceChildren(...status.childNodes), 200);
 awaitText();
+countDown();
 
 // -- Security keys and passkeys (WebAuthn Level 3, section 5.1) --------------------------------------------------
 

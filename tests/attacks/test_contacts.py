@@ -114,10 +114,38 @@ def test_one_account_looks_up_at_most_two_thousand_numbers_a_day(site: Site, eve
     assert (tried, page.status, page.response.headers["Retry-After"]) == (2000, 429, "86400")
     assert page.problems == ["That is more new numbers than one day allows, so none was kept. Try again in 24 hours."]
     assert count(site, "SELECT count(*) FROM contacts") == 0
-    assert count(site, "SELECT count(*) FROM contact_lookups") == 4, "a row an upload"
+    assert count(site, "SELECT count(*) FROM contact_lookups") == 5, "a row an upload, a refused one too"
     assert eve.other_browser(address="203.0.113.9").log_in().h1 == "Welcome, Ada Lovelace"
     site.clock.pass_(86400)
     assert eve.log_in().path == "/"
+    assert upload(eve, ADA).receipts == ["1 new number was added."]
+
+
+@one_database
+def test_an_upload_of_unfit_numbers_writes_one_row_and_no_counts_of_texts(site: Site, eve: Owner) -> None:
+    """Two thousand fixed-line numbers were two thousand transactions, which kept every other writer waiting."""
+    eve.open(CONTACTS)
+    site.statements.clear()
+    page = eve.press("Upload contacts", numbers="\n".join(f"+44207946{number:04d}" for number in range(2000)))
+    assert page.receipts == ["No new number was added."]
+    written = [statement for statement in site.statements if statement.startswith(("INSERT", "UPDATE", "DELETE"))]
+    assert [statement.split()[2] for statement in written] == ["contact_lookups"]
+    assert site.services.text_caps.report(1) == [], "a number in an upload is no text"
+
+
+def test_one_account_uploads_at_most_ten_thousand_entries_a_day_fit_or_not(site: Site, eve: Owner) -> None:
+    """Refused uploads count too, else their work would be free."""
+    nonsense = [str(number) for number in range(2000)]
+    fit = [f"+4474{number:08d}" for number in range(2000)]
+    pages = [upload(eve, *numbers) for numbers in (nonsense, fit, nonsense, fit, nonsense)]
+    assert [page.status for page in pages] == [200, 422, 200, 422, 200], "more fit numbers than an account can have"
+    before, writes = everything(site), site.writes
+    page = upload(eve, ADA)
+    assert (page.status, page.response.headers["Retry-After"]) == (429, "86400")
+    assert everything(site) == before
+    assert site.writes == writes
+    site.clock.pass_(86400)
+    eve.log_in()
     assert upload(eve, ADA).receipts == ["1 new number was added."]
 
 

@@ -40,3 +40,5 @@ class Sent:
     message_id: int | None
     resend_at: int
     """When another may be sent, in Unix seconds."""
+    earlier: bool = False
+    """It was sent for an earlier log-in, and none for this one."""

@@ -143,6 +143,13 @@ class CountryNotServed(Refusal):
     field = "phone"
 
 
+@dataclass(eq=False)
+class NumberTaken(Refusal):
+    """The number is confirmed for as many accounts as one number can have."""
+
+    most: int
+
+
 class NoNumbers(Refusal):
     """Neither a file of contacts nor a number was sent."""
 
@@ -234,6 +241,12 @@ class MailLimitReached(Waiting):
     status = 429
 
 
+class NetworkMailLimitReached(Waiting):
+    """The limit of codes by e-mail that one network can request is reached."""
+
+    status = 429
+
+
 class TooSoon(Waiting):
     """A message to the same recipient was sent less than a minute ago."""
 
@@ -242,7 +255,8 @@ class TooSoon(Waiting):
 
 @dataclass(eq=False)
 class TextLimitReached(Waiting):
-    """A limit of texts is reached. `why` names it for the operator: account, number, prefix, address or budget."""
+    """A limit of texts is reached. `why` names it for the operator: account, number, prefix, network, address, budget,
+    or new numbers for their part of the budget."""
 
     status = 429
     why: str = ""

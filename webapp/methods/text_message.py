@@ -16,6 +16,7 @@ from ..domain.refusals import CodeAlreadyUsed, CodeExpired, TooSoon
 from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
 from ..models.factors import MARK_USED
+from ..services.attempts import Bucket
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from ..services.enrollment.fields import CodeFields, ConfirmationCodeFields, PhoneFields
 from ..services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
@@ -68,11 +69,14 @@ class FirstCode(Step):
     def submit(self, visit: Visit, answers: Answers) -> None:
         visit.count_attempt("first-code")
         discoverable = visit.notes.get("discoverable")
-        # the notice about the factor covers the number
-        self.phone_numbers.confirm(
-            visit.account, _challenge(visit), answers["code"], visit.origin, discoverable, tell_first=False
-        )
-        visit.turn_on(Proved(""))  # the number is stored in the account, so that changing it needs no new factor
+        code = self.phone_numbers.check(visit.account, _challenge(visit), answers["code"])
+
+        def store(tx: Transaction) -> None:
+            # the notice about the factor covers the number
+            self.phone_numbers.store(tx, visit.account, code, visit.origin, discoverable, tell_first=False)
+
+        # the number is stored in the account, so that changing it needs no new factor
+        visit.turn_on(Proved("", store=store))
 
     def act(self, visit: Visit, name: str) -> None:
         self.phone_numbers.resend_code(visit.account, _challenge(visit), visit.origin)
@@ -127,7 +131,10 @@ class TextMessage(Method):
         return gettext("Enter the six-digit code from our text to %(number)s.", number=_number(challenge.account))
 
     def send(self, challenge: Challenge, origin: Origin) -> None:
-        self.phone_numbers.send_code(challenge.account, challenge.name, origin)
+        self.phone_numbers.send_proof(challenge.account, challenge.name, origin)
+
+    def attempts_at(self, challenge: Challenge) -> Sequence[Bucket]:
+        return self.phone_numbers.attempts_at(challenge.account, challenge.name)
 
     def sent(self, challenge: Challenge) -> Sent | None:
         return self.phone_numbers.sent(challenge.account, challenge.name)

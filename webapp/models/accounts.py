@@ -42,6 +42,9 @@ class Account(Table):
     phone_number: Mapped[Sealed | None]
     phone_number_hint: Mapped[str | None] = mapped_column(String(8))
     """Its last digits, as shown to the owner, such as "...42"."""
+    phone_number_mac: Mapped[str | None] = mapped_column(String(200))
+    """A keyed hash of the number, key id in front, by which the accounts of one number are counted. None where it is
+    not known yet: for a number from an earlier version, or sealed again under a newer key."""
     discoverable: Mapped[bool] = mapped_column(default=False)
     """Contacts may find the owner, if each has the other's number."""
 

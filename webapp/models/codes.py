@@ -19,6 +19,8 @@ class Code(Table):
     """The challenge it belongs to, such as log-in:12; a newer code of the same challenge voids it."""
     target: Mapped[str] = mapped_column(String(320))
     """The e-mail address it was sent to, or a keyed HMAC of the phone number, by which two numbers are compared."""
+    adopted_by: Mapped[str | None] = mapped_column(String(80), index=True)
+    """A second challenge that accepts it: a log-in that began when no other code could be sent yet."""
     sealed_target: Mapped[Sealed | None]
     mac: Mapped[str] = mapped_column(String(200))
     made_at: Mapped[At]

@@ -20,7 +20,7 @@ class Contact(Table):
 
 
 class ContactLookups(Table):
-    """How many new numbers one upload looked up: one row for each upload."""
+    """What one upload read: one row for each upload, a refused one too."""
 
     __tablename__ = "contact_lookups"
 
@@ -28,3 +28,6 @@ class ContactLookups(Table):
     account_id: Mapped[AccountId]
     at: Mapped[At]
     count: Mapped[int]
+    """New numbers, which were looked up."""
+    entries: Mapped[int]
+    """Numbers and lines of every kind, which took time to read."""

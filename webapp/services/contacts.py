@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from ..domain import phone_numbers, vcards
 from ..domain.refusals import NoNumbers, PhoneMalformed, Refusal, TooManyContacts, TooManyLookups
 from ..models.accounts import Account
 from ..models.contacts import Contact, ContactLookups
 from ..models.database import Transaction
+from ..policy import Window
 from .core import Core
 from .phone_numbers import PhoneNumbers, phone_bound
 
@@ -95,9 +97,14 @@ class Contacts:
             raise NoNumbers()
         if len(entries) > self.core.policy.contact_entries:
             raise TooManyContacts(self.core.policy.contacts)
+        size = min(len(entries) + cards.unread, self.core.policy.contact_entries_day.most)
+        with self.core.db.read() as tx:  # before the numbers are read, which takes the time
+            self._limit_entries(tx, account.id, size)
         numbers, unread = self._read(entries, self._country_of(account) or country)
         macs = [self._macs(number) for number in numbers]
-        self._count_lookups(account.id, macs)
+        self._count(account.id, macs, size)
+        if not macs:
+            return Uploaded(0, cards.unread + unread)
         with self.core.db.write() as tx:
             added = self._keep(tx, account.id, macs)
         return Uploaded(added, cards.unread + unread)
@@ -107,30 +114,53 @@ class Contacts:
         numbers, unread = set(), 0
         for entry in entries:
             try:
-                numbers.add(self.phones.read(entry, country).e164)
+                numbers.add(self.phones.parse(entry, country).e164)
             except PhoneMalformed:
                 unread += 1
             except Refusal:
                 continue  # such as a fixed line: it gets no texts, so no account can have it
         return numbers, unread
 
-    def _count_lookups(self, account_id: int, macs: Sequence[list[str]]) -> None:
-        """Counts the new numbers and commits, before anything is stored. Raises `TooManyLookups`."""
-        now, cap = self.core.clock.now(), self.core.policy.contact_lookups
-        counted = select(ContactLookups.at, ContactLookups.count).where(ContactLookups.account_id == account_id)
+    def _limit_entries(self, tx: Transaction, account_id: int, entries: int) -> None:
+        """Raises `TooManyLookups`."""
+        cap = self.core.policy.contact_entries_day
+        self._refuse_above(cap, entries, self._uploads(tx, ContactLookups.entries, account_id, cap))
+
+    def _count(self, account_id: int, macs: Sequence[list[str]], entries: int) -> None:
+        """Counts the upload in one row and commits, before anything is stored.
+
+        Raises `TooManyLookups`, and `TooManyContacts` after counting what was read.
+        """
+        cap = self.core.policy.contact_lookups
+        row = {"account_id": account_id, "at": self.core.clock.now(), "entries": entries}
+        refused: Refusal | None = None
         with self.core.db.write() as tx:
             self.core.db.serialize(tx, _lock(account_id))
-            new = self._new(_kept(tx, account_id), macs)
-            hits = tx.execute(
-                counted.where(ContactLookups.at > now - cap.seconds).order_by(ContactLookups.at, ContactLookups.id)
-            ).all()
-            excess = sum(count for _, count in hits) + new - cap.most
-            if excess > 0:
-                freed = accumulate(count for _, count in hits)
-                enough = next(at for (at, _), room in zip(hits, freed, strict=True) if room >= excess)
-                raise TooManyLookups(enough + cap.seconds - now)
-            if new:
-                tx.execute(insert(ContactLookups).values(account_id=account_id, at=now, count=new))
+            self._limit_entries(tx, account_id, entries)
+            try:
+                new = self._new(_kept(tx, account_id), macs)
+                self._refuse_above(cap, new, self._uploads(tx, ContactLookups.count, account_id, cap))
+            except (TooManyContacts, TooManyLookups) as refusal:
+                refused, new = refusal, 0
+            tx.execute(insert(ContactLookups).values(**row, count=new))
+        if refused is not None:
+            raise refused
+
+    def _uploads(
+        self, tx: Transaction, counted: InstrumentedAttribute[int], account_id: int, cap: Window
+    ) -> list[tuple[int, int]]:
+        """When the account uploaded, within the window, and how many of what is counted; oldest first."""
+        recent = ContactLookups.account_id == account_id, ContactLookups.at > self.core.clock.now() - cap.seconds
+        query = select(ContactLookups.at, counted).where(*recent).order_by(ContactLookups.at, ContactLookups.id)
+        return [(at, count) for at, count in tx.execute(query)]
+
+    def _refuse_above(self, cap: Window, more: int, uploads: Sequence[tuple[int, int]]) -> None:
+        """Raises `TooManyLookups` when `more` do not fit into the window any more."""
+        excess = sum(count for _, count in uploads) + more - cap.most
+        if more and excess > 0:
+            freed = accumulate(count for _, count in uploads)
+            enough = next(at for (at, _), room in zip(uploads, freed, strict=True) if room >= excess)
+            raise TooManyLookups(enough + cap.seconds - self.core.clock.now())
 
     def _keep(self, tx: Transaction, account_id: int, macs: Sequence[list[str]]) -> int:
         """Stores the numbers under the newest key in place of older ones, and returns how many numbers are new.

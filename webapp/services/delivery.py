@@ -28,7 +28,7 @@ from ..domain.ports import (
 from ..models.database import Transaction, changed_one_row
 from ..models.messages import FAILED, OWED, SENT, Message
 from .core import Core
-from .outbox import EMAIL, PUSH, TEXT, Outbox
+from .outbox import EMAIL, NOWHERE, PUSH, TEXT, Outbox
 
 State = Literal["owed", "sent", "failed"]
 
@@ -61,7 +61,7 @@ class Delivery:
 
     def kept(self, most: int) -> list[tuple[Email | TextMessage, int]]:
         """The newest messages whose content is still stored, each with its Unix time, for the outbox page."""
-        query = select(Message).where(Message.sealed.is_not(None), Message.channel != PUSH)
+        query = select(Message).where(Message.sealed.is_not(None), Message.channel.in_((EMAIL, TEXT)))
         with self.core.db.read() as tx:
             rows = tx.objects.scalars(query.order_by(Message.id.desc()).limit(most)).all()
         return [(cast(Email | TextMessage, self.outbox.read(message)), message.made_at) for message in rows]
@@ -118,6 +118,9 @@ class Delivery:
                     return tx.objects.get_one(Message, candidate)
 
     def _deliver(self, message: Message) -> bool:
+        if message.channel == NOWHERE:
+            self._record_sent(message)
+            return True
         try:
             content = self.outbox.read(message)
         except ValueError as error:  # its key is missing: the operator may restore it to the settings
@@ -204,7 +207,7 @@ class Delivery:
 
 def _due(now: int) -> tuple[ColumnElement[bool], ...]:
     free = or_(Message.claimed_until.is_(None), Message.claimed_until <= now)
-    return Message.state == OWED, Message.channel.in_((EMAIL, TEXT, PUSH)), Message.due_at <= now, free
+    return Message.state == OWED, Message.channel.in_((EMAIL, TEXT, PUSH, NOWHERE)), Message.due_at <= now, free
 
 
 def _place_of(error: BaseException) -> str:

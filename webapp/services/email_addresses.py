@@ -9,22 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..domain.channels import EMAIL, Sent
 from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import EmailMalformed, LinkInvalid, MailLimitReached, WrongCode
+from ..domain.refusals import EmailMalformed, LinkInvalid, MailLimitReached, NetworkMailLimitReached, WrongCode
 from ..models.accounts import Account
 from ..models.database import Transaction
+from ..models.messages import Message
+from ..policy import DAY
 from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
 from .core import Core
 from .links import Links, OpenLink
 from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
-from .outbox import Outbox
+from .outbox import EMAIL as BY_EMAIL
+from .outbox import NOWHERE, Outbox
 from .sessions import Sessions
 
 
@@ -44,33 +47,78 @@ class EmailAddresses:
         policy = self.core.policy
         return Terms(policy.email_code_seconds, policy.email_code_attempts, policy.resend_after)
 
-    def send_code(self, account: Account, challenge: str, typed: str) -> None:
+    def send_code(self, account: Account, challenge: str, typed: str, origin: Origin) -> None:
         """Sends a code to the address; if it is another account's, sends that account's owner a notice instead.
 
-        Raises `EmailMalformed`, `TooSoon`, `TooManyAttempts` or `MailLimitReached`.
+        An address that enough other accounts claim gets no e-mail, and the page is the same. Raises `EmailMalformed`,
+        `TooSoon`, `TooManyAttempts`, `MailLimitReached` or `NetworkMailLimitReached`.
         """
-        address, rule = normalize(typed), SlidingWindows((self.core.policy.email_sends,))
+        address = normalize(typed)
         key = key_of(address)
-        # over all accounts: an attacker could use many of them to flood one mailbox
-        recipient = Bucket(f"email-code-to:{hash_of(key)}", WithRefusal(rule, MailLimitReached))
         with self.core.db.write() as tx:
             code_id, code = self.codes.draw(tx, account.id, challenge, address, self._terms)
-            self.attempts.count_within(tx, Bucket(f"email-code:{account.id}", rule), recipient)
+            is_sent = self._claimants(tx, account, address) < self.core.policy.email_claimants
+            self.attempts.count_within(
+                tx, *self._senders(account, origin), *(self._recipients(account, key, origin) if is_sent else ())
+            )
             owner = tx.objects.scalars(select(Account).where(Account.email_key == key)).one_or_none()
-            if owner is not None and owner.id != account.id:
+            if not is_sent:
+                message = self._post_code(tx, address, account, code, channel=NOWHERE)
+            elif owner is not None and owner.id != account.id:
                 url = f"{self.main_url}/forgot-password"
                 message = self.outbox.post_email(
                     tx, to=owner.email or address, template="address-in-use", account=owner, name=owner.name, url=url
                 )
             else:
-                minutes = self.core.policy.email_code_seconds // 60
-                message = self.outbox.post_email(
-                    tx, to=address, template="code", account=account, code=code, minutes=minutes, name=account.name
-                )
+                message = self._post_code(tx, address, account, code)
             self.codes.sent_with(tx, code_id, message.id)
-            if account.email is None:
+            if account.email is None and is_sent:
                 claim = {"unconfirmed_email": address, "claimed_at": self.core.clock.now()}
                 tx.execute(update(Account).where(Account.id == account.id).values(claim))
+
+    def _post_code(
+        self, tx: Transaction, address: str, account: Account, code: str, channel: str = BY_EMAIL
+    ) -> Message:
+        minutes, name = self.core.policy.email_code_seconds // 60, account.name
+        return self.outbox.post_email(
+            tx, to=address, template="code", account=account, channel=channel, code=code, minutes=minutes, name=name
+        )
+
+    def _claimants(self, tx: Transaction, account: Account, address: str) -> int:
+        """How many other accounts claimed the address in the last 24 hours."""
+        others = (
+            Account.id != account.id,
+            Account.email.is_(None),
+            Account.unconfirmed_email.in_([address, key_of(address)]),
+            Account.claimed_at > self.core.clock.now() - DAY,
+        )
+        return tx.scalar(select(func.count()).select_from(Account).where(*others)) or 0
+
+    def _senders(self, account: Account, origin: Origin) -> list[Bucket]:
+        """Counts who asks: the account and its network."""
+        policy = self.core.policy
+        of_network = WithRefusal(SlidingWindows(policy.email_sends_network), NetworkMailLimitReached)
+        return [
+            Bucket(f"email-code:{account.id}", SlidingWindows((policy.email_sends,))),
+            Bucket(f"email-code-from:{origin.network}", of_network),
+        ]
+
+    def _recipients(self, account: Account, key: str, origin: Origin) -> list[Bucket]:
+        """Counts what one box gets: for its confirmed owner, and apart from that for all others together.
+
+        One account, or one network, has only a part of what the others have together: a newcomer must get a code for
+        an address that a stranger entered many times.
+        """
+        policy, box = self.core.policy, hash_of(key)
+        together = WithRefusal(SlidingWindows((policy.email_sends, policy.email_sends_day)), MailLimitReached)
+        if account.email is not None and key_of(account.email) == key:
+            return [Bucket(f"email-code-own:{box}", together)]
+        alone = WithRefusal(SlidingWindows((policy.email_sends_stranger,)), MailLimitReached)
+        return [
+            Bucket(f"email-code-to:{box}", together),
+            Bucket(f"email-code-to:{box}:{account.id}", alone),
+            Bucket(f"email-code-to:{box}:{origin.network}", alone),
+        ]
 
     def sent(self, account_id: int, challenge: str) -> Sent | None:
         """The code that was sent for this challenge and is still valid."""
@@ -111,7 +159,7 @@ class EmailAddresses:
             raise LinkInvalid() from None
 
     def _keep(self, tx: Transaction, account: Account, address: str) -> None:
-        values = {"email": address, "email_key": key_of(address), "unconfirmed_email": None}
+        values = {"email": address, "email_key": key_of(address), "unconfirmed_email": None, "claimed_at": None}
         tx.execute(update(Account).where(Account.id == account.id).values(values))
 
     def _notify_old_address(self, tx: Transaction, account: Account, old: str, new: str) -> None:

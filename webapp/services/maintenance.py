@@ -71,8 +71,11 @@ class Maintenance:
             if self.core.keyring.is_newest(sealed):
                 continue
             fresh = self.core.keyring.seal(self.core.keyring.open(sealed, bound_to(row)), bound_to(row))
+            values: dict[InstrumentedAttribute[Any], Any] = {column: fresh}
+            if column is Account.phone_number:
+                values[Account.phone_number_mac] = None  # made anew from the sealed number when it is needed
             with self.core.db.write() as tx:
-                tx.execute(update(table).where(table.id == row.id, column == sealed).values({column: fresh}))
+                tx.execute(update(table).where(table.id == row.id, column == sealed).values(values))
             count += 1
         return count
 

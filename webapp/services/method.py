@@ -6,7 +6,7 @@ A method gets the services it uses in its constructor. No method and no channel 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -109,6 +109,8 @@ class Proved:
     attributes: str = "{}"
     replaces: int | None = None
     """The id of the factor that it replaces, where an account may have several."""
+    store: Callable[[Transaction], None] | None = None
+    """Stores what belongs to the factor elsewhere, in the transaction that creates it. May raise a `Refusal`."""
 
 
 @dataclass(slots=True)
@@ -253,6 +255,10 @@ class Method(ABC):
     def single_use(self, answers: Answers) -> str | None:
         """Names what an answer uses up, right or wrong; a second answer with it is refused with `CeremonyExpired`."""
         return None
+
+    def attempts_at(self, challenge: Challenge) -> Sequence[Bucket]:
+        """Further buckets in which an attempt counts, beside those of the challenge and the account."""
+        return []
 
     @abstractmethod
     def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:

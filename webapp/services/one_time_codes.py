@@ -1,14 +1,14 @@
 """Six-digit codes sent by message: generated, stored as a keyed HMAC, and consumed once (ASVS V6.5, V6.6).
 
-A code belongs to one account and one challenge. A newer code of a challenge voids the older ones; a resend does not
-reset the count of attempts.
+A code belongs to one account and one challenge, and a second challenge may adopt it. A newer code of a challenge voids
+the older ones; a resend does not reset the count of attempts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, func, insert, or_, select, update
 
 from ..domain.codes import draw_digits, is_digits, tidy_digits
 from ..domain.refusals import (
@@ -56,7 +56,7 @@ class OneTimeCodes:
             if before.attempts >= terms.attempts:
                 raise TooManyAttempts(before.made_at + terms.lasts - now)
             attempts = before.attempts
-        live = Code.challenge == challenge, Code.account_id == account_id, Code.voided_at.is_(None)
+        live = _of(challenge), Code.account_id == account_id, Code.voided_at.is_(None)
         tx.execute(update(Code).where(*live).values(voided_at=now))
         code = draw_digits(self.core.entropy)
         values = {
@@ -68,6 +68,28 @@ class OneTimeCodes:
             "attempts": attempts,
         }
         return tx.execute(insert(Code).values(values).returning(Code.id)).scalar_one(), code
+
+    def adopt(self, account_id: int, challenge: str, purpose: str, target: str, within: int) -> None:
+        """Lets a challenge use the account's newest code of the same purpose, if it was sent less than `within` s ago.
+
+        Only one challenge can, and never a code that was used or voided. `purpose` is how the names of both challenges
+        begin.
+        """
+        now = self.core.clock.now()
+        newest = (
+            select(func.max(Code.id))
+            .where(Code.account_id == account_id, Code.challenge.startswith(purpose), Code.target == target)
+            .scalar_subquery()
+        )
+        free = Code.adopted_by.is_(None), Code.used_at.is_(None), Code.voided_at.is_(None)
+        with self.core.db.write() as tx:
+            recent = update(Code).where(Code.id == newest, Code.made_at > now - within, *free)
+            tx.execute(recent.values(adopted_by=challenge))
+
+    def void_adopted(self, tx: Transaction, account_id: int) -> None:
+        """Voids the code of the account that a second challenge adopted, for both, because a newer one is sent."""
+        adopted = Code.account_id == account_id, Code.adopted_by.is_not(None), Code.voided_at.is_(None)
+        tx.execute(update(Code).where(*adopted).values(voided_at=self.core.clock.now()))
 
     def sent_with(self, tx: Transaction, code_id: int, message_id: int, sealed_target: str | None = None) -> None:
         """Records the message that carries the code and, for a text, the sealed number it goes to."""
@@ -111,7 +133,7 @@ class OneTimeCodes:
         code = self._newest(tx, account_id, challenge)
         if code is None or self.core.clock.now() - code.made_at >= terms.lasts:
             raise CodeExpired()
-        if not self.core.keyring.is_mac_of(code.mac, digits, f"{account_id}:{challenge}"):
+        if not self.core.keyring.is_mac_of(code.mac, digits, f"{account_id}:{code.challenge}"):
             raise CodeFromEarlierMessage() if self._is_older_code(account_id, challenge, digits) else WrongCode()
         if code.used_at is not None:
             raise CodeAlreadyUsed()
@@ -124,11 +146,15 @@ class OneTimeCodes:
             raise CodeAlreadyUsed()
 
     def _newest(self, tx: Transaction, account_id: int, challenge: str) -> Code | None:
-        query = select(Code).where(Code.account_id == account_id, Code.challenge == challenge, Code.voided_at.is_(None))
+        query = select(Code).where(Code.account_id == account_id, _of(challenge), Code.voided_at.is_(None))
         return tx.objects.scalars(query.order_by(Code.id.desc()).limit(1)).first()
 
     def _is_older_code(self, account_id: int, challenge: str, digits: str) -> bool:
-        query = select(Code.mac).where(Code.account_id == account_id, Code.challenge == challenge)
+        query = select(Code.mac, Code.challenge).where(Code.account_id == account_id, _of(challenge))
         with self.core.db.read() as tx:
-            macs = tx.scalars(query.where(Code.voided_at.is_not(None)).order_by(Code.id.desc()).limit(5)).all()
-        return any(self.core.keyring.is_mac_of(mac, digits, f"{account_id}:{challenge}") for mac in macs)
+            older = tx.execute(query.where(Code.voided_at.is_not(None)).order_by(Code.id.desc()).limit(5)).all()
+        return any(self.core.keyring.is_mac_of(mac, digits, f"{account_id}:{of}") for mac, of in older)
+
+
+def _of(challenge: str) -> ColumnElement[bool]:
+    return or_(Code.challenge == challenge, Code.adopted_by == challenge)

@@ -16,6 +16,8 @@ from ..models.messages import OWED, Message
 from .core import Core
 
 EMAIL, TEXT, PUSH = "email", "text", "push"
+NOWHERE = "nowhere"
+"""The channel of an e-mail that is not sent, where the page must not tell that from one that is."""
 UID_BYTES = 16  # random, and enough to be unique
 
 
@@ -26,17 +28,25 @@ class Outbox:
     languages: Mapping[str, Language]
 
     def post_email(
-        self, tx: Transaction, *, to: str, template: str, account: Account | None, **context: object
+        self,
+        tx: Transaction,
+        *,
+        to: str,
+        template: str,
+        account: Account | None,
+        channel: str = EMAIL,
+        **context: object,
     ) -> Message:
         """Adds an e-mail, which is owed as soon as the caller's transaction commits.
 
-        It is written in the account's language; without an account, in the current one.
+        It is written in the account's language; without an account, in the current one. On the channel `NOWHERE` it is
+        written and never sent.
         """
         tx.objects.flush()  # an account added in this transaction gets its id now
         with self.speaking_to(account):
             email = self.renderer.render_email(template, **context)
         content = {"to": to, "subject": email.subject, "text": email.text, "html": email.html}
-        return self._owe(tx, EMAIL, template, account, content)
+        return self._owe(tx, channel, template, account, content)
 
     def post_text(
         self, tx: Transaction, *, to: PhoneNumber, template: str, account: Account, lasts: int, **context: object

@@ -62,15 +62,10 @@ class PasswordChanges:
         Raises `EmailMalformed`, and `TooManyAttempts` for too many requests from one network.
         """
         address = normalize(typed)
-        policy = self.core.policy
-        self.attempts.count(
-            Bucket(f"reset-from:{origin.rate_limit_key}", SlidingWindows((policy.reset_sends_address,)))
-        )
+        of_address = SlidingWindows((self.core.policy.reset_sends_address,))
+        self.attempts.count(Bucket(f"reset-from:{origin.rate_limit_key}", of_address))
         with self.core.db.write() as tx:
-            try:
-                bucket = Bucket(f"reset:{hash_of(key_of(address))}", SlidingWindows((policy.reset_sends,)))
-                self.attempts.count_within(tx, bucket)
-            except TooManyAttempts:
+            if not self._may_send_link(tx, address, origin):
                 return  # no refusal, so that the answer is always the same
             owner = self._owner(tx, address)
             if owner is not None:
@@ -80,6 +75,20 @@ class PasswordChanges:
                 with tx.objects.begin_nested() as unsent:
                     self._post_link(tx, address, None, "")
                     unsent.rollback()
+
+    def _may_send_link(self, tx: Transaction, address: str, origin: Origin) -> bool:
+        """Counts a link for the address and one for the network. One an hour for the address is always sent: requests
+        of strangers must not keep the owner from a link for longer than the last one is valid."""
+        policy, of_address = self.core.policy, f"reset:{hash_of(key_of(address))}"
+        rule = SlidingWindows((policy.reset_sends,))
+        ordinary = Bucket(of_address, rule), Bucket(f"reset-network:{origin.network}", rule)
+        for buckets in (ordinary, (Bucket(of_address, SlidingWindows((policy.reset_sends_always,))),)):
+            try:
+                self.attempts.count_within(tx, *buckets)
+            except TooManyAttempts:
+                continue
+            return True
+        return False
 
     def owe_link(self, tx: Transaction, account: Account, address: str) -> None:
         """Adds an e-mail with a link for a new password to the outbox. The caller must apply the limits."""
@@ -139,10 +148,12 @@ class PasswordChanges:
             "email": address,
             "email_key": key_of(address),
             "unconfirmed_email": None,
+            "claimed_at": None,
             "backup_code_hash": None,
             "backup_code_made_at": None,
             "phone_number": None,
             "phone_number_hint": None,
+            "phone_number_mac": None,
             "discoverable": False,
         }
         tx.execute(update(Account).where(Account.id == account.id).values(values))

@@ -7,24 +7,38 @@ of the code, and must not be taken from the form that confirms it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import or_, select, update
 
 from ..domain import phone_numbers
 from ..domain.channels import TEXT, Sent
 from ..domain.language import bidi_isolate, spoken
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
-from ..domain.refusals import CodeExpired, CountryNotServed, NotFound, PhoneNotMobile, PhonePremium, Refusal
+from ..domain.refusals import (
+    CodeExpired,
+    CountryNotServed,
+    EmailRequired,
+    NotFound,
+    NumberTaken,
+    PhoneNotMobile,
+    PhonePremium,
+    Refusal,
+    TooSoon,
+)
 from ..models.accounts import Account
 from ..models.codes import Code
 from ..models.database import Transaction
+from ..models.sessions import PENDING_CHALLENGE
+from .attempts import Bucket, Total, WithRefusal
 from .core import Core
 from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
 from .outbox import Outbox
-from .text_caps import TextCaps
+from .text_caps import Recipient, TextCaps
 
 UNFIT: dict[type[Refusal], str] = {
     PhoneNotMobile: "refused: gets no texts",
@@ -54,11 +68,15 @@ class PhoneNumbers:
         Also raises `PhoneNotMobile`, `PhonePremium` or `CountryNotServed`, which are counted for the report.
         """
         try:
-            return self._parse(typed, country)
+            return self.parse(typed, country)
         except (PhoneNotMobile, PhonePremium, CountryNotServed) as refusal:
             chosen = country if re.fullmatch("[A-Z]{2}", country) else phone_numbers.NO_COUNTRY
             self.caps.count(chosen, UNFIT[type(refusal)])
             raise
+
+    def parse(self, typed: str, country: str) -> PhoneNumber:
+        """The same without counting, for a number that is not going to be texted."""
+        return phone_numbers.parse(typed, country, self.countries)
 
     def country_choices(self) -> list[tuple[str, str]]:
         """The countries that texts are sent to, as (ISO 3166 code, label) for a select field."""
@@ -74,21 +92,42 @@ class PhoneNumbers:
         e164 = self._own(account)
         if e164 is None:
             raise NotFound()
-        return self._parse(e164, "")
+        return self.parse(e164, "")
 
     def keep(self, account: Account, number: PhoneNumber) -> None:
         """Sets the number without a code, for the operator, who must know that it is the owner's."""
         with self.core.db.write() as tx:
             tx.execute(update(Account).where(Account.id == account.id).values(self._values(account, number)))
 
-    def send_code(self, account: Account, challenge: str, origin: Origin, number: PhoneNumber | None = None) -> None:
-        """Texts a code to the number, the account's own by default.
+    def send_proof(self, account: Account, challenge: str, origin: Origin) -> None:
+        """Texts a code to the account's own number after a right password.
 
-        Raises `TooSoon`, `TooManyAttempts`, `TooManyTexts` or `TextLimitReached`, and as `number_of` does.
+        A log-in for which it is too soon adopts the code of the last text, if that was for a log-in too. Raises as
+        `send_code` does.
+        """
+        try:
+            self._send(account, challenge, origin, self.number_of(account), Recipient.FACTOR)
+        except TooSoon:
+            if challenge.startswith(PENDING_CHALLENGE):
+                self._adopt(account, challenge)
+            raise
+
+    def send_code(self, account: Account, challenge: str, origin: Origin, number: PhoneNumber | None = None) -> None:
+        """Texts a code that confirms the number, the account's own by default.
+
+        Raises `TooSoon`, `TooManyAttempts`, `TooManyTexts` or `TextLimitReached`, `EmailRequired` for a number that is
+        not the account's when it has no confirmed e-mail address, and as `number_of` does.
         """
         to = number or self.number_of(account)
-        self.caps.count_text(account.id, challenge, to, origin)
+        recipient = Recipient.OWN if to.e164 == self._own(account) else Recipient.NEW
+        if recipient is Recipient.NEW and account.email is None:
+            raise EmailRequired()
+        self._send(account, challenge, origin, to, recipient)
+
+    def _send(self, account: Account, challenge: str, origin: Origin, to: PhoneNumber, recipient: Recipient) -> None:
+        self.caps.count_text(account.id, challenge, to, origin, recipient)
         with self.core.db.write() as tx:
+            self.codes.void_adopted(tx, account.id)
             code_id, code = self.codes.draw(tx, account.id, challenge, self.caps.key(to.e164), self._terms)
             lasts = self.core.policy.text_code_seconds
             message = self.outbox.post_text(
@@ -98,12 +137,12 @@ class PhoneNumbers:
             self.codes.sent_with(tx, code_id, message.id, sealed)
 
     def count_text(self, account: Account, challenge: str, origin: Origin) -> PhoneNumber:
-        """Counts a text without a code, and returns the account's own number for it.
+        """Counts a text without a code that follows a right password, and returns the account's own number for it.
 
         Raises as `number_of` and `TextCaps.count_text` do.
         """
         number = self.number_of(account)
-        self.caps.count_text(account.id, challenge, number, origin)
+        self.caps.count_text(account.id, challenge, number, origin, Recipient.FACTOR)
         return number
 
     def sent(self, account: Account, challenge: str) -> Sent | None:
@@ -112,12 +151,12 @@ class PhoneNumbers:
         if code is None or code.used_at is not None:
             return None
         resend_at = code.made_at + self.core.policy.text_gap.seconds
-        return Sent(self._target(code).hint, TEXT, code.message_id, resend_at)
+        return Sent(self._target(code).hint, TEXT, code.message_id, resend_at, earlier=code.challenge != challenge)
 
     def wait(self, account: Account) -> int:
         """Seconds until another text may be sent to the account's own number; 0 also if none may be sent at all."""
         try:
-            return self.caps.wait(self.number_of(account))
+            return self.caps.wait(account.id, self.number_of(account))
         except Refusal:
             return 0
 
@@ -125,6 +164,18 @@ class PhoneNumbers:
         """Sends a new code to the number of the last one, by default the account's own. Raises as `send_code` does."""
         code = self.codes.newest(account.id, challenge, self._terms)
         self.send_code(account, challenge, origin, self._target(code) if code is not None else None)
+
+    def attempts_at(self, account: Account, challenge: str) -> Sequence[Bucket]:
+        """The bucket of the tries at the code of this challenge: two challenges may share the code."""
+        code = self.codes.newest(account.id, challenge, self._terms)
+        if code is None:
+            return []
+        return [Bucket(f"text-code:{code.id}", WithRefusal(Total(self._terms.attempts), lambda _wait: CodeExpired()))]
+
+    def _adopt(self, account: Account, challenge: str) -> None:
+        if self.codes.newest(account.id, challenge, self._terms) is None:
+            key = self.caps.key(self.number_of(account).e164)
+            self.codes.adopt(account.id, challenge, PENDING_CHALLENGE, key, self.core.policy.text_gap.seconds)
 
     def verify(self, tx: Transaction, account: Account, challenge: str, typed: str) -> None:
         """Consumes the code; the caller must count the attempt before. Raises as `OneTimeCodes.match` does."""
@@ -140,38 +191,83 @@ class PhoneNumbers:
         typed: str,
         origin: Origin,
         discoverable: bool | None = None,
+    ) -> None:
+        """Makes the number the account's own, and notifies its owner. Raises as `check` and `store` do."""
+        code = self.check(account, challenge, typed)
+        with self.core.db.write() as tx:
+            values = self.store(tx, account, code, origin, discoverable)
+        for name, value in values.items():
+            setattr(account, name, value)
+
+    def check(self, account: Account, challenge: str, typed: str) -> Code:
+        """The code that matches, for `store`. The attempt is committed first. Raises as `OneTimeCodes.check` does."""
+        return self.codes.check(account.id, challenge, typed, self._terms)
+
+    def store(
+        self,
+        tx: Transaction,
+        account: Account,
+        code: Code,
+        origin: Origin,
+        discoverable: bool | None = None,
         *,
         tell_first: bool = True,
-    ) -> None:
-        """Makes the number the account's own, and notifies its owner. Raises as `OneTimeCodes.check` does.
+    ) -> dict[str, object]:
+        """Consumes the code and sets the number in the caller's transaction. Returns the new values of the account.
 
-        Without `tell_first` there is no notice of a first number: the caller's own notice must cover it.
+        Without `tell_first` there is no notice of a first number: the caller must send one in the same transaction.
+        Raises `CodeAlreadyUsed`, or `NumberTaken`, which only a person with the phone learns.
         """
-        code = self.codes.check(account.id, challenge, typed, self._terms)
         number = self._target(code)
         before = self._own(account)
         values = self._values(account, number)
         if discoverable is not None:
             values["discoverable"] = discoverable
-        with self.core.db.write() as tx:
-            self.codes.consume(tx, code)
-            tx.execute(update(Account).where(Account.id == account.id).values(values))
-            if before is None and tell_first:
-                self.notices.tell(tx, account, "phone-added", origin, hint=number.hint)
-            elif before is not None and before != number.e164:
-                self._notify_both(tx, account, before, number, origin)
-        for name, value in values.items():
-            setattr(account, name, value)
-
-    def _parse(self, typed: str, country: str) -> PhoneNumber:
-        return phone_numbers.parse(typed, country, self.countries)
+        self.codes.consume(tx, code)
+        if before != number.e164:
+            self._limit_accounts(tx, account, number)
+        tx.execute(update(Account).where(Account.id == account.id).values(values))
+        if before is None and tell_first:
+            self.notices.tell(tx, account, "phone-added", origin, hint=number.hint)
+        elif before is not None and before != number.e164:
+            self._notify_both(tx, account, before, number, origin)
+        return values
 
     def _own(self, account: Account) -> str | None:
         return self.core.keyring.open(account.phone_number, phone_bound(account.id)) if account.phone_number else None
 
     def _values(self, account: Account, number: PhoneNumber) -> dict[str, object]:
         sealed = self.core.keyring.seal(number.e164, phone_bound(account.id))
-        return {"phone_number": sealed, "phone_number_hint": number.hint}
+        return {
+            "phone_number": sealed,
+            "phone_number_hint": number.hint,
+            "phone_number_mac": self._macs(number.e164)[0],
+        }
+
+    def _macs(self, e164: str) -> list[str]:
+        return self.core.keyring.macs(e164, "number of an account")
+
+    def _limit_accounts(self, tx: Transaction, account: Account, number: PhoneNumber) -> None:
+        """Raises `NumberTaken`."""
+        macs, most = self._macs(number.e164), self.core.policy.accounts_of_number
+        self.core.db.serialize(tx, f"accounts-of:{self.caps.key(number.e164)}")
+        may_have_it = or_(Account.phone_number_mac.in_(macs), Account.phone_number_mac.is_(None))
+        others = select(Account.id, Account.phone_number, Account.phone_number_mac).where(
+            Account.id != account.id,
+            Account.phone_number.is_not(None),
+            Account.phone_number_hint == number.hint,
+            may_have_it,
+        )
+        owners = [row for row in tx.execute(others) if row.phone_number_mac in macs or self._is_of(row, number)]
+        if len(owners) >= most:
+            raise NumberTaken(most)
+
+    def _is_of(self, row: Any, number: PhoneNumber) -> bool:
+        """Compares the sealed number, where there is no hash. One whose key is missing counts as another number."""
+        try:
+            return self.core.keyring.open(row.phone_number, phone_bound(row.id)) == number.e164
+        except ValueError:
+            return False
 
     def _notify_both(self, tx: Transaction, account: Account, before: str, number: PhoneNumber, origin: Origin) -> None:
         self.notices.tell(tx, account, "phone-changed", origin, hint=number.hint)

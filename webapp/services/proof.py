@@ -198,7 +198,9 @@ class ProofFlow(ABC, Generic[C, Result]):
             Bucket(claim.name, Total(policy.challenge_attempts)),
             Bucket(shared_bucket(claim.account.id), shared),
         ]
-        return [*buckets, *single_use_of(choice.method, answers or {})] if choice is not None else buckets
+        if choice is None:
+            return buckets
+        return [*buckets, *single_use_of(choice.method, answers or {}), *choice.method.attempts_at(choice.challenge)]
 
     def _left(self, claim: C, counted: dict[str, int]) -> int:
         return self.core.policy.challenge_attempts - counted[claim.name]

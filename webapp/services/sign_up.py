@@ -95,7 +95,7 @@ class SignUp:
         if confirmed and email is not None:
             account.email, account.email_key = email, key_of(email)
         else:
-            account.unconfirmed_email, account.claimed_at = email, account.created_at
+            account.unconfirmed_email, account.claimed_at = email, account.created_at if email is not None else None
         with self.core.db.write() as tx:
             tx.objects.add(account)
         return account

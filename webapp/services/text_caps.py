@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import structlog
 from sqlalchemy import insert, select, update
@@ -23,7 +24,7 @@ from .core import Core
 from .outbox import Outbox
 
 SENT = "sent"
-BUDGET = "texts"
+BUDGET, BUDGET_OF_NEW = "texts", "texts-new"
 
 log = structlog.get_logger()
 
@@ -31,6 +32,14 @@ log = structlog.get_logger()
 def stops(why: str, *windows: Window) -> WithRefusal:
     """Windows that refuse with `TextLimitReached`, where `why` names the limit for the operator."""
     return WithRefusal(SlidingWindows(windows), lambda wait: TextLimitReached(wait, why))
+
+
+class Recipient(Enum):
+    """What a number is to the account on whose behalf it is texted."""
+
+    FACTOR = "confirmed, and texted after a right password"
+    OWN = "confirmed, and texted for an enrollment or change"
+    NEW = "not confirmed, and possibly another person's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,38 +51,56 @@ class TextCaps:
     operator: str
     """The e-mail address that is warned before the budget is used up."""
 
-    def count_text(self, account_id: int, challenge: str, number: PhoneNumber, origin: Origin) -> None:
+    def count_text(
+        self, account_id: int, challenge: str, number: PhoneNumber, origin: Origin, recipient: Recipient
+    ) -> None:
         """Counts one text, or refuses it. Raises `TooSoon`, `TooManyTexts` or `TextLimitReached`."""
-        policy = self.core.policy
-        of_challenge = SlidingWindows((Window(policy.text_sends_challenge, DAY),))
-        buckets = (
-            self._gap(number),
-            Bucket(f"text-challenge:{challenge}", WithRefusal(of_challenge, lambda _wait: TooManyTexts())),
-            Bucket(f"text-account:{account_id}", stops("account", *policy.text_sends)),
-            Bucket(f"text-number:{self.key(number.e164)}", stops("number", *policy.text_sends)),
-            Bucket(f"text-prefix:{self.key(number.prefix)}", stops("prefix", policy.text_sends_prefix)),
-            Bucket(f"text-address:{origin.rate_limit_key}", stops("address", policy.text_sends_address)),
-            Bucket(BUDGET, stops("budget", Window(self.daily_budget, DAY))),
-        )
         try:
             if self.daily_budget == 0:
                 raise TextLimitReached(DAY, "budget")
-            counted = self.attempts.count(*buckets)
+            counted = self.attempts.count(*self._buckets(account_id, challenge, number, origin, recipient))
         except Refusal as refusal:
             self.count(number.country, _why(refusal))
             raise
         self.count(number.country, SENT)
         self._warn(counted[BUDGET])
 
-    def wait(self, number: PhoneNumber) -> int:
-        """Seconds until another text may be sent to the number."""
-        return self.attempts.wait(self._gap(number))
+    def wait(self, account_id: int, number: PhoneNumber) -> int:
+        """Seconds until another text may be sent to the account's own number."""
+        return self.attempts.wait(self._gap(account_id, number))
 
-    def _gap(self, number: PhoneNumber) -> Bucket:
-        """The bucket for the shortest time between two texts to one number."""
-        return Bucket(
-            f"text-gap:{self.key(number.e164)}", WithRefusal(SlidingWindows((self.core.policy.text_gap,)), TooSoon)
-        )
+    def _buckets(
+        self, account_id: int, challenge: str, number: PhoneNumber, origin: Origin, recipient: Recipient
+    ) -> list[Bucket]:
+        """What one text is counted by. An account's own number needs no bucket beside the account's.
+
+        The texts of accounts whose number it is not are counted apart, so that they keep no code from its owner.
+        """
+        policy, budget = self.core.policy, self.daily_budget
+        is_new, is_factor = recipient is Recipient.NEW, recipient is Recipient.FACTOR
+        number_key, of_challenge = self.key(number.e164), SlidingWindows((Window(policy.text_sends_challenge, DAY),))
+        strangers = Bucket(f"text-number:{number_key}", stops("number", policy.text_sends_others))
+        for_new = Window(budget - budget * policy.text_budget_kept // 100, DAY)
+        enrolling = [
+            Bucket(f"text-prefix:{self.key(number.prefix)}", stops("prefix", policy.text_sends_prefix)),
+            Bucket(f"text-network:{origin.network}", stops("network", policy.text_sends_network)),
+            Bucket(BUDGET_OF_NEW, stops("new numbers", for_new)),
+        ]
+        return [
+            self._gap(account_id, number),
+            *([self._gap("others", number)] if is_new else []),
+            Bucket(f"text-challenge:{challenge}", WithRefusal(of_challenge, lambda _wait: TooManyTexts())),
+            Bucket(f"text-account:{account_id}", stops("account", *policy.text_sends)),
+            *([strangers] if is_new else []),
+            *([] if is_factor else enrolling),
+            Bucket(f"text-address:{origin.rate_limit_key}", stops("address", policy.text_sends_address)),
+            Bucket(BUDGET, stops("budget", Window(budget, DAY))),
+        ]
+
+    def _gap(self, sender: int | str, number: PhoneNumber) -> Bucket:
+        """The bucket for the shortest time between two texts of an account, or of all others, to one number."""
+        rule = WithRefusal(SlidingWindows((self.core.policy.text_gap,)), TooSoon)
+        return Bucket(f"text-gap:{sender}:{self.key(number.e164)}", rule)
 
     def key(self, text: str) -> str:
         """A keyed hash in place of a number or prefix in the database: equal for equal text, and not reversible."""

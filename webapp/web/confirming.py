@@ -20,7 +20,7 @@ def email_code(challenge: str, sent: Sent, **where: Any) -> Any:
     return _code(
         "entrance/email_code.html",
         sent,
-        send_again=lambda: addresses.send_code(account, challenge, sent.address),
+        send_again=lambda: addresses.send_code(account, challenge, sent.address, current.origin()),
         confirm=lambda typed: addresses.confirm(account, challenge, typed, current.origin()),
         receipt=_("Your email address is confirmed."),
         **where,

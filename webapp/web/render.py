@@ -139,12 +139,13 @@ def sent(code: Sent | None, wait: int = 0) -> dict[str, Any]:
     """
     services = current.services()
     if code is None:
-        return {"wait": wait}
+        return {"wait": wait, "unsent": wait > 0}
     states = {"owed": "on its way", "sent": "sent", "failed": "failed"}
     state = services.delivery.state(code.message_id or 0)
     return {
         "address": bidi_isolate(code.address),
         "channel": code.channel,
+        "earlier": code.earlier,
         "delivery": states.get(state or ""),
         "delivery_url": layouts.page_url("site.delivery", message=signed(code.message_id or 0, code.channel.failed)),
         "wait": max(0, code.resend_at - services.clock.now()),

@@ -67,6 +67,9 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.CountryNotServed: lambda _r: _(
         "We do not send text messages to that country. Enter a number from one of the countries in the list."
     ),
+    r.NumberTaken: lambda e: _(
+        "This number already belongs to %(most)s accounts. Enter a different phone number.", most=e.most
+    ),
     r.NoNumbers: lambda _r: _("Choose a contacts file, or enter phone numbers."),
     r.TooManyContacts: lambda e: _(
         "That is more than %(maximum)s contacts, so none was kept. Upload fewer.", maximum=e.maximum
@@ -118,6 +121,9 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.MailLimitReached: lambda e: _(
         "We send only so many codes to one address. Another can be sent in %(wait)s, or enter a different address.",
         wait=duration(e.seconds),
+    ),
+    r.NetworkMailLimitReached: lambda e: _(
+        "Your network requested too many codes. Try again in %(wait)s.", wait=duration(e.seconds)
     ),
     r.TooSoon: lambda e: _("A code was sent a moment ago. Another can be sent in %(wait)s.", wait=duration(e.seconds)),
     r.PageTooOld: lambda _r: _("The page was old. Nothing was changed; try again."),

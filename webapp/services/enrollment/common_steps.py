@@ -94,7 +94,7 @@ class Email(Step):
     def submit(self, visit: Visit, answers: Answers) -> None:
         if visit.account.email is not None:
             return  # confirmed meanwhile; an address is changed on another page
-        visit.email_addresses.send_code(visit.account, _email_challenge(visit), answers["email"])
+        visit.email_addresses.send_code(visit.account, _email_challenge(visit), answers["email"], visit.origin)
 
     def show(self, visit: Visit) -> dict[str, Any]:
         return {"suggested": {"email": visit.account.email or visit.account.unconfirmed_email or ""}}
@@ -118,7 +118,7 @@ class EmailCode(Step):
     def act(self, visit: Visit, name: str) -> None:
         sent = _email_sent(visit)
         if sent is not None:
-            visit.email_addresses.send_code(visit.account, _email_challenge(visit), sent.address)
+            visit.email_addresses.send_code(visit.account, _email_challenge(visit), sent.address, visit.origin)
 
     def show(self, visit: Visit) -> dict[str, Any]:
         """Raises `StepClosed` when no code is valid, such as after Back from a later step."""

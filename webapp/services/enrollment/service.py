@@ -155,7 +155,8 @@ class Enrollment:
     def _turn_on(self, visit: Visit, proved: Proved) -> None:
         """Creates the factor, the backup code and the notice, and ends other sessions, in one transaction.
 
-        Raises `EmailRequired`, `NotFresh`, `AlreadyDone`, or `FactorExists` when its external id is taken.
+        Raises `EmailRequired`, `NotFresh`, `AlreadyDone`, `FactorExists` when its external id is taken, or what
+        `Proved.store` raises.
         """
         if visit.account.email is None:
             raise EmailRequired()
@@ -168,6 +169,8 @@ class Enrollment:
                 unfinished = update(Draft).where(Draft.id == visit.draft.id, Draft.finished_at.is_(None))
                 if not changed_one_row(tx, unfinished.values(finished_at=self.core.clock.now())):
                     raise AlreadyDone()
+                if proved.store is not None:
+                    proved.store(tx)
                 self._make_factor(tx, visit, proved)
                 visit.token, code = self._notify_and_secure(tx, visit, proved)
                 self._finish(tx, visit, visit.draft, code)

@@ -122,7 +122,8 @@ def sign_up_email() -> Any:
     form = EmailForm(email=account.unconfirmed_email)
     if form.submitted():
         try:
-            current.services().email_addresses.send_code(account, _sign_up_challenge(), form.email.data)
+            emails = current.services().email_addresses
+            emails.send_code(account, _sign_up_challenge(), form.email.data, current.origin())
             return render.go(layouts.page_url("entrance.sign_up_email_code"))
         except Refusal as refusal:
             words.place(refusal, form)

@@ -9,7 +9,7 @@ from flask_login import login_required
 
 from ...domain.language import bidi_isolate
 from ...domain.language import gettext as _
-from ...domain.refusals import CodeExpired, Refusal
+from ...domain.refusals import CodeExpired, EmailRequired, Refusal
 from .. import confirming, current, guards, layouts, render, words
 from ..forms import EmailForm, NewPasswordForm, PhoneForm
 
@@ -138,7 +138,8 @@ def email() -> Any:
     account, form = current.user().account, EmailForm()
     if form.submitted():
         try:
-            current.services().email_addresses.send_code(account, _challenge(), form.email.data)
+            emails = current.services().email_addresses
+            emails.send_code(account, _challenge(), form.email.data, current.origin())
             return render.go(layouts.page_url("settings.email_code"))
         except Refusal as refusal:
             words.place(refusal, form)
@@ -179,6 +180,8 @@ def _phone_challenge() -> str:
 @guards.fresh
 def phone() -> Any:
     phones, account = current.services().phone_numbers, current.user().account
+    if account.email is None:
+        return render.go_on(layouts.page_url("settings.email"), EmailRequired())
     form = PhoneForm(discoverable=account.discoverable if account.phone_number else True)
     form.country.choices = phones.country_choices()
     form.country.data = form.country.data or phones.default_country(current.origin())
