@@ -56,7 +56,7 @@ class Policy:
     second_factor_failures_in_a_row: int = 100  # NIST 3.2.2; then codes are refused
     totp_step: int = 30  # RFC 6238 section 5.2
     totp_steps_aside: int = 1
-    totp_skew_told: int = 10 * MINUTE  # a code this far off is refused, but the page says that the clock is wrong
+    totp_slow_told: int = 10 * MINUTE  # a code this old is refused, but the page says that the clock is slow
     totp_secret_bytes: int = 20  # 160 bits, RFC 4226 section 4 R6
 
     # Codes and links by e-mail

@@ -173,8 +173,11 @@ class CodeFromEarlierMessage(CodeRefusal):
 
 
 @dataclass(eq=False)
-class ClockSkew(CodeRefusal):
-    """The code is right for another time: the phone's clock is `minutes` slow (positive) or fast (negative)."""
+class ClockSlow(CodeRefusal):
+    """The code was right earlier: the phone's clock is `minutes` slow.
+
+    There is no such refusal for a fast clock: it would tell which code becomes right later.
+    """
 
     minutes: int = 0
 

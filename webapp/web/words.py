@@ -25,18 +25,13 @@ def duration(seconds: int) -> str:
     return ngettext("%(num)s hour", "%(num)s hours", -(-seconds // 3600))
 
 
-def _skew(refusal: Any) -> str:
-    minutes = abs(refusal.minutes)
-    if refusal.minutes > 0:
-        return ngettext(
-            "This code is from the past: your phone's clock is about %(num)s minute slow. Set it to network time.",
-            "This code is from the past: your phone's clock is about %(num)s minutes slow. Set it to network time.",
-            minutes,
-        )
+def _clock_slow(refusal: Any) -> str:
     return ngettext(
-        "This code is from the future: your phone's clock is about %(num)s minute fast. Set it to network time.",
-        "This code is from the future: your phone's clock is about %(num)s minutes fast. Set it to network time.",
-        minutes,
+        "That code is out of date. Your phone's clock seems about %(num)s minute slow. Turn on automatic time in its"
+        " settings and try again.",
+        "That code is out of date. Your phone's clock seems about %(num)s minutes slow. Turn on automatic time in its"
+        " settings and try again.",
+        refusal.minutes,
     )
 
 
@@ -73,7 +68,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.CodeAlreadyUsed: lambda e: _("That code was already used. Enter a new one."),
     r.CodeExpired: lambda e: _("That code has expired. Ask for a new one."),
     r.CodeFromEarlierMessage: lambda e: _("That code is from an earlier message. Use the newest one."),
-    r.ClockSkew: _skew,
+    r.ClockSlow: _clock_slow,
     r.WrongBackupCode: lambda e: _("That backup code is wrong. Check it and try again."),
     k.NoCredential: lambda _r: _(
         "Nothing came from a security key: that needs JavaScript. Turn it on, or choose another method."
