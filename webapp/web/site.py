@@ -54,7 +54,7 @@ def install(app: Flask, services: Services) -> None:
     _log_in(app)
     templates.install(app, services)
     _before(app)
-    flood_limit.install(app, services.settings)
+    flood_limit.install(app, services.settings, services.clock)
     errors.install(app)
     pages = [page.bp for page in PAGES]
     pages += [of_methods.blueprint(services.methods) for of_methods in (named_factors, requests)]
