@@ -73,6 +73,12 @@ class PasswordTooCommon(Refusal):
     field = "password"
 
 
+class PasswordTooEasy(Refusal):
+    """It is not a common password, but an estimate says that few guesses find it."""
+
+    field = "password"
+
+
 class PasswordIsOneOfYourWords(Refusal):
     field = "password"
 

@@ -44,6 +44,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.PasswordTooShort: lambda e: _("Use at least %(minimum)s characters.", minimum=e.minimum),
     r.PasswordTooLong: lambda e: _("Use at most %(maximum)s characters.", maximum=e.maximum),
     r.PasswordTooCommon: lambda _r: _("Many people use this password, so it is guessed first. Choose another."),
+    r.PasswordTooEasy: lambda _r: _("That password is easy to guess. Add another word or two."),
     r.PasswordIsOneOfYourWords: lambda _r: _(
         "This is little more than your name or the site's, which is guessed first. Choose another."
     ),
