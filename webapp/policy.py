@@ -114,6 +114,7 @@ class Policy:
     kept_session_total: int = 30 * DAY
     pending_login_seconds: int = 10 * MINUTE
     fresh: int = 10 * MINUTE  # ASVS V7.5.1
+    clock_ahead: int = MINUTE  # a time further ahead was written while the clock was wrong, and counts for nothing
     remembered_browser: int = 30 * DAY
     remember_browsers: bool = True
     known_browser: int = 365 * DAY

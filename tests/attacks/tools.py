@@ -30,6 +30,8 @@ OPEN_TO_ALL = {
     "entrance.forgot_password",
     "entrance.forgot_password_sent",
     "entrance.reset_password",
+    "login_links.ask",  # the same for every name
+    "login_links.use",
     "not_you.mailed",
     "entrance.undo_email",
     "site.delivery",  # its message ids are signed

@@ -68,7 +68,9 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(ada: Owner, si
     unknown = stranger.log_in("not my password at all")
     for page in (wrong, unknown):
         assert page.status == 422
-        assert page.problems == ["The username or the password is wrong. Check both and try again."]
+        assert page.problems == [
+            "That username and password didn't work here. Check them, or have a link emailed to you."
+        ]
         assert not page.field("Password").get("value")
     assert wrong.field("Username")["value"] == "ada"
 

@@ -51,6 +51,10 @@ class WrongLogin(Refusal):
     field = "username"
 
 
+class WrongLoginHere(WrongLogin):
+    """The same in a browser that is not known for the account: the password was wrong, or not even compared."""
+
+
 class TemporaryPasswordHere(Refusal):
     """What was entered looks like a temporary password, which is accepted at legacy access only."""
 
@@ -210,6 +214,10 @@ class CodesBlocked(Refusal):
 
 class TooManyAttempts(Waiting):
     status = 429
+
+
+class TooManyLogins(TooManyAttempts):
+    """The same for passwords in a browser that is not known for the account."""
 
 
 class MailLimitReached(Waiting):

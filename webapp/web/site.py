@@ -18,6 +18,7 @@ from .pages import (
     help,
     home,
     legacy,
+    login_links,
     machine,
     named_factors,
     not_you,
@@ -33,7 +34,7 @@ from .pages import (
 )
 
 PAGES = (
-    *(entrance, not_you, challenge, home, settings, sessions, activity, contacts),
+    *(entrance, login_links, not_you, challenge, home, settings, sessions, activity, contacts),
     *(two_factor, temporary_passwords, enrollment, step_up, help, web_app, site, assets),
 )
 

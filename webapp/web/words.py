@@ -38,8 +38,11 @@ def _clock_slow(refusal: Any) -> str:
 WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.WrongPassword: lambda _r: _("That password is wrong. Try again."),
     r.WrongLogin: lambda _r: _("The username or the password is wrong. Check both and try again."),
+    r.WrongLoginHere: lambda _r: _(
+        "That username and password didn't work here. Check them, or have a link emailed to you."
+    ),
     r.TemporaryPasswordHere: lambda _r: _(
-        "The username or the password is wrong. A temporary password works only in apps: use your usual password here."
+        "That username and password didn't work here. A temporary password works only in apps: use your usual password."
     ),
     r.PasswordTooShort: lambda e: _("Use at least %(minimum)s characters.", minimum=e.minimum),
     r.PasswordTooLong: lambda e: _("Use at most %(maximum)s characters.", maximum=e.maximum),
@@ -105,6 +108,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         "There were too many wrong codes in a row, so codes are stopped. Log in with another method or a backup code."
     ),
     r.TooManyAttempts: lambda e: _("That was too many tries. Try again in %(wait)s.", wait=duration(e.seconds)),
+    r.TooManyLogins: lambda e: _("That was too many tries. Try again in %(wait)s.", wait=duration(e.seconds)),
     r.MailLimitReached: lambda e: _(
         "We send only so many codes to one address. Another can be sent in %(wait)s, or enter a different address.",
         wait=duration(e.seconds),
