@@ -15,6 +15,7 @@ from flask.wrappers import Response
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
+from redis import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from werkzeug.exceptions import TooManyRequests
@@ -39,8 +40,13 @@ class Floods:
         self._local = FixedWindowRateLimiter(MemoryStorage())
         self._store: RedisStorage | None = None
         if redis_url is not None:
-            waits = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-            self._store = RedisStorage(redis_url, **waits, retry=Retry(NoBackoff(), 0))
+            pool = ConnectionPool.from_url(
+                redis_url,
+                socket_timeout=REDIS_SECONDS,
+                socket_connect_timeout=REDIS_SECONDS,
+                retry=Retry(NoBackoff(), 0),
+            )
+            self._store = RedisStorage(redis_url, connection_pool=pool)
         self._shared = FixedWindowRateLimiter(self._store) if self._store is not None else self._local
 
     def store_answers(self) -> bool:

@@ -64,7 +64,7 @@ def log_in() -> Any:
     unknown = current.services().passkeys.unknown_hints(request.form) if isinstance(form.refusal, KeyUnknown) else None
     passkey = PasskeyForm(next=request.args.get("next", "")) if current.services().passkeys.are_offered else None
     link = LoginLinkForm(username=form.username.data) if isinstance(form.refusal, OFFER_LINK) else None
-    return render.page("entrance/log_in.html", form, passkey=passkey, tell_browser=unknown, link=link)
+    return render.page("entrance/log_in.html", form, passkey=passkey, tell_browser=unknown, login_link=link)
 
 
 def _with_passkey(form: PasskeyForm) -> LoggedIn:
