@@ -1,4 +1,4 @@
-"""A Redis that accepts connections and never answers: the flood limit falls back at once, and nobody waits in a row."""
+"""A Redis that accepts connections and never answers: the flood limit falls back at once, and requests do not wait in turn."""
 
 from __future__ import annotations
 

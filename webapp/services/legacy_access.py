@@ -61,7 +61,7 @@ class CallerCache:
         self._cache = TLRUCache[bytes, tuple[Caller, int]](
             core.policy.legacy_cache_size, ttu=_expires_at, timer=core.clock.now
         )
-        lock = Lock()  # with the condition, simultaneous look-ups of one key wait for the first
+        self._lock = lock = Lock()  # with the condition, simultaneous look-ups of one key wait for the first
         self._find = cached(self._cache, key=self._key, lock=lock, condition=Condition(lock))(self._find_now)
 
     def get(self, credentials: str, find: Callable[[], tuple[Caller, int | None]]) -> Caller:
@@ -69,7 +69,12 @@ class CallerCache:
 
         `find` runs once for simultaneous requests with the same credentials. What it raises is raised here.
         """
-        return self._find(credentials, find)[0]
+        caller, until = self._find(credentials, find)
+        if until > self._core.clock.now() + self._core.policy.legacy_cache_seconds:  # the clock was set back
+            with self._lock:
+                self._cache.clear()
+            caller, _ = self._find(credentials, find)
+        return caller
 
     def _key(self, credentials: str, _find: object) -> bytes:
         return hmac.digest(self._hmac_key, credentials.encode(), "sha256")
