@@ -1,4 +1,4 @@
-"""A Redis that accepts connections and never answers: the flood limit falls back at once, and requests do not wait in turn."""
+"""A Redis that accepts connections and never answers: only one request waits for it, and limits fall back at once."""
 
 from __future__ import annotations
 
