@@ -40,7 +40,7 @@ def run(site: Site) -> Run:
     return command
 
 
-def create(run: Run, *more: str, password: str = "violet tractors") -> Result:
+def create(run: Run, *more: str, password: str = "violet tractors hum") -> Result:
     given = ("accounts", "create", "--username", "grace", "--name", "Grace Hopper", *more)
     return run(*given, typed=f"{password}\n")
 
@@ -50,13 +50,13 @@ def test_an_account_made_by_the_operator_can_log_in(site: Site, run: Run) -> Non
     assert (result.exit_code, result.output) == (0, "Created grace.\n")
     grace = Owner(site, "grace")
     grace.username = "grace@example.org"
-    assert grace.log_in("violet tractors").h1 == "Welcome, Grace Hopper"
+    assert grace.log_in("violet tractors hum").h1 == "Welcome, Grace Hopper"
 
 
 def test_an_address_is_unconfirmed_unless_the_operator_confirms_it(site: Site, run: Run) -> None:
     create(run, "--email", "grace@example.org")
     grace = Owner(site, "grace")
-    grace.log_in("violet tractors")
+    grace.log_in("violet tractors hum")
     assert grace.open("/settings/account/email").field("Email address")["value"] == "grace@example.org"
 
 
@@ -64,11 +64,11 @@ def test_a_number_that_the_operator_confirms_gets_codes(site: Site, run: Run) ->
     create(run, "--email", "grace@example.org", "--email-confirmed", "--phone", "+44 7400 123456")
     assert "Phone number: ...56\n" in run("accounts", "show", "grace").output
     grace = Owner(site, "grace")
-    grace.log_in("violet tractors")
+    grace.log_in("violet tractors hum")
     grace.open("/settings/security/two-factor")
     grace.press("Text message")
     grace.press("Next")
-    assert grace.press("Verify", password="violet tractors").h1 == "Check your phone"
+    assert grace.press("Verify", password="violet tractors hum").h1 == "Check your phone"
     assert grace.press("Verify", code=site.texted_code("+447400123456")).h1 == "You're all set"
 
 
@@ -95,10 +95,10 @@ def test_the_report_counts_texts_by_day_country_and_outcome(site: Site, run: Run
 @pytest.mark.parametrize(
     ("more", "password", "says"),
     [
-        (("--phone", "07400 123456"), "violet tractors", "Enter a whole phone number"),
+        (("--phone", "07400 123456"), "violet tractors hum", "Enter a whole phone number"),
         ((), "short", "Use at least 15 characters."),
-        (("--email", "nobody"), "violet tractors", "Enter an email address in the form name@example.org."),
-        (("--email", "ada@example.org", "--email-confirmed"), "violet tractors", "belongs to another account"),
+        (("--email", "nobody"), "violet tractors hum", "Enter an email address in the form name@example.org."),
+        (("--email", "ada@example.org", "--email-confirmed"), "violet tractors hum", "belongs to another account"),
     ],
 )
 def test_an_invalid_argument_is_answered_by_one_sentence(

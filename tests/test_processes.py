@@ -116,7 +116,7 @@ def test_the_server_answers_its_worker_sends_and_both_stop_on_sigterm(start: Sta
         assert ask(port, "/log-in")[0] == 200
         create = ("flask", "--app", "wsgi", "accounts", "create", "--username", "ada", "--name", "Ada Lovelace")
         made = start(*create, "--email", "ada@example.org", "--email-confirmed", **settings)
-        assert made.communicate("violet tractors\n", timeout=30)[0].endswith("Created ada.\n")
+        assert made.communicate("violet tractors hum\n", timeout=30)[0].endswith("Created ada.\n")
         reset = start("flask", "--app", "wsgi", "accounts", "log-out", "ada", **settings)
         assert reset.wait(30) == 0
         assert eventually(lambda: bool(mailbox.received))

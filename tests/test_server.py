@@ -317,7 +317,7 @@ def test_standard_output_has_json_lines_only_and_everything_else_goes_to_standar
     assert eventually(lambda: len(children_of(web)) == 2), "as many processes as NIGHTLATCH_WORKERS says"
     create = ("flask", "--app", "wsgi", "accounts", "create", "--username", "ada", "--name", "Ada Lovelace")
     made = start(*create, "--email", "ada@example.org", "--email-confirmed", **settings)
-    made.communicate("violet tractors\n", timeout=SECONDS)
+    made.communicate("violet tractors hum\n", timeout=SECONDS)
     told = start("flask", "--app", "wsgi", "accounts", "log-out", "ada", **settings)
     assert told.wait(SECONDS) == 0
     time.sleep(3)  # the worker attempts to send the e-mail about it

@@ -35,9 +35,11 @@ from .services.email_addresses import EmailAddresses
 from .services.enrollment.service import Enrollment
 from .services.invitations import Invitations
 from .services.kept_acts import KeptActs
+from .services.known_networks import KnownNetworks
 from .services.legacy_access import CallerCache, LegacyAccess
 from .services.links import Links
 from .services.login import Login
+from .services.login_links import LoginLinks
 from .services.login_requests import LoginRequests
 from .services.maintenance import Maintenance
 from .services.named_factors import NamedFactors
@@ -64,6 +66,7 @@ from .services.step_up import StepUp
 from .services.temporary_passwords import TemporaryPasswords
 from .services.text_caps import TextCaps
 from .services.usernames import Usernames
+from .services.wrong_codes import WrongCodes
 from .settings import ROOT, Settings
 
 
@@ -111,8 +114,8 @@ class Services:
         self.approvals = Approvals(core, self.login_requests, tell)
         parts = (codes, self.outbox, numbers, self.ceremonies, self.login_requests)
         self.methods = methods(Parts(core, attempts, *parts, site, ports.texts.available, hosts, key))
-        opening, remembered = SessionOpening(sessions, attempts, tell), RememberedBrowsers(core)
-        proof = (core, attempts, backup_codes, tell, self.methods)
+        opening, remembered = SessionOpening(sessions, guesses, tell), RememberedBrowsers(core)
+        proof = (core, attempts, backup_codes, tell, WrongCodes(core, attempts, tell), self.methods)
         self.login = Login(*proof, guesses, passwords, sessions, remembered, opening)
         self.step_up = StepUp(*proof, sessions)
         self.passkeys = Passkeys(core, attempts, tell, opening, self.methods)
@@ -126,13 +129,15 @@ class Services:
         self.sign_up = SignUp(core, attempts, passwords, sessions, tell, names, settings.sign_up_open)
         inviting = (self.sign_up, names, passwords, sessions, self.links, self.outbox, tell)
         self.invitations = Invitations(core, *inviting)
-        self.password_changes = PasswordChanges(core, attempts, passwords, sessions, self.links, self.outbox, tell)
+        changing = (core, attempts, guesses, passwords, sessions)
+        self.password_changes = PasswordChanges(*changing, self.links, self.outbox, tell)
+        self.login_links = LoginLinks(core, attempts, self.links, self.outbox, tell)
         self.not_you = NotYou(core, self.links, sessions, self.password_changes, tell)
         self.contacts, self.activity = Contacts(core, numbers), ActivityPages(core)
         self.temporary_passwords = TemporaryPasswords(core, attempts, sessions, numbers, self.outbox, tell)
         refused = RefusedAccesses(core, self.temporary_passwords, ports.texts.available)
         self.app_sessions = apps = AppSessions(core)
-        proving = (guesses, passwords, self.temporary_passwords)
+        proving = (guesses, KnownNetworks(core), passwords, self.temporary_passwords)
         self.legacy_access = LegacyAccess(core, *proving, apps, refused, tell, CallerCache(core))
         kinds = SessionKind(core, sessions), RememberedKind(core, remembered), AppKind(core, apps)
         self.active_access = ActiveAccess(core, sessions, tell, kinds)

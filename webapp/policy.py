@@ -41,14 +41,19 @@ class Policy:
     password_minimum: int = 15  # NIST 3.1.1.2, ASVS V6.2.1
     password_maximum: int = 256  # characters
     password_maximum_bytes: int = 1024
+    password_guesses: int = 10**10  # fewer are too few, as zxcvbn estimates them
     argon2_memory_kib: int = 19456  # OWASP Password Storage Cheat Sheet, RFC 9106
     argon2_passes: int = 2
     hashes_at_once: int = 4  # in one process; bounds its memory
     hash_queue_seconds: int = 2
-    password_attempts: Window = Window(10, 15 * MINUTE)  # ASVS V6.3.1; a known browser has its own count
+    password_attempts: Window = Window(10, 15 * MINUTE)  # ASVS V6.3.1; by name and network, or of a known browser
     password_first_wait: int = 30  # doubles with each further failure
     password_longest_wait: int = HOUR
     password_attempts_address: Window = Window(30, 15 * MINUTE)
+    password_failures_in_a_row: int = 100  # NIST 3.2.2; then none from an unknown browser is compared
+    login_links: Window = Window(1, HOUR)  # mailed to one account, or asked for by one name
+    login_link_seconds: int = HOUR  # not less than the window: the earlier e-mail must still work
+    known_network: int = 30 * DAY  # since an app succeeded from there
 
     # Sign-up
     sign_ups: tuple[Window, ...] = (Window(20, HOUR), Window(100, DAY))  # of one network
@@ -57,9 +62,11 @@ class Policy:
     challenge_attempts: int = 5  # then the log-in starts again at the password
     second_factor_attempts: tuple[Window, ...] = (Window(5, 5 * MINUTE), Window(20, HOUR), Window(50, DAY))
     second_factor_failures_in_a_row: int = 100  # NIST 3.2.2; then codes are refused
+    wrong_codes_told: int = 5  # the owner gets a mail after so many, ASVS V6.3.5
+    wrong_code_mails: tuple[Window, ...] = (Window(1, HOUR), Window(5, DAY))
     totp_step: int = 30  # RFC 6238 section 5.2
     totp_steps_aside: int = 1
-    totp_skew_told: int = 10 * MINUTE  # a code this far off is refused, but the page says that the clock is wrong
+    totp_slow_told: int = 10 * MINUTE  # a code this old is refused, but the page says that the clock is slow
     totp_secret_bytes: int = 20  # 160 bits, RFC 4226 section 4 R6
 
     # Codes and links by e-mail
@@ -121,6 +128,7 @@ class Policy:
     kept_session_total: int = 30 * DAY
     pending_login_seconds: int = 10 * MINUTE
     fresh: int = 10 * MINUTE  # ASVS V7.5.1
+    clock_ahead: int = MINUTE  # a time further ahead was written while the clock was wrong, and counts for nothing
     remembered_browser: int = 30 * DAY
     remember_browsers: bool = True
     known_browser: int = 365 * DAY

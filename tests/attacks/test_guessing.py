@@ -79,13 +79,37 @@ def test_an_exhausted_challenge_stays_exhausted_for_a_copied_cookie_and_for_the_
 
 
 def test_changing_the_method_or_the_page_resets_no_count(site: Site, ada: Owner, stranger: Owner) -> None:
-    for _ in range(2):
+    for _ in range(4):
         stranger.post("/log-in/verify", code=wrong(ada.code()))
         stranger.post("/log-in/backup-code", code="AAAA-AAAA-AAAA-AAAA")
         stranger.open("/log-in/methods")
     stranger.post("/log-in/verify?method=authentication-app", code=wrong(ada.code()))
+    assert stranger.post("/log-in/verify", code=ada.code()).path == "/log-in"
     assert stranger.post("/log-in/backup-code", code=ada.kept_code).path == "/log-in"
     assert live_sessions(site) == 1
+
+
+def test_wrong_codes_never_keep_the_owner_from_the_backup_code(site: Site, ada: Owner) -> None:
+    for _ in range(5):
+        with pytest.raises(Refusal):
+            guess(site, pending_token(site, ada), wrong(ada.code()))
+    with pytest.raises(TooManyAttempts):
+        guess(site, pending_token(site, ada), ada.code())
+    other = ada.other_browser(address="192.0.2.1")
+    other.log_in()
+    assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code"
+
+
+def test_wrong_backup_codes_are_counted_apart_and_by_network(site: Site, ada: Owner, stranger: Owner) -> None:
+    """They cannot be guessed, so they use up no attempt of a challenge and stop no code."""
+    statuses = [stranger.post("/log-in/backup-code", code="AAAA-AAAA-AAAA-AAAA").status for _ in range(6)]
+    assert statuses == [422] * 5 + [429]
+    assert stranger.post("/log-in/backup-code", code=ada.kept_code).status == 429
+    assert second_factor_attempts(site) == 0
+    owner = ada.other_browser(address="192.0.2.1")
+    owner.log_in()
+    assert owner.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code"
+    assert count(site, "SELECT count(*) FROM attempts WHERE bucket LIKE 'unguessable:%'") == 0, "a full log-in"
 
 
 def test_fifty_concurrent_wrong_codes_are_compared_five_times(site: Site, ada: Owner, stranger: Owner) -> None:
@@ -228,11 +252,12 @@ def test_a_thousand_wrong_passwords_of_an_attacker_do_not_lock_the_owners_browse
     before = len(hasher.verified)
     for attempt in range(1000):
         with pytest.raises((WrongLogin, TooManyAttempts)):
-            password(site, "ada", "not the password", f"198.51.{attempt // 250}.{attempt % 250}")
+            password(site, "ada", "not the password", f"198.{attempt % 50}.100.{attempt // 50}")
         site.clock.pass_(1)
-    assert len(hasher.verified) - before <= 20, "refused before anything is compared"
-    with pytest.raises(TooManyAttempts):
-        password(site, "ada", ada.password, "198.51.100.200")
+    compared = [encoded for encoded in hasher.verified[before:] if encoded is not None]
+    assert len(compared) == 100, "then none is compared"
+    with pytest.raises(WrongLogin):
+        password(site, "ada", ada.password, "203.0.113.200")
     assert ada.log_in_whole().h1 == "Welcome, Ada Lovelace"
 
 

@@ -426,13 +426,14 @@ def test_guesses_at_legacy_access_and_on_the_page_share_ten_attempts(site: Site,
     for attempt in range(5):
         assert App(site, address=f"198.51.100.{attempt}").verify("ada", "a wrong password").status == 401
     for attempt in range(5):
-        stranger = ada.other_browser(address=f"198.51.101.{attempt}")
+        stranger = ada.other_browser(address=f"198.51.100.{attempt}")
         assert stranger.log_in("a wrong password").status == 422
     for page in (App(site).verify("ada", ada.password), App(site).exchange("ada", ada.password)):
         assert page.status == 429
         assert int(page.response.headers["Retry-After"]) <= 30
     assert App(site).exchange("ada", ada.password).response.get_json()["error"] == "temporarily_unavailable"
-    assert ada.other_browser(address="198.51.102.1").log_in().status == 429
+    assert ada.other_browser(address="198.51.100.99").log_in().status == 429
+    assert ada.other_browser(address="198.51.102.1").log_in().h1 == "Enter your code", "from another network"
     assert App(site).verify("ada", password).status == 200, "no stranger keeps out an app that has what none can guess"
 
 

@@ -31,6 +31,8 @@ OPEN_TO_ALL = {
     "entrance.forgot_password_sent",
     "entrance.reset_password",
     "entrance.invitation",
+    "login_links.ask",  # the same for every name
+    "login_links.use",
     "not_you.mailed",
     "entrance.undo_email",
     "site.delivery",  # its message ids are signed

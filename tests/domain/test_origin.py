@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.domain.origin import Origin
+from webapp.domain.origin import Origin, address_in
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,41 @@ def test_every_address_of_a_64_is_counted_together(network: int, one: int, other
     assert here.rate_limit_key == there.rate_limit_key
     elsewhere = Origin(str(IPv6Address((network ^ 1) << 64 | one)))
     assert elsewhere.rate_limit_key != here.rate_limit_key
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.0/24"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ("::ffff:192.0.2.7", "192.0.2.0/24"),
+        ("somewhere", "somewhere"),
+    ],
+)
+def test_a_network_is_the_24_of_ipv4_or_the_48_of_ipv6(address: str, network: str) -> None:
+    assert Origin(address).network == network
+
+
+@pytest.mark.parametrize(
+    ("entry", "address"),
+    [
+        ("203.0.113.51", "203.0.113.51"),
+        ("203.0.113.51:40001", "203.0.113.51"),
+        ('"203.0.113.51:40001"', "203.0.113.51"),
+        ("2001:db8::51", "2001:db8::51"),
+        ("[2001:db8::51]", "2001:db8::51"),
+        ("[2001:db8::51]:40001", "2001:db8::51"),
+        ('"[2001:db8::51]:40001"', "2001:db8::51"),
+        ("fe80::51%eth0", "fe80::51"),
+        ("::ffff:203.0.113.51", "203.0.113.51"),
+        ("unknown", None),
+        ("_hidden:40001", None),
+        ("203.0.113.51:port", None),
+        ("[]:1", None),
+        ("", None),
+    ],
+)
+def test_an_entry_of_a_proxy_is_an_address_once_port_brackets_and_quotes_are_off(
+    entry: str, address: str | None
+) -> None:
+    assert address_in(entry) == address

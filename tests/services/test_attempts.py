@@ -15,7 +15,7 @@ from webapp.domain.refusals import ChallengeExhausted, CodesBlocked, Refusal, To
 from webapp.models.base import Table
 from webapp.models.database import Database
 from webapp.policy import DAY, HOUR, MINUTE, Policy, Window
-from webapp.services.attempts import Attempts, Backoff, Bucket, FactorFailures, Rule, SlidingWindows, Total
+from webapp.services.attempts import Attempts, Backoff, Bucket, FactorFailures, Rule, SlidingWindows, Tally, Total
 
 POLICY = Policy()
 SHARED = SlidingWindows(POLICY.second_factor_attempts)
@@ -112,15 +112,19 @@ def test_a_challenge_has_five_attempts_however_much_time_passes() -> None:
     assert rule.lookback is None
 
 
-def test_a_hundred_wrong_codes_in_a_row_block_codes_and_no_other_proofs() -> None:
+def test_a_hundred_wrong_codes_in_a_row_block_codes_for_good() -> None:
     hits = [START + n * DAY for n in range(100)]
     later = hits[-1] + DAY
-    codes = FactorFailures(SHARED, 100, stops=True)
-    others = FactorFailures(SHARED, 100, stops=False)
+    codes = FactorFailures(SHARED, 100)
     assert isinstance(codes.refusal(hits, later), CodesBlocked)
     assert codes.refusal(hits[1:], later) is None
-    assert others.refusal(hits, later) is None
-    assert isinstance(others.refusal([later] * 5, later), TooManyAttempts)
+    assert isinstance(codes.refusal([later] * 5, later), TooManyAttempts)
+
+
+def test_a_tally_refuses_nothing_and_is_full_after_so_many() -> None:
+    bucket = Bucket("ada", Tally(3))
+    assert bucket.rule.refusal([START] * 9, START) is None
+    assert [bucket.takes(earlier) for earlier in (0, 2, 3, 9)] == [True, True, False, False]
 
 
 # -- In the database -------------------------------------------------------------------------------

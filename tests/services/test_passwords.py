@@ -14,6 +14,7 @@ from tests.doubles import START, CheapHasher, core
 from webapp.domain.refusals import (
     PasswordIsOneOfYourWords,
     PasswordTooCommon,
+    PasswordTooEasy,
     PasswordTooLong,
     PasswordTooShort,
 )
@@ -45,16 +46,16 @@ def account(sealed: str) -> Account:
 
 
 def test_fifteen_characters_are_accepted_and_fourteen_refused(db: Database) -> None:
-    assert passwords(db).seal("violet tractors", *ADA)
+    assert passwords(db).seal("vivid owl jumps", *ADA)
     with pytest.raises(PasswordTooShort) as refused:
-        passwords(db).seal("violet tractor", *ADA)
+        passwords(db).seal("vivid owl jump", *ADA)
     assert refused.value.minimum == 15
 
 
 def test_an_operator_may_require_more_or_as_few_as_eight(db: Database) -> None:
-    assert passwords(db, password_minimum=8).seal("vqz8klmx", *ADA)
+    assert passwords(db, password_minimum=8).seal("vqz8klmxwtj", *ADA)
     with pytest.raises(PasswordTooShort):
-        passwords(db, password_minimum=20).seal("violet tractors", *ADA)
+        passwords(db, password_minimum=20).seal("vivid owl jumps", *ADA)
     assert passwords(db, password_minimum=20).minimum == 20
 
 
@@ -64,7 +65,7 @@ def test_no_character_is_required_or_forbidden(db: Database) -> None:
 
 
 def test_256_characters_are_accepted_and_257_refused(db: Database) -> None:
-    long = "ab3x" * 63 + "kq9Z"
+    long = "mist over seven harbours " * 10 + "kq9Z!x"
     assert len(long) == 256
     assert passwords(db).seal("!x" + long[2:], *ADA)
     with pytest.raises(PasswordTooLong) as refused:
@@ -120,6 +121,39 @@ def test_every_common_password_that_is_long_enough_is_refused_in_any_case_and_sp
 @pytest.mark.parametrize(
     "typed",
     [
+        "password123456789",
+        "Password1234567",
+        "iloveyou1234567",
+        "welcome123456789",
+        "princessprincess1",
+        "P@ssw0rd12345678",
+        "$unsh1ne!2027!2027",
+        "2027 12 31 dr4g0n!!",
+        "jordanjordanjordan 23",
+        "PR1NCE$$pr1nce$$",
+        "--- Sunshine 98431 ---",
+    ],
+)
+def test_a_common_word_is_refused_whatever_stands_around_it(db: Database, typed: str) -> None:
+    with pytest.raises(PasswordTooCommon):
+        passwords(db).seal(typed, *ADA)
+
+
+@pytest.mark.parametrize("typed", ["1q2w3e4r5t6y7u8i", "violet tractors", "abcdefgh tulips", "Christopher1987 smith"])
+def test_what_is_found_in_few_guesses_is_refused(db: Database, typed: str) -> None:
+    with pytest.raises(PasswordTooEasy):
+        passwords(db).seal(typed, *ADA)
+
+
+def test_words_of_the_site_and_the_user_count_as_guessed_first(db: Database) -> None:
+    assert passwords(db).seal("wolverhampton quill", *ADA)
+    with pytest.raises(PasswordTooEasy):
+        passwords(db, site="Wolverhampton").seal("wolverhampton quill", *ADA)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
         "Nightlatch 2027!",
         "ada lovelace ada",
         "AdaLovelace 2027",
@@ -146,7 +180,7 @@ def test_a_password_matches_in_every_unicode_composition(db: Database, typed: st
     service = passwords(db)
     try:
         ada = account(service.seal(typed))
-    except (PasswordTooCommon, PasswordTooShort, PasswordTooLong):
+    except (PasswordTooCommon, PasswordTooEasy, PasswordTooShort, PasswordTooLong):
         return
     assert service.is_right(ada, unicodedata.normalize("NFD", typed))
     assert service.is_right(ada, unicodedata.normalize("NFC", typed))

@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from tests.conftest import Site
+from tests.doubles import FakeClock
 from tests.people import Person
 from webapp.web.flood_limit import Floods
 
@@ -26,7 +27,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[str | None]:
 
 
 def test_a_network_has_a_limit_of_its_own(store: str | None) -> None:
-    floods = Floods("3 per minute", store)
+    floods = Floods("3 per minute", store, FakeClock())
     address = uuid4().hex
     for _ in range(3):
         assert floods.has_room(address)
@@ -37,14 +38,18 @@ def test_a_network_has_a_limit_of_its_own(store: str | None) -> None:
 
 
 def test_two_processes_share_the_count_in_redis(store: str | None) -> None:
-    one, other, address = Floods("1 per minute", store), Floods("1 per minute", store), uuid4().hex
+    one, other, address = (
+        Floods("1 per minute", store, FakeClock()),
+        Floods("1 per minute", store, FakeClock()),
+        uuid4().hex,
+    )
     one.count(address)
     assert not one.has_room(address)
     assert other.has_room(address) == (store in (None, UNREACHABLE))
 
 
 def test_the_store_reports_whether_it_answers(store: str | None) -> None:
-    assert Floods("1 per minute", store).store_answers() == (store != UNREACHABLE)
+    assert Floods("1 per minute", store, FakeClock()).store_answers() == (store != UNREACHABLE)
 
 
 class TestSiteWithRedis:

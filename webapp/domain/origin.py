@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 DEVICE_MAXIMUM = 300
 """How many characters of the User-Agent header are stored."""
+WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+")
+"""An IPv6 address in brackets, with or without a port, or an IPv4 address with one (RFC 7239 section 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +35,34 @@ class Origin:
         return self.user_agent[:DEVICE_MAXIMUM]
 
     @property
-    def network(self) -> str:
-        """The /24 of an IPv4 address, or the /48 of an IPv6 one: many addresses of it can belong to one person."""
-        try:
-            address = ip_address(self.address)
-        except ValueError:
-            return self.address
-        if isinstance(address, IPv6Address):
-            if address.ipv4_mapped is None:
-                return str(ip_network((address, 48), strict=False))
-            address = address.ipv4_mapped
-        return str(ip_network((address, 24), strict=False))
-
-    @property
     def rate_limit_key(self) -> str:
         """What rate limits count by: an IPv4 address, or the /64 network of an IPv6 one, which one subscriber has."""
-        try:
-            address = ip_address(self.address)
-        except ValueError:
+        return self._shortened(32, 64).removesuffix("/32")
+
+    @property
+    def network(self) -> str:
+        """The /24 network of an IPv4 address or the /48 of an IPv6 one: what one site or provider's customer has."""
+        return self._shortened(24, 48)
+
+    def _shortened(self, ipv4: int, ipv6: int) -> str:
+        address = _parsed(self.address)
+        if address is None:
             return self.address
-        if isinstance(address, IPv6Address):
-            if address.ipv4_mapped:
-                return str(address.ipv4_mapped)
-            return str(ip_network((address, 64), strict=False))
-        return str(address)
+        return str(ip_network((address, ipv4 if isinstance(address, IPv4Address) else ipv6), strict=False))
+
+
+def address_in(entry: str) -> str | None:
+    """The address in an entry of X-Forwarded-For, without quotes, brackets and port; None when there is none."""
+    text = entry.strip().strip('"').strip()
+    found = WITH_PORT.fullmatch(text)
+    address = _parsed((found[1] or found[2]) if found else text)
+    return str(address) if address is not None else None
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """An IPv4 address inside an IPv6 one (RFC 4291 section 2.5.5.2) is the IPv4 address; a zone id is dropped."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address

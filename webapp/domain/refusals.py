@@ -51,6 +51,10 @@ class WrongLogin(Refusal):
     field = "username"
 
 
+class WrongLoginHere(WrongLogin):
+    """The same in a browser that is not known for the account: the password was wrong, or not even compared."""
+
+
 class TemporaryPasswordHere(Refusal):
     """What was entered looks like a temporary password, which is accepted at legacy access only."""
 
@@ -70,6 +74,12 @@ class PasswordTooLong(Refusal):
 
 
 class PasswordTooCommon(Refusal):
+    field = "password"
+
+
+class PasswordTooEasy(Refusal):
+    """It is not a common password, but an estimate says that few guesses find it."""
+
     field = "password"
 
 
@@ -198,8 +208,11 @@ class CodeFromEarlierMessage(CodeRefusal):
 
 
 @dataclass(eq=False)
-class ClockSkew(CodeRefusal):
-    """The code is right for another time: the phone's clock is `minutes` slow (positive) or fast (negative)."""
+class ClockSlow(CodeRefusal):
+    """The code was right earlier: the phone's clock is `minutes` slow.
+
+    There is no such refusal for a fast clock: it would tell which code becomes right later.
+    """
 
     minutes: int = 0
 
@@ -232,6 +245,10 @@ class TooManySignUps(Waiting):
     """The limit of new accounts from one network is reached."""
 
     status = 429
+
+
+class TooManyLogins(TooManyAttempts):
+    """The same for passwords in a browser that is not known for the account."""
 
 
 class MailLimitReached(Waiting):

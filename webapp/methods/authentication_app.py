@@ -14,11 +14,11 @@ from typing import Any
 
 import segno
 from pyotp import TOTP
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, or_, update
 
 from ..domain.codes import groups, is_digits, tidy_digits
 from ..domain.language import gettext, lazy
-from ..domain.refusals import ClockSkew, CodeAlreadyUsed, CodeMalformed, WrongCode
+from ..domain.refusals import ClockSlow, CodeAlreadyUsed, CodeMalformed, WrongCode
 from ..models.database import Transaction, changed_one_row
 from ..models.factors import Factor, factor_bound
 from ..policy import Policy
@@ -30,7 +30,12 @@ from ..services.method import Answers, ByDevice, Challenge, Method, Overview, Pr
 MODULE_PIXELS = 6
 ACCEPT_ONCE = (
     update(Factor)
-    .where(Factor.id == bindparam("factor"), Factor.counter < bindparam("step"), Factor.turned_off_at.is_(None))
+    .where(
+        Factor.id == bindparam("factor"),
+        # a step further ahead was accepted while the clock of this machine was wrong
+        or_(Factor.counter < bindparam("step"), Factor.counter > bindparam("newest")),
+        Factor.turned_off_at.is_(None),
+    )
     .values(counter=bindparam("step"), logged_in_at=bindparam("now"))
 )
 
@@ -109,12 +114,13 @@ class AuthenticationApp(Method):
     def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
         """Accepts a time step once only (RFC 6238 section 5.2).
 
-        Raises `CodeMalformed`, `CodeAlreadyUsed`, `ClockSkew` or `WrongCode`.
+        Raises `CodeMalformed`, `CodeAlreadyUsed`, `ClockSlow` or `WrongCode`.
         """
         factor, now = challenge.factor, self.core.clock.now()
         secret = self.core.keyring.open(factor.sealed, factor_bound(factor.account_id, factor.method))
         step = matching_step(secret, _tidy(answers.get("code", "")), now, self.core.policy)
-        if not changed_one_row(tx, ACCEPT_ONCE, {"factor": factor.id, "step": step, "now": now}):
+        values = {"factor": factor.id, "step": step, "newest": self.counter_at(now), "now": now}
+        if not changed_one_row(tx, ACCEPT_ONCE, values):
             raise CodeAlreadyUsed()
 
     def counter_at(self, now: int) -> int:
@@ -126,20 +132,20 @@ def start_over(visit: Visit) -> None:
 
 
 def matching_step(secret: str, code: str, now: int, policy: Policy) -> int:
-    """The accepted time step (Unix seconds // 30) whose code this is. Raises `ClockSkew` or `WrongCode`.
+    """The accepted time step (Unix seconds // 30) whose code this is. Raises `ClockSlow` or `WrongCode`.
 
-    Steps further away are compared only to tell how wrong the phone's clock is; they must not be accepted.
+    Earlier steps are compared only to tell how slow the phone's clock is; they must not be accepted. Later steps must
+    not be compared: a hint at one would tell a guesser which code becomes right later.
     """
     totp = TOTP(secret)
     current = now // policy.totp_step
-    farthest = policy.totp_skew_told // policy.totp_step
-    for offset in sorted(range(-farthest, farthest + 1), key=abs):
+    farthest = policy.totp_slow_told // policy.totp_step
+    for offset in sorted(range(-farthest, policy.totp_steps_aside + 1), key=abs):
         if not compare_digest(totp.generate_otp(current + offset), code):
             continue
         if abs(offset) <= policy.totp_steps_aside:
             return current + offset
-        minutes = max(1, round(abs(offset) * policy.totp_step / 60))
-        raise ClockSkew(minutes=minutes if offset < 0 else -minutes)
+        raise ClockSlow(minutes=max(1, round(-offset * policy.totp_step / 60)))
     raise WrongCode()
 
 

@@ -1,8 +1,8 @@
-"""The tables of legacy access: temporary passwords, app sessions, and refusals."""
+"""The tables of legacy access: temporary passwords, app sessions, networks of apps, and refusals."""
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import AccountId, At, BigId, Hash, Key, MaybeAt, Table
@@ -41,6 +41,19 @@ class AppSession(Table):
     device: Mapped[str] = mapped_column(String(300))
     """The app's User-Agent header."""
     ended_at: Mapped[MaybeAt]
+
+
+class KnownNetwork(Table):
+    """A network from which an app of the account succeeded. Wrong passwords from there are counted apart."""
+
+    __tablename__ = "known_networks"
+    __table_args__ = (UniqueConstraint("account_id", "network"),)
+
+    id: Mapped[Key]
+    account_id: Mapped[int] = mapped_column(BigId, ForeignKey("accounts.id", ondelete="CASCADE"))
+    network: Mapped[str] = mapped_column(String(64))
+    at: Mapped[At]
+    """When an app last succeeded."""
 
 
 class RefusedAccess(Table):

@@ -88,8 +88,8 @@ class Attempt(Table):
     id: Mapped[Key]
     bucket: Mapped[str] = mapped_column(String(160), index=True)
     at: Mapped[At]
-    account_id: Mapped[int | None] = mapped_column(BigId)
-    """In a bucket that many accounts share: the account of the attempt, so that its full log-in deletes its own."""
+    account_id: Mapped[int | None] = mapped_column(BigId, index=True)
+    """The account of an attempt in a bucket by network or address, so that its full log-in deletes its own."""
 
 
 class Activity(Table):

@@ -18,8 +18,9 @@ from ..models.database import Transaction
 from .core import Core
 
 
-def _is_live(seen: Seconds, started: Seconds) -> ColumnElement[bool]:
-    return and_(AppSession.ended_at.is_(None), AppSession.seen_at > seen, AppSession.started_at > started)
+def _is_live(seen: Seconds, started: Seconds, until: Seconds) -> ColumnElement[bool]:
+    recent = AppSession.seen_at > seen, AppSession.started_at > started, AppSession.started_at <= until
+    return and_(AppSession.ended_at.is_(None), *recent)
 
 
 Seconds = int | expression.BindParameter[int]
@@ -27,7 +28,7 @@ FIND = (
     select(AppSession, Account)
     .join(Account, Account.id == AppSession.account_id)
     .where(AppSession.token_hash == bindparam("token_hash"))
-    .where(_is_live(*(bindparam(name, type_=AppSession.seen_at.type) for name in ("seen", "started"))))
+    .where(_is_live(*(bindparam(name, type_=AppSession.seen_at.type) for name in ("seen", "started", "until"))))
 )
 
 
@@ -65,7 +66,7 @@ class AppSessions:
         if found is None:
             return None
         session, account = found
-        if now - session.seen_at >= self.core.policy.session_seen_every:
+        if abs(now - session.seen_at) >= self.core.policy.session_seen_every:
             with self.core.db.write(durable=False) as tx:
                 tx.execute(update(AppSession).where(AppSession.id == session.id).values(seen_at=now))
         return account
@@ -75,6 +76,7 @@ class AppSessions:
         return _is_live(**self._limits())
 
     def _limits(self) -> dict[str, int]:
-        """The times, in Unix seconds, after which a valid session was seen and started."""
+        """The times, in Unix seconds, between which a valid session was seen and started."""
         now, policy = self.core.clock.now(), self.core.policy
-        return {"seen": now - policy.app_session_idle, "started": now - policy.app_session_total}
+        since = {"seen": now - policy.app_session_idle, "started": now - policy.app_session_total}
+        return {**since, "until": now + policy.clock_ahead}

@@ -13,22 +13,27 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
-from sqlalchemy import Row, Select, and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import Delete, Row, Select, and_, bindparam, delete, func, insert, or_, select
 
 from ..domain.key_refusals import CeremonyExpired
 from ..domain.refusals import ChallengeExhausted, CodesBlocked, Refusal, TooManyAttempts
 from ..models.database import Transaction
 from ..models.sessions import Attempt
-from ..policy import Window
+from ..policy import Policy, Window
 from .core import Core
 
 COUNT = insert(Attempt)
-CLEAR = delete(Attempt).where(
-    or_(
-        Attempt.bucket.in_(bindparam("names", expanding=True)),
-        and_(Attempt.bucket == bindparam("shared"), Attempt.account_id == bindparam("own")),
-    )
-)
+CLOCK_AHEAD = Policy().clock_ahead
+UNGUESSABLE = "unguessable:"
+"""Begins the names of buckets for keys and backup codes, which are counted apart from codes."""
+
+
+@cache
+def _clear(*kinds: str) -> Delete:
+    """Deletes named buckets, and the account's own attempts in a shared one and in buckets that begin with `kinds`."""
+    own = or_(Attempt.bucket == bindparam("shared"), *(Attempt.bucket.startswith(kind) for kind in kinds))
+    named = Attempt.bucket.in_(bindparam("names", expanding=True))
+    return delete(Attempt).where(or_(named, and_(Attempt.account_id == bindparam("own"), own)))
 
 
 @cache
@@ -50,6 +55,16 @@ class Rule(Protocol):
         """Why one more attempt is refused, or None. `hits` are earlier attempts in Unix seconds, oldest first."""
 
 
+def _until_now(hits: Sequence[int], now: int) -> Sequence[int]:
+    """Without those that were counted while the clock was far ahead: waits for them could last years.
+
+    Clocks of several machines differ a little, so a time that is just ahead is now.
+    """
+    if not hits or hits[-1] <= now:
+        return hits
+    return [min(at, now) for at in hits if at <= now + CLOCK_AHEAD]
+
+
 @dataclass(frozen=True, slots=True)
 class SlidingWindows:
     windows: tuple[Window, ...]
@@ -59,6 +74,7 @@ class SlidingWindows:
         return max(w.seconds for w in self.windows)
 
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
+        hits = _until_now(hits, now)
         waits = [hits[-w.most] + w.seconds - now for w in self.windows if len(hits) >= w.most]
         wait = max(waits, default=0)
         return TooManyAttempts(wait) if wait > 0 else None
@@ -97,7 +113,7 @@ class Backoff:
 
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
         level, free_at, recent = 0, 0, list[int]()
-        for at in hits:
+        for at in _until_now(hits, now):
             recent = [h for h in recent if h > at - self.window.seconds] + [at]
             if level and at >= free_at + self.window.seconds:
                 level = 0
@@ -122,19 +138,32 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """No limit: it counts up to `most` attempts, for a caller that must know when there were more."""
+
+    most: int
+
+    @property
+    def lookback(self) -> int | None:
+        return None
+
+    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:  # noqa: ARG002  # it refuses nothing
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class FactorFailures:
-    """The windows that all methods share; with `stops`, `most_in_a_row` failures refuse all further codes."""
+    """The windows that the codes of all methods share; `most_in_a_row` failures refuse all further codes."""
 
     windows: SlidingWindows
     most_in_a_row: int
-    stops: bool
 
     @property
     def lookback(self) -> int | None:
         return None
 
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
-        if self.stops and len(hits) >= self.most_in_a_row:
+        if len(hits) >= self.most_in_a_row:
             return CodesBlocked()
         return self.windows.refusal(hits, now)
 
@@ -146,7 +175,11 @@ class Bucket:
     name: str
     rule: Rule
     account_id: int | None = None
-    """The account of the attempt, where many accounts share the bucket."""
+    """The account of the attempt, where the bucket is one of several of an account, or shared by many accounts."""
+
+    def takes(self, earlier: int) -> bool:
+        """False when another attempt after so many is not stored."""
+        return not isinstance(self.rule, Tally) or earlier < self.rule.most
 
 
 def single_use(name: str) -> Bucket:
@@ -175,7 +208,8 @@ class Attempts:
             refusal = bucket.rule.refusal(hits[bucket.name], now)
             if refusal is not None:
                 raise refusal
-        tx.execute(COUNT, [{"bucket": b.name, "at": now, "account_id": b.account_id} for b in buckets])
+        counted = [b for b in buckets if b.takes(len(hits[b.name]))]
+        tx.execute(COUNT, [{"bucket": b.name, "at": now, "account_id": b.account_id} for b in counted])
         return {b.name: len(hits[b.name]) + 1 for b in buckets}
 
     def wait(self, *buckets: Bucket) -> int:
@@ -186,19 +220,26 @@ class Attempts:
         refusals = [bucket.rule.refusal(hits[bucket.name], now) for bucket in buckets]
         return max((refusal.wait or 0 for refusal in refusals if refusal is not None), default=0)
 
-    def clear(self, tx: Transaction, *names: str, shared: str = "", account_id: int | None = None) -> None:
-        """Deletes the attempts of the named buckets, and this account's own in the bucket `shared`."""
-        tx.execute(CLEAR, {"names": names, "shared": shared, "own": account_id})
+    def clear(
+        self,
+        tx: Transaction,
+        *names: str,
+        shared: str = "",
+        kinds: Sequence[str] = (),
+        account_id: int | None = None,
+    ) -> None:
+        """Deletes the attempts of the named buckets, and this account's own in the bucket `shared` and in buckets whose
+        names begin with one of `kinds`."""
+        tx.execute(_clear(*kinds), {"names": names, "shared": shared, "own": account_id})
 
-    def take_back(self, tx: Transaction, *names: str, shared: str | None = None, account_id: int | None = None) -> None:
-        """Deletes the newest attempt of each bucket, because it was right; in `shared`, this account's own."""
-        buckets = {name: Attempt.bucket == name for name in names}
-        if shared is not None:
-            buckets[shared] = and_(Attempt.bucket == shared, Attempt.account_id == account_id)
-        self.core.db.serialize(tx, *buckets)  # else two right attempts at once would delete the same one
-        for bucket in buckets.values():
-            newest = select(func.max(Attempt.id)).where(bucket).scalar_subquery()
-            tx.execute(delete(Attempt).where(Attempt.id == newest))
+    def take_back(self, tx: Transaction, *buckets: Bucket) -> None:
+        """Deletes the newest attempt of each bucket, because it was right; of its account, where it names one."""
+        self.core.db.serialize(tx, *(b.name for b in buckets))  # else two at once would delete the same one
+        newest = []
+        for bucket in buckets:
+            own = [Attempt.account_id == bucket.account_id] if bucket.account_id is not None else []
+            newest.append(select(func.max(Attempt.id)).where(Attempt.bucket == bucket.name, *own).scalar_subquery())
+        tx.execute(delete(Attempt).where(or_(*(Attempt.id == one for one in newest))))
 
 
 def _history(buckets: Sequence[Bucket], now: int) -> tuple[Select[str, int], dict[str, Any]]:

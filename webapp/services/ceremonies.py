@@ -154,7 +154,8 @@ class Ceremonies:
         drawn, digest = challenge[:-HASH_BYTES], challenge[-HASH_BYTES:]
         expected = [_digest(mac) for mac in self.core.keyring.macs(drawn.hex(), _bound(name))]
         age = self.core.clock.now() - int.from_bytes(drawn[:TIME_BYTES], "big")
-        if not any(compare_digest(digest, one) for one in expected) or age >= self.core.policy.ceremony_seconds:
+        is_recent = -self.core.policy.clock_ahead <= age < self.core.policy.ceremony_seconds
+        if not any(compare_digest(digest, one) for one in expected) or not is_recent:
             raise CeremonyExpired()
         return challenge
 

@@ -22,8 +22,9 @@ from ..models.database import Transaction
 from .account_lookup import find_by_name, needs_second_factor
 from .app_sessions import AppSessions, Granted
 from .core import Core
+from .known_networks import KnownNetworks
 from .notices import Notices
-from .password_attempts import PasswordAttempts
+from .password_attempts import Counted, PasswordAttempts
 from .passwords import Passwords
 from .refused_accesses import RefusedAccesses
 from .temporary_passwords import TemporaryPasswords
@@ -44,7 +45,8 @@ class Proved:
 
     account: Account
     temporary: TemporaryPassword | None
-    typed_name: str
+    counted: Counted | None = None
+    """The attempt to take back; None for a temporary password."""
 
 
 class CallerCache:
@@ -60,7 +62,7 @@ class CallerCache:
         self._cache = TLRUCache[bytes, tuple[Caller, int]](
             core.policy.legacy_cache_size, ttu=_expires_at, timer=core.clock.now
         )
-        lock = Lock()  # with the condition, simultaneous look-ups of one key wait for the first
+        self._lock = lock = Lock()  # with the condition, simultaneous look-ups of one key wait for the first
         self._find = cached(self._cache, key=self._key, lock=lock, condition=Condition(lock))(self._find_now)
 
     def get(self, credentials: str, find: Callable[[], tuple[Caller, int | None]]) -> Caller:
@@ -68,7 +70,12 @@ class CallerCache:
 
         `find` runs once for simultaneous requests with the same credentials. What it raises is raised here.
         """
-        return self._find(credentials, find)[0]
+        caller, until = self._find(credentials, find)
+        if until > self._core.clock.now() + self._core.policy.legacy_cache_seconds:  # the clock was set back
+            with self._lock:
+                self._cache.clear()
+            caller, _ = self._find(credentials, find)
+        return caller
 
     def _key(self, credentials: str, _find: object) -> bytes:
         return hmac.digest(self._hmac_key, credentials.encode(), "sha256")
@@ -88,6 +95,7 @@ def _expires_at(_key: bytes, found: tuple[Caller, int], _now: float) -> int:
 class LegacyAccess:
     core: Core
     password_attempts: PasswordAttempts
+    known_networks: KnownNetworks
     passwords: Passwords
     temporary_passwords: TemporaryPasswords
     app_sessions: AppSessions
@@ -141,22 +149,29 @@ class LegacyAccess:
         # before the attempt limit: 80 random bits cannot be guessed, so wrong passwords of others must not block them
         temporary = self.temporary_passwords.find(found, password)
         if found is not None and found.email is not None and temporary is not None:
-            return Proved(found, temporary, name)
-        account = self.password_attempts.count(found, name, None, origin)
+            return Proved(found, temporary)
+        known = self.known_networks.find(found, origin)
+        counted = self.password_attempts.count(found, name, known, origin)
+        account = counted.account
         right = self.passwords.is_right(account, password)
         if right and account is not None and account.email is not None and not factors:
             self.passwords.renew(account, password)
-            return Proved(account, None, name)
-        self.refused_accesses.note(account if right else None, origin)
+            return Proved(account, None, counted)
+        with self.core.db.write() as tx:
+            self.refused_accesses.note(tx, account if right else None, origin)
+            self.password_attempts.take_back(tx, counted, right=right)  # an app that repeats it guesses nothing
         raise WrongLogin()
 
     def _accept(self, tx: Transaction, proved: Proved, origin: Origin) -> None:
-        """Takes the counted attempt back. Raises `WrongLogin` when the account has enrolled a factor meanwhile."""
-        if proved.temporary is not None:
-            return
-        if needs_second_factor(tx, proved.account):
-            raise WrongLogin()
-        self.password_attempts.take_back(tx, proved.account, proved.typed_name, origin)
+        """Takes the counted attempt back, and makes the app's network known.
+
+        Raises `WrongLogin` when the account has enrolled a factor meanwhile.
+        """
+        if proved.counted is not None:
+            if needs_second_factor(tx, proved.account):
+                raise WrongLogin()
+            self.password_attempts.take_back(tx, proved.counted)
+        self.known_networks.note(tx, proved.account.id, origin)
 
 
 def _caller(account: Account) -> Caller:

@@ -17,7 +17,13 @@ from ..models.codes import Link
 from ..models.database import Transaction, changed_one_row
 from .core import Core
 
-PATHS = {"reset": "/reset-password/", "not-you": "/not-you/", "undo-email": "/undo-email/", "invite": "/invite/"}
+PATHS = {
+    "reset": "/reset-password/",
+    "not-you": "/not-you/",
+    "undo-email": "/undo-email/",
+    "invite": "/invite/",
+    "log-in-here": "/log-in/here/",
+}
 
 
 @dataclass(frozen=True, slots=True)

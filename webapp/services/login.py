@@ -20,7 +20,10 @@ from ..domain.refusals import (
     LoginExpired,
     Refusal,
     TemporaryPasswordHere,
+    TooManyAttempts,
+    TooManyLogins,
     WrongLogin,
+    WrongLoginHere,
 )
 from ..models.account_rows import AccountRows
 from ..models.accounts import Account
@@ -40,6 +43,7 @@ FIND = AccountRows(
     PendingLogin.token_hash == bindparam("token_hash"),
     PendingLogin.ended_at.is_(None),
     PendingLogin.started_at > bindparam("since"),
+    PendingLogin.started_at <= bindparam("until"),
 )
 NEW = {
     column.key: bindparam(column.key, type_=column.type)
@@ -99,12 +103,20 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
     ) -> LoggedIn | PendingToken:
         """Logs in, or begins a pending login. `remembered` are the tokens in this browser's cookies.
 
-        Raises `WrongLogin`, `TemporaryPasswordHere`, `TooManyAttempts` or `Busy`; the same for unknown names.
+        Raises `WrongLogin`, `TemporaryPasswordHere`, `TooManyAttempts` or `Busy`; from a browser that is not known
+        `WrongLoginHere` and `TooManyLogins`, the same for unknown names.
         """
         found, factors = find_by_name(self.core.db, typed_name)
-        account = self.password_attempts.count(found, typed_name, known_browser, origin)
+        is_known = known_browser is not None and known_browser.knows(found)
+        try:
+            counted = self.password_attempts.count(found, typed_name, known_browser, origin)
+        except TooManyAttempts as refusal:
+            raise (refusal if is_known else TooManyLogins(refusal.seconds)) from None
+        account = counted.account
         if not self.passwords.is_right(account, typed_password) or account is None:
-            raise TemporaryPasswordHere() if looks_temporary(typed_password) else WrongLogin()
+            if looks_temporary(typed_password):
+                raise TemporaryPasswordHere()
+            raise WrongLogin() if is_known else WrongLoginHere()
         self.passwords.renew(account, typed_password)
         is_pending = bool(factors) and not remembered  # the rest is decided in the transaction
         with self.core.db.write(durable=not is_pending) as tx:  # a pending login that is lost begins again
@@ -113,6 +125,7 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
                     tx, account, known_browser, persistent=persistent, next_path=next_path, origin=origin
                 )
             pending, token = self._begin(tx, account, persistent, next_path, origin)
+            self.password_attempts.take_back(tx, counted)
         if not factors:
             return PendingToken(token)  # a first factor was turned on meanwhile: its page sends the code
         claim = LoginClaim(account, factors, pending.challenge, pending)
@@ -120,9 +133,10 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
 
     def claim(self, token: str | None) -> LoginClaim:
         """The claim of a pending login. Raises `LoginExpired` when there is none or it is older than ten minutes."""
-        since = self.core.clock.now() - self.core.policy.pending_login_seconds
+        now, policy = self.core.clock.now(), self.core.policy
+        times = {"since": now - policy.pending_login_seconds, "until": now + policy.clock_ahead}
         with self.core.db.read() as tx:
-            found = FIND.find(tx, {"token_hash": hash_of(token or ""), "since": since})
+            found = FIND.find(tx, {"token_hash": hash_of(token or ""), **times})
         if found is None:
             raise LoginExpired()
         pending, account, factors = found

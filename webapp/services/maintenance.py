@@ -10,7 +10,7 @@ from sqlalchemy import and_, delete, not_, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ..models.accounts import Account
-from ..models.apps import AppSession, RefusedAccess, TemporaryPassword
+from ..models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ..models.codes import Code, Link
 from ..models.contacts import ContactLookups
 from ..models.drafts import Draft, backup_code_bound, draft_bound
@@ -23,6 +23,7 @@ from ..policy import DAY
 from .core import Core
 from .kept_acts import act_bound
 from .outbox import message_bound
+from .password_attempts import TOTALS
 from .phone_numbers import phone_bound, target_bound
 from .proof import SHARED_BUCKETS
 
@@ -37,6 +38,7 @@ SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
     (Code.sealed_target, lambda code: target_bound(code.account_id, code.challenge)),
 )
 """Every sealed column, and what its values are bound to. Once all are resealed, an old key can be removed."""
+RUNS = (SHARED_BUCKETS, TOTALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +121,9 @@ class Maintenance:
             (Link, or_(Link.expires_at < ended, Link.used_at < ended)),
             (Draft, Draft.touched_at < now - policy.draft_seconds),
             (Factor, Factor.turned_off_at < now - policy.turn_back_on_seconds),
-            # a run of wrong second factors counts until a full log-in, however long that takes
-            (Attempt, and_(Attempt.at < ended, not_(Attempt.bucket.startswith(SHARED_BUCKETS)))),
+            # a run of wrong passwords or second factors counts until a full log-in, however long that takes
+            (Attempt, and_(Attempt.at < ended, *(not_(Attempt.bucket.startswith(run)) for run in RUNS))),
+            (KnownNetwork, KnownNetwork.at < now - policy.known_network),
             (ContactLookups, ContactLookups.at <= now - policy.contact_lookups.seconds),
             (Activity, Activity.at < now - policy.activity_kept),
             (TextCount, TextCount.day < (now - policy.messages_kept) // DAY),

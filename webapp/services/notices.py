@@ -36,10 +36,16 @@ LISTED: dict[str, Sentence] = {
     "app-logged-in": lazy("An app logged in, and stays logged in."),
     "session-ended": lazy("You logged out %(device)s."),
     "app-logged-out": lazy("You logged out an app: %(device)s."),
+    "browser-known": lazy("A link from your email was used to log in in another browser."),
     "browser-forgotten": lazy("A remembered browser was forgotten: %(device)s."),
     "second-factor-failed": lazy("Five wrong codes were entered after your password."),
 }
 TOLD: dict[str, Sentence] = {
+    "logged-in-new-browser": lazy("Someone logged in to your account in a browser that is new to us."),
+    "wrong-codes": lazy(
+        "After your password, wrong codes were entered. There were %(count)s since you last logged in. Someone may know"
+        " your password: if it was not you, change it."
+    ),
     "password-changed": lazy("Your password was changed."),
     "password-reset": lazy("Your password was reset with a link from your e-mail."),
     "email-confirmed": lazy("The email address %(email)s was confirmed for your account."),
@@ -117,11 +123,15 @@ class Notices:
         )
 
     def tell(self, tx: Transaction, account: Account, kind: str, origin: Origin, **details: str) -> None:
-        """Adds the event, and sends an e-mail that says what, when and from where, with a "Not you?" link.
+        """Adds the event, and sends an e-mail about it as `mail` does."""
+        self.record(tx, account.id, kind, origin, **details)
+        self.mail(tx, account, kind, origin, **details)
+
+    def mail(self, tx: Transaction, account: Account, kind: str, origin: Origin, **details: str) -> None:
+        """Sends an e-mail that says what, when and from where, with a "Not you?" link.
 
         An account without a confirmed address gets no e-mail.
         """
-        self.record(tx, account.id, kind, origin, **details)
         if account.email is None:
             return
         url = self.links.draw(tx, account, "not-you", account.email, self.core.policy.notice_link_seconds)

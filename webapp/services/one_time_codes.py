@@ -146,7 +146,9 @@ class OneTimeCodes:
             raise CodeAlreadyUsed()
 
     def _newest(self, tx: Transaction, account_id: int, challenge: str) -> Code | None:
-        query = select(Code).where(Code.account_id == account_id, _of(challenge), Code.voided_at.is_(None))
+        own = Code.account_id == account_id, _of(challenge), Code.voided_at.is_(None)
+        # one of a clock that was far ahead would be valid, and delay the next, until that time comes
+        query = select(Code).where(*own, Code.made_at <= self.core.clock.now() + self.core.policy.clock_ahead)
         return tx.objects.scalars(query.order_by(Code.id.desc()).limit(1)).first()
 
     def _is_older_code(self, account_id: int, challenge: str, digits: str) -> bool:

@@ -1,29 +1,49 @@
-"""Rate limits of passwords, apart for known and unknown browsers.
+"""Rate limits of passwords: by name and network, by address, and by account from everywhere.
 
-Unknown browsers must wait after ten wrong passwords; a browser in which the owner logged in before is counted apart, so
-that others cannot lock the owner out (ASVS V6.3).
+Who knows only a username must not be able to keep its owner out: waits are counted by the network that guesses, and a
+browser in which the owner logged in before, or an app's network, is counted apart (ASVS V6.1.1, V6.3.1). Answers must
+be the same for a name that no account has.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..domain.codes import hash_of
-from ..domain.names import key_of
+from ..domain.names import log_in_key_of
 from ..domain.origin import Origin
-from ..domain.refusals import WrongLogin
 from ..models.accounts import Account
 from ..models.database import Transaction
-from .attempts import Attempts, Backoff, Bucket, SlidingWindows, WithRefusal
+from .attempts import UNGUESSABLE, Attempts, Backoff, Bucket, SlidingWindows, Tally
 from .core import Core
+
+PASSWORDS = "password:"
+TOTALS = "password-total:"
+"""With the id of an account after it: its wrong passwords from everywhere since its last full log-in."""
+UNKNOWN_TOTALS = "password-unknown:"
+"""The same of a name that no account has, so that both take the same work."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownBrowser:
-    """A browser in which these accounts logged in before, as its signed cookie says."""
+    """A browser in which these accounts logged in before, as its signed cookie says; or the network of their apps."""
 
     browser: str
     accounts: frozenset[int]
+
+    def knows(self, account: Account | None) -> bool:
+        return account is not None and account.id in self.accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An attempt that was counted before the comparison.
+
+    `account` is None when nothing must be compared: the name is unknown, or the account had too many wrong passwords.
+    """
+
+    account: Account | None
+    buckets: tuple[Bucket, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,60 +51,59 @@ class PasswordAttempts:
     core: Core
     attempts: Attempts
 
-    def count(
-        self, account: Account | None, typed_name: str, known: KnownBrowser | None, origin: Origin
-    ) -> Account | None:
-        """Counts and commits one attempt. Returns the account, or None if the name must be treated as unknown.
+    def count(self, account: Account | None, typed_name: str, known: KnownBrowser | None, origin: Origin) -> Counted:
+        """Counts and commits one attempt.
 
-        A known browser has a bucket of its own, so that others cannot lock the owner out. Unknown browsers have one
-        for the typed name, whether it exists or not, and one for the account. When only the latter is full, the name
-        is treated as unknown: a wait would tell that this e-mail address belongs to that username.
-        Raises `TooManyAttempts`.
+        After a hundred wrong passwords in a row (NIST SP 800-63B-4 section 3.2.2) none from an unknown browser is
+        compared until a full log-in; but always for an account without a confirmed address, which could not be mailed
+        a link that makes a browser known. Raises `TooManyAttempts`.
         """
-        policy = self.core.policy
-        rule = Backoff(policy.password_attempts, policy.password_first_wait, policy.password_longest_wait)
-        if account is not None and known is not None and account.id in known.accounts:
-            buckets = [Bucket(_bucket(account.id, known.browser), rule)]
+        policy, is_known = self.core.policy, known is not None and known.knows(account)
+        owner = account.id if account is not None else None
+        waits = Backoff(policy.password_attempts, policy.password_first_wait, policy.password_longest_wait)
+        name = hash_of(log_in_key_of(typed_name))
+        if known is not None and is_known:
+            own = [Bucket(f"{PASSWORDS}{owner}:{known.browser}", waits, owner)]
         else:
-            account_id = account.id if account is not None else None
             by_address = SlidingWindows((policy.password_attempts_address,))
-            buckets = [
-                Bucket(_name_bucket(key_of(typed_name)), rule),
-                Bucket(address_bucket(origin), by_address, account_id),
+            own = [
+                Bucket(f"{PASSWORDS}?{name}:{origin.network}", waits, owner),
+                Bucket(address_bucket(origin), by_address, owner),
             ]
-            if account is not None:
-                told_as_wrong = WithRefusal(rule, lambda _wait: WrongLogin())
-                buckets.append(Bucket(_bucket(account.id), told_as_wrong))
-        try:
-            with self.core.db.write(durable=False) as tx:
-                self.attempts.count_within(tx, *buckets)
-        except WrongLogin:
-            with self.core.db.write(durable=False) as tx:
-                self.attempts.count_within(tx, *buckets[:-1])
-            return None
-        return account
+        most = policy.password_failures_in_a_row
+        total = Bucket(total_bucket(owner) if owner is not None else f"{UNKNOWN_TOTALS}{name}", Tally(most), owner)
+        counts = self.attempts.count(*own, total)
+        is_full = counts[total.name] > most
+        if is_full and not is_known and account is not None and account.email is not None:
+            account = None
+        return Counted(account, tuple(own if is_full else [*own, total]))
 
-    def take_back(self, tx: Transaction, account: Account, typed_name: str, origin: Origin) -> None:
-        """Takes back the counted attempt, because it was right. Earlier ones count until the next full log-in."""
-        names = _bucket(account.id), _name_bucket(key_of(typed_name))
-        self.attempts.take_back(tx, *names, shared=address_bucket(origin), account_id=account.id)
+    def take_back(self, tx: Transaction, counted: Counted, *, right: bool = True) -> None:
+        """Takes back the counted attempt if it was `right`; if not, runs the same statements and changes nothing.
+
+        Must come after the account's row was locked, as `clear` does, or two transactions could wait for each other.
+        """
+        taken = counted.buckets if right else [replace(b, name=f"not {b.name}") for b in counted.buckets]
+        self.attempts.take_back(tx, *taken)
+
+    def clear(self, tx: Transaction, account_id: int) -> None:
+        """After a reset: deletes the account's wrong passwords."""
+        self.attempts.clear(tx, total_bucket(account_id), kinds=(PASSWORDS,), account_id=account_id)
+
+    def clear_all(self, tx: Transaction, account_id: int, origin: Origin, *others: str) -> None:
+        """After a full log-in: also the buckets `others` and the account's wrong keys and backup codes.
+
+        In the bucket that all accounts of an address share, only this account's attempts from `origin` are deleted.
+        """
+        names, kinds = (total_bucket(account_id), *others), (PASSWORDS, UNGUESSABLE)
+        self.attempts.clear(tx, *names, shared=address_bucket(origin), kinds=kinds, account_id=account_id)
 
 
-def buckets_of(account: Account, known: KnownBrowser | None = None) -> list[str]:
-    """The names of the buckets for wrong passwords of an account: of unknown browsers, and of `known` if given."""
-    names = [_name_bucket(key_of(name)) for name in (account.username, account.email) if name]
-    of_known = [_bucket(account.id, known.browser)] if known is not None else []
-    return [_bucket(account.id), *names, *of_known]
+def total_bucket(account_id: int) -> str:
+    """The name of the bucket that counts the account's wrong passwords from everywhere."""
+    return f"{TOTALS}{account_id}"
 
 
 def address_bucket(origin: Origin) -> str:
     """The name of the bucket that all accounts share for attempts from one network address."""
     return f"password-from:{origin.rate_limit_key}"
-
-
-def _bucket(owner: int | str, browser: str = "a stranger") -> str:
-    return f"password:{owner}:{browser}"
-
-
-def _name_bucket(key: str) -> str:
-    return _bucket(f"?{hash_of(key)}")

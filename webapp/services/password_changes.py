@@ -28,7 +28,7 @@ from .email_addresses import normalize
 from .links import Links, OpenLink
 from .notices import Notices
 from .outbox import Outbox
-from .password_attempts import buckets_of
+from .password_attempts import PasswordAttempts
 from .passwords import Passwords
 from .sessions import Sessions
 
@@ -37,6 +37,7 @@ from .sessions import Sessions
 class PasswordChanges:
     core: Core
     attempts: Attempts
+    password_attempts: PasswordAttempts
     passwords: Passwords
     sessions: Sessions
     links: Links
@@ -118,7 +119,7 @@ class PasswordChanges:
                 self.links.use(tx, opened.link)
                 self._set(tx, account, sealed)
                 self.sessions.end_others(tx, account.id, None)
-                self.attempts.clear(tx, *buckets_of(account))
+                self.password_attempts.clear(tx, account.id)
                 if account.email is None:
                     self._confirm_by_link(tx, account, address)
                 self.notices.tell(tx, account, "password-reset", origin)

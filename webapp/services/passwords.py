@@ -1,7 +1,7 @@
 """The rules for passwords, their hashes, and verifying them.
 
-The rules are NIST SP 800-63B-4 section 3.1.1.2: a minimum length and no rules of composition; common passwords and the
-user's own names are refused.
+The rules are NIST SP 800-63B-4 section 3.1.1.2: a minimum length and no rules of composition; common passwords, the
+user's own names and what is easy to guess are refused (ASVS V6.2.4, V6.2.11).
 """
 
 from __future__ import annotations
@@ -14,15 +14,24 @@ from itertools import pairwise
 from pathlib import Path
 
 from sqlalchemy import update
+from zxcvbn_rs_py import zxcvbn
 
 from ..domain.ports import PasswordHasher
-from ..domain.refusals import PasswordIsOneOfYourWords, PasswordTooCommon, PasswordTooLong, PasswordTooShort
+from ..domain.refusals import (
+    PasswordIsOneOfYourWords,
+    PasswordTooCommon,
+    PasswordTooEasy,
+    PasswordTooLong,
+    PasswordTooShort,
+)
 from ..models.accounts import Account
 from ..models.database import changed_one_row
 from .core import Core
 
 BLOCKLIST = Path(__file__).with_name("common_passwords.txt")
 SHORTEST_WORD = 4  # characters; shorter words occur in good passwords too
+LEET = tuple(str.maketrans("013457@$!+8", f"o{i}eastasitb") for i in "il")
+"""Letters that digits and symbols stand for; 1 stands for two."""
 BASE32_CODE = re.compile(r"[A-Z2-7]{4}(-?[A-Z2-7]{4}){3}")
 
 
@@ -40,17 +49,20 @@ class Passwords:
         """The hash to store of a new password.
 
         `words` are the user's own: username, name, e-mail address. Raises `PasswordTooShort`,
-        `PasswordTooLong`, `PasswordTooCommon`, `PasswordIsOneOfYourWords` or `Busy`.
+        `PasswordTooLong`, `PasswordTooCommon`, `PasswordIsOneOfYourWords`, `PasswordTooEasy` or `Busy`.
         """
         password = normalize(typed)
         if len(password) < self.core.policy.password_minimum:
             raise PasswordTooShort(self.core.policy.password_minimum)
         self._refuse_long(password)
         plain = _plain_form(password)
-        if plain in _common() or len(set(plain)) <= 2 or _is_run(plain):
+        if plain in _common() or len(set(plain)) <= 2 or _is_run(plain) or not _cores(password).isdisjoint(_common()):
             raise PasswordTooCommon()
-        if _is_made_of(plain, [_plain_form(w) for w in (self.site_name, *_split(words))]):
+        own = [self.site_name, *_split(words)]
+        if _is_made_of(plain, [_plain_form(w) for w in own]):
             raise PasswordIsOneOfYourWords()
+        if zxcvbn(password, own).guesses < self.core.policy.password_guesses:
+            raise PasswordTooEasy()
         return self.hasher.hash(password)
 
     def is_right(self, account: Account | None, typed: str) -> bool:
@@ -92,7 +104,28 @@ def looks_temporary(typed: str) -> bool:
 
 @cache
 def _common() -> frozenset[str]:
-    return frozenset(_plain_form(line) for line in BLOCKLIST.read_text().splitlines() if line)
+    """The plain forms of common passwords, and the words that remain of them without digits and symbols around."""
+    lines = [line for line in BLOCKLIST.read_text().splitlines() if line]
+    return frozenset(form for line in lines for form in (_plain_form(line), *_cores(line)))
+
+
+def _cores(password: str) -> set[str]:
+    """The word that a password may be made of: without digits and symbols around it, repetitions and leet letters.
+
+    P@ssw0rd12345678, princessprincess1 and iloveyou1234567 are password, princess and iloveyou.
+    """
+    text = normalize(password).casefold()
+    start = next((n for n, c in enumerate(text) if c.isalpha()), len(text))
+    end = next((n for n in range(len(text), 0, -1) if text[n - 1].isalpha()), 0)
+    spellings = {part.translate(leet) for part in (text[start:end], text[:end], text[start:]) for leet in LEET}
+    words = {_once("".join(c for c in spelling if c.isalpha())) for spelling in spellings}
+    return {word for word in words if len(word) >= SHORTEST_WORD}
+
+
+def _once(text: str) -> str:
+    """The piece of which the text is a repetition: princess of princessprincess."""
+    place = (text + text).find(text, 1)
+    return text[:place] if text else text
 
 
 def _plain_form(text: str) -> str:

@@ -16,12 +16,13 @@ from ..domain.refusals import CodeRefusal, NotFound, Refusal, TooSoon
 from ..models.accounts import Account
 from ..models.database import Transaction
 from ..models.factors import Factor
-from .attempts import Attempts, Bucket, FactorFailures, SlidingWindows, Total, single_use
+from .attempts import UNGUESSABLE, Attempts, Bucket, FactorFailures, SlidingWindows, Total, single_use
 from .backup_codes import BackupCodes
 from .core import Core
 from .method import Answers, Challenge, Method
 from .method_kinds import Glance, Methods, OutOfBand
 from .notices import Notices
+from .wrong_codes import WrongCodes
 
 SHARED_BUCKETS = "second-factor:"
 
@@ -81,6 +82,7 @@ class ProofFlow(ABC, Generic[C, Result]):
     attempts: Attempts
     backup_codes: BackupCodes
     notices: Notices
+    wrong_codes: WrongCodes
     methods: Methods
 
     # -- The methods to choose from ----------------------------------------------------------------------
@@ -131,34 +133,38 @@ class ProofFlow(ABC, Generic[C, Result]):
         Raises what the method's `verify` raises, `ChallengeExhausted`, `CodesBlocked` or `TooManyAttempts`.
         """
         choice = self.choice(claim, slug)
-        buckets = self._buckets(claim, choice, answers)
-        left = self._left(claim, self.attempts.count(*buckets)) if buckets else self.core.policy.challenge_attempts
+        failures = self._failures(claim, choice.method, origin)
+        left = self._count(claim, choice, failures, answers)
         try:
             with self.core.db.write() as tx:
                 choice.method.verify(tx, choice.challenge, answers)
-                if buckets:
-                    self._was_right(tx, claim)
+                if failures is not None:
+                    self._was_right(tx, failures)
                 return self._complete(tx, claim, origin, **options)
         except CodeRefusal as refusal:
             self._tell(claim, refusal, origin)
+            if choice.method.is_code:
+                self.wrong_codes.tell(claim.account, shared_bucket(claim.account.id), origin)
             raise self._after(claim, refusal, left) from None
 
     def verify_backup_code(self, claim: C, typed: str, origin: Origin, **options: Any) -> tuple[Result, str]:
         """Consumes and replaces the backup code, ends every other session and notifies the owner.
 
-        Returns the result and the new code. Raises as `verify` does, or `WrongBackupCode`.
+        Returns the result and the new code. Raises `WrongBackupCode`, or `TooManyAttempts` for wrong backup codes
+        from this network.
         """
-        left = self._left(claim, self.attempts.count(*self._buckets(claim)))
+        failures = self._unguessable(claim, "backup-code", origin)
+        self.attempts.count(failures)
         try:
             with self.core.db.write() as tx:
                 successor = self.backup_codes.exchange(tx, claim.account.id, typed)
-                self._was_right(tx, claim)
+                self._was_right(tx, failures)
                 result = self._complete(tx, claim, origin, **options)
                 self._end_others(tx, claim, result)
                 self.notices.tell(tx, claim.account, "backup-code-used", origin)
                 return result, successor
         except CodeRefusal as refusal:
-            raise self._after(claim, refusal, left) from None
+            raise self._after(claim, refusal, self.core.policy.challenge_attempts) from None
 
     def withdraw(self, claim: C) -> None:
         """Ends the claim's requests on other devices."""
@@ -173,7 +179,7 @@ class ProofFlow(ABC, Generic[C, Result]):
     def _end_others(self, tx: Transaction, claim: C, result: Result) -> None:
         """Ends every other session (ASVS V7.4.3)."""
 
-    def _was_right(self, tx: Transaction, claim: C) -> None:
+    def _was_right(self, tx: Transaction, counted: Bucket) -> None:
         """Called in the transaction of a proof: the counted attempt was not a failure."""
 
     def _after(self, claim: C, refusal: CodeRefusal, left: int) -> Refusal:  # noqa: ARG002  # for `Login`
@@ -187,23 +193,32 @@ class ProofFlow(ABC, Generic[C, Result]):
             if method.slug in on:
                 method.withdraw(tx, claim.account.id, claim.name)
 
-    def _buckets(self, claim: C, choice: Choice | None = None, answers: Answers | None = None) -> list[Bucket]:
-        """The buckets of one attempt: for the backup code without a `choice`; none where nothing can be guessed."""
-        if choice is not None and isinstance(choice.method, OutOfBand):
-            return []
-        policy, blocks = self.core.policy, choice is not None and choice.method.is_code
-        windows = SlidingWindows(policy.second_factor_attempts)
-        shared = FactorFailures(windows, policy.second_factor_failures_in_a_row, stops=blocks)
-        buckets = [
-            Bucket(claim.name, Total(policy.challenge_attempts)),
-            Bucket(shared_bucket(claim.account.id), shared),
-        ]
-        if choice is None:
-            return buckets
-        return [*buckets, *single_use_of(choice.method, answers or {}), *choice.method.attempts_at(choice.challenge)]
+    def _failures(self, claim: C, method: Method, origin: Origin) -> Bucket | None:
+        """The bucket that counts the account's failures: one for all codes, one for keys; None for an answer from
+        another device, which has a limit of its own."""
+        if isinstance(method, OutOfBand):
+            return None
+        if not method.is_code:
+            return self._unguessable(claim, method.slug, origin)
+        policy = self.core.policy
+        rule = FactorFailures(SlidingWindows(policy.second_factor_attempts), policy.second_factor_failures_in_a_row)
+        return Bucket(shared_bucket(claim.account.id), rule)
 
-    def _left(self, claim: C, counted: dict[str, int]) -> int:
-        return self.core.policy.challenge_attempts - counted[claim.name]
+    def _unguessable(self, claim: C, kind: str, origin: Origin) -> Bucket:
+        """Keys and backup codes cannot be guessed: counted apart and by network, so that the wrong codes of a person
+        who knows the password do not keep the owner from using them."""
+        rule = SlidingWindows(self.core.policy.second_factor_attempts)
+        return Bucket(f"{UNGUESSABLE}{claim.account.id}:{kind}:{origin.network}", rule, claim.account.id)
+
+    def _count(self, claim: C, choice: Choice, failures: Bucket | None, answers: Answers) -> int:
+        """Counts one attempt. Returns how many are left at this challenge, of which only codes use up one."""
+        if failures is None:
+            return self.core.policy.challenge_attempts
+        most, method = self.core.policy.challenge_attempts, choice.method
+        challenge = [Bucket(claim.name, Total(most))] if method.is_code else []
+        further = *single_use_of(method, answers), *method.attempts_at(choice.challenge)
+        counts = self.attempts.count(*challenge, failures, *further)
+        return most - counts.get(claim.name, 0)
 
     def _tell(self, claim: C, refusal: CodeRefusal, origin: Origin) -> None:
         """Notifies the owner of what they must know although the transaction was rolled back."""

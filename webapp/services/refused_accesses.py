@@ -27,7 +27,7 @@ class RefusedAccesses:
     temporary_passwords: TemporaryPasswords
     can_text: bool
 
-    def note(self, account: Account | None, origin: Origin) -> None:
+    def note(self, tx: Transaction, account: Account | None, origin: Origin) -> None:
         """Stores a refusal, in the same way for all. `account` is given only when its usual password was right."""
         row = {
             "account_id": account.id if account is not None else None,
@@ -35,8 +35,7 @@ class RefusedAccesses:
             "address": origin.address,
             "device": origin.device,
         }
-        with self.core.db.write() as tx:
-            tx.execute(insert(RefusedAccess).values(row))
+        tx.execute(insert(RefusedAccess).values(row))
 
     def process(self) -> None:
         """Deletes every refusal, and texts a temporary password where one has an account. Called by the worker."""

@@ -9,9 +9,8 @@ from ..domain.origin import Origin
 from ..models.accounts import Account
 from ..models.database import Transaction
 from ..models.user import SessionToken
-from .attempts import Attempts
 from .notices import Notices
-from .password_attempts import KnownBrowser, address_bucket, buckets_of
+from .password_attempts import KnownBrowser, PasswordAttempts
 from .sessions import Sessions
 
 
@@ -30,7 +29,7 @@ class LoggedIn:
 @dataclass(frozen=True, slots=True)
 class SessionOpening:
     sessions: Sessions
-    attempts: Attempts
+    password_attempts: PasswordAttempts
     notices: Notices
 
     def open(
@@ -45,15 +44,18 @@ class SessionOpening:
         failures: Sequence[str] = (),
         passkey: str | None = None,
     ) -> LoggedIn:
-        """Opens the session. `failures` are the buckets of the second factor, if one was proved: they are emptied.
+        """Opens the session, and tells the owner by e-mail when the browser is not known for the account (ASVS V6.3.5).
+
+        `failures` are the buckets of the second factor, if one was proved: they are emptied.
 
         `passkey` is the label of the passkey, for a log-in without a password.
         """
         token = self.sessions.open(tx, account.id, origin, persistent=persistent, second_factor=bool(failures))
-        buckets = [*buckets_of(account, known), *failures]
-        self.attempts.clear(tx, *buckets, shared=address_bucket(origin), account_id=account.id)
+        self.password_attempts.clear_all(tx, account.id, origin, *failures)
         if passkey is None:
             self.notices.record(tx, account.id, "logged-in", origin)
         else:
             self.notices.record(tx, account.id, "logged-in-alone", origin, name=passkey)
+        if known is None or not known.knows(account):
+            self.notices.mail(tx, account, "logged-in-new-browser", origin)
         return LoggedIn(token, account, next_path, with_password=passkey is None)

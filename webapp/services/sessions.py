@@ -31,14 +31,17 @@ ENDS_WITH_THE_OTHERS = (PendingLogin, RememberedBrowser, TemporaryPassword, Sess
 """In this order: what can open a session ends before sessions, so that one opened meanwhile is ended too."""
 
 
-def _is_live(last_seen_after: Seconds, kept_after: Seconds, started_after: Seconds, kept_since: Seconds) -> Live:
+def _is_live(
+    last_seen_after: Seconds, kept_after: Seconds, started_after: Seconds, kept_since: Seconds, until: Seconds
+) -> Live:
     seen = case((Session.persistent, kept_after), else_=last_seen_after)
     started = case((Session.persistent, kept_since), else_=started_after)
-    return and_(Session.ended_at.is_(None), Session.seen_at > seen, Session.started_at > started)
+    is_open = Session.ended_at.is_(None), Session.started_at <= until
+    return and_(*is_open, Session.seen_at > seen, Session.started_at > started)
 
 
 Live = ColumnElement[bool]
-LIMITS = ("seen", "kept_seen", "started", "kept_started")
+LIMITS = ("seen", "kept_seen", "started", "kept_started", "until")
 FIND = AccountRows(
     Session,
     Session.token_hash == bindparam("token_hash"),
@@ -67,8 +70,8 @@ class Sessions:
         At most once a day it dates the last use of the account.
         """
         now, policy = self.core.clock.now(), self.core.policy
-        is_new_day = now - user.account.used_at >= policy.account_used_every
-        if is_new_day or now - user.session.seen_at >= policy.session_seen_every:
+        is_new_day = abs(now - user.account.used_at) >= policy.account_used_every
+        if is_new_day or abs(now - user.session.seen_at) >= policy.session_seen_every:
             with self.core.db.write(durable=False) as tx:
                 if is_new_day:
                     tx.execute(update(Account).where(Account.id == user.account.id).values(used_at=now))
@@ -153,15 +156,17 @@ class Sessions:
         """The condition for sessions that are valid now."""
         return _is_live(*self._limits())
 
-    def _limits(self) -> tuple[int, int, int, int]:
-        """The times, in Unix seconds, after which a valid session was seen and started, in the order of `LIMITS`."""
+    def _limits(self) -> tuple[int, int, int, int, int]:
+        """The times, in Unix seconds, between which a valid session was seen and started, in the order of `LIMITS`."""
         now, policy = self.core.clock.now(), self.core.policy
         return (
             now - policy.session_idle,
             now - policy.kept_session_idle,
             now - policy.session_total,
             now - policy.kept_session_total,
+            now + policy.clock_ahead,
         )
 
     def _is_recent(self, at: int | None) -> bool:
-        return at is not None and self.core.clock.now() - at < self.core.policy.fresh
+        policy = self.core.policy
+        return at is not None and -policy.clock_ahead <= self.core.clock.now() - at < policy.fresh

@@ -8,7 +8,8 @@ from typing import Any
 from ..domain.origin import Origin
 from ..models.database import Transaction
 from ..models.user import SessionToken, User
-from .proof import Claim, ProofFlow, StandIn, shared_bucket
+from .attempts import Bucket
+from .proof import Claim, ProofFlow, StandIn
 from .sessions import Sessions
 
 
@@ -30,9 +31,9 @@ class StepUp(ProofFlow[StepUpClaim, SessionToken]):
         """None: step-up accepts only factors that are on."""
         return None
 
-    def _was_right(self, tx: Transaction, claim: StepUpClaim) -> None:
+    def _was_right(self, tx: Transaction, counted: Bucket) -> None:
         """Takes the attempt back. Earlier failures count until a full log-in."""
-        self.attempts.take_back(tx, shared_bucket(claim.account.id))
+        self.attempts.take_back(tx, counted)
 
     def _complete(self, tx: Transaction, claim: StepUpClaim, origin: Origin, **_options: Any) -> SessionToken:
         now = self.core.clock.now()

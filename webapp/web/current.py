@@ -9,7 +9,7 @@ from flask import current_app, g, request
 
 from ..bootstrap import Services
 from ..domain.codes import hash_of
-from ..domain.origin import Origin
+from ..domain.origin import Origin, address_in
 from ..models.user import User
 from . import cookies
 
@@ -57,13 +57,16 @@ def origin() -> Origin:
 
 
 def client_address() -> str:
-    """The client's network address: REMOTE_ADDR, or with n trusted proxies the n-th last entry of X-Forwarded-For."""
+    """The client's network address: REMOTE_ADDR, or with n trusted proxies the n-th last entry of X-Forwarded-For.
+
+    Some proxies write a port behind the address, another one for each connection: it must not count as part of it.
+    """
     peer = request.environ.get("REMOTE_ADDR") or "0.0.0.0"  # noqa: S104  # a placeholder, nothing listens on it
     proxies = services().settings.trusted_proxies
     entries = [e.strip() for e in ",".join(request.headers.getlist("X-Forwarded-For")).split(",") if e.strip()]
     if proxies == 0 or len(entries) < proxies:
         return peer
-    return entries[-proxies][:64]
+    return address_in(entries[-proxies]) or peer
 
 
 def path() -> str:

@@ -76,6 +76,10 @@ class LogInForm(Form):
     next = HiddenField()
 
 
+class LoginLinkForm(Form):
+    username = HiddenField(validators=[InputRequired()])
+
+
 class PasskeyForm(Form):
     keep = BooleanField()
     next = HiddenField()

@@ -34,7 +34,13 @@ def logged_in(result: LoggedIn, to: str | None = None) -> Response:
         session[PASSWORD_TYPED] = True
     render.logged_in_as(response, result.token)
     cookies.drop(response, cookies.LOGIN)
-    cookies.put_known(response, result.account.id, current.services().entropy.bytes(12).hex(), policy.known_browser)
+    make_known(response, result.account.id)
     if result.remembered is not None:
         cookies.put_remembered(response, result.remembered, policy.remembered_browser)
     return response
+
+
+def make_known(response: Response, account_id: int) -> None:
+    """Makes this browser known for the account: its wrong passwords are counted apart from now on."""
+    services = current.services()
+    cookies.put_known(response, account_id, services.entropy.bytes(12).hex(), services.settings.policy.known_browser)

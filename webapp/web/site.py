@@ -18,6 +18,7 @@ from .pages import (
     help,
     home,
     legacy,
+    login_links,
     machine,
     named_factors,
     not_you,
@@ -33,7 +34,7 @@ from .pages import (
 )
 
 PAGES = (
-    *(entrance, not_you, challenge, home, settings, sessions, activity, contacts),
+    *(entrance, login_links, not_you, challenge, home, settings, sessions, activity, contacts),
     *(two_factor, temporary_passwords, enrollment, step_up, help, web_app, site, assets),
 )
 
@@ -54,7 +55,7 @@ def install(app: Flask, services: Services) -> None:
     _log_in(app)
     templates.install(app, services)
     _before(app)
-    flood_limit.install(app, services.settings)
+    flood_limit.install(app, services.settings, services.clock)
     errors.install(app)
     pages = [page.bp for page in PAGES]
     pages += [of_methods.blueprint(services.methods) for of_methods in (named_factors, requests)]

@@ -25,30 +25,29 @@ def duration(seconds: int) -> str:
     return ngettext("%(num)s hour", "%(num)s hours", -(-seconds // 3600))
 
 
-def _skew(refusal: Any) -> str:
-    minutes = abs(refusal.minutes)
-    if refusal.minutes > 0:
-        return ngettext(
-            "This code is from the past: your phone's clock is about %(num)s minute slow. Set it to network time.",
-            "This code is from the past: your phone's clock is about %(num)s minutes slow. Set it to network time.",
-            minutes,
-        )
+def _clock_slow(refusal: Any) -> str:
     return ngettext(
-        "This code is from the future: your phone's clock is about %(num)s minute fast. Set it to network time.",
-        "This code is from the future: your phone's clock is about %(num)s minutes fast. Set it to network time.",
-        minutes,
+        "That code is out of date. Your phone's clock seems about %(num)s minute slow. Turn on automatic time in its"
+        " settings and try again.",
+        "That code is out of date. Your phone's clock seems about %(num)s minutes slow. Turn on automatic time in its"
+        " settings and try again.",
+        refusal.minutes,
     )
 
 
 WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.WrongPassword: lambda _r: _("That password is wrong. Try again."),
     r.WrongLogin: lambda _r: _("The username or the password is wrong. Check both and try again."),
+    r.WrongLoginHere: lambda _r: _(
+        "That username and password didn't work here. Check them, or have a link emailed to you."
+    ),
     r.TemporaryPasswordHere: lambda _r: _(
-        "The username or the password is wrong. A temporary password works only in apps: use your usual password here."
+        "That username and password didn't work here. A temporary password works only in apps: use your usual password."
     ),
     r.PasswordTooShort: lambda e: _("Use at least %(minimum)s characters.", minimum=e.minimum),
     r.PasswordTooLong: lambda e: _("Use at most %(maximum)s characters.", maximum=e.maximum),
     r.PasswordTooCommon: lambda _r: _("Many people use this password, so it is guessed first. Choose another."),
+    r.PasswordTooEasy: lambda _r: _("That password is easy to guess. Add another word or two."),
     r.PasswordIsOneOfYourWords: lambda _r: _(
         "This is little more than your name or the site's, which is guessed first. Choose another."
     ),
@@ -79,7 +78,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.CodeAlreadyUsed: lambda e: _("That code was already used. Enter a new one."),
     r.CodeExpired: lambda e: _("That code has expired. Ask for a new one."),
     r.CodeFromEarlierMessage: lambda e: _("That code is from an earlier message. Use the newest one."),
-    r.ClockSkew: _skew,
+    r.ClockSlow: _clock_slow,
     r.WrongBackupCode: lambda e: _("That backup code is wrong. Check it and try again."),
     k.NoCredential: lambda _r: _(
         "Nothing came from a security key: that needs JavaScript. Turn it on, or choose another method."
@@ -118,6 +117,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.TooManySignUps: lambda e: _(
         "Many accounts were created from your network. Try again in %(wait)s.", wait=duration(e.seconds)
     ),
+    r.TooManyLogins: lambda e: _("That was too many tries. Try again in %(wait)s.", wait=duration(e.seconds)),
     r.MailLimitReached: lambda e: _(
         "We send only so many codes to one address. Another can be sent in %(wait)s, or enter a different address.",
         wait=duration(e.seconds),

@@ -9,17 +9,29 @@ from flask_login import login_required
 
 from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
-from ...domain.refusals import CodeExpired, LinkInvalid, PageTooOld, Refusal, SignUpClosed
+from ...domain.refusals import (
+    CodeExpired,
+    LinkInvalid,
+    PageTooOld,
+    Refusal,
+    SignUpClosed,
+    TemporaryPasswordHere,
+    TooManyLogins,
+    WrongLoginHere,
+)
 from ...services.session_opening import LoggedIn
 from .. import confirming, cookies, current, guards, layouts, render, words
-from ..forms import EmailForm, Form, InvitationForm, LogInForm, NewPasswordForm, PasskeyForm, SignUpForm
-from ..login_response import after_password, logged_in
+from ..forms import EmailForm, Form, InvitationForm, LogInForm, LoginLinkForm, NewPasswordForm, PasskeyForm, SignUpForm
+from ..login_response import after_password, logged_in, make_known
 
 BROWSER = "csrf_token"
 """In the form session: Flask-WTF's random CSRF value. It binds the challenge of a passkey to this browser."""
 
 SENT_TO = "reset-sent-to"
 """In the form session: the e-mail address that the page after "Send link" shows."""
+
+OFFER_LINK = WrongLoginHere, TooManyLogins, TemporaryPasswordHere
+"""Refusals after which the page offers a link that makes this browser known, whether or not the name exists."""
 
 bp = Blueprint("entrance", __name__)
 
@@ -52,7 +64,8 @@ def log_in() -> Any:
         return render.go(guards.local_path(request.args.get("next")) or layouts.page_url("home.home"))
     unknown = current.services().passkeys.unknown_hints(request.form) if isinstance(form.refusal, KeyUnknown) else None
     passkey = PasskeyForm(next=request.args.get("next", "")) if current.services().passkeys.are_offered else None
-    return render.page("entrance/log_in.html", form, passkey=passkey, tell_browser=unknown)
+    link = LoginLinkForm(username=form.username.data) if isinstance(form.refusal, OFFER_LINK) else None
+    return render.page("entrance/log_in.html", form, passkey=passkey, tell_browser=unknown, login_link=link)
 
 
 def _with_passkey(form: PasskeyForm) -> LoggedIn:
@@ -177,7 +190,9 @@ def reset_password(token: str) -> Any:
         if form.submitted():
             services.password_changes.reset(opened, form.password.data, current.origin())
             render.receipt(_("Your password was changed. Log in with the new one."))
-            return render.go(layouts.page_url("entrance.log_in"), whole=True)
+            response = render.go(layouts.page_url("entrance.log_in"), whole=True)
+            make_known(response, opened.account.id)
+            return response
     except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404)
     except Refusal as refusal:

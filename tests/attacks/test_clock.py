@@ -1,0 +1,156 @@
+"""Attackers who learn something from a clock, and clocks that jumped ahead and were set right again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import update
+
+from tests.apps import App
+from tests.attacks.tools import account_id, count
+from tests.conftest import Site
+from tests.people import Owner
+from webapp.domain.base64url import as_text
+from webapp.domain.key_refusals import CeremonyExpired, KeyRefused
+from webapp.models.sessions import Session
+
+YEAR = 365 * 86400
+
+
+@pytest.mark.parametrize("steps", [2, 3, 10, 20])
+def test_a_code_of_the_future_is_told_as_any_wrong_code(site: Site, ada: Owner, stranger: Owner, steps: int) -> None:
+    """Otherwise a guess would also tell which code becomes right later."""
+    page = stranger.press("Verify", code=ada.code(ahead=30 * steps))
+    assert page.problems == ["That code is wrong. Check it and try again."]
+    page = stranger.press("Verify", code=ada.code(ahead=-240))
+    assert "clock seems about 4 minutes slow" in page.problems[0], "the code of a clock that is slow is of no use later"
+
+
+def test_after_a_clock_that_was_far_ahead_codes_of_an_app_are_accepted_again(site: Site, ada: Owner) -> None:
+    ada.log_out()
+    site.clock.pass_(YEAR)
+    assert ada.log_in_whole().h1 == "Welcome, Ada Lovelace"
+    ada.log_out()
+    site.clock.pass_(-YEAR)
+    ada.log_in()
+    assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
+    assert count(site, "SELECT counter FROM factors WHERE account_id = :id", id=account_id(site)) == (
+        site.clock.now() // 30
+    )
+    ada.log_out()
+    ada.log_in()
+    assert ada.press("Verify", code=ada.code()).problems == ["That code was already used. Enter a new one."]
+
+
+def test_a_step_just_ahead_of_the_clock_is_still_accepted_once(site: Site, ada: Owner) -> None:
+    ada.log_out()
+    ada.log_in()
+    ahead = ada.code(ahead=30)
+    assert ada.press("Verify", code=ahead).h1 == "Welcome, Ada Lovelace"
+    ada.log_out()
+    ada.log_in()
+    assert ada.press("Verify", code=ahead).problems == ["That code was already used. Enter a new one."]
+
+
+def test_waits_from_a_clock_that_was_far_ahead_are_not_kept(site: Site, ada: Owner) -> None:
+    site.clock.pass_(YEAR)
+    other = ada.other_browser(address="203.0.113.9")
+    statuses = [other.log_in("a wrong password").status for _ in range(11)]
+    assert statuses == [422] * 10 + [429]
+    site.clock.pass_(-YEAR)
+    assert other.log_in("a wrong password").status == 422
+    assert other.log_in().h1 == "Enter your code"
+
+
+def test_waits_survive_a_clock_that_is_set_back_a_little(site: Site, ada: Owner) -> None:
+    other = ada.other_browser(address="203.0.113.9")
+    for _ in range(10):
+        other.log_in("a wrong password")
+    site.clock.pass_(-20)
+    page = other.log_in()
+    assert (page.status, page.response.headers["Retry-After"]) == (429, "30")
+
+
+def test_a_session_of_the_future_opens_nothing(site: Site, ada: Owner) -> None:
+    ada.log_out()
+    site.clock.pass_(YEAR)
+    ada.log_in_whole()
+    assert ada.open("/settings").h1 == "Settings and privacy"
+    site.clock.pass_(-YEAR)
+    assert ada.open("/settings").path == "/log-in"
+
+
+def test_a_session_that_was_used_while_the_clock_was_ahead_still_becomes_idle(site: Site, ada: Owner) -> None:
+    site.clock.pass_(3000)
+    assert ada.open("/settings").h1 == "Settings and privacy"
+    site.clock.pass_(-2900)
+    assert ada.open("/settings").h1 == "Settings and privacy", "and its last use is set right"
+    site.clock.pass_(3601)
+    assert ada.open("/settings").path == "/log-in"
+
+
+def test_a_proof_of_the_future_is_not_fresh(site: Site, ada: Owner) -> None:
+    with site.services.db.write() as tx:
+        later = site.clock.now() + 3600
+        tx.execute(update(Session).values(password_at=later, second_factor_at=later))
+    assert ada.open("/settings/account/password").h1 == "Enter your password"
+
+
+def test_a_pending_login_and_a_remembered_browser_of_the_future_prove_nothing(site: Site, ada: Owner) -> None:
+    site.clock.pass_(86400)
+    other = ada.other_browser()
+    other.log_in()
+    other.press("Verify", code=ada.code(), remember="y")
+    other.log_out()
+    waiting = ada.other_browser()
+    assert waiting.log_in().h1 == "Enter your code"
+    site.clock.pass_(-86400)
+    assert waiting.open("/log-in/verify").path == "/log-in"
+    assert other.log_in().h1 == "Enter your code", "the browser is not remembered"
+
+
+def test_a_code_of_the_future_neither_counts_nor_delays_the_next(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up(confirm_email=False)
+    site.clock.pass_(300)
+    bob.press("Next", email=bob.email)
+    code = site.emailed_code(bob.email)
+    site.clock.pass_(-300)
+    bob.open("/sign-up/email-code")
+    assert bob.page.path == "/sign-up/email"
+    bob.press("Next", email=bob.email)
+    assert bob.page.h1 == "Check your email"
+    assert bob.press("Verify", code=code).status == 422
+    assert bob.press("Verify", code=site.emailed_code(bob.email)).h1 == "Welcome, Ada Lovelace"
+
+
+class TestApps:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, "NIGHTLATCH_LEGACY_ACCESS": "on"}
+
+    def test_an_app_session_of_the_future_opens_nothing(self, site: Site) -> None:
+        bob = Owner(site, "bob")
+        bob.sign_up()
+        site.clock.pass_(YEAR)
+        token = App(site).token("bob", bob.password)
+        assert App(site).with_token(token).status == 200
+        site.clock.pass_(-YEAR)
+        assert App(site).with_token(token).status == 401, "the answer that was kept for some seconds is dropped too"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "accepted"), [(-3600, False), (-61, False), (-60, True), (299, True), (300, False)]
+)
+def test_a_challenge_for_a_key_is_valid_from_its_time_for_five_minutes(
+    site: Site, seconds: int, accepted: bool
+) -> None:
+    ceremonies = site.services.ceremonies
+    challenge = as_text(ceremonies.draw("log-in:1"))
+    site.clock.pass_(seconds)
+    client_data = as_text(json.dumps({"challenge": challenge}).encode())
+    answer = json.dumps({"id": "", "response": {"clientDataJSON": client_data}})
+    with pytest.raises(KeyRefused) as refused:
+        ceremonies.asserted(answer, "log-in:1", "")
+    assert isinstance(refused.value, CeremonyExpired) != accepted, "then the answer itself is refused"

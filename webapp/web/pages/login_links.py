@@ -1,0 +1,51 @@
+"""The link that makes a browser known: asking for it after a wrong password, and opening it.
+
+A GET changes nothing, because mail programs open links.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request, session
+
+from ...domain.language import gettext as _
+from ...domain.refusals import LinkInvalid, PageTooOld
+from .. import current, layouts, login_response, render
+from ..forms import Form, LoginLinkForm
+
+ASKED = "login-link"
+"""In the form session: the name for which a link was asked, and whether an earlier one still works."""
+
+bp = Blueprint("login_links", __name__)
+
+
+@bp.route("/log-in/email-link", methods=["GET", "POST"])
+def ask() -> Any:
+    form = LoginLinkForm()
+    if request.method == "POST":
+        if not form.submitted():
+            return render.go_on(layouts.page_url("entrance.log_in"), PageTooOld())
+        name = form.username.data.strip()
+        session[ASKED] = [name[:320], not current.services().login_links.send(name, current.origin())]
+        return render.go(layouts.page_url("login_links.ask"))
+    if ASKED not in session:
+        return render.go(layouts.page_url("entrance.log_in"))
+    name, earlier = session[ASKED]
+    return render.page("login_links/sent.html", name=name, earlier=earlier)
+
+
+@bp.route("/log-in/here/<token>", methods=["GET", "POST"])
+def use(token: str) -> Any:
+    services, form = current.services(), Form()
+    try:
+        if form.submitted():
+            account = services.login_links.use(token, current.origin())
+            render.receipt(_("You can log in in this browser now. Enter your username and password."))
+            response = render.go(layouts.page_url("entrance.log_in"), whole=True)
+            login_response.make_known(response, account.id)
+            return response
+        account = services.login_links.find(token)
+    except LinkInvalid:
+        return render.page("entrance/link_dead.html", status=404)
+    return render.page("login_links/use.html", form, username=account.username)
