@@ -38,6 +38,7 @@ class Account(Table):
 
 
 EXCLUSIVE = select(Account.id).where(Account.id == bindparam("account")).with_for_update(key_share=True)
+NOW = select(Account).where(Account.id == bindparam("account")).with_for_update(key_share=True)
 SHARED = select(Account.id).where(Account.id == bindparam("account")).with_for_update(read=True)
 
 
@@ -49,6 +50,17 @@ def lock_account(tx: Transaction, account_id: int) -> None:
     On SQLite there is only one writer at a time anyway.
     """
     tx.execute(EXCLUSIVE, {"account": account_id})
+
+
+def locked_account(tx: Transaction, account_id: int) -> Account | None:
+    """As `lock_account`, and returns the account as it is now; None when it was deleted.
+
+    The object is detached: changing it writes nothing.
+    """
+    account = tx.objects.scalars(NOW, {"account": account_id}).one_or_none()
+    if account is not None:
+        tx.objects.expunge(account)
+    return account
 
 
 def share_account(tx: Transaction, account_id: int) -> None:

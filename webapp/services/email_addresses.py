@@ -16,8 +16,8 @@ from ..domain.channels import EMAIL, Sent
 from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import EmailMalformed, LinkInvalid, MailLimitReached, WrongCode
-from ..models.accounts import Account
+from ..domain.refusals import CodeExpired, EmailMalformed, LinkInvalid, MailLimitReached, WrongCode
+from ..models.accounts import Account, locked_account
 from ..models.database import Transaction
 from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
 from .core import Core
@@ -68,8 +68,8 @@ class EmailAddresses:
                     tx, to=address, template="code", account=account, code=code, minutes=minutes, name=account.name
                 )
             self.codes.sent_with(tx, code_id, message.id)
-            if account.email is None:
-                tx.execute(update(Account).where(Account.id == account.id).values(unconfirmed_email=address))
+            unconfirmed = Account.id == account.id, Account.email.is_(None)
+            tx.execute(update(Account).where(*unconfirmed).values(unconfirmed_email=address))
 
     def sent(self, account_id: int, challenge: str) -> Sent | None:
         """The code that was sent for this challenge and is still valid."""
@@ -79,20 +79,25 @@ class EmailAddresses:
         return Sent(code.target, EMAIL, code.message_id, code.made_at + self.core.policy.resend_after)
 
     def confirm(self, account: Account, challenge: str, typed: str, origin: Origin) -> None:
-        """Makes the address the account's own. Raises what `OneTimeCodes.check` raises."""
+        """Makes the address the account's own. Raises what `OneTimeCodes.check` raises.
+
+        `CodeExpired` too, when the address was changed since the request began.
+        """
         code = self.codes.check(account.id, challenge, typed, self._terms)
-        old = account.email
         try:
             with self.core.db.write() as tx:
+                now = locked_account(tx, account.id)
+                if now is None or now.email != account.email:
+                    raise CodeExpired()
                 self.codes.consume(tx, code)
                 self._keep(tx, account, code.target)
-                if old is not None and key_of(old) != key_of(code.target):
-                    self._notify_old_address(tx, account, old, code.target)
-                account.email = code.target
-                self.notices.tell(tx, account, "email-confirmed", origin, email=code.target)
+                if now.email is not None and now.email != code.target:
+                    self._notify_old_address(tx, account, now.email, code.target)
+                now.email = code.target
+                self.notices.tell(tx, now, "email-confirmed", origin, email=code.target)
         except IntegrityError:  # another account confirmed it meanwhile, which the page must not tell
-            account.email = old
             raise WrongCode() from None
+        account.email = code.target
 
     def undo(self, opened: OpenLink, origin: Origin) -> None:
         """Restores the earlier address and ends every session, an attacker's too. Raises `LinkInvalid`."""

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.refusals import LinkInvalid
-from ..models.accounts import Account
+from ..models.accounts import Account, locked_account
 from ..models.codes import Link
 from ..models.database import Transaction, changed_one_row
 from .core import Core
@@ -90,6 +90,17 @@ class Links:
             tx, update(Link).where(Link.id == link.id, self._is_live()).values(used_at=self.core.clock.now())
         ):
             raise LinkInvalid()
+
+    def account_at(self, tx: Transaction, link: Link) -> Account:
+        """Locks and returns the link's account. Raises `LinkInvalid` unless its address is the one of the link.
+
+        That is the confirmed address, or the unconfirmed one while none is confirmed. Case folding does not count:
+        it makes mailboxes of different people equal.
+        """
+        account = locked_account(tx, link.account_id)
+        if account is None or link.email != (account.email or account.unconfirmed_email):
+            raise LinkInvalid()
+        return account
 
     def void_later(self, tx: Transaction, link: Link) -> None:
         """Voids the links of the same purpose that are newer: undoing a change must undo later changes too."""

@@ -100,13 +100,16 @@ class PasswordChanges:
         )
 
     def reset(self, opened: OpenLink, new: str, origin: Origin) -> None:
-        """Sets the new password and consumes the link. Raises `LinkInvalid` and what `Passwords.seal` raises."""
+        """Sets the new password and consumes the link. Raises `LinkInvalid` and what `Passwords.seal` raises.
+
+        The link must have been sent to the confirmed address, or to the present claim when none is confirmed: another
+        address may belong to another person. That is read under the lock of the account, after hashing.
+        """
         account, address = opened.account, opened.link.email
-        if account.email is not None and key_of(account.email) != key_of(address):
-            raise LinkInvalid()  # it was sent to an address that is no longer, or never became, the account's
         sealed = self.passwords.seal(new, account.name, account.username, account.email)
         try:
             with self.core.db.write() as tx:
+                account = self.links.account_at(tx, opened.link)
                 self.links.use(tx, opened.link)
                 self._set(tx, account, sealed)
                 self.sessions.end_others(tx, account.id, None)

@@ -91,11 +91,12 @@ class Sessions:
     def rotate(self, tx: Transaction, session: Session, **proved_at: int) -> SessionToken:
         """Gives the session a new token, which voids the old one. `proved_at` sets columns such as `password_at`.
 
-        Raises `LoginExpired` when the session was ended since the request began, so that the change is rolled back.
+        Raises `LoginExpired` when the session was ended or got another token since the request read it, so that the
+        change is rolled back: a stolen copy of the old token must not become the new one (ASVS V7.2.4).
         """
         token = draw_token(self.core.entropy)
-        live = update(Session).where(Session.id == session.id, Session.ended_at.is_(None))
-        if not changed_one_row(tx, live.values(token_hash=hash_of(token), **proved_at)):
+        as_read = Session.id == session.id, Session.token_hash == session.token_hash, Session.ended_at.is_(None)
+        if not changed_one_row(tx, update(Session).where(*as_read).values(token_hash=hash_of(token), **proved_at)):
             raise LoginExpired()
         return SessionToken(session.id, token, session.persistent)
 
