@@ -84,7 +84,8 @@ class Settings:
 
     @property
     def shows_outbox(self) -> bool:
-        return self.mail is None and not self.serving
+        """Messages have links that reset a password. A name under .localhost is of this machine only (RFC 6761 section 6.3)."""
+        return self.mail is None and is_local(self.server_name)
 
     @classmethod
     def read(cls, environ: Mapping[str, str], instance: Path = INSTANCE) -> Settings:
