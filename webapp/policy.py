@@ -68,6 +68,7 @@ class Policy:
     reset_sends: Window = Window(5, DAY)
     reset_sends_address: Window = Window(100, HOUR)  # an office may share one address
     email_undo_seconds: int = 7 * DAY  # ASVS V6.3
+    email_undo_waits: int = DAY  # with a second factor on, so that an older factor can stop it
     notice_link_seconds: int = 7 * DAY
 
     # Codes by text message

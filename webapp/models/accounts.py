@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import String, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ..domain.refusals import ChangesPaused, NotFound
 from .base import At, Key, MaybeAt, Sealed, Short, Table
 from .database import Transaction
 
@@ -25,6 +26,14 @@ class Account(Table):
     email_key: Mapped[str | None] = mapped_column(String(320), unique=True)
     # Entered but not confirmed: several accounts may have the same one.
     unconfirmed_email: Mapped[str | None] = mapped_column(String(320), index=True)
+
+    # Set while an undo of a change of the address waits.
+    undo_email: Mapped[str | None] = mapped_column(String(320))
+    """The earlier address, which becomes the account's again."""
+    undo_changed_at: Mapped[MaybeAt]
+    """When the change that is undone was made: a factor that is older may stop the undo."""
+    undo_at: Mapped[MaybeAt] = mapped_column(index=True)
+    """When the earlier address becomes the account's again."""
 
     # Set only once a code sent to the number was entered, or by the operator.
     phone_number: Mapped[Sealed | None]
@@ -60,6 +69,19 @@ def locked_account(tx: Transaction, account_id: int) -> Account | None:
     account = tx.objects.scalars(NOW, {"account": account_id}).one_or_none()
     if account is not None:
         tx.objects.expunge(account)
+    return account
+
+
+def lock_for_change(tx: Transaction, account_id: int) -> Account:
+    """As `locked_account`, for every change of e-mail address, phone number, password or factors.
+
+    Raises `NotFound` when it was deleted, and `ChangesPaused` while an undo of a change of the address waits.
+    """
+    account = locked_account(tx, account_id)
+    if account is None:
+        raise NotFound()
+    if account.undo_at is not None:
+        raise ChangesPaused(account.undo_at)
     return account
 
 

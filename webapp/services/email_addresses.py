@@ -16,16 +16,15 @@ from ..domain.channels import EMAIL, Sent
 from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import CodeExpired, EmailMalformed, LinkInvalid, MailLimitReached, WrongCode
-from ..models.accounts import Account, locked_account
+from ..domain.refusals import CodeExpired, EmailMalformed, MailLimitReached, WrongCode
+from ..models.accounts import Account, lock_for_change
 from ..models.database import Transaction
 from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
 from .core import Core
-from .links import Links, OpenLink
+from .links import Links
 from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
 from .outbox import Outbox
-from .sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,6 @@ class EmailAddresses:
     outbox: Outbox
     notices: Notices
     links: Links
-    sessions: Sessions
     main_url: str
 
     @property
@@ -79,15 +77,15 @@ class EmailAddresses:
         return Sent(code.target, EMAIL, code.message_id, code.made_at + self.core.policy.resend_after)
 
     def confirm(self, account: Account, challenge: str, typed: str, origin: Origin) -> None:
-        """Makes the address the account's own. Raises what `OneTimeCodes.check` raises.
+        """Makes the address the account's own. Raises what `OneTimeCodes.check` and `lock_for_change` raise.
 
         `CodeExpired` too, when the address was changed since the request began.
         """
         code = self.codes.check(account.id, challenge, typed, self._terms)
         try:
             with self.core.db.write() as tx:
-                now = locked_account(tx, account.id)
-                if now is None or now.email != account.email:
+                now = lock_for_change(tx, account.id)
+                if now.email != account.email:
                     raise CodeExpired()
                 self.codes.consume(tx, code)
                 self._keep(tx, account, code.target)
@@ -98,21 +96,6 @@ class EmailAddresses:
         except IntegrityError:  # another account confirmed it meanwhile, which the page must not tell
             raise WrongCode() from None
         account.email = code.target
-
-    def undo(self, opened: OpenLink, origin: Origin) -> None:
-        """Restores the earlier address and ends every session, an attacker's too. Raises `LinkInvalid`."""
-        account, address = opened.account, opened.link.email
-        try:
-            with self.core.db.write() as tx:
-                self.links.use(tx, opened.link)
-                self.links.void_later(tx, opened.link)
-                self.links.void_elsewhere(tx, opened.link)
-                self._keep(tx, account, address)
-                self.sessions.end_others(tx, account.id, None)
-                account.email = address
-                self.notices.tell(tx, account, "email-restored", origin, email=address)
-        except IntegrityError:
-            raise LinkInvalid() from None
 
     def _keep(self, tx: Transaction, account: Account, address: str) -> None:
         values = {"email": address, "email_key": key_of(address), "unconfirmed_email": None}

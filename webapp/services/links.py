@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.refusals import LinkInvalid
-from ..models.accounts import Account, locked_account
+from ..models.accounts import Account
 from ..models.codes import Link
 from ..models.database import Transaction, changed_one_row
 from .core import Core
@@ -91,25 +91,10 @@ class Links:
         ):
             raise LinkInvalid()
 
-    def account_at(self, tx: Transaction, link: Link) -> Account:
-        """Locks and returns the link's account. Raises `LinkInvalid` unless its address is the one of the link.
-
-        That is the confirmed address, or the unconfirmed one while none is confirmed. Case folding does not count:
-        it makes mailboxes of different people equal.
-        """
-        account = locked_account(tx, link.account_id)
-        if account is None or link.email != (account.email or account.unconfirmed_email):
-            raise LinkInvalid()
-        return account
-
     def void_later(self, tx: Transaction, link: Link) -> None:
         """Voids the links of the same purpose that are newer: undoing a change must undo later changes too."""
         later = Link.account_id == link.account_id, Link.purpose == link.purpose, Link.id > link.id
         tx.execute(update(Link).where(*later, self._is_live()).values(used_at=self.core.clock.now()))
-
-    def void_elsewhere(self, tx: Transaction, link: Link) -> None:
-        """Voids the account's links that were sent to another address, where an attacker may read them."""
-        self.void_all(tx, link.account_id, Link.email != link.email)
 
     def void_all(self, tx: Transaction, account_id: int, *which: ColumnElement[bool]) -> None:
         """Lets valid links expire. They must not be marked as used, or `find_used` would find them."""

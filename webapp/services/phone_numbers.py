@@ -17,7 +17,7 @@ from ..domain.language import bidi_isolate, spoken
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.refusals import CodeExpired, CountryNotServed, NotFound, PhoneNotMobile, PhonePremium, Refusal
-from ..models.accounts import Account
+from ..models.accounts import Account, lock_for_change
 from ..models.codes import Code
 from ..models.database import Transaction
 from .core import Core
@@ -143,7 +143,9 @@ class PhoneNumbers:
         *,
         tell_first: bool = True,
     ) -> None:
-        """Makes the number the account's own, and notifies its owner. Raises as `OneTimeCodes.check` does.
+        """Makes the number the account's own, and notifies its owner.
+
+        Raises as `OneTimeCodes.check` and `lock_for_change` do.
 
         Without `tell_first` there is no notice of a first number: the caller's own notice must cover it.
         """
@@ -154,6 +156,7 @@ class PhoneNumbers:
         if discoverable is not None:
             values["discoverable"] = discoverable
         with self.core.db.write() as tx:
+            lock_for_change(tx, account.id)
             self.codes.consume(tx, code)
             tx.execute(update(Account).where(Account.id == account.id).values(values))
             if before is None and tell_first:

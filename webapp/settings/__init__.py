@@ -84,7 +84,7 @@ class Settings:
 
     @property
     def shows_outbox(self) -> bool:
-        """Messages have links that reset a password. A name under .localhost is of this machine only (RFC 6761 section 6.3)."""
+        """Only under .localhost, this machine (RFC 6761 section 6.3): messages have links that reset a password."""
         return self.mail is None and is_local(self.server_name)
 
     @classmethod
