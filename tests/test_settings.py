@@ -63,6 +63,13 @@ def test_two_processes_that_generate_development_keys_at_once_use_the_same_ones(
     assert [p.name for p in tmp_path.iterdir()] == [DEVELOPMENT_FILE]
 
 
+def test_a_site_under_a_public_name_shows_no_outbox_however_it_is_started(tmp_path: Path) -> None:
+    unserved = {name: value for name, value in SERVING.items() if name not in ("SERVING", "MAIL_URL")}
+    settings = read(tmp_path, **unserved)
+    assert settings.mail is None
+    assert not settings.shows_outbox
+
+
 def test_the_environment_overrides_the_development_file(tmp_path: Path) -> None:
     assert read(tmp_path, SECRET_KEY="0123456789abcdef" * 2).secret_key == "0123456789abcdef" * 2
 

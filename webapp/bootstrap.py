@@ -32,6 +32,7 @@ from .services.contacts import Contacts
 from .services.core import Core
 from .services.delivery import Delivery
 from .services.email_addresses import EmailAddresses
+from .services.email_undos import EmailUndos
 from .services.enrollment.service import Enrollment
 from .services.invitations import Invitations
 from .services.kept_acts import KeptActs
@@ -106,7 +107,8 @@ class Services:
         self.text_caps = TextCaps(core, attempts, self.outbox, settings.sms_daily_budget, settings.mail_from)
         numbers = PhoneNumbers(core, codes, self.text_caps, self.outbox, tell, settings.sms_countries)
         mailing = (codes, self.outbox, tell, self.links)
-        self.email_addresses = emails = EmailAddresses(core, attempts, *mailing, sessions, settings.main_url)
+        self.email_addresses = emails = EmailAddresses(core, attempts, *mailing, settings.main_url)
+        self.email_undos = EmailUndos(core, self.links, sessions, tell)
         self.phone_numbers, key, hosts = numbers, ports.pushes.public_key, settings.push.hosts
         self.ceremonies = Ceremonies(core, site, settings.main_host.partition(":")[0], settings.origins)
         pushing = RequestPushes(core, self.outbox, ports.places, site, settings.mobile_url, key is not None)

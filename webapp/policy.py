@@ -83,6 +83,7 @@ class Policy:
     reset_sends_always: Window = Window(1, HOUR)  # for one account, whatever was sent before
     reset_sends_address: Window = Window(100, HOUR)  # an office may share one address
     email_undo_seconds: int = 7 * DAY  # ASVS V6.3
+    email_undo_waits: int = DAY  # with a second factor on, so that an older factor can stop it
     notice_link_seconds: int = 7 * DAY
     invitation_seconds: int = 3 * DAY
 

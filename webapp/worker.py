@@ -1,4 +1,4 @@
-"""The worker: delivers what the outbox owes, beats once a minute and purges once an hour, beside the site."""
+"""The worker: delivers what the outbox owes; every minute beats and finishes undos, every hour purges."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def _keep_house(services: Services, stop: Event) -> None:
     while not stop.is_set():
         try:
             services.restoration.count_heartbeat()
+            services.email_undos.finish_due()
             if minutes % 60 == 0:
                 services.maintenance.purge()
         except Exception as error:  # it is tried again in a minute

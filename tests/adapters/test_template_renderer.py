@@ -31,6 +31,12 @@ FACTS: dict[str, dict[str, object]] = {
         "origin": Origin("203.0.113.5", FIREFOX),
         "not_you_url": "https://login.example.org/not-you/f00",
     },
+    "address-notice": {
+        "name": "Anna",
+        "what": "Your earlier email address a...@example.org is back.",
+        "at": 1_800_000_000,
+        "origin": Origin("203.0.113.5", FIREFOX),
+    },
     "email-changed": {
         "name": "Anna",
         "address": "a...@example.net",

@@ -286,6 +286,13 @@ def test_over_https_cookies_are_bound_to_the_host_and_to_https(secure: Any) -> N
     assert insecure.status_code == 403
 
 
+def test_a_site_without_a_mail_server_shows_its_outbox_under_localhost_names_only(secure: Any, site: Site) -> None:
+    client, base = secure.test_client(), "https://login.example.org"
+    assert client.get("/outbox", base_url=base).status_code == 404
+    assert "/outbox" not in client.get("/log-in", base_url=base).text
+    assert Owner(site).open("/outbox").status == 200
+
+
 def test_the_pending_login_cookie_is_strict_and_is_a_session_cookie(site: Site, ada: Owner) -> None:
     stranger = ada.other_browser()
     stranger.open("/log-in")

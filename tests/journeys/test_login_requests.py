@@ -303,6 +303,7 @@ def test_a_denial_is_shown_with_the_alternatives(
     assert phone.answer(button=button).h1 == h1
     said = elsewhere.open(NEWS)
     assert 'data-hx-get="/log-in/waiting"' in said.text
+    assert "data-hx-include" not in said.text, "the address must not have the CSRF token"
     page = elsewhere.open("/log-in/waiting")
     assert (page.status, page.h1, page.problems) == (200, WAITING, [])
     assert page.says(told)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import String, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ..domain.refusals import ChangesPaused, NotFound
 from .base import At, Key, MaybeAt, Sealed, Short, Table
 from .database import Transaction
 
@@ -38,6 +39,14 @@ class Account(Table):
     claimed_at: Mapped[MaybeAt]
     """When `unconfirmed_email` was last entered."""
 
+    # Set while an undo of a change of the address waits.
+    undo_email: Mapped[str | None] = mapped_column(String(320))
+    """The earlier address, which becomes the account's again."""
+    undo_changed_at: Mapped[MaybeAt]
+    """When the change that is undone was made: a factor that is older may stop the undo."""
+    undo_at: Mapped[MaybeAt] = mapped_column(index=True)
+    """When the earlier address becomes the account's again."""
+
     # Set only once a code sent to the number was entered, or by the operator.
     phone_number: Mapped[Sealed | None]
     phone_number_hint: Mapped[str | None] = mapped_column(String(8))
@@ -53,6 +62,7 @@ class Account(Table):
 
 
 EXCLUSIVE = select(Account.id).where(Account.id == bindparam("account")).with_for_update(key_share=True)
+NOW = select(Account).where(Account.id == bindparam("account")).with_for_update(key_share=True)
 SHARED = select(Account.id).where(Account.id == bindparam("account")).with_for_update(read=True)
 
 
@@ -64,6 +74,30 @@ def lock_account(tx: Transaction, account_id: int) -> None:
     On SQLite there is only one writer at a time anyway.
     """
     tx.execute(EXCLUSIVE, {"account": account_id})
+
+
+def locked_account(tx: Transaction, account_id: int) -> Account | None:
+    """As `lock_account`, and returns the account as it is now; None when it was deleted.
+
+    The object is detached: changing it writes nothing.
+    """
+    account = tx.objects.scalars(NOW, {"account": account_id}).one_or_none()
+    if account is not None:
+        tx.objects.expunge(account)
+    return account
+
+
+def lock_for_change(tx: Transaction, account_id: int) -> Account:
+    """As `locked_account`, for every change of e-mail address, phone number, password or factors.
+
+    Raises `NotFound` when it was deleted, and `ChangesPaused` while an undo of a change of the address waits.
+    """
+    account = locked_account(tx, account_id)
+    if account is None:
+        raise NotFound()
+    if account.undo_at is not None:
+        raise ChangesPaused(account.undo_at)
+    return account
 
 
 def share_account(tx: Transaction, account_id: int) -> None:

@@ -24,6 +24,8 @@ class Session(Table):
     """When the password was last proved."""
     second_factor_at: Mapped[MaybeAt]
     """When a second factor was last proved."""
+    factor_added_at: Mapped[MaybeAt]
+    """When the factor was turned on that was proved at this log-in; None when none was."""
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(300))
     ended_at: Mapped[MaybeAt]

@@ -16,19 +16,18 @@ from ..domain.channels import EMAIL, Sent
 from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import EmailMalformed, LinkInvalid, MailLimitReached, NetworkMailLimitReached, WrongCode
-from ..models.accounts import Account
+from ..domain.refusals import CodeExpired, EmailMalformed, MailLimitReached, NetworkMailLimitReached, WrongCode
+from ..models.accounts import Account, lock_for_change
 from ..models.database import Transaction
 from ..models.messages import Message
 from ..policy import DAY
 from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
 from .core import Core
-from .links import Links, OpenLink
+from .links import Links
 from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
 from .outbox import EMAIL as BY_EMAIL
 from .outbox import NOWHERE, Outbox
-from .sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,6 @@ class EmailAddresses:
     outbox: Outbox
     notices: Notices
     links: Links
-    sessions: Sessions
     main_url: str
 
     @property
@@ -72,9 +70,10 @@ class EmailAddresses:
             else:
                 message = self._post_code(tx, address, account, code)
             self.codes.sent_with(tx, code_id, message.id)
-            if account.email is None and is_sent:
+            if is_sent:
+                unconfirmed = Account.id == account.id, Account.email.is_(None)
                 claim = {"unconfirmed_email": address, "claimed_at": self.core.clock.now()}
-                tx.execute(update(Account).where(Account.id == account.id).values(claim))
+                tx.execute(update(Account).where(*unconfirmed).values(claim))
 
     def _post_code(
         self, tx: Transaction, address: str, account: Account, code: str, channel: str = BY_EMAIL
@@ -128,35 +127,25 @@ class EmailAddresses:
         return Sent(code.target, EMAIL, code.message_id, code.made_at + self.core.policy.resend_after)
 
     def confirm(self, account: Account, challenge: str, typed: str, origin: Origin) -> None:
-        """Makes the address the account's own. Raises what `OneTimeCodes.check` raises."""
+        """Makes the address the account's own. Raises what `OneTimeCodes.check` and `lock_for_change` raise.
+
+        `CodeExpired` too, when the address was changed since the request began.
+        """
         code = self.codes.check(account.id, challenge, typed, self._terms)
-        old = account.email
         try:
             with self.core.db.write() as tx:
+                now = lock_for_change(tx, account.id)
+                if now.email != account.email:
+                    raise CodeExpired()
                 self.codes.consume(tx, code)
                 self._keep(tx, account, code.target)
-                if old is not None and key_of(old) != key_of(code.target):
-                    self._notify_old_address(tx, account, old, code.target)
-                account.email = code.target
-                self.notices.tell(tx, account, "email-confirmed", origin, email=code.target)
+                if now.email is not None and now.email != code.target:
+                    self._notify_old_address(tx, account, now.email, code.target)
+                now.email = code.target
+                self.notices.tell(tx, now, "email-confirmed", origin, email=code.target)
         except IntegrityError:  # another account confirmed it meanwhile, which the page must not tell
-            account.email = old
             raise WrongCode() from None
-
-    def undo(self, opened: OpenLink, origin: Origin) -> None:
-        """Restores the earlier address and ends every session, an attacker's too. Raises `LinkInvalid`."""
-        account, address = opened.account, opened.link.email
-        try:
-            with self.core.db.write() as tx:
-                self.links.use(tx, opened.link)
-                self.links.void_later(tx, opened.link)
-                self.links.void_elsewhere(tx, opened.link)
-                self._keep(tx, account, address)
-                self.sessions.end_others(tx, account.id, None)
-                account.email = address
-                self.notices.tell(tx, account, "email-restored", origin, email=address)
-        except IntegrityError:
-            raise LinkInvalid() from None
+        account.email = code.target
 
     def _keep(self, tx: Transaction, account: Account, address: str) -> None:
         values = {"email": address, "email_key": key_of(address), "unconfirmed_email": None, "claimed_at": None}

@@ -102,10 +102,6 @@ class Links:
         later = Link.account_id == link.account_id, Link.purpose == link.purpose, Link.id > link.id
         tx.execute(update(Link).where(*later, self._is_live()).values(used_at=self.core.clock.now()))
 
-    def void_elsewhere(self, tx: Transaction, link: Link) -> None:
-        """Voids the account's links that were sent to another address, where an attacker may read them."""
-        self.void_all(tx, link.account_id, Link.email != link.email)
-
     def void_all(self, tx: Transaction, account_id: int, *which: ColumnElement[bool]) -> None:
         """Lets valid links expire. They must not be marked as used, or `find_used` would find them."""
         valid = Link.account_id == account_id, self._is_live(), *which

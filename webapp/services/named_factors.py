@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, delete, update
 from ..domain.labels import tidy_label
 from ..domain.origin import Origin
 from ..domain.refusals import NotFound
+from ..models.accounts import lock_for_change
 from ..models.database import changed_one_row
 from ..models.factors import Factor
 from ..models.user import User
@@ -51,11 +52,15 @@ class NamedFactors:
         return factor
 
     def delete(self, user: User, method: Several, factor_id: int, origin: Origin) -> Factor:
-        """Deletes a factor and ends every other session. Raises `NotFound` or `NotFresh`."""
+        """Deletes a factor and ends every other session.
+
+        Raises `NotFound`, `NotFresh` or what `lock_for_change` raises.
+        """
         self.sessions.demand_fresh(user)
         factor = self.one(user, method, factor_id)
         kind = "last-factor-deleted" if self.is_last(user) else "factor-deleted"
         with self.core.db.write() as tx:
+            lock_for_change(tx, user.account.id)
             if not changed_one_row(tx, delete(Factor).where(*_mine(user, factor))):
                 raise NotFound()
             self.sessions.end_others(tx, user.account.id, user.session.id)

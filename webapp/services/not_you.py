@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete
 
-from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..models.accounts import Account
+from ..domain.refusals import LinkInvalid
+from ..models.accounts import Account, locked_account
 from ..models.codes import Link
 from ..models.database import Transaction
 from ..models.drafts import Draft
@@ -48,11 +48,13 @@ class NotYou:
 
     def by_mail(self, opened: OpenLink, origin: Origin) -> None:
         """Ends every session, the reader's too, and sends a link for a new password. Raises `LinkInvalid`."""
-        account = opened.account
         with self.core.db.write() as tx:
+            account = locked_account(tx, opened.account.id)
+            if account is None:
+                raise LinkInvalid()
             self.links.use(tx, opened.link)
             self._end_others(tx, account, None)
-            if is_still_theirs(opened):
+            if is_still_theirs(account, opened.link):
                 # outside the daily limit of reset links: attackers cannot trigger it without the "Not you?" link
                 self.password_changes.owe_link(tx, account, opened.link.email)
             self.notices.tell(tx, account, "sessions-ended", origin)
@@ -85,6 +87,6 @@ class NotYou:
         tx.execute(delete(Draft).where(Draft.account_id == account.id))
 
 
-def is_still_theirs(opened: OpenLink) -> bool:
+def is_still_theirs(account: Account, link: Link) -> bool:
     """False when the account's e-mail address was changed since the notice was sent."""
-    return key_of(opened.account.email or "") == key_of(opened.link.email)
+    return account.email == link.email

@@ -10,6 +10,7 @@ from sqlalchemy import insert
 
 from ..domain.devices import device
 from ..domain.language import Sentence, gettext, lazy
+from ..domain.moments import minute
 from ..domain.origin import Origin
 from ..models.accounts import Account
 from ..models.base import rows_of
@@ -51,6 +52,15 @@ TOLD: dict[str, Sentence] = {
     "email-confirmed": lazy("The email address %(email)s was confirmed for your account."),
     "invitation-accepted": lazy("The invitation to this account was accepted: its password was set."),
     "email-restored": lazy("Your earlier email address %(email)s is back."),
+    "email-undo-asked": lazy(
+        "Someone used the link that we sent to your earlier email address %(email)s. It becomes the address of your"
+        " account again at %(until)s. To keep the present address, log in with a second factor that you turned on"
+        " before %(changed)s and choose Keep this address. Until then, your email, phone number, password and second"
+        " factors can't be changed."
+    ),
+    "email-undo-stopped": lazy(
+        "Your email address stays as it is: the return to %(email)s was stopped by a log-in with your second factor."
+    ),
     "phone-added": lazy("A phone number that ends in %(hint)s was added to your account."),
     "phone-changed": lazy("The phone number of your account was changed to one that ends in %(hint)s."),
     "factor-on": lazy("%(method)s was turned on as a second factor."),
@@ -96,6 +106,8 @@ def sentence_for(kind: str, details: dict[str, Any]) -> str:
 
 
 def _displayed(name: str, value: object) -> str:
+    if name in ("until", "changed"):
+        return minute(int(str(value)))
     if name == "device":  # stored as the User-Agent header, which must not be shown as it is
         return device(str(value))
     # a method's title is stored as its msgid and translated for the reader; a name is shown as its owner entered it
@@ -108,7 +120,7 @@ class Notices:
     outbox: Outbox
     links: Links
 
-    def record(self, tx: Transaction, account_id: int, kind: str, origin: Origin, **details: str) -> None:
+    def record(self, tx: Transaction, account_id: int, kind: str, origin: Origin, **details: str | int) -> None:
         """Adds an event to the account's activity."""
         tx.execute(
             RECORD,
@@ -122,12 +134,12 @@ class Notices:
             },
         )
 
-    def tell(self, tx: Transaction, account: Account, kind: str, origin: Origin, **details: str) -> None:
+    def tell(self, tx: Transaction, account: Account, kind: str, origin: Origin, **details: str | int) -> None:
         """Adds the event, and sends an e-mail about it as `mail` does."""
         self.record(tx, account.id, kind, origin, **details)
         self.mail(tx, account, kind, origin, **details)
 
-    def mail(self, tx: Transaction, account: Account, kind: str, origin: Origin, **details: str) -> None:
+    def mail(self, tx: Transaction, account: Account, kind: str, origin: Origin, **details: str | int) -> None:
         """Sends an e-mail that says what, when and from where, with a "Not you?" link.
 
         An account without a confirmed address gets no e-mail.
@@ -148,3 +160,14 @@ class Notices:
             origin=origin,
             not_you_url=url,
         )
+
+    def tell_address(
+        self, tx: Transaction, account: Account, to: str | None, kind: str, origin: Origin, **details: str | int
+    ) -> None:
+        """Sends the e-mail of an event to an address that is not, or no longer, the account's: without any link."""
+        if to is None:
+            return
+        with self.outbox.speaking_to(account):
+            what = sentence_for(kind, details)
+        facts = {"what": what, "at": self.core.clock.now(), "origin": origin}
+        self.outbox.post_email(tx, to=to, template="address-notice", account=account, name=account.name, **facts)

@@ -14,7 +14,7 @@ from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.refusals import LinkInvalid, TooManyAttempts
-from ..models.accounts import Account
+from ..models.accounts import Account, lock_for_change
 from ..models.apps import RefusedAccess
 from ..models.codes import Code
 from ..models.contacts import Contact
@@ -47,11 +47,13 @@ class PasswordChanges:
     def change(self, user: User, new: str, origin: Origin) -> SessionToken:
         """Sets the password and ends every other session. The caller must check that the session is fresh.
 
-        Raises what `Passwords.seal` raises, or `LoginExpired` when this session was ended meanwhile.
+        Raises what `Passwords.seal` and `lock_for_change` raise, or `LoginExpired` when this session was ended
+        meanwhile.
         """
         account = user.account
         sealed = self.passwords.seal(new, account.name, account.username, account.email)
         with self.core.db.write() as tx:
+            account = lock_for_change(tx, account.id)
             self._set(tx, account, sealed)
             self.sessions.end_others(tx, account.id, user.session.id)
             self.notices.tell(tx, account, "password-changed", origin)
@@ -109,13 +111,20 @@ class PasswordChanges:
         )
 
     def reset(self, opened: OpenLink, new: str, origin: Origin) -> None:
-        """Sets the new password and consumes the link. Raises `LinkInvalid` and what `Passwords.seal` raises."""
+        """Sets the new password and consumes the link.
+
+        Raises `LinkInvalid` and what `Passwords.seal` and `lock_for_change` raise.
+
+        The link must have been sent to the confirmed address, or to the present claim when none is confirmed: another
+        address may belong to another person. That is read under the lock of the account, after hashing.
+        """
         account, address = opened.account, opened.link.email
-        if account.email is not None and key_of(account.email) != key_of(address):
-            raise LinkInvalid()  # it was sent to an address that is no longer, or never became, the account's
         sealed = self.passwords.seal(new, account.name, account.username, account.email)
         try:
             with self.core.db.write() as tx:
+                account = lock_for_change(tx, account.id)
+                if address != (account.email or account.unconfirmed_email):  # case folding makes two mailboxes equal
+                    raise LinkInvalid()
                 self.links.use(tx, opened.link)
                 self._set(tx, account, sealed)
                 self.sessions.end_others(tx, account.id, None)

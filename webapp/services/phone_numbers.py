@@ -29,7 +29,7 @@ from ..domain.refusals import (
     Refusal,
     TooSoon,
 )
-from ..models.accounts import Account
+from ..models.accounts import Account, lock_for_change
 from ..models.codes import Code
 from ..models.database import Transaction
 from ..models.sessions import PENDING_CHALLENGE
@@ -216,13 +216,15 @@ class PhoneNumbers:
         """Consumes the code and sets the number in the caller's transaction. Returns the new values of the account.
 
         Without `tell_first` there is no notice of a first number: the caller must send one in the same transaction.
-        Raises `CodeAlreadyUsed`, or `NumberTaken`, which only a person with the phone learns.
+        Raises `CodeAlreadyUsed`, what `lock_for_change` raises, or `NumberTaken`, which only a person with the phone
+        learns.
         """
         number = self._target(code)
         before = self._own(account)
         values = self._values(account, number)
         if discoverable is not None:
             values["discoverable"] = discoverable
+        lock_for_change(tx, account.id)
         self.codes.consume(tx, code)
         if before != number.e164:
             self._limit_accounts(tx, account, number)

@@ -9,7 +9,7 @@ from sqlalchemy import delete, update
 
 from ..domain.origin import Origin
 from ..domain.refusals import NotFound
-from ..models.accounts import lock_account
+from ..models.accounts import lock_for_change
 from ..models.database import changed_one_row
 from ..models.drafts import Draft
 from ..models.factors import Factor
@@ -41,7 +41,7 @@ class SecondFactors:
     def turn_off(self, user: User, method: Method, origin: Origin) -> None:
         """Turns the factor off and ends every other session. It can be turned back on for ten minutes.
 
-        Raises `NotFound` or `NotFresh`.
+        Raises `NotFound`, `NotFresh` or what `lock_for_change` raises.
         """
         self.sessions.demand_fresh(user)
         account = user.account
@@ -51,6 +51,7 @@ class SecondFactors:
             raise NotFound()
         on = Factor.id == factor.id, Factor.turned_off_at.is_(None)
         with self.core.db.write() as tx:
+            lock_for_change(tx, account.id)
             if not changed_one_row(tx, update(Factor).where(*on).values(turned_off_at=self.core.clock.now())):
                 raise NotFound()
             tx.execute(delete(Draft).where(Draft.account_id == account.id, Draft.method == method.slug))
@@ -67,7 +68,7 @@ class SecondFactors:
         return method if method is not None and _one(recent, method, origin) is not None else None
 
     def turn_back_on(self, user: User, method: Method, origin: Origin) -> None:
-        """Raises `NotFound` after the ten minutes, `NotFresh` when step-up is due."""
+        """Raises `NotFound` after the ten minutes, `NotFresh` when step-up is due, or what `lock_for_change` raises."""
         self.sessions.demand_fresh(user)
         account, now = user.account, self.core.clock.now()
         factor = _one(user.recently_off_factors, method, origin)
@@ -75,7 +76,7 @@ class SecondFactors:
             raise NotFound()
         recent = Factor.id == factor.id, Factor.turned_off_at > now - self.core.policy.turn_back_on_seconds
         with self.core.db.write() as tx:
-            lock_account(tx, account.id)
+            lock_for_change(tx, account.id)
             if not changed_one_row(tx, update(Factor).where(*recent).values(turned_off_at=None)):
                 raise NotFound()
             if not user.factors:
@@ -83,11 +84,15 @@ class SecondFactors:
             self.notices.tell(tx, account, "factor-on", origin, method=method.title.msgid)
 
     def new_backup_code(self, user: User, origin: Origin) -> str:
-        """Makes a code and returns the only copy. Raises `NotFound` without a factor, `NotFresh` if step-up is due."""
+        """Makes a code and returns the only copy.
+
+        Raises `NotFound` without a factor, `NotFresh` if step-up is due, or what `lock_for_change` raises.
+        """
         self.sessions.demand_fresh(user)
         if not user.factors:
             raise NotFound()
         with self.core.db.write() as tx:
+            lock_for_change(tx, user.account.id)
             code = self.backup_codes.make(tx, user.account.id)
             self.notices.tell(tx, user.account, "backup-code-made", origin)
         return code

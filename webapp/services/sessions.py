@@ -7,8 +7,9 @@ or a second factor is proved; its row stays, so that its owner sees one log-in a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, insert, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.sql import expression
 
 from ..domain.codes import draw_token, hash_of
@@ -20,6 +21,7 @@ from ..models.apps import AppSession, TemporaryPassword
 from ..models.codes import Link
 from ..models.database import Transaction, changed_one_row
 from ..models.drafts import Draft
+from ..models.factors import Factor
 from ..models.login_requests import WITHDRAWN, close_open
 from ..models.sessions import PendingLogin, RememberedBrowser, Session
 from ..models.user import SessionToken, User
@@ -83,7 +85,7 @@ class Sessions:
         """Opens a session for a user who has just proved all that the account requires."""
         now = self.core.clock.now()
         token = draw_token(self.core.entropy)
-        values = {
+        values: dict[str, Any] = {
             "token_hash": hash_of(token),
             "account_id": account_id,
             "started_at": now,
@@ -94,17 +96,21 @@ class Sessions:
             "address": origin.address,
             "device": origin.device,
         }
-        session_id = tx.execute(insert(Session).returning(Session.id), values).scalar_one()
+        if second_factor:  # the method has just marked the factor that was proved
+            proved = Factor.account_id == account_id, Factor.logged_in_at == now, Factor.turned_off_at.is_(None)
+            values["factor_added_at"] = select(func.max(Factor.added_at)).where(*proved).scalar_subquery()
+        session_id = tx.execute(insert(Session).values(values).returning(Session.id)).scalar_one()
         return SessionToken(session_id, token, persistent)
 
     def rotate(self, tx: Transaction, session: Session, **proved_at: int) -> SessionToken:
         """Gives the session a new token, which voids the old one. `proved_at` sets columns such as `password_at`.
 
-        Raises `LoginExpired` when the session was ended since the request began, so that the change is rolled back.
+        Raises `LoginExpired` when the session was ended or got another token since the request read it, so that the
+        change is rolled back: a stolen copy of the old token must not become the new one (ASVS V7.2.4).
         """
         token = draw_token(self.core.entropy)
-        live = update(Session).where(Session.id == session.id, Session.ended_at.is_(None))
-        if not changed_one_row(tx, live.values(token_hash=hash_of(token), **proved_at)):
+        as_read = Session.id == session.id, Session.token_hash == session.token_hash, Session.ended_at.is_(None)
+        if not changed_one_row(tx, update(Session).where(*as_read).values(token_hash=hash_of(token), **proved_at)):
             raise LoginExpired()
         return SessionToken(session.id, token, session.persistent)
 

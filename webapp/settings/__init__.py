@@ -92,7 +92,8 @@ class Settings:
 
     @property
     def shows_outbox(self) -> bool:
-        return self.mail is None and not self.serving
+        """Only under .localhost, this machine (RFC 6761 section 6.3): messages have links that reset a password."""
+        return self.mail is None and is_local(self.server_name)
 
     @classmethod
     def read(cls, environ: Mapping[str, str], instance: Path = INSTANCE) -> Settings:

@@ -13,6 +13,7 @@ from ..domain import refusals as r
 from ..domain import request_refusals as q
 from ..domain.language import gettext as _
 from ..domain.language import ngettext
+from ..domain.moments import minute
 from ..policy import WARN_AT_LEFT
 
 
@@ -129,6 +130,11 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.PageTooOld: lambda _r: _("The page was old. Nothing was changed; try again."),
     r.StepClosed: lambda _r: _("That step is not open now. Here is where you are."),
     r.AlreadyDone: lambda _r: _("This was already done, perhaps in another tab. Here is how things stand now."),
+    r.ChangesPaused: lambda e: _(
+        "Someone asked to bring back your earlier email address. Until %(time)s, your email, phone number, password and"
+        " second factors can't be changed.",
+        time=minute(e.until),
+    ),
     r.NotFresh: lambda _r: _("Confirm that it is you first."),
     r.TextLimitReached: lambda e: _(
         "We can't text you now. Try again in %(wait)s, or choose another method.", wait=duration(e.seconds)

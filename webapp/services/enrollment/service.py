@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ...domain.origin import Origin
 from ...domain.refusals import AlreadyDone, EmailRequired, FactorExists, NotFresh, Refusal, StepClosed
-from ...models.accounts import lock_account
+from ...models.accounts import lock_for_change
 from ...models.database import Transaction, changed_one_row
 from ...models.drafts import Draft, backup_code_bound, draft_bound
 from ...models.factors import Factor, factor_bound, sole_external_id
@@ -156,7 +156,7 @@ class Enrollment:
         """Creates the factor, the backup code and the notice, and ends other sessions, in one transaction.
 
         Raises `EmailRequired`, `NotFresh`, `AlreadyDone`, `FactorExists` when its external id is taken, or what
-        `Proved.store` raises.
+        `lock_for_change` and `Proved.store` raise.
         """
         if visit.account.email is None:
             raise EmailRequired()
@@ -165,7 +165,7 @@ class Enrollment:
         assert visit.draft is not None  # `submit` began one
         try:
             with self.core.db.write() as tx:
-                lock_account(tx, visit.account.id)
+                lock_for_change(tx, visit.account.id)
                 unfinished = update(Draft).where(Draft.id == visit.draft.id, Draft.finished_at.is_(None))
                 if not changed_one_row(tx, unfinished.values(finished_at=self.core.clock.now())):
                     raise AlreadyDone()

@@ -9,6 +9,7 @@ from flask_login import login_required
 
 from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
+from ...domain.moments import minute
 from ...domain.refusals import (
     CodeExpired,
     LinkInvalid,
@@ -225,9 +226,13 @@ def undo_email(token: str) -> Any:
     try:
         opened = services.links.find("undo-email", token)
         if form.submitted():
-            services.email_addresses.undo(opened, current.origin())
+            until = services.email_undos.ask(opened, current.origin())
+            if until is not None:
+                render.receipt(_("Your earlier email address comes back at %(time)s.", time=minute(until)))
+                return render.go(layouts.page_url("entrance.log_in"), whole=True)
             render.receipt(_("Your earlier email address is back. Choose a new password now."))
             return render.go(layouts.page_url("entrance.forgot_password"), whole=True)
     except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404)
-    return render.page("entrance/undo_email.html", form, address=opened.link.email)
+    waits = services.email_undos.waits(opened.account)
+    return render.page("entrance/undo_email.html", form, address=opened.link.email, waits=waits)

@@ -8,6 +8,7 @@ from flask import Blueprint, session
 from flask_login import login_required
 
 from ...domain.language import gettext as _
+from ...domain.moments import minute
 from ...models.user import User
 from .. import cookies, current, layouts, login_response, render
 
@@ -47,6 +48,11 @@ def _email(user: User) -> tuple[str, str, str | None, str | None, str]:
     if user.account.email is None:
         text = _("Confirm one, so that we can warn you and you can reset your password.")
         return title, text, layouts.page_url("settings.email"), _("Confirm your email"), "todo"
+    if user.account.undo_at is not None:
+        text = _(
+            "Someone asked to bring back your earlier email address, at %(time)s.", time=minute(user.account.undo_at)
+        )
+        return title, text, layouts.page_url("settings.email_undo"), _("See who asked and how to stop it"), "todo"
     text = _("%(email)s is confirmed.", email=user.account.email)
     return title, text, layouts.page_url("settings.email"), _("Change your email"), "good"
 

@@ -59,7 +59,7 @@ def _for_the_reader(opened: OpenLink) -> Response:
         with suppress(LinkInvalid):  # used by a simultaneous request; the page says what it did
             current.services().not_you.by_mail(opened, current.origin())
         return render.go(current.path(), whole=True)
-    address = masked(opened.link.email) if is_still_theirs(opened) else None
+    address = masked(opened.link.email) if is_still_theirs(opened.account, opened.link) else None
     return render.page("not_you/ask.html", form, username=opened.account.username, stays=False, address=address)
 
 

@@ -10,8 +10,9 @@ from flask_login import login_required
 from ...domain.language import bidi_isolate
 from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, EmailRequired, Refusal
+from ...services.email_addresses import masked
 from .. import confirming, current, guards, layouts, render, words
-from ..forms import EmailForm, NewPasswordForm, PhoneForm
+from ..forms import EmailForm, Form, NewPasswordForm, PhoneForm
 
 DISCOVERABLE = "discoverable"  # in the form session, until the number is confirmed
 
@@ -136,6 +137,8 @@ def _challenge() -> str:
 @guards.fresh
 def email() -> Any:
     account, form = current.user().account, EmailForm()
+    if account.undo_at is not None:
+        return render.go(layouts.page_url("settings.email_undo"))
     if form.submitted():
         try:
             emails = current.services().email_addresses
@@ -148,6 +151,26 @@ def email() -> Any:
     heading = _("Change your email") if account.email else _("Confirm your email")
     return render.page(
         "entrance/email.html", form, heading=heading, button=_("Save"), cancel_url=layouts.page_url("settings.account")
+    )
+
+
+@bp.route("/account/email/undo", methods=["GET", "POST"])
+@login_required
+@guards.fresh
+def email_undo() -> Any:
+    """An undo of a change of the address that waits, and the button that stops it."""
+    services, user, form = current.services(), current.user(), Form()
+    if user.account.undo_at is None:
+        return render.go(layouts.page_url("settings.account"))
+    if form.submitted():
+        services.email_undos.stop(user, current.origin())
+        render.changed(_("Your email address stays as it is."))
+        return render.go(layouts.page_url("settings.account"))
+    return render.page(
+        "settings/email_undo.html",
+        form,
+        earlier=masked(user.account.undo_email or ""),
+        can_stop=services.email_undos.can_stop(user),
     )
 
 
