@@ -181,7 +181,7 @@ def test_the_first_journey_by_keyboard(site: LiveSite, visit: Visits, layout: st
     ada.arrives("Use a backup code")
     ada.type_("Backup code", backup_code.lower().replace("-", " "))
     ada.press("Verify")
-    ada.arrives("Keep your new backup code")
+    ada.arrives("Save your new backup code")
     assert ada.page.locator("#backup-code").inner_text() != backup_code
     ada.follow("Got it")
     ada.arrives(HOME)

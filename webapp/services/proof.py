@@ -22,6 +22,7 @@ from .core import Core
 from .method import Answers, Challenge, Method
 from .method_kinds import Glance, Methods, OutOfBand
 from .notices import Notices
+from .sessions import Sessions
 
 SHARED_BUCKETS = "second-factor:"
 
@@ -82,6 +83,7 @@ class ProofFlow(ABC, Generic[C, Result]):
     backup_codes: BackupCodes
     notices: Notices
     methods: Methods
+    sessions: Sessions
 
     # -- The methods to choose from ----------------------------------------------------------------------
 
@@ -143,10 +145,10 @@ class ProofFlow(ABC, Generic[C, Result]):
             self._tell(claim, refusal, origin)
             raise self._after(claim, refusal, left) from None
 
-    def verify_backup_code(self, claim: C, typed: str, origin: Origin, **options: Any) -> tuple[Result, str]:
-        """Consumes and replaces the backup code, ends every other session and notifies the owner.
+    def verify_backup_code(self, claim: C, typed: str, origin: Origin, **options: Any) -> Result:
+        """Consumes and replaces the backup code, ends every other session (ASVS V7.4.3), notifies the owner.
 
-        Returns the result and the new code. Raises as `verify` does, or `WrongBackupCode`.
+        The new code is kept for the session that the result names. Raises as `verify` does, or `WrongBackupCode`.
         """
         left = self._left(claim, self.attempts.count(*self._buckets(claim)))
         try:
@@ -154,9 +156,11 @@ class ProofFlow(ABC, Generic[C, Result]):
                 successor = self.backup_codes.exchange(tx, claim.account.id, typed)
                 self._was_right(tx, claim)
                 result = self._complete(tx, claim, origin, **options)
-                self._end_others(tx, claim, result)
+                session_id = self._session_of(result)
+                self.sessions.end_others(tx, claim.account.id, session_id)
+                self.backup_codes.keep(tx, claim.account.id, session_id, successor)
                 self.notices.tell(tx, claim.account, "backup-code-used", origin)
-                return result, successor
+                return result
         except CodeRefusal as refusal:
             raise self._after(claim, refusal, left) from None
 
@@ -170,8 +174,8 @@ class ProofFlow(ABC, Generic[C, Result]):
         """Does what the proof was for, in its transaction."""
 
     @abstractmethod
-    def _end_others(self, tx: Transaction, claim: C, result: Result) -> None:
-        """Ends every other session (ASVS V7.4.3)."""
+    def _session_of(self, result: Result) -> int:
+        """The id of the session that a proof opened or renewed."""
 
     def _was_right(self, tx: Transaction, claim: C) -> None:
         """Called in the transaction of a proof: the counted attempt was not a failure."""

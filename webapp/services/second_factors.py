@@ -82,15 +82,15 @@ class SecondFactors:
                 self.sessions.end_others(tx, account.id, user.session.id)
             self.notices.tell(tx, account, "factor-on", origin, method=method.title.msgid)
 
-    def new_backup_code(self, user: User, origin: Origin) -> str:
-        """Makes a code and returns the only copy. Raises `NotFound` without a factor, `NotFresh` if step-up is due."""
+    def new_backup_code(self, user: User, origin: Origin) -> None:
+        """Makes a code, which is kept for this session. Raises `NotFound` without a factor, `NotFresh`."""
         self.sessions.demand_fresh(user)
         if not user.factors:
             raise NotFound()
         with self.core.db.write() as tx:
             code = self.backup_codes.make(tx, user.account.id)
+            self.backup_codes.keep(tx, user.account.id, user.session.id, code)
             self.notices.tell(tx, user.account, "backup-code-made", origin)
-        return code
 
 
 def _one(factors: Sequence[Factor], method: Method, origin: Origin) -> Factor | None:
