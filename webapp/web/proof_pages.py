@@ -212,7 +212,7 @@ class ProofPages(ABC):
 def _context(choice: Choice) -> dict[str, Any]:
     """The context of the page of a method: the source of the answer, and the delivery if it sends a code."""
     method, challenge = choice.method, choice.challenge
-    context = {"source": method.source(challenge), **method.show(challenge)}
+    context = {"source": method.source(challenge), "browser_needs": method.browser_needs, **method.show(challenge)}
     if method.sends_code:
         code = method.sent(challenge)
         context.update(render.sent(code, 0 if code else method.wait(challenge)))
