@@ -150,6 +150,7 @@ class Policy:
 
     # Enrollment
     draft_seconds: int = 30 * MINUTE
+    new_backup_code_seconds: int = 30 * MINUTE  # kept sealed for its session, until its owner has saved it
     turn_back_on_seconds: int = 10 * MINUTE
 
     # Input

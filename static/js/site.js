@@ -53,9 +53,54 @@ async function copy(button) {
   }
 }
 
+// -- The forms and the link of the footer lead back to the present step, which HTMX may have changed -----------------
+
+const here = () => location.pathname + location.search;
+const TYPED = "typed";
+/** Never a password, a code, a file or a token. */
+const isKept = ({ id, type, dataset }) => id && !["password", "hidden", "file"].includes(type) && !("code" in dataset);
+
+/** Keeps what was typed for the next page of this tab, which is the same step again. */
+function keepTyped() {
+  const fields = [...screen.querySelectorAll("input, select, textarea")].filter(isKept);
+  const typed = fields.map(({ id, value, checked }) => [id, value, checked]);
+  try {
+    sessionStorage.setItem(TYPED, JSON.stringify([here(), typed]));
+  } catch {
+    // the browser allows no storage
+  }
+}
+
+function restoreTyped() {
+  try {
+    const [path, typed] = JSON.parse(sessionStorage.getItem(TYPED)) ?? [];
+    sessionStorage.removeItem(TYPED);
+    for (const [id, value, checked] of path === here() ? typed : []) {
+      const field = document.getElementById(id);
+      if (field && isKept(field)) Object.assign(field, { value }, checked === undefined ? {} : { checked });
+    }
+  } catch {
+    // the browser allows no storage
+  }
+}
+
+document.addEventListener("submit", ({ target: { elements } }) => {
+  if (!elements.next || !("here" in elements.next.dataset)) return;
+  elements.next.value = here();
+  keepTyped();
+});
+
+restoreTyped();
+
 document.addEventListener("click", ({ target }) => {
   // a click on the backdrop
   if (target instanceof HTMLDialogElement) return target.close();
+  const link = target.closest("a[data-here]");
+  if (link) {
+    const url = new URL(link.href);
+    url.searchParams.set("next", location.pathname);
+    link.href = url;
+  }
   const button = target.closest("button");
   if (!button) return;
   const { dataset } = button;
@@ -175,6 +220,7 @@ countDown();
 // -- Security keys and passkeys (WebAuthn Level 3, section 5.1) --------------------------------------------------
 
 const keys = window.PublicKeyCredential;
+document.documentElement.toggleAttribute("data-no-keys", !keys);
 // the server refuses a challenge after five minutes
 const CHALLENGE_LIFETIME = 4 * 60 * 1000;
 
@@ -193,9 +239,13 @@ function parsed(options) {
   };
 }
 
-/** A credential as JSON. Uses the browser's own method if there is one. */
+/** A credential as JSON. Uses the browser's own method if there is one; that of some extensions throws. */
 function serialized(credential) {
-  if (credential.toJSON) return JSON.stringify(credential.toJSON());
+  try {
+    if (credential.toJSON) return JSON.stringify(credential.toJSON());
+  } catch {
+    // written below from its parts
+  }
   const { response, id, type, authenticatorAttachment } = credential;
   const parts = { clientDataJSON: base64url(response.clientDataJSON) };
   for (const part of ["attestationObject", "authenticatorData", "signature", "userHandle"]) if (response[part]) parts[part] = base64url(response[part]);

@@ -359,7 +359,7 @@ WHOLE = {
         "factors",
         "accounts WHERE backup_code_hash IS NOT NULL",
         "drafts WHERE finished_at IS NOT NULL",
-        "drafts WHERE sealed_backup_code IS NOT NULL",
+        "sessions WHERE sealed_backup_code IS NOT NULL",
         "activity WHERE kind = 'factor-on'",
     ),
     "log-in": ("sessions", "factors WHERE counter > 0", "activity WHERE kind = 'logged-in'"),

@@ -164,7 +164,7 @@ def test_codes_are_limited_to_twenty_an_hour_fifty_a_day_and_a_hundred_in_a_row(
         guess(site, pending_token(site, ada), ada.code())
     stranger = ada.other_browser()
     stranger.log_in()
-    assert stranger.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code"
+    assert stranger.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code"
     assert second_factor_attempts(site) == 0
     site.clock.pass_(30)
     guess(site, pending_token(site, ada), ada.code())

@@ -151,7 +151,7 @@ def test_a_backup_code_or_an_app_code_opens_nothing(site: Site, ada: Owner) -> N
         assert app.exchange("ada", typed).status == 400
     other = ada.other_browser()
     other.log_in()
-    assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code", "it is not used up"
+    assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code", "it is not used up"
 
 
 def test_session_cookies_open_nothing_and_legacy_access_sets_no_cookie(site: Site, ada: Owner, password: str) -> None:

@@ -129,11 +129,13 @@ class Accounts(RuleBasedStateMachine):
             return multiple()
         try:
             login = self.site.login
-            done, successor = login.verify_backup_code(login.claim(token), code, HERE)
+            done = login.verify_backup_code(login.claim(token), code, HERE)
         except Refusal:
             return multiple()
         assert owner == name, "another's backup code"
-        self.backup[name] = successor
+        opened = self.site.sessions.find(done.token.token)
+        assert opened is not None
+        self.backup[name] = successor = self.site.backup_codes.kept(opened)
         assert successor != code
         self._others_end(name, done.token.session_id)
         return self._opened(name, done.token)

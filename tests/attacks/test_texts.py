@@ -318,7 +318,7 @@ def test_a_country_that_was_removed_from_the_list_gets_no_log_in_codes(site: Sit
     assert page.problems[0].startswith("We do not send text messages to that country.")
     assert tess.press("Resend code").status == 422
     assert owed_texts(site) == 0
-    assert tess.post("/log-in/backup-code", code=tess.kept_code).h1 == "Keep your new backup code"
+    assert tess.post("/log-in/backup-code", code=tess.kept_code).h1 == "Save your new backup code"
 
 
 # -- The daily budget ------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ def test_without_a_budget_no_text_is_sent_and_the_page_says_so(site: Site) -> No
     assert owed_texts(site) == 0
     assert {row.outcome for row in site.services.text_caps.report(1)} == {"refused: budget"}
     assert warnings(site) == []
-    assert tess.post("/log-in/backup-code", code=tess.kept_code).h1 == "Keep your new backup code"
+    assert tess.post("/log-in/backup-code", code=tess.kept_code).h1 == "Save your new backup code"
 
 
 @pytest.mark.usefixtures("budget")

@@ -181,7 +181,7 @@ def test_the_first_journey_by_keyboard(site: LiveSite, visit: Visits, layout: st
     ada.arrives("Use a backup code")
     ada.type_("Backup code", backup_code.lower().replace("-", " "))
     ada.press("Verify")
-    ada.arrives("Keep your new backup code")
+    ada.arrives("Save your new backup code")
     assert ada.page.locator("#backup-code").inner_text() != backup_code
     ada.follow("Got it")
     ada.arrives(HOME)
@@ -401,3 +401,66 @@ def test_a_password_reset_does_not_skip_the_second_factor(visit: Visits) -> None
     ada.arrives(CODE)
     enter_code(ada, secret)
     ada.arrives(HOME)
+
+
+# -- The footer ----------------------------------------------------------------------------------------
+
+
+@everywhere
+@pytest.mark.parametrize("button", ["OK", "Change language"])
+def test_the_footer_keeps_the_step_and_what_was_typed_after_steps_by_htmx(
+    visit: Visits, layout: str, button: str
+) -> None:
+    ada = visit(layout)
+    person = ada.site.person("ada", layout=layout)
+    person.sign_up(confirm_email=False)
+    ada.become(person)
+    ada.open(TWO_FACTOR)
+    start_app_unconfirmed(ada)
+    ada.type_("Email address", "ada@exam")
+    ada.press(button)
+    expect(ada.page.get_by_role("region", name="Cookie notice")).to_have_count(0 if button == "OK" else 1)
+    ada.arrives("Confirm your email")
+    expect(ada.page.get_by_label("Email address")).to_have_value("ada@exam")
+    ada.type_("Email address", "ada@example.org")
+    ada.press("Next")
+    ada.arrives("Check your email")
+    ada.type_("Confirmation code", "12")
+    ada.press("Change language")
+    expect(ada.page.get_by_label("Confirmation code")).to_have_value("")
+    ada.arrives("Check your email")
+    assert ada.page.evaluate("sessionStorage.length") == 0
+
+
+def start_app_unconfirmed(ada: Visitor) -> None:
+    """From the list of methods to the address, in steps of HTMX."""
+    ada.press("Authentication app", "Space", role="checkbox")
+    ada.arrives("Authentication app")
+    ada.press(OVERVIEW_BUTTON[ada.layout])
+    ada.arrives("Confirm your email")
+
+
+def test_the_link_to_the_other_site_keeps_the_path_after_steps_by_htmx(visit: Visits, site: LiveSite) -> None:
+    ada = as_member(visit, ANDROID)
+    start_app(ada)
+    step = urlsplit(ada.page.url).path
+    ada.follow("Desktop site")
+    ada.page.wait_for_url(lambda url: urlsplit(url).netloc == site.host)
+    assert parse_qs(urlsplit(ada.page.url).query)["next"] == [step]
+
+
+def test_a_brief_message_lets_presses_through(visit: Visits) -> None:
+    ada = as_member(visit, ANDROID)
+    start_app(ada)
+    ada.page.evaluate("""() => {
+      const words = document.createElement("p");
+      words.dataset.brief = "";
+      words.textContent = "Setup key copied";
+      document.getElementById("status").append(words);
+    }""")
+    at = ada.page.locator("[data-brief]").bounding_box()
+    assert at is not None
+    hit = ada.page.evaluate(
+        "([x, y]) => 'brief' in document.elementFromPoint(x, y).dataset", [at["x"] + 5, at["y"] + 5]
+    )
+    assert hit is False

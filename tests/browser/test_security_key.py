@@ -210,21 +210,79 @@ def test_without_javascript_the_page_says_so_and_offers_the_other_methods(site: 
     person.log_in()
     ada.become(person)
     ada.open("/log-in/verify")
-    expect(ada.page.get_by_role("main")).to_contain_text("Security keys need JavaScript")
+    expect(ada.page.get_by_text("Security keys need JavaScript")).to_be_visible()
     expect(ada.button("Use security key")).to_be_hidden()
+    expect(ada.page.get_by_text("then use the button")).to_be_hidden()
     ada.follow("Use a backup code")
     ada.arrives("Use a backup code")
 
 
-def test_a_browser_without_webauthn_says_so(site: LiveSite, visit: Visits) -> None:
+def test_without_javascript_every_page_of_adding_a_key_says_so_and_leads_to_the_other_methods(
+    site: LiveSite, visit: Visits
+) -> None:
+    ada = as_member(visit, java_script_enabled=False)
+    ada.follow("Security key")
+    ada.arrives("Security key")
+    expect(ada.page.get_by_text("Security keys need JavaScript")).to_be_visible()
+    ada.press("Start")
+    ada.arrives(TOUCH)
+    expect(ada.page.get_by_text("Security keys need JavaScript")).to_be_visible()
+    expect(ada.page.get_by_text("button below")).to_be_hidden()
+    ada.follow("Choose another method")
+    ada.arrives("Two-factor authentication")
+
+
+def test_a_browser_without_webauthn_says_so_before_it_asks_anything(site: LiveSite, visit: Visits) -> None:
+    ada = visit(DESKTOP)
+    person = site.person("ada")
+    person.sign_up(confirm_email=False)
+    ada.become(person)
+    ada.page.add_init_script("delete window.PublicKeyCredential")
+    ada.open(TWO_FACTOR)
+    ada.follow("Security key")
+    ada.arrives("Confirm your email")
+    expect(ada.page.get_by_text("This browser can't use security keys.")).to_be_visible()
+    ada.follow("Choose another method")
+    ada.arrives("Two-factor authentication")
+
+
+def test_a_browser_without_webauthn_shows_no_button_for_a_key(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     ada.page.add_init_script("delete window.PublicKeyCredential")
     start(ada)
     ada.press("Start")
     ada.arrives(TOUCH)
     expect(ada.page.get_by_role("main")).to_contain_text("Chrome, Edge, Firefox, Opera or Safari")
-    use_key(ada)
-    line(ada, "This browser or device cannot use a security key here. Nothing was changed.")
+    expect(ada.button("Use security key")).to_be_hidden()
+    expect(ada.page.get_by_text("This browser can't use security keys.")).to_be_visible()
+    log_out(ada)
+    expect(ada.button("Log in")).to_be_visible()
+    expect(ada.button("Log in with a passkey")).to_be_hidden()
+    ada.page.add_init_script("window.PublicKeyCredential = class {}")
+    ada.open("/log-in")
+    expect(ada.button("Log in with a passkey")).to_be_visible()
+
+
+def test_a_key_whose_answer_cannot_write_itself_is_registered_and_logs_in(site: LiveSite, visit: Visits) -> None:
+    ada = as_member(visit)
+    plug_in(ada, "internal", passkey=True)
+    ada.page.add_init_script("""
+      for (const name of ["create", "get"]) {
+        const own = navigator.credentials[name].bind(navigator.credentials);
+        navigator.credentials[name] = async (options) => {
+          if (options.mediation) return new Promise(() => {});
+          const made = await own(options);
+          const toJSON = () => { throw new TypeError("Illegal invocation"); };
+          const { id, rawId, type, response, authenticatorAttachment } = made;
+          return { id, rawId, type, response, authenticatorAttachment, toJSON };
+        };
+      }
+    """)
+    turn_on(ada)
+    log_out(ada)
+    ada.page.bring_to_front()
+    ada.press("Log in with a passkey")
+    ada.arrives(HOME)
 
 
 def test_a_browser_without_the_newer_functions_works_too(site: LiveSite, visit: Visits) -> None:

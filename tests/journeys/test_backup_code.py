@@ -1,4 +1,4 @@
-"""The backup code: shown once, accepted once, and then replaced by one that is shown once."""
+"""The backup code: shown once, accepted once, and then replaced by one that is shown until its owner has saved it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_the_card_names_account_site_and_date_and_can_be_copied_and_printed(ada:
     said = region.get_text(" ", strip=True)
     for fact in ("Backup code", "ada", "Nightlatch", "January 15, 2027", "Copy", "Download", "Print"):
         assert fact in said
-    assert page.says("No later screen shows this code again.")
+    assert page.says("After you press Got it, no page shows this code again.")
 
 
 def test_the_card_can_be_downloaded(ada: Owner) -> None:
@@ -38,19 +38,20 @@ def test_only_a_backup_code_can_be_downloaded(enrolled: Owner) -> None:
     assert enrolled.send("POST", f"{PAGE}.txt", data={"csrf_token": "old", "code": enrolled.kept_code}).status == 400
 
 
-def test_a_backup_code_logs_in_once_and_the_new_one_is_shown_once(returning: Owner, site: Site) -> None:
+def test_a_backup_code_logs_in_once_and_the_new_one_is_shown_until_got_it(returning: Owner, site: Site) -> None:
     ada = returning
     ada.log_in()
     page = ada.follow("Use a backup code")
     assert (page.path, page.h1) == ("/log-in/backup-code", "Use a backup code")
     old = ada.kept_code
     page = ada.press("Verify", code=old.lower().replace("-", " "))
-    assert (page.status, page.h1) == (200, "Keep your new backup code")
+    assert (page.status, page.h1) == (200, "Save your new backup code")
     new = page.backup_code
     assert new != old
     assert ada.press("Download").text.splitlines()[-1] == new
-    assert ada.open("/").h1 == "Welcome, Ada Lovelace"
-    for path in ("/log-in/backup-code", PAGE, TWO_FACTOR):
+    ada.open("/log-in/backup-code/new")
+    assert ada.press("Got it").h1 == "Welcome, Ada Lovelace"
+    for path in ("/log-in/backup-code/new", "/log-in/backup-code", PAGE, f"{PAGE}/new", TWO_FACTOR, "/"):
         assert new not in ada.open(path).text
     assert site.emails(ada.email)[0].subject == (
         "Nightlatch: Your backup code was used to log in. It was replaced by a new one."
@@ -60,7 +61,58 @@ def test_a_backup_code_logs_in_once_and_the_new_one_is_shown_once(returning: Own
     ada.follow("Use a backup code")
     page = ada.press("Verify", code=old)
     assert page.problems == ["That backup code is wrong. Check it and try again."]
-    assert ada.press("Verify", code=new).h1 == "Keep your new backup code"
+    assert ada.press("Verify", code=new).h1 == "Save your new backup code"
+
+
+def test_the_new_code_is_shown_again_at_every_reload_and_home_links_to_it(returning: Owner, site: Site) -> None:
+    ada = returning
+    ada.log_in()
+    ada.follow("Use a backup code")
+    page = ada.press("Verify", code=ada.kept_code)
+    new = page.backup_code
+    assert [ada.open(page.path).backup_code for _ in range(2)] == [new, new]
+    site.clock.pass_(1799)
+    ada.open("/")
+    page = ada.follow("Save your new backup code")
+    assert (page.h1, page.backup_code) == ("Save your new backup code", new)
+    assert ada.press("Got it").path == "/"
+    assert "Save your new backup code" not in ada.open("/").links
+
+
+def test_a_new_code_is_not_shown_after_thirty_minutes_or_in_another_session(returning: Owner, site: Site) -> None:
+    ada = returning
+    ada.log_in()
+    ada.follow("Use a backup code")
+    new = ada.press("Verify", code=ada.kept_code).backup_code
+    twin = ada.other_browser()
+    twin.log_in_whole()
+    for path in ("/", "/log-in/backup-code/new", f"{PAGE}/new"):
+        assert new not in twin.open(path).text
+    assert "Save your new backup code" not in twin.open("/").links
+    site.clock.pass_(1800)
+    assert ada.open("/log-in/backup-code/new").path == "/"
+    assert "Save your new backup code" not in ada.open("/").links
+
+
+def test_a_code_that_was_replaced_elsewhere_is_not_shown(returning: Owner) -> None:
+    ada = returning
+    ada.log_in()
+    ada.follow("Use a backup code")
+    old = ada.press("Verify", code=ada.kept_code).backup_code
+    twin = ada.other_browser()
+    twin.log_in_whole()
+    twin.open(PAGE)
+    assert twin.press("Generate a new code").backup_code != old
+    assert ada.open("/log-in/backup-code/new").path == "/"
+
+
+def test_the_code_of_a_first_enrollment_is_kept_for_its_owner_too(ada: Owner) -> None:
+    ada.sign_up()
+    code = ada.turn_on_app().backup_code
+    ada.open("/")
+    assert ada.follow("Save your new backup code").backup_code == code
+    ada.press("Got it")
+    assert code not in ada.open(f"{TWO_FACTOR}/authentication-app/done").text
 
 
 def test_got_it_leads_to_the_page_that_was_asked_for(returning: Owner) -> None:
@@ -69,7 +121,7 @@ def test_got_it_leads_to_the_page_that_was_asked_for(returning: Owner) -> None:
     ada.press("Log in", username=ada.username, password=ada.password)
     ada.follow("Use a backup code")
     ada.press("Verify", code=ada.kept_code)
-    assert ada.follow("Got it").path == "/settings"
+    assert ada.press("Got it").path == "/settings"
 
 
 def test_using_it_ends_every_other_session(enrolled: Owner) -> None:
@@ -102,10 +154,13 @@ def test_a_fresh_session_generates_a_new_one_and_the_old_one_is_refused(enrolled
     assert page.h1 == "Backup code"
     assert page.says("Your present code was made on January 15, 2027.")
     page = ada.press("Generate a new code")
-    assert page.h1 == "Your new backup code"
+    assert page.h1 == "Save your new backup code"
     new = page.backup_code
     assert new != ada.kept_code
-    page = ada.follow("Got it")
+    assert ada.open(page.path).backup_code == new
+    assert new not in ada.open(PAGE).text
+    ada.follow("Save your new backup code")
+    page = ada.press("Got it")
     assert page.path == PAGE
     assert new not in page.text
     assert "A new backup code was made." in site.emails(ada.email)[0].subject
@@ -113,7 +168,7 @@ def test_a_fresh_session_generates_a_new_one_and_the_old_one_is_refused(enrolled
     ada.log_in()
     ada.follow("Use a backup code")
     assert ada.press("Verify", code=ada.kept_code).status == 422
-    assert ada.press("Verify", code=new).h1 == "Keep your new backup code"
+    assert ada.press("Verify", code=new).h1 == "Save your new backup code"
 
 
 def test_a_new_one_asked_for_in_a_stale_session_is_shown_after_step_up(enrolled: Owner, site: Site) -> None:
@@ -123,7 +178,7 @@ def test_a_new_one_asked_for_in_a_stale_session_is_shown_after_step_up(enrolled:
     assert ada.press("Generate a new code").h1 == "Enter your password"
     assert ada.press("Verify", password=ada.password).h1 == "Enter your code"
     page = ada.press("Verify", code=ada.next_code())
-    assert page.h1 == "Your new backup code"
+    assert page.h1 == "Save your new backup code"
     assert page.backup_code != ada.kept_code
 
 

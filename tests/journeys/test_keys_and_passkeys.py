@@ -387,7 +387,7 @@ def test_a_key_beside_an_authentication_app_generates_no_second_backup_code(enro
     enrolled.log_out()
     enrolled.log_in()
     enrolled.open("/log-in/backup-code")
-    assert enrolled.press("Verify", code=enrolled.kept_code).h1 == "Keep your new backup code"
+    assert enrolled.press("Verify", code=enrolled.kept_code).h1 == "Save your new backup code"
 
 
 def test_the_same_key_is_refused_the_second_time_even_if_the_browser_allows_it(keyed: Owner, site: Site) -> None:
@@ -642,7 +642,7 @@ def test_with_keys_alone_the_choice_is_a_key_or_the_backup_code(keyed: Owner) ->
     assert keyed.press("Security key").h1 == CHALLENGE
     keyed.follow("Choose a different two-factor authentication method")
     assert keyed.press("Backup code").h1 == "Use a backup code"
-    assert keyed.press("Verify", code=keyed.kept_code).h1 == "Keep your new backup code"
+    assert keyed.press("Verify", code=keyed.kept_code).h1 == "Save your new backup code"
 
 
 def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(enrolled: Owner, site: Site) -> None:

@@ -395,7 +395,7 @@ def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(phone: Own
 
 def test_a_backup_code_still_logs_in(phone: Owner, elsewhere: Owner) -> None:
     elsewhere.follow("Use a backup code")
-    assert elsewhere.press("Verify", code=phone.kept_code).h1 == "Keep your new backup code"
+    assert elsewhere.press("Verify", code=phone.kept_code).h1 == "Save your new backup code"
 
 
 # -- Polling ---------------------------------------------------------------------------------------

@@ -45,6 +45,8 @@ def test_it_is_linked_from_the_methods_and_shown_once(enrolled: Owner) -> None:
     assert set(password) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567-")
     assert page.soup.find(attrs={"data-copy": password})
     assert rows(page) == ["60 minutes left Made here just now Not used yet End now"]
+    assert shown(ada.open(PAGE)) == password
+    ada.open("/")
     page = ada.open(PAGE)
     assert password not in page.text
     assert region(page) is None

@@ -597,7 +597,7 @@ def test_without_the_phone_the_backup_code_logs_in(texted: Owner, site: Site) ->
     ada.log_in()
     ada.follow("Use a backup code")
     page = ada.press("Verify", code=ada.kept_code)
-    assert page.h1 == "Keep your new backup code"
+    assert page.h1 == "Save your new backup code"
     assert ada.open("/").h1 == HOME
 
 

@@ -149,7 +149,7 @@ def test_the_backup_code_stands_in_for_it_once(on: MethodUser, site: Site) -> No
     assert [b for b in page.buttons if b in (on.hint, "Backup code")] == [on.hint, "Backup code"]
     ada.press("Backup code")
     page = ada.press("Verify", code=ada.kept_code)
-    assert page.h1 == "Keep your new backup code"
+    assert page.h1 == "Save your new backup code"
     assert page.backup_code != ada.kept_code
     assert on.is_on
     ada.log_out()

@@ -176,3 +176,10 @@ def test_processes_that_start_at_once_share_one_folder(assets: Assets, tmp_path:
     other.publish()
     assert other.folder.stat().st_ino == inode
     assert [path.name for path in (tmp_path / "prepared").iterdir()] == [assets.version]
+
+
+@pytest.mark.parametrize("sheet", STYLESHEETS, ids=lambda sheet: sheet.name)
+def test_no_shorthand_of_a_text_decoration_carries_a_thickness(sheet: Path) -> None:
+    """Safari's engine refuses the whole declaration, and the line is missing."""
+    for value in re.findall(r"text-decoration:\s*([^;}]+)", sheet.read_text()):
+        assert not re.search(r"\d|from-font", value), f"text-decoration: {value}"

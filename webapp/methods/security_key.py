@@ -31,7 +31,7 @@ from ..services.attempts import Attempts, single_use
 from ..services.ceremonies import Ceremonies, challenge_in, id_in
 from ..services.core import Core
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE_IF_FIRST, OVERVIEW_ONCE, PASSWORD_UNLESS_FRESH
-from ..services.method import Answers, ByDevice, Challenge, Overview, Proved, Step, Visit
+from ..services.method import Answers, BrowserNeeds, ByDevice, Challenge, Overview, Proved, Step, Visit
 from ..services.method_kinds import Passwordless
 
 MODELS = Path(__file__).with_name("authenticators.tsv")
@@ -140,6 +140,10 @@ class SecurityKey(Passwordless):
             " you in without a password."
         ),
         button=ByDevice(computer=lazy("Start"), phone=lazy("Start"), iphone=lazy("Start")),
+    )
+    browser_needs = BrowserNeeds(
+        script=lazy("Security keys need JavaScript, which is turned off in this browser. Turn it on, or:"),
+        keys=lazy("This browser can't use security keys. Use another browser, or:"),
     )
 
     def steps(self) -> Sequence[Step]:

@@ -5,7 +5,7 @@ A draft is deleted when the enrollment is finished or cancelled, or after 30 min
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import AccountId, At, Key, MaybeAt, Sealed, Table
@@ -19,20 +19,14 @@ class Draft(Table):
     account_id: Mapped[AccountId]
     method: Mapped[str] = mapped_column(String(32))
     session_id: Mapped[int] = mapped_column(BigInteger)
-    """Only the session that began it may continue it and see its backup code."""
+    """Only the session that began it may continue it."""
     started_at: Mapped[At]
     touched_at: Mapped[At]
     sealed: Mapped[Sealed]
     """The notes of the steps so far (`Visit.notes`), as sealed JSON."""
     finished_at: Mapped[MaybeAt]
-    sealed_backup_code: Mapped[str | None] = mapped_column(Text)
 
 
 def draft_bound(account_id: int, method: str) -> str:
     """What a draft's sealed notes are bound to."""
     return f"account:{account_id}:draft:{method}"
-
-
-def backup_code_bound(account_id: int, method: str) -> str:
-    """What the backup code of a finished draft is bound to."""
-    return f"{draft_bound(account_id, method)}:backup-code"

@@ -29,6 +29,15 @@ class Session(Table):
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(300))
     ended_at: Mapped[MaybeAt]
+    sealed_backup_code: Mapped[str | None] = mapped_column(Text)
+    """The backup code that was generated in this session, until its owner has saved it."""
+    backup_code_at: Mapped[MaybeAt]
+    """When it was generated."""
+
+
+def new_backup_code_bound(account_id: int, session_id: int) -> str:
+    """What a session's sealed backup code is bound to."""
+    return f"account:{account_id}:session:{session_id}:backup-code"
 
 
 PENDING_CHALLENGE = "log-in:"

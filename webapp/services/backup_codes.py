@@ -1,4 +1,7 @@
-"""The one backup code of an account: 80 random bits that replace a second factor once, and are then replaced."""
+"""The one backup code of an account: 80 random bits that replace a second factor once, and are then replaced.
+
+A new code is shown to the session that generated it until its owner has saved it, and never to another session.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from ..domain.codes import draw_base32, is_base32, tidy_base32
 from ..domain.refusals import CodeMalformed, WrongBackupCode
 from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
+from ..models.sessions import Session, new_backup_code_bound
+from ..models.user import User
 from .core import Core
 
 
@@ -37,6 +42,28 @@ class BackupCodes:
         if not changed_one_row(tx, update(Account).where(*unused).values(self._values(account_id, successor))):
             raise WrongBackupCode()
         return successor
+
+    def keep(self, tx: Transaction, account_id: int, session_id: int, code: str) -> None:
+        """Keeps a new code sealed for the session that generated it, until it is saved (`kept`)."""
+        sealed = self.core.keyring.seal(code, new_backup_code_bound(account_id, session_id))
+        values = {"sealed_backup_code": sealed, "backup_code_at": self.core.clock.now()}
+        tx.execute(update(Session).where(Session.id == session_id).values(values))
+
+    def kept(self, user: User) -> str | None:
+        """The code that this session generated; None once it is saved, replaced or 30 minutes old."""
+        session, account_id = user.session, user.account.id
+        oldest = self.core.clock.now() - self.core.policy.new_backup_code_seconds
+        if session.sealed_backup_code is None or (session.backup_code_at or 0) <= oldest:
+            return None
+        code = self.core.keyring.open(session.sealed_backup_code, new_backup_code_bound(account_id, session.id))
+        return code if _hash(account_id, code) == user.account.backup_code_hash else None
+
+    def saved(self, user: User) -> None:
+        """Deletes the kept code, when its owner pressed Got it."""
+        if user.session.sealed_backup_code is not None:
+            with self.core.db.write() as tx:
+                kept = update(Session).where(Session.id == user.session.id)
+                tx.execute(kept.values(sealed_backup_code=None, backup_code_at=None))
 
     def _values(self, account_id: int, code: str) -> dict[str, str | int]:
         return {"backup_code_hash": _hash(account_id, code), "backup_code_made_at": self.core.clock.now()}

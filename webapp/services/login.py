@@ -36,7 +36,6 @@ from .passwords import Passwords, looks_temporary
 from .proof import Claim, ProofFlow, first_glance, shared_bucket
 from .remembered_browsers import RememberedBrowsers
 from .session_opening import LoggedIn, SessionOpening
-from .sessions import Sessions
 
 FIND = AccountRows(
     PendingLogin,
@@ -86,7 +85,6 @@ class LoginClaim(Claim):
 class Login(ProofFlow[LoginClaim, LoggedIn]):
     password_attempts: PasswordAttempts
     passwords: Passwords
-    sessions: Sessions
     remembered: RememberedBrowsers
     opening: SessionOpening
 
@@ -179,8 +177,8 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
         )
         return replace(opened, remembered=token)
 
-    def _end_others(self, tx: Transaction, claim: LoginClaim, result: LoggedIn) -> None:
-        self.sessions.end_others(tx, claim.account.id, result.token.session_id)
+    def _session_of(self, result: LoggedIn) -> int:
+        return result.token.session_id
 
     def _after(self, claim: LoginClaim, refusal: CodeRefusal, left: int) -> Refusal:
         """Ends the pending login after the last wrong code, so that a log-in starts again at the password."""

@@ -13,12 +13,20 @@ from ..models.accounts import Account
 from ..models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ..models.codes import Code, Link
 from ..models.contacts import ContactLookups
-from ..models.drafts import Draft, backup_code_bound, draft_bound
+from ..models.drafts import Draft, draft_bound
 from ..models.factors import Factor, factor_bound
 from ..models.login_requests import LoginRequest
 from ..models.messages import OWED, Message, TextCount
 from ..models.names import SiteKey, site_key_bound
-from ..models.sessions import Activity, Attempt, KeptAct, PendingLogin, RememberedBrowser, Session
+from ..models.sessions import (
+    Activity,
+    Attempt,
+    KeptAct,
+    PendingLogin,
+    RememberedBrowser,
+    Session,
+    new_backup_code_bound,
+)
 from ..policy import DAY
 from .core import Core
 from .kept_acts import act_bound
@@ -30,7 +38,7 @@ from .proof import SHARED_BUCKETS
 SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
     (Factor.sealed, lambda factor: factor_bound(factor.account_id, factor.method)),
     (Draft.sealed, lambda draft: draft_bound(draft.account_id, draft.method)),
-    (Draft.sealed_backup_code, lambda draft: backup_code_bound(draft.account_id, draft.method)),
+    (Session.sealed_backup_code, lambda session: new_backup_code_bound(session.account_id, session.id)),
     (Message.sealed, lambda message: message_bound(message.uid)),
     (KeptAct.sealed, lambda act: act_bound(act.session_id)),
     (Account.phone_number, lambda account: phone_bound(account.id)),
@@ -55,6 +63,11 @@ class Maintenance:
         with self.core.db.write() as tx:
             old = Activity.at < now - policy.activity_address_kept, Activity.address.is_not(None)
             tx.execute(update(Activity).where(*old).values(address=None))
+            unsaved = or_(
+                Session.backup_code_at <= now - policy.new_backup_code_seconds,
+                and_(Session.backup_code_at.is_not(None), Session.ended_at.is_not(None)),
+            )
+            tx.execute(update(Session).where(unsaved).values(sealed_backup_code=None, backup_code_at=None))
         return deleted
 
     def reseal(self) -> int:

@@ -48,6 +48,14 @@ class Overview:
     button: ByDevice
 
 
+@dataclass(frozen=True, slots=True)
+class BrowserNeeds:
+    """What the pages of a method say in a browser without JavaScript, and in one without security keys."""
+
+    script: Sentence
+    keys: Sentence
+
+
 # -- Turning a method on -------------------------------------------------------------------------------
 
 
@@ -206,6 +214,8 @@ class Method(ABC):
     """Its answer is a code, and is refused after a hundred wrong codes in a row (NIST SP 800-63B-4 section 3.2.2)."""
     sends_code: ClassVar[bool] = False
     """Its page offers Resend."""
+    browser_needs: ClassVar[BrowserNeeds | None] = None
+    """For a method that needs JavaScript and the browser's interface for security keys."""
     only_on_phones: ClassVar[Sentence | None] = None
     """For a method that is turned on from the phone: what other devices show, with the mobile host as `site`."""
 

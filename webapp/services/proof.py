@@ -22,6 +22,7 @@ from .core import Core
 from .method import Answers, Challenge, Method
 from .method_kinds import Glance, Methods, OutOfBand
 from .notices import Notices
+from .sessions import Sessions
 from .wrong_codes import WrongCodes
 
 SHARED_BUCKETS = "second-factor:"
@@ -84,6 +85,7 @@ class ProofFlow(ABC, Generic[C, Result]):
     notices: Notices
     wrong_codes: WrongCodes
     methods: Methods
+    sessions: Sessions
 
     # -- The methods to choose from ----------------------------------------------------------------------
 
@@ -147,11 +149,11 @@ class ProofFlow(ABC, Generic[C, Result]):
                 self.wrong_codes.tell(claim.account, shared_bucket(claim.account.id), origin)
             raise self._after(claim, refusal, left) from None
 
-    def verify_backup_code(self, claim: C, typed: str, origin: Origin, **options: Any) -> tuple[Result, str]:
-        """Consumes and replaces the backup code, ends every other session and notifies the owner.
+    def verify_backup_code(self, claim: C, typed: str, origin: Origin, **options: Any) -> Result:
+        """Consumes and replaces the backup code, ends every other session (ASVS V7.4.3), notifies the owner.
 
-        Returns the result and the new code. Raises `WrongBackupCode`, or `TooManyAttempts` for wrong backup codes
-        from this network.
+        The new code is kept for the session that the result names. Raises `WrongBackupCode`, or `TooManyAttempts` for
+        wrong backup codes from this network.
         """
         failures = self._unguessable(claim, "backup-code", origin)
         self.attempts.count(failures)
@@ -160,9 +162,11 @@ class ProofFlow(ABC, Generic[C, Result]):
                 successor = self.backup_codes.exchange(tx, claim.account.id, typed)
                 self._was_right(tx, failures)
                 result = self._complete(tx, claim, origin, **options)
-                self._end_others(tx, claim, result)
+                session_id = self._session_of(result)
+                self.sessions.end_others(tx, claim.account.id, session_id)
+                self.backup_codes.keep(tx, claim.account.id, session_id, successor)
                 self.notices.tell(tx, claim.account, "backup-code-used", origin)
-                return result, successor
+                return result
         except CodeRefusal as refusal:
             raise self._after(claim, refusal, self.core.policy.challenge_attempts) from None
 
@@ -176,8 +180,8 @@ class ProofFlow(ABC, Generic[C, Result]):
         """Does what the proof was for, in its transaction."""
 
     @abstractmethod
-    def _end_others(self, tx: Transaction, claim: C, result: Result) -> None:
-        """Ends every other session (ASVS V7.4.3)."""
+    def _session_of(self, result: Result) -> int:
+        """The id of the session that a proof opened or renewed."""
 
     def _was_right(self, tx: Transaction, counted: Bucket) -> None:
         """Called in the transaction of a proof: the counted attempt was not a failure."""

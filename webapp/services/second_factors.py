@@ -83,8 +83,8 @@ class SecondFactors:
                 self.sessions.end_others(tx, account.id, user.session.id)
             self.notices.tell(tx, account, "factor-on", origin, method=method.title.msgid)
 
-    def new_backup_code(self, user: User, origin: Origin) -> str:
-        """Makes a code and returns the only copy.
+    def new_backup_code(self, user: User, origin: Origin) -> None:
+        """Makes a code, which is kept for this session.
 
         Raises `NotFound` without a factor, `NotFresh` if step-up is due, or what `lock_for_change` raises.
         """
@@ -94,8 +94,8 @@ class SecondFactors:
         with self.core.db.write() as tx:
             lock_for_change(tx, user.account.id)
             code = self.backup_codes.make(tx, user.account.id)
+            self.backup_codes.keep(tx, user.account.id, user.session.id, code)
             self.notices.tell(tx, user.account, "backup-code-made", origin)
-        return code
 
 
 def _one(factors: Sequence[Factor], method: Method, origin: Origin) -> Factor | None:

@@ -10,7 +10,6 @@ from ..models.database import Transaction
 from ..models.user import SessionToken, User
 from .attempts import Bucket
 from .proof import Claim, ProofFlow, StandIn
-from .sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +19,6 @@ class StepUpClaim(Claim):
 
 @dataclass(frozen=True, slots=True)
 class StepUp(ProofFlow[StepUpClaim, SessionToken]):
-    sessions: Sessions
-
     def claim(self, user: User) -> StepUpClaim:
         """Its challenge belongs to one session and one proof of the password: a new proof begins a new challenge."""
         proved_at = user.session.password_at or 0
@@ -42,5 +39,5 @@ class StepUp(ProofFlow[StepUpClaim, SessionToken]):
         claim.user.session.second_factor_at = now
         return token
 
-    def _end_others(self, tx: Transaction, claim: StepUpClaim, result: SessionToken) -> None:
-        self.sessions.end_others(tx, claim.account.id, result.session_id)
+    def _session_of(self, result: SessionToken) -> int:
+        return result.session_id

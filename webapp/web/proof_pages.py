@@ -18,7 +18,7 @@ from ..domain.request_refusals import NotApproved
 from ..models.login_requests import APPROVED, DENIED, WAITING
 from ..services.method_kinds import Glance, OutOfBand
 from ..services.proof import Choice, Claim, ProofFlow
-from . import backup_card, current, layouts, render, shown_once, words
+from . import backup_card, current, layouts, render, words
 from .forms import BackupCodeForm, Form, form_of
 
 BACKUP_CODE = "backup-code"
@@ -35,7 +35,7 @@ class ProofPages(ABC):
         bp.add_url_rule("/waiting/news", "news", self.news)
         bp.add_url_rule("/methods", "methods", self.methods, methods=both)
         bp.add_url_rule("/backup-code", "backup_code", self.backup_code, methods=both)
-        bp.add_url_rule("/backup-code/new", "new_backup_code", login_required(self.new_backup_code))
+        bp.add_url_rule("/backup-code/new", "new_backup_code", login_required(self.new_backup_code), methods=both)
         for refusal in (LoginExpired, ChallengeExhausted):
             bp.register_error_handler(refusal, self.lost)
 
@@ -58,8 +58,8 @@ class ProofPages(ABC):
         """The response to a right answer."""
 
     @abstractmethod
-    def done_with_backup_code(self, result: Any, successor: str) -> Response:
-        """The response to a right backup code: a redirect to the page that shows the new one, `successor`."""
+    def done_with_backup_code(self, result: Any) -> Response:
+        """The response to a right backup code: a redirect to the page that shows the new one."""
 
     @abstractmethod
     def give_up(self, claim: Claim) -> Response:
@@ -70,8 +70,8 @@ class ProofPages(ABC):
         """The state of the request on another device. The waiting page polls it, so it must take few statements."""
 
     @abstractmethod
-    def after_backup_code(self) -> dict[str, Any]:
-        """The context of the page that shows the new backup code: the form and the URL of "Got it"."""
+    def after_backup_code(self) -> Response:
+        """The response to Got it on the page that shows the new backup code, and to that page without one."""
 
     @property
     @abstractmethod
@@ -194,7 +194,7 @@ class ProofPages(ABC):
             typed = request.form.get("code", "")
             try:
                 proved = self.flow.verify_backup_code(claim, typed, current.origin(), **self.options())
-                return self.done_with_backup_code(*proved)
+                return self.done_with_backup_code(proved)
             except (LoginExpired, ChallengeExhausted):
                 raise
             except Refusal as refusal:
@@ -202,13 +202,8 @@ class ProofPages(ABC):
         return render.page("challenge/backup_code.html", form, choose_url=self.url("methods"))
 
     def new_backup_code(self) -> Any:
-        """Shows the backup code that replaces the used one."""
-        context = self.after_backup_code()
-        code = shown_once.take(backup_card.BACKUP_CODE)
-        if code is None:
-            return render.go(context["next_path"] or self.cancel_url)
-        card = backup_card.card(current.user().account, code)
-        return render.page("challenge/new_backup_code.html", context["form"], card=card, done_url=context["done_url"])
+        """Shows the backup code that replaces the used one, until Got it."""
+        return backup_card.page(self.after_backup_code)
 
     def _links(self) -> dict[str, Any]:
         return {"choose_url": self.url("methods"), "backup_url": self.url("backup_code")}
@@ -217,7 +212,7 @@ class ProofPages(ABC):
 def _context(choice: Choice) -> dict[str, Any]:
     """The context of the page of a method: the source of the answer, and the delivery if it sends a code."""
     method, challenge = choice.method, choice.challenge
-    context = {"source": method.source(challenge), **method.show(challenge)}
+    context = {"source": method.source(challenge), "browser_needs": method.browser_needs, **method.show(challenge)}
     if method.sends_code:
         code = method.sent(challenge)
         context.update(render.sent(code, 0 if code else method.wait(challenge)))

@@ -14,7 +14,7 @@ from ..domain.channels import Sent
 from ..domain.language import Sentence, bidi_isolate
 from ..domain.refusals import NotFound, Refusal
 from ..models.user import SessionToken
-from . import cookies, current, layouts, words
+from . import cookies, current, layouts, shown_once, words
 from .forms import Form
 
 VARY = "HX-Request"
@@ -26,6 +26,7 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
 
     Without `status`: that of the form's refusal, 422 for errors of fields, else 200.
     """
+    shown_once.leave_others()
     wait = form.refusal.wait if form is not None and form.refusal is not None else None
     if status is None:
         status = _status_of(form)

@@ -12,7 +12,7 @@ from ...domain.origin import Origin
 from ...domain.refusals import AlreadyDone, EmailRequired, FactorExists, NotFresh, Refusal, StepClosed
 from ...models.accounts import lock_for_change
 from ...models.database import Transaction, changed_one_row
-from ...models.drafts import Draft, backup_code_bound, draft_bound
+from ...models.drafts import Draft, draft_bound
 from ...models.factors import Factor, factor_bound, sole_external_id
 from ...models.user import SessionToken, User
 from ..attempts import Attempts
@@ -91,6 +91,7 @@ class Enrollment:
             self._turn_on(visit, visit.proved)
         elif is_last:
             self.forget(visit)
+            self.backup_codes.saved(visit.user)
         return refusal
 
     def start_anew(self, user: User, method: Method) -> None:
@@ -100,18 +101,8 @@ class Enrollment:
             tx.execute(delete(Draft).where(*own, Draft.finished_at.is_not(None)))
 
     def backup_code(self, visit: Visit) -> str | None:
-        """The code that a first enrollment generated, for the session that finished it, until Got it.
-
-        Raises `NotFresh` when that was more than ten minutes ago and step-up is due.
-        """
-        draft = visit.draft
-        if draft is None or draft.sealed_backup_code is None:
-            return None
-        just_made = self.core.clock.now() - (draft.finished_at or 0) < self.core.policy.fresh
-        if not just_made and not visit.is_fresh:
-            raise NotFresh()
-        bound = backup_code_bound(visit.account.id, visit.method.slug)
-        return self.core.keyring.open(draft.sealed_backup_code, bound)
+        """The code that a first enrollment generated, on its last page, for the session that finished it."""
+        return self.backup_codes.kept(visit.user) if progress.is_finished(visit) else None
 
     def forget(self, visit: Visit) -> None:
         """Deletes the draft with its notes."""
@@ -172,8 +163,8 @@ class Enrollment:
                 if proved.store is not None:
                     proved.store(tx)
                 self._make_factor(tx, visit, proved)
-                visit.token, code = self._notify_and_secure(tx, visit, proved)
-                self._finish(tx, visit, visit.draft, code)
+                visit.token = self._notify_and_secure(tx, visit, proved)
+                self._finish(tx, visit, visit.draft)
         except IntegrityError:
             raise FactorExists() from None
 
@@ -198,28 +189,25 @@ class Enrollment:
         }
         tx.execute(insert(Factor).values(values))
 
-    def _notify_and_secure(self, tx: Transaction, visit: Visit, proved: Proved) -> tuple[SessionToken, str | None]:
+    def _notify_and_secure(self, tx: Transaction, visit: Visit, proved: Proved) -> SessionToken:
         """Notifies the owner. With a first factor, makes a backup code and ends other sessions (ASVS V7.4.3)."""
         user, replaced = visit.user, bool(visit.factors) and not isinstance(visit.method, Several)
         kind = "factor-added" if proved.label else "factor-replaced" if replaced else "factor-on"
         details = {"method": visit.method.title.msgid} | ({"name": proved.label} if proved.label else {})
         self.notices.tell(tx, user.account, kind, visit.origin, **details)
-        code = None
         if not user.factors:
             self.sessions.end_others(tx, user.account.id, user.session.id)
             code = self.backup_codes.make(tx, user.account.id)
-        return self.sessions.rotate(tx, user.session, second_factor_at=self.core.clock.now()), code
+            self.backup_codes.keep(tx, user.account.id, user.session.id, code)
+        return self.sessions.rotate(tx, user.session, second_factor_at=self.core.clock.now())
 
-    def _finish(self, tx: Transaction, visit: Visit, draft: Draft, code: str | None) -> None:
+    def _finish(self, tx: Transaction, visit: Visit, draft: Draft) -> None:
         """Keeps the draft for the last step, without the secret, which must be stored in the factor only."""
         visit.notes = {"plan": visit.notes["plan"]}
         if not progress.is_last_needed(visit):
             tx.execute(delete(Draft).where(Draft.id == draft.id))
             return
         kept = {"sealed": self._seal(visit), "session_id": visit.user.session.id}
-        if code is not None:
-            bound = backup_code_bound(visit.account.id, visit.method.slug)
-            kept["sealed_backup_code"] = self.core.keyring.seal(code, bound)
         tx.execute(update(Draft).where(Draft.id == draft.id).values(kept))
 
     def _seal(self, visit: Visit) -> str:

@@ -12,7 +12,7 @@ from ...models.login_requests import DENIED
 from ...services.login import Login, LoginClaim
 from ...services.method_kinds import Glance
 from ...services.session_opening import LoggedIn
-from .. import backup_card, cookies, current, guards, layouts, render, shown_once, words
+from .. import cookies, current, guards, layouts, render, words
 from ..forms import RememberFields
 from ..login_response import logged_in
 from ..proof_pages import ProofPages
@@ -45,10 +45,8 @@ class LoginProof(ProofPages):
     def done(self, result: LoggedIn) -> Response:
         return logged_in(result)
 
-    def done_with_backup_code(self, result: LoggedIn, successor: str) -> Response:
-        response = logged_in(result, layouts.page_url("challenge.new_backup_code", next=result.next_path or None))
-        shown_once.keep(backup_card.BACKUP_CODE, successor, result.token.session_id)
-        return response
+    def done_with_backup_code(self, result: LoggedIn) -> Response:
+        return logged_in(result, layouts.page_url("challenge.new_backup_code", next=result.next_path or None))
 
     def give_up(self, claim: LoginClaim) -> Response:  # type: ignore[override]  # this flow has claims of this type
         self.flow.give_up(claim)
@@ -61,9 +59,8 @@ class LoginProof(ProofPages):
         seen = self.glance()
         return seen is not None and seen.state == DENIED
 
-    def after_backup_code(self) -> dict[str, Any]:
-        next_path = guards.local_path(request.args.get("next"))
-        return {"next_path": next_path or layouts.page_url("home.home"), "form": None, "done_url": next_path}
+    def after_backup_code(self) -> Response:
+        return render.go(guards.local_path(request.args.get("next")) or layouts.page_url("home.home"))
 
     def extra_fields(self) -> tuple[type, ...]:
         return (RememberFields,) if current.services().settings.policy.remember_browsers else ()

@@ -123,6 +123,7 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
         step.template,
         form,
         method=visit.method,
+        browser_needs=visit.method.browser_needs if visit.proved is None and not progress.is_finished(visit) else None,
         button=layouts.variant().pick(visit.method.overview.button),
         card=backup_card.card(visit.account, code) if code else None,
         step_marker=progress.marker(visit, step),

@@ -13,8 +13,8 @@ from ...models.user import SessionToken
 from ...services.method_kinds import Glance, OutOfBand
 from ...services.proof import Claim
 from ...services.step_up import StepUp, StepUpClaim
-from .. import backup_card, current, guards, kept_acts, layouts, render, shown_once, words
-from ..forms import Form, PasswordForm
+from .. import current, guards, kept_acts, layouts, render, words
+from ..forms import PasswordForm
 from ..proof_pages import ProofPages
 
 bp = Blueprint("step_up", __name__, url_prefix="/step-up")
@@ -53,8 +53,7 @@ class StepUpProof(ProofPages):
     def done(self, result: SessionToken) -> Response:
         return _continue(result)
 
-    def done_with_backup_code(self, result: SessionToken, successor: str) -> Response:
-        shown_once.keep(backup_card.BACKUP_CODE, successor, result.session_id)
+    def done_with_backup_code(self, result: SessionToken) -> Response:
         return render.logged_in_as(render.go(self.url("new_backup_code")), result)
 
     def give_up(self, claim: Claim) -> Response:
@@ -66,8 +65,11 @@ class StepUpProof(ProofPages):
         status = choice.method.status(choice.challenge) if isinstance(choice.method, OutOfBand) else None
         return Glance(status.state, status.since) if status is not None else None
 
-    def after_backup_code(self) -> dict[str, Any]:
-        return {"next_path": _next(), "form": Form(), "done_url": self.url("resume")}
+    def after_backup_code(self) -> Response:
+        """Continues with what was requested, if the session is still fresh."""
+        if not current.services().sessions.is_fresh(current.user()):
+            return render.go(layouts.page_url("home.home"))
+        return _continue(None)
 
     def url(self, page: str, **values: Any) -> str:
         return super().url(page, **values, next=_next())
@@ -92,13 +94,6 @@ def password() -> Any:
             _choice, unsent = services.step_up.choose(services.step_up.claim(user), None, current.origin())
             return render.logged_in_as(render.go_on(proof.url("verify"), unsent), token)
     return render.page("step_up/password.html", form, cancel_url=proof.cancel_url)
-
-
-@bp.post("/resume")
-@guards.fresh
-def resume() -> Any:
-    """After the page with the new backup code: continues with what was requested."""
-    return _continue(None) if Form().submitted() else render.go(layouts.page_url("home.home"))
 
 
 def _next() -> str | None:

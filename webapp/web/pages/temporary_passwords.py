@@ -17,9 +17,6 @@ from ...policy import MINUTE
 from .. import current, guards, layouts, render, row_ids, shown_once, words
 from ..forms import Form
 
-SHOWN = "temporary-password"
-"""Its name in `shown_once`."""
-
 bp = Blueprint("temporary_passwords", __name__, url_prefix="/settings/security/two-factor/temporary-password")
 
 
@@ -45,7 +42,7 @@ def page() -> Any:
         return render.go(layouts.page_url("two_factor.methods"))
     if form.submitted():
         return _end(request.form["end"]) if "end" in request.form else _made()
-    return _shown(form, shown_once.take(SHOWN))
+    return _shown(form, shown_once.shown())
 
 
 @guards.fresh
@@ -56,14 +53,16 @@ def _made() -> Any:
     except TooManyTemporaryPasswords as refusal:
         words.place(refusal, form)
         return _shown(form)
-    shown_once.keep(SHOWN, password, user.session.id)
-    return render.go(layouts.page_url("temporary_passwords.page"))
+    url = layouts.page_url("temporary_passwords.page")
+    shown_once.keep(url, password, user.session.id)
+    return render.go(url)
 
 
 def _end(password_id: str) -> Any:
     """Without step-up: an owner who sees misuse must be quick, and an attacker gains nothing by ending one."""
     account, chosen = current.user().account, row_ids.read(password_id)
     ended = current.services().temporary_passwords.end(account, chosen, current.origin())
+    shown_once.drop()
     if ended:
         render.receipt(_("The temporary password has ended. We e-mailed you about it."))
     return render.go(layouts.page_url("temporary_passwords.page"))

@@ -16,7 +16,7 @@ from ...models.factors import Factor
 from ...services.enrollment.common_steps import OVERVIEW
 from ...services.method import Method
 from ...services.method_kinds import Several
-from .. import backup_card, current, guards, layouts, render, shown_once
+from .. import backup_card, current, guards, layouts, render
 from ..forms import Form
 
 bp = Blueprint("two_factor", __name__, url_prefix="/settings/security/two-factor")
@@ -140,22 +140,26 @@ def backup_code() -> Any:
         return render.go(layouts.page_url("two_factor.methods"))
     if form.submitted():
         return _new_backup_code()
-    code = shown_once.take(backup_card.BACKUP_CODE)
-    if code is not None:
-        return render.page("two_factor/new_backup_code.html", card=backup_card.card(user.account, code))
     made_at = user.account.backup_code_made_at
     text = _("You have none yet.")
     if made_at is not None:
         text = _("Your present code was made on %(date)s.", date=day(made_at))
-    return render.page("two_factor/backup_code.html", form, made_at_text=text)
+    return render.page(
+        "two_factor/backup_code.html", form, made_at_text=text, unsaved=backup_card.unsaved_url("two_factor")
+    )
 
 
 @guards.fresh
 def _new_backup_code() -> Any:
     user = current.user()
-    code = current.services().second_factors.new_backup_code(user, current.origin())
-    shown_once.keep(backup_card.BACKUP_CODE, code, user.session.id)
-    return render.go(layouts.page_url("two_factor.backup_code"))
+    current.services().second_factors.new_backup_code(user, current.origin())
+    return render.go(layouts.page_url("two_factor.new_backup_code"))
+
+
+@bp.route("/backup-code/new", methods=["GET", "POST"])
+@login_required
+def new_backup_code() -> Any:
+    return backup_card.page(lambda: render.go(layouts.page_url("two_factor.backup_code")))
 
 
 @bp.post("/backup-code.txt")
