@@ -32,6 +32,7 @@ from .services.core import Core
 from .services.delivery import Delivery
 from .services.email_addresses import EmailAddresses
 from .services.enrollment.service import Enrollment
+from .services.forecasts import Forecasts
 from .services.kept_acts import KeptActs
 from .services.legacy_access import CallerCache, LegacyAccess
 from .services.links import Links
@@ -118,7 +119,7 @@ class Services:
         beginning = (core, attempts, sessions, self.password_proof, emails)
         self.enrollment = Enrollment(*beginning, backup_codes, tell)
         self.second_factors = SecondFactors(core, sessions, backup_codes, tell, self.methods)
-        self.named_factors = NamedFactors(core, sessions, tell)
+        self.named_factors, self.forecasts = NamedFactors(core, sessions, tell), Forecasts(self.methods)
         self.sign_up = SignUp(core, passwords, sessions, tell)
         self.password_changes = PasswordChanges(core, attempts, passwords, sessions, self.links, self.outbox, tell)
         self.not_you = NotYou(core, self.links, sessions, self.password_changes, tell)

@@ -9,7 +9,7 @@ from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...models.user import User
-from .. import cookies, current, layouts, login_response, render
+from .. import cookies, current, forecast_rows, layouts, login_response, render
 
 bp = Blueprint("home", __name__)
 
@@ -19,7 +19,13 @@ bp = Blueprint("home", __name__)
 def home() -> Any:
     user = current.user()
     offer = _passkey_offer(user)
-    response = render.page("home/home.html", check_up=check_up(user), two_factor_on=bool(user.factors), offer_url=offer)
+    response = render.page(
+        "home/home.html",
+        check_up=check_up(user),
+        two_factor_on=bool(user.factors),
+        offer_url=offer,
+        forecast=forecast_rows.rows(user),
+    )
     if offer:
         cookies.put(response, cookies.PASSKEY_OFFERED, "1", cookies.YEAR)
     return response
