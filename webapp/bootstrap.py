@@ -34,6 +34,7 @@ from .services.delivery import Delivery
 from .services.email_addresses import EmailAddresses
 from .services.email_undos import EmailUndos
 from .services.enrollment.service import Enrollment
+from .services.forecasts import Forecasts
 from .services.invitations import Invitations
 from .services.kept_acts import KeptActs
 from .services.known_networks import KnownNetworks
@@ -127,7 +128,7 @@ class Services:
         beginning = (core, attempts, sessions, self.password_proof, emails)
         self.enrollment = Enrollment(*beginning, backup_codes, tell)
         self.second_factors = SecondFactors(core, sessions, backup_codes, tell, self.methods)
-        self.named_factors = NamedFactors(core, sessions, tell)
+        self.named_factors, self.forecasts = NamedFactors(core, sessions, tell), Forecasts(self.methods)
         self.usernames = names = Usernames(core, site)
         self.sign_up = SignUp(core, attempts, passwords, sessions, tell, names, settings.sign_up_open)
         inviting = (self.sign_up, names, passwords, sessions, self.links, self.outbox, tell)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
 from tests.conftest import Site
 from tests.people import TWO_FACTOR, Owner
 from webapp.domain.origin import Origin
+from webapp.models.accounts import Account
 from webapp.models.sessions import Activity
 from webapp.policy import Policy
 from webapp.services.remembered_browsers import RememberedBrowsers
@@ -34,6 +35,18 @@ def test_the_code_page_names_the_method_and_the_alternatives(returning: Owner) -
     assert page.h1 == "Enter your code"
     returning.open("/log-in/methods")
     assert returning.press("Backup code").h1 == "Use a backup code"
+
+
+def test_an_account_without_a_backup_code_is_not_offered_one(returning: Owner, site: Site) -> None:
+    """A restored database voids it."""
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).values(backup_code_hash=None))
+    page = returning.log_in()
+    assert "Use a backup code" not in page.links
+    page = returning.follow("Choose a different two-factor authentication method")
+    assert [b.get_text(strip=True) for b in page.soup.find_all("button", attrs={"name": "method"})] == [
+        "Authentication app"
+    ]
 
 
 def test_a_method_that_the_account_lacks_is_not_found(returning: Owner) -> None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from webapp.domain.channels import Channel, Sent
+from webapp.domain.forecast import EMAIL_ACCOUNT, Authenticator
 from webapp.domain.language import bidi_isolate, gettext, lazy
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import CodeAlreadyUsed, CodeExpired, EmailRequired, Waiting
 from webapp.models.accounts import Account
 from webapp.models.database import Transaction, changed_one_row
-from webapp.models.factors import MARK_USED
+from webapp.models.factors import MARK_USED, Factor
 from webapp.services.attempts import Attempts, Bucket, SlidingWindows, WithRefusal
 from webapp.services.core import Core
 from webapp.services.email_addresses import masked
@@ -111,6 +112,9 @@ class EmailedCode(Method):
         self.codes.consume(tx, code)
         if not changed_one_row(tx, MARK_USED, {"factor": challenge.factor.id, "now": self.core.clock.now()}):
             raise CodeAlreadyUsed()  # turned off meanwhile
+
+    def authenticators(self, account: Account, factors: Sequence[Factor]) -> list[Authenticator]:
+        return [Authenticator(gettext("a code sent to %(email)s", email=masked(account.email or "")), (EMAIL_ACCOUNT,))]
 
     @property
     def terms(self) -> Terms:

@@ -18,8 +18,10 @@ from wtforms import StringField
 from wtforms.validators import InputRequired
 
 from webapp.domain.codes import is_digits, tidy_digits
+from webapp.domain.forecast import Authenticator, Loss
 from webapp.domain.language import gettext, lazy
 from webapp.domain.refusals import CodeAlreadyUsed, CodeMalformed, CodeRefusal, Refusal, WrongCode
+from webapp.models.accounts import Account
 from webapp.models.database import Transaction, changed_one_row
 from webapp.models.factors import Factor, factor_bound
 from webapp.services.core import Core
@@ -36,6 +38,8 @@ ACCEPT_ONCE = (
     .where(Factor.id == bindparam("factor"), Factor.counter < bindparam("count"), Factor.turned_off_at.is_(None))
     .values(counter=bindparam("count"), logged_in_at=bindparam("now"))
 )
+
+TOKEN = Loss("hotp-token", lazy("your hardware token"))
 
 
 class SecretMalformed(Refusal):
@@ -117,6 +121,9 @@ class HotpToken(Method):
 
     def source(self, challenge: Challenge) -> str:
         return gettext("Press the button of your hardware token and enter the six digits that it shows.")
+
+    def authenticators(self, account: Account, factors: Sequence[Factor]) -> list[Authenticator]:
+        return [Authenticator(str(TOKEN.name), (TOKEN,))]
 
     def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
         """Raises `CodeMalformed`, `CodeAlreadyUsed`, `OutOfStep` or `WrongCode`."""

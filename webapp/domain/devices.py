@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .language import gettext
 
 LONGEST_NAME = 60  # characters of an app's User-Agent that are shown
@@ -11,6 +13,14 @@ BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "FxiOS/": "Fi
             "Chrome/": "Chrome", "Safari/": "Safari"}  # fmt: skip
 SYSTEMS = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows": "Windows", "CrOS": "ChromeOS",
            "Macintosh": "Mac", "Linux": "Linux"}  # fmt: skip
+
+
+PHONE = re.compile(r"Mobi|iPhone|iPod|Android.*Mobile|Windows Phone|Opera Mini")
+
+
+def is_phone(user_agent: str) -> bool:
+    """True for the User-Agent header of a phone, false for one of a tablet or a computer."""
+    return PHONE.search(user_agent) is not None
 
 
 def device(user_agent: str) -> str:

@@ -12,17 +12,17 @@ from .language import spoken
 
 def day(seconds: int) -> str:
     """A date."""
-    return format_date(_utc(seconds), "long", locale=_locale())
+    return format_date(_utc(seconds), "long", locale=cldr_locale())
 
 
 def moment(seconds: int) -> str:
     """A date, a time to the second, and "UTC"."""
-    return _plain(format_datetime(_utc(seconds), "long", locale=_locale()))
+    return _plain(format_datetime(_utc(seconds), "long", locale=cldr_locale()))
 
 
 def minute(seconds: int) -> str:
     """A date, a time to the minute, and "UTC"."""
-    locale, at = _locale(), _utc(seconds)
+    locale, at = cldr_locale(), _utc(seconds)
     hours = "hmv" if "a" in locale.time_formats["short"].pattern else "Hmv"
     pattern = locale.datetime_skeletons[hours].pattern.replace("v", "z")  # "v" prints "GMT", "z" prints "UTC"
     time, date = format_time(at, pattern, locale=locale), format_date(at, "long", locale=locale)
@@ -34,15 +34,16 @@ def machine(seconds: int) -> str:
     return _utc(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _utc(seconds: int) -> datetime:
-    return datetime.fromtimestamp(int(seconds), UTC)  # int() of an undefined template variable names it
-
-
-def _locale() -> Locale:
+def cldr_locale() -> Locale:
+    """The locale of the current language in CLDR; English for a language that CLDR does not know."""
     try:
         return Locale.parse(spoken().code.replace("_", "-"), sep="-")
     except (UnknownLocaleError, ValueError):
         return Locale("en")
+
+
+def _utc(seconds: int) -> datetime:
+    return datetime.fromtimestamp(int(seconds), UTC)  # int() of an undefined template variable names it
 
 
 def _plain(text: str) -> str:

@@ -17,8 +17,10 @@ from pyotp import TOTP
 from sqlalchemy import bindparam, or_, update
 
 from ..domain.codes import groups, is_digits, tidy_digits
+from ..domain.forecast import PHONE, Authenticator
 from ..domain.language import gettext, lazy
 from ..domain.refusals import ClockSlow, CodeAlreadyUsed, CodeMalformed, WrongCode
+from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
 from ..models.factors import Factor, factor_bound
 from ..policy import Policy
@@ -122,6 +124,9 @@ class AuthenticationApp(Method):
         values = {"factor": factor.id, "step": step, "newest": self.counter_at(now), "now": now}
         if not changed_one_row(tx, ACCEPT_ONCE, values):
             raise CodeAlreadyUsed()
+
+    def authenticators(self, account: Account, factors: Sequence[Factor]) -> list[Authenticator]:
+        return [Authenticator(gettext("your authentication app"), (PHONE,))]
 
     def counter_at(self, now: int) -> int:
         return now // self.core.policy.totp_step + self.core.policy.totp_steps_aside

@@ -16,11 +16,13 @@ from wtforms.validators import InputRequired
 
 from ..domain.codes import draw_token, hash_of
 from ..domain.devices import device
+from ..domain.forecast import PHONE, Authenticator, Loss
 from ..domain.labels import unused_label
 from ..domain.language import Sentence, gettext, lazy
 from ..domain.origin import Origin
 from ..domain.push import PushHosts, read_subscription
 from ..domain.request_refusals import NotApproved
+from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
 from ..models.factors import MARK_USED, Factor
 from ..services.core import Core
@@ -145,6 +147,16 @@ class LoginRequestsMethod(OutOfBand):
         if not changed_one_row(tx, MARK_USED, {"factor": phone, "now": self.core.clock.now()}):
             raise NotApproved()  # the approving device was turned off meanwhile
 
+    def authenticators(self, account: Account, factors: Sequence[Factor]) -> list[Authenticator]:
+        """Of several phones, each may be the one that has the number and the apps."""
+        return [
+            Authenticator(
+                gettext("a login request on %(device)s", device=phone.label),
+                (PHONE if len(factors) == 1 else Loss(_loss_key(phone), phone.label, True, frozenset({PHONE.key})),),
+            )
+            for phone in sorted(factors, key=lambda f: f.id)
+        ]
+
     # -- The list of phones ----------------------------------------------------------------------------
 
     def describe(self, factor: Factor, origin: Origin) -> list[str]:
@@ -158,6 +170,10 @@ class LoginRequestsMethod(OutOfBand):
         """A link to allow notifications, on this phone after Not now or after its subscription ended."""
         without = self.is_here(factor, origin) and not _pushes(factor)
         return lazy("Allow notifications") if without else None
+
+
+def _loss_key(factor: Factor) -> str:
+    return f"{factor.method}:{factor.id}"
 
 
 def _pushes(factor: Factor) -> bool:

@@ -19,6 +19,8 @@ from wtforms import StringField
 from wtforms.validators import InputRequired
 
 from ..domain.base64url import as_bytes, as_text
+from ..domain.devices import is_phone
+from ..domain.forecast import PHONE, Authenticator, Loss
 from ..domain.key_refusals import KeyCloned, KeyRefused, KeyUnknown, KeyUnverified
 from ..domain.labels import tidy_label, unused_label
 from ..domain.language import gettext, lazy
@@ -91,6 +93,7 @@ class Touch(Step):
             "synced": key.synced,
             "verifies": key.verified,
             "browser": visit.origin.browser,
+            "phone": is_phone(visit.origin.user_agent),
         }
         visit.note(key=attributes, count=key.count)
 
@@ -179,6 +182,10 @@ class SecurityKey(Passwordless):
         """Verifies a key without a password: it must name the account's user handle and verify its user."""
         self._verify(tx, challenge, answers, alone=True)
 
+    def authenticators(self, account: Account, factors: Sequence[Factor]) -> list[Authenticator]:
+        keys = sorted(factors, key=lambda f: f.id)
+        return [Authenticator(key.label, _lost_with(key), _attributes(key)["verifies"], is_label=True) for key in keys]
+
     def _verify(self, tx: Transaction, challenge: Challenge, answers: Answers, *, alone: bool) -> None:
         """Section 7.2, for which `alone` means that no password was proved."""
         external_id = self.external_id(answers)
@@ -250,6 +257,18 @@ def _used_by(answers: Answers) -> str:
 def _attributes(factor: Factor) -> dict[str, Any]:
     attributes: dict[str, Any] = json.loads(factor.attributes)
     return attributes
+
+
+def _lost_with(factor: Factor) -> tuple[Loss, ...]:
+    """Nothing for a key that is synced to other devices. Over "hybrid", it is a phone that answers (section 5.8.4)."""
+    known, own = _attributes(factor), Loss(f"{factor.method}:{factor.id}", factor.label, is_label=True)
+    if known["synced"]:
+        return ()
+    if "internal" not in known["transports"]:
+        return (PHONE,) if "hybrid" in known["transports"] else (own,)
+    if "hybrid" in known["transports"] or known.get("phone"):
+        return (PHONE,)
+    return (own,) if "phone" in known else (own, PHONE)  # of earlier keys, the device is not known
 
 
 def _descriptors(factors: Sequence[Factor]) -> list[dict[str, Any]]:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..domain.channels import Sent
+from ..domain.forecast import PHONE, Authenticator
 from ..domain.language import Sentence, bidi_isolate, gettext, lazy
 from ..domain.origin import Origin
 from ..domain.refusals import CodeAlreadyUsed, CodeExpired, TooSoon
 from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
-from ..models.factors import MARK_USED
+from ..models.factors import MARK_USED, Factor
 from ..services.attempts import Bucket
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from ..services.enrollment.fields import CodeFields, ConfirmationCodeFields, PhoneFields
@@ -148,6 +149,9 @@ class TextMessage(Method):
         now = self.phone_numbers.core.clock.now()
         if not changed_one_row(tx, MARK_USED, {"factor": challenge.factor.id, "now": now}):
             raise CodeAlreadyUsed()  # the factor was replaced or turned off meanwhile
+
+    def authenticators(self, account: Account, factors: Sequence[Factor]) -> list[Authenticator]:
+        return [Authenticator(gettext("a text to %(number)s", number=_number(account)), (PHONE,))]
 
     def stands_in(self, account: Account) -> Sentence | None:
         if account.phone_number is None or not self.can_text:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ..domain.channels import Sent
+from ..domain.forecast import Authenticator
 from ..domain.language import Sentence
 from ..domain.origin import Origin
 from ..domain.refusals import Refusal
@@ -275,6 +276,13 @@ class Method(ABC):
         """Consumes what it compares by one conditional UPDATE, or raises a `Refusal`.
 
         It runs in the transaction of the log-in or step-up; the attempt was counted and committed before.
+        """
+
+    @abstractmethod
+    def authenticators(self, account: Account, factors: Sequence[Factor]) -> Sequence[Authenticator]:
+        """What `factors` are proved with, and what each is lost with: for the lock-out forecast.
+
+        Of a method that can stand in for another, also what proves it without a factor.
         """
 
     def counter_at(self, now: int) -> int:

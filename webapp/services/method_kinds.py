@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -132,6 +132,12 @@ class Methods:
     @property
     def several(self) -> list[Several]:
         return [method for method in self.all if isinstance(method, Several)]
+
+    def stand_in(self, account: Account, on: Collection[str]) -> Method | None:
+        """The method that can be used in place of an out-of-band method, if one of those is among the slugs `on`."""
+        if not any(method.slug in on for method in self.out_of_band):
+            return None
+        return next((method for method in self.all if method.stands_in(account) is not None), None)
 
     @property
     def passwordless(self) -> Passwordless | None:

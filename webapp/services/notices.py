@@ -169,5 +169,7 @@ class Notices:
             return
         with self.outbox.speaking_to(account):
             what = sentence_for(kind, details)
-        facts = {"what": what, "at": self.core.clock.now(), "origin": origin}
-        self.outbox.post_email(tx, to=to, template="address-notice", account=account, name=account.name, **facts)
+        now = self.core.clock.now()
+        self.outbox.post_email(
+            tx, to=to, template="address-notice", account=account, name=account.name, what=what, at=now, origin=origin
+        )

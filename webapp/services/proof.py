@@ -112,10 +112,8 @@ class ProofFlow(ABC, Generic[C, Result]):
     def stand_in(self, claim: C) -> StandIn | None:
         """None when no out-of-band method is on, or no method can take its place."""
         on = {factor.method for factor in claim.factors if factor.turned_off_at is None}
-        if not any(method.slug in on for method in self.methods.out_of_band):
-            return None
-        labels = ((method, method.stands_in(claim.account)) for method in self.methods)
-        return next((StandIn(method, str(label)) for method, label in labels if label is not None), None)
+        method = self.methods.stand_in(claim.account, on)
+        return StandIn(method, str(method.stands_in(claim.account))) if method is not None else None
 
     def choose(self, claim: C, slug: str | None, origin: Origin) -> tuple[Choice, Refusal | None]:
         """The chosen method, whose code is sent now, and the refusal when it was not. Raises `NotFound`."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from flask import Blueprint, Flask, current_app, g, request, url_for
 
+from ..domain import devices
 from ..domain.language import Sentence, gettext, lazy
 from ..domain.refusals import NotFound
 from ..services.method import ByDevice
@@ -23,7 +24,6 @@ PATHS = "paths"
 DESKTOP = "desktop"
 MOBILE = "mobile"
 STAYS = frozenset({"site.choose", "assets.static", "web_app.manifest", "web_app.service_worker", "web_app.offline"})
-PHONE_AGENT = re.compile(r"Mobi|iPhone|iPod|Android.*Mobile|Windows Phone|Opera Mini")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def is_phone() -> bool:
     hint = request.headers.get("Sec-CH-UA-Mobile")
     if hint in ("?0", "?1"):
         return hint == "?1"
-    return PHONE_AGENT.search(request.user_agent.string) is not None
+    return devices.is_phone(request.user_agent.string)
 
 
 def endpoint() -> str | None:

@@ -109,7 +109,7 @@ class ProofPages(ABC):
                 raise
             except Refusal as refusal:
                 words.place(refusal, form)
-        return render.page(choice.method.template, form, **_context(choice), **self._links())
+        return render.page(choice.method.template, form, **_context(choice), **self._links(claim))
 
     def waiting(self) -> Any:
         """The page of an out-of-band method: shows the number to type on the other device, and waits for approval."""
@@ -160,7 +160,7 @@ class ProofPages(ABC):
             answer_url=layouts.page_url("requests.listed", method=method.slug) if is_here else None,
             state_url=self.url("news", method=request.args.get("method")),
             instead=stand_in.label if stand_in is not None else None,
-            **self._links(),
+            **self._links(claim),
         )
 
     def news(self) -> Any:
@@ -185,7 +185,7 @@ class ProofPages(ABC):
             choice, unsent = self.flow.choose(claim, chosen, current.origin())
             return render.go_on(self.url("verify", method=choice.method.slug), unsent)
         offered = [(c.method.hint(c.challenge), c.method.slug) for c in self.flow.choices(claim)]
-        choices = [*offered, (_("Backup code"), BACKUP_CODE)]
+        choices = [*offered, *([(_("Backup code"), BACKUP_CODE)] if _has_backup_code(claim) else [])]
         return render.page("challenge/methods.html", form, choices=choices, cancel_url=self.cancel_url)
 
     def backup_code(self) -> Any:
@@ -205,8 +205,14 @@ class ProofPages(ABC):
         """Shows the backup code that replaces the used one, until Got it."""
         return backup_card.page(self.after_backup_code)
 
-    def _links(self) -> dict[str, Any]:
-        return {"choose_url": self.url("methods"), "backup_url": self.url("backup_code")}
+    def _links(self, claim: Claim) -> dict[str, Any]:
+        backup_url = self.url("backup_code") if _has_backup_code(claim) else None
+        return {"choose_url": self.url("methods"), "backup_url": backup_url}
+
+
+def _has_backup_code(claim: Claim) -> bool:
+    """False after a database was restored, until a new one is made."""
+    return claim.account.backup_code_hash is not None
 
 
 def _context(choice: Choice) -> dict[str, Any]:

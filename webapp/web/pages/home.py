@@ -10,7 +10,7 @@ from flask_login import login_required
 from ...domain.language import gettext as _
 from ...domain.moments import minute
 from ...models.user import User
-from .. import backup_card, cookies, current, layouts, login_response, render
+from .. import backup_card, cookies, current, forecast_rows, layouts, login_response, render
 
 bp = Blueprint("home", __name__)
 
@@ -26,6 +26,7 @@ def home() -> Any:
         two_factor_on=bool(user.factors),
         offer_url=offer,
         unsaved_url=backup_card.unsaved_url("challenge"),
+        forecast=forecast_rows.rows(user),
     )
     if offer:
         cookies.put(response, cookies.PASSKEY_OFFERED, "1", cookies.YEAR)

@@ -1,0 +1,93 @@
+"""The rows of "If you lose something": the lock-out forecast in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..domain.forecast import (
+    ADD_BACKUP_CODE,
+    ADD_EMAIL,
+    ADD_METHOD,
+    EMAIL_ACCOUNT,
+    OF_EVERY_ACCOUNT,
+    Addition,
+    Authenticator,
+    Outlook,
+)
+from ..domain.language import Sentence, bidi_isolate, lazy
+from ..domain.language import gettext as _
+from ..domain.lists import all_of, at_the_beginning, one_of
+from ..models.user import User
+from . import current, layouts
+
+SAFE, LOCKED_OUT, ASK = "safe", "locked-out", "ask"
+ADDITIONS: dict[Addition, tuple[str, Sentence]] = {
+    ADD_BACKUP_CODE: ("two_factor.backup_code", lazy("Get a backup code")),
+    ADD_EMAIL: ("settings.email", lazy("Confirm your email")),
+    ADD_METHOD: ("two_factor.methods", lazy("Add another method")),
+}
+MOST_NAMED = 3
+"""More devices than these are not named one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    lost: str
+    kind: str
+    lines: list[str]
+    """What can still log in."""
+    url: str | None = None
+    """Where the owner adds what `label` says."""
+    label: str | None = None
+
+
+def rows(user: User) -> list[Row]:
+    return [_row(outlook, user.account.email or "") for outlook in current.services().forecasts.of(user)]
+
+
+def _row(outlook: Outlook, email: str) -> Row:
+    lost = _lost(outlook)
+    if not outlook.is_locked_out:
+        return Row(lost, SAFE, list(_lines(outlook, bidi_isolate(email))))
+    if outlook.addition is not None:
+        page, label = ADDITIONS[outlook.addition]
+        return Row(lost, LOCKED_OUT, [_("Nothing. You would be locked out")], layouts.page_url(page), str(label))
+    return Row(lost, ASK, [_("Nothing. Only the people who run this site could let you in again")])
+
+
+def _lost(outlook: Outlook) -> str:
+    losses = outlook.losses
+    if len(losses) > 1 and not OF_EVERY_ACCOUNT.isdisjoint(loss.key for loss in losses):
+        return _("All of them")
+    if len(losses) > MOST_NAMED:
+        return _("All your devices")
+    words = all_of([str(loss.name) for loss in losses])
+    return words if losses[0].is_label else at_the_beginning(words)
+
+
+def _lines(outlook: Outlook, email: str) -> list[str]:
+    alone = [authenticator for authenticator in outlook.authenticators if authenticator.alone]
+    every = _named(outlook.authenticators, outlook.has_backup_code)
+    if outlook.has_password and any(loss.key == EMAIL_ACCOUNT.key for loss in outlook.losses):
+        password = _("Your password, then %(methods)s", methods=every) if every else _("Your password")
+        return [password, _("Resetting your password would no longer work")]
+    if outlook.has_password:
+        return [_at_the_beginning(outlook, every)]
+    if not outlook.has_link:
+        return [_("%(keys)s, without a password", keys=_named(alone))]
+    link = _("A link sent to %(email)s, then %(methods)s", email=email, methods=every)
+    only_link = _("A link sent to %(email)s", email=email)
+    return [
+        link if every else only_link,
+        *([_("Or %(keys)s, without a password", keys=_named(alone))] if alone else []),
+    ]
+
+
+def _named(authenticators: Sequence[Authenticator], backup_code: bool = False) -> str:
+    return one_of([a.name for a in authenticators] + ([_("your backup code")] if backup_code else []))
+
+
+def _at_the_beginning(outlook: Outlook, words: str) -> str:
+    begins_with_label = bool(outlook.authenticators) and outlook.authenticators[0].is_label
+    return words if begins_with_label else at_the_beginning(words)
