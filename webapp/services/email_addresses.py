@@ -12,11 +12,12 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from ..domain.budget_refusals import NetworkMailLimitReached
 from ..domain.channels import EMAIL, Sent
 from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import EmailMalformed, LinkInvalid, MailLimitReached, NetworkMailLimitReached, WrongCode
+from ..domain.refusals import EmailMalformed, LinkInvalid, MailLimitReached, WrongCode
 from ..models.accounts import Account
 from ..models.database import Transaction
 from ..models.messages import Message
