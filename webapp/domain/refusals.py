@@ -153,13 +153,6 @@ class CountryNotServed(Refusal):
     field = "phone"
 
 
-@dataclass(eq=False)
-class NumberTaken(Refusal):
-    """The number is confirmed for as many accounts as one number can have."""
-
-    most: int
-
-
 class NoNumbers(Refusal):
     """Neither a file of contacts nor a number was sent."""
 
@@ -255,12 +248,6 @@ class MailLimitReached(Waiting):
     """The limit of codes to one e-mail address is reached, counted over all accounts."""
 
     field = "email"
-    status = 429
-
-
-class NetworkMailLimitReached(Waiting):
-    """The limit of codes by e-mail that one network can request is reached."""
-
     status = 429
 
 

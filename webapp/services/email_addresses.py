@@ -12,11 +12,12 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from ..domain.budget_refusals import NetworkMailLimitReached
 from ..domain.channels import EMAIL, Sent
 from ..domain.codes import hash_of
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import CodeExpired, EmailMalformed, MailLimitReached, NetworkMailLimitReached, WrongCode
+from ..domain.refusals import CodeExpired, EmailMalformed, MailLimitReached, WrongCode
 from ..models.accounts import Account, lock_for_change
 from ..models.database import Transaction
 from ..models.messages import Message
@@ -55,9 +56,12 @@ class EmailAddresses:
         key = key_of(address)
         with self.core.db.write() as tx:
             code_id, code = self.codes.draw(tx, account.id, challenge, address, self._terms)
-            is_sent = self._claimants(tx, account, address) < self.core.policy.email_claimants
+            is_own = account.email is not None and key_of(account.email) == key
+            is_sent = is_own or self._claimants(tx, account, address) < self.core.policy.email_claimants
             self.attempts.count_within(
-                tx, *self._senders(account, origin), *(self._recipients(account, key, origin) if is_sent else ())
+                tx,
+                *self._senders(account, origin),
+                *(self._recipients(account, key, origin, is_own=is_own) if is_sent else ()),
             )
             owner = tx.objects.scalars(select(Account).where(Account.email_key == key)).one_or_none()
             if not is_sent:
@@ -102,7 +106,7 @@ class EmailAddresses:
             Bucket(f"email-code-from:{origin.network}", of_network),
         ]
 
-    def _recipients(self, account: Account, key: str, origin: Origin) -> list[Bucket]:
+    def _recipients(self, account: Account, key: str, origin: Origin, *, is_own: bool) -> list[Bucket]:
         """Counts what one box gets: for its confirmed owner, and apart from that for all others together.
 
         One account, or one network, has only a part of what the others have together: a newcomer must get a code for
@@ -110,7 +114,7 @@ class EmailAddresses:
         """
         policy, box = self.core.policy, hash_of(key)
         together = WithRefusal(SlidingWindows((policy.email_sends, policy.email_sends_day)), MailLimitReached)
-        if account.email is not None and key_of(account.email) == key:
+        if is_own:
             return [Bucket(f"email-code-own:{box}", together)]
         alone = WithRefusal(SlidingWindows((policy.email_sends_stranger,)), MailLimitReached)
         return [

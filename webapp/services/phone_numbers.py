@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import or_, select, update
 
 from ..domain import phone_numbers
+from ..domain.budget_refusals import NumberTaken
 from ..domain.channels import TEXT, Sent
 from ..domain.language import bidi_isolate, spoken
 from ..domain.origin import Origin
@@ -23,7 +24,6 @@ from ..domain.refusals import (
     CountryNotServed,
     EmailRequired,
     NotFound,
-    NumberTaken,
     PhoneNotMobile,
     PhonePremium,
     Refusal,
@@ -106,7 +106,7 @@ class PhoneNumbers:
         `send_code` does.
         """
         try:
-            self._send(account, challenge, origin, self.number_of(account), Recipient.FACTOR)
+            self._send(account, challenge, origin, self.number_of(account), "factor")
         except TooSoon:
             if challenge.startswith(PENDING_CHALLENGE):
                 self._adopt(account, challenge)
@@ -119,8 +119,8 @@ class PhoneNumbers:
         not the account's when it has no confirmed e-mail address, and as `number_of` does.
         """
         to = number or self.number_of(account)
-        recipient = Recipient.OWN if to.e164 == self._own(account) else Recipient.NEW
-        if recipient is Recipient.NEW and account.email is None:
+        recipient: Recipient = "own" if to.e164 == self._own(account) else "new"
+        if recipient == "new" and account.email is None:
             raise EmailRequired()
         self._send(account, challenge, origin, to, recipient)
 
@@ -142,7 +142,7 @@ class PhoneNumbers:
         Raises as `number_of` and `TextCaps.count_text` do.
         """
         number = self.number_of(account)
-        self.caps.count_text(account.id, challenge, number, origin, Recipient.FACTOR)
+        self.caps.count_text(account.id, challenge, number, origin, "factor")
         return number
 
     def sent(self, account: Account, challenge: str) -> Sent | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from typing import Literal
 
 import structlog
 from sqlalchemy import insert, select, update
@@ -34,12 +34,9 @@ def stops(why: str, *windows: Window) -> WithRefusal:
     return WithRefusal(SlidingWindows(windows), lambda wait: TextLimitReached(wait, why))
 
 
-class Recipient(Enum):
-    """What a number is to the account on whose behalf it is texted."""
-
-    FACTOR = "confirmed, and texted after a right password"
-    OWN = "confirmed, and texted for an enrollment or change"
-    NEW = "not confirmed, and possibly another person's"
+Recipient = Literal["factor", "own", "new"]
+"""What a number is to the account that has it texted: confirmed and texted after a right password, confirmed and texted
+for an enrollment or change, or not confirmed and possibly another person's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ class TextCaps:
         The texts of accounts whose number it is not are counted apart, so that they keep no code from its owner.
         """
         policy, budget = self.core.policy, self.daily_budget
-        is_new, is_factor = recipient is Recipient.NEW, recipient is Recipient.FACTOR
+        is_new, is_factor = recipient == "new", recipient == "factor"
         number_key, of_challenge = self.key(number.e164), SlidingWindows((Window(policy.text_sends_challenge, DAY),))
         strangers = Bucket(f"text-number:{number_key}", stops("number", policy.text_sends_others))
         for_new = Window(budget - budget * policy.text_budget_kept // 100, DAY)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..domain import budget_refusals as b
 from ..domain import key_refusals as k
 from ..domain import refusals as r
 from ..domain import request_refusals as q
@@ -67,7 +68,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.CountryNotServed: lambda _r: _(
         "We do not send text messages to that country. Enter a number from one of the countries in the list."
     ),
-    r.NumberTaken: lambda e: _(
+    b.NumberTaken: lambda e: _(
         "This number already belongs to %(most)s accounts. Enter a different phone number.", most=e.most
     ),
     r.NoNumbers: lambda _r: _("Choose a contacts file, or enter phone numbers."),
@@ -123,7 +124,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         "We send only so many codes to one address. Another can be sent in %(wait)s, or enter a different address.",
         wait=duration(e.seconds),
     ),
-    r.NetworkMailLimitReached: lambda e: _(
+    b.NetworkMailLimitReached: lambda e: _(
         "Your network requested too many codes. Try again in %(wait)s.", wait=duration(e.seconds)
     ),
     r.TooSoon: lambda e: _("A code was sent a moment ago. Another can be sent in %(wait)s.", wait=duration(e.seconds)),
