@@ -110,7 +110,7 @@ def test_headers_that_name_another_host_do_not_change_a_link(site: Site, ada: Ow
     ],
 )
 def test_an_unknown_host_is_refused_and_sends_nothing(site: Site, ada: Owner, host: str) -> None:
-    reader = Person(site.app)
+    reader, before = Person(site.app), len(site.emails(ada.email))
     token = reader.token()
     data = {"csrf_token": token, "email": ada.email}
     for path in ("/forgot-password", "/log-in", "/", "/nothing", "/static/x/css/site.css"):
@@ -118,7 +118,7 @@ def test_an_unknown_host_is_refused_and_sends_nothing(site: Site, ada: Owner, ho
     expected = 404 if host in ("nightlatch.localhost", "nightlatch.localhost:80") else 400
     page = reader.send("POST", "/forgot-password", data=data, headers={"Host": host}, follow=False)
     assert page.status == expected
-    assert site.emails(ada.email) == []
+    assert len(site.emails(ada.email)) == before
 
 
 def test_a_host_in_another_case_gets_the_same_links(site: Site, ada: Owner) -> None:
@@ -265,19 +265,19 @@ def test_not_you_ends_every_session_once(site: Site, ada: Owner) -> None:
 
 
 def test_a_flood_of_resets_is_capped_and_locks_no_user_out(site: Site, ada: Owner) -> None:
-    answers = set()
+    answers, before = set(), len(site.emails(ada.email))
     for attempt in range(40):
         reader = ask_reset(site, ada.email, f"198.51.100.{attempt}")
         answers.add((reader.page.status, reader.page.h1))
     assert len(answers) == 1
-    assert len(site.emails(ada.email)) == 5
+    assert len(site.emails(ada.email)) == before + 5
     path = site.emailed_path(ada.email, "/reset-password/")
     assert is_in(ada)
     assert ada.other_browser().log_in().h1 == "Enter your code"
     assert Person(site.app).open(path).status == 200
     site.clock.pass_(86400)
     ask_reset(site, ada.email)
-    assert len(site.emails(ada.email)) == 6
+    assert len(site.emails(ada.email)) == before + 6
 
 
 def test_an_email_code_of_another_account_or_another_log_in_is_wrong(site: Site) -> None:

@@ -172,7 +172,7 @@ def test_a_users_own_word_among_others_is_accepted(db: Database) -> None:
 
 
 def test_a_site_name_of_two_letters_forbids_no_password(db: Database) -> None:
-    assert passwords(db, site="Ox").seal("oxoxoxen plough", "Bo", None)
+    assert passwords(db, site="Ox").seal("oxoxoxen ploughs deeply", "Bo", None)
 
 
 @given(typed=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=15, max_size=60))

@@ -18,7 +18,7 @@ from .core import Core
 from .password_attempts import KnownBrowser
 
 NO_ACCOUNT = 0  # the id of no account: looking for an unknown name runs the same query
-NETWORK = KnownNetwork.account_id == bindparam("account"), KnownNetwork.network == bindparam("network")
+NETWORK = KnownNetwork.account_id == bindparam("owner"), KnownNetwork.network == bindparam("here")
 FIND = select(KnownNetwork.id).where(*NETWORK, KnownNetwork.at > bindparam("since"))
 RENEW = update(KnownNetwork).where(*NETWORK).values(at=bindparam("now"))
 ADD = insert(rows_of(KnownNetwork))
@@ -33,12 +33,12 @@ class KnownNetworks:
         account_id = account.id if account is not None else NO_ACCOUNT
         since = self.core.clock.now() - self.core.policy.known_network
         with self.core.db.read() as tx:
-            found = tx.scalar(FIND, {"account": account_id, "network": origin.network, "since": since})
+            found = tx.scalar(FIND, {"owner": account_id, "here": origin.network, "since": since})
         return KnownBrowser(f"network {origin.network}", frozenset({account_id})) if found is not None else None
 
     def note(self, tx: Transaction, account_id: int, origin: Origin) -> None:
         """Records that an app succeeded from there."""
         now, network = self.core.clock.now(), origin.network
         self.core.db.serialize(tx, f"known-network:{account_id}")  # else two requests at once would both add it
-        if not changed_one_row(tx, RENEW, {"account": account_id, "network": network, "now": now}):
+        if not changed_one_row(tx, RENEW, {"owner": account_id, "here": network, "now": now}):
             tx.execute(ADD, {"account_id": account_id, "network": network, "at": now})
