@@ -247,6 +247,10 @@ class PageTooOld(Refusal):
     """The CSRF token of the form is not this session's, or has expired."""
 
 
+class CookiesOff(Refusal):
+    """The browser sent a form without any cookie, although the page of the form had set one."""
+
+
 class StepClosed(Refusal):
     """An earlier step is not done yet, or the enrollment was cancelled, finished or has expired."""
 

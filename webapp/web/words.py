@@ -116,6 +116,9 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     r.TooSoon: lambda e: _("A code was sent a moment ago. Another can be sent in %(wait)s.", wait=duration(e.seconds)),
     r.PageTooOld: lambda _r: _("The page was old. Nothing was changed; try again."),
+    r.CookiesOff: lambda _r: _(
+        "This site needs cookies, and your browser sent none. Allow cookies for this site, then try again."
+    ),
     r.StepClosed: lambda _r: _("That step is not open now. Here is where you are."),
     r.AlreadyDone: lambda _r: _("This was already done, perhaps in another tab. Here is how things stand now."),
     r.ChangesPaused: lambda e: _(
