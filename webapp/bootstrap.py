@@ -102,7 +102,7 @@ class Services:
         numbers = PhoneNumbers(core, codes, self.text_caps, self.outbox, tell, settings.sms_countries)
         mailing = (codes, self.outbox, tell, self.links)
         self.email_addresses = emails = EmailAddresses(core, attempts, *mailing, settings.main_url)
-        self.email_undos = EmailUndos(core, self.links, sessions, tell)
+        self.email_undos = EmailUndos(core, self.links, sessions, tell, self.outbox, settings.main_url)
         self.phone_numbers, key, hosts = numbers, ports.pushes.public_key, settings.push.hosts
         self.ceremonies = Ceremonies(core, site, settings.main_host.partition(":")[0], settings.origins)
         pushing = RequestPushes(core, self.outbox, ports.places, site, settings.mobile_url, key is not None)

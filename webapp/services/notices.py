@@ -38,6 +38,7 @@ LISTED: dict[str, Sentence] = {
     "session-ended": lazy("You logged out %(device)s."),
     "app-logged-out": lazy("You logged out an app: %(device)s."),
     "browser-forgotten": lazy("A remembered browser was forgotten: %(device)s."),
+    "email-undo-asked": lazy("Someone asked to bring back your earlier email address %(email)s at %(until)s."),
     "second-factor-failed": lazy("Five wrong codes were entered after your password."),
 }
 TOLD: dict[str, Sentence] = {
@@ -45,15 +46,7 @@ TOLD: dict[str, Sentence] = {
     "password-reset": lazy("Your password was reset with a link from your e-mail."),
     "email-confirmed": lazy("The email address %(email)s was confirmed for your account."),
     "email-restored": lazy("Your earlier email address %(email)s is back."),
-    "email-undo-asked": lazy(
-        "Someone used the link that we sent to your earlier email address %(email)s. It becomes the address of your"
-        " account again at %(until)s. To keep the present address, log in with a second factor that you turned on"
-        " before %(changed)s and choose Keep this address. Until then, your email, phone number, password and second"
-        " factors can't be changed."
-    ),
-    "email-undo-stopped": lazy(
-        "Your email address stays as it is: the return to %(email)s was stopped by a log-in with your second factor."
-    ),
+    "email-undo-stopped": lazy("Your email address stays as it is: its return to %(email)s was stopped."),
     "phone-added": lazy("A phone number that ends in %(hint)s was added to your account."),
     "phone-changed": lazy("The phone number of your account was changed to one that ends in %(hint)s."),
     "factor-on": lazy("%(method)s was turned on as a second factor."),
@@ -99,7 +92,7 @@ def sentence_for(kind: str, details: dict[str, Any]) -> str:
 
 
 def _displayed(name: str, value: object) -> str:
-    if name in ("until", "changed"):
+    if name == "until":
         return minute(int(str(value)))
     if name == "device":  # stored as the User-Agent header, which must not be shown as it is
         return device(str(value))
