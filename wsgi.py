@@ -15,5 +15,5 @@ except SettingsError as error:
 app = create_app(settings)
 if settings.serving:  # gunicorn imports this module once, before it forks its workers
     services = app.extensions["nightlatch"]
-    app.config["RESTORED_LATELY"] = services.restoration.check()
+    services.restoration.void_if_restored()
     services.db.engine.dispose()  # forked processes must not share a connection

@@ -50,10 +50,11 @@ from .services.password_changes import PasswordChanges
 from .services.password_proof import PasswordProof
 from .services.passwords import Passwords
 from .services.phone_numbers import PhoneNumbers
+from .services.proxies import Proxies
 from .services.refused_accesses import RefusedAccesses
 from .services.remembered_browsers import RememberedBrowsers
 from .services.request_pushes import RequestPushes
-from .services.restoration import Restoration
+from .services.restoration import Restoration, RestoredLately
 from .services.second_factors import SecondFactors
 from .services.session_opening import SessionOpening
 from .services.sessions import Sessions
@@ -136,7 +137,8 @@ class Services:
         self.delivery = Delivery(core, self.outbox, *senders, prepare=refused.process, drop=pushing.drop)
         self.accounts = Accounts(core, sessions, tell)
         heartbeat = FileHeartbeat(settings.instance, settings.database_url)
-        self.restoration = Restoration(core, heartbeat, self.methods)
+        self.restoration, self.proxies = Restoration(core, heartbeat, self.methods), Proxies(core)
+        self.restored_lately = RestoredLately(self.restoration)
         self.maintenance = Maintenance(core)
 
 

@@ -8,7 +8,21 @@ from htmx_flask import Htmx
 from werkzeug.routing import BaseConverter
 
 from ..bootstrap import Services
-from . import assets, current, errors, flood_limit, guards, headers, kept_acts, languages, layouts, row_ids, templates
+from . import (
+    assets,
+    current,
+    errors,
+    flood_limit,
+    forwarded,
+    guards,
+    headers,
+    hosts,
+    kept_acts,
+    languages,
+    layouts,
+    row_ids,
+    templates,
+)
 from .pages import (
     activity,
     challenge,
@@ -54,6 +68,7 @@ def install(app: Flask, services: Services) -> None:
     _log_in(app)
     templates.install(app, services)
     _before(app)
+    forwarded.install(app, services)
     flood_limit.install(app, services.settings)
     errors.install(app)
     pages = [page.bp for page in PAGES]
@@ -63,7 +78,7 @@ def install(app: Flask, services: Services) -> None:
     layouts.mount(app, pages, services.settings)
     app.register_blueprint(machine.bp)
     app.register_blueprint(legacy.bp)
-    app.wsgi_app = machine.AnyHost(app.wsgi_app, services.settings.main_host)  # type: ignore[method-assign]  # as Flask's documentation shows it
+    app.wsgi_app = hosts.Hosts(app.wsgi_app, services.settings)  # type: ignore[method-assign]  # as Flask's documentation shows it
 
 
 def _log_in(app: Flask) -> None:
@@ -78,6 +93,7 @@ def _before(app: Flask) -> None:
     for step in (
         layouts.choose,
         languages.choose,
+        hosts.without_final_dot,
         guards.clean_input,
         guards.same_site,
         guards.phone_layout,
