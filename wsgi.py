@@ -6,12 +6,14 @@ import os
 import sys
 
 from webapp import create_app
+from webapp.private_files import keep_private
 from webapp.settings import Settings, SettingsError
 
 try:
     settings = Settings.read(os.environ)
 except SettingsError as error:
     sys.exit(str(error))
+keep_private(settings.instance, settings.database_url)
 app = create_app(settings)
 if settings.serving:  # gunicorn imports this module once, before it forks its workers
     services = app.extensions["nightlatch"]
