@@ -448,8 +448,7 @@ def test_a_browser_that_sends_no_cookie_is_told_that_the_site_needs_cookies(site
     ada = Owner(site)
     ada.sign_up()
     stranger = ada.other_browser()
-    token = stranger.token()
-    data = {"csrf_token": token, "username": ada.username, "password": ada.password}
+    data = {"csrf_token": stranger.token(), "username": ada.username, "password": ada.password, "email": ada.email}
     said = "This site needs cookies, and your browser sent none. Allow cookies for this site, then try again."
     for path in ("/log-in", "/forgot-password"):
         stranger.client._cookies.clear()
