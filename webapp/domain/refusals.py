@@ -259,13 +259,6 @@ class AlreadyDone(Refusal):
     """Another request, from another tab or a second click, did this first."""
 
 
-@dataclass(eq=False)
-class ChangesPaused(Refusal):
-    """An undo of a change of the e-mail address waits until `until`, in Unix seconds."""
-
-    until: int
-
-
 class NotFresh(Refusal):
     """A sensitive change needs a step-up first (ASVS V7.5.1)."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..domain import account_refusals as a
 from ..domain import key_refusals as k
 from ..domain import refusals as r
 from ..domain import request_refusals as q
@@ -121,7 +122,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     r.StepClosed: lambda _r: _("That step is not open now. Here is where you are."),
     r.AlreadyDone: lambda _r: _("This was already done, perhaps in another tab. Here is how things stand now."),
-    r.ChangesPaused: lambda e: _(
+    a.ChangesPaused: lambda e: _(
         "Someone asked to bring back your earlier email address. Until %(time)s, your email, phone number, password and"
         " second factors can't be changed.",
         time=minute(e.until),
