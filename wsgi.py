@@ -6,14 +6,16 @@ import os
 import sys
 
 from webapp import create_app
+from webapp.private_files import keep_private
 from webapp.settings import Settings, SettingsError
 
 try:
     settings = Settings.read(os.environ)
 except SettingsError as error:
     sys.exit(str(error))
+keep_private(settings.instance, settings.database_url)
 app = create_app(settings)
 if settings.serving:  # gunicorn imports this module once, before it forks its workers
     services = app.extensions["nightlatch"]
-    app.config["RESTORED_LATELY"] = services.restoration.check()
+    services.restoration.void_if_restored()
     services.db.engine.dispose()  # forked processes must not share a connection

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from tests.adapters.gateway import Gateway
 from tests.conftest import Site
 from tests.doubles import CheapHasher, RecordingMail
-from tests.people import Owner
+from tests.people import Owner, Person
 from webapp import create_app
 from webapp.domain.origin import Origin
 from webapp.domain.ports import Unreachable
@@ -286,6 +286,32 @@ def test_migrating_an_up_to_date_database_changes_nothing(site: Site, run: Run, 
     assert run("accounts", "list").output == ""
 
 
+def test_check_says_that_a_proxy_is_not_trusted_for_a_day_after_its_last_request(site: Site, run: Run) -> None:
+    said = "Proxies: requests with X-Forwarded-For arrive, but NIGHTLATCH_TRUSTED_PROXIES is 0"
+    assert "Proxies: fine" in run("check").output
+    reader = Person(site.app)
+    reader.open("/about", headers={"X-Forwarded-For": "203.0.113.5"})
+    assert said in run("check").output
+    site.clock.pass_(3599)
+    written = len(site.statements)
+    reader.open("/about", headers={"X-Forwarded-For": "203.0.113.5"})
+    assert not [statement for statement in site.statements[written:] if "site_values" in statement], "once an hour"
+    site.clock.pass_(86400 - 3599 - 1)
+    assert said in run("check").output
+    site.clock.pass_(1)
+    assert "Proxies: fine" in run("check").output
+
+
+class TestSiteBehindOneProxy:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, "NIGHTLATCH_TRUSTED_PROXIES": "1"}
+
+    def test_check_accepts_a_proxy_that_is_trusted(self, site: Site, run: Run) -> None:
+        Person(site.app).open("/about", headers={"X-Forwarded-For": "203.0.113.5"})
+        assert "Proxies: fine" in run("check").output
+
+
 def test_check_reports_what_is_wrong_and_fails(site: Site, run: Run) -> None:
     result = run("check")
     assert result.exit_code == 1
@@ -315,7 +341,7 @@ class TestSiteWithMailServer:
         result = run("check")
         assert (result.exit_code, result.output) == (
             0,
-            "Settings: fine\nDatabase: fine\nMail: fine\n"
+            "Settings: fine\nDatabase: fine\nHeartbeat: fine\nProxies: fine\nMail: fine\n"
             "Legacy access: NIGHTLATCH_LEGACY_ACCESS is on and NIGHTLATCH_SIGN_UP is open: everyone who signs up and"
             " confirms an email address gets in at the sites behind /legacy/verify\n",
         )

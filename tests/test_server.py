@@ -135,6 +135,11 @@ def test_a_request_has_no_variables_of_the_process_and_none_made_from_a_header(
     assert not any("REMOTE_USER" in name for name in set(told) - {"HTTP_REMOTE_USER"})
 
 
+def test_two_headers_that_disagree_about_the_scheme_are_both_ignored(server: Served, client_of: Clients) -> None:
+    headers = ("X-Forwarded-Proto: https", "X-Forwarded-Ssl: off")
+    assert client_of(server).ask("/log-in", *headers).status == 200
+
+
 def test_an_unknown_host_is_refused_whatever_a_header_says(server: Served, client_of: Clients) -> None:
     client = client_of(server)
     client.send(request("evil.example", "/log-in", f"X-Forwarded-Host: {server.host}"))

@@ -51,5 +51,4 @@ def settings_for_flask(settings: Settings) -> dict[str, Any]:
         "WTF_CSRF_SSL_STRICT": True,
         "REMEMBER_COOKIE_NAME": "__Host-remember_token",  # Flask-Login reads it; __Host-: no other host can set it
         "TEMPLATES_AUTO_RELOAD": False,
-        "RESTORED_LATELY": False,
     }

@@ -55,10 +55,11 @@ from .services.password_changes import PasswordChanges
 from .services.password_proof import PasswordProof
 from .services.passwords import Passwords
 from .services.phone_numbers import PhoneNumbers
+from .services.proxies import Proxies
 from .services.refused_accesses import RefusedAccesses
 from .services.remembered_browsers import RememberedBrowsers
 from .services.request_pushes import RequestPushes
-from .services.restoration import Restoration
+from .services.restoration import Restoration, RestoredLately
 from .services.second_factors import SecondFactors
 from .services.session_opening import SessionOpening
 from .services.sessions import Sessions
@@ -110,7 +111,7 @@ class Services:
         numbers = PhoneNumbers(core, codes, self.text_caps, self.outbox, tell, settings.sms_countries)
         mailing = (codes, self.outbox, tell, self.links)
         self.email_addresses = emails = EmailAddresses(core, attempts, *mailing, settings.main_url)
-        self.email_undos = EmailUndos(core, self.links, sessions, tell)
+        self.email_undos = EmailUndos(core, self.links, sessions, tell, self.outbox, settings.main_url)
         self.phone_numbers, key, hosts = numbers, ports.pushes.public_key, settings.push.hosts
         self.ceremonies = Ceremonies(core, site, settings.main_host.partition(":")[0], settings.origins)
         pushing = RequestPushes(core, self.outbox, ports.places, site, settings.mobile_url, key is not None)
@@ -149,7 +150,8 @@ class Services:
         self.delivery = Delivery(core, self.outbox, *senders, prepare=refused.process, drop=pushing.drop)
         self.accounts = Accounts(core, sessions, tell, names)
         heartbeat = FileHeartbeat(settings.instance, settings.database_url)
-        self.restoration = Restoration(core, heartbeat, self.methods)
+        self.restoration, self.proxies = Restoration(core, heartbeat, self.methods), Proxies(core)
+        self.restored_lately = RestoredLately(self.restoration)
         self.maintenance = Maintenance(core)
         self.advice = Advice(core, apps, names, settings.sign_up_open, settings.legacy_access)
 

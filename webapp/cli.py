@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
@@ -11,18 +12,23 @@ from typing import Any
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from .bootstrap import Services
 from .domain.ports import Mail, TextMessages
-from .domain.refusals import NotFound, Refusal
+from .domain.refusals import DatabaseUnavailable, NotFound, Refusal
 from .environment import PREFIX
 from .keys import generate_keys
 from .policy import DAY, HOUR
 from .services.email_addresses import normalize
+from .services.restoration import UNKNOWN
 from .worker import work_until_told
 
 SAY = "nightlatch-say"
+UNTRUSTED = (
+    f"requests with X-Forwarded-For arrive, but {PREFIX}TRUSTED_PROXIES is 0, so that all clients count as one;"
+    " set it to the number of proxies in front, usually 1"
+)
 
 accounts = AppGroup("accounts", help="Accounts: create, invite, list, show, reset-second-factors, log-out, delete.")
 messages = AppGroup("messages", help="The outbox: send what is owed, once or forever.")
@@ -34,7 +40,7 @@ def install(app: Flask, say: Callable[[Refusal], str]) -> None:
     app.extensions[SAY] = say
     for group in (accounts, messages, keys):
         app.cli.add_command(group)
-    for command in (purge, check, migrate_command, develop):
+    for command in (purge, check, restored, moved, migrate_command, develop):
         app.cli.add_command(command)
 
 
@@ -212,6 +218,24 @@ def purge() -> None:
         click.echo(f"{table}: {count}")
 
 
+@click.command("restored")
+@with_appcontext
+@reports_refusals
+def restored() -> None:
+    """Say that the database is a backup: ends every session, code and backup code of it."""
+    services().restoration.declare_restored()
+    click.echo("Every session, code, link and backup code of the backup has ended. The log-in page says so.")
+
+
+@click.command("moved")
+@with_appcontext
+@reports_refusals
+def moved() -> None:
+    """Say that the database is the newest, on a machine that does not know it."""
+    known = "This machine knows this database already. If it is a backup, run `flask --app wsgi restored`."
+    click.echo("This machine knows this database now." if services().restoration.declare_moved() else known)
+
+
 @click.command("migrate")
 @with_appcontext
 def migrate_command() -> None:
@@ -248,6 +272,10 @@ def _findings() -> list[tuple[str, str | None]]:
     mail, texts = services().mail, services().texts
     unset = "NIGHTLATCH_MAIL_URL is not set, so messages stay in the outbox"
     findings: list[tuple[str, str | None]] = [("Settings", None), ("Database", _database_error())]
+    with suppress(DatabaseUnavailable, ProgrammingError):  # the line before says so; tables may be missing
+        unknown = services().restoration.is_unknown()
+        untrusted = settings.trusted_proxies == 0 and services().proxies.sends_forwarded()
+        findings += [("Heartbeat", UNKNOWN if unknown else None), ("Proxies", UNTRUSTED if untrusted else None)]
     findings.append(("Mail", _error_of(mail) if settings.mail else unset))
     if settings.text_gateway:  # optional
         findings.append(("Text messages", _error_of(texts)))

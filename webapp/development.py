@@ -18,7 +18,7 @@ PASSWORD_FILE = "demo-password.txt"  # noqa: S105  # the name of a file, not a p
 def run(app: Flask, services: Services, port: int | None) -> None:
     settings = services.settings
     migrate(settings.database_url)
-    app.config["RESTORED_LATELY"] = services.restoration.check()
+    services.restoration.void_if_restored()
     password = demo_account(services)
     click.echo(f"Desktop: {settings.main_url}")
     click.echo(f"Mobile: {settings.scheme}://{settings.mobile_host}")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 from .models.migrate import migrate
+from .private_files import keep_private
 from .settings import ROOT, Settings, SettingsError
 
 THREADS = 4
@@ -27,6 +28,7 @@ def main() -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201  # the log needs settings
         return 2
+    keep_private(settings.instance, settings.database_url)
     migrate(settings.database_url)
     web = subprocess.Popen(web_command(settings), env=environ, cwd=ROOT)  # noqa: S603  # our own command
     work = [sys.executable, "-m", "flask", "--app", "wsgi", "messages", "work"]

@@ -34,11 +34,11 @@ def _work(services: Services, stop: Event) -> None:
 
 
 def _keep_house(services: Services, stop: Event) -> None:
-    minutes = 0
+    minutes, beats = 0, None
     advise(services)
     while not stop.is_set():
         try:
-            services.restoration.count_heartbeat()
+            beats = services.restoration.count_heartbeat(beats)
             services.email_undos.finish_due()
             if minutes % 60 == 0:
                 services.maintenance.purge()

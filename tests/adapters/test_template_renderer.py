@@ -31,6 +31,15 @@ FACTS: dict[str, dict[str, object]] = {
         "origin": Origin("203.0.113.5", FIREFOX),
         "not_you_url": "https://login.example.org/not-you/f00",
     },
+    "email-undo": {
+        "name": "Anna",
+        "earlier": "a...@example.org",
+        "until": 1_800_086_400,
+        "changed": 1_799_900_000,
+        "at": 1_800_000_000,
+        "origin": Origin("203.0.113.5", FIREFOX),
+        "url": "https://login.example.org/settings/account/email/undo",
+    },
     "address-notice": {
         "name": "Anna",
         "what": "Your earlier email address a...@example.org is back.",

@@ -93,13 +93,14 @@ def test_headers_that_name_another_host_do_not_change_a_link(site: Site, ada: Ow
     assert "evil" not in text
 
 
-@pytest.mark.filterwarnings("ignore:Current server name")
 @pytest.mark.parametrize(
     "host",
     [
         "evil.example",
         "nightlatch.localhost",
         "nightlatch.localhost:80",
+        "nightlatch.localhost:1",
+        "mobile.nightlatch.localhost",
         "evil.nightlatch.localhost:5000",
         "nightlatch.localhost:5000.evil.example",
         "nightlatch.localhost:5000@evil.example",
@@ -114,10 +115,9 @@ def test_an_unknown_host_is_refused_and_sends_nothing(site: Site, ada: Owner, ho
     token = reader.token()
     data = {"csrf_token": token, "email": ada.email}
     for path in ("/forgot-password", "/log-in", "/", "/nothing", "/static/x/css/site.css"):
-        assert reader.send("GET", path, headers={"Host": host}, follow=False).status in (400, 404)
-    expected = 404 if host in ("nightlatch.localhost", "nightlatch.localhost:80") else 400
+        assert reader.send("GET", path, headers={"Host": host}, follow=False).status == 400
     page = reader.send("POST", "/forgot-password", data=data, headers={"Host": host}, follow=False)
-    assert page.status == expected
+    assert page.status == 400
     assert len(site.emails(ada.email)) == before
 
 
@@ -212,8 +212,9 @@ def test_an_email_change_needs_step_up_and_confirmation_and_notifies_the_old_add
     site.clock.pass_(7 * 86400 - 60)
     owner.open(undo)
     owner.press(owner.page.buttons[0])
-    assert site.services.accounts.named("ada").email == ada.email
     assert live_sessions(site) == 0
+    after_the_wait(site)
+    assert site.services.accounts.named("ada").email == ada.email
     assert owner.open(undo).status == 404
 
 
@@ -229,9 +230,9 @@ def test_an_undo_ends_the_undo_links_of_later_changes(site: Site, ada: Owner) ->
     thiefs_undo = site.emailed_path("thief1@example.org", "/undo-email/")
     owner = Person(site.app)
     owner.post(site.emailed_path(ada.email, "/undo-email/"))
-    assert site.services.accounts.named("ada").email == ada.email
     assert owner.post(thiefs_undo).status == 404
     assert owner.post(thiefs_reset, password=NEW).status == 404
+    after_the_wait(site)
     assert site.services.accounts.named("ada").email == ada.email
 
 
@@ -315,7 +316,14 @@ def test_undoing_a_change_of_address_ends_the_links_that_were_sent_to_the_new_on
     reader = Person(site.app)
     reader.open(site.emailed_path(ada.email, "/undo-email/"))
     reader.press(next(button for button in reader.page.buttons if button not in ("OK", "Change language")))
+    after_the_wait(site)
     assert reader.open(link).status == 404
+
+
+def after_the_wait(site: Site) -> None:
+    """Ada has a factor, so an undo waits for a day."""
+    site.clock.pass_(86400)
+    assert site.services.email_undos.finish_due() == 1
 
 
 # -- Codes to another user's address ---------------------------------------------------------------------

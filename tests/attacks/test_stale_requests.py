@@ -15,6 +15,8 @@ from tests.attacks.tools import is_in, live_sessions, stale, thief_of
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner, Person
+from tests.services.test_races import user_of
+from webapp.services.kept_acts import Act
 
 NEW = "a much longer new password"
 ROTATION = "UPDATE sessions SET token_hash"
@@ -119,3 +121,19 @@ def test_a_reset_link_is_void_once_its_address_was_changed_to_one_that_only_look
     bob.press("Verify", code=site.emailed_code("ſam@example.org"))
     assert site.emails("sam@example.org")[0].subject.startswith("The email address"), "its former owner is told"
     assert finder.post(path, password=NEW).status == 404
+
+
+# -- Kept forms ---------------------------------------------------------------------------------------------------
+
+
+def test_of_two_requests_that_take_a_kept_form_at_once_one_gets_it(site: Site) -> None:
+    Owner(site, "bob").sign_up()
+    user, kept, act = user_of(site), site.services.kept_acts, Act("/settings", [("name", "value")])
+    key = kept.keep(user, act)
+    taken: list[Act | None] = []
+
+    def take() -> None:
+        taken.append(kept.take(user, key, act.path))
+
+    while_paused(site, take, "DELETE FROM kept_acts", take)
+    assert sorted(taken, key=bool) == [None, act]

@@ -65,8 +65,11 @@ def test_an_undo_waits_for_a_day_logs_everyone_out_at_once_and_is_told_to_both_a
     assert page.path == "/log-in"
     assert not is_in(ada)
     for address in (ada.email, COUNTESS):
-        text = " ".join(site.emails(address)[0].text.split())
-        assert "Someone used the link that we sent to your earlier email address a...@example.org." in text
+        mail = site.emails(address)[0]
+        assert mail.subject == "The email address of your Nightlatch account changes back"
+        text = " ".join(mail.text.split())
+        assert "the link that we sent to the earlier email address of your account, a...@example.org." in text
+        assert f"http://nightlatch.localhost:5000{UNDO}" in text
         assert "again at January 16, 2027, 8:11 AM UTC." in text
     site.clock.pass_(DAY - 1)
     assert site.services.email_undos.finish_due() == 0

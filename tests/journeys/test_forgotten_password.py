@@ -42,6 +42,25 @@ def test_the_link_sets_a_new_password_and_does_not_log_in(returning: Owner, site
     assert (page.status, page.h1) == (404, "This link no longer works")
 
 
+def username_field(page: Page) -> str:
+    (field,) = page.soup.find_all("input", autocomplete="username")
+    assert field.has_attr("hidden")
+    return str(field["value"])
+
+
+def test_every_form_for_a_known_users_password_names_the_user_for_password_managers(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    site.clock.pass_(601)
+    assert username_field(ada.open("/settings/account/password")) == "ada", "step-up"
+    ada.press("Verify", password=ada.password)
+    assert username_field(ada.open("/settings/account/password")) == "ada"
+    ada.open("/settings/security/two-factor/text-message/overview")
+    assert username_field(ada.press("Next")) == "ada"
+    ask(ada.other_browser(), ada.email)
+    assert username_field(ada.open(site.emailed_path(ada.email, "/reset-password/"))) == "ada"
+
+
 def test_an_invalid_password_does_not_use_the_link_up(returning: Owner, site: Site) -> None:
     ada = returning
     ask(ada, ada.email)

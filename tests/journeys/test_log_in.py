@@ -454,3 +454,15 @@ def test_an_address_is_found_in_every_unicode_form(site: Site, typed: str) -> No
     ada = Owner(site)
     ada.open("/log-in")
     assert ada.press("Log in", username=typed, password=ada.password).path == "/"
+
+
+def test_a_browser_that_sends_no_cookie_is_told_that_the_site_needs_cookies(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    stranger = ada.other_browser()
+    data = {"csrf_token": stranger.token(), "username": ada.username, "password": ada.password, "email": ada.email}
+    said = "This site needs cookies, and your browser sent none. Allow cookies for this site, then try again."
+    for path in ("/log-in", "/forgot-password"):
+        stranger.client._cookies.clear()
+        page = stranger.send("POST", path, data=data, follow=False)
+        assert (page.status, page.problems) == (422, [said])

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from click.testing import Result
+
 from tests.conftest import Site
-from tests.people import Owner
+from tests.people import Owner, Person
 from webapp.adapters.heartbeat import FileHeartbeat
+from webapp.models.site_values import set_site_value
+from webapp.services.restoration import BEATS
 
 
 def heartbeat(site: Site) -> FileHeartbeat:
@@ -30,7 +34,7 @@ def test_after_a_restore_nothing_that_was_ended_or_used_is_valid_again(site: Sit
     site.services.restoration.count_heartbeat()
     heartbeat(site).keep(7)  # the database counted to seven before it was replaced by the backup
 
-    site.app.config["RESTORED_LATELY"] = site.services.restoration.check()
+    assert site.services.restoration.void_if_restored()
 
     assert ada.open("/").h1 == "Log in"
     assert ada.page is not None
@@ -64,4 +68,88 @@ def test_a_heartbeat_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -
     (tmp_path / "file").touch()
     heartbeat = FileHeartbeat(tmp_path / "file", "sqlite://")
     heartbeat.keep(3)
-    assert heartbeat.newest() == 0
+    assert heartbeat.newest() is None
+
+
+def test_a_restore_under_a_running_site_is_noticed_by_the_next_heartbeat(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    restoration = site.services.restoration
+    restoration.count_heartbeat()
+    assert ada.open("/log-in", follow=False).status == 303
+    heartbeat(site).keep(7)  # the database was replaced by a backup of its first minute
+    assert restoration.count_heartbeat() == 8
+    assert heartbeat(site).newest() == 8, "the newest count is never lowered"
+    site.clock.pass_(60)
+    page = ada.open("/")
+    assert page.path == "/log-in"
+    assert page.says("This site was restored from a backup")
+    assert restoration.count_heartbeat() == 9
+    assert ada.log_in().h1 == "Welcome, Ada Lovelace"
+
+
+def forget(site: Site) -> None:
+    """A new machine, or a fresh instance folder."""
+    for path in site.services.settings.instance.glob("heartbeat-*"):
+        path.unlink()
+
+
+def test_a_machine_without_its_file_voids_nothing_counts_nothing_and_is_not_ready(site: Site) -> None:
+    ada, restoration, machine = Owner(site), site.services.restoration, Person(site.app)
+    ada.sign_up()
+    restoration.count_heartbeat()
+    assert machine.open("/readyz").status == 200
+    forget(site)
+    assert not restoration.void_if_restored()
+    before = None
+    for _ in range(3):
+        before = restoration.count_heartbeat(before)
+    assert before == 1
+    page = machine.open("/readyz")
+    assert page.status == 503
+    said = page.response.get_json()
+    assert said["database"] is True
+    assert "flask --app wsgi restored" in said["heartbeat"]
+    assert "flask --app wsgi moved" in said["heartbeat"]
+    assert "Heartbeat: this machine has no heartbeat file" in run(site, "check").output
+    assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+
+
+def test_a_machine_without_its_file_joins_when_another_one_counts(site: Site) -> None:
+    restoration = site.services.restoration
+    restoration.count_heartbeat()
+    forget(site)
+    before = restoration.count_heartbeat()
+    with site.services.db.write() as tx:
+        set_site_value(tx, BEATS, 2)
+    assert restoration.count_heartbeat(before) == 3
+    assert Person(site.app).open("/readyz").status == 200
+
+
+def test_flask_restored_voids_and_makes_the_machine_ready(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    site.services.restoration.count_heartbeat()
+    forget(site)
+    assert run(site, "restored").exit_code == 0
+    assert ada.open("/").path == "/log-in"
+    assert site.services.restoration.was_lately()
+    assert Person(site.app).open("/readyz").status == 200
+    assert not site.services.restoration.void_if_restored()
+
+
+def test_flask_moved_voids_nothing_and_makes_the_machine_ready(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    site.services.restoration.count_heartbeat()
+    forget(site)
+    assert run(site, "moved").output == "This machine knows this database now.\n"
+    assert ada.open("/").h1 == "Welcome, Ada Lovelace"
+    assert Person(site.app).open("/readyz").status == 200
+    heartbeat(site).keep(7)
+    assert "knows this database already" in run(site, "moved").output
+    assert site.services.restoration.void_if_restored(), "the newest count is never lowered"
+
+
+def run(site: Site, command: str) -> Result:
+    return site.app.test_cli_runner().invoke(args=[command])

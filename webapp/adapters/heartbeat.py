@@ -15,11 +15,11 @@ class FileHeartbeat:
         """The file name has a hash of `database_url`, so that another database is not taken for an older one."""
         self._path = instance / f"heartbeat-{sha256(database_url.encode()).hexdigest()[:12]}"
 
-    def newest(self) -> int:
+    def newest(self) -> int | None:
         try:
             return int(self._path.read_text())
         except (OSError, ValueError):
-            return 0
+            return None
 
     def keep(self, beats: int) -> None:
         draft = self._path.with_suffix(".new")
@@ -27,5 +27,5 @@ class FileHeartbeat:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             draft.write_text(f"{beats}\n")
             draft.replace(self._path)
-        except OSError as error:  # without the file the site runs, but does not notice a restore
+        except OSError as error:  # without the file the site runs, but /readyz is 503
             log.warning("heartbeat_not_kept", error=type(error).__name__)

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from ..domain.devices import device
 from ..domain.language import ENGLISH, gettext, speaking, spoken
-from ..domain.moments import moment
+from ..domain.moments import minute, moment
 from ..domain.ports import RenderedEmail
 from ..domain.segments import segments
 
@@ -52,7 +52,7 @@ class TemplateRenderer:
         env.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
             gettext, _plural, newstyle=True
         )
-        env.filters.update(moment=moment, device=device)
+        env.filters.update(moment=moment, minute=minute, device=device)
         env.globals.update(hello=hello, site=site_name, main_url=main_url.rstrip("/"))
         return env
 

@@ -57,8 +57,8 @@ class Keyring(Protocol):
 
 
 class Heartbeat(Protocol):
-    def newest(self) -> int:
-        """The highest count that was stored; 0 when there is none."""
+    def newest(self) -> int | None:
+        """The highest count that was stored; None when there is none."""
 
     def keep(self, beats: int) -> None:
         """Stores the count outside the database."""

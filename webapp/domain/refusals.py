@@ -289,19 +289,16 @@ class PageTooOld(Refusal):
     """The CSRF token of the form is not this session's, or has expired."""
 
 
+class CookiesOff(Refusal):
+    """The browser sent a form without any cookie, although the page of the form had set one."""
+
+
 class StepClosed(Refusal):
     """An earlier step is not done yet, or the enrollment was cancelled, finished or has expired."""
 
 
 class AlreadyDone(Refusal):
     """Another request, from another tab or a second click, did this first."""
-
-
-@dataclass(eq=False)
-class ChangesPaused(Refusal):
-    """An undo of a change of the e-mail address waits until `until`, in Unix seconds."""
-
-    until: int
 
 
 class NotFresh(Refusal):

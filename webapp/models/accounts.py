@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import String, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ..domain.refusals import ChangesPaused, NotFound
+from ..domain.account_refusals import ChangesPaused
+from ..domain.refusals import NotFound
 from .base import At, Key, MaybeAt, Sealed, Short, Table
 from .database import Transaction
 

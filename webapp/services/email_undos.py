@@ -24,10 +24,12 @@ from .core import Core
 from .email_addresses import masked
 from .links import Links, OpenLink
 from .notices import Notices
+from .outbox import Outbox
 from .sessions import Sessions
 
 NO_UNDO = {"undo_email": None, "undo_changed_at": None, "undo_at": None}
 WORKER = Origin("", "")
+PAGE = "/settings/account/email/undo"
 
 log = structlog.get_logger()
 
@@ -38,6 +40,8 @@ class EmailUndos:
     links: Links
     sessions: Sessions
     notices: Notices
+    outbox: Outbox
+    main_url: str
 
     def waits(self, account: Account) -> bool:
         """True when an undo by a link to this account would wait for a day: it has a factor."""
@@ -83,10 +87,12 @@ class EmailUndos:
             ):
                 raise NotFound()
             tx.execute(update(Account).where(Account.id == account.id).values(NO_UNDO))
-            self._tell_both(tx, account, "email-undo-stopped", origin, account.undo_email or "")
+            earlier = masked(account.undo_email or "")
+            self.notices.tell(tx, account, "email-undo-stopped", origin, email=earlier)
+            self.notices.tell_address(tx, account, account.undo_email, "email-undo-stopped", origin, email=earlier)
 
     def finish_due(self) -> int:
-        """Restores the earlier addresses whose day is over, and returns how many. Called by the worker."""
+        """Restores the earlier addresses that have waited long enough, and returns how many. Called by the worker."""
         with self.core.db.read() as tx:
             due = list(tx.scalars(select(Account.id).where(Account.undo_at <= self.core.clock.now())))
         return sum(self._finish(account_id) for account_id in due)
@@ -95,7 +101,21 @@ class EmailUndos:
         until = self.core.clock.now() + self.core.policy.email_undo_waits
         values = {"undo_email": link.email, "undo_changed_at": link.made_at, "undo_at": until}
         tx.execute(update(Account).where(Account.id == account.id).values(values))
-        self._tell_both(tx, account, "email-undo-asked", origin, link.email, until=until, changed=link.made_at)
+        earlier = masked(link.email)
+        self.notices.record(tx, account.id, "email-undo-asked", origin, email=earlier, until=until)
+        facts = {"earlier": earlier, "until": until, "changed": link.made_at, "at": self.core.clock.now()}
+        for to in (account.email, link.email):
+            if to is not None:
+                self.outbox.post_email(
+                    tx,
+                    to=to,
+                    template="email-undo",
+                    account=account,
+                    name=account.name,
+                    origin=origin,
+                    url=f"{self.main_url}{PAGE}",
+                    **facts,
+                )
         return until
 
     def _finish(self, account_id: int) -> bool:
@@ -121,9 +141,3 @@ class EmailUndos:
         self.notices.tell_address(tx, account, account.email, "email-restored", origin, email=masked(address))
         account.email = address
         self.notices.tell(tx, account, "email-restored", origin, email=address)
-
-    def _tell_both(
-        self, tx: Transaction, account: Account, kind: str, origin: Origin, earlier: str, **times: int
-    ) -> None:
-        self.notices.tell(tx, account, kind, origin, email=masked(earlier), **times)
-        self.notices.tell_address(tx, account, earlier, kind, origin, email=masked(earlier), **times)

@@ -39,6 +39,7 @@ LISTED: dict[str, Sentence] = {
     "app-logged-out": lazy("You logged out an app: %(device)s."),
     "browser-known": lazy("A link from your email was used to log in in another browser."),
     "browser-forgotten": lazy("A remembered browser was forgotten: %(device)s."),
+    "email-undo-asked": lazy("Someone asked to bring back your earlier email address %(email)s at %(until)s."),
     "second-factor-failed": lazy("Five wrong codes were entered after your password."),
 }
 TOLD: dict[str, Sentence] = {
@@ -52,15 +53,7 @@ TOLD: dict[str, Sentence] = {
     "email-confirmed": lazy("The email address %(email)s was confirmed for your account."),
     "invitation-accepted": lazy("The invitation to this account was accepted: its password was set."),
     "email-restored": lazy("Your earlier email address %(email)s is back."),
-    "email-undo-asked": lazy(
-        "Someone used the link that we sent to your earlier email address %(email)s. It becomes the address of your"
-        " account again at %(until)s. To keep the present address, log in with a second factor that you turned on"
-        " before %(changed)s and choose Keep this address. Until then, your email, phone number, password and second"
-        " factors can't be changed."
-    ),
-    "email-undo-stopped": lazy(
-        "Your email address stays as it is: the return to %(email)s was stopped by a log-in with your second factor."
-    ),
+    "email-undo-stopped": lazy("Your email address stays as it is: its return to %(email)s was stopped."),
     "phone-added": lazy("A phone number that ends in %(hint)s was added to your account."),
     "phone-changed": lazy("The phone number of your account was changed to one that ends in %(hint)s."),
     "factor-on": lazy("%(method)s was turned on as a second factor."),
@@ -106,7 +99,7 @@ def sentence_for(kind: str, details: dict[str, Any]) -> str:
 
 
 def _displayed(name: str, value: object) -> str:
-    if name in ("until", "changed"):
+    if name == "until":
         return minute(int(str(value)))
     if name == "device":  # stored as the User-Agent header, which must not be shown as it is
         return device(str(value))

@@ -7,25 +7,35 @@ user must log in again, and every earlier code and link is void.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select, update
+import structlog
+from sqlalchemy import delete, select, update
 
 from ..domain.ports import Heartbeat
+from ..domain.refusals import DatabaseUnavailable
 from ..models.accounts import Account
 from ..models.apps import AppSession, RefusedAccess, TemporaryPassword
 from ..models.codes import Code, Link
-from ..models.database import Transaction, changed_one_row
+from ..models.database import Transaction
 from ..models.drafts import Draft
 from ..models.factors import Factor
 from ..models.messages import SiteValue
 from ..models.sessions import KeptAct, PendingLogin, RememberedBrowser, Session
-from ..policy import DAY
+from ..models.site_values import set_site_value, site_value
+from ..policy import DAY, MINUTE
 from .core import Core
 from .method_kinds import Methods
 
 BEATS, RESTORED_AT = "beats", "restored-at"
 BANNER_SECONDS = 3 * DAY
+UNKNOWN = (
+    "this machine has no heartbeat file: run `flask --app wsgi restored` if the database is a backup,"
+    " or `flask --app wsgi moved` if it is the newest"
+)
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,36 +44,78 @@ class Restoration:
     heartbeat: Heartbeat
     methods: Methods
 
-    def count_heartbeat(self) -> None:
-        """Raises the count of heartbeats by one. Called by the worker once a minute."""
+    def count_heartbeat(self, before: int | None = None) -> int:
+        """Raises the count by one, stores it on this machine, and returns it. Called by the worker once a minute.
+
+        A database that is behind this machine is voided at once. A machine without its file counts nothing, because it
+        cannot know whether the database is an older copy: it joins when the count has risen since `before`, what the
+        last call returned, because then other machines count.
+        """
+        known = self.heartbeat.newest()
         with self.core.db.write() as tx:
-            if not changed_one_row(
-                tx, update(SiteValue).where(SiteValue.name == BEATS).values(value=SiteValue.value + 1)
-            ):
-                tx.execute(insert(SiteValue).values(name=BEATS, value=1))
-            beats = self._value(tx, BEATS)
+            beats = site_value(tx, BEATS)
+            if known is None and beats > 0 and (before is None or beats <= before):
+                if before is None:
+                    log.error("heartbeat_missing", advice=UNKNOWN)
+                return beats
+            self._void_if_behind(tx, beats, known)
+            beats = max(beats, known or 0) + 1
+            set_site_value(tx, BEATS, beats)
         self.heartbeat.keep(beats)
+        return beats
 
     def void_if_restored(self) -> bool:
-        """Voids all that must not become valid again and returns True, if the database is an older copy."""
+        """Voids all that must not become valid again and returns True, if the database is behind this machine.
+
+        Called before the first request, on a migrated database.
+        """
+        known = self.heartbeat.newest()
         with self.core.db.write() as tx:
-            beats = self._value(tx, BEATS)
-            if beats == 0 or beats >= self.heartbeat.newest():  # 0 is a new database, not a restored one
-                return False
-            self._void_all(tx)
-            self._set(tx, RESTORED_AT, self.core.clock.now())
-            self._set(tx, BEATS, self.heartbeat.newest())
+            return self._void_if_behind(tx, site_value(tx, BEATS), known)
+
+    def is_unknown(self) -> bool:
+        """True on a machine without its file, while the database has counted. Raises `DatabaseUnavailable`."""
+        if self.heartbeat.newest() is not None:
+            return False
+        with self.core.db.read() as tx:
+            return tx.scalar(select(SiteValue.value).where(SiteValue.name == BEATS)) is not None
+
+    def declare_restored(self) -> None:
+        """The operator says that the database is a backup: voids all that must not become valid again."""
+        self._declare(is_older=True)
+
+    def declare_moved(self) -> bool:
+        """The operator says that the database is the newest, on a machine without its file. False when it has one."""
+        if self.heartbeat.newest() is not None:
+            return False
+        self._declare(is_older=False)
         return True
 
-    def check(self) -> bool:
-        """`void_if_restored`, then `was_lately`. Called before the first request, on a migrated database."""
-        self.void_if_restored()
-        return self.was_lately()
+    def _declare(self, *, is_older: bool) -> None:
+        with self.core.db.write() as tx:
+            beats = max(site_value(tx, BEATS), self.heartbeat.newest() or 0) + 1
+            if is_older:
+                self._void(tx, beats)
+            set_site_value(tx, BEATS, beats)
+        self.heartbeat.keep(beats)
+
+    def _void_if_behind(self, tx: Transaction, beats: int, known: int | None) -> bool:
+        if known is None or beats == 0 or beats >= known:  # 0 is a new database, not a restored one
+            return False
+        self._void(tx, known)
+        return True
+
+    def _void(self, tx: Transaction, beats: int) -> None:
+        log.warning("database_restored")
+        self._void_all(tx)
+        set_site_value(tx, RESTORED_AT, self.core.clock.now())
+        set_site_value(tx, BEATS, beats)
 
     def was_lately(self) -> bool:
         """True for three days after a restoration, in which the log-in page says why users must log in again."""
         with self.core.db.read() as tx:
-            return self.core.clock.now() - self._value(tx, RESTORED_AT) < BANNER_SECONDS
+            at = tx.scalar(select(SiteValue.value).where(SiteValue.name == RESTORED_AT)) or 0
+        return self.core.clock.now() - at < BANNER_SECONDS
 
     def _void_all(self, tx: Transaction) -> None:
         now = self.core.clock.now()
@@ -77,9 +129,19 @@ class Restoration:
             least = method.counter_at(now)
             tx.execute(update(Factor).where(Factor.method == method.slug, Factor.counter < least).values(counter=least))
 
-    def _value(self, tx: Transaction, name: str) -> int:
-        return tx.scalar(select(SiteValue.value).where(SiteValue.name == name)) or 0
 
-    def _set(self, tx: Transaction, name: str, value: int) -> None:
-        tx.execute(delete(SiteValue).where(SiteValue.name == name))
-        tx.execute(insert(SiteValue).values(name=name, value=value))
+class RestoredLately:
+    """`Restoration.was_lately`, read at most once a minute: the log-in page asks at each view."""
+
+    def __init__(self, restoration: Restoration) -> None:
+        self._restoration = restoration
+        self._read_at: int | None = None
+        self._answer = False
+
+    def __call__(self) -> bool:
+        now = self._restoration.core.clock.now()
+        if self._read_at is None or abs(now - self._read_at) >= MINUTE:
+            self._read_at = now
+            with suppress(DatabaseUnavailable):  # the page says so where it matters
+                self._answer = self._restoration.was_lately()
+        return self._answer

@@ -8,7 +8,21 @@ from htmx_flask import Htmx
 from werkzeug.routing import BaseConverter
 
 from ..bootstrap import Services
-from . import assets, current, errors, flood_limit, guards, headers, kept_acts, languages, layouts, row_ids, templates
+from . import (
+    assets,
+    current,
+    errors,
+    flood_limit,
+    forwarded,
+    guards,
+    headers,
+    hosts,
+    kept_acts,
+    languages,
+    layouts,
+    row_ids,
+    templates,
+)
 from .pages import (
     activity,
     challenge,
@@ -55,6 +69,7 @@ def install(app: Flask, services: Services) -> None:
     _log_in(app)
     templates.install(app, services)
     _before(app)
+    forwarded.install(app, services)
     flood_limit.install(app, services.settings, services.clock)
     errors.install(app)
     pages = [page.bp for page in PAGES]
@@ -64,7 +79,7 @@ def install(app: Flask, services: Services) -> None:
     layouts.mount(app, pages, services.settings)
     app.register_blueprint(machine.bp)
     app.register_blueprint(legacy.bp if services.settings.legacy_access else legacy.absent)
-    app.wsgi_app = machine.AnyHost(app.wsgi_app, services.settings.main_host)  # type: ignore[method-assign]  # as Flask's documentation shows it
+    app.wsgi_app = hosts.Hosts(app.wsgi_app, services.settings)  # type: ignore[method-assign]  # as Flask's documentation shows it
 
 
 def _log_in(app: Flask) -> None:
@@ -79,6 +94,7 @@ def _before(app: Flask) -> None:
     for step in (
         layouts.choose,
         languages.choose,
+        hosts.without_final_dot,
         guards.clean_input,
         guards.same_site,
         guards.phone_layout,

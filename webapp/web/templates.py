@@ -29,6 +29,7 @@ def install(app: Flask, services: Services) -> None:
         asset=assets.url,
         page_url=layouts.page_url,
         csrf_token=generate_csrf,
+        restored_lately=services.restored_lately,
         current_path=current.path,
         described=forms.described,
         invalid=forms.invalid,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..domain import account_refusals as a
 from ..domain import budget_refusals as b
 from ..domain import key_refusals as k
 from ..domain import refusals as r
@@ -129,9 +130,12 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     r.TooSoon: lambda e: _("A code was sent a moment ago. Another can be sent in %(wait)s.", wait=duration(e.seconds)),
     r.PageTooOld: lambda _r: _("The page was old. Nothing was changed; try again."),
+    r.CookiesOff: lambda _r: _(
+        "This site needs cookies, and your browser sent none. Allow cookies for this site, then try again."
+    ),
     r.StepClosed: lambda _r: _("That step is not open now. Here is where you are."),
     r.AlreadyDone: lambda _r: _("This was already done, perhaps in another tab. Here is how things stand now."),
-    r.ChangesPaused: lambda e: _(
+    a.ChangesPaused: lambda e: _(
         "Someone asked to bring back your earlier email address. Until %(time)s, your email, phone number, password and"
         " second factors can't be changed.",
         time=minute(e.until),

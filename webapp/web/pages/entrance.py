@@ -13,7 +13,6 @@ from ...domain.moments import minute
 from ...domain.refusals import (
     CodeExpired,
     LinkInvalid,
-    PageTooOld,
     Refusal,
     SignUpClosed,
     TemporaryPasswordHere,
@@ -22,7 +21,17 @@ from ...domain.refusals import (
 )
 from ...services.session_opening import LoggedIn
 from .. import confirming, cookies, current, guards, layouts, render, words
-from ..forms import EmailForm, Form, InvitationForm, LogInForm, LoginLinkForm, NewPasswordForm, PasskeyForm, SignUpForm
+from ..forms import (
+    EmailForm,
+    Form,
+    InvitationForm,
+    LogInForm,
+    LoginLinkForm,
+    NewPasswordForm,
+    PasskeyForm,
+    SignUpForm,
+    untrusted,
+)
 from ..login_response import after_password, logged_in, make_known
 
 BROWSER = "csrf_token"
@@ -84,7 +93,7 @@ def _with_passkey(form: PasskeyForm) -> LoggedIn:
 def passkey_options() -> Any:
     """The options of a passkey ceremony, for the button and for the browser's autofill. It never writes."""
     if not Form().trusted():
-        return render.problem_details(PageTooOld())
+        return render.problem_details(untrusted())
     services = current.services()
     return services.passkeys.ask(session[BROWSER])
 
@@ -198,7 +207,8 @@ def reset_password(token: str) -> Any:
         return render.page("entrance/link_dead.html", status=404)
     except Refusal as refusal:
         words.place(refusal, form)
-    return render.page("entrance/reset_password.html", form, minimum=services.passwords.minimum)
+    username, minimum = opened.account.username, services.passwords.minimum
+    return render.page("entrance/reset_password.html", form, username=username, minimum=minimum)
 
 
 @bp.route("/invite/<token>", methods=["GET", "POST"])

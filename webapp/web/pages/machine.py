@@ -10,25 +10,12 @@ from typing import Any
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from ...services.restoration import UNKNOWN
 from .. import current, layouts
 
 bp = Blueprint("machine", __name__)
 # final states of a delivery receipt; "accepted" and "buffered" are not final
 RECEIVED, LOST = frozenset({"delivered"}), frozenset({"expired", "failed", "rejected", "unknown"})
-ANY_HOST = frozenset({"/healthz", "/readyz"})
-
-
-class AnyHost:
-    """Accepts any Host header for the health checks of a load balancer. Every other path keeps its Host check."""
-
-    def __init__(self, app: Any, main_host: str) -> None:
-        self._app = app
-        self._main_host = main_host
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        if environ.get("PATH_INFO") in ANY_HOST:
-            environ["HTTP_HOST"] = self._main_host
-        return self._app(environ, start_response)
 
 
 @bp.get("/healthz")
@@ -42,8 +29,11 @@ def readyz() -> Any:
     answers = {"database": services.db.answers()}
     if services.settings.redis_url:
         answers["redis"] = current_app.extensions["floods"].store_answers()
-    ready = all(answers.values())
-    return jsonify(answers), 200 if ready else 503
+    if not all(answers.values()):
+        return jsonify(answers), 503
+    if services.restoration.is_unknown():
+        return jsonify({**answers, "heartbeat": UNKNOWN}), 503
+    return jsonify(answers), 200
 
 
 @bp.get("/metrics")

@@ -1,0 +1,35 @@
+"""Keeps the files of the site readable by its own user only: they hold hashes, addresses and keys (ASVS V13.3).
+
+SQLite gives its log the mode of the database.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+SQLITE = "sqlite:///"
+
+
+def keep_private(instance: Path, database_url: str) -> None:
+    """New files of this process are private, and existing ones of the instance folder and of SQLite become so.
+
+    A file of another user is left as it is.
+    """
+    os.umask(0o077)
+    if instance.is_dir():
+        _restrict(instance, PRIVATE_FOLDER)
+        for path in instance.rglob("*"):
+            _restrict(path, PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
+    if database_url.startswith(SQLITE):
+        database = database_url.removeprefix(SQLITE).partition("?")[0]
+        for suffix in ("", "-wal", "-shm"):
+            _restrict(Path(database + suffix), PRIVATE_FILE)
+
+
+def _restrict(path: Path, mode: int) -> None:
+    with suppress(FileNotFoundError, PermissionError):
+        if path.lstat().st_mode & 0o077 and not path.is_symlink():
+            path.chmod(mode)

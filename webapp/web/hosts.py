@@ -1,0 +1,51 @@
+"""Compares the Host header with the two hosts of the site, before Flask sees the request.
+
+Werkzeug's TRUSTED_HOSTS ignores the port, and its routing answers another port with 404 and a warning.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import abort, redirect, request
+
+from ..settings import Settings
+from . import current
+
+ANY_HOST = frozenset({"/healthz", "/readyz"})
+"""Health checks of a load balancer, which may name any host."""
+FINAL_DOT = "nightlatch.final_dot"
+"""In the WSGI environment: the host had a final dot."""
+OWN_PORTS = {"http": ":80", "https": ":443"}
+
+
+class Hosts:
+    """Replaces the Host header by the host of the site that it names (RFC 9110 section 4.2.3), else by an empty one,
+    which TRUSTED_HOSTS refuses with 400."""
+
+    def __init__(self, app: Any, settings: Settings) -> None:
+        self._app = app
+        self._main_host, self._own_port = settings.main_host, OWN_PORTS[settings.scheme]
+        self._hosts = frozenset({settings.main_host, settings.mobile_host})
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if environ.get("PATH_INFO") in ANY_HOST:
+            environ["HTTP_HOST"] = self._main_host
+        else:
+            given = environ.get("HTTP_HOST", "").lower().removesuffix(self._own_port)
+            name, colon, port = given.partition(":")
+            host = f"{name.removesuffix('.')}{colon}{port}"
+            environ["HTTP_HOST"] = host if host in self._hosts else ""
+            environ[FINAL_DOT] = host != given
+        return self._app(environ, start_response)
+
+
+def without_final_dot() -> Any:
+    """Before each request: a page at a host with a final dot is redirected, because cookies and security keys belong to
+    the plain host. A form from there is refused with 400."""
+    if not request.environ.get(FINAL_DOT):
+        return None
+    if request.method not in ("GET", "HEAD"):
+        abort(400)
+    settings = current.services().settings
+    return redirect(f"{settings.scheme}://{request.host}{current.path()}", 308)
