@@ -131,6 +131,25 @@ class NoNumbers(Refusal):
     field = "numbers"
 
 
+class NoNumbersInFile(Refusal):
+    """A contact list without a phone number."""
+
+    field = "file"
+
+
+class NotContacts(Refusal):
+    """The file is no contact list."""
+
+    field = "file"
+
+
+@dataclass(eq=False)
+class FileTooLarge(Refusal):
+    field = "file"
+    status = 413
+    kilobytes: int
+
+
 @dataclass(eq=False)
 class TooManyContacts(Refusal):
     field = "numbers"
@@ -241,6 +260,10 @@ class TooManyTexts(Refusal):
 
 
 # -- State of a form, a log-in or an enrollment ----------------------------------------------------
+
+
+class CookiesOff(Refusal):
+    """The browser sent no cookie at all, so no form of it can be trusted."""
 
 
 class PageTooOld(Refusal):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..domain.codes import hash_of
-from ..domain.names import key_of
+from ..domain.names import key_of, login_key
 from ..domain.origin import Origin
 from ..domain.refusals import WrongLogin
 from ..models.accounts import Account
@@ -49,7 +49,7 @@ class PasswordAttempts:
             account_id = account.id if account is not None else None
             by_address = SlidingWindows((policy.password_attempts_address,))
             buckets = [
-                Bucket(_name_bucket(key_of(typed_name)), rule),
+                Bucket(_name_bucket(login_key(typed_name)), rule),
                 Bucket(address_bucket(origin), by_address, account_id),
             ]
             if account is not None:
@@ -66,7 +66,7 @@ class PasswordAttempts:
 
     def take_back(self, tx: Transaction, account: Account, typed_name: str, origin: Origin) -> None:
         """Takes back the counted attempt, because it was right. Earlier ones count until the next full log-in."""
-        names = _bucket(account.id), _name_bucket(key_of(typed_name))
+        names = _bucket(account.id), _name_bucket(login_key(typed_name))
         self.attempts.take_back(tx, *names, shared=address_bucket(origin), account_id=account.id)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ..domain.labels import tidy_name
 from ..domain.language import spoken
-from ..domain.names import key_of
+from ..domain.names import key_of, without_marks
 from ..domain.origin import Origin
 from ..domain.refusals import UsernameMalformed, UsernameTaken
 from ..models.accounts import Account
@@ -52,7 +52,7 @@ class SignUp:
     def check(self, name: str, username: str) -> tuple[str, str]:
         """Name and username as they are stored. Raises `NameMalformed`, `UsernameMalformed` or `UsernameTaken`."""
         name = tidy_name(name, self.core.policy.name_maximum)
-        username = unicodedata.normalize("NFKC", username).strip().removeprefix("@")
+        username = without_marks(unicodedata.normalize("NFKC", username)).strip().removeprefix("@")
         if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self.core.policy.username_maximum:
             raise UsernameMalformed()
         with self.core.db.read() as tx:

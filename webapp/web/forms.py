@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-from flask import g
+from flask import g, request
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from ..domain.language import lazy
-from ..domain.refusals import PageTooOld, Refusal
+from ..domain.refusals import CookiesOff, PageTooOld, Refusal
 from ..services.enrollment.fields import (
     ConfirmationCodeFields,
     DiscoverableFields,
@@ -42,8 +42,13 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
             return False
         valid: bool = g.get("csrf_valid", False)
         if not valid:
-            self.form_errors.append(words.say(PageTooOld()))
+            self.form_errors.append(words.say(untrusted()))
         return valid
+
+
+def untrusted() -> Refusal:
+    """Why a form of this request is not trusted: its page was too old, or the browser accepts no cookies."""
+    return PageTooOld() if request.cookies else CookiesOff()
 
 
 def described(field: Field, hint: str | None) -> str | Literal[False]:

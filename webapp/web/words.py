@@ -64,6 +64,11 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.CountryNotServed: lambda _r: _(
         "We do not send text messages to that country. Enter a number from one of the countries in the list."
     ),
+    r.NoNumbersInFile: lambda _r: _("There's no phone number in this file. Choose another file."),
+    r.NotContacts: lambda _r: _("This file isn't a contact list. Choose a file that ends in .vcf."),
+    r.FileTooLarge: lambda e: _(
+        "This file is too large. Choose one of at most %(kilobytes)s KB, without photos.", kilobytes=e.kilobytes
+    ),
     r.NoNumbers: lambda _r: _("Choose a contacts file, or enter phone numbers."),
     r.TooManyContacts: lambda e: _(
         "That is more than %(maximum)s contacts, so none was kept. Upload fewer.", maximum=e.maximum
@@ -79,6 +84,10 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         "Nothing came from a security key: that needs JavaScript. Turn it on, or choose another method."
     ),
     k.KeyRefused: lambda _r: _("That did not work, and nothing was changed. Try again."),
+    k.KeyChanged: lambda _r: _(
+        "This key isn't the same as when you added it, so trying again won't help. Log in another way, then delete it"
+        " and add it again."
+    ),
     k.CeremonyExpired: lambda _r: _("That took too long, and nothing was changed. Try again."),
     k.KeyUnknown: lambda _r: _("That key is not known here. Try another one."),
     k.KeyUnverified: lambda _r: _(
@@ -114,6 +123,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         wait=duration(e.seconds),
     ),
     r.TooSoon: lambda e: _("A code was sent a moment ago. Another can be sent in %(wait)s.", wait=duration(e.seconds)),
+    r.CookiesOff: lambda _r: _("This site needs cookies to log in. Allow cookies for it, then try again."),
     r.PageTooOld: lambda _r: _("The page was old. Nothing was changed; try again."),
     r.StepClosed: lambda _r: _("That step is not open now. Here is where you are."),
     r.AlreadyDone: lambda _r: _("This was already done, perhaps in another tab. Here is how things stand now."),

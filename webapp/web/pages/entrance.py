@@ -9,10 +9,10 @@ from flask_login import login_required
 
 from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
-from ...domain.refusals import CodeExpired, LinkInvalid, PageTooOld, Refusal
+from ...domain.refusals import CodeExpired, LinkInvalid, Refusal
 from ...services.session_opening import LoggedIn
 from .. import confirming, cookies, current, guards, layouts, render, words
-from ..forms import EmailForm, Form, LogInForm, NewPasswordForm, PasskeyForm, SignUpForm
+from ..forms import EmailForm, Form, LogInForm, NewPasswordForm, PasskeyForm, SignUpForm, untrusted
 from ..login_response import after_password, logged_in
 
 BROWSER = "csrf_token"
@@ -70,7 +70,7 @@ def _with_passkey(form: PasskeyForm) -> LoggedIn:
 def passkey_options() -> Any:
     """The options of a passkey ceremony, for the button and for the browser's autofill. It never writes."""
     if not Form().trusted():
-        return render.problem_details(PageTooOld())
+        return render.problem_details(untrusted())
     services = current.services()
     return services.passkeys.ask(session[BROWSER])
 

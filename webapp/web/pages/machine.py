@@ -19,7 +19,10 @@ ANY_HOST = frozenset({"/healthz", "/readyz"})
 
 
 class AnyHost:
-    """Accepts any Host header for the health checks of a load balancer. Every other path keeps its Host check."""
+    """Accepts any Host header for the health checks of a load balancer. Every other path keeps its Host check.
+
+    A Host is compared without regard to case (RFC 9110 section 4.2.3).
+    """
 
     def __init__(self, app: Any, main_host: str) -> None:
         self._app = app
@@ -28,6 +31,8 @@ class AnyHost:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         if environ.get("PATH_INFO") in ANY_HOST:
             environ["HTTP_HOST"] = self._main_host
+        elif "HTTP_HOST" in environ:
+            environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()
         return self._app(environ, start_response)
 
 
