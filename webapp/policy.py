@@ -155,6 +155,7 @@ class Policy:
 
     # Input
     body_bytes: int = 64 * 1024
+    upload_bytes: int = 1024 * 1024  # of a contacts file with its form; a thousand cards of a phone have 377 KB
     name_maximum: int = 60
     username_maximum: int = 30
 

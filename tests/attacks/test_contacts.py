@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import Any
 
 import pytest
@@ -207,7 +206,7 @@ def post(person: Person, path: str, *parts: bytes) -> Page:
 def test_a_null_byte_is_allowed_in_the_file_and_in_no_other_field(site: Site, eve: Owner) -> None:
     file = b"N:M\xfcller\nTEL:" + ADA.encode() + b"\nTEL:+44\x007400999999\n\xff\xfe\x00\n"
     assert post(eve, CONTACTS, part("upload", b"1"), part("file", file, "c.vcf")).status == 303
-    assert eve.open(CONTACTS).receipts == ["1 new number was added.", "2 lines could not be read."]
+    assert eve.open(CONTACTS).receipts == ["1 new number was added.", "1 line could not be read."]
     assert post(eve, CONTACTS, part("upload", b"1"), part("numbers", b"+44\x007400999999")).status == 400
     assert post(eve, CONTACTS, part("upload", b"1\x00"), part("file", b"", "c.vcf")).status == 400
     for odd in (b"\xff\xfe", b"\xed\xa0\x80"):
@@ -257,6 +256,5 @@ def test_many_short_entries_are_read_quickly(site: Site, eve: Owner) -> None:
         eve.open(CONTACTS)
         assert eve.press("Upload contacts", numbers=text).status in (200, 422)
     eve.open(CONTACTS)
-    assert eve.press("Upload contacts", file=b"TEL;X=" + b"1," * 30_000).status == 200
-    data = {"csrf_token": eve.token(), "upload": "1", "file": (BytesIO(b"x" * 70_000), "c.vcf")}
-    assert eve.send("POST", CONTACTS, data=data).status == 413
+    assert eve.press("Upload contacts", file=b"TEL;X=" + b"1," * 30_000 + b":1").status == 200
+    assert post(eve, CONTACTS, part("upload", b"1"), part("file", b"x" * 1_048_600, "c.vcf")).status == 413

@@ -606,6 +606,8 @@ AUTH = "zqbxT6JKstKSY9JKibZLSQ"
         "https://fcm.googleapis.com@evil.example/push",
         "https://evil.example/fcm.googleapis.com",
         "https://fcm.googleapis.com.evil.example/push",
+        "https://jmt17.google.com.evil.example/push",
+        "https://mail.google.com/push",
         "https://evilfcm.googleapis.com/push",
         "https://push.apple.com/x",
         "https://169.254.169.254/latest/meta-data",

@@ -95,3 +95,9 @@ def test_the_subject_defaults_to_the_sender_of_the_mail() -> None:
     assert push_settings(Variables({}), "a@example.org").subject == "mailto:a@example.org"
     given = Variables({"NIGHTLATCH_VAPID_SUBJECT": "https://example.org/x"})
     assert push_settings(given, "a@example.org").subject == "https://example.org/x"
+
+
+def test_the_push_service_of_other_chromium_browsers_is_called_too() -> None:
+    hosts = PushHosts(tuple(BROWSERS.split(",")))
+    assert hosts.allows("https://jmt17.google.com/fcm/send/x")
+    assert not hosts.allows("https://mail.google.com/fcm/send/x")

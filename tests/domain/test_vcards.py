@@ -36,6 +36,11 @@ def card(*lines: str, version: str = "3.0") -> tuple[str, ...]:
         "TEL;CELL;ENCODING=QUOTED-PRINTABLE:=2B44 7400=20123456",
         "TEL;CELL;quoted-printable:=2B44 7400=20123456",
         "TEL;CELL;CHARSET=ISO-8859-1;ENCODING=quoted-printable:=2B44 7400=20123456",
+        f"TEL;X-CUSTOM(CHARSET=UTF-8,ENCODING=QUOTED-PRINTABLE,=42=C3=BC=72=6F=20=32):{NUMBER}",
+        f"TEL;X=a:b;c:{NUMBER}",
+        f"TEL;=:{NUMBER}",
+        f"TEL;CHARSET=rot13;QUOTED-PRINTABLE:{NUMBER}",
+        "TEL;" + "A" * 5_000 + f":{NUMBER}",
     ],
 )
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"], ids=repr)
@@ -60,27 +65,28 @@ def test_several_cards_with_several_numbers_each_are_all_read(version: str) -> N
     assert read(*cards) == vcards.Cards(["1", "2", "3"], 0)
 
 
-def test_broken_cards_do_not_affect_the_others() -> None:
-    lines = [
-        "BEGIN:VCARD",
-        "TEL:1",
-        "nonsense",
-        "BEGIN:VCARD",
-        "END:VEVENT",
-        "TEL:2",
-        "END:VCARD",
-        ":",
-        "TEL;=:3",
-        "TEL:",
-    ]
-    assert read(
-        *lines, "TEL:4", "TEL;CHARSET=rot13;QUOTED-PRINTABLE:5", "TEL;CHARSET=x;QUOTED-PRINTABLE:6"
-    ).numbers == [
-        "1",
-        "2",
-        "4",
-    ]
-    assert read(*lines, "TEL:4", "TEL;CHARSET=rot13;QUOTED-PRINTABLE:5").unread == 5
+def test_broken_cards_do_not_affect_the_others_and_only_telephone_lines_are_counted() -> None:
+    lines = ["BEGIN:VCARD", "TEL:1", "nonsense", "BEGIN:VCARD", "END:VEVENT", "TEL:2", "END:VCARD", ":", "TEL:"]
+    assert read(*lines, "TEL:4", "TEL;CHARSET=x;QUOTED-PRINTABLE:6") == vcards.Cards(["1", "2", "4", "6"], 1)
+
+
+def test_a_photo_that_is_not_indented_is_no_complaint() -> None:
+    photo = ["PHOTO;TYPE=JPEG;ENCODING=BASE64:", *["/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcGBQgHBwcJCQgK"] * 20, ""]
+    assert read(*card(*photo, f"TEL;CELL:{NUMBER}")) == vcards.Cards([NUMBER], 0)
+
+
+@pytest.mark.parametrize(
+    ("file", "is_list"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", False),
+        (b"Dear diary,\nI met Grace today.", False),
+        (b"begin:vcard\nFN:Grace\nend:vcard", True),
+        (b"TEL:1", True),
+        (b"", True),
+    ],
+)
+def test_a_file_without_cards_and_telephone_lines_is_no_contact_list(file: bytes, is_list: bool) -> None:
+    assert vcards.read(file).is_list is is_list
 
 
 @pytest.mark.parametrize("file", [b"", b"\r\n\r\n", b"\xef\xbb\xbf"])
@@ -95,7 +101,7 @@ def test_numbers_are_read_in_every_character_encoding() -> None:
 
 
 def test_a_line_with_a_null_byte_is_skipped_and_the_others_are_read() -> None:
-    assert vcards.read(b"TEL:1\nTEL:2\0\nN\0:x\nTEL:3\n") == vcards.Cards(["1", "3"], 2)
+    assert vcards.read(b"TEL:1\nTEL:2\0\nN\0:x\nTEL:3\n") == vcards.Cards(["1", "3"], 1)
 
 
 @pytest.mark.parametrize(

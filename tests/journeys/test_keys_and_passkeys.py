@@ -216,7 +216,7 @@ def test_after_a_failure_the_page_has_a_new_challenge(ada: Owner) -> None:
 
 def test_without_javascript_the_page_says_so_and_offers_other_methods(keyed: Owner) -> None:
     page = keyed.open(f"{KEYS}/touch")
-    assert page.says("Security keys need JavaScript, and it is off in this browser.")
+    assert page.says("Security keys need JavaScript, which is turned off in this browser.")
     assert page.button("Use security key").has_attr("data-needs-script")
     page = keyed.press("Use security key")
     assert page.status == 422
@@ -596,7 +596,7 @@ def test_the_key_is_asked_for_after_the_password(site: Site, layout: str, htmx: 
     assert [unb64(one["id"]) for one in asked["allowCredentials"]] == [ada.key.credentials[0].id]
     assert asked["allowCredentials"][0]["transports"] == ["usb"]
     assert (asked["rpId"], asked["userVerification"]) == ("nightlatch.localhost", "preferred")
-    assert page.says("Security keys need JavaScript, and it is off in this browser.")
+    assert page.says("Security keys need JavaScript, which is turned off in this browser.")
     page = ada.use_key(origin="https://evil.example")
     assert (page.status, page.h1, page.problems) == (422, CHALLENGE, [REFUSED])
     assert page.options()["challenge"] != asked["challenge"]

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select, update
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from webapp.adapters.keyring import AesGcmKeyring
-from webapp.domain.refusals import NoNumbers, TooManyContacts, TooManyLookups
+from webapp.domain.refusals import NoNumbers, NoNumbersInFile, NotContacts, TooManyContacts, TooManyLookups
 from webapp.models.accounts import Account
 from webapp.models.contacts import Contact, ContactLookups
 from webapp.policy import DAY, Policy
@@ -161,7 +161,7 @@ def test_numbers_are_separated_by_line_comma_or_semicolon_in_any_spelling_and_co
 ) -> None:
     typed = f" +44 7400 123457 ,07400-123457;{OTHER}\r\n\r\n00 49 151 12345678\n;,"
     assert contacts.upload(ada, b"", typed, "GB") == Uploaded(added=2, unread=0)
-    assert contacts.upload(ada, f"TEL:{OTHER}\nTEL:+33612345678\nx".encode(), GRACE, "GB") == Uploaded(1, 1)
+    assert contacts.upload(ada, f"TEL:{OTHER}\nTEL:+33612345678\nx".encode(), GRACE, "GB") == Uploaded(1, 0)
     assert contacts.phone_book(ada).count == 3
 
 
@@ -182,6 +182,25 @@ def test_malformed_numbers_are_counted_and_numbers_that_get_no_texts_are_skipped
 ) -> None:
     fixed, premium = "+442079460018", "+449098790000"
     assert upload(contacts, ada, fixed, premium, "Grandma", "121", GRACE) == Uploaded(added=1, unread=2)
+
+
+@pytest.mark.parametrize("entry", [f"{GRACE},,123#", f"*31#{GRACE}", f"{GRACE}p55", f"{GRACE} ext. 7", f"{GRACE};1"])
+def test_what_a_phone_dials_around_a_number_is_dropped(contacts: Contacts, ada: Account, entry: str) -> None:
+    assert contacts.upload(ada, f"BEGIN:VCARD\nTEL;CELL:{entry}".encode(), "", "GB") == Uploaded(1, 0)
+    contacts.remove_all(ada)
+    typed = entry.removesuffix(";1")
+    assert contacts.upload(ada, b"", f"{typed}, {OTHER}", "GB") == Uploaded(2, 0)
+
+
+def test_a_file_without_a_number_and_a_file_that_is_no_contact_list_are_refused(
+    contacts: Contacts, ada: Account
+) -> None:
+    card = b"BEGIN:VCARD\nFN:Grace\nEMAIL:grace@example.org\nEND:VCARD"
+    with pytest.raises(NoNumbersInFile):
+        contacts.upload(ada, card, "", "GB")
+    assert contacts.upload(ada, card, GRACE, "GB") == Uploaded(1, 0)
+    with pytest.raises(NotContacts):
+        contacts.upload(ada, b"\x89PNG\r\n\x1a\n\0\0", GRACE, "GB")
 
 
 @pytest.mark.parametrize("typed", ["", " \n ; ,\r\n"])

@@ -25,6 +25,10 @@ class KeyUnknown(KeyRefused):
     """The key is not a factor of this account or, at a log-in without a password, of any account."""
 
 
+class KeyChanged(KeyRefused):
+    """Its backup eligibility is not what it was at registration, which must not change (section 6.1.3)."""
+
+
 class KeyUnverified(KeyRefused):
     """A log-in without a password needs user verification (PIN or biometrics), which the key did not do."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection
 
+from .names import with_joiners, without_marks
 from .refusals import LabelTaken, NameMalformed
 
 
@@ -17,9 +18,11 @@ def tidy_label(typed: str, taken: Collection[str], maximum: int) -> str:
 
 
 def tidy_name(typed: str, maximum: int) -> str:
-    """The name to store: NFC, single spaces, 1 to `maximum` characters. Raises `NameMalformed`."""
-    name = " ".join(unicodedata.normalize("NFC", typed).split())
-    if not name or len(name) > maximum or not name.isprintable():
+    """The name to store: NFC, single spaces, 1 to `maximum` characters, no invisible mark but joiners that letters or
+    emoji need. Raises `NameMalformed`.
+    """
+    name = " ".join(with_joiners(unicodedata.normalize("NFC", typed)).split())
+    if not name or len(name) > maximum or not without_marks(name).isprintable():
         raise NameMalformed()
     return name
 

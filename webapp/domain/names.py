@@ -1,16 +1,44 @@
-"""The form in which usernames and e-mail addresses are compared and looked up."""
+"""The forms of names, usernames and e-mail addresses: what is stored, and what is compared and looked up."""
 
 from __future__ import annotations
 
 import unicodedata
 
+import idna
+
+ZWNJ, ZWJ = "\u200c", "\u200d"
+EMOJI_TAILS = {"So", "Sk", "Mn", "Me"}  # an emoji, its skin tone, or the mark that makes a symbol one
+
 
 def key_of(name: str) -> str:
-    """NFKC (Unicode TR15), trimmed and case-folded: compatibility characters and case make no difference."""
-    return unicodedata.normalize("NFKC", name).strip().casefold()
+    """NFKC (Unicode TR15), visible, trimmed and case-folded: compatibility characters and case make no difference."""
+    return without_marks(unicodedata.normalize("NFKC", name)).strip().casefold()
 
 
-def log_in_key_of(typed: str) -> str:
-    """The key of a name typed at log-in: a username may have an @ in front, as in a mention."""
+def login_key(typed: str) -> str:
+    """The key of what was typed as username or e-mail address: a username may be written with its @."""
     key = key_of(typed)
     return key[1:] if key.startswith("@") and "@" not in key[1:] else key
+
+
+def without_marks(text: str) -> str:
+    """Without the marks that nobody sees, such as those that come along when text is copied (category Cf)."""
+    return "".join(c for c in text if unicodedata.category(c) != "Cf")
+
+
+def with_joiners(text: str) -> str:
+    """As `without_marks`, but with the joiners that letters or emoji need (RFC 5892, appendices A.1 and A.2)."""
+    kept = "".join(c for c in text if c in (ZWNJ, ZWJ) or unicodedata.category(c) != "Cf")
+    return "".join(c for at, c in enumerate(kept) if c not in (ZWNJ, ZWJ) or _joins(kept, at))
+
+
+def _joins(text: str, at: int) -> bool:
+    if not 0 < at < len(text) - 1:
+        return False
+    if text[at] == ZWJ and unicodedata.category(text[at - 1]) in EMOJI_TAILS and _is_symbol(text[at + 1]):
+        return True
+    return bool(idna.valid_contextj(text, at))
+
+
+def _is_symbol(character: str) -> bool:
+    return unicodedata.category(character) == "So"

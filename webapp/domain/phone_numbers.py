@@ -25,6 +25,10 @@ LONGEST_HEADER = 500
 NO_COUNTRY = "001"  # "world" in UN M.49: satellite and other networks that belong to no country
 
 _PUNCTUATION = str.maketrans("", "", "()[]/\\~−ー・\u2028\u2029")  # beyond what `codes.tidy_digits` drops
+_BEFORE = re.compile(r"^\s*[*#]+[0-9]+#")
+_AFTER = re.compile(r"(?<=[0-9])\s*(?:[,;#pwx]|ext).*", re.IGNORECASE | re.DOTALL)
+_PAUSES = re.compile(r"[,;]+[0-9*]+#")
+_MOBILE_IN_MEXICO = re.compile(r"^\+521(?=[0-9]{10}$)")
 _DIALLED = re.compile(r"\+?[0-9]+")
 _REGION = re.compile(r"[a-z]{2,8}(?:[-_][a-z]{3}){0,3}(?:[-_][a-z]{4})?[-_]([a-z]{2})(?![a-z0-9])", re.IGNORECASE)
 _WEIGHT = re.compile(r"\s*q\s*=\s*(0(?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
@@ -81,6 +85,16 @@ def parse(typed: str, country: str, allowed: frozenset[str]) -> PhoneNumber:
     return PhoneNumber(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), region)
 
 
+def without_dialing(entry: str) -> str:
+    """A contact's number without what a phone dials before and after it: *31#, pauses, an extension, a code."""
+    return _AFTER.sub("", _BEFORE.sub("", entry))
+
+
+def without_pauses(typed: str) -> str:
+    """Several contacts' numbers without pauses that look like the commas and semicolons between numbers."""
+    return _PAUSES.sub("", typed)
+
+
 def country_of(e164: str) -> str:
     """The country of a number that `parse` has accepted, as in `PhoneNumber.country`."""
     return phonenumbers.region_code_for_number(phonenumbers.parse(e164)) or NO_COUNTRY
@@ -110,7 +124,7 @@ def _readings(typed: str) -> list[str]:
     """The digits with an optional plus sign, as dialled in the country; then the same with 00 read as a plus sign.
 
     00 is not the prefix for calls abroad in every country, but is written everywhere. The country's own reading goes
-    first. Raises `PhoneMalformed`.
+    first. The last reading drops the 1 of Mexican mobile numbers, which ended in 2019. Raises `PhoneMalformed`.
     """
     if len(typed) > LONGEST_TYPED:
         raise PhoneMalformed
@@ -120,7 +134,8 @@ def _readings(typed: str) -> list[str]:
     # code must not go to a number that the user did not mean.
     if not _DIALLED.fullmatch(bare):
         raise PhoneMalformed
-    return list(dict.fromkeys([bare, re.sub(r"^\+?00", "+", bare)]))
+    abroad = re.sub(r"^\+?00", "+", bare)
+    return list(dict.fromkeys([bare, abroad, _MOBILE_IN_MEXICO.sub("+52", abroad)]))
 
 
 def _valid(typed: str, country: str) -> phonenumbers.PhoneNumber:

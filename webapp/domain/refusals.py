@@ -159,6 +159,25 @@ class NoNumbers(Refusal):
     field = "numbers"
 
 
+class NoNumbersInFile(Refusal):
+    """A contact list without a phone number."""
+
+    field = "file"
+
+
+class NotContacts(Refusal):
+    """The file is no contact list."""
+
+    field = "file"
+
+
+@dataclass(eq=False)
+class FileTooLarge(Refusal):
+    field = "file"
+    status = 413
+    kilobytes: int
+
+
 @dataclass(eq=False)
 class TooManyContacts(Refusal):
     field = "numbers"

@@ -1,49 +1,48 @@
 """Reads the phone numbers of a vCard file (RFC 6350, and the older 3.0 and 2.1), even if parts of it are broken.
 
-`vobject` unfolds and decodes its lines. Its whole-file reader is not used: it stops at the first broken card, and it
-logs lines, which contain phone numbers.
+`vobject` unfolds the lines. Its whole-file reader is not used: it stops at the first broken card, and it logs lines,
+which contain phone numbers. What stands between TEL and the number never matters, so parameters are not parsed.
 """
 
 from __future__ import annotations
 
 import codecs
+import quopri
 import re
 from dataclasses import dataclass
 from io import StringIO
 from urllib.parse import unquote
 
-from vobject.base import getLogicalLines, textLineToContentLine
+from vobject.base import getLogicalLines
 
-LONGEST_LINE = 1000  # characters of a TEL line; a number with every label that a phone writes needs a fifth
+LONGEST_NUMBER = 300  # characters, encoded; a number with an extension and pauses needs a fifth
 
-_NAME = re.compile(r"(?:[\w-]+\.)?([\w-]+)", re.ASCII)
-_VALUE = r"(?:\"[^\"]*\"|[^\";:,]*)"
-# vobject's own pattern takes exponential time on a line that it does not match, so it is given matching lines only
-_HEAD = re.compile(rf"[^;:]+(?:;[\w-]+(?:={_VALUE}(?:,{_VALUE})*)?)*(?=:)", re.ASCII)
+_TEL = re.compile(r"(?:[\w-]+\.)?TEL(?=[;:])", re.ASCII | re.IGNORECASE)
+_BEGIN = re.compile(r"BEGIN\s*:\s*VCARD", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Cards:
-    """The numbers as written in the file, and how many lines could not be read."""
+    """The numbers as written in the file, and how many telephone lines could not be read."""
 
     numbers: list[str]
     unread: int
+    is_list: bool = True
+    """False for a file that is no contact list: it has neither a card nor a telephone line."""
 
 
 def read(file: bytes) -> Cards:
-    """Every number that can be read. Raises nothing: in a file that is not a vCard, all lines count as unread."""
-    numbers, unread = [], 0
-    for line, _number in getLogicalLines(StringIO(_text(file)), allowQP=True):
-        name = _NAME.match(line)
-        if name is None or "\0" in line or line[name.end() : name.end() + 1] not in (";", ":"):
+    """Every number that can be read. Raises nothing. Lines that are not about a telephone are not looked at."""
+    numbers, unread, text = [], 0, _text(file)
+    for line, _number in getLogicalLines(StringIO(text), allowQP=True):
+        if _TEL.match(line) is None:
+            continue
+        value = _value(line)
+        if value is None:
             unread += 1
-        elif name[1].upper() == "TEL":
-            value = _value(line)
-            if value is None:
-                unread += 1
-            else:
-                numbers.append(value)
-    return Cards(numbers, unread)
+        else:
+            numbers.append(value)
+    return Cards(numbers, unread, bool(numbers or unread or _BEGIN.search(text) or not text.strip()))
 
 
 def _text(file: bytes) -> str:
@@ -54,16 +53,13 @@ def _text(file: bytes) -> str:
 
 
 def _value(line: str) -> str | None:
-    """The number of a TEL line; None when it cannot be read."""
-    head = _HEAD.match(line)
-    if head is None or len(line) > LONGEST_LINE:
+    """The number of a TEL line, after its last colon; None when it cannot be read."""
+    head, _, value = line.rpartition(":")
+    if "\0" in line or len(value) > LONGEST_NUMBER:
         return None
-    try:
-        # vobject knows its parameters in upper case only
-        value = textLineToContentLine(head[0].upper() + line[head.end() :]).value
-    except Exception:  # an unknown or wrong character encoding raises one of many exceptions
-        return None
-    number: str = value.strip().replace("\\", "")
-    if number.lower().startswith("tel:"):  # RFC 3966, as vCard 4.0 writes it
+    if "QUOTED-PRINTABLE" in head.upper():
+        value = quopri.decodestring(value.encode()).decode("utf-8", "replace")
+    number = value.strip().replace("\\", "")
+    if head.lower().endswith(":tel"):  # a URI (RFC 3966), as vCard 4.0 writes it
         number = unquote(number.partition(";")[0])
     return number or None

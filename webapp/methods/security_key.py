@@ -21,7 +21,7 @@ from wtforms.validators import InputRequired
 from ..domain.base64url import as_bytes, as_text
 from ..domain.devices import is_phone
 from ..domain.forecast import PHONE, Authenticator, Loss
-from ..domain.key_refusals import KeyCloned, KeyRefused, KeyUnknown, KeyUnverified
+from ..domain.key_refusals import KeyChanged, KeyCloned, KeyRefused, KeyUnknown, KeyUnverified
 from ..domain.labels import tidy_label, unused_label
 from ..domain.language import gettext, lazy
 from ..domain.origin import Origin
@@ -195,7 +195,7 @@ class SecurityKey(Passwordless):
         known = _attributes(factor)
         seen = self.ceremonies.asserted(answers["credential"], challenge.name, known["key"])
         if seen.syncs != known["syncs"]:
-            raise KeyRefused()  # backup eligibility must not change after registration (section 6.1.3)
+            raise KeyChanged()
         if (seen.user or alone) and seen.user != known["user"]:
             raise KeyRefused()
         if alone and not (seen.verified and known["verifies"]):

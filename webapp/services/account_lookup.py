@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, select
 
-from ..domain.names import log_in_key_of
+from ..domain.names import login_key
 from ..domain.refusals import WrongLogin
 from ..models.accounts import Account
 from ..models.database import Database, Transaction
@@ -19,7 +19,7 @@ FACTOR_NOW = select(Factor.id).where(Factor.account_id == bindparam("owner"), Fa
 
 def find_by_name(db: Database, typed: str) -> tuple[Account | None, list[Factor]]:
     """The account with this username or confirmed e-mail address, if any, and its factors that are on."""
-    key = log_in_key_of(typed)
+    key = login_key(typed)
     with db.read() as tx:
         rows = tx.objects.execute(BY_EMAIL if "@" in key else BY_USERNAME, {"key": key}).all()
     return (rows[0][0] if rows else None), [factor for _, factor in rows if factor is not None]

@@ -19,7 +19,15 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ..domain import phone_numbers, vcards
-from ..domain.refusals import NoNumbers, PhoneMalformed, Refusal, TooManyContacts, TooManyLookups
+from ..domain.refusals import (
+    NoNumbers,
+    NoNumbersInFile,
+    NotContacts,
+    PhoneMalformed,
+    Refusal,
+    TooManyContacts,
+    TooManyLookups,
+)
 from ..models.accounts import Account
 from ..models.contacts import Contact, ContactLookups
 from ..models.database import Transaction
@@ -89,12 +97,15 @@ class Contacts:
         """Stores the numbers of a vCard file and those that were typed, or none of them.
 
         Numbers without a calling code are read as those of the account's own country, else of `country`.
-        Raises `NoNumbers`, `TooManyContacts` or `TooManyLookups`.
+        Raises `NotContacts`, `NoNumbersInFile`, `NoNumbers`, `TooManyContacts` or `TooManyLookups`.
         """
         cards = vcards.read(file)
-        entries = {*cards.numbers, *(entry.strip() for entry in BETWEEN_NUMBERS.split(typed))} - {""}
+        if not cards.is_list:
+            raise NotContacts()
+        split = BETWEEN_NUMBERS.split(phone_numbers.without_pauses(typed))
+        entries = {*cards.numbers, *(entry.strip() for entry in split)} - {""}
         if not entries and not cards.unread:
-            raise NoNumbers()
+            raise NoNumbersInFile() if file.strip() else NoNumbers()
         if len(entries) > self.core.policy.contact_entries:
             raise TooManyContacts(self.core.policy.contacts)
         size = min(len(entries) + cards.unread, self.core.policy.contact_entries_day.most)
@@ -114,7 +125,7 @@ class Contacts:
         numbers, unread = set(), 0
         for entry in entries:
             try:
-                numbers.add(self.phones.parse(entry, country).e164)
+                numbers.add(self.phones.parse(phone_numbers.without_dialing(entry), country).e164)
             except PhoneMalformed:
                 unread += 1
             except Refusal:

@@ -6,16 +6,17 @@ belongs to another account: it is the same, and that account's owner gets an e-m
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..domain.budget_refusals import NetworkMailLimitReached
 from ..domain.channels import EMAIL, Sent
 from ..domain.codes import hash_of
-from ..domain.names import key_of
+from ..domain.names import key_of, without_marks
 from ..domain.origin import Origin
 from ..domain.refusals import CodeExpired, EmailMalformed, MailLimitReached, WrongCode
 from ..models.accounts import Account, lock_for_change
@@ -29,6 +30,12 @@ from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
 from .outbox import EMAIL as BY_EMAIL
 from .outbox import NOWHERE, Outbox
+
+NO_MAIL = (".invalid", ".onion", ".arpa")
+"""Top-level domains that no mail server has (RFC 6761, RFC 7686, RFC 3172)."""
+for closed in ("local", "localhost", "test", "arpa"):  # the list is changed as the library's documentation shows
+    if closed in SPECIAL_USE_DOMAIN_NAMES:
+        SPECIAL_USE_DOMAIN_NAMES.remove(closed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +178,20 @@ class EmailAddresses:
 
 
 def normalize(typed: str) -> str:
-    """The normalized address. Raises `EmailMalformed` for what no mail server would accept (RFC 5321, RFC 6531)."""
+    """The normalized address. Raises `EmailMalformed` for what no mail server would accept (RFC 5321, RFC 6531).
+
+    Names of closed networks are accepted, such as office.local; whether mail arrives is for the operator's server.
+    """
+    visible = without_marks(unicodedata.normalize("NFKC", typed)).strip()
     try:
-        return validate_email(typed.strip(), check_deliverability=False).normalized
+        parts = validate_email(visible, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
         raise EmailMalformed() from None
+    domain = parts.ascii_domain.lower()
+    is_closed = domain == "localhost" or domain.endswith("home.arpa")
+    if not is_closed and ("." not in domain or domain.endswith(NO_MAIL)):
+        raise EmailMalformed()
+    return parts.normalized
 
 
 def masked(address: str) -> str:

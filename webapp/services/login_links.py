@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..domain.codes import hash_of
-from ..domain.names import key_of, log_in_key_of
+from ..domain.names import key_of, login_key
 from ..domain.origin import Origin
 from ..domain.refusals import LinkInvalid, TooManyAttempts
 from ..models.accounts import Account
@@ -38,7 +38,7 @@ class LoginLinks:
         False when a link for this name was asked for within the hour: the earlier e-mail still works. Raises
         `TooManyAttempts` for too many requests from one network address.
         """
-        policy, name = self.core.policy, hash_of(log_in_key_of(typed_name))
+        policy, name = self.core.policy, hash_of(login_key(typed_name))
         by_address = SlidingWindows((policy.reset_sends_address,))
         self.attempts.count(Bucket(f"login-link-from:{origin.rate_limit_key}", by_address))
         found, _ = find_by_name(self.core.db, typed_name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..domain.codes import hash_of
-from ..domain.names import log_in_key_of
+from ..domain.names import login_key
 from ..domain.origin import Origin
 from ..models.accounts import Account
 from ..models.database import Transaction
@@ -61,7 +61,7 @@ class PasswordAttempts:
         policy, is_known = self.core.policy, known is not None and known.knows(account)
         owner = account.id if account is not None else None
         waits = Backoff(policy.password_attempts, policy.password_first_wait, policy.password_longest_wait)
-        name = hash_of(log_in_key_of(typed_name))
+        name = hash_of(login_key(typed_name))
         if known is not None and is_known:
             own = [Bucket(f"{PASSWORDS}{owner}:{known.browser}", waits, owner)]
         else:

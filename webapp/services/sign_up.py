@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ..domain.labels import tidy_name
 from ..domain.language import spoken
-from ..domain.names import key_of
+from ..domain.names import key_of, without_marks
 from ..domain.origin import Origin
 from ..domain.refusals import SignUpClosed, TooManySignUps, UsernameMalformed, UsernameTaken
 from ..models.accounts import Account
@@ -73,7 +73,7 @@ class SignUp:
     def tidy(self, name: str, username: str) -> tuple[str, str]:
         """Name and username as they are stored. Raises `NameMalformed` or `UsernameMalformed`."""
         name = tidy_name(name, self.core.policy.name_maximum)
-        username = unicodedata.normalize("NFKC", username).strip().removeprefix("@")
+        username = without_marks(unicodedata.normalize("NFKC", username)).strip().removeprefix("@")
         if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self.core.policy.username_maximum:
             raise UsernameMalformed()
         return name, username

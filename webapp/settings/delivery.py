@@ -22,7 +22,7 @@ SENDER = re.compile(r"(\+?[0-9]{3,15}|(?=.*[^0-9+])[!-~]([ -~]{0,9}[!-~])?)?")  
 HOOK_SECRET = re.compile(r"[A-Za-z0-9._~-]{16,}")  # unreserved characters, RFC 3986 section 2.3: it is part of a path
 
 # the push services of Chrome, Edge, Firefox, Opera, Samsung Internet and Safari
-BROWSERS = "fcm.googleapis.com,*.push.services.mozilla.com,*.push.apple.com,*.notify.windows.com"
+BROWSERS = "fcm.googleapis.com,jmt17.google.com,*.push.services.mozilla.com,*.push.apple.com,*.notify.windows.com"
 PUSH_HOSTS_RULE = (
     "must be lower-case hosts, comma separated, such as fcm.googleapis.com,*.push.apple.com,"
     " or host:port for one of your own"

@@ -48,7 +48,7 @@ def install(app: Flask) -> None:
 def _http(error: HTTPException) -> Any:
     if error.response is not None or error.code is None or error.code < 400:
         return error
-    response = page(error.code)
+    response = (guards.too_large() if error.code == 413 else None) or page(error.code)
     if error.code == 405 and "Allow" in error.get_response().headers:
         response.headers["Allow"] = error.get_response().headers["Allow"]
     wait = getattr(error, "retry_after", None)

@@ -16,7 +16,9 @@ from . import current, kept_acts, layouts, render
 
 View = Callable[..., Any]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-FILE_FIELD = "file_field"
+FILE_FIELD, TOO_LARGE = "file_field", "too_large"
+DRAINED_AT_ONCE = 64 * 1024
+DRAINED = 128  # 8 MB: a contacts file with photos
 MACHINE, LEGACY = "machine", "legacy"
 """Blueprints for programs: they have no forms, and no CSRF check."""
 LEGACY_VERIFY, LEGACY_TOKEN = f"{LEGACY}.verify", f"{LEGACY}.token"
@@ -26,9 +28,15 @@ LEGACY_VERIFY, LEGACY_TOKEN = f"{LEGACY}.verify", f"{LEGACY}.token"
 
 
 def clean_input() -> None:
-    """400 for malformed UTF-8, NUL, a repeated field or an unexpected file; 413 for a body that is too long."""
+    """400 for malformed UTF-8, NUL, a repeated field or an unexpected file; 413 for a body that is too long.
+
+    A body that may have a file has a higher limit.
+    """
     raw = request.environ.get("QUERY_STRING", "").encode("latin-1"), request.path.encode("utf-8", "surrogatepass")
     bodies = [*raw]
+    if _view_marked(FILE_FIELD) is not None:
+        most = current.services().settings.policy.upload_bytes
+        request.max_content_length = request.max_form_memory_size = most  # the parser's buffer counts as form memory
     has_form = request.method not in SAFE and request.endpoint != LEGACY_VERIFY  # that one leaves its body unread
     if has_form and request.mimetype == "application/x-www-form-urlencoded":
         bodies.append(request.get_data(cache=True))
@@ -47,21 +55,42 @@ def clean_input() -> None:
             abort(400)
 
 
-def takes_file(field: str) -> Callable[[View], View]:
-    """Decorates a view that accepts a file in `field`. `clean_input` does not check the content of the file."""
+def takes_file(field: str, too_large: View) -> Callable[[View], View]:
+    """Decorates a view that accepts a file in `field`. `clean_input` does not check the content of the file.
+
+    `too_large` answers a logged-in user whose body is over the limit, in place of the error page. It must not read the
+    form.
+    """
 
     def marked(view: View) -> View:
         setattr(view, FILE_FIELD, field)
+        setattr(view, TOO_LARGE, too_large)
         return view
 
     return marked
+
+
+def too_large() -> Response | None:
+    """The page of a view for a file that is too large, or None. Reads the rest first, else browsers show no page."""
+    answer = _view_marked(TOO_LARGE)
+    if answer is None or current.user_or_none() is None:
+        return None
+    for _ in range(DRAINED):
+        if not request.environ["wsgi.input"].read(DRAINED_AT_ONCE):
+            break
+    response: Response = answer()
+    return response
+
+
+def _view_marked(mark: str) -> Any:
+    return getattr(current_app.view_functions.get(request.endpoint or ""), mark, None)
 
 
 def _has_clean_files() -> bool:
     """True unless a file is in another field than the view's, is sent twice or as text too, or has NUL in its name."""
     if not request.files:
         return True
-    taken = getattr(current_app.view_functions.get(request.endpoint or ""), FILE_FIELD, None)
+    taken = _view_marked(FILE_FIELD)
     return all(
         name == taken and name not in request.form and len(files) == 1 and "\0" not in (files[0].filename or "")
         for name, files in request.files.lists()

@@ -72,6 +72,11 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     b.NumberTaken: lambda e: _(
         "This number already belongs to %(most)s accounts. Enter a different phone number.", most=e.most
     ),
+    r.NoNumbersInFile: lambda _r: _("There's no phone number in this file. Choose another file."),
+    r.NotContacts: lambda _r: _("This file isn't a contact list. Choose a file that ends in .vcf."),
+    r.FileTooLarge: lambda e: _(
+        "This file is too large. Choose one of at most %(kilobytes)s KB, without photos.", kilobytes=e.kilobytes
+    ),
     r.NoNumbers: lambda _r: _("Choose a contacts file, or enter phone numbers."),
     r.TooManyContacts: lambda e: _(
         "That is more than %(maximum)s contacts, so none was kept. Upload fewer.", maximum=e.maximum
@@ -87,6 +92,10 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         "Nothing came from a security key: that needs JavaScript. Turn it on, or choose another method."
     ),
     k.KeyRefused: lambda _r: _("That did not work, and nothing was changed. Try again."),
+    k.KeyChanged: lambda _r: _(
+        "This key isn't the same as when you added it, so trying again won't help. Log in another way, then delete it"
+        " and add it again."
+    ),
     k.CeremonyExpired: lambda _r: _("That took too long, and nothing was changed. Try again."),
     k.KeyUnknown: lambda _r: _("That key is not known here. Try another one."),
     k.KeyUnverified: lambda _r: _(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, request
+from flask.wrappers import Response
 from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.language import ngettext
-from ...domain.refusals import Refusal
+from ...domain.refusals import FileTooLarge, Refusal
 from ...services.contacts import Uploaded
 from .. import current, guards, layouts, render, words
 from ..forms import ContactsForm, DiscoverableForm
@@ -20,11 +21,17 @@ SAVE, UPLOAD, REMOVE = "save", "upload", "remove"
 bp = Blueprint("contacts", __name__, url_prefix="/settings/privacy/contacts")
 
 
+def too_large() -> Response:
+    form = ContactsForm(None)
+    words.place(FileTooLarge(_kilobytes()), form)
+    return _page(form, DiscoverableForm(None, discoverable=current.user().account.discoverable))
+
+
 @bp.route("", methods=["GET", "POST"])
-@guards.takes_file("file")
+@guards.takes_file("file", too_large)
 @login_required
 def contacts() -> Any:
-    services, account = current.services(), current.user().account
+    account = current.user().account
     option = DiscoverableForm() if SAVE in request.form else DiscoverableForm(None, discoverable=account.discoverable)
     form = ContactsForm() if UPLOAD in request.form else ContactsForm(None)
     if form.trusted():
@@ -33,8 +40,16 @@ def contacts() -> Any:
             return render.go(layouts.page_url("contacts.contacts"))
         except Refusal as refusal:
             words.place(refusal, form)
-    book, policy = services.contacts.phone_book(account), services.settings.policy
-    return render.page("settings/contacts.html", form, option=option, book=book, kilobytes=policy.body_bytes // 1024)
+    return _page(form, option)
+
+
+def _page(form: ContactsForm, option: DiscoverableForm) -> Response:
+    book = current.services().contacts.phone_book(current.user().account)
+    return render.page("settings/contacts.html", form, option=option, book=book, kilobytes=_kilobytes())
+
+
+def _kilobytes() -> int:
+    return current.services().settings.policy.upload_bytes // 1024
 
 
 def _carry_out(option: DiscoverableForm, form: ContactsForm) -> None:

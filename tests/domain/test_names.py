@@ -1,0 +1,47 @@
+"""Names keep the joiners that letters and emoji need, and lose every other mark that nobody sees."""
+
+from __future__ import annotations
+
+import pytest
+
+from webapp.domain.labels import tidy_name
+from webapp.domain.names import key_of, login_key
+from webapp.domain.refusals import NameMalformed
+
+ALI = "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627"
+FAMILY = "\U0001f469\U0001f3fd\u200d\u2764\ufe0f\u200d\U0001f468"
+KSHA = "\u0915\u094d\u200d\u0937"
+
+
+@pytest.mark.parametrize("name", [ALI, FAMILY, KSHA, "Ada"])
+def test_joiners_stay_where_letters_or_emoji_need_them(name: str) -> None:
+    assert tidy_name(name, 60) == name
+
+
+@pytest.mark.parametrize("typed", ["\u200cAda", "Ada\u200d", "A\u200cda", "\u200bA\u00adda\ufeff", "\u2067Ada\u2069"])
+def test_other_invisible_marks_are_dropped(typed: str) -> None:
+    assert tidy_name(typed, 60) == "Ada"
+
+
+@pytest.mark.parametrize("typed", ["", "\u200b", "\u200c\u200d", "a" * 61, "A\x07da"])
+def test_a_name_that_shows_nothing_is_refused(typed: str) -> None:
+    with pytest.raises(NameMalformed):
+        tidy_name(typed, 60)
+
+
+@pytest.mark.parametrize(
+    ("typed", "key"),
+    [
+        ("@ada", "ada"),
+        ("\u200b@Ada\u200e ", "ada"),
+        ("\uff20\uff21da", "ada"),
+        ("Ada@example.org", "ada@example.org"),
+        ("@ada@example.org", "@ada@example.org"),
+    ],
+)
+def test_a_username_may_be_typed_with_its_at_sign_to_log_in(typed: str, key: str) -> None:
+    assert login_key(typed) == key
+
+
+def test_keys_ignore_marks_that_nobody_sees() -> None:
+    assert key_of("a\u200bda@example.org\u2060") == "ada@example.org"
