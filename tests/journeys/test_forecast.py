@@ -74,8 +74,8 @@ def test_the_phone_takes_number_app_and_approvals_and_a_key_takes_itself(site: S
         "Your phone": ["Blue key or your backup code"],
         "Blue key": [f"A{without[1:]}"],
         "Your backup code": [f"A{with_key[1:].replace(', or your backup code', '').replace(', a l', ', or a l')}"],
-        "Your password": [f"{LINK}, then {with_key}", "Or Blue key, without a password"],
-        "Your email account": [f"Your password, then {with_key}", NO_RESET],
+        "Your password": [f"{LINK}, then your second factor", "Or Blue key, without a password"],
+        "Your email account": ["Your password, then your second factor", NO_RESET],
         "Your phone and Blue key": ["Your backup code"],
         "All of them": [ASK],
     }
@@ -88,8 +88,8 @@ def test_a_synced_passkey_is_lost_with_no_device(site: Site) -> None:
     ada.turn_on_key(key, "Keychain")
     assert forecast(ada.open("/")) == {
         "Your backup code": ["Keychain"],
-        "Your password": [f"{LINK}, then Keychain or your backup code", "Or Keychain, without a password"],
-        "Your email account": ["Your password, then Keychain or your backup code", NO_RESET],
+        "Your password": [f"{LINK}, then your second factor", "Or Keychain, without a password"],
+        "Your email account": ["Your password, then your second factor", NO_RESET],
         "All of them": ["Keychain, without a password"],
     }
 

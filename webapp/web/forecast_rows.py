@@ -69,14 +69,16 @@ def _lost(outlook: Outlook) -> str:
 def _lines(outlook: Outlook, email: str) -> list[str]:
     alone = [authenticator for authenticator in outlook.authenticators if authenticator.alone]
     every = _named(outlook.authenticators, outlook.has_backup_code)
+    several = len(outlook.authenticators) + outlook.has_backup_code > 1
+    then = _("your second factor") if several else every
     if outlook.has_password and any(loss.key == EMAIL_ACCOUNT.key for loss in outlook.losses):
-        password = _("Your password, then %(methods)s", methods=every) if every else _("Your password")
+        password = _("Your password, then %(methods)s", methods=then) if every else _("Your password")
         return [password, _("Resetting your password would no longer work")]
     if outlook.has_password:
         return [_at_the_beginning(outlook, every)]
     if not outlook.has_link:
         return [_("%(keys)s, without a password", keys=_named(alone))]
-    link = _("A link sent to %(email)s, then %(methods)s", email=email, methods=every)
+    link = _("A link sent to %(email)s, then %(methods)s", email=email, methods=then)
     only_link = _("A link sent to %(email)s", email=email)
     return [
         link if every else only_link,
