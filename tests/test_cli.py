@@ -16,9 +16,10 @@ from tests.conftest import Site
 from tests.doubles import CheapHasher, RecordingMail
 from tests.people import Owner, Person
 from webapp import create_app
+from webapp.domain.account_refusals import UsernameTaken
 from webapp.domain.origin import Origin
 from webapp.domain.ports import Unreachable
-from webapp.domain.refusals import TooSoon, UsernameTaken
+from webapp.domain.refusals import TooSoon
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
 from webapp.settings import Settings

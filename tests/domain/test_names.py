@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from webapp.domain.account_refusals import NameMalformed
 from webapp.domain.labels import tidy_name
 from webapp.domain.names import key_of, login_key
-from webapp.domain.refusals import NameMalformed
 
 ALI = "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627"
 FAMILY = "\U0001f469\U0001f3fd\u200d\u2764\ufe0f\u200d\U0001f468"

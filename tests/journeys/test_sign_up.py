@@ -10,9 +10,9 @@ import pytest
 from tests.conftest import Site
 from tests.doubles import CheapHasher, RecordingMail
 from tests.people import PASSWORD, Owner
+from webapp.domain.account_refusals import SignUpClosed, TooManySignUps, UsernameTaken
 from webapp.domain.origin import Origin
 from webapp.domain.ports import Refused
-from webapp.domain.refusals import SignUpClosed, TooManySignUps, UsernameTaken
 from webapp.models.database import Transaction
 from webapp.services.usernames import Usernames
 

@@ -13,6 +13,7 @@ from tests.authenticator import Authenticator
 from tests.conftest import Site
 from tests.doubles import START
 from tests.people import HOST, Owner
+from webapp.domain.account_refusals import NameMalformed
 from webapp.domain.base64url import as_bytes, as_text
 from webapp.domain.key_refusals import (
     CeremonyExpired,
@@ -25,7 +26,7 @@ from webapp.domain.key_refusals import (
 )
 from webapp.domain.labels import tidy_label, unused_label
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import LabelTaken, NameMalformed
+from webapp.domain.refusals import LabelTaken
 from webapp.methods.security_key import SecurityKey
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select, update
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from webapp.adapters.keyring import AesGcmKeyring
-from webapp.domain.refusals import NoNumbers, NoNumbersInFile, NotContacts, TooManyContacts, TooManyLookups
+from webapp.domain.contact_refusals import NoNumbers, NoNumbersInFile, NotContacts, TooManyContacts, TooManyLookups
 from webapp.models.accounts import Account
 from webapp.models.contacts import Contact, ContactLookups
 from webapp.policy import DAY, Policy

@@ -12,8 +12,9 @@ from sqlalchemy import delete, select
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner
+from webapp.domain.account_refusals import NameMalformed
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import LabelTaken, NameMalformed, NotFound, NotFresh
+from webapp.domain.refusals import LabelTaken, NotFound, NotFresh
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
 from webapp.models.sessions import Activity, Session

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select, update
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import PASSWORD, Owner
+from webapp.domain.account_refusals import UsernameTaken
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import (
     CodeAlreadyUsed,
@@ -19,7 +20,6 @@ from webapp.domain.refusals import (
     LoginExpired,
     NotFound,
     NotFresh,
-    UsernameTaken,
     WrongLogin,
 )
 from webapp.models.accounts import Account

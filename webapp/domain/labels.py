@@ -5,8 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection
 
+from .account_refusals import NameMalformed
 from .names import with_joiners, without_marks
-from .refusals import LabelTaken, NameMalformed
+from .refusals import LabelTaken
 
 
 def tidy_label(typed: str, taken: Collection[str], maximum: int) -> str:

@@ -87,30 +87,6 @@ class PasswordIsOneOfYourWords(Refusal):
     field = "password"
 
 
-class UsernameTaken(Refusal):
-    field = "username"
-
-
-class UsernameReserved(Refusal):
-    """Its owner would be taken for the operator of the site."""
-
-    field = "username"
-
-
-class SignUpClosed(Refusal):
-    """Only the operator makes accounts."""
-
-    status = 403
-
-
-class UsernameMalformed(Refusal):
-    field = "username"
-
-
-class NameMalformed(Refusal):
-    field = "name"
-
-
 class FactorExists(Refusal):
     """The same key is a factor already, of this account or another one."""
 
@@ -151,37 +127,6 @@ class PhonePremium(Refusal):
 
 class CountryNotServed(Refusal):
     field = "phone"
-
-
-class NoNumbers(Refusal):
-    """Neither a file of contacts nor a number was sent."""
-
-    field = "numbers"
-
-
-class NoNumbersInFile(Refusal):
-    """A contact list without a phone number."""
-
-    field = "file"
-
-
-class NotContacts(Refusal):
-    """The file is no contact list."""
-
-    field = "file"
-
-
-@dataclass(eq=False)
-class FileTooLarge(Refusal):
-    field = "file"
-    status = 413
-    kilobytes: int
-
-
-@dataclass(eq=False)
-class TooManyContacts(Refusal):
-    field = "numbers"
-    maximum: int
 
 
 # -- Codes -----------------------------------------------------------------------------------------
@@ -253,12 +198,6 @@ class TooManyAttempts(Waiting):
     status = 429
 
 
-class TooManySignUps(Waiting):
-    """The limit of new accounts from one network is reached."""
-
-    status = 429
-
-
 class TooManyLogins(TooManyAttempts):
     """The same for passwords in a browser that is not known for the account."""
 
@@ -283,12 +222,6 @@ class TextLimitReached(Waiting):
 
     status = 429
     why: str = ""
-
-
-class TooManyLookups(Waiting):
-    """The limit of new contacts in one day is reached."""
-
-    status = 429
 
 
 class TooManyTemporaryPasswords(Waiting):

@@ -19,15 +19,8 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ..domain import phone_numbers, vcards
-from ..domain.refusals import (
-    NoNumbers,
-    NoNumbersInFile,
-    NotContacts,
-    PhoneMalformed,
-    Refusal,
-    TooManyContacts,
-    TooManyLookups,
-)
+from ..domain.contact_refusals import NoNumbers, NoNumbersInFile, NotContacts, TooManyContacts, TooManyLookups
+from ..domain.refusals import PhoneMalformed, Refusal
 from ..models.accounts import Account
 from ..models.contacts import Contact, ContactLookups
 from ..models.database import Transaction

@@ -103,7 +103,6 @@ class EmailUndos:
         tx.execute(update(Account).where(Account.id == account.id).values(values))
         earlier = masked(link.email)
         self.notices.record(tx, account.id, "email-undo-asked", origin, email=earlier, until=until)
-        facts = {"earlier": earlier, "until": until, "changed": link.made_at, "at": self.core.clock.now()}
         for to in (account.email, link.email):
             if to is not None:
                 self.outbox.post_email(
@@ -114,7 +113,10 @@ class EmailUndos:
                     name=account.name,
                     origin=origin,
                     url=f"{self.main_url}{PAGE}",
-                    **facts,
+                    earlier=earlier,
+                    until=until,
+                    changed=link.made_at,
+                    at=self.core.clock.now(),
                 )
         return until
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
+from ..domain.account_refusals import SignUpClosed, TooManySignUps, UsernameMalformed, UsernameTaken
 from ..domain.labels import tidy_name
 from ..domain.language import spoken
 from ..domain.names import key_of, without_marks
 from ..domain.origin import Origin
-from ..domain.refusals import SignUpClosed, TooManySignUps, UsernameMalformed, UsernameTaken
 from ..models.accounts import Account
 from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
 from .core import Core

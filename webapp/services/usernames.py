@@ -14,8 +14,8 @@ from pathlib import Path
 
 from sqlalchemy import insert, select
 
+from ..domain.account_refusals import UsernameReserved, UsernameTaken
 from ..domain.names import key_of
-from ..domain.refusals import UsernameReserved, UsernameTaken
 from ..models.accounts import Account
 from ..models.database import Transaction
 from ..models.names import DeletedName, SiteKey, site_key_bound

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..domain import account_refusals as a
 from ..domain import budget_refusals as b
+from ..domain import contact_refusals as c
 from ..domain import key_refusals as k
 from ..domain import refusals as r
 from ..domain import request_refusals as q
@@ -54,13 +55,13 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.PasswordIsOneOfYourWords: lambda _r: _(
         "This is little more than your name or the site's, which is guessed first. Choose another."
     ),
-    r.SignUpClosed: lambda _r: _("Accounts are created by the people who run this site. Ask them for one."),
-    r.UsernameTaken: lambda _r: _("This username is taken. Choose another."),
-    r.UsernameReserved: lambda _r: _("This username is reserved. Choose another."),
-    r.UsernameMalformed: lambda _r: _(
+    a.SignUpClosed: lambda _r: _("Accounts are created by the people who run this site. Ask them for one."),
+    a.UsernameTaken: lambda _r: _("This username is taken. Choose another."),
+    a.UsernameReserved: lambda _r: _("This username is reserved. Choose another."),
+    a.UsernameMalformed: lambda _r: _(
         "Use 2 to 30 letters from A to Z, digits, dots, dashes or underscores, with a letter or digit at both ends."
     ),
-    r.NameMalformed: lambda _r: _("Enter a name of 1 to 60 characters."),
+    a.NameMalformed: lambda _r: _("Enter a name of 1 to 60 characters."),
     r.EmailMalformed: lambda _r: _("Enter an email address in the form name@example.org."),
     r.AddressTaken: lambda _r: _("That email address belongs to another account."),
     r.PhoneMalformed: lambda _r: _("Enter a whole phone number, and choose the country it belongs to."),
@@ -72,13 +73,13 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     b.NumberTaken: lambda e: _(
         "This number already belongs to %(most)s accounts. Enter a different phone number.", most=e.most
     ),
-    r.NoNumbersInFile: lambda _r: _("There's no phone number in this file. Choose another file."),
-    r.NotContacts: lambda _r: _("This file isn't a contact list. Choose a file that ends in .vcf."),
-    r.FileTooLarge: lambda e: _(
+    c.NoNumbersInFile: lambda _r: _("There's no phone number in this file. Choose another file."),
+    c.NotContacts: lambda _r: _("This file isn't a contact list. Choose a file that ends in .vcf."),
+    c.FileTooLarge: lambda e: _(
         "This file is too large. Choose one of at most %(kilobytes)s KB, without photos.", kilobytes=e.kilobytes
     ),
-    r.NoNumbers: lambda _r: _("Choose a contacts file, or enter phone numbers."),
-    r.TooManyContacts: lambda e: _(
+    c.NoNumbers: lambda _r: _("Choose a contacts file, or enter phone numbers."),
+    c.TooManyContacts: lambda e: _(
         "That is more than %(maximum)s contacts, so none was kept. Upload fewer.", maximum=e.maximum
     ),
     r.CodeMalformed: lambda e: _("Enter the whole code."),
@@ -126,7 +127,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         "There were too many wrong codes in a row, so codes are stopped. Log in with another method or a backup code."
     ),
     r.TooManyAttempts: lambda e: _("That was too many tries. Try again in %(wait)s.", wait=duration(e.seconds)),
-    r.TooManySignUps: lambda e: _(
+    a.TooManySignUps: lambda e: _(
         "Many accounts were created from your network. Try again in %(wait)s.", wait=duration(e.seconds)
     ),
     r.TooManyLogins: lambda e: _("That was too many tries. Try again in %(wait)s.", wait=duration(e.seconds)),
@@ -153,7 +154,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.TextLimitReached: lambda e: _(
         "We can't text you now. Try again in %(wait)s, or choose another method.", wait=duration(e.seconds)
     ),
-    r.TooManyLookups: lambda e: _(
+    c.TooManyLookups: lambda e: _(
         "That is more new numbers than one day allows, so none was kept. Try again in %(wait)s.",
         wait=duration(e.seconds),
     ),

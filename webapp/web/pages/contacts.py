@@ -8,9 +8,10 @@ from flask import Blueprint, request
 from flask.wrappers import Response
 from flask_login import login_required
 
+from ...domain.contact_refusals import FileTooLarge
 from ...domain.language import gettext as _
 from ...domain.language import ngettext
-from ...domain.refusals import FileTooLarge, Refusal
+from ...domain.refusals import Refusal
 from ...services.contacts import Uploaded
 from .. import current, guards, layouts, render, words
 from ..forms import ContactsForm, DiscoverableForm

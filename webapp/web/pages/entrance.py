@@ -7,18 +7,11 @@ from typing import Any
 from flask import Blueprint, request, session
 from flask_login import login_required
 
+from ...domain.account_refusals import SignUpClosed
 from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
 from ...domain.moments import minute
-from ...domain.refusals import (
-    CodeExpired,
-    LinkInvalid,
-    Refusal,
-    SignUpClosed,
-    TemporaryPasswordHere,
-    TooManyLogins,
-    WrongLoginHere,
-)
+from ...domain.refusals import CodeExpired, LinkInvalid, Refusal, TemporaryPasswordHere, TooManyLogins, WrongLoginHere
 from ...services.session_opening import LoggedIn
 from .. import confirming, cookies, current, guards, layouts, render, words
 from ..forms import (
