@@ -124,7 +124,7 @@ def test_the_operator_may_use_reserved_names_and_those_of_deleted_accounts(site:
     run("accounts", "delete", "ada")
     for username in ("admin", "ada"):
         given = ("accounts", "create", "--username", username, "--name", "Grace Hopper")
-        result = run(*given, typed="violet tractors\n")
+        result = run(*given, typed="violet tractors hum\n")
         assert result.exit_code == 0
         assert f"Created {username}.\n" in result.output
         assert ("A deleted account had this username" in result.output) == (username == "ada")
@@ -355,7 +355,7 @@ class TestSiteWithMailServer:
         run("migrate")
         for username in ("root", "grace", "Post-Master"):
             given = ("accounts", "create", "--username", username, "--name", "Grace Hopper")
-            assert run(*given, typed="violet tractors\n").exit_code == 0
+            assert run(*given, typed="violet tractors hum\n").exit_code == 0
         result = run("check")
         assert result.exit_code == 0
         assert "Usernames: these are reserved now, and accounts have them: Post-Master, root\n" in result.output

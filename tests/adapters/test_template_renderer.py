@@ -23,6 +23,7 @@ FACTS: dict[str, dict[str, object]] = {
     "code": {"code": "012345", "minutes": 60, "name": "Anna"},
     "address-in-use": {"name": "Anna", "url": "https://login.example.org/forgot-password"},
     "reset-link": {"name": "Anna", "username": "anna", "url": "https://login.example.org/r/f00", "minutes": 60},
+    "log-in-link": {"name": "Anna", "username": "anna", "url": "https://login.example.org/l/f00", "minutes": 60},
     "invitation": {"name": "Anna", "username": "anna", "url": "https://login.example.org/invite/f00", "hours": 72},
     "notice": {
         "name": "Anna",

@@ -1,4 +1,4 @@
-"""Names keep the joiners that letters and emoji need, and lose every other mark that nobody sees."""
+"""Names keep the joiners that letters and emoji need, and lose every other invisible mark."""
 
 from __future__ import annotations
 

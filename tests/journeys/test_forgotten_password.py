@@ -158,7 +158,7 @@ def test_of_links_to_two_accounts_that_claim_an_address_only_the_first_used_is_a
 
 
 def test_accounts_that_claimed_an_address_before_do_not_keep_the_link_from_its_owner(site: Site) -> None:
-    squatters = [Owner(site, f"eve{number}") for number in range(3)]
+    squatters = [Owner(site, f"eve{number}", address="198.51.100.7") for number in range(3)]
     for squatter in squatters:
         squatter.sign_up(confirm_email=False)
         squatter.press("Next", email="ada@example.org")

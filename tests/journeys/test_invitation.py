@@ -11,9 +11,11 @@ from click.testing import Result
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner, Page, Person
+from webapp.domain.origin import Origin
 
 NEW = "seven brass wheels turning"
 GRACE = "grace@example.org"
+HERE = Origin("192.0.2.1", "Firefox", "nightlatch.localhost")
 Run = Callable[..., Result]
 
 
@@ -63,7 +65,9 @@ def test_the_link_sets_the_password_and_confirms_the_address(site: Site, invite:
     assert site.services.accounts.named("admiral").email == GRACE
     grace = Owner(site, "admiral")
     assert grace.log_in(NEW).h1 == "Welcome, Grace Hopper"
-    assert "The invitation to this account was accepted" in site.emails(GRACE)[0].subject
+    subjects = [mail.subject for mail in site.emails(GRACE)[:2]]
+    assert "logged in to your account in a browser that is new" in subjects[0], "another than the link was opened in"
+    assert "The invitation to this account was accepted" in subjects[1]
 
 
 def test_the_link_works_once_and_for_72_hours(site: Site, invite: Run) -> None:
@@ -153,7 +157,7 @@ def test_a_link_to_an_address_that_is_no_longer_claimed_is_refused(site: Site, i
     path = site.emailed_path(GRACE, "/invite/")
     grace = site.services.accounts.named("grace")
     opened = site.services.links.find("invite", path.rpartition("/")[2])
-    site.services.email_addresses.send_code(grace, "email:1", "hopper@example.org")
+    site.services.email_addresses.send_code(grace, "email:1", "hopper@example.org", HERE)
     assert accept(site, path).status == 404
     assert site.services.accounts.named("grace").password_hash == opened.account.password_hash
 

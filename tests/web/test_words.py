@@ -53,7 +53,7 @@ def test_a_refusal_of_one_method_has_its_sentence_with_it() -> None:
 @pytest.mark.parametrize("kind", EVERY)
 def test_a_refusal_is_a_4xx_or_503_and_only_waits_have_a_retry_after(kind: type[r.Refusal]) -> None:
     refusal = some(kind)
-    assert kind.status in {403, 404, 422, 429, 503}
+    assert kind.status in {403, 404, 413, 422, 429, 503}
     assert (refusal.wait is not None) == issubclass(kind, r.Waiting)
     assert (kind.status in {429, 503}) == issubclass(kind, r.Waiting)
 

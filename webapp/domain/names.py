@@ -22,7 +22,7 @@ def login_key(typed: str) -> str:
 
 
 def without_marks(text: str) -> str:
-    """Without the marks that nobody sees, such as those that come along when text is copied (category Cf)."""
+    """Without invisible marks, such as those that come along when text is copied (category Cf)."""
     return "".join(c for c in text if unicodedata.category(c) != "Cf")
 
 

@@ -28,7 +28,7 @@ _PUNCTUATION = str.maketrans("", "", "()[]/\\~−ー・\u2028\u2029")  # beyond 
 _BEFORE = re.compile(r"^\s*[*#]+[0-9]+#")
 _AFTER = re.compile(r"(?<=[0-9])\s*(?:[,;#pwx]|ext).*", re.IGNORECASE | re.DOTALL)
 _PAUSES = re.compile(r"[,;]+[0-9*]+#")
-_MOBILE_IN_MEXICO = re.compile(r"^\+521(?=[0-9]{10}$)")
+_MEXICO_BEFORE_2019 = re.compile(r"^\+521(?=[0-9]{10}$)")
 _DIALLED = re.compile(r"\+?[0-9]+")
 _REGION = re.compile(r"[a-z]{2,8}(?:[-_][a-z]{3}){0,3}(?:[-_][a-z]{4})?[-_]([a-z]{2})(?![a-z0-9])", re.IGNORECASE)
 _WEIGHT = re.compile(r"\s*q\s*=\s*(0(?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
@@ -135,7 +135,7 @@ def _readings(typed: str) -> list[str]:
     if not _DIALLED.fullmatch(bare):
         raise PhoneMalformed
     abroad = re.sub(r"^\+?00", "+", bare)
-    return list(dict.fromkeys([bare, abroad, _MOBILE_IN_MEXICO.sub("+52", abroad)]))
+    return list(dict.fromkeys([bare, abroad, _MEXICO_BEFORE_2019.sub("+52", abroad)]))
 
 
 def _valid(typed: str, country: str) -> phonenumbers.PhoneNumber:

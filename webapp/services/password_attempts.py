@@ -17,7 +17,7 @@ from ..models.database import Transaction
 from .attempts import UNGUESSABLE, Attempts, Backoff, Bucket, SlidingWindows, Tally
 from .core import Core
 
-PASSWORDS = "password:"
+WRONG = "password:"
 TOTALS = "password-total:"
 """With the id of an account after it: its wrong passwords from everywhere since its last full log-in."""
 UNKNOWN_TOTALS = "password-unknown:"
@@ -63,11 +63,11 @@ class PasswordAttempts:
         waits = Backoff(policy.password_attempts, policy.password_first_wait, policy.password_longest_wait)
         name = hash_of(login_key(typed_name))
         if known is not None and is_known:
-            own = [Bucket(f"{PASSWORDS}{owner}:{known.browser}", waits, owner)]
+            own = [Bucket(f"{WRONG}{owner}:{known.browser}", waits, owner)]
         else:
             by_address = SlidingWindows((policy.password_attempts_address,))
             own = [
-                Bucket(f"{PASSWORDS}?{name}:{origin.network}", waits, owner),
+                Bucket(f"{WRONG}?{name}:{origin.network}", waits, owner),
                 Bucket(address_bucket(origin), by_address, owner),
             ]
         most = policy.password_failures_in_a_row
@@ -88,14 +88,14 @@ class PasswordAttempts:
 
     def clear(self, tx: Transaction, account_id: int) -> None:
         """After a reset: deletes the account's wrong passwords."""
-        self.attempts.clear(tx, total_bucket(account_id), kinds=(PASSWORDS,), account_id=account_id)
+        self.attempts.clear(tx, total_bucket(account_id), kinds=(WRONG,), account_id=account_id)
 
     def clear_all(self, tx: Transaction, account_id: int, origin: Origin, *others: str) -> None:
         """After a full log-in: also the buckets `others` and the account's wrong keys and backup codes.
 
         In the bucket that all accounts of an address share, only this account's attempts from `origin` are deleted.
         """
-        names, kinds = (total_bucket(account_id), *others), (PASSWORDS, UNGUESSABLE)
+        names, kinds = (total_bucket(account_id), *others), (WRONG, UNGUESSABLE)
         self.attempts.clear(tx, *names, shared=address_bucket(origin), kinds=kinds, account_id=account_id)
 
 
