@@ -20,6 +20,7 @@ MODULES = sorted(WEBAPP.rglob("*.py"))
 HTML = sorted(TEMPLATES.rglob("*.html"))
 
 LONGEST_MODULE = 300
+LONGEST_BOOTSTRAP = 150
 LONGEST_SCREEN = 40
 NO_SCREENS = {"layouts", "parts", "email", "sms"}
 
@@ -115,6 +116,10 @@ def within(path: Path, *folders: str) -> bool:
 def test_no_module_is_too_long() -> None:
     long = {name(path): lines for path in MODULES if (lines := len(path.read_text().splitlines())) > LONGEST_MODULE}
     assert not long
+
+
+def test_bootstrap_is_one_short_list() -> None:
+    assert len((WEBAPP / "bootstrap.py").read_text().splitlines()) <= LONGEST_BOOTSTRAP
 
 
 def test_no_screen_template_is_too_long() -> None:

@@ -19,12 +19,9 @@ from .domain.language import DEFAULT, Languages
 from .domain.ports import Adapters
 from .methods.catalogue import Catalogue, Parts, catalogue
 from .models.database import Database
-from .services.accounts import Accounts
 from .services.active_access import ActiveAccess, AppKind, RememberedKind, SessionKind
 from .services.activity import ActivityPages
-from .services.advice import Advice
-from .services.app_sessions import AppSessions
-from .services.approvals import Approvals
+from .services.apps import AppSessions, CallerCache, KnownNetworks, LegacyAccess, RefusedAccesses, TemporaryPasswords
 from .services.attempts import Attempts
 from .services.backup_codes import BackupCodes
 from .services.ceremonies import Ceremonies
@@ -34,42 +31,27 @@ from .services.delivery import Delivery
 from .services.email_addresses import EmailAddresses
 from .services.email_undos import EmailUndos
 from .services.enrollment.service import Enrollment
-from .services.forecasts import Forecasts
+from .services.factors import Forecasts, NamedFactors, SecondFactors
 from .services.invitations import Invitations
 from .services.kept_acts import KeptActs
-from .services.known_networks import KnownNetworks
-from .services.legacy_access import CallerCache, LegacyAccess
 from .services.links import Links
-from .services.login import Login
-from .services.login_links import LoginLinks
-from .services.login_requests import LoginRequests
-from .services.maintenance import Maintenance
-from .services.named_factors import NamedFactors
+from .services.login import Login, LoginLinks, Passkeys, RememberedBrowsers, SessionOpening, StepUp, WrongCodes
 from .services.not_you import NotYou
 from .services.notices import Notices
 from .services.one_time_codes import OneTimeCodes
+from .services.operation import Accounts, Advice, Maintenance, Proxies, Restoration
 from .services.outbox import Outbox
-from .services.passkeys import Passkeys
 from .services.password_attempts import PasswordAttempts
 from .services.password_changes import PasswordChanges
 from .services.password_proof import PasswordProof
 from .services.passwords import Passwords
 from .services.phone_numbers import PhoneNumbers
-from .services.proxies import Proxies
-from .services.refused_accesses import RefusedAccesses
-from .services.remembered_browsers import RememberedBrowsers
-from .services.request_pushes import RequestPushes
-from .services.restoration import Restoration, RestoredLately
-from .services.second_factors import SecondFactors
-from .services.session_opening import SessionOpening
+from .services.requests import Approvals, LoginRequests, RequestPushes
 from .services.sessions import Sessions
 from .services.shown_once import ShownOnce
 from .services.sign_up import SignUp
-from .services.step_up import StepUp
-from .services.temporary_passwords import TemporaryPasswords
 from .services.text_caps import TextCaps
 from .services.usernames import Usernames
-from .services.wrong_codes import WrongCodes
 from .settings import ROOT, Settings
 
 
@@ -151,7 +133,6 @@ class Services:
         self.accounts = Accounts(core, sessions, tell, names)
         heartbeat = FileHeartbeat(settings.instance, settings.database_url)
         self.restoration, self.proxies = Restoration(core, heartbeat, self.methods), Proxies(core)
-        self.restored_lately = RestoredLately(self.restoration)
         self.maintenance = Maintenance(core)
         self.advice = Advice(core, apps, names, settings.sign_up_open, settings.legacy_access)
 

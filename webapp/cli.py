@@ -21,7 +21,7 @@ from .environment import PREFIX
 from .keys import generate_keys
 from .policy import DAY, HOUR
 from .services.email_addresses import normalize
-from .services.restoration import UNKNOWN
+from .services.operation.restoration import UNKNOWN
 from .worker import work_until_told
 
 SAY = "nightlatch-say"

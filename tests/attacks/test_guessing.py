@@ -22,7 +22,7 @@ from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import ChallengeExhausted, CodesBlocked, LoginExpired, Refusal, TooManyAttempts, WrongLogin
-from webapp.services.login import PendingToken
+from webapp.services.login.login import PendingToken
 from webapp.services.password_attempts import KnownBrowser
 
 FIVE_MINUTES, HOUR, DAY = 300, 3600, 86400

@@ -18,8 +18,8 @@ from webapp.domain.refusals import NotFound
 from webapp.domain.request_refusals import NotThisPhone, RequestEnded
 from webapp.models.login_requests import LoginRequest
 from webapp.models.sessions import Attempt
-from webapp.services.approvals import Viewer
-from webapp.services.proof import shared_bucket
+from webapp.services.login.proof import shared_bucket
+from webapp.services.requests.approvals import Viewer
 
 TOKEN = re.compile(r'name="csrf_token" value="[^"]+"')
 WAITING = "Check your phone to approve"

@@ -19,9 +19,9 @@ from webapp.domain.refusals import CodeRefusal, Refusal, TooManyAttempts, TooMan
 from webapp.models.accounts import Account
 from webapp.models.sessions import Attempt
 from webapp.services.account_lookup import find_by_name
-from webapp.services.login import PendingToken
+from webapp.services.login.login import PendingToken
+from webapp.services.login.session_opening import LoggedIn
 from webapp.services.password_attempts import UNKNOWN_TOTALS, KnownBrowser, total_bucket
-from webapp.services.session_opening import LoggedIn
 
 
 class TestBehindAProxy:

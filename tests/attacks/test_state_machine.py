@@ -25,8 +25,8 @@ from webapp.models.accounts import Account
 from webapp.models.factors import Factor
 from webapp.models.sessions import Session
 from webapp.models.user import SessionToken, User
-from webapp.services.login import PendingToken
-from webapp.services.session_opening import LoggedIn
+from webapp.services.login.login import PendingToken
+from webapp.services.login.session_opening import LoggedIn
 from webapp.settings import Settings
 
 HERE = Origin("192.0.2.1", "a browser")

@@ -13,7 +13,7 @@ from webapp.domain.origin import Origin
 from webapp.models.accounts import Account
 from webapp.models.sessions import Activity
 from webapp.policy import Policy
-from webapp.services.remembered_browsers import RememberedBrowsers
+from webapp.services.login.remembered_browsers import RememberedBrowsers
 
 WRONG = "That code is wrong. Check it and try again."
 

@@ -16,7 +16,7 @@ from webapp.domain.refusals import AlreadyDone, LoginExpired, NotFound
 from webapp.models.sessions import Session
 from webapp.models.user import SessionToken, User
 from webapp.policy import Policy
-from webapp.services.remembered_browsers import RememberedBrowsers
+from webapp.services.login.remembered_browsers import RememberedBrowsers
 
 HERE = Origin("192.0.2.1", "Firefox")
 MINUTE, HOUR, DAY = 60, 3600, 86400

@@ -12,7 +12,7 @@ from tests.apps import App
 from tests.conftest import Site
 from tests.people import Owner
 from webapp import worker
-from webapp.services.advice import Advice
+from webapp.services.operation.advice import Advice
 
 
 @pytest.fixture

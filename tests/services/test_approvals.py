@@ -14,7 +14,7 @@ from tests.people import Owner
 from webapp.domain.origin import Origin
 from webapp.domain.request_refusals import RequestEnded
 from webapp.models.login_requests import LoginRequest
-from webapp.services.approvals import Approvals, Viewer
+from webapp.services.requests.approvals import Approvals, Viewer
 
 
 @pytest.fixture

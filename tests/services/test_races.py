@@ -28,7 +28,7 @@ from webapp.models.factors import Factor
 from webapp.models.sessions import PendingLogin, Session
 from webapp.models.user import User
 from webapp.services.kept_acts import Act
-from webapp.services.login import LoggedIn, PendingToken
+from webapp.services.login.login import LoggedIn, PendingToken
 
 HERE = Origin("192.0.2.1", "Firefox")
 

@@ -10,7 +10,7 @@ from tests.conftest import Site
 from tests.people import Owner, Person
 from webapp.adapters.heartbeat import FileHeartbeat
 from webapp.models.site_values import set_site_value
-from webapp.services.restoration import BEATS
+from webapp.services.operation.restoration import BEATS
 
 
 def heartbeat(site: Site) -> FileHeartbeat:

@@ -24,8 +24,8 @@ from webapp.models.accounts import Account
 from webapp.models.apps import AppSession, RefusedAccess, TemporaryPassword
 from webapp.models.user import User
 from webapp.policy import Policy
-from webapp.services.legacy_access import Caller, CallerCache
-from webapp.services.refused_accesses import RefusedAccesses
+from webapp.services.apps.legacy_access import Caller, CallerCache
+from webapp.services.apps.refused_accesses import RefusedAccesses
 
 HERE = Origin("192.0.2.1", "Firefox", "nightlatch.localhost")
 DAY = 86400

@@ -9,11 +9,11 @@ from ..domain.push import PushHosts
 from ..services.attempts import Attempts
 from ..services.ceremonies import Ceremonies
 from ..services.core import Core
-from ..services.login_requests import LoginRequests
 from ..services.method_kinds import Methods
 from ..services.one_time_codes import OneTimeCodes
 from ..services.outbox import Outbox
 from ..services.phone_numbers import PhoneNumbers
+from ..services.requests.login_requests import LoginRequests
 from . import authentication_app, login_requests, security_key, text_message
 
 

@@ -27,9 +27,9 @@ from ..models.database import Transaction, changed_one_row
 from ..models.factors import MARK_USED, Factor
 from ..services.core import Core
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
-from ..services.login_requests import LoginRequests
 from ..services.method import Answers, ByDevice, Challenge, Overview, Proved, Step, Visit
 from ..services.method_kinds import Glance, OutOfBand, RequestStatus
+from ..services.requests.login_requests import LoginRequests
 
 
 class SubscriptionFields:

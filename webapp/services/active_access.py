@@ -20,10 +20,10 @@ from ..models.apps import AppSession, TemporaryPassword
 from ..models.database import Transaction, changed_one_row
 from ..models.sessions import PendingLogin, RememberedBrowser, Session
 from ..models.user import SessionToken, User
-from .app_sessions import AppSessions
+from .apps.app_sessions import AppSessions
 from .core import Core
+from .login.remembered_browsers import RememberedBrowsers
 from .notices import Notices
-from .remembered_browsers import RememberedBrowsers
 from .sessions import Sessions
 
 

@@ -16,9 +16,9 @@ from ..domain.origin import Origin
 from ..models.accounts import Account
 from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
 from .core import Core
+from .login.session_opening import LoggedIn
 from .notices import Notices
 from .passwords import Passwords
-from .session_opening import LoggedIn
 from .sessions import Sessions
 from .usernames import Usernames
 

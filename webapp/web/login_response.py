@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import session
 from flask.wrappers import Response
 
-from ..services.login import PendingToken
-from ..services.session_opening import LoggedIn
+from ..services.login.login import PendingToken
+from ..services.login.session_opening import LoggedIn
 from . import cookies, current, layouts, render
 
 PASSWORD_TYPED = "typed"  # noqa: S105  # the name of a field, not a password

@@ -16,8 +16,8 @@ from ..domain.language import gettext as _
 from ..domain.refusals import ChallengeExhausted, LoginExpired, Refusal
 from ..domain.request_refusals import NotApproved
 from ..models.login_requests import APPROVED, DENIED, WAITING
+from ..services.login.proof import Choice, Claim, ProofFlow
 from ..services.method_kinds import Glance, OutOfBand
-from ..services.proof import Choice, Claim, ProofFlow
 from . import backup_card, current, layouts, render, words
 from .forms import BackupCodeForm, Form, form_of
 

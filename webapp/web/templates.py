@@ -9,6 +9,7 @@ from ..bootstrap import Services
 from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
 from ..domain.moments import machine, minute
+from ..services.operation.restoration import RestoredLately
 from . import assets, cookies, current, forms, layouts
 from .places import place_of
 
@@ -29,7 +30,7 @@ def install(app: Flask, services: Services) -> None:
         asset=assets.url,
         page_url=layouts.page_url,
         csrf_token=generate_csrf,
-        restored_lately=services.restored_lately,
+        restored_lately=RestoredLately(services.restoration),
         current_path=current.path,
         described=forms.described,
         invalid=forms.invalid,

@@ -9,9 +9,9 @@ from flask.wrappers import Response
 
 from ...domain.refusals import Refusal
 from ...models.login_requests import DENIED
-from ...services.login import Login, LoginClaim
+from ...services.login.login import Login, LoginClaim
+from ...services.login.session_opening import LoggedIn
 from ...services.method_kinds import Glance
-from ...services.session_opening import LoggedIn
 from .. import cookies, current, guards, layouts, render, words
 from ..forms import RememberFields
 from ..login_response import logged_in

@@ -12,7 +12,7 @@ from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
 from ...domain.moments import minute
 from ...domain.refusals import CodeExpired, LinkInvalid, Refusal, TemporaryPasswordHere, TooManyLogins, WrongLoginHere
-from ...services.session_opening import LoggedIn
+from ...services.login.session_opening import LoggedIn
 from .. import confirming, cookies, current, guards, layouts, render, words
 from ..forms import (
     EmailForm,

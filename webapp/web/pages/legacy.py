@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from ...domain.language import ENGLISH, speaking
 from ...domain.language import gettext as _
 from ...domain.refusals import Refusal, WrongLogin
-from ...services.legacy_access import Caller
+from ...services.apps.legacy_access import Caller
 from .. import current, guards, words
 from ..headers import header_safe
 

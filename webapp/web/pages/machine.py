@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from ...services.restoration import UNKNOWN
+from ...services.operation.restoration import UNKNOWN
 from .. import current, layouts
 
 bp = Blueprint("machine", __name__)

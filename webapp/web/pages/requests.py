@@ -18,8 +18,8 @@ from ...domain.moments import machine, minute
 from ...domain.refusals import NotFound, Refusal
 from ...domain.request_refusals import RequestEnded, WrongNumber
 from ...models.login_requests import APPROVED, WAITING, LoginRequest
-from ...services.approvals import Viewer
 from ...services.method_kinds import Methods, OutOfBand
+from ...services.requests.approvals import Viewer
 from .. import cookies, current, guards, layouts, render, words
 from ..forms import Form, NumberForm
 from ..places import place_of

@@ -10,9 +10,9 @@ from flask_login import login_required
 
 from ...domain.refusals import NotFresh, Refusal
 from ...models.user import SessionToken
+from ...services.login.proof import Claim
+from ...services.login.step_up import StepUp, StepUpClaim
 from ...services.method_kinds import Glance, OutOfBand
-from ...services.proof import Claim
-from ...services.step_up import StepUp, StepUpClaim
 from .. import current, guards, kept_acts, layouts, render, words
 from ..forms import PasswordForm
 from ..proof_pages import ProofPages

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from ..models.apps import AppSession
-from .app_sessions import AppSessions
-from .core import Core
-from .usernames import Usernames
+from ...models.apps import AppSession
+from ..apps.app_sessions import AppSessions
+from ..core import Core
+from ..usernames import Usernames
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,20 +13,20 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import delete, select, update
 
-from ..domain.ports import Heartbeat
-from ..domain.refusals import DatabaseUnavailable
-from ..models.accounts import Account
-from ..models.apps import AppSession, RefusedAccess, TemporaryPassword
-from ..models.codes import Code, Link
-from ..models.database import Transaction
-from ..models.drafts import Draft
-from ..models.factors import Factor
-from ..models.messages import SiteValue
-from ..models.sessions import KeptAct, PendingLogin, RememberedBrowser, Session
-from ..models.site_values import set_site_value, site_value
-from ..policy import DAY, MINUTE
-from .core import Core
-from .method_kinds import Methods
+from ...domain.ports import Heartbeat
+from ...domain.refusals import DatabaseUnavailable
+from ...models.accounts import Account
+from ...models.apps import AppSession, RefusedAccess, TemporaryPassword
+from ...models.codes import Code, Link
+from ...models.database import Transaction
+from ...models.drafts import Draft
+from ...models.factors import Factor
+from ...models.messages import SiteValue
+from ...models.sessions import KeptAct, PendingLogin, RememberedBrowser, Session
+from ...models.site_values import set_site_value, site_value
+from ...policy import DAY, MINUTE
+from ..core import Core
+from ..method_kinds import Methods
 
 BEATS, RESTORED_AT = "beats", "restored-at"
 BANNER_SECONDS = 3 * DAY

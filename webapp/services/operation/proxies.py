@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..models.site_values import set_site_value, site_value
-from ..policy import DAY
-from .core import Core
+from ...models.site_values import set_site_value, site_value
+from ...policy import DAY
+from ..core import Core
 
 FORWARDED_AT = "forwarded-at"
 

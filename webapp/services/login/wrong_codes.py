@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from ..domain.origin import Origin
-from ..domain.refusals import TooManyAttempts
-from ..models.accounts import Account
-from ..models.sessions import Attempt
-from .attempts import Attempts, Bucket, SlidingWindows
-from .core import Core
-from .notices import Notices
+from ...domain.origin import Origin
+from ...domain.refusals import TooManyAttempts
+from ...models.accounts import Account
+from ...models.sessions import Attempt
+from ..attempts import Attempts, Bucket, SlidingWindows
+from ..core import Core
+from ..notices import Notices
 
 
 @dataclass(frozen=True, slots=True)

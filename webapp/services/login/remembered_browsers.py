@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, false, insert, select, update
 
-from ..domain.codes import draw_token, hash_of
-from ..domain.origin import Origin
-from ..models.database import Transaction, changed_one_row
-from ..models.sessions import RememberedBrowser
-from .core import Core
+from ...domain.codes import draw_token, hash_of
+from ...domain.origin import Origin
+from ...models.database import Transaction, changed_one_row
+from ...models.sessions import RememberedBrowser
+from ..core import Core
 
 
 @dataclass(frozen=True, slots=True)

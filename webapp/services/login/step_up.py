@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..domain.origin import Origin
-from ..models.database import Transaction
-from ..models.user import SessionToken, User
-from .attempts import Bucket
+from ...domain.origin import Origin
+from ...models.database import Transaction
+from ...models.user import SessionToken, User
+from ..attempts import Bucket
 from .proof import Claim, ProofFlow, StandIn
 
 

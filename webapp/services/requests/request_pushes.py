@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
-from ..domain.devices import device
-from ..domain.language import gettext, spoken
-from ..domain.ports import Places, PushMessage
-from ..models.accounts import Account
-from ..models.database import Transaction
-from ..models.factors import Factor, factor_bound
-from ..models.login_requests import APPROVED, DENIED, USED, LoginRequest
-from .core import Core
-from .outbox import Outbox
+from ...domain.devices import device
+from ...domain.language import gettext, spoken
+from ...domain.ports import Places, PushMessage
+from ...models.accounts import Account
+from ...models.database import Transaction
+from ...models.factors import Factor, factor_bound
+from ...models.login_requests import APPROVED, DENIED, USED, LoginRequest
+from ..core import Core
+from ..outbox import Outbox
 
 DECLARATIVE = 8030  # the value that marks Declarative Web Push, after RFC 8030
 ANSWERS = (APPROVED, USED, DENIED)

@@ -10,19 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from ..domain.key_refusals import KeyCloned
-from ..domain.origin import Origin
-from ..domain.refusals import CodeRefusal, NotFound, Refusal, TooSoon
-from ..models.accounts import Account
-from ..models.database import Transaction
-from ..models.factors import Factor
-from .attempts import UNGUESSABLE, Attempts, Bucket, FactorFailures, SlidingWindows, Total, single_use
-from .backup_codes import BackupCodes
-from .core import Core
-from .method import Answers, Challenge, Method
-from .method_kinds import Glance, Methods, OutOfBand
-from .notices import Notices
-from .sessions import Sessions
+from ...domain.key_refusals import KeyCloned
+from ...domain.origin import Origin
+from ...domain.refusals import CodeRefusal, NotFound, Refusal, TooSoon
+from ...models.accounts import Account
+from ...models.database import Transaction
+from ...models.factors import Factor
+from ..attempts import UNGUESSABLE, Attempts, Bucket, FactorFailures, SlidingWindows, Total, single_use
+from ..backup_codes import BackupCodes
+from ..core import Core
+from ..method import Answers, Challenge, Method
+from ..method_kinds import Glance, Methods, OutOfBand
+from ..notices import Notices
+from ..sessions import Sessions
 from .wrong_codes import WrongCodes
 
 SHARED_BUCKETS = "second-factor:"

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, update
 
-from ..domain.labels import tidy_label
-from ..domain.origin import Origin
-from ..domain.refusals import NotFound
-from ..models.accounts import lock_for_change
-from ..models.database import changed_one_row
-from ..models.factors import Factor
-from ..models.user import User
-from .core import Core
-from .method_kinds import Several
-from .notices import Notices
-from .sessions import Sessions
+from ...domain.labels import tidy_label
+from ...domain.origin import Origin
+from ...domain.refusals import NotFound
+from ...models.accounts import lock_for_change
+from ...models.database import changed_one_row
+from ...models.factors import Factor
+from ...models.user import User
+from ..core import Core
+from ..method_kinds import Several
+from ..notices import Notices
+from ..sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 
-from ..domain.names import key_of
-from ..domain.origin import Origin
-from ..domain.refusals import NotFound
-from ..models.accounts import Account
-from ..models.drafts import Draft
-from ..models.factors import Factor
-from .core import Core
-from .notices import Notices
-from .sessions import Sessions
-from .usernames import Usernames
+from ...domain.names import key_of
+from ...domain.origin import Origin
+from ...domain.refusals import NotFound
+from ...models.accounts import Account
+from ...models.drafts import Draft
+from ...models.factors import Factor
+from ..core import Core
+from ..notices import Notices
+from ..sessions import Sessions
+from ..usernames import Usernames
 
 OPERATOR = Origin("", "")
 

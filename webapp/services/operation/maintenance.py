@@ -9,16 +9,16 @@ from typing import Any
 from sqlalchemy import and_, delete, not_, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from ..models.accounts import Account
-from ..models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
-from ..models.codes import Code, Link
-from ..models.contacts import ContactLookups
-from ..models.drafts import Draft, draft_bound
-from ..models.factors import Factor, factor_bound
-from ..models.login_requests import LoginRequest
-from ..models.messages import OWED, Message, TextCount
-from ..models.names import SiteKey, site_key_bound
-from ..models.sessions import (
+from ...models.accounts import Account
+from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
+from ...models.codes import Code, Link
+from ...models.contacts import ContactLookups
+from ...models.drafts import Draft, draft_bound
+from ...models.factors import Factor, factor_bound
+from ...models.login_requests import LoginRequest
+from ...models.messages import OWED, Message, TextCount
+from ...models.names import SiteKey, site_key_bound
+from ...models.sessions import (
     Activity,
     Attempt,
     KeptAct,
@@ -27,13 +27,13 @@ from ..models.sessions import (
     Session,
     new_backup_code_bound,
 )
-from ..policy import DAY
-from .core import Core
-from .kept_acts import act_bound
-from .outbox import message_bound
-from .password_attempts import TOTALS
-from .phone_numbers import phone_bound, target_bound
-from .proof import SHARED_BUCKETS
+from ...policy import DAY
+from ..core import Core
+from ..kept_acts import act_bound
+from ..login.proof import SHARED_BUCKETS
+from ..outbox import message_bound
+from ..password_attempts import TOTALS
+from ..phone_numbers import phone_bound, target_bound
 
 SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
     (Factor.sealed, lambda factor: factor_bound(factor.account_id, factor.method)),

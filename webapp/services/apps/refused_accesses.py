@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select
 
-from ..domain.origin import Origin
-from ..domain.refusals import Refusal
-from ..models.accounts import Account
-from ..models.apps import RefusedAccess
-from ..models.database import Transaction, changed_one_row
-from ..models.factors import Factor
-from .core import Core
+from ...domain.origin import Origin
+from ...domain.refusals import Refusal
+from ...models.accounts import Account
+from ...models.apps import RefusedAccess
+from ...models.database import Transaction, changed_one_row
+from ...models.factors import Factor
+from ..core import Core
 from .temporary_passwords import TemporaryPasswords
 
 AT_ONCE = 100  # refusals in one round of the worker

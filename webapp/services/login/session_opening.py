@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..domain.origin import Origin
-from ..models.accounts import Account
-from ..models.database import Transaction
-from ..models.user import SessionToken
-from .notices import Notices
-from .password_attempts import KnownBrowser, PasswordAttempts
-from .sessions import Sessions
+from ...domain.origin import Origin
+from ...models.accounts import Account
+from ...models.database import Transaction
+from ...models.user import SessionToken
+from ..notices import Notices
+from ..password_attempts import KnownBrowser, PasswordAttempts
+from ..sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..domain.codes import hash_of
-from ..domain.names import key_of, login_key
-from ..domain.origin import Origin
-from ..domain.refusals import LinkInvalid, TooManyAttempts
-from ..models.accounts import Account
-from ..models.database import Transaction
-from .account_lookup import find_by_name
-from .attempts import Attempts, Bucket, SlidingWindows
-from .core import Core
-from .links import Links
-from .notices import Notices
-from .outbox import Outbox
+from ...domain.codes import hash_of
+from ...domain.names import key_of, login_key
+from ...domain.origin import Origin
+from ...domain.refusals import LinkInvalid, TooManyAttempts
+from ...models.accounts import Account
+from ...models.database import Transaction
+from ..account_lookup import find_by_name
+from ..attempts import Attempts, Bucket, SlidingWindows
+from ..core import Core
+from ..links import Links
+from ..notices import Notices
+from ..outbox import Outbox
 
 PURPOSE = "log-in-here"
 

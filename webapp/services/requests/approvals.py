@@ -11,21 +11,21 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, select, update
 
-from ..domain.codes import is_digits, tidy_digits
-from ..domain.devices import device
-from ..domain.origin import Origin
-from ..domain.refusals import NotFound
-from ..domain.request_refusals import NotThisPhone, NumberMalformed, RequestEnded, WrongNumber
-from ..models.accounts import Account
-from ..models.database import changed_one_row
-from ..models.factors import Factor
-from ..models.login_requests import APPROVED, CANCELLED, DENIED, WAITING, WRONG, LoginRequest
-from ..models.sessions import PendingLogin
-from ..models.user import User
-from .core import Core
+from ...domain.codes import is_digits, tidy_digits
+from ...domain.devices import device
+from ...domain.origin import Origin
+from ...domain.refusals import NotFound
+from ...domain.request_refusals import NotThisPhone, NumberMalformed, RequestEnded, WrongNumber
+from ...models.accounts import Account
+from ...models.database import changed_one_row
+from ...models.factors import Factor
+from ...models.login_requests import APPROVED, CANCELLED, DENIED, WAITING, WRONG, LoginRequest
+from ...models.sessions import PendingLogin
+from ...models.user import User
+from ..core import Core
+from ..method_kinds import OutOfBand
+from ..notices import Notices
 from .login_requests import LoginRequests
-from .method_kinds import OutOfBand
-from .notices import Notices
 
 RECENT = 20  # requests in the list
 

@@ -7,16 +7,16 @@ from typing import Any
 
 from sqlalchemy import select
 
-from ..domain.key_refusals import KeyCloned, KeyUnknown
-from ..domain.origin import Origin
-from ..models.accounts import Account, share_account
-from ..models.factors import Factor
-from .attempts import Attempts
-from .core import Core
-from .method import Answers, Challenge
-from .method_kinds import Methods, Passwordless
-from .notices import Notices
-from .password_attempts import KnownBrowser
+from ...domain.key_refusals import KeyCloned, KeyUnknown
+from ...domain.origin import Origin
+from ...models.accounts import Account, share_account
+from ...models.factors import Factor
+from ..attempts import Attempts
+from ..core import Core
+from ..method import Answers, Challenge
+from ..method_kinds import Methods, Passwordless
+from ..notices import Notices
+from ..password_attempts import KnownBrowser
 from .proof import shared_bucket, single_use_of
 from .session_opening import LoggedIn, SessionOpening
 

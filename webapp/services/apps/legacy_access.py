@@ -14,18 +14,18 @@ from threading import Condition, Lock
 
 from cachetools import TLRUCache, cached
 
-from ..domain.origin import Origin
-from ..domain.refusals import WrongLogin
-from ..models.accounts import Account
-from ..models.apps import TemporaryPassword
-from ..models.database import Transaction
-from .account_lookup import find_by_name, needs_second_factor
+from ...domain.origin import Origin
+from ...domain.refusals import WrongLogin
+from ...models.accounts import Account
+from ...models.apps import TemporaryPassword
+from ...models.database import Transaction
+from ..account_lookup import find_by_name, needs_second_factor
+from ..core import Core
+from ..notices import Notices
+from ..password_attempts import Counted, PasswordAttempts
+from ..passwords import Passwords
 from .app_sessions import AppSessions, Granted
-from .core import Core
 from .known_networks import KnownNetworks
-from .notices import Notices
-from .password_attempts import Counted, PasswordAttempts
-from .passwords import Passwords
 from .refused_accesses import RefusedAccesses
 from .temporary_passwords import TemporaryPasswords
 

@@ -11,19 +11,19 @@ from hashlib import sha256
 
 from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
 
-from ..domain.codes import draw_base32, grouped, is_base32, tidy_base32
-from ..domain.origin import Origin
-from ..domain.refusals import NotFound, TooManyTemporaryPasswords, WrongLogin
-from ..models.accounts import Account
-from ..models.apps import TemporaryPassword
-from ..models.database import Transaction, changed_one_row
-from ..models.user import User
-from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
-from .core import Core
-from .notices import Notices
-from .outbox import Outbox
-from .phone_numbers import PhoneNumbers
-from .sessions import Sessions
+from ...domain.codes import draw_base32, grouped, is_base32, tidy_base32
+from ...domain.origin import Origin
+from ...domain.refusals import NotFound, TooManyTemporaryPasswords, WrongLogin
+from ...models.accounts import Account
+from ...models.apps import TemporaryPassword
+from ...models.database import Transaction, changed_one_row
+from ...models.user import User
+from ..attempts import Attempts, Bucket, SlidingWindows, WithRefusal
+from ..core import Core
+from ..notices import Notices
+from ..outbox import Outbox
+from ..phone_numbers import PhoneNumbers
+from ..sessions import Sessions
 
 NO_ACCOUNT = 0  # the id of no account: looking for an unknown name runs the same query
 FIND = select(TemporaryPassword).where(

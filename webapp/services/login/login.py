@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, inspect, select, update
 
-from ..domain.codes import draw_token, hash_of
-from ..domain.origin import Origin
-from ..domain.refusals import (
+from ...domain.codes import draw_token, hash_of
+from ...domain.origin import Origin
+from ...domain.refusals import (
     ChallengeExhausted,
     CodeRefusal,
     LoginExpired,
@@ -25,14 +25,14 @@ from ..domain.refusals import (
     WrongLogin,
     WrongLoginHere,
 )
-from ..models.account_rows import AccountRows
-from ..models.accounts import Account
-from ..models.database import Transaction, changed_one_row
-from ..models.sessions import PendingLogin
-from .account_lookup import find_by_name, needs_second_factor
-from .method_kinds import Glance
-from .password_attempts import KnownBrowser, PasswordAttempts
-from .passwords import Passwords, looks_temporary
+from ...models.account_rows import AccountRows
+from ...models.accounts import Account
+from ...models.database import Transaction, changed_one_row
+from ...models.sessions import PendingLogin
+from ..account_lookup import find_by_name, needs_second_factor
+from ..method_kinds import Glance
+from ..password_attempts import KnownBrowser, PasswordAttempts
+from ..passwords import Passwords, looks_temporary
 from .proof import Claim, ProofFlow, first_glance, shared_bucket
 from .remembered_browsers import RememberedBrowsers
 from .session_opening import LoggedIn, SessionOpening

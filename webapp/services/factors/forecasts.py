@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..domain.forecast import Authenticator, Holdings, Outlook, forecast
-from ..models.user import User
-from .method_kinds import Methods
+from ...domain.forecast import Authenticator, Holdings, Outlook, forecast
+from ...models.user import User
+from ..method_kinds import Methods
 
 
 @dataclass(frozen=True, slots=True)

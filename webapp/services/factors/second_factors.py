@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, update
 
-from ..domain.origin import Origin
-from ..domain.refusals import NotFound
-from ..models.accounts import lock_for_change
-from ..models.database import changed_one_row
-from ..models.drafts import Draft
-from ..models.factors import Factor
-from ..models.user import User
-from .backup_codes import BackupCodes
-from .core import Core
-from .method import Method
-from .method_kinds import Methods
-from .notices import Notices
-from .sessions import Sessions
+from ...domain.origin import Origin
+from ...domain.refusals import NotFound
+from ...models.accounts import lock_for_change
+from ...models.database import changed_one_row
+from ...models.drafts import Draft
+from ...models.factors import Factor
+from ...models.user import User
+from ..backup_codes import BackupCodes
+from ..core import Core
+from ..method import Method
+from ..method_kinds import Methods
+from ..notices import Notices
+from ..sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)

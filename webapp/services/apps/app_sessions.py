@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
 from sqlalchemy.sql import expression
 
-from ..domain.codes import draw_token, hash_of
-from ..domain.origin import Origin
-from ..models.accounts import Account
-from ..models.apps import AppSession
-from ..models.database import Transaction
-from .core import Core
+from ...domain.codes import draw_token, hash_of
+from ...domain.origin import Origin
+from ...models.accounts import Account
+from ...models.apps import AppSession
+from ...models.database import Transaction
+from ..core import Core
 
 
 def _is_live(seen: Seconds, started: Seconds, until: Seconds) -> ColumnElement[bool]:

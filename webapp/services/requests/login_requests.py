@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import String, bindparam, cast, insert, literal, select, update
 
-from ..domain.codes import draw_token, hash_of
-from ..domain.origin import Origin
-from ..domain.request_refusals import NotApproved, TooManyRequests
-from ..models.accounts import Account
-from ..models.database import Transaction
-from ..models.factors import Factor
-from ..models.login_requests import (
+from ...domain.codes import draw_token, hash_of
+from ...domain.origin import Origin
+from ...domain.request_refusals import NotApproved, TooManyRequests
+from ...models.accounts import Account
+from ...models.database import Transaction
+from ...models.factors import Factor
+from ...models.login_requests import (
     APPROVED,
     EXPIRED,
     REPLACED,
@@ -27,10 +27,10 @@ from ..models.login_requests import (
     LoginRequest,
     close_open,
 )
-from ..models.sessions import PENDING_CHALLENGE, Activity, PendingLogin
-from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
-from .core import Core
-from .method_kinds import Glance, RequestStatus
+from ...models.sessions import PENDING_CHALLENGE, Activity, PendingLogin
+from ..attempts import Attempts, Bucket, SlidingWindows, WithRefusal
+from ..core import Core
+from ..method_kinds import Glance, RequestStatus
 from .request_pushes import RequestPushes
 
 DIGITS = 6
