@@ -1,1 +1,4 @@
-"""What users, the operator and the worker do, one action a file; those of one subject share a folder. Must not import Flask."""
+"""What users, the operator and the worker do, one action a file; files of one subject share a folder.
+
+Must not import Flask.
+"""

@@ -1,0 +1,36 @@
+"""The commands of the operator: `flask --app wsgi ...`. No command may print a stored secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from ..domain.refusals import Refusal
+from .accounts import accounts
+from .check import check
+from .common import SAY, services
+from .database import migrate_command, moved, purge, restored
+from .keys import keys
+from .messages import messages
+
+
+def install(app: Flask, say: Callable[[Refusal], str]) -> None:
+    """Registers the commands. `say` turns a refusal into a sentence."""
+    app.extensions[SAY] = say
+    for group in (accounts, messages, keys):
+        app.cli.add_command(group)
+    for command in (purge, check, restored, moved, migrate_command, develop):
+        app.cli.add_command(command)
+
+
+@click.command("develop")
+@click.option("--port", type=int, help="The port to listen on; by default that of the server name.")
+@with_appcontext
+def develop(port: int | None) -> None:
+    """Start the development site with its worker and a demo account."""
+    from ..development import run  # imports Alembic too
+
+    run(current_app._get_current_object(), services(), port)  # type: ignore[attr-defined]  # the documented way to the object behind the proxy

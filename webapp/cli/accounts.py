@@ -1,0 +1,110 @@
+"""`flask accounts`: creates, invites, shows, recovers and deletes accounts. Must not print a stored secret."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from flask.cli import AppGroup, with_appcontext
+
+from ..policy import HOUR
+from ..services.email_addresses import normalize
+from .common import reports_refusals, services
+
+accounts = AppGroup("accounts", help="Accounts: create, invite, list, show, reset-second-factors, log-out, delete.")
+
+
+@accounts.command("create")
+@click.option("--username", required=True)
+@click.option("--email")
+@click.option("--name", required=True)
+@click.option("--email-confirmed", is_flag=True, help="The address is known to be theirs.")
+@click.option("--phone", help="A number with its calling code that is known to be theirs.")
+@with_appcontext
+@reports_refusals
+def create(username: str, email: str | None, name: str, email_confirmed: bool, phone: str | None) -> None:
+    """Create an account; the password is read from standard input."""
+    password = sys.stdin.readline().rstrip("\n")
+    address = normalize(email) if email else None
+    number = services().phone_numbers.read(phone, "") if phone else None
+    account = services().sign_up.create_by_operator(name, username, password, address, confirmed=email_confirmed)
+    if number is not None:
+        services().phone_numbers.keep(account, number)
+    click.echo(f"Created {account.username}.")
+    tell_if_deleted(account.username)
+
+
+def tell_if_deleted(username: str) -> None:
+    with services().db.read() as tx:
+        if services().usernames.was_deleted(tx, username):
+            click.echo("A deleted account had this username: sites that trusted it will trust this one.", err=True)
+
+
+@accounts.command("invite")
+@click.option("--email", required=True)
+@click.option("--username", help="Otherwise one is made from the address.")
+@click.option("--name", help="Otherwise the username.")
+@with_appcontext
+@reports_refusals
+def invite(email: str, username: str | None, name: str | None) -> None:
+    """Create an account, and mail its owner a link that sets the password. Again: mail another link."""
+    account = services().invitations.send(email, username, name)
+    hours = services().settings.policy.invitation_seconds // HOUR
+    click.echo(f"Invited {account.unconfirmed_email} as {account.username}. The link works for {hours} hours, once.")
+    tell_if_deleted(account.username)
+
+
+@accounts.command("list")
+@with_appcontext
+def list_accounts() -> None:
+    """Print every account: username, email address, name."""
+    for account in services().accounts.all():
+        click.echo(f"{account.username}\t{account.email or '-'}\t{account.name}")
+
+
+@accounts.command("show")
+@click.argument("username")
+@with_appcontext
+@reports_refusals
+def show(username: str) -> None:
+    """Print what is known about an account, without any secret."""
+    account = services().accounts.named(username)
+    factors = services().accounts.factors(account)
+    on = [f"{factor.method} ({factor.label})" if factor.label else factor.method for factor in factors]
+    click.echo(f"Username: {account.username}")
+    click.echo(f"Name: {account.name}")
+    click.echo(f"Email address: {account.email or 'not confirmed'}")
+    click.echo(f"Phone number: {account.phone_number_hint or 'none'}")
+    click.echo(f"Second factors: {', '.join(on) or 'none'}")
+    click.echo(f"Backup code: {'yes' if account.backup_code_hash else 'no'}")
+
+
+@accounts.command("reset-second-factors")
+@click.argument("username")
+@click.option("--why", required=True, help="Logged, and told to the owner.")
+@with_appcontext
+@reports_refusals
+def reset_second_factors(username: str, why: str) -> None:
+    """Turn off every second factor of an account, and tell its owner."""
+    services().accounts.reset_second_factors(username, why)
+    click.echo(f"The second factors of {username} are off, every log-in ended, and the owner was told.")
+
+
+@accounts.command("log-out")
+@click.argument("username")
+@with_appcontext
+@reports_refusals
+def log_out(username: str) -> None:
+    """End every log-in and remembered browser of an account."""
+    services().accounts.log_out(username)
+    click.echo(f"{username} is logged out everywhere.")
+
+
+@accounts.command("delete")
+@click.argument("username")
+@with_appcontext
+@reports_refusals
+def delete(username: str) -> None:
+    """Delete an account with all that belongs to it."""
+    services().accounts.delete(username)
+    click.echo(f"Deleted {username}.")

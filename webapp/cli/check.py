@@ -1,0 +1,76 @@
+"""`flask check`: says what is wrong with this site. Must not change anything, and must not print a secret."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy.exc import ProgrammingError
+
+from ..domain.ports import Mail, TextMessages
+from ..domain.refusals import DatabaseUnavailable
+from ..environment import PREFIX
+from ..services.operation.restoration import UNKNOWN
+from .common import services
+
+UNTRUSTED = (
+    f"requests with X-Forwarded-For arrive, but {PREFIX}TRUSTED_PROXIES is 0, so that all clients count as one;"
+    " set it to the number of proxies in front, usually 1"
+)
+
+
+@click.command("check")
+@with_appcontext
+def check() -> None:
+    """Verify settings, database, mail and the text message gateway, and say what is wrong."""
+    wrong = False
+    for part, error in _findings():
+        click.echo(f"{part}: {error or 'fine'}")
+        wrong = wrong or error is not None
+    if _database_error() is None:
+        for part, advice in _advice():
+            click.echo(f"{part}: {advice}")
+    sys.exit(1 if wrong else 0)
+
+
+def _advice() -> list[tuple[str, str]]:
+    """What the operator should know, although nothing is wrong."""
+    advice = services().advice
+    found = [("Legacy access", sentence) for sentence in advice.about_access().values()]
+    usernames = advice.about_usernames()
+    return [*found, ("Usernames", usernames)] if usernames else found
+
+
+def _findings() -> list[tuple[str, str | None]]:
+    settings = services().settings
+    mail, texts = services().mail, services().texts
+    unset = "NIGHTLATCH_MAIL_URL is not set, so messages stay in the outbox"
+    findings: list[tuple[str, str | None]] = [("Settings", None), ("Database", _database_error())]
+    with suppress(DatabaseUnavailable, ProgrammingError):  # the line before says so; tables may be missing
+        unknown = services().restoration.is_unknown()
+        untrusted = settings.trusted_proxies == 0 and services().proxies.sends_forwarded()
+        findings += [("Heartbeat", UNKNOWN if unknown else None), ("Proxies", UNTRUSTED if untrusted else None)]
+    findings.append(("Mail", _error_of(mail) if settings.mail else unset))
+    if settings.text_gateway:  # optional
+        findings.append(("Text messages", _error_of(texts)))
+    return findings
+
+
+def _error_of(service: Mail | TextMessages) -> str | None:
+    try:
+        service.check()
+    except Exception as error:  # any error is what the operator wants to read
+        return str(error) or type(error).__name__
+    return None
+
+
+def _database_error() -> str | None:
+    from ..models.migrate import is_current  # as in database.py
+
+    if not services().db.answers():
+        return "does not answer; NIGHTLATCH_DATABASE_URL says where it is"
+    if not is_current(services().settings.database_url):
+        return "is not up to date; run `flask --app wsgi migrate`"
+    return None

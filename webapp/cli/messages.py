@@ -1,0 +1,38 @@
+"""`flask messages`: delivers what the outbox owes, and reports on texts. Must not print a message."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+from flask.cli import AppGroup, with_appcontext
+
+from ..policy import DAY
+from ..worker import work_until_told
+from .common import services
+
+messages = AppGroup("messages", help="The outbox: send what is owed, once or forever.")
+
+
+@messages.command("send")
+@with_appcontext
+def send() -> None:
+    """Deliver what the outbox owes now, once."""
+    click.echo(f"Sent {services().delivery.deliver_due()}.")
+
+
+@messages.command("work")
+@with_appcontext
+def work() -> None:
+    """Deliver what the outbox owes, forever."""
+    work_until_told(services())
+
+
+@messages.command("report")
+@click.option("--days", type=click.IntRange(1, 30), default=7, show_default=True)
+@with_appcontext
+def report(days: int) -> None:
+    """Print how many texts were sent or refused, and why, by day and country."""
+    for row in services().text_caps.report(days):
+        day = datetime.fromtimestamp(row.day * DAY, UTC).date().isoformat()
+        click.echo(f"{day}\t{row.country}\t{row.outcome}\t{row.count}")
