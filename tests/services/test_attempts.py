@@ -183,7 +183,7 @@ def test_what_is_spent_counts_in_every_bucket_or_in_none_and_is_refused_as_it_wo
     db: Database, clock: FakeClock
 ) -> None:
     attempts = Attempts(core(db, clock=clock))
-    mine, ours = Bucket("ada", THREE_A_MINUTE), Bucket("challenge", Total(5), 7)
+    mine, ours = Bucket("ada", THREE_A_MINUTE), Bucket("challenge", Total(5))
     for count in (1, 2, 3):
         attempts.spend(mine, ours)
         assert (attempts.counted("ada"), attempts.counted("challenge")) == (count, count)
