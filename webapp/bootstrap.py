@@ -101,7 +101,7 @@ class Services:
         self.approvals = Approvals(core, self.login_requests, tell)
         parts = (codes, self.outbox, numbers, self.ceremonies, self.login_requests)
         self.methods = methods(Parts(core, attempts, *parts, site, ports.texts.available, hosts, key))
-        opening, remembered = SessionOpening(sessions, guesses, tell), RememberedBrowsers(core)
+        opening, remembered = SessionOpening(sessions, attempts, tell), RememberedBrowsers(core)
         proof = (core, attempts, backup_codes, tell, WrongCodes(core, attempts, tell), self.methods, sessions)
         self.login = Login(*proof, guesses, passwords, remembered, opening)
         self.step_up = StepUp(*proof)

@@ -97,7 +97,7 @@ def test_wrong_codes_never_keep_the_owner_from_the_backup_code(site: Site, ada: 
         guess(site, pending_token(site, ada), ada.code())
     other = ada.other_browser(address="192.0.2.1")
     other.log_in()
-    assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code"
+    assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code"
 
 
 def test_wrong_backup_codes_are_counted_apart_and_by_network(site: Site, ada: Owner, stranger: Owner) -> None:
@@ -108,7 +108,7 @@ def test_wrong_backup_codes_are_counted_apart_and_by_network(site: Site, ada: Ow
     assert second_factor_attempts(site) == 0
     owner = ada.other_browser(address="192.0.2.1")
     owner.log_in()
-    assert owner.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code"
+    assert owner.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code"
     assert count(site, "SELECT count(*) FROM attempts WHERE bucket LIKE 'unguessable:%'") == 0, "a full log-in"
 
 
@@ -294,7 +294,7 @@ def test_only_browsers_known_for_this_account_are_counted_apart(site: Site, ada:
             password(site, "ada", "wrong", f"198.51.100.{attempt}", theirs)
     with pytest.raises(TooManyAttempts):
         password(site, "ada", ada.password, "198.51.100.50", theirs)
-    attacker = ada.other_browser()
+    attacker = ada.other_browser(address="198.51.100.60")
     for forged in (f"x:{account_id(site)}", f"x:{account_id(site)}.{'A' * 27}", cookies_of(mallory)["browser"]):
         give(attacker, browser=forged)
         assert attacker.log_in().status == 429

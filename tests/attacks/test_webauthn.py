@@ -27,6 +27,7 @@ from tests.attacks.tools import (
     stale,
     stored,
     thief_of,
+    unguessable_attempts,
 )
 from tests.authenticator import ES384, Authenticator, b64, unb64
 from tests.conftest import Site, one_database
@@ -405,30 +406,36 @@ def test_a_counter_that_does_not_rise_is_refused_and_the_owner_is_notified(site:
 # -- Too many attempts -----------------------------------------------------------------------------
 
 
-def test_five_wrong_answers_end_the_challenge_even_for_the_right_one(site: Site, vera: Owner) -> None:
+def test_after_five_wrong_answers_a_network_waits_even_for_the_right_one_and_other_networks_do_not(
+    site: Site, vera: Owner
+) -> None:
+    """A signature cannot be guessed, so wrong ones use up no attempt of the challenge and refuse no code."""
     prompt = KeyPrompt(LOG_IN, vera)
-    for left in (4, 3, 2, 1):
+    for _ in range(5):
         page = prompt.answer(origin="https://evil.example")
-        assert page.status == 422
-        said = {2: " 2 tries are left.", 1: " 1 try is left."}.get(left, "")
-        assert page.problems == [REFUSED + said]
+        assert (page.status, page.problems) == (422, [REFUSED])
     asked = prompt.ask()
-    kept = cookies_of(prompt.browser)
-    assert prompt.answer(origin="https://evil.example").path == "/log-in"
-    give(prompt.browser, **kept)
-    assert prompt.send(prompt.sign(asked)).path == "/log-in"
+    page = prompt.send(prompt.sign(asked))
+    assert page.status == 429
+    assert int(page.response.headers["Retry-After"]) == 300
     assert not is_in(prompt.browser)
-    assert second_factor_attempts(site, "vera") == 5
+    assert unguessable_attempts(site, "vera") == 5, "a refused try is not counted again"
+    assert second_factor_attempts(site, "vera") == 0
+    elsewhere = vera.other_browser(address="198.51.100.1")
+    elsewhere.log_in()
+    assert elsewhere.use_key().h1 == HOME
+    assert unguessable_attempts(site, "vera") == 0, "a full log-in"
 
 
-def test_five_wrong_answers_end_the_step_up(site: Site, vera: Owner) -> None:
+def test_after_five_wrong_answers_the_step_up_waits_even_for_the_right_one(site: Site, vera: Owner) -> None:
     prompt = KeyPrompt(STEP_UP, vera)
     for _ in range(5):
         assert prompt.answer(origin="https://evil.example").status == 422
     page = prompt.answer()
-    assert page.h1 == HOME
-    assert page.problems
+    assert (page.status, page.h1) == (429, CHALLENGE)
     assert prompt.browser.open("/settings/account/password").h1 == CHALLENGE, "who it is stays unproved"
+    site.clock.pass_(300)
+    assert prompt.is_open(prompt.answer())
 
 
 def test_an_attacker_who_knows_the_id_of_a_key_locks_no_user_out(site: Site, vera: Owner) -> None:
@@ -494,7 +501,7 @@ def test_a_missing_answer_is_a_counted_failure(site: Site, vera: Owner, fields: 
     page = prompt.browser.post(prompt.path, follow=False, **fields)
     assert page.status == 422
     assert prompt.browser.cookie("session") is None
-    assert second_factor_attempts(site, "vera") == 1
+    assert unguessable_attempts(site, "vera") == 1
 
 
 @one_database
@@ -573,7 +580,7 @@ def test_a_key_of_another_account_does_not_log_in_to_this_one(site: Site, vera: 
         )
         assert page.status == 422
         assert prompt.unchanged_by_refusal() == before
-    assert second_factor_attempts(site, "vera") >= 3
+    assert unguessable_attempts(site, "vera") >= 3
 
 
 def test_a_passkey_of_another_account_logs_in_to_that_account(site: Site, vera: Owner, olga: Owner) -> None:

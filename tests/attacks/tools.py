@@ -155,6 +155,12 @@ def second_factor_attempts(site: Site, username: str = "ada") -> int:
     return count(site, "SELECT count(*) FROM attempts WHERE bucket = :name", name=name)
 
 
+def unguessable_attempts(site: Site, username: str = "ada") -> int:
+    """Wrong keys and backup codes of the account, which are counted apart from codes."""
+    name = f"unguessable:{account_id(site, username)}:%"
+    return count(site, "SELECT count(*) FROM attempts WHERE bucket LIKE :name", name=name)
+
+
 def live_sessions(site: Site, username: str = "ada") -> int:
     mine = Session.account_id == account_id(site, username), Session.ended_at.is_(None)
     with site.services.db.read() as tx:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from tests.conftest import Site
 from tests.people import Owner
+from webapp.domain.forecast import Authenticator
 from webapp.domain.language import lazy
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import AlreadyDone, EmailRequired, NotFresh, StepClosed
@@ -56,6 +57,9 @@ class WithoutChecks(Method):
         return self.given
 
     def source(self, challenge: Challenge) -> str:
+        raise NotImplementedError
+
+    def authenticators(self, account: Account, factors: Sequence[Factor]) -> Sequence[Authenticator]:
         raise NotImplementedError
 
     def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:

@@ -138,7 +138,7 @@ def test_wrong_codes_are_reported_and_the_fifth_ends_the_step_up(enrolled: Owner
     page = ada.post("/step-up/verify", code=ada.next_code())
     assert page.problems
     page = ada.post("/step-up/backup-code", code=ada.kept_code)
-    assert page.problems
+    assert page.h1 == "Save your new backup code", "wrong codes never refuse it"
 
 
 def test_a_code_that_logged_in_is_refused_at_step_up(enrolled: Owner) -> None:

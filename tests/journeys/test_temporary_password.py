@@ -143,7 +143,9 @@ def test_the_log_in_page_says_where_a_temporary_password_is_used(returning: Owne
     password = made(ada)
     page = ada.other_browser().log_in(password)
     assert page.status == 422
-    assert "A temporary password works only in apps: use your usual password here." in page.problems[0]
+    assert page.problems == [
+        "That username and password didn't work here. A temporary password works only in apps: use your usual password."
+    ]
 
 
 # -- Sent by text message --------------------------------------------------------------------------

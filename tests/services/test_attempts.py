@@ -15,7 +15,8 @@ from webapp.domain.refusals import ChallengeExhausted, CodesBlocked, Refusal, To
 from webapp.models.base import Table
 from webapp.models.database import Database
 from webapp.policy import DAY, HOUR, MINUTE, Policy, Window
-from webapp.services.attempts import Attempts, Backoff, Bucket, FactorFailures, Rule, SlidingWindows, Tally, Total
+from webapp.services.attempt_rules import Backoff, FactorFailures, Rule, SlidingWindows, Tally, Total, WithRefusal
+from webapp.services.attempts import Attempts, Bucket
 
 POLICY = Policy()
 SHARED = SlidingWindows(POLICY.second_factor_attempts)
@@ -130,6 +131,28 @@ def test_a_tally_refuses_nothing_and_is_full_after_so_many() -> None:
 # -- In the database -------------------------------------------------------------------------------
 
 
+RULES: tuple[Rule, ...] = (
+    SHARED,
+    FactorFailures(SHARED, 8),
+    Total(5),
+    WithRefusal(Total(3), TooManyAttempts),
+    WithRefusal(SHARED, TooManyAttempts),
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+@given(hits=st.lists(st.integers(START - 2 * HOUR, START + 2 * MINUTE), max_size=25))
+@example(hits=[START - 5 * MINUTE] * 5)
+@example(hits=[START - 5 * MINUTE + 1] * 5)
+@example(hits=[START + POLICY.clock_ahead] * 5)
+@example(hits=[START + POLICY.clock_ahead + 1] * 5)
+def test_a_rule_refuses_exactly_when_one_of_its_caps_is_reached(rule: Rule, hits: list[int]) -> None:
+    caps = rule.caps(START)
+    assert caps is not None
+    reached = [sum(cap.after < hit <= cap.until for hit in hits) >= cap.most for cap in caps]
+    assert (rule.refusal(sorted(hits), START) is not None) == any(reached)
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
@@ -154,6 +177,37 @@ def test_an_attempt_counts_in_every_bucket_or_in_none(db: Database, clock: FakeC
         with pytest.raises(TooManyAttempts):
             attempts.count(mine, ours)
     assert attempts.count(ours) == {"network": 4}
+
+
+def test_what_is_spent_counts_in_every_bucket_or_in_none_and_is_refused_as_it_would_be_counted(
+    db: Database, clock: FakeClock
+) -> None:
+    attempts = Attempts(core(db, clock=clock))
+    mine, ours = Bucket("ada", THREE_A_MINUTE), Bucket("challenge", Total(5))
+    for count in (1, 2, 3):
+        attempts.spend(mine, ours)
+        assert (attempts.counted("ada"), attempts.counted("challenge")) == (count, count)
+    with pytest.raises(TooManyAttempts) as refusal:
+        attempts.spend(ours, mine)
+    assert refusal.value.seconds == MINUTE
+    clock.pass_(MINUTE)
+    for count in (4, 5):
+        attempts.spend(mine, ours)
+        assert (attempts.counted("ada"), attempts.counted("challenge")) == (count, count)
+    with pytest.raises(ChallengeExhausted):
+        attempts.spend(mine, ours)
+    assert (attempts.counted("ada"), attempts.counted("challenge")) == (5, 5)
+
+
+def test_what_is_spent_under_a_rule_without_caps_is_counted_as_usual(db: Database, clock: FakeClock) -> None:
+    attempts = Attempts(core(db, clock=clock))
+    mine, tally = Bucket("ada", THREE_A_MINUTE), Bucket("tally", Tally(2))
+    for count in (1, 2, 2):
+        attempts.spend(mine, tally)
+        assert attempts.counted("tally") == count
+    with pytest.raises(TooManyAttempts):
+        attempts.spend(mine, tally)
+    assert attempts.counted("ada") == 3
 
 
 def test_an_attempt_is_deleted_when_its_window_has_passed(db: Database, clock: FakeClock) -> None:

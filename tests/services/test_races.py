@@ -128,17 +128,30 @@ def test_a_pending_login_that_was_ended_or_used_opens_no_session(site: Site, ada
     assert factor.counter < site.clock.now() // 30  # the code is not used up either
 
 
-def test_guesses_at_username_and_address_count_together_and_do_not_reveal_that_they_are_of_one_account(
-    site: Site,
-) -> None:
+def test_guesses_at_username_and_address_do_not_reveal_that_they_are_of_one_account(site: Site) -> None:
+    """Each name has a wait of its own, as a name that no account has; the account's total has both."""
     ada = Owner(site)
     ada.sign_up()
-    for number in range(10):
-        eve = ada.other_browser(address=f"198.51.100.{number}")
+    eve = ada.other_browser(address="198.51.100.1")
+    for name in (ada.username, ada.email, "no-account"):
+        eve.username = name
+        statuses = [eve.log_in(f"guess number {number} of many").status for number in range(11)]
+        assert statuses == [422] * 10 + [429], name
+    assert site.services.attempts.counted("password-total:1") == 20
+    assert isinstance(log_in(site), LoggedIn), "another network"
+    assert site.services.attempts.counted("password-total:1") == 0
+
+
+def test_a_hundred_guesses_at_username_and_address_together_end_the_comparison_of_both(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    for number in range(100):
+        eve = ada.other_browser(address=f"198.51.{number}.1")
         eve.username = ada.username if number % 2 else ada.email
         assert eve.log_in(f"guess number {number} of many").status == 422
-    with pytest.raises(WrongLogin):  # a wait would reveal it
-        log_in(site)
+    for name in (ada.username, ada.email):
+        with pytest.raises(WrongLogin):  # a wait would reveal it
+            log_in(site, name)
     ada.log_out()
     assert ada.log_in().h1 == "Welcome, Ada Lovelace"  # the owner's browser is known
     assert isinstance(log_in(site), LoggedIn)

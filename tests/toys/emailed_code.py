@@ -18,7 +18,8 @@ from webapp.domain.refusals import CodeAlreadyUsed, CodeExpired, EmailRequired, 
 from webapp.models.accounts import Account
 from webapp.models.database import Transaction, changed_one_row
 from webapp.models.factors import MARK_USED, Factor
-from webapp.services.attempts import Attempts, Bucket, SlidingWindows, WithRefusal
+from webapp.services.attempt_rules import SlidingWindows, WithRefusal
+from webapp.services.attempts import Attempts, Bucket
 from webapp.services.core import Core
 from webapp.services.email_addresses import masked
 from webapp.services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS

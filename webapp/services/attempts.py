@@ -8,22 +8,22 @@ minutes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import Delete, Row, Select, and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import Delete, Insert, Row, Select, and_, bindparam, delete, func, insert, or_, select, union_all
+from sqlalchemy.orm import aliased
 
 from ..domain.key_refusals import CeremonyExpired
-from ..domain.refusals import ChallengeExhausted, CodesBlocked, Refusal, TooManyAttempts
 from ..models.database import Transaction
 from ..models.sessions import Attempt
-from ..policy import Policy, Window
+from .attempt_rules import Rule, Tally, Total, WithRefusal
 from .core import Core
 
 COUNT = insert(Attempt)
-CLOCK_AHEAD = Policy().clock_ahead
+COUNTED = select(func.count()).where(Attempt.bucket == bindparam("name"))
 UNGUESSABLE = "unguessable:"
 """Begins the names of buckets for keys and backup codes, which are counted apart from codes."""
 
@@ -46,126 +46,21 @@ def _history_of(*bounded: bool) -> Select[str, int]:
     return select(Attempt.bucket, Attempt.at).where(or_(*wanted)).order_by(Attempt.at, Attempt.id)
 
 
-class Rule(Protocol):
-    @property
-    def lookback(self) -> int | None:
-        """Seconds of history that the rule needs; None for all."""
-
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
-        """Why one more attempt is refused, or None. `hits` are earlier attempts in Unix seconds, oldest first."""
-
-
-def _until_now(hits: Sequence[int], now: int) -> Sequence[int]:
-    """Without those that were counted while the clock was far ahead: waits for them could last years.
-
-    Clocks of several machines differ a little, so a time that is just ahead is now.
-    """
-    if not hits or hits[-1] <= now:
-        return hits
-    return [min(at, now) for at in hits if at <= now + CLOCK_AHEAD]
-
-
-@dataclass(frozen=True, slots=True)
-class SlidingWindows:
-    windows: tuple[Window, ...]
-
-    @property
-    def lookback(self) -> int | None:
-        return max(w.seconds for w in self.windows)
-
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
-        hits = _until_now(hits, now)
-        waits = [hits[-w.most] + w.seconds - now for w in self.windows if len(hits) >= w.most]
-        wait = max(waits, default=0)
-        return TooManyAttempts(wait) if wait > 0 else None
-
-
-@dataclass(frozen=True, slots=True)
-class WithRefusal:
-    """Another rule with another refusal, which `tell` makes from the seconds to wait."""
-
-    rule: Rule
-    tell: Callable[[int], Refusal]
-
-    @property
-    def lookback(self) -> int | None:
-        return self.rule.lookback
-
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
-        refusal = self.rule.refusal(hits, now)
-        return self.tell(refusal.wait or 1) if refusal is not None else None
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """`window.most` attempts, then waits that double from `first` to `longest` seconds.
-
-    They start anew after a window without attempts.
-    """
-
-    window: Window
-    first: int
-    longest: int
-
-    @property
-    def lookback(self) -> int | None:
-        return 24 * self.longest
-
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
-        level, free_at, recent = 0, 0, list[int]()
-        for at in _until_now(hits, now):
-            recent = [h for h in recent if h > at - self.window.seconds] + [at]
-            if level and at >= free_at + self.window.seconds:
-                level = 0
-            if level or len(recent) >= self.window.most:
-                free_at = at + min(self.first * 2**level, self.longest)
-                level += 1
-        return TooManyAttempts(free_at - now) if free_at > now else None
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """A limit without a time window: after `most` attempts, every further one is refused."""
-
-    most: int
-
-    @property
-    def lookback(self) -> int | None:
-        return None
-
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:  # noqa: ARG002  # other rules look at the time
-        return ChallengeExhausted() if len(hits) >= self.most else None
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """No limit: it counts up to `most` attempts, for a caller that must know when there were more."""
-
-    most: int
-
-    @property
-    def lookback(self) -> int | None:
-        return None
-
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:  # noqa: ARG002  # it refuses nothing
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class FactorFailures:
-    """The windows that the codes of all methods share; `most_in_a_row` failures refuse all further codes."""
-
-    windows: SlidingWindows
-    most_in_a_row: int
-
-    @property
-    def lookback(self) -> int | None:
-        return None
-
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
-        if len(hits) >= self.most_in_a_row:
-            return CodesBlocked()
-        return self.windows.refusal(hits, now)
+@cache
+def _count_unless_full(*caps: int) -> Insert:
+    """Inserts one attempt for each of `caps`, the number of its bucket's caps; or none where a cap is reached."""
+    columns, rows, free = Attempt.__table__.c, [], []
+    for place, of_bucket in enumerate(caps):
+        values = [bindparam(f"{name}{place}", type_=columns[name].type) for name in ("bucket", "at", "account_id")]
+        rows.append(select(*values))
+        for number in range(of_bucket):
+            name, earlier = f"{place}_{number}", aliased(Attempt)
+            after, until = (bindparam(f"{end}{name}", type_=columns.at.type) for end in ("after", "until"))
+            counted = earlier.bucket == bindparam(f"bucket{place}"), earlier.at > after, earlier.at <= until
+            hits = select(func.count()).select_from(earlier).where(*counted).scalar_subquery()
+            free.append(hits < bindparam(f"most{name}", type_=columns.at.type))
+    new = union_all(*rows).subquery()
+    return insert(Attempt).from_select(["bucket", "at", "account_id"], select(*new.c).where(*free))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +106,27 @@ class Attempts:
         counted = [b for b in buckets if b.takes(len(hits[b.name]))]
         tx.execute(COUNT, [{"bucket": b.name, "at": now, "account_id": b.account_id} for b in counted])
         return {b.name: len(hits[b.name]) + 1 for b in buckets}
+
+    def spend(self, *buckets: Bucket) -> None:
+        """Counts one attempt in each bucket, or in none, as `count` does, but in one statement where none refuses."""
+        now, names = self.core.clock.now(), [b.name for b in buckets]
+        caps = [b.rule.caps(now) for b in buckets]
+        with self.core.db.write(durable=False) as tx:
+            self.core.db.serialize(tx, *names)
+            parameters: dict[str, Any] = {}
+            for place, (bucket, of_bucket) in enumerate(zip(buckets, caps, strict=True)):
+                new = {"bucket": bucket.name, "at": now, "account_id": bucket.account_id}
+                parameters |= {f"{column}{place}": value for column, value in new.items()}
+                for number, cap in enumerate(of_bucket or ()):
+                    parameters |= {f"{key}{place}_{number}": value for key, value in cap._asdict().items()}
+            statement = _count_unless_full(*(len(c or ()) for c in caps))
+            if None in caps or tx.execute(statement, parameters).rowcount == 0:
+                self.count_within(tx, *buckets)
+
+    def counted(self, name: str) -> int:
+        """The number of attempts that the bucket has."""
+        with self.core.db.read() as tx:
+            return tx.scalar(COUNTED, {"name": name}) or 0
 
     def wait(self, *buckets: Bucket) -> int:
         """Seconds until every bucket allows one more attempt; 0 for now. Counts nothing."""

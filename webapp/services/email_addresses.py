@@ -23,7 +23,8 @@ from ..models.accounts import Account, lock_for_change
 from ..models.database import Transaction
 from ..models.messages import Message
 from ..policy import DAY
-from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
+from .attempt_rules import SlidingWindows, WithRefusal
+from .attempts import Attempts, Bucket
 from .core import Core
 from .links import Links
 from .notices import Notices

@@ -20,7 +20,8 @@ from ..models.database import Transaction
 from ..models.drafts import Draft
 from ..models.factors import Factor
 from ..models.user import SessionToken, User
-from .attempts import Attempts, Bucket, SlidingWindows
+from .attempt_rules import SlidingWindows
+from .attempts import Attempts, Bucket
 from .core import Core
 from .email_addresses import EmailAddresses
 from .password_proof import PasswordProof

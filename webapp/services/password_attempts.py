@@ -14,7 +14,8 @@ from ..domain.names import login_key
 from ..domain.origin import Origin
 from ..models.accounts import Account
 from ..models.database import Transaction
-from .attempts import UNGUESSABLE, Attempts, Backoff, Bucket, SlidingWindows, Tally
+from .attempt_rules import Backoff, SlidingWindows, Tally
+from .attempts import Attempts, Bucket
 from .core import Core
 
 WRONG = "password:"
@@ -89,14 +90,6 @@ class PasswordAttempts:
     def clear(self, tx: Transaction, account_id: int) -> None:
         """After a reset: deletes the account's wrong passwords."""
         self.attempts.clear(tx, total_bucket(account_id), kinds=(WRONG,), account_id=account_id)
-
-    def clear_all(self, tx: Transaction, account_id: int, origin: Origin, *others: str) -> None:
-        """After a full log-in: also the buckets `others` and the account's wrong keys and backup codes.
-
-        In the bucket that all accounts of an address share, only this account's attempts from `origin` are deleted.
-        """
-        names, kinds = (total_bucket(account_id), *others), (WRONG, UNGUESSABLE)
-        self.attempts.clear(tx, *names, shared=address_bucket(origin), kinds=kinds, account_id=account_id)
 
 
 def total_bucket(account_id: int) -> str:

@@ -22,7 +22,8 @@ from ..models.database import Transaction
 from ..models.drafts import Draft
 from ..models.factors import Factor
 from ..models.user import SessionToken, User
-from .attempts import Attempts, Bucket, SlidingWindows
+from .attempt_rules import SlidingWindows
+from .attempts import Attempts, Bucket
 from .core import Core
 from .email_addresses import normalize
 from .links import Links, OpenLink

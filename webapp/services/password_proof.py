@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ..domain.refusals import WrongPassword
 from ..models.user import SessionToken, User
-from .attempts import Attempts, Backoff, Bucket
+from .attempt_rules import Backoff
+from .attempts import Attempts, Bucket
 from .core import Core
 from .passwords import Passwords
 from .sessions import Sessions

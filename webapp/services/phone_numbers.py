@@ -33,7 +33,8 @@ from ..models.accounts import Account, lock_for_change
 from ..models.codes import Code
 from ..models.database import Transaction
 from ..models.sessions import PENDING_CHALLENGE
-from .attempts import Bucket, Total, WithRefusal
+from .attempt_rules import Total, WithRefusal
+from .attempts import Bucket
 from .core import Core
 from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms

@@ -14,7 +14,8 @@ from ..domain.language import spoken
 from ..domain.names import key_of, without_marks
 from ..domain.origin import Origin
 from ..models.accounts import Account
-from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
+from .attempt_rules import SlidingWindows, WithRefusal
+from .attempts import Attempts, Bucket
 from .core import Core
 from .login.session_opening import LoggedIn
 from .notices import Notices

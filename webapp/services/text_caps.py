@@ -19,7 +19,8 @@ from ..domain.refusals import Refusal, TextLimitReached, TooManyTexts, TooSoon, 
 from ..models.database import changed_one_row
 from ..models.messages import SiteValue, TextCount
 from ..policy import DAY, Window
-from .attempts import Attempts, Bucket, SlidingWindows, WithRefusal
+from .attempt_rules import SlidingWindows, WithRefusal
+from .attempts import Attempts, Bucket
 from .core import Core
 from .outbox import Outbox
 

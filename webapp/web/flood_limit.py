@@ -15,9 +15,6 @@ from flask.wrappers import Response
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
-from redis import ConnectionPool
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from werkzeug.exceptions import TooManyRequests
 
 from ..domain.ports import Clock
@@ -40,6 +37,11 @@ class Floods:
         self._local = FixedWindowRateLimiter(MemoryStorage())
         self._store: RedisStorage | None = None
         if redis_url is not None:
+            # 40 ms and 4 MiB, and few sites have it (docs/decisions/lazy-imports.md)
+            from redis import ConnectionPool
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
+
             pool = ConnectionPool.from_url(
                 redis_url,
                 socket_timeout=REDIS_SECONDS,

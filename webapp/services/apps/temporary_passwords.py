@@ -18,7 +18,8 @@ from ...models.accounts import Account
 from ...models.apps import TemporaryPassword
 from ...models.database import Transaction, changed_one_row
 from ...models.user import User
-from ..attempts import Attempts, Bucket, SlidingWindows, WithRefusal
+from ..attempt_rules import SlidingWindows, WithRefusal
+from ..attempts import Attempts, Bucket
 from ..core import Core
 from ..notices import Notices
 from ..outbox import Outbox

@@ -15,7 +15,8 @@ from ...domain.refusals import LinkInvalid, TooManyAttempts
 from ...models.accounts import Account
 from ...models.database import Transaction
 from ..account_lookup import find_by_name
-from ..attempts import Attempts, Bucket, SlidingWindows
+from ..attempt_rules import SlidingWindows
+from ..attempts import Attempts, Bucket
 from ..core import Core
 from ..links import Links
 from ..notices import Notices

@@ -16,7 +16,8 @@ from ...domain.refusals import CodeRefusal, NotFound, Refusal, TooSoon
 from ...models.accounts import Account
 from ...models.database import Transaction
 from ...models.factors import Factor
-from ..attempts import UNGUESSABLE, Attempts, Bucket, FactorFailures, SlidingWindows, Total, single_use
+from ..attempt_rules import FactorFailures, SlidingWindows, Total
+from ..attempts import UNGUESSABLE, Attempts, Bucket, single_use
 from ..backup_codes import BackupCodes
 from ..core import Core
 from ..method import Answers, Challenge, Method
@@ -134,7 +135,10 @@ class ProofFlow(ABC, Generic[C, Result]):
         """
         choice = self.choice(claim, slug)
         failures = self._failures(claim, choice.method, origin)
-        left = self._count(claim, choice, failures, answers)
+        if failures is not None:
+            challenge = self._of_challenge(claim, choice.method)
+            further = *single_use_of(choice.method, answers), *choice.method.attempts_at(choice.challenge)
+            self.attempts.spend(*challenge, failures, *further)
         try:
             with self.core.db.write() as tx:
                 choice.method.verify(tx, choice.challenge, answers)
@@ -145,7 +149,7 @@ class ProofFlow(ABC, Generic[C, Result]):
             self._tell(claim, refusal, origin)
             if choice.method.is_code:
                 self.wrong_codes.tell(claim.account, shared_bucket(claim.account.id), origin)
-            raise self._after(claim, refusal, left) from None
+            raise self._after(claim, refusal, self._left(claim, choice.method)) from None
 
     def verify_backup_code(self, claim: C, typed: str, origin: Origin, **options: Any) -> Result:
         """Consumes and replaces the backup code, ends every other session (ASVS V7.4.3), notifies the owner.
@@ -212,15 +216,14 @@ class ProofFlow(ABC, Generic[C, Result]):
         rule = SlidingWindows(self.core.policy.second_factor_attempts)
         return Bucket(f"{UNGUESSABLE}{claim.account.id}:{kind}:{origin.network}", rule, claim.account.id)
 
-    def _count(self, claim: C, choice: Choice, failures: Bucket | None, answers: Answers) -> int:
-        """Counts one attempt. Returns how many are left at this challenge, of which only codes use up one."""
-        if failures is None:
-            return self.core.policy.challenge_attempts
-        most, method = self.core.policy.challenge_attempts, choice.method
-        challenge = [Bucket(claim.name, Total(most))] if method.is_code else []
-        further = *single_use_of(method, answers), *method.attempts_at(choice.challenge)
-        counts = self.attempts.count(*challenge, failures, *further)
-        return most - counts.get(claim.name, 0)
+    def _of_challenge(self, claim: C, method: Method) -> list[Bucket]:
+        """The bucket of this challenge, of which only codes use up attempts."""
+        return [Bucket(claim.name, Total(self.core.policy.challenge_attempts))] if method.is_code else []
+
+    def _left(self, claim: C, method: Method) -> int:
+        """The number of attempts left at this challenge, after those of other requests too."""
+        counted = sum(self.attempts.counted(bucket.name) for bucket in self._of_challenge(claim, method))
+        return self.core.policy.challenge_attempts - counted
 
     def _tell(self, claim: C, refusal: CodeRefusal, origin: Origin) -> None:
         """Notifies the owner of what they must know although the transaction was rolled back."""

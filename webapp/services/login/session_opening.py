@@ -9,8 +9,9 @@ from ...domain.origin import Origin
 from ...models.accounts import Account
 from ...models.database import Transaction
 from ...models.user import SessionToken
+from ..attempts import UNGUESSABLE, Attempts
 from ..notices import Notices
-from ..password_attempts import KnownBrowser, PasswordAttempts
+from ..password_attempts import WRONG, KnownBrowser, address_bucket, total_bucket
 from ..sessions import Sessions
 
 
@@ -29,7 +30,7 @@ class LoggedIn:
 @dataclass(frozen=True, slots=True)
 class SessionOpening:
     sessions: Sessions
-    password_attempts: PasswordAttempts
+    attempts: Attempts
     notices: Notices
 
     def open(
@@ -46,12 +47,15 @@ class SessionOpening:
     ) -> LoggedIn:
         """Opens the session, and tells the owner by e-mail when the browser is not known for the account (ASVS V6.3.5).
 
-        `failures` are the buckets of the second factor, if one was proved: they are emptied.
+        `failures` are the buckets of the second factor, if one was proved: they are emptied, and so are those of the
+        account's wrong passwords, keys and backup codes. In the bucket that all accounts of an address share, only this
+        account's attempts are deleted.
 
         `passkey` is the label of the passkey, for a log-in without a password.
         """
         token = self.sessions.open(tx, account.id, origin, persistent=persistent, second_factor=bool(failures))
-        self.password_attempts.clear_all(tx, account.id, origin, *failures)
+        named, kinds = (total_bucket(account.id), *failures), (WRONG, UNGUESSABLE)
+        self.attempts.clear(tx, *named, shared=address_bucket(origin), kinds=kinds, account_id=account.id)
         if passkey is None:
             self.notices.record(tx, account.id, "logged-in", origin)
         else:

@@ -14,7 +14,8 @@ from ...domain.origin import Origin
 from ...domain.refusals import TooManyAttempts
 from ...models.accounts import Account
 from ...models.sessions import Attempt
-from ..attempts import Attempts, Bucket, SlidingWindows
+from ..attempt_rules import SlidingWindows
+from ..attempts import Attempts, Bucket
 from ..core import Core
 from ..notices import Notices
 

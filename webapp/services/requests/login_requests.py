@@ -28,7 +28,8 @@ from ...models.login_requests import (
     close_open,
 )
 from ...models.sessions import PENDING_CHALLENGE, Activity, PendingLogin
-from ..attempts import Attempts, Bucket, SlidingWindows, WithRefusal
+from ..attempt_rules import SlidingWindows, WithRefusal
+from ..attempts import Attempts, Bucket
 from ..core import Core
 from ..method_kinds import Glance, RequestStatus
 from .request_pushes import RequestPushes
