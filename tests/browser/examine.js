@@ -47,6 +47,7 @@
       : field.name === "username" && document.querySelector("[data-passkey]") ? "username webauthn"
       : field.name === "code" ? "one-time-code"
       : /^New password$/.test(label) || (label === "Password" && document.querySelector("main [autocomplete=name]"))
+        || (label === "Password" && location.pathname.startsWith("/invite/"))
         ? "new-password"
       : field.type === "password" ? "current-password"
       : tokens[field.name] ?? "?";

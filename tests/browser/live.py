@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -54,6 +54,16 @@ class LiveSite(Site):
 
     def person(self, username: str, **options: Any) -> Inside:
         return Inside(self, username, **options)
+
+    @contextmanager
+    def sign_up_closed(self, is_closed: bool = True) -> Iterator[None]:
+        """As with NIGHTLATCH_SIGN_UP=closed meanwhile, on the page of sign-up."""
+        opened = self.services.settings
+        self.services.settings = replace(opened, sign_up_open=not is_closed)
+        try:
+            yield
+        finally:
+            self.services.settings = opened
 
     def app_code(self, secret: str) -> str:
         """The code that an authentication app shows now, computed by a program that is not ours."""

@@ -31,9 +31,12 @@ KEY = f"{TWO_FACTOR}/security-key"
 KEYS = f"{TWO_FACTOR}/security-keys"
 REQUEST = f"{TWO_FACTOR}/login-requests"
 TEMPORARY = f"{TWO_FACTOR}/temporary-password"
+ACCOUNT_EMAIL = "/settings/account/email"
 TEXTED = "main [value=text-message]"
 SAYS_ERROR = {"en": "^Error: ", "en-XA": "^⟦Éŕŕöŕ: ", "ar-XB": "^هررور: "}
 PRIMARY = "main form button.primary"
+LINK_FORM = "main form[action$='/log-in/email-link']"
+WRONG_PASSWORD = (("main [name=username]", "no-such-name"), ("main [name=password]", "a wrong password"))
 EVERYWHERE = (DESKTOP, ANDROID, IPHONE)
 
 
@@ -57,12 +60,20 @@ class Screen:
     """The screen can be reached only once by its user."""
     twin: str | None = None
     """Another screen with the same page and the same title."""
+    is_closed: bool = False
+    """The site has closed sign-up."""
 
 
 SCREENS = (
     # Before log-in
     Screen("log-in", "/log-in", has_fields=True),
+    Screen("log-in-refused", "/log-in", type=WRONG_PASSWORD, press=(PRIMARY,), sign=LINK_FORM, twin="log-in"),
+    Screen("login-link-asked", "/log-in", type=WRONG_PASSWORD, press=(PRIMARY, f"{LINK_FORM} button"),
+           sign="main p bdi"),
+    Screen("login-link", "{}", "kept-out"),
+    Screen("invitation", "{}", "invited", has_fields=True),
     Screen("sign-up", "/sign-up", has_fields=True),
+    Screen("sign-up-closed", "/sign-up", is_closed=True),
     Screen("forgot-password", "/forgot-password", has_fields=True),
     Screen("forgot-password-sent", "/forgot-password", type=(("main [name=email]", "ada@example.org"),),
            press=(PRIMARY,), sign="main bdi"),
@@ -73,6 +84,7 @@ SCREENS = (
     Screen("not-you-done", "{}", "protected"),
     Screen("not-you-too-late", "{}", "too-late", status=404, twin="link-dead"),
     Screen("undo-email", "{}", "moved"),
+    Screen("undo-email-after-a-day", "{}", "moved-with-an-app", twin="undo-email"),
     # -- Pending login
     Screen("verify", "/log-in/verify", "pending", has_fields=True),
     Screen("choose-method", "/log-in/methods", "pending"),
@@ -88,7 +100,7 @@ SCREENS = (
     Screen("sign-up-email", "/sign-up/email", "newcomer", has_fields=True),
     Screen("sign-up-email-code", "/sign-up/email-code", "asked", has_fields=True),
     Screen("home-new", "/", "newcomer"),
-    Screen("confirm-email", "/settings/account/email", "newcomer", has_fields=True, twin="sign-up-email"),
+    Screen("confirm-email", ACCOUNT_EMAIL, "newcomer", has_fields=True, twin="sign-up-email"),
     Screen("enroll-email", f"{APP}/email", "starting-without-email", has_fields=True),
     Screen("enroll-email-code", f"{APP}/email-code", "asked-while-enrolling", has_fields=True),
     # -- Settings
@@ -113,8 +125,10 @@ SCREENS = (
     Screen("settings-language", "/settings/language", "member"),
     Screen("settings-display", "/settings/display", "member"),
     Screen("change-password", "/settings/account/password", "member", has_fields=True),
-    Screen("change-email", "/settings/account/email", "member", has_fields=True),
+    Screen("change-email", ACCOUNT_EMAIL, "member", has_fields=True),
     Screen("change-email-code", "/settings/account/email/code", "moving", has_fields=True, twin="sign-up-email-code"),
+    Screen("email-undo", f"{ACCOUNT_EMAIL}/undo", "undone"),
+    Screen("email-undo-not-stoppable", f"{ACCOUNT_EMAIL}/undo", "undone-before-the-app", twin="email-undo"),
     Screen("add-phone", "/settings/account/phone", "member", has_fields=True),
     Screen("change-phone", "/settings/account/phone", "texted", has_fields=True),
     Screen("change-phone-code", "/settings/account/phone/code", "changing-phone", has_fields=True),
@@ -169,7 +183,10 @@ SCREENS = (
     Screen("turn-off-again", f"{APP}/turn-off?again=1", "enrolled", layouts=(IPHONE,), twin="turn-off"),
     Screen("turned-off", TWO_FACTOR, "off-again", twin="methods-on"),
     Screen("backup-code", f"{TWO_FACTOR}/backup-code", "enrolled"),
-    Screen("backup-code-new", f"{TWO_FACTOR}/backup-code", "enrolled", press=(PRIMARY,), sign=".card", own=True),
+    Screen("backup-code-new", f"{TWO_FACTOR}/backup-code", "enrolled", press=(PRIMARY,), sign=".card", own=True,
+           twin="backup-code-replaced"),
+    Screen("backup-code-unsaved", f"{TWO_FACTOR}/backup-code", "with-an-unsaved-code", twin="backup-code"),
+    Screen("home-unsaved", "/", "with-an-unsaved-code", twin="home-new"),
     Screen("temporary-password", TEMPORARY, "enrolled"),
     Screen("temporary-password-new", TEMPORARY, "enrolled", press=(PRIMARY,), sign=".card", own=True,
            twin="temporary-password"),
@@ -225,7 +242,8 @@ class Stage:
         known = who.known if isinstance(who, UserWithSecret) else ""
         self.visitor.watch.expected = {422, screen.status}
         self.visitor.become(who)
-        self.visitor.open(screen.path.format(known))
+        with self.visitor.site.sign_up_closed(screen.is_closed):
+            self.visitor.open(screen.path.format(known))
         page = self.visitor.page
         wanted = screen.path.partition("?")[0]
         assert "{}" in screen.path or page.url.partition("?")[0].endswith(wanted), f"{screen.name}: {page.url}"
@@ -233,6 +251,7 @@ class Stage:
             page.fill(selector, text.format(known))
         for selector in screen.press:
             page.click(selector)
+        if screen.press:
             page.locator(screen.sign).first.wait_for()
             self._settled()
 
@@ -313,14 +332,70 @@ def _asked_while_enrolling(person: UserWithSecret) -> None:
 
 def _moving(person: UserWithSecret) -> None:
     _member(person)
-    person.open("/settings/account/email")
+    person.open(ACCOUNT_EMAIL)
     person.press("Save", email=f"new-{person.email}")
 
 
 def _moved(person: UserWithSecret) -> None:
-    _moving(person)
+    _member(person)
+    _move(person)
+
+
+def _move(person: UserWithSecret) -> None:
+    person.open(ACCOUNT_EMAIL)
+    person.press("Save", email=f"new-{person.email}")
     person.press("Verify", code=person.site.emailed_code(f"new-{person.email}"))
     person.known = person.site.emailed_path(person.email, "/undo-email/")
+
+
+def _moved_with_an_app(person: UserWithSecret) -> None:
+    """The address was changed after the app was turned on."""
+    _enrolled(person)
+    person.site.clock.pass_(1)
+    _move(person)
+
+
+def _undone(person: UserWithSecret) -> None:
+    """Someone used the link to undo the change, and the user logged in with the app, which is older."""
+    _moved_with_an_app(person)
+    _undo(person)
+
+
+def _undone_before_the_app(person: UserWithSecret) -> None:
+    _moved(person)
+    person.site.clock.pass_(1)
+    person.turn_on_app()
+    person.press("Got it")
+    _undo(person)
+
+
+def _undo(person: UserWithSecret) -> None:
+    reader = person.other_browser()
+    reader.open(person.site.emailed_path(person.email, "/undo-email/"))
+    reader.press("Undo the change")
+    person.log_in_whole()
+
+
+def _invited(person: UserWithSecret) -> None:
+    person.site.services.invitations.send(person.email, person.username, "Ada Lovelace")
+    person.known = person.site.emailed_path(person.email, "/invite/")
+
+
+def _kept_out(person: UserWithSecret) -> None:
+    """Asked for a link to log in, in a browser that was not known."""
+    _member(person)
+    person.log_out()
+    asking = person.other_browser()
+    asking.log_in("a wrong password")
+    asking.press("Email me a link to log in here")
+    person.known = person.site.emailed_path(person.email, "/log-in/here/")
+
+
+def _with_an_unsaved_code(person: UserWithSecret) -> None:
+    """Generated a new backup code, and left its page before Got it."""
+    _enrolled(person)
+    person.open(f"{TWO_FACTOR}/backup-code")
+    person.press("Generate a new code")
 
 
 def _starting_stale(person: UserWithSecret) -> None:
@@ -707,6 +782,12 @@ STATES: dict[str, State] = {
     "asked-while-enrolling": _asked_while_enrolling,
     "moving": _moving,
     "moved": _moved,
+    "moved-with-an-app": _moved_with_an_app,
+    "undone": _undone,
+    "undone-before-the-app": _undone_before_the_app,
+    "invited": _invited,
+    "kept-out": _kept_out,
+    "with-an-unsaved-code": _with_an_unsaved_code,
     "starting-stale": _starting_stale,
     "linking": _linking,
     "typing-code": _typing_code,

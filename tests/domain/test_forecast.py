@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from webapp.domain.forecast import (
@@ -261,6 +261,7 @@ def test_what_it_says_to_add_helps(holdings: Holdings) -> None:
 
 
 @given(holdings_any)
+@example(Holdings((SYNCED,), backup_code=False, mailed_link=False))
 def test_each_thing_is_told_once_and_together_only_when_none_locks_out_alone(holdings: Holdings) -> None:
     rows = forecast(holdings)
     alone = [row for row in rows if len(row.losses) == 1]

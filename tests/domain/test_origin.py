@@ -62,6 +62,8 @@ def test_a_network_is_the_24_of_ipv4_or_the_48_of_ipv6(address: str, network: st
         ("_hidden:40001", None),
         ("203.0.113.51:port", None),
         ("[]:1", None),
+        ("[]", None),
+        (":40001", None),
         ("", None),
     ],
 )

@@ -72,11 +72,19 @@ def test_the_new_code_is_shown_again_at_every_reload_and_home_links_to_it(return
     new = page.backup_code
     assert [ada.open(page.path).backup_code for _ in range(2)] == [new, new]
     site.clock.pass_(1799)
-    ada.open("/")
+    once_shown = "it is not shown again"
+    page = ada.open(PAGE)
+    assert "Save your new backup code" in page.links
+    assert not page.says(once_shown)
+    page = ada.open("/")
+    assert page.links.count("Save your new backup code") == 1
+    assert not page.says("the code you kept lets you in"), "it was not kept yet"
     page = ada.follow("Save your new backup code")
     assert (page.h1, page.backup_code) == ("Save your new backup code", new)
     assert ada.press("Got it").path == "/"
     assert "Save your new backup code" not in ada.open("/").links
+    assert ada.page.says("the code you kept lets you in")
+    assert ada.open(PAGE).says(once_shown)
 
 
 def test_a_new_code_is_not_shown_after_thirty_minutes_or_in_another_session(returning: Owner, site: Site) -> None:
@@ -193,4 +201,4 @@ def test_after_the_operator_removed_it_the_pages_offer_a_new_one(enrolled: Owner
     with site.services.db.write() as tx:
         tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))
     assert ada.open("/").says("Without one, losing your phone locks you out.")
-    assert ada.follow("Generate a new code").says("You have none yet.")
+    assert ada.follow("Get a backup code").says("You have none yet.")

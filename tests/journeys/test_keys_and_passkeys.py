@@ -267,7 +267,8 @@ def test_cancel_changes_nothing(ada: Owner, site: Site) -> None:
         ("", "Enter a name for the key."),
         ("   ", "Enter a name of 1 to 60 characters."),
         ("x" * 61, "Enter a name of 1 to 60 characters."),
-        ("a\u202eb", "Enter a name of 1 to 60 characters."),
+        ("\u202e\u200b", "Enter a name of 1 to 60 characters."),
+        ("Blue\u202e key", "You have one of that name. Choose another name."),
         ("bLUE  key", "You have one of that name. Choose another name."),
     ],
 )

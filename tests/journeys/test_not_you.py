@@ -128,8 +128,21 @@ def test_after_seven_days_the_page_says_what_still_helps(ada: Owner, site: Site)
 def test_an_expired_page_does_nothing(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
-    page = ada.other_browser().send("POST", notice, data={"csrf_token": "old"})
+    reader = ada.other_browser()
+    reader.open(notice)
+    page = reader.send("POST", notice, data={"csrf_token": "old"})
     assert (page.status, page.problems) == (422, ["The page was old. Nothing was changed; try again."])
+    assert is_in(ada)
+
+
+def test_a_page_sent_without_cookies_does_nothing_and_says_why(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    notice = site.emailed_path(ada.email, "/not-you/")
+    page = ada.other_browser().send("POST", notice, data={"csrf_token": "old"})
+    assert page.status == 422
+    assert page.problems == [
+        "This site needs cookies, and your browser sent none. Allow cookies for this site, then try again."
+    ]
     assert is_in(ada)
 
 

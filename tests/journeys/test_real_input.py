@@ -73,7 +73,7 @@ def test_without_any_cookie_the_log_in_page_says_that_cookies_are_needed(site: S
     fields = {"csrf_token": ada.token(), "username": "ada", "password": PASSWORD}
     stranger = Person(site.app)
     page = stranger.send("POST", "/log-in", data=fields)
-    sentence = "This site needs cookies to log in. Allow cookies for it, then try again."
+    sentence = "This site needs cookies, and your browser sent none. Allow cookies for this site, then try again."
     assert (page.status, page.problems) == (422, [sentence])
 
 

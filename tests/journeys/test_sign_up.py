@@ -78,7 +78,7 @@ def test_a_taken_username_is_a_422_that_keeps_what_was_typed(ada: Owner, site: S
     [
         ("name", " ", "Enter a name of 1 to 60 characters."),
         ("name", "A" * 61, "Enter a name of 1 to 60 characters."),
-        ("name", "Ada\u202eecalevoL", "Enter a name of 1 to 60 characters."),
+        ("name", "\u202e\u200b", "Enter a name of 1 to 60 characters."),
         ("name", "", "Enter your name."),
         ("username", "a", "Use 2 to 30 letters"),
         ("username", "a" * 31, "Use 2 to 30 letters"),
@@ -100,6 +100,19 @@ def test_an_invalid_value_is_reported_beside_its_field(site: Site, field: str, t
     assert page.status == 422
     assert any(problem.startswith(says) for problem in page.problems)
     assert ada.cookie("session") is None
+
+
+def test_invisible_marks_are_dropped_from_the_name_and_the_username(site: Site) -> None:
+    ada = Owner(site)
+    ada.open("/sign-up")
+    page = ada.press("Sign up", **{**NEW, "name": "Ada\u202e Lovelace\u2066", "username": "\u202eada\u200b"})
+    assert page.path == "/sign-up/email"
+    assert ada.follow("Not now").h1 == "Welcome, Ada Lovelace"
+    assert ada.open("/settings/account").says("@ada")
+    grace = Owner(site, "grace")
+    grace.open("/sign-up")
+    page = grace.press("Sign up", **{**NEW, "username": "a\u202eda"})
+    assert page.problems == ["This username is taken. Choose another."]
 
 
 def test_the_address_of_another_user_gets_the_same_page_and_notifies_its_owner(ada: Owner, site: Site) -> None:

@@ -86,14 +86,16 @@ class Outlook:
 def forecast(holdings: Holdings) -> list[Outlook]:
     """For each thing that can be lost: what can still log in.
 
-    Where no loss alone locks out, two more follow if they differ: all devices lost, and everything lost.
+    Where no loss alone locks out, two more follow where they are of several things: all devices lost, and everything
+    lost.
     """
     losses = tuple(_losses(holdings))
     alone = [_with_advice(holdings, (loss,)) for loss in losses]
     if not holdings.second_factor_on or any(row.is_locked_out for row in alone):
         return alone
     devices = tuple(loss for loss in losses if loss.key not in OF_EVERY_ACCOUNT)
-    return [*alone, *([_with_advice(holdings, devices)] if len(devices) > 1 else []), outlook(holdings, losses)]
+    together = [_with_advice(holdings, devices), outlook(holdings, losses)]
+    return [*alone, *(row for row in together if len(row.losses) > 1)]
 
 
 def outlook(holdings: Holdings, losses: Sequence[Loss]) -> Outlook:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 DEVICE_MAXIMUM = 300
 """How many characters of the User-Agent header are stored."""
-WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+")
+WITH_PORT = re.compile(r"\[([^\]]+)\](?::\d+)?|([^:]+):\d+")
 """An IPv6 address in brackets, with or without a port, or an IPv4 address with one (RFC 7239 section 6)."""
 
 

@@ -25,7 +25,6 @@ def home() -> Any:
         check_up=check_up(user),
         two_factor_on=bool(user.factors),
         offer_url=offer,
-        unsaved_url=backup_card.unsaved_url("challenge"),
         forecast=forecast_rows.rows(user),
     )
     if offer:
@@ -77,8 +76,11 @@ def _backup_code(user: User) -> list[tuple[str, str, str | None, str | None, str
     if not user.factors:
         return []
     title, url = _("Backup code"), layouts.page_url("two_factor.backup_code")
+    unsaved_url = backup_card.unsaved_url("challenge")
+    if unsaved_url is not None:
+        return [(title, _("You haven't saved your new code yet."), unsaved_url, _("Save your new backup code"), "todo")]
     if user.account.backup_code_hash is None:
         text = _("Without one, losing your phone locks you out.")
-        return [(title, text, url, _("Generate a new code"), "todo")]
+        return [(title, text, url, _("Get a backup code"), "todo")]
     text = _("If you lose your phone, the code you kept lets you in once.")
     return [(title, text, url, _("Backup code"), "good")]
