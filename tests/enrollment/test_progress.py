@@ -5,10 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from webapp.services.enrollment import progress
+from webapp.services.enrollment.common_steps import DONE, DONE_IF_FIRST
 from webapp.services.method import Answers, Step, Visit
 
 
@@ -41,6 +43,15 @@ def visit(states_of_steps: list[tuple[bool, bool]], finished: bool = False, begu
     draft = SimpleNamespace(finished_at=1 if finished else None) if begun else None
     notes = {"plan": {"done": []}}
     return SimpleNamespace(method=SimpleNamespace(steps=lambda: tuple(steps)), draft=draft, notes=notes, is_fresh=True)
+
+
+@pytest.mark.parametrize("last", [DONE, DONE_IF_FIRST])
+def test_the_last_step_stays_open_until_got_it(last: Step) -> None:
+    now = visit([(True, True)])
+    now.method = SimpleNamespace(steps=lambda: (step(0, True, True), last))
+    now.notes["plan"]["first"] = True
+    assert progress.open_step(now) is last
+    assert not last.done(now)
 
 
 @given(states_of_steps=states)

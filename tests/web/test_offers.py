@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.conftest import Site
-from tests.people import Owner
+from tests.doubles import CheapHasher
+from tests.people import Owner, Person
 from webapp.domain.origin import Origin
+from webapp.methods.catalogue import Parts, catalogue
+from webapp.services.method_kinds import Methods
 
 SERVING = {
     "NIGHTLATCH_SERVING": "1",
@@ -59,3 +64,19 @@ class TestServedWithGateway:
         ada.sign_up(confirm_email=False)
         assert "Text message" in ada.open("/settings/security/two-factor").text
         assert ada.open(TEXT).h1 == "Text message"
+
+
+def without_keys(parts: Parts) -> Methods:
+    return Methods(tuple(method for method in catalogue(parts) if method.slug != "security-key"))
+
+
+class TestWithoutPasskeys:
+    @pytest.fixture
+    def overrides(self) -> dict[str, Any]:
+        return {"hasher": CheapHasher(), "methods": without_keys}
+
+    def test_the_log_in_page_offers_none_and_an_answer_logs_nobody_in(self, site: Site) -> None:
+        reader = Person(site.app)
+        assert "passkey" not in reader.open("/log-in").text
+        assert reader.post("/log-in", credential="{}", passkey="1").status == 422
+        assert reader.post("/log-in/passkey/options").status == 422
