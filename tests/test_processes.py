@@ -137,6 +137,15 @@ def test_a_missing_setting_stops_the_server_with_one_sentence(start: Start, port
     assert len(err.strip().splitlines()) == 1
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A job in the background ignores SIGINT, and so would the processes that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_the_development_site_prints_its_address_and_opens_it(start: Start, port: int, tmp_path: Path) -> None:
     site = start(
         "flask", "--app", "wsgi", "develop", NIGHTLATCH_SERVER_NAME=f"nightlatch.localhost:{port}", PYTHONUNBUFFERED="1"
