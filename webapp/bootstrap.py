@@ -134,8 +134,7 @@ class Services:
         self.delivery = Delivery(core, self.outbox, *senders, prepare=refused.process, drop=pushing.drop)
         self.accounts = Accounts(core, sessions, tell)
         heartbeat = FileHeartbeat(settings.instance, settings.database_url)
-        self.restoration = Restoration(core, heartbeat, self.methods)
-        self.maintenance = Maintenance(core)
+        self.restoration, self.maintenance = Restoration(core, heartbeat, self.methods), Maintenance(core)
 
 
 def build(
