@@ -124,7 +124,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     plugin = item.config.pluginmanager.get_plugin("_cov")
     counter = plugin and plugin.cov_controller
     again = item.nodeid.startswith("tests/browser/") or "postgresql" in item.nodeid or item.stash.get(UNCOUNTED, False)
-    if not counter or not again:
+    if not counter or not again or item.get_closest_marker("no_cover"):  # that pauses too; a second pause would not end
         return (yield)
     counter.pause()
     try:

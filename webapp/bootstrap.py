@@ -132,8 +132,8 @@ class Services:
         self.delivery = Delivery(core, self.outbox, *senders, prepare=refused.process, drop=pushing.drop)
         self.accounts = Accounts(core, sessions, tell, names)
         heartbeat = FileHeartbeat(settings.instance, settings.database_url)
-        self.restoration, self.proxies = Restoration(core, heartbeat, self.methods), Proxies(core)
-        self.maintenance = Maintenance(core)
+        self.restoration, self.maintenance = Restoration(core, heartbeat, self.methods), Maintenance(core)
+        self.proxies = Proxies(core)
         self.advice = Advice(core, apps, names, settings.sign_up_open, settings.legacy_access)
 
 

@@ -187,3 +187,15 @@ def test_a_pending_login_expires_after_ten_minutes_even_for_the_right_code(
 def test_a_method_that_the_account_lacks_is_not_found(stranger: Owner) -> None:
     assert stranger.open("/log-in/verify?method=text-message").status == 404
     assert stranger.post("/log-in/methods", method="security-key").status == 404
+
+
+def test_a_pending_login_that_the_owner_ended_stays_ended_for_its_cookie(
+    site: Site, ada: Owner, stranger: Owner
+) -> None:
+    copied = cookies_of(stranger)["login"]
+    with site.services.db.write() as tx:
+        site.services.sessions.end_others(tx, account_id(site), None)
+    give(stranger, login=copied)
+    assert stranger.open("/log-in/verify").h1 == "Log in"
+    stranger.post("/log-in/verify", code=ada.code())
+    assert not is_in(stranger)

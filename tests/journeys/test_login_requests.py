@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from werkzeug.test import create_environ, run_wsgi_app
 
+from tests.attacks.tools import cookies_of
 from tests.conftest import Site, one_database
 from tests.doubles import CheapHasher, FailingPushes
 from tests.pace import least_cost
@@ -414,8 +416,12 @@ def test_one_poll_is_one_statement(phone: Owner, site: Site) -> None:
 def test_one_poll_takes_at_most_a_millisecond_of_processor_time(phone: Owner) -> None:
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     browser.log_in()
-    options = {"base_url": f"http://{HOST}", "headers": {"User-Agent": AGENTS[DESKTOP]}}
-    assert least_cost(lambda: browser.client.get(NEWS, **options), times=50) < 0.001
+    cookies = "; ".join(f"{name}={value}" for name, value in cookies_of(browser).items())
+    headers = {"User-Agent": AGENTS[DESKTOP], "Cookie": cookies}
+    environ = create_environ(NEWS, f"http://{HOST}", headers=headers)  # once: a test client costs as much as the poll
+    _, status, _ = run_wsgi_app(browser.app, dict(environ))
+    assert status == "204 NO CONTENT"
+    assert least_cost(lambda: run_wsgi_app(browser.app, dict(environ)), times=50) < 0.001
 
 
 def test_after_a_minute_the_browser_polls_less_often(phone: Owner, site: Site) -> None:

@@ -75,7 +75,7 @@ class TestWithoutPasskeys:
     def overrides(self) -> dict[str, Any]:
         return {"hasher": CheapHasher(), "methods": without_keys}
 
-    def test_the_log_in_page_offers_none_and_an_answer_logs_nobody_in(self, site: Site) -> None:
+    def test_the_log_in_page_offers_none_and_refuses_an_answer(self, site: Site) -> None:
         reader = Person(site.app)
         assert "passkey" not in reader.open("/log-in").text
         assert reader.post("/log-in", credential="{}", passkey="1").status == 422

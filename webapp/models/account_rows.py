@@ -22,6 +22,8 @@ Owned = TypeVar("Owned", Session, PendingLogin)
 
 
 class AccountRows(Generic[Owned]):
+    """A statement that finds one row of `table` by these conditions, with its account and all factors of that."""
+
     def __init__(self, table: type[Owned], *conditions: ColumnElement[bool]) -> None:
         self.table: type[Owned] = table
         columns = [list(rows_of(part).c) for part in (table, Account, Factor)]
