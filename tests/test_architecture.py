@@ -40,7 +40,7 @@ PRIVATE_NAMES = {  # of libraries, as docs/decisions/private-names.md explains
     ("webapp/adapters/single_send.py", "_new_conn"),
     ("webapp/domain/phone_numbers.py", "_cache"),
 }
-DOCUMENTED = {"_get_current_object"}  # werkzeug.local.LocalProxy
+DOCUMENTED = {"_get_current_object", "_asdict"}  # werkzeug.local.LocalProxy, typing.NamedTuple
 
 MAY_USE_RANDOMNESS = {"webapp/keys.py"}  # generates the keys of a new site, before an application exists
 
