@@ -112,13 +112,15 @@ def test_one_account_looks_up_at_most_two_thousand_numbers_a_day(site: Site, eve
         tried += 500
         eve.post(CONTACTS, remove="1")
     assert (tried, page.status, page.response.headers["Retry-After"]) == (2000, 429, "86400")
-    assert page.problems == ["That is more new numbers than one day allows, so none was kept. Try again in 24 hours."]
+    assert page.problems == [
+        "That's more new numbers than we allow in a day, so none were added. Try again in 24 hours."
+    ]
     assert count(site, "SELECT count(*) FROM contacts") == 0
     assert count(site, "SELECT count(*) FROM contact_lookups") == 5, "a row an upload, a refused one too"
     assert eve.other_browser(address="203.0.113.9").log_in().h1 == "Welcome, Ada Lovelace"
     site.clock.pass_(86400)
     assert eve.log_in().path == "/"
-    assert upload(eve, ADA).receipts == ["1 new number was added."]
+    assert upload(eve, ADA).receipts == ["1 new number added."]
 
 
 @one_database
@@ -127,7 +129,7 @@ def test_an_upload_of_unfit_numbers_writes_one_row_and_no_counts_of_texts(site: 
     eve.open(CONTACTS)
     site.statements.clear()
     page = eve.press("Upload contacts", numbers="\n".join(f"+44207946{number:04d}" for number in range(2000)))
-    assert page.receipts == ["No new number was added."]
+    assert page.receipts == ["No new numbers were added."]
     written = [statement for statement in site.statements if statement.startswith(("INSERT", "UPDATE", "DELETE"))]
     assert [statement.split()[2] for statement in written] == ["contact_lookups"]
     assert site.services.text_caps.report(1) == [], "a number in an upload is no text"
@@ -146,7 +148,7 @@ def test_one_account_uploads_at_most_ten_thousand_entries_a_day_fit_or_not(site:
     assert site.writes == writes
     site.clock.pass_(86400)
     eve.log_in()
-    assert upload(eve, ADA).receipts == ["1 new number was added."]
+    assert upload(eve, ADA).receipts == ["1 new number added."]
 
 
 def test_a_user_cannot_upload_or_remove_contacts_of_another_account(site: Site, eve: Owner, ada: Owner) -> None:
@@ -208,7 +210,7 @@ def post(person: Person, path: str, *parts: bytes) -> Page:
 def test_a_null_byte_is_allowed_in_the_file_and_in_no_other_field(site: Site, eve: Owner) -> None:
     file = b"N:M\xfcller\nTEL:" + ADA.encode() + b"\nTEL:+44\x007400999999\n\xff\xfe\x00\n"
     assert post(eve, CONTACTS, part("upload", b"1"), part("file", file, "c.vcf")).status == 303
-    assert eve.open(CONTACTS).receipts == ["1 new number was added.", "1 line could not be read."]
+    assert eve.open(CONTACTS).receipts == ["1 new number added.", "We couldn't read 1 line."]
     assert post(eve, CONTACTS, part("upload", b"1"), part("numbers", b"+44\x007400999999")).status == 400
     assert post(eve, CONTACTS, part("upload", b"1\x00"), part("file", b"", "c.vcf")).status == 400
     for odd in (b"\xff\xfe", b"\xed\xa0\x80"):

@@ -64,7 +64,7 @@ def test_a_temporary_password_opens_no_page(site: Site, ada: Owner, password: st
     for typed in (password, password.replace("-", ""), password.lower()):
         page = other.log_in(typed)
         assert page.status == 422
-        assert "A temporary password works only in apps" in page.problems[0]
+        assert "Temporary passwords only work in apps" in page.problems[0]
     other.log_in()
     for path in ("/log-in/verify", "/log-in/backup-code"):
         assert other.post(path, code=password).status == 422
@@ -541,7 +541,10 @@ def test_a_malformed_authorization_header_is_refused_at_once(
     assert time.thread_time() - began < 1
     assert page.response.headers["WWW-Authenticate"] == 'Basic realm="Nightlatch", charset="UTF-8"'
     assert page.response.headers["Content-Type"].startswith("text/plain")
-    assert page.text == "Log in with your username and password, or with a temporary password.\n"
+    assert page.text == (
+        "Log in with your username and a temporary password (or your usual password, if two-factor authentication"
+        " is off).\n"
+    )
     assert len(hasher.verified) == before
     assert count(site, "SELECT count(*) FROM attempts") == attempts
 
@@ -605,7 +608,7 @@ def test_an_unsupported_token_request_gets_the_error_of_the_protocol(site: Site,
     assert (headers["Cache-Control"], headers["Pragma"]) == ("no-store", "no-cache")
     assert headers["Content-Type"] == "application/json"
     described = page.response.get_json()["error_description"]
-    assert described == "The username or the password is wrong. Check both and try again."
+    assert described == "Wrong username or password. Check both and try again."
     for method in ("GET", "PUT", "DELETE"):
         assert app.send(method, "/legacy/token").status in (400, 405)
     data = {"grant_type": "password", "username": "ada", "password": password, "client_id": "mail", "scope": "all"}
@@ -628,7 +631,7 @@ def test_a_flood_of_token_requests_is_told_when_to_retry(site: Site, ada: Owner)
 def test_unusual_names_in_the_url_cause_no_server_error(site: Site) -> None:
     app = App(site)
     assert app.send("GET", "/legacy/verify?%00").status == 400
-    assert app.send("GET", "/legacy/verify?%ff").text == "The request could not be taken.\n"
+    assert app.send("GET", "/legacy/verify?%ff").text == "The request couldn't be processed.\n"
     assert app.send("GET", "/legacy/verify?a=1&a=2").status == 401
     assert app.send("GET", "/legacy/nothing").status == 404
 

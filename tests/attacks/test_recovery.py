@@ -258,7 +258,7 @@ def test_not_you_ends_every_session_once(site: Site, ada: Owner) -> None:
     assert everything(site) == before
     reader.post(path)
     assert live_sessions(site) == 0
-    assert reader.post(path).h1 == "Everybody was logged out"
+    assert reader.post(path).h1 == "All devices are logged out"
     ada.password = NEW
     ada.log_in_whole()
     reader.post(path)
@@ -334,7 +334,7 @@ def test_one_network_sends_five_codes_a_day_to_one_address_with_all_its_accounts
         assert ask_code(site, f"eve{n % 3}", "victim@example.org", "198.51.100.1").status == 200
         site.clock.pass_(61)
     refused = ask_code(site, "eve1", "victim@example.org", "198.51.100.9")
-    said = "We send only so many codes to one address. Another can be sent in 24 hours, or enter a different address."
+    said = "You've reached the limit of codes for this address. Try again in 24 hours, or use a different address."
     assert (refused.status, refused.problems) == (429, [said])
     assert refused.field("Email address")["value"] == "victim@example.org"
     assert len(site.emails("victim@example.org")) == 5

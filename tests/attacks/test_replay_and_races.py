@@ -47,7 +47,7 @@ def test_after_a_newer_code_an_older_one_is_refused_and_the_window_is_one_step(
     other.log_in()
     assert other.press("Verify", code=ada.code(-60)).problems[0].startswith("That code is out of date.")
     page = other.press("Verify", code=ada.code(60))
-    assert page.problems == ["That code is wrong. Check it and try again."], "no hint at codes of the future"
+    assert page.problems == ["Wrong code. Check it and try again."], "no hint at codes of the future"
     assert other.press("Verify", code=ada.code(-30)).h1 == "Welcome, Ada Lovelace"
 
 

@@ -146,7 +146,7 @@ def test_a_number_is_confirmed_for_three_accounts_and_only_its_holder_learns_tha
     eve = inside(site, "eve")
     eve.open(CHANGE)
     assert eve.press("Save", phone=PHONE).h1 == "Check your phone", "not before the code was proved"
-    assert eve.press("Verify", code=wrong(site.texted_code(PHONE))).problems[0].startswith("That code is wrong.")
+    assert eve.press("Verify", code=wrong(site.texted_code(PHONE))).problems[0].startswith("Wrong code.")
     page = eve.press("Verify", code=site.texted_code(PHONE))
     said = "This number already belongs to 3 accounts. Enter a different phone number."
     assert (page.status, page.problems) == (422, [said])
@@ -235,8 +235,8 @@ def test_a_log_in_within_a_minute_adopts_the_code_of_the_last_one_and_says_so(si
     assert page.says(SHARED)
     assert not page.says("on its way")
     line = page.soup.find(id="resend-wait")
-    assert line.get_text() == "Another code can be sent in 1 second."
-    assert (line["data-wait"], line["data-later"]) == ("1", "Another code can be sent in {}.")
+    assert line.get_text() == "You can request a new code in 1 second."
+    assert (line["data-wait"], line["data-later"]) == ("1", "You can request a new code in {}.")
     assert line.has_attr("data-by-itself"), "the page sends one then"
     assert len(site.texts(PHONE)) == 1
     assert other.press("Verify", code=code).h1 == HOME
@@ -253,7 +253,7 @@ def test_a_code_is_adopted_once_and_not_after_a_minute(site: Site, tess: Owner) 
     page = third.log_in()
     assert page.says(NOT_SENT)
     assert not page.says(SHARED)
-    assert third.press("Verify", code=code).problems == ["That code has expired. Ask for a new one."]
+    assert third.press("Verify", code=code).problems == ["That code has expired. Request a new one."]
     site.clock.pass_(60)
     assert not late.log_in().says(SHARED)
     assert len(site.texts(PHONE)) == 2
@@ -268,7 +268,7 @@ def test_the_next_text_voids_an_adopted_code_for_both(site: Site, tess: Owner) -
     site.clock.pass_(60)
     page = other.press("Resend code")
     assert not page.soup.find(id="resend-wait").has_attr("data-by-itself"), "once"
-    assert other.press("Verify", code=code).problems == ["That code is from an earlier message. Use the newest one."]
+    assert other.press("Verify", code=code).problems == ["That code is from an earlier message. Use the latest one."]
     assert tess.press("Verify", code=code).status == 422
     assert live_sessions(site, "tess") == 0
     assert other.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
@@ -285,7 +285,7 @@ def test_wrong_tries_at_both_log_ins_count_on_the_code_they_share(site: Site, te
         other.press("Verify", code=wrong(code))
     site.clock.pass_(5 * 60)  # the account's own limit of five in five minutes is over
     page = other.press("Verify", code=code)
-    assert page.problems == ["That code has expired. Ask for a new one."]
+    assert page.problems == ["That code has expired. Request a new one."]
     assert tess.press("Verify", code=code).status == 422
     assert live_sessions(site, "tess") == 0
     other.press("Resend code")
@@ -305,7 +305,7 @@ def test_an_adopted_code_survives_the_end_of_the_first_log_in_and_no_longer_than
     claim = log_in.claim(cookies_of(other)["login"].split(".")[0])
     assert site.services.phone_numbers.sent(claim.account, claim.name) is not None
     site.clock.pass_(1)
-    assert other.press("Verify", code=code).problems == ["That code has expired. Ask for a new one."]
+    assert other.press("Verify", code=code).problems == ["That code has expired. Request a new one."]
     assert not is_in(other)
 
 
@@ -318,7 +318,7 @@ def test_only_a_log_in_adopts_and_only_the_code_of_a_log_in(site: Site, tess: Ow
     log_in_code = site.texted_code(PHONE)
     page = tess.press("Verify", password=tess.password)
     assert page.says(NOT_SENT)
-    assert tess.post("/step-up/verify", code=log_in_code).problems == ["That code has expired. Ask for a new one."]
+    assert tess.post("/step-up/verify", code=log_in_code).problems == ["That code has expired. Request a new one."]
     site.clock.pass_(60)
     tess.post("/step-up/verify", resend="1")
     third = tess.other_browser()

@@ -54,13 +54,13 @@ def test_a_backup_code_logs_in_once_and_the_new_one_is_shown_until_got_it(return
     for path in ("/log-in/backup-code/new", "/log-in/backup-code", PAGE, f"{PAGE}/new", TWO_FACTOR, "/"):
         assert new not in ada.open(path).text
     assert site.emails(ada.email)[0].subject == (
-        "Nightlatch: Your backup code was used to log in. It was replaced by a new one."
+        "Your backup code was used to log in. We replaced it with a new one (Nightlatch)"
     )
     ada.log_out()
     ada.log_in()
     ada.follow("Use a backup code")
     page = ada.press("Verify", code=old)
-    assert page.problems == ["That backup code is wrong. Check it and try again."]
+    assert page.problems == ["Wrong backup code. Check it and try again."]
     assert ada.press("Verify", code=new).h1 == "Save your new backup code"
 
 
@@ -145,11 +145,11 @@ def test_wrong_backup_codes_use_up_no_attempt_of_the_challenge_and_wait_after_fi
     ada = returning
     ada.log_in()
     ada.open("/log-in/backup-code")
-    assert ada.press("Verify", code="ABCD").problems == ["Enter the whole code."]
+    assert ada.press("Verify", code="ABCD").problems == ["Enter the complete code."]
     wrong = "AAAA-AAAA-AAAA-AAAA"
-    assert ada.press("Verify", code=wrong).problems == ["That backup code is wrong. Check it and try again."]
+    assert ada.press("Verify", code=wrong).problems == ["Wrong backup code. Check it and try again."]
     for _ in range(3):
-        assert ada.press("Verify", code=wrong).problems == ["That backup code is wrong. Check it and try again."]
+        assert ada.press("Verify", code=wrong).problems == ["Wrong backup code. Check it and try again."]
     page = ada.press("Verify", code=wrong)
     assert (page.status, page.response.headers["Retry-After"]) == (429, "300")
     ada.open("/log-in/verify")
@@ -160,7 +160,7 @@ def test_a_fresh_session_generates_a_new_one_and_the_old_one_is_refused(enrolled
     ada = enrolled
     page = ada.open(PAGE)
     assert page.h1 == "Backup code"
-    assert page.says("Your present code was made on January 15, 2027.")
+    assert page.says("Your current code was created on January 15, 2027.")
     page = ada.press("Generate a new code")
     assert page.h1 == "Save your new backup code"
     new = page.backup_code
@@ -171,7 +171,7 @@ def test_a_fresh_session_generates_a_new_one_and_the_old_one_is_refused(enrolled
     page = ada.press("Got it")
     assert page.path == PAGE
     assert new not in page.text
-    assert "A new backup code was made." in site.emails(ada.email)[0].subject
+    assert "You generated a new backup code." in site.emails(ada.email)[0].subject
     ada.log_out()
     ada.log_in()
     ada.follow("Use a backup code")
@@ -200,5 +200,5 @@ def test_after_the_operator_removed_it_the_pages_offer_a_new_one(enrolled: Owner
     ada = enrolled
     with site.services.db.write() as tx:
         tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))
-    assert ada.open("/").says("Without one, losing your phone locks you out.")
-    assert ada.follow("Get a backup code").says("You have none yet.")
+    assert ada.open("/").says("Without a backup code, losing your phone could lock you out.")
+    assert ada.follow("Get a backup code").says("You don't have a backup code yet.")

@@ -79,8 +79,8 @@ def test_an_undo_waits_for_a_day_logs_everyone_out_at_once_and_is_told_to_both_a
     assert site.services.email_undos.finish_due() == 1
     assert email_of(site) == ada.email
     assert not is_in(ada)
-    assert "Your earlier email address a...@example.org is back." in site.emails(COUNTESS)[0].text
-    assert "Your earlier email address ada@example.org is back." in site.emails(ada.email)[0].text
+    assert "Your email address was changed back to a...@example.org." in site.emails(COUNTESS)[0].text
+    assert "Your email address was changed back to ada@example.org." in site.emails(ada.email)[0].text
     assert site.services.email_undos.finish_due() == 0
 
 
@@ -96,9 +96,9 @@ def test_an_account_without_factors_gets_its_address_back_at_once_and_both_addre
     assert site.services.accounts.named("bob").email == bob.email
     mail = site.emails(COUNTESS)[0]
     assert mail.subject == "The email address of your Nightlatch account"
-    assert "Your earlier email address b...@example.org is back." in mail.text
+    assert "Your email address was changed back to b...@example.org." in mail.text
     assert "/not-you/" not in mail.text
-    assert site.emails(bob.email)[0].subject == "Nightlatch: Your earlier email address bob@example.org is back."
+    assert site.emails(bob.email)[0].subject == "Your email address was changed back to bob@example.org (Nightlatch)"
 
 
 def test_a_log_in_with_a_factor_older_than_the_change_stops_the_undo(site: Site, ada: Owner) -> None:

@@ -97,10 +97,10 @@ def test_a_synced_passkey_is_lost_with_no_device(site: Site) -> None:
 @pytest.mark.parametrize(
     ("layout", "transports", "lost"),
     [
-        (DESKTOP, ("internal",), ["This one"]),
+        (DESKTOP, ("internal",), ["This device"]),
         (ANDROID, ("internal",), ["Your phone"]),
         (DESKTOP, ("internal", "hybrid"), ["Your phone"]),
-        (ANDROID, ("usb", "nfc"), ["This one"]),
+        (ANDROID, ("usb", "nfc"), ["This device"]),
     ],
 )
 def test_a_key_in_a_device_is_lost_with_that_device(
@@ -108,7 +108,7 @@ def test_a_key_in_a_device_is_lost_with_that_device(
 ) -> None:
     ada = Owner(site, layout=layout)
     ada.sign_up()
-    ada.turn_on_key(ada.new_key(transports=transports), "This one")
+    ada.turn_on_key(ada.new_key(transports=transports), "This device")
     rows = list(forecast(ada.open("/")))
     assert rows == [*lost, "Your backup code", "Your password", "Your email account", "All of them"]
 
@@ -120,7 +120,7 @@ def test_one_of_two_approving_phones_leaves_the_other(site: Site) -> None:
     other = ada.other_browser(layout=IPHONE)
     other.log_in()
     approved = ada.answer(other.page.number if other.page else None)
-    assert approved.h1 == "You approved this log-in"
+    assert approved.h1 == "You approved this login"
     other.post("/log-in/waiting")
     other.turn_on_requests()
     lose_backup_code(site)

@@ -116,8 +116,8 @@ def test_without_a_username_one_is_made_from_the_address(site: Site, invite: Run
 @pytest.mark.parametrize(
     ("email", "more", "says"),
     [
-        ("grace", (), "Enter an email address in the form name@example.org."),
-        (GRACE, ("--username", "ada"), "This username is taken."),
+        ("grace", (), "Enter a valid email address, like name@example.com."),
+        (GRACE, ("--username", "ada"), "That username is taken."),
         (GRACE, ("--username", "a"), "Use 2 to 30 letters"),
         ("ADA@example.org", (), "That email address belongs to another account."),
     ],

@@ -33,8 +33,8 @@ def test_a_form_from_a_host_with_a_final_dot_is_refused(site: Site) -> None:
     ada.sign_up()
     data = {"csrf_token": ada.token()}
     page = ada.send("POST", "/log-out", headers={"Host": "nightlatch.localhost.:5000"}, data=data, follow=False)
-    assert (page.status, page.h1) == (400, "That request was garbled")
-    assert "Go to the start page" in page.links, "the whole page, not the bare one"
+    assert (page.status, page.h1) == (400, "Bad request")
+    assert "Go to the home page" in page.links, "the whole page, not the bare one"
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
 
 

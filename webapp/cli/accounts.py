@@ -18,12 +18,12 @@ accounts = AppGroup("accounts", help="Accounts: create, invite, list, show, rese
 @click.option("--username", required=True)
 @click.option("--email")
 @click.option("--name", required=True)
-@click.option("--email-confirmed", is_flag=True, help="The address is known to be theirs.")
-@click.option("--phone", help="A number with its calling code that is known to be theirs.")
+@click.option("--email-confirmed", is_flag=True, help="The email address is known to belong to the account's owner.")
+@click.option("--phone", help="A phone number with its country code, known to belong to the account's owner.")
 @with_appcontext
 @reports_refusals
 def create(username: str, email: str | None, name: str, email_confirmed: bool, phone: str | None) -> None:
-    """Create an account; the password is read from standard input."""
+    """Create an account. Reads the password from standard input."""
     password = sys.stdin.readline().rstrip("\n")
     address = normalize(email) if email else None
     number = services().phone_numbers.read(phone, "") if phone else None
@@ -57,7 +57,7 @@ def invite(email: str, username: str | None, name: str | None) -> None:
 @accounts.command("list")
 @with_appcontext
 def list_accounts() -> None:
-    """Print every account: username, email address, name."""
+    """List all accounts: username, email address, name."""
     for account in services().accounts.all():
         click.echo(f"{account.username}\t{account.email or '-'}\t{account.name}")
 
@@ -67,7 +67,7 @@ def list_accounts() -> None:
 @with_appcontext
 @reports_refusals
 def show(username: str) -> None:
-    """Print what is known about an account, without any secret."""
+    """Show an account without its secrets."""
     account = services().accounts.named(username)
     factors = services().accounts.factors(account)
     on = [f"{factor.method} ({factor.label})" if factor.label else factor.method for factor in factors]
@@ -75,19 +75,21 @@ def show(username: str) -> None:
     click.echo(f"Name: {account.name}")
     click.echo(f"Email address: {account.email or 'not confirmed'}")
     click.echo(f"Phone number: {account.phone_number_hint or 'none'}")
-    click.echo(f"Second factors: {', '.join(on) or 'none'}")
+    click.echo(f"Two-factor methods: {', '.join(on) or 'none'}")
     click.echo(f"Backup code: {'yes' if account.backup_code_hash else 'no'}")
 
 
 @accounts.command("reset-second-factors")
 @click.argument("username")
-@click.option("--why", required=True, help="Logged, and told to the owner.")
+@click.option("--why", required=True, help="Reason; logged and sent to the account owner.")
 @with_appcontext
 @reports_refusals
 def reset_second_factors(username: str, why: str) -> None:
-    """Turn off every second factor of an account, and tell its owner."""
+    """Turn off two-factor authentication for an account that is locked out, and notify its owner."""
     services().accounts.reset_second_factors(username, why)
-    click.echo(f"The second factors of {username} are off, every log-in ended, and the owner was told.")
+    click.echo(
+        f"Two-factor authentication is off for {username}. All devices were logged out and the owner was notified."
+    )
 
 
 @accounts.command("log-out")
@@ -95,9 +97,9 @@ def reset_second_factors(username: str, why: str) -> None:
 @with_appcontext
 @reports_refusals
 def log_out(username: str) -> None:
-    """End every log-in and remembered browser of an account."""
+    """Log out all devices of an account and forget its remembered browsers."""
     services().accounts.log_out(username)
-    click.echo(f"{username} is logged out everywhere.")
+    click.echo(f"{username} is logged out on all devices.")
 
 
 @accounts.command("delete")
@@ -105,6 +107,6 @@ def log_out(username: str) -> None:
 @with_appcontext
 @reports_refusals
 def delete(username: str) -> None:
-    """Delete an account with all that belongs to it."""
+    """Delete an account and all its data."""
     services().accounts.delete(username)
     click.echo(f"Deleted {username}.")

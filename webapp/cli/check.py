@@ -24,7 +24,7 @@ UNTRUSTED = (
 @click.command("check")
 @with_appcontext
 def check() -> None:
-    """Verify settings, database, mail and the text message gateway, and say what is wrong."""
+    """Check the settings, database, mail, and text message gateway, and report problems."""
     wrong = False
     for part, error in _findings():
         click.echo(f"{part}: {error or 'fine'}")

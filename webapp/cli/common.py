@@ -29,7 +29,7 @@ def reports_refusals(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except NotFound:
-            raise click.ClickException("There is no account of that name.") from None
+            raise click.ClickException("No account has that username.") from None
         except Refusal as refusal:
             raise click.ClickException(current_app.extensions[SAY](refusal)) from None
         except IntegrityError:

@@ -11,7 +11,7 @@ from .common import reports_refusals, services
 @click.command("purge")
 @with_appcontext
 def purge() -> None:
-    """Delete what has expired."""
+    """Delete expired data."""
     for table, count in services().maintenance.purge().items():
         click.echo(f"{table}: {count}")
 
@@ -37,7 +37,7 @@ def moved() -> None:
 @click.command("migrate")
 @with_appcontext
 def migrate_command() -> None:
-    """Bring the database to the present version of the tables."""
+    """Upgrade the database schema."""
     from ..models.migrate import migrate  # Alembic: 60 ms and 11 MiB (docs/decisions/lazy-imports.md)
 
     migrate(services().settings.database_url)

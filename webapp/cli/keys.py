@@ -9,7 +9,7 @@ from ..environment import PREFIX
 from ..keys import generate_keys
 from .common import services
 
-keys = AppGroup("keys", help="The keys of the settings: generate new ones, seal again under the newest.")
+keys = AppGroup("keys", help="Keys: generate new ones, and re-encrypt stored secrets with the newest.")
 
 
 @keys.command("generate")
@@ -22,9 +22,9 @@ def generate() -> None:
 @keys.command("reseal")
 @with_appcontext
 def reseal() -> None:
-    """Seal every stored secret again under the newest key."""
+    """Re-encrypt all stored secrets with the newest key."""
     try:
         count = services().maintenance.reseal()
     except ValueError as error:  # the keyring's error names the key
         raise click.ClickException(f"{error}; put it back into {PREFIX}ENCRYPTION_KEYS and try again.") from None
-    click.echo(f"Sealed {count} secrets again.")
+    click.echo(f"Re-encrypted {count} secrets.")

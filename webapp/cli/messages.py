@@ -11,20 +11,20 @@ from ..policy import DAY
 from ..worker import work_until_told
 from .common import services
 
-messages = AppGroup("messages", help="The outbox: send what is owed, once or forever.")
+messages = AppGroup("messages", help="Messages: send queued ones once or keep sending, and report on texts.")
 
 
 @messages.command("send")
 @with_appcontext
 def send() -> None:
-    """Deliver what the outbox owes now, once."""
+    """Send queued messages once."""
     click.echo(f"Sent {services().delivery.deliver_due()}.")
 
 
 @messages.command("work")
 @with_appcontext
 def work() -> None:
-    """Deliver what the outbox owes, forever."""
+    """Keep sending queued messages."""
     work_until_told(services())
 
 
