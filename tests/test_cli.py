@@ -95,9 +95,9 @@ def test_the_report_counts_texts_by_day_country_and_outcome(site: Site, run: Run
 @pytest.mark.parametrize(
     ("more", "password", "says"),
     [
-        (("--phone", "07400 123456"), "violet tractors", "Enter a whole phone number"),
+        (("--phone", "07400 123456"), "violet tractors", "Enter a complete phone number"),
         ((), "short", "Use at least 15 characters."),
-        (("--email", "nobody"), "violet tractors", "Enter an email address in the form name@example.org."),
+        (("--email", "nobody"), "violet tractors", "Enter a valid email address, like name@example.com."),
         (("--email", "ada@example.org", "--email-confirmed"), "violet tractors", "belongs to another account"),
     ],
 )
@@ -115,7 +115,7 @@ def test_a_taken_username_is_answered_by_one_sentence(site: Site, run: Run) -> N
     create(run)
     result = create(run)
     assert result.exit_code == 1
-    assert "This username is taken." in result.output
+    assert "That username is taken." in result.output
 
 
 def test_accounts_are_listed_and_shown_without_secrets(site: Site, run: Run) -> None:
@@ -125,13 +125,13 @@ def test_accounts_are_listed_and_shown_without_secrets(site: Site, run: Run) -> 
     create(run)
     assert run("accounts", "list").output == "ada\tada@example.org\tAda Lovelace\ngrace\t-\tGrace Hopper\n"
     shown = run("accounts", "show", "ADA").output
-    assert "Second factors: authentication-app" in shown
+    assert "Two-factor methods: authentication-app" in shown
     assert "Backup code: yes" in shown
     for secret in (ada.secret, ada.kept_code, "cheap"):
         assert secret not in shown
     shown = run("accounts", "show", "grace").output
     assert "Email address: not confirmed" in shown
-    assert "Second factors: none" in shown
+    assert "Two-factor methods: none" in shown
     assert "Backup code: no" in shown
 
 
@@ -142,7 +142,7 @@ def test_accounts_are_listed_and_shown_without_secrets(site: Site, run: Run) -> 
 )
 def test_an_unknown_account_is_answered_by_one_sentence(run: Run, words: tuple[str, ...]) -> None:
     result = run("accounts", *words, "nobody")
-    assert (result.exit_code, result.output) == (1, "Error: There is no account of that name.\n")
+    assert (result.exit_code, result.output) == (1, "Error: No account has that username.\n")
 
 
 def test_a_user_whose_factors_the_operator_turned_off_logs_in_with_the_password_and_reads_it_in_the_activity(
@@ -168,7 +168,7 @@ def test_logging_a_user_out_ends_every_session(site: Site, run: Run) -> None:
     ada.sign_up()
     assert run("accounts", "log-out", "ada").exit_code == 0
     assert ada.open("/").path == "/log-in"
-    assert "logged you out everywhere" in site.emails(ada.email)[0].subject
+    assert "logged you out on all devices" in site.emails(ada.email)[0].subject
 
 
 def test_deleting_an_account_deletes_all_its_rows(site: Site, run: Run) -> None:
@@ -225,9 +225,9 @@ def test_after_resealing_the_old_key_can_be_removed(
 
     both = rotated(f"{new},{old}")
     resealed = both.app.test_cli_runner().invoke(args=["keys", "reseal"]).output
-    assert resealed.startswith("Sealed ")
+    assert resealed.startswith("Re-encrypted ")
     assert int(resealed.split()[1]) >= 5
-    assert both.app.test_cli_runner().invoke(args=["keys", "reseal"]).output == "Sealed 0 secrets again.\n"
+    assert both.app.test_cli_runner().invoke(args=["keys", "reseal"]).output == "Re-encrypted 0 secrets.\n"
     after = rotated(new)
     ada.app, ada.site = after.app, after
     cookies = {name: ada.cookie(name) for name in ("session", "form")}
@@ -237,7 +237,9 @@ def test_after_resealing_the_old_key_can_be_removed(
     assert ada.open("/step-up/password?next=/settings/account/password").h1 == "Enter your password"
     assert ada.press("Verify", password=ada.password).h1 == "Enter your code"
     page = ada.press("Verify", code=ada.next_code())
-    assert page.receipts == ["Your password was changed, and every other log-in ended. We e-mailed you about it."]
+    assert page.receipts == [
+        "Password changed. All your other devices were logged out. We sent you a confirmation email."
+    ]
     assert ada.open("/settings/security/two-factor/authentication-app/done").backup_code == ada.kept_code
     assert after.emails(ada.email)
 

@@ -120,7 +120,7 @@ def test_the_server_answers_its_worker_sends_and_both_stop_on_sigterm(start: Sta
         reset = start("flask", "--app", "wsgi", "accounts", "log-out", "ada", **settings)
         assert reset.wait(30) == 0
         assert eventually(lambda: bool(mailbox.received))
-        assert "logged you out everywhere" in mailbox.received[0]
+        assert "logged you out on all devices" in mailbox.received[0]
         server.send_signal(signal.SIGTERM)
         out, _ = server.communicate(timeout=30)
         assert server.returncode == 0

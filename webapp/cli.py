@@ -25,8 +25,8 @@ from .worker import work_until_told
 SAY = "nightlatch-say"
 
 accounts = AppGroup("accounts", help="Accounts: create, list, show, reset-second-factors, log-out, delete.")
-messages = AppGroup("messages", help="The outbox: send what is owed, once or forever.")
-keys = AppGroup("keys", help="The keys of the settings: generate new ones, seal again under the newest.")
+messages = AppGroup("messages", help="Messages: send queued ones once or keep sending, and report on texts.")
+keys = AppGroup("keys", help="Keys: generate new ones, and re-encrypt stored secrets with the newest.")
 
 
 def install(app: Flask, say: Callable[[Refusal], str]) -> None:
@@ -51,7 +51,7 @@ def reports_refusals(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except NotFound:
-            raise click.ClickException("There is no account of that name.") from None
+            raise click.ClickException("No account has that username.") from None
         except Refusal as refusal:
             raise click.ClickException(current_app.extensions[SAY](refusal)) from None
         except IntegrityError:
@@ -67,12 +67,12 @@ def reports_refusals(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--username", required=True)
 @click.option("--email")
 @click.option("--name", required=True)
-@click.option("--email-confirmed", is_flag=True, help="The address is known to be theirs.")
-@click.option("--phone", help="A number with its calling code that is known to be theirs.")
+@click.option("--email-confirmed", is_flag=True, help="The email address is known to belong to the account's owner.")
+@click.option("--phone", help="A phone number with its country code, known to belong to the account's owner.")
 @with_appcontext
 @reports_refusals
 def create(username: str, email: str | None, name: str, email_confirmed: bool, phone: str | None) -> None:
-    """Create an account; the password is read from standard input."""
+    """Create an account. Reads the password from standard input."""
     password = sys.stdin.readline().rstrip("\n")
     address = normalize(email) if email else None
     number = services().phone_numbers.read(phone, "") if phone else None
@@ -85,7 +85,7 @@ def create(username: str, email: str | None, name: str, email_confirmed: bool, p
 @accounts.command("list")
 @with_appcontext
 def list_accounts() -> None:
-    """Print every account: username, email address, name."""
+    """List all accounts: username, email address, name."""
     for account in services().accounts.all():
         click.echo(f"{account.username}\t{account.email or '-'}\t{account.name}")
 
@@ -95,7 +95,7 @@ def list_accounts() -> None:
 @with_appcontext
 @reports_refusals
 def show(username: str) -> None:
-    """Print what is known about an account, without any secret."""
+    """Show an account without its secrets."""
     account = services().accounts.named(username)
     factors = services().accounts.factors(account)
     on = [f"{factor.method} ({factor.label})" if factor.label else factor.method for factor in factors]
@@ -103,19 +103,21 @@ def show(username: str) -> None:
     click.echo(f"Name: {account.name}")
     click.echo(f"Email address: {account.email or 'not confirmed'}")
     click.echo(f"Phone number: {account.phone_number_hint or 'none'}")
-    click.echo(f"Second factors: {', '.join(on) or 'none'}")
+    click.echo(f"Two-factor methods: {', '.join(on) or 'none'}")
     click.echo(f"Backup code: {'yes' if account.backup_code_hash else 'no'}")
 
 
 @accounts.command("reset-second-factors")
 @click.argument("username")
-@click.option("--why", required=True, help="Logged, and told to the owner.")
+@click.option("--why", required=True, help="Reason; logged and sent to the account owner.")
 @with_appcontext
 @reports_refusals
 def reset_second_factors(username: str, why: str) -> None:
-    """Turn off every second factor of an account, and tell its owner."""
+    """Turn off two-factor authentication for an account that is locked out, and notify its owner."""
     services().accounts.reset_second_factors(username, why)
-    click.echo(f"The second factors of {username} are off, every log-in ended, and the owner was told.")
+    click.echo(
+        f"Two-factor authentication is off for {username}. All devices were logged out and the owner was notified."
+    )
 
 
 @accounts.command("log-out")
@@ -123,9 +125,9 @@ def reset_second_factors(username: str, why: str) -> None:
 @with_appcontext
 @reports_refusals
 def log_out(username: str) -> None:
-    """End every log-in and remembered browser of an account."""
+    """Log out all devices of an account and forget its remembered browsers."""
     services().accounts.log_out(username)
-    click.echo(f"{username} is logged out everywhere.")
+    click.echo(f"{username} is logged out on all devices.")
 
 
 @accounts.command("delete")
@@ -133,7 +135,7 @@ def log_out(username: str) -> None:
 @with_appcontext
 @reports_refusals
 def delete(username: str) -> None:
-    """Delete an account with all that belongs to it."""
+    """Delete an account and all its data."""
     services().accounts.delete(username)
     click.echo(f"Deleted {username}.")
 
@@ -144,14 +146,14 @@ def delete(username: str) -> None:
 @messages.command("send")
 @with_appcontext
 def send() -> None:
-    """Deliver what the outbox owes now, once."""
+    """Send queued messages once."""
     click.echo(f"Sent {services().delivery.deliver_due()}.")
 
 
 @messages.command("work")
 @with_appcontext
 def work() -> None:
-    """Deliver what the outbox owes, forever."""
+    """Keep sending queued messages."""
     work_until_told(services())
 
 
@@ -175,18 +177,18 @@ def generate() -> None:
 @keys.command("reseal")
 @with_appcontext
 def reseal() -> None:
-    """Seal every stored secret again under the newest key."""
+    """Re-encrypt all stored secrets with the newest key."""
     try:
         count = services().maintenance.reseal()
     except ValueError as error:  # the keyring's error names the key
         raise click.ClickException(f"{error}; put it back into {PREFIX}ENCRYPTION_KEYS and try again.") from None
-    click.echo(f"Sealed {count} secrets again.")
+    click.echo(f"Re-encrypted {count} secrets.")
 
 
 @click.command("purge")
 @with_appcontext
 def purge() -> None:
-    """Delete what has expired."""
+    """Delete expired data."""
     for table, count in services().maintenance.purge().items():
         click.echo(f"{table}: {count}")
 
@@ -194,7 +196,7 @@ def purge() -> None:
 @click.command("migrate")
 @with_appcontext
 def migrate_command() -> None:
-    """Bring the database to the present version of the tables."""
+    """Upgrade the database schema."""
     from .models.migrate import migrate  # Alembic: 60 ms and 11 MiB (docs/decisions/lazy-imports.md)
 
     migrate(services().settings.database_url)
@@ -203,7 +205,7 @@ def migrate_command() -> None:
 @click.command("check")
 @with_appcontext
 def check() -> None:
-    """Verify settings, database, mail and the text message gateway, and say what is wrong."""
+    """Check the settings, database, mail, and text message gateway, and report problems."""
     wrong = False
     for part, error in _findings():
         click.echo(f"{part}: {error or 'fine'}")

@@ -112,13 +112,15 @@ def test_one_account_looks_up_at_most_two_thousand_numbers_a_day(site: Site, eve
         tried += 500
         eve.post(CONTACTS, remove="1")
     assert (tried, page.status, page.response.headers["Retry-After"]) == (2000, 429, "86400")
-    assert page.problems == ["That is more new numbers than one day allows, so none was kept. Try again in 24 hours."]
+    assert page.problems == [
+        "That's more new numbers than we allow in a day, so none were added. Try again in 24 hours."
+    ]
     assert count(site, "SELECT count(*) FROM contacts") == 0
     assert count(site, "SELECT count(*) FROM contact_lookups") == 4, "a row an upload"
     assert eve.other_browser(address="203.0.113.9").log_in().h1 == "Welcome, Ada Lovelace"
     site.clock.pass_(86400)
     assert eve.log_in().path == "/"
-    assert upload(eve, ADA).receipts == ["1 new number was added."]
+    assert upload(eve, ADA).receipts == ["1 new number added."]
 
 
 def test_a_user_cannot_upload_or_remove_contacts_of_another_account(site: Site, eve: Owner, ada: Owner) -> None:
@@ -179,7 +181,7 @@ def post(person: Person, path: str, *parts: bytes) -> Page:
 def test_a_null_byte_is_allowed_in_the_file_and_in_no_other_field(site: Site, eve: Owner) -> None:
     file = b"N:M\xfcller\nTEL:" + ADA.encode() + b"\nTEL:+44\x007400999999\n\xff\xfe\x00\n"
     assert post(eve, CONTACTS, part("upload", b"1"), part("file", file, "c.vcf")).status == 303
-    assert eve.open(CONTACTS).receipts == ["1 new number was added.", "2 lines could not be read."]
+    assert eve.open(CONTACTS).receipts == ["1 new number added.", "We couldn't read 2 lines."]
     assert post(eve, CONTACTS, part("upload", b"1"), part("numbers", b"+44\x007400999999")).status == 400
     assert post(eve, CONTACTS, part("upload", b"1\x00"), part("file", b"", "c.vcf")).status == 400
     for odd in (b"\xff\xfe", b"\xed\xa0\x80"):

@@ -414,7 +414,7 @@ def test_a_user_whose_clock_is_wrong_is_told_and_codes_outside_the_window_stay_r
     page = other.press("Verify", code=ada.code(-240))
     assert "about 4 minutes slow" in page.problems[0]
     page = other.press("Verify", code=ada.code(-1200))
-    assert page.problems == ["That code is wrong. Check it and try again."]
+    assert page.problems == ["Wrong code. Check it and try again."]
     assert not is_in(other)
 
 

@@ -60,7 +60,7 @@ def test_after_five_wrong_codes_the_sixth_is_refused_even_when_it_is_right(
         assert page.status == 422
         assert page.says("is left" if left == 1 else "are left") == (left <= 2)
     page = stranger.press("Verify", code=wrong(ada.code()))
-    assert (page.path, page.problems) == ("/log-in", ["That was too many wrong codes. Enter your password again."])
+    assert (page.path, page.problems) == ("/log-in", ["Too many wrong codes. Log in again to continue."])
     assert stranger.post("/log-in/verify", code=ada.code()).path == "/log-in"
     assert live_sessions(site) == 1
 
@@ -140,7 +140,7 @@ def test_codes_are_limited_to_twenty_an_hour_fifty_a_day_and_a_hundred_in_a_row(
         guess(site, pending_token(site, ada), ada.code())
     stranger = ada.other_browser()
     stranger.log_in()
-    assert stranger.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code"
+    assert stranger.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code"
     assert second_factor_attempts(site) == 0
     site.clock.pass_(30)
     guess(site, pending_token(site, ada), ada.code())

@@ -63,7 +63,7 @@ def test_a_temporary_password_opens_no_page(site: Site, ada: Owner, password: st
     for typed in (password, password.replace("-", ""), password.lower()):
         page = other.log_in(typed)
         assert page.status == 422
-        assert "A temporary password works only in apps" in page.problems[0]
+        assert "Temporary passwords only work in apps" in page.problems[0]
     other.log_in()
     for path in ("/log-in/verify", "/log-in/backup-code"):
         assert other.post(path, code=password).status == 422
@@ -150,7 +150,7 @@ def test_a_backup_code_or_an_app_code_opens_nothing(site: Site, ada: Owner) -> N
         assert app.exchange("ada", typed).status == 400
     other = ada.other_browser()
     other.log_in()
-    assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code", "it is not used up"
+    assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code", "it is not used up"
 
 
 def test_session_cookies_open_nothing_and_legacy_access_sets_no_cookie(site: Site, ada: Owner, password: str) -> None:
@@ -539,7 +539,10 @@ def test_a_malformed_authorization_header_is_refused_at_once(
     assert time.thread_time() - began < 1
     assert page.response.headers["WWW-Authenticate"] == 'Basic realm="Nightlatch", charset="UTF-8"'
     assert page.response.headers["Content-Type"].startswith("text/plain")
-    assert page.text == "Log in with your username and password, or with a temporary password.\n"
+    assert page.text == (
+        "Log in with your username and a temporary password (or your usual password, if two-factor authentication"
+        " is off).\n"
+    )
     assert len(hasher.verified) == before
     assert count(site, "SELECT count(*) FROM attempts") == attempts
 
@@ -603,7 +606,7 @@ def test_an_unsupported_token_request_gets_the_error_of_the_protocol(site: Site,
     assert (headers["Cache-Control"], headers["Pragma"]) == ("no-store", "no-cache")
     assert headers["Content-Type"] == "application/json"
     described = page.response.get_json()["error_description"]
-    assert described == "The username or the password is wrong. Check both and try again."
+    assert described == "Wrong username or password. Check both and try again."
     for method in ("GET", "PUT", "DELETE"):
         assert app.send(method, "/legacy/token").status in (400, 405)
     for method in ("POST", "PUT"):
@@ -629,7 +632,7 @@ def test_a_flood_of_token_requests_is_told_when_to_retry(site: Site, ada: Owner)
 def test_unusual_names_in_the_url_cause_no_server_error(site: Site) -> None:
     app = App(site)
     assert app.send("GET", "/legacy/verify?%00").status == 400
-    assert app.send("GET", "/legacy/verify?%ff").text == "The request could not be taken.\n"
+    assert app.send("GET", "/legacy/verify?%ff").text == "The request couldn't be processed.\n"
     assert app.send("GET", "/legacy/verify?a=1&a=2").status == 401
     assert app.send("GET", "/legacy/nothing").status == 404
 

@@ -23,9 +23,9 @@ from webapp.services.proof import shared_bucket
 
 TOKEN = re.compile(r'name="csrf_token" value="[^"]+"')
 WAITING = "Check your phone to approve"
-APPROVED, DENIED, EXPIRED = "You approved this log-in", "You denied this log-in", "This log-in is over"
+APPROVED, DENIED, EXPIRED = "You approved this login", "You denied this login", "This login request has ended"
 HOME = "Welcome, Ada Lovelace"
-NO_LONGER_PENDING = "This login request is over. Nothing was changed."
+NO_LONGER_PENDING = "This login request has ended. Nothing was changed."
 NEWS = "/log-in/waiting/news"
 HERE = Origin("192.0.2.1", "a phone")
 
@@ -93,7 +93,7 @@ def test_without_an_answer_no_browser_is_logged_in(site: Site, phone: Owner, wai
     for _ in range(7):  # asking is not a guess and counts as no attempt
         page = on(waiting)
         assert (page.status, page.h1) == (422, WAITING)
-        assert page.problems == ["Your phone has not approved it yet. Approve it there, then try again."]
+        assert page.problems == ["Not approved yet. Approve it on your phone, then try again."]
     assert waiting.open(NEWS).status == 204
     assert not is_in(waiting)
     assert phone.answer(waiting.open("/log-in/waiting").number).h1 == APPROVED
@@ -195,7 +195,7 @@ def test_a_denied_request_cannot_be_approved(site: Site, phone: Owner, waiting: 
 def test_one_wrong_number_ends_a_request_even_for_the_right_one(site: Site, phone: Owner, waiting: Owner) -> None:
     number = number_of(waiting)
     page = phone.answer(wrong(number))
-    assert page.problems == ["That is not the number on the other screen, so this log-in was ended."]
+    assert page.problems == ["That number doesn't match the other screen, so we canceled this login."]
     page = phone.post(page_of(site), number=number)
     assert (page.h1, page.problems) == (EXPIRED, [NO_LONGER_PENDING])
     page = on(waiting)
@@ -217,7 +217,7 @@ def test_the_attempt_is_counted_before_the_number_is_compared(site: Site, phone:
 def test_what_is_not_a_number_is_no_attempt(site: Site, phone: Owner, waiting: Owner, typed: str) -> None:
     number = number_of(waiting)
     page = phone.answer(typed)
-    assert (page.status, page.problems) == (422, ["Enter the number of six digits."])
+    assert (page.status, page.problems) == (422, ["Enter the six-digit number."])
     assert phone.press("Approve", number=f" {number[:3]} {number[3:]} ").h1 == APPROVED
     assert on(waiting).h1 == HOME
 
@@ -284,7 +284,7 @@ def test_twenty_requests_reach_the_phone_as_three_and_none_is_approved_without_i
         assert not is_in(browser)
     assert count(site, "SELECT count(*) FROM login_requests") == 3
     assert count(site, "SELECT count(*) FROM login_requests WHERE state = 'waiting'") == 1
-    assert shown[-1].problems[0].startswith("Too many login requests were sent.")
+    assert shown[-1].problems[0].startswith("Too many login requests.")
     phone.open(REQUESTS)
     assert phone.page is not None
     assert len([link for link in phone.page.links if link.startswith("Review ")]) == 1
@@ -321,7 +321,7 @@ def test_a_full_log_in_clears_the_count(site: Site, phone: Owner) -> None:
 def test_a_denial_ends_the_pending_login_for_every_other_method(site: Site, phone: Owner, waiting: Owner) -> None:
     phone.answer(button="Deny")
     page = waiting.open("/log-in/waiting")
-    assert page.says("You denied this log-in on your phone.")
+    assert page.says("You denied this login on your phone.")
     assert "Send a new request" not in page.buttons
     for path in ("/log-in/verify", "/log-in/methods", "/log-in/backup-code"):
         assert waiting.open(path).path == "/log-in"
@@ -330,7 +330,7 @@ def test_a_denial_ends_the_pending_login_for_every_other_method(site: Site, phon
 
 def test_the_owner_is_notified_of_a_denial(site: Site, phone: Owner, waiting: Owner) -> None:
     phone.answer(button="Deny")
-    assert "was denied on your phone" in site.emails(phone.email)[0].text
+    assert "You denied a login from" in site.emails(phone.email)[0].text
 
 
 # -- Phones and accounts ---------------------------------------------------------------------------
@@ -654,7 +654,7 @@ def refused(site: Site, said: Any) -> bool:
     ada = Owner(site, layout=ANDROID)
     ada.sign_up()
     page = ada.turn_on_requests(said if isinstance(said, str) else json.dumps(said))
-    sentence = "This browser's notifications cannot be used here."
+    sentence = "This browser's notifications don't work here."
     return page.status == 422 and page.problems[0].startswith(sentence) and not external_ids(site)
 
 

@@ -257,7 +257,7 @@ def test_not_you_ends_every_session_once(site: Site, ada: Owner) -> None:
     assert everything(site) == before
     reader.post(path)
     assert live_sessions(site) == 0
-    assert reader.post(path).h1 == "Everybody was logged out"
+    assert reader.post(path).h1 == "All devices are logged out"
     ada.password = NEW
     ada.log_in_whole()
     reader.post(path)
@@ -325,7 +325,7 @@ def test_one_address_gets_ten_codes_an_hour_from_all_accounts_together(site: Sit
     outcomes = [ask_code(site, f"eve{n}", "victim@example.org", f"198.51.{n}.1").status for n in range(11)]
     assert outcomes == [200] * 10 + [429]
     refused = ask_code(site, "eve11", "victim@example.org", "198.51.11.1")
-    said = "We send only so many codes to one address. Another can be sent in 60 minutes, or enter a different address."
+    said = "You've reached the limit of codes for this address. Try again in 60 minutes, or use a different address."
     assert (refused.status, refused.problems) == (429, [said])
     assert refused.field("Email address")["value"] == "victim@example.org"
     assert len(site.emails("victim@example.org")) == 10

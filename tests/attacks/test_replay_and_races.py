@@ -46,7 +46,7 @@ def test_after_a_newer_code_an_older_one_is_refused_and_the_window_is_one_step(
     site.clock.pass_(3600)
     other.log_in()
     for ahead in (-60, 60):
-        assert other.press("Verify", code=ada.code(ahead)).problems[0].startswith("This code is from the")
+        assert other.press("Verify", code=ada.code(ahead)).problems[0].startswith("That code is ")
     assert other.press("Verify", code=ada.code(-30)).h1 == "Welcome, Ada Lovelace"
 
 
@@ -88,22 +88,22 @@ def test_a_backup_code_works_once_and_only_for_its_owner(
 ) -> None:
     assert stranger.post("/log-in/backup-code", code=mallory.kept_code).status == 422
     page = stranger.post("/log-in/backup-code", code=ada.kept_code.lower().replace("-", " "))
-    assert page.h1 == "Keep your new backup code"
+    assert page.h1 == "Save your new backup code"
     successor = page.backup_code
     assert successor != ada.kept_code
     other = ada.other_browser()
     other.log_in()
     assert other.post("/log-in/backup-code", code=ada.kept_code).status == 422
-    assert other.post("/log-in/backup-code", code=successor).h1 == "Keep your new backup code"
+    assert other.post("/log-in/backup-code", code=successor).h1 == "Save your new backup code"
     third = mallory.other_browser()
     third.log_in()
-    assert third.post("/log-in/backup-code", code=mallory.kept_code).h1 == "Keep your new backup code"
+    assert third.post("/log-in/backup-code", code=mallory.kept_code).h1 == "Save your new backup code"
 
 
 def test_a_new_backup_code_ends_the_old_one(site: Site, ada: Owner, stranger: Owner) -> None:
     page = ada.post("/settings/security/two-factor/backup-code")
     assert stranger.post("/log-in/backup-code", code=ada.kept_code).status == 422
-    assert stranger.post("/log-in/backup-code", code=page.backup_code).h1 == "Keep your new backup code"
+    assert stranger.post("/log-in/backup-code", code=page.backup_code).h1 == "Save your new backup code"
 
 
 def test_an_emailed_code_from_before_a_resend_or_after_an_hour_is_refused(site: Site) -> None:
@@ -150,7 +150,7 @@ def test_two_proofs_of_one_pending_login_open_one_session(site: Site, ada: Owner
     assert live_sessions(site) == 2
     other = ada.other_browser()
     other.log_in()
-    assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Keep your new backup code", "it was not used up"
+    assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code", "it was not used up"
 
 
 def test_an_emailed_code_that_two_requests_found_right_confirms_once(site: Site) -> None:

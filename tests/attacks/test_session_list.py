@@ -101,11 +101,11 @@ def test_a_stolen_session_that_ends_the_others_gains_nothing(site: Site, ada: Ow
     thief.post(SESSIONS, others="1")
     assert not is_in(owner)
     mail = site.emails(ada.email)[0]
-    assert mail.subject.endswith("Every other device was logged out of your account.")
+    assert mail.subject.startswith("All your other devices were logged out")
     assert thief.open("/settings/account/password").h1 == "Enter your password"
     reader = ada.other_browser()
     reader.open(site.emailed_path(ada.email, "/not-you/"))
-    reader.press("Log everybody out")
+    reader.press("Log out all devices")
     assert not is_in(thief)
 
 
@@ -142,7 +142,7 @@ def test_a_used_link_reveals_no_more_than_before(site: Site, ada: Owner) -> None
     path = site.emailed_path(ada.email, "/not-you/")
     reader = ada.other_browser()
     reader.open(path)
-    page = reader.press("Log everybody out")
+    page = reader.press("Log out all devices")
     assert ada.email not in page.text
     assert "/reset-password/" not in page.text
     for purpose in ("reset-password", "undo-email"):

@@ -117,7 +117,7 @@ def test_turning_a_factor_off_and_using_the_backup_code_end_the_other_sessions(s
     other = ada.other_browser()
     other.log_in()
     page = other.post("/log-in/backup-code", code=ada.kept_code)
-    assert page.h1 == "Keep your new backup code"
+    assert page.h1 == "Save your new backup code"
     assert not is_in(ada)
     ada.log_in_whole()
     ada.open("/settings/security/two-factor")

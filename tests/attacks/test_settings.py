@@ -266,7 +266,7 @@ def test_an_expired_page_says_so_and_keeps_what_was_typed(site: Site, ada: Owner
     eve.open("/log-in")
     page = eve.send("POST", "/log-in", data={"csrf_token": old_token(site, eve), "username": "ada", "password": "x"})
     assert page.status == 422
-    assert page.problems == ["The page was old. Nothing was changed; try again."]
+    assert page.problems == ["This page was out of date. Nothing was changed. Try again."]
     assert page.field("Username")["value"] == "ada"
     assert not page.field("Password").get("value")
 

@@ -24,7 +24,7 @@ OTHER = "+447400987654"
 HOUR, DAY = 3600, 86400
 OPERATOR = "no-reply@nightlatch.localhost"
 HOME = "Welcome, Ada Lovelace"
-TOO_MANY_ATTEMPTS = "That was too many tries. Try again in 10 minutes."
+TOO_MANY_ATTEMPTS = "Too many attempts. Try again in 10 minutes."
 
 
 def account(site: Site, username: str) -> Account:
@@ -227,7 +227,7 @@ def test_going_back_and_typing_many_numbers_sends_three_texts(site: Site) -> Non
         eve.open(CHANGE)
         page = eve.press("Save", phone=f"+44740{attempt:02d}12345")
     assert len(site.texts()) == 3
-    assert page.problems == ["Three codes were sent already. Type the newest, or choose another method."]
+    assert page.problems == ["We've already sent three codes. Enter the latest one, or choose another method."]
 
 
 def test_repeated_log_ins_send_five_texts_an_hour(site: Site, tess: Owner) -> None:
@@ -290,9 +290,7 @@ def test_countries_that_are_not_listed_get_no_text_and_are_not_offered(site: Sit
     ):
         page = eve.post(CHANGE, phone=typed, country=country)
         assert page.status == 422
-        assert page.problems == [
-            "We do not send text messages to that country. Enter a number from one of the countries in the list."
-        ]
+        assert page.problems == ["We don't send texts to that country. Use a number from a country in the list."]
     assert owed_texts(site) == 0
     assert eve.post(CHANGE, phone="06 12 34 56 78", country="FR").h1 == "Check your phone"
     assert [text.to for text in site.texts()] == ["+33612345678"]
@@ -306,10 +304,10 @@ def test_a_country_that_was_removed_from_the_list_gets_no_log_in_codes(site: Sit
         site.services.phone_numbers.number_of(site.services.accounts.named("tess"))
     page = tess.log_in()
     assert (page.status, page.h1) == (200, "Enter your code")
-    assert page.problems[0].startswith("We do not send text messages to that country.")
+    assert page.problems[0].startswith("We don't send texts to that country.")
     assert tess.press("Resend code").status == 422
     assert owed_texts(site) == 0
-    assert tess.post("/log-in/backup-code", code=tess.kept_code).h1 == "Keep your new backup code"
+    assert tess.post("/log-in/backup-code", code=tess.kept_code).h1 == "Save your new backup code"
 
 
 # -- The daily budget ------------------------------------------------------------------------------
@@ -335,7 +333,7 @@ def test_without_a_budget_no_text_is_sent_and_the_page_says_so(site: Site) -> No
     assert owed_texts(site) == 0
     assert {row.outcome for row in site.services.text_caps.report(1)} == {"refused: budget"}
     assert warnings(site) == []
-    assert tess.post("/log-in/backup-code", code=tess.kept_code).h1 == "Keep your new backup code"
+    assert tess.post("/log-in/backup-code", code=tess.kept_code).h1 == "Save your new backup code"
 
 
 @pytest.mark.usefixtures("budget")
@@ -477,7 +475,7 @@ def test_a_resend_between_guesses_at_log_in_resets_no_count(site: Site, pending:
     pending.press("Resend code")
     code = site.texted_code(PHONE)
     page = pending.press("Verify", code=other_than(code))
-    assert page.problems == ["That code is wrong. Check it and try again. 1 try is left."]
+    assert page.problems == ["Wrong code. Check it and try again. You have 1 attempt left."]
     assert pending.press("Verify", code=other_than(code)).path == "/log-in"
     assert pending.post("/log-in/verify", code=code).path == "/log-in"
     assert not is_in(pending)
@@ -534,10 +532,10 @@ def test_a_code_opens_its_own_log_in_and_no_other_of_the_same_account(site: Site
     code = site.texted_code(PHONE)
     other = tess.other_browser()
     other.log_in()
-    assert other.press("Verify", code=code).problems == ["That code has expired. Ask for a new one."]
+    assert other.press("Verify", code=code).problems == ["That code has expired. Request a new one."]
     site.clock.pass_(61)
     other.press("Resend code")
-    assert other.press("Verify", code=code).problems == ["That code is wrong. Check it and try again."]
+    assert other.press("Verify", code=code).problems == ["Wrong code. Check it and try again."]
     assert not is_in(other)
     assert pending.press("Verify", code=code).h1 == HOME, "its own is not voided by a newer one of another log-in"
 
@@ -546,7 +544,7 @@ def test_a_code_of_another_account_is_wrong(site: Site, pending: Owner) -> None:
     mallory = texted(site, "mallory", OTHER)
     mallory.log_in()
     theirs = site.texted_code(OTHER)
-    assert pending.press("Verify", code=theirs).problems == ["That code is wrong. Check it and try again."]
+    assert pending.press("Verify", code=theirs).problems == ["Wrong code. Check it and try again."]
     give(mallory, login=cookies_of(pending)["login"])
     assert mallory.post("/log-in/verify", code=theirs).status == 422
     assert not is_in(mallory)
@@ -585,7 +583,7 @@ def test_a_confirmation_code_belongs_to_the_session_that_asked_for_it(site: Site
     eve.open(CHANGE)
     eve.press("Save", phone=PHONE)
     page = elsewhere.post(f"{CHANGE}/code", code=site.texted_code(PHONE))
-    assert page.problems == ["That code has expired. Ask for a new one."]
+    assert page.problems == ["That code has expired. Request a new one."]
     assert site.services.accounts.named("eve").phone_number is None
 
 
@@ -600,7 +598,7 @@ def test_a_code_that_was_sent_to_a_replaced_number_does_not_log_in(site: Site, t
     tess.open(CHANGE)
     tess.press("Save", phone=OTHER)
     tess.press("Verify", code=site.texted_code(OTHER))
-    assert pending.press("Verify", code=code).problems == ["That code has expired. Ask for a new one."]
+    assert pending.press("Verify", code=code).problems == ["That code has expired. Request a new one."]
     assert not is_in(pending)
 
 
@@ -630,7 +628,7 @@ def test_a_code_from_before_the_resend_and_one_that_is_ten_minutes_old_are_refus
     site.clock.pass_(60)
     pending.press("Resend code")
     second = site.texted_code(PHONE)
-    assert pending.press("Verify", code=first).problems == ["That code is from an earlier message. Use the newest one."]
+    assert pending.press("Verify", code=first).problems == ["That code is from an earlier message. Use the latest one."]
     site.clock.pass_(541)
     assert pending.press("Verify", code=second).path == "/log-in", "a pending login lives no longer than its first code"
 

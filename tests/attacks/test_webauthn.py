@@ -39,12 +39,12 @@ LIST = f"{TWO_FACTOR}/security-keys"
 OPTIONS = "/log-in/passkey/options"
 HOME = "Welcome, Ada Lovelace"
 CHALLENGE = "Use your security key"
-REFUSED = "That did not work, and nothing was changed. Try again."
-EXPIRED = "That took too long, and nothing was changed. Try again."
-UNKNOWN = "That key is not known here. Try another one."
+REFUSED = "That didn't work. Nothing was changed. Try again."
+EXPIRED = "That took too long. Nothing was changed. Try again."
+UNKNOWN = "We don't recognize that key. Try another one."
 AT_ONCE = 20
-COPIED = "That key was refused: there may be a copy of it. We e-mailed its owner. Choose another method."
-TAKEN = "That security key is added already. Try another one."
+COPIED = "We rejected that key because it may have been cloned, and emailed its owner. Choose another method."
+TAKEN = "You've already added that security key. Try a different one."
 ADDED, LOG_IN, STEP_UP, PASSKEY = PLACES = ("added", "log-in", "step-up", "alone")
 
 each_place = pytest.mark.parametrize("place", PLACES)
@@ -143,13 +143,17 @@ class KeyPrompt:
 
 def assert_refused(prompt: KeyPrompt, page: Page, sentence: str, before: dict[str, Any]) -> None:
     assert (page.status, len(page.problems)) == (422, 1)
-    assert page.problems[0] in (sentence, f"{sentence} 2 tries are left.", f"{sentence} 1 try is left.")
+    assert page.problems[0] in (
+        sentence,
+        f"{sentence} You have 2 attempts left.",
+        f"{sentence} You have 1 attempt left.",
+    )
     assert not prompt.is_open(page)
     assert prompt.unchanged_by_refusal() == before
     if prompt.place in (LOG_IN, PASSKEY):
         assert not is_in(prompt.browser)
     if prompt.place == ADDED:
-        assert prompt.browser.open(f"{KEYS}/name").h1 == "Insert your security key", "no key waits for its name"
+        assert prompt.browser.open(f"{KEYS}/name").h1 == "Add your security key", "no key waits for its name"
 
 
 # -- One wrong value -------------------------------------------------------------------------------
@@ -214,7 +218,7 @@ def test_a_passkey_log_in_requires_user_verification(site: Site, vera: Owner) ->
     before = prompt.unchanged_by_refusal()
     page = prompt.answer(user_verified=False)
     assert page.status == 422
-    assert page.problems[0].startswith("That key did not check who holds it")
+    assert page.problems[0].startswith("That key didn't verify you")
     assert prompt.unchanged_by_refusal() == before
     assert not is_in(prompt.browser)
 
@@ -393,7 +397,7 @@ def test_a_counter_that_does_not_rise_is_refused_and_the_owner_is_notified(site:
     assert {name for name in after if after[name] != before[name]} == {"activity", "links"}, "the notice, and no more"
     told = site.emails(vera.email)
     assert len(told) == mails + 1
-    assert told[0].subject.startswith("Nightlatch: Blue key was refused, because it counts fewer signatures")
+    assert told[0].subject.startswith("We rejected Blue key because it may have been cloned")
     assert len(after["activity"]) == len(before["activity"]) + 1
     assert not is_in(prompt.browser) or place == STEP_UP
 
@@ -406,7 +410,7 @@ def test_five_wrong_answers_end_the_challenge_even_for_the_right_one(site: Site,
     for left in (4, 3, 2, 1):
         page = prompt.answer(origin="https://evil.example")
         assert page.status == 422
-        said = {2: " 2 tries are left.", 1: " 1 try is left."}.get(left, "")
+        said = {2: " You have 2 attempts left.", 1: " You have 1 attempt left."}.get(left, "")
         assert page.problems == [REFUSED + said]
     asked = prompt.ask()
     kept = cookies_of(prompt.browser)
@@ -780,7 +784,7 @@ def test_the_options_demand_their_csrf_token_and_their_own_site(site: Site, vera
         assert page.response.content_type == "application/problem+json"
         told = json.loads(page.text)
         assert told["status"] == 422
-        assert told["detail"] == told["title"] == "The page was old. Nothing was changed; try again."
+        assert told["detail"] == told["title"] == "This page was out of date. Nothing was changed. Try again."
         assert "challenge" not in page.text
     for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
         page = eve.send("POST", OPTIONS, data={"csrf_token": right}, headers=headers, follow=False)
@@ -796,7 +800,7 @@ def test_a_passkey_without_the_csrf_token_opens_nothing(site: Site, vera: Owner)
     before = prompt.unchanged_by_refusal()
     for token in (forged_token(prompt.browser), old_token(site, prompt.browser), vera.token()):
         page = prompt.browser.send("POST", "/log-in", data={"csrf_token": token, "credential": credential})
-        assert (page.status, page.problems) == (422, ["The page was old. Nothing was changed; try again."])
+        assert (page.status, page.problems) == (422, ["This page was out of date. Nothing was changed. Try again."])
     assert prompt.browser.send("POST", "/log-in", data={"credential": credential}).status == 400
     assert prompt.unchanged_by_refusal() == before
     assert not is_in(prompt.browser)

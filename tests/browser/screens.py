@@ -530,7 +530,7 @@ def _suspicious_at_an_old_address(person: UserWithSecret) -> None:
 def _protected(person: UserWithSecret) -> None:
     _suspicious(person)
     person.open(person.known)
-    person.press("Log everybody out")
+    person.press("Log out all devices")
 
 
 def _too_late(person: UserWithSecret) -> None:

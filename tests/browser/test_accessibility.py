@@ -255,7 +255,7 @@ def test_a_wrong_code_is_selected_so_that_typing_replaces_it(visit: Visits) -> N
     screens.Stage(visitor).show(screens.named("verify"))
     visitor.type_("Code", "000000")
     visitor.press("Verify")
-    visitor.sees_problem("That code is wrong.")
+    visitor.sees_problem("Wrong code.")
     field = visitor.page.get_by_label("Code", exact=True)
     visitor.tab_to(field)
     visitor.page.keyboard.type("123456")

@@ -119,7 +119,7 @@ def log_out(ada: Visitor) -> None:
         ada.press("Profile")
     ada.press("Log out")
     ada.arrives("Log in")
-    ada.receipt("You are logged out.")
+    ada.receipt("You've been logged out.")
 
 
 def log_in(ada: Visitor, password: str = PASSWORD) -> None:
@@ -169,7 +169,7 @@ def test_the_first_journey_by_keyboard(site: LiveSite, visit: Visits, layout: st
     ada.arrives(CODE)
     ada.type_("Code", "000000")
     ada.press("Verify")
-    ada.sees_problem("That code is wrong.")
+    ada.sees_problem("Wrong code.")
     site.clock.pass_(30)
     enter_code(ada, secret)
     ada.arrives(HOME)
@@ -181,7 +181,7 @@ def test_the_first_journey_by_keyboard(site: LiveSite, visit: Visits, layout: st
     ada.arrives("Use a backup code")
     ada.type_("Backup code", backup_code.lower().replace("-", " "))
     ada.press("Verify")
-    ada.arrives("Keep your new backup code")
+    ada.arrives("Save your new backup code")
     assert ada.page.locator("#backup-code").inner_text() != backup_code
     ada.follow("Got it")
     ada.arrives(HOME)
@@ -226,7 +226,7 @@ def test_turning_the_last_method_off_and_on_again(visit: Visits, layout: str, sc
     expect(ada.page.get_by_role("main")).to_contain_text("Only your password will protect your account")
     ada.press("Turn off")
     if layout == IPHONE:
-        expect(ada.page.get_by_text("Tap Turn off once more to confirm.")).to_be_visible()
+        expect(ada.page.get_by_text("Tap Turn off again to confirm.")).to_be_visible()
         ada.arrives("Turn off two-factor authentication?")
         ada.press("Turn off")
     ada.arrives("Two-factor authentication")
@@ -303,7 +303,7 @@ def test_reload_back_and_a_second_tab_keep_the_qr_code_and_start_over_generates_
     ada.arrives("Enter the code from your app")
     ada.type_("Code", "000000")
     ada.press("Verify")
-    ada.sees_problem("That code is wrong.")
+    ada.sees_problem("Wrong code.")
     for _ in range(1 if script else 2):  # without a script the refused form is a page of its own in the history
         ada.go_back()
     ada.arrives("Link your authentication app")

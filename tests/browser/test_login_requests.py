@@ -131,7 +131,7 @@ def test_an_approval_on_the_phone_continues_the_log_in_on_the_other_screen(
     phone = with_phone(visit, layout, java_script_enabled=script)
     browser = waits(visit, java_script_enabled=script)
     approve(phone, number_on(browser))
-    phone.arrives("You approved this log-in")
+    phone.arrives("You approved this login")
     if script:
         expect(browser.button("I've approved it")).to_be_hidden()
     else:
@@ -152,8 +152,8 @@ def test_an_approved_log_in_remembers_the_browser_that_asked_for_it(visit: Visit
 @pytest.mark.parametrize(
     ("button", "h1", "told"),
     [
-        ("Deny", "You denied this log-in", "You denied this log-in on your phone."),
-        ("It was me, cancel", "Login requests", "This request was cancelled on the phone."),
+        ("Deny", "You denied this login", "You denied this login on your phone."),
+        ("It was me, cancel", "Login requests", "You canceled this request on your phone."),
     ],
 )
 def test_a_denial_on_the_phone_is_shown_on_the_other_screen(visit: Visits, button: str, h1: str, told: str) -> None:
@@ -168,7 +168,7 @@ def test_a_denial_on_the_phone_is_shown_on_the_other_screen(visit: Visits, butto
 def test_a_wrong_number_ends_the_request_on_both_screens(visit: Visits) -> None:
     phone, browser = with_phone(visit), waits(visit)
     approve(phone, str((int(number_on(browser)) + 500_000) % 1_000_000).zfill(6))
-    phone.sees_problem("That is not the number on the other screen")
+    phone.sees_problem("That number doesn't match the other screen")
     expect(browser.page.get_by_role("main")).to_contain_text("The wrong number was entered on your phone")
     browser.press("Send a new request")
     expect(browser.page.locator("[data-number]")).to_be_visible()
@@ -185,7 +185,7 @@ def test_an_unanswered_request_expires_on_both_screens(site: LiveSite, visit: Vi
     )
     phone.type_("Number on your other screen", "123456")
     phone.press("Approve")
-    phone.sees_problem("This login request is over.")
+    phone.sees_problem("This login request has ended.")
 
 
 def test_of_two_waiting_log_ins_the_newer_stays_pending(visit: Visits) -> None:
@@ -232,7 +232,7 @@ def test_the_number_is_large_and_the_ring_does_not_move_with_reduced_motion(visi
 def test_pulling_down_refreshes_the_list(visit: Visits) -> None:
     phone = with_phone(visit)
     phone.open(REQUESTS)
-    expect(phone.page.get_by_text("Nothing waits for you.")).to_be_visible()
+    expect(phone.page.get_by_text("No pending requests.")).to_be_visible()
     waits(visit)
     cdp = phone.context.new_cdp_session(phone.page)
     points = [("touchStart", 200), ("touchMove", 240), ("touchMove", 300)]
@@ -286,7 +286,7 @@ def test_a_push_is_shown_and_leads_to_the_request(site: LiveSite, visit: Visits,
         if shown:
             break
         phone.page.wait_for_timeout(50)
-    assert shown[0]["title"] == "Is it you who logs in to Nightlatch?"
+    assert shown[0]["title"] == "Are you trying to log in to Nightlatch?"
     assert shown[0]["body"].startswith(f"{DEVICE}, ")
     assert [action["title"] for action in shown[0]["actions"]] == ["Review", "Deny"]
     phone.context.service_workers[0].evaluate(CLICK, "review")
@@ -307,7 +307,7 @@ def test_the_browser_subscribes_with_our_key(site: LiveSite, visit: Visits, serv
     options = phone.page.evaluate("[window.subscribedWith.userVisibleOnly, [...subscribedWith.applicationServerKey]]")
     assert (options[0], len(options[1]), options[1][0]) == (True, 65, 4)
     phone.open(f"{TWO_FACTOR}/phones")
-    expect(phone.page.get_by_role("main")).to_contain_text("Gets notifications")
+    expect(phone.page.get_by_role("main")).to_contain_text("Notifications on")
 
 
 @pytest.mark.parametrize("state", ["denied", "default"])
@@ -319,7 +319,7 @@ def test_login_requests_work_without_permission_for_notifications(
     phone.page.reload()
     begin(phone)
     phone.press("Allow notifications")
-    expect(phone.page.locator("[data-line]")).to_contain_text("Notifications stay off. That is fine")
+    expect(phone.page.locator("[data-line]")).to_contain_text("Notifications are off. You can still find requests")
     end(phone)
     browser = waits(visit)
     approve(phone, number_on(browser))
@@ -332,7 +332,7 @@ def test_login_requests_work_in_a_browser_without_push(visit: Visits) -> None:
     phone.page.reload()
     begin(phone)
     phone.press("Allow notifications")
-    expect(phone.page.locator("[data-line]")).to_contain_text("cannot get notifications here")
+    expect(phone.page.locator("[data-line]")).to_contain_text("can't show notifications here")
     end(phone)
 
 
@@ -345,7 +345,7 @@ def test_login_requests_work_in_a_browser_without_service_workers(visit: Visits)
     phone.page.reload()
     begin(phone)
     phone.press("Allow notifications")
-    expect(phone.page.locator("[data-line]")).to_contain_text("cannot get notifications here")
+    expect(phone.page.locator("[data-line]")).to_contain_text("can't show notifications here")
     end(phone)
 
 

@@ -16,7 +16,7 @@ from tests.browser.test_journeys import HOME, as_member, everywhere, log_in, log
 from tests.people import ANDROID, DESKTOP, IPHONE, PASSWORD, TWO_FACTOR
 from webapp.models.factors import Factor
 
-TOUCH, NAME, KEYS, ASKED = "Insert your security key", "Name your key", "Manage security keys", "Use your security key"
+TOUCH, NAME, KEYS, ASKED = "Add your security key", "Name your key", "Manage security keys", "Use your security key"
 CANCELLED = "Nothing was changed. Try again."
 
 
@@ -138,7 +138,7 @@ def test_while_waiting_the_page_says_so_and_a_second_press_does_nothing(site: Li
     ada.press("Start")
     ada.arrives(TOUCH)
     use_key(ada)
-    line(ada, "Waiting for your key. Touch it when it blinks.")
+    line(ada, "Waiting for your security key… Touch it when it blinks.")
     ada.page.keyboard.press("Enter")
     assert ada.page.evaluate("asked") == 1
     key.agrees(True)
@@ -171,7 +171,7 @@ def test_a_key_that_is_added_already_is_reported(site: LiveSite, visit: Visits) 
     ada.follow("Add another key")
     ada.arrives(TOUCH)
     use_key(ada)
-    line(ada, "This key is added already. Try another one.")
+    line(ada, "You've already added this key. Try a different one.")
     assert "Step 1 of 2" in ada.page.get_by_role("main").inner_text()
 
 
@@ -196,7 +196,7 @@ def test_a_late_answer_is_refused_and_can_be_repeated(site: LiveSite, visit: Vis
     ada.arrives(TOUCH)
     site.clock.pass_(5 * 60)
     use_key(ada)
-    ada.sees_problem("That took too long, and nothing was changed. Try again.")
+    ada.sees_problem("That took too long. Nothing was changed. Try again.")
     use_key(ada)
     ada.arrives(NAME)
 
@@ -222,9 +222,9 @@ def test_a_browser_without_webauthn_says_so(site: LiveSite, visit: Visits) -> No
     start(ada)
     ada.press("Start")
     ada.arrives(TOUCH)
-    expect(ada.page.get_by_role("main")).to_contain_text("Chrome, Edge, Firefox, Opera or Safari")
+    expect(ada.page.get_by_role("main")).to_contain_text("Chrome, Edge, Firefox, Opera, and Safari")
     use_key(ada)
-    line(ada, "This browser or device cannot use a security key here. Nothing was changed.")
+    line(ada, "This browser or device can't use security keys on this site. Nothing was changed.")
 
 
 def test_a_browser_without_the_newer_functions_works_too(site: LiveSite, visit: Visits) -> None:
@@ -274,7 +274,7 @@ def test_a_second_key_is_added_renamed_and_deleted(site: LiveSite, visit: Visits
     ada.arrives(NAME)
     ada.type_("Key name", "blue  KEY")
     ada.press("Save")
-    ada.sees_problem("You have one of that name.")
+    ada.sees_problem("You already have one with that name.")
     ada.type_("Key name", "Red key")
     ada.press("Save")
     ada.arrives(KEYS)
@@ -304,7 +304,7 @@ def with_passkey(ada: Visitor) -> Key:
     """Adds a passkey of this device in the settings and logs out."""
     key = plug_in(ada, "internal", passkey=True)
     turn_on(ada, "This laptop")
-    expect(ada.page.get_by_role("main")).to_contain_text("Logs you in without a password")
+    expect(ada.page.get_by_role("main")).to_contain_text("Can be used without a password (passkey)")
     key.agrees(False)
     log_out(ada)
     return key
@@ -375,7 +375,7 @@ def test_an_unknown_passkey_is_refused_with_a_reason(site: LiveSite, visit: Visi
     key.agrees(True)
     ada.page.bring_to_front()
     ada.press("Log in with a passkey")
-    ada.sees_problem("That key is not known here.")
+    ada.sees_problem("We don't recognize that key.")
 
 
 @pytest.mark.parametrize(("made", "used"), [(DESKTOP, ANDROID), (ANDROID, DESKTOP), (IPHONE, DESKTOP)])
@@ -398,7 +398,7 @@ def test_after_a_password_a_capable_device_is_offered_a_passkey_once(site: LiveS
     plug_in(ada, "internal", passkey=True).agrees(False)
     log_in(ada)
     ada.arrives(HOME)
-    offer = ada.page.get_by_role("region", name="Log in without your password next time?")
+    offer = ada.page.get_by_role("region", name="Skip the password next time?")
     expect(offer).to_be_visible()
     ada.press("Not now")
     expect(offer).to_have_count(0)
@@ -417,7 +417,7 @@ def test_a_device_that_cannot_store_a_passkey_is_offered_none(site: LiveSite, vi
     log_in(ada)
     ada.arrives(HOME)
     ada.page.wait_for_timeout(200)
-    expect(ada.page.get_by_role("region", name=re.compile("without your password"))).to_be_hidden()
+    expect(ada.page.get_by_role("region", name=re.compile("Skip the password"))).to_be_hidden()
 
 
 def test_the_first_visit_makes_at_most_six_requests_with_passkeys(site: LiveSite, visit: Visits) -> None:

@@ -28,7 +28,7 @@ from tests.pseudo import RIGHT_TO_LEFT
 FIRST, SECOND = "+41791234567", "+4915112345689"
 OVERVIEW_BUTTON = {DESKTOP: "Next", ANDROID: "Next", IPHONE: "Get started"}
 A_MINUTE = 60
-FILLED = "The code from the text is filled in."
+FILLED = "We filled in the code from your text message."
 
 
 # -- What the user does --------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ def turn_on_text(ada: Visitor) -> None:
     ada.arrives("Add your phone number")
     expect(ada.page.get_by_role("checkbox", name="Let existing contacts find me")).to_be_checked()
     give_number(ada, "Switz", "079 12", "Next")
-    ada.sees_problem("Enter a whole phone number, and choose the country it belongs to.")
+    ada.sees_problem("Enter a complete phone number and choose its country.")
     expect(country(ada)).to_have_value("CH")
     expect(ada.page.get_by_label("Phone number", exact=True)).to_have_value("079 12")
     ada.type_("Phone number", "079 123 45 67")
@@ -111,7 +111,7 @@ def test_text_message_by_keyboard(site: LiveSite, visit: Visits, layout: str, sc
     expect(ada.page.get_by_role("main")).to_contain_text("our text to ...67")
     ada.type_("Code", "12345")
     ada.press("Verify")
-    ada.sees_problem("Enter the whole code.")
+    ada.sees_problem("Enter the complete code.")
     enter_text(ada, FIRST)
     ada.arrives(HOME)
 
@@ -143,7 +143,7 @@ def test_text_message_by_keyboard(site: LiveSite, visit: Visits, layout: str, sc
     ada.arrives("Account")
     ada.receipt("Your phone number is confirmed.")
     expect(ada.page.get_by_role("main")).to_contain_text("...89")
-    assert "has another phone number now" in site.texts(FIRST)[0].text
+    assert "account was changed. Not you?" in site.texts(FIRST)[0].text
 
 
 @with_and_without_script
@@ -154,11 +154,11 @@ def test_a_wrong_code_sends_no_other_text(visit: Visits, script: bool) -> None:
     sent = len(ada.site.texts())
     ada.type_("Code", "000000")
     ada.press("Verify")
-    ada.sees_problem("That code is wrong.")
+    ada.sees_problem("Wrong code.")
     ada.page.reload()
     ada.watch.expects(429)
     ada.press("Resend code")
-    ada.sees_problem("A code was sent a moment ago.")
+    ada.sees_problem("We just sent a code.")
     assert len(ada.site.texts()) == sent
 
 
@@ -247,7 +247,7 @@ def test_waiting_for_a_text_ends_with_the_form_and_begins_again_with_the_next_sc
     ada = at_code(visit, ARRIVING)
     ada.type_("Confirmation code", "000000")
     ada.press("Verify")
-    ada.sees_problem("That code is wrong.")
+    ada.sees_problem("Wrong code.")
     assert ada.page.evaluate(ABORTED) == [True, False]
     ada.page.evaluate(ARRIVES, "123456")
     expect(confirmation_code(ada)).to_have_value("123456")  # replaces the wrong one, which the user did not edit

@@ -44,8 +44,8 @@ def test_the_machine_readable_time_is_the_same_in_every_language() -> None:
         ("Mozilla/5.0 (iPhone; like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1", "Safari on iPhone"),
         ("Something/1.0 (Linux)", "Linux"),
         ("Firefox/140.0", "Firefox"),
-        ("curl/8.5.0", "a device we do not know"),
-        ("", "a device we do not know"),
+        ("curl/8.5.0", "an unknown device"),
+        ("", "an unknown device"),
     ],
 )
 def test_a_device_is_named_by_browser_and_system(user_agent: str, words: str) -> None:

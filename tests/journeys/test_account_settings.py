@@ -34,7 +34,7 @@ def test_a_new_password_ends_every_other_session_and_keeps_this_one(ada: Owner, 
     assert page.path == "/settings/account"
     assert elsewhere.open("/").path == "/log-in"
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
-    assert site.emails(ada.email)[0].subject == "Nightlatch: Your password was changed."
+    assert site.emails(ada.email)[0].subject == "Your password was changed (Nightlatch)"
     assert elsewhere.log_in().status == 422
     assert elsewhere.log_in(NEW).h1 == "Welcome, Ada Lovelace"
 
@@ -73,24 +73,24 @@ def test_a_new_address_counts_only_when_its_code_was_entered(ada: Owner, site: S
     assert ada.open("/settings/account/email/code").path == "/settings/account/email"
     page = ada.post("/settings/account/email/code", code="123456")
     assert page.path == "/settings/account/email"
-    assert page.problems == ["That code has expired. Ask for a new one."]
+    assert page.problems == ["That code has expired. Request a new one."]
 
 
 def test_the_former_address_is_notified_without_the_new_one_and_can_undo_the_change(ada: Owner, site: Site) -> None:
     ada.sign_up()
     change_email(ada, "countess@example.org")
     mail = site.emails(ada.email)[0]
-    assert mail.subject == "The email address of your Nightlatch account was changed"
+    assert mail.subject == "Your Nightlatch email address was changed"
     assert "countess@example.org" not in mail.text
     assert "c...@example.org" in mail.text
     path = site.emailed_path(ada.email, "/undo-email/")
     owner = ada.other_browser()
-    assert owner.open(path).h1 == "Take your email address back"
+    assert owner.open(path).h1 == "Restore your email address"
     assert ada.open("/settings/account").says("countess@example.org")
     owner.open(path)
     page = owner.press("Undo the change")
     assert (page.path, page.h1) == ("/forgot-password", "Forgot password?")
-    assert page.receipts == ["Your earlier email address is back. Choose a new password now."]
+    assert page.receipts == ["Your email address has been restored. Now choose a new password."]
     assert ada.open("/").path == "/log-in"
     assert owner.open(path).status == 404
     owner.log_in()
@@ -145,17 +145,17 @@ def test_not_you_ends_every_session_and_sends_a_link_for_a_new_password(ada: Own
     owner = ada.other_browser()
     for _ in range(2):
         page = owner.open(path)
-        assert (page.status, page.h1) == (200, "Was this not you?")
+        assert (page.status, page.h1) == (200, "Wasn't you?")
         assert page.says("@ada")
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
     owner.open(path)
-    page = owner.press("Log everybody out")
-    assert page.h1 == "Everybody was logged out"
+    page = owner.press("Log out all devices")
+    assert page.h1 == "All devices are logged out"
     assert ada.open("/").path == "/log-in"
     reset = site.emailed_path(ada.email, "/reset-password/")
     owner.open(reset)
     assert owner.press("Save password", password=NEW).path == "/log-in"
-    assert owner.open(path).h1 == "Everybody was logged out"
+    assert owner.open(path).h1 == "All devices are logged out"
 
 
 def test_an_unknown_not_you_link_is_refused(ada: Owner) -> None:

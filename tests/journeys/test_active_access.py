@@ -23,10 +23,10 @@ def test_an_app_session_is_listed_and_ended(enrolled: Owner, site: Site) -> None
     assert "Apps" in [h2.get_text(strip=True) for h2 in page.soup.find_all("h2")]
     button = page.soup.find("button", attrs={"value": lambda value: str(value).startswith("app:")})
     page = ada.press(button.get_text(" ", strip=True))
-    assert page.receipts[0].startswith("You logged out an app: ")
+    assert page.receipts[0].startswith("You logged out the app ")
     site.clock.pass_(6)
     assert app.with_token(token).status == 401
-    assert "You logged out an app: " in ada.open("/settings/security/activity").text
+    assert "You logged out the app " in ada.open("/settings/security/activity").text
 
 
 def test_logging_out_all_others_ends_app_sessions(enrolled: Owner, site: Site) -> None:
@@ -51,7 +51,7 @@ def test_an_approving_phone_is_listed_with_a_link_to_delete_it(site: Site) -> No
     ada.turn_on_requests()
     ada.press("Got it")
     page = ada.open(SESSIONS)
-    assert page.says("Phones that approve log-ins")
+    assert page.says("Phones that approve logins")
     site.statements.clear()
     ada.open(SESSIONS)
     assert len(site.statements) <= 3
@@ -65,9 +65,9 @@ def test_not_you_withdraws_pending_login_requests_and_their_approvals(site: Site
     phone.press("Got it")
     thief = phone.other_browser(layout=DESKTOP)
     number = thief.log_in().number
-    assert phone.answer(number).h1 == "You approved this log-in"
+    assert phone.answer(number).h1 == "You approved this login"
     owner = phone.other_browser()
     owner.open(site.emailed_path(phone.email, "/not-you/"))
-    owner.press("Log everybody out")
+    owner.press("Log out all devices")
     assert thief.post("/log-in/waiting").path == "/log-in"
     assert thief.open("/").path == "/log-in"

@@ -19,7 +19,7 @@ def test_the_card_names_account_site_and_date_and_can_be_copied_and_printed(ada:
     said = region.get_text(" ", strip=True)
     for fact in ("Backup code", "ada", "Nightlatch", "January 15, 2027", "Copy", "Download", "Print"):
         assert fact in said
-    assert page.says("No later screen shows this code again.")
+    assert page.says("You won't be able to see this code again.")
 
 
 def test_the_card_can_be_downloaded(ada: Owner) -> None:
@@ -45,7 +45,7 @@ def test_a_backup_code_logs_in_once_and_the_new_one_is_shown_once(returning: Own
     assert (page.path, page.h1) == ("/log-in/backup-code", "Use a backup code")
     old = ada.kept_code
     page = ada.press("Verify", code=old.lower().replace("-", " "))
-    assert (page.status, page.h1) == (200, "Keep your new backup code")
+    assert (page.status, page.h1) == (200, "Save your new backup code")
     new = page.backup_code
     assert new != old
     assert ada.press("Download").text.splitlines()[-1] == new
@@ -53,14 +53,14 @@ def test_a_backup_code_logs_in_once_and_the_new_one_is_shown_once(returning: Own
     for path in ("/log-in/backup-code", PAGE, TWO_FACTOR):
         assert new not in ada.open(path).text
     assert site.emails(ada.email)[0].subject == (
-        "Nightlatch: Your backup code was used to log in. It was replaced by a new one."
+        "Your backup code was used to log in. We replaced it with a new one (Nightlatch)"
     )
     ada.log_out()
     ada.log_in()
     ada.follow("Use a backup code")
     page = ada.press("Verify", code=old)
-    assert page.problems == ["That backup code is wrong. Check it and try again."]
-    assert ada.press("Verify", code=new).h1 == "Keep your new backup code"
+    assert page.problems == ["Wrong backup code. Check it and try again."]
+    assert ada.press("Verify", code=new).h1 == "Save your new backup code"
 
 
 def test_got_it_leads_to_the_page_that_was_asked_for(returning: Owner) -> None:
@@ -85,36 +85,36 @@ def test_wrong_backup_codes_share_the_attempts_of_the_challenge(returning: Owner
     ada = returning
     ada.log_in()
     ada.open("/log-in/backup-code")
-    assert ada.press("Verify", code="ABCD").problems == ["Enter the whole code."]
+    assert ada.press("Verify", code="ABCD").problems == ["Enter the complete code."]
     wrong = "AAAA-AAAA-AAAA-AAAA"
-    assert ada.press("Verify", code=wrong).problems == ["That backup code is wrong. Check it and try again."]
+    assert ada.press("Verify", code=wrong).problems == ["Wrong backup code. Check it and try again."]
     said = ada.press("Verify", code=wrong).problems
-    assert said == ["That backup code is wrong. Check it and try again. 2 tries are left."]
+    assert said == ["Wrong backup code. Check it and try again. You have 2 attempts left."]
     ada.open("/log-in/verify")
-    assert ada.press("Verify", code=ada.code(ahead=86400)).problems[0].endswith("1 try is left.")
+    assert ada.press("Verify", code=ada.code(ahead=86400)).problems[0].endswith("You have 1 attempt left.")
     ada.open("/log-in/backup-code")
     page = ada.press("Verify", code=wrong)
-    assert (page.path, page.problems) == ("/log-in", ["That was too many wrong codes. Enter your password again."])
+    assert (page.path, page.problems) == ("/log-in", ["Too many wrong codes. Log in again to continue."])
 
 
 def test_a_fresh_session_generates_a_new_one_and_the_old_one_is_refused(enrolled: Owner, site: Site) -> None:
     ada = enrolled
     page = ada.open(PAGE)
     assert page.h1 == "Backup code"
-    assert page.says("Your present code was made on January 15, 2027.")
+    assert page.says("Your current code was created on January 15, 2027.")
     page = ada.press("Generate a new code")
-    assert page.h1 == "Your new backup code"
+    assert page.h1 == "Save your new backup code"
     new = page.backup_code
     assert new != ada.kept_code
     page = ada.follow("Got it")
     assert page.path == PAGE
     assert new not in page.text
-    assert "A new backup code was made." in site.emails(ada.email)[0].subject
+    assert "You generated a new backup code." in site.emails(ada.email)[0].subject
     ada.log_out()
     ada.log_in()
     ada.follow("Use a backup code")
     assert ada.press("Verify", code=ada.kept_code).status == 422
-    assert ada.press("Verify", code=new).h1 == "Keep your new backup code"
+    assert ada.press("Verify", code=new).h1 == "Save your new backup code"
 
 
 def test_a_new_one_asked_for_in_a_stale_session_is_shown_after_step_up(enrolled: Owner, site: Site) -> None:
@@ -124,7 +124,7 @@ def test_a_new_one_asked_for_in_a_stale_session_is_shown_after_step_up(enrolled:
     assert ada.press("Generate a new code").h1 == "Enter your password"
     assert ada.press("Verify", password=ada.password).h1 == "Enter your code"
     page = ada.press("Verify", code=ada.next_code())
-    assert page.h1 == "Your new backup code"
+    assert page.h1 == "Save your new backup code"
     assert page.backup_code != ada.kept_code
 
 
@@ -138,5 +138,5 @@ def test_after_the_operator_removed_it_the_pages_offer_a_new_one(enrolled: Owner
     ada = enrolled
     with site.services.db.write() as tx:
         tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))
-    assert ada.open("/").says("Without one, losing your phone locks you out.")
-    assert ada.follow("Generate a new code").says("You have none yet.")
+    assert ada.open("/").says("Without a backup code, losing your phone could lock you out.")
+    assert ada.follow("Generate a new code").says("You don't have a backup code yet.")

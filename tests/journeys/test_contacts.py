@@ -64,12 +64,12 @@ def test_two_users_who_upload_each_other_see_each_other(ada: Owner, site: Site) 
     ada.open(CONTACTS)
     page = ada.press("Upload contacts", file=CARDS.encode("latin-1"), numbers="07400 123458; what?")
     assert (page.status, page.path) == (200, CONTACTS)
-    assert page.receipts == ["3 new numbers were added.", "1 line could not be read."]
-    assert page.says("You uploaded 3 numbers.")
+    assert page.receipts == ["3 new numbers added.", "We couldn't read 1 line."]
+    assert page.says("You've uploaded 3 numbers.")
     assert people(page) == ["Ada Lovelace @grace"]
     assert people(grace.open(CONTACTS)) == ["Ada Lovelace @ada"]
     page = ada.press("Upload contacts", numbers=GRACE)
-    assert page.receipts == ["No new number was added."]
+    assert page.receipts == ["No new numbers were added."]
 
 
 def test_turning_discoverability_off_hides_at_once(ada: Owner, site: Site) -> None:
@@ -83,7 +83,7 @@ def test_turning_discoverability_off_hides_at_once(ada: Owner, site: Site) -> No
     assert not page.field("Let existing contacts find me").has_attr("checked")
     assert (people(page), people(grace.open(CONTACTS))) == ([], [])
     page = ada.press("Save", discoverable="y")
-    assert page.receipts == ["Existing contacts may find you."]
+    assert page.receipts == ["Saved. People who have your number, and whose number you have, can now find you."]
     assert people(page) == ["Ada Lovelace @grace"]
 
 
@@ -91,8 +91,8 @@ def test_removing_all_contacts_deletes_every_hash(ada: Owner, site: Site) -> Non
     ada.open(CONTACTS)
     ada.press("Upload contacts", file=CARDS.encode())
     page = ada.press("Remove all contacts")
-    assert page.receipts == ["All your contacts were removed."]
-    assert page.says("You uploaded no numbers.")
+    assert page.receipts == ["All contacts removed."]
+    assert page.says("You haven't uploaded any numbers.")
     with site.services.db.read() as tx:
         assert tx.objects.scalars(select(Contact)).all() == []
 
@@ -100,7 +100,7 @@ def test_removing_all_contacts_deletes_every_hash(ada: Owner, site: Site) -> Non
 def test_an_empty_upload_is_reported_beside_the_field(ada: Owner) -> None:
     ada.open(CONTACTS)
     page = ada.press("Upload contacts")
-    sentence = "Choose a contacts file, or enter phone numbers."
+    sentence = "Choose a contacts file or enter phone numbers."
     assert (page.status, page.problems) == (422, [sentence])
     field = page.field("Phone numbers")
     assert field["aria-invalid"] == "true"
@@ -115,15 +115,15 @@ def test_too_many_contacts_are_refused_and_the_typed_text_is_kept(ada: Owner) ->
     page = ada.press("Upload contacts", numbers=typed)
     assert (page.status, page.problems) == (
         422,
-        ["That is more than 1000 contacts, so none was kept. Upload fewer."],
+        ["That's more than 1000 contacts, so none were added. Upload fewer."],
     )
     assert page.field("Phone numbers").get_text().split() == typed.split()
-    assert page.says("You uploaded no numbers.")
+    assert page.says("You haven't uploaded any numbers.")
 
 
 def test_a_file_over_the_limit_of_the_site_is_refused(ada: Owner) -> None:
     ada.open(CONTACTS)
-    assert "At most 64 KB" in ada.page.text
+    assert "Up to 64 KB" in ada.page.text
     assert ada.press("Upload contacts", file=b"TEL:1\n" * 11_000).status == 413
 
 
@@ -131,24 +131,26 @@ def test_an_expired_page_changes_nothing(ada: Owner, site: Site) -> None:
     for button in ("save", "upload", "remove"):
         data = {"csrf_token": "old", button: "1", "numbers": GRACE, "file": (BytesIO(b""), "")}
         page = ada.send("POST", CONTACTS, data=data)
-        assert page.problems == ["The page was old. Nothing was changed; try again."]
+        assert page.problems == ["This page was out of date. Nothing was changed. Try again."]
     assert page.status == 422
     assert site.services.accounts.named("ada").discoverable
-    assert page.says("You uploaded no numbers.")
+    assert page.says("You haven't uploaded any numbers.")
 
 
 def test_without_a_number_of_their_own_users_are_told_to_add_one(site: Site) -> None:
     linus = Owner(site, "linus")
     linus.sign_up()
     page = linus.open(CONTACTS)
-    assert page.says("People are found by their phone number, and you have confirmed none.")
+    assert page.says("People can only find you by phone number, and you haven't added one.")
     assert linus.follow("Add your phone number").path == "/settings/account/phone"
     linus.open(CONTACTS, headers={"Accept-Language": "de-DE"})
     page = linus.press("Upload contacts", numbers="015112345678")
-    assert page.receipts == ["No new number was added.", "1 line could not be read."], "an American would not dial that"
+    assert page.receipts == ["No new numbers were added.", "We couldn't read 1 line."], (
+        "an American would not dial that"
+    )
     data = {"csrf_token": linus.token(), "upload": "1", "numbers": "015112345678"}
     page = linus.send("POST", CONTACTS, data=data, headers={"Accept-Language": "de-DE"})
-    assert page.receipts == ["1 new number was added."]
+    assert page.receipts == ["1 new number added."]
 
 
 def test_a_name_cannot_add_markup_to_the_list(site: Site) -> None:

@@ -56,7 +56,7 @@ def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, h
     steps.append(page.step)
     page = ada.press("Verify", code=ada.code())
     assert (page.h1, page.path) == ("You're all set", f"{APP}/done")
-    assert page.says("Keep it")
+    assert page.says("Keep this code")
     steps.append(page.step)
     assert steps == [f"Step {n} of 7" for n in range(1, 8)]
     page = ada.press("Got it")
@@ -100,7 +100,7 @@ def test_reload_back_a_wrong_code_and_a_second_tab_keep_the_setup_key(ada: Owner
     assert ada.open(APP).setup_key == first
     ada.press("Next")
     page = ada.press("Verify", code=ada.code(ahead=3600))
-    assert (page.status, page.problems) == (422, ["That code is wrong. Check it and try again."])
+    assert (page.status, page.problems) == (422, ["Wrong code. Check it and try again."])
     assert page.title.startswith("Error: Enter the code from your app")
     assert ada.open(f"{APP}/link").setup_key == first
     ada.open(TWO_FACTOR)
@@ -192,7 +192,7 @@ def test_a_wrong_password_is_reported_and_the_right_one_continues(ada: Owner, si
     ada.open(f"{APP}/overview")
     ada.press(START[ada.layout])
     page = ada.press("Verify", password="not my password")
-    assert (page.status, page.problems) == (422, ["That password is wrong. Try again."])
+    assert (page.status, page.problems) == (422, ["Wrong password. Try again."])
     assert not page.field("Password").get("value")
     assert ada.press("Verify", password="").problems == ["Enter your password."]
     assert ada.press("Verify", password=ada.password).h1 == "Link your authentication app"
@@ -223,7 +223,7 @@ def test_the_confirmation_code_can_be_sent_again_and_to_another_address(ada: Own
     site.clock.pass_(60)
     page = ada.press("Resend code")
     assert (page.status, page.path) == (200, f"{APP}/email-code")
-    assert ada.press("Verify", code=first).problems == ["That code is from an earlier message. Use the newest one."]
+    assert ada.press("Verify", code=first).problems == ["That code is from an earlier message. Use the latest one."]
     assert ada.press("Verify", code=site.emailed_code(ada.email)).h1 == "Link your authentication app"
 
 
@@ -298,7 +298,7 @@ def test_a_page_whose_csrf_token_expired_does_nothing_and_keeps_what_was_typed(a
     ada.press("Next")
     page = ada.send("POST", f"{APP}/code", data={"csrf_token": "old", "code": ada.code()})
     assert page.status == 422
-    assert page.problems == ["The page was old. Nothing was changed; try again."]
+    assert page.problems == ["This page was out of date. Nothing was changed. Try again."]
     assert page.field("Code")["value"] == ada.code()
     page = ada.send("POST", f"{APP}/code", data={"csrf_token": "old", "start-over": "1"})
     assert page.status == 422
@@ -333,8 +333,8 @@ def test_replacing_keeps_the_old_app_valid_until_the_new_one_is_proved(enrolled:
     assert elsewhere.press("Verify", code=elsewhere.next_code()).h1 == "Welcome, Ada Lovelace"
     assert elsewhere.secret != old
     told = [mail.subject for mail in site.emails(ada.email)]
-    assert "Nightlatch: Authentication app was replaced: the earlier one no longer works." in told
-    assert "Nightlatch: Authentication app was turned on as a second factor." in told
+    assert "Authentication app was replaced. The old one no longer works (Nightlatch)" in told
+    assert "Authentication app was turned on (Nightlatch)" in told
 
 
 def test_replacing_in_a_stale_session_asks_for_the_password_and_the_old_app_and_continues(

@@ -32,12 +32,12 @@ def test_the_link_sets_a_new_password_and_does_not_log_in(returning: Owner, site
         assert ada.open(path).h1 == "Choose a new password"
     page = ada.press("Save password", password=NEW)
     assert (page.path, page.h1) == ("/log-in", "Log in")
-    assert page.receipts == ["Your password was changed. Log in with the new one."]
+    assert page.receipts == ["Password changed. Log in with your new password."]
     assert ada.cookie("session") is None
     assert ada.log_in().status == 422
     assert ada.log_in(NEW).h1 == "Enter your code"
     assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
-    assert site.emails(ada.email)[0].subject == "Nightlatch: Your password was reset with a link from your e-mail."
+    assert site.emails(ada.email)[0].subject == "Your password was reset using a link sent to your email (Nightlatch)"
     page = ada.other_browser().open(path)
     assert (page.status, page.h1) == (404, "This link no longer works")
 
@@ -65,7 +65,7 @@ def test_the_answer_for_an_unknown_address_is_the_same(ada: Owner, site: Site) -
 def test_a_malformed_address_is_reported(ada: Owner) -> None:
     ada.open("/forgot-password")
     page = ada.press("Send link", email="ada")
-    assert (page.status, page.problems) == (422, ["Enter an email address in the form name@example.org."])
+    assert (page.status, page.problems) == (422, ["Enter a valid email address, like name@example.com."])
     assert ada.press("Send link", email="").problems == ["Enter your email address."]
 
 
@@ -176,4 +176,4 @@ def test_a_reset_ends_a_pending_login_with_the_old_password(returning: Owner, si
     reader.press("Save password", password=NEW)
     page = ada.open("/log-in/verify")
     assert page.path == "/log-in"
-    assert page.problems == ["That took longer than ten minutes, or was ended. Log in again."]
+    assert page.problems == ["Your login timed out or was canceled. Log in again."]

@@ -23,9 +23,9 @@ OPTIONS = "/log-in/passkey/options"
 SECTION = "Two-factor authentication - Nightlatch"
 HOME = "Welcome, Ada Lovelace"
 CHALLENGE = "Use your security key"
-SOLE = "Security keys are your only method, and they need no other beside them."
+SOLE = "Security keys are your only method."
 WARNING = "This is your last two-factor method. If you delete it, only your password will protect your account"
-REFUSED = "That did not work, and nothing was changed. Try again."
+REFUSED = "That didn't work. Nothing was changed. Try again."
 WRITING = ("INSERT", "UPDATE", "DELETE")
 
 each_layout = pytest.mark.parametrize("layout", [DESKTOP, ANDROID, IPHONE])
@@ -121,13 +121,13 @@ def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, h
     page = ada.press("Verify", code=site.emailed_code(ada.email))
     assert (page.h1, page.path) == ("Security key", f"{KEYS}/overview")
     assert page.title == f"Security key - {SECTION}"
-    assert {"What you need", "How log-in will look"} <= {h2.get_text(strip=True) for h2 in page.soup.find_all("h2")}
+    assert {"What you need", "How you'll log in"} <= {h2.get_text(strip=True) for h2 in page.soup.find_all("h2")}
     steps.append(page.step)
     page = ada.press("Start")
-    assert (page.h1, page.path) == ("Insert your security key", f"{KEYS}/touch")
-    assert page.title == f"Insert your security key - {SECTION}"
+    assert (page.h1, page.path) == ("Add your security key", f"{KEYS}/touch")
+    assert page.title == f"Add your security key - {SECTION}"
     assert page.says("your phone's USB port" if layout != DESKTOP else "your computer's USB port")
-    assert page.says("Chrome, Edge, Firefox, Opera or Safari") == (layout == DESKTOP)
+    assert page.says("Chrome, Edge, Firefox, Opera, and Safari") == (layout == DESKTOP)
     assert page.soup.find("input", attrs={"name": "credential", "type": "hidden", "value": ""})
     assert page.soup.select_one(f"#{page.button('Use security key')['aria-describedby']}[data-line]")
     steps.append(page.step)
@@ -139,7 +139,7 @@ def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, h
     steps.append(page.step)
     page = ada.press("Save", name="Blue key")
     assert (page.h1, page.path) == ("You're all set", f"{KEYS}/done")
-    assert page.receipts[0].startswith("Blue key is on, just now. We e-mailed ")
+    assert page.receipts[0].startswith("Blue key is now on. We sent a confirmation to ")
     assert len(page.backup_code) == 19
     steps.append(page.step)
     assert steps == [f"Step {n} of 7" for n in range(1, 8)]
@@ -157,7 +157,7 @@ def test_a_fresh_session_with_a_confirmed_address_has_four_steps(ada: Owner) -> 
     page = ada.follow("Security key")
     assert (page.h1, page.step) == ("Security key", "Step 1 of 4")
     page = ada.press("Start")
-    assert (page.h1, page.step) == ("Insert your security key", "Step 2 of 4")
+    assert (page.h1, page.step) == ("Add your security key", "Step 2 of 4")
 
 
 def test_from_start_to_the_name_there_are_at_most_four_requests(site: Site) -> None:
@@ -207,8 +207,8 @@ def test_after_a_failure_the_page_has_a_new_challenge(ada: Owner) -> None:
     page = ada.press("Start")
     asked, key = page.options(), ada.new_key()
     page = ada.press("Use security key", credential=key.create(asked, origin="https://evil.example"))
-    assert (page.status, page.h1, page.problems) == (422, "Insert your security key", [REFUSED])
-    assert page.title.startswith("Error: Insert your security key")
+    assert (page.status, page.h1, page.problems) == (422, "Add your security key", [REFUSED])
+    assert page.title.startswith("Error: Add your security key")
     assert page.soup.select_one("input[name=credential][value='']"), "the answer is not shown again"
     assert page.options()["challenge"] != asked["challenge"]
     assert ada.press("Use security key", credential=key.create(page.options())).h1 == "Name your key"
@@ -216,16 +216,16 @@ def test_after_a_failure_the_page_has_a_new_challenge(ada: Owner) -> None:
 
 def test_without_javascript_the_page_says_so_and_offers_other_methods(keyed: Owner) -> None:
     page = keyed.open(f"{KEYS}/touch")
-    assert page.says("Security keys need JavaScript, and it is off in this browser.")
+    assert page.says("Security keys need JavaScript, which is turned off in this browser.")
     assert page.button("Use security key").has_attr("data-needs-script")
     page = keyed.press("Use security key")
     assert page.status == 422
-    assert page.problems[0].startswith("Nothing came from a security key: that needs JavaScript.")
+    assert page.problems[0].startswith("We didn't get an answer from your security key. It needs JavaScript")
     assert keyed.follow("Cancel").path == TWO_FACTOR
     keyed.log_out()
     keyed.log_in()
     page = keyed.press("Use security key")
-    assert page.problems[0].startswith("Nothing came from a security key: that needs JavaScript.")
+    assert page.problems[0].startswith("We didn't get an answer from your security key. It needs JavaScript")
     assert {"Use a backup code", "Choose a different two-factor authentication method"} <= set(page.links)
 
 
@@ -235,7 +235,7 @@ def test_after_going_back_from_the_name_another_key_replaces_the_first(ada: Owne
     page = ada.press("Start")
     ada.press("Use security key", credential=ada.new_key().create(page.options()))
     page = ada.open(f"{KEYS}/touch")
-    assert page.h1 == "Insert your security key"
+    assert page.h1 == "Add your security key"
     other = ada.new_key(transports=("internal",))
     page = ada.press("Use security key", credential=other.create(page.options()))
     assert page.field("Key name")["value"] == "This device"
@@ -255,7 +255,7 @@ def test_cancel_changes_nothing(ada: Owner, site: Site) -> None:
     assert page.path == TWO_FACTOR
     assert "Manage security keys" not in page.links
     assert factors(site) == {}
-    assert ada.open(LIST).says("You have no security key.")
+    assert ada.open(LIST).says("You haven't added any security keys.")
     assert ada.follow("Add a security key").h1 == "Name your key", "it goes on where it was left"
     ada.log_out()
     assert ada.log_in().h1 == HOME
@@ -265,10 +265,10 @@ def test_cancel_changes_nothing(ada: Owner, site: Site) -> None:
     ("typed", "sentence"),
     [
         ("", "Enter a name for the key."),
-        ("   ", "Enter a name of 1 to 60 characters."),
-        ("x" * 61, "Enter a name of 1 to 60 characters."),
-        ("a\u202eb", "Enter a name of 1 to 60 characters."),
-        ("bLUE  key", "You have one of that name. Choose another name."),
+        ("   ", "Enter a name with up to 60 characters."),
+        ("x" * 61, "Enter a name with up to 60 characters."),
+        ("a\u202eb", "Enter a name with up to 60 characters."),
+        ("bLUE  key", "You already have one with that name. Choose another name."),
     ],
 )
 def test_an_invalid_name_is_reported_beside_the_field_and_kept(site: Site, typed: str, sentence: str) -> None:
@@ -317,13 +317,15 @@ def test_a_key_that_was_touched_when_the_session_went_stale_is_kept_through_step
 
 
 def test_the_owner_is_notified_of_the_first_key_and_of_each_further_one(keyed: Owner, site: Site) -> None:
-    told = "Security key added as a second factor: Blue key."
-    assert site.emails(keyed.email)[0].subject == f"Nightlatch: {told}"
+    told = "Blue key was added to your account."
+    assert site.emails(keyed.email)[0].subject == f"{told.rstrip('.')} (Nightlatch)"
     assert activity(site)[0] == told
     before = len(site.emails(keyed.email))
     add_key(keyed, "Green key")
-    told = "Security key added as a second factor: Green key."
-    assert [mail.subject for mail in site.emails(keyed.email)][: -before or None] == [f"Nightlatch: {told}"]
+    told = "Green key was added to your account."
+    assert [mail.subject for mail in site.emails(keyed.email)][: -before or None] == [
+        f"{told.rstrip('.')} (Nightlatch)"
+    ]
     assert activity(site)[0] == told
 
 
@@ -333,7 +335,7 @@ def test_the_owner_is_notified_of_the_first_key_and_of_each_further_one(keyed: O
 def test_adding_another_key_begins_with_the_touch_and_ends_at_the_list(keyed: Owner) -> None:
     page = keyed.open(LIST)
     page = keyed.follow("Add another key")
-    assert (page.h1, page.path, page.step) == ("Insert your security key", f"{KEYS}/touch", "Step 1 of 2")
+    assert (page.h1, page.path, page.step) == ("Add your security key", f"{KEYS}/touch", "Step 1 of 2")
     assert keyed.key is not None
     asked = page.options()
     with pytest.raises(InvalidStateError):
@@ -344,9 +346,9 @@ def test_adding_another_key_begins_with_the_touch_and_ends_at_the_list(keyed: Ow
     assert page.field("Key name")["value"] == "Security key"
     page = keyed.press("Save", name="Green key")
     assert (page.h1, page.path) == ("Manage security keys", LIST)
-    assert page.receipts[0].startswith("Green key is on, just now. We e-mailed ")
+    assert page.receipts[0].startswith("Green key is now on. We sent a confirmation to ")
     assert list(listed(page)) == ["Blue key", "Green key"]
-    assert keyed.open(f"{KEYS}/done").h1 == "Insert your security key", "no page of an end is left open"
+    assert keyed.open(f"{KEYS}/done").h1 == "Add your security key", "no page of an end is left open"
 
 
 def test_adding_another_key_in_a_stale_session_asks_for_the_password_and_a_key_first(keyed: Owner, site: Site) -> None:
@@ -357,7 +359,7 @@ def test_adding_another_key_in_a_stale_session_asks_for_the_password_and_a_key_f
     page = keyed.press("Verify", password=keyed.password)
     assert page.h1 == CHALLENGE
     page = keyed.use_key()
-    assert page.h1 == "Insert your security key"
+    assert page.h1 == "Add your security key"
     keyed.press("Use security key", credential=keyed.new_key().create(page.options()))
     assert list(listed(keyed.press("Save", name="Green key"))) == ["Blue key", "Green key"]
 
@@ -366,7 +368,7 @@ def test_adding_another_key_begins_anew_when_the_last_page_was_left_without_got_
     ada.sign_up()
     assert ada.turn_on_key().h1 == "You're all set"
     ada.open(LIST)
-    assert ada.follow("Add another key").h1 == "Insert your security key"
+    assert ada.follow("Add another key").h1 == "Add your security key"
     ada.open(TWO_FACTOR)
     assert ada.follow("Security key").h1 == "Security key"
 
@@ -376,7 +378,7 @@ def test_the_link_in_the_list_of_methods_shows_the_overview_to_users_with_a_key(
     page = keyed.follow("Security key")
     assert page.h1 == "Security key"
     assert "Replace" not in page.buttons
-    assert keyed.press("Start").h1 == "Insert your security key"
+    assert keyed.press("Start").h1 == "Add your security key"
 
 
 def test_a_key_beside_an_authentication_app_generates_no_second_backup_code(enrolled: Owner, site: Site) -> None:
@@ -387,7 +389,7 @@ def test_a_key_beside_an_authentication_app_generates_no_second_backup_code(enro
     enrolled.log_out()
     enrolled.log_in()
     enrolled.open("/log-in/backup-code")
-    assert enrolled.press("Verify", code=enrolled.kept_code).h1 == "Keep your new backup code"
+    assert enrolled.press("Verify", code=enrolled.kept_code).h1 == "Save your new backup code"
 
 
 def test_the_same_key_is_refused_the_second_time_even_if_the_browser_allows_it(keyed: Owner, site: Site) -> None:
@@ -396,20 +398,20 @@ def test_the_same_key_is_refused_the_second_time_even_if_the_browser_allows_it(k
     assert keyed.key is not None
     known = keyed.key.credentials[0].id
     page = keyed.press("Use security key", credential=keyed.new_key().create(page.options(), id=known))
-    assert (page.status, page.h1) == (422, "Insert your security key")
-    assert page.problems == ["That security key is added already. Try another one."]
+    assert (page.status, page.h1) == (422, "Add your security key")
+    assert page.problems == ["You've already added that security key. Try a different one."]
     assert list(factors(site)) == ["Blue key"]
 
 
 @each_layout
 def test_other_links_to_the_method_lead_to_its_list_or_its_open_step(site: Site, layout: str) -> None:
     ada = with_key(Owner(site, layout=layout))
-    assert ada.post(TWO_FACTOR, method="security-key").h1 == "Insert your security key"
+    assert ada.post(TWO_FACTOR, method="security-key").h1 == "Add your security key"
     for again in ("", "?again=1"):
         assert ada.open(f"{KEYS}/turn-off{again}").path == LIST
         assert ada.post(f"{KEYS}/turn-off{again}").path == LIST
     page = ada.post(f"{KEYS}/turn-back-on")
-    assert page.problems == ["It has been off for more than ten minutes. Set it up again to turn it on."]
+    assert page.problems == ["It's been off for more than ten minutes. To turn it on, set it up again."]
     assert list(factors(site)) == ["Blue key"]
 
 
@@ -421,9 +423,9 @@ def test_the_list_shows_what_is_known_of_each_key(ada: Owner, site: Site) -> Non
     site.clock.pass_(60)
     add_key(ada, "Green key", verifies=False)
     said = listed(ada.open(LIST))
-    able = ["On this device", "Synced with your other devices", "Logs you in without a password"]
+    able = ["On this device", "Synced to your other devices", "Can be used without a password (passkey)"]
     assert said["Blue key"][:-2] == able
-    assert said["Green key"][:-2] == ["A key to carry with you", "Not synced"]
+    assert said["Green key"][:-2] == ["Portable key", "Not synced"]
     for facts in said.values():
         assert facts[-2].startswith("Added on ")
         assert facts[-1] == "Not used yet"
@@ -475,7 +477,7 @@ def test_the_list_costs_at_most_three_statements_and_asking_for_a_key_writes_not
     assert [s for s in site.statements if s.lstrip().startswith(WRITING)] == []
     keyed.use_key()
     site.statements.clear()
-    assert keyed.open(f"{KEYS}/touch").h1 == "Insert your security key"
+    assert keyed.open(f"{KEYS}/touch").h1 == "Add your security key"
     assert [s for s in site.statements if s.lstrip().startswith(WRITING)] == []
     assert 1 <= len(site.statements) <= 3
 
@@ -491,15 +493,15 @@ def test_renaming_a_key_is_an_activity_event(keyed: Owner, site: Site) -> None:
     assert page.title == "Rename Blue key - Nightlatch"
     assert page.field("Key name")["value"] == "Blue key"
     page = keyed.press("Save", name="Red  key")
-    assert (page.path, page.receipts) == (LIST, ["Blue key was renamed just now."])
+    assert (page.path, page.receipts) == (LIST, ["Renamed to Blue key."])
     assert list(listed(page)) == ["Red key", "Green key"]
-    assert activity(site)[0] == "Security key renamed: Red key."
+    assert activity(site)[0] == "Security key renamed to Red key."
     assert len(site.emails()) == mails
     keyed.follow("Rename Red key")
     assert keyed.press("Save", name="RED KEY").path == LIST, "its own name is not taken"
     keyed.follow("Rename RED KEY")
     page = keyed.press("Save", name="green KEY")
-    assert (page.status, page.problems) == (422, ["You have one of that name. Choose another name."])
+    assert (page.status, page.problems) == (422, ["You already have one with that name. Choose another name."])
     assert page.field("Key name")["value"] == "green KEY"
     assert page.h1 == "Rename RED KEY"
     assert keyed.press("Save", name=" ").status == 422
@@ -520,9 +522,9 @@ def test_deleting_one_of_two_keys_keeps_the_other(keyed: Owner, site: Site) -> N
     keyed.follow("Delete Blue key")
     page = keyed.press("Delete")
     assert (page.path, list(listed(page))) == (LIST, ["Green key"])
-    assert page.receipts == ["Blue key was deleted just now. We e-mailed you about it."]
-    told = "Security key deleted: Blue key. It no longer opens your account."
-    assert site.emails(keyed.email)[0].subject == f"Nightlatch: {told}"
+    assert page.receipts == ["Blue key was deleted. We sent you a confirmation email."]
+    told = "Blue key was removed from your account."
+    assert site.emails(keyed.email)[0].subject == f"{told.rstrip('.')} (Nightlatch)"
     assert activity(site)[0] == told
     assert other.open("/settings").path == "/log-in", "every other session ended"
     assert keyed.open("/settings").h1 == "Settings and privacy"
@@ -536,9 +538,9 @@ def test_deleting_the_last_key_shows_a_warning_and_leaves_the_password_only(keye
     page = keyed.follow("Delete Blue key")
     assert page.says(WARNING)
     page = keyed.press("Delete")
-    assert page.says("You have no security key.")
-    told = "Security key deleted: Blue key. It was the last one: only your password protects your account now."
-    assert site.emails(keyed.email)[0].subject == f"Nightlatch: {told}"
+    assert page.says("You haven't added any security keys.")
+    told = "Blue key was removed. Two-factor authentication is now off."
+    assert site.emails(keyed.email)[0].subject == f"{told.rstrip('.')} (Nightlatch)"
     assert activity(site)[0] == told
     assert "Manage security keys" not in keyed.open(TWO_FACTOR).links
     keyed.log_out()
@@ -552,7 +554,7 @@ def test_the_last_key_beside_an_app_is_not_the_last_factor(enrolled: Owner, site
     page = enrolled.follow("Delete Blue key")
     assert not page.says(WARNING)
     enrolled.press("Delete")
-    assert activity(site)[0] == "Security key deleted: Blue key. It no longer opens your account."
+    assert activity(site)[0] == "Blue key was removed from your account."
     enrolled.log_out()
     assert enrolled.log_in().h1 == "Enter your code"
 
@@ -590,13 +592,13 @@ def test_the_key_is_asked_for_after_the_password(site: Site, layout: str, htmx: 
     page = ada.log_in()
     assert (page.h1, page.path) == (CHALLENGE, "/log-in/verify")
     assert page.title == f"{CHALLENGE} - Nightlatch"
-    assert page.says("Have your security key ready, then use the button.")
+    assert page.says("Get your security key ready, then choose the button.")
     asked = page.options()
     assert ada.key is not None
     assert [unb64(one["id"]) for one in asked["allowCredentials"]] == [ada.key.credentials[0].id]
     assert asked["allowCredentials"][0]["transports"] == ["usb"]
     assert (asked["rpId"], asked["userVerification"]) == ("nightlatch.localhost", "preferred")
-    assert page.says("Security keys need JavaScript, and it is off in this browser.")
+    assert page.says("Security keys need JavaScript, which is turned off in this browser.")
     page = ada.use_key(origin="https://evil.example")
     assert (page.status, page.h1, page.problems) == (422, CHALLENGE, [REFUSED])
     assert page.options()["challenge"] != asked["challenge"]
@@ -642,7 +644,7 @@ def test_with_keys_alone_the_choice_is_a_key_or_the_backup_code(keyed: Owner) ->
     assert keyed.press("Security key").h1 == CHALLENGE
     keyed.follow("Choose a different two-factor authentication method")
     assert keyed.press("Backup code").h1 == "Use a backup code"
-    assert keyed.press("Verify", code=keyed.kept_code).h1 == "Keep your new backup code"
+    assert keyed.press("Verify", code=keyed.kept_code).h1 == "Save your new backup code"
 
 
 def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(enrolled: Owner, site: Site) -> None:
@@ -695,7 +697,7 @@ def test_step_up_asks_for_the_key_after_the_password(site: Site, htmx: bool) -> 
     page = ada.follow("Choose a different two-factor authentication method")
     assert ada.press("Security key").h1 == CHALLENGE
     assert ada.use_key().h1 == "Change your password"
-    assert activity(site)[0] == "You confirmed that it is you."
+    assert activity(site)[0] == "You verified your identity."
 
 
 def test_a_passkey_log_in_is_fresh_for_ten_minutes(keyed: Owner, site: Site) -> None:
@@ -763,7 +765,7 @@ def test_a_key_without_user_verification_is_refused_as_a_passkey_with_the_reason
     assert ada.key is not None
     page = with_passkey(ada.other_browser(), ada.key, user_verified=False)
     assert (page.status, page.h1) == (422, "Log in")
-    assert page.problems[0].startswith("That key did not check who holds it, by PIN, face or fingerprint")
+    assert page.problems[0].startswith("That key didn't verify you with a PIN, face, or fingerprint")
 
 
 @pytest.mark.parametrize(("made", "used"), [(ANDROID, DESKTOP), (DESKTOP, ANDROID), (IPHONE, DESKTOP)])
@@ -864,7 +866,7 @@ def test_an_account_without_factors_stores_no_key(ada: Owner, site: Site) -> Non
     ada.sign_up()
     page = ada.open(LIST)
     assert (page.status, page.h1) == (200, "Manage security keys")
-    assert page.says("You have no security key.")
+    assert page.says("You haven't added any security keys.")
     assert not page.says(SOLE)
     assert told_to_browser(page) == {}
     assert ada.follow("Add a security key").h1 == "Security key"

@@ -14,7 +14,7 @@ from webapp.models.sessions import Activity
 from webapp.policy import Policy
 from webapp.services.remembered_browsers import RememberedBrowsers
 
-WRONG = "That code is wrong. Check it and try again."
+WRONG = "Wrong code. Check it and try again."
 
 
 def test_the_code_page_names_the_method_and_the_alternatives(returning: Owner) -> None:
@@ -68,7 +68,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(ada: Owner, si
     unknown = stranger.log_in("not my password at all")
     for page in (wrong, unknown):
         assert page.status == 422
-        assert page.problems == ["The username or the password is wrong. Check both and try again."]
+        assert page.problems == ["Wrong username or password. Check both and try again."]
         assert not page.field("Password").get("value")
     assert wrong.field("Username")["value"] == "ada"
 
@@ -84,7 +84,7 @@ def test_a_temporary_password_is_refused_with_a_hint_to_the_app(ada: Owner) -> N
     ada.sign_up()
     page = ada.other_browser().log_in("ABCD-EFGH-IJKL-MNOP")
     assert page.status == 422
-    assert "A temporary password works only in apps" in page.problems[0]
+    assert "Temporary passwords only work in apps" in page.problems[0]
 
 
 def test_the_requested_page_follows_the_second_factor(returning: Owner) -> None:
@@ -224,19 +224,19 @@ class TestSiteWithoutRememberedBrowsers:
 def test_the_known_reason_of_a_wrong_code_is_reported(returning: Owner, site: Site) -> None:
     ada = returning
     ada.log_in()
-    assert ada.press("Verify", code="12345").problems == ["Enter the whole code."]
+    assert ada.press("Verify", code="12345").problems == ["Enter the complete code."]
     assert ada.press("Verify", code="").status == 422
     page = ada.press("Verify", code=ada.code(ahead=-240))
     assert page.problems == [
-        "This code is from the past: your phone's clock is about 4 minutes slow. Set it to network time."
-        " 2 tries are left."
+        "That code is out of date: your phone's clock is about 4 minutes slow. Turn on automatic time in its settings"
+        " and try again. You have 2 attempts left."
     ]
     assert page.status == 422
     assert page.field("Code")["aria-invalid"] == "true"
     page = ada.press("Verify", code=ada.code(ahead=60))
     assert page.problems == [
-        "This code is from the future: your phone's clock is about 1 minute fast. Set it to network time."
-        " 1 try is left."
+        "That code is too new: your phone's clock is about 1 minute fast. Turn on automatic time in its settings and"
+        " try again. You have 1 attempt left."
     ]
     assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
 
@@ -269,15 +269,15 @@ def test_after_five_wrong_codes_the_challenge_ends_even_for_the_right_one(return
     ada.log_in()
     wrong = ada.code(ahead=86400)
     said = [ada.press("Verify", code=wrong).problems for _ in range(4)]
-    assert said == [[WRONG], [WRONG], [f"{WRONG} 2 tries are left."], [f"{WRONG} 1 try is left."]]
+    assert said == [[WRONG], [WRONG], [f"{WRONG} You have 2 attempts left."], [f"{WRONG} You have 1 attempt left."]]
     page = ada.press("Verify", code=wrong)
-    assert (page.path, page.problems) == ("/log-in", ["That was too many wrong codes. Enter your password again."])
+    assert (page.path, page.problems) == ("/log-in", ["Too many wrong codes. Log in again to continue."])
     assert ada.open("/log-in/verify").path == "/log-in"
     ada.log_in()
     page = ada.press("Verify", code=ada.next_code())
     assert page.status == 429
     assert page.response.headers["Retry-After"] == "270"
-    assert page.problems == ["That was too many tries. Try again in 5 minutes."]
+    assert page.problems == ["Too many attempts. Try again in 5 minutes."]
     ada.site.clock.pass_(270)
     assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
     ada.log_out()
@@ -290,7 +290,7 @@ def test_a_pending_login_expires_after_ten_minutes(returning: Owner, site: Site)
     site.clock.pass_(600)
     page = returning.press("Verify", code=returning.next_code())
     assert page.path == "/log-in"
-    assert page.problems == ["That took longer than ten minutes, or was ended. Log in again."]
+    assert page.problems == ["Your login timed out or was canceled. Log in again."]
     assert returning.cookie("login") is None
 
 
@@ -312,7 +312,7 @@ def test_an_attacker_who_guesses_has_to_wait_and_the_owners_known_browser_does_n
     assert statuses == [422] * 10 + [429]
     assert eve.page is not None
     assert eve.page.response.headers["Retry-After"] == "30"
-    assert eve.page.problems == ["That was too many tries. Try again in 30 seconds."]
+    assert eve.page.problems == ["Too many attempts. Try again in 30 seconds."]
     assert ada.log_in().h1 == "Enter your code"
 
 
@@ -333,7 +333,7 @@ def test_logging_out_keeps_the_remembered_browser_and_clears_everything_else(ret
     assert page.response.headers["Clear-Site-Data"] == '"cache", "storage"'
     assert ada.cookie("session") is None
     assert ada.cookie("remembered") is not None
-    assert ada.open("/log-in").receipts == ["You are logged out."]
+    assert ada.open("/log-in").receipts == ["You've been logged out."]
     assert token is not None
     ada.client.set_cookie("session", token, domain=ada.host.split(":")[0])
     assert ada.open("/").path == "/log-in"

@@ -59,7 +59,7 @@ def seen(person: Owner) -> Page:
 
 
 def approve(phone: Owner, browser: Owner) -> Page:
-    assert phone.answer(seen(browser).number).h1 == "You approved this log-in"
+    assert phone.answer(seen(browser).number).h1 == "You approved this login"
     return browser.post("/log-in/waiting")
 
 
@@ -91,7 +91,7 @@ def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, h
     steps.append(page.step)
     page = ada.press("Not now")
     assert (page.h1, page.path) == ("You're all set", f"{METHOD}/done")
-    assert page.receipts[0].startswith(f"{NAME} is on, just now. We e-mailed ")
+    assert page.receipts[0].startswith(f"{NAME} is now on. We sent a confirmation to ")
     assert page.backup_code
     steps.append(page.step)
     assert steps == [f"Step {n} of 6" for n in range(1, 7)]
@@ -149,11 +149,11 @@ def test_each_phone_has_its_name_and_can_be_renamed_and_deleted(phone: Owner, si
     assert page.says("This phone Without notifications")
     assert page.says("Another phone Without notifications")
     other.follow(f"Rename {first}")
-    assert other.press("Save", name=names[1]).problems == ["You have one of that name. Choose another name."]
+    assert other.press("Save", name=names[1]).problems == ["You already have one with that name. Choose another name."]
     page = other.press("Save", name="My old phone")
     assert page.says("My old phone")
     other.follow("Delete My old phone")
-    assert other.press("Delete").receipts == ["My old phone was deleted just now. We e-mailed you about it."]
+    assert other.press("Delete").receipts == ["My old phone was deleted. We sent you a confirmation email."]
     phone.open(REQUESTS)
     assert seen(phone).path == "/log-in", "it is no phone of hers any more, and its session ended"
 
@@ -185,7 +185,7 @@ def test_turning_it_off_and_on_again_affects_this_phone(phone: Owner, site: Site
     assert page.button(NAME)["aria-checked"] == "false"
     assert page.says(f"{NAME} is off.")
     page = other.press("Turn back on")
-    assert page.receipts == [f"{NAME} is on again. We e-mailed you about it."]
+    assert page.receipts == [f"{NAME} is back on. We sent you a confirmation email."]
     assert page.button(NAME)["aria-checked"] == "true"
 
 
@@ -210,7 +210,7 @@ def test_a_phone_that_was_turned_off_elsewhere_is_not_turned_on_from_here(phone:
     page = browser.open(TWO_FACTOR)
     assert "Turn back on" not in page.buttons
     page = browser.post(f"{METHOD}/turn-back-on")
-    assert page.problems == ["It has been off for more than ten minutes. Set it up again to turn it on."]
+    assert page.problems == ["It's been off for more than ten minutes. To turn it on, set it up again."]
     assert browser.post(f"{METHOD}/turn-off").path == TWO_FACTOR
 
 
@@ -239,31 +239,31 @@ def test_an_approved_log_in_continues_by_itself(phone: Owner, elsewhere: Owner, 
         "It was me, cancel",
     ]
     page = phone.press("Approve", number=number)
-    assert page.h1 == "You approved this log-in"
+    assert page.h1 == "You approved this login"
     said = elsewhere.open(NEWS)
     assert said.status == 200
     assert 'data-hx-post="/log-in/waiting"' in said.text
     elsewhere.open("/log-in/waiting")
     assert elsewhere.press("I've approved it").h1 == HOME
     page = phone.open(REQUESTS)
-    assert page.says("Nothing waits for you.")
+    assert page.says("No pending requests.")
     assert page.says(f"{device} : Approved")
 
 
 def test_the_first_log_in_from_a_new_place_is_pointed_out(phone: Owner, elsewhere: Owner) -> None:
-    assert phone.open(REQUESTS).says("For the first time from there")
+    assert phone.open(REQUESTS).says("New device or location")
     assert approve(phone, elsewhere).h1 == HOME
     elsewhere.log_out()
     elsewhere.log_in()
-    assert not phone.open(REQUESTS).says("For the first time from there")
+    assert not phone.open(REQUESTS).says("New device or location")
     device = "Chrome on Linux" if elsewhere.layout == DESKTOP else "Chrome on Android"
-    assert phone.follow(f"Review {device}").says("Yes, you logged in from there before")
+    assert phone.follow(f"Review {device}").says("Yes, you've logged in from there before")
 
 
 def test_continuing_before_the_answer_says_that_it_is_pending(phone: Owner, elsewhere: Owner) -> None:
     page = elsewhere.press("I've approved it")
     assert (page.status, page.h1) == (422, WAITING)
-    assert page.problems == ["Your phone has not approved it yet. Approve it there, then try again."]
+    assert page.problems == ["Not approved yet. Approve it on your phone, then try again."]
     assert page.number
 
 
@@ -286,13 +286,13 @@ def test_the_phone_itself_logs_in_by_its_own_list(phone: Owner) -> None:
     phone.log_out()
     page = phone.log_in()
     assert page.h1 == WAITING
-    assert page.link("Answer on this phone") == REQUESTS
+    assert page.link("Approve on this phone") == REQUESTS
     assert approve(phone, phone).h1 == HOME
 
 
 ENDS = (
-    ("Deny", "You denied this log-in", "You denied this log-in on your phone."),
-    ("It was me, cancel", "Login requests", "This request was cancelled on the phone."),
+    ("Deny", "You denied this login", "You denied this login on your phone."),
+    ("It was me, cancel", "Login requests", "You canceled this request on your phone."),
 )
 
 
@@ -318,7 +318,7 @@ def test_deny_is_in_the_list_too(phone: Owner, elsewhere: Owner) -> None:
     device = "Chrome on Linux" if elsewhere.layout == DESKTOP else "Chrome on Android"
     phone.open(REQUESTS)
     page = phone.press(f"Deny {device}")
-    assert (page.h1, page.link("Change password")) == ("You denied this log-in", "/settings/account/password")
+    assert (page.h1, page.link("Change password")) == ("You denied this login", "/settings/account/password")
 
 
 @pytest.mark.parametrize("htmx", [False, True])
@@ -330,16 +330,16 @@ def test_an_unanswered_request_is_shown_as_expired(site: Site, phone: Owner, htm
     page = browser.open("/log-in/waiting")
     assert page.says("This request expired after five minutes without an answer")
     page = phone.open(f"{REQUESTS}/1")
-    assert page.h1 == "This log-in is over"
-    assert page.says("Not answered in time")
+    assert page.h1 == "This login request has ended"
+    assert page.says("Expired")
     assert browser.press("Send a new request").number
 
 
 def test_a_wrong_number_is_reported_on_both_screens(phone: Owner, elsewhere: Owner) -> None:
     wrong = str((int(seen(elsewhere).number) + 500_000) % 1_000_000).zfill(6)
     page = phone.answer(wrong)
-    assert page.problems == ["That is not the number on the other screen, so this log-in was ended."]
-    assert page.says("Ended by a wrong number")
+    assert page.problems == ["That number doesn't match the other screen, so we canceled this login."]
+    assert page.says("Wrong number entered")
     assert elsewhere.open("/log-in/waiting").says("The wrong number was entered on your phone")
 
 
@@ -348,13 +348,13 @@ def test_a_newer_log_in_ends_the_older_request(phone: Owner, elsewhere: Owner) -
     newer.log_in()
     assert elsewhere.open("/log-in/waiting").says("A newer log-in ended this one.")
     assert approve(phone, newer).h1 == HOME
-    assert phone.open(REQUESTS).says("Replaced by a newer log-in")
+    assert phone.open(REQUESTS).says("Replaced by a newer login")
 
 
 def test_cancel_leads_back_to_the_password(phone: Owner, elsewhere: Owner) -> None:
     assert elsewhere.press("Cancel").path == "/log-in"
     assert elsewhere.open("/log-in/waiting").path == "/log-in"
-    assert phone.open(REQUESTS).says("Cancelled")
+    assert phone.open(REQUESTS).says("Canceled")
 
 
 def test_too_many_requests_are_reported_on_the_waiting_screen(phone: Owner) -> None:
@@ -363,8 +363,8 @@ def test_too_many_requests_are_reported_on_the_waiting_screen(phone: Owner) -> N
     browser = phone.other_browser(layout=DESKTOP)
     page = browser.log_in()
     assert page.h1 == WAITING
-    assert page.problems[0].startswith("Too many login requests were sent.")
-    assert page.says("No request waits on your phone.")
+    assert page.problems[0].startswith("Too many login requests.")
+    assert page.says("There's no request waiting on your phone.")
     assert "Choose a different two-factor authentication method" in page.links
 
 
@@ -394,7 +394,7 @@ def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(phone: Own
 
 def test_a_backup_code_still_logs_in(phone: Owner, elsewhere: Owner) -> None:
     elsewhere.follow("Use a backup code")
-    assert elsewhere.press("Verify", code=phone.kept_code).h1 == "Keep your new backup code"
+    assert elsewhere.press("Verify", code=phone.kept_code).h1 == "Save your new backup code"
 
 
 # -- Polling ---------------------------------------------------------------------------------------
@@ -495,11 +495,11 @@ def test_a_denied_step_up_can_ask_again_or_be_cancelled(phone: Owner, elsewhere:
     elsewhere.press("Verify", password=elsewhere.password)
     phone.answer(button="Deny")
     page = elsewhere.open("/step-up/waiting?next=/settings")
-    assert page.says("You denied this log-in on your phone.")
+    assert page.says("You denied this login on your phone.")
     assert elsewhere.press("Send a new request").number
     assert elsewhere.press("Cancel").path == "/settings"
     assert elsewhere.open("/step-up/verify?next=/settings").path == "/step-up/waiting"
-    assert elsewhere.open("/step-up/waiting?next=/settings").says("No request waits on your phone.")
+    assert elsewhere.open("/step-up/waiting?next=/settings").says("There's no request waiting on your phone.")
 
 
 def test_step_up_with_another_method_is_not_polled(phone: Owner, site: Site) -> None:

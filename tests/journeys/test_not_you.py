@@ -49,29 +49,27 @@ def test_not_you_lists_its_actions_ends_every_session_and_sends_a_link(
     reader = ada.other_browser()
     for _ in range(2):
         page = reader.open(notice)
-        assert (page.status, page.h1) == (200, "Was this not you?")
+        assert (page.status, page.h1) == (200, "Wasn't you?")
     assert page.says("@ada")
     assert effects(reader) == [
-        "Every device is logged out.",
-        "Every remembered browser is forgotten, and asked for your second factor again.",
-        "Log-ins that wait for a second factor end, and so do setups of one that are not finished.",
-        "We send a link for a new password to a...@example.org .",
+        "All devices will be logged out.",
+        "Remembered browsers will be forgotten and asked for your second step again.",
+        "Logins and method setups in progress will be canceled.",
+        "We'll email a password reset link to a...@example.org .",
     ]
     assert is_in(ada)
-    page = reader.press("Log everybody out")
-    assert (page.status, page.h1) == (200, "Everybody was logged out")
+    page = reader.press("Log out all devices")
+    assert (page.status, page.h1) == (200, "All devices are logged out")
     assert len(effects(reader)) == 4
     assert page.says("until January 15, 2027, 9:00 AM UTC")
     assert not is_in(ada)
     assert not is_in(elsewhere)
     assert pending.post("/log-in/verify", code=ada.next_code()).path == "/log-in"
     assert elsewhere.log_in().h1 == "Enter your code"
-    assert site.emails(ada.email)[0].subject.endswith(
-        "Every log-in to your account was ended from a link in an e-mail."
-    )
+    assert site.emails(ada.email)[0].subject.endswith("All devices were logged out using a link from a security email.")
     reader.open(site.emailed_path(ada.email, "/reset-password/"))
     assert reader.press("Save password", password=NEW).path == "/log-in"
-    assert reader.open(notice).says("The link for a new password was used, or is too old.")
+    assert reader.open(notice).says("That link has expired or was already used.")
 
 
 def test_pressing_the_button_answers_with_a_redirect_and_the_page_can_be_reloaded(ada: Owner, site: Site) -> None:
@@ -81,7 +79,7 @@ def test_pressing_the_button_answers_with_a_redirect_and_the_page_can_be_reloade
     page = reader.post(notice, follow=False)
     assert page.status == (200 if reader.htmx else 303)
     for _ in range(2):
-        assert reader.open(notice).h1 == "Everybody was logged out"
+        assert reader.open(notice).h1 == "All devices are logged out"
     assert emails_with(site, ada, "/reset-password/") == 1
 
 
@@ -91,9 +89,9 @@ def test_pressing_the_button_again_does_nothing_more(ada: Owner, site: Site) -> 
     reader, tab = ada.other_browser(), ada.other_browser()
     reader.open(notice)
     tab.open(notice)
-    reader.press("Log everybody out")
+    reader.press("Log out all devices")
     ada.log_in()
-    assert tab.press("Log everybody out").h1 == "Everybody was logged out"
+    assert tab.press("Log out all devices").h1 == "All devices are logged out"
     assert is_in(ada)
     assert emails_with(site, ada, "/reset-password/") == 1
 
@@ -103,9 +101,9 @@ def test_after_an_hour_the_page_says_that_the_password_link_expired(ada: Owner, 
     notice = site.emailed_path(ada.email, "/not-you/")
     reader = ada.other_browser()
     reader.open(notice)
-    reader.press("Log everybody out")
+    reader.press("Log out all devices")
     site.clock.pass_(HOUR)
-    assert reader.open(notice).says("The link for a new password was used, or is too old.")
+    assert reader.open(notice).says("That link has expired or was already used.")
     assert reader.follow("Get a new link").h1 == "Forgot password?"
     site.clock.pass_(DAY)
     site.services.maintenance.purge()
@@ -117,11 +115,11 @@ def test_after_seven_days_the_page_says_what_still_helps(ada: Owner, site: Site)
     notice = site.emailed_path(ada.email, "/not-you/")
     reader = ada.other_browser()
     site.clock.pass_(7 * DAY - 1)
-    assert reader.open(notice).h1 == "Was this not you?"
+    assert reader.open(notice).h1 == "Wasn't you?"
     site.clock.pass_(1)
-    page = reader.press("Log everybody out")
+    page = reader.press("Log out all devices")
     assert (page.status, page.h1) == (404, "This link no longer works")
-    assert page.says("a new password logs every device out")
+    assert page.says("resetting your password logs out every device")
     assert reader.follow("Get a new link").h1 == "Forgot password?"
 
 
@@ -129,7 +127,7 @@ def test_an_expired_page_does_nothing(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
     page = ada.other_browser().send("POST", notice, data={"csrf_token": "old"})
-    assert (page.status, page.problems) == (422, ["The page was old. Nothing was changed; try again."])
+    assert (page.status, page.problems) == (422, ["This page was out of date. Nothing was changed. Try again."])
     assert is_in(ada)
 
 
@@ -143,7 +141,7 @@ def test_the_link_is_sent_even_when_the_daily_limit_of_links_is_reached(ada: Own
     before = emails_with(site, ada, "/reset-password/")
     reader = ada.other_browser()
     reader.open(notice)
-    reader.press("Log everybody out")
+    reader.press("Log out all devices")
     assert emails_with(site, ada, "/reset-password/") == before + 1
     reader.open(site.emailed_path(ada.email, "/reset-password/"))
     assert reader.press("Save password", password=NEW).path == "/log-in"
@@ -157,10 +155,10 @@ def test_a_notice_to_a_former_address_ends_sessions_and_sends_no_link(ada: Owner
     ada.press("Verify", code=site.emailed_code("thief@example.net"))
     reader = ada.other_browser()
     page = reader.open(notice)
-    assert page.says("The account has another email address by now, so we send no link for a new password here.")
-    page = reader.press("Log everybody out")
+    assert page.says("This account's email address has changed since, so we can't send a reset link to this one.")
+    page = reader.press("Log out all devices")
     assert len(effects(reader)) == 3
-    assert page.says("it takes your address back")
+    assert page.says("undo it from there")
     assert "Get a new link" not in page.links
     assert not is_in(ada)
     assert emails_with(site, ada, "/reset-password/") == 0
@@ -175,7 +173,7 @@ def test_an_unfinished_enrollment_is_deleted(ada: Owner, site: Site) -> None:
     known_to_the_thief = ada.press("Got it" if ada.layout == "iphone" else "Start").setup_key
     reader = ada.other_browser()
     reader.open(notice)
-    reader.press("Log everybody out")
+    reader.press("Log out all devices")
     ada.log_in()
     ada.open(TWO_FACTOR)
     ada.press("Authentication app")
@@ -193,19 +191,19 @@ def test_an_owner_with_a_session_stays_logged_in_and_chooses_a_new_password(
     thief.log_in()
     thief.press("Verify", code=ada.next_code())
     ada.open(notice)
-    assert effects(ada)[0] == "Every other device is logged out. This one stays logged in."
-    assert effects(ada)[-1] == "You go on to choose a new password."
-    page = ada.press("Log everybody else out")
+    assert effects(ada)[0] == "All your other devices will be logged out. This one stays logged in."
+    assert effects(ada)[-1] == "You'll choose a new password next."
+    page = ada.press("Log out all other devices")
     assert (page.path, page.h1) == ("/settings/account/password", "Change your password")
     assert page.receipts == [
-        "Every other device is logged out, and every remembered browser forgotten.",
+        "All your other devices were logged out, and remembered browsers were forgotten.",
         "Now choose a new password.",
     ]
     assert not is_in(thief)
     assert emails_with(site, ada, "/reset-password/") == 0
     ada.open("/settings/account/password")
     assert ada.press("Save", password=NEW).path == "/settings/account"
-    assert ada.other_browser().open(notice).h1 == "Was this not you?", "the mail is still of use elsewhere"
+    assert ada.other_browser().open(notice).h1 == "Wasn't you?", "the mail is still of use elsewhere"
 
 
 def test_an_owner_with_a_stale_session_steps_up_before_the_new_password(
@@ -214,7 +212,7 @@ def test_an_owner_with_a_stale_session_steps_up_before_the_new_password(
     ada = enrolled
     site.clock.pass_(660)
     ada.open(notice)
-    page = ada.press("Log everybody else out")
+    page = ada.press("Log out all other devices")
     assert page.h1 == "Enter your password"
     assert page.receipts[-1] == "Now choose a new password."
     ada.press("Verify", password=ada.password)
@@ -227,7 +225,7 @@ def test_a_logged_in_user_who_opens_the_notice_of_another_account_keeps_their_se
     grace = Owner(site, "grace", layout=ada.layout, htmx=ada.htmx)
     grace.sign_up()
     assert grace.open(notice).says("@ada")
-    assert grace.press("Log everybody out").h1 == "Everybody was logged out"
+    assert grace.press("Log out all devices").h1 == "All devices are logged out"
     assert is_in(grace)
     assert not is_in(ada)
 
@@ -237,7 +235,7 @@ def test_the_page_in_the_settings_requires_a_session(ada: Owner, site: Site) -> 
     ada.log_out()
     assert ada.open(HERE).path == "/log-in"
     page = ada.press("Log in", username=ada.username, password=ada.password)
-    assert (page.path, page.h1) == (HERE, "Was this not you?")
+    assert (page.path, page.h1) == (HERE, "Wasn't you?")
 
 
 def test_without_an_address_it_works_and_mentions_no_email(ada: Owner, site: Site) -> None:
@@ -245,11 +243,11 @@ def test_without_an_address_it_works_and_mentions_no_email(ada: Owner, site: Sit
     other = ada.other_browser()
     other.log_in()
     ada.open(HERE)
-    ada.press("Log everybody else out")
+    ada.press("Log out all other devices")
     assert not is_in(other)
     ada.open("/settings/account/password")
     page = ada.press("Save", password=NEW)
-    assert page.receipts == ["Your password was changed, and every other log-in ended."]
+    assert page.receipts == ["Password changed. All your other devices were logged out."]
     assert site.emails() == []
 
 
@@ -301,5 +299,5 @@ def test_every_receipt_of_a_change_offers_not_you(enrolled: Owner, change: Calla
 
 def test_other_receipts_do_not_offer_not_you(enrolled: Owner) -> None:
     page = enrolled.log_out()
-    assert page.receipts == ["You are logged out."]
+    assert page.receipts == ["You've been logged out."]
     assert not page.asks_not_you

@@ -82,7 +82,7 @@ def test_the_present_session_is_listed_without_a_button(ada: Owner) -> None:
     page = ada.open(SESSIONS)
     [(name, state, facts)] = things(page)
     assert name == {DESKTOP: "Chrome on Linux", ANDROID: "Chrome on Android", IPHONE: "iPhone"}[ada.layout]
-    assert state == "This one"
+    assert state == "This device"
     assert facts == (
         "From network address 192.0.2.1 Logged in January 15, 2027, 8:00 AM UTC Last seen January 15, 2027, 8:00 AM UTC"
     )
@@ -129,18 +129,18 @@ def test_an_unknown_device_is_called_unknown_and_its_user_agent_is_not_shown(ada
     other.log_in()
     other.press("Verify", code=ada.next_code())
     page = ada.open(SESSIONS)
-    assert names(page)[1] == "a device we do not know"
+    assert names(page)[1] == "an unknown device"
     assert "0900" not in page.text
-    ada.press("Log out a device we do not know")
+    ada.press("Log out an unknown device")
     page = ada.open(ACTIVITY)
-    assert events(page)[0][0] == "You logged out a device we do not know."
+    assert events(page)[0][0] == "You logged out an unknown device."
     assert "0900" not in page.text
 
 
 def test_a_remembered_browser_is_forgotten_by_its_button(ada: Owner) -> None:
     other = firefox(ada, remember="y")
     page = ada.open(SESSIONS)
-    assert [h2.get_text(strip=True) for h2 in page.soup.select("h2")][:2] == ["Log-ins", "Remembered browsers"]
+    assert [h2.get_text(strip=True) for h2 in page.soup.select("h2")][:2] == ["Logins", "Remembered browsers"]
     assert things(page)[2] == [
         "Firefox on Windows",
         f"From network address {THERE} "
@@ -148,15 +148,15 @@ def test_a_remembered_browser_is_forgotten_by_its_button(ada: Owner) -> None:
         "Forget Firefox on Windows",
     ]
     mine = things(other.open(SESSIONS))
-    assert [thing[1] for thing in mine if thing[0] == "Firefox on Windows"] == ["This one"] * 2
+    assert [thing[1] for thing in mine if thing[0] == "Firefox on Windows"] == ["This device"] * 2
     page = ada.press("Forget Firefox on Windows")
-    assert page.receipts == ["A remembered browser was forgotten: Firefox on Windows."]
+    assert page.receipts == ["You removed a remembered browser: Firefox on Windows."]
     assert len(things(page)) == 2
     assert is_in(other), "it only eased the next log-in"
     other.log_out()
     assert other.log_in().h1 == "Enter your code"
     said = [event[0] for event in events(ada.open(ACTIVITY))]
-    assert "A remembered browser was forgotten: Firefox on Windows." in said
+    assert "You removed a remembered browser: Firefox on Windows." in said
 
 
 def test_a_browser_can_forget_itself(ada: Owner) -> None:
@@ -172,24 +172,24 @@ def test_log_out_all_others_ends_the_rest_and_forgets_browsers_when_asked(ada: O
     pending = ada.other_browser(layout=DESKTOP, htmx=False)
     pending.log_in()
     page = ada.open(SESSIONS)
-    assert page.field("Also forget remembered browsers").has_attr("checked")
+    assert page.field("Also remove remembered browsers").has_attr("checked")
     data = {"csrf_token": ada.token(), "others": "1"}
     page = ada.send("POST", SESSIONS, data=data)
-    assert page.receipts == ["Every other device is logged out."]
+    assert page.receipts == ["All your other devices were logged out."]
     assert names(page)[1:] == ["Firefox on Windows"], "the remembered browser"
     assert (is_in(other), is_in(remembered), is_in(ada)) == (False, False, True)
     assert pending.post("/log-in/verify", code=ada.next_code()).path == "/log-in"
     assert remembered.log_in().h1 == "Welcome, Ada Lovelace"
     ada.open(SESSIONS)
     page = ada.press("Log out all others")
-    assert page.receipts == ["Every other device is logged out, and every remembered browser forgotten."]
+    assert page.receipts == ["All your other devices were logged out, and remembered browsers were forgotten."]
     assert len(things(page)) == 1
     assert not is_in(remembered)
     assert remembered.log_in().h1 == "Enter your code"
     said = [event[0] for event in events(ada.open(ACTIVITY))]
-    assert "Every other device was logged out of your account." in said
+    assert "All your other devices were logged out." in said
     assert site.emails(ada.email)[0].subject == (
-        "Nightlatch: Every other device was logged out of your account, and every remembered browser was forgotten."
+        "All your other devices were logged out, and remembered browsers were forgotten (Nightlatch)"
     )
 
 
@@ -198,7 +198,7 @@ def test_pressing_twice_says_that_it_was_done(ada: Owner, site: Site) -> None:
     value = ada.open(SESSIONS).button("Log out Firefox on Windows")["value"]
     ada.post(SESSIONS, end=str(value))
     page = ada.post(SESSIONS, end=str(value))
-    assert page.problems == ["This was already done, perhaps in another tab. Here is how things stand now."]
+    assert page.problems == ["That's already done, maybe in another tab. Here's the current status."]
     assert page.h1 == "Sessions"
     said = [event[0] for event in events(ada.open(ACTIVITY))]
     assert said.count("You logged out Firefox on Windows.") == 1
@@ -218,8 +218,8 @@ def test_only_a_hundred_are_listed_and_the_page_says_so(site: Site) -> None:
             site.services.sessions.open(tx, account.id, origin, persistent=False, second_factor=False)
     page = ada.open(SESSIONS)
     assert len(things(page)) == 100
-    assert things(page)[0][1] == "This one"
-    assert page.says("There are more than this page shows.")
+    assert things(page)[0][1] == "This device"
+    assert page.says("There are more than we can show here.")
     page = ada.press("Log out all others")
     assert len(things(page)) == 1
     assert not page.says("There are more")
@@ -238,14 +238,14 @@ def test_activity_shows_what_when_and_from_where_newest_first(ada: Owner, site: 
         *(
             [sentence, "January 15, 2027, 8:00 AM UTC", f"{device} , network address 192.0.2.1"]
             for sentence in (
-                "Authentication app was turned on as a second factor.",
-                "The email address ada@example.org was confirmed for your account.",
+                "Authentication app was turned on.",
+                "You confirmed your email address: ada@example.org.",
                 "You created your account.",
             )
         ),
     ]
     assert page.soup.select_one(".events time")["datetime"] == "2027-01-15T08:02:00Z"
-    assert page.says("Events are kept for 180 days, their network addresses for 30.")
+    assert page.says("We keep activity for 180 days and IP addresses for 30 days.")
     assert not {"Older", "Newest"} & set(page.links)
 
 
@@ -280,7 +280,7 @@ def test_an_invalid_position_redirects_to_the_newest_events(site: Site, before: 
 def test_before_the_first_event_the_page_is_empty_and_links_back(ada: Owner) -> None:
     page = ada.open(f"{ACTIVITY}?before=1")
     assert events(page) == []
-    assert page.says("Nothing older is kept.")
+    assert page.says("There's nothing older.")
     assert len(events(ada.follow("Newest"))) == 3
 
 
@@ -289,7 +289,7 @@ def test_an_account_without_events_has_an_empty_page(ada: Owner, site: Site) -> 
         tx.execute(delete(Activity))
     page = ada.open(ACTIVITY)
     assert (page.status, events(page)) == (200, [])
-    assert page.says("Nothing has happened yet.")
+    assert page.says("No activity yet.")
     assert not {"Older", "Newest"} & set(page.links)
 
 
@@ -310,15 +310,15 @@ def test_actions_of_the_operator_have_no_device_and_no_place(ada: Owner, site: S
     site.services.accounts.log_out("ada")
     ada.log_in()
     ada.press("Verify", code=ada.next_code())
-    told = [event for event in events(ada.open(ACTIVITY)) if "people who run this site" in event[0]]
+    told = [event for event in events(ada.open(ACTIVITY)) if "An administrator" in event[0]]
     assert [len(event) for event in told] == [2]
 
 
 def test_both_pages_link_to_not_you(ada: Owner) -> None:
     ada.open(SESSIONS)
-    assert ada.follow("One of them is not yours?").h1 == "Was this not you?"
+    assert ada.follow("Don't recognize one?").h1 == "Wasn't you?"
     ada.open(ACTIVITY)
-    assert ada.follow("Something here was not you?").h1 == "Was this not you?"
+    assert ada.follow("See something you don't recognize?").h1 == "Wasn't you?"
 
 
 # -- Cost ------------------------------------------------------------------------------------------

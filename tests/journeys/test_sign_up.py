@@ -29,7 +29,7 @@ def test_the_address_can_be_given_later_and_the_home_page_reminds(ada: Owner) ->
     assert (page.path, page.h1) == ("/sign-up/email", "Confirm your email")
     page = ada.follow("Not now")
     assert page.h1 == "Welcome, Ada Lovelace"
-    assert page.says("Only your password protects this account so far.")
+    assert page.says("Right now, only your password protects this account.")
     page = ada.follow("Confirm your email")
     assert (page.path, page.h1) == ("/settings/account/email", "Confirm your email")
     ada.press("Save", email=ada.email)
@@ -55,7 +55,7 @@ def test_a_taken_username_is_a_422_that_keeps_what_was_typed(ada: Owner, site: S
     ada.open("/sign-up")
     page = ada.press("Sign up", **{**NEW, "username": "@ADA"})
     assert page.status == 422
-    assert page.problems == ["This username is taken. Choose another."]
+    assert page.problems == ["That username is taken. Try another."]
     assert page.title == "Error: Create your account - Nightlatch"
     username = page.field("Username")
     assert username["aria-invalid"] == "true"
@@ -64,16 +64,16 @@ def test_a_taken_username_is_a_422_that_keeps_what_was_typed(ada: Owner, site: S
     assert not page.field("Password").get("value")
     error = page.soup.find(id=str(username["aria-describedby"]).split()[-1])
     assert error is not None
-    assert "This username is taken." in error.get_text()
-    assert page.link("This username is taken. Choose another.") == f"#{username['id']}"
+    assert "That username is taken." in error.get_text()
+    assert page.link("That username is taken. Try another.") == f"#{username['id']}"
 
 
 @pytest.mark.parametrize(
     ("field", "typed", "says"),
     [
-        ("name", " ", "Enter a name of 1 to 60 characters."),
-        ("name", "A" * 61, "Enter a name of 1 to 60 characters."),
-        ("name", "Ada\u202eecalevoL", "Enter a name of 1 to 60 characters."),
+        ("name", " ", "Enter a name with up to 60 characters."),
+        ("name", "A" * 61, "Enter a name with up to 60 characters."),
+        ("name", "Ada\u202eecalevoL", "Enter a name with up to 60 characters."),
         ("name", "", "Enter your name."),
         ("username", "a", "Use 2 to 30 letters"),
         ("username", "a" * 31, "Use 2 to 30 letters"),
@@ -82,9 +82,9 @@ def test_a_taken_username_is_a_422_that_keeps_what_was_typed(ada: Owner, site: S
         ("username", "аdа", "Use 2 to 30 letters"),  # Cyrillic a
         ("username", "", "Choose a username."),
         ("password", "too short", "Use at least 15 characters."),
-        ("password", "x" * 257, "Use at most 256 characters."),
-        ("password", "aaaaaaaaaaaaaaaa", "Many people use this password"),
-        ("password", "Ada Lovelace ada", "This is little more than your name"),
+        ("password", "x" * 257, "Use 256 characters or fewer."),
+        ("password", "aaaaaaaaaaaaaaaa", "That password is too common"),
+        ("password", "Ada Lovelace ada", "That password is too close to your name"),
         ("password", "", "Choose a password."),
     ],
 )
@@ -103,12 +103,12 @@ def test_the_address_of_another_user_gets_the_same_page_and_notifies_its_owner(a
     theirs = ada.press("Next", email="grace@example.org")
     assert (theirs.status, theirs.path, theirs.h1) == (200, "/sign-up/email-code", "Check your email")
     mail = site.emails("grace@example.org")[0]
-    assert mail.subject == "Your email address was used at Nightlatch"
-    assert "nothing was changed" in mail.text
+    assert mail.subject == "Someone tried to use your email address on Nightlatch"
+    assert "nothing changed" in mail.text
     assert "@ada" not in mail.text
     page = ada.press("Verify", code="123456")
     assert page.status == 422
-    assert page.problems == ["That code is wrong. Check it and try again."]
+    assert page.problems == ["Wrong code. Check it and try again."]
     other = ada.open("/sign-up/email")
     assert other.field("Email address")["value"] == "grace@example.org"
 
@@ -122,7 +122,7 @@ def test_of_two_accounts_that_claim_an_address_the_first_to_confirm_gets_it(ada:
     assert eve.press("Verify", code=codes[0]).h1 == "Welcome, Ada Lovelace"
     page = ada.press("Verify", code=codes[1])
     assert page.status == 422
-    assert page.problems == ["That code is wrong. Check it and try again."]
+    assert page.problems == ["Wrong code. Check it and try again."]
 
 
 def test_the_email_with_the_code_begins_with_it_and_has_it_alone_on_a_line(ada: Owner, site: Site) -> None:
@@ -139,7 +139,7 @@ def test_an_address_that_no_mail_server_accepts_is_reported_beside_its_field(ada
     ada.sign_up(confirm_email=False)
     page = ada.press("Next", email="ada at example.org")
     assert page.status == 422
-    assert page.problems == ["Enter an email address in the form name@example.org."]
+    assert page.problems == ["Enter a valid email address, like name@example.com."]
     assert page.field("Email address")["value"] == "ada at example.org"
 
 
@@ -147,12 +147,12 @@ def test_a_code_can_be_sent_again_after_a_minute_and_replaces_the_earlier_one(ad
     ada.sign_up(confirm_email=False)
     page = ada.press("Next", email=ada.email)
     first = site.emailed_code(ada.email)
-    assert page.says("Another code can be sent in 60 seconds.")
+    assert page.says("You can request a new code in 60 seconds.")
     site.clock.pass_(20)
     page = ada.press("Resend code")
     assert page.status == 429
     assert page.response.headers["Retry-After"] == "40"
-    assert page.problems == ["A code was sent a moment ago. Another can be sent in 40 seconds."]
+    assert page.problems == ["We just sent a code. You can request another in 40 seconds."]
     assert site.emailed_code(ada.email) == first
     site.clock.pass_(40)
     page = ada.press("Resend code")
@@ -160,7 +160,7 @@ def test_a_code_can_be_sent_again_after_a_minute_and_replaces_the_earlier_one(ad
     second = site.emailed_code(ada.email)
     assert second != first
     page = ada.press("Verify", code=first)
-    assert page.problems == ["That code is from an earlier message. Use the newest one."]
+    assert page.problems == ["That code is from an earlier message. Use the latest one."]
     assert ada.press("Verify", code=second).h1 == "Welcome, Ada Lovelace"
 
 
@@ -177,7 +177,7 @@ def test_codes_are_accepted_in_any_spelling_and_malformed_ones_are_refused(ada: 
     ada.sign_up(confirm_email=False)
     ada.press("Next", email=ada.email)
     page = ada.press("Verify", code="12 34")
-    assert page.problems == ["Enter the whole code."]
+    assert page.problems == ["Enter the complete code."]
     assert ada.press("Verify", code="").problems == ["Enter the confirmation code."]
     code = site.emailed_code(ada.email)
     page = ada.press("Verify", code=f" {code[:3]} - {code[3:]} ".translate(str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")))
@@ -190,8 +190,8 @@ def test_after_five_wrong_codes_the_right_one_is_refused_for_an_hour(ada: Owner,
     code = site.emailed_code(ada.email)
     wrong = "000000" if code != "000000" else "111111"
     said = [ada.press("Verify", code=wrong).problems[0] for _ in range(5)]
-    assert said[2].endswith("2 tries are left.")
-    assert said[3].endswith("1 try is left.")
+    assert said[2].endswith("You have 2 attempts left.")
+    assert said[3].endswith("You have 1 attempt left.")
     page = ada.press("Verify", code=code)
     assert page.status == 429
     assert page.response.headers["Retry-After"] == "3600"
@@ -211,7 +211,7 @@ def test_a_code_expires_after_an_hour(ada: Owner, site: Site) -> None:
     site.clock.pass_(1800)
     page = ada.press("Verify", code=code)
     assert (page.path, page.h1) == ("/step-up/password", "Enter your password")
-    assert page.problems == ["That code has expired. Ask for a new one."]
+    assert page.problems == ["That code has expired. Request a new one."]
     assert ada.press("Verify", password=ada.password).path == "/sign-up/email"
 
 
@@ -248,7 +248,7 @@ def test_adding_a_first_address_requires_a_fresh_session(ada: Owner, site: Site)
 def test_the_page_polls_until_the_message_was_sent(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     page = ada.press("Next", email=ada.email)
-    assert page.receipts == ["An email with a code is on its way."]
+    assert page.receipts == ["We've emailed you a code."]
     waiting = str(page.soup.find(attrs={"data-hx-get": True})["data-hx-get"])
     assert ada.send("GET", waiting).status == 204
     site.emails()
@@ -268,7 +268,7 @@ class TestSiteWhoseMailServerRefuses:
         assert page.status == 200  # without waiting for the mail server
         waiting = str(page.soup.find(attrs={"data-hx-get": True})["data-hx-get"])
         site.services.delivery.deliver_due()
-        trouble = "We can't e-mail you now. Try again later, or use a different email address."
+        trouble = "We can't e-mail you now. Try again later, or use a different address."
         assert ada.send("GET", waiting).says(trouble)
         page = ada.open("/sign-up/email-code")
         assert page.receipts == [trouble]

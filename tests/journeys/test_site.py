@@ -151,7 +151,7 @@ def test_an_account_is_the_same_in_both_layouts_but_each_host_has_its_own_sessio
 
 class Latin(NullTranslations):
     def gettext(self, message: str) -> str:
-        return {"Log in": "Intra", "%(site)s: %(what)s": "%(site)s dicit: %(what)s"}.get(message, message)
+        return {"Log in": "Intra", "%(what)s (%(site)s)": "%(site)s dicit: %(what)s"}.get(message, message)
 
 
 class TestSiteWithTwoLanguages:
@@ -225,19 +225,19 @@ def faulty(site: Site) -> Site:
 @pytest.mark.parametrize(
     ("status", "h1", "method", "path", "options"),
     [
-        (400, "That request was garbled", "GET", "/log-in?next=%00", {}),
-        (400, "That request was garbled", "GET", "/log-in?next=%ff", {}),
+        (400, "Bad request", "GET", "/log-in?next=%00", {}),
+        (400, "Bad request", "GET", "/log-in?next=%ff", {}),
         (
             400,
-            "That request was garbled",
+            "Bad request",
             "POST",
             "/log-in",
             {"data": "username=%ff", "content_type": "application/x-www-form-urlencoded"},
         ),
-        (400, "That request was garbled", "POST", "/log-in", {"json": {"username": "ada"}}),
-        (400, "That request was garbled", "POST", "/log-in", {"data": {"csrf_token": "x", "username[]": "a"}}),
-        (400, "That request was garbled", "POST", "/log-in", {"data": {"csrf_token": ["x", "y"]}}),
-        (400, "That request was garbled", "POST", "/log-in", {"data": {"username": "ada"}}),
+        (400, "Bad request", "POST", "/log-in", {"json": {"username": "ada"}}),
+        (400, "Bad request", "POST", "/log-in", {"data": {"csrf_token": "x", "username[]": "a"}}),
+        (400, "Bad request", "POST", "/log-in", {"data": {"csrf_token": ["x", "y"]}}),
+        (400, "Bad request", "POST", "/log-in", {"data": {"username": "ada"}}),
         (
             403,
             "Not allowed",
@@ -253,9 +253,9 @@ def faulty(site: Site) -> Site:
             {"data": {"csrf_token": "x"}, "headers": {"Sec-Fetch-Site": "cross-site"}},
         ),
         (404, "Page not found", "GET", "/no/such/page", {}),
-        (405, "Not possible here", "GET", "/log-out", {}),
-        (405, "Not possible here", "DELETE", "/log-in", {"data": {"csrf_token": "x"}}),
-        (413, "That was too much", "POST", "/log-in", {"data": {"csrf_token": "x", "password": "x" * 70_000}}),
+        (405, "That didn't work", "GET", "/log-out", {}),
+        (405, "That didn't work", "DELETE", "/log-in", {"data": {"csrf_token": "x"}}),
+        (413, "Too large", "POST", "/log-in", {"data": {"csrf_token": "x", "password": "x" * 70_000}}),
         (500, "Something went wrong", "GET", "/broken", {}),
     ],
 )
@@ -265,7 +265,7 @@ def test_every_error_has_a_designed_page_in_both_layouts(
     page = Person(faulty.app, layout).send(method, path, **options)
     assert (page.status, page.h1) == (status, h1)
     assert page.title == f"{h1} - Nightlatch"
-    assert page.link("Go to the start page") == "/"
+    assert page.link("Go to the home page") == "/"
     assert page.soup.find("footer")
     stylesheet = "desktop.css" if layout == DESKTOP else "mobile.css"
     assert stylesheet in page.text
@@ -282,7 +282,7 @@ def test_an_error_inside_the_error_page_still_shows_a_page(faulty: Site) -> None
 
 def test_an_unknown_host_gets_a_plain_400(site: Site) -> None:
     page = Person(site.app).send("GET", "/log-in", host="evil.example")
-    assert (page.status, page.h1) == (400, "That request was garbled")
+    assert (page.status, page.h1) == (400, "Bad request")
     assert "evil.example" not in page.text
 
 
@@ -298,7 +298,7 @@ def test_an_unavailable_database_is_a_503_with_retry_after(site: Site, layout: s
     page = ada.open("/")
     assert (page.status, page.h1) == (503, "Not available right now")
     assert page.response.headers["Retry-After"] == "5"
-    assert page.says("We cannot save anything right now. Try again in 5 seconds.")
+    assert page.says("We can't save changes right now. Try again in 5 seconds.")
 
 
 def test_a_flood_of_failed_requests_is_a_429_with_retry_after(site: Site) -> None:
@@ -307,7 +307,7 @@ def test_a_flood_of_failed_requests_is_a_429_with_retry_after(site: Site) -> Non
         client.post("/log-in", base_url=f"http://{HOST}", environ_overrides={"REMOTE_ADDR": eve.address})
     for layout in (DESKTOP, ANDROID):
         page = Person(site.app, layout).send("POST", "/log-in", data={"csrf_token": "x"})
-        assert (page.status, page.h1) == (429, "Too many tries")
+        assert (page.status, page.h1) == (429, "Too many attempts")
         assert int(page.response.headers["Retry-After"]) > 0
     assert eve.open("/log-in").status == 200  # GET is not limited
     neighbour = Person(site.app, address="198.51.100.7")

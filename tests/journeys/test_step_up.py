@@ -23,7 +23,9 @@ def test_a_new_password_typed_in_a_stale_session_is_saved_after_step_up(enrolled
     assert (page.path, page.h1) == ("/step-up/verify", "Enter your code")
     page = ada.press("Verify", code=ada.next_code())
     assert page.path == "/settings/account"
-    assert page.receipts == ["Your password was changed, and every other log-in ended. We e-mailed you about it."]
+    assert page.receipts == [
+        "Password changed. All your other devices were logged out. We sent you a confirmation email."
+    ]
     ada.log_out()
     assert ada.log_in(NEW).h1 == "Enter your code"
 
@@ -35,7 +37,7 @@ def test_an_invalid_value_is_reported_after_step_up(ada: Owner) -> None:
     ada.press("Save", email="countess at example")
     page = ada.press("Verify", password=ada.password)
     assert page.h1 == "Change your email"
-    assert page.problems == ["Enter an email address in the form name@example.org."]
+    assert page.problems == ["Enter a valid email address, like name@example.com."]
     assert page.field("Email address")["value"] == "countess at example"
     names = [name for name, _ in page.response.headers if name != "Set-Cookie"]
     assert len(names) == len(set(names)), "an answer within an answer says every header once"
@@ -83,7 +85,7 @@ def test_a_wrong_password_is_reported_and_many_have_to_wait(ada: Owner) -> None:
     stale(ada)
     ada.open("/settings/account/password")
     pages = [ada.press("Verify", password=f"guess number {n} of many") for n in range(11)]
-    assert pages[0].problems == ["That password is wrong. Try again."]
+    assert pages[0].problems == ["Wrong password. Try again."]
     assert [page.status for page in pages] == [422] * 10 + [429]
     assert pages[-1].response.headers["Retry-After"] == "30"
     ada.site.clock.pass_(30)
@@ -110,11 +112,13 @@ def test_a_backup_code_is_accepted_and_the_act_continues(enrolled: Owner, site: 
     assert page.h1 == "Use a backup code"
     assert ada.press("Verify", code="AAAA-AAAA-AAAA-AAAA").status == 422
     page = ada.press("Verify", code=ada.kept_code)
-    assert page.h1 == "Keep your new backup code"
+    assert page.h1 == "Save your new backup code"
     assert page.backup_code != ada.kept_code
     page = ada.press("Got it")
     assert page.path == "/settings/account"
-    assert page.receipts == ["Your password was changed, and every other log-in ended. We e-mailed you about it."]
+    assert page.receipts == [
+        "Password changed. All your other devices were logged out. We sent you a confirmation email."
+    ]
     assert any("backup code was used" in mail.subject for mail in site.emails(ada.email))
 
 
@@ -131,8 +135,8 @@ def test_wrong_codes_are_reported_and_the_fifth_ends_the_step_up(enrolled: Owner
     ada.press("Verify", password=ada.password)
     wrong = ada.code(ahead=86400)
     said = [ada.press("Verify", code=wrong).problems for _ in range(4)]
-    assert said[0] == ["That code is wrong. Check it and try again."]
-    assert said[3][0].endswith("1 try is left.")
+    assert said[0] == ["Wrong code. Check it and try again."]
+    assert said[3][0].endswith("You have 1 attempt left.")
     ada.press("Verify", code=wrong)
     page = ada.post("/step-up/verify", code=ada.next_code())
     assert page.problems

@@ -44,7 +44,7 @@ def test_it_is_linked_from_the_methods_and_shown_once(enrolled: Owner) -> None:
     assert [len(group) for group in password.split("-")] == [4, 4, 4, 4]
     assert set(password) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567-")
     assert page.soup.find(attrs={"data-copy": password})
-    assert rows(page) == ["60 minutes left Made here just now Not used yet End now"]
+    assert rows(page) == ["60 minutes left Generated here just now Not used yet End now"]
     page = ada.open(PAGE)
     assert password not in page.text
     assert region(page) is None
@@ -57,8 +57,8 @@ def test_it_opens_legacy_access_for_an_hour_and_the_page_lists_where_it_was_used
     assert (page.status, page.response.headers["Remote-User"]) == (200, "ada")
     site.clock.pass_(20 * 60)
     assert rows(ada.open(PAGE)) == [
-        "40 minutes left Made here 20 minutes ago"
-        " Last used 20 minutes ago by Thunderbird/115.4 from 198.51.100.7 End now"
+        "40 minutes left Generated here 20 minutes ago Last used 20 minutes ago by Thunderbird/115.4 from"
+        " 198.51.100.7 End now"
     ]
     assert verify(site, ada, password.lower().replace("-", " ")).status == 200, "as people type it"
     assert "Last used 1 second ago" in rows(ada.open(PAGE))[0]
@@ -70,7 +70,7 @@ def test_it_opens_legacy_access_for_an_hour_and_the_page_lists_where_it_was_used
 def test_an_app_without_a_name_is_called_unknown(enrolled: Owner, site: Site) -> None:
     password = made(enrolled)
     assert App(site, agent="").verify("ada", password).status == 200
-    assert "by an app that does not say its name from 198.51.100.7" in rows(enrolled.open(PAGE))[0]
+    assert "by an unnamed app from 198.51.100.7" in rows(enrolled.open(PAGE))[0]
 
 
 def test_its_owner_ends_it_and_is_notified(enrolled: Owner, site: Site) -> None:
@@ -80,11 +80,11 @@ def test_its_owner_ends_it_and_is_notified(enrolled: Owner, site: Site) -> None:
     page = ada.open(PAGE)
     page = ada.press("End now")
     assert (page.path, page.h1, rows(page)) == (PAGE, "Temporary password", [])
-    assert page.receipts == ["The temporary password has ended. We e-mailed you about it."]
+    assert page.receipts == ["Temporary password ended. We sent you a confirmation email."]
     assert verify(site, ada, password).status == 401
     told = [email.subject for email in site.emails(ada.email)]
-    assert told[0] == "Nightlatch: A temporary password for apps was ended."
-    assert told[1] == "Nightlatch: A temporary password for apps was made. It works for one hour."
+    assert told[0] == "You ended a temporary password for apps (Nightlatch)"
+    assert told[1] == "You generated a temporary password for apps. It works for one hour (Nightlatch)"
 
 
 def test_ending_it_in_a_second_tab_shows_the_present_state(enrolled: Owner) -> None:
@@ -117,7 +117,7 @@ def test_a_newer_one_replaces_it_and_five_a_day_are_allowed(enrolled: Owner, sit
     ada.open(PAGE)
     page = ada.press("Generate temporary password")
     assert page.status == 429
-    assert page.problems == ["You had as many temporary passwords as one day allows. Make another in 24 hours."]
+    assert page.problems == ["You've reached today's limit for temporary passwords. Try again in 24 hours."]
     assert page.response.headers["Retry-After"] == "86400"
     assert len(rows(page)) == 1, "the last one goes on"
     site.clock.pass_(86400)
@@ -141,7 +141,7 @@ def test_the_log_in_page_says_where_a_temporary_password_is_used(returning: Owne
     password = made(ada)
     page = ada.other_browser().log_in(password)
     assert page.status == 422
-    assert "A temporary password works only in apps: use your usual password here." in page.problems[0]
+    assert "Temporary passwords only work in apps. Use your usual password here." in page.problems[0]
 
 
 # -- Sent by text message --------------------------------------------------------------------------
@@ -160,8 +160,7 @@ def test_the_usual_password_at_legacy_access_has_a_temporary_one_texted(ada: Own
     assert verify(site, ada, password).status == 200
     assert rows(ada.open(PAGE))[0].startswith("60 minutes left Texted to your phone 1 second ago Last used")
     assert site.emails(ada.email)[0].subject == (
-        "Nightlatch: An app sent your usual password, so a temporary password was texted to the phone number that ends"
-        " in ...56."
+        "An app tried your usual password, so we texted a temporary password to the number ending in ...56 (Nightlatch)"
     )
 
 

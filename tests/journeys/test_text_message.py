@@ -17,10 +17,10 @@ CHANGE = "/settings/account/phone"
 START = {DESKTOP: "Next", ANDROID: "Next", IPHONE: "Get started"}
 SECTION = "Two-factor authentication - Nightlatch"
 OTHER = "+447400987654"
-WRONG = "That code is wrong. Check it and try again."
+WRONG = "Wrong code. Check it and try again."
 USED = "That code was already used. Enter a new one."
-EARLIER = "That code is from an earlier message. Use the newest one."
-EXPIRED = "That code has expired. Ask for a new one."
+EARLIER = "That code is from an earlier message. Use the latest one."
+EXPIRED = "That code has expired. Request a new one."
 STOPPED = "We can't text you now."
 HOME = "Welcome, Ada Lovelace"
 
@@ -100,15 +100,15 @@ def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, h
     page = ada.press("Next", phone=PHONE)
     assert (page.h1, page.path) == ("Check your phone", f"{TEXTS}/code")
     assert page.title == f"Check your phone - {SECTION}"
-    assert page.says("Type the code from our text to ...56.")
-    assert page.says("A text with a code is on its way.")
+    assert page.says("Enter the code from our text to ...56.")
+    assert page.says("We've sent you a text with a code.")
     assert page.field("Confirmation code")["autocomplete"] == "one-time-code"
     assert "Use a different phone number" in page.links
     steps.append(page.step)
     page = ada.press("Verify", code=site.texted_code(PHONE))
     assert (page.h1, page.path) == ("You're all set", f"{TEXTS}/done")
-    assert page.receipts[0].startswith("Text message is on, just now. We e-mailed ")
-    assert page.says("Keep it")
+    assert page.receipts[0].startswith("Text message is now on. We sent a confirmation to ")
+    assert page.says("Keep this code")
     assert page.backup_code
     steps.append(page.step)
     assert steps == [f"Step {n} of 7" for n in range(1, 8)]
@@ -124,7 +124,7 @@ def test_a_fresh_session_with_a_confirmed_address_still_proves_the_password_once
     page = ada.press(START[ada.layout])
     assert (page.h1, page.step) == ("Enter your password", "Step 2 of 5")
     page = ada.press("Verify", password="not my password")
-    assert (page.status, page.problems) == (422, ["That password is wrong. Try again."])
+    assert (page.status, page.problems) == (422, ["Wrong password. Try again."])
     page = ada.press("Verify", password=ada.password)
     assert (page.h1, page.step) == ("Add your phone number", "Step 3 of 5")
 
@@ -141,9 +141,9 @@ def test_a_number_is_accepted_in_any_spelling_and_script(ada: Owner, site: Site)
     ("number", "sentence"),
     [
         ("", "Enter your phone number."),
-        ("12", "Enter a whole phone number, and choose the country it belongs to."),
-        ("+44 20 7946 0958", "This number cannot get text messages. Enter the number of a mobile phone."),
-        ("+1 900 555 0123", "Messages to this number cost extra. Enter the number of a mobile phone."),
+        ("12", "Enter a complete phone number and choose its country."),
+        ("+44 20 7946 0958", "This number can't receive texts. Enter a mobile number."),
+        ("+1 900 555 0123", "This is a premium-rate number. Enter a mobile number."),
     ],
 )
 def test_a_number_that_gets_no_texts_is_reported_beside_the_field_and_kept(
@@ -165,14 +165,14 @@ def test_with_a_confirmed_number_none_is_asked_for_and_the_step_before_sends_the
     page = give_number(ada, site)
     assert (page.path, page.receipts) == ("/settings/account", ["Your phone number is confirmed."])
     told = site.emails(ada.email)[0].subject
-    assert told == "Nightlatch: A phone number that ends in ...56 was added to your account."
+    assert told == "A phone number ending in ...56 was added to your account (Nightlatch)"
     before = len(site.texts())
     ada.open(f"{TEXTS}/overview")
     ada.press(START[ada.layout])
     assert len(site.texts()) == before
     page = ada.press("Verify", password=ada.password)
     assert (page.h1, page.path) == ("Check your phone", f"{TEXTS}/code")
-    assert page.says("Type the code from our text to ...56.")
+    assert page.says("Enter the code from our text to ...56.")
     assert len(site.texts()) == before + 1
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "You're all set"
 
@@ -185,7 +185,7 @@ def test_with_a_confirmed_number_another_may_be_given(ada: Owner, site: Site) ->
     page = ada.follow("Use a different phone number")
     assert (page.h1, page.path) == ("Add your phone number", f"{TEXTS}/phone")
     page = ada.press("Next", phone=OTHER)
-    assert page.says("Type the code from our text to ...54.")
+    assert page.says("Enter the code from our text to ...54.")
     assert ada.press("Verify", code=first).problems == [EARLIER]
     assert ada.press("Verify", code=site.texted_code(OTHER)).h1 == "You're all set"
     assert ada.open("/settings/account").says("...54")
@@ -199,12 +199,12 @@ def test_with_a_number_that_just_got_a_text_the_page_says_when_the_next_may_be_s
     before = len(site.texts())
     page = begin(ada)
     assert page.path == f"{TEXTS}/code"
-    assert page.says("No code has been sent yet.")
-    assert page.says("Another code can be sent in 60 seconds.")
+    assert page.says("We haven't sent a code yet.")
+    assert page.says("You can request a new code in 60 seconds.")
     assert len(site.texts()) == before
     site.clock.pass_(60)
     page = ada.press("Resend code")
-    assert page.says("Type the code from our text to ...56.")
+    assert page.says("Enter the code from our text to ...56.")
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "You're all set"
 
 
@@ -219,7 +219,7 @@ def test_with_a_number_that_may_get_no_text_now_the_page_says_why_and_another_ma
     page = begin(ada)
     assert (page.status, page.path) == (200, f"{TEXTS}/code")
     assert page.problems[0].startswith("We can't text you now. Try again in ")
-    assert page.says("No code has been sent yet.")
+    assert page.says("We haven't sent a code yet.")
     assert "Use a different phone number" in page.links
 
 
@@ -248,7 +248,7 @@ def test_reload_back_and_a_second_tab_send_nothing_and_keep_the_code(ada: Owner,
     begin(ada)
     ada.press("Next", phone=PHONE)
     code = site.texted_code(PHONE)
-    assert ada.open(f"{TEXTS}/code").says("Type the code from our text to ...56.")
+    assert ada.open(f"{TEXTS}/code").says("Enter the code from our text to ...56.")
     assert ada.open(f"{TEXTS}/phone").h1 == "Add your phone number"
     assert ada.press("Next", phone=PHONE).path == f"{TEXTS}/code", "the same number again: its code is on the way"
     ada.open(TWO_FACTOR)
@@ -266,13 +266,13 @@ def test_going_back_and_giving_another_number_within_the_minute_sends_to_that_on
     ada.press("Next", phone=PHONE)
     ada.follow("Use a different phone number")
     page = ada.press("Next", phone=OTHER)
-    assert page.says("Type the code from our text to ...54.")
+    assert page.says("Enter the code from our text to ...54.")
     ada.follow("Use a different phone number")
     page = ada.press("Next", phone=PHONE)
     assert page.status == 429
-    assert page.problems == ["A code was sent a moment ago. Another can be sent in 60 seconds."]
+    assert page.problems == ["We just sent a code. You can request another in 60 seconds."]
     assert int(page.response.headers["Retry-After"]) == 60
-    assert ada.open(f"{TEXTS}/code").says("Type the code from our text to ...54.")
+    assert ada.open(f"{TEXTS}/code").says("Enter the code from our text to ...54.")
     ada.press("Verify", code=site.texted_code(OTHER))
     assert ada.open("/settings/account").says("...54")
 
@@ -285,7 +285,7 @@ def test_wrong_earlier_and_used_codes_are_reported_as_such(ada: Owner, site: Sit
     page = ada.press("Verify", code=other_than(first))
     assert (page.status, page.problems) == (422, [WRONG])
     assert page.title.startswith("Error: Check your phone")
-    assert ada.press("Verify", code="12").problems == ["Enter the whole code."]
+    assert ada.press("Verify", code="12").problems == ["Enter the complete code."]
     assert ada.press("Verify", code="").problems == ["Enter the confirmation code."]
     site.clock.pass_(60)
     ada.press("Resend code")
@@ -316,15 +316,15 @@ def test_resending_has_a_wait_and_a_limit(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)
     page = ada.press("Next", phone=PHONE)
-    assert page.says("Another code can be sent in 60 seconds.")
+    assert page.says("You can request a new code in 60 seconds.")
     page = ada.press("Resend code")
     assert (page.status, page.response.headers["Retry-After"]) == (429, "60")
-    assert page.problems == ["A code was sent a moment ago. Another can be sent in 60 seconds."]
+    assert page.problems == ["We just sent a code. You can request another in 60 seconds."]
     site.clock.pass_(59)
-    assert ada.open(f"{TEXTS}/code").says("Another code can be sent in 1 second.")
+    assert ada.open(f"{TEXTS}/code").says("You can request a new code in 1 second.")
     site.clock.pass_(1)
     page = ada.open(f"{TEXTS}/code")
-    assert not page.says("Another code can be sent")
+    assert not page.says("You can request a new code")
     page = ada.press("Resend code")
     assert (page.status, page.path) == (200, f"{TEXTS}/code")
     site.clock.pass_(60)
@@ -332,7 +332,7 @@ def test_resending_has_a_wait_and_a_limit(ada: Owner, site: Site) -> None:
     assert len({text.text[:6] for text in site.texts()}) == 3
     site.clock.pass_(60)
     page = ada.press("Resend code")
-    assert page.problems == ["Three codes were sent already. Type the newest, or choose another method."]
+    assert page.problems == ["We've already sent three codes. Enter the latest one, or choose another method."]
     assert len(site.texts()) == 3
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == "You're all set"
 
@@ -344,7 +344,7 @@ def test_cancel_changes_nothing_and_the_number_is_not_stored(ada: Owner, site: S
     ada.open(f"{TEXTS}/phone")
     page = ada.follow("Cancel")
     assert page.button("Text message")["aria-checked"] == "false"
-    assert ada.open("/settings/account").says("None yet")
+    assert ada.open("/settings/account").says("Not added")
     ada.log_out()
     assert ada.log_in().h1 == HOME
 
@@ -366,7 +366,7 @@ def test_turning_it_on_is_notified_by_email_and_ends_every_other_session(ada: Ow
     elsewhere = ada.other_browser()
     elsewhere.log_in()
     ada.turn_on_texts()
-    assert site.emails(ada.email)[0].subject == "Nightlatch: Text message was turned on as a second factor."
+    assert site.emails(ada.email)[0].subject == "Text message was turned on (Nightlatch)"
     assert elsewhere.open("/").path == "/log-in"
     assert ada.open("/").h1 == HOME
 
@@ -389,8 +389,11 @@ def test_replace_asks_for_another_number_and_the_old_one_is_valid_until_the_new_
     assert page.h1 == "You're all set"
     assert "Copy" not in page.buttons
     told = [mail.subject for mail in site.emails(ada.email)]
-    assert "Nightlatch: Text message was replaced: the earlier one no longer works." in told
-    assert site.texts(PHONE)[0].text == "Your Nightlatch account has another phone number now. Not you? Read our email."
+    assert "Text message was replaced. The old one no longer works (Nightlatch)" in told
+    assert (
+        site.texts(PHONE)[0].text
+        == "The phone number on your Nightlatch account was changed. Not you? Check your email."
+    )
     elsewhere.log_out()
     site.clock.pass_(61)
     assert elsewhere.log_in().says("Enter the six-digit code from our text to ...54.")
@@ -408,8 +411,8 @@ def test_turning_it_off_ends_the_texts(site: Site, layout: str) -> None:
     page = ada.press("Turn off")
     if layout == IPHONE:
         page = ada.press("Turn off")
-    assert page.receipts == ["Text message was turned off just now. We e-mailed you about it."]
-    assert "It was the last one" in site.emails(ada.email)[0].subject
+    assert page.receipts == ["Text message is now off. We sent you a confirmation email."]
+    assert "Two-factor authentication is now off" in site.emails(ada.email)[0].subject
     before = len(site.texts())
     site.clock.pass_(61)
     ada.log_out()
@@ -421,7 +424,7 @@ def test_after_turning_it_back_on_codes_are_texted_again(texted: Owner, site: Si
     ada = texted
     ada.post(f"{TEXTS}/turn-off?again=1")
     ada.open(TWO_FACTOR)
-    assert ada.press("Turn back on").receipts == ["Text message is on again. We e-mailed you about it."]
+    assert ada.press("Turn back on").receipts == ["Text message is back on. We sent you a confirmation email."]
     ada.log_out()
     ada.log_in()
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
@@ -445,7 +448,7 @@ def test_the_code_is_sent_after_the_right_password_and_names_the_host_that_asks_
     page = ada.log_in()
     assert page.h1 == "Enter your code"
     assert page.says("Enter the six-digit code from our text to ...56.")
-    assert page.says("A text with a code is on its way.")
+    assert page.says("We've sent you a text with a code.")
     assert page.field("Code")["autocomplete"] == "one-time-code"
     text, host = site.texts(PHONE)[0].text, HOST if layout == DESKTOP else f"mobile.{HOST}"
     code = text[:6]
@@ -463,7 +466,7 @@ def test_within_a_minute_of_a_text_none_is_sent_and_the_page_says_when_the_next_
     site.clock.pass_(20)
     page = ada.log_in()
     assert (page.status, page.h1, page.problems) == (200, "Enter your code", [])
-    assert page.says("Another code can be sent in 40 seconds.")
+    assert page.says("You can request a new code in 40 seconds.")
     assert not page.says("on its way")
     assert len(site.texts()) == 1
     page = ada.press("Verify", code=site.texted_code(PHONE))
@@ -471,7 +474,7 @@ def test_within_a_minute_of_a_text_none_is_sent_and_the_page_says_when_the_next_
     page = ada.press("Resend code")
     assert (page.status, page.response.headers["Retry-After"]) == (429, "40")
     site.clock.pass_(40)
-    assert not ada.open("/log-in/verify").says("Another code can be sent")
+    assert not ada.open("/log-in/verify").says("You can request a new code")
     assert ada.press("Resend code").says("on its way")
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 
@@ -481,7 +484,7 @@ def test_a_second_log_in_within_the_minute_does_not_invalidate_the_first(texted:
     texted.log_in()
     code = site.texted_code(PHONE)
     elsewhere = texted.other_browser()
-    assert elsewhere.log_in().says("Another code can be sent in 60 seconds.")
+    assert elsewhere.log_in().says("You can request a new code in 60 seconds.")
     assert elsewhere.press("Verify", code=code).status == 422
     assert texted.press("Verify", code=code).h1 == HOME
 
@@ -497,7 +500,7 @@ def test_wrong_earlier_used_and_expired_codes_at_log_in_are_reported_as_such(tex
     page = ada.press("Resend code")
     assert (page.status, page.path) == (200, "/log-in/verify")
     assert ada.press("Verify", code=first).problems == [EARLIER]
-    assert ada.press("Verify", code="").problems == ["Enter the whole code. 2 tries are left."]
+    assert ada.press("Verify", code="").problems == ["Enter the complete code. You have 2 attempts left."]
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
     site.clock.pass_(301)
     ada.log_out()
@@ -508,7 +511,7 @@ def test_wrong_earlier_used_and_expired_codes_at_log_in_are_reported_as_such(tex
     site.clock.pass_(2)
     page = ada.press("Verify", code=code)
     assert page.path == "/log-in"
-    assert page.problems == ["That took longer than ten minutes, or was ended. Log in again."]
+    assert page.problems == ["Your login timed out or was canceled. Log in again."]
 
 
 def test_a_used_code_is_reported_as_used(texted: Owner, site: Site) -> None:
@@ -533,7 +536,7 @@ def test_one_log_in_gets_at_most_three_texts(texted: Owner, site: Site) -> None:
     site.clock.pass_(60)
     page = ada.press("Resend code")
     assert (page.status, len(site.texts())) == (422, 4)
-    assert page.problems == ["Three codes were sent already. Type the newest, or choose another method."]
+    assert page.problems == ["We've already sent three codes. Enter the latest one, or choose another method."]
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 
 
@@ -596,7 +599,7 @@ def test_without_the_phone_the_backup_code_logs_in(texted: Owner, site: Site) ->
     ada.log_in()
     ada.follow("Use a backup code")
     page = ada.press("Verify", code=ada.kept_code)
-    assert page.h1 == "Keep your new backup code"
+    assert page.h1 == "Save your new backup code"
     assert ada.open("/").h1 == HOME
 
 
@@ -613,7 +616,7 @@ def test_step_up_texts_a_code_after_the_password_and_continues(texted: Owner, si
     page = ada.press("Verify", password=ada.password)
     assert page.h1 == "Enter your code"
     assert page.says("Enter the six-digit code from our text to ...56.")
-    assert page.says("A text with a code is on its way.")
+    assert page.says("We've sent you a text with a code.")
     page = ada.press("Resend code")
     assert page.status == 429
     site.clock.pass_(60)
@@ -654,7 +657,7 @@ def test_a_number_is_changed_with_step_up_and_both_numbers_are_notified(texted: 
     assert (page.h1, page.path) == ("Change your phone number", CHANGE)
     page = ada.press("Save", phone=OTHER)
     assert (page.h1, page.path) == ("Check your phone", f"{CHANGE}/code")
-    assert page.says("Type the code from our text to ...54.")
+    assert page.says("Enter the code from our text to ...54.")
     assert ada.open("/settings/account").says("...56"), "until the new one is proved"
     ada.open(f"{CHANGE}/code")
     code = site.texted_code(OTHER)
@@ -662,10 +665,11 @@ def test_a_number_is_changed_with_step_up_and_both_numbers_are_notified(texted: 
     page = ada.press("Verify", code=code)
     assert (page.path, page.receipts) == ("/settings/account", ["Your phone number is confirmed."])
     assert page.says("...54")
-    assert site.emails(ada.email)[0].subject == (
-        "Nightlatch: The phone number of your account was changed to one that ends in ...54."
+    assert site.emails(ada.email)[0].subject == ("Your phone number was changed to one ending in ...54 (Nightlatch)")
+    assert (
+        site.texts(PHONE)[0].text
+        == "The phone number on your Nightlatch account was changed. Not you? Check your email."
     )
-    assert site.texts(PHONE)[0].text == "Your Nightlatch account has another phone number now. Not you? Read our email."
     assert PHONE not in site.emails(ada.email)[0].text
     ada.log_out()
     site.clock.pass_(61)
@@ -697,7 +701,7 @@ def test_the_code_page_of_a_change_can_resend_and_links_back(ada: Owner, site: S
     assert ada.press("Save", phone="nonsense").status == 422
     ada.open(f"{CHANGE}/code")
     page = ada.follow("Cancel")
-    assert page.says("None yet")
+    assert page.says("Not added")
     assert ada.post(f"{CHANGE}/code", code=site.texted_code(PHONE)).says("...56")
 
 
@@ -711,7 +715,7 @@ def test_an_expired_code_of_a_change_is_reported(ada: Owner, site: Site) -> None
     if page.h1 == "Enter your password":
         page = ada.press("Verify", password=ada.password)
     assert (page.path, page.problems) == (CHANGE, [EXPIRED])
-    assert ada.open("/settings/account").says("None yet")
+    assert ada.open("/settings/account").says("Not added")
 
 
 # -- Texts that cannot be sent ---------------------------------------------------------------------
@@ -728,7 +732,7 @@ def test_a_refused_text_is_reported_when_the_worker_knows_and_the_other_methods_
     ada.log_out()
     gateway.trouble = Refused("no such number")
     page = ada.log_in()
-    assert page.says("A text with a code is on its way.")
+    assert page.says("We've sent you a text with a code.")
     waiting = page.soup.find(attrs={"data-hx-get": True})["data-hx-get"]
     assert ada.open(str(waiting)).status == 204
     site.services.delivery.deliver_due()
@@ -740,11 +744,11 @@ def test_a_refused_text_is_reported_when_the_worker_knows_and_the_other_methods_
     assert not page.says("on its way")
     assert "Choose a different two-factor authentication method" in page.links
     assert "Use a backup code" in page.links
-    assert page.says("Another code can be sent in 60 seconds.")
+    assert page.says("You can request a new code in 60 seconds.")
     gateway.trouble = None
     site.clock.pass_(60)
     page = ada.press("Resend code")
-    assert page.says("A text with a code is on its way.")
+    assert page.says("We've sent you a text with a code.")
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 
 
@@ -757,7 +761,7 @@ def test_a_gateway_that_was_down_gets_the_same_code_when_it_is_back(
     ada.log_in()
     before = len(gateway.taken)
     site.services.delivery.deliver_due()
-    assert ada.open("/log-in/verify").says("A text with a code is on its way.")
+    assert ada.open("/log-in/verify").says("We've sent you a text with a code.")
     gateway.trouble = None
     site.clock.pass_(60)
     site.services.delivery.deliver_due()

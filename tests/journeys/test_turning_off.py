@@ -53,12 +53,12 @@ def test_the_last_factor_has_a_warning_and_the_presses_of_its_layout(site: Site,
         assert is_on(ada)
         ada.open(f"{OFF}?again=1")
         assert ada.page is not None
-        assert ada.page.says("Tap Turn off once more to confirm.")
+        assert ada.page.says("Tap Turn off again to confirm.")
         page = ada.press("Turn off")
     assert page.path == TWO_FACTOR
-    assert page.receipts == ["Authentication app was turned off just now. We e-mailed you about it."]
+    assert page.receipts == ["Authentication app is now off. We sent you a confirmation email."]
     assert page.button("Authentication app")["aria-checked"] == "false"
-    assert "It was the last one" in site.emails(ada.email)[0].subject
+    assert "Two-factor authentication is now off" in site.emails(ada.email)[0].subject
     ada.log_out()
     assert ada.log_in().h1 == "Welcome, Ada Lovelace"
 
@@ -73,10 +73,10 @@ def test_a_factor_that_is_not_the_last_needs_no_one_or_two_presses(site: Site, l
         assert page.says("Your other methods stay on.")
         page = ada.press("Turn off")
     if layout == IPHONE:
-        assert page.says("Tap Turn off once more to confirm.")
+        assert page.says("Tap Turn off again to confirm.")
         page = ada.press("Turn off")
-    assert page.receipts == ["Authentication app was turned off just now. We e-mailed you about it."]
-    assert site.emails(ada.email)[0].subject == "Nightlatch: Authentication app was turned off."
+    assert page.receipts == ["Authentication app is now off. We sent you a confirmation email."]
+    assert site.emails(ada.email)[0].subject == "Authentication app was turned off (Nightlatch)"
     assert not is_on(ada)
 
 
@@ -89,7 +89,7 @@ def test_turning_off_in_a_stale_session_asks_for_password_and_code_and_then_turn
     assert page.h1 == "Enter your code"
     page = ada.press("Verify", code=ada.next_code())
     assert page.path == TWO_FACTOR
-    assert page.receipts == ["Authentication app was turned off just now. We e-mailed you about it."]
+    assert page.receipts == ["Authentication app is now off. We sent you a confirmation email."]
     assert not is_on(ada)
 
 
@@ -109,7 +109,7 @@ def test_it_can_be_turned_back_on_within_ten_minutes(site: Site, layout: str) ->
     page = ada.open(TWO_FACTOR)
     assert page.says("Authentication app is off.")
     page = ada.press("Turn back on")
-    assert page.receipts == ["Authentication app is on again. We e-mailed you about it."]
+    assert page.receipts == ["Authentication app is back on. We sent you a confirmation email."]
     assert is_on(ada)
     ada.log_out()
     ada.log_in()
@@ -139,7 +139,7 @@ def test_after_ten_minutes_it_has_to_be_enrolled_again(site: Site) -> None:
     page = ada.press("Turn back on")
     if page.h1 == "Enter your password":
         page = ada.press("Verify", password=ada.password)
-    assert page.problems == ["It has been off for more than ten minutes. Set it up again to turn it on."]
+    assert page.problems == ["It's been off for more than ten minutes. To turn it on, set it up again."]
     assert "Turn back on" not in page.buttons
     assert not is_on(ada)
 

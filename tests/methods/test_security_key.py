@@ -331,7 +331,7 @@ def factor_with(**facts: Any) -> Factor:
 def test_a_portable_key_belongs_to_no_device(method: SecurityKey) -> None:
     for transports in ([], ["usb"], ["nfc", "usb"], ["hybrid"]):
         factor = factor_with(transports=transports, browser=HERE.browser)
-        assert method.describe(factor, HERE) == ["A key to carry with you", "Not synced"]
+        assert method.describe(factor, HERE) == ["Portable key", "Not synced"]
         assert not method.is_here(factor, HERE)
 
 
@@ -349,9 +349,9 @@ def test_two_browsers_without_an_id_are_not_the_same_one(method: SecurityKey) ->
 
 def test_the_abilities_of_a_key_are_shown(method: SecurityKey) -> None:
     assert method.describe(factor_with(synced=True, verifies=True), HERE) == [
-        "A key to carry with you",
-        "Synced with your other devices",
-        "Logs you in without a password",
+        "Portable key",
+        "Synced to your other devices",
+        "Can be used without a password (passkey)",
     ]
 
 

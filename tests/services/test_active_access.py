@@ -115,8 +115,8 @@ def test_when_remembering_is_off_no_browser_is_listed_or_offered_to_be_forgotten
         assert browsers.add(tx, account.id, HERE)  # from before the setting was changed
     page = ada.open("/settings/security/sessions")
     assert len(page.soup.select(".detailed li")) == 1
-    assert "Also forget remembered browsers" not in page.text
-    assert ada.press("Log out all others").receipts == ["Every other device is logged out."]
+    assert "Also remove remembered browsers" not in page.text
+    assert ada.press("Log out all others").receipts == ["All your other devices were logged out."]
 
 
 # -- Ending ----------------------------------------------------------------------------------------

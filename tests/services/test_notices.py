@@ -37,8 +37,8 @@ def test_every_event_of_an_account_has_a_sentence(site: Site) -> None:
     said = [sentence_for(row.kind, json.loads(row.details)) for row in rows]
     assert said == [
         "You created your account.",
-        "The email address ada@example.org was confirmed for your account.",
-        "Authentication app was turned on as a second factor.",
+        "You confirmed your email address: ada@example.org.",
+        "Authentication app was turned on.",
         "You logged out.",
         "You logged in.",
     ]

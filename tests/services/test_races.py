@@ -259,7 +259,7 @@ def test_a_challenge_without_a_code_answers_that_the_code_expired(site: Site) ->
         addresses.confirm(account, "email:sign-up:99", "123456", HERE)
     page = ada.post("/sign-up/email-code", code="123456")
     assert page.path == "/sign-up/email"
-    assert page.problems == ["That code has expired. Ask for a new one."]
+    assert page.problems == ["That code has expired. Request a new one."]
 
 
 def test_the_last_page_of_an_enrollment_does_not_show_its_code_to_a_stale_session(site: Site, ada: Owner) -> None:

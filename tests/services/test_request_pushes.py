@@ -83,7 +83,7 @@ def test_a_push_is_declarative_web_push_and_never_has_the_number(
     assert told == {
         "web_push": 8030,
         "notification": {
-            "title": "Is it you who logs in to Nightlatch?",
+            "title": "Are you trying to log in to Nightlatch?",
             "body": "Chrome on Linux, Berlin, Germany",
             "lang": "en",
             "dir": "ltr",
@@ -151,7 +151,7 @@ def test_an_expired_subscription_is_deleted_and_the_phone_stays_on(
     deliver(site)
     service.trouble = None
     assert owed(site) == 0
-    assert phone.answer(browser.page.number).h1 == "You approved this log-in", "it is in the list all the same"
+    assert phone.answer(browser.page.number).h1 == "You approved this login", "it is in the list all the same"
     browser.post("/log-in/waiting")
     waits(phone)
     deliver(site)
@@ -185,11 +185,11 @@ def test_a_phone_whose_subscription_expired_can_turn_notifications_on_again(
     browser = waits(phone)
     deliver(site)
     service.trouble = None
-    assert phone.answer(browser.page.number).h1 == "You approved this log-in"
+    assert phone.answer(browser.page.number).h1 == "You approved this login"
     assert browser.post("/log-in/waiting").h1 == "Welcome, Ada Lovelace"
     assert "Allow notifications" not in browser.open(PHONES).links, "it is not this browser's to allow"
     phone.log_in()
-    assert phone.answer(phone.page.number).h1 == "You approved this log-in"
+    assert phone.answer(phone.page.number).h1 == "You approved this login"
     assert phone.post("/log-in/waiting").h1 == "Welcome, Ada Lovelace"
     assert phone.open(PHONES).says("This phone Without notifications")
     assert phone.follow("Allow notifications").h1 == "Login requests on this phone"
@@ -197,7 +197,7 @@ def test_a_phone_whose_subscription_expired_can_turn_notifications_on_again(
     phone.press("Verify", password=phone.password)
     phone.press("Allow notifications", subscription=subscription("newer"))
     page = phone.open(PHONES)
-    assert page.says("This phone Gets notifications")
+    assert page.says("This phone Notifications on")
     assert "Allow notifications" not in page.links
     waits(phone)
     deliver(site)
@@ -220,7 +220,7 @@ def test_a_push_to_a_phone_that_was_deleted_in_the_meantime_is_no_error(
 
 def denied(phone: Owner) -> None:
     waits(phone)
-    assert phone.answer(button="Deny").h1 == "You denied this log-in"
+    assert phone.answer(button="Deny").h1 == "You denied this login"
 
 
 def test_two_denials_pause_pushes_for_an_hour_and_the_list_keeps_working(
@@ -266,5 +266,5 @@ class TestWithoutKey:
         browser = waits(phone)
         assert browser.page is not None
         assert owed(site) == 0
-        assert phone.answer(browser.page.number).h1 == "You approved this log-in"
+        assert phone.answer(browser.page.number).h1 == "You approved this login"
         assert browser.post("/log-in/waiting").h1 == "Welcome, Ada Lovelace"

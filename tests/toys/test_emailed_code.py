@@ -23,7 +23,7 @@ from webapp.settings import ROOT
 
 HOME = "Welcome, Ada Lovelace"
 SOURCE = "Enter the six-digit code from our email to a...@example.org."
-ON_ITS_WAY = "An email with a code is on its way."
+ON_ITS_WAY = "We've emailed you a code."
 FAILED = "We can't e-mail you now. Try again later, or choose another method."
 HOW_TO = ROOT / "docs" / "how-to" / "add-a-method.md"
 
@@ -60,8 +60,8 @@ def test_a_code_goes_out_after_a_right_password_only_and_never_by_a_get(box: Mai
 def test_the_email_says_what_it_is_for_and_how_long(box: MailUser) -> None:
     box.owner.log_in()
     mail = box.owner.site.emails(box.owner.email)[0]
-    assert mail.text.startswith("Hello Ada Lovelace,\n\nEnter this code to log in:\n")
-    assert "It works for 10 minutes, once." in mail.text
+    assert mail.text.startswith("Hi Ada Lovelace,\n\nEnter this code to log in:\n")
+    assert "It expires in 10 minutes and can be used once." in mail.text
     assert f'<p class="code" dir="ltr">{box.code()}</p>' in mail.html
 
 
@@ -69,16 +69,16 @@ def test_the_page_says_that_it_is_on_its_way_and_when_another_can_be_sent(box: M
     ada = box.owner
     page = ada.log_in()
     assert page.receipts == [ON_ITS_WAY]
-    assert page.says("Another code can be sent in 60 seconds.")
+    assert page.says("You can request a new code in 60 seconds.")
     page = ada.press("Resend code")
     assert (page.status, page.response.headers["Retry-After"]) == (429, "60")
-    assert page.problems == ["A code was sent a moment ago. Another can be sent in 60 seconds."]
+    assert page.problems == ["We just sent a code. You can request another in 60 seconds."]
     first = box.code()
     assert ada.open("/log-in/verify").receipts == [], "it has gone"
     ada.site.clock.pass_(60)
     assert ada.press("Resend code").receipts == [ON_ITS_WAY]
     assert box.code() != first
-    assert ada.press("Verify", code=first).problems == ["That code is from an earlier message. Use the newest one."]
+    assert ada.press("Verify", code=first).problems == ["That code is from an earlier message. Use the latest one."]
     assert ada.press("Verify", code=box.code()).h1 == HOME
 
 
@@ -104,7 +104,7 @@ def test_a_code_that_went_to_an_address_that_was_changed_since_is_void(box: Mail
     ada.press("Verify", code=ada.site.emailed_code("countess@example.org"))
     assert ada.open("/settings/account").says("countess@example.org")
     page = elsewhere.press("Verify", code=old)
-    assert page.problems == ["That code has expired. Ask for a new one."]
+    assert page.problems == ["That code has expired. Request a new one."]
     elsewhere.site.clock.pass_(60)
     page = elsewhere.press("Resend code")
     assert page.says("Enter the six-digit code from our email to c...@example.org.")
@@ -141,9 +141,9 @@ def test_a_code_is_good_for_ten_minutes_where_the_method_is_turned_on(site: Site
     assert ada.open(f"{box.path}/code").h1 == "Enter your password", "the proof is as old"
     page = ada.press("Verify", password=ada.password)
     assert (page.h1, page.path) == ("Check your email", f"{box.path}/code")
-    assert page.says("No code has been sent yet.")
+    assert page.says("We haven't sent a code yet.")
     assert len(codes(box)) == before
-    assert ada.press("Verify", code=code).problems == ["That code has expired. Ask for a new one."]
+    assert ada.press("Verify", code=code).problems == ["That code has expired. Request a new one."]
     ada.press("Resend code")
     assert ada.press("Verify", code=box.code()).h1 == "You're all set"
 
@@ -158,7 +158,7 @@ def test_a_code_for_an_old_address_turns_nothing_on(site: Site) -> None:
     ada.press("Save", email="countess@example.org")
     ada.press("Verify", code=site.emailed_code("countess@example.org"))
     ada.open(f"{box.path}/code")
-    assert ada.press("Verify", code=old).problems == ["That code has expired. Ask for a new one."]
+    assert ada.press("Verify", code=old).problems == ["That code has expired. Request a new one."]
     assert not box.is_on
     site.clock.pass_(60)
     ada.open(f"{box.path}/code")

@@ -108,7 +108,7 @@ def test_a_secret_that_is_none_is_said_beside_the_field_and_another_can_be_enter
     assert not page.field("Secret").get("value"), "a secret is never shown again"
     ada.press("Next", secret=KEY.hex())
     page = ada.press("Verify", code=CODES[4], next_code=CODES[6])
-    assert page.problems == ["That code is wrong. Check it and try again."]
+    assert page.problems == ["Wrong code. Check it and try again."]
     assert ada.press("Verify", code=CODES[4], next_code="").problems == ["Enter the next code."]
     assert ada.press("Verify", code=CODES[4], next_code=CODES[5]).h1 == "You're all set"
     assert factor_of(site).counter == 5
@@ -155,7 +155,7 @@ def test_many_presses_ahead_and_a_wrong_next_code_is_wrong(token: TokenUser) -> 
     ada.log_in()
     ada.press("Verify", code=token.press(40))
     page = ada.press("Verify", next_code="000000")
-    assert page.problems == ["That code is wrong. Check it and try again."]
+    assert page.problems == ["Wrong code. Check it and try again."]
     assert factor_of(ada.site).counter == 1
 
 

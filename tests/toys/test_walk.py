@@ -12,7 +12,7 @@ pytestmark = one_database
 HOME = "Welcome, Ada Lovelace"
 CHALLENGE = "Enter your code"
 NEW = "seven brass wheels turning"
-WRONG = "That code is wrong. Check it and try again."
+WRONG = "Wrong code. Check it and try again."
 USED = "That code was already used. Enter a new one."
 
 
@@ -44,9 +44,9 @@ def test_turning_it_on_says_what_it_is_and_gives_the_backup_code(mine: MethodUse
     page = mine.turn_on()
     assert (page.h1, page.path) == ("You're all set", f"{mine.path}/done")
     assert page.says(f"{mine.title} is on.")
-    assert page.receipts == [f"{mine.title} is on, just now. We e-mailed a...@example.org about it."]
+    assert page.receipts == [f"{mine.title} is now on. We sent a confirmation to a...@example.org."]
     assert len(page.backup_code) == 19
-    assert site.emails(ada.email)[0].subject == f"Nightlatch: {mine.title} was turned on as a second factor."
+    assert site.emails(ada.email)[0].subject == f"{mine.title} was turned on (Nightlatch)"
     page = ada.press("Got it")
     assert page.path == TWO_FACTOR
     assert page.button(mine.title)["aria-checked"] == "true"
@@ -98,7 +98,7 @@ def test_what_is_no_code_and_what_is_wrong_is_said_beside_the_field(on: MethodUs
     ada = on.owner
     ada.log_out()
     ada.log_in()
-    assert ada.press("Verify", code="12").problems == ["Enter the whole code."]
+    assert ada.press("Verify", code="12").problems == ["Enter the complete code."]
     page = ada.press("Verify", code=other_than(on.code()))
     assert (page.status, page.problems) == (422, [WRONG])
     assert page.field("Code")["aria-invalid"] == "true"
@@ -113,9 +113,9 @@ def test_after_five_wrong_codes_the_log_in_begins_again_and_waits(on: MethodUser
     ada.log_in()
     wrong = other_than(on.code())
     said = [ada.press("Verify", code=wrong).problems for _ in range(4)]
-    assert said == [[WRONG], [WRONG], [f"{WRONG} 2 tries are left."], [f"{WRONG} 1 try is left."]]
+    assert said == [[WRONG], [WRONG], [f"{WRONG} You have 2 attempts left."], [f"{WRONG} You have 1 attempt left."]]
     page = ada.press("Verify", code=wrong)
-    assert (page.path, page.problems) == ("/log-in", ["That was too many wrong codes. Enter your password again."])
+    assert (page.path, page.problems) == ("/log-in", ["Too many wrong codes. Log in again to continue."])
     ada.log_in()
     right = on.code()
     assert ada.press("Verify", code=right).status == 429, "the right one has to wait too"
@@ -135,10 +135,12 @@ def test_step_up_asks_for_it_and_then_does_what_was_asked_for(on: MethodUser, si
     assert ada.press("Verify", code=other_than(code)).problems == [WRONG]
     page = ada.press("Verify", code=code)
     assert (page.path, page.status) == ("/settings/account", 200)
-    assert page.receipts == ["Your password was changed, and every other log-in ended. We e-mailed you about it."]
+    assert page.receipts == [
+        "Password changed. All your other devices were logged out. We sent you a confirmation email."
+    ]
     site.clock.pass_(1)
     ada.open("/step-up/verify")
-    assert ada.press("Verify", code=code).problems == [f"{USED} 2 tries are left."]
+    assert ada.press("Verify", code=code).problems == [f"{USED} You have 2 attempts left."]
 
 
 def test_the_backup_code_stands_in_for_it_once(on: MethodUser, site: Site) -> None:
@@ -149,7 +151,7 @@ def test_the_backup_code_stands_in_for_it_once(on: MethodUser, site: Site) -> No
     assert [b for b in page.buttons if b in (on.hint, "Backup code")] == [on.hint, "Backup code"]
     ada.press("Backup code")
     page = ada.press("Verify", code=ada.kept_code)
-    assert page.h1 == "Keep your new backup code"
+    assert page.h1 == "Save your new backup code"
     assert page.backup_code != ada.kept_code
     assert on.is_on
     ada.log_out()
@@ -171,14 +173,14 @@ def test_turning_it_off_leaves_the_password_and_turning_it_back_on_makes_no_used
     used = on.code()
     ada.press("Verify", code=used)
     page = on.turn_off()
-    assert page.receipts == [f"{on.title} was turned off just now. We e-mailed you about it."]
-    assert "It was the last one" in site.emails(ada.email)[0].subject
+    assert page.receipts == [f"{on.title} is now off. We sent you a confirmation email."]
+    assert "Two-factor authentication is now off" in site.emails(ada.email)[0].subject
     assert not on.is_on
     elsewhere = ada.other_browser()
     assert elsewhere.log_in().h1 == HOME
     ada.open(TWO_FACTOR)
     page = ada.press("Turn back on")
-    assert page.receipts == [f"{on.title} is on again. We e-mailed you about it."]
+    assert page.receipts == [f"{on.title} is back on. We sent you a confirmation email."]
     assert elsewhere.open("/").path == "/log-in"
     assert elsewhere.log_in().h1 == CHALLENGE
     assert elsewhere.press("Verify", code=used).status == 422
@@ -213,8 +215,8 @@ def test_another_method_takes_its_place_and_each_can_be_chosen_meanwhile(on: Met
     for _press in range({DESKTOP: 0, IPHONE: 2}[ada.layout]):
         assert page.says("Your other methods stay on.")
         page = ada.press("Turn off")
-    assert page.receipts == [f"{on.title} was turned off just now. We e-mailed you about it."]
-    assert site.emails(ada.email)[0].subject == f"Nightlatch: {on.title} was turned off."
+    assert page.receipts == [f"{on.title} is now off. We sent you a confirmation email."]
+    assert site.emails(ada.email)[0].subject == f"{on.title} was turned off (Nightlatch)"
     ada.log_out()
     assert ada.log_in().says("Enter the six-digit code from your authentication app.")
     page = ada.follow("Choose a different two-factor authentication method")
@@ -234,7 +236,7 @@ def test_it_takes_the_place_of_another_method(mine: MethodUser, site: Site) -> N
     page = ada.press("Authentication app")
     for _press in range({DESKTOP: 0, IPHONE: 2}[ada.layout]):
         page = ada.press("Turn off")
-    assert page.receipts == ["Authentication app was turned off just now. We e-mailed you about it."]
+    assert page.receipts == ["Authentication app is now off. We sent you a confirmation email."]
     ada.log_out()
     assert ada.log_in().h1 == CHALLENGE
     assert ada.press("Verify", code=mine.code()).h1 == HOME
@@ -247,9 +249,7 @@ def test_replacing_it_by_another_of_its_kind_tells_the_owner(on: MethodUser, sit
     site.clock.pass_(61)
     page = on.turn_on()
     assert page.h1 == "You're all set"
-    assert site.emails(ada.email)[0].subject == (
-        f"Nightlatch: {on.title} was replaced: the earlier one no longer works."
-    )
+    assert site.emails(ada.email)[0].subject == (f"{on.title} was replaced. The old one no longer works (Nightlatch)")
     ada.press("Got it")
     ada.log_out()
     ada.log_in()

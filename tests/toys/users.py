@@ -91,7 +91,7 @@ class TokenUser(MethodUser):
 
 class MailUser(MethodUser):
     slug, title, button, hint = "emailed-code", "Emailed code", "Next", "Code to a...@example.org"
-    replayed = "That code is wrong. Check it and try again."  # each log-in has codes of its own
+    replayed = "Wrong code. Check it and try again."  # each log-in has codes of its own
 
     def prove(self) -> Page:
         return self.owner.press("Verify", code=self.code())

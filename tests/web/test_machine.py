@@ -34,7 +34,7 @@ def test_a_site_without_its_database_is_healthy_but_not_ready(url: str, tmp_path
     assert page.response.get_json() == {"database": False}
     page = machine.open("/status")
     assert page.status == 503
-    assert page.says("Disturbed")
+    assert page.says("Having problems")
 
 
 def test_the_status_page_says_when_messages_are_late(site: Site) -> None:

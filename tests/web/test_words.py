@@ -95,7 +95,13 @@ def test_a_wrong_clock_is_reported_with_its_direction(minutes: int, said: str) -
 
 @pytest.mark.parametrize(
     ("left", "end"),
-    [(5, "try again."), (3, "try again."), (2, "2 tries are left."), (1, "1 try is left."), (0, "try again.")],
+    [
+        (5, "try again."),
+        (3, "try again."),
+        (2, "You have 2 attempts left."),
+        (1, "You have 1 attempt left."),
+        (0, "try again."),
+    ],
 )
 def test_a_warning_is_shown_from_two_attempts_left(left: int, end: str) -> None:
     assert say(r.WrongCode(left)).endswith(end)

@@ -89,7 +89,7 @@ def hello(name: str) -> str:
     Anyone can sign up with another person's address and a name such as `win at example.com/prize`.
     """
     tidy = " ".join(name.split())
-    return gettext("Hello,") if not tidy or LINKED.search(tidy) else gettext("Hello %(name)s,", name=tidy)
+    return gettext("Hi,") if not tidy or LINKED.search(tidy) else gettext("Hi %(name)s,", name=tidy)
 
 
 def _plural(singular: str, plural: str, number: int) -> str:

@@ -19,10 +19,10 @@ def device(user_agent: str) -> str:
     system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), None)
     if browser and system:
         return gettext("%(browser)s on %(system)s", browser=browser, system=system)
-    return browser or system or gettext("a device we do not know")
+    return browser or system or gettext("an unknown device")
 
 
 def app_name(user_agent: str) -> str:
     """The User-Agent of an app without control characters, shortened. There are too many apps for fixed names."""
     name = " ".join("".join(c for c in user_agent if c.isprintable()).split())
-    return name[:LONGEST_NAME] or gettext("an app that does not say its name")
+    return name[:LONGEST_NAME] or gettext("an unnamed app")

@@ -90,10 +90,10 @@ class AuthenticationApp(Method):
     overview = Overview(
         what=lazy("An authentication app on your phone shows a new six-digit code every 30 seconds."),
         needed=lazy(
-            "You need an app such as Google Authenticator, Authy, Duo Mobile or 1Password. It works without a"
-            " phone number and without reception."
+            "An authentication app such as Google Authenticator, Authy, Duo Mobile, or 1Password. It works"
+            " without a phone number or signal."
         ),
-        later=lazy("When you log in, you enter your password and then the code that the app shows."),
+        later=lazy("You'll enter your password, then the code from your app."),
         button=ByDevice(computer=lazy("Start"), phone=lazy("Start"), iphone=lazy("Got it")),
     )
 

@@ -99,14 +99,12 @@ class LoginRequestsMethod(OutOfBand):
     label_fields = LabelFields
     first_step = OVERVIEW.slug
     is_this_browser = True
-    only_on_phones = lazy(
-        "You turn it on from your phone: open %(site)s there, log in, and choose it on this same page."
-    )
+    only_on_phones = lazy("To set this up, open %(site)s on your phone, log in, and turn it on from this page there.")
     overview = Overview(
-        what=lazy("When your password is entered elsewhere, this phone asks you whether it was you."),
+        what=lazy("When someone enters your password on another device, this phone asks if it was you."),
         needed=lazy(
-            "You need this phone, in this browser. Notifications are of help but not needed: what waits for you is also"
-            " in the list, under Security, then Login requests."
+            "This phone and this browser. Notifications are optional: requests also appear under Security >"
+            " Login requests."
         ),
         later=lazy(
             "When you log in on another device, it shows a number after your password. Enter that number here and"
@@ -125,7 +123,7 @@ class LoginRequestsMethod(OutOfBand):
         return gettext("Login request to your phone")
 
     def source(self, challenge: Challenge) -> str:
-        return gettext("Open the notification, or Login requests on your phone.")
+        return gettext("Open the notification on your phone, or go to Security > Login requests there.")
 
     def send(self, challenge: Challenge, origin: Origin) -> None:
         self.requests.ask(challenge.account, challenge.name, challenge.factors, origin, self.requests_path)
@@ -149,7 +147,7 @@ class LoginRequestsMethod(OutOfBand):
 
     def describe(self, factor: Factor, origin: Origin) -> list[str]:
         where = gettext("This phone") if self.is_here(factor, origin) else gettext("Another phone")
-        return [where, gettext("Gets notifications") if _pushes(factor) else gettext("Without notifications")]
+        return [where, gettext("Notifications on") if _pushes(factor) else gettext("Notifications off")]
 
     def is_here(self, factor: Factor, origin: Origin) -> bool:
         return factor.external_id in origin.external_ids

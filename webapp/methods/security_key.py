@@ -130,14 +130,15 @@ class SecurityKey(Passwordless):
     label_fields = LabelFields
     first_step = Touch.slug
     overview = Overview(
-        what=lazy("A security key is a small device that you touch, or the screen lock of your phone or computer."),
+        what=lazy("Use a passkey (your face, fingerprint, or screen lock) or a physical security key."),
         needed=lazy(
-            "You need a key with USB, NFC or Bluetooth, or a device that can keep a passkey. It is the safest way:"
-            " it never works on a copy of this site. You can add several, and need no other method beside them."
+            "A USB, NFC, or Bluetooth security key, or a phone or computer that supports passkeys. This is"
+            " the safest method because it can't be phished. You can add more than one, and you don't need"
+            " any other method."
         ),
         later=lazy(
-            "When you log in, you enter your password and then use your key. A key that checks who holds it can log"
-            " you in without a password."
+            "You'll enter your password, then use your key. If your key has a PIN or fingerprint sensor, you"
+            " can skip the password."
         ),
         button=ByDevice(computer=lazy("Start"), phone=lazy("Start"), iphone=lazy("Start")),
     )
@@ -152,7 +153,7 @@ class SecurityKey(Passwordless):
     # -- The challenge, and the log-in without a password ------------------------------------------------
 
     def source(self, challenge: Challenge) -> str:
-        return gettext("Have your security key ready, then use the button.")
+        return gettext("Get your security key ready, then choose the button.")
 
     def show(self, challenge: Challenge) -> dict[str, Any]:
         return {"options": self.ceremonies.request(challenge.name, _descriptors(challenge.factors))}
@@ -202,11 +203,11 @@ class SecurityKey(Passwordless):
     def describe(self, factor: Factor, origin: Origin) -> list[str]:
         known = _attributes(factor)
         if "internal" not in known["transports"]:
-            where = gettext("A key to carry with you")
+            where = gettext("Portable key")
         else:
             where = gettext("On this device") if self.is_here(factor, origin) else gettext("On another device")
-        synced = gettext("Synced with your other devices") if known["synced"] else gettext("Not synced")
-        return [where, synced, *([gettext("Logs you in without a password")] if known["verifies"] else [])]
+        synced = gettext("Synced to your other devices") if known["synced"] else gettext("Not synced")
+        return [where, synced, *([gettext("Can be used without a password (passkey)")] if known["verifies"] else [])]
 
     def is_here(self, factor: Factor, origin: Origin) -> bool:
         known = _attributes(factor)

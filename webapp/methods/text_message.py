@@ -100,12 +100,12 @@ class TextMessage(Method):
     fields = CodeFields
     sends_code = True
     overview = Overview(
-        what=lazy("We text a six-digit code to your phone."),
+        what=lazy("Get a six-digit code by text message."),
         needed=lazy(
             "A phone that can receive texts. Texts can be delayed, or intercepted if someone takes over your number. An"
             " authentication app or a security key is safer."
         ),
-        later=lazy("When you log in, you enter your password and then the code that we text you."),
+        later=lazy("You'll enter your password, then the code we text you."),
         button=ByDevice(computer=lazy("Next"), phone=lazy("Next"), iphone=lazy("Get started")),
     )
 

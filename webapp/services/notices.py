@@ -24,61 +24,57 @@ RECORD = insert(rows_of(Activity))  # built once, because every log-in runs it
 # Events that are only listed, and events of which the owner gets an e-mail too.
 LISTED: dict[str, Sentence] = {
     "logged-in": lazy("You logged in."),
-    "stepped-up": lazy("You confirmed that it is you."),
+    "stepped-up": lazy("You verified your identity."),
     "logged-out": lazy("You logged out."),
     "signed-up": lazy("You created your account."),
     "logged-in-alone": lazy("You logged in with %(name)s, without a password."),
-    "factor-renamed": lazy("%(method)s renamed: %(name)s."),
-    "request-approved": lazy("A log-in from %(device)s was approved on %(name)s."),
-    "request-cancelled": lazy("A login request from %(device)s was cancelled on your phone."),
-    "request-wrong": lazy("A login request from %(device)s was ended by a wrong number on %(name)s."),
+    "factor-renamed": lazy("%(method)s renamed to %(name)s."),
+    "request-approved": lazy("You approved a login from %(device)s on %(name)s."),
+    "request-cancelled": lazy("You canceled a login request from %(device)s."),
+    "request-wrong": lazy(
+        "A login request from %(device)s was canceled because the wrong number was entered on %(name)s."
+    ),
     "temporary-password-used": lazy("An app used a temporary password."),
-    "app-logged-in": lazy("An app logged in, and stays logged in."),
+    "app-logged-in": lazy("An app logged in and will stay logged in."),
     "session-ended": lazy("You logged out %(device)s."),
-    "app-logged-out": lazy("You logged out an app: %(device)s."),
-    "browser-forgotten": lazy("A remembered browser was forgotten: %(device)s."),
-    "second-factor-failed": lazy("Five wrong codes were entered after your password."),
+    "app-logged-out": lazy("You logged out the app %(device)s."),
+    "browser-forgotten": lazy("You removed a remembered browser: %(device)s."),
+    "second-factor-failed": lazy("Someone entered your password and then five wrong codes."),
 }
 TOLD: dict[str, Sentence] = {
     "password-changed": lazy("Your password was changed."),
-    "password-reset": lazy("Your password was reset with a link from your e-mail."),
-    "email-confirmed": lazy("The email address %(email)s was confirmed for your account."),
-    "email-restored": lazy("Your earlier email address %(email)s is back."),
-    "phone-added": lazy("A phone number that ends in %(hint)s was added to your account."),
-    "phone-changed": lazy("The phone number of your account was changed to one that ends in %(hint)s."),
-    "factor-on": lazy("%(method)s was turned on as a second factor."),
-    "factor-added": lazy("%(method)s added as a second factor: %(name)s."),
-    "factor-deleted": lazy("%(method)s deleted: %(name)s. It no longer opens your account."),
-    "last-factor-deleted": lazy(
-        "%(method)s deleted: %(name)s. It was the last one: only your password protects your account now."
-    ),
+    "password-reset": lazy("Your password was reset using a link sent to your email."),
+    "email-confirmed": lazy("You confirmed your email address: %(email)s."),
+    "email-restored": lazy("Your email address was changed back to %(email)s."),
+    "phone-added": lazy("A phone number ending in %(hint)s was added to your account."),
+    "phone-changed": lazy("Your phone number was changed to one ending in %(hint)s."),
+    "factor-on": lazy("%(method)s was turned on."),
+    "factor-added": lazy("%(name)s was added to your account."),
+    "factor-deleted": lazy("%(name)s was removed from your account."),
+    "last-factor-deleted": lazy("%(name)s was removed. Two-factor authentication is now off."),
     "factor-copied": lazy(
-        "%(name)s was refused, because it counts fewer signatures than it has made: there may be a copy of it."
-        " If you do not know why, delete it."
+        "We rejected %(name)s because it may have been cloned. If you don't know why, delete it from your account."
     ),
-    "factor-replaced": lazy("%(method)s was replaced: the earlier one no longer works."),
+    "factor-replaced": lazy("%(method)s was replaced. The old one no longer works."),
     "request-denied": lazy(
-        "A log-in from %(device)s with your password was denied on your phone. If you do not know who it was,"
-        " change your password."
+        "You denied a login from %(device)s. If it wasn't you, change your password: someone knows it."
     ),
     "factor-off": lazy("%(method)s was turned off."),
-    "last-factor-off": lazy(
-        "%(method)s was turned off. It was the last one: only your password protects your account now."
-    ),
-    "backup-code-used": lazy("Your backup code was used to log in. It was replaced by a new one."),
-    "backup-code-made": lazy("A new backup code was made. The earlier one no longer works."),
-    "temporary-password-made": lazy("A temporary password for apps was made. It works for one hour."),
+    "last-factor-off": lazy("%(method)s was turned off. Two-factor authentication is now off."),
+    "backup-code-used": lazy("Your backup code was used to log in. We replaced it with a new one."),
+    "backup-code-made": lazy("You generated a new backup code. The old one no longer works."),
+    "temporary-password-made": lazy("You generated a temporary password for apps. It works for one hour."),
     "temporary-password-texted": lazy(
-        "An app sent your usual password, so a temporary password was texted to the phone number that ends in %(hint)s."
+        "An app tried your usual password, so we texted a temporary password to the number ending in %(hint)s."
     ),
-    "temporary-password-ended": lazy("A temporary password for apps was ended."),
-    "others-logged-out": lazy("Every other device was logged out of your account."),
+    "temporary-password-ended": lazy("You ended a temporary password for apps."),
+    "others-logged-out": lazy("All your other devices were logged out."),
     "others-logged-out-and-forgotten": lazy(
-        "Every other device was logged out of your account, and every remembered browser was forgotten."
+        "All your other devices were logged out, and remembered browsers were forgotten."
     ),
-    "sessions-ended": lazy("Every log-in to your account was ended from a link in an e-mail."),
-    "factors-reset": lazy("The people who run this site turned off your second factors. Their reason: %(why)s"),
-    "logged-out-by-operator": lazy("The people who run this site logged you out everywhere."),
+    "sessions-ended": lazy("All devices were logged out using a link from a security email."),
+    "factors-reset": lazy("An administrator turned off your two-factor authentication. Reason: %(why)s"),
+    "logged-out-by-operator": lazy("An administrator logged you out on all devices."),
 }
 
 

@@ -79,7 +79,7 @@ class RequestPushes:
         with self.outbox.speaking_to(account):
             where = self.places.near(request.address) or request.address
             notification = {
-                "title": gettext("Is it you who logs in to %(site)s?", site=self.site_name),
+                "title": gettext("Are you trying to log in to %(site)s?", site=self.site_name),
                 "body": gettext("%(device)s, %(place)s", device=device(request.device), place=where),
                 "lang": spoken().code.replace("_", "-"),
                 "dir": spoken().direction,

@@ -16,25 +16,25 @@ log = structlog.get_logger()
 
 PAGES: dict[int, tuple[Sentence, Sentence]] = {
     400: (
-        lazy("That request was garbled"),
-        lazy("Something in it could not be read. Go back, reload the page and try again."),
+        lazy("Bad request"),
+        lazy("We couldn't read that request. Go back, reload the page, and try again."),
     ),
-    403: (lazy("Not allowed"), lazy("This request came from another site, so it was not carried out.")),
+    403: (lazy("Not allowed"), lazy("We blocked this request because it came from another site.")),
     404: (
         lazy("Page not found"),
-        lazy("There is nothing at this address. It may have moved, or it belongs to somebody else."),
+        lazy("We can't find that page. It may have moved, or you may not have access to it."),
     ),
-    405: (lazy("Not possible here"), lazy("This address does not do that. Go back and use the page's own buttons.")),
-    413: (lazy("That was too much"), lazy("What you sent is too large. Shorten it and try again.")),
-    422: (lazy("That could not be used"), lazy("Something in the form does not fit. Go back and check it.")),
-    429: (lazy("Too many tries"), lazy("Please wait a little before you try again.")),
+    405: (lazy("That didn't work"), lazy("That action isn't available here. Go back and try again from the page.")),
+    413: (lazy("Too large"), lazy("What you sent is too large. Shorten it and try again.")),
+    422: (lazy("Check the form"), lazy("Something in the form isn't right. Go back and check it.")),
+    429: (lazy("Too many attempts"), lazy("Please wait a moment and try again.")),
     500: (
         lazy("Something went wrong"),
-        lazy("That was our fault, and we have noted it. Nothing was changed. Try again in a moment."),
+        lazy("Sorry, that's our fault. Nothing was changed. Try again in a moment."),
     ),
     503: (
         lazy("Not available right now"),
-        lazy("We cannot answer at the moment. Nothing was changed. Try again shortly."),
+        lazy("The site is temporarily unavailable. Nothing was changed. Try again soon."),
     ),
 }
 
@@ -79,7 +79,7 @@ def page(code: int, sentence: str | None = None) -> Any:
     if code >= 500:
         g.user = None
     try:
-        actions = [(gettext("Go to the start page"), layouts.page_url("home.home"))]
+        actions = [(gettext("Go to the home page"), layouts.page_url("home.home"))]
         return render.page(
             "errors/error.html",
             status=code,

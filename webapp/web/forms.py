@@ -107,7 +107,7 @@ class ContactsForm(Form):
 
 
 class ForgetForm(Form):
-    forget = BooleanField(lazy("Also forget remembered browsers"))
+    forget = BooleanField(lazy("Also remove remembered browsers"))
 
 
 class BackupCodeForm(Form):

@@ -17,4 +17,4 @@ def place_of(address: str) -> str:
     near = current.services().places.near(address)
     if near is not None:
         return _("near %(place)s", place=near)
-    return _("network address %(address)s", address=bidi_isolate(address))
+    return _("IP address %(address)s", address=bidi_isolate(address))

@@ -29,113 +29,114 @@ def _skew(refusal: Any) -> str:
     minutes = abs(refusal.minutes)
     if refusal.minutes > 0:
         return ngettext(
-            "This code is from the past: your phone's clock is about %(num)s minute slow. Set it to network time.",
-            "This code is from the past: your phone's clock is about %(num)s minutes slow. Set it to network time.",
+            "That code is out of date: your phone's clock is about %(num)s minute slow. Turn on automatic"
+            " time in its settings and try again.",
+            "That code is out of date: your phone's clock is about %(num)s minutes slow. Turn on automatic"
+            " time in its settings and try again.",
             minutes,
         )
     return ngettext(
-        "This code is from the future: your phone's clock is about %(num)s minute fast. Set it to network time.",
-        "This code is from the future: your phone's clock is about %(num)s minutes fast. Set it to network time.",
+        "That code is too new: your phone's clock is about %(num)s minute fast. Turn on automatic time in its"
+        " settings and try again.",
+        "That code is too new: your phone's clock is about %(num)s minutes fast. Turn on automatic time in"
+        " its settings and try again.",
         minutes,
     )
 
 
 WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
-    r.WrongPassword: lambda _r: _("That password is wrong. Try again."),
-    r.WrongLogin: lambda _r: _("The username or the password is wrong. Check both and try again."),
+    r.WrongPassword: lambda _r: _("Wrong password. Try again."),
+    r.WrongLogin: lambda _r: _("Wrong username or password. Check both and try again."),
     r.TemporaryPasswordHere: lambda _r: _(
-        "The username or the password is wrong. A temporary password works only in apps: use your usual password here."
+        "Wrong username or password. Temporary passwords only work in apps. Use your usual password here."
     ),
     r.PasswordTooShort: lambda e: _("Use at least %(minimum)s characters.", minimum=e.minimum),
-    r.PasswordTooLong: lambda e: _("Use at most %(maximum)s characters.", maximum=e.maximum),
-    r.PasswordTooCommon: lambda _r: _("Many people use this password, so it is guessed first. Choose another."),
+    r.PasswordTooLong: lambda e: _("Use %(maximum)s characters or fewer.", maximum=e.maximum),
+    r.PasswordTooCommon: lambda _r: _("That password is too common and easy to guess. Choose another."),
     r.PasswordIsOneOfYourWords: lambda _r: _(
-        "This is little more than your name or the site's, which is guessed first. Choose another."
+        "That password is too close to your name or this site's name. Choose another."
     ),
-    r.UsernameTaken: lambda _r: _("This username is taken. Choose another."),
+    r.UsernameTaken: lambda _r: _("That username is taken. Try another."),
     r.UsernameMalformed: lambda _r: _(
-        "Use 2 to 30 letters from A to Z, digits, dots, dashes or underscores, with a letter or digit at both ends."
+        "Use 2 to 30 letters (A to Z), numbers, dots, dashes, or underscores. Start and end with a letter or number."
     ),
-    r.NameMalformed: lambda _r: _("Enter a name of 1 to 60 characters."),
-    r.EmailMalformed: lambda _r: _("Enter an email address in the form name@example.org."),
-    r.PhoneMalformed: lambda _r: _("Enter a whole phone number, and choose the country it belongs to."),
-    r.PhoneNotMobile: lambda _r: _("This number cannot get text messages. Enter the number of a mobile phone."),
-    r.PhonePremium: lambda _r: _("Messages to this number cost extra. Enter the number of a mobile phone."),
-    r.CountryNotServed: lambda _r: _(
-        "We do not send text messages to that country. Enter a number from one of the countries in the list."
-    ),
-    r.NoNumbers: lambda _r: _("Choose a contacts file, or enter phone numbers."),
+    r.NameMalformed: lambda _r: _("Enter a name with up to 60 characters."),
+    r.EmailMalformed: lambda _r: _("Enter a valid email address, like name@example.com."),
+    r.PhoneMalformed: lambda _r: _("Enter a complete phone number and choose its country."),
+    r.PhoneNotMobile: lambda _r: _("This number can't receive texts. Enter a mobile number."),
+    r.PhonePremium: lambda _r: _("This is a premium-rate number. Enter a mobile number."),
+    r.CountryNotServed: lambda _r: _("We don't send texts to that country. Use a number from a country in the list."),
+    r.NoNumbers: lambda _r: _("Choose a contacts file or enter phone numbers."),
     r.TooManyContacts: lambda e: _(
-        "That is more than %(maximum)s contacts, so none was kept. Upload fewer.", maximum=e.maximum
+        "That's more than %(maximum)s contacts, so none were added. Upload fewer.", maximum=e.maximum
     ),
-    r.CodeMalformed: lambda e: _("Enter the whole code."),
-    r.WrongCode: lambda e: _("That code is wrong. Check it and try again."),
+    r.CodeMalformed: lambda e: _("Enter the complete code."),
+    r.WrongCode: lambda e: _("Wrong code. Check it and try again."),
     r.CodeAlreadyUsed: lambda e: _("That code was already used. Enter a new one."),
-    r.CodeExpired: lambda e: _("That code has expired. Ask for a new one."),
-    r.CodeFromEarlierMessage: lambda e: _("That code is from an earlier message. Use the newest one."),
+    r.CodeExpired: lambda e: _("That code has expired. Request a new one."),
+    r.CodeFromEarlierMessage: lambda e: _("That code is from an earlier message. Use the latest one."),
     r.ClockSkew: _skew,
-    r.WrongBackupCode: lambda e: _("That backup code is wrong. Check it and try again."),
+    r.WrongBackupCode: lambda e: _("Wrong backup code. Check it and try again."),
     k.NoCredential: lambda _r: _(
-        "Nothing came from a security key: that needs JavaScript. Turn it on, or choose another method."
+        "We didn't get an answer from your security key. It needs JavaScript: turn it on, or choose another method."
     ),
-    k.KeyRefused: lambda _r: _("That did not work, and nothing was changed. Try again."),
-    k.CeremonyExpired: lambda _r: _("That took too long, and nothing was changed. Try again."),
-    k.KeyUnknown: lambda _r: _("That key is not known here. Try another one."),
+    k.KeyRefused: lambda _r: _("That didn't work. Nothing was changed. Try again."),
+    k.CeremonyExpired: lambda _r: _("That took too long. Nothing was changed. Try again."),
+    k.KeyUnknown: lambda _r: _("We don't recognize that key. Try another one."),
     k.KeyUnverified: lambda _r: _(
-        "That key did not check who holds it, by PIN, face or fingerprint, so it cannot log you in alone."
-        " Use your password."
+        "That key didn't verify you with a PIN, face, or fingerprint, so it can't replace your password. Log"
+        " in with your password."
     ),
     k.KeyCloned: lambda _r: _(
-        "That key was refused: there may be a copy of it. We e-mailed its owner. Choose another method."
+        "We rejected that key because it may have been cloned, and emailed its owner. Choose another method."
     ),
     q.TooManyRequests: lambda e: _(
-        "Too many login requests were sent. Another can be sent in %(wait)s, or choose another method.",
+        "Too many login requests. You can send another in %(wait)s, or choose another method.",
         wait=duration(e.seconds),
     ),
-    q.NotApproved: lambda _r: _("Your phone has not approved it yet. Approve it there, then try again."),
-    q.RequestEnded: lambda _r: _("This login request is over. Nothing was changed."),
-    q.NotThisPhone: lambda _r: _(
-        "You can deny it here. Approving takes a phone on which you turned on login requests."
-    ),
-    q.NumberMalformed: lambda _r: _("Enter the number of six digits."),
-    q.WrongNumber: lambda _r: _("That is not the number on the other screen, so this log-in was ended."),
+    q.NotApproved: lambda _r: _("Not approved yet. Approve it on your phone, then try again."),
+    q.RequestEnded: lambda _r: _("This login request has ended. Nothing was changed."),
+    q.NotThisPhone: lambda _r: _("You can deny it here. To approve, use a phone where login requests are turned on."),
+    q.NumberMalformed: lambda _r: _("Enter the six-digit number."),
+    q.WrongNumber: lambda _r: _("That number doesn't match the other screen, so we canceled this login."),
     q.SubscriptionRefused: lambda _r: _(
-        "This browser's notifications cannot be used here. Choose Not now: the list works without them."
+        "This browser's notifications don't work here. Choose Not now; you can still find requests under"
+        " Login requests."
     ),
-    r.FactorExists: lambda _r: _("That security key is added already. Try another one."),
-    r.LabelTaken: lambda _r: _("You have one of that name. Choose another name."),
-    r.ChallengeExhausted: lambda _r: _("That was too many wrong codes. Enter your password again."),
+    r.FactorExists: lambda _r: _("You've already added that security key. Try a different one."),
+    r.LabelTaken: lambda _r: _("You already have one with that name. Choose another name."),
+    r.ChallengeExhausted: lambda _r: _("Too many wrong codes. Log in again to continue."),
     r.CodesBlocked: lambda _r: _(
-        "There were too many wrong codes in a row, so codes are stopped. Log in with another method or a backup code."
+        "Codes are blocked after too many wrong attempts. Log in with another method or your backup code."
     ),
-    r.TooManyAttempts: lambda e: _("That was too many tries. Try again in %(wait)s.", wait=duration(e.seconds)),
+    r.TooManyAttempts: lambda e: _("Too many attempts. Try again in %(wait)s.", wait=duration(e.seconds)),
     r.MailLimitReached: lambda e: _(
-        "We send only so many codes to one address. Another can be sent in %(wait)s, or enter a different address.",
+        "You've reached the limit of codes for this address. Try again in %(wait)s, or use a different address.",
         wait=duration(e.seconds),
     ),
-    r.TooSoon: lambda e: _("A code was sent a moment ago. Another can be sent in %(wait)s.", wait=duration(e.seconds)),
-    r.PageTooOld: lambda _r: _("The page was old. Nothing was changed; try again."),
-    r.StepClosed: lambda _r: _("That step is not open now. Here is where you are."),
-    r.AlreadyDone: lambda _r: _("This was already done, perhaps in another tab. Here is how things stand now."),
-    r.NotFresh: lambda _r: _("Confirm that it is you first."),
+    r.TooSoon: lambda e: _("We just sent a code. You can request another in %(wait)s.", wait=duration(e.seconds)),
+    r.PageTooOld: lambda _r: _("This page was out of date. Nothing was changed. Try again."),
+    r.StepClosed: lambda _r: _("That step isn't available yet. Continue here."),
+    r.AlreadyDone: lambda _r: _("That's already done, maybe in another tab. Here's the current status."),
+    r.NotFresh: lambda _r: _("First, verify it's you."),
     r.TextLimitReached: lambda e: _(
         "We can't text you now. Try again in %(wait)s, or choose another method.", wait=duration(e.seconds)
     ),
     r.TooManyLookups: lambda e: _(
-        "That is more new numbers than one day allows, so none was kept. Try again in %(wait)s.",
+        "That's more new numbers than we allow in a day, so none were added. Try again in %(wait)s.",
         wait=duration(e.seconds),
     ),
     r.TooManyTemporaryPasswords: lambda e: _(
-        "You had as many temporary passwords as one day allows. Make another in %(wait)s.", wait=duration(e.seconds)
+        "You've reached today's limit for temporary passwords. Try again in %(wait)s.", wait=duration(e.seconds)
     ),
-    r.TooManyTexts: lambda _r: _("Three codes were sent already. Type the newest, or choose another method."),
-    r.LoginExpired: lambda _r: _("That took longer than ten minutes, or was ended. Log in again."),
+    r.TooManyTexts: lambda _r: _("We've already sent three codes. Enter the latest one, or choose another method."),
+    r.LoginExpired: lambda _r: _("Your login timed out or was canceled. Log in again."),
     r.LinkInvalid: lambda _r: _("This link no longer works."),
     r.EmailRequired: lambda _r: _("Confirm your email address first."),
-    r.NotFound: lambda _r: _("There is nothing at this address."),
-    r.Busy: lambda e: _("Many people are logging in right now. Try again in %(wait)s.", wait=duration(e.seconds)),
+    r.NotFound: lambda _r: _("We can't find that page."),
+    r.Busy: lambda e: _("The site is busy right now. Try again in %(wait)s.", wait=duration(e.seconds)),
     r.DatabaseUnavailable: lambda e: _(
-        "We cannot save anything right now. Try again in %(wait)s.", wait=duration(e.seconds)
+        "We can't save changes right now. Try again in %(wait)s.", wait=duration(e.seconds)
     ),
 }
 
@@ -144,7 +145,7 @@ def say(refusal: r.Refusal) -> str:
     """The sentence of the refusal in the current language, with a warning when few attempts are left."""
     sentence = _own(refusal) or WORDS[type(refusal)](refusal)
     if isinstance(refusal, r.CodeRefusal) and 0 < refusal.left <= WARN_AT_LEFT:
-        left = ngettext("%(num)s try is left.", "%(num)s tries are left.", refusal.left)
+        left = ngettext("You have %(num)s attempt left.", "You have %(num)s attempts left.", refusal.left)
         return f"{sentence} {left}"
     return sentence
 

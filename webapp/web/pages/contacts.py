@@ -42,7 +42,7 @@ def _carry_out(option: DiscoverableForm, form: ContactsForm) -> None:
     if SAVE in request.form:
         services.contacts.let_find(account, option.discoverable.data)
         render.receipt(
-            _("Existing contacts may find you.")
+            _("Saved. People who have your number, and whose number you have, can now find you.")
             if option.discoverable.data
             else _("Saved. No one can find you by phone number.")
         )
@@ -55,18 +55,18 @@ def _carry_out(option: DiscoverableForm, form: ContactsForm) -> None:
         )
     if REMOVE in request.form:
         services.contacts.remove_all(account)
-        render.receipt(_("All your contacts were removed."))
+        render.receipt(_("All contacts removed."))
 
 
 def _report(uploaded: Uploaded) -> None:
     """Shows how many numbers were uploaded. It must not reveal which of them have an account."""
     if uploaded.added:
         render.receipt(
-            ngettext("%(num)s new number was added.", "%(num)s new numbers were added.", uploaded.added),
+            ngettext("%(num)s new number added.", "%(num)s new numbers added.", uploaded.added),
         )
     else:
-        render.receipt(_("No new number was added."))
+        render.receipt(_("No new numbers were added."))
     if uploaded.unread:
         render.receipt(
-            ngettext("%(num)s line could not be read.", "%(num)s lines could not be read.", uploaded.unread),
+            ngettext("We couldn't read %(num)s line.", "We couldn't read %(num)s lines.", uploaded.unread),
         )

@@ -83,7 +83,7 @@ def _next_page(visit: Visit, step: Step, act: str | None, hindrance: Refusal | N
         return _go_to_list(visit)
     if visit.proved is not None:
         title, email = _label_of(visit) or str(visit.method.title), masked(visit.account.email or "")
-        render.changed(_("%(method)s is on, just now. We e-mailed %(email)s about it.", method=title, email=email))
+        render.changed(_("%(method)s is now on. We sent a confirmation to %(email)s.", method=title, email=email))
         return _go_to(visit, progress.last_step(visit)) if progress.is_last_needed(visit) else _go_to_list(visit)
     return _go_to(visit, progress.after(visit, step))
 

@@ -83,7 +83,7 @@ def log_out() -> Any:
     elif user is not None:
         return render.go(layouts.page_url("home.home"), whole=True)
     session.clear()
-    render.receipt(_("You are logged out."))
+    render.receipt(_("You've been logged out."))
     response = render.go(layouts.page_url("entrance.log_in"), whole=True)
     cookies.drop(response, cookies.SESSION)
     cookies.drop(response, cookies.LOGIN)
@@ -172,7 +172,7 @@ def reset_password(token: str) -> Any:
         opened = services.links.find("reset", token)
         if form.submitted():
             services.password_changes.reset(opened, form.password.data, current.origin())
-            render.receipt(_("Your password was changed. Log in with the new one."))
+            render.receipt(_("Password changed. Log in with your new password."))
             return render.go(layouts.page_url("entrance.log_in"), whole=True)
     except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404)
@@ -189,7 +189,7 @@ def undo_email(token: str) -> Any:
         opened = services.links.find("undo-email", token)
         if form.submitted():
             services.email_addresses.undo(opened, current.origin())
-            render.receipt(_("Your earlier email address is back. Choose a new password now."))
+            render.receipt(_("Your email address has been restored. Now choose a new password."))
             return render.go(layouts.page_url("entrance.forgot_password"), whole=True)
     except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404)

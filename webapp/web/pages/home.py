@@ -45,7 +45,7 @@ def check_up(user: User) -> list[tuple[str, str, str | None, str | None, str]]:
 def _email(user: User) -> tuple[str, str, str | None, str | None, str]:
     title = _("Email address")
     if user.account.email is None:
-        text = _("Confirm one, so that we can warn you and you can reset your password.")
+        text = _("Add and confirm an email address so you can reset your password and get security alerts.")
         return title, text, layouts.page_url("settings.email"), _("Confirm your email"), "todo"
     text = _("%(email)s is confirmed.", email=user.account.email)
     return title, text, layouts.page_url("settings.email"), _("Change your email"), "good"
@@ -56,7 +56,7 @@ def _two_factor(user: User) -> tuple[str, str, str | None, str | None, str]:
     if not user.factors:
         text = _("Anyone who learns your password can log in. Add a second step. It takes two minutes.")
         return title, text, url, _("Turn on two-factor authentication"), "todo"
-    text = _("A password alone does not open your account.")
+    text = _("Your password alone isn't enough to log in.")
     return title, text, url, _("Manage two-factor authentication"), "good"
 
 
@@ -65,7 +65,7 @@ def _backup_code(user: User) -> list[tuple[str, str, str | None, str | None, str
         return []
     title, url = _("Backup code"), layouts.page_url("two_factor.backup_code")
     if user.account.backup_code_hash is None:
-        text = _("Without one, losing your phone locks you out.")
+        text = _("Without a backup code, losing your phone could lock you out.")
         return [(title, text, url, _("Generate a new code"), "todo")]
-    text = _("If you lose your phone, the code you kept lets you in once.")
+    text = _("If you lose your phone, your saved backup code will let you in once.")
     return [(title, text, url, _("Backup code"), "good")]

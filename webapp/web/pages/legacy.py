@@ -90,7 +90,13 @@ def refused(refusal: Refusal) -> Any:
         return _later(_error(refusal.status, "temporarily_unavailable", description), refusal.wait)
     if refusal.wait is not None:
         return _later(_plain(refusal.status, words.say(refusal)), refusal.wait)
-    response = _plain(401, _("Log in with your username and password, or with a temporary password."))
+    response = _plain(
+        401,
+        _(
+            "Log in with your username and a temporary password (or your usual password, if two-factor authentication"
+            " is off)."
+        ),
+    )
     site = current.services().settings.site_name
     realm = "".join(c for c in site if c.isascii() and c.isprintable() and c not in '"\\') or "Log in"
     response.headers["WWW-Authenticate"] = f'Basic realm="{realm}", charset="UTF-8"'
@@ -103,9 +109,9 @@ def not_accepted(error: HTTPException) -> Any:
     status, wait = error.code or 400, getattr(error, "retry_after", None)
     if request.endpoint == TOKEN:
         code = "temporarily_unavailable" if wait else "invalid_request"
-        response = _error(status, code, "The request could not be taken.")
+        response = _error(status, code, "The request couldn't be processed.")
     else:
-        response = _plain(status, _("The request could not be taken."))
+        response = _plain(status, _("The request couldn't be processed."))
     return _later(response, wait) if wait else response
 
 

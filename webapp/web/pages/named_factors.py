@@ -54,7 +54,7 @@ def rename(method: str, factor: int) -> Any:
     if form.submitted():
         try:
             services.named_factors.rename(user, kind, factor, form.name.data, current.origin())
-            render.changed(_("%(name)s was renamed just now.", name=wanted.label))
+            render.changed(_("Renamed to %(name)s.", name=wanted.label))
             return render.go(list_url)
         except Refusal as refusal:
             words.place(refusal, form)
@@ -73,7 +73,7 @@ def delete(method: str, factor: int) -> Any:
     if form.submitted():
         services.named_factors.delete(user, kind, factor, current.origin())
         session[REMOVAL_HINTS] = kind.removal_hints(wanted)
-        render.changed(_("%(name)s was deleted just now. We e-mailed you about it.", name=wanted.label))
+        render.changed(_("%(name)s was deleted. We sent you a confirmation email.", name=wanted.label))
         return render.go(list_url)
     last = services.named_factors.is_last(user)
     return render.page("two_factor/delete.html", form, name=wanted.label, last=last, cancel_url=list_url)

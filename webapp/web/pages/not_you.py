@@ -45,7 +45,7 @@ def _for_the_owner() -> Response:
     form, user = Form(), current.user()
     if form.submitted():
         opened = current.services().not_you.logged_in(user, current.origin())
-        render.receipt(_("Every other device is logged out, and every remembered browser forgotten."))
+        render.receipt(_("All your other devices were logged out, and remembered browsers were forgotten."))
         render.receipt(_("Now choose a new password."))
         return render.logged_in_as(render.go(layouts.page_url("settings.password"), whole=True), opened)
     username = user.account.username

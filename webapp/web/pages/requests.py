@@ -101,7 +101,7 @@ def _answered(method: str, viewer: Viewer, found: LoginRequest) -> Any:
         return render.go(_url(method, found))
     if "cancel" in request.form:
         approvals.cancel(viewer, found.id, origin)
-        render.receipt(_("The login request was cancelled."))
+        render.receipt(_("Login request canceled."))
         return render.go(layouts.page_url("requests.listed", method=method))
     approvals.approve(viewer, found.id, request.form.get("number", ""), origin)
     return render.go(_url(method, found))

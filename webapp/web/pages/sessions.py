@@ -41,8 +41,8 @@ class Words:
 
 WORDS: dict[str, Words] = {
     "log-in": Words(
-        heading=lazy("Log-ins"),
-        intro=lazy("Where you are logged in now."),
+        heading=lazy("Logins"),
+        intro=lazy("Where you're logged in now."),
         started=lazy("Logged in"),
         seen=lazy("Last seen"),
         button=lazy("Log out %(device)s"),
@@ -51,22 +51,20 @@ WORDS: dict[str, Words] = {
     ),
     "remembered-browser": Words(
         heading=lazy("Remembered browsers"),
-        intro=lazy(
-            "Here your password alone is enough. A browser that you forget is asked for your second factor again."
-        ),
+        intro=lazy("These browsers only need your password. Forget one to require your second step again."),
         started=lazy("Remembered"),
         seen=lazy("Last used"),
         button=lazy("Forget %(device)s"),
-        receipt=lazy("A remembered browser was forgotten: %(device)s."),
+        receipt=lazy("You removed a remembered browser: %(device)s."),
         ends_current=True,
     ),
     "app": Words(
         heading=lazy("Apps"),
-        intro=lazy("Apps that only know a password, and stay logged in. They may use one to log in again."),
+        intro=lazy("Apps that logged in with a username and password and stay logged in."),
         started=lazy("Logged in"),
         seen=lazy("Last seen"),
         button=lazy("Log out %(device)s"),
-        receipt=lazy("You logged out an app: %(device)s."),
+        receipt=lazy("You logged out the app %(device)s."),
         ends_current=False,
         known_as=app_name,
     ),
@@ -142,8 +140,8 @@ def _end_others(form: ForgetForm) -> Response:
     forget = bool(form.forget.data)
     opened = current.services().active_access.end_others(current.user(), current.origin(), forget=forget)
     render.receipt(
-        _("Every other device is logged out, and every remembered browser forgotten.")
+        _("All your other devices were logged out, and remembered browsers were forgotten.")
         if forget
-        else _("Every other device is logged out.")
+        else _("All your other devices were logged out.")
     )
     return render.logged_in_as(render.go(layouts.page_url("sessions.sessions")), opened)

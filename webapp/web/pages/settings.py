@@ -22,14 +22,14 @@ bp = Blueprint("settings", __name__, url_prefix="/settings")
 @login_required
 def overview() -> Any:
     url = layouts.page_url
-    security = _("Your password, two-factor authentication and log-ins")
-    rows = [(_("Account"), _("Your name, username, email address and password"), url("settings.account"))]
+    security = _("Password, two-factor authentication, and devices")
+    rows = [(_("Account"), _("Name, username, email address, phone number, and password"), url("settings.account"))]
     if not layouts.variant().is_phone:
         rows.append((_("Security and account access"), security, url("settings.security_and_access")))
     rows += [
-        (_("Privacy"), _("What is kept about you"), url("settings.privacy")),
-        (_("Language"), _("The language of this site"), url("settings.language")),
-        (_("Display"), _("Light, dark and text size"), url("settings.display")),
+        (_("Privacy"), _("Your contacts and the data we keep"), url("settings.privacy")),
+        (_("Language"), _("Change the display language"), url("settings.language")),
+        (_("Display"), _("Theme, contrast, and text size"), url("settings.display")),
     ]
     return render.page("settings/overview.html", rows=rows)
 
@@ -37,7 +37,13 @@ def overview() -> Any:
 @bp.get("/security-and-account-access")
 @login_required
 def security_and_access() -> Any:
-    rows = [(_("Security"), _("Two-factor authentication and your password"), layouts.page_url("settings.security"))]
+    rows = [
+        (
+            _("Security"),
+            _("Two-factor authentication, logins, devices, and password"),
+            layouts.page_url("settings.security"),
+        )
+    ]
     return render.page("settings/rows.html", heading=_("Security and account access"), rows=rows)
 
 
@@ -51,13 +57,13 @@ def security() -> Any:
         *(
             (
                 str(method.requests_title),
-                _("Log-ins that wait for your yes or no"),
+                _("Logins waiting for your approval"),
                 layouts.page_url("requests.listed", method=method.slug),
             )
             for method in out_of_band
         ),
-        (_("Sessions"), _("Where you are logged in, and remembered browsers"), layouts.page_url("sessions.sessions")),
-        (_("Activity"), _("What happened to your account, newest first"), layouts.page_url("activity.activity")),
+        (_("Sessions"), _("Where you're logged in, and remembered browsers"), layouts.page_url("sessions.sessions")),
+        (_("Activity"), _("Recent security activity"), layouts.page_url("activity.activity")),
         (_("Password"), _("Change your password"), layouts.page_url("settings.password")),
     ]
     return render.page("settings/rows.html", heading=_("Security"), rows=rows)
@@ -68,25 +74,27 @@ def security() -> Any:
 def account() -> Any:
     url, mine = layouts.page_url, current.user().account
     rows = [
-        (_("Email address"), mine.email or _("Not confirmed yet"), url("settings.email")),
+        (_("Email address"), mine.email or _("Not confirmed"), url("settings.email")),
         (
             _("Phone number"),
-            bidi_isolate(mine.phone_number_hint) if mine.phone_number_hint else _("None yet"),
+            bidi_isolate(mine.phone_number_hint) if mine.phone_number_hint else _("Not added"),
             url("settings.phone"),
         ),
         (_("Password"), _("Change your password"), url("settings.password")),
     ]
     if layouts.variant().is_phone:
-        rows.append((_("Security"), _("Two-factor authentication and your password"), url("settings.security")))
-    intro = _("%(name)s, known here as @%(username)s", name=mine.name, username=mine.username)
+        rows.append(
+            (_("Security"), _("Two-factor authentication, logins, devices, and password"), url("settings.security"))
+        )
+    intro = _("%(name)s (@%(username)s)", name=mine.name, username=mine.username)
     return render.page("settings/rows.html", heading=_("Account"), rows=rows, intro=intro)
 
 
 @bp.get("/privacy")
 @login_required
 def privacy() -> Any:
-    note = _("What this site stores, for how long, and who receives it")
-    contacts = _("Who may find you here, and whom you find")
+    note = _("What we store, for how long, and who we share it with")
+    contacts = _("Who can find you, and who you can find")
     rows = [
         (_("Discoverability and contacts"), contacts, layouts.page_url("contacts.contacts")),
         (_("Privacy notice"), note, layouts.page_url("site.privacy")),
@@ -97,14 +105,14 @@ def privacy() -> Any:
 @bp.get("/language")
 @login_required
 def language() -> Any:
-    intro = _("Choose it at the foot of any page: Language, then Change language.")
+    intro = _("Choose your language at the bottom of any page.")
     return render.page("settings/rows.html", heading=_("Language"), rows=[], intro=intro)
 
 
 @bp.get("/display")
 @login_required
 def display() -> Any:
-    intro = _("This site follows your device: light or dark, contrast, motion and text size.")
+    intro = _("This site follows your device's settings for light or dark mode, contrast, motion, and text size.")
     return render.page("settings/rows.html", heading=_("Display"), rows=[], intro=intro)
 
 
@@ -117,9 +125,9 @@ def password() -> Any:
         try:
             opened = services.password_changes.change(current.user(), form.password.data, current.origin())
             render.changed(
-                _("Your password was changed, and every other log-in ended. We e-mailed you about it.")
+                _("Password changed. All your other devices were logged out. We sent you a confirmation email.")
                 if current.user().account.email
-                else _("Your password was changed, and every other log-in ended.")
+                else _("Password changed. All your other devices were logged out.")
             )
             return render.logged_in_as(render.go(layouts.page_url("settings.account")), opened)
         except Refusal as refusal:

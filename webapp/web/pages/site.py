@@ -17,7 +17,7 @@ bp = Blueprint("site", __name__)
 def about() -> Any:
     site = current.services().settings.site_name
     paragraphs = [
-        _("%(site)s keeps accounts that log in with a password and a second factor.", site=site),
+        _("%(site)s manages your account and protects it with two-factor authentication.", site=site),
         _("It's powered by Nightlatch, self-hosted login software."),
     ]
     return render.page("site/page.html", heading=_("About"), paragraphs=paragraphs)
@@ -26,8 +26,11 @@ def about() -> Any:
 @bp.get("/terms")
 def terms() -> Any:
     paragraphs = [
-        _("Use your own account only, keep your password and codes to yourself, and do not try to get into others'."),
-        _("The people who run this site may end log-ins or accounts that harm it."),
+        _(
+            "Only use your own account, keep your password and codes private, and don't try to access other"
+            " people's accounts."
+        ),
+        _("The site's administrators may suspend accounts that cause harm."),
     ]
     return render.page("site/page.html", heading=_("Terms"), paragraphs=paragraphs)
 
@@ -35,36 +38,37 @@ def terms() -> Any:
 @bp.get("/privacy")
 def privacy() -> Any:
     paragraphs = [
-        _("Stored: your name, username, email address, a hash of your password, and your second factors."),
+        _("We store your name, username, email address, a hash of your password, and your two-factor methods."),
         _(
-            "Of an authentication app its secret, sealed; of a security key its public half, its model and its name; of"
-            " a phone that approves log-ins its name and, sealed, where its notifications go."
+            "For an authentication app, we store its secret (encrypted). For a security key, its public key,"
+            " model, and name. For a phone that approves logins, its name and its notification address"
+            " (encrypted)."
         ),
         _(
-            "Security events are kept for 180 days, their network addresses for 30 days, and messages for 30 days."
-            " Log-ins, codes and temporary passwords are deleted a day after they end or lapse."
+            "We keep security activity for 180 days, and IP addresses and messages for 30 days. Sessions,"
+            " codes, and temporary passwords are deleted one day after they end or expire."
         ),
         _(
-            "Beside each log-in, remembered browser, app and event stand the network address and what the browser said"
-            " of itself, so that you can tell what was you. Wrong tries are counted by account and by network address;"
-            " the address is forgotten after a day. Your language is stored, too."
+            "For each login, remembered browser, app, and security event we store the IP address and browser"
+            " type so you can recognize your own activity. We count failed attempts by account and IP"
+            " address; those addresses are deleted after a day. We also store your language."
         ),
         _(
-            "A notification about a log-in goes through the push service of your phone's browser. It is encrypted: the"
-            " service learns that there was one, not what it says."
+            "Login notifications go through your browser's push service. They're encrypted, so the service"
+            " can't read them."
         ),
         _(
-            "Your phone number is sealed and gets codes, temporary passwords and warnings only. The gateway that"
-            " delivers texts sees the number and the text. Numbers that you upload as contacts are kept as keyed hashes"
-            " only."
+            "Your phone number is stored encrypted. We only use it for codes, temporary passwords, security"
+            " warnings, and, if you allow it, to let contacts find you. The company that delivers our texts"
+            " sees the number and the message. Contacts you upload are stored only as hashes."
         ),
         _(
-            "Your email address is used to confirm that it is yours and to tell you about the security of your account."
-            " The mail servers on the way see the address and the message."
+            "We use your email address to confirm it's yours and to send security alerts. Mail providers that"
+            " deliver our messages can see the address and the message."
         ),
         _(
-            "Only the cookies that logging in needs are set. Nothing is shared with advertisers,"
-            " and nothing is measured."
+            "We use only the cookies that logging in needs. We don't share data with advertisers and don't"
+            " use analytics."
         ),
     ]
     return render.page("site/page.html", heading=_("Privacy notice"), paragraphs=paragraphs)
@@ -73,13 +77,13 @@ def privacy() -> Any:
 @bp.get("/status")
 def status() -> Any:
     saves = current.services().db.answers()
-    messages = _messages() if saves else _("Disturbed")  # messages are in the same database
-    parts = [(_("Log-in"), _("Works") if saves else _("Disturbed")), (_("Messages"), messages)]
+    messages = _messages() if saves else _("Having problems")  # messages are in the same database
+    parts = [(_("Login"), _("Working") if saves else _("Having problems")), (_("Messages"), messages)]
     return render.page("site/status.html", status=200 if saves else 503, parts=parts)
 
 
 def _messages() -> str:
-    return _("Delayed") if current.services().delivery.is_behind() else _("Work")
+    return _("Delayed") if current.services().delivery.is_behind() else _("Working")
 
 
 @bp.get("/delivery/<message>")

@@ -61,7 +61,7 @@ def _end(password_id: str) -> Any:
     account, chosen = current.user().account, row_ids.read(password_id)
     ended = current.services().temporary_passwords.end(account, chosen, current.origin())
     if ended:
-        render.receipt(_("The temporary password has ended. We e-mailed you about it."))
+        render.receipt(_("Temporary password ended. We sent you a confirmation email."))
     return render.go(layouts.page_url("temporary_passwords.page"))
 
 
@@ -88,4 +88,4 @@ def _row(password: TemporaryPassword) -> Row:
 def _made_when(password: TemporaryPassword, age: int) -> str:
     if password.texted:
         return _("Texted to your phone %(time)s ago", time=words.duration(age))
-    return _("Made here just now") if age < MINUTE else _("Made here %(time)s ago", time=words.duration(age))
+    return _("Generated here just now") if age < MINUTE else _("Generated here %(time)s ago", time=words.duration(age))

@@ -92,7 +92,7 @@ def _turn_off_from_list(method: Method) -> Any:
 def _turned_off_now(method: Method) -> Any:
     current.services().second_factors.turn_off(current.user(), method, current.origin())
     title = str(method.title)
-    render.changed(_("%(method)s was turned off just now. We e-mailed you about it.", method=title))
+    render.changed(_("%(method)s is now off. We sent you a confirmation email.", method=title))
     return render.go(layouts.page_url("two_factor.methods"))
 
 
@@ -126,9 +126,9 @@ def turn_back_on(method: str) -> Any:
         try:
             current.services().second_factors.turn_back_on(current.user(), wanted, current.origin())
             title = str(wanted.title)
-            render.changed(_("%(method)s is on again. We e-mailed you about it.", method=title))
+            render.changed(_("%(method)s is back on. We sent you a confirmation email.", method=title))
         except NotFound:
-            render.problem(_("It has been off for more than ten minutes. Set it up again to turn it on."))
+            render.problem(_("It's been off for more than ten minutes. To turn it on, set it up again."))
     return render.go(layouts.page_url("two_factor.methods"))
 
 
@@ -144,9 +144,9 @@ def backup_code() -> Any:
     if code is not None:
         return render.page("two_factor/new_backup_code.html", card=backup_card.card(user.account, code))
     made_at = user.account.backup_code_made_at
-    text = _("You have none yet.")
+    text = _("You don't have a backup code yet.")
     if made_at is not None:
-        text = _("Your present code was made on %(date)s.", date=day(made_at))
+        text = _("Your current code was created on %(date)s.", date=day(made_at))
     return render.page("two_factor/backup_code.html", form, made_at_text=text)
 
 
