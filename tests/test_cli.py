@@ -277,12 +277,12 @@ class TestSiteWithMailServer:
 
     @pytest.fixture
     def overrides(self) -> dict[str, Any]:
-        return {"hasher": CheapHasher(), "mail": RecordingMail(Unreachable("the mail server cannot be reached"))}
+        return {"hasher": CheapHasher(), "mail": RecordingMail(Unreachable("the mail server can't be reached"))}
 
     def test_check_names_a_mail_server_that_does_not_answer_and_accepts_one_that_does(
         self, site: Site, run: Run
     ) -> None:
-        assert "Mail: the mail server cannot be reached" in run("check").output
+        assert "Mail: the mail server can't be reached" in run("check").output
         site.services.mail.troubles.clear()  # type: ignore[attr-defined]
         with site.services.db.engine.begin() as connection:
             for table in reversed(Account.metadata.sorted_tables):

@@ -385,7 +385,7 @@ def test_a_server_that_closes_the_connection_is_unreachable() -> None:
 def test_a_port_without_a_server_is_unreachable() -> None:
     nobody = MailServer("127.0.0.1", free_port(), None, None, "none")
     complaint = complaint_of(Unreachable, lambda: mail(nobody).send(EMAIL))
-    assert complaint == "the mail server cannot be reached: Connection refused"
+    assert complaint == "the mail server can't be reached: Connection refused"
 
 
 def test_checking_reports_the_state_of_the_server_and_sends_no_email(

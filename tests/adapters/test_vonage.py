@@ -241,7 +241,7 @@ def test_a_text_of_which_no_part_was_accepted_is_judged_by_its_status(gateway: G
 def test_an_unreadable_answer_is_retried(gateway: Gateway, answer: Answer) -> None:
     gateway.answers = [answer]
     complaint = complaint_of(Unreachable, lambda: texts(gateway).send(MESSAGE))
-    assert complaint.startswith("the text message gateway gave an answer that is none of its own: HTTP 20")
+    assert complaint.startswith("the text message gateway gave an unexpected answer: HTTP 20")
     only(gateway)
 
 
@@ -298,7 +298,7 @@ def unused_port() -> int:
 
 def test_a_port_without_a_server_is_unreachable() -> None:
     complaint = complaint_of(Unreachable, lambda: texts(f"http://127.0.0.1:{unused_port()}").send(MESSAGE))
-    assert complaint == "the text message gateway cannot be reached: Connection refused"
+    assert complaint == "the text message gateway can't be reached: Connection refused"
 
 
 def test_tls_to_a_gateway_without_tls_is_unreachable(gateway: Gateway) -> None:
@@ -424,8 +424,8 @@ def test_checking_verifies_the_credentials_and_sends_no_text(gateway: Gateway) -
     [
         (answers.fails(401), "refused our API key and secret: HTTP 401"),
         (answers.fails(500), "is not ready: HTTP 500"),
-        (answers.says(b"<html>"), "gave an answer that is none of its own: HTTP 200"),
-        (answers.says_json({}), "gave an answer that is none of its own: HTTP 200"),
+        (answers.says(b"<html>"), "gave an unexpected answer: HTTP 200"),
+        (answers.says_json({}), "gave an unexpected answer: HTTP 200"),
     ],
 )
 def test_checking_reports_what_is_wrong(gateway: Gateway, answer: Answer, says: str) -> None:

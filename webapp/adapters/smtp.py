@@ -118,7 +118,7 @@ class SmtpMail:
             case smtplib.SMTPException():
                 return f"the mail server ended the conversation ({type(error).__name__})"
             case OSError():
-                return f"the mail server cannot be reached: {error.strerror or type(error).__name__}"
+                return f"the mail server can't be reached: {error.strerror or type(error).__name__}"
         return f"the mail server cannot be spoken to ({type(error).__name__})"
 
 

@@ -93,4 +93,4 @@ def _parsed(answer: Answer) -> Any:
 
 
 def _not_understood(answer: Answer) -> Unreachable:
-    return Unreachable(f"{GATEWAY} gave an answer that is none of its own: HTTP {answer.code}")
+    return Unreachable(f"{GATEWAY} gave an unexpected answer: HTTP {answer.code}")

@@ -72,7 +72,7 @@ def mail_server(variables: Variables) -> MailServer | None:
     user = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
     if user and tls == "none" and not is_loopback(parts.hostname):
-        raise mistake("MAIL_URL", f"would send its password in the clear; add ?starttls=1, {MAIL_EXAMPLE}")
+        raise mistake("MAIL_URL", f"would send its password unencrypted; add ?starttls=1, {MAIL_EXAMPLE}")
     return MailServer(parts.hostname, port or MAIL_PORTS[tls], user, password, tls)
 
 
@@ -123,8 +123,8 @@ def _gateway_url(variables: Variables) -> str:
     if parts.scheme == "http" and not is_loopback(host):
         raise mistake(
             "VONAGE_URL",
-            f"would send codes and its password in the clear; use https, such as {VONAGE},"
-            " or http for a gateway on this machine, such as http://127.0.0.1:8080",
+            f"would send codes and its password unencrypted; use https, such as {VONAGE}, or http for a gateway on"
+            " this machine, such as http://127.0.0.1:8080",
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
 

@@ -25,8 +25,8 @@ def server_name(variables: Variables) -> str:
     if name == "localhost" or as_address(name):  # neither can be the WebAuthn RP ID of the mobile host
         raise mistake(
             "SERVER_NAME",
-            f"cannot be {host!r}, which has no subdomain that a security key would accept;"
-            " use nightlatch.localhost:5000 or a name of your own",
+            f"can't be {host!r}, which has no subdomain that a security key would accept; use"
+            " nightlatch.localhost:5000 or a name of your own",
         )
     return host
 
@@ -38,7 +38,7 @@ def url_scheme(variables: Variables, host: str) -> str:
     if scheme == "http" and not local:
         raise mistake("PREFERRED_URL_SCHEME", f"must be https for {host}; http is only for names under .localhost")
     if host.endswith(SCHEME_PORTS[scheme]):  # browsers omit it in the Host header, so no request would match
-        raise mistake("SERVER_NAME", f"must leave out the port that {scheme} has by itself: {without_port(host)}")
+        raise mistake("SERVER_NAME", f"must not include the default port of {scheme}: {without_port(host)}")
     return scheme
 
 
