@@ -147,7 +147,7 @@ def delete(username: str) -> None:
 @with_appcontext
 def send() -> None:
     """Send queued messages once."""
-    click.echo(f"Sent {services().delivery.deliver_due()}.")
+    click.echo(f"Messages sent: {services().delivery.deliver_due()}")
 
 
 @messages.command("work")
@@ -161,7 +161,7 @@ def work() -> None:
 @click.option("--days", type=click.IntRange(1, 30), default=7, show_default=True)
 @with_appcontext
 def report(days: int) -> None:
-    """Print how many texts were sent or refused, and why, by day and country."""
+    """Show how many texts were sent or refused, and why, by day and country."""
     for row in services().text_caps.report(days):
         day = datetime.fromtimestamp(row.day * DAY, UTC).date().isoformat()
         click.echo(f"{day}\t{row.country}\t{row.outcome}\t{row.count}")
@@ -216,7 +216,7 @@ def check() -> None:
 def _findings() -> list[tuple[str, str | None]]:
     settings = services().settings
     mail, texts = services().mail, services().texts
-    unset = "NIGHTLATCH_MAIL_URL is not set, so messages stay in the outbox"
+    unset = "NIGHTLATCH_MAIL_URL isn't set, so messages stay in the outbox"
     findings: list[tuple[str, str | None]] = [("Settings", None), ("Database", _database_error())]
     findings.append(("Mail", _error_of(mail) if settings.mail else unset))
     if settings.text_gateway:  # optional
@@ -236,14 +236,14 @@ def _database_error() -> str | None:
     from .models.migrate import is_current  # as in migrate_command
 
     if not services().db.answers():
-        return "does not answer; NIGHTLATCH_DATABASE_URL says where it is"
+        return "doesn't answer; check NIGHTLATCH_DATABASE_URL"
     if not is_current(services().settings.database_url):
-        return "is not up to date; run `flask --app wsgi migrate`"
+        return "isn't up to date; run `flask --app wsgi migrate`"
     return None
 
 
 @click.command("develop")
-@click.option("--port", type=int, help="The port to listen on; by default that of the server name.")
+@click.option("--port", type=int, help="The port to listen on. Default: the port of the server name.")
 @with_appcontext
 def develop(port: int | None) -> None:
     """Start the development site with its worker and a demo account."""

@@ -425,7 +425,7 @@ def test_the_list_shows_what_is_known_of_each_key(ada: Owner, site: Site) -> Non
     said = listed(ada.open(LIST))
     able = ["On this device", "Synced to your other devices", "Can be used without a password (passkey)"]
     assert said["Blue key"][:-2] == able
-    assert said["Green key"][:-2] == ["Portable key", "Not synced"]
+    assert said["Green key"][:-2] == ["Portable key"]
     for facts in said.values():
         assert facts[-2].startswith("Added on ")
         assert facts[-1] == "Not used yet"

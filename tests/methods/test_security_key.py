@@ -331,7 +331,7 @@ def factor_with(**facts: Any) -> Factor:
 def test_a_portable_key_belongs_to_no_device(method: SecurityKey) -> None:
     for transports in ([], ["usb"], ["nfc", "usb"], ["hybrid"]):
         factor = factor_with(transports=transports, browser=HERE.browser)
-        assert method.describe(factor, HERE) == ["Portable key", "Not synced"]
+        assert method.describe(factor, HERE) == ["Portable key"]
         assert not method.is_here(factor, HERE)
 
 

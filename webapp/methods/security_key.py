@@ -206,8 +206,9 @@ class SecurityKey(Passwordless):
             where = gettext("Portable key")
         else:
             where = gettext("On this device") if self.is_here(factor, origin) else gettext("On another device")
-        synced = gettext("Synced to your other devices") if known["synced"] else gettext("Not synced")
-        return [where, synced, *([gettext("Can be used without a password (passkey)")] if known["verifies"] else [])]
+        synced = [gettext("Synced to your other devices")] if known["synced"] else []
+        alone = [gettext("Can be used without a password (passkey)")] if known["verifies"] else []
+        return [where, *synced, *alone]
 
     def is_here(self, factor: Factor, origin: Origin) -> bool:
         known = _attributes(factor)

@@ -78,6 +78,7 @@ def privacy() -> Any:
 def status() -> Any:
     saves = current.services().db.answers()
     messages = _messages() if saves else _("Having problems")  # messages are in the same database
+    # Translators: "Login" is a noun here, a part of the site that works or not.
     parts = [(_("Login"), _("Working") if saves else _("Having problems")), (_("Messages"), messages)]
     return render.page("site/status.html", status=200 if saves else 503, parts=parts)
 
