@@ -137,7 +137,7 @@ def test_a_notice_says_what_happened_when_and_from_which_device_and_address(rend
     assert "Your password was changed." in email.text
     assert "January 15, 2027" in email.text
     assert "UTC" in email.text
-    assert "Firefox on Windows, network address 203.0.113.5" in email.text
+    assert "Firefox on Windows, IP address 203.0.113.5" in email.text
     assert "Not you?" in email.text
 
 
@@ -154,7 +154,7 @@ def test_an_email_is_in_the_language_of_its_context(renderer: TemplateRenderer) 
         notice = renderer.render_email("notice", **FACTS["notice"])
     assert email.subject == "012345 IS YOUR Night & Latch CODE"
     assert "HI Anna," in email.text
-    assert "IT WORKS FOR 60 MINUTES, ONCE." in email.text
+    assert "IT EXPIRES IN 60 MINUTES AND CAN BE USED ONCE." in email.text
     assert Outline(email.html).attributes == {"lang": "he", "dir": "rtl"}
     assert '<p class="code" dir="ltr"' in email.html
     assert "בינואר" in notice.text
