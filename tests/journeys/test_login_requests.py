@@ -226,7 +226,7 @@ def test_an_approved_log_in_continues_by_itself(phone: Owner, elsewhere: Owner, 
     page = phone.open(REQUESTS)
     device = "Chrome on Linux" if elsewhere.layout == DESKTOP else "Chrome on Android"
     assert page.h1 == "Login requests"
-    assert page.says("network address 192.0.2.1")
+    assert page.says("IP address 192.0.2.1")
     assert page.says("January 15, 2027")
     assert f"Deny {device}" in page.buttons
     assert "Refresh" in page.buttons

@@ -84,7 +84,7 @@ def test_the_present_session_is_listed_without_a_button(ada: Owner) -> None:
     assert name == {DESKTOP: "Chrome on Linux", ANDROID: "Chrome on Android", IPHONE: "iPhone"}[ada.layout]
     assert state == "This device"
     assert facts == (
-        "From network address 192.0.2.1 Logged in January 15, 2027, 8:00 AM UTC Last seen January 15, 2027, 8:00 AM UTC"
+        "From IP address 192.0.2.1 Logged in January 15, 2027, 8:00 AM UTC Last seen January 15, 2027, 8:00 AM UTC"
     )
     times = page.soup.select(".detailed time")
     assert {time["datetime"] for time in times} == {"2027-01-15T08:00:00Z"}
@@ -99,7 +99,7 @@ def test_another_session_is_listed_and_ended_by_its_button(ada: Owner, site: Sit
     page = ada.open(SESSIONS)
     assert names(page)[1:] == ["Firefox on Windows"]
     assert things(page)[1][1:] == [
-        f"From network address {THERE} Logged in January 15, 2027, 8:30 AM UTC Last seen January 15, 2027, 8:32 AM UTC",
+        f"From IP address {THERE} Logged in January 15, 2027, 8:30 AM UTC Last seen January 15, 2027, 8:32 AM UTC",
         "Log out Firefox on Windows",
     ]
     page = ada.press("Log out Firefox on Windows")
@@ -143,7 +143,7 @@ def test_a_remembered_browser_is_forgotten_by_its_button(ada: Owner) -> None:
     assert [h2.get_text(strip=True) for h2 in page.soup.select("h2")][:2] == ["Logins", "Remembered browsers"]
     assert things(page)[2] == [
         "Firefox on Windows",
-        f"From network address {THERE} "
+        f"From IP address {THERE} "
         "Remembered January 15, 2027, 8:00 AM UTC Last used January 15, 2027, 8:00 AM UTC",
         "Forget Firefox on Windows",
     ]
@@ -234,9 +234,9 @@ def test_activity_shows_what_when_and_from_where_newest_first(ada: Owner, site: 
     page = ada.open(ACTIVITY)
     device = things(ada.open(SESSIONS))[0][0]
     assert events(page) == [
-        ["You logged in.", "January 15, 2027, 8:02 AM UTC", f"Firefox on Windows , network address {THERE}"],
+        ["You logged in.", "January 15, 2027, 8:02 AM UTC", f"Firefox on Windows , IP address {THERE}"],
         *(
-            [sentence, "January 15, 2027, 8:00 AM UTC", f"{device} , network address 192.0.2.1"]
+            [sentence, "January 15, 2027, 8:00 AM UTC", f"{device} , IP address 192.0.2.1"]
             for sentence in (
                 "Authentication app was turned on.",
                 "You confirmed your email address: ada@example.org.",
@@ -301,8 +301,8 @@ def test_addresses_older_than_thirty_days_are_not_shown(ada: Owner, site: Site) 
     ada.log_in()
     ada.press("Verify", code=ada.next_code())
     listed = events(ada.open(ACTIVITY))
-    assert "network address" in listed[0][2]
-    assert all("network address" not in " ".join(event) for event in listed[1:])
+    assert "IP address" in listed[0][2]
+    assert all("IP address" not in " ".join(event) for event in listed[1:])
     assert [len(event) for event in listed] == [3] * 4
 
 
