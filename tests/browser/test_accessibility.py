@@ -372,5 +372,5 @@ def test_a_receipt_appears_in_the_existing_status_region(visit: Visits) -> None:
     stage.show(screens.named("turned-off"))
     visitor.page.evaluate("window.region = document.querySelector('[role=status]')")
     visitor.press("Turn back on")
-    visitor.receipt("Authentication app is on again.")
+    visitor.receipt("Authentication app is back on.")
     assert visitor.page.evaluate("window.region === document.querySelector('[role=status]')")

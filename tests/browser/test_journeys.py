@@ -230,11 +230,11 @@ def test_turning_the_last_method_off_and_on_again(visit: Visits, layout: str, sc
         ada.arrives("Turn off two-factor authentication?")
         ada.press("Turn off")
     ada.arrives("Two-factor authentication")
-    ada.receipt("Authentication app was turned off just now.")
+    ada.receipt("Authentication app is now off.")
     box = ada.page.get_by_role("checkbox", name="Authentication app")
     expect(box).not_to_be_checked()
     ada.press("Turn back on")
-    ada.receipt("Authentication app is on again.")
+    ada.receipt("Authentication app is back on.")
     expect(box).to_be_checked()
 
 

@@ -116,7 +116,7 @@ def test_a_computer_says_where_to_turn_login_requests_on(site: Site) -> None:
     page = ada.open(TWO_FACTOR)
     assert NAME not in page.buttons + page.links
     assert page.says(NAME)
-    assert page.says(f"You turn it on from your phone: open mobile.{HOST} there")
+    assert page.says(f"To set this up, open mobile.{HOST} there")
     for step in ("overview", "password", "notifications", "done"):
         assert ada.open(f"{METHOD}/{step}").path == TWO_FACTOR
     assert ada.post(TWO_FACTOR, method="login-requests").path == TWO_FACTOR
