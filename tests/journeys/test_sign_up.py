@@ -248,7 +248,7 @@ def test_adding_a_first_address_requires_a_fresh_session(ada: Owner, site: Site)
 def test_the_page_polls_until_the_message_was_sent(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     page = ada.press("Next", email=ada.email)
-    assert page.receipts == ["We've emailed you a code."]
+    assert page.receipts == ["An email with a code is on its way."]
     waiting = str(page.soup.find(attrs={"data-hx-get": True})["data-hx-get"])
     assert ada.send("GET", waiting).status == 204
     site.emails()

@@ -101,7 +101,7 @@ def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, h
     assert (page.h1, page.path) == ("Check your phone", f"{TEXTS}/code")
     assert page.title == f"Check your phone - {SECTION}"
     assert page.says("Enter the code from our text to ...56.")
-    assert page.says("We've sent you a text with a code.")
+    assert page.says("A text with a code is on its way.")
     assert page.field("Confirmation code")["autocomplete"] == "one-time-code"
     assert "Use a different phone number" in page.links
     steps.append(page.step)
@@ -448,7 +448,7 @@ def test_the_code_is_sent_after_the_right_password_and_names_the_host_that_asks_
     page = ada.log_in()
     assert page.h1 == "Enter your code"
     assert page.says("Enter the six-digit code from our text to ...56.")
-    assert page.says("We've sent you a text with a code.")
+    assert page.says("A text with a code is on its way.")
     assert page.field("Code")["autocomplete"] == "one-time-code"
     text, host = site.texts(PHONE)[0].text, HOST if layout == DESKTOP else f"mobile.{HOST}"
     code = text[:6]
@@ -616,7 +616,7 @@ def test_step_up_texts_a_code_after_the_password_and_continues(texted: Owner, si
     page = ada.press("Verify", password=ada.password)
     assert page.h1 == "Enter your code"
     assert page.says("Enter the six-digit code from our text to ...56.")
-    assert page.says("We've sent you a text with a code.")
+    assert page.says("A text with a code is on its way.")
     page = ada.press("Resend code")
     assert page.status == 429
     site.clock.pass_(60)
@@ -732,7 +732,7 @@ def test_a_refused_text_is_reported_when_the_worker_knows_and_the_other_methods_
     ada.log_out()
     gateway.trouble = Refused("no such number")
     page = ada.log_in()
-    assert page.says("We've sent you a text with a code.")
+    assert page.says("A text with a code is on its way.")
     waiting = page.soup.find(attrs={"data-hx-get": True})["data-hx-get"]
     assert ada.open(str(waiting)).status == 204
     site.services.delivery.deliver_due()
@@ -748,7 +748,7 @@ def test_a_refused_text_is_reported_when_the_worker_knows_and_the_other_methods_
     gateway.trouble = None
     site.clock.pass_(60)
     page = ada.press("Resend code")
-    assert page.says("We've sent you a text with a code.")
+    assert page.says("A text with a code is on its way.")
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 
 
@@ -761,7 +761,7 @@ def test_a_gateway_that_was_down_gets_the_same_code_when_it_is_back(
     ada.log_in()
     before = len(gateway.taken)
     site.services.delivery.deliver_due()
-    assert ada.open("/log-in/verify").says("We've sent you a text with a code.")
+    assert ada.open("/log-in/verify").says("A text with a code is on its way.")
     gateway.trouble = None
     site.clock.pass_(60)
     site.services.delivery.deliver_due()

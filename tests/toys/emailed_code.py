@@ -27,7 +27,7 @@ from webapp.services.one_time_codes import OneTimeCodes, Terms
 from webapp.services.outbox import Outbox
 
 BY_EMAIL = Channel(
-    on_its_way=lazy("We've emailed you a code."),
+    on_its_way=lazy("An email with a code is on its way."),
     failed=lazy("We can't e-mail you now. Try again later, or choose another method."),
 )
 

@@ -23,7 +23,7 @@ from webapp.settings import ROOT
 
 HOME = "Welcome, Ada Lovelace"
 SOURCE = "Enter the six-digit code from our email to a...@example.org."
-ON_ITS_WAY = "We've emailed you a code."
+ON_ITS_WAY = "An email with a code is on its way."
 FAILED = "We can't e-mail you now. Try again later, or choose another method."
 HOW_TO = ROOT / "docs" / "how-to" / "add-a-method.md"
 

@@ -20,11 +20,11 @@ class Channel:
 
 
 EMAIL = Channel(
-    on_its_way=lazy("We've emailed you a code."),
+    on_its_way=lazy("An email with a code is on its way."),
     failed=lazy("We can't e-mail you now. Try again later, or use a different address."),
 )
 TEXT = Channel(
-    on_its_way=lazy("We've sent you a text with a code."),
+    on_its_way=lazy("A text with a code is on its way."),
     failed=lazy("We can't text you now. Try again later, or choose another method."),
     filled_in=lazy("We filled in the code from your text message."),
 )
