@@ -113,7 +113,7 @@ class VonageClient:
                 case HTTPException() | ConnectionResetError() | BrokenPipeError():
                     return f"{GATEWAY} ended the conversation ({type(cause).__name__})"
                 case OSError() if cause.strerror:
-                    return f"{GATEWAY} cannot be reached: {cause.strerror}"
+                    return f"{GATEWAY} can't be reached: {cause.strerror}"
         return f"{GATEWAY} cannot be spoken to ({type(error).__name__})"
 
 
