@@ -210,8 +210,8 @@ def test_deleting_an_account_deletes_all_its_rows(site: Site, run: Run) -> None:
 
 def test_messages_are_sent_once(site: Site, run: Run) -> None:
     Owner(site).sign_up()
-    assert run("messages", "send").output.splitlines()[-1] == "Sent 1."
-    assert run("messages", "send").output.splitlines()[-1] == "Sent 0."
+    assert run("messages", "send").output.splitlines()[-1] == "Messages sent: 1"
+    assert run("messages", "send").output.splitlines()[-1] == "Messages sent: 0"
 
 
 def test_generated_keys_are_printed_as_lines_for_the_settings(run: Run, site: Site) -> None:
@@ -319,7 +319,7 @@ def test_check_reports_what_is_wrong_and_fails(site: Site, run: Run) -> None:
     result = run("check")
     assert result.exit_code == 1
     assert "Settings: fine" in result.output
-    assert "Database: is not up to date; run `flask --app wsgi migrate`" in result.output
+    assert "Database: isn't up to date; run `flask --app wsgi migrate`" in result.output
     assert "Mail: NIGHTLATCH_MAIL_URL is not set" in result.output
 
 
@@ -379,7 +379,7 @@ class TestSiteWithGateway:
     ) -> None:
         create(run, "--email", "grace@example.org", "--email-confirmed", "--phone", "+44 7400 123456")
         site.services.phone_numbers.send_code(site.services.accounts.named("grace"), "one", HERE)
-        assert run("messages", "send").output.endswith("Sent 1.\n")
+        assert run("messages", "send").output.endswith("Messages sent: 1\n")
         assert gateway.texts[0].form["to"] == "447400123456"
         assert "is your Nightlatch code" in gateway.texts[0].form["text"]
         assert "Text messages: fine" in run("check").output

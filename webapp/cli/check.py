@@ -72,5 +72,5 @@ def _database_error() -> str | None:
     if not services().db.answers():
         return "does not answer; NIGHTLATCH_DATABASE_URL says where it is"
     if not is_current(services().settings.database_url):
-        return "is not up to date; run `flask --app wsgi migrate`"
+        return "isn't up to date; run `flask --app wsgi migrate`"
     return None

@@ -18,7 +18,7 @@ messages = AppGroup("messages", help="Messages: send queued ones once or keep se
 @with_appcontext
 def send() -> None:
     """Send queued messages once."""
-    click.echo(f"Sent {services().delivery.deliver_due()}.")
+    click.echo(f"Messages sent: {services().delivery.deliver_due()}")
 
 
 @messages.command("work")
@@ -32,7 +32,7 @@ def work() -> None:
 @click.option("--days", type=click.IntRange(1, 30), default=7, show_default=True)
 @with_appcontext
 def report(days: int) -> None:
-    """Print how many texts were sent or refused, and why, by day and country."""
+    """Show how many texts were sent or refused, and why, by day and country."""
     for row in services().text_caps.report(days):
         day = datetime.fromtimestamp(row.day * DAY, UTC).date().isoformat()
         click.echo(f"{day}\t{row.country}\t{row.outcome}\t{row.count}")
