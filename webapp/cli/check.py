@@ -46,7 +46,7 @@ def _advice() -> list[tuple[str, str]]:
 def _findings() -> list[tuple[str, str | None]]:
     settings = services().settings
     mail, texts = services().mail, services().texts
-    unset = "NIGHTLATCH_MAIL_URL is not set, so messages stay in the outbox"
+    unset = "NIGHTLATCH_MAIL_URL isn't set, so messages stay in the outbox"
     findings: list[tuple[str, str | None]] = [("Settings", None), ("Database", _database_error())]
     with suppress(DatabaseUnavailable, ProgrammingError):  # the line before says so; tables may be missing
         unknown = services().restoration.is_unknown()
@@ -70,7 +70,7 @@ def _database_error() -> str | None:
     from ..models.migrate import is_current  # as in database.py
 
     if not services().db.answers():
-        return "does not answer; NIGHTLATCH_DATABASE_URL says where it is"
+        return "doesn't answer; check NIGHTLATCH_DATABASE_URL"
     if not is_current(services().settings.database_url):
         return "isn't up to date; run `flask --app wsgi migrate`"
     return None
