@@ -189,14 +189,14 @@ function countDown() {
 
 /** Sends another code once, as soon as the page is visible. Not while a code is entered: a new one would void it. */
 function sendOnceSeen(form) {
-  const send = () => {
+  const sendIfSeen = () => {
     if (document.hidden && form.isConnected) return;
-    document.removeEventListener("visibilitychange", send);
+    document.removeEventListener("visibilitychange", sendIfSeen);
     const answered = screen.querySelector("[data-code]").value || screen.querySelector("form[aria-busy=true]");
     if (form.isConnected && !answered) form.requestSubmit(form.querySelector("[name=resend]"));
   };
-  document.addEventListener("visibilitychange", send);
-  send();
+  document.addEventListener("visibilitychange", sendIfSeen);
+  sendIfSeen();
 }
 
 // HTMX sets the title after the view transition, when the focus has already moved: too late for screen readers.
