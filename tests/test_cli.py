@@ -320,7 +320,7 @@ def test_check_reports_what_is_wrong_and_fails(site: Site, run: Run) -> None:
     assert result.exit_code == 1
     assert "Settings: fine" in result.output
     assert "Database: isn't up to date; run `flask --app wsgi migrate`" in result.output
-    assert "Mail: NIGHTLATCH_MAIL_URL is not set" in result.output
+    assert "Mail: NIGHTLATCH_MAIL_URL isn't set" in result.output
 
 
 class TestSiteWithMailServer:
