@@ -28,6 +28,7 @@ from ..services.core import Core
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_UNLESS_FRESH
 from ..services.enrollment.fields import CodeFields
 from ..services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
+from ..services.method_looks import Looks
 
 MODULE_PIXELS = 6
 ACCEPT_ONCE = (
@@ -94,6 +95,7 @@ class AuthenticationApp(Method):
 
     slug, title = "authentication-app", lazy("Authentication app")
     fields = CodeFields
+    looks = Looks("codes", lazy("Move to a new app"))
     overview = Overview(
         what=lazy("An authentication app on your phone shows a new six-digit code every 30 seconds."),
         needed=lazy(

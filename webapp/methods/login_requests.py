@@ -29,6 +29,7 @@ from ..services.core import Core
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from ..services.method import Answers, ByDevice, Challenge, Overview, Proved, Step, Visit
 from ..services.method_kinds import Glance, OutOfBand, RequestStatus
+from ..services.method_looks import Looks
 from ..services.requests.login_requests import LoginRequests
 
 
@@ -96,12 +97,15 @@ class LoginRequestsMethod(OutOfBand):
     slug, title = "login-requests", lazy("Login requests on this phone")
     template, fields = "challenge/login-requests.html", NoFields
     is_code = False
+    looks = Looks("bell", elsewhere=lazy("Approve logins with a tap on your phone."))
     requests_path, requests_title = "/settings/security/login-requests", lazy("Login requests")
     path, list_title, list_template = "phones", lazy("Manage phones"), "two_factor/login-requests.html"
     label_fields = LabelFields
     first_step = OVERVIEW.slug
     is_this_browser = True
-    only_on_phones = lazy("To set this up, open %(site)s on your phone, log in, and turn it on from this page there.")
+    only_on_phones = lazy(
+        "Point your phone's camera at this code, or open %(site)s there. Then turn on Login requests on this phone."
+    )
     overview = Overview(
         what=lazy("When someone enters your password on another device, this phone asks if it was you."),
         needed=lazy(

@@ -21,6 +21,7 @@ from ..services.attempts import Bucket
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from ..services.enrollment.fields import CodeFields, ConfirmationCodeFields, PhoneFields
 from ..services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
+from ..services.method_looks import Known, Looks
 from ..services.phone_numbers import PhoneNumbers
 
 
@@ -104,6 +105,11 @@ class TextMessage(Method):
     slug, title = "text-message", lazy("Text message")
     fields = CodeFields
     sends_code = True
+    looks = Looks(
+        "message",
+        lazy("Change phone number"),
+        Known(lazy("Number"), lambda account: _number(account), lazy("To %(known)s")),
+    )
     overview = Overview(
         what=lazy("Get a six-digit code by text message."),
         needed=lazy(

@@ -24,6 +24,7 @@ from .attempt_rules import SlidingWindows
 from .attempts import Attempts, Bucket
 from .core import Core
 from .email_addresses import EmailAddresses
+from .method_looks import Looks
 from .password_proof import PasswordProof
 from .sessions import Sessions
 
@@ -218,6 +219,7 @@ class Method(ABC):
     """Its page offers Resend."""
     browser_needs: ClassVar[BrowserNeeds | None] = None
     """For a method that needs JavaScript and the browser's interface for security keys."""
+    looks: ClassVar[Looks] = Looks()
     only_on_phones: ClassVar[Sentence | None] = None
     """For a method that is turned on from the phone: what other devices show, with the mobile host as `site`."""
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..domain.language import gettext as _
-from ..domain.moments import day
 from ..models.factors import Factor
 from ..services.method_kinds import Several
-from . import current, layouts
+from . import current, layouts, method_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +21,10 @@ class Row:
 
 
 def row_of(method: Several, factor: Factor) -> Row:
-    used = factor.logged_in_at
-    added = _("Added on %(date)s", date=day(factor.added_at))
-    last = _("Last used on %(date)s", date=day(used)) if used else _("Not used yet")
     lacks = method.lacks(factor, current.origin())
     return Row(
         name=factor.label,
-        facts=[*method.describe(factor, current.origin()), added, last],
+        facts=[*method.describe(factor, current.origin()), method_rows.added(factor), method_rows.last_used(factor)],
         rename_url=layouts.page_url("named_factors.rename", method=method.slug, factor=factor.id),
         delete_url=layouts.page_url("named_factors.delete", method=method.slug, factor=factor.id),
         lacks=str(lacks) if lacks is not None else None,

@@ -13,10 +13,9 @@ from ...domain.language import gettext as _
 from ...domain.moments import day
 from ...domain.refusals import NotFound
 from ...models.factors import Factor
-from ...services.enrollment.common_steps import OVERVIEW
 from ...services.method import Method
 from ...services.method_kinds import Several
-from .. import backup_card, current, guards, layouts, render
+from .. import backup_card, current, forecast_rows, guards, layouts, method_rows, render
 from ..forms import Form
 
 bp = Blueprint("two_factor", __name__, url_prefix="/settings/security/two-factor")
@@ -35,21 +34,62 @@ def methods() -> Any:
             return _turn_off_from_list(chosen)
         current.services().enrollment.start_anew(user, chosen)
         return render.go(layouts.page_url("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
-    methods, has_apps = current.services().methods, current.services().settings.legacy_access
-    rows = [_row(m) for m in methods if m.slug in on or m.is_offered]
-    single = {m.slug for m in methods if not isinstance(m, Several)}
-    replacements = [(title, url) for slug, title, is_on, _note, _kind, url in rows if is_on and slug in single]
-    lists = [(str(m.list_title), m.slug) for m in methods.several if m.slug in on]
+    methods = current.services().methods
+    lists = [m for m in methods.several if m.slug in on]
     return render.page(
         "two_factor/methods.html",
         form,
-        rows=rows,
+        rows=[method_rows.row_of(m) for m in methods if m.slug in on or m.is_offered],
         turned_off=_turned_off(),
-        replacements=replacements,
-        lists=[(title, layouts.page_url("named_factors.listed", method=slug)) for title, slug in lists],
-        backup_code_url=layouts.page_url("two_factor.backup_code") if on else None,
-        temporary_password_url=layouts.page_url("temporary_passwords.page") if on and has_apps else None,
+        lists=[
+            (m.looks.icon, str(m.list_title), layouts.page_url("named_factors.listed", method=m.slug)) for m in lists
+        ],
+        backup_code=_backup_code_row(),
+        temporary_password=_temporary_password_row(),
+        forecast=forecast_rows.rows(user) if on else [],
     )
+
+
+@bp.get("/<slug:method>")
+@login_required
+def method(method: str) -> Any:
+    """The own page of a method that is on."""
+    wanted, user = _method(method), current.user()
+    if isinstance(wanted, Several):
+        return render.go(layouts.page_url("named_factors.listed", method=wanted.slug))
+    factors = _shown(wanted)
+    if not factors:
+        return render.go(layouts.page_url("two_factor.methods"))
+    return render.page(
+        "two_factor/method.html",
+        Form(),
+        method=wanted,
+        facts=method_rows.details(wanted, factors[0]),
+        replace_label=method_rows.replace_label(wanted),
+        replace_url=layouts.page_url("enrollment.step", method=wanted.slug, step=wanted.steps()[0].slug),
+        forecast=forecast_rows.rows_of(user, wanted),
+        last=current.services().second_factors.is_last(user, wanted),
+    )
+
+
+def _backup_code_row() -> tuple[str | None, str]:
+    """URL and note of the row about the backup code."""
+    user = current.user()
+    if not user.factors:
+        return None, _("You get one when you turn on your first method.")
+    made_at = user.account.backup_code_made_at
+    note = _("Created on %(date)s", date=day(made_at)) if made_at else _("You don't have a backup code yet.")
+    return layouts.page_url("two_factor.backup_code"), note
+
+
+def _temporary_password_row() -> tuple[str | None, str] | None:
+    """URL and note of the row about temporary passwords; None when this site has no apps for them."""
+    if not current.services().settings.legacy_access:
+        return None
+    if not current.user().factors:
+        return None, _("For apps that only accept a username and password. Turn on a method to get one.")
+    note = _("For apps that only accept a username and password. Works for one hour.")
+    return layouts.page_url("temporary_passwords.page"), note
 
 
 def _is_list(method: Method) -> bool:
@@ -61,16 +101,6 @@ def _shown(method: Method) -> Sequence[Factor]:
     """The factors of the method that this page turns off."""
     mine = [f for f in current.user().factors if f.method == method.slug]
     return method.shown(mine, current.origin())
-
-
-def _row(method: Method) -> tuple[str, str, bool, str, str, str]:
-    start = OVERVIEW.slug if _is_list(method) else method.steps()[0].slug
-    url = layouts.page_url("enrollment.step", method=method.slug, step=start)
-    on, kind = bool(_shown(method)), "link" if _is_list(method) else "switch"
-    note = _("On") if on else str(method.overview.what)
-    if method.only_on_phones is not None and not layouts.variant().is_phone:
-        kind, note = "note", method.only_on_phones % {"site": current.services().settings.mobile_host}
-    return method.slug, str(method.title), on, note, kind, url
 
 
 def _turned_off() -> tuple[str, Form, str] | None:
