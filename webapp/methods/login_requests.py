@@ -165,6 +165,9 @@ class LoginRequestsMethod(OutOfBand):
         where = gettext("This phone") if self.is_here(factor, origin) else gettext("Another phone")
         return [where, gettext("Notifications on") if _pushes(factor) else gettext("Notifications off")]
 
+    def icon_of(self, factor: Factor) -> str:
+        return "phone"
+
     def is_here(self, factor: Factor, origin: Origin) -> bool:
         return factor.external_id in origin.external_ids
 

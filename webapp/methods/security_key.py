@@ -220,6 +220,12 @@ class SecurityKey(Passwordless):
         synced = gettext("Synced to your other devices") if known["synced"] else gettext("Not synced")
         return [where, synced, *([gettext("Can be used without a password (passkey)")] if known["verifies"] else [])]
 
+    def icon_of(self, factor: Factor) -> str:
+        known = _attributes(factor)
+        if "internal" not in known["transports"]:
+            return "stick"
+        return "phone" if known.get("phone") else "laptop"
+
     def is_here(self, factor: Factor, origin: Origin) -> bool:
         known = _attributes(factor)
         return "internal" in known["transports"] and known["browser"] == origin.browser != ""

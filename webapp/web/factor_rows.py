@@ -12,6 +12,10 @@ from . import current, layouts, method_rows
 @dataclass(frozen=True, slots=True)
 class Row:
     name: str
+    icon: str
+    """The name of its drawing in templates/parts/icons.html."""
+    is_here: bool
+    """It is this browser, or on this device."""
     facts: list[str]
     rename_url: str
     delete_url: str
@@ -24,6 +28,8 @@ def row_of(method: Several, factor: Factor) -> Row:
     lacks = method.lacks(factor, current.origin())
     return Row(
         name=factor.label,
+        icon=method.icon_of(factor),
+        is_here=method.is_here(factor, current.origin()),
         facts=[*method.describe(factor, current.origin()), method_rows.added(factor), method_rows.last_used(factor)],
         rename_url=layouts.page_url("named_factors.rename", method=method.slug, factor=factor.id),
         delete_url=layouts.page_url("named_factors.delete", method=method.slug, factor=factor.id),
