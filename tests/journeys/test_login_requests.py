@@ -117,11 +117,38 @@ def test_a_computer_says_where_to_turn_login_requests_on(site: Site) -> None:
     ada.sign_up()
     page = ada.open(TWO_FACTOR)
     assert NAME not in page.buttons + page.links
-    assert page.says(NAME)
-    assert page.says(f"To set this up, open mobile.{HOST} there")
+    assert page.says("Login requests")
+    assert not page.says(NAME), "it is no phone"
+    assert page.says(f"To set this up, open mobile.{HOST} on your phone")
+    assert page.soup.find(attrs={"role": "img", "aria-label": "QR code of the address of this page on your phone"})
     for step in ("overview", "password", "notifications", "done"):
         assert ada.open(f"{METHOD}/{step}").path == TWO_FACTOR
     assert ada.post(TWO_FACTOR, method="login-requests").path == TWO_FACTOR
+
+
+def test_a_computer_shows_the_phones_that_are_on_and_leads_to_them(phone: Owner) -> None:
+    name = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
+    computer = phone.other_browser(layout=DESKTOP, htmx=False)
+    computer.log_in()
+    assert approve(phone, computer).h1 == HOME
+    page = computer.open(TWO_FACTOR)
+    assert page.says(f"Login requests On · {name} Manage phones")
+    assert page.says("Add another phone")
+    assert computer.follow("Manage phones").h1 == "Manage phones"
+    assert computer.open(METHOD).path == PHONES
+
+
+def test_a_phone_shows_itself_on_the_page_of_the_method_and_names_other_phones(phone: Owner) -> None:
+    name = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
+    phone.open(TWO_FACTOR)
+    page = phone.follow(NAME)
+    assert (page.h1, page.path) == (NAME, METHOD)
+    assert page.says(f"On {name} Added on January 15, 2027 Not used yet")
+    assert (page.link("Manage phones"), page.link("Turn off")) == (PHONES, f"{METHOD}/turn-off")
+    other = phone.other_browser(layout=ANDROID, htmx=False)
+    other.log_in()
+    assert approve(phone, other).h1 == HOME
+    assert other.open(TWO_FACTOR).says(f"It is on for {name}.")
 
 
 def test_the_owner_is_notified_by_email(phone: Owner, site: Site) -> None:
