@@ -327,8 +327,6 @@ class Owner(Person):
         self.key = key or self.key or self.new_key()
         self.open(TWO_FACTOR)
         page = self.follow("Security key")
-        if page.h1 == "Manage security keys":
-            page = self.follow("Add another key")
         if page.h1 == "Enter your password":
             page = self.press("Verify", password=self.password)
         if page.h1 == "Security key":

@@ -244,8 +244,10 @@ def test_it_takes_the_place_of_another_method(mine: MethodUser, site: Site) -> N
 
 def test_replacing_it_by_another_of_its_kind_tells_the_owner(on: MethodUser, site: Site) -> None:
     ada = on.owner
-    page = ada.open(TWO_FACTOR)
-    assert page.link(f"Replace {on.title}") == f"{on.path}/overview"
+    ada.open(TWO_FACTOR)
+    page = ada.follow(on.title)
+    assert (page.h1, page.path) == (on.title, on.path)
+    assert page.link("Replace") == f"{on.path}/overview"
     site.clock.pass_(61)
     page = on.turn_on()
     assert page.h1 == "You're all set"

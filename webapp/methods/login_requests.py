@@ -29,7 +29,6 @@ from ..services.core import Core
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from ..services.method import Answers, ByDevice, Challenge, Overview, Proved, Step, Visit
 from ..services.method_kinds import Glance, OutOfBand, RequestStatus
-from ..services.method_looks import Looks
 from ..services.requests.login_requests import LoginRequests
 
 
@@ -97,7 +96,7 @@ class LoginRequestsMethod(OutOfBand):
     slug, title = "login-requests", lazy("Login requests on this phone")
     template, fields = "challenge/login-requests.html", NoFields
     is_code = False
-    looks = Looks("bell", elsewhere=lazy("Approve logins with a tap on your phone."))
+    icon = "bell"
     requests_path, requests_title = "/settings/security/login-requests", lazy("Login requests")
     path, list_title, list_template = "phones", lazy("Manage phones"), "two_factor/login-requests.html"
     label_fields = LabelFields
@@ -129,7 +128,10 @@ class LoginRequestsMethod(OutOfBand):
         return gettext("Login request to your phone")
 
     def source(self, challenge: Challenge) -> str:
-        return gettext("Open the notification on your phone, or go to Security > Login requests there.")
+        return gettext(
+            "Open the notification, or this site, on the phone: the request is at the top of each page there, and under"
+            " Profile > Login requests."
+        )
 
     def send(self, challenge: Challenge, origin: Origin) -> None:
         self.requests.ask(challenge.account, challenge.name, challenge.factors, origin, self.requests_path)

@@ -30,10 +30,11 @@ from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
 from ..models.factors import Factor
 from ..services.attempts import Attempts, single_use
+from ..services.browser_needs import BrowserNeeds
 from ..services.ceremonies import Ceremonies, challenge_in, id_in
 from ..services.core import Core
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE_IF_FIRST, OVERVIEW_ONCE, PASSWORD_UNLESS_FRESH
-from ..services.method import Answers, BrowserNeeds, ByDevice, Challenge, Overview, Proved, Step, Visit
+from ..services.method import Answers, ByDevice, Challenge, Overview, Proved, Step, Visit
 from ..services.method_kinds import Passwordless
 
 MODELS = Path(__file__).with_name("authenticators.tsv")

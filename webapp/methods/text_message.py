@@ -21,7 +21,6 @@ from ..services.attempts import Bucket
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from ..services.enrollment.fields import CodeFields, ConfirmationCodeFields, PhoneFields
 from ..services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
-from ..services.method_looks import Known, Looks
 from ..services.phone_numbers import PhoneNumbers
 
 
@@ -105,11 +104,8 @@ class TextMessage(Method):
     slug, title = "text-message", lazy("Text message")
     fields = CodeFields
     sends_code = True
-    looks = Looks(
-        "message",
-        lazy("Change phone number"),
-        Known(lazy("Number"), lambda account: _number(account), lazy("To %(known)s")),
-    )
+    replace_label = lazy("Change phone number")
+    icon = "message"
     overview = Overview(
         what=lazy("Get a six-digit code by text message."),
         needed=lazy(
@@ -130,6 +126,9 @@ class TextMessage(Method):
 
     def begin(self, visit: Visit) -> dict[str, Any]:
         return {"new_number": _wants_new_number(visit)}
+
+    def detail(self, account: Account) -> str:
+        return gettext("To %(number)s", number=_number(account))
 
     def hint(self, challenge: Challenge) -> str:
         return gettext("Text message to %(number)s", number=_number(challenge.account))

@@ -38,7 +38,7 @@ class Several(Method):
 
     def icon_of(self, factor: Factor) -> str:
         """The name of its drawing in templates/parts/icons.html."""
-        return self.looks.icon
+        return self.icon
 
     def shown(self, factors: Sequence[Factor], origin: Origin) -> Sequence[Factor]:
         return [f for f in factors if not self.is_this_browser or self.is_here(f, origin)]

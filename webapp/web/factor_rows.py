@@ -1,12 +1,14 @@
-"""Rows of the lists of security keys and approving devices."""
+"""Rows of the lists of security keys and approving devices, and what a factor of any method is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..domain.language import gettext as _
+from ..domain.moments import day
 from ..models.factors import Factor
 from ..services.method_kinds import Several
-from . import current, layouts, method_rows
+from . import current, layouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,20 @@ class Row:
     again_url: str
 
 
+def dates_of(factor: Factor) -> list[str]:
+    """When it was added and last used."""
+    used = factor.logged_in_at
+    added = _("Added on %(date)s", date=day(factor.added_at))
+    return [added, _("Last used on %(date)s", date=day(used)) if used else _("Not used yet")]
+
+
 def row_of(method: Several, factor: Factor) -> Row:
     lacks = method.lacks(factor, current.origin())
     return Row(
         name=factor.label,
         icon=method.icon_of(factor),
         is_here=method.is_here(factor, current.origin()),
-        facts=[*method.describe(factor, current.origin()), method_rows.added(factor), method_rows.last_used(factor)],
+        facts=[*method.describe(factor, current.origin()), *dates_of(factor)],
         rename_url=layouts.page_url("named_factors.rename", method=method.slug, factor=factor.id),
         delete_url=layouts.page_url("named_factors.delete", method=method.slug, factor=factor.id),
         lacks=str(lacks) if lacks is not None else None,

@@ -1,111 +1,127 @@
-"""The rows of the list of methods, and the facts about a method that is on."""
+"""What the settings show of a method: whether it is on, what it is then, and where it is managed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from enum import StrEnum
 
-import segno
-
+from ..domain import lists
+from ..domain.language import bidi_isolate
 from ..domain.language import gettext as _
-from ..domain.moments import day
+from ..domain.qr_codes import qr_code
 from ..models.factors import Factor
 from ..services.enrollment.common_steps import OVERVIEW
 from ..services.method import Method
 from ..services.method_kinds import OutOfBand, Several
 from . import current, layouts
+from .factor_rows import dates_of
+
+
+class Kind(StrEnum):
+    SWITCH = "switch"
+    """A checkbox that begins its setup or turns it off."""
+    LINK = "link"
+    """Its factors have a list of their own."""
+    ELSEWHERE = "elsewhere"
+    """It is turned on and off on another device."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MethodRow:
     slug: str
     title: str
     icon: str
+    kind: Kind
     is_on: bool
-    facts: Sequence[str]
-    """What it is, when it was added and last used; of a method that is off, what it does."""
-    url: str | None
-    """Its own page when it is on; for one with a list of factors, where the first is added."""
-    has_switch: bool
-    names: Sequence[str] = ()
-    """Of a method that is turned on from a phone: the names of those that are on, for other devices."""
-    hint: str = ""
-    """How it is turned on from a phone."""
+    facts: list[str]
+    """What it is while it is on: the number's end, when added, when last used; or the names of its devices."""
+    note: str
+    """What it is in general, while it is off; how another device turns it on."""
+    url: str
+    """Its own page while it is on, else its setup; of one with a list always the setup."""
+    list_title: str = ""
+    list_url: str = ""
+    """The list of its factors, where there is one."""
     qr_svg: str = ""
-    """The address of this page on the phone."""
+    """The address where another device turns it on."""
+    qr_text: str = ""
 
 
-def row_of(method: Method) -> Row:
-    mine = [f for f in current.user().factors if f.method == method.slug]
-    if method.only_on_phones is not None and not layouts.variant().is_phone:
-        return _of_phones(method, mine)
-    is_list = isinstance(method, Several) and not method.is_this_browser
-    shown = method.shown(mine, current.origin())
-    url = layouts.page_url("two_factor.method", method=method.slug) if shown else None
-    if is_list and not shown:
-        url = layouts.page_url("enrollment.step", method=method.slug, step=OVERVIEW.slug)
-    facts = _facts(method, shown) if shown else [str(method.overview.what)]
-    return Row(method.slug, str(method.title), method.looks.icon, bool(shown), facts, url, not is_list)
+def has_list(method: Method) -> bool:
+    """True for a method with a list of named factors of its own."""
+    return isinstance(method, Several) and not method.is_this_browser
 
 
-def _of_phones(method: Method, phones: Sequence[Factor]) -> Row:
-    """What a device that is no phone shows: the phones that are on, and how to turn one on."""
-    host = current.services().settings.mobile_host
-    assert method.only_on_phones is not None
-    url = current.services().settings.mobile_url + layouts.page_url("two_factor.methods")
-    title = method.requests_title if isinstance(method, OutOfBand) else method.title
-    return Row(
-        method.slug,
-        str(title),
-        method.looks.icon,
-        bool(phones),
-        _facts(method, phones) if phones else [str(method.looks.elsewhere or method.overview.what)],
-        layouts.page_url("two_factor.method", method=method.slug) if phones else None,
-        False,
-        [f.label for f in phones],
-        method.only_on_phones % {"site": host},
-        _qr(url),
+def shown(method: Method) -> Sequence[Factor]:
+    """The user's factors of the method that the settings can turn off here."""
+    return method.shown(all_of(method), current.origin())
+
+
+def all_of(method: Method) -> list[Factor]:
+    """The user's factors of the method that are on."""
+    return [f for f in current.user().factors if f.method == method.slug]
+
+
+def is_elsewhere(method: Method) -> bool:
+    return method.only_on_phones is not None and not layouts.variant().is_phone
+
+
+def row_of(method: Method) -> MethodRow:
+    if is_elsewhere(method):
+        return _elsewhere(method)
+    factors, is_list = shown(method), has_list(method)
+    url = layouts.page_url("enrollment.start", method=method.slug)
+    if is_list or not factors:
+        start = OVERVIEW.slug if is_list else method.steps()[0].slug
+        url = layouts.page_url("enrollment.step", method=method.slug, step=start)
+    return MethodRow(
+        slug=method.slug,
+        title=str(method.title),
+        icon=method.icon,
+        kind=Kind.LINK if is_list else Kind.SWITCH,
+        is_on=bool(factors),
+        facts=facts_of(method, factors),
+        note="" if factors else _note(method),
+        url=url,
     )
 
 
-@lru_cache(maxsize=8)
-def _qr(url: str) -> str:
-    drawing = segno.make(url, error="m", micro=False)
-    return drawing.svg_inline(scale=4, border=4, dark="#000", light="#fff", omitsize=True, svgclass="qr")
+def facts_of(method: Method, factors: Sequence[Factor]) -> list[str]:
+    """What the method is while it is on; empty while it is off."""
+    if not factors:
+        return []
+    if has_list(method):
+        return [factor.label for factor in factors]
+    detail = factors[0].label or method.detail(current.user().account)
+    return [*([detail] if detail else []), *dates_of(factors[0])]
 
 
-def _facts(method: Method, factors: Sequence[Factor]) -> list[str]:
-    """In short what it is, when it was added and when it was last used."""
-    known, facts = method.looks.known, []
-    if known is not None:
-        facts.append(known.briefly % {"known": known.of(current.user().account)})
-    if len(factors) == 1:
-        facts.append(added(factors[0]))
-    return [*facts, last_used(max(factors, key=lambda f: f.logged_in_at))]
+def _note(method: Method) -> str:
+    """Of a method that is off here: what it is, and where it is on."""
+    elsewhere = [bidi_isolate(factor.label) for factor in all_of(method)]
+    what = str(method.overview.what)
+    return f"{what} {_('It is on for %(devices)s.', devices=lists.all_of(elsewhere))}" if elsewhere else what
 
 
-def added(factor: Factor) -> str:
-    return _("Added on %(date)s", date=day(factor.added_at))
-
-
-def last_used(factor: Factor) -> str:
-    used = factor.logged_in_at
-    return _("Last used on %(date)s", date=day(used)) if used else _("Not used yet")
-
-
-def details(method: Method, factor: Factor) -> list[tuple[str, str]]:
-    """Label and value of each fact on the method's own page."""
-    known, used = method.looks.known, factor.logged_in_at
-    facts = [(str(known.label), known.of(current.user().account))] if known is not None else []
-    return [
-        *facts,
-        (_("Last used"), day(used) if used else _("Not used yet")),
-        (_("Added"), day(factor.added_at)),
-    ]
-
-
-def replace_label(method: Method) -> str:
-    """The label of the link that replaces the factor of the method."""
-    label = method.looks.replace
-    return str(label) if label is not None else _("Replace %(method)s", method=str(method.title))
+def _elsewhere(method: Method) -> MethodRow:
+    """The row on a device that cannot turn the method on."""
+    settings, factors = current.services().settings, all_of(method)
+    title = method.requests_title if isinstance(method, OutOfBand) else method.title
+    list_title = list_url = ""
+    if factors and isinstance(method, Several):
+        list_title, list_url = str(method.list_title), layouts.page_url("named_factors.listed", method=method.slug)
+    return MethodRow(
+        slug=method.slug,
+        title=str(title),
+        icon=method.icon,
+        kind=Kind.ELSEWHERE,
+        is_on=bool(factors),
+        facts=[factor.label for factor in factors],
+        note=str(method.only_on_phones) % {"site": settings.mobile_host},
+        url="",
+        list_title=list_title,
+        list_url=list_url,
+        qr_svg=qr_code(f"{settings.mobile_url}{layouts.page_url('two_factor.methods')}"),
+        qr_text=_("QR code of the address of this page on your phone"),
+    )

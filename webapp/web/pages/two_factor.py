@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, abort, request
@@ -12,9 +11,7 @@ from ...domain.codes import grouped, is_base32, tidy_base32
 from ...domain.language import gettext as _
 from ...domain.moments import day
 from ...domain.refusals import NotFound
-from ...models.factors import Factor
 from ...services.method import Method
-from ...services.method_kinds import Several
 from .. import backup_card, current, forecast_rows, guards, layouts, method_rows, render
 from ..forms import Form
 
@@ -28,79 +25,34 @@ def methods() -> Any:
     on = {f.method for f in user.factors}
     if form.submitted():
         chosen = _method(request.form.get("method", ""))
-        if _is_list(chosen):
-            return render.go(layouts.page_url("enrollment.start", method=chosen.slug))
-        if _shown(chosen):
+        if method_rows.has_list(chosen):
+            return render.go(layouts.page_url("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
+        if method_rows.shown(chosen):
             return _turn_off_from_list(chosen)
         current.services().enrollment.start_anew(user, chosen)
         return render.go(layouts.page_url("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
-    methods = current.services().methods
+    methods, has_apps = current.services().methods, current.services().settings.legacy_access
     lists = [m for m in methods.several if m.slug in on]
     return render.page(
         "two_factor/methods.html",
         form,
         rows=[method_rows.row_of(m) for m in methods if m.slug in on or m.is_offered],
+        is_on=bool(on),
         turned_off=_turned_off(),
-        lists=[
-            (m.looks.icon, str(m.list_title), layouts.page_url("named_factors.listed", method=m.slug)) for m in lists
-        ],
-        backup_code=_backup_code_row(),
-        temporary_password=_temporary_password_row(),
+        lists=[(m.icon, str(m.list_title), layouts.page_url("named_factors.listed", method=m.slug)) for m in lists],
+        backup_code_note=_backup_code_note(),
         forecast=forecast_rows.rows(user) if on else [],
+        backup_code_url=layouts.page_url("two_factor.backup_code"),
+        temporary_password_url=layouts.page_url("temporary_passwords.page") if has_apps else None,
     )
 
 
-@bp.get("/<slug:method>")
-@login_required
-def method(method: str) -> Any:
-    """The own page of a method that is on."""
-    wanted, user = _method(method), current.user()
-    if isinstance(wanted, Several):
-        return render.go(layouts.page_url("named_factors.listed", method=wanted.slug))
-    factors = _shown(wanted)
-    if not factors:
-        return render.go(layouts.page_url("two_factor.methods"))
-    return render.page(
-        "two_factor/method.html",
-        Form(),
-        method=wanted,
-        facts=method_rows.details(wanted, factors[0]),
-        replace_label=method_rows.replace_label(wanted),
-        replace_url=layouts.page_url("enrollment.step", method=wanted.slug, step=wanted.steps()[0].slug),
-        forecast=forecast_rows.rows_of(user, wanted),
-        last=current.services().second_factors.is_last(user, wanted),
-    )
-
-
-def _backup_code_row() -> tuple[str | None, str]:
-    """URL and note of the row about the backup code."""
-    user = current.user()
-    if not user.factors:
-        return None, _("You get one when you turn on your first method.")
-    made_at = user.account.backup_code_made_at
-    note = _("Created on %(date)s", date=day(made_at)) if made_at else _("You don't have a backup code yet.")
-    return layouts.page_url("two_factor.backup_code"), note
-
-
-def _temporary_password_row() -> tuple[str | None, str] | None:
-    """URL and note of the row about temporary passwords; None when this site has no apps for them."""
-    if not current.services().settings.legacy_access:
-        return None
+def _backup_code_note() -> str:
+    account = current.user().account
     if not current.user().factors:
-        return None, _("For apps that only accept a username and password. Turn on a method to get one.")
-    note = _("For apps that only accept a username and password. Works for one hour.")
-    return layouts.page_url("temporary_passwords.page"), note
-
-
-def _is_list(method: Method) -> bool:
-    """True for a method with a list of named factors of its own."""
-    return isinstance(method, Several) and not method.is_this_browser
-
-
-def _shown(method: Method) -> Sequence[Factor]:
-    """The factors of the method that this page turns off."""
-    mine = [f for f in current.user().factors if f.method == method.slug]
-    return method.shown(mine, current.origin())
+        return _("You get one when you turn on your first method.")
+    made_at = account.backup_code_made_at
+    return _("Created on %(date)s", date=day(made_at)) if made_at else _("You don't have a backup code yet.")
 
 
 def _turned_off() -> tuple[str, Form, str] | None:
@@ -131,9 +83,9 @@ def _turned_off_now(method: Method) -> Any:
 @guards.fresh
 def turn_off(method: str) -> Any:
     wanted, user, form = _method(method), current.user(), Form()
-    if _is_list(wanted):
+    if method_rows.has_list(wanted):
         return render.go(layouts.page_url("named_factors.listed", method=wanted.slug))
-    if not _shown(wanted):
+    if not method_rows.shown(wanted):
         return render.go(layouts.page_url("two_factor.methods"))
     last = current.services().second_factors.is_last(user, wanted)
     presses = layouts.variant().last_turn_off_presses if last else layouts.variant().turn_off_presses
@@ -167,7 +119,10 @@ def turn_back_on(method: str) -> Any:
 def backup_code() -> Any:
     user, form = current.user(), Form()
     if not user.factors:
-        return render.go(layouts.page_url("two_factor.methods"))
+        if request.method == "POST":
+            return render.go(layouts.page_url("two_factor.backup_code"))
+        what = _("You get a backup code when you turn on your first method.")
+        return render.page("two_factor/no_methods.html", heading=_("Backup code"), what=what)
     if form.submitted():
         return _new_backup_code()
     made_at = user.account.backup_code_made_at
