@@ -102,9 +102,7 @@ class LoginRequestsMethod(OutOfBand):
     label_fields = LabelFields
     first_step = OVERVIEW.slug
     is_this_browser = True
-    only_on_phones = lazy(
-        "Point your phone's camera at this code, or open %(site)s there. Then turn on Login requests on this phone."
-    )
+    only_on_phones = lazy("To set this up, open %(site)s on your phone, log in, and turn it on from this page there.")
     overview = Overview(
         what=lazy("When someone enters your password on another device, this phone asks if it was you."),
         needed=lazy(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Final, Literal
 
 from ..domain import lists
 from ..domain.language import bidi_isolate
@@ -17,14 +17,13 @@ from ..services.method_kinds import OutOfBand, Several
 from . import current, layouts
 from .factor_rows import dates_of
 
-
-class Kind(StrEnum):
-    SWITCH = "switch"
-    """A checkbox that begins its setup or turns it off."""
-    LINK = "link"
-    """Its factors have a list of their own."""
-    ELSEWHERE = "elsewhere"
-    """It is turned on and off on another device."""
+SWITCH: Final = "switch"
+"""A checkbox that begins its setup or turns it off."""
+LINK: Final = "link"
+"""Its factors have a list of their own."""
+ELSEWHERE: Final = "elsewhere"
+"""It is turned on and off on another device."""
+Kind = Literal["switch", "link", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def row_of(method: Method) -> MethodRow:
         slug=method.slug,
         title=str(method.title),
         icon=method.icon,
-        kind=Kind.LINK if is_list else Kind.SWITCH,
+        kind=LINK if is_list else SWITCH,
         is_on=bool(factors),
         facts=facts_of(method, factors),
         note="" if factors else _note(method),
@@ -115,7 +114,7 @@ def _elsewhere(method: Method) -> MethodRow:
         slug=method.slug,
         title=str(title),
         icon=method.icon,
-        kind=Kind.ELSEWHERE,
+        kind=ELSEWHERE,
         is_on=bool(factors),
         facts=[factor.label for factor in factors],
         note=str(method.only_on_phones) % {"site": settings.mobile_host},
