@@ -41,7 +41,7 @@ LISTED: dict[str, Sentence] = {
     "app-logged-out": lazy("You logged out the app %(device)s."),
     "browser-known": lazy("A link from your email was used to log in in another browser."),
     "browser-forgotten": lazy("You removed a remembered browser: %(device)s."),
-    "email-undo-asked": lazy("Someone asked to bring back your earlier email address %(email)s at %(until)s."),
+    "email-undo-asked": lazy("Someone asked to bring back your old email address %(email)s at %(until)s."),
     "second-factor-failed": lazy("Someone entered your password and then five wrong codes."),
 }
 TOLD: dict[str, Sentence] = {
