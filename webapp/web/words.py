@@ -46,7 +46,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         "That username and password didn't work here. Check them, or have a link emailed to you."
     ),
     r.TemporaryPasswordHere: lambda _r: _(
-        "That username and password didn't work here. A temporary password works only in apps: use your usual password."
+        "That username and password didn't work here. Temporary passwords only work in apps: use your usual password."
     ),
     r.PasswordTooShort: lambda e: _("Use at least %(minimum)s characters.", minimum=e.minimum),
     r.PasswordTooLong: lambda e: _("Use %(maximum)s characters or fewer.", maximum=e.maximum),
