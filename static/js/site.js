@@ -177,9 +177,10 @@ function countDown() {
   const { wait, later, now } = line.dataset;
   const ends = Date.now() + wait * 1000;
   const seconds = new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit: "second", unitDisplay: "long" });
+  const shown = (left) => left > 60 ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : seconds.format(left);
   countdown = setInterval(() => {
     const left = Math.ceil((ends - Date.now()) / 1000);
-    line.textContent = left > 0 ? later.replace("{}", seconds.format(left)) : now;
+    line.textContent = left > 0 ? later.replace("{}", shown(left)) : now;
     if (left > 0) return;
     clearInterval(countdown);
     if ("byItself" in line.dataset) sendOnceSeen(line.closest("form"));

@@ -10,7 +10,7 @@ from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
 from ..domain.moments import machine, minute
 from ..services.operation.restoration import RestoredLately
-from . import assets, cookies, current, forms, layouts
+from . import assets, cookies, current, forms, layouts, waiting_requests
 from .places import place_of
 
 
@@ -32,6 +32,7 @@ def install(app: Flask, services: Services) -> None:
         csrf_token=generate_csrf,
         restored_lately=RestoredLately(services.restoration),
         current_path=current.path,
+        waiting_requests=waiting_requests.here,
         described=forms.described,
         invalid=forms.invalid,
         languages=[(language.code, language.autonym) for language in services.languages.values()],
