@@ -31,8 +31,7 @@ def two_factor() -> Any:
 @bp.get("/cannot-log-in")
 def cannot_log_in() -> Any:
     """What to do about each thing that can be lost, and whom to ask."""
-    offered = {method.slug for method in current.services().methods if method.is_offered}
-    return render.page("help/cannot_log_in.html", offered=offered)
+    return render.page("help/cannot_log_in.html")
 
 
 def _instructions(method: Method, variant: layouts.Variant) -> tuple[Method, Sentence, str, str]:
