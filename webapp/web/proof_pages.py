@@ -87,6 +87,10 @@ class ProofPages(ABC):
         waits = (c.method.slug for c in self.flow.choices(claim) if isinstance(c.method, OutOfBand))
         return named or next(waits, None)
 
+    def further_links(self, claim: Claim) -> dict[str, Any]:  # noqa: ARG002  # for derived classes
+        """The context of what stands below every page of the proof."""
+        return {}
+
     def extra_fields(self) -> tuple[type, ...]:
         return ()
 
@@ -198,7 +202,8 @@ class ProofPages(ABC):
             return render.go_on(self.url("verify", method=choice.method.slug), unsent)
         offered = [(c.method.hint(c.challenge), c.method.slug) for c in self.flow.choices(claim)]
         choices = [*offered, *([(_("Backup code"), BACKUP_CODE)] if _has_backup_code(claim) else [])]
-        return render.page("challenge/methods.html", form, choices=choices, cancel_url=self.cancel_url)
+        links = {"cancel_url": self.cancel_url, **self.further_links(claim)}
+        return render.page("challenge/methods.html", form, choices=choices, **links)
 
     def backup_code(self) -> Any:
         claim, form = self.claim(), BackupCodeForm()
@@ -211,7 +216,8 @@ class ProofPages(ABC):
                 raise
             except Refusal as refusal:
                 words.place(refusal, form)
-        return render.page("challenge/backup_code.html", form, choose_url=self.url("methods"))
+        links = {"choose_url": self.url("methods"), **self.further_links(claim)}
+        return render.page("challenge/backup_code.html", form, **links)
 
     def new_backup_code(self) -> Any:
         """Shows the backup code that replaces the used one, until Got it."""
@@ -219,7 +225,7 @@ class ProofPages(ABC):
 
     def _links(self, claim: Claim) -> dict[str, Any]:
         backup_url = self.url("backup_code") if _has_backup_code(claim) else None
-        return {"choose_url": self.url("methods"), "backup_url": backup_url}
+        return {"choose_url": self.url("methods"), "backup_url": backup_url, **self.further_links(claim)}
 
 
 def _has_backup_code(claim: Claim) -> bool:

@@ -10,6 +10,7 @@ from flask.wrappers import Response
 from ...domain.refusals import Refusal
 from ...models.login_requests import DENIED
 from ...services.login.login import Login, LoginClaim
+from ...services.login.proof import Claim
 from ...services.login.session_opening import LoggedIn
 from ...services.method_kinds import Glance
 from .. import cookies, current, guards, layouts, render, words
@@ -61,6 +62,14 @@ class LoginProof(ProofPages):
 
     def after_backup_code(self) -> Response:
         return render.go(guards.local_path(request.args.get("next")) or layouts.page_url("home.home"))
+
+    def further_links(self, claim: Claim) -> dict[str, Any]:
+        """Whose login it is, with a way to start over as another user, and what helps when nothing works."""
+        return {
+            "stuck_url": layouts.page_url("help.cannot_log_in"),
+            "logging_in_as": claim.account.username,
+            "start_over_url": self.cancel_url,
+        }
 
     def extra_fields(self) -> tuple[type, ...]:
         return (RememberFields,) if current.services().settings.policy.remember_browsers else ()
