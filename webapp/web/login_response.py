@@ -12,6 +12,9 @@ from . import cookies, current, layouts, render
 PASSWORD_TYPED = "typed"  # noqa: S105  # the name of a field, not a password
 """In the form session after a log-in with a password: the home page may then offer a passkey."""
 
+PREFILLED = "username"
+"""In the form session after a new password or too many wrong codes: the username that the log-in page shows once."""
+
 
 def after_password(result: LoggedIn | PendingToken) -> Response:
     """After a right password: logs in, or redirects to the challenge of the pending login."""

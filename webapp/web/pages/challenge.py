@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint, request, session
 from flask.wrappers import Response
 
-from ...domain.refusals import Refusal
+from ...domain.refusals import ChallengeExhausted, Refusal
 from ...models.login_requests import DENIED
 from ...services.login.login import Login, LoginClaim
 from ...services.login.proof import Claim
@@ -15,7 +15,7 @@ from ...services.login.session_opening import LoggedIn
 from ...services.method_kinds import Glance
 from .. import cookies, current, guards, layouts, render, words
 from ..forms import RememberFields
-from ..login_response import logged_in
+from ..login_response import PREFILLED, logged_in
 from ..proof_pages import ProofPages
 
 bp = Blueprint("challenge", __name__, url_prefix="/log-in")
@@ -39,6 +39,8 @@ class LoginProof(ProofPages):
         """A redirect to the password."""
         if current.user_or_none() is None:
             render.problem(words.say(refusal))
+        if isinstance(refusal, ChallengeExhausted) and refusal.username:
+            session[PREFILLED] = refusal.username
         response = render.go(layouts.page_url("entrance.log_in"), whole=True)
         cookies.drop(response, cookies.LOGIN)
         return response
