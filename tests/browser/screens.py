@@ -201,6 +201,7 @@ SCREENS = (
            type=(("main [name=code]", "{}"),), press=(PRIMARY,), sign=".card", own=True, twin="backup-code-replaced"),
     # -- The site itself
     Screen("help", "/help/two-factor-authentication"),
+    Screen("cannot-log-in", "/help/cannot-log-in"),
     Screen("about", "/about"),
     Screen("terms", "/terms"),
     Screen("privacy", "/privacy", "member"),

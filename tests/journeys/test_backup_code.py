@@ -27,10 +27,12 @@ def test_the_card_can_be_downloaded(ada: Owner) -> None:
     ada.turn_on_app()
     page = ada.press("Download")
     headers = page.response.headers
-    assert headers["Content-Disposition"] == 'attachment; filename="backup-code.txt"'
+    assert headers["Content-Disposition"] == 'attachment; filename="nightlatch-ada-backup-code.txt"'
     assert headers["Content-Type"].startswith("text/plain")
     assert headers["Cache-Control"] == "no-store"
-    assert page.text.splitlines() == ["Nightlatch", "ada", "January 15, 2027", "", ada.kept_code]
+    title, date, _, code, _, use = page.text.splitlines()
+    assert (title, date, code) == ("Backup code for ada on Nightlatch", "January 15, 2027", ada.kept_code)
+    assert use.startswith("Use it to log in once")
 
 
 def test_only_a_backup_code_can_be_downloaded(enrolled: Owner) -> None:

@@ -178,12 +178,10 @@ class WrongBackupCode(CodeRefusal):
     pass
 
 
-@dataclass(eq=False)
 class ChallengeExhausted(Refusal):
-    """The attempts of this challenge are used up; a log-in of `username` starts again at the password."""
+    """The attempts of this challenge are used up; a log-in starts again at the password."""
 
     field = "code"
-    username: str = ""
 
 
 class CodesBlocked(Refusal):

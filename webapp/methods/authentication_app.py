@@ -92,8 +92,6 @@ class AuthenticationApp(Method):
     slug, title = "authentication-app", lazy("Authentication app")
     fields = CodeFields
     replace_label = lazy("Move to a new app")
-    lost_title = lazy("Your authentication app")
-    lost_advice = lazy("Once you're in, choose Authentication app, then Move to a new app.")
     overview = Overview(
         what=lazy("An authentication app on your phone shows a new six-digit code every 30 seconds."),
         needed=lazy(

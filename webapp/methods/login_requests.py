@@ -96,8 +96,6 @@ class LoginRequestsMethod(OutOfBand):
     slug, title = "login-requests", lazy("Login requests on this phone")
     template, fields = "challenge/login-requests.html", NoFields
     is_code = False
-    lost_title = lazy("Your phone that approves logins")
-    lost_advice = lazy("Once you're in, delete the lost phone under Manage phones, and turn on your new one there.")
     requests_path, requests_title = "/settings/security/login-requests", lazy("Login requests")
     path, list_title, list_template = "phones", lazy("Manage phones"), "two_factor/login-requests.html"
     label_fields = LabelFields

@@ -129,8 +129,6 @@ class SecurityKey(Passwordless):
     slug, title = "security-key", lazy("Security key")
     template, fields = "challenge/security-key.html", KeyFields
     is_code = False
-    lost_title = lazy("Your security key or passkey")
-    lost_advice = lazy("Once you're in, delete the lost key under Manage security keys, and add another one.")
     path, list_title, list_template = "security-keys", lazy("Manage security keys"), "two_factor/security-keys.html"
     label_fields = LabelFields
     first_step = Touch.slug

@@ -105,8 +105,6 @@ class TextMessage(Method):
     fields = CodeFields
     sends_code = True
     replace_label = lazy("Change phone number")
-    lost_title = lazy("Your phone number")
-    lost_advice = lazy("Once you're in, choose Text message, then Change phone number.")
     overview = Overview(
         what=lazy("Get a six-digit code by text message."),
         needed=lazy(

@@ -220,10 +220,6 @@ class Method(ABC):
     """For a method that needs JavaScript and the browser's interface for security keys."""
     replace_label: ClassVar[Sentence] = lazy("Replace")
     """The link to its enrollment while it is on."""
-    lost_title: ClassVar[Sentence | None] = None
-    """What of it can be lost, as a heading; None where that is its title."""
-    lost_advice: ClassVar[Sentence] = lazy("Once you're in, turn it off or set it up again.")
-    """What to do after a login without it."""
     only_on_phones: ClassVar[Sentence | None] = None
     """For a method that is turned on from the phone: what other devices show, with the mobile host as `site`."""
 

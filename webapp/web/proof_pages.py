@@ -87,10 +87,6 @@ class ProofPages(ABC):
         waits = (c.method.slug for c in self.flow.choices(claim) if isinstance(c.method, OutOfBand))
         return named or next(waits, None)
 
-    def further_links(self, claim: Claim) -> dict[str, Any]:  # noqa: ARG002  # for derived classes
-        """The context of what stands below every page of the proof."""
-        return {}
-
     def extra_fields(self) -> tuple[type, ...]:
         return ()
 
@@ -202,8 +198,7 @@ class ProofPages(ABC):
             return render.go_on(self.url("verify", method=choice.method.slug), unsent)
         offered = [(c.method.hint(c.challenge), c.method.slug) for c in self.flow.choices(claim)]
         choices = [*offered, *([(_("Backup code"), BACKUP_CODE)] if _has_backup_code(claim) else [])]
-        links = {"cancel_url": self.cancel_url, **self.further_links(claim)}
-        return render.page("challenge/methods.html", form, choices=choices, **links)
+        return render.page("challenge/methods.html", form, choices=choices, cancel_url=self.cancel_url)
 
     def backup_code(self) -> Any:
         claim, form = self.claim(), BackupCodeForm()
@@ -216,8 +211,7 @@ class ProofPages(ABC):
                 raise
             except Refusal as refusal:
                 words.place(refusal, form)
-        links = {"choose_url": self.url("methods"), **self.further_links(claim)}
-        return render.page("challenge/backup_code.html", form, **links)
+        return render.page("challenge/backup_code.html", form, choose_url=self.url("methods"))
 
     def new_backup_code(self) -> Any:
         """Shows the backup code that replaces the used one, until Got it."""
@@ -225,7 +219,7 @@ class ProofPages(ABC):
 
     def _links(self, claim: Claim) -> dict[str, Any]:
         backup_url = self.url("backup_code") if _has_backup_code(claim) else None
-        return {"choose_url": self.url("methods"), "backup_url": backup_url, **self.further_links(claim)}
+        return {"choose_url": self.url("methods"), "backup_url": backup_url}
 
 
 def _has_backup_code(claim: Claim) -> bool:

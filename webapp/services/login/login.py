@@ -189,7 +189,7 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
             self._withdraw_requests(tx, claim)
             origin = Origin(claim.pending.address, claim.pending.device)
             self.notices.record(tx, claim.account.id, "second-factor-failed", origin)
-        return ChallengeExhausted(claim.account.username)
+        return ChallengeExhausted()
 
     def _password_is_enough(self, tx: Transaction, account: Account, remembered: Sequence[str]) -> bool:
         """No factor is on, or this browser is remembered. Raises `WrongLogin` as `needs_second_factor` does."""

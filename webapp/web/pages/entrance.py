@@ -25,7 +25,7 @@ from ..forms import (
     SignUpForm,
     untrusted,
 )
-from ..login_response import PREFILLED, after_password, logged_in, make_known
+from ..login_response import PREFILLED, after_password, logged_in, make_known, prefill
 
 BROWSER = "csrf_token"
 """In the form session: Flask-WTF's random CSRF value. It binds the challenge of a passkey to this browser."""
@@ -41,7 +41,7 @@ bp = Blueprint("entrance", __name__)
 
 @bp.route("/log-in", methods=["GET", "POST"])
 def log_in() -> Any:
-    form = LogInForm(next=request.args.get("next", ""), username=session.pop(PREFILLED, ""))
+    form = LogInForm(next=request.args.get("next", ""), username=session.pop(PREFILLED, None))
     if "credential" in request.form:
         try:
             if form.trusted():
@@ -198,9 +198,9 @@ def reset_password(token: str) -> Any:
         if form.submitted():
             services.password_changes.reset(opened, form.password.data, current.origin())
             render.receipt(_("Password changed. Log in with your new password."))
-            session[PREFILLED] = opened.account.username
             response = render.go(layouts.page_url("entrance.log_in"), whole=True)
             make_known(response, opened.account.id)
+            prefill(opened.account.username)
             return response
     except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404)

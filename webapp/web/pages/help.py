@@ -30,10 +30,8 @@ def two_factor() -> Any:
 
 @bp.get("/cannot-log-in")
 def cannot_log_in() -> Any:
-    """For each thing that can be lost, what its owner can do here, and whom to ask when all are."""
-    methods = [method for method in current.services().methods if method.is_offered]
-    has_passkeys = current.services().passkeys.are_offered
-    return render.page("help/cannot_log_in.html", methods=methods, has_passkeys=has_passkeys)
+    """What to do about each thing that can be lost, and whom to ask."""
+    return render.page("help/cannot_log_in.html")
 
 
 def _instructions(method: Method, variant: layouts.Variant) -> tuple[Method, Sentence, str, str]:

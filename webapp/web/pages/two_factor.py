@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Blueprint, Response, abort, request
@@ -145,9 +146,14 @@ def download() -> Any:
     if not Form().submitted() or not is_base32(code):
         abort(400)
     card = backup_card.card(current.user().account, code)
-    lines = [card.site, card.account, card.date, "", grouped(code), ""]
+    title = _("Backup code for %(username)s on %(site)s", username=card.account, site=card.site)
+    use = _(
+        "Use it to log in once, if you lose your phone or can't use your other methods. Keep it where only you find it."
+    )
+    lines = [title, card.date, "", grouped(code), "", use, ""]
     response = Response("\r\n".join(lines), mimetype="text/plain")
-    response.headers["Content-Disposition"] = 'attachment; filename="backup-code.txt"'
+    site = re.sub("[^a-z0-9]+", "-", card.site.lower()).strip("-") or "site"
+    response.headers["Content-Disposition"] = f'attachment; filename="{site}-{card.account}-backup-code.txt"'
     return response
 
 
