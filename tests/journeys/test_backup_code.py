@@ -194,8 +194,13 @@ def test_a_new_one_asked_for_in_a_stale_session_is_shown_after_step_up(enrolled:
 
 def test_without_a_second_factor_there_is_no_backup_code(ada: Owner) -> None:
     ada.sign_up()
-    assert "Backup code" not in ada.open(TWO_FACTOR).links
-    assert ada.open(PAGE).path == TWO_FACTOR
+    page = ada.open(TWO_FACTOR)
+    assert page.says("You get one when you turn on your first method.")
+    assert page.link("Backup code") == PAGE
+    for page in (ada.open(PAGE), ada.post(PAGE)):
+        assert (page.path, page.h1) == (PAGE, "Backup code")
+        assert page.says("You get a backup code when you turn on your first method.")
+        assert "Generate a new code" not in page.buttons
 
 
 def test_after_the_operator_removed_it_the_pages_offer_a_new_one(enrolled: Owner, site: Site) -> None:

@@ -117,11 +117,38 @@ def test_a_computer_says_where_to_turn_login_requests_on(site: Site) -> None:
     ada.sign_up()
     page = ada.open(TWO_FACTOR)
     assert NAME not in page.buttons + page.links
-    assert page.says(NAME)
-    assert page.says(f"To set this up, open mobile.{HOST} there")
+    assert page.says("Login requests")
+    assert not page.says(NAME), "it is no phone"
+    assert page.says(f"To set this up, open mobile.{HOST} on your phone")
+    assert page.soup.find(attrs={"role": "img", "aria-label": "QR code of the address of this page on your phone"})
     for step in ("overview", "password", "notifications", "done"):
         assert ada.open(f"{METHOD}/{step}").path == TWO_FACTOR
     assert ada.post(TWO_FACTOR, method="login-requests").path == TWO_FACTOR
+
+
+def test_a_computer_shows_the_phones_that_are_on_and_leads_to_them(phone: Owner) -> None:
+    name = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
+    computer = phone.other_browser(layout=DESKTOP, htmx=False)
+    computer.log_in()
+    assert approve(phone, computer).h1 == HOME
+    page = computer.open(TWO_FACTOR)
+    assert page.says(f"Login requests On · {name} Manage phones")
+    assert page.says("Add another phone")
+    assert computer.follow("Manage phones").h1 == "Manage phones"
+    assert computer.open(METHOD).path == PHONES
+
+
+def test_a_phone_shows_itself_on_the_page_of_the_method_and_names_other_phones(phone: Owner) -> None:
+    name = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
+    phone.open(TWO_FACTOR)
+    page = phone.follow(NAME)
+    assert (page.h1, page.path) == (NAME, METHOD)
+    assert page.says(f"On {name} Added on January 15, 2027 Not used yet")
+    assert (page.link("Manage phones"), page.link("Turn off")) == (PHONES, f"{METHOD}/turn-off")
+    other = phone.other_browser(layout=ANDROID, htmx=False)
+    other.log_in()
+    assert approve(phone, other).h1 == HOME
+    assert other.open(TWO_FACTOR).says(f"It is on for {name}.")
 
 
 def test_the_owner_is_notified_by_email(phone: Owner, site: Site) -> None:
@@ -136,8 +163,9 @@ def second_phone(phone: Owner) -> Owner:
     other.log_in()
     assert approve(phone, other).h1 == HOME
     assert other.open(TWO_FACTOR).button(NAME)["aria-checked"] == "false", "it is another phone"
-    assert other.turn_on_requests().h1 == "You're all set"
-    other.press("Got it")
+    page = other.turn_on_requests()
+    assert (page.path, "Got it" in page.buttons) == (TWO_FACTOR, False), "only a first method has a page for its code"
+    assert page.receipts[0].startswith(f"{NAME} is now on.")
     return other
 
 
@@ -173,8 +201,7 @@ def test_turning_it_on_again_replaces_this_phone_only(phone: Owner, site: Site) 
     phone.open(f"{METHOD}/overview")
     phone.press("Next")
     phone.press("Verify", password=phone.password)
-    page = phone.press("Not now")
-    assert page.h1 == "You're all set"
+    assert phone.press("Not now").path == TWO_FACTOR
     assert len(phone.open(PHONES).soup.select(".objects > li")) == 2
 
 
@@ -381,7 +408,6 @@ def test_too_many_requests_are_reported_on_the_waiting_screen(phone: Owner) -> N
 def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(phone: Owner, site: Site) -> None:
     site.clock.pass_(1)
     phone.turn_on_app()
-    phone.press("Got it")
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     page = browser.log_in()
     if page.h1 == WAITING:
@@ -566,7 +592,6 @@ def test_a_text_stands_in_when_the_account_has_a_phone_number(phone: Owner, site
 
 def test_when_text_messages_are_on_the_stand_in_is_that_method(phone: Owner, site: Site) -> None:
     phone.turn_on_texts()
-    phone.press("Got it")
     site.clock.pass_(61)
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     browser.log_in()
@@ -613,7 +638,6 @@ def test_a_denied_step_up_can_ask_again_or_be_cancelled(phone: Owner, elsewhere:
 
 def test_step_up_with_another_method_is_not_polled(phone: Owner, site: Site) -> None:
     phone.turn_on_app()
-    phone.press("Got it")
     site.clock.pass_(601)
     phone.open("/settings/account/password")
     phone.press("Verify", password=phone.password)
@@ -670,7 +694,7 @@ def test_turning_it_on_again_removes_the_phone_from_no_other_account(phone: Owne
         grace.open(f"{METHOD}/overview")
         grace.press("Next")
         grace.press("Verify", password=grace.password)
-        assert grace.press("Not now").h1 == "You're all set"
+        assert grace.press("Not now").path == TWO_FACTOR
     grace.log_out()
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     assert browser.log_in().h1 == WAITING

@@ -1,7 +1,7 @@
 """Login requests that wait for an answer: the banner on the pages of an approving device, and the count in its menu.
 
-Read once in a request, and only by a browser that says it is an approving device, or on the home page of an account that
-has one: no other page may cost a statement for it.
+Read once in a request, and only by a browser that says it is an approving device, or on the home page of an account
+that has one: no other page may cost a statement for it.
 """
 
 from __future__ import annotations

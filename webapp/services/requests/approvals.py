@@ -69,7 +69,9 @@ class Approvals:
         )
         with self.core.db.read() as tx:
             rows = tx.objects.execute(query).all()
-        return {number: username for number, username, _ in rows}, [request for *_, request in rows if request]
+        return {number: username for number, username, _ in rows}, [
+            request for *_, request in rows if request is not None
+        ]
 
     def waiting_for(self, account_id: int) -> Sequence[LoginRequest]:
         """The requests of an account that wait for an answer, newest first."""

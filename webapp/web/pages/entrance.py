@@ -115,12 +115,17 @@ def sign_up() -> Any:
         closed, status = SignUpClosed(), 200 if request.method == "GET" else SignUpClosed.status
         return render.page("entrance/sign_up_closed.html", status=status, sentence=words.say(closed))
     form = SignUpForm()
+    typed = form.name.data or "", form.username.data or "", form.password.data or ""
     if form.submitted():
         try:
-            made = services.sign_up.create(form.name.data, form.username.data, form.password.data, current.origin())
+            made = services.sign_up.create(*typed, current.origin())
             return logged_in(made, layouts.page_url("entrance.sign_up_email"))
         except Refusal as refusal:
             words.place(refusal, form)
+    if form.errors and not form.form_errors:
+        for problem in services.sign_up.problems(*typed):
+            if not form[problem.field].errors:
+                words.place(problem, form)
     return render.page("entrance/sign_up.html", form, minimum=services.passwords.minimum)
 
 
