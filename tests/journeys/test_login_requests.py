@@ -383,7 +383,7 @@ def test_a_newer_log_in_ends_the_older_request(phone: Owner, elsewhere: Owner) -
     newer.log_in()
     page = elsewhere.open("/log-in/waiting")
     assert page.h1 == "Request replaced"
-    assert page.says("A newer log-in ended this one.")
+    assert page.says("A newer login ended this one.")
     assert approve(phone, newer).h1 == HOME
     assert phone.open(REQUESTS).says("Replaced by a newer login")
 
