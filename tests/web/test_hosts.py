@@ -50,7 +50,9 @@ def test_a_host_with_a_final_dot_gets_no_cookie_and_none_of_its_links(site: Site
     assert ".:5000" not in page.text
 
 
-@pytest.mark.parametrize("host", ["nightlatch.localhost..:5000", "evil.example.", ".", ".:5000", "nightlatch.localhost."])
+@pytest.mark.parametrize(
+    "host", ["nightlatch.localhost..:5000", "evil.example.", ".", ".:5000", "nightlatch.localhost."]
+)
 def test_a_final_dot_makes_no_other_host_known(site: Site, host: str) -> None:
     page = Person(site.app).send("GET", "/log-in", headers={"Host": host}, follow=False)
     assert page.status == 400
