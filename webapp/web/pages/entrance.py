@@ -213,7 +213,9 @@ def invitation(token: str) -> Any:
         if form.submitted():
             services.invitations.accept(opened, form.password.data, current.origin())
             render.receipt(_("Your account is ready. Log in with your new password."))
-            return render.go(layouts.page_url("entrance.log_in"), whole=True)
+            response = render.go(layouts.page_url("entrance.log_in"), whole=True)
+            make_known(response, opened.account.id)
+            return response
     except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404)
     except Refusal as refusal:
