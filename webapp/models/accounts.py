@@ -30,17 +30,6 @@ class Account(Table):
     username: Mapped[Short]
     username_key: Mapped[str] = mapped_column(String(255), unique=True)
     password_hash: Mapped[Short]
-
-    # Set while a change of the username waits.
-    new_username: Mapped[str | None] = mapped_column(String(255))
-    new_username_key: Mapped[str | None] = mapped_column(String(255), unique=True)
-    rename_at: Mapped[MaybeAt] = mapped_column(index=True)
-    """When `new_username` becomes the username."""
-    rename_asked_at: Mapped[MaybeAt]
-    """When the last change of the username was asked for; None when it was stopped."""
-
-    delete_at: Mapped[MaybeAt] = mapped_column(index=True)
-    """Set when the owner deleted the account: when its rows go, unless a full log-in comes first."""
     language: Mapped[str] = mapped_column(String(16), default="en")
 
     # Set only once a code or link sent to the address was used, and unique over all accounts.
@@ -58,6 +47,17 @@ class Account(Table):
     """When the change that is undone was made: a factor that is older may stop the undo."""
     undo_at: Mapped[MaybeAt] = mapped_column(index=True)
     """When the earlier address becomes the account's again."""
+
+    # Set while a change of the username waits.
+    new_username: Mapped[str | None] = mapped_column(String(255))
+    new_username_key: Mapped[str | None] = mapped_column(String(255), unique=True)
+    rename_at: Mapped[MaybeAt] = mapped_column(index=True)
+    """When `new_username` becomes the username."""
+    rename_asked_at: Mapped[MaybeAt]
+    """When the last change of the username was asked for; None when it was stopped."""
+
+    delete_at: Mapped[MaybeAt] = mapped_column(index=True)
+    """Set when the owner deleted the account: when its rows go, unless a full log-in comes first."""
 
     # Set only once a code sent to the number was entered, or by the operator.
     phone_number: Mapped[Sealed | None]

@@ -224,7 +224,7 @@ def undo_email(token: str) -> Any:
         if form.submitted():
             until = services.email_undos.ask(opened, current.origin())
             if until is not None:
-                render.receipt(_("Your earlier email address comes back at %(time)s.", time=minute(until)))
+                render.receipt(_("Your old email address comes back at %(time)s.", time=minute(until)))
                 return render.go(layouts.page_url("entrance.log_in"), whole=True)
             render.receipt(_("Your email address has been restored. Now choose a new password."))
             return render.go(layouts.page_url("entrance.forgot_password"), whole=True)

@@ -55,9 +55,7 @@ def _email(user: User) -> tuple[str, str, str | None, str | None, str]:
         text = _("Add and confirm an email address so you can reset your password and get security alerts.")
         return title, text, layouts.page_url("settings.email"), _("Confirm your email"), "todo"
     if user.account.undo_at is not None:
-        text = _(
-            "Someone asked to bring back your earlier email address, at %(time)s.", time=minute(user.account.undo_at)
-        )
+        text = _("Someone asked to bring back your old email address, at %(time)s.", time=minute(user.account.undo_at))
         return title, text, layouts.page_url("settings.email_undo"), _("See who asked and how to stop it"), "todo"
     text = _("%(email)s is confirmed.", email=user.account.email)
     return title, text, layouts.page_url("settings.email"), _("Change your email"), "good"
