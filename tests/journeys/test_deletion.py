@@ -270,7 +270,7 @@ def test_while_an_earlier_address_comes_back_the_account_cannot_be_deleted(site:
     ada.log_in_whole()
     page = delete(ada)
     assert page.status == 422
-    assert "Someone asked to bring back your earlier email address." in page.problems[0]
+    assert "Someone asked to bring back your old email address." in page.problems[0]
 
 
 @pytest.mark.parametrize("way", ["passkey", "key", "backup code"])
