@@ -129,6 +129,18 @@ document.addEventListener("focusin", ({ target }) => {
   if (target.matches("[data-code][aria-invalid=true]")) target.select();
 });
 
+// A new password that is too short is told when its field is left, before the form is sent.
+document.addEventListener("change", ({ target: field }) => {
+  const { minimum, short } = field.dataset;
+  if (!minimum) return;
+  const isShort = field.value && [...field.value].length < minimum;
+  const error = document.getElementById(`${field.id}-error`);
+  error.textContent = isShort ? short : "";
+  field.ariaInvalid = isShort ? "true" : null;
+  field.setAttribute("aria-describedby", `${field.id}-hint ${error.id}`);
+  if (isShort) readAloud("data-short", short);
+});
+
 let textRequest;
 
 /** Fills in the code of a text message, if the browser supports WebOTP and the user agrees. Never submits the form. */

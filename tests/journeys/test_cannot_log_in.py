@@ -45,6 +45,33 @@ class TestWithSupport:
     def test_the_page_names_the_contact_of_the_operator(self, site: Site) -> None:
         assert Person(site.app).open(HERE).link("help@example.org") == "mailto:help@example.org"
 
+    def test_it_stands_where_people_are_stuck(self, returning: Owner) -> None:
+        returning.log_in()
+        for path in ("/log-in/methods", "/log-in/backup-code"):
+            page = returning.open(path)
+            assert (page.path, page.link("help@example.org")) == (path, "mailto:help@example.org")
+        for path in ("/forgot-password", "/help/two-factor-authentication"):
+            assert returning.open(path).link("help@example.org") == "mailto:help@example.org", path
+        for path in ("/reset-password/0000", "/not-you/0000", "/log-in/here/0000"):
+            page = returning.open(path)
+            assert (page.status, page.link("help@example.org")) == (404, "mailto:help@example.org")
+
+    def test_it_stands_on_the_pages_of_a_mailed_link(self, enrolled: Owner, site: Site) -> None:
+        enrolled.client.delete_cookie("session", domain=enrolled.host.split(":")[0])
+        page = enrolled.open(site.emailed_path(enrolled.email, "/not-you/"))
+        assert page.link("help@example.org") == "mailto:help@example.org"
+        enrolled.open("/forgot-password")
+        page = enrolled.press("Send link", email=enrolled.email)
+        assert page.link("help@example.org") == "mailto:help@example.org"
+        page = enrolled.open(site.emailed_path(enrolled.email, "/reset-password/"))
+        assert (page.h1, page.link("help@example.org")) == ("Choose a new password", "mailto:help@example.org")
+
+    def test_it_stands_on_the_page_of_a_limit(self, ada: Owner) -> None:
+        ada.open("/log-in")
+        for _ in range(11):
+            page = ada.press("Log in", username="nobody", password="a wrong password")
+        assert (page.status, page.link("help@example.org")) == (429, "mailto:help@example.org")
+
 
 def test_the_pages_of_a_pending_login_say_whose_it_is(returning: Owner) -> None:
     page = returning.log_in()

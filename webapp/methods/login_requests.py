@@ -111,7 +111,8 @@ class LoginRequestsMethod(OutOfBand):
         ),
         later=lazy(
             "When you log in on another device, it shows a number after your password. Enter that number here and"
-            " approve. Anyone you deny stays out."
+            " approve. Anyone you deny stays out. If your account has a phone number, you can also ask for a code by"
+            " text message while you wait."
         ),
         button=ByDevice(computer=lazy("Next"), phone=lazy("Next"), iphone=lazy("Next")),
     )

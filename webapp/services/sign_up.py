@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
-from ..domain.account_refusals import SignUpClosed, TooManySignUps, UsernameMalformed, UsernameTaken
+from ..domain.account_refusals import SignUpClosed, TooManySignUps, UsernameTaken
 from ..domain.labels import tidy_name
 from ..domain.language import spoken
-from ..domain.names import key_of, without_marks
+from ..domain.names import key_of
 from ..domain.origin import Origin
+from ..domain.refusals import Refusal
 from ..models.accounts import Account
 from .attempt_rules import SlidingWindows, WithRefusal
 from .attempts import Attempts, Bucket
@@ -22,8 +22,6 @@ from .notices import Notices
 from .passwords import Passwords
 from .sessions import Sessions
 from .usernames import Usernames
-
-USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,9 @@ class SignUp:
         try:
             with self.core.db.write() as tx:
                 self.attempts.count_within(tx, of_network)
+                self.usernames.lock(tx, username)
+                if self.usernames.is_taken(tx, username):
+                    raise UsernameTaken()
                 tx.objects.add(account)
                 tx.objects.flush()
                 # after the INSERT, which waits for a transaction that deletes an account of that name
@@ -67,17 +68,23 @@ class SignUp:
             raise UsernameTaken() from None
         return LoggedIn(opened, account, "/sign-up/email")
 
+    def problems(self, name: str, username: str, password: str) -> list[Refusal]:
+        """What is wrong with the fields that are not empty, so that all is said at once. Hashes and writes nothing."""
+        with self.core.db.read() as tx:
+            checks: list[tuple[str, Callable[[], object]]] = [
+                (name, lambda: tidy_name(name, self.core.policy.name_maximum)),
+                (username, lambda: self.usernames.demand_free(tx, self.usernames.tidy(username))),
+                (password, lambda: self.passwords.demand_good(password, name, username)),
+            ]
+            return [refusal for typed, check in checks if typed and (refusal := _refusal_of(check)) is not None]
+
     def _of_network(self, origin: Origin) -> Bucket:
         rule = WithRefusal(SlidingWindows(self.core.policy.sign_ups), TooManySignUps)
         return Bucket(f"sign-up-from:{origin.network}", rule)
 
     def tidy(self, name: str, username: str) -> tuple[str, str]:
         """Name and username as they are stored. Raises `NameMalformed` or `UsernameMalformed`."""
-        name = tidy_name(name, self.core.policy.name_maximum)
-        username = without_marks(unicodedata.normalize("NFKC", username)).strip().removeprefix("@")
-        if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self.core.policy.username_maximum:
-            raise UsernameMalformed()
-        return name, username
+        return tidy_name(name, self.core.policy.name_maximum), self.usernames.tidy(username)
 
     def create_by_operator(
         self, name: str, username: str, password: str, email: str | None, *, confirmed: bool
@@ -88,9 +95,6 @@ class SignUp:
         when the address is another account's.
         """
         name, username = self.tidy(name, username)
-        with self.core.db.read() as tx:
-            if self.usernames.is_taken(tx, username):
-                raise UsernameTaken()
         account = self._account(name, username, self.passwords.seal(password, name, username, email))
         account.made_by_operator = True
         if confirmed and email is not None:
@@ -98,6 +102,9 @@ class SignUp:
         else:
             account.unconfirmed_email, account.claimed_at = email, account.created_at if email is not None else None
         with self.core.db.write() as tx:
+            self.usernames.lock(tx, username)
+            if self.usernames.is_taken(tx, username):
+                raise UsernameTaken()
             tx.objects.add(account)
         return account
 
@@ -110,3 +117,11 @@ class SignUp:
             password_hash=sealed,
             language=spoken().code,
         )
+
+
+def _refusal_of(check: Callable[[], object]) -> Refusal | None:
+    try:
+        check()
+    except Refusal as refusal:
+        return refusal
+    return None

@@ -160,7 +160,7 @@ def download() -> Any:
     use = _(
         "Use it to log in once, if you lose your phone or can't use your other methods. Keep it where only you find it."
     )
-    lines = [title, card.date, "", grouped(code), "", use, ""]
+    lines = [title, card.date, use, "", grouped(code), ""]
     response = Response("\r\n".join(lines), mimetype="text/plain")
     site = re.sub("[^a-z0-9]+", "-", card.site.lower()).strip("-") or "site"
     response.headers["Content-Disposition"] = f'attachment; filename="{site}-{card.account}-backup-code.txt"'
