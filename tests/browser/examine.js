@@ -14,7 +14,7 @@
   const h1 = headings.filter((h) => h.tagName === "H1");
   if (h1.length !== 1) wrong(`${h1.length} h1`);
   const alert = document.querySelector("main [role=alert]");
-  const inOrder = headings.filter((h) => !alert?.contains(h) && !h.closest("dialog"));
+  const inOrder = headings.filter((h) => !alert?.contains(h) && !h.closest("dialog, .banner"));
   inOrder.reduce((before, h) => {
     const level = Number(h.tagName[1]);
     if (level > before + 1) wrong(`h${level} after h${before}`, h);
