@@ -218,8 +218,7 @@ class Method(ABC):
     """Its page offers Resend."""
     browser_needs: ClassVar[BrowserNeeds | None] = None
     """For a method that needs JavaScript and the browser's interface for security keys."""
-    replace_label: ClassVar[Sentence] = lazy("Replace")
-    """The link to its enrollment while it is on."""
+    replace_label: ClassVar[Sentence] = lazy("Replace")  # the link to its enrollment while it is on
     only_on_phones: ClassVar[Sentence | None] = None
     """For a method that is turned on from the phone: what other devices show, with the mobile host as `site`."""
 
@@ -244,7 +243,7 @@ class Method(ABC):
         return factors
 
     def detail(self, account: Account) -> str:
-        """What it is for this account while it is on, such as the end of a number; empty when there is nothing."""
+        """What it is while it is on, such as the end of a number."""
         return ""
 
     def hint(self, challenge: Challenge) -> str:
@@ -297,6 +296,5 @@ class Method(ABC):
         return -1
 
     def stands_in(self, account: Account) -> Sentence | None:
-        """The label of the button that chooses it in place of an out-of-band method, though it is not turned on; None
-        when it cannot be chosen."""
+        """The label of the button that chooses it, though off, in place of an out-of-band method; None without one."""
         return None

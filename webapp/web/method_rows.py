@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Literal
 
 from ..domain import lists
 from ..domain.language import bidi_isolate
@@ -18,13 +18,9 @@ from . import current, layouts
 from .factor_rows import dates_of
 
 
-class Kind(StrEnum):
-    SWITCH = "switch"
-    """A checkbox that begins its setup or turns it off."""
-    LINK = "link"
-    """Its factors have a list of their own."""
-    ELSEWHERE = "elsewhere"
-    """It is turned on and off on another device."""
+Kind = Literal["switch", "link", "elsewhere"]
+"""A checkbox that begins its setup or turns it off; a method whose factors have a list of their own; one that is turned
+on and off on another device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ def row_of(method: Method) -> MethodRow:
     return MethodRow(
         slug=method.slug,
         title=str(method.title),
-        kind=Kind.LINK if is_list else Kind.SWITCH,
+        kind="link" if is_list else "switch",
         is_on=bool(factors),
         facts=facts_of(method, factors),
         note="" if factors else _note(method),
@@ -112,7 +108,7 @@ def _elsewhere(method: Method) -> MethodRow:
     return MethodRow(
         slug=method.slug,
         title=str(title),
-        kind=Kind.ELSEWHERE,
+        kind="elsewhere",
         is_on=bool(factors),
         facts=[factor.label for factor in factors],
         note=str(method.only_on_phones) % {"site": settings.mobile_host},
