@@ -17,7 +17,6 @@ from ..services.method_kinds import OutOfBand, Several
 from . import current, layouts
 from .factor_rows import dates_of
 
-
 Kind = Literal["switch", "link", "elsewhere"]
 """A checkbox that begins its setup or turns it off; a method whose factors have a list of their own; one that is turned
 on and off on another device."""
