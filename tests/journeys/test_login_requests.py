@@ -112,6 +112,14 @@ def test_without_javascript_allowing_notifications_is_the_same_as_not_now(phone:
     assert other.press("Allow notifications").h1 == "You're all set"
 
 
+def test_the_overview_says_that_the_number_of_the_account_can_be_texted_instead(site: Site) -> None:
+    """Also a number that was added for contacts only."""
+    ada = Owner(site, layout=ANDROID)
+    ada.sign_up()
+    page = ada.open(f"{METHOD}/overview")
+    assert page.says("If your account has a phone number, you can also ask for a code by text message while you wait.")
+
+
 def test_a_computer_says_where_to_turn_login_requests_on(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
@@ -383,7 +391,7 @@ def test_a_newer_log_in_ends_the_older_request(phone: Owner, elsewhere: Owner) -
     newer.log_in()
     page = elsewhere.open("/log-in/waiting")
     assert page.h1 == "Request replaced"
-    assert page.says("A newer log-in ended this one.")
+    assert page.says("A newer login ended this one.")
     assert approve(phone, newer).h1 == HOME
     assert phone.open(REQUESTS).says("Replaced by a newer login")
 

@@ -41,21 +41,33 @@ LISTED: dict[str, Sentence] = {
     "app-logged-out": lazy("You logged out the app %(device)s."),
     "browser-known": lazy("A link from your email was used to log in in another browser."),
     "browser-forgotten": lazy("You removed a remembered browser: %(device)s."),
-    "email-undo-asked": lazy("Someone asked to bring back your earlier email address %(email)s at %(until)s."),
+    "email-undo-asked": lazy("Someone asked to bring back your old email address %(email)s at %(until)s."),
+    "username-change-asked": lazy(
+        "A change of your username to @%(username)s was requested. It waits until %(until)s."
+    ),
+    "deletion-asked": lazy("You deleted your account. You could come back until %(until)s by logging in."),
     "second-factor-failed": lazy("Someone entered your password and then five wrong codes."),
 }
 TOLD: dict[str, Sentence] = {
-    "logged-in-new-browser": lazy("Someone logged in to your account in a browser that is new to us."),
+    "logged-in-new-browser": lazy("Someone logged in to your account from a new browser."),
     "wrong-codes": lazy(
-        "After your password, wrong codes were entered. There were %(count)s since you last logged in. Someone may know"
-        " your password: if it was not you, change it."
+        "Wrong codes were entered after your password. There have been %(count)s since you last logged in. If this"
+        " wasn't you, someone knows your password: change it."
     ),
     "password-changed": lazy("Your password was changed."),
     "password-reset": lazy("Your password was reset using a link sent to your email."),
     "email-confirmed": lazy("You confirmed your email address: %(email)s."),
-    "invitation-accepted": lazy("The invitation to this account was accepted: its password was set."),
+    "invitation-accepted": lazy("The invitation to your account was accepted, and its password was set."),
     "email-restored": lazy("Your email address was changed back to %(email)s."),
-    "email-undo-stopped": lazy("Your email address stays as it is: its return to %(email)s was stopped."),
+    "email-undo-stopped": lazy("Your email address hasn't changed: we stopped its return to %(email)s."),
+    "name-changed": lazy("Your name was changed to %(name)s."),
+    "username-changed": lazy("Your username was changed to @%(username)s. You can still log in with @%(earlier)s."),
+    "username-changed-by-operator": lazy(
+        "An administrator changed your username to @%(username)s. You can still log in with @%(earlier)s."
+    ),
+    "username-change-stopped": lazy("The change of your username to @%(username)s was stopped."),
+    "deletion-undone": lazy("You logged in, so your account is no longer being deleted."),
+    "data-downloaded": lazy("A copy of your account's data was downloaded."),
     "phone-added": lazy("A phone number ending in %(hint)s was added to your account."),
     "phone-changed": lazy("Your phone number was changed to one ending in %(hint)s."),
     "factor-on": lazy("%(method)s was turned on."),
@@ -144,6 +156,7 @@ class Notices:
             template="notice",
             account=account,
             name=account.name,
+            username=account.username,
             what=what,
             at=self.core.clock.now(),
             origin=origin,

@@ -46,7 +46,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         "That username and password didn't work here. Check them, or have a link emailed to you."
     ),
     r.TemporaryPasswordHere: lambda _r: _(
-        "That username and password didn't work here. A temporary password works only in apps: use your usual password."
+        "That username and password didn't work here. Temporary passwords only work in apps: use your usual password."
     ),
     r.PasswordTooShort: lambda e: _("Use at least %(minimum)s characters.", minimum=e.minimum),
     r.PasswordTooLong: lambda e: _("Use %(maximum)s characters or fewer.", maximum=e.maximum),
@@ -55,8 +55,16 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.PasswordIsOneOfYourWords: lambda _r: _(
         "That password is too close to your name or this site's name. Choose another."
     ),
-    a.SignUpClosed: lambda _r: _("Accounts are created by the people who run this site. Ask them for one."),
+    a.SignUpClosed: lambda _r: _("Accounts are created by the people who run this site. Ask them for an account."),
     a.UsernameTaken: lambda _r: _("That username is taken. Try another."),
+    a.UsernameUnchanged: lambda _r: _("This is already your username. Enter a different one."),
+    a.UsernameChangeWaits: lambda _r: _("A change of your username is already waiting. Nothing else was changed."),
+    a.UsernameChangedLately: lambda e: _(
+        "You can change your username once in 30 days. Try again after %(time)s.", time=minute(e.until)
+    ),
+    a.TooManyExports: lambda e: _(
+        "You've downloaded your data too often today. Try again in %(wait)s.", wait=duration(e.seconds)
+    ),
     a.UsernameReserved: lambda _r: _("This username is reserved. Choose another."),
     a.UsernameMalformed: lambda _r: _(
         "Use 2 to 30 letters (A to Z), numbers, dots, dashes, or underscores. Start and end with a letter or number."
@@ -143,7 +151,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.StepClosed: lambda _r: _("That step isn't available yet. Continue here."),
     r.AlreadyDone: lambda _r: _("That's already done, maybe in another tab. Here's the current status."),
     a.ChangesPaused: lambda e: _(
-        "Someone asked to bring back your earlier email address. Until %(time)s, your email, phone number, password and"
+        "Someone asked to bring back your old email address. Until %(time)s, your email, phone number, password and"
         " second factors can't be changed.",
         time=minute(e.until),
     ),
