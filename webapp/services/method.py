@@ -239,7 +239,7 @@ class Method(ABC):
         return factors
 
     def detail(self, account: Account) -> str:
-        """What it is for this account while it is on, such as the end of a number; empty when there is nothing."""
+        """What it is while it is on, such as the end of a number."""
         return ""
 
     def hint(self, challenge: Challenge) -> str:
@@ -292,6 +292,5 @@ class Method(ABC):
         return -1
 
     def stands_in(self, account: Account) -> Sentence | None:
-        """The label of the button that chooses it in place of an out-of-band method, though it is not turned on; None
-        when it cannot be chosen."""
+        """The label of the button that chooses it, though off, in place of an out-of-band method; None without one."""
         return None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Flask
 from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup, escape
 
 from ..bootstrap import Services
 from ..domain.devices import device
@@ -12,6 +15,9 @@ from ..domain.moments import machine, minute
 from ..services.operation.restoration import RestoredLately
 from . import assets, cookies, current, forms, layouts, settings_list, waiting_requests
 from .places import place_of
+
+HYPHENATED = re.compile(r"(?<![\w-])\w{1,8}-\w{1,8}(?![\w-])")
+"""Short, so that it fits any page; a name with hyphens that its owner gave may be longer."""
 
 
 def install(app: Flask, services: Services) -> None:
@@ -22,6 +28,7 @@ def install(app: Flask, services: Services) -> None:
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
     env.filters.update(device=device, place=place_of, minute=minute, machine=machine)
+    env.filters["whole_words"] = whole_words
     env.globals.update(
         _=env.globals["gettext"],  # the extension's own `_` is slower: it resolves gettext at each call
         site_name=settings.site_name,
@@ -38,6 +45,11 @@ def install(app: Flask, services: Services) -> None:
         languages=[(language.code, language.autonym) for language in services.languages.values()],
     )
     app.context_processor(_context)
+
+
+def whole_words(text: object) -> Markup:
+    """The text with each short word with a hyphen, such as "two-factor", in a part that is not broken at its end."""
+    return Markup(HYPHENATED.sub(r'<span class="whole">\g<0></span>', str(escape(text))))  # noqa: S704  # escaped before
 
 
 def _context() -> dict[str, object]:
