@@ -190,6 +190,8 @@ SCREENS = (
     Screen("methods-both-on", TWO_FACTOR, "with-both", twin="methods-on"),
     Screen("text-overview-again", f"{TEXT}/overview", "with-both", twin="text-overview"),
     Screen("overview-again", f"{APP}/overview", "enrolled", twin="overview"),
+    Screen("method-text", TEXT, "with-both"),
+    Screen("method-app", APP, "enrolled"),
     Screen("turn-off", f"{APP}/turn-off", "enrolled"),
     Screen("turn-off-again", f"{APP}/turn-off?again=1", "enrolled", layouts=(IPHONE,), twin="turn-off"),
     Screen("turned-off", TWO_FACTOR, "off-again", twin="methods-on"),

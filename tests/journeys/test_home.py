@@ -79,7 +79,6 @@ def test_two_methods_on_one_phone_are_no_second_way_in(site: Site) -> None:
     ada.turn_on_app()
     ada.press("Got it")
     ada.turn_on_requests()
-    ada.press("Got it")
     page = ada.open("/")
     assert lines(page)["A second method"][0] == "next", "the phone takes both away"
 
