@@ -16,7 +16,7 @@ from ..services.operation.restoration import RestoredLately
 from . import assets, cookies, current, forms, layouts, settings_list, waiting_requests
 from .places import place_of
 
-HYPHENATED = re.compile(r"(?<![\w-])\w{1,8}-\w{1,8}(?![\w-])")
+HYPHENATED = re.compile(r"(?<![\w-])\w{1,8}-\w{1,8}(?![\w-])[.,?!]*")
 """Short, so that it fits any page; a name with hyphens that its owner gave may be longer."""
 
 
