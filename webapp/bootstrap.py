@@ -112,7 +112,7 @@ class Services:
         self.named_factors, self.forecasts = NamedFactors(core, sessions, tell), Forecasts(self.methods)
         self.usernames = names = Usernames(core, site)
         self.sign_up = SignUp(core, attempts, passwords, sessions, tell, names, settings.sign_up_open)
-        inviting = (self.sign_up, names, passwords, sessions, self.links, self.outbox, tell)
+        inviting = (self.sign_up, names, guesses, passwords, sessions, self.links, self.outbox, tell)
         self.invitations = Invitations(core, *inviting)
         changing = (core, attempts, guesses, passwords, sessions)
         self.password_changes = PasswordChanges(*changing, self.links, self.outbox, tell)

@@ -11,7 +11,7 @@ from sqlalchemy import delete, text
 from tests.attacks.tools import count
 from tests.conftest import Site
 from tests.doubles import CheapHasher, FailingPushes
-from tests.people import ANDROID, DESKTOP, Owner
+from tests.people import ANDROID, DESKTOP, TWO_FACTOR, Owner
 from webapp.domain.ports import Gone, PushMessage, Refused, Unreachable
 from webapp.models.factors import Factor
 
@@ -110,7 +110,7 @@ def test_every_phone_with_notifications_gets_one_push(site: Site, phone: Owner, 
         other.post("/log-in/waiting")
         site.services.delivery.deliver_due()
         service.taken.clear()
-        assert other.turn_on_requests(said).h1 == "You're all set", place
+        assert other.turn_on_requests(said).path == TWO_FACTOR, place
     waits(phone)
     deliver(site)
     assert sorted(json.loads(sent.subscription)["endpoint"][-3:] for sent, _ in service.taken) == ["one", "two"]
@@ -191,7 +191,7 @@ def test_a_phone_whose_subscription_expired_can_turn_notifications_on_again(
     phone.log_in()
     assert phone.answer(phone.page.number).h1 == "You approved this login"
     assert phone.post("/log-in/waiting").h1 == "Welcome, Ada Lovelace"
-    assert phone.open(PHONES).says("This phone Without notifications")
+    assert phone.open(PHONES).says("This phone Notifications off")
     assert phone.follow("Allow notifications").h1 == "Login requests on this phone"
     phone.press("Next")
     phone.press("Verify", password=phone.password)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..domain.account_refusals import SignUpClosed, TooManySignUps, UsernameTaken
@@ -9,6 +10,7 @@ from ..domain.labels import tidy_name
 from ..domain.language import spoken
 from ..domain.names import key_of
 from ..domain.origin import Origin
+from ..domain.refusals import Refusal
 from ..models.accounts import Account
 from .attempt_rules import SlidingWindows, WithRefusal
 from .attempts import Attempts, Bucket
@@ -58,6 +60,16 @@ class SignUp:
             self.notices.record(tx, account.id, "signed-up", origin)
         return LoggedIn(opened, account, "/sign-up/email")
 
+    def problems(self, name: str, username: str, password: str) -> list[Refusal]:
+        """What is wrong with the fields that are not empty, so that all is said at once. Hashes and writes nothing."""
+        with self.core.db.read() as tx:
+            checks: list[tuple[str, Callable[[], object]]] = [
+                (name, lambda: tidy_name(name, self.core.policy.name_maximum)),
+                (username, lambda: self.usernames.demand_free(tx, self.usernames.tidy(username))),
+                (password, lambda: self.passwords.demand_good(password, name, username)),
+            ]
+            return [refusal for typed, check in checks if typed and (refusal := _refusal_of(check)) is not None]
+
     def _of_network(self, origin: Origin) -> Bucket:
         rule = WithRefusal(SlidingWindows(self.core.policy.sign_ups), TooManySignUps)
         return Bucket(f"sign-up-from:{origin.network}", rule)
@@ -97,3 +109,11 @@ class SignUp:
             password_hash=sealed,
             language=spoken().code,
         )
+
+
+def _refusal_of(check: Callable[[], object]) -> Refusal | None:
+    try:
+        check()
+    except Refusal as refusal:
+        return refusal
+    return None
