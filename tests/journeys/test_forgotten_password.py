@@ -182,7 +182,7 @@ def asked_for(site: Site, owner: Owner) -> list[str]:
     before = len(site.emails(owner.email))
     ask(Owner(site), owner.email)
     mails = site.emails(owner.email)
-    return [re.findall(r"for the account (\S+) at", mail.text)[0] for mail in mails[: len(mails) - before]]
+    return [re.findall(r"reset the password for (\S+) on", mail.text)[0] for mail in mails[: len(mails) - before]]
 
 
 def test_a_link_to_a_former_address_is_refused(site: Site) -> None:

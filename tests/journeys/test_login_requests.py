@@ -156,8 +156,8 @@ def test_each_phone_has_its_name_and_can_be_renamed_and_deleted(phone: Owner, si
     first = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
     names = [h2.get_text(" ", strip=True) for h2 in page.soup.select(".objects h2")]
     assert names == [first, "Chrome on Android" if phone.layout == IPHONE else "Chrome on Android 2"]
-    assert page.says("This phone Without notifications")
-    assert page.says("Another phone Without notifications")
+    assert page.says("This phone Notifications off")
+    assert page.says("Another phone Notifications off")
     other.follow(f"Rename {first}")
     assert other.press("Save", name=names[1]).problems == ["You already have one with that name. Choose another name."]
     page = other.press("Save", name="My old phone")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
-from ..domain.account_refusals import SignUpClosed, TooManySignUps, UsernameMalformed, UsernameTaken
+from ..domain.account_refusals import SignUpClosed, TooManySignUps, UsernameTaken
 from ..domain.labels import tidy_name
 from ..domain.language import spoken
-from ..domain.names import key_of, without_marks
+from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..models.accounts import Account
 from .attempt_rules import SlidingWindows, WithRefusal
@@ -22,8 +20,6 @@ from .notices import Notices
 from .passwords import Passwords
 from .sessions import Sessions
 from .usernames import Usernames
-
-USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +52,9 @@ class SignUp:
         try:
             with self.core.db.write() as tx:
                 self.attempts.count_within(tx, of_network)
+                self.usernames.lock(tx, username)
+                if self.usernames.is_taken(tx, username):
+                    raise UsernameTaken()
                 tx.objects.add(account)
                 tx.objects.flush()
                 # after the INSERT, which waits for a transaction that deletes an account of that name
@@ -73,11 +72,7 @@ class SignUp:
 
     def tidy(self, name: str, username: str) -> tuple[str, str]:
         """Name and username as they are stored. Raises `NameMalformed` or `UsernameMalformed`."""
-        name = tidy_name(name, self.core.policy.name_maximum)
-        username = without_marks(unicodedata.normalize("NFKC", username)).strip().removeprefix("@")
-        if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self.core.policy.username_maximum:
-            raise UsernameMalformed()
-        return name, username
+        return tidy_name(name, self.core.policy.name_maximum), self.usernames.tidy(username)
 
     def create_by_operator(
         self, name: str, username: str, password: str, email: str | None, *, confirmed: bool
@@ -88,9 +83,6 @@ class SignUp:
         when the address is another account's.
         """
         name, username = self.tidy(name, username)
-        with self.core.db.read() as tx:
-            if self.usernames.is_taken(tx, username):
-                raise UsernameTaken()
         account = self._account(name, username, self.passwords.seal(password, name, username, email))
         account.made_by_operator = True
         if confirmed and email is not None:
@@ -98,6 +90,9 @@ class SignUp:
         else:
             account.unconfirmed_email, account.claimed_at = email, account.created_at if email is not None else None
         with self.core.db.write() as tx:
+            self.usernames.lock(tx, username)
+            if self.usernames.is_taken(tx, username):
+                raise UsernameTaken()
             tx.objects.add(account)
         return account
 
