@@ -6,6 +6,7 @@ A `Person` keeps cookies, follows redirects and sends what the form on the page 
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from functools import cached_property
@@ -42,7 +43,8 @@ class Page:
         self.response = response
         self.status = response.status_code
         self.path = response.request.path
-        self.text = response.get_data(as_text=True)
+        raw = response.get_data()
+        self.text = (gzip.decompress(raw) if response.headers.get("Content-Encoding") == "gzip" else raw).decode()
 
     @cached_property
     def soup(self) -> BeautifulSoup:

@@ -10,6 +10,7 @@ from werkzeug.routing import BaseConverter
 from ..bootstrap import Services
 from . import (
     assets,
+    compression,
     current,
     errors,
     flood_limit,
@@ -64,6 +65,7 @@ def install(app: Flask, services: Services) -> None:
     app.extensions[current.EXTENSION] = services
     app.url_map.converters |= {"slug": Slug, "id": row_ids.RowId}
     app.after_request(headers.add)  # Flask calls the first one last, when the response is complete
+    app.after_request(compression.compress)
     Htmx(app)
     assets.install(app, services.settings.instance)
     _log_in(app)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from flask import Flask, request
-from flask_wtf.csrf import generate_csrf
 
 from ..bootstrap import Services
 from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
 from ..domain.moments import machine, minute
 from ..services.operation.restoration import RestoredLately
-from . import assets, cookies, current, forms, layouts
+from . import assets, cookies, csrf, current, forms, layouts
 from .places import place_of
 
 
@@ -29,7 +28,7 @@ def install(app: Flask, services: Services) -> None:
         support=support,
         asset=assets.url,
         page_url=layouts.page_url,
-        csrf_token=generate_csrf,
+        csrf_token=csrf.token,
         restored_lately=RestoredLately(services.restoration),
         current_path=current.path,
         described=forms.described,
