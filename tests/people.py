@@ -195,7 +195,7 @@ class Person:
         assert isinstance(form, Tag), f"the button {button!r} belongs to no form"
         sent: dict[str, Any] = {}
         for control in form.find_all("input"):
-            unticked = control.get("type") == "checkbox" and not control.has_attr("checked")
+            unticked = control.get("type") in ("checkbox", "radio") and not control.has_attr("checked")
             if control.get("name") and not unticked:
                 sent[str(control["name"])] = str(control.get("value", ""))
         for select in form.find_all("select"):

@@ -9,7 +9,7 @@ from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
 from ..domain.moments import machine, minute
 from ..services.operation.restoration import RestoredLately
-from . import assets, cookies, csrf, current, forms, layouts
+from . import assets, cookies, csrf, current, forms, layouts, themes
 from .places import place_of
 
 
@@ -44,6 +44,7 @@ def _context() -> dict[str, object]:
         "language": spoken(),
         "variant": layouts.variant(),
         "user": current.user_or_none(),
+        "theme": themes.here(),
         "show_cookie_notice": cookies.get(cookies.NOTICE_SEEN) is None,
         "other_site": layouts.other_site(),
         "outbox_url": layouts.page_url("outbox.messages") if current.services().settings.shows_outbox else None,

@@ -12,7 +12,7 @@ from ...models.login_requests import DENIED
 from ...services.login.login import Login, LoginClaim
 from ...services.login.session_opening import LoggedIn
 from ...services.method_kinds import Glance
-from .. import cookies, current, guards, layouts, render, words
+from .. import cookies, current, guards, layouts, render, themes, words
 from ..forms import RememberFields
 from ..login_response import logged_in
 from ..proof_pages import ProofPages
@@ -32,7 +32,9 @@ class LoginProof(ProofPages):
         return layouts.page_url("entrance.log_in")
 
     def claim(self) -> LoginClaim:
-        return self.flow.claim(cookies.login_token())
+        claim = self.flow.claim(cookies.login_token())
+        themes.use(claim.account)
+        return claim
 
     def lost(self, refusal: Refusal) -> Response:
         """A redirect to the password."""

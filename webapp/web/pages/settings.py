@@ -12,7 +12,7 @@ from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, EmailRequired, Refusal
 from ...services.email_addresses import masked
 from .. import confirming, current, guards, layouts, render, words
-from ..forms import EmailForm, Form, NewPasswordForm, PhoneForm
+from ..forms import EmailForm, Form, NewPasswordForm, PhoneForm, ThemeForm
 
 DISCOVERABLE = "discoverable"  # in the form session, until the number is confirmed
 
@@ -30,7 +30,7 @@ def overview() -> Any:
     rows += [
         (_("Privacy"), _("Your contacts and the data we keep"), url("settings.privacy")),
         (_("Language"), _("Change the display language"), url("settings.language")),
-        (_("Display"), _("Theme, contrast, and text size"), url("settings.display")),
+        (_("Display"), _("Light or dark theme"), url("settings.display")),
     ]
     return render.page("settings/overview.html", rows=rows)
 
@@ -110,11 +110,17 @@ def language() -> Any:
     return render.page("settings/rows.html", heading=_("Language"), rows=[], intro=intro)
 
 
-@bp.get("/display")
+@bp.route("/display", methods=["GET", "POST"])
 @login_required
 def display() -> Any:
-    intro = _("This site follows your device's settings for light or dark mode, contrast, motion, and text size.")
-    return render.page("settings/rows.html", heading=_("Display"), rows=[], intro=intro)
+    account, form = current.user().account, ThemeForm()
+    if form.submitted():
+        current.services().accounts.set_theme(account, form.theme.data)
+        render.receipt(_("Theme saved."))
+        return render.go(layouts.page_url("settings.display"), whole=True)
+    if request.method == "GET":
+        form.theme.data = account.theme
+    return render.page("settings/display.html", form)
 
 
 @bp.route("/account/password", methods=["GET", "POST"])

@@ -51,7 +51,7 @@ def privacy() -> Any:
         _(
             "For each login, remembered browser, app, and security event we store the IP address and browser"
             " type so you can recognize your own activity. We count failed attempts by account and IP"
-            " address; those addresses are deleted after a day. We also store your language."
+            " address; those addresses are deleted after a day. We also store your language and theme."
         ),
         _(
             "Login notifications go through your browser's push service. They're encrypted, so the service"
