@@ -48,7 +48,11 @@ class Page:
 
     @cached_property
     def soup(self) -> BeautifulSoup:
-        return BeautifulSoup(self.text, "lxml")
+        soup = BeautifulSoup(self.text, "lxml")
+        for time in soup.select("time:not([data-ago])"):  # one inside a sentence is read as a part of it
+            time.unwrap()
+        soup.smooth()
+        return soup
 
     @property
     def h1(self) -> str:

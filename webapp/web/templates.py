@@ -7,9 +7,9 @@ from flask import Flask, request
 from ..bootstrap import Services
 from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
-from ..domain.moments import machine, minute
+from ..domain.moments import machine
 from ..services.operation.restoration import RestoredLately
-from . import assets, cookies, csrf, current, forms, layouts, themes
+from . import assets, cookies, csrf, current, forms, layouts, themes, times
 from .places import place_of
 
 
@@ -20,7 +20,7 @@ def install(app: Flask, services: Services) -> None:
     env.add_extension("jinja2.ext.i18n")
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
-    env.filters.update(device=device, place=place_of, minute=minute, machine=machine)
+    env.filters.update(device=device, place=place_of, machine=machine, minute=times.at, ago=times.ago)
     env.globals.update(
         _=env.globals["gettext"],  # the extension's own `_` is slower: it resolves gettext at each call
         site_name=settings.site_name,

@@ -8,9 +8,8 @@ from flask import Blueprint, session
 from flask_login import login_required
 
 from ...domain.language import gettext as _
-from ...domain.moments import minute
 from ...models.user import User
-from .. import backup_card, cookies, current, forecast_rows, layouts, login_response, render
+from .. import backup_card, cookies, current, forecast_rows, layouts, login_response, render, times
 
 bp = Blueprint("home", __name__)
 
@@ -55,8 +54,9 @@ def _email(user: User) -> tuple[str, str, str | None, str | None, str]:
         text = _("Add and confirm an email address so you can reset your password and get security alerts.")
         return title, text, layouts.page_url("settings.email"), _("Confirm your email"), "todo"
     if user.account.undo_at is not None:
-        text = _(
-            "Someone asked to bring back your earlier email address, at %(time)s.", time=minute(user.account.undo_at)
+        text = times.sentence(
+            _("Someone asked to bring back your earlier email address, at %(time)s."),
+            time=times.at(user.account.undo_at),
         )
         return title, text, layouts.page_url("settings.email_undo"), _("See who asked and how to stop it"), "todo"
     text = _("%(email)s is confirmed.", email=user.account.email)
