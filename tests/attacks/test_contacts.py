@@ -172,7 +172,7 @@ def test_no_number_is_in_a_dump_of_the_database_or_the_log(
 ) -> None:
     eve.open(CONTACTS)
     card = f"BEGIN:VCARD\nFN:Zuse\nTEL:{WITHOUT_ACCOUNT}\nTEL;=:{EVE}\nTEL:{UNREADABLE}\0\nTEL:{UNREADABLE}000000000"
-    assert eve.press("Upload contacts", numbers=ADA, file=card.encode()).says("2 lines could not be read")
+    assert eve.press("Upload contacts", numbers=ADA, file=card.encode()).says("We couldn't read 2 lines")
     assert count(site, "SELECT count(*) FROM contacts") == 3
     places = {"log": capsys.readouterr().err.encode(), **stored(site)}
     assert len(places) > 12 or POSTGRES

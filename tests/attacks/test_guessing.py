@@ -58,7 +58,7 @@ def test_after_five_wrong_codes_the_sixth_is_refused_even_when_it_is_right(
     for left in (4, 3, 2, 1):
         page = stranger.press("Verify", code=wrong(ada.code()))
         assert page.status == 422
-        assert page.says("is left" if left == 1 else "are left") == (left <= 2)
+        assert page.says("1 attempt left" if left == 1 else f"{left} attempts left") == (left <= 2)
     page = stranger.press("Verify", code=wrong(ada.code()))
     assert (page.path, page.problems) == ("/log-in", ["Too many wrong codes. Log in again to continue."])
     assert stranger.post("/log-in/verify", code=ada.code()).path == "/log-in"

@@ -237,7 +237,7 @@ def test_two_pending_logins_do_not_mix(site: Site, phone: Owner, waiting: Owner)
     first_number, first = number_of(waiting), newest(site).id
     second = waits(phone, "198.51.100.7")
     assert newest(site).id != first
-    assert waiting.open("/log-in/waiting").says("A newer log-in ended this one.")
+    assert waiting.open("/log-in/waiting").says("A newer login ended this one.")
     page = phone.post(f"{REQUESTS}/{first}", number=first_number)
     assert page.problems == [NO_LONGER_PENDING]
     if first_number != number_of(second):

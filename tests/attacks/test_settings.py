@@ -162,7 +162,7 @@ def test_what_the_owner_asked_for_is_done_once(site: Site, ada: Owner) -> None:
     ada.post("/settings/account/password", password=NEW)
     ada.press("Verify", password=ada.password)
     ada.press("Verify", code=ada.next_code())
-    assert ada.page.receipts[0].startswith("Your password was changed")
+    assert ada.page.receipts[0].startswith("Password changed")
     before = everything(site)["activity"]
     stale(ada).open("/settings/account/password")
     ada.press("Verify", password=NEW)

@@ -269,7 +269,7 @@ def test_changing_the_password_and_the_email_address(visit: Visits, layout: str,
     ada.type_("New password", "a loom of one's own words")
     ada.press("Save")
     ada.arrives("Account")
-    ada.receipt("Your password was changed")
+    ada.receipt("Password changed.")
 
     ada.activate(ada.page.get_by_role("main").get_by_role("link", name="Email address", exact=True))
     ada.arrives("Change your email")
@@ -396,7 +396,7 @@ def test_a_password_reset_does_not_skip_the_second_factor(visit: Visits) -> None
     ada.type_("New password", "a loom of one's own words")
     ada.press("Save password")
     ada.arrives("Log in")
-    ada.receipt("Your password was changed.")
+    ada.receipt("Password changed.")
     log_in(ada, "a loom of one's own words")
     ada.arrives(CODE)
     enter_code(ada, secret)

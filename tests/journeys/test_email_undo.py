@@ -18,7 +18,7 @@ COUNTESS = "countess@example.org"
 UNDO = "/settings/account/email/undo"
 DAY = 86400
 PAUSED = (
-    "Someone asked to bring back your earlier email address. Until January 16, 2027, 8:11 AM UTC, your email, phone"
+    "Someone asked to bring back your old email address. Until January 16, 2027, 8:11 AM UTC, your email, phone"
     " number, password and second factors can't be changed."
 )
 
@@ -61,14 +61,14 @@ def test_an_undo_waits_for_a_day_logs_everyone_out_at_once_and_is_told_to_both_a
     site: Site, ada: Owner
 ) -> None:
     page = ask(site, ada)
-    assert page.receipts == ["Your earlier email address comes back at January 16, 2027, 8:11 AM UTC."]
+    assert page.receipts == ["Your old email address comes back at January 16, 2027, 8:11 AM UTC."]
     assert page.path == "/log-in"
     assert not is_in(ada)
     for address in (ada.email, COUNTESS):
         mail = site.emails(address)[0]
         assert mail.subject == "The email address of your Nightlatch account changes back"
         text = " ".join(mail.text.split())
-        assert "the link that we sent to the earlier email address of your account, a...@example.org." in text
+        assert "the link we sent to your account's old email address, a...@example.org." in text
         assert f"http://nightlatch.localhost:5000{UNDO}" in text
         assert "again at January 16, 2027, 8:11 AM UTC." in text
     site.clock.pass_(DAY - 1)
@@ -104,12 +104,12 @@ def test_an_account_without_factors_gets_its_address_back_at_once_and_both_addre
 def test_a_log_in_with_a_factor_older_than_the_change_stops_the_undo(site: Site, ada: Owner) -> None:
     ask(site, ada)
     page = ada.log_in_whole()
-    assert page.says("Someone asked to bring back your earlier email address")
+    assert page.says("Someone asked to bring back your old email address")
     assert ada.open("/settings/account/email").path == UNDO
     page = ada.press("Keep this address")
     assert page.receipts == ["Your email address stays as it is."]
     for address in (ada.email, COUNTESS):
-        assert "Your email address stays as it is" in site.emails(address)[0].text
+        assert "Your email address hasn't changed" in site.emails(address)[0].text
     site.clock.pass_(DAY)
     assert site.services.email_undos.finish_due() == 0
     assert email_of(site) == COUNTESS
@@ -202,7 +202,7 @@ def test_an_undo_is_dropped_when_the_earlier_address_became_another_accounts(sit
     assert email_of(site) == COUNTESS
     ada.log_in_whole()
     ada.open("/settings/account/password")
-    assert ada.press("Save", password=NEW).receipts[0].startswith("Your password was changed")
+    assert ada.press("Save", password=NEW).receipts[0].startswith("Password changed")
 
 
 def test_a_change_that_waits_for_the_commit_of_an_undo_is_refused(site: Site, ada: Owner) -> None:

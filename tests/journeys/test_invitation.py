@@ -51,7 +51,7 @@ def test_the_link_sets_the_password_and_confirms_the_address(site: Site, invite:
     )
     mail = site.emails(GRACE)[0]
     assert "the account admiral for you" in mail.text
-    assert "The link works for 72 hours, once." in mail.text
+    assert "This link expires in 72 hours and can be used once." in mail.text
     reader, path = Person(site.app), site.emailed_path(GRACE, "/invite/")
     page = reader.open(path)
     assert (page.h1, page.title) == ("Set up your account", "Set up your account - Nightlatch")
@@ -66,8 +66,8 @@ def test_the_link_sets_the_password_and_confirms_the_address(site: Site, invite:
     grace = Owner(site, "admiral")
     assert grace.log_in(NEW).h1 == "Welcome, Grace Hopper"
     subjects = [mail.subject for mail in site.emails(GRACE)[:2]]
-    assert "logged in to your account in a browser that is new" in subjects[0], "another than the link was opened in"
-    assert "The invitation to this account was accepted" in subjects[1]
+    assert "logged in to your account from a new browser" in subjects[0], "another than the link was opened in"
+    assert "The invitation to your account was accepted" in subjects[1]
 
 
 def test_the_link_works_once_and_for_72_hours(site: Site, invite: Run) -> None:

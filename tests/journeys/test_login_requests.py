@@ -349,7 +349,7 @@ def test_a_wrong_number_is_reported_on_both_screens(phone: Owner, elsewhere: Own
 def test_a_newer_log_in_ends_the_older_request(phone: Owner, elsewhere: Owner) -> None:
     newer = phone.other_browser(layout=DESKTOP)
     newer.log_in()
-    assert elsewhere.open("/log-in/waiting").says("A newer log-in ended this one.")
+    assert elsewhere.open("/log-in/waiting").says("A newer login ended this one.")
     assert approve(phone, newer).h1 == HOME
     assert phone.open(REQUESTS).says("Replaced by a newer login")
 

@@ -389,7 +389,7 @@ class TestSiteThatIsClosedToSignUp:
         assert "Create an account" not in ada.open("/log-in").links
         page = ada.open("/sign-up")
         assert (page.status, page.h1) == (200, "Sign-up is closed")
-        assert page.says("Accounts are created by the people who run this site. Ask them for one.")
+        assert page.says("Accounts are created by the people who run this site. Ask them for an account.")
         assert "Sign up" not in page.buttons
         assert page.link("Back to login") == "/log-in"
 
@@ -429,7 +429,7 @@ class TestSiteWhoseMailServerRefuses:
         assert page.status == 200  # without waiting for the mail server
         waiting = str(page.soup.find(attrs={"data-hx-get": True})["data-hx-get"])
         site.services.delivery.deliver_due()
-        trouble = "We can't e-mail you now. Try again later, or use a different address."
+        trouble = "We can't email you right now. Try again later, or use a different address."
         assert ada.send("GET", waiting).says(trouble)
         page = ada.open("/sign-up/email-code")
         assert page.receipts == [trouble]

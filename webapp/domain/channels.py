@@ -21,7 +21,7 @@ class Channel:
 
 EMAIL = Channel(
     on_its_way=lazy("An email with a code is on its way."),
-    failed=lazy("We can't e-mail you now. Try again later, or use a different address."),
+    failed=lazy("We can't email you right now. Try again later, or use a different address."),
 )
 TEXT = Channel(
     on_its_way=lazy("A text with a code is on its way."),

@@ -60,7 +60,8 @@ def _count_unless_full(*caps: int) -> Insert:
             hits = select(func.count()).select_from(earlier).where(*counted).scalar_subquery()
             free.append(hits < bindparam(f"most{name}", type_=columns.at.type))
     new = union_all(*rows).subquery()
-    return insert(Attempt).from_select(["bucket", "at", "account_id"], select(*new.c).where(*free))
+    added = insert(Attempt).from_select(["bucket", "at", "account_id"], select(*new.c).where(*free))
+    return added.execution_options(preserve_rowcount=True)  # else psycopg's number of inserted rows is dropped
 
 
 @dataclass(frozen=True, slots=True)

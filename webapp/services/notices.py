@@ -41,21 +41,21 @@ LISTED: dict[str, Sentence] = {
     "app-logged-out": lazy("You logged out the app %(device)s."),
     "browser-known": lazy("A link from your email was used to log in in another browser."),
     "browser-forgotten": lazy("You removed a remembered browser: %(device)s."),
-    "email-undo-asked": lazy("Someone asked to bring back your earlier email address %(email)s at %(until)s."),
+    "email-undo-asked": lazy("Someone asked to bring back your old email address %(email)s at %(until)s."),
     "second-factor-failed": lazy("Someone entered your password and then five wrong codes."),
 }
 TOLD: dict[str, Sentence] = {
-    "logged-in-new-browser": lazy("Someone logged in to your account in a browser that is new to us."),
+    "logged-in-new-browser": lazy("Someone logged in to your account from a new browser."),
     "wrong-codes": lazy(
-        "After your password, wrong codes were entered. There were %(count)s since you last logged in. Someone may know"
-        " your password: if it was not you, change it."
+        "Wrong codes were entered after your password. There have been %(count)s since you last logged in. If this"
+        " wasn't you, someone knows your password: change it."
     ),
     "password-changed": lazy("Your password was changed."),
     "password-reset": lazy("Your password was reset using a link sent to your email."),
     "email-confirmed": lazy("You confirmed your email address: %(email)s."),
-    "invitation-accepted": lazy("The invitation to this account was accepted: its password was set."),
+    "invitation-accepted": lazy("The invitation to your account was accepted, and its password was set."),
     "email-restored": lazy("Your email address was changed back to %(email)s."),
-    "email-undo-stopped": lazy("Your email address stays as it is: its return to %(email)s was stopped."),
+    "email-undo-stopped": lazy("Your email address hasn't changed: we stopped its return to %(email)s."),
     "phone-added": lazy("A phone number ending in %(hint)s was added to your account."),
     "phone-changed": lazy("Your phone number was changed to one ending in %(hint)s."),
     "factor-on": lazy("%(method)s was turned on."),

@@ -48,7 +48,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         "That username and password didn't work here. Check them, or have a link emailed to you."
     ),
     r.TemporaryPasswordHere: lambda _r: _(
-        "That username and password didn't work here. A temporary password works only in apps: use your usual password."
+        "That username and password didn't work here. Temporary passwords only work in apps: use your usual password."
     ),
     r.PasswordTooShort: lambda e: _("Use at least %(minimum)s characters.", minimum=e.minimum),
     r.PasswordTooLong: lambda e: _("Use %(maximum)s characters or fewer.", maximum=e.maximum),
@@ -57,7 +57,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.PasswordIsOneOfYourWords: lambda _r: _(
         "That password is too close to your name or this site's name. Choose another."
     ),
-    a.SignUpClosed: lambda _r: _("Accounts are created by the people who run this site. Ask them for one."),
+    a.SignUpClosed: lambda _r: _("Accounts are created by the people who run this site. Ask them for an account."),
     a.UsernameTaken: lambda _r: _("That username is taken. Try another."),
     a.UsernameReserved: lambda _r: _("This username is reserved. Choose another."),
     a.UsernameMalformed: lambda _r: _(
@@ -146,7 +146,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.AlreadyDone: lambda _r: _("That's already done, maybe in another tab. Here's the current status."),
     a.ChangesPaused: lambda e: times.sentence(
         _(
-            "Someone asked to bring back your earlier email address. Until %(time)s, your email, phone number, password"
+            "Someone asked to bring back your old email address. Until %(time)s, your email, phone number, password"
             " and second factors can't be changed."
         ),
         time=times.at(e.until),

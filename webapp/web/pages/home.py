@@ -55,7 +55,7 @@ def _email(user: User) -> tuple[str, str, str | None, str | None, str]:
         return title, text, layouts.page_url("settings.email"), _("Confirm your email"), "todo"
     if user.account.undo_at is not None:
         text = times.sentence(
-            _("Someone asked to bring back your earlier email address, at %(time)s."),
+            _("Someone asked to bring back your old email address, at %(time)s."),
             time=times.at(user.account.undo_at),
         )
         return title, text, layouts.page_url("settings.email_undo"), _("See who asked and how to stop it"), "todo"
