@@ -129,6 +129,18 @@ document.addEventListener("focusin", ({ target }) => {
   if (target.matches("[data-code][aria-invalid=true]")) target.select();
 });
 
+// A new password that is too short is told when its field is left, before the form is sent.
+document.addEventListener("change", ({ target: field }) => {
+  const { minimum, short } = field.dataset;
+  if (!minimum) return;
+  const isShort = field.value && [...field.value].length < minimum;
+  const error = document.getElementById(`${field.id}-error`);
+  error.textContent = isShort ? short : "";
+  field.ariaInvalid = isShort ? "true" : null;
+  field.setAttribute("aria-describedby", `${field.id}-hint ${error.id}`);
+  if (isShort) readAloud("data-short", short);
+});
+
 let textRequest;
 
 /** Fills in the code of a text message, if the browser supports WebOTP and the user agrees. Never submits the form. */
@@ -177,9 +189,10 @@ function countDown() {
   const { wait, later, now } = line.dataset;
   const ends = Date.now() + wait * 1000;
   const seconds = new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit: "second", unitDisplay: "long" });
+  const shown = (left) => left > 60 ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : seconds.format(left);
   countdown = setInterval(() => {
     const left = Math.ceil((ends - Date.now()) / 1000);
-    line.textContent = left > 0 ? later.replace("{}", seconds.format(left)) : now;
+    line.textContent = left > 0 ? later.replace("{}", shown(left)) : now;
     if (left > 0) return;
     clearInterval(countdown);
     if ("byItself" in line.dataset) sendOnceSeen(line.closest("form"));

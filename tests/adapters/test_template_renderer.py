@@ -27,6 +27,7 @@ FACTS: dict[str, dict[str, object]] = {
     "invitation": {"name": "Anna", "username": "anna", "url": "https://login.example.org/invite/f00", "hours": 72},
     "notice": {
         "name": "Anna",
+        "username": "anna",
         "what": "Your password was changed.",
         "at": 1_800_000_000,
         "origin": Origin("203.0.113.5", FIREFOX),
@@ -155,6 +156,8 @@ def test_a_notice_says_what_happened_when_and_from_which_device_and_address(rend
     assert "January 15, 2027" in email.text
     assert "UTC" in email.text
     assert "Firefox on Windows, IP address 203.0.113.5" in email.text
+    assert "Account: anna" in email.text
+    assert "Account: anna" in email.html
     assert "Not you?" in email.text
 
 

@@ -201,6 +201,7 @@ SCREENS = (
            type=(("main [name=code]", "{}"),), press=(PRIMARY,), sign=".card", own=True, twin="backup-code-replaced"),
     # -- The site itself
     Screen("help", "/help/two-factor-authentication"),
+    Screen("cannot-log-in", "/help/cannot-log-in"),
     Screen("about", "/about"),
     Screen("terms", "/terms"),
     Screen("privacy", "/privacy", "member"),
@@ -460,7 +461,6 @@ def _with_keys(person: UserWithSecret) -> None:
     """One portable key, one in this device, and an app."""
     _with_one_key(person)
     person.turn_on_app()
-    person.press("Got it")
     person.turn_on_key(
         person.new_key(transports=("internal", "hybrid"), backup_eligible=True, backed_up=True), "Pixel 9"
     )
@@ -524,7 +524,6 @@ def _with_both(person: UserWithSecret) -> None:
     person.press("Verify", password=person.password)
     person.press("Next", phone=person.phone)
     person.press("Verify", code=person.texted())
-    person.press("Got it")
 
 
 def _changing_password(person: UserWithSecret) -> None:

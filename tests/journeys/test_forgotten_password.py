@@ -33,6 +33,7 @@ def test_the_link_sets_a_new_password_and_does_not_log_in(returning: Owner, site
     page = ada.press("Save password", password=NEW)
     assert (page.path, page.h1) == ("/log-in", "Log in")
     assert page.receipts == ["Password changed. Log in with your new password."]
+    assert page.field("Username")["value"] == "ada"
     assert ada.cookie("session") is None
     assert ada.log_in().status == 422
     assert ada.log_in(NEW).h1 == "Enter your code"

@@ -125,7 +125,10 @@ class LoginRequestsMethod(OutOfBand):
         return gettext("Login request to your phone")
 
     def source(self, challenge: Challenge) -> str:
-        return gettext("Open the notification on your phone, or go to Security > Login requests there.")
+        return gettext(
+            "Open the notification, or this site, on the phone: the request is at the top of each page there, and under"
+            " Profile > Login requests."
+        )
 
     def send(self, challenge: Challenge, origin: Origin) -> None:
         self.requests.ask(challenge.account, challenge.name, challenge.factors, origin, self.requests_path)

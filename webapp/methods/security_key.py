@@ -32,7 +32,7 @@ from ..models.factors import Factor
 from ..services.attempts import Attempts, single_use
 from ..services.ceremonies import Ceremonies, challenge_in, id_in
 from ..services.core import Core
-from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE_IF_FIRST, OVERVIEW_ONCE, PASSWORD_UNLESS_FRESH
+from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW_ONCE, PASSWORD_UNLESS_FRESH
 from ..services.method import Answers, BrowserNeeds, ByDevice, Challenge, Overview, Proved, Step, Visit
 from ..services.method_kinds import Passwordless
 
@@ -152,7 +152,7 @@ class SecurityKey(Passwordless):
 
     def steps(self) -> Sequence[Step]:
         touch = Touch(self.ceremonies, self.attempts)
-        return PASSWORD_UNLESS_FRESH, *CONFIRMED_EMAIL, OVERVIEW_ONCE, touch, Name(), DONE_IF_FIRST
+        return PASSWORD_UNLESS_FRESH, *CONFIRMED_EMAIL, OVERVIEW_ONCE, touch, Name(), DONE
 
     def begin(self, visit: Visit) -> dict[str, Any]:
         return {"user": as_text(visit.core.entropy.bytes(visit.core.policy.user_handle_bytes))}

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from ..domain.channels import Sent
 from ..domain.forecast import Authenticator
-from ..domain.language import Sentence
+from ..domain.language import Sentence, lazy
 from ..domain.origin import Origin
 from ..domain.refusals import Refusal
 from ..models.accounts import Account
@@ -218,6 +218,8 @@ class Method(ABC):
     """Its page offers Resend."""
     browser_needs: ClassVar[BrowserNeeds | None] = None
     """For a method that needs JavaScript and the browser's interface for security keys."""
+    replace_label: ClassVar[Sentence] = lazy("Replace")
+    """The link to its enrollment while it is on."""
     only_on_phones: ClassVar[Sentence | None] = None
     """For a method that is turned on from the phone: what other devices show, with the mobile host as `site`."""
 
@@ -240,6 +242,10 @@ class Method(ABC):
     def shown(self, factors: Sequence[Factor], origin: Origin) -> Sequence[Factor]:
         """Those of `factors` that the list of methods can turn off."""
         return factors
+
+    def detail(self, account: Account) -> str:
+        """What it is for this account while it is on, such as the end of a number; empty when there is nothing."""
+        return ""
 
     def hint(self, challenge: Challenge) -> str:
         """Its name in the list of methods at the challenge."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
@@ -13,6 +14,7 @@ from ..domain.labels import tidy_name
 from ..domain.language import spoken
 from ..domain.names import key_of, without_marks
 from ..domain.origin import Origin
+from ..domain.refusals import Refusal
 from ..models.accounts import Account
 from .attempt_rules import SlidingWindows, WithRefusal
 from .attempts import Attempts, Bucket
@@ -67,17 +69,29 @@ class SignUp:
             raise UsernameTaken() from None
         return LoggedIn(opened, account, "/sign-up/email")
 
+    def problems(self, name: str, username: str, password: str) -> list[Refusal]:
+        """What is wrong with the fields that are not empty, so that all is said at once. Hashes and writes nothing."""
+        with self.core.db.read() as tx:
+            checks: list[tuple[str, Callable[[], object]]] = [
+                (name, lambda: tidy_name(name, self.core.policy.name_maximum)),
+                (username, lambda: self.usernames.demand_free(tx, self._tidy_username(username))),
+                (password, lambda: self.passwords.demand_good(password, name, username)),
+            ]
+            return [refusal for typed, check in checks if typed and (refusal := _refusal_of(check)) is not None]
+
     def _of_network(self, origin: Origin) -> Bucket:
         rule = WithRefusal(SlidingWindows(self.core.policy.sign_ups), TooManySignUps)
         return Bucket(f"sign-up-from:{origin.network}", rule)
 
     def tidy(self, name: str, username: str) -> tuple[str, str]:
         """Name and username as they are stored. Raises `NameMalformed` or `UsernameMalformed`."""
-        name = tidy_name(name, self.core.policy.name_maximum)
+        return tidy_name(name, self.core.policy.name_maximum), self._tidy_username(username)
+
+    def _tidy_username(self, username: str) -> str:
         username = without_marks(unicodedata.normalize("NFKC", username)).strip().removeprefix("@")
         if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self.core.policy.username_maximum:
             raise UsernameMalformed()
-        return name, username
+        return username
 
     def create_by_operator(
         self, name: str, username: str, password: str, email: str | None, *, confirmed: bool
@@ -110,3 +124,11 @@ class SignUp:
             password_hash=sealed,
             language=spoken().code,
         )
+
+
+def _refusal_of(check: Callable[[], object]) -> Refusal | None:
+    try:
+        check()
+    except Refusal as refusal:
+        return refusal
+    return None

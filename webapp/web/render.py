@@ -39,6 +39,7 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
         template,
         layout="layouts/fragment.html" if fragment else layouts.template(),
         form=form,
+        status=status,
         problems=problems,
         receipts=[(kind, sentence) for kind, sentence in flashed if kind in (RECEIPT, CHANGE)],
         **context,

@@ -9,7 +9,7 @@ from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
 from ..domain.moments import machine
 from ..services.operation.restoration import RestoredLately
-from . import assets, cookies, csrf, current, forms, layouts, themes, times
+from . import assets, cookies, csrf, current, forms, layouts, themes, times, waiting_requests
 from .places import place_of
 
 
@@ -31,6 +31,7 @@ def install(app: Flask, services: Services) -> None:
         csrf_token=csrf.token,
         restored_lately=RestoredLately(services.restoration),
         current_path=current.path,
+        waiting_requests=waiting_requests.here,
         described=forms.described,
         invalid=forms.invalid,
         languages=[(language.code, language.autonym) for language in services.languages.values()],

@@ -24,7 +24,7 @@ from ..forms import (
     SignUpForm,
     untrusted,
 )
-from ..login_response import after_password, logged_in, make_known
+from ..login_response import PREFILLED, after_password, logged_in, make_known, prefill
 
 BROWSER = "csrf_token"
 """In the form session: Flask-WTF's random CSRF value. It binds the challenge of a passkey to this browser."""
@@ -40,7 +40,7 @@ bp = Blueprint("entrance", __name__)
 
 @bp.route("/log-in", methods=["GET", "POST"])
 def log_in() -> Any:
-    form = LogInForm(next=request.args.get("next", ""))
+    form = LogInForm(next=request.args.get("next", ""), username=session.pop(PREFILLED, None))
     if "credential" in request.form:
         try:
             if form.trusted():
@@ -114,12 +114,17 @@ def sign_up() -> Any:
         closed, status = SignUpClosed(), 200 if request.method == "GET" else SignUpClosed.status
         return render.page("entrance/sign_up_closed.html", status=status, sentence=words.say(closed))
     form = SignUpForm()
+    typed = form.name.data or "", form.username.data or "", form.password.data or ""
     if form.submitted():
         try:
-            made = services.sign_up.create(form.name.data, form.username.data, form.password.data, current.origin())
+            made = services.sign_up.create(*typed, current.origin())
             return logged_in(made, layouts.page_url("entrance.sign_up_email"))
         except Refusal as refusal:
             words.place(refusal, form)
+    if form.errors and not form.form_errors:
+        for problem in services.sign_up.problems(*typed):
+            if not form[problem.field].errors:
+                words.place(problem, form)
     return render.page("entrance/sign_up.html", form, minimum=services.passwords.minimum)
 
 
@@ -194,6 +199,7 @@ def reset_password(token: str) -> Any:
             render.receipt(_("Password changed. Log in with your new password."))
             response = render.go(layouts.page_url("entrance.log_in"), whole=True)
             make_known(response, opened.account.id)
+            prefill(opened.account.username)
             return response
     except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404)

@@ -28,6 +28,12 @@ def two_factor() -> Any:
     )
 
 
+@bp.get("/cannot-log-in")
+def cannot_log_in() -> Any:
+    """What to do about each thing that can be lost, and whom to ask."""
+    return render.page("help/cannot_log_in.html")
+
+
 def _instructions(method: Method, variant: layouts.Variant) -> tuple[Method, Sentence, str, str]:
     """The method, the label of its button, the template of its instructions, and the URL of its enrollment."""
     start = layouts.page_url("enrollment.start", method=method.slug)

@@ -40,7 +40,7 @@ def _passkey_offer(user: User) -> str | None:
     keys = [f for f in user.factors if f.method == method.slug]
     if any(method.is_here(factor, current.origin()) for factor in keys):
         return None
-    return layouts.page_url("enrollment.start", method=method.slug)
+    return layouts.page_url("enrollment.step", method=method.slug, step=method.first_step)
 
 
 def check_up(user: User) -> list[tuple[str, str, str | None, str | None, str]]:
