@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.attacks.tools import routes
+from tests.attacks.tools import DOMAIN, routes, wrong
 from tests.conftest import Site
 from tests.people import ANDROID, DESKTOP, Owner, Page, Person
 from webapp.web.compression import PAGES
 
 GZIP = {"Accept-Encoding": "gzip, deflate, br"}
 TOKEN = re.compile(rb'name="csrf_token" value="([^"]+)"')
-PUBLIC = ["/log-in", "/sign-up", "/forgot-password", "/help/two-factor-authentication",
+PUBLIC = ["/log-in", "/sign-up", "/forgot-password", "/help/two-factor-authentication", "/help/cannot-log-in",
           "/about", "/terms", "/privacy", "/status"]  # fmt: skip
 
 
@@ -94,6 +94,13 @@ def test_a_page_that_says_something_about_the_browser_is_not_compressed(site: Si
         session["_flashes"] = [("receipt", "Your email address has been restored.")]
     page = asked(ada, "/log-in")
     assert (page.receipts, is_compressed(page)) == (["Your email address has been restored."], False)
+    ada.log_in()
+    for _ in range(5):
+        ada.open("/log-in/verify")
+        ada.send("POST", "/log-in/verify", data={"csrf_token": ada.token(), "code": wrong(ada.code())}, follow=False)
+    ada.client.delete_cookie("login", domain=DOMAIN)
+    page = asked(ada, "/log-in")
+    assert (page.field("Username")["value"], is_compressed(page)) == ("ada", False)
     with ada.client.session_transaction(base_url=f"http://{ada.host}") as session:
         session["reset-sent-to"] = ada.email
     assert not is_compressed(asked(ada, "/forgot-password"))

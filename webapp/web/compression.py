@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 
-from flask import get_flashed_messages, request, session
+from flask import g, request, session
 from flask.wrappers import Response
 
 from . import cookies, layouts
@@ -19,6 +19,7 @@ PAGES = frozenset(
         "entrance.log_in",
         "entrance.sign_up",
         "entrance.forgot_password",
+        "help.cannot_log_in",
         "help.two_factor",
         "site.about",
         "site.terms",
@@ -29,17 +30,22 @@ PAGES = frozenset(
 LEVEL = 6  # 9 saves 10 bytes more
 
 
+def judge() -> None:
+    """Before the page reads the form session: may it say more to this browser than to any other?"""
+    is_listed = layouts.endpoint() in PAGES and request.method in ("GET", "HEAD")
+    g.is_public = is_listed and not any(map(cookies.get, (cookies.SESSION, cookies.LOGIN))) and not _remembers_a_page()
+
+
 def compress(response: Response) -> Response:
     if layouts.endpoint() not in PAGES or request.method not in ("GET", "HEAD") or response.mimetype != "text/html":
         return response
     response.vary.update(("Accept-Encoding", "Cookie"))
-    if request.accept_encodings["gzip"] > 0 and not _knows_the_browser():
+    if g.get("is_public", False) and request.accept_encodings["gzip"] > 0:
         response.set_data(gzip.compress(response.get_data(), LEVEL, mtime=0))
         response.content_encoding = "gzip"
     return response
 
 
-def _knows_the_browser() -> bool:
-    """True if the page may say more than it says to anyone: for a session, a pending login, or after another page."""
-    has_token = any(cookies.get(name) is not None for name in (cookies.SESSION, cookies.LOGIN))
-    return has_token or bool(get_flashed_messages()) or bool(set(session) - {"csrf_token"})
+def _remembers_a_page() -> bool:
+    """True if another page left something for this one, such as a receipt or a username."""
+    return bool(set(session) - {"csrf_token"})

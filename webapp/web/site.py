@@ -101,6 +101,7 @@ def _before(app: Flask) -> None:
         guards.same_site,
         guards.phone_layout,
         kept_acts.drop_elsewhere,
+        compression.judge,
     ):
         app.before_request(step)
     app.teardown_request(languages.forget)
