@@ -119,7 +119,9 @@ def test_a_reset_link_is_void_once_its_address_was_changed_to_one_that_only_look
     bob.open("/settings/account/email")
     bob.press("Save", email="aßa@example.org")
     bob.press("Verify", code=site.emailed_code("aßa@example.org"))
-    assert site.emails("assa@example.org")[0].subject.startswith("Your Nightlatch email address was changed"), "its former owner is told"
+    assert site.emails("assa@example.org")[0].subject.startswith("Your Nightlatch email address was changed"), (
+        "its former owner is told"
+    )
     assert finder.post(path, password=NEW).status == 404
 
 

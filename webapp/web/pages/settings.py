@@ -43,7 +43,14 @@ def security_and_access() -> Any:
             _("Security"),
             _("Two-factor authentication, logins, devices, and password"),
             layouts.page_url("settings.security"),
-        )
+        ),
+        (_("Sessions"), _("Where you're logged in, and remembered browsers"), layouts.page_url("sessions.sessions")),
+        (_("Activity"), _("Recent security activity"), layouts.page_url("activity.activity")),
+        (
+            _("Don't recognize something?"),
+            _("Log out everything else and choose a new password"),
+            layouts.page_url("not_you.logged_in"),
+        ),
     ]
     return render.page("settings/rows.html", heading=_("Security and account access"), rows=rows)
 
