@@ -70,7 +70,7 @@ class TestSiteWithSignUpClosed:
     def test_about_says_whom_to_ask(self, site: Site) -> None:
         page = Person(site.app).open("/about")
         assert not page.says("Anyone can create one.")
-        assert page.says("Ask them for one.")
+        assert page.says("the people who run this site")
         assert page.link("help@example.org") == "mailto:help@example.org"
 
 

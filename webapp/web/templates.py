@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Flask, request
+from markupsafe import Markup, escape
 
 from ..bootstrap import Services
 from ..domain.devices import device
@@ -12,6 +15,8 @@ from ..services.operation.restoration import RestoredLately
 from . import assets, cookies, csrf, current, forms, layouts, themes, times, waiting_requests
 from .places import place_of
 
+HYPHENATED = re.compile(r"\b\w+(?:-\w+)+\b(?![^<]*>)")
+
 
 def install(app: Flask, services: Services) -> None:
     env, settings = app.jinja_env, services.settings
@@ -20,7 +25,9 @@ def install(app: Flask, services: Services) -> None:
     env.add_extension("jinja2.ext.i18n")
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
-    env.filters.update(device=device, place=place_of, machine=machine, minute=times.at, ago=times.ago)
+    env.filters.update(
+        device=device, place=place_of, machine=machine, minute=times.at, ago=times.ago, unbroken=_unbroken
+    )
     env.globals.update(
         _=env.globals["gettext"],  # the extension's own `_` is slower: it resolves gettext at each call
         site_name=settings.site_name,
@@ -37,6 +44,12 @@ def install(app: Flask, services: Services) -> None:
         languages=[(language.code, language.autonym) for language in services.languages.values()],
     )
     app.context_processor(_context)
+
+
+def _unbroken(heading: str) -> Markup:
+    """A heading in whose lines no word ends at its hyphen. The text stays as it is."""
+    html = str(escape(heading))
+    return Markup(HYPHENATED.sub(r'<span class="unbroken">\g<0></span>', html))  # noqa: S704  # it is escaped
 
 
 def _context() -> dict[str, object]:
