@@ -36,6 +36,11 @@ PHONE = "+447400123456"
 REQUESTS = "/settings/security/login-requests"
 
 
+def named(tag: Tag) -> str:
+    """The accessible name of a button or a link."""
+    return str(tag.get("aria-label") or tag.get_text(" ", strip=True))
+
+
 class Page:
     """One response, read as a person reads it."""
 
@@ -94,23 +99,23 @@ class Page:
 
     def button(self, name: str) -> Tag:
         for button in self.soup.find_all("button"):
-            if button.get_text(" ", strip=True) == name:
+            if named(button) == name:
                 return button
         raise AssertionError(f"no button {name!r} on {self.path} ({self.h1}); there are {self.buttons}")
 
     @property
     def buttons(self) -> list[str]:
-        return [b.get_text(" ", strip=True) for b in self.soup.find_all("button")]
+        return [named(b) for b in self.soup.find_all("button")]
 
     def link(self, name: str) -> str:
         for link in self.soup.find_all("a"):
-            if link.get_text(" ", strip=True) == name:
+            if named(link) == name:
                 return str(link["href"])
         raise AssertionError(f"no link {name!r} on {self.path}; there are {self.links}")
 
     @property
     def links(self) -> list[str]:
-        return [a.get_text(" ", strip=True) for a in self.soup.find_all("a")]
+        return [named(a) for a in self.soup.find_all("a")]
 
     def field(self, label: str) -> Tag:
         for tag in self.soup.find_all("label"):

@@ -164,7 +164,7 @@ def test_accounts_are_listed_and_shown_without_secrets(site: Site, run: Run) -> 
 
 @pytest.mark.parametrize(
     "words",
-    [("show",), ("reset-second-factors", "--why", "lost"), ("log-out",), ("delete",)],
+    [("show",), ("rename", "--", "ada"), ("reset-second-factors", "--why", "lost"), ("log-out",), ("delete",)],
     ids=lambda words: words[0],
 )
 def test_an_unknown_account_is_answered_by_one_sentence(run: Run, words: tuple[str, ...]) -> None:

@@ -125,6 +125,7 @@ def test_a_site_with_a_public_name_never_generates_its_own_keys(tmp_path: Path, 
         ("SERVER_NAME", "localhost:5000", "nightlatch.localhost:5000"),
         ("SERVER_NAME", "127.0.0.1:5000", "nightlatch.localhost:5000"),
         ("SERVER_NAME", "login.example.org:443", "login.example.org"),
+        ("SERVER_NAME", "login.example.org.", "login.example.org"),
         ("SERVER_NAME", "login.localhost:80", "login.localhost"),
         ("MOBILE_SUBDOMAIN", "m.obile", "mobile"),
         ("MOBILE_SUBDOMAIN", "Mobile", "mobile"),
@@ -186,6 +187,7 @@ def test_a_site_with_a_public_name_never_generates_its_own_keys(tmp_path: Path, 
         ("LOG_LEVEL", "loud", "DEBUG, INFO, WARNING, ERROR"),
         ("SIGN_UP", "no", "open, closed"),
         ("LEGACY_ACCESS", "1", "off, on"),
+        ("USERNAME_CHANGE", "no", "off, on"),
         ("SUPPORT", "ask Ada", "help@example.org"),
         ("SUPPORT", "http://example.org/help", "https://example.org/help"),
         ("SUPPORT", "https:///help", "https://example.org/help"),
@@ -339,7 +341,9 @@ def test_a_blank_setting_counts_as_not_set(tmp_path: Path) -> None:
 def test_anyone_may_sign_up_and_legacy_access_is_off_unless_the_operator_says_otherwise(tmp_path: Path) -> None:
     settings = read(tmp_path, **SERVING)
     assert (settings.sign_up_open, settings.legacy_access, settings.support) == (True, False, None)
+    assert settings.username_change
     settings = read(tmp_path, **SERVING, SIGN_UP="closed", LEGACY_ACCESS="on", SUPPORT="help@example.org")
+    assert not read(tmp_path, **SERVING, USERNAME_CHANGE="off").username_change
     assert (settings.sign_up_open, settings.legacy_access) == (False, True)
     assert settings.support_url == "mailto:help@example.org"
     assert read(tmp_path, SUPPORT="https://example.org/help").support_url == "https://example.org/help"

@@ -41,6 +41,7 @@ from .services.notices import Notices
 from .services.one_time_codes import OneTimeCodes
 from .services.operation import Accounts, Advice, Maintenance, Proxies, Restoration
 from .services.outbox import Outbox
+from .services.own_account import Deletions, Exports, Renames
 from .services.password_attempts import PasswordAttempts
 from .services.password_changes import PasswordChanges
 from .services.password_proof import PasswordProof
@@ -81,11 +82,9 @@ class Services:
         self.db, site = db, settings.site_name
         keyring = AesGcmKeyring(settings.encryption_keys, ports.entropy)
         self.core = core = Core(self.db, ports.clock, ports.entropy, keyring, settings.policy)
-        self.outbox = Outbox(core, ports.renderer, languages)
-        self.links = Links(core, settings.main_url)
+        self.outbox, self.links = Outbox(core, ports.renderer, languages), Links(core, settings.main_url)
         self.notices = tell = Notices(core, self.outbox, self.links)
-        self.attempts = attempts = Attempts(core)
-        self.sessions = sessions = Sessions(core)
+        self.attempts, self.sessions = attempts, sessions = Attempts(core), Sessions(core)
         self.passwords = passwords = Passwords(core, ports.hasher, site)
         guesses, codes = PasswordAttempts(core, attempts), OneTimeCodes(core)
         self.backup_codes = backup_codes = BackupCodes(core)
@@ -108,19 +107,18 @@ class Services:
         self.passkeys = Passkeys(core, attempts, tell, opening, self.methods)
         self.kept_acts, self.shown_once = KeptActs(core), ShownOnce(core)
         self.password_proof = PasswordProof(core, attempts, passwords, sessions)
-        beginning = (core, attempts, sessions, self.password_proof, emails)
-        self.enrollment = Enrollment(*beginning, backup_codes, tell)
+        self.enrollment = Enrollment(core, attempts, sessions, self.password_proof, emails, backup_codes, tell)
         self.second_factors = SecondFactors(core, sessions, backup_codes, tell, self.methods)
         self.named_factors, self.forecasts = NamedFactors(core, sessions, tell), Forecasts(self.methods)
         self.usernames = names = Usernames(core, site)
         self.sign_up = SignUp(core, attempts, passwords, sessions, tell, names, settings.sign_up_open)
-        inviting = (self.sign_up, names, passwords, sessions, self.links, self.outbox, tell)
+        inviting = (self.sign_up, names, guesses, passwords, sessions, self.links, self.outbox, tell)
         self.invitations = Invitations(core, *inviting)
         changing = (core, attempts, guesses, passwords, sessions)
         self.password_changes = PasswordChanges(*changing, self.links, self.outbox, tell)
         self.login_links = LoginLinks(core, attempts, self.links, self.outbox, tell)
         self.not_you = NotYou(core, self.links, sessions, self.password_changes, tell)
-        self.contacts, self.activity = Contacts(core, numbers), ActivityPages(core)
+        self.contacts, self.activity, self.proxies = Contacts(core, numbers), ActivityPages(core), Proxies(core)
         self.temporary_passwords = TemporaryPasswords(core, attempts, sessions, numbers, self.outbox, tell)
         refused = RefusedAccesses(core, self.temporary_passwords, ports.texts.available)
         self.app_sessions = apps = AppSessions(core)
@@ -130,10 +128,12 @@ class Services:
         self.active_access = ActiveAccess(core, sessions, tell, kinds)
         senders = (ports.mail, ports.texts, ports.pushes)
         self.delivery = Delivery(core, self.outbox, *senders, prepare=refused.process, drop=pushing.drop)
-        self.accounts = Accounts(core, sessions, tell, names)
+        owned, self.exports = (self.links, tell, self.outbox), Exports(core, attempts, sessions, tell)
+        self.renames = Renames(core, attempts, names, sessions, *owned, settings.username_change)
+        self.deletions = deletions = Deletions(core, sessions, *owned, names, settings.main_url)
+        self.accounts = Accounts(core, sessions, tell, deletions, self.renames)
         heartbeat = FileHeartbeat(settings.instance, settings.database_url)
-        self.restoration, self.maintenance = Restoration(core, heartbeat, self.methods), Maintenance(core)
-        self.proxies = Proxies(core)
+        self.restoration, self.maintenance = Restoration(core, heartbeat, self.methods), Maintenance(core, deletions)
         self.advice = Advice(core, apps, names, settings.sign_up_open, settings.legacy_access)
 
 

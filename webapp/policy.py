@@ -58,6 +58,13 @@ class Policy:
     # Sign-up
     sign_ups: tuple[Window, ...] = (Window(20, HOUR), Window(100, DAY))  # of one network
 
+    # The owner's account
+    username_change_every: int = 30 * DAY
+    username_change_waits: int = DAY  # so that its owner can stop it
+    username_changes_asked: Window = Window(3, DAY)  # those that were stopped, too
+    deletion_waits: int = 30 * DAY  # a full log-in undoes it
+    exports: Window = Window(3, DAY)  # of one account
+
     # Second factors
     challenge_attempts: int = 5  # then the log-in starts again at the password
     second_factor_attempts: tuple[Window, ...] = (Window(5, 5 * MINUTE), Window(20, HOUR), Window(50, DAY))

@@ -1,4 +1,4 @@
-"""The worker: delivers what the outbox owes; every minute beats and finishes undos, every hour purges."""
+"""The worker: delivers what the outbox owes; every minute beats and finishes undos and renames, every hour purges."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def _keep_house(services: Services, stop: Event) -> None:
         try:
             beats = services.restoration.count_heartbeat(beats)
             services.email_undos.finish_due()
+            services.renames.finish_due()
             if minutes % 60 == 0:
                 services.maintenance.purge()
         except Exception as error:  # it is tried again in a minute

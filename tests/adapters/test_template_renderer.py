@@ -57,6 +57,25 @@ FACTS: dict[str, dict[str, object]] = {
         "undo_url": "https://login.example.org/undo-email/f00",
         "days": 7,
     },
+    "username-change": {
+        "name": "Anna",
+        "username": "anna",
+        "new_username": "annabel",
+        "until": 1_800_086_400,
+        "at": 1_800_000_000,
+        "origin": Origin("203.0.113.5", FIREFOX),
+        "stop_url": "https://login.example.org/keep-username/f00",
+    },
+    "account-deletion": {
+        "name": "Anna",
+        "username": "anna",
+        "until": 1_802_592_000,
+        "at": 1_800_000_000,
+        "origin": Origin("203.0.113.5", FIREFOX),
+        "login_url": "https://login.example.org/log-in",
+        "not_you_url": "https://login.example.org/not-you/f00",
+    },
+    "account-deleted": {"name": "Anna", "username": "anna", "by_operator": False},
     "text-budget": {"name": "Anna", "share": 80, "spent": 800, "budget": 1000},
 }
 

@@ -174,6 +174,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "origin without the port": {"origin": "http://nightlatch.localhost"},
     "origin over https": {"origin": f"https://{HOST}"},
     "origin with a slash": {"origin": f"http://{HOST}/"},
+    "origin with a final dot": {"origin": "http://nightlatch.localhost.:5000"},
     "origin in capitals": {"origin": f"http://{HOST}".upper()},
     "no origin": {"origin": ""},
     "origin null": {"origin": "null"},

@@ -36,6 +36,7 @@ OPEN_TO_ALL = {
     "login_links.use",
     "not_you.mailed",
     "entrance.undo_email",
+    "own_account.keep_username",
     "site.delivery",  # its message ids are signed
     "challenge.verify",
     "challenge.methods",

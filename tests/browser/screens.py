@@ -32,6 +32,7 @@ KEYS = f"{TWO_FACTOR}/security-keys"
 REQUEST = f"{TWO_FACTOR}/login-requests"
 TEMPORARY = f"{TWO_FACTOR}/temporary-password"
 ACCOUNT_EMAIL = "/settings/account/email"
+USERNAME = "/settings/account/username"
 TEXTED = "main [value=text-message]"
 SAYS_ERROR = {"en": "^Error: ", "en-XA": "^⟦Éŕŕöŕ: ", "ar-XB": "^هررور: "}
 PRIMARY = "main form button.primary"
@@ -124,6 +125,16 @@ SCREENS = (
     Screen("contacts", "/settings/privacy/contacts", "texted"),
     Screen("settings-language", "/settings/language", "member"),
     Screen("settings-display", "/settings/display", "member"),
+    Screen("change-name", "/settings/account/name", "member", has_fields=True),
+    Screen("change-username", USERNAME, "member", has_fields=True),
+    Screen("change-username-waiting", USERNAME, "renaming", twin="change-username"),
+    Screen("change-username-again", USERNAME, "renamed", twin="change-username"),
+    Screen("keep-username", "{}", "renaming"),
+    Screen("own-data", "/settings/account/data", "member"),
+    Screen("delete-account", "/settings/account/delete", "member"),
+    Screen("account-deleted", "/settings/account/delete", "member", press=("main button.danger",),
+           sign="main [name=username]", own=True, twin="log-in"),
+    Screen("home-after-deletion", "{}", "coming-back", own=True, twin="home-new"),
     Screen("change-password", "/settings/account/password", "member", has_fields=True),
     Screen("change-email", ACCOUNT_EMAIL, "member", has_fields=True),
     Screen("change-email-code", "/settings/account/email/code", "moving", has_fields=True, twin="sign-up-email-code"),
@@ -179,6 +190,8 @@ SCREENS = (
     Screen("methods-both-on", TWO_FACTOR, "with-both", twin="methods-on"),
     Screen("text-overview-again", f"{TEXT}/overview", "with-both", twin="text-overview"),
     Screen("overview-again", f"{APP}/overview", "enrolled", twin="overview"),
+    Screen("method-text", TEXT, "with-both"),
+    Screen("method-app", APP, "enrolled"),
     Screen("turn-off", f"{APP}/turn-off", "enrolled"),
     Screen("turn-off-again", f"{APP}/turn-off?again=1", "enrolled", layouts=(IPHONE,), twin="turn-off"),
     Screen("turned-off", TWO_FACTOR, "off-again", twin="methods-on"),
@@ -375,6 +388,31 @@ def _undo(person: UserWithSecret) -> None:
     reader.open(person.site.emailed_path(person.email, "/undo-email/"))
     reader.press("Undo the change")
     person.log_in_whole()
+
+
+def _renaming(person: UserWithSecret) -> None:
+    """Asked for another username, and the change waits."""
+    _member(person)
+    person.open(USERNAME)
+    person.press("Save", username=f"countess{person.username}")
+    person.known = person.site.emailed_path(person.email, "/keep-username/")
+
+
+def _renamed(person: UserWithSecret) -> None:
+    """The change took effect."""
+    _renaming(person)
+    person.site.services.accounts.rename(person.username, f"countess{person.username}")
+
+
+def _coming_back(person: UserWithSecret) -> None:
+    """Deleted the account, and logged in again."""
+    _member(person)
+    person.open("/settings/account/delete")
+    person.press("Delete my account")
+    person.open("/log-in")
+    follow = {"csrf_token": person.token(), "username": person.username, "password": person.password}
+    person.send("POST", "/log-in", follow=False, data=follow)
+    person.known = "/"
 
 
 def _invited(person: UserWithSecret) -> None:
@@ -784,6 +822,9 @@ STATES: dict[str, State] = {
     "moved-with-an-app": _moved_with_an_app,
     "undone": _undone,
     "undone-before-the-app": _undone_before_the_app,
+    "renaming": _renaming,
+    "renamed": _renamed,
+    "coming-back": _coming_back,
     "invited": _invited,
     "kept-out": _kept_out,
     "with-an-unsaved-code": _with_an_unsaved_code,

@@ -162,7 +162,8 @@ def test_every_screen_is_accessible(visit: Visits, layout: str) -> None:
 GAPS = """() => {
   const form = document.querySelector("main form:has(button.primary)");
   const shown = [...form.children].filter(e => e.checkVisibility() && e.getBoundingClientRect().height > 0);
-  const gaps = shown.slice(1).map((e, n) => Math.round(e.getBoundingClientRect().top - shown[n].getBoundingClientRect().bottom));
+  const boxes = shown.map(e => e.getBoundingClientRect());
+  const gaps = boxes.slice(1).map((box, n) => Math.round(box.top - boxes[n].bottom));
   const empty = [...document.querySelectorAll("main .error:empty")].filter(e => e.checkVisibility());
   return [...new Set(gaps).size > 1 ? [`gaps of ${gaps} px`] : [], ...empty.map(e => `space for ${e.id}`)];
 }"""

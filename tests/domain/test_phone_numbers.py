@@ -133,6 +133,20 @@ def test_with_an_unknown_country_only_a_number_without_calling_code_is_refused(c
         parse("07400 123456", country, ALL)
 
 
+@pytest.mark.parametrize("typed", ["+52 1 55 1234 5678", "0052 1 55 1234 5678", "+521 5512345678", "+52 55 1234 5678"])
+@pytest.mark.parametrize("country", ["MX", "US"])
+def test_the_1_of_mexican_mobile_numbers_fell_away_in_2019(typed: str, country: str) -> None:
+    assert parse(typed, country, ALL) == PhoneNumber("+525512345678", "MX")
+
+
+@pytest.mark.parametrize(
+    "typed", ["+52 1 55 1234 567", "+52 1 55 1234 56789", "+521", "+52 2 55 1234 5678", "521 55 1234 5678 1"]
+)
+def test_no_other_digit_of_a_mexican_number_falls_away(typed: str) -> None:
+    with pytest.raises(PhoneMalformed):
+        parse(typed, "MX", ALL)
+
+
 # -- What is refused ---------------------------------------------------------------------------------
 
 

@@ -136,7 +136,7 @@ def test_a_link_to_an_unconfirmed_address_confirms_it(ada: Owner, site: Site) ->
     assert ada.open("/").path == "/log-in"
     page = reader.log_in(NEW)
     assert page.h1 == "Welcome, Ada Lovelace"
-    assert page.says(f"{ada.email} is confirmed.")
+    assert page.says(f"{ada.email}, confirmed")
 
 
 def test_of_links_to_two_accounts_that_claim_an_address_only_the_first_used_is_accepted(site: Site) -> None:
@@ -183,7 +183,7 @@ def asked_for(site: Site, owner: Owner) -> list[str]:
     before = len(site.emails(owner.email))
     ask(Owner(site), owner.email)
     mails = site.emails(owner.email)
-    return [re.findall(r"for the account (\S+) at", mail.text)[0] for mail in mails[: len(mails) - before]]
+    return [re.findall(r"reset the password for (\S+) on", mail.text)[0] for mail in mails[: len(mails) - before]]
 
 
 def test_a_link_to_a_former_address_is_refused(site: Site) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from tests.attacks.test_meanwhile import while_paused
+from tests.attacks.test_password_limits import in_a_row
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner, Page, Person
@@ -62,12 +64,49 @@ def test_the_link_sets_the_password_and_confirms_the_address(site: Site, invite:
     page = reader.press("Save password", password=NEW)
     assert page.path == "/log-in"
     assert page.receipts == ["Your account is ready. Log in with your new password."]
-    assert site.services.accounts.named("admiral").email == GRACE
+    account = site.services.accounts.named("admiral")
+    assert (account.email, account.unconfirmed_email, account.claimed_at) == (GRACE, None, None)
     grace = Owner(site, "admiral")
     assert grace.log_in(NEW).h1 == "Welcome, Grace Hopper"
     subjects = [mail.subject for mail in site.emails(GRACE)[:2]]
     assert "logged in to your account from a new browser" in subjects[0], "another than the link was opened in"
     assert "The invitation to your account was accepted" in subjects[1]
+
+
+def test_wrong_passwords_before_it_was_accepted_keep_the_new_owner_out_of_nothing(site: Site, invite: Run) -> None:
+    """Without a confirmed address they have no limit; with one, a hundred would close the account."""
+    invite("--username", "grace")
+    in_a_row(site, "grace", 100)
+    reader = Person(site.app)
+    reader.open(site.emailed_path(GRACE, "/invite/"))
+    reader.press("Save password", password=NEW)
+    assert Owner(site, "grace").log_in(NEW).h1 == "Welcome, grace", "in any browser"
+
+
+def test_the_browser_that_accepted_it_is_known(site: Site, invite: Run) -> None:
+    invite("--username", "grace")
+    reader = Person(site.app)
+    reader.open(site.emailed_path(GRACE, "/invite/"))
+    reader.press("Save password", password=NEW)
+    in_a_row(site, "grace", 100)
+    assert reader.press("Log in", username="grace", password=NEW).h1 == "Welcome, grace"
+
+
+def test_a_link_that_is_used_while_another_address_is_entered_is_refused(site: Site, invite: Run) -> None:
+    invite("--username", "grace")
+    path, grace = site.emailed_path(GRACE, "/invite/"), site.services.accounts.named("grace")
+    finder = Person(site.app)
+    finder.open(path)
+    while_paused(
+        site,
+        lambda: site.services.email_addresses.send_code(grace, "email:1", "hopper@example.org", HERE),
+        "UPDATE accounts SET unconfirmed_email",
+        lambda: finder.press("Save password", password=NEW),
+    )
+    assert finder.page is not None
+    assert finder.page.status == 404
+    now = site.services.accounts.named("grace")
+    assert (now.password_hash, now.unconfirmed_email) == (grace.password_hash, "hopper@example.org")
 
 
 def test_the_link_works_once_and_for_72_hours(site: Site, invite: Run) -> None:

@@ -112,6 +112,14 @@ def test_without_javascript_allowing_notifications_is_the_same_as_not_now(phone:
     assert other.press("Allow notifications").h1 == "You're all set"
 
 
+def test_the_overview_says_that_the_number_of_the_account_can_be_texted_instead(site: Site) -> None:
+    """Also a number that was added for contacts only."""
+    ada = Owner(site, layout=ANDROID)
+    ada.sign_up()
+    page = ada.open(f"{METHOD}/overview")
+    assert page.says("If your account has a phone number, you can also ask for a code by text message while you wait.")
+
+
 def test_a_computer_says_where_to_turn_login_requests_on(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
@@ -152,7 +160,7 @@ def test_a_phone_shows_itself_on_the_page_of_the_method_and_names_other_phones(p
 
 
 def test_the_owner_is_notified_by_email(phone: Owner, site: Site) -> None:
-    assert any(NAME in email.text for email in site.emails(phone.email))
+    assert any(" was added to your account." in email.text for email in site.emails(phone.email))
 
 
 # -- Several phones --------------------------------------------------------------------------------
@@ -176,8 +184,8 @@ def test_each_phone_has_its_name_and_can_be_renamed_and_deleted(phone: Owner, si
     first = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
     names = [h2.get_text(" ", strip=True) for h2 in page.soup.select(".objects h2")]
     assert names == [first, "Chrome on Android" if phone.layout == IPHONE else "Chrome on Android 2"]
-    assert page.says("This phone Without notifications")
-    assert page.says("Another phone Without notifications")
+    assert page.says("This phone Notifications off")
+    assert page.says("Another phone Notifications off")
     other.follow(f"Rename {first}")
     assert other.press("Save", name=names[1]).problems == ["You already have one with that name. Choose another name."]
     page = other.press("Save", name="My old phone")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.conftest import Site
 from tests.people import ANDROID, DESKTOP, PASSWORD, TWO_FACTOR, Owner, Person
 from webapp.domain.refusals import EmailMalformed
 from webapp.services.email_addresses import normalize
+from webapp.settings import ROOT
 
+TEMPLATES, MESSAGES = ROOT / "templates", ("email", "sms")
 ALI = "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627 \u0631\u0636\u0627\u06cc\u06cc"
 
 
@@ -102,3 +106,16 @@ def test_what_is_shown_to_be_kept_is_not_translated(site: Site, layout: str) -> 
     assert len(found) >= 7
     for part in found:
         assert part.find(attrs={"translate": "no"}) or part.get("translate") == "no", part
+
+
+def test_no_template_lets_a_translator_change_a_username_address_or_number() -> None:
+    """`<bdi dir="ltr">` surrounds what is the same in every language, and a sentence cannot mark part of itself."""
+    pages = [
+        path for folder in sorted(TEMPLATES.iterdir()) if folder.name not in MESSAGES for path in folder.rglob("*")
+    ]
+    assert len(pages) > 60
+    for path in pages:
+        text = path.read_text() if path.suffix == ".html" else ""
+        marked = re.findall(r"<bdi\b[^>]*>", text)
+        assert all('translate="no"' in tag for tag in marked if 'dir="ltr"' in tag), path.name
+        assert not re.search(r"%\((username|address|email)\)s", text), path.name

@@ -191,7 +191,7 @@ def test_a_phone_whose_subscription_expired_can_turn_notifications_on_again(
     phone.log_in()
     assert phone.answer(phone.page.number).h1 == "You approved this login"
     assert phone.post("/log-in/waiting").h1 == "Welcome, Ada Lovelace"
-    assert phone.open(PHONES).says("This phone Without notifications")
+    assert phone.open(PHONES).says("This phone Notifications off")
     assert phone.follow("Allow notifications").h1 == "Login requests on this phone"
     phone.press("Next")
     phone.press("Verify", password=phone.password)

@@ -1,4 +1,4 @@
-"""`flask accounts`: creates, invites, shows, recovers and deletes accounts. Must not print a stored secret."""
+"""`flask accounts`: creates, invites, shows, renames, recovers and deletes accounts. Must not print a stored secret."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import sys
 import click
 from flask.cli import AppGroup, with_appcontext
 
+from ..domain.moments import minute
 from ..policy import HOUR
 from ..services.email_addresses import normalize
 from .common import reports_refusals, services
 
-accounts = AppGroup("accounts", help="Accounts: create, invite, list, show, reset-second-factors, log-out, delete.")
+accounts = AppGroup(
+    "accounts", help="Accounts: create, invite, list, show, rename, reset-second-factors, log-out, delete."
+)
 
 
 @accounts.command("create")
@@ -77,6 +80,26 @@ def show(username: str) -> None:
     click.echo(f"Phone number: {account.phone_number_hint or 'none'}")
     click.echo(f"Two-factor methods: {', '.join(on) or 'none'}")
     click.echo(f"Backup code: {'yes' if account.backup_code_hash else 'no'}")
+    former = services().accounts.former_usernames(account)
+    if former:
+        click.echo(f"Earlier usernames: {', '.join(former)}")
+    if account.new_username and account.rename_at:
+        click.echo(f"New username: {account.new_username}, at {minute(account.rename_at)}")
+    if account.delete_at:
+        click.echo(f"Deleted by its owner: at {minute(account.delete_at)}, unless they log in before")
+
+
+@accounts.command("rename")
+@click.argument("username")
+@click.argument("new")
+@with_appcontext
+@reports_refusals
+def rename(username: str, new: str) -> None:
+    """Change the username of an account at once, and notify its owner. The earlier one still logs in."""
+    earlier = services().accounts.named(username).username
+    renamed = services().accounts.rename(username, new)
+    click.echo(f"Renamed {earlier} to {renamed}. {earlier} still logs in.")
+    tell_if_deleted(renamed)
 
 
 @accounts.command("reset-second-factors")
@@ -107,6 +130,6 @@ def log_out(username: str) -> None:
 @with_appcontext
 @reports_refusals
 def delete(username: str) -> None:
-    """Delete an account and all its data."""
+    """Delete an account and all its data at once, and notify its owner."""
     services().accounts.delete(username)
     click.echo(f"Deleted {username}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .refusals import Refusal, Waiting
 
@@ -16,6 +17,32 @@ class ChangesPaused(Refusal):
 
 class UsernameTaken(Refusal):
     field = "username"
+
+
+class UsernameUnchanged(Refusal):
+    """It is the account's username already."""
+
+    field = "username"
+
+
+class UsernameChangeWaits(Refusal):
+    """Another change of the username waits."""
+
+    field = "username"
+
+
+@dataclass(eq=False)
+class UsernameChangedLately(Refusal):
+    """It can be changed again from `until`, in Unix seconds."""
+
+    field: ClassVar[str | None] = "username"
+    until: int
+
+
+class TooManyExports(Waiting):
+    """The limit of downloads of one's data in one day is reached."""
+
+    status = 429
 
 
 class UsernameReserved(Refusal):

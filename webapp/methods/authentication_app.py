@@ -92,6 +92,7 @@ class AuthenticationApp(Method):
     slug, title = "authentication-app", lazy("Authentication app")
     fields = CodeFields
     replace_label = lazy("Move to a new app")
+    icon = "codes"
     overview = Overview(
         what=lazy("An authentication app on your phone shows a new six-digit code every 30 seconds."),
         needed=lazy(

@@ -96,6 +96,7 @@ class LoginRequestsMethod(OutOfBand):
     slug, title = "login-requests", lazy("Login requests on this phone")
     template, fields = "challenge/login-requests.html", NoFields
     is_code = False
+    icon = "bell"
     requests_path, requests_title = "/settings/security/login-requests", lazy("Login requests")
     path, list_title, list_template = "phones", lazy("Manage phones"), "two_factor/login-requests.html"
     label_fields = LabelFields
@@ -110,7 +111,8 @@ class LoginRequestsMethod(OutOfBand):
         ),
         later=lazy(
             "When you log in on another device, it shows a number after your password. Enter that number here and"
-            " approve. Anyone you deny stays out."
+            " approve. Anyone you deny stays out. If your account has a phone number, you can also ask for a code by"
+            " text message while you wait."
         ),
         button=ByDevice(computer=lazy("Next"), phone=lazy("Next"), iphone=lazy("Next")),
     )
@@ -163,6 +165,9 @@ class LoginRequestsMethod(OutOfBand):
     def describe(self, factor: Factor, origin: Origin) -> list[str]:
         where = gettext("This phone") if self.is_here(factor, origin) else gettext("Another phone")
         return [where, gettext("Notifications on") if _pushes(factor) else gettext("Notifications off")]
+
+    def icon_of(self, factor: Factor) -> str:
+        return "phone"
 
     def is_here(self, factor: Factor, origin: Origin) -> bool:
         return factor.external_id in origin.external_ids

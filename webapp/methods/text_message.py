@@ -105,6 +105,7 @@ class TextMessage(Method):
     fields = CodeFields
     sends_code = True
     replace_label = lazy("Change phone number")
+    icon = "message"
     overview = Overview(
         what=lazy("Get a six-digit code by text message."),
         needed=lazy(

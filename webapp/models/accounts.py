@@ -8,7 +8,7 @@ from sqlalchemy import String, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..domain.account_refusals import ChangesPaused
-from ..domain.refusals import NotFound
+from ..domain.refusals import LoginExpired, NotFound
 from .base import At, Key, MaybeAt, Sealed, Short, Table
 from .database import Transaction
 
@@ -53,6 +53,17 @@ class Account(Table):
     undo_at: Mapped[MaybeAt] = mapped_column(index=True)
     """When the earlier address becomes the account's again."""
 
+    # Set while a change of the username waits.
+    new_username: Mapped[str | None] = mapped_column(String(255))
+    new_username_key: Mapped[str | None] = mapped_column(String(255), unique=True)
+    rename_at: Mapped[MaybeAt] = mapped_column(index=True)
+    """When `new_username` becomes the username."""
+    rename_asked_at: Mapped[MaybeAt]
+    """When the last change of the username was asked for; None when it was stopped."""
+
+    delete_at: Mapped[MaybeAt] = mapped_column(index=True)
+    """Set when the owner deleted the account: when its rows go, unless a full log-in comes first."""
+
     # Set only once a code sent to the number was entered, or by the operator.
     phone_number: Mapped[Sealed | None]
     phone_number_hint: Mapped[str | None] = mapped_column(String(8))
@@ -67,9 +78,12 @@ class Account(Table):
     backup_code_made_at: Mapped[MaybeAt]
 
 
+NO_RENAME = {"new_username": None, "new_username_key": None, "rename_at": None}
+STOPPED_RENAME = {**NO_RENAME, "rename_asked_at": None}
+
 EXCLUSIVE = select(Account.id).where(Account.id == bindparam("account")).with_for_update(key_share=True)
 NOW = select(Account).where(Account.id == bindparam("account")).with_for_update(key_share=True)
-SHARED = select(Account.id).where(Account.id == bindparam("account")).with_for_update(read=True)
+SHARED = select(Account.delete_at).where(Account.id == bindparam("account")).with_for_update(read=True)
 
 
 def lock_account(tx: Transaction, account_id: int) -> None:
@@ -106,6 +120,13 @@ def lock_for_change(tx: Transaction, account_id: int) -> Account:
     return account
 
 
-def share_account(tx: Transaction, account_id: int) -> None:
-    """Must come before a session is opened: waits for a transaction with `lock_account`, but not for other log-ins."""
-    tx.execute(SHARED, {"account": account_id})
+def share_account(tx: Transaction, account: Account) -> None:
+    """Must come before a session is opened: waits for a transaction with `lock_account`, but not for other log-ins.
+
+    Raises `LoginExpired` when the owner deleted the account since it was read. A log-in that undoes a deletion changes
+    the row, so it takes the lock alone: two that share it would wait for each other.
+    """
+    if account.delete_at is not None:
+        lock_account(tx, account.id)
+    elif tx.scalar(SHARED, {"account": account.id}) is not None:
+        raise LoginExpired()

@@ -1,11 +1,24 @@
-"""The usernames of deleted accounts, and the key under which they are hashed."""
+"""Usernames that no other account may have: former ones, and those of deleted accounts with the key of their hashes."""
 
 from __future__ import annotations
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .base import Hash, Key, Sealed, Table
+from .base import AccountId, At, Hash, Key, Sealed, Short, Table
+
+
+class FormerUsername(Table):
+    """A username that an account had before: no other account may have it, and it still logs this one in."""
+
+    __tablename__ = "former_usernames"
+
+    id: Mapped[Key]
+    account_id: Mapped[AccountId]
+    username: Mapped[Short]
+    username_key: Mapped[str] = mapped_column(String(255), unique=True)
+    until: Mapped[At]
+    """When it was replaced."""
 
 
 class DeletedName(Table):

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, bindparam, or_, select
 
 from ..domain.names import login_key
 from ..domain.refusals import WrongLogin
-from ..models.accounts import Account
+from ..models.accounts import Account, lock_account
 from ..models.database import Database, Transaction
 from ..models.factors import Factor
+from ..models.names import FormerUsername
+
+
+def has_username(key: ColumnElement[str]) -> ColumnElement[bool]:
+    """The condition for the account that has this username or had it before, by its `key_of`."""
+    former = select(FormerUsername.account_id).where(FormerUsername.username_key == key)
+    return or_(Account.username_key == key, Account.id.in_(former))
+
 
 BY_NAME = select(Account, Factor).outerjoin(Factor, (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None))
-BY_USERNAME = BY_NAME.where(Account.username_key == bindparam("key"))
+BY_USERNAME = BY_NAME.where(has_username(bindparam("key")))
 BY_EMAIL = BY_NAME.where(Account.email_key == bindparam("key"))
-PASSWORD_NOW = select(Account.password_hash).where(Account.id == bindparam("owner")).with_for_update(read=True)
+PASSWORD_NOW = (
+    select(Account.password_hash, Account.delete_at).where(Account.id == bindparam("owner")).with_for_update(read=True)
+)
 FACTOR_NOW = select(Factor.id).where(Factor.account_id == bindparam("owner"), Factor.turned_off_at.is_(None)).limit(1)
 
 
 def find_by_name(db: Database, typed: str) -> tuple[Account | None, list[Factor]]:
-    """The account with this username or confirmed e-mail address, if any, and its factors that are on."""
+    """The account with this present or former username, or confirmed e-mail address, and its factors that are on."""
     key = login_key(typed)
     with db.read() as tx:
         rows = tx.objects.execute(BY_EMAIL if "@" in key else BY_USERNAME, {"key": key}).all()
@@ -28,10 +38,13 @@ def find_by_name(db: Database, typed: str) -> tuple[Account | None, list[Factor]
 def needs_second_factor(tx: Transaction, account: Account) -> bool:
     """True when the account has a factor, read again under a lock: a first one may have been turned on meanwhile.
 
-    Raises `WrongLogin` when the password was changed since it was compared.
+    Raises `WrongLogin` when the password was changed, or the account deleted by its owner, since it was compared.
     """
     owner = {"owner": account.id}
-    if tx.scalar(PASSWORD_NOW, owner) != account.password_hash:
+    if account.delete_at is not None:  # a log-in undoes the deletion: two that share the lock would wait for each other
+        lock_account(tx, account.id)
+    now = tx.execute(PASSWORD_NOW, owner).one_or_none()
+    if now is None or now.password_hash != account.password_hash or (now.delete_at and account.delete_at is None):
         raise WrongLogin()
     # a second statement: after waiting for a lock, PostgreSQL reads only the locked row again, not what it joins
     return tx.scalar(FACTOR_NOW, owner) is not None

@@ -66,6 +66,7 @@ class Contacts:
             select(Account)
             .where(Account.id.in_(select(Contact.account_id).where(Contact.number_mac.in_(own))))
             .where(Account.id != account.id, Account.discoverable, Account.phone_number.is_not(None))
+            .where(Account.delete_at.is_(None))
         )
         with self.core.db.read() as tx:
             kept = _kept(tx, account.id)

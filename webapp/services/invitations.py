@@ -17,15 +17,16 @@ from ..domain.codes import draw_token
 from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.refusals import AddressTaken, LinkInvalid
-from ..models.accounts import Account
+from ..models.accounts import Account, lock_for_change
 from ..models.codes import Link
-from ..models.database import Transaction, changed_one_row
+from ..models.database import Transaction
 from ..policy import HOUR
 from .core import Core
 from .email_addresses import normalize
 from .links import Links, OpenLink
 from .notices import Notices
 from .outbox import Outbox
+from .password_attempts import PasswordAttempts
 from .passwords import Passwords
 from .sessions import Sessions
 from .sign_up import SignUp
@@ -41,6 +42,7 @@ class Invitations:
     core: Core
     sign_up: SignUp
     usernames: Usernames
+    password_attempts: PasswordAttempts
     passwords: Passwords
     sessions: Sessions
     links: Links
@@ -82,19 +84,24 @@ class Invitations:
     def accept(self, opened: OpenLink, new: str, origin: Origin) -> None:
         """Sets the password, confirms the address and consumes the link.
 
-        Raises `LinkInvalid` and what `Passwords.seal` raises.
+        Raises `LinkInvalid` and what `Passwords.seal` and `lock_for_change` raise.
+
+        The address must still be the account's claim, unconfirmed: the mailbox of another one that was entered since
+        may belong to another person. That is read under the lock of the account, after hashing.
         """
         account, address = opened.account, opened.link.email
         sealed = self.passwords.seal(new, account.name, account.username, address)
-        # the mailbox of another address that was entered since may belong to another person
-        claim = Account.id == account.id, Account.email.is_(None), Account.unconfirmed_email == address
-        values = {"password_hash": sealed, "email": address, "email_key": key_of(address), "unconfirmed_email": None}
+        confirmed = {"email": address, "email_key": key_of(address), "unconfirmed_email": None, "claimed_at": None}
         try:
             with self.core.db.write() as tx:
-                self.sessions.end_others(tx, account.id, None)
-                self.links.use(tx, opened.link)
-                if not changed_one_row(tx, update(Account).where(*claim).values(values)):
+                account = lock_for_change(tx, account.id)
+                if account.email is not None or account.unconfirmed_email != address:
                     raise LinkInvalid()
+                self.links.use(tx, opened.link)
+                values = {"password_hash": sealed, **confirmed}
+                tx.execute(update(Account).where(Account.id == account.id).values(values))
+                self.sessions.end_others(tx, account.id, None)
+                self.password_attempts.clear(tx, account.id)
                 self.links.void_all(tx, account.id)
                 account.email = address
                 self.notices.tell(tx, account, "invitation-accepted", origin)

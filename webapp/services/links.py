@@ -22,6 +22,7 @@ PATHS = {
     "not-you": "/not-you/",
     "undo-email": "/undo-email/",
     "invite": "/invite/",
+    "stop-rename": "/keep-username/",
     "log-in-here": "/log-in/here/",
 }
 

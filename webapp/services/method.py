@@ -22,6 +22,7 @@ from ..models.factors import Factor
 from ..models.user import SessionToken, User
 from .attempt_rules import SlidingWindows
 from .attempts import Attempts, Bucket
+from .browser_needs import BrowserNeeds
 from .core import Core
 from .email_addresses import EmailAddresses
 from .password_proof import PasswordProof
@@ -48,14 +49,6 @@ class Overview:
     needed: Sentence
     later: Sentence
     button: ByDevice
-
-
-@dataclass(frozen=True, slots=True)
-class BrowserNeeds:
-    """What the pages of a method say in a browser without JavaScript, and in one without security keys."""
-
-    script: Sentence
-    keys: Sentence
 
 
 # -- Turning a method on -------------------------------------------------------------------------------
@@ -220,6 +213,8 @@ class Method(ABC):
     """For a method that needs JavaScript and the browser's interface for security keys."""
     replace_label: ClassVar[Sentence] = lazy("Replace")
     """The link to its enrollment while it is on."""
+    icon: ClassVar[str] = "key"
+    """The name of its drawing in templates/parts/icons.html."""
     only_on_phones: ClassVar[Sentence | None] = None
     """For a method that is turned on from the phone: what other devices show, with the mobile host as `site`."""
 

@@ -42,6 +42,10 @@ LISTED: dict[str, Sentence] = {
     "browser-known": lazy("A link from your email was used to log in in another browser."),
     "browser-forgotten": lazy("You removed a remembered browser: %(device)s."),
     "email-undo-asked": lazy("Someone asked to bring back your old email address %(email)s at %(until)s."),
+    "username-change-asked": lazy(
+        "A change of your username to @%(username)s was requested. It waits until %(until)s."
+    ),
+    "deletion-asked": lazy("You deleted your account. You could come back until %(until)s by logging in."),
     "second-factor-failed": lazy("Someone entered your password and then five wrong codes."),
 }
 TOLD: dict[str, Sentence] = {
@@ -56,6 +60,14 @@ TOLD: dict[str, Sentence] = {
     "invitation-accepted": lazy("The invitation to your account was accepted, and its password was set."),
     "email-restored": lazy("Your email address was changed back to %(email)s."),
     "email-undo-stopped": lazy("Your email address hasn't changed: we stopped its return to %(email)s."),
+    "name-changed": lazy("Your name was changed to %(name)s."),
+    "username-changed": lazy("Your username was changed to @%(username)s. You can still log in with @%(earlier)s."),
+    "username-changed-by-operator": lazy(
+        "An administrator changed your username to @%(username)s. You can still log in with @%(earlier)s."
+    ),
+    "username-change-stopped": lazy("The change of your username to @%(username)s was stopped."),
+    "deletion-undone": lazy("You logged in, so your account is no longer being deleted."),
+    "data-downloaded": lazy("A copy of your account's data was downloaded."),
     "phone-added": lazy("A phone number ending in %(hint)s was added to your account."),
     "phone-changed": lazy("Your phone number was changed to one ending in %(hint)s."),
     "factor-on": lazy("%(method)s was turned on."),

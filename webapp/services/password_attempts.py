@@ -73,7 +73,8 @@ class PasswordAttempts:
             ]
         most = policy.password_failures_in_a_row
         total = Bucket(total_bucket(owner) if owner is not None else f"{UNKNOWN_TOTALS}{name}", Tally(most), owner)
-        counts = self.attempts.count(*own, total)
+        with self.core.db.write(durable=False) as tx:  # an attacker cannot crash the machine to undo a count
+            counts = self.attempts.count_within(tx, *own, total)
         is_full = counts[total.name] > most
         if is_full and not is_known and account is not None and account.email is not None:
             account = None

@@ -114,6 +114,15 @@ class Sessions:
             raise LoginExpired()
         return SessionToken(session.id, token, session.persistent)
 
+    def demand_open(self, tx: Transaction, session: Session) -> None:
+        """Raises `LoginExpired` when the session was ended or got another token since the request read it.
+
+        For a change under `lock_account`, which what ends sessions takes too.
+        """
+        as_read = Session.id == session.id, Session.token_hash == session.token_hash, Session.ended_at.is_(None)
+        if tx.scalar(select(Session.id).where(*as_read)) is None:
+            raise LoginExpired()
+
     def end(self, tx: Transaction, account_id: int, session_id: int) -> bool:
         """Ends one session. False when the account has no such open session."""
         still_open = and_(Session.account_id == account_id, Session.id == session_id, Session.ended_at.is_(None))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
-from ..domain.account_refusals import SignUpClosed, TooManySignUps, UsernameMalformed, UsernameTaken
+from ..domain.account_refusals import SignUpClosed, TooManySignUps, UsernameTaken
 from ..domain.labels import tidy_name
 from ..domain.language import spoken
-from ..domain.names import key_of, without_marks
+from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.refusals import Refusal
 from ..models.accounts import Account
@@ -24,8 +22,6 @@ from .notices import Notices
 from .passwords import Passwords
 from .sessions import Sessions
 from .usernames import Usernames
-
-USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +54,9 @@ class SignUp:
         try:
             with self.core.db.write() as tx:
                 self.attempts.count_within(tx, of_network)
+                self.usernames.lock(tx, username)
+                if self.usernames.is_taken(tx, username):
+                    raise UsernameTaken()
                 tx.objects.add(account)
                 tx.objects.flush()
                 # after the INSERT, which waits for a transaction that deletes an account of that name
@@ -74,7 +73,7 @@ class SignUp:
         with self.core.db.read() as tx:
             checks: list[tuple[str, Callable[[], object]]] = [
                 (name, lambda: tidy_name(name, self.core.policy.name_maximum)),
-                (username, lambda: self.usernames.demand_free(tx, self._tidy_username(username))),
+                (username, lambda: self.usernames.demand_free(tx, self.usernames.tidy(username))),
                 (password, lambda: self.passwords.demand_good(password, name, username)),
             ]
             return [refusal for typed, check in checks if typed and (refusal := _refusal_of(check)) is not None]
@@ -85,13 +84,7 @@ class SignUp:
 
     def tidy(self, name: str, username: str) -> tuple[str, str]:
         """Name and username as they are stored. Raises `NameMalformed` or `UsernameMalformed`."""
-        return tidy_name(name, self.core.policy.name_maximum), self._tidy_username(username)
-
-    def _tidy_username(self, username: str) -> str:
-        username = without_marks(unicodedata.normalize("NFKC", username)).strip().removeprefix("@")
-        if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self.core.policy.username_maximum:
-            raise UsernameMalformed()
-        return username
+        return tidy_name(name, self.core.policy.name_maximum), self.usernames.tidy(username)
 
     def create_by_operator(
         self, name: str, username: str, password: str, email: str | None, *, confirmed: bool
@@ -102,9 +95,6 @@ class SignUp:
         when the address is another account's.
         """
         name, username = self.tidy(name, username)
-        with self.core.db.read() as tx:
-            if self.usernames.is_taken(tx, username):
-                raise UsernameTaken()
         account = self._account(name, username, self.passwords.seal(password, name, username, email))
         account.made_by_operator = True
         if confirmed and email is not None:
@@ -112,6 +102,9 @@ class SignUp:
         else:
             account.unconfirmed_email, account.claimed_at = email, account.created_at if email is not None else None
         with self.core.db.write() as tx:
+            self.usernames.lock(tx, username)
+            if self.usernames.is_taken(tx, username):
+                raise UsernameTaken()
             tx.objects.add(account)
         return account
 

@@ -8,19 +8,23 @@ else: under a key of the settings, the hashes would be lost when that key is rem
 from __future__ import annotations
 
 import hmac
+import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, literal, or_, select
 
-from ..domain.account_refusals import UsernameReserved, UsernameTaken
-from ..domain.names import key_of
+from ..domain.account_refusals import UsernameMalformed, UsernameReserved, UsernameTaken
+from ..domain.names import key_of, without_marks
 from ..models.accounts import Account
 from ..models.database import Transaction
 from ..models.names import DeletedName, SiteKey, site_key_bound
+from .account_lookup import has_username
 from .core import Core
 
+USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 RESERVED = Path(__file__).with_name("reserved_usernames.txt")
 SEPARATORS = str.maketrans("", "", "._-")
 DELETED_NAMES = "deleted-names"
@@ -31,6 +35,18 @@ KEY_BYTES = 32
 class Usernames:
     core: Core
     site_name: str
+
+    def tidy(self, typed: str) -> str:
+        """The username as it is stored. Raises `UsernameMalformed`."""
+        username = without_marks(unicodedata.normalize("NFKC", typed)).strip().removeprefix("@")
+        if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self.core.policy.username_maximum:
+            raise UsernameMalformed()
+        return username
+
+    def lock(self, tx: Transaction, username: str) -> None:
+        """Locks the name until the transaction ends. Must come before the check that the name is free, in every change
+        that takes one: a present, a new and a former name are unique by three indexes, and no index joins them."""
+        self.core.db.serialize(tx, f"username:{key_of(username)}")
 
     def demand_free(self, tx: Transaction, username: str) -> None:
         """Raises `UsernameReserved`, or `UsernameTaken` for the name of an account or of a deleted one."""
@@ -46,8 +62,15 @@ class Usernames:
             return False
         return True
 
-    def is_taken(self, tx: Transaction, username: str) -> bool:
-        return tx.scalar(select(Account.id).where(Account.username_key == key_of(username))) is not None
+    def is_taken(self, tx: Transaction, username: str, but: int | None = None) -> bool:
+        """True when an account has the name, had it before, or waits for it; that of the account `but` does not count.
+
+        One statement, so that a name that is just replaced is not missed between two.
+        """
+        key = literal(key_of(username))
+        taken = or_(has_username(key), Account.new_username_key == key)
+        others = taken if but is None else taken & (Account.id != but)
+        return tx.scalar(select(Account.id).where(others).limit(1)) is not None
 
     def is_reserved(self, username: str) -> bool:
         name = _letters(username)

@@ -49,6 +49,7 @@ class Settings:
     push: PushSettings  # VAPID_PRIVATE_KEY, VAPID_SUBJECT, PUSH_HOSTS
     places_file: Path | None  # GEOIP_FILE
     sign_up_open: bool  # SIGN_UP
+    username_change: bool
     legacy_access: bool
     support: str | None
     trusted_proxies: int
@@ -157,6 +158,7 @@ class Settings:
             push=push_settings(variables, mail_from),
             places_file=Path(places_file) if places_file else None,
             sign_up_open=variables.choice("SIGN_UP", "open", ("open", "closed")) == "open",
+            username_change=variables.choice("USERNAME_CHANGE", "on", ("off", "on")) == "on",
             legacy_access=variables.choice("LEGACY_ACCESS", "off", ("off", "on")) == "on",
             support=support_contact(variables),
             trusted_proxies=variables.number("TRUSTED_PROXIES", 0, 0, 10),

@@ -14,6 +14,10 @@ from . import current, layouts
 @dataclass(frozen=True, slots=True)
 class Row:
     name: str
+    icon: str
+    """The name of its drawing in templates/parts/icons.html."""
+    is_here: bool
+    """It is this browser, or on this device."""
     facts: list[str]
     rename_url: str
     delete_url: str
@@ -33,6 +37,8 @@ def row_of(method: Several, factor: Factor) -> Row:
     lacks = method.lacks(factor, current.origin())
     return Row(
         name=factor.label,
+        icon=method.icon_of(factor),
+        is_here=method.is_here(factor, current.origin()),
         facts=[*method.describe(factor, current.origin()), *dates_of(factor)],
         rename_url=layouts.page_url("named_factors.rename", method=method.slug, factor=factor.id),
         delete_url=layouts.page_url("named_factors.delete", method=method.slug, factor=factor.id),

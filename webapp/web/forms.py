@@ -115,6 +115,14 @@ class NewPasswordForm(Form):
     password = PasswordField(lazy("New password"), [InputRequired(lazy("Enter a new password."))])
 
 
+class NameForm(Form):
+    name = StringField(lazy("Name"), [InputRequired(lazy("Enter your name."))])
+
+
+class UsernameForm(Form):
+    username = StringField(lazy("New username"), [InputRequired(lazy("Enter a new username."))])
+
+
 class PhoneForm(Form, PhoneFields):
     pass
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import session
 from flask.wrappers import Response
 
+from ..domain.language import gettext as _
 from ..services.login.login import PendingToken
 from ..services.login.session_opening import LoggedIn
 from . import cookies, current, layouts, render
@@ -35,6 +36,8 @@ def logged_in(result: LoggedIn, to: str | None = None) -> Response:
     policy = current.services().settings.policy
     if result.with_password:
         session[PASSWORD_TYPED] = True
+    if result.came_back:
+        render.changed(_("Welcome back. Your account is no longer being deleted."))
     render.logged_in_as(response, result.token)
     cookies.drop(response, cookies.LOGIN)
     make_known(response, result.account.id)
@@ -46,6 +49,18 @@ def logged_in(result: LoggedIn, to: str | None = None) -> Response:
 def prefill(username: str) -> None:
     """Fills the username in on the next login page of this browser."""
     session[PREFILLED] = username
+
+
+def logged_out(sentence: str) -> Response:
+    """After the session has ended: removes its cookies and leads to the log-in page, which shows the sentence."""
+    session.clear()
+    render.receipt(sentence)
+    response = render.go(layouts.page_url("entrance.log_in"), whole=True)
+    cookies.drop(response, cookies.SESSION)
+    cookies.drop(response, cookies.LOGIN)
+    # not "cookies": a browser stays remembered; not "storage" on an approving device: it would lose its pushes
+    response.headers["Clear-Site-Data"] = '"cache"' if cookies.device_tokens() else '"cache", "storage"'
+    return response
 
 
 def make_known(response: Response, account_id: int) -> None:

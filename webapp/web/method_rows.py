@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Final, Literal
 
 from ..domain import lists
 from ..domain.language import bidi_isolate
@@ -17,20 +17,20 @@ from ..services.method_kinds import OutOfBand, Several
 from . import current, layouts
 from .factor_rows import dates_of
 
-
-class Kind(StrEnum):
-    SWITCH = "switch"
-    """A checkbox that begins its setup or turns it off."""
-    LINK = "link"
-    """Its factors have a list of their own."""
-    ELSEWHERE = "elsewhere"
-    """It is turned on and off on another device."""
+SWITCH: Final = "switch"
+"""A checkbox that begins its setup or turns it off."""
+LINK: Final = "link"
+"""Its factors have a list of their own."""
+ELSEWHERE: Final = "elsewhere"
+"""It is turned on and off on another device."""
+Kind = Literal["switch", "link", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
 class MethodRow:
     slug: str
     title: str
+    icon: str
     kind: Kind
     is_on: bool
     facts: list[str]
@@ -77,7 +77,8 @@ def row_of(method: Method) -> MethodRow:
     return MethodRow(
         slug=method.slug,
         title=str(method.title),
-        kind=Kind.LINK if is_list else Kind.SWITCH,
+        icon=method.icon,
+        kind=LINK if is_list else SWITCH,
         is_on=bool(factors),
         facts=facts_of(method, factors),
         note="" if factors else _note(method),
@@ -112,7 +113,8 @@ def _elsewhere(method: Method) -> MethodRow:
     return MethodRow(
         slug=method.slug,
         title=str(title),
-        kind=Kind.ELSEWHERE,
+        icon=method.icon,
+        kind=ELSEWHERE,
         is_on=bool(factors),
         facts=[factor.label for factor in factors],
         note=str(method.only_on_phones) % {"site": settings.mobile_host},

@@ -38,6 +38,7 @@ from .pages import (
     named_factors,
     not_you,
     outbox,
+    own_account,
     requests,
     sessions,
     settings,
@@ -49,7 +50,7 @@ from .pages import (
 )
 
 PAGES = (
-    *(entrance, login_links, not_you, challenge, home, settings, sessions, activity, contacts),
+    *(entrance, login_links, not_you, challenge, home, settings, own_account, sessions, activity, contacts),
     *(two_factor, temporary_passwords, enrollment, step_up, help, web_app, site, assets),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flask import Flask, request
+from flask import Flask
 from markupsafe import Markup, escape
 
 from ..bootstrap import Services
@@ -12,7 +12,7 @@ from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
 from ..domain.moments import machine
 from ..services.operation.restoration import RestoredLately
-from . import assets, cookies, csrf, current, forms, layouts, themes, times, waiting_requests
+from . import assets, cookies, csrf, current, forms, layouts, settings_list, themes, times, waiting_requests
 from .places import place_of
 
 HYPHENATED = re.compile(r"\b\w+(?:-\w+)+\b(?![^<]*>)")
@@ -62,22 +62,5 @@ def _context() -> dict[str, object]:
         "show_cookie_notice": cookies.get(cookies.NOTICE_SEEN) is None,
         "other_site": layouts.other_site(),
         "outbox_url": layouts.page_url("outbox.messages") if current.services().settings.shows_outbox else None,
-        "settings_list": _settings_list(),
+        "settings_list": settings_list.here(),
     }
-
-
-def _settings_list() -> list[tuple[str, str, bool]] | None:
-    """Label, URL and whether it is the current page, of each entry of the menu beside the settings on desktop."""
-    if layouts.variant().is_phone or not request.path.startswith("/settings"):
-        return None
-    places = (
-        (gettext("Account"), layouts.page_url("settings.account")),
-        (gettext("Security and account access"), layouts.page_url("settings.security_and_access")),
-        (gettext("Privacy"), layouts.page_url("settings.privacy")),
-        (gettext("Language"), layouts.page_url("settings.language")),
-        (gettext("Display"), layouts.page_url("settings.display")),
-    )
-    return [
-        (label, url, request.path.startswith(url) or (place == 1 and request.path.startswith("/settings/security")))
-        for place, (label, url) in enumerate(places)
-    ]

@@ -59,6 +59,14 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     a.SignUpClosed: lambda _r: _("Accounts are created by the people who run this site. Ask them for an account."),
     a.UsernameTaken: lambda _r: _("That username is taken. Try another."),
+    a.UsernameUnchanged: lambda _r: _("This is already your username. Enter a different one."),
+    a.UsernameChangeWaits: lambda _r: _("A change of your username is already waiting. Nothing else was changed."),
+    a.UsernameChangedLately: lambda e: times.sentence(
+        _("You can change your username once in 30 days. Try again after %(time)s."), time=times.at(e.until)
+    ),
+    a.TooManyExports: lambda e: _(
+        "You've downloaded your data too often today. Try again in %(wait)s.", wait=duration(e.seconds)
+    ),
     a.UsernameReserved: lambda _r: _("This username is reserved. Choose another."),
     a.UsernameMalformed: lambda _r: _(
         "Use 2 to 30 letters (A to Z), numbers, dots, dashes, or underscores. Start and end with a letter or number."

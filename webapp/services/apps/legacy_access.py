@@ -1,8 +1,9 @@
 """Log-ins of apps that can only send a username and a password: no page, no cookie, no second factor.
 
 An account without a second factor uses its usual password here. An account with one needs a temporary password; its
-usual password must be refused exactly as a wrong one is, and so must everything of an account without a confirmed
-e-mail address: anyone can sign up under any name. Nothing here may start a session for the site's pages.
+usual password must be refused exactly as a wrong one is. So must everything of an account without a confirmed e-mail
+address, because anyone can sign up under any name, and of one that its owner deleted. Nothing here may start a session
+for the site's pages.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition, Lock
+from typing import TypeGuard
 
 from cachetools import TLRUCache, cached
 
@@ -124,7 +126,7 @@ class LegacyAccess:
 
         def find() -> tuple[Caller, None]:
             account = self.app_sessions.find(token)
-            if account is None or account.email is None:
+            if not _may_enter(account):
                 raise WrongLogin()
             return _caller(account), None
 
@@ -148,13 +150,13 @@ class LegacyAccess:
         found, factors = find_by_name(self.core.db, name)
         # before the attempt limit: 80 random bits cannot be guessed, so wrong passwords of others must not block them
         temporary = self.temporary_passwords.find(found, password)
-        if found is not None and found.email is not None and temporary is not None:
+        if _may_enter(found) and temporary is not None:
             return Proved(found, temporary)
         known = self.known_networks.find(found, origin)
         counted = self.password_attempts.count(found, name, known, origin)
         account = counted.account
         right = self.passwords.is_right(account, password)
-        if right and account is not None and account.email is not None and not factors:
+        if right and _may_enter(account) and not factors:
             self.passwords.renew(account, password)
             return Proved(account, None, counted)
         with self.core.db.write() as tx:
@@ -172,6 +174,11 @@ class LegacyAccess:
                 raise WrongLogin()
             self.password_attempts.take_back(tx, proved.counted)
         self.known_networks.note(tx, proved.account.id, origin)
+
+
+def _may_enter(account: Account | None) -> TypeGuard[Account]:
+    """False for no account, one without a confirmed address, and one that its owner deleted."""
+    return account is not None and account.email is not None and account.delete_at is None
 
 
 def _caller(account: Account) -> Caller:

@@ -56,7 +56,10 @@ class RefusedAccesses:
         factor = select(Factor.id).where(Factor.account_id == Account.id, Factor.turned_off_at.is_(None))
         return tx.objects.scalar(
             select(Account).where(
-                Account.id == refused_access.account_id, Account.phone_number.is_not(None), factor.exists()
+                Account.id == refused_access.account_id,
+                Account.phone_number.is_not(None),
+                Account.delete_at.is_(None),
+                factor.exists(),
             )
         )
 

@@ -72,7 +72,7 @@ class Passkeys:
             self.attempts.count(*buckets)
         try:
             with self.core.db.write() as tx:
-                share_account(tx, account.id)
+                share_account(tx, account)
                 method.verify_alone(tx, Challenge(account, _challenge_name(browser), [factor]), answers)
                 return self.opening.open(
                     tx,

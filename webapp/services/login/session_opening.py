@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import select, update
+
 from ...domain.origin import Origin
+from ...domain.refusals import LoginExpired
 from ...models.accounts import Account
-from ...models.database import Transaction
+from ...models.database import Transaction, changed_one_row
 from ...models.user import SessionToken
 from ..attempts import UNGUESSABLE, Attempts
 from ..notices import Notices
@@ -25,6 +28,8 @@ class LoggedIn:
     remembered: str | None = None
     """The token of a remembered browser."""
     with_password: bool = True
+    came_back: bool = False
+    """It undid the deletion of the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,10 @@ class SessionOpening:
         account's attempts are deleted.
 
         `passkey` is the label of the passkey, for a log-in without a password.
+
+        A deletion of the account is undone. Raises `LoginExpired` when the time for that is over.
         """
+        came_back = account.delete_at is not None and self._come_back(tx, account, origin)
         token = self.sessions.open(tx, account.id, origin, persistent=persistent, second_factor=bool(failures))
         named, kinds = (total_bucket(account.id), *failures), (WRONG, UNGUESSABLE)
         self.attempts.clear(tx, *named, shared=address_bucket(origin), kinds=kinds, account_id=account.id)
@@ -62,4 +70,14 @@ class SessionOpening:
             self.notices.record(tx, account.id, "logged-in-alone", origin, name=passkey)
         if known is None or not known.knows(account):
             self.notices.mail(tx, account, "logged-in-new-browser", origin)
-        return LoggedIn(token, account, next_path, with_password=passkey is None)
+        return LoggedIn(token, account, next_path, with_password=passkey is None, came_back=came_back)
+
+    def _come_back(self, tx: Transaction, account: Account, origin: Origin) -> bool:
+        """Undoes the deletion of the account. False when another log-in did it meanwhile."""
+        in_time = Account.id == account.id, Account.delete_at > self.sessions.core.clock.now()
+        if changed_one_row(tx, update(Account).where(*in_time).values(delete_at=None)):
+            self.notices.tell(tx, account, "deletion-undone", origin)
+            return True
+        if tx.scalar(select(Account.id).where(Account.id == account.id, Account.delete_at.is_(None))) is None:
+            raise LoginExpired()
+        return False

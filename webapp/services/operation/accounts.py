@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, literal, select, update
 
 from ...domain.names import key_of
 from ...domain.origin import Origin
 from ...domain.refusals import NotFound
-from ...models.accounts import Account
+from ...models.accounts import Account, locked_account
 from ...models.drafts import Draft
 from ...models.factors import Factor
+from ...models.names import FormerUsername
+from ..account_lookup import has_username
 from ..core import Core
 from ..notices import Notices
+from ..own_account import Deletions, Renames
 from ..sessions import Sessions
-from ..usernames import Usernames
 
 OPERATOR = Origin("", "")
 
@@ -26,16 +28,17 @@ class Accounts:
     core: Core
     sessions: Sessions
     notices: Notices
-    usernames: Usernames
+    deletions: Deletions
+    renames: Renames
 
     def all(self) -> Sequence[Account]:
         with self.core.db.read() as tx:
             return tx.objects.scalars(select(Account).order_by(Account.username_key)).all()
 
     def named(self, username: str) -> Account:
-        """The account with this username. Raises `NotFound`."""
+        """The account that has this username, or had it before. Raises `NotFound`."""
         with self.core.db.read() as tx:
-            account = tx.objects.scalars(select(Account).where(Account.username_key == key_of(username))).one_or_none()
+            account = tx.objects.scalars(select(Account).where(has_username(literal(key_of(username))))).one_or_none()
         if account is None:
             raise NotFound()
         return account
@@ -45,6 +48,16 @@ class Accounts:
         with self.core.db.read() as tx:
             on = Factor.account_id == account.id, Factor.turned_off_at.is_(None)
             return tx.objects.scalars(select(Factor).where(*on).order_by(Factor.id)).all()
+
+    def former_usernames(self, account: Account) -> Sequence[str]:
+        """The usernames that the account had before, oldest first."""
+        with self.core.db.read() as tx:
+            former = select(FormerUsername.username).where(FormerUsername.account_id == account.id)
+            return tx.scalars(former.order_by(FormerUsername.id)).all()
+
+    def rename(self, username: str, new: str) -> str:
+        """Changes the username at once, and tells the owner. Raises `NotFound` and as `Renames.by_operator` does."""
+        return self.renames.by_operator(self.named(username), new, OPERATOR)
 
     def reset_second_factors(self, username: str, why: str) -> None:
         """Deletes every factor and the backup code, ends every session, and tells the owner why. Raises `NotFound`."""
@@ -65,15 +78,13 @@ class Accounts:
             self.notices.tell(tx, account, "logged-out-by-operator", OPERATOR)
 
     def delete(self, username: str) -> None:
-        """Deletes the account with all rows that refer to it. Raises `NotFound`.
-
-        Its name stays taken, if its address was confirmed: other sites may have trusted that name.
-        """
-        account = self.named(username)
+        """Deletes the account at once, as `Deletions.erase` does. Raises `NotFound`."""
+        account_id = self.named(username).id
         with self.core.db.write() as tx:
-            if account.email is not None:
-                self.usernames.keep_taken(tx, account.username)
-            tx.execute(delete(Account).where(Account.id == account.id))
+            account = locked_account(tx, account_id)
+            if account is None:
+                raise NotFound()
+            self.deletions.erase(tx, account, by_operator=True)
 
     def set_language(self, account: Account, language: str) -> None:
         """Sets the language in which messages to the account are written, by its BCP 47 tag."""

@@ -32,6 +32,7 @@ from ..core import Core
 from ..kept_acts import act_bound
 from ..login.proof import SHARED_BUCKETS
 from ..outbox import message_bound
+from ..own_account import Deletions
 from ..password_attempts import TOTALS
 from ..phone_numbers import phone_bound, target_bound
 
@@ -52,6 +53,7 @@ RUNS = (SHARED_BUCKETS, TOTALS)
 @dataclass(frozen=True, slots=True)
 class Maintenance:
     core: Core
+    deletions: Deletions
 
     def purge(self) -> dict[str, int]:
         """Deletes what is past its retention time in the policy; returns the numbers of deleted rows by table."""
@@ -59,6 +61,7 @@ class Maintenance:
         for table, condition in self._expired():
             with self.core.db.write() as tx:
                 deleted[table.__tablename__] = tx.execute(delete(table).where(condition)).rowcount
+        deleted[Account.__tablename__] += self.deletions.finish_due()
         now, policy = self.core.clock.now(), self.core.policy
         with self.core.db.write() as tx:
             old = Activity.at < now - policy.activity_address_kept, Activity.address.is_not(None)

@@ -13,7 +13,7 @@ from ...services.email_addresses import masked
 from ...services.enrollment import progress
 from ...services.method import Method, Step, Visit
 from ...services.method_kinds import Several
-from .. import backup_card, cookies, current, guards, layouts, method_rows, render, words
+from .. import backup_card, cookies, current, forecast_rows, guards, layouts, method_rows, render, words
 from ..forms import Form, form_of
 
 bp = Blueprint("enrollment", __name__, url_prefix="/settings/security/two-factor/<slug:method>")
@@ -48,6 +48,8 @@ def _own_page(method: Method) -> Any:
         what=str(method.overview.later),
         facts=method_rows.facts_of(method, method_rows.shown(method)),
         links=links,
+        drawn=method.icon,
+        forecast=forecast_rows.rows_of(current.user(), method),
         turn_off_url=layouts.page_url("two_factor.turn_off", method=method.slug),
     )
 

@@ -24,7 +24,7 @@ from ..forms import (
     SignUpForm,
     untrusted,
 )
-from ..login_response import PREFILLED, after_password, logged_in, make_known, prefill
+from ..login_response import PREFILLED, after_password, logged_in, logged_out, make_known, prefill
 
 BROWSER = "csrf_token"
 """In the form session: Flask-WTF's random CSRF value. It binds the challenge of a passkey to this browser."""
@@ -97,14 +97,7 @@ def log_out() -> Any:
         current.services().active_access.end_own(user, current.origin())
     elif user is not None:
         return render.go(layouts.page_url("home.home"), whole=True)
-    session.clear()
-    render.receipt(_("You've been logged out."))
-    response = render.go(layouts.page_url("entrance.log_in"), whole=True)
-    cookies.drop(response, cookies.SESSION)
-    cookies.drop(response, cookies.LOGIN)
-    # not "cookies": a browser stays remembered; not "storage" on an approving device: it would lose its pushes
-    response.headers["Clear-Site-Data"] = '"cache"' if cookies.device_tokens() else '"cache", "storage"'
-    return response
+    return logged_out(_("You've been logged out."))
 
 
 @bp.route("/sign-up", methods=["GET", "POST"])
@@ -218,7 +211,9 @@ def invitation(token: str) -> Any:
         if form.submitted():
             services.invitations.accept(opened, form.password.data, current.origin())
             render.receipt(_("Your account is ready. Log in with your new password."))
-            return render.go(layouts.page_url("entrance.log_in"), whole=True)
+            response = render.go(layouts.page_url("entrance.log_in"), whole=True)
+            make_known(response, opened.account.id)
+            return response
     except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404)
     except Refusal as refusal:

@@ -82,6 +82,8 @@ def security() -> Any:
 def account() -> Any:
     url, mine = layouts.page_url, current.user().account
     rows = [
+        (_("Name"), _("Change your name"), url("own_account.name")),
+        *_username_row(),
         (_("Email address"), mine.email or _("Not confirmed"), url("settings.email")),
         (
             _("Phone number"),
@@ -94,8 +96,21 @@ def account() -> Any:
         rows.append(
             (_("Security"), _("Two-factor authentication, logins, devices, and password"), url("settings.security"))
         )
+    rows += [
+        (_("Download my data"), _("A copy of what we store about you"), url("own_account.data")),
+        (_("Delete my account"), _("You have 30 days to come back"), url("own_account.delete")),
+    ]
     intro = _("%(name)s (@%(username)s)", name=mine.name, username=mine.username)
     return render.page("settings/rows.html", heading=_("Account"), rows=rows, intro=intro)
+
+
+def _username_row() -> list[tuple[str, str, str]]:
+    """Empty where usernames stay."""
+    if not current.services().settings.username_change:
+        return []
+    mine = current.user().account
+    waits = _("It changes to @%(username)s soon", username=mine.new_username) if mine.new_username else None
+    return [(_("Username"), waits or _("Change your username"), layouts.page_url("own_account.username"))]
 
 
 @bp.get("/privacy")

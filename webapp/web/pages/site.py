@@ -120,6 +120,10 @@ def privacy() -> Any:
             " deliver our messages can see the address and the message."
         ),
         _(
+            "You can download a copy of what we store about you, and delete your account. You then have 30 days to come"
+            " back by logging in; after that all its data is deleted."
+        ),
+        _(
             "An account whose email address was never confirmed is deleted after 30 days without use. When an account"
             " with a confirmed address is deleted, a keyed hash of its username is kept, so that no one else can take"
             " that name."

@@ -13,7 +13,7 @@ from ...domain.language import gettext as _
 from ...domain.moments import day
 from ...domain.refusals import NotFound
 from ...services.method import Method
-from .. import backup_card, current, guards, layouts, method_rows, render
+from .. import backup_card, current, forecast_rows, guards, layouts, method_rows, render
 from ..forms import Form
 
 bp = Blueprint("two_factor", __name__, url_prefix="/settings/security/two-factor")
@@ -33,17 +33,27 @@ def methods() -> Any:
         current.services().enrollment.start_anew(user, chosen)
         return render.go(layouts.page_url("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
     methods, has_apps = current.services().methods, current.services().settings.legacy_access
-    lists = [(str(m.list_title), m.slug) for m in methods.several if m.slug in on]
+    lists = [m for m in methods.several if m.slug in on]
     return render.page(
         "two_factor/methods.html",
         form,
         rows=[method_rows.row_of(m) for m in methods if m.slug in on or m.is_offered],
         is_on=bool(on),
         turned_off=_turned_off(),
-        lists=[(title, layouts.page_url("named_factors.listed", method=slug)) for title, slug in lists],
+        lists=[(m.icon, str(m.list_title), layouts.page_url("named_factors.listed", method=m.slug)) for m in lists],
+        backup_code_note=_backup_code_note(),
+        forecast=forecast_rows.rows(user) if on else [],
         backup_code_url=layouts.page_url("two_factor.backup_code"),
         temporary_password_url=layouts.page_url("temporary_passwords.page") if has_apps else None,
     )
+
+
+def _backup_code_note() -> str:
+    account = current.user().account
+    if not current.user().factors:
+        return _("You get one when you turn on your first method.")
+    made_at = account.backup_code_made_at
+    return _("Created on %(date)s", date=day(made_at)) if made_at else _("You don't have a backup code yet.")
 
 
 def _turned_off() -> tuple[str, Form, str] | None:
@@ -150,7 +160,7 @@ def download() -> Any:
     use = _(
         "Use it to log in once, if you lose your phone or can't use your other methods. Keep it where only you find it."
     )
-    lines = [title, card.date, "", grouped(code), "", use, ""]
+    lines = [title, card.date, use, "", grouped(code), ""]
     response = Response("\r\n".join(lines), mimetype="text/plain")
     site = re.sub("[^a-z0-9]+", "-", card.site.lower()).strip("-") or "site"
     response.headers["Content-Disposition"] = f'attachment; filename="{site}-{card.account}-backup-code.txt"'

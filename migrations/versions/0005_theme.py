@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004_theme"
-down_revision = "0003_limits_and_undos"
+revision = "0005_theme"
+down_revision = "0004_account_changes"
 branch_labels = None
 depends_on = None
 

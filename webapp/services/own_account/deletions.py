@@ -1,0 +1,117 @@
+"""Deleting an account: by its owner, who can come back for 30 days, or by the operator at once.
+
+In the 30 days only a full log-in reaches the account, and it undoes the deletion (`SessionOpening.open`): an account
+that waits to be deleted must never have a session. Then every row goes, but not the name: other sites may have trusted
+it, so it stays taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, update
+
+from ...domain.origin import Origin
+from ...domain.refusals import AlreadyDone
+from ...models.accounts import STOPPED_RENAME, Account, lock_for_change, locked_account
+from ...models.codes import Link
+from ...models.database import Transaction, changed_one_row
+from ...models.messages import Message
+from ...models.names import FormerUsername
+from ...models.sessions import Attempt
+from ...models.user import User
+from ..core import Core
+from ..links import Links
+from ..notices import Notices
+from ..outbox import Outbox
+from ..sessions import Sessions
+from ..usernames import Usernames
+
+PROTECTING = ("undo-email", "not-you")
+"""Purposes of links that stay valid: by them the owner can answer a thief who deletes the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deletions:
+    core: Core
+    sessions: Sessions
+    links: Links
+    notices: Notices
+    outbox: Outbox
+    usernames: Usernames
+    main_url: str
+
+    def ask(self, user: User, origin: Origin) -> int:
+        """Deletes the account for its owner, and returns when its rows will go, in Unix seconds.
+
+        Every session, this one too, app, remembered browser, temporary password and login in progress ends at once, and
+        so do the links that open something. Raises `NotFresh`, `LoginExpired` when this session was ended meanwhile,
+        `AlreadyDone`, and what `lock_for_change` raises.
+        """
+        self.sessions.demand_fresh(user)
+        until = self.core.clock.now() + self.core.policy.deletion_waits
+        with self.core.db.write() as tx:
+            account = lock_for_change(tx, user.account.id)
+            self.sessions.demand_open(tx, user.session)
+            first = Account.id == account.id, Account.delete_at.is_(None)
+            if not changed_one_row(tx, update(Account).where(*first).values(delete_at=until, **STOPPED_RENAME)):
+                raise AlreadyDone()
+            self.sessions.end_others(tx, account.id, None)
+            self.links.void_all(tx, account.id, Link.purpose.not_in(PROTECTING))
+            self.notices.record(tx, account.id, "deletion-asked", origin, until=until)
+            self._mail(tx, account, origin, until)
+        return until
+
+    def finish_due(self) -> int:
+        """Deletes the accounts whose time to come back is over, and returns how many. Called by the purge."""
+        with self.core.db.read() as tx:
+            due = list(tx.scalars(select(Account.id).where(Account.delete_at <= self.core.clock.now())))
+        return sum(self._finish(account_id) for account_id in due)
+
+    def erase(self, tx: Transaction, account: Account, *, by_operator: bool) -> None:
+        """Deletes the account with all rows that refer to it. The caller must have locked it.
+
+        Its last e-mail is owed first. Its names stay taken, if its address was confirmed.
+        """
+        if account.email is not None:
+            former = tx.scalars(select(FormerUsername.username).where(FormerUsername.account_id == account.id)).all()
+            for username in (account.username, *former):
+                self.usernames.keep_taken(tx, username)
+            self.outbox.post_email(
+                tx,
+                to=account.email,
+                template="account-deleted",
+                account=account,
+                name=account.name,
+                username=account.username,
+                by_operator=by_operator,
+            )
+        # these refer to it by number only, and SQLite may give the number to another account
+        tx.execute(update(Message).where(Message.account_id == account.id).values(account_id=None))
+        tx.execute(delete(Attempt).where(Attempt.account_id == account.id))
+        tx.execute(delete(Account).where(Account.id == account.id))
+
+    def _finish(self, account_id: int) -> bool:
+        with self.core.db.write() as tx:
+            account = locked_account(tx, account_id)
+            if account is None or account.delete_at is None or account.delete_at > self.core.clock.now():
+                return False  # its owner came back, or another worker deleted it
+            self.erase(tx, account, by_operator=False)
+        return True
+
+    def _mail(self, tx: Transaction, account: Account, origin: Origin, until: int) -> None:
+        if account.email is None:
+            return
+        self.outbox.post_email(
+            tx,
+            to=account.email,
+            template="account-deletion",
+            account=account,
+            name=account.name,
+            username=account.username,
+            until=until,
+            at=self.core.clock.now(),
+            origin=origin,
+            login_url=f"{self.main_url}/log-in",
+            not_you_url=self.links.draw(tx, account, "not-you", account.email, self.core.policy.notice_link_seconds),
+        )
