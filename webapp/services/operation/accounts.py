@@ -92,3 +92,8 @@ class Accounts:
         """Sets the language in which messages to the account are written, by its BCP 47 tag."""
         with self.core.db.write() as tx:
             tx.execute(update(Account).where(Account.id == account.id).values(language=language))
+
+    def set_theme(self, account: Account, theme: str) -> None:
+        """Sets the theme of the pages that the account sees."""
+        with self.core.db.write() as tx:
+            tx.execute(update(Account).where(Account.id == account.id).values(theme=theme))
