@@ -160,7 +160,8 @@ def test_a_phone_shows_itself_on_the_page_of_the_method_and_names_other_phones(p
 
 
 def test_the_owner_is_notified_by_email(phone: Owner, site: Site) -> None:
-    assert any(" was added to your account." in email.text for email in site.emails(phone.email))
+    name = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
+    assert any(f"{name} was added to your account." in email.text for email in site.emails(phone.email))
 
 
 # -- Several phones --------------------------------------------------------------------------------
