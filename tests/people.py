@@ -6,6 +6,7 @@ A `Person` keeps cookies, follows redirects and sends what the form on the page 
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from functools import cached_property
@@ -47,11 +48,16 @@ class Page:
         self.response = response
         self.status = response.status_code
         self.path = response.request.path
-        self.text = response.get_data(as_text=True)
+        raw = response.get_data()
+        self.text = (gzip.decompress(raw) if response.headers.get("Content-Encoding") == "gzip" else raw).decode()
 
     @cached_property
     def soup(self) -> BeautifulSoup:
-        return BeautifulSoup(self.text, "lxml")
+        soup = BeautifulSoup(self.text, "lxml")
+        for time in soup.select("time:not([data-ago])"):  # one inside a sentence is read as a part of it
+            time.unwrap()
+        soup.smooth()
+        return soup
 
     @property
     def h1(self) -> str:
@@ -198,7 +204,7 @@ class Person:
         assert isinstance(form, Tag), f"the button {button!r} belongs to no form"
         sent: dict[str, Any] = {}
         for control in form.find_all("input"):
-            unticked = control.get("type") == "checkbox" and not control.has_attr("checked")
+            unticked = control.get("type") in ("checkbox", "radio") and not control.has_attr("checked")
             if control.get("name") and not unticked:
                 sent[str(control["name"])] = str(control.get("value", ""))
         for select in form.find_all("select"):

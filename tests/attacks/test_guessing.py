@@ -23,6 +23,7 @@ from tests.people import Owner
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import ChallengeExhausted, CodesBlocked, LoginExpired, Refusal, TooManyAttempts, WrongLogin
 from webapp.services.login.login import PendingToken
+from webapp.services.login.proof import shared_bucket
 from webapp.services.password_attempts import KnownBrowser
 
 FIVE_MINUTES, HOUR, DAY = 300, 3600, 86400
@@ -194,6 +195,14 @@ def test_step_up_codes_are_counted_together_with_log_in_codes(site: Site, ada: O
     assert page.h1 != "Settings and privacy"
     with pytest.raises(TooManyAttempts):
         guess(site, pending_token(site, ada), ada.code())
+
+
+def test_a_right_code_at_step_up_uses_up_no_attempt(site: Site, ada: Owner) -> None:
+    stale(ada).open("/settings/account/password")
+    ada.press("Verify", password=ada.password)
+    assert ada.press("Verify", code=ada.next_code()).h1 == "Change your password"
+    bucket = shared_bucket(site.services.accounts.named("ada").id)
+    assert site.services.step_up.attempts.counted(bucket) == 0
 
 
 def test_an_attempt_is_counted_before_anything_is_compared(site: Site, ada: Owner) -> None:

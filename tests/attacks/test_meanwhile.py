@@ -118,7 +118,7 @@ def test_a_log_in_that_commits_during_a_password_change_is_ended_with_the_others
     assert live_sessions(site, "ada") == 1
 
 
-@pytest.mark.parametrize("action", ["password", "others"])
+@pytest.mark.parametrize("action", ["password", "others", "browser"])
 def test_a_remembered_browser_that_was_ended_does_not_skip_the_second_factor(
     site: Site, ada: Owner, action: str
 ) -> None:
@@ -130,6 +130,7 @@ def test_a_remembered_browser_that_was_ended_does_not_skip_the_second_factor(
     page, button, fields = {
         "password": ("/settings/account/password", "Save", {"password": NEW}),
         "others": ("/settings/security/sessions", "Log out all others", {}),
+        "browser": ("/settings/security/sessions", "Forget Chrome on Linux", {}),
     }[action]
     ada.open(page)
     while_paused(

@@ -382,6 +382,18 @@ def test_the_browser_that_reset_the_password_is_known(site: Site, ada: Owner) ->
     assert other.log_in().h1 == "Enter your code"
 
 
+def test_a_reset_ends_the_count_of_wrong_passwords_in_every_browser(site: Site, ada: Owner) -> None:
+    in_a_row(site, "ada", 100)
+    reader = Person(site.app, address="203.0.113.9")
+    reader.open("/forgot-password")
+    reader.press("Send link", email=ada.email)
+    reader.open(site.emailed_path(ada.email, "/reset-password/"))
+    reader.press("Save password", password="seven brass wheels turning")
+    other = ada.other_browser(address="203.0.113.10")
+    other.password = "seven brass wheels turning"
+    assert other.log_in().h1 == "Enter your code"
+
+
 # -- Mails to the owner ----------------------------------------------------------------------------
 
 NEW_BROWSER = "Someone logged in to your account from a new browser"

@@ -158,6 +158,9 @@ def test_an_account_with_an_unconfirmed_address_cannot_enroll_and_the_owner_of_t
     eve.press("Next", email=eve.email)
     assert eve.open("/settings/account/phone").path == "/settings/account/email"
     site.services.phone_numbers.keep(site.services.accounts.named("eve"), PhoneNumber(PHONE, "GB"))
+    eve.open("/settings/privacy/contacts")
+    eve.press("Upload contacts", numbers="07400 123458")
+    assert len(everything(site)["contacts"]) == 1
     eve.open("/settings/security/two-factor")
     eve.press("Authentication app")
     assert eve.press("Start").h1 == "Confirm your email"
@@ -175,7 +178,7 @@ def test_an_account_with_an_unconfirmed_address_cannot_enroll_and_the_owner_of_t
     assert (account.phone_number, account.phone_number_hint, account.discoverable) == (None, None, False), (
         "no text goes to Eve"
     )
-    assert everything(site)["drafts"] == everything(site)["codes"] == []
+    assert everything(site)["drafts"] == everything(site)["codes"] == everything(site)["contacts"] == []
     assert not is_in(eve)
     assert eve.log_in().status == 422
 

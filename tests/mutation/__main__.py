@@ -37,6 +37,8 @@ NOTICED, SURVIVED, NO_TESTS, FAILED = 1, 0, 5, 3  # statuses of pytest
 @dataclass
 class Mutation:
     file: str
+    after: str = ""
+    """A part of an earlier line, where the old line is in the file more than once: the first one after it is meant."""
     old: str = ""
     new: str = ""
     tests: list[str] = field(default_factory=list)
@@ -59,18 +61,19 @@ def read_list(text: str) -> list[Mutation]:
             if sign == "?":
                 mutation.tests = shlex.split(rest)
             else:
-                setattr(mutation, {"-": "old", "+": "new", "note:": "note"}[sign], rest)
+                setattr(mutation, {"@": "after", "-": "old", "+": "new", "note:": "note"}[sign], rest)
         mutations.append(mutation)
     return mutations
 
 
 def mutated(text: str, mutation: Mutation) -> str:
-    """The text of the file with the one line changed. Raises `ValueError` when the line is not there exactly once."""
+    """The text of the file with the one line changed. Raises `ValueError` when it is not known which line is meant."""
     lines = text.splitlines()
-    places = [place for place, line in enumerate(lines) if line.strip() == mutation.old]
-    if len(places) != 1:
+    start = next((place for place, line in enumerate(lines) if mutation.after in line), len(lines))
+    places = [place for place, line in enumerate(lines) if line.strip() == mutation.old and place >= start]
+    if not places or (len(places) > 1 and not mutation.after):
         raise ValueError(f"the line is there {len(places)} times")
-    (place,) = places
+    place = places[0]
     indentation = lines[place][: len(lines[place]) - len(lines[place].lstrip())]
     lines[place] = indentation + mutation.new
     changed = "\n".join(lines) + "\n"

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from tests.doubles import START, FakeClock, core
 from webapp.domain.refusals import ChallengeExhausted, CodesBlocked, Refusal, TooManyAttempts
+from webapp.models.accounts import Account
 from webapp.models.base import Table
 from webapp.models.database import Database
+from webapp.models.sessions import Attempt
 from webapp.policy import DAY, HOUR, MINUTE, Policy, Window
 from webapp.services.attempt_rules import Backoff, FactorFailures, Rule, SlidingWindows, Tally, Total, WithRefusal
 from webapp.services.attempts import Attempts, Bucket
@@ -230,6 +233,23 @@ def test_clearing_a_bucket_affects_no_other_bucket(db: Database, clock: FakeCloc
         attempts.clear(tx, "ada", "nobody")
     assert attempts.count(Bucket("ada", THREE_A_MINUTE)) == {"ada": 1}
     assert attempts.count(Bucket("grace", THREE_A_MINUTE)) == {"grace": 2}
+
+
+def test_of_a_shared_bucket_an_account_takes_back_its_own_attempt(db: Database, clock: FakeClock) -> None:
+    """Otherwise one account's right password would take back another account's wrong one, and so allow one guess more
+    when the account that stays counted logs in."""
+    ada, grace = (
+        Account(created_at=START, name=name, username=name, username_key=name, password_hash="") for name in ("a", "g")
+    )
+    attempts = Attempts(core(db, clock=clock))
+    with db.write() as tx:
+        tx.objects.add_all([ada, grace])
+    for account in (ada, grace):
+        attempts.count(Bucket("address", THREE_A_MINUTE, account.id))
+    with db.write() as tx:
+        attempts.take_back(tx, Bucket("address", THREE_A_MINUTE, ada.id))
+        left = tx.scalars(select(Attempt.account_id).where(Attempt.bucket == "address")).all()
+    assert left == [grace.id]
 
 
 def test_an_attempt_of_a_transaction_that_fails_is_not_counted(db: Database, clock: FakeClock) -> None:

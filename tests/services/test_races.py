@@ -29,6 +29,7 @@ from webapp.models.sessions import PendingLogin, Session
 from webapp.models.user import User
 from webapp.services.kept_acts import Act
 from webapp.services.login.login import LoggedIn, PendingToken
+from webapp.services.one_time_codes import Terms
 
 HERE = Origin("192.0.2.1", "Firefox")
 
@@ -260,6 +261,30 @@ def test_a_message_code_that_is_used_while_it_is_compared_counts_as_used(site: S
         codes.consume(tx, code)
     with pytest.raises(CodeAlreadyUsed), site.services.db.write() as tx:
         codes.consume(tx, code)
+
+
+def test_a_message_code_that_a_newer_one_voids_while_it_is_compared_counts_as_used(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up(confirm_email=False)
+    ada.press("Next", email=ada.email)
+    now, codes = user_of(site), site.services.email_addresses.codes
+    challenge, typed = f"email:sign-up:{now.session.id}", site.emailed_code(ada.email)
+    code = codes.check(now.account.id, challenge, typed, Terms(3600, 5, 60))
+    site.clock.pass_(60)
+    site.services.email_addresses.send_code(now.account, challenge, ada.email, HERE)
+    with pytest.raises(CodeAlreadyUsed), site.services.db.write() as tx:
+        codes.consume(tx, code)
+
+
+def test_a_message_code_expires_although_its_page_was_opened_before(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up(confirm_email=False)
+    ada.press("Next", email=ada.email)
+    now = user_of(site)
+    challenge, typed = f"email:sign-up:{now.session.id}", site.emailed_code(ada.email)
+    site.clock.pass_(3600)
+    with pytest.raises(CodeExpired):
+        site.services.email_addresses.confirm(now.account, challenge, typed, HERE)
 
 
 def test_a_challenge_without_a_code_answers_that_the_code_expired(site: Site) -> None:

@@ -121,7 +121,7 @@ def test_each_layout_has_one_stylesheet_for_every_page_and_one_for_pages_with_a_
     others = {f"{name}{part}.css" for name in LAYOUTS if name != layout for part in ("", "-account")}
     for path in STYLESHEETS:
         rules = [line.strip() for line in path.read_text().splitlines() if "{ " in line and "; }" in line]
-        is_other = path.parent.name == "css" and path.name in others or path.name in OF_ONE_LAYOUT.get(layout, ())
+        is_other = (path.parent.name == "css" and path.name in others) or path.name in OF_ONE_LAYOUT.get(layout, ())
         if not is_other:
             assert all(rule in first + second for rule in rules), f"{path.name} is imported by no stylesheet"
     assert first.index("@layer reset, tokens, base, parts, layout;") == 0

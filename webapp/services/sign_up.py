@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy.exc import IntegrityError
-
 from ..domain.account_refusals import SignUpClosed, TooManySignUps, UsernameTaken
 from ..domain.labels import tidy_name
 from ..domain.language import spoken
@@ -51,21 +49,15 @@ class SignUp:
             raise TooManySignUps(wait)
         sealed = self.passwords.seal(password, name, username)
         account = self._account(name, username, sealed)
-        try:
-            with self.core.db.write() as tx:
-                self.attempts.count_within(tx, of_network)
-                self.usernames.lock(tx, username)
-                if self.usernames.is_taken(tx, username):
-                    raise UsernameTaken()
-                tx.objects.add(account)
-                tx.objects.flush()
-                # after the INSERT, which waits for a transaction that deletes an account of that name
-                if self.usernames.was_deleted(tx, username):
-                    raise UsernameTaken()
-                opened = self.sessions.open(tx, account.id, origin, persistent=False, second_factor=False)
-                self.notices.record(tx, account.id, "signed-up", origin)
-        except IntegrityError:
-            raise UsernameTaken() from None
+        with self.core.db.write() as tx:
+            self.attempts.count_within(tx, of_network)
+            self.usernames.lock(tx, username)
+            if self.usernames.is_taken(tx, username) or self.usernames.was_deleted(tx, username):
+                raise UsernameTaken()
+            tx.objects.add(account)
+            tx.objects.flush()
+            opened = self.sessions.open(tx, account.id, origin, persistent=False, second_factor=False)
+            self.notices.record(tx, account.id, "signed-up", origin)
         return LoggedIn(opened, account, "/sign-up/email")
 
     def problems(self, name: str, username: str, password: str) -> list[Refusal]:

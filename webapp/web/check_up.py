@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from ..domain.forecast import OF_EVERY_ACCOUNT
 from ..domain.language import gettext as _
 from ..domain.language import ngettext
-from ..domain.moments import day, minute
+from ..domain.moments import day
 from ..models.user import User
-from . import backup_card, current, layouts
+from . import backup_card, current, layouts, times
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ def _email(user: User) -> Line:
         label, url = _("Confirm your email"), layouts.page_url("settings.email")
         return Line(title, _("Not confirmed"), Act(_("Confirm your email address"), text, label, url))
     if account.undo_at is not None:
-        text = _("Someone asked to bring back your old email address, at %(time)s.", time=minute(account.undo_at))
+        asked = _("Someone asked to bring back your old email address, at %(time)s.")
+        text = times.sentence(asked, time=times.at(account.undo_at))
         label, url = _("See who asked and how to stop it"), layouts.page_url("settings.email_undo")
         return Line(title, account.email, Act(_("Your email address is about to change"), text, label, url))
     note, url = _("%(email)s, confirmed", email=account.email), layouts.page_url("settings.email")

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 
 from flask import Flask
-from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup, escape
 
 from ..bootstrap import Services
 from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
-from ..domain.moments import machine, minute
+from ..domain.moments import machine
 from ..services.operation.restoration import RestoredLately
-from . import assets, cookies, current, forms, layouts, settings_list, waiting_requests
+from . import assets, cookies, csrf, current, forms, layouts, settings_list, themes, times, waiting_requests
 from .places import place_of
 
 HYPHENATED = re.compile(r"(?<![\w-])\w{1,8}-\w{1,8}(?![\w-])[.,?!]*")
@@ -27,7 +26,7 @@ def install(app: Flask, services: Services) -> None:
     env.add_extension("jinja2.ext.i18n")
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
-    env.filters.update(device=device, place=place_of, minute=minute, machine=machine)
+    env.filters.update(device=device, place=place_of, machine=machine, minute=times.at, ago=times.ago)
     env.filters["whole_words"] = whole_words
     env.globals.update(
         _=env.globals["gettext"],  # the extension's own `_` is slower: it resolves gettext at each call
@@ -36,7 +35,7 @@ def install(app: Flask, services: Services) -> None:
         support=support,
         asset=assets.url,
         page_url=layouts.page_url,
-        csrf_token=generate_csrf,
+        csrf_token=csrf.token,
         restored_lately=RestoredLately(services.restoration),
         current_path=current.path,
         waiting_requests=waiting_requests.here,
@@ -58,6 +57,7 @@ def _context() -> dict[str, object]:
         "language": spoken(),
         "variant": layouts.variant(),
         "user": current.user_or_none(),
+        "theme": themes.here(),
         "show_cookie_notice": cookies.get(cookies.NOTICE_SEEN) is None,
         "other_site": layouts.other_site(),
         "outbox_url": layouts.page_url("outbox.messages") if current.services().settings.shows_outbox else None,

@@ -10,10 +10,9 @@ from flask_login import login_required
 from ...domain.account_refusals import SignUpClosed
 from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
-from ...domain.moments import minute
 from ...domain.refusals import CodeExpired, LinkInvalid, Refusal, TemporaryPasswordHere, TooManyLogins, WrongLoginHere
 from ...services.login.session_opening import LoggedIn
-from .. import confirming, cookies, current, guards, layouts, render, words
+from .. import confirming, cookies, current, guards, layouts, render, times, words
 from ..forms import (
     EmailForm,
     Form,
@@ -232,7 +231,8 @@ def undo_email(token: str) -> Any:
         if form.submitted():
             until = services.email_undos.ask(opened, current.origin())
             if until is not None:
-                render.receipt(_("Your old email address comes back at %(time)s.", time=minute(until)))
+                comes_back = _("Your old email address comes back at %(time)s.")
+                render.receipt(times.sentence(comes_back, time=times.at(until)))
                 return render.go(layouts.page_url("entrance.log_in"), whole=True)
             render.receipt(_("Your email address has been restored. Now choose a new password."))
             return render.go(layouts.page_url("entrance.forgot_password"), whole=True)
