@@ -114,6 +114,34 @@ CUT = """() => [...document.querySelectorAll("h1, h2, h3, p, a, button, input, l
   .concat(document.documentElement.scrollWidth > 320 ? [`${document.documentElement.scrollWidth} px wide`] : [])"""
 
 
+LARGE = """() => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync("html { font-size: 200% }");
+  document.adoptedStyleSheets = [sheet];
+}"""
+LOST = """() => {
+  const wide = document.documentElement.clientWidth, faults = [];
+  const shown = e => e.checkVisibility() && !e.closest(".unseen, .skip, dialog:not([open]), select");
+  const texts = [...document.querySelectorAll("h1, h2, h3, p, a, button, label, li, dt, dd, summary, input, select")];
+  const boxes = texts.filter(shown).map(e => [e, e.getBoundingClientRect()]).filter(([, box]) => box.width > 0);
+  const isBlock = e => getComputedStyle(e).display !== "inline" && !e.closest(".rows li");
+  const isApart = (e, other) => e.compareDocumentPosition(other) === Node.DOCUMENT_POSITION_FOLLOWING
+    && e.control !== other && isBlock(e) && isBlock(other);
+  for (const [e, box] of boxes) {
+    const style = getComputedStyle(e), words = e.outerHTML.slice(0, 80);
+    if (box.right > wide + 1 || box.left < -1) faults.push(`beyond the edge: ${words}`);
+    const cut = style.overflow !== "visible" && !["INPUT", "SELECT"].includes(e.tagName);
+    if (cut && (e.scrollHeight > e.clientHeight + 2 || e.scrollWidth > e.clientWidth + 2)) faults.push(`cut: ${words}`);
+    for (const [other, its] of boxes)
+      if (isApart(e, other) && box.left < its.right - 2 && its.left < box.right - 2 && box.top < its.bottom - 2
+          && its.top < box.bottom - 2)
+        faults.push(`over each other: ${words} and ${other.outerHTML.slice(0, 80)}`);
+  }
+  const scrolled = document.documentElement.scrollWidth;
+  return scrolled > wide ? [`${scrolled} px wide`, ...faults] : faults;
+}"""
+
+
 def found_by_us(page: Page, layout: str) -> Iterator[str]:
     """What axe cannot check: in forced colours, at 320 px (1280 px at 400 %), and with wide text spacing."""
     viewport = page.viewport_size
@@ -181,6 +209,17 @@ def test_every_error_is_accessible_and_takes_no_space_before_it_exists(visit: Vi
         found = [*before, *page.evaluate(GAPS), *found_by_axe(page), *found_by_us(page, layout)]
         faults += [f"{screen.name}: {fault}" for fault in found]
     faults += titles.faults()
+    assert not faults, "\n".join(faults)
+
+
+def test_nothing_is_lost_at_twice_the_text_size_on_a_phone(visit: Visits) -> None:
+    """WCAG 2.2, 1.4.4, on the widths of 360 and 320 px."""
+    visitor, faults = visit(ANDROID), []
+    for screen in screens.walk(visitor, twins=False):
+        for width in (360, 320):
+            visitor.page.set_viewport_size({"width": width, "height": 700})
+            visitor.page.evaluate(LARGE)
+            faults += [f"{screen.name}, {width} px: {fault}" for fault in visitor.page.evaluate(LOST)]
     assert not faults, "\n".join(faults)
 
 
