@@ -6,6 +6,7 @@ A `Person` keeps cookies, follows redirects and sends what the form on the page 
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from functools import cached_property
@@ -35,6 +36,11 @@ PHONE = "+447400123456"
 REQUESTS = "/settings/security/login-requests"
 
 
+def named(tag: Tag) -> str:
+    """The accessible name of a button or a link."""
+    return str(tag.get("aria-label") or tag.get_text(" ", strip=True))
+
+
 class Page:
     """One response, read as a person reads it."""
 
@@ -42,11 +48,16 @@ class Page:
         self.response = response
         self.status = response.status_code
         self.path = response.request.path
-        self.text = response.get_data(as_text=True)
+        raw = response.get_data()
+        self.text = (gzip.decompress(raw) if response.headers.get("Content-Encoding") == "gzip" else raw).decode()
 
     @cached_property
     def soup(self) -> BeautifulSoup:
-        return BeautifulSoup(self.text, "lxml")
+        soup = BeautifulSoup(self.text, "lxml")
+        for time in soup.select("time:not([data-ago])"):  # one inside a sentence is read as a part of it
+            time.unwrap()
+        soup.smooth()
+        return soup
 
     @property
     def h1(self) -> str:
@@ -88,23 +99,23 @@ class Page:
 
     def button(self, name: str) -> Tag:
         for button in self.soup.find_all("button"):
-            if button.get_text(" ", strip=True) == name:
+            if named(button) == name:
                 return button
         raise AssertionError(f"no button {name!r} on {self.path} ({self.h1}); there are {self.buttons}")
 
     @property
     def buttons(self) -> list[str]:
-        return [b.get_text(" ", strip=True) for b in self.soup.find_all("button")]
+        return [named(b) for b in self.soup.find_all("button")]
 
     def link(self, name: str) -> str:
         for link in self.soup.find_all("a"):
-            if link.get_text(" ", strip=True) == name:
+            if named(link) == name:
                 return str(link["href"])
         raise AssertionError(f"no link {name!r} on {self.path}; there are {self.links}")
 
     @property
     def links(self) -> list[str]:
-        return [a.get_text(" ", strip=True) for a in self.soup.find_all("a")]
+        return [named(a) for a in self.soup.find_all("a")]
 
     def field(self, label: str) -> Tag:
         for tag in self.soup.find_all("label"):
@@ -193,7 +204,7 @@ class Person:
         assert isinstance(form, Tag), f"the button {button!r} belongs to no form"
         sent: dict[str, Any] = {}
         for control in form.find_all("input"):
-            unticked = control.get("type") == "checkbox" and not control.has_attr("checked")
+            unticked = control.get("type") in ("checkbox", "radio") and not control.has_attr("checked")
             if control.get("name") and not unticked:
                 sent[str(control["name"])] = str(control.get("value", ""))
         for select in form.find_all("select"):

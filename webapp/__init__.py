@@ -27,7 +27,7 @@ def create_app(settings: Settings, **overrides: Any) -> Flask:
     app.config.from_mapping(settings_for_flask(settings))
     logs.install(settings)
     site.install(app, services)
-    cli.install(app, words.say)
+    cli.install(app, words.say_plainly)
     return app
 
 

@@ -52,6 +52,20 @@ addEventListener("submit", (event) => {
   });
 }, true);
 
+/** On an iPhone, notifications need the Home Screen: elsewhere the button that works comes first. */
+function offerWhatWorks() {
+  const form = document.querySelector("[data-guide] ~ form[data-push]");
+  if (!form || "PushManager" in window) return;
+  const allow = form.querySelector("[aria-describedby=push-line]");
+  const later = form.querySelector("[name=not-now]");
+  allow.before(later);
+  allow.classList.remove("primary");
+  later.classList.add("primary");
+}
+
+offerWhatWorks();
+document.addEventListener("htmx:after:settle", offerWhatWorks);
+
 let startY = null;
 
 addEventListener("touchstart", ({ touches }) => {

@@ -129,6 +129,18 @@ document.addEventListener("focusin", ({ target }) => {
   if (target.matches("[data-code][aria-invalid=true]")) target.select();
 });
 
+// A new password that is too short is told when its field is left, before the form is sent.
+document.addEventListener("change", ({ target: field }) => {
+  const { minimum, short } = field.dataset;
+  if (!minimum) return;
+  const isShort = field.value && [...field.value].length < minimum;
+  const error = document.getElementById(`${field.id}-error`);
+  error.textContent = isShort ? short : "";
+  field.ariaInvalid = isShort ? "true" : null;
+  field.setAttribute("aria-describedby", `${field.id}-hint ${error.id}`);
+  if (isShort) readAloud("data-short", short);
+});
+
 let textRequest;
 
 /** Fills in the code of a text message, if the browser supports WebOTP and the user agrees. Never submits the form. */
@@ -177,9 +189,10 @@ function countDown() {
   const { wait, later, now } = line.dataset;
   const ends = Date.now() + wait * 1000;
   const seconds = new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit: "second", unitDisplay: "long" });
+  const shown = (left) => left > 60 ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : seconds.format(left);
   countdown = setInterval(() => {
     const left = Math.ceil((ends - Date.now()) / 1000);
-    line.textContent = left > 0 ? later.replace("{}", seconds.format(left)) : now;
+    line.textContent = left > 0 ? later.replace("{}", shown(left)) : now;
     if (left > 0) return;
     clearInterval(countdown);
     if ("byItself" in line.dataset) sendOnceSeen(line.closest("form"));
@@ -199,16 +212,54 @@ function sendOnceSeen(form) {
   sendIfSeen();
 }
 
+// -- Times, which the server writes in UTC --------------------------------------------------------------------------
+
+const language = document.documentElement.lang;
+const written = (dateStyle, timeStyle) => new Intl.DateTimeFormat(language, { dateStyle, timeStyle });
+const momentOf = written("long", "short");
+const dateOf = written("long");
+const wholeOf = written("full", "long");
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
+
+const capitalized = (text) => text[0].toLocaleUpperCase(language) + text.slice(1);
+
+/** "2 minutes ago", "Today at 2:05 PM", or the date and the time. */
+function inWords(date, now) {
+  const minutes = Math.floor((now - date) / 60000);
+  if (minutes >= 0 && minutes < 60) return capitalized(relative.format(-minutes, minutes ? "minute" : "second"));
+  const days = Math.round((midnight(date) - midnight(now)) / 86400000);
+  const moment = momentOf.format(date);
+  return days === 0 || days === -1 ? moment.replace(dateOf.format(date), capitalized(relative.format(days, "day"))) : moment;
+}
+
+/** Shows times in the zone of this browser. The title has the whole date, with its zone. */
+function showTimes() {
+  const now = new Date();
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    const date = new Date(time.dateTime);
+    const words = "ago" in time.dataset ? inWords(date, now) : momentOf.format(date);
+    // what is the same stays, with a selection in it
+    if (time.textContent !== words) time.textContent = words;
+    time.title = wholeOf.format(date);
+  }
+}
+
+setInterval(showTimes, 30000);
+
 // HTMX sets the title after the view transition, when the focus has already moved: too late for screen readers.
 let title;
 document.addEventListener("htmx:before:swap", ({ detail }) => title = detail.ctx.title ?? title);
 document.addEventListener("htmx:after:settle", ({ target }) => {
   if (target !== screen) return;
   document.title = title;
+  showTimes();
   arrive();
   awaitText();
   countDown();
 });
+
+showTimes();
 
 // After a full page load, an error gets the focus; a receipt is inserted again, because screen readers read only changes
 // of a live region.

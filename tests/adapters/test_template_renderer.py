@@ -20,13 +20,14 @@ from webapp.domain.origin import Origin
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 FACTS: dict[str, dict[str, object]] = {
-    "code": {"code": "012345", "minutes": 60, "name": "Anna"},
-    "address-in-use": {"name": "Anna", "url": "https://login.example.org/forgot-password"},
+    "code": {"code": "012345", "minutes": 60, "name": "Anna", "username": "anna"},
+    "address-in-use": {"name": "Anna", "username": "anna", "url": "https://login.example.org/forgot-password"},
     "reset-link": {"name": "Anna", "username": "anna", "url": "https://login.example.org/r/f00", "minutes": 60},
     "log-in-link": {"name": "Anna", "username": "anna", "url": "https://login.example.org/l/f00", "minutes": 60},
     "invitation": {"name": "Anna", "username": "anna", "url": "https://login.example.org/invite/f00", "hours": 72},
     "notice": {
         "name": "Anna",
+        "username": "anna",
         "what": "Your password was changed.",
         "at": 1_800_000_000,
         "origin": Origin("203.0.113.5", FIREFOX),
@@ -34,6 +35,7 @@ FACTS: dict[str, dict[str, object]] = {
     },
     "email-undo": {
         "name": "Anna",
+        "username": "anna",
         "earlier": "a...@example.org",
         "until": 1_800_086_400,
         "changed": 1_799_900_000,
@@ -43,12 +45,14 @@ FACTS: dict[str, dict[str, object]] = {
     },
     "address-notice": {
         "name": "Anna",
+        "username": "anna",
         "what": "Your email address was changed back to a...@example.org.",
         "at": 1_800_000_000,
         "origin": Origin("203.0.113.5", FIREFOX),
     },
     "email-changed": {
         "name": "Anna",
+        "username": "anna",
         "address": "a...@example.net",
         "undo_url": "https://login.example.org/undo-email/f00",
         "days": 7,
@@ -136,6 +140,24 @@ def test_an_email_has_a_one_line_subject_a_text_and_an_html_page(renderer: Templ
     assert "<img" not in email.html
 
 
+@pytest.mark.parametrize("name", set(FACTS) - {"text-budget"})
+def test_an_email_about_an_account_names_it_and_its_subject_has_no_period(
+    renderer: TemplateRenderer, name: str
+) -> None:
+    """One inbox may have mail of several accounts."""
+    email = renderer.render_email(name, **FACTS[name])
+    assert "anna" in email.text
+    assert "anna" in email.html
+    assert not email.subject.endswith(".")
+
+
+def test_a_code_does_not_carry_a_username_that_is_a_link(renderer: TemplateRenderer) -> None:
+    """Anyone can sign up as such and enter the address of another person."""
+    for username in ("win.example", "ada/prize", "www1"):
+        email = renderer.render_email("code", **{**FACTS["code"], "username": username})
+        assert username not in email.text + email.html
+
+
 @pytest.mark.parametrize("name", FACTS)
 def test_the_text_and_the_html_of_an_email_have_the_same_links(renderer: TemplateRenderer, name: str) -> None:
     email = renderer.render_email(name, **FACTS[name])
@@ -174,6 +196,8 @@ def test_a_notice_says_what_happened_when_and_from_which_device_and_address(rend
     assert "January 15, 2027" in email.text
     assert "UTC" in email.text
     assert "Firefox on Windows, IP address 203.0.113.5" in email.text
+    assert "Account: anna" in email.text
+    assert "Account: anna" in email.html
     assert "Not you?" in email.text
 
 

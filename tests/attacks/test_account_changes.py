@@ -129,16 +129,21 @@ def test_the_link_that_stops_a_change_and_its_end_at_once_are_one_result(site: S
 
 
 @pytest.mark.parametrize(
-    ("path", "button"), [(DELETE, "Delete my account"), (NAME, "Save"), ("/settings/account/data", "Download")]
+    ("path", "button", "fields"),
+    [
+        (DELETE, "Delete my account", {}),
+        (NAME, "Save", {"username": "eve"}),
+        ("/settings/account/name", "Save", {"name": "Eve"}),
+        ("/settings/account/data", "Download", {}),
+    ],
 )
 def test_a_session_that_its_owner_ends_meanwhile_does_nothing_more(
-    site: Site, ada: Owner, path: str, button: str
+    site: Site, ada: Owner, path: str, button: str, fields: dict[str, str]
 ) -> None:
     """A stolen copy of the session, fresh too, while its owner logs out all others."""
     thief = thief_of(ada)
     thief.open(path)
     ada.open("/settings/security/sessions")
-    fields = {"username": "eve"} if path == NAME else {}
     while_paused(
         site,
         lambda: ada.press("Log out all others"),
@@ -148,7 +153,7 @@ def test_a_session_that_its_owner_ends_meanwhile_does_nothing_more(
     assert is_in(ada)
     assert not is_in(thief)
     account = site.services.accounts.named("ada")
-    assert (account.delete_at, account.rename_at) == (None, None)
+    assert (account.name, account.delete_at, account.rename_at) == ("Ada Lovelace", None, None)
     assert thief.page is not None
     assert "copied_at" not in thief.page.text
 

@@ -431,7 +431,6 @@ def test_a_pending_login_that_was_settled_otherwise_cannot_be_approved(
     assert phone.answer(number_of(waiting)).h1 == APPROVED
     assert on(waiting).h1 == HOME
     waiting.turn_on_app()
-    waiting.press("Got it")
     site.clock.pass_(30)
     other = phone.other_browser(layout=DESKTOP)
     other.secret = waiting.secret
@@ -457,7 +456,6 @@ def test_a_step_up_by_phone_takes_back_no_wrong_code(site: Site, phone: Owner, w
     assert phone.answer(number_of(waiting)).h1 == APPROVED
     assert on(waiting).h1 == HOME
     waiting.turn_on_app()
-    waiting.press("Got it")
     guessing = phone.other_browser(layout=DESKTOP)
     guessing.log_in()
     assert guessing.post("/log-in/verify?method=authentication-app", code=wrong(waiting.code())).status == 422

@@ -20,6 +20,7 @@ from webapp.models.factors import Factor, factor_bound, sole_external_id
 from webapp.models.migrate import METADATA
 from webapp.models.sessions import Session
 from webapp.services.backup_codes import BackupCodes
+from webapp.web.csrf import masked
 
 DOMAIN = "nightlatch.localhost"
 OPEN_TO_ALL = {
@@ -218,9 +219,13 @@ def old_token(site: Site, person: Person) -> str:
     person.token()
     with person.client.session_transaction(base_url=f"http://{person.host}") as session:
         raw = session["csrf_token"]
-    return URLSafeTimedSerializer(site.app.secret_key, salt="wtf-csrf-token", signer=OldSigner).dumps(raw)
+    return _masked(URLSafeTimedSerializer(site.app.secret_key, salt="wtf-csrf-token", signer=OldSigner).dumps(raw))
 
 
 def forged_token(person: Person) -> str:
     """Well formed and recent, but signed with another key."""
-    return URLSafeTimedSerializer("k" * 64, salt="wtf-csrf-token").dumps("0" * 40)
+    return _masked(URLSafeTimedSerializer("k" * 64, salt="wtf-csrf-token").dumps("0" * 40))
+
+
+def _masked(token: str) -> str:
+    return masked(token.encode(), b"m" * len(token))

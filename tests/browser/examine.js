@@ -14,7 +14,7 @@
   const h1 = headings.filter((h) => h.tagName === "H1");
   if (h1.length !== 1) wrong(`${h1.length} h1`);
   const alert = document.querySelector("main [role=alert]");
-  const inOrder = headings.filter((h) => !alert?.contains(h) && !h.closest("dialog"));
+  const inOrder = headings.filter((h) => !alert?.contains(h) && !h.closest("dialog, .banner"));
   inOrder.reduce((before, h) => {
     const level = Number(h.tagName[1]);
     if (level > before + 1) wrong(`h${level} after h${before}`, h);
@@ -88,8 +88,10 @@
     const text = control.closest("p, li, dd, span")?.textContent.trim() ?? "";
     const inline = control.tagName === "A" && style.display === "inline" && text !== control.textContent.trim();
     if (inline || control.matches(".skip")) continue;
+    // a link covers its row, but where the row has a switch or more to open
     const row = control.closest(".rows li");
-    const parts = row && !row.querySelector("input") ? [row] : [control, ...(control.labels ?? [])].filter(visible);
+    const covers = row && !row.querySelector("input") && !control.matches(".switch, summary, .own a");
+    const parts = covers ? [row] : [control, ...(control.labels ?? [])].filter(visible);
     const rects = parts.map((e) => e.getBoundingClientRect());
     const width = Math.max(...rects.map((r) => r.right)) - Math.min(...rects.map((r) => r.left));
     const height = control.type === "checkbox"
@@ -97,7 +99,7 @@
       : rects[0].height;
     if (width < least - .5 || height < least - .5)
       wrong(`a target of ${Math.round(width)} x ${Math.round(height)}`, control);
-    boxes.push([control, rects[0]]);
+    if (!covers || !row.querySelector(".switch, .more")) boxes.push([control, rects[0]]);
   }
   for (const [control, box] of boxes)
     for (const [other, its] of boxes)

@@ -190,6 +190,8 @@ SCREENS = (
     Screen("methods-both-on", TWO_FACTOR, "with-both", twin="methods-on"),
     Screen("text-overview-again", f"{TEXT}/overview", "with-both", twin="text-overview"),
     Screen("overview-again", f"{APP}/overview", "enrolled", twin="overview"),
+    Screen("method-text", TEXT, "with-both"),
+    Screen("method-app", APP, "enrolled"),
     Screen("turn-off", f"{APP}/turn-off", "enrolled"),
     Screen("turn-off-again", f"{APP}/turn-off?again=1", "enrolled", layouts=(IPHONE,), twin="turn-off"),
     Screen("turned-off", TWO_FACTOR, "off-again", twin="methods-on"),
@@ -212,6 +214,7 @@ SCREENS = (
            type=(("main [name=code]", "{}"),), press=(PRIMARY,), sign=".card", own=True, twin="backup-code-replaced"),
     # -- The site itself
     Screen("help", "/help/two-factor-authentication"),
+    Screen("cannot-log-in", "/help/cannot-log-in"),
     Screen("about", "/about"),
     Screen("terms", "/terms"),
     Screen("privacy", "/privacy", "member"),
@@ -496,7 +499,6 @@ def _with_keys(person: UserWithSecret) -> None:
     """One portable key, one in this device, and an app."""
     _with_one_key(person)
     person.turn_on_app()
-    person.press("Got it")
     person.turn_on_key(
         person.new_key(transports=("internal", "hybrid"), backup_eligible=True, backed_up=True), "Pixel 9"
     )
@@ -560,7 +562,6 @@ def _with_both(person: UserWithSecret) -> None:
     person.press("Verify", password=person.password)
     person.press("Next", phone=person.phone)
     person.press("Verify", code=person.texted())
-    person.press("Got it")
 
 
 def _changing_password(person: UserWithSecret) -> None:

@@ -139,6 +139,45 @@ def test_the_instructions_choose_another_method_and_use_the_backup_code(
 
 
 @everywhere
+def test_the_instructions_for_a_lost_phone_lead_in(site: LiveSite, visit: Visits, layout: str) -> None:
+    ada = reader(site, visit, layout)
+    ada.person.turn_on_app()
+    ada.person.log_out()
+    ada.person.log_in()
+    lost = ada.instructions("lost-phone")
+    ada.visitor.become(ada.person)
+    ada.visitor.open("/log-in/verify")
+    ada.follows(lost)
+    ada.visitor.arrives("Welcome, Ada Lovelace")
+
+
+@everywhere
+def test_the_instructions_for_a_new_phone_change_the_number_and_the_app(
+    site: LiveSite, visit: Visits, layout: str
+) -> None:
+    ada = reader(site, visit, layout)
+    ada.person.turn_on_app()
+    ada.person.press("Got it")
+    ada.visitor.become(ada.person)
+    number, app = ada.instructions("new-number"), ada.instructions("new-app")
+    ada.visitor.open("/")
+    ada.follows(number)
+    ada.visitor.arrives("Account")
+    ada.visitor.open(TWO_FACTOR)
+    ada.follows(app)
+    ada.visitor.arrives("Authentication app")
+    expect(ada.visitor.page.get_by_text("Step 1 of")).to_be_visible()
+
+
+def test_the_contents_lead_to_each_section(visit: Visits) -> None:
+    ada = visit(DESKTOP)
+    ada.open(HELP)
+    contents = ada.page.get_by_role("navigation", name="On this page")
+    contents.get_by_role("link", name="New phone", exact=True).click()
+    expect(ada.page.get_by_role("heading", name="New phone", exact=True)).to_be_in_viewport()
+
+
+@everywhere
 def test_the_instructions_generate_a_temporary_password_for_an_app(site: LiveSite, visit: Visits, layout: str) -> None:
     ada = reader(site, visit, layout)
     ada.person.turn_on_app()

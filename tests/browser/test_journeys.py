@@ -183,7 +183,7 @@ def test_the_first_journey_by_keyboard(site: LiveSite, visit: Visits, layout: st
     ada.press("Verify")
     ada.arrives("Save your new backup code")
     assert ada.page.locator("#backup-code").inner_text() != backup_code
-    ada.follow("Got it")
+    ada.press("Got it")
     ada.arrives(HOME)
 
 

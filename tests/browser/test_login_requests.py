@@ -215,7 +215,7 @@ def test_polling_announces_nothing_while_nothing_changes(site: LiveSite, visit: 
     assert slower.value.status == 204
 
 
-def test_the_number_is_large_and_the_ring_does_not_move_with_reduced_motion(visit: Visits) -> None:
+def test_the_number_is_large_and_the_key_is_still_with_reduced_motion(visit: Visits) -> None:
     with_phone(visit)
     browser = waits(visit)
     style = "e => { const s = getComputedStyle(e); return [parseFloat(s.fontSize), s.fontVariantNumeric] }"
@@ -223,10 +223,10 @@ def test_the_number_is_large_and_the_ring_does_not_move_with_reduced_motion(visi
     assert size >= 36
     assert "tabular-nums" in figures
     assert browser.page.locator(".number bdi").get_attribute("dir") == "ltr"
-    turning = "e => getComputedStyle(e, '::after').animationName"
-    assert browser.page.locator(".ring").evaluate(turning) == "none"
+    pulse, next_cut = "e => getComputedStyle(e).animationName", browser.page.locator(".dial .next")
+    assert next_cut.evaluate(pulse) == "none"
     browser.page.emulate_media(reduced_motion="no-preference")
-    assert browser.page.locator(".ring").evaluate(turning) == "turn"
+    assert next_cut.evaluate(pulse) == "breathe"
 
 
 def test_pulling_down_refreshes_the_list(visit: Visits) -> None:

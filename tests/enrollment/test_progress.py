@@ -5,12 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from webapp.services.enrollment import progress
-from webapp.services.enrollment.common_steps import DONE, DONE_IF_FIRST
+from webapp.services.enrollment.common_steps import DONE
 from webapp.services.method import Answers, Step, Visit
 
 
@@ -45,13 +44,20 @@ def visit(states_of_steps: list[tuple[bool, bool]], finished: bool = False, begu
     return SimpleNamespace(method=SimpleNamespace(steps=lambda: tuple(steps)), draft=draft, notes=notes, is_fresh=True)
 
 
-@pytest.mark.parametrize("last", [DONE, DONE_IF_FIRST])
-def test_the_last_step_stays_open_until_got_it(last: Step) -> None:
+def test_the_last_step_of_a_first_enrollment_stays_open_until_got_it() -> None:
     now = visit([(True, True)])
-    now.method = SimpleNamespace(steps=lambda: (step(0, True, True), last))
+    now.method = SimpleNamespace(steps=lambda: (step(0, True, True), DONE))
     now.notes["plan"]["first"] = True
-    assert progress.open_step(now) is last
-    assert not last.done(now)
+    assert progress.open_step(now) is DONE
+    assert not DONE.done(now)
+
+
+def test_a_further_enrollment_has_no_last_step() -> None:
+    now = visit([(True, False)])
+    now.method = SimpleNamespace(steps=lambda: (step(0, True, False), DONE))
+    now.notes["plan"]["first"] = False
+    assert not progress.is_last_needed(now)
+    assert progress.marker(now, step(0, True, False)) == (1, 1)
 
 
 @given(states_of_steps=states)

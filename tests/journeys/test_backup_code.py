@@ -27,10 +27,13 @@ def test_the_card_can_be_downloaded(ada: Owner) -> None:
     ada.turn_on_app()
     page = ada.press("Download")
     headers = page.response.headers
-    assert headers["Content-Disposition"] == 'attachment; filename="backup-code.txt"'
+    assert headers["Content-Disposition"] == 'attachment; filename="nightlatch-ada-backup-code.txt"'
     assert headers["Content-Type"].startswith("text/plain")
     assert headers["Cache-Control"] == "no-store"
-    assert page.text.splitlines() == ["Nightlatch", "ada", "January 15, 2027", "", ada.kept_code]
+    title, date, use, space, code = page.text.splitlines()
+    assert (title, date, space) == ("Backup code for ada on Nightlatch", "January 15, 2027", "")
+    assert code == ada.kept_code
+    assert use.startswith("Use it to log in once")
 
 
 def test_only_a_backup_code_can_be_downloaded(enrolled: Owner) -> None:
@@ -192,8 +195,13 @@ def test_a_new_one_asked_for_in_a_stale_session_is_shown_after_step_up(enrolled:
 
 def test_without_a_second_factor_there_is_no_backup_code(ada: Owner) -> None:
     ada.sign_up()
-    assert "Backup code" not in ada.open(TWO_FACTOR).links
-    assert ada.open(PAGE).path == TWO_FACTOR
+    page = ada.open(TWO_FACTOR)
+    assert page.says("You get one when you turn on your first method.")
+    assert page.link("Backup code") == PAGE
+    for page in (ada.open(PAGE), ada.post(PAGE)):
+        assert (page.path, page.h1) == (PAGE, "Backup code")
+        assert page.says("You get a backup code when you turn on your first method.")
+        assert "Generate a new code" not in page.buttons
 
 
 def test_after_the_operator_removed_it_the_pages_offer_a_new_one(enrolled: Owner, site: Site) -> None:

@@ -33,6 +33,7 @@ def test_the_link_sets_a_new_password_and_does_not_log_in(returning: Owner, site
     page = ada.press("Save password", password=NEW)
     assert (page.path, page.h1) == ("/log-in", "Log in")
     assert page.receipts == ["Password changed. Log in with your new password."]
+    assert page.field("Username")["value"] == "ada"
     assert ada.cookie("session") is None
     assert ada.log_in().status == 422
     assert ada.log_in(NEW).h1 == "Enter your code"
@@ -135,7 +136,7 @@ def test_a_link_to_an_unconfirmed_address_confirms_it(ada: Owner, site: Site) ->
     assert ada.open("/").path == "/log-in"
     page = reader.log_in(NEW)
     assert page.h1 == "Welcome, Ada Lovelace"
-    assert page.says(f"{ada.email} is confirmed.")
+    assert page.says(f"{ada.email}, confirmed")
 
 
 def test_of_links_to_two_accounts_that_claim_an_address_only_the_first_used_is_accepted(site: Site) -> None:

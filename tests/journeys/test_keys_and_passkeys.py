@@ -807,7 +807,7 @@ def forget_the_offer(person: Person) -> None:
 def test_a_passkey_is_offered_once_after_a_password(ada: Owner) -> None:
     page = ada.sign_up()
     assert offers_passkey(page)
-    assert page.link("Add a passkey") == KEYS
+    assert page.link("Add a passkey") == f"{KEYS}/touch"
     assert "Not now" in page.buttons
     cookie = ada.client.get_cookie("passkey-offered", domain=ada.host.split(":")[0])
     assert cookie is not None

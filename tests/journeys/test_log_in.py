@@ -286,6 +286,7 @@ def test_after_five_wrong_codes_the_challenge_ends_even_for_the_right_one(return
     assert said == [[WRONG], [WRONG], [f"{WRONG} You have 2 attempts left."], [f"{WRONG} You have 1 attempt left."]]
     page = ada.press("Verify", code=wrong)
     assert (page.path, page.problems) == ("/log-in", ["Too many wrong codes. Log in again to continue."])
+    assert page.field("Username")["value"] == "ada"
     assert ada.open("/log-in/verify").path == "/log-in"
     ada.log_in()
     page = ada.press("Verify", code=ada.next_code())

@@ -125,15 +125,43 @@ def test_a_computer_says_where_to_turn_login_requests_on(site: Site) -> None:
     ada.sign_up()
     page = ada.open(TWO_FACTOR)
     assert NAME not in page.buttons + page.links
-    assert page.says(NAME)
-    assert page.says(f"To set this up, open mobile.{HOST} there")
+    assert page.says("Login requests")
+    assert not page.says(NAME), "it is no phone"
+    assert page.says(f"To set this up, open mobile.{HOST} on your phone")
+    assert page.soup.find(attrs={"role": "img", "aria-label": "QR code of the address of this page on your phone"})
     for step in ("overview", "password", "notifications", "done"):
         assert ada.open(f"{METHOD}/{step}").path == TWO_FACTOR
     assert ada.post(TWO_FACTOR, method="login-requests").path == TWO_FACTOR
 
 
+def test_a_computer_shows_the_phones_that_are_on_and_leads_to_them(phone: Owner) -> None:
+    name = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
+    computer = phone.other_browser(layout=DESKTOP, htmx=False)
+    computer.log_in()
+    assert approve(phone, computer).h1 == HOME
+    page = computer.open(TWO_FACTOR)
+    assert page.says(f"Login requests On · {name} Manage phones")
+    assert page.says("Add another phone")
+    assert computer.follow("Manage phones").h1 == "Manage phones"
+    assert computer.open(METHOD).path == PHONES
+
+
+def test_a_phone_shows_itself_on_the_page_of_the_method_and_names_other_phones(phone: Owner) -> None:
+    name = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
+    phone.open(TWO_FACTOR)
+    page = phone.follow(NAME)
+    assert (page.h1, page.path) == (NAME, METHOD)
+    assert page.says(f"On {name} Added on January 15, 2027 Not used yet")
+    assert (page.link("Manage phones"), page.link("Turn off")) == (PHONES, f"{METHOD}/turn-off")
+    other = phone.other_browser(layout=ANDROID, htmx=False)
+    other.log_in()
+    assert approve(phone, other).h1 == HOME
+    assert other.open(TWO_FACTOR).says(f"It is on for {name}.")
+
+
 def test_the_owner_is_notified_by_email(phone: Owner, site: Site) -> None:
-    assert any(NAME in email.text for email in site.emails(phone.email))
+    name = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
+    assert any(f"{name} was added to your account." in email.text for email in site.emails(phone.email))
 
 
 # -- Several phones --------------------------------------------------------------------------------
@@ -144,8 +172,9 @@ def second_phone(phone: Owner) -> Owner:
     other.log_in()
     assert approve(phone, other).h1 == HOME
     assert other.open(TWO_FACTOR).button(NAME)["aria-checked"] == "false", "it is another phone"
-    assert other.turn_on_requests().h1 == "You're all set"
-    other.press("Got it")
+    page = other.turn_on_requests()
+    assert (page.path, "Got it" in page.buttons) == (TWO_FACTOR, False), "only a first method has a page for its code"
+    assert page.receipts[0].startswith(f"{NAME} is now on.")
     return other
 
 
@@ -181,8 +210,7 @@ def test_turning_it_on_again_replaces_this_phone_only(phone: Owner, site: Site) 
     phone.open(f"{METHOD}/overview")
     phone.press("Next")
     phone.press("Verify", password=phone.password)
-    page = phone.press("Not now")
-    assert page.h1 == "You're all set"
+    assert phone.press("Not now").path == TWO_FACTOR
     assert len(phone.open(PHONES).soup.select(".objects > li")) == 2
 
 
@@ -301,24 +329,26 @@ def test_the_phone_itself_logs_in_by_its_own_list(phone: Owner) -> None:
 
 
 ENDS = (
-    ("Deny", "You denied this login", "You denied this login on your phone."),
-    ("It was me, cancel", "Login requests", "You canceled this request on your phone."),
+    ("Deny", "You denied this login", "Login denied", "You denied this login on your phone."),
+    ("It was me, cancel", "Login requests", "Request canceled", "You canceled this request on your phone."),
 )
 
 
-@pytest.mark.parametrize(("button", "h1", "told"), ENDS)
+@pytest.mark.parametrize(("button", "answered", "h1", "told"), ENDS)
 def test_a_denial_is_shown_with_the_alternatives(
-    phone: Owner, elsewhere: Owner, button: str, h1: str, told: str
+    phone: Owner, elsewhere: Owner, button: str, answered: str, h1: str, told: str
 ) -> None:
-    assert phone.answer(button=button).h1 == h1
+    assert phone.answer(button=button).h1 == answered
     said = elsewhere.open(NEWS)
     assert 'data-hx-get="/log-in/waiting"' in said.text
     assert "data-hx-include" not in said.text, "the address must not have the CSRF token"
     page = elsewhere.open("/log-in/waiting")
-    assert (page.status, page.h1, page.problems) == (200, WAITING, [])
+    assert (page.status, page.h1, page.title, page.problems) == (200, h1, f"{h1} - Nightlatch", [])
     assert page.says(told)
     if button == "Deny":
+        assert page.soup.select_one(".warning"), "a denial is no receipt"
         assert page.link("Log in again") == "/log-in"
+        assert page.link("Wasn't you? Reset your password") == "/forgot-password"
         assert "Change password" in seen(phone).links
     else:
         assert elsewhere.press("Send a new request").number
@@ -339,6 +369,7 @@ def test_an_unanswered_request_is_shown_as_expired(site: Site, phone: Owner, htm
     site.clock.pass_(300)
     assert "data-hx-get" in browser.open(NEWS).text
     page = browser.open("/log-in/waiting")
+    assert (page.h1, page.title) == ("Request expired", "Request expired - Nightlatch")
     assert page.says("This request expired after five minutes without an answer")
     page = phone.open(f"{REQUESTS}/1")
     assert page.h1 == "This login request has ended"
@@ -351,13 +382,17 @@ def test_a_wrong_number_is_reported_on_both_screens(phone: Owner, elsewhere: Own
     page = phone.answer(wrong)
     assert page.problems == ["That number doesn't match the other screen, so we canceled this login."]
     assert page.says("Wrong number entered")
-    assert elsewhere.open("/log-in/waiting").says("The wrong number was entered on your phone")
+    page = elsewhere.open("/log-in/waiting")
+    assert page.h1 == "Wrong number entered"
+    assert page.says("The wrong number was entered on your phone")
 
 
 def test_a_newer_log_in_ends_the_older_request(phone: Owner, elsewhere: Owner) -> None:
     newer = phone.other_browser(layout=DESKTOP)
     newer.log_in()
-    assert elsewhere.open("/log-in/waiting").says("A newer login ended this one.")
+    page = elsewhere.open("/log-in/waiting")
+    assert page.h1 == "Request replaced"
+    assert page.says("A newer login ended this one.")
     assert approve(phone, newer).h1 == HOME
     assert phone.open(REQUESTS).says("Replaced by a newer login")
 
@@ -373,7 +408,7 @@ def test_too_many_requests_are_reported_on_the_waiting_screen(phone: Owner) -> N
         phone.other_browser(layout=DESKTOP).log_in()
     browser = phone.other_browser(layout=DESKTOP)
     page = browser.log_in()
-    assert page.h1 == WAITING
+    assert page.h1 == "No request waiting"
     assert page.problems[0].startswith("Too many login requests.")
     assert page.says("There's no request waiting on your phone.")
     assert "Choose a different two-factor authentication method" in page.links
@@ -382,7 +417,6 @@ def test_too_many_requests_are_reported_on_the_waiting_screen(phone: Owner) -> N
 def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(phone: Owner, site: Site) -> None:
     site.clock.pass_(1)
     phone.turn_on_app()
-    phone.press("Got it")
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     page = browser.log_in()
     if page.h1 == WAITING:
@@ -396,16 +430,111 @@ def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(phone: Own
     assert [b for b in page.buttons if b.startswith("Login request")] == ["Login request to your phone"]
     page = browser.press("Login request to your phone")
     assert (page.h1, page.path) == (WAITING, "/log-in/waiting")
+    assert page.response.request.query_string == b"", "its address never carries anything else"
     assert browser.open("/log-in/waiting?method=authentication-app").h1 == "Enter your code"
-    browser.open("/log-in/waiting?method=login-requests")
+    browser.open("/log-in/waiting")
     phone.answer(seen(browser).number)
-    assert 'data-hx-post="/log-in/waiting?method=login-requests"' in browser.open(f"{NEWS}?method=login-requests").text
-    assert browser.post("/log-in/waiting?method=login-requests").h1 == HOME
+    assert 'data-hx-post="/log-in/waiting"' in browser.open(NEWS).text
+    assert browser.post("/log-in/waiting").h1 == HOME
 
 
 def test_a_backup_code_still_logs_in(phone: Owner, elsewhere: Owner) -> None:
     elsewhere.follow("Use a backup code")
     assert elsewhere.press("Verify", code=phone.kept_code).h1 == "Save your new backup code"
+
+
+def test_the_waiting_screen_names_the_phones_where_to_look_and_the_time_left(phone: Owner, site: Site) -> None:
+    phone.open(PHONES)
+    name = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
+    browser = phone.other_browser(layout=DESKTOP, htmx=False)
+    page = browser.log_in()
+    assert page.says(f"You can approve on: {name}")
+    assert page.says("under Profile > Login requests")
+    assert page.says("This request expires in 5 minutes.")
+    site.clock.pass_(230)
+    page = browser.open("/log-in/waiting")
+    assert page.says("This request expires in 70 seconds.")
+    assert page.soup.select_one('[data-wait="70"]'), "the script counts it down"
+
+
+# -- A request is found without a notification -----------------------------------------------------
+
+BANNER = "Someone is logging in"
+
+
+def test_a_request_that_waits_stands_on_every_page_of_the_phone_and_in_its_menu(
+    phone: Owner, elsewhere: Owner, site: Site
+) -> None:
+    device = "Chrome on Linux" if elsewhere.layout == DESKTOP else "Chrome on Android"
+    for path in ("/", "/settings", TWO_FACTOR, "/help/two-factor-authentication"):
+        page = phone.open(path)
+        assert page.says(f"{BANNER} {device} · IP address 192.0.2.1"), path
+        assert page.soup.find(id="waiting-count").get_text(strip=True) == "1 waiting"
+        assert page.link("Review") == f"{REQUESTS}/1"
+    page = phone.follow("Review")
+    assert page.h1 == "Approve this log-in?"
+    assert not page.says(BANNER), "the page itself is about it"
+    page = phone.press("Approve", number=seen(elsewhere).number)
+    assert page.soup.find(id="waiting-count").get_text(strip=True) == ""
+    assert not phone.open("/").says(BANNER)
+    phone.htmx = False
+    assert phone.open("/").link("Login requests") == REQUESTS
+
+
+def test_a_phone_that_is_not_logged_in_is_told_too(phone: Owner, elsewhere: Owner) -> None:
+    phone.log_out()
+    page = phone.open("/log-in")
+    assert page.says(BANNER)
+    assert phone.follow("Review").h1 == "Approve this log-in?"
+
+
+def test_a_request_that_has_expired_is_told_no_more(phone: Owner, elsewhere: Owner, site: Site) -> None:
+    site.clock.pass_(300)
+    assert not phone.open("/settings").says(BANNER)
+
+
+def test_other_sessions_of_the_account_can_deny_it_from_their_home_page(phone: Owner, elsewhere: Owner) -> None:
+    assert approve(phone, elsewhere).h1 == HOME
+    phone.other_browser(layout=DESKTOP).log_in()
+    page = elsewhere.open("/")
+    assert page.says(BANNER)
+    assert page.soup.find(id="waiting-count") is None
+    assert not elsewhere.open("/settings").says(BANNER)
+    elsewhere.open("/")
+    page = elsewhere.follow("Review")
+    assert "Deny" in page.buttons
+    assert "Approve" not in page.buttons
+
+
+def test_on_a_phone_of_two_accounts_the_banner_names_the_account(phone: Owner) -> None:
+    grace = another_user_on(phone)
+    grace.press("Got it")
+    phone.other_browser(layout=DESKTOP, htmx=False).log_in()
+    assert grace.open("/settings").says("@ada")
+
+
+def test_a_request_costs_one_statement_and_only_where_it_can_be_answered(
+    phone: Owner, elsewhere: Owner, site: Site
+) -> None:
+    def cost(person: Owner, path: str) -> int:
+        person.open(path)
+        site.statements.clear()
+        person.open(path)
+        return len(site.statements)
+
+    assert approve(phone, elsewhere).h1 == HOME
+    phone.other_browser(layout=DESKTOP).log_in()
+    assert cost(phone, "/settings") == cost(elsewhere, "/settings") + 1
+    grace = Owner(site, "grace", htmx=False)
+    grace.sign_up()
+    grace.turn_on_app()
+    grace.press("Got it")
+    assert cost(elsewhere, "/settings") == cost(grace, "/settings")
+    assert cost(elsewhere, "/") == cost(grace, "/") + 1
+
+
+def test_pages_that_a_browser_stores_never_show_a_request(phone: Owner, elsewhere: Owner) -> None:
+    assert not phone.open("/offline").says(BANNER)
 
 
 # -- Polling ---------------------------------------------------------------------------------------
@@ -472,7 +601,6 @@ def test_a_text_stands_in_when_the_account_has_a_phone_number(phone: Owner, site
 
 def test_when_text_messages_are_on_the_stand_in_is_that_method(phone: Owner, site: Site) -> None:
     phone.turn_on_texts()
-    phone.press("Got it")
     site.clock.pass_(61)
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     browser.log_in()
@@ -519,7 +647,6 @@ def test_a_denied_step_up_can_ask_again_or_be_cancelled(phone: Owner, elsewhere:
 
 def test_step_up_with_another_method_is_not_polled(phone: Owner, site: Site) -> None:
     phone.turn_on_app()
-    phone.press("Got it")
     site.clock.pass_(601)
     phone.open("/settings/account/password")
     phone.press("Verify", password=phone.password)
@@ -576,7 +703,7 @@ def test_turning_it_on_again_removes_the_phone_from_no_other_account(phone: Owne
         grace.open(f"{METHOD}/overview")
         grace.press("Next")
         grace.press("Verify", password=grace.password)
-        assert grace.press("Not now").h1 == "You're all set"
+        assert grace.press("Not now").path == TWO_FACTOR
     grace.log_out()
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     assert browser.log_in().h1 == WAITING

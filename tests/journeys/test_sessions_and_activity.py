@@ -7,7 +7,7 @@ from bs4 import Tag
 from sqlalchemy import delete, select
 
 from tests.conftest import Site
-from tests.people import ANDROID, DESKTOP, FIREFOX, IPHONE, Owner, Page
+from tests.people import ANDROID, DESKTOP, FIREFOX, IPHONE, Owner, Page, named
 from webapp.domain.origin import Origin
 from webapp.models.sessions import Activity
 from webapp.web.pages.sessions import WORDS
@@ -41,9 +41,10 @@ def firefox(ada: Owner, address: str = THERE, **fields: str) -> Owner:
 
 
 def things(page: Page | None) -> list[list[str]]:
-    """Name, description and button of every object on the page."""
+    """Name, state, facts and button of every object on the page, as far as it has them."""
     assert page is not None
-    return [[part.get_text(" ", strip=True) for part in li.find_all(recursive=False)] for li in objects(page)]
+    parts = [li.select(".name, .badge, .about, button") for li in objects(page)]
+    return [[named(part) for part in of_one] for of_one in parts]
 
 
 def objects(page: Page) -> list[Tag]:
@@ -116,7 +117,7 @@ def test_two_sessions_of_equal_devices_are_told_apart_by_place_and_time(ada: Own
     near, far = firefox(ada), firefox(ada, "198.51.100.9")
     page = ada.open(SESSIONS)
     assert names(page)[1:] == ["Firefox on Windows"] * 2
-    buttons = [b for b in page.soup.find_all("button") if b.get_text(strip=True) == "Log out Firefox on Windows"]
+    buttons = [b for b in page.soup.find_all("button") if named(b) == "Log out Firefox on Windows"]
     described = [page.soup.find(id=button["aria-describedby"]) for button in buttons]
     assert [THERE in str(facts) for facts in described] == [False, True], "the later one stands first"
     ada.post(SESSIONS, end=str(buttons[1]["value"]))
@@ -315,9 +316,9 @@ def test_actions_of_the_operator_have_no_device_and_no_place(ada: Owner, site: S
 
 def test_both_pages_link_to_not_you(ada: Owner) -> None:
     ada.open(SESSIONS)
-    assert ada.follow("Don't recognize one?").h1 == "Wasn't you?"
+    assert ada.follow("Secure your account").h1 == "Wasn't you?"
     ada.open(ACTIVITY)
-    assert ada.follow("See something you don't recognize?").h1 == "Wasn't you?"
+    assert ada.follow("Secure your account").h1 == "Wasn't you?"
 
 
 # -- Cost ------------------------------------------------------------------------------------------

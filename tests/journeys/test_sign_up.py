@@ -73,6 +73,22 @@ def test_a_taken_username_is_a_422_that_keeps_what_was_typed(ada: Owner, site: S
     assert page.link("That username is taken. Try another.") == f"#{username['id']}"
 
 
+def test_every_error_is_told_at_once(ada: Owner, site: Site) -> None:
+    Owner(site).sign_up()
+    ada.open("/sign-up")
+    page = ada.press("Sign up", name="", username="ada", password="too short")
+    told = ["Enter your name.", "That username is taken. Try another.", "Use at least 15 characters."]
+    assert (page.status, page.problems) == (422, told)
+    page = ada.press("Sign up", name="A" * 61, username="a", password="aaaaaaaaaaaaaaaa")
+    assert [problem.split(".")[0] for problem in page.problems] == [
+        "Enter a name with up to 60 characters",
+        "Use 2 to 30 letters (A to Z), numbers, dots, dashes, or underscores",
+        "That password is too common and easy to guess",
+    ]
+    assert page.field("Username")["value"] == "a"
+    assert page.field("Password")["data-minimum"] == "15", "the script tells a short one before the form is sent"
+
+
 @pytest.mark.parametrize(
     ("field", "typed", "says"),
     [

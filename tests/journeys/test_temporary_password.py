@@ -131,9 +131,13 @@ def test_without_a_second_factor_there_is_none_and_the_usual_password_opens_lega
     ada: Owner, site: Site
 ) -> None:
     ada.sign_up()
-    assert "Temporary password" not in ada.open(TWO_FACTOR).links
-    assert ada.open(PAGE).path == TWO_FACTOR
-    assert ada.post(PAGE).path == TWO_FACTOR
+    page = ada.open(TWO_FACTOR)
+    assert page.says("You need one once a method is on.")
+    assert page.link("Temporary password") == PAGE
+    for page in (ada.open(PAGE), ada.post(PAGE)):
+        assert (page.path, page.h1) == (PAGE, "Temporary password")
+        assert page.says("You need a temporary password only while a method is on.")
+        assert "Generate temporary password" not in page.buttons
     assert verify(site, ada, ada.password).status == 200
 
 

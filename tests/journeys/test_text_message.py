@@ -386,7 +386,8 @@ def test_replace_asks_for_another_number_and_the_old_one_is_valid_until_the_new_
     assert elsewhere.log_in().says("Enter the six-digit code from our text to ...56.")
     assert elsewhere.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
     page = ada.press("Verify", code=site.texted_code(OTHER))
-    assert page.h1 == "You're all set"
+    assert page.path == TWO_FACTOR
+    assert page.says("On · To ...54")
     assert "Copy" not in page.buttons
     told = [mail.subject for mail in site.emails(ada.email)]
     assert "Text message was replaced. The old one no longer works (Nightlatch)" in told

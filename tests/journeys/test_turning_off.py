@@ -94,6 +94,36 @@ def test_turning_off_in_a_stale_session_asks_for_password_and_code_and_then_turn
 
 
 @layouts
+def test_only_the_checkbox_turns_it_off_and_its_name_leads_to_what_it_is(site: Site, layout: str) -> None:
+    ada = enrolled(site, layout, another=True)
+    added = "Added on January 15, 2027"
+    page = ada.open(TWO_FACTOR)
+    assert page.says(f"On · {added} · Not used yet")
+    page = ada.follow("Authentication app")
+    assert (page.path, page.h1) == (f"{TWO_FACTOR}/authentication-app", "Authentication app")
+    assert page.title == "Authentication app - Nightlatch"
+    assert page.says(f"On {added} Not used yet")
+    assert page.link("Move to a new app") == f"{TWO_FACTOR}/authentication-app/overview"
+    page = ada.follow("Turn off")
+    assert (page.path, page.h1) == (OFF, "Turn off Authentication app?")
+    assert is_on(ada)
+    site.clock.pass_(86400)
+    ada.log_in_whole()
+    assert ada.open(TWO_FACTOR).says(f"On · {added} · Last used on January 16, 2027")
+
+
+def test_the_page_of_a_text_message_shows_the_end_of_its_number(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_texts()
+    page = ada.press("Got it")
+    assert page.says("On · To ...56 · Added on January 15, 2027")
+    page = ada.follow("Text message")
+    assert page.says("On To ...56 Added on January 15, 2027 Not used yet")
+    assert page.link("Change phone number") == f"{TWO_FACTOR}/text-message/overview"
+
+
+@layouts
 def test_cancel_leaves_it_on(site: Site, layout: str) -> None:
     ada = enrolled(site, layout)
     ada.open(TWO_FACTOR)

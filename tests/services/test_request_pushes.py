@@ -11,7 +11,7 @@ from sqlalchemy import delete, text
 from tests.attacks.tools import count
 from tests.conftest import Site
 from tests.doubles import CheapHasher, FailingPushes
-from tests.people import ANDROID, DESKTOP, Owner
+from tests.people import ANDROID, DESKTOP, TWO_FACTOR, Owner
 from webapp.domain.ports import Gone, PushMessage, Refused, Unreachable
 from webapp.models.factors import Factor
 
@@ -110,7 +110,7 @@ def test_every_phone_with_notifications_gets_one_push(site: Site, phone: Owner, 
         other.post("/log-in/waiting")
         site.services.delivery.deliver_due()
         service.taken.clear()
-        assert other.turn_on_requests(said).h1 == "You're all set", place
+        assert other.turn_on_requests(said).path == TWO_FACTOR, place
     waits(phone)
     deliver(site)
     assert sorted(json.loads(sent.subscription)["endpoint"][-3:] for sent, _ in service.taken) == ["one", "two"]

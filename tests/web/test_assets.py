@@ -20,6 +20,9 @@ from webapp.web.assets import SOURCE, Assets, prepare
 HOSTS = (HOST, f"mobile.{HOST}")
 SCRIPTS = [path for path in sorted((ROOT / "static/js").glob("*.js")) if not path.name.endswith(".min.js")]
 STYLESHEETS = sorted((ROOT / "static/css").rglob("*.css"))
+LAYOUTS = ("desktop", "mobile")
+OF_ONE_LAYOUT = {"mobile": ("logged-out.css",)}
+"""The parts that a layout does not import."""
 
 
 def address(site: Site, name: str) -> str:
@@ -106,19 +109,22 @@ def test_a_file_can_only_be_read(site: Site) -> None:
 # -- Preparing -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["css/desktop.css", "css/mobile.css"])
-def test_the_stylesheet_of_a_layout_is_one_file_with_every_import(name: str) -> None:
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_layout_has_one_stylesheet_for_every_page_and_one_for_pages_with_a_user(layout: str) -> None:
     files = prepare(SOURCE)
-    assert {name for name in files if name.endswith(".css")} == {"css/desktop.css", "css/mobile.css"}
-    text = files[name].decode()
-    assert "@import" not in text
-    assert "/*" not in text
+    sheets = {f"css/{name}{part}.css" for name in LAYOUTS for part in ("", "-account")}
+    assert {name for name in files if name.endswith(".css")} == sheets
+    first, second = (files[f"css/{layout}{part}.css"].decode() for part in ("", "-account"))
+    for text in (first, second):
+        assert "@import" not in text
+        assert "/*" not in text
+    others = {f"{name}{part}.css" for name in LAYOUTS if name != layout for part in ("", "-account")}
     for path in STYLESHEETS:
         rules = [line.strip() for line in path.read_text().splitlines() if "{ " in line and "; }" in line]
-        layout = path.parent.name == "css" and path.name in ("desktop.css", "mobile.css")
-        if not layout or path.name == name.removeprefix("css/"):
-            assert all(rule in text for rule in rules), f"{path.name} is imported by no stylesheet"
-    assert text.index("@layer reset, tokens, base, parts, layout;") == 0
+        is_other = (path.parent.name == "css" and path.name in others) or path.name in OF_ONE_LAYOUT.get(layout, ())
+        if not is_other:
+            assert all(rule in first + second for rule in rules), f"{path.name} is imported by no stylesheet"
+    assert first.index("@layer reset, tokens, base, parts, layout;") == 0
 
 
 def test_scripts_stay_modules_that_import_each_other_by_relative_paths() -> None:

@@ -53,6 +53,7 @@ class TemplateRenderer:
             gettext, _plural, newstyle=True
         )
         env.filters.update(moment=moment, minute=minute, device=device)
+        env.tests["linked"] = lambda text: LINKED.search(text) is not None
         env.globals.update(hello=hello, site=site_name, main_url=main_url.rstrip("/"))
         return env
 

@@ -23,6 +23,13 @@ def is_phone(user_agent: str) -> bool:
     return PHONE.search(user_agent) is not None
 
 
+def form(user_agent: str) -> str:
+    """ "phone", "tablet" or "laptop", which stands for every other computer."""
+    if is_phone(user_agent):
+        return "phone"
+    return "tablet" if "iPad" in user_agent or "Android" in user_agent else "laptop"
+
+
 def device(user_agent: str) -> str:
     """Browser and system, such as "Firefox on Windows", as far as the header tells them."""
     browser = next((name for mark, name in BROWSERS.items() if mark in user_agent), None)

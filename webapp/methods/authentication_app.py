@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any
 
-import segno
 from pyotp import TOTP
 from sqlalchemy import bindparam, or_, update
 
 from ..domain.codes import groups, is_digits, tidy_digits
 from ..domain.forecast import PHONE, Authenticator
 from ..domain.language import gettext, lazy
+from ..domain.qr_codes import qr_code
 from ..domain.refusals import ClockSlow, CodeAlreadyUsed, CodeMalformed, WrongCode
 from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
@@ -29,7 +29,6 @@ from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, 
 from ..services.enrollment.fields import CodeFields
 from ..services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
 
-MODULE_PIXELS = 6
 ACCEPT_ONCE = (
     update(Factor)
     .where(
@@ -62,9 +61,7 @@ class Link(Step):
     def show(self, visit: Visit) -> dict[str, Any]:
         secret: str = visit.notes["secret"]
         app_link = TOTP(secret).provisioning_uri(name=visit.account.username, issuer_name=self.site_name)
-        drawing = segno.make(app_link, error="m", micro=False)
-        svg = drawing.svg_inline(scale=MODULE_PIXELS, border=4, dark="#000", light="#fff", omitsize=True, svgclass="qr")
-        return {"qr_svg": svg, "app_link": app_link, "setup_key": groups(secret)}
+        return {"qr_svg": qr_code(app_link), "app_link": app_link, "setup_key": groups(secret)}
 
 
 class FirstCode(Step):
@@ -94,6 +91,8 @@ class AuthenticationApp(Method):
 
     slug, title = "authentication-app", lazy("Authentication app")
     fields = CodeFields
+    replace_label = lazy("Move to a new app")
+    icon = "codes"
     overview = Overview(
         what=lazy("An authentication app on your phone shows a new six-digit code every 30 seconds."),
         needed=lazy(

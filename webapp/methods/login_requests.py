@@ -96,6 +96,7 @@ class LoginRequestsMethod(OutOfBand):
     slug, title = "login-requests", lazy("Login requests on this phone")
     template, fields = "challenge/login-requests.html", NoFields
     is_code = False
+    icon = "bell"
     requests_path, requests_title = "/settings/security/login-requests", lazy("Login requests")
     path, list_title, list_template = "phones", lazy("Manage phones"), "two_factor/login-requests.html"
     label_fields = LabelFields
@@ -126,7 +127,10 @@ class LoginRequestsMethod(OutOfBand):
         return gettext("Login request to your phone")
 
     def source(self, challenge: Challenge) -> str:
-        return gettext("Open the notification on your phone, or go to Security > Login requests there.")
+        return gettext(
+            "Open the notification, or this site, on the phone: the request is at the top of each page there, and under"
+            " Profile > Login requests."
+        )
 
     def send(self, challenge: Challenge, origin: Origin) -> None:
         self.requests.ask(challenge.account, challenge.name, challenge.factors, origin, self.requests_path)
@@ -161,6 +165,9 @@ class LoginRequestsMethod(OutOfBand):
     def describe(self, factor: Factor, origin: Origin) -> list[str]:
         where = gettext("This phone") if self.is_here(factor, origin) else gettext("Another phone")
         return [where, gettext("Notifications on") if _pushes(factor) else gettext("Notifications off")]
+
+    def icon_of(self, factor: Factor) -> str:
+        return "phone"
 
     def is_here(self, factor: Factor, origin: Origin) -> bool:
         return factor.external_id in origin.external_ids

@@ -30,10 +30,11 @@ from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
 from ..models.factors import Factor
 from ..services.attempts import Attempts, single_use
+from ..services.browser_needs import BrowserNeeds
 from ..services.ceremonies import Ceremonies, challenge_in, id_in
 from ..services.core import Core
-from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE_IF_FIRST, OVERVIEW_ONCE, PASSWORD_UNLESS_FRESH
-from ..services.method import Answers, BrowserNeeds, ByDevice, Challenge, Overview, Proved, Step, Visit
+from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW_ONCE, PASSWORD_UNLESS_FRESH
+from ..services.method import Answers, ByDevice, Challenge, Overview, Proved, Step, Visit
 from ..services.method_kinds import Passwordless
 
 MODELS = Path(__file__).with_name("authenticators.tsv")
@@ -152,7 +153,7 @@ class SecurityKey(Passwordless):
 
     def steps(self) -> Sequence[Step]:
         touch = Touch(self.ceremonies, self.attempts)
-        return PASSWORD_UNLESS_FRESH, *CONFIRMED_EMAIL, OVERVIEW_ONCE, touch, Name(), DONE_IF_FIRST
+        return PASSWORD_UNLESS_FRESH, *CONFIRMED_EMAIL, OVERVIEW_ONCE, touch, Name(), DONE
 
     def begin(self, visit: Visit) -> dict[str, Any]:
         return {"user": as_text(visit.core.entropy.bytes(visit.core.policy.user_handle_bytes))}
@@ -219,6 +220,12 @@ class SecurityKey(Passwordless):
             where = gettext("On this device") if self.is_here(factor, origin) else gettext("On another device")
         synced = gettext("Synced to your other devices") if known["synced"] else gettext("Not synced")
         return [where, synced, *([gettext("Can be used without a password (passkey)")] if known["verifies"] else [])]
+
+    def icon_of(self, factor: Factor) -> str:
+        known = _attributes(factor)
+        if "internal" not in known["transports"]:
+            return "stick"
+        return "phone" if known.get("phone") else "laptop"
 
     def is_here(self, factor: Factor, origin: Origin) -> bool:
         known = _attributes(factor)

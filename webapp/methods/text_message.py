@@ -104,6 +104,8 @@ class TextMessage(Method):
     slug, title = "text-message", lazy("Text message")
     fields = CodeFields
     sends_code = True
+    replace_label = lazy("Change phone number")
+    icon = "message"
     overview = Overview(
         what=lazy("Get a six-digit code by text message."),
         needed=lazy(
@@ -124,6 +126,9 @@ class TextMessage(Method):
 
     def begin(self, visit: Visit) -> dict[str, Any]:
         return {"new_number": _wants_new_number(visit)}
+
+    def detail(self, account: Account) -> str:
+        return gettext("To %(number)s", number=_number(account))
 
     def hint(self, challenge: Challenge) -> str:
         return gettext("Text message to %(number)s", number=_number(challenge.account))

@@ -12,6 +12,9 @@ from ..domain.refusals import LoginExpired, NotFound
 from .base import At, Key, MaybeAt, Sealed, Short, Table
 from .database import Transaction
 
+SYSTEM = "system"
+"""The theme of an account whose pages follow the device."""
+
 
 def _created_at(context: Any) -> int:
     """The default of `used_at`: the value of `created_at` in the same row."""
@@ -31,6 +34,8 @@ class Account(Table):
     username_key: Mapped[str] = mapped_column(String(255), unique=True)
     password_hash: Mapped[Short]
     language: Mapped[str] = mapped_column(String(16), default="en")
+    theme: Mapped[str] = mapped_column(String(8), default=SYSTEM)
+    """Of the pages: light, dark, or that of the device."""
 
     # Set only once a code or link sent to the address was used, and unique over all accounts.
     email: Mapped[str | None] = mapped_column(String(320))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from ..domain.channels import Sent
 from ..domain.forecast import Authenticator
-from ..domain.language import Sentence
+from ..domain.language import Sentence, lazy
 from ..domain.origin import Origin
 from ..domain.refusals import Refusal
 from ..models.accounts import Account
@@ -22,6 +22,7 @@ from ..models.factors import Factor
 from ..models.user import SessionToken, User
 from .attempt_rules import SlidingWindows
 from .attempts import Attempts, Bucket
+from .browser_needs import BrowserNeeds
 from .core import Core
 from .email_addresses import EmailAddresses
 from .password_proof import PasswordProof
@@ -48,14 +49,6 @@ class Overview:
     needed: Sentence
     later: Sentence
     button: ByDevice
-
-
-@dataclass(frozen=True, slots=True)
-class BrowserNeeds:
-    """What the pages of a method say in a browser without JavaScript, and in one without security keys."""
-
-    script: Sentence
-    keys: Sentence
 
 
 # -- Turning a method on -------------------------------------------------------------------------------
@@ -218,6 +211,10 @@ class Method(ABC):
     """Its page offers Resend."""
     browser_needs: ClassVar[BrowserNeeds | None] = None
     """For a method that needs JavaScript and the browser's interface for security keys."""
+    replace_label: ClassVar[Sentence] = lazy("Replace")
+    """The link to its enrollment while it is on."""
+    icon: ClassVar[str] = "key"
+    """The name of its drawing in templates/parts/icons.html."""
     only_on_phones: ClassVar[Sentence | None] = None
     """For a method that is turned on from the phone: what other devices show, with the mobile host as `site`."""
 
@@ -240,6 +237,10 @@ class Method(ABC):
     def shown(self, factors: Sequence[Factor], origin: Origin) -> Sequence[Factor]:
         """Those of `factors` that the list of methods can turn off."""
         return factors
+
+    def detail(self, account: Account) -> str:
+        """What it is while it is on, such as the end of a number."""
+        return ""
 
     def hint(self, challenge: Challenge) -> str:
         """Its name in the list of methods at the challenge."""
@@ -291,6 +292,5 @@ class Method(ABC):
         return -1
 
     def stands_in(self, account: Account) -> Sentence | None:
-        """The label of the button that chooses it in place of an out-of-band method, though it is not turned on; None
-        when it cannot be chosen."""
+        """The label of the button that chooses it, though off, in place of an out-of-band method; None without one."""
         return None

@@ -156,6 +156,7 @@ class Notices:
             template="notice",
             account=account,
             name=account.name,
+            username=account.username,
             what=what,
             at=self.core.clock.now(),
             origin=origin,

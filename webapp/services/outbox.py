@@ -44,7 +44,7 @@ class Outbox:
         """
         tx.objects.flush()  # an account added in this transaction gets its id now
         with self.speaking_to(account):
-            email = self.renderer.render_email(template, **context)
+            email = self.renderer.render_email(template, **{"username": account.username if account else "", **context})
         content = {"to": to, "subject": email.subject, "text": email.text, "html": email.html}
         return self._owe(tx, channel, template, account, content)
 

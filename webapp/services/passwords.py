@@ -46,10 +46,15 @@ class Passwords:
         return self.core.policy.password_minimum
 
     def seal(self, typed: str, *words: str | None) -> str:
-        """The hash to store of a new password.
+        """The hash to store of a new password. Raises what `demand_good` raises, or `Busy`."""
+        self.demand_good(typed, *words)
+        return self.hasher.hash(normalize(typed))
 
-        `words` are the user's own: username, name, e-mail address. Raises `PasswordTooShort`,
-        `PasswordTooLong`, `PasswordTooCommon`, `PasswordIsOneOfYourWords`, `PasswordTooEasy` or `Busy`.
+    def demand_good(self, typed: str, *words: str | None) -> None:
+        """`words` are the user's own: username, name, e-mail address.
+
+        Raises `PasswordTooShort`, `PasswordTooLong`, `PasswordTooCommon`, `PasswordIsOneOfYourWords` or
+        `PasswordTooEasy`.
         """
         password = normalize(typed)
         if len(password) < self.core.policy.password_minimum:
@@ -63,7 +68,6 @@ class Passwords:
             raise PasswordIsOneOfYourWords()
         if zxcvbn(password, own).guesses < self.core.policy.password_guesses:
             raise PasswordTooEasy()
-        return self.hasher.hash(password)
 
     def is_right(self, account: Account | None, typed: str) -> bool:
         """True when the password is right. Takes the same time for an account that does not exist. Raises `Busy`."""

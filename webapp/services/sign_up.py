@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-
-from sqlalchemy.exc import IntegrityError
 
 from ..domain.account_refusals import SignUpClosed, TooManySignUps, UsernameTaken
 from ..domain.labels import tidy_name
 from ..domain.language import spoken
 from ..domain.names import key_of
 from ..domain.origin import Origin
+from ..domain.refusals import Refusal
 from ..models.accounts import Account
 from .attempt_rules import SlidingWindows, WithRefusal
 from .attempts import Attempts, Bucket
@@ -49,22 +49,26 @@ class SignUp:
             raise TooManySignUps(wait)
         sealed = self.passwords.seal(password, name, username)
         account = self._account(name, username, sealed)
-        try:
-            with self.core.db.write() as tx:
-                self.attempts.count_within(tx, of_network)
-                self.usernames.lock(tx, username)
-                if self.usernames.is_taken(tx, username):
-                    raise UsernameTaken()
-                tx.objects.add(account)
-                tx.objects.flush()
-                # after the INSERT, which waits for a transaction that deletes an account of that name
-                if self.usernames.was_deleted(tx, username):
-                    raise UsernameTaken()
-                opened = self.sessions.open(tx, account.id, origin, persistent=False, second_factor=False)
-                self.notices.record(tx, account.id, "signed-up", origin)
-        except IntegrityError:
-            raise UsernameTaken() from None
+        with self.core.db.write() as tx:
+            self.attempts.count_within(tx, of_network)
+            self.usernames.lock(tx, username)
+            if self.usernames.is_taken(tx, username) or self.usernames.was_deleted(tx, username):
+                raise UsernameTaken()
+            tx.objects.add(account)
+            tx.objects.flush()
+            opened = self.sessions.open(tx, account.id, origin, persistent=False, second_factor=False)
+            self.notices.record(tx, account.id, "signed-up", origin)
         return LoggedIn(opened, account, "/sign-up/email")
+
+    def problems(self, name: str, username: str, password: str) -> list[Refusal]:
+        """What is wrong with the fields that are not empty, so that all is said at once. Hashes and writes nothing."""
+        with self.core.db.read() as tx:
+            checks: list[tuple[str, Callable[[], object]]] = [
+                (name, lambda: tidy_name(name, self.core.policy.name_maximum)),
+                (username, lambda: self.usernames.demand_free(tx, self.usernames.tidy(username))),
+                (password, lambda: self.passwords.demand_good(password, name, username)),
+            ]
+            return [refusal for typed, check in checks if typed and (refusal := _refusal_of(check)) is not None]
 
     def _of_network(self, origin: Origin) -> Bucket:
         rule = WithRefusal(SlidingWindows(self.core.policy.sign_ups), TooManySignUps)
@@ -105,3 +109,11 @@ class SignUp:
             password_hash=sealed,
             language=spoken().code,
         )
+
+
+def _refusal_of(check: Callable[[], object]) -> Refusal | None:
+    try:
+        check()
+    except Refusal as refusal:
+        return refusal
+    return None

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..domain.language import ENGLISH, Sentence, gettext, lazy, speak
 from ..domain.refusals import NotFresh, Refusal
-from . import current, guards, layouts, render, words
+from . import current, guards, layouts, render, waiting_requests, words
 
 log = structlog.get_logger()
 
@@ -78,6 +78,7 @@ def page(code: int, sentence: str | None = None) -> Any:
         return _bare(code, heading, default)
     if code >= 500:
         g.user = None
+        waiting_requests.none_here()
     try:
         actions = [(gettext("Go to the home page"), layouts.page_url("home.home"))]
         return render.page(

@@ -1,4 +1,4 @@
-"""Rows of the lists of security keys and approving devices."""
+"""Rows of the lists of security keys and approving devices, and what a factor of any method is."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from . import current, layouts
 @dataclass(frozen=True, slots=True)
 class Row:
     name: str
+    icon: str
+    """The name of its drawing in templates/parts/icons.html."""
+    is_here: bool
+    """It is this browser, or on this device."""
     facts: list[str]
     rename_url: str
     delete_url: str
@@ -22,14 +26,20 @@ class Row:
     again_url: str
 
 
-def row_of(method: Several, factor: Factor) -> Row:
+def dates_of(factor: Factor) -> list[str]:
+    """When it was added and last used."""
     used = factor.logged_in_at
     added = _("Added on %(date)s", date=day(factor.added_at))
-    last = _("Last used on %(date)s", date=day(used)) if used else _("Not used yet")
+    return [added, _("Last used on %(date)s", date=day(used)) if used else _("Not used yet")]
+
+
+def row_of(method: Several, factor: Factor) -> Row:
     lacks = method.lacks(factor, current.origin())
     return Row(
         name=factor.label,
-        facts=[*method.describe(factor, current.origin()), added, last],
+        icon=method.icon_of(factor),
+        is_here=method.is_here(factor, current.origin()),
+        facts=[*method.describe(factor, current.origin()), *dates_of(factor)],
         rename_url=layouts.page_url("named_factors.rename", method=method.slug, factor=factor.id),
         delete_url=layouts.page_url("named_factors.delete", method=method.slug, factor=factor.id),
         lacks=str(lacks) if lacks is not None else None,

@@ -19,6 +19,7 @@ from ..domain.language import Sentence, bidi_isolate, lazy
 from ..domain.language import gettext as _
 from ..domain.lists import all_of, at_the_beginning, one_of
 from ..models.user import User
+from ..services.method import Method
 from . import current, layouts
 
 SAFE, LOCKED_OUT, ASK = "safe", "locked-out", "ask"
@@ -44,6 +45,15 @@ class Row:
 
 def rows(user: User) -> list[Row]:
     return [_row(outlook, user.account.email or "") for outlook in current.services().forecasts.of(user)]
+
+
+def rows_of(user: User, method: Method) -> list[Row]:
+    """Those about what the method is lost with."""
+    mine = [f for f in user.factors if f.method == method.slug]
+    keys = {loss.key for one in method.authenticators(user.account, mine) for loss in one.lost_with}
+    outlooks = current.services().forecasts.of(user)
+    wanted = [one for one in outlooks if len(one.losses) == 1 and one.losses[0].key in keys]
+    return [_row(outlook, user.account.email or "") for outlook in wanted]
 
 
 def _row(outlook: Outlook, email: str) -> Row:

@@ -8,7 +8,16 @@ from typing import Literal
 from flask import g, request
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
-from wtforms import BooleanField, Field, HiddenField, PasswordField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    Field,
+    HiddenField,
+    PasswordField,
+    RadioField,
+    SelectChoice,
+    StringField,
+    TextAreaField,
+)
 from wtforms.validators import InputRequired
 
 from ..domain.language import lazy
@@ -20,7 +29,7 @@ from ..services.enrollment.fields import (
     PasswordFields,
     PhoneFields,
 )
-from . import words
+from . import themes, words
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
@@ -120,6 +129,13 @@ class PhoneForm(Form, PhoneFields):
 
 class DiscoverableForm(Form, DiscoverableFields):
     pass
+
+
+THEMES = [SelectChoice(value, label) for value, label in themes.LABELS.items()]
+
+
+class ThemeForm(Form):
+    theme = RadioField(lazy("Theme"), [InputRequired(lazy("Choose a theme."))], choices=THEMES)
 
 
 class ContactsForm(Form):

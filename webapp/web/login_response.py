@@ -13,6 +13,9 @@ from . import cookies, current, layouts, render
 PASSWORD_TYPED = "typed"  # noqa: S105  # the name of a field, not a password
 """In the form session after a log-in with a password: the home page may then offer a passkey."""
 
+PREFILLED = "username"
+"""In the form session: the username that the next login page shows, after a reset or too many wrong codes."""
+
 
 def after_password(result: LoggedIn | PendingToken) -> Response:
     """After a right password: logs in, or redirects to the challenge of the pending login."""
@@ -41,6 +44,11 @@ def logged_in(result: LoggedIn, to: str | None = None) -> Response:
     if result.remembered is not None:
         cookies.put_remembered(response, result.remembered, policy.remembered_browser)
     return response
+
+
+def prefill(username: str) -> None:
+    """Fills the username in on the next login page of this browser."""
+    session[PREFILLED] = username
 
 
 def logged_out(sentence: str) -> Response:

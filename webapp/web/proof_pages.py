@@ -81,6 +81,12 @@ class ProofPages(ABC):
         """True when the owner denied the login request on another device."""
         return False
 
+    def awaited(self, claim: Claim) -> str | None:
+        """The slug of the method whose answer the waiting page waits for: its address says nothing else."""
+        named = request.args.get("method")
+        waits = (c.method.slug for c in self.flow.choices(claim) if isinstance(c.method, OutOfBand))
+        return named or next(waits, None)
+
     def extra_fields(self) -> tuple[type, ...]:
         return ()
 
@@ -97,7 +103,7 @@ class ProofPages(ABC):
         claim, slug = self.claim(), request.args.get("method")
         choice = self.flow.choice(claim, slug)
         if isinstance(choice.method, OutOfBand):
-            return render.go(self.url("waiting", method=slug))
+            return render.go(self.url("waiting"))
         form = form_of(choice.method.fields, *self.extra_fields())()
         if form.trusted():
             try:
@@ -117,7 +123,8 @@ class ProofPages(ABC):
             again_url = layouts.page_url("entrance.log_in")
             template = current.services().methods.out_of_band[0].template
             return render.page(template, state=DENIED, number=None, again_url=again_url)
-        claim, slug = self.claim(), request.args.get("method")
+        claim = self.claim()
+        slug = self.awaited(claim)
         choice = self.flow.choice(claim, slug)
         if not isinstance(choice.method, OutOfBand):
             return render.go(self.url("verify", method=slug))
@@ -150,15 +157,19 @@ class ProofPages(ABC):
     def _waiting_page(self, claim: Claim, choice: Choice, method: OutOfBand, form: Form) -> Response:
         status, stand_in = method.status(choice.challenge), self.flow.stand_in(claim)
         is_here = any(method.is_here(factor, current.origin()) for factor in choice.challenge.factors)
+        left = max(0, status.until - current.services().clock.now()) if status else 0
         return render.page(
             method.template,
             form,
             source=method.source(choice.challenge),
+            devices=[factor.label for factor in choice.challenge.factors],
+            left=left,
+            left_text=_("This request expires in %(time)s.", time=words.duration(left)),
             state=status.state if status else None,
             number=status.number if status and status.is_live else None,
             every=current.services().settings.policy.asks_every,
             answer_url=layouts.page_url("requests.listed", method=method.slug) if is_here else None,
-            state_url=self.url("news", method=request.args.get("method")),
+            state_url=self.url("news"),
             instead=stand_in.label if stand_in is not None else None,
             **self._links(claim),
         )
@@ -166,15 +177,14 @@ class ProofPages(ABC):
     def news(self) -> Any:
         """Polled by the waiting page: 204 without news, else a fragment that polls less often, or leaves the page."""
         seen, policy = self.glance(), current.services().settings.policy
-        slug = request.args.get("method")
         if seen is not None and seen.state == WAITING:
             is_late = current.services().clock.now() - seen.since >= policy.asks_slower_after
             if not is_late or "slower" in request.args:
                 return "", 204
-            url = self.url("news", method=slug, slower="1")
+            url = self.url("news", slower="1")
             return render.part("parts/asking.html", state_url=url, every=policy.asks_slower_every)
         is_approved = seen is not None and seen.state == APPROVED
-        return render.part("parts/answered.html", url=self.url("waiting", method=slug), is_approved=is_approved)
+        return render.part("parts/answered.html", url=self.url("waiting"), is_approved=is_approved)
 
     def methods(self) -> Any:
         claim, form = self.claim(), Form()
@@ -183,6 +193,8 @@ class ProofPages(ABC):
             if chosen == BACKUP_CODE:
                 return render.go(self.url("backup_code"))
             choice, unsent = self.flow.choose(claim, chosen, current.origin())
+            if isinstance(choice.method, OutOfBand):
+                return render.go_on(self.url("waiting"), unsent)
             return render.go_on(self.url("verify", method=choice.method.slug), unsent)
         offered = [(c.method.hint(c.challenge), c.method.slug) for c in self.flow.choices(claim)]
         choices = [*offered, *([(_("Backup code"), BACKUP_CODE)] if _has_backup_code(claim) else [])]

@@ -39,6 +39,7 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
         template,
         layout="layouts/fragment.html" if fragment else layouts.template(),
         form=form,
+        status=status,
         problems=problems,
         receipts=[(kind, sentence) for kind, sentence in flashed if kind in (RECEIPT, CHANGE)],
         **context,
@@ -119,7 +120,7 @@ def unsigned(token: str) -> tuple[int, Sentence]:
 
 def problem_details(refusal: Refusal) -> Response:
     """The refusal as problem details (RFC 9457), for a script."""
-    sentence = words.say(refusal)
+    sentence = words.say_plainly(refusal)
     details = {"type": "about:blank", "title": sentence, "status": refusal.status, "detail": sentence}
     response = make_response(json.dumps(details), refusal.status)
     response.mimetype = "application/problem+json"

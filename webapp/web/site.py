@@ -10,6 +10,7 @@ from werkzeug.routing import BaseConverter
 from ..bootstrap import Services
 from . import (
     assets,
+    compression,
     current,
     errors,
     flood_limit,
@@ -65,6 +66,7 @@ def install(app: Flask, services: Services) -> None:
     app.extensions[current.EXTENSION] = services
     app.url_map.converters |= {"slug": Slug, "id": row_ids.RowId}
     app.after_request(headers.add)  # Flask calls the first one last, when the response is complete
+    app.after_request(compression.compress)
     Htmx(app)
     assets.install(app, services.settings.instance)
     _log_in(app)
@@ -100,6 +102,7 @@ def _before(app: Flask) -> None:
         guards.same_site,
         guards.phone_layout,
         kept_acts.drop_elsewhere,
+        compression.judge,
     ):
         app.before_request(step)
     app.teardown_request(languages.forget)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from flask import Flask, request
-from flask_wtf.csrf import generate_csrf
+import re
+
+from flask import Flask
+from markupsafe import Markup, escape
 
 from ..bootstrap import Services
 from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
-from ..domain.moments import machine, minute
+from ..domain.moments import machine
 from ..services.operation.restoration import RestoredLately
-from . import assets, cookies, current, forms, layouts
+from . import assets, cookies, csrf, current, forms, layouts, settings_list, themes, times, waiting_requests
 from .places import place_of
+
+HYPHENATED = re.compile(r"(?<![\w-])\w{1,8}-\w{1,8}(?![\w-])[.,?!]*")
+"""Short, so that it fits any page; a name with hyphens that its owner gave may be longer."""
 
 
 def install(app: Flask, services: Services) -> None:
@@ -21,7 +26,8 @@ def install(app: Flask, services: Services) -> None:
     env.add_extension("jinja2.ext.i18n")
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
-    env.filters.update(device=device, place=place_of, minute=minute, machine=machine)
+    env.filters.update(device=device, place=place_of, machine=machine, minute=times.at, ago=times.ago)
+    env.filters["whole_words"] = whole_words
     env.globals.update(
         _=env.globals["gettext"],  # the extension's own `_` is slower: it resolves gettext at each call
         site_name=settings.site_name,
@@ -29,14 +35,20 @@ def install(app: Flask, services: Services) -> None:
         support=support,
         asset=assets.url,
         page_url=layouts.page_url,
-        csrf_token=generate_csrf,
+        csrf_token=csrf.token,
         restored_lately=RestoredLately(services.restoration),
         current_path=current.path,
+        waiting_requests=waiting_requests.here,
         described=forms.described,
         invalid=forms.invalid,
         languages=[(language.code, language.autonym) for language in services.languages.values()],
     )
     app.context_processor(_context)
+
+
+def whole_words(text: object) -> Markup:
+    """The text with each short word with a hyphen, such as "two-factor", in a part that is not broken at its end."""
+    return Markup(HYPHENATED.sub(r'<span class="whole">\g<0></span>', str(escape(text))))  # noqa: S704  # escaped before
 
 
 def _context() -> dict[str, object]:
@@ -45,25 +57,9 @@ def _context() -> dict[str, object]:
         "language": spoken(),
         "variant": layouts.variant(),
         "user": current.user_or_none(),
+        "theme": themes.here(),
         "show_cookie_notice": cookies.get(cookies.NOTICE_SEEN) is None,
         "other_site": layouts.other_site(),
         "outbox_url": layouts.page_url("outbox.messages") if current.services().settings.shows_outbox else None,
-        "settings_list": _settings_list(),
+        "settings_list": settings_list.here(),
     }
-
-
-def _settings_list() -> list[tuple[str, str, bool]] | None:
-    """Label, URL and whether it is the current page, of each entry of the menu beside the settings on desktop."""
-    if layouts.variant().is_phone or not request.path.startswith("/settings"):
-        return None
-    places = (
-        (gettext("Account"), layouts.page_url("settings.account")),
-        (gettext("Security and account access"), layouts.page_url("settings.security_and_access")),
-        (gettext("Privacy"), layouts.page_url("settings.privacy")),
-        (gettext("Language"), layouts.page_url("settings.language")),
-        (gettext("Display"), layouts.page_url("settings.display")),
-    )
-    return [
-        (label, url, request.path.startswith(url) or (place == 1 and request.path.startswith("/settings/security")))
-        for place, (label, url) in enumerate(places)
-    ]

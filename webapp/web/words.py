@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from markupsafe import Markup
+
 from ..domain import account_refusals as a
 from ..domain import budget_refusals as b
 from ..domain import contact_refusals as c
@@ -16,8 +18,8 @@ from ..domain import refusals as r
 from ..domain import request_refusals as q
 from ..domain.language import gettext as _
 from ..domain.language import ngettext
-from ..domain.moments import minute
 from ..policy import WARN_AT_LEFT
+from . import times
 
 
 def duration(seconds: int) -> str:
@@ -59,8 +61,8 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     a.UsernameTaken: lambda _r: _("That username is taken. Try another."),
     a.UsernameUnchanged: lambda _r: _("This is already your username. Enter a different one."),
     a.UsernameChangeWaits: lambda _r: _("A change of your username is already waiting. Nothing else was changed."),
-    a.UsernameChangedLately: lambda e: _(
-        "You can change your username once in 30 days. Try again after %(time)s.", time=minute(e.until)
+    a.UsernameChangedLately: lambda e: times.sentence(
+        _("You can change your username once in 30 days. Try again after %(time)s."), time=times.at(e.until)
     ),
     a.TooManyExports: lambda e: _(
         "You've downloaded your data too often today. Try again in %(wait)s.", wait=duration(e.seconds)
@@ -150,10 +152,12 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     r.StepClosed: lambda _r: _("That step isn't available yet. Continue here."),
     r.AlreadyDone: lambda _r: _("That's already done, maybe in another tab. Here's the current status."),
-    a.ChangesPaused: lambda e: _(
-        "Someone asked to bring back your old email address. Until %(time)s, your email, phone number, password and"
-        " second factors can't be changed.",
-        time=minute(e.until),
+    a.ChangesPaused: lambda e: times.sentence(
+        _(
+            "Someone asked to bring back your old email address. Until %(time)s, your email, phone number, password"
+            " and second factors can't be changed."
+        ),
+        time=times.at(e.until),
     ),
     r.NotFresh: lambda _r: _("First, verify it's you."),
     r.TextLimitReached: lambda e: _(
@@ -185,6 +189,12 @@ def say(refusal: r.Refusal) -> str:
         left = ngettext("You have %(num)s attempt left.", "You have %(num)s attempts left.", refusal.left)
         return f"{sentence} {left}"
     return sentence
+
+
+def say_plainly(refusal: r.Refusal) -> str:
+    """As `say`, for what is no page: without the elements of times."""
+    sentence = say(refusal)
+    return sentence.striptags() if isinstance(sentence, Markup) else sentence
 
 
 def _own(refusal: r.Refusal) -> str | None:

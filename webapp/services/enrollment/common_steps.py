@@ -137,8 +137,13 @@ def _email_sent(visit: Visit) -> Any:
 
 
 class Done(Step):
+    """Shows the backup code at the end of a first enrollment. Any other ends with the step before."""
+
     slug, template = "done", "enrollment/done.html"
     needs_fresh = False
+
+    def needed(self, visit: Visit) -> bool:
+        return bool(planned(visit)["first"])
 
     def done(self, visit: Visit) -> bool:
         return False
@@ -147,12 +152,7 @@ class Done(Step):
         """Nothing: the service deletes the draft."""
 
 
-class DoneIfFirst(Done):
-    def needed(self, visit: Visit) -> bool:
-        return bool(planned(visit)["first"])
-
-
 OVERVIEW, OVERVIEW_ONCE = Overview(), OverviewOnce()
 PASSWORD_ALWAYS, PASSWORD_UNLESS_FRESH = PasswordAlways(), PasswordUnlessFresh()
 CONFIRMED_EMAIL = (Email(), EmailCode())
-DONE, DONE_IF_FIRST = Done(), DoneIfFirst()
+DONE = Done()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, literal, select, update
+from sqlalchemy import Select, delete, literal, select, update
 
 from ...domain.names import key_of
 from ...domain.origin import Origin
 from ...domain.refusals import NotFound
-from ...models.accounts import Account, locked_account
+from ...models.accounts import Account
+from ...models.database import Transaction
 from ...models.drafts import Draft
 from ...models.factors import Factor
 from ...models.names import FormerUsername
@@ -21,6 +22,7 @@ from ..own_account import Deletions, Renames
 from ..sessions import Sessions
 
 OPERATOR = Origin("", "")
+LOCKED = select(Account).with_for_update(key_share=True)  # as `lock_account` does
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,10 @@ class Accounts:
     def named(self, username: str) -> Account:
         """The account that has this username, or had it before. Raises `NotFound`."""
         with self.core.db.read() as tx:
-            account = tx.objects.scalars(select(Account).where(has_username(literal(key_of(username))))).one_or_none()
+            return self._find(tx, select(Account), username)
+
+    def _find(self, tx: Transaction, accounts: Select[Account], username: str) -> Account:
+        account = tx.objects.scalars(accounts.where(has_username(literal(key_of(username))))).one_or_none()
         if account is None:
             raise NotFound()
         return account
@@ -57,7 +62,8 @@ class Accounts:
 
     def rename(self, username: str, new: str) -> str:
         """Changes the username at once, and tells the owner. Raises `NotFound` and as `Renames.by_operator` does."""
-        return self.renames.by_operator(self.named(username), new, OPERATOR)
+        with self.core.db.write() as tx:
+            return self.renames.by_operator(tx, self._find(tx, LOCKED, username), new, OPERATOR)
 
     def reset_second_factors(self, username: str, why: str) -> None:
         """Deletes every factor and the backup code, ends every session, and tells the owner why. Raises `NotFound`."""
@@ -79,14 +85,15 @@ class Accounts:
 
     def delete(self, username: str) -> None:
         """Deletes the account at once, as `Deletions.erase` does. Raises `NotFound`."""
-        account_id = self.named(username).id
         with self.core.db.write() as tx:
-            account = locked_account(tx, account_id)
-            if account is None:
-                raise NotFound()
-            self.deletions.erase(tx, account, by_operator=True)
+            self.deletions.erase(tx, self._find(tx, LOCKED, username), by_operator=True)
 
     def set_language(self, account: Account, language: str) -> None:
         """Sets the language in which messages to the account are written, by its BCP 47 tag."""
         with self.core.db.write() as tx:
             tx.execute(update(Account).where(Account.id == account.id).values(language=language))
+
+    def set_theme(self, account: Account, theme: str) -> None:
+        """Sets the theme of the pages that the account sees."""
+        with self.core.db.write() as tx:
+            tx.execute(update(Account).where(Account.id == account.id).values(theme=theme))

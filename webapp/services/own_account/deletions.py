@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 
 from ...domain.origin import Origin
-from ...domain.refusals import AlreadyDone
 from ...models.accounts import STOPPED_RENAME, Account, lock_for_change, locked_account
 from ...models.codes import Link
-from ...models.database import Transaction, changed_one_row
+from ...models.database import Transaction
 from ...models.messages import Message
 from ...models.names import FormerUsername
 from ...models.sessions import Attempt
@@ -45,17 +44,16 @@ class Deletions:
         """Deletes the account for its owner, and returns when its rows will go, in Unix seconds.
 
         Every session, this one too, app, remembered browser, temporary password and login in progress ends at once, and
-        so do the links that open something. Raises `NotFresh`, `LoginExpired` when this session was ended meanwhile,
-        `AlreadyDone`, and what `lock_for_change` raises.
+        so do the links that open something. Raises `NotFresh`, `LoginExpired` when this session was ended meanwhile, by
+        another deletion too, and what `lock_for_change` raises.
         """
         self.sessions.demand_fresh(user)
         until = self.core.clock.now() + self.core.policy.deletion_waits
         with self.core.db.write() as tx:
             account = lock_for_change(tx, user.account.id)
             self.sessions.demand_open(tx, user.session)
-            first = Account.id == account.id, Account.delete_at.is_(None)
-            if not changed_one_row(tx, update(Account).where(*first).values(delete_at=until, **STOPPED_RENAME)):
-                raise AlreadyDone()
+            values = {"delete_at": until, **STOPPED_RENAME}
+            tx.execute(update(Account).where(Account.id == account.id).values(values))
             self.sessions.end_others(tx, account.id, None)
             self.links.void_all(tx, account.id, Link.purpose.not_in(PROTECTING))
             self.notices.record(tx, account.id, "deletion-asked", origin, until=until)

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from ...domain.account_refusals import TooManyExports
 from ...domain.moments import machine
 from ...domain.origin import Origin
-from ...models.accounts import Account, lock_for_change
+from ...models.accounts import Account, lock_account
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ...models.base import Table, rows_of
 from ...models.codes import Code, Link
@@ -78,13 +78,14 @@ class Exports:
     def make(self, user: User, origin: Origin) -> dict[str, Any]:
         """The copy, ready for JSON: times are ISO 8601 in UTC. The owner is told.
 
-        Raises `NotFresh`, `LoginExpired` when the session was ended meanwhile, `TooManyExports` for the fourth in a
-        day, and what `lock_for_change` raises.
+        Raises `NotFresh`, `LoginExpired` when the session was ended meanwhile, and `TooManyExports` for the fourth in a
+        day.
         """
         self.sessions.demand_fresh(user)
         with self.core.db.write() as tx:
-            account = lock_for_change(tx, user.account.id)
+            lock_account(tx, user.account.id)
             self.sessions.demand_open(tx, user.session)
+            account = tx.objects.get_one(Account, user.account.id)
             self.attempts.count_within(tx, self._bucket(account.id))
             self.notices.tell(tx, account, "data-downloaded", origin)
         with self.core.db.read() as tx:

@@ -21,7 +21,7 @@ from ...domain.labels import tidy_name
 from ...domain.names import key_of
 from ...domain.origin import Origin
 from ...domain.refusals import AlreadyDone, EmailRequired, LinkInvalid, NotFound
-from ...models.accounts import NO_RENAME, STOPPED_RENAME, Account, lock_for_change, locked_account
+from ...models.accounts import NO_RENAME, STOPPED_RENAME, Account, lock_account, lock_for_change, locked_account
 from ...models.codes import Link
 from ...models.database import Transaction, changed_one_row
 from ...models.names import FormerUsername
@@ -51,9 +51,14 @@ class Renames:
     are_allowed: bool
 
     def change_name(self, user: User, typed: str, origin: Origin) -> str:
-        """Sets the account's name and returns it. Raises `NameMalformed`."""
+        """Sets the account's name and returns it.
+
+        Raises `NameMalformed`, or `LoginExpired` when the session was ended meanwhile.
+        """
         name, account = tidy_name(typed, self.core.policy.name_maximum), user.account
         with self.core.db.write() as tx:
+            lock_account(tx, account.id)
+            self.sessions.demand_open(tx, user.session)
             another = Account.id == account.id, Account.name != name
             if changed_one_row(tx, update(Account).where(*another).values(name=name)):
                 account.name = name
@@ -79,11 +84,6 @@ class Renames:
             self.sessions.demand_open(tx, user.session)
             if username == account.username:
                 raise UsernameUnchanged()
-            if account.rename_at is not None:
-                raise UsernameChangeWaits()
-            again = self.again_at(account)
-            if again is not None:
-                raise UsernameChangedLately(again)
             self._demand_free(tx, account, username)
             asked = Bucket(f"rename:{account.id}", SlidingWindows((policy.username_changes_asked,)))
             self.attempts.count_within(tx, asked)
@@ -91,7 +91,8 @@ class Renames:
             may = Account.id == account.id, Account.rename_at.is_(None), or_(Account.rename_asked_at.is_(None), ~lately)
             new = {"new_username": username, "new_username_key": key_of(username), "rename_at": until}
             if not changed_one_row(tx, update(Account).where(*may).values(**new, rename_asked_at=now)):
-                raise UsernameChangeWaits()
+                again = self.again_at(account)
+                raise UsernameChangeWaits() if account.rename_at or again is None else UsernameChangedLately(again)
             self.notices.record(tx, account.id, "username-change-asked", origin, username=username, until=until)
             self._mail(tx, account, username, origin, until)
         return until
@@ -138,22 +139,19 @@ class Renames:
             due = list(tx.scalars(select(Account.id).where(Account.rename_at <= self.core.clock.now())))
         return sum(self._finish(account_id) for account_id in due)
 
-    def by_operator(self, account: Account, typed: str, origin: Origin) -> str:
-        """Sets the username at once and returns it. Reserved names and those of deleted accounts are accepted here.
+    def by_operator(self, tx: Transaction, account: Account, typed: str, origin: Origin) -> str:
+        """Sets the username at once and returns it. The caller must have locked the account.
 
-        Raises `NotFound`, `UsernameMalformed`, `UsernameUnchanged` and `UsernameTaken`.
+        Reserved names and those of deleted accounts are accepted here. Raises `UsernameMalformed`, `UsernameUnchanged`
+        and `UsernameTaken`.
         """
         username = self.usernames.tidy(typed)
-        with self.core.db.write() as tx:
-            now = locked_account(tx, account.id)
-            if now is None:
-                raise NotFound()
-            if username == now.username:
-                raise UsernameUnchanged()
-            self.usernames.lock(tx, username)
-            if self.usernames.is_taken(tx, username, but=now.id):
-                raise UsernameTaken()
-            self._replace(tx, now, username, "username-changed-by-operator", origin)
+        if username == account.username:
+            raise UsernameUnchanged()
+        self.usernames.lock(tx, username)
+        if self.usernames.is_taken(tx, username, but=account.id):
+            raise UsernameTaken()
+        self._replace(tx, account, username, "username-changed-by-operator", origin)
         return username
 
     def _demand_free(self, tx: Transaction, account: Account, username: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, and_, select, update
 
 from ...domain.codes import is_digits, tidy_digits
 from ...domain.devices import device
@@ -49,17 +49,35 @@ class Approvals:
         phones: dict[int, Factor] = {}
         accounts = {} if user is None else {user.account.id: user.account}
         if origin.external_ids:
-            on = (
-                Factor.external_id.in_(origin.external_ids),
-                Factor.method == method.slug,
-                Factor.turned_off_at.is_(None),
-            )
-            query = select(Factor, Account).join(Account, Account.id == Factor.account_id).where(*on)
+            query = select(Factor, Account).join(Account, Account.id == Factor.account_id).where(*_on(method, origin))
             with self.core.db.read() as tx:
                 for phone, account in tx.objects.execute(query):
                     phones[account.id] = phone
                     accounts.setdefault(account.id, account)
         return Viewer(accounts, phones) if accounts else None
+
+    def waiting_here(self, method: OutOfBand, origin: Origin) -> tuple[dict[int, str], list[LoginRequest]]:
+        """For an approving device, logged in or not: the username of each of its accounts by id, and the requests to
+        them that wait, newest first. One statement; empty for any other browser."""
+        waiting = and_(LoginRequest.account_id == Factor.account_id, *self._waiting())
+        query = (
+            select(Account.id, Account.username, LoginRequest)
+            .join_from(Factor, Account, Account.id == Factor.account_id)
+            .outerjoin(LoginRequest, waiting)
+            .where(*_on(method, origin))
+            .order_by(LoginRequest.id.desc())
+        )
+        with self.core.db.read() as tx:
+            rows = tx.objects.execute(query).all()
+        return {number: username for number, username, _ in rows}, [
+            request for *_, request in rows if request is not None
+        ]
+
+    def waiting_for(self, account_id: int) -> Sequence[LoginRequest]:
+        """The requests of an account that wait for an answer, newest first."""
+        query = select(LoginRequest).where(LoginRequest.account_id == account_id, *self._waiting())
+        with self.core.db.read() as tx:
+            return tx.objects.scalars(query.order_by(LoginRequest.id.desc())).all()
 
     def listed(self, viewer: Viewer) -> Sequence[LoginRequest]:
         """The newest requests first, including those that have ended."""
@@ -134,5 +152,17 @@ class Approvals:
             self.notices.record(tx, request.account_id, "request-cancelled", origin, **details)
 
     def _live(self, request: LoginRequest) -> tuple[ColumnElement[bool], ...]:
+        return LoginRequest.id == request.id, *self._waiting()
+
+    def _waiting(self) -> tuple[ColumnElement[bool], ...]:
         since = self.core.clock.now() - self.core.policy.request_seconds
-        return LoginRequest.id == request.id, LoginRequest.state == WAITING, LoginRequest.made_at > since
+        return LoginRequest.state == WAITING, LoginRequest.made_at > since
+
+
+def _on(method: OutOfBand, origin: Origin) -> tuple[ColumnElement[bool], ...]:
+    """The factors of the method that the browser of `origin` is."""
+    return (
+        Factor.external_id.in_(origin.external_ids),
+        Factor.method == method.slug,
+        Factor.turned_off_at.is_(None),
+    )

@@ -12,6 +12,34 @@ from ...services.activity import NEWEST
 from ...services.notices import sentence_for
 from .. import current, layouts, render
 
+ICONS = {
+    "logged-out": "leave",
+    "logged-in": "enter",
+    "stepped-up": "check",
+    "session": "leave",
+    "sessions": "leave",
+    "others": "leave",
+    "password": "lock",
+    "email": "mail",
+    "phone": "phone",
+    "factor": "key",
+    "factors": "key",
+    "last-factor": "key",
+    "backup-code": "paper",
+    "temporary-password": "clock",
+    "app": "app",
+    "request": "bell",
+}
+"""The drawing of an event in templates/parts/icons.html, by the beginning of its kind."""
+ALARMS = {
+    "request-denied": "denied",
+    **dict.fromkeys(
+        ("request-wrong", "second-factor-failed", "wrong-codes", "factor-copied", "email-undo-asked"), "alert"
+    ),
+}
+"""Events that their owner should look at, with their drawings."""
+GOOD = frozenset({"factor-on", "factor-added", "email-confirmed"})
+
 bp = Blueprint("activity", __name__, url_prefix="/settings/security/activity")
 
 
@@ -23,12 +51,20 @@ def activity() -> Any:
     policy = services.settings.policy
     return render.page(
         "settings/activity.html",
-        events=[(event, sentence_for(event.kind, event.details)) for event in page.events],
+        events=[(event, sentence_for(event.kind, event.details), *_drawn(event.kind)) for event in page.events],
         older_url=layouts.page_url("activity.activity", before=page.older) if page.older else None,
         newest_url=layouts.page_url("activity.activity") if before != NEWEST else None,
         days=policy.activity_kept // DAY,
         address_days=policy.activity_address_kept // DAY,
     )
+
+
+def _drawn(kind: str) -> tuple[str, str]:
+    """The drawing of an event, and "bad", "good" or nothing."""
+    if kind in ALARMS:
+        return ALARMS[kind], "bad"
+    icon = next((drawn for beginning, drawn in ICONS.items() if kind.startswith(beginning)), "person")
+    return icon, "good" if kind in GOOD else ""
 
 
 def _before(text: str) -> int:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint, g, request
 from flask.wrappers import Response
 
-from ...domain.refusals import Refusal
+from ...domain.refusals import ChallengeExhausted, Refusal
 from ...models.login_requests import DENIED
 from ...services.login.login import Login, LoginClaim
 from ...services.login.session_opening import LoggedIn
 from ...services.method_kinds import Glance
-from .. import cookies, current, guards, layouts, render, words
+from .. import cookies, current, guards, layouts, render, themes, words
 from ..forms import RememberFields
-from ..login_response import logged_in
+from ..login_response import logged_in, prefill
 from ..proof_pages import ProofPages
 
 bp = Blueprint("challenge", __name__, url_prefix="/log-in")
@@ -32,12 +32,17 @@ class LoginProof(ProofPages):
         return layouts.page_url("entrance.log_in")
 
     def claim(self) -> LoginClaim:
-        return self.flow.claim(cookies.login_token())
+        claim = self.flow.claim(cookies.login_token())
+        themes.use(claim.account)
+        g.pending_username = claim.account.username  # for the line "Logging in as"
+        return claim
 
     def lost(self, refusal: Refusal) -> Response:
         """A redirect to the password."""
         if current.user_or_none() is None:
             render.problem(words.say(refusal))
+            if isinstance(refusal, ChallengeExhausted):
+                prefill(g.pending_username)
         response = render.go(layouts.page_url("entrance.log_in"), whole=True)
         cookies.drop(response, cookies.LOGIN)
         return response

@@ -11,9 +11,9 @@ from ...domain.language import gettext as _
 from ...domain.refusals import AlreadyDone, NotFound, NotFresh, Refusal, StepClosed
 from ...services.email_addresses import masked
 from ...services.enrollment import progress
-from ...services.method import Step, Visit
+from ...services.method import Method, Step, Visit
 from ...services.method_kinds import Several
-from .. import backup_card, cookies, current, guards, layouts, render, words
+from .. import backup_card, cookies, current, forecast_rows, guards, layouts, method_rows, render, words
 from ..forms import Form, form_of
 
 bp = Blueprint("enrollment", __name__, url_prefix="/settings/security/two-factor/<slug:method>")
@@ -22,9 +22,36 @@ bp = Blueprint("enrollment", __name__, url_prefix="/settings/security/two-factor
 @bp.get("")
 @login_required
 def start(method: str) -> Any:
-    """Redirects to the open step."""
+    """The page of a method that is on; else, and before Got it, a redirect to the open step of its enrollment."""
+    wanted = current.services().methods.named(method)
+    if wanted is None:
+        raise NotFound()
+    if method_rows.all_of(wanted) and (method_rows.has_list(wanted) or method_rows.is_elsewhere(wanted)):
+        return render.go(layouts.page_url("named_factors.listed", method=method))
+    is_on = bool(method_rows.shown(wanted))
+    if is_on and not wanted.is_offered:
+        return _own_page(wanted)
     visit = _visit(method)
+    if is_on and not progress.is_finished(visit):
+        return _own_page(wanted)
     return _go_to(visit, progress.open_step(visit))
+
+
+def _own_page(method: Method) -> Any:
+    overview = layouts.page_url("enrollment.step", method=method.slug, step=method.steps()[0].slug)
+    links = [(str(method.replace_label), overview)] if method.is_offered else []
+    if isinstance(method, Several):
+        links = [(str(method.list_title), layouts.page_url("named_factors.listed", method=method.slug))]
+    return render.page(
+        "two_factor/method.html",
+        heading=str(method.title),
+        what=str(method.overview.later),
+        facts=method_rows.facts_of(method, method_rows.shown(method)),
+        links=links,
+        drawn=method.icon,
+        forecast=forecast_rows.rows_of(current.user(), method),
+        turn_off_url=layouts.page_url("two_factor.turn_off", method=method.slug),
+    )
 
 
 @bp.route("/<slug:step>", methods=["GET", "POST"])
@@ -39,6 +66,8 @@ def step(method: str, step: str) -> Any:
     if not progress.may_show(visit, wanted):
         if request.method == "POST" and wanted.closed is not None and not progress.is_finished(visit):
             render.problem(words.say(wanted.closed()))
+        elif request.method == "POST" and visit.draft is None and visit.factors:
+            return _go_to_list(visit)  # sent twice: the first has turned it on
         return _go_to(visit, progress.open_step(visit))
     form = form_of(wanted.fields)() if wanted.fields is not None else Form()
     response = _submit(visit, wanted, form) if request.method == "POST" else None
@@ -59,7 +88,7 @@ def _submit(visit: Visit, step: Step, form: Form) -> Any:
     try:
         hindrance = current.services().enrollment.submit(visit, step, answers, act)
     except NotFresh:
-        after = layouts.page_url("enrollment.start", method=visit.method.slug) if visit.token is not None else None
+        after = _url(visit, progress.last_step(visit)) if visit.token is not None else None  # leads to the open step
         response = guards.step_up(after)
     except (StepClosed, AlreadyDone) as refusal:
         response = render.go_on(layouts.page_url("two_factor.methods"), refusal)
@@ -90,16 +119,12 @@ def _next_page(visit: Visit, step: Step, act: str | None, hindrance: Refusal | N
 
 def _label_of(visit: Visit) -> str:
     """The name of the new factor if its method has a list of named factors, else empty."""
-    return visit.proved.label if visit.proved is not None and _has_list(visit) else ""
-
-
-def _has_list(visit: Visit) -> bool:
-    return isinstance(visit.method, Several) and not visit.method.is_this_browser
+    return visit.proved.label if visit.proved is not None and method_rows.has_list(visit.method) else ""
 
 
 def _go_to_list(visit: Visit) -> Any:
     """Redirects to the list that shows the new factor."""
-    if _has_list(visit):
+    if method_rows.has_list(visit.method):
         return render.go(layouts.page_url("named_factors.listed", method=visit.method.slug))
     return render.go(layouts.page_url("two_factor.methods"))
 
@@ -133,7 +158,11 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
 
 
 def _go_to(visit: Visit, step: Step) -> Any:
-    return render.go(layouts.page_url("enrollment.step", method=visit.method.slug, step=step.slug))
+    return render.go(_url(visit, step))
+
+
+def _url(visit: Visit, step: Step) -> str:
+    return layouts.page_url("enrollment.step", method=visit.method.slug, step=step.slug)
 
 
 def _visit(slug: str, step: str | None = None) -> Visit:

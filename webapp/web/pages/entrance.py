@@ -10,10 +10,9 @@ from flask_login import login_required
 from ...domain.account_refusals import SignUpClosed
 from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
-from ...domain.moments import minute
 from ...domain.refusals import CodeExpired, LinkInvalid, Refusal, TemporaryPasswordHere, TooManyLogins, WrongLoginHere
 from ...services.login.session_opening import LoggedIn
-from .. import confirming, cookies, current, guards, layouts, render, words
+from .. import confirming, cookies, current, guards, layouts, render, times, words
 from ..forms import (
     EmailForm,
     Form,
@@ -25,7 +24,7 @@ from ..forms import (
     SignUpForm,
     untrusted,
 )
-from ..login_response import after_password, logged_in, logged_out, make_known
+from ..login_response import PREFILLED, after_password, logged_in, logged_out, make_known, prefill
 
 BROWSER = "csrf_token"
 """In the form session: Flask-WTF's random CSRF value. It binds the challenge of a passkey to this browser."""
@@ -41,7 +40,7 @@ bp = Blueprint("entrance", __name__)
 
 @bp.route("/log-in", methods=["GET", "POST"])
 def log_in() -> Any:
-    form = LogInForm(next=request.args.get("next", ""))
+    form = LogInForm(next=request.args.get("next", ""), username=session.pop(PREFILLED, None))
     if "credential" in request.form:
         try:
             if form.trusted():
@@ -108,12 +107,17 @@ def sign_up() -> Any:
         closed, status = SignUpClosed(), 200 if request.method == "GET" else SignUpClosed.status
         return render.page("entrance/sign_up_closed.html", status=status, sentence=words.say(closed))
     form = SignUpForm()
+    typed = form.name.data or "", form.username.data or "", form.password.data or ""
     if form.submitted():
         try:
-            made = services.sign_up.create(form.name.data, form.username.data, form.password.data, current.origin())
+            made = services.sign_up.create(*typed, current.origin())
             return logged_in(made, layouts.page_url("entrance.sign_up_email"))
         except Refusal as refusal:
             words.place(refusal, form)
+    if form.errors and not form.form_errors:
+        for problem in services.sign_up.problems(*typed):
+            if not form[problem.field].errors:
+                words.place(problem, form)
     return render.page("entrance/sign_up.html", form, minimum=services.passwords.minimum)
 
 
@@ -188,6 +192,7 @@ def reset_password(token: str) -> Any:
             render.receipt(_("Password changed. Log in with your new password."))
             response = render.go(layouts.page_url("entrance.log_in"), whole=True)
             make_known(response, opened.account.id)
+            prefill(opened.account.username)
             return response
     except LinkInvalid:
         return render.page("entrance/link_dead.html", status=404)
@@ -226,7 +231,8 @@ def undo_email(token: str) -> Any:
         if form.submitted():
             until = services.email_undos.ask(opened, current.origin())
             if until is not None:
-                render.receipt(_("Your old email address comes back at %(time)s.", time=minute(until)))
+                comes_back = _("Your old email address comes back at %(time)s.")
+                render.receipt(times.sentence(comes_back, time=times.at(until)))
                 return render.go(layouts.page_url("entrance.log_in"), whole=True)
             render.receipt(_("Your email address has been restored. Now choose a new password."))
             return render.go(layouts.page_url("entrance.forgot_password"), whole=True)

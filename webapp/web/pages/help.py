@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, request
 
 from ...domain.language import Sentence
+from ...domain.language import gettext as _
 from ...services.method import Method
 from .. import current, layouts, render
 
@@ -25,7 +26,20 @@ def two_factor() -> Any:
         has_apps=current.services().settings.legacy_access,
         devices=[(str(d.label), f"{here}?device={d.name}", d is chosen) for d in layouts.DEVICES],
         methods=[_instructions(method, chosen.variant) for method in offered],
+        contents=[
+            *(("lost-phone", _("I lost my phone")), ("no-code", _("No code arrives"))),
+            *(("wrong-code", _("My code is wrong")), ("new-phone", _("New phone")), ("way", _("Where to find it"))),
+            *((method.slug, str(method.title)) for method in offered),
+            *(("log-in", _("Log in")), ("turn-off", _("Turn off a method"))),
+            ("apps", _("Apps that only accept a password")),
+        ],
     )
+
+
+@bp.get("/cannot-log-in")
+def cannot_log_in() -> Any:
+    """What to do about each thing that can be lost, and whom to ask."""
+    return render.page("help/cannot_log_in.html")
 
 
 def _instructions(method: Method, variant: layouts.Variant) -> tuple[Method, Sentence, str, str]:

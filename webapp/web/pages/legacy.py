@@ -109,12 +109,12 @@ def refused(refusal: Refusal) -> Any:
     """429 or 503 with Retry-After when a limit is reached; else a response that does not reveal what was wrong."""
     if request.endpoint == guards.LEGACY_TOKEN:
         with speaking(ENGLISH):  # RFC 6749 section 5.2: a description is ASCII
-            description = words.say(refusal)
+            description = words.say_plainly(refusal)
         if refusal.wait is None:
             return _error(400, "invalid_grant", description)
         return _later(_error(refusal.status, "temporarily_unavailable", description), refusal.wait)
     if refusal.wait is not None:
-        return _later(_plain(refusal.status, words.say(refusal)), refusal.wait)
+        return _later(_plain(refusal.status, words.say_plainly(refusal)), refusal.wait)
     response = _plain(
         401,
         _(

@@ -10,10 +10,9 @@ from flask_login import login_required
 
 from ...domain.account_refusals import UsernameChangeWaits
 from ...domain.language import gettext as _
-from ...domain.moments import minute
 from ...domain.refusals import EmailRequired, LinkInvalid, NotFound, Refusal
 from ...policy import DAY
-from .. import current, guards, layouts, login_response, render, words
+from .. import current, guards, layouts, login_response, render, times, words
 from ..forms import Form, NameForm, UsernameForm
 
 bp = Blueprint("own_account", __name__)
@@ -123,9 +122,8 @@ def delete() -> Any:
     if form.submitted():
         try:
             until = services.deletions.ask(current.user(), current.origin())
-            return login_response.logged_out(
-                _("Your account will be deleted at %(time)s. To keep it, log in before then.", time=minute(until))
-            )
+            deleted_at = _("Your account will be deleted at %(time)s. To keep it, log in before then.")
+            return login_response.logged_out(times.sentence(deleted_at, time=times.at(until)))
         except Refusal as refusal:
             words.place(refusal, form)
     return render.page("settings/delete.html", form, days=services.settings.policy.deletion_waits // DAY)

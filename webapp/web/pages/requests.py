@@ -14,7 +14,6 @@ from flask import Blueprint, request
 
 from ...domain.devices import device
 from ...domain.language import gettext as _
-from ...domain.moments import machine, minute
 from ...domain.refusals import NotFound, Refusal
 from ...domain.request_refusals import RequestEnded, WrongNumber
 from ...models.login_requests import APPROVED, WAITING, LoginRequest
@@ -31,8 +30,7 @@ class Row:
 
     device: str
     place: str
-    at: str
-    iso8601_at: str
+    at: int
     is_new: bool
     state: str
     url: str
@@ -126,8 +124,7 @@ def _row(method: str, viewer: Viewer, found: LoginRequest) -> Row:
     return Row(
         device=device(found.device),
         place=place_of(found.address),
-        at=minute(found.made_at),
-        iso8601_at=machine(found.made_at),
+        at=found.made_at,
         is_new=found.is_new,
         state=APPROVED if state == "used" else state,
         url=_url(method, found),

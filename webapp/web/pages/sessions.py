@@ -10,7 +10,7 @@ from flask import Blueprint, request
 from flask.wrappers import Response
 from flask_login import login_required
 
-from ...domain.devices import app_name, device
+from ...domain.devices import app_name, device, form
 from ...domain.language import Sentence, lazy
 from ...domain.language import gettext as _
 from ...domain.refusals import AlreadyDone
@@ -32,11 +32,16 @@ class Words:
     intro: Sentence
     started: Sentence
     seen: Sentence
+    verb: Sentence
+    """The button as it is seen."""
     button: Sentence
+    """Its whole name."""
     receipt: Sentence
     ends_current: bool
     known_as: Callable[[str], str] = device
     """Turns its User-Agent header into a name for its owner."""
+    drawn_as: Callable[[str], str] = form
+    """Turns it into the name of a drawing in templates/parts/icons.html."""
 
 
 WORDS: dict[str, Words] = {
@@ -45,6 +50,7 @@ WORDS: dict[str, Words] = {
         intro=lazy("Where you're logged in now."),
         started=lazy("Logged in"),
         seen=lazy("Last seen"),
+        verb=lazy("Log out"),
         button=lazy("Log out %(device)s"),
         receipt=lazy("You logged out %(device)s."),
         ends_current=False,
@@ -54,6 +60,7 @@ WORDS: dict[str, Words] = {
         intro=lazy("These browsers only need your password. Forget one to require your second step again."),
         started=lazy("Remembered"),
         seen=lazy("Last used"),
+        verb=lazy("Forget"),
         button=lazy("Forget %(device)s"),
         receipt=lazy("You removed a remembered browser: %(device)s."),
         ends_current=True,
@@ -63,10 +70,12 @@ WORDS: dict[str, Words] = {
         intro=lazy("Apps that logged in with a username and password and stay logged in."),
         started=lazy("Logged in"),
         seen=lazy("Last seen"),
+        verb=lazy("Log out"),
         button=lazy("Log out %(device)s"),
         receipt=lazy("You logged out the app %(device)s."),
         ends_current=False,
         known_as=app_name,
+        drawn_as=lambda _user_agent: "app",
     ),
 }
 
@@ -77,6 +86,7 @@ class Row:
 
     entry: AccessEntry
     device: str
+    icon: str
     button: str | None
 
 
@@ -123,7 +133,8 @@ def _row(entry: AccessEntry) -> Row:
     words_of_kind = WORDS[entry.kind]
     name = words_of_kind.known_as(entry.device)
     has_button = words_of_kind.ends_current or not entry.is_current
-    return Row(entry, name, words_of_kind.button % {"device": name} if has_button else None)
+    icon = words_of_kind.drawn_as(entry.device)
+    return Row(entry, name, icon, words_of_kind.button % {"device": name} if has_button else None)
 
 
 def _end_one(chosen: str) -> Response:

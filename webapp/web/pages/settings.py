@@ -12,7 +12,7 @@ from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, EmailRequired, Refusal
 from ...services.email_addresses import masked
 from .. import confirming, current, guards, layouts, render, words
-from ..forms import EmailForm, Form, NewPasswordForm, PhoneForm
+from ..forms import EmailForm, Form, NewPasswordForm, PhoneForm, ThemeForm
 
 DISCOVERABLE = "discoverable"  # in the form session, until the number is confirmed
 
@@ -30,7 +30,7 @@ def overview() -> Any:
     rows += [
         (_("Privacy"), _("Your contacts and the data we keep"), url("settings.privacy")),
         (_("Language"), _("Change the display language"), url("settings.language")),
-        (_("Display"), _("Theme, contrast, and text size"), url("settings.display")),
+        (_("Display"), _("Light or dark theme"), url("settings.display")),
     ]
     return render.page("settings/overview.html", rows=rows)
 
@@ -43,7 +43,14 @@ def security_and_access() -> Any:
             _("Security"),
             _("Two-factor authentication, logins, devices, and password"),
             layouts.page_url("settings.security"),
-        )
+        ),
+        (_("Sessions"), _("Where you're logged in, and remembered browsers"), layouts.page_url("sessions.sessions")),
+        (_("Activity"), _("Recent security activity"), layouts.page_url("activity.activity")),
+        (
+            _("Don't recognize something?"),
+            _("Log out everything else and choose a new password"),
+            layouts.page_url("not_you.logged_in"),
+        ),
     ]
     return render.page("settings/rows.html", heading=_("Security and account access"), rows=rows)
 
@@ -125,11 +132,17 @@ def language() -> Any:
     return render.page("settings/rows.html", heading=_("Language"), rows=[], intro=intro)
 
 
-@bp.get("/display")
+@bp.route("/display", methods=["GET", "POST"])
 @login_required
 def display() -> Any:
-    intro = _("This site follows your device's settings for light or dark mode, contrast, motion, and text size.")
-    return render.page("settings/rows.html", heading=_("Display"), rows=[], intro=intro)
+    account, form = current.user().account, ThemeForm()
+    if form.submitted():
+        current.services().accounts.set_theme(account, form.theme.data)
+        render.receipt(_("Theme saved."))
+        return render.go(layouts.page_url("settings.display"), whole=True)
+    if request.method == "GET":
+        form.theme.data = account.theme
+    return render.page("settings/display.html", form)
 
 
 @bp.route("/account/password", methods=["GET", "POST"])

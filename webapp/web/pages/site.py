@@ -6,8 +6,10 @@ from typing import Any
 
 from flask import Blueprint, request
 
+from ...domain.account_refusals import SignUpClosed
 from ...domain.language import gettext as _
-from .. import cookies, current, guards, layouts, render
+from ...domain.lists import all_of
+from .. import cookies, current, guards, layouts, render, words
 from ..forms import Form
 
 bp = Blueprint("site", __name__)
@@ -15,24 +17,75 @@ bp = Blueprint("site", __name__)
 
 @bp.get("/about")
 def about() -> Any:
-    site = current.services().settings.site_name
-    paragraphs = [
-        _("%(site)s manages your account and protects it with two-factor authentication.", site=site),
-        _("It's powered by Nightlatch, self-hosted login software."),
+    settings, methods = current.services().settings, current.services().methods
+    site = settings.site_name
+    offered = all_of([str(method.title) for method in methods if method.is_offered])
+    sections = [
+        (
+            _("Logging in"),
+            _(
+                "You log in with a password and, if you turn on two-factor authentication, a second step. You can"
+                " choose from these methods: %(methods)s. A passkey lets you in without a password.",
+                methods=offered,
+            ),
+        ),
+        (
+            _("Who can have an account"),
+            _("Anyone can create one.") if settings.sign_up_open else words.say(SignUpClosed()),
+        ),
+        (
+            _("The software"),
+            _(
+                "This site runs on Nightlatch, login software that the people who run a site keep on their own server."
+                " It uses no analytics, no ads, and nothing from other sites."
+            ),
+        ),
     ]
-    return render.page("site/page.html", heading=_("About"), paragraphs=paragraphs)
+    return render.page(
+        "site/page.html",
+        heading=_("About"),
+        description=_("What %(site)s is, how you log in, and who can have an account.", site=site),
+        paragraphs=[_("%(site)s manages your account and protects it with two-factor authentication.", site=site)],
+        sections=sections,
+        links=[(_("How to use two-factor authentication"), layouts.page_url("help.two_factor"))],
+    )
 
 
 @bp.get("/terms")
 def terms() -> Any:
-    paragraphs = [
-        _(
-            "Only use your own account, keep your password and codes private, and don't try to access other"
-            " people's accounts."
+    site = current.services().settings.site_name
+    sections = [
+        (
+            _("Your account"),
+            _(
+                "Only use your own account, keep your password and codes private, and don't try to access other"
+                " people's accounts."
+            ),
         ),
-        _("The site's administrators may suspend accounts that cause harm."),
+        (
+            _("Limits"),
+            _(
+                "Logins, texts, and emails are limited, so that no one can guess a code or flood someone else. When"
+                " you reach a limit, the page says when you can try again."
+            ),
+        ),
+        (
+            _("If an account causes harm"),
+            _("The people who run this site can log an account out, turn off its two-factor methods, or delete it."),
+        ),
+        (
+            _("Accounts that no one uses"),
+            _("An account whose email address was never confirmed is deleted after 30 days without use."),
+        ),
     ]
-    return render.page("site/page.html", heading=_("Terms"), paragraphs=paragraphs)
+    return render.page(
+        "site/page.html",
+        heading=_("Terms"),
+        description=_("What you may and may not do with your account on %(site)s.", site=site),
+        paragraphs=[_("These rules apply when you use an account on %(site)s.", site=site)],
+        sections=sections,
+        links=[(_("Privacy notice"), layouts.page_url("site.privacy"))],
+    )
 
 
 @bp.get("/privacy")
@@ -51,7 +104,7 @@ def privacy() -> Any:
         _(
             "For each login, remembered browser, app, and security event we store the IP address and browser"
             " type so you can recognize your own activity. We count failed attempts by account and IP"
-            " address; those addresses are deleted after a day. We also store your language."
+            " address; those addresses are deleted after a day. We also store your language and theme."
         ),
         _(
             "Login notifications go through your browser's push service. They're encrypted, so the service"
@@ -80,19 +133,35 @@ def privacy() -> Any:
             " use analytics."
         ),
     ]
-    return render.page("site/page.html", heading=_("Privacy notice"), paragraphs=paragraphs)
+    return render.page(
+        "site/page.html",
+        heading=_("Privacy notice"),
+        description=_(
+            "What %(site)s stores about you, for how long, and who sees it.", site=current.services().settings.site_name
+        ),
+        paragraphs=paragraphs,
+    )
 
 
 @bp.get("/status")
 def status() -> Any:
-    saves = current.services().db.answers()
-    messages = _messages() if saves else _("Having problems")  # messages are in the same database
-    parts = [(_("Login"), _("Working") if saves else _("Having problems")), (_("Messages"), messages)]
-    return render.page("site/status.html", status=200 if saves else 503, parts=parts)
-
-
-def _messages() -> str:
-    return _("Delayed") if current.services().delivery.is_behind() else _("Working")
+    services = current.services()
+    saves = services.db.answers()
+    is_behind = not saves or services.delivery.is_behind()  # messages are in the same database
+    messages = _("Having problems") if not saves else _("Delayed") if is_behind else _("Working")
+    return render.page(
+        "site/status.html",
+        status=200 if saves else 503,
+        working=saves and not is_behind,
+        parts=[(_("Login"), _("Working") if saves else _("Having problems")), (_("Messages"), messages)],
+        sentences=[
+            _("You can log in, and changes are saved.") if saves else _("No one can log in, and no change is saved."),
+            _("Codes and emails may arrive late. Wait for one before you request another.")
+            if is_behind
+            else _("No code or email has been waiting to be sent for more than a minute."),
+        ],
+        now=services.clock.now(),
+    )
 
 
 @bp.get("/delivery/<message>")

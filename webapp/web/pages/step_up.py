@@ -61,7 +61,8 @@ class StepUpProof(ProofPages):
         return render.go(self.cancel_url)
 
     def glance(self) -> Glance | None:
-        choice = self.flow.choice(self.claim(), request.args.get("method"))
+        claim = self.claim()
+        choice = self.flow.choice(claim, self.awaited(claim))
         status = choice.method.status(choice.challenge) if isinstance(choice.method, OutOfBand) else None
         return Glance(status.state, status.since) if status is not None else None
 

@@ -39,7 +39,10 @@ def page() -> Any:
             return render.go(layouts.page_url("temporary_passwords.page"))
         return render.page("two_factor/no_apps.html")
     if not current.user().factors:
-        return render.go(layouts.page_url("two_factor.methods"))
+        if request.method == "POST":
+            return render.go(layouts.page_url("temporary_passwords.page"))
+        what = _("You need a temporary password only while a method is on. Until then, apps take your usual password.")
+        return render.page("two_factor/no_methods.html", heading=_("Temporary password"), what=what)
     if form.submitted():
         return _end(request.form["end"]) if "end" in request.form else _made()
     return _shown(form, shown_once.shown())

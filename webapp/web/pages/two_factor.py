@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from typing import Any
 
 from flask import Blueprint, Response, abort, request
@@ -12,11 +12,8 @@ from ...domain.codes import grouped, is_base32, tidy_base32
 from ...domain.language import gettext as _
 from ...domain.moments import day
 from ...domain.refusals import NotFound
-from ...models.factors import Factor
-from ...services.enrollment.common_steps import OVERVIEW
 from ...services.method import Method
-from ...services.method_kinds import Several
-from .. import backup_card, current, guards, layouts, render
+from .. import backup_card, current, forecast_rows, guards, layouts, method_rows, render
 from ..forms import Form
 
 bp = Blueprint("two_factor", __name__, url_prefix="/settings/security/two-factor")
@@ -29,48 +26,34 @@ def methods() -> Any:
     on = {f.method for f in user.factors}
     if form.submitted():
         chosen = _method(request.form.get("method", ""))
-        if _is_list(chosen):
-            return render.go(layouts.page_url("enrollment.start", method=chosen.slug))
-        if _shown(chosen):
+        if method_rows.has_list(chosen):
+            return render.go(layouts.page_url("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
+        if method_rows.shown(chosen):
             return _turn_off_from_list(chosen)
         current.services().enrollment.start_anew(user, chosen)
         return render.go(layouts.page_url("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
     methods, has_apps = current.services().methods, current.services().settings.legacy_access
-    rows = [_row(m) for m in methods if m.slug in on or m.is_offered]
-    single = {m.slug for m in methods if not isinstance(m, Several)}
-    replacements = [(title, url) for slug, title, is_on, _note, _kind, url in rows if is_on and slug in single]
-    lists = [(str(m.list_title), m.slug) for m in methods.several if m.slug in on]
+    lists = [m for m in methods.several if m.slug in on]
     return render.page(
         "two_factor/methods.html",
         form,
-        rows=rows,
+        rows=[method_rows.row_of(m) for m in methods if m.slug in on or m.is_offered],
+        is_on=bool(on),
         turned_off=_turned_off(),
-        replacements=replacements,
-        lists=[(title, layouts.page_url("named_factors.listed", method=slug)) for title, slug in lists],
-        backup_code_url=layouts.page_url("two_factor.backup_code") if on else None,
-        temporary_password_url=layouts.page_url("temporary_passwords.page") if on and has_apps else None,
+        lists=[(m.icon, str(m.list_title), layouts.page_url("named_factors.listed", method=m.slug)) for m in lists],
+        backup_code_note=_backup_code_note(),
+        forecast=forecast_rows.rows(user) if on else [],
+        backup_code_url=layouts.page_url("two_factor.backup_code"),
+        temporary_password_url=layouts.page_url("temporary_passwords.page") if has_apps else None,
     )
 
 
-def _is_list(method: Method) -> bool:
-    """True for a method with a list of named factors of its own."""
-    return isinstance(method, Several) and not method.is_this_browser
-
-
-def _shown(method: Method) -> Sequence[Factor]:
-    """The factors of the method that this page turns off."""
-    mine = [f for f in current.user().factors if f.method == method.slug]
-    return method.shown(mine, current.origin())
-
-
-def _row(method: Method) -> tuple[str, str, bool, str, str, str]:
-    start = OVERVIEW.slug if _is_list(method) else method.steps()[0].slug
-    url = layouts.page_url("enrollment.step", method=method.slug, step=start)
-    on, kind = bool(_shown(method)), "link" if _is_list(method) else "switch"
-    note = _("On") if on else str(method.overview.what)
-    if method.only_on_phones is not None and not layouts.variant().is_phone:
-        kind, note = "note", method.only_on_phones % {"site": current.services().settings.mobile_host}
-    return method.slug, str(method.title), on, note, kind, url
+def _backup_code_note() -> str:
+    account = current.user().account
+    if not current.user().factors:
+        return _("You get one when you turn on your first method.")
+    made_at = account.backup_code_made_at
+    return _("Created on %(date)s", date=day(made_at)) if made_at else _("You don't have a backup code yet.")
 
 
 def _turned_off() -> tuple[str, Form, str] | None:
@@ -101,9 +84,9 @@ def _turned_off_now(method: Method) -> Any:
 @guards.fresh
 def turn_off(method: str) -> Any:
     wanted, user, form = _method(method), current.user(), Form()
-    if _is_list(wanted):
+    if method_rows.has_list(wanted):
         return render.go(layouts.page_url("named_factors.listed", method=wanted.slug))
-    if not _shown(wanted):
+    if not method_rows.shown(wanted):
         return render.go(layouts.page_url("two_factor.methods"))
     last = current.services().second_factors.is_last(user, wanted)
     presses = layouts.variant().last_turn_off_presses if last else layouts.variant().turn_off_presses
@@ -137,7 +120,10 @@ def turn_back_on(method: str) -> Any:
 def backup_code() -> Any:
     user, form = current.user(), Form()
     if not user.factors:
-        return render.go(layouts.page_url("two_factor.methods"))
+        if request.method == "POST":
+            return render.go(layouts.page_url("two_factor.backup_code"))
+        what = _("You get a backup code when you turn on your first method.")
+        return render.page("two_factor/no_methods.html", heading=_("Backup code"), what=what)
     if form.submitted():
         return _new_backup_code()
     made_at = user.account.backup_code_made_at
@@ -170,9 +156,14 @@ def download() -> Any:
     if not Form().submitted() or not is_base32(code):
         abort(400)
     card = backup_card.card(current.user().account, code)
-    lines = [card.site, card.account, card.date, "", grouped(code), ""]
+    title = _("Backup code for %(username)s on %(site)s", username=card.account, site=card.site)
+    use = _(
+        "Use it to log in once, if you lose your phone or can't use your other methods. Keep it where only you find it."
+    )
+    lines = [title, card.date, use, "", grouped(code), ""]
     response = Response("\r\n".join(lines), mimetype="text/plain")
-    response.headers["Content-Disposition"] = 'attachment; filename="backup-code.txt"'
+    site = re.sub("[^a-z0-9]+", "-", card.site.lower()).strip("-") or "site"
+    response.headers["Content-Disposition"] = f'attachment; filename="{site}-{card.account}-backup-code.txt"'
     return response
 
 

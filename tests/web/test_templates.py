@@ -1,0 +1,42 @@
+"""What templates must not write, and the filters that they use."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from webapp.settings import ROOT
+from webapp.web.templates import whole_words
+
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+JINJA = re.compile(r"\{%.*?%\}", re.DOTALL)
+GET_FORM = re.compile(r'<form[^>]*method="get".*?</form>', re.DOTALL)
+
+
+def test_no_get_takes_the_token_of_a_form_into_the_address() -> None:
+    """ASVS V14.2.1: addresses are in histories and in the logs of proxies."""
+    for path in TEMPLATES:
+        text = path.read_text()
+        for tag in re.findall(r"<[^>]*data-hx-get[^>]*", text):
+            branch = next(part for part in JINJA.split(tag) if "data-hx-get" in part)
+            assert "include" not in branch, path
+        for form in GET_FORM.findall(text):
+            assert "csrf_token" not in form, path
+            assert "hidden(" not in form, path
+            assert "post_form(" not in form, path
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("Two-factor authentication", '<span class="whole">Two-factor</span> authentication'),
+        ("a new six-digit code.", 'a new <span class="whole">six-digit</span> code.'),
+        ("Approve this log-in?", 'Approve this <span class="whole">log-in?</span>'),
+        ("Rename <b>&-co", "Rename &lt;b&gt;&amp;-co"),
+        ("Delete key-of-the-office", "Delete key-of-the-office"),
+        ("Delete " + "a" * 30 + "-b", "Delete " + "a" * 30 + "-b"),
+    ],
+)
+def test_a_short_word_with_a_hyphen_stays_whole(text: str, html: str) -> None:
+    assert str(whole_words(text)) == html

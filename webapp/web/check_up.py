@@ -1,0 +1,125 @@
+"""The check-up of the home page: one line for each thing that protects the account, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..domain.forecast import OF_EVERY_ACCOUNT
+from ..domain.language import gettext as _
+from ..domain.language import ngettext
+from ..domain.moments import day
+from ..models.user import User
+from . import backup_card, current, layouts, times
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What to do about a line that is not well, as the heading of the page says it."""
+
+    heading: str
+    text: str
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    title: str
+    note: str
+    act: Act | None = None
+    """None where all is well."""
+    label: str = ""
+    """The label of the link to `url`, short, where all is well."""
+    name: str = ""
+    """Its whole name for screen readers, which begins with the label."""
+    url: str = ""
+
+
+def lines(user: User) -> list[Line]:
+    return [_password(), _email(user), *_second_factor(user)]
+
+
+def state(user: User, missing: int) -> str:
+    """One sentence about the state of the account. `missing`: the number of lines with something to do."""
+    if not user.factors:
+        return _("Right now, only your password protects this account.")
+    if not missing:
+        return _("All well. There's nothing for you to do.")
+    return ngettext("One thing needs your attention.", "%(num)s things need your attention.", missing)
+
+
+def _password() -> Line:
+    url = layouts.page_url("settings.password")
+    return Line(_("Password"), _("Only you should know it."), None, _("Change"), _("Change your password"), url)
+
+
+def _email(user: User) -> Line:
+    title, account = _("Email address"), user.account
+    if account.email is None:
+        text = _("Add and confirm an email address so you can reset your password and get security alerts.")
+        label, url = _("Confirm your email"), layouts.page_url("settings.email")
+        return Line(title, _("Not confirmed"), Act(_("Confirm your email address"), text, label, url))
+    if account.undo_at is not None:
+        asked = _("Someone asked to bring back your old email address, at %(time)s.")
+        text = times.sentence(asked, time=times.at(account.undo_at))
+        label, url = _("See who asked and how to stop it"), layouts.page_url("settings.email_undo")
+        return Line(title, account.email, Act(_("Your email address is about to change"), text, label, url))
+    note, url = _("%(email)s, confirmed", email=account.email), layouts.page_url("settings.email")
+    return Line(title, note, None, _("Change"), _("Change your email"), url)
+
+
+def _second_factor(user: User) -> Iterator[Line]:
+    title, url = _("Two-factor authentication"), layouts.page_url("two_factor.methods")
+    if not user.factors:
+        text = _("Anyone who learns your password can log in. Add a second step. It takes two minutes.")
+        turn_on = Act(_("Add a second step"), text, _("Turn on two-factor authentication"), url)
+        yield Line(title, _("Off"), turn_on)
+        yield Line(_("Backup code"), _("You get one when you turn on your first method."))
+        yield Line(_("A second method"), _("Another way to log in if you lose your phone."))
+        return
+    on = {factor.method for factor in user.factors}
+    names = [str(method.title) for method in current.services().methods if method.slug in on]
+    note = _("On: %(methods)s", methods=", ".join(names))
+    yield Line(title, note, None, _("Manage"), _("Manage two-factor authentication"), url)
+    yield _backup_code(user)
+    yield _second_method(user, url)
+
+
+def _backup_code(user: User) -> Line:
+    title, url = _("Backup code"), layouts.page_url("two_factor.backup_code")
+    unsaved_url = backup_card.unsaved_url("challenge")
+    if unsaved_url is not None:
+        label = _("Save your new backup code")
+        text = _("Your earlier code no longer works.")
+        return Line(title, _("You haven't saved your new code yet."), Act(label, text, label, unsaved_url))
+    if user.account.backup_code_hash is None:
+        text = _("Without a backup code, losing your phone could lock you out.")
+        return Line(
+            title,
+            _("You don't have a backup code yet."),
+            Act(_("Get a backup code"), text, _("Get a backup code"), url),
+        )
+    made_at = user.account.backup_code_made_at
+    note = _("Created on %(date)s", date=day(made_at)) if made_at else _("Lets you in once if you lose your phone.")
+    return Line(title, note, None, _("Replace"), _("Replace your backup code"), url)
+
+
+def _second_method(user: User, url: str) -> Line:
+    title = _("A second method")
+    if has_spare(user):
+        note = _("If you lose one, another still lets you in.")
+        return Line(title, note, None, _("Manage"), _("Manage your methods"), url)
+    text = _("If you lose it, only your backup code lets you in. A second method on another device keeps you safe.")
+    act = Act(_("You have one method"), text, _("Add another method"), url)
+    return Line(title, _("Another way to log in if you lose your phone."), act)
+
+
+def has_spare(user: User) -> bool:
+    """True when no single lost device takes away every method."""
+    devices = [
+        outlook
+        for outlook in current.services().forecasts.of(user)
+        if len(outlook.losses) == 1 and outlook.losses[0].key not in OF_EVERY_ACCOUNT
+    ]
+    return len(user.factors) > 1 and all(outlook.authenticators for outlook in devices)

@@ -1,0 +1,60 @@
+"""The list of settings in the side menu of the desktop layout, with the pages of the present section."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import request
+
+from ..domain.language import gettext
+from . import current, layouts
+
+SECURITY = ("settings.security_and_access", "settings.security")
+"""The pages that are themselves the list of the pages about security."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    label: str
+    url: str
+    is_current: bool
+    """It is this page, or this page is below it."""
+    pages: Sequence[Place] = ()
+
+
+def here() -> list[Place] | None:
+    """None on pages without the list."""
+    if layouts.variant().is_phone or not request.path.startswith("/settings"):
+        return None
+    in_security = request.path.startswith("/settings/security")
+    return [
+        _place(gettext("Account"), "settings.account"),
+        Place(
+            gettext("Security and account access"),
+            layouts.page_url("settings.security_and_access"),
+            in_security,
+            _security() if in_security and layouts.endpoint() not in SECURITY else (),
+        ),
+        _place(gettext("Privacy"), "settings.privacy"),
+        _place(gettext("Language"), "settings.language"),
+        _place(gettext("Display"), "settings.display"),
+    ]
+
+
+def _security() -> list[Place]:
+    return [
+        _place(gettext("Two-factor authentication"), "two_factor.methods"),
+        *(
+            _place(str(method.requests_title), "requests.listed", method=method.slug)
+            for method in current.services().methods.out_of_band
+        ),
+        _place(gettext("Sessions"), "sessions.sessions"),
+        _place(gettext("Activity"), "activity.activity"),
+        _place(gettext("Password"), "settings.password"),
+    ]
+
+
+def _place(label: str, page: str, **values: str) -> Place:
+    url = layouts.page_url(page, **values)
+    return Place(label, url, request.path.startswith(url))
