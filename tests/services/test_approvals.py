@@ -12,7 +12,7 @@ from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.origin import Origin
-from webapp.domain.request_refusals import RequestEnded
+from webapp.domain.request_refusals import NotApproved, RequestEnded
 from webapp.models.login_requests import LoginRequest
 from webapp.services.requests.approvals import Approvals, Viewer
 
@@ -67,6 +67,17 @@ def test_a_request_that_ended_is_neither_denied_nor_cancelled_again(site: Site, 
     for again in (site.services.approvals.deny, site.services.approvals.cancel):
         with pytest.raises(RequestEnded):
             again(who, request, HERE)
+
+
+def test_an_approval_is_used_once(site: Site, phone: Owner, waiting: Owner) -> None:
+    """By itself too, and not only because the login that asked for it ends."""
+    site.services.approvals.approve(viewer(site), newest(site).id, number_of(waiting), HERE)
+    ada, challenge = site.services.accounts.named(phone.username), newest(site).challenge
+    requests = site.services.login_requests
+    with site.services.db.write() as tx:
+        requests.use(tx, ada, challenge)
+    with pytest.raises(NotApproved), site.services.db.write() as tx:
+        requests.use(tx, ada, challenge)
 
 
 def test_an_approval_by_a_phone_that_was_turned_off_is_refused(site: Site, phone: Owner, waiting: Owner) -> None:

@@ -276,6 +276,19 @@ def test_a_message_code_that_a_newer_one_voids_while_it_is_compared_counts_as_us
         codes.consume(tx, code)
 
 
+def test_a_code_for_another_address_expires_when_the_address_changes_while_it_is_compared(site: Site) -> None:
+    """Such as by an undo, whose owner would lose the address again to the attacker who asked for the code."""
+    ada = Owner(site)
+    ada.sign_up()
+    before, addresses = user_of(site).account, site.services.email_addresses
+    addresses.send_code(before, "email:1", "mallory@example.org", HERE)
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).values(email="earlier@example.org", email_key="earlier@example.org"))
+    with pytest.raises(CodeExpired):
+        addresses.confirm(before, "email:1", site.emailed_code("mallory@example.org"), HERE)
+    assert user_of(site).account.email == "earlier@example.org"
+
+
 def test_a_message_code_expires_although_its_page_was_opened_before(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
