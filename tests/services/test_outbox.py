@@ -149,7 +149,7 @@ def test_a_sentence_for_an_email_can_be_said_in_its_language(outbox: Outbox) -> 
 def test_posting_costs_less_than_a_millisecond_and_a_half(db: Database, keyring: AesGcmKeyring) -> None:
     renderer = TemplateRenderer(TEMPLATES, "Nightlatch", "https://login.example.org")
     outbox = Outbox(core(keyring=keyring), renderer, LANGUAGES)
-    facts = {"code": "123456", "minutes": 60, "name": "Anna"}
+    facts = {"code": "123456", "minutes": 60, "name": "Anna", "username": "anna"}
     with db.write() as tx:
 
         def post() -> None:

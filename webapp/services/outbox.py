@@ -43,8 +43,10 @@ class Outbox:
         written and never sent.
         """
         tx.objects.flush()  # an account added in this transaction gets its id now
+        if account is not None:
+            context.setdefault("username", account.username)
         with self.speaking_to(account):
-            email = self.renderer.render_email(template, **{"username": account.username if account else "", **context})
+            email = self.renderer.render_email(template, **context)
         content = {"to": to, "subject": email.subject, "text": email.text, "html": email.html}
         return self._owe(tx, channel, template, account, content)
 
