@@ -140,7 +140,7 @@ def test_an_email_has_a_one_line_subject_a_text_and_an_html_page(renderer: Templ
     assert "<img" not in email.html
 
 
-@pytest.mark.parametrize("name", set(FACTS) - {"text-budget"})
+@pytest.mark.parametrize("name", sorted(set(FACTS) - {"text-budget"}))
 def test_an_email_about_an_account_names_it_and_its_subject_has_no_period(
     renderer: TemplateRenderer, name: str
 ) -> None:

@@ -42,7 +42,7 @@
       if (field.hasAttribute(limit)) wrong(`a field with ${limit}`, field);
     const label = labels[0]?.textContent.trim();
     const expected =
-      ["checkbox", "file"].includes(field.type) ? null
+      ["checkbox", "radio", "file"].includes(field.type) ? null
       : ["Backup code", "Key name", "Phone name", "Number on your other screen"].includes(label) ? "off"
       : field.name === "username" && document.querySelector("[data-passkey]") ? "username webauthn"
       : field.name === "code" ? "one-time-code"
@@ -55,7 +55,7 @@
     if (field.name === "code" && expected === "one-time-code" && field.inputMode !== "numeric")
       wrong("a code without numeric keys", field);
     if (field.name === "code" && field.type !== "text") wrong("a code that is not text", field);
-    if (field.type !== "checkbox" && Number.parseFloat(getComputedStyle(field).fontSize) < 16)
+    if (!["checkbox", "radio"].includes(field.type) && Number.parseFloat(getComputedStyle(field).fontSize) < 16)
       wrong("an iPhone zooms into a field with letters under 16 px", field);
     const invalid = field.getAttribute("aria-invalid") === "true";
     const texts = (field.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
@@ -94,7 +94,7 @@
     const parts = covers ? [row] : [control, ...(control.labels ?? [])].filter(visible);
     const rects = parts.map((e) => e.getBoundingClientRect());
     const width = Math.max(...rects.map((r) => r.right)) - Math.min(...rects.map((r) => r.left));
-    const height = control.type === "checkbox"
+    const height = ["checkbox", "radio"].includes(control.type)
       ? Math.max(...rects.map((r) => r.bottom)) - Math.min(...rects.map((r) => r.top))
       : rects[0].height;
     if (width < least - .5 || height < least - .5)

@@ -59,6 +59,8 @@ LOOK = """() => {
 }"""
 FOCUSABLE = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, summary")]
   .filter(e => e.checkVisibility({visibilityProperty: true}) && !window.visited.has(e))
+  // Tab reaches one radio button of a group, and the arrow keys the others
+  .filter(e => e.type !== "radio" || ![...document.getElementsByName(e.name)].some(r => window.visited.has(r)))
   .map(e => e.outerHTML.slice(0, 100))"""
 
 
@@ -77,7 +79,7 @@ def found_by_keyboard(page: Page) -> Iterator[str]:
 BORDERS = """() => {
   const clear = color => color === "rgba(0, 0, 0, 0)";
   return [...document.querySelectorAll("main :is(button, .button, input:not([type=hidden]), summary), select")]
-    .filter(e => e.checkVisibility({visibilityProperty: true}) && e.type !== "checkbox")
+    .filter(e => e.checkVisibility({visibilityProperty: true}) && !["checkbox", "radio"].includes(e.type))
     .filter(e => {
       const own = getComputedStyle(e), row = e.closest(".rows, details");
       const edged = s => ["Top", "Right", "Bottom", "Left"].every(side =>

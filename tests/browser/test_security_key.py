@@ -17,7 +17,7 @@ from tests.people import ANDROID, DESKTOP, IPHONE, PASSWORD, TWO_FACTOR
 from webapp.models.factors import Factor
 
 TOUCH, NAME, KEYS, ASKED = "Add your security key", "Name your key", "Manage security keys", "Use your security key"
-CANCELLED = "Nothing was changed. Try again."
+CANCELLED = "That was canceled or took too long. Nothing was changed."
 
 
 @dataclass
