@@ -47,6 +47,7 @@ OPEN_TO_ALL = {
     "web_app.offline",
     "challenge.backup_code",
     "help.two_factor",
+    "help.cannot_log_in",
     "site.about",
     "site.terms",
     "site.privacy",
