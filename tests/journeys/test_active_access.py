@@ -22,7 +22,7 @@ def test_an_app_session_is_listed_and_ended(enrolled: Owner, site: Site) -> None
     page = ada.open(SESSIONS)
     assert "Apps" in [h2.get_text(strip=True) for h2 in page.soup.find_all("h2")]
     button = page.soup.find("button", attrs={"value": lambda value: str(value).startswith("app:")})
-    page = ada.press(button.get_text(" ", strip=True))
+    page = ada.press(str(button["aria-label"]))
     assert page.receipts[0].startswith("You logged out the app ")
     site.clock.pass_(6)
     assert app.with_token(token).status == 401

@@ -69,7 +69,7 @@ def test_two_users_who_upload_each_other_see_each_other(ada: Owner, site: Site) 
     assert people(page) == ["Ada Lovelace @grace"]
     assert people(grace.open(CONTACTS)) == ["Ada Lovelace @ada"]
     page = ada.press("Upload contacts", numbers=GRACE)
-    assert page.receipts == ["No new numbers added."]
+    assert page.receipts == ["No new numbers were added."]
 
 
 def test_turning_discoverability_off_hides_at_once(ada: Owner, site: Site) -> None:
@@ -180,7 +180,7 @@ def test_without_a_number_of_their_own_users_are_told_to_add_one(site: Site) -> 
     assert linus.follow("Add your phone number").path == "/settings/account/phone"
     linus.open(CONTACTS, headers={"Accept-Language": "de-DE"})
     page = linus.press("Upload contacts", numbers="015112345678")
-    assert page.receipts == ["No new numbers added.", "We couldn't read 1 line."], "an American would not dial that"
+    assert page.receipts == ["No new numbers were added.", "We couldn't read 1 line."], "an American would not dial that"
     data = {"csrf_token": linus.token(), "upload": "1", "numbers": "015112345678"}
     page = linus.send("POST", CONTACTS, data=data, headers={"Accept-Language": "de-DE"})
     assert page.receipts == ["1 new number added."]
