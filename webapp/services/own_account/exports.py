@@ -37,7 +37,7 @@ from ..sessions import Sessions
 FROM = ("address", "device")
 OF_ACCOUNT = (
     *("created_at", "used_at", "made_by_operator", "name", "username", "new_username", "rename_at", "rename_asked_at"),
-    *("language", "email", "unconfirmed_email", "claimed_at", "undo_email", "undo_changed_at", "undo_at"),
+    *("language", "theme", "email", "unconfirmed_email", "claimed_at", "undo_email", "undo_changed_at", "undo_at"),
     *("phone_number_hint", "discoverable", "backup_code_made_at", "delete_at"),
 )
 COPIED: dict[type[Table], tuple[str, ...]] = {
