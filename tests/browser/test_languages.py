@@ -16,7 +16,7 @@ everywhere = pytest.mark.parametrize("layout", LAYOUTS)
 LETTERS = re.compile(r"[^\W\d_]{2,}")
 WRITTEN_BY_BABEL_OR_A_PERSON = re.compile(r"\S+@example\.org|(January|February|March|April|May|June|July|August"
                                           r"|September|October|November|December) \d+, \d{4}"
-                                          r"|(?<=, )or$", re.MULTILINE)  # fmt: skip
+                                          r"|(?<=, )or(?= *$)", re.MULTILINE)  # fmt: skip
 
 # What a user typed, what is copied unchanged, names, and what Babel writes. Any other text outside ⟦…⟧ is missing from
 # the translations.
