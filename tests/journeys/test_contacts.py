@@ -180,7 +180,9 @@ def test_without_a_number_of_their_own_users_are_told_to_add_one(site: Site) -> 
     assert linus.follow("Add your phone number").path == "/settings/account/phone"
     linus.open(CONTACTS, headers={"Accept-Language": "de-DE"})
     page = linus.press("Upload contacts", numbers="015112345678")
-    assert page.receipts == ["No new numbers were added.", "We couldn't read 1 line."], "an American would not dial that"
+    assert page.receipts == ["No new numbers were added.", "We couldn't read 1 line."], (
+        "an American would not dial that"
+    )
     data = {"csrf_token": linus.token(), "upload": "1", "numbers": "015112345678"}
     page = linus.send("POST", CONTACTS, data=data, headers={"Accept-Language": "de-DE"})
     assert page.receipts == ["1 new number added."]
