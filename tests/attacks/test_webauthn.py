@@ -681,7 +681,7 @@ def test_a_stolen_session_changes_no_key_without_step_up(site: Site, vera: Owner
     before = everything(site, but={*BOOKKEEPING, "kept_acts", "sessions"})
     for path, fields in acts(site):
         page = thief.post(path, **fields)
-        assert page.h1 in ("Enter your password", "Manage security keys"), path
+        assert page.h1 in ("Enter your password", "Security key"), path
         if path != f"{KEYS}/overview":
             assert thief.open(path).h1 == "Enter your password", path
     assert everything(site, but={*BOOKKEEPING, "kept_acts", "sessions"}) == before

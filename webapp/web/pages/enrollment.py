@@ -66,7 +66,7 @@ def step(method: str, step: str) -> Any:
     if not progress.may_show(visit, wanted):
         if request.method == "POST" and wanted.closed is not None and not progress.is_finished(visit):
             render.problem(words.say(wanted.closed()))
-        elif request.method == "POST" and visit.draft is None and visit.factors:
+        elif request.method == "POST" and visit.is_fresh and visit.draft is None and visit.factors:
             return _go_to_list(visit)  # sent twice: the first has turned it on
         return _go_to(visit, progress.open_step(visit))
     form = form_of(wanted.fields)() if wanted.fields is not None else Form()
