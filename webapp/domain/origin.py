@@ -51,6 +51,10 @@ class Origin:
         return str(ip_network((address, ipv4 if isinstance(address, IPv4Address) else ipv6), strict=False))
 
 
+NO_BROWSER = Origin("", "")
+"""Of what the operator or the worker does."""
+
+
 def address_in(entry: str) -> str | None:
     """The address in an entry of X-Forwarded-For, without quotes, brackets and port; None when there is none."""
     text = entry.strip().strip('"').strip()

@@ -23,6 +23,10 @@ class User:
     recently_off_factors: Sequence[Factor]
     """Turned off recently: they can be turned back on, and prove nothing meanwhile."""
 
+    def factors_of(self, method: str) -> list[Factor]:
+        """Those of the method with this slug that are on."""
+        return [factor for factor in self.factors if factor.method == method]
+
     @property
     def is_authenticated(self) -> bool:
         return True

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..domain.names import key_of
-from ..domain.origin import Origin
+from ..domain.origin import NO_BROWSER, Origin
 from ..domain.refusals import LinkInvalid, NotFound
 from ..models.accounts import STOPPED_RENAME, Account, locked_account
 from ..models.codes import Link
@@ -28,7 +28,6 @@ from .outbox import Outbox
 from .sessions import Sessions
 
 NO_UNDO = {"undo_email": None, "undo_changed_at": None, "undo_at": None}
-WORKER = Origin("", "")
 PAGE = "/settings/account/email/undo"
 
 log = structlog.get_logger()
@@ -128,7 +127,7 @@ class EmailUndos:
                     return False  # stopped, or done by another worker
                 tx.execute(update(Account).where(Account.id == account_id).values(NO_UNDO))
                 self.sessions.end_others(tx, account_id, None)
-                self._restore(tx, account, account.undo_email or "", WORKER)
+                self._restore(tx, account, account.undo_email or "", NO_BROWSER)
         except IntegrityError:
             log.warning("email_undo_dropped", account=account_id)
             with self.core.db.write() as tx:

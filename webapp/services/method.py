@@ -149,7 +149,7 @@ class Visit:
     @property
     def factors(self) -> list[Factor]:
         """The user's factors of this method that are on."""
-        return [f for f in self.user.factors if f.method == self.method.slug]
+        return self.user.factors_of(self.method.slug)
 
     @property
     def is_fresh(self) -> bool:

@@ -71,7 +71,7 @@ def _add(found: WaitingRequests, method: OutOfBand) -> None:
         found.rows += [_row(method, request, names.get(request.account_id, "")) for request in waiting]
         if own in accounts:
             return
-    if user is not None and layouts.endpoint() == "home.home" and any(f.method == method.slug for f in user.factors):
+    if user is not None and layouts.endpoint() == "home.home" and user.factors_of(method.slug):
         found.rows += [_row(method, request, "") for request in approvals.waiting_for(user.account.id)]
 
 

@@ -27,7 +27,7 @@ class Forecasts:
     def _authenticators(self, user: User) -> list[Authenticator]:
         """Without those of a method that this site lost the means for, such as a gateway for texts."""
         account = user.account
-        of_method = {method.slug: [f for f in user.factors if f.method == method.slug] for method in self.methods}
+        of_method = {method.slug: user.factors_of(method.slug) for method in self.methods}
         stand_in = self.methods.stand_in(account, {f.method for f in user.factors})
         return [
             authenticator

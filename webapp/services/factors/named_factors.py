@@ -28,8 +28,7 @@ class NamedFactors:
 
     def of(self, user: User, method: Several) -> Sequence[Factor]:
         """The user's factors of the method that are on, in the order in which they were added."""
-        own = [f for f in user.factors if f.method == method.slug]
-        return sorted(own, key=lambda f: f.id)
+        return sorted(user.factors_of(method.slug), key=lambda f: f.id)
 
     def one(self, user: User, method: Several, factor_id: int) -> Factor:
         """One of them. Raises `NotFound`, also for another account's."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, delete, literal, select, update
 
 from ...domain.names import key_of
-from ...domain.origin import Origin
+from ...domain.origin import NO_BROWSER
 from ...domain.refusals import NotFound
 from ...models.accounts import Account
 from ...models.database import Transaction
@@ -21,7 +21,6 @@ from ..notices import Notices
 from ..own_account import Deletions, Renames
 from ..sessions import Sessions
 
-OPERATOR = Origin("", "")
 LOCKED = select(Account).with_for_update(key_share=True)  # as `lock_account` does
 
 
@@ -63,7 +62,7 @@ class Accounts:
     def rename(self, username: str, new: str) -> str:
         """Changes the username at once, and tells the owner. Raises `NotFound` and as `Renames.by_operator` does."""
         with self.core.db.write() as tx:
-            return self.renames.by_operator(tx, self._find(tx, LOCKED, username), new, OPERATOR)
+            return self.renames.by_operator(tx, self._find(tx, LOCKED, username), new, NO_BROWSER)
 
     def reset_second_factors(self, username: str, why: str) -> None:
         """Deletes every factor and the backup code, ends every session, and tells the owner why. Raises `NotFound`."""
@@ -74,14 +73,14 @@ class Accounts:
             no_code = {"backup_code_hash": None, "backup_code_made_at": None}
             tx.execute(update(Account).where(Account.id == account.id).values(no_code))
             self.sessions.end_others(tx, account.id, None)
-            self.notices.tell(tx, account, "factors-reset", OPERATOR, why=why)
+            self.notices.tell(tx, account, "factors-reset", NO_BROWSER, why=why)
 
     def log_out(self, username: str) -> None:
         """Ends every session of the account. Raises `NotFound`."""
         account = self.named(username)
         with self.core.db.write() as tx:
             self.sessions.end_others(tx, account.id, None)
-            self.notices.tell(tx, account, "logged-out-by-operator", OPERATOR)
+            self.notices.tell(tx, account, "logged-out-by-operator", NO_BROWSER)
 
     def delete(self, username: str) -> None:
         """Deletes the account at once, as `Deletions.erase` does. Raises `NotFound`."""

@@ -19,7 +19,7 @@ from ...domain.account_refusals import (
 )
 from ...domain.labels import tidy_name
 from ...domain.names import key_of
-from ...domain.origin import Origin
+from ...domain.origin import NO_BROWSER, Origin
 from ...domain.refusals import AlreadyDone, EmailRequired, LinkInvalid, NotFound
 from ...models.accounts import NO_RENAME, STOPPED_RENAME, Account, lock_account, lock_for_change, locked_account
 from ...models.codes import Link
@@ -36,7 +36,6 @@ from ..sessions import Sessions
 from ..usernames import Usernames
 
 PURPOSE = "stop-rename"
-WORKER = Origin("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +187,7 @@ class Renames:
             account = locked_account(tx, account_id)
             if account is None or account.rename_at is None or account.rename_at > self.core.clock.now():
                 return False  # stopped, or done by another worker
-            self._replace(tx, account, account.new_username or account.username, "username-changed", WORKER)
+            self._replace(tx, account, account.new_username or account.username, "username-changed", NO_BROWSER)
         return True
 
     def _replace(self, tx: Transaction, account: Account, username: str, event: str, origin: Origin) -> None:

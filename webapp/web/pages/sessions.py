@@ -120,9 +120,8 @@ def sessions() -> Any:
 
 def _approvers() -> list[factor_rows.Row]:
     """Approving devices. They are listed here because each has a token that log-out does not end."""
-    factors = current.user().factors
     methods = current.services().methods.out_of_band
-    return [factor_rows.row_of(method, f) for method in methods for f in factors if f.method == method.slug]
+    return [factor_rows.row_of(method, f) for method in methods for f in current.user().factors_of(method.slug)]
 
 
 def _section(kind: str, entries: Sequence[AccessEntry]) -> Section:
