@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import segno
 from werkzeug.test import create_environ, run_wsgi_app
 
 from tests.attacks.tools import cookies_of
@@ -157,6 +158,15 @@ def test_a_phone_shows_itself_on_the_page_of_the_method_and_names_other_phones(p
     other.log_in()
     assert approve(phone, other).h1 == HOME
     assert other.open(TWO_FACTOR).says(f"It is on for {name}.")
+
+
+def test_a_computer_draws_the_qr_code_of_the_mobile_site_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drawing takes as long as a password hash."""
+    ada = Owner(site)
+    ada.sign_up()
+    assert ada.open(TWO_FACTOR).soup.select_one("svg.qr") is not None
+    monkeypatch.setattr(segno, "make", None)
+    assert ada.open(TWO_FACTOR).soup.select_one("svg.qr") is not None
 
 
 def test_the_owner_is_notified_by_email(phone: Owner, site: Site) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..domain.forecast import OF_EVERY_ACCOUNT
+from ..domain.forecast import OF_EVERY_ACCOUNT, Outlook
 from ..domain.language import gettext as _
 from ..domain.language import ngettext
 from ..domain.moments import day
@@ -36,8 +36,8 @@ class Line:
     url: str = ""
 
 
-def lines(user: User) -> list[Line]:
-    return [_password(), _email(user), *_second_factor(user)]
+def lines(user: User, outlooks: Sequence[Outlook]) -> list[Line]:
+    return [_password(), _email(user), *_second_factor(user, outlooks)]
 
 
 def state(user: User, missing: int) -> str:
@@ -69,7 +69,7 @@ def _email(user: User) -> Line:
     return Line(title, note, None, _("Change"), _("Change your email"), url)
 
 
-def _second_factor(user: User) -> Iterator[Line]:
+def _second_factor(user: User, outlooks: Sequence[Outlook]) -> Iterator[Line]:
     title, url = _("Two-factor authentication"), layouts.page_url("two_factor.methods")
     if not user.factors:
         text = _("Anyone who learns your password can log in. Add a second step. It takes two minutes.")
@@ -83,7 +83,7 @@ def _second_factor(user: User) -> Iterator[Line]:
     note = _("On: %(methods)s", methods=", ".join(names))
     yield Line(title, note, None, _("Manage"), _("Manage two-factor authentication"), url)
     yield _backup_code(user)
-    yield _second_method(user, url)
+    yield _second_method(user, url, outlooks)
 
 
 def _backup_code(user: User) -> Line:
@@ -105,9 +105,9 @@ def _backup_code(user: User) -> Line:
     return Line(title, note, None, _("Replace"), _("Replace your backup code"), url)
 
 
-def _second_method(user: User, url: str) -> Line:
+def _second_method(user: User, url: str, outlooks: Sequence[Outlook]) -> Line:
     title = _("A second method")
-    if has_spare(user):
+    if _has_spare(user, outlooks):
         note = _("If you lose one, another still lets you in.")
         return Line(title, note, None, _("Manage"), _("Manage your methods"), url)
     text = _("If you lose it, only your backup code lets you in. A second method on another device keeps you safe.")
@@ -115,11 +115,7 @@ def _second_method(user: User, url: str) -> Line:
     return Line(title, _("Another way to log in if you lose your phone."), act)
 
 
-def has_spare(user: User) -> bool:
+def _has_spare(user: User, outlooks: Sequence[Outlook]) -> bool:
     """True when no single lost device takes away every method."""
-    devices = [
-        outlook
-        for outlook in current.services().forecasts.of(user)
-        if len(outlook.losses) == 1 and outlook.losses[0].key not in OF_EVERY_ACCOUNT
-    ]
+    devices = [one for one in outlooks if len(one.losses) == 1 and one.losses[0].key not in OF_EVERY_ACCOUNT]
     return len(user.factors) > 1 and all(outlook.authenticators for outlook in devices)

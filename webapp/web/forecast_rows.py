@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..domain.forecast import (
@@ -43,17 +43,16 @@ class Row:
     label: str | None = None
 
 
-def rows(user: User) -> list[Row]:
-    return [_row(outlook, user.account.email or "") for outlook in current.services().forecasts.of(user)]
+def rows(user: User, outlooks: Iterable[Outlook]) -> list[Row]:
+    return [_row(outlook, user.account.email or "") for outlook in outlooks]
 
 
 def rows_of(user: User, method: Method) -> list[Row]:
     """Those about what the method is lost with."""
-    mine = [f for f in user.factors if f.method == method.slug]
-    keys = {loss.key for one in method.authenticators(user.account, mine) for loss in one.lost_with}
+    authenticators = method.authenticators(user.account, user.factors_of(method.slug))
+    keys = {loss.key for one in authenticators for loss in one.lost_with}
     outlooks = current.services().forecasts.of(user)
-    wanted = [one for one in outlooks if len(one.losses) == 1 and one.losses[0].key in keys]
-    return [_row(outlook, user.account.email or "") for outlook in wanted]
+    return rows(user, (one for one in outlooks if len(one.losses) == 1 and one.losses[0].key in keys))
 
 
 def _row(outlook: Outlook, email: str) -> Row:

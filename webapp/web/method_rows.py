@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
 from ..domain import lists
@@ -59,7 +60,7 @@ def shown(method: Method) -> Sequence[Factor]:
 
 def all_of(method: Method) -> list[Factor]:
     """The user's factors of the method that are on."""
-    return [f for f in current.user().factors if f.method == method.slug]
+    return current.user().factors_of(method.slug)
 
 
 def is_elsewhere(method: Method) -> bool:
@@ -121,6 +122,12 @@ def _elsewhere(method: Method) -> MethodRow:
         url="",
         list_title=list_title,
         list_url=list_url,
-        qr_svg=qr_code(f"{settings.mobile_url}{layouts.page_url('two_factor.methods')}"),
+        qr_svg=_drawn(f"{settings.mobile_url}{layouts.page_url('two_factor.methods')}"),
         qr_text=_("QR code of the address of this page on your phone"),
     )
+
+
+@cache
+def _drawn(address: str) -> str:
+    """Once in a process: the address is always the same, and a drawing takes as long as a password hash."""
+    return qr_code(address)

@@ -18,7 +18,8 @@ bp = Blueprint("home", __name__)
 def home() -> Any:
     user = current.user()
     offer = _passkey_offer(user)
-    lines = check_up.lines(user)
+    outlooks = current.services().forecasts.of(user)
+    lines = check_up.lines(user, outlooks)
     missing = [line for line in lines if line.act is not None]
     response = render.page(
         "home/home.html",
@@ -26,7 +27,7 @@ def home() -> Any:
         state=check_up.state(user, len(missing)),
         act=missing[0].act if missing else None,
         offer_url=offer,
-        forecast=forecast_rows.rows(user),
+        forecast=forecast_rows.rows(user, outlooks),
     )
     if offer:
         cookies.put(response, cookies.PASSKEY_OFFERED, "1", cookies.YEAR)
@@ -39,7 +40,6 @@ def _passkey_offer(user: User) -> str | None:
     just_typed = session.pop(login_response.PASSWORD_TYPED, False)
     if method is None or not just_typed or cookies.get(cookies.PASSKEY_OFFERED) is not None:
         return None
-    keys = [f for f in user.factors if f.method == method.slug]
-    if any(method.is_here(factor, current.origin()) for factor in keys):
+    if any(method.is_here(key, current.origin()) for key in user.factors_of(method.slug)):
         return None
     return layouts.page_url("enrollment.step", method=method.slug, step=method.first_step)

@@ -42,7 +42,7 @@ def methods() -> Any:
         turned_off=_turned_off(),
         lists=[(m.icon, str(m.list_title), layouts.page_url("named_factors.listed", method=m.slug)) for m in lists],
         backup_code_note=_backup_code_note(),
-        forecast=forecast_rows.rows(user) if on else [],
+        forecast=forecast_rows.rows(user, current.services().forecasts.of(user)[:1]) if on else [],
         backup_code_url=layouts.page_url("two_factor.backup_code"),
         temporary_password_url=layouts.page_url("temporary_passwords.page") if has_apps else None,
     )
