@@ -137,5 +137,4 @@ def _additions(holdings: Holdings) -> Iterator[tuple[Addition, Holdings]]:
         yield ADD_BACKUP_CODE, replace(holdings, backup_code=True)
     if not holdings.mailed_link:
         yield ADD_EMAIL, replace(holdings, mailed_link=True)
-    if holdings.second_factor_on:
-        yield ADD_METHOD, replace(holdings, authenticators=(*holdings.authenticators, Authenticator("")))
+    yield ADD_METHOD, replace(holdings, authenticators=(*holdings.authenticators, Authenticator("")))

@@ -34,9 +34,9 @@ from .outbox import NOWHERE, Outbox
 
 NO_MAIL = (".invalid", ".onion", ".arpa")
 """Top-level domains that no mail server has (RFC 6761, RFC 7686, RFC 3172)."""
-for closed in ("local", "localhost", "test", "arpa"):  # the list is changed as the library's documentation shows
-    if closed in SPECIAL_USE_DOMAIN_NAMES:
-        SPECIAL_USE_DOMAIN_NAMES.remove(closed)
+CLOSED_NETWORKS = ("local", "localhost", "test", "arpa")
+# the list is changed in place, as the library's documentation shows
+SPECIAL_USE_DOMAIN_NAMES[:] = [name for name in SPECIAL_USE_DOMAIN_NAMES if name not in CLOSED_NETWORKS]
 
 
 @dataclass(frozen=True, slots=True)

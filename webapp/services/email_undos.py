@@ -102,21 +102,20 @@ class EmailUndos:
         tx.execute(update(Account).where(Account.id == account.id).values(values))
         earlier = masked(link.email)
         self.notices.record(tx, account.id, "email-undo-asked", origin, email=earlier, until=until)
-        for to in (account.email, link.email):
-            if to is not None:
-                self.outbox.post_email(
-                    tx,
-                    to=to,
-                    template="email-undo",
-                    account=account,
-                    name=account.name,
-                    origin=origin,
-                    url=f"{self.main_url}{PAGE}",
-                    earlier=earlier,
-                    until=until,
-                    changed=link.made_at,
-                    at=self.core.clock.now(),
-                )
+        for to in filter(None, (account.email, link.email)):
+            self.outbox.post_email(
+                tx,
+                to=to,
+                template="email-undo",
+                account=account,
+                name=account.name,
+                origin=origin,
+                url=f"{self.main_url}{PAGE}",
+                earlier=earlier,
+                until=until,
+                changed=link.made_at,
+                at=self.core.clock.now(),
+            )
         return until
 
     def _finish(self, account_id: int) -> bool:

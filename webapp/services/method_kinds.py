@@ -36,9 +36,9 @@ class Several(Method):
     def is_here(self, factor: Factor, origin: Origin) -> bool:
         """True for a factor that is the requesting browser, or is stored on its device."""
 
+    @abstractmethod
     def icon_of(self, factor: Factor) -> str:
         """The name of its drawing in templates/parts/icons.html."""
-        return self.icon
 
     def shown(self, factors: Sequence[Factor], origin: Origin) -> Sequence[Factor]:
         return [f for f in factors if not self.is_this_browser or self.is_here(f, origin)]
