@@ -130,6 +130,16 @@ def test_the_operator_may_use_reserved_names_and_those_of_deleted_accounts(site:
         assert ("A deleted account had this username" in result.output) == (username == "ada")
 
 
+def test_a_name_that_two_deleted_accounts_had_stays_taken(site: Site, run: Run) -> None:
+    Owner(site).sign_up()
+    run("accounts", "delete", "ada")
+    again = ("--email", "ada@example.org", "--email-confirmed")
+    run("accounts", "create", "--username", "ada", "--name", "Ada", *again, typed="violet tractors hum\n")
+    assert run("accounts", "delete", "ada").output == "Deleted ada.\n"
+    with pytest.raises(UsernameTaken):
+        site.services.sign_up.create("Eve", "ada", "violet tractors", HERE)
+
+
 def test_the_names_of_deleted_accounts_stay_taken_when_the_keys_were_rotated(
     site: Site, run: Run, environ: dict[str, str], overrides: dict[str, Any]
 ) -> None:

@@ -12,7 +12,11 @@ from tests.attacks.tools import is_in, stale
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import PHONE, TWO_FACTOR, Owner, Page, Person
+from tests.services.test_races import user_of
+from webapp.domain.origin import Origin
+from webapp.domain.refusals import NotFound
 
+HERE = Origin("192.0.2.1", "Firefox")
 NEW = "a much longer new password"
 COUNTESS = "countess@example.org"
 UNDO = "/settings/account/email/undo"
@@ -116,6 +120,25 @@ def test_a_log_in_with_a_factor_older_than_the_change_stops_the_undo(site: Site,
     ada.log_in_whole()
     assert ada.open(UNDO).path == "/settings/account"
     assert Person(site.app).open(site.emailed_path(ada.email, "/undo-email/")).status == 404
+
+
+def test_an_undo_that_is_stopped_at_its_last_second_is_not_finished(site: Site, ada: Owner) -> None:
+    ask(site, ada)
+    site.clock.pass_(DAY - 60)
+    ada.log_in_whole()
+    undos, user = site.services.email_undos, user_of(site)
+    site.clock.pass_(29)
+    finished: list[int] = []
+
+    def finish() -> None:
+        site.clock.pass_(1)
+        finished.append(undos.finish_due())
+
+    while_paused(site, lambda: undos.stop(user, HERE), "UPDATE accounts SET undo_email", finish)
+    assert finished == [0]
+    assert email_of(site) == COUNTESS
+    with pytest.raises(NotFound):
+        undos.stop(user, HERE)
 
 
 def test_a_factor_that_is_younger_than_the_change_does_not_stop_the_undo(site: Site, ada: Owner) -> None:

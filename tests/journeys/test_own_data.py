@@ -83,6 +83,15 @@ def test_the_copy_is_a_file_that_no_cache_keeps_and_the_owner_is_told(ada: Owner
     assert site.emails(ada.email)[0].subject == "A copy of your account's data was downloaded (Nightlatch)"
 
 
+def test_the_copy_says_what_was_counted_and_not_by_whose_address(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.other_browser(address="198.51.100.7").log_in("a wrong password")
+    counted = copy_of(ada)["attempts"]
+    assert {attempt["bucket"] for attempt in counted} >= {"password", "password-total"}
+    assert "198.51.100" not in json.dumps(counted)
+
+
 def test_the_copy_has_what_the_account_has_and_no_secret_of_it(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()

@@ -211,6 +211,11 @@ def test_what_is_spent_under_a_rule_without_caps_is_counted_as_usual(db: Databas
     with pytest.raises(TooManyAttempts):
         attempts.spend(mine, tally)
     assert attempts.counted("ada") == 3
+    waits = Bucket("waits", PASSWORD)
+    for _ in range(POLICY.password_attempts.most):
+        attempts.spend(waits)
+    with pytest.raises(TooManyAttempts):
+        attempts.spend(waits)
 
 
 def test_an_attempt_is_deleted_when_its_window_has_passed(db: Database, clock: FakeClock) -> None:

@@ -319,3 +319,33 @@ def test_the_last_page_of_an_enrollment_shows_its_code_for_thirty_minutes_only(s
     site.clock.pass_(1)
     page = ada.open(path)
     assert ada.kept_code not in page.text
+
+
+def delete_account(site: Site) -> None:
+    change(site, delete(Account))
+
+
+def test_a_link_of_an_account_that_was_deleted_after_it_was_opened_does_nothing(site: Site, ada: Owner) -> None:
+    services = site.services
+    path = site.emailed_path(ada.email, "/not-you/")
+    not_you = services.links.find("not-you", path.rpartition("/")[2])
+    ada.open("/settings/account/email")
+    ada.press("Save", email="countess@example.org")
+    ada.press("Verify", code=site.emailed_code("countess@example.org"))
+    undo = services.links.find("undo-email", site.emailed_path(ada.email, "/undo-email/").rpartition("/")[2])
+    delete_account(site)
+    with pytest.raises(LinkInvalid):
+        services.not_you.by_mail(not_you, HERE)
+    with pytest.raises(LinkInvalid):
+        services.email_undos.ask(undo, HERE)
+
+
+def test_what_another_tab_has_done_meanwhile_is_not_done_again(site: Site, ada: Owner) -> None:
+    services, user = site.services, user_of(site)
+    app = services.methods.named("authentication-app")
+    assert app is not None
+    services.backup_codes.saved(user)
+    services.backup_codes.saved(user_of(site))
+    services.second_factors.turn_off(user, app, HERE)
+    with pytest.raises(NotFound):
+        services.second_factors.turn_off(user_of(site), app, HERE)
