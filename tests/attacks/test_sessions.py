@@ -71,7 +71,7 @@ def test_step_up_and_a_new_factor_change_the_session_id_too(site: Site, ada: Own
     thief = thief_of(ada)
     ada.secret = replace_app(ada)
     ada.press("Next")
-    assert ada.press("Verify", code=ada.code()).h1 == "You're all set"
+    assert ada.press("Verify", code=ada.code()).h1 == "Two-factor authentication"
     assert not is_in(thief), "after a new factor"
     assert is_in(ada)
 
