@@ -191,7 +191,7 @@ def test_an_unanswered_request_expires_on_both_screens(site: LiveSite, visit: Vi
 def test_of_two_waiting_log_ins_the_newer_stays_pending(visit: Visits) -> None:
     phone, older = with_phone(visit), waits(visit)
     newer = waits(visit)
-    expect(older.page.get_by_role("main")).to_contain_text("A newer log-in ended this one.")
+    expect(older.page.get_by_role("main")).to_contain_text("A newer login ended this one.")
     approve(phone, number_on(newer))
     newer.arrives(HOME)
     expect(older.page.get_by_role("heading", level=1)).to_have_text("Request replaced")
