@@ -245,6 +245,14 @@ def test_a_log_in_within_a_minute_adopts_the_code_of_the_last_one_and_says_so(si
     assert live_sessions(site, "tess") == 1
 
 
+def test_asking_again_within_a_minute_sends_none_and_keeps_the_code_of_this_log_in(site: Site, tess: Owner) -> None:
+    tess.log_in()
+    code = site.texted_code(PHONE)
+    tess.post("/log-in/verify", resend="1")
+    assert len(site.texts(PHONE)) == 1
+    assert tess.press("Verify", code=code).h1 == HOME
+
+
 def test_a_code_is_adopted_once_and_not_after_a_minute(site: Site, tess: Owner) -> None:
     tess.log_in()
     code = site.texted_code(PHONE)

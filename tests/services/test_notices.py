@@ -15,10 +15,13 @@ from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.language import Language, speaking
+from webapp.domain.origin import Origin
 from webapp.models.sessions import Activity
 from webapp.services.notices import LISTED, TOLD, sentence_for
 
 WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
+
+HERE = Origin("192.0.2.1", "Firefox")
 
 
 @pytest.fixture
@@ -42,6 +45,15 @@ def test_every_event_of_an_account_has_a_sentence(site: Site) -> None:
         "You logged out.",
         "You logged in.",
     ]
+
+
+def test_an_address_that_an_account_does_not_have_gets_no_mail(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up(confirm_email=False)
+    account = site.services.accounts.named("bob")
+    with site.services.db.write() as tx:
+        site.services.notices.tell_address(tx, account, account.email, "email-restored", HERE, email="b...@example.org")
+    assert site.services.delivery.kept(10) == []
 
 
 def test_every_kind_of_event_in_the_services_has_a_sentence() -> None:

@@ -166,7 +166,10 @@ class Notices:
     def tell_address(
         self, tx: Transaction, account: Account, to: str | None, kind: str, origin: Origin, **details: str | int
     ) -> None:
-        """Sends the e-mail of an event to an address that is not, or no longer, the account's: without any link."""
+        """Sends the e-mail of an event to an address that is not, or no longer, the account's: without any link.
+
+        To None, no e-mail is sent.
+        """
         if to is None:
             return
         with self.outbox.speaking_to(account):
