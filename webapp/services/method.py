@@ -214,7 +214,7 @@ class Method(ABC):
     replace_label: ClassVar[Sentence] = lazy("Replace")
     """The link to its enrollment while it is on."""
     icon: ClassVar[str] = "key"
-    """The name of its drawing in templates/parts/icons.html."""
+    """The name of its drawing in web/icons.py."""
     only_on_phones: ClassVar[Sentence | None] = None
     """For a method that is turned on from the phone: what other devices show, with the mobile host as `site`."""
 

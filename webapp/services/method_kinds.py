@@ -38,7 +38,7 @@ class Several(Method):
 
     @abstractmethod
     def icon_of(self, factor: Factor) -> str:
-        """The name of its drawing in templates/parts/icons.html."""
+        """The name of its drawing in web/icons.py."""
 
     def shown(self, factors: Sequence[Factor], origin: Origin) -> Sequence[Factor]:
         return [f for f in factors if not self.is_this_browser or self.is_here(f, origin)]

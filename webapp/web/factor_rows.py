@@ -15,7 +15,7 @@ from . import current, layouts
 class Row:
     name: str
     icon: str
-    """The name of its drawing in templates/parts/icons.html."""
+    """The name of its drawing in web/icons.py."""
     is_here: bool
     """It is this browser, or on this device."""
     facts: list[str]

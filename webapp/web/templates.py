@@ -12,7 +12,7 @@ from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
 from ..domain.moments import machine
 from ..services.operation.restoration import RestoredLately
-from . import assets, cookies, csrf, current, forms, layouts, settings_list, themes, times, waiting_requests
+from . import assets, cookies, csrf, current, forms, icons, layouts, settings_list, themes, times, waiting_requests
 from .places import place_of
 
 HYPHENATED = re.compile(r"(?<![\w-])\w{1,8}-\w{1,8}(?![\w-])[.,?!]*")
@@ -34,6 +34,7 @@ def install(app: Flask, services: Services) -> None:
         sign_up_open=settings.sign_up_open,
         support=support,
         asset=assets.url,
+        icon=icons.icon,
         page_url=layouts.page_url,
         csrf_token=csrf.token,
         restored_lately=RestoredLately(services.restoration),

@@ -13,7 +13,7 @@ from flask import g
 from ..domain.devices import device
 from ..models.login_requests import LoginRequest
 from ..services.method_kinds import OutOfBand
-from . import current, layouts
+from . import cookies, current, layouts
 from .places import place_of
 
 
@@ -60,10 +60,10 @@ def none_here() -> None:
 
 
 def _add(found: WaitingRequests, method: OutOfBand) -> None:
-    approvals, origin, user = current.services().approvals, current.origin(), current.user_or_none()
+    approvals, user = current.services().approvals, current.user_or_none()
     own = user.account.id if user is not None else None
-    if origin.external_ids:
-        accounts, waiting = approvals.waiting_here(method, origin)
+    if cookies.device_tokens():
+        accounts, waiting = approvals.waiting_here(method, current.origin())
         if accounts:
             found.is_approving = True
             found.title, found.url = str(method.requests_title), layouts.page_url("requests.listed", method=method.slug)

@@ -30,7 +30,7 @@ ICONS = {
     "app": "app",
     "request": "bell",
 }
-"""The drawing of an event in templates/parts/icons.html, by the beginning of its kind."""
+"""The drawing of an event in web/icons.py, by the beginning of its kind."""
 ALARMS = {
     "request-denied": "denied",
     **dict.fromkeys(

@@ -41,7 +41,7 @@ class Words:
     known_as: Callable[[str], str] = device
     """Turns its User-Agent header into a name for its owner."""
     drawn_as: Callable[[str], str] = form
-    """Turns it into the name of a drawing in templates/parts/icons.html."""
+    """Turns it into the name of a drawing in web/icons.py."""
 
 
 WORDS: dict[str, Words] = {
