@@ -37,6 +37,17 @@ def _clear(*kinds: str) -> Delete:
 
 
 @cache
+def _take_back(*owned: bool) -> Delete:
+    """Deletes the newest attempt of one bucket for each of `owned`; where that is True, the newest of its account."""
+    newest = []
+    for place, is_owned in enumerate(owned):
+        own = [Attempt.account_id == bindparam(f"owner{place}")] if is_owned else []
+        of_bucket = Attempt.bucket == bindparam(f"bucket{place}"), *own
+        newest.append(Attempt.id == select(func.max(Attempt.id)).where(*of_bucket).scalar_subquery())
+    return delete(Attempt).where(or_(*newest))
+
+
+@cache
 def _history_of(*bounded: bool) -> Select[str, int]:
     """Selects the attempts of one bucket for each of `bounded`; where that is True, only those after `since`."""
     wanted = []
@@ -152,11 +163,10 @@ class Attempts:
     def take_back(self, tx: Transaction, *buckets: Bucket) -> None:
         """Deletes the newest attempt of each bucket, because it was right; of its account, where it names one."""
         self.core.db.serialize(tx, *(b.name for b in buckets))  # else two at once would delete the same one
-        newest = []
-        for bucket in buckets:
-            own = [Attempt.account_id == bucket.account_id] if bucket.account_id is not None else []
-            newest.append(select(func.max(Attempt.id)).where(Attempt.bucket == bucket.name, *own).scalar_subquery())
-        tx.execute(delete(Attempt).where(or_(*(Attempt.id == one for one in newest))))
+        parameters: dict[str, Any] = {f"bucket{place}": bucket.name for place, bucket in enumerate(buckets)}
+        owners = [bucket.account_id for bucket in buckets]
+        parameters |= {f"owner{place}": owner for place, owner in enumerate(owners) if owner is not None}
+        tx.execute(_take_back(*(owner is not None for owner in owners)), parameters)
 
 
 def _history(buckets: Sequence[Bucket], now: int) -> tuple[Select[str, int], dict[str, Any]]:

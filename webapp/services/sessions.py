@@ -7,7 +7,6 @@ or a second factor is proved; its row stays, so that its owner sees one log-in a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.sql import expression
@@ -50,6 +49,18 @@ FIND = AccountRows(
     _is_live(*(bindparam(name, type_=Session.seen_at.type) for name in LIMITS)),
 )
 
+OPEN = insert(Session).returning(Session.id)
+OPEN_PROVED = OPEN.values(
+    factor_added_at=select(func.max(Factor.added_at))
+    .where(
+        Factor.account_id == bindparam("proved_by"),
+        Factor.logged_in_at == bindparam("proved_at"),
+        Factor.turned_off_at.is_(None),
+    )
+    .scalar_subquery()
+)
+"""Used when the method has just marked the factor that was proved."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
@@ -85,7 +96,7 @@ class Sessions:
         """Opens a session for a user who has just proved all that the account requires."""
         now = self.core.clock.now()
         token = draw_token(self.core.entropy)
-        values: dict[str, Any] = {
+        values = {
             "token_hash": hash_of(token),
             "account_id": account_id,
             "started_at": now,
@@ -96,10 +107,8 @@ class Sessions:
             "address": origin.address,
             "device": origin.device,
         }
-        if second_factor:  # the method has just marked the factor that was proved
-            proved = Factor.account_id == account_id, Factor.logged_in_at == now, Factor.turned_off_at.is_(None)
-            values["factor_added_at"] = select(func.max(Factor.added_at)).where(*proved).scalar_subquery()
-        session_id = tx.execute(insert(Session).values(values).returning(Session.id)).scalar_one()
+        proved = {"proved_by": account_id, "proved_at": now} if second_factor else {}
+        session_id = tx.execute(OPEN_PROVED if second_factor else OPEN, values | proved).scalar_one()
         return SessionToken(session_id, token, persistent)
 
     def rotate(self, tx: Transaction, session: Session, **proved_at: int) -> SessionToken:
