@@ -7,6 +7,7 @@ import re
 import pytest
 
 from webapp.settings import ROOT
+from webapp.web.icons import DRAWN, icon
 from webapp.web.templates import whole_words
 
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -40,3 +41,12 @@ def test_no_get_takes_the_token_of_a_form_into_the_address() -> None:
 )
 def test_a_short_word_with_a_hyphen_stays_whole(text: str, html: str) -> None:
     assert str(whole_words(text)) == html
+
+
+def test_each_icon_is_drawn_and_an_unknown_one_is_an_error() -> None:
+    named = {name for path in TEMPLATES for name in re.findall(r'icon\("(\w+)"', path.read_text())}
+    assert len(named) > 10
+    assert named <= set(DRAWN)
+    assert str(icon("leave")).startswith('<svg class="icon" data-turns aria-hidden="true" ')
+    with pytest.raises(KeyError):
+        icon("mammoth")
