@@ -1,4 +1,4 @@
-"""What a test only prepares with is done once a worker, and its rows and cookies are restored in later tests.
+"""What a test only prepares with is done once a worker; later tests get its rows, its cookies and its time.
 
 Signing up and turning on a method took two thirds of the time of a test. The steps are done by the real site the
 first time, in each configuration, layout and database; what follows them in a test always is.
@@ -65,6 +65,7 @@ class Prepared:
     cookies: dict[Any, Any]
     secrets: dict[str, str]
     doubles: dict[str, Any]
+    now: int
     page: Page
 
     @classmethod
@@ -75,6 +76,7 @@ class Prepared:
             dict(owner.client._cookies),
             {name: getattr(owner, name) for name in SECRETS},
             {name: deepcopy(vars(double)) for name, double in site.doubles.items()},
+            site.clock.now(),
             page,
         )
 
@@ -84,6 +86,7 @@ class Prepared:
         vars(owner).update(self.secrets)
         for name, double in owner.site.doubles.items():
             vars(double).update(deepcopy(self.doubles[name]))
+        owner.site.clock.pass_(self.now - owner.site.clock.now())
         owner.page = self.page
         return self.page
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.attacks.races import Racers
-from tests.attacks.tools import enrolled
+from tests.attacks.tools import enroll, enrolled
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner
+from tests.prepared import prepare
 
 
 class MeanwhileHasher(CheapHasher):
@@ -51,8 +52,8 @@ def overrides(hasher: MeanwhileHasher) -> dict[str, Any]:
 @pytest.fixture
 def ada(site: Site) -> Owner:
     """Logged in, with an authentication app and a backup code."""
-    ada = enrolled(site, "ada")
-    assert ada.log_in_whole().h1 == "Welcome, Ada Lovelace"
+    ada = Owner(site)
+    assert prepare(ada, "enroll and log in", lambda: enroll(ada).log_in_whole()).h1 == "Welcome, Ada Lovelace"
     site.clock.pass_(30)
     return ada
 
@@ -67,7 +68,7 @@ def mallory(site: Site) -> Owner:
 def stranger(site: Site, ada: Owner) -> Owner:
     """An attacker who knows Ada's password, in another browser with a pending login."""
     stranger = ada.other_browser(address="203.0.113.9")
-    assert stranger.log_in().h1 == "Enter your code"
+    assert prepare(stranger, "log in", stranger.log_in).h1 == "Enter your code"
     return stranger
 
 

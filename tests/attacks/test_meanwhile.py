@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from tests.attacks.tools import enrolled, is_in, live_sessions
+from tests.attacks.tools import enroll, is_in, live_sessions
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import TWO_FACTOR, Owner
+from tests.prepared import prepare
 
 NEW = "a much longer new password"
 WAITS = 0.5  # seconds that suffice for the second thread to reach the lock
@@ -67,8 +68,8 @@ class PausedAtCommit:
 
 @pytest.fixture
 def ada(site: Site) -> Iterator[Owner]:
-    ada = enrolled(site, "ada")
-    ada.log_in_whole()
+    ada = Owner(site)
+    prepare(ada, "enroll and log in", lambda: enroll(ada).log_in_whole())
     site.clock.pass_(30)
     return ada
 

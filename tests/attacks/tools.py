@@ -112,9 +112,15 @@ def _arguments(site: Site, names: set[str], page: str) -> Iterator[dict[str, str
 
 def enrolled(site: Site, username: str) -> Owner:
     """A user with a confirmed address, an authentication app and a backup code, who never logged in."""
-    services, owner = site.services, Owner(site, username)
-    account = services.sign_up.create_by_operator("Ada Lovelace", username, owner.password, owner.email, confirmed=True)
-    owner.secret = b32encode(sha256(username.encode()).digest()[:20]).decode()
+    return enroll(Owner(site, username))
+
+
+def enroll(owner: Owner) -> Owner:
+    site, services = owner.site, owner.site.services
+    account = services.sign_up.create_by_operator(
+        "Ada Lovelace", owner.username, owner.password, owner.email, confirmed=True
+    )
+    owner.secret = b32encode(sha256(owner.username.encode()).digest()[:20]).decode()
     bound = factor_bound(account.id, "authentication-app")
     keyring = services.core.keyring
     factor = {"account_id": account.id, "method": "authentication-app", "sealed": keyring.seal(owner.secret, bound)}
