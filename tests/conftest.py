@@ -21,6 +21,7 @@ from sqlalchemy.exc import ProgrammingError
 from werkzeug.routing import Rule
 
 from tests.doubles import FakeClock
+from tests.prepared import empty
 from webapp import create_app, keys
 from webapp.adapters.template_renderer import TemplateRenderer
 from webapp.bootstrap import Services
@@ -178,7 +179,7 @@ def empty_postgresql(schema: str) -> str:
     engine = create_engine(url)
     try:
         with engine.begin() as connection:
-            connection.execute(text(f"TRUNCATE {', '.join(METADATA.tables)} RESTART IDENTITY CASCADE"))
+            empty(connection)
             connection.execute(
                 text("DROP TABLE IF EXISTS alembic_version")
             )  # the SQLite file is made without migrations too

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import Connection, insert, select, text
 
 from webapp.models.database import Database
 from webapp.models.migrate import METADATA
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from tests.people import Owner, Page
 
 SECRETS = ("secret", "kept_code")  # attributes of an `Owner`
+
+
+def empty(connection: Connection) -> None:
+    """Deletes every row of PostgreSQL and restarts the sequences. TRUNCATE makes new files, which takes 70 times as long."""
+    connection.exec_driver_sql("; ".join(f"DELETE FROM {table}" for table in reversed(METADATA.sorted_tables)))
+    restart = "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)"
+    connection.execute(text(f"{restart} FROM pg_sequences WHERE schemaname = current_schema()"))
 
 
 @dataclass
@@ -51,7 +58,7 @@ class Rows:
             return
         tables, sequences = self.content
         with db.engine.begin() as connection:
-            connection.execute(text(f"TRUNCATE {', '.join(METADATA.tables)} RESTART IDENTITY CASCADE"))
+            empty(connection)
             for table, rows in tables.items():
                 if rows:
                     connection.execute(insert(table), rows)
