@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections.abc import Generator, Hashable, Iterator
@@ -122,6 +123,11 @@ class Site:
             if found:
                 return found[1]
         raise AssertionError(f"no mail to {to} links to {part}")
+
+
+def pytest_collection_finish() -> None:
+    """Exempts the imported modules from garbage collection, which saves a twentieth of the time."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -25,7 +25,7 @@ SECRETS = ("secret", "kept_code")  # attributes of an `Owner`
 
 
 def empty(connection: Connection) -> None:
-    """Deletes every row of PostgreSQL and restarts the sequences. TRUNCATE makes new files, which takes 70 times as long."""
+    """Deletes every row of PostgreSQL and restarts its sequences. TRUNCATE takes 70 times as long."""
     connection.exec_driver_sql("; ".join(f"DELETE FROM {table}" for table in reversed(METADATA.sorted_tables)))
     restart = "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)"
     connection.execute(text(f"{restart} FROM pg_sequences WHERE schemaname = current_schema()"))
