@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from ..domain.forecast import OF_EVERY_ACCOUNT, Outlook
 from ..domain.language import gettext as _
 from ..domain.language import ngettext
-from ..domain.moments import day
 from ..models.user import User
 from . import backup_card, current, layouts, times
 
@@ -101,7 +100,9 @@ def _backup_code(user: User) -> Line:
             Act(_("Get a backup code"), text, _("Get a backup code"), url),
         )
     made_at = user.account.backup_code_made_at
-    note = _("Created on %(date)s", date=day(made_at)) if made_at else _("Lets you in once if you lose your phone.")
+    note = _("Lets you in once if you lose your phone.")
+    if made_at:
+        note = times.sentence(_("Created on %(date)s"), date=times.on(made_at))
     return Line(title, note, None, _("Replace"), _("Replace your backup code"), url)
 
 
