@@ -46,6 +46,13 @@ def test_no_page_about_the_site_is_a_single_sentence(site: Site, path: str) -> N
     assert page.soup.select("main a") or path == "/privacy"
 
 
+def test_the_page_about_languages_says_when_there_is_only_one(ada: Owner) -> None:
+    ada.sign_up()
+    page = ada.open("/settings/language")
+    assert page.says("English is the only language of this site so far.")
+    assert "Save" not in page.buttons
+
+
 def test_no_settings_page_is_a_single_row(ada: Owner) -> None:
     ada.sign_up()
     assert len(ada.open("/settings/security-and-account-access").soup.select(".rows li")) >= 3

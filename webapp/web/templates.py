@@ -41,7 +41,7 @@ def install(app: Flask, services: Services) -> None:
         waiting_requests=waiting_requests.here,
         described=forms.described,
         invalid=forms.invalid,
-        languages=[(language.code, language.autonym) for language in services.languages.values()],
+        languages=list(services.languages.values()),
     )
     app.context_processor(_context)
 
