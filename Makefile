@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SITE := .venv/installed
 DEV := .venv/installed-dev
+LIGHTHOUSE := .lighthouse/installed
 
 # Tests that only read files of the repository.
 CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_secrets.py tests/test_docs.py tests/test_prose.py
@@ -12,7 +13,7 @@ CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_secre
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
-.PHONY: help run quick test check audit serve bench screenshots lock clean
+.PHONY: help run quick test check audit serve bench lighthouse screenshots lock clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -50,6 +51,10 @@ serve: $(SITE)  ## the production server, in the foreground on NIGHTLATCH_BIND (
 bench: $(DEV)  ## the benchmarks; fails when a bound is exceeded
 	@exec $(BIN)/python -m bench
 
+lighthouse: $(DEV) $(LIGHTHOUSE)  ## what Lighthouse says of five pages; needs npm and, at first, a network
+	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
+	exec $(BIN)/python -m bench.lighthouse $(ARGS)
+
 screenshots: $(DEV)  ## pictures of every screen in both layouts
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec $(BIN)/python -m tests.browser.screenshots
@@ -60,7 +65,7 @@ lock:  ## install the newest versions in a new .venv and write them to requireme
 	$(BIN)/pip freeze --exclude pip >requirements.lock
 
 clean:  ## remove what was installed and cached; the database in instance/ stays
-	rm -rf .venv .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .lighthouse .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # pip reads the dependencies from pyproject.toml. The application itself is not installed; it runs from this folder.
@@ -81,3 +86,8 @@ $(SITE): pyproject.toml requirements.lock
 $(DEV): $(SITE)
 	@{ echo "Installing what the tests and checks need" && \
 	$(PIP) -c requirements.lock --group dev && touch $@; } >&2
+
+$(LIGHTHOUSE):
+	@{ command -v npm >/dev/null || { echo "Lighthouse needs Node.js 18 or newer with npm"; exit 1; }; \
+	echo "Installing Lighthouse into .lighthouse" && \
+	npm install --silent --no-audit --no-fund --prefix .lighthouse lighthouse@12 && touch $@; } >&2

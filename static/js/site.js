@@ -215,33 +215,41 @@ function sendOnceSeen(form) {
 // -- Times, which the server writes in UTC --------------------------------------------------------------------------
 
 const language = document.documentElement.lang;
-const written = (dateStyle, timeStyle) => new Intl.DateTimeFormat(language, { dateStyle, timeStyle });
-const momentOf = written("long", "short");
-const dateOf = written("long");
-const wholeOf = written("full", "long");
-const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
-
 const capitalized = (text) => text[0].toLocaleUpperCase(language) + text.slice(1);
+
+let formats;
+
+/** Created on first use: that takes longer than everything else here, and a page without times needs none. */
+function formatsOfTimes() {
+  const written = (dateStyle, timeStyle) => new Intl.DateTimeFormat(language, { dateStyle, timeStyle });
+  return formats ??= {
+    day: written("long"), moment: written("long", "short"), whole: written("full", "long"),
+    relative: new Intl.RelativeTimeFormat(language, { numeric: "auto" }),
+  };
+}
 
 /** "2 minutes ago", "Today at 2:05 PM", or the date and the time. */
 function inWords(date, now) {
+  const { day, moment, relative } = formatsOfTimes();
   const minutes = Math.floor((now - date) / 60000);
   if (minutes >= 0 && minutes < 60) return capitalized(relative.format(-minutes, minutes ? "minute" : "second"));
   const days = Math.round((midnight(date) - midnight(now)) / 86400000);
-  const moment = momentOf.format(date);
-  return days === 0 || days === -1 ? moment.replace(dateOf.format(date), capitalized(relative.format(days, "day"))) : moment;
+  const words = moment.format(date);
+  return days === 0 || days === -1 ? words.replace(day.format(date), capitalized(relative.format(days, "day"))) : words;
 }
 
 /** Shows times in the zone of this browser. The title has the whole date, with its zone. */
 function showTimes() {
   const now = new Date();
   for (const time of document.querySelectorAll("time[datetime]")) {
+    const { day, moment, whole } = formatsOfTimes();
     const date = new Date(time.dateTime);
-    const words = "ago" in time.dataset ? inWords(date, now) : momentOf.format(date);
+    const form = "day" in time.dataset ? day : moment;
+    const words = "ago" in time.dataset ? inWords(date, now) : form.format(date);
     // what is the same stays, with a selection in it
     if (time.textContent !== words) time.textContent = words;
-    time.title = wholeOf.format(date);
+    time.title = whole.format(date);
   }
 }
 

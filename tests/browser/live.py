@@ -8,15 +8,17 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from flask import Flask
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, Response, expect
 from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wsgi import ClosingIterator
 
 from tests.conftest import COMPILED, Site, empty_sqlite
 from tests.doubles import FakeClock
@@ -43,6 +45,16 @@ AT_REST = """() => !document.documentElement.matches(":active-view-transition")
 class Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         """Keeps requests out of the test output."""
+
+
+def read_whole(app: Flask) -> Any:
+    """Closes each response before it is sent: the development server leaves a file open if the browser disconnects."""
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        with closing(ClosingIterator(app(environ, start_response))) as body:
+            return [b"".join(body)]
+
+    return application
 
 
 @dataclass
@@ -95,7 +107,9 @@ def live_site(folder: Path, **settings: str) -> Iterator[LiveSite]:
         app = create_app(Settings.read(environ, folder / "instance"), clock=clock, languages=LANGUAGES)
         app.jinja_env.bytecode_cache = COMPILED
         services = app.extensions["nightlatch"]
-        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet, fd=listening.fileno())
+        server = make_server(
+            "127.0.0.1", 0, read_whole(app), threaded=True, request_handler=Quiet, fd=listening.fileno()
+        )
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:

@@ -251,6 +251,22 @@ def test_turning_off_can_be_cancelled(visit: Visits, layout: str) -> None:
 # -- Changing the account ------------------------------------------------------------------------------
 
 
+def is_told_that_it_is_too_short(ada: Visitor, label: str) -> None:
+    """On leaving the field of the password, and no longer once it is long enough."""
+    field, told = ada.page.get_by_label(label, exact=True), "Use at least 15 characters."
+    expect(field).not_to_have_attribute("aria-invalid", "true")
+    ada.page.keyboard.press("Tab")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(ada.page.locator(f"#{field.get_attribute('id')}-error")).to_have_text(told)
+    expect(field).to_have_accessible_description(re.compile(rf"{told}$"))
+    expect(ada.page.get_by_role("status")).to_contain_text(told)
+    ada.type_(label, "a loom of one's own")
+    ada.page.keyboard.press("Tab")
+    expect(field).not_to_have_attribute("aria-invalid", "true")
+    expect(ada.page.locator(f"#{field.get_attribute('id')}-error")).to_be_empty()
+    ada.type_(label, "short")
+
+
 @everywhere
 @with_and_without_script
 def test_changing_the_password_and_the_email_address(visit: Visits, layout: str, script: bool) -> None:
@@ -264,6 +280,8 @@ def test_changing_the_password_and_the_email_address(visit: Visits, layout: str,
     enter_code(ada, secret)
     ada.arrives("Change your password")
     ada.type_("New password", "short")
+    if script:
+        is_told_that_it_is_too_short(ada, "New password")
     ada.press("Save")
     ada.sees_problem("Use at least 15 characters.")
     ada.type_("New password", "a loom of one's own words")

@@ -215,7 +215,7 @@ def test_polling_announces_nothing_while_nothing_changes(site: LiveSite, visit: 
     assert slower.value.status == 204
 
 
-def test_the_number_is_large_and_the_key_is_still_with_reduced_motion(visit: Visits) -> None:
+def test_the_number_is_large_and_the_key_beside_it_has_a_cut_for_each_whole_minute_left(visit: Visits) -> None:
     with_phone(visit)
     browser = waits(visit)
     style = "e => { const s = getComputedStyle(e); return [parseFloat(s.fontSize), s.fontVariantNumeric] }"
@@ -223,10 +223,17 @@ def test_the_number_is_large_and_the_key_is_still_with_reduced_motion(visit: Vis
     assert size >= 36
     assert "tabular-nums" in figures
     assert browser.page.locator(".number bdi").get_attribute("dir") == "ltr"
-    pulse, next_cut = "e => getComputedStyle(e).animationName", browser.page.locator(".dial .next")
-    assert next_cut.evaluate(pulse) == "none"
+    pulse, next_cut = "e => getComputedStyle(e).animationName", browser.page.locator(".dial .next").first
+    assert next_cut.evaluate(pulse) == "none", "still with reduced motion"
     browser.page.emulate_media(reduced_motion="no-preference")
     assert next_cut.evaluate(pulse) == "breathe"
+    cuts = []
+    for seconds in (0, 59, 61, 181, 299):
+        later = "(svg, at) => (svg.pauseAnimations(), svg.setCurrentTime(at))"
+        browser.page.locator(".dial > svg").evaluate(later, seconds)
+        (blade,) = browser.page.locator(".dial g:visible .cut").all()
+        cuts.append((blade.get_attribute("d") or "").count("h-8"))
+    assert cuts == [4, 4, 3, 1, 0]
 
 
 def test_pulling_down_refreshes_the_list(visit: Visits) -> None:

@@ -68,6 +68,20 @@ def test_times_of_a_page_that_htmx_swapped_in_are_shown_too(site: LiveSite, visi
     expect(visitor.page.locator("main time").first).to_have_text("2 minutes ago")
 
 
+def test_a_date_without_a_time_is_the_day_of_the_reader(site: LiveSite, visit: Visits) -> None:
+    visitor, person = visit(DESKTOP, timezone_id="Asia/Tokyo"), site.person("ada")
+    site.clock.pass_(NOON + 4 * 3600 - site.clock.now())
+    person.sign_up()
+    person.turn_on_app()
+    person.press("Got it")
+    visitor.become(person)
+    visitor.open("/settings/security/two-factor/authentication-app")
+    added = visitor.page.locator("main time").first
+    expect(added).to_have_text("January 16, 2027")
+    expect(visitor.page.locator("main")).to_contain_text("Added on January 16, 2027")
+    assert "1:00" in (added.get_attribute("title") or "")
+
+
 def test_without_javascript_a_time_is_in_utc_and_says_so(site: LiveSite, visit: Visits) -> None:
     visitor = member(site, visit, DESKTOP, timedelta(), java_script_enabled=False, timezone_id="Asia/Tokyo")
     expect(visitor.page.locator("main time").first).to_have_text("January 15, 2027, 12:00 PM UTC")

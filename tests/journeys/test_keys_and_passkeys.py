@@ -296,6 +296,8 @@ def test_a_name_is_shown_as_text_and_never_as_markup(site: Site) -> None:
     page = ada.press("Got it")
     assert list(listed(page)) == [name]
     assert page.link(f"Delete {name}")
+    texts = [link.get_text(strip=True) for link in page.soup.select(".object-links a")]
+    assert texts == ["Rename", "Delete"], "the name is above them, and may be long"
     assert "<script>alert" not in page.text
     assert "<script>alert" not in ada.follow(f"Rename {name}").text
     ada.open(LIST)

@@ -29,10 +29,10 @@ def test_each_public_page_has_a_title_and_a_description_of_its_own(site: Site, l
     assert all(40 <= len(words) <= 160 and "Nightlatch" in words and words.endswith(".") for words in found), found
 
 
-def test_a_page_of_an_account_has_no_description(ada: Owner) -> None:
+def test_the_pages_of_an_account_share_a_description_that_says_nothing_about_it(ada: Owner) -> None:
     ada.sign_up()
     ada.htmx = False
-    assert ada.open("/settings").soup.find("meta", attrs={"name": "description"}) is None
+    assert description(ada.open("/settings")) == "Your account on Nightlatch, and what protects it."
 
 
 def paragraphs(page: Page) -> list[str]:
@@ -44,6 +44,13 @@ def test_no_page_about_the_site_is_a_single_sentence(site: Site, path: str) -> N
     page = Person(site.app).open(path)
     assert sum(sentence.count(".") for sentence in paragraphs(page)) >= 3
     assert page.soup.select("main a") or path == "/privacy"
+
+
+def test_the_page_about_languages_says_when_there_is_only_one(ada: Owner) -> None:
+    ada.sign_up()
+    page = ada.open("/settings/language")
+    assert page.says("English is the only language of this site so far.")
+    assert "Save" not in page.buttons
 
 
 def test_no_settings_page_is_a_single_row(ada: Owner) -> None:

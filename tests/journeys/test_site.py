@@ -179,6 +179,17 @@ class TestSiteWithTwoLanguages:
         ada.press("Save", password="seven brass wheels turning")
         assert site.emails(ada.email)[0].subject.startswith("Nightlatch dicit: ")
 
+    def test_the_settings_show_each_language_by_its_own_name(self, site: Site) -> None:
+        ada = Owner(site)
+        ada.sign_up()
+        page = ada.open("/settings/language")
+        assert page.field("English").has_attr("checked")
+        (name,) = page.soup.select("main label[for=language-la] bdi")
+        assert (name.get_text(), name["lang"], name["dir"]) == ("Latina", "la", "ltr")
+        page = ada.press("Save", language="la")
+        assert (page.path, page.soup.find("html")["lang"]) == ("/settings/language", "la")
+        assert page.field("Latina").has_attr("checked")
+
     def test_choosing_an_unknown_language_changes_nothing(self, site: Site) -> None:
         ada = Owner(site)
         ada.open("/log-in")

@@ -1,6 +1,6 @@
-"""A six-digit code by e-mail, to the confirmed address of the account.
+"""A six-digit code by email, to the confirmed address of the account.
 
-It goes out only after a right password. NIST SP 800-63B-4 section 3.1.3.1 does not accept e-mail for this, because
+It goes out only after a right password. NIST SP 800-63B-4 section 3.1.3.1 does not accept email for this, because
 the same mailbox resets the password: it is the example of docs/how-to/add-a-method.md and not for a real site.
 """
 
@@ -30,18 +30,18 @@ from webapp.services.outbox import Outbox
 
 BY_EMAIL = Channel(
     on_its_way=lazy("An email with a code is on its way."),
-    failed=lazy("We can't e-mail you now. Try again later, or choose another method."),
+    failed=lazy("We can't email you now. Try again later, or choose another method."),
 )
 
 
 class TooManyEmails(Waiting):
     status = 429
-    sentence = lazy("We can't e-mail you another code now. Try again in %(wait)s, or choose another method.")
+    sentence = lazy("We can't email you another code now. Try again in %(wait)s, or choose another method.")
 
 
 @dataclass(frozen=True)
 class FirstCode(Step):
-    """The code that proves that e-mail arrives."""
+    """The code that proves that email arrives."""
 
     slug, template = "code", "enrollment/emailed-code/code.html"
     fields = ConfirmationCodeFields
@@ -83,9 +83,9 @@ class EmailedCode(Method):
     fields = CodeFields
     sends_code = True
     overview = Overview(
-        what=lazy("We e-mail a six-digit code to you."),
-        needed=lazy("You need your mailbox where you log in. Anyone who reads your e-mail gets the code too."),
-        later=lazy("When you log in, you enter your password and then the code that we e-mail you."),
+        what=lazy("We email a six-digit code to you."),
+        needed=lazy("You need your mailbox where you log in. Anyone who reads your email gets the code too."),
+        later=lazy("When you log in, you enter your password and then the code that we email you."),
         button=ByDevice(computer=lazy("Next"), phone=lazy("Next"), iphone=lazy("Next")),
     )
 

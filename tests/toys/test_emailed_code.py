@@ -1,4 +1,4 @@
-"""Codes by e-mail: when one goes out and when not, which one counts, and what is said when none can go."""
+"""Codes by email: when one goes out and when not, which one counts, and what is said when none can go."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from webapp.settings import ROOT
 HOME = "Welcome, Ada Lovelace"
 SOURCE = "Enter the six-digit code from our email to a...@example.org."
 ON_ITS_WAY = "An email with a code is on its way."
-FAILED = "We can't e-mail you now. Try again later, or choose another method."
+FAILED = "We can't email you now. Try again later, or choose another method."
 HOW_TO = ROOT / "docs" / "how-to" / "add-a-method.md"
 
 
@@ -120,7 +120,7 @@ def test_an_account_gets_ten_an_hour_and_is_told_when_the_next_can_go(box: MailU
     assert len(codes(box)) == most
     page = ada.log_in()
     assert page.path == "/log-in/verify"
-    assert page.problems == ["We can't e-mail you another code now. Try again in 60 minutes, or choose another method."]
+    assert page.problems == ["We can't email you another code now. Try again in 60 minutes, or choose another method."]
     assert len(codes(box)) == most
     assert ada.press("Resend code").status == 429
     ada.site.clock.pass_(3600)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from flask.wrappers import Response
 
 from ..domain.codes import grouped, groups
-from ..domain.moments import day
 from ..models.accounts import Account
 from . import current, layouts, render
 from .forms import Form
@@ -18,7 +17,7 @@ from .forms import Form
 class Card:
     account: str
     site: str
-    date: str
+    made_at: int
     groups: list[str]
     code: str
 
@@ -28,7 +27,7 @@ def card(account: Account, code: str) -> Card:
     return Card(
         account=account.username,
         site=services.settings.site_name,
-        date=day(services.clock.now()),
+        made_at=services.clock.now(),
         groups=groups(code),
         code=grouped(code),
     )

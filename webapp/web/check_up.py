@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..domain.forecast import OF_EVERY_ACCOUNT, Outlook
 from ..domain.language import gettext as _
 from ..domain.language import ngettext
-from ..domain.moments import day
+from ..domain.lists import all_of
 from ..models.user import User
 from . import backup_card, current, layouts, times
 
@@ -80,7 +80,7 @@ def _second_factor(user: User, outlooks: Sequence[Outlook]) -> Iterator[Line]:
         return
     on = {factor.method for factor in user.factors}
     names = [str(method.title) for method in current.services().methods if method.slug in on]
-    note = _("On: %(methods)s", methods=", ".join(names))
+    note = _("On: %(methods)s", methods=all_of(names))
     yield Line(title, note, None, _("Manage"), _("Manage two-factor authentication"), url)
     yield _backup_code(user)
     yield _second_method(user, url, outlooks)
@@ -91,7 +91,7 @@ def _backup_code(user: User) -> Line:
     unsaved_url = backup_card.unsaved_url("challenge")
     if unsaved_url is not None:
         label = _("Save your new backup code")
-        text = _("Your earlier code no longer works.")
+        text = _("Your old code no longer works.")
         return Line(title, _("You haven't saved your new code yet."), Act(label, text, label, unsaved_url))
     if user.account.backup_code_hash is None:
         text = _("Without a backup code, losing your phone could lock you out.")
@@ -101,7 +101,9 @@ def _backup_code(user: User) -> Line:
             Act(_("Get a backup code"), text, _("Get a backup code"), url),
         )
     made_at = user.account.backup_code_made_at
-    note = _("Created on %(date)s", date=day(made_at)) if made_at else _("Lets you in once if you lose your phone.")
+    note = _("Lets you in once if you lose your phone.")
+    if made_at:
+        note = times.sentence(_("Created on %(date)s"), date=times.on(made_at))
     return Line(title, note, None, _("Replace"), _("Replace your backup code"), url)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..domain.language import gettext as _
-from ..domain.moments import day
 from ..models.factors import Factor
 from ..services.method_kinds import Several
-from . import current, layouts
+from . import current, layouts, times
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,8 @@ class Row:
 def dates_of(factor: Factor) -> list[str]:
     """When it was added and last used."""
     used = factor.logged_in_at
-    added = _("Added on %(date)s", date=day(factor.added_at))
-    return [added, _("Last used on %(date)s", date=day(used)) if used else _("Not used yet")]
+    added = times.sentence(_("Added on %(date)s"), date=times.on(factor.added_at))
+    return [added, times.sentence(_("Last used on %(date)s"), date=times.on(used)) if used else _("Not used yet")]
 
 
 def row_of(method: Several, factor: Factor) -> Row:

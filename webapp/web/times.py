@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from ..domain.moments import machine, minute
+from ..domain.moments import day, machine, minute
 
 
 def at(seconds: int) -> Markup:
@@ -17,6 +17,11 @@ def at(seconds: int) -> Markup:
 def ago(seconds: int) -> Markup:
     """As `at`, standing alone: the script shows "2 minutes ago" or "Today at 2:05 PM"."""
     return Markup('<time datetime="{}" data-ago>{}</time>').format(machine(seconds), minute(seconds))
+
+
+def on(seconds: int) -> Markup:
+    """A date without a time, for use inside a sentence."""
+    return Markup('<time datetime="{}" data-day>{}</time>').format(machine(seconds), day(seconds))
 
 
 def sentence(words: str, **values: Any) -> Markup:

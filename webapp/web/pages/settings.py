@@ -128,8 +128,7 @@ def privacy() -> Any:
 @bp.get("/language")
 @login_required
 def language() -> Any:
-    intro = _("Choose your language at the bottom of any page.")
-    return render.page("settings/rows.html", heading=_("Language"), rows=[], intro=intro)
+    return render.page("settings/language.html")
 
 
 @bp.route("/display", methods=["GET", "POST"])

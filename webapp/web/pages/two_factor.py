@@ -13,7 +13,7 @@ from ...domain.language import gettext as _
 from ...domain.moments import day
 from ...domain.refusals import NotFound
 from ...services.method import Method
-from .. import backup_card, current, forecast_rows, guards, layouts, method_rows, render
+from .. import backup_card, current, forecast_rows, guards, layouts, method_rows, render, times
 from ..forms import Form
 
 bp = Blueprint("two_factor", __name__, url_prefix="/settings/security/two-factor")
@@ -53,7 +53,9 @@ def _backup_code_note() -> str:
     if not current.user().factors:
         return _("You get one when you turn on your first method.")
     made_at = account.backup_code_made_at
-    return _("Created on %(date)s", date=day(made_at)) if made_at else _("You don't have a backup code yet.")
+    if not made_at:
+        return _("You don't have a backup code yet.")
+    return times.sentence(_("Created on %(date)s"), date=times.on(made_at))
 
 
 def _turned_off() -> tuple[str, Form, str] | None:
@@ -129,7 +131,7 @@ def backup_code() -> Any:
     made_at = user.account.backup_code_made_at
     text = _("You don't have a backup code yet.")
     if made_at is not None:
-        text = _("Your current code was created on %(date)s.", date=day(made_at))
+        text = times.sentence(_("Your current code was created on %(date)s."), date=times.on(made_at))
     return render.page(
         "two_factor/backup_code.html", form, made_at_text=text, unsaved=backup_card.unsaved_url("two_factor")
     )
@@ -160,7 +162,7 @@ def download() -> Any:
     use = _(
         "Use it to log in once, if you lose your phone or can't use your other methods. Keep it where only you find it."
     )
-    lines = [title, card.date, use, "", grouped(code), ""]
+    lines = [title, day(card.made_at), use, "", grouped(code), ""]
     response = Response("\r\n".join(lines), mimetype="text/plain")
     site = re.sub("[^a-z0-9]+", "-", card.site.lower()).strip("-") or "site"
     response.headers["Content-Disposition"] = f'attachment; filename="{site}-{card.account}-backup-code.txt"'
