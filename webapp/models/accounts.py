@@ -23,8 +23,10 @@ def _created_at(context: Any) -> int:
 
 class Account(Table):
     __tablename__ = "accounts"
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[Key]
+    """Never given again: a browser that is known for a deleted account must not be known for another one."""
     created_at: Mapped[At]
     used_at: Mapped[At] = mapped_column(default=_created_at)
     """When it was last used, to the day."""
