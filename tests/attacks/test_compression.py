@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.attacks.test_login_requests import waits, with_phone
 from tests.attacks.tools import DOMAIN, routes, wrong
 from tests.conftest import Site
 from tests.people import ANDROID, DESKTOP, Owner, Page, Person
@@ -84,6 +85,15 @@ def test_no_page_is_compressed_while_a_login_waits_for_its_second_factor(ada: Ow
     ada.log_in()
     for path in (*PUBLIC, "/log-in/verify"):
         assert not is_compressed(asked(ada, path, follow=False))
+
+
+def test_no_page_of_an_approving_phone_is_compressed(site: Site) -> None:
+    """Logged out too, it shows the login requests that wait, with the account and the device."""
+    phone = with_phone(site)
+    waits(phone)
+    page = asked(phone, "/log-in")
+    assert page.says("Someone is logging in")
+    assert not is_compressed(page)
 
 
 def test_a_page_that_says_something_about_the_browser_is_not_compressed(site: Site, ada: Owner) -> None:

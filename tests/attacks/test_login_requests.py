@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from tests.attacks.tools import cookies_of, count, enrolled, give, is_in, live_sessions, stale
+from tests.attacks.tools import account_id, cookies_of, count, enrolled, give, is_in, live_sessions, stale
 from tests.conftest import Site
 from tests.people import ANDROID, DESKTOP, PHONE, REQUESTS, TWO_FACTOR, Owner, Page
 from webapp.domain.origin import Origin
@@ -341,6 +341,9 @@ def test_a_phone_of_another_account_sees_and_answers_nothing(site: Site, phone: 
     mallory, number = with_phone(site, "mallory"), number_of(waiting)
     page = mallory.open(REQUESTS)
     assert "Review Chrome on Linux" not in page.links
+    assert not mallory.open("/log-in").says("Someone is logging in")
+    seen = {name: site.services.approvals.waiting_for(account_id(site, name)) for name in ("ada", "mallory")}
+    assert (len(seen["ada"]), len(seen["mallory"])) == (1, 0), "on the home page"
     for path in (page_of(site), f"{REQUESTS}/999", f"{REQUESTS}/{'9' * 19}", f"{REQUESTS}/{'9' * 400}"):
         opened, posted = mallory.open(path), mallory.post(path, number=number)
         assert (opened.status, posted.status) == (404, 404)

@@ -301,3 +301,23 @@ def test_the_operator_deletes_at_once_and_the_owner_is_told(site: Site) -> None:
     assert runner.invoke(args=["accounts", "delete", "ada"]).output == "Deleted ada.\n"
     assert accounts(site) == 0
     assert "An administrator deleted your account @ada." in site.emails(ada.email)[0].text
+
+
+def test_the_next_account_has_nothing_of_a_deleted_one_not_even_its_number(site: Site) -> None:
+    """The number is in the cookie of browsers that are known, and in the names under which failures are counted."""
+    ada, grace = Owner(site), Owner(site, "grace")
+    ada.sign_up()
+    ada.turn_on_app()
+    other = ada.other_browser()
+    other.log_in()
+    other.press("Verify", code="000000")
+    earlier = site.services.accounts.named("ada")
+    site.services.accounts.delete("ada")
+    assert "second-factor:" not in str(everything(site, but=set())["attempts"])
+    grace.sign_up()
+    assert site.services.accounts.named("grace").id != earlier.id
+    before = len(site.emails(grace.email))
+    ada.username = "grace"
+    ada.log_in()
+    told = site.emails(grace.email)[: len(site.emails(grace.email)) - before]
+    assert ["logged in to your account from a new browser" in mail.subject for mail in told] == [True]

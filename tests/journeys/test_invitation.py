@@ -10,9 +10,10 @@ from click.testing import Result
 
 from tests.attacks.test_meanwhile import while_paused
 from tests.attacks.test_password_limits import in_a_row
+from tests.attacks.tools import everything, is_in
 from tests.conftest import Site
 from tests.doubles import CheapHasher
-from tests.people import Owner, Page, Person
+from tests.people import PASSWORD, Owner, Page, Person
 from webapp.domain.origin import Origin
 
 NEW = "seven brass wheels turning"
@@ -199,6 +200,22 @@ def test_a_link_to_an_address_that_is_no_longer_claimed_is_refused(site: Site, i
     site.services.email_addresses.send_code(grace, "email:1", "hopper@example.org", HERE)
     assert accept(site, path).status == 404
     assert site.services.accounts.named("grace").password_hash == opened.account.password_hash
+
+
+def test_nothing_is_left_of_a_user_who_entered_the_address_before(site: Site, invite: Run) -> None:
+    """The operator made an account for Eve, and she claims the address of Grace, whom the operator invites next."""
+    site.services.sign_up.create_by_operator("Eve", "eve", PASSWORD, None, confirmed=False)
+    eve = Owner(site, "eve")
+    eve.log_in()
+    eve.open("/settings/privacy/contacts")
+    eve.press("Upload contacts", numbers="+447400123458")
+    assert len(everything(site)["contacts"]) == 1
+    site.services.email_addresses.send_code(site.services.accounts.named("eve"), "email:1", GRACE, HERE)
+    assert "as eve." in invite().output
+    accept(site, site.emailed_path(GRACE, "/invite/"))
+    assert Owner(site, "eve").log_in(NEW).status == 200
+    assert everything(site)["contacts"] == everything(site)["codes"] == []
+    assert not is_in(eve)
 
 
 def test_a_link_is_refused_after_another_account_confirmed_the_address(site: Site, invite: Run) -> None:

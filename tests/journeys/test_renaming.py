@@ -94,6 +94,10 @@ def test_a_username_can_be_changed_once_in_thirty_days(site: Site) -> None:
     page = ada.post(USERNAME, username="lady")
     again = "You can change your username once in 30 days. Try again after February 14, 2027, 8:00 AM UTC."
     assert (page.status, page.problems) == (422, [again])
+    ada.open("/settings/account/delete")
+    ada.press("Delete my account")
+    ada.log_in()
+    assert ada.post(USERNAME, username="lady").problems == [again], "a deletion that was undone makes no difference"
     site.clock.pass_(29 * DAY)
     ada.log_in()
     assert ask(ada, "ada").says("from @countess to @ada"), "her own earlier name is free for her"

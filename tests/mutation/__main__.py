@@ -31,6 +31,8 @@ LIBRARIES = [
     *("sqlalchemy.orm", "structlog", "vobject", "webauthn", "whitenoise", "zxcvbn_rs_py"),
 ]
 """What the site and its tests import."""
+POSTGRESQL = "NIGHTLATCH_TEST_POSTGRES_URL"
+"""With this variable set, the tests run on PostgreSQL too."""
 NOTICED, SURVIVED, NO_TESTS, FAILED = 1, 0, 5, 3  # statuses of pytest
 
 
@@ -98,7 +100,7 @@ def preload() -> None:
 
 
 def run(tree: Path, arguments: list[str]) -> tuple[int, str]:
-    """The status and output of pytest in the copy, on SQLite, until the first failure."""
+    """The status and output of pytest in the copy, until the first failure."""
     with TemporaryFile() as output:
         child = os.fork()
         if child == 0:
@@ -117,7 +119,7 @@ def run(tree: Path, arguments: list[str]) -> tuple[int, str]:
 
 
 def _in_child(tree: Path, arguments: list[str]) -> int:
-    for name in [name for name in os.environ if name.startswith("NIGHTLATCH_")]:
+    for name in [name for name in os.environ if name.startswith("NIGHTLATCH_") and name != POSTGRESQL]:
         del os.environ[name]
     for name in [name for name in sys.modules if name.partition(".")[0] in ("tests", "webapp")]:
         del sys.modules[name]  # they are to be those of the copy

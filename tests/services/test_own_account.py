@@ -43,6 +43,16 @@ def test_usernames_stay_where_the_operator_says_so_and_without_a_confirmed_addre
         replace(site.services.renames, are_allowed=False).ask(user_of(site), "countess", HERE)
 
 
+def test_a_change_that_waits_when_the_operator_keeps_usernames_does_not_take_effect(site: Site, ada: Owner) -> None:
+    site.services.renames.ask(user_of(site), "countess", HERE)
+    site.clock.pass_(DAY)
+    assert replace(site.services.renames, are_allowed=False).finish_due() == 0
+    account = site.services.accounts.named("ada")
+    assert (account.username, account.new_username, account.rename_at) == ("ada", None, None)
+    assert "The change of your username to @countess was stopped." in site.emails(ada.email)[0].text
+    assert site.services.renames.finish_due() == 0
+
+
 def test_names_data_and_deletion_are_for_a_fresh_session_only(site: Site, ada: Owner) -> None:
     services, user = site.services, user_of(site)
     site.clock.pass_(660)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import String, bindparam, select
+from sqlalchemy import String, bindparam, case, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..domain.account_refusals import ChangesPaused
@@ -23,8 +23,10 @@ def _created_at(context: Any) -> int:
 
 class Account(Table):
     __tablename__ = "accounts"
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[Key]
+    """Never given again: a browser that is known for a deleted account must not be known for another one."""
     created_at: Mapped[At]
     used_at: Mapped[At] = mapped_column(default=_created_at)
     """When it was last used, to the day."""
@@ -79,7 +81,8 @@ class Account(Table):
 
 
 NO_RENAME = {"new_username": None, "new_username_key": None, "rename_at": None}
-STOPPED_RENAME = {**NO_RENAME, "rename_asked_at": None}
+STOPPED_RENAME = {**NO_RENAME, "rename_asked_at": case((Account.rename_at.is_(None), Account.rename_asked_at))}
+"""A change that was stopped does not count as one. One that took effect does: only time allows the next."""
 
 EXCLUSIVE = select(Account.id).where(Account.id == bindparam("account")).with_for_update(key_share=True)
 NOW = select(Account).where(Account.id == bindparam("account")).with_for_update(key_share=True)

@@ -136,8 +136,8 @@ class EmailUndos:
 
     def _restore(self, tx: Transaction, account: Account, address: str, origin: Origin) -> None:
         self.links.void_all(tx, account.id, Link.email != address)  # an attacker may read them
-        values = {"email": address, "email_key": key_of(address), "unconfirmed_email": None, **NO_UNDO}
-        values |= STOPPED_RENAME  # the link that stops it went to the later address
+        confirmed = {"email": address, "email_key": key_of(address), "unconfirmed_email": None}
+        values = {**confirmed, **NO_UNDO, **STOPPED_RENAME}  # the link that stops a rename went to the later address
         tx.execute(update(Account).where(Account.id == account.id).values(values))
         self.notices.tell_address(tx, account, account.email, "email-restored", origin, email=masked(address))
         account.email = address

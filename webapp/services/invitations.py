@@ -27,6 +27,7 @@ from .links import Links, OpenLink
 from .notices import Notices
 from .outbox import Outbox
 from .password_attempts import PasswordAttempts
+from .password_changes import confirm_by_link
 from .passwords import Passwords
 from .sessions import Sessions
 from .sign_up import SignUp
@@ -84,26 +85,25 @@ class Invitations:
     def accept(self, opened: OpenLink, new: str, origin: Origin) -> None:
         """Sets the password, confirms the address and consumes the link.
 
-        Raises `LinkInvalid` and what `Passwords.seal` and `lock_for_change` raise.
+        What was set up before is deleted, because another person may have entered the address as theirs. Raises
+        `LinkInvalid` and what `Passwords.seal` and `lock_for_change` raise.
 
         The address must still be the account's claim, unconfirmed: the mailbox of another one that was entered since
         may belong to another person. That is read under the lock of the account, after hashing.
         """
         account, address = opened.account, opened.link.email
         sealed = self.passwords.seal(new, account.name, account.username, address)
-        confirmed = {"email": address, "email_key": key_of(address), "unconfirmed_email": None, "claimed_at": None}
         try:
             with self.core.db.write() as tx:
                 account = lock_for_change(tx, account.id)
                 if account.email is not None or account.unconfirmed_email != address:
                     raise LinkInvalid()
                 self.links.use(tx, opened.link)
-                values = {"password_hash": sealed, **confirmed}
-                tx.execute(update(Account).where(Account.id == account.id).values(values))
+                tx.execute(update(Account).where(Account.id == account.id).values(password_hash=sealed))
                 self.sessions.end_others(tx, account.id, None)
                 self.password_attempts.clear(tx, account.id)
                 self.links.void_all(tx, account.id)
-                account.email = address
+                confirm_by_link(tx, account, address)
                 self.notices.tell(tx, account, "invitation-accepted", origin)
         except IntegrityError:  # another account confirmed the address since the link was sent
             raise LinkInvalid() from None

@@ -131,7 +131,8 @@ class PasswordChanges:
                 self.sessions.end_others(tx, account.id, None)
                 self.password_attempts.clear(tx, account.id)
                 if account.email is None:
-                    self._confirm_by_link(tx, account, address)
+                    self.links.void_all(tx, account.id)
+                    confirm_by_link(tx, account, address)
                 self.notices.tell(tx, account, "password-reset", origin)
         except IntegrityError:  # another account confirmed the address since the link was sent
             raise LinkInvalid() from None
@@ -150,22 +151,25 @@ class PasswordChanges:
     def _set(self, tx: Transaction, account: Account, sealed: str) -> None:
         tx.execute(update(Account).where(Account.id == account.id).values(password_hash=sealed))
 
-    def _confirm_by_link(self, tx: Transaction, account: Account, address: str) -> None:
-        """Confirms the address where the link was read, and deletes what another person may have set up before."""
-        for table in (Draft, Factor, Code, Contact, RefusedAccess):
-            tx.execute(delete(table).where(table.account_id == account.id))
-        self.links.void_all(tx, account.id)
-        values = {
-            "email": address,
-            "email_key": key_of(address),
-            "unconfirmed_email": None,
-            "claimed_at": None,
-            "backup_code_hash": None,
-            "backup_code_made_at": None,
-            "phone_number": None,
-            "phone_number_hint": None,
-            "phone_number_mac": None,
-            "discoverable": False,
-        }
-        tx.execute(update(Account).where(Account.id == account.id).values(values))
-        account.email = address
+
+def confirm_by_link(tx: Transaction, account: Account, address: str) -> None:
+    """Confirms the address where a link was read, and deletes what another person may have set up before.
+
+    The caller must have locked the account, and must void its links.
+    """
+    for table in (Draft, Factor, Code, Contact, RefusedAccess):
+        tx.execute(delete(table).where(table.account_id == account.id))
+    values = {
+        "email": address,
+        "email_key": key_of(address),
+        "unconfirmed_email": None,
+        "claimed_at": None,
+        "backup_code_hash": None,
+        "backup_code_made_at": None,
+        "phone_number": None,
+        "phone_number_hint": None,
+        "phone_number_mac": None,
+        "discoverable": False,
+    }
+    tx.execute(update(Account).where(Account.id == account.id).values(values))
+    account.email = address

@@ -1,4 +1,4 @@
-"""Compresses public pages for browsers that are not logged in. It must never compress a page of a user.
+"""Compresses public pages for browsers that are not logged in. It must never compress a page that shows an account.
 
 The length of a compressed page tells an eavesdropper what its parts have in common, such as a guess in the address and
 a secret (BREACH, CVE-2013-3587). So a page is compressed only if it has no secret but the CSRF token, which is masked
@@ -27,13 +27,15 @@ PAGES = frozenset(
         "site.status",
     }
 )
+OF_ACCOUNTS = cookies.SESSION, cookies.LOGIN, cookies.DEVICE
+"""The cookies of a session, a pending login and an approving device, whose pages show the requests that wait."""
 LEVEL = 6  # 9 saves 10 bytes more
 
 
 def judge() -> None:
     """Before the page reads the form session: may it say more to this browser than to any other?"""
     is_listed = layouts.endpoint() in PAGES and request.method in ("GET", "HEAD")
-    g.is_public = is_listed and not any(map(cookies.get, (cookies.SESSION, cookies.LOGIN))) and not _remembers_a_page()
+    g.is_public = is_listed and not any(map(cookies.get, OF_ACCOUNTS)) and not _remembers_a_page()
 
 
 def compress(response: Response) -> Response:

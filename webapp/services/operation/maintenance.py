@@ -33,6 +33,7 @@ from ..kept_acts import act_bound
 from ..login.proof import SHARED_BUCKETS
 from ..outbox import message_bound
 from ..own_account import Deletions
+from ..own_account.deletions import delete_accounts
 from ..password_attempts import TOTALS
 from ..phone_numbers import phone_bound, target_bound
 
@@ -57,11 +58,10 @@ class Maintenance:
 
     def purge(self) -> dict[str, int]:
         """Deletes what is past its retention time in the policy; returns the numbers of deleted rows by table."""
-        deleted = {}
+        deleted = {Account.__tablename__: self._purge_accounts() + self.deletions.finish_due()}
         for table, condition in self._expired():
             with self.core.db.write() as tx:
                 deleted[table.__tablename__] = tx.execute(delete(table).where(condition)).rowcount
-        deleted[Account.__tablename__] += self.deletions.finish_due()
         now, policy = self.core.clock.now(), self.core.policy
         with self.core.db.write() as tx:
             old = Activity.at < now - policy.activity_address_kept, Activity.address.is_not(None)
@@ -97,15 +97,21 @@ class Maintenance:
             count += 1
         return count
 
+    def _purge_accounts(self) -> int:
+        """Deletes accounts that were never confirmed and are no longer used; returns how many.
+
+        Their names are free again: no other site can have trusted them, because legacy access refuses such accounts.
+        """
+        unused = self.core.clock.now() - self.core.policy.unconfirmed_kept
+        in_use = select(Session.account_id).where(Session.ended_at.is_(None), Session.seen_at > unused)
+        never_confirmed = Account.email.is_(None), not_(Account.made_by_operator)
+        with self.core.db.write() as tx:
+            return delete_accounts(tx, and_(*never_confirmed, Account.used_at <= unused, Account.id.not_in(in_use)))
+
     def _expired(self) -> list[tuple[Any, Any]]:
         now, policy = self.core.clock.now(), self.core.policy
         ended = now - policy.ended_kept
-        unused = now - policy.unconfirmed_kept
-        in_use = select(Session.account_id).where(Session.ended_at.is_(None), Session.seen_at > unused)
-        never_confirmed = Account.email.is_(None), not_(Account.made_by_operator)
         return [
-            # its name is free again: no other site can have trusted it, because legacy access refuses such accounts
-            (Account, and_(*never_confirmed, Account.used_at <= unused, Account.id.not_in(in_use))),
             (KeptAct, KeptAct.at < now - policy.fresh),
             (
                 Session,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, String, cast, delete, or_, select, update
 
 from ...domain.origin import Origin
 from ...models.accounts import STOPPED_RENAME, Account, lock_for_change, locked_account
@@ -21,6 +21,7 @@ from ...models.sessions import Attempt
 from ...models.user import User
 from ..core import Core
 from ..links import Links
+from ..login.proof import SHARED_BUCKETS
 from ..notices import Notices
 from ..outbox import Outbox
 from ..sessions import Sessions
@@ -84,10 +85,7 @@ class Deletions:
                 username=account.username,
                 by_operator=by_operator,
             )
-        # these refer to it by number only, and SQLite may give the number to another account
-        tx.execute(update(Message).where(Message.account_id == account.id).values(account_id=None))
-        tx.execute(delete(Attempt).where(Attempt.account_id == account.id))
-        tx.execute(delete(Account).where(Account.id == account.id))
+        delete_accounts(tx, Account.id == account.id)
 
     def _finish(self, account_id: int) -> bool:
         with self.core.db.write() as tx:
@@ -113,3 +111,15 @@ class Deletions:
             login_url=f"{self.main_url}/log-in",
             not_you_url=self.links.draw(tx, account, "not-you", account.email, self.core.policy.notice_link_seconds),
         )
+
+
+def delete_accounts(tx: Transaction, which: ColumnElement[bool]) -> int:
+    """Deletes these accounts with all rows that refer to them, also by number only; returns how many accounts.
+
+    Messages stay without the number, because some are still owed.
+    """
+    ids = select(Account.id).where(which)
+    failures = select(SHARED_BUCKETS + cast(Account.id, String)).where(which)
+    tx.execute(update(Message).where(Message.account_id.in_(ids)).values(account_id=None))
+    tx.execute(delete(Attempt).where(or_(Attempt.account_id.in_(ids), Attempt.bucket.in_(failures))))
+    return tx.execute(delete(Account).where(which)).rowcount

@@ -132,7 +132,7 @@ class Renames:
     def finish_due(self) -> int:
         """Makes the new usernames that have waited long enough the accounts' own, and returns how many.
 
-        Called by the worker.
+        Where usernames stay, it stops these changes instead. Called by the worker.
         """
         with self.core.db.read() as tx:
             due = list(tx.scalars(select(Account.id).where(Account.rename_at <= self.core.clock.now())))
@@ -187,6 +187,9 @@ class Renames:
             account = locked_account(tx, account_id)
             if account is None or account.rename_at is None or account.rename_at > self.core.clock.now():
                 return False  # stopped, or done by another worker
+            if not self.are_allowed:  # asked for before the operator decided that usernames stay
+                self._stop(tx, account, NO_BROWSER)
+                return False
             self._replace(tx, account, account.new_username or account.username, "username-changed", NO_BROWSER)
         return True
 
