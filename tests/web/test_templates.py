@@ -7,7 +7,7 @@ import re
 import pytest
 
 from webapp.settings import ROOT
-from webapp.web.templates import whole_words
+from webapp.web.templates import alone, whole_words
 
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 JINJA = re.compile(r"\{%.*?%\}", re.DOTALL)
@@ -40,3 +40,22 @@ def test_no_get_takes_the_token_of_a_form_into_the_address() -> None:
 )
 def test_a_short_word_with_a_hyphen_stays_whole(text: str, html: str) -> None:
     assert str(whole_words(text)) == html
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("an unknown device", "An unknown device"),
+        ("near Zurich", "Near Zurich"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("@ada", "@ada"),
+        ("Firefox on Mac", "Firefox on Mac"),
+        ("", ""),
+    ],
+)
+def test_only_common_words_get_a_capital_letter_outside_a_sentence(name: str, shown: str) -> None:
+    assert alone(name) == shown
+    styles = (path.read_text() for path in (ROOT / "static" / "css").rglob("*.css"))
+    assert not any("first-letter" in style for style in styles)
