@@ -8,11 +8,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, Response, expect
@@ -40,9 +40,18 @@ AT_REST = """() => !document.documentElement.matches(":active-view-transition")
   && document.getAnimations().every(animation => animation.playState !== "running")"""
 
 
+def read_whole(file: BinaryIO, size: int = 0) -> list[bytes]:
+    with closing(file):
+        return [file.read()]
+
+
 class Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         """Keeps requests out of the test output."""
+
+    def make_environ(self) -> dict[str, Any]:
+        """Has files read at once, because Werkzeug closes none of which the browser drops the connection."""
+        return {**super().make_environ(), "wsgi.file_wrapper": read_whole}
 
 
 @dataclass
