@@ -7,7 +7,7 @@ import re
 import pytest
 
 from webapp.settings import ROOT
-from webapp.web.templates import alone, whole_words
+from webapp.web.templates import HYPHENATED, alone, whole_words
 
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 JINJA = re.compile(r"\{%.*?%\}", re.DOTALL)
@@ -40,6 +40,14 @@ def test_no_get_takes_the_token_of_a_form_into_the_address() -> None:
 )
 def test_a_short_word_with_a_hyphen_stays_whole(text: str, html: str) -> None:
     assert str(whole_words(text)) == html
+
+
+def test_links_and_leads_break_no_word_at_its_hyphen() -> None:
+    """WebKit ends their lines early, and does so at a hyphen too."""
+    found = re.compile(r'(?:<a [^>]*>|class="lead">)\{\{ _\("([^"]*)"\)(\|whole_words)? \}\}')
+    for path in TEMPLATES:
+        for sentence, filtered in found.findall(path.read_text()):
+            assert bool(filtered) is bool(HYPHENATED.search(sentence)), f"{path}: {sentence}"
 
 
 @pytest.mark.parametrize(
