@@ -130,7 +130,7 @@ def test_an_unknown_device_is_called_unknown_and_its_user_agent_is_not_shown(ada
     other.log_in()
     other.press("Verify", code=ada.next_code())
     page = ada.open(SESSIONS)
-    assert names(page)[1] == "an unknown device"
+    assert names(page)[1] == "An unknown device"
     assert "0900" not in page.text
     ada.press("Log out an unknown device")
     page = ada.open(ACTIVITY)

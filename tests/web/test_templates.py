@@ -8,7 +8,7 @@ import pytest
 
 from webapp.settings import ROOT
 from webapp.web.icons import DRAWN, icon
-from webapp.web.templates import whole_words
+from webapp.web.templates import HYPHENATED, alone, whole_words
 
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 JINJA = re.compile(r"\{%.*?%\}", re.DOTALL)
@@ -50,3 +50,30 @@ def test_each_icon_is_drawn_and_an_unknown_one_is_an_error() -> None:
     assert str(icon("leave")).startswith('<svg class="icon" data-turns aria-hidden="true" ')
     with pytest.raises(KeyError):
         icon("mammoth")
+
+
+def test_links_and_leads_break_no_word_at_its_hyphen() -> None:
+    """WebKit ends their lines early, and does so at a hyphen too."""
+    found = re.compile(r'(?:<a [^>]*>|class="lead">)\{\{ _\("([^"]*)"\)(\|whole_words)? \}\}')
+    for path in TEMPLATES:
+        for sentence, filtered in found.findall(path.read_text()):
+            assert bool(filtered) is bool(HYPHENATED.search(sentence)), f"{path}: {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("an unknown device", "An unknown device"),
+        ("near Zurich", "Near Zurich"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("@ada", "@ada"),
+        ("Firefox on Mac", "Firefox on Mac"),
+        ("", ""),
+    ],
+)
+def test_only_common_words_get_a_capital_letter_outside_a_sentence(name: str, shown: str) -> None:
+    assert alone(name) == shown
+    styles = (path.read_text() for path in (ROOT / "static" / "css").rglob("*.css"))
+    assert not any("first-letter" in style for style in styles)

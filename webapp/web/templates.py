@@ -27,7 +27,7 @@ def install(app: Flask, services: Services) -> None:
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
     env.filters.update(device=device, place=place_of, machine=machine, minute=times.at, ago=times.ago, on=times.on)
-    env.filters["whole_words"] = whole_words
+    env.filters.update(whole_words=whole_words, alone=alone)
     env.globals.update(
         _=env.globals["gettext"],  # the extension's own `_` is slower: it resolves gettext at each call
         site_name=settings.site_name,
@@ -50,6 +50,12 @@ def install(app: Flask, services: Services) -> None:
 def whole_words(text: object) -> Markup:
     """The text with each short word with a hyphen, such as "two-factor", in a part that is not broken at its end."""
     return Markup(HYPHENATED.sub(r'<span class="whole">\g<0></span>', str(escape(text))))  # noqa: S704  # escaped before
+
+
+def alone(text: str) -> str:
+    """The name of a device or a place outside a sentence: "An unknown device". "iPhone" and "@ada" stay as they are."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
 
 
 def _context() -> dict[str, object]:
