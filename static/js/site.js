@@ -129,16 +129,25 @@ document.addEventListener("focusin", ({ target }) => {
   if (target.matches("[data-code][aria-invalid=true]")) target.select();
 });
 
-// A new password that is too short is told when its field is left, before the form is sent.
-document.addEventListener("change", ({ target: field }) => {
+/** Shows below a new password that it is too short, or nothing. */
+function checkLength(field) {
   const { minimum, short } = field.dataset;
-  if (!minimum) return;
   const isShort = field.value && [...field.value].length < minimum;
   const error = document.getElementById(`${field.id}-error`);
   error.textContent = isShort ? short : "";
   field.ariaInvalid = isShort ? "true" : null;
   field.setAttribute("aria-describedby", `${field.id}-hint ${error.id}`);
   if (isShort) readAloud("data-short", short);
+}
+
+// A new password that is too short is told when its field is left, before the form is sent. Not while a button is
+// pressed: what moves between press and release does not get the click.
+document.addEventListener("change", ({ target: field }) => {
+  const check = () => {
+    if (document.querySelector(":active")) setTimeout(check, 100);
+    else if (field.isConnected) checkLength(field);
+  };
+  if (field.dataset.minimum) setTimeout(check);
 });
 
 let textRequest;
