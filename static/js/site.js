@@ -233,13 +233,14 @@ const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.ge
 
 const capitalized = (text) => text[0].toLocaleUpperCase(language) + text.slice(1);
 
-/** "2 minutes ago", "Today at 2:05 PM", or the date and the time. */
-function inWords(date, now) {
+/** "2 minutes ago", "Today at 2:05 PM" (`within` other words "today at 2:05 PM"), or the date and the time. */
+function inWords(date, now, within) {
+  const begun = within ? String : capitalized;
   const minutes = Math.floor((now - date) / 60000);
-  if (minutes >= 0 && minutes < 60) return capitalized(relative.format(-minutes, minutes ? "minute" : "second"));
+  if (minutes >= 0 && minutes < 60) return begun(relative.format(-minutes, minutes ? "minute" : "second"));
   const days = Math.round((midnight(date) - midnight(now)) / 86400000);
   const moment = momentOf.format(date);
-  return days === 0 || days === -1 ? moment.replace(dateOf.format(date), capitalized(relative.format(days, "day"))) : moment;
+  return days === 0 || days === -1 ? moment.replace(dateOf.format(date), begun(relative.format(days, "day"))) : moment;
 }
 
 /** Shows times in the zone of this browser. The title has the whole date, with its zone. */
@@ -247,7 +248,7 @@ function showTimes() {
   const now = new Date();
   for (const time of document.querySelectorAll("time[datetime]")) {
     const date = new Date(time.dateTime);
-    const words = "ago" in time.dataset ? inWords(date, now) : momentOf.format(date);
+    const words = "ago" in time.dataset ? inWords(date, now, time.dataset.ago === "within") : momentOf.format(date);
     // what is the same stays, with a selection in it
     if (time.textContent !== words) time.textContent = words;
     time.title = wholeOf.format(date);
