@@ -297,7 +297,7 @@ def test_the_operator_deletes_at_once_and_the_owner_is_told(site: Site) -> None:
     delete(ada)
     runner = site.app.test_cli_runner()
     shown = runner.invoke(args=["accounts", "show", "ada"]).output
-    assert f"Deleted by its owner: at {UNTIL}, unless they log in before\n" in shown
+    assert f"Deleted by its owner: on {UNTIL}, unless they log in before\n" in shown
     assert runner.invoke(args=["accounts", "delete", "ada"]).output == "Deleted ada.\n"
     assert accounts(site) == 0
     assert "An administrator deleted your account @ada." in site.emails(ada.email)[0].text
