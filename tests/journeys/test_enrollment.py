@@ -322,6 +322,7 @@ def test_replacing_keeps_the_old_app_valid_until_the_new_one_is_proved(enrolled:
     old_code = ada.kept_code
     page = ada.open(f"{APP}/overview")
     assert "Replace" in page.buttons
+    assert page.says("This method is on. What you use now keeps working until you finish.")
     page = ada.press("Replace")
     new = page.setup_key
     assert new != ada.secret
