@@ -129,16 +129,25 @@ document.addEventListener("focusin", ({ target }) => {
   if (target.matches("[data-code][aria-invalid=true]")) target.select();
 });
 
-// A new password that is too short is told when its field is left, before the form is sent.
-document.addEventListener("change", ({ target: field }) => {
+/** Shows below a new password that it is too short, or nothing. */
+function checkLength(field) {
   const { minimum, short } = field.dataset;
-  if (!minimum) return;
   const isShort = field.value && [...field.value].length < minimum;
   const error = document.getElementById(`${field.id}-error`);
   error.textContent = isShort ? short : "";
   field.ariaInvalid = isShort ? "true" : null;
   field.setAttribute("aria-describedby", `${field.id}-hint ${error.id}`);
   if (isShort) readAloud("data-short", short);
+}
+
+// A new password that is too short is told when its field is left, before the form is sent. Not while a button is
+// pressed: what moves between press and release does not get the click.
+document.addEventListener("change", ({ target: field }) => {
+  const check = () => {
+    if (document.querySelector(":active")) setTimeout(check, 100);
+    else if (field.isConnected) checkLength(field);
+  };
+  if (field.dataset.minimum) setTimeout(check);
 });
 
 let textRequest;
@@ -229,14 +238,15 @@ function formatsOfTimes() {
   };
 }
 
-/** "2 minutes ago", "Today at 2:05 PM", or the date and the time. */
-function inWords(date, now) {
+/** "2 minutes ago", "Today at 2:05 PM" (`within` other words "today at 2:05 PM"), or the date and the time. */
+function inWords(date, now, within) {
   const { day, moment, relative } = formatsOfTimes();
+  const begun = within ? String : capitalized;
   const minutes = Math.floor((now - date) / 60000);
-  if (minutes >= 0 && minutes < 60) return capitalized(relative.format(-minutes, minutes ? "minute" : "second"));
+  if (minutes >= 0 && minutes < 60) return begun(relative.format(-minutes, minutes ? "minute" : "second"));
   const days = Math.round((midnight(date) - midnight(now)) / 86400000);
   const words = moment.format(date);
-  return days === 0 || days === -1 ? words.replace(day.format(date), capitalized(relative.format(days, "day"))) : words;
+  return days === 0 || days === -1 ? words.replace(day.format(date), begun(relative.format(days, "day"))) : words;
 }
 
 /** Shows times in the zone of this browser. The title has the whole date, with its zone. */
@@ -246,7 +256,7 @@ function showTimes() {
     const { day, moment, whole } = formatsOfTimes();
     const date = new Date(time.dateTime);
     const form = "day" in time.dataset ? day : moment;
-    const words = "ago" in time.dataset ? inWords(date, now) : form.format(date);
+    const words = "ago" in time.dataset ? inWords(date, now, time.dataset.ago === "within") : form.format(date);
     // what is the same stays, with a selection in it
     if (time.textContent !== words) time.textContent = words;
     time.title = whole.format(date);

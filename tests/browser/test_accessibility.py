@@ -139,6 +139,9 @@ LOST = """() => {
           && its.top < box.bottom - 2)
         faults.push(`over each other: ${words} and ${other.outerHTML.slice(0, 80)}`);
   }
+  const size = e => parseFloat(getComputedStyle(e).fontSize), h1 = document.querySelector("h1");
+  for (const e of document.querySelectorAll("h2"))
+    if (shown(e) && size(e) > size(h1)) faults.push(`larger than the h1: ${e.outerHTML.slice(0, 80)}`);
   const scrolled = document.documentElement.scrollWidth;
   return scrolled > wide ? [`${scrolled} px wide`, ...faults] : faults;
 }"""

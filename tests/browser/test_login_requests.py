@@ -64,6 +64,9 @@ def begin(phone: Visitor) -> None:
     phone.type_("Password", PASSWORD)
     phone.press("Verify")
     phone.arrives("Allow notifications")
+    allow = phone.page.get_by_role("button", name="Allow notifications", exact=True)
+    expect(allow).to_be_visible(visible=phone.has_script)
+    expect(phone.page.get_by_text("Notifications need JavaScript")).to_be_visible(visible=not phone.has_script)
 
 
 def end(phone: Visitor) -> None:

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visits
 from tests.browser.live import LiveSite
-from tests.people import ANDROID, IPHONE, TWO_FACTOR
+from tests.people import ANDROID, IPHONE, PASSWORD, TWO_FACTOR
 
 
 @pytest.mark.parametrize("width", [320, 360, 390])
@@ -42,3 +42,19 @@ def test_on_an_iphone_outside_the_home_screen_not_now_comes_first(
     names = ["Allow notifications", "Not now"] if can_notify else ["Not now", "Allow notifications"]
     expect(buttons).to_have_text(names)
     expect(buttons.first).to_have_class("primary")
+
+
+def test_a_button_is_pressed_at_once_after_a_new_password_was_corrected(visit: Visits) -> None:
+    """The error above the button goes away only after the press, else the button moves away under the finger."""
+    visitor = visit(ANDROID)
+    visitor.open("/sign-up")
+    main = visitor.page.get_by_role("main")
+    main.get_by_label("Name", exact=True).fill("Ada")
+    main.get_by_label("Username", exact=True).fill("ada")
+    password, button = main.get_by_label("Password", exact=True), main.get_by_role("button", name="Sign up")
+    password.fill("short")
+    button.click()
+    visitor.sees_problem("Use at least 15 characters.")
+    password.fill(PASSWORD)
+    button.click(delay=150)
+    visitor.arrives("Confirm your email")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import CDPSession, expect
+from playwright.sync_api import CDPSession, Locator, expect
 from sqlalchemy import delete
 
 from tests.browser.conftest import Visits
@@ -125,6 +125,11 @@ def line(ada: Visitor, words: str) -> None:
     expect(ada.page.get_by_role("status")).to_contain_text(words)
 
 
+def colors(button: Locator) -> list[str]:
+    """Of its words and of its ground."""
+    return list(button.evaluate("e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"))
+
+
 def test_while_waiting_the_page_says_so_and_a_second_press_does_nothing(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     ada.page.add_init_script("""
@@ -137,8 +142,12 @@ def test_while_waiting_the_page_says_so_and_a_second_press_does_nothing(site: Li
     start(ada)
     ada.press("Start")
     ada.arrives(TOUCH)
+    button = ada.page.get_by_role("button", name="Use security key", exact=True)
+    button.hover()
+    free = colors(button)
     use_key(ada)
     line(ada, "Waiting for your security key… Touch it when it blinks.")
+    assert not set(colors(button)) & set(free), "neither words nor ground are those of a button that can be pressed"
     ada.page.keyboard.press("Enter")
     assert ada.page.evaluate("asked") == 1
     key.agrees(True)

@@ -102,6 +102,7 @@ def test_reload_back_a_wrong_code_and_a_second_tab_keep_the_setup_key(ada: Owner
     page = ada.press("Verify", code=ada.code(ahead=3600))
     assert (page.status, page.problems) == (422, ["Wrong code. Check it and try again."])
     assert page.title.startswith("Error: Enter the code from your app")
+    assert ("Back to the QR code" if ada.layout == DESKTOP else "Back to the setup key") in page.links
     assert ada.open(f"{APP}/link").setup_key == first
     ada.open(TWO_FACTOR)
     ada.press("Authentication app")
@@ -321,6 +322,7 @@ def test_replacing_keeps_the_old_app_valid_until_the_new_one_is_proved(enrolled:
     old_code = ada.kept_code
     page = ada.open(f"{APP}/overview")
     assert "Replace" in page.buttons
+    assert page.says("This method is on. What you use now keeps working until you finish.")
     page = ada.press("Replace")
     new = page.setup_key
     assert new != ada.secret

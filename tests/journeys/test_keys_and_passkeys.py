@@ -282,7 +282,7 @@ def test_an_invalid_name_is_reported_beside_the_field_and_kept(site: Site, typed
     assert page.problems[0] == sentence
     field = page.field("Key name")
     assert field["aria-invalid"] == "true"
-    assert str(field["value"]) == typed or not typed, "an empty field suggests a name again"
+    assert str(field.get("value", "")) == typed, "an empty field stays empty"
     assert list(factors(site)) == ["Blue key"]
     page = ada.press("Save", name="  Green \t key ")
     assert list(listed(page)) == ["Blue key", "Green key"]

@@ -277,6 +277,8 @@ def test_an_approved_log_in_continues_by_itself(phone: Owner, elsewhere: Owner, 
     assert page.says("IP address 192.0.2.1")
     assert page.says("January 15, 2027")
     assert f"Deny {device}" in page.buttons
+    drawing = page.soup.select_one("[data-requests] .tile path")
+    assert drawing["d"].startswith("M8 3h8") == (elsewhere.layout != DESKTOP), "a phone is drawn for a phone alone"
     assert "Refresh" in page.buttons
     page = phone.follow(f"Review {device}")
     assert page.h1 == "Approve this log-in?"

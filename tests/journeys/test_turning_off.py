@@ -70,6 +70,7 @@ def test_a_factor_that_is_not_the_last_needs_no_one_or_two_presses(site: Site, l
     page = ada.press("Authentication app")
     if layout != DESKTOP:
         assert (page.path, page.h1) == (OFF, "Turn off Authentication app?")
+        assert page.says("All your other devices will be logged out.")
         assert page.says("Your other methods stay on.")
         page = ada.press("Turn off")
     if layout == IPHONE:

@@ -86,7 +86,7 @@ def show(username: str) -> None:
     if account.new_username and account.rename_at:
         click.echo(f"New username: {account.new_username}, at {minute(account.rename_at)}")
     if account.delete_at:
-        click.echo(f"Deleted by its owner: at {minute(account.delete_at)}, unless they log in before")
+        click.echo(f"Deleted by its owner: on {minute(account.delete_at)}, unless they log in before")
 
 
 @accounts.command("rename")

@@ -61,7 +61,7 @@ def _email(user: User) -> Line:
         label, url = _("Confirm your email"), layouts.page_url("settings.email")
         return Line(title, _("Not confirmed"), Act(_("Confirm your email address"), text, label, url))
     if account.undo_at is not None:
-        asked = _("Someone asked to bring back your old email address, at %(time)s.")
+        asked = _("Someone asked to bring back your old email address. It comes back on %(time)s.")
         text = times.sentence(asked, time=times.at(account.undo_at))
         label, url = _("See who asked and how to stop it"), layouts.page_url("settings.email_undo")
         return Line(title, account.email, Act(_("Your email address is about to change"), text, label, url))
@@ -112,8 +112,9 @@ def _second_method(user: User, url: str, outlooks: Sequence[Outlook]) -> Line:
     if _has_spare(user, outlooks):
         note = _("If you lose one, another still lets you in.")
         return Line(title, note, None, _("Manage"), _("Manage your methods"), url)
-    text = _("If you lose it, only your backup code lets you in. A second method on another device keeps you safe.")
-    act = Act(_("You have one method"), text, _("Add another method"), url)
+    heading = _("All your methods are on one device") if len(user.factors) > 1 else _("You have one method")
+    text = _("If you lose it, only your backup code lets you in. A method on another device keeps you safe.")
+    act = Act(heading, text, _("Add another method"), url)
     return Line(title, _("Another way to log in if you lose your phone."), act)
 
 

@@ -14,9 +14,13 @@ def at(seconds: int) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(machine(seconds), minute(seconds))
 
 
-def ago(seconds: int) -> Markup:
-    """As `at`, standing alone: the script shows "2 minutes ago" or "Today at 2:05 PM"."""
-    return Markup('<time datetime="{}" data-ago>{}</time>').format(machine(seconds), minute(seconds))
+def ago(seconds: int, within: bool = False) -> Markup:
+    """As `at`, standing alone: the script shows "2 minutes ago" or "Today at 2:05 PM".
+
+    `within`: after other words, such as "Logged in", so the script shows "today at 2:05 PM".
+    """
+    place = "within" if within else ""
+    return Markup('<time datetime="{}" data-ago="{}">{}</time>').format(machine(seconds), place, minute(seconds))
 
 
 def on(seconds: int) -> Markup:

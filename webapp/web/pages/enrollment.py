@@ -137,7 +137,8 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
     for name, choices in context.pop("choices", {}).items():
         form[name].choices = choices
     for name, text in context.pop("suggested", {}).items():
-        form[name].data = form[name].data or text
+        if not form[name].raw_data:  # what was sent stays, even when it is empty
+            form[name].data = text
     if "sent" in context:
         context.update(render.sent(context.pop("sent"), context.pop("wait", 0)))
     if "different" in context:

@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from ...domain.devices import device
+from ...domain import devices
 from ...domain.language import gettext as _
 from ...domain.refusals import NotFound, Refusal
 from ...domain.request_refusals import RequestEnded, WrongNumber
@@ -29,6 +29,8 @@ class Row:
     """A login request as the page shows it."""
 
     device: str
+    icon: str
+    """The name of a drawing in templates/parts/icons.html."""
     place: str
     at: int
     is_new: bool
@@ -122,7 +124,8 @@ def _url(method: str, found: LoginRequest) -> str:
 def _row(method: str, viewer: Viewer, found: LoginRequest) -> Row:
     state = current.services().approvals.state(found)
     return Row(
-        device=device(found.device),
+        device=devices.device(found.device),
+        icon=devices.form(found.device),
         place=place_of(found.address),
         at=found.made_at,
         is_new=found.is_new,
