@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -42,18 +42,9 @@ AT_REST = """() => !document.documentElement.matches(":active-view-transition")
   && document.getAnimations().every(animation => animation.playState !== "running")"""
 
 
-def read_whole(file: BinaryIO, size: int = 0) -> list[bytes]:
-    with closing(file):
-        return [file.read()]
-
-
 class Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         """Keeps requests out of the test output."""
-
-    def make_environ(self) -> dict[str, Any]:
-        """Has files read at once, because Werkzeug closes none of which the browser drops the connection."""
-        return {**super().make_environ(), "wsgi.file_wrapper": read_whole}
 
 
 def read_whole(app: Flask) -> Any:
