@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from sqlalchemy import update
 
 from tests.attacks.test_meanwhile import while_paused
 from tests.attacks.test_password_limits import in_a_row
@@ -15,6 +16,7 @@ from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import PASSWORD, Owner, Page, Person
 from webapp.domain.origin import Origin
+from webapp.models.accounts import Account
 
 NEW = "seven brass wheels turning"
 GRACE = "grace@example.org"
@@ -216,6 +218,13 @@ def test_nothing_is_left_of_a_user_who_entered_the_address_before(site: Site, in
     assert Owner(site, "eve").log_in(NEW).status == 200
     assert everything(site)["contacts"] == everything(site)["codes"] == []
     assert not is_in(eve)
+
+
+def test_an_account_that_its_user_signed_up_is_never_handed_on(site: Site, invite: Run) -> None:
+    site.services.sign_up.create_by_operator("Eve", "eve", NEW, GRACE, confirmed=False)
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).values(made_by_operator=False))
+    assert " as grace. " in invite().output
 
 
 def test_a_link_is_refused_after_another_account_confirmed_the_address(site: Site, invite: Run) -> None:
