@@ -13,6 +13,8 @@ from tests.people import ANDROID, DESKTOP, IPHONE, Owner
 from tests.prepared import prepare
 
 HERE = Path(__file__).parent
+OF_LAYOUTS = ("ada", "grace", "phone", "elsewhere", "layout", "htmx")
+"""Parameters and fixtures that only choose the layout of a browser, and whether it uses HTMX."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -22,7 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept, left = list[pytest.Item](), list[pytest.Item]()
     for item in items:
         params = getattr(getattr(item, "callspec", None), "params", {})
-        again = {name: value for name, value in params.items() if name not in ("ada", "grace", "layout", "htmx")}
+        again = {name: value for name, value in params.items() if name not in OF_LAYOUTS}
         once = f"{item.nodeid.partition('[')[0]} {again}"
         is_again = item.path.parent == HERE and once in seen
         item.stash[UNCOUNTED] = is_again
