@@ -139,7 +139,7 @@ def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, h
     steps.append(page.step)
     page = ada.press("Save", name="Blue key")
     assert (page.h1, page.path) == ("You're all set", f"{KEYS}/done")
-    assert page.receipts[0].startswith("Blue key is now on. We sent a confirmation to ")
+    assert page.receipts[0].startswith("Blue key was added. We sent a confirmation to ")
     assert len(page.backup_code) == 19
     steps.append(page.step)
     assert steps == [f"Step {n} of 7" for n in range(1, 8)]
@@ -347,7 +347,7 @@ def test_adding_another_key_begins_with_the_touch_and_ends_at_the_list(keyed: Ow
     assert page.field("Key name")["value"] == "Security key"
     page = keyed.press("Save", name="Green key")
     assert (page.h1, page.path) == ("Manage security keys", LIST)
-    assert page.receipts[0].startswith("Green key is now on. We sent a confirmation to ")
+    assert page.receipts[0].startswith("Green key was added. We sent a confirmation to ")
     assert list(listed(page)) == ["Blue key", "Green key"]
     assert keyed.open(f"{KEYS}/done").h1 == "Add your security key", "no page of an end is left open"
 

@@ -111,15 +111,16 @@ def _next_page(visit: Visit, step: Step, act: str | None, hindrance: Refusal | N
     if step.slug == progress.last_step(visit).slug:
         return _go_to_list(visit)
     if visit.proved is not None:
-        title, email = _label_of(visit) or str(visit.method.title), masked(visit.account.email or "")
-        render.changed(_("%(method)s is now on. We sent a confirmation to %(email)s.", method=title, email=email))
+        render.changed(_receipt(visit, masked(visit.account.email or "")))
         return _go_to(visit, progress.last_step(visit)) if progress.is_last_needed(visit) else _go_to_list(visit)
     return _go_to(visit, progress.after(visit, step))
 
 
-def _label_of(visit: Visit) -> str:
-    """The name of the new factor if its method has a list of named factors, else empty."""
-    return visit.proved.label if visit.proved is not None and method_rows.has_list(visit.method) else ""
+def _receipt(visit: Visit, email: str) -> str:
+    name = visit.proved.label if visit.proved is not None and method_rows.has_list(visit.method) else ""
+    if name:
+        return _("%(name)s was added. We sent a confirmation to %(email)s.", name=name, email=email)
+    return _("%(method)s is now on. We sent a confirmation to %(email)s.", method=visit.method.title, email=email)
 
 
 def _go_to_list(visit: Visit) -> Any:
