@@ -379,6 +379,7 @@ def test_the_link_in_the_list_of_methods_shows_the_overview_to_users_with_a_key(
     page = keyed.follow("Security key")
     assert page.h1 == "Security key"
     assert "Replace" not in page.buttons
+    assert page.link("Manage security keys") == LIST
     assert keyed.press("Start").h1 == "Add your security key"
 
 

@@ -153,10 +153,19 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
         browser_needs=visit.method.browser_needs if visit.proved is None and not progress.is_finished(visit) else None,
         button=layouts.variant().pick(visit.method.overview.button),
         card=backup_card.card(visit.account, code) if code else None,
+        **_list_of(visit.method),
         step_marker=progress.marker(visit, step),
         cancel_url=layouts.page_url("two_factor.methods"),
         **context,
     )
+
+
+def _list_of(method: Method) -> dict[str, Any]:
+    """The link to the list of the method's factors, if it has one and is on."""
+    if not isinstance(method, Several) or not method_rows.has_list(method) or not method_rows.all_of(method):
+        return {"list_url": ""}
+    url = layouts.page_url("named_factors.listed", method=method.slug)
+    return {"list_url": url, "list_title": str(method.list_title)}
 
 
 def _go_to(visit: Visit, step: Step) -> Any:
