@@ -345,7 +345,7 @@ def test_a_second_key_is_added_renamed_and_deleted(site: LiveSite, visit: Visits
     ada.type_("Key name", "Red key")
     ada.press("Save")
     ada.arrives(KEYS)
-    ada.receipt("Red key is now on.")
+    ada.receipt("Red key was added.")
     ada.follow("Rename Red key")
     ada.arrives("Rename Red key")
     ada.type_("Key name", "Green key")

@@ -139,7 +139,7 @@ def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, h
     steps.append(page.step)
     page = ada.press("Save", name="Blue key")
     assert (page.h1, page.path) == ("You're all set", f"{KEYS}/done")
-    assert page.receipts[0].startswith("Blue key is now on. We sent a confirmation to ")
+    assert page.receipts[0].startswith("Blue key was added. We sent a confirmation to ")
     assert len(page.backup_code) == 19
     steps.append(page.step)
     assert steps == [f"Step {n} of 7" for n in range(1, 8)]
@@ -349,7 +349,7 @@ def test_adding_another_key_begins_with_the_touch_and_ends_at_the_list(keyed: Ow
     assert page.field("Key name")["value"] == "Security key"
     page = keyed.press("Save", name="Green key")
     assert (page.h1, page.path) == ("Manage security keys", LIST)
-    assert page.receipts[0].startswith("Green key is now on. We sent a confirmation to ")
+    assert page.receipts[0].startswith("Green key was added. We sent a confirmation to ")
     assert list(listed(page)) == ["Blue key", "Green key"]
     assert keyed.open(f"{KEYS}/done").h1 == "Add your security key", "no page of an end is left open"
 
@@ -381,6 +381,7 @@ def test_the_link_in_the_list_of_methods_shows_the_overview_to_users_with_a_key(
     page = keyed.follow("Security key")
     assert page.h1 == "Security key"
     assert "Replace" not in page.buttons
+    assert page.link("Manage security keys") == LIST
     assert keyed.press("Start").h1 == "Add your security key"
 
 

@@ -111,15 +111,16 @@ def _next_page(visit: Visit, step: Step, act: str | None, hindrance: Refusal | N
     if step.slug == progress.last_step(visit).slug:
         return _go_to_list(visit)
     if visit.proved is not None:
-        title, email = _label_of(visit) or str(visit.method.title), masked(visit.account.email or "")
-        render.changed(_("%(method)s is now on. We sent a confirmation to %(email)s.", method=title, email=email))
+        render.changed(_receipt(visit, masked(visit.account.email or "")))
         return _go_to(visit, progress.last_step(visit)) if progress.is_last_needed(visit) else _go_to_list(visit)
     return _go_to(visit, progress.after(visit, step))
 
 
-def _label_of(visit: Visit) -> str:
-    """The name of the new factor if its method has a list of named factors, else empty."""
-    return visit.proved.label if visit.proved is not None and method_rows.has_list(visit.method) else ""
+def _receipt(visit: Visit, email: str) -> str:
+    name = visit.proved.label if visit.proved is not None and method_rows.has_list(visit.method) else ""
+    if name:
+        return _("%(name)s was added. We sent a confirmation to %(email)s.", name=name, email=email)
+    return _("%(method)s is now on. We sent a confirmation to %(email)s.", method=visit.method.title, email=email)
 
 
 def _go_to_list(visit: Visit) -> Any:
@@ -152,10 +153,19 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
         browser_needs=visit.method.browser_needs if visit.proved is None and not progress.is_finished(visit) else None,
         button=layouts.variant().pick(visit.method.overview.button),
         card=backup_card.card(visit.account, code) if code else None,
+        **_list_of(visit.method),
         step_marker=progress.marker(visit, step),
         cancel_url=layouts.page_url("two_factor.methods"),
         **context,
     )
+
+
+def _list_of(method: Method) -> dict[str, Any]:
+    """The link to the list of the method's factors, if it has one and is on."""
+    if not isinstance(method, Several) or not method_rows.has_list(method) or not method_rows.all_of(method):
+        return {"list_url": ""}
+    url = layouts.page_url("named_factors.listed", method=method.slug)
+    return {"list_url": url, "list_title": str(method.list_title)}
 
 
 def _go_to(visit: Visit, step: Step) -> Any:
