@@ -45,12 +45,8 @@ PAGES = {
     "/settings/security/two-factor": True,
 }
 """Each page, and whether it is requested with a session."""
-TEXTS = {
-    "NIGHTLATCH_VONAGE_API_KEY": "key",
-    "NIGHTLATCH_VONAGE_API_SECRET": "secret",
-    "NIGHTLATCH_VONAGE_URL": "http://127.0.0.1:1",
-    "NIGHTLATCH_SMS_FROM": "Nightlatch",
-}
+GATEWAY = ("VONAGE_API_KEY", "VONAGE_API_SECRET", "SMS_FROM")
+TEXTS = {"NIGHTLATCH_VONAGE_URL": "http://127.0.0.1:1", **{f"NIGHTLATCH_{name}": "Nightlatch" for name in GATEWAY}}
 """So that the method is offered. No message is sent, because no worker is started."""
 Report = dict[str, Any]
 
