@@ -29,6 +29,7 @@ from .server import Server, running
 
 COMMAND = ROOT / ".lighthouse" / "node_modules" / ".bin" / "lighthouse"
 RUNS = 5
+UNCOUNTED = 3
 ATTEMPTS = 3
 """Of one run: Chromium sometimes records nothing, and Lighthouse then asks to be run again."""
 SLOWDOWN = 4.0
@@ -44,12 +45,8 @@ PAGES = {
     "/settings/security/two-factor": True,
 }
 """Each page, and whether it is requested with a session."""
-TEXTS = {
-    "NIGHTLATCH_VONAGE_API_KEY": "key",
-    "NIGHTLATCH_VONAGE_API_SECRET": "secret",
-    "NIGHTLATCH_VONAGE_URL": "http://127.0.0.1:1",
-    "NIGHTLATCH_SMS_FROM": "Nightlatch",
-}
+GATEWAY = ("VONAGE_API_KEY", "VONAGE_API_SECRET", "SMS_FROM")
+TEXTS = {"NIGHTLATCH_VONAGE_URL": "http://127.0.0.1:1", **{f"NIGHTLATCH_{name}": "Nightlatch" for name in GATEWAY}}
 """So that the method is offered. No message is sent, because no worker is started."""
 Report = dict[str, Any]
 
@@ -97,8 +94,11 @@ def main() -> int:
 
 
 def calibrated(visit: Visit, page: str) -> Visit:
-    """After a first visit that is not counted: slows the CPU down by less where this machine is slow itself."""
-    index = visit.report_of(page)["environment"]["benchmarkIndex"]
+    """After visits that are not counted: slows the CPU down by less where this machine is slow itself.
+
+    The highest index counts, because other work on the machine only lowers it.
+    """
+    index = max(visit.report_of(page)["environment"]["benchmarkIndex"] for _ in range(UNCOUNTED))
     slowdown = max(1.0, min(1.0, index / FAST_COMPUTER) * SLOWDOWN)
     print(f"The CPU is slowed down by {slowdown:.1f}, because the BenchmarkIndex of this machine is {index:.0f}.")
     return replace(visit, slowdown=slowdown)

@@ -229,7 +229,7 @@ const capitalized = (text) => text[0].toLocaleUpperCase(language) + text.slice(1
 
 let formats;
 
-/** Created on first use: that takes longer than everything else here, and a page without times needs none. */
+/** Created on first use: that takes longer than everything else here, and most pages need none. */
 function formatsOfTimes() {
   const written = (dateStyle, timeStyle) => new Intl.DateTimeFormat(language, { dateStyle, timeStyle });
   return formats ??= {
@@ -249,19 +249,26 @@ function inWords(date, now, within) {
   return days === 0 || days === -1 ? words.replace(day.format(date), begun(relative.format(days, "day"))) : words;
 }
 
-/** Shows times in the zone of this browser. The title has the whole date, with its zone. */
+/** Shows times in the zone of this browser. */
 function showTimes() {
   const now = new Date();
   for (const time of document.querySelectorAll("time[datetime]")) {
-    const { day, moment, whole } = formatsOfTimes();
     const date = new Date(time.dateTime);
-    const form = "day" in time.dataset ? day : moment;
-    const words = "ago" in time.dataset ? inWords(date, now, time.dataset.ago === "within") : form.format(date);
+    const isDay = "day" in time.dataset;
+    // the server wrote the day of UTC
+    if (isDay && date.getDate() === date.getUTCDate()) continue;
+    const words = "ago" in time.dataset
+      ? inWords(date, now, time.dataset.ago === "within") : formatsOfTimes()[isDay ? "day" : "moment"].format(date);
     // what is the same stays, with a selection in it
     if (time.textContent !== words) time.textContent = words;
-    time.title = whole.format(date);
   }
 }
+
+// The title of a time below the pointer has the whole date, with its zone.
+document.addEventListener("pointerover", ({ target }) => {
+  const time = target.closest("time[datetime]");
+  if (time) time.title ||= formatsOfTimes().whole.format(new Date(time.dateTime));
+});
 
 setInterval(showTimes, 30000);
 

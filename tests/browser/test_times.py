@@ -48,6 +48,7 @@ def test_a_time_is_shown_in_the_zone_of_the_reader(
     time = member(site, visit, layout, after, timezone_id=zone).page.locator("main time").first
     expect(time).to_have_text(shown)
     expect(time).to_have_attribute("datetime", "2027-01-15T12:00:00Z")
+    time.hover()
     assert "Friday, January 15, 2027" in (time.get_attribute("title") or "")
     assert "GMT" in (time.get_attribute("title") or "") or "EST" in (time.get_attribute("title") or "")
 
@@ -79,6 +80,7 @@ def test_a_date_without_a_time_is_the_day_of_the_reader(site: LiveSite, visit: V
     added = visitor.page.locator("main time").first
     expect(added).to_have_text("January 16, 2027")
     expect(visitor.page.locator("main")).to_contain_text("Added on January 16, 2027")
+    added.hover()
     assert "1:00" in (added.get_attribute("title") or "")
 
 
