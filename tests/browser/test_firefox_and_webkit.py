@@ -12,7 +12,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from tests.browser.live import LiveSite, live_site
+from tests.browser.live import LiveSite
 from tests.browser.test_journeys import CODE, HOME, OVERVIEW_BUTTON, enter_code, log_out, open_settings, sign_up
 from tests.browser.test_login_requests import WAITING, approve, begin
 from tests.browser.test_security_key import KEYS, TOUCH
@@ -97,7 +97,8 @@ class User:
         return str(self.driver.run("s => document.querySelector(s)?.innerText ?? ''", selector)).strip()
 
     def offers(self, name: str, role: str = "button") -> bool:
-        return "x" in self.driver.run(FIND, SELECTORS[role], name)
+        problem = self.driver.run(FIND, SELECTORS[role], name).get("problem", "")
+        return not problem.startswith("there is none")
 
     def is_on(self, method: str) -> bool:
         return bool(self.driver.run(FIND, SELECTORS["checkbox"], method)["checked"])
@@ -119,12 +120,6 @@ class User:
                 at = self.driver.run("() => location.href")
                 raise AssertionError(f"{problem()} on {at}, which says: {self.text('body')}")
             time.sleep(0.05)
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[LiveSite]:
-    with live_site(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture
