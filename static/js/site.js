@@ -224,13 +224,19 @@ const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.ge
 
 const capitalized = (text) => text[0].toLocaleUpperCase(language) + text.slice(1);
 
-/** "2 minutes ago", "Today at 2:05 PM", or the date and the time. */
+/** "2 minutes ago", "today at 2:05 PM", or the date and the time. */
 function inWords(date, now) {
   const minutes = Math.floor((now - date) / 60000);
-  if (minutes >= 0 && minutes < 60) return capitalized(relative.format(-minutes, minutes ? "minute" : "second"));
+  if (minutes >= 0 && minutes < 60) return relative.format(-minutes, minutes ? "minute" : "second");
   const days = Math.round((midnight(date) - midnight(now)) / 86400000);
   const moment = momentOf.format(date);
-  return days === 0 || days === -1 ? moment.replace(dateOf.format(date), capitalized(relative.format(days, "day"))) : moment;
+  return days === 0 || days === -1 ? moment.replace(dateOf.format(date), relative.format(days, "day")) : moment;
+}
+
+/** What a <time> shows: in words where `data-ago` asks for it, in lower case after a word such as "Last seen". */
+function shownAs({ dataset }, date, now) {
+  if (!("ago" in dataset)) return momentOf.format(date);
+  return dataset.ago === "within" ? inWords(date, now) : capitalized(inWords(date, now));
 }
 
 /** Shows times in the zone of this browser. The title has the whole date, with its zone. */
@@ -238,7 +244,7 @@ function showTimes() {
   const now = new Date();
   for (const time of document.querySelectorAll("time[datetime]")) {
     const date = new Date(time.dateTime);
-    const words = "ago" in time.dataset ? inWords(date, now) : momentOf.format(date);
+    const words = shownAs(time, date, now);
     // what is the same stays, with a selection in it
     if (time.textContent !== words) time.textContent = words;
     time.title = wholeOf.format(date);

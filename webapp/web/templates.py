@@ -26,7 +26,8 @@ def install(app: Flask, services: Services) -> None:
     env.add_extension("jinja2.ext.i18n")
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
-    env.filters.update(device=device, place=place_of, machine=machine, minute=times.at, ago=times.ago)
+    env.filters.update(device=device, place=place_of, machine=machine)
+    env.filters.update(minute=times.at, ago=times.ago, ago_within=times.ago_within)
     env.filters["whole_words"] = whole_words
     env.globals.update(
         _=env.globals["gettext"],  # the extension's own `_` is slower: it resolves gettext at each call

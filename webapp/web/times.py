@@ -19,6 +19,11 @@ def ago(seconds: int) -> Markup:
     return Markup('<time datetime="{}" data-ago>{}</time>').format(machine(seconds), minute(seconds))
 
 
+def ago_within(seconds: int) -> Markup:
+    """As `ago`, after a word such as "Last seen": the script shows "today at 2:05 PM"."""
+    return Markup('<time datetime="{}" data-ago="within">{}</time>').format(machine(seconds), minute(seconds))
+
+
 def sentence(words: str, **values: Any) -> Markup:
     """A translated sentence with its placeholders filled in. Only values made by this module are not escaped."""
     return escape(words) % values
