@@ -45,12 +45,12 @@ def test_deleting_logs_out_everywhere_and_says_until_when_and_how_to_come_back(a
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
     page = delete(ada)
     assert page.path == "/log-in"
-    assert page.receipts == [f"Your account will be deleted at {UNTIL}. To keep it, log in before then."]
+    assert page.receipts == [f"Your account will be deleted on {UNTIL}. To keep it, log in before then."]
     for browser in (ada, elsewhere):
         assert browser.open("/").path == "/log-in"
     mail = site.emails(ada.email)[0]
     assert mail.subject == "Your Nightlatch account will be deleted"
-    assert f"@ada will be deleted at {UNTIL}" in mail.text
+    assert f"@ada will be deleted on {UNTIL}" in mail.text
     assert f"http://{HOST}/log-in" in mail.text
     assert "/not-you/" in mail.text
 
@@ -237,7 +237,7 @@ def test_deleting_needs_step_up_and_stops_a_change_of_the_username(site: Site) -
     assert ada.post(DELETE).h1 == "Enter your password"
     page = ada.press("Verify", password=ada.password)
     assert page.path == "/log-in"
-    assert "Your account will be deleted at" in page.receipts[0]
+    assert "Your account will be deleted on" in page.receipts[0]
     assert ada.cookie("session") is None
     ada.log_in()
     assert "Keep @ada" not in ada.open("/settings/account/username").buttons

@@ -65,7 +65,7 @@ def test_an_undo_waits_for_a_day_logs_everyone_out_at_once_and_is_told_to_both_a
     site: Site, ada: Owner
 ) -> None:
     page = ask(site, ada)
-    assert page.receipts == ["Your old email address comes back at January 16, 2027, 8:11 AM UTC."]
+    assert page.receipts == ["Your old email address comes back on January 16, 2027, 8:11 AM UTC."]
     assert page.path == "/log-in"
     assert not is_in(ada)
     for address in (ada.email, COUNTESS):
@@ -74,7 +74,7 @@ def test_an_undo_waits_for_a_day_logs_everyone_out_at_once_and_is_told_to_both_a
         text = " ".join(mail.text.split())
         assert "the link we sent to your account's old email address, a...@example.org." in text
         assert f"http://nightlatch.localhost:5000{UNDO}" in text
-        assert "again at January 16, 2027, 8:11 AM UTC." in text
+        assert "again on January 16, 2027, 8:11 AM UTC." in text
     site.clock.pass_(DAY - 1)
     assert site.services.email_undos.finish_due() == 0
     assert email_of(site) == COUNTESS
@@ -108,7 +108,7 @@ def test_an_account_without_factors_gets_its_address_back_at_once_and_both_addre
 def test_a_log_in_with_a_factor_older_than_the_change_stops_the_undo(site: Site, ada: Owner) -> None:
     ask(site, ada)
     page = ada.log_in_whole()
-    assert page.says("Someone asked to bring back your old email address")
+    assert page.says("Your old email address comes back on January 16, 2027, 8:11 AM UTC, because someone asked")
     assert ada.open("/settings/account/email").path == UNDO
     page = ada.press("Keep this address")
     assert page.receipts == ["Your email address stays as it is."]

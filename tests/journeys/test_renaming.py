@@ -58,10 +58,10 @@ def test_a_new_username_takes_effect_after_a_day_and_the_earlier_one_still_logs_
     assert ada.follow("Username").h1 == "Change your username"
     page = ada.press("Save", username="@Countess")
     assert page.receipts == ["We emailed you a link that stops the change."]
-    assert page.says(f"Your username changes from @ada to @Countess at {AT}")
+    assert page.says(f"Your username changes from @ada to @Countess on {AT}")
     mail = site.emails(ada.email)[0]
     assert mail.subject == "Your Nightlatch username will change"
-    assert f"from @ada to @Countess at {AT}" in mail.text
+    assert f"from @ada to @Countess on {AT}" in mail.text
     assert "Chrome on Linux" in mail.text or "iPhone" in mail.text
     assert ada.open("/settings/security/activity").says("A change of your username to @Countess was requested.")
     site.clock.pass_(DAY - 1)

@@ -41,7 +41,7 @@ LISTED: dict[str, Sentence] = {
     "app-logged-out": lazy("You logged out the app %(device)s."),
     "browser-known": lazy("A link from your email was used to log in in another browser."),
     "browser-forgotten": lazy("You removed a remembered browser: %(device)s."),
-    "email-undo-asked": lazy("Someone asked to bring back your old email address %(email)s at %(until)s."),
+    "email-undo-asked": lazy("Someone asked to bring back your old email address %(email)s on %(until)s."),
     "username-change-asked": lazy(
         "A change of your username to @%(username)s was requested. It waits until %(until)s."
     ),

@@ -61,7 +61,7 @@ def _email(user: User) -> Line:
         label, url = _("Confirm your email"), layouts.page_url("settings.email")
         return Line(title, _("Not confirmed"), Act(_("Confirm your email address"), text, label, url))
     if account.undo_at is not None:
-        asked = _("Someone asked to bring back your old email address, at %(time)s.")
+        asked = _("Your old email address comes back on %(time)s, because someone asked for it.")
         text = times.sentence(asked, time=times.at(account.undo_at))
         label, url = _("See who asked and how to stop it"), layouts.page_url("settings.email_undo")
         return Line(title, account.email, Act(_("Your email address is about to change"), text, label, url))

@@ -231,7 +231,7 @@ def undo_email(token: str) -> Any:
         if form.submitted():
             until = services.email_undos.ask(opened, current.origin())
             if until is not None:
-                comes_back = _("Your old email address comes back at %(time)s.")
+                comes_back = _("Your old email address comes back on %(time)s.")
                 render.receipt(times.sentence(comes_back, time=times.at(until)))
                 return render.go(layouts.page_url("entrance.log_in"), whole=True)
             render.receipt(_("Your email address has been restored. Now choose a new password."))

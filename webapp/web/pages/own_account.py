@@ -122,7 +122,7 @@ def delete() -> Any:
     if form.submitted():
         try:
             until = services.deletions.ask(current.user(), current.origin())
-            deleted_at = _("Your account will be deleted at %(time)s. To keep it, log in before then.")
+            deleted_at = _("Your account will be deleted on %(time)s. To keep it, log in before then.")
             return login_response.logged_out(times.sentence(deleted_at, time=times.at(until)))
         except Refusal as refusal:
             words.place(refusal, form)
