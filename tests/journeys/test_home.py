@@ -81,6 +81,8 @@ def test_two_methods_on_one_phone_are_no_second_way_in(site: Site) -> None:
     ada.turn_on_requests()
     page = ada.open("/")
     assert lines(page)["A second method"][0] == "next", "the phone takes both away"
+    assert act(page) == ("Your methods may be on one device", "Add another method")
+    assert page.says("On: Authentication app, Login requests"), "on this phone or another"
 
 
 def test_without_a_backup_code_that_comes_first(site: Site) -> None:

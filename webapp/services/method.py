@@ -219,6 +219,11 @@ class Method(ABC):
     """For a method that is turned on from the phone: what other devices show, with the mobile host as `site`."""
 
     @property
+    def general_title(self) -> Sentence:
+        """Its name where it is not about this device."""
+        return self.title
+
+    @property
     def is_offered(self) -> bool:
         """False when this site lacks what the method needs, such as a gateway for texts."""
         return True

@@ -79,7 +79,7 @@ def _second_factor(user: User, outlooks: Sequence[Outlook]) -> Iterator[Line]:
         yield Line(_("A second method"), _("Another way to log in if you lose your phone."))
         return
     on = {factor.method for factor in user.factors}
-    names = [str(method.title) for method in current.services().methods if method.slug in on]
+    names = [str(method.general_title) for method in current.services().methods if method.slug in on]
     note = _("On: %(methods)s", methods=", ".join(names))
     yield Line(title, note, None, _("Manage"), _("Manage two-factor authentication"), url)
     yield _backup_code(user)
@@ -110,8 +110,12 @@ def _second_method(user: User, url: str, outlooks: Sequence[Outlook]) -> Line:
     if _has_spare(user, outlooks):
         note = _("If you lose one, another still lets you in.")
         return Line(title, note, None, _("Manage"), _("Manage your methods"), url)
+    heading = _("You have one method")
     text = _("If you lose it, only your backup code lets you in. A second method on another device keeps you safe.")
-    act = Act(_("You have one method"), text, _("Add another method"), url)
+    if len(user.factors) > 1:
+        heading = _("Your methods may be on one device")
+        text = _("If you lose it, only your backup code lets you in. A method on another device keeps you safe.")
+    act = Act(heading, text, _("Add another method"), url)
     return Line(title, _("Another way to log in if you lose your phone."), act)
 
 
