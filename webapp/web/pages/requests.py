@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from ...domain.devices import device
+from ...domain.devices import device, form
 from ...domain.language import gettext as _
 from ...domain.refusals import NotFound, Refusal
 from ...domain.request_refusals import RequestEnded, WrongNumber
@@ -29,6 +29,8 @@ class Row:
     """A login request as the page shows it."""
 
     device: str
+    icon: str
+    """The name of its drawing in templates/parts/icons.html."""
     place: str
     at: int
     is_new: bool
@@ -66,6 +68,7 @@ def listed(method: str, viewer: Viewer) -> Any:
         Form(),
         waiting=[row for row in rows if row.state == WAITING],
         recent=[row for row in rows if row.state != WAITING],
+        is_on=bool(viewer.phones) or _is_on(method),
         is_phone=bool(viewer.phones),
         is_app=True,
     )
@@ -115,6 +118,11 @@ def blueprint(methods: Methods) -> Blueprint:
     return bp
 
 
+def _is_on(method: str) -> bool:
+    user = current.user_or_none()
+    return user is not None and bool(user.factors_of(method))
+
+
 def _url(method: str, found: LoginRequest) -> str:
     return layouts.page_url("requests.one", method=method, request_id=found.id)
 
@@ -123,6 +131,7 @@ def _row(method: str, viewer: Viewer, found: LoginRequest) -> Row:
     state = current.services().approvals.state(found)
     return Row(
         device=device(found.device),
+        icon=form(found.device),
         place=place_of(found.address),
         at=found.made_at,
         is_new=found.is_new,
