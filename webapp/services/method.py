@@ -180,15 +180,13 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What a method asks an account to prove, at log-in after a right password or at step-up.
-
-    `factors` are the account's factors of the method that are on, the last proved one first.
-    """
+    """What a method asks an account to prove, at log-in after a right password or at step-up."""
 
     account: Account
     name: str
     """What codes and ceremonies are bound to, such as log-in:12."""
     factors: Sequence[Factor]
+    """The account's factors of the method that are on, the last proved one first."""
 
     @property
     def factor(self) -> Factor:
