@@ -185,6 +185,7 @@ def test_the_first_journey_by_keyboard(site: LiveSite, visit: Visits, layout: st
     assert ada.page.locator("#backup-code").inner_text() != backup_code
     ada.press("Got it")
     ada.arrives(HOME)
+    expect(ada.page.locator("#home-place a")).to_have_attribute("aria-current", "page")
 
 
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID])

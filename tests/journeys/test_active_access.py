@@ -23,10 +23,11 @@ def test_an_app_session_is_listed_and_ended(enrolled: Owner, site: Site) -> None
     assert "Apps" in [h2.get_text(strip=True) for h2 in page.soup.find_all("h2")]
     button = page.soup.find("button", attrs={"value": lambda value: str(value).startswith("app:")})
     page = ada.press(str(button["aria-label"]))
-    assert page.receipts[0].startswith("You logged out the app ")
+    receipt = page.receipts[0]
+    assert receipt.startswith("You logged out the app ")
     site.clock.pass_(6)
     assert app.with_token(token).status == 401
-    assert "You logged out the app " in ada.open("/settings/security/activity").text
+    assert ada.open("/settings/security/activity").says(receipt)
 
 
 def test_logging_out_all_others_ends_app_sessions(enrolled: Owner, site: Site) -> None:

@@ -139,12 +139,12 @@ def test_a_thousand_cards_of_a_phone_are_read(ada: Owner) -> None:
 
 def test_a_file_over_the_limit_comes_back_to_the_page_with_its_error(ada: Owner) -> None:
     ada.open(CONTACTS)
-    assert "1024 KB" in ada.page.text
+    assert "1 MB" in ada.page.text
     # as bytes, because the test client leaves a large file open
     head = 'Content-Disposition: form-data; name="file"; filename="c.vcf"'
     body = f"--b\r\n{head}\r\n\r\n".encode() + b"TEL:1\n" * 180_000 + b"\r\n--b--\r\n"
     page = ada.send("POST", CONTACTS, data=body, content_type="multipart/form-data; boundary=b")
-    sentence = "This file is too large. Choose one of at most 1024 KB, without photos."
+    sentence = "This file is too large. Choose one of at most 1 MB, without photos."
     assert (page.status, page.h1, page.problems) == (413, "Discoverability and contacts", [sentence])
     assert page.field("Contacts file (.vcf)")["aria-invalid"] == "true"
     assert page.link("Back to Privacy")

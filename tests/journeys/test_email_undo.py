@@ -108,7 +108,7 @@ def test_an_account_without_factors_gets_its_address_back_at_once_and_both_addre
 def test_a_log_in_with_a_factor_older_than_the_change_stops_the_undo(site: Site, ada: Owner) -> None:
     ask(site, ada)
     page = ada.log_in_whole()
-    assert page.says("Someone asked to bring back your old email address")
+    assert page.says("Your old email address comes back on January 16, 2027, 8:11 AM UTC, because someone asked")
     assert ada.open("/settings/account/email").path == UNDO
     page = ada.press("Keep this address")
     assert page.receipts == ["Your email address stays as it is."]

@@ -35,6 +35,7 @@ def test_problems_come_first_and_the_contents_lead_to_every_section(site: Site, 
     contents = page.soup.find("nav", attrs={"aria-labelledby": "contents"})
     links = {a.get_text(strip=True): str(a["href"]) for a in contents.find_all("a")}
     assert list(links) == headings(page)
+    assert ("Login requests" if layout == DESKTOP else "Login requests on this phone") in links
     for title, href in links.items():
         assert page.soup.find(id=href.removeprefix("#")).get_text(strip=True) == title
 

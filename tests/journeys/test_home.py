@@ -81,9 +81,13 @@ def test_two_methods_on_one_phone_are_no_second_way_in(site: Site) -> None:
     ada.turn_on_requests()
     page = ada.open("/")
     assert lines(page)["A second method"][0] == "next", "the phone takes both away"
-    assert act(page) == ("All your methods are on one device", "Add another method")
-    beside = ada.open(TWO_FACTOR).soup.find("aside").get_text(" ", strip=True)
-    assert "Your phone You can still log in with Your backup code" in beside
+    assert act(page) == ("Your methods may be on one device", "Add another method")
+    assert page.says("On: Authentication app and Login requests"), "on this phone or another"
+    page = ada.open(TWO_FACTOR)
+    assert page.says("If you lose your phone You can still log in with: Your backup code")
+    assert page.says("Texts and apps are often on one phone.")
+    ada.turn_on_key()
+    assert not ada.open(TWO_FACTOR).says("Texts and apps are often on one phone."), "the key is a second method"
 
 
 def test_without_a_backup_code_that_comes_first(site: Site) -> None:

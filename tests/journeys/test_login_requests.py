@@ -201,7 +201,7 @@ def test_each_phone_has_its_name_and_can_be_renamed_and_deleted(phone: Owner, si
     assert other.press("Save", name=names[1]).problems == ["You already have one with that name. Choose another name."]
     page = other.press("Save", name="My old phone")
     assert page.says("My old phone")
-    other.follow("Delete My old phone")
+    assert other.follow("Delete My old phone").says("It won't be able to approve your logins anymore.")
     assert other.press("Delete").receipts == ["My old phone was deleted. We sent you a confirmation email."]
     phone.open(REQUESTS)
     assert seen(phone).path == "/log-in", "it is no phone of hers any more, and its session ended"
@@ -247,6 +247,7 @@ def test_deleting_the_last_phone_shows_a_warning(phone: Owner) -> None:
     assert page.button(NAME)["aria-checked"] == "false"
     browser = phone.other_browser(layout=DESKTOP)
     assert browser.log_in().h1 == HOME
+    assert browser.open(REQUESTS).says("Login requests are off.")
 
 
 def test_a_phone_that_was_turned_off_elsewhere_is_not_turned_on_from_here(phone: Owner) -> None:
@@ -301,7 +302,10 @@ def test_an_approved_log_in_continues_by_itself(phone: Owner, elsewhere: Owner, 
 
 
 def test_the_first_log_in_from_a_new_place_is_pointed_out(phone: Owner, elsewhere: Owner) -> None:
-    assert phone.open(REQUESTS).says("New device or location")
+    page = phone.open(REQUESTS)
+    assert page.says("New device or location")
+    is_laptop = page.soup.select_one(".objects svg path")["d"].startswith("M5.5 5h13")
+    assert is_laptop == (elsewhere.layout == DESKTOP), "the drawing is of the device that logs in"
     assert approve(phone, elsewhere).h1 == HOME
     elsewhere.log_out()
     elsewhere.log_in()

@@ -107,6 +107,7 @@ def test_the_copy_has_what_the_account_has_and_no_secret_of_it(site: Site) -> No
     assert copied["account"]["phone_number"] == PHONE
     assert {factor["method"] for factor in copied["factors"]} >= {"authentication-app", "text-message"}
     assert not any("browser" in factor["attributes"] for factor in copied["factors"]), "by which its owner is known"
+    assert "1970" not in text, "what has never happened has no time"
     assert len(copied["temporary_passwords"]) == len(copied["contacts"]) == 1
     for secret in (ada.secret, ada.kept_code, PASSWORD, temporary, ada.cookie("session") or ""):
         assert secret not in text

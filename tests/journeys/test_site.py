@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Site
+from tests.conftest import Site, one_database
 from tests.doubles import CheapHasher
 from tests.people import ANDROID, DESKTOP, HOST, IPHONE, Owner, Person
 from webapp.domain.language import ENGLISH, Language, spoken
@@ -81,6 +81,22 @@ def test_htmx_gets_a_fragment_and_every_other_client_the_whole_page(site: Site) 
     page = ada.open("/log-in")
     assert page.soup.find("html")
     assert "HX-Push-Url" not in page.response.headers
+
+
+@one_database
+def test_a_fragment_changes_the_name_and_the_marks_in_the_navigation_too(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.htmx = True
+    ada.open("/settings/account/name")
+    around = ada.press("Save", name="Ada King").soup.select("[data-hx-swap-oob]")
+    who, places = (next(one for one in around if one["id"] == name) for name in ("who", "settings-list"))
+    assert "Ada King" in who.get_text()
+    assert [link.get_text(strip=True) for link in places.select("[aria-current]")] == ["Account"]
+    around = ada.open("/").soup.select("[data-hx-swap-oob]")
+    home, places = (next(one for one in around if one["id"] == name) for name in ("home-place", "settings-list"))
+    assert home.find("a", attrs={"aria-current": "page"})
+    assert not places.get_text(strip=True)
 
 
 # -- The two layouts -------------------------------------------------------------------------------

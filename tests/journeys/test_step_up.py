@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conftest import Site
-from tests.people import TWO_FACTOR, Owner, Page
+from tests.people import DESKTOP, TWO_FACTOR, Owner, Page
 
 NEW = "seven brass wheels turning"
 TURN_OFF = f"{TWO_FACTOR}/authentication-app/turn-off?again=1"  # the URL of the last step on an iPhone
@@ -19,6 +19,8 @@ def test_a_new_password_typed_in_a_stale_session_is_saved_after_step_up(enrolled
     stale(ada)
     page = ada.press("Save", password=NEW)
     assert (page.path, page.h1) == ("/step-up/password", "Enter your password")
+    marked = [link.get_text(strip=True) for link in page.soup.select(".beside [aria-current]")]
+    assert marked == (["Account"] if ada.layout == DESKTOP else []), "the list of settings stays"
     page = ada.press("Verify", password=ada.password)
     assert (page.path, page.h1) == ("/step-up/verify", "Enter your code")
     page = ada.press("Verify", code=ada.next_code())

@@ -129,6 +129,7 @@ def test_cancel_leaves_it_on(site: Site, layout: str) -> None:
     ada = enrolled(site, layout)
     ada.open(TWO_FACTOR)
     ada.press("Authentication app")
+    assert ada.page.says("All your other devices will be logged out.")
     assert ada.follow("Cancel").button("Authentication app")["aria-checked"] == "true"
 
 

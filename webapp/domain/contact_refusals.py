@@ -29,7 +29,7 @@ class NotContacts(Refusal):
 class FileTooLarge(Refusal):
     field = "file"
     status = 413
-    kilobytes: int
+    megabytes: int
 
 
 @dataclass(eq=False)

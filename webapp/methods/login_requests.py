@@ -163,8 +163,11 @@ class LoginRequestsMethod(OutOfBand):
     # -- The list of phones ----------------------------------------------------------------------------
 
     def describe(self, factor: Factor, origin: Origin) -> list[str]:
-        where = gettext("This phone") if self.is_here(factor, origin) else gettext("Another phone")
-        return [where, gettext("Notifications on") if _pushes(factor) else gettext("Notifications off")]
+        facts = [gettext("Notifications on") if _pushes(factor) else gettext("Notifications off")]
+        if origin.external_ids:  # this browser approves too
+            here = self.is_here(factor, origin)
+            facts.insert(0, gettext("This phone") if here else gettext("Another phone"))
+        return facts
 
     def icon_of(self, factor: Factor) -> str:
         return "phone"

@@ -180,15 +180,13 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What a method asks an account to prove, at log-in after a right password or at step-up.
-
-    `factors` are the account's factors of the method that are on, the last proved one first.
-    """
+    """What a method asks an account to prove, at log-in after a right password or at step-up."""
 
     account: Account
     name: str
     """What codes and ceremonies are bound to, such as log-in:12."""
     factors: Sequence[Factor]
+    """The account's factors of the method that are on, the last proved one first."""
 
     @property
     def factor(self) -> Factor:
@@ -217,6 +215,11 @@ class Method(ABC):
     """The name of its drawing in web/icons.py."""
     only_on_phones: ClassVar[Sentence | None] = None
     """For a method that is turned on from the phone: what other devices show, with the mobile host as `site`."""
+
+    @property
+    def general_title(self) -> Sentence:
+        """Its name where it is not about this device."""
+        return self.title
 
     @property
     def is_offered(self) -> bool:

@@ -84,6 +84,10 @@ class OutOfBand(Several):
     """The path of the list of requests; the page of one request has its id appended."""
     requests_title: ClassVar[Sentence]
 
+    @property
+    def general_title(self) -> Sentence:
+        return self.requests_title
+
     @abstractmethod
     def status(self, challenge: Challenge) -> RequestStatus | None:
         """The newest request for this challenge; None when there is none."""

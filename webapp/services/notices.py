@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from ..domain.devices import device
+from ..domain.devices import app_name, device
 from ..domain.language import Sentence, gettext, lazy
 from ..domain.moments import minute
 from ..domain.origin import Origin
@@ -103,14 +103,14 @@ TOLD: dict[str, Sentence] = {
 def sentence_for(kind: str, details: dict[str, Any]) -> str:
     """The sentence for an event, in the current language."""
     template = (TOLD.get(kind) or LISTED[kind]).msgid
-    return gettext(template, **{name: _displayed(name, value) for name, value in details.items()})
+    return gettext(template, **{name: _displayed(kind, name, value) for name, value in details.items()})
 
 
-def _displayed(name: str, value: object) -> str:
+def _displayed(kind: str, name: str, value: object) -> str:
     if name == "until":
         return minute(int(str(value)))
     if name == "device":  # stored as the User-Agent header, which must not be shown as it is
-        return device(str(value))
+        return app_name(str(value)) if kind == "app-logged-out" else device(str(value))
     # a method's title is stored as its msgid and translated for the reader; a name is shown as its owner entered it
     return gettext(str(value)) if name == "method" else str(value)
 

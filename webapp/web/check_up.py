@@ -61,7 +61,7 @@ def _email(user: User) -> Line:
         label, url = _("Confirm your email"), layouts.page_url("settings.email")
         return Line(title, _("Not confirmed"), Act(_("Confirm your email address"), text, label, url))
     if account.undo_at is not None:
-        asked = _("Someone asked to bring back your old email address. It comes back on %(time)s.")
+        asked = _("Your old email address comes back on %(time)s, because someone asked for it.")
         text = times.sentence(asked, time=times.at(account.undo_at))
         label, url = _("See who asked and how to stop it"), layouts.page_url("settings.email_undo")
         return Line(title, account.email, Act(_("Your email address is about to change"), text, label, url))
@@ -79,7 +79,7 @@ def _second_factor(user: User, outlooks: Sequence[Outlook]) -> Iterator[Line]:
         yield Line(_("A second method"), _("Another way to log in if you lose your phone."))
         return
     on = {factor.method for factor in user.factors}
-    names = [str(method.title) for method in current.services().methods if method.slug in on]
+    names = [str(method.general_title) for method in current.services().methods if method.slug in on]
     note = _("On: %(methods)s", methods=all_of(names))
     yield Line(title, note, None, _("Manage"), _("Manage two-factor authentication"), url)
     yield _backup_code(user)
@@ -112,8 +112,11 @@ def _second_method(user: User, url: str, outlooks: Sequence[Outlook]) -> Line:
     if _has_spare(user, outlooks):
         note = _("If you lose one, another still lets you in.")
         return Line(title, note, None, _("Manage"), _("Manage your methods"), url)
-    heading = _("All your methods are on one device") if len(user.factors) > 1 else _("You have one method")
-    text = _("If you lose it, only your backup code lets you in. A method on another device keeps you safe.")
+    heading = _("You have one method")
+    text = _("If you lose it, only your backup code lets you in. A second method on another device keeps you safe.")
+    if len(user.factors) > 1:
+        heading = _("Your methods may be on one device")
+        text = _("If you lose it, only your backup code lets you in. A method on another device keeps you safe.")
     act = Act(heading, text, _("Add another method"), url)
     return Line(title, _("Another way to log in if you lose your phone."), act)
 

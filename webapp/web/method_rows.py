@@ -14,7 +14,7 @@ from ..domain.qr_codes import qr_code
 from ..models.factors import Factor
 from ..services.enrollment.common_steps import OVERVIEW
 from ..services.method import Method
-from ..services.method_kinds import OutOfBand, Several
+from ..services.method_kinds import Several
 from . import current, layouts
 from .factor_rows import dates_of
 
@@ -107,13 +107,12 @@ def _note(method: Method) -> str:
 def _elsewhere(method: Method) -> MethodRow:
     """The row on a device that cannot turn the method on."""
     settings, factors = current.services().settings, all_of(method)
-    title = method.requests_title if isinstance(method, OutOfBand) else method.title
     list_title = list_url = ""
     if factors and isinstance(method, Several):
         list_title, list_url = str(method.list_title), layouts.page_url("named_factors.listed", method=method.slug)
     return MethodRow(
         slug=method.slug,
-        title=str(title),
+        title=str(method.general_title),
         icon=method.icon,
         kind=ELSEWHERE,
         is_on=bool(factors),

@@ -25,9 +25,10 @@ class Place:
 
 def here() -> list[Place] | None:
     """None on pages without the list."""
-    if layouts.variant().is_phone or not request.path.startswith("/settings"):
+    path = _path()
+    if layouts.variant().is_phone or not path.startswith("/settings"):
         return None
-    in_security = request.path.startswith("/settings/security")
+    in_security = path.startswith("/settings/security")
     return [
         _place(gettext("Account"), "settings.account"),
         Place(
@@ -57,4 +58,9 @@ def _security() -> list[Place]:
 
 def _place(label: str, page: str, **values: str) -> Place:
     url = layouts.page_url(page, **values)
-    return Place(label, url, request.path.startswith(url))
+    return Place(label, url, _path().startswith(url))
+
+
+def _path() -> str:
+    """That of this page, or of the page that step-up comes back to, so that the list stays meanwhile."""
+    return request.args.get("next", "") if request.path.startswith("/step-up/") else request.path

@@ -84,7 +84,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     c.NoNumbersInFile: lambda _r: _("There's no phone number in this file. Choose another file."),
     c.NotContacts: lambda _r: _("This file isn't a contact list. Choose a file that ends in .vcf."),
     c.FileTooLarge: lambda e: _(
-        "This file is too large. Choose one of at most %(kilobytes)s KB, without photos.", kilobytes=e.kilobytes
+        "This file is too large. Choose one of at most %(megabytes)s MB, without photos.", megabytes=e.megabytes
     ),
     c.NoNumbers: lambda _r: _("Choose a contacts file or enter phone numbers."),
     c.TooManyContacts: lambda e: _(

@@ -124,8 +124,8 @@ def _row(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(name: str, value: Any) -> Any:
-    if value is not None and (name in TIMES or name.endswith("_at")):
-        return machine(value)
+    if name in TIMES or name.endswith("_at"):
+        return machine(value) if value else None  # 0 is never
     if name == "attributes":  # `browser` is in a signed cookie, by which that browser is known
         return {key: what for key, what in json.loads(value).items() if key != "browser"}
     if name == "details":

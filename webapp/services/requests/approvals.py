@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, select, update
 
 from ...domain.codes import is_digits, tidy_digits
-from ...domain.devices import device
 from ...domain.origin import Origin
 from ...domain.refusals import NotFound
 from ...domain.request_refusals import NotThisPhone, NumberMalformed, RequestEnded, WrongNumber
@@ -120,7 +119,7 @@ class Approvals:
             if not changed_one_row(tx, update(LoginRequest).where(*live).values(values)):
                 raise RequestEnded()
             kind = "request-approved" if is_right else "request-wrong"
-            details = {"device": device(request.device), "name": phone.label}
+            details = {"device": request.device, "name": phone.label}
             self.notices.record(tx, request.account_id, kind, origin, **details)
         if not is_right:
             raise WrongNumber()
@@ -139,7 +138,7 @@ class Approvals:
             query = select(PendingLogin).where(PendingLogin.account_id == account.id, PendingLogin.ended_at.is_(None))
             denied_ids = [pending.id for pending in tx.objects.scalars(query) if pending.challenge == request.challenge]
             tx.execute(update(PendingLogin).where(PendingLogin.id.in_(denied_ids)).values(ended_at=now))
-            self.notices.tell(tx, account, "request-denied", origin, device=device(request.device))
+            self.notices.tell(tx, account, "request-denied", origin, device=request.device)
 
     def cancel(self, viewer: Viewer, request_id: int, origin: Origin) -> None:
         """Ends the request and nothing else, because its owner made it. Raises `NotFound` or `RequestEnded`."""
@@ -148,7 +147,7 @@ class Approvals:
             cancelled = update(LoginRequest).where(*self._live(request))
             if not changed_one_row(tx, cancelled.values(state=CANCELLED, ended_at=self.core.clock.now())):
                 raise RequestEnded()
-            details = {"device": device(request.device)}
+            details = {"device": request.device}
             self.notices.record(tx, request.account_id, "request-cancelled", origin, **details)
 
     def _live(self, request: LoginRequest) -> tuple[ColumnElement[bool], ...]:

@@ -24,7 +24,7 @@ bp = Blueprint("contacts", __name__, url_prefix="/settings/privacy/contacts")
 
 def too_large() -> Response:
     form = ContactsForm(None)
-    words.place(FileTooLarge(_kilobytes()), form)
+    words.place(FileTooLarge(_megabytes()), form)
     return _page(form, DiscoverableForm(None, discoverable=current.user().account.discoverable))
 
 
@@ -46,11 +46,11 @@ def contacts() -> Any:
 
 def _page(form: ContactsForm, option: DiscoverableForm) -> Response:
     book = current.services().contacts.phone_book(current.user().account)
-    return render.page("settings/contacts.html", form, option=option, book=book, kilobytes=_kilobytes())
+    return render.page("settings/contacts.html", form, option=option, book=book, megabytes=_megabytes())
 
 
-def _kilobytes() -> int:
-    return current.services().settings.policy.upload_bytes // 1024
+def _megabytes() -> int:
+    return current.services().settings.policy.upload_bytes // (1024 * 1024)
 
 
 def _carry_out(option: DiscoverableForm, form: ContactsForm) -> None:

@@ -29,7 +29,7 @@ def two_factor() -> Any:
         contents=[
             *(("lost-phone", _("I lost my phone")), ("no-code", _("No code arrives"))),
             *(("wrong-code", _("My code is wrong")), ("new-phone", _("New phone")), ("way", _("Where to find it"))),
-            *((method.slug, str(method.title)) for method in offered),
+            *((method.slug, str(_title(method, chosen.variant))) for method in offered),
             *(("log-in", _("Log in")), ("turn-off", _("Turn off a method"))),
             ("apps", _("Apps that only accept a password")),
         ],
@@ -42,7 +42,13 @@ def cannot_log_in() -> Any:
     return render.page("help/cannot_log_in.html")
 
 
-def _instructions(method: Method, variant: layouts.Variant) -> tuple[Method, Sentence, str, str]:
-    """The method, the label of its button, the template of its instructions, and the URL of its enrollment."""
+def _instructions(method: Method, variant: layouts.Variant) -> tuple[Method, Sentence, Sentence, str, str]:
+    """The method, its title, the label of its button, the template of its instructions, the URL of its enrollment."""
     start = layouts.page_url("enrollment.start", method=method.slug)
-    return method, variant.pick(method.overview.button), f"help/methods/{method.slug}.html", start
+    button = variant.pick(method.overview.button)
+    return method, _title(method, variant), button, f"help/methods/{method.slug}.html", start
+
+
+def _title(method: Method, variant: layouts.Variant) -> Sentence:
+    """The method's name on the chosen device: a computer has no "this phone"."""
+    return method.title if variant.is_phone else method.general_title

@@ -9,7 +9,7 @@ from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.refusals import NotFound, Refusal
-from ...services.method_kinds import Methods, Several
+from ...services.method_kinds import Methods, OutOfBand, Several
 from .. import current, factor_rows, guards, layouts, render, words
 from ..forms import Form, form_of
 
@@ -76,7 +76,10 @@ def delete(method: str, factor: int) -> Any:
         render.changed(_("%(name)s was deleted. We sent you a confirmation email.", name=wanted.label))
         return render.go(list_url)
     last = services.named_factors.is_last(user)
-    return render.page("two_factor/delete.html", form, name=wanted.label, last=last, cancel_url=list_url)
+    approves = isinstance(kind, OutOfBand)
+    return render.page(
+        "two_factor/delete.html", form, name=wanted.label, last=last, approves=approves, cancel_url=list_url
+    )
 
 
 def _kind(slug: str) -> Several:

@@ -30,7 +30,7 @@ class Row:
 
     device: str
     icon: str
-    """The name of a drawing in templates/parts/icons.html."""
+    """The name of its drawing in web/icons.py."""
     place: str
     at: int
     is_new: bool
@@ -68,6 +68,7 @@ def listed(method: str, viewer: Viewer) -> Any:
         Form(),
         waiting=[row for row in rows if row.state == WAITING],
         recent=[row for row in rows if row.state != WAITING],
+        is_on=bool(viewer.phones) or _is_on(method),
         is_phone=bool(viewer.phones),
         is_app=True,
     )
@@ -115,6 +116,11 @@ def blueprint(methods: Methods) -> Blueprint:
         bp.add_url_rule(path, "listed", listed, defaults=given)
         bp.add_url_rule(f"{path}/<id:request_id>", "one", one, defaults=given, methods=["GET", "POST"])
     return bp
+
+
+def _is_on(method: str) -> bool:
+    user = current.user_or_none()
+    return user is not None and bool(user.factors_of(method))
 
 
 def _url(method: str, found: LoginRequest) -> str:

@@ -19,7 +19,7 @@ bp = Blueprint("site", __name__)
 def about() -> Any:
     settings, methods = current.services().settings, current.services().methods
     site = settings.site_name
-    offered = all_of([str(method.title) for method in methods if method.is_offered])
+    offered = all_of([str(method.general_title) for method in methods if method.is_offered])
     sections = [
         (
             _("Logging in"),

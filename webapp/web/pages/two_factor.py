@@ -9,6 +9,8 @@ from flask import Blueprint, Response, abort, request
 from flask_login import login_required
 
 from ...domain.codes import grouped, is_base32, tidy_base32
+from ...domain.forecast import PHONE, Outlook
+from ...domain.language import bidi_isolate
 from ...domain.language import gettext as _
 from ...domain.moments import day
 from ...domain.refusals import NotFound
@@ -33,7 +35,8 @@ def methods() -> Any:
         current.services().enrollment.start_anew(user, chosen)
         return render.go(layouts.page_url("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
     methods, has_apps = current.services().methods, current.services().settings.legacy_access
-    lists = [m for m in methods.several if m.slug in on]
+    lists = [m for m in methods.several if m.slug in on and not method_rows.is_elsewhere(m)]
+    outlooks = current.services().forecasts.of(user) if on else []
     return render.page(
         "two_factor/methods.html",
         form,
@@ -42,10 +45,17 @@ def methods() -> Any:
         turned_off=_turned_off(),
         lists=[(m.icon, str(m.list_title), layouts.page_url("named_factors.listed", method=m.slug)) for m in lists],
         backup_code_note=_backup_code_note(),
-        forecast=forecast_rows.rows(user, current.services().forecasts.of(user)[:1]) if on else [],
+        forecast=forecast_rows.rows(user, outlooks[:1]),
+        lost=_lost(outlooks[0]) if outlooks else "",
+        one_phone=bool(outlooks) and PHONE in outlooks[0].losses and not outlooks[0].authenticators,
         backup_code_url=layouts.page_url("two_factor.backup_code"),
         temporary_password_url=layouts.page_url("temporary_passwords.page") if has_apps else None,
     )
+
+
+def _lost(outlook: Outlook) -> str:
+    loss = outlook.losses[0]
+    return bidi_isolate(str(loss.name)) if loss.is_label else str(loss.name)
 
 
 def _backup_code_note() -> str:
