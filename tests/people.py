@@ -335,6 +335,8 @@ class Owner(Person):
         page = self.follow("Security key")
         if page.h1 == "Enter your password":
             page = self.press("Verify", password=self.password)
+        if page.h1 == "Manage security keys":
+            page = self.follow("Add another key")
         if page.h1 == "Security key":
             page = self.press("Start")
         self.press("Use security key", credential=self.key.create(page.options()))

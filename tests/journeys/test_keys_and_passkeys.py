@@ -372,13 +372,17 @@ def test_adding_another_key_begins_anew_when_the_last_page_was_left_without_got_
     assert ada.turn_on_key().h1 == "You're all set"
     ada.open(LIST)
     assert ada.follow("Add another key").h1 == "Add your security key"
-    ada.open(TWO_FACTOR)
-    assert ada.follow("Security key").h1 == "Security key"
+    assert ada.open(f"{KEYS}/overview").h1 == "Security key"
 
 
-def test_the_link_in_the_list_of_methods_shows_the_overview_to_users_with_a_key(keyed: Owner) -> None:
+def test_the_link_in_the_list_of_methods_leads_users_with_a_key_to_their_keys(keyed: Owner) -> None:
     keyed.open(TWO_FACTOR)
     page = keyed.follow("Security key")
+    assert (page.h1, page.path) == ("Manage security keys", LIST)
+
+
+def test_the_overview_leads_users_with_a_key_to_their_keys_and_adds_another(keyed: Owner) -> None:
+    page = keyed.open(f"{KEYS}/overview")
     assert page.h1 == "Security key"
     assert "Replace" not in page.buttons
     assert page.link("Manage security keys") == LIST

@@ -72,7 +72,9 @@ def row_of(method: Method) -> MethodRow:
         return _elsewhere(method)
     factors, is_list = shown(method), has_list(method)
     url = layouts.page_url("enrollment.start", method=method.slug)
-    if is_list or not factors:
+    if is_list and factors:
+        url = layouts.page_url("named_factors.listed", method=method.slug)
+    elif not factors:
         start = OVERVIEW.slug if is_list else method.steps()[0].slug
         url = layouts.page_url("enrollment.step", method=method.slug, step=start)
     return MethodRow(
