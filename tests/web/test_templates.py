@@ -31,9 +31,9 @@ def test_no_get_takes_the_token_of_a_form_into_the_address() -> None:
 @pytest.mark.parametrize(
     ("text", "html"),
     [
-        ("Two-factor authentication", '<span class="whole">Two-factor</span> authentication'),
-        ("a new six-digit code.", 'a new <span class="whole">six-digit</span> code.'),
-        ("Approve this log-in?", 'Approve this <span class="whole">log-in?</span>'),
+        ("Two-factor authentication", '<span><span class="whole">Two-factor</span> authentication</span>'),
+        ("a new six-digit code.", '<span>a new <span class="whole">six-digit</span> code.</span>'),
+        ("Approve this log-in?", '<span>Approve this <span class="whole">log-in?</span></span>'),
         ("Rename <b>&-co", "Rename &lt;b&gt;&amp;-co"),
         ("Delete key-of-the-office", "Delete key-of-the-office"),
         ("Delete " + "a" * 30 + "-b", "Delete " + "a" * 30 + "-b"),

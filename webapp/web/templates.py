@@ -12,7 +12,7 @@ from ..domain.devices import device
 from ..domain.language import gettext, plural_form, spoken
 from ..domain.moments import machine
 from ..services.operation.restoration import RestoredLately
-from . import assets, cookies, csrf, current, forms, icons, layouts, settings_list, themes, times, waiting_requests
+from . import cookies, csrf, current, forms, icons, layouts, settings_list, themes, times, waiting_requests
 from .places import place_of
 
 HYPHENATED = re.compile(r"(?<![\w-])\w{1,8}-\w{1,8}(?![\w-])[.,?!]*")
@@ -33,7 +33,7 @@ def install(app: Flask, services: Services) -> None:
         site_name=settings.site_name,
         sign_up_open=settings.sign_up_open,
         support=support,
-        asset=assets.url,
+        asset=app.extensions["assets"].url,
         icon=icons.icon,
         page_url=layouts.page_url,
         csrf_token=csrf.token,
@@ -48,8 +48,13 @@ def install(app: Flask, services: Services) -> None:
 
 
 def whole_words(text: object) -> Markup:
-    """The text with each short word with a hyphen, such as "two-factor", in a part that is not broken at its end."""
-    return Markup(HYPHENATED.sub(r'<span class="whole">\g<0></span>', str(escape(text))))  # noqa: S704  # escaped before
+    """The text with each short word with a hyphen, such as "two-factor", in a part that is not broken at its end.
+
+    All of it is one element then: in a flex container, text beside an element would lose the space between them.
+    """
+    escaped = str(escape(text))
+    marked, count = HYPHENATED.subn(r'<span class="whole">\g<0></span>', escaped)
+    return Markup(f"<span>{marked}</span>" if count else escaped)  # noqa: S704  # escaped before
 
 
 def alone(text: str) -> str:
