@@ -64,6 +64,10 @@ def begin(phone: Visitor) -> None:
     phone.type_("Password", PASSWORD)
     phone.press("Verify")
     phone.arrives("Allow notifications")
+
+
+def is_offered_notifications(phone: Visitor) -> None:
+    """Where they can work, else told why not."""
     allow = phone.page.get_by_role("button", name="Allow notifications", exact=True)
     expect(allow).to_be_visible(visible=phone.has_script)
     expect(phone.page.get_by_text("Notifications need JavaScript")).to_be_visible(visible=not phone.has_script)
@@ -80,6 +84,7 @@ def with_phone(visit: Visits, layout: str = ANDROID, **options: Any) -> Visitor:
     """Ada's phone without notifications, logged out."""
     phone = as_member(visit, layout, **options)
     begin(phone)
+    is_offered_notifications(phone)
     phone.press("Not now")
     end(phone)
     log_out(phone)
