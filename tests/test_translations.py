@@ -18,6 +18,14 @@ PLURALS = {"ngettext": 2}
 JINJA = Environment(extensions=["jinja2.ext.i18n", "jinja2.ext.do", "jinja2.ext.loopcontrols"], autoescape=True)
 
 
+GLOSSARIES = ROOT / "webapp" / "translations" / "glossary"
+DECIDED = (
+    *("language", "address", "buttons", "headings", "quotation marks", "punctuation", "plurals", "not translated"),
+    *("made", "sources"),
+)
+"""What the first lines of each glossary say."""
+
+
 def extracted() -> list[tuple[str, int, tuple[str, ...]]]:
     mappings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["babel"]["mappings"]
     methods = [(mapping["pattern"], mapping["method"]) for mapping in mappings]
@@ -80,3 +88,18 @@ def test_a_sentence_formatted_in_python_is_found(source: str) -> None:
 @pytest.mark.parametrize("source", ['{{ _("Hello " ~ name) }}', '{{ _("Hello %s" % name) }}', "{{ _(heading) }}"])
 def test_a_sentence_formatted_in_a_template_is_found(source: str) -> None:
     assert list(computed_in_jinja(source)) == [1]
+
+
+@pytest.mark.parametrize("path", sorted(GLOSSARIES.glob("*.tsv")), ids=lambda path: path.stem)
+def test_each_glossary_translates_every_term_once(path: Path) -> None:
+    terms = [line.split("\t") for line in (GLOSSARIES / "en.tsv").read_text().splitlines()][1:]
+    if path.stem == "en":
+        assert all(len(term) == 3 for term in terms)
+        return
+    lines = path.read_text().splitlines()
+    head = [line for line in lines if line.startswith("#")]
+    columns, *rows = (line.split("\t") for line in lines[len(head) :])
+    assert [line.removeprefix("# ").partition(": ")[0] for line in head] == list(DECIDED)
+    assert columns == ["english", "part", "translation", "forbidden", "note"]
+    assert [row[:2] for row in rows] == [term[:2] for term in terms]
+    assert all(len(row) == 5 and row[2] and row[2] not in row[3].split(" | ") for row in rows)
