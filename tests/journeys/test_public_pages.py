@@ -60,7 +60,7 @@ def test_no_settings_page_is_a_single_row(ada: Owner) -> None:
 
 def test_about_names_the_methods_that_this_site_offers(site: Site) -> None:
     page = Person(site.app).open("/about")
-    offered = [str(method.title) for method in site.services.methods if method.is_offered]
+    offered = [str(method.general_title) for method in site.services.methods if method.is_offered]
     assert all(page.says(title) for title in offered)
     assert page.says("Anyone can create one.")
 
