@@ -20,7 +20,7 @@ def test_a_heading_never_breaks_inside_a_hyphenated_word(site: LiveSite, visit: 
     visitor.open(f"{TWO_FACTOR}/authentication-app/turn-off")
     heading = visitor.page.get_by_role("heading", level=1, name="Turn off two-factor authentication?", exact=True)
     expect(heading).to_be_visible()
-    lines = heading.locator("span", has_text="two-factor").evaluate("e => e.getClientRects().length")
+    lines = heading.locator(".whole", has_text="two-factor").evaluate("e => e.getClientRects().length")
     assert lines == 1
 
 
