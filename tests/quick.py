@@ -20,15 +20,17 @@ LEFT_OUT = {
     "test_architecture.py": "what `make check` runs",
     "test_secrets.py": "what `make check` runs",
     "test_translations.py": "what `make check` runs",
-    "test_http_worker.py": "server processes",
+    "test_deploy.py": "server processes",
     "test_legacy_guide.py": "server processes",
     "test_processes.py": "server processes",
+    "test_server.py": "server processes",
 }
 EXAMPLES = 20
 """Examples of each property; `make test` runs 100."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    assert all((HERE / name).exists() for name in LEFT_OUT)
     hypothesis_settings.register_profile("quick", hypothesis_settings(max_examples=EXAMPLES, deadline=None))
     hypothesis_settings.load_profile("quick")
 

@@ -281,10 +281,13 @@ def test_a_client_that_does_not_read_its_answer_blocks_no_thread(direct: Served,
 
 
 def test_an_idle_last_connection_delays_the_next_by_two_seconds(direct: Served, client_of: Clients) -> None:
-    assert client_of(direct).ask("/healthz", "Connection: close").is_last
-    begun = time.monotonic()
-    assert client_of(direct).ask("/healthz").status == 200
-    assert 1 < time.monotonic() - begun < 5
+    delays = []
+    for _ in range(3):  # a connection that arrives before the server waits for the last one is accepted at once
+        assert client_of(direct).ask("/healthz", "Connection: close").is_last
+        begun = time.monotonic()
+        assert client_of(direct).ask("/healthz").status == 200
+        delays.append(time.monotonic() - begun)
+    assert 1 < max(delays) < 5
 
 
 # -- How it starts, logs and stops ------------------------------------------------------------------------------
