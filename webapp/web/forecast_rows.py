@@ -13,6 +13,7 @@ from ..domain.forecast import (
     OF_EVERY_ACCOUNT,
     Addition,
     Authenticator,
+    Loss,
     Outlook,
 )
 from ..domain.language import Sentence, bidi_isolate, lazy
@@ -53,6 +54,11 @@ def rows_of(user: User, method: Method) -> list[Row]:
     keys = {loss.key for one in authenticators for loss in one.lost_with}
     outlooks = current.services().forecasts.of(user)
     return rows(user, (one for one in outlooks if len(one.losses) == 1 and one.losses[0].key in keys))
+
+
+def within_a_sentence(loss: Loss) -> str:
+    """What is lost, as a part of a sentence: "your phone", or the name that its owner gave a key."""
+    return bidi_isolate(str(loss.name)) if loss.is_label else str(loss.name)
 
 
 def _row(outlook: Outlook, email: str) -> Row:

@@ -9,8 +9,7 @@ from flask import Blueprint, Response, abort, request
 from flask_login import login_required
 
 from ...domain.codes import grouped, is_base32, tidy_base32
-from ...domain.forecast import PHONE, Outlook
-from ...domain.language import bidi_isolate
+from ...domain.forecast import PHONE
 from ...domain.language import gettext as _
 from ...domain.moments import day
 from ...domain.refusals import NotFound
@@ -46,16 +45,11 @@ def methods() -> Any:
         lists=[(m.icon, str(m.list_title), layouts.page_url("named_factors.listed", method=m.slug)) for m in lists],
         backup_code_note=_backup_code_note(),
         forecast=forecast_rows.rows(user, outlooks[:1]),
-        lost=_lost(outlooks[0]) if outlooks else "",
+        lost=forecast_rows.within_a_sentence(outlooks[0].losses[0]) if outlooks else "",
         one_phone=bool(outlooks) and PHONE in outlooks[0].losses and not outlooks[0].authenticators,
         backup_code_url=layouts.page_url("two_factor.backup_code"),
         temporary_password_url=layouts.page_url("temporary_passwords.page") if has_apps else None,
     )
-
-
-def _lost(outlook: Outlook) -> str:
-    loss = outlook.losses[0]
-    return bidi_isolate(str(loss.name)) if loss.is_label else str(loss.name)
 
 
 def _backup_code_note() -> str:
