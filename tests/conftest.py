@@ -130,6 +130,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def leave_out(config: pytest.Config, items: list[pytest.Item], left: list[pytest.Item]) -> None:
+    """Deselects some of the collected tests, in place."""
+    if left:
+        config.hook.pytest_deselected(items=left)
+        gone = set(left)
+        items[:] = [item for item in items if item not in gone]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Lines are counted on SQLite, in one layout and without the browser: counting doubles the time of a test, and the

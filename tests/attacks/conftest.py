@@ -11,7 +11,7 @@ import pytest
 
 from tests.attacks.races import Racers
 from tests.attacks.tools import enroll, enrolled
-from tests.conftest import Site
+from tests.conftest import Site, leave_out
 from tests.doubles import CheapHasher
 from tests.people import Owner
 from tests.prepared import prepare
@@ -23,21 +23,16 @@ EVERY_VARIANT = ("test_account_changes.py", "test_meanwhile.py", "test_replay_an
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Variants of a test differ in what is sent, not in what the database does: on PostgreSQL only the first runs."""
-    seen: set[str] = set()
-    kept, left = list[pytest.Item](), list[pytest.Item]()
+    seen, left = set[str](), list[pytest.Item]()
     for item in items:
         params = getattr(getattr(item, "callspec", None), "params", {})
         is_on_postgresql = item.path.parent == HERE and params.get("database_url") == "postgresql"
         name = item.nodeid.partition("[")[0]
         if is_on_postgresql and name in seen and item.path.name not in EVERY_VARIANT:
             left.append(item)
-            continue
-        kept.append(item)
-        if is_on_postgresql:
+        elif is_on_postgresql:
             seen.add(name)
-    if left:
-        config.hook.pytest_deselected(items=left)
-        items[:] = kept
+    leave_out(config, items, left)
 
 
 class MeanwhileHasher(CheapHasher):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import UNCOUNTED, Site
+from tests.conftest import UNCOUNTED, Site, leave_out
 from tests.doubles import CheapHasher
 from tests.people import ANDROID, DESKTOP, IPHONE, Owner
 from tests.prepared import prepare
@@ -21,18 +21,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What differs by layout depends neither on the database nor on the counted lines: on PostgreSQL each
     journey runs once, and lines are counted in the first layout."""
     seen: set[str] = set()
-    kept, left = list[pytest.Item](), list[pytest.Item]()
+    left: list[pytest.Item] = []
     for item in items:
         params = getattr(getattr(item, "callspec", None), "params", {})
         again = {name: value for name, value in params.items() if name not in OF_LAYOUTS}
         once = f"{item.nodeid.partition('[')[0]} {again}"
         is_again = item.path.parent == HERE and once in seen
         item.stash[UNCOUNTED] = is_again
-        (left if is_again and params.get("database_url") == "postgresql" else kept).append(item)
+        if is_again and params.get("database_url") == "postgresql":
+            left.append(item)
         seen.add(once)
-    if left:
-        config.hook.pytest_deselected(items=left)
-        items[:] = kept
+    leave_out(config, items, left)
 
 
 @pytest.fixture
