@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -28,6 +29,8 @@ from webapp import create_app
 from webapp.settings import Settings
 
 CHROMIUM = os.environ.get("NIGHTLATCH_TEST_CHROMIUM", "/usr/bin/chromium")
+"""May be the headless shell (tests/install-browser), which has no windows and shows no notifications."""
+WHOLE_CHROMIUM = CHROMIUM if "headless" not in CHROMIUM else shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync"]  # fmt: skip
 LAYOUTS = (DESKTOP, ANDROID, IPHONE)
