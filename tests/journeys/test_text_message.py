@@ -657,6 +657,7 @@ def test_a_number_is_changed_with_step_up_and_both_numbers_are_notified(texted: 
     ada.press("Verify", password=ada.password)
     page = ada.press("Verify", code=site.texted_code(PHONE))
     assert (page.h1, page.path) == ("Change your phone number", CHANGE)
+    assert page.soup.find("bdi", string="...56")["translate"] == "no"
     page = ada.press("Save", phone=OTHER)
     assert (page.h1, page.path) == ("Check your phone", f"{CHANGE}/code")
     assert page.says("Enter the code from our text to ...54.")
@@ -682,7 +683,9 @@ def test_a_number_is_changed_with_step_up_and_both_numbers_are_notified(texted: 
 def test_adding_a_first_number_is_notified_once_and_by_email_only(ada: Owner, site: Site) -> None:
     ada.sign_up()
     before = len(site.emails()) + 1
-    assert ada.open(CHANGE).h1 == "Add your phone number"
+    page = ada.open(CHANGE)
+    assert page.h1 == "Add your phone number"
+    assert not page.says("Your phone number is")
     give_number(ada, site)
     assert len(site.emails()) == before
     assert len(site.texts()) == 1

@@ -185,7 +185,12 @@ def email() -> Any:
         form.email.data = account.unconfirmed_email if account.email is None else ""
     heading = _("Change your email") if account.email else _("Confirm your email")
     return render.page(
-        "entrance/email.html", form, heading=heading, button=_("Save"), cancel_url=layouts.page_url("settings.account")
+        "entrance/email.html",
+        form,
+        heading=heading,
+        present=account.email,
+        button=_("Save"),
+        cancel_url=layouts.page_url("settings.account"),
     )
 
 
@@ -252,8 +257,14 @@ def phone() -> Any:
         except Refusal as refusal:
             words.place(refusal, form)
     heading = _("Change your phone number") if account.phone_number else _("Add your phone number")
-    cancel_url = layouts.page_url("settings.account")
-    return render.page("entrance/phone.html", form, heading=heading, button_label=_("Save"), cancel_url=cancel_url)
+    return render.page(
+        "entrance/phone.html",
+        form,
+        heading=heading,
+        present=account.phone_number_hint,
+        button_label=_("Save"),
+        cancel_url=layouts.page_url("settings.account"),
+    )
 
 
 @bp.route("/account/phone/code", methods=["GET", "POST"])
