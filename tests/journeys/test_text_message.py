@@ -390,7 +390,7 @@ def test_replace_asks_for_another_number_and_the_old_one_is_valid_until_the_new_
     assert page.says("On · To ...54")
     assert "Copy" not in page.buttons
     told = [mail.subject for mail in site.emails(ada.email)]
-    assert "Text message was replaced. The old one no longer works (Nightlatch)" in told
+    assert "Text message was replaced (Nightlatch)" in told
     assert (
         site.texts(PHONE)[0].text
         == "The phone number on your Nightlatch account was changed. Not you? Check your email."
