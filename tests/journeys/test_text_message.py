@@ -556,6 +556,8 @@ def test_of_two_methods_the_one_used_last_comes_first_and_the_other_can_be_chose
     assert (page.h1, page.path) == ("Choose how to verify", "/log-in/methods")
     offered = [b for b in page.buttons if b in ("Text message to ...56", "Authentication app", "Backup code")]
     assert offered == ["Text message to ...56", "Authentication app", "Backup code"]
+    assert ada.follow("Back to Text message").says("Enter the six-digit code from our text to ...56.")
+    ada.follow("Choose a different two-factor authentication method")
     assert len(site.texts()) == before + 1
     page = ada.press("Authentication app")
     assert page.says("authentication app")
