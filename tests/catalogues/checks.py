@@ -137,17 +137,16 @@ class Checks:
                 )
 
     def of_a_message(self, message: Message) -> Iterator[Problem]:
-        for text in forms(message):
-            english = self.english_of(message, text)
-            for check, found in self.of_a_text(message, english, text):
-                yield Problem(check, found, message)
+        found = ((check, said) for text in forms(message) for check, said in self.of_a_text(message, text))
+        yield from (Problem(check, said, message) for check, said in dict.fromkeys(found))
 
     def english_of(self, message: Message, text: str) -> str:
         if isinstance(message.id, str):
             return message.id
         return message.id[0] if text == forms(message)[0] and len(forms(message)) > 1 else message.id[1]
 
-    def of_a_text(self, message: Message, english: str, text: str) -> Iterator[tuple[str, str]]:
+    def of_a_text(self, message: Message, text: str) -> Iterator[tuple[str, str]]:
+        english = self.english_of(message, text)
         yield from self.placeholders(message, text)
         if sorted(TAG.findall(english)) != sorted(TAG.findall(text)):
             yield "tags", f"the tags are {' '.join(TAG.findall(english))}"

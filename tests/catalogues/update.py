@@ -106,7 +106,8 @@ def missing(catalog: Catalog) -> Iterator[Message]:
 
 def text_of(catalog: Catalog) -> bytes:
     written = io.BytesIO()
-    write_po(written, catalog, width=0, sort_by_file=True, include_lineno=False)
+    # in the order of template(); Babel wraps comments at width 0, and drops a line that is the same as another
+    write_po(written, catalog, width=10_000, include_lineno=False)
     return written.getvalue()
 
 
