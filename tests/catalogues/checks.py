@@ -30,9 +30,20 @@ LABEL = 30  # characters of an English label; a translation may be as long, or 2
 TITLE = 60
 DEFAULT_NAMES = {"site": "Nightlatch", "code": "123456", "password": "AAAA-BBBB-CCCC-DDDD"}
 CODE_LINE = "\n\n@nightlatch.example #123456"
+NUMBERS = {
+    **{
+        word: n
+        for n, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)
+    },
+    **dict.fromkeys(("a", "an", "once", "first", "per"), 1),
+    **dict.fromkeys(("second", "both"), 2),
+}
 NOT_NAMED = frozenset(("Home", "Name", "Code", "Account", "Start", "Time", "Main", "Change", "Copy", "Site", "Status"))
 """Labels that are also words of sentences."""
-PARTS = ("button", "link", "title", "checkbox", "noun")
+LABELS = frozenset(("button", "link", "title", "checkbox", "noun"))
+"""The parts of terms that stand alone on the screen, where they are translated exactly as the glossary says."""
+IN_SENTENCES = frozenset(("noun", "verb"))
+"""The parts of terms whose forbidden words are forbidden in sentences too."""
 
 
 class Problem(NamedTuple):
@@ -162,8 +173,7 @@ class Checks:
         used = {c for c in plain if c in typography.QUOTES}
         if used - self.glossary.quotes:
             yield "quotes", f"{' '.join(used - self.glossary.quotes)} is not a quotation mark of the glossary"
-        if sorted(NUMBER.findall(plain_english)) != sorted(NUMBER.findall(_latin(plain))):
-            yield "numbers", f"the numbers are {' '.join(NUMBER.findall(plain_english)) or 'none'}"
+        yield from self.numbers(plain_english, _latin(plain))
         if self.locale not in typography.NO_DOUBLES and (
             twice := re.search(r"\b([^\W\d]+) \1\b", plain, re.IGNORECASE)
         ):
@@ -188,6 +198,13 @@ class Checks:
             found = ""
         if wanted != found:
             yield "ends", f"ends with {found or 'no mark'}, not with {wanted or 'none'}"
+
+    def numbers(self, english: str, text: str) -> Iterator[tuple[str, str]]:
+        """A word such as "six" may be a digit in another language."""
+        wanted, found = Counter(NUMBER.findall(english)), Counter(NUMBER.findall(text))
+        words = {str(NUMBERS[word]) for word in re.findall(r"[a-z]+", english.lower()) if word in NUMBERS}
+        if wanted - found or (found - wanted).keys() - words:
+            yield "numbers", f"the numbers are {' '.join(wanted.elements()) or 'none'}"
 
     def length(self, message: Message, english: str, text: str) -> Iterator[tuple[str, str]]:
         if any(SUBJECT.match(file) for file, _ in message.locations) and len(text) > 100:
@@ -217,7 +234,7 @@ class Checks:
 
     def terms(self, message: Message, english: str, text: str) -> Iterator[tuple[str, str]]:
         row = self.glossary.row(english)
-        if row is not None and message.context is None and any(part in row["part"] for part in PARTS):
+        if row is not None and message.context is None and LABELS & set(row["part"].split(", ")):
             if _lower(text, self.locale) != _lower(row["translation"], self.locale):
                 yield "glossary", f"the glossary has {row['translation']!r}"
             return
@@ -225,22 +242,18 @@ class Checks:
             row["translation"].lower() for row in self.glossary.rows if _has(english.lower(), row["english"].lower())
         ]
         for row in self.glossary.rows:
-            if "adjective" in row["part"] or not _has(english.lower(), row["english"].lower()):
+            if not IN_SENTENCES & set(row["part"].split(", ")) or not _has(english.lower(), row["english"].lower()):
                 continue
             for wrong in filter(None, row["forbidden"].split(" | ")):
-                at_fault = wrong.lower()
-                if any(at_fault in term for term in right):
+                if any(wrong.lower() in term for term in right):
                     continue
-                if self.has_word(
-                    text, wrong, exact="button" in row["part"] or "title" in row["part"] or "link" in row["part"]
-                ):
+                if self.has_word(text, wrong):
                     yield "forbidden", f"{wrong!r} is forbidden for {row['english']!r}: {row['translation']!r}"
 
-    def has_word(self, text: str, word: str, exact: bool) -> bool:
-        """Whole words; of labels only as they are written, because their words have other uses in sentences."""
+    def has_word(self, text: str, word: str) -> bool:
         if self.locale in ("ja", "zh_Hans", "zh_Hant", "th"):
-            return word in text and not exact
-        return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, 0 if exact else re.IGNORECASE) is not None
+            return word in text
+        return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
 
     def names(self, english: str, text: str) -> Iterator[tuple[str, str]]:
         """The names of buttons and pages that a sentence mentions."""
