@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, Response, expect
+from sqlalchemy import update
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wsgi import ClosingIterator
 
@@ -25,6 +26,8 @@ from tests.doubles import FakeClock
 from tests.people import AGENTS, ANDROID, DESKTOP, IPHONE, Owner
 from tests.pseudo import LANGUAGES
 from webapp import create_app
+from webapp.domain.language import ENGLISH
+from webapp.models.accounts import Account
 from webapp.settings import Settings
 
 CHROMIUM = os.environ.get("NIGHTLATCH_TEST_CHROMIUM", "/usr/bin/chromium")
@@ -204,6 +207,9 @@ class Visitor:
             if value is not None:
                 self.context.add_cookies([{"name": name, "value": value, "url": self.site.url(self.layout)}])
         self._say_language()
+        if person and self.language != ENGLISH.code:  # an account's language goes before that of the browser
+            with self.site.services.db.write() as tx:
+                tx.execute(update(Account).values(language=self.language))
 
     def speak(self, language: str) -> None:
         self.language = language
