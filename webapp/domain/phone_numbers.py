@@ -17,6 +17,7 @@ from babel.core import get_global
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberType
 
 from . import codes
+from .collation import sort_key
 from .language import spoken
 from .language_tags import by_weight
 from .refusals import CountryNotServed, PhoneMalformed, PhoneNotMobile, PhonePremium, Refusal
@@ -187,7 +188,7 @@ def _calling_codes() -> dict[str, str]:
 def _countries_in(language_code: str) -> tuple[Country, ...]:
     names = _territories("en") | _territories(language_code)  # English where a language has no name of its own
     listed = [Country(code, names[code], calling_code) for code, calling_code in _calling_codes().items()]
-    return tuple(sorted(listed, key=lambda country: (_without_accents(country.name), country.code)))
+    return tuple(sorted(listed, key=lambda country: (sort_key(country.name, language_code), country.code)))
 
 
 def _territories(language_code: str) -> dict[str, str]:
@@ -207,11 +208,6 @@ def _territories(language_code: str) -> dict[str, str]:
     for name in set(kept) - before:
         kept.pop(name, None)
     return names
-
-
-def _without_accents(name: str) -> str:
-    # sorts Österreich under O and Åland under A: not the order of every language, but one that readers can search
-    return "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
 
 
 def _region(tag: str) -> str:
