@@ -4,6 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SITE := .venv/installed
+LANGUAGES := .venv/languages
+CATALOGUES := $(wildcard webapp/translations/*/LC_MESSAGES/*.po)
 DEV := .venv/installed-dev
 LIGHTHOUSE := .lighthouse/installed
 
@@ -13,12 +15,12 @@ CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_secre
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
-.PHONY: help run quick test check audit serve bench lighthouse screenshots lock clean
+.PHONY: help run quick test check translations audit serve bench lighthouse screenshots lock clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
 
-run: $(SITE)  ## the development site, with a demo account, on PORT (5000)
+run: $(LANGUAGES)  ## the development site, with a demo account, on PORT (5000)
 	@exec env NIGHTLATCH_LEGACY_ACCESS="$${NIGHTLATCH_LEGACY_ACCESS:-on}" \
 	  $(if $(PORT),NIGHTLATCH_SERVER_NAME=nightlatch.localhost:$(PORT)) $(BIN)/flask --app wsgi develop
 
@@ -42,10 +44,13 @@ check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, se
 	$(BIN)/python -m pytest -q $(CHECKS)
 	@.ci/subjects
 
+translations: $(DEV)  ## find new sentences, update the catalogues, and print what is missing in LOCALE (all)
+	@$(BIN)/python -m tests.catalogues.update $(LOCALE)
+
 audit: $(DEV)  ## ask for security advisories of the locked versions; needs a network
 	@.ci/audit
 
-serve: $(SITE)  ## the production server, in the foreground on NIGHTLATCH_BIND (127.0.0.1:8000)
+serve: $(LANGUAGES)  ## the production server, in the foreground on NIGHTLATCH_BIND (127.0.0.1:8000)
 	@NIGHTLATCH_SERVING=1 exec $(BIN)/python -m webapp.serve
 
 bench: $(DEV)  ## the benchmarks; fails when a bound is exceeded
@@ -83,7 +88,11 @@ $(SITE): pyproject.toml requirements.lock
 	$(PIP) --upgrade 'pip>=25.1' && $(BIN)/python -c '$(DEPENDENCIES)' >.venv/dependencies.txt && \
 	$(PIP) -c requirements.lock -r .venv/dependencies.txt && touch $@; } >&2
 
-$(DEV): $(SITE)
+# A catalogue that is complete is compiled, and its language is then offered.
+$(LANGUAGES): $(SITE) $(CATALOGUES) webapp/translations/messages.pot webapp/translations/languages.tsv
+	@$(BIN)/python -m webapp.adapters.catalogue_compiler >&2 && touch $@
+
+$(DEV): $(LANGUAGES)
 	@{ echo "Installing what the tests and checks need" && \
 	$(PIP) -c requirements.lock --group dev && touch $@; } >&2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from .adapters.catalogues import offered
 from .adapters.embedded import NoPlaces, NoPushes, NoTexts, OutboxMail, OutboxTexts
 from .adapters.heartbeat import FileHeartbeat
 from .adapters.keyring import AesGcmKeyring
@@ -15,7 +16,7 @@ from .adapters.system import SystemClock, SystemEntropy
 from .adapters.template_renderer import TemplateRenderer
 from .adapters.vonage import VonageTexts
 from .adapters.web_push import WebPush
-from .domain.language import DEFAULT, Languages
+from .domain.language import Languages
 from .domain.ports import Adapters
 from .methods.catalogue import Catalogue, Parts, catalogue
 from .models.database import Database
@@ -141,10 +142,11 @@ def build(
     settings: Settings,
     *,
     db: Database | None = None,
-    languages: Languages = DEFAULT,
+    languages: Languages | None = None,
     methods: Catalogue = catalogue,
     **doubles: Any,
 ) -> Services:
-    """`doubles` are fields of `Adapters` that a test passes in place of the real ones."""
+    """`languages` and `doubles`, which are fields of `Adapters`, are what a test passes in place of the real ones."""
     ports = replace(adapters(settings), **doubles)
-    return Services(settings, db or Database(settings.database_url), ports, languages, methods)
+    spoken = offered() if languages is None else languages
+    return Services(settings, db or Database(settings.database_url), ports, spoken, methods)

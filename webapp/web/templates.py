@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from ..bootstrap import Services
 from ..domain.devices import device
-from ..domain.language import gettext, plural_form, spoken
+from ..domain.language import gettext, pgettext, plural_form, plural_form_in_context, spoken
 from ..domain.moments import machine
 from ..services.operation.restoration import RestoredLately
 from . import cookies, csrf, current, forms, icons, languages, layouts, settings_list, themes, times, waiting_requests
@@ -26,7 +26,9 @@ def install(app: Flask, services: Services) -> None:
     env.trim_blocks = env.lstrip_blocks = True
     env.add_extension("jinja2.ext.i18n")
     env.policies["ext.i18n.trimmed"] = True
-    env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
+    env.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
+        gettext, plural_form, newstyle=True, pgettext=pgettext, npgettext=plural_form_in_context
+    )
     env.filters.update(device=device, place=place_of, machine=machine, minute=times.at, ago=times.ago, on=times.on)
     env.filters.update(whole_words=whole_words, alone=alone)
     env.globals.update(

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, request, session
 from flask_login import login_required
 
-from ...domain.language import bidi_isolate
+from ...domain.language import bidi_isolate, pgettext
 from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, EmailRequired, Refusal
 from ...services.email_addresses import masked
@@ -61,7 +61,11 @@ def security() -> Any:
     on = bool(current.user().factors)
     out_of_band = current.services().methods.out_of_band
     rows = [
-        (_("Two-factor authentication"), _("On") if on else _("Off"), layouts.page_url("two_factor.methods")),
+        (
+            _("Two-factor authentication"),
+            pgettext("two-factor authentication", "On") if on else pgettext("two-factor authentication", "Off"),
+            layouts.page_url("two_factor.methods"),
+        ),
         *(
             (
                 str(method.requests_title),
