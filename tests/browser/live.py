@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from gettext import NullTranslations
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -26,6 +27,7 @@ from tests.doubles import FakeClock
 from tests.people import AGENTS, ANDROID, DESKTOP, IPHONE, Owner
 from tests.pseudo import LANGUAGES
 from webapp import create_app
+from webapp.adapters.catalogues import known, offered
 from webapp.domain.language import ENGLISH
 from webapp.models.accounts import Account
 from webapp.settings import Settings
@@ -94,9 +96,14 @@ class Inside(Owner):
         return urlsplit(self.site.url(self.layout)).netloc
 
 
+WITHOUT_SENTENCES = {language.code: replace(language, translations=NullTranslations()) for _, language in known()}
+OFFERED = {**WITHOUT_SENTENCES, **offered(), **LANGUAGES}
+"""All languages, as pages are with a complete catalogue for each, and the pseudo-languages."""
+
+
 @contextmanager
 def live_site(folder: Path, **settings: str) -> Iterator[LiveSite]:
-    """A site with an empty database, in two layouts and three languages, on a free port."""
+    """A site with an empty database, in two layouts and all languages, on a free port."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         host = f"nightlatch.localhost:{listening.getsockname()[1]}"
         environ = {
@@ -107,7 +114,7 @@ def live_site(folder: Path, **settings: str) -> Iterator[LiveSite]:
         }
         (folder / "live.sqlite3").write_bytes(empty_sqlite())
         clock = FakeClock(int(time.time()))
-        app = create_app(Settings.read(environ, folder / "instance"), clock=clock, languages=LANGUAGES)
+        app = create_app(Settings.read(environ, folder / "instance"), clock=clock, languages=OFFERED)
         app.jinja_env.bytecode_cache = COMPILED
         services = app.extensions["nightlatch"]
         server = make_server(

@@ -4,11 +4,12 @@ browser, else what the browser prefers, else English. A page must never have two
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from flask import request
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from ..domain.language import ENGLISH, Language, Languages, speak, spoken
 from ..domain.language_tags import preferred
@@ -76,11 +77,16 @@ def links() -> Markup:
     return canonical + _alternates(f"{layouts.url()}{quote(path)}", tuple(services.languages))
 
 
-def options(languages: Languages) -> Markup:
-    """The options of the select in the footer. They are put together once, because every page has them."""
-    code = spoken().code
-    unselected = _options(tuple(languages.values()))
-    return Markup(unselected.replace(f'value="{code}"', f'value="{code}" selected', 1))  # noqa: S704  # escaped before
+def options(languages: Languages) -> Callable[[], Markup]:
+    """A function that returns the options of the select in the footer. Put together once: every page has them."""
+    option = Markup('<option value="{0}" lang="{0}" dir="{1}">{2}')
+    unselected = "".join(option.format(one.code, one.direction, one.autonym) for one in languages.values())
+
+    def selected() -> Markup:
+        chosen = f'value="{spoken().code}"'
+        return Markup(unselected.replace(chosen, f"{chosen} selected", 1))  # noqa: S704  # escaped before
+
+    return selected
 
 
 def unreviewed() -> Markup | None:
@@ -109,9 +115,3 @@ def _alternates(url: str, codes: tuple[str, ...]) -> Markup:
     link = Markup('<link rel="alternate" hreflang="{}" href="{}">')
     addresses = [(code, f"{url}?{PARAMETER}={code}") for code in codes]
     return Markup().join(link.format(code, address) for code, address in [*addresses, ("x-default", url)])
-
-
-@lru_cache(maxsize=4)
-def _options(languages: tuple[Language, ...]) -> str:
-    option = '<option value="{0}" lang="{0}" dir="{1}">{2}'
-    return "".join(option.format(escape(one.code), one.direction, escape(one.autonym)) for one in languages)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 
 from flask import Flask
 from markupsafe import Markup, escape
@@ -47,7 +46,7 @@ def install(app: Flask, services: Services) -> None:
         invalid=forms.invalid,
         languages=list(services.languages.values()),
         language_links=languages.links,
-        language_options=partial(languages.options, services.languages),
+        language_options=languages.options(services.languages),
     )
     app.context_processor(_context)
 
