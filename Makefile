@@ -10,7 +10,8 @@ DEV := .venv/installed-dev
 LIGHTHOUSE := .lighthouse/installed
 
 # Tests that only read files of the repository.
-CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_secrets.py tests/test_docs.py tests/test_prose.py
+CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catalogues.py tests/test_secrets.py \
+  tests/test_docs.py tests/test_prose.py
 
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
@@ -32,7 +33,7 @@ test: $(DEV)  ## the whole suite, in a browser too; ARGS="-k words" for a part o
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec env $(IN_MEMORY) $(BIN)/python -m pytest -p tests.no_skips $(if $(ARGS),$(ARGS),--cov)
 
-check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, secrets; needs no network
+check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, translations, secrets; needs no network
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -41,6 +42,7 @@ check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, se
 	$(BIN)/oxlint static/js
 	$(BIN)/shellcheck .ci/run .ci/audit .ci/subjects tests/install-browser
 	$(BIN)/codespell . .ci .github
+	$(BIN)/python -m tests.catalogues.spector
 	$(BIN)/python -m pytest -q $(CHECKS)
 	@.ci/subjects
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from babel.messages.catalog import Catalog, Message
@@ -20,7 +19,8 @@ from webapp.domain.segments import segments
 
 from . import typography
 from .extraction import PLACEHOLDER, TEMPLATE, TRANSLATIONS, table
-from .update import first_of, forms, new, path_of, read
+from .pofilter import Pofilter
+from .update import first_of, forms, path_of, plural_forms, read
 
 TAG = re.compile(r"<[^>]*>")
 NUMBER = re.compile(r"\d+")
@@ -30,9 +30,20 @@ LABEL = 30  # characters of an English label; a translation may be as long, or 2
 TITLE = 60
 DEFAULT_NAMES = {"site": "Nightlatch", "code": "123456", "password": "AAAA-BBBB-CCCC-DDDD"}
 CODE_LINE = "\n\n@nightlatch.example #123456"
+NUMBERS = {
+    **{
+        word: n
+        for n, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)
+    },
+    **dict.fromkeys(("a", "an", "once", "first", "per"), 1),
+    **dict.fromkeys(("second", "both"), 2),
+}
 NOT_NAMED = frozenset(("Home", "Name", "Code", "Account", "Start", "Time", "Main", "Change", "Copy", "Site", "Status"))
 """Labels that are also words of sentences."""
-PARTS = ("button", "link", "title", "checkbox", "noun")
+LABELS = frozenset(("button", "link", "title", "checkbox", "noun"))
+"""The parts of terms that stand alone on the screen, where they are translated exactly as the glossary says."""
+IN_SENTENCES = frozenset(("noun", "verb"))
+"""The parts of terms whose forbidden words are forbidden in sentences too."""
 
 
 class Problem(NamedTuple):
@@ -65,8 +76,9 @@ class Glossary:
 
 
 class Checks:
-    def __init__(self, locale: str, catalog: Catalog, glossary: Glossary, template: Catalog) -> None:
-        self.locale, self.catalog, self.glossary, self.template = locale, catalog, glossary, template
+    def __init__(self, locale: str, catalog: Catalog, glossary: Glossary, english: English) -> None:
+        self.locale, self.catalog, self.glossary, self.english = locale, catalog, glossary, english
+        self.pofilter = Pofilter(locale)
         self.by_id = {first_of(m): forms(m)[0] for m in catalog if m.id}
 
     def problems(self) -> Iterator[Problem]:
@@ -77,19 +89,22 @@ class Checks:
             if not all(forms(message)):
                 yield Problem("missing", "not translated", message)
                 continue
+            yield from (Problem("msgfmt", str(error), message) for error in message.check(self.catalog))
+            if not isinstance(message.id, str) and len(forms(message)) != self.catalog.num_plurals:
+                yield Problem("nplurals", f"{self.catalog.num_plurals} forms are needed", message)
             if message.fuzzy:
                 yield Problem("fuzzy", "marked as uncertain", message)
             passed = {name.strip() for comment in message.user_comments for name in _passes(comment)}
             yield from (p for p in self.of_a_message(message) if p.check not in passed)
 
     def of_the_catalogue(self) -> Iterator[Problem]:
-        expected = new(self.locale)
-        if self.catalog.plural_forms.replace(" ", "") != expected.plural_forms.replace(" ", ""):
-            yield Problem("header", f"Plural-Forms is {self.catalog.plural_forms}, not {expected.plural_forms}")
+        plurals = plural_forms(self.locale)
+        if self.catalog.plural_forms.replace(" ", "") != plurals.replace(" ", ""):
+            yield Problem("header", f"Plural-Forms is {self.catalog.plural_forms}, not {plurals}")
         if self.catalog.fuzzy:
             yield Problem("fuzzy", "the header is marked as uncertain")
         here = {(first_of(m), m.context) for m in self.catalog if m.id}
-        there = {(first_of(m), m.context) for m in self.template if m.id}
+        there = self.english.ids
         if here != there:
             yield Problem(
                 "sentences",
@@ -137,8 +152,10 @@ class Checks:
                 )
 
     def of_a_message(self, message: Message) -> Iterator[Problem]:
-        found = ((check, said) for text in forms(message) for check, said in self.of_a_text(message, text))
-        yield from (Problem(check, said, message) for check, said in dict.fromkeys(found))
+        found = dict.fromkeys(one for text in forms(message) for one in self.of_a_text(message, text))
+        ours = {check for check, _ in found}
+        theirs = (one for one in self.pofilter.found(message) if one[0] not in ours)
+        yield from (Problem(check, said, message) for check, said in (*found, *theirs))
 
     def english_of(self, message: Message, text: str) -> str:
         if isinstance(message.id, str):
@@ -162,8 +179,7 @@ class Checks:
         used = {c for c in plain if c in typography.QUOTES}
         if used - self.glossary.quotes:
             yield "quotes", f"{' '.join(used - self.glossary.quotes)} is not a quotation mark of the glossary"
-        if sorted(NUMBER.findall(plain_english)) != sorted(NUMBER.findall(_latin(plain))):
-            yield "numbers", f"the numbers are {' '.join(NUMBER.findall(plain_english)) or 'none'}"
+        yield from self.numbers(plain_english, _latin(plain))
         if self.locale not in typography.NO_DOUBLES and (
             twice := re.search(r"\b([^\W\d]+) \1\b", plain, re.IGNORECASE)
         ):
@@ -188,6 +204,13 @@ class Checks:
             found = ""
         if wanted != found:
             yield "ends", f"ends with {found or 'no mark'}, not with {wanted or 'none'}"
+
+    def numbers(self, english: str, text: str) -> Iterator[tuple[str, str]]:
+        """A word such as "six" may be a digit in another language."""
+        wanted, found = Counter(NUMBER.findall(english)), Counter(NUMBER.findall(text))
+        words = {str(NUMBERS[word]) for word in re.findall(r"[a-z]+", english.lower()) if word in NUMBERS}
+        if wanted - found or (found - wanted).keys() - words:
+            yield "numbers", f"the numbers are {' '.join(wanted.elements()) or 'none'}"
 
     def length(self, message: Message, english: str, text: str) -> Iterator[tuple[str, str]]:
         if any(SUBJECT.match(file) for file, _ in message.locations) and len(text) > 100:
@@ -217,60 +240,63 @@ class Checks:
 
     def terms(self, message: Message, english: str, text: str) -> Iterator[tuple[str, str]]:
         row = self.glossary.row(english)
-        if row is not None and message.context is None and any(part in row["part"] for part in PARTS):
+        if row is not None and message.context is None and LABELS & set(row["part"].split(", ")):
             if _lower(text, self.locale) != _lower(row["translation"], self.locale):
                 yield "glossary", f"the glossary has {row['translation']!r}"
             return
-        right = [
-            row["translation"].lower() for row in self.glossary.rows if _has(english.lower(), row["english"].lower())
-        ]
-        for row in self.glossary.rows:
-            if "adjective" in row["part"] or not _has(english.lower(), row["english"].lower()):
+        here = [self.glossary.exact[term] for term in self.english.terms_in(english, self.glossary.exact)]
+        right = [row["translation"].lower() for row in here]
+        for row in here:
+            if not IN_SENTENCES & set(row["part"].split(", ")):
                 continue
             for wrong in filter(None, row["forbidden"].split(" | ")):
-                at_fault = wrong.lower()
-                if any(at_fault in term for term in right):
+                if any(wrong.lower() in term for term in right):
                     continue
-                if self.has_word(
-                    text, wrong, exact="button" in row["part"] or "title" in row["part"] or "link" in row["part"]
-                ):
+                if self.has_word(text, wrong):
                     yield "forbidden", f"{wrong!r} is forbidden for {row['english']!r}: {row['translation']!r}"
 
-    def has_word(self, text: str, word: str, exact: bool) -> bool:
-        """Whole words; of labels only as they are written, because their words have other uses in sentences."""
+    def has_word(self, text: str, word: str) -> bool:
         if self.locale in ("ja", "zh_Hans", "zh_Hant", "th"):
-            return word in text and not exact
-        return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, 0 if exact else re.IGNORECASE) is not None
+            return word in text
+        return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
 
     def names(self, english: str, text: str) -> Iterator[tuple[str, str]]:
         """The names of buttons and pages that a sentence mentions."""
-        for label in self.mentioned(english):
+        for label in self.english.mentioned(english):
             translation = self.by_id.get(label, "")
             if translation and translation.casefold() not in text.casefold():
                 yield "names", f"{label!r} is named {translation!r} on its page"
 
-    def mentioned(self, english: str) -> Iterator[str]:
-        rest = english
-        for label in self.labels:
-            pattern = rf"(?<=[a-z,>:] ){re.escape(label)}(?![\w-]| Screen)"
-            if label != english and re.search(pattern, rest):
-                rest = re.sub(pattern, "", rest)
-                yield label
 
-    @cached_property
-    def labels(self) -> list[str]:
-        """The longest first."""
-        found = (
-            label
-            for label in self.by_id
-            if label not in NOT_NAMED
-            and len(label) <= TITLE
-            and label[:1].isupper()
-            and "%" not in label
-            and not typography.end_of(label)
-            and len(label) > 2
-        )
-        return sorted(found, key=len, reverse=True)
+class English:
+    """What the English sentences have in common for all languages."""
+
+    def __init__(self, template: Catalog) -> None:
+        self.template = template
+        self.ids = {(first_of(message), message.context) for message in template if message.id}
+        labels = sorted((first for first, _ in self.ids if _is_label(first)), key=len, reverse=True)
+        self.named = re.compile(rf"(?<=[a-z,>:] )({'|'.join(map(re.escape, labels))})(?![\w-]| Screen)")
+        self.terms: dict[str, list[str]] = {}
+
+    def mentioned(self, sentence: str) -> list[str]:
+        """The labels that a sentence mentions, such as "Resend code"."""
+        return [label for label in self.named.findall(sentence) if label != sentence]
+
+    def terms_in(self, sentence: str, terms: Iterable[str]) -> list[str]:
+        if sentence not in self.terms:
+            small = sentence.lower()
+            self.terms[sentence] = [term for term in terms if term.lower() in small and _has(small, term.lower())]
+        return self.terms[sentence]
+
+
+def _is_label(sentence: str) -> bool:
+    return (
+        sentence not in NOT_NAMED
+        and 2 < len(sentence) <= TITLE
+        and sentence[0].isupper()
+        and "%" not in sentence
+        and not typography.end_of(sentence)
+    )
 
 
 def _passes(comment: str) -> list[str]:
@@ -295,11 +321,15 @@ def _has(english: str, term: str) -> bool:
     return re.search(rf"(?<![\w-]){re.escape(term)}s?(?![\w-])", english) is not None
 
 
-def check(locale: str, path: Path | None = None) -> list[Problem]:
-    catalog = read(path or path_of(locale), locale)
+@cache
+def english() -> English:
     with TEMPLATE.open("rb") as file:
-        template = read_po(file)
-    return list(Checks(locale, catalog, Glossary(locale), template).problems())
+        return English(read_po(file))
+
+
+def check(locale: str, catalog: Catalog | None = None) -> list[Problem]:
+    catalog = catalog or read(path_of(locale), locale)
+    return list(Checks(locale, catalog, Glossary(locale), english()).problems())
 
 
 def is_begun(catalog: Catalog) -> bool:

@@ -63,9 +63,12 @@ def new(locale: str) -> Catalog:
         last_translator="a language model",
         language_team=language,
     )
-    if locale in PLURALS:
-        catalog.mime_headers = [*catalog.mime_headers, ("Plural-Forms", PLURALS[locale])]
+    catalog.mime_headers = [*catalog.mime_headers, ("Plural-Forms", plural_forms(locale))]
     return catalog
+
+
+def plural_forms(locale: str) -> str:
+    return PLURALS.get(locale, Catalog(locale=locale).plural_forms)
 
 
 def template_date() -> datetime:
@@ -114,6 +117,7 @@ def text_of(catalog: Catalog) -> bytes:
 def update_template() -> Catalog:
     """The date stays unless a sentence or a note changed, so that a file without changes is not written."""
     catalog = template()
+    catalog.msgid_bugs_address = ""
     if TEMPLATE.exists():
         catalog.creation_date = template_date()
         if text_of(catalog) == TEMPLATE.read_bytes():
@@ -127,6 +131,7 @@ def update(locale: str, sentences: Catalog) -> Catalog:
     path = path_of(locale)
     catalog = read(path, locale) if path.exists() else new(locale)
     merge(catalog, sentences)
+    catalog.msgid_bugs_address = ""  # the site has none; Babel would write an example
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text_of(catalog))
     return catalog
