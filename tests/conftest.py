@@ -20,6 +20,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import ProgrammingError
 from werkzeug.routing import Rule
+from whitenoise.compress import Compressor
 
 from tests.doubles import FakeClock
 from tests.prepared import empty
@@ -75,6 +76,8 @@ prepared = assets.prepare
 PREPARED = cache(lambda: prepared(assets.SOURCE))
 """The static files, prepared once for all tests: preparing and writing them took half the time of a test's site."""
 assets.prepare = lambda source: PREPARED() if source == assets.SOURCE else prepared(source)
+Compressor.compress_brotli = staticmethod(cache(Compressor.compress_brotli))
+Compressor.compress_gzip = staticmethod(cache(Compressor.compress_gzip))
 POSTGRES = os.environ.get("NIGHTLATCH_TEST_POSTGRES_URL")
 UNCOUNTED = pytest.StashKey[bool]()
 """Marks a test whose lines another counted test executes."""

@@ -12,7 +12,7 @@ from ..domain.devices import device
 from ..domain.language import gettext, pgettext, plural_form, plural_form_in_context, spoken
 from ..domain.moments import machine
 from ..services.operation.restoration import RestoredLately
-from . import cookies, csrf, current, forms, icons, layouts, settings_list, themes, times, waiting_requests
+from . import cookies, csrf, current, forms, icons, languages, layouts, settings_list, themes, times, waiting_requests
 from .places import place_of
 
 HYPHENATED = re.compile(r"(?<![\w-])\w{1,8}-\w{1,8}(?![\w-])[.,?!]*")
@@ -45,6 +45,8 @@ def install(app: Flask, services: Services) -> None:
         described=forms.described,
         invalid=forms.invalid,
         languages=list(services.languages.values()),
+        language_links=languages.links,
+        language_options=languages.options(services.languages),
     )
     app.context_processor(_context)
 

@@ -11,7 +11,7 @@ from ...domain.language import bidi_isolate, pgettext
 from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, EmailRequired, Refusal
 from ...services.email_addresses import masked
-from .. import confirming, current, guards, layouts, render, words
+from .. import confirming, current, guards, languages, layouts, render, words
 from ..forms import EmailForm, Form, NewPasswordForm, PhoneForm, ThemeForm
 
 DISCOVERABLE = "discoverable"  # in the form session, until the number is confirmed
@@ -132,7 +132,7 @@ def privacy() -> Any:
 @bp.get("/language")
 @login_required
 def language() -> Any:
-    return render.page("settings/language.html")
+    return render.page("settings/language.html", unreviewed=languages.unreviewed())
 
 
 @bp.route("/display", methods=["GET", "POST"])
