@@ -96,6 +96,8 @@ class Notes:
         return notes + [f"%({name})s: {meaning}" for name, meaning in meanings.items()]
 
     def row(self, placeholder: str, sentence: str) -> int:
-        """Of placeholders.tsv: the first that fits. Raises `StopIteration` for a placeholder that is not explained."""
-        rows = enumerate(self.placeholders)
-        return next(n for n, row in rows if row["placeholder"] == placeholder and row["in"] in sentence)
+        """Of placeholders.tsv: the first that fits. Raises `KeyError` for a placeholder that is not explained."""
+        for number, row in enumerate(self.placeholders):
+            if row["placeholder"] == placeholder and row["in"] in sentence:
+                return number
+        raise KeyError(f"placeholders.tsv does not explain %({placeholder})s of {sentence!r}")

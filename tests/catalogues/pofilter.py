@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from babel.messages.catalog import Message
 from translate.filters import checks
 from translate.misc.multistring import multistring
-from translate.storage.pypo import pounit
+from translate.storage.base import TranslationUnit
 
 from .update import forms
 
@@ -23,14 +23,11 @@ OTHER_ENDS = frozenset(("ja", "fr", "hi", "th", "vi", "ps", "ti"))
 class Pofilter:
     def __init__(self, locale: str) -> None:
         names = [name for name in NAMES if name != "endpunc" or locale not in OTHER_ENDS]
-        config = checks.CheckerConfig(targetlanguage=locale)
-        self.checker = checks.TeeChecker(
-            config, checkerclasses=[checks.StandardChecker, checks.StandardUnitChecker], limitfilters=names
-        )
+        self.checker = checks.StandardChecker(checks.CheckerConfig(targetlanguage=locale), limitfilters=names)
 
     def found(self, message: Message) -> Iterator[tuple[str, str]]:
         translated = forms(message)
-        unit = pounit(message.id if isinstance(message.id, str) else multistring(list(message.id)))
-        unit.target = translated[0] if isinstance(message.id, str) else translated
+        unit = TranslationUnit(message.id if isinstance(message.id, str) else multistring(list(message.id)))
+        unit.target = translated[0] if isinstance(message.id, str) else multistring(translated)
         for name, failure in self.checker.run_filters(unit).items():
             yield name, str(failure)

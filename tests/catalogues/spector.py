@@ -21,6 +21,7 @@ ACCEPTED = {
     "unable-to-determine-language": "the same",
     "unusual-plural-forms": "CLDR has other forms for some languages than its table",
     "python-format-string-missing-argument": "the form for one thing may leave out the number",
+    "One thing needs your attention.": "its form for 1, 21 and 31 has the number",
 }
 
 

@@ -33,12 +33,16 @@ def missing(catalog: Catalog, sentences: Catalog) -> Iterator[Message]:
 
 
 def compile_all(folder: Path = FOLDER) -> Iterator[str]:
-    """Yields the locale of each language that is offered then, and of each that is not with a reason."""
-    with (folder / "messages.pot").open("rb") as file:
+    """Yields the locale of each language that is offered then. What is newer than its catalogue is left as it is."""
+    template = folder / "messages.pot"
+    with template.open("rb") as file:
         sentences = read_po(file)
     for locale, language in known(folder):
         written, source = compiled(locale, folder), compiled(locale, folder).with_suffix(".po")
         if language.code == ENGLISH.code or not source.exists():
+            continue
+        if written.exists() and written.stat().st_mtime > max(source.stat().st_mtime, template.stat().st_mtime):
+            yield locale
             continue
         with source.open("rb") as file:
             catalog = read_po(file, locale=locale)
