@@ -28,7 +28,6 @@ from tests.people import AGENTS, ANDROID, DESKTOP, IPHONE, Owner
 from tests.pseudo import LANGUAGES
 from webapp import create_app
 from webapp.adapters.catalogues import known, offered
-from webapp.domain.language import ENGLISH
 from webapp.models.accounts import Account
 from webapp.settings import Settings
 
@@ -214,7 +213,7 @@ class Visitor:
             if value is not None:
                 self.context.add_cookies([{"name": name, "value": value, "url": self.site.url(self.layout)}])
         self._say_language()
-        if person and self.language != ENGLISH.code:  # an account's language goes before that of the browser
+        if person:  # an account's language goes before that of the browser
             with self.site.services.db.write() as tx:
                 tx.execute(update(Account).values(language=self.language))
 

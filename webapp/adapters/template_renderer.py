@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from ..domain.devices import device
 from ..domain.language import (
     ENGLISH,
+    bidi_isolate,
     gettext,
     pgettext,
     plural_form,
@@ -64,7 +65,7 @@ class TemplateRenderer:
         env.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
             gettext, plural_form, newstyle=True, pgettext=pgettext, npgettext=plural_form_in_context
         )
-        env.filters.update(moment=moment, minute=minute, device=device)
+        env.filters.update(moment=moment, minute=minute, device=device, isolated=bidi_isolate)
         env.tests["linked"] = lambda text: LINKED.search(text) is not None
         env.globals.update(hello=hello, site=site_name, main_url=main_url.rstrip("/"))
         return env
