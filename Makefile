@@ -4,21 +4,24 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SITE := .venv/installed
+LANGUAGES := .venv/languages
+CATALOGUES := $(wildcard webapp/translations/*/LC_MESSAGES/*.po)
 DEV := .venv/installed-dev
 LIGHTHOUSE := .lighthouse/installed
 
 # Tests that only read files of the repository.
-CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_secrets.py tests/test_docs.py tests/test_prose.py
+CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catalogues.py tests/test_secrets.py \
+  tests/test_docs.py tests/test_prose.py
 
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
-.PHONY: help run quick test check audit serve bench lighthouse screenshots lock clean
+.PHONY: help run quick test check translations audit serve bench lighthouse screenshots lock clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
 
-run: $(SITE)  ## the development site, with a demo account, on PORT (5000)
+run: $(LANGUAGES)  ## the development site, with a demo account, on PORT (5000)
 	@exec env NIGHTLATCH_LEGACY_ACCESS="$${NIGHTLATCH_LEGACY_ACCESS:-on}" \
 	  $(if $(PORT),NIGHTLATCH_SERVER_NAME=nightlatch.localhost:$(PORT)) $(BIN)/flask --app wsgi develop
 
@@ -30,7 +33,7 @@ test: $(DEV)  ## the whole suite, in a browser too; ARGS="-k words" for a part o
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec env $(IN_MEMORY) $(BIN)/python -m pytest -p tests.no_skips $(if $(ARGS),$(ARGS),--cov)
 
-check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, secrets; needs no network
+check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, translations, secrets; needs no network
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -39,13 +42,17 @@ check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, se
 	$(BIN)/oxlint static/js
 	$(BIN)/shellcheck .ci/run .ci/audit .ci/subjects tests/install-browser
 	$(BIN)/codespell . .ci .github
+	$(BIN)/python -m tests.catalogues.spector
 	$(BIN)/python -m pytest -q $(CHECKS)
 	@.ci/subjects
+
+translations: $(DEV)  ## find new sentences, update the catalogues, and print what is missing in LOCALE (all)
+	@$(BIN)/python -m tests.catalogues.update $(LOCALE)
 
 audit: $(DEV)  ## ask for security advisories of the locked versions; needs a network
 	@.ci/audit
 
-serve: $(SITE)  ## the production server, in the foreground on NIGHTLATCH_BIND (127.0.0.1:8000)
+serve: $(LANGUAGES)  ## the production server, in the foreground on NIGHTLATCH_BIND (127.0.0.1:8000)
 	@NIGHTLATCH_SERVING=1 exec $(BIN)/python -m webapp.serve
 
 bench: $(DEV)  ## the benchmarks; fails when a bound is exceeded
@@ -66,6 +73,7 @@ lock:  ## install the newest versions in a new .venv and write them to requireme
 
 clean:  ## remove what was installed and cached; the database in instance/ stays
 	rm -rf .venv .lighthouse .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f webapp/translations/*/LC_MESSAGES/*.mo
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # pip reads the dependencies from pyproject.toml. The application itself is not installed; it runs from this folder.
@@ -83,7 +91,11 @@ $(SITE): pyproject.toml requirements.lock
 	$(PIP) --upgrade 'pip>=25.1' && $(BIN)/python -c '$(DEPENDENCIES)' >.venv/dependencies.txt && \
 	$(PIP) -c requirements.lock -r .venv/dependencies.txt && touch $@; } >&2
 
-$(DEV): $(SITE)
+# A catalogue that is complete is compiled, and its language is then offered.
+$(LANGUAGES): $(SITE) $(CATALOGUES) webapp/translations/messages.pot webapp/translations/languages.tsv
+	@$(BIN)/python -m webapp.adapters.catalogue_compiler >&2 && touch $@
+
+$(DEV): $(LANGUAGES)
 	@{ echo "Installing what the tests and checks need" && \
 	$(PIP) -c requirements.lock --group dev && touch $@; } >&2
 

@@ -32,6 +32,12 @@ class Pseudo(NullTranslations):
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
         return self._change(msgid1 if n == 1 else msgid2)
 
+    def pgettext(self, context: str, message: str) -> str:
+        return self._change(message)
+
+    def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
+        return self._change(msgid1 if n == 1 else msgid2)
+
 
 def accented(sentence: str) -> str:
     padding = "~" * max(1, len(sentence) * 3 // 10)

@@ -18,7 +18,7 @@ import pytest
 from jinja2.lexer import Lexer
 from jinja2.sandbox import SandboxedEnvironment
 
-from tests.test_translations import extracted
+from tests.catalogues.extraction import sentences as sentences_of_the_site
 
 ROOT = Path(__file__).resolve().parent.parent
 LIST = tomllib.loads((ROOT / "tests/unclear_words.toml").read_text())
@@ -115,11 +115,11 @@ def test_prose_is_plain(pattern: str) -> None:
 
 def test_sentences_are_plain() -> None:
     found = [
-        f"{file}:{line} {written!r} in {sentence!r}: write {instead}"
-        for file, line, sentences in extracted()
-        for sentence in sentences
-        for _, written, instead in unclear(line, sentence)
-        if (file, written.lower()) not in KEPT
+        f"{one.file}:{one.line} {written!r} in {text!r}: write {instead}"
+        for one in sentences_of_the_site()
+        for text in one.texts
+        for _, written, instead in unclear(one.line, text)
+        if (one.file, written.lower()) not in KEPT
     ]
     assert not found, "\n" + "\n".join(found)
 

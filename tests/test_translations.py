@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import ast
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from babel.messages.extract import extract_from_dir
 from jinja2 import Environment, nodes
 
-ROOT = Path(__file__).resolve().parent.parent
-KEYWORDS: dict[str, Any] = {"_": None, "_l": None, "gettext": None, "lazy": None, "ngettext": (1, 2)}
-PLURALS = {"ngettext": 2}
+from tests.catalogues.extraction import KEYWORDS, ROOT, TEMPLATE, TRANSLATIONS, Notes, sentences
+from tests.catalogues.update import text_of, update_template
+
+LITERAL = {"ngettext": 2, "pgettext": 2, "lazy_pgettext": 2, "npgettext": 3}
+"""How many arguments are looked up; one, where a function is not named."""
 JINJA = Environment(extensions=["jinja2.ext.i18n", "jinja2.ext.do", "jinja2.ext.loopcontrols"], autoescape=True)
 
 
-GLOSSARIES = ROOT / "webapp" / "translations" / "glossary"
+GLOSSARIES = TRANSLATIONS / "glossary"
 DECIDED = (
     *("language", "address", "buttons", "headings", "quotation marks", "punctuation", "plurals", "not translated"),
     *("made", "sources"),
 )
 """What the first lines of each glossary say."""
-
-
-def extracted() -> list[tuple[str, int, tuple[str, ...]]]:
-    mappings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["babel"]["mappings"]
-    methods = [(mapping["pattern"], mapping["method"]) for mapping in mappings]
-    options = {mapping.pop("pattern"): {key: str(value) for key, value in mapping.items()} for mapping in mappings}
-    found = extract_from_dir(str(ROOT), methods, options, keywords=KEYWORDS)
-    return [
-        (file, line, (sentence,) if isinstance(sentence, str) else sentence) for file, line, sentence, _, _ in found
-    ]
 
 
 def computed_in_python(source: str) -> Iterator[int]:
@@ -44,7 +33,7 @@ def computed_in_python(source: str) -> Iterator[int]:
             if function in KEYWORDS and any(
                 isinstance(argument, (ast.JoinedStr, ast.BinOp))
                 or (isinstance(argument, ast.Call) and getattr(argument.func, "attr", "") == "format")
-                for argument in node.args[: PLURALS.get(function, 1)]
+                for argument in node.args[: LITERAL.get(function, 1)]
             ):
                 yield node.lineno
 
@@ -54,16 +43,31 @@ def computed_in_jinja(source: str) -> Iterator[int]:
     for call in JINJA.parse(source).find_all(nodes.Call):
         function = getattr(call.node, "name", "")
         if function in KEYWORDS and not all(
-            isinstance(argument, nodes.Const) for argument in call.args[: PLURALS.get(function, 1)]
+            isinstance(argument, nodes.Const) for argument in call.args[: LITERAL.get(function, 1)]
         ):
             yield call.lineno
 
 
 def test_sentences_are_extracted_without_stray_spaces() -> None:
-    sentences = extracted()
-    assert {file.partition("/")[0] for file, _, _ in sentences} == {"webapp", "templates"}
-    stray = [(file, line, text) for file, line, texts in sentences for text in texts if text != text.strip()]
-    assert not stray
+    found = list(sentences())
+    assert {one.file.partition("/")[0] for one in found} == {"webapp", "templates"}
+    assert not [(one.file, one.line, text) for one in found for text in one.texts if text != text.strip()]
+
+
+def test_the_template_has_the_sentences_of_today() -> None:
+    before = TEMPLATE.read_bytes()
+    try:
+        assert text_of(update_template()) == before, "run make translations"
+    finally:
+        TEMPLATE.write_bytes(before)
+
+
+def test_each_note_is_of_a_sentence() -> None:
+    notes, found = Notes(), list(sentences())
+    texts = {text for one in found for text in one.texts}
+    assert not notes.labels.keys() - texts
+    used = {notes.row(name, one.texts[0]) for one in found for name in one.placeholders}
+    assert used == set(range(len(notes.placeholders)))
 
 
 def test_no_sentence_is_formatted_before_it_is_looked_up() -> None:

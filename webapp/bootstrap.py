@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from .adapters.catalogues import offered
 from .adapters.embedded import NoPlaces, NoPushes, NoTexts, OutboxMail, OutboxTexts
 from .adapters.heartbeat import FileHeartbeat
 from .adapters.keyring import AesGcmKeyring
@@ -15,7 +16,7 @@ from .adapters.system import SystemClock, SystemEntropy
 from .adapters.template_renderer import TemplateRenderer
 from .adapters.vonage import VonageTexts
 from .adapters.web_push import WebPush
-from .domain.language import DEFAULT, Languages
+from .domain.language import Languages
 from .domain.ports import Adapters
 from .methods.catalogue import Catalogue, Parts, catalogue
 from .models.database import Database
@@ -95,8 +96,8 @@ class Services:
         self.email_undos = EmailUndos(core, self.links, sessions, tell, self.outbox, settings.main_url)
         self.phone_numbers, key, hosts = numbers, ports.pushes.public_key, settings.push.hosts
         self.ceremonies = Ceremonies(core, site, settings.main_host.partition(":")[0], settings.origins)
-        pushing = RequestPushes(core, self.outbox, ports.places, site, settings.mobile_url, key is not None)
-        self.login_requests = LoginRequests(core, attempts, pushing)
+        pushes = RequestPushes(core, self.outbox, ports.places, site, settings.mobile_url, key is not None)
+        self.login_requests = LoginRequests(core, attempts, pushes)
         self.approvals = Approvals(core, self.login_requests, tell)
         parts = (codes, self.outbox, numbers, self.ceremonies, self.login_requests)
         self.methods = methods(Parts(core, attempts, *parts, site, ports.texts.available, hosts, key))
@@ -126,8 +127,7 @@ class Services:
         self.legacy_access = LegacyAccess(core, *proving, apps, refused, tell, CallerCache(core))
         kinds = SessionKind(core, sessions), RememberedKind(core, remembered), AppKind(core, apps)
         self.active_access = ActiveAccess(core, sessions, tell, kinds)
-        senders = (ports.mail, ports.texts, ports.pushes)
-        self.delivery = Delivery(core, self.outbox, *senders, prepare=refused.process, drop=pushing.drop)
+        self.delivery = Delivery(core, self.outbox, ports.mail, ports.texts, ports.pushes, refused.process, pushes.drop)
         owned, self.exports = (self.links, tell, self.outbox), Exports(core, attempts, sessions, tell)
         self.renames = Renames(core, attempts, names, sessions, *owned, settings.username_change)
         self.deletions = deletions = Deletions(core, sessions, *owned, names, settings.main_url)
@@ -141,10 +141,10 @@ def build(
     settings: Settings,
     *,
     db: Database | None = None,
-    languages: Languages = DEFAULT,
+    languages: Languages | None = None,
     methods: Catalogue = catalogue,
     **doubles: Any,
 ) -> Services:
-    """`doubles` are fields of `Adapters` that a test passes in place of the real ones."""
+    """`languages` and `doubles`, which are fields of `Adapters`, are what a test passes in place of the real ones."""
     ports = replace(adapters(settings), **doubles)
-    return Services(settings, db or Database(settings.database_url), ports, languages, methods)
+    return Services(settings, db or Database(settings.database_url), ports, languages or offered(), methods)

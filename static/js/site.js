@@ -2,6 +2,11 @@
 // One module, because a second one would be a seventh request on a first visit. Comments on lines of their own are not
 // sent to browsers (docs/decisions/static-files.md).
 
+const { lang } = document.documentElement;
+// Digits and calendar of the server, which are those of e-mails too
+const language = new Intl.Locale(lang, { numberingSystem: "latn", calendar: "gregory" });
+// Browsers lack a few languages (Oromo, Tigrinya), and would write their own one instead
+const knowsLanguage = Intl.DateTimeFormat.supportedLocalesOf(lang).length > 0;
 const screen = document.getElementById("screen");
 const status = document.getElementById("status");
 const controls = (button) => document.getElementById(button.getAttribute("aria-controls"));
@@ -55,7 +60,8 @@ async function copy(button) {
 
 // -- The forms and the link of the footer lead back to the present step, which HTMX may have changed -----------------
 
-const here = () => location.pathname + location.search;
+// without the language of a public page's address, because another one may be chosen now
+const here = () => location.pathname + location.search.replace(/^\?lang=[\w-]+$/, "");
 const TYPED = "typed";
 /** Never a password, a code, a file or a token. */
 const isKept = ({ id, type, dataset }) => id && !["password", "hidden", "file"].includes(type) && !("code" in dataset);
@@ -197,8 +203,8 @@ function countDown() {
   if (!line) return;
   const { wait, later, now } = line.dataset;
   const ends = Date.now() + wait * 1000;
-  const seconds = new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit: "second", unitDisplay: "long" });
-  const shown = (left) => left > 60 ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : seconds.format(left);
+  const seconds = new Intl.NumberFormat(language, { style: "unit", unit: "second", unitDisplay: "long" });
+  const shown = (left) => left > 60 || !knowsLanguage ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : seconds.format(left);
   countdown = setInterval(() => {
     const left = Math.ceil((ends - Date.now()) / 1000);
     line.textContent = left > 0 ? later.replace("{}", shown(left)) : now;
@@ -223,7 +229,6 @@ function sendOnceSeen(form) {
 
 // -- Times, which the server writes in UTC --------------------------------------------------------------------------
 
-const language = document.documentElement.lang;
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 const capitalized = (text) => text[0].toLocaleUpperCase(language) + text.slice(1);
 
@@ -251,6 +256,7 @@ function inWords(date, now, within) {
 
 /** Shows times in the zone of this browser. */
 function showTimes() {
+  if (!knowsLanguage) return;
   const now = new Date();
   for (const time of document.querySelectorAll("time[datetime]")) {
     const date = new Date(time.dateTime);
@@ -267,7 +273,7 @@ function showTimes() {
 // The title of a time below the pointer has the whole date, with its zone.
 document.addEventListener("pointerover", ({ target }) => {
   const time = target.closest("time[datetime]");
-  if (time) time.title ||= formatsOfTimes().whole.format(new Date(time.dateTime));
+  if (time && knowsLanguage) time.title ||= formatsOfTimes().whole.format(new Date(time.dateTime));
 });
 
 setInterval(showTimes, 30000);

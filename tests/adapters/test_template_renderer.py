@@ -270,3 +270,12 @@ def test_a_time_is_written_in_every_language() -> None:
 def test_rendering_an_email_takes_less_than_a_millisecond(renderer: TemplateRenderer) -> None:
     costs = [least_cost(partial(renderer.render_email, name, **facts), turns=3) for name, facts in FACTS.items()]
     assert median(costs) < 0.001
+
+
+def test_an_ip_address_is_not_turned_round_from_right_to_left() -> None:
+    renderer = TemplateRenderer(TEMPLATES, "Nightlatch", "https://login.example.org")
+    facts = {**FACTS["notice"], "origin": Origin("2001:db8::1", FIREFOX)}
+    with speaking(Language("ar", "العربية", "rtl")):
+        email = renderer.render_email("notice", **facts)
+    assert "\u20662001:db8::1\u2069" in email.text
+    assert "\u20662001:db8::1\u2069" in email.html

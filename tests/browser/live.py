@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from gettext import NullTranslations
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, Response, expect
+from sqlalchemy import update
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wsgi import ClosingIterator
 
@@ -26,6 +28,8 @@ from tests.doubles import FakeClock
 from tests.people import AGENTS, ANDROID, DESKTOP, IPHONE, Owner
 from tests.pseudo import LANGUAGES
 from webapp import create_app
+from webapp.adapters.catalogues import known, offered
+from webapp.models.accounts import Account
 from webapp.settings import Settings
 
 CHROMIUM = os.environ.get("NIGHTLATCH_TEST_CHROMIUM", "/usr/bin/chromium")
@@ -94,9 +98,14 @@ class Inside(Owner):
         return urlsplit(self.site.url(self.layout)).netloc
 
 
+WITHOUT_SENTENCES = {language.code: replace(language, translations=NullTranslations()) for _, language in known()}
+OFFERED = {**WITHOUT_SENTENCES, **offered(), **LANGUAGES}
+"""All languages, as pages are with a complete catalogue for each, and the pseudo-languages."""
+
+
 @contextmanager
 def live_site(folder: Path, **settings: str) -> Iterator[LiveSite]:
-    """A site with an empty database, in two layouts and three languages, on a free port."""
+    """A site with an empty database, in two layouts and all languages, on a free port."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         host = f"nightlatch.localhost:{listening.getsockname()[1]}"
         environ = {
@@ -107,7 +116,7 @@ def live_site(folder: Path, **settings: str) -> Iterator[LiveSite]:
         }
         (folder / "live.sqlite3").write_bytes(empty_sqlite())
         clock = FakeClock(int(time.time()))
-        app = create_app(Settings.read(environ, folder / "instance"), clock=clock, languages=LANGUAGES)
+        app = create_app(Settings.read(environ, folder / "instance"), clock=clock, languages=OFFERED)
         app.jinja_env.bytecode_cache = COMPILED
         services = app.extensions["nightlatch"]
         server = make_server(
@@ -207,6 +216,9 @@ class Visitor:
             if value is not None:
                 self.context.add_cookies([{"name": name, "value": value, "url": self.site.url(self.layout)}])
         self._say_language()
+        if person:  # an account's language goes before that of the browser
+            with self.site.services.db.write() as tx:
+                tx.execute(update(Account).values(language=self.language))
 
     def speak(self, language: str) -> None:
         self.language = language

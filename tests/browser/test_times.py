@@ -53,6 +53,21 @@ def test_a_time_is_shown_in_the_zone_of_the_reader(
     assert "GMT" in (time.get_attribute("title") or "") or "EST" in (time.get_attribute("title") or "")
 
 
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [("fa", "2 دقیقه پیش"), ("ti", "January 15, 2027, 12:00 PM UTC")],
+    ids=["digits and calendar as the server's", "unknown to the browser"],
+)
+def test_a_time_is_never_in_another_language_than_the_page(
+    site: LiveSite, visit: Visits, language: str, shown: str
+) -> None:
+    visitor = member(site, visit, DESKTOP, timedelta(minutes=2))
+    say = f"document.addEventListener('readystatechange', () => document.documentElement.lang = '{language}')"
+    visitor.page.add_init_script(say)
+    visitor.open(SESSIONS)
+    expect(visitor.page.locator("main time").first).to_have_text(shown)
+
+
 def test_a_time_in_a_page_that_stays_open_grows_old(site: LiveSite, visit: Visits) -> None:
     visitor = member(site, visit, DESKTOP, timedelta(minutes=2))
     time = visitor.page.locator("main time").first

@@ -16,6 +16,9 @@ SCRIPTS = {
     "Persian": "۰۱۲۳۴۵۶۷۸۹",
     "Arabic": "٠١٢٣٤٥٦٧٨٩",
     "Devanagari": "०१२३४५६७८९",
+    "Thai": "๐๑๒๓๔๕๖๗๘๙",
+    "Tamil": "௦௧௨௩௪௫௬௭௮௯",
+    "Kannada": "೦೧೨೩೪೫೬೭೮೯",
 }
 SEPARATORS = [" ", "-", "\u2013", "\u00a0", "\u2009", ".", "·", "_", "\u200f", "\u200b", "\t", "\n", "\u2011"]
 
@@ -51,6 +54,9 @@ def test_a_backup_code_is_read_in_any_case_width_and_grouping(code: str, between
     wide = "".join(chr(ord(c) + 0xFEE0) for c in code)
     assert codes.tidy_base32(wide) == code
     assert codes.is_base32(codes.tidy_base32(typed))
+    for digits in SCRIPTS.values():
+        assert codes.tidy_base32(code.translate(str.maketrans("0123456789", digits))) == code
+    assert codes.tidy_base32(code.lower().replace("i", "ı")) == codes.tidy_base32(code.replace("I", "İ")) == code
 
 
 @given(code=sixteen_letters)

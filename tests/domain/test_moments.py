@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from tests.domain.test_language_tags import CODES
 from webapp.domain.devices import device
 from webapp.domain.language import Language, speaking
+from webapp.domain.lists import all_of, one_of
 from webapp.domain.moments import day, machine, minute, moment
 
 NOW = 1_800_000_005
@@ -19,6 +23,7 @@ NOW = 1_800_000_005
         ("fr-CA", "15 janvier 2027, 08 h 00 TU", "15 janvier 2027"),
         ("zh_Hans", "2027年1月15日 UTC 08:00", "2027年1月15日"),
         ("fa", "15 ژانویهٔ 2027، ساعت 8:00 UTC", "15 ژانویهٔ 2027"),
+        ("ko", "2027년 1월 15일 오전 8:00 UTC", "2027년 1월 15일"),
         ("ar-XB", "January 15, 2027, 8:00 AM UTC", "January 15, 2027"),
         ("nonsense", "January 15, 2027, 8:00 AM UTC", "January 15, 2027"),
     ],
@@ -29,6 +34,15 @@ def test_a_time_is_written_in_its_language(code: str, to_the_minute: str, date: 
         assert day(NOW) == date
         assert "\u202f" not in moment(NOW)
     assert moment(NOW).replace("\u00a0", " ") == "January 15, 2027, 8:00:05 AM UTC"
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if code not in ("en", "fil")])
+def test_no_date_and_no_list_of_a_language_has_english_words(code: str) -> None:
+    with speaking(Language(code, code)):
+        texts = minute(NOW), moment(NOW), day(NOW), one_of(["1", "2"]), one_of(["1", "2", "3"]), all_of(["1", "2"])
+    for text in texts:
+        assert not re.search(r"\b(January|Jan|M01|at|or|and)\b", text), text
+        assert not re.search(r"(?![0-9])\d", text), f"digits are Latin: {text}"
 
 
 def test_the_machine_readable_time_is_the_same_in_every_language() -> None:

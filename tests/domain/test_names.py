@@ -37,6 +37,10 @@ def test_a_name_that_shows_nothing_is_refused(typed: str) -> None:
         ("\uff20\uff21da", "ada"),
         ("Ada@example.org", "ada@example.org"),
         ("@ada@example.org", "@ada@example.org"),
+        ("IRINA", "irina"),
+        ("@\u0130rina", "irina"),
+        ("\u0131rina", "\u0131rina"),
+        ("\u0130rina@example.org", "i\u0307rina@example.org"),
     ],
 )
 def test_a_username_may_be_typed_with_its_at_sign_to_log_in(typed: str, key: str) -> None:

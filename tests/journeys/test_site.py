@@ -206,6 +206,60 @@ class TestSiteWithTwoLanguages:
         assert (page.path, page.soup.find("html")["lang"]) == ("/settings/language", "la")
         assert page.field("Latina").has_attr("checked")
 
+    def test_the_account_decides_before_the_browser_and_follows_the_picker(self, site: Site) -> None:
+        ada = Owner(site)
+        ada.sign_up()
+        latin = {"Accept-Language": "la"}
+        assert ada.open("/settings/language", headers=latin).soup.find("html")["lang"] == "en"
+        elsewhere = ada.other_browser()
+        elsewhere.log_in()
+        ada.press("Save", language="la")
+        for page in (elsewhere.open("/"), elsewhere.open("/nothing-here"), elsewhere.open("/about")):
+            assert page.soup.find("html")["lang"] == "la"
+        page = elsewhere.press("Log out")
+        assert (page.soup.find("html")["lang"], page.h1) == ("en", "Log in")
+
+    def test_an_address_with_a_language_is_answered_in_it_and_stores_nothing(self, site: Site) -> None:
+        ada = Owner(site)
+        page = ada.open("/log-in?lang=la&next=/settings")
+        assert (page.h1, page.response.headers.getlist("Set-Cookie")[1:]) == ("Intra", [])
+        page = ada.press("Intra", username="ada", password="wrong")
+        assert (page.status, page.h1) == (422, "Intra")
+        assert ada.open("/log-in").h1 == "Log in"
+        assert ada.open("/log-in?lang=tlh").h1 == "Log in"
+        ada.sign_up()
+        assert ada.open("/about?lang=la").soup.find("html")["lang"] == "la"
+        assert ada.open("/settings?lang=la").soup.find("html")["lang"] == "en"
+
+    def test_another_language_can_be_chosen_on_such_an_address(self, site: Site) -> None:
+        ada = Owner(site)
+        ada.open("/log-in?next=/settings&lang=la")
+        page = ada.press("Change language", language="en")
+        assert page.h1 == "Log in"
+        assert page.soup.select_one("footer [name=next]")["value"] == "/log-in?next=%2Fsettings"
+
+    def test_an_account_that_an_operator_made_gets_the_language_of_its_first_log_in(self, site: Site) -> None:
+        site.services.sign_up.create_by_operator("Eve", "eve", "seven brass wheels turning", None, confirmed=False)
+        eve = Person(site.app)
+        eve.open("/log-in?lang=la")
+        eve.press("Intra", username="eve", password="seven brass wheels turning")
+        assert site.services.accounts.named("eve").language == "la"
+        assert eve.open("/about").soup.find("html")["lang"] == "la"
+
+    @pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
+    def test_public_pages_name_their_address_in_each_language(self, site: Site, layout: str) -> None:
+        visitor = Person(site.app, layout)
+        here = f"http://{HOST if layout == DESKTOP else PHONE}"
+        for path in ("/log-in", "/sign-up", "/help/two-factor-authentication", "/about", "/status"):
+            for query, named in (("", ""), ("?next=/&lang=la", "?lang=la")):
+                page = visitor.open(path + query)
+                found = {link["hreflang"]: link["href"] for link in page.soup.select("head > link[rel=alternate]")}
+                assert found == {**{c: f"{here}{path}?lang={c}" for c in ("en", "la")}, "x-default": f"{here}{path}"}
+                (canonical,) = page.soup.select("head > link[rel=canonical]")
+                assert canonical["href"] == f"http://{HOST}{path}{named}"
+                assert {"Accept-Language", "Cookie"} <= set(page.response.vary)
+        assert not visitor.open("/nothing-here").soup.select("[hreflang], [rel=canonical]")
+
     def test_choosing_an_unknown_language_changes_nothing(self, site: Site) -> None:
         ada = Owner(site)
         ada.open("/log-in")

@@ -98,6 +98,12 @@ def test_a_method_is_named_in_the_readers_language() -> None:
         assert sentence_for("factor-off", {"method": "Authentication app"}) == "Machina quiescit."
 
 
+def test_the_end_of_a_number_is_not_turned_round_from_right_to_left() -> None:
+    with speaking(Language("ar", "العربية", "rtl")):
+        assert "\u2066...56\u2069" in sentence_for("phone-added", {"hint": "...56"})
+    assert "ending in ...56 was" in sentence_for("phone-added", {"hint": "...56"})
+
+
 def test_a_fact_that_is_not_text_or_is_empty_is_used_unchanged() -> None:
     assert sentence_for("factor-off", {"method": ""}) == " was turned off."
     assert sentence_for("factor-off", {"method": 3}) == "3 was turned off."

@@ -8,7 +8,7 @@ import pytest
 
 from webapp.domain import refusals as r
 from webapp.domain.language import lazy
-from webapp.web.words import WORDS, duration, say
+from webapp.web.words import WORDS, left, say, since, until
 
 BASES = {r.Waiting, r.CodeRefusal}
 
@@ -77,7 +77,7 @@ def test_a_wait_is_at_least_a_second() -> None:
     ],
 )
 def test_a_duration_is_rounded_up(seconds: int, said: str) -> None:
-    assert duration(seconds) == said
+    assert (until(seconds), since(seconds), left(seconds)) == (said, said, f"{said} left")
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,26 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ..domain.devices import device
-from ..domain.language import ENGLISH, gettext, speaking, spoken
+from ..domain.language import (
+    ENGLISH,
+    bidi_isolate,
+    gettext,
+    pgettext,
+    plural_form,
+    plural_form_in_context,
+    speaking,
+    spoken,
+)
 from ..domain.moments import minute, moment
 from ..domain.ports import RenderedEmail
 from ..domain.segments import segments
 
 # text that mail programs turn into a link
 LINKED = re.compile(r"[^\s.]\.[^\s.]|[/\\@:]|www", re.IGNORECASE)
+
+
+SHORTENED = 2
+"""A template of a text reads `shorter`, which says how often it is made shorter, from 0 to this."""
 
 
 class TemplateRenderer:
@@ -50,9 +63,9 @@ class TemplateRenderer:
         )
         # newstyle: Jinja inserts the values, escaped in HTML templates
         env.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
-            gettext, _plural, newstyle=True
+            gettext, plural_form, newstyle=True, pgettext=pgettext, npgettext=plural_form_in_context
         )
-        env.filters.update(moment=moment, minute=minute, device=device)
+        env.filters.update(moment=moment, minute=minute, device=device, isolated=bidi_isolate)
         env.tests["linked"] = lambda text: LINKED.search(text) is not None
         env.globals.update(hello=hello, site=site_name, main_url=main_url.rstrip("/"))
         return env
@@ -68,13 +81,16 @@ class TemplateRenderer:
     def render_text_message(self, template: str, /, **facts: object) -> str:
         """Raises as `render_email` does.
 
-        In English when the current language needs more than one segment: a second segment costs as much as the first,
-        and may arrive without it. A segment has 160 characters, or 70 outside the GSM alphabet.
+        The first that fits one segment: the whole text, the text without its advice, the text without the site's name,
+        the same three in English. A second segment costs as much as the first, and may arrive without it. A segment
+        has 160 characters, or 70 outside the GSM alphabet.
         """
-        text = self._render_text(template, facts)
-        if segments(text) > 1:
-            with speaking(ENGLISH):
-                text = self._render_text(template, facts)
+        for language in (spoken(), ENGLISH):
+            with speaking(language):
+                for shorter in range(SHORTENED + 1):
+                    text = self._render_text(template, {**facts, "shorter": shorter})
+                    if segments(text) == 1:
+                        return text
         return text
 
     def _render_text(self, template: str, facts: Mapping[str, object]) -> str:
@@ -91,8 +107,3 @@ def hello(name: str) -> str:
     """
     tidy = " ".join(name.split())
     return gettext("Hi,") if not tidy or LINKED.search(tidy) else gettext("Hi %(name)s,", name=tidy)
-
-
-def _plural(singular: str, plural: str, number: int) -> str:
-    # not the domain's ngettext, which inserts the values: newstyle templates do that themselves
-    return spoken().translations.ngettext(singular, plural, number)

@@ -8,7 +8,7 @@ from hashlib import sha256
 from .ports import Entropy
 
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 section 6
-LOOK_ALIKES = str.maketrans("018", "OIB")  # 0, 1 and 8 are not in the alphabet, so no code is ambiguous
+LOOK_ALIKES = str.maketrans("018\u0130", "OIBI")  # 0, 1 and 8 are not in the alphabet, so no code is ambiguous
 
 
 def draw_digits(entropy: Entropy, length: int = 6) -> str:
@@ -32,24 +32,20 @@ def hash_of(token: str) -> str:
 
 
 def tidy_digits(typed: str) -> str:
-    """Digits of any script (full-width, Persian, Arabic, Devanagari) as ASCII, without separators.
+    """Digits of any script (full-width, Persian, Arabic, Devanagari, Thai) as ASCII, without separators.
 
     Any other character stays, so that the caller can refuse it.
     """
-    kept = []
-    for character in typed:
-        digit = unicodedata.digit(character, None)
-        if digit is not None:
-            kept.append(str(digit))
-        elif not _separates(character):
-            kept.append(character)
-    return "".join(kept)
+    return "".join(_in_ascii(c) for c in typed if not _separates(c))
 
 
 def tidy_base32(typed: str) -> str:
-    """Upper case, without separators, with 0, 1 and 8 read as O, I and B."""
+    """Upper case, digits of any script as ASCII, without separators, with 0, 1 and 8 read as O, I and B.
+
+    Turkish keyboards write I with a dot, and lower-case it without one: both are I.
+    """
     folded = unicodedata.normalize("NFKC", typed).upper()
-    return "".join(c for c in folded if not _separates(c)).translate(LOOK_ALIKES)
+    return "".join(_in_ascii(c) for c in folded if not _separates(c)).translate(LOOK_ALIKES)
 
 
 def is_digits(code: str, length: int = 6) -> bool:
@@ -68,6 +64,11 @@ def groups(code: str, size: int = 4) -> list[str]:
 def grouped(code: str) -> str:
     """ABCDEFGH as ABCD-EFGH."""
     return "-".join(groups(code))
+
+
+def _in_ascii(character: str) -> str:
+    digit = unicodedata.digit(character, None)
+    return character if digit is None else str(digit)
 
 
 def _separates(character: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from .language import Sentence, lazy
+from .language import Sentence, lazy_pgettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class Loss:
     """The keys of losses that may be of the same object: it takes with it what they take."""
 
 
-PHONE = Loss("phone", lazy("your phone"))
+PHONE = Loss("phone", lazy_pgettext("If you lose …", "your phone"))
 """With its number, its apps and its approvals."""
-PASSWORD = Loss("password", lazy("your password"))
-EMAIL_ACCOUNT = Loss("email", lazy("your email account"))
-BACKUP_CODE = Loss("backup-code", lazy("your backup code"))
+PASSWORD = Loss("password", lazy_pgettext("If you lose …", "your password"))
+EMAIL_ACCOUNT = Loss("email", lazy_pgettext("If you lose …", "your email account"))
+BACKUP_CODE = Loss("backup-code", lazy_pgettext("If you lose …", "your backup code"))
 OF_EVERY_ACCOUNT = frozenset({PASSWORD.key, EMAIL_ACCOUNT.key, BACKUP_CODE.key})
 
 

@@ -25,7 +25,6 @@ class Language:
 
 ENGLISH = Language("en", "English")
 Languages = Mapping[str, Language]
-DEFAULT: Languages = {ENGLISH.code: ENGLISH}
 
 _spoken: ContextVar[Language] = ContextVar("language", default=ENGLISH)
 
@@ -65,6 +64,22 @@ def plural_form(singular: str, plural: str, num: int) -> str:
     return translated
 
 
+def pgettext(context: str, sentence: str, **values: Any) -> str:
+    """As `gettext`, for a sentence that is translated in several ways: `context` says which one is meant."""
+    translated: str = _spoken.get().translations.pgettext(context, sentence)
+    return translated % values if values else translated
+
+
+def npgettext(context: str, singular: str, plural: str, num: int, **values: Any) -> str:
+    return plural_form_in_context(context, singular, plural, num) % {"num": num, **values}
+
+
+def plural_form_in_context(context: str, singular: str, plural: str, num: int) -> str:
+    """As `plural_form`."""
+    translated: str = _spoken.get().translations.npgettext(context, singular, plural, num)
+    return translated
+
+
 def bidi_isolate(code: str) -> str:
     """`code` in bidi isolates when the language is written right to left, so that it reads left to right (UAX 9)."""
     return f"\u2066{code}\u2069" if _spoken.get().direction == "rtl" else code
@@ -73,13 +88,13 @@ def bidi_isolate(code: str) -> str:
 class Sentence:
     """A sentence that is translated when it is shown."""
 
-    __slots__ = ("msgid",)
+    __slots__ = ("context", "msgid")
 
-    def __init__(self, msgid: str) -> None:
-        self.msgid = msgid
+    def __init__(self, msgid: str, context: str | None = None) -> None:
+        self.msgid, self.context = msgid, context
 
     def __str__(self) -> str:
-        return gettext(self.msgid)
+        return gettext(self.msgid) if self.context is None else pgettext(self.context, self.msgid)
 
     def __html__(self) -> str:
         return html.escape(str(self))
@@ -88,12 +103,17 @@ class Sentence:
         return str(self) % values
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sentence) and other.msgid == self.msgid
+        return isinstance(other, Sentence) and (other.msgid, other.context) == (self.msgid, self.context)
 
     def __hash__(self) -> int:
-        return hash(self.msgid)
+        return hash((self.msgid, self.context))
 
 
 def lazy(msgid: str) -> Sentence:
     """Marks a sentence in a module's constants for extraction; it is translated when it is shown."""
     return Sentence(msgid)
+
+
+def lazy_pgettext(context: str, msgid: str) -> Sentence:
+    """As `lazy`, with a context as `pgettext` takes it."""
+    return Sentence(msgid, context)

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from babel.lists import format_list
 
 from .moments import cldr_locale
 
+OF_OUR_OWN = {("om", "or"): (", ", " yookiin "), ("om", "standard"): (", ", " fi "), ("ps", "or"): ("، ", " یا ")}
+"""What CLDR lacks or has in English: between words, and before the last one."""
+
 
 def one_of(words: Sequence[str]) -> str:
     """Such as "A, B, or C"."""
-    return format_list(words, "or", cldr_locale())
+    return _joined(words, "or")
 
 
 def all_of(words: Sequence[str]) -> str:
     """Such as "A, B, and C"."""
-    return format_list(words, "standard", cldr_locale())
+    return _joined(words, "standard")
+
+
+def _joined(words: Sequence[str], kind: Literal["or", "standard"]) -> str:
+    locale = cldr_locale()
+    between, last = OF_OUR_OWN.get((locale.language, kind), ("", ""))
+    if not last or len(words) < 2:
+        return format_list(words, kind, locale)
+    return f"{between.join(words[:-1])}{last}{words[-1]}"
 
 
 def at_the_beginning(words: str) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_time
 
 from .language import spoken
+
+HALF_OF_DAY = re.compile(r"\ba\b")
+"""The field for AM or PM in a pattern of CLDR."""
 
 
 def day(seconds: int) -> str:
@@ -17,16 +21,16 @@ def day(seconds: int) -> str:
 
 def moment(seconds: int) -> str:
     """A date, a time to the second, and "UTC"."""
-    return _plain(format_datetime(_utc(seconds), "long", locale=cldr_locale()))
+    locale = cldr_locale()
+    return _written(seconds, locale.time_formats["long"].pattern, locale)
 
 
 def minute(seconds: int) -> str:
     """A date, a time to the minute, and "UTC"."""
-    locale, at = cldr_locale(), _utc(seconds)
+    locale = cldr_locale()
     hours = "hmv" if "a" in locale.time_formats["short"].pattern else "Hmv"
     pattern = locale.datetime_skeletons[hours].pattern.replace("v", "z")  # "v" prints "GMT", "z" prints "UTC"
-    time, date = format_time(at, pattern, locale=locale), format_date(at, "long", locale=locale)
-    return _plain(str(locale.datetime_formats["long"]).replace("'", "").format(time, date))
+    return _written(seconds, pattern, locale)
 
 
 def machine(seconds: int) -> str:
@@ -40,6 +44,14 @@ def cldr_locale() -> Locale:
         return Locale.parse(spoken().code.replace("_", "-"), sep="-")
     except (UnknownLocaleError, ValueError):
         return Locale("en")
+
+
+def _written(seconds: int, pattern: str, locale: Locale) -> str:
+    if "pm" in locale.day_periods["format"].get("wide", {}):  # the short form of Korean is the English PM
+        pattern = HALF_OF_DAY.sub("aaaa", pattern)
+    at = _utc(seconds)
+    time, date = format_time(at, pattern, locale=locale), format_date(at, "long", locale=locale)
+    return _plain(str(locale.datetime_formats["long"]).replace("'", "").format(time, date))
 
 
 def _utc(seconds: int) -> datetime:

@@ -16,9 +16,14 @@ def key_of(name: str) -> str:
 
 
 def login_key(typed: str) -> str:
-    """The key of what was typed as username or e-mail address: a username may be written with its @."""
+    """The key of what was typed as username or e-mail address: a username may be written with its @.
+
+    Turkish keyboards write the capital of i with a dot (U+0130). Usernames are ASCII, so it can only be an i there.
+    """
     key = key_of(typed)
-    return key[1:] if key.startswith("@") and "@" not in key[1:] else key
+    if "@" in key[1:]:
+        return key
+    return key.removeprefix("@").replace("i\u0307", "i")
 
 
 def without_marks(text: str) -> str:

@@ -17,11 +17,12 @@ from babel.core import get_global
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberType
 
 from . import codes
+from .collation import sort_key
 from .language import spoken
+from .language_tags import by_weight
 from .refusals import CountryNotServed, PhoneMalformed, PhoneNotMobile, PhonePremium, Refusal
 
 LONGEST_TYPED = 100  # room for any grouping and for invisible marks; longer input is refused unread
-LONGEST_HEADER = 500
 NO_COUNTRY = "001"  # "world" in UN M.49: satellite and other networks that belong to no country
 
 _PUNCTUATION = str.maketrans("", "", "()[]/\\~−ー・\u2028\u2029")  # beyond what `codes.tidy_digits` drops
@@ -31,7 +32,6 @@ _PAUSES = re.compile(r"[,;]+[0-9*]+#")
 _MEXICO_BEFORE_2019 = re.compile(r"^\+521(?=[0-9]{10}$)")
 _DIALLED = re.compile(r"\+?[0-9]+")
 _REGION = re.compile(r"[a-z]{2,8}(?:[-_][a-z]{3}){0,3}(?:[-_][a-z]{4})?[-_]([a-z]{2})(?![a-z0-9])", re.IGNORECASE)
-_WEIGHT = re.compile(r"\s*q\s*=\s*(0(?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def default_country(language_code: str, accept_language_header: str, allowed: fr
     Returns only a country that is served, or `NO_COUNTRY` when the list has none.
     """
     served = {code for code in _calling_codes() if not allowed or code in allowed}
-    for tag in _by_weight(accept_language_header[:LONGEST_HEADER]):
+    for tag in by_weight(accept_language_header):
         if (region := _region(tag)) in served:
             return region
     if (region := _region(language_code) or _likely_region(language_code)) in served:
@@ -188,7 +188,7 @@ def _calling_codes() -> dict[str, str]:
 def _countries_in(language_code: str) -> tuple[Country, ...]:
     names = _territories("en") | _territories(language_code)  # English where a language has no name of its own
     listed = [Country(code, names[code], calling_code) for code, calling_code in _calling_codes().items()]
-    return tuple(sorted(listed, key=lambda country: (_without_accents(country.name), country.code)))
+    return tuple(sorted(listed, key=lambda country: (sort_key(country.name, language_code), country.code)))
 
 
 def _territories(language_code: str) -> dict[str, str]:
@@ -208,22 +208,6 @@ def _territories(language_code: str) -> dict[str, str]:
     for name in set(kept) - before:
         kept.pop(name, None)
     return names
-
-
-def _without_accents(name: str) -> str:
-    # sorts Österreich under O and Åland under A: not the order of every language, but one that readers can search
-    return "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
-
-
-def _by_weight(header: str) -> list[str]:
-    """The tags of an Accept-Language header, by descending quality value (RFC 9110 section 12.5.4)."""
-    weighted = []
-    for entry in header.split(","):
-        tag, _, parameter = entry.partition(";")
-        weight = _WEIGHT.fullmatch(parameter)
-        weighted.append((float(weight[1]) if weight else 1.0, tag.strip()))
-    # q=0 means "not acceptable"
-    return [tag for weight, tag in sorted(weighted, key=lambda pair: -pair[0]) if weight > 0]
 
 
 def _region(tag: str) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, or_, update
 
 from ..domain.codes import groups, is_digits, tidy_digits
 from ..domain.forecast import PHONE, Authenticator
-from ..domain.language import gettext, lazy
+from ..domain.language import gettext, lazy, pgettext
 from ..domain.qr_codes import qr_code
 from ..domain.refusals import ClockSlow, CodeAlreadyUsed, CodeMalformed, WrongCode
 from ..models.accounts import Account
@@ -125,7 +125,7 @@ class AuthenticationApp(Method):
             raise CodeAlreadyUsed()
 
     def authenticators(self, account: Account, factors: Sequence[Factor]) -> list[Authenticator]:
-        return [Authenticator(gettext("your authentication app"), (PHONE,))]
+        return [Authenticator(pgettext("You can still log in with …", "your authentication app"), (PHONE,))]
 
     def counter_at(self, now: int) -> int:
         return now // self.core.policy.totp_step + self.core.policy.totp_steps_aside

@@ -18,7 +18,7 @@ from ..domain.codes import draw_token, hash_of
 from ..domain.devices import device
 from ..domain.forecast import PHONE, Authenticator, Loss
 from ..domain.labels import unused_label
-from ..domain.language import Sentence, gettext, lazy
+from ..domain.language import Sentence, gettext, lazy, pgettext
 from ..domain.origin import Origin
 from ..domain.push import PushHosts, read_subscription
 from ..domain.request_refusals import NotApproved
@@ -154,7 +154,7 @@ class LoginRequestsMethod(OutOfBand):
         """Of several phones, each may be the one that has the number and the apps."""
         return [
             Authenticator(
-                gettext("a login request on %(device)s", device=phone.label),
+                pgettext("You can still log in with …", "a login request on %(device)s", device=phone.label),
                 (PHONE if len(factors) == 1 else Loss(_loss_key(phone), phone.label, True, frozenset({PHONE.key})),),
             )
             for phone in sorted(factors, key=lambda f: f.id)

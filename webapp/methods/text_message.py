@@ -11,7 +11,7 @@ from typing import Any
 
 from ..domain.channels import Sent
 from ..domain.forecast import PHONE, Authenticator
-from ..domain.language import Sentence, bidi_isolate, gettext, lazy
+from ..domain.language import Sentence, bidi_isolate, gettext, lazy, pgettext
 from ..domain.origin import Origin
 from ..domain.refusals import CodeAlreadyUsed, CodeExpired, TooSoon
 from ..models.accounts import Account
@@ -156,7 +156,11 @@ class TextMessage(Method):
             raise CodeAlreadyUsed()  # the factor was replaced or turned off meanwhile
 
     def authenticators(self, account: Account, factors: Sequence[Factor]) -> list[Authenticator]:
-        return [Authenticator(gettext("a text to %(number)s", number=_number(account)), (PHONE,))]
+        return [
+            Authenticator(
+                pgettext("You can still log in with …", "a text to %(number)s", number=_number(account)), (PHONE,)
+            )
+        ]
 
     def stands_in(self, account: Account) -> Sentence | None:
         if account.phone_number is None or not self.can_text:

@@ -35,7 +35,8 @@ class Account(Table):
     username: Mapped[Short]
     username_key: Mapped[str] = mapped_column(String(255), unique=True)
     password_hash: Mapped[Short]
-    language: Mapped[str] = mapped_column(String(16), default="en")
+    language: Mapped[str] = mapped_column(String(16), default="")
+    """A BCP 47 tag; empty while neither its owner nor a log-in has set it."""
     theme: Mapped[str] = mapped_column(String(8), default=SYSTEM)
     """Of the pages: light, dark, or that of the device."""
 

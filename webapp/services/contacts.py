@@ -19,7 +19,9 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ..domain import phone_numbers, vcards
+from ..domain.collation import sort_key
 from ..domain.contact_refusals import NoNumbers, NoNumbersInFile, NotContacts, TooManyContacts, TooManyLookups
+from ..domain.language import spoken
 from ..domain.refusals import PhoneMalformed, Refusal
 from ..models.accounts import Account
 from ..models.contacts import Contact, ContactLookups
@@ -72,7 +74,9 @@ class Contacts:
             kept = _kept(tx, account.id)
             candidates = tx.objects.scalars(have_own).all()
         mutual = [other for other in candidates if not kept.isdisjoint(self._macs_of(other))]
-        people = sorted((Person(other.name, other.username) for other in mutual), key=lambda p: p.name.casefold())
+        language, found = spoken().code, [Person(other.name, other.username) for other in mutual]
+        language, found = spoken().code, [Person(other.name, other.username) for other in mutual]
+        people = sorted(found, key=lambda person: sort_key(person.name, language))
         lost = sum(not self.core.keyring.knows(mac) for mac in kept)
         return PhoneBook(len(kept), lost, people)
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from ..domain.devices import app_name, device
-from ..domain.language import Sentence, gettext, lazy
+from ..domain.language import Sentence, bidi_isolate, gettext, lazy
 from ..domain.moments import minute
 from ..domain.origin import Origin
 from ..models.accounts import Account
@@ -135,6 +135,8 @@ def _displayed(kind: str, name: str, value: object) -> str:
         return minute(int(str(value)))
     if name == "device":  # stored as the User-Agent header, which must not be shown as it is
         return app_name(str(value)) if kind == "app-logged-out" else device(str(value))
+    if name in ("hint", "email"):
+        return bidi_isolate(str(value))
     # a method's title is stored as its msgid and translated for the reader; a name is shown as its owner entered it
     return gettext(str(value)) if name == "method" else str(value)
 

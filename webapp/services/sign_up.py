@@ -88,7 +88,7 @@ class SignUp:
         """
         name, username = self.tidy(name, username)
         account = self._account(name, username, self.passwords.seal(password, name, username, email))
-        account.made_by_operator = True
+        account.made_by_operator, account.language = True, ""  # that of the command is not its owner's
         if confirmed and email is not None:
             account.email, account.email_key = email, key_of(email)
         else:

@@ -13,6 +13,7 @@ from typing import Literal
 import structlog
 from sqlalchemy import insert, select, update
 
+from ..domain.language import ENGLISH, speaking
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.refusals import Refusal, TextLimitReached, TooManyTexts, TooSoon, Waiting
@@ -126,7 +127,8 @@ class TextCaps:
         for share in self.core.policy.text_budget_warnings:
             if spent * 100 >= share * self.daily_budget and self._is_first_today(f"text-budget-{share}"):
                 log.warning("text_budget", spent=spent, budget=self.daily_budget, share=share)
-                with self.core.db.write() as tx:
+                # the operator's language, and not that of the request for a text
+                with self.core.db.write() as tx, speaking(ENGLISH):
                     self.outbox.post_email(
                         tx,
                         to=self.operator,

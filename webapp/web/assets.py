@@ -86,10 +86,10 @@ def _without_comments(text: str) -> bytes:
 
 
 def _write(files: dict[str, bytes], folder: Path) -> None:
-    """Writes the files, and gzip versions. A complete folder is renamed into place: other processes may serve it."""
+    """Writes the files and compressed ones. A complete folder is renamed into place: other processes may serve it."""
     if folder.is_dir():
         return
-    compressor = Compressor(use_brotli=False, quiet=True)
+    compressor = Compressor(quiet=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent) as temporary:
         made = Path(temporary) / "files"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..domain.forecast import OF_EVERY_ACCOUNT, Outlook
 from ..domain.language import gettext as _
-from ..domain.language import ngettext
+from ..domain.language import ngettext, pgettext
 from ..domain.lists import all_of
 from ..models.user import User
 from . import backup_card, current, layouts, times
@@ -76,7 +76,7 @@ def _second_factor(user: User, outlooks: Sequence[Outlook]) -> Iterator[Line]:
     if not user.factors:
         text = _("Anyone who learns your password can log in. Add a second step. It takes two minutes.")
         turn_on = Act(_("Add a second step"), text, _("Turn on two-factor authentication"), url)
-        yield Line(title, _("Off"), turn_on)
+        yield Line(title, pgettext("two-factor authentication", "Off"), turn_on)
         yield Line(_("Backup code"), _("You get one when you turn on your first method."))
         yield Line(_("A second method"), _("Another way to log in if you lose your phone."))
         return

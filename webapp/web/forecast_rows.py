@@ -16,7 +16,7 @@ from ..domain.forecast import (
     Loss,
     Outlook,
 )
-from ..domain.language import Sentence, bidi_isolate, lazy
+from ..domain.language import Sentence, bidi_isolate, lazy, pgettext
 from ..domain.language import gettext as _
 from ..domain.lists import all_of, at_the_beginning, one_of
 from ..models.user import User
@@ -75,9 +75,9 @@ def _row(outlook: Outlook, email: str) -> Row:
 def _lost(outlook: Outlook) -> str:
     losses = outlook.losses
     if len(losses) > 1 and not OF_EVERY_ACCOUNT.isdisjoint(loss.key for loss in losses):
-        return _("All of them")
+        return pgettext("If you lose …", "All of them")
     if len(losses) > MOST_NAMED:
-        return _("All your devices")
+        return pgettext("If you lose …", "All your devices")
     words = all_of([str(loss.name) for loss in losses])
     return words if losses[0].is_label else at_the_beginning(words)
 
@@ -86,9 +86,13 @@ def _lines(outlook: Outlook, email: str) -> list[str]:
     alone = [authenticator for authenticator in outlook.authenticators if authenticator.alone]
     every = _named(outlook.authenticators, outlook.has_backup_code)
     several = len(outlook.authenticators) + outlook.has_backup_code > 1
-    then = _("your second factor") if several else every
+    then = pgettext("You can still log in with …", "your second factor") if several else every
     if outlook.has_password and any(loss.key == EMAIL_ACCOUNT.key for loss in outlook.losses):
-        password = _("Your password, then %(methods)s", methods=then) if every else _("Your password")
+        password = (
+            _("Your password, then %(methods)s", methods=then)
+            if every
+            else pgettext("You can still log in with …", "Your password")
+        )
         return [password, _("Resetting your password would no longer work")]
     if outlook.has_password:
         return [_at_the_beginning(outlook, every)]
@@ -104,7 +108,10 @@ def _lines(outlook: Outlook, email: str) -> list[str]:
 
 
 def _named(authenticators: Sequence[Authenticator], backup_code: bool = False) -> str:
-    return one_of([a.name for a in authenticators] + ([_("your backup code")] if backup_code else []))
+    return one_of(
+        [a.name for a in authenticators]
+        + ([pgettext("You can still log in with …", "your backup code")] if backup_code else [])
+    )
 
 
 def _at_the_beginning(outlook: Outlook, words: str) -> str:

@@ -1,22 +1,39 @@
-"""The language of a request: the user's choice in a cookie, else what the browser prefers, else English."""
+"""The language of a request: named in the address of a public page, else the account's, else the one chosen in this
+browser, else what the browser prefers, else English. A page must never have two languages.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from flask import request
+from markupsafe import Markup
 
-from ..domain.language import ENGLISH, Language, speak
-from . import cookies, current
+from ..domain.language import ENGLISH, Language, Languages, speak, spoken
+from ..domain.language_tags import preferred
+from ..domain.lists import all_of
+from ..models.accounts import Account
+from . import cookies, current, layouts
+from .compression import PAGES as PUBLIC
 
-# language tags that browsers send (BCP 47), and the code of the same language here
-ALIASES = {"no": "nb", "nn": "nb", "zh-cn": "zh-Hans", "zh-sg": "zh-Hans", "zh": "zh-Hans", "zh-tw": "zh-Hant",
-           "zh-hk": "zh-Hant", "zh-mo": "zh-Hant", "prs": "fa-AF", "tl": "fil", "iw": "he", "in": "id"}  # fmt: skip
+PARAMETER = "lang"
+"""In the query of a public page: the language it is answered in, for links and search engines. It stores nothing."""
+WITHOUT_TEXT = frozenset({"assets.static", "web_app.service_worker"})
+VARY = "Accept-Language", "Cookie"
+UNREVIEWED = frozenset({"om", "ti", "ps", "fa-AF"})
+"""Languages for whose translation no native reader has been found."""
 
 
 def choose() -> None:
     """Before each request: sets the language."""
-    speak(preferred(current.services().languages))
+    languages, page = current.services().languages, layouts.endpoint()
+    named = _named(languages, page)
+    speak(named or _of_browser(languages))
+    has_text = page not in WITHOUT_TEXT and not (page is None and request.endpoint)
+    if named is None and len(languages) > 1 and has_text and (user := current.user_or_none()):
+        speak_to(user.account)
 
 
 def forget(_error: BaseException | None = None) -> None:
@@ -24,17 +41,77 @@ def forget(_error: BaseException | None = None) -> None:
     speak(ENGLISH)
 
 
-def preferred(languages: Mapping[str, Language]) -> Language:
-    if len(languages) == 1:
-        return next(iter(languages.values()))
-    chosen = cookies.get(cookies.LANGUAGE)
-    if chosen is not None and chosen in languages:
-        return languages[chosen]
-    known = {code.lower(): language for code, language in languages.items()}
-    for tag, quality in request.accept_languages:
-        candidates = tag.lower(), tag.lower().split("-")[0]
-        for candidate in candidates:
-            found = known.get(ALIASES.get(candidate, candidate).lower())
-            if found is not None and quality > 0:
-                return found
-    return languages.get(ENGLISH.code) or next(iter(languages.values()))
+def speak_to(account: Account) -> None:
+    """Sets the account's language, if it has chosen one."""
+    language = current.services().languages.get(account.language)
+    if language is not None:
+        speak(language)
+
+
+def speak_to_browser() -> None:
+    """Sets the language of the next page, for a receipt of a request that ends a session or leaves a public page."""
+    speak(_of_browser(current.services().languages))
+
+
+def without_parameter(path: str) -> str:
+    """The path without a language, for the return to a page after another language was chosen."""
+    parts = urlsplit(path)
+    if PARAMETER not in parts.query:
+        return path
+    others = [(name, value) for name, value in parse_qsl(parts.query, True) if name != PARAMETER]
+    return f"{parts.path}?{urlencode(others)}" if others else parts.path
+
+
+def links() -> Markup:
+    """For the head of a public page: its canonical address and, for search engines, its address in each language.
+
+    Pages of the mobile host name the main host's as canonical, and alternates on their own host.
+    """
+    services = current.services()
+    if layouts.endpoint() not in PUBLIC:
+        return Markup()
+    settings, path = services.settings, request.path
+    named = _named(services.languages, layouts.endpoint())
+    query = f"?{PARAMETER}={named.code}" if named else ""
+    canonical = Markup('<link rel="canonical" href="{}">').format(f"{settings.main_url}{quote(path)}{query}")
+    return canonical + _alternates(f"{layouts.url()}{quote(path)}", tuple(services.languages))
+
+
+def options(languages: Languages) -> Callable[[], Markup]:
+    """A function that returns the options of the select in the footer. Put together once: every page has them."""
+    option = Markup('<option value="{0}" lang="{0}" dir="{1}">{2}')
+    unselected = "".join(option.format(one.code, one.direction, one.autonym) for one in languages.values())
+
+    def selected() -> Markup:
+        chosen = f'value="{spoken().code}"'
+        return Markup(unselected.replace(chosen, f"{chosen} selected", 1))  # noqa: S704  # escaped before
+
+    return selected
+
+
+def unreviewed() -> Markup | None:
+    """The names of the site's languages for whose translation no native reader was found; None without one."""
+    name = Markup('<bdi lang="{}" dir="{}">{}</bdi>')
+    found = [one for one in current.services().languages.values() if one.code in UNREVIEWED]
+    names = all_of([name.format(one.code, one.direction, one.autonym) for one in found])
+    return Markup(names) if names else None  # noqa: S704  # escaped before
+
+
+def _named(languages: Languages, page: str | None) -> Language | None:
+    return languages.get(request.args.get(PARAMETER, "")) if page in PUBLIC else None
+
+
+def _of_browser(languages: Languages) -> Language:
+    chosen = languages.get(cookies.get(cookies.LANGUAGE) or "")
+    if chosen is None and len(languages) > 1:
+        chosen = preferred(request.headers.get("Accept-Language", ""), languages)
+    return chosen or languages.get(ENGLISH.code) or next(iter(languages.values()))
+
+
+@lru_cache(maxsize=64)
+def _alternates(url: str, codes: tuple[str, ...]) -> Markup:
+    if len(codes) == 1:
+        return Markup()
+    link = Markup('<link rel="alternate" hreflang="{}" href="{}">')
+    addresses = [(code, f"{url}?{PARAMETER}={code}") for code in codes]
+    return Markup().join(link.format(code, address) for code, address in [*addresses, ("x-default", url)])

@@ -116,6 +116,11 @@ def current() -> str:
     return layout
 
 
+def url() -> str:
+    """The URL of the host of this layout, without a path."""
+    return services().settings.mobile_url if current() == MOBILE else services().settings.main_url
+
+
 def url_for_phone() -> str | None:
     """The URL of this page at the mobile host, for a phone that has not chosen the desktop site; else None."""
     page = endpoint()

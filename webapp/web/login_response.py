@@ -8,7 +8,7 @@ from flask.wrappers import Response
 from ..domain.language import gettext as _
 from ..services.login.login import PendingToken
 from ..services.login.session_opening import LoggedIn
-from . import cookies, current, layouts, render
+from . import cookies, current, languages, layouts, render
 
 PASSWORD_TYPED = "typed"  # noqa: S105  # the name of a field, not a password
 """In the form session after a log-in with a password: the home page may then offer a passkey."""
@@ -22,6 +22,7 @@ def after_password(result: LoggedIn | PendingToken) -> Response:
     current.services().sessions.forget(pending=cookies.login_token())
     if isinstance(result, LoggedIn):
         return logged_in(result)
+    languages.speak_to_browser()
     response = render.go_on(layouts.page_url("challenge.verify"), result.refusal, whole=True)
     cookies.put_login(response, result.token, current.services().settings.policy.pending_login_seconds)
     return response
@@ -36,6 +37,7 @@ def logged_in(result: LoggedIn, to: str | None = None) -> Response:
     policy = current.services().settings.policy
     if result.with_password:
         session[PASSWORD_TYPED] = True
+    languages.speak_to(result.account)
     if result.came_back:
         render.changed(_("Welcome back. Your account is no longer being deleted."))
     render.logged_in_as(response, result.token)

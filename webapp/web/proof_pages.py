@@ -166,7 +166,7 @@ class ProofPages(ABC):
             source=method.source(choice.challenge),
             devices=[factor.label for factor in choice.challenge.factors],
             left=left,
-            left_text=_("This request expires in %(time)s.", time=words.duration(left)),
+            left_text=_("This request expires in %(time)s.", time=words.until(left)),
             state=status.state if status else None,
             number=status.number if status and status.is_live else None,
             every=current.services().settings.policy.asks_every,

@@ -14,10 +14,10 @@ from ..domain.channels import Sent
 from ..domain.language import Sentence, bidi_isolate
 from ..domain.refusals import NotFound, Refusal
 from ..models.user import SessionToken
-from . import cookies, current, layouts, shown_once, words
+from . import cookies, current, languages, layouts, shown_once, words
 from .forms import Form
 
-VARY = "HX-Request"
+VARY = "HX-Request", *languages.VARY
 RECEIPT, CHANGE, PROBLEM = "receipt", "change", "problem"
 
 
@@ -45,7 +45,7 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
         **context,
     )
     response = make_response(html, status)
-    response.vary.add(VARY)
+    response.vary.update(VARY)
     if fragment and request.method == "GET":
         response.headers["HX-Push-Url"] = current.path()
     if wait is not None:
@@ -130,7 +130,7 @@ def problem_details(refusal: Refusal) -> Response:
 def part(template: str, **context: Any) -> Response:
     """A part of a page, requested by HTMX only."""
     response = make_response(render_template(template, **context))
-    response.vary.add(VARY)
+    response.vary.update(VARY)
     return response
 
 

@@ -9,10 +9,10 @@ from markupsafe import Markup, escape
 
 from ..bootstrap import Services
 from ..domain.devices import device
-from ..domain.language import gettext, plural_form, spoken
+from ..domain.language import gettext, pgettext, plural_form, plural_form_in_context, spoken
 from ..domain.moments import machine
 from ..services.operation.restoration import RestoredLately
-from . import cookies, csrf, current, forms, icons, layouts, settings_list, themes, times, waiting_requests
+from . import cookies, csrf, current, forms, icons, languages, layouts, settings_list, themes, times, waiting_requests
 from .places import place_of
 
 HYPHENATED = re.compile(r"(?<![\w-])\w{1,8}-\w{1,8}(?![\w-])[.,?!]*")
@@ -25,7 +25,9 @@ def install(app: Flask, services: Services) -> None:
     env.trim_blocks = env.lstrip_blocks = True
     env.add_extension("jinja2.ext.i18n")
     env.policies["ext.i18n.trimmed"] = True
-    env.install_gettext_callables(gettext, plural_form, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
+    env.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
+        gettext, plural_form, newstyle=True, pgettext=pgettext, npgettext=plural_form_in_context
+    )
     env.filters.update(device=device, place=place_of, machine=machine, minute=times.at, ago=times.ago, on=times.on)
     env.filters.update(whole_words=whole_words, alone=alone)
     env.globals.update(
@@ -43,6 +45,8 @@ def install(app: Flask, services: Services) -> None:
         described=forms.described,
         invalid=forms.invalid,
         languages=list(services.languages.values()),
+        language_links=languages.links,
+        language_options=languages.options(services.languages),
     )
     app.context_processor(_context)
 

@@ -17,18 +17,36 @@ from ..domain import key_refusals as k
 from ..domain import refusals as r
 from ..domain import request_refusals as q
 from ..domain.language import gettext as _
-from ..domain.language import ngettext
+from ..domain.language import ngettext, npgettext
 from ..policy import WARN_AT_LEFT
 from . import times
 
 
-def duration(seconds: int) -> str:
-    """The wait in seconds, minutes or hours, rounded up."""
+def until(seconds: int) -> str:
+    """What follows "in": a wait in seconds, minutes or hours, rounded up."""
     if seconds < 90:
-        return ngettext("%(num)s second", "%(num)s seconds", max(1, seconds))
+        return npgettext("Try again in …", "%(num)s second", "%(num)s seconds", max(1, seconds))
     if seconds < 90 * 60:
-        return ngettext("%(num)s minute", "%(num)s minutes", -(-seconds // 60))
-    return ngettext("%(num)s hour", "%(num)s hours", -(-seconds // 3600))
+        return npgettext("Try again in …", "%(num)s minute", "%(num)s minutes", -(-seconds // 60))
+    return npgettext("Try again in …", "%(num)s hour", "%(num)s hours", -(-seconds // 3600))
+
+
+def since(seconds: int) -> str:
+    """What precedes "ago", rounded up."""
+    if seconds < 90:
+        return npgettext("… ago", "%(num)s second", "%(num)s seconds", max(1, seconds))
+    if seconds < 90 * 60:
+        return npgettext("… ago", "%(num)s minute", "%(num)s minutes", -(-seconds // 60))
+    return npgettext("… ago", "%(num)s hour", "%(num)s hours", -(-seconds // 3600))
+
+
+def left(seconds: int) -> str:
+    """How much longer something works, rounded up."""
+    if seconds < 90:
+        return ngettext("%(num)s second left", "%(num)s seconds left", max(1, seconds))
+    if seconds < 90 * 60:
+        return ngettext("%(num)s minute left", "%(num)s minutes left", -(-seconds // 60))
+    return ngettext("%(num)s hour left", "%(num)s hours left", -(-seconds // 3600))
 
 
 def _clock_slow(refusal: Any) -> str:
@@ -65,7 +83,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
         _("You can change your username once in 30 days. Try again after %(time)s."), time=times.at(e.until)
     ),
     a.TooManyExports: lambda e: _(
-        "You've downloaded your data too often today. Try again in %(wait)s.", wait=duration(e.seconds)
+        "You've downloaded your data too often today. Try again in %(wait)s.", wait=until(e.seconds)
     ),
     a.UsernameReserved: lambda _r: _("This username is reserved. Choose another."),
     a.UsernameMalformed: lambda _r: _(
@@ -116,7 +134,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     q.TooManyRequests: lambda e: _(
         "Too many login requests. You can send another in %(wait)s, or choose another method.",
-        wait=duration(e.seconds),
+        wait=until(e.seconds),
     ),
     q.NotApproved: lambda _r: _("Not approved yet. Approve it on your phone, then try again."),
     q.RequestEnded: lambda _r: _("This login request has ended. Nothing was changed."),
@@ -133,19 +151,19 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.CodesBlocked: lambda _r: _(
         "Codes are blocked after too many wrong attempts. Log in with another method or your backup code."
     ),
-    r.TooManyAttempts: lambda e: _("Too many attempts. Try again in %(wait)s.", wait=duration(e.seconds)),
+    r.TooManyAttempts: lambda e: _("Too many attempts. Try again in %(wait)s.", wait=until(e.seconds)),
     a.TooManySignUps: lambda e: _(
-        "Many accounts were created from your network. Try again in %(wait)s.", wait=duration(e.seconds)
+        "Many accounts were created from your network. Try again in %(wait)s.", wait=until(e.seconds)
     ),
-    r.TooManyLogins: lambda e: _("Too many attempts. Try again in %(wait)s.", wait=duration(e.seconds)),
+    r.TooManyLogins: lambda e: _("Too many attempts. Try again in %(wait)s.", wait=until(e.seconds)),
     r.MailLimitReached: lambda e: _(
         "You've reached the limit of codes for this address. Try again in %(wait)s, or use a different address.",
-        wait=duration(e.seconds),
+        wait=until(e.seconds),
     ),
     b.NetworkMailLimitReached: lambda e: _(
-        "Your network requested too many codes. Try again in %(wait)s.", wait=duration(e.seconds)
+        "Your network requested too many codes. Try again in %(wait)s.", wait=until(e.seconds)
     ),
-    r.TooSoon: lambda e: _("We just sent a code. You can request another in %(wait)s.", wait=duration(e.seconds)),
+    r.TooSoon: lambda e: _("We just sent a code. You can request another in %(wait)s.", wait=until(e.seconds)),
     r.PageTooOld: lambda _r: _("This page was out of date. Nothing was changed. Try again."),
     r.CookiesOff: lambda _r: _(
         "This site needs cookies, and your browser sent none. Allow cookies for this site, then try again."
@@ -161,23 +179,23 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     ),
     r.NotFresh: lambda _r: _("First, verify it's you."),
     r.TextLimitReached: lambda e: _(
-        "We can't text you now. Try again in %(wait)s, or choose another method.", wait=duration(e.seconds)
+        "We can't text you now. Try again in %(wait)s, or choose another method.", wait=until(e.seconds)
     ),
     c.TooManyLookups: lambda e: _(
         "That's more new numbers than we allow in a day, so none were added. Try again in %(wait)s.",
-        wait=duration(e.seconds),
+        wait=until(e.seconds),
     ),
     r.TooManyTemporaryPasswords: lambda e: _(
-        "You've reached today's limit for temporary passwords. Try again in %(wait)s.", wait=duration(e.seconds)
+        "You've reached today's limit for temporary passwords. Try again in %(wait)s.", wait=until(e.seconds)
     ),
     r.TooManyTexts: lambda _r: _("We've already sent three codes. Enter the latest one, or choose another method."),
     r.LoginExpired: lambda _r: _("Your login timed out or was canceled. Log in again."),
     r.LinkInvalid: lambda _r: _("This link no longer works."),
     r.EmailRequired: lambda _r: _("Confirm your email address first."),
     r.NotFound: lambda _r: _("We can't find that page."),
-    r.Busy: lambda e: _("The site is busy right now. Try again in %(wait)s.", wait=duration(e.seconds)),
+    r.Busy: lambda e: _("The site is busy right now. Try again in %(wait)s.", wait=until(e.seconds)),
     r.DatabaseUnavailable: lambda e: _(
-        "We can't save changes right now. Try again in %(wait)s.", wait=duration(e.seconds)
+        "We can't save changes right now. Try again in %(wait)s.", wait=until(e.seconds)
     ),
 }
 
@@ -186,8 +204,8 @@ def say(refusal: r.Refusal) -> str:
     """The sentence of the refusal in the current language, with a warning when few attempts are left."""
     sentence = _own(refusal) or WORDS[type(refusal)](refusal)
     if isinstance(refusal, r.CodeRefusal) and 0 < refusal.left <= WARN_AT_LEFT:
-        left = ngettext("You have %(num)s attempt left.", "You have %(num)s attempts left.", refusal.left)
-        return f"{sentence} {left}"
+        attempts = ngettext("You have %(num)s attempt left.", "You have %(num)s attempts left.", refusal.left)
+        return f"{sentence} {attempts}"
     return sentence
 
 
@@ -198,7 +216,7 @@ def say_plainly(refusal: r.Refusal) -> str:
 
 
 def _own(refusal: r.Refusal) -> str | None:
-    return refusal.sentence % {"wait": duration(refusal.wait or 0)} if refusal.sentence is not None else None
+    return refusal.sentence % {"wait": until(refusal.wait or 0)} if refusal.sentence is not None else None
 
 
 def place(refusal: r.Refusal, form: Any) -> None:

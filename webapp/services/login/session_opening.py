@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
+from ...domain.language import spoken
 from ...domain.origin import Origin
 from ...domain.refusals import LoginExpired
 from ...models.accounts import Account
@@ -58,8 +59,11 @@ class SessionOpening:
 
         `passkey` is the label of the passkey, for a log-in without a password.
 
-        A deletion of the account is undone. Raises `LoginExpired` when the time for that is over.
+        An account without a language gets that of the request. A deletion of the account is undone. Raises
+        `LoginExpired` when the time for that is over.
         """
+        if not account.language:
+            tx.execute(update(Account).where(Account.id == account.id).values(language=spoken().code))
         came_back = account.delete_at is not None and self._come_back(tx, account, origin)
         token = self.sessions.open(tx, account.id, origin, persistent=persistent, second_factor=bool(failures))
         named, kinds = (total_bucket(account.id), *failures), (WRONG, UNGUESSABLE)

@@ -12,7 +12,7 @@ from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, LinkInvalid, Refusal, TemporaryPasswordHere, TooManyLogins, WrongLoginHere
 from ...services.login.session_opening import LoggedIn
-from .. import confirming, cookies, current, guards, layouts, render, times, words
+from .. import confirming, cookies, current, guards, languages, layouts, render, times, words
 from ..forms import (
     EmailForm,
     Form,
@@ -97,6 +97,7 @@ def log_out() -> Any:
         current.services().active_access.end_own(user, current.origin())
     elif user is not None:
         return render.go(layouts.page_url("home.home"), whole=True)
+    languages.speak_to_browser()
     return logged_out(_("You've been logged out."))
 
 

@@ -12,7 +12,7 @@ from ...domain.account_refusals import UsernameChangeWaits
 from ...domain.language import gettext as _
 from ...domain.refusals import EmailRequired, LinkInvalid, NotFound, Refusal
 from ...policy import DAY
-from .. import current, guards, layouts, login_response, render, times, words
+from .. import current, guards, languages, layouts, login_response, render, times, words
 from ..forms import Form, NameForm, UsernameForm
 
 bp = Blueprint("own_account", __name__)
@@ -122,6 +122,7 @@ def delete() -> Any:
     if form.submitted():
         try:
             until = services.deletions.ask(current.user(), current.origin())
+            languages.speak_to_browser()
             deleted_at = _("Your account will be deleted on %(time)s. To keep it, log in before then.")
             return login_response.logged_out(times.sentence(deleted_at, time=times.at(until)))
         except Refusal as refusal:

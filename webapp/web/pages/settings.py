@@ -8,9 +8,10 @@ from flask import Blueprint, request, session
 from flask_login import login_required
 
 from ...domain.language import gettext as _
+from ...domain.language import pgettext
 from ...domain.refusals import CodeExpired, EmailRequired, Refusal
 from ...services.email_addresses import masked
-from .. import confirming, current, guards, layouts, render, times, words
+from .. import confirming, current, guards, languages, layouts, render, times, words
 from ..forms import EmailForm, Form, NewPasswordForm, PhoneForm, ThemeForm
 from ..verbatim import verbatim
 
@@ -61,7 +62,11 @@ def security() -> Any:
     on = bool(current.user().factors)
     out_of_band = current.services().methods.out_of_band
     rows = [
-        (_("Two-factor authentication"), _("On") if on else _("Off"), layouts.page_url("two_factor.methods")),
+        (
+            _("Two-factor authentication"),
+            pgettext("two-factor authentication", "On") if on else pgettext("two-factor authentication", "Off"),
+            layouts.page_url("two_factor.methods"),
+        ),
         *(
             (
                 str(method.requests_title),
@@ -130,7 +135,7 @@ def privacy() -> Any:
 @bp.get("/language")
 @login_required
 def language() -> Any:
-    return render.page("settings/language.html")
+    return render.page("settings/language.html", unreviewed=languages.unreviewed())
 
 
 @bp.route("/display", methods=["GET", "POST"])

@@ -9,7 +9,7 @@ from flask import Blueprint, request
 from ...domain.account_refusals import SignUpClosed
 from ...domain.language import gettext as _
 from ...domain.lists import all_of
-from .. import cookies, current, guards, layouts, render, words
+from .. import cookies, current, guards, languages, layouts, render, words
 from ..forms import Form
 
 bp = Blueprint("site", __name__)
@@ -177,7 +177,7 @@ def delivery(message: str) -> Any:
 @bp.post("/language")
 def language() -> Any:
     chosen = request.form.get("language", "")
-    response = render.go(_back(), whole=True)
+    response = render.go(languages.without_parameter(_back()), whole=True)
     if Form().submitted() and chosen in current.services().languages:
         cookies.put(response, cookies.LANGUAGE, chosen, cookies.YEAR)
         user = current.user_or_none()

@@ -83,15 +83,15 @@ def _row(password: TemporaryPassword) -> Row:
     if password.used_at is not None:
         used = _(
             "Last used %(time)s ago by %(app)s from %(address)s",
-            time=words.duration(now - password.used_at),
+            time=words.since(now - password.used_at),
             app=app_name(password.used_device or ""),
             address=password.used_address or "?",
         )
-    left = _("%(time)s left", time=words.duration(password.expires_at - now))
+    left = words.left(password.expires_at - now)
     return Row(password.id, left, _made_when(password, now - password.made_at), used)
 
 
 def _made_when(password: TemporaryPassword, age: int) -> str:
     if password.texted:
-        return _("Texted to your phone %(time)s ago", time=words.duration(age))
-    return _("Generated here just now") if age < MINUTE else _("Generated here %(time)s ago", time=words.duration(age))
+        return _("Texted to your phone %(time)s ago", time=words.since(age))
+    return _("Generated here just now") if age < MINUTE else _("Generated here %(time)s ago", time=words.since(age))
