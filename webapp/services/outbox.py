@@ -45,7 +45,6 @@ class Outbox:
         It is written in the account's language; without an account, in the current one. On the channel `NOWHERE` it is
         written and never sent.
         """
-        tx.flush()  # an account added in this transaction gets its id now
         if account is not None:
             context.setdefault("username", account.username)
         with self.speaking_to(account):
@@ -74,6 +73,7 @@ class Outbox:
     def _owe(
         self, tx: Transaction, channel: str, template: str, account: Account | None, content: Mapping[str, object]
     ) -> int:
+        tx.flush()  # an account added in this transaction gets its id now
         uid, now = self.core.entropy.bytes(UID_BYTES).hex(), self.core.clock.now()
         row = {
             "uid": uid,
