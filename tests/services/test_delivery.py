@@ -56,7 +56,7 @@ class Site:
 
     def post(self, to: str = "anna@example.net") -> int:
         with self.db.write() as tx:
-            return self.outbox.post_email(tx, to=to, template="code", account=None, code="123456").id
+            return self.outbox.post_email(tx, to=to, template="code", account=None, code="123456")
 
     def message(self, message_id: int) -> Message:
         with self.db.read() as tx:

@@ -131,8 +131,8 @@ class EmailedCode(Method):
             code_id, code = self.codes.draw(tx, account.id, challenge, account.email, self.terms)
             self.attempts.count_within(tx, Bucket(f"emailed-code:{account.id}", rule))
             facts = {"name": account.name, "code": code, "minutes": self.terms.lasts // 60}
-            message = self.outbox.post_email(tx, to=account.email, template="emailed-code", account=account, **facts)
-            self.codes.sent_with(tx, code_id, message.id)
+            sent = self.outbox.post_email(tx, to=account.email, template="emailed-code", account=account, **facts)
+            self.codes.sent_with(tx, code_id, sent)
 
     def emailed(self, account: Account, challenge: str) -> Sent | None:
         code = self.codes.newest(account.id, challenge, self.terms)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -65,14 +65,20 @@ class TemplateRenderer:
         env.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
             gettext, plural_form, newstyle=True, pgettext=pgettext, npgettext=plural_form_in_context
         )
-        env.filters.update(moment=moment, minute=minute, device=device, isolated=bidi_isolate)
+        env.filters.update(minute=minute, device=device, isolated=bidi_isolate)
         env.tests["linked"] = lambda text: LINKED.search(text) is not None
+        env.globals["_"] = env.globals["gettext"]  # the extension's own `_` resolves gettext at each call
         env.globals.update(hello=hello, site=site_name, main_url=main_url.rstrip("/"))
         return env
 
     def render_email(self, template: str, /, **facts: object) -> RenderedEmail:
-        """Raises `jinja2.TemplateError` for an unknown template or a missing value."""
+        """Raises `jinja2.TemplateError` for an unknown template or a missing value.
+
+        Templates have the Unix seconds of `at` as the words `when`.
+        """
         known: dict[str, object] = {**facts, "language": spoken()}
+        if "at" in facts:
+            known["when"] = moment(cast(int, facts["at"]))  # once for text and HTML: it is a third of an email's time
         subject = " ".join(self._render(f"{template}/subject.txt", known).split())
         text = self._render(f"{template}/body.txt", known).strip() + "\n"
         html = self._render(f"{template}/body.html", {**known, "subject": subject}).strip() + "\n"

@@ -43,8 +43,8 @@ class Transaction:
             self._objects = Session(self.connection, expire_on_commit=False)
         return self._objects
 
-    def finish(self) -> None:
-        """Flushes what was added to `objects`."""
+    def flush(self) -> None:
+        """Writes what was added to `objects`, if anything was: their rows have ids then."""
         if self._objects is not None:
             self._objects.flush()
 
@@ -75,7 +75,7 @@ class Database:
         synchronous = "FULL" if durable else "NORMAL"
         with self._transaction(f"PRAGMA synchronous={synchronous}", "BEGIN IMMEDIATE") as tx:
             yield tx
-            tx.finish()
+            tx.flush()
             tx.connection.commit()
 
     @contextmanager

@@ -21,7 +21,6 @@ from ..domain.origin import Origin
 from ..domain.refusals import CodeExpired, EmailMalformed, MailLimitReached, WrongCode
 from ..models.accounts import Account, lock_for_change
 from ..models.database import Transaction
-from ..models.messages import Message
 from ..policy import DAY
 from .attempt_rules import SlidingWindows, WithRefusal
 from .attempts import Attempts, Bucket
@@ -73,23 +72,21 @@ class EmailAddresses:
             )
             owner = tx.objects.scalars(select(Account).where(Account.email_key == key)).one_or_none()
             if not is_sent:
-                message = self._post_code(tx, address, account, code, channel=NOWHERE)
+                message_id = self._post_code(tx, address, account, code, channel=NOWHERE)
             elif owner is not None and owner.id != account.id:
                 url = f"{self.main_url}/forgot-password"
-                message = self.outbox.post_email(
+                message_id = self.outbox.post_email(
                     tx, to=owner.email or address, template="address-in-use", account=owner, name=owner.name, url=url
                 )
             else:
-                message = self._post_code(tx, address, account, code)
-            self.codes.sent_with(tx, code_id, message.id)
+                message_id = self._post_code(tx, address, account, code)
+            self.codes.sent_with(tx, code_id, message_id)
             if is_sent:
                 unconfirmed = Account.id == account.id, Account.email.is_(None)
                 claim = {"unconfirmed_email": address, "claimed_at": self.core.clock.now()}
                 tx.execute(update(Account).where(*unconfirmed).values(claim))
 
-    def _post_code(
-        self, tx: Transaction, address: str, account: Account, code: str, channel: str = BY_EMAIL
-    ) -> Message:
+    def _post_code(self, tx: Transaction, address: str, account: Account, code: str, channel: str = BY_EMAIL) -> int:
         minutes, name = self.core.policy.email_code_seconds // 60, account.name
         return self.outbox.post_email(
             tx, to=address, template="code", account=account, channel=channel, code=code, minutes=minutes, name=name

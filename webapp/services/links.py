@@ -27,6 +27,9 @@ PATHS = {
 }
 
 
+DRAW = insert(Link)  # built once, because every login from a new browser runs it
+
+
 @dataclass(frozen=True, slots=True)
 class OpenLink:
     link: Link
@@ -41,16 +44,8 @@ class Links:
     def draw(self, tx: Transaction, account: Account, purpose: str, email: str, lasts: int) -> str:
         """Creates a link for `lasts` seconds and returns its URL, at the host of the settings, never of the request."""
         token, now = draw_token(self.core.entropy), self.core.clock.now()
-        tx.execute(
-            insert(Link).values(
-                account_id=account.id,
-                purpose=purpose,
-                token_hash=hash_of(token),
-                email=email,
-                made_at=now,
-                expires_at=now + lasts,
-            )
-        )
+        row = {"account_id": account.id, "purpose": purpose, "token_hash": hash_of(token), "email": email}
+        tx.execute(DRAW, {**row, "made_at": now, "expires_at": now + lasts})
         return f"{self.main_url}{PATHS[purpose]}{token}"
 
     def find(self, purpose: str, token: str) -> OpenLink:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from sqlalchemy import insert
+
 from ..domain.language import ENGLISH, Language, speaking, spoken
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Email, MessageRenderer, PushMessage, TextMessage
@@ -19,6 +21,7 @@ EMAIL, TEXT, PUSH = "email", "text", "push"
 NOWHERE = "nowhere"
 """The channel of an e-mail that is not sent, where the page must not tell that from one that is."""
 UID_BYTES = 16  # random, and enough to be unique
+OWE = insert(Message).returning(Message.id)  # built once, because every login from a new browser runs it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,12 @@ class Outbox:
         account: Account | None,
         channel: str = EMAIL,
         **context: object,
-    ) -> Message:
-        """Adds an e-mail, which is owed as soon as the caller's transaction commits.
+    ) -> int:
+        """Adds an e-mail, which is owed as soon as the caller's transaction commits, and returns its id.
 
         It is written in the account's language; without an account, in the current one. On the channel `NOWHERE` it is
         written and never sent.
         """
-        tx.objects.flush()  # an account added in this transaction gets its id now
         if account is not None:
             context.setdefault("username", account.username)
         with self.speaking_to(account):
@@ -52,7 +54,7 @@ class Outbox:
 
     def post_text(
         self, tx: Transaction, *, to: PhoneNumber, template: str, account: Account, lasts: int, **context: object
-    ) -> Message:
+    ) -> int:
         """The same for a text, which is one segment in every language and useful for `lasts` seconds."""
         with self.speaking_to(account):
             text = self.renderer.render_text_message(template, **context)
@@ -62,7 +64,7 @@ class Outbox:
 
     def post_push(
         self, tx: Transaction, *, account: Account, factor_id: int, subscription: str, text: str, lasts: int
-    ) -> Message:
+    ) -> int:
         """The same for a push to one approving device, useful for `lasts` seconds."""
         until = self.core.clock.now() + lasts
         content = {"subscription": subscription, "text": text, "until": until, "factor": factor_id}
@@ -70,22 +72,21 @@ class Outbox:
 
     def _owe(
         self, tx: Transaction, channel: str, template: str, account: Account | None, content: Mapping[str, object]
-    ) -> Message:
+    ) -> int:
+        tx.flush()  # an account added in this transaction gets its id now
         uid, now = self.core.entropy.bytes(UID_BYTES).hex(), self.core.clock.now()
-        message = Message(
-            uid=uid,
-            channel=channel,
-            template=template,
-            account_id=account.id if account else None,
-            sealed=self.core.keyring.seal(json.dumps(content, ensure_ascii=False), bound_to=message_bound(uid)),
-            state=OWED,
-            attempts=0,
-            made_at=now,
-            due_at=now,
-        )
-        tx.objects.add(message)
-        tx.objects.flush()
-        return message
+        row = {
+            "uid": uid,
+            "channel": channel,
+            "template": template,
+            "account_id": account.id if account else None,
+            "sealed": self.core.keyring.seal(json.dumps(content, ensure_ascii=False), bound_to=message_bound(uid)),
+            "state": OWED,
+            "attempts": 0,
+            "made_at": now,
+            "due_at": now,
+        }
+        return int(tx.execute(OWE, row).scalar_one())
 
     def read(self, message: Message) -> Email | TextMessage | PushMessage:
         """The message as it is sent. Raises `ValueError` when its content was removed or its key is missing."""

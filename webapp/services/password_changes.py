@@ -76,7 +76,7 @@ class PasswordChanges:
                 # to the stored address: another mailbox may have the same `key_of` as the typed one
                 self.owe_link(tx, owner, owner.email or owner.unconfirmed_email or address)
             else:  # an e-mail is written and rolled back, so that the time does not tell
-                with tx.objects.begin_nested() as unsent:
+                with tx.connection.begin_nested() as unsent:
                     self._post_link(tx, address, None, "")
                     unsent.rollback()
 

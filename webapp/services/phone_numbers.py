@@ -131,11 +131,11 @@ class PhoneNumbers:
             self.codes.void_adopted(tx, account.id)
             code_id, code = self.codes.draw(tx, account.id, challenge, self.caps.key(to.e164), self._terms)
             lasts = self.core.policy.text_code_seconds
-            message = self.outbox.post_text(
+            message_id = self.outbox.post_text(
                 tx, to=to, template="code", account=account, lasts=lasts, code=code, host=origin.host
             )
             sealed = self.core.keyring.seal(to.e164, target_bound(account.id, challenge))
-            self.codes.sent_with(tx, code_id, message.id, sealed)
+            self.codes.sent_with(tx, code_id, message_id, sealed)
 
     def count_text(self, account: Account, challenge: str, origin: Origin) -> PhoneNumber:
         """Counts a text without a code that follows a right password, and returns the account's own number for it.

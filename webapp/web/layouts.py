@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, current_app, g, request, url_for
 
@@ -21,6 +22,8 @@ from .current import services
 
 PATHS = "paths"
 """In the extensions of the application: the path of each page without arguments, the same in both layouts."""
+IN_QUERY = "!$'()*,/:;?@"
+"""Characters that need no encoding in a query (RFC 3986, section 3.4) and that browsers leave as they are."""
 DESKTOP = "desktop"
 MOBILE = "mobile"
 STAYS = frozenset({"site.choose", "assets.static", "web_app.manifest", "web_app.service_worker", "web_app.offline"})
@@ -172,9 +175,15 @@ def device() -> Device:
 
 
 def page_url(endpoint: str, **values: Any) -> str:
-    """The path of a page in the layout of this request. `endpoint` has no layout in front: "settings.security"."""
-    fixed = None if values else current_app.extensions[PATHS].get(endpoint)
-    return fixed or url_for(f"{current()}.{endpoint}", **values)
+    """The path of a page in the layout of this request. `endpoint` has no layout in front: "settings.security".
+
+    As in `url_for`, values that are not a part of the path are the query, without those that are None.
+    """
+    fixed: str | None = current_app.extensions[PATHS].get(endpoint)
+    if fixed is None:
+        return url_for(f"{current()}.{endpoint}", **values)
+    query = {name: value for name, value in values.items() if value is not None}
+    return f"{fixed}?{urlencode(query, safe=IN_QUERY)}" if query else fixed
 
 
 def is_phone() -> bool:

@@ -38,6 +38,7 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
     html = render_template(
         template,
         layout="layouts/fragment.html" if fragment else layouts.template(),
+        whole_layout=layouts.template(),
         form=form,
         status=status,
         problems=problems,

@@ -31,7 +31,7 @@ def install(app: Flask, services: Services) -> None:
     env.filters.update(device=device, place=place_of, machine=machine, minute=times.at, ago=times.ago, on=times.on)
     env.filters.update(whole_words=whole_words, alone=alone)
     env.globals.update(
-        _=env.globals["gettext"],  # the extension's own `_` is slower: it resolves gettext at each call
+        _=_sentence,
         site_name=settings.site_name,
         sign_up_open=settings.sign_up_open,
         support=support,
@@ -65,6 +65,12 @@ def alone(text: str) -> str:
     """The name of a device or a place outside a sentence: "An unknown device". "iPhone" and "@ada" stay as they are."""
     first = text.partition(" ")[0]
     return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+
+
+def _sentence(msgid: str, **values: object) -> str:
+    """`_` of templates. Most sentences have no values, and need no `Markup`: it makes the gettext of Jinja slower."""
+    sentence = gettext(msgid)
+    return escape(sentence) % values if values else sentence
 
 
 def _context() -> dict[str, object]:

@@ -52,7 +52,7 @@ class LoginLinks:
                 url = self.links.draw(tx, account, PURPOSE, account.email, policy.login_link_seconds)
                 self._post(tx, account.email, account, url)
             else:  # an e-mail is written and rolled back, so that the time does not tell
-                with tx.objects.begin_nested() as unsent:
+                with tx.connection.begin_nested() as unsent:
                     self._post(tx, "unsent@example.org", None, "")
                     unsent.rollback()
         return True
