@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.browser.live import CHROMIUM, Inside, LiveSite
+from tests.browser.live import WHOLE_CHROMIUM, Inside, LiveSite
 from tests.doubles import FakeClock
 from tests.people import ANDROID
 from webapp import create_app
@@ -69,7 +69,7 @@ class Visit:
             "--chrome-flags=--headless=new --no-sandbox --disable-gpu",
             *([f"--extra-headers={self.headers}"] if PAGES.get(page, True) else []),
         ]  # fmt: skip
-        environ = {**os.environ, "CHROME_PATH": CHROMIUM}
+        environ = {**os.environ, "CHROME_PATH": WHOLE_CHROMIUM or ""}
         for _ in range(ATTEMPTS):
             done = subprocess.run(command, env=environ, stdout=subprocess.PIPE)
             if done.returncode == 0:

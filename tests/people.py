@@ -330,7 +330,10 @@ class Owner(Person):
 
     def turn_on_key(self, key: Authenticator | None = None, name: str = "Blue key") -> Page:
         """The same for a security key: up to "You're all set", or up to the list when it is not the first key."""
-        self.key = key or self.key or self.new_key()
+        used = self.key = key or self.key or self.new_key()
+        return prepare(self, f"turn on a key named {name}", lambda: self._turn_on_key(used, name))
+
+    def _turn_on_key(self, key: Authenticator, name: str) -> Page:
         self.open(TWO_FACTOR)
         page = self.follow("Security key")
         if page.h1 == "Enter your password":
@@ -339,7 +342,7 @@ class Owner(Person):
             page = self.follow("Add another key")
         if page.h1 == "Security key":
             page = self.press("Start")
-        self.press("Use security key", credential=self.key.create(page.options()))
+        self.press("Use security key", credential=key.create(page.options()))
         page = self.press("Save", name=name)
         if "Copy" in page.buttons:
             self.kept_code = page.backup_code

@@ -71,6 +71,7 @@ class Prepared:
     rows: Rows
     cookies: dict[Any, Any]
     secrets: dict[str, str]
+    security_key: dict[str, Any] | None
     doubles: dict[str, Any]
     now: int
     page: Page
@@ -82,6 +83,7 @@ class Prepared:
             Rows.read(site.services.db),
             dict(owner.client._cookies),
             {name: getattr(owner, name) for name in SECRETS},
+            deepcopy(vars(owner.key)) if owner.key else None,
             {name: deepcopy(vars(double)) for name, double in site.doubles.items()},
             site.clock.now(),
             page,
@@ -91,6 +93,8 @@ class Prepared:
         self.rows.write(owner.site.services.db)
         owner.client._cookies = dict(self.cookies)
         vars(owner).update(self.secrets)
+        if owner.key:
+            vars(owner.key).update(deepcopy(self.security_key))
         for name, double in owner.site.doubles.items():
             vars(double).update(deepcopy(self.doubles[name]))
         owner.site.clock.pass_(self.now - owner.site.clock.now())
@@ -125,4 +129,5 @@ def _key(owner: Owner, step: str) -> Hashable | None:
     cookies = tuple(sorted((*name, cookie.value) for name, cookie in owner.client._cookies.items()))
     browser = (owner.layout, owner.htmx, owner.address, owner.agent, cookies)
     person = (owner.username, owner.email, owner.password, *(getattr(owner, name) for name in SECRETS))
-    return (site.configuration, site.clock.now(), before, browser, person, step)
+    security_key = owner.key and repr(vars(owner.key))
+    return (site.configuration, site.clock.now(), before, browser, person, security_key, step)

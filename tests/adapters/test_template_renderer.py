@@ -28,6 +28,7 @@ FACTS: dict[str, dict[str, object]] = {
     "notice": {
         "name": "Anna",
         "username": "anna",
+        "subject": "Your password was changed.",
         "what": "Your password was changed.",
         "at": 1_800_000_000,
         "origin": Origin("203.0.113.5", FIREFOX),

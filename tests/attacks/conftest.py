@@ -11,7 +11,7 @@ import pytest
 
 from tests.attacks.races import Racers
 from tests.attacks.tools import enroll, enrolled
-from tests.conftest import Site, leave_out
+from tests.conftest import UNCOUNTED, Site, leave_out
 from tests.doubles import CheapHasher
 from tests.people import Owner
 from tests.prepared import prepare
@@ -22,16 +22,18 @@ EVERY_VARIANT = ("test_account_changes.py", "test_meanwhile.py", "test_replay_an
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Variants of a test differ in what is sent, not in what the database does: on PostgreSQL only the first runs."""
-    seen, left = set[str](), list[pytest.Item]()
+    """Variants of a test differ in what is sent, not in what the database does, nor in the lines that are executed: on
+    PostgreSQL only the first runs, and lines are counted in the first."""
+    seen, left = set[tuple[str, bool]](), list[pytest.Item]()
     for item in items:
+        if item.path.parent != HERE:
+            continue
         params = getattr(getattr(item, "callspec", None), "params", {})
-        is_on_postgresql = item.path.parent == HERE and params.get("database_url") == "postgresql"
-        name = item.nodeid.partition("[")[0]
-        if is_on_postgresql and name in seen and item.path.name not in EVERY_VARIANT:
+        once = item.nodeid.partition("[")[0], params.get("database_url") == "postgresql"
+        item.stash[UNCOUNTED] = once in seen
+        if once in seen and once[1] and item.path.name not in EVERY_VARIANT:
             left.append(item)
-        elif is_on_postgresql:
-            seen.add(name)
+        seen.add(once)
     leave_out(config, items, left)
 
 

@@ -429,7 +429,8 @@ def wrong_codes(site: Site, ada: Owner, times: int) -> None:
 
 
 def told_counts(site: Site, ada: Owner) -> list[str]:
-    mails = [mail.text for mail in site.emails(ada.email) if "Wrong codes were entered" in mail.subject]
+    subject = "Wrong codes were entered after your password (Nightlatch)"
+    mails = [mail.text for mail in site.emails(ada.email) if mail.subject == subject]
     return [re.search(r"There have been (\d+) since", text)[1] for text in reversed(mails)]
 
 

@@ -32,6 +32,7 @@ from tests.attacks.tools import (
 from tests.authenticator import ES384, Authenticator, b64, unb64
 from tests.conftest import Site, one_database
 from tests.people import ANDROID, HOST, TWO_FACTOR, Owner, Page, Person
+from tests.prepared import prepare
 from webapp.models.factors import Factor
 from webapp.models.sessions import Attempt
 
@@ -61,7 +62,7 @@ def with_key(site: Site, username: str, **options: Any) -> Owner:
     owner = Owner(site, username)
     owner.sign_up()
     owner.turn_on_key(owner.new_key(**options))
-    owner.press("Got it")
+    prepare(owner, "got it", lambda: owner.press("Got it"))
     return owner
 
 
@@ -91,14 +92,17 @@ class KeyPrompt:
         self.site: Site = owner.site
         self.browser = owner.other_browser(address=f"203.0.113.{len(place)}")
         if place in (ADDED, STEP_UP):
-            self.browser.log_in()
-            assert self.browser.use_key().h1 == HOME
+            prepare(self.browser, "log in", self.browser.log_in)
+            assert prepare(self.browser, "use the key", self.browser.use_key).h1 == HOME
         if place == STEP_UP:
             self.site.clock.pass_(601)
-            self.browser.open("/settings/account/password")
-            assert self.browser.press("Verify", password=owner.password).h1 == CHALLENGE
+            assert prepare(self.browser, "verify the password", self._verify_password).h1 == CHALLENGE
         if place == LOG_IN:
-            assert self.browser.log_in().h1 == CHALLENGE
+            assert prepare(self.browser, "log in", self.browser.log_in).h1 == CHALLENGE
+
+    def _verify_password(self) -> Page:
+        self.browser.open("/settings/account/password")
+        return self.browser.press("Verify", password=self.owner.password)
 
     @property
     def path(self) -> str:

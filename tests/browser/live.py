@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -32,6 +33,8 @@ from webapp.models.accounts import Account
 from webapp.settings import Settings
 
 CHROMIUM = os.environ.get("NIGHTLATCH_TEST_CHROMIUM", "/usr/bin/chromium")
+"""May be the headless shell (tests/install-browser), which has no windows and shows no notifications."""
+WHOLE_CHROMIUM = CHROMIUM if "headless" not in CHROMIUM else shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync"]  # fmt: skip
 LAYOUTS = (DESKTOP, ANDROID, IPHONE)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.adapters.push_endpoint import PushEndpoint
 from tests.browser.conftest import Visits
-from tests.browser.live import LiveSite, Visitor, live_site
+from tests.browser.live import ARGUMENTS, WHOLE_CHROMIUM, LiveSite, Visitor, live_site
 from tests.browser.test_journeys import HOME, as_member, log_in, log_out, with_and_without_script
 from tests.people import ANDROID, DESKTOP, IPHONE, PASSWORD, REQUESTS, TWO_FACTOR
 
@@ -283,33 +283,44 @@ def worker_of(phone: Visitor) -> tuple[Any, str]:
     raise AssertionError("there is no service worker")
 
 
-def test_a_push_is_shown_and_leads_to_the_request(site: LiveSite, visit: Visits, service: PushEndpoint) -> None:
-    phone = with_pushes(visit, service)
-    browser = waits(visit)
-    assert site.services.delivery.deliver_due() >= 1
-    text = service.waits_for(1)[0].text
-    assert number_on(browser) not in text
-    public_key = site.services.pushes.public_key
-    assert public_key is not None
-    assert service.taken[0].claims(public_key)["aud"] == service.url
+class TestAPush:
+    @pytest.fixture
+    def browser(self, browser: Browser) -> Iterator[Browser]:
+        if WHOLE_CHROMIUM is None:
+            pytest.skip("needs the package chromium, because Chromium's headless shell shows no notifications")
+        started = browser.browser_type.launch(executable_path=WHOLE_CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
 
-    cdp, registration = worker_of(phone)
-    told = {"origin": f"http://mobile.{site.host}", "registrationId": registration, "data": text}
-    cdp.send("ServiceWorker.deliverPushMessage", told)
-    for _ in range(100):
-        shown = phone.page.evaluate(SHOWN)
-        if shown:
-            break
-        phone.page.wait_for_timeout(50)
-    assert shown[0]["title"] == "Are you trying to log in to Nightlatch?"
-    assert shown[0]["body"].startswith(f"{DEVICE}, ")
-    assert [action["title"] for action in shown[0]["actions"]] == ["Review", "Deny"]
-    phone.context.service_workers[0].evaluate(CLICK, "review")
-    phone.arrives("Approve this log-in?")
-    assert phone.page.url.endswith(f"{REQUESTS}/1")
-    phone.type_("Number on your other screen", number_on(browser))
-    phone.press("Approve")
-    browser.arrives(HOME)
+    def test_a_push_is_shown_and_leads_to_the_request(
+        self, site: LiveSite, visit: Visits, service: PushEndpoint
+    ) -> None:
+        phone = with_pushes(visit, service)
+        browser = waits(visit)
+        assert site.services.delivery.deliver_due() >= 1
+        text = service.waits_for(1)[0].text
+        assert number_on(browser) not in text
+        public_key = site.services.pushes.public_key
+        assert public_key is not None
+        assert service.taken[0].claims(public_key)["aud"] == service.url
+
+        cdp, registration = worker_of(phone)
+        told = {"origin": f"http://mobile.{site.host}", "registrationId": registration, "data": text}
+        cdp.send("ServiceWorker.deliverPushMessage", told)
+        for _ in range(100):
+            shown = phone.page.evaluate(SHOWN)
+            if shown:
+                break
+            phone.page.wait_for_timeout(50)
+        assert shown[0]["title"] == "Are you trying to log in to Nightlatch?"
+        assert shown[0]["body"].startswith(f"{DEVICE}, ")
+        assert [action["title"] for action in shown[0]["actions"]] == ["Review", "Deny"]
+        phone.context.service_workers[0].evaluate(CLICK, "review")
+        phone.arrives("Approve this log-in?")
+        assert phone.page.url.endswith(f"{REQUESTS}/1")
+        phone.type_("Number on your other screen", number_on(browser))
+        phone.press("Approve")
+        browser.arrives(HOME)
 
 
 def test_the_browser_subscribes_with_our_key(site: LiveSite, visit: Visits, service: PushEndpoint) -> None:

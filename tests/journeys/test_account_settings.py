@@ -59,7 +59,10 @@ def change_email(ada: Owner, to: str) -> None:
 
 def test_a_new_address_counts_only_when_its_code_was_entered(ada: Owner, site: Site) -> None:
     ada.sign_up()
-    ada.open("/settings/account/email")
+    page = ada.open("/settings/account/email")
+    assert page.says(f"Your email address is {ada.email} .")
+    assert page.soup.find("bdi", string=ada.email)["translate"] == "no"
+    assert not page.field("Email address").get("value")
     ada.press("Save", email="countess@example.org")
     assert ada.press("Verify", code="").status == 422
     page = ada.press("Resend code")

@@ -25,7 +25,7 @@ def forecast(page: Page) -> dict[str, list[str]]:
     assert (heading.name, heading.get_text(strip=True)) == ("h2", "If you lose something")
     assert [th.get_text(strip=True) for th in table.select("thead th")] == ["If you lose", "You can still log in with"]
     return {
-        row.find("th").get_text(strip=True): [p.get_text(" ", strip=True) for p in row.select("td p")]
+        row.find("th").get_text(strip=True): [" ".join(p.get_text().split()) for p in row.select("td p")]
         for row in table.select("tbody tr")
     }
 

@@ -136,7 +136,7 @@ def test_a_link_to_an_unconfirmed_address_confirms_it(ada: Owner, site: Site) ->
     assert ada.open("/").path == "/log-in"
     page = reader.log_in(NEW)
     assert page.h1 == "Welcome, Ada Lovelace"
-    assert page.says(f"{ada.email}, confirmed")
+    assert page.says(f"{ada.email} , confirmed")
 
 
 def test_of_links_to_two_accounts_that_claim_an_address_only_the_first_used_is_accepted(site: Site) -> None:

@@ -15,8 +15,7 @@ layouts = pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
 def lines(page: Page) -> dict[str, tuple[str, str | None]]:
     """Of each line of the check-up: how its part of the key is drawn, and the name of its link."""
     return {
-        line.h3.get_text(strip=True): (drawn(line.svg), named(line.a) if line.a else None)
-        for line in page.soup.select(".cuts > li")
+        named(line.h3): (drawn(line.svg), named(line.a) if line.a else None) for line in page.soup.select(".cuts > li")
     }
 
 
@@ -29,7 +28,7 @@ def drawn(part: object) -> str:
 def act(page: Page) -> tuple[str, str]:
     """The heading beside the key and the label of its button."""
     head = page.soup.select_one(".key-head")
-    return head.h2.get_text(strip=True), head.a.get_text(strip=True) if head.a else ""
+    return named(head.h2), named(head.a) if head.a else ""
 
 
 @layouts
@@ -51,6 +50,7 @@ def test_a_new_account_is_asked_for_its_address_then_for_a_second_factor(site: S
     ada.press("Verify", code=site.emailed_code(ada.email))
     page = ada.open("/")
     assert act(page) == ("Add a second step", "Turn on two-factor authentication")
+    assert page.soup.select_one(".key-head a .whole").get_text() == "two-factor"
     assert lines(page)["Email address"] == ("cut", "Change your email")
     assert lines(page)["Two-factor authentication"] == ("next", None)
 

@@ -33,8 +33,20 @@ def test_the_code_page_names_the_method_and_the_alternatives(returning: Owner) -
     assert offered == ["Authentication app", "Backup code"]
     page = returning.press("Authentication app")
     assert page.h1 == "Enter your code"
-    returning.open("/log-in/methods")
+    page = returning.open("/log-in/methods")
+    assert not any(link.startswith("Back") for link in page.links), "nothing was shown before"
+    assert returning.open("/log-in/methods?method=text-message").links == page.links, "the account lacks it"
     assert returning.press("Backup code").h1 == "Use a backup code"
+    returning.follow("Choose a different two-factor authentication method")
+    assert returning.follow("Back to Backup code").h1 == "Use a backup code"
+
+
+def test_the_choice_of_a_method_can_cancel_the_login(returning: Owner) -> None:
+    returning.log_in()
+    returning.follow("Choose a different two-factor authentication method")
+    page = returning.press("Cancel login")
+    assert (page.path, page.h1) == ("/log-in", "Log in")
+    assert returning.open("/log-in/verify").path == "/log-in"
 
 
 def test_an_account_without_a_backup_code_is_not_offered_one(returning: Owner, site: Site) -> None:

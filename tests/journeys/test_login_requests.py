@@ -291,6 +291,7 @@ def test_an_approved_log_in_continues_by_itself(phone: Owner, elsewhere: Owner, 
     ]
     page = phone.press("Approve", number=number)
     assert page.h1 == "You approved this login"
+    assert page.says("If you see the button I've approved it there, choose it.")
     said = elsewhere.open(NEWS)
     assert said.status == 200
     assert 'data-hx-post="/log-in/waiting"' in said.text
@@ -299,6 +300,9 @@ def test_an_approved_log_in_continues_by_itself(phone: Owner, elsewhere: Owner, 
     page = phone.open(REQUESTS)
     assert page.says("No pending requests.")
     assert page.says(f"{device} : Approved")
+    page = phone.follow(f"{device} : Approved")
+    assert page.says("Your other screen has continued.")
+    assert not page.says("I've approved it")
 
 
 def test_the_first_log_in_from_a_new_place_is_pointed_out(phone: Owner, elsewhere: Owner) -> None:

@@ -106,6 +106,11 @@ def test_what_is_shown_to_be_kept_is_not_translated(site: Site, layout: str) -> 
     assert len(found) >= 7
     for part in found:
         assert part.find(attrs={"translate": "no"}) or part.get("translate") == "no", part
+    pages = [ada.open("/"), ada.open("/settings/account")]
+    named = [text for page in pages for text in page.soup.find_all(string=re.compile("@ada|ada@"))]
+    assert len(named) >= 5
+    for text in named:
+        assert text.find_parent(attrs={"translate": "no"}), text
 
 
 def test_no_template_lets_a_translator_change_a_username_address_or_number() -> None:

@@ -202,6 +202,11 @@ def test_choosing_a_method_that_the_account_lacks_is_not_found(enrolled: Owner) 
     enrolled.open("/settings/account/password")
     enrolled.press("Verify", password=enrolled.password)
     assert enrolled.post("/step-up/methods", method="text-message").status == 404
+    enrolled.open("/step-up/verify")
+    enrolled.follow("Choose a different two-factor authentication method")
+    assert enrolled.follow("Back to Authentication app").h1 == "Enter your code"
+    enrolled.follow("Choose a different two-factor authentication method")
+    assert enrolled.press("Cancel").path == "/settings"
     assert enrolled.open(f"{TWO_FACTOR}/turn-off").status == 404
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tests.people import Owner
 from webapp.domain.language import Language, speaking
 from webapp.domain.origin import Origin
 from webapp.models.sessions import Activity
-from webapp.services.notices import LISTED, TOLD, sentence_for
+from webapp.services.notices import LISTED, SUBJECTS, TOLD, sentence_for, subject_for
 
 WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
 
@@ -65,6 +66,27 @@ def test_every_kind_of_event_in_the_services_has_a_sentence() -> None:
     assert named
     assert named <= set(TOLD) | set(LISTED)
     assert not set(TOLD) & set(LISTED)
+
+
+def test_the_subject_of_each_notice_is_one_short_sentence() -> None:
+    assert set(SUBJECTS) <= set(TOLD)
+    for kind, sentence in TOLD.items():
+        subject = SUBJECTS.get(kind, sentence).msgid.removesuffix(".")
+        assert not re.search(r"[.!?;]( |$)", subject), subject
+        assert len(subject) <= 80, subject
+        assert set(re.findall(r"%\((\w+)\)", subject)) <= set(re.findall(r"%\((\w+)\)", sentence.msgid)), kind
+    for kind, subject in SUBJECTS.items():
+        assert not subject.msgid.endswith("."), kind
+        assert len(subject.msgid) < len(TOLD[kind].msgid), kind
+
+
+def test_a_subject_has_the_facts_of_its_notice() -> None:
+    facts = {"method": "Authentication app"}
+    assert (
+        subject_for("last-factor-off", facts)
+        == "Two-factor authentication is now off: Authentication app was turned off"
+    )
+    assert subject_for("factor-off", facts) == "Authentication app was turned off."
 
 
 def test_a_method_is_named_in_the_readers_language() -> None:

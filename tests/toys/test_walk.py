@@ -249,7 +249,9 @@ def test_replacing_it_by_another_of_its_kind_tells_the_owner(on: MethodUser, sit
     site.clock.pass_(61)
     page = on.turn_on()
     assert page.path == TWO_FACTOR
-    assert site.emails(ada.email)[0].subject == (f"{on.title} was replaced. The old one no longer works (Nightlatch)")
+    told = site.emails(ada.email)[0]
+    assert told.subject == f"{on.title} was replaced (Nightlatch)"
+    assert f"{on.title} was replaced. The old one no longer works." in told.text
     ada.log_out()
     ada.log_in()
     assert ada.press("Verify", code=on.code()).h1 == HOME

@@ -98,12 +98,36 @@ TOLD: dict[str, Sentence] = {
     "factors-reset": lazy("An administrator turned off your two-factor authentication. Reason: %(why)s"),
     "logged-out-by-operator": lazy("An administrator logged you out on all devices."),
 }
+# Subjects of the emails whose text says more than one short sentence; of all others the text is the subject.
+SUBJECTS: dict[str, Sentence] = {
+    "wrong-codes": lazy("Wrong codes were entered after your password"),
+    "username-changed": lazy("Your username was changed to @%(username)s"),
+    "username-changed-by-operator": lazy("An administrator changed your username to @%(username)s"),
+    "factor-copied": lazy("We rejected %(name)s because it may have been cloned"),
+    "factor-replaced": lazy("%(method)s was replaced"),
+    "request-denied": lazy("You denied a login from %(device)s"),
+    "last-factor-off": lazy("Two-factor authentication is now off: %(method)s was turned off"),
+    "last-factor-deleted": lazy("Two-factor authentication is now off: %(name)s was removed"),
+    "backup-code-used": lazy("Your backup code was used to log in"),
+    "backup-code-made": lazy("You generated a new backup code"),
+    "temporary-password-made": lazy("You generated a temporary password for apps"),
+    "temporary-password-texted": lazy("We texted a temporary password to the number ending in %(hint)s"),
+    "factors-reset": lazy("An administrator turned off your two-factor authentication"),
+}
 
 
 def sentence_for(kind: str, details: dict[str, Any]) -> str:
     """The sentence for an event, in the current language."""
-    template = (TOLD.get(kind) or LISTED[kind]).msgid
-    return gettext(template, **{name: _displayed(kind, name, value) for name, value in details.items()})
+    return _said(TOLD.get(kind) or LISTED[kind], kind, details)
+
+
+def subject_for(kind: str, details: dict[str, Any]) -> str:
+    """The subject of the e-mail about an event, in the current language."""
+    return _said(SUBJECTS.get(kind) or TOLD[kind], kind, details)
+
+
+def _said(sentence: Sentence, kind: str, details: dict[str, Any]) -> str:
+    return gettext(sentence.msgid, **{name: _displayed(kind, name, value) for name, value in details.items()})
 
 
 def _displayed(kind: str, name: str, value: object) -> str:
@@ -151,7 +175,7 @@ class Notices:
             return
         url = self.links.draw(tx, account, "not-you", account.email, self.core.policy.notice_link_seconds)
         with self.outbox.speaking_to(account):
-            what = sentence_for(kind, details)
+            subject, what = subject_for(kind, details), sentence_for(kind, details)
         self.outbox.post_email(
             tx,
             to=account.email,
@@ -159,6 +183,7 @@ class Notices:
             account=account,
             name=account.name,
             username=account.username,
+            subject=subject,
             what=what,
             at=self.core.clock.now(),
             origin=origin,

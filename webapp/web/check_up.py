@@ -11,6 +11,7 @@ from ..domain.language import ngettext, pgettext
 from ..domain.lists import all_of
 from ..models.user import User
 from . import backup_card, current, layouts, times
+from .verbatim import verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ def _email(user: User) -> Line:
         asked = _("Your old email address comes back on %(time)s, because someone asked for it.")
         text = times.sentence(asked, time=times.at(account.undo_at))
         label, url = _("See who asked and how to stop it"), layouts.page_url("settings.email_undo")
-        return Line(title, account.email, Act(_("Your email address is about to change"), text, label, url))
-    note, url = _("%(email)s, confirmed", email=account.email), layouts.page_url("settings.email")
+        return Line(title, verbatim(account.email), Act(_("Your email address is about to change"), text, label, url))
+    note = times.sentence(_("%(email)s, confirmed"), email=verbatim(account.email))
+    url = layouts.page_url("settings.email")
     return Line(title, note, None, _("Change"), _("Change your email"), url)
 
 

@@ -21,7 +21,8 @@ from ..domain.language import gettext as _
 from ..domain.lists import all_of, at_the_beginning, one_of
 from ..models.user import User
 from ..services.method import Method
-from . import current, layouts
+from . import current, layouts, times
+from .verbatim import verbatim
 
 SAFE, LOCKED_OUT, ASK = "safe", "locked-out", "ask"
 ADDITIONS: dict[Addition, tuple[str, Sentence]] = {
@@ -64,7 +65,7 @@ def within_a_sentence(loss: Loss) -> str:
 def _row(outlook: Outlook, email: str) -> Row:
     lost = _lost(outlook)
     if not outlook.is_locked_out:
-        return Row(lost, SAFE, list(_lines(outlook, bidi_isolate(email))))
+        return Row(lost, SAFE, list(_lines(outlook, email)))
     if outlook.addition is not None:
         page, label = ADDITIONS[outlook.addition]
         return Row(lost, LOCKED_OUT, [_("Nothing. You would be locked out")], layouts.page_url(page), str(label))
@@ -97,8 +98,9 @@ def _lines(outlook: Outlook, email: str) -> list[str]:
         return [_at_the_beginning(outlook, every)]
     if not outlook.has_link:
         return [_("%(keys)s, without a password", keys=_named(alone))]
-    link = _("A link sent to %(email)s, then %(methods)s", email=email, methods=then)
-    only_link = _("A link sent to %(email)s", email=email)
+    address = verbatim(email)
+    link = times.sentence(_("A link sent to %(email)s, then %(methods)s"), email=address, methods=then)
+    only_link = times.sentence(_("A link sent to %(email)s"), email=address)
     return [
         link if every else only_link,
         *([_("Or %(keys)s, without a password", keys=_named(alone))] if alone else []),

@@ -53,6 +53,11 @@ def has_list(method: Method) -> bool:
     return isinstance(method, Several) and not method.is_this_browser
 
 
+def list_url(slug: str) -> str:
+    """The path of the list of a method's named factors."""
+    return layouts.page_url("named_factors.listed", method=slug)
+
+
 def shown(method: Method) -> Sequence[Factor]:
     """The user's factors of the method that the settings can turn off here."""
     return method.shown(all_of(method), current.origin())
@@ -73,7 +78,7 @@ def row_of(method: Method) -> MethodRow:
     factors, is_list = shown(method), has_list(method)
     url = layouts.page_url("enrollment.start", method=method.slug)
     if is_list and factors:
-        url = layouts.page_url("named_factors.listed", method=method.slug)
+        url = list_url(method.slug)
     elif not factors:
         start = OVERVIEW.slug if is_list else method.steps()[0].slug
         url = layouts.page_url("enrollment.step", method=method.slug, step=start)
@@ -109,9 +114,9 @@ def _note(method: Method) -> str:
 def _elsewhere(method: Method) -> MethodRow:
     """The row on a device that cannot turn the method on."""
     settings, factors = current.services().settings, all_of(method)
-    list_title = list_url = ""
+    list_title = url = ""
     if factors and isinstance(method, Several):
-        list_title, list_url = str(method.list_title), layouts.page_url("named_factors.listed", method=method.slug)
+        list_title, url = str(method.list_title), list_url(method.slug)
     return MethodRow(
         slug=method.slug,
         title=str(method.general_title),
@@ -122,7 +127,7 @@ def _elsewhere(method: Method) -> MethodRow:
         note=str(method.only_on_phones) % {"site": settings.mobile_host},
         url="",
         list_title=list_title,
-        list_url=list_url,
+        list_url=url,
         qr_svg=_drawn(f"{settings.mobile_url}{layouts.page_url('two_factor.methods')}"),
         qr_text=_("QR code of the address of this page on your phone"),
     )

@@ -13,10 +13,11 @@ from flask.wrappers import Response
 from flask_login import login_required
 
 from ..domain.language import gettext as _
-from ..domain.refusals import ChallengeExhausted, LoginExpired, Refusal
+from ..domain.refusals import ChallengeExhausted, LoginExpired, NotFound, Refusal
 from ..domain.request_refusals import NotApproved
 from ..models.login_requests import APPROVED, DENIED, WAITING
 from ..services.login.proof import Choice, Claim, ProofFlow
+from ..services.method import Method
 from ..services.method_kinds import Glance, OutOfBand
 from . import backup_card, current, layouts, render, words
 from .forms import BackupCodeForm, Form, form_of
@@ -63,7 +64,7 @@ class ProofPages(ABC):
 
     @abstractmethod
     def give_up(self, claim: Claim) -> Response:
-        """The response to "Cancel" on the waiting page."""
+        """The response to Cancel on the waiting page and on the list of methods."""
 
     @abstractmethod
     def glance(self) -> Glance | None:
@@ -75,7 +76,8 @@ class ProofPages(ABC):
 
     @property
     @abstractmethod
-    def cancel_url(self) -> str: ...
+    def cancel_label(self) -> str:
+        """The label of the button on the list of methods that ends what is proved."""
 
     def was_denied(self) -> bool:
         """True when the owner denied the login request on another device."""
@@ -115,7 +117,7 @@ class ProofPages(ABC):
                 raise
             except Refusal as refusal:
                 words.place(refusal, form)
-        return render.page(choice.method.template, form, **_context(choice), **self._links(claim))
+        return render.page(choice.method.template, form, **_context(choice), **self._links(claim, choice.method))
 
     def waiting(self) -> Any:
         """The page of an out-of-band method: shows the number to type on the other device, and waits for approval."""
@@ -171,7 +173,7 @@ class ProofPages(ABC):
             answer_url=layouts.page_url("requests.listed", method=method.slug) if is_here else None,
             state_url=self.url("news"),
             instead=stand_in.label if stand_in is not None else None,
-            **self._links(claim),
+            **self._links(claim, method),
         )
 
     def news(self) -> Any:
@@ -189,6 +191,8 @@ class ProofPages(ABC):
     def methods(self) -> Any:
         claim, form = self.claim(), Form()
         if form.submitted():
+            if "cancel" in request.form:
+                return self.give_up(claim)
             chosen = request.form.get("method")
             if chosen == BACKUP_CODE:
                 return render.go(self.url("backup_code"))
@@ -198,7 +202,22 @@ class ProofPages(ABC):
             return render.go_on(self.url("verify", method=choice.method.slug), unsent)
         offered = [(c.method.hint(c.challenge), c.method.slug) for c in self.flow.choices(claim)]
         choices = [*offered, *([(_("Backup code"), BACKUP_CODE)] if _has_backup_code(claim) else [])]
-        return render.page("challenge/methods.html", form, choices=choices, cancel_url=self.cancel_url)
+        up, cancel = self._shown_before(claim), self.cancel_label
+        return render.page("challenge/methods.html", form, choices=choices, up=up, cancel_label=cancel)
+
+    def _shown_before(self, claim: Claim) -> tuple[str, str] | None:
+        """The URL and name of the method from whose page the list was opened; None without one, or if it is not on."""
+        slug = request.args.get("method")
+        if slug is None:
+            return None
+        if slug == BACKUP_CODE and _has_backup_code(claim):
+            return self.url("backup_code"), _("Backup code")
+        try:
+            method = self.flow.choice(claim, slug).method
+        except NotFound:
+            return None
+        page = self.url("waiting") if isinstance(method, OutOfBand) else self.url("verify", method=slug)
+        return page, str(method.general_title)
 
     def backup_code(self) -> Any:
         claim, form = self.claim(), BackupCodeForm()
@@ -211,15 +230,15 @@ class ProofPages(ABC):
                 raise
             except Refusal as refusal:
                 words.place(refusal, form)
-        return render.page("challenge/backup_code.html", form, choose_url=self.url("methods"))
+        return render.page("challenge/backup_code.html", form, choose_url=self.url("methods", method=BACKUP_CODE))
 
     def new_backup_code(self) -> Any:
         """Shows the backup code that replaces the used one, until Got it."""
         return backup_card.page(self.after_backup_code)
 
-    def _links(self, claim: Claim) -> dict[str, Any]:
+    def _links(self, claim: Claim, method: Method) -> dict[str, Any]:
         backup_url = self.url("backup_code") if _has_backup_code(claim) else None
-        return {"choose_url": self.url("methods"), "backup_url": backup_url}
+        return {"choose_url": self.url("methods", method=method.slug), "backup_url": backup_url}
 
 
 def _has_backup_code(claim: Claim) -> bool:

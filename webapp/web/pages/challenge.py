@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, g, request
 from flask.wrappers import Response
 
+from ...domain.language import gettext as _
 from ...domain.refusals import ChallengeExhausted, Refusal
 from ...models.login_requests import DENIED
 from ...services.login.login import Login, LoginClaim
@@ -28,8 +29,8 @@ class LoginProof(ProofPages):
         return current.services().login
 
     @property
-    def cancel_url(self) -> str:
-        return layouts.page_url("entrance.log_in")
+    def cancel_label(self) -> str:
+        return _("Cancel login")
 
     def claim(self) -> LoginClaim:
         claim = self.flow.claim(cookies.login_token())

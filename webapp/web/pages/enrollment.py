@@ -27,7 +27,7 @@ def start(method: str) -> Any:
     if wanted is None:
         raise NotFound()
     if method_rows.all_of(wanted) and (method_rows.has_list(wanted) or method_rows.is_elsewhere(wanted)):
-        return render.go(layouts.page_url("named_factors.listed", method=method))
+        return render.go(method_rows.list_url(method))
     is_on = bool(method_rows.shown(wanted))
     if is_on and not wanted.is_offered:
         return _own_page(wanted)
@@ -41,7 +41,7 @@ def _own_page(method: Method) -> Any:
     overview = layouts.page_url("enrollment.step", method=method.slug, step=method.steps()[0].slug)
     links = [(str(method.replace_label), overview)] if method.is_offered else []
     if isinstance(method, Several):
-        links = [(str(method.list_title), layouts.page_url("named_factors.listed", method=method.slug))]
+        links = [(str(method.list_title), method_rows.list_url(method.slug))]
     return render.page(
         "two_factor/method.html",
         heading=str(method.title),
@@ -126,7 +126,7 @@ def _receipt(visit: Visit, email: str) -> str:
 def _go_to_list(visit: Visit) -> Any:
     """Redirects to the list that shows the new factor."""
     if method_rows.has_list(visit.method):
-        return render.go(layouts.page_url("named_factors.listed", method=visit.method.slug))
+        return render.go(method_rows.list_url(visit.method.slug))
     return render.go(layouts.page_url("two_factor.methods"))
 
 
@@ -164,8 +164,7 @@ def _list_of(method: Method) -> dict[str, Any]:
     """The link to the list of the method's factors, if it has one and is on."""
     if not isinstance(method, Several) or not method_rows.has_list(method) or not method_rows.all_of(method):
         return {"list_url": ""}
-    url = layouts.page_url("named_factors.listed", method=method.slug)
-    return {"list_url": url, "list_title": str(method.list_title)}
+    return {"list_url": method_rows.list_url(method.slug), "list_title": str(method.list_title)}
 
 
 def _go_to(visit: Visit, step: Step) -> Any:

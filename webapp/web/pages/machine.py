@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, current_app, jsonify, redirect, re
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ...services.operation.restoration import UNKNOWN
-from .. import current, layouts
+from .. import current, layouts, method_rows
 
 bp = Blueprint("machine", __name__)
 # final states of a delivery receipt; "accepted" and "buffered" are not final
@@ -79,7 +79,7 @@ def passkey_endpoints() -> Any:
         abort(404)
     home = current.services().settings.main_url
     enroll = layouts.page_url("enrollment.start", method=method.slug)
-    return jsonify(enroll=home + enroll, manage=home + layouts.page_url("named_factors.listed", method=method.slug))
+    return jsonify(enroll=home + enroll, manage=home + method_rows.list_url(method.slug))
 
 
 def _is_from_this_machine() -> bool:

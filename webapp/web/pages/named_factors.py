@@ -10,7 +10,7 @@ from flask_login import login_required
 from ...domain.language import gettext as _
 from ...domain.refusals import NotFound, Refusal
 from ...services.method_kinds import Methods, OutOfBand, Several
-from .. import current, factor_rows, guards, layouts, render, words
+from .. import current, factor_rows, guards, layouts, method_rows, render, words
 from ..forms import Form, form_of
 
 REMOVAL_HINTS = "gone"
@@ -50,7 +50,7 @@ def rename(method: str, factor: int) -> Any:
     services, user = current.services(), current.user()
     wanted = services.named_factors.one(user, kind, factor)
     form = form_of(kind.label_fields)(name=wanted.label)
-    list_url = layouts.page_url("named_factors.listed", method=method)
+    list_url = method_rows.list_url(method)
     if form.submitted():
         try:
             services.named_factors.rename(user, kind, factor, form.name.data, current.origin())
@@ -66,10 +66,7 @@ def rename(method: str, factor: int) -> Any:
 def delete(method: str, factor: int) -> Any:
     kind = _kind(method)
     services, user, form = current.services(), current.user(), Form()
-    wanted, list_url = (
-        services.named_factors.one(user, kind, factor),
-        layouts.page_url("named_factors.listed", method=method),
-    )
+    wanted, list_url = services.named_factors.one(user, kind, factor), method_rows.list_url(method)
     if form.submitted():
         services.named_factors.delete(user, kind, factor, current.origin())
         session[REMOVAL_HINTS] = kind.removal_hints(wanted)

@@ -16,7 +16,7 @@ from ...domain import devices
 from ...domain.language import gettext as _
 from ...domain.refusals import NotFound, Refusal
 from ...domain.request_refusals import RequestEnded, WrongNumber
-from ...models.login_requests import APPROVED, WAITING, LoginRequest
+from ...models.login_requests import APPROVED, USED, WAITING, LoginRequest
 from ...services.method_kinds import Methods, OutOfBand
 from ...services.requests.approvals import Viewer
 from .. import cookies, current, guards, layouts, render, words
@@ -35,6 +35,8 @@ class Row:
     at: int
     is_new: bool
     state: str
+    was_used: bool
+    """The browser that asked has continued."""
     url: str
     account: str
     """The username, on a phone that approves for several accounts; else empty."""
@@ -135,7 +137,8 @@ def _row(method: str, viewer: Viewer, found: LoginRequest) -> Row:
         place=place_of(found.address),
         at=found.made_at,
         is_new=found.is_new,
-        state=APPROVED if state == "used" else state,
+        state=APPROVED if state == USED else state,
+        was_used=state == USED,
         url=_url(method, found),
         account=viewer.accounts[found.account_id].username if len(viewer.accounts) > 1 else "",
     )

@@ -7,12 +7,13 @@ from typing import Any
 from flask import Blueprint, request, session
 from flask_login import login_required
 
-from ...domain.language import bidi_isolate, pgettext
 from ...domain.language import gettext as _
+from ...domain.language import pgettext
 from ...domain.refusals import CodeExpired, EmailRequired, Refusal
 from ...services.email_addresses import masked
-from .. import confirming, current, guards, languages, layouts, render, words
+from .. import confirming, current, guards, languages, layouts, render, times, words
 from ..forms import EmailForm, Form, NewPasswordForm, PhoneForm, ThemeForm
+from ..verbatim import verbatim
 
 DISCOVERABLE = "discoverable"  # in the form session, until the number is confirmed
 
@@ -88,10 +89,10 @@ def account() -> Any:
     rows = [
         (_("Name"), _("Change your name"), url("own_account.name")),
         *_username_row(),
-        (_("Email address"), mine.email or _("Not confirmed"), url("settings.email")),
+        (_("Email address"), verbatim(mine.email) if mine.email else _("Not confirmed"), url("settings.email")),
         (
             _("Phone number"),
-            bidi_isolate(mine.phone_number_hint) if mine.phone_number_hint else _("Not added"),
+            verbatim(mine.phone_number_hint) if mine.phone_number_hint else _("Not added"),
             url("settings.phone"),
         ),
         (_("Password"), _("Change your password"), url("settings.password")),
@@ -104,7 +105,7 @@ def account() -> Any:
         (_("Download my data"), _("A copy of what we store about you"), url("own_account.data")),
         (_("Delete my account"), _("You have 30 days to come back"), url("own_account.delete")),
     ]
-    intro = _("%(name)s (@%(username)s)", name=mine.name, username=mine.username)
+    intro = times.sentence(_("%(name)s (%(username)s)"), name=mine.name, username=verbatim(f"@{mine.username}"))
     return render.page("settings/rows.html", heading=_("Account"), rows=rows, intro=intro)
 
 
@@ -113,8 +114,10 @@ def _username_row() -> list[tuple[str, str, str]]:
     if not current.services().settings.username_change:
         return []
     mine = current.user().account
-    waits = _("It changes to @%(username)s soon", username=mine.new_username) if mine.new_username else None
-    return [(_("Username"), waits or _("Change your username"), layouts.page_url("own_account.username"))]
+    note: str = _("Change your username")
+    if mine.new_username:
+        note = times.sentence(_("It changes to %(username)s soon"), username=verbatim(f"@{mine.new_username}"))
+    return [(_("Username"), note, layouts.page_url("own_account.username"))]
 
 
 @bp.get("/privacy")
@@ -189,7 +192,12 @@ def email() -> Any:
         form.email.data = account.unconfirmed_email if account.email is None else ""
     heading = _("Change your email") if account.email else _("Confirm your email")
     return render.page(
-        "entrance/email.html", form, heading=heading, button=_("Save"), cancel_url=layouts.page_url("settings.account")
+        "entrance/email.html",
+        form,
+        heading=heading,
+        present=account.email,
+        button=_("Save"),
+        cancel_url=layouts.page_url("settings.account"),
     )
 
 
@@ -256,8 +264,14 @@ def phone() -> Any:
         except Refusal as refusal:
             words.place(refusal, form)
     heading = _("Change your phone number") if account.phone_number else _("Add your phone number")
-    cancel_url = layouts.page_url("settings.account")
-    return render.page("entrance/phone.html", form, heading=heading, button_label=_("Save"), cancel_url=cancel_url)
+    return render.page(
+        "entrance/phone.html",
+        form,
+        heading=heading,
+        present=account.phone_number_hint,
+        button_label=_("Save"),
+        cancel_url=layouts.page_url("settings.account"),
+    )
 
 
 @bp.route("/account/phone/code", methods=["GET", "POST"])

@@ -8,6 +8,7 @@ from flask import Blueprint, request, session
 from flask.wrappers import Response
 from flask_login import login_required
 
+from ...domain.language import gettext as _
 from ...domain.refusals import NotFresh, Refusal
 from ...models.user import SessionToken
 from ...services.login.proof import Claim
@@ -32,6 +33,10 @@ class StepUpProof(ProofPages):
     @property
     def flow(self) -> StepUp:
         return current.services().step_up
+
+    @property
+    def cancel_label(self) -> str:
+        return _("Cancel")
 
     @property
     def cancel_url(self) -> str:

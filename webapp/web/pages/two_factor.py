@@ -42,7 +42,7 @@ def methods() -> Any:
         rows=[method_rows.row_of(m) for m in methods if m.slug in on or m.is_offered],
         is_on=bool(on),
         turned_off=_turned_off(),
-        lists=[(m.icon, str(m.list_title), layouts.page_url("named_factors.listed", method=m.slug)) for m in lists],
+        lists=[(m.icon, str(m.list_title), method_rows.list_url(m.slug)) for m in lists],
         backup_code_note=_backup_code_note(),
         forecast=forecast_rows.rows(user, outlooks[:1]),
         lost=forecast_rows.within_a_sentence(outlooks[0].losses[0]) if outlooks else "",
@@ -91,7 +91,7 @@ def _turned_off_now(method: Method) -> Any:
 def turn_off(method: str) -> Any:
     wanted, user, form = _method(method), current.user(), Form()
     if method_rows.has_list(wanted):
-        return render.go(layouts.page_url("named_factors.listed", method=wanted.slug))
+        return render.go(method_rows.list_url(wanted.slug))
     if not method_rows.shown(wanted):
         return render.go(layouts.page_url("two_factor.methods"))
     last = current.services().second_factors.is_last(user, wanted)
