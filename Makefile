@@ -73,6 +73,7 @@ lock:  ## install the newest versions in a new .venv and write them to requireme
 
 clean:  ## remove what was installed and cached; the database in instance/ stays
 	rm -rf .venv .lighthouse .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f webapp/translations/*/LC_MESSAGES/*.mo
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # pip reads the dependencies from pyproject.toml. The application itself is not installed; it runs from this folder.

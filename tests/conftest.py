@@ -27,6 +27,7 @@ from tests.prepared import empty
 from webapp import create_app, keys
 from webapp.adapters.template_renderer import TemplateRenderer
 from webapp.bootstrap import Services
+from webapp.domain.language import ENGLISH
 from webapp.domain.ports import Email, TextMessage
 from webapp.models.database import Database
 from webapp.models.migrate import METADATA
@@ -270,7 +271,9 @@ def site(environ: dict[str, str], tmp_path: Path, static_folder: Path, overrides
     (instance / keys.DEVELOPMENT_FILE).write_text(development_keys())
     settings = Settings.read(environ, instance)
     overrides.setdefault("renderer", renderer_of(settings.site_name, settings.main_url))
-    app = create_app(settings, db=database(settings.database_url), clock=clock, **overrides)
+    # English alone, so that no test depends on which catalogues are compiled; tests of languages pass others
+    given = {"languages": {ENGLISH.code: ENGLISH}, **overrides}
+    app = create_app(settings, db=database(settings.database_url), clock=clock, **given)
     app.jinja_env.bytecode_cache = COMPILED
     doubles = {name: part for name, part in overrides.items() if type(part).__module__.startswith("tests.")}
     others = [(name, part) for name, part in overrides.items() if name not in doubles]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from babel.messages.catalog import Catalog
 
-from tests.catalogues.checks import Checks, English, Glossary, check, is_begun
+from tests.catalogues.checks import Checks, check, is_begun
+from tests.catalogues.terms import English, Glossary
 from tests.catalogues.update import forms, is_translated, locales, merge, missing, new, path_of, read
 
 
@@ -106,6 +107,8 @@ def test_a_comment_of_the_translator_lets_a_translation_pass() -> None:
     catalog, glossary = new("nl"), Glossary("nl")
     catalog.add("Apps", "Apps", user_comments=["passes: unchanged (the word is the same)"])
     assert not list(Checks("nl", catalog, glossary, English(catalog)).problems())
+    catalog["Apps"].string = "Programma’s"
+    assert [problem.check for problem in Checks("nl", catalog, glossary, English(catalog)).problems()] == ["passes"]
 
 
 def test_an_update_drops_and_guesses_nothing() -> None:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from babel.support import Translations
 
 from tests.pseudo import LANGUAGES, accented, arabic
+from webapp.adapters.catalogues import offered
 from webapp.adapters.template_renderer import TemplateRenderer
-from webapp.domain.language import ENGLISH, Language, speaking
+from webapp.domain.language import speaking
 from webapp.domain.segments import segments
 from webapp.settings import ROOT
 
 TEMPLATES = sorted(path.stem for path in (ROOT / "templates" / "sms").glob("*.txt"))
 FACTS = {"code": "000000", "host": "mobile.nightlatch.example", "password": "AAAA-AAAA-AAAA-AAAA"}
-
-
-def catalogues() -> list[Language]:
-    """Every language with a translation, and the pseudo-languages."""
-    found = [
-        Language(path.parts[-3], path.parts[-3], translations=Translations.load(path.parents[2], [path.parts[-3]]))
-        for path in sorted(Path(ROOT).glob("*/*/LC_MESSAGES/*.[mp]o"))
-    ]
-    return [ENGLISH, *found, *LANGUAGES.values()]
 
 
 def test_there_are_text_templates() -> None:
@@ -33,7 +22,7 @@ def test_there_are_text_templates() -> None:
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_each_text_fits_into_one_segment_in_every_language(template: str) -> None:
     renderer = TemplateRenderer(ROOT / "templates", "Nightlatch", "https://nightlatch.example")
-    for language in catalogues():
+    for language in (*offered().values(), *LANGUAGES.values()):
         with speaking(language):
             text = renderer.render_text_message(template, **FACTS)
         assert segments(text) == 1, f"{language.code}: {len(text)} characters: {text!r}"

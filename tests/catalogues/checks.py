@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from functools import cache, cached_property
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.pofile import read_po
 
 from webapp.domain.segments import segments
 
 from . import typography
-from .extraction import PLACEHOLDER, TEMPLATE, TRANSLATIONS, table
+from .extraction import PLACEHOLDER
 from .pofilter import Pofilter
+from .terms import English, Glossary, english
 from .update import first_of, forms, path_of, plural_forms, read
 
 TAG = re.compile(r"<[^>]*>")
@@ -35,11 +34,14 @@ NUMBERS = {
         word: n
         for n, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)
     },
-    **dict.fromkeys(("a", "an", "once", "first", "per"), 1),
+    **dict.fromkeys(
+        ("a", "an", "another", "each", "every", "once", "first", "per", "single", "only", "last", "none"), 1
+    ),
     **dict.fromkeys(("second", "both"), 2),
 }
-NOT_NAMED = frozenset(("Home", "Name", "Code", "Account", "Start", "Time", "Main", "Change", "Copy", "Site", "Status"))
-"""Labels that are also words of sentences."""
+SYSTEMS = frozenset(("iOS", "Android"))
+SALUTATIONS = frozenset(("Hi,", "Hi %(name)s,"))
+"""Their last mark differs between languages."""
 LABELS = frozenset(("button", "link", "title", "checkbox", "noun"))
 """The parts of terms that stand alone on the screen, where they are translated exactly as the glossary says."""
 IN_SENTENCES = frozenset(("noun", "verb"))
@@ -50,29 +52,6 @@ class Problem(NamedTuple):
     check: str
     text: str
     message: Message | None = None
-
-
-class Glossary:
-    def __init__(self, locale: str) -> None:
-        path = TRANSLATIONS / "glossary" / f"{locale}.tsv"
-        lines = [line[2:].partition(": ")[::2] for line in path.read_text().splitlines() if line.startswith("# ")]
-        self.rules = dict(lines)
-        self.rows = table(path)
-        self.exact = {row["english"]: row for row in self.rows}
-        self.any_case = {row["english"].lower(): row for row in reversed(self.rows)}
-
-    def row(self, label: str) -> dict[str, str] | None:
-        return self.exact.get(label) or self.any_case.get(label.lower())
-
-    @cached_property
-    def kept(self) -> set[str]:
-        """Words that are not translated."""
-        return {word.lower() for word in re.findall(r"[\w-]+", self.rules["not translated"])}
-
-    @cached_property
-    def quotes(self) -> set[str]:
-        rule = self.rules["quotation marks"].partition(";")[0]
-        return {c for c in rule if c in typography.QUOTES} | {"’"}
 
 
 class Checks:
@@ -95,7 +74,10 @@ class Checks:
             if message.fuzzy:
                 yield Problem("fuzzy", "marked as uncertain", message)
             passed = {name.strip() for comment in message.user_comments for name in _passes(comment)}
-            yield from (p for p in self.of_a_message(message) if p.check not in passed)
+            problems = list(self.of_a_message(message))
+            yield from (problem for problem in problems if problem.check not in passed)
+            for name in sorted(passed - {problem.check for problem in problems}):
+                yield Problem("passes", f"{name} finds nothing, so the comment has no use", message)
 
     def of_the_catalogue(self) -> Iterator[Problem]:
         plurals = plural_forms(self.locale)
@@ -154,7 +136,9 @@ class Checks:
     def of_a_message(self, message: Message) -> Iterator[Problem]:
         found = dict.fromkeys(one for text in forms(message) for one in self.of_a_text(message, text))
         ours = {check for check, _ in found}
-        theirs = (one for one in self.pofilter.found(message) if one[0] not in ours)
+        first = first_of(message)
+        leave_out = {"endpunc"} if first in SALUTATIONS or self.is_term(first, forms(message)[0]) else set()
+        theirs = (one for one in self.pofilter.found(message) if one[0] not in ours | leave_out)
         yield from (Problem(check, said, message) for check, said in (*found, *theirs))
 
     def english_of(self, message: Message, text: str) -> str:
@@ -174,7 +158,10 @@ class Checks:
         if english.count("@") != text.count("@"):
             yield "placeholders", "@ stands before a username"
         plain_english, plain = _plain(english), _plain(text)
-        yield from self.ends(plain_english, plain)
+        if not self.is_term(english, text):
+            yield from self.length(message, english, plain)
+            if english not in SALUTATIONS:
+                yield from self.ends(plain_english, plain)
         yield from (("typography", found) for found in typography.wrong(plain, self.locale))
         used = {c for c in plain if c in typography.QUOTES}
         if used - self.glossary.quotes:
@@ -184,7 +171,6 @@ class Checks:
             twice := re.search(r"\b([^\W\d]+) \1\b", plain, re.IGNORECASE)
         ):
             yield "doublewords", f"{twice.group()!r}"
-        yield from self.length(message, english, plain)
         yield from self.unchanged(english, text)
         yield from self.terms(message, english, text)
         yield from self.names(english, text)
@@ -231,17 +217,17 @@ class Checks:
         words = re.findall(r"[^\W\d_][\w-]*", bare)
         if not words:
             return
-        row = self.glossary.row(english)
-        same = row is not None and row["translation"].lower() == english.lower()
-        if text == english and not same and not all(word.lower() in self.glossary.kept for word in words):
+        if english in SYSTEMS or self.is_term(english, text):
+            return
+        if text == english and not all(word.lower() in self.glossary.kept for word in words):
             yield "unchanged", "the same as in English"
-        elif text != english and not same and not typography.is_in_script(bare, self.locale):
+        elif text != english and not typography.is_in_script(bare, self.locale):
             yield "unchanged", "no letter of the language's script"
 
     def terms(self, message: Message, english: str, text: str) -> Iterator[tuple[str, str]]:
         row = self.glossary.row(english)
         if row is not None and message.context is None and LABELS & set(row["part"].split(", ")):
-            if _lower(text, self.locale) != _lower(row["translation"], self.locale):
+            if not self.is_term(english, text):
                 yield "glossary", f"the glossary has {row['translation']!r}"
             return
         here = [self.glossary.exact[term] for term in self.english.terms_in(english, self.glossary.exact)]
@@ -252,8 +238,13 @@ class Checks:
             for wrong in filter(None, row["forbidden"].split(" | ")):
                 if any(wrong.lower() in term for term in right):
                     continue
-                if self.has_word(text, wrong):
+                if self.has_word(_plain(text), wrong):
                     yield "forbidden", f"{wrong!r} is forbidden for {row['english']!r}: {row['translation']!r}"
+
+    def is_term(self, english: str, text: str) -> bool:
+        """Both are a term of the glossary, which says how it ends and how long it is."""
+        row = self.glossary.row(english)
+        return row is not None and _lower(text, self.locale) == _lower(row["translation"], self.locale)
 
     def has_word(self, text: str, word: str) -> bool:
         if self.locale in ("ja", "zh_Hans", "zh_Hant", "th"):
@@ -266,37 +257,6 @@ class Checks:
             translation = self.by_id.get(label, "")
             if translation and translation.casefold() not in text.casefold():
                 yield "names", f"{label!r} is named {translation!r} on its page"
-
-
-class English:
-    """What the English sentences have in common for all languages."""
-
-    def __init__(self, template: Catalog) -> None:
-        self.template = template
-        self.ids = {(first_of(message), message.context) for message in template if message.id}
-        labels = sorted((first for first, _ in self.ids if _is_label(first)), key=len, reverse=True)
-        self.named = re.compile(rf"(?<=[a-z,>:] )({'|'.join(map(re.escape, labels))})(?![\w-]| Screen)")
-        self.terms: dict[str, list[str]] = {}
-
-    def mentioned(self, sentence: str) -> list[str]:
-        """The labels that a sentence mentions, such as "Resend code"."""
-        return [label for label in self.named.findall(sentence) if label != sentence]
-
-    def terms_in(self, sentence: str, terms: Iterable[str]) -> list[str]:
-        if sentence not in self.terms:
-            small = sentence.lower()
-            self.terms[sentence] = [term for term in terms if term.lower() in small and _has(small, term.lower())]
-        return self.terms[sentence]
-
-
-def _is_label(sentence: str) -> bool:
-    return (
-        sentence not in NOT_NAMED
-        and 2 < len(sentence) <= TITLE
-        and sentence[0].isupper()
-        and "%" not in sentence
-        and not typography.end_of(sentence)
-    )
 
 
 def _passes(comment: str) -> list[str]:
@@ -315,16 +275,6 @@ def _latin(text: str) -> str:
 
 def _lower(text: str, locale: str) -> str:
     return text.translate({ord("İ"): "i", ord("I"): "ı"}).lower() if locale == "tr" else text.lower()
-
-
-def _has(english: str, term: str) -> bool:
-    return re.search(rf"(?<![\w-]){re.escape(term)}s?(?![\w-])", english) is not None
-
-
-@cache
-def english() -> English:
-    with TEMPLATE.open("rb") as file:
-        return English(read_po(file))
 
 
 def check(locale: str, catalog: Catalog | None = None) -> list[Problem]:

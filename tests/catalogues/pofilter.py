@@ -11,10 +11,10 @@ from translate.storage.base import TranslationUnit
 
 from .update import forms
 
-NAMES = ("variables", "xmltags", "urls", "numbers", "endpunc", "doublewords")
+NAMES = ("variables", "xmltags", "urls", "endpunc", "doublewords")
 """The others that fit have their own check in `Checks`, because those of pofilter refuse good translations: "unchanged"
-does not know the words that a language takes from English, "brackets" counts those of placeholders, which a form of a
-plural may leave out, and "nplurals" has other numbers than CLDR.
+does not know the words that a language takes from English, "numbers" not the languages that write "six" as a digit,
+"brackets" counts those of placeholders, which a form of a plural may leave out, and "nplurals" differs from CLDR.
 """
 OTHER_ENDS = frozenset(("ja", "fr", "hi", "th", "vi", "ps", "ti"))
 """pofilter does not know how these end sentences, so `Checks.ends` alone says it."""
