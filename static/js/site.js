@@ -278,6 +278,9 @@ document.addEventListener("pointerover", ({ target }) => {
 
 setInterval(showTimes, 30000);
 
+// The server sends the whole page when its language was changed meanwhile.
+document.addEventListener("htmx:config:request", ({ detail }) => detail.ctx.request.headers["X-Page-Language"] = lang);
+
 // HTMX sets the title after the view transition, when the focus has already moved: too late for screen readers.
 let title;
 document.addEventListener("htmx:before:swap", ({ detail }) => title = detail.ctx.title ?? title);

@@ -139,3 +139,15 @@ def test_every_sentence_of_an_email_is_translated(site: LiveSite) -> None:
         text = re.sub(r"https?://\S+", "", f"{mail.subject}\n{mail.text}\n{html.get_text(' ')}")
         faults += [f"{mail.subject}: {line}" for line in left_out([text], ("Nightlatch", "Ada Lovelace", "ada"))]
     assert not faults, "\n".join(faults)
+
+
+def test_a_page_changes_whole_when_its_language_is_changed_elsewhere(site: LiveSite, visit: Visits) -> None:
+    visitor, ada = visit(), site.person("ada")
+    ada.sign_up()
+    visitor.become(ada)
+    visitor.open("/settings/account/name")
+    visitor.page.fill("main [name=name]", "Ada King")
+    site.services.accounts.set_language(site.services.accounts.named("ada"), RIGHT_TO_LEFT.code)
+    visitor.page.click("main button.primary")
+    visitor.page.locator("html[dir=rtl][lang=ar-XB]").wait_for()
+    assert "Ada King" in visitor.page.locator("#status").inner_text()

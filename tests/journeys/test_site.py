@@ -231,6 +231,17 @@ class TestSiteWithTwoLanguages:
         assert ada.open("/about?lang=la").soup.find("html")["lang"] == "la"
         assert ada.open("/settings?lang=la").soup.find("html")["lang"] == "en"
 
+    def test_a_part_of_a_page_in_another_language_is_replaced_by_the_whole_page(self, site: Site) -> None:
+        ada = Owner(site, htmx=True)
+        ada.sign_up()
+        ada.open("/settings/account/name")
+        ada.press("Save", name="Ada King")
+        part = {"X-Page-Language": "la"}
+        response = ada.send("GET", "/settings/account", follow=False, headers=part).response
+        assert (response.headers["HX-Redirect"], response.data) == ("/settings/account", b"")
+        part = {"X-Page-Language": "en"}
+        assert "HX-Redirect" not in ada.send("GET", "/settings/account", follow=False, headers=part).response.headers
+
     def test_another_language_can_be_chosen_on_such_an_address(self, site: Site) -> None:
         ada = Owner(site)
         ada.open("/log-in?next=/settings&lang=la")

@@ -192,3 +192,13 @@ def test_no_shorthand_of_a_text_decoration_carries_a_thickness(sheet: Path) -> N
     """Safari's engine refuses the whole declaration, and the line is missing."""
     for value in re.findall(r"text-decoration:\s*([^;}]+)", sheet.read_text()):
         assert not re.search(r"\d|from-font", value), f"text-decoration: {value}"
+
+
+@pytest.mark.parametrize("sheet", STYLESHEETS, ids=lambda sheet: sheet.name)
+def test_no_style_slants_letters_or_changes_their_case(sheet: Path) -> None:
+    """Few scripts have italics, and capitals depend on the language: only codes are shown in capitals."""
+    text = sheet.read_text()
+    assert "italic" not in text
+    assert "oblique" not in text
+    for selector in re.findall(r"([^{}]+)\{[^{}]*text-transform", text):
+        assert selector.strip() == '.field > [data-code="wide"]'

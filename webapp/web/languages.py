@@ -20,6 +20,8 @@ from .compression import PAGES as PUBLIC
 
 PARAMETER = "lang"
 """In the query of a public page: the language it is answered in, for links and search engines. It stores nothing."""
+OF_PAGE = "X-Page-Language"
+"""The header in which the script of a page tells its language: the account's may be changed on another device."""
 WITHOUT_TEXT = frozenset({"assets.static", "web_app.service_worker"})
 VARY = "Accept-Language", "Cookie"
 UNREVIEWED = frozenset({"om", "ti", "ps", "fa-AF"})
@@ -51,6 +53,11 @@ def speak_to(account: Account) -> None:
 def speak_to_browser() -> None:
     """Sets the language of the next page, for a receipt of a request that ends a session or leaves a public page."""
     speak(_of_browser(current.services().languages))
+
+
+def differs_from_page() -> bool:
+    """True when HTMX asks for a part of a page whose language is no longer that of the request."""
+    return request.headers.get(OF_PAGE, spoken().code) != spoken().code
 
 
 def without_parameter(path: str) -> str:

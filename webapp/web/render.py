@@ -26,6 +26,8 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
 
     Without `status`: that of the form's refusal, 422 for errors of fields, else 200.
     """
+    if is_fragment() and request.method == "GET" and languages.differs_from_page():
+        return go(current.path(), whole=True)  # before anything that is shown once is read
     shown_once.leave_others()
     wait = form.refusal.wait if form is not None and form.refusal is not None else None
     if status is None:
