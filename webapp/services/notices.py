@@ -43,7 +43,7 @@ LISTED: dict[str, Sentence] = {
     "browser-forgotten": lazy("You removed a remembered browser: %(device)s."),
     "email-undo-asked": lazy("Someone asked to bring back your old email address %(email)s on %(until)s."),
     "username-change-asked": lazy(
-        "A change of your username to @%(username)s was requested. It waits until %(until)s."
+        "A change of your username to @%(username)s was requested. It takes effect on %(until)s."
     ),
     "deletion-asked": lazy("You deleted your account. You could come back until %(until)s by logging in."),
     "second-factor-failed": lazy("Someone entered your password and then five wrong codes."),

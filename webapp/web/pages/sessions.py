@@ -11,7 +11,7 @@ from flask.wrappers import Response
 from flask_login import login_required
 
 from ...domain.devices import app_name, device, form
-from ...domain.language import Sentence, lazy
+from ...domain.language import Sentence, lazy, lazy_pgettext
 from ...domain.language import gettext as _
 from ...domain.refusals import AlreadyDone
 from ...services.active_access import AccessEntry
@@ -50,7 +50,7 @@ WORDS: dict[str, Words] = {
         intro=lazy("Where you're logged in now."),
         started=lazy("Logged in"),
         seen=lazy("Last seen"),
-        verb=lazy("Log out"),
+        verb=lazy_pgettext("a device", "Log out"),
         button=lazy("Log out %(device)s"),
         receipt=lazy("You logged out %(device)s."),
         ends_current=False,
@@ -70,7 +70,7 @@ WORDS: dict[str, Words] = {
         intro=lazy("Apps that logged in with a username and password and stay logged in."),
         started=lazy("Logged in"),
         seen=lazy("Last seen"),
-        verb=lazy("Log out"),
+        verb=lazy_pgettext("a device", "Log out"),
         button=lazy("Log out %(device)s"),
         receipt=lazy("You logged out the app %(device)s."),
         ends_current=False,
