@@ -103,6 +103,15 @@ def test_a_text_message_that_fits_in_no_form_is_found() -> None:
     assert "segment" in {problem.check for problem in Checks("ru", catalog, glossary, English(catalog)).problems()}
 
 
+@pytest.mark.parametrize(("spoken", "is_found"), [("%(device)s vergessen", False), ("%(device)s entfernen", True)])
+def test_the_spoken_name_of_a_button_has_what_is_printed_on_it(spoken: str, is_found: bool) -> None:
+    catalog, glossary = new("de"), Glossary("de")
+    catalog.add("Forget", "Vergessen")
+    catalog.add("Forget %(device)s", spoken)
+    names = {problem.check for problem in Checks("de", catalog, glossary, English(catalog)).problems()}
+    assert ("spoken" in names) == is_found
+
+
 def test_a_comment_of_the_translator_lets_a_translation_pass() -> None:
     catalog, glossary = new("nl"), Glossary("nl")
     catalog.add("Apps", "Apps", user_comments=["passes: unchanged (the word is the same)"])

@@ -39,6 +39,13 @@ NUMBERS = {
     ),
     **dict.fromkeys(("second", "both"), 2),
 }
+SPOKEN = {
+    "Rename %(name)s": (None, "Rename"),
+    "Delete %(name)s": (None, "Delete"),
+    "Log out %(device)s": ("a device", "Log out"),
+    "Forget %(device)s": (None, "Forget"),
+}
+"""Names of buttons for screen readers, and what is printed on them (context and sentence)."""
 SYSTEMS = frozenset(("iOS", "Android"))
 SALUTATIONS = frozenset(("Hi,", "Hi %(name)s,"))
 """Their last mark differs between languages."""
@@ -58,7 +65,8 @@ class Checks:
     def __init__(self, locale: str, catalog: Catalog, glossary: Glossary, english: English) -> None:
         self.locale, self.catalog, self.glossary, self.english = locale, catalog, glossary, english
         self.pofilter = Pofilter(locale)
-        self.by_id = {first_of(m): forms(m)[0] for m in catalog if m.id}
+        self.in_context = {(m.context, first_of(m)): forms(m)[0] for m in catalog if m.id}
+        self.by_id = {id: text for (context, id), text in self.in_context.items() if context is None}
 
     def problems(self) -> Iterator[Problem]:
         yield from self.of_the_catalogue()
@@ -257,6 +265,9 @@ class Checks:
             translation = self.by_id.get(label, "")
             if translation and translation.casefold() not in text.casefold():
                 yield "names", f"{label!r} is named {translation!r} on its page"
+        printed = self.in_context.get(SPOKEN.get(english, (None, "")), "")
+        if _lower(printed, self.locale) not in _lower(text, self.locale):
+            yield "spoken", f"lacks what is printed on the button, {printed!r} (WCAG 2.2, 2.5.3)"
 
 
 def _passes(comment: str) -> list[str]:
