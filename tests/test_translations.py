@@ -25,11 +25,20 @@ DECIDED = (
 """What the first lines of each glossary say."""
 
 
+def called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
 def computed_in_python(source: str) -> Iterator[int]:
-    """The lines where a sentence is formatted before it is looked up, so that translators never see it."""
+    """The lines where a sentence is formatted before it is looked up, or is inside an f-string, where Babel finds none:
+    translators would never see it."""
     for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.JoinedStr):
+            yield from (
+                part.lineno for part in ast.walk(node) if isinstance(part, ast.Call) and called(part) in KEYWORDS
+            )
         if isinstance(node, ast.Call):
-            function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            function = called(node)
             if function in KEYWORDS and any(
                 isinstance(argument, (ast.JoinedStr, ast.BinOp))
                 or (isinstance(argument, ast.Call) and getattr(argument.func, "attr", "") == "format")
@@ -84,7 +93,9 @@ def test_no_sentence_is_formatted_before_it_is_looked_up() -> None:
     assert not found
 
 
-@pytest.mark.parametrize("source", ['_(f"Hello {name}")', '_("Hello %s" % name)', 'gettext("{}".format(name))'])
+@pytest.mark.parametrize(
+    "source", ['_(f"Hello {name}")', '_("Hello %s" % name)', 'gettext("{}".format(name))', """f"{_('Hello')}!\""""]
+)
 def test_a_sentence_formatted_in_python_is_found(source: str) -> None:
     assert list(computed_in_python(source)) == [1]
 

@@ -108,7 +108,7 @@ def _note(method: Method) -> str:
     """Of a method that is off here: what it is, and where it is on."""
     elsewhere = [bidi_isolate(factor.label) for factor in all_of(method)]
     what = str(method.overview.what)
-    return f"{what} {_('It is on for %(devices)s.', devices=lists.all_of(elsewhere))}" if elsewhere else what
+    return " ".join((what, _("It is on for %(devices)s.", devices=lists.all_of(elsewhere)))) if elsewhere else what
 
 
 def _elsewhere(method: Method) -> MethodRow:
