@@ -159,7 +159,7 @@ def test_deleting_an_account_deletes_its_contacts(site: Site, contacts: Contacts
 def test_numbers_are_separated_by_line_comma_or_semicolon_in_any_spelling_and_count_once(
     contacts: Contacts, ada: Account
 ) -> None:
-    typed = f" +44 7400 123457 ,07400-123457;{OTHER}\r\n\r\n00 49 151 12345678\n;,"
+    typed = f" +44 7400 123457 ,07400-123457；+44 7400 123457، {OTHER}\r\n\r\n00 49 151 12345678\n;,"
     assert contacts.upload(ada, b"", typed, "GB") == Uploaded(added=2, unread=0)
     assert contacts.upload(ada, f"TEL:{OTHER}\nTEL:+33612345678\nx".encode(), GRACE, "GB") == Uploaded(1, 0)
     assert contacts.phone_book(ada).count == 3

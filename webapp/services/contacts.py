@@ -30,7 +30,7 @@ from ..policy import Window
 from .core import Core
 from .phone_numbers import PhoneNumbers, phone_bound
 
-BETWEEN_NUMBERS = re.compile(r"[\r\n,;]+")
+BETWEEN_NUMBERS = re.compile(r"[\r\n,;،؛、，；፣፤]+")  # also the commas and semicolons of other scripts
 
 
 @dataclass(frozen=True, slots=True)
