@@ -25,6 +25,8 @@ TAG = re.compile(r"<[^>]*>")
 NUMBER = re.compile(r"\d+")
 PASSES = re.compile(r"^passes: ([\w, ]+)")
 SUBJECT = re.compile(r"templates/email/.*/subject\.txt")
+RIGHT_TO_LEFT = frozenset(("ar", "fa", "fa_AF", "he", "ps"))
+NOT_ISOLATED = re.compile("(?<![\u2066\u200e>])@%")  # in an element of its own it is
 LABEL = 30  # characters of an English label; a translation may be as long, or 2.2 times as long as the English
 TITLE = 60
 DEFAULT_NAMES = {"site": "Nightlatch", "code": "123456", "password": "AAAA-BBBB-CCCC-DDDD"}
@@ -165,6 +167,8 @@ class Checks:
             yield "lines", "a line break"
         if english.count("@") != text.count("@"):
             yield "placeholders", "@ stands before a username"
+        if self.locale in RIGHT_TO_LEFT and NOT_ISOLATED.search(text):
+            yield "direction", "@ is shown on the wrong side unless U+2066 or U+200E is before it (UAX 9)"
         plain_english, plain = _plain(english), _plain(text)
         if not self.is_term(english, text):
             yield from self.length(message, english, plain)
