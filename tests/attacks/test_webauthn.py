@@ -54,7 +54,7 @@ TAKEN = "You've already added that security key. Try a different one."
 ADDED, LOG_IN, STEP_UP, PASSKEY = PLACES = ("added", "log-in", "step-up", "alone")
 
 each_place = pytest.mark.parametrize("place", PLACES)
-each_use = pytest.mark.parametrize("place", [LOG_IN, STEP_UP, PASSKEY])
+each_use = pytest.mark.parametrize("place", [PASSKEY, LOG_IN, STEP_UP])
 
 
 def with_key(site: Site, username: str, **options: Any) -> Owner:
@@ -364,7 +364,7 @@ def test_a_challenge_of_another_ceremony_in_the_same_browser_is_refused(site: Si
     assert not is_in(prompt.browser)
 
 
-@pytest.mark.parametrize("place", [LOG_IN, STEP_UP, PASSKEY])
+@pytest.mark.parametrize("place", [PASSKEY, LOG_IN, STEP_UP])
 def test_a_registration_answer_does_not_log_in(site: Site, vera: Owner, place: str) -> None:
     adding, prompt = KeyPrompt(ADDED, vera), KeyPrompt(place, vera)
     asked = adding.ask()

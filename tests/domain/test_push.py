@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
+
 import pytest
 
 from webapp.domain.push import PushHosts, read_subscription
@@ -43,6 +45,9 @@ def test_a_listed_host_is_allowed(endpoint: str) -> None:
         "https://push.example.org/x#y",
         "ftp://push.example.org/x",
         "https:///x",
+        "https://push.example.org/\\x",
+        "https://push.example.org/x y",
+        f"https://push.example.org/{'x' * 2048}",
         "x",
     ],
 )
@@ -58,6 +63,13 @@ def test_no_pattern_allows_an_internal_address() -> None:
 @pytest.mark.parametrize("key", ["", "x" * 101, "a b", "ä"])
 def test_a_key_that_is_not_base64url_is_refused(key: str) -> None:
     said = f'{{"endpoint": "https://push.example.org/x", "keys": {{"p256dh": "{key}", "auth": "{key}"}}}}'
+    with pytest.raises(SubscriptionRefused):
+        read_subscription(said, HOSTS)
+
+
+def test_a_key_that_is_no_point_of_the_curve_is_refused() -> None:
+    point, auth = urlsafe_b64encode(b"\x04" + bytes(64)).decode(), urlsafe_b64encode(bytes(16)).decode()
+    said = f'{{"endpoint": "https://push.example.org/x", "keys": {{"p256dh": "{point}", "auth": "{auth}"}}}}'
     with pytest.raises(SubscriptionRefused):
         read_subscription(said, HOSTS)
 
