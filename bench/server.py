@@ -111,7 +111,14 @@ def _seed(settings: Settings, accounts: int) -> list[str]:
             secret = b32encode(services.entropy.bytes(20)).decode()
             secrets.append(secret)
             name = f"bench{number}"
-            values = {"id": number, "created_at": now, "name": name, "username": name, "username_key": name, "language": "en"}
+            values = {
+                "id": number,
+                "created_at": now,
+                "name": name,
+                "username": name,
+                "username_key": name,
+                "language": "en",
+            }
             tx.execute(insert(Account).values(**values, password_hash=hashed, email=f"{name}@example.org"))
             sealed = keyring.seal(secret, factor_bound(number, "authentication-app"))
             factor = {"account_id": number, "method": "authentication-app", "sealed": sealed, "added_at": now}
