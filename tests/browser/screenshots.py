@@ -66,8 +66,11 @@ def sheet(taken: list[Picture], layout: str, dark: bool) -> Image.Image:
 
 
 def save(image: Image.Image, name: str) -> None:
-    """With a small palette that includes rare colours, so that a red button does not turn brown."""
-    small = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    """With a small palette that includes rare colours, so that a red button does not turn brown.
+
+    Without k-means, the ground of all pages would be the mean of a range of colours, and beige.
+    """
+    small = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
     small.save(FOLDER / f"{name}.png", optimize=True)
 
 
