@@ -27,7 +27,7 @@ PATHS = {
 }
 
 
-DRAW = insert(Link)  # built once, because every login from a new browser runs it
+INSERT_LINK = insert(Link)  # built once, because every login from a new browser runs it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Links:
         """Creates a link for `lasts` seconds and returns its URL, at the host of the settings, never of the request."""
         token, now = draw_token(self.core.entropy), self.core.clock.now()
         row = {"account_id": account.id, "purpose": purpose, "token_hash": hash_of(token), "email": email}
-        tx.execute(DRAW, {**row, "made_at": now, "expires_at": now + lasts})
+        tx.execute(INSERT_LINK, {**row, "made_at": now, "expires_at": now + lasts})
         return f"{self.main_url}{PATHS[purpose]}{token}"
 
     def find(self, purpose: str, token: str) -> OpenLink:

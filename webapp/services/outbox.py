@@ -21,7 +21,7 @@ EMAIL, TEXT, PUSH = "email", "text", "push"
 NOWHERE = "nowhere"
 """The channel of an e-mail that is not sent, where the page must not tell that from one that is."""
 UID_BYTES = 16  # random, and enough to be unique
-OWE = insert(Message).returning(Message.id)  # built once, because every login from a new browser runs it
+INSERT_MESSAGE = insert(Message).returning(Message.id)  # built once, because every login from a new browser runs it
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Outbox:
             "made_at": now,
             "due_at": now,
         }
-        return int(tx.execute(OWE, row).scalar_one())
+        return int(tx.execute(INSERT_MESSAGE, row).scalar_one())
 
     def read(self, message: Message) -> Email | TextMessage | PushMessage:
         """The message as it is sent. Raises `ValueError` when its content was removed or its key is missing."""
