@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from babel.messages.catalog import Catalog, Message
 
+from webapp.adapters.catalogues import known
 from webapp.domain.segments import segments
 
 from . import typography
@@ -25,7 +26,7 @@ TAG = re.compile(r"<[^>]*>")
 NUMBER = re.compile(r"\d+")
 PASSES = re.compile(r"^passes: ([\w, ]+)")
 SUBJECT = re.compile(r"templates/email/.*/subject\.txt")
-RIGHT_TO_LEFT = frozenset(("ar", "fa", "fa_AF", "he", "ps"))
+RIGHT_TO_LEFT = frozenset(locale for locale, language in known() if language.direction == "rtl")
 NOT_ISOLATED = re.compile("(?<![\u2066\u200e>])@%")  # in an element of its own it is
 LABEL = 30  # characters of an English label; a translation may be as long, or 2.2 times as long as the English
 TITLE = 60
