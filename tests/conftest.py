@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import sys
 from collections.abc import Generator, Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -134,6 +135,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@cache
+def cached_functions() -> list[Any]:
+    """Those of the application that keep what they returned."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("webapp.")]
+    kind = type(cached_functions)
+    return [value for module in modules for value in vars(module).values() if type(value) is kind]
+
+
 def leave_out(config: pytest.Config, items: list[pytest.Item], left: list[pytest.Item]) -> None:
     """Deselects some of the collected tests, in place."""
     if left:
@@ -151,11 +160,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     again = item.nodeid.startswith("tests/browser/") or "postgresql" in item.nodeid or item.stash.get(UNCOUNTED, False)
     if not counter or not again or item.get_closest_marker("no_cover"):  # that pauses too; a second pause would not end
         return (yield)
+    before = {function: function.cache_info().currsize for function in cached_functions()}
     counter.pause()
     try:
         return (yield)
     finally:
         counter.resume()
+        for function, size in before.items():
+            if function.cache_info().currsize > size:
+                function.cache_clear()  # or a later test, in which lines are counted, would not execute its lines
 
 
 @pytest.fixture(autouse=True)

@@ -23,14 +23,18 @@ EVERY_VARIANT = ("test_account_changes.py", "test_meanwhile.py", "test_replay_an
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Variants of a test differ in what is sent, not in what the database does, nor in the lines that are executed: on
-    PostgreSQL only the first runs, and lines are counted in the first."""
+    PostgreSQL only the first runs, and lines are counted in the first, or in the first of each place that is attacked.
+    """
     seen, left = set[tuple[str, bool]](), list[pytest.Item]()
+    counted = set[tuple[object, ...]]()
     for item in items:
         if item.path.parent != HERE:
             continue
         params = getattr(getattr(item, "callspec", None), "params", {})
         once = item.nodeid.partition("[")[0], params.get("database_url") == "postgresql"
-        item.stash[UNCOUNTED] = once in seen
+        at = *once, params.get("place")
+        item.stash[UNCOUNTED] = at in counted
+        counted.add(at)
         if once in seen and once[1] and item.path.name not in EVERY_VARIANT:
             left.append(item)
         seen.add(once)
