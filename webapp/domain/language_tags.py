@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-
-from .language import Language
+from collections.abc import Iterable, Mapping
 
 LONGEST_HEADER = 500
 LONGEST_TAG = 35  # RFC 5646 section 4.4.1
@@ -49,23 +47,23 @@ def by_weight(header: str) -> list[str]:
     return [tag for tag, weight in _weighted(header) if weight > 0]
 
 
-def preferred(header: str, languages: Mapping[str, Language]) -> Language | None:
-    """The first of `languages` in the order of an Accept-Language header; None when it has none of them.
+def preferred(header: str, codes: Iterable[str]) -> str | None:
+    """The first of these tags in the order of an Accept-Language header; None when it has none of them.
 
     A tag is shortened from its end until it is one of ours (lookup, RFC 4647 section 3.4). What has quality 0 is never
     chosen.
     """
     weighted = _weighted(header)
     refused = {tag.lower() for tag, weight in weighted if weight == 0}
-    known = {code.lower(): language for code, language in languages.items()}
+    known = {code.lower(): code for code in codes}
     for tag, weight in weighted:
         found = _lookup(tag, known) if weight > 0 else None
-        if found is not None and found.code.lower() not in refused:
+        if found is not None and found.lower() not in refused:
             return found
     return None
 
 
-def _lookup(tag: str, known: Mapping[str, Language]) -> Language | None:
+def _lookup(tag: str, known: Mapping[str, str]) -> str | None:
     subtags = tag.lower().replace("_", "-")[: LONGEST_TAG + 1].split("-")
     if len(tag) > LONGEST_TAG:
         subtags.pop()  # the last one may have been cut

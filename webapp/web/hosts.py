@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import abort, redirect, request
+from flask import abort, make_response, redirect, request
+from flask.wrappers import Response
 
 from ..settings import Settings
 from . import current
@@ -40,7 +41,7 @@ class Hosts:
         return self._app(environ, start_response)
 
 
-def without_final_dot() -> Any:
+def without_final_dot() -> Response | None:
     """Before each request: a page at a host with a final dot is redirected, because cookies and security keys belong to
     the plain host. A form from there is refused with 400."""
     if not request.environ.get(FINAL_DOT):
@@ -48,4 +49,4 @@ def without_final_dot() -> Any:
     if request.method not in ("GET", "HEAD"):
         abort(400)
     settings = current.services().settings
-    return redirect(f"{settings.scheme}://{request.host}{current.path()}", 308)
+    return make_response(redirect(f"{settings.scheme}://{request.host}{current.path()}", 308))

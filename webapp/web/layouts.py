@@ -182,6 +182,8 @@ def page_url(endpoint: str, **values: Any) -> str:
     fixed: str | None = current_app.extensions[PATHS].get(endpoint)
     if fixed is None:
         return url_for(f"{current()}.{endpoint}", **values)
+    if not values:
+        return fixed
     query = {name: value for name, value in values.items() if value is not None}
     return f"{fixed}?{urlencode(query, safe=IN_QUERY)}" if query else fixed
 
