@@ -5,15 +5,17 @@ The pseudo-languages are there always; Arabic, Japanese and German once their ca
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 
 from tests.conftest import Site, one_database
-from tests.doubles import CheapHasher
-from tests.people import DESKTOP, PHONE, TWO_FACTOR, Owner, Page, Person
+from tests.doubles import CheapHasher, FailingPushes
+from tests.people import ANDROID, DESKTOP, PHONE, TWO_FACTOR, Owner, Page, Person
 from tests.pseudo import ACCENTS, LANGUAGES, RIGHT_TO_LEFT
+from tests.services.test_request_pushes import subscription
 from webapp.adapters.catalogues import offered
 from webapp.domain.language import Language, gettext, speaking
 
@@ -45,8 +47,13 @@ class Reader(Owner):
 
 
 @pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher(), "languages": SPOKEN}
+def pushes() -> FailingPushes:
+    return FailingPushes()
+
+
+@pytest.fixture
+def overrides(pushes: FailingPushes) -> dict[str, Any]:
+    return {"hasher": CheapHasher(), "languages": SPOKEN, "pushes": pushes}
 
 
 @pytest.fixture(params=CODES)
@@ -110,3 +117,24 @@ def test_a_text_is_in_the_language_of_the_account_and_not_of_the_request(site: S
         "%(code)s is your code.",
     )
     assert text in [ada.say(sentence, code=code_in(text), site="Nightlatch") for sentence in sentences]
+
+
+@one_database
+@pytest.mark.parametrize("code", CODES)
+def test_a_push_is_in_the_language_of_the_account_and_not_of_the_request(
+    site: Site, pushes: FailingPushes, code: str
+) -> None:
+    language = SPOKEN[code]
+    phone = Owner(site, layout=ANDROID)
+    phone.sign_up()
+    assert phone.turn_on_requests(subscription()).h1 == "You're all set"
+    phone.press("Got it")
+    phone.open("/settings/language")
+    phone.press("Save", language=code)
+    assert phone.other_browser(layout=DESKTOP).log_in().h1 == "Check your phone to approve"
+    site.services.delivery.deliver_due()
+    ((sent, _seconds),) = pushes.taken
+    shown = json.loads(sent.text)["notification"]
+    with speaking(language):
+        title = gettext("Are you trying to log in to %(site)s?", site="Nightlatch")
+    assert (shown["lang"], shown["dir"], shown["title"]) == (code, language.direction, title)
