@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from .hashing import REFERENCE_HASH, hasher
+from .languages import slowest_and_memory
 from .legacy import verified_a_second
 from .load import CORES, rate_of_hashes, rate_of_log_ins
 from .person import Person
@@ -61,6 +62,10 @@ def main() -> int:
         figures.append(Figure("CPU of a security key's answer, ms at 10.1 a hash", cpu_of_an_answer() * pace))
         log_in_the_rest(server)
         figures.append(Figure("resident a worker after 1,000 log-ins, MiB", server.resident_mib(), "<=", 100.0))
+    with TemporaryDirectory() as folder, running(Path(folder), workers=1, accounts=1) as server:
+        slowest, memory = slowest_and_memory(server)
+        figures.append(Figure("a settings page in the slowest language, of English's CPU, %", slowest, "<=", 110.0))
+        figures.append(Figure("memory of all catalogues in a worker, MiB", memory, "<=", 30.0))
     with (
         TemporaryDirectory() as folder,
         running(Path(folder), workers=CORES, accounts=RUNS * ACCOUNTS_A_TURN) as server,

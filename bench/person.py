@@ -69,6 +69,10 @@ class Person:
         self._expect(303, self.send("/log-in/verify", {"csrf_token": _token(page), "code": code}))
         self._expect(200, self.send("/"))
 
+    def token(self, path: str) -> str:
+        """The CSRF token of a page."""
+        return _token(self.send(path)[1])
+
     def _expect(self, status: int, answer: tuple[int, bytes]) -> None:
         if answer[0] != status:
             raise SystemExit(f"expected {status}, got {answer[0]}: {answer[1][:2000].decode()}")

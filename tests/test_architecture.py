@@ -38,7 +38,6 @@ PRIVATE_NAMES = {  # of libraries, as docs/decisions/private-names.md explains
     ("webapp/adapters/smtp.py", "_get_socket"),
     ("webapp/adapters/vonage_client.py", "_session"),
     ("webapp/adapters/single_send.py", "_new_conn"),
-    ("webapp/domain/phone_numbers.py", "_cache"),
 }
 DOCUMENTED = {"_get_current_object", "_asdict"}  # werkzeug.local.LocalProxy, typing.NamedTuple
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from babel.lists import format_list
 
-from .moments import cldr_locale
+from . import cldr
 
 OF_OUR_OWN = {("om", "or"): (", ", " yookiin "), ("om", "standard"): (", ", " fi "), ("ps", "or"): ("، ", " یا ")}
 """What CLDR lacks or has in English: between words, and before the last one."""
@@ -24,7 +24,7 @@ def all_of(words: Sequence[str]) -> str:
 
 
 def _joined(words: Sequence[str], kind: Literal["or", "standard"]) -> str:
-    locale = cldr_locale()
+    locale = cldr.current()
     between, last = OF_OUR_OWN.get((locale.language, kind), ("", ""))
     if not last or len(words) < 2:
         return format_list(words, kind, locale)

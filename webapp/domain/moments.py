@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.dates import format_date, format_time
 
-from .language import spoken
+from . import cldr
 
 HALF_OF_DAY = re.compile(r"\ba\b")
 """The field for AM or PM in a pattern of CLDR."""
@@ -16,18 +16,18 @@ HALF_OF_DAY = re.compile(r"\ba\b")
 
 def day(seconds: int) -> str:
     """A date."""
-    return format_date(_utc(seconds), "long", locale=cldr_locale())
+    return format_date(_utc(seconds), "long", locale=cldr.current())
 
 
 def moment(seconds: int) -> str:
     """A date, a time to the second, and "UTC"."""
-    locale = cldr_locale()
+    locale = cldr.current()
     return _written(seconds, locale.time_formats["long"].pattern, locale)
 
 
 def minute(seconds: int) -> str:
     """A date, a time to the minute, and "UTC"."""
-    locale = cldr_locale()
+    locale = cldr.current()
     hours = "hmv" if "a" in locale.time_formats["short"].pattern else "Hmv"
     pattern = locale.datetime_skeletons[hours].pattern.replace("v", "z")  # "v" prints "GMT", "z" prints "UTC"
     return _written(seconds, pattern, locale)
@@ -36,14 +36,6 @@ def minute(seconds: int) -> str:
 def machine(seconds: int) -> str:
     """ISO 8601, for the datetime attribute of a <time>."""
     return _utc(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def cldr_locale() -> Locale:
-    """The locale of the current language in CLDR; English for a language that CLDR does not know."""
-    try:
-        return Locale.parse(spoken().code.replace("_", "-"), sep="-")
-    except (UnknownLocaleError, ValueError):
-        return Locale("en")
 
 
 def _written(seconds: int, pattern: str, locale: Locale) -> str:

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import phonenumbers
-from babel import Locale, UnknownLocaleError, localedata
 from babel.core import get_global
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberType
 
-from . import codes
+from . import cldr, codes
 from .collation import sort_key
 from .language import spoken
 from .language_tags import by_weight
@@ -192,22 +191,12 @@ def _countries_in(language_code: str) -> tuple[Country, ...]:
 
 
 def _territories(language_code: str) -> dict[str, str]:
-    """The names of the listed countries in one language; empty when Babel does not know the language."""
-    # Babel caches all data of every language that it has read, about 1 MB each, and only the names are needed, once.
-    # Its cache is a private attribute, so this must also work without it.
-    kept: dict[str, object] = getattr(localedata, "_cache", {})
-    before = set(kept)
-    names: dict[str, str] = {}
+    """The names of the listed countries in one language; empty when CLDR does not know the language."""
     tag = language_code.replace("_", "-")
-    for known in (tag.partition("-")[0], tag):
-        try:
-            territories = Locale.parse(known, sep="-").territories
-        except (UnknownLocaleError, ValueError):
-            continue
-        names |= {code: territories[code] for code in _calling_codes() if code in territories}
-    for name in set(kept) - before:
-        kept.pop(name, None)
-    return names
+    known = [locale for code in (tag.partition("-")[0], tag) if (locale := cldr.known(code)) is not None]
+    return {
+        code: locale.territories[code] for locale in known for code in _calling_codes() if code in locale.territories
+    }
 
 
 def _region(tag: str) -> str:
