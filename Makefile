@@ -16,7 +16,7 @@ CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catal
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
-.PHONY: help run quick test check translations audit serve bench lighthouse screenshots lock clean
+.PHONY: help run quick test check translations audit serve bench crawl lighthouse screenshots lock clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -61,6 +61,10 @@ bench: $(DEV)  ## the benchmarks; fails when a bound is exceeded
 lighthouse: $(DEV) $(LIGHTHOUSE)  ## what Lighthouse says of five pages; needs npm and, at first, a network
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec $(BIN)/python -m bench.lighthouse $(ARGS)
+
+crawl: $(DEV)  ## every screen in every language at 320 px, in a browser; takes long; ARGS="-k fi" for one of them
+	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
+	exec env $(IN_MEMORY) $(BIN)/python -m pytest --no-header -q tests/browser/crawl.py $(ARGS)
 
 screenshots: $(DEV)  ## pictures of every screen in both layouts
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \

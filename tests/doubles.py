@@ -27,6 +27,9 @@ class FakeClock:
     def pass_(self, seconds: int) -> None:
         self._now += seconds
 
+    def turn_to(self, now: int) -> None:
+        self._now = now
+
 
 class ScriptedEntropy:
     """Draws the scripted numbers, then others: never the same twice, and the same ones in every run."""

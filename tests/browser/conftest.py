@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.live import LiveSite, Visitor, live_site, start_browser
+from tests.browser.screens import Stage
 from tests.people import DESKTOP
 
 expect.set_options(timeout=10_000)
 Visits = Callable[..., Visitor]
+Walks = Callable[..., Stage]
 
 
 @pytest.fixture(scope="package")
@@ -29,6 +32,39 @@ def browser() -> Iterator[Browser]:
 def site(tmp_path: Path) -> Iterator[LiveSite]:
     with live_site(tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="package")
+def kept_stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Browser, str, dict[str, Any]], Stage]]:
+    """A site with the users of all screens for each layout: to make them takes longer than to show them."""
+    kept: dict[str, Stage] = {}
+    with ExitStack() as sites:
+
+        def stage(browser: Browser, layout: str, options: dict[str, Any]) -> Stage:
+            if layout in kept:
+                kept[layout].visitor = Visitor(browser, kept[layout].visitor.site, layout, **options)
+            else:
+                site = sites.enter_context(live_site(tmp_path_factory.mktemp(layout)))
+                kept[layout] = Stage(Visitor(browser, site, layout, **options))
+            return kept[layout]
+
+        yield stage
+
+
+@pytest.fixture
+def walk(browser: Browser, kept_stages: Callable[[Browser, str, dict[str, Any]], Stage]) -> Iterator[Walks]:
+    """A stage for a walk through the screens, with a new browser: `walk(ANDROID, viewport=...)`. The tests share its
+    users, so a test that changes one must make its own."""
+    visitors: list[Visitor] = []
+
+    def arrive(layout: str, **options: Any) -> Stage:
+        stage = kept_stages(browser, layout, options)
+        visitors.append(stage.visitor)
+        return stage
+
+    yield arrive
+    for visitor in visitors:
+        visitor.close()
 
 
 @pytest.fixture

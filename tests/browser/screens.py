@@ -14,7 +14,7 @@ from uuid import UUID
 from playwright.sync_api import expect
 from sqlalchemy import func, select, update
 
-from tests.browser.live import Inside, LiveSite, Visitor
+from tests.browser.live import OFFERED, Inside, LiveSite, Visitor
 from tests.people import ANDROID, DESKTOP, FIREFOX, IPHONE, REQUESTS, TWO_FACTOR, Owner
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import TextLimitReached
@@ -34,7 +34,6 @@ TEMPORARY = f"{TWO_FACTOR}/temporary-password"
 ACCOUNT_EMAIL = "/settings/account/email"
 USERNAME = "/settings/account/username"
 TEXTED = "main [value=text-message]"
-SAYS_ERROR = {"en": "^Error: ", "en-XA": "^⟦Éŕŕöŕ: ", "ar-XB": "^هررور: "}
 PRIMARY = "main form button.primary"
 LINK_FORM = "main form[action$='/log-in/email-link']"
 WRONG_PASSWORD = (("main [name=username]", "no-such-name"), ("main [name=password]", "a wrong password"))
@@ -245,15 +244,20 @@ def named(name: str) -> Screen:
 
 @dataclass
 class Stage:
-    """Shows screens to a visitor and creates their users, each once where possible."""
+    """Shows screens to a visitor and creates their users, each once where possible.
+
+    A user is shown at the time when it was ready, because what is pending expires.
+    """
 
     visitor: Visitor
-    people: dict[str, Inside] = field(default_factory=dict)
+    people: dict[str, UserWithSecret] = field(default_factory=dict)
     made: int = 0
 
     def show(self, screen: Screen) -> None:
         who = self._person(screen)
-        known = who.known if isinstance(who, UserWithSecret) else ""
+        if who is not None:
+            self.visitor.site.clock.turn_to(who.ready_at)
+        known = who.known if who is not None else ""
         self.visitor.watch.expected = {422, screen.status}
         self.visitor.become(who)
         with self.visitor.site.sign_up_closed(screen.is_closed):
@@ -276,15 +280,15 @@ class Stage:
             box.fill("")
         page.click(PRIMARY)
         expect(page.get_by_role("alert")).to_be_focused()
-        expect(page).to_have_title(re.compile(SAYS_ERROR[self.visitor.language]))
+        expect(page).to_have_title(re.compile(f"^{re.escape(says_error(self.visitor.language))}"))
 
     def _settled(self) -> None:
         """The title changes last."""
         heading = " ".join(self.visitor.page.locator("main h1").inner_text().split())
-        error = SAYS_ERROR[self.visitor.language].removeprefix("^")
+        error = re.escape(says_error(self.visitor.language))
         expect(self.visitor.page).to_have_title(re.compile(f"^({error})?{re.escape(heading)}"))
 
-    def _person(self, screen: Screen) -> Inside | None:
+    def _person(self, screen: Screen) -> UserWithSecret | None:
         if screen.who is None:
             return None
         if screen.own:
@@ -293,12 +297,15 @@ class Stage:
             self.people[screen.who] = self._make(screen.who)
         return self.people[screen.who]
 
-    def _make(self, state: str) -> Inside:
+    def _make(self, state: str) -> UserWithSecret:
         self.made += 1
+        clock = self.visitor.site.clock
+        clock.turn_to(max([clock.now(), *(person.ready_at for person in self.people.values())]))
         person = UserWithSecret(self.visitor.site, f"ada{self.made}", layout=self.visitor.layout)
-        person.address = f"192.0.{self.made}.1"  # so that no two of them share a rate limit
+        person.address = f"192.{self.made // 256}.{self.made % 256}.1"  # so that no two of them share a rate limit
         person.phone = f"+4179{self.made:03}4567"
         STATES[state](person)
+        person.ready_at = clock.now()
         return person
 
 
@@ -307,6 +314,7 @@ class UserWithSecret(Inside):
 
     known: str = ""
     phone: str = ""
+    ready_at: int = 0
 
     def texted(self) -> str:
         return self.site.texted_code(self.phone)
@@ -865,13 +873,17 @@ STATES: dict[str, State] = {
 }
 
 
-def walk(visitor: Visitor, *, wrong: bool = False, twins: bool = True) -> Iterator[Screen]:
+def says_error(language: str) -> str:
+    """What the title of a page with errors begins with."""
+    return OFFERED[language].translations.gettext("Error: %(title)s").partition("%")[0]
+
+
+def walk(stage: Stage, *, wrong: bool = False, twins: bool = True) -> Iterator[Screen]:
     """Every screen of the visitor's layout in turn; with `wrong` only those with fields, sent empty.
 
     Without `twins` each template is shown once, in the state that shows most of it.
     """
-    stage = Stage(visitor)
-    for screen in of(visitor.layout):
+    for screen in of(stage.visitor.layout):
         if (screen.twin and not twins) or (wrong and not screen.has_fields):
             continue
         stage.show(screen)

@@ -38,7 +38,7 @@ def pictures(browser: Browser, layout: str, scheme: str, language: str | None = 
             visitor.speak(language)
         taken = [
             (screen.name, picture(visitor))
-            for screen in screens.walk(visitor)
+            for screen in screens.walk(screens.Stage(visitor))
             if screen.name not in SKIPPED and (language is None or screen.name in SAMPLE)
         ]
         visitor.close()

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import screens
-from tests.browser.conftest import Visits
+from tests.browser.conftest import Visits, Walks
 from tests.browser.live import LAYOUTS, LiveSite
 from tests.people import ANDROID, DESKTOP
 
@@ -180,10 +180,10 @@ class Titles:
 
 
 @everywhere
-def test_every_screen_is_accessible(visit: Visits, layout: str) -> None:
-    visitor, titles, faults = visit(layout), Titles(), []
-    page = visitor.page
-    for screen in screens.walk(visitor, twins=layout == DESKTOP):
+def test_every_screen_is_accessible(walk: Walks, layout: str) -> None:
+    stage, titles, faults = walk(layout), Titles(), []
+    page = stage.visitor.page
+    for screen in screens.walk(stage, twins=layout == DESKTOP):
         titles.note(screen, page.title())
         by_keyboard = [] if screen.twin else found_by_keyboard(page)
         found = [*found_by_axe(page), *by_keyboard, *found_by_us(page, layout)]
@@ -203,9 +203,9 @@ GAPS = """() => {
 
 
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID])  # an iPhone's own screens have no fields
-def test_every_error_is_accessible_and_takes_no_space_before_it_exists(visit: Visits, layout: str) -> None:
-    visitor, titles, faults = visit(layout), Titles(), []
-    page, stage = visitor.page, screens.Stage(visitor)
+def test_every_error_is_accessible_and_takes_no_space_before_it_exists(walk: Walks, layout: str) -> None:
+    stage, titles, faults = walk(layout), Titles(), []
+    page = stage.visitor.page
     for screen in [screen for screen in screens.of(layout) if screen.has_fields]:
         stage.show(screen)
         before = page.evaluate(GAPS)
@@ -217,14 +217,15 @@ def test_every_error_is_accessible_and_takes_no_space_before_it_exists(visit: Vi
     assert not faults, "\n".join(faults)
 
 
-def test_nothing_is_lost_at_twice_the_text_size_on_a_phone(visit: Visits) -> None:
+def test_nothing_is_lost_at_twice_the_text_size_on_a_phone(walk: Walks) -> None:
     """WCAG 2.2, 1.4.4, on the widths of 360 and 320 px."""
-    visitor, faults = visit(ANDROID), []
-    for screen in screens.walk(visitor, twins=False):
+    stage, faults = walk(ANDROID), []
+    page = stage.visitor.page
+    for screen in screens.walk(stage, twins=False):
         for width in (360, 320):
-            visitor.page.set_viewport_size({"width": width, "height": 700})
-            visitor.page.evaluate(LARGE)
-            faults += [f"{screen.name}, {width} px: {fault}" for fault in visitor.page.evaluate(LOST)]
+            page.set_viewport_size({"width": width, "height": 700})
+            page.evaluate(LARGE)
+            faults += [f"{screen.name}, {width} px: {fault}" for fault in page.evaluate(LOST)]
     assert not faults, "\n".join(faults)
 
 

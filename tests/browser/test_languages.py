@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.browser import screens
-from tests.browser.conftest import Visits
+from tests.browser.conftest import Visits, Walks
 from tests.browser.live import LAYOUTS, LiveSite
 from tests.pseudo import ACCENTS, RIGHT_TO_LEFT
 
@@ -61,10 +61,11 @@ def test_an_untranslated_sentence_is_found() -> None:
 
 @everywhere
 @pytest.mark.parametrize("wrong", [False, True], ids=["at rest", "with errors"])
-def test_every_sentence_is_translated_and_a_longer_language_fits(visit: Visits, layout: str, wrong: bool) -> None:
-    visitor, faults = visit(layout, viewport={"width": 320, "height": 640}), []
+def test_every_sentence_is_translated_and_a_longer_language_fits(walk: Walks, layout: str, wrong: bool) -> None:
+    stage, faults = walk(layout, viewport={"width": 320, "height": 640}), []
+    visitor = stage.visitor
     visitor.speak(ACCENTS.code)
-    for screen in screens.walk(visitor, wrong=wrong):
+    for screen in screens.walk(stage, wrong=wrong):
         parts = visitor.page.evaluate(LEFT_OUT, NOT_TRANSLATED)
         if wide := visitor.page.evaluate("Math.max(0, document.documentElement.scrollWidth - innerWidth)"):
             faults.append(f"{screen.name}: a language a third longer is {wide} px too wide")
@@ -98,11 +99,11 @@ TURNED = r"""() => {
 
 
 @everywhere
-def test_right_to_left_mirrors_the_page_and_no_code(visit: Visits, layout: str) -> None:
-    visitor, faults = visit(layout), []
-    visitor.speak(RIGHT_TO_LEFT.code)
-    for screen in screens.walk(visitor, twins=False):
-        faults += [f"{screen.name}: {fault}" for fault in visitor.page.evaluate(TURNED)]
+def test_right_to_left_mirrors_the_page_and_no_code(walk: Walks, layout: str) -> None:
+    stage, faults = walk(layout), []
+    stage.visitor.speak(RIGHT_TO_LEFT.code)
+    for screen in screens.walk(stage, twins=False):
+        faults += [f"{screen.name}: {fault}" for fault in stage.visitor.page.evaluate(TURNED)]
     assert not faults, "\n".join(faults)
 
 
