@@ -170,7 +170,7 @@ class Page:
         """The number on the waiting screen."""
         shown = self.tree.xpath("//*[@data-number]")
         assert shown, f"{self.path} ({self.h1}) shows no number"
-        return words(shown[0])
+        return str(shown[0].text_content()).strip()
 
     @property
     def setup_key(self) -> str:

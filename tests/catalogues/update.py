@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from babel import Locale
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po, write_po
 
@@ -51,7 +50,7 @@ def read(path: Path, locale: str) -> Catalog:
 
 
 def new(locale: str) -> Catalog:
-    language = Locale.parse(locale).get_display_name("en") or locale
+    language = next(row["autonym"] for row in table(TRANSLATIONS / "languages.tsv") if row["locale"] == locale)
     catalog = Catalog(
         locale=locale,
         header_comment=HEAD.format(language=language, locale=locale),
