@@ -62,7 +62,7 @@ lighthouse: $(DEV) $(LIGHTHOUSE)  ## what Lighthouse says of five pages; needs n
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec $(BIN)/python -m bench.lighthouse $(ARGS)
 
-crawl: $(DEV)  ## every screen in every language at 320 px, in a browser; takes long; ARGS="-k fi" for one of them
+crawl: $(DEV)  ## every screen in every language at 320 px, in a browser; takes long; ARGS="-k desktop-de" for one
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec env $(IN_MEMORY) $(BIN)/python -m pytest --no-header -q tests/browser/crawl.py $(ARGS)
 

@@ -30,8 +30,8 @@ THEIRS = "bdi, option, .brand, .who, .secret, svg, script, style, article.sent, 
 CODES = [code for code in offered() if code != ENGLISH.code]
 pytestmark = [
     pytest.mark.parametrize("layout", [
-        pytest.param(DESKTOP, marks=pytest.mark.xdist_group("desktop")),
-        pytest.param(ANDROID, marks=pytest.mark.xdist_group("mobile")),
+        pytest.param(DESKTOP, marks=pytest.mark.xdist_group("desktop"), id="desktop"),
+        pytest.param(ANDROID, marks=pytest.mark.xdist_group("mobile"), id="mobile"),
     ]),
     pytest.mark.parametrize("code", CODES),
 ]  # fmt: skip

@@ -24,29 +24,41 @@ from . import times
 
 def until(seconds: int) -> str:
     """What follows "in": a wait in seconds, minutes or hours, rounded up."""
-    if seconds < 90:
-        return npgettext("Try again in …", "%(num)s second", "%(num)s seconds", max(1, seconds))
-    if seconds < 90 * 60:
-        return npgettext("Try again in …", "%(num)s minute", "%(num)s minutes", -(-seconds // 60))
-    return npgettext("Try again in …", "%(num)s hour", "%(num)s hours", -(-seconds // 3600))
+    unit, number = _rounded(seconds)
+    if unit == "second":
+        return npgettext("Try again in …", "%(num)s second", "%(num)s seconds", number)
+    if unit == "minute":
+        return npgettext("Try again in …", "%(num)s minute", "%(num)s minutes", number)
+    return npgettext("Try again in …", "%(num)s hour", "%(num)s hours", number)
 
 
 def since(seconds: int) -> str:
     """What precedes "ago", rounded up."""
-    if seconds < 90:
-        return npgettext("… ago", "%(num)s second", "%(num)s seconds", max(1, seconds))
-    if seconds < 90 * 60:
-        return npgettext("… ago", "%(num)s minute", "%(num)s minutes", -(-seconds // 60))
-    return npgettext("… ago", "%(num)s hour", "%(num)s hours", -(-seconds // 3600))
+    unit, number = _rounded(seconds)
+    if unit == "second":
+        return npgettext("… ago", "%(num)s second", "%(num)s seconds", number)
+    if unit == "minute":
+        return npgettext("… ago", "%(num)s minute", "%(num)s minutes", number)
+    return npgettext("… ago", "%(num)s hour", "%(num)s hours", number)
 
 
 def left(seconds: int) -> str:
     """How much longer something works, rounded up."""
+    unit, number = _rounded(seconds)
+    if unit == "second":
+        return ngettext("%(num)s second left", "%(num)s seconds left", number)
+    if unit == "minute":
+        return ngettext("%(num)s minute left", "%(num)s minutes left", number)
+    return ngettext("%(num)s hour left", "%(num)s hours left", number)
+
+
+def _rounded(seconds: int) -> tuple[str, int]:
+    """The unit in which the seconds are told, and how many of it, rounded up."""
     if seconds < 90:
-        return ngettext("%(num)s second left", "%(num)s seconds left", max(1, seconds))
+        return "second", max(1, seconds)
     if seconds < 90 * 60:
-        return ngettext("%(num)s minute left", "%(num)s minutes left", -(-seconds // 60))
-    return ngettext("%(num)s hour left", "%(num)s hours left", -(-seconds // 3600))
+        return "minute", -(-seconds // 60)
+    return "hour", -(-seconds // 3600)
 
 
 def _clock_slow(refusal: Any) -> str:
