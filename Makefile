@@ -9,7 +9,7 @@ CATALOGUES := $(wildcard webapp/translations/*/LC_MESSAGES/*.po)
 DEV := .venv/installed-dev
 LIGHTHOUSE := .lighthouse/installed
 
-# Tests that only read files of the repository.
+# Tests that only read files of the repository. `make test CHECKED=1` leaves them out, after `make check`.
 CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catalogues.py tests/test_secrets.py \
   tests/test_docs.py tests/test_prose.py
 
@@ -31,7 +31,8 @@ quick: $(DEV)  ## unit tests, and each journey once, on SQLite; prints what it l
 
 test: $(DEV)  ## the whole suite, in a browser too; ARGS="-k words" for a part of it
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
-	exec env $(IN_MEMORY) $(BIN)/python -m pytest -p tests.no_skips $(if $(ARGS),$(ARGS),--cov)
+	exec env $(IN_MEMORY) $(BIN)/python -m pytest -p tests.no_skips $(if $(ARGS),$(ARGS),--cov) \
+	  $(if $(CHECKED),$(CHECKS:%=--ignore=%))
 
 check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, translations, secrets; needs no network
 	$(BIN)/ruff format --check .

@@ -45,6 +45,13 @@ DEVICES: dict[str, dict[str, Any]] = {
 }
 NOT_FOUND_BY_EYE = re.compile(r"^Failed to load resource: the server responded with a status of 4\d\d")
 
+CONTROLS_BEFORE = """target => {
+  const controls = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, summary")]
+    .filter(e => e.checkVisibility({visibilityProperty: true}) && !e.disabled);
+  const from = document.activeElement, follows = Node.DOCUMENT_POSITION_FOLLOWING;
+  const ahead = controls.filter(e => from === document.body || from.compareDocumentPosition(e) & follows);
+  return ahead.indexOf(target) + 1;
+}"""
 AT_REST = """() => !document.documentElement.matches(":active-view-transition")
   && document.getAnimations().every(animation => animation.playState !== "running")"""
 
@@ -241,7 +248,10 @@ class Visitor:
     # -- Keyboard ----------------------------------------------------------------------------------
 
     def tab_to(self, target: Locator) -> None:
+        """With the Tab key: first as often as there are controls before it, then until it has the focus."""
         expect(target).to_have_count(1)
+        for _ in range(target.evaluate(CONTROLS_BEFORE)):
+            self.page.keyboard.press("Tab")
         for _ in range(60):
             if target.evaluate("e => e === document.activeElement"):
                 return
