@@ -62,6 +62,7 @@ def test_a_translation_without_a_mistake_passes(locale: str, id: str, text: str)
         ("placeholders", "de", "Hi %(name)s,", "Hallo %(nam)s,"),
         ("placeholders", "de", "Half is used.", "50 % sind verbraucht."),
         ("placeholders", "de", "Your name is @%(username)s.", "Ihr Name ist %(username)s."),
+        ("digits", "fa", "Every %(num)s days, 30 times", "هر %(num)s روز، ۳۰ بار"),
         ("direction", "he", "Your name is @%(username)s.", "שמך הוא @%(username)s."),
         ("tags", "de", "Keep <b>%(name)s</b>", "%(name)s behalten"),
         ("spaces", "de", "Wrong code.", "Falscher Code. "),

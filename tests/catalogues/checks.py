@@ -170,6 +170,8 @@ class Checks:
             yield "placeholders", "@ stands before a username"
         if self.locale in RIGHT_TO_LEFT and NOT_ISOLATED.search(text):
             yield "direction", "@ is shown on the wrong side unless U+2066 or U+200E is before it (UAX 9)"
+        if any(character.isdigit() and not character.isascii() for character in text):
+            yield "digits", "those of numbers that are inserted are ASCII, and a page has one kind of digits"
         plain_english, plain = _plain(english), _plain(text)
         if not self.is_term(english, text):
             yield from self.length(message, english, plain)
