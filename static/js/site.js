@@ -232,6 +232,9 @@ function sendOnceSeen(form) {
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 const capitalized = (text) => text[0].toLocaleUpperCase(language) + text.slice(1);
 
+/** What follows a date in these languages, but never "today". */
+const afterDate = { hi: " को", kn: " ರಂದು", mr: " रोजी", ta: " அன்று" }[lang] ?? "";
+
 let formats;
 
 /** Created on first use: that takes longer than everything else here, and most pages need none. */
@@ -250,8 +253,10 @@ function inWords(date, now, within) {
   const minutes = Math.floor((now - date) / 60000);
   if (minutes >= 0 && minutes < 60) return begun(relative.format(-minutes, minutes ? "minute" : "second"));
   const days = Math.round((midnight(date) - midnight(now)) / 86400000);
-  const words = moment.format(date);
-  return days === 0 || days === -1 ? words.replace(day.format(date), begun(relative.format(days, "day"))) : words;
+  const words = moment.format(date), dated = day.format(date);
+  if (days !== 0 && days !== -1) return words;
+  const today = begun(relative.format(days, "day"));
+  return words.replace(dated + afterDate, today).replace(dated, today);
 }
 
 /** Shows times in the zone of this browser. */

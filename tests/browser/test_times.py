@@ -54,14 +54,19 @@ def test_a_time_is_shown_in_the_zone_of_the_reader(
 
 
 @pytest.mark.parametrize(
-    ("language", "shown"),
-    [("fa", "2 دقیقه پیش"), ("ti", "January 15, 2027, 12:00 PM UTC")],
-    ids=["digits and calendar as the server's", "unknown to the browser"],
+    ("language", "after", "shown"),
+    [
+        ("fa", timedelta(minutes=2), "2 دقیقه پیش"),
+        ("ti", timedelta(minutes=2), "January 15, 2027, 12:00 PM UTC"),
+        ("hi", timedelta(hours=1), "आज 12:00 pm बजे"),
+        ("kn", timedelta(hours=1), "ಇಂದು 12:00 PM ಸಮಯಕ್ಕೆ"),
+    ],
+    ids=["digits and calendar as the server's", "unknown to the browser", "no को after today", "no ರಂದು after today"],
 )
-def test_a_time_is_never_in_another_language_than_the_page(
-    site: LiveSite, visit: Visits, language: str, shown: str
+def test_a_time_is_in_the_language_of_the_page(
+    site: LiveSite, visit: Visits, language: str, after: timedelta, shown: str
 ) -> None:
-    visitor = member(site, visit, DESKTOP, timedelta(minutes=2))
+    visitor = member(site, visit, DESKTOP, after, timezone_id="UTC")
     say = f"document.addEventListener('readystatechange', () => document.documentElement.lang = '{language}')"
     visitor.page.add_init_script(say)
     visitor.open(SESSIONS)
