@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
+from sqlalchemy import delete
 
 from tests.browser.live import LiveSite, Visitor, live_site, start_browser
 from tests.browser.screens import Stage
 from tests.people import DESKTOP
+from webapp.models.sessions import Attempt
 
 expect.set_options(timeout=10_000)
 Visits = Callable[..., Visitor]
@@ -42,7 +44,10 @@ def kept_stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
 
         def stage(browser: Browser, layout: str, options: dict[str, Any]) -> Stage:
             if layout in kept:
-                kept[layout].visitor = Visitor(browser, kept[layout].visitor.site, layout, **options)
+                site = kept[layout].visitor.site
+                with site.services.db.write() as tx:
+                    tx.execute(delete(Attempt))  # the limits of a network are not for many walks
+                kept[layout].visitor = Visitor(browser, site, layout, **options)
             else:
                 site = sites.enter_context(live_site(tmp_path_factory.mktemp(layout)))
                 kept[layout] = Stage(Visitor(browser, site, layout, **options))
