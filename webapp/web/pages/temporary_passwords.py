@@ -41,7 +41,9 @@ def page() -> Any:
     if not current.user().factors:
         if request.method == "POST":
             return render.go(layouts.page_url("temporary_passwords.page"))
-        what = _("You need a temporary password only while a method is on. While none is on, apps take your usual password.")
+        what = _(
+            "You need a temporary password only while a method is on. While none is on, apps take your usual password."
+        )
         return render.page("two_factor/no_methods.html", heading=_("Temporary password"), what=what)
     if form.submitted():
         return _end(request.form["end"]) if "end" in request.form else _made()
