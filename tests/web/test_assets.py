@@ -202,3 +202,9 @@ def test_no_style_slants_letters_or_changes_their_case(sheet: Path) -> None:
     assert "oblique" not in text
     for selector in re.findall(r"([^{}]+)\{[^{}]*text-transform", text):
         assert selector.strip() == '.field > [data-code="wide"]'
+
+
+@pytest.mark.parametrize("sheet", STYLESHEETS, ids=lambda sheet: sheet.name)
+def test_each_lang_names_one_language(sheet: Path) -> None:
+    """Chromium drops a rule whose `:lang()` has a list, which Selectors 4 allows."""
+    assert not re.search(r":lang\([^)]*,", sheet.read_text())
