@@ -89,7 +89,7 @@ class Page:
 
     @property
     def title(self) -> str:
-        return "".join(self.tree.xpath("string(//title)")).strip()
+        return str(self.tree.xpath("string(//title)")).strip()
 
     @property
     def problems(self) -> list[str]:

@@ -10,16 +10,15 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from babel.messages.pofile import read_po
 
 from tests.browser import screens
 from tests.browser.conftest import Walks
 from tests.browser.live import Visitor
 from tests.browser.test_accessibility import CUT, found_by_axe
 from tests.browser.test_languages import LEFT_OUT
-from tests.catalogues.update import first_of, forms
+from tests.catalogues.update import first_of, forms, path_of, read
 from tests.people import ANDROID, DESKTOP
-from webapp.adapters.catalogues import compiled, offered
+from webapp.adapters.catalogues import offered
 from webapp.domain.language import ENGLISH, Language
 
 BY_AXE = ("ar", "he", "fa", "th", "ja")
@@ -40,8 +39,8 @@ pytestmark = [
 @cache
 def english(language: Language) -> frozenset[str]:
     """The pieces of English sentences that no sentence of that language has."""
-    with compiled(language.code.replace("-", "_")).with_suffix(".po").open("rb") as file:
-        catalog = read_po(file)
+    locale = language.code.replace("-", "_")
+    catalog = read(path_of(locale), locale)
     theirs = "\n".join(text for message in catalog for text in forms(message))
     pieces = {piece.strip() for message in catalog if message.id for piece in BETWEEN.split(first_of(message))}
     return frozenset(piece for piece in pieces if len(WORDS.findall(piece)) >= 2 and piece not in theirs)

@@ -123,7 +123,7 @@ def live_site(folder: Path, **settings: str) -> Iterator[LiveSite]:
         }
         (folder / "live.sqlite3").write_bytes(empty_sqlite())
         clock = FakeClock(int(time.time()))
-        doubles = {"clock": clock, "hasher": CheapHasher()}  # hashing took a third of the time of a walk
+        doubles = {"clock": clock, "hasher": CheapHasher()}  # hashing took a seventh of the time of making users
         app = create_app(Settings.read(environ, folder / "instance"), languages=OFFERED, **doubles)
         app.jinja_env.bytecode_cache = COMPILED
         services = app.extensions["nightlatch"]

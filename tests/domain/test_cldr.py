@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from webapp.adapters.catalogues import offered
+from webapp.adapters.catalogues import known
 from webapp.domain import cldr
 from webapp.settings import ROOT
 
@@ -34,7 +34,7 @@ def test_dates_lists_and_countries_in_all_languages_take_little_memory() -> None
 
 
 def test_cldr_knows_every_language_of_the_site() -> None:
-    assert [code for code in offered() if cldr.known(code) is None] == []
+    assert [language.code for _, language in known() if cldr.known(language.code) is None] == []
 
 
 def test_a_language_that_cldr_does_not_know_is_none() -> None:
