@@ -54,7 +54,8 @@ OPEN_TO_ALL = {
     "site.status",
     "site.language",
     "site.cookie_notice",
-    "site.choose",
+    "site.choose_desktop",
+    "site.choose_mobile",
     "outbox.messages",
     "assets.static",
 }

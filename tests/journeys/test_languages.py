@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import Site, one_database
 from tests.doubles import CheapHasher, FailingPushes
-from tests.people import ANDROID, DESKTOP, PHONE, TWO_FACTOR, Owner, Page, Person
+from tests.people import ANDROID, DESKTOP, HOST, PHONE, TWO_FACTOR, Owner, Page, Person
 from tests.pseudo import ACCENTS, LANGUAGES, RIGHT_TO_LEFT
 from tests.services.test_request_pushes import subscription
 from webapp.adapters.catalogues import offered
@@ -138,3 +138,22 @@ def test_a_push_is_in_the_language_of_the_account_and_not_of_the_request(
     with speaking(language):
         title = gettext("Are you trying to log in to %(site)s?", site="Nightlatch")
     assert (shown["lang"], shown["dir"], shown["title"]) == (code, language.direction, title)
+
+
+def test_a_part_that_is_the_same_everywhere_is_rendered_once_in_each_layout_language_and_state(site: Site) -> None:
+    render, rendered = site.app.jinja_env.globals["same_everywhere"], []
+    part = "parts/home_place.html"
+
+    @site.app.before_request
+    def look() -> None:
+        once, again = render(part, is_here=True), render(part, is_here=True)
+        assert once is again
+        rendered.append(once)
+        assert "aria-current" not in render(part)
+
+    for host, language in ((HOST, "en"), (HOST, "en-XA"), (f"mobile.{HOST}", "en-XA"), (HOST, "en")):
+        site.app.test_client().get("/log-in", base_url=f"http://{host}", headers={"Accept-Language": language})
+    assert rendered[0] is rendered[3]
+    assert len({id(one) for one in rendered}) == 3
+    assert all('aria-current="page"' in one for one in rendered)
+    assert ("Home" in rendered[0], "Home" in rendered[1]) == (True, False)

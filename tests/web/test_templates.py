@@ -44,7 +44,7 @@ def test_a_short_word_with_a_hyphen_stays_whole(text: str, html: str) -> None:
 
 
 def test_each_icon_is_drawn_and_an_unknown_one_is_an_error() -> None:
-    named = {name for path in TEMPLATES for name in re.findall(r'icon\("(\w+)"', path.read_text())}
+    named = {name for path in TEMPLATES for name in re.findall(r'"(\w+)"\|icon', path.read_text())}
     assert len(named) > 10
     assert named <= set(DRAWN)
     assert str(icon("leave")).startswith('<svg class="icon" data-turns aria-hidden="true" ')

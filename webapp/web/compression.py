@@ -32,9 +32,9 @@ OF_ACCOUNTS = cookies.SESSION, cookies.LOGIN, cookies.DEVICE
 LEVEL = 6  # 9 saves 10 bytes more
 
 
-def judge() -> None:
+def judge(page: str | None) -> None:
     """Before the page reads the form session: may it say more to this browser than to any other?"""
-    is_listed = layouts.endpoint() in PAGES and request.method in ("GET", "HEAD")
+    is_listed = page in PAGES and request.method in ("GET", "HEAD")
     g.is_public = is_listed and not any(map(cookies.get, OF_ACCOUNTS)) and not _remembers_a_page()
 
 

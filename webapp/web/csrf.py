@@ -17,10 +17,10 @@ from . import current
 
 def token() -> str:
     """The masked token of this browser, the same for all forms of a page, so that they compress to one."""
-    if "masked_csrf_token" not in g:
+    found: str | None = g.get("masked_csrf_token")
+    if found is None:
         signed = generate_csrf().encode()
-        g.masked_csrf_token = masked(signed, current.services().entropy.bytes(len(signed)))
-    found: str = g.masked_csrf_token
+        g.masked_csrf_token = found = masked(signed, current.services().entropy.bytes(len(signed)))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 from urllib.parse import quote
 
 from flask import current_app, g, request
@@ -14,6 +14,7 @@ from ..models.user import User
 from . import cookies
 
 EXTENSION = "nightlatch"
+UNREAD: Any = object()
 
 
 def services() -> Services:
@@ -22,12 +23,13 @@ def services() -> Services:
 
 def user_or_none() -> User | None:
     """The logged-in user, read from the database at most once in a request; None without a valid session."""
-    if "user" not in g:
-        token = g.get("new_token") or cookies.session_token()
-        g.user = services().sessions.find(token) if token else None
-        if g.user is not None:
-            services().sessions.see(g.user)
-    return cast("User | None", g.user)
+    user: User | None = g.get("user", UNREAD)
+    if user is UNREAD:
+        token, sessions = g.get("new_token") or cookies.session_token(), services().sessions
+        g.user = user = sessions.find(token) if token else None
+        if user is not None:
+            sessions.see(user)
+    return user
 
 
 def user() -> User:

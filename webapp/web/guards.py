@@ -116,9 +116,9 @@ def same_site() -> None:
     g.csrf_valid = csrf.is_valid(token)
 
 
-def phone_layout() -> Response | None:
+def phone_layout(page: str | None) -> Response | None:
     """Redirects a phone that requests a page of the main host to the same page of the mobile host."""
-    url = None if render.is_fragment() else layouts.url_for_phone()
+    url = None if render.is_fragment() else layouts.url_for_phone(page)
     if url is None:
         return None
     response = render.go(url)

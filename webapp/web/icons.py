@@ -1,6 +1,7 @@
 """Line icons in a square of 24 x 24. They are hidden from screen readers, because a label stands beside each.
 
-Put together once: a page has a dozen, and a macro took a twentieth of the time of a page.
+Templates write `{{ "home"|icon }}`: Jinja applies a filter to a constant once, when it compiles the template. A page
+has a dozen icons, and a macro took a twentieth of its time.
 """
 
 from __future__ import annotations

@@ -29,9 +29,8 @@ def keep(user: User, path: str) -> None:
     session[KEY] = current.services().kept_acts.keep(user, Act(path, form))
 
 
-def drop_elsewhere() -> None:
+def drop_elsewhere(page: str | None) -> None:
     """Before each request: drops the kept form, unless the page belongs to step-up."""
-    page = layouts.endpoint()
     if page is None or page in STAYS_WITH or page in layouts.STAYS or page.startswith("step_up."):
         return
     if KEY in session and not g.get("kept_act", False):

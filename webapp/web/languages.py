@@ -4,7 +4,6 @@ browser, else what the browser prefers, else English. A page must never have two
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -28,9 +27,9 @@ UNREVIEWED = frozenset({"om", "ti", "ps", "fa-AF"})
 """Languages for whose translation no native reader has been found."""
 
 
-def choose() -> None:
+def choose(page: str | None) -> None:
     """Before each request: sets the language."""
-    languages, page = current.services().languages, layouts.endpoint()
+    languages = current.services().languages
     named = _named(languages, page)
     speak(named or _of_browser(languages))
     has_text = page not in WITHOUT_TEXT and not (page is None and request.endpoint)
@@ -82,18 +81,6 @@ def links() -> Markup:
     query = f"?{PARAMETER}={named.code}" if named else ""
     canonical = Markup('<link rel="canonical" href="{}">').format(f"{settings.main_url}{quote(path)}{query}")
     return canonical + _alternates(f"{layouts.url()}{quote(path)}", tuple(services.languages))
-
-
-def options(languages: Languages) -> Callable[[], Markup]:
-    """A function that returns the options of the select in the footer. Put together once: every page has them."""
-    option = Markup('<option value="{0}" lang="{0}" dir="{1}">{2}')
-    unselected = "".join(option.format(one.code, one.direction, one.autonym) for one in languages.values())
-
-    def selected() -> Markup:
-        chosen = f'value="{spoken().code}"'
-        return Markup(unselected.replace(chosen, f"{chosen} selected", 1))  # noqa: S704  # escaped before
-
-    return selected
 
 
 def unreviewed() -> Markup | None:

@@ -36,11 +36,11 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
     problems = [sentence for kind, sentence in flashed if kind == PROBLEM]
     if form is not None:
         problems = [*problems, *form.form_errors]
-    fragment = is_fragment()
+    fragment, layout = is_fragment(), layouts.template()
     html = render_template(
         template,
-        layout="layouts/fragment.html" if fragment else layouts.template(),
-        whole_layout=layouts.template(),
+        layout="layouts/fragment.html" if fragment else layout,
+        whole_layout=layout,
         form=form,
         status=status,
         problems=problems,

@@ -30,35 +30,35 @@ def here() -> list[Place] | None:
         return None
     in_security = path.startswith("/settings/security")
     return [
-        _place(gettext("Account"), "settings.account"),
+        _place(path, gettext("Account"), "settings.account"),
         Place(
             gettext("Security and account access"),
             layouts.page_url("settings.security_and_access"),
             in_security,
-            _security() if in_security and layouts.endpoint() not in SECURITY else (),
+            _security(path) if in_security and layouts.endpoint() not in SECURITY else (),
         ),
-        _place(gettext("Privacy"), "settings.privacy"),
-        _place(gettext("Language"), "settings.language"),
-        _place(gettext("Display"), "settings.display"),
+        _place(path, gettext("Privacy"), "settings.privacy"),
+        _place(path, gettext("Language"), "settings.language"),
+        _place(path, gettext("Display"), "settings.display"),
     ]
 
 
-def _security() -> list[Place]:
+def _security(path: str) -> list[Place]:
     return [
-        _place(gettext("Two-factor authentication"), "two_factor.methods"),
+        _place(path, gettext("Two-factor authentication"), "two_factor.methods"),
         *(
-            _place(str(method.requests_title), "requests.listed", method=method.slug)
+            _place(path, str(method.requests_title), "requests.listed", method=method.slug)
             for method in current.services().methods.out_of_band
         ),
-        _place(gettext("Sessions"), "sessions.sessions"),
-        _place(gettext("Activity"), "activity.activity"),
-        _place(gettext("Password"), "settings.password"),
+        _place(path, gettext("Sessions"), "sessions.sessions"),
+        _place(path, gettext("Activity"), "activity.activity"),
+        _place(path, gettext("Password"), "settings.password"),
     ]
 
 
-def _place(label: str, page: str, **values: str) -> Place:
+def _place(path: str, label: str, page: str, **values: str) -> Place:
     url = layouts.page_url(page, **values)
-    return Place(label, url, _path().startswith(url))
+    return Place(label, url, path.startswith(url))
 
 
 def _path() -> str:

@@ -71,7 +71,6 @@ def install(app: Flask, services: Services) -> None:
     Htmx(app)
     assets.install(app, services.settings.instance)
     _log_in(app)
-    templates.install(app, services)
     app.before_request(_before_request)
     app.teardown_request(languages.forget)
     forwarded.install(app, services)
@@ -82,6 +81,7 @@ def install(app: Flask, services: Services) -> None:
     if services.settings.shows_outbox:
         pages.append(outbox.bp)
     layouts.mount(app, pages, services.settings)
+    templates.install(app, services)
     app.register_blueprint(machine.bp)
     app.register_blueprint(legacy.bp if services.settings.legacy_access else legacy.absent)
     app.wsgi_app = hosts.Hosts(app.wsgi_app, services.settings)  # type: ignore[method-assign]  # as Flask's documentation shows it
@@ -98,15 +98,16 @@ def _log_in(app: Flask) -> None:
 def _before_request() -> Response | None:
     """One function, because Flask takes a hundredth of a page's time to call eight."""
     layouts.choose()
-    languages.choose()
+    page = layouts.endpoint()
+    languages.choose(page)
     moved = hosts.without_final_dot()
     if moved is not None:
         return moved
     guards.clean_input()
     guards.same_site()
-    moved = guards.phone_layout()
+    moved = guards.phone_layout(page)
     if moved is not None:
         return moved
-    kept_acts.drop_elsewhere()
-    compression.judge()
+    kept_acts.drop_elsewhere(page)
+    compression.judge(page)
     return None

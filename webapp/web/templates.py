@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 from flask import Flask
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from ..bootstrap import Services
 from ..domain.devices import device
 from ..domain.language import gettext, pgettext, plural_form, plural_form_in_context, spoken
+from ..domain.lists import at_the_beginning
 from ..domain.moments import machine
 from ..services.operation.restoration import RestoredLately
-from . import cookies, csrf, current, forms, icons, languages, layouts, settings_list, themes, times, waiting_requests
+from . import (
+    cookies,
+    csrf,
+    current,
+    forms,
+    icons,
+    languages,
+    layouts,
+    settings_list,
+    themes,
+    times,
+    waiting_requests,
+)
+from .assets import Assets
 from .places import place_of
 
 HYPHENATED = re.compile(r"(?<![\w-])\w{1,8}-\w{1,8}(?![\w-])[.,?!]*")
@@ -21,6 +38,7 @@ HYPHENATED = re.compile(r"(?<![\w-])\w{1,8}-\w{1,8}(?![\w-])[.,?!]*")
 
 def install(app: Flask, services: Services) -> None:
     env, settings = app.jinja_env, services.settings
+    assets: Assets = app.extensions["assets"]
     support = {"text": settings.support, "url": settings.support_url} if settings.support else None
     env.trim_blocks = env.lstrip_blocks = True
     env.add_extension("jinja2.ext.i18n")
@@ -29,15 +47,15 @@ def install(app: Flask, services: Services) -> None:
         gettext, plural_form, newstyle=True, pgettext=pgettext, npgettext=plural_form_in_context
     )
     env.filters.update(device=device, place=place_of, machine=machine, minute=times.at, ago=times.ago, on=times.on)
-    env.filters.update(whole_words=whole_words, alone=alone)
+    env.filters.update(whole_words=whole_words, alone=alone, capital=at_the_beginning, icon=icons.icon)
     env.globals.update(
         _=_sentence,
         site_name=settings.site_name,
         sign_up_open=settings.sign_up_open,
         support=support,
-        asset=app.extensions["assets"].url,
-        icon=icons.icon,
-        page_url=layouts.page_url,
+        asset=assets.url,
+        same_everywhere=_same_everywhere(env, assets),
+        page_url=partial(layouts.url_among, app.extensions[layouts.PATHS]),
         csrf_token=csrf.token,
         restored_lately=RestoredLately(services.restoration),
         current_path=current.path,
@@ -46,7 +64,6 @@ def install(app: Flask, services: Services) -> None:
         invalid=forms.invalid,
         languages=list(services.languages.values()),
         language_links=languages.links,
-        language_options=languages.options(services.languages),
     )
     app.context_processor(_context)
 
@@ -64,7 +81,24 @@ def whole_words(text: object) -> Markup:
 def alone(text: str) -> str:
     """The name of a device or a place outside a sentence: "An unknown device". "iPhone" and "@ada" stay as they are."""
     first = text.partition(" ")[0]
-    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+    return at_the_beginning(text) if first.isalpha() and first.islower() else text
+
+
+def _same_everywhere(env: Environment, assets: Assets) -> Callable[..., Markup]:
+    """A function for templates: a part that is the same on each page of a layout in a language, rendered once.
+
+    `is_here` is all that a page can tell the part, which has no other variables than `language`.
+    """
+
+    @lru_cache(maxsize=1024)
+    def rendered(name: str, is_here: bool, _layout: str, _language: str, _version: str) -> Markup:
+        html = env.get_template(name).render(language=spoken(), is_here=is_here)
+        return Markup(html.rstrip())  # noqa: S704  # escaped by the template
+
+    def part(name: str, *, is_here: bool = False) -> Markup:
+        return rendered(name, is_here, layouts.current(), spoken().code, assets.version)
+
+    return part
 
 
 def _sentence(msgid: str, **values: object) -> str:
@@ -79,6 +113,7 @@ def _context() -> dict[str, object]:
         "language": spoken(),
         "variant": layouts.variant(),
         "user": current.user_or_none(),
+        "is_home": layouts.endpoint() == "home.home",
         "theme": themes.here(),
         "show_cookie_notice": cookies.get(cookies.NOTICE_SEEN) is None,
         "other_site": layouts.other_site(),

@@ -194,16 +194,24 @@ def cookie_notice() -> Any:
     return response
 
 
-@bp.get("/site/<slug:layout>")
-def choose(layout: str) -> Any:
-    """The links "Desktop site" and "Mobile site", on the main host, which stores the choice in a cookie."""
-    url, remembered = layouts.chosen(layout, guards.local_path(request.args.get("next")) or "/")
-    response = render.go(url)
-    if remembered is not None:
-        cookies.put(response, cookies.SITE_CHOICE, remembered, cookies.YEAR)
-    else:
-        cookies.drop(response, cookies.SITE_CHOICE)
+@bp.get("/site/desktop")
+def choose_desktop() -> Any:
+    """The link "Desktop site", on the main host, which stores the choice in a cookie."""
+    response = render.go(f"{current.services().settings.main_url}{_next()}")
+    cookies.put(response, cookies.SITE_CHOICE, layouts.DESKTOP, cookies.YEAR)
     return response
+
+
+@bp.get("/site/mobile")
+def choose_mobile() -> Any:
+    """The link "Mobile site". A phone that has not chosen gets that layout anyway, so no cookie is needed."""
+    response = render.go(f"{current.services().settings.mobile_url}{_next()}")
+    cookies.drop(response, cookies.SITE_CHOICE)
+    return response
+
+
+def _next() -> str:
+    return guards.local_path(request.args.get("next")) or "/"
 
 
 def _back() -> str:
