@@ -9,7 +9,7 @@ import pytest
 from tests.domain.test_language_tags import CODES
 from webapp.domain.devices import device
 from webapp.domain.language import Language, speaking
-from webapp.domain.lists import all_of, one_of
+from webapp.domain.lists import all_of, at_the_beginning, one_of
 from webapp.domain.moments import day, machine, minute, moment
 
 NOW = 1_800_000_005
@@ -64,3 +64,18 @@ def test_the_machine_readable_time_is_the_same_in_every_language() -> None:
 )
 def test_a_device_is_named_by_browser_and_system(user_agent: str, words: str) -> None:
     assert device(user_agent) == words
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "shown"),
+    [
+        ("en", "if", "If"),
+        ("tr", "internet", "İnternet"),
+        ("tr", "ılık", "Ilık"),
+        ("hr", "ǆep", "ǅep"),
+        ("ja", "電話", "電話"),
+    ],
+)
+def test_a_sentence_begins_with_the_capital_of_its_language(code: str, words: str, shown: str) -> None:
+    with speaking(Language(code, code)):
+        assert at_the_beginning(words) == shown

@@ -32,5 +32,6 @@ def _joined(words: Sequence[str], kind: Literal["or", "standard"]) -> str:
 
 
 def at_the_beginning(words: str) -> str:
-    """With a capital, where the script has them."""
-    return words[:1].title() + words[1:]
+    """With a capital, where the script has them. That of "i" is "İ" in Turkish."""
+    first = words[:1]
+    return ("İ" if first == "i" and cldr.current().language == "tr" else first.title()) + words[1:]
