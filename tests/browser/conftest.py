@@ -13,12 +13,20 @@ from sqlalchemy import delete
 
 from tests.browser.live import LiveSite, Visitor, live_site, start_browser
 from tests.browser.screens import Stage
-from tests.people import DESKTOP
+from tests.people import ANDROID, DESKTOP
 from webapp.models.sessions import Attempt
 
 expect.set_options(timeout=10_000)
 Visits = Callable[..., Visitor]
 Walks = Callable[..., Stage]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All walks in one layout run in one process, so that the users of its screens are made once."""
+    for item in items:
+        if "walk" in getattr(item, "fixturenames", ()):
+            params = getattr(getattr(item, "callspec", None), "params", {})
+            item.add_marker(pytest.mark.xdist_group(f"walks, {params.get('layout', ANDROID)}"))
 
 
 @pytest.fixture(scope="package")

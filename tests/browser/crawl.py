@@ -28,10 +28,7 @@ WORDS = re.compile(r"[A-Za-z]{2,}")
 THEIRS = "bdi, option, .brand, .who, .secret, svg, script, style, article.sent, [lang=en]"
 CODES = [code for code in offered() if code != ENGLISH.code]
 pytestmark = [
-    pytest.mark.parametrize("layout", [
-        pytest.param(DESKTOP, marks=pytest.mark.xdist_group("desktop"), id="desktop"),
-        pytest.param(ANDROID, marks=pytest.mark.xdist_group("mobile"), id="mobile"),
-    ]),
+    pytest.mark.parametrize("layout", [DESKTOP, ANDROID], ids=["desktop", "mobile"]),
     pytest.mark.parametrize("code", CODES),
 ]  # fmt: skip
 

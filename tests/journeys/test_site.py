@@ -393,6 +393,7 @@ def test_an_unavailable_database_is_a_503_with_retry_after(site: Site, layout: s
     assert page.says("We can't save changes right now. Try again in 5 seconds.")
 
 
+@one_database
 def test_a_flood_of_failed_requests_is_a_429_with_retry_after(site: Site) -> None:
     eve, client = Person(site.app), site.app.test_client()
     for _ in range(int(site.services.settings.policy.flood.split()[0])):
