@@ -26,9 +26,11 @@ IN_QUERY = "!$'()*,/:;?@"
 """Characters that need no encoding in a query (RFC 3986, section 3.4) and that browsers leave as they are."""
 DESKTOP = "desktop"
 MOBILE = "mobile"
+CHOICES = {DESKTOP: "choose_desktop", MOBILE: "choose_mobile"}
+"""The pages in `pages/site.py` that choose a layout."""
 STAYS = frozenset(
     {
-        *("site.choose_desktop", "site.choose_mobile"),
+        *(f"site.{page}" for page in CHOICES.values()),
         *("assets.static", "web_app.manifest", "web_app.service_worker", "web_app.offline"),
     }
 )
@@ -145,11 +147,17 @@ class OtherSite(NamedTuple):
 
 def other_site() -> OtherSite:
     """The link to this page in the other layout, through the main host, which stores the choice in a cookie."""
-    if current() == MOBILE:
-        label, page = gettext("Desktop site"), "site.choose_desktop"
-    else:
-        label, page = gettext("Mobile site"), "site.choose_mobile"
-    return OtherSite(label, f"{services().settings.main_url}{page_url(page, next=request.path)}")
+    there = DESKTOP if current() == MOBILE else MOBILE
+    path = page_url(f"site.{CHOICES[there]}", next=request.path)
+    label = gettext("Desktop site") if there == DESKTOP else gettext("Mobile site")
+    return OtherSite(label, f"{services().settings.main_url}{path}")
+
+
+def chosen(layout: str, path: str) -> tuple[str, str | None]:
+    """The URL of `path` in the chosen layout, and the value of the cookie: None for mobile, which needs no cookie."""
+    if layout == DESKTOP:
+        return f"{services().settings.main_url}{path}", DESKTOP
+    return f"{services().settings.mobile_url}{path}", None
 
 
 def template() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, request
@@ -194,20 +195,19 @@ def cookie_notice() -> Any:
     return response
 
 
-@bp.get("/site/desktop")
-def choose_desktop() -> Any:
-    """The link "Desktop site", on the main host, which stores the choice in a cookie."""
-    response = render.go(f"{current.services().settings.main_url}{_next()}")
-    cookies.put(response, cookies.SITE_CHOICE, layouts.DESKTOP, cookies.YEAR)
+def choose(layout: str) -> Any:
+    """The link to the other layout, on the main host, which stores the choice in a cookie."""
+    url, remembered = layouts.chosen(layout, _next())
+    response = render.go(url)
+    if remembered is not None:
+        cookies.put(response, cookies.SITE_CHOICE, remembered, cookies.YEAR)
+    else:
+        cookies.drop(response, cookies.SITE_CHOICE)
     return response
 
 
-@bp.get("/site/mobile")
-def choose_mobile() -> Any:
-    """The link "Mobile site". A phone that has not chosen gets that layout anyway, so no cookie is needed."""
-    response = render.go(f"{current.services().settings.mobile_url}{_next()}")
-    cookies.drop(response, cookies.SITE_CHOICE)
-    return response
+for layout, page in layouts.CHOICES.items():
+    bp.add_url_rule(f"/site/{layout}", page, partial(choose, layout))
 
 
 def _next() -> str:
