@@ -135,6 +135,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+FILLED_UNCOUNTED: set[Any] = set()
+"""Functions of the application that kept something in a test whose lines were not counted."""
+
+
 @cache
 def cached_functions() -> list[Any]:
     """Those of the application that keep what they returned."""
@@ -158,7 +162,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     plugin = item.config.pluginmanager.get_plugin("_cov")
     counter = plugin and plugin.cov_controller
     again = item.nodeid.startswith("tests/browser/") or "postgresql" in item.nodeid or item.stash.get(UNCOUNTED, False)
-    if not counter or not again or item.get_closest_marker("no_cover"):  # that pauses too; a second pause would not end
+    if not counter or item.get_closest_marker("no_cover"):  # that pauses too; a second pause would not end
+        return (yield)
+    if not again:
+        while FILLED_UNCOUNTED:  # or a test in which lines are counted would not execute those of such a function
+            FILLED_UNCOUNTED.pop().cache_clear()
         return (yield)
     before = {function: function.cache_info().currsize for function in cached_functions()}
     counter.pause()
@@ -166,9 +174,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     finally:
         counter.resume()
-        for function, size in before.items():
-            if function.cache_info().currsize > size:
-                function.cache_clear()  # or a later test, in which lines are counted, would not execute its lines
+        FILLED_UNCOUNTED.update(f for f, size in before.items() if f.cache_info().currsize > size)
 
 
 @pytest.fixture(autouse=True)
