@@ -20,19 +20,24 @@ HERE = Path(__file__).parent
 EVERY_VARIANT = ("test_account_changes.py", "test_meanwhile.py", "test_replay_and_races.py", "test_stale_requests.py")
 """Where requests meet in one row, so that each variant of a test may take other locks."""
 
+CRAWLS = ("test_compression.py", "test_contacts.py", "test_input.py", "test_settings.py", "test_state_machine.py")
+"""They walk through pages whose lines the journeys execute, and where counting takes half of the time."""
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Variants of a test differ in what is sent, not in what the database does: on PostgreSQL only the first runs.
-
-    Lines are not counted here: those of the site are executed by other tests too, and counting doubles the time.
+    """Variants of a test differ in what is sent, not in what the database does, nor in the lines that are executed: on
+    PostgreSQL only the first runs, and lines are counted in the first, or in the first of each place that is attacked.
     """
     seen, left = set[tuple[str, bool]](), list[pytest.Item]()
+    counted = set[tuple[object, ...]]()
     for item in items:
         if item.path.parent != HERE:
             continue
         params = getattr(getattr(item, "callspec", None), "params", {})
         once = item.nodeid.partition("[")[0], params.get("database_url") == "postgresql"
-        item.stash[UNCOUNTED] = True
+        at = *once, params.get("place")
+        item.stash[UNCOUNTED] = at in counted or item.path.name in CRAWLS
+        counted.add(at)
         if once in seen and once[1] and item.path.name not in EVERY_VARIANT:
             left.append(item)
         seen.add(once)
