@@ -420,6 +420,8 @@ def test_a_user_whose_clock_is_wrong_is_told_and_codes_outside_the_window_stay_r
 
 def test_mail_that_cannot_be_delivered_delays_no_page(site: Site, ada: Owner) -> None:
     """Messages are committed with the change and a worker delivers them."""
+    ada.open("/settings/account/password")
+    ada.press("Save", password="the first of two new ones")  # a process reads the list of common passwords once
     began = time.perf_counter()
     ada.open("/settings/account/password")
     ada.press("Save", password="a much longer new password")
