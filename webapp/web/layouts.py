@@ -28,12 +28,9 @@ DESKTOP = "desktop"
 MOBILE = "mobile"
 CHOICES = {DESKTOP: "choose_desktop", MOBILE: "choose_mobile"}
 """The pages in `pages/site.py` that choose a layout."""
-STAYS = frozenset(
-    {
-        *(f"site.{page}" for page in CHOICES.values()),
-        *("assets.static", "web_app.manifest", "web_app.service_worker", "web_app.offline"),
-    }
-)
+WITHOUT_LAYOUT = "assets.static", "web_app.manifest", "web_app.service_worker", "web_app.offline"
+STAYS = frozenset({*(f"site.{page}" for page in CHOICES.values()), *WITHOUT_LAYOUT})
+"""From these a phone is not redirected to the other host, and a kept form is not dropped."""
 
 
 @dataclass(frozen=True, slots=True)
