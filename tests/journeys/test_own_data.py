@@ -32,6 +32,7 @@ WITHHELD = {
     "temporary_passwords": {"secret_hash"},
     "app_sessions": {"token_hash"},
     "known_networks": set[str](),
+    "memberships": set[str](),
     "refused_accesses": set[str](),
     "codes": {"target", "adopted_by", "sealed_target", "mac", "message_id"},
     "links": {"token_hash"},

@@ -14,6 +14,8 @@ from .database import Transaction
 
 SYSTEM = "system"
 """The theme of an account whose pages follow the device."""
+PERSON, OPERATOR = "person", "operator"
+"""Roles: only an operator sees the pages that register apps and look after accounts."""
 
 
 def _created_at(context: Any) -> int:
@@ -31,6 +33,10 @@ class Account(Table):
     used_at: Mapped[At] = mapped_column(default=_created_at)
     """When it was last used, to the day."""
     made_by_operator: Mapped[bool] = mapped_column(default=False)
+    role: Mapped[str] = mapped_column(String(16), default=PERSON)
+    """`PERSON` or `OPERATOR`."""
+    locked_at: Mapped[MaybeAt]
+    """Set by an operator: until it is None again, every log-in is answered like a wrong password."""
     name: Mapped[Short]
     username: Mapped[Short]
     username_key: Mapped[str] = mapped_column(String(255), unique=True)

@@ -24,6 +24,8 @@ class Session(Table):
     """When the password was last proved."""
     second_factor_at: Mapped[MaybeAt]
     """When a second factor was last proved."""
+    proofs: Mapped[str] = mapped_column(Text, default="{}")
+    """What was proved in it, as JSON: "password", "backup-code" or the slug of a method, each with its last time."""
     factor_added_at: Mapped[MaybeAt]
     """When the factor was turned on that was proved at this log-in; None when none was."""
     address: Mapped[str] = mapped_column(String(64))

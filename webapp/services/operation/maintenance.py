@@ -18,6 +18,7 @@ from ...models.factors import Factor, factor_bound
 from ...models.login_requests import LoginRequest
 from ...models.messages import OWED, Message, TextCount
 from ...models.names import SiteKey, site_key_bound
+from ...models.registered_apps import AppSecret, app_secret_bound
 from ...models.sessions import (
     Activity,
     Attempt,
@@ -45,6 +46,7 @@ SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
     (KeptAct.sealed, lambda act: act_bound(act.session_id)),
     (Account.phone_number, lambda account: phone_bound(account.id)),
     (SiteKey.sealed, lambda key: site_key_bound(key.name)),
+    (AppSecret.sealed, lambda secret: app_secret_bound(secret.app_id)),
     (Code.sealed_target, lambda code: target_bound(code.account_id, code.challenge)),
 )
 """Every sealed column, and what its values are bound to. Once all are resealed, an old key can be removed."""

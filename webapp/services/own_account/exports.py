@@ -22,6 +22,7 @@ from ...models.contacts import Contact, ContactLookups
 from ...models.database import Transaction
 from ...models.drafts import Draft
 from ...models.factors import Factor
+from ...models.groups import Membership
 from ...models.login_requests import LoginRequest
 from ...models.messages import Message
 from ...models.names import FormerUsername
@@ -38,13 +39,13 @@ FROM = ("address", "device")
 OF_ACCOUNT = (
     *("created_at", "used_at", "made_by_operator", "name", "username", "new_username", "rename_at", "rename_asked_at"),
     *("language", "theme", "email", "unconfirmed_email", "claimed_at", "undo_email", "undo_changed_at", "undo_at"),
-    *("phone_number_hint", "discoverable", "backup_code_made_at", "delete_at"),
+    *("phone_number_hint", "discoverable", "backup_code_made_at", "delete_at", "role", "locked_at"),
 )
 COPIED: dict[type[Table], tuple[str, ...]] = {
     FormerUsername: ("username", "until"),
     Factor: ("method", "label", "attributes", "added_at", "logged_in_at", "turned_off_at"),
     Session: (
-        *("started_at", "seen_at", "persistent", "password_at", "second_factor_at", "factor_added_at"),
+        *("started_at", "seen_at", "persistent", "password_at", "second_factor_at", "proofs", "factor_added_at"),
         *(*FROM, "ended_at", "backup_code_at"),
     ),
     PendingLogin: ("started_at", "persistent", "next_path", *FROM, "ended_at"),
@@ -53,6 +54,7 @@ COPIED: dict[type[Table], tuple[str, ...]] = {
     TemporaryPassword: ("made_at", "expires_at", "texted", "used_at", "used_address", "used_device", "ended_at"),
     AppSession: ("started_at", "seen_at", *FROM, "ended_at"),
     KnownNetwork: ("network", "at"),
+    Membership: ("group_name", "added_at"),
     RefusedAccess: ("at", *FROM),
     Code: ("challenge", "made_at", "attempts", "used_at", "voided_at"),
     Link: ("purpose", "email", "made_at", "expires_at", "used_at"),
@@ -130,6 +132,8 @@ def _plain(name: str, value: Any) -> Any:
         return {key: what for key, what in json.loads(value).items() if key != "browser"}
     if name == "details":
         return json.loads(value)
+    if name == "proofs":
+        return {what: machine(at) for what, at in json.loads(value).items()}
     if name == "bucket":  # what is counted; the rest names it by ids, addresses and hashes
         return value.partition(":")[0]
     return value

@@ -125,6 +125,10 @@ def privacy() -> Any:
             " back by logging in; after that all its data is deleted."
         ),
         _(
+            "The people who run this site can add your account to groups, which decide what apps you can use. We store"
+            " in which groups you are until they remove you or your account is deleted."
+        ),
+        _(
             "An account whose email address was never confirmed is deleted after 30 days without use. When an account"
             " with a confirmed address is deleted, a keyed hash of its username is kept, so that no one else can take"
             " that name."
