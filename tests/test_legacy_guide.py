@@ -243,7 +243,9 @@ def turn_factor_on(services: Services) -> None:
 
 def made(services: Services) -> str:
     with services.db.write() as tx:
-        opened = services.sessions.open(tx, ada(services).id, HERE, persistent=False, second_factor=True)
+        opened = services.sessions.open(
+            tx, ada(services).id, HERE, persistent=False, proofs=["password", "authentication-app"]
+        )
     user = services.sessions.find(opened.token)
     assert user is not None
     return services.temporary_passwords.make(user, HERE)

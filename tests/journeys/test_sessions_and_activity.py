@@ -215,7 +215,7 @@ def test_only_a_hundred_are_listed_and_the_page_says_so(site: Site) -> None:
     with site.services.db.write() as tx:
         for number in range(100):
             origin = Origin(f"203.0.113.{number}", FIREFOX)
-            site.services.sessions.open(tx, account.id, origin, persistent=False, second_factor=False)
+            site.services.sessions.open(tx, account.id, origin, persistent=False, proofs=["password"])
     page = ada.open(SESSIONS)
     assert len(things(page)) == 100
     assert things(page)[0][1] == "This device"

@@ -37,7 +37,7 @@ def ada(site: Site) -> Owner:
 def opened(site: Site, username: str = "ada", *, persistent: bool = False) -> SessionToken:
     account = site.services.accounts.named(username)
     with site.services.db.write() as tx:
-        return site.services.sessions.open(tx, account.id, HERE, persistent=persistent, second_factor=False)
+        return site.services.sessions.open(tx, account.id, HERE, persistent=persistent, proofs=["password"])
 
 
 def user_of(site: Site, session: SessionToken) -> User:

@@ -93,7 +93,9 @@ STOPPED_RENAME = {**NO_RENAME, "rename_asked_at": case((Account.rename_at.is_(No
 
 EXCLUSIVE = select(Account.id).where(Account.id == bindparam("account")).with_for_update(key_share=True)
 NOW = select(Account).where(Account.id == bindparam("account")).with_for_update(key_share=True)
-SHARED = select(Account.delete_at).where(Account.id == bindparam("account")).with_for_update(read=True)
+SHARED = (
+    select(Account.delete_at, Account.locked_at).where(Account.id == bindparam("account")).with_for_update(read=True)
+)
 
 
 def lock_account(tx: Transaction, account_id: int) -> None:
@@ -133,10 +135,11 @@ def lock_for_change(tx: Transaction, account_id: int) -> Account:
 def share_account(tx: Transaction, account: Account) -> None:
     """Must come before a session is opened: waits for a transaction with `lock_account`, but not for other log-ins.
 
-    Raises `LoginExpired` when the owner deleted the account since it was read. A log-in that undoes a deletion changes
-    the row, so it takes the lock alone: two that share it would wait for each other.
+    Raises `LoginExpired` when the owner deleted the account, or an operator locked it, since it was read. A log-in that
+    undoes a deletion changes the row, so it takes the lock alone: two that share it would wait for each other.
     """
     if account.delete_at is not None:
         lock_account(tx, account.id)
-    elif tx.scalar(SHARED, {"account": account.id}) is not None:
+    now = tx.execute(SHARED, {"account": account.id}).one_or_none()
+    if now is None or now.locked_at is not None or (now.delete_at is not None and account.delete_at is None):
         raise LoginExpired()

@@ -17,7 +17,7 @@ from .groups import GROUP_NAME
 WEB, PUBLIC, GUARDED = "web", "public", "guarded"
 """Kinds: a web application with a secret, a browser or phone app without one (RFC 6749 section 2.1), and a host behind
 a reverse proxy that asks about each request."""
-PASSWORD, TWO_FACTOR, KEY = "password", "two-factor", "key"  # noqa: S105  # a kind of proof
+PASSWORD, TWO_FACTOR, KEY = "password", "two-factor", "key"
 """Proofs that an app may ask for: the password, any second factor too, or a security key or passkey."""
 PAIRWISE, PUBLIC_SUBJECT = "pairwise", "public"
 """Subject types (OpenID Connect Core 1.0 section 8)."""

@@ -7,6 +7,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import AccountId, At, BigId, Hash, Key, MaybeAt, Sealed, Table
 
+PASSWORD_PROOF, BACKUP_CODE_PROOF = "password", "backup-code"
+"""Names in `Session.proofs`, beside the slugs of methods."""
+
 
 class Session(Table):
     """A session. The cookie has the token; the table only its SHA-256."""
@@ -25,7 +28,8 @@ class Session(Table):
     second_factor_at: Mapped[MaybeAt]
     """When a second factor was last proved."""
     proofs: Mapped[str] = mapped_column(Text, default="{}")
-    """What was proved in it, as JSON: "password", "backup-code" or the slug of a method, each with its last time."""
+    """What was proved in it, as JSON: `PASSWORD_PROOF`, `BACKUP_CODE_PROOF` or the slug of a method, each with the last
+    time. A passkey alone proves its method and no password, although `password_at` is set."""
     factor_added_at: Mapped[MaybeAt]
     """When the factor was turned on that was proved at this log-in; None when none was."""
     address: Mapped[str] = mapped_column(String(64))

@@ -22,7 +22,9 @@ BY_NAME = select(Account, Factor).outerjoin(Factor, (Factor.account_id == Accoun
 BY_USERNAME = BY_NAME.where(has_username(bindparam("key")))
 BY_EMAIL = BY_NAME.where(Account.email_key == bindparam("key"))
 PASSWORD_NOW = (
-    select(Account.password_hash, Account.delete_at).where(Account.id == bindparam("owner")).with_for_update(read=True)
+    select(Account.password_hash, Account.delete_at, Account.locked_at)
+    .where(Account.id == bindparam("owner"))
+    .with_for_update(read=True)
 )
 FACTOR_NOW = select(Factor.id).where(Factor.account_id == bindparam("owner"), Factor.turned_off_at.is_(None)).limit(1)
 
@@ -38,13 +40,16 @@ def find_by_name(db: Database, typed: str) -> tuple[Account | None, list[Factor]
 def needs_second_factor(tx: Transaction, account: Account) -> bool:
     """True when the account has a factor, read again under a lock: a first one may have been turned on meanwhile.
 
-    Raises `WrongLogin` when the password was changed, or the account deleted by its owner, since it was compared.
+    Raises `WrongLogin` when the password was changed, or the account deleted by its owner or locked by an operator,
+    since it was compared.
     """
     owner = {"owner": account.id}
     if account.delete_at is not None:  # a log-in undoes the deletion: two that share the lock would wait for each other
         lock_account(tx, account.id)
     now = tx.execute(PASSWORD_NOW, owner).one_or_none()
-    if now is None or now.password_hash != account.password_hash or (now.delete_at and account.delete_at is None):
+    if now is None or now.locked_at is not None or now.password_hash != account.password_hash:
+        raise WrongLogin()
+    if now.delete_at is not None and account.delete_at is None:
         raise WrongLogin()
     # a second statement: after waiting for a lock, PostgreSQL reads only the locked row again, not what it joins
     return tx.scalar(FACTOR_NOW, owner) is not None

@@ -86,7 +86,7 @@ class Invitations:
         """Sets the password, confirms the address and consumes the link.
 
         What was set up before is deleted, because another person may have entered the address as theirs. Raises
-        `LinkInvalid` and what `Passwords.seal` and `lock_for_change` raise.
+        `LinkInvalid`, for a locked account too, and what `Passwords.seal` and `lock_for_change` raise.
 
         The address must still be the account's claim, unconfirmed: the mailbox of another one that was entered since
         may belong to another person. That is read under the lock of the account, after hashing.
@@ -96,7 +96,7 @@ class Invitations:
         try:
             with self.core.db.write() as tx:
                 account = lock_for_change(tx, account.id)
-                if account.email is not None or account.unconfirmed_email != address:
+                if account.locked_at is not None or account.email is not None or account.unconfirmed_email != address:
                     raise LinkInvalid()
                 self.links.use(tx, opened.link)
                 tx.execute(update(Account).where(Account.id == account.id).values(password_hash=sealed))

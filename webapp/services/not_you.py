@@ -54,7 +54,7 @@ class NotYou:
                 raise LinkInvalid()
             self.links.use(tx, opened.link)
             self._end_others(tx, account, None)
-            if is_still_theirs(account, opened.link):
+            if is_still_theirs(account, opened.link) and account.locked_at is None:
                 # outside the daily limit of reset links: attackers cannot trigger it without the "Not you?" link
                 self.password_changes.owe_link(tx, account, opened.link.email)
             self.notices.tell(tx, account, "sessions-ended", origin)

@@ -40,7 +40,8 @@ class KnownBrowser:
 class Counted:
     """An attempt that was counted before the comparison.
 
-    `account` is None when nothing must be compared: the name is unknown, or the account had too many wrong passwords.
+    `account` is None when nothing must be compared: the name is unknown, the account had too many wrong passwords, or
+    an operator locked it.
     """
 
     account: Account | None
@@ -77,6 +78,8 @@ class PasswordAttempts:
             counts = self.attempts.count_within(tx, *own, total)
         is_full = counts[total.name] > most
         if is_full and not is_known and account is not None and account.email is not None:
+            account = None
+        if account is not None and account.locked_at is not None:
             account = None
         return Counted(account, tuple(own if is_full else [*own, total]))
 

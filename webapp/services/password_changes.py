@@ -21,6 +21,7 @@ from ..models.contacts import Contact
 from ..models.database import Transaction
 from ..models.drafts import Draft
 from ..models.factors import Factor
+from ..models.sessions import PASSWORD_PROOF
 from ..models.user import SessionToken, User
 from .attempt_rules import SlidingWindows
 from .attempts import Attempts, Bucket
@@ -58,7 +59,7 @@ class PasswordChanges:
             self._set(tx, account, sealed)
             self.sessions.end_others(tx, account.id, user.session.id)
             self.notices.tell(tx, account, "password-changed", origin)
-            return self.sessions.rotate(tx, user.session, password_at=self.core.clock.now())
+            return self.sessions.rotate(tx, user.session, PASSWORD_PROOF)
 
     def send_link(self, typed: str, origin: Origin) -> None:
         """Sends a link for a new password. Answer, work and limits are the same for an address without an account.
@@ -126,6 +127,8 @@ class PasswordChanges:
                 account = lock_for_change(tx, account.id)
                 if address != (account.email or account.unconfirmed_email):  # case folding makes two mailboxes equal
                     raise LinkInvalid()
+                if account.locked_at is not None:
+                    raise LinkInvalid()
                 self.links.use(tx, opened.link)
                 self._set(tx, account, sealed)
                 self.sessions.end_others(tx, account.id, None)
@@ -138,7 +141,7 @@ class PasswordChanges:
             raise LinkInvalid() from None
 
     def _owner(self, tx: Transaction, address: str) -> Account | None:
-        """The account that confirmed the address, else the one that entered it last, unconfirmed.
+        """The account that confirmed the address, else the one that entered it last, unconfirmed; never a locked one.
 
         Only that one: others that claimed the address before must not keep the links from its owner. One query for
         both, so that its time does not tell which.
@@ -146,7 +149,8 @@ class PasswordChanges:
         claim = and_(Account.unconfirmed_email.in_([address, key_of(address)]), Account.email.is_(None))
         either = select(Account).where(or_(Account.email_key == key_of(address), claim))
         newest = Account.email_key.is_(None), func.coalesce(Account.claimed_at, 0).desc(), Account.id.desc()
-        return tx.objects.scalars(either.order_by(*newest).limit(1)).one_or_none()
+        found = tx.objects.scalars(either.order_by(*newest).limit(1)).one_or_none()
+        return found if found is None or found.locked_at is None else None
 
     def _set(self, tx: Transaction, account: Account, sealed: str) -> None:
         tx.execute(update(Account).where(Account.id == account.id).values(password_hash=sealed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..domain.refusals import WrongPassword
+from ..models.sessions import PASSWORD_PROOF
 from ..models.user import SessionToken, User
 from .attempt_rules import Backoff
 from .attempts import Attempts, Bucket
@@ -34,6 +35,6 @@ class PasswordProof:
         now = self.core.clock.now()
         with self.core.db.write() as tx:
             self.attempts.clear(tx, bucket)
-            token = self.sessions.rotate(tx, user.session, password_at=now)
+            token = self.sessions.rotate(tx, user.session, PASSWORD_PROOF)
         user.session.password_at = now
         return token

@@ -6,6 +6,8 @@ or a second factor is proved; its row stays, so that its owner sees one log-in a
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, select, update
@@ -22,7 +24,7 @@ from ..models.database import Transaction, changed_one_row
 from ..models.drafts import Draft
 from ..models.factors import Factor
 from ..models.login_requests import WITHDRAWN, close_open
-from ..models.sessions import PendingLogin, RememberedBrowser, Session
+from ..models.sessions import PASSWORD_PROOF, PendingLogin, RememberedBrowser, Session
 from ..models.user import SessionToken, User
 from .core import Core
 
@@ -91,10 +93,10 @@ class Sessions:
                 tx.execute(update(Session).where(Session.id == user.session.id).values(seen_at=now))
 
     def open(
-        self, tx: Transaction, account_id: int, origin: Origin, *, persistent: bool, second_factor: bool
+        self, tx: Transaction, account_id: int, origin: Origin, *, persistent: bool, proofs: Sequence[str]
     ) -> SessionToken:
-        """Opens a session for a user who has just proved all that the account requires."""
-        now = self.core.clock.now()
+        """Opens a session for a user who has just proved all that the account requires: `proofs`, as in the table."""
+        now, second_factor = self.core.clock.now(), any(proof != PASSWORD_PROOF for proof in proofs)
         token = draw_token(self.core.entropy)
         values = {
             "token_hash": hash_of(token),
@@ -104,6 +106,7 @@ class Sessions:
             "persistent": persistent,
             "password_at": now,
             "second_factor_at": now if second_factor else None,
+            "proofs": json.dumps(dict.fromkeys(proofs, now)),
             "address": origin.address,
             "device": origin.device,
         }
@@ -111,17 +114,26 @@ class Sessions:
         session_id = tx.execute(OPEN_PROVED if second_factor else OPEN, values | proved).scalar_one()
         return SessionToken(session_id, token, persistent)
 
-    def rotate(self, tx: Transaction, session: Session, **proved_at: int) -> SessionToken:
-        """Gives the session a new token, which voids the old one. `proved_at` sets columns such as `password_at`.
+    def rotate(self, tx: Transaction, session: Session, proof: str | None = None) -> SessionToken:
+        """Gives the session a new token, which voids the old one. `proof` is what was proved now, as in the table.
 
         Raises `LoginExpired` when the session was ended or got another token since the request read it, so that the
         change is rolled back: a stolen copy of the old token must not become the new one (ASVS V7.2.4).
         """
         token = draw_token(self.core.entropy)
         as_read = Session.id == session.id, Session.token_hash == session.token_hash, Session.ended_at.is_(None)
-        if not changed_one_row(tx, update(Session).where(*as_read).values(token_hash=hash_of(token), **proved_at)):
+        values = {"token_hash": hash_of(token), **self._proved(session, proof)}
+        if not changed_one_row(tx, update(Session).where(*as_read).values(values)):
             raise LoginExpired()
         return SessionToken(session.id, token, session.persistent)
+
+    def _proved(self, session: Session, proof: str | None) -> dict[str, int | str]:
+        """The columns of a proof. The earlier proofs are as they were read, which the new token makes sure of."""
+        if proof is None:
+            return {}
+        now = self.core.clock.now()
+        column = "password_at" if proof == PASSWORD_PROOF else "second_factor_at"
+        return {column: now, "proofs": json.dumps({**json.loads(session.proofs), proof: now})}
 
     def demand_open(self, tx: Transaction, session: Session) -> None:
         """Raises `LoginExpired` when the session was ended or got another token since the request read it.

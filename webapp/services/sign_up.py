@@ -12,6 +12,7 @@ from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.refusals import Refusal
 from ..models.accounts import Account
+from ..models.sessions import PASSWORD_PROOF
 from .attempt_rules import SlidingWindows, WithRefusal
 from .attempts import Attempts, Bucket
 from .core import Core
@@ -56,7 +57,7 @@ class SignUp:
                 raise UsernameTaken()
             tx.objects.add(account)
             tx.objects.flush()
-            opened = self.sessions.open(tx, account.id, origin, persistent=False, second_factor=False)
+            opened = self.sessions.open(tx, account.id, origin, persistent=False, proofs=[PASSWORD_PROOF])
             self.notices.record(tx, account.id, "signed-up", origin)
         return LoggedIn(opened, account, "/sign-up/email")
 

@@ -2,7 +2,7 @@
 
 An account without a second factor uses its usual password here. An account with one needs a temporary password; its
 usual password must be refused exactly as a wrong one is. So must everything of an account without a confirmed e-mail
-address, because anyone can sign up under any name, and of one that its owner deleted. Nothing here may start a session
+address, because anyone can sign up under any name, of one that its owner deleted, and of a locked one. Nothing here may start a session
 for the site's pages.
 """
 
@@ -177,8 +177,9 @@ class LegacyAccess:
 
 
 def _may_enter(account: Account | None) -> TypeGuard[Account]:
-    """False for no account, one without a confirmed address, and one that its owner deleted."""
-    return account is not None and account.email is not None and account.delete_at is None
+    """False for no account, one without a confirmed address, one that its owner deleted, and a locked one."""
+    closed = account is None or account.delete_at is not None or account.locked_at is not None
+    return account is not None and account.email is not None and not closed
 
 
 def _caller(account: Account) -> Caller:

@@ -59,6 +59,7 @@ class RefusedAccesses:
                 Account.id == refused_access.account_id,
                 Account.phone_number.is_not(None),
                 Account.delete_at.is_(None),
+                Account.locked_at.is_(None),
                 factor.exists(),
             )
         )

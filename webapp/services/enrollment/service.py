@@ -199,7 +199,7 @@ class Enrollment:
             self.sessions.end_others(tx, user.account.id, user.session.id)
             code = self.backup_codes.make(tx, user.account.id)
             self.backup_codes.keep(tx, user.account.id, user.session.id, code)
-        return self.sessions.rotate(tx, user.session, second_factor_at=self.core.clock.now())
+        return self.sessions.rotate(tx, user.session, visit.method.slug)
 
     def _finish(self, tx: Transaction, visit: Visit, draft: Draft) -> None:
         """Keeps the draft for the last step, without the secret, which must be stored in the factor only."""

@@ -28,7 +28,7 @@ from ...domain.refusals import (
 from ...models.account_rows import AccountRows
 from ...models.accounts import Account
 from ...models.database import Transaction, changed_one_row
-from ...models.sessions import PendingLogin
+from ...models.sessions import PASSWORD_PROOF, PendingLogin
 from ..account_lookup import find_by_name, needs_second_factor
 from ..method_kinds import Glance
 from ..password_attempts import KnownBrowser, PasswordAttempts
@@ -54,7 +54,11 @@ BEGIN_IF_PASSWORD_STILL_HOLDS = (
     .from_select(
         list(NEW),
         select(*NEW.values())
-        .where(Account.id == NEW["account_id"], Account.password_hash == bindparam("compared"))
+        .where(
+            Account.id == NEW["account_id"],
+            Account.password_hash == bindparam("compared"),
+            Account.locked_at.is_(None),
+        )
         .with_for_update(read=True, of=Account),
     )
     .returning(PendingLogin.id)
@@ -155,6 +159,7 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
         self,
         tx: Transaction,
         claim: LoginClaim,
+        proof: str,
         origin: Origin,
         *,
         remember: bool = False,
@@ -173,6 +178,7 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
             persistent=pending.persistent,
             next_path=pending.next_path,
             origin=origin,
+            proofs=(PASSWORD_PROOF, proof),
             failures=(claim.name, shared_bucket(account.id)),
         )
         return replace(opened, remembered=token)
@@ -198,7 +204,7 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
     def _begin(
         self, tx: Transaction, account: Account, persistent: bool, next_path: str, origin: Origin
     ) -> tuple[PendingLogin, str]:
-        """Raises `WrongLogin` when the password was changed since it was compared."""
+        """Raises `WrongLogin` when the password was changed, or the account locked, since it was compared."""
         token = draw_token(self.core.entropy)
         row = {
             "token_hash": hash_of(token),

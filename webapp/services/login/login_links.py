@@ -43,7 +43,8 @@ class LoginLinks:
         by_address = SlidingWindows((policy.reset_sends_address,))
         self.attempts.count(Bucket(f"login-link-from:{origin.rate_limit_key}", by_address))
         found, _ = find_by_name(self.core.db, typed_name)
-        account = found if found is not None and found.email is not None else None
+        can_log_in = found is not None and found.email is not None and found.locked_at is None
+        account = found if can_log_in else None
         with self.core.db.write() as tx:
             if not self._count(tx, f"?{name}"):
                 return False

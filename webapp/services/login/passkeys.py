@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from ...domain.key_refusals import KeyCloned, KeyUnknown
+from ...domain.key_refusals import KeyCloned, KeyRefused, KeyUnknown
 from ...domain.origin import Origin
 from ...models.accounts import Account, share_account
 from ...models.factors import Factor
@@ -54,7 +54,7 @@ class Passkeys:
         origin: Origin,
         known_browser: KnownBrowser | None = None,
     ) -> LoggedIn:
-        """Logs in with the answer of a passkey. Raises a `KeyRefused`.
+        """Logs in with the answer of a passkey. Raises a `KeyRefused`, for a locked account as for a wrong signature.
 
         The page may tell that a key is unknown, because its id cannot be guessed. Nor can a signature, so no attempt
         of the account is counted: otherwise a person who knows the id could lock the account.
@@ -67,6 +67,8 @@ class Passkeys:
         if found is None:
             raise KeyUnknown()
         account, factor = found
+        if account.locked_at is not None:  # not as an unknown key, which browsers would delete
+            raise KeyRefused()
         buckets = single_use_of(method, answers)
         if buckets:
             self.attempts.count(*buckets)
@@ -81,6 +83,7 @@ class Passkeys:
                     persistent=persistent,
                     next_path=next_path,
                     origin=origin,
+                    proofs=[method.slug],
                     failures=[shared_bucket(account.id)],
                     passkey=factor.label,
                 )

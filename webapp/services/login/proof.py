@@ -16,6 +16,7 @@ from ...domain.refusals import CodeRefusal, NotFound, Refusal, TooSoon
 from ...models.accounts import Account
 from ...models.database import Transaction
 from ...models.factors import Factor
+from ...models.sessions import BACKUP_CODE_PROOF
 from ..attempt_rules import FactorFailures, SlidingWindows, Total
 from ..attempts import UNGUESSABLE, Attempts, Bucket, single_use
 from ..backup_codes import BackupCodes
@@ -144,7 +145,7 @@ class ProofFlow(ABC, Generic[C, Result]):
                 choice.method.verify(tx, choice.challenge, answers)
                 if failures is not None:
                     self._was_right(tx, failures)
-                return self._complete(tx, claim, origin, **options)
+                return self._complete(tx, claim, choice.method.slug, origin, **options)
         except CodeRefusal as refusal:
             self._tell(claim, refusal, origin)
             if choice.method.is_code:
@@ -163,7 +164,7 @@ class ProofFlow(ABC, Generic[C, Result]):
             with self.core.db.write() as tx:
                 successor = self.backup_codes.exchange(tx, claim.account.id, typed)
                 self._was_right(tx, failures)
-                result = self._complete(tx, claim, origin, **options)
+                result = self._complete(tx, claim, BACKUP_CODE_PROOF, origin, **options)
                 session_id = self._session_of(result)
                 self.sessions.end_others(tx, claim.account.id, session_id)
                 self.backup_codes.keep(tx, claim.account.id, session_id, successor)
@@ -178,8 +179,8 @@ class ProofFlow(ABC, Generic[C, Result]):
             self._withdraw_requests(tx, claim)
 
     @abstractmethod
-    def _complete(self, tx: Transaction, claim: C, origin: Origin, **options: Any) -> Result:
-        """Does what the proof was for, in its transaction."""
+    def _complete(self, tx: Transaction, claim: C, proof: str, origin: Origin, **options: Any) -> Result:
+        """Does what the proof was for, in its transaction. `proof` is its name in `Session.proofs`."""
 
     @abstractmethod
     def _session_of(self, result: Result) -> int:

@@ -12,6 +12,7 @@ from ...domain.origin import Origin
 from ...domain.refusals import LoginExpired
 from ...models.accounts import Account
 from ...models.database import Transaction, changed_one_row
+from ...models.sessions import PASSWORD_PROOF
 from ...models.user import SessionToken
 from ..attempts import UNGUESSABLE, Attempts
 from ..notices import Notices
@@ -48,10 +49,13 @@ class SessionOpening:
         persistent: bool,
         next_path: str,
         origin: Origin,
+        proofs: Sequence[str] = (PASSWORD_PROOF,),
         failures: Sequence[str] = (),
         passkey: str | None = None,
     ) -> LoggedIn:
         """Opens the session, and tells the owner by e-mail when the browser is not known for the account (ASVS V6.3.5).
+
+        `proofs` are what was proved, as `Sessions.open` takes them.
 
         `failures` are the buckets of the second factor, if one was proved: they are emptied, and so are those of the
         account's wrong passwords, keys and backup codes. In the bucket that all accounts of an address share, only this
@@ -65,7 +69,7 @@ class SessionOpening:
         if not account.language:
             tx.execute(update(Account).where(Account.id == account.id).values(language=spoken().code))
         came_back = account.delete_at is not None and self._come_back(tx, account, origin)
-        token = self.sessions.open(tx, account.id, origin, persistent=persistent, second_factor=bool(failures))
+        token = self.sessions.open(tx, account.id, origin, persistent=persistent, proofs=proofs)
         named, kinds = (total_bucket(account.id), *failures), (WRONG, UNGUESSABLE)
         self.attempts.clear(tx, *named, shared=address_bucket(origin), kinds=kinds, account_id=account.id)
         if passkey is None:

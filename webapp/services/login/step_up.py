@@ -32,10 +32,12 @@ class StepUp(ProofFlow[StepUpClaim, SessionToken]):
         """Takes the attempt back. Earlier failures count until a full log-in."""
         self.attempts.take_back(tx, counted)
 
-    def _complete(self, tx: Transaction, claim: StepUpClaim, origin: Origin, **_options: Any) -> SessionToken:
+    def _complete(
+        self, tx: Transaction, claim: StepUpClaim, proof: str, origin: Origin, **_options: Any
+    ) -> SessionToken:
         now = self.core.clock.now()
         self.notices.record(tx, claim.account.id, "stepped-up", origin)
-        token = self.sessions.rotate(tx, claim.user.session, second_factor_at=now)
+        token = self.sessions.rotate(tx, claim.user.session, proof)
         claim.user.session.second_factor_at = now
         return token
 
