@@ -41,6 +41,7 @@ from .services.not_you import NotYou
 from .services.notices import Notices
 from .services.one_time_codes import OneTimeCodes
 from .services.operation import Accounts, Advice, Maintenance, Proxies, Restoration
+from .services.operators import Operators
 from .services.outbox import Outbox
 from .services.own_account import Deletions, Exports, Renames
 from .services.password_attempts import PasswordAttempts
@@ -104,16 +105,14 @@ class Services:
         opening, remembered = SessionOpening(sessions, attempts, tell), RememberedBrowsers(core)
         proof = (core, attempts, backup_codes, tell, WrongCodes(core, attempts, tell), self.methods, sessions)
         self.login = Login(*proof, guesses, passwords, remembered, opening)
-        self.step_up = StepUp(*proof)
-        self.passkeys = Passkeys(core, attempts, tell, opening, self.methods)
-        self.kept_acts, self.shown_once = KeptActs(core), ShownOnce(core)
+        self.step_up, self.passkeys = StepUp(*proof), Passkeys(core, attempts, tell, opening, self.methods)
+        self.kept_acts, self.shown_once, self.usernames = KeptActs(core), ShownOnce(core), Usernames(core, site)
         self.password_proof = PasswordProof(core, attempts, passwords, sessions)
         self.enrollment = Enrollment(core, attempts, sessions, self.password_proof, emails, backup_codes, tell)
         self.second_factors = SecondFactors(core, sessions, backup_codes, tell, self.methods)
         self.named_factors, self.forecasts = NamedFactors(core, sessions, tell), Forecasts(self.methods)
-        self.usernames = names = Usernames(core, site)
-        self.sign_up = SignUp(core, attempts, passwords, sessions, tell, names, settings.sign_up_open)
-        inviting = (self.sign_up, names, guesses, passwords, sessions, self.links, self.outbox, tell)
+        self.sign_up = SignUp(core, attempts, passwords, sessions, tell, self.usernames, settings.sign_up_open)
+        inviting = (self.sign_up, self.usernames, guesses, passwords, sessions, self.links, self.outbox, tell)
         self.invitations = Invitations(core, *inviting)
         changing = (core, attempts, guesses, passwords, sessions)
         self.password_changes = PasswordChanges(*changing, self.links, self.outbox, tell)
@@ -129,12 +128,13 @@ class Services:
         self.active_access = ActiveAccess(core, sessions, tell, kinds)
         self.delivery = Delivery(core, self.outbox, ports.mail, ports.texts, ports.pushes, refused.process, pushes.drop)
         owned, self.exports = (self.links, tell, self.outbox), Exports(core, attempts, sessions, tell)
-        self.renames = Renames(core, attempts, names, sessions, *owned, settings.username_change)
-        self.deletions = deletions = Deletions(core, sessions, *owned, names, settings.main_url)
+        self.renames = Renames(core, attempts, self.usernames, sessions, *owned, settings.username_change)
+        self.deletions = deletions = Deletions(core, sessions, *owned, self.usernames, settings.main_url)
         self.accounts = Accounts(core, sessions, tell, deletions, self.renames)
+        self.operators = Operators(core, sessions, self.links, tell, self.methods, settings.origins)
         heartbeat = FileHeartbeat(settings.instance, settings.database_url)
         self.restoration, self.maintenance = Restoration(core, heartbeat, self.methods), Maintenance(core, deletions)
-        self.advice = Advice(core, apps, names, settings.sign_up_open, settings.legacy_access)
+        self.advice = Advice(core, apps, self.usernames, settings.sign_up_open, settings.legacy_access)
 
 
 def build(

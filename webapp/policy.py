@@ -155,6 +155,9 @@ class Policy:
     legacy_cache_seconds: int = 4  # so that a revoked password is refused within 5 s
     legacy_cache_size: int = 10_000  # entries; 3 MB of a process
 
+    # Apps
+    app_secrets: int = 2  # of one app that work at a time, so that it can be given the next before the last one ends
+
     # Enrollment
     draft_seconds: int = 30 * MINUTE
     new_backup_code_seconds: int = 30 * MINUTE  # kept sealed for its session, until its owner has saved it

@@ -10,9 +10,11 @@ from flask.cli import with_appcontext
 
 from ..domain.refusals import Refusal
 from .accounts import accounts
+from .apps import apps
 from .check import check
 from .common import SAY, services
 from .database import migrate_command, moved, purge, restored
+from .groups import groups
 from .keys import keys
 from .messages import messages
 
@@ -20,7 +22,7 @@ from .messages import messages
 def install(app: Flask, say: Callable[[Refusal], str]) -> None:
     """Registers the commands. `say` turns a refusal into a sentence."""
     app.extensions[SAY] = say
-    for group in (accounts, messages, keys):
+    for group in (accounts, groups, apps, messages, keys):
         app.cli.add_command(group)
     for command in (purge, check, restored, moved, migrate_command, develop):
         app.cli.add_command(command)

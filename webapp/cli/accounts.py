@@ -13,7 +13,9 @@ from ..services.email_addresses import normalize
 from .common import reports_refusals, services
 
 accounts = AppGroup(
-    "accounts", help="Accounts: create, invite, list, show, rename, reset-second-factors, log-out, delete."
+    "accounts",
+    help="Accounts: create, invite, list, show, rename, promote, demote, lock, unlock, reset-second-factors, log-out,"
+    " delete.",
 )
 
 
@@ -80,6 +82,10 @@ def show(username: str) -> None:
     click.echo(f"Phone number: {account.phone_number_hint or 'none'}")
     click.echo(f"Two-factor methods: {', '.join(on) or 'none'}")
     click.echo(f"Backup code: {'yes' if account.backup_code_hash else 'no'}")
+    click.echo(f"Role: {account.role}")
+    click.echo(f"Groups: {', '.join(services().operators.groups.of(account.id)) or 'none'}")
+    if account.locked_at:
+        click.echo(f"Locked: since {minute(account.locked_at)}")
     former = services().accounts.former_usernames(account)
     if former:
         click.echo(f"Earlier usernames: {', '.join(former)}")
@@ -133,3 +139,43 @@ def delete(username: str) -> None:
     """Delete an account and all its data at once, and notify its owner."""
     services().accounts.delete(username)
     click.echo(f"Deleted {username}.")
+
+
+@accounts.command("promote")
+@click.argument("username")
+@with_appcontext
+@reports_refusals
+def promote(username: str) -> None:
+    """Make an account an operator, who sees the operator's pages, and notify its owner."""
+    did = services().operators.roles.promote(username)
+    click.echo(f"{username} is an operator now." if did else f"{username} is an operator already.")
+
+
+@accounts.command("demote")
+@click.argument("username")
+@with_appcontext
+@reports_refusals
+def demote(username: str) -> None:
+    """End the role of an operator, unless it is the last one, and notify its owner."""
+    did = services().operators.roles.demote(username)
+    click.echo(f"{username} is no operator any more." if did else f"{username} isn't an operator.")
+
+
+@accounts.command("lock")
+@click.argument("username")
+@with_appcontext
+@reports_refusals
+def lock(username: str) -> None:
+    """Log out all devices of an account and refuse every login until it is unlocked. Notifies its owner."""
+    did = services().operators.roles.lock(username)
+    click.echo(f"{username} is locked and logged out on all devices." if did else f"{username} is locked already.")
+
+
+@accounts.command("unlock")
+@click.argument("username")
+@with_appcontext
+@reports_refusals
+def unlock(username: str) -> None:
+    """Let a locked account log in again, and notify its owner."""
+    did = services().operators.roles.unlock(username)
+    click.echo(f"{username} can log in again." if did else f"{username} isn't locked.")

@@ -28,10 +28,10 @@ def reports_refusals(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except NotFound:
-            raise click.ClickException("No account has that username.") from None
         except Refusal as refusal:
-            raise click.ClickException(current_app.extensions[SAY](refusal)) from None
+            unknown = type(refusal) is NotFound  # one that says what was not found has a sentence of its own
+            sentence = "No account has that username." if unknown else current_app.extensions[SAY](refusal)
+            raise click.ClickException(sentence) from None
         except IntegrityError:
             raise click.ClickException("That username or email address belongs to another account.") from None
 

@@ -25,6 +25,8 @@ PATHS = {
     "stop-rename": "/keep-username/",
     "log-in-here": "/log-in/here/",
 }
+PROTECTING = ("undo-email", "not-you")
+"""Purposes of links that stay valid when an account is deleted or locked: by them its owner answers a thief."""
 
 
 INSERT_LINK = insert(Link)  # built once, because every login from a new browser runs it

@@ -47,6 +47,19 @@ LISTED: dict[str, Sentence] = {
     ),
     "deletion-asked": lazy("You deleted your account. You could come back until %(until)s by logging in."),
     "second-factor-failed": lazy("Someone entered your password and then five wrong codes."),
+    "group-joined": lazy("An administrator added you to the group %(group)s."),
+    "group-left": lazy("An administrator removed you from the group %(group)s."),
+    "operator-locked": lazy("You locked the account @%(username)s."),
+    "operator-unlocked": lazy("You unlocked the account @%(username)s."),
+    "operator-group-added": lazy("You added the group %(group)s."),
+    "operator-group-deleted": lazy("You deleted the group %(group)s."),
+    "operator-member-added": lazy("You added @%(username)s to the group %(group)s."),
+    "operator-member-removed": lazy("You removed @%(username)s from the group %(group)s."),
+    "operator-app-added": lazy("You added the app %(app)s."),
+    "operator-app-changed": lazy("You changed the app %(app)s."),
+    "operator-app-deleted": lazy("You deleted the app %(app)s."),
+    "operator-secret-added": lazy("You generated a client secret for the app %(app)s."),
+    "operator-secret-removed": lazy("You removed a client secret of the app %(app)s."),
 }
 TOLD: dict[str, Sentence] = {
     "logged-in-new-browser": lazy("Someone logged in to your account from a new browser."),
@@ -97,6 +110,10 @@ TOLD: dict[str, Sentence] = {
     "sessions-ended": lazy("All devices were logged out using a link from a security email."),
     "factors-reset": lazy("An administrator turned off your two-factor authentication. Reason: %(why)s"),
     "logged-out-by-operator": lazy("An administrator logged you out on all devices."),
+    "promoted": lazy("An administrator made you an operator of this site."),
+    "demoted": lazy("An administrator ended your role as an operator of this site."),
+    "locked": lazy("An administrator locked your account. No one can log in to it until it's unlocked."),
+    "unlocked": lazy("An administrator unlocked your account. You can log in again."),
 }
 # Subjects of the emails whose text says more than one short sentence; of all others the text is the subject.
 SUBJECTS: dict[str, Sentence] = {
@@ -113,6 +130,8 @@ SUBJECTS: dict[str, Sentence] = {
     "temporary-password-made": lazy("You generated a temporary password for apps"),
     "temporary-password-texted": lazy("We texted a temporary password to the number ending in %(hint)s"),
     "factors-reset": lazy("An administrator turned off your two-factor authentication"),
+    "locked": lazy("An administrator locked your account"),
+    "unlocked": lazy("An administrator unlocked your account"),
 }
 
 

@@ -19,7 +19,7 @@ from ..domain import request_refusals as q
 from ..domain.language import gettext as _
 from ..domain.language import ngettext, npgettext
 from ..policy import WARN_AT_LEFT
-from . import times
+from . import app_words, times
 
 
 def until(seconds: int) -> str:
@@ -209,6 +209,7 @@ WORDS: dict[type[r.Refusal], Callable[[Any], str]] = {
     r.DatabaseUnavailable: lambda e: _(
         "We can't save changes right now. Try again in %(wait)s.", wait=until(e.seconds)
     ),
+    **app_words.WORDS,
 }
 
 

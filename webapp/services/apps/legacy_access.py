@@ -2,8 +2,8 @@
 
 An account without a second factor uses its usual password here. An account with one needs a temporary password; its
 usual password must be refused exactly as a wrong one is. So must everything of an account without a confirmed e-mail
-address, because anyone can sign up under any name, of one that its owner deleted, and of a locked one. Nothing here may start a session
-for the site's pages.
+address, because anyone can sign up under any name, of one that its owner deleted, and of a locked one. Nothing here may
+start a session for the site's pages.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class Accounts:
             self.notices.tell(tx, account, "logged-out-by-operator", NO_BROWSER)
 
     def delete(self, username: str) -> None:
-        """Deletes the account at once, as `Deletions.erase` does. Raises `NotFound`."""
+        """Deletes the account at once, as `Deletions.erase` does. Raises `NotFound` or `LastOperator`."""
         with self.core.db.write() as tx:
             self.deletions.erase(tx, self._find(tx, LOCKED, username), by_operator=True)
 

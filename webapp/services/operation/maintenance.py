@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, delete, not_, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from ...models.accounts import Account
+from ...models.accounts import OPERATOR, Account
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ...models.codes import Code, Link
 from ...models.contacts import ContactLookups
@@ -106,7 +106,7 @@ class Maintenance:
         """
         unused = self.core.clock.now() - self.core.policy.unconfirmed_kept
         in_use = select(Session.account_id).where(Session.ended_at.is_(None), Session.seen_at > unused)
-        never_confirmed = Account.email.is_(None), not_(Account.made_by_operator)
+        never_confirmed = Account.email.is_(None), not_(Account.made_by_operator), Account.role != OPERATOR
         with self.core.db.write() as tx:
             return delete_accounts(tx, and_(*never_confirmed, Account.used_at <= unused, Account.id.not_in(in_use)))
 

@@ -20,15 +20,13 @@ from ...models.names import FormerUsername
 from ...models.sessions import Attempt
 from ...models.user import User
 from ..core import Core
-from ..links import Links
+from ..links import PROTECTING, Links
 from ..login.proof import SHARED_BUCKETS
 from ..notices import Notices
+from ..operators.last_operator import demand_another_operator
 from ..outbox import Outbox
 from ..sessions import Sessions
 from ..usernames import Usernames
-
-PROTECTING = ("undo-email", "not-you")
-"""Purposes of links that stay valid: by them the owner can answer a thief who deletes the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +44,14 @@ class Deletions:
 
         Every session, this one too, app, remembered browser, temporary password and login in progress ends at once, and
         so do the links that open something. Raises `NotFresh`, `LoginExpired` when this session was ended meanwhile, by
-        another deletion too, and what `lock_for_change` raises.
+        another deletion too, `LastOperator`, and what `lock_for_change` raises.
         """
         self.sessions.demand_fresh(user)
         until = self.core.clock.now() + self.core.policy.deletion_waits
         with self.core.db.write() as tx:
             account = lock_for_change(tx, user.account.id)
             self.sessions.demand_open(tx, user.session)
+            demand_another_operator(self.core.db, tx, account)
             values = {"delete_at": until, **STOPPED_RENAME}
             tx.execute(update(Account).where(Account.id == account.id).values(values))
             self.sessions.end_others(tx, account.id, None)
@@ -68,10 +67,11 @@ class Deletions:
         return sum(self._finish(account_id) for account_id in due)
 
     def erase(self, tx: Transaction, account: Account, *, by_operator: bool) -> None:
-        """Deletes the account with all rows that refer to it. The caller must have locked it.
+        """Deletes the account with all rows that refer to it. The caller must have locked it. Raises `LastOperator`.
 
         Its last e-mail is owed first. Its names stay taken, if its address was confirmed.
         """
+        demand_another_operator(self.core.db, tx, account)
         if account.email is not None:
             former = tx.scalars(select(FormerUsername.username).where(FormerUsername.account_id == account.id)).all()
             for username in (account.username, *former):

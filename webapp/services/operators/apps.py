@@ -1,0 +1,178 @@
+"""Registered apps: making, changing and deleting them, and their secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from ...domain.app_refusals import AppGroupUnknown, HostTaken, LastSecret, NoSecrets, SecretsLimited, UnknownApp
+from ...domain.codes import draw_token, hash_of
+from ...domain.refusals import NotFound
+from ...models.database import Transaction
+from ...models.groups import Group
+from ...models.registered_apps import GUARDED, WEB, AppGroup, AppSecret, RegisteredApp, app_secret_bound
+from ..core import Core
+from .acts import COMMAND_LINE, Act, Actor, Acts
+from .app_options import AppOptions, columns_of, first_sector, options_of, tidied
+
+CLIENT_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class StoredApp:
+    """An app as it is stored, with the names of its groups and its secrets, oldest first."""
+
+    app: RegisteredApp
+    groups: tuple[str, ...]
+    secrets: Sequence[AppSecret]
+
+    @property
+    def options(self) -> AppOptions:
+        return options_of(self.app, self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeApp:
+    """`secret` is the only copy of the secret; None for an app that has none."""
+
+    app: RegisteredApp
+    secret: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredApps:
+    core: Core
+    acts: Acts
+    ours: tuple[str, ...]
+    """The host names of this site, which no guarded host can have."""
+
+    def all(self) -> Sequence[RegisteredApp]:
+        """Every app, by name."""
+        with self.core.db.read() as tx:
+            return tx.objects.scalars(
+                select(RegisteredApp).order_by(func.lower(RegisteredApp.name), RegisteredApp.id)
+            ).all()
+
+    def named(self, client_id: str) -> StoredApp:
+        """The app with this client id. Raises `UnknownApp`."""
+        with self.core.db.read() as tx:
+            app = tx.objects.scalars(select(RegisteredApp).where(RegisteredApp.client_id == client_id)).one_or_none()
+            if app is None:
+                raise UnknownApp()
+            groups = tx.scalars(select(AppGroup.group_name).where(AppGroup.app_id == app.id)).all()
+            secrets = tx.objects.scalars(
+                select(AppSecret).where(AppSecret.app_id == app.id).order_by(AppSecret.id)
+            ).all()
+        return StoredApp(app, tuple(sorted(groups)), secrets)
+
+    def create(self, kind: str, options: AppOptions, actor: Actor = COMMAND_LINE) -> MadeApp:
+        """Makes an app, with a secret unless it is public or proves itself by its keys.
+
+        Raises what `app_options.tidied` raises, `AppGroupUnknown` and `HostTaken`.
+        """
+        tidy = tidied(kind, options, self.core.policy, self.ours)
+        client_id = self.core.entropy.bytes(CLIENT_ID_BYTES).hex()
+        values = {"client_id": client_id, "kind": kind, "made_at": self.core.clock.now()}
+        app = RegisteredApp(**values, **columns_of(tidy), sector=first_sector(tidy, client_id))
+        try:
+            with self.acts.write(actor) as act:
+                act.tx.objects.add(app)
+                act.tx.flush()
+                self._open_to(act.tx, app.id, tidy.groups)
+                secret = self._draw(act.tx, app) if _has_secret(app) else None
+                self._note(act, app, "operator-app-added")
+        except IntegrityError:
+            raise HostTaken() from None
+        return MadeApp(app, secret)
+
+    def change(self, client_id: str, options: AppOptions, actor: Actor = COMMAND_LINE) -> None:
+        """Sets every option but the kind and the sector. Raises `UnknownApp`, and as `create` does."""
+        kind = self.named(client_id).app.kind
+        tidy = tidied(kind, options, self.core.policy, self.ours)
+        try:
+            with self.acts.write(actor) as act:
+                app = self._lock(act.tx, client_id)
+                act.tx.execute(update(RegisteredApp).where(RegisteredApp.id == app.id).values(columns_of(tidy)))
+                act.tx.execute(delete(AppGroup).where(AppGroup.app_id == app.id))
+                self._open_to(act.tx, app.id, tidy.groups)
+                self._note(act, app, "operator-app-changed")
+        except IntegrityError:
+            raise HostTaken() from None
+
+    def new_secret(self, client_id: str, actor: Actor = COMMAND_LINE, *, replace: bool = False) -> str:
+        """A second secret, while the first still works, so that the app can be told in between.
+
+        With `replace`, the older of two is removed first; without it that raises `SecretsLimited`. Raises `UnknownApp`,
+        and `NoSecrets` for an app that has none.
+        """
+        with self.acts.write(actor) as act:
+            app = self._lock(act.tx, client_id)
+            if not _has_secret(app):
+                raise NoSecrets()
+            live = act.tx.scalars(select(AppSecret.id).where(AppSecret.app_id == app.id).order_by(AppSecret.id)).all()
+            if len(live) >= self.core.policy.app_secrets:
+                if not replace:
+                    raise SecretsLimited()
+                act.tx.execute(
+                    delete(AppSecret).where(AppSecret.id.in_(live[: len(live) - self.core.policy.app_secrets + 1]))
+                )
+            secret = self._draw(act.tx, app)
+            self._note(act, app, "operator-secret-added")
+        return secret
+
+    def remove_secret(self, client_id: str, secret_id: int, actor: Actor = COMMAND_LINE) -> None:
+        """Raises `UnknownApp`, `NotFound` for a secret that the app does not have, and `LastSecret`."""
+        with self.acts.write(actor) as act:
+            app = self._lock(act.tx, client_id)
+            mine = act.tx.scalars(select(AppSecret.id).where(AppSecret.app_id == app.id)).all()
+            if secret_id not in mine:
+                raise NotFound()
+            if len(mine) == 1:
+                raise LastSecret()
+            act.tx.execute(delete(AppSecret).where(AppSecret.id == secret_id))
+            self._note(act, app, "operator-secret-removed")
+
+    def delete(self, client_id: str, actor: Actor = COMMAND_LINE) -> str:
+        """Deletes the app with all that belongs to it, and returns its name. Raises `UnknownApp`."""
+        with self.acts.write(actor) as act:
+            app = self._lock(act.tx, client_id)
+            act.tx.execute(delete(RegisteredApp).where(RegisteredApp.id == app.id))
+            self._note(act, app, "operator-app-deleted")
+        return app.name
+
+    def _lock(self, tx: Transaction, client_id: str) -> RegisteredApp:
+        found = select(RegisteredApp).where(RegisteredApp.client_id == client_id).with_for_update()
+        app = tx.objects.scalars(found).one_or_none()
+        if app is None:
+            raise UnknownApp()
+        tx.objects.expunge(app)
+        return app
+
+    def _open_to(self, tx: Transaction, app_id: int, groups: tuple[str, ...]) -> None:
+        """Raises `AppGroupUnknown`."""
+        there = set(
+            tx.scalars(select(Group.name).where(Group.name.in_(groups)).with_for_update(read=True, key_share=True))
+        )
+        for name in groups:
+            if name not in there:
+                raise AppGroupUnknown(name)
+        if groups:
+            tx.execute(insert(AppGroup), [{"app_id": app_id, "group_name": name} for name in groups])
+
+    def _draw(self, tx: Transaction, app: RegisteredApp) -> str:
+        secret = draw_token(self.core.entropy)
+        sealed = self.core.keyring.seal(secret, app_secret_bound(app.id)) if app.kind == GUARDED else None
+        row: dict[str, Any] = {"app_id": app.id, "secret_hash": hash_of(secret), "sealed": sealed}
+        tx.execute(insert(AppSecret).values(**row, made_at=self.core.clock.now()))
+        return secret
+
+    def _note(self, act: Act, app: RegisteredApp, kind: str) -> None:
+        act.note(kind, app=app.name, client_id=app.client_id)
+
+
+def _has_secret(app: RegisteredApp) -> bool:
+    return app.kind == GUARDED or (app.kind == WEB and app.jwks is None and app.jwks_uri is None)

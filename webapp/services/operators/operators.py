@@ -1,0 +1,30 @@
+"""Builds the services of operators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from ..core import Core
+from ..links import Links
+from ..method_kinds import Methods
+from ..notices import Notices
+from ..sessions import Sessions
+from .acts import Acts
+from .app_access import AppAccess
+from .apps import RegisteredApps
+from .groups import Groups
+from .roles import Roles
+
+
+class Operators:
+    """What operators do, and who may use an app. `origins` are those of this site's pages."""
+
+    def __init__(
+        self, core: Core, sessions: Sessions, links: Links, notices: Notices, methods: Methods, origins: Sequence[str]
+    ) -> None:
+        self.core, acts = core, Acts(core, notices)
+        self.roles = Roles(core, acts, sessions, links, notices)
+        self.groups = Groups(core, acts, notices)
+        self.apps = RegisteredApps(core, acts, tuple(urlsplit(origin).hostname or "" for origin in origins))
+        self.access = AppAccess(core, methods)
