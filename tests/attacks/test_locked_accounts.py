@@ -1,0 +1,128 @@
+"""An account that an operator locked: every way in answers it like a wrong password."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from tests.apps import App
+from tests.attacks.test_enumeration import attempt_log_in, said
+from tests.attacks.tools import is_in, live_sessions
+from tests.conftest import Site
+from tests.people import Owner, Person
+from tests.journeys.test_keys_and_passkeys import REFUSED, with_passkey
+from webapp.domain.app_refusals import LastOperator
+from webapp.domain.refusals import LoginExpired, WrongLogin
+
+
+@pytest.fixture
+def bob(site: Site) -> Owner:
+    """Without a second factor, and with a browser in which he logged in."""
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    bob.log_out()
+    return bob
+
+
+def lock(site: Site, username: str) -> None:
+    assert site.services.operators.roles.lock(username)
+
+
+def test_a_right_password_gets_the_page_of_a_wrong_one(site: Site, bob: Owner) -> None:
+    lock(site, "bob")
+    wrong = attempt_log_in(site, "bob", "a wrong password", "198.51.100.1")
+    right = attempt_log_in(site, "bob", bob.password, "203.0.113.1")
+    assert said(right) == said(wrong)
+    known_wrong = bob.log_in("a wrong password")
+    assert said(bob.log_in()) == said(known_wrong)
+    assert not is_in(bob)
+    site.services.operators.roles.unlock("bob")
+    assert bob.log_in().h1 == "Welcome, Ada Lovelace"
+
+
+def test_a_login_that_began_before_ends_at_the_lock(site: Site, ada: Owner) -> None:
+    other = ada.other_browser()
+    other.log_in()
+    lock(site, "ada")
+    assert other.press("Verify", code=ada.next_code()).path == "/log-in"
+    assert not is_in(other)
+    assert not is_in(ada)
+    assert live_sessions(site) == 0
+
+
+@pytest.mark.parametrize("username", ["bob", "ada"])
+def test_a_lock_while_the_password_is_compared_opens_nothing(
+    site: Site, ada: Owner, bob: Owner, hasher: object, username: str
+) -> None:
+    hasher.meanwhile = lambda: lock(site, username)  # type: ignore[attr-defined]  # the hasher of these tests
+    page = attempt_log_in(site, username, ada.password)
+    assert page.status == 422
+    assert page.path == "/log-in"
+
+
+def test_a_passkey_is_refused_as_one_with_a_wrong_signature(site: Site) -> None:
+    vera = Owner(site, "vera")
+    vera.sign_up()
+    vera.turn_on_key()
+    assert vera.key is not None
+    lock(site, "vera")
+    other = vera.other_browser()
+    page = with_passkey(other, vera.key)
+    assert page.problems == [REFUSED]
+    assert "data-unknown" not in page.text, "the browser must not delete the key"
+    assert not is_in(other)
+
+
+def test_a_passkey_whose_account_is_locked_in_between_opens_nothing(site: Site) -> None:
+    from webapp.models.accounts import share_account
+
+    Owner(site, "vera").sign_up()
+    account = site.services.accounts.named("vera")
+    lock(site, "vera")
+    with site.services.db.write() as tx, pytest.raises(LoginExpired):
+        share_account(tx, account)
+
+
+def test_no_login_link_and_no_reset_link_goes_out_and_earlier_ones_end(site: Site, bob: Owner) -> None:
+    stranger = Person(site.app)
+    stranger.open("/forgot-password")
+    first = stranger.press("Send link", email=bob.email) if "Send link" in stranger.page.buttons else None
+    path = site.emailed_path(bob.email, "/reset-password/") if first is not None else None
+    lock(site, "bob")
+    before = len(site.emails(bob.email))
+    stranger.open("/forgot-password")
+    stranger.press("Send link", email=bob.email)
+    attempt = attempt_log_in(site, "bob", "a wrong password", "203.0.113.7")
+    assert "Email me a link to log in here" in attempt.buttons
+    assert len(site.emails(bob.email)) == before
+    if path is not None:
+        assert Person(site.app).open(path).says("This link no longer works.")
+
+
+def test_an_app_is_refused_with_password_token_and_temporary_password(site: Site, bob: Owner) -> None:
+    app = App(site)
+    token = app.token("bob", bob.password)
+    assert app.with_token(token).status == 200
+    lock(site, "bob")
+    site.clock.pass_(10)
+    assert app.with_token(token).status == 401
+    assert app.verify("bob", bob.password).status == 401
+    assert app.exchange("bob", bob.password).status == 400
+    site.services.operators.roles.unlock("bob")
+    site.clock.pass_(3600)
+    assert app.verify("bob", bob.password).status == 200
+    assert app.with_token(token).status == 401, "what ended stays ended"
+
+
+def test_of_two_operators_who_demote_each_other_one_stays(site: Site, ada: Owner, bob: Owner) -> None:
+    roles = site.services.operators.roles
+    for username in ("ada", "bob"):
+        roles.promote(username)
+    refused = 0
+    for username in ("ada", "bob"):
+        with suppress(LastOperator):
+            roles.demote(username)
+            refused -= 1
+        refused += 1
+    assert refused == 1
