@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from tests.conftest import Site, one_database
 from tests.doubles import CheapHasher
+from tests.journeys.test_keys_and_passkeys import with_passkey
 from tests.people import Owner
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
@@ -80,7 +81,7 @@ def test_a_session_is_judged_by_what_it_proved_and_when(
     proved: dict[str, int],
     proof: str,
     max_age: int | None,
-    verdict: Verdict,
+    verdict: str,
 ) -> None:
     access = site.services.operators.access
     app = site.services.operators.apps.create("web", replace(WIKI, proof=proof, max_age=max_age)).app
@@ -121,7 +122,7 @@ def test_who_may_use_an_app_is_everyone_with_a_confirmed_address_or_the_members_
     members = operators.apps.create("web", replace(WIKI, groups=("board", "staff"))).app
     account = site.services.accounts.named("ada")
 
-    def verdicts(email: str | None) -> list[Verdict]:
+    def verdicts(email: str | None) -> list[str]:
         who = user(site, email=email)
         who.account.id = account.id
         return [operators.access.judge(app, who).verdict for app in (everyone, members)]
@@ -161,5 +162,13 @@ def test_a_session_keeps_what_was_proved_by_name(site: Site) -> None:
     site.clock.pass_(660)
     ada.open("/settings/account/password")
     ada.press("Verify", password=ada.password)
-    ada.use_key()
-    assert proofs(site) == {"password": 0, APP: 720, KEY_METHOD: 0}
+    ada.press("Verify", code=ada.next_code())
+    assert proofs(site) == {"password": 30, APP: 0, KEY_METHOD: 690}
+    ada.log_out()
+    with_passkey(ada, ada.key)
+    assert proofs(site) == {KEY_METHOD: 0}, "a passkey alone proves no password"
+    ada.log_out()
+    ada.log_in()
+    ada.open("/log-in/backup-code")
+    ada.press("Verify", code=ada.kept_code)
+    assert proofs(site) == {"password": 0, "backup-code": 0}

@@ -117,7 +117,9 @@ def test_an_owner_who_is_the_last_operator_cannot_delete_the_account(site: Site,
     ada.sign_up()
     operators.roles.promote("ada")
     ada.open("/settings/account/delete")
-    page = ada.press("Delete my account") if "Delete my account" in ada.open("/settings/account/delete").buttons else None
+    page = (
+        ada.press("Delete my account") if "Delete my account" in ada.open("/settings/account/delete").buttons else None
+    )
     assert page is not None
     assert now(site, now(site, Account(username="ada"))).delete_at is None
 
@@ -304,7 +306,11 @@ def test_every_option_is_stored_and_changed(site: Site, operators: Operators) ->
     operators.apps.change(made.client_id, less)
     assert operators.apps.named(made.client_id).options == less
     guarded = replace(
-        HOST, authorization_allowed=True, rules=("public GET /assets", "deny /"), host="files.example.org", sector="a.org"
+        HOST,
+        authorization_allowed=True,
+        rules=("public GET /assets", "deny /"),
+        host="files.example.org",
+        sector="a.org",
     )
     made = operators.apps.create("guarded", guarded).app
     assert operators.apps.named(made.client_id).options == guarded
@@ -421,6 +427,9 @@ def test_a_deleted_app_leaves_nothing(site: Site, operators: Operators) -> None:
 def test_what_an_operator_does_to_apps_is_in_their_activity_and_the_log(site: Site, operators: Operators) -> None:
     ada = make(site)
     actor = Actor(ada.id, Origin("192.0.2.9", "Firefox"))
+    with pytest.raises(NotFound):  # no operator, or not any more
+        operators.groups.create("staff", actor)
+    operators.roles.promote("ada")
     with capture_logs() as logged:
         operators.groups.create("staff", actor)
         operators.groups.add("staff", "ada", actor)

@@ -147,6 +147,14 @@ class ForgetForm(Form):
     forget = BooleanField(lazy("Also remove remembered browsers"))
 
 
+class GroupForm(Form):
+    name = StringField(lazy("Name"), [InputRequired(lazy("Enter a name."))])
+
+
+class MemberForm(Form):
+    username = StringField(lazy("Username"), [InputRequired(lazy("Enter a username."))])
+
+
 class BackupCodeForm(Form):
     code = StringField(lazy("Backup code"))
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from flask import abort, current_app, g, request
 from flask.wrappers import Response
 
+from ..models.accounts import OPERATOR
 from . import csrf, current, kept_acts, layouts, render
 
 View = Callable[..., Any]
@@ -148,8 +149,34 @@ def fresh(view: View) -> View:
     return guarded
 
 
-def step_up(path: str | None = None) -> Response:
-    """A redirect to step-up, and then to `path` (this page). Keeps a submitted form, which is sent again then."""
+def operator(view: View) -> View:
+    """Decorates a view below `login_required`: 404 unless the account is an operator's, as where there is no page.
+
+    An operator proves their security key itself, within ten minutes before each act. Without one, a page leads to its
+    enrollment.
+    """
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        user, access = current.user(), current.services().operators.access
+        if user.account.role != OPERATOR:
+            abort(404)
+        method = current.services().methods.passwordless
+        if method is None or not access.has_key(user):
+            start_url = layouts.page_url("enrollment.start", method=method.slug) if method is not None else None
+            return render.page("operator/no_key.html", status=403, start_url=start_url)
+        if access.key_is_fresh(user):
+            return view(*args, **kwargs)
+        return step_up(method=method.slug)
+
+    return guarded
+
+
+def step_up(path: str | None = None, method: str | None = None) -> Response:
+    """A redirect to step-up, and then to `path` (this page). Keeps a submitted form, which is sent again then.
+
+    `method` is the slug of the one that must be proved, although another one may have been.
+    """
     user = current.user()
     path = path or current.path()
     if request.method not in SAFE and path == current.path():
@@ -158,7 +185,7 @@ def step_up(path: str | None = None) -> Response:
         kept_acts.keep(user, path)
     proved = current.services().sessions.password_is_fresh(user)
     page = "step_up.verify" if proved and user.factors else "step_up.password"
-    return render.go(layouts.page_url(page, next=path), whole=False)
+    return render.go(layouts.page_url(page, method=method, next=path), whole=False)
 
 
 def local_path(text: str | None) -> str | None:

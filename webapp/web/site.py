@@ -38,6 +38,8 @@ from .pages import (
     machine,
     named_factors,
     not_you,
+    operator,
+    operator_apps,
     outbox,
     own_account,
     requests,
@@ -53,6 +55,7 @@ from .pages import (
 PAGES = (
     *(entrance, login_links, not_you, challenge, home, settings, own_account, sessions, activity, contacts),
     *(two_factor, temporary_passwords, enrollment, step_up, help, web_app, site, assets),
+    *(operator, operator_apps),
 )
 
 

@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
+from sqlalchemy import select
 
 from ...domain.origin import NO_BROWSER, Origin
+from ...domain.refusals import NotFound
+from ...models.accounts import OPERATOR, Account
 from ...models.database import Transaction
 from ..core import Core
 from ..notices import Notices
@@ -50,9 +53,19 @@ class Acts:
 
     @contextmanager
     def write(self, actor: Actor) -> Iterator[Act]:
-        """A writing transaction; what it noted is logged once it was committed."""
+        """A writing transaction; what it noted is logged once it was committed.
+
+        Raises `NotFound` when the account is no operator any more.
+        """
         with self.core.db.write() as tx:
+            if actor.account_id is not None:
+                self._demand_operator(tx, actor.account_id)
             act = Act(tx, actor, self.notices)
             yield act
         for kind, details in act.done:
             log.info("operator_act", act=kind, operator=actor.account_id, **details)
+
+    def _demand_operator(self, tx: Transaction, account_id: int) -> None:
+        active = Account.id == account_id, Account.role == OPERATOR, Account.locked_at.is_(None)
+        if tx.scalar(select(Account.id).where(*active)) is None:
+            raise NotFound()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from enum import Enum
+from typing import Final
 
 from sqlalchemy import select
 
@@ -18,25 +18,25 @@ STRENGTHS = (PASSWORD, TWO_FACTOR, KEY)
 """Proofs, each stronger than those before it."""
 
 
-class Verdict(Enum):
-    """What to do with a request for an app."""
+class Verdict:
+    """The names of what to do with a request for an app."""
 
-    ALLOWED = "allowed"
-    FORBIDDEN = "forbidden"
+    ALLOWED: Final = "allowed"
+    FORBIDDEN: Final = "forbidden"
     """The account may not use the app."""
-    EMAIL_NEEDED = "email-needed"
+    EMAIL_NEEDED: Final = "email-needed"
     """It may once it has a confirmed email address."""
-    ENROLLMENT_NEEDED = "enrollment-needed"
+    ENROLLMENT_NEEDED: Final = "enrollment-needed"
     """The account has no method that could prove what the app asks for."""
-    STEP_UP_NEEDED = "step-up-needed"
+    STEP_UP_NEEDED: Final = "step-up-needed"
     """The proof of this session is too weak or too old."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The verdict, with the proof and the greatest age in seconds that were asked for."""
+    """The verdict, one of `Verdict`, with the proof and the greatest age in seconds that were asked for."""
 
-    verdict: Verdict
+    verdict: str
     proof: str
     max_age: int | None
 
@@ -77,7 +77,16 @@ class AppAccess:
             return user.session.second_factor_at
         return user.session.password_at
 
-    def _verdict(self, app: RegisteredApp, user: User, needed: str, max_age: int | None) -> Verdict:
+    def has_key(self, user: User) -> bool:
+        """True when the account has a security key or passkey."""
+        return any(self._is_key(factor.method) for factor in user.factors)
+
+    def key_is_fresh(self, user: User) -> bool:
+        """True when this session proved a security key in the last ten minutes, as operators must for each act."""
+        policy, at = self.core.policy, self.proved_at(user, KEY)
+        return at is not None and -policy.clock_ahead <= self.core.clock.now() - at < policy.fresh
+
+    def _verdict(self, app: RegisteredApp, user: User, needed: str, max_age: int | None) -> str:
         if app.limited:
             if not self.is_member(app, user.account.id):
                 return Verdict.FORBIDDEN
@@ -89,7 +98,7 @@ class AppAccess:
 
     def _can_prove(self, user: User, needed: str) -> bool:
         if needed == KEY:
-            return any(self._is_key(factor.method) for factor in user.factors)
+            return self.has_key(user)
         return needed == PASSWORD or bool(user.factors)
 
     def _has_proved(self, user: User, needed: str, max_age: int | None) -> bool:

@@ -31,6 +31,11 @@ class StoredApp:
     secrets: Sequence[AppSecret]
 
     @property
+    def has_secret(self) -> bool:
+        """False for a public app, and for one that proves itself by its keys."""
+        return _has_secret(self.app)
+
+    @property
     def options(self) -> AppOptions:
         return options_of(self.app, self.groups)
 

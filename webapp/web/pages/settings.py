@@ -10,6 +10,7 @@ from flask_login import login_required
 from ...domain.language import gettext as _
 from ...domain.language import pgettext
 from ...domain.refusals import CodeExpired, EmailRequired, Refusal
+from ...models.accounts import OPERATOR
 from ...services.email_addresses import masked
 from .. import confirming, current, guards, languages, layouts, render, times, words
 from ..forms import EmailForm, Form, NewPasswordForm, PhoneForm, ThemeForm
@@ -33,6 +34,8 @@ def overview() -> Any:
         (_("Language"), _("Change the display language"), url("settings.language")),
         (_("Display"), _("Light or dark theme"), url("settings.display")),
     ]
+    if current.user().account.role == OPERATOR:
+        rows.append((_("Operator"), _("Apps and groups of this site"), url("operator.overview")))
     return render.page("settings/overview.html", rows=rows)
 
 

@@ -95,10 +95,11 @@ def password() -> Any:
         except Refusal as refusal:
             words.place(refusal, form)
         else:
-            if services.sessions.is_fresh(user):
+            method = request.args.get("method")  # one that must be proved, although another one was
+            if method is None and services.sessions.is_fresh(user):
                 return _continue(token)
-            _choice, unsent = services.step_up.choose(services.step_up.claim(user), None, current.origin())
-            return render.logged_in_as(render.go_on(proof.url("verify"), unsent), token)
+            _choice, unsent = services.step_up.choose(services.step_up.claim(user), method, current.origin())
+            return render.logged_in_as(render.go_on(proof.url("verify", method=method), unsent), token)
     return render.page("step_up/password.html", form, cancel_url=proof.cancel_url)
 
 

@@ -1,0 +1,376 @@
+"""The operator's pages: who sees them, groups, and apps with their secrets."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.people import ANDROID, DESKTOP, Owner, Page
+from webapp.domain.codes import hash_of
+from webapp.services.operators import AppOptions
+
+APPS, GROUPS = "/operator/apps", "/operator/groups"
+CALLBACK = "https://wiki.example.org/callback"
+KEY_PAGE = "Use your security key"
+
+each_way = pytest.mark.parametrize(
+    ("layout", "htmx"), [(DESKTOP, False), (DESKTOP, True), (ANDROID, False), (ANDROID, True)]
+)
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+def operator(site: Site, **options: Any) -> Owner:
+    """Ada, who is an operator and has just used her key."""
+    ada = Owner(site, **options)
+    ada.sign_up()
+    ada.turn_on_key()
+    site.services.operators.roles.promote("ada")
+    return ada
+
+
+@pytest.fixture
+def ada(site: Site) -> Owner:
+    return operator(site)
+
+
+def add_app(ada: Owner, **fields: str) -> Page:
+    ada.open(f"{APPS}/new")
+    return ada.press("Add", **{"name": "Wiki", "redirect_uris": CALLBACK, **fields})
+
+
+def secret_on(page: Page) -> str:
+    region = page.soup.find("section", attrs={"aria-label": "Client secret"})
+    assert region is not None
+    found = re.search(r"[0-9a-f]{64}", region.get_text())
+    assert found
+    return found[0]
+
+
+def only_app(site: Site) -> str:
+    (app,) = site.services.operators.apps.all()
+    return app.client_id
+
+
+# -- Who sees them -----------------------------------------------------------------------------------
+
+
+PAGES = ("/operator", APPS, f"{APPS}/new", GROUPS, f"{GROUPS}/staff", f"{GROUPS}/staff/delete")
+
+
+def test_people_find_no_page_and_no_link(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    bob.turn_on_key()
+    for path in PAGES:
+        assert (bob.open(path).status, bob.open(path).h1) == (404, "Page not found")
+    assert bob.post(GROUPS, name="staff").status == 404
+    assert "Operator" not in bob.open("/settings").links
+    assert Owner(site, "stranger").open("/operator").path == "/log-in"
+
+
+@each_way
+def test_an_operator_without_a_key_is_led_to_its_enrollment(site: Site, layout: str, htmx: bool) -> None:
+    ada = Owner(site, layout=layout, htmx=htmx)
+    ada.sign_up()
+    site.services.operators.roles.promote("ada")
+    ada.open("/settings")
+    page = ada.follow("Operator")
+    assert (page.status, page.h1) == (403, "Operator")
+    assert page.says("These pages need a security key or passkey. You don't have one yet.")
+    assert ada.follow("Add a security key").h1 == "Security key"
+
+
+def test_each_act_needs_the_key_itself_within_ten_minutes(site: Site, ada: Owner) -> None:
+    ada.press("Got it")
+    assert ada.open("/operator").h1 == "Operator"
+    ada.turn_on_app()
+    site.clock.pass_(600)
+    page = ada.open(f"{GROUPS}")
+    assert page.h1 == "Enter your password"
+    assert ada.press("Verify", password=ada.password).h1 == KEY_PAGE, "although the app was used last"
+    assert ada.use_key().h1 == "Groups"
+    site.clock.pass_(599)
+    assert ada.open(GROUPS).h1 == "Groups"
+    site.clock.pass_(1)
+    assert ada.open(GROUPS).h1 == "Enter your password"
+
+
+def test_another_method_is_not_enough(site: Site, ada: Owner) -> None:
+    ada.press("Got it")
+    ada.turn_on_app()
+    site.clock.pass_(660)
+    ada.open(GROUPS)
+    ada.press("Verify", password=ada.password)
+    ada.open("/step-up/verify?method=authentication-app&next=/operator/groups")
+    assert ada.press("Verify", code=ada.next_code()).h1 == KEY_PAGE
+    assert ada.use_key().h1 == "Groups"
+
+
+def test_a_form_that_was_sent_too_late_is_sent_again_after_the_key(site: Site, ada: Owner) -> None:
+    ada.press("Got it")
+    ada.open(GROUPS)
+    site.clock.pass_(660)
+    assert ada.press("Add a group", name="staff").h1 == "Enter your password"
+    ada.press("Verify", password=ada.password)
+    assert ada.use_key().h1 == "staff"
+    assert [row.name for row in site.services.operators.groups.all()] == ["staff"]
+
+
+def test_a_passkey_log_in_is_enough(site: Site, ada: Owner) -> None:
+    from tests.journeys.test_keys_and_passkeys import with_passkey
+
+    ada.press("Got it")
+    ada.log_out()
+    assert ada.key is not None
+    with_passkey(ada, ada.key)
+    assert ada.open("/operator").h1 == "Operator"
+
+
+def test_a_former_operator_finds_no_page(site: Site, ada: Owner) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    site.services.operators.roles.promote("bob")
+    assert ada.open("/operator").status == 200
+    site.services.operators.roles.demote("ada")
+    assert ada.open("/operator").status == 404
+
+
+# -- Groups ------------------------------------------------------------------------------------------
+
+
+@each_way
+def test_groups_get_members_and_are_deleted(site: Site, layout: str, htmx: bool) -> None:
+    ada = operator(site, layout=layout, htmx=htmx)
+    Owner(site, "bob").sign_up()
+    ada.open("/operator")
+    page = ada.follow("Groups")
+    assert page.says("There are no groups yet.")
+    page = ada.press("Add a group", name="staff")
+    assert (page.h1, page.receipts) == ("staff", ["You added the group staff."])
+    assert page.says("No one is in this group yet.")
+    ada.press("Add", username="@Bob")
+    page = ada.press("Add", username="ada")
+    assert [button for button in page.buttons if button.startswith("Remove")] == ["Remove ada", "Remove bob"]
+    page = ada.press("Remove bob")
+    assert page.receipts == ["You removed @bob from the group staff."]
+    page = ada.open(GROUPS)
+    assert page.says("1 member")
+    ada.follow("staff")
+    page = ada.follow("Delete staff")
+    assert page.h1 == "Delete staff"
+    page = ada.press("Delete")
+    assert (page.h1, page.receipts) == ("Groups", ["You deleted the group staff."])
+    assert site.services.operators.groups.all() == []
+    assert ada.open("/settings/security/activity").says("You removed @bob from the group staff.")
+
+
+def test_what_a_group_cannot_have_is_said_beside_the_field(site: Site, ada: Owner) -> None:
+    ada.open(GROUPS)
+    page = ada.press("Add a group", name="Staff 1")
+    assert (page.status, page.problems) == (422, ["Use 1 to 40 lowercase letters (a to z), numbers, and dashes."])
+    ada.press("Add a group", name="staff")
+    ada.open(GROUPS)
+    page = ada.press("Add a group", name="staff")
+    assert page.problems == ["There's already a group with that name. Choose another name."]
+    ada.open(f"{GROUPS}/staff")
+    page = ada.press("Add", username="nobody")
+    assert (page.status, page.problems) == (422, ["No account has that username."])
+    assert ada.open(f"{GROUPS}/board").status == 404
+    assert ada.post(f"{GROUPS}/staff", remove="ada").receipts == []
+
+
+def test_a_group_that_an_app_needs_is_not_deleted(site: Site, ada: Owner) -> None:
+    site.services.operators.groups.create("staff")
+    site.services.operators.apps.create("web", AppOptions("Wiki", redirect_uris=(CALLBACK,), groups=("staff",)))
+    ada.open(f"{GROUPS}/staff/delete")
+    page = ada.press("Delete")
+    assert page.status == 422
+    assert page.problems == ["This group decides who can use these apps: Wiki. Change the apps first."]
+
+
+# -- Apps --------------------------------------------------------------------------------------------
+
+
+@each_way
+def test_an_app_is_added_and_its_secret_is_shown_once(site: Site, layout: str, htmx: bool) -> None:
+    ada = operator(site, layout=layout, htmx=htmx)
+    site.services.operators.groups.create("staff")
+    ada.open("/operator")
+    page = ada.follow("Apps")
+    assert page.says("There are no apps yet.")
+    page = ada.follow("Add an app")
+    assert page.h1 == "Add an app"
+    page = ada.press("Add", name="Wiki", redirect_uris=f"{CALLBACK}\n\n{CALLBACK}", proof="key", **{"group-staff": "y"})
+    assert page.h1 == "Connect Wiki"
+    stored = site.services.operators.apps.named(only_app(site))
+    assert hash_of(secret_on(page)) == stored.secrets[0].secret_hash
+    assert page.says(stored.app.client_id)
+    assert page.says(f"http://{ada.site.services.settings.main_host}/oauth/token")
+    assert (stored.options.redirect_uris, stored.options.groups, stored.options.proof) == (
+        (CALLBACK,),
+        ("staff",),
+        "key",
+    )
+    page = ada.open(page.path)
+    assert secret_on(page), "a reload shows it again"
+    ada.open(APPS)
+    page = ada.open(f"{APPS}/{stored.app.client_id}/connect")
+    assert page.soup.find("section", attrs={"aria-label": "Client secret"}) is None
+    page = ada.open(APPS)
+    assert page.says("Not used yet")
+    assert ada.follow("Wiki").h1 == "Wiki"
+
+
+def test_a_public_app_has_an_id_and_no_secret(site: Site, ada: Owner) -> None:
+    page = add_app(ada, kind="public", redirect_uris="com.example.notes:/callback")
+    assert page.h1 == "Connect Wiki"
+    assert page.soup.find("section", attrs={"aria-label": "Client secret"}) is None
+    page = ada.open(f"{APPS}/{only_app(site)}")
+    assert "New secret" not in page.buttons
+    assert page.soup.find(attrs={"name": "pkce_demanded"}) is None
+    assert page.field("Web origins") is not None
+    assert ada.post(f"{APPS}/{only_app(site)}/new-secret").problems == ["This app doesn't have client secrets."]
+
+
+def test_what_an_app_cannot_have_is_said_beside_the_field(site: Site, ada: Owner) -> None:
+    page = add_app(ada, redirect_uris="http://wiki.example.org/")
+    assert page.status == 422
+    assert page.problems == ["Use an address that starts with https: http://wiki.example.org/."]
+    assert page.field("Redirect addresses").get_text().strip() == "http://wiki.example.org/"
+    assert add_app(ada, redirect_uris="").problems == ["Enter at least one redirect address."]
+    assert add_app(ada, name="").problems == ["Enter a name."]
+    assert add_app(ada, kind="guarded").status == 422
+    assert ada.post(f"{APPS}/new", name="Wiki", kind="web").status == 422, "fields that are left out"
+    assert site.services.operators.apps.all() == []
+
+
+@each_way
+def test_every_option_can_be_changed(site: Site, layout: str, htmx: bool) -> None:
+    ada = operator(site, layout=layout, htmx=htmx)
+    for name in ("board", "staff"):
+        site.services.operators.groups.create(name)
+    add_app(ada, **{"group-board": "y"})
+    client_id = only_app(site)
+    page = ada.open(f"{APPS}/{client_id}")
+    assert page.field("Redirect addresses").get_text().strip() == CALLBACK
+    typed = {
+        "name": "Handbook",
+        "redirect_uris": f"{CALLBACK}\nhttps://wiki.example.org/other",
+        "post_logout_redirect_uris": "https://wiki.example.org/bye",
+        "group-staff": "y",
+        "proof": "two-factor",
+        "max_age": "600",
+        "scope-phone": "",
+        "subject_type": "public",
+        "trusted": "y",
+        "device_allowed": "y",
+        "dpop_demanded": "y",
+        "signing_algorithm": "ES256",
+        "jwks": '{"keys": [{"kty": "RSA", "n": "AA", "e": "AQAB"}]}',
+        "backchannel_logout_uri": "https://wiki.example.org/out",
+        "private_addresses": "10.0.0.0/8",
+        "resources": "https://api.example.org/",
+    }
+    page = ada.press("Save", **typed)
+    assert (page.h1, page.receipts) == ("Handbook", ["You changed the app Handbook."])
+    options = site.services.operators.apps.named(client_id).options
+    assert options == AppOptions(
+        "Handbook",
+        groups=("board", "staff"),
+        proof="two-factor",
+        max_age=600,
+        redirect_uris=(CALLBACK, "https://wiki.example.org/other"),
+        post_logout_redirect_uris=("https://wiki.example.org/bye",),
+        backchannel_logout_uri="https://wiki.example.org/out",
+        private_addresses=("10.0.0.0/8",),
+        scopes=options.scopes,
+        subject_type="public",
+        sector="wiki.example.org",
+        signing_algorithm="ES256",
+        jwks={"keys": [{"kty": "RSA", "n": "AA", "e": "AQAB"}]},
+        dpop_demanded=True,
+        device_allowed=True,
+        trusted=True,
+        resources=("https://api.example.org/",),
+    )
+    assert ada.press("Save").receipts == ["You changed the app Handbook."]
+    assert site.services.operators.apps.named(client_id).options == options, "what is shown is what is stored"
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ({"max_age": "ten"}, "Enter a number of seconds up to 2592000, which is 30 days."),
+        ({"max_age": "9999999"}, "Enter a number of seconds up to 2592000, which is 30 days."),
+        ({"jwks": "{"}, "This isn't a JSON Web Key Set that has only public keys."),
+        ({"jwks": "[]"}, "This isn't a JSON Web Key Set that has only public keys."),
+        ({"private_addresses": "x"}, "This isn't a network like 10.0.0.0/8: x."),
+    ],
+)
+def test_a_change_that_cannot_be_changes_nothing(site: Site, ada: Owner, typed: dict[str, str], problem: str) -> None:
+    add_app(ada)
+    ada.open(f"{APPS}/{only_app(site)}")
+    page = ada.press("Save", name="Handbook", **typed)
+    assert (page.status, page.problems) == (422, [problem])
+    assert site.services.operators.apps.all()[0].name == "Wiki"
+
+
+def test_two_secrets_work_at_a_time_and_one_is_removed(site: Site, ada: Owner) -> None:
+    add_app(ada)
+    client_id = only_app(site)
+    apps = site.services.operators.apps
+    page = ada.open(f"{APPS}/{client_id}")
+    assert page.links.count("Remove secret") == 1
+    ada.follow("Remove secret")
+    page = ada.press("Remove secret")
+    assert page.problems == ["This is the only client secret. Generate a new one first."]
+    ada.open(f"{APPS}/{client_id}")
+    page = ada.press("New secret")
+    assert [one.secret_hash for one in apps.named(client_id).secrets][1] == hash_of(secret_on(page))
+    ada.open(f"{APPS}/{client_id}")
+    page = ada.press("New secret")
+    assert page.problems == ["This app already has two client secrets. Remove one first."]
+    oldest = apps.named(client_id).secrets[0].id
+    ada.open(f"{APPS}/{client_id}/secrets/{oldest}/remove")
+    page = ada.press("Remove secret")
+    assert page.receipts == ["You removed a client secret of the app Wiki."]
+    assert [one.id for one in apps.named(client_id).secrets] != [oldest]
+    assert ada.open(f"{APPS}/{client_id}/secrets/{oldest}/remove").status == 404
+
+
+def test_an_app_is_deleted_on_a_page_that_asks(site: Site, ada: Owner) -> None:
+    add_app(ada)
+    ada.open(f"{APPS}/{only_app(site)}")
+    page = ada.follow("Delete Wiki")
+    assert page.h1 == "Delete Wiki"
+    page = ada.press("Delete")
+    assert (page.h1, page.receipts) == ("Apps", ["You deleted the app Wiki."])
+    assert site.services.operators.apps.all() == []
+
+
+def test_a_page_of_an_app_that_is_not_there_is_not_found(site: Site, ada: Owner) -> None:
+    guarded = site.services.operators.apps.create("guarded", AppOptions("Files", host="files.example.org")).app
+    for client_id in (guarded.client_id, "0" * 32):
+        for page in ("", "/connect", "/delete", "/secrets/1/remove"):
+            assert ada.open(f"{APPS}/{client_id}{page}").status == 404
+    assert ada.open(APPS).says("There are no apps yet.")
+
+
+def test_an_old_token_changes_nothing(site: Site, ada: Owner) -> None:
+    add_app(ada)
+    client_id = only_app(site)
+    ada.send("POST", f"{APPS}/{client_id}/new-secret", data={"csrf_token": "old"})
+    ada.send("POST", f"{APPS}/{client_id}/delete", data={"csrf_token": "old"})
+    site.services.operators.groups.create("staff")
+    site.services.operators.groups.add("staff", "ada")
+    ada.send("POST", f"{GROUPS}/staff", data={"csrf_token": "old", "remove": "ada"})
+    assert len(site.services.operators.apps.named(client_id).secrets) == 1
+    assert len(site.services.operators.groups.members("staff")) == 1

@@ -1,0 +1,148 @@
+"""The form of an app: its fields by the names of the columns, and what was typed as `AppOptions`.
+
+Each group and scope is a field of its own, because no field may be sent twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from wtforms import BooleanField, Field, RadioField, SelectChoice, StringField, TextAreaField
+from wtforms.validators import InputRequired
+
+from ..domain.app_refusals import KeysMalformed, MaxAgeMalformed
+from ..domain.language import lazy
+from ..models.registered_apps import KEY, PAIRWISE, PASSWORD, PUBLIC, PUBLIC_SUBJECT, TWO_FACTOR, WEB
+from ..services.operators.app_options import ALGORITHMS, OF_KIND, SCOPES, AppOptions
+from .forms import Form
+
+GROUP, SCOPE = "group-", "scope-"
+"""With a name after it: the name of its field."""
+LINES = ("redirect_uris", "post_logout_redirect_uris", "private_addresses", "origins", "resources")
+"""Fields with one value a line."""
+FLAGS = ("pkce_demanded", "dpop_demanded", "device_allowed", "trusted")
+KINDS = [
+    SelectChoice(WEB, lazy("Web application")),
+    SelectChoice(PUBLIC, lazy("Browser or phone app")),
+]
+PROOFS = [
+    SelectChoice(PASSWORD, lazy("Password")),
+    SelectChoice(TWO_FACTOR, lazy("Any second factor")),
+    SelectChoice(KEY, lazy("Security key or passkey")),
+]
+SUBJECTS = [
+    SelectChoice(PAIRWISE, lazy("A different number in each app")),
+    SelectChoice(PUBLIC_SUBJECT, lazy("The same number in all apps")),
+]
+ONE = [InputRequired(lazy("Choose one of these."))]
+
+
+class NewAppForm(Form):
+    """What is asked when an app is added; `groups` are its further fields."""
+
+    name = StringField(lazy("Name"), [InputRequired(lazy("Enter a name."))])
+    kind = RadioField(lazy("Kind"), [InputRequired(lazy("Choose the kind of app."))], choices=KINDS, default=WEB)
+    redirect_uris = TextAreaField(lazy("Redirect addresses"))
+    proof = RadioField(lazy("Proof"), ONE, choices=PROOFS, default=PASSWORD)
+
+
+class AppForm(Form):
+    """Every option. What its kind of app does not have is deleted from the form."""
+
+    name = StringField(lazy("Name"), [InputRequired(lazy("Enter a name."))])
+    redirect_uris = TextAreaField(lazy("Redirect addresses"))
+    post_logout_redirect_uris = TextAreaField(lazy("Addresses after logging out"))
+    proof = RadioField(lazy("Proof"), ONE, choices=PROOFS)
+    max_age = StringField(lazy("Maximum age of the proof in seconds"))
+    subject_type = RadioField(lazy("How the app knows people"), ONE, choices=SUBJECTS)
+    trusted = BooleanField(lazy("Don't ask people for consent"))
+    pkce_demanded = BooleanField(lazy("Require PKCE"))
+    dpop_demanded = BooleanField(lazy("Require DPoP"))
+    device_allowed = BooleanField(lazy("Allow login on devices without a browser"))
+    signing_algorithm = RadioField(
+        lazy("Signing algorithm"), ONE, choices=[SelectChoice(name, name) for name in ALGORITHMS]
+    )
+    jwks = TextAreaField(lazy("Keys of the app"))
+    jwks_uri = StringField(lazy("Address of the app's keys"))
+    backchannel_logout_uri = StringField(lazy("Back-channel logout address"))
+    private_addresses = TextAreaField(lazy("Allowed private networks"))
+    origins = TextAreaField(lazy("Web origins"))
+    resources = TextAreaField(lazy("Resource servers"))
+
+
+def new_app_form(groups: Iterable[str]) -> NewAppForm:
+    form: NewAppForm = type("NewAppForm", (NewAppForm,), _checkboxes(GROUP, groups))()
+    return form
+
+
+def app_form(kind: str, options: AppOptions, groups: Iterable[str]) -> AppForm:
+    """The form of a stored app, filled in. `groups` are all that there are."""
+    checkboxes = _checkboxes(GROUP, groups) | _checkboxes(SCOPE, SCOPES[1:])
+    filled = {name: "\n".join(getattr(options, name)) for name in LINES}
+    filled |= {name: value for name in _single() if (value := getattr(options, name)) is not None}
+    filled |= {f"{GROUP}{name}": True for name in options.groups} | {f"{SCOPE}{name}": True for name in options.scopes}
+    filled["jwks"] = json.dumps(options.jwks, indent=1) if options.jwks is not None else ""
+    form: AppForm = type("AppForm", (AppForm,), checkboxes)(data=filled)
+    for name in {*LINES, *_single(), "jwks"} - OF_KIND[kind]:
+        del form[name]
+    return form
+
+
+def new_options(form: NewAppForm) -> AppOptions:
+    return AppOptions(
+        form.name.data,
+        groups=_checked(form, GROUP),
+        proof=form.proof.data,
+        redirect_uris=_lines(form.redirect_uris),
+    )
+
+
+def options_in(form: AppForm, stored: AppOptions) -> AppOptions:
+    """`stored`, with what was typed. Raises `MaxAgeMalformed` or `KeysMalformed`."""
+    typed: dict[str, Any] = {name: _lines(form[name]) for name in LINES if name in form}
+    typed |= {name: form[name].data for name in _single() if name in form}
+    typed["max_age"] = _seconds(str(form.max_age.data or "").strip())
+    if "jwks" in form:
+        typed["jwks"] = _keys((form.jwks.data or "").strip())
+    return replace(stored, **typed, groups=_checked(form, GROUP), scopes=("openid", *_checked(form, SCOPE)))
+
+
+def checkboxes_of(form: Form, prefix: str) -> Sequence[Field]:
+    """The fields of the groups or scopes, for the template."""
+    return [field for field in form if field.name.startswith(prefix)]
+
+
+def _single() -> tuple[str, ...]:
+    """The fields with one value."""
+    given = ("name", "proof", "max_age", "subject_type", "signing_algorithm", "jwks_uri", "backchannel_logout_uri")
+    return *given, *FLAGS
+
+
+def _checkboxes(prefix: str, names: Iterable[str]) -> dict[str, BooleanField]:
+    return {f"{prefix}{name}": BooleanField(name) for name in names}
+
+
+def _checked(form: Form, prefix: str) -> tuple[str, ...]:
+    return tuple(field.name.removeprefix(prefix) for field in checkboxes_of(form, prefix) if field.data)
+
+
+def _lines(field: Field) -> tuple[str, ...]:
+    return tuple((field.data or "").splitlines())
+
+
+def _seconds(typed: str) -> int | None:
+    if not typed:
+        return None
+    if not (typed.isascii() and typed.isdigit()) or len(typed) > 9:
+        raise MaxAgeMalformed()
+    return int(typed)
+
+
+def _keys(typed: str) -> Any:
+    try:
+        return json.loads(typed) if typed else None
+    except ValueError:
+        raise KeysMalformed() from None

@@ -1,0 +1,86 @@
+"""The operator's pages: their overview, and groups with their members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+from flask_login import login_required
+
+from ...domain.language import gettext as _
+from ...domain.language import ngettext
+from ...domain.refusals import Refusal
+from .. import guards, layouts, operators, render, words
+from ..forms import Form, GroupForm, MemberForm
+
+REMOVE = "remove"
+"""The name of the buttons that remove a member."""
+
+bp = Blueprint("operator", __name__, url_prefix="/operator")
+
+
+@bp.get("")
+@login_required
+@guards.operator
+def overview() -> Any:
+    rows = [
+        (_("Apps"), _("What people can log in to with their account here"), layouts.page_url("operator_apps.listed")),
+        (_("Groups"), _("Who can use an app that isn't open to everyone"), layouts.page_url("operator.groups")),
+    ]
+    return render.page("operator/overview.html", rows=rows)
+
+
+@bp.route("/groups", methods=["GET", "POST"])
+@login_required
+@guards.operator
+def groups() -> Any:
+    form, service = GroupForm(), operators.services().groups
+    if form.submitted():
+        try:
+            name = service.create(form.name.data, operators.actor())
+            render.receipt(_("You added the group %(group)s.", group=name))
+            return render.go(layouts.page_url("operator.group", name=name))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    counted = [(row, ngettext("%(num)s member", "%(num)s members", row.members)) for row in service.all()]
+    rows = [(row.name, members, layouts.page_url("operator.group", name=row.name)) for row, members in counted]
+    return render.page("operator/groups.html", form, rows=rows)
+
+
+@bp.route("/groups/<name>", methods=["GET", "POST"])
+@login_required
+@guards.operator
+def group(name: str) -> Any:
+    form, members = MemberForm(), operators.services().groups.members(name)
+    if REMOVE in request.form:
+        return _remove(name, request.form[REMOVE])
+    if form.submitted():
+        try:
+            operators.services().groups.add(name, form.username.data, operators.actor())
+            return render.go(layouts.page_url("operator.group", name=name))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    delete_url = layouts.page_url("operator.delete_group", name=name)
+    return render.page("operator/group.html", form, name=name, members=members, delete_url=delete_url)
+
+
+def _remove(name: str, username: str) -> Any:
+    if Form().submitted() and operators.services().groups.remove(name, username, operators.actor()):
+        render.receipt(_("You removed @%(username)s from the group %(group)s.", username=username, group=name))
+    return render.go(layouts.page_url("operator.group", name=name))
+
+
+@bp.route("/groups/<name>/delete", methods=["GET", "POST"])
+@login_required
+@guards.operator
+def delete_group(name: str) -> Any:
+    form, members = Form(), operators.services().groups.members(name)
+    if form.submitted():
+        try:
+            operators.services().groups.delete(name, operators.actor())
+            render.receipt(_("You deleted the group %(group)s.", group=name))
+            return render.go(layouts.page_url("operator.groups"))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    cancel_url = layouts.page_url("operator.group", name=name)
+    return render.page("operator/delete_group.html", form, name=name, number=len(members), cancel_url=cancel_url)

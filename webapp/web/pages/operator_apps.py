@@ -1,0 +1,172 @@
+"""The operator's pages of apps: adding one, its client id and secret, every option, and deleting it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+from flask_login import login_required
+
+from ...domain.language import gettext as _
+from ...domain.refusals import NotFound, Refusal
+from ...models.registered_apps import PUBLIC, WEB, RegisteredApp
+from ...services.operators.apps import StoredApp
+from .. import app_form, current, guards, layouts, operators, render, shown_once, times, words
+from ..app_form import GROUP, KINDS, SCOPE, AppForm, checkboxes_of
+from ..forms import Form
+
+bp = Blueprint("operator_apps", __name__, url_prefix="/operator/apps")
+
+
+@bp.get("")
+@login_required
+@guards.operator
+def listed() -> Any:
+    apps = [app for app in operators.services().apps.all() if app.kind in (WEB, PUBLIC)]
+    rows = [(app.name, _used(app), layouts.page_url("operator_apps.app", client_id=app.client_id)) for app in apps]
+    return render.page("operator/apps.html", rows=rows, add_url=layouts.page_url("operator_apps.add"))
+
+
+@bp.route("/new", methods=["GET", "POST"])
+@login_required
+@guards.operator
+def add() -> Any:
+    form = app_form.new_app_form(_group_names())
+    if form.submitted():
+        try:
+            options = app_form.new_options(form)
+            made = operators.services().apps.create(form.kind.data, options, operators.actor())
+            return _told(made.app.client_id, made.secret)
+        except Refusal as refusal:
+            words.place(refusal, form)
+    return render.page("operator/new_app.html", form, groups=checkboxes_of(form, GROUP))
+
+
+@bp.get("/<client_id>/connect")
+@login_required
+@guards.operator
+def connect(client_id: str) -> Any:
+    """The page with the client id and the addresses, and once with a new secret."""
+    app, url = _stored(client_id).app, current.services().settings.main_url
+    addresses = [
+        (_("Issuer"), url),
+        (_("Discovery"), f"{url}/.well-known/openid-configuration"),
+        (_("Authorization"), f"{url}/oauth/authorize"),
+        (_("Token"), f"{url}/oauth/token"),
+        (_("User info"), f"{url}/oauth/userinfo"),
+        (_("Keys"), f"{url}/oauth/keys"),
+        (_("Logout"), f"{url}/oauth/log-out"),
+    ]
+    app_url = layouts.page_url("operator_apps.app", client_id=client_id)
+    secret = shown_once.shown()
+    return render.page("operator/connect.html", app=app, secret=secret, addresses=addresses, app_url=app_url)
+
+
+@bp.route("/<client_id>", methods=["GET", "POST"])
+@login_required
+@guards.operator
+def app(client_id: str) -> Any:
+    stored = _stored(client_id)
+    form = app_form.app_form(stored.app.kind, stored.options, _group_names())
+    if form.submitted():
+        try:
+            operators.services().apps.change(client_id, app_form.options_in(form, stored.options), operators.actor())
+            render.receipt(_("You changed the app %(app)s.", app=form.name.data))
+            return render.go(layouts.page_url("operator_apps.app", client_id=client_id))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    return _shown(stored, form)
+
+
+@bp.post("/<client_id>/new-secret")
+@login_required
+@guards.operator
+def new_secret(client_id: str) -> Any:
+    stored, form = _stored(client_id), Form()
+    if not form.submitted():
+        return render.go(layouts.page_url("operator_apps.app", client_id=client_id))
+    try:
+        return _told(client_id, operators.services().apps.new_secret(client_id, operators.actor()))
+    except Refusal as refusal:
+        render.problem(words.say(refusal))
+        return render.go(layouts.page_url("operator_apps.app", client_id=stored.app.client_id))
+
+
+@bp.route("/<client_id>/secrets/<id:secret>/remove", methods=["GET", "POST"])
+@login_required
+@guards.operator
+def remove_secret(client_id: str, secret: int) -> Any:
+    stored, form = _stored(client_id), Form()
+    wanted = next((one for one in stored.secrets if one.id == secret), None)
+    if wanted is None:
+        raise NotFound()
+    app_url = layouts.page_url("operator_apps.app", client_id=client_id)
+    if form.submitted():
+        try:
+            operators.services().apps.remove_secret(client_id, secret, operators.actor())
+            render.receipt(_("You removed a client secret of the app %(app)s.", app=stored.app.name))
+            return render.go(app_url)
+        except Refusal as refusal:
+            words.place(refusal, form)
+    return render.page("operator/remove_secret.html", form, app=stored.app, secret=wanted, cancel_url=app_url)
+
+
+@bp.route("/<client_id>/delete", methods=["GET", "POST"])
+@login_required
+@guards.operator
+def delete(client_id: str) -> Any:
+    stored, form = _stored(client_id), Form()
+    if form.submitted():
+        name = operators.services().apps.delete(client_id, operators.actor())
+        render.receipt(_("You deleted the app %(app)s.", app=name))
+        return render.go(layouts.page_url("operator_apps.listed"))
+    cancel_url = layouts.page_url("operator_apps.app", client_id=client_id)
+    return render.page("operator/delete_app.html", form, name=stored.app.name, cancel_url=cancel_url)
+
+
+def _stored(client_id: str) -> StoredApp:
+    """Raises `NotFound` for a guarded host too, which has no page yet."""
+    stored = operators.services().apps.named(client_id)
+    if stored.app.kind not in (WEB, PUBLIC):
+        raise NotFound()
+    return stored
+
+
+def _shown(stored: StoredApp, form: AppForm) -> Any:
+    app, url = stored.app, layouts.page_url
+    kinds = {choice.value: choice.label for choice in KINDS}
+    return render.page(
+        "operator/app.html",
+        form,
+        app=app,
+        kind=kinds[app.kind],
+        used=_used(app),
+        groups=checkboxes_of(form, GROUP),
+        scopes=checkboxes_of(form, SCOPE),
+        secrets=[(one, _remove_url(app, one.id)) for one in stored.secrets],
+        secret_url=url("operator_apps.new_secret", client_id=app.client_id) if stored.has_secret else None,
+        connect_url=url("operator_apps.connect", client_id=app.client_id),
+        delete_url=url("operator_apps.delete", client_id=app.client_id),
+    )
+
+
+def _remove_url(app: RegisteredApp, secret: int) -> str:
+    return layouts.page_url("operator_apps.remove_secret", client_id=app.client_id, secret=secret)
+
+
+def _told(client_id: str, secret: str | None) -> Any:
+    """Goes to the page that shows the secret once."""
+    url = layouts.page_url("operator_apps.connect", client_id=client_id)
+    if secret is not None:
+        shown_once.keep(url, secret, current.user().session.id)
+    return render.go(url)
+
+
+def _group_names() -> list[str]:
+    return [row.name for row in operators.services().groups.all()]
+
+
+def _used(app: RegisteredApp) -> str:
+    if app.used_at is None:
+        return _("Not used yet")
+    return times.sentence(_("Last used on %(date)s"), date=times.on(app.used_at))
