@@ -114,7 +114,18 @@ def test_every_option_is_a_flag(run: Run, tmp_path: Path) -> None:
     run("groups", "create", "staff")
     keys = tmp_path / "keys.json"
     keys.write_text('{"keys": [{"kty": "RSA", "n": "AA", "e": "AQAB"}]}')
-    more = ("--group", "staff", "--proof", "key", "--subject", "public", "--trusted", "--device", "--dpop", "--no-pkce")
+    more: tuple[str, ...] = (
+        "--group",
+        "staff",
+        "--proof",
+        "key",
+        "--subject",
+        "public",
+        "--trusted",
+        "--device",
+        "--dpop",
+        "--no-pkce",
+    )
     more += ("--post-logout-redirect-uri", "https://wiki.example.org/bye", "--signing-algorithm", "ES256")
     more += ("--backchannel-logout-uri", "https://wiki.example.org/out", "--private-address", "10.0.0.0/8")
     more += ("--jwks", str(keys), "--max-age", "600", "--resource", "https://api.example.org/", "--sector", "a.org")

@@ -98,6 +98,9 @@ def _arguments(site: Site, names: set[str], page: str) -> Iterator[dict[str, str
         "layout": "desktop",
         "message": "x",
         "version": "v",
+        "client_id": "0" * 32,
+        "secret": "1",
+        "group_name": "staff",
         "name": "js/site.js",
     }
     if "method" not in names:

@@ -44,6 +44,7 @@
     const expected =
       ["checkbox", "radio", "file"].includes(field.type) ? null
       : ["Backup code", "Key name", "Phone name", "Number on your other screen"].includes(label) ? "off"
+      : location.pathname.startsWith("/operator/") ? "off"
       : field.name === "username" && document.querySelector("[data-passkey]") ? "username webauthn"
       : field.name === "code" ? "one-time-code"
       : /^New password$/.test(label) || (label === "Password" && document.querySelector("main [autocomplete=name]"))

@@ -23,6 +23,7 @@ from webapp.models.factors import Factor
 from webapp.models.messages import FAILED, Message
 from webapp.models.sessions import Session
 from webapp.services.attempts import Bucket
+from webapp.services.operators import AppOptions
 from webapp.services.text_caps import stops
 
 APP = f"{TWO_FACTOR}/authentication-app"
@@ -211,6 +212,24 @@ SCREENS = (
            twin="use-backup-code"),
     Screen("step-up-backup-code-replaced", "/step-up/backup-code?next=/settings", "stepping-up",
            type=(("main [name=code]", "{}"),), press=(PRIMARY,), sign=".card", own=True, twin="backup-code-replaced"),
+    # -- The operator's pages
+    Screen("operator-groups-none", "/operator/groups", "operator-at-first", has_fields=True, twin="operator-groups"),
+    Screen("operator-apps-none", "/operator/apps", "operator-at-first", twin="operator-apps"),
+    Screen("settings-of-operator", "/settings", "operator", twin="settings"),
+    Screen("operator", "/operator", "operator"),
+    Screen("operator-no-key", "/operator", "operator-without-key", status=403, twin="operator"),
+    Screen("operator-groups", "/operator/groups", "operator", has_fields=True),
+    Screen("operator-group", "/operator/groups/staff", "operator", has_fields=True),
+    Screen("operator-group-delete", "/operator/groups/staff/delete", "operator"),
+    Screen("operator-apps", "/operator/apps", "operator"),
+    Screen("operator-app-new", "/operator/apps/new", "operator"),
+    Screen("operator-app-added", "/operator/apps/new", "operator",
+           type=(("main [name=name]", "Wiki"), ("main [name=redirect_uris]", "https://wiki.example.org/callback")),
+           press=(PRIMARY,), sign=".card", own=True),
+    Screen("operator-app", "/operator/apps/{}", "operator"),
+    Screen("operator-app-public", "/operator/apps/{}", "operator-of-a-public-app", twin="operator-app"),
+    Screen("operator-app-delete", "/operator/apps/{}/delete", "operator"),
+    Screen("operator-secret-remove", "{}", "operator-of-a-secret"),
     # -- The site itself
     Screen("help", "/help/two-factor-authentication"),
     Screen("cannot-log-in", "/help/cannot-log-in"),
@@ -519,6 +538,38 @@ def _pending_by_key(person: UserWithSecret) -> None:
     person.log_in()
 
 
+def _operator_without_key(person: UserWithSecret) -> None:
+    _member(person)
+    person.site.services.operators.roles.promote(person.username)
+
+
+def _operator_at_first(person: UserWithSecret) -> None:
+    """Has used the key, and added nothing."""
+    _with_one_key(person)
+    person.site.services.operators.roles.promote(person.username)
+
+
+def _operator(person: UserWithSecret, kind: str = "web") -> None:
+    """With a group and an app, whose client id is known."""
+    _operator_at_first(person)
+    operators, uris = person.site.services.operators, ("https://wiki.example.org/callback",)
+    made = operators.apps.create(kind, AppOptions("Wiki", redirect_uris=uris))
+    person.known = made.app.client_id
+    if "staff" not in [group.name for group in operators.groups.all()]:
+        operators.groups.create("staff")
+    operators.groups.add("staff", person.username)
+
+
+def _operator_of_a_public_app(person: UserWithSecret) -> None:
+    _operator(person, "public")
+
+
+def _operator_of_a_secret(person: UserWithSecret) -> None:
+    _operator(person)
+    (secret,) = person.site.services.operators.apps.named(person.known).secrets
+    person.known = f"/operator/apps/{person.known}/secrets/{secret.id}/remove"
+
+
 def _newest_factor(person: UserWithSecret) -> int:
     with person.site.services.db.read() as tx:
         return tx.scalars(select(func.max(Factor.id))).one() or 0
@@ -810,6 +861,11 @@ def _waiting_at_step_up(person: UserWithSecret) -> None:
 
 
 STATES: dict[str, State] = {
+    "operator-without-key": _operator_without_key,
+    "operator-at-first": _operator_at_first,
+    "operator": _operator,
+    "operator-of-a-public-app": _operator_of_a_public_app,
+    "operator-of-a-secret": _operator_of_a_secret,
     "asked-to-notify": _asked_to_notify,
     "phone-finished": _phone_finished,
     "with-phone": _with_phone,

@@ -20,8 +20,17 @@ WRITTEN_BY_BABEL_OR_A_PERSON = re.compile(r"\S+@example\.org|(January|February|M
 
 # What a user typed, what is copied unchanged, names, and what Babel writes. Any other text outside ⟦…⟧ is missing from
 # the translations.
-PEOPLES_NAMES = ("Nightlatch", "Ada Lovelace", "YubiKey 5 Series with NFC", "Pixel 9")
-NOT_TRANSLATED = "bdi, time, option, .brand, .who, .secret, svg, script, style, article.sent"
+PEOPLES_NAMES = (
+    "Nightlatch",
+    "Ada Lovelace",
+    "YubiKey 5 Series with NFC",
+    "Pixel 9",
+    "Wiki",
+    "staff",
+    "RS256",
+    "ES256",
+)
+NOT_TRANSLATED = "bdi, time, option, textarea, .brand, .who, .secret, svg, script, style, article.sent"
 LEFT_OUT = """theirs => {
   const parts = [];
   const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);

@@ -6,9 +6,11 @@ import re
 from typing import Any
 
 import pytest
+from bs4 import Tag
 
 from tests.conftest import Site
 from tests.doubles import CheapHasher
+from tests.journeys.test_keys_and_passkeys import with_passkey
 from tests.people import ANDROID, DESKTOP, Owner, Page
 from webapp.domain.codes import hash_of
 from webapp.services.operators import AppOptions
@@ -46,8 +48,12 @@ def add_app(ada: Owner, **fields: str) -> Page:
     return ada.press("Add", **{"name": "Wiki", "redirect_uris": CALLBACK, **fields})
 
 
+def secret_region(page: Page) -> Tag | None:
+    return page.soup.find("section", attrs={"aria-label": "Client secret"})
+
+
 def secret_on(page: Page) -> str:
-    region = page.soup.find("section", attrs={"aria-label": "Client secret"})
+    region = secret_region(page)
     assert region is not None
     found = re.search(r"[0-9a-f]{64}", region.get_text())
     assert found
@@ -125,8 +131,6 @@ def test_a_form_that_was_sent_too_late_is_sent_again_after_the_key(site: Site, a
 
 
 def test_a_passkey_log_in_is_enough(site: Site, ada: Owner) -> None:
-    from tests.journeys.test_keys_and_passkeys import with_passkey
-
     ada.press("Got it")
     ada.log_out()
     assert ada.key is not None
@@ -223,7 +227,7 @@ def test_an_app_is_added_and_its_secret_is_shown_once(site: Site, layout: str, h
     assert secret_on(page), "a reload shows it again"
     ada.open(APPS)
     page = ada.open(f"{APPS}/{stored.app.client_id}/connect")
-    assert page.soup.find("section", attrs={"aria-label": "Client secret"}) is None
+    assert secret_region(page) is None
     page = ada.open(APPS)
     assert page.says("Not used yet")
     assert ada.follow("Wiki").h1 == "Wiki"
@@ -232,7 +236,7 @@ def test_an_app_is_added_and_its_secret_is_shown_once(site: Site, layout: str, h
 def test_a_public_app_has_an_id_and_no_secret(site: Site, ada: Owner) -> None:
     page = add_app(ada, kind="public", redirect_uris="com.example.notes:/callback")
     assert page.h1 == "Connect Wiki"
-    assert page.soup.find("section", attrs={"aria-label": "Client secret"}) is None
+    assert secret_region(page) is None
     page = ada.open(f"{APPS}/{only_app(site)}")
     assert "New secret" not in page.buttons
     assert page.soup.find(attrs={"name": "pkce_demanded"}) is None

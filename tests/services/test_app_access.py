@@ -165,6 +165,7 @@ def test_a_session_keeps_what_was_proved_by_name(site: Site) -> None:
     ada.press("Verify", code=ada.next_code())
     assert proofs(site) == {"password": 30, APP: 0, KEY_METHOD: 690}
     ada.log_out()
+    assert ada.key is not None
     with_passkey(ada, ada.key)
     assert proofs(site) == {KEY_METHOD: 0}, "a passkey alone proves no password"
     ada.log_out()

@@ -81,7 +81,7 @@ def new_app_form(groups: Iterable[str]) -> NewAppForm:
 def app_form(kind: str, options: AppOptions, groups: Iterable[str]) -> AppForm:
     """The form of a stored app, filled in. `groups` are all that there are."""
     checkboxes = _checkboxes(GROUP, groups) | _checkboxes(SCOPE, SCOPES[1:])
-    filled = {name: "\n".join(getattr(options, name)) for name in LINES}
+    filled: dict[str, Any] = {name: "\n".join(getattr(options, name)) for name in LINES}
     filled |= {name: value for name in _single() if (value := getattr(options, name)) is not None}
     filled |= {f"{GROUP}{name}": True for name in options.groups} | {f"{SCOPE}{name}": True for name in options.scopes}
     filled["jwks"] = json.dumps(options.jwks, indent=1) if options.jwks is not None else ""

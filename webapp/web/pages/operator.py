@@ -39,48 +39,48 @@ def groups() -> Any:
         try:
             name = service.create(form.name.data, operators.actor())
             render.receipt(_("You added the group %(group)s.", group=name))
-            return render.go(layouts.page_url("operator.group", name=name))
+            return render.go(layouts.page_url("operator.group", group_name=name))
         except Refusal as refusal:
             words.place(refusal, form)
     counted = [(row, ngettext("%(num)s member", "%(num)s members", row.members)) for row in service.all()]
-    rows = [(row.name, members, layouts.page_url("operator.group", name=row.name)) for row, members in counted]
+    rows = [(row.name, members, layouts.page_url("operator.group", group_name=row.name)) for row, members in counted]
     return render.page("operator/groups.html", form, rows=rows)
 
 
-@bp.route("/groups/<name>", methods=["GET", "POST"])
+@bp.route("/groups/<group_name>", methods=["GET", "POST"])
 @login_required
 @guards.operator
-def group(name: str) -> Any:
-    form, members = MemberForm(), operators.services().groups.members(name)
+def group(group_name: str) -> Any:
+    form, members = MemberForm(), operators.services().groups.members(group_name)
     if REMOVE in request.form:
-        return _remove(name, request.form[REMOVE])
+        return _remove(group_name, request.form[REMOVE])
     if form.submitted():
         try:
-            operators.services().groups.add(name, form.username.data, operators.actor())
-            return render.go(layouts.page_url("operator.group", name=name))
+            operators.services().groups.add(group_name, form.username.data, operators.actor())
+            return render.go(layouts.page_url("operator.group", group_name=group_name))
         except Refusal as refusal:
             words.place(refusal, form)
-    delete_url = layouts.page_url("operator.delete_group", name=name)
-    return render.page("operator/group.html", form, name=name, members=members, delete_url=delete_url)
+    delete_url = layouts.page_url("operator.delete_group", group_name=group_name)
+    return render.page("operator/group.html", form, name=group_name, members=members, delete_url=delete_url)
 
 
-def _remove(name: str, username: str) -> Any:
-    if Form().submitted() and operators.services().groups.remove(name, username, operators.actor()):
-        render.receipt(_("You removed @%(username)s from the group %(group)s.", username=username, group=name))
-    return render.go(layouts.page_url("operator.group", name=name))
+def _remove(group_name: str, username: str) -> Any:
+    if Form().submitted() and operators.services().groups.remove(group_name, username, operators.actor()):
+        render.receipt(_("You removed @%(username)s from the group %(group)s.", username=username, group=group_name))
+    return render.go(layouts.page_url("operator.group", group_name=group_name))
 
 
-@bp.route("/groups/<name>/delete", methods=["GET", "POST"])
+@bp.route("/groups/<group_name>/delete", methods=["GET", "POST"])
 @login_required
 @guards.operator
-def delete_group(name: str) -> Any:
-    form, members = Form(), operators.services().groups.members(name)
+def delete_group(group_name: str) -> Any:
+    form, members = Form(), operators.services().groups.members(group_name)
     if form.submitted():
         try:
-            operators.services().groups.delete(name, operators.actor())
-            render.receipt(_("You deleted the group %(group)s.", group=name))
+            operators.services().groups.delete(group_name, operators.actor())
+            render.receipt(_("You deleted the group %(group)s.", group=group_name))
             return render.go(layouts.page_url("operator.groups"))
         except Refusal as refusal:
             words.place(refusal, form)
-    cancel_url = layouts.page_url("operator.group", name=name)
-    return render.page("operator/delete_group.html", form, name=name, number=len(members), cancel_url=cancel_url)
+    cancel_url = layouts.page_url("operator.group", group_name=group_name)
+    return render.page("operator/delete_group.html", form, name=group_name, number=len(members), cancel_url=cancel_url)
