@@ -101,6 +101,8 @@ def _arguments(site: Site, names: set[str], page: str) -> Iterator[dict[str, str
         "client_id": "0" * 32,
         "secret": "1",
         "group_name": "staff",
+        "username": "ada",
+        "act": "lock",
         "name": "js/site.js",
     }
     if "method" not in names:

@@ -221,6 +221,11 @@ SCREENS = (
     Screen("operator-groups", "/operator/groups", "operator", has_fields=True),
     Screen("operator-group", "/operator/groups/staff", "operator", has_fields=True),
     Screen("operator-group-delete", "/operator/groups/staff/delete", "operator"),
+    Screen("operator-accounts", "/operator/accounts", "operator", has_fields=True),
+    Screen("operator-account", "/operator/accounts/{}", "operator-of-people"),
+    Screen("operator-account-own", "{}", "operator-of-operators", twin="operator-account"),
+    Screen("operator-account-lock", "/operator/accounts/{}/lock", "operator-of-people"),
+    Screen("operator-invite", "/operator/invitations", "operator", has_fields=True),
     Screen("operator-apps", "/operator/apps", "operator"),
     Screen("operator-app-new", "/operator/apps/new", "operator"),
     Screen("operator-app-added", "/operator/apps/new", "operator",
@@ -560,6 +565,21 @@ def _operator(person: UserWithSecret, kind: str = "web") -> None:
     operators.groups.add("staff", person.username)
 
 
+def _operator_of_people(person: UserWithSecret) -> None:
+    """With another account, which has an app and logged in."""
+    _operator_at_first(person)
+    other = UserWithSecret(person.site, f"grace{person.username}", layout=person.layout)
+    other.address = person.address.removesuffix(".1") + ".2"
+    other.sign_up()
+    other.turn_on_app()
+    person.known = other.username
+
+
+def _operator_of_operators(person: UserWithSecret) -> None:
+    _operator_at_first(person)
+    person.known = f"/operator/accounts/{person.username}"
+
+
 def _operator_of_a_public_app(person: UserWithSecret) -> None:
     _operator(person, "public")
 
@@ -864,6 +884,8 @@ STATES: dict[str, State] = {
     "operator-without-key": _operator_without_key,
     "operator-at-first": _operator_at_first,
     "operator": _operator,
+    "operator-of-people": _operator_of_people,
+    "operator-of-operators": _operator_of_operators,
     "operator-of-a-public-app": _operator_of_a_public_app,
     "operator-of-a-secret": _operator_of_a_secret,
     "asked-to-notify": _asked_to_notify,

@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 from bs4 import Tag
+from sqlalchemy import update
 
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.journeys.test_keys_and_passkeys import with_passkey
 from tests.people import ANDROID, DESKTOP, Owner, Page
 from webapp.domain.codes import hash_of
+from webapp.models.registered_apps import RegisteredApp
 from webapp.services.operators import AppOptions
 
-APPS, GROUPS = "/operator/apps", "/operator/groups"
+APPS, GROUPS, ACCOUNTS = "/operator/apps", "/operator/groups", "/operator/accounts"
 CALLBACK = "https://wiki.example.org/callback"
 KEY_PAGE = "Use your security key"
 
@@ -68,7 +70,18 @@ def only_app(site: Site) -> str:
 # -- Who sees them -----------------------------------------------------------------------------------
 
 
-PAGES = ("/operator", APPS, f"{APPS}/new", GROUPS, f"{GROUPS}/staff", f"{GROUPS}/staff/delete")
+PAGES = (
+    "/operator",
+    ACCOUNTS,
+    f"{ACCOUNTS}/ada",
+    f"{ACCOUNTS}/ada/lock",
+    "/operator/invitations",
+    APPS,
+    f"{APPS}/new",
+    GROUPS,
+    f"{GROUPS}/staff",
+    f"{GROUPS}/staff/delete",
+)
 
 
 def test_people_find_no_page_and_no_link(site: Site) -> None:
@@ -378,3 +391,99 @@ def test_an_old_token_changes_nothing(site: Site, ada: Owner) -> None:
     ada.send("POST", f"{GROUPS}/staff", data={"csrf_token": "old", "remove": "ada"})
     assert len(site.services.operators.apps.named(client_id).secrets) == 1
     assert len(site.services.operators.groups.members("staff")) == 1
+
+
+# -- Accounts ----------------------------------------------------------------------------------------
+
+
+@each_way
+def test_an_account_is_found_logged_out_locked_and_unlocked(site: Site, layout: str, htmx: bool) -> None:
+    ada = operator(site, layout=layout, htmx=htmx)
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    bob.turn_on_app()
+    site.services.operators.groups.create("staff")
+    site.services.operators.groups.add("staff", "bob")
+    ada.open("/operator")
+    page = ada.follow("Accounts")
+    assert page.says("@bob")
+    for typed in ("Bob", "bob@example.org"):
+        ada.open(ACCOUNTS)
+        page = ada.press("Find", username=typed)
+        assert page.path == f"{ACCOUNTS}/bob"
+    for said in ("@bob", "bob@example.org", "staff", "Authentication app", "Added", "You created your account."):
+        assert page.says(said), said
+    assert bob.secret not in page.text
+    ada.follow("Log out everywhere")
+    page = ada.press("Log out everywhere")
+    assert page.receipts == ["Ada Lovelace is logged out on all devices."]
+    assert bob.open("/settings").path == "/log-in"
+    ada.follow("Lock")
+    page = ada.press("Lock")
+    assert page.receipts == ["Ada Lovelace is locked."]
+    assert page.says("Locked")
+    assert bob.log_in().status == 422
+    ada.follow("Unlock")
+    page = ada.press("Unlock")
+    assert page.receipts == ["Ada Lovelace is unlocked."]
+    assert bob.log_in().h1 == "Enter your code"
+    page = ada.open("/settings/security/activity")
+    for said in ("You logged out the account @bob on all devices.", "You locked the account @bob."):
+        assert page.says(said), said
+
+
+def test_an_account_that_nobody_has_is_not_found(site: Site, ada: Owner) -> None:
+    ada.open(ACCOUNTS)
+    page = ada.press("Find", username="nobody")
+    assert (page.status, page.problems) == (422, ["No account has that username."])
+    assert ada.open(f"{ACCOUNTS}/nobody").status == 404
+    assert ada.open(f"{ACCOUNTS}/nobody/lock").status == 404
+    assert ada.open(f"{ACCOUNTS}/ada/delete").status == 404
+
+
+def test_an_operator_is_not_changed_in_the_pages(site: Site, ada: Owner) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    site.services.operators.roles.promote("bob")
+    page = ada.open(f"{ACCOUNTS}/bob")
+    assert page.says("Operators can't be changed here. Use the command line.")
+    for act, button in (("log-out", "Log out everywhere"), ("lock", "Lock"), ("unlock", "Unlock")):
+        ada.open(f"{ACCOUNTS}/bob/{act}")
+        page = ada.press(button)
+        assert (page.status, page.problems) == (403, ["Operators can't be changed here. Use the command line."])
+    assert bob.open("/settings").h1 == "Settings and privacy"
+
+
+def test_an_account_without_factors_and_address_is_shown(site: Site, ada: Owner) -> None:
+    site.services.sign_up.create_by_operator("Eve", "eve", "violet tractors hum", None, confirmed=False)
+    page = ada.open(f"{ACCOUNTS}/eve")
+    assert page.says("Not confirmed")
+    assert page.says("Off")
+
+
+@each_way
+def test_someone_is_invited_by_mail(site: Site, layout: str, htmx: bool) -> None:
+    ada = operator(site, layout=layout, htmx=htmx)
+    ada.open(ACCOUNTS)
+    ada.follow("Invite")
+    page = ada.press("Invite", email="not an address")
+    assert (page.status, page.problems) == (422, ["Enter a valid email address, like name@example.com."])
+    page = ada.press("Invite", email="grace@example.org", username="grace", name="Grace Hopper")
+    assert (page.h1, page.receipts) == ("Grace Hopper", ["You invited @grace."])
+    assert site.emailed_path("grace@example.org", "/invite/")
+    assert ada.open("/settings/security/activity").says("You invited @grace.")
+    ada.open("/operator/invitations")
+    assert ada.press("Invite", email="ada@example.org").problems == ["That email address belongs to another account."]
+
+
+def test_the_list_of_accounts_says_when_it_is_not_complete(site: Site, ada: Owner) -> None:
+    for number in range(101):
+        site.services.sign_up.create_by_operator("Eve", f"eve{number}", "violet tractors hum", None, confirmed=False)
+    assert ada.open(ACCOUNTS).says("There are more than we can show here.")
+
+
+def test_when_an_app_was_last_used_is_shown(site: Site, ada: Owner) -> None:
+    add_app(ada)
+    with site.services.db.write() as tx:
+        tx.execute(update(RegisteredApp).values(used_at=site.clock.now()))
+    assert ada.open(APPS).says("Last used on January 15, 2027")

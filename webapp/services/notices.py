@@ -49,6 +49,8 @@ LISTED: dict[str, Sentence] = {
     "second-factor-failed": lazy("Someone entered your password and then five wrong codes."),
     "group-joined": lazy("An administrator added you to the group %(group)s."),
     "group-left": lazy("An administrator removed you from the group %(group)s."),
+    "operator-logged-out": lazy("You logged out the account @%(username)s on all devices."),
+    "operator-invited": lazy("You invited @%(username)s."),
     "operator-locked": lazy("You locked the account @%(username)s."),
     "operator-unlocked": lazy("You unlocked the account @%(username)s."),
     "operator-group-added": lazy("You added the group %(group)s."),

@@ -155,6 +155,16 @@ class MemberForm(Form):
     username = StringField(lazy("Username"), [InputRequired(lazy("Enter a username."))])
 
 
+class FindAccountForm(Form):
+    username = StringField(lazy("Username or email"), [InputRequired(lazy("Enter a username or email."))])
+
+
+class InviteForm(Form):
+    email = StringField(lazy("Email"), [InputRequired(lazy("Enter an email address."))])
+    username = StringField(lazy("Username (optional)"))
+    name = StringField(lazy("Name (optional)"))
+
+
 class BackupCodeForm(Form):
     code = StringField(lazy("Backup code"))
 

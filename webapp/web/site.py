@@ -39,6 +39,7 @@ from .pages import (
     named_factors,
     not_you,
     operator,
+    operator_accounts,
     operator_apps,
     outbox,
     own_account,
@@ -55,7 +56,7 @@ from .pages import (
 PAGES = (
     *(entrance, login_links, not_you, challenge, home, settings, own_account, sessions, activity, contacts),
     *(two_factor, temporary_passwords, enrollment, step_up, help, web_app, site, assets),
-    *(operator, operator_apps),
+    *(operator, operator_apps, operator_accounts),
 )
 
 

@@ -72,17 +72,16 @@ class Groups:
 
     def delete(self, name: str, actor: Actor = COMMAND_LINE) -> None:
         """Raises `UnknownGroup`, or `GroupInUse` while an app is open to the group."""
-        try:
-            with self.acts.write(actor) as act:
-                using = select(RegisteredApp.name).join(AppGroup, AppGroup.app_id == RegisteredApp.id)
-                apps = act.tx.scalars(using.where(AppGroup.group_name == name).order_by(RegisteredApp.name)).all()
-                if apps:
-                    raise GroupInUse(", ".join(apps))
-                if not changed_one_row(act.tx, delete(Group).where(Group.name == name)):
-                    raise UnknownGroup()
-                act.note("operator-group-deleted", group=name)
-        except IntegrityError:  # an app was opened to it meanwhile
-            raise GroupInUse(name) from None
+        with self.acts.write(actor) as act:
+            # no app can be opened to it, and no member added, until the transaction ends
+            if act.tx.scalar(select(Group.name).where(Group.name == name).with_for_update()) is None:
+                raise UnknownGroup()
+            using = select(RegisteredApp.name).join(AppGroup, AppGroup.app_id == RegisteredApp.id)
+            apps = act.tx.scalars(using.where(AppGroup.group_name == name).order_by(RegisteredApp.name)).all()
+            if apps:
+                raise GroupInUse(", ".join(apps))
+            act.tx.execute(delete(Group).where(Group.name == name))
+            act.note("operator-group-deleted", group=name)
 
     def add(self, name: str, username: str, actor: Actor = COMMAND_LINE) -> Account | None:
         """The account that was added, None when it was in the group. Raises `UnknownGroup` or `UnknownUsername`."""

@@ -10,6 +10,7 @@ from ..links import Links
 from ..method_kinds import Methods
 from ..notices import Notices
 from ..sessions import Sessions
+from .accounts import OperatedAccounts
 from .acts import Acts
 from .app_access import AppAccess
 from .apps import RegisteredApps
@@ -26,5 +27,6 @@ class Operators:
         self.core, acts = core, Acts(core, notices)
         self.roles = Roles(core, acts, sessions, links, notices)
         self.groups = Groups(core, acts, notices)
+        self.accounts = OperatedAccounts(core, acts, sessions, notices, methods)
         self.apps = RegisteredApps(core, acts, tuple(urlsplit(origin).hostname or "" for origin in origins))
         self.access = AppAccess(core, methods)

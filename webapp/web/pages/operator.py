@@ -25,6 +25,7 @@ bp = Blueprint("operator", __name__, url_prefix="/operator")
 def overview() -> Any:
     rows = [
         (_("Apps"), _("What people can log in to with their account here"), layouts.page_url("operator_apps.listed")),
+        (_("Accounts"), _("Find, invite, log out, or lock people"), layouts.page_url("operator_accounts.listed")),
         (_("Groups"), _("Who can use an app that isn't open to everyone"), layouts.page_url("operator.groups")),
     ]
     return render.page("operator/overview.html", rows=rows)

@@ -35,7 +35,7 @@ def overview() -> Any:
         (_("Display"), _("Light or dark theme"), url("settings.display")),
     ]
     if current.user().account.role == OPERATOR:
-        rows.append((_("Operator"), _("Apps and groups of this site"), url("operator.overview")))
+        rows.append((_("Operator"), _("Apps, accounts, and groups of this site"), url("operator.overview")))
     return render.page("settings/overview.html", rows=rows)
 
 

@@ -1,0 +1,150 @@
+"""The operator's pages of accounts: finding one, what is known of it, logging it out, locking it, and inviting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, abort
+from flask_login import login_required
+
+from ...domain.app_refusals import UnknownUsername
+from ...domain.devices import device
+from ...domain.language import Sentence, lazy
+from ...domain.language import gettext as _
+from ...domain.refusals import Refusal
+from ...models.accounts import OPERATOR
+from ...policy import HOUR
+from ...services.activity import NEWEST
+from ...services.notices import sentence_for
+from ...services.operators.accounts import AccountView
+from .. import current, guards, layouts, operators, render, words
+from ..forms import FindAccountForm, Form, InviteForm
+
+bp = Blueprint("operator_accounts", __name__, url_prefix="/operator")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """The texts of a page that asks before an act, and the act. Sentences contain `%(name)s`, the account's name."""
+
+    heading: Sentence
+    what: Sentence
+    button: Sentence
+    receipt: Sentence
+    do: Callable[[str], object]
+
+
+ACTS = {
+    "log-out": Act(
+        lazy("Log out %(name)s everywhere"),
+        lazy("This ends every login, app, and remembered browser of %(name)s. We tell them by email."),
+        lazy("Log out everywhere"),
+        lazy("%(name)s is logged out on all devices."),
+        lambda username: operators.services().accounts.log_out(username, operators.actor()),
+    ),
+    "lock": Act(
+        lazy("Lock %(name)s"),
+        lazy("%(name)s is logged out everywhere and can't log in until you unlock the account."),
+        lazy("Lock"),
+        lazy("%(name)s is locked."),
+        lambda username: operators.services().roles.lock(username, operators.actor()),
+    ),
+    "unlock": Act(
+        lazy("Unlock %(name)s"),
+        lazy("%(name)s can then log in again."),
+        lazy("Unlock"),
+        lazy("%(name)s is unlocked."),
+        lambda username: operators.services().roles.unlock(username, operators.actor()),
+    ),
+}
+
+
+@bp.route("/accounts", methods=["GET", "POST"])
+@login_required
+@guards.operator
+def listed() -> Any:
+    form, service = FindAccountForm(), operators.services().accounts
+    if form.submitted():
+        try:
+            return render.go(_url(service.find(form.username.data).username))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    found = service.all()
+    rows = [(account.name, account.username, _url(account.username)) for account in found.accounts]
+    invite_url = layouts.page_url("operator_accounts.invite")
+    return render.page("operator/accounts.html", form, rows=rows, more=found.more, invite_url=invite_url)
+
+
+@bp.get("/accounts/<username>")
+@login_required
+@guards.operator
+def account(username: str) -> Any:
+    view = _view(username)
+    events = current.services().activity.page(view.account.id, NEWEST).events
+    acts = () if view.account.role == OPERATOR else ("log-out", "unlock" if view.account.locked_at else "lock")
+    return render.page(
+        "operator/account.html",
+        view=view,
+        factors=[(factor.label or str(method.general_title), method.icon, factor) for method, factor in view.factors],
+        sessions=[(device(session.device), session) for session in view.sessions],
+        events=[(event, sentence_for(event.kind, event.details)) for event in events],
+        acts=[(ACTS[name].button, _act_url(view.account.username, name)) for name in acts],
+        group_urls=[(name, layouts.page_url("operator.group", group_name=name)) for name in view.groups],
+    )
+
+
+@bp.route("/accounts/<username>/<any('log-out', 'lock', 'unlock'):act>", methods=["GET", "POST"])
+@login_required
+@guards.operator
+def confirm(username: str, act: str) -> Any:
+    found, form, chosen = _view(username).account, Form(), ACTS[act]
+    if form.submitted():
+        try:
+            chosen.do(username)
+            render.receipt(chosen.receipt % {"name": found.name})
+            return render.go(_url(found.username))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    heading, what = chosen.heading % {"name": found.name}, chosen.what % {"name": found.name}
+    cancel_url = _url(found.username)
+    return render.page("operator/act.html", form, heading=heading, what=what, act=chosen, cancel_url=cancel_url)
+
+
+@bp.route("/invitations", methods=["GET", "POST"])
+@login_required
+@guards.operator
+def invite() -> Any:
+    form = InviteForm()
+    if form.submitted():
+        try:
+            return _invited(form)
+        except Refusal as refusal:
+            words.place(refusal, form)
+    hours = current.services().settings.policy.invitation_seconds // HOUR
+    return render.page("operator/invite.html", form, hours=hours)
+
+
+def _invited(form: InviteForm) -> Any:
+    username, name = form.username.data or None, form.name.data or None
+    made = current.services().invitations.send(form.email.data, username, name)
+    operators.services().accounts.invited(made.username, operators.actor())
+    render.receipt(_("You invited @%(username)s.", username=made.username))
+    return render.go(_url(made.username))
+
+
+def _view(username: str) -> AccountView:
+    """404 for a username that no account has."""
+    try:
+        return operators.services().accounts.view(username)
+    except UnknownUsername:
+        abort(404)
+
+
+def _url(username: str) -> str:
+    return layouts.page_url("operator_accounts.account", username=username)
+
+
+def _act_url(username: str, act: str) -> str:
+    return layouts.page_url("operator_accounts.confirm", username=username, act=act)
