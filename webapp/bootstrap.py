@@ -40,6 +40,7 @@ from .services.login import Login, LoginLinks, Passkeys, RememberedBrowsers, Ses
 from .services.not_you import NotYou
 from .services.notices import Notices
 from .services.one_time_codes import OneTimeCodes
+from .services.openid import OpenId
 from .services.operation import Accounts, Advice, Maintenance, Proxies, Restoration
 from .services.operators import Operators
 from .services.outbox import Outbox
@@ -98,7 +99,7 @@ class Services:
         self.phone_numbers, key, hosts = numbers, ports.pushes.public_key, settings.push.hosts
         self.ceremonies = Ceremonies(core, site, settings.main_host.partition(":")[0], settings.origins)
         pushes = RequestPushes(core, self.outbox, ports.places, site, settings.mobile_url, key is not None)
-        self.login_requests = LoginRequests(core, attempts, pushes)
+        self.login_requests, self.app_sessions = LoginRequests(core, attempts, pushes), AppSessions(core)
         self.approvals = Approvals(core, self.login_requests, tell)
         parts = (codes, self.outbox, numbers, self.ceremonies, self.login_requests)
         self.methods = methods(Parts(core, attempts, *parts, site, ports.texts.available, hosts, key))
@@ -112,29 +113,28 @@ class Services:
         self.second_factors = SecondFactors(core, sessions, backup_codes, tell, self.methods)
         self.named_factors, self.forecasts = NamedFactors(core, sessions, tell), Forecasts(self.methods)
         self.sign_up = SignUp(core, attempts, passwords, sessions, tell, self.usernames, settings.sign_up_open)
-        inviting = (self.sign_up, self.usernames, guesses, passwords, sessions, self.links, self.outbox, tell)
-        self.invitations = Invitations(core, *inviting)
-        changing = (core, attempts, guesses, passwords, sessions)
-        self.password_changes = PasswordChanges(*changing, self.links, self.outbox, tell)
+        changing = (guesses, passwords, sessions, self.links, self.outbox, tell)
+        self.invitations = Invitations(core, self.sign_up, self.usernames, *changing)
+        self.password_changes = PasswordChanges(core, attempts, *changing)
         self.login_links = LoginLinks(core, attempts, self.links, self.outbox, tell)
         self.not_you = NotYou(core, self.links, sessions, self.password_changes, tell)
         self.contacts, self.activity, self.proxies = Contacts(core, numbers), ActivityPages(core), Proxies(core)
         self.temporary_passwords = TemporaryPasswords(core, attempts, sessions, numbers, self.outbox, tell)
         refused = RefusedAccesses(core, self.temporary_passwords, ports.texts.available)
-        self.app_sessions = apps = AppSessions(core)
-        proving = (guesses, KnownNetworks(core), passwords, self.temporary_passwords)
-        self.legacy_access = LegacyAccess(core, *proving, apps, refused, tell, CallerCache(core))
-        kinds = SessionKind(core, sessions), RememberedKind(core, remembered), AppKind(core, apps)
+        proving = (guesses, KnownNetworks(core), passwords, self.temporary_passwords, self.app_sessions)
+        self.legacy_access = LegacyAccess(core, *proving, refused, tell, CallerCache(core))
+        kinds = SessionKind(core, sessions), RememberedKind(core, remembered), AppKind(core, self.app_sessions)
         self.active_access = ActiveAccess(core, sessions, tell, kinds)
         self.delivery = Delivery(core, self.outbox, ports.mail, ports.texts, ports.pushes, refused.process, pushes.drop)
         owned, self.exports = (self.links, tell, self.outbox), Exports(core, attempts, sessions, tell)
         self.renames = Renames(core, attempts, self.usernames, sessions, *owned, settings.username_change)
-        self.deletions = deletions = Deletions(core, sessions, *owned, self.usernames, settings.main_url)
-        self.accounts = Accounts(core, sessions, tell, deletions, self.renames)
+        self.deletions = Deletions(core, sessions, *owned, self.usernames, settings.main_url)
+        self.accounts = Accounts(core, sessions, tell, self.deletions, self.renames)
+        self.openid = OpenId(core, attempts, sessions, tell, self.methods, settings.main_url, list(languages))
         self.operators = Operators(core, sessions, self.links, tell, self.methods, settings.origins)
-        heartbeat = FileHeartbeat(settings.instance, settings.database_url)
-        self.restoration, self.maintenance = Restoration(core, heartbeat, self.methods), Maintenance(core, deletions)
-        self.advice = Advice(core, apps, self.usernames, settings.sign_up_open, settings.legacy_access)
+        beats = FileHeartbeat(settings.instance, settings.database_url)
+        self.restoration, self.maintenance = Restoration(core, beats, self.methods), Maintenance(core, self.deletions)
+        self.advice = Advice(core, self.app_sessions, self.usernames, settings.sign_up_open, settings.legacy_access)
 
 
 def build(

@@ -157,6 +157,14 @@ class Policy:
 
     # Apps
     app_secrets: int = 2  # of one app that work at a time, so that it can be given the next before the last one ends
+    token_seconds: int = 10 * MINUTE  # of access and ID tokens
+    authorization_request_seconds: int = HOUR  # for log-in, enrollment and consent
+    code_seconds: int = MINUTE
+    refresh_token_idle: int = 30 * DAY
+    client_failures: Window = Window(10, 15 * MINUTE)  # of one client from one network
+    signing_key_seconds: int = 90 * DAY  # for which a key signs
+    signing_key_ahead: int = DAY  # for which it is published before it signs
+    signing_keys_cached: int = HOUR  # by this site's processes, and by apps
 
     # Enrollment
     draft_seconds: int = 30 * MINUTE

@@ -456,6 +456,8 @@ function preparePage() {
   signalCredentials();
 }
 
+// an answer to an app by form_post, whose page has a button too
+document.querySelector("form[data-submit-now]")?.submit();
 document.addEventListener("htmx:after:settle", preparePage);
 preparePage();
 listPasskeys();

@@ -46,6 +46,10 @@ OPEN_TO_ALL = {
     "web_app.service_worker",
     "web_app.offline",
     "challenge.backup_code",
+    "app_logins.authorize",  # the request of an app, which it may send to anyone; it leads to the log-in
+    "app_logins.consent",
+    "app_logins.log_out",
+    "app_logins.logged_out_of",  # only to an address that the app registered
     "help.two_factor",
     "help.cannot_log_in",
     "site.about",

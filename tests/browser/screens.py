@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from playwright.sync_api import expect
@@ -235,6 +237,14 @@ SCREENS = (
     Screen("operator-app-public", "/operator/apps/{}", "operator-of-a-public-app", twin="operator-app"),
     Screen("operator-app-delete", "/operator/apps/{}/delete", "operator"),
     Screen("operator-secret-remove", "{}", "operator-of-a-secret"),
+    # -- Logging in to apps
+    Screen("app-consent", "{}", "asked-for-consent"),
+    Screen("app-needs-key", "{}", "asked-for-a-key"),
+    Screen("app-forbidden", "{}", "kept-from-an-app", status=403),
+    Screen("app-unanswerable", "/oauth/authorize", status=400),
+    Screen("app-log-out", "/oauth/log-out", "member"),
+    Screen("connected-apps", "/settings/security/apps", "connected"),
+    Screen("connected-apps-none", "/settings/security/apps", "member", twin="connected-apps"),
     # -- The site itself
     Screen("help", "/help/two-factor-authentication"),
     Screen("cannot-log-in", "/help/cannot-log-in"),
@@ -590,6 +600,34 @@ def _operator_of_a_secret(person: UserWithSecret) -> None:
     person.known = f"/operator/apps/{person.known}/secrets/{secret.id}/remove"
 
 
+def _asked_for_consent(person: UserWithSecret, **options: Any) -> None:
+    """An app has sent them here, and waits for an answer."""
+    _member(person)
+    uris, scopes = ("https://wiki.example.org/callback",), "openid profile email phone groups offline_access"
+    app = person.site.services.operators.apps.create("web", AppOptions("Wiki", redirect_uris=uris, **options)).app
+    asked = {"client_id": app.client_id, "redirect_uri": uris[0], "response_type": "code", "scope": scopes}
+    proof = {"code_challenge": "x" * 43, "code_challenge_method": "S256", "prompt": "select_account"}
+    page = person.open(f"/oauth/authorize?{urlencode({**asked, **proof})}")
+    person.known = page.response.request.full_path
+
+
+def _asked_for_a_key(person: UserWithSecret) -> None:
+    _asked_for_consent(person, proof="key")
+
+
+def _kept_from_an_app(person: UserWithSecret) -> None:
+    groups = person.site.services.operators.groups
+    if "staff" not in [group.name for group in groups.all()]:
+        groups.create("staff")
+    _asked_for_consent(person, groups=("staff",))
+
+
+def _connected(person: UserWithSecret) -> None:
+    _asked_for_consent(person)
+    person.open(person.known)
+    person.press("Continue")
+
+
 def _newest_factor(person: UserWithSecret) -> int:
     with person.site.services.db.read() as tx:
         return tx.scalars(select(func.max(Factor.id))).one() or 0
@@ -888,6 +926,10 @@ STATES: dict[str, State] = {
     "operator-of-operators": _operator_of_operators,
     "operator-of-a-public-app": _operator_of_a_public_app,
     "operator-of-a-secret": _operator_of_a_secret,
+    "asked-for-consent": _asked_for_consent,
+    "asked-for-a-key": _asked_for_a_key,
+    "kept-from-an-app": _kept_from_an_app,
+    "connected": _connected,
     "asked-to-notify": _asked_to_notify,
     "phone-finished": _phone_finished,
     "with-phone": _with_phone,

@@ -31,6 +31,8 @@ WITHHELD = {
     "login_requests": {"challenge", "nonce", "factor_id"},
     "temporary_passwords": {"secret_hash"},
     "app_sessions": {"token_hash"},
+    "app_authorizations": {"uid", "app_id", "session_id", "code_hash", "code_challenge", "nonce", "sid"},
+    "app_connections": {"app_id"},
     "known_networks": set[str](),
     "memberships": set[str](),
     "refused_accesses": set[str](),

@@ -10,7 +10,9 @@ from sqlalchemy import func, select
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner
+from tests.relying_party import RelyingParty
 from webapp.models.accounts import Account
+from webapp.models.app_logins import AppAuthorization, AppConnection, AuthorizationRequest, RefreshToken
 from webapp.models.codes import Code, Link
 from webapp.models.drafts import Draft
 from webapp.models.factors import Factor
@@ -192,3 +194,33 @@ def test_the_last_use_is_written_once_a_day(site: Site) -> None:
         ada.open("/settings")
     assert not [statement for statement in site.statements if statement.startswith("UPDATE accounts")]
     assert site.services.accounts.named("ada").used_at == site.clock.now()
+
+
+# -- Apps that log people in ---------------------------------------------------------------------------
+
+
+def test_what_apps_were_given_is_purged_after_its_time(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    wiki = RelyingParty(site, trusted=True)
+    wiki.code(ada)
+    wiki.tokens(ada, scope="openid offline_access")
+    wiki.send(ada, prompt="consent")
+    assert (count(site, AuthorizationRequest), count(site, AppAuthorization)) == (1, 2)
+    assert kept_after(site, AuthorizationRequest, 3600) == 1
+    assert kept_after(site, AuthorizationRequest, 1) == 0
+    assert kept_after(site, AppAuthorization, DAY) == 1, "of an unused code nothing can come any more"
+    assert kept_after(site, RefreshToken, 30 * DAY - 3602) == 1
+    assert kept_after(site, RefreshToken, 3602) == 0
+    assert kept_after(site, AppAuthorization, 0) == 0
+    assert count(site, AppConnection) == 1, "until its owner disconnects it"
+
+
+def test_what_may_outlive_a_session_ends_with_one_that_was_ended(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    wiki = RelyingParty(site, trusted=True)
+    token = wiki.tokens(ada, scope="openid offline_access")["refresh_token"]
+    ada.log_out()
+    assert kept_after(site, Session, 2 * DAY) == 0
+    assert wiki.refresh(token).status == 400

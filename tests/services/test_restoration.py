@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from click.testing import Result
+from sqlalchemy import func, select
 
 from tests.conftest import Site
 from tests.people import Owner, Person
+from tests.relying_party import RelyingParty
 from webapp.adapters.heartbeat import FileHeartbeat
+from webapp.models.app_logins import AuthorizationRequest
 from webapp.models.site_values import set_site_value
 from webapp.services.operation.restoration import BEATS
 
@@ -48,6 +51,21 @@ def test_after_a_restore_nothing_that_was_ended_or_used_is_valid_again(site: Sit
     ada.log_in()
     assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
     assert not site.services.restoration.void_if_restored(), "it is noticed once"
+
+
+def test_after_a_restore_no_app_keeps_what_it_was_given(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    wiki = RelyingParty(site, trusted=True)
+    code = wiki.code(ada)
+    kept = wiki.tokens(ada, scope="openid offline_access")
+    wiki.send(ada, prompt="consent")
+    site.services.restoration.declare_restored()
+    assert wiki.exchange(code).status == 400
+    assert wiki.refresh(kept["refresh_token"]).status == 400
+    assert wiki.userinfo(kept["access_token"]).status == 401
+    with site.services.db.read() as tx:
+        assert tx.scalar(select(func.count()).select_from(AuthorizationRequest)) == 0
 
 
 def test_a_new_database_is_not_taken_for_a_restored_one(site: Site) -> None:

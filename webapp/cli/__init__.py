@@ -17,12 +17,13 @@ from .database import migrate_command, moved, purge, restored
 from .groups import groups
 from .keys import keys
 from .messages import messages
+from .signing_keys import signing_keys
 
 
 def install(app: Flask, say: Callable[[Refusal], str]) -> None:
     """Registers the commands. `say` turns a refusal into a sentence."""
     app.extensions[SAY] = say
-    for group in (accounts, groups, apps, messages, keys):
+    for group in (accounts, groups, apps, messages, keys, signing_keys):
         app.cli.add_command(group)
     for command in (purge, check, restored, moved, migrate_command, develop):
         app.cli.add_command(command)

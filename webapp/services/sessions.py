@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, or_, select, true, update
 from sqlalchemy.sql import expression
 
 from ..domain.codes import draw_token, hash_of
@@ -18,6 +18,7 @@ from ..domain.origin import Origin
 from ..domain.refusals import LoginExpired, NotFresh
 from ..models.account_rows import AccountRows
 from ..models.accounts import Account, lock_account
+from ..models.app_logins import AppAuthorization
 from ..models.apps import AppSession, TemporaryPassword
 from ..models.codes import Link
 from ..models.database import Transaction, changed_one_row
@@ -162,7 +163,8 @@ class Sessions:
     def end_others(self, tx: Transaction, account_id: int, but: int | None) -> None:
         """Ends every session but the one with id `but`, pending login, remembered browser and reset link (ASVS V7.4.3).
 
-        Enrollments of other sessions, temporary passwords, app sessions and open login requests end as well.
+        Enrollments of other sessions, temporary passwords, app sessions and open login requests end as well, and what
+        apps were given by other sessions or to outlive them all.
         """
         now = self.core.clock.now()
         lock_account(tx, account_id)
@@ -170,6 +172,9 @@ class Sessions:
             live = and_(table.account_id == account_id, table.ended_at.is_(None))
             others = live if but is None or table is not Session else and_(live, Session.id != but)
             tx.execute(update(table).where(others).values(ended_at=now))
+        outlives = or_(AppAuthorization.offline, AppAuthorization.session_id != but) if but is not None else true()
+        given = AppAuthorization.account_id == account_id, AppAuthorization.ended_at.is_(None)
+        tx.execute(update(AppAuthorization).where(*given, outlives).values(ended_at=now))
         of_others = Draft.account_id == account_id, Draft.session_id != (but or 0)
         tx.execute(delete(Draft).where(*of_others))
         close_open(tx, account_id, WITHDRAWN, now)

@@ -18,7 +18,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 FILE_FIELD, TOO_LARGE = "file_field", "too_large"
 DRAINED_AT_ONCE = 64 * 1024
 DRAINED = 128  # 8 MB: a contacts file with photos
-MACHINE, LEGACY = "machine", "legacy"
+MACHINE, LEGACY, OPENID = "machine", "legacy", "openid"
 """Blueprints for programs: they have no forms, and no CSRF check."""
 LEGACY_VERIFY, LEGACY_TOKEN = f"{LEGACY}.verify", f"{LEGACY}.token"
 
@@ -201,7 +201,7 @@ def local_path(text: str | None) -> str | None:
 
 
 def _is_machine() -> bool:
-    return request.blueprint in (MACHINE, LEGACY)
+    return request.blueprint in (MACHINE, LEGACY, OPENID)
 
 
 def _is_clean(raw: bytes) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from flask import current_app
+from flask import current_app, g
 from flask.wrappers import Response
 
 POLICY = "; ".join(
@@ -42,6 +42,23 @@ DOCUMENTS = (
 )
 
 
+def lead_to(source: str) -> None:
+    """Allows the forms of this page to lead to an app, named by its origin or private scheme: browsers hold the whole
+    chain of redirects after a form to `form-action`. An app that uses a popup keeps its window (COOP)."""
+    g.leads_to = source
+
+
+def _of_document() -> tuple[tuple[str, str], ...]:
+    source = g.get("leads_to")
+    if source is None:
+        return DOCUMENTS
+    changed = {
+        "Content-Security-Policy": POLICY.replace("form-action 'self'", f"form-action 'self' {source}"),
+        "Cross-Origin-Opener-Policy": "unsafe-none",
+    }
+    return tuple((name, changed.get(name, value)) for name, value in DOCUMENTS)
+
+
 def add(response: Response) -> Response:
     headers = response.headers
     if ALL[0][0] in headers:
@@ -51,7 +68,7 @@ def add(response: Response) -> Response:
     if response.is_json:
         headers.extend(JSON)
     else:
-        headers.extend(DOCUMENTS)
+        headers.extend(_of_document())
     if current_app.config["SESSION_COOKIE_SECURE"]:
         headers.extend((HTTPS_ONLY,))
     return response

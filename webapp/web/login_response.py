@@ -13,6 +13,9 @@ from . import cookies, current, languages, layouts, render
 PASSWORD_TYPED = "typed"  # noqa: S105  # the name of a field, not a password
 """In the form session after a log-in with a password: the home page may then offer a passkey."""
 
+APP_LOGIN = "app-login"
+"""In the form session: the path of the log-in to an app that an enrollment interrupted."""
+
 PREFILLED = "username"
 """In the form session: the username that the next login page shows, after a reset or too many wrong codes."""
 
@@ -53,11 +56,17 @@ def prefill(username: str) -> None:
     session[PREFILLED] = username
 
 
-def logged_out(sentence: str) -> Response:
-    """After the session has ended: removes its cookies and leads to the log-in page, which shows the sentence."""
+def logged_out(sentence: str, next_path: str | None = None) -> Response:
+    """After the session has ended: removes its cookies and leads to the log-in page, which shows the sentence.
+
+    `next_path` is where the next log-in leads."""
     session.clear()
     render.receipt(sentence)
-    response = render.go(layouts.page_url("entrance.log_in"), whole=True)
+    return without_session(render.go(layouts.page_url("entrance.log_in", next=next_path), whole=True))
+
+
+def without_session(response: Response) -> Response:
+    """Removes the cookies of a session that has ended, and what the browser kept of its pages."""
     cookies.drop(response, cookies.SESSION)
     cookies.drop(response, cookies.LOGIN)
     # not "cookies": a browser stays remembered; not "storage" on an approving device: it would lose its pushes

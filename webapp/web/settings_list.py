@@ -51,6 +51,7 @@ def _security(path: str) -> list[Place]:
             for method in current.services().methods.out_of_band
         ),
         _place(path, gettext("Sessions"), "sessions.sessions"),
+        _place(path, gettext("Connected apps"), "connected_apps.apps"),
         _place(path, gettext("Activity"), "activity.activity"),
         _place(path, gettext("Password"), "settings.password"),
     ]

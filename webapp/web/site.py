@@ -27,7 +27,9 @@ from . import (
 )
 from .pages import (
     activity,
+    app_logins,
     challenge,
+    connected_apps,
     contacts,
     enrollment,
     entrance,
@@ -38,6 +40,7 @@ from .pages import (
     machine,
     named_factors,
     not_you,
+    openid,
     operator,
     operator_accounts,
     operator_apps,
@@ -56,7 +59,7 @@ from .pages import (
 PAGES = (
     *(entrance, login_links, not_you, challenge, home, settings, own_account, sessions, activity, contacts),
     *(two_factor, temporary_passwords, enrollment, step_up, help, web_app, site, assets),
-    *(operator, operator_apps, operator_accounts),
+    *(operator, operator_apps, operator_accounts, app_logins, connected_apps),
 )
 
 
@@ -87,6 +90,7 @@ def install(app: Flask, services: Services) -> None:
     layouts.mount(app, pages, services.settings)
     templates.install(app, services)
     app.register_blueprint(machine.bp)
+    app.register_blueprint(openid.bp)
     app.register_blueprint(legacy.bp if services.settings.legacy_access else legacy.absent)
     app.wsgi_app = hosts.Hosts(app.wsgi_app, services.settings)  # type: ignore[method-assign]  # as Flask's documentation shows it
 

@@ -24,6 +24,7 @@ from . import (
     icons,
     languages,
     layouts,
+    scope_words,
     settings_list,
     themes,
     times,
@@ -62,6 +63,7 @@ def install(app: Flask, services: Services) -> None:
         waiting_requests=waiting_requests.here,
         described=forms.described,
         invalid=forms.invalid,
+        app_learns=scope_words.learns,
         languages=list(services.languages.values()),
         language_links=languages.links,
     )

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, delete, not_, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ...models.accounts import OPERATOR, Account
+from ...models.app_logins import AppAuthorization, AuthorizationRequest, RefreshToken
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ...models.codes import Code, Link
 from ...models.contacts import ContactLookups
@@ -28,6 +29,7 @@ from ...models.sessions import (
     Session,
     new_backup_code_bound,
 )
+from ...models.signing_keys import SigningKey, signing_key_bound
 from ...policy import DAY
 from ..core import Core
 from ..kept_acts import act_bound
@@ -48,6 +50,7 @@ SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
     (SiteKey.sealed, lambda key: site_key_bound(key.name)),
     (AppSecret.sealed, lambda secret: app_secret_bound(secret.app_id)),
     (Code.sealed_target, lambda code: target_bound(code.account_id, code.challenge)),
+    (SigningKey.sealed, lambda key: signing_key_bound(key.kid)),
 )
 """Every sealed column, and what its values are bound to. Once all are resealed, an old key can be removed."""
 RUNS = (SHARED_BUCKETS, TOTALS)
@@ -60,6 +63,7 @@ class Maintenance:
 
     def purge(self) -> dict[str, int]:
         """Deletes what is past its retention time in the policy; returns the numbers of deleted rows by table."""
+        self._end_logged_out()
         deleted = {Account.__tablename__: self._purge_accounts() + self.deletions.finish_due()}
         for table, condition in self._expired():
             with self.core.db.write() as tx:
@@ -74,6 +78,14 @@ class Maintenance:
             )
             tx.execute(update(Session).where(unsaved).values(sealed_backup_code=None, backup_code_at=None))
         return deleted
+
+    def _end_logged_out(self) -> None:
+        """Ends what apps were given by sessions that were ended, before these are deleted: what may outlive a session
+        ends when its user logs out."""
+        ended = select(Session.id).where(Session.ended_at.is_not(None))
+        given = AppAuthorization.session_id.in_(ended), AppAuthorization.ended_at.is_(None)
+        with self.core.db.write() as tx:
+            tx.execute(update(AppAuthorization).where(*given).values(ended_at=self.core.clock.now()))
 
     def reseal(self) -> int:
         """Seals every secret of an older key under the newest, row by row, and returns how many.
@@ -110,6 +122,12 @@ class Maintenance:
         with self.core.db.write() as tx:
             return delete_accounts(tx, and_(*never_confirmed, Account.used_at <= unused, Account.id.not_in(in_use)))
 
+    def _authorization_is_over(self, ended: int) -> ColumnElement[bool]:
+        """It was ended, or its last token has expired. A code of which nothing came is over too."""
+        last = select(func.max(RefreshToken.made_at)).where(RefreshToken.authorization_id == AppAuthorization.id)
+        unused = and_(last.scalar_subquery().is_(None), AppAuthorization.made_at < ended)
+        return or_(AppAuthorization.ended_at < ended, unused)
+
     def _expired(self) -> list[tuple[Any, Any]]:
         now, policy = self.core.clock.now(), self.core.policy
         ended = now - policy.ended_kept
@@ -140,6 +158,9 @@ class Maintenance:
                     AppSession.seen_at < ended - policy.app_session_idle,
                 ),
             ),
+            (AuthorizationRequest, AuthorizationRequest.asked_at < now - policy.authorization_request_seconds),
+            (RefreshToken, RefreshToken.made_at < ended - policy.refresh_token_idle),
+            (AppAuthorization, self._authorization_is_over(ended)),
             (RefusedAccess, RefusedAccess.at < now - policy.refused_access_seconds),
             (Code, Code.made_at < ended - policy.email_code_seconds),
             (Link, or_(Link.expires_at < ended, Link.used_at < ended)),
@@ -147,6 +168,7 @@ class Maintenance:
             (Factor, Factor.turned_off_at < now - policy.turn_back_on_seconds),
             # a run of wrong passwords or second factors counts until a full log-in, however long that takes
             (Attempt, and_(Attempt.at < ended, *(not_(Attempt.bucket.startswith(run)) for run in RUNS))),
+            (SigningKey, SigningKey.signs_until < ended - policy.signing_key_seconds),
             (KnownNetwork, KnownNetwork.at < now - policy.known_network),
             (ContactLookups, ContactLookups.at <= now - policy.contact_lookups.seconds),
             (Activity, Activity.at < now - policy.activity_kept),

@@ -16,6 +16,7 @@ from sqlalchemy import delete, select, update
 from ...domain.ports import Heartbeat
 from ...domain.refusals import DatabaseUnavailable
 from ...models.accounts import Account
+from ...models.app_logins import AppAuthorization, AuthorizationRequest
 from ...models.apps import AppSession, RefusedAccess, TemporaryPassword
 from ...models.codes import Code, Link
 from ...models.database import Transaction
@@ -119,9 +120,9 @@ class Restoration:
 
     def _void_all(self, tx: Transaction) -> None:
         now = self.core.clock.now()
-        for ended in (Session, PendingLogin, RememberedBrowser, TemporaryPassword, AppSession):
+        for ended in (Session, PendingLogin, RememberedBrowser, TemporaryPassword, AppSession, AppAuthorization):
             tx.execute(update(ended).where(ended.ended_at.is_(None)).values(ended_at=now))
-        for dropped in (KeptAct, Draft, Code, Link, RefusedAccess):
+        for dropped in (KeptAct, Draft, Code, Link, RefusedAccess, AuthorizationRequest):
             tx.execute(delete(dropped))
         # it is not known which backup codes were used since, so their owners must make new ones
         tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))

@@ -15,6 +15,7 @@ from ...domain.account_refusals import TooManyExports
 from ...domain.moments import machine
 from ...domain.origin import Origin
 from ...models.accounts import Account, lock_account
+from ...models.app_logins import AppAuthorization, AppConnection
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ...models.base import Table, rows_of
 from ...models.codes import Code, Link
@@ -53,6 +54,11 @@ COPIED: dict[type[Table], tuple[str, ...]] = {
     LoginRequest: ("made_at", *FROM, "is_new", "state", "tried_at", "ended_at"),
     TemporaryPassword: ("made_at", "expires_at", "texted", "used_at", "used_address", "used_device", "ended_at"),
     AppSession: ("started_at", "seen_at", *FROM, "ended_at"),
+    AppAuthorization: (
+        *("redirect_uri", "scopes", "claims", "resource", "auth_time", "acr", "amr", "offline"),
+        *("made_at", "code_used_at", "ended_at"),
+    ),
+    AppConnection: ("consented", "learned", "since", "used_at"),
     KnownNetwork: ("network", "at"),
     Membership: ("group_name", "added_at"),
     RefusedAccess: ("at", *FROM),
@@ -67,7 +73,7 @@ COPIED: dict[type[Table], tuple[str, ...]] = {
 }
 """The columns that are copied, of each table with the account's id. The others are secrets, hashes and numbers of rows.
 """
-TIMES = frozenset({"at", "until"})
+TIMES = frozenset({"at", "until", "since", "auth_time"})
 
 
 @dataclass(frozen=True, slots=True)

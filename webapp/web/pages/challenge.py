@@ -13,7 +13,7 @@ from ...models.login_requests import DENIED
 from ...services.login.login import Login, LoginClaim
 from ...services.login.session_opening import LoggedIn
 from ...services.method_kinds import Glance
-from .. import cookies, current, guards, layouts, render, themes, words
+from .. import app_flow, cookies, current, guards, layouts, render, themes, words
 from ..forms import RememberFields
 from ..login_response import logged_in, prefill
 from ..proof_pages import ProofPages
@@ -36,6 +36,7 @@ class LoginProof(ProofPages):
         claim = self.flow.claim(cookies.login_token())
         themes.use(claim.account)
         g.pending_username = claim.account.username  # for the line "Logging in as"
+        app_flow.lead_on(claim.pending.next_path)
         return claim
 
     def lost(self, refusal: Refusal) -> Response:

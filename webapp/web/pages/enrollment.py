@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint, request, session
 from flask_login import login_required
 
 from ...domain.language import gettext as _
@@ -15,6 +15,7 @@ from ...services.method import Method, Step, Visit
 from ...services.method_kinds import Several
 from .. import backup_card, cookies, current, forecast_rows, guards, layouts, method_rows, render, words
 from ..forms import Form, form_of
+from ..login_response import APP_LOGIN
 
 bp = Blueprint("enrollment", __name__, url_prefix="/settings/security/two-factor/<slug:method>")
 
@@ -124,7 +125,10 @@ def _receipt(visit: Visit, email: str) -> str:
 
 
 def _go_to_list(visit: Visit) -> Any:
-    """Redirects to the list that shows the new factor."""
+    """Redirects to the list that shows the new factor, or back to the log-in to an app that needed it."""
+    interrupted = session.pop(APP_LOGIN, None)
+    if interrupted is not None:
+        return render.go(interrupted, whole=True)
     if method_rows.has_list(visit.method):
         return render.go(method_rows.list_url(visit.method.slug))
     return render.go(layouts.page_url("two_factor.methods"))

@@ -12,7 +12,7 @@ from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, LinkInvalid, Refusal, TemporaryPasswordHere, TooManyLogins, WrongLoginHere
 from ...services.login.session_opening import LoggedIn
-from .. import confirming, cookies, current, guards, languages, layouts, render, times, words
+from .. import app_flow, confirming, cookies, current, guards, languages, layouts, render, times, words
 from ..forms import (
     EmailForm,
     Form,
@@ -41,6 +41,7 @@ bp = Blueprint("entrance", __name__)
 @bp.route("/log-in", methods=["GET", "POST"])
 def log_in() -> Any:
     form = LogInForm(next=request.args.get("next", ""), username=session.pop(PREFILLED, None))
+    app_flow.lead_on(form.next.data)
     if "credential" in request.form:
         try:
             if form.trusted():

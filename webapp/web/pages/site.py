@@ -129,6 +129,10 @@ def privacy() -> Any:
             " in which groups you are until they remove you or your account is deleted."
         ),
         _(
+            "When you log in to an app with your account here, we store the app, when you last used it, and what it may"
+            " learn about you, until you disconnect it. The app gets only what its page asks you for."
+        ),
+        _(
             "An account whose email address was never confirmed is deleted after 30 days without use. When an account"
             " with a confirmed address is deleted, a keyed hash of its username is kept, so that no one else can take"
             " that name."

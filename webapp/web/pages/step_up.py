@@ -14,7 +14,7 @@ from ...models.user import SessionToken
 from ...services.login.proof import Claim
 from ...services.login.step_up import StepUp, StepUpClaim
 from ...services.method_kinds import Glance, OutOfBand
-from .. import current, guards, kept_acts, layouts, render, words
+from .. import app_flow, current, guards, kept_acts, layouts, render, words
 from ..forms import PasswordForm
 from ..proof_pages import ProofPages
 
@@ -25,6 +25,7 @@ bp = Blueprint("step_up", __name__, url_prefix="/step-up")
 @login_required
 def demand_login() -> None:
     """Every page of this blueprint needs a session."""
+    app_flow.lead_on(request.args.get("next"))
 
 
 class StepUpProof(ProofPages):

@@ -1,0 +1,487 @@
+"""Attacks on the log-in to apps (RFC 9700, OAuth 2.0 Security Best Current Practice), each in a test named after it."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.attacks.races import Racers
+from tests.attacks.tools import count
+from tests.conftest import Site
+from tests.people import Owner
+from tests.relying_party import BACK, PUBLIC, VERIFIER, WEB, RelyingParty, answer_of, challenge_of, json_of
+
+EVIL = "https://evil.example"
+AT_ONCE = 6
+
+
+@pytest.fixture
+def wiki(site: Site) -> RelyingParty:
+    return RelyingParty(site)
+
+
+@pytest.fixture
+def other(site: Site) -> RelyingParty:
+    """Another app, which an attacker runs."""
+    return RelyingParty(site, name="Other", redirect_uris=(f"{EVIL}/back",))
+
+
+def error_of(page: Any) -> str:
+    return str(json_of(page)["error"])
+
+
+# -- Redirect addresses (section 4.1, and 4.11 open redirectors) --------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        None,
+        "",
+        EVIL,
+        f"{BACK}/",
+        f"{BACK}?x=1",
+        f"{BACK}#x",
+        BACK.replace("https", "http"),
+        BACK.upper(),
+        f"{BACK}/../evil",
+        f"{BACK}%2e",
+        "https://app.example@evil.example/back",
+        "https://app.example.evil.example/back",
+        "https://app.example:443/back",
+        "//app.example/back",
+        "/back",
+        "javascript:alert(1)",
+        f"{BACK}\n",
+        f"{BACK}\\@evil.example",
+        "\ud83d",
+    ],
+)
+def test_nothing_is_sent_to_an_address_that_is_not_registered(
+    ada: Owner, wiki: RelyingParty, address: str | None
+) -> None:
+    given = address.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if address else address
+    for asked in ({}, {"response_type": "token"}, {"prompt": "none"}, {"scope": "nothing"}):
+        page = ada.open(wiki.address(redirect_uri=given, **asked), follow=False)
+        assert page.status == 400
+        assert page.h1 == "This login request can't be completed"
+        assert page.says("Error ID: ")
+        assert "Location" not in page.response.headers
+        assert "Refresh" not in page.response.headers
+
+
+def test_another_apps_address_is_refused(ada: Owner, wiki: RelyingParty, other: RelyingParty) -> None:
+    assert ada.open(wiki.address(redirect_uri=f"{EVIL}/back"), follow=False).status == 400
+
+
+@pytest.mark.parametrize("client_id", [None, "", "unknown", "a" * 5000, "\0", "%"])
+def test_an_unknown_app_gets_a_page(ada: Owner, wiki: RelyingParty, client_id: str | None) -> None:
+    page = ada.open(wiki.address(client_id=client_id), follow=False)
+    assert page.status == 400
+    assert "Location" not in page.response.headers
+
+
+def test_a_repeated_address_or_app_gets_a_page_and_other_repetitions_an_error(ada: Owner, wiki: RelyingParty) -> None:
+    for more in (f"&redirect_uri={quote(BACK, safe='')}", f"&client_id={wiki.client_id}"):
+        assert ada.open(wiki.address() + more, follow=False).status == 400
+    for more in ("&scope=openid", "&state=other", "&code_challenge=x", "&nonce=y"):
+        ada.open(wiki.address() + more, follow=False)
+        assert answer_of(ada)["error"] == "invalid_request", more
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1:0x50/back", "http://127.0.0.1:1/other", "http://127.0.0.1.evil.example/back",
+     "http://127.0.0.1:1@evil.example/back", "http://localhost/back", "http://[::1]/back", "https://127.0.0.1:1/back"],
+)  # fmt: skip
+def test_only_the_port_of_a_loopback_address_is_free(site: Site, ada: Owner, address: str) -> None:
+    phone = RelyingParty(site, PUBLIC, redirect_uris=("http://127.0.0.1/back",))
+    assert ada.open(phone.address(redirect_uri=address), follow=False).status == 400
+    web = RelyingParty(site, WEB, redirect_uris=("http://127.0.0.1/back",))
+    assert ada.open(web.address(redirect_uri="http://127.0.0.1:4000/back"), follow=False).status == 400
+
+
+# -- What is refused as a whole --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ({"response_type": None}, "invalid_request"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": "code id_token"}, "unsupported_response_type"),
+        ({"response_type": '"><script>'}, "unsupported_response_type"),
+        ({"response_mode": "fragment"}, "invalid_request"),
+        ({"response_mode": "web_message"}, "invalid_request"),
+        ({"scope": None}, "invalid_scope"),
+        ({"scope": "everything"}, "invalid_scope"),
+        ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge": "short"}, "invalid_request"),
+        ({"prompt": "none login"}, "invalid_request"),
+        ({"prompt": "create"}, "invalid_request"),
+        ({"max_age": "-1"}, "invalid_request"),
+        ({"max_age": "1e9"}, "invalid_request"),
+        ({"max_age": "\u0661"}, "invalid_request"),
+        ({"claims": "[]"}, "invalid_request"),
+        ({"claims": '{"id_token": 1}'}, "invalid_request"),
+        ({"claims": '{"userinfo": {"name": 1}}'}, "invalid_request"),
+        ({"claims": "[" * 1500}, "invalid_request"),
+        ({"nonce": "n" * 2001}, "invalid_request"),
+        ({"request": "e30.e30."}, "request_not_supported"),
+        ({"request_uri": f"{EVIL}/request"}, "request_uri_not_supported"),
+        ({"registration": "{}"}, "registration_not_supported"),
+        ({"resource": f"{EVIL}/"}, "invalid_target"),
+        ({"id_token_hint": "a.b.c"}, "invalid_request"),
+    ],
+)
+def test_what_is_not_supported_is_refused_at_the_app(
+    ada: Owner, wiki: RelyingParty, asked: dict[str, str | None], error: str
+) -> None:
+    """Implicit and hybrid flows (section 2.1.2), PKCE downgrade (4.8), unsigned request objects."""
+    wiki.send(ada, **asked)
+    answer = answer_of(ada)
+    assert answer["error"] == error
+    assert answer["state"] == "a state"
+    assert answer["iss"] == "http://nightlatch.localhost:5000", "mix-up (section 4.4): every answer names its issuer"
+    assert answer["error_id"]
+
+
+def test_a_password_grant_is_refused(ada: Owner, wiki: RelyingParty) -> None:
+    """Section 2.4."""
+    for kind in ("password", "client_credentials", "implicit", '"\\', "x" * 500):
+        page = wiki.call("/oauth/token", grant_type=kind, username="ada", password=ada.password)
+        assert (page.status, error_of(page)) == (400, "unsupported_grant_type")
+    assert error_of(wiki.call("/oauth/token")) == "invalid_request"
+    assert error_of(wiki.call("/oauth/token", grant_type="", code="x")) == "invalid_request"
+    form = {"grant_type": "refresh_token", "refresh_token": "x"}
+    assert error_of(wiki.call("/oauth/token", proved=False, client_id="unknown", **form)) == "invalid_client"
+    repeated = {"data": {**form, "scope": ["openid", "email"]}, "follow": False}
+    assert error_of(wiki.server.send("POST", "/oauth/token", **repeated)) == "invalid_request"
+
+
+# -- Codes (sections 4.5 injection, 4.8 PKCE downgrade, 4.2.4 replay) ------------------------------------
+
+
+def test_a_code_is_bound_to_its_app(ada: Owner, wiki: RelyingParty, other: RelyingParty) -> None:
+    code = wiki.code(ada)
+    assert error_of(other.exchange(code)) == "invalid_grant"
+    assert wiki.exchange(code).status == 200, "another app cannot use it up"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"redirect_uri": f"{EVIL}/back"},
+        {"redirect_uri": ""},
+        {"code_verifier": "x" * 43},
+        {"code_verifier": VERIFIER[:42]},
+    ],
+)
+def test_a_code_is_bound_to_its_address_and_challenge(ada: Owner, wiki: RelyingParty, changes: dict[str, str]) -> None:
+    code = wiki.code(ada)
+    page = wiki.exchange(code, **changes)
+    assert page.status == 400
+    assert error_of(page) in ("invalid_grant", "invalid_request")
+    assert wiki.exchange(code).status == 200
+
+
+def test_pkce_cannot_be_left_out_or_added_at_the_token_request(site: Site, ada: Owner) -> None:
+    wiki = RelyingParty(site, pkce_demanded=False)
+    code = wiki.code(ada)
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK}
+    assert wiki.call("/oauth/token", **form).status == 400
+    code = wiki.code(ada, code_challenge=None, code_challenge_method=None)
+    assert wiki.exchange(code).status == 400, "a verifier without a challenge (section 4.8.2)"
+    assert wiki.call("/oauth/token", **{**form, "code": code}).status == 200
+
+
+def test_the_challenge_itself_is_no_verifier(ada: Owner, wiki: RelyingParty) -> None:
+    assert wiki.exchange(wiki.code(ada), code_verifier=challenge_of(VERIFIER)).status == 400
+
+
+def test_a_code_lives_for_a_minute(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    code = wiki.code(ada)
+    site.clock.pass_(60)
+    assert error_of(wiki.exchange(code)) == "invalid_grant"
+
+
+def test_a_code_that_is_used_twice_ends_what_it_gave(ada: Owner, wiki: RelyingParty) -> None:
+    code = wiki.code(ada)
+    tokens = json_of(wiki.exchange(code))
+    assert error_of(wiki.exchange(code)) == "invalid_grant"
+    assert wiki.userinfo(tokens["access_token"]).status == 401
+    assert error_of(wiki.refresh(tokens["refresh_token"])) == "invalid_grant"
+
+
+def test_a_code_of_a_session_that_ended_is_refused(ada: Owner, wiki: RelyingParty) -> None:
+    code = wiki.code(ada)
+    ada.log_out()
+    assert error_of(wiki.exchange(code)) == "invalid_grant"
+
+
+def test_a_code_is_stored_as_a_hash(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    from tests.attacks.tools import stored
+
+    code = wiki.code(ada)
+    tokens = json_of(wiki.exchange(code))
+    for name, content in stored(site).items():
+        for secret in (code, tokens["refresh_token"], tokens["access_token"], wiki.secret or ""):
+            assert secret.encode() not in content, name
+
+
+# -- Who the app is ----------------------------------------------------------------------------------------
+
+
+def test_an_app_must_prove_itself(ada: Owner, wiki: RelyingParty, other: RelyingParty) -> None:
+    code = wiki.code(ada)
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": VERIFIER}
+    named = {**form, "client_id": wiki.client_id}
+    attempts = [
+        wiki.call("/oauth/token", proved=False, **form),
+        wiki.call("/oauth/token", proved=False, **named),
+        wiki.call("/oauth/token", proved=False, **named, client_secret="wrong"),
+        wiki.call("/oauth/token", proved=False, **named, client_secret=""),
+        wiki.call("/oauth/token", proved=False, **named, client_secret=str(other.secret)),
+    ]
+    for page in attempts:
+        assert page.status in (400, 401)
+        assert error_of(page) == "invalid_client"
+    page = wiki.call("/oauth/token", proved=False, **named, client_secret=str(wiki.secret))
+    assert page.status == 200
+
+
+@pytest.mark.parametrize("header", ["Basic", "Basic !", "Basic /w==", "Basic YQ==", "Bearer x", "Basic \u00e9", ""])
+def test_a_malformed_header_is_refused_and_no_error_of_ours(wiki: RelyingParty, header: str) -> None:
+    for path in ("/oauth/token", "/oauth/revoke", "/oauth/introspect"):
+        page = wiki.call(path, authorization=header, grant_type="refresh_token", refresh_token="x", token="x")
+        assert page.status in (400, 401), (path, page.text)
+
+
+def test_two_proofs_or_two_names_are_refused(ada: Owner, wiki: RelyingParty, other: RelyingParty) -> None:
+    page = wiki.call("/oauth/token", grant_type="refresh_token", refresh_token="x", client_secret=str(wiki.secret))
+    assert error_of(page) == "invalid_request"
+    page = wiki.call("/oauth/token", grant_type="refresh_token", refresh_token="x", client_id=other.client_id)
+    assert error_of(page) == "invalid_request"
+
+
+def test_secrets_cannot_be_guessed_without_end(site: Site, wiki: RelyingParty) -> None:
+    form = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": wiki.client_id}
+    for number in range(10):
+        assert wiki.call("/oauth/token", proved=False, **form, client_secret=f"guess {number}").status in (400, 401)
+    page = wiki.call("/oauth/token", proved=False, **form, client_secret="guess")
+    assert page.status == 429
+    assert int(page.response.headers["Retry-After"]) > 0
+    elsewhere = wiki.call("/oauth/token", **form)
+    assert elsewhere.status == 429, "the same network"
+    wiki.server.address = "203.0.113.77"
+    assert error_of(wiki.call("/oauth/token", grant_type="refresh_token", refresh_token="x")) == "invalid_grant"
+
+
+def test_what_is_right_is_not_counted(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    for _ in range(12):
+        assert error_of(wiki.refresh("unknown")) == "invalid_grant"
+    assert count(site, "SELECT count(*) FROM attempts WHERE bucket LIKE 'client:%'") == 0
+
+
+def test_a_web_app_cannot_pose_as_a_public_one(ada: Owner, wiki: RelyingParty) -> None:
+    """Client impersonation (RFC 9700 section 4.15)."""
+    code = wiki.code(ada)
+    page = wiki.call(
+        "/oauth/token",
+        proved=False,
+        grant_type="authorization_code",
+        code=code,
+        redirect_uri=BACK,
+        code_verifier=VERIFIER,
+        client_id=wiki.client_id,
+    )
+    assert error_of(page) == "invalid_client"
+
+
+# -- Tokens --------------------------------------------------------------------------------------------
+
+
+def test_a_refresh_token_used_twice_ends_the_family_and_the_owner_sees_it(ada: Owner, wiki: RelyingParty) -> None:
+    """Section 4.14.2."""
+    first = wiki.tokens(ada)["refresh_token"]
+    second = json_of(wiki.refresh(first))
+    assert error_of(wiki.refresh(first)) == "invalid_grant"
+    assert error_of(wiki.refresh(first)) == "invalid_grant"
+    assert error_of(wiki.refresh(second["refresh_token"])) == "invalid_grant"
+    assert wiki.userinfo(second["access_token"]).status == 401
+    assert ada.open("/settings/security/activity").says("one of its tokens was used twice")
+
+
+def test_a_token_of_another_app_is_worth_nothing(ada: Owner, wiki: RelyingParty, other: RelyingParty) -> None:
+    tokens = wiki.tokens(ada)
+    assert error_of(other.refresh(tokens["refresh_token"])) == "invalid_grant"
+    assert json_of(other.call("/oauth/introspect", token=tokens["access_token"])) == {"active": False}
+    assert json_of(other.call("/oauth/introspect", token=tokens["refresh_token"])) == {"active": False}
+    assert other.call("/oauth/revoke", token=tokens["refresh_token"]).status in (200, 400)
+    assert other.call("/oauth/revoke", token=tokens["access_token"]).status in (200, 400)
+    assert wiki.userinfo(tokens["access_token"]).status == 200
+    assert wiki.refresh(tokens["refresh_token"]).status == 200
+
+
+def test_a_refresh_token_dies_after_thirty_idle_days(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    token = wiki.tokens(ada, scope="openid offline_access")["refresh_token"]
+    for _ in range(3):
+        site.clock.pass_(29 * 86400)
+        token = json_of(wiki.refresh(token))["refresh_token"]
+    site.clock.pass_(30 * 86400)
+    assert error_of(wiki.refresh(token)) == "invalid_grant"
+
+
+def test_an_access_token_expires(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    token = wiki.tokens(ada)["access_token"]
+    site.clock.pass_(599)
+    assert wiki.userinfo(token).status == 200
+    site.clock.pass_(1)
+    page = wiki.userinfo(token)
+    assert page.status == 401
+    assert 'error="invalid_token"' in page.response.headers["WWW-Authenticate"]
+
+
+def test_other_tokens_open_no_userinfo(ada: Owner, wiki: RelyingParty) -> None:
+    tokens = wiki.tokens(ada)
+    for token in (tokens["id_token"], tokens["refresh_token"], "", "x.y.z", tokens["access_token"][:-2]):
+        assert wiki.userinfo(token).status == 401
+    page = wiki.server.open(f"/oauth/userinfo?access_token={tokens['access_token']}", follow=False)
+    assert page.status == 401, "a token in an address is in logs (section 4.3.2)"
+    plain = wiki.tokens(ada, scope="email", nonce=None)
+    assert "id_token" not in plain
+    assert wiki.userinfo(plain["access_token"]).status == 403
+
+
+@pytest.mark.parametrize("change", ["password", "another browser logs all others out"])
+def test_what_may_outlive_the_session_ends_with_a_change_of_password(
+    ada: Owner, wiki: RelyingParty, change: str
+) -> None:
+    token = wiki.tokens(ada, scope="openid offline_access")["refresh_token"]
+    if change == "password":
+        ada.open("/settings/account/password")
+        page = ada.post("/settings/account/password", password="seven brass wheels turning")
+        assert page.status == 200
+    else:
+        other = ada.other_browser()
+        other.log_in_whole()
+        other.open("/settings/security/sessions")
+        other.press("Log out all others")
+    assert error_of(wiki.refresh(token)) == "invalid_grant"
+
+
+# -- The pages -------------------------------------------------------------------------------------------
+
+
+def test_a_request_is_answered_once(ada: Owner, wiki: RelyingParty) -> None:
+    page = wiki.send(ada)
+    address = page.response.request.full_path
+    ada.press("Continue")
+    page = ada.open(address)
+    assert (page.status, page.h1) == (400, "This login request can't be completed")
+
+
+def test_a_request_that_another_session_agreed_to_is_asked_again(
+    site: Site, ada: Owner, mallory: Owner, wiki: RelyingParty
+) -> None:
+    """Consent of one person is not that of the next one in the flow."""
+    page = wiki.send(mallory.other_browser())
+    mallory.log_in_whole()
+    page = wiki.send(mallory)
+    address = page.response.request.full_path
+    token = mallory.token()
+    mallory.send("POST", address, data={"csrf_token": token}, follow=False)
+    assert ada.open(address).h1 == "Log in to Wiki"
+
+
+def test_consent_cannot_be_given_by_another_site(ada: Owner, wiki: RelyingParty) -> None:
+    page = wiki.send(ada)
+    address = page.response.request.full_path
+    assert ada.send("POST", address, data={}, follow=False).status == 400
+    evil = {"Origin": EVIL, "Sec-Fetch-Site": "cross-site"}
+    assert ada.send("POST", address, data={"csrf_token": ada.token()}, headers=evil, follow=False).status == 403
+
+
+def test_consent_pages_cannot_be_framed(ada: Owner, wiki: RelyingParty) -> None:
+    """Clickjacking (section 4.16)."""
+    page = wiki.send(ada)
+    assert "frame-ancestors 'none'" in page.response.headers["Content-Security-Policy"]
+    assert page.response.headers["X-Frame-Options"] == "DENY"
+
+
+def test_an_address_of_log_out_must_be_registered(
+    site: Site, ada: Owner, wiki: RelyingParty, other: RelyingParty
+) -> None:
+    hint = wiki.tokens(ada)["id_token"]
+    for query in (
+        f"post_logout_redirect_uri={EVIL}",
+        f"post_logout_redirect_uri={BACK}&client_id={wiki.client_id}",
+        f"post_logout_redirect_uri={BACK}&id_token_hint={hint}",
+        f"client_id={other.client_id}&id_token_hint={hint}",
+        "client_id=unknown",
+        "id_token_hint=a.b.c",
+        "state=one&state=two",
+    ):
+        page = ada.open(f"/oauth/log-out?{query}", follow=False)
+        assert (page.status, page.h1) == (400, "This login request can't be completed"), query
+    assert ada.open("/settings").h1 != "Log in"
+
+
+def test_the_next_person_of_a_browser_is_not_logged_out_by_the_last_ones_token(
+    site: Site, ada: Owner, mallory: Owner, wiki: RelyingParty
+) -> None:
+    hint = wiki.tokens(ada)["id_token"]
+    mallory.log_in_whole()
+    assert mallory.open(f"/oauth/log-out?id_token_hint={hint}").h1 == "Log out?"
+
+
+def test_the_hint_of_another_person_gives_no_code(site: Site, ada: Owner, mallory: Owner) -> None:
+    wiki = RelyingParty(site, trusted=True)
+    hint = wiki.read(wiki.tokens(ada)["id_token"]) and wiki.tokens(ada)["id_token"]
+    mallory.log_in_whole()
+    wiki.send(mallory, id_token_hint=hint)
+    assert answer_of(mallory)["error"] == "login_required"
+
+
+# -- Races -----------------------------------------------------------------------------------------------
+
+
+def token_request(app: RelyingParty, **form: str) -> dict[str, Any]:
+    data = {**form, "client_id": app.client_id, "client_secret": app.secret}
+    return {"path": "/oauth/token", "cookies": {}, "data": data, "address": "198.51.100.9"}
+
+
+def test_one_code_at_two_token_requests_at_once(
+    site: Site, environ: dict[str, str], racers: Racers, ada: Owner, wiki: RelyingParty
+) -> None:
+    form = {"grant_type": "authorization_code", "redirect_uri": BACK, "code_verifier": VERIFIER}
+    request = token_request(wiki, **form, code=wiki.code(ada))
+    answers = racers.race(site, environ, [request] * AT_ONCE)
+    assert sorted(answer["status"] for answer in answers) == [200, *[400] * (AT_ONCE - 1)]
+    assert count(site, "SELECT count(*) FROM refresh_tokens") == 1
+    assert count(site, "SELECT count(*) FROM app_authorizations WHERE ended_at IS NULL") == 0
+
+
+def test_one_refresh_token_twice_at_once(
+    site: Site, environ: dict[str, str], racers: Racers, ada: Owner, wiki: RelyingParty
+) -> None:
+    token = wiki.tokens(ada)["refresh_token"]
+    request = token_request(wiki, grant_type="refresh_token", refresh_token=token)
+    answers = racers.race(site, environ, [request] * AT_ONCE)
+    assert sorted(answer["status"] for answer in answers) == [200, *[400] * (AT_ONCE - 1)]
+    assert count(site, "SELECT count(*) FROM refresh_tokens WHERE used_at IS NULL") == 1
+    assert count(site, "SELECT count(*) FROM app_authorizations WHERE ended_at IS NULL") == 0
+
+
+def test_signing_keys_are_made_once_when_processes_start_at_the_same_time(
+    site: Site, environ: dict[str, str], racers: Racers, wiki: RelyingParty
+) -> None:
+    request = token_request(wiki, grant_type="refresh_token", refresh_token="unknown")
+    answers = racers.race(site, environ, [request] * AT_ONCE)
+    assert {answer["status"] for answer in answers} == {400}
+    assert count(site, "SELECT count(*) FROM signing_keys") == 2
+    assert count(site, "SELECT count(*) FROM site_keys WHERE name = 'subjects'") == 1

@@ -1,0 +1,99 @@
+"""Authlib's own client logs a user in over a real server: discovery, code with PKCE, keys, refresh and revocation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from authlib.common.security import generate_token
+from authlib.integrations.base_client.errors import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from tests.browser.live import LiveSite, live_site
+from tests.people import Owner
+from tests.relying_party import target_of
+from webapp.models.registered_apps import PUBLIC, WEB
+from webapp.services.operators import AppOptions
+
+BACK = {WEB: "https://app.example/back", PUBLIC: "http://127.0.0.1/back"}
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveSite]:
+    monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")  # the site has http, as sites under .localhost may
+    with live_site(tmp_path) as site:
+        # not every resolver knows names under .localhost (RFC 6761 section 6.3), so the server is its own proxy
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{site.host.partition(':')[2]}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        yield site
+
+
+@pytest.fixture
+def told(site: LiveSite) -> dict[str, Any]:
+    """The configuration, as any client reads it."""
+    found: dict[str, Any] = requests.get(site.url("desktop", "/.well-known/openid-configuration"), timeout=20).json()
+    return found
+
+
+@pytest.fixture
+def ada(site: LiveSite) -> Owner:
+    ada = site.person("ada")
+    site.services.sign_up.create_by_operator("Ada", "ada", ada.password, ada.email, confirmed=True)
+    return ada
+
+
+def path_of(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.path}?{parts.query}"
+
+
+@pytest.mark.parametrize("kind", [WEB, PUBLIC])
+def test_the_client_logs_in_refreshes_and_revokes(site: LiveSite, told: dict[str, Any], ada: Owner, kind: str) -> None:
+    made = site.services.operators.apps.create(kind, AppOptions("Wiki", redirect_uris=(BACK[kind],)))
+    address = BACK[kind].replace("127.0.0.1", "127.0.0.1:49152")
+    client = OAuth2Session(
+        made.app.client_id,
+        made.secret,
+        scope="openid email offline_access",
+        redirect_uri=address,
+        code_challenge_method="S256",
+        token_endpoint_auth_method="client_secret_basic" if kind == WEB else "none",
+    )
+    verifier, nonce = generate_token(48), generate_token(16)
+    asked, state = client.create_authorization_url(told["authorization_endpoint"], code_verifier=verifier, nonce=nonce)
+
+    ada.open(path_of(asked))
+    ada.press("Log in", username="ada", password=ada.password)
+    ada.press("Continue")
+    answer = target_of(ada)
+    assert answer.startswith(f"{address}?code=")
+
+    token = client.fetch_token(
+        told["token_endpoint"], authorization_response=answer, state=state, code_verifier=verifier
+    )
+    keys = KeySet.import_key_set(requests.get(told["jwks_uri"], timeout=20).json())
+    identity = jwt.decode(token["id_token"], keys, algorithms=told["id_token_signing_alg_values_supported"])
+    rules = {"iss": told["issuer"], "aud": made.app.client_id, "nonce": nonce}
+    registry = jwt.JWTClaimsRegistry(**{name: {"essential": True, "value": value} for name, value in rules.items()})
+    registry.validate(identity.claims)
+
+    profile = client.get(told["userinfo_endpoint"]).json()
+    assert profile == {"sub": identity.claims["sub"], "email": "ada@example.org", "email_verified": True}
+
+    first = token["refresh_token"]
+    fresh = client.refresh_token(told["token_endpoint"], refresh_token=first)
+    assert fresh["refresh_token"] != first
+    assert client.get(told["userinfo_endpoint"]).status_code == 200
+
+    assert client.revoke_token(told["revocation_endpoint"], token=fresh["refresh_token"]).status_code == 200
+    assert client.get(told["userinfo_endpoint"]).status_code == 401
+    with pytest.raises(OAuthError) as refused:
+        client.refresh_token(told["token_endpoint"], refresh_token=fresh["refresh_token"])
+    assert refused.value.error == "invalid_grant"

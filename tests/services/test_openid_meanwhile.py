@@ -1,0 +1,143 @@
+"""What happens between a check and its action, in the log-in to apps: the later one finds what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.attacks.tools import cookies_of, count
+from tests.conftest import Site
+from tests.doubles import CheapHasher, FakeClock, ScriptedEntropy
+from tests.people import HOST, Owner
+from tests.relying_party import RelyingParty
+from webapp.domain.origin import Origin
+from webapp.models.user import User
+from webapp.services.openid.requests import Asked, Unanswerable
+from webapp.services.openid.signing_keys import SigningKeys
+from webapp.services.openid.steps import Moment
+from webapp.services.openid.subjects import Subjects
+from webapp.web import cookies
+
+HERE = Origin("192.0.2.1", "Firefox")
+
+
+class Meanwhile:
+    """Calls `happens` once, when it is asked."""
+
+    happens: Callable[[], Any] | None = None
+
+    def _call(self) -> None:
+        happens, self.happens = self.happens, None
+        if happens is not None:
+            happens()
+
+
+class MeanwhileClock(FakeClock, Meanwhile):
+    def now(self) -> int:
+        self._call()
+        return super().now()
+
+
+class MeanwhileEntropy(ScriptedEntropy, Meanwhile):
+    def bytes(self, count: int) -> bytes:
+        self._call()
+        return super().bytes(count)
+
+
+@pytest.fixture
+def entropy() -> MeanwhileEntropy:
+    return MeanwhileEntropy()
+
+
+@pytest.fixture
+def overrides(entropy: MeanwhileEntropy) -> dict[str, Any]:
+    return {"hasher": CheapHasher(), "entropy": entropy}
+
+
+@pytest.fixture
+def ada(site: Site) -> Owner:
+    ada = Owner(site)
+    ada.sign_up()
+    return ada
+
+
+def user_of(site: Site, person: Owner) -> User:
+    with site.app.test_request_context(base_url=f"http://{HOST}", headers={"Cookie": cookie_header(person)}):
+        token = cookies.session_token()
+    assert token is not None
+    user = site.services.sessions.find(token)
+    assert user is not None
+    return user
+
+
+def cookie_header(person: Owner) -> str:
+    return "; ".join(f"{name}={value}" for name, value in cookies_of(person).items())
+
+
+def asked_of(site: Site, app: RelyingParty, user: User) -> tuple[Asked, Moment]:
+    service = site.services.openid.authorizations
+    parameters = {
+        "response_type": "code",
+        "client_id": app.client_id,
+        "redirect_uri": "https://app.example/back",
+        "scope": "openid",
+        "code_challenge": "x" * 43,
+        "code_challenge_method": "S256",
+    }
+    return service.ask(list(parameters.items())), service.now(user)
+
+
+def test_who_may_no_longer_use_the_app_gets_no_code(site: Site, ada: Owner, entropy: MeanwhileEntropy) -> None:
+    groups = site.services.operators.groups
+    groups.create("editors")
+    groups.add("editors", "ada")
+    app, user = RelyingParty(site, trusted=True, groups=("editors",)), user_of(site, ada)
+    asked, moment = asked_of(site, app, user)
+    site.services.openid.subjects.ready()
+    entropy.happens = lambda: groups.remove("editors", "ada")
+    with pytest.raises(Unanswerable) as refused:
+        site.services.openid.authorizations.grant(user, asked, moment, HERE)
+    assert refused.value.why == "access"
+    assert count(site, "SELECT count(*) FROM app_authorizations") == 0
+
+
+def test_what_needs_a_page_gets_no_code(site: Site, ada: Owner) -> None:
+    app, user = RelyingParty(site), user_of(site, ada)
+    with pytest.raises(Unanswerable) as refused:
+        site.services.openid.authorizations.grant(user, *asked_of(site, app, user), HERE)
+    assert refused.value.why == "unproved"
+
+
+def test_a_request_that_was_answered_is_not_decided_again(site: Site, ada: Owner) -> None:
+    app = RelyingParty(site)
+    handle = app.send(ada).response.request.args["id"]
+    service = site.services.openid.authorizations
+    waiting, user = service.find(handle), user_of(site, ada)
+    ada.press("Continue")
+    for act in (lambda: service.decide(waiting, user, agreed=True), lambda: service.cancel(waiting)):
+        with pytest.raises(Unanswerable):
+            act()
+
+
+def test_keys_that_another_process_made_or_rotated_are_taken(site: Site) -> None:
+    clock = MeanwhileClock()
+    mine = SigningKeys(replace(site.services.core, clock=clock))
+    others = SigningKeys(site.services.core)
+    clock.happens = others.published
+    assert mine.published().document == others.published().document
+    for time in (clock, site.clock):
+        time.pass_(89 * 86400)
+    clock.happens = others.rotate_due
+    mine.rotate_due()
+    assert count(site, "SELECT count(*) FROM signing_keys") == 4
+    assert mine.published().document == others.published().document
+
+
+def test_the_key_of_subjects_that_another_process_made_is_taken(site: Site, entropy: MeanwhileEntropy) -> None:
+    app = RelyingParty(site).app
+    mine, others = Subjects(site.services.core), Subjects(site.services.core)
+    entropy.happens = others.ready
+    assert mine.of(app, 1) == others.of(app, 1)

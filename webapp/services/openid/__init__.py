@@ -1,0 +1,58 @@
+"""The OpenID Connect provider: signing keys, the authorization code flow and the tokens of apps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from ..attempts import Attempts
+from ..core import Core
+from ..method_kinds import Methods
+from ..notices import Notices
+from ..sessions import Sessions
+from . import discovery
+from .authorizations import Authorizations
+from .claims import Claims
+from .clients import Clients
+from .connections import Connections
+from .endpoints import Endpoints
+from .log_outs import LogOuts
+from .origins import Origins
+from .proofs import Proofs
+from .signing_keys import SigningKeys
+from .steps import Steps
+from .subjects import Subjects
+from .tokens import Tokens
+
+__all__ = ["OpenId"]
+
+
+class OpenId:
+    """The services of the provider. `issuer` is the URL of the main host, without a slash at its end; `languages` are
+    those of the pages, as BCP 47 tags."""
+
+    def __init__(
+        self,
+        core: Core,
+        attempts: Attempts,
+        sessions: Sessions,
+        notices: Notices,
+        methods: Methods,
+        issuer: str,
+        languages: Sequence[str],
+    ) -> None:
+        self.issuer, self.languages = issuer, languages
+        self.origins, self.signing_keys, self.subjects = Origins(core), SigningKeys(core), Subjects(core)
+        self.clients, self.connections = clients, connections = Clients(core), Connections(core, notices)
+        known = (self.subjects, self.signing_keys, sessions)
+        steps = Steps(clients, connections, Proofs(methods), *known)
+        self.authorizations = Authorizations(core, issuer, clients, connections, steps, sessions, notices)
+        self.tokens = Tokens(core, issuer, clients, Claims(core, clients), *known, notices)
+        self.endpoints = Endpoints(core, attempts, clients, self.tokens)
+        self.log_outs = LogOuts(issuer, clients, self.signing_keys, self.subjects)
+
+    @cached_property
+    def configuration(self) -> dict[str, Any]:
+        """The document of /.well-known/openid-configuration."""
+        return discovery.document(self.issuer, self.languages)

@@ -1,0 +1,191 @@
+"""The authorization endpoint: a request of an app, until the app has its code or an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import insert, select, update
+
+from ...domain.codes import draw_token, hash_of
+from ...domain.origin import Origin
+from ...models.accounts import share_account
+from ...models.app_logins import AGREED, CANCELED, AppAuthorization, AuthorizationRequest
+from ...models.database import Transaction, changed_one_row
+from ...models.registered_apps import RegisteredApp
+from ...models.user import User
+from ..core import Core
+from ..notices import Notices
+from ..sessions import Sessions
+from .clients import Clients
+from .connections import Connections
+from .requests import Asked, AuthorizationError, Parameters, ReplyTo, Unanswerable, check, reply_to
+from .steps import Moment, Ready, Step, Steps
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an app is sent, through the browser."""
+
+    reply: ReplyTo
+    parameters: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A stored request."""
+
+    id: int
+    asked: Asked
+    moment: Moment
+    canceled_hash: str | None
+    """`Session.token_hash` of the session whose user canceled it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorizations:
+    core: Core
+    issuer: str
+    clients: Clients
+    connections: Connections
+    steps: Steps
+    sessions: Sessions
+    notices: Notices
+
+    def ask(self, parameters: Parameters) -> Asked:
+        """The checked request. Raises `Unanswerable`, or `AuthorizationError`."""
+        return check(*self.addressed(parameters), parameters)
+
+    def addressed(self, parameters: Parameters) -> tuple[RegisteredApp, ReplyTo]:
+        """The app and where its answer goes, and no other check. Raises `Unanswerable`."""
+        client_id = dict(parameters).get("client_id", "")
+        return reply_to(self.clients.app(client_id), parameters)
+
+    def keep(self, app: RegisteredApp, parameters: Parameters, user: User | None) -> str:
+        """Stores the request for a person. Returns the handle that its address has."""
+        handle = draw_token(self.core.entropy)
+        values = {
+            "handle_hash": hash_of(handle),
+            "app_id": app.id,
+            "parameters": [[name, value] for name, value in parameters],
+            "asked_at": self.core.clock.now(),
+            "session_hash": user.session.token_hash if user is not None else None,
+        }
+        with self.core.db.write() as tx:
+            tx.execute(insert(AuthorizationRequest).values(values))
+        return handle
+
+    def find(self, handle: str) -> Waiting:
+        """The stored request, checked again: the operator may have changed the app. Raises as `ask` does, and
+        `Unanswerable` for one that was answered or is too old."""
+        row, since = AuthorizationRequest, self.core.clock.now() - self.core.policy.authorization_request_seconds
+        live = row.handle_hash == hash_of(handle), row.answered_at.is_(None), row.asked_at > since
+        with self.core.db.read() as tx:
+            found = tx.execute(select(row.__table__).where(*live)).one_or_none()
+        if found is None:
+            raise Unanswerable("expired")
+        parameters = [(name, value) for name, value in found.parameters]
+        agreed = found.decided_hash if found.decision == AGREED else None
+        moment = Moment(found.asked_at, found.session_hash, agreed)
+        return Waiting(
+            found.id, self.ask(parameters), moment, found.decided_hash if found.decision == CANCELED else None
+        )
+
+    def now(self, user: User | None) -> Moment:
+        """The moment of a request that comes now."""
+        return Moment(self.core.clock.now(), user.session.token_hash if user is not None else None)
+
+    def next(self, asked: Asked, moment: Moment, user: User | None) -> Step:
+        """What is to happen next. Raises `AuthorizationError`, for all of it when the app wants no page."""
+        step = self.steps.next(asked, moment, user)
+        if asked.reply.is_silent and not isinstance(step, Ready):
+            raise AuthorizationError(asked.reply, step.silent, "A page would be needed, but prompt is none.")
+        return step
+
+    def grant(self, user: User, asked: Asked, moment: Moment, origin: Origin, waiting: int | None = None) -> Answer:
+        """The code for the app. `waiting` is the id of the stored request.
+
+        Raises `Unanswerable` when more is needed or it was answered meanwhile, and `LoginExpired` when the session was
+        ended.
+        """
+        step = self.next(asked, moment, user)
+        if not isinstance(step, Ready):
+            raise Unanswerable("unproved")
+        code, proved = draw_token(self.core.entropy), step.proved
+        with self.core.db.write() as tx:
+            share_account(tx, user.account)
+            self.sessions.demand_open(tx, user.session)
+            if not self.clients.may_use(tx, asked.app, user.account):
+                raise Unanswerable("access")
+            self._answered(tx, waiting)
+            tx.execute(
+                insert(AppAuthorization).values(
+                    uid=draw_token(self.core.entropy)[:32],
+                    app_id=asked.app.id,
+                    account_id=user.account.id,
+                    session_id=user.session.id,
+                    code_hash=hash_of(code),
+                    redirect_uri=asked.reply.address,
+                    code_challenge=asked.code_challenge,
+                    scopes=list(asked.scopes),
+                    claims=asked.claims,
+                    resource=asked.resource,
+                    nonce=asked.nonce,
+                    auth_time=proved.at,
+                    acr=proved.told(asked.acr_values),
+                    amr=list(proved.methods),
+                    sid=self.steps.subjects.session(asked.app, user.session.id),
+                    offline=asked.offline,
+                    made_at=self.core.clock.now(),
+                )
+            )
+            if self.connections.note(tx, asked.app, user.account, asked.learned, agreed=step.agreed):
+                self.notices.record(tx, user.account.id, "app-connected", origin, name=asked.app.name)
+            used = update(RegisteredApp).where(RegisteredApp.id == asked.app.id)
+            tx.execute(used.values(used_at=self.core.clock.now()))
+        return self.answer(asked.reply, code=code)
+
+    def decide(self, waiting: Waiting, user: User, *, agreed: bool) -> None:
+        """Stores what the user of this session decided; the app gets its answer then. Raises `Unanswerable`."""
+        unanswered = AuthorizationRequest.id == waiting.id, AuthorizationRequest.answered_at.is_(None)
+        values = {"decision": AGREED if agreed else CANCELED, "decided_hash": user.session.token_hash}
+        with self.core.db.write() as tx:
+            if not changed_one_row(tx, update(AuthorizationRequest).where(*unanswered).values(values)):
+                raise Unanswerable("answered")
+
+    def cancel(self, waiting: Waiting) -> Answer:
+        """The answer to a request that its user canceled. Raises `Unanswerable`."""
+        with self.core.db.write() as tx:
+            self._answered(tx, waiting.id)
+        refused = AuthorizationError(waiting.asked.reply, "access_denied", "The user canceled the request.")
+        return self.refuse(refused)
+
+    def answer(self, reply: ReplyTo, **parameters: str) -> Answer:
+        """With `state` as it was sent, and `iss` (RFC 9207)."""
+        given = [*parameters.items(), *([("state", reply.state)] if reply.state is not None else [])]
+        return Answer(reply, [*given, ("iss", self.issuer)])
+
+    def refuse(self, error: AuthorizationError) -> Answer:
+        number = self.note_refusal(error.code, client_id=error.reply.client_id, rule=error.description)
+        facts = {"error": error.code, "error_description": error.description, "error_id": number}
+        return self.answer(error.reply, **facts)
+
+    def note_refusal(self, error: str, **facts: Any) -> str:
+        """Writes the refusal to the log. Returns its random number, which the app or the page shows."""
+        number = self.core.entropy.bytes(8).hex()
+        log.info("openid_refused", error_id=number, error=error, **facts)
+        return number
+
+    def _answered(self, tx: Transaction, waiting: int | None) -> None:
+        """A stored request is answered once."""
+        if waiting is None:
+            return
+        unanswered = AuthorizationRequest.id == waiting, AuthorizationRequest.answered_at.is_(None)
+        if not changed_one_row(
+            tx, update(AuthorizationRequest).where(*unanswered).values(answered_at=self.core.clock.now())
+        ):
+            raise Unanswerable("answered")

@@ -1,0 +1,84 @@
+"""What an app learns about an account: the claims of each scope (OpenID Connect Core 1.0 section 5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from ...models.accounts import Account
+from ...models.app_logins import AppAuthorization
+from ...models.database import Transaction
+from ...models.registered_apps import RegisteredApp
+from ...models.sessions import Activity
+from ..core import Core
+from ..phone_numbers import phone_bound
+from .clients import Clients
+
+SCOPE_OF = {
+    "name": "profile",
+    "preferred_username": "profile",
+    "locale": "profile",
+    "updated_at": "profile",
+    "email": "email",
+    "email_verified": "email",
+    "phone_number": "phone",
+    "phone_number_verified": "phone",
+    "groups": "groups",
+}
+"""The scope that gives a claim."""
+RENAMED = ("name-changed", "username-changed", "username-changed-by-operator")
+"""Events in the activity after which the claims of `profile` are others."""
+
+
+def learned(scopes: Sequence[str], requested: dict[str, Any]) -> list[str]:
+    """The scopes, with those of the claims that the `claims` parameter asks for by name."""
+    names = {name for member in requested.values() for name in member}
+    asked = dict.fromkeys(SCOPE_OF[name] for name in SCOPE_OF if name in names)
+    return [*scopes, *(scope for scope in asked if scope not in scopes)]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    core: Core
+    clients: Clients
+
+    def of(
+        self, tx: Transaction, app: RegisteredApp, account: Account, given: AppAuthorization, member: str
+    ) -> dict[str, Any]:
+        """The claims for the ID token or userinfo, which is the `member` of the `claims` parameter.
+
+        The claims of scopes are in userinfo. A claim without a value is left out, as if it had not been asked for.
+        """
+        by_name = {SCOPE_OF[name] for name in given.claims.get(member, {}) if name in SCOPE_OF} & set(app.scopes)
+        by_scope = set(given.scopes) if member == "userinfo" else set()
+        found = {}
+        for scope in sorted(by_name | by_scope):
+            found.update(self._of_scope(tx, scope, app, account))
+        wanted = given.claims.get(member, {})
+        return {
+            n: value for n, value in found.items() if value is not None and (SCOPE_OF[n] in by_scope or n in wanted)
+        }
+
+    def _of_scope(self, tx: Transaction, scope: str, app: RegisteredApp, account: Account) -> dict[str, Any]:
+        if scope == "profile":
+            return {
+                "name": account.name,
+                "preferred_username": account.username,
+                "locale": account.language or None,
+                "updated_at": self._updated_at(tx, account),
+            }
+        if scope == "email" and account.email is not None:
+            return {"email": account.email, "email_verified": True}
+        if scope == "phone" and account.phone_number is not None:
+            number = self.core.keyring.open(account.phone_number, phone_bound(account.id))
+            return {"phone_number": number, "phone_number_verified": True}
+        if scope == "groups":
+            return {"groups": self.clients.groups(tx, app.id, account.id)}
+        return {}
+
+    def _updated_at(self, tx: Transaction, account: Account) -> int:
+        changed = select(func.max(Activity.at)).where(Activity.account_id == account.id, Activity.kind.in_(RENAMED))
+        return tx.scalar(changed) or account.created_at

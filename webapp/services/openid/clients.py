@@ -1,0 +1,70 @@
+"""Registered apps as OpenID Connect clients, and who may use them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, select
+
+from ...models.accounts import Account
+from ...models.database import Transaction
+from ...models.groups import Membership
+from ...models.registered_apps import GUARDED, AppGroup, AppSecret, RegisteredApp
+from ..core import Core
+from .signing_keys import NEWEST
+
+FIND = select(RegisteredApp).where(RegisteredApp.client_id == bindparam("client_id"), RegisteredApp.kind != GUARDED)
+FIND_WITH_SECRETS = (
+    select(RegisteredApp, AppSecret.secret_hash, NEWEST.scalar_subquery())
+    .outerjoin(AppSecret, AppSecret.app_id == RegisteredApp.id)
+    .where(RegisteredApp.client_id == bindparam("client_id"), RegisteredApp.kind != GUARDED)
+)
+GROUPS = (
+    select(AppGroup.group_name)
+    .join(Membership, Membership.group_name == AppGroup.group_name)
+    .where(AppGroup.app_id == bindparam("app"), Membership.account_id == bindparam("account"))
+    .order_by(AppGroup.group_name)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An app with the hashes of its live secrets, and the number of the newest signing key."""
+
+    app: RegisteredApp
+    secret_hashes: Sequence[str]
+    newest_key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    core: Core
+
+    def app(self, client_id: str) -> RegisteredApp | None:
+        with self.core.db.read() as tx:
+            return tx.objects.scalars(FIND, {"client_id": client_id}).one_or_none()
+
+    def app_of(self, tx: Transaction, app_id: int) -> RegisteredApp | None:
+        return tx.objects.get(RegisteredApp, app_id)
+
+    def client(self, client_id: str) -> Client | None:
+        """The app with its secrets, in one statement."""
+        with self.core.db.read() as tx:
+            rows = tx.objects.execute(FIND_WITH_SECRETS, {"client_id": client_id}).all()
+        if not rows:
+            return None
+        return Client(rows[0][0], [secret for _, secret, _ in rows if secret is not None], rows[0][2])
+
+    def groups(self, tx: Transaction, app_id: int, account_id: int) -> list[str]:
+        """Those of the account's groups that the app has, which are all that it learns of."""
+        return list(tx.scalars(GROUPS, {"app": app_id, "account": account_id}))
+
+    def may_use(self, tx: Transaction, app: RegisteredApp, account: Account) -> bool:
+        """True for everyone with a confirmed email address or, where the app is limited, for members of its groups.
+
+        Never for a locked account, or one that its owner deleted.
+        """
+        if account.locked_at is not None or account.delete_at is not None:
+            return False
+        return bool(self.groups(tx, app.id, account.id)) if app.limited else account.email is not None

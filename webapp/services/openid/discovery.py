@@ -1,0 +1,56 @@
+"""What an app reads first: the addresses of this OpenID Connect provider and what it can do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .signing_keys import ALGORITHMS
+
+AUTHORIZE, TOKEN, USERINFO, KEYS = "/oauth/authorize", "/oauth/token", "/oauth/userinfo", "/oauth/keys"
+REVOKE, INTROSPECT, LOG_OUT = "/oauth/revoke", "/oauth/introspect", "/oauth/log-out"
+SCOPES = ("openid", "profile", "email", "phone", "groups", "offline_access")
+CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "name",
+          "preferred_username", "locale", "updated_at", "email", "email_verified", "phone_number",
+          "phone_number_verified", "groups")  # fmt: skip
+SFA, MFA, PHR = "https://refeds.org/profile/sfa", "https://refeds.org/profile/mfa", "phr"
+"""Authentication context classes: REFEDS SFA and MFA profiles, and phishing-resistant (OpenID EAP ACR Values 1.0)."""
+BASIC, POST, NONE = "client_secret_basic", "client_secret_post", "none"
+GRANTS = ("authorization_code", "refresh_token")
+PROMPTS = ("none", "login", "consent", "select_account")
+MODES = ("query", "form_post")
+
+
+def document(issuer: str, languages: Sequence[str]) -> dict[str, Any]:
+    """The metadata of OpenID Connect Discovery 1.0 section 3, which are those of RFC 8414 section 2 too.
+
+    `issuer` is the URL of the main host; `languages` are BCP 47 tags.
+    """
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}{AUTHORIZE}",
+        "token_endpoint": f"{issuer}{TOKEN}",
+        "userinfo_endpoint": f"{issuer}{USERINFO}",
+        "jwks_uri": f"{issuer}{KEYS}",
+        "revocation_endpoint": f"{issuer}{REVOKE}",
+        "introspection_endpoint": f"{issuer}{INTROSPECT}",
+        "end_session_endpoint": f"{issuer}{LOG_OUT}",
+        "scopes_supported": SCOPES,
+        "response_types_supported": ["code"],
+        "response_modes_supported": MODES,
+        "grant_types_supported": GRANTS,
+        "subject_types_supported": ["pairwise", "public"],
+        "id_token_signing_alg_values_supported": ALGORITHMS,
+        "token_endpoint_auth_methods_supported": [BASIC, POST, NONE],
+        "revocation_endpoint_auth_methods_supported": [BASIC, POST, NONE],
+        "introspection_endpoint_auth_methods_supported": [BASIC, POST],
+        "claims_supported": CLAIMS,
+        "claims_parameter_supported": True,
+        "acr_values_supported": [SFA, MFA, PHR],
+        "prompt_values_supported": PROMPTS,  # Initiating User Registration 1.0 section 2
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,  # RFC 9207 section 3
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "ui_locales_supported": languages,
+    }

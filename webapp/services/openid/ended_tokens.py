@@ -1,0 +1,99 @@
+"""Revoking a token (RFC 7009) and telling whether one is valid (RFC 7662)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from authlib.oauth2.rfc7009 import RevocationEndpoint
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+
+from .discovery import BASIC, NONE, POST
+from .provider import INTROSPECTION, Provider, Registered
+from .tokens import Given, Refreshing
+
+REVOCATION = "revocation"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A token that was sent, as Authlib asks about it. `claims` are those of an access token, None for another."""
+
+    given: Given
+    claims: dict[str, Any] | None
+    live: bool
+
+    def check_client(self, client: Registered) -> bool:
+        return self.given.authorization.app_id == client.app.id
+
+    def is_expired(self) -> bool:
+        return not self.live
+
+    def is_revoked(self) -> bool:
+        return not self.live
+
+
+def find(server: Provider, client: Registered, token: str) -> Found | None:
+    """An access or refresh token: which one it is shows itself, so that a wrong hint does no harm (RFC 7009 section
+    2.1)."""
+    tokens, tx = server.tokens, server.tx
+    by_access_token = tokens.by_access_token(tx, token)
+    if by_access_token is not None:
+        given, claims = by_access_token
+        return Found(
+            given, claims, given.authorization.app_id == client.app.id and tokens.is_live(tx, client.app, given)
+        )
+    refreshing = tokens.by_refresh_token(tx, client.app.id, token)
+    if refreshing is None:
+        return None
+    is_unused = refreshing.token.used_at is None and tokens.is_recent(refreshing.token)
+    return Found(refreshing, None, is_unused and tokens.is_live(tx, client.app, refreshing))
+
+
+class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib has no types
+    ENDPOINT_NAME = REVOCATION
+    CLIENT_AUTH_METHODS = (BASIC, POST, NONE)
+    server: Provider
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> Found | None:  # noqa: ARG002  # of Authlib's endpoint
+        named = self.server.named
+        assert named is not None, "Authlib asked for a token before it knew the client"
+        return find(self.server, Registered(named), token_string)
+
+    def revoke_token(self, token: Found, request: Any) -> None:  # noqa: ARG002  # of Authlib's endpoint
+        """Ends all tokens of its authorization (RFC 7009 section 2.1)."""
+        self.server.tokens.end(self.server.tx, token.given.authorization.id)
+
+
+class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # the same
+    ENDPOINT_NAME = INTROSPECTION
+    CLIENT_AUTH_METHODS = (BASIC, POST)
+    server: Provider
+
+    def check_permission(self, token: Found, client: Registered, request: Any) -> bool:  # noqa: ARG002  # of Authlib's endpoint
+        """An app learns of its own tokens only (RFC 7662 section 4)."""
+        return token.check_client(client)
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> Found | None:  # noqa: ARG002  # of Authlib's endpoint
+        named = self.server.named
+        assert named is not None, "Authlib asked for a token before it knew the client"
+        return find(self.server, Registered(named), token_string)
+
+    def introspect_token(self, token: Found) -> dict[str, Any]:
+        """RFC 7662 section 2.2."""
+        if token.claims is not None:
+            return {"active": True, "token_type": "Bearer", **token.claims}
+        given, tokens = token.given, self.server.tokens
+        assert isinstance(given, Refreshing), "a token without claims is a refresh token"
+        named = self.server.named
+        assert named is not None, "Authlib asked for a token before it knew the client"
+        return {
+            "active": True,
+            "token_type": "refresh_token",
+            "iss": tokens.issuer,
+            "client_id": named.app.client_id,
+            "sub": tokens.subjects.of(named.app, given.account.id),
+            "scope": " ".join(given.authorization.scopes),
+            "iat": given.token.made_at,
+            "exp": given.token.made_at + tokens.core.policy.refresh_token_idle,
+        }

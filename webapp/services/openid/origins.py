@@ -1,0 +1,31 @@
+"""The web origins of public apps: their scripts may read what the provider answers (CORS)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+
+from ...models.registered_apps import PUBLIC, RegisteredApp
+from ..core import Core
+
+WEB_SCHEMES = ("https", "http")
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    core: Core
+
+    def is_of_public_app(self, origin: str) -> bool:
+        """True for an origin (RFC 6454 section 6.1) that the operator named, or that a redirect address has."""
+        row = RegisteredApp
+        with self.core.db.read() as tx:
+            found = tx.execute(select(row.origins, row.redirect_uris).where(row.kind == PUBLIC)).all()
+        return any(origin in origins or origin in map(_origin_of, uris) for origins, uris in found)
+
+
+def _origin_of(uri: str) -> str | None:
+    """None for a private scheme, which no page has."""
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in WEB_SCHEMES else None

@@ -1,0 +1,44 @@
+"""Which addresses of an app an answer may be sent to (RFC 9700 section 4.1.3, RFC 8252 sections 7 and 8)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlencode, urlsplit
+
+from ...models.registered_apps import PUBLIC, RegisteredApp
+
+LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?(/[^\s\\#]*)?")
+"""An address on the device itself. A phone or computer app takes the port that is free (RFC 8252 section 7.3)."""
+WEB_SCHEMES = ("https", "http")
+
+
+def is_registered(app: RegisteredApp, address: str) -> bool:
+    """True when the address is one of the app's, letter by letter; for a public app on its own device with any port."""
+    if address in app.redirect_uris:
+        return True
+    given = LOOPBACK.fullmatch(address)
+    if app.kind != PUBLIC or given is None:
+        return False
+    return any((known := LOOPBACK.fullmatch(one)) and known.groups() == given.groups() for one in app.redirect_uris)
+
+
+def is_on_device(address: str) -> bool:
+    """True for a loopback address or a private scheme: another app on the device could use it too (RFC 8252 section
+    8.6)."""
+    return urlsplit(address).scheme not in WEB_SCHEMES or LOOPBACK.fullmatch(address) is not None
+
+
+def is_web(address: str) -> bool:
+    return urlsplit(address).scheme in WEB_SCHEMES
+
+
+def source_of(address: str) -> str:
+    """What names the address in a Content-Security-Policy: its origin, or its scheme where it is a private one."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in WEB_SCHEMES else f"{parts.scheme}:"
+
+
+def with_parameters(address: str, parameters: Iterable[tuple[str, str]]) -> str:
+    """The address with these added to its query (RFC 6749 section 4.1.2). A registered address has no fragment."""
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(list(parameters))}"

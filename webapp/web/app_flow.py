@@ -1,0 +1,146 @@
+"""The pages between an app's request and its answer: which page comes next, and how the app is answered.
+
+A POST never ends in a redirect to an app: browsers hold the whole chain of redirects to the `form-action` of the page
+that sent the form. So the answer after a form is a page that leads on by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from flask import g, request, session
+from flask.wrappers import Response
+
+from ..domain.language import gettext as _
+from ..services.openid import redirects
+from ..services.openid.authorizations import Answer, Waiting
+from ..services.openid.requests import SELECT_ACCOUNT, Asked, AuthorizationError, Unanswerable
+from ..services.openid.steps import Consent, Enroll, Forbidden, LogIn, Step, StepUp
+from . import current, headers, layouts, login_response, render
+from .forms import Form
+
+CONSENT = "app_logins.consent"
+HANDLE = "id"
+"""In the query of the page: the stored request."""
+FORM_POST = "form_post"
+
+
+def page_of(handle: str) -> str:
+    """The path of the page that goes on with a stored request."""
+    return layouts.page_url(CONSENT, **{HANDLE: handle})
+
+
+def lead_on(path: str | None) -> None:
+    """For a page of log-in or step-up that leads to `path`: if that is an app's request, its headers name the app."""
+    parts = urlsplit(path or "")
+    if parts.path != layouts.page_url(CONSENT):
+        return
+    try:
+        handle = parse_qs(parts.query).get(HANDLE, [""])[0]
+        name_app(current.services().openid.authorizations.find(handle).asked)
+    except (Unanswerable, AuthorizationError):
+        return
+
+
+def name_app(asked: Asked) -> None:
+    headers.lead_to(redirects.source_of(asked.reply.address))
+
+
+def show(waiting: Waiting, step: Step) -> Any:
+    """The page, or the redirect to one, for the next step of a stored request."""
+    name_app(waiting.asked)
+    if isinstance(step, LogIn):
+        return _log_in(waiting.asked)
+    if isinstance(step, StepUp):
+        page = "step_up.password" if step.password else "step_up.verify"
+        return render.go(layouts.page_url(page, next=current.path(), method=step.method))
+    if isinstance(step, Enroll):
+        return _enroll(waiting.asked, step)
+    if isinstance(step, Forbidden):
+        return forbidden(waiting.asked)
+    if isinstance(step, Consent):
+        return consent(waiting.asked, Form())
+    return _ready(waiting)
+
+
+def _log_in(asked: Asked) -> Response:
+    if asked.login_hint:
+        login_response.prefill(asked.login_hint)
+    known = current.services().languages
+    language = next((tag for tag in asked.ui_locales if tag in known), None)
+    return render.go(layouts.page_url("entrance.log_in", next=current.path(), lang=language), whole=True)
+
+
+def _enroll(asked: Asked, step: Enroll) -> Response:
+    """The method that the app asks for is not on: leads to its enrollment, and keeps the way back."""
+    session[login_response.APP_LOGIN] = current.path()
+    passwordless = current.services().methods.passwordless
+    if step.key and passwordless is not None:
+        to = layouts.page_url("enrollment.start", method=passwordless.slug)
+    else:
+        to = layouts.page_url("two_factor.methods")
+    return render.page("app_logins/enroll.html", app=asked.app, needs_key=step.key, to=to, status=200)
+
+
+def forbidden(asked: Asked) -> Response:
+    actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
+    return render.page("app_logins/forbidden.html", app=asked.app, actions=actions, status=403)
+
+
+def consent(asked: Asked, form: Form) -> Response:
+    name_app(asked)
+    place = urlsplit(asked.reply.address).netloc or redirects.source_of(asked.reply.address)
+    can_change = SELECT_ACCOUNT in asked.prompts
+    return render.page("app_logins/consent.html", form, app=asked.app, asked=asked, place=place, can_change=can_change)
+
+
+def _ready(waiting: Waiting) -> Response:
+    service = current.services().openid.authorizations
+    answer = service.grant(current.user(), waiting.asked, waiting.moment, current.origin(), waiting.id)
+    return redirect(answer) if answer.reply.is_silent else page(waiting.asked.app.name, answer)
+
+
+def redirect(answer: Answer) -> Response:
+    """To the app, in answer to a GET. `form_post` needs a page."""
+    if answer.reply.mode == FORM_POST:
+        headers.lead_to(redirects.source_of(answer.reply.address))
+        return page("", answer)
+    return render.go(redirects.with_parameters(answer.reply.address, answer.parameters))
+
+
+def page(name: str, answer: Answer) -> Response:
+    """A page with the button Continue, that leads to the app by itself at once."""
+    headers.lead_to(redirects.source_of(answer.reply.address))
+    if answer.reply.mode == FORM_POST:
+        to = answer.reply.address
+        return render.page("app_logins/form_post.html", app=name, to=to, fields=answer.parameters)
+    return onward(name, redirects.with_parameters(answer.reply.address, answer.parameters))
+
+
+def onward(name: str, to: str) -> Response:
+    headers.lead_to(redirects.source_of(to))
+    response = render.page("app_logins/onward.html", app=name, to=to)
+    response.headers["Refresh"] = f"0; url={to}"
+    return response
+
+
+def after_log_out(to: str) -> Response:
+    """A redirect, after the session has ended."""
+    session.clear()
+    return login_response.without_session(render.go(to, whole=True))
+
+
+def unanswerable(refusal: Unanswerable) -> Response:
+    """A request that cannot be answered to an app: nothing of it is followed (RFC 6749 section 4.1.2.1)."""
+    named = request.args.get("client_id", "")[:64]
+    number = current.services().openid.authorizations.note_refusal("unanswerable", rule=refusal.why, client_id=named)
+    g.pop("leads_to", None)
+    actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
+    return render.page("app_logins/unanswerable.html", number=number, actions=actions, status=400)
+
+
+def refused(error: AuthorizationError) -> Response:
+    """An error for the app: a redirect in answer to its own request, and a page where a form may have led here."""
+    answer = current.services().openid.authorizations.refuse(error)
+    return redirect(answer) if HANDLE not in request.args or answer.reply.is_silent else page("", answer)

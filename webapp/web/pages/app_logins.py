@@ -1,0 +1,117 @@
+"""The pages on which people log in to an app, and log out for one (OpenID Connect)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+from flask_login import login_required
+
+from ...domain.language import gettext as _
+from ...services.openid import discovery
+from ...services.openid.log_outs import LogOutAsked
+from ...services.openid.requests import AuthorizationError, Unanswerable
+from ...services.openid.steps import Ready
+from .. import app_flow, current, languages, layouts, render
+from ..forms import Form
+from ..login_response import logged_out
+
+bp = Blueprint("app_logins", __name__)
+bp.register_error_handler(Unanswerable, app_flow.unanswerable)
+bp.register_error_handler(AuthorizationError, app_flow.refused)
+
+
+@bp.get(discovery.AUTHORIZE)
+def authorize() -> Any:
+    """A request of an app. What needs a page is stored, so that nothing of it is lost meanwhile."""
+    parameters, user = list(request.args.items(multi=True)), current.user_or_none()
+    service = current.services().openid.authorizations
+    asked = service.ask(parameters)
+    moment = service.now(user)
+    if user is not None and isinstance(service.next(asked, moment, user), Ready):
+        return app_flow.redirect(service.grant(user, asked, moment, current.origin()))
+    service.next(asked, moment, user)
+    return render.go(app_flow.page_of(service.keep(asked.app, parameters, user)))
+
+
+@bp.get("/oauth/consent")
+def consent() -> Any:
+    """Goes on with a stored request: log-in, step-up, the question, or the answer to the app."""
+    if render.is_fragment():
+        return render.go(current.path(), whole=True)  # a script would not follow the headers of the page
+    service = current.services().openid.authorizations
+    waiting, user = service.find(request.args.get(app_flow.HANDLE, "")), current.user_or_none()
+    if user is not None and user.session.token_hash == waiting.canceled_hash:
+        return app_flow.page(waiting.asked.app.name, service.cancel(waiting))
+    return app_flow.show(waiting, service.next(waiting.asked, waiting.moment, user))
+
+
+@bp.post("/oauth/consent")
+def agree() -> Any:
+    service, form = current.services().openid.authorizations, Form()
+    if current.user_or_none() is None:
+        return render.go(layouts.page_url("entrance.log_in", next=current.path()), whole=True)
+    waiting = service.find(request.args.get(app_flow.HANDLE, ""))
+    if not form.trusted():
+        return app_flow.consent(waiting.asked, form)
+    if "other" in request.form:
+        return _log_in_as_other()
+    service.decide(waiting, current.user(), agreed="cancel" not in request.form)
+    return render.go(current.path())
+
+
+def _log_in_as_other() -> Any:
+    """For Not you?: ends this session, and comes back after the log-in of another account."""
+    current.services().active_access.end_own(current.user(), current.origin())
+    languages.speak_to_browser()
+    return logged_out(_("You've been logged out."), next_path=current.path())
+
+
+@bp.get(discovery.LOG_OUT)
+def log_out() -> Any:
+    user, parameters = current.user_or_none(), list(request.args.items(multi=True))
+    asked = current.services().openid.log_outs.ask(parameters, user)
+    if user is None or asked.is_of_session:
+        return _log_out(asked, asked.address)
+    return _ask(Form(), asked)
+
+
+@bp.post("/oauth/log-out/confirm")
+@login_required
+def confirm_log_out() -> Any:
+    """The form of that page; its address has the app's request."""
+    parameters, form = list(request.args.items(multi=True)), Form()
+    asked = current.services().openid.log_outs.ask(parameters, current.user())
+    if not form.trusted():
+        return _ask(form, asked)
+    if "stay" in request.form:
+        return render.go(layouts.page_url("home.home"))
+    return _log_out(asked, f"{layouts.page_url('app_logins.logged_out_of')}?{_query()}")
+
+
+@bp.get("/oauth/logged-out")
+def logged_out_of() -> Any:
+    """After the form: leads on to the app (a POST must not)."""
+    asked = current.services().openid.log_outs.ask(list(request.args.items(multi=True)), None)
+    if asked.app is None or asked.address is None:
+        return render.go(layouts.page_url("entrance.log_in"))
+    return app_flow.onward(asked.app.name, asked.address)
+
+
+def _query() -> str:
+    return request.query_string.decode("latin-1")
+
+
+def _ask(form: Form, asked: LogOutAsked) -> Any:
+    to = f"{layouts.page_url('app_logins.confirm_log_out')}?{_query()}"
+    return render.page("app_logins/log_out.html", form, app=asked.app, confirm_url=to)
+
+
+def _log_out(asked: LogOutAsked, to: str | None) -> Any:
+    user = current.user_or_none()
+    if user is not None:
+        current.services().active_access.end_own(user, current.origin())
+    languages.speak_to_browser()
+    if asked.address is None or to is None:
+        return logged_out(_("You've been logged out."))
+    return app_flow.after_log_out(to)

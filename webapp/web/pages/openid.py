@@ -1,0 +1,115 @@
+"""The addresses of the OpenID Connect provider for programs, on the main host. Nothing here may read a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, jsonify, make_response, redirect, request
+from flask.wrappers import Response
+
+from ...domain.refusals import Refusal
+from ...services.openid import discovery
+from ...services.openid.provider import Received, Reply
+from ...services.openid.requests import Unanswerable
+from .. import app_flow, current, guards, layouts
+
+bp = Blueprint(guards.OPENID, __name__)
+bp.register_error_handler(Unanswerable, app_flow.unanswerable)
+FOR_BROWSERS = frozenset({"configuration", "metadata", "keys", "token", "userinfo", "revoke"})
+"""Endpoints that scripts of public apps may call from their own origins (CORS)."""
+FORM = "application/x-www-form-urlencoded"
+
+
+@bp.get("/.well-known/openid-configuration")
+@bp.get("/.well-known/oauth-authorization-server", endpoint="metadata")
+def configuration() -> Any:
+    return _cached(jsonify(current.services().openid.configuration))
+
+
+@bp.get(discovery.KEYS)
+def keys() -> Any:
+    return _cached(jsonify(current.services().openid.signing_keys.published().document))
+
+
+@bp.post(discovery.TOKEN)
+def token() -> Any:
+    return _answered(current.services().openid.endpoints.token)
+
+
+@bp.post(discovery.REVOKE)
+def revoke() -> Any:
+    return _answered(current.services().openid.endpoints.revoke)
+
+
+@bp.post(discovery.INTROSPECT)
+def introspect() -> Any:
+    return _answered(current.services().openid.endpoints.introspect)
+
+
+@bp.route(discovery.USERINFO, methods=["GET", "POST"])
+def userinfo() -> Any:
+    return _reply(current.services().openid.endpoints.userinfo(request.headers.get("Authorization")))
+
+
+@bp.post(discovery.AUTHORIZE)
+def authorize() -> Any:
+    """Stores the request of another site's form, and leads on to a page (OpenID Connect Core 1.0 section 3.1.2.1)."""
+    service, parameters = current.services().openid.authorizations, list(request.form.items(multi=True))
+    app, _reply_to = service.addressed(parameters)
+    return redirect(app_flow.page_of(service.keep(app, parameters, None)), 303)
+
+
+@bp.post(discovery.LOG_OUT)
+def log_out() -> Any:
+    """Leads on to the page with the same request."""
+    query = urlencode(list(request.form.items(multi=True)))
+    return redirect(f"{layouts.page_url('app_logins.log_out')}?{query}", 303)
+
+
+def _answered(answer: Callable[[Received], Reply]) -> Response:
+    """The answer to a form in which no name is repeated (RFC 6749 section 3.2)."""
+    endpoints = current.services().openid.endpoints
+    if request.mimetype != FORM:
+        return _reply(endpoints.refuse("invalid_request", f"The content type must be {FORM}."))
+    if any(len(values) > 1 for _, values in request.form.lists()):
+        return _reply(endpoints.refuse("invalid_request", "A parameter is sent more than once."))
+    received = Received(request.form.to_dict(), request.headers.get("Authorization"), current.origin())
+    return _reply(answer(received))
+
+
+@bp.errorhandler(Refusal)
+def _unavailable(refusal: Refusal) -> Response:
+    """The database is locked or unreachable: nothing was changed."""
+    endpoints = current.services().openid.endpoints
+    response = _reply(endpoints.refuse("temporarily_unavailable", "Nothing was changed. Try again.", refusal.status))
+    response.headers["Retry-After"] = str(refusal.wait or 1)
+    return response
+
+
+def _reply(reply: Reply) -> Response:
+    response = make_response(jsonify(reply.body), reply.status)
+    response.headers.update({"Cache-Control": "no-store", "Pragma": "no-cache", **dict(reply.headers)})
+    return response
+
+
+def _cached(response: Response) -> Response:
+    response.headers["Cache-Control"] = f"public, max-age={current.services().settings.policy.signing_keys_cached}"
+    return response
+
+
+@bp.after_request
+def for_browsers(response: Response) -> Response:
+    """Lets scripts of public apps read the answer (Fetch standard, section 3.3), and those of no other origin."""
+    page, origin = (request.endpoint or "").removeprefix(f"{bp.name}."), request.headers.get("Origin")
+    response.vary.add("Origin")
+    if page not in FOR_BROWSERS or not origin or not current.services().openid.origins.is_of_public_app(origin):
+        return response
+    response.headers["Access-Control-Allow-Origin"] = origin
+    response.headers["Access-Control-Expose-Headers"] = "WWW-Authenticate"
+    if request.method == "OPTIONS":
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        response.headers["Access-Control-Max-Age"] = str(current.services().settings.policy.signing_keys_cached)
+    return response
