@@ -385,6 +385,17 @@ def test_an_app_that_took_part_logs_its_user_out(ada: Owner, site: Site) -> None
     assert ada.open("/settings").h1 == "Log in"
 
 
+def test_after_a_form_of_the_app_a_page_leads_back(ada: Owner, site: Site) -> None:
+    wiki = RelyingParty(site, post_logout_redirect_uris=("https://app.example/bye",))
+    hint = wiki.tokens(ada)["id_token"]
+    form = {"id_token_hint": hint, "post_logout_redirect_uri": "https://app.example/bye", "state": "x"}
+    ada.send("POST", "/oauth/log-out", data=form, host="nightlatch.localhost:5000", headers={"Origin": "null"})
+    assert ada.page is not None
+    assert ada.page.status == 200, "a POST must not end in a redirect to an app"
+    assert target_of(ada) == "https://app.example/bye?state=x"
+    assert ada.open("/settings").h1 == "Log in"
+
+
 def test_a_log_out_without_a_token_is_asked_for(ada: Owner, site: Site) -> None:
     wiki = RelyingParty(site, post_logout_redirect_uris=("https://app.example/bye",))
     asked = f"/oauth/log-out?client_id={wiki.client_id}&post_logout_redirect_uri=https://app.example/bye"

@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
@@ -168,6 +170,23 @@ def test_a_token_cannot_choose_its_algorithm(keys: SigningKeys, algorithm: str) 
     signed = b".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, {"sub": "ada"}))
     mac = hmac.digest(public.verifier.as_pem(), signed, "sha256") if algorithm == "HS256" else b""
     token = b".".join((signed, urlsafe_b64encode(mac).rstrip(b"="))).decode()
+    assert keys.verified(token, "JWT") is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"crit": ["unknown"], "unknown": 1}, {"crit": []}, {"kid": "another"}, {"alg": "RS512"}, {"alg": "ES256"}],
+    ids=["crit", "empty crit", "kid", "alg", "alg of the other key"],
+)
+def test_a_header_that_is_not_understood_is_refused(keys: SigningKeys, more: dict[str, Any]) -> None:
+    """RFC 7515 section 4.1.11, RFC 8725 section 3.1: even when the signature is right."""
+    keys.sign(keys.published(), {}, RS256, "JWT")
+    (signer,) = keys.kept.signers.values()
+    header = {"alg": RS256, "kid": keys.published().keys[0].kid, "typ": "JWT", **more}
+    signed = b".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, {"sub": "ada"}))
+    private: Any = signer.private_key
+    signature = private.sign(signed, padding.PKCS1v15(), hashes.SHA256())
+    token = b".".join((signed, urlsafe_b64encode(signature).rstrip(b"="))).decode()
     assert keys.verified(token, "JWT") is None
 
 

@@ -77,8 +77,8 @@ class Asked:
 
     @property
     def learned(self) -> list[str]:
-        """The scopes of all that the app would learn."""
-        return learned(self.scopes, self.claims)
+        """The scopes of all that the app would learn: of claims, only those that it may ask for."""
+        return [scope for scope in learned(self.scopes, self.claims) if scope in self.app.scopes]
 
     @property
     def offline(self) -> bool:

@@ -144,17 +144,17 @@ class SigningKeys:
     def verified(self, token: str, kind: str) -> dict[str, Any] | None:
         """The claims of a token of this site with the `typ` `kind`, whether or not it has expired; None for any other.
 
-        The algorithm is that of the key, never one that the token chooses (RFC 8725 section 3.1).
+        The algorithm is that of the key, never one that the token chooses (RFC 8725 section 3.1), and the header has
+        nothing that this site does not write.
         """
         keys = self.published()
         try:
             found = jwt.decode(token, keys.verifier, ALGORITHMS)
         except (JoseError, ValueError):
             return None
-        named = next(key for key in keys.keys if key.kid == found.header.get("kid"))
-        if found.header.get("typ") != kind or found.header["alg"] != named.algorithm:
-            return None
-        return found.claims
+        algorithm = next(key.algorithm for key in keys.keys if key.kid == found.header.get("kid"))
+        ours = {"typ": kind, "alg": algorithm, "kid": found.header["kid"]}
+        return found.claims if found.header == ours else None
 
     def rotate(self, *, at_once: bool = False) -> int:
         """Publishes the next key of each algorithm, which signs a day later. Returns when, in Unix seconds.

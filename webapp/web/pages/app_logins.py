@@ -72,7 +72,7 @@ def log_out() -> Any:
     user, parameters = current.user_or_none(), list(request.args.items(multi=True))
     asked = current.services().openid.log_outs.ask(parameters, user)
     if user is None or asked.is_of_session:
-        return _log_out(asked, asked.address)
+        return _log_out(asked, _logged_out_of() if app_flow.BY_FORM in request.args else asked.address)
     return _ask(Form(), asked)
 
 
@@ -86,7 +86,7 @@ def confirm_log_out() -> Any:
         return _ask(form, asked)
     if "stay" in request.form:
         return render.go(layouts.page_url("home.home"))
-    return _log_out(asked, f"{layouts.page_url('app_logins.logged_out_of')}?{_query()}")
+    return _log_out(asked, _logged_out_of())
 
 
 @bp.get("/oauth/logged-out")
@@ -96,6 +96,10 @@ def logged_out_of() -> Any:
     if asked.app is None or asked.address is None:
         return render.go(layouts.page_url("entrance.log_in"))
     return app_flow.onward(asked.app.name, asked.address)
+
+
+def _logged_out_of() -> str:
+    return f"{layouts.page_url('app_logins.logged_out_of')}?{_query()}"
 
 
 def _query() -> str:

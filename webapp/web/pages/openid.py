@@ -63,8 +63,8 @@ def authorize() -> Any:
 
 @bp.post(discovery.LOG_OUT)
 def log_out() -> Any:
-    """Leads on to the page with the same request."""
-    query = urlencode(list(request.form.items(multi=True)))
+    """Leads on to the page with the same request, which then leads to the app by a page too."""
+    query = urlencode([*request.form.items(multi=True), (app_flow.BY_FORM, "1")])
     return redirect(f"{layouts.page_url('app_logins.log_out')}?{query}", 303)
 
 
