@@ -14,7 +14,7 @@ from wtforms import BooleanField, Field, RadioField, SelectChoice, StringField, 
 from wtforms.validators import InputRequired
 
 from ..domain.app_refusals import KeysMalformed, MaxAgeMalformed
-from ..domain.language import lazy
+from ..domain.language import lazy, lazy_pgettext
 from ..models.registered_apps import KEY, PAIRWISE, PASSWORD, PUBLIC, PUBLIC_SUBJECT, TWO_FACTOR, WEB
 from ..services.operators.app_options import ALGORITHMS, OF_KIND, SCOPES, AppOptions
 from .forms import Form
@@ -43,7 +43,9 @@ ONE = [InputRequired(lazy("Choose one of these."))]
 class NewAppForm(Form):
     """What is asked when an app is added; `groups` are its further fields."""
 
-    name = StringField(lazy("Name"), [InputRequired(lazy("Enter a name."))])
+    name = StringField(
+        lazy_pgettext("app or group", "Name"), [InputRequired(lazy_pgettext("app or group", "Enter a name."))]
+    )
     kind = RadioField(lazy("Kind"), [InputRequired(lazy("Choose the kind of app."))], choices=KINDS, default=WEB)
     redirect_uris = TextAreaField(lazy("Redirect addresses"))
     proof = RadioField(lazy("Proof"), ONE, choices=PROOFS, default=PASSWORD)
@@ -52,7 +54,9 @@ class NewAppForm(Form):
 class AppForm(Form):
     """Every option. What its kind of app does not have is deleted from the form."""
 
-    name = StringField(lazy("Name"), [InputRequired(lazy("Enter a name."))])
+    name = StringField(
+        lazy_pgettext("app or group", "Name"), [InputRequired(lazy_pgettext("app or group", "Enter a name."))]
+    )
     redirect_uris = TextAreaField(lazy("Redirect addresses"))
     post_logout_redirect_uris = TextAreaField(lazy("Addresses after logging out"))
     proof = RadioField(lazy("Proof"), ONE, choices=PROOFS)

@@ -20,7 +20,7 @@ from wtforms import (
 )
 from wtforms.validators import InputRequired
 
-from ..domain.language import lazy
+from ..domain.language import lazy, lazy_pgettext
 from ..domain.refusals import CookiesOff, PageTooOld, Refusal
 from ..services.enrollment.fields import (
     ConfirmationCodeFields,
@@ -148,7 +148,9 @@ class ForgetForm(Form):
 
 
 class GroupForm(Form):
-    name = StringField(lazy("Name"), [InputRequired(lazy("Enter a name."))])
+    name = StringField(
+        lazy_pgettext("app or group", "Name"), [InputRequired(lazy_pgettext("app or group", "Enter a name."))]
+    )
 
 
 class MemberForm(Form):

@@ -8,6 +8,7 @@ from flask import Blueprint
 from flask_login import login_required
 
 from ...domain.language import gettext as _
+from ...domain.language import pgettext
 from ...domain.refusals import NotFound, Refusal
 from ...models.registered_apps import PUBLIC, WEB, RegisteredApp
 from ...services.operators.apps import StoredApp
@@ -140,7 +141,7 @@ def _shown(stored: StoredApp, form: AppForm) -> Any:
         form,
         app=app,
         kind=kinds[app.kind],
-        used=_used(app),
+        used_at=app.used_at,
         groups=checkboxes_of(form, GROUP),
         scopes=checkboxes_of(form, SCOPE),
         secrets=[(one, _remove_url(app, one.id)) for one in stored.secrets],
@@ -168,5 +169,5 @@ def _group_names() -> list[str]:
 
 def _used(app: RegisteredApp) -> str:
     if app.used_at is None:
-        return _("Not used yet")
-    return times.sentence(_("Last used on %(date)s"), date=times.on(app.used_at))
+        return pgettext("app", "Not used yet")
+    return times.sentence(pgettext("app", "Last used on %(date)s"), date=times.on(app.used_at))
