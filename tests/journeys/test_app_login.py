@@ -482,13 +482,13 @@ def test_scripts_of_public_apps_may_read_answers_and_no_others(site: Site, ada: 
     assert "Access-Control-Allow-Origin" not in page.response.headers
 
 
-def test_a_code_exchange_takes_eight_statements(ada: Owner, wiki: RelyingParty, site: Site) -> None:
+def test_a_code_exchange_takes_five_statements(ada: Owner, wiki: RelyingParty, site: Site) -> None:
     wiki.tokens(ada)
     code = wiki.code(ada)
     site.statements.clear()
     assert wiki.exchange(code).status == 200
     counted = [one for one in site.statements if one.startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))]
-    assert len(counted) <= 8, [one[:70] for one in counted]
+    assert len(counted) <= 5, [one[:70] for one in counted]
 
 
 def test_a_public_app_on_a_phone_is_asked_each_time(site: Site, ada: Owner) -> None:
