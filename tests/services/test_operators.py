@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 from tests.conftest import Site, one_database
 from tests.doubles import CheapHasher
 from tests.people import Owner
+from webapp import create_app
 from webapp.domain import app_refusals as refusals
 from webapp.domain.account_refusals import NameMalformed
 from webapp.domain.codes import hash_of
@@ -25,6 +27,7 @@ from webapp.models.registered_apps import AppGroup, AppSecret, RegisteredApp, ap
 from webapp.models.sessions import Activity
 from webapp.services.notices import sentence_for
 from webapp.services.operators import Actor, AppOptions, Operators
+from webapp.settings import Settings
 
 WEB = AppOptions("Wiki", redirect_uris=("https://wiki.example.org/callback",))
 PHONE_APP = AppOptions("Notes", redirect_uris=("com.example.notes:/callback",))
@@ -394,6 +397,24 @@ def test_one_host_has_one_app(operators: Operators) -> None:
         operators.apps.change(other.client_id, HOST)
 
 
+def test_an_operator_who_is_demoted_while_a_page_is_open_does_nothing(site: Site, operators: Operators) -> None:
+    ada, _bob = make(site), make(site, "bob")
+    actor = Actor(ada.id, Origin("192.0.2.9", "Firefox"))
+    for username in ("ada", "bob"):
+        operators.roles.promote(username)
+    operators.groups.create("staff", actor)
+    operators.roles.demote("ada")
+    for act in (
+        lambda: operators.groups.delete("staff", actor),
+        lambda: operators.apps.create("web", WEB, actor),
+        lambda: operators.roles.lock("bob", actor),
+        lambda: operators.accounts.log_out("bob", actor),
+    ):
+        with pytest.raises(NotFound):
+            act()
+    assert [row.name for row in operators.groups.all()] == ["staff"]
+
+
 def test_two_secrets_live_at_a_time(site: Site, operators: Operators) -> None:
     made = operators.apps.create("web", WEB)
     name = made.app.client_id
@@ -453,8 +474,16 @@ def test_what_an_operator_does_to_apps_is_in_their_activity_and_the_log(site: Si
     ]
 
 
-def test_resealing_includes_the_secrets_of_guarded_hosts(site: Site, operators: Operators) -> None:
-    operators.apps.create("guarded", HOST)
+def test_resealing_includes_the_secrets_of_guarded_hosts(
+    site: Site, operators: Operators, environ: dict[str, str], overrides: dict[str, Any]
+) -> None:
+    made = operators.apps.create("guarded", HOST)
+    new = f"k9:{base64.b64encode(bytes(range(32, 64))).decode()}"
+    old = ",".join(f"{name}:{base64.b64encode(key).decode()}" for name, key in site.services.settings.encryption_keys)
+    environ["NIGHTLATCH_ENCRYPTION_KEYS"] = f"{new},{old}"
+    settings = Settings.read(environ, site.services.settings.instance)
+    services = create_app(settings, clock=site.clock, **overrides).extensions["nightlatch"]
+    assert services.maintenance.reseal() == 1
     (secret,) = rows(site, AppSecret)
-    assert site.services.core.keyring.is_newest(secret.sealed)
-    assert site.services.maintenance.reseal() == 0
+    assert secret.sealed.startswith("k9")
+    assert services.core.keyring.open(secret.sealed, app_secret_bound(made.app.id)) == made.secret
