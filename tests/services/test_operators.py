@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -487,3 +488,60 @@ def test_resealing_includes_the_secrets_of_guarded_hosts(
     (secret,) = rows(site, AppSecret)
     assert secret.sealed.startswith("k9")
     assert services.core.keyring.open(secret.sealed, app_secret_bound(made.app.id)) == made.secret
+
+
+# -- Two operators at once ---------------------------------------------------------------------------
+
+
+def at_once(act: Callable[[], Any]) -> list[Any]:
+    """What two calls at the same time return, or the refusals that they raise."""
+
+    def outcome(_number: int) -> Any:
+        try:
+            return act()
+        except Refusal as refusal:
+            return type(refusal)
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(outcome, range(2)))
+
+
+def test_two_that_add_one_member_add_it_once(site: Site, operators: Operators) -> None:
+    ada = make(site)
+    operators.groups.create("staff")
+    added = at_once(lambda: operators.groups.add("staff", "ada"))
+    assert sorted(account is None for account in added) == [False, True]
+    assert len(rows(site, Membership)) == 1
+    assert said_to(site, ada) == ["An administrator added you to the group staff."]
+    assert sorted(account is None for account in at_once(lambda: operators.groups.remove("staff", "ada"))) == [
+        False,
+        True,
+    ]
+
+
+def test_two_that_make_one_group_or_host_make_it_once(operators: Operators) -> None:
+    assert set(at_once(lambda: operators.groups.create("staff"))) == {"staff", refusals.GroupTaken}
+    made = at_once(lambda: operators.apps.create("guarded", HOST))
+    assert refusals.HostTaken in made
+    assert len(operators.apps.all()) == 1
+
+
+def test_two_that_draw_a_secret_never_leave_three(operators: Operators) -> None:
+    name = operators.apps.create("web", WEB).app.client_id
+    assert refusals.SecretsLimited in at_once(lambda: operators.apps.new_secret(name))
+    at_once(lambda: operators.apps.new_secret(name, replace=True))
+    assert len(operators.apps.named(name).secrets) == 2
+
+
+def test_a_group_that_is_deleted_while_an_app_is_opened_to_it_leaves_none_or_both(operators: Operators) -> None:
+    operators.groups.create("staff")
+
+    def delete_or_use() -> Any:
+        if turns.pop():
+            return operators.groups.delete("staff")
+        return operators.apps.create("web", replace(WEB, groups=("staff",)))
+
+    turns = [True, False]
+    outcome = at_once(delete_or_use)
+    assert refusals.GroupInUse in outcome or refusals.AppGroupUnknown in outcome
+    assert len(operators.groups.all()) == len(operators.apps.all())
