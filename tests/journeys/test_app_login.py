@@ -177,7 +177,10 @@ def test_a_key_is_asked_for_where_the_app_demands_one(site: Site) -> None:
     ada.sign_up()
     vault = RelyingParty(site, name="Vault", proof=KEY, trusted=True)
     assert vault.send(ada).h1 == "Vault needs a security key"
-    ada.turn_on_key()
+    assert ada.follow("Get started").h1 == "Security key"
+    page = ada.press("Start")
+    ada.press("Use security key", credential=ada.new_key().create(page.options()))
+    ada.press("Save", name="Blue key")
     page = ada.press("Got it")
     assert page.h1 == "Going back to Vault"
     claims = vault.read(json_of(vault.exchange(answer_of(ada)["code"]))["id_token"])
