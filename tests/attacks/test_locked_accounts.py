@@ -140,21 +140,27 @@ def test_of_two_operators_who_demote_each_other_one_stays(site: Site, ada: Owner
     assert len(left) == 1
 
 
-def test_a_link_that_was_opened_before_the_lock_sets_no_password(site: Site, bob: Owner) -> None:
+@pytest.mark.parametrize("late", [False, True], ids=["drawn-before", "drawn-meanwhile"])
+def test_a_link_of_a_locked_account_sets_no_password(site: Site, bob: Owner, late: bool) -> None:
     services = site.services
-    stranger = Person(site.app)
-    stranger.open("/forgot-password")
-    stranger.press("Send link", email=bob.email)
-    opened = services.links.find("reset", site.emailed_path(bob.email, "/reset-password/").rpartition("/")[2])
-    invited = services.invitations.send("eve@example.org", "eve", None)
-    link = services.links.find("invite", site.emailed_path("eve@example.org", "/invite/").rpartition("/")[2])
-    for username in ("bob", invited.username):
-        lock(site, username)
-    here = Origin("192.0.2.1", "Firefox")
+    eve = services.invitations.send("eve@example.org", "eve", None)
+    accounts = {"reset": services.accounts.named("bob"), "invite": eve}
+    addresses, opened = {"reset": bob.email, "invite": "eve@example.org"}, {}
+    if late:
+        for username in ("bob", "eve"):
+            lock(site, username)
+    for purpose, account in accounts.items():
+        with services.db.write() as tx:
+            url = services.links.draw(tx, account, purpose, addresses[purpose], 3600)
+        opened[purpose] = services.links.find(purpose, url.rpartition("/")[2])
+    if not late:
+        for username in ("bob", "eve"):
+            lock(site, username)
+    here, new = Origin("192.0.2.1", "Firefox"), "seven brass wheels turning"
     with pytest.raises(LinkInvalid):
-        services.password_changes.reset(opened, "seven brass wheels turning", here)
+        services.password_changes.reset(opened["reset"], new, here)
     with pytest.raises(LinkInvalid):
-        services.invitations.accept(link, "seven brass wheels turning", here)
+        services.invitations.accept(opened["invite"], new, here)
 
 
 def test_not_you_still_answers_a_thief_but_mails_no_new_password(site: Site, bob: Owner) -> None:

@@ -101,3 +101,17 @@ def test_form_post_goes_by_itself_or_by_a_button(browser: Browser, site: LiveSit
     assert (method, answer["state"]) == ("POST", 'a "state" <b>')
     assert set(answer) == {"code", "state", "iss"}
     page.close()
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_step_up_leads_back_to_the_app(browser: Browser, site: LiveSite, app: App, script: bool) -> None:
+    page = browser.new_page(java_script_enabled=script)
+    page.goto(site.url(DESKTOP, "/log-in"))
+    log_in(page, site)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Welcome, Ada")
+    page.goto(asked(site, app, trusted=True, prompt="login"))
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Verify").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Welcome to the wiki")
+    assert len(app.answers) == 1
+    page.close()

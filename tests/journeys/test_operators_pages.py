@@ -105,6 +105,30 @@ def test_an_operator_without_a_key_is_led_to_its_enrollment(site: Site, layout: 
     assert (page.status, page.h1) == (403, "Operator")
     assert page.says("These pages need a security key or passkey. You don't have one yet.")
     assert ada.follow("Add a security key").h1 == "Security key"
+    ada.press("Start")
+    ada.key = ada.new_key()
+    ada.press("Use security key", credential=ada.key.create(ada.page.options()))
+    ada.press("Save", name="Blue key")
+    assert ada.press("Got it").h1 == "Operator"
+    assert ada.page.path == "/operator"
+    ada.turn_on_key(ada.new_key(), "Red key")
+    assert ada.page.h1 == "Manage security keys", "it leads back once"
+
+
+@pytest.mark.parametrize("other", [True, False], ids=["another-method", "half-an-hour-later"])
+def test_an_enrollment_that_was_left_leads_back_nowhere(site: Site, other: bool) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    site.services.operators.roles.promote("ada")
+    ada.open("/operator")
+    ada.follow("Add a security key")
+    if other:
+        ada.turn_on_app()
+        assert ada.press("Got it").h1 == "Two-factor authentication"
+        return
+    site.clock.pass_(1800)
+    ada.turn_on_key()
+    assert ada.press("Got it").h1 == "Manage security keys"
 
 
 def test_each_act_needs_the_key_itself_within_ten_minutes(site: Site, ada: Owner) -> None:

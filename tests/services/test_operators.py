@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +16,7 @@ from structlog.testing import capture_logs
 from tests.conftest import Site, one_database
 from tests.doubles import CheapHasher
 from tests.people import Owner
+from webapp import create_app
 from webapp.domain import app_refusals as refusals
 from webapp.domain.account_refusals import NameMalformed
 from webapp.domain.codes import hash_of
@@ -25,6 +28,7 @@ from webapp.models.registered_apps import AppGroup, AppSecret, RegisteredApp, ap
 from webapp.models.sessions import Activity
 from webapp.services.notices import sentence_for
 from webapp.services.operators import Actor, AppOptions, Operators
+from webapp.settings import Settings
 
 WEB = AppOptions("Wiki", redirect_uris=("https://wiki.example.org/callback",))
 PHONE_APP = AppOptions("Notes", redirect_uris=("com.example.notes:/callback",))
@@ -394,6 +398,24 @@ def test_one_host_has_one_app(operators: Operators) -> None:
         operators.apps.change(other.client_id, HOST)
 
 
+def test_an_operator_who_is_demoted_while_a_page_is_open_does_nothing(site: Site, operators: Operators) -> None:
+    ada, _bob = make(site), make(site, "bob")
+    actor = Actor(ada.id, Origin("192.0.2.9", "Firefox"))
+    for username in ("ada", "bob"):
+        operators.roles.promote(username)
+    operators.groups.create("staff", actor)
+    operators.roles.demote("ada")
+    for act in (
+        lambda: operators.groups.delete("staff", actor),
+        lambda: operators.apps.create("web", WEB, actor),
+        lambda: operators.roles.lock("bob", actor),
+        lambda: operators.accounts.log_out("bob", actor),
+    ):
+        with pytest.raises(NotFound):
+            act()
+    assert [row.name for row in operators.groups.all()] == ["staff"]
+
+
 def test_two_secrets_live_at_a_time(site: Site, operators: Operators) -> None:
     made = operators.apps.create("web", WEB)
     name = made.app.client_id
@@ -453,8 +475,73 @@ def test_what_an_operator_does_to_apps_is_in_their_activity_and_the_log(site: Si
     ]
 
 
-def test_resealing_includes_the_secrets_of_guarded_hosts(site: Site, operators: Operators) -> None:
-    operators.apps.create("guarded", HOST)
+def test_resealing_includes_the_secrets_of_guarded_hosts(
+    site: Site, operators: Operators, environ: dict[str, str], overrides: dict[str, Any]
+) -> None:
+    made = operators.apps.create("guarded", HOST)
+    new = f"k9:{base64.b64encode(bytes(range(32, 64))).decode()}"
+    old = ",".join(f"{name}:{base64.b64encode(key).decode()}" for name, key in site.services.settings.encryption_keys)
+    environ["NIGHTLATCH_ENCRYPTION_KEYS"] = f"{new},{old}"
+    settings = Settings.read(environ, site.services.settings.instance)
+    services = create_app(settings, clock=site.clock, **overrides).extensions["nightlatch"]
+    assert services.maintenance.reseal() == 1
     (secret,) = rows(site, AppSecret)
-    assert site.services.core.keyring.is_newest(secret.sealed)
-    assert site.services.maintenance.reseal() == 0
+    assert secret.sealed.startswith("k9")
+    assert services.core.keyring.open(secret.sealed, app_secret_bound(made.app.id)) == made.secret
+
+
+# -- Two operators at once ---------------------------------------------------------------------------
+
+
+def at_once(act: Callable[[], Any]) -> list[Any]:
+    """What two calls at the same time return, or the refusals that they raise."""
+
+    def outcome(_number: int) -> Any:
+        try:
+            return act()
+        except Refusal as refusal:
+            return type(refusal)
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(outcome, range(2)))
+
+
+def test_two_that_add_one_member_add_it_once(site: Site, operators: Operators) -> None:
+    ada = make(site)
+    operators.groups.create("staff")
+    added = at_once(lambda: operators.groups.add("staff", "ada"))
+    assert sorted(account is None for account in added) == [False, True]
+    assert len(rows(site, Membership)) == 1
+    assert said_to(site, ada) == ["An administrator added you to the group staff."]
+    assert sorted(account is None for account in at_once(lambda: operators.groups.remove("staff", "ada"))) == [
+        False,
+        True,
+    ]
+
+
+def test_two_that_make_one_group_or_host_make_it_once(operators: Operators) -> None:
+    assert set(at_once(lambda: operators.groups.create("staff"))) == {"staff", refusals.GroupTaken}
+    made = at_once(lambda: operators.apps.create("guarded", HOST))
+    assert refusals.HostTaken in made
+    assert len(operators.apps.all()) == 1
+
+
+def test_two_that_draw_a_secret_never_leave_three(operators: Operators) -> None:
+    name = operators.apps.create("web", WEB).app.client_id
+    assert refusals.SecretsLimited in at_once(lambda: operators.apps.new_secret(name))
+    at_once(lambda: operators.apps.new_secret(name, replace=True))
+    assert len(operators.apps.named(name).secrets) == 2
+
+
+def test_a_group_that_is_deleted_while_an_app_is_opened_to_it_leaves_none_or_both(operators: Operators) -> None:
+    operators.groups.create("staff")
+
+    def delete_or_use() -> Any:
+        if turns.pop():
+            return operators.groups.delete("staff")
+        return operators.apps.create("web", replace(WEB, groups=("staff",)))
+
+    turns = [True, False]
+    outcome = at_once(delete_or_use)
+    assert refusals.GroupInUse in outcome or refusals.AppGroupUnknown in outcome
+    assert len(operators.groups.all()) == len(operators.apps.all())

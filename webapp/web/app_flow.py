@@ -17,7 +17,7 @@ from ..services.openid import redirects
 from ..services.openid.authorizations import Answer, Waiting
 from ..services.openid.requests import SELECT_ACCOUNT, Asked, AuthorizationError, Unanswerable
 from ..services.openid.steps import Consent, Enroll, Forbidden, LogIn, Step, StepUp
-from . import current, headers, layouts, login_response, render
+from . import after_enrollment, current, headers, layouts, login_response, render
 from .forms import Form
 
 CONSENT = "app_logins.consent"
@@ -76,11 +76,11 @@ def _log_in(asked: Asked) -> Response:
 
 def _enroll(asked: Asked, step: Enroll) -> Response:
     """The method that the app asks for is not on: leads to its enrollment, and keeps the way back."""
-    session[login_response.APP_LOGIN] = current.path()
     passwordless = current.services().methods.passwordless
     if step.key and passwordless is not None:
-        to = layouts.page_url("enrollment.start", method=passwordless.slug)
+        to = layouts.page_url("enrollment.start", method=passwordless.slug, next=current.path())
     else:
+        after_enrollment.keep(after_enrollment.ANY, current.path())
         to = layouts.page_url("two_factor.methods")
     return render.page("app_logins/enroll.html", app=asked.app, needs_key=step.key, to=to, status=200)
 

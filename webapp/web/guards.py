@@ -163,7 +163,8 @@ def operator(view: View) -> View:
             abort(404)
         method = current.services().methods.passwordless
         if method is None or not access.has_key(user):
-            start_url = layouts.page_url("enrollment.start", method=method.slug) if method is not None else None
+            page, here = "enrollment.start", current.path()
+            start_url = layouts.page_url(page, method=method.slug, next=here) if method is not None else None
             return render.page("operator/no_key.html", status=403, start_url=start_url)
         if access.key_is_fresh(user):
             return view(*args, **kwargs)

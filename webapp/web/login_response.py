@@ -13,9 +13,6 @@ from . import cookies, current, languages, layouts, render
 PASSWORD_TYPED = "typed"  # noqa: S105  # the name of a field, not a password
 """In the form session after a log-in with a password: the home page may then offer a passkey."""
 
-APP_LOGIN = "app-login"
-"""In the form session: the path of the log-in to an app that an enrollment interrupted."""
-
 PREFILLED = "username"
 """In the form session: the username that the next login page shows, after a reset or too many wrong codes."""
 

@@ -20,7 +20,7 @@ from .clients import Client, Clients
 from .code_grant import CodeGrant, Pkce
 from .discovery import MFA, PHR
 from .ended_tokens import REVOCATION, Introspection, Revocation
-from .provider import INTROSPECTION, Provider, Received, Reply
+from .provider import INTROSPECTION, Provider, Received, Registered, Reply
 from .refresh_grant import RefreshGrant
 from .tokens import Given, Tokens
 
@@ -92,24 +92,26 @@ class Endpoints:
         return self._numbered(Reply(status, {"error": error, "error_description": description}), None)
 
     def _answered(self, received: Received, answer: Callable[[Provider], Reply]) -> Reply:
-        """Reads the client and counts its proof before it is compared; what was right does not count."""
-        name = _client_id(received)
-        if name is None:
+        """Reads the client, and counts a proof that is wrong before it is answered.
+
+        A right one is not counted, however many come at once: 256 random bits cannot be guessed.
+        """
+        presented = _presented(received)
+        if presented is None:
             return self.refuse("invalid_request", "The client is named or proved in more than one way.")
+        name, secret = presented
         client = self.clients.client(name) if 0 < len(name) <= LONGEST_CLIENT_ID else None
-        failures = Bucket(f"client:{name[:LONGEST_CLIENT_ID]}:{received.origin.network}", self._rule())
-        try:
-            self.attempts.spend(failures)
-        except TooManyAttempts as refusal:
-            reply = self.refuse("invalid_client", "Too many failed attempts.", 429)
-            return Reply(reply.status, reply.body, [("Retry-After", str(refusal.wait))])
+        if client is None or not Registered(client).is_proved_by(secret):
+            failures = Bucket(f"client:{name[:LONGEST_CLIENT_ID]}:{received.origin.network}", self._rule())
+            try:
+                self.attempts.spend(failures)
+            except TooManyAttempts as refusal:
+                reply = self.refuse("invalid_client", "Too many failed attempts.", 429)
+                return Reply(reply.status, reply.body, [("Retry-After", str(refusal.wait))])
         self.tokens.subjects.ready()
         keys = self.tokens.signing_keys.published(client.newest_key if client is not None else None)
         with self.core.db.write() as tx:
-            reply = answer(Provider(tx, self.tokens, client, keys))
-            if reply.body.get("error") != "invalid_client":
-                self.attempts.take_back(tx, failures)
-        return self._numbered(reply, client)
+            return self._numbered(answer(Provider(tx, self.tokens, client, keys)), client)
 
     def _numbered(self, reply: Reply, client: Client | None) -> Reply:
         """A refusal with a random number, under which the log has it."""
@@ -148,19 +150,19 @@ def _by_endpoint(provider: Provider, kind: Any, name: str, received: Received) -
     return reply
 
 
-def _client_id(received: Received) -> str | None:
-    """The client that the request names, empty where it names none; None where it names two, or proves itself twice
-    (RFC 6749 section 2.3)."""
+def _presented(received: Received) -> tuple[str, str | None] | None:
+    """The client that the request names, empty where it names none, and the secret with it; None where it names two, or
+    proves itself twice (RFC 6749 section 2.3)."""
     named, header = received.form.get("client_id", ""), received.authorization
     if header is None:
-        return named
+        return named, received.form.get("client_secret") or None
     if "client_secret" in received.form:
         return None
     scheme, _, encoded = header.partition(" ")
     try:
-        name, colon, _ = base64.b64decode(encoded, validate=True).decode().partition(":")
+        name, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeError, ValueError):
         return None
     if scheme.lower() != "basic" or not colon or (named and named != unquote(name)):
         return None
-    return unquote(name)
+    return unquote(name), unquote(secret)

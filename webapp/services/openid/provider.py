@@ -52,6 +52,12 @@ class Registered(ClientMixin):  # type: ignore[misc]  # Authlib has no types
     def check_client_secret(self, client_secret: str) -> bool:
         return hash_of(client_secret) in self.client.secret_hashes
 
+    def is_proved_by(self, secret: str | None) -> bool:
+        """True for the app's secret; for a public app, which has none, without one."""
+        if secret is None:
+            return self.app.kind == PUBLIC
+        return self.app.kind != PUBLIC and self.check_client_secret(secret)
+
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         """A public app has no secret; every other one must prove itself (RFC 6749 section 2.3)."""
         return (method == NONE) == (self.app.kind == PUBLIC) and (method != NONE or endpoint != INTROSPECTION)

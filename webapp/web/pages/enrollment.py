@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request, session
+from flask import Blueprint, request
 from flask_login import login_required
 
 from ...domain.language import gettext as _
@@ -13,9 +13,19 @@ from ...services.email_addresses import masked
 from ...services.enrollment import progress
 from ...services.method import Method, Step, Visit
 from ...services.method_kinds import Several
-from .. import backup_card, cookies, current, forecast_rows, guards, layouts, method_rows, render, words
+from .. import (
+    after_enrollment,
+    backup_card,
+    cookies,
+    current,
+    forecast_rows,
+    guards,
+    layouts,
+    method_rows,
+    render,
+    words,
+)
 from ..forms import Form, form_of
-from ..login_response import APP_LOGIN
 
 bp = Blueprint("enrollment", __name__, url_prefix="/settings/security/two-factor/<slug:method>")
 
@@ -23,10 +33,14 @@ bp = Blueprint("enrollment", __name__, url_prefix="/settings/security/two-factor
 @bp.get("")
 @login_required
 def start(method: str) -> Any:
-    """The page of a method that is on; else, and before Got it, a redirect to the open step of its enrollment."""
+    """The page of a method that is on; else, and before Got it, a redirect to the open step of its enrollment.
+
+    With `next`, the end of the enrollment leads there.
+    """
     wanted = current.services().methods.named(method)
     if wanted is None:
         raise NotFound()
+    after_enrollment.keep(method, guards.local_path(request.args.get("next")))
     if method_rows.all_of(wanted) and (method_rows.has_list(wanted) or method_rows.is_elsewhere(wanted)):
         return render.go(method_rows.list_url(method))
     is_on = bool(method_rows.shown(wanted))
@@ -125,10 +139,10 @@ def _receipt(visit: Visit, email: str) -> str:
 
 
 def _go_to_list(visit: Visit) -> Any:
-    """Redirects to the list that shows the new factor, or back to the log-in to an app that needed it."""
-    interrupted = session.pop(APP_LOGIN, None)
-    if interrupted is not None:
-        return render.go(interrupted, whole=True)
+    """Redirects to the page that led to the enrollment, else to the list that shows the new factor."""
+    path = after_enrollment.take(visit.method.slug)
+    if path is not None:
+        return render.go(path)
     if method_rows.has_list(visit.method):
         return render.go(method_rows.list_url(visit.method.slug))
     return render.go(layouts.page_url("two_factor.methods"))

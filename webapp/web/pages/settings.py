@@ -79,7 +79,6 @@ def security() -> Any:
             for method in out_of_band
         ),
         (_("Sessions"), _("Where you're logged in, and remembered browsers"), layouts.page_url("sessions.sessions")),
-        (_("Connected apps"), _("Apps that you log in to"), layouts.page_url("connected_apps.apps")),
         (_("Activity"), _("Recent security activity"), layouts.page_url("activity.activity")),
         (_("Password"), _("Change your password"), layouts.page_url("settings.password")),
     ]
