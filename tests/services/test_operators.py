@@ -127,6 +127,21 @@ def test_an_owner_who_is_the_last_operator_cannot_delete_the_account(site: Site,
     assert site.services.accounts.named("ada").delete_at is None
 
 
+def test_an_operator_who_waits_to_be_deleted_does_not_stop_the_purge(site: Site, operators: Operators) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.open("/settings/account/delete")
+    ada.press("Delete my account")
+    operators.roles.promote("ada")
+    make(site, "bob")
+    operators.roles.promote("bob")
+    with pytest.raises(refusals.LastOperator):
+        operators.roles.demote("bob")
+    site.clock.pass_(30 * 86400)
+    assert site.services.maintenance.purge()["accounts"] == 1
+    assert [account.username for account in site.services.accounts.all()] == ["bob"]
+
+
 def test_an_account_that_nobody_has_is_refused(operators: Operators) -> None:
     for change in (operators.roles.promote, operators.roles.demote, operators.roles.lock, operators.roles.unlock):
         with pytest.raises(refusals.UnknownUsername):
