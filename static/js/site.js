@@ -232,8 +232,8 @@ function sendOnceSeen(form) {
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 const capitalized = (text) => text[0].toLocaleUpperCase(language) + text.slice(1);
 
-/** What follows a date in these languages, but never "today". */
-const afterDate = { hi: " को", kn: " ರಂದು", mr: " रोजी", ta: " அன்று" }[lang] ?? "";
+/** Here the "at" between date and time is an ending, and the sentences around a time have endings of their own. */
+const joined = { hi: ", ", kn: " ", mr: ", ", ta: ", " }[lang];
 
 let formats;
 
@@ -241,22 +241,27 @@ let formats;
 function formatsOfTimes() {
   const written = (dateStyle, timeStyle) => new Intl.DateTimeFormat(language, { dateStyle, timeStyle });
   return formats ??= {
-    day: written("long"), moment: written("long", "short"), whole: written("full", "long"),
+    day: written("long"), time: written(undefined, "short"), moment: written("long", "short"),
+    whole: written("full", "long"),
     relative: new Intl.RelativeTimeFormat(language, { numeric: "auto" }),
   };
 }
 
+function momentOf(date) {
+  const { day, time, moment } = formatsOfTimes();
+  return joined ? day.format(date) + joined + time.format(date) : moment.format(date);
+}
+
 /** "2 minutes ago", "Today at 2:05 PM" (`within` other words "today at 2:05 PM"), or the date and the time. */
 function inWords(date, now, within) {
-  const { day, moment, relative } = formatsOfTimes();
+  const { day, time, relative } = formatsOfTimes();
   const begun = within ? String : capitalized;
   const minutes = Math.floor((now - date) / 60000);
   if (minutes >= 0 && minutes < 60) return begun(relative.format(-minutes, minutes ? "minute" : "second"));
   const days = Math.round((midnight(date) - midnight(now)) / 86400000);
-  const words = moment.format(date), dated = day.format(date);
-  if (days !== 0 && days !== -1) return words;
+  if (days !== 0 && days !== -1) return momentOf(date);
   const today = begun(relative.format(days, "day"));
-  return words.replace(dated + afterDate, today).replace(dated, today);
+  return joined ? `${today} ${time.format(date)}` : momentOf(date).replace(day.format(date), today);
 }
 
 /** Shows times in the zone of this browser. */
@@ -268,8 +273,10 @@ function showTimes() {
     const isDay = "day" in time.dataset;
     // the server wrote the day of UTC
     if (isDay && date.getDate() === date.getUTCDate()) continue;
-    const words = "ago" in time.dataset
-      ? inWords(date, now, time.dataset.ago === "within") : formatsOfTimes()[isDay ? "day" : "moment"].format(date);
+    let words = "ago" in time.dataset ? inWords(date, now, time.dataset.ago === "within")
+      : isDay ? formatsOfTimes().day.format(date) : momentOf(date);
+    // "π.μ." at the end of a sentence
+    if (words.endsWith(".") && time.nextSibling?.textContent.startsWith(".")) words = words.slice(0, -1);
     // what is the same stays, with a selection in it
     if (time.textContent !== words) time.textContent = words;
   }

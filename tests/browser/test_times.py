@@ -58,10 +58,12 @@ def test_a_time_is_shown_in_the_zone_of_the_reader(
     [
         ("fa", timedelta(minutes=2), "2 دقیقه پیش"),
         ("ti", timedelta(minutes=2), "January 15, 2027, 12:00 PM UTC"),
-        ("hi", timedelta(hours=1), "आज 12:00 pm बजे"),
-        ("kn", timedelta(hours=1), "ಇಂದು 12:00 PM ಸಮಯಕ್ಕೆ"),
+        ("hi", timedelta(hours=1), "आज 12:00 pm"),
+        ("hi", timedelta(days=2), "15 जनवरी 2027, 12:00 pm"),
+        ("kn", timedelta(hours=1), "ಇಂದು 12:00 PM"),
+        ("kn", timedelta(days=2), "ಜನವರಿ 15, 2027 12:00 PM"),
     ],
-    ids=["digits and calendar as the server's", "unknown to the browser", "no को after today", "no ರಂದು after today"],
+    ids=["digits and calendar", "unknown to the browser", "no बजे today", "no को", "no ಸಮಯಕ್ಕೆ today", "no ರಂದು"],
 )
 def test_a_time_is_in_the_language_of_the_page(
     site: LiveSite, visit: Visits, language: str, after: timedelta, shown: str
@@ -122,3 +124,15 @@ def test_a_time_inside_a_sentence_is_a_date_that_fits_it(site: LiveSite, visit: 
     times = visitor.page.locator("main time")
     expect(times.first).to_have_text("January 15, 2027 at 9:00 PM")
     assert times.evaluate_all("all => all.every(time => /^January 1[56], 2027 at /.test(time.textContent))")
+
+
+def test_a_time_that_ends_in_a_full_stop_ends_a_sentence_once(site: LiveSite, visit: Visits) -> None:
+    visitor = visit(DESKTOP, timezone_id="UTC")
+    visitor.page.add_init_script(
+        """document.addEventListener('readystatechange', () => {
+          document.documentElement.lang = 'el';
+          document.querySelector('main').innerHTML = '<p>Έως <time datetime="2027-01-15T12:00:00Z">…</time>. Μετά</p>';
+        }, {once: true})"""
+    )
+    visitor.open("/log-in")
+    expect(visitor.page.locator("main p")).to_have_text("Έως 15 Ιανουαρίου 2027 στις 12:00 μ.μ. Μετά")

@@ -52,6 +52,8 @@ SPOKEN = {
 SYSTEMS = frozenset(("iOS", "Android"))
 SALUTATIONS = frozenset(("Hi,", "Hi %(name)s,"))
 """Their last mark differs between languages."""
+BEFORE_VALUES = frozenset(("From", "Logged in", "Last seen", "Remembered", "Last used"))
+"""Labels in one line with their values. Languages in which the two would read as a sentence have a colon between."""
 LABELS = frozenset(("button", "link", "title", "checkbox", "noun"))
 """The parts of terms that stand alone on the screen, where they are translated exactly as the glossary says."""
 IN_SENTENCES = frozenset(("noun", "verb"))
@@ -148,7 +150,8 @@ class Checks:
         found = dict.fromkeys(one for text in forms(message) for one in self.of_a_text(message, text))
         ours = {check for check, _ in found}
         first = first_of(message)
-        leave_out = {"endpunc"} if first in SALUTATIONS or self.is_term(first, forms(message)[0]) else set()
+        ends_otherwise = first in SALUTATIONS | BEFORE_VALUES or self.is_term(first, forms(message)[0])
+        leave_out = {"endpunc"} if ends_otherwise else set()
         theirs = (one for one in self.pofilter.found(message) if one[0] not in ours | leave_out)
         yield from (Problem(check, said, message) for check, said in (*found, *theirs))
 
@@ -176,7 +179,7 @@ class Checks:
         if not self.is_term(english, text):
             yield from self.length(message, english, plain)
             if english not in SALUTATIONS:
-                yield from self.ends(plain_english, plain)
+                yield from self.ends(plain_english, plain.rstrip(":፦") if english in BEFORE_VALUES else plain)
         yield from (("typography", found) for found in typography.wrong(plain, self.locale))
         used = {c for c in plain if c in typography.QUOTES}
         if used - self.glossary.quotes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -20,10 +21,15 @@ STORES = {"memory": None, "gone": UNREACHABLE, **({"redis": REDIS} if REDIS else
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    yield STORES[request.param]
-    if request.param == "redis":
-        Redis.from_url(str(REDIS)).flushdb()
+def store(request: pytest.FixtureRequest, worker_id: str) -> Iterator[str | None]:
+    """With Redis, a database of this worker's own, because it is emptied after each test."""
+    if request.param != "redis":
+        yield STORES[request.param]
+        return
+    number = worker_id.removeprefix("gw") if worker_id != "master" else "0"
+    url = urlsplit(str(REDIS))._replace(path=f"/{number}").geturl()
+    yield url
+    Redis.from_url(url).flushdb()
 
 
 def test_a_network_has_a_limit_of_its_own(store: str | None) -> None:

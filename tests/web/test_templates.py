@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
+from markupsafe import Markup
 
+from tests.conftest import Site
+from webapp.domain.language import Language, speaking
 from webapp.settings import ROOT
 from webapp.web.icons import DRAWN, icon
-from webapp.web.templates import HYPHENATED, alone, whole_words
+from webapp.web.places import place_of
+from webapp.web.templates import HYPHENATED, alone, gap, whole_words
+from webapp.web.times import on, sentence
 
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 JINJA = re.compile(r"\{%.*?%\}", re.DOTALL)
@@ -43,6 +48,24 @@ def test_a_short_word_with_a_hyphen_stays_whole(text: str, html: str) -> None:
     assert str(whole_words(text)) == html
 
 
+def test_a_date_with_a_full_stop_ends_a_sentence_once() -> None:
+    with speaking(Language("sr", "српски")):
+        assert str(sentence("Направљен %(date)s.", date=on(0))).endswith("1. јануар 1970</time>.")
+        assert "1970.</time> ту" in str(sentence("Направљен %(date)s ту.", date=on(0)))
+
+
+def test_a_long_ipv6_address_is_broken_after_a_colon(site: Site) -> None:
+    with site.app.test_request_context():
+        assert ":2345:<wbr>6789" in place_of("2001:db8:1:2:3:4:2345:6789").replace(":<wbr>2345", ":2345")
+        assert isinstance(place_of("192.0.2.1"), Markup)
+
+
+@pytest.mark.parametrize(("code", "between"), [("en", " "), ("ja", ""), ("zh-Hant", ""), ("ko", " ")])
+def test_there_is_no_space_after_a_wide_full_stop(code: str, between: str) -> None:
+    with speaking(Language(code, code)):
+        assert gap() == between
+
+
 def test_each_icon_is_drawn_and_an_unknown_one_is_an_error() -> None:
     named = {name for path in TEMPLATES for name in re.findall(r'"(\w+)"\|icon', path.read_text())}
     assert len(named) > 10
@@ -56,8 +79,8 @@ def test_links_and_leads_break_no_word_at_its_hyphen() -> None:
     """WebKit ends their lines early, and does so at a hyphen too."""
     found = re.compile(r'(?:<a [^>]*>|class="lead">)\{\{ _\("([^"]*)"\)(\|whole_words)? \}\}')
     for path in TEMPLATES:
-        for sentence, filtered in found.findall(path.read_text()):
-            assert bool(filtered) is bool(HYPHENATED.search(sentence)), f"{path}: {sentence}"
+        for words, filtered in found.findall(path.read_text()):
+            assert bool(filtered) is bool(HYPHENATED.search(words)), f"{path}: {words}"
 
 
 @pytest.mark.parametrize(

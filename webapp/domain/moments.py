@@ -10,13 +10,18 @@ from babel.dates import format_date, format_time
 
 from . import cldr
 
+DATES_OF_OUR_OWN = {"ti": "d MMMM y"}
+"""Where the long date of CLDR ends in a year behind a comma, as in English, and a time would follow it."""
+JOINED_BY_US = {"ps": "{1}، {0}", "ti": "{1}፣ {0}"}
+"""Date and time, where CLDR has only a space between two numbers."""
 HALF_OF_DAY = re.compile(r"\ba\b")
 """The field for AM or PM in a pattern of CLDR."""
 
 
 def day(seconds: int) -> str:
     """A date."""
-    return format_date(_utc(seconds), "long", locale=cldr.current())
+    locale = cldr.current()
+    return format_date(_utc(seconds), DATES_OF_OUR_OWN.get(locale.language, "long"), locale=locale)
 
 
 def moment(seconds: int) -> str:
@@ -41,9 +46,8 @@ def machine(seconds: int) -> str:
 def _written(seconds: int, pattern: str, locale: Locale) -> str:
     if "pm" in locale.day_periods["format"].get("wide", {}):  # the short form of Korean is the English PM
         pattern = HALF_OF_DAY.sub("aaaa", pattern)
-    at = _utc(seconds)
-    time, date = format_time(at, pattern, locale=locale), format_date(at, "long", locale=locale)
-    return _plain(str(locale.datetime_formats["long"]).replace("'", "").format(time, date))
+    joined = JOINED_BY_US.get(locale.language) or str(locale.datetime_formats["long"]).replace("'", "")
+    return _plain(joined.format(format_time(_utc(seconds), pattern, locale=locale), day(seconds)))
 
 
 def _utc(seconds: int) -> datetime:

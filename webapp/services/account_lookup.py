@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, bindparam, or_, select
 
 from ..domain.names import login_key
 from ..domain.refusals import WrongLogin
+from ..models.account_rows import Accounts
 from ..models.accounts import Account, lock_account
 from ..models.database import Database, Transaction
 from ..models.factors import Factor
@@ -18,9 +19,8 @@ def has_username(key: ColumnElement[str]) -> ColumnElement[bool]:
     return or_(Account.username_key == key, Account.id.in_(former))
 
 
-BY_NAME = select(Account, Factor).outerjoin(Factor, (Factor.account_id == Account.id) & Factor.turned_off_at.is_(None))
-BY_USERNAME = BY_NAME.where(has_username(bindparam("key")))
-BY_EMAIL = BY_NAME.where(Account.email_key == bindparam("key"))
+BY_USERNAME = Accounts(has_username(bindparam("key")))
+BY_EMAIL = Accounts(Account.email_key == bindparam("key"))
 PASSWORD_NOW = (
     select(Account.password_hash, Account.delete_at, Account.locked_at)
     .where(Account.id == bindparam("owner"))
@@ -33,8 +33,11 @@ def find_by_name(db: Database, typed: str) -> tuple[Account | None, list[Factor]
     """The account with this present or former username, or confirmed e-mail address, and its factors that are on."""
     key = login_key(typed)
     with db.read() as tx:
-        rows = tx.objects.execute(BY_EMAIL if "@" in key else BY_USERNAME, {"key": key}).all()
-    return (rows[0][0] if rows else None), [factor for _, factor in rows if factor is not None]
+        found = (BY_EMAIL if "@" in key else BY_USERNAME).find(tx, {"key": key})
+    if found is None:
+        return None, []
+    account, factors = found
+    return account, [factor for factor in factors if factor.turned_off_at is None]
 
 
 def needs_second_factor(tx: Transaction, account: Account) -> bool:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup, escape
+
 from ..domain.language import bidi_isolate
 from ..domain.language import gettext as _
-from . import current
+from . import current, times
+
+COLON = Markup(":<wbr>")
+"""Where a long IPv6 address may be broken."""
 
 
 def place_of(address: str) -> str:
@@ -17,4 +22,4 @@ def place_of(address: str) -> str:
     near = current.services().places.near(address)
     if near is not None:
         return _("near %(place)s", place=near)
-    return _("IP address %(address)s", address=bidi_isolate(address))
+    return times.sentence(_("IP address %(address)s"), address=escape(bidi_isolate(address)).replace(":", COLON))

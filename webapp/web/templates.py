@@ -60,6 +60,7 @@ def install(app: Flask, services: Services) -> None:
         restored_lately=RestoredLately(services.restoration),
         current_path=current.path,
         waiting_requests=waiting_requests.here,
+        gap=gap,
         described=forms.described,
         invalid=forms.invalid,
         languages=list(services.languages.values()),
@@ -76,6 +77,13 @@ def whole_words(text: object) -> Markup:
     escaped = str(escape(text))
     marked, count = HYPHENATED.subn(r'<span class="whole">\g<0></span>', escaped)
     return Markup(f"<span>{marked}</span>" if count else escaped)  # noqa: S704  # escaped before
+
+
+def gap() -> str:
+    """What stands after a sentence before the next one or a link: nothing in Chinese and Japanese, whose full stops are
+    as wide as a letter.
+    """
+    return "" if spoken().code[:2] in ("ja", "zh") else " "
 
 
 def alone(text: str) -> str:
@@ -104,7 +112,7 @@ def _same_everywhere(env: Environment, assets: Assets) -> Callable[..., Markup]:
 def _sentence(msgid: str, **values: object) -> str:
     """`_` of templates. Most sentences have no values, and need no `Markup`: it makes the gettext of Jinja slower."""
     sentence = gettext(msgid)
-    return escape(sentence) % values if values else sentence
+    return times.sentence(sentence, **values) if values else sentence
 
 
 def _context() -> dict[str, object]:

@@ -29,5 +29,8 @@ def on(seconds: int) -> Markup:
 
 
 def sentence(words: str, **values: Any) -> Markup:
-    """A translated sentence with its placeholders filled in. Only values made by this module are not escaped."""
-    return escape(words) % values
+    """A translated sentence with its placeholders filled in. Only values made by this module are not escaped.
+
+    A date that ends in a full stop, as in Serbian, has none before that of the sentence.
+    """
+    return (escape(words) % values).replace(Markup(".</time>."), Markup("</time>."))
