@@ -344,6 +344,9 @@ def test_every_option_can_be_changed(site: Site, layout: str, htmx: bool) -> Non
     )
     assert ada.press("Save").receipts == ["You changed the app Handbook."]
     assert site.services.operators.apps.named(client_id).options == options, "what is shown is what is stored"
+    ada.press("Save", max_age="0")
+    ada.press("Save")
+    assert site.services.operators.apps.named(client_id).options.max_age == 0
 
 
 @pytest.mark.parametrize(

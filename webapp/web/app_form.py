@@ -88,6 +88,7 @@ def app_form(kind: str, options: AppOptions, groups: Iterable[str]) -> AppForm:
     filled: dict[str, Any] = {name: "\n".join(getattr(options, name)) for name in LINES}
     filled |= {name: value for name in _single() if (value := getattr(options, name)) is not None}
     filled |= {f"{GROUP}{name}": True for name in options.groups} | {f"{SCOPE}{name}": True for name in options.scopes}
+    filled["max_age"] = "" if options.max_age is None else str(options.max_age)
     filled["jwks"] = json.dumps(options.jwks, indent=1) if options.jwks is not None else ""
     form: AppForm = type("AppForm", (AppForm,), checkboxes)(data=filled)
     for name in {*LINES, *_single(), "jwks"} - OF_KIND[kind]:
