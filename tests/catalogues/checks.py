@@ -52,7 +52,7 @@ SPOKEN = {
 SYSTEMS = frozenset(("iOS", "Android"))
 SALUTATIONS = frozenset(("Hi,", "Hi %(name)s,"))
 """Their last mark differs between languages."""
-BEFORE_VALUES = frozenset(("From", "Logged in", "Last seen", "Remembered", "Last used"))
+BEFORE_VALUES = frozenset(("From", "Logged in", "Last seen", "Remembered", "Last used", "Added", "Since", "Locked"))
 """Labels in one line with their values. Languages in which the two would read as a sentence have a colon between."""
 LABELS = frozenset(("button", "link", "title", "checkbox", "noun"))
 """The parts of terms that stand alone on the screen, where they are translated exactly as the glossary says."""

@@ -130,7 +130,7 @@ def privacy() -> Any:
         ),
         _(
             "When you log in to an app with your account here, we store the app, when you last used it, and what it may"
-            " learn about you, until you disconnect it. The app gets only what its page asks you for."
+            " learn about you, until you disconnect it."
         ),
         _(
             "An account whose email address was never confirmed is deleted after 30 days without use. When an account"
