@@ -159,6 +159,8 @@ class Policy:
     app_secrets: int = 2  # of one app that work at a time, so that it can be given the next before the last one ends
     token_seconds: int = 10 * MINUTE  # of access and ID tokens
     authorization_request_seconds: int = HOUR  # for log-in, enrollment and consent
+    authorize_characters: int = 8000  # stored of one request; our choice
+    authorize_requests: Window = Window(300, HOUR)  # stored without a session, of one network; our choice
     code_seconds: int = MINUTE
     refresh_token_idle: int = 30 * DAY
     client_failures: Window = Window(10, 15 * MINUTE)  # of one client from one network

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import time
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import select, update
 
 from tests.attacks.races import Racers
-from tests.attacks.tools import count
+from tests.attacks.tools import account_id, cookies_of, count
 from tests.conftest import Site
 from tests.people import Owner
-from tests.relying_party import BACK, PUBLIC, VERIFIER, WEB, RelyingParty, answer_of, challenge_of, json_of
+from tests.relying_party import BACK, PUBLIC, VERIFIER, WEB, RelyingParty, answer_of, challenge_of, json_of, target_of
+from webapp.models.app_logins import AppAuthorization, AuthorizationRequest
+from webapp.models.registered_apps import RegisteredApp
+from webapp.models.sessions import Session
 
 EVIL = "https://evil.example"
 AT_ONCE = 6
@@ -30,6 +37,24 @@ def other(site: Site) -> RelyingParty:
 
 def error_of(page: Any) -> str:
     return str(json_of(page)["error"])
+
+
+def change(site: Site, **values: Any) -> None:
+    """The operator changes every app."""
+    with site.services.db.write() as tx:
+        tx.execute(update(RegisteredApp).values(values))
+
+
+def prove(person: Owner) -> Any:
+    """Step-up with the password, and with a second factor where that is asked."""
+    page = person.press("Verify", password=person.password)
+    return person.press("Verify", code=person.next_code()) if page.h1 == "Enter your code" else page
+
+
+def by_form(app: RelyingParty, **changes: str) -> Any:
+    """A request as the form of another site sends it, without a session."""
+    form = {"response_type": "code", "client_id": app.client_id, "redirect_uri": BACK, "scope": "openid", **changes}
+    return app.server.send("POST", "/oauth/authorize", data=form, follow=False)
 
 
 # -- Redirect addresses (section 4.1, and 4.11 open redirectors) --------------------------------------
@@ -101,6 +126,79 @@ def test_only_the_port_of_a_loopback_address_is_free(site: Site, ada: Owner, add
     assert ada.open(phone.address(redirect_uri=address), follow=False).status == 400
     web = RelyingParty(site, WEB, redirect_uris=("http://127.0.0.1/back",))
     assert ada.open(web.address(redirect_uri="http://127.0.0.1:4000/back"), follow=False).status == 400
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://localhost/back", "https://localhost:8443/back", "http://LOCALHOST:3000/back", "http://wiki.localhost/back",
+     "http://127.0.0.1/back", "http://127.1.2.3:3000/back", "http://[::1]/back", "com.example.app:/back"],
+)  # fmt: skip
+def test_another_app_on_the_device_gets_no_code_without_a_question(site: Site, ada: Owner, address: str) -> None:
+    """RFC 8252 section 8.6: every app on the device can use such an address."""
+    phone = RelyingParty(site, PUBLIC, trusted=True, redirect_uris=(address,))
+    for _ in range(2):
+        assert phone.send(ada, redirect_uri=address).h1 == "Log in to Wiki"
+        ada.press("Continue")
+        assert answer_of(ada)["code"]
+    page = ada.open(phone.address(redirect_uri=address, prompt="none"), follow=False)
+    assert "error=consent_required" in page.response.headers["Location"]
+
+
+# -- What a request costs -------------------------------------------------------------------------------
+
+
+def test_a_request_of_many_names_costs_no_seconds(site: Site, wiki: RelyingParty) -> None:
+    names = [(f"{number:x}", "") for number in range(17_000)]
+    given = [("client_id", wiki.client_id), ("redirect_uri", BACK), *names, *names[:1]]
+    service, since = site.services.openid.authorizations, time.process_time()
+    app, reply = service.addressed(given)
+    assert (app.client_id, reply.address) == (wiki.client_id, BACK)
+    assert time.process_time() - since < 1
+
+
+def test_what_is_stored_of_a_request_is_bounded(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    stranger = ada.other_browser(address="198.51.100.90")
+    more = "".join(f"&name{number}=value" for number in range(200))
+    assert wiki.send(stranger, login_hint="ada").h1 == "Log in"
+    stranger.open(wiki.address() + more, follow=False)
+    assert by_form(wiki, other="x" * 5000).status == 303
+    with site.services.db.read() as tx:
+        stored = [{name for name, _ in pairs} for pairs in tx.scalars(select(AuthorizationRequest.parameters))]
+    asked = {"response_type", "client_id", "redirect_uri", "scope"}
+    whole = asked | {"state", "nonce", "code_challenge", "code_challenge_method"}
+    assert stored == [whole | {"login_hint"}, whole, asked]
+    for long in ({"acr_values": "x" * 8001}, {"state": "x" * 4000, "id_token_hint": "y" * 4000}):
+        page = stranger.open(wiki.address(**long), follow=False)
+        assert (page.status, page.h1) == (400, "This login request can't be completed")
+        assert by_form(wiki, **long).status == 400
+    assert count(site, "SELECT count(*) FROM authorization_requests") == 3
+
+
+def test_strangers_cannot_store_requests_without_end(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    stranger = ada.other_browser(address=wiki.server.address)
+    for _ in range(299):
+        assert by_form(wiki).status == 303
+    assert wiki.send(stranger).h1 == "Log in"
+    page = by_form(wiki)
+    assert (page.status, error_of(page)) == (429, "temporarily_unavailable")
+    assert int(page.response.headers["Retry-After"]) > 0
+    page = stranger.open(wiki.address(), follow=False)
+    assert (page.status, page.path) == (429, "/oauth/authorize")
+    assert count(site, "SELECT count(*) FROM authorization_requests") == 300
+    ada.address = wiki.server.address
+    assert wiki.send(ada).h1 == "Log in to Wiki", "who has a session is not kept out"
+    stranger.address = "203.0.113.5"
+    assert wiki.send(stranger).h1 == "Log in"
+    site.clock.pass_(3600)
+    assert by_form(wiki).status == 303
+
+
+@pytest.mark.parametrize("prompt", [" none", "none ", "none none"])
+def test_a_silent_request_with_spaces_stores_nothing(site: Site, ada: Owner, wiki: RelyingParty, prompt: str) -> None:
+    stranger = ada.other_browser()
+    wiki.send(stranger, prompt=prompt)
+    assert answer_of(stranger)["error"] == "login_required"
+    assert count(site, "SELECT count(*) FROM authorization_requests") == 0
 
 
 # -- What is refused as a whole --------------------------------------------------------------------------
@@ -280,6 +378,30 @@ def test_secrets_cannot_be_guessed_without_end(site: Site, wiki: RelyingParty) -
     assert wiki.call("/oauth/token", proved=False, **form, client_secret="guess").status in (400, 401)
 
 
+def test_invented_names_of_apps_make_no_new_room_for_failures(site: Site, wiki: RelyingParty) -> None:
+    form = {"grant_type": "refresh_token", "refresh_token": "x", "client_secret": "guess"}
+    for number in range(10):
+        page = wiki.call("/oauth/token", proved=False, **form, client_id=f"{number}" * (1 + 20 * number))
+        assert error_of(page) == "invalid_client"
+    for name in ("another", "a" * 64, "a" * 65):
+        assert wiki.call("/oauth/token", proved=False, **form, client_id=name).status == 429
+    assert count(site, "SELECT count(DISTINCT bucket) FROM attempts WHERE bucket LIKE 'client:%'") == 1
+    page = wiki.call("/oauth/token", proved=False, **form, client_id=wiki.client_id)
+    assert error_of(page) == "invalid_client", "an app has its own room"
+
+
+@pytest.mark.parametrize("which", ["name", "secret", "encoded name", "encoded secret"])
+def test_a_nul_in_the_proof_of_an_app_never_reaches_the_database(site: Site, wiki: RelyingParty, which: str) -> None:
+    nul = "%00" if which.startswith("encoded") else "\0"
+    name = wiki.client_id + (nul if which.endswith("name") else "")
+    secret = str(wiki.secret) + (nul if which.endswith("secret") else "")
+    header = f"Basic {b64encode(f'{name}:{secret}'.encode()).decode()}"
+    for path in ("/oauth/token", "/oauth/revoke", "/oauth/introspect"):
+        page = wiki.call(path, authorization=header, grant_type="refresh_token", refresh_token="x", token="x")
+        assert (page.status, error_of(page)) == (400, "invalid_request")
+    assert count(site, "SELECT count(*) FROM attempts WHERE bucket LIKE 'client:%'") == 0
+
+
 def test_a_busy_app_is_not_taken_for_an_attacker(
     site: Site, environ: dict[str, str], racers: Racers, ada: Owner, wiki: RelyingParty
 ) -> None:
@@ -364,6 +486,54 @@ def test_other_tokens_open_no_userinfo(ada: Owner, wiki: RelyingParty) -> None:
     assert wiki.userinfo(plain["access_token"]).status == 403
 
 
+@pytest.mark.parametrize("critical", [5, [5], [[]], {}, None, ["x"], "x"])
+def test_a_header_that_is_malformed_is_refused_and_no_error_of_ours(
+    ada: Owner, wiki: RelyingParty, critical: Any
+) -> None:
+    token = wiki.tokens(ada)["access_token"]
+    first, payload, signature = token.split(".")
+    header = json.loads(urlsafe_b64decode(f"{first}=="))
+    first = urlsafe_b64encode(json.dumps({**header, "crit": critical}).encode()).rstrip(b"=").decode()
+    forged = f"{first}.{payload}.{signature}"
+    assert (wiki.userinfo(forged).status, wiki.userinfo(token).status) == (401, 200)
+    assert json_of(wiki.call("/oauth/introspect", token=forged)) == {"active": False}
+    wiki.send(ada, id_token_hint=forged)
+    assert answer_of(ada)["error"] == "invalid_request"
+    assert ada.open(f"/oauth/log-out?id_token_hint={forged}", follow=False).status == 400
+
+
+def test_a_token_of_fewer_scopes_opens_no_more_of_userinfo(ada: Owner, wiki: RelyingParty) -> None:
+    tokens = wiki.tokens(ada, scope="openid email profile")
+    narrow = json_of(wiki.refresh(tokens["refresh_token"], scope="openid profile"))["access_token"]
+    told = json_of(wiki.userinfo(narrow))
+    assert ("name" in told, "email" in told) == (True, False)
+    assert "email" in json_of(wiki.userinfo(tokens["access_token"]))
+
+
+def test_a_scope_that_was_taken_from_the_app_gives_nothing(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    claims = json.dumps({"userinfo": {"name": None, "email": None}, "id_token": {"email": None, "acr": None}})
+    tokens = wiki.tokens(ada, scope="openid email", claims=claims)
+    assert {"email", "name"} <= set(json_of(wiki.userinfo(tokens["access_token"])))
+    change(site, scopes=["openid"])
+    assert set(json_of(wiki.userinfo(tokens["access_token"]))) == {"sub"}
+    fresh = json_of(wiki.refresh(tokens["refresh_token"]))
+    assert "email" not in wiki.read(fresh["id_token"])
+    assert set(json_of(wiki.userinfo(fresh["access_token"]))) == {"sub"}
+
+
+def test_a_scope_that_the_app_is_given_later_gives_nothing_that_was_asked_before(site: Site, ada: Owner) -> None:
+    """The user was not asked about it."""
+    wiki = RelyingParty(site, scopes=("openid", "profile"))
+    claims = {"userinfo": {"email": None, "name": None}, "id_token": {"email": {"essential": True}, "acr": None}}
+    tokens = wiki.tokens(ada, claims=json.dumps(claims))
+    change(site, scopes=["openid", "profile", "email"])
+    assert set(json_of(wiki.userinfo(tokens["access_token"]))) == {"sub", "name"}
+    fresh = json_of(wiki.refresh(tokens["refresh_token"]))
+    assert "email" not in wiki.read(fresh["id_token"])
+    with site.services.db.read() as tx:
+        assert tx.scalar(select(AppAuthorization.claims)) == {"userinfo": {"name": None}, "id_token": {"acr": None}}
+
+
 @pytest.mark.parametrize("change", ["password", "another browser logs all others out"])
 def test_what_may_outlive_the_session_ends_with_a_change_of_password(
     ada: Owner, wiki: RelyingParty, change: str
@@ -390,6 +560,23 @@ def test_a_request_is_answered_once(ada: Owner, wiki: RelyingParty) -> None:
     ada.press("Continue")
     page = ada.open(address)
     assert (page.status, page.h1) == (400, "This login request can't be completed")
+
+
+@pytest.mark.parametrize("asked", [{"max_age": "60"}, {"max_age": "60", "prompt": "login"}, {"max_age": "3000"}])
+def test_a_request_that_waits_does_not_outlive_its_max_age(
+    site: Site, ada: Owner, wiki: RelyingParty, asked: dict[str, str]
+) -> None:
+    change(site, max_age=60)
+    page = wiki.send(ada, **asked)
+    if page.h1 == "Enter your password":
+        page = prove(ada)
+    assert page.h1 == "Log in to Wiki"
+    site.clock.pass_(61)
+    assert ada.press("Continue").h1 == "Enter your password"
+    assert prove(ada).h1 == "Log in to Wiki"
+    ada.press("Continue")
+    tokens = json_of(wiki.exchange(answer_of(ada)["code"]))
+    assert site.clock.now() - wiki.read(tokens["id_token"])["auth_time"] <= 60
 
 
 def test_a_request_that_another_session_agreed_to_is_asked_again(
@@ -444,6 +631,38 @@ def test_the_next_person_of_a_browser_is_not_logged_out_by_the_last_ones_token(
     hint = wiki.tokens(ada)["id_token"]
     mallory.log_in_whole()
     assert mallory.open(f"/oauth/log-out?id_token_hint={hint}").h1 == "Log out?"
+
+
+def test_the_token_of_an_earlier_session_of_the_same_number_logs_nobody_out(
+    site: Site, ada: Owner, mallory: Owner, wiki: RelyingParty
+) -> None:
+    """SQLite gives the number of the newest deleted row again."""
+    hint = wiki.tokens(ada)["id_token"]
+    mallory.log_in_whole()
+    ids = {}
+    with site.services.db.read() as tx:
+        for name in ("ada", "mallory"):
+            ids[name] = tx.scalar(select(Session.id).where(Session.account_id == account_id(site, name)))
+    with site.services.db.write() as tx:
+        tx.execute(update(AppAuthorization).values(session_id=None))
+        for number, then in ((ids["ada"], 999), (ids["mallory"], ids["ada"])):
+            tx.execute(update(Session).where(Session.id == number).values(id=then))
+    assert mallory.open(f"/oauth/log-out?id_token_hint={hint}").h1 == "Log out?"
+
+
+def test_a_log_out_without_a_session_clears_nothing_in_the_browser(site: Site, ada: Owner) -> None:
+    """Any site can lead a browser there."""
+    wiki = RelyingParty(site, post_logout_redirect_uris=("https://app.example/bye",))
+    browser = ada.other_browser()
+    assert browser.log_in().h1 == "Enter your code"
+    before = cookies_of(browser)
+    for query in ("", f"client_id={wiki.client_id}&post_logout_redirect_uri=https://app.example/bye"):
+        page = browser.open(f"/oauth/log-out?{query}", follow=False)
+        assert page.status in (302, 303)
+        assert "Clear-Site-Data" not in page.response.headers
+        assert cookies_of(browser) == before
+    assert target_of(browser) == "https://app.example/bye"
+    assert browser.open("/log-in/verify", follow=False).status in (200, 302)
 
 
 def test_the_hint_of_another_person_gives_no_code(site: Site, ada: Owner, mallory: Owner) -> None:

@@ -295,6 +295,17 @@ def test_the_sector_is_that_of_the_first_redirect_address_for_good(operators: Op
     assert operators.apps.create("guarded", replace(HOST, host="files.localhost:5001")).app.sector == "files.localhost"
 
 
+@pytest.mark.parametrize("host", ["localhost:3000", "wiki.localhost", "127.0.0.1", "127.1.2.3:80", "[::1]"])
+def test_apps_on_the_same_device_do_not_share_a_sector(operators: Operators, host: str) -> None:
+    """Else any app on a device would know its user by the same name as all others there."""
+    for kind, options in (("public", PHONE_APP), ("web", WEB)):
+        given = replace(options, redirect_uris=(f"http://{host}/back",))
+        alone = operators.apps.create(kind, given).app
+        assert alone.sector == alone.client_id
+    both = replace(WEB, redirect_uris=(f"http://{host}/back", "https://wiki.example.org/callback"))
+    assert operators.apps.create("web", both).app.sector == "wiki.example.org"
+
+
 def test_every_option_is_stored_and_changed(site: Site, operators: Operators) -> None:
     for name in ("staff", "board"):
         operators.groups.create(name)

@@ -47,7 +47,7 @@ class OpenId:
         self.clients, self.connections = clients, connections = Clients(core), Connections(core, notices)
         known = (self.subjects, self.signing_keys, sessions)
         steps = Steps(clients, connections, Proofs(methods), *known)
-        self.authorizations = Authorizations(core, issuer, clients, connections, steps, sessions, notices)
+        self.authorizations = Authorizations(core, attempts, issuer, clients, connections, steps, sessions, notices)
         self.tokens = Tokens(core, issuer, clients, Claims(core, clients), *known, notices)
         self.endpoints = Endpoints(core, attempts, clients, self.tokens)
         self.log_outs = LogOuts(issuer, clients, self.signing_keys, self.subjects)

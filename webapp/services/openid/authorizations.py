@@ -16,12 +16,15 @@ from ...models.app_logins import AGREED, CANCELED, AppAuthorization, Authorizati
 from ...models.database import Transaction, changed_one_row
 from ...models.registered_apps import RegisteredApp
 from ...models.user import User
+from ..attempt_rules import SlidingWindows
+from ..attempts import Attempts, Bucket
 from ..core import Core
 from ..notices import Notices
 from ..sessions import Sessions
+from .claims import allowed
 from .clients import Clients
 from .connections import Connections
-from .requests import Asked, AuthorizationError, Parameters, ReplyTo, Unanswerable, check, reply_to
+from .requests import KNOWN, Asked, AuthorizationError, Parameters, ReplyTo, Unanswerable, check, reply_to
 from .steps import Moment, Ready, Step, Steps
 
 log = structlog.get_logger()
@@ -49,6 +52,7 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class Authorizations:
     core: Core
+    attempts: Attempts
     issuer: str
     clients: Clients
     connections: Connections
@@ -65,13 +69,22 @@ class Authorizations:
         client_id = dict(parameters).get("client_id", "")
         return reply_to(self.clients.app(client_id), parameters)
 
-    def keep(self, app: RegisteredApp, parameters: Parameters, user: User | None) -> str:
-        """Stores the request for a person. Returns the handle that its address has."""
+    def keep(self, app: RegisteredApp, parameters: Parameters, user: User | None, origin: Origin) -> str:
+        """Stores what is understood of the request, for a person. Returns the handle that its address has.
+
+        Raises `Unanswerable` for a request that is too long, and `TooManyAttempts` for too many without a session.
+        """
+        known = [[name, value] for name, value in parameters if name in KNOWN]
+        if sum(len(name) + len(value) for name, value in known) > self.core.policy.authorize_characters:
+            raise Unanswerable("long")
+        if user is None:
+            rule = SlidingWindows((self.core.policy.authorize_requests,))
+            self.attempts.count(Bucket(f"authorize-from:{origin.rate_limit_key}", rule))
         handle = draw_token(self.core.entropy)
         values = {
             "handle_hash": hash_of(handle),
             "app_id": app.id,
-            "parameters": [[name, value] for name, value in parameters],
+            "parameters": known,
             "asked_at": self.core.clock.now(),
             "session_hash": user.session.token_hash if user is not None else None,
         }
@@ -132,7 +145,7 @@ class Authorizations:
                     redirect_uri=asked.reply.address,
                     code_challenge=asked.code_challenge,
                     scopes=list(asked.scopes),
-                    claims=asked.claims,
+                    claims=allowed(asked.claims, asked.app.scopes),
                     resource=asked.resource,
                     nonce=asked.nonce,
                     auth_time=proved.at,

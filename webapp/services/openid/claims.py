@@ -40,24 +40,38 @@ def learned(scopes: Sequence[str], requested: dict[str, Any]) -> list[str]:
     return [*scopes, *(scope for scope in asked if scope not in scopes)]
 
 
+def allowed(requested: dict[str, Any], scopes: Sequence[str]) -> dict[str, Any]:
+    """The `claims` parameter without the claims of other scopes than these."""
+    return {
+        member: {name: wish for name, wish in wishes.items() if SCOPE_OF.get(name) in (None, *scopes)}
+        for member, wishes in requested.items()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     core: Core
     clients: Clients
 
     def of(
-        self, tx: Transaction, app: RegisteredApp, account: Account, given: AppAuthorization, member: str
+        self,
+        tx: Transaction,
+        app: RegisteredApp,
+        account: Account,
+        given: AppAuthorization,
+        member: str,
+        scopes: Sequence[str] = (),
     ) -> dict[str, Any]:
         """The claims for the ID token or userinfo, which is the `member` of the `claims` parameter.
 
-        The claims of scopes are in userinfo. A claim without a value is left out, as if it had not been asked for.
+        `scopes` are those whose claims are told too: for userinfo, those of the access token. The app learns of no
+        scope that it may not ask for today. A claim without a value is left out, as if it had not been asked for.
         """
-        by_name = {SCOPE_OF[name] for name in given.claims.get(member, {}) if name in SCOPE_OF} & set(app.scopes)
-        by_scope = set(given.scopes) if member == "userinfo" else set()
+        wanted, by_scope = given.claims.get(member, {}), set(scopes)
+        by_name = {SCOPE_OF[name] for name in wanted if name in SCOPE_OF}
         found = {}
-        for scope in sorted(by_name | by_scope):
+        for scope in sorted((by_name | by_scope) & set(app.scopes)):
             found.update(self._of_scope(tx, scope, app, account))
-        wanted = given.claims.get(member, {})
         return {
             n: value for n, value in found.items() if value is not None and (SCOPE_OF[n] in by_scope or n in wanted)
         }

@@ -72,7 +72,8 @@ class Endpoints:
             given, claims = found
             if claims["aud"] != app.client_id:  # RFC 8707 section 3: a token for another server
                 return self._refuse_bearer("invalid_token", "The access token is for another server.")
-            if "openid" not in str(claims.get("scope", "")).split():
+            scopes = str(claims.get("scope", "")).split()
+            if "openid" not in scopes:
                 return self._refuse_bearer(
                     "insufficient_scope", "The scope openid is needed.", {"scope": "openid"}, status=403
                 )
@@ -84,7 +85,7 @@ class Endpoints:
                 200,
                 {
                     "sub": claims["sub"],
-                    **self.tokens.claims.of(tx, app, given.account, given.authorization, "userinfo"),
+                    **self.tokens.claims.of(tx, app, given.account, given.authorization, "userinfo", scopes),
                 },
             )
 
@@ -102,7 +103,8 @@ class Endpoints:
         name, secret = presented
         client = self.clients.client(name) if 0 < len(name) <= LONGEST_CLIENT_ID else None
         if client is None or not Registered(client).is_proved_by(secret):
-            failures = Bucket(f"client:{name[:LONGEST_CLIENT_ID]}:{received.origin.network}", self._rule())
+            known = client.app.client_id if client is not None else "?"
+            failures = Bucket(f"client:{known}:{received.origin.network}", self._rule())
             try:
                 self.attempts.spend(failures)
             except TooManyAttempts as refusal:
@@ -152,7 +154,7 @@ def _by_endpoint(provider: Provider, kind: Any, name: str, received: Received) -
 
 def _presented(received: Received) -> tuple[str, str | None] | None:
     """The client that the request names, empty where it names none, and the secret with it; None where it names two, or
-    proves itself twice (RFC 6749 section 2.3)."""
+    proves itself twice (RFC 6749 section 2.3) or by a NUL, which the database does not take."""
     named, header = received.form.get("client_id", ""), received.authorization
     if header is None:
         return named, received.form.get("client_secret") or None
@@ -163,6 +165,7 @@ def _presented(received: Received) -> tuple[str, str | None] | None:
         name, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeError, ValueError):
         return None
-    if scheme.lower() != "basic" or not colon or (named and named != unquote(name)):
+    name, secret = unquote(name), unquote(secret)
+    if scheme.lower() != "basic" or not colon or (named and named != name) or "\0" in name + secret:
         return None
-    return unquote(name), unquote(secret)
+    return name, secret

@@ -65,7 +65,9 @@ class LogOuts:
         return redirects.with_parameters(address, [("state", given["state"])]) if "state" in given else address
 
     def _is_of_session(self, app: RegisteredApp | None, hint: dict[str, object] | None, user: User | None) -> bool:
-        """An expired token counts too (section 2). It does not for another account that uses this browser now."""
+        """An expired token counts too (section 2). It does not for another account that uses this browser now, even if
+        its session has the number of an earlier one, which SQLite gives again."""
         if app is None or hint is None or user is None:
             return False
-        return hint.get("sid") == self.subjects.session(app, user.session.id)
+        own = self.subjects.session(app, user.session.id), self.subjects.of(app, user.account.id)
+        return (hint.get("sid"), hint.get("sub")) == own

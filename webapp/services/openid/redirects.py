@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlencode, urlsplit
 
+from ...domain.app_addresses import host_of, is_loopback
 from ...models.registered_apps import PUBLIC, RegisteredApp
 
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?(/[^\s\\#]*)?")
@@ -24,9 +25,10 @@ def is_registered(app: RegisteredApp, address: str) -> bool:
 
 
 def is_on_device(address: str) -> bool:
-    """True for a loopback address or a private scheme: another app on the device could use it too (RFC 8252 section
-    8.6)."""
-    return urlsplit(address).scheme not in WEB_SCHEMES or LOOPBACK.fullmatch(address) is not None
+    """True for a loopback address or name, or a private scheme: another app on the device could use it too (RFC 8252
+    section 8.6)."""
+    host = host_of(address)
+    return host is None or is_loopback(host)
 
 
 def is_web(address: str) -> bool:

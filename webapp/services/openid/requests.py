@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,12 @@ from .discovery import MODES, PROMPTS, SCOPES
 
 Parameters = Sequence[tuple[str, str]]
 REPEATABLE = frozenset({"resource"})  # RFC 8707 section 2
+KNOWN = frozenset(
+    ("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "code_challenge",
+     "code_challenge_method", "prompt", "max_age", "acr_values", "claims", "login_hint", "id_token_hint", "ui_locales",
+     "resource", "request", "request_uri", "registration")
+)  # fmt: skip
+"""The parameters that are understood, or refused by name; all others are ignored (RFC 6749 section 3.1)."""
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 """The 32 bytes of a SHA-256 in base64url without padding (RFC 7636 section 4.2)."""
 LONGEST = 2000
@@ -89,7 +96,8 @@ def reply_to(app: RegisteredApp | None, parameters: Parameters) -> tuple[Registe
     """The app, and where its answer goes. Raises `Unanswerable`."""
     if app is None:
         raise Unanswerable("client_id")
-    if _repeated(parameters) & {"client_id", "redirect_uri"}:
+    repeated = _repeated(parameters)
+    if repeated & {"client_id", "redirect_uri"}:
         raise Unanswerable("repeated")
     given = dict(parameters)
     address = given.get("redirect_uri", "")
@@ -97,8 +105,8 @@ def reply_to(app: RegisteredApp | None, parameters: Parameters) -> tuple[Registe
         raise Unanswerable("redirect_uri")
     mode = given.get("response_mode") or MODES[0]
     is_possible = mode in MODES and (mode == MODES[0] or redirects.is_web(address))
-    state = None if "state" in _repeated(parameters) else given.get("state")
-    is_silent = given.get("prompt") == NONE
+    state = None if "state" in repeated else given.get("state")
+    is_silent = NONE in given.get("prompt", "").split()
     return app, ReplyTo(app.client_id, address, mode if is_possible else MODES[0], state, is_silent)
 
 
@@ -112,9 +120,10 @@ def check(app: RegisteredApp, reply: ReplyTo, parameters: Parameters) -> Asked:
     for name in ("request", "request_uri", "registration"):
         if name in given:
             raise refuse(f"{name}_not_supported", f"The parameter {name} is not supported.")
-    repeated = sorted(name for name in _repeated(parameters) if name.isascii() and name.isidentifier())
-    if _repeated(parameters):
-        raise refuse("invalid_request", f"A parameter is sent more than once: {' '.join(repeated)}.")
+    repeated = _repeated(parameters)
+    if repeated:
+        names = sorted(name for name in repeated if name.isascii() and name.isidentifier())
+        raise refuse("invalid_request", f"A parameter is sent more than once: {' '.join(names)}.")
     if "response_type" not in given:
         raise refuse("invalid_request", "The parameter response_type is missing.")
     if given["response_type"] != "code":
@@ -155,8 +164,8 @@ def check(app: RegisteredApp, reply: ReplyTo, parameters: Parameters) -> Asked:
 
 
 def _repeated(parameters: Parameters) -> set[str]:
-    names = [name for name, _ in parameters if name not in REPEATABLE]
-    return {name for name in names if names.count(name) > 1}
+    counted = Counter(name for name, _ in parameters if name not in REPEATABLE)
+    return {name for name, times in counted.items() if times > 1}
 
 
 def _scopes(app: RegisteredApp, text: str, refuse: Any) -> list[str]:

@@ -150,7 +150,7 @@ class SigningKeys:
         keys = self.published()
         try:
             found = jwt.decode(token, keys.verifier, ALGORITHMS)
-        except (JoseError, ValueError):
+        except (JoseError, ValueError, TypeError):  # joserfc raises TypeError for a `crit` that is no list of texts
             return None
         algorithm = next(key.algorithm for key in keys.keys if key.kid == found.header.get("kid"))
         ours = {"typ": kind, "alg": algorithm, "kid": found.header["kid"]}

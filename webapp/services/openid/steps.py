@@ -128,13 +128,18 @@ class Steps:
             raise AuthorizationError(asked.reply, "login_required", "Another account is logged in.")
 
     def _too_old(self, asked: Asked, moment: Moment, user: User, proved: Proved) -> Step | None:
-        """`prompt=login`, and a `max_age` of the request or of the app."""
+        """`prompt=login`, and a `max_age` of the request or of the app.
+
+        An age counts from now, however long the request has waited. `prompt=login` and `max_age=0` ask for a proof that
+        came after the request.
+        """
         ages = [age for age in (asked.max_age, asked.app.max_age) if age is not None]
-        age = 0 if LOGIN in asked.prompts else min(ages, default=None)
-        if age is None:
+        is_anew, now, session = LOGIN in asked.prompts or 0 in ages, self.sessions.core.clock.now(), user.session
+        times = [*([moment.at] if is_anew else []), *(now - age for age in ages if age)]
+        if not times:
             return None
-        since, session = moment.at - age, user.session
-        is_unchanged = age == 0 and session.token_hash == moment.session_hash
+        since = max(times)
+        is_unchanged = is_anew and session.token_hash == moment.session_hash
         if proved.since(asked.app.proof) >= since and not is_unchanged:
             return None
         is_old = is_unchanged or (session.password_at or 0) < since

@@ -31,7 +31,7 @@ def authorize() -> Any:
     if user is not None and isinstance(service.next(asked, moment, user), Ready):
         return app_flow.redirect(service.grant(user, asked, moment, current.origin()))
     service.next(asked, moment, user)
-    return render.go(app_flow.page_of(service.keep(asked.app, parameters, user)))
+    return render.go(app_flow.page_of(service.keep(asked.app, parameters, user, current.origin())))
 
 
 @bp.get("/oauth/consent")
@@ -112,10 +112,10 @@ def _ask(form: Form, asked: LogOutAsked) -> Any:
 
 
 def _log_out(asked: LogOutAsked, to: str | None) -> Any:
-    user = current.user_or_none()
-    if user is not None:
-        current.services().active_access.end_own(user, current.origin())
+    """Without a session nothing is cleared in the browser: any site can lead there."""
+    user, onward = current.user_or_none(), to if asked.address is not None else None
+    if user is None:
+        return render.go(onward or layouts.page_url("entrance.log_in"), whole=True)
+    current.services().active_access.end_own(user, current.origin())
     languages.speak_to_browser()
-    if asked.address is None or to is None:
-        return logged_out(_("You've been logged out."))
-    return app_flow.after_log_out(to)
+    return app_flow.after_log_out(onward) if onward is not None else logged_out(_("You've been logged out."))

@@ -58,7 +58,7 @@ def authorize() -> Any:
     """Stores the request of another site's form, and leads on to a page (OpenID Connect Core 1.0 section 3.1.2.1)."""
     service, parameters = current.services().openid.authorizations, list(request.form.items(multi=True))
     app, _reply_to = service.addressed(parameters)
-    return redirect(app_flow.page_of(service.keep(app, parameters, None)), 303)
+    return redirect(app_flow.page_of(service.keep(app, parameters, None, current.origin())), 303)
 
 
 @bp.post(discovery.LOG_OUT)
@@ -81,7 +81,7 @@ def _answered(answer: Callable[[Received], Reply]) -> Response:
 
 @bp.errorhandler(Refusal)
 def _unavailable(refusal: Refusal) -> Response:
-    """The database is locked or unreachable: nothing was changed."""
+    """The database is locked or unreachable, or too many requests came: nothing was changed."""
     endpoints = current.services().openid.endpoints
     response = _reply(endpoints.refuse("temporarily_unavailable", "Nothing was changed. Try again.", refusal.status))
     response.headers["Retry-After"] = str(refusal.wait or 1)
