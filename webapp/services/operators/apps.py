@@ -12,11 +12,13 @@ from sqlalchemy.exc import IntegrityError
 from ...domain.app_refusals import AppGroupUnknown, HostTaken, LastSecret, NoSecrets, SecretsLimited, UnknownApp
 from ...domain.codes import draw_token, hash_of
 from ...domain.refusals import NotFound
+from ...models.app_logins import AppAuthorization
 from ...models.database import Transaction
 from ...models.groups import Group
 from ...models.registered_apps import GUARDED, WEB, AppGroup, AppSecret, RegisteredApp, app_secret_bound
 from ..core import Core
 from .acts import COMMAND_LINE, Act, Actor, Acts
+from .app_access import end_shut_out
 from .app_options import AppOptions, columns_of, first_sector, options_of, tidied
 
 CLIENT_ID_BYTES = 16
@@ -95,7 +97,10 @@ class RegisteredApps:
         return MadeApp(app, secret)
 
     def change(self, client_id: str, options: AppOptions, actor: Actor = COMMAND_LINE) -> None:
-        """Sets every option but the kind and the sector. Raises `UnknownApp`, and as `create` does."""
+        """Sets every option but the kind and the sector. Raises `UnknownApp`, and as `create` does.
+
+        What it was given by accounts that may not use it any more ends.
+        """
         kind = self.named(client_id).app.kind
         tidy = tidied(kind, options, self.core.policy, self.ours)
         try:
@@ -104,6 +109,7 @@ class RegisteredApps:
                 act.tx.execute(update(RegisteredApp).where(RegisteredApp.id == app.id).values(columns_of(tidy)))
                 act.tx.execute(delete(AppGroup).where(AppGroup.app_id == app.id))
                 self._open_to(act.tx, app.id, tidy.groups)
+                end_shut_out(act.tx, self.core.clock.now(), AppAuthorization.app_id == app.id)
                 self._note(act, app, "operator-app-changed")
         except IntegrityError:
             raise HostTaken() from None
