@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -355,6 +356,24 @@ def test_a_change_that_cannot_be_changes_nothing(site: Site, ada: Owner, typed: 
     assert site.services.operators.apps.all()[0].name == "Wiki"
 
 
+def test_a_stale_form_does_not_undo_what_another_operator_changed_meanwhile(site: Site, ada: Owner) -> None:
+    site.services.operators.groups.create("staff")
+    add_app(ada)
+    client_id, apps = only_app(site), site.services.operators.apps
+    ada.open(f"{APPS}/{client_id}")
+    narrowed = replace(apps.named(client_id).options, groups=("staff",))
+    apps.change(client_id, narrowed)
+    page = ada.press("Save", name="Handbook")
+    assert page.problems == ["This page was out of date. Nothing was changed. Try again."]
+    assert page.soup.find("input", attrs={"name": "group-staff", "checked": True}) is not None
+    assert apps.named(client_id).options == narrowed
+    assert ada.press("Save", name="Handbook").receipts == ["You changed the app Handbook."]
+    assert apps.named(client_id).options == replace(narrowed, name="Handbook")
+    assert ada.open(f"{APPS}/{client_id}").field("Name")["value"] == "Handbook"
+    ada.press("Save", as_read="")
+    assert apps.named(client_id).options == replace(narrowed, name="Handbook")
+
+
 def test_a_crafted_form_sets_no_option_that_nothing_reads(site: Site, ada: Owner) -> None:
     """Above all no keys: the app would prove itself by its secret as before, and no secret of it could be removed."""
     add_app(ada)
@@ -373,7 +392,10 @@ def test_a_crafted_form_sets_no_option_that_nothing_reads(site: Site, ada: Owner
         assert page.soup.find(attrs={"name": name}) is None, name
     shown = {"name": "Wiki", "redirect_uris": CALLBACK, "proof": "password", "subject_type": "pairwise"}
     scopes = {f"scope-{name}": "y" for name in before.options.scopes[1:]}
-    given = {**shown, "pkce_demanded": "y", "signing_algorithm": "RS256", **scopes, **crafted}
+    as_read = page.soup.find("input", attrs={"name": "as_read"})
+    assert as_read is not None
+    shown |= {"as_read": str(as_read["value"]), "pkce_demanded": "y", "signing_algorithm": "RS256"}
+    given = {**shown, **scopes, **crafted}
     assert ada.post(f"{APPS}/{client_id}", **given).receipts == ["You changed the app Wiki."]
     after = site.services.operators.apps.named(client_id)
     assert after.options == before.options

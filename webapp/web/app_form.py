@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from wtforms import BooleanField, Field, RadioField, SelectChoice, StringField, TextAreaField
+from wtforms import BooleanField, Field, HiddenField, RadioField, SelectChoice, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from ..domain.app_refusals import MaxAgeMalformed
 from ..domain.language import lazy, lazy_pgettext
 from ..models.registered_apps import KEY, PAIRWISE, PASSWORD, PUBLIC, PUBLIC_SUBJECT, TWO_FACTOR, WEB
-from ..services.operators.app_options import ALGORITHMS, OF_KIND, SCOPES, AppOptions
+from ..services.operators.app_options import ALGORITHMS, OF_KIND, SCOPES, AppOptions, fingerprint
 from .forms import Form
 
 GROUP, SCOPE = "group-", "scope-"
@@ -53,6 +53,8 @@ class NewAppForm(Form):
 class AppForm(Form):
     """Every option that something reads. What its kind of app does not have is deleted from the form."""
 
+    as_read = HiddenField()
+    """The `fingerprint` of the options that the page showed."""
     name = StringField(
         lazy_pgettext("app or group", "Name"), [InputRequired(lazy_pgettext("app or group", "Enter a name."))]
     )
@@ -81,6 +83,7 @@ def app_form(kind: str, options: AppOptions, groups: Iterable[str]) -> AppForm:
     filled: dict[str, Any] = {name: "\n".join(getattr(options, name)) for name in LINES}
     filled |= {name: value for name in _single() if (value := getattr(options, name)) is not None}
     filled |= {f"{GROUP}{name}": True for name in options.groups} | {f"{SCOPE}{name}": True for name in options.scopes}
+    filled["as_read"] = fingerprint(options)
     filled["max_age"] = "" if options.max_age is None else str(options.max_age)
     form: AppForm = type("AppForm", (AppForm,), checkboxes)(data=filled)
     for name in {*LINES, *_single()} - OF_KIND[kind]:
