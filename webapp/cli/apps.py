@@ -32,8 +32,8 @@ def _known_kind(_context: click.Context, _option: click.Parameter, kind: str) ->
 
 def _not_yet(name: str, *, is_flag: bool = False) -> Callable[[Any], Any]:
     """An option that is known and refused, so that nothing is stored that nothing reads."""
-    more = {"is_flag": True} if is_flag else {"multiple": True}
-    return click.option(name, callback=_refuse, expose_value=False, help="Not supported yet.", **more)
+    said = "Not supported yet."
+    return click.option(name, is_flag=is_flag, multiple=not is_flag, callback=_refuse, expose_value=False, help=said)
 
 
 @apps.command("create")
