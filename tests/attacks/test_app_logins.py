@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import time
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
+from threading import Event
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from tests.attacks.races import Racers
 from tests.attacks.tools import account_id, cookies_of, count
 from tests.conftest import Site
 from tests.people import Owner
 from tests.relying_party import BACK, PUBLIC, VERIFIER, WEB, RelyingParty, answer_of, challenge_of, json_of, target_of
+from webapp.domain.origin import NO_BROWSER
 from webapp.models.app_logins import AppAuthorization, AuthorizationRequest
 from webapp.models.registered_apps import RegisteredApp
 from webapp.models.sessions import Session
@@ -549,6 +553,130 @@ def test_what_may_outlive_the_session_ends_with_a_change_of_password(
         other.open("/settings/security/sessions")
         other.press("Log out all others")
     assert error_of(wiki.refresh(token)) == "invalid_grant"
+
+
+def test_a_stale_tab_that_kept_its_log_in_keeps_no_app_beside_log_out_all_others(
+    site: Site, ada: Owner, wiki: RelyingParty
+) -> None:
+    """What outlives its session has no session any more once that was deleted; this session's own tokens stay."""
+    thief = ada.other_browser()
+    thief.log_in_whole()
+    stolen = wiki.tokens(thief, scope="openid offline_access")["refresh_token"]
+    site.clock.pass_(9 * 86400)
+    site.services.maintenance.purge()
+    assert count(site, "SELECT count(*) FROM app_authorizations WHERE session_id IS NULL") == 1
+    ada.log_in_whole()
+    own = wiki.tokens(ada, scope="openid offline_access")["refresh_token"]
+    ada.open("/settings/security/sessions")
+    ada.press("Log out all others")
+    assert error_of(wiki.refresh(stolen)) == "invalid_grant"
+    assert wiki.refresh(own).status == 200
+
+
+@pytest.fixture
+def staff(site: Site, ada: Owner, mallory: Owner) -> RelyingParty:
+    """An app that is open to two groups. Ada is in one of them, mallory in both."""
+    groups = site.services.operators.groups
+    for name in ("staff", "board"):
+        groups.create(name)
+    groups.add("staff", "ada")
+    groups.add("staff", "mallory")
+    groups.add("board", "mallory")
+    mallory.log_in_whole()
+    return RelyingParty(site, name="Intranet", groups=("staff", "board"))
+
+
+def test_who_was_removed_from_a_group_and_added_again_has_no_old_token(
+    site: Site, ada: Owner, mallory: Owner, staff: RelyingParty, wiki: RelyingParty
+) -> None:
+    groups, offline = site.services.operators.groups, {"scope": "openid offline_access"}
+    gone, kept = staff.tokens(ada, **offline), staff.tokens(mallory, **offline)
+    elsewhere = wiki.tokens(ada, **offline)
+    for username in ("ada", "mallory"):
+        groups.remove("staff", username)
+        groups.add("staff", username)
+    assert error_of(staff.refresh(gone["refresh_token"])) == "invalid_grant"
+    assert staff.userinfo(gone["access_token"]).status == 401
+    assert staff.refresh(kept["refresh_token"]).status == 200, "mallory is in the other group"
+    assert wiki.refresh(elsewhere["refresh_token"]).status == 200, "an app that is open to everyone"
+
+
+def test_who_was_shut_out_of_an_app_for_a_while_has_no_old_token(
+    site: Site, ada: Owner, mallory: Owner, staff: RelyingParty, wiki: RelyingParty
+) -> None:
+    apps, offline = site.services.operators.apps, {"scope": "openid offline_access"}
+    gone, kept = staff.tokens(ada, **offline), staff.tokens(mallory, **offline)
+    elsewhere = wiki.tokens(ada, **offline)
+    options = apps.named(staff.client_id).options
+    apps.change(staff.client_id, replace(options, groups=("board",)))
+    apps.change(staff.client_id, options)
+    assert error_of(staff.refresh(gone["refresh_token"])) == "invalid_grant"
+    assert staff.refresh(kept["refresh_token"]).status == 200
+    assert wiki.refresh(elsewhere["refresh_token"]).status == 200
+
+
+def test_an_app_that_is_opened_to_everyone_for_a_while_ends_what_it_gave_without_a_confirmed_address(
+    site: Site, ada: Owner
+) -> None:
+    eve = Owner(site, "eve")
+    eve.sign_up(confirm_email=False)
+    groups, apps, offline = site.services.operators.groups, site.services.operators.apps, "openid offline_access"
+    groups.create("guests")
+    for username in ("ada", "eve"):
+        groups.add("guests", username)
+    guests = RelyingParty(site, name="Guests", groups=("guests",))
+    gone, kept = (guests.tokens(person, scope=offline)["refresh_token"] for person in (eve, ada))
+    options = apps.named(guests.client_id).options
+    apps.change(guests.client_id, replace(options, groups=()))
+    apps.change(guests.client_id, options)
+    assert error_of(guests.refresh(gone)) == "invalid_grant"
+    assert guests.refresh(kept).status == 200
+
+
+def test_the_owner_of_a_mailbox_takes_over_no_app_of_the_stranger_who_claimed_it(site: Site) -> None:
+    stranger = Owner(site, "eve")
+    stranger.sign_up(confirm_email=False)
+    stranger.press("Next", email="shared@example.org")
+    groups = site.services.operators.groups
+    groups.create("guests")
+    groups.add("guests", "eve")
+    guests = RelyingParty(site, name="Guests", groups=("guests",))
+    token = guests.tokens(stranger, scope="openid offline_access")["refresh_token"]
+    reader = stranger.other_browser()
+    reader.open("/forgot-password")
+    reader.press("Send link", email="shared@example.org")
+    reader.open(site.emailed_path("shared@example.org", "/reset-password/"))
+    assert reader.press("Save password", password="seven brass wheels turning").path == "/log-in"
+    assert error_of(guests.refresh(token)) == "invalid_grant"
+    assert count(site, "SELECT count(*) FROM app_connections") == 0
+
+
+def test_a_log_in_that_commits_while_the_app_is_disconnected_gives_nothing(
+    site: Site, ada: Owner, wiki: RelyingParty
+) -> None:
+    wiki.tokens(ada)
+    connections = site.services.openid.connections
+    account = site.services.accounts.named("ada")
+    assert "Continue" in wiki.send(ada, scope="openid offline_access").buttons
+    given, go_on = Event(), Event()
+
+    def pause(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("INSERT INTO app_authorizations"):
+            given.set()
+            go_on.wait(10)
+
+    event.listen(site.services.db.engine, "after_cursor_execute", pause)
+    with ThreadPoolExecutor(2) as pool:
+        granted = pool.submit(ada.press, "Continue")
+        assert given.wait(10)
+        disconnected = pool.submit(connections.disconnect, account, wiki.client_id, NO_BROWSER)
+        wait([disconnected], 0.5)
+        go_on.set()
+        granted.result()
+        disconnected.result()
+    event.remove(site.services.db.engine, "after_cursor_execute", pause)
+    assert error_of(wiki.exchange(answer_of(ada)["code"])) == "invalid_grant"
+    assert count(site, "SELECT count(*) FROM app_authorizations WHERE ended_at IS NULL") == 0
 
 
 # -- The pages -------------------------------------------------------------------------------------------

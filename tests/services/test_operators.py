@@ -21,13 +21,14 @@ from webapp.domain import app_refusals as refusals
 from webapp.domain.account_refusals import NameMalformed
 from webapp.domain.codes import hash_of
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import NotFound, Refusal
+from webapp.domain.refusals import NotFound, PageTooOld, Refusal
 from webapp.models.accounts import OPERATOR, PERSON, Account
 from webapp.models.groups import Membership
 from webapp.models.registered_apps import AppGroup, AppSecret, RegisteredApp, app_secret_bound
 from webapp.models.sessions import Activity
 from webapp.services.notices import sentence_for
 from webapp.services.operators import Actor, AppOptions, Operators
+from webapp.services.operators.app_options import fingerprint
 from webapp.settings import Settings
 
 WEB = AppOptions("Wiki", redirect_uris=("https://wiki.example.org/callback",))
@@ -409,6 +410,17 @@ def test_a_change_that_cannot_be_changes_nothing(operators: Operators) -> None:
     with pytest.raises(refusals.AppGroupUnknown):
         operators.apps.change(made.client_id, replace(WEB, name="Other", groups=("nobodies",)))
     assert operators.apps.named(made.client_id).app.name == "Wiki"
+
+
+def test_of_two_operators_who_change_an_app_as_they_read_it_the_second_changes_nothing(operators: Operators) -> None:
+    name = operators.apps.create("web", WEB).app.client_id
+    as_read = fingerprint(operators.apps.named(name).options)
+    changed = at_once(lambda: operators.apps.change(name, replace(WEB, trusted=True), as_read=as_read))
+    assert set(changed) == {None, PageTooOld}
+    assert operators.apps.named(name).options.trusted
+    with pytest.raises(PageTooOld):
+        operators.apps.change(name, WEB, as_read="")
+    assert operators.apps.named(name).options.trusted
 
 
 def test_an_app_of_a_device_needs_no_redirect_address(operators: Operators) -> None:

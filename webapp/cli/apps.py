@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import click
 from flask.cli import AppGroup, with_appcontext
 
-from ..domain.app_refusals import KeysMalformed
 from ..domain.moments import machine
 from ..models.registered_apps import GUARDED, KEY, PAIRWISE, PASSWORD, PUBLIC, PUBLIC_SUBJECT, TWO_FACTOR, WEB
 from ..services.operators.app_options import ALGORITHMS, SCOPES, AppOptions
@@ -17,42 +16,57 @@ from ..services.operators.apps import MadeApp, StoredApp
 from .common import reports_refusals, services
 
 apps = AppGroup("apps", help="Apps: create, list, show, rotate-secret, delete.")
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _refuse(_context: click.Context, option: click.Parameter, given: Any) -> None:
+    """Ends the command with status 2 when an option was given that nothing reads yet."""
+    if given:
+        raise click.UsageError(f"This version does not support {option.opts[0]} yet.")
+
+
+def _known_kind(_context: click.Context, _option: click.Parameter, kind: str) -> str:
+    if kind == GUARDED:
+        raise click.UsageError(f"This version does not support --kind {GUARDED} yet.")
+    return kind
+
+
+def _not_yet(name: str, *, is_flag: bool = False) -> Callable[[Any], Any]:
+    """An option that is known and refused, so that nothing is stored that nothing reads."""
+    said = "Not supported yet."
+    return click.option(name, is_flag=is_flag, multiple=not is_flag, callback=_refuse, expose_value=False, help=said)
 
 
 @apps.command("create")
 @click.option("--name", required=True)
-@click.option("--kind", required=True, type=click.Choice([WEB, PUBLIC, GUARDED]))
+@click.option("--kind", required=True, type=click.Choice([WEB, PUBLIC, GUARDED]), callback=_known_kind)
 @click.option("--redirect-uri", "redirect_uris", multiple=True, help="Where people return to; any number.")
-@click.option("--host", help="Of a guarded host, with its port where it is not the scheme's own.")
 @click.option("--group", "groups", multiple=True, help="Only members of this group may use it; any number.")
 @click.option("--proof", type=click.Choice([PASSWORD, TWO_FACTOR, KEY]), default=PASSWORD, show_default=True)
 @click.option("--subject", "subject_type", type=click.Choice([PAIRWISE, PUBLIC_SUBJECT]), default=PAIRWISE)
 @click.option("--post-logout-redirect-uri", "post_logout_redirect_uris", multiple=True)
-@click.option("--backchannel-logout-uri", help="Where the app is told that a session ended.")
-@click.option("--private-address", "private_addresses", multiple=True, help="A network in which it may be; any number.")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), default=SCOPES, help="By default all.")
 @click.option("--trusted", is_flag=True, help="Do not ask people for consent.")
-@click.option("--device", "device_allowed", is_flag=True, help="Allow logging in on a device without a browser.")
-@click.option("--dpop", "dpop_demanded", is_flag=True, help="Demand access tokens that are bound to a key.")
 @click.option("--no-pkce", is_flag=True, help="Do not demand PKCE of a web application.")
 @click.option("--signing-algorithm", type=click.Choice(ALGORITHMS), default=ALGORITHMS[0], show_default=True)
-@click.option("--jwks", type=FILE, help="A file with the app's own public keys, in place of a secret.")
-@click.option("--jwks-uri", help="The address of these keys.")
 @click.option("--max-age", type=int, help="The greatest age of the proof, in seconds.")
 @click.option("--origin", "origins", multiple=True, help="A web origin whose scripts may read answers; any number.")
 @click.option("--resource", "resources", multiple=True, help="A resource server's address; any number.")
 @click.option("--sector", default="", help="The host by which pairwise subjects are made.")
-@click.option("--rule", "rules", multiple=True, help='"ACTION [METHOD,...] PREFIX" of a guarded host, in order.')
-@click.option(
-    "--allow-authorization", "authorization_allowed", is_flag=True, help="Let scripts log in with a password."
-)
+@_not_yet("--device", is_flag=True)
+@_not_yet("--dpop", is_flag=True)
+@_not_yet("--jwks")
+@_not_yet("--jwks-uri")
+@_not_yet("--backchannel-logout-uri")
+@_not_yet("--private-address")
+@_not_yet("--host")
+@_not_yet("--rule")
+@_not_yet("--allow-authorization", is_flag=True)
 @click.option("--json", "as_json", is_flag=True)
 @with_appcontext
 @reports_refusals
-def create(kind: str, no_pkce: bool, jwks: Path | None, as_json: bool, **given: Any) -> None:
+def create(kind: str, no_pkce: bool, as_json: bool, **given: Any) -> None:
     """Register an app and print its client id and secret."""
-    options = AppOptions(**given, pkce_demanded=not no_pkce, jwks=_keys_in(jwks))
+    options = AppOptions(**given, pkce_demanded=not no_pkce)
     _say_made(services().operators.apps.create(kind, options), as_json)
 
 
@@ -92,15 +106,6 @@ def rotate_secret(client_id: str, as_json: bool) -> None:
 def delete(client_id: str) -> None:
     """Delete an app, with all that people allowed it."""
     click.echo(f"Deleted {services().operators.apps.delete(client_id)}.")
-
-
-def _keys_in(path: Path | None) -> Any:
-    if path is None:
-        return None
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError:
-        raise KeysMalformed() from None
 
 
 def _described(stored: StoredApp) -> dict[str, Any]:

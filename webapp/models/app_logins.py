@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ColumnElement, ForeignKey, String, Text, UniqueConstraint, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import AccountId, At, BigId, Hash, Key, MaybeAt, Table
+from .database import Transaction
 from .registered_apps import Texts
 
 AGREED, CANCELED = "agreed", "canceled"
@@ -99,3 +100,8 @@ class AppConnection(Table):
     """Scopes that the app was given, with or without asking."""
     since: Mapped[At]
     used_at: Mapped[At]
+
+
+def end_given(tx: Transaction, now: int, *which: ColumnElement[bool]) -> None:
+    """Ends the authorizations of `which` that have not ended, with all their tokens. `now` is in Unix seconds."""
+    tx.execute(update(AppAuthorization).where(AppAuthorization.ended_at.is_(None), *which).values(ended_at=now))

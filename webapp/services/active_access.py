@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Boolean, ColumnElement, Select, cast, false, literal, select, union_all, update
+from sqlalchemy import Boolean, ColumnElement, Select, cast, false, literal, or_, select, union_all, update
 
 from ..domain.codes import hash_of
 from ..domain.origin import Origin
 from ..domain.refusals import AlreadyDone, NotFound
 from ..models.accounts import lock_account
+from ..models.app_logins import AppAuthorization, end_given
 from ..models.apps import AppSession, TemporaryPassword
 from ..models.database import Transaction, changed_one_row
 from ..models.sessions import PendingLogin, RememberedBrowser, Session
@@ -79,7 +80,10 @@ class AccessKind(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SessionKind:
-    """Sessions. Pending logins end with the others, but are not listed, because they are short-lived."""
+    """Sessions. Pending logins end with the others, but are not listed, because they are short-lived.
+
+    What other sessions gave to apps ends with them too, also where it outlived its session, which was then deleted.
+    """
 
     slug, ended = "log-in", "session-ended"
 
@@ -98,6 +102,9 @@ class SessionKind:
         now, account_id = self.core.clock.now(), user.account.id
         _end_all(tx, PendingLogin, account_id, now)  # first: one may be about to open a session
         _end_all(tx, Session, account_id, now, Session.id != user.session.id)
+        given = AppAuthorization
+        of_others = or_(given.session_id.is_(None), given.session_id != user.session.id)
+        end_given(tx, now, given.account_id == account_id, of_others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from ..domain.names import key_of
 from ..domain.origin import Origin
 from ..domain.refusals import LinkInvalid, TooManyAttempts
 from ..models.accounts import Account, lock_for_change
+from ..models.app_logins import AppConnection
 from ..models.apps import RefusedAccess
 from ..models.codes import Code
 from ..models.contacts import Contact
@@ -159,9 +160,10 @@ class PasswordChanges:
 def confirm_by_link(tx: Transaction, account: Account, address: str) -> None:
     """Confirms the address where a link was read, and deletes what another person may have set up before.
 
-    The caller must have locked the account, and must void its links.
+    The caller must have locked the account, and must void its links and end its sessions (`Sessions.end_others`), with
+    what they gave to apps.
     """
-    for table in (Draft, Factor, Code, Contact, RefusedAccess):
+    for table in (Draft, Factor, Code, Contact, RefusedAccess, AppConnection):
         tx.execute(delete(table).where(table.account_id == account.id))
     values = {
         "email": address,

@@ -18,7 +18,7 @@ from ..domain.origin import Origin
 from ..domain.refusals import LoginExpired, NotFresh
 from ..models.account_rows import AccountRows
 from ..models.accounts import Account, lock_account
-from ..models.app_logins import AppAuthorization
+from ..models.app_logins import AppAuthorization, end_given
 from ..models.apps import AppSession, TemporaryPassword
 from ..models.codes import Link
 from ..models.database import Transaction, changed_one_row
@@ -173,8 +173,7 @@ class Sessions:
             others = live if but is None or table is not Session else and_(live, Session.id != but)
             tx.execute(update(table).where(others).values(ended_at=now))
         outlives = or_(AppAuthorization.offline, AppAuthorization.session_id != but) if but is not None else true()
-        given = AppAuthorization.account_id == account_id, AppAuthorization.ended_at.is_(None)
-        tx.execute(update(AppAuthorization).where(*given, outlives).values(ended_at=now))
+        end_given(tx, now, AppAuthorization.account_id == account_id, outlives)
         of_others = Draft.account_id == account_id, Draft.session_id != (but or 0)
         tx.execute(delete(Draft).where(*of_others))
         close_open(tx, account_id, WITHDRAWN, now)

@@ -5,25 +5,24 @@ Each group and scope is a field of its own, because no field may be sent twice.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from wtforms import BooleanField, Field, RadioField, SelectChoice, StringField, TextAreaField
+from wtforms import BooleanField, Field, HiddenField, RadioField, SelectChoice, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
-from ..domain.app_refusals import KeysMalformed, MaxAgeMalformed
+from ..domain.app_refusals import MaxAgeMalformed
 from ..domain.language import lazy, lazy_pgettext
 from ..models.registered_apps import KEY, PAIRWISE, PASSWORD, PUBLIC, PUBLIC_SUBJECT, TWO_FACTOR, WEB
-from ..services.operators.app_options import ALGORITHMS, OF_KIND, SCOPES, AppOptions
+from ..services.operators.app_options import ALGORITHMS, OF_KIND, SCOPES, AppOptions, fingerprint
 from .forms import Form
 
 GROUP, SCOPE = "group-", "scope-"
 """With a name after it: the name of its field."""
-LINES = ("redirect_uris", "post_logout_redirect_uris", "private_addresses", "origins", "resources")
+LINES = ("redirect_uris", "post_logout_redirect_uris", "origins", "resources")
 """Fields with one value a line."""
-FLAGS = ("pkce_demanded", "dpop_demanded", "device_allowed", "trusted")
+FLAGS = ("pkce_demanded", "trusted")
 KINDS = [
     SelectChoice(WEB, lazy("Web application")),
     SelectChoice(PUBLIC, lazy("Browser or phone app")),
@@ -52,8 +51,10 @@ class NewAppForm(Form):
 
 
 class AppForm(Form):
-    """Every option. What its kind of app does not have is deleted from the form."""
+    """Every option that something reads. What its kind of app does not have is deleted from the form."""
 
+    as_read = HiddenField()
+    """The `fingerprint` of the options that the page showed."""
     name = StringField(
         lazy_pgettext("app or group", "Name"), [InputRequired(lazy_pgettext("app or group", "Enter a name."))]
     )
@@ -64,15 +65,9 @@ class AppForm(Form):
     subject_type = RadioField(lazy("How the app knows people"), ONE, choices=SUBJECTS)
     trusted = BooleanField(lazy("Don't ask people for consent"))
     pkce_demanded = BooleanField(lazy("Require PKCE"))
-    dpop_demanded = BooleanField(lazy("Require DPoP"))
-    device_allowed = BooleanField(lazy("Allow login on devices without a browser"))
     signing_algorithm = RadioField(
         lazy("Signing algorithm"), ONE, choices=[SelectChoice(name, name) for name in ALGORITHMS]
     )
-    jwks = TextAreaField(lazy("Keys of the app"))
-    jwks_uri = StringField(lazy("Address of the app's keys"))
-    backchannel_logout_uri = StringField(lazy("Back-channel logout address"))
-    private_addresses = TextAreaField(lazy("Allowed private networks"))
     origins = TextAreaField(lazy("Web origins"))
     resources = TextAreaField(lazy("Resource servers"))
 
@@ -88,10 +83,10 @@ def app_form(kind: str, options: AppOptions, groups: Iterable[str]) -> AppForm:
     filled: dict[str, Any] = {name: "\n".join(getattr(options, name)) for name in LINES}
     filled |= {name: value for name in _single() if (value := getattr(options, name)) is not None}
     filled |= {f"{GROUP}{name}": True for name in options.groups} | {f"{SCOPE}{name}": True for name in options.scopes}
+    filled["as_read"] = fingerprint(options)
     filled["max_age"] = "" if options.max_age is None else str(options.max_age)
-    filled["jwks"] = json.dumps(options.jwks, indent=1) if options.jwks is not None else ""
     form: AppForm = type("AppForm", (AppForm,), checkboxes)(data=filled)
-    for name in {*LINES, *_single(), "jwks"} - OF_KIND[kind]:
+    for name in {*LINES, *_single()} - OF_KIND[kind]:
         del form[name]
     return form
 
@@ -106,12 +101,10 @@ def new_options(form: NewAppForm) -> AppOptions:
 
 
 def options_in(form: AppForm, stored: AppOptions) -> AppOptions:
-    """`stored`, with what was typed. Raises `MaxAgeMalformed` or `KeysMalformed`."""
+    """`stored`, with what was typed. Raises `MaxAgeMalformed`."""
     typed: dict[str, Any] = {name: _lines(form[name]) for name in LINES if name in form}
     typed |= {name: form[name].data for name in _single() if name in form}
     typed["max_age"] = _seconds(str(form.max_age.data or "").strip())
-    if "jwks" in form:
-        typed["jwks"] = _keys((form.jwks.data or "").strip())
     return replace(stored, **typed, groups=_checked(form, GROUP), scopes=("openid", *_checked(form, SCOPE)))
 
 
@@ -122,8 +115,7 @@ def checkboxes_of(form: Form, prefix: str) -> Sequence[Field]:
 
 def _single() -> tuple[str, ...]:
     """The fields with one value."""
-    given = ("name", "proof", "max_age", "subject_type", "signing_algorithm", "jwks_uri", "backchannel_logout_uri")
-    return *given, *FLAGS
+    return "name", "proof", "max_age", "subject_type", "signing_algorithm", *FLAGS
 
 
 def _checkboxes(prefix: str, names: Iterable[str]) -> dict[str, BooleanField]:
@@ -144,10 +136,3 @@ def _seconds(typed: str) -> int | None:
     if not (typed.isascii() and typed.isdigit()) or len(typed) > 9:
         raise MaxAgeMalformed()
     return int(typed)
-
-
-def _keys(typed: str) -> Any:
-    try:
-        return json.loads(typed) if typed else None
-    except ValueError:
-        raise KeysMalformed() from None

@@ -9,8 +9,8 @@ from sqlalchemy import delete, insert, select, update
 
 from ...domain.origin import Origin
 from ...domain.refusals import NotFound
-from ...models.accounts import Account
-from ...models.app_logins import AppAuthorization, AppConnection
+from ...models.accounts import Account, lock_account
+from ...models.app_logins import AppAuthorization, AppConnection, end_given
 from ...models.database import Transaction, changed_one_row
 from ...models.registered_apps import RegisteredApp
 from ..core import Core
@@ -66,6 +66,7 @@ class Connections:
     def disconnect(self, account: Account, client_id: str, origin: Origin) -> str:
         """Ends all that the app was given, and forgets the consent. Returns its name. Raises `NotFound`."""
         with self.core.db.write() as tx:
+            lock_account(tx, account.id)  # what a log-in gives at this moment (`share_account`) is ended too
             by_id = select(RegisteredApp.id, RegisteredApp.name).where(RegisteredApp.client_id == client_id)
             app = tx.execute(by_id).one_or_none()
             if app is None:
@@ -73,10 +74,8 @@ class Connections:
             own = AppConnection.app_id == app.id, AppConnection.account_id == account.id
             if not changed_one_row(tx, delete(AppConnection).where(*own)):
                 raise NotFound()
-            live = AppAuthorization.account_id == account.id, AppAuthorization.ended_at.is_(None)
-            of_app = AppAuthorization.app_id == app.id
-            ended = update(AppAuthorization).where(*live, of_app).values(ended_at=self.core.clock.now())
-            tx.execute(ended)
+            of_both = AppAuthorization.account_id == account.id, AppAuthorization.app_id == app.id
+            end_given(tx, self.core.clock.now(), *of_both)
             self.notices.record(tx, account.id, "app-disconnected", origin, name=app.name)
         return str(app.name)
 

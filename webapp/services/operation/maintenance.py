@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select, upd
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ...models.accounts import OPERATOR, Account
-from ...models.app_logins import AppAuthorization, AuthorizationRequest, RefreshToken
+from ...models.app_logins import AppAuthorization, AuthorizationRequest, RefreshToken, end_given
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ...models.codes import Code, Link
 from ...models.contacts import ContactLookups
@@ -83,9 +83,8 @@ class Maintenance:
         """Ends what apps were given by sessions that were ended, before these are deleted: what may outlive a session
         ends when its user logs out."""
         ended = select(Session.id).where(Session.ended_at.is_not(None))
-        given = AppAuthorization.session_id.in_(ended), AppAuthorization.ended_at.is_(None)
         with self.core.db.write() as tx:
-            tx.execute(update(AppAuthorization).where(*given).values(ended_at=self.core.clock.now()))
+            end_given(tx, self.core.clock.now(), AppAuthorization.session_id.in_(ended))
 
     def reseal(self) -> int:
         """Seals every secret of an older key under the newest, row by row, and returns how many.

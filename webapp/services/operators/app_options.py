@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
 from ...domain.app_addresses import (
@@ -28,6 +29,7 @@ from ...domain.app_refusals import (
     NotForKind,
     RedirectAddressMissing,
 )
+from ...domain.codes import hash_of
 from ...domain.labels import tidy_name
 from ...domain.path_rules import parse_rule, rule_text
 from ...models.registered_apps import GUARDED, PAIRWISE, PASSWORD, PUBLIC, WEB, RegisteredApp
@@ -149,6 +151,11 @@ def options_of(app: RegisteredApp, groups: tuple[str, ...]) -> AppOptions:
     values = {option.name: getattr(app, option.name) for option in fields(AppOptions) if option.name != "groups"}
     listed = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     return AppOptions(**{**values, **listed, "rules": tuple(map(rule_text, app.rules)), "groups": groups})
+
+
+def fingerprint(options: AppOptions) -> str:
+    """The SHA-256, in hexadecimal digits, by which a page tells whether the options are those that it showed."""
+    return hash_of(json.dumps(asdict(options), sort_keys=True))
 
 
 def _demand_complete(kind: str, options: AppOptions, policy: Policy) -> None:

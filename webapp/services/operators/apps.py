@@ -11,13 +11,15 @@ from sqlalchemy.exc import IntegrityError
 
 from ...domain.app_refusals import AppGroupUnknown, HostTaken, LastSecret, NoSecrets, SecretsLimited, UnknownApp
 from ...domain.codes import draw_token, hash_of
-from ...domain.refusals import NotFound
+from ...domain.refusals import NotFound, PageTooOld
+from ...models.app_logins import AppAuthorization
 from ...models.database import Transaction
 from ...models.groups import Group
 from ...models.registered_apps import GUARDED, WEB, AppGroup, AppSecret, RegisteredApp, app_secret_bound
 from ..core import Core
 from .acts import COMMAND_LINE, Act, Actor, Acts
-from .app_options import AppOptions, columns_of, first_sector, options_of, tidied
+from .app_access import end_shut_out
+from .app_options import AppOptions, columns_of, fingerprint, first_sector, options_of, tidied
 
 CLIENT_ID_BYTES = 16
 
@@ -68,11 +70,11 @@ class RegisteredApps:
             app = tx.objects.scalars(select(RegisteredApp).where(RegisteredApp.client_id == client_id)).one_or_none()
             if app is None:
                 raise UnknownApp()
-            groups = tx.scalars(select(AppGroup.group_name).where(AppGroup.app_id == app.id)).all()
+            groups = self._groups(tx, app.id)
             secrets = tx.objects.scalars(
                 select(AppSecret).where(AppSecret.app_id == app.id).order_by(AppSecret.id)
             ).all()
-        return StoredApp(app, tuple(sorted(groups)), secrets)
+        return StoredApp(app, groups, secrets)
 
     def create(self, kind: str, options: AppOptions, actor: Actor = COMMAND_LINE) -> MadeApp:
         """Makes an app, with a secret unless it is public or proves itself by its keys.
@@ -94,16 +96,25 @@ class RegisteredApps:
             raise HostTaken() from None
         return MadeApp(app, secret)
 
-    def change(self, client_id: str, options: AppOptions, actor: Actor = COMMAND_LINE) -> None:
-        """Sets every option but the kind and the sector. Raises `UnknownApp`, and as `create` does."""
+    def change(
+        self, client_id: str, options: AppOptions, actor: Actor = COMMAND_LINE, *, as_read: str | None = None
+    ) -> None:
+        """Sets every option but the kind and the sector. Raises `UnknownApp`, and as `create` does.
+
+        `as_read` is the `fingerprint` of the options that these replace: raises `PageTooOld` when they were changed
+        since. What it was given by accounts that may not use it any more ends.
+        """
         kind = self.named(client_id).app.kind
         tidy = tidied(kind, options, self.core.policy, self.ours)
         try:
             with self.acts.write(actor) as act:
                 app = self._lock(act.tx, client_id)
+                if as_read is not None and as_read != fingerprint(options_of(app, self._groups(act.tx, app.id))):
+                    raise PageTooOld()
                 act.tx.execute(update(RegisteredApp).where(RegisteredApp.id == app.id).values(columns_of(tidy)))
                 act.tx.execute(delete(AppGroup).where(AppGroup.app_id == app.id))
                 self._open_to(act.tx, app.id, tidy.groups)
+                end_shut_out(act.tx, self.core.clock.now(), AppAuthorization.app_id == app.id)
                 self._note(act, app, "operator-app-changed")
         except IntegrityError:
             raise HostTaken() from None
@@ -156,6 +167,9 @@ class RegisteredApps:
             raise UnknownApp()
         tx.objects.expunge(app)
         return app
+
+    def _groups(self, tx: Transaction, app_id: int) -> tuple[str, ...]:
+        return tuple(sorted(tx.scalars(select(AppGroup.group_name).where(AppGroup.app_id == app_id))))
 
     def _open_to(self, tx: Transaction, app_id: int, groups: tuple[str, ...]) -> None:
         """Raises `AppGroupUnknown`."""

@@ -12,12 +12,14 @@ from sqlalchemy.exc import IntegrityError
 from ...domain.app_refusals import GroupInUse, GroupNameMalformed, GroupTaken, UnknownGroup
 from ...domain.origin import NO_BROWSER
 from ...models.accounts import Account
+from ...models.app_logins import AppAuthorization
 from ...models.database import Transaction, changed_one_row
 from ...models.groups import GROUP_NAME, Group, Membership
 from ...models.registered_apps import AppGroup, RegisteredApp
 from ..core import Core
 from ..notices import Notices
 from .acts import COMMAND_LINE, Actor, Acts
+from .app_access import end_shut_out
 from .roles import locked_by_name
 
 NAME = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{GROUP_NAME - 1}}}")
@@ -100,18 +102,26 @@ class Groups:
         return account
 
     def remove(self, name: str, username: str, actor: Actor = COMMAND_LINE) -> Account | None:
-        """The account that was removed, None when it was not in the group. Raises as `add` does."""
+        """The account that was removed, None when it was not in the group. Raises as `add` does.
+
+        What it gave to apps that it may not use any more ends.
+        """
         with self.acts.write(actor) as act:
-            self._demand(act.tx, name)
+            self._demand(act.tx, name, alone=True)
             account = locked_by_name(act.tx, username)
             mine = Membership.group_name == name, Membership.account_id == account.id
             if not changed_one_row(act.tx, delete(Membership).where(*mine)):
                 return None
+            end_shut_out(act.tx, self.core.clock.now(), AppAuthorization.account_id == account.id)
             self.notices.record(act.tx, account.id, "group-left", NO_BROWSER, group=name)
             act.note("operator-member-removed", group=name, username=account.username)
         return account
 
-    def _demand(self, tx: Transaction, name: str) -> None:
-        """Raises `UnknownGroup`. The group cannot be deleted before the transaction ends."""
-        if tx.scalar(select(Group.name).where(Group.name == name).with_for_update(read=True, key_share=True)) is None:
+    def _demand(self, tx: Transaction, name: str, *, alone: bool = False) -> None:
+        """Raises `UnknownGroup`. The group cannot be deleted before the transaction ends.
+
+        `alone`: an app that is open to it is not changed either, so that one of both sees what the other did.
+        """
+        locked = select(Group.name).where(Group.name == name).with_for_update(read=not alone, key_share=not alone)
+        if tx.scalar(locked) is None:
             raise UnknownGroup()

@@ -9,7 +9,7 @@ from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.language import pgettext
-from ...domain.refusals import NotFound, Refusal
+from ...domain.refusals import NotFound, PageTooOld, Refusal
 from ...models.registered_apps import PUBLIC, WEB, RegisteredApp
 from ...services.operators.apps import StoredApp
 from .. import app_form, current, guards, layouts, operators, render, shown_once, times, words
@@ -71,9 +71,12 @@ def app(client_id: str) -> Any:
     form = app_form.app_form(stored.app.kind, stored.options, _group_names())
     if form.submitted():
         try:
-            operators.services().apps.change(client_id, app_form.options_in(form, stored.options), operators.actor())
+            options, as_read = app_form.options_in(form, stored.options), str(form.as_read.data)
+            operators.services().apps.change(client_id, options, operators.actor(), as_read=as_read)
             render.receipt(_("You changed the app %(app)s.", app=form.name.data))
             return render.go(layouts.page_url("operator_apps.app", client_id=client_id))
+        except PageTooOld as refusal:
+            return render.go_on(layouts.page_url("operator_apps.app", client_id=client_id), refusal)
         except Refusal as refusal:
             words.place(refusal, form)
     return _shown(stored, form)
