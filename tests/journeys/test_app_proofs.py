@@ -15,6 +15,7 @@ from tests.people import ANDROID, PHONE, Owner
 from tests.relying_party import BACK, RelyingParty, answer_of, json_of
 from webapp.domain.language import ENGLISH
 from webapp.models.accounts import Account
+from webapp.models.factors import Factor
 from webapp.models.registered_apps import KEY, TWO_FACTOR, RegisteredApp
 from webapp.models.sessions import Session
 from webapp.services.openid.requests import Unanswerable
@@ -281,3 +282,41 @@ def test_a_locked_account_is_told_that_it_may_not(site: Site, ada: Owner, wiki: 
         tx.execute(update(Account).where(Account.id == account_id(site)).values(locked_at=1))
         account = tx.objects.get_one(Account, account_id(site))
         assert not service.clients.may_use(tx, wiki.app, account)
+
+
+@pytest.mark.parametrize("proof", [TWO_FACTOR, KEY])
+def test_a_method_that_was_turned_off_since_is_enrolled_and_not_asked_for_again(
+    site: Site, ada: Owner, proof: str
+) -> None:
+    app = RelyingParty(site, trusted=True, proof=proof, max_age=300)
+    ada.turn_on_key()
+    ada.press("Got it")
+    with site.services.db.write() as tx:
+        tx.execute(update(Factor).values(turned_off_at=site.clock.now()))
+    site.clock.pass_(400)
+    page = app.send(ada)
+    needed = "a security key" if proof == KEY else "two-factor authentication"
+    assert page.h1 == f"Wiki needs {needed}"
+
+
+def test_a_factor_that_was_turned_off_leaves_no_age_behind(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    """The password is new, and the second factor cannot be proved again."""
+    ada.turn_on_app()
+    ada.press("Got it")
+    with site.services.db.write() as tx:
+        tx.execute(update(Factor).values(turned_off_at=site.clock.now()))
+    change(site, max_age=300)
+    site.clock.pass_(400)
+    assert wiki.send(ada).h1 == "Enter your password"
+    ada.press("Verify", password=ada.password)
+    assert told(wiki, ada)["auth_time"] == site.clock.now()
+
+
+def test_who_is_in_no_group_of_an_app_is_not_sent_to_confirm_an_address(site: Site, ada: Owner) -> None:
+    site.services.operators.groups.create("staff")
+    app = RelyingParty(site, groups=("staff",))
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).values(email=None))
+    page = app.send(ada)
+    assert page.status == 403
+    assert page.says("ask the people who run this site")

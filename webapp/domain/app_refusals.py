@@ -24,7 +24,7 @@ class LastOperator(Refusal):
 
 
 class OtherOperator(Refusal):
-    """An operator is locked, recovered and logged out by command only."""
+    """An operator is locked and logged out by command only."""
 
     status = 403
 

@@ -62,7 +62,7 @@ class RegisteredApp(Table):
     """The host by which pairwise subjects are made (OpenID Connect Core 1.0 section 8.1). It never changes."""
     pkce_demanded: Mapped[bool] = mapped_column(default=True)
     signing_algorithm: Mapped[str] = mapped_column(String(8), default="RS256")
-    """Of ID tokens: RS256 or ES256."""
+    """Of ID and access tokens: RS256 or ES256."""
     jwks: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """Its own public keys (RFC 7517 section 5), with which it proves itself in place of a secret."""
     jwks_uri: Mapped[str | None] = mapped_column(Text)

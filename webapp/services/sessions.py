@@ -134,7 +134,10 @@ class Sessions:
             return {}
         now = self.core.clock.now()
         column = "password_at" if proof == PASSWORD_PROOF else "second_factor_at"
-        return {column: now, "proofs": json.dumps({**json.loads(session.proofs), proof: now})}
+        earlier = json.loads(session.proofs)
+        if not earlier and session.password_at is not None:  # a session of an earlier version
+            earlier = {PASSWORD_PROOF: session.password_at}
+        return {column: now, "proofs": json.dumps({**earlier, proof: now})}
 
     def demand_open(self, tx: Transaction, session: Session) -> None:
         """Raises `LoginExpired` when the session was ended or got another token since the request read it.

@@ -158,15 +158,15 @@ def operator(view: View) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        user, access = current.user(), current.services().operators.access
+        user, key_proof = current.user(), current.services().operators.key_proof
         if user.account.role != OPERATOR:
             abort(404)
         method = current.services().methods.passwordless
-        if method is None or not access.has_key(user):
+        if method is None or not key_proof.has_key(user):
             page, here = "enrollment.start", current.path()
             start_url = layouts.page_url(page, method=method.slug, next=here) if method is not None else None
             return render.page("operator/no_key.html", status=403, start_url=start_url)
-        if access.key_is_fresh(user):
+        if key_proof.is_fresh(user):
             return view(*args, **kwargs)
         return step_up(method=method.slug)
 

@@ -46,7 +46,7 @@ class OpenId:
         self.origins, self.signing_keys, self.subjects = Origins(core), SigningKeys(core), Subjects(core)
         self.clients, self.connections = clients, connections = Clients(core), Connections(core, notices)
         known = (self.subjects, self.signing_keys, sessions)
-        steps = Steps(clients, connections, Proofs(methods), *known)
+        steps = Steps(clients, connections, Proofs(core, methods), *known)
         self.authorizations = Authorizations(core, attempts, issuer, clients, connections, steps, sessions, notices)
         self.tokens = Tokens(core, issuer, clients, Claims(core, clients), *known, notices)
         self.endpoints = Endpoints(core, attempts, clients, self.tokens)

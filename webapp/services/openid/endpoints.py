@@ -130,11 +130,12 @@ class Endpoints:
     def _unmet(self, app: RegisteredApp, given: Given) -> dict[str, str]:
         """What the app demands now and the log-in did not prove (RFC 9470 section 3)."""
         amr, age = given.authorization.amr, self.core.clock.now() - given.authorization.auth_time
+        is_recent = app.max_age is None or -self.core.policy.clock_ahead <= age <= app.max_age
         if app.proof == KEY and not {HARDWARE, SOFTWARE} & set(amr):
             return {"acr_values": PHR}
         if app.proof not in (KEY, PASSWORD) and "mfa" not in amr:
             return {"acr_values": MFA}
-        return {"max_age": str(app.max_age)} if app.max_age is not None and age > app.max_age else {}
+        return {} if is_recent else {"max_age": str(app.max_age)}
 
     def _refuse_bearer(
         self, error: str, description: str, facts: Mapping[str, str] | None = None, *, status: int = 401

@@ -13,6 +13,7 @@ from ...models.factors import Factor
 from ...models.registered_apps import KEY, TWO_FACTOR
 from ...models.sessions import PASSWORD_PROOF, Session
 from ...models.user import User
+from ..core import Core
 from ..method import Method
 from ..method_kinds import Methods, OutOfBand, Passwordless
 from .discovery import MFA, PHR, SFA
@@ -45,10 +46,11 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class Proofs:
+    core: Core
     methods: Methods
 
     def of(self, user: User) -> Proved:
-        session, proofs = user.session, self._read(user.session)
+        proofs = self._read(user.session)
         names = list(dict.fromkeys(name for proof, at in proofs.items() for name in self._told(user, proof, at)))
         key_at = max((at for proof, at in proofs.items() if self._is_key(proof)), default=None)
         has_key = key_at is not None
@@ -58,7 +60,7 @@ class Proofs:
         if two:
             names.append("mfa")
         classes = [*([PHR] if has_key else []), *([MFA] if two else []), SFA]
-        return Proved(names, classes, _time_of(session), key_at)
+        return Proved(names, classes, self._time_of(user), key_at)
 
     def can_reach(self, user: User, acr: str) -> bool:
         """True when the account has what it takes to prove the class by step-up."""
@@ -78,8 +80,19 @@ class Proofs:
 
     def _read(self, session: Session) -> dict[str, int]:
         """Every session began with a proof of its account; those of an earlier version tell only of the password."""
-        proofs: dict[str, int] = json.loads(session.proofs)
-        return proofs or {PASSWORD_PROOF: session.started_at}
+        proofs: dict[str, int] = json.loads(session.proofs) or {PASSWORD_PROOF: session.started_at}
+        return {proof: at for proof, at in proofs.items() if self._has_been(at)}
+
+    def _time_of(self, user: User) -> int:
+        """When the user last proved who they are: with a second factor, when both had been proved. 0 for never: a
+        second factor that the account has no more cannot be proved again, and counts for nothing."""
+        session = user.session
+        times = [session.password_at, session.second_factor_at if user.factors else None]
+        return min((at for at in times if at is not None and self._has_been(at)), default=0)
+
+    def _has_been(self, at: int) -> bool:
+        """False for a time from the future, written while the clock was wrong."""
+        return at <= self.core.clock.now() + self.core.policy.clock_ahead
 
     def _told(self, user: User, proof: str, at: int) -> Iterator[str]:
         """The values of `amr` (RFC 8176 section 2) for one proof."""
@@ -107,9 +120,3 @@ def _used(user: User, slug: str, at: int) -> list[Factor]:
 def _syncs(factor: Factor) -> bool:
     """True for a key that is copied between devices (WebAuthn Level 3 section 6.1.3, backup eligible)."""
     return bool(json.loads(factor.attributes).get("syncs"))
-
-
-def _time_of(session: Session) -> int:
-    """When the user last proved who they are: with a second factor, when both had been proved."""
-    times = [at for at in (session.password_at, session.second_factor_at) if at is not None]
-    return min(times, default=session.started_at)

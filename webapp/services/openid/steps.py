@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...models.registered_apps import KEY, PUBLIC
+from ...models.registered_apps import KEY, PUBLIC, TWO_FACTOR
 from ...models.user import User
 from ..sessions import Sessions
 from . import redirects
 from .clients import Clients
 from .connections import Connections
-from .discovery import MFA, PHR
+from .discovery import MFA, PHR, SFA
 from .proofs import Proofs, Proved
 from .requests import CONSENT, LOGIN, SELECT_ACCOUNT, Asked, AuthorizationError
 from .signing_keys import SigningKeys
@@ -143,7 +143,9 @@ class Steps:
         if proved.since(asked.app.proof) >= since and not is_unchanged:
             return None
         is_old = is_unchanged or (session.password_at or 0) < since
-        acr = PHR if asked.app.proof == KEY else ""
+        acr = {KEY: PHR, TWO_FACTOR: MFA}.get(asked.app.proof, SFA)
+        if not self.proofs.can_reach(user, acr):  # what was proved once is no longer on
+            return Enroll(key=acr == PHR)
         return self._step_up(user, password=is_old or not user.factors, acr=acr, silent="login_required")
 
     def _too_weak(self, asked: Asked, user: User, proved: Proved) -> Step | None:

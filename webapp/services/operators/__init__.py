@@ -1,9 +1,8 @@
-"""What operators do: roles, groups and registered apps; and who may use an app."""
+"""What operators do: roles, groups, accounts and registered apps."""
 
 from __future__ import annotations
 
 from .acts import COMMAND_LINE, Actor, Acts
-from .app_access import Access, AppAccess, Verdict
 from .app_options import AppOptions
 from .apps import RegisteredApps
 from .groups import Groups
@@ -12,14 +11,11 @@ from .roles import Roles
 
 __all__ = [
     "COMMAND_LINE",
-    "Access",
     "Actor",
     "Acts",
-    "AppAccess",
     "AppOptions",
     "Groups",
     "Operators",
     "RegisteredApps",
     "Roles",
-    "Verdict",
 ]

@@ -18,8 +18,8 @@ from ...models.groups import Group
 from ...models.registered_apps import GUARDED, WEB, AppGroup, AppSecret, RegisteredApp, app_secret_bound
 from ..core import Core
 from .acts import COMMAND_LINE, Act, Actor, Acts
-from .app_access import end_shut_out
 from .app_options import AppOptions, columns_of, fingerprint, first_sector, options_of, tidied
+from .shut_out import end_shut_out
 
 CLIENT_ID_BYTES = 16
 

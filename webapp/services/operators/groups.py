@@ -19,8 +19,8 @@ from ...models.registered_apps import AppGroup, RegisteredApp
 from ..core import Core
 from ..notices import Notices
 from .acts import COMMAND_LINE, Actor, Acts
-from .app_access import end_shut_out
 from .roles import locked_by_name
+from .shut_out import end_shut_out
 
 NAME = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{GROUP_NAME - 1}}}")
 

@@ -12,14 +12,14 @@ from ..notices import Notices
 from ..sessions import Sessions
 from .accounts import OperatedAccounts
 from .acts import Acts
-from .app_access import AppAccess
 from .apps import RegisteredApps
 from .groups import Groups
+from .key_proof import KeyProof
 from .roles import Roles
 
 
 class Operators:
-    """What operators do, and who may use an app. `origins` are those of this site's pages."""
+    """What operators do. `origins` are those of this site's pages."""
 
     def __init__(
         self, core: Core, sessions: Sessions, links: Links, notices: Notices, methods: Methods, origins: Sequence[str]
@@ -29,4 +29,4 @@ class Operators:
         self.groups = Groups(core, acts, notices)
         self.accounts = OperatedAccounts(core, acts, sessions, notices, methods)
         self.apps = RegisteredApps(core, acts, tuple(urlsplit(origin).hostname or "" for origin in origins))
-        self.access = AppAccess(core, methods)
+        self.key_proof = KeyProof(core, methods)
