@@ -10,8 +10,19 @@ import click
 from flask.cli import AppGroup, with_appcontext
 
 from ..domain.moments import machine
-from ..models.registered_apps import GUARDED, KEY, PAIRWISE, PASSWORD, PUBLIC, PUBLIC_SUBJECT, TWO_FACTOR, WEB
-from ..services.operators.app_options import ALGORITHMS, SCOPES, AppOptions
+from ..models.registered_apps import (
+    ALGORITHMS,
+    GUARDED,
+    KEY,
+    PAIRWISE,
+    PASSWORD,
+    PUBLIC,
+    PUBLIC_SUBJECT,
+    SCOPES,
+    TWO_FACTOR,
+    WEB,
+)
+from ..services.operators.app_options import AppOptions
 from ..services.operators.apps import MadeApp, StoredApp
 from .common import reports_refusals, services
 

@@ -21,6 +21,11 @@ PASSWORD, TWO_FACTOR, KEY = "password", "two-factor", "key"
 """Proofs that an app may ask for: the password, any second factor too, or a security key or passkey."""
 PAIRWISE, PUBLIC_SUBJECT = "pairwise", "public"
 """Subject types (OpenID Connect Core 1.0 section 8)."""
+SCOPES = ("openid", "profile", "email", "phone", "groups", "offline_access")
+"""All that an app may ask for (OpenID Connect Core 1.0 section 5.4)."""
+RS256, ES256 = "RS256", "ES256"
+ALGORITHMS = RS256, ES256
+"""Those of tokens, RS256 first: every app knows it (OpenID Connect Core 1.0 section 15.1)."""
 
 Texts = Annotated[list[str], mapped_column(JSON, default=list)]
 

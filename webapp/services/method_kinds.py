@@ -133,6 +133,10 @@ class Methods:
     def named(self, slug: str) -> Method | None:
         return next((method for method in self.all if method.slug == slug), None)
 
+    def is_passwordless(self, slug: str) -> bool:
+        """True for a method that opens an account by itself."""
+        return isinstance(self.named(slug), Passwordless)
+
     @property
     def out_of_band(self) -> list[OutOfBand]:
         return [method for method in self.all if isinstance(method, OutOfBand)]

@@ -14,8 +14,18 @@ from wtforms.validators import InputRequired
 
 from ..domain.app_refusals import MaxAgeMalformed
 from ..domain.language import lazy, lazy_pgettext
-from ..models.registered_apps import KEY, PAIRWISE, PASSWORD, PUBLIC, PUBLIC_SUBJECT, TWO_FACTOR, WEB
-from ..services.operators.app_options import ALGORITHMS, OF_KIND, SCOPES, AppOptions, fingerprint
+from ..models.registered_apps import (
+    ALGORITHMS,
+    KEY,
+    PAIRWISE,
+    PASSWORD,
+    PUBLIC,
+    PUBLIC_SUBJECT,
+    SCOPES,
+    TWO_FACTOR,
+    WEB,
+)
+from ..services.operators.app_options import OF_KIND, AppOptions, fingerprint
 from .forms import Form
 
 GROUP, SCOPE = "group-", "scope-"

@@ -12,10 +12,9 @@ from ...domain.refusals import NotFound
 from ...models.accounts import Account, lock_account
 from ...models.app_logins import AppAuthorization, AppConnection, end_given
 from ...models.database import Transaction, changed_one_row
-from ...models.registered_apps import RegisteredApp
+from ...models.registered_apps import SCOPES, RegisteredApp
 from ..core import Core
 from ..notices import Notices
-from .discovery import SCOPES
 
 
 @dataclass(frozen=True, slots=True)

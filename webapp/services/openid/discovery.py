@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .signing_keys import ALGORITHMS
+from ...models.registered_apps import ALGORITHMS, SCOPES
 
 AUTHORIZE, TOKEN, USERINFO, KEYS = "/oauth/authorize", "/oauth/token", "/oauth/userinfo", "/oauth/keys"
 REVOKE, INTROSPECT, LOG_OUT = "/oauth/revoke", "/oauth/introspect", "/oauth/log-out"
-SCOPES = ("openid", "profile", "email", "phone", "groups", "offline_access")
 CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "name",
           "preferred_username", "locale", "updated_at", "email", "email_verified", "phone_number",
           "phone_number_verified", "groups")  # fmt: skip

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
 from ...models.registered_apps import PUBLIC, RegisteredApp
 from ..core import Core
-
-WEB_SCHEMES = ("https", "http")
+from . import redirects
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +25,4 @@ class Origins:
 
 def _origin_of(uri: str) -> str | None:
     """None for a private scheme, which no page has."""
-    parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in WEB_SCHEMES else None
+    return redirects.source_of(uri) if redirects.is_web(uri) else None

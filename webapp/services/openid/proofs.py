@@ -52,7 +52,7 @@ class Proofs:
     def of(self, user: User) -> Proved:
         proofs = self._read(user.session)
         names = list(dict.fromkeys(name for proof, at in proofs.items() for name in self._told(user, proof, at)))
-        key_at = max((at for proof, at in proofs.items() if self._is_key(proof)), default=None)
+        key_at = max((at for proof, at in proofs.items() if self.methods.is_passwordless(proof)), default=None)
         has_key = key_at is not None
         # a passkey verified who used it, so that it is two factors (WebAuthn Level 3 section 6.2.3)
         verified = PASSWORD_PROOF not in proofs and has_key
@@ -65,7 +65,7 @@ class Proofs:
     def can_reach(self, user: User, acr: str) -> bool:
         """True when the account has what it takes to prove the class by step-up."""
         if acr == PHR:
-            return any(self._is_key(factor.method) for factor in user.factors)
+            return any(self.methods.is_passwordless(factor.method) for factor in user.factors)
         return acr == SFA or (acr == MFA and bool(user.factors))
 
     def method_for(self, user: User, acr: str) -> Method | None:
@@ -74,9 +74,6 @@ class Proofs:
             return None
         on = (self.methods.named(factor.method) for factor in user.factors)
         return next((method for method in on if isinstance(method, Passwordless)), None)
-
-    def _is_key(self, proof: str) -> bool:
-        return isinstance(self.methods.named(proof), Passwordless)
 
     def _read(self, session: Session) -> dict[str, int]:
         """Every session began with a proof of its account; those of an earlier version tell only of the password."""

@@ -38,7 +38,7 @@ def is_web(address: str) -> bool:
 def source_of(address: str) -> str:
     """What names the address in a Content-Security-Policy: its origin, or its scheme where it is a private one."""
     parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in WEB_SCHEMES else f"{parts.scheme}:"
+    return f"{parts.scheme}://{parts.netloc}" if is_web(address) else f"{parts.scheme}:"
 
 
 def with_parameters(address: str, parameters: Iterable[tuple[str, str]]) -> str:

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...models.registered_apps import PUBLIC, RegisteredApp
+from ...models.registered_apps import PUBLIC, SCOPES, RegisteredApp
 from . import redirects
 from .claims import learned
-from .discovery import MODES, PROMPTS, SCOPES
+from .discovery import MODES, PROMPTS
 
 Parameters = Sequence[tuple[str, str]]
 REPEATABLE = frozenset({"resource"})  # RFC 8707 section 2

@@ -19,12 +19,10 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, KeyParameters, KeySet, RSAKey
 from sqlalchemy import delete, func, insert, select, update
 
 from ...models.database import Transaction
+from ...models.registered_apps import ALGORITHMS, RS256
 from ...models.signing_keys import SigningKey, signing_key_bound
 from ..core import Core
 
-RS256, ES256 = "RS256", "ES256"
-ALGORITHMS = (RS256, ES256)
-"""Those of tokens, RS256 first: every app knows it (OpenID Connect Core 1.0 section 15.1)."""
 RSA_BITS = 2048  # NIST SP 800-131A
 CURVE = "P-256"
 LOCK = "signing-keys"

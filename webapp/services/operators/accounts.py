@@ -11,7 +11,6 @@ from ...domain.app_refusals import UnknownUsername
 from ...domain.origin import NO_BROWSER
 from ...models.accounts import Account
 from ...models.factors import Factor
-from ...models.groups import Membership
 from ...models.sessions import Session
 from ..account_lookup import find_by_name
 from ..core import Core
@@ -20,6 +19,7 @@ from ..method_kinds import Methods
 from ..notices import Notices
 from ..sessions import Sessions
 from .acts import Actor, Acts
+from .groups import groups_of
 from .roles import demand_a_person, locked_by_name
 
 
@@ -67,11 +67,10 @@ class OperatedAccounts:
         account = self.find(username)
         on = Factor.account_id == account.id, Factor.turned_off_at.is_(None)
         open_now = Session.account_id == account.id, self.sessions.live()
-        mine = select(Membership.group_name).where(Membership.account_id == account.id)
         with self.core.db.read() as tx:
             factors = tx.objects.scalars(select(Factor).where(*on).order_by(Factor.id)).all()
             sessions = tx.objects.scalars(select(Session).where(*open_now).order_by(Session.seen_at.desc())).all()
-            groups = tx.scalars(mine.order_by(Membership.group_name)).all()
+            groups = groups_of(tx, account.id)
         known = [(self.methods.named(factor.method), factor) for factor in factors]
         return AccountView(account, [(method, factor) for method, factor in known if method], sessions, groups)
 

@@ -32,11 +32,9 @@ from ...domain.app_refusals import (
 from ...domain.codes import hash_of
 from ...domain.labels import tidy_name
 from ...domain.path_rules import parse_rule, rule_text
-from ...models.registered_apps import GUARDED, PAIRWISE, PASSWORD, PUBLIC, WEB, RegisteredApp
+from ...models.registered_apps import ALGORITHMS, GUARDED, PAIRWISE, PASSWORD, PUBLIC, SCOPES, WEB, RegisteredApp
 from ...policy import Policy
 
-SCOPES = ("openid", "profile", "email", "phone", "groups", "offline_access")
-ALGORITHMS = ("RS256", "ES256")
 PUBLIC_MEMBERS = frozenset(
     ("kty", "use", "key_ops", "alg", "kid", "x5u", "x5c", "x5t", "x5t#S256", "n", "e", "crv", "x", "y")
 )

@@ -55,9 +55,8 @@ class Groups:
 
     def of(self, account_id: int) -> Sequence[str]:
         """The names of the account's groups."""
-        mine = select(Membership.group_name).where(Membership.account_id == account_id)
         with self.core.db.read() as tx:
-            return tx.scalars(mine.order_by(Membership.group_name)).all()
+            return groups_of(tx, account_id)
 
     def create(self, typed: str, actor: Actor = COMMAND_LINE) -> str:
         """Returns the name. Raises `GroupNameMalformed` or `GroupTaken`."""
@@ -125,3 +124,9 @@ class Groups:
         locked = select(Group.name).where(Group.name == name).with_for_update(read=not alone, key_share=not alone)
         if tx.scalar(locked) is None:
             raise UnknownGroup()
+
+
+def groups_of(tx: Transaction, account_id: int) -> Sequence[str]:
+    """The names of the account's groups, in alphabetical order."""
+    mine = select(Membership.group_name).where(Membership.account_id == account_id)
+    return tx.scalars(mine.order_by(Membership.group_name)).all()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...models.user import User
 from ..core import Core
-from ..method_kinds import Methods, Passwordless
+from ..method_kinds import Methods
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,11 @@ class KeyProof:
 
     def has_key(self, user: User) -> bool:
         """True when the account has a security key or passkey."""
-        return any(self._is_key(factor.method) for factor in user.factors)
+        return any(self.methods.is_passwordless(factor.method) for factor in user.factors)
 
     def is_fresh(self, user: User) -> bool:
         """True when this session proved a security key in the last ten minutes."""
         proofs: dict[str, int] = json.loads(user.session.proofs)
-        at = max((at for name, at in proofs.items() if self._is_key(name)), default=None)
+        at = max((at for name, at in proofs.items() if self.methods.is_passwordless(name)), default=None)
         policy = self.core.policy
         return at is not None and -policy.clock_ahead <= self.core.clock.now() - at < policy.fresh
-
-    def _is_key(self, name: str) -> bool:
-        return isinstance(self.methods.named(name), Passwordless)
