@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,28 +114,30 @@ def test_the_secret_of_a_guarded_host_is_not_printed(site: Site, run: Run) -> No
     assert (shown["host"], shown["rules"]) == ("files.localhost:5001", "public GET /assets")
 
 
-@pytest.mark.parametrize(
-    ("more", "refused"),
-    [
-        (("--kind", "guarded"), "--kind guarded"),
-        (("--host", "files.example.org"), "--host"),
-        (("--rule", "public GET /assets"), "--rule"),
-        (("--allow-authorization",), "--allow-authorization"),
-        (("--device",), "--device"),
-        (("--dpop",), "--dpop"),
-        (("--jwks", "keys.json"), "--jwks"),
-        (("--jwks-uri", "https://wiki.example.org/keys"), "--jwks-uri"),
-        (("--backchannel-logout-uri", "https://wiki.example.org/out"), "--backchannel-logout-uri"),
-        (("--private-address", "10.0.0.0/8", "--private-address", "10.1.0.0/16"), "--private-address"),
-    ],
-)
-def test_an_option_that_nothing_reads_is_refused_and_nothing_is_stored(
-    run: Run, more: tuple[str, ...], refused: str
-) -> None:
-    result = run(*WIKI, *more)
-    assert result.exit_code == 2
-    assert result.stderr.splitlines()[-1] == f"Error: This version does not support {refused} yet."
-    assert said(run("apps", "list")) == ""
+def test_a_guarded_host_prints_its_id_only(site: Site, run: Run) -> None:
+    host = ("apps", "create", "--name", "Files", "--kind", "guarded", "--host", "Files.example.org:8443")
+    rules = ("--rule", "public  GET,POST /assets", "--rule", "key /admin", "--allow-authorization")
+    made = facts(run(*host, *rules))
+    assert set(made) == {"id"}
+    shown = facts(run("apps", "show", made["id"]))
+    assert (shown["kind"], shown["host"], shown["authorization_allowed"]) == ("guarded", "files.example.org:8443", "yes")
+    assert shown["rules"] == "public GET,POST /assets, key /admin"
+    assert refusal(run(*host)) == "Error: Another app already has this host."
+
+
+def test_an_app_proves_itself_by_keys_in_a_file(site: Site, run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text('{"keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}]}')
+    made = json.loads(said(run(*WIKI, "--jwks", str(file), "--json")))
+    assert made["client_secret"] is None
+    assert json.loads(facts(run("apps", "show", made["client_id"]))["jwks"]) == json.loads(file.read_text())
+    file.write_text('{"keys": [{"kty": "EC", "d": "AA"}]}')
+    assert "only public keys" in refusal(run(*WIKI, "--jwks", str(file)))
+    file.write_text("keys")
+    result = run(*WIKI, "--jwks", str(file))
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (
+        *(2, "Error: Invalid value for '--jwks': This file isn't JSON."),
+    )
 
 
 def test_every_option_is_a_flag(run: Run) -> None:
@@ -151,21 +154,25 @@ def test_every_option_is_a_flag(run: Run) -> None:
     )
     more += ("--post-logout-redirect-uri", "https://wiki.example.org/bye", "--signing-algorithm", "ES256")
     more += ("--max-age", "600", "--resource", "https://api.example.org/", "--sector", "a.org")
-    more += ("--redirect-uri", "https://wiki.example.org/other", "--scope", "email")
+    more += ("--redirect-uri", "https://wiki.example.org/other", "--scope", "email", "--dpop", "--device")
+    more += ("--backchannel-logout-uri", "https://wiki.example.org/out", "--jwks-uri", "https://wiki.example.org/keys")
+    more += ("--private-address", "10.0.0.0/8", "--private-address", "10.1.0.0/16")
     made = facts(run(*WIKI, *more))
     shown = facts(run("apps", "show", made["client_id"]))
     assert {name: shown[name] for name in sorted(shown) if name not in ("client_id", "made_at", "secrets")} == {
         "authorization_allowed": "no",
-        "device_allowed": "no",
-        "dpop_demanded": "no",
+        "backchannel_logout_uri": "https://wiki.example.org/out",
+        "device_allowed": "yes",
+        "dpop_demanded": "yes",
         "groups": "staff",
+        "jwks_uri": "https://wiki.example.org/keys",
         "kind": "web",
         "max_age": "600",
         "name": "Wiki",
         "origins": "",
         "pkce_demanded": "no",
         "post_logout_redirect_uris": "https://wiki.example.org/bye",
-        "private_addresses": "",
+        "private_addresses": "10.0.0.0/8, 10.1.0.0/16",
         "proof": "key",
         "redirect_uris": "https://wiki.example.org/callback, https://wiki.example.org/other",
         "resources": "https://api.example.org/",
@@ -185,6 +192,8 @@ def test_every_option_is_a_flag(run: Run) -> None:
         (("--redirect-uri", "http://wiki.example.org/"), "Use an address that starts with https: "),
         (("--group", "nobodies"), "There's no group nobodies. Add it first."),
         (("--origin", "https://spa.example.org"), "This kind of app doesn't have this option: origins."),
+        (("--rule", "public /"), "This kind of app doesn't have this option: rules."),
+        (("--kind", "guarded"), "This kind of app doesn't have this option: redirect_uris."),
     ],
 )
 def test_an_option_that_cannot_be_is_answered_by_one_sentence(run: Run, more: tuple[str, ...], sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -160,7 +161,7 @@ RULES = st.lists(
     ),
     max_size=4,
 )
-SPELL = {
+SPELL: dict[str, Callable[[str, int], str]] = {
     "case": lambda path, at: path[:at] + path[at:].swapcase(),
     "escape": lambda path, at: path[:at] + "".join(f"%{ord(c):02x}" for c in path[at : at + 1]) + path[at + 1 :],
     "escape again": lambda path, _at: path.replace("%", "%25"),

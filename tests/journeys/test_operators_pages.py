@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from bs4 import Tag
@@ -16,11 +18,15 @@ from tests.journeys.test_keys_and_passkeys import with_passkey
 from tests.people import ANDROID, DESKTOP, Owner, Page
 from webapp.domain.codes import hash_of
 from webapp.models.registered_apps import RegisteredApp
+from webapp.services.guarded.configurations import configuration
 from webapp.services.operators import AppOptions
+from webapp.services.operators.app_options import OF_KIND
 
 APPS, GROUPS, ACCOUNTS = "/operator/apps", "/operator/groups", "/operator/accounts"
 CALLBACK = "https://wiki.example.org/callback"
 KEY_PAGE = "Use your security key"
+PUBLIC_KEYS = '{"keys": [{"kty": "RSA", "n": "AA", "e": "AQAB"}]}'
+RULES = ("public GET /assets", "deny /internal", "key /admin")
 
 each_way = pytest.mark.parametrize(
     ("layout", "htmx"), [(DESKTOP, False), (DESKTOP, True), (ANDROID, False), (ANDROID, True)]
@@ -49,6 +55,12 @@ def ada(site: Site) -> Owner:
 def add_app(ada: Owner, **fields: str) -> Page:
     ada.open(f"{APPS}/new")
     return ada.press("Add", **{"name": "Wiki", "redirect_uris": CALLBACK, **fields})
+
+
+def guarded(site: Site) -> str:
+    """The client id of a guarded host with rules."""
+    options = AppOptions("Files", host="files.example.org", proof="two-factor", rules=RULES)
+    return site.services.operators.apps.create("guarded", options).app.client_id
 
 
 def secret_region(page: Page) -> Tag | None:
@@ -289,7 +301,9 @@ def test_what_an_app_cannot_have_is_said_beside_the_field(site: Site, ada: Owner
     assert page.field("Redirect addresses").get_text().strip() == "http://wiki.example.org/"
     assert add_app(ada, redirect_uris="").problems == ["Enter at least one redirect address."]
     assert add_app(ada, name="").problems == ["Enter a name."]
-    assert add_app(ada, kind="guarded").status == 422
+    page = add_app(ada, kind="guarded", host="")
+    assert page.problems == ["Enter the host of the app."]
+    assert page.soup.find(id="host-error") is not None
     assert ada.post(f"{APPS}/new", name="Wiki", kind="web").status == 422, "fields that are left out"
     assert site.services.operators.apps.all() == []
 
@@ -315,6 +329,10 @@ def test_every_option_can_be_changed(site: Site, layout: str, htmx: bool) -> Non
         "trusted": "y",
         "signing_algorithm": "ES256",
         "resources": "https://api.example.org/",
+        "backchannel_logout_uri": "https://wiki.example.org/out",
+        "private_addresses": "10.0.0.0/8\nfd00::/8",
+        "dpop_demanded": "y",
+        "device_allowed": "y",
     }
     page = ada.press("Save", **typed)
     assert (page.h1, page.receipts) == ("Handbook", ["You changed the app Handbook."])
@@ -332,6 +350,10 @@ def test_every_option_can_be_changed(site: Site, layout: str, htmx: bool) -> Non
         signing_algorithm="ES256",
         trusted=True,
         resources=("https://api.example.org/",),
+        backchannel_logout_uri="https://wiki.example.org/out",
+        private_addresses=("10.0.0.0/8", "fd00::/8"),
+        dpop_demanded=True,
+        device_allowed=True,
     )
     assert ada.press("Save").receipts == ["You changed the app Handbook."]
     assert site.services.operators.apps.named(client_id).options == options, "what is shown is what is stored"
@@ -374,32 +396,66 @@ def test_a_stale_form_does_not_undo_what_another_operator_changed_meanwhile(site
     assert apps.named(client_id).options == replace(narrowed, name="Handbook")
 
 
-def test_a_crafted_form_sets_no_option_that_nothing_reads(site: Site, ada: Owner) -> None:
-    """Above all no keys: the app would prove itself by its secret as before, and no secret of it could be removed."""
-    add_app(ada)
-    client_id = only_app(site)
-    before = site.services.operators.apps.named(client_id)
-    page = ada.open(f"{APPS}/{client_id}")
-    crafted = {
-        "jwks": '{"keys": [{"kty": "RSA", "n": "AA", "e": "AQAB"}]}',
+def test_a_crafted_form_sets_no_option_that_the_kind_does_not_have(site: Site, ada: Owner) -> None:
+    apps = site.services.operators.apps
+    made = {
+        "web": AppOptions("Wiki", redirect_uris=(CALLBACK,)),
+        "public": AppOptions("Wiki", redirect_uris=(CALLBACK,)),
+        "guarded": AppOptions("Wiki", host="wiki.example.org"),
+    }
+    every = {
+        "jwks": PUBLIC_KEYS,
         "jwks_uri": "https://wiki.example.org/keys",
         "device_allowed": "y",
         "dpop_demanded": "y",
         "backchannel_logout_uri": "https://wiki.example.org/out",
         "private_addresses": "10.0.0.0/8",
+        "origins": "https://wiki.example.org",
+        "host": "other.example.org",
+        "rules": "public /",
+        "authorization_allowed": "y",
+        "trusted": "y",
+        "sector": "example.org",
     }
-    for name in crafted:
-        assert page.soup.find(attrs={"name": name}) is None, name
-    shown = {"name": "Wiki", "redirect_uris": CALLBACK, "proof": "password", "subject_type": "pairwise"}
-    scopes = {f"scope-{name}": "y" for name in before.options.scopes[1:]}
-    as_read = page.soup.find("input", attrs={"name": "as_read"})
-    assert as_read is not None
-    shown |= {"as_read": str(as_read["value"]), "pkce_demanded": "y", "signing_algorithm": "RS256"}
-    given = {**shown, **scopes, **crafted}
-    assert ada.post(f"{APPS}/{client_id}", **given).receipts == ["You changed the app Wiki."]
-    after = site.services.operators.apps.named(client_id)
-    assert after.options == before.options
-    assert [secret.id for secret in after.secrets] == [secret.id for secret in before.secrets]
+    for kind, options in made.items():
+        client_id = apps.create(kind, options).app.client_id
+        before = apps.named(client_id).options
+        page = ada.open(f"{APPS}/{client_id}")
+        crafted = {name: value for name, value in every.items() if page.soup.find(attrs={"name": name}) is None}
+        assert set(crafted) == set(every) - OF_KIND[kind] | {"sector"}
+        form, _button = page.form_of("Save")
+        shown = {field.get("name"): field.get("value", "") for field in form.iter("input") if _is_sent(field)}
+        shown |= {field.get("name"): field.text_content().removeprefix("\n") for field in form.iter("textarea")}
+        assert ada.post(f"{APPS}/{client_id}", **shown, **crafted).receipts == ["You changed the app Wiki."]
+        assert apps.named(client_id).options == before
+
+
+def _is_sent(field: Any) -> bool:
+    named = field.get("name") not in (None, "csrf_token")
+    return named and (field.get("type") not in ("checkbox", "radio") or "checked" in field.attrib)
+
+
+def test_an_app_that_gets_keys_has_no_secret_any_more(site: Site, ada: Owner) -> None:
+    add_app(ada)
+    client_id, apps = only_app(site), site.services.operators.apps
+    ada.open(f"{APPS}/{client_id}")
+    page = ada.press("Save", jwks="{keys")
+    assert page.problems == ["This isn't a JSON Web Key Set that has only public keys."]
+    assert page.field("Public keys of the app").get_text().strip() == "{keys"
+    page = ada.press("Save", jwks=PUBLIC_KEYS)
+    assert page.receipts == ["You changed the app Wiki."]
+    assert apps.named(client_id).options.jwks == json.loads(PUBLIC_KEYS)
+    assert apps.named(client_id).secrets == []
+    assert "New secret" not in page.buttons
+    assert ada.press("Save").receipts == ["You changed the app Wiki."]
+    assert apps.named(client_id).options.jwks == json.loads(PUBLIC_KEYS), "what is shown is what is stored"
+    page = ada.press("Save", jwks_uri="https://wiki.example.org/keys")
+    assert page.problems == ["Enter either the keys or their address."]
+    page = ada.press("Save", jwks="", jwks_uri=" https://wiki.example.org/keys ")
+    assert apps.named(client_id).options.jwks_uri == "https://wiki.example.org/keys"
+    page = ada.press("Save", jwks_uri=" ")
+    assert apps.named(client_id).options.jwks_uri is None
+    assert secret_on(ada.press("New secret"))
 
 
 def test_two_secrets_work_at_a_time_and_one_is_removed(site: Site, ada: Owner) -> None:
@@ -436,11 +492,107 @@ def test_an_app_is_deleted_on_a_page_that_asks(site: Site, ada: Owner) -> None:
 
 
 def test_a_page_of_an_app_that_is_not_there_is_not_found(site: Site, ada: Owner) -> None:
-    guarded = site.services.operators.apps.create("guarded", AppOptions("Files", host="files.example.org")).app
-    for client_id in (guarded.client_id, "0" * 32):
-        for page in ("", "/connect", "/delete", "/secrets/1/remove"):
-            assert ada.open(f"{APPS}/{client_id}{page}").status == 404
+    for page in ("", "/connect", "/delete", "/secrets/1/remove", "/proxies/nginx"):
+        assert ada.open(f"{APPS}/{'0' * 32}{page}").status == 404
     assert ada.open(APPS).says("There are no apps yet.")
+
+
+# -- Guarded hosts -----------------------------------------------------------------------------------
+
+
+@each_way
+def test_a_guarded_host_is_added_changed_and_deleted(site: Site, layout: str, htmx: bool) -> None:
+    ada = operator(site, layout=layout, htmx=htmx)
+    page = add_app(ada, kind="guarded", name="Files", host="Files.example.org", redirect_uris="left over")
+    client_id, apps = only_app(site), site.services.operators.apps
+    assert apps.named(client_id).options == AppOptions("Files", host="files.example.org", sector="files.example.org")
+    page = ada.open(APPS)
+    assert "Files" in page.links
+    page = ada.follow("Files")
+    assert page.says("Guarded host")
+    assert page.soup.find(attrs={"name": "redirect_uris"}) is None
+    rules = "public GET /assets\n\nkey /admin"
+    page = ada.press("Save", host="files.example.org:8443", rules=rules, authorization_allowed="y", max_age="600")
+    assert page.receipts == ["You changed the app Files."]
+    stored = apps.named(client_id).options
+    assert (stored.host, stored.rules) == ("files.example.org:8443", ("public GET /assets", "key /admin"))
+    assert (stored.authorization_allowed, stored.max_age) == (True, 600)
+    assert ada.press("Save").receipts == ["You changed the app Files."]
+    assert apps.named(client_id).options == stored, "what is shown is what is stored"
+    ada.follow("Delete Files")
+    assert ada.press("Delete").receipts == ["You deleted the app Files."]
+
+
+def test_each_line_that_is_no_rule_is_told(site: Site, ada: Owner) -> None:
+    app = guarded(site)
+    ada.open(f"{APPS}/{app}")
+    page = ada.press("Save", rules="public /assets\n\nallow /\nkey admin")
+    (problem,) = page.problems
+    for line, rule in ((3, "allow /"), (4, "key admin")):
+        assert f"Line {line} isn't an action, methods if you like, and a path: \u2068{rule}\u2069." in problem
+    assert page.field("Rules by path").get_text().strip().startswith("public /assets")
+    assert site.services.operators.apps.named(app).options.rules == RULES
+
+
+def test_two_apps_do_not_have_one_host(site: Site, ada: Owner) -> None:
+    guarded(site)
+    assert add_app(ada, kind="guarded", host="FILES.example.org").problems == ["Another app already has this host."]
+
+
+@each_way
+@pytest.mark.parametrize(
+    ("method", "path", "rule", "asks"),
+    [
+        ("GET", "/assets/logo.png", "public GET /assets", "Nothing: everyone may enter"),
+        ("post", "/assets/logo.png", "No rule matches, so the proof of the app counts.", "Any second factor"),
+        ("", "https://files.example.org/internal?x", "deny /internal", "Nothing: access is denied"),
+        ("GET", "/%61ssets", "This path can be read in several ways", "Security key or passkey"),
+        ("GET", "/ADMIN/\u00e9", "key /admin", "Security key or passkey"),
+    ],
+)
+def test_the_rules_are_tried(
+    site: Site, layout: str, htmx: bool, method: str, path: str, rule: str, asks: str
+) -> None:
+    ada = operator(site, layout=layout, htmx=htmx)
+    app = guarded(site)
+    before = site.services.operators.apps.named(app).options
+    page = ada.open(f"{APPS}/{app}")
+    assert not page.says("Asks for")
+    page = ada.open(f"{APPS}/{app}?{urlencode({'method': method, 'path': path})}")
+    assert page.says(rule)
+    assert page.says(f"Asks for {asks}") or page.says(asks)
+    assert page.field("Method")["value"] == (method.upper() or "GET")
+    assert site.services.operators.apps.named(app).options == before
+
+
+def test_an_app_without_rules_has_none_to_try(site: Site, ada: Owner) -> None:
+    add_app(ada)
+    page = ada.open(f"{APPS}/{only_app(site)}?path=/assets")
+    assert "Try" not in page.buttons
+    assert ada.open(f"{APPS}/{only_app(site)}/proxies/nginx").status == 404
+
+
+@each_way
+def test_the_configuration_of_each_proxy_is_shown_again(site: Site, layout: str, htmx: bool) -> None:
+    ada = operator(site, layout=layout, htmx=htmx)
+    page = add_app(ada, kind="guarded", name="Files", host="files.example.org")
+    assert (page.h1, page.path.rpartition("/")[2]) == ("Connect Files", "nginx")
+    stored = site.services.operators.apps.named(only_app(site))
+    for name in ("nginx", "Caddy", "Traefik", "Envoy", "Apache"):
+        page = ada.follow(name)
+        shown = page.soup.find("pre")
+        assert shown is not None
+        settings = site.services.settings
+        text = configuration(
+            name.lower(), stored, site.services.core, bind=settings.bind, main_url=settings.main_url
+        )
+        assert shown.get_text().strip() == text.strip()
+        here = page.soup.find("a", attrs={"aria-current": "page"}, string=name)
+        assert here is not None
+    assert ada.open(f"{APPS}/{stored.app.client_id}/proxies/squid").status == 404
+    assert ada.open(f"{APPS}/{stored.app.client_id}/connect").status == 404
+    ada.open(f"{APPS}/{stored.app.client_id}")
+    assert ada.press("New secret").h1 == "Connect Files"
 
 
 def test_an_old_token_changes_nothing(site: Site, ada: Owner) -> None:
@@ -448,6 +600,10 @@ def test_an_old_token_changes_nothing(site: Site, ada: Owner) -> None:
     client_id = only_app(site)
     ada.send("POST", f"{APPS}/{client_id}/new-secret", data={"csrf_token": "old"})
     ada.send("POST", f"{APPS}/{client_id}/delete", data={"csrf_token": "old"})
+    ada.open(f"{APPS}/{client_id}")
+    page = ada.press("Save", name="Handbook", csrf_token="old")
+    assert (page.status, page.problems) == (422, ["This page was out of date. Nothing was changed. Try again."])
+    assert site.services.operators.apps.named(client_id).app.name == "Wiki"
     site.services.operators.groups.create("staff")
     site.services.operators.groups.add("staff", "ada")
     ada.send("POST", f"{GROUPS}/staff", data={"csrf_token": "old", "remove": "ada"})

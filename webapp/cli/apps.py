@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from flask.cli import AppGroup, with_appcontext
@@ -29,27 +28,17 @@ from .common import reports_refusals, services
 apps = AppGroup("apps", help="Apps: create, list, show, rotate-secret, delete.")
 
 
-def _refuse(_context: click.Context, option: click.Parameter, given: Any) -> None:
-    """Ends the command with status 2 when an option was given that nothing reads yet."""
-    if given:
-        raise click.UsageError(f"This version does not support {option.opts[0]} yet.")
-
-
-def _known_kind(_context: click.Context, _option: click.Parameter, kind: str) -> str:
-    if kind == GUARDED:
-        raise click.UsageError(f"This version does not support --kind {GUARDED} yet.")
-    return kind
-
-
-def _not_yet(name: str, *, is_flag: bool = False) -> Callable[[Any], Any]:
-    """An option that is known and refused, so that nothing is stored that nothing reads."""
-    said = "Not supported yet."
-    return click.option(name, is_flag=is_flag, multiple=not is_flag, callback=_refuse, expose_value=False, help=said)
+def _keys(_context: click.Context, _option: click.Parameter, file: TextIO | None) -> Any:
+    """What is in the file; ends the command with status 2 when that is no JSON."""
+    try:
+        return json.load(file) if file is not None else None
+    except ValueError:
+        raise click.BadParameter("This file isn't JSON.") from None
 
 
 @apps.command("create")
 @click.option("--name", required=True)
-@click.option("--kind", required=True, type=click.Choice([WEB, PUBLIC, GUARDED]), callback=_known_kind)
+@click.option("--kind", required=True, type=click.Choice([WEB, PUBLIC, GUARDED]))
 @click.option("--redirect-uri", "redirect_uris", multiple=True, help="Where people return to; any number.")
 @click.option("--group", "groups", multiple=True, help="Only members of this group may use it; any number.")
 @click.option("--proof", type=click.Choice([PASSWORD, TWO_FACTOR, KEY]), default=PASSWORD, show_default=True)
@@ -63,15 +52,15 @@ def _not_yet(name: str, *, is_flag: bool = False) -> Callable[[Any], Any]:
 @click.option("--origin", "origins", multiple=True, help="A web origin whose scripts may read answers; any number.")
 @click.option("--resource", "resources", multiple=True, help="A resource server's address; any number.")
 @click.option("--sector", default="", help="The host by which pairwise subjects are made.")
-@_not_yet("--device", is_flag=True)
-@_not_yet("--dpop", is_flag=True)
-@_not_yet("--jwks")
-@_not_yet("--jwks-uri")
-@_not_yet("--backchannel-logout-uri")
-@_not_yet("--private-address")
-@_not_yet("--host")
-@_not_yet("--rule")
-@_not_yet("--allow-authorization", is_flag=True)
+@click.option("--device", "device_allowed", is_flag=True, help="Allow devices without a browser (RFC 8628).")
+@click.option("--dpop", "dpop_demanded", is_flag=True, help="Demand tokens that are bound to a key (RFC 9449).")
+@click.option("--jwks", type=click.File(), callback=_keys, help="A file with its public keys, in place of a secret.")
+@click.option("--jwks-uri", help="Where these keys are instead.")
+@click.option("--backchannel-logout-uri", help="Where the app is told that someone logged out.")
+@click.option("--private-address", "private_addresses", multiple=True, help="A private network of it; any number.")
+@click.option("--host", help="Of a guarded host: its name, and its port where it is not the scheme's own.")
+@click.option("--rule", "rules", multiple=True, help='"ACTION [METHOD,...] PREFIX"; any number, in order.')
+@click.option("--allow-authorization", "authorization_allowed", is_flag=True, help="Allow temporary passwords.")
 @click.option("--json", "as_json", is_flag=True)
 @with_appcontext
 @reports_refusals

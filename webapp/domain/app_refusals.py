@@ -143,10 +143,11 @@ class KeysTwice(Refusal):
 
 @dataclass(eq=False)
 class RuleMalformed(Refusal):
-    """Not `ACTION [METHOD,...] PREFIX`."""
+    """Not `ACTION [METHOD,...] PREFIX`. Lines count from one."""
 
     field: ClassVar[str | None] = "rules"
     rule: str
+    line: int
 
 
 @dataclass(eq=False)

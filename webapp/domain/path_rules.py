@@ -42,11 +42,14 @@ Rule = Mapping[str, Any]
 """As `parse_rule` returns it."""
 
 
-def parse_rule(text: str) -> dict[str, Any]:
-    """`ACTION [METHOD,...] PREFIX` as it is stored: action, methods (empty for all), prefix. Raises `RuleMalformed`."""
+def parse_rule(text: str, line: int = 1) -> dict[str, Any]:
+    """`ACTION [METHOD,...] PREFIX` as it is stored: action, methods (empty for all), prefix.
+
+    Raises `RuleMalformed` with `line`, which counts from one.
+    """
     words = text.split()
     if len(words) not in (2, 3) or words[0] not in ACTIONS:
-        raise RuleMalformed(text.strip())
+        raise RuleMalformed(text.strip(), line)
     methods, prefix = words[1].split(",") if len(words) == 3 else [], words[-1]
     segments = prefix.split("/")
     if (
@@ -54,7 +57,7 @@ def parse_rule(text: str) -> dict[str, Any]:
         or not PREFIX.fullmatch(prefix)
         or {".", ".."} & {*segments}
     ):
-        raise RuleMalformed(text.strip())
+        raise RuleMalformed(text.strip(), line)
     return {"action": words[0], "methods": methods, "prefix": prefix}
 
 
@@ -97,7 +100,8 @@ def matching_rule(rules: Sequence[Rule], method: str, target: str, default: str 
 
 def strictest_proof(rules: Sequence[Rule], default: str) -> str:
     """The strictest of all that the host asks for, `deny` aside."""
-    return max((default, *(rule["action"] for rule in rules if rule["action"] != DENY)), key=ACTIONS.index)
+    proofs = [str(rule["action"]) for rule in rules if rule["action"] != DENY]
+    return max((default, *proofs), key=ACTIONS.index)
 
 
 def is_canonical(target: str) -> bool:

@@ -5,6 +5,7 @@ Each group and scope is a field of its own, because no field may be sent twice.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 from wtforms import BooleanField, Field, HiddenField, RadioField, SelectChoice, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
-from ..domain.app_refusals import MaxAgeMalformed
+from ..domain.app_refusals import KeysMalformed, MaxAgeMalformed, RuleMalformed
 from ..domain.language import lazy, lazy_pgettext
+from ..domain.path_rules import parse_rule
 from ..models.registered_apps import (
     ALGORITHMS,
+    GUARDED,
     KEY,
     PAIRWISE,
     PASSWORD,
@@ -26,16 +29,20 @@ from ..models.registered_apps import (
     WEB,
 )
 from ..services.operators.app_options import OF_KIND, AppOptions, fingerprint
+from . import words
 from .forms import Form
 
 GROUP, SCOPE = "group-", "scope-"
 """With a name after it: the name of its field."""
-LINES = ("redirect_uris", "post_logout_redirect_uris", "origins", "resources")
+LINES = ("redirect_uris", "post_logout_redirect_uris", "private_addresses", "origins", "resources", "rules")
 """Fields with one value a line."""
-FLAGS = ("pkce_demanded", "trusted")
+ADDRESSES = ("host", "backchannel_logout_uri", "jwks_uri")
+"""Fields that may be empty."""
+FLAGS = ("pkce_demanded", "dpop_demanded", "device_allowed", "trusted", "authorization_allowed")
 KINDS = [
     SelectChoice(WEB, lazy("Web application")),
     SelectChoice(PUBLIC, lazy("Browser or phone app")),
+    SelectChoice(GUARDED, lazy("Guarded host")),
 ]
 PROOFS = [
     SelectChoice(PASSWORD, lazy("Password")),
@@ -43,10 +50,19 @@ PROOFS = [
     SelectChoice(KEY, lazy("Security key or passkey")),
 ]
 SUBJECTS = [
-    SelectChoice(PAIRWISE, lazy("A different number in each app")),
-    SelectChoice(PUBLIC_SUBJECT, lazy("The same number in all apps")),
+    SelectChoice(PAIRWISE, lazy("A different ID in each app")),
+    SelectChoice(PUBLIC_SUBJECT, lazy("The same ID in all apps")),
 ]
 ONE = [InputRequired(lazy("Choose one of these."))]
+
+
+def rules_by_line(_form: Form, field: Field) -> None:
+    """Tells every line that is no rule. The service refuses the first of them."""
+    for line, text in enumerate(_lines(field), 1):
+        try:
+            parse_rule(text, line) if text.strip() else None
+        except RuleMalformed as refusal:
+            field.errors.append(words.say(refusal))
 
 
 class NewAppForm(Form):
@@ -57,24 +73,34 @@ class NewAppForm(Form):
     )
     kind = RadioField(lazy("Kind"), [InputRequired(lazy("Choose the kind of app."))], choices=KINDS, default=WEB)
     redirect_uris = TextAreaField(lazy("Redirect addresses"))
+    host = StringField(lazy("Host"))
     proof = RadioField(lazy("Proof"), ONE, choices=PROOFS, default=PASSWORD)
 
 
 class AppForm(Form):
-    """Every option that something reads. What its kind of app does not have is deleted from the form."""
+    """Every option. What its kind of app does not have is deleted from the form."""
 
     as_read = HiddenField()
     """The `fingerprint` of the options that the page showed."""
     name = StringField(
         lazy_pgettext("app or group", "Name"), [InputRequired(lazy_pgettext("app or group", "Enter a name."))]
     )
+    host = StringField(lazy("Host"))
     redirect_uris = TextAreaField(lazy("Redirect addresses"))
     post_logout_redirect_uris = TextAreaField(lazy("Addresses after logging out"))
+    backchannel_logout_uri = StringField(lazy("Address to tell of logouts"))
+    private_addresses = TextAreaField(lazy("Private networks"))
     proof = RadioField(lazy("Proof"), ONE, choices=PROOFS)
     max_age = StringField(lazy("Maximum age of the proof in seconds"))
     subject_type = RadioField(lazy("How the app knows people"), ONE, choices=SUBJECTS)
     trusted = BooleanField(lazy("Don't ask people for consent"))
+    device_allowed = BooleanField(lazy("Allow devices without a browser"))
+    authorization_allowed = BooleanField(lazy("Allow temporary passwords and app tokens"))
+    rules = TextAreaField(lazy("Rules by path"), [rules_by_line])
     pkce_demanded = BooleanField(lazy("Require PKCE"))
+    dpop_demanded = BooleanField(lazy("Require DPoP"))
+    jwks = TextAreaField(lazy("Public keys of the app"))
+    jwks_uri = StringField(lazy("Address of the public keys"))
     signing_algorithm = RadioField(
         lazy("Signing algorithm"), ONE, choices=[SelectChoice(name, name) for name in ALGORITHMS]
     )
@@ -89,33 +115,39 @@ def new_app_form(groups: Iterable[str]) -> NewAppForm:
 
 def app_form(kind: str, options: AppOptions, groups: Iterable[str]) -> AppForm:
     """The form of a stored app, filled in. `groups` are all that there are."""
-    checkboxes = _checkboxes(GROUP, groups) | _checkboxes(SCOPE, SCOPES[1:])
+    scopes = SCOPES[1:] if "scopes" in OF_KIND[kind] else ()
+    checkboxes = _checkboxes(GROUP, groups) | _checkboxes(SCOPE, scopes)
     filled: dict[str, Any] = {name: "\n".join(getattr(options, name)) for name in LINES}
     filled |= {name: value for name in _single() if (value := getattr(options, name)) is not None}
     filled |= {f"{GROUP}{name}": True for name in options.groups} | {f"{SCOPE}{name}": True for name in options.scopes}
     filled["as_read"] = fingerprint(options)
     filled["max_age"] = "" if options.max_age is None else str(options.max_age)
+    filled["jwks"] = "" if options.jwks is None else json.dumps(options.jwks, indent=2)
     form: AppForm = type("AppForm", (AppForm,), checkboxes)(data=filled)
-    for name in {*LINES, *_single()} - OF_KIND[kind]:
+    for name in {*LINES, *_single(), "jwks"} - OF_KIND[kind]:
         del form[name]
     return form
 
 
 def new_options(form: NewAppForm) -> AppOptions:
-    return AppOptions(
-        form.name.data,
-        groups=_checked(form, GROUP),
-        proof=form.proof.data,
-        redirect_uris=_lines(form.redirect_uris),
-    )
+    """What was typed. The address that the kind of app does not have is left out."""
+    options = AppOptions(form.name.data, groups=_checked(form, GROUP), proof=form.proof.data)
+    if form.kind.data == GUARDED:
+        return replace(options, host=form.host.data)
+    return replace(options, redirect_uris=_lines(form.redirect_uris))
 
 
 def options_in(form: AppForm, stored: AppOptions) -> AppOptions:
-    """`stored`, with what was typed. Raises `MaxAgeMalformed`."""
+    """`stored`, with what was typed. Raises `MaxAgeMalformed` and `KeysMalformed`."""
     typed: dict[str, Any] = {name: _lines(form[name]) for name in LINES if name in form}
     typed |= {name: form[name].data for name in _single() if name in form}
+    typed |= {name: (form[name].data or "").strip() or None for name in ADDRESSES if name in form}
     typed["max_age"] = _seconds(str(form.max_age.data or "").strip())
-    return replace(stored, **typed, groups=_checked(form, GROUP), scopes=("openid", *_checked(form, SCOPE)))
+    if "jwks" in form:
+        typed["jwks"] = _keys(form.jwks.data or "")
+    if checkboxes_of(form, SCOPE):
+        typed["scopes"] = ("openid", *_checked(form, SCOPE))
+    return replace(stored, **typed, groups=_checked(form, GROUP))
 
 
 def checkboxes_of(form: Form, prefix: str) -> Sequence[Field]:
@@ -125,7 +157,7 @@ def checkboxes_of(form: Form, prefix: str) -> Sequence[Field]:
 
 def _single() -> tuple[str, ...]:
     """The fields with one value."""
-    return "name", "proof", "max_age", "subject_type", "signing_algorithm", *FLAGS
+    return "name", "proof", "max_age", "subject_type", "signing_algorithm", *ADDRESSES, *FLAGS
 
 
 def _checkboxes(prefix: str, names: Iterable[str]) -> dict[str, BooleanField]:
@@ -146,3 +178,10 @@ def _seconds(typed: str) -> int | None:
     if not (typed.isascii() and typed.isdigit()) or len(typed) > 9:
         raise MaxAgeMalformed()
     return int(typed)
+
+
+def _keys(typed: str) -> Any:
+    try:
+        return json.loads(typed) if typed.strip() else None
+    except ValueError:
+        raise KeysMalformed() from None

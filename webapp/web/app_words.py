@@ -55,7 +55,9 @@ WORDS: dict[type[Refusal], Callable[[Any], str]] = {
     a.KeysMalformed: lambda _r: _("This isn't a JSON Web Key Set that has only public keys."),
     a.KeysTwice: lambda _r: _("Enter either the keys or their address."),
     a.RuleMalformed: lambda e: _(
-        "A rule is an action, methods if you like, and a path: %(rule)s.", rule=bidi_isolate(str(e.rule))
+        "Line %(line)s isn't an action, methods if you like, and a path: %(rule)s.",
+        line=e.line,
+        rule=bidi_isolate(str(e.rule)[:200]),
     ),
     a.AppGroupUnknown: lambda e: _("There's no group %(name)s. Add it first.", name=e.name),
     a.MaxAgeMalformed: lambda _r: _("Enter a number of seconds up to 2592000, which is 30 days."),

@@ -43,16 +43,21 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     def submitted(self) -> bool:
         """True for a POST with a valid CSRF token and valid fields."""
         valid: bool = self.validate_on_submit()
-        return self.trusted() and valid
+        return _is_trusted(self) and valid
 
     def trusted(self) -> bool:
         """True for a POST with a valid CSRF token, whether or not its fields are valid."""
-        if not self.is_submitted():
-            return False
-        valid: bool = g.get("csrf_valid", False)
-        if not valid:
-            self.form_errors.append(words.say(untrusted()))
-        return valid
+        return _is_trusted(self)
+
+
+def _is_trusted(form: Form) -> bool:
+    # not a method, which a field of the same name would hide
+    if not form.is_submitted():
+        return False
+    valid: bool = g.get("csrf_valid", False)
+    if not valid:
+        form.form_errors.append(words.say(untrusted()))
+    return valid
 
 
 def untrusted() -> Refusal:

@@ -118,7 +118,7 @@ def tidied(kind: str, options: AppOptions, policy: Policy, ours: tuple[str, ...]
         origins=_each(options.origins, web_origin),
         resources=_each(options.resources, resource),
         host=_unless_empty(options.host, lambda text: guarded_host(text, ours)),
-        rules=_each(options.rules, lambda text: rule_text(parse_rule(text))),
+        rules=_rules(options.rules),
     )
     _demand_complete(kind, tidy, policy)
     return tidy
@@ -181,6 +181,12 @@ def _is_public_key(key: Any) -> bool:
 def _each(texts: tuple[str, ...], tidy: Callable[[str], str]) -> tuple[str, ...]:
     """Every text that is not empty, tidied; of equal ones the first."""
     return tuple(dict.fromkeys(tidy(text) for text in texts if text.strip()))
+
+
+def _rules(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """As `_each`, and a refusal tells the line."""
+    lines = [(line, text) for line, text in enumerate(texts, 1) if text.strip()]
+    return tuple(dict.fromkeys(rule_text(parse_rule(text, line)) for line, text in lines))
 
 
 def _unless_empty(text: str | None, tidy: Callable[[str], T]) -> T | None:

@@ -102,7 +102,8 @@ class RegisteredApps:
         """Sets every option but the kind and the sector. Raises `UnknownApp`, and as `create` does.
 
         `as_read` is the `fingerprint` of the options that these replace: raises `PageTooOld` when they were changed
-        since. What it was given by accounts that may not use it any more ends.
+        since. What it was given by accounts that may not use it any more ends, and so do its secrets once it proves itself
+        by its keys.
         """
         kind = self.named(client_id).app.kind
         tidy = tidied(kind, options, self.core.policy, self.ours)
@@ -114,6 +115,8 @@ class RegisteredApps:
                 act.tx.execute(update(RegisteredApp).where(RegisteredApp.id == app.id).values(columns_of(tidy)))
                 act.tx.execute(delete(AppGroup).where(AppGroup.app_id == app.id))
                 self._open_to(act.tx, app.id, tidy.groups)
+                if kind == WEB and (tidy.jwks or tidy.jwks_uri):
+                    act.tx.execute(delete(AppSecret).where(AppSecret.app_id == app.id))
                 end_shut_out(act.tx, self.core.clock.now(), AppAuthorization.app_id == app.id)
                 self._note(act, app, "operator-app-changed")
         except IntegrityError:

@@ -10,11 +10,15 @@ from flask_login import login_required
 from ...domain.language import gettext as _
 from ...domain.language import pgettext
 from ...domain.refusals import NotFound, PageTooOld, Refusal
-from ...models.registered_apps import PUBLIC, WEB, RegisteredApp
+from ...models.registered_apps import GUARDED, RegisteredApp
+from ...services.guarded.configurations import PROXIES, configuration
 from ...services.operators.apps import StoredApp
-from .. import app_form, current, guards, layouts, operators, render, shown_once, times, words
+from .. import app_form, current, guards, layouts, operators, render, rule_trial, shown_once, times, words
 from ..app_form import GROUP, KINDS, SCOPE, AppForm, checkboxes_of
 from ..forms import Form
+
+PROXY_NAMES = dict(zip(PROXIES, ("nginx", "Caddy", "Traefik", "Envoy", "Apache"), strict=True))
+"""As they call themselves."""
 
 bp = Blueprint("operator_apps", __name__, url_prefix="/operator/apps")
 
@@ -23,8 +27,8 @@ bp = Blueprint("operator_apps", __name__, url_prefix="/operator/apps")
 @login_required
 @guards.operator
 def listed() -> Any:
-    apps = [app for app in operators.services().apps.all() if app.kind in (WEB, PUBLIC)]
-    rows = [(app.name, _used(app), layouts.page_url("operator_apps.app", client_id=app.client_id)) for app in apps]
+    apps, url = operators.services().apps.all(), layouts.page_url
+    rows = [(app.name, _used(app), url("operator_apps.app", client_id=app.client_id)) for app in apps]
     return render.page("operator/apps.html", rows=rows, add_url=layouts.page_url("operator_apps.add"))
 
 
@@ -37,7 +41,7 @@ def add() -> Any:
         try:
             options = app_form.new_options(form)
             made = operators.services().apps.create(form.kind.data, options, operators.actor())
-            return _told(made.app.client_id, made.secret)
+            return _told(made.app, made.secret)
         except Refusal as refusal:
             words.place(refusal, form)
     return render.page("operator/new_app.html", form, groups=checkboxes_of(form, GROUP))
@@ -48,7 +52,9 @@ def add() -> Any:
 @guards.operator
 def connect(client_id: str) -> Any:
     """The page with the client id and the addresses, and once with a new secret."""
-    app, url = _stored(client_id).app, current.services().settings.main_url
+    app, url = operators.services().apps.named(client_id).app, current.services().settings.main_url
+    if app.kind == GUARDED:
+        raise NotFound()
     addresses = [
         (_("Issuer"), url),
         (_("Discovery"), f"{url}/.well-known/openid-configuration"),
@@ -63,11 +69,27 @@ def connect(client_id: str) -> Any:
     return render.page("operator/connect.html", app=app, secret=secret, addresses=addresses, app_url=app_url)
 
 
+@bp.get("/<client_id>/proxies/<proxy>")
+@login_required
+@guards.operator
+def proxy(client_id: str, proxy: str) -> Any:
+    """The configuration for the proxy of a guarded host, with the host's secret."""
+    stored, url = operators.services().apps.named(client_id), layouts.page_url
+    if stored.app.kind != GUARDED or proxy not in PROXIES:
+        raise NotFound()
+    services, of_app = current.services(), {"client_id": client_id}
+    settings = services.settings
+    text = configuration(proxy, stored, services.core, bind=settings.bind, main_url=settings.main_url)
+    tabs = [(PROXY_NAMES[name], url("operator_apps.proxy", **of_app, proxy=name), name == proxy) for name in PROXIES]
+    app_url = url("operator_apps.app", **of_app)
+    return render.page("operator/proxy.html", app=stored.app, text=text, tabs=tabs, app_url=app_url)
+
+
 @bp.route("/<client_id>", methods=["GET", "POST"])
 @login_required
 @guards.operator
 def app(client_id: str) -> Any:
-    stored = _stored(client_id)
+    stored = operators.services().apps.named(client_id)
     form = app_form.app_form(stored.app.kind, stored.options, _group_names())
     if form.submitted():
         try:
@@ -86,11 +108,11 @@ def app(client_id: str) -> Any:
 @login_required
 @guards.operator
 def new_secret(client_id: str) -> Any:
-    stored, form = _stored(client_id), Form()
+    stored, form = operators.services().apps.named(client_id), Form()
     if not form.submitted():
         return render.go(layouts.page_url("operator_apps.app", client_id=client_id))
     try:
-        return _told(client_id, operators.services().apps.new_secret(client_id, operators.actor()))
+        return _told(stored.app, operators.services().apps.new_secret(client_id, operators.actor()))
     except Refusal as refusal:
         render.problem(words.say(refusal))
         return render.go(layouts.page_url("operator_apps.app", client_id=stored.app.client_id))
@@ -100,7 +122,7 @@ def new_secret(client_id: str) -> Any:
 @login_required
 @guards.operator
 def remove_secret(client_id: str, secret: int) -> Any:
-    stored, form = _stored(client_id), Form()
+    stored, form = operators.services().apps.named(client_id), Form()
     wanted = next((one for one in stored.secrets if one.id == secret), None)
     if wanted is None:
         raise NotFound()
@@ -119,7 +141,7 @@ def remove_secret(client_id: str, secret: int) -> Any:
 @login_required
 @guards.operator
 def delete(client_id: str) -> Any:
-    stored, form = _stored(client_id), Form()
+    stored, form = operators.services().apps.named(client_id), Form()
     if form.submitted():
         name = operators.services().apps.delete(client_id, operators.actor())
         render.receipt(_("You deleted the app %(app)s.", app=name))
@@ -128,17 +150,9 @@ def delete(client_id: str) -> Any:
     return render.page("operator/delete_app.html", form, name=stored.app.name, cancel_url=cancel_url)
 
 
-def _stored(client_id: str) -> StoredApp:
-    """Raises `NotFound` for a guarded host too, which has no page yet."""
-    stored = operators.services().apps.named(client_id)
-    if stored.app.kind not in (WEB, PUBLIC):
-        raise NotFound()
-    return stored
-
-
 def _shown(stored: StoredApp, form: AppForm) -> Any:
-    app, url = stored.app, layouts.page_url
-    kinds = {choice.value: choice.label for choice in KINDS}
+    app, url, kinds = stored.app, layouts.page_url, {choice.value: choice.label for choice in KINDS}
+    is_host = app.kind == GUARDED
     return render.page(
         "operator/app.html",
         form,
@@ -149,7 +163,9 @@ def _shown(stored: StoredApp, form: AppForm) -> Any:
         scopes=checkboxes_of(form, SCOPE),
         secrets=[(one, _remove_url(app, one.id)) for one in stored.secrets],
         secret_url=url("operator_apps.new_secret", client_id=app.client_id) if stored.has_secret else None,
-        connect_url=url("operator_apps.connect", client_id=app.client_id),
+        connect_url=_connect_url(app),
+        connect_label=_("Configuration of the proxy") if is_host else _("Addresses for the app's settings"),
+        trial=rule_trial.trial(app) if is_host else None,
         delete_url=url("operator_apps.delete", client_id=app.client_id),
     )
 
@@ -158,12 +174,19 @@ def _remove_url(app: RegisteredApp, secret: int) -> str:
     return layouts.page_url("operator_apps.remove_secret", client_id=app.client_id, secret=secret)
 
 
-def _told(client_id: str, secret: str | None) -> Any:
-    """Goes to the page that shows the secret once."""
-    url = layouts.page_url("operator_apps.connect", client_id=client_id)
-    if secret is not None:
+def _told(app: RegisteredApp, secret: str | None) -> Any:
+    """Goes to the page that shows the secret once. That of a guarded host is in its configuration."""
+    url = _connect_url(app)
+    if secret is not None and app.kind != GUARDED:
         shown_once.keep(url, secret, current.user().session.id)
     return render.go(url)
+
+
+def _connect_url(app: RegisteredApp) -> str:
+    """The page with what has to be entered elsewhere."""
+    if app.kind == GUARDED:
+        return layouts.page_url("operator_apps.proxy", client_id=app.client_id, proxy=PROXIES[0])
+    return layouts.page_url("operator_apps.connect", client_id=app.client_id)
 
 
 def _group_names() -> list[str]:
