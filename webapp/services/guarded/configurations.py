@@ -65,8 +65,8 @@ def configuration(
     host = app.host or urlsplit((app.redirect_uris or [main_url])[0]).netloc
     name, _, port = host.partition(":")
     scheme = "http" if name.endswith(DEVELOPMENT) else "https"
-    address, at = _address(listen or f":{port or OWN_PORTS[scheme]}")
-    nightlatch, nightlatch_port = _address(bind)
+    address, at = parsed_address(listen or f":{port or OWN_PORTS[scheme]}")
+    nightlatch, nightlatch_port = parsed_address(bind)
     target, target_port = _upstream(upstream)
     return _texts.get_template(proxy).render(
         host=host,
@@ -100,11 +100,11 @@ def _secret(core: Core, stored: StoredApp) -> str:
     return core.keyring.open(sealed, app_secret_bound(stored.app.id))
 
 
-def _address(text: str) -> tuple[str, int]:
-    """Host, empty for every address, and port. Raises `ValueError`."""
+def parsed_address(text: str) -> tuple[str, int]:
+    """Address or name, empty for every address, and port. Raises `ValueError` with a sentence."""
     found = ADDRESS.fullmatch(text if ":" in text else f":{text}")
     if found is None or not 0 < int(found["port"]) < 65536:
-        raise ValueError("Give an address to listen on such as 127.0.0.1:8443 or :443.")
+        raise ValueError("Give an address with a port, such as 127.0.0.1:8443 or :443.")
     return found["host"], int(found["port"])
 
 
@@ -113,4 +113,4 @@ def _upstream(text: str) -> tuple[str, int]:
     found = re.fullmatch(rf"http://(?P<address>{ADDRESS.pattern})/?", text)
     if found is None or not found["host"]:
         raise ValueError("Give the address of the application with its port, such as http://127.0.0.1:8080.")
-    return _address(found["address"])
+    return parsed_address(found["address"])
