@@ -15,6 +15,7 @@ from .check import check
 from .common import SAY, services
 from .database import migrate_command, moved, purge, restored
 from .groups import groups
+from .guarded import doctor, echo
 from .keys import keys
 from .messages import messages
 from .signing_keys import signing_keys
@@ -25,6 +26,8 @@ def install(app: Flask, say: Callable[[Refusal], str]) -> None:
     app.extensions[SAY] = say
     for group in (accounts, groups, apps, messages, keys, signing_keys):
         app.cli.add_command(group)
+    for command in (echo, doctor):
+        apps.add_command(command)
     for command in (purge, check, restored, moved, migrate_command, develop):
         app.cli.add_command(command)
 

@@ -21,6 +21,7 @@ from ..models.registered_apps import (
     TWO_FACTOR,
     WEB,
 )
+from ..services.guarded.configurations import PROXIES, configuration
 from ..services.operators.app_options import AppOptions
 from ..services.operators.apps import MadeApp, StoredApp
 from .common import reports_refusals, services
@@ -81,11 +82,22 @@ def list_apps() -> None:
 @apps.command("show")
 @click.argument("client_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True)
+@click.option("--proxy", type=click.Choice(PROXIES), help="Print the configuration of this proxy, with its secret.")
+@click.option("--upstream", default="http://127.0.0.1:8080", show_default=True, help="Where the application listens.")
+@click.option("--listen", default="", help="Where the proxy listens, such as 127.0.0.1:8443.")
 @with_appcontext
 @reports_refusals
-def show(client_id: str, as_json: bool) -> None:
-    """Show an app without its secrets."""
-    _say(_described(services().operators.apps.named(client_id)), as_json)
+def show(client_id: str, as_json: bool, proxy: str | None, upstream: str, listen: str) -> None:
+    """Show an app without its secrets, or the whole configuration of the proxy of a guarded host."""
+    stored, site = services().operators.apps.named(client_id), services().settings
+    if proxy is None:
+        _say(_described(stored), as_json)
+        return
+    where = {"bind": site.bind, "main_url": site.main_url, "upstream": upstream, "listen": listen}
+    try:
+        click.echo(configuration(proxy, stored, services().core, **where), nl=False)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 @apps.command("rotate-secret")
