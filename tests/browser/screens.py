@@ -235,6 +235,8 @@ SCREENS = (
            press=(PRIMARY,), sign=".card", own=True),
     Screen("operator-app", "/operator/apps/{}", "operator"),
     Screen("operator-app-public", "/operator/apps/{}", "operator-of-a-public-app", twin="operator-app"),
+    Screen("operator-host", "/operator/apps/{}?method=GET&path=/assets", "operator-of-a-host"),
+    Screen("operator-host-proxy", "/operator/apps/{}/proxies/nginx", "operator-of-a-host"),
     Screen("operator-app-delete", "/operator/apps/{}/delete", "operator"),
     Screen("operator-secret-remove", "{}", "operator-of-a-secret"),
     # -- Logging in to apps
@@ -594,6 +596,14 @@ def _operator_of_a_public_app(person: UserWithSecret) -> None:
     _operator(person, "public")
 
 
+def _operator_of_a_host(person: UserWithSecret) -> None:
+    """Of one that nobody else registered: no two apps have one host."""
+    _operator_at_first(person)
+    rules = ("public GET /assets", "key /admin", "deny /internal")
+    options = AppOptions("Files", host=f"{person.username}.example.org".replace("_", "-"), rules=rules)
+    person.known = person.site.services.operators.apps.create("guarded", options).app.client_id
+
+
 def _operator_of_a_secret(person: UserWithSecret) -> None:
     _operator(person)
     (secret,) = person.site.services.operators.apps.named(person.known).secrets
@@ -925,6 +935,7 @@ STATES: dict[str, State] = {
     "operator-of-people": _operator_of_people,
     "operator-of-operators": _operator_of_operators,
     "operator-of-a-public-app": _operator_of_a_public_app,
+    "operator-of-a-host": _operator_of_a_host,
     "operator-of-a-secret": _operator_of_a_secret,
     "asked-for-consent": _asked_for_consent,
     "asked-for-a-key": _asked_for_a_key,

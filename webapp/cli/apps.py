@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any
 
 import click
 from flask.cli import AppGroup, with_appcontext
@@ -26,13 +27,15 @@ from ..services.operators.app_options import AppOptions
 from ..services.operators.apps import MadeApp, StoredApp
 from .common import reports_refusals, services
 
+READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
 apps = AppGroup("apps", help="Apps: create, list, show, rotate-secret, delete.")
 
 
-def _keys(_context: click.Context, _option: click.Parameter, file: TextIO | None) -> Any:
+def _keys(_context: click.Context, _option: click.Parameter, file: Path | None) -> Any:
     """What is in the file; ends the command with status 2 when that is no JSON."""
     try:
-        return json.load(file) if file is not None else None
+        return json.loads(file.read_bytes()) if file is not None else None
     except ValueError:
         raise click.BadParameter("This file isn't JSON.") from None
 
@@ -55,7 +58,7 @@ def _keys(_context: click.Context, _option: click.Parameter, file: TextIO | None
 @click.option("--sector", default="", help="The host by which pairwise subjects are made.")
 @click.option("--device", "device_allowed", is_flag=True, help="Allow devices without a browser (RFC 8628).")
 @click.option("--dpop", "dpop_demanded", is_flag=True, help="Demand tokens that are bound to a key (RFC 9449).")
-@click.option("--jwks", type=click.File(), callback=_keys, help="A file with its public keys, in place of a secret.")
+@click.option("--jwks", type=READABLE, callback=_keys, help="A file with its public keys, in place of a secret.")
 @click.option("--jwks-uri", help="Where these keys are instead.")
 @click.option("--backchannel-logout-uri", help="Where the app is told that someone logged out.")
 @click.option("--private-address", "private_addresses", multiple=True, help="A private network of it; any number.")
