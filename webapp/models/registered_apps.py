@@ -112,7 +112,6 @@ class AppSecret(Table):
     sealed: Mapped[Sealed | None]
     """The secret itself, of a guarded host only: it is part of the proxy's configuration, which is printed again."""
     made_at: Mapped[At]
-    used_at: Mapped[MaybeAt]
 
 
 def app_secret_bound(app_id: int) -> str:
