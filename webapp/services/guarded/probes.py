@@ -169,13 +169,14 @@ def _rewriting(open_path: str, closed_path: str, url: str) -> Iterator[Probe]:
 
 
 def _removed(header: str, host: str) -> dict[str, str]:
+    """Caddy and Traefik themselves replace some headers of a client that they do not trust."""
     set_by_nginx = {"X-Forwarded-For": "$remote_addr", "X-Forwarded-Host": host}.get(header, '""')
-    return {
-        "nginx": f"proxy_set_header {header} {set_by_nginx};",
-        "caddy": f"request_header -{header}",
-        "traefik": f'{header}: ""',
-        "envoy": f"- remove: {header}",
-    }
+    lines = {"nginx": f"proxy_set_header {header} {set_by_nginx};", "envoy": f"- remove: {header}"}
+    if header not in ("X-Forwarded-For", "X-Forwarded-Host"):
+        lines["caddy"] = f"request_header -{header}"
+    if not header.startswith("X-Forwarded"):
+        lines["traefik"] = f'{header}: ""'
+    return lines
 
 
 def _paths(path: str) -> Iterator[Probe]:
