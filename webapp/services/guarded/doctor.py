@@ -1,7 +1,7 @@
 """`flask apps doctor`: asks the proxy of a guarded host with hostile requests, and says what reaches the application.
 
-The application behind the proxy must be the echo app meanwhile. Two paths with random names get rules of their own while
-the doctor asks, so that requests of nobody reach the application too.
+The application behind the proxy must be the echo app meanwhile. Two paths with random names get rules of their own
+while the doctor asks, so that requests of nobody reach the application too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...models.registered_apps import RegisteredApp
 from ..core import Core
 from ..operators.apps import RegisteredApps
 from .configurations import PROXIES, parsed_address
-from .probes import Probe, Seen, probes
+from .probes import TOLD, Probe, Seen, probes
 
 SECONDS = 10
 LARGEST = 1_000_000
@@ -90,7 +90,7 @@ class Doctor:
             try:
                 first = asker.ask(open_path)
                 name = proxy or _proxy(first)
-                self._demand_echo(first)
+                self._demand_echo(first, name)
                 for probe in probes(open_path, closed_path, url, cookie, app.authorization_allowed):
                     seen = asker.ask(probe.target, *probe.headers, host=probe.host)
                     yield Finding(probe.says, seen.reached, seen.status, _line(probe, seen, name))
@@ -111,11 +111,12 @@ class Doctor:
             kept = tuple(rule for rule in options.rules if rule not in added)
             self.apps.change(app.client_id, replace(options, rules=kept))
 
-    def _demand_echo(self, first: Seen) -> None:
+    def _demand_echo(self, first: Seen, proxy: str) -> None:
         if first.received is None:
             raise DoctorError(
                 f"A request of a public path did not reach the echo app (the answer's status is {first.status})."
-                " Start `flask apps echo` in place of the application, and see that the proxy and Nightlatch run."
+                " Start `flask apps echo` in place of the application, see that Nightlatch runs, and see that the"
+                f" configuration has the secret of this host and the line: {TOLD.get(proxy, '')}"
             )
 
 

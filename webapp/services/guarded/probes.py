@@ -12,11 +12,20 @@ from typing import Any
 from .configurations import IDENTITY, PAGES, REWRITING, SPELLINGS
 
 FORGED = "nightlatch-forged"
-KEPT = "nightlatch-kept=1"
+KEPT = "doctor=kept"
 WEBSOCKET = (
     *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 )
+
+
+TOLD = {
+    "nginx": "proxy_set_header X-Original-URL ",
+    "caddy": "header_up X-Forwarded-Uri {http.request.orig_uri}",
+    "traefik": "sanitizePath: false",
+    "envoy": "normalize_path: false",
+}
+"""By proxy: how Nightlatch is told the path as it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,34 +169,29 @@ def _rewriting(open_path: str, closed_path: str, url: str) -> Iterator[Probe]:
 
 
 def _removed(header: str, host: str) -> dict[str, str]:
+    """Caddy and Traefik themselves replace some headers of a client that they do not trust."""
     set_by_nginx = {"X-Forwarded-For": "$remote_addr", "X-Forwarded-Host": host}.get(header, '""')
-    return {
-        "nginx": f"proxy_set_header {header} {set_by_nginx};",
-        "caddy": f"request_header -{header}",
-        "traefik": f'{header}: ""',
-        "envoy": f"- remove: {header}",
-    }
+    lines = {"nginx": f"proxy_set_header {header} {set_by_nginx};", "envoy": f"- remove: {header}"}
+    if header not in ("X-Forwarded-For", "X-Forwarded-Host"):
+        lines["caddy"] = f"request_header -{header}"
+    if not header.startswith("X-Forwarded"):
+        lines["traefik"] = f'{header}: ""'
+    return lines
 
 
 def _paths(path: str) -> Iterator[Probe]:
-    lines = {
-        "nginx": "proxy_set_header X-Original-URL ",
-        "caddy": "header_up X-Forwarded-Uri {http.request.orig_uri}",
-        "traefik": "sanitizePath: false",
-        "envoy": "normalize_path: false",
-    }
-    escaped = {**lines, "envoy": "path_with_escaped_slashes_action: REJECT_REQUEST"}
-    doubled = {**lines, "envoy": "merge_slashes: false"}
-    yield Probe("a path with ..", f"{path}/a/../b", _reached, lines)
-    yield Probe("a path with .", f"{path}/./a", _reached, lines)
-    yield Probe("a path with %2e%2e", f"{path}/a/%2e%2e/b", _reached, lines)
+    escaped = {**TOLD, "envoy": "path_with_escaped_slashes_action: REJECT_REQUEST"}
+    doubled = {**TOLD, "envoy": "merge_slashes: false"}
+    yield Probe("a path with ..", f"{path}/a/../b", _reached, TOLD)
+    yield Probe("a path with .", f"{path}/./a", _reached, TOLD)
+    yield Probe("a path with %2e%2e", f"{path}/a/%2e%2e/b", _reached, TOLD)
     yield Probe("a path with %2f", f"{path}%2fa", _reached, escaped)
     yield Probe("a path with %5c", f"{path}%5ca", _reached, escaped)
-    yield Probe("a path with %61", f"{path}/%61", _reached_as_sent, lines)
-    yield Probe("a path with ;", f"{path};a", _reached, lines)
+    yield Probe("a path with %61", f"{path}/%61", _reached_as_sent, TOLD)
+    yield Probe("a path with ;", f"{path};a", _reached, TOLD)
     yield Probe("a path with a doubled slash", f"{path}//a", _reached, doubled)
     yield Probe("a path that begins with two slashes", f"/{path}", _reached, doubled)
-    yield Probe("a path with a backslash", f"{path}/a\\b", _reached, lines)
+    yield Probe("a path with a backslash", f"{path}/a\\b", _reached, TOLD)
 
 
 def _reached_as_sent(seen: Seen, _proxy: str) -> bool:

@@ -1,0 +1,292 @@
+"""The shipped configurations of guarded hosts, run by the real proxies before the real server and the echo app.
+
+By default nginx and Caddy of Debian; `make test-apps` names others in NIGHTLATCH_TEST_PROXIES.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.apps import basic
+from tests.proxies.stacks import NAVIGATION, Stack, guarded, headers_of, received
+from tests.served import PASSWORD, Served, served
+from tests.wire import Answer, Client, request
+from webapp.services.guarded.configurations import IDENTITY, SPELLINGS
+
+RULES = ("public /open", "deny /closed", "two-factor /admin", "password /")
+CANONICAL_ONLY = (
+    "/open/../a",
+    "/open/%2e%2e/a",
+    "/open%2fa",
+    "/open//a",
+    "/open;a",
+    "/open/./a",
+    "/open\\a",
+    "//open/a",
+)
+WEBSOCKET = (
+    *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
+    f"Sec-WebSocket-Key: {b64encode(b'0123456789abcdef').decode()}",
+)
+TESTED = os.environ.get("NIGHTLATCH_TEST_PROXIES", "nginx,caddy").split(",")
+pytestmark = pytest.mark.xdist_group("proxies")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("site"), NIGHTLATCH_TRUSTED_PROXIES="1") as running_server:
+        yield running_server
+
+
+@pytest.fixture(scope="module", params=TESTED)
+def stack(request: pytest.FixtureRequest, server: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with guarded(server, request.param, tmp_path_factory.mktemp("proxy"), rules=RULES) as found:
+        yield found
+
+
+def test_a_log_in_leads_back_and_the_app_learns_who_it_is(stack: Stack) -> None:
+    browser = stack.browser()
+    start = browser.ask(f"http://{stack.host}/page?a=b%20c", *NAVIGATION)
+    assert start.status == 303
+    assert start.headers["location"].startswith(f"http://{stack.host}/.nightlatch/start?id=")
+
+    at, page = browser.log_in(f"http://{stack.host}/page?a=b%20c")
+    assert at == f"http://{stack.host}/page?a=b%20c"
+    assert received(page)["target"] == "/page?a=b%20c"
+    headers = headers_of(page)
+    assert headers["remote-user"] == "ada"
+    assert headers["remote-name"] == "Zoë 李"
+    assert headers["remote-email"] == "ada@example.org"
+    assert headers["nightlatch-assertion"].count(".") == 2
+    assert headers.get("remote-groups", "") == ""
+    assert "nightlatch" not in headers.get("cookie", ""), "the cookies of Nightlatch are taken out"
+
+    forged = [f"{name}: root" for name in SPELLINGS]
+    browser.cookies[stack.host]["own"] = "kept"
+    headers = headers_of(browser.ask(f"http://{stack.host}/page", *forged))
+    assert headers["remote-user"] == "ada"
+    assert "root" not in headers.values()
+    assert headers["cookie"] == "own=kept"
+    answer = browser.ask(f"http://{stack.host}/admin/", *NAVIGATION)
+    assert answer.status in (303, 403), "a factor is needed, which Ada does not have"
+    closed = browser.ask(f"http://{stack.host}/closed/a", *NAVIGATION)
+    assert closed.status == 403
+    assert "Wiki" in closed.text, "the page of Nightlatch names the app"
+
+
+def test_a_script_gets_401_and_no_page(stack: Stack) -> None:
+    answer = stack.browser().ask(f"http://{stack.host}/page", "Accept: application/json", "Sec-Fetch-Mode: cors")
+    assert answer.status == 401
+    assert "location" not in answer.headers
+
+
+def test_forged_headers_do_not_reach_a_public_path(stack: Stack) -> None:
+    forged = [f"{name}: root" for name in SPELLINGS]
+    headers = headers_of(stack.browser().ask(f"http://{stack.host}/open/a", *forged))
+    assert not any(headers.get(name.lower()) for name in SPELLINGS), headers
+    if stack.proxy != "nginx":  # it drops empty headers
+        assert all(headers[name.lower()] == "" for name in IDENTITY)
+
+
+def test_the_rules_judge_the_target_as_it_was_sent(stack: Stack) -> None:
+    for target in CANONICAL_ONLY:
+        answer = raw(stack, target)
+        assert answer.status in (303, 400, 401), (target, answer.status)
+        assert b'"target"' not in answer.body
+    answer = raw(stack, "/ope%6e/a")
+    if stack.proxy == "traefik":  # it decodes letters for the check and for the app (RFC 3986 section 6.2.2.2)
+        assert received(answer)["target"] == "/open/a"
+    else:
+        assert answer.status == 303
+    assert received(raw(stack, "/open/a?b=%2f..//"))["target"] == "/open/a?b=%2f..//"
+
+
+def raw(stack: Stack, target: str) -> Answer:
+    client = Client(stack.front, stack.host)
+    try:
+        client.send(request(stack.host, target, *NAVIGATION, "Connection: close"))
+        return client.answer()
+    finally:
+        client.close()
+
+
+def test_a_request_with_a_body_arrives_whole(stack: Stack) -> None:
+    answer = stack.browser().ask(f"http://{stack.host}/open/form", form={"a": "b" * 5000})
+    assert received(answer)["method"] == "POST"
+
+
+def test_a_websocket_passes_for_those_who_may(stack: Stack) -> None:
+    for path, status in (("/open/socket", 101), ("/page", 401)):
+        client = Client(stack.front, stack.host)
+        try:
+            client.send(request(stack.host, path, *WEBSOCKET))
+            assert client.answer(body=False).status == status
+        finally:
+            client.close()
+
+
+def test_a_header_cannot_be_dropped_by_connection(stack: Stack) -> None:
+    for name in SPELLINGS:
+        client = Client(stack.front, stack.host)
+        try:
+            client.send(request(stack.host, "/open/a", f"Connection: close, {name}"))
+            answer = client.answer()
+        finally:
+            client.close()
+        if stack.proxy == "envoy":  # it drops the names instead
+            assert all(headers_of(answer)[header.lower()] == "" for header in IDENTITY)
+        else:
+            assert answer.status == 400
+
+
+def test_the_doctor_finds_nothing_in_the_shipped_configuration(stack: Stack) -> None:
+    assert [found for found in stack.examine() if found.line] == []
+    services = stack.server.services
+    assert services.operators.apps.named(stack.app_id).options.rules == RULES, "its own rules are gone"
+
+
+def test_authorization_reaches_nightlatch_only_where_it_is_allowed(
+    stack: Stack, server: Served, tmp_path: Path
+) -> None:
+    sent = f"Authorization: {basic('ada', PASSWORD)}"
+    headers = headers_of(stack.browser().ask(f"http://{stack.host}/open/a", sent))
+    assert headers["authorization"] == sent.partition(": ")[2], "the app has its own use of it"
+    with guarded(server, stack.program, tmp_path, rules=RULES, authorization_allowed=True) as allowing:
+        assert [found for found in allowing.examine() if found.line] == []
+
+
+def test_everything_is_refused_while_nightlatch_is_down(stack: Stack, tmp_path: Path) -> None:
+    with (
+        served(tmp_path, NIGHTLATCH_TRUSTED_PROXIES="1") as other,
+        guarded(other, stack.program, tmp_path / "proxy", rules=RULES) as host,
+    ):
+        assert host.browser().ask(f"http://{host.host}/open/a").status == 200
+        other.stop()
+        for path in ("/open/a", "/page", "/.nightlatch/start", "/.nightlatch/back"):
+            answer = host.browser().ask(f"http://{host.host}{path}", *NAVIGATION)
+            assert answer.status >= 500, path
+            assert b'"target"' not in answer.body
+
+
+Plant = tuple[str, Callable[[str], str]]
+"""The line that the doctor must name, and what is done to the configuration."""
+
+
+def without(*lines: str) -> Callable[[str], str]:
+    """Removes each of these lines where it stands last: what the application gets is at the end."""
+
+    def changed(text: str) -> str:
+        for line in lines:
+            before, found, after = text.rpartition(f" {line}\n" if f" {line}\n" in text else f"\t{line}\n")
+            assert found, f"the configuration no longer says {line}"
+            text = f"{before}\n{after}"
+        return text
+
+    return changed
+
+
+def replaced(old: str, new: str) -> Callable[[str], str]:
+    def changed(text: str) -> str:
+        assert old in text, f"the configuration no longer says {old}"
+        return text.replace(old, new)
+
+    return changed
+
+
+def removed(*lines: str) -> list[Plant]:
+    return [(line, without(line)) for line in lines]
+
+
+def spelled(*separators: str) -> list[str]:
+    return [name.replace("-", separator) for name in IDENTITY for separator in separators]
+
+
+PLANTS: dict[str, Sequence[Plant]] = {
+    "nginx": [
+        ("underscores_in_headers off;", replaced("underscores_in_headers off;", "underscores_in_headers on;")),
+        ("ignore_invalid_headers on;", replaced("ignore_invalid_headers on;", "ignore_invalid_headers off;")),
+        *removed(*(f"proxy_set_header {name} $is_{name.lower().replace('-', '_')};" for name in IDENTITY)),
+        ("if ($http_connection ~* ", replaced("remote[-_.]|nightlatch[-_.]|", "")),
+        *removed("proxy_set_header Cookie $nightlatch_cookie;"),
+        *removed("proxy_set_header X-Original-Method $request_method;"),
+        *removed('proxy_set_header X-Rewrite-URL "";', 'proxy_set_header X-Original-URL "";'),
+        *removed("proxy_set_header X-Forwarded-For $remote_addr;", 'proxy_set_header Forwarded "";'),
+        *removed("error_page 401 = @nightlatch_log_in;", "auth_request /.nightlatch/check;"),
+        *removed("proxy_set_header Upgrade $http_upgrade;"),
+        ("location = /.nightlatch/back {", replaced("location = /.nightlatch/back {", "location = /elsewhere {")),
+    ],
+    "caddy": [
+        *removed(*(f"request_header -{name}" for name in spelled("_", "."))),
+        *removed(*(f"request_header {name} {{http.reverse_proxy.header.{name}}}" for name in IDENTITY)),
+        *removed("request_header Cookie {http.reverse_proxy.header.Cookie}", "respond @connection 400"),
+        ("header_up X-Forwarded-Uri {http.request.orig_uri}", replaced("{http.request.orig_uri}", "{path}")),
+        *removed("request_header -X-Original-URL", "request_header -X-Rewrite-URL", "request_header -Forwarded"),
+        ("@nightlatch path", replaced("@nightlatch path", "@nightlatch path /elsewhere #")),
+        ("handle_response @allowed {", replaced("handle_response @allowed {", "handle_response {")),
+    ],
+    "traefik": [
+        *((f'{name}: ""', without(f'{name}: ""')) for name in spelled("_", ".")),
+        *removed(*(f"- {name}" for name in IDENTITY), "- Cookie"),
+        ("middlewares: [refuse]", replaced("middlewares: [refuse]", "middlewares: [strip, check]")),
+        *removed('X-Original-URL: ""', 'X-Rewrite-URL: ""', 'Forwarded: ""'),
+        ("sanitizePath: false", without("sanitizePath: false")),
+        ("Path(`/.nightlatch/back`)", replaced("Path(`/.nightlatch/back`)", "Path(`/elsewhere`)")),
+        ("middlewares: [strip, check]", replaced("middlewares: [strip, check]", "middlewares: [strip]")),
+    ],
+    "envoy": [
+        (
+            "headers_with_underscores_action: DROP_HEADER",
+            without("headers_with_underscores_action: DROP_HEADER"),
+        ),
+        *removed(*(f"- remove: {name}" for name in spelled("."))),
+        *removed(*(f"- exact: {name.lower()}" for name in IDENTITY), "- exact: cookie"),
+        *removed("- remove: X-Original-URL", "- remove: X-Rewrite-URL", "- remove: Forwarded"),
+        ("normalize_path: false", replaced("normalize_path: false", "normalize_path: true")),
+        ("merge_slashes: false", replaced("merge_slashes: false", "merge_slashes: true")),
+        ("- upgrade_type: websocket", replaced("- upgrade_type: websocket", "- upgrade_type: CONNECT")),
+        (
+            "- match: {path: /.nightlatch/back}",
+            replaced("- match: {path: /.nightlatch/back}", "- match: {path: /elsewhere}"),
+        ),
+        (
+            "- name: envoy.filters.http.ext_authz",
+            replaced("failure_mode_allow: false", "filter_enabled: {default_value: {numerator: 0}}"),
+        ),
+    ],
+}  # fmt: skip
+
+
+NO_FAULTS = {("newest-caddy", f"request_header -{name}") for name in spelled("_", ".")}
+"""Caddy 2.11 passes no such header on, so these lines are for earlier ones."""
+
+
+def groups_of(plants: Sequence[Plant]) -> Iterator[list[Plant]]:
+    """Faults in headers are planted together, as they do not touch each other; each other one by itself."""
+    together = [
+        plant for plant in plants if re.search("(?i)remote|assertion|x-rewrite|forwarded:|-Forwarded$", plant[0])
+    ]
+    alone = [plant for plant in plants if plant not in together]
+    yield together
+    yield from ([plant] for plant in alone)
+
+
+def test_the_doctor_names_each_planted_fault(stack: Stack, server: Served, tmp_path: Path) -> None:
+    missed = []
+    planted = [plant for plant in PLANTS[stack.proxy] if (stack.program, plant[0]) not in NO_FAULTS]
+    for number, plants in enumerate(groups_of(planted)):
+
+        def change(text: str, plants: Sequence[Plant] = tuple(plants)) -> str:
+            for _, plant in plants:
+                text = plant(text)
+            return text
+
+        with guarded(server, stack.program, tmp_path / str(number), change=change) as faulty:
+            said = [found.line for found in faulty.examine() if found.line]
+        missed += [(line, said) for line, _ in plants if not any(line in each for each in said)]
+    assert missed == []
