@@ -120,7 +120,11 @@ def test_a_guarded_host_prints_its_id_only(site: Site, run: Run) -> None:
     made = facts(run(*host, *rules))
     assert set(made) == {"id"}
     shown = facts(run("apps", "show", made["id"]))
-    assert (shown["kind"], shown["host"], shown["authorization_allowed"]) == ("guarded", "files.example.org:8443", "yes")
+    assert (shown["kind"], shown["host"], shown["authorization_allowed"]) == (
+        "guarded",
+        "files.example.org:8443",
+        "yes",
+    )
     assert shown["rules"] == "public GET,POST /assets, key /admin"
     assert refusal(run(*host)) == "Error: Another app already has this host."
 

@@ -36,6 +36,7 @@
   // -- Fields
   const tokens = { username: "username", email: "email", name: "name", phone: "tel", country: "country", numbers: "off" };
   for (const field of all("main :is(input:not([type=hidden]):not([hidden]), select, textarea)")) {
+    if (!field.checkVisibility()) continue; // of another choice than the chosen one
     const labels = [...field.labels].filter(visible);
     if (labels.length !== 1) wrong(`${labels.length} labels`, field);
     for (const limit of ["maxlength", "minlength", "pattern", "placeholder", "onpaste"])

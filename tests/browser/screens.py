@@ -597,7 +597,7 @@ def _operator_of_a_public_app(person: UserWithSecret) -> None:
 
 
 def _operator_of_a_host(person: UserWithSecret) -> None:
-    """Of one that nobody else registered: no two apps have one host."""
+    """Of a guarded host with rules. Each person has another, because no two apps have one host."""
     _operator_at_first(person)
     rules = ("public GET /assets", "key /admin", "deny /internal")
     options = AppOptions("Files", host=f"{person.username}.example.org".replace("_", "-"), rules=rules)

@@ -26,6 +26,7 @@ PEOPLES_NAMES = (
     "YubiKey 5 Series with NFC",
     "Pixel 9",
     "Wiki",
+    "Files",
     "staff",
     "RS256",
     "ES256",

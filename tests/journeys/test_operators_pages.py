@@ -551,9 +551,7 @@ def test_two_apps_do_not_have_one_host(site: Site, ada: Owner) -> None:
         ("GET", "/ADMIN/\u00e9", "key /admin", "Security key or passkey"),
     ],
 )
-def test_the_rules_are_tried(
-    site: Site, layout: str, htmx: bool, method: str, path: str, rule: str, asks: str
-) -> None:
+def test_the_rules_are_tried(site: Site, layout: str, htmx: bool, method: str, path: str, rule: str, asks: str) -> None:
     ada = operator(site, layout=layout, htmx=htmx)
     app = guarded(site)
     before = site.services.operators.apps.named(app).options
@@ -584,12 +582,11 @@ def test_the_configuration_of_each_proxy_is_shown_again(site: Site, layout: str,
         shown = page.soup.find("pre")
         assert shown is not None
         settings = site.services.settings
-        text = configuration(
-            name.lower(), stored, site.services.core, bind=settings.bind, main_url=settings.main_url
-        )
+        text = configuration(name.lower(), stored, site.services.core, bind=settings.bind, main_url=settings.main_url)
         assert shown.get_text().strip() == text.strip()
-        here = page.soup.find("a", attrs={"aria-current": "page"}, string=name)
+        here = page.soup.find("a", attrs={"aria-current": "page"})
         assert here is not None
+        assert here.get_text() == name
     assert ada.open(f"{APPS}/{stored.app.client_id}/proxies/squid").status == 404
     assert ada.open(f"{APPS}/{stored.app.client_id}/connect").status == 404
     ada.open(f"{APPS}/{stored.app.client_id}")

@@ -48,9 +48,13 @@ def trial(app: RegisteredApp) -> Trial:
         return Trial(form, asks, rule_text(rule))
     if is_canonical(target):
         return Trial(form, asks, why=_("No rule matches, so the proof of the app counts."))
-    return Trial(form, asks, why=_("This path can be read in several ways, so the strictest proof of all rules counts."))
+    return Trial(
+        form, asks, why=_("This path can be read in several ways, so the strictest proof of all rules counts.")
+    )
 
 
 def _asks(action: str) -> str:
     proofs = {choice.value: str(choice.label) for choice in PROOFS}
-    return proofs.get(action) or (_("Nothing: access is denied") if action == DENY else _("Nothing: everyone may enter"))
+    return proofs.get(action) or (
+        _("Nothing: access is denied") if action == DENY else _("Nothing: everyone may enter")
+    )

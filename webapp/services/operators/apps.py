@@ -102,7 +102,7 @@ class RegisteredApps:
         """Sets every option but the kind and the sector. Raises `UnknownApp`, and as `create` does.
 
         `as_read` is the `fingerprint` of the options that these replace: raises `PageTooOld` when they were changed
-        since. What it was given by accounts that may not use it any more ends, and so do its secrets once it proves itself
+        since. What it was given by accounts that may not use it any more ends. So do its secrets, once it proves itself
         by its keys.
         """
         kind = self.named(client_id).app.kind
