@@ -147,7 +147,7 @@ class RuleMalformed(Refusal):
 
     field: ClassVar[str | None] = "rules"
     rule: str
-    line: int
+    line: int = 1
 
 
 @dataclass(eq=False)
