@@ -69,7 +69,8 @@ crawl: $(DEV)  ## every screen in every language at 320 px, in a browser; takes 
 	exec env $(IN_MEMORY) $(BIN)/python -m pytest --no-header -q tests/browser/crawl.py $(ARGS)
 
 test-apps: $(DEV) $(PROXIES)  ## guarded hosts behind Traefik, Envoy and the newest Caddy; at first, it needs a network
-	@exec env $(IN_MEMORY) $(BIN)/python -m pytest --no-header -q -n0 tests/proxies/more_proxies.py $(ARGS)
+	@exec env $(IN_MEMORY) NIGHTLATCH_TEST_PROXIES=newest-caddy,traefik,envoy \
+	  $(BIN)/python -m pytest --no-header -q -n0 tests/proxies tests/test_guard_guide.py $(ARGS)
 
 screenshots: $(DEV)  ## pictures of every screen in both layouts
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \

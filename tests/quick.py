@@ -26,6 +26,8 @@ LEFT_OUT = {
     "test_deploy.py": "server processes",
     "test_legacy_guide.py": "server processes",
     "test_processes.py": "server processes",
+    "proxies": "server processes",
+    "test_guard_guide.py": "server processes",
     "test_server.py": "server processes",
     "upgrade": "the upgrade from the version before",
 }

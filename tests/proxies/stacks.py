@@ -84,8 +84,6 @@ class Stack:
     host: str
     front: int
     app_id: str
-    ports: dict[str, int] = field(default_factory=dict)
-    """By host: where its server listens, because not every resolver knows names under .localhost."""
 
     @cached_property
     def proxy(self) -> str:
@@ -107,6 +105,7 @@ class Browser:
     """Follows redirects between the hosts, with the cookies of each."""
 
     ports: dict[str, int]
+    """By host: where its server listens, because not every resolver knows names under .localhost."""
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def ask(self, url: str, *headers: str, form: dict[str, str] | None = None) -> Answer:

@@ -1,7 +1,7 @@
 """`flask apps doctor`: asks the proxy of a guarded host with hostile requests, and says what reaches the application.
 
 The application behind the proxy must be the echo app meanwhile. Two paths with random names get rules of their own
-while the doctor asks, so that requests of nobody reach the application too.
+while the doctor asks, so that requests without a log-in reach the application too.
 """
 
 from __future__ import annotations
