@@ -164,6 +164,10 @@ class Policy:
     code_seconds: int = MINUTE
     refresh_token_idle: int = 30 * DAY
     client_failures: Window = Window(10, 15 * MINUTE)  # of one client from one network
+    guarded_login_seconds: int = 10 * MINUTE  # of a log-in on the way to a guarded host; our choice
+    guarded_path_characters: int = 4000  # kept of one request to a guarded host; our choice
+    assertion_seconds: int = MINUTE  # of the signed statement for a guarded application; our choice
+    assertion_cached: int = 20  # seconds, in which every request of a page has the same one; our choice
     signing_key_seconds: int = 90 * DAY  # for which a key signs
     signing_key_ahead: int = DAY  # for which it is published before it signs
     signing_keys_cached: int = HOUR  # by this site's processes, and by apps

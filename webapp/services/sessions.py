@@ -46,11 +46,9 @@ def _is_live(
 
 Live = ColumnElement[bool]
 LIMITS = ("seen", "kept_seen", "started", "kept_started", "until")
-FIND = AccountRows(
-    Session,
-    Session.token_hash == bindparam("token_hash"),
-    _is_live(*(bindparam(name, type_=Session.seen_at.type) for name in LIMITS)),
-)
+IS_LIVE = _is_live(*(bindparam(name, type_=Session.seen_at.type) for name in LIMITS))
+"""The condition for sessions that are valid now, with the parameters of `Sessions.limits`."""
+FIND = AccountRows(Session, Session.token_hash == bindparam("token_hash"), IS_LIVE)
 
 OPEN = insert(Session).returning(Session.id)
 OPEN_PROVED = OPEN.values(
@@ -71,9 +69,8 @@ class Sessions:
 
     def find(self, token: str) -> User | None:
         """The user with this token, in one statement; None when it is unknown, ended, idle or too old."""
-        limits = dict(zip(LIMITS, self._limits(), strict=True))
         with self.core.db.read() as tx:
-            found = FIND.find(tx, {"token_hash": hash_of(token), **limits})
+            found = FIND.find(tx, {"token_hash": hash_of(token), **self.limits()})
         if found is None:
             return None
         session, account, factors = found
@@ -197,18 +194,20 @@ class Sessions:
 
     def live(self) -> Live:
         """The condition for sessions that are valid now."""
-        return _is_live(*self._limits())
+        return _is_live(*self.limits().values())
 
-    def _limits(self) -> tuple[int, int, int, int, int]:
-        """The times, in Unix seconds, between which a valid session was seen and started, in the order of `LIMITS`."""
+    def limits(self) -> dict[str, int]:
+        """The times, in Unix seconds, between which a valid session was seen and started: the parameters of `IS_LIVE`,
+        in the order of `LIMITS`."""
         now, policy = self.core.clock.now(), self.core.policy
-        return (
+        times = (
             now - policy.session_idle,
             now - policy.kept_session_idle,
             now - policy.session_total,
             now - policy.kept_session_total,
             now + policy.clock_ahead,
         )
+        return dict(zip(LIMITS, times, strict=True))
 
     def _is_recent(self, at: int | None) -> bool:
         policy = self.core.policy

@@ -11,7 +11,7 @@ from flask import abort, make_response, redirect, request
 from flask.wrappers import Response
 
 from ..settings import Settings
-from . import current
+from . import current, guarded_hosts
 
 ANY_HOST = frozenset({"/healthz", "/readyz"})
 """Health checks of a load balancer, which may name any host."""
@@ -30,7 +30,9 @@ class Hosts:
         self._hosts = frozenset({settings.main_host, settings.mobile_host})
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        if environ.get("PATH_INFO") in ANY_HOST:
+        path = environ.get("PATH_INFO", "")
+        if path in ANY_HOST or guarded_hosts.is_for_any_host(path):
+            environ[guarded_hosts.HOST] = environ.get("HTTP_HOST", "")
             environ["HTTP_HOST"] = self._main_host
         else:
             given = environ.get("HTTP_HOST", "").lower().removesuffix(self._own_port)

@@ -65,6 +65,11 @@ class Clients:
 
         Never for a locked account, or one that its owner deleted.
         """
-        if account.locked_at is not None or account.delete_at is not None:
-            return False
-        return bool(self.groups(tx, app.id, account.id)) if app.limited else account.email is not None
+        return is_open_to(app, account, self.groups(tx, app.id, account.id) if app.limited else ())
+
+
+def is_open_to(app: RegisteredApp, account: Account, groups: Sequence[str]) -> bool:
+    """`Clients.may_use`, where `groups` are those of the account that the app has."""
+    if account.locked_at is not None or account.delete_at is not None:
+        return False
+    return bool(groups) if app.limited else account.email is not None

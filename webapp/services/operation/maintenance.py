@@ -16,6 +16,7 @@ from ...models.codes import Code, Link
 from ...models.contacts import ContactLookups
 from ...models.drafts import Draft, draft_bound
 from ...models.factors import Factor, factor_bound
+from ...models.guarded_hosts import GuardedLogin, GuardedSession
 from ...models.login_requests import LoginRequest
 from ...models.messages import OWED, Message, TextCount
 from ...models.names import SiteKey, site_key_bound
@@ -158,6 +159,8 @@ class Maintenance:
                 ),
             ),
             (AuthorizationRequest, AuthorizationRequest.asked_at < now - policy.authorization_request_seconds),
+            (GuardedLogin, GuardedLogin.asked_at < now - policy.guarded_login_seconds - policy.code_seconds),
+            (GuardedSession, GuardedSession.ended_at < ended),
             (RefreshToken, RefreshToken.made_at < ended - policy.refresh_token_idle),
             (AppAuthorization, self._authorization_is_over(ended)),
             (RefusedAccess, RefusedAccess.at < now - policy.refused_access_seconds),

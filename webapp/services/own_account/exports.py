@@ -24,6 +24,7 @@ from ...models.database import Transaction
 from ...models.drafts import Draft
 from ...models.factors import Factor
 from ...models.groups import Membership
+from ...models.guarded_hosts import GuardedLogin, GuardedSession
 from ...models.login_requests import LoginRequest
 from ...models.messages import Message
 from ...models.names import FormerUsername
@@ -58,6 +59,8 @@ COPIED: dict[type[Table], tuple[str, ...]] = {
         *("redirect_uri", "scopes", "claims", "resource", "auth_time", "acr", "amr", "offline"),
         *("made_at", "code_used_at", "ended_at"),
     ),
+    GuardedLogin: ("path", "proof", "asked_at", "granted_at", "used_at"),
+    GuardedSession: ("started_at", "seen_at", *FROM, "ended_at"),
     AppConnection: ("consented", "learned", "since", "used_at"),
     KnownNetwork: ("network", "at"),
     Membership: ("group_name", "added_at"),

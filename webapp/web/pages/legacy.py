@@ -14,18 +14,17 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ...domain.language import ENGLISH, speaking
 from ...domain.language import gettext as _
-from ...domain.refusals import Refusal, WrongLogin
+from ...domain.refusals import Refusal
 from ...services.apps.legacy_access import Caller
 from .. import current, guards, words
 from ..headers import header_safe
+from ..legacy_credentials import credentials
 
 bp = Blueprint(guards.LEGACY, __name__)
 absent = Blueprint(guards.LEGACY, __name__)
 """In its place while NIGHTLATCH_LEGACY_ACCESS is off: the addresses answer 404."""
 PATHS = {guards.LEGACY_VERIFY: "/legacy/verify", guards.LEGACY_TOKEN: "/legacy/token"}
 NO_RESOURCE = frozenset({"TRACE", "CONNECT"})  # RFC 9110 sections 9.3.6 and 9.3.8
-LONGEST_HEADER = 8_000  # characters; the longest username and password in base64 are shorter
-APP_TOKEN = re.compile(r"[0-9a-f]{64}")
 NOT_IN_DESCRIPTION = re.compile(r"[^ !#-\[\]-~]")  # RFC 6749 section 5.2
 
 
@@ -68,19 +67,10 @@ def _caller() -> Caller:
 
     Raises what `LegacyAccess` raises. For a malformed header it raises `WrongLogin` without counting an attempt.
     """
-    header = request.headers.get("Authorization", "")
-    if len(header) > LONGEST_HEADER or not header.isascii():  # Werkzeug answers 500 to other characters in base64
-        raise WrongLogin()
-    given, access = request.authorization, current.services().legacy_access
-    if given is None:
-        raise WrongLogin()
-    name, password, token = given.get("username") or "", given.get("password") or "", given.token or ""
-    if given.type == "bearer" and APP_TOKEN.fullmatch(token):
-        return access.by_token(token)
-    # Werkzeug parses a header without a colon as an empty password
-    if given.type != "basic" or not password or "\0" in name + password:
-        raise WrongLogin()
-    return access.by_password(name, password, current.origin())
+    given, access = credentials(), current.services().legacy_access
+    if given.token is not None:
+        return access.by_token(given.token)
+    return access.by_password(given.name, given.password, current.origin())
 
 
 @bp.post(PATHS[guards.LEGACY_TOKEN])

@@ -1,0 +1,70 @@
+"""What belongs to a request at a guarded host: which host it is, and its cookies.
+
+A guarded host has cookies of its own, so that no application can use those of another, or of the site. A proxy passes
+only the four pages below to Nightlatch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import request
+from flask.wrappers import Response
+
+from ..domain.app_addresses import DEVELOPMENT, OWN_PORTS
+
+FORWARD = "/forward/"
+PAGES = frozenset(f"/.nightlatch/{page}" for page in ("start", "back", "log-out", "forbidden"))
+HOST = "nightlatch.guarded_host"
+"""In the WSGI environment: the host as it was asked for, when that is not one of the site's."""
+START = "-start-"
+AGAIN = "again"
+"""In place of a handle in the name of a cookie: its user logged out of the host, so the next log-in asks first."""
+HANDLE_IN_NAME = 16
+"""Characters of a handle in the name of its cookie, so that two tabs do not disturb each other."""
+
+
+def is_for_any_host(path: str) -> bool:
+    return path.startswith(FORWARD) or path in PAGES
+
+
+def registered(host: str) -> str:
+    """The host as a guarded app has it: lower case, without a final dot and without its scheme's own port."""
+    name, _, port = host.lower().rpartition(":") if host[-1:].isdigit() and ":" in host else (host.lower(), "", "")
+    name = name.removesuffix(".")
+    return name if not port or port == str(OWN_PORTS[scheme(name)]) else f"{name}:{port}"
+
+
+def scheme(host: str) -> str:
+    return "http" if host.partition(":")[0].endswith(DEVELOPMENT) else "https"
+
+
+def url(host: str, path: str) -> str:
+    return f"{scheme(host)}://{host}{path}"
+
+
+def here() -> str:
+    """The host of this request."""
+    return registered(str(request.environ.get(HOST, "")))
+
+
+def cookie_name(host: str) -> str:
+    """`__Host-Http-`: set over https, for this host alone, and never by a script (RFC 6265bis section 4.1.3)."""
+    return "__Host-Http-nightlatch" if scheme(host) == "https" else "nightlatch"
+
+
+def start_cookie(host: str, handle: str) -> str:
+    return f"{cookie_name(host)}{START}{handle[:HANDLE_IN_NAME]}"
+
+
+def put(response: Response, host: str, name: str, value: str, lasts: int | None) -> None:
+    response.set_cookie(name, value, max_age=lasts, **_attributes(host))
+
+
+def drop(response: Response, host: str, name: str) -> None:
+    response.delete_cookie(name, **_attributes(host))
+
+
+def _attributes(host: str) -> Mapping[str, Any]:
+    return {"path": "/", "secure": scheme(host) == "https", "httponly": True, "samesite": "Lax"}

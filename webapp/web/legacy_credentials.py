@@ -1,0 +1,39 @@
+"""The credentials of an app that sends them with each request."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from flask import request
+
+from ..domain.refusals import WrongLogin
+
+LONGEST_HEADER = 8_000  # characters; the longest username and password in base64 are shorter
+APP_TOKEN = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A token, or a name and a password."""
+
+    name: str
+    password: str
+    token: str | None = None
+
+
+def credentials() -> Credentials:
+    """Of a Basic (RFC 7617) or Bearer (RFC 6750) header. Raises `WrongLogin` for any other, which counts no attempt."""
+    header = request.headers.get("Authorization", "")
+    if len(header) > LONGEST_HEADER or not header.isascii():  # Werkzeug answers 500 to other characters in base64
+        raise WrongLogin()
+    given = request.authorization
+    if given is None:
+        raise WrongLogin()
+    name, password, token = given.get("username") or "", given.get("password") or "", given.token or ""
+    if given.type == "bearer" and APP_TOKEN.fullmatch(token):
+        return Credentials("", "", token)
+    # Werkzeug parses a header without a colon as an empty password
+    if given.type != "basic" or not password or "\0" in name + password:
+        raise WrongLogin()
+    return Credentials(name, password)

@@ -1,0 +1,57 @@
+"""The page of the site between a guarded host and its log-in: which page comes next, or back to the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from ...domain.language import gettext as _
+from ...services.guarded.logins import GuardedLoginExpired, Waiting
+from ...services.openid.steps import Consent, Ready
+from .. import app_flow, current, guarded_hosts, headers, languages, layouts, render
+from ..forms import Form
+from ..login_response import logged_out
+
+bp = Blueprint("guarded_logins", __name__)
+FROM_ANOTHER_SITE = ("cross-site", "same-site")
+
+
+@bp.route("/hosts/log-in", methods=["GET", "POST"])
+def log_in() -> Any:
+    """Log-in, step-up, an enrollment, the question after a log-out, or the way back to the host."""
+    if render.is_fragment():
+        return render.go(current.path(), whole=True)  # a script would not follow the headers of the page
+    logins, user, form = current.services().guarded.logins, current.user_or_none(), Form()
+    waiting = logins.find(request.args.get("id", ""))
+    headers.lead_to(guarded_hosts.url(str(waiting.app.host), ""))
+    if "other" in request.form and user is not None and form.trusted():
+        return _log_in_as_other()
+    step = logins.next(waiting, user)
+    if isinstance(step, Consent) and form.trusted():
+        logins.agree(waiting)
+        return render.go(current.path())
+    if isinstance(step, Consent):
+        return render.page("guarded/log_in.html", form, app=waiting.app)
+    return _go_back(waiting) if isinstance(step, Ready) else app_flow.show_step(waiting.app, step)
+
+
+def _go_back(waiting: Waiting) -> Any:
+    """A redirect where no form led here: browsers hold what follows a form to the page of the form."""
+    granted, handle = current.services().guarded.logins.grant(waiting, current.user()), request.args.get("id", "")
+    to = guarded_hosts.url(str(granted.app.host), f"/.nightlatch/back?id={handle}&code={granted.code}")
+    if request.headers.get("Sec-Fetch-Site") in FROM_ANOTHER_SITE:
+        return render.go(to)
+    return app_flow.onward(granted.app.name, to)
+
+
+def _log_in_as_other() -> Any:
+    current.services().active_access.end_own(current.user(), current.origin())
+    languages.speak_to_browser()
+    return logged_out(_("You've been logged out."), next_path=current.path())
+
+
+@bp.errorhandler(GuardedLoginExpired)
+def expired(_refusal: GuardedLoginExpired) -> Any:
+    actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
+    return render.page("guarded/expired.html", actions=actions, status=400)
