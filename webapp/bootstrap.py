@@ -41,7 +41,7 @@ from .services.not_you import NotYou
 from .services.notices import Notices
 from .services.one_time_codes import OneTimeCodes
 from .services.openid import OpenId
-from .services.operation import Accounts, Advice, Maintenance, Proxies, Restoration
+from .services.operation import Accounts, Advice, Maintenance, Proxies, Refusals, Restoration
 from .services.operators import Operators
 from .services.outbox import Outbox
 from .services.own_account import Deletions, Exports, Renames
@@ -89,7 +89,7 @@ class Services:
         self.notices = tell = Notices(core, self.outbox, self.links)
         self.attempts, self.sessions = attempts, sessions = Attempts(core), Sessions(core)
         self.passwords = passwords = Passwords(core, ports.hasher, site)
-        guesses, codes = PasswordAttempts(core, attempts), OneTimeCodes(core)
+        guesses, codes, self.refusals = PasswordAttempts(core, attempts), OneTimeCodes(core), Refusals(core, attempts)
         self.backup_codes = backup_codes = BackupCodes(core)
         self.text_caps = TextCaps(core, attempts, self.outbox, settings.sms_daily_budget, settings.mail_from)
         numbers = PhoneNumbers(core, codes, self.text_caps, self.outbox, tell, settings.sms_countries)

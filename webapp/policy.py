@@ -164,6 +164,9 @@ class Policy:
     code_seconds: int = MINUTE
     refresh_token_idle: int = 30 * DAY
     client_failures: Window = Window(10, 15 * MINUTE)  # of one client from one network
+    refusals_of_network: Window = Window(60, HOUR)  # kept for `flask why`; our choice
+    refusals_noted: Window = Window(300, HOUR)  # kept in total: 50 000 rows in a week
+    refusals_kept: int = 7 * DAY
     signing_key_seconds: int = 90 * DAY  # for which a key signs
     signing_key_ahead: int = DAY  # for which it is published before it signs
     signing_keys_cached: int = HOUR  # by this site's processes, and by apps

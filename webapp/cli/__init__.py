@@ -18,6 +18,7 @@ from .groups import groups
 from .keys import keys
 from .messages import messages
 from .signing_keys import signing_keys
+from .why import why
 
 
 def install(app: Flask, say: Callable[[Refusal], str]) -> None:
@@ -25,7 +26,7 @@ def install(app: Flask, say: Callable[[Refusal], str]) -> None:
     app.extensions[SAY] = say
     for group in (accounts, groups, apps, messages, keys, signing_keys):
         app.cli.add_command(group)
-    for command in (purge, check, restored, moved, migrate_command, develop):
+    for command in (purge, check, restored, moved, migrate_command, why, develop):
         app.cli.add_command(command)
 
 
