@@ -131,7 +131,7 @@ class Services:
         self.deletions = Deletions(core, sessions, *owned, self.usernames, settings.main_url)
         self.accounts = Accounts(core, sessions, tell, self.deletions, self.renames)
         self.openid = OpenId(core, attempts, sessions, tell, self.methods, settings.main_url, list(languages))
-        self.operators = Operators(core, sessions, self.links, tell, self.methods, settings.origins)
+        self.operators = Operators(core, sessions, *owned, self.methods, settings.origins, attempts, numbers, ports)
         beats = FileHeartbeat(settings.instance, settings.database_url)
         self.restoration, self.maintenance = Restoration(core, beats, self.methods), Maintenance(core, self.deletions)
         self.advice = Advice(core, self.app_sessions, self.usernames, settings.sign_up_open, settings.legacy_access)

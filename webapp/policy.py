@@ -189,6 +189,9 @@ class Policy:
     push_timeout: int = 20
     worker_claims_for: int = 2 * MINUTE
 
+    test_messages: Window = Window(5, 10 * MINUTE)  # of one operator, each an email and a text; our choice
+    messages_shown: int = 50  # on the operator's page, and as many that failed
+
     # Floods: failed POSTs from one address, in the notation of the `limits` package
     flood: str = "600 per minute"
 
