@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, session
 from flask_login import login_required
 
 from ...domain import ports as p
@@ -18,6 +18,9 @@ from .. import current, guards, layouts, operators, render, words
 from ..forms import Form
 
 bp = Blueprint("operator_messages", __name__, url_prefix="/operator/messages")
+
+RESULTS = "test-message"
+"""In the Flask session: what the page after a test message says."""
 
 CHANNELS: dict[str, Sentence] = {EMAIL: lazy("Email"), TEXT: lazy("Text message"), PUSH: lazy("Notification")}
 STATES: dict[str, Sentence] = {
@@ -47,25 +50,35 @@ def listed() -> Any:
     return _listed(Form())
 
 
-@bp.route("/test", methods=["GET", "POST"])
+@bp.post("/test")
+@login_required
+@guards.operator
+def send_test() -> Any:
+    """Sends a test message while the operator waits."""
+    form = Form()
+    if form.submitted():
+        try:
+            results = operators.services().messages.test(current.user().account, operators.actor())
+            session[RESULTS] = [(result.channel, _sentence(result), result.complaint) for result in results]
+            return render.go(layouts.page_url("operator_messages.test"))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    return _listed(form)
+
+
+@bp.get("/test")
 @login_required
 @guards.operator
 def test() -> Any:
-    """The page that says how a test message went. It is sent while the operator waits."""
-    form = Form()
-    if not form.submitted():
-        return _listed(form)
-    try:
-        results = operators.services().messages.test(current.user().account, operators.actor())
-    except Refusal as refusal:
-        words.place(refusal, form)
-        return _listed(form)
-    rows = [(CHANNELS[result.channel], _sentence(result), result.complaint) for result in results]
+    """How the test message went, once."""
+    rows = [(CHANNELS[channel], sentence, complaint) for channel, sentence, complaint in session.pop(RESULTS, [])]
+    if not rows:
+        return render.go(layouts.page_url("operator_messages.listed"))
     return render.page("operator/message_test.html", rows=rows)
 
 
 def _listed(form: Form) -> Any:
-    service, test_url = operators.services().messages, layouts.page_url("operator_messages.test")
+    service, test_url = operators.services().messages, layouts.page_url("operator_messages.send_test")
     lists = [(_("Failed messages"), service.newest(failed=True)), (_("Newest messages"), service.newest())]
     shown = [(heading, [_row(message) for message in messages]) for heading, messages in lists if messages]
     return render.page("operator/messages.html", form, lists=shown, test_url=test_url)
