@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select, text
 
+from tests.attacks.test_faults import locked, sqlite_only
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner, Page, Person
 from tests.relying_party import BACK, RelyingParty, answer_of
 from webapp.domain.app_rules import RULES
 from webapp.domain.origin import Origin
+from webapp.models import database
 from webapp.models.refusals import RefusedRequest
 from webapp.models.sessions import Attempt
 
@@ -235,4 +238,22 @@ def test_they_are_deleted_after_seven_days(site: Site) -> None:
     assert why(site, number)
     site.clock.pass_(1)
     site.services.maintenance.purge()
+    assert kept(site) == 0
+
+
+@sqlite_only
+def test_a_locked_database_is_waited_for_once_and_the_answer_has_a_number(
+    site: Site, ada: Owner, wiki: RelyingParty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_MILLISECONDS", 500)
+    site.services.db.engine.dispose()
+    with locked(site):
+        begun = time.monotonic()
+        page = wiki.call("/oauth/token", grant_type="password")
+        assert (page.status, page.response.get_json()["error"]) == (503, "temporarily_unavailable")
+        assert number_in(page)
+        page = wiki.send(ada)
+        assert page.status == 503
+        assert number_on(page)
+        assert time.monotonic() - begun < 8
     assert kept(site) == 0
