@@ -41,7 +41,7 @@ from .services.not_you import NotYou
 from .services.notices import Notices
 from .services.one_time_codes import OneTimeCodes
 from .services.openid import OpenId
-from .services.operation import Accounts, Advice, Maintenance, Proxies, Restoration
+from .services.operation import Accounts, Advice, Maintenance, Proxies, Refusals, Restoration
 from .services.operators import Operators
 from .services.outbox import Outbox
 from .services.own_account import Deletions, Exports, Renames
@@ -89,7 +89,7 @@ class Services:
         self.notices = tell = Notices(core, self.outbox, self.links)
         self.attempts, self.sessions = attempts, sessions = Attempts(core), Sessions(core)
         self.passwords = passwords = Passwords(core, ports.hasher, site)
-        guesses, codes = PasswordAttempts(core, attempts), OneTimeCodes(core)
+        guesses, codes, self.refusals = PasswordAttempts(core, attempts), OneTimeCodes(core), Refusals(core, attempts)
         self.backup_codes = backup_codes = BackupCodes(core)
         self.text_caps = TextCaps(core, attempts, self.outbox, settings.sms_daily_budget, settings.mail_from)
         numbers = PhoneNumbers(core, codes, self.text_caps, self.outbox, tell, settings.sms_countries)
@@ -131,7 +131,7 @@ class Services:
         self.deletions = Deletions(core, sessions, *owned, self.usernames, settings.main_url)
         self.accounts = Accounts(core, sessions, tell, self.deletions, self.renames)
         self.openid = OpenId(core, attempts, sessions, tell, self.methods, settings.main_url, list(languages))
-        self.operators = Operators(core, sessions, self.links, tell, self.methods, settings.origins)
+        self.operators = Operators(core, sessions, *owned, self.methods, settings.origins, attempts, numbers, ports)
         beats = FileHeartbeat(settings.instance, settings.database_url)
         self.restoration, self.maintenance = Restoration(core, beats, self.methods), Maintenance(core, self.deletions)
         self.advice = Advice(core, self.app_sessions, self.usernames, settings.sign_up_open, settings.legacy_access)

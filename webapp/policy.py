@@ -168,6 +168,9 @@ class Policy:
     guarded_path_characters: int = 4000  # kept of one request to a guarded host; our choice
     assertion_seconds: int = MINUTE  # of the signed statement for a guarded application; our choice
     assertion_cached: int = 20  # seconds, in which every request of a page has the same one; our choice
+    refusals_of_network: Window = Window(60, HOUR)  # kept for `flask why`; our choice
+    refusals_noted: Window = Window(300, HOUR)  # kept in total: 50 000 rows in a week
+    refusals_kept: int = 7 * DAY
     signing_key_seconds: int = 90 * DAY  # for which a key signs
     signing_key_ahead: int = DAY  # for which it is published before it signs
     signing_keys_cached: int = HOUR  # by this site's processes, and by apps
@@ -189,6 +192,9 @@ class Policy:
     text_timeout: int = 20
     push_timeout: int = 20
     worker_claims_for: int = 2 * MINUTE
+
+    test_messages: Window = Window(5, 10 * MINUTE)  # of one operator, each an email and a text; our choice
+    messages_shown: int = 50  # on the operator's page, and as many that failed
 
     # Floods: failed POSTs from one address, in the notation of the `limits` package
     flood: str = "600 per minute"

@@ -24,7 +24,20 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from webapp.adapters.smtp import SmtpMail
-from webapp.domain.ports import Email, Refused, Unreachable
+from webapp.domain.ports import (
+    CERTIFICATE,
+    CONNECTION_REFUSED,
+    CREDENTIALS,
+    NAME_UNKNOWN,
+    NO_TLS,
+    OTHER_FAULT,
+    RELAY_DENIED,
+    TIMED_OUT,
+    Email,
+    Refused,
+    Undelivered,
+    Unreachable,
+)
 from webapp.settings import MailServer
 
 ANNA = "anna@example.net"
@@ -441,3 +454,76 @@ def test_an_address_outside_ascii_is_sent_only_to_servers_with_smtputf8(serve: S
     mail(serve(enable_SMTPUTF8=True)).send(email)
     assert inbox.envelopes == [(SENDER, ["zoë@example.net"])]
     assert "outside ASCII" in complaint_of(Refused, lambda: mail(serve(enable_SMTPUTF8=False)).send(email))
+
+
+# -- What is wrong, as a fact for the operator's page --------------------------------------------------
+
+
+def fault_of(post: SmtpMail) -> str:
+    with pytest.raises(Undelivered) as raised:
+        post.send(EMAIL)
+    return raised.value.fault
+
+
+def test_a_name_that_no_resolver_knows_and_a_port_without_a_server_are_told_apart() -> None:
+    assert fault_of(mail(MailServer("mail.invalid", 25, None, None, "none"))) == NAME_UNKNOWN
+    assert fault_of(mail(MailServer("127.0.0.1", free_port(), None, None, "none"))) == CONNECTION_REFUSED
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_missing_encryption_and_a_certificate_are_told_apart(serve: Serve, certificate: Certificate) -> None:
+    plain = serve()
+    for tls in ("starttls", "implicit"):
+        asked = MailServer(plain.host, plain.port, None, None, tls)
+        assert fault_of(mail(asked, certificate, timeout=2)) == NO_TLS
+        assert fault_of(mail(serve(tls))) == CERTIFICATE
+    refusing = {b"EHLO": b"250-here\r\n250 STARTTLS\r\n", b"STAR": b"454 4.7.0 not now\r\n"}
+    with listening(converse(refusing, [])) as server:
+        asked = MailServer(server.host, server.port, None, None, "starttls")
+        assert fault_of(mail(asked, timeout=2)) == NO_TLS
+
+
+def test_a_wrong_password_a_missing_one_and_a_server_without_logins_are_about_credentials(
+    serve: Serve, certificate: Certificate
+) -> None:
+    assert fault_of(mail(serve("starttls", password="wrong horse"), certificate)) == CREDENTIALS
+    assert fault_of(mail(serve("starttls", password="pässword"), certificate)) == CREDENTIALS
+    server = serve("starttls", password=PASSWORD)
+    assert fault_of(mail(MailServer(server.host, server.port, None, None, "starttls"), certificate)) == CREDENTIALS
+    with listening(converse({b"EHLO": b"250 here\r\n"}, [])) as plain:
+        assert fault_of(mail(MailServer(plain.host, plain.port, "site", PASSWORD, "none"))) == CREDENTIALS
+    with listening(converse({b"EHLO": b"250-here\r\n250 AUTH GSSAPI\r\n"}, [])) as plain:
+        assert fault_of(mail(MailServer(plain.host, plain.port, "site", PASSWORD, "none"))) == CREDENTIALS
+
+
+@pytest.mark.parametrize(
+    ("reply", "fault"),
+    [
+        (f"554 5.7.1 <{ANNA}>: Relay access denied", RELAY_DENIED),  # Postfix
+        ("550 relay not permitted", RELAY_DENIED),  # Exim
+        ("550 5.7.1 Delivery not authorized", RELAY_DENIED),
+        ("550 5.7.54 SMTP; Unable to relay recipient", RELAY_DENIED),  # Exchange
+        (f"550 5.1.1 <{ANNA}> is unknown here", OTHER_FAULT),
+        ("450 4.7.1 relay: try again later", OTHER_FAULT),
+        ("452 4.2.2 mailbox is full", OTHER_FAULT),
+    ],
+)
+def test_a_denied_relay_and_another_refusal_of_the_recipient_are_told_apart(
+    serve: Serve, inbox: Inbox, reply: str, fault: str
+) -> None:
+    inbox.recipient = [reply]
+    assert fault_of(mail(serve())) == fault
+
+
+def test_a_filter_that_names_relays_in_its_reply_to_the_message_is_none(serve: Serve, inbox: Inbox) -> None:
+    inbox.data = ["554 5.7.1 this relay takes no spam"]
+    assert fault_of(mail(serve())) == OTHER_FAULT
+
+
+def test_a_server_that_stalls_and_one_that_hangs_up_are_told_apart() -> None:
+    with listening(stall) as server:
+        assert fault_of(mail(server, timeout=1)) == TIMED_OUT
+    with listening(lambda line: None) as server:
+        assert fault_of(mail(server)) == OTHER_FAULT
+    with listening(lambda line: line.sendall(b"554 5.3.2 no service here\r\n")) as server:
+        assert fault_of(mail(server)) == OTHER_FAULT

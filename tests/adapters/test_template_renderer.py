@@ -24,6 +24,7 @@ FACTS: dict[str, dict[str, object]] = {
     "address-in-use": {"name": "Anna", "username": "anna", "url": "https://login.example.org/forgot-password"},
     "reset-link": {"name": "Anna", "username": "anna", "url": "https://login.example.org/r/f00", "minutes": 60},
     "log-in-link": {"name": "Anna", "username": "anna", "url": "https://login.example.org/l/f00", "minutes": 60},
+    "test": {"name": "Anna", "username": "anna"},
     "invitation": {"name": "Anna", "username": "anna", "url": "https://login.example.org/invite/f00", "hours": 72},
     "notice": {
         "name": "Anna",

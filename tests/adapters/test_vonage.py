@@ -25,7 +25,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.adapters import gateway as answers
 from tests.adapters.gateway import Answer, Asked, Gateway
 from webapp.adapters.vonage import VonageTexts
-from webapp.domain.ports import Refused, TextMessage, TextMessages, Unreachable
+from webapp.domain.ports import (
+    CERTIFICATE,
+    CONNECTION_REFUSED,
+    CREDENTIALS,
+    NAME_UNKNOWN,
+    NO_TLS,
+    OTHER_FAULT,
+    TIMED_OUT,
+    Refused,
+    TextMessage,
+    TextMessages,
+    Undelivered,
+    Unreachable,
+)
 from webapp.settings import TextGateway
 
 KEY, SECRET = "abcd1234", "correct-horse"
@@ -455,3 +468,44 @@ def test_the_sdk_is_imported_with_the_first_text_only() -> None:
     root = Path(__file__).resolve().parents[2]
     ran = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
+
+
+# -- What is wrong, as a fact for the operator's page --------------------------------------------------
+
+
+def fault_of(gateway: Gateway | str, timeout: int = 5) -> str:
+    with pytest.raises(Undelivered) as raised:
+        texts(gateway, timeout).send(MESSAGE)
+    return raised.value.fault
+
+
+def test_what_is_wrong_with_the_connection_is_told_apart(gateway: Gateway, encrypted: Gateway) -> None:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        nobody = probe.getsockname()[1]
+    assert fault_of(f"http://127.0.0.1:{nobody}") == CONNECTION_REFUSED
+    assert fault_of("http://gateway.invalid") == NAME_UNKNOWN
+    assert fault_of(gateway.url.replace("http:", "https:")) == NO_TLS
+    assert fault_of(encrypted) == CERTIFICATE
+    gateway.answers = [answers.never, answers.drop]
+    assert fault_of(gateway, timeout=1) == TIMED_OUT
+    assert fault_of(gateway) == OTHER_FAULT
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (answers.fails(401), CREDENTIALS),
+        (answers.fails(403), CREDENTIALS),
+        (answers.statuses("4"), CREDENTIALS),
+        (answers.fails(402), OTHER_FAULT),
+        (answers.statuses("9"), OTHER_FAULT),
+        (answers.fails(404), OTHER_FAULT),
+        (answers.statuses("6"), OTHER_FAULT),
+    ],
+)
+def test_wrong_credentials_and_another_refusal_of_the_gateway_are_told_apart(
+    gateway: Gateway, answer: Answer, fault: str
+) -> None:
+    gateway.answers = [answer]
+    assert fault_of(gateway) == fault

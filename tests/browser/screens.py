@@ -228,6 +228,8 @@ SCREENS = (
     Screen("operator-account-own", "{}", "operator-of-operators", twin="operator-account"),
     Screen("operator-account-lock", "/operator/accounts/{}/lock", "operator-of-people"),
     Screen("operator-invite", "/operator/invitations", "operator", has_fields=True),
+    Screen("operator-messages", "/operator/messages", "operator"),
+    Screen("operator-message-test", "/operator/messages", "operator", press=(PRIMARY,), sign="main .facts"),
     Screen("operator-apps", "/operator/apps", "operator"),
     Screen("operator-app-new", "/operator/apps/new", "operator"),
     Screen("operator-app-added", "/operator/apps/new", "operator",

@@ -89,6 +89,8 @@ PAGES = (
     f"{ACCOUNTS}/ada",
     f"{ACCOUNTS}/ada/lock",
     "/operator/invitations",
+    "/operator/messages",
+    "/operator/messages/test",
     APPS,
     f"{APPS}/new",
     GROUPS,

@@ -19,13 +19,26 @@ from email.policy import SMTP
 
 import idna
 
-from ..domain.ports import Email, Refused, Unreachable
+from ..domain.ports import (
+    CERTIFICATE,
+    CONNECTION_REFUSED,
+    CREDENTIALS,
+    NAME_UNKNOWN,
+    NO_TLS,
+    OTHER_FAULT,
+    RELAY_DENIED,
+    TIMED_OUT,
+    Email,
+    Refused,
+    Unreachable,
+)
 from ..settings import MailServer
 from .deadline import Deadline
 
 MESSAGE_POLICY = SMTP.clone(cte_type="7bit")  # not every server supports 8BITMIME
 PLAIN_ADDRESS = re.compile(r'[^\s@"(),:;<>\[\\\]]+@[^\s@"(),:;<>\[\\\]]+')
 ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463
+RELAYING = {550, 551, 553, 554}  # RFC 5321 section 3.6.2
 OPERATORS_FAULT = {530, 534, 535, 538}  # RFC 4954 section 6: about our credentials, not about the message
 
 
@@ -62,15 +75,19 @@ class SmtpMail:
     @contextmanager
     def _connected(self) -> Iterator[_Client]:
         """A client that is connected, encrypted and authenticated as the settings say. Raises `Unreachable`."""
+        step = OTHER_FAULT
         with Deadline(self._timeout) as deadline:
             try:
                 server = _Client(self._server, self._sender.domain, deadline, self._context())
                 try:
                     server.ehlo_or_helo_if_needed()
                     if self._server.tls == "starttls":
+                        step = NO_TLS
                         server.starttls(context=self._context())  # raises when the server does not offer it
                     if self._server.user:
+                        step = CREDENTIALS
                         server.login(self._server.user, self._server.password or "")
+                    step = OTHER_FAULT
                     yield server
                     # the server has accepted the message: an error of QUIT is no reason to send it again
                     with suppress(smtplib.SMTPException, OSError):
@@ -78,7 +95,8 @@ class SmtpMail:
                 finally:
                     server.close()
             except (smtplib.SMTPException, OSError, UnicodeError) as error:
-                raise Unreachable(self._reason(error, deadline)) from None
+                fault = TIMED_OUT if _is_timeout(error, deadline) else _fault(error, step)
+                raise Unreachable(self._reason(error, deadline), fault) from None
 
     def _context(self) -> ssl.SSLContext | None:
         if self._server.tls == "none":
@@ -101,8 +119,7 @@ class SmtpMail:
         return message
 
     def _reason(self, error: Exception, deadline: Deadline) -> str:
-        # smtplib reports a timeout of the socket as SMTPServerDisconnected
-        if deadline.has_passed or any(isinstance(e, TimeoutError) for e in (error, error.__context__)):
+        if _is_timeout(error, deadline):
             return f"the mail server took longer than {self._timeout} s"
         match error:
             case smtplib.SMTPAuthenticationError():
@@ -158,9 +175,41 @@ def _one_line(subject: str) -> str:
     return "".join(c for c in line if unicodedata.category(c) != "Cc")
 
 
+def _is_timeout(error: Exception, deadline: Deadline) -> bool:
+    # smtplib reports a timeout of the socket as SMTPServerDisconnected
+    return deadline.has_passed or any(isinstance(e, TimeoutError) for e in (error, error.__context__))
+
+
+def _fault(error: Exception, step: str) -> str:
+    """`step` is the fault of a reply at this point of the conversation."""
+    match error:
+        case socket.gaierror():
+            return NAME_UNKNOWN
+        case ConnectionRefusedError():
+            return CONNECTION_REFUSED
+        case ssl.SSLCertVerificationError():
+            return CERTIFICATE
+        case ssl.SSLError():
+            return NO_TLS
+        case smtplib.SMTPServerDisconnected():
+            return OTHER_FAULT
+        case smtplib.SMTPException() | UnicodeError():
+            return step
+    return OTHER_FAULT
+
+
 def _error_for(what: str, code: int, reply: bytes | str) -> Refused | Unreachable:
     complaint = f"the mail server did not take {what}: {_code(code, reply)}"
-    return Refused(complaint) if 500 <= code <= 599 and code not in OPERATORS_FAULT else Unreachable(complaint)
+    if code in OPERATORS_FAULT:
+        return Unreachable(complaint, CREDENTIALS)
+    fault = RELAY_DENIED if what != "the message" and _is_about_relaying(code, reply) else OTHER_FAULT
+    return Refused(complaint, fault) if 500 <= code <= 599 else Unreachable(complaint, fault)
+
+
+def _is_about_relaying(code: int, reply: bytes | str) -> bool:
+    """5.7.1 is "delivery not authorized" (RFC 3463 section 3.8). Not every server sends such a number."""
+    words = (reply if isinstance(reply, bytes) else reply.encode()).lower()
+    return code in RELAYING and (b"relay" in words or words.startswith(b"5.7.1 "))
 
 
 def _code(code: int, reply: bytes | str) -> str:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..domain.ports import Refused, Unreachable
+from ..domain.ports import CREDENTIALS, OTHER_FAULT, Refused, Unreachable
 
 GATEWAY = "the text message gateway"  # how every error begins
 TAKEN = "0"
@@ -22,12 +22,14 @@ OPERATORS_FAULT = {  # about our account, not about the message
     "14": "wants our account to sign requests",
     "32": "wants our account to sign requests",
 }
+ABOUT_CREDENTIALS = {"4", "14", "32"}
 LATER_HTTP = {408, 425, 429}  # and 5xx
 OPERATORS_FAULT_HTTP = {
     401: "refused our API key and secret",
     402: "says that our account has no credit left",
     403: "refused our API key and secret, or suspended our account",
 }
+ABOUT_CREDENTIALS_HTTP = {401, 403}
 NOT_THERE = {404, 405, 501}
 
 
@@ -54,7 +56,8 @@ def demand_taken(answer: Answer) -> None:
     if status == "none":
         raise _not_understood(answer)
     if status in OPERATORS_FAULT:
-        raise Unreachable(f"{GATEWAY} {OPERATORS_FAULT[status]}: status {status}")
+        fault = CREDENTIALS if status in ABOUT_CREDENTIALS else OTHER_FAULT
+        raise Unreachable(f"{GATEWAY} {OPERATORS_FAULT[status]}: status {status}", fault)
     if status in LATER:
         raise Unreachable(f"{GATEWAY} is not ready: status {status}")
     raise Refused(f"{GATEWAY} did not take the message: status {status}")
@@ -76,7 +79,8 @@ def is_not_there(answer: Answer) -> bool:
 def _demand_success(answer: Answer) -> None:
     code = answer.code
     if code in OPERATORS_FAULT_HTTP:
-        raise Unreachable(f"{GATEWAY} {OPERATORS_FAULT_HTTP[code]}: HTTP {code}")
+        fault = CREDENTIALS if code in ABOUT_CREDENTIALS_HTTP else OTHER_FAULT
+        raise Unreachable(f"{GATEWAY} {OPERATORS_FAULT_HTTP[code]}: HTTP {code}", fault)
     if 300 <= code <= 399 or code in NOT_THERE:
         raise Unreachable(f"{GATEWAY} is not at NIGHTLATCH_VONAGE_URL: HTTP {code}")
     if code in LATER_HTTP or code >= 500:

@@ -8,6 +8,7 @@ costs 90 ms and 15 MiB (docs/decisions/lazy-imports.md). It uses the SDK's packa
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,7 +22,16 @@ from vonage_http_client import Auth, HttpClient, HttpClientOptions
 from vonage_sms import Sms, SmsMessage
 from vonage_utils.errors import VonageError  # type: ignore[import-untyped]
 
-from ..domain.ports import Refused, Unreachable
+from ..domain.ports import (
+    CERTIFICATE,
+    CONNECTION_REFUSED,
+    NAME_UNKNOWN,
+    NO_TLS,
+    OTHER_FAULT,
+    TIMED_OUT,
+    Refused,
+    Unreachable,
+)
 from .deadline import Deadline
 from .single_send import SingleSendAdapter
 from .vonage_answers import GATEWAY, Answer
@@ -30,6 +40,14 @@ SDK = version("vonage")
 
 # its own errors, and those it raises when a response has an unexpected structure
 SDK_RAISES = (VonageError, pydantic.ValidationError, TypeError, KeyError, ValueError, IndexError, AttributeError)
+
+
+FAULTS: dict[type[Exception], str] = {
+    ssl.SSLCertVerificationError: CERTIFICATE,  # also an SSLError
+    ssl.SSLError: NO_TLS,
+    socket.gaierror: NAME_UNKNOWN,
+    ConnectionRefusedError: CONNECTION_REFUSED,
+}
 
 
 class VonageClient:
@@ -77,7 +95,7 @@ class VonageClient:
             # a VonageError means that a response was read
             cut_off = deadline.has_passed and raised and not isinstance(raised, VonageError)
             if response is None or cut_off:
-                raise Unreachable(self._reason(raised, deadline))
+                raise Unreachable(self._reason(raised, deadline), _fault(raised, deadline))
         return Answer(response.status_code, response.content)
 
     def _client(self, deadline: Deadline) -> HttpClient:
@@ -100,7 +118,7 @@ class VonageClient:
     def _reason(self, error: Exception | None, deadline: Deadline) -> str:
         """Class names and texts of the system only: the texts of exceptions contain the number and the message."""
         causes = list(_causes(error))
-        if deadline.has_passed or any(isinstance(e, requests.Timeout | TimeoutError) for e in causes):
+        if _is_timeout(causes, deadline):
             return f"{GATEWAY} took longer than {self._timeout} s"
         for cause in causes:
             match cause:
@@ -115,6 +133,20 @@ class VonageClient:
                 case OSError() if cause.strerror:
                     return f"{GATEWAY} can't be reached: {cause.strerror}"
         return f"{GATEWAY} cannot be spoken to ({type(error).__name__})"
+
+
+def _is_timeout(causes: list[BaseException], deadline: Deadline) -> bool:
+    return deadline.has_passed or any(isinstance(e, requests.Timeout | TimeoutError) for e in causes)
+
+
+def _fault(error: Exception | None, deadline: Deadline) -> str:
+    causes = list(_causes(error))
+    if _is_timeout(causes, deadline):
+        return TIMED_OUT
+    for kind, fault in FAULTS.items():
+        if any(isinstance(cause, kind) for cause in causes):
+            return fault
+    return OTHER_FAULT
 
 
 class _SchemeAdapter(SingleSendAdapter):

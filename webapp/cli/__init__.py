@@ -19,6 +19,7 @@ from .guarded import doctor, echo
 from .keys import keys
 from .messages import messages
 from .signing_keys import signing_keys
+from .why import why
 
 
 def install(app: Flask, say: Callable[[Refusal], str]) -> None:
@@ -28,7 +29,7 @@ def install(app: Flask, say: Callable[[Refusal], str]) -> None:
         app.cli.add_command(group)
     for command in (echo, doctor):
         apps.add_command(command)
-    for command in (purge, check, restored, moved, migrate_command, develop):
+    for command in (purge, check, restored, moved, migrate_command, why, develop):
         app.cli.add_command(command)
 
 

@@ -75,7 +75,22 @@ class Email:
     html: str
 
 
-class Refused(Exception):
+NAME_UNKNOWN, CONNECTION_REFUSED, NO_TLS, CERTIFICATE, CREDENTIALS, RELAY_DENIED, TIMED_OUT, OTHER_FAULT = (
+    *("name-unknown", "connection-refused", "no-tls", "certificate", "credentials", "relay-denied"),
+    *("timed-out", "other"),
+)
+"""What is wrong with a mail server, a gateway or the settings, when a message was not taken."""
+
+
+class Undelivered(Exception):
+    """`complaint` is for the operator and has no address, code or text of a message in it; `fault` is a name above."""
+
+    def __init__(self, complaint: str = "", fault: str = OTHER_FAULT) -> None:
+        super().__init__(complaint)
+        self.fault = fault
+
+
+class Refused(Undelivered):
     """A permanent failure (SMTP 5xx): the message is not sent again."""
 
 
@@ -83,7 +98,7 @@ class Gone(Refused):
     """The push subscription no longer exists (RFC 8030 section 7.3)."""
 
 
-class Unreachable(Exception):
+class Unreachable(Undelivered):
     """A transient failure (no connection, timeout, SMTP 4xx): the message is sent again, after `wait` seconds if the
     receiver said when."""
 

@@ -60,6 +60,7 @@ LISTED: dict[str, Sentence] = {
     "operator-group-deleted": lazy("You deleted the group %(group)s."),
     "operator-member-added": lazy("You added @%(username)s to the group %(group)s."),
     "operator-member-removed": lazy("You removed @%(username)s from the group %(group)s."),
+    "operator-message-tested": lazy("You sent a test message."),
     "operator-app-added": lazy("You added the app %(app)s."),
     "operator-app-changed": lazy("You changed the app %(app)s."),
     "operator-app-deleted": lazy("You deleted the app %(app)s."),

@@ -12,12 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 from flask import g, request, session
 from flask.wrappers import Response
 
+from ..domain.app_rules import rule_for
 from ..domain.language import gettext as _
+from ..domain.refusals import DatabaseUnavailable, TooManyAttempts
 from ..services.openid import redirects
 from ..services.openid.authorizations import Answer, Waiting
-from ..services.openid.requests import SELECT_ACCOUNT, Asked, AuthorizationError, Unanswerable
+from ..services.openid.requests import SELECT_ACCOUNT, Asked, AuthorizationError, Parameters, Unanswerable
 from ..services.openid.steps import Consent, Enroll, Forbidden, LogIn, Step, StepUp
-from . import after_enrollment, current, headers, layouts, login_response, render
+from . import after_enrollment, current, errors, headers, layouts, login_response, render, words
 from .forms import Form
 
 CONSENT = "app_logins.consent"
@@ -87,7 +89,8 @@ def _enroll(asked: Asked, step: Enroll) -> Response:
 
 def forbidden(asked: Asked) -> Response:
     actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
-    return render.page("app_logins/forbidden.html", app=asked.app, actions=actions, status=403)
+    number = note("access", asked.app.client_id, asked.reply.parameters)
+    return render.page("app_logins/forbidden.html", app=asked.app, number=number, actions=actions, status=403)
 
 
 def consent(asked: Asked, form: Form) -> Response:
@@ -135,14 +138,34 @@ def after_log_out(to: str) -> Response:
 
 def unanswerable(refusal: Unanswerable) -> Response:
     """A request that cannot be answered to an app: nothing of it is followed (RFC 6749 section 4.1.2.1)."""
-    named = request.args.get("client_id", "")[:64]
-    number = current.services().openid.authorizations.note_refusal("unanswerable", rule=refusal.why, client_id=named)
+    number = note(refusal.why, request.values.get("client_id", ""), _sent())
     g.pop("leads_to", None)
     actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
     return render.page("app_logins/unanswerable.html", number=number, actions=actions, status=400)
 
 
-def refused(error: AuthorizationError) -> Response:
+def unavailable(refusal: TooManyAttempts | DatabaseUnavailable) -> Response:
+    """The usual error page, with an error id."""
+    rule = "unavailable" if isinstance(refusal, DatabaseUnavailable) else "too-many-requests"
+    number = note(rule, request.values.get("client_id", ""), _sent())
+    response: Response = errors.page(refusal.status, words.say(refusal), number)
+    response.headers["Retry-After"] = str(refusal.wait)
+    return response
+
+
+def refused(error: AuthorizationError, name: str = "") -> Response:
     """An error for the app: a redirect in answer to its own request, and a page where a form may have led here."""
-    answer = current.services().openid.authorizations.refuse(error)
-    return redirect(answer) if HANDLE not in request.args or answer.reply.is_silent else page("", answer)
+    rule, said = rule_for(error.code, error.description), {"error": error.code, "error_description": error.description}
+    number = note(rule, error.reply.client_id, error.reply.parameters, **said)
+    answer = current.services().openid.authorizations.refuse(error, number)
+    return redirect(answer) if HANDLE not in request.args or answer.reply.is_silent else page(name, answer)
+
+
+def _sent() -> Parameters:
+    return [*request.args.items(multi=True), *request.form.items(multi=True)]
+
+
+def note(rule: str, client_id: str, parameters: Parameters, **facts: str) -> str:
+    """Keeps a refusal for `flask why`. Returns its error id."""
+    service, origin = current.services().refusals, current.origin()
+    return service.note(rule, endpoint=request.path, origin=origin, client_id=client_id, asked=parameters, **facts)

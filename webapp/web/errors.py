@@ -71,8 +71,11 @@ def _bug(error: Exception) -> Any:
     return page(500)
 
 
-def page(code: int, sentence: str | None = None) -> Any:
-    """The page for an HTTP status. From 500 on it does not read the user: the database may be unavailable."""
+def page(code: int, sentence: str | None = None, number: str | None = None) -> Any:
+    """The page for an HTTP status; `number` is an error id.
+
+    From 500 on it does not read the user: the database may be unavailable.
+    """
     heading, default = PAGES.get(code) or PAGES[500 if code >= 500 else 400]
     if not _host_is_ours():
         return _bare(code, heading, default)
@@ -87,6 +90,7 @@ def page(code: int, sentence: str | None = None) -> Any:
             heading=str(heading),
             sentence=sentence or str(default),
             actions=actions,
+            number=number,
         )
     except Exception as error:  # show the plain page instead of a second error
         log.error("error_page", code=code, exc_info=error)

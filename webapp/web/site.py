@@ -44,6 +44,7 @@ from .pages import (
     operator,
     operator_accounts,
     operator_apps,
+    operator_messages,
     outbox,
     own_account,
     requests,
@@ -59,7 +60,7 @@ from .pages import (
 PAGES = (
     *(entrance, login_links, not_you, challenge, home, settings, own_account, sessions, activity, contacts),
     *(two_factor, temporary_passwords, enrollment, step_up, help, web_app, site, assets),
-    *(operator, operator_apps, operator_accounts, app_logins, connected_apps),
+    *(operator, operator_apps, operator_accounts, operator_messages, app_logins, connected_apps),
 )
 
 

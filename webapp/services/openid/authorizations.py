@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import structlog
 from sqlalchemy import insert, select, update
 
 from ...domain.codes import draw_token, hash_of
@@ -26,8 +24,6 @@ from .clients import Clients
 from .connections import Connections
 from .requests import KNOWN, Asked, AuthorizationError, Parameters, ReplyTo, Unanswerable, check, reply_to
 from .steps import Moment, Ready, Step, Steps
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,28 +166,21 @@ class Authorizations:
             if not changed_one_row(tx, update(AuthorizationRequest).where(*unanswered).values(values)):
                 raise Unanswerable("answered")
 
-    def cancel(self, waiting: Waiting) -> Answer:
-        """The answer to a request that its user canceled. Raises `Unanswerable`."""
+    def cancel(self, waiting: Waiting) -> AuthorizationError:
+        """The error for the app of a request that its user canceled. Raises `Unanswerable`."""
         with self.core.db.write() as tx:
             self._answered(tx, waiting.id)
-        refused = AuthorizationError(waiting.asked.reply, "access_denied", "The user canceled the request.")
-        return self.refuse(refused)
+        return AuthorizationError(waiting.asked.reply, "access_denied", "The user canceled the request.")
 
     def answer(self, reply: ReplyTo, **parameters: str) -> Answer:
         """With `state` as it was sent, and `iss` (RFC 9207)."""
         given = [*parameters.items(), *([("state", reply.state)] if reply.state is not None else [])]
         return Answer(reply, [*given, ("iss", self.issuer)])
 
-    def refuse(self, error: AuthorizationError) -> Answer:
-        number = self.note_refusal(error.code, client_id=error.reply.client_id, rule=error.description)
+    def refuse(self, error: AuthorizationError, number: str) -> Answer:
+        """`number` is the error id under which it was noted."""
         facts = {"error": error.code, "error_description": error.description, "error_id": number}
         return self.answer(error.reply, **facts)
-
-    def note_refusal(self, error: str, **facts: Any) -> str:
-        """Writes the refusal to the log. Returns its random number, which the app or the page shows."""
-        number = self.core.entropy.bytes(8).hex()
-        log.info("openid_refused", error_id=number, error=error, **facts)
-        return number
 
     def _answered(self, tx: Transaction, waiting: int | None) -> None:
         """A stored request is answered once."""

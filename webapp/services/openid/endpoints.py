@@ -5,18 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
-
-import structlog
 
 from ...domain.refusals import TooManyAttempts
 from ...models.registered_apps import KEY, PASSWORD, RegisteredApp
 from ..attempt_rules import SlidingWindows
 from ..attempts import Attempts, Bucket
 from ..core import Core
-from .clients import Client, Clients
+from .clients import Clients
 from .code_grant import CodeGrant, Pkce
 from .discovery import MFA, PHR
 from .ended_tokens import REVOCATION, Introspection, Revocation
@@ -24,7 +22,6 @@ from .provider import INTROSPECTION, Provider, Received, Registered, Reply
 from .refresh_grant import RefreshGrant
 from .tokens import Given, Tokens
 
-log = structlog.get_logger()
 BEARER = "Bearer "
 HARDWARE, SOFTWARE = "hwk", "swk"
 LONGEST_CLIENT_ID = 64
@@ -90,7 +87,7 @@ class Endpoints:
             )
 
     def refuse(self, error: str, description: str, status: int = 400) -> Reply:
-        return self._numbered(Reply(status, {"error": error, "error_description": description}), None)
+        return Reply(status, {"error": error, "error_description": description})
 
     def _answered(self, received: Received, answer: Callable[[Provider], Reply]) -> Reply:
         """Reads the client, and counts a proof that is wrong before it is answered.
@@ -109,20 +106,11 @@ class Endpoints:
                 self.attempts.spend(failures)
             except TooManyAttempts as refusal:
                 reply = self.refuse("invalid_client", "Too many failed attempts.", 429)
-                return Reply(reply.status, reply.body, [("Retry-After", str(refusal.wait))])
+                return replace(reply, headers=[("Retry-After", str(refusal.wait))], client_id=name)
         self.tokens.subjects.ready()
         keys = self.tokens.signing_keys.published(client.newest_key if client is not None else None)
         with self.core.db.write() as tx:
-            return self._numbered(answer(Provider(tx, self.tokens, client, keys)), client)
-
-    def _numbered(self, reply: Reply, client: Client | None) -> Reply:
-        """A refusal with a random number, under which the log has it."""
-        if "error" not in reply.body:
-            return reply
-        number = self.core.entropy.bytes(8).hex()
-        facts = {"error": reply.body["error"], "rule": reply.body.get("error_description", "")}
-        log.info("openid_refused", error_id=number, client_id=client.app.client_id if client else None, **facts)
-        return Reply(reply.status, {**reply.body, "error_id": number}, reply.headers)
+            return replace(answer(Provider(tx, self.tokens, client, keys)), client_id=name)
 
     def _rule(self) -> SlidingWindows:
         return SlidingWindows((self.core.policy.client_failures,))
@@ -143,8 +131,7 @@ class Endpoints:
         """RFC 6750 section 3."""
         named = {"error": error, "error_description": description, **(facts or {})}
         header = ", ".join(f'{name}="{value}"' for name, value in named.items())
-        reply = self._numbered(Reply(status, {"error": error, "error_description": description}), None)
-        return Reply(reply.status, reply.body, [("WWW-Authenticate", f"Bearer {header}")])
+        return replace(self.refuse(error, description, status), headers=[("WWW-Authenticate", f"Bearer {header}")])
 
 
 def _by_endpoint(provider: Provider, kind: Any, name: str, received: Received) -> Reply:

@@ -41,7 +41,7 @@ class LogOuts:
         hint = self._hint(given.get("id_token_hint"))
         client_id = given.get("client_id", str(hint["aud"]) if hint else "")
         if hint is not None and hint["aud"] != client_id:
-            raise Unanswerable("client_id")
+            raise Unanswerable("hint_client")
         app = self.clients.app(client_id) if client_id else None
         if client_id and app is None:
             raise Unanswerable("client_id")

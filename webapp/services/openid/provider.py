@@ -41,6 +41,8 @@ class Reply:
     status: int
     body: dict[str, Any]
     headers: Sequence[tuple[str, str]] = field(default=())
+    client_id: str = ""
+    """The app that the request named, whether or not there is one."""
 
 
 class Registered(ClientMixin):  # type: ignore[misc]  # Authlib has no types

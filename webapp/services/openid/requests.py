@@ -51,6 +51,8 @@ class ReplyTo:
     state: str | None
     is_silent: bool
     """The app wants an answer and no page (`prompt=none`)."""
+    parameters: Parameters = ()
+    """As they were sent."""
 
 
 class AuthorizationError(Exception):
@@ -107,7 +109,7 @@ def reply_to(app: RegisteredApp | None, parameters: Parameters) -> tuple[Registe
     is_possible = mode in MODES and (mode == MODES[0] or redirects.is_web(address))
     state = None if "state" in repeated else given.get("state")
     is_silent = NONE in given.get("prompt", "").split()
-    return app, ReplyTo(app.client_id, address, mode if is_possible else MODES[0], state, is_silent)
+    return app, ReplyTo(app.client_id, address, mode if is_possible else MODES[0], state, is_silent, parameters)
 
 
 def check(app: RegisteredApp, reply: ReplyTo, parameters: Parameters) -> Asked:

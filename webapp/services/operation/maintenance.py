@@ -20,6 +20,7 @@ from ...models.guarded_hosts import GuardedLogin, GuardedSession
 from ...models.login_requests import LoginRequest
 from ...models.messages import OWED, Message, TextCount
 from ...models.names import SiteKey, site_key_bound
+from ...models.refusals import RefusedRequest
 from ...models.registered_apps import AppSecret, app_secret_bound
 from ...models.sessions import (
     Activity,
@@ -164,6 +165,7 @@ class Maintenance:
             (RefreshToken, RefreshToken.made_at < ended - policy.refresh_token_idle),
             (AppAuthorization, self._authorization_is_over(ended)),
             (RefusedAccess, RefusedAccess.at < now - policy.refused_access_seconds),
+            (RefusedRequest, RefusedRequest.at < now - policy.refusals_kept),
             (Code, Code.made_at < ended - policy.email_code_seconds),
             (Link, or_(Link.expires_at < ended, Link.used_at < ended)),
             (Draft, Draft.touched_at < now - policy.draft_seconds),

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from ...domain.ports import Adapters
+from ..attempts import Attempts
 from ..core import Core
 from ..links import Links
 from ..method_kinds import Methods
 from ..notices import Notices
+from ..outbox import Outbox
+from ..phone_numbers import PhoneNumbers
 from ..sessions import Sessions
 from .accounts import OperatedAccounts
 from .acts import Acts
 from .apps import RegisteredApps
 from .groups import Groups
 from .key_proof import KeyProof
+from .messages import OperatedMessages
 from .roles import Roles
 
 
@@ -22,11 +27,22 @@ class Operators:
     """What operators do. `origins` are those of this site's pages."""
 
     def __init__(
-        self, core: Core, sessions: Sessions, links: Links, notices: Notices, methods: Methods, origins: Sequence[str]
+        self,
+        core: Core,
+        sessions: Sessions,
+        links: Links,
+        notices: Notices,
+        outbox: Outbox,
+        methods: Methods,
+        origins: Sequence[str],
+        attempts: Attempts,
+        numbers: PhoneNumbers,
+        ports: Adapters,
     ) -> None:
         self.core, acts = core, Acts(core, notices)
         self.roles = Roles(core, acts, sessions, links, notices)
         self.groups = Groups(core, acts, notices)
         self.accounts = OperatedAccounts(core, acts, sessions, notices, methods)
         self.apps = RegisteredApps(core, acts, tuple(urlsplit(origin).hostname or "" for origin in origins))
+        self.messages = OperatedMessages(core, acts, attempts, outbox, numbers, ports.mail, ports.texts)
         self.key_proof = KeyProof(core, methods)

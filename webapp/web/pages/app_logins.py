@@ -8,6 +8,7 @@ from flask import Blueprint, request
 from flask_login import login_required
 
 from ...domain.language import gettext as _
+from ...domain.refusals import DatabaseUnavailable, TooManyAttempts
 from ...services.openid import discovery
 from ...services.openid.log_outs import LogOutAsked
 from ...services.openid.requests import AuthorizationError, Unanswerable
@@ -19,6 +20,8 @@ from ..login_response import logged_out
 bp = Blueprint("app_logins", __name__)
 bp.register_error_handler(Unanswerable, app_flow.unanswerable)
 bp.register_error_handler(AuthorizationError, app_flow.refused)
+bp.register_error_handler(TooManyAttempts, app_flow.unavailable)
+bp.register_error_handler(DatabaseUnavailable, app_flow.unavailable)
 
 
 @bp.get(discovery.AUTHORIZE)
@@ -42,7 +45,7 @@ def consent() -> Any:
     service = current.services().openid.authorizations
     waiting, user = service.find(request.args.get(app_flow.HANDLE, "")), current.user_or_none()
     if user is not None and user.session.token_hash == waiting.canceled_hash:
-        return app_flow.page(waiting.asked.app.name, service.cancel(waiting))
+        return app_flow.refused(service.cancel(waiting), waiting.asked.app.name)
     return app_flow.show(waiting, service.next(waiting.asked, waiting.moment, user))
 
 

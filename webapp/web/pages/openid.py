@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 from flask import Blueprint, jsonify, make_response, redirect, request
 from flask.wrappers import Response
 
-from ...domain.refusals import Refusal
+from ...domain.app_rules import rule_for
+from ...domain.refusals import DatabaseUnavailable, Refusal
 from ...services.openid import discovery
 from ...services.openid.provider import Received, Reply
 from ...services.openid.requests import Unanswerable
@@ -19,6 +20,7 @@ bp = Blueprint(guards.OPENID, __name__)
 bp.register_error_handler(Unanswerable, app_flow.unanswerable)
 FOR_BROWSERS = frozenset({"configuration", "metadata", "keys", "token", "userinfo", "revoke"})
 """Endpoints that scripts of public apps may call from their own origins (CORS)."""
+SCHEMES = ("basic", "bearer", "dpop")
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -83,15 +85,29 @@ def _answered(answer: Callable[[Received], Reply]) -> Response:
 def _unavailable(refusal: Refusal) -> Response:
     """The database is locked or unreachable, or too many requests came: nothing was changed."""
     endpoints = current.services().openid.endpoints
-    response = _reply(endpoints.refuse("temporarily_unavailable", "Nothing was changed. Try again.", refusal.status))
+    reply = endpoints.refuse("temporarily_unavailable", "Nothing was changed. Try again.", refusal.status)
+    response = _reply(reply, "unavailable" if isinstance(refusal, DatabaseUnavailable) else "too-many-requests")
     response.headers["Retry-After"] = str(refusal.wait or 1)
     return response
 
 
-def _reply(reply: Reply) -> Response:
-    response = make_response(jsonify(reply.body), reply.status)
+def _reply(reply: Reply, rule: str | None = None) -> Response:
+    """The answer as JSON. A refusal is kept for `flask why`, and has its error id."""
+    body = reply.body
+    if "error" in body:
+        body = {**body, "error_id": _noted(reply, rule)}
+    response = make_response(jsonify(body), reply.status)
     response.headers.update({"Cache-Control": "no-store", "Pragma": "no-cache", **dict(reply.headers)})
     return response
+
+
+def _noted(reply: Reply, rule: str | None) -> str:
+    error, description = reply.body["error"], reply.body.get("error_description", "")
+    scheme = request.headers.get("Authorization", "").partition(" ")[0].lower()
+    shown = [("authorization", scheme if scheme in SCHEMES else ""), ("content_type", request.mimetype)]
+    asked, named = [*request.form.items(multi=True), *shown], reply.client_id or request.form.get("client_id", "")
+    said = {"error": error, "error_description": description}
+    return app_flow.note(rule or rule_for(error, description), named, asked, **said)
 
 
 def _cached(response: Response) -> Response:

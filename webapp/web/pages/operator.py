@@ -26,6 +26,7 @@ def overview() -> Any:
     rows = [
         (_("Apps"), _("What people can log in to with their account here"), layouts.page_url("operator_apps.listed")),
         (_("Accounts"), _("Find, invite, log out, or lock people"), layouts.page_url("operator_accounts.listed")),
+        (_("Messages"), _("What was sent, what failed, and a test"), layouts.page_url("operator_messages.listed")),
         (_("Groups"), _("Who can use an app that isn't open to everyone"), layouts.page_url("operator.groups")),
     ]
     return render.page("operator/overview.html", rows=rows)

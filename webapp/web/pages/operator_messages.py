@@ -1,0 +1,92 @@
+"""The operator's page of messages: what was sent, what failed and why, and a test message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, session
+from flask_login import login_required
+
+from ...domain import ports as p
+from ...domain.language import Sentence, lazy, lazy_pgettext
+from ...domain.language import gettext as _
+from ...domain.refusals import Refusal
+from ...models.messages import FAILED, OWED, SENT, Message
+from ...services.operators.messages import KEPT, Tested
+from ...services.outbox import EMAIL, PUSH, TEXT
+from .. import current, guards, layouts, operators, render, words
+from ..forms import Form
+
+bp = Blueprint("operator_messages", __name__, url_prefix="/operator/messages")
+
+RESULTS = "test-message"
+"""In the Flask session: what the page after a test message says."""
+
+CHANNELS: dict[str, Sentence] = {EMAIL: lazy("Email"), TEXT: lazy("Text message"), PUSH: lazy("Notification")}
+STATES: dict[str, Sentence] = {
+    OWED: lazy_pgettext("message", "Waiting"),
+    SENT: lazy_pgettext("message", "Sent"),
+    FAILED: lazy_pgettext("message", "Failed"),
+}
+FAULTS: dict[str | None, Sentence] = {
+    None: lazy("The server took the test message. It should arrive soon."),
+    KEPT: lazy("The settings name no server for this, so nothing was sent."),
+    p.NAME_UNKNOWN: lazy("The name of the server wasn't found."),
+    p.CONNECTION_REFUSED: lazy("The server refused the connection."),
+    p.NO_TLS: lazy("There was no encrypted connection to the server (TLS)."),
+    p.CERTIFICATE: lazy("The server's certificate isn't trusted."),
+    p.CREDENTIALS: lazy("The server didn't accept the username and password in the settings."),
+    p.RELAY_DENIED: lazy("The server doesn't pass on email from this site to that address (relay denied)."),
+    p.TIMED_OUT: lazy("The server took too long to answer."),
+    p.OTHER_FAULT: lazy("The server didn't take the test message."),
+}
+"""The sentence of each fault."""
+
+
+@bp.get("")
+@login_required
+@guards.operator
+def listed() -> Any:
+    return _listed(Form())
+
+
+@bp.post("/test")
+@login_required
+@guards.operator
+def send_test() -> Any:
+    """Sends a test message while the operator waits."""
+    form = Form()
+    if form.submitted():
+        try:
+            results = operators.services().messages.test(current.user().account, operators.actor())
+            session[RESULTS] = [(result.channel, _sentence(result), result.complaint) for result in results]
+            return render.go(layouts.page_url("operator_messages.test"))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    return _listed(form)
+
+
+@bp.get("/test")
+@login_required
+@guards.operator
+def test() -> Any:
+    """How the test message went, once."""
+    rows = [(CHANNELS[channel], sentence, complaint) for channel, sentence, complaint in session.pop(RESULTS, [])]
+    if not rows:
+        return render.go(layouts.page_url("operator_messages.listed"))
+    return render.page("operator/message_test.html", rows=rows)
+
+
+def _listed(form: Form) -> Any:
+    service, test_url = operators.services().messages, layouts.page_url("operator_messages.send_test")
+    lists = [(_("Failed messages"), service.newest(failed=True)), (_("Newest messages"), service.newest())]
+    shown = [(heading, [_row(message) for message in messages]) for heading, messages in lists if messages]
+    return render.page("operator/messages.html", form, lists=shown, test_url=test_url)
+
+
+def _row(message: Message) -> tuple[Message, Sentence, Sentence]:
+    return message, CHANNELS[message.channel], STATES[message.state]
+
+
+def _sentence(result: Tested) -> str:
+    return words.say(result.refusal) if result.refusal is not None else str(FAULTS[result.fault])
