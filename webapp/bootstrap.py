@@ -11,6 +11,7 @@ from .adapters.heartbeat import FileHeartbeat
 from .adapters.keyring import AesGcmKeyring
 from .adapters.password_hashing import Argon2id
 from .adapters.places import FilePlaces
+from .adapters.server_requests import HttpRequests
 from .adapters.smtp import SmtpMail
 from .adapters.system import SystemClock, SystemEntropy
 from .adapters.template_renderer import TemplateRenderer
@@ -33,6 +34,7 @@ from .services.email_addresses import EmailAddresses
 from .services.email_undos import EmailUndos
 from .services.enrollment.service import Enrollment
 from .services.factors import Forecasts, NamedFactors, SecondFactors
+from .services.guarded import Guarded
 from .services.invitations import Invitations
 from .services.kept_acts import KeptActs
 from .services.links import Links
@@ -71,6 +73,7 @@ def adapters(settings: Settings) -> Adapters:
         TemplateRenderer(ROOT / "templates", settings.site_name, settings.main_url, reload=not settings.serving),
         WebPush(push, policy.push_timeout, clock) if push.private_key else NoPushes(),
         FilePlaces(settings.places_file) if settings.places_file else NoPlaces(),
+        HttpRequests(settings.private_addresses, policy.server_timeout, policy.server_answer_bytes),
     )
 
 
@@ -82,20 +85,19 @@ class Services:
     ) -> None:
         self.settings, self.languages, self.clock, self.entropy = settings, languages, ports.clock, ports.entropy
         self.mail, self.texts, self.pushes, self.places = ports.mail, ports.texts, ports.pushes, ports.places
-        self.db, site = db, settings.site_name
+        self.db, site, url, ways = db, settings.site_name, settings.main_url, (ports.mail, ports.texts, ports.pushes)
         keyring = AesGcmKeyring(settings.encryption_keys, ports.entropy)
         self.core = core = Core(self.db, ports.clock, ports.entropy, keyring, settings.policy)
-        self.outbox, self.links = Outbox(core, ports.renderer, languages), Links(core, settings.main_url)
+        self.outbox, self.links = Outbox(core, ports.renderer, languages), Links(core, url)
         self.notices = tell = Notices(core, self.outbox, self.links)
         self.attempts, self.sessions = attempts, sessions = Attempts(core), Sessions(core)
         self.passwords = passwords = Passwords(core, ports.hasher, site)
-        guesses, codes, self.refusals = PasswordAttempts(core, attempts), OneTimeCodes(core), Refusals(core, attempts)
-        self.backup_codes = backup_codes = BackupCodes(core)
+        guesses, codes, self.backup_codes = PasswordAttempts(core, attempts), OneTimeCodes(core), BackupCodes(core)
+        self.refusals = Refusals(core, attempts)
         self.text_caps = TextCaps(core, attempts, self.outbox, settings.sms_daily_budget, settings.mail_from)
         numbers = PhoneNumbers(core, codes, self.text_caps, self.outbox, tell, settings.sms_countries)
-        mailing = (codes, self.outbox, tell, self.links)
-        self.email_addresses = emails = EmailAddresses(core, attempts, *mailing, settings.main_url)
-        self.email_undos = EmailUndos(core, self.links, sessions, tell, self.outbox, settings.main_url)
+        self.email_addresses = emails = EmailAddresses(core, attempts, codes, self.outbox, tell, self.links, url)
+        self.email_undos = EmailUndos(core, self.links, sessions, tell, self.outbox, url)
         self.phone_numbers, key, hosts = numbers, ports.pushes.public_key, settings.push.hosts
         self.ceremonies = Ceremonies(core, site, settings.main_host.partition(":")[0], settings.origins)
         pushes = RequestPushes(core, self.outbox, ports.places, site, settings.mobile_url, key is not None)
@@ -104,13 +106,13 @@ class Services:
         parts = (codes, self.outbox, numbers, self.ceremonies, self.login_requests)
         self.methods = methods(Parts(core, attempts, *parts, site, ports.texts.available, hosts, key))
         opening, remembered = SessionOpening(sessions, attempts, tell), RememberedBrowsers(core)
-        proof = (core, attempts, backup_codes, tell, WrongCodes(core, attempts, tell), self.methods, sessions)
+        proof = (core, attempts, self.backup_codes, tell, WrongCodes(core, attempts, tell), self.methods, sessions)
         self.login = Login(*proof, guesses, passwords, remembered, opening)
         self.step_up, self.passkeys = StepUp(*proof), Passkeys(core, attempts, tell, opening, self.methods)
         self.kept_acts, self.shown_once, self.usernames = KeptActs(core), ShownOnce(core), Usernames(core, site)
         self.password_proof = PasswordProof(core, attempts, passwords, sessions)
-        self.enrollment = Enrollment(core, attempts, sessions, self.password_proof, emails, backup_codes, tell)
-        self.second_factors = SecondFactors(core, sessions, backup_codes, tell, self.methods)
+        self.enrollment = Enrollment(core, attempts, sessions, self.password_proof, emails, self.backup_codes, tell)
+        self.second_factors = SecondFactors(core, sessions, self.backup_codes, tell, self.methods)
         self.named_factors, self.forecasts = NamedFactors(core, sessions, tell), Forecasts(self.methods)
         self.sign_up = SignUp(core, attempts, passwords, sessions, tell, self.usernames, settings.sign_up_open)
         changing = (guesses, passwords, sessions, self.links, self.outbox, tell)
@@ -125,14 +127,15 @@ class Services:
         self.legacy_access = LegacyAccess(core, *proving, refused, tell, CallerCache(core))
         kinds = SessionKind(core, sessions), RememberedKind(core, remembered), AppKind(core, self.app_sessions)
         self.active_access = ActiveAccess(core, sessions, tell, kinds)
-        self.delivery = Delivery(core, self.outbox, ports.mail, ports.texts, ports.pushes, refused.process, pushes.drop)
         owned, self.exports = (self.links, tell, self.outbox), Exports(core, attempts, sessions, tell)
         self.renames = Renames(core, attempts, self.usernames, sessions, *owned, settings.username_change)
-        self.deletions = Deletions(core, sessions, *owned, self.usernames, settings.main_url)
+        self.deletions = Deletions(core, sessions, *owned, self.usernames, url)
         self.accounts = Accounts(core, sessions, tell, self.deletions, self.renames)
-        self.openid = OpenId(core, attempts, sessions, tell, self.methods, settings.main_url, list(languages))
+        self.openid = OpenId(core, attempts, sessions, tell, self.outbox, self.methods, ports.servers, url, languages)
         self.operators = Operators(core, sessions, *owned, self.methods, settings.origins, attempts, numbers, ports)
-        beats = FileHeartbeat(settings.instance, settings.database_url)
+        self.guarded = Guarded(core, attempts, sessions, tell, self.openid, self.legacy_access)
+        beats, told = FileHeartbeat(settings.instance, settings.database_url), self.openid.back_channel
+        self.delivery = Delivery(core, self.outbox, *ways, told.send, (refused.process, told.owe_ended), pushes.drop)
         self.restoration, self.maintenance = Restoration(core, beats, self.methods), Maintenance(core, self.deletions)
         self.advice = Advice(core, self.app_sessions, self.usernames, settings.sign_up_open, settings.legacy_access)
 

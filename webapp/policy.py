@@ -171,6 +171,8 @@ class Policy:
     refusals_of_network: Window = Window(60, HOUR)  # kept for `flask why`; our choice
     refusals_noted: Window = Window(300, HOUR)  # kept in total: 50 000 rows in a week
     refusals_kept: int = 7 * DAY
+    logout_token_seconds: int = 2 * MINUTE  # OpenID Connect Back-Channel Logout 1.0 section 2.4
+    ended_lately: int = 10 * MINUTE  # for which each round of the worker looks; a slower one looks for all; our choice
     signing_key_seconds: int = 90 * DAY  # for which a key signs
     signing_key_ahead: int = DAY  # for which it is published before it signs
     signing_keys_cached: int = HOUR  # by this site's processes, and by apps
@@ -191,6 +193,8 @@ class Policy:
     mail_timeout: int = 20
     text_timeout: int = 20
     push_timeout: int = 20
+    server_timeout: int = 5  # a whole call of an app's server, so that messages do not wait for it; our choice
+    server_answer_bytes: int = 64 * 1024  # that are read of it; a set of keys (RFC 7517) has a few KiB; our choice
     worker_claims_for: int = 2 * MINUTE
 
     test_messages: Window = Window(5, 10 * MINUTE)  # of one operator, each an email and a text; our choice

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
+from ...domain.ports import ServerRequests
 from ..attempts import Attempts
 from ..core import Core
 from ..method_kinds import Methods
 from ..notices import Notices
+from ..outbox import Outbox
 from ..sessions import Sessions
 from . import discovery
 from .authorizations import Authorizations
+from .back_channel import BackChannel
 from .claims import Claims
 from .clients import Clients
 from .connections import Connections
@@ -38,20 +41,24 @@ class OpenId:
         attempts: Attempts,
         sessions: Sessions,
         notices: Notices,
+        outbox: Outbox,
         methods: Methods,
+        servers: ServerRequests,
         issuer: str,
-        languages: Sequence[str],
+        languages: Iterable[str],
     ) -> None:
-        self.issuer, self.languages = issuer, languages
+        self.issuer, self.languages = issuer, list(languages)
         self.origins, self.signing_keys, self.subjects = Origins(core), SigningKeys(core), Subjects(core)
         self.clients, self.connections = clients, connections = Clients(core), Connections(core, notices)
         known = (self.subjects, self.signing_keys, sessions)
         self.proofs = Proofs(core, methods)
         steps = Steps(clients, connections, self.proofs, *known)
-        self.authorizations = Authorizations(core, attempts, issuer, clients, connections, steps, sessions, notices)
+        self.back_channel = BackChannel(core, issuer, outbox, servers, *known)
+        using = (clients, connections, steps, self.back_channel, sessions, notices)
+        self.authorizations = Authorizations(core, attempts, issuer, *using)
         self.tokens = Tokens(core, issuer, clients, Claims(core, clients), *known, notices)
         self.endpoints = Endpoints(core, attempts, clients, self.tokens)
-        self.log_outs = LogOuts(issuer, clients, self.signing_keys, self.subjects)
+        self.log_outs = LogOuts(core, attempts, issuer, clients, self.signing_keys, self.subjects)
 
     @cached_property
     def configuration(self) -> dict[str, Any]:

@@ -34,6 +34,8 @@ def document(issuer: str, languages: Sequence[str]) -> dict[str, Any]:
         "revocation_endpoint": f"{issuer}{REVOKE}",
         "introspection_endpoint": f"{issuer}{INTROSPECT}",
         "end_session_endpoint": f"{issuer}{LOG_OUT}",
+        "backchannel_logout_supported": True,  # Back-Channel Logout 1.0 section 2.1
+        "backchannel_logout_session_supported": True,
         "scopes_supported": SCOPES,
         "response_types_supported": ["code"],
         "response_modes_supported": MODES,

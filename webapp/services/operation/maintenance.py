@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select, upd
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ...models.accounts import OPERATOR, Account
-from ...models.app_logins import AppAuthorization, AuthorizationRequest, RefreshToken, end_given
+from ...models.app_logins import AppAuthorization, AuthorizationRequest, LogOutRequest, RefreshToken, end_given
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ...models.codes import Code, Link
 from ...models.contacts import ContactLookups
@@ -162,6 +162,7 @@ class Maintenance:
             (AuthorizationRequest, AuthorizationRequest.asked_at < now - policy.authorization_request_seconds),
             (GuardedLogin, GuardedLogin.asked_at < now - policy.guarded_login_seconds - policy.code_seconds),
             (GuardedSession, GuardedSession.ended_at < ended),
+            (LogOutRequest, LogOutRequest.asked_at < now - policy.authorization_request_seconds),
             (RefreshToken, RefreshToken.made_at < ended - policy.refresh_token_idle),
             (AppAuthorization, self._authorization_is_over(ended)),
             (RefusedAccess, RefusedAccess.at < now - policy.refused_access_seconds),

@@ -15,7 +15,7 @@ from ...domain.account_refusals import TooManyExports
 from ...domain.moments import machine
 from ...domain.origin import Origin
 from ...models.accounts import Account, lock_account
-from ...models.app_logins import AppAuthorization, AppConnection
+from ...models.app_logins import AppAuthorization, AppConnection, SessionApp
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ...models.base import Table, rows_of
 from ...models.codes import Code, Link
@@ -61,6 +61,7 @@ COPIED: dict[type[Table], tuple[str, ...]] = {
     ),
     GuardedLogin: ("path", "proof", "asked_at", "granted_at", "used_at"),
     GuardedSession: ("started_at", "seen_at", *FROM, "ended_at"),
+    SessionApp: ("since",),
     AppConnection: ("consented", "learned", "since", "used_at"),
     KnownNetwork: ("network", "at"),
     Membership: ("group_name", "added_at"),
