@@ -12,8 +12,10 @@ from ..method_kinds import Methods
 from ..notices import Notices
 from ..sessions import Sessions
 from . import discovery
+from .assertions import Assertions
 from .authorizations import Authorizations
 from .claims import Claims
+from .client_proofs import ClientProofs
 from .clients import Clients
 from .connections import Connections
 from .endpoints import Endpoints
@@ -49,7 +51,8 @@ class OpenId:
         steps = Steps(clients, connections, Proofs(core, methods), *known)
         self.authorizations = Authorizations(core, attempts, issuer, clients, connections, steps, sessions, notices)
         self.tokens = Tokens(core, issuer, clients, Claims(core, clients), *known, notices)
-        self.endpoints = Endpoints(core, attempts, clients, self.tokens)
+        proofs = ClientProofs(core, attempts, clients, Assertions(core), issuer)
+        self.endpoints = Endpoints(core, clients, proofs, self.tokens)
         self.log_outs = LogOuts(issuer, clients, self.signing_keys, self.subjects)
 
     @cached_property

@@ -9,7 +9,7 @@ from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
 
 from ...models.accounts import Account
-from .discovery import BASIC, NONE, POST
+from .discovery import EVERY_CLIENT
 from .provider import Provider, Registered
 from .tokens import Given
 
@@ -31,7 +31,7 @@ class Code:
 
 
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no types
-    TOKEN_ENDPOINT_AUTH_METHODS = (BASIC, POST, NONE)
+    TOKEN_ENDPOINT_AUTH_METHODS = EVERY_CLIENT
     server: Provider
 
     def query_authorization_code(self, code: str, client: Registered) -> Code | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...models.registered_apps import ALGORITHMS, SCOPES
+from .signed_proofs import PROOF_ALGORITHMS
 
 AUTHORIZE, TOKEN, USERINFO, KEYS = "/oauth/authorize", "/oauth/token", "/oauth/userinfo", "/oauth/keys"
 REVOKE, INTROSPECT, LOG_OUT = "/oauth/revoke", "/oauth/introspect", "/oauth/log-out"
@@ -15,6 +16,10 @@ CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr",
 SFA, MFA, PHR = "https://refeds.org/profile/sfa", "https://refeds.org/profile/mfa", "phr"
 """Authentication context classes: REFEDS SFA and MFA profiles, and phishing-resistant (OpenID EAP ACR Values 1.0)."""
 BASIC, POST, NONE = "client_secret_basic", "client_secret_post", "none"
+PRIVATE_KEY_JWT = "private_key_jwt"
+CONFIDENTIAL = (PRIVATE_KEY_JWT, BASIC, POST)
+EVERY_CLIENT = (*CONFIDENTIAL, NONE)
+"""How an app proves itself (OpenID Connect Core 1.0 section 9)."""
 GRANTS = ("authorization_code", "refresh_token")
 PROMPTS = ("none", "login", "consent", "select_account")
 MODES = ("query", "form_post")
@@ -40,9 +45,12 @@ def document(issuer: str, languages: Sequence[str]) -> dict[str, Any]:
         "grant_types_supported": GRANTS,
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": ALGORITHMS,
-        "token_endpoint_auth_methods_supported": [BASIC, POST, NONE],
-        "revocation_endpoint_auth_methods_supported": [BASIC, POST, NONE],
-        "introspection_endpoint_auth_methods_supported": [BASIC, POST],
+        "token_endpoint_auth_methods_supported": EVERY_CLIENT,
+        "token_endpoint_auth_signing_alg_values_supported": PROOF_ALGORITHMS,
+        "revocation_endpoint_auth_methods_supported": EVERY_CLIENT,
+        "revocation_endpoint_auth_signing_alg_values_supported": PROOF_ALGORITHMS,
+        "introspection_endpoint_auth_methods_supported": CONFIDENTIAL,
+        "introspection_endpoint_auth_signing_alg_values_supported": PROOF_ALGORITHMS,
         "claims_supported": CLAIMS,
         "claims_parameter_supported": True,
         "acr_values_supported": [SFA, MFA, PHR],

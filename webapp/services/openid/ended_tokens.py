@@ -8,7 +8,7 @@ from typing import Any
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
-from .discovery import BASIC, NONE, POST
+from .discovery import CONFIDENTIAL, EVERY_CLIENT
 from .provider import INTROSPECTION, Provider, Registered
 from .tokens import Given, Refreshing
 
@@ -52,7 +52,7 @@ def find(server: Provider, client: Registered, token: str) -> Found | None:
 
 class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib has no types
     ENDPOINT_NAME = REVOCATION
-    CLIENT_AUTH_METHODS = (BASIC, POST, NONE)
+    CLIENT_AUTH_METHODS = EVERY_CLIENT
     server: Provider
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Found | None:  # noqa: ARG002  # of Authlib's endpoint
@@ -67,7 +67,7 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib has no ty
 
 class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # the same
     ENDPOINT_NAME = INTROSPECTION
-    CLIENT_AUTH_METHODS = (BASIC, POST)
+    CLIENT_AUTH_METHODS = CONFIDENTIAL
     server: Provider
 
     def check_permission(self, token: Found, client: Registered, request: Any) -> bool:  # noqa: ARG002  # of Authlib's endpoint

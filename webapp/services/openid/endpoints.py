@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import structlog
 
 from ...domain.refusals import TooManyAttempts
 from ...models.registered_apps import KEY, PASSWORD, RegisteredApp
-from ..attempt_rules import SlidingWindows
-from ..attempts import Attempts, Bucket
 from ..core import Core
+from .client_proofs import ClientProofs, presented_by
 from .clients import Client, Clients
 from .code_grant import CodeGrant, Pkce
-from .discovery import MFA, PHR
+from .discovery import INTROSPECT, MFA, PHR, REVOKE, TOKEN
 from .ended_tokens import REVOCATION, Introspection, Revocation
-from .provider import INTROSPECTION, Provider, Received, Registered, Reply
+from .provider import INTROSPECTION, Proved, Provider, Received, Reply
 from .refresh_grant import RefreshGrant
+from .signed_proofs import ProofRefused
 from .tokens import Given, Tokens
 
 log = structlog.get_logger()
 BEARER = "Bearer "
 HARDWARE, SOFTWARE = "hwk", "swk"
-LONGEST_CLIENT_ID = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     core: Core
-    attempts: Attempts
     clients: Clients
+    client_proofs: ClientProofs
     tokens: Tokens
 
     def token(self, received: Received) -> Reply:
@@ -48,13 +44,13 @@ class Endpoints:
 
         if not received.form.get("grant_type"):
             return self.refuse("invalid_request", "The parameter grant_type is missing.")
-        return self._answered(received, answer)
+        return self._answered(received, TOKEN, answer)
 
     def revoke(self, received: Received) -> Reply:
-        return self._answered(received, lambda provider: _by_endpoint(provider, Revocation, REVOCATION, received))
+        return self._answered(received, REVOKE, _of_endpoint(Revocation, REVOCATION, received))
 
     def introspect(self, received: Received) -> Reply:
-        return self._answered(received, lambda provider: _by_endpoint(provider, Introspection, INTROSPECTION, received))
+        return self._answered(received, INTROSPECT, _of_endpoint(Introspection, INTROSPECTION, received))
 
     def userinfo(self, authorization: str | None) -> Reply:
         """OpenID Connect Core 1.0 section 5.3, for the value of the Authorization header (RFC 6750 section 2.1)."""
@@ -92,28 +88,24 @@ class Endpoints:
     def refuse(self, error: str, description: str, status: int = 400) -> Reply:
         return self._numbered(Reply(status, {"error": error, "error_description": description}), None)
 
-    def _answered(self, received: Received, answer: Callable[[Provider], Reply]) -> Reply:
-        """Reads the client, and counts a proof that is wrong before it is answered.
-
-        A right one is not counted, however many come at once: 256 random bits cannot be guessed.
-        """
-        presented = _presented(received)
+    def _answered(self, received: Received, path: str, answer: Callable[[Provider], Reply]) -> Reply:
+        """Judges who the client is, and answers it in one transaction. `path` is the one that was called."""
+        presented = presented_by(received)
         if presented is None:
-            return self.refuse("invalid_request", "The client is named or proved in more than one way.")
-        name, secret = presented
-        client = self.clients.client(name) if 0 < len(name) <= LONGEST_CLIENT_ID else None
-        if client is None or not Registered(client).is_proved_by(secret):
-            known = client.app.client_id if client is not None else "?"
-            failures = Bucket(f"client:{known}:{received.origin.network}", self._rule())
-            try:
-                self.attempts.spend(failures)
-            except TooManyAttempts as refusal:
-                reply = self.refuse("invalid_client", "Too many failed attempts.", 429)
-                return Reply(reply.status, reply.body, [("Retry-After", str(refusal.wait))])
+            return self.refuse(
+                "invalid_request", "The client is named or proved in more than one way, or its assertion is malformed."
+            )
+        try:
+            client, assertion = self.client_proofs.judge(presented, path, received.origin.network)
+        except TooManyAttempts as refusal:
+            reply = self.refuse("invalid_client", "Too many failed attempts.", 429)
+            return Reply(reply.status, reply.body, [("Retry-After", str(refusal.wait))])
+        except ProofRefused as refusal:
+            return self.refuse("invalid_client", f"The client assertion is refused. {refusal.why}", 401)
         self.tokens.subjects.ready()
         keys = self.tokens.signing_keys.published(client.newest_key if client is not None else None)
         with self.core.db.write() as tx:
-            return self._numbered(answer(Provider(tx, self.tokens, client, keys)), client)
+            return self._numbered(answer(Provider(tx, self.tokens, client, keys, Proved(assertion))), client)
 
     def _numbered(self, reply: Reply, client: Client | None) -> Reply:
         """A refusal with a random number, under which the log has it."""
@@ -123,9 +115,6 @@ class Endpoints:
         facts = {"error": reply.body["error"], "rule": reply.body.get("error_description", "")}
         log.info("openid_refused", error_id=number, client_id=client.app.client_id if client else None, **facts)
         return Reply(reply.status, {**reply.body, "error_id": number}, reply.headers)
-
-    def _rule(self) -> SlidingWindows:
-        return SlidingWindows((self.core.policy.client_failures,))
 
     def _unmet(self, app: RegisteredApp, given: Given) -> dict[str, str]:
         """What the app demands now and the log-in did not prove (RFC 9470 section 3)."""
@@ -147,26 +136,10 @@ class Endpoints:
         return Reply(reply.status, reply.body, [("WWW-Authenticate", f"Bearer {header}")])
 
 
-def _by_endpoint(provider: Provider, kind: Any, name: str, received: Received) -> Reply:
-    provider.register_endpoint(kind)
-    reply: Reply = provider.create_endpoint_response(name, received)
-    return reply
+def _of_endpoint(kind: Any, name: str, received: Received) -> Callable[[Provider], Reply]:
+    def answer(provider: Provider) -> Reply:
+        provider.register_endpoint(kind)
+        reply: Reply = provider.create_endpoint_response(name, received)
+        return reply
 
-
-def _presented(received: Received) -> tuple[str, str | None] | None:
-    """The client that the request names, empty where it names none, and the secret with it; None where it names two, or
-    proves itself twice (RFC 6749 section 2.3) or by a NUL, which the database does not take."""
-    named, header = received.form.get("client_id", ""), received.authorization
-    if header is None:
-        return named, received.form.get("client_secret") or None
-    if "client_secret" in received.form:
-        return None
-    scheme, _, encoded = header.partition(" ")
-    try:
-        name, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeError, ValueError):
-        return None
-    name, secret = unquote(name), unquote(secret)
-    if scheme.lower() != "basic" or not colon or (named and named != name) or "\0" in name + secret:
-        return None
-    return name, secret
+    return answer

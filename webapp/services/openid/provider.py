@@ -7,18 +7,20 @@ by the rows of `tokens.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Request
+from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, InvalidClientError, OAuth2Request
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
 from ...domain.codes import hash_of
 from ...domain.origin import Origin
+from ...models.app_proofs import use_proof
 from ...models.database import Transaction
 from ...models.registered_apps import PUBLIC
 from .clients import Client
-from .discovery import GRANTS, NONE
+from .discovery import BASIC, GRANTS, NONE, POST, PRIVATE_KEY_JWT
+from .signed_proofs import OneUse
 from .signing_keys import PublishedKeys
 from .tokens import Given, Tokens
 
@@ -43,6 +45,13 @@ class Reply:
     headers: Sequence[tuple[str, str]] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What the request proves by signatures. Each is used once, in the transaction."""
+
+    assertion: OneUse | None = None
+
+
 class Registered(ClientMixin):  # type: ignore[misc]  # Authlib has no types
     """A registered app, as Authlib asks about it."""
 
@@ -53,14 +62,16 @@ class Registered(ClientMixin):  # type: ignore[misc]  # Authlib has no types
         return hash_of(client_secret) in self.client.secret_hashes
 
     def is_proved_by(self, secret: str | None) -> bool:
-        """True for the app's secret; for a public app, which has none, without one."""
+        """True for the secret of an app that may use one; for a public app, without a secret."""
         if secret is None:
             return self.app.kind == PUBLIC
-        return self.app.kind != PUBLIC and self.check_client_secret(secret)
+        return self.app.kind != PUBLIC and not self.app.has_keys and self.check_client_secret(secret)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        """A public app has no secret; every other one must prove itself (RFC 6749 section 2.3)."""
-        return (method == NONE) == (self.app.kind == PUBLIC) and (method != NONE or endpoint != INTROSPECTION)
+        """A public app has no secret; every other one must prove itself (RFC 6749 section 2.3), in its one way."""
+        if self.app.kind == PUBLIC:
+            return method == NONE and endpoint != INTROSPECTION
+        return method == PRIVATE_KEY_JWT if self.app.has_keys else method in (BASIC, POST)
 
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type in GRANTS
@@ -80,10 +91,15 @@ class TokenRequest(OAuth2Request):  # type: ignore[misc]  # the same
 
 
 class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
-    """`client` is the app that the request names. It and the keys were read before the transaction began."""
+    """`client` is the app that the request names, `proved` what it signed. They and the keys were read and verified
+    before the transaction began."""
 
-    def __init__(self, tx: Transaction, tokens: Tokens, client: Client | None, keys: PublishedKeys) -> None:
+    def __init__(
+        self, tx: Transaction, tokens: Tokens, client: Client | None, keys: PublishedKeys, proved: Proved
+    ) -> None:
         super().__init__()
+        self.proved = proved
+        self.register_client_auth_method(PRIVATE_KEY_JWT, self.by_assertion)
         self.tx, self.tokens, self.named, self.keys = tx, tokens, client, keys
         self.register_token_generator("default", self.make_token)
         self.given: Given | None = None
@@ -92,6 +108,14 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
     def query_client(self, client_id: str) -> Registered | None:
         named = self.named
         return Registered(named) if named is not None and named.app.client_id == client_id else None
+
+    def by_assertion(self, query_client: Any, request: TokenRequest) -> Registered | None:  # noqa: ARG002  # of Authlib
+        """The client that was proved by an assertion, which is used here."""
+        if self.proved.assertion is None or self.named is None:
+            return None
+        if not use_proof(self.tx, *astuple(self.proved.assertion)):
+            raise InvalidClientError(description="The client assertion was used before.")
+        return Registered(self.named)
 
     def make_token(self, *, client: Registered, scope: str, **_rest: Any) -> dict[str, Any]:
         """Makes the tokens of `given`, which the grant has found."""

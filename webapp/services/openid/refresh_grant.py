@@ -8,7 +8,7 @@ from authlib.oauth2.rfc6749 import InvalidGrantError
 from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 
 from ...models.accounts import Account
-from .discovery import BASIC, NONE, POST
+from .discovery import EVERY_CLIENT
 from .provider import Provider, Registered
 from .tokens import Refreshing
 
@@ -27,7 +27,7 @@ class Refreshed:
 
 
 class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no types
-    TOKEN_ENDPOINT_AUTH_METHODS = (BASIC, POST, NONE)
+    TOKEN_ENDPOINT_AUTH_METHODS = EVERY_CLIENT
     INCLUDE_NEW_REFRESH_TOKEN = True
     server: Provider
 

@@ -1,0 +1,318 @@
+"""Attacks on the ways in which apps prove themselves, each in a test named after it: client assertions (RFC 7523), DPoP
+(RFC 9449) and pushed requests (RFC 9126); RFC 9700, RFC 8725 and what was once wrong in libraries for JWT.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from joserfc.jwk import ECKey, RSAKey
+
+from tests import keyed_app
+from tests.attacks.races import Racers
+from tests.attacks.tools import count
+from tests.conftest import Site
+from tests.keyed_app import JWKS, KEY, OTHER, RSA, TYPE, KeyedApp
+from tests.people import Owner
+from tests.relying_party import ISSUER, PUBLIC, RelyingParty, json_of
+
+
+@pytest.fixture
+def bank(site: Site) -> KeyedApp:
+    return KeyedApp(site, name="Bank")
+
+
+def error_of(page: Any) -> str:
+    return str(json_of(page)["error"])
+
+
+def asked_with(app: KeyedApp, **form: str) -> Any:
+    """A request that a proved app may make, and that changes nothing."""
+    return app.call("/oauth/introspect", proved=False, token="unknown", **form)
+
+
+def with_assertion(app: KeyedApp, assertion: str) -> Any:
+    return asked_with(app, **app.proved(assertion))
+
+
+def encoded(part: Any) -> str:
+    return keyed_app.encoded(json.dumps(part).encode())
+
+
+def signed_by_hmac(app: KeyedApp, secret: bytes, algorithm: str = "HS256") -> str:
+    """By hand: joserfc does not take a public key for it."""
+    text = f"{encoded({'alg': algorithm, 'kid': 'two'})}.{encoded(app.claims())}"
+    return f"{text}.{keyed_app.encoded(hmac.digest(secret, text.encode(), algorithm.replace('HS', 'sha')))}"
+
+
+# -- Client assertions: algorithm confusion (RFC 8725 section 2.1, CVE-2016-10555, CVE-2022-39174) -------
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "PS256"])
+def test_an_app_proves_itself_by_its_key_everywhere(site: Site, ada: Owner, bank: KeyedApp, algorithm: str) -> None:
+    def fresh() -> dict[str, str]:
+        return bank.proved(bank.assertion(KEY if algorithm == "ES256" else RSA, {"alg": algorithm}))
+
+    page = bank.exchange(bank.code(ada, scope="openid offline_access"), **fresh())
+    tokens = json_of(page)
+    assert json_of(asked_with(bank, **fresh())) == {"active": False}
+    assert json_of(bank.call("/oauth/introspect", token=tokens["access_token"], **fresh()))["active"] is True
+    assert bank.call("/oauth/revoke", token=tokens["refresh_token"], **fresh()).status == 200
+    assert error_of(bank.refresh(tokens["refresh_token"], **fresh())) == "invalid_grant"
+
+
+@pytest.mark.parametrize("name", ["none", "None", "NONE", "nOnE", "", None, 1, ["ES256"]])
+def test_an_unsigned_assertion_is_refused(bank: KeyedApp, name: Any) -> None:
+    for signature in ("", "AA"):
+        page = with_assertion(bank, f"{encoded({'alg': name, 'kid': 'one'})}.{encoded(bank.claims())}.{signature}")
+        assert (page.status, error_of(page)) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("form", ["pem", "der", "json"])
+def test_a_public_key_is_no_secret_of_a_hmac(bank: KeyedApp, form: str) -> None:
+    secret = {
+        "pem": RSA.as_pem(private=False),
+        "der": RSA.as_der(private=False),
+        "json": json.dumps(RSA.as_dict(private=False)).encode(),
+    }[form]
+    assert error_of(with_assertion(bank, signed_by_hmac(bank, secret))) == "invalid_client"
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_a_secret_signs_no_assertion(site: Site, algorithm: str) -> None:
+    """client_secret_jwt is not offered: the site stores no secret by which it could be verified."""
+    app = KeyedApp(site, jwks=None)
+    assert app.secret is not None
+    assert error_of(with_assertion(app, signed_by_hmac(app, app.secret.encode(), algorithm))) == "invalid_client"
+
+
+@pytest.mark.parametrize("algorithm", ["ES384", "ES512", "EdDSA", "RS384", "PS512"])
+def test_only_listed_algorithms_are_used(bank: KeyedApp, algorithm: str) -> None:
+    page = with_assertion(bank, bank.assertion(header={"alg": algorithm}))
+    assert "algorithm" in json_of(page)["error_description"]
+
+
+def test_a_key_is_used_with_its_own_algorithm_only(site: Site) -> None:
+    app = KeyedApp(site, jwks={"keys": [{**RSA.as_dict(private=False), "alg": "RS256"}]})
+    assert error_of(with_assertion(app, app.assertion(RSA, {"alg": "PS256"}))) == "invalid_client"
+    assert with_assertion(app, app.assertion(RSA, {"alg": "RS256"})).status == 200
+
+
+def test_a_key_for_encryption_signs_nothing(site: Site) -> None:
+    app = KeyedApp(site, jwks={"keys": [{**RSA.as_dict(private=False), "use": "enc"}]})
+    assert error_of(with_assertion(app, app.assertion(RSA, {"alg": "RS256"}))) == "invalid_client"
+
+
+@pytest.mark.parametrize("jwk", [
+    {"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "two"}, {"kty": "RSA", "kid": "two"},
+    RSAKey.generate_key(4104, {"kid": "two"}).as_dict(private=False),
+    {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "two"},
+])  # fmt: skip
+def test_a_weak_or_malformed_key_of_the_app_verifies_nothing(site: Site, jwk: dict[str, Any]) -> None:
+    app = KeyedApp(site, jwks={"keys": [jwk]})
+    algorithm = "ES256" if jwk["kty"] == "EC" else "RS256"
+    page = with_assertion(app, f"{encoded({'alg': algorithm, 'kid': 'two'})}.{encoded(app.claims())}.AAAA")
+    assert (page.status, error_of(page)) == (401, "invalid_client")
+
+
+# -- Headers (RFC 7515 section 4.1.11, RFC 8725 section 3.10; Authlib GHSA-9ggr-2464-2j32) ----------------
+
+
+@pytest.mark.parametrize("header", [
+    {"crit": ["exp"], "exp": 1}, {"crit": []}, {"crit": ["b64"], "b64": False}, {"b64": False}, {"b64": True},
+    {"crit": ["kid"]}, {"crit": "alg"},
+])  # fmt: skip
+def test_an_extension_that_must_be_understood_is_refused(bank: KeyedApp, header: dict[str, Any]) -> None:
+    page = with_assertion(bank, bank.assertion(header=header))
+    assert error_of(page) in ("invalid_client", "invalid_request")
+
+
+@pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c"])
+def test_a_key_in_the_header_is_not_trusted(bank: KeyedApp, name: str) -> None:
+    """CVE-2018-0114: the attacker's key comes with what it signed."""
+    brought = {"jwk": OTHER.as_dict(private=False), "x5c": ["AAAA"]}.get(name, "https://evil.example/keys")
+    for kid in ("one", None):
+        forged = bank.assertion(OTHER, {name: brought, "kid": kid})
+        assert error_of(with_assertion(bank, forged)) == "invalid_client"
+
+
+@pytest.mark.parametrize("kid", ["", "../one", "three", 1, ["one"], {"a": 1}, "\0", "' OR 1=1 --"])
+def test_a_name_of_no_key_is_refused(bank: KeyedApp, kid: Any) -> None:
+    assert error_of(with_assertion(bank, bank.assertion(header={"kid": kid}))) == "invalid_client"
+
+
+def test_one_of_several_keys_must_be_named(site: Site) -> None:
+    second = ECKey.generate_key("P-256", {"kid": "three"})
+    app = KeyedApp(site, jwks={"keys": [*JWKS["keys"], second.as_dict(private=False)]})
+    assert error_of(with_assertion(app, app.assertion(KEY, {"kid": None}))) == "invalid_client"
+    assert with_assertion(app, app.assertion(RSA, {"alg": "RS256", "kid": None})).status == 200, "the only RSA key"
+
+
+@pytest.mark.parametrize("kind", ["at+jwt", "dpop+jwt", "logout+jwt", "", 1])
+def test_a_token_of_another_kind_is_no_assertion(bank: KeyedApp, kind: Any) -> None:
+    """Cross-JWT confusion (RFC 8725 section 2.8)."""
+    page = with_assertion(bank, bank.assertion(header={"typ": kind}))
+    assert "typ" in json_of(page)["error_description"]
+    for known in ("JWT", "jwt", "client-authentication+jwt"):
+        assert with_assertion(bank, bank.assertion(header={"typ": known})).status == 200
+
+
+@pytest.mark.parametrize("text", [
+    "", ".", "..", "a.b", "a.b.c", "....", "é.è.ê", "\ud7ff", "e30.e30.AA", f"{encoded([])}.{encoded({})}.AA",
+    f"{encoded({'alg': 'ES256'})}.{encoded([])}.AA", f"{encoded({'alg': 'ES256'})}.{'A' * 50_000}.AA",
+    f"{encoded({'alg': 'ES256', 'pad': 'a' * 5000})}.{encoded({'sub': 'x'})}.AA",
+    f"{encoded({'alg': 'ES256'})}.{encoded({'sub': 1})}.AA",
+    f"{encoded({'alg': 'ES256'})}.{encoded({'sub': chr(0)})}.AA",
+    f"{encoded({'alg': 'ES256'})}.{encoded({'sub': chr(0xd800)})}.AA", "[" * 9000,
+])  # fmt: skip
+def test_what_is_no_assertion_is_refused(bank: KeyedApp, text: str) -> None:
+    page = with_assertion(bank, text or "x")
+    assert page.status in (400, 401)
+    assert error_of(page) in ("invalid_request", "invalid_client")
+
+
+# -- Claims: another server, another app, no end (RFC 7523 section 3, CVE-2025-27370) --------------------
+
+
+@pytest.mark.parametrize("audience", [
+    None, "", "https://other.example", f"{ISSUER}/", f"{ISSUER}/oauth/authorize", f"{ISSUER}/oauth/revoke",
+    [ISSUER], [ISSUER, "https://evil.example"], {"a": ISSUER}, 1,
+])  # fmt: skip
+def test_an_assertion_for_another_server_is_refused(bank: KeyedApp, audience: Any) -> None:
+    """Audience injection: the value is one text, so that it cannot be meant for two servers."""
+    assert error_of(with_assertion(bank, bank.assertion(aud=audience))) == "invalid_client"
+
+
+def test_the_audience_is_the_issuer_or_the_address_that_was_called(bank: KeyedApp) -> None:
+    for path in ("", "/oauth/token", "/oauth/introspect"):
+        assert with_assertion(bank, bank.assertion(aud=f"{ISSUER}{path}")).status == 200
+
+
+@pytest.mark.parametrize("change", [
+    {"iss": None}, {"sub": "other"}, {"iss": "other"}, {"iss": ["x"]}, {"exp": None}, {"jti": None}, {"jti": ""},
+    {"jti": 1}, {"jti": ["a"]}, {"exp": "soon"}, {"exp": True}, {"exp": float("inf")}, {"exp": float("nan")},
+    {"iat": "now"}, {"nbf": float("nan")},
+])  # fmt: skip
+def test_an_assertion_without_what_binds_it_is_refused(bank: KeyedApp, change: dict[str, Any]) -> None:
+    page = asked_with(bank, **{**bank.proved(bank.assertion(**change)), "client_id": bank.client_id})
+    assert error_of(page) in ("invalid_client", "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("name", "ahead", "status"),
+    [("exp", 0, 401), ("exp", 1, 200), ("exp", 600, 200), ("exp", 601, 401), ("exp", 3600, 401), ("iat", 60, 200),
+     ("iat", 61, 401), ("nbf", 60, 200), ("nbf", 61, 401), ("iat", -3600, 200)],
+)  # fmt: skip
+def test_an_assertion_lives_for_minutes(site: Site, bank: KeyedApp, name: str, ahead: int, status: int) -> None:
+    assert with_assertion(bank, bank.assertion(**{name: site.clock.now() + ahead})).status == status
+
+
+def test_another_apps_key_proves_nothing(site: Site, bank: KeyedApp) -> None:
+    evil = KeyedApp(site, name="Evil", jwks={"keys": [OTHER.as_dict(private=False)]})
+    assert with_assertion(evil, evil.assertion(OTHER)).status == 200
+    forged = evil.assertion(OTHER, iss=bank.client_id, sub=bank.client_id)
+    assert error_of(with_assertion(bank, forged)) == "invalid_client"
+    mixed = {**evil.proved(evil.assertion(OTHER)), "client_id": bank.client_id}
+    assert error_of(asked_with(evil, **mixed)) == "invalid_request"
+
+
+# -- Downgrade and two proofs at once (RFC 6749 section 2.3) ----------------------------------------------
+
+
+def test_an_app_with_keys_may_not_use_a_secret(site: Site, ada: Owner) -> None:
+    """Its earlier secret is dead from the moment at which it has keys."""
+    app = RelyingParty(site)
+    code = app.code(ada)
+    apps = site.services.operators.apps
+    apps.change(app.client_id, replace(apps.named(app.client_id).options, jwks=JWKS))
+    assert app.secret is not None
+    for page in (app.exchange(code), app.call("/oauth/token", proved=False, client_id=app.client_id,
+                 client_secret=app.secret, grant_type="authorization_code", code=code)):  # fmt: skip
+        assert error_of(page) == "invalid_client"
+    assert error_of(app.call("/oauth/token", proved=False, client_id=app.client_id, code=code,
+                    grant_type="authorization_code")) == "invalid_client"  # fmt: skip
+
+
+def test_an_app_with_a_secret_has_no_other_proof(site: Site) -> None:
+    app = KeyedApp(site, jwks=None)
+    assert error_of(with_assertion(app, app.assertion())) == "invalid_client"
+    public = RelyingParty(site, PUBLIC)
+    forged = app.assertion(iss=public.client_id, sub=public.client_id)
+    page = public.call("/oauth/revoke", token="x", client_assertion_type=TYPE, client_assertion=forged)
+    assert error_of(page) == "invalid_client"
+
+
+def test_a_client_that_proves_itself_twice_is_refused(bank: KeyedApp) -> None:
+    for more in ({"client_secret": "x"}, {"client_assertion_type": "x"}, {"client_id": "other"}):
+        assert error_of(asked_with(bank, **{**bank.proved(), **more})) == "invalid_request"
+    page = bank.call("/oauth/introspect", token="x", authorization="Basic YTpi")
+    assert error_of(page) == "invalid_request"
+    assert error_of(asked_with(bank, client_assertion=bank.assertion())) == "invalid_request"
+    assert error_of(asked_with(bank, client_assertion_type=TYPE)) == "invalid_request"
+
+
+def test_wrong_assertions_are_limited(site: Site, bank: KeyedApp) -> None:
+    for _ in range(10):
+        assert with_assertion(bank, bank.assertion(OTHER)).status == 401
+    assert with_assertion(bank, bank.assertion(OTHER)).status == 429
+    assert with_assertion(bank, bank.assertion()).status == 200, "a right one is not refused for others' failures"
+
+
+# -- Replay (RFC 7523 section 3) --------------------------------------------------------------------------
+
+
+def test_an_assertion_is_used_once(site: Site, bank: KeyedApp) -> None:
+    assertion = bank.assertion(exp=site.clock.now() + 600)
+    assert with_assertion(bank, assertion).status == 200
+    for path in ("introspect", "revoke", "token"):
+        page = bank.call(f"/oauth/{path}", token="x", grant_type="refresh_token", refresh_token="x",
+                         **bank.proved(assertion))  # fmt: skip
+        assert error_of(page) == "invalid_client"
+    site.clock.pass_(599)
+    site.services.maintenance.purge()
+    assert error_of(with_assertion(bank, assertion)) == "invalid_client"
+    site.clock.pass_(1)
+    site.services.maintenance.purge()
+    assert error_of(with_assertion(bank, assertion)) == "invalid_client"
+    site.clock.pass_(1)
+    site.services.maintenance.purge()
+    assert count(site, "SELECT count(*) FROM used_proofs") == 0
+    assert error_of(with_assertion(bank, assertion)) == "invalid_client", "it has expired"
+
+
+def test_two_apps_may_draw_the_same_jti(site: Site, bank: KeyedApp) -> None:
+    other = KeyedApp(site, name="Other")
+    for app in (bank, other):
+        assert with_assertion(app, app.assertion(jti="1")).status == 200
+    assert error_of(with_assertion(bank, bank.assertion(jti="1"))) == "invalid_client"
+
+
+def test_a_jti_of_any_characters_is_used_once(bank: KeyedApp) -> None:
+    for jti in ("\ud800", "\0", "a" * 20_000, "é\n"):
+        assert with_assertion(bank, bank.assertion(jti=jti)).status == 200
+        assert error_of(with_assertion(bank, bank.assertion(jti=jti))) == "invalid_client"
+
+
+def test_one_assertion_at_two_requests_counts_once(
+    site: Site, ada: Owner, bank: KeyedApp, racers: Racers, environ: dict[str, str]
+) -> None:
+    """Each request has a refresh token of its own, so that nothing but the assertion is in common."""
+    tokens = [bank.tokens(ada, scope="openid offline_access")["refresh_token"] for _ in range(4)]
+    assertion = bank.assertion()
+    requests = [
+        {
+            "path": "/oauth/token",
+            "cookies": {},
+            "address": f"198.51.100.{number}",
+            "data": {"grant_type": "refresh_token", "refresh_token": token, **bank.proved(assertion)},
+        }
+        for number, token in enumerate(tokens)
+    ]
+    answers = racers.race(site, environ, requests)
+    assert sorted(answer["status"] for answer in answers)[0] == 200
+    assert [answer["status"] for answer in answers].count(200) == 1
+    assert count(site, "SELECT count(*) FROM refresh_tokens WHERE used_at IS NOT NULL") == 1
