@@ -57,9 +57,11 @@ class KeyedApp(RelyingParty):
     def proved(self, assertion: str | None = None) -> dict[str, str]:
         return {"client_assertion_type": TYPE, "client_assertion": assertion or self.assertion()}
 
-    def call(self, path: str, *, authorization: str | None = None, proved: bool = True, **form: str) -> Page:
+    def call(
+        self, path: str, *, authorization: str | None = None, proved: bool = True, dpop: str | None = None, **form: str
+    ) -> Page:
         given = {**(self.proved() if proved else {}), **form}
-        return super().call(path, authorization=authorization, proved=False, **given)
+        return super().call(path, authorization=authorization, proved=False, dpop=dpop, **given)
 
 
 def proof(site: Site, method: str, path: str, key: Any = KEY, *, header: Any = None, **changes: Any) -> str:

@@ -16,9 +16,9 @@ from tests import keyed_app
 from tests.attacks.races import Racers
 from tests.attacks.tools import count
 from tests.conftest import Site
-from tests.keyed_app import JWKS, KEY, OTHER, RSA, TYPE, KeyedApp
+from tests.keyed_app import JWKS, KEY, OTHER, RSA, TYPE, KeyedApp, proof
 from tests.people import Owner
-from tests.relying_party import ISSUER, PUBLIC, RelyingParty, json_of
+from tests.relying_party import ISSUER, PUBLIC, RelyingParty, answer_of, json_of
 
 
 @pytest.fixture
@@ -316,3 +316,277 @@ def test_one_assertion_at_two_requests_counts_once(
     assert sorted(answer["status"] for answer in answers)[0] == 200
     assert [answer["status"] for answer in answers].count(200) == 1
     assert count(site, "SELECT count(*) FROM refresh_tokens WHERE used_at IS NOT NULL") == 1
+
+
+# -- DPoP: a stolen token is worth nothing without the key (RFC 9449 section 2, RFC 9700 section 4.10.1) ---
+
+TOKEN, USERINFO = "/oauth/token", "/oauth/userinfo"
+OFFLINE = {"scope": "openid offline_access"}
+
+
+@pytest.fixture
+def phone(site: Site) -> RelyingParty:
+    """A public app."""
+    return RelyingParty(site, PUBLIC, name="Phone")
+
+
+@pytest.fixture
+def wiki(site: Site) -> RelyingParty:
+    """A web application with a secret."""
+    return RelyingParty(site, name="Wiki")
+
+
+def bound(site: Site, app: RelyingParty, ada: Owner, key: Any = KEY, **asked: str) -> dict[str, Any]:
+    """Tokens that are bound to the key."""
+    code = app.code(ada, **{**OFFLINE, **asked})
+    page = app.exchange(code, dpop=proof(site, "POST", TOKEN, key))
+    assert page.status == 200, page.text[:300]
+    return json_of(page)
+
+
+def told(site: Site, app: RelyingParty, token: str, key: Any = KEY, **changes: Any) -> Any:
+    """What userinfo answers to a bound token with a proof."""
+    return app.userinfo(token, "DPoP", proof(site, "GET", USERINFO, key, **{"token": token, **changes}))
+
+
+def test_tokens_are_bound_to_the_key(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    tokens = bound(site, wiki, ada)
+    assert tokens["token_type"] == "DPoP"
+    assert wiki.read(tokens["access_token"])["cnf"] == {"jkt": KEY.thumbprint()}
+    assert told(site, wiki, tokens["access_token"]).status == 200
+    shown = json_of(wiki.call("/oauth/introspect", token=tokens["access_token"]))
+    assert (shown["token_type"], shown["cnf"]) == ("DPoP", {"jkt": KEY.thumbprint()})
+    plain = wiki.tokens(ada)
+    assert json_of(wiki.call("/oauth/introspect", token=plain["access_token"]))["token_type"] == "Bearer"
+    assert "cnf" not in wiki.read(plain["access_token"])
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "PS256"])
+def test_a_key_of_each_listed_algorithm_binds(site: Site, ada: Owner, phone: RelyingParty, algorithm: str) -> None:
+    page = phone.exchange(phone.code(ada), dpop=proof(site, "POST", TOKEN, RSA, header={"alg": algorithm}))
+    assert phone.read(json_of(page)["access_token"])["cnf"] == {"jkt": RSA.thumbprint()}
+
+
+def test_a_stolen_token_is_refused_as_bearer(site: Site, ada: Owner, phone: RelyingParty) -> None:
+    """Downgrade (RFC 9449 section 7.2)."""
+    token = bound(site, phone, ada)["access_token"]
+    for page in (phone.userinfo(token), phone.userinfo(token, "bearer", proof(site, "GET", USERINFO, token=token))):
+        assert page.status == 401
+        challenge = page.response.headers["WWW-Authenticate"]
+        assert challenge.startswith('DPoP error="invalid_token"')
+        assert 'algs="RS256 ES256 PS256"' in challenge
+
+
+def test_a_stolen_token_is_refused_with_another_key(site: Site, ada: Owner, phone: RelyingParty) -> None:
+    token = bound(site, phone, ada)["access_token"]
+    assert error_of(told(site, phone, token, OTHER)) == "invalid_token"
+
+
+def test_a_bearer_token_is_not_taken_as_bound(site: Site, ada: Owner, phone: RelyingParty) -> None:
+    token = phone.tokens(ada)["access_token"]
+    assert error_of(told(site, phone, token)) == "invalid_token"
+    assert phone.userinfo(token).status == 200
+
+
+def test_a_stolen_refresh_token_of_a_public_app_needs_its_key(site: Site, ada: Owner, phone: RelyingParty) -> None:
+    """RFC 9449 section 5, RFC 9700 section 4.14.2."""
+    stolen = bound(site, phone, ada)["refresh_token"]
+    assert error_of(phone.refresh(stolen)) == "invalid_dpop_proof"
+    assert error_of(phone.refresh(stolen, dpop=proof(site, "POST", TOKEN, OTHER))) == "invalid_grant"
+    page = phone.refresh(stolen, dpop=proof(site, "POST", TOKEN))
+    assert page.status == 200, "who tried without the key did not use it up"
+    fresh = json_of(page)
+    assert phone.read(fresh["access_token"])["cnf"] == {"jkt": KEY.thumbprint()}
+    assert error_of(phone.refresh(fresh["refresh_token"])) == "invalid_dpop_proof"
+
+
+def test_a_refresh_token_of_a_public_app_is_bound_from_its_first_proof_on(
+    site: Site, ada: Owner, phone: RelyingParty
+) -> None:
+    token = phone.tokens(ada, **OFFLINE)["refresh_token"]
+    token = json_of(phone.refresh(token))["refresh_token"]
+    token = json_of(phone.refresh(token, dpop=proof(site, "POST", TOKEN)))["refresh_token"]
+    assert error_of(phone.refresh(token)) == "invalid_dpop_proof"
+    assert phone.refresh(token, dpop=proof(site, "POST", TOKEN)).status == 200
+
+
+def test_a_web_app_may_change_its_key(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    """Its refresh tokens are bound to its secret."""
+    token = bound(site, wiki, ada, dpop_jkt=KEY.thumbprint())["refresh_token"]
+    page = wiki.refresh(token, dpop=proof(site, "POST", TOKEN, OTHER))
+    assert wiki.read(json_of(page)["access_token"])["cnf"] == {"jkt": OTHER.thumbprint()}
+    assert json_of(wiki.refresh(json_of(page)["refresh_token"]))["token_type"] == "Bearer"
+
+
+def test_a_stolen_code_needs_the_key_that_the_app_named(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    """Code injection (RFC 9700 section 4.5, RFC 9449 section 10)."""
+    code = wiki.code(ada, dpop_jkt=KEY.thumbprint())
+    assert error_of(wiki.exchange(code)) == "invalid_dpop_proof"
+    assert error_of(wiki.exchange(code, dpop=proof(site, "POST", TOKEN, OTHER))) == "invalid_grant"
+    assert wiki.exchange(code, dpop=proof(site, "POST", TOKEN)).status == 200
+
+
+@pytest.mark.parametrize("thumbprint", ["x", "a" * 42, "a" * 44, "+" * 43, "a" * 43 + "\n"])
+def test_a_malformed_thumbprint_is_refused(ada: Owner, wiki: RelyingParty, thumbprint: str) -> None:
+    wiki.send(ada, dpop_jkt=thumbprint)
+    assert answer_of(ada)["error"] == "invalid_request"
+
+
+def test_an_app_that_must_bind_gets_no_bearer_token(site: Site, ada: Owner, phone: RelyingParty) -> None:
+    before = phone.tokens(ada, **OFFLINE)
+    apps = site.services.operators.apps
+    apps.change(phone.client_id, replace(apps.named(phone.client_id).options, dpop_demanded=True))
+    code = phone.code(ada)
+    assert error_of(phone.exchange(code)) == "invalid_dpop_proof"
+    assert error_of(phone.refresh(before["refresh_token"])) == "invalid_dpop_proof"
+    page = phone.userinfo(before["access_token"])
+    assert page.response.headers["WWW-Authenticate"].startswith("DPoP ")
+    assert error_of(page) == "invalid_token"
+    assert phone.exchange(code, dpop=proof(site, "POST", TOKEN)).status == 200
+    assert phone.refresh(before["refresh_token"], dpop=proof(site, "POST", TOKEN)).status == 200
+
+
+# -- The proof itself (RFC 9449 sections 4.3 and 11) ------------------------------------------------------
+
+WRONG: list[dict[str, Any]] = [
+    {"jti": None}, {"jti": ""}, {"jti": 1}, {"htm": None}, {"htm": "GET"}, {"htm": "post"}, {"htm": ["POST"]},
+    {"htu": None}, {"htu": ""}, {"htu": 1}, {"htu": [f"{ISSUER}/oauth/token"]}, {"htu": "/oauth/token"},
+    {"htu": f"{ISSUER}/oauth/revoke"}, {"htu": f"{ISSUER}/oauth/token/"}, {"htu": f"{ISSUER}/OAUTH/token"},
+    {"htu": "https://evil.example/oauth/token"}, {"htu": f"{ISSUER.replace('http', 'https')}/oauth/token"},
+    {"htu": f"{ISSUER}@evil.example/oauth/token"}, {"htu": f"http://x@{ISSUER[7:]}/oauth/token"},
+    {"htu": f"{ISSUER}:99999/oauth/token"}, {"htu": "http://["}, {"htu": f"{ISSUER}//oauth/token"},
+    {"htu": f"{ISSUER}/x/../oauth/token"}, {"htu": f"{ISSUER}/oauth%2Ftoken"}, {"iat": None}, {"iat": "now"},
+    {"iat": 0}, {"iat": 1e300}, {"iat": float("nan")}, {"iat": float("inf")}, {"iat": True},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", WRONG)
+def test_a_proof_for_another_request_is_refused(
+    site: Site, ada: Owner, phone: RelyingParty, change: dict[str, Any]
+) -> None:
+    page = phone.exchange("a code", dpop=proof(site, "POST", TOKEN, **change))
+    assert (page.status, error_of(page)) == (400, "invalid_dpop_proof")
+
+
+@pytest.mark.parametrize("address", [
+    f"{ISSUER}/oauth/token?x=1", f"{ISSUER}/oauth/token#x", f"{ISSUER.upper().replace('HTTP', 'http')}/oauth/token",
+    f"{ISSUER}/oauth/%74oken", f"HTTP{ISSUER[4:]}/oauth/token",
+])  # fmt: skip
+def test_the_same_address_may_be_written_in_another_way(
+    site: Site, ada: Owner, phone: RelyingParty, address: str
+) -> None:
+    assert phone.exchange(phone.code(ada), dpop=proof(site, "POST", TOKEN, htu=address)).status == 200
+
+
+@pytest.mark.parametrize(("aside", "status"), [(-61, 400), (-60, 200), (60, 200), (61, 400)])
+def test_a_proof_is_of_now(site: Site, ada: Owner, phone: RelyingParty, aside: int, status: int) -> None:
+    """Proofs that were made ahead (RFC 9449 section 11.2)."""
+    dpop = proof(site, "POST", TOKEN, iat=site.clock.now() + aside)
+    assert phone.exchange(phone.code(ada), dpop=dpop).status == status
+
+
+PRIVATE = KEY.as_dict(private=True)
+
+
+@pytest.mark.parametrize("header", [
+    {"typ": "JWT"}, {"typ": None}, {"typ": "dpop"}, {"alg": "none"}, {"alg": "HS256"}, {"alg": "ES384"}, {"alg": 1},
+    {"jwk": None}, {"jwk": "x"}, {"jwk": {}}, {"jwk": []}, {"jwk": {"kty": "oct", "k": "AAAA"}}, {"jwk": PRIVATE},
+    {"jwk": {**KEY.as_dict(private=False), "x": 1}}, {"jwk": OTHER.as_dict(private=False)},
+    {"jwk": {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}}, {"jwk": {"kty": "EC"}},
+    {"jwk": ECKey.generate_key("P-384").as_dict(private=False)}, {"jwk": RSA.as_dict(private=False)},
+    {"jwk": {"kty": ["EC"]}}, {"crit": ["jwk"]}, {"b64": False},
+])  # fmt: skip
+def test_a_proof_with_another_header_is_refused(
+    site: Site, ada: Owner, phone: RelyingParty, header: dict[str, Any]
+) -> None:
+    page = phone.exchange("a code", dpop=proof(site, "POST", TOKEN, header=header))
+    assert (page.status, error_of(page)) == (400, "invalid_dpop_proof")
+
+
+def test_the_key_of_a_proof_is_no_secret_of_a_hmac(site: Site, phone: RelyingParty) -> None:
+    public = RSA.as_dict(private=False)
+    claims = {"jti": "1", "htm": "POST", "htu": f"{ISSUER}{TOKEN}", "iat": site.clock.now()}
+    text = f"{encoded({'typ': 'dpop+jwt', 'alg': 'HS256', 'jwk': public})}.{encoded(claims)}"
+    forged = f"{text}.{keyed_app.encoded(hmac.digest(RSA.as_pem(private=False), text.encode(), 'sha256'))}"
+    assert error_of(phone.exchange("a code", dpop=forged)) == "invalid_dpop_proof"
+
+
+@pytest.mark.parametrize("text", ["", "a.b.c", "é", "x" * 9000, f"{encoded([])}.{encoded({})}.AA"])
+def test_what_is_no_proof_is_refused(ada: Owner, phone: RelyingParty, text: str) -> None:
+    assert error_of(phone.exchange("a code", dpop=text)) == "invalid_dpop_proof"
+    token = phone.tokens(ada)["access_token"]
+    assert error_of(phone.userinfo(token, "DPoP", text)) == "invalid_dpop_proof"
+
+
+def test_two_proofs_are_refused(site: Site, ada: Owner, phone: RelyingParty) -> None:
+    two = ", ".join(proof(site, "POST", TOKEN) for _ in range(2))
+    assert error_of(phone.exchange("a code", dpop=two)) == "invalid_dpop_proof"
+
+
+@pytest.mark.parametrize("change", [
+    {"ath": None}, {"ath": "A" * 43}, {"ath": ""}, {"ath": 1}, {"htm": "POST"}, {"htu": f"{ISSUER}/oauth/token"},
+    {"iat": 0},
+])  # fmt: skip
+def test_a_proof_belongs_to_its_token(site: Site, ada: Owner, phone: RelyingParty, change: dict[str, Any]) -> None:
+    """A proof that was taken from another request (RFC 9449 section 11.9)."""
+    token = bound(site, phone, ada)["access_token"]
+    page = told(site, phone, token, **change)
+    assert (page.status, error_of(page)) == (401, "invalid_dpop_proof")
+    assert page.response.headers["WWW-Authenticate"].startswith('DPoP error="invalid_dpop_proof"')
+    assert error_of(phone.userinfo(token, "DPoP")) == "invalid_dpop_proof", "and none is none"
+
+
+def test_a_dead_or_another_servers_token_writes_no_row(site: Site, ada: Owner, phone: RelyingParty) -> None:
+    before = count(site, "SELECT count(*) FROM used_proofs")
+    for token in ("x", "a.b.c", ""):
+        assert told(site, phone, token).status == 401
+    assert error_of(phone.exchange("a code", dpop=proof(site, "POST", TOKEN))) == "invalid_grant"
+    assert count(site, "SELECT count(*) FROM used_proofs") == before
+
+
+def test_a_proof_is_used_once(site: Site, ada: Owner, phone: RelyingParty) -> None:
+    """Replay (RFC 9449 section 11.1)."""
+    first, second = phone.code(ada), phone.code(ada)
+    dpop = proof(site, "POST", TOKEN)
+    token = json_of(phone.exchange(first, dpop=dpop))["access_token"]
+    assert error_of(phone.exchange(second, dpop=dpop)) == "invalid_dpop_proof"
+    assert phone.exchange(second, dpop=proof(site, "POST", TOKEN)).status == 200, "it did not use up the code"
+    once = proof(site, "GET", USERINFO, token=token)
+    assert phone.userinfo(token, "DPoP", once).status == 200
+    assert error_of(phone.userinfo(token, "DPoP", once)) == "invalid_dpop_proof"
+    site.clock.pass_(299)
+    site.services.maintenance.purge()
+    assert count(site, "SELECT count(*) FROM used_proofs") == 3
+    site.clock.pass_(1)
+    site.services.maintenance.purge()
+    assert count(site, "SELECT count(*) FROM used_proofs") == 0
+
+
+def test_one_proof_at_two_requests_counts_once(
+    site: Site, ada: Owner, phone: RelyingParty, racers: Racers, environ: dict[str, str]
+) -> None:
+    tokens = [bound(site, phone, ada)["refresh_token"] for _ in range(4)]
+    dpop = proof(site, "POST", TOKEN)
+    requests = [
+        {
+            "path": TOKEN,
+            "cookies": {},
+            "headers": {"DPoP": dpop},
+            "address": f"198.51.100.{number}",
+            "data": {"grant_type": "refresh_token", "refresh_token": token, "client_id": phone.client_id},
+        }
+        for number, token in enumerate(tokens)
+    ]
+    answers = racers.race(site, environ, requests)
+    assert sorted(answer["status"] for answer in answers) == [200, 400, 400, 400]
+    assert count(site, "SELECT count(*) FROM refresh_tokens WHERE used_at IS NOT NULL") == 1
+
+
+def test_a_bound_exchange_by_assertion_takes_eight_statements_at_most(site: Site, ada: Owner, bank: KeyedApp) -> None:
+    bank.tokens(ada)
+    code = bank.code(ada)
+    given, dpop = bank.proved(), proof(site, "POST", TOKEN)
+    site.statements.clear()
+    assert bank.exchange(code, dpop=dpop, **given).status == 200
+    counted = [one for one in site.statements if one.startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))]
+    assert len(counted) <= 7, [one[:70] for one in counted]

@@ -18,6 +18,7 @@ from .claims import Claims
 from .client_proofs import ClientProofs
 from .clients import Clients
 from .connections import Connections
+from .dpop import Dpop
 from .endpoints import Endpoints
 from .log_outs import LogOuts
 from .origins import Origins
@@ -52,7 +53,7 @@ class OpenId:
         self.authorizations = Authorizations(core, attempts, issuer, clients, connections, steps, sessions, notices)
         self.tokens = Tokens(core, issuer, clients, Claims(core, clients), *known, notices)
         proofs = ClientProofs(core, attempts, clients, Assertions(core), issuer)
-        self.endpoints = Endpoints(core, clients, proofs, self.tokens)
+        self.endpoints = Endpoints(core, clients, proofs, Dpop(core, issuer), self.tokens)
         self.log_outs = LogOuts(issuer, clients, self.signing_keys, self.subjects)
 
     @cached_property

@@ -51,6 +51,7 @@ def document(issuer: str, languages: Sequence[str]) -> dict[str, Any]:
         "revocation_endpoint_auth_signing_alg_values_supported": PROOF_ALGORITHMS,
         "introspection_endpoint_auth_methods_supported": CONFIDENTIAL,
         "introspection_endpoint_auth_signing_alg_values_supported": PROOF_ALGORITHMS,
+        "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,  # RFC 9449 section 5.1
         "claims_supported": CLAIMS,
         "claims_parameter_supported": True,
         "acr_values_supported": [SFA, MFA, PHR],

@@ -9,6 +9,7 @@ from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
 from .discovery import CONFIDENTIAL, EVERY_CLIENT
+from .dpop import DPOP
 from .provider import INTROSPECTION, Provider, Registered
 from .tokens import Given, Refreshing
 
@@ -82,7 +83,8 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # the same
     def introspect_token(self, token: Found) -> dict[str, Any]:
         """RFC 7662 section 2.2."""
         if token.claims is not None:
-            return {"active": True, "token_type": "Bearer", **token.claims}
+            kind = DPOP if "cnf" in token.claims else "Bearer"
+            return {"active": True, "token_type": kind, **token.claims}
         given, tokens = token.given, self.server.tokens
         assert isinstance(given, Refreshing), "a token without claims is a refresh token"
         named = self.server.named

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import structlog
 
 from ...domain.refusals import TooManyAttempts
+from ...models.app_proofs import use_proof
 from ...models.registered_apps import KEY, PASSWORD, RegisteredApp
 from ..core import Core
 from .client_proofs import ClientProofs, presented_by
 from .clients import Client, Clients
 from .code_grant import CodeGrant, Pkce
-from .discovery import INTROSPECT, MFA, PHR, REVOKE, TOKEN
+from .discovery import INTROSPECT, MFA, PHR, REVOKE, TOKEN, USERINFO
+from .dpop import ALGORITHMS, DPOP, Dpop, KeyProof
 from .ended_tokens import REVOCATION, Introspection, Revocation
 from .provider import INTROSPECTION, Proved, Provider, Received, Reply
 from .refresh_grant import RefreshGrant
@@ -22,7 +24,8 @@ from .signed_proofs import ProofRefused
 from .tokens import Given, Tokens
 
 log = structlog.get_logger()
-BEARER = "Bearer "
+BEARER = "Bearer"
+ANY_SCHEME = f'{BEARER}, {DPOP} algs="{ALGORITHMS}"'
 HARDWARE, SOFTWARE = "hwk", "swk"
 
 
@@ -31,6 +34,7 @@ class Endpoints:
     core: Core
     clients: Clients
     client_proofs: ClientProofs
+    dpop: Dpop
     tokens: Tokens
 
     def token(self, received: Received) -> Reply:
@@ -44,7 +48,13 @@ class Endpoints:
 
         if not received.form.get("grant_type"):
             return self.refuse("invalid_request", "The parameter grant_type is missing.")
-        return self._answered(received, TOKEN, answer)
+        key = None
+        if received.dpop is not None:
+            try:
+                key = self.dpop.verified(received.dpop, "POST", TOKEN)
+            except ProofRefused as refusal:
+                return self.refuse("invalid_dpop_proof", f"The DPoP proof is refused. {refusal.why}")
+        return self._answered(received, TOKEN, answer, key)
 
     def revoke(self, received: Received) -> Reply:
         return self._answered(received, REVOKE, _of_endpoint(Revocation, REVOCATION, received))
@@ -52,43 +62,65 @@ class Endpoints:
     def introspect(self, received: Received) -> Reply:
         return self._answered(received, INTROSPECT, _of_endpoint(Introspection, INTROSPECTION, received))
 
-    def userinfo(self, authorization: str | None) -> Reply:
-        """OpenID Connect Core 1.0 section 5.3, for the value of the Authorization header (RFC 6750 section 2.1)."""
+    def userinfo(self, authorization: str | None, method: str, dpop: str | None) -> Reply:
+        """OpenID Connect Core 1.0 section 5.3, for the value of the Authorization header (RFC 6750 section 2.1), the
+        method of the request and its DPoP header (RFC 9449 section 7)."""
         if not authorization:
-            return Reply(401, {"error": "invalid_token"}, [("WWW-Authenticate", "Bearer")])  # RFC 6750 section 3.1
+            return Reply(401, {"error": "invalid_token"}, [("WWW-Authenticate", ANY_SCHEME)])  # RFC 6750 section 3.1
         scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != BEARER.strip().lower():
-            return self._refuse_bearer("invalid_token", "The access token is missing.")
+        if scheme.lower() not in (BEARER.lower(), DPOP.lower()):
+            return self._refuse_token(BEARER, "invalid_token", "The access token is missing.")
+        if scheme.lower() == BEARER.lower():
+            return self._userinfo(token.strip(), None)
+        try:
+            key = self.dpop.verified(dpop or "", method, USERINFO, token.strip())
+        except ProofRefused as refusal:
+            return self._refuse_token(DPOP, "invalid_dpop_proof", f"The DPoP proof is refused. {refusal.why}")
+        reply = self._userinfo(token.strip(), key.thumbprint)
+        if reply.status == 200:  # else anyone could have rows written
+            with self.core.db.write() as tx:
+                is_fresh = use_proof(tx, *astuple(key.use))
+            if not is_fresh:
+                return self._refuse_token(DPOP, "invalid_dpop_proof", "The DPoP proof was used before.")
+        return reply
+
+    def _userinfo(self, token: str, key: str | None) -> Reply:
+        """`key` is the thumbprint of the key that was proved; None for a bearer token."""
+        scheme = BEARER if key is None else DPOP
         self.tokens.subjects.ready()
         with self.core.db.read() as tx:
-            found = self.tokens.by_access_token(tx, token.strip())
+            found = self.tokens.by_access_token(tx, token)
             app = self.clients.app_of(tx, found[0].authorization.app_id) if found is not None else None
             if found is None or app is None or not self.tokens.is_live(tx, app, found[0]):
-                return self._refuse_bearer("invalid_token", "The access token has expired or has ended.")
+                return self._refuse_token(scheme, "invalid_token", "The access token has expired or has ended.")
             given, claims = found
+            bound_to = claims.get("cnf", {}).get("jkt")
+            if bound_to != key:  # RFC 9449 section 7.1: a bound token is never a bearer token
+                return self._refuse_token(
+                    DPOP if bound_to else scheme, "invalid_token", "The access token is not bound to this proof."
+                )
+            if bound_to is None and app.dpop_demanded:
+                return self._refuse_token(DPOP, "invalid_token", "The access token must be bound to a key.")
             if claims["aud"] != app.client_id:  # RFC 8707 section 3: a token for another server
-                return self._refuse_bearer("invalid_token", "The access token is for another server.")
+                return self._refuse_token(scheme, "invalid_token", "The access token is for another server.")
             scopes = str(claims.get("scope", "")).split()
             if "openid" not in scopes:
-                return self._refuse_bearer(
-                    "insufficient_scope", "The scope openid is needed.", {"scope": "openid"}, status=403
+                return self._refuse_token(
+                    scheme, "insufficient_scope", "The scope openid is needed.", {"scope": "openid"}, status=403
                 )
             unmet = self._unmet(app, given)
             if unmet:
                 why = "The app asks for a newer or a stronger proof."
-                return self._refuse_bearer("insufficient_user_authentication", why, unmet)
-            return Reply(
-                200,
-                {
-                    "sub": claims["sub"],
-                    **self.tokens.claims.of(tx, app, given.account, given.authorization, "userinfo", scopes),
-                },
-            )
+                return self._refuse_token(scheme, "insufficient_user_authentication", why, unmet)
+            told = self.tokens.claims.of(tx, app, given.account, given.authorization, "userinfo", scopes)
+            return Reply(200, {"sub": claims["sub"], **told})
 
     def refuse(self, error: str, description: str, status: int = 400) -> Reply:
         return self._numbered(Reply(status, {"error": error, "error_description": description}), None)
 
-    def _answered(self, received: Received, path: str, answer: Callable[[Provider], Reply]) -> Reply:
+    def _answered(
+        self, received: Received, path: str, answer: Callable[[Provider], Reply], key: KeyProof | None = None
+    ) -> Reply:
         """Judges who the client is, and answers it in one transaction. `path` is the one that was called."""
         presented = presented_by(received)
         if presented is None:
@@ -105,7 +137,7 @@ class Endpoints:
         self.tokens.subjects.ready()
         keys = self.tokens.signing_keys.published(client.newest_key if client is not None else None)
         with self.core.db.write() as tx:
-            return self._numbered(answer(Provider(tx, self.tokens, client, keys, Proved(assertion))), client)
+            return self._numbered(answer(Provider(tx, self.tokens, client, keys, Proved(assertion, key))), client)
 
     def _numbered(self, reply: Reply, client: Client | None) -> Reply:
         """A refusal with a random number, under which the log has it."""
@@ -126,14 +158,16 @@ class Endpoints:
             return {"acr_values": MFA}
         return {} if is_recent else {"max_age": str(app.max_age)}
 
-    def _refuse_bearer(
-        self, error: str, description: str, facts: Mapping[str, str] | None = None, *, status: int = 401
+    def _refuse_token(
+        self, scheme: str, error: str, description: str, facts: Mapping[str, str] | None = None, *, status: int = 401
     ) -> Reply:
-        """RFC 6750 section 3."""
+        """RFC 6750 section 3, RFC 9449 section 7.1."""
         named = {"error": error, "error_description": description, **(facts or {})}
+        if scheme == DPOP:
+            named["algs"] = ALGORITHMS
         header = ", ".join(f'{name}="{value}"' for name, value in named.items())
         reply = self._numbered(Reply(status, {"error": error, "error_description": description}), None)
-        return Reply(reply.status, reply.body, [("WWW-Authenticate", f"Bearer {header}")])
+        return Reply(reply.status, reply.body, [("WWW-Authenticate", f"{scheme} {header}")])
 
 
 def _of_endpoint(kind: Any, name: str, received: Received) -> Callable[[Provider], Reply]:

@@ -10,7 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, InvalidClientError, OAuth2Request
+from authlib.oauth2.rfc6749 import (
+    AuthorizationServer,
+    ClientMixin,
+    InvalidClientError,
+    InvalidGrantError,
+    OAuth2Request,
+)
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
 from ...domain.codes import hash_of
@@ -20,6 +26,7 @@ from ...models.database import Transaction
 from ...models.registered_apps import PUBLIC
 from .clients import Client
 from .discovery import BASIC, GRANTS, NONE, POST, PRIVATE_KEY_JWT
+from .dpop import InvalidDpopProof, KeyProof
 from .signed_proofs import OneUse
 from .signing_keys import PublishedKeys
 from .tokens import Given, Tokens
@@ -34,6 +41,8 @@ class Received:
     form: Mapping[str, str]
     authorization: str | None
     origin: Origin
+    dpop: str | None = None
+    """The DPoP header (RFC 9449 section 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,8 @@ class Proved:
     """What the request proves by signatures. Each is used once, in the transaction."""
 
     assertion: OneUse | None = None
+    key: KeyProof | None = None
+    """The key that the tokens are bound to."""
 
 
 class Registered(ClientMixin):  # type: ignore[misc]  # Authlib has no types
@@ -103,6 +114,8 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
         self.tx, self.tokens, self.named, self.keys = tx, tokens, client, keys
         self.register_token_generator("default", self.make_token)
         self.given: Given | None = None
+        self.has_key = False
+        """The proof of a key was used, or none is needed."""
         self.nonce: str | None = None
 
     def query_client(self, client_id: str) -> Registered | None:
@@ -117,11 +130,37 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
             raise InvalidClientError(description="The client assertion was used before.")
         return Registered(self.named)
 
+    def demand_key(self, given: Given) -> None:
+        """Uses the proof of a key. Raises `InvalidDpopProof` where one is demanded and missing or was used before, and
+        `InvalidGrantError` where the code or refresh token belongs to another key (RFC 9449 sections 5 and 10)."""
+        if self.has_key:
+            return
+        key, bound, named = self.proved.key, given.authorization.dpop_jkt, self.named
+        if key is None and named is not None and (named.app.dpop_demanded or bound is not None):
+            raise InvalidDpopProof("A DPoP proof is demanded.")
+        if key is not None and bound not in (None, key.thumbprint):
+            raise InvalidGrantError("The code or refresh token is bound to another key.")
+        if key is not None and not use_proof(self.tx, *astuple(key.use)):
+            raise InvalidDpopProof("The DPoP proof was used before.")
+        self.has_key = True
+
+    def keeps(self, given: Given) -> str | None:
+        """The key to which the refresh tokens are bound: those of a public app only, because every other app proves
+        itself whenever it uses one (RFC 9449 section 5)."""
+        key, named = self.proved.key, self.named
+        if named is None or named.app.kind != PUBLIC:
+            return None
+        return key.thumbprint if key is not None else given.authorization.dpop_jkt
+
     def make_token(self, *, client: Registered, scope: str, **_rest: Any) -> dict[str, Any]:
         """Makes the tokens of `given`, which the grant has found."""
         assert self.given is not None, "a grant made a token before it had found what for"
-        given, scopes = self.given, scope.split()
-        return self.tokens.make(self.tx, client.client, given, scopes, nonce=self.nonce, keys=self.keys)
+        self.demand_key(self.given)
+        given, scopes, key = self.given, scope.split(), self.proved.key
+        bound_to = key.thumbprint if key is not None else None
+        return self.tokens.make(
+            self.tx, client.client, given, scopes, nonce=self.nonce, keys=self.keys, bound_to=bound_to
+        )
 
     def save_token(self, token: dict[str, Any], request: OAuth2Request) -> None:
         """Nothing: `make_token` stored what is stored of it."""

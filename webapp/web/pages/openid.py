@@ -50,7 +50,11 @@ def introspect() -> Any:
 
 @bp.route(discovery.USERINFO, methods=["GET", "POST"])
 def userinfo() -> Any:
-    return _reply(current.services().openid.endpoints.userinfo(request.headers.get("Authorization")))
+    return _reply(
+        current.services().openid.endpoints.userinfo(
+            request.headers.get("Authorization"), request.method, request.headers.get("DPoP")
+        )
+    )
 
 
 @bp.post(discovery.AUTHORIZE)
@@ -75,7 +79,9 @@ def _answered(answer: Callable[[Received], Reply]) -> Response:
         return _reply(endpoints.refuse("invalid_request", f"The content type must be {FORM}."))
     if any(len(values) > 1 for _, values in request.form.lists()):
         return _reply(endpoints.refuse("invalid_request", "A parameter is sent more than once."))
-    received = Received(request.form.to_dict(), request.headers.get("Authorization"), current.origin())
+    received = Received(
+        request.form.to_dict(), request.headers.get("Authorization"), current.origin(), request.headers.get("DPoP")
+    )
     return _reply(answer(received))
 
 
@@ -110,6 +116,6 @@ def for_browsers(response: Response) -> Response:
     response.headers["Access-Control-Expose-Headers"] = "WWW-Authenticate"
     if request.method == "OPTIONS":
         response.headers["Access-Control-Allow-Methods"] = "GET, POST"
-        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, DPoP"
         response.headers["Access-Control-Max-Age"] = str(current.services().settings.policy.signing_keys_cached)
     return response
