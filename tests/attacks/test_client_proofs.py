@@ -8,6 +8,7 @@ import hmac
 import json
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from joserfc.jwk import ECKey, RSAKey
@@ -18,7 +19,7 @@ from tests.attacks.tools import count
 from tests.conftest import Site
 from tests.keyed_app import JWKS, KEY, OTHER, RSA, TYPE, KeyedApp, proof
 from tests.people import Owner
-from tests.relying_party import ISSUER, PUBLIC, RelyingParty, answer_of, json_of
+from tests.relying_party import ISSUER, PUBLIC, RelyingParty, answer_of, arrive, json_of
 
 
 @pytest.fixture
@@ -590,3 +591,189 @@ def test_a_bound_exchange_by_assertion_takes_eight_statements_at_most(site: Site
     assert bank.exchange(code, dpop=dpop, **given).status == 200
     counted = [one for one in site.statements if one.startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))]
     assert len(counted) <= 7, [one[:70] for one in counted]
+
+
+# -- Pushed requests (RFC 9126): mix-up, injection and tampering in the browser (RFC 9700 sections 4.4, 4.5) --
+
+PAR, AUTHORIZE = "/oauth/par", "/oauth/authorize"
+
+
+def parameters_of(app: RelyingParty, **changes: str | None) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(app.address(**changes)).query))
+
+
+def push(app: RelyingParty, dpop: str | None = None, **changes: str | None) -> Any:
+    return app.call(PAR, dpop=dpop, **parameters_of(app, **changes))
+
+
+def pushed(app: RelyingParty, **changes: str | None) -> str:
+    page = push(app, **changes)
+    assert (page.status, json_of(page)["expires_in"]) == (201, 60)
+    assert page.response.headers["Cache-Control"] == "no-store"
+    return str(json_of(page)["request_uri"])
+
+
+def leading(app: RelyingParty, uri: str, **more: str) -> str:
+    return f"{AUTHORIZE}?{urlencode({'client_id': app.client_id, 'request_uri': uri, **more})}"
+
+
+def is_unanswerable(page: Any) -> bool:
+    said = page.status == 400 and page.h1 == "This login request can't be completed"
+    return said and "Location" not in page.response.headers and "Refresh" not in page.response.headers
+
+
+@pytest.mark.parametrize("kind", ["bank", "wiki", "phone"])
+def test_a_pushed_request_logs_in(site: Site, ada: Owner, request: pytest.FixtureRequest, kind: str) -> None:
+    app: RelyingParty = request.getfixturevalue(kind)
+    ada.open(leading(app, pushed(app, state="pushed")), follow=False)
+    arrive(ada)
+    ada.press("Continue")
+    answer = answer_of(ada)
+    assert answer["state"] == "pushed"
+    assert app.exchange(answer["code"]).status == 200
+
+
+def test_a_browser_that_logs_in_first_comes_back_to_the_pushed_request(
+    site: Site, ada: Owner, wiki: RelyingParty
+) -> None:
+    stranger = ada.other_browser()
+    stranger.open(leading(wiki, pushed(wiki)), follow=False)
+    assert arrive(stranger).h1 == "Log in"
+    phone = ada.other_browser()
+    form = {"client_id": wiki.client_id, "request_uri": pushed(wiki)}
+    assert phone.send("POST", AUTHORIZE, data=form, follow=False).status == 303
+    assert arrive(phone).h1 == "Log in"
+
+
+def test_the_address_of_a_pushed_request_works_once(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    uri = pushed(wiki)
+    assert not is_unanswerable(ada.open(leading(wiki, uri), follow=False))
+    assert is_unanswerable(ada.open(leading(wiki, uri), follow=False))
+    form = {"client_id": wiki.client_id, "request_uri": uri}
+    assert is_unanswerable(ada.send("POST", AUTHORIZE, data=form, follow=False))
+
+
+@pytest.mark.parametrize(("after", "works"), [(59, True), (60, False)])
+def test_a_pushed_request_lives_for_a_minute(
+    site: Site, ada: Owner, wiki: RelyingParty, after: int, works: bool
+) -> None:
+    uri = pushed(wiki)
+    site.clock.pass_(after)
+    site.services.maintenance.purge()
+    assert count(site, "SELECT count(*) FROM pushed_requests") == works
+    assert is_unanswerable(ada.open(leading(wiki, uri), follow=False)) is not works
+
+
+def test_a_pushed_request_belongs_to_its_app(site: Site, ada: Owner, wiki: RelyingParty, phone: RelyingParty) -> None:
+    """Another app's address in the same browser (RFC 9126 section 7.2); and it does not use the request up."""
+    uri = pushed(wiki)
+    assert is_unanswerable(ada.open(leading(phone, uri), follow=False))
+    assert is_unanswerable(ada.open(f"{AUTHORIZE}?{urlencode({'request_uri': uri})}", follow=False))
+    assert not is_unanswerable(ada.open(leading(wiki, uri), follow=False))
+
+
+@pytest.mark.parametrize("more", [
+    {"scope": "openid email"}, {"redirect_uri": "https://evil.example/"}, {"state": "other"}, {"nonce": "other"},
+    {"prompt": "none"}, {"code_challenge": "a" * 43}, {"login_hint": "eve"}, {"dpop_jkt": "a" * 43}, {"request": "x"},
+    {"resource": "https://evil.example"}, {"response_mode": "form_post"},
+])  # fmt: skip
+def test_the_browser_changes_nothing_of_a_pushed_request(
+    site: Site, ada: Owner, wiki: RelyingParty, more: dict[str, str]
+) -> None:
+    uri = pushed(wiki)
+    assert is_unanswerable(ada.open(leading(wiki, uri, **more), follow=False))
+    assert not is_unanswerable(ada.open(leading(wiki, uri, **parameters_of(wiki), unknown="x"), follow=False))
+
+
+def test_a_repeated_or_guessed_address_is_refused(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    uri = pushed(wiki)
+    for to in (f"{leading(wiki, uri)}&request_uri={uri}", f"{leading(wiki, uri)}&client_id=x",
+               leading(wiki, "urn:ietf:params:oauth:request_uri:"), leading(wiki, f"{uri}0"),
+               leading(wiki, uri.upper()),
+               leading(wiki, "https://evil.example/request")):  # fmt: skip
+        assert is_unanswerable(ada.open(to, follow=False)), to
+    ada.open(f"{wiki.address()}&request_uri=https://evil.example/request", follow=False)
+    assert answer_of(ada)["error"] == "request_uri_not_supported", "nothing is fetched from an address in a request"
+
+
+@pytest.mark.parametrize(("changes", "error"), [
+    ({"redirect_uri": "https://evil.example/back"}, "invalid_request"), ({"redirect_uri": None}, "invalid_request"),
+    ({"response_type": "token"}, "unsupported_response_type"), ({"scope": "nothing"}, "invalid_scope"),
+    ({"code_challenge_method": "plain"}, "invalid_request"), ({"request": "x"}, "request_not_supported"),
+    ({"request_uri": "urn:ietf:params:oauth:request_uri:x"}, "invalid_request"), ({"dpop_jkt": "x"}, "invalid_request"),
+    ({"resource": "https://evil.example"}, "invalid_target"), ({"prompt": "none login"}, "invalid_request"),
+])  # fmt: skip
+def test_a_wrong_request_is_refused_when_it_is_pushed(
+    site: Site, wiki: RelyingParty, changes: dict[str, str | None], error: str
+) -> None:
+    page = push(wiki, **changes)
+    assert (page.status, error_of(page)) == (400, error)
+    assert json_of(page)["error_id"]
+    assert count(site, "SELECT count(*) FROM pushed_requests") == 0
+
+
+def test_a_long_request_is_not_stored(site: Site, wiki: RelyingParty) -> None:
+    assert push(wiki, state="a" * 8000).status == 413
+
+
+def test_only_the_app_itself_pushes(site: Site, wiki: RelyingParty, bank: KeyedApp, phone: RelyingParty) -> None:
+    for app in (wiki, bank):
+        assert error_of(app.call(PAR, proved=False, **parameters_of(app))) == "invalid_client"
+        assert error_of(app.call(PAR, proved=False, **{**parameters_of(app), "client_secret": "x"})) == "invalid_client"
+    assert error_of(wiki.call(PAR, **parameters_of(phone))) == "invalid_request", "two apps are named"
+    assert bank.call(PAR, **parameters_of(bank), **bank.proved(bank.assertion(aud=f"{ISSUER}{PAR}"))).status == 201
+    stored = count(site, "SELECT count(*) FROM pushed_requests WHERE CAST(parameters AS TEXT) LIKE '%assertion%'")
+    assert stored == 0, "its proof is not kept"
+    assert wiki.server.open(PAR, follow=False).status == 405
+
+
+def test_a_stranger_does_not_fill_the_table(site: Site, phone: RelyingParty) -> None:
+    for _ in range(300):
+        assert push(phone).status == 201
+    page = push(phone)
+    assert (page.status, error_of(page)) == (429, "temporarily_unavailable")
+    assert page.response.headers["Retry-After"]
+
+
+def test_a_pushed_proof_binds_the_code(site: Site, ada: Owner, phone: RelyingParty) -> None:
+    """RFC 9449 section 10.1."""
+    dpop = proof(site, "POST", PAR)
+    page = push(phone, dpop)
+    assert error_of(push(phone, dpop)) == "invalid_dpop_proof"
+    assert error_of(push(phone, proof(site, "POST", TOKEN))) == "invalid_dpop_proof"
+    other = push(phone, proof(site, "POST", PAR), dpop_jkt=OTHER.thumbprint())
+    assert error_of(other) == "invalid_request"
+    ada.open(leading(phone, json_of(page)["request_uri"]), follow=False)
+    arrive(ada)
+    ada.press("Continue")
+    code = answer_of(ada)["code"]
+    assert error_of(phone.exchange(code, dpop=proof(site, "POST", TOKEN, OTHER))) == "invalid_grant"
+    assert phone.exchange(code, dpop=proof(site, "POST", TOKEN)).status == 200
+
+
+def test_a_request_that_was_pushed_before_the_app_was_changed_is_checked_again(
+    site: Site, ada: Owner, wiki: RelyingParty
+) -> None:
+    uri, apps = pushed(wiki), site.services.operators.apps
+    apps.change(wiki.client_id, replace(apps.named(wiki.client_id).options, redirect_uris=("https://new.example/",)))
+    assert is_unanswerable(ada.open(leading(wiki, uri), follow=False))
+
+
+def test_scripts_of_other_origins_push_nothing(site: Site) -> None:
+    spa = RelyingParty(site, PUBLIC, name="SPA", origins=("https://spa.example",))
+    for path, reads in ((PAR, False), (TOKEN, True)):
+        headers = spa.server.send("OPTIONS", path, headers={"Origin": "https://spa.example"}).response.headers
+        assert ("Access-Control-Allow-Origin" in headers) is reads
+        assert ("DPoP" in headers.get("Access-Control-Allow-Headers", "")) is reads
+
+
+def test_one_request_uri_at_two_browsers_counts_once(
+    site: Site, wiki: RelyingParty, racers: Racers, environ: dict[str, str]
+) -> None:
+    data = {"client_id": wiki.client_id, "request_uri": pushed(wiki)}
+    requests = [
+        {"path": AUTHORIZE, "cookies": {}, "address": f"198.51.100.{number}", "data": data} for number in range(6)
+    ]
+    answers = racers.race(site, environ, requests)
+    assert sorted(answer["status"] for answer in answers) == [303, 400, 400, 400, 400, 400]
+    assert count(site, "SELECT count(*) FROM authorization_requests") == 1

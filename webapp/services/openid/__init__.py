@@ -23,6 +23,7 @@ from .endpoints import Endpoints
 from .log_outs import LogOuts
 from .origins import Origins
 from .proofs import Proofs
+from .pushed_requests import PushedRequests
 from .signing_keys import SigningKeys
 from .steps import Steps
 from .subjects import Subjects
@@ -53,7 +54,8 @@ class OpenId:
         self.authorizations = Authorizations(core, attempts, issuer, clients, connections, steps, sessions, notices)
         self.tokens = Tokens(core, issuer, clients, Claims(core, clients), *known, notices)
         proofs = ClientProofs(core, attempts, clients, Assertions(core), issuer)
-        self.endpoints = Endpoints(core, clients, proofs, Dpop(core, issuer), self.tokens)
+        self.endpoints = Endpoints(core, clients, proofs, Dpop(core, issuer), self.tokens, self.authorizations)
+        self.pushed_requests = PushedRequests(core)
         self.log_outs = LogOuts(issuer, clients, self.signing_keys, self.subjects)
 
     @cached_property

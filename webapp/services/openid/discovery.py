@@ -9,7 +9,7 @@ from ...models.registered_apps import ALGORITHMS, SCOPES
 from .signed_proofs import PROOF_ALGORITHMS
 
 AUTHORIZE, TOKEN, USERINFO, KEYS = "/oauth/authorize", "/oauth/token", "/oauth/userinfo", "/oauth/keys"
-REVOKE, INTROSPECT, LOG_OUT = "/oauth/revoke", "/oauth/introspect", "/oauth/log-out"
+REVOKE, INTROSPECT, LOG_OUT, PUSH = "/oauth/revoke", "/oauth/introspect", "/oauth/log-out", "/oauth/par"
 CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "name",
           "preferred_username", "locale", "updated_at", "email", "email_verified", "phone_number",
           "phone_number_verified", "groups")  # fmt: skip
@@ -39,6 +39,7 @@ def document(issuer: str, languages: Sequence[str]) -> dict[str, Any]:
         "revocation_endpoint": f"{issuer}{REVOKE}",
         "introspection_endpoint": f"{issuer}{INTROSPECT}",
         "end_session_endpoint": f"{issuer}{LOG_OUT}",
+        "pushed_authorization_request_endpoint": f"{issuer}{PUSH}",  # RFC 9126 section 5
         "scopes_supported": SCOPES,
         "response_types_supported": ["code"],
         "response_modes_supported": MODES,

@@ -12,13 +12,15 @@ from ...domain.refusals import TooManyAttempts
 from ...models.app_proofs import use_proof
 from ...models.registered_apps import KEY, PASSWORD, RegisteredApp
 from ..core import Core
+from .authorizations import Authorizations
 from .client_proofs import ClientProofs, presented_by
 from .clients import Client, Clients
 from .code_grant import CodeGrant, Pkce
-from .discovery import INTROSPECT, MFA, PHR, REVOKE, TOKEN, USERINFO
-from .dpop import ALGORITHMS, DPOP, Dpop, KeyProof
+from .discovery import INTROSPECT, MFA, PHR, PUSH, REVOKE, TOKEN, USERINFO
+from .dpop import ALGORITHMS, DPOP, Dpop
 from .ended_tokens import REVOCATION, Introspection, Revocation
 from .provider import INTROSPECTION, Proved, Provider, Received, Reply
+from .pushed_requests import PUSHED, Pushed
 from .refresh_grant import RefreshGrant
 from .signed_proofs import ProofRefused
 from .tokens import Given, Tokens
@@ -36,6 +38,7 @@ class Endpoints:
     client_proofs: ClientProofs
     dpop: Dpop
     tokens: Tokens
+    authorizations: Authorizations
 
     def token(self, received: Received) -> Reply:
         """RFC 6749 section 3.2."""
@@ -48,13 +51,14 @@ class Endpoints:
 
         if not received.form.get("grant_type"):
             return self.refuse("invalid_request", "The parameter grant_type is missing.")
-        key = None
-        if received.dpop is not None:
-            try:
-                key = self.dpop.verified(received.dpop, "POST", TOKEN)
-            except ProofRefused as refusal:
-                return self.refuse("invalid_dpop_proof", f"The DPoP proof is refused. {refusal.why}")
-        return self._answered(received, TOKEN, answer, key)
+        return self._answered(received, TOKEN, answer, by_key=True)
+
+    def push(self, received: Received) -> Reply:
+        """RFC 9126 section 2. Raises `TooManyAttempts` for too many of one network without a proof of the app."""
+        presented = presented_by(received)
+        if presented is not None and presented.secret is None and presented.assertion is None:
+            self.authorizations.count_stored(received.origin)
+        return self._answered(received, PUSH, _of_endpoint(Pushed, PUSHED, received), by_key=True)
 
     def revoke(self, received: Received) -> Reply:
         return self._answered(received, REVOKE, _of_endpoint(Revocation, REVOCATION, received))
@@ -119,9 +123,10 @@ class Endpoints:
         return self._numbered(Reply(status, {"error": error, "error_description": description}), None)
 
     def _answered(
-        self, received: Received, path: str, answer: Callable[[Provider], Reply], key: KeyProof | None = None
+        self, received: Received, path: str, answer: Callable[[Provider], Reply], *, by_key: bool = False
     ) -> Reply:
-        """Judges who the client is, and answers it in one transaction. `path` is the one that was called."""
+        """Judges who the client is, and answers it in one transaction. `path` is the one that was called; `by_key`
+        reads the DPoP header."""
         presented = presented_by(received)
         if presented is None:
             return self.refuse(
@@ -134,6 +139,12 @@ class Endpoints:
             return Reply(reply.status, reply.body, [("Retry-After", str(refusal.wait))])
         except ProofRefused as refusal:
             return self.refuse("invalid_client", f"The client assertion is refused. {refusal.why}", 401)
+        key = None
+        if by_key and received.dpop is not None:
+            try:
+                key = self.dpop.verified(received.dpop, "POST", path)
+            except ProofRefused as refusal:
+                return self.refuse("invalid_dpop_proof", f"The DPoP proof is refused. {refusal.why}")
         self.tokens.subjects.ready()
         keys = self.tokens.signing_keys.published(client.newest_key if client is not None else None)
         with self.core.db.write() as tx:

@@ -140,9 +140,14 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
             raise InvalidDpopProof("A DPoP proof is demanded.")
         if key is not None and bound not in (None, key.thumbprint):
             raise InvalidGrantError("The code or refresh token is bound to another key.")
+        self.use_key()
+        self.has_key = True
+
+    def use_key(self) -> None:
+        """Uses the proof of a key, if there is one. Raises `InvalidDpopProof` when it was used before."""
+        key = self.proved.key
         if key is not None and not use_proof(self.tx, *astuple(key.use)):
             raise InvalidDpopProof("The DPoP proof was used before.")
-        self.has_key = True
 
     def keeps(self, given: Given) -> str | None:
         """The key to which the refresh tokens are bound: those of a public app only, because every other app proves

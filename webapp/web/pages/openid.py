@@ -38,6 +38,11 @@ def token() -> Any:
     return _answered(current.services().openid.endpoints.token)
 
 
+@bp.post(discovery.PUSH)
+def push() -> Any:
+    return _answered(current.services().openid.endpoints.push)
+
+
 @bp.post(discovery.REVOKE)
 def revoke() -> Any:
     return _answered(current.services().openid.endpoints.revoke)
@@ -60,7 +65,8 @@ def userinfo() -> Any:
 @bp.post(discovery.AUTHORIZE)
 def authorize() -> Any:
     """Stores the request of another site's form, and leads on to a page (OpenID Connect Core 1.0 section 3.1.2.1)."""
-    service, parameters = current.services().openid.authorizations, list(request.form.items(multi=True))
+    service, pushed = current.services().openid.authorizations, current.services().openid.pushed_requests
+    parameters = pushed.take(list(request.form.items(multi=True)))
     app, _reply_to = service.addressed(parameters)
     return redirect(app_flow.page_of(service.keep(app, parameters, None, current.origin())), 303)
 
