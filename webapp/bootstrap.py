@@ -11,6 +11,7 @@ from .adapters.heartbeat import FileHeartbeat
 from .adapters.keyring import AesGcmKeyring
 from .adapters.password_hashing import Argon2id
 from .adapters.places import FilePlaces
+from .adapters.server_requests import HttpRequests
 from .adapters.smtp import SmtpMail
 from .adapters.system import SystemClock, SystemEntropy
 from .adapters.template_renderer import TemplateRenderer
@@ -71,6 +72,7 @@ def adapters(settings: Settings) -> Adapters:
         TemplateRenderer(ROOT / "templates", settings.site_name, settings.main_url, reload=not settings.serving),
         WebPush(push, policy.push_timeout, clock) if push.private_key else NoPushes(),
         FilePlaces(settings.places_file) if settings.places_file else NoPlaces(),
+        HttpRequests(settings.private_addresses, policy.server_timeout, policy.server_answer_bytes),
     )
 
 

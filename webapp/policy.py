@@ -190,6 +190,8 @@ class Policy:
     mail_timeout: int = 20
     text_timeout: int = 20
     push_timeout: int = 20
+    server_timeout: int = 5  # a whole call of an app's server, so that messages do not wait for it; our choice
+    server_answer_bytes: int = 64 * 1024  # that are read of it; a set of keys (RFC 7517) has a few KiB; our choice
     worker_claims_for: int = 2 * MINUTE
 
     # Floods: failed POSTs from one address, in the notation of the `limits` package
