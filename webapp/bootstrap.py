@@ -132,7 +132,7 @@ class Services:
         self.renames = Renames(core, attempts, self.usernames, sessions, *owned, settings.username_change)
         self.deletions = Deletions(core, sessions, *owned, self.usernames, settings.main_url)
         self.accounts = Accounts(core, sessions, tell, self.deletions, self.renames)
-        self.openid = OpenId(core, attempts, sessions, tell, self.methods, settings.main_url, list(languages))
+        self.openid = OpenId(core, attempts, sessions, tell, self.methods, ports.servers, settings.main_url, languages)
         self.operators = Operators(core, sessions, self.links, tell, self.methods, settings.origins)
         beats = FileHeartbeat(settings.instance, settings.database_url)
         self.restoration, self.maintenance = Restoration(core, beats, self.methods), Maintenance(core, self.deletions)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ...models.registered_apps import RegisteredApp
 from ..core import Core
 from . import signed_proofs
-from .client_keys import key_for
+from .client_keys import ClientKeys
 from .signed_proofs import OneUse, ProofRefused
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -38,6 +38,7 @@ def named_by(form: Mapping[str, str]) -> str | None:
 @dataclass(frozen=True, slots=True)
 class Assertions:
     core: Core
+    keys: ClientKeys
 
     def verified(self, app: RegisteredApp, assertion: str, audiences: Sequence[str]) -> OneUse:
         """What is to be stored when it is used: each once (RFC 7523 section 3). Raises `ProofRefused`.
@@ -46,7 +47,7 @@ class Assertions:
         it cannot be used at another server (draft-ietf-oauth-rfc7523bis section 4).
         """
         header = signed_proofs.header_of(assertion, TYPES)
-        key = signed_proofs.key_of(key_for(app, header), header["alg"])
+        key = signed_proofs.key_of(self.keys.key_for(app, header), header["alg"])
         claims = signed_proofs.claims_of(assertion, key)
         if claims.get("iss") != app.client_id or claims.get("sub") != app.client_id:
             raise ProofRefused("The claims iss and sub are not both the client id.")
