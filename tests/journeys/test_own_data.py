@@ -33,6 +33,7 @@ WITHHELD = {
     "app_sessions": {"token_hash"},
     "app_authorizations": {"uid", "app_id", "session_id", "code_hash", "code_challenge", "nonce", "sid"},
     "app_connections": {"app_id"},
+    "session_apps": {"session_id", "app_id", "sid"},
     "known_networks": set[str](),
     "memberships": set[str](),
     "refused_accesses": set[str](),

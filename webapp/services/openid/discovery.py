@@ -40,6 +40,8 @@ def document(issuer: str, languages: Sequence[str]) -> dict[str, Any]:
         "introspection_endpoint": f"{issuer}{INTROSPECT}",
         "end_session_endpoint": f"{issuer}{LOG_OUT}",
         "pushed_authorization_request_endpoint": f"{issuer}{PUSH}",  # RFC 9126 section 5
+        "backchannel_logout_supported": True,  # Back-Channel Logout 1.0 section 2.1
+        "backchannel_logout_session_supported": True,
         "scopes_supported": SCOPES,
         "response_types_supported": ["code"],
         "response_modes_supported": MODES,
