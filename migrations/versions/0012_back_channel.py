@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("app_id", KEY, nullable=False),
         sa.Column("account_id", KEY, nullable=False),
         sa.Column("sid", sa.String(64), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["session_id"], ["sessions.id"], name="fk_session_apps_session_id", ondelete="SET NULL"
         ),
@@ -37,8 +38,9 @@ def upgrade() -> None:
     for column in ("session_id", "app_id", "account_id"):
         op.create_index(f"ix_session_apps_{column}", "session_apps", [column])
     op.execute(
-        "INSERT INTO session_apps (session_id, app_id, account_id, sid)"
-        " SELECT DISTINCT session_id, app_id, account_id, sid FROM app_authorizations WHERE session_id IS NOT NULL"
+        "INSERT INTO session_apps (session_id, app_id, account_id, sid, since)"
+        " SELECT session_id, app_id, account_id, sid, min(made_at) FROM app_authorizations"
+        " WHERE session_id IS NOT NULL GROUP BY session_id, app_id, account_id, sid"
     )
     op.create_table(
         "log_out_requests",

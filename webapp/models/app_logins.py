@@ -90,6 +90,7 @@ class SessionApp(Table):
     """No foreign key: a deleted account is told of too."""
     sid: Mapped[str] = mapped_column(String(64))
     """As in `AppAuthorization`."""
+    since: Mapped[At]
 
 
 class LogOutRequest(Table):

@@ -43,7 +43,8 @@ class BackChannel:
         """Stores that the app took part in the session, once. `sid` is how it knows the session."""
         row = SessionApp
         known = select(row.id).where(row.session_id == session.id, row.app_id == app_id)
-        values = {row.session_id: session.id, row.app_id: app_id, row.account_id: session.account_id, row.sid: sid}
+        of_both = {row.session_id: session.id, row.app_id: app_id, row.account_id: session.account_id}
+        values = {**of_both, row.sid: sid, row.since: self.core.clock.now()}
         wanted = select(*(literal(value, column.type) for column, value in values.items())).where(~exists(known))
         tx.execute(insert(row).from_select([column.key for column in values], wanted))
 
