@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -213,6 +214,22 @@ def test_what_is_wrong_is_said_in_one_sentence(server: AppServer) -> None:
         url = f"http://127.0.0.1:{other.getsockname()[1]}/"
         way = requests(timeout=1)
         assert "took longer" in complaint_of(Unreachable, url, way)
+
+
+def test_what_is_no_http_is_said_so() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+
+        def answer() -> None:
+            connection, _ = other.accept()
+            with closing(connection):
+                connection.recv(65536)
+                connection.sendall(b"220 mail.example.org ESMTP\r\n")
+
+        speaking = threading.Thread(target=answer)
+        speaking.start()
+        url = f"http://127.0.0.1:{other.getsockname()[1]}/"
+        assert complaint_of(Unreachable, url, requests()).endswith("does not speak HTTP (BadStatusLine)")
+        speaking.join()
 
 
 def test_names_are_resolved_by_the_system() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -267,16 +268,27 @@ def test_an_app_that_was_deleted_is_not_told(site: Site, ada: Owner, wiki: ToldP
     assert states(site)[0][0] == "failed"
 
 
-def test_what_another_worker_took_is_not_told_twice(site: Site, ada: Owner, wiki: ToldParty) -> None:
+def test_several_workers_at_once_tell_it_once(site: Site, ada: Owner, wiki: ToldParty) -> None:
+    for _ in range(3):
+        wiki.tokens(ada)
+        Ending(site, ada, wiki).disconnect()
+    service = site.services.openid.back_channel
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(one) for one in (service.owe_ended, service.owe_expired) * 2]
+        for future in done:
+            future.result()
+    assert len(states(site)) == 3
+
+
+def test_what_another_worker_took_meanwhile_is_left_to_it(site: Site, ada: Owner, wiki: ToldParty) -> None:
     wiki.tokens(ada)
     ada.log_out()
     service = site.services.openid.back_channel
     with site.services.db.read() as tx:
-        found = tx.scalars(select(SessionApp.id)).all()
+        (row,) = tx.scalars(select(SessionApp.id)).all()
     service.owe_ended()
     with site.services.db.write() as tx:
-        for row in found:
-            service._owe_one(tx, row)
+        service.owe_one(tx, row)
     assert len(wiki.told()) == 1
 
 

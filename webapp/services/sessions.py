@@ -186,7 +186,9 @@ class Sessions:
     def end_offline(self, tx: Transaction, account_id: int) -> None:
         """Ends what apps were given to outlive its session, after a change of the factors. The caller must have locked
         the account."""
-        end_given(tx, self.core.clock.now(), AppAuthorization.account_id == account_id, AppAuthorization.offline)
+        end_given(
+            tx, self.core.clock.now(), AppAuthorization.account_id == account_id, AppAuthorization.offline.is_(True)
+        )
 
     def is_fresh(self, user: User) -> bool:
         """True when password and, with factors, second factor were proved in the last ten minutes (ASVS V7.5.1)."""

@@ -14,6 +14,7 @@ from sqlalchemy import delete, exists, insert, literal, not_, or_, select, union
 from ...domain.codes import draw_token
 from ...domain.ports import LogOut, Refused, ServerRequests, Unreachable
 from ...models.app_logins import SessionApp
+from ...models.base import rows_of
 from ...models.database import Transaction, changed_one_row
 from ...models.registered_apps import RegisteredApp
 from ...models.sessions import Session
@@ -43,10 +44,11 @@ class BackChannel:
         """Stores that the app took part in the session, once. `sid` is how it knows the session."""
         row = SessionApp
         known = select(row.id).where(row.session_id == session.id, row.app_id == app_id)
-        of_both = {row.session_id: session.id, row.app_id: app_id, row.account_id: session.account_id}
-        values = {**of_both, row.sid: sid, row.since: self.core.clock.now()}
-        wanted = select(*(literal(value, column.type) for column, value in values.items())).where(~exists(known))
-        tx.execute(insert(row).from_select([column.key for column in values], wanted))
+        values = {"session_id": session.id, "app_id": app_id, "account_id": session.account_id, "sid": sid}
+        values["since"] = self.core.clock.now()
+        columns = rows_of(row).c
+        wanted = select(*(literal(value, columns[name].type) for name, value in values.items())).where(~exists(known))
+        tx.execute(insert(row).from_select(list(values), wanted))
 
     def owe_ended(self) -> None:
         """Owes a message for each app whose session was ended lately, or is deleted. Called by the worker."""
@@ -70,11 +72,11 @@ class BackChannel:
             self.subjects.ready()
         for row_id in found:
             with self.core.db.write() as tx:
-                self._owe_one(tx, row_id)
+                self.owe_one(tx, row_id)
 
-    def _owe_one(self, tx: Transaction, row_id: int) -> None:
+    def owe_one(self, tx: Transaction, row_id: int) -> None:
+        """Owes the message of one row, unless another worker took it."""
         row = tx.execute(select(SessionApp.__table__).where(SessionApp.id == row_id)).one_or_none()
-        # another worker may have taken it
         if row is None or not changed_one_row(tx, delete(SessionApp).where(SessionApp.id == row_id)):
             return
         app = tx.objects.get_one(RegisteredApp, row.app_id)
