@@ -163,6 +163,12 @@ class Policy:
     authorize_requests: Window = Window(300, HOUR)  # stored without a session, of one network; our choice
     code_seconds: int = MINUTE
     refresh_token_idle: int = 30 * DAY
+    client_assertion_seconds: int = 10 * MINUTE  # at most ahead of now; our choice
+    client_keys_cached: int = 5 * MINUTE  # the keys at an app's address; our choice
+    client_keys_again: int = MINUTE  # for an unknown key they are fetched again, at most this often; our choice
+    dpop_proof_aside: int = MINUTE  # of its time, either side; RFC 9449 section 11.1
+    dpop_proof_kept: int = 5 * MINUTE  # its jti, so that it is used once
+    pushed_request_seconds: int = MINUTE  # RFC 9126 section 2.2
     client_failures: Window = Window(10, 15 * MINUTE)  # of one client from one network
     guarded_login_seconds: int = 10 * MINUTE  # of a log-in on the way to a guarded host; our choice
     guarded_path_characters: int = 4000  # kept of one request to a guarded host; our choice

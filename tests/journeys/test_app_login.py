@@ -509,6 +509,9 @@ def test_discovery(site: Site, wiki: RelyingParty) -> None:
 
     told = json_of(wiki.server.open("/.well-known/openid-configuration"))
     assert told == json_of(wiki.server.open("/.well-known/oauth-authorization-server"))
+    assert told["pushed_authorization_request_endpoint"] == f"{told['issuer']}/oauth/par"
+    assert told["dpop_signing_alg_values_supported"] == ["RS256", "ES256", "PS256"]
+    assert told["token_endpoint_auth_methods_supported"][0] == "private_key_jwt"
     assert told["issuer"] == ISSUER
     secure = {
         name: value.replace("http:", "https:") if isinstance(value, str) else value for name, value in told.items()

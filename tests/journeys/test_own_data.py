@@ -31,7 +31,7 @@ WITHHELD = {
     "login_requests": {"challenge", "nonce", "factor_id"},
     "temporary_passwords": {"secret_hash"},
     "app_sessions": {"token_hash"},
-    "app_authorizations": {"uid", "app_id", "session_id", "code_hash", "code_challenge", "nonce", "sid"},
+    "app_authorizations": {"uid", "app_id", "session_id", "code_hash", "code_challenge", "dpop_jkt", "nonce", "sid"},
     "app_connections": {"app_id"},
     "session_apps": {"session_id", "app_id", "sid"},
     "known_networks": set[str](),

@@ -14,15 +14,20 @@ from ..notices import Notices
 from ..outbox import Outbox
 from ..sessions import Sessions
 from . import discovery
+from .assertions import Assertions
 from .authorizations import Authorizations
 from .back_channel import BackChannel
 from .claims import Claims
+from .client_keys import ClientKeys
+from .client_proofs import ClientProofs
 from .clients import Clients
 from .connections import Connections
+from .dpop import Dpop
 from .endpoints import Endpoints
 from .log_outs import LogOuts
 from .origins import Origins
 from .proofs import Proofs
+from .pushed_requests import PushedRequests
 from .signing_keys import SigningKeys
 from .steps import Steps
 from .subjects import Subjects
@@ -57,7 +62,9 @@ class OpenId:
         using = (clients, connections, steps, self.back_channel, sessions, notices)
         self.authorizations = Authorizations(core, attempts, issuer, *using)
         self.tokens = Tokens(core, issuer, clients, Claims(core, clients), *known, notices)
-        self.endpoints = Endpoints(core, attempts, clients, self.tokens)
+        proofs = ClientProofs(core, attempts, clients, Assertions(core, ClientKeys(core, servers)), issuer)
+        self.endpoints = Endpoints(core, clients, proofs, Dpop(core, issuer), self.tokens)
+        self.pushed_requests = PushedRequests(core)
         self.log_outs = LogOuts(core, attempts, issuer, clients, self.signing_keys, self.subjects)
 
     @cached_property

@@ -142,6 +142,7 @@ class Authorizations:
                     code_hash=hash_of(code),
                     redirect_uri=asked.reply.address,
                     code_challenge=asked.code_challenge,
+                    dpop_jkt=asked.dpop_jkt,
                     scopes=list(asked.scopes),
                     claims=allowed(asked.claims, asked.app.scopes),
                     resource=asked.resource,
