@@ -19,6 +19,7 @@ from webapp.services.operators import AppOptions
 
 BACK = "https://app.example/back"
 VERIFIER = "correct-horse-battery-staple-correct-horse-battery"
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 ISSUER = f"http://{HOST}"
 
 
@@ -98,6 +99,21 @@ class RelyingParty:
         """The claims of a token, verified by the published keys."""
         keys = KeySet.import_key_set(json_of(self.server.open("/oauth/keys")))
         return jwt.decode(token, keys, algorithms=["RS256", "ES256"]).claims
+
+
+class Television(RelyingParty):
+    """An app that shows a code and polls."""
+
+    def __init__(self, site: Site, kind: str = PUBLIC, **options: Any) -> None:
+        super().__init__(site, kind, "Films", **{"redirect_uris": (), "device_allowed": True, **options})
+
+    def show(self, scope: str = "openid email") -> dict[str, Any]:
+        self.shown = json_of(self.call("/oauth/device", scope=scope))
+        return self.shown
+
+    def poll(self, **changes: str) -> dict[str, Any]:
+        asked = {"grant_type": DEVICE_CODE, "device_code": self.shown["device_code"], **changes}
+        return json_of(self.call("/oauth/token", **asked))
 
 
 def json_of(page: Page) -> dict[str, Any]:

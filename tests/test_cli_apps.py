@@ -120,7 +120,6 @@ def test_the_secret_of_a_guarded_host_is_not_printed(site: Site, run: Run) -> No
         (("--host", "files.example.org"), "--host"),
         (("--rule", "public GET /assets"), "--rule"),
         (("--allow-authorization",), "--allow-authorization"),
-        (("--device",), "--device"),
         (("--dpop",), "--dpop"),
         (("--jwks", "keys.json"), "--jwks"),
         (("--jwks-uri", "https://wiki.example.org/keys"), "--jwks-uri"),

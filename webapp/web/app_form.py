@@ -32,7 +32,7 @@ GROUP, SCOPE = "group-", "scope-"
 """With a name after it: the name of its field."""
 LINES = ("redirect_uris", "post_logout_redirect_uris", "origins", "resources")
 """Fields with one value a line."""
-FLAGS = ("pkce_demanded", "trusted")
+FLAGS = ("pkce_demanded", "trusted", "device_allowed")
 KINDS = [
     SelectChoice(WEB, lazy("Web application")),
     SelectChoice(PUBLIC, lazy("Browser or phone app")),
@@ -75,6 +75,7 @@ class AppForm(Form):
     subject_type = RadioField(lazy("How the app knows people"), ONE, choices=SUBJECTS)
     trusted = BooleanField(lazy("Don't ask people for consent"))
     pkce_demanded = BooleanField(lazy("Require PKCE"))
+    device_allowed = BooleanField(lazy("Allow devices without a browser"))
     signing_algorithm = RadioField(
         lazy("Signing algorithm"), ONE, choices=[SelectChoice(name, name) for name in ALGORITHMS]
     )

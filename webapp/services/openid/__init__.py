@@ -16,6 +16,7 @@ from .authorizations import Authorizations
 from .claims import Claims
 from .clients import Clients
 from .connections import Connections
+from .device_requests import DeviceRequests
 from .endpoints import Endpoints
 from .log_outs import LogOuts
 from .origins import Origins
@@ -49,7 +50,8 @@ class OpenId:
         steps = Steps(clients, connections, Proofs(core, methods), *known)
         self.authorizations = Authorizations(core, attempts, issuer, clients, connections, steps, sessions, notices)
         self.tokens = Tokens(core, issuer, clients, Claims(core, clients), *known, notices)
-        self.endpoints = Endpoints(core, attempts, clients, self.tokens)
+        self.devices = DeviceRequests(core, attempts, clients, steps, self.authorizations)
+        self.endpoints = Endpoints(core, attempts, clients, self.tokens, self.devices)
         self.log_outs = LogOuts(issuer, clients, self.signing_keys, self.subjects)
 
     @cached_property

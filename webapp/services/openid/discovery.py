@@ -9,13 +9,15 @@ from ...models.registered_apps import ALGORITHMS, SCOPES
 
 AUTHORIZE, TOKEN, USERINFO, KEYS = "/oauth/authorize", "/oauth/token", "/oauth/userinfo", "/oauth/keys"
 REVOKE, INTROSPECT, LOG_OUT = "/oauth/revoke", "/oauth/introspect", "/oauth/log-out"
+DEVICE = "/oauth/device"
 CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "name",
           "preferred_username", "locale", "updated_at", "email", "email_verified", "phone_number",
           "phone_number_verified", "groups")  # fmt: skip
 SFA, MFA, PHR = "https://refeds.org/profile/sfa", "https://refeds.org/profile/mfa", "phr"
 """Authentication context classes: REFEDS SFA and MFA profiles, and phishing-resistant (OpenID EAP ACR Values 1.0)."""
 BASIC, POST, NONE = "client_secret_basic", "client_secret_post", "none"
-GRANTS = ("authorization_code", "refresh_token")
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+GRANTS = ("authorization_code", "refresh_token", DEVICE_CODE)
 PROMPTS = ("none", "login", "consent", "select_account")
 MODES = ("query", "form_post")
 
@@ -33,6 +35,7 @@ def document(issuer: str, languages: Sequence[str]) -> dict[str, Any]:
         "jwks_uri": f"{issuer}{KEYS}",
         "revocation_endpoint": f"{issuer}{REVOKE}",
         "introspection_endpoint": f"{issuer}{INTROSPECT}",
+        "device_authorization_endpoint": f"{issuer}{DEVICE}",  # RFC 8628 section 4
         "end_session_endpoint": f"{issuer}{LOG_OUT}",
         "scopes_supported": SCOPES,
         "response_types_supported": ["code"],

@@ -1,4 +1,4 @@
-"""The addresses that apps call by themselves: token, revocation, introspection and userinfo."""
+"""The addresses that apps call by themselves: token, device, revocation, introspection and userinfo."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from ..attempts import Attempts, Bucket
 from ..core import Core
 from .clients import Client, Clients
 from .code_grant import CodeGrant, Pkce
+from .device_grant import DEVICE_AUTHORIZATION, DeviceAuthorization, DeviceGrant
+from .device_requests import DeviceRequests
 from .discovery import MFA, PHR
 from .ended_tokens import REVOCATION, Introspection, Revocation
 from .provider import INTROSPECTION, Provider, Received, Registered, Reply
@@ -36,6 +38,7 @@ class Endpoints:
     attempts: Attempts
     clients: Clients
     tokens: Tokens
+    devices: DeviceRequests
 
     def token(self, received: Received) -> Reply:
         """RFC 6749 section 3.2."""
@@ -43,6 +46,7 @@ class Endpoints:
         def answer(provider: Provider) -> Reply:
             provider.register_grant(CodeGrant, [Pkce()])
             provider.register_grant(RefreshGrant)
+            provider.register_grant(DeviceGrant)
             reply: Reply = provider.create_token_response(received)
             return reply
 
@@ -52,6 +56,13 @@ class Endpoints:
 
     def revoke(self, received: Received) -> Reply:
         return self._answered(received, lambda provider: _by_endpoint(provider, Revocation, REVOCATION, received))
+
+    def device(self, received: Received) -> Reply:
+        """RFC 8628 section 3.1. Raises `TooManyAttempts`."""
+        self.devices.count(received.origin)
+        return self._answered(
+            received, lambda provider: _by_endpoint(provider, DeviceAuthorization, DEVICE_AUTHORIZATION, received)
+        )
 
     def introspect(self, received: Received) -> Reply:
         return self._answered(received, lambda provider: _by_endpoint(provider, Introspection, INTROSPECTION, received))
@@ -113,7 +124,9 @@ class Endpoints:
         self.tokens.subjects.ready()
         keys = self.tokens.signing_keys.published(client.newest_key if client is not None else None)
         with self.core.db.write() as tx:
-            return self._numbered(answer(Provider(tx, self.tokens, client, keys)), client)
+            return self._numbered(
+                answer(Provider(tx, self.tokens, self.devices, client, keys, received.origin)), client
+            )
 
     def _numbered(self, reply: Reply, client: Client | None) -> Reply:
         """A refusal with a random number, under which the log has it."""

@@ -1,6 +1,6 @@
 """Authlib's authorization server for one request, in one transaction: who the client is, and how it is answered.
 
-The grants are in `code_grant.py` and `refresh_grant.py`. Authlib judges the requests; what may happen once is decided
+The grants are in `code_grant.py`, `refresh_grant.py` and `device_grant.py`. Authlib judges the requests; what may happen once is decided
 by the rows of `tokens.py`.
 """
 
@@ -16,9 +16,10 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from ...domain.codes import hash_of
 from ...domain.origin import Origin
 from ...models.database import Transaction
-from ...models.registered_apps import PUBLIC
+from ...models.registered_apps import PUBLIC, RegisteredApp
 from .clients import Client
-from .discovery import GRANTS, NONE
+from .device_requests import DeviceRequests
+from .discovery import DEVICE_CODE, GRANTS, NONE
 from .signing_keys import PublishedKeys
 from .tokens import Given, Tokens
 
@@ -49,6 +50,10 @@ class Registered(ClientMixin):  # type: ignore[misc]  # Authlib has no types
     def __init__(self, client: Client) -> None:
         self.client, self.app = client, client.app
 
+    def get_client_id(self) -> str:
+        client_id: str = self.app.client_id
+        return client_id
+
     def check_client_secret(self, client_secret: str) -> bool:
         return hash_of(client_secret) in self.client.secret_hashes
 
@@ -63,7 +68,7 @@ class Registered(ClientMixin):  # type: ignore[misc]  # Authlib has no types
         return (method == NONE) == (self.app.kind == PUBLIC) and (method != NONE or endpoint != INTROSPECTION)
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type in GRANTS
+        return self.app.device_allowed if grant_type == DEVICE_CODE else grant_type in GRANTS
 
 
 class TokenRequest(OAuth2Request):  # type: ignore[misc]  # the same
@@ -82,9 +87,18 @@ class TokenRequest(OAuth2Request):  # type: ignore[misc]  # the same
 class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
     """`client` is the app that the request names. It and the keys were read before the transaction began."""
 
-    def __init__(self, tx: Transaction, tokens: Tokens, client: Client | None, keys: PublishedKeys) -> None:
+    def __init__(
+        self,
+        tx: Transaction,
+        tokens: Tokens,
+        devices: DeviceRequests,
+        client: Client | None,
+        keys: PublishedKeys,
+        origin: Origin,
+    ) -> None:
         super().__init__()
-        self.tx, self.tokens, self.named, self.keys = tx, tokens, client, keys
+        self.tx, self.tokens, self.devices, self.named, self.keys = tx, tokens, devices, client, keys
+        self.origin = origin
         self.register_token_generator("default", self.make_token)
         self.given: Given | None = None
         self.nonce: str | None = None
@@ -92,6 +106,12 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
     def query_client(self, client_id: str) -> Registered | None:
         named = self.named
         return Registered(named) if named is not None and named.app.client_id == client_id else None
+
+    @property
+    def client_app(self) -> RegisteredApp:
+        """The app of a request that was authenticated."""
+        assert self.named is not None, "asked for before the client was authenticated"
+        return self.named.app
 
     def make_token(self, *, client: Registered, scope: str, **_rest: Any) -> dict[str, Any]:
         """Makes the tokens of `given`, which the grant has found."""

@@ -14,6 +14,7 @@ from ...models.app_logins import AppAuthorization, AuthorizationRequest, Refresh
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ...models.codes import Code, Link
 from ...models.contacts import ContactLookups
+from ...models.device_logins import DeviceRequest
 from ...models.drafts import Draft, draft_bound
 from ...models.factors import Factor, factor_bound
 from ...models.login_requests import LoginRequest
@@ -158,6 +159,7 @@ class Maintenance:
                 ),
             ),
             (AuthorizationRequest, AuthorizationRequest.asked_at < now - policy.authorization_request_seconds),
+            (DeviceRequest, DeviceRequest.asked_at < now - policy.authorization_request_seconds),
             (RefreshToken, RefreshToken.made_at < ended - policy.refresh_token_idle),
             (AppAuthorization, self._authorization_is_over(ended)),
             (RefusedAccess, RefusedAccess.at < now - policy.refused_access_seconds),

@@ -20,6 +20,7 @@ from ...models.app_logins import AppAuthorization, AuthorizationRequest
 from ...models.apps import AppSession, RefusedAccess, TemporaryPassword
 from ...models.codes import Code, Link
 from ...models.database import Transaction
+from ...models.device_logins import DeviceRequest
 from ...models.drafts import Draft
 from ...models.factors import Factor
 from ...models.messages import SiteValue
@@ -122,7 +123,7 @@ class Restoration:
         now = self.core.clock.now()
         for ended in (Session, PendingLogin, RememberedBrowser, TemporaryPassword, AppSession, AppAuthorization):
             tx.execute(update(ended).where(ended.ended_at.is_(None)).values(ended_at=now))
-        for dropped in (KeptAct, Draft, Code, Link, RefusedAccess, AuthorizationRequest):
+        for dropped in (KeptAct, Draft, Code, Link, RefusedAccess, AuthorizationRequest, DeviceRequest):
             tx.execute(delete(dropped))
         # it is not known which backup codes were used since, so their owners must make new ones
         tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))

@@ -53,6 +53,11 @@ def userinfo() -> Any:
     return _reply(current.services().openid.endpoints.userinfo(request.headers.get("Authorization")))
 
 
+@bp.post(discovery.DEVICE)
+def device() -> Any:
+    return _answered(current.services().openid.endpoints.device)
+
+
 @bp.post(discovery.AUTHORIZE)
 def authorize() -> Any:
     """Stores the request of another site's form, and leads on to a page (OpenID Connect Core 1.0 section 3.1.2.1)."""
