@@ -14,9 +14,8 @@ from tests.conftest import Site
 from tests.people import Owner
 from tests.relying_party import DEVICE_CODE, WEB, Television, json_of
 from webapp.domain.origin import NO_BROWSER
-from webapp.domain.refusals import CodeExpired
 from webapp.models.device_logins import DeviceRequest
-from webapp.models.registered_apps import KEY, RegisteredApp
+from webapp.models.registered_apps import RegisteredApp
 
 AT_ONCE = 6
 WRONG = "BBBB-BBBB"
@@ -124,7 +123,7 @@ def test_the_page_names_where_the_request_came_from_whatever_was_agreed(site: Si
         assert ada.page.says("IP address 198.51.100.44")
         assert films.poll()["error"] == "authorization_pending"
         site.clock.pass_(60)
-        assert ada.open(ada.page.path).says("1 minute ago")
+        assert "<time" in ada.open(ada.page.path).text, "how long ago it was"
         ada.press("Continue")
 
 
@@ -163,26 +162,6 @@ def test_a_form_of_another_site_approves_nothing(ada: Owner, films: Television) 
 
 
 # -- What changes meanwhile ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("change", [{"proof": KEY}, {"limited": True}, {"device_allowed": False}])
-def test_the_app_is_judged_as_it_is_when_it_is_approved(
-    site: Site, ada: Owner, films: Television, change: dict[str, Any]
-) -> None:
-    typed(ada, films.show()["user_code"])
-    user = site.services.sessions.find(cookies_of(ada)["session"])
-    assert user is not None
-    devices = site.services.openid.devices
-    with site.services.db.read() as tx:
-        number = tx.scalar(select(DeviceRequest.id))
-    assert devices.find(user, number).step is not None
-    with site.services.db.write() as tx:
-        tx.execute(update(RegisteredApp).values(change))
-    try:
-        assert not devices.approve(user, number, NO_BROWSER)
-    except CodeExpired:
-        assert "device_allowed" in change
-    assert count(site, "SELECT count(*) FROM app_authorizations") == 0
 
 
 def test_an_answer_that_comes_second_changes_nothing(site: Site, ada: Owner, films: Television) -> None:

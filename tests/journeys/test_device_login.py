@@ -97,7 +97,7 @@ def test_an_old_proof_is_given_again(site: Site, ada: Owner) -> None:
     films = Television(site, max_age=60)
     site.clock.pass_(120)
     assert typed(ada, films.show()["user_code"]) == "Enter your password"
-    assert ada.press("Continue", password=ada.password).h1 == "Log in to Films"
+    assert ada.press("Verify", password=ada.password).h1 == "Log in to Films"
 
 
 def test_who_may_not_use_the_app_is_told(site: Site, ada: Owner) -> None:

@@ -383,7 +383,6 @@ def test_a_crafted_form_sets_no_option_that_nothing_reads(site: Site, ada: Owner
     crafted = {
         "jwks": '{"keys": [{"kty": "RSA", "n": "AA", "e": "AQAB"}]}',
         "jwks_uri": "https://wiki.example.org/keys",
-        "device_allowed": "y",
         "dpop_demanded": "y",
         "backchannel_logout_uri": "https://wiki.example.org/out",
         "private_addresses": "10.0.0.0/8",

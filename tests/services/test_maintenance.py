@@ -13,8 +13,8 @@ from tests.people import Owner
 from tests.relying_party import RelyingParty, Television
 from webapp.models.accounts import Account
 from webapp.models.app_logins import AppAuthorization, AppConnection, AuthorizationRequest, RefreshToken
-from webapp.models.device_logins import DeviceRequest
 from webapp.models.codes import Code, Link
+from webapp.models.device_logins import DeviceRequest
 from webapp.models.drafts import Draft
 from webapp.models.factors import Factor
 from webapp.models.messages import Message
@@ -200,6 +200,12 @@ def test_the_last_use_is_written_once_a_day(site: Site) -> None:
 # -- Apps that log people in ---------------------------------------------------------------------------
 
 
+def test_a_device_that_nobody_connects_is_purged_after_an_hour(site: Site) -> None:
+    Television(site).show()
+    assert kept_after(site, DeviceRequest, 3600) == 1, "it is still told that its code has expired"
+    assert kept_after(site, DeviceRequest, 1) == 0
+
+
 def test_what_apps_were_given_is_purged_after_its_time(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
@@ -214,12 +220,6 @@ def test_what_apps_were_given_is_purged_after_its_time(site: Site) -> None:
     assert kept_after(site, RefreshToken, 30 * DAY - 3602) == 1
     assert kept_after(site, RefreshToken, 3602) == 0
     assert kept_after(site, AppAuthorization, 0) == 0
-
-
-def test_a_device_that_nobody_connects_is_purged_after_an_hour(site: Site) -> None:
-    Television(site).show()
-    assert kept_after(site, DeviceRequest, 3600) == 1, "it is still told that its code has expired"
-    assert kept_after(site, DeviceRequest, 1) == 0
     assert count(site, AppConnection) == 1, "until its owner disconnects it"
 
 

@@ -1,7 +1,7 @@
 """Log-ins to apps on devices without a browser (RFC 8628): from the device's request to the approval in a browser.
 
-The person types the code by hand in a session, and only that session sees the request and answers it. So nobody
-can be led to approve a device by a link (RFC 8628 section 5.4).
+The person types the code by hand in a session, and only that session sees the request and answers it. So a link
+leads no user to approve a device (RFC 8628 section 5.4).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, insert, select, update
 
 from ...domain.codes import draw_token, hash_of
 from ...domain.origin import Origin
-from ...domain.refusals import AlreadyDone, ChallengeExhausted, CodeExpired, WrongCode
+from ...domain.refusals import ChallengeExhausted, CodeExpired, StepClosed, WrongCode
 from ...models.accounts import share_account
 from ...models.database import Transaction, changed_one_row
 from ...models.device_logins import APPROVED, DENIED, WAITING, DeviceRequest
@@ -119,7 +119,7 @@ class DeviceRequests:
         values = {"typed_at": self.core.clock.now(), "session_id": session.id, "session_hash": session.token_hash}
         with self.core.db.write() as tx:
             found = tx.scalars(of_code).all()
-            if len(found) == 1:  # two devices with one code are told apart by nobody
+            if len(found) == 1:  # two devices with one code cannot be told apart
                 row = DeviceRequest.id == found[0], *self._waiting()
                 if changed_one_row(tx, update(DeviceRequest).where(*row).values(values)):
                     self.attempts.take_back(tx, *buckets)
@@ -130,48 +130,53 @@ class DeviceRequests:
     def find(self, user: User, request_id: int) -> Shown:
         """The request whose code was typed in this session. Raises `CodeExpired`."""
         with self.core.db.read() as tx:
-            row, app = self._typed(tx, user, request_id)
+            row, app = self._typed(tx, user, request_id, *self._waiting())
         asked = _asked(app, row)
         return Shown(row, asked, self.steps.next(asked, self._moment(row), user))
 
-    def approve(self, user: User, request_id: int, origin: Origin) -> bool:
-        """Gives the device what it waits for; False when a log-in step or an enrollment has to come first.
+    def approve(self, user: User, request_id: int, origin: Origin) -> None:
+        """Gives the device what it waits for.
 
-        Account, app and proof are judged as they are in this transaction. Raises `CodeExpired`, `AlreadyDone` and
-        `LoginExpired`.
+        Account, app and proof are judged as they are in this transaction. Raises `CodeExpired`, also for a request that
+        was answered, `LoginExpired`, and `StepClosed` when a log-in step or an enrollment has to come first.
         """
         with self.core.db.write() as tx:
             share_account(tx, user.account)
             self.authorizations.sessions.demand_open(tx, user.session)
-            row, app = self._typed(tx, user, request_id)
+            row, app = self._decide(tx, user, request_id, APPROVED)
             asked, moment = _asked(app, row), replace(self._moment(row), agreed_hash=user.session.token_hash)
             step = self.steps.next_within(tx, asked, moment, user)
             if not isinstance(step, Ready):
-                return False
-            code = draw_token(self.core.entropy)  # its row needs one; this is told to nobody
+                raise StepClosed()
+            code = draw_token(self.core.entropy)  # its row needs one; no one is told this one
             given = self.authorizations.give(tx, user, asked, step, code, origin, event="device-connected")
-            self._decide(tx, user, request_id, state=APPROVED, authorization_id=given)
-        return True
+            tx.execute(update(DeviceRequest).where(DeviceRequest.id == row.id).values(authorization_id=given))
 
     def deny(self, user: User, request_id: int, origin: Origin) -> None:
-        """Raises as `approve` does."""
+        """Raises `CodeExpired`, also for a request that was answered."""
         with self.core.db.write() as tx:
-            _, app = self._typed(tx, user, request_id)
-            self._decide(tx, user, request_id, state=DENIED)
+            _, app = self._decide(tx, user, request_id, DENIED)
             self.authorizations.notices.record(tx, user.account.id, "device-denied", origin, name=app.name)
 
-    def _typed(self, tx: Transaction, user: User, request_id: int) -> tuple[DeviceRequest, RegisteredApp]:
-        own = DeviceRequest.id == request_id, DeviceRequest.session_id == user.session.id
+    def _decide(self, tx: Transaction, user: User, request_id: int, state: str) -> tuple[DeviceRequest, RegisteredApp]:
+        """Answers a request once."""
+        waiting = *self._own(user, request_id), *self._waiting()
+        if not changed_one_row(tx, update(DeviceRequest).where(*waiting).values(state=state)):
+            raise CodeExpired()
+        return self._typed(tx, user, request_id)
+
+    def _typed(
+        self, tx: Transaction, user: User, request_id: int, *which: ColumnElement[bool]
+    ) -> tuple[DeviceRequest, RegisteredApp]:
         joined = select(DeviceRequest, RegisteredApp).join(RegisteredApp, RegisteredApp.id == DeviceRequest.app_id)
-        found = tx.objects.execute(joined.where(*own, *self._waiting(), RegisteredApp.device_allowed)).one_or_none()
+        own = joined.where(*self._own(user, request_id), RegisteredApp.device_allowed, *which)
+        found = tx.objects.execute(own).one_or_none()
         if found is None:
             raise CodeExpired()
         return found[0], found[1]
 
-    def _decide(self, tx: Transaction, user: User, request_id: int, **values: Any) -> None:
-        own = DeviceRequest.id == request_id, DeviceRequest.session_id == user.session.id
-        if not changed_one_row(tx, update(DeviceRequest).where(*own, *self._waiting()).values(values)):
-            raise AlreadyDone()
+    def _own(self, user: User, request_id: int) -> tuple[ColumnElement[bool], ...]:
+        return DeviceRequest.id == request_id, DeviceRequest.session_id == user.session.id
 
     def _moment(self, row: DeviceRequest) -> Moment:
         return Moment(row.typed_at or row.asked_at, row.session_hash)

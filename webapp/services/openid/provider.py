@@ -1,7 +1,7 @@
 """Authlib's authorization server for one request, in one transaction: who the client is, and how it is answered.
 
-The grants are in `code_grant.py`, `refresh_grant.py` and `device_grant.py`. Authlib judges the requests; what may happen once is decided
-by the rows of `tokens.py`.
+The grants are in `code_grant.py`, `refresh_grant.py` and `device_grant.py`. Authlib judges the requests; what may
+happen once is decided by the rows of `tokens.py` and `device_requests.py`.
 """
 
 from __future__ import annotations

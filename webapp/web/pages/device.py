@@ -9,7 +9,7 @@ from flask_login import login_required
 
 from ...domain import devices
 from ...domain.language import gettext as _
-from ...domain.refusals import AlreadyDone, CodeExpired, Refusal
+from ...domain.refusals import CodeExpired, Refusal, StepClosed
 from ...services.openid.device_requests import Shown
 from ...services.openid.steps import Consent
 from .. import app_flow, current, layouts, render, words
@@ -42,9 +42,11 @@ def one(request_id: int) -> Any:
         shown = current.services().openid.devices.find(current.user(), request_id)
         if isinstance(shown.step, Consent):
             return _answered(shown) if form.trusted() else _ask(form, shown)
-    except (AlreadyDone, CodeExpired) as refusal:
+    except CodeExpired as refusal:
         render.problem(words.say(refusal))
         return render.go(layouts.page_url("device.code"))
+    except StepClosed:
+        return render.go(current.path())
     return app_flow.before(shown.asked, shown.step)
 
 
@@ -68,7 +70,6 @@ def _answered(shown: Shown) -> Any:
         service.deny(current.user(), shown.row.id, current.origin())
         render.receipt(_("The device wasn't connected."))
         return render.go(layouts.page_url("home.home"))
-    if not service.approve(current.user(), shown.row.id, current.origin()):
-        return render.go(current.path())
+    service.approve(current.user(), shown.row.id, current.origin())
     render.receipt(_("%(app)s is connected. Go back to your device.", app=name))
     return render.go(layouts.page_url("connected_apps.apps"))
