@@ -119,11 +119,11 @@ class DeviceRequests:
         values = {"typed_at": self.core.clock.now(), "session_id": session.id, "session_hash": session.token_hash}
         with self.core.db.write() as tx:
             found = tx.scalars(of_code).all()
-            if len(found) == 1:  # two devices with one code cannot be told apart
-                row = DeviceRequest.id == found[0], *self._waiting()
-                if changed_one_row(tx, update(DeviceRequest).where(*row).values(values)):
-                    self.attempts.take_back(tx, *buckets)
-                    return int(found[0])
+            # two devices with one code cannot be told apart
+            one = DeviceRequest.id.in_(found[:1]), *self._waiting()
+            if len(found) == 1 and changed_one_row(tx, update(DeviceRequest).where(*one).values(values)):
+                self.attempts.take_back(tx, *buckets)
+                return int(found[0])
         left = policy.device_codes_session - counts[buckets[0].name]
         raise WrongCode(left) if left else ChallengeExhausted()
 
