@@ -20,6 +20,7 @@ from webapp.services.operators import AppOptions
 
 BACK = "https://app.example/back"
 VERIFIER = "correct-horse-battery-staple-correct-horse-battery"
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 ISSUER = f"http://{HOST}"
 
 
@@ -133,6 +134,21 @@ class ToldParty(RelyingParty):
         assert found.claims["jti"] not in self.seen, "a replay"
         self.seen.add(found.claims["jti"])
         return found.claims
+
+
+class Television(RelyingParty):
+    """An app that shows a code and polls."""
+
+    def __init__(self, site: Site, kind: str = PUBLIC, **options: Any) -> None:
+        super().__init__(site, kind, "Films", **{"redirect_uris": (), "device_allowed": True, **options})
+
+    def show(self, scope: str = "openid email") -> dict[str, Any]:
+        self.shown = json_of(self.call("/oauth/device", scope=scope))
+        return self.shown
+
+    def poll(self, **changes: str) -> dict[str, Any]:
+        asked = {"grant_type": DEVICE_CODE, "device_code": self.shown["device_code"], **changes}
+        return json_of(self.call("/oauth/token", **asked))
 
 
 def json_of(page: Page) -> dict[str, Any]:
