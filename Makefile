@@ -8,6 +8,7 @@ LANGUAGES := .venv/languages
 CATALOGUES := $(wildcard webapp/translations/*/LC_MESSAGES/*.po)
 DEV := .venv/installed-dev
 LIGHTHOUSE := .lighthouse/installed
+REAL_APPS := tests/real_apps/node/node_modules/.package-lock.json
 
 # Tests that only read files of the repository. `make test CHECKED=1` leaves them out, after `make check`.
 CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catalogues.py tests/test_secrets.py \
@@ -16,10 +17,10 @@ CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catal
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
-.PHONY: help run quick test check translations audit serve bench crawl lighthouse screenshots lock clean
+.PHONY: help run quick test test-apps check translations audit serve bench crawl lighthouse screenshots lock clean
 
 help:  ## print this
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
 
 run: $(LANGUAGES)  ## the development site, with a demo account, on PORT (5000)
 	@exec env NIGHTLATCH_LEGACY_ACCESS="$${NIGHTLATCH_LEGACY_ACCESS:-on}" \
@@ -33,6 +34,9 @@ test: $(DEV)  ## the whole suite, in a browser too; ARGS="-k words" for a part o
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec env $(IN_MEMORY) $(BIN)/python -m pytest -p tests.no_skips $(if $(ARGS),$(ARGS),--cov) \
 	  $(if $(CHECKED),$(CHECKS:%=--ignore=%))
+
+test-apps: $(DEV) $(REAL_APPS)  ## certified clients and Apache log in with OpenID Connect; needs npm and, at first, a network
+	@exec env $(IN_MEMORY) $(BIN)/python -m pytest -n0 --no-header -q tests/real_apps/*.py $(ARGS)
 
 check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, translations, secrets; needs no network
 	$(BIN)/ruff format --check .
@@ -108,3 +112,11 @@ $(LIGHTHOUSE):
 	@{ command -v npm >/dev/null || { echo "Lighthouse needs Node.js 18 or newer with npm"; exit 1; }; \
 	echo "Installing Lighthouse into .lighthouse" && \
 	npm install --silent --no-audit --no-fund --prefix .lighthouse lighthouse@12 && touch $@; } >&2
+
+$(REAL_APPS): tests/real_apps/node/package-lock.json
+	@{ command -v npm >/dev/null || { echo "test-apps needs Node.js 20 or newer with npm"; exit 1; }; \
+	[ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || \
+	  { echo "Installing Apache with mod_auth_openidc"; $$([ $$(id -u) = 0 ] || echo sudo -n) env RUNLEVEL=1 \
+	  apt-get install -y -qq --no-install-recommends apache2-bin libapache2-mod-auth-openidc; } && \
+	echo "Installing the apps that the tests run" && \
+	npm ci --silent --no-audit --no-fund --prefix tests/real_apps/node && touch $@; } >&2

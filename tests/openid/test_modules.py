@@ -42,7 +42,7 @@ def rows() -> list[Row]:
 
 def test_the_list_has_every_module_once() -> None:
     assert Counter(row.plan for row in rows()) == MODULES
-    assert {count for count in Counter(row.module for row in rows()).values()} == {1}
+    assert set(Counter(row.module for row in rows()).values()) == {1}
 
 
 def test_every_module_has_a_test_of_its_name() -> None:
