@@ -90,9 +90,7 @@ def log_in(person: Owner, address: str) -> str:
 def test_a_library_logs_in_refreshes_and_logs_out(
     site: LiveSite, ada: Owner, library: str, method: str, algorithm: str
 ) -> None:
-    options = AppOptions(
-        "Wiki", redirect_uris=(BACK,), post_logout_redirect_uris=(BYE,), signing_algorithm=algorithm
-    )
+    options = AppOptions("Wiki", redirect_uris=(BACK,), post_logout_redirect_uris=(BYE,), signing_algorithm=algorithm)
     made = site.services.operators.apps.create(PUBLIC if method == "none" else WEB, options)
     facts = {"client_id": made.app.client_id, "secret": made.secret, "method": method, "scope": SCOPE}
     addresses = {"issuer": f"http://{site.host}", "redirect_uri": BACK, "post_logout_redirect_uri": BYE}
