@@ -1,4 +1,4 @@
-"""The commands of docs/how-to/connect-an-app.md and move-a-site.md work, and a real client logs in as the guide says."""
+"""The commands of docs/how-to/connect-an-app.md and move-a-site.md work, and a real client logs in by them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -28,7 +27,7 @@ from webapp.settings import ROOT
 GUIDE = ROOT / "docs" / "how-to" / "connect-an-app.md"
 APACHE = shutil.which("apache2") or shutil.which("apache2", path="/usr/sbin:/usr/local/sbin")
 MODULES = Path("/usr/lib/apache2/modules")
-LOADED = ("mpm_event", "authn_core", "authz_core", "authz_user", "dir", "mime", "headers", "auth_openidc")
+LOADED = ("mpm_event", "authn_core", "authz_core", "authz_user", "dir", "headers", "auth_openidc")
 AROUND = """
 ServerRoot {folder}
 ServerName app.localhost
@@ -99,7 +98,7 @@ def apache(site: LiveSite, **options: Any) -> Iterator[Apache]:
         (folder / "pages" / "bye.html").write_text("Goodbye")
         modules = "\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED)
         config = folder / "apache.conf"
-        server += f"\nOIDCOutgoingProxy 127.0.0.1:{site.host.partition(':')[2]}\nTypesConfig /dev/null\n"
+        server += f"\nOIDCOutgoingProxy 127.0.0.1:{site.host.partition(':')[2]}\n"
         config.write_text(AROUND.format(folder=folder, front=front, modules=modules, server=server))
         assert APACHE is not None, "Apache is not installed"
         wiki = Apache(front, folder)
