@@ -66,9 +66,11 @@ class RelyingParty:
 
     # -- Its server --------------------------------------------------------------------------------------
 
-    def call(self, path: str, *, authorization: str | None = None, proved: bool = True, **form: str) -> Page:
-        """A POST; `proved` proves the app by its secret, or names it when it has none."""
-        headers = {}
+    def call(
+        self, path: str, *, authorization: str | None = None, proved: bool = True, dpop: str | None = None, **form: str
+    ) -> Page:
+        """A POST; `proved` proves the app by its secret, or names it when it has none. `dpop` is a header."""
+        headers = {"DPoP": dpop} if dpop is not None else {}
         if proved and self.secret is not None:
             pair = b64encode(f"{self.client_id}:{self.secret}".encode()).decode()
             headers["Authorization"] = f"Basic {pair}"
@@ -91,8 +93,9 @@ class RelyingParty:
         assert page.status == 200, page.text[:300]
         return json_of(page)
 
-    def userinfo(self, access_token: str) -> Page:
-        return self.server.open("/oauth/userinfo", headers={"Authorization": f"Bearer {access_token}"}, follow=False)
+    def userinfo(self, access_token: str, scheme: str = "Bearer", dpop: str | None = None) -> Page:
+        headers = {"Authorization": f"{scheme} {access_token}", **({"DPoP": dpop} if dpop is not None else {})}
+        return self.server.open("/oauth/userinfo", headers=headers, follow=False)
 
     def read(self, token: str) -> dict[str, Any]:
         """The claims of a token, verified by the published keys."""

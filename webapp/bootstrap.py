@@ -11,6 +11,7 @@ from .adapters.heartbeat import FileHeartbeat
 from .adapters.keyring import AesGcmKeyring
 from .adapters.password_hashing import Argon2id
 from .adapters.places import FilePlaces
+from .adapters.server_requests import HttpRequests
 from .adapters.smtp import SmtpMail
 from .adapters.system import SystemClock, SystemEntropy
 from .adapters.template_renderer import TemplateRenderer
@@ -71,6 +72,7 @@ def adapters(settings: Settings) -> Adapters:
         TemplateRenderer(ROOT / "templates", settings.site_name, settings.main_url, reload=not settings.serving),
         WebPush(push, policy.push_timeout, clock) if push.private_key else NoPushes(),
         FilePlaces(settings.places_file) if settings.places_file else NoPlaces(),
+        HttpRequests(settings.private_addresses, policy.server_timeout, policy.server_answer_bytes),
     )
 
 
@@ -130,7 +132,7 @@ class Services:
         self.renames = Renames(core, attempts, self.usernames, sessions, *owned, settings.username_change)
         self.deletions = Deletions(core, sessions, *owned, self.usernames, settings.main_url)
         self.accounts = Accounts(core, sessions, tell, self.deletions, self.renames)
-        self.openid = OpenId(core, attempts, sessions, tell, self.methods, settings.main_url, list(languages))
+        self.openid = OpenId(core, attempts, sessions, tell, self.methods, ports.servers, settings.main_url, languages)
         self.operators = Operators(core, sessions, self.links, tell, self.methods, settings.origins)
         beats = FileHeartbeat(settings.instance, settings.database_url)
         self.restoration, self.maintenance = Restoration(core, beats, self.methods), Maintenance(core, self.deletions)

@@ -163,6 +163,12 @@ class Policy:
     authorize_requests: Window = Window(300, HOUR)  # stored without a session, of one network; our choice
     code_seconds: int = MINUTE
     refresh_token_idle: int = 30 * DAY
+    client_assertion_seconds: int = 10 * MINUTE  # at most ahead of now; our choice
+    client_keys_cached: int = 5 * MINUTE  # the keys at an app's address; our choice
+    client_keys_again: int = MINUTE  # for an unknown key they are fetched again, at most this often; our choice
+    dpop_proof_aside: int = MINUTE  # of its time, either side; RFC 9449 section 11.1
+    dpop_proof_kept: int = 5 * MINUTE  # its jti, so that it is used once
+    pushed_request_seconds: int = MINUTE  # RFC 9126 section 2.2
     client_failures: Window = Window(10, 15 * MINUTE)  # of one client from one network
     signing_key_seconds: int = 90 * DAY  # for which a key signs
     signing_key_ahead: int = DAY  # for which it is published before it signs
@@ -184,6 +190,8 @@ class Policy:
     mail_timeout: int = 20
     text_timeout: int = 20
     push_timeout: int = 20
+    server_timeout: int = 5  # a whole call of an app's server, so that messages do not wait for it; our choice
+    server_answer_bytes: int = 64 * 1024  # that are read of it; a set of keys (RFC 7517) has a few KiB; our choice
     worker_claims_for: int = 2 * MINUTE
 
     # Floods: failed POSTs from one address, in the notation of the `limits` package

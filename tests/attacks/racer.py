@@ -29,6 +29,7 @@ def race(job: dict[str, Any]) -> None:
         response = client.post(
             wanted["path"],
             data=wanted["data"],
+            headers=wanted.get("headers"),
             base_url="http://nightlatch.localhost:5000",
             environ_overrides={"REMOTE_ADDR": wanted["address"]},
         )

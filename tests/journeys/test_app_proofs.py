@@ -193,7 +193,7 @@ def test_a_token_for_a_resource_opens_nothing_here(site: Site, ada: Owner) -> No
     assert wiki.read(token)["aud"] == RESOURCE
     assert wiki.userinfo(token).status == 401
     page = wiki.server.open("/oauth/userinfo", follow=False)
-    assert (page.status, page.response.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert (page.status, page.response.headers["WWW-Authenticate"]) == (401, 'Bearer, DPoP algs="RS256 ES256 PS256"')
     page = wiki.server.open("/oauth/userinfo", headers={"Authorization": "Basic x"}, follow=False)
     assert page.status == 401
 

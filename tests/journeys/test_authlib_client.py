@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import requests
 from authlib.common.security import generate_token
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tests.browser.live import LiveSite, live_site
+from tests.keyed_app import JWKS, KEY, RSA
 from tests.people import Owner
 from tests.relying_party import target_of
 from webapp.models.registered_apps import PUBLIC, WEB
@@ -97,3 +100,41 @@ def test_the_client_logs_in_refreshes_and_revokes(site: LiveSite, told: dict[str
     with pytest.raises(OAuthError) as refused:
         client.refresh_token(told["token_endpoint"], refresh_token=fresh["refresh_token"])
     assert refused.value.error == "invalid_grant"
+
+
+@pytest.mark.parametrize("key", [KEY, RSA], ids=["ES256", "RS256"])
+def test_the_client_proves_itself_by_its_key(site: LiveSite, told: dict[str, Any], ada: Owner, key: Any) -> None:
+    options = AppOptions("Bank", redirect_uris=(BACK[WEB],), jwks=JWKS, trusted=True)
+    made = site.services.operators.apps.create(WEB, options)
+    assert made.secret is None
+    algorithm = "ES256" if key is KEY else "RS256"
+    assert algorithm in told["token_endpoint_auth_signing_alg_values_supported"]
+
+    class FewMinutes(PrivateKeyJWT):
+        """As documented, with a lifetime of five minutes: Authlib's own hour is more than this site takes."""
+
+        def sign(self, auth: Any, token_endpoint: str) -> str:
+            self.claims = {"exp": int(time.time()) + 300}
+            signed: str = super().sign(auth, token_endpoint)
+            return signed
+
+    client = OAuth2Session(
+        made.app.client_id,
+        key,
+        scope="openid",
+        redirect_uri=BACK[WEB],
+        code_challenge_method="S256",
+        token_endpoint_auth_method="private_key_jwt",
+        revocation_endpoint_auth_method="private_key_jwt",
+    )
+    client.register_client_auth_method(FewMinutes(told["token_endpoint"], headers={"kid": key.kid}, alg=algorithm))
+    verifier = generate_token(48)
+    asked, state = client.create_authorization_url(told["authorization_endpoint"], code_verifier=verifier)
+    ada.open(path_of(asked))
+    ada.press("Log in", username="ada", password=ada.password)
+    token = client.fetch_token(
+        told["token_endpoint"], authorization_response=target_of(ada), state=state, code_verifier=verifier
+    )
+    assert client.get(told["userinfo_endpoint"]).status_code == 200
+    assert client.revoke_token(told["revocation_endpoint"], token=token["refresh_token"]).status_code == 200
+    assert client.get(told["userinfo_endpoint"]).status_code == 401

@@ -5,8 +5,9 @@ Only `bootstrap` chooses the adapter for a port.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Clock(Protocol):
@@ -150,6 +151,26 @@ class Pushes(Protocol):
         """Hands one push to its push service. Raises `Gone`, `Refused` or `Unreachable`."""
 
 
+class ServerAnswer(NamedTuple):
+    """What the server of an app answered."""
+
+    status: int
+    """Of HTTP; a redirect is not followed."""
+    body: bytes
+    """Its beginning, when it is longer than what is read."""
+
+
+class ServerRequests(Protocol):
+    """Calls addresses that an operator entered for an app: https, or http on this machine; never a private address,
+    unless the site's settings or `networks` (such as 10.0.0.0/8) have it."""
+
+    def post(self, url: str, form: Mapping[str, str], networks: Sequence[str]) -> ServerAnswer:
+        """Sends a form, once. Raises `Refused` for an address that may not be called, and `Unreachable`."""
+
+    def get(self, url: str, networks: Sequence[str]) -> ServerAnswer:
+        """The same without a form."""
+
+
 class Places(Protocol):
     def near(self, address: str) -> str | None:
         """The approximate place of a network address, in the current language; None when it is unknown."""
@@ -184,3 +205,4 @@ class Adapters:
     renderer: MessageRenderer
     pushes: Pushes
     places: Places
+    servers: ServerRequests

@@ -53,6 +53,8 @@ class AppAuthorization(Table):
     redirect_uri: Mapped[str] = mapped_column(Text)
     code_challenge: Mapped[str | None] = mapped_column(String(128))
     """Of PKCE with S256 (RFC 7636 section 4.2)."""
+    dpop_jkt: Mapped[str | None] = mapped_column(String(64))
+    """Thumbprint of the key that must use the code and, for a public app, each refresh token (RFC 9449)."""
     scopes: Mapped[Texts]
     claims: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """The `claims` parameter (OpenID Connect Core 1.0 section 5.5)."""

@@ -83,6 +83,11 @@ class RegisteredApp(Table):
     resources: Mapped[Texts]
     """Addresses of resource servers for which it may ask access tokens (RFC 8707)."""
 
+    @property
+    def has_keys(self) -> bool:
+        """It proves itself by its keys (`private_key_jwt`), and may not use a secret."""
+        return self.jwks is not None or self.jwks_uri is not None
+
     # Guarded hosts
     host: Mapped[str | None] = mapped_column(String(255), unique=True)
     """In lower case, with the port where it is not the scheme's own."""

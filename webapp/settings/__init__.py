@@ -13,7 +13,7 @@ from .. import keys
 from ..environment import SettingsError as SettingsError
 from ..environment import Variables
 from ..policy import Policy
-from .delivery import MAIL_EXAMPLE, mail_server, push_settings, sms_countries, text_gateway
+from .delivery import MAIL_EXAMPLE, mail_server, private_addresses, push_settings, sms_countries, text_gateway
 from .delivery import MailServer as MailServer
 from .delivery import PushSettings as PushSettings
 from .delivery import TextGateway as TextGateway
@@ -47,6 +47,7 @@ class Settings:
     sms_countries: frozenset[str]  # empty for all
     sms_daily_budget: int
     push: PushSettings  # VAPID_PRIVATE_KEY, VAPID_SUBJECT, PUSH_HOSTS
+    private_addresses: tuple[str, ...]  # networks in which addresses that apps name may be, although private
     places_file: Path | None  # GEOIP_FILE
     sign_up_open: bool  # SIGN_UP
     username_change: bool
@@ -156,6 +157,7 @@ class Settings:
             sms_countries=sms_countries(variables),
             sms_daily_budget=variables.number("SMS_DAILY_BUDGET", 1000, 0, 1_000_000),
             push=push_settings(variables, mail_from),
+            private_addresses=private_addresses(variables),
             places_file=Path(places_file) if places_file else None,
             sign_up_open=variables.choice("SIGN_UP", "open", ("open", "closed")) == "open",
             username_change=variables.choice("USERNAME_CHANGE", "on", ("off", "on")) == "on",

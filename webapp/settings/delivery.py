@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode
+from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from phonenumbers import SUPPORTED_REGIONS
@@ -159,6 +161,18 @@ def push_settings(variables: Variables, mail_from: str) -> PushSettings:
     return PushSettings(_key_bytes(private_key) if private_key else None, subject, PushHosts(hosts))
 
 
+def private_addresses(variables: Variables) -> tuple[str, ...]:
+    """Networks in CIDR notation (RFC 4632 section 3.1), or single addresses. Raises `SettingsError`."""
+    return tuple(
+        variables.items(
+            "PRIVATE_ADDRESSES",
+            "",
+            _is_network,
+            "must be networks, comma separated, such as 10.0.0.0/8,fd00::/8",
+        )
+    )
+
+
 def _key_bytes(text: str) -> bytes:
     """Decodes 32 bytes of base64url (RFC 4648 section 5), with or without padding; empty for anything else."""
     return urlsafe_b64decode(text.rstrip("=") + "=") if re.fullmatch(r"[A-Za-z0-9_-]{43}=*", text) else b""
@@ -166,3 +180,9 @@ def _key_bytes(text: str) -> bytes:
 
 def _is_push_host(pattern: str) -> bool:
     return is_host(pattern) or (pattern.startswith("*.") and bool(NAME.fullmatch(pattern[2:])))
+
+
+def _is_network(text: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_network(text))
+    return False

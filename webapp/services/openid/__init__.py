@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
+from ...domain.ports import ServerRequests
 from ..attempts import Attempts
 from ..core import Core
 from ..method_kinds import Methods
 from ..notices import Notices
 from ..sessions import Sessions
 from . import discovery
+from .assertions import Assertions
 from .authorizations import Authorizations
 from .claims import Claims
+from .client_keys import ClientKeys
+from .client_proofs import ClientProofs
 from .clients import Clients
 from .connections import Connections
+from .dpop import Dpop
 from .endpoints import Endpoints
 from .log_outs import LogOuts
 from .origins import Origins
 from .proofs import Proofs
+from .pushed_requests import PushedRequests
 from .signing_keys import SigningKeys
 from .steps import Steps
 from .subjects import Subjects
@@ -39,17 +45,20 @@ class OpenId:
         sessions: Sessions,
         notices: Notices,
         methods: Methods,
+        servers: ServerRequests,
         issuer: str,
-        languages: Sequence[str],
+        languages: Iterable[str],
     ) -> None:
-        self.issuer, self.languages = issuer, languages
+        self.issuer, self.languages = issuer, list(languages)
         self.origins, self.signing_keys, self.subjects = Origins(core), SigningKeys(core), Subjects(core)
         self.clients, self.connections = clients, connections = Clients(core), Connections(core, notices)
         known = (self.subjects, self.signing_keys, sessions)
         steps = Steps(clients, connections, Proofs(core, methods), *known)
         self.authorizations = Authorizations(core, attempts, issuer, clients, connections, steps, sessions, notices)
         self.tokens = Tokens(core, issuer, clients, Claims(core, clients), *known, notices)
-        self.endpoints = Endpoints(core, attempts, clients, self.tokens)
+        proofs = ClientProofs(core, attempts, clients, Assertions(core, ClientKeys(core, servers)), issuer)
+        self.endpoints = Endpoints(core, clients, proofs, Dpop(core, issuer), self.tokens, self.authorizations)
+        self.pushed_requests = PushedRequests(core)
         self.log_outs = LogOuts(issuer, clients, self.signing_keys, self.subjects)
 
     @cached_property

@@ -78,8 +78,7 @@ class Authorizations:
         if sum(len(name) + len(value) for name, value in known) > self.core.policy.authorize_characters:
             raise Unanswerable("long")
         if user is None:
-            rule = SlidingWindows((self.core.policy.authorize_requests,))
-            self.attempts.count(Bucket(f"authorize-from:{origin.rate_limit_key}", rule))
+            self.count_stored(origin)
         handle = draw_token(self.core.entropy)
         values = {
             "handle_hash": hash_of(handle),
@@ -91,6 +90,11 @@ class Authorizations:
         with self.core.db.write() as tx:
             tx.execute(insert(AuthorizationRequest).values(values))
         return handle
+
+    def count_stored(self, origin: Origin) -> None:
+        """Counts a request that is stored for someone unknown. Raises `TooManyAttempts`."""
+        rule = SlidingWindows((self.core.policy.authorize_requests,))
+        self.attempts.count(Bucket(f"authorize-from:{origin.rate_limit_key}", rule))
 
     def find(self, handle: str) -> Waiting:
         """The stored request, checked again: the operator may have changed the app. Raises as `ask` does, and
@@ -144,6 +148,7 @@ class Authorizations:
                     code_hash=hash_of(code),
                     redirect_uri=asked.reply.address,
                     code_challenge=asked.code_challenge,
+                    dpop_jkt=asked.dpop_jkt,
                     scopes=list(asked.scopes),
                     claims=allowed(asked.claims, asked.app.scopes),
                     resource=asked.resource,

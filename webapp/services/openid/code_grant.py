@@ -9,7 +9,7 @@ from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
 
 from ...models.accounts import Account
-from .discovery import BASIC, NONE, POST
+from .discovery import EVERY_CLIENT
 from .provider import Provider, Registered
 from .tokens import Given
 
@@ -31,7 +31,7 @@ class Code:
 
 
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no types
-    TOKEN_ENDPOINT_AUTH_METHODS = (BASIC, POST, NONE)
+    TOKEN_ENDPOINT_AUTH_METHODS = EVERY_CLIENT
     server: Provider
 
     def query_authorization_code(self, code: str, client: Registered) -> Code | None:
@@ -43,7 +43,8 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no
         """Uses the code. None when it was used before, has expired, or its account may no longer use the app."""
         server, given = self.server, authorization_code.given
         app = self.request.client.app
-        if not server.tokens.use_code(server.tx, given.authorization):
+        server.demand_key(given)
+        if not server.tokens.use_code(server.tx, given.authorization, server.keeps(given)):
             raise InvalidGrantError("The code has expired or was used before.")
         if not server.tokens.is_live(server.tx, app, given):
             return None

@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...models.registered_apps import ALGORITHMS, SCOPES
+from .signed_proofs import PROOF_ALGORITHMS
 
 AUTHORIZE, TOKEN, USERINFO, KEYS = "/oauth/authorize", "/oauth/token", "/oauth/userinfo", "/oauth/keys"
-REVOKE, INTROSPECT, LOG_OUT = "/oauth/revoke", "/oauth/introspect", "/oauth/log-out"
+REVOKE, INTROSPECT, LOG_OUT, PUSH = "/oauth/revoke", "/oauth/introspect", "/oauth/log-out", "/oauth/par"
 CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "name",
           "preferred_username", "locale", "updated_at", "email", "email_verified", "phone_number",
           "phone_number_verified", "groups")  # fmt: skip
 SFA, MFA, PHR = "https://refeds.org/profile/sfa", "https://refeds.org/profile/mfa", "phr"
 """Authentication context classes: REFEDS SFA and MFA profiles, and phishing-resistant (OpenID EAP ACR Values 1.0)."""
 BASIC, POST, NONE = "client_secret_basic", "client_secret_post", "none"
+PRIVATE_KEY_JWT = "private_key_jwt"
+CONFIDENTIAL = (PRIVATE_KEY_JWT, BASIC, POST)
+EVERY_CLIENT = (*CONFIDENTIAL, NONE)
+"""How an app proves itself (OpenID Connect Core 1.0 section 9)."""
 GRANTS = ("authorization_code", "refresh_token")
 PROMPTS = ("none", "login", "consent", "select_account")
 MODES = ("query", "form_post")
@@ -34,15 +39,20 @@ def document(issuer: str, languages: Sequence[str]) -> dict[str, Any]:
         "revocation_endpoint": f"{issuer}{REVOKE}",
         "introspection_endpoint": f"{issuer}{INTROSPECT}",
         "end_session_endpoint": f"{issuer}{LOG_OUT}",
+        "pushed_authorization_request_endpoint": f"{issuer}{PUSH}",  # RFC 9126 section 5
         "scopes_supported": SCOPES,
         "response_types_supported": ["code"],
         "response_modes_supported": MODES,
         "grant_types_supported": GRANTS,
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": ALGORITHMS,
-        "token_endpoint_auth_methods_supported": [BASIC, POST, NONE],
-        "revocation_endpoint_auth_methods_supported": [BASIC, POST, NONE],
-        "introspection_endpoint_auth_methods_supported": [BASIC, POST],
+        "token_endpoint_auth_methods_supported": EVERY_CLIENT,
+        "token_endpoint_auth_signing_alg_values_supported": PROOF_ALGORITHMS,
+        "revocation_endpoint_auth_methods_supported": EVERY_CLIENT,
+        "revocation_endpoint_auth_signing_alg_values_supported": PROOF_ALGORITHMS,
+        "introspection_endpoint_auth_methods_supported": CONFIDENTIAL,
+        "introspection_endpoint_auth_signing_alg_values_supported": PROOF_ALGORITHMS,
+        "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,  # RFC 9449 section 5.1
         "claims_supported": CLAIMS,
         "claims_parameter_supported": True,
         "acr_values_supported": [SFA, MFA, PHR],

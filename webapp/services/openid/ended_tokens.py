@@ -8,7 +8,8 @@ from typing import Any
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
-from .discovery import BASIC, NONE, POST
+from .discovery import CONFIDENTIAL, EVERY_CLIENT
+from .dpop import DPOP
 from .provider import INTROSPECTION, Provider, Registered
 from .tokens import Given, Refreshing
 
@@ -52,7 +53,7 @@ def find(server: Provider, client: Registered, token: str) -> Found | None:
 
 class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib has no types
     ENDPOINT_NAME = REVOCATION
-    CLIENT_AUTH_METHODS = (BASIC, POST, NONE)
+    CLIENT_AUTH_METHODS = EVERY_CLIENT
     server: Provider
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Found | None:  # noqa: ARG002  # of Authlib's endpoint
@@ -67,7 +68,7 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib has no ty
 
 class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # the same
     ENDPOINT_NAME = INTROSPECTION
-    CLIENT_AUTH_METHODS = (BASIC, POST)
+    CLIENT_AUTH_METHODS = CONFIDENTIAL
     server: Provider
 
     def check_permission(self, token: Found, client: Registered, request: Any) -> bool:  # noqa: ARG002  # of Authlib's endpoint
@@ -82,7 +83,8 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # the same
     def introspect_token(self, token: Found) -> dict[str, Any]:
         """RFC 7662 section 2.2."""
         if token.claims is not None:
-            return {"active": True, "token_type": "Bearer", **token.claims}
+            kind = DPOP if "cnf" in token.claims else "Bearer"
+            return {"active": True, "token_type": kind, **token.claims}
         given, tokens = token.given, self.server.tokens
         assert isinstance(given, Refreshing), "a token without claims is a refresh token"
         named = self.server.named

@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import structlog
 
 from ...domain.refusals import TooManyAttempts
+from ...models.app_proofs import use_proof
 from ...models.registered_apps import KEY, PASSWORD, RegisteredApp
-from ..attempt_rules import SlidingWindows
-from ..attempts import Attempts, Bucket
 from ..core import Core
+from .authorizations import Authorizations
+from .client_proofs import ClientProofs, presented_by
 from .clients import Client, Clients
 from .code_grant import CodeGrant, Pkce
-from .discovery import MFA, PHR
+from .discovery import INTROSPECT, MFA, PHR, PUSH, REVOKE, TOKEN, USERINFO
+from .dpop import ALGORITHMS, DPOP, Dpop
 from .ended_tokens import REVOCATION, Introspection, Revocation
-from .provider import INTROSPECTION, Provider, Received, Registered, Reply
+from .provider import INTROSPECTION, Proved, Provider, Received, Reply
+from .pushed_requests import PUSHED, Pushed
 from .refresh_grant import RefreshGrant
+from .signed_proofs import ProofRefused
 from .tokens import Given, Tokens
 
 log = structlog.get_logger()
-BEARER = "Bearer "
+BEARER = "Bearer"
+ANY_SCHEME = f'{BEARER}, {DPOP} algs="{ALGORITHMS}"'
 HARDWARE, SOFTWARE = "hwk", "swk"
-LONGEST_CLIENT_ID = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     core: Core
-    attempts: Attempts
     clients: Clients
+    client_proofs: ClientProofs
+    dpop: Dpop
     tokens: Tokens
+    authorizations: Authorizations
 
     def token(self, received: Received) -> Reply:
         """RFC 6749 section 3.2."""
@@ -48,72 +51,104 @@ class Endpoints:
 
         if not received.form.get("grant_type"):
             return self.refuse("invalid_request", "The parameter grant_type is missing.")
-        return self._answered(received, answer)
+        return self._answered(received, TOKEN, answer, by_key=True)
+
+    def push(self, received: Received) -> Reply:
+        """RFC 9126 section 2. Raises `TooManyAttempts` for too many of one network without a proof of the app."""
+        presented = presented_by(received)
+        if presented is not None and presented.secret is None and presented.assertion is None:
+            self.authorizations.count_stored(received.origin)
+        return self._answered(received, PUSH, _of_endpoint(Pushed, PUSHED, received), by_key=True)
 
     def revoke(self, received: Received) -> Reply:
-        return self._answered(received, lambda provider: _by_endpoint(provider, Revocation, REVOCATION, received))
+        return self._answered(received, REVOKE, _of_endpoint(Revocation, REVOCATION, received))
 
     def introspect(self, received: Received) -> Reply:
-        return self._answered(received, lambda provider: _by_endpoint(provider, Introspection, INTROSPECTION, received))
+        return self._answered(received, INTROSPECT, _of_endpoint(Introspection, INTROSPECTION, received))
 
-    def userinfo(self, authorization: str | None) -> Reply:
-        """OpenID Connect Core 1.0 section 5.3, for the value of the Authorization header (RFC 6750 section 2.1)."""
+    def userinfo(self, authorization: str | None, method: str, dpop: str | None) -> Reply:
+        """OpenID Connect Core 1.0 section 5.3, for the value of the Authorization header (RFC 6750 section 2.1), the
+        method of the request and its DPoP header (RFC 9449 section 7)."""
         if not authorization:
-            return Reply(401, {"error": "invalid_token"}, [("WWW-Authenticate", "Bearer")])  # RFC 6750 section 3.1
+            return Reply(401, {"error": "invalid_token"}, [("WWW-Authenticate", ANY_SCHEME)])  # RFC 6750 section 3.1
         scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != BEARER.strip().lower():
-            return self._refuse_bearer("invalid_token", "The access token is missing.")
+        if scheme.lower() not in (BEARER.lower(), DPOP.lower()):
+            return self._refuse_token(BEARER, "invalid_token", "The access token is missing.")
+        if scheme.lower() == BEARER.lower():
+            return self._userinfo(token.strip(), None)
+        try:
+            key = self.dpop.verified(dpop or "", method, USERINFO, token.strip())
+        except ProofRefused as refusal:
+            return self._refuse_token(DPOP, "invalid_dpop_proof", f"The DPoP proof is refused. {refusal.why}")
+        reply = self._userinfo(token.strip(), key.thumbprint)
+        if reply.status == 200:  # else anyone could have rows written
+            with self.core.db.write() as tx:
+                is_fresh = use_proof(tx, *astuple(key.use))
+            if not is_fresh:
+                return self._refuse_token(DPOP, "invalid_dpop_proof", "The DPoP proof was used before.")
+        return reply
+
+    def _userinfo(self, token: str, key: str | None) -> Reply:
+        """`key` is the thumbprint of the key that was proved; None for a bearer token."""
+        scheme = BEARER if key is None else DPOP
         self.tokens.subjects.ready()
         with self.core.db.read() as tx:
-            found = self.tokens.by_access_token(tx, token.strip())
+            found = self.tokens.by_access_token(tx, token)
             app = self.clients.app_of(tx, found[0].authorization.app_id) if found is not None else None
             if found is None or app is None or not self.tokens.is_live(tx, app, found[0]):
-                return self._refuse_bearer("invalid_token", "The access token has expired or has ended.")
+                return self._refuse_token(scheme, "invalid_token", "The access token has expired or has ended.")
             given, claims = found
+            bound_to = claims.get("cnf", {}).get("jkt")
+            if bound_to != key:  # RFC 9449 section 7.1: a bound token is never a bearer token
+                return self._refuse_token(
+                    DPOP if bound_to else scheme, "invalid_token", "The access token is not bound to this proof."
+                )
+            if bound_to is None and app.dpop_demanded:
+                return self._refuse_token(DPOP, "invalid_token", "The access token must be bound to a key.")
             if claims["aud"] != app.client_id:  # RFC 8707 section 3: a token for another server
-                return self._refuse_bearer("invalid_token", "The access token is for another server.")
+                return self._refuse_token(scheme, "invalid_token", "The access token is for another server.")
             scopes = str(claims.get("scope", "")).split()
             if "openid" not in scopes:
-                return self._refuse_bearer(
-                    "insufficient_scope", "The scope openid is needed.", {"scope": "openid"}, status=403
+                return self._refuse_token(
+                    scheme, "insufficient_scope", "The scope openid is needed.", {"scope": "openid"}, status=403
                 )
             unmet = self._unmet(app, given)
             if unmet:
                 why = "The app asks for a newer or a stronger proof."
-                return self._refuse_bearer("insufficient_user_authentication", why, unmet)
-            return Reply(
-                200,
-                {
-                    "sub": claims["sub"],
-                    **self.tokens.claims.of(tx, app, given.account, given.authorization, "userinfo", scopes),
-                },
-            )
+                return self._refuse_token(scheme, "insufficient_user_authentication", why, unmet)
+            told = self.tokens.claims.of(tx, app, given.account, given.authorization, "userinfo", scopes)
+            return Reply(200, {"sub": claims["sub"], **told})
 
     def refuse(self, error: str, description: str, status: int = 400) -> Reply:
         return self._numbered(Reply(status, {"error": error, "error_description": description}), None)
 
-    def _answered(self, received: Received, answer: Callable[[Provider], Reply]) -> Reply:
-        """Reads the client, and counts a proof that is wrong before it is answered.
-
-        A right one is not counted, however many come at once: 256 random bits cannot be guessed.
-        """
-        presented = _presented(received)
+    def _answered(
+        self, received: Received, path: str, answer: Callable[[Provider], Reply], *, by_key: bool = False
+    ) -> Reply:
+        """Judges who the client is, and answers it in one transaction. `path` is the one that was called; `by_key`
+        reads the DPoP header."""
+        presented = presented_by(received)
         if presented is None:
-            return self.refuse("invalid_request", "The client is named or proved in more than one way.")
-        name, secret = presented
-        client = self.clients.client(name) if 0 < len(name) <= LONGEST_CLIENT_ID else None
-        if client is None or not Registered(client).is_proved_by(secret):
-            known = client.app.client_id if client is not None else "?"
-            failures = Bucket(f"client:{known}:{received.origin.network}", self._rule())
+            return self.refuse(
+                "invalid_request", "The client is named or proved in more than one way, or its assertion is malformed."
+            )
+        try:
+            client, assertion = self.client_proofs.judge(presented, path, received.origin.network)
+        except TooManyAttempts as refusal:
+            reply = self.refuse("invalid_client", "Too many failed attempts.", 429)
+            return Reply(reply.status, reply.body, [("Retry-After", str(refusal.wait))])
+        except ProofRefused as refusal:
+            return self.refuse("invalid_client", f"The client assertion is refused. {refusal.why}", 401)
+        key = None
+        if by_key and received.dpop is not None:
             try:
-                self.attempts.spend(failures)
-            except TooManyAttempts as refusal:
-                reply = self.refuse("invalid_client", "Too many failed attempts.", 429)
-                return Reply(reply.status, reply.body, [("Retry-After", str(refusal.wait))])
+                key = self.dpop.verified(received.dpop, "POST", path)
+            except ProofRefused as refusal:
+                return self.refuse("invalid_dpop_proof", f"The DPoP proof is refused. {refusal.why}")
         self.tokens.subjects.ready()
         keys = self.tokens.signing_keys.published(client.newest_key if client is not None else None)
         with self.core.db.write() as tx:
-            return self._numbered(answer(Provider(tx, self.tokens, client, keys)), client)
+            return self._numbered(answer(Provider(tx, self.tokens, client, keys, Proved(assertion, key))), client)
 
     def _numbered(self, reply: Reply, client: Client | None) -> Reply:
         """A refusal with a random number, under which the log has it."""
@@ -123,9 +158,6 @@ class Endpoints:
         facts = {"error": reply.body["error"], "rule": reply.body.get("error_description", "")}
         log.info("openid_refused", error_id=number, client_id=client.app.client_id if client else None, **facts)
         return Reply(reply.status, {**reply.body, "error_id": number}, reply.headers)
-
-    def _rule(self) -> SlidingWindows:
-        return SlidingWindows((self.core.policy.client_failures,))
 
     def _unmet(self, app: RegisteredApp, given: Given) -> dict[str, str]:
         """What the app demands now and the log-in did not prove (RFC 9470 section 3)."""
@@ -137,36 +169,22 @@ class Endpoints:
             return {"acr_values": MFA}
         return {} if is_recent else {"max_age": str(app.max_age)}
 
-    def _refuse_bearer(
-        self, error: str, description: str, facts: Mapping[str, str] | None = None, *, status: int = 401
+    def _refuse_token(
+        self, scheme: str, error: str, description: str, facts: Mapping[str, str] | None = None, *, status: int = 401
     ) -> Reply:
-        """RFC 6750 section 3."""
+        """RFC 6750 section 3, RFC 9449 section 7.1."""
         named = {"error": error, "error_description": description, **(facts or {})}
+        if scheme == DPOP:
+            named["algs"] = ALGORITHMS
         header = ", ".join(f'{name}="{value}"' for name, value in named.items())
         reply = self._numbered(Reply(status, {"error": error, "error_description": description}), None)
-        return Reply(reply.status, reply.body, [("WWW-Authenticate", f"Bearer {header}")])
+        return Reply(reply.status, reply.body, [("WWW-Authenticate", f"{scheme} {header}")])
 
 
-def _by_endpoint(provider: Provider, kind: Any, name: str, received: Received) -> Reply:
-    provider.register_endpoint(kind)
-    reply: Reply = provider.create_endpoint_response(name, received)
-    return reply
+def _of_endpoint(kind: Any, name: str, received: Received) -> Callable[[Provider], Reply]:
+    def answer(provider: Provider) -> Reply:
+        provider.register_endpoint(kind)
+        reply: Reply = provider.create_endpoint_response(name, received)
+        return reply
 
-
-def _presented(received: Received) -> tuple[str, str | None] | None:
-    """The client that the request names, empty where it names none, and the secret with it; None where it names two, or
-    proves itself twice (RFC 6749 section 2.3) or by a NUL, which the database does not take."""
-    named, header = received.form.get("client_id", ""), received.authorization
-    if header is None:
-        return named, received.form.get("client_secret") or None
-    if "client_secret" in received.form:
-        return None
-    scheme, _, encoded = header.partition(" ")
-    try:
-        name, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeError, ValueError):
-        return None
-    name, secret = unquote(name), unquote(secret)
-    if scheme.lower() != "basic" or not colon or (named and named != name) or "\0" in name + secret:
-        return None
-    return name, secret
+    return answer

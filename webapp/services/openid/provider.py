@@ -7,18 +7,27 @@ by the rows of `tokens.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Request
+from authlib.oauth2.rfc6749 import (
+    AuthorizationServer,
+    ClientMixin,
+    InvalidClientError,
+    InvalidGrantError,
+    OAuth2Request,
+)
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
 from ...domain.codes import hash_of
 from ...domain.origin import Origin
+from ...models.app_proofs import use_proof
 from ...models.database import Transaction
 from ...models.registered_apps import PUBLIC
 from .clients import Client
-from .discovery import GRANTS, NONE
+from .discovery import BASIC, GRANTS, NONE, POST, PRIVATE_KEY_JWT
+from .dpop import InvalidDpopProof, KeyProof
+from .signed_proofs import OneUse
 from .signing_keys import PublishedKeys
 from .tokens import Given, Tokens
 
@@ -32,6 +41,8 @@ class Received:
     form: Mapping[str, str]
     authorization: str | None
     origin: Origin
+    dpop: str | None = None
+    """The DPoP header (RFC 9449 section 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,15 @@ class Reply:
     status: int
     body: dict[str, Any]
     headers: Sequence[tuple[str, str]] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What the request proves by signatures. Each is used once, in the transaction."""
+
+    assertion: OneUse | None = None
+    key: KeyProof | None = None
+    """The key that the tokens are bound to."""
 
 
 class Registered(ClientMixin):  # type: ignore[misc]  # Authlib has no types
@@ -53,14 +73,16 @@ class Registered(ClientMixin):  # type: ignore[misc]  # Authlib has no types
         return hash_of(client_secret) in self.client.secret_hashes
 
     def is_proved_by(self, secret: str | None) -> bool:
-        """True for the app's secret; for a public app, which has none, without one."""
+        """True for the secret of an app that may use one; for a public app, without a secret."""
         if secret is None:
             return self.app.kind == PUBLIC
-        return self.app.kind != PUBLIC and self.check_client_secret(secret)
+        return self.app.kind != PUBLIC and not self.app.has_keys and self.check_client_secret(secret)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        """A public app has no secret; every other one must prove itself (RFC 6749 section 2.3)."""
-        return (method == NONE) == (self.app.kind == PUBLIC) and (method != NONE or endpoint != INTROSPECTION)
+        """A public app has no secret; every other one must prove itself (RFC 6749 section 2.3), in its one way."""
+        if self.app.kind == PUBLIC:
+            return method == NONE and endpoint != INTROSPECTION
+        return method == PRIVATE_KEY_JWT if self.app.has_keys else method in (BASIC, POST)
 
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type in GRANTS
@@ -80,24 +102,70 @@ class TokenRequest(OAuth2Request):  # type: ignore[misc]  # the same
 
 
 class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
-    """`client` is the app that the request names. It and the keys were read before the transaction began."""
+    """`client` is the app that the request names, `proved` what it signed. They and the keys were read and verified
+    before the transaction began."""
 
-    def __init__(self, tx: Transaction, tokens: Tokens, client: Client | None, keys: PublishedKeys) -> None:
+    def __init__(
+        self, tx: Transaction, tokens: Tokens, client: Client | None, keys: PublishedKeys, proved: Proved
+    ) -> None:
         super().__init__()
+        self.proved = proved
+        self.register_client_auth_method(PRIVATE_KEY_JWT, self.by_assertion)
         self.tx, self.tokens, self.named, self.keys = tx, tokens, client, keys
         self.register_token_generator("default", self.make_token)
         self.given: Given | None = None
+        self.has_key = False
+        """The proof of a key was used, or none is needed."""
         self.nonce: str | None = None
 
     def query_client(self, client_id: str) -> Registered | None:
         named = self.named
         return Registered(named) if named is not None and named.app.client_id == client_id else None
 
+    def by_assertion(self, query_client: Any, request: TokenRequest) -> Registered | None:  # noqa: ARG002  # of Authlib
+        """The client that was proved by an assertion, which is used here."""
+        if self.proved.assertion is None or self.named is None:
+            return None
+        if not use_proof(self.tx, *astuple(self.proved.assertion)):
+            raise InvalidClientError(description="The client assertion was used before.")
+        return Registered(self.named)
+
+    def demand_key(self, given: Given) -> None:
+        """Uses the proof of a key. Raises `InvalidDpopProof` where one is demanded and missing or was used before, and
+        `InvalidGrantError` where the code or refresh token belongs to another key (RFC 9449 sections 5 and 10)."""
+        if self.has_key:
+            return
+        key, bound, named = self.proved.key, given.authorization.dpop_jkt, self.named
+        if key is None and named is not None and (named.app.dpop_demanded or bound is not None):
+            raise InvalidDpopProof("A DPoP proof is demanded.")
+        if key is not None and bound not in (None, key.thumbprint):
+            raise InvalidGrantError("The code or refresh token is bound to another key.")
+        self.use_key()
+        self.has_key = True
+
+    def use_key(self) -> None:
+        """Uses the proof of a key, if there is one. Raises `InvalidDpopProof` when it was used before."""
+        key = self.proved.key
+        if key is not None and not use_proof(self.tx, *astuple(key.use)):
+            raise InvalidDpopProof("The DPoP proof was used before.")
+
+    def keeps(self, given: Given) -> str | None:
+        """The key to which the refresh tokens are bound: those of a public app only, because every other app proves
+        itself whenever it uses one (RFC 9449 section 5)."""
+        key, named = self.proved.key, self.named
+        if named is None or named.app.kind != PUBLIC:
+            return None
+        return key.thumbprint if key is not None else given.authorization.dpop_jkt
+
     def make_token(self, *, client: Registered, scope: str, **_rest: Any) -> dict[str, Any]:
         """Makes the tokens of `given`, which the grant has found."""
         assert self.given is not None, "a grant made a token before it had found what for"
-        given, scopes = self.given, scope.split()
-        return self.tokens.make(self.tx, client.client, given, scopes, nonce=self.nonce, keys=self.keys)
+        self.demand_key(self.given)
+        given, scopes, key = self.given, scope.split(), self.proved.key
+        bound_to = key.thumbprint if key is not None else None
+        return self.tokens.make(
+            self.tx, client.client, given, scopes, nonce=self.nonce, keys=self.keys, bound_to=bound_to
+        )
 
     def save_token(self, token: dict[str, Any], request: OAuth2Request) -> None:
         """Nothing: `make_token` stored what is stored of it."""

@@ -8,7 +8,7 @@ from authlib.oauth2.rfc6749 import InvalidGrantError
 from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 
 from ...models.accounts import Account
-from .discovery import BASIC, NONE, POST
+from .discovery import EVERY_CLIENT
 from .provider import Provider, Registered
 from .tokens import Refreshing
 
@@ -27,7 +27,7 @@ class Refreshed:
 
 
 class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no types
-    TOKEN_ENDPOINT_AUTH_METHODS = (BASIC, POST, NONE)
+    TOKEN_ENDPOINT_AUTH_METHODS = EVERY_CLIENT
     INCLUDE_NEW_REFRESH_TOKEN = True
     server: Provider
 
@@ -40,11 +40,15 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no t
     def authenticate_user(self, refresh_token: Refreshed) -> Account:
         """Uses the token. Raises `InvalidGrantError` when it was used before, was idle, or has ended."""
         server, given, app = self.server, refresh_token.given, self.request.client.app
+        server.demand_key(given)
         if not server.tokens.use_refresh_token(server.tx, given, app):
             raise InvalidGrantError("The refresh token was used before.")
         if not server.tokens.is_recent(given.token) or not server.tokens.is_live(server.tx, app, given):
             raise InvalidGrantError("The refresh token has expired or has ended.")
         server.tokens.note_use(server.tx, given, app)
+        kept = server.keeps(given)
+        if kept != given.authorization.dpop_jkt:
+            server.tokens.bind(server.tx, given.authorization, kept)
         server.given = given
         return given.account
 

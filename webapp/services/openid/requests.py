@@ -17,13 +17,14 @@ from ...models.registered_apps import PUBLIC, SCOPES, RegisteredApp
 from . import redirects
 from .claims import learned
 from .discovery import MODES, PROMPTS
+from .dpop import THUMBPRINT
 
 Parameters = Sequence[tuple[str, str]]
 REPEATABLE = frozenset({"resource"})  # RFC 8707 section 2
 KNOWN = frozenset(
     ("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "code_challenge",
      "code_challenge_method", "prompt", "max_age", "acr_values", "claims", "login_hint", "id_token_hint", "ui_locales",
-     "resource", "request", "request_uri", "registration")
+     "resource", "dpop_jkt", "request", "request_uri", "registration")
 )  # fmt: skip
 """The parameters that are understood, or refused by name; all others are ignored (RFC 6749 section 3.1)."""
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -81,6 +82,8 @@ class Asked:
     id_token_hint: str | None
     ui_locales: Sequence[str]
     resource: str | None
+    dpop_jkt: str | None
+    """The thumbprint of the key that must use the code (RFC 9449 section 10)."""
 
     @property
     def learned(self) -> list[str]:
@@ -144,6 +147,8 @@ def check(app: RegisteredApp, reply: ReplyTo, parameters: Parameters) -> Asked:
     resources = [value for name, value in parameters if name == "resource" and value]
     if len(resources) > 1 or not set(resources) <= set(app.resources):
         raise refuse("invalid_target", "This resource is not registered for the app.")  # RFC 8707 section 2
+    if "dpop_jkt" in given and not THUMBPRINT.fullmatch(given["dpop_jkt"]):
+        raise refuse("invalid_request", "The parameter dpop_jkt is not a SHA-256 in base64url.")
     acr, essential = _acr_of(claims)
     return Asked(
         app,
@@ -160,6 +165,7 @@ def check(app: RegisteredApp, reply: ReplyTo, parameters: Parameters) -> Asked:
         given.get("id_token_hint"),
         given.get("ui_locales", "").split(),
         resources[0] if resources else None,
+        given.get("dpop_jkt"),
     )
 
 

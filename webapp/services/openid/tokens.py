@@ -21,6 +21,7 @@ from ..notices import Notices
 from ..sessions import Sessions
 from .claims import Claims
 from .clients import Client, Clients
+from .dpop import DPOP
 from .signing_keys import PublishedKeys, SigningKeys
 from .steps import ID_TOKEN
 from .subjects import Subjects
@@ -104,12 +105,15 @@ class Tokens:
 
     # -- Using and ending ------------------------------------------------------------------------------
 
-    def use_code(self, tx: Transaction, authorization: AppAuthorization) -> bool:
-        """True once for each code, within 60 s. A second use ends what the first one gave (RFC 6749 section 4.1.2)."""
+    def use_code(self, tx: Transaction, authorization: AppAuthorization, bound_to: str | None) -> bool:
+        """True once for each code, within 60 s. A second use ends what the first one gave (RFC 6749 section 4.1.2).
+
+        `bound_to` is the thumbprint of the key to which its refresh tokens are bound.
+        """
         now, row = self.core.clock.now(), AppAuthorization
         unused = row.id == authorization.id, row.code_used_at.is_(None), row.ended_at.is_(None)
         recent = row.made_at > now - self.core.policy.code_seconds
-        if changed_one_row(tx, update(row).where(*unused, recent).values(code_used_at=now)):
+        if changed_one_row(tx, update(row).where(*unused, recent).values(code_used_at=now, dpop_jkt=bound_to)):
             return True
         used = row.id == authorization.id, row.code_used_at.is_not(None), row.ended_at.is_(None)
         tx.execute(update(row).where(*used).values(ended_at=now))
@@ -125,6 +129,11 @@ class Tokens:
         if self.end(tx, given.authorization.id):
             self.notices.record(tx, given.account.id, "app-token-reused", NO_BROWSER, name=app.name)
         return False
+
+    def bind(self, tx: Transaction, authorization: AppAuthorization, bound_to: str | None) -> None:
+        """Binds the refresh tokens of a public app to a key from now on."""
+        own = AppAuthorization.id == authorization.id
+        tx.execute(update(AppAuthorization).where(own).values(dpop_jkt=bound_to))
 
     def note_use(self, tx: Transaction, given: Given, app: RegisteredApp) -> None:
         """Dates the last use of the app, for its user to read."""
@@ -147,8 +156,12 @@ class Tokens:
         *,
         nonce: str | None,
         keys: PublishedKeys,
+        bound_to: str | None,
     ) -> dict[str, Any]:
-        """The answer of the token endpoint (RFC 6749 section 5.1). `nonce` is None when a token is refreshed."""
+        """The answer of the token endpoint (RFC 6749 section 5.1). `nonce` is None when a token is refreshed.
+
+        `bound_to` is the thumbprint of the key to which the access token is bound; None for a bearer token.
+        """
         app, authorization, now = client.app, given.authorization, self.core.clock.now()
         subject, lasts = self.subjects.of(app, given.account.id), self.core.policy.token_seconds
         shared = {"iss": self.issuer, "sub": subject, "iat": now, "exp": now + lasts}
@@ -161,10 +174,12 @@ class Tokens:
             "jti": f"{authorization.uid}.{draw_token(self.core.entropy)[:32]}",
             "scope": " ".join(scopes),
         }
+        if bound_to is not None:
+            access["cnf"] = {"jkt": bound_to}  # RFC 9449 section 6.1
         algorithm = app.signing_algorithm
         answer = {
             "access_token": self.signing_keys.sign(keys, access, algorithm, ACCESS_TOKEN),
-            "token_type": "Bearer",
+            "token_type": "Bearer" if bound_to is None else DPOP,
             "expires_in": lasts,
             "scope": " ".join(scopes),
             "refresh_token": self._refresh_token(tx, authorization),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from ...models.accounts import OPERATOR, Account
 from ...models.app_logins import AppAuthorization, AuthorizationRequest, RefreshToken, end_given
+from ...models.app_proofs import PushedRequest, UsedProof
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ...models.codes import Code, Link
 from ...models.contacts import ContactLookups
@@ -158,6 +159,8 @@ class Maintenance:
                 ),
             ),
             (AuthorizationRequest, AuthorizationRequest.asked_at < now - policy.authorization_request_seconds),
+            (PushedRequest, PushedRequest.made_at <= now - policy.pushed_request_seconds),
+            (UsedProof, UsedProof.expires_at <= now),
             (RefreshToken, RefreshToken.made_at < ended - policy.refresh_token_idle),
             (AppAuthorization, self._authorization_is_over(ended)),
             (RefusedAccess, RefusedAccess.at < now - policy.refused_access_seconds),

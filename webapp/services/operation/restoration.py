@@ -17,6 +17,7 @@ from ...domain.ports import Heartbeat
 from ...domain.refusals import DatabaseUnavailable
 from ...models.accounts import Account
 from ...models.app_logins import AppAuthorization, AuthorizationRequest
+from ...models.app_proofs import PushedRequest
 from ...models.apps import AppSession, RefusedAccess, TemporaryPassword
 from ...models.codes import Code, Link
 from ...models.database import Transaction
@@ -122,7 +123,7 @@ class Restoration:
         now = self.core.clock.now()
         for ended in (Session, PendingLogin, RememberedBrowser, TemporaryPassword, AppSession, AppAuthorization):
             tx.execute(update(ended).where(ended.ended_at.is_(None)).values(ended_at=now))
-        for dropped in (KeptAct, Draft, Code, Link, RefusedAccess, AuthorizationRequest):
+        for dropped in (KeptAct, Draft, Code, Link, RefusedAccess, AuthorizationRequest, PushedRequest):
             tx.execute(delete(dropped))
         # it is not known which backup codes were used since, so their owners must make new ones
         tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))

@@ -194,4 +194,4 @@ class RegisteredApps:
 
 
 def _has_secret(app: RegisteredApp) -> bool:
-    return app.kind == GUARDED or (app.kind == WEB and app.jwks is None and app.jwks_uri is None)
+    return app.kind == GUARDED or (app.kind == WEB and not app.has_keys)

@@ -24,8 +24,8 @@ bp.register_error_handler(AuthorizationError, app_flow.refused)
 @bp.get(discovery.AUTHORIZE)
 def authorize() -> Any:
     """A request of an app. What needs a page is stored, so that nothing of it is lost meanwhile."""
-    parameters, user = list(request.args.items(multi=True)), current.user_or_none()
-    service = current.services().openid.authorizations
+    service, user = current.services().openid.authorizations, current.user_or_none()
+    parameters = current.services().openid.pushed_requests.take(list(request.args.items(multi=True)))
     asked = service.ask(parameters)
     moment = service.now(user)
     if user is not None and isinstance(service.next(asked, moment, user), Ready):

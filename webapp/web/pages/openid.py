@@ -38,6 +38,11 @@ def token() -> Any:
     return _answered(current.services().openid.endpoints.token)
 
 
+@bp.post(discovery.PUSH)
+def push() -> Any:
+    return _answered(current.services().openid.endpoints.push)
+
+
 @bp.post(discovery.REVOKE)
 def revoke() -> Any:
     return _answered(current.services().openid.endpoints.revoke)
@@ -50,13 +55,18 @@ def introspect() -> Any:
 
 @bp.route(discovery.USERINFO, methods=["GET", "POST"])
 def userinfo() -> Any:
-    return _reply(current.services().openid.endpoints.userinfo(request.headers.get("Authorization")))
+    return _reply(
+        current.services().openid.endpoints.userinfo(
+            request.headers.get("Authorization"), request.method, request.headers.get("DPoP")
+        )
+    )
 
 
 @bp.post(discovery.AUTHORIZE)
 def authorize() -> Any:
     """Stores the request of another site's form, and leads on to a page (OpenID Connect Core 1.0 section 3.1.2.1)."""
-    service, parameters = current.services().openid.authorizations, list(request.form.items(multi=True))
+    service, pushed = current.services().openid.authorizations, current.services().openid.pushed_requests
+    parameters = pushed.take(list(request.form.items(multi=True)))
     app, _reply_to = service.addressed(parameters)
     return redirect(app_flow.page_of(service.keep(app, parameters, None, current.origin())), 303)
 
@@ -75,7 +85,9 @@ def _answered(answer: Callable[[Received], Reply]) -> Response:
         return _reply(endpoints.refuse("invalid_request", f"The content type must be {FORM}."))
     if any(len(values) > 1 for _, values in request.form.lists()):
         return _reply(endpoints.refuse("invalid_request", "A parameter is sent more than once."))
-    received = Received(request.form.to_dict(), request.headers.get("Authorization"), current.origin())
+    received = Received(
+        request.form.to_dict(), request.headers.get("Authorization"), current.origin(), request.headers.get("DPoP")
+    )
     return _reply(answer(received))
 
 
@@ -110,6 +122,6 @@ def for_browsers(response: Response) -> Response:
     response.headers["Access-Control-Expose-Headers"] = "WWW-Authenticate"
     if request.method == "OPTIONS":
         response.headers["Access-Control-Allow-Methods"] = "GET, POST"
-        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, DPoP"
         response.headers["Access-Control-Max-Age"] = str(current.services().settings.policy.signing_keys_cached)
     return response
