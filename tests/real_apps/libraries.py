@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from joserfc.jwk import ECKey
 
 from tests.browser.live import LiveSite, live_site
 from tests.people import Owner
@@ -84,7 +85,10 @@ def log_in(person: Owner, address: str) -> str:
     return target_of(person)
 
 
-@pytest.mark.parametrize("library", ["openid_client.mjs", "oauth4webapi.mjs"])
+LIBRARIES = ["openid_client.mjs", "oauth4webapi.mjs"]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])
 def test_a_library_logs_in_refreshes_and_logs_out(
@@ -92,14 +96,34 @@ def test_a_library_logs_in_refreshes_and_logs_out(
 ) -> None:
     options = AppOptions("Wiki", redirect_uris=(BACK,), post_logout_redirect_uris=(BYE,), signing_algorithm=algorithm)
     made = site.services.operators.apps.create(PUBLIC if method == "none" else WEB, options)
-    facts = {"client_id": made.app.client_id, "secret": made.secret, "method": method, "scope": SCOPE}
+    facts = {"client_id": made.app.client_id, "secret": made.secret, "method": method}
+    assert use(site, ada, library, **facts)["claims"]["aud"] == made.app.client_id
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("more", [{"par": True}, {"dpop": True}, {"par": True, "dpop": True}], ids=str)
+@pytest.mark.parametrize("method", ["private_key_jwt", "client_secret_basic", "none"])
+def test_a_library_pushes_its_request_and_binds_its_tokens(
+    site: LiveSite, ada: Owner, library: str, method: str, more: dict[str, bool]
+) -> None:
+    key = ECKey.generate_key("P-256", {"kid": "one"})
+    has_keys, kind = method == "private_key_jwt", PUBLIC if method == "none" else WEB
+    given: dict[str, Any] = {"jwks": {"keys": [key.as_dict(private=False)]}} if has_keys else {}
+    options = AppOptions("Wiki", redirect_uris=(BACK,), post_logout_redirect_uris=(BYE,), **given)
+    made = site.services.operators.apps.create(kind, options)
+    facts = {"client_id": made.app.client_id, "secret": made.secret, "method": method}
+    done = use(site, ada, library, **facts, **more, **({"jwk": key.as_dict(private=True)} if has_keys else {}))
+    assert done["tokenType"].lower() == ("dpop" if "dpop" in more else "bearer")
+
+
+def use(site: LiveSite, ada: Owner, library: str, **facts: Any) -> dict[str, Any]:
+    """A whole use of the app; what the script says at its end."""
     addresses = {"issuer": f"http://{site.host}", "redirect_uri": BACK, "post_logout_redirect_uri": BYE}
-    with script(library, **facts, **addresses) as app:
+    with script(library, **facts, **addresses, scope=SCOPE) as app:
         app.answer(log_in(ada, app.says("open")["url"]))
         ada.open(path_of(app.says("log out")["url"]), follow=False)
         app.answer(target_of(ada))
         done = app.says("done")
-    assert done["claims"]["aud"] == made.app.client_id
     assert done["userinfo"]["email"] == "ada@example.org"
     assert done["userinfo"]["preferred_username"] == "ada"
     assert done["known"]["active"] is True
@@ -108,3 +132,4 @@ def test_a_library_logs_in_refreshes_and_logs_out(
     assert done["afterLogOut"] == "invalid_grant", "log-out ends what may outlive the session"
     assert done["ended"]["active"] is False
     assert ada.open("/settings").h1 == "Log in"
+    return done
