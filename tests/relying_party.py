@@ -103,6 +103,12 @@ class RelyingParty:
         return jwt.decode(token, keys, algorithms=["RS256", "ES256"]).claims
 
 
+def unsigned(claims: dict[str, Any]) -> str:
+    """A JWT without a signature, as a request object may be (OpenID Connect Core 1.0 section 6.1)."""
+    parts = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in ({"alg": "none"}, claims)]
+    return f"{'.'.join(parts)}."
+
+
 def json_of(page: Page) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(page.text)
     return found

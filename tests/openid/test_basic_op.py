@@ -13,7 +13,7 @@ from joserfc import jws
 
 from tests.conftest import Site
 from tests.people import Owner
-from tests.relying_party import BACK, ISSUER, RelyingParty, answer_of, challenge_of, json_of
+from tests.relying_party import BACK, ISSUER, RelyingParty, answer_of, challenge_of, json_of, unsigned
 
 NO_PKCE: dict[str, str | None] = {"code_challenge": None, "code_challenge_method": None}
 
@@ -259,20 +259,17 @@ def test_oidcc_request_uri_unsigned_supported_correctly_or_rejected_as_unsupport
     assert answer_of(ada)["error"] == "request_uri_not_supported"
 
 
-UNSIGNED = "eyJhbGciOiJub25lIn0.eyJzdGF0ZSI6Im90aGVyIn0."
-
-
 def test_oidcc_unsigned_request_object_supported_correctly_or_rejected_as_unsupported(
     ada: Owner, wiki: RelyingParty
 ) -> None:
-    wiki.send(ada, request=UNSIGNED)
+    wiki.send(ada, request=unsigned({"state": "other"}))
     answer = answer_of(ada)
     assert (answer["error"], answer["state"]) == ("request_not_supported", "a state")
 
 
 def test_oidcc_ensure_request_object_with_redirect_uri(ada: Owner, wiki: RelyingParty) -> None:
     """An address in a request object is never followed."""
-    page = wiki.send(ada, request=UNSIGNED, redirect_uri="https://other.example/back")
+    page = wiki.send(ada, request=unsigned({"state": "other"}), redirect_uri="https://other.example/back")
     assert page.status == 400
 
 

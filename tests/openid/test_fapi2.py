@@ -121,7 +121,7 @@ def test_fapi2_refresh_token(ada: Owner, wiki: RelyingParty, site: Site) -> None
 
 
 def test_fapi2_test_essential_acr_sca_claim(ada: Owner, wiki: RelyingParty) -> None:
-    """A class that nobody can prove here (OpenID Connect Core 1.0 section 5.5.1.1)."""
+    """A class that no account can prove here (OpenID Connect Core 1.0 section 5.5.1.1)."""
     claims = json.dumps({"id_token": {"acr": {"essential": True, "value": "urn:example:sca"}}})
     assert error_of(wiki, ada, claims=claims) == "unmet_authentication_requirements"
 

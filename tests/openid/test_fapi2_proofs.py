@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Site
 from tests.keyed_app import KEY, OTHER, RSA, KeyedApp, proof
 from tests.people import Owner, Page
-from tests.relying_party import BACK, ISSUER, RelyingParty, answer_of, arrive, json_of
+from tests.relying_party import BACK, ISSUER, RelyingParty, answer_of, arrive, json_of, unsigned
 
 AUTHORIZE, TOKEN, USERINFO, PAR = "/oauth/authorize", "/oauth/token", "/oauth/userinfo", "/oauth/par"
 CANNOT = "This login request can't be completed"
@@ -136,7 +136,7 @@ def test_fapi2_par_authorization_request_containing_request_uri_form_param(bank:
 
 def test_fapi2_par_authorization_request_containing_request_uri(bank: KeyedApp) -> None:
     """In a request object, which is refused as a whole."""
-    assert error(push(bank, request="eyJhbGciOiJub25lIn0.e30.")) == (400, "request_not_supported")
+    assert error(push(bank, request=unsigned({}))) == (400, "request_not_supported")
 
 
 def test_fapi2_par_attempt_invalid_http_method(bank: KeyedApp) -> None:

@@ -20,7 +20,7 @@ from lxml.html import fromstring
 
 from tests.conftest import Site
 from tests.people import Owner
-from tests.relying_party import BACK, VERIFIER, RelyingParty, answer_of, challenge_of, target_of
+from tests.relying_party import BACK, VERIFIER, RelyingParty, answer_of, challenge_of, target_of, unsigned
 
 NODE = Path(__file__).parent / "node"
 SECRET = "a-secret-of-a-test-of-43-characters-0123456"
@@ -73,7 +73,7 @@ AUTHORIZE = [
     Case("a negative max_age", {"max_age": "-1"}),
     Case("claims that are no JSON", {"claims": "{"}),
     Case("claims that are a list", {"claims": "[]"}),
-    Case("an unsigned request object", {"request": "eyJhbGciOiJub25lIn0.e30."}),
+    Case("an unsigned request object", {"request": unsigned({})}),
     Case("a request object by address", {"request_uri": "https://app.example/request"}),
     Case("an inline registration", {"registration": "{}"}),
     Case("an unknown response mode", {"response_mode": "words"}, "RFC 6749 section 4.1.2.1 has no code for a mode"),
