@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from tests.adapters.app_server import AppServer
 from tests.conftest import Site
 from tests.people import HOST, Page, Person
 from webapp.models.registered_apps import PUBLIC as PUBLIC
@@ -107,6 +108,37 @@ def unsigned(claims: dict[str, Any]) -> str:
     """A JWT without a signature, as a request object may be (OpenID Connect Core 1.0 section 6.1)."""
     parts = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in ({"alg": "none"}, claims)]
     return f"{'.'.join(parts)}."
+
+
+class ToldParty(RelyingParty):
+    """An app that is told of log-out at an address of its own server, and judges what comes there."""
+
+    def __init__(self, site: Site, server: AppServer, **options: Any) -> None:
+        here = {"backchannel_logout_uri": server.url, "private_addresses": ("127.0.0.0/8",)}
+        super().__init__(site, **{**here, **options})
+        self.http, self.read_until = server, 0
+        self.seen: set[str] = set()
+
+    def told(self) -> list[dict[str, Any]]:
+        """The claims of the log-out tokens that came since the last call, once what is owed was delivered."""
+        self.site.services.delivery.deliver_due()
+        fresh = self.http.taken[self.read_until :]
+        self.read_until += len(fresh)
+        return [self.judged(one.form["logout_token"]) for one in fresh]
+
+    def judged(self, token: str) -> dict[str, Any]:
+        """As OpenID Connect Back-Channel Logout 1.0 section 2.6 demands. Raises `JoseError` or `AssertionError`."""
+        keys = KeySet.import_key_set(json_of(self.server.open("/oauth/keys")))
+        found = jwt.decode(token, keys, algorithms=[self.app.signing_algorithm])
+        demanded = {name: {"essential": True} for name in ("sub", "sid", "iat", "exp", "jti", "events")}
+        fixed = {"iss": {"essential": True, "value": ISSUER}, "aud": {"essential": True, "value": self.client_id}}
+        jwt.JWTClaimsRegistry(self.site.clock.now(), 0, **demanded, **fixed).validate(found.claims)
+        assert found.header["typ"] == "logout+jwt"
+        assert found.claims["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
+        assert "nonce" not in found.claims
+        assert found.claims["jti"] not in self.seen, "a replay"
+        self.seen.add(found.claims["jti"])
+        return found.claims
 
 
 def json_of(page: Page) -> dict[str, Any]:

@@ -14,7 +14,7 @@ def test_keys_are_rotated_once_a_day_or_at_once_and_listed(site: Site) -> None:
     assert refused.exit_code == 1
     assert refused.output == (
         "Error: The keys were rotated within a day; the newest sign from 2027-01-16 08:00 UTC."
-        " Use --now if a key may be known to others.\n"
+        " Use --now to rotate all the same, or --withdraw if a key may be known to others.\n"
     )
     assert run(args=["signing-keys", "rotate", "--now"]).output == "The next keys sign from 2027-01-15 08:00 UTC.\n"
     listed = run(args=["signing-keys", "list"]).output
@@ -25,3 +25,6 @@ def test_keys_are_rotated_once_a_day_or_at_once_and_listed(site: Site) -> None:
         "RS256 previous from 2027-01-15 08:00 UTC until 2027-01-15 08:00 UTC",
         "ES256 previous from 2027-01-15 08:00 UTC until 2027-01-15 08:00 UTC",
     ]
+    withdrawn = run(args=["signing-keys", "rotate", "--withdraw"])
+    assert withdrawn.output == "The next keys sign from 2027-01-15 08:00 UTC.\n"
+    assert run(args=["signing-keys", "list"]).output.count("\n") == 2, "no earlier key is listed"

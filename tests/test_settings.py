@@ -119,6 +119,8 @@ def test_a_site_with_a_public_name_never_generates_its_own_keys(tmp_path: Path, 
     ("name", "value", "right"),
     [
         ("SERVER_NAME", "https://login.example.org", "login.example.org"),
+        ("PRIVATE_ADDRESSES", "10.0.0.1/8", "10.0.0.0/8"),
+        ("PRIVATE_ADDRESSES", "10.0.0.0/8,intranet", "10.0.0.0/8"),
         ("SERVER_NAME", "Login.example.org", "login.example.org"),
         ("SERVER_NAME", "login.example.org:٨٠", "login.example.org"),
         ("SERVER_NAME", "login.example.org:99999", "nightlatch.localhost:5000"),
@@ -347,3 +349,9 @@ def test_anyone_may_sign_up_and_legacy_access_is_off_unless_the_operator_says_ot
     assert (settings.sign_up_open, settings.legacy_access) == (False, True)
     assert settings.support_url == "mailto:help@example.org"
     assert read(tmp_path, SUPPORT="https://example.org/help").support_url == "https://example.org/help"
+
+
+def test_private_addresses_are_networks(tmp_path: Path) -> None:
+    assert read(tmp_path).private_addresses == ()
+    read_ = read(tmp_path, PRIVATE_ADDRESSES="10.0.0.0/8, fd00::/8,127.0.0.1")
+    assert read_.private_addresses == ("10.0.0.0/8", "fd00::/8", "127.0.0.1")

@@ -170,6 +170,8 @@ class Policy:
     dpop_proof_kept: int = 5 * MINUTE  # its jti, so that it is used once
     pushed_request_seconds: int = MINUTE  # RFC 9126 section 2.2
     client_failures: Window = Window(10, 15 * MINUTE)  # of one client from one network
+    logout_token_seconds: int = 2 * MINUTE  # OpenID Connect Back-Channel Logout 1.0 section 2.4
+    ended_lately: int = 10 * MINUTE  # for which each round of the worker looks; a slower one looks for all; our choice
     signing_key_seconds: int = 90 * DAY  # for which a key signs
     signing_key_ahead: int = DAY  # for which it is published before it signs
     signing_keys_cached: int = HOUR  # by this site's processes, and by apps

@@ -1,5 +1,5 @@
-"""The worker: delivers what the outbox owes; every minute beats, finishes undos and renames and
-rotates signing keys, every hour purges."""
+"""The worker: delivers what the outbox owes; every minute beats, finishes undos and renames, rotates
+signing keys and notices sessions that expired, every hour purges."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def _keep_house(services: Services, stop: Event) -> None:
             services.email_undos.finish_due()
             services.renames.finish_due()
             services.openid.signing_keys.rotate_due()
+            services.openid.back_channel.owe_expired()
             if minutes % 60 == 0:
                 services.maintenance.purge()
         except Exception as error:  # it is tried again in a minute

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0013_app_proofs"
-down_revision = "0010_app_logins"
+down_revision = "0012_back_channel"
 branch_labels = None
 depends_on = None
 

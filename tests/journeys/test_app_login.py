@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,6 +15,8 @@ from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import ANDROID, DESKTOP, Owner, Page
 from tests.relying_party import BACK, ISSUER, PUBLIC, RelyingParty, answer_of, json_of, target_of
+from tests.services.test_openid_meanwhile import user_of
+from webapp.domain.origin import NO_BROWSER
 from webapp.models.accounts import Account
 from webapp.models.registered_apps import KEY, TWO_FACTOR
 
@@ -351,6 +354,26 @@ def test_without_offline_access_tokens_end_with_the_session(ada: Owner, wiki: Re
     assert "access_token" in json_of(wiki.refresh(kept["refresh_token"])), "the session merely expired"
 
 
+def test_a_change_of_the_factors_ends_offline_access(ada: Owner, wiki: RelyingParty, site: Site) -> None:
+    """The first factor, a further one, one that goes, and one that comes back."""
+
+    def still_works(change: Callable[[], object]) -> bool:
+        kept = wiki.tokens(ada, scope="openid offline_access")["refresh_token"]
+        change()
+        return wiki.refresh(kept).status == 200
+
+    assert not still_works(ada.turn_on_app)
+    ada.press("Got it")
+    assert not still_works(ada.turn_on_texts)
+    assert still_works(lambda: ada.open("/settings"))
+    user = user_of(site, ada)
+    method = site.services.methods.named("text-message")
+    factors = site.services.second_factors
+    assert not still_works(lambda: factors.turn_off(user, method, NO_BROWSER))
+    later = user_of(site, ada)
+    assert not still_works(lambda: factors.turn_back_on(later, method, NO_BROWSER))
+
+
 def test_log_out_ends_offline_access(ada: Owner, wiki: RelyingParty, site: Site) -> None:
     kept = wiki.tokens(ada, scope="openid offline_access")
     ada.log_out()
@@ -397,6 +420,32 @@ def test_after_a_form_of_the_app_a_page_leads_back(ada: Owner, site: Site) -> No
     assert ada.page.status == 200, "a POST must not end in a redirect to an app"
     assert target_of(ada) == "https://app.example/bye?state=x"
     assert ada.open("/settings").h1 == "Log in"
+
+
+def test_a_token_that_a_form_sent_is_in_no_address(ada: Owner, site: Site) -> None:
+    wiki = RelyingParty(site, post_logout_redirect_uris=("https://app.example/bye",))
+    form = {"id_token_hint": wiki.tokens(ada)["id_token"], "post_logout_redirect_uri": "https://app.example/bye"}
+    page = wiki.server.send("POST", "/oauth/log-out", data=form, follow=False)
+    to = page.response.headers["Location"]
+    assert re.fullmatch(r"/oauth/log-out\?stored=[0-9a-f]{64}", to)
+    grace = Owner(site, "grace")
+    grace.sign_up()
+    grace.open(to)
+    assert grace.page.h1 == "Log out?"
+    assert press_in_main(grace).h1 == "Going back to Wiki"
+    ada.open(to, follow=False)
+    assert "stored=" in ada.page.response.headers["Location"]
+    assert target_of(ada) == "https://app.example/bye"
+    site.clock.pass_(3601)
+    assert ada.open(to).h1 == "This login request can't be completed"
+    assert site.services.maintenance.purge()["log_out_requests"] == 1
+
+
+def test_a_request_for_log_out_that_is_too_long_is_not_stored(ada: Owner, site: Site) -> None:
+    wiki = RelyingParty(site)
+    page = wiki.server.send("POST", "/oauth/log-out", data={"state": "x" * 8000, "other": "y"}, follow=False)
+    assert page.status == 400
+    assert wiki.server.send("POST", "/oauth/log-out", data={"other": "y" * 9000}, follow=False).status == 303
 
 
 def test_a_log_out_without_a_token_is_asked_for(ada: Owner, site: Site) -> None:
@@ -460,6 +509,9 @@ def test_discovery(site: Site, wiki: RelyingParty) -> None:
 
     told = json_of(wiki.server.open("/.well-known/openid-configuration"))
     assert told == json_of(wiki.server.open("/.well-known/oauth-authorization-server"))
+    assert told["pushed_authorization_request_endpoint"] == f"{told['issuer']}/oauth/par"
+    assert told["dpop_signing_alg_values_supported"] == ["RS256", "ES256", "PS256"]
+    assert told["token_endpoint_auth_methods_supported"][0] == "private_key_jwt"
     assert told["issuer"] == ISSUER
     secure = {
         name: value.replace("http:", "https:") if isinstance(value, str) else value for name, value in told.items()

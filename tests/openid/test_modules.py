@@ -7,20 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from webapp.services.openid import discovery
 
 HERE = Path(__file__).parent
 LIST = HERE / "modules.tsv"
 MODULES = {"Basic OP": 38, "Config OP": 1, "RP-Initiated Logout OP": 11, "Back-Channel Logout OP": 2, "FAPI 2.0": 54}
 """How many modules a plan has; of FAPI 2.0, without request objects and national profiles."""
-LATER = {
-    "back-channel log-out": "backchannel_logout_supported",
-    "PAR": "pushed_authorization_request_endpoint",
-    "DPoP": "dpop_signing_alg_values_supported",
-    "private_key_jwt": "token_endpoint_auth_signing_alg_values_supported",
-}
-"""What a module may wait for, and the metadata that says that it is there."""
-WAITS = "waits for "
 
 
 @dataclass(frozen=True)
@@ -48,18 +39,8 @@ def test_the_list_has_every_module_once() -> None:
 def test_every_module_has_a_test_of_its_name() -> None:
     missing = []
     for row in rows():
-        if row.test.startswith(WAITS):
-            continue
         path, _, name = row.test.partition("::")
         source = (HERE.parent / path).read_text()
         if name != row.name or not re.search(rf"^def {name}\(", source, re.MULTILINE):
             missing.append(row.module)
     assert missing == []
-
-
-def test_no_module_waits_for_what_is_there() -> None:
-    """Once discovery offers what a module waits for, the module needs its test."""
-    offered = discovery.document("https://site.example", ["en"])
-    ready = {f"{WAITS}{name}" for name, member in LATER.items() if member in offered}
-    assert [row.module for row in rows() if row.test in ready] == []
-    assert {row.test for row in rows() if row.test.startswith(WAITS)} <= {f"{WAITS}{name}" for name in LATER}

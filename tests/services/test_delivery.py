@@ -15,7 +15,7 @@ from sqlalchemy import text
 from tests.doubles import START, FailingPushes, FakeClock, PlainRenderer, RecordingMail, ScriptedEntropy, core
 from webapp.adapters.embedded import OutboxTexts
 from webapp.adapters.keyring import AesGcmKeyring
-from webapp.domain.ports import Email, PushMessage, Refused, Unreachable
+from webapp.domain.ports import Email, LogOut, PushMessage, Refused, Unreachable
 from webapp.domain.refusals import DatabaseUnavailable
 from webapp.models.base import Table
 from webapp.models.database import Database
@@ -39,6 +39,7 @@ class Site:
         self.mail = RecordingMail()
         self.pushes = FailingPushes()
         self.gone: list[PushMessage] = []
+        self.told: list[LogOut] = []
 
     def outbox_with(self, keyring: AesGcmKeyring) -> Outbox:
         return Outbox(core(clock=self.clock, entropy=self.entropy, keyring=keyring), PlainRenderer(), {})
@@ -50,7 +51,8 @@ class Site:
             mail or self.mail,
             OutboxTexts(),
             self.pushes,
-            prepare=lambda: None,
+            tell=self.told.append,
+            prepare=(),
             drop=self.gone.append,
         )
 

@@ -64,11 +64,16 @@ def ada(site: Site) -> Owner:
     return ada
 
 
-def user_of(site: Site, person: Owner) -> User:
+def token_of(site: Site, person: Owner) -> str:
+    """What the cookie of the session has."""
     with site.app.test_request_context(base_url=f"http://{HOST}", headers={"Cookie": cookie_header(person)}):
         token = cookies.session_token()
     assert token is not None
-    user = site.services.sessions.find(token)
+    return token
+
+
+def user_of(site: Site, person: Owner) -> User:
+    user = site.services.sessions.find(token_of(site, person))
     assert user is not None
     return user
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from click.testing import Result
 from sqlalchemy import func, select
 
 from tests.conftest import Site
 from tests.people import Owner, Person
-from tests.relying_party import RelyingParty
+from tests.relying_party import RelyingParty, json_of
 from webapp.adapters.heartbeat import FileHeartbeat
 from webapp.models.app_logins import AuthorizationRequest
 from webapp.models.site_values import set_site_value
@@ -60,12 +61,16 @@ def test_after_a_restore_no_app_keeps_what_it_was_given(site: Site) -> None:
     code = wiki.code(ada)
     kept = wiki.tokens(ada, scope="openid offline_access")
     wiki.send(ada, prompt="consent")
+    asked = dict(parse_qsl(urlsplit(wiki.address()).query))
+    pushed = json_of(wiki.call("/oauth/par", **asked))["request_uri"]
     site.services.restoration.declare_restored()
     assert wiki.exchange(code).status == 400
     assert wiki.refresh(kept["refresh_token"]).status == 400
     assert wiki.userinfo(kept["access_token"]).status == 401
     with site.services.db.read() as tx:
         assert tx.scalar(select(func.count()).select_from(AuthorizationRequest)) == 0
+    leading = urlencode({"client_id": wiki.client_id, "request_uri": pushed})
+    assert ada.open(f"/oauth/authorize?{leading}").status == 400
 
 
 def test_a_new_database_is_not_taken_for_a_restored_one(site: Site) -> None:

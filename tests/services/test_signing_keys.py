@@ -130,6 +130,26 @@ def test_every_key_is_kept_while_a_token_of_it_lives(site: Site, keys: SigningKe
     assert keys.verified(token, "JWT") is None
 
 
+def test_a_withdrawn_key_is_neither_published_nor_believed(site: Site, keys: SigningKeys) -> None:
+    """A key that became known: who has it must not sign anything that is believed, from now on, in any process."""
+    elsewhere, before = other_process(site), kid(keys)
+    token = elsewhere.sign(elsewhere.published(), {"sub": "ada"}, RS256, "JWT")
+    keys.rotate()
+    waiting = keys.states()[0].kid
+    assert keys.rotate(withdraw=True) == site.clock.now()
+    for process in (keys, elsewhere):
+        assert process.verified(token, "JWT") is None
+        assert states(process) == states(process, ES256) == ["present"]
+        assert kid(process) not in (before, waiting)
+    with pytest.raises(RotatedLately):
+        keys.rotate()
+    keys.rotate(at_once=True)
+    assert states(keys) == ["present", "previous"], "what was withdrawn does not come back"
+    keys.rotate(withdraw=True)
+    with site.services.db.read() as tx:
+        assert tx.objects.query(SigningKey).filter(SigningKey.withdrawn_at.is_(None)).count() == len(ALGORITHMS)
+
+
 def test_another_process_signs_with_the_newest_key_at_once(site: Site, keys: SigningKeys) -> None:
     elsewhere = other_process(site)
     before = kid(elsewhere)

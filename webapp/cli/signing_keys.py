@@ -14,16 +14,17 @@ signing_keys = AppGroup("signing-keys", help="Keys that sign the tokens for apps
 
 
 @signing_keys.command("rotate")
-@click.option("--now", "at_once", is_flag=True, help="Sign with new keys from now on, because a key may be known.")
+@click.option("--now", "at_once", is_flag=True, help="Sign with new keys from now on.")
+@click.option("--withdraw", is_flag=True, help="The same, and believe no earlier key, because one may be known.")
 @with_appcontext
-def rotate(*, at_once: bool) -> None:
+def rotate(*, at_once: bool, withdraw: bool) -> None:
     """Publish the next keys, which sign a day later."""
     try:
-        starts = services().openid.signing_keys.rotate(at_once=at_once)
+        starts = services().openid.signing_keys.rotate(at_once=at_once, withdraw=withdraw)
     except RotatedLately as refusal:
         raise click.ClickException(
             f"The keys were rotated within a day; the newest sign from {_time(refusal.at)}."
-            " Use --now if a key may be known to others."
+            " Use --now to rotate all the same, or --withdraw if a key may be known to others."
         ) from None
     click.echo(f"The next keys sign from {_time(starts)}.")
 

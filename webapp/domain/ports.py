@@ -151,6 +151,17 @@ class Pushes(Protocol):
         """Hands one push to its push service. Raises `Gone`, `Refused` or `Unreachable`."""
 
 
+@dataclass(frozen=True, slots=True)
+class LogOut:
+    """What an app is told of the end of a session (OpenID Connect Back-Channel Logout 1.0)."""
+
+    app_id: int
+    """`RegisteredApp.id`."""
+    subject: str
+    session: str
+    """As the app knows account and session: `sub` and `sid` of its ID tokens."""
+
+
 class ServerAnswer(NamedTuple):
     """What the server of an app answered."""
 

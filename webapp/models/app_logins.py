@@ -73,6 +73,38 @@ class AppAuthorization(Table):
     ended_at: Mapped[MaybeAt]
 
 
+class SessionApp(Table):
+    """That an app took part in a session, until it was told of the end (OpenID Connect Back-Channel Logout 1.0).
+
+    It outlives session and account. The worker finds what is over by the session's row, which is written in the
+    transaction that ends the session: no action that ends sessions can forget an app.
+    """
+
+    __tablename__ = "session_apps"
+
+    id: Mapped[Key]
+    session_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("sessions.id", ondelete="SET NULL"), index=True)
+    """None once the session was deleted, and when what it gave to this app ended alone (`disconnect_sessions`)."""
+    app_id: Mapped[AppId]
+    account_id: Mapped[int] = mapped_column(BigId, index=True)
+    """No foreign key: a deleted account is told of too."""
+    sid: Mapped[str] = mapped_column(String(64))
+    """As in `AppAuthorization`."""
+    since: Mapped[At]
+
+
+class LogOutRequest(Table):
+    """A request for log-out that an app sent by a form, until the page that answers it. The address has its handle."""
+
+    __tablename__ = "log_out_requests"
+
+    id: Mapped[Key]
+    handle_hash: Mapped[Hash]
+    parameters: Mapped[list[list[str]]] = mapped_column(JSON)
+    """As in `AuthorizationRequest`."""
+    asked_at: Mapped[At]
+
+
 class RefreshToken(Table):
     """A refresh token; each use replaces it by another one of the same authorization (RFC 9700 section 4.14.2)."""
 
@@ -107,3 +139,8 @@ class AppConnection(Table):
 def end_given(tx: Transaction, now: int, *which: ColumnElement[bool]) -> None:
     """Ends the authorizations of `which` that have not ended, with all their tokens. `now` is in Unix seconds."""
     tx.execute(update(AppAuthorization).where(AppAuthorization.ended_at.is_(None), *which).values(ended_at=now))
+
+
+def disconnect_sessions(tx: Transaction, *which: ColumnElement[bool]) -> None:
+    """Separates the rows of `SessionApp` of `which` from their sessions, so that these apps are told of a log-out."""
+    tx.execute(update(SessionApp).where(*which).values(session_id=None))

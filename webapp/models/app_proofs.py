@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .app_logins import AppId
 from .base import At, Hash, Key, MaybeAt, Table
-from .database import Transaction, changed_one_row
+from .database import Transaction
 
 
 class UsedProof(Table):
@@ -40,7 +40,11 @@ class PushedRequest(Table):
 
 
 def use_proof(tx: Transaction, proof_hash: str, expires_at: int) -> bool:
-    """True once for each hash, of several requests at once too. `expires_at` is in Unix seconds."""
+    """True once for each hash, of several requests at once too. `expires_at` is in Unix seconds.
+
+    The row that is returned decides: for an INSERT psycopg and SQLAlchemy tell no row count.
+    """
     values: dict[str, Any] = {"proof_hash": proof_hash, "expires_at": expires_at}
     insert = postgresql.insert if tx.connection.dialect.name == "postgresql" else sqlite.insert
-    return changed_one_row(tx, insert(UsedProof).values(values).on_conflict_do_nothing())
+    once = insert(UsedProof).values(values).on_conflict_do_nothing().returning(UsedProof.id)
+    return tx.scalar(once) is not None

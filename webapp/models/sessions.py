@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import AccountId, At, BigId, Hash, Key, MaybeAt, Sealed, Table
 
 PASSWORD_PROOF, BACKUP_CODE_PROOF = "password", "backup-code"
 """Names in `Session.proofs`, beside the slugs of methods."""
+OVER = text("ended_at IS NOT NULL")
 
 
 class Session(Table):
     """A session. The cookie has the token; the table only its SHA-256."""
 
     __tablename__ = "sessions"
+    __table_args__ = (
+        # the worker looks for sessions that ended lately, to tell apps
+        Index("ix_sessions_ended_at", "ended_at", sqlite_where=OVER, postgresql_where=OVER),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[Key]
+    """Never given again: apps know the session by a hash of it."""
     token_hash: Mapped[Hash]
     account_id: Mapped[AccountId]
     started_at: Mapped[At]

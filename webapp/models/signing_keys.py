@@ -31,6 +31,8 @@ class SigningKey(Table):
     """In the future while it is only published."""
     signs_until: Mapped[MaybeAt]
     """When the next key takes its place; None while there is no next one."""
+    withdrawn_at: Mapped[MaybeAt]
+    """Since when nothing that it signed is believed, because others may know it."""
 
 
 def signing_key_bound(kid: str) -> str:

@@ -6,7 +6,7 @@ of a worker that is killed expires, and the message is sent again with the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import Literal, cast
@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from ..domain.ports import (
     Email,
     Gone,
+    LogOut,
     Mail,
     Pushes,
     PushMessage,
@@ -28,7 +29,7 @@ from ..domain.ports import (
 from ..models.database import Transaction, changed_one_row
 from ..models.messages import FAILED, OWED, SENT, Message
 from .core import Core
-from .outbox import EMAIL, NOWHERE, PUSH, TEXT, Outbox
+from .outbox import EMAIL, LOG_OUT, NOWHERE, PUSH, TEXT, Outbox
 
 State = Literal["owed", "sent", "failed"]
 
@@ -49,8 +50,10 @@ class Delivery:
     mail: Mail
     texts: TextMessages
     pushes: Pushes
-    prepare: Callable[[], None]
-    """Called before each round: adds the messages that requests left to the worker."""
+    tell: Callable[[LogOut], None]
+    """Tells an app of the end of a session. Raises `Refused` or `Unreachable`."""
+    prepare: Sequence[Callable[[], None]]
+    """Called before each round: they add the messages that requests left to the worker."""
     drop: Callable[[PushMessage], None]
     """Called for a push whose subscription no longer exists."""
 
@@ -67,9 +70,10 @@ class Delivery:
         return [(cast(Email | TextMessage, self.outbox.read(message)), message.made_at) for message in rows]
 
     def is_behind(self) -> bool:
-        """True when a message has been owed for longer than the first retry takes."""
+        """True when a message to a person has been owed for longer than the first retry takes."""
         since = self.core.clock.now() - self.core.policy.retry_after[0]
-        owed = select(Message.id).where(Message.state == OWED, Message.made_at < since).limit(1)
+        late = Message.state == OWED, Message.made_at < since, Message.channel != LOG_OUT
+        owed = select(Message.id).where(*late).limit(1)
         with self.core.db.read() as tx:
             return tx.scalar(owed) is not None
 
@@ -78,7 +82,8 @@ class Delivery:
 
         Raises `DatabaseUnavailable`.
         """
-        self.prepare()
+        for prepare in self.prepare:
+            prepare()
         sent = 0
         while not (stop and stop.is_set()) and (message := self._claim()):
             sent += self._deliver(message)
@@ -105,7 +110,9 @@ class Delivery:
         while True:
             now = self.core.clock.now()
             # new messages first: a mail server that stalls on a few must not delay the others
-            due = select(Message.id).where(*_due(now)).order_by(Message.attempts, Message.due_at, Message.id).limit(1)
+            # and so must an app's server, which people do not wait for
+            first = Message.channel == LOG_OUT, Message.attempts, Message.due_at, Message.id
+            due = select(Message.id).where(*_due(now)).order_by(*first).limit(1)
             with self.core.db.read() as tx:
                 candidate = tx.scalar(due)
             if candidate is None:
@@ -126,7 +133,7 @@ class Delivery:
         except ValueError as error:  # its key is missing: the operator may restore it to the settings
             self._put_off(message, str(error))
             return False
-        if not isinstance(content, Email) and content.lasts <= 0:
+        if isinstance(content, TextMessage | PushMessage) and content.lasts <= 0:
             self._give_up(message, "too late: what it says holds no longer")
             return False
         try:
@@ -134,6 +141,8 @@ class Delivery:
                 self.texts.send(content)
             elif isinstance(content, PushMessage):
                 self.pushes.send(content)
+            elif isinstance(content, LogOut):
+                self.tell(content)
             else:
                 self.mail.send(content)
         except Gone as refusal:
@@ -207,7 +216,12 @@ class Delivery:
 
 def _due(now: int) -> tuple[ColumnElement[bool], ...]:
     free = or_(Message.claimed_until.is_(None), Message.claimed_until <= now)
-    return Message.state == OWED, Message.channel.in_((EMAIL, TEXT, PUSH, NOWHERE)), Message.due_at <= now, free
+    return (
+        Message.state == OWED,
+        Message.channel.in_((EMAIL, TEXT, PUSH, LOG_OUT, NOWHERE)),
+        Message.due_at <= now,
+        free,
+    )
 
 
 def _place_of(error: BaseException) -> str:

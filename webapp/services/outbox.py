@@ -11,13 +11,13 @@ from sqlalchemy import insert
 
 from ..domain.language import ENGLISH, Language, speaking, spoken
 from ..domain.phone_numbers import PhoneNumber
-from ..domain.ports import Email, MessageRenderer, PushMessage, TextMessage
+from ..domain.ports import Email, LogOut, MessageRenderer, PushMessage, TextMessage
 from ..models.accounts import Account
 from ..models.database import Transaction
 from ..models.messages import OWED, Message
 from .core import Core
 
-EMAIL, TEXT, PUSH = "email", "text", "push"
+EMAIL, TEXT, PUSH, LOG_OUT = "email", "text", "push", "log-out"
 NOWHERE = "nowhere"
 """The channel of an e-mail that is not sent, where the page must not tell that from one that is."""
 UID_BYTES = 16  # random, and enough to be unique
@@ -70,6 +70,11 @@ class Outbox:
         content = {"subscription": subscription, "text": text, "until": until, "factor": factor_id}
         return self._owe(tx, PUSH, "login-request", account, content)
 
+    def post_log_out(self, tx: Transaction, told: LogOut) -> int:
+        """The same for an app that is told of the end of a session. What it is sent is signed when it is sent."""
+        content = {"app": told.app_id, "sub": told.subject, "sid": told.session}
+        return self._owe(tx, LOG_OUT, "app-log-out", None, content)
+
     def _owe(
         self, tx: Transaction, channel: str, template: str, account: Account | None, content: Mapping[str, object]
     ) -> int:
@@ -88,7 +93,7 @@ class Outbox:
         }
         return int(tx.execute(INSERT_MESSAGE, row).scalar_one())
 
-    def read(self, message: Message) -> Email | TextMessage | PushMessage:
+    def read(self, message: Message) -> Email | TextMessage | PushMessage | LogOut:
         """The message as it is sent. Raises `ValueError` when its content was removed or its key is missing."""
         if message.sealed is None:
             raise ValueError("the content of this message is no longer kept")
@@ -98,6 +103,8 @@ class Outbox:
         if message.channel == PUSH:
             lasts = content["until"] - self.core.clock.now()
             return PushMessage(message.uid, content["subscription"], content["text"], lasts, content["factor"])
+        if message.channel == LOG_OUT:
+            return LogOut(content["app"], content["sub"], content["sid"])
         return Email(message.uid, content["to"], content["subject"], content["text"], content["html"])
 
     def speaking_to(self, account: Account | None) -> AbstractContextManager[None]:

@@ -183,6 +183,11 @@ class Sessions:
         unused = and_(Link.account_id == account_id, Link.purpose == "reset", Link.used_at.is_(None))
         tx.execute(update(Link).where(unused).values(used_at=now))
 
+    def end_offline(self, tx: Transaction, account_id: int) -> None:
+        """Ends what apps were given to outlive its session, after a change of the factors. The caller must have locked
+        the account."""
+        end_given(tx, self.core.clock.now(), AppAuthorization.account_id == account_id, AppAuthorization.offline)
+
     def is_fresh(self, user: User) -> bool:
         """True when password and, with factors, second factor were proved in the last ten minutes (ASVS V7.5.1)."""
         return self.password_is_fresh(user) and (not user.factors or self._is_recent(user.session.second_factor_at))

@@ -24,8 +24,8 @@ CONSENT = "app_logins.consent"
 HANDLE = "id"
 """In the query of the page: the stored request."""
 FORM_POST = "form_post"
-BY_FORM = "by_form"
-"""In the query of the page of log-out: a form led there, so that no redirect may lead on to an app."""
+STORED = "stored"
+"""In the query of the page of log-out: the request that a form sent, so that no redirect may lead on to an app."""
 
 
 def page_of(handle: str) -> str:

@@ -190,7 +190,8 @@ class Enrollment:
         tx.execute(insert(Factor).values(values))
 
     def _notify_and_secure(self, tx: Transaction, visit: Visit, proved: Proved) -> SessionToken:
-        """Notifies the owner. With a first factor, makes a backup code and ends other sessions (ASVS V7.4.3)."""
+        """Notifies the owner, and ends the offline access of apps. With a first factor, makes a backup code and ends
+        other sessions (ASVS V7.4.3)."""
         user, replaced = visit.user, bool(visit.factors) and not isinstance(visit.method, Several)
         kind = "factor-added" if proved.label else "factor-replaced" if replaced else "factor-on"
         details = {"method": visit.method.title.msgid} | ({"name": proved.label} if proved.label else {})
@@ -199,6 +200,8 @@ class Enrollment:
             self.sessions.end_others(tx, user.account.id, user.session.id)
             code = self.backup_codes.make(tx, user.account.id)
             self.backup_codes.keep(tx, user.account.id, user.session.id, code)
+        else:
+            self.sessions.end_offline(tx, user.account.id)
         return self.sessions.rotate(tx, user.session, visit.method.slug)
 
     def _finish(self, tx: Transaction, visit: Visit, draft: Draft) -> None:

@@ -81,6 +81,8 @@ class SecondFactors:
                 raise NotFound()
             if not user.factors:
                 self.sessions.end_others(tx, account.id, user.session.id)
+            else:
+                self.sessions.end_offline(tx, account.id)
             self.notices.tell(tx, account, "factor-on", origin, method=method.title.msgid)
 
     def new_backup_code(self, user: User, origin: Origin) -> None:

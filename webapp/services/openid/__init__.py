@@ -11,10 +11,12 @@ from ..attempts import Attempts
 from ..core import Core
 from ..method_kinds import Methods
 from ..notices import Notices
+from ..outbox import Outbox
 from ..sessions import Sessions
 from . import discovery
 from .assertions import Assertions
 from .authorizations import Authorizations
+from .back_channel import BackChannel
 from .claims import Claims
 from .client_keys import ClientKeys
 from .client_proofs import ClientProofs
@@ -44,6 +46,7 @@ class OpenId:
         attempts: Attempts,
         sessions: Sessions,
         notices: Notices,
+        outbox: Outbox,
         methods: Methods,
         servers: ServerRequests,
         issuer: str,
@@ -54,12 +57,14 @@ class OpenId:
         self.clients, self.connections = clients, connections = Clients(core), Connections(core, notices)
         known = (self.subjects, self.signing_keys, sessions)
         steps = Steps(clients, connections, Proofs(core, methods), *known)
-        self.authorizations = Authorizations(core, attempts, issuer, clients, connections, steps, sessions, notices)
+        self.back_channel = BackChannel(core, issuer, outbox, servers, *known)
+        using = (clients, connections, steps, self.back_channel, sessions, notices)
+        self.authorizations = Authorizations(core, attempts, issuer, *using)
         self.tokens = Tokens(core, issuer, clients, Claims(core, clients), *known, notices)
         proofs = ClientProofs(core, attempts, clients, Assertions(core, ClientKeys(core, servers)), issuer)
-        self.endpoints = Endpoints(core, clients, proofs, Dpop(core, issuer), self.tokens, self.authorizations)
+        self.endpoints = Endpoints(core, clients, proofs, Dpop(core, issuer), self.tokens)
         self.pushed_requests = PushedRequests(core)
-        self.log_outs = LogOuts(issuer, clients, self.signing_keys, self.subjects)
+        self.log_outs = LogOuts(core, attempts, issuer, clients, self.signing_keys, self.subjects)
 
     @cached_property
     def configuration(self) -> dict[str, Any]:

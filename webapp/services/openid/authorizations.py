@@ -21,6 +21,7 @@ from ..attempts import Attempts, Bucket
 from ..core import Core
 from ..notices import Notices
 from ..sessions import Sessions
+from .back_channel import BackChannel
 from .claims import allowed
 from .clients import Clients
 from .connections import Connections
@@ -57,6 +58,7 @@ class Authorizations:
     clients: Clients
     connections: Connections
     steps: Steps
+    back_channel: BackChannel
     sessions: Sessions
     notices: Notices
 
@@ -78,7 +80,7 @@ class Authorizations:
         if sum(len(name) + len(value) for name, value in known) > self.core.policy.authorize_characters:
             raise Unanswerable("long")
         if user is None:
-            self.count_stored(origin)
+            count_request(self.attempts, origin)
         handle = draw_token(self.core.entropy)
         values = {
             "handle_hash": hash_of(handle),
@@ -90,11 +92,6 @@ class Authorizations:
         with self.core.db.write() as tx:
             tx.execute(insert(AuthorizationRequest).values(values))
         return handle
-
-    def count_stored(self, origin: Origin) -> None:
-        """Counts a request that is stored for someone unknown. Raises `TooManyAttempts`."""
-        rule = SlidingWindows((self.core.policy.authorize_requests,))
-        self.attempts.count(Bucket(f"authorize-from:{origin.rate_limit_key}", rule))
 
     def find(self, handle: str) -> Waiting:
         """The stored request, checked again: the operator may have changed the app. Raises as `ask` does, and
@@ -133,6 +130,7 @@ class Authorizations:
         if not isinstance(step, Ready):
             raise Unanswerable("unproved")
         code, proved = draw_token(self.core.entropy), step.proved
+        sid = self.steps.subjects.session(asked.app, user.session.id)
         with self.core.db.write() as tx:
             share_account(tx, user.account)
             self.sessions.demand_open(tx, user.session)
@@ -156,11 +154,12 @@ class Authorizations:
                     auth_time=proved.at,
                     acr=proved.told(asked.acr_values),
                     amr=list(proved.methods),
-                    sid=self.steps.subjects.session(asked.app, user.session.id),
+                    sid=sid,
                     offline=asked.offline,
                     made_at=self.core.clock.now(),
                 )
             )
+            self.back_channel.note(tx, asked.app.id, user.session, sid)
             if self.connections.note(tx, asked.app, user.account, asked.learned, agreed=step.agreed):
                 self.notices.record(tx, user.account.id, "app-connected", origin, name=asked.app.name)
             used = update(RegisteredApp).where(RegisteredApp.id == asked.app.id)
@@ -207,3 +206,9 @@ class Authorizations:
             tx, update(AuthorizationRequest).where(*unanswered).values(answered_at=self.core.clock.now())
         ):
             raise Unanswerable("answered")
+
+
+def count_request(attempts: Attempts, origin: Origin) -> None:
+    """Counts a request that is stored without a session. Raises `TooManyAttempts`."""
+    rule = SlidingWindows((attempts.core.policy.authorize_requests,))
+    attempts.count(Bucket(f"authorize-from:{origin.rate_limit_key}", rule))

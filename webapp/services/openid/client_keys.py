@@ -1,7 +1,7 @@
 """The public keys of an app (RFC 7517), by which its assertions are verified: stored, or fetched from its address.
 
 What was fetched is kept for some minutes by each process, so that an app that ends a key is obeyed soon. For an unknown
-key the set is fetched again, at most once a minute, whoever asks.
+key the set is fetched again, at most once a minute for all requests together.
 """
 
 from __future__ import annotations

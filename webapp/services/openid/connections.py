@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from ...domain.origin import Origin
 from ...domain.refusals import NotFound
 from ...models.accounts import Account, lock_account
-from ...models.app_logins import AppAuthorization, AppConnection, end_given
+from ...models.app_logins import AppAuthorization, AppConnection, SessionApp, disconnect_sessions, end_given
 from ...models.database import Transaction, changed_one_row
 from ...models.registered_apps import SCOPES, RegisteredApp
 from ..core import Core
@@ -63,7 +63,7 @@ class Connections:
         return False
 
     def disconnect(self, account: Account, client_id: str, origin: Origin) -> str:
-        """Ends all that the app was given, and forgets the consent. Returns its name. Raises `NotFound`."""
+        """Ends all that the app was given, tells it, and forgets the consent. Returns its name. Raises `NotFound`."""
         with self.core.db.write() as tx:
             lock_account(tx, account.id)  # what a log-in gives at this moment (`share_account`) is ended too
             by_id = select(RegisteredApp.id, RegisteredApp.name).where(RegisteredApp.client_id == client_id)
@@ -75,6 +75,7 @@ class Connections:
                 raise NotFound()
             of_both = AppAuthorization.account_id == account.id, AppAuthorization.app_id == app.id
             end_given(tx, self.core.clock.now(), *of_both)
+            disconnect_sessions(tx, SessionApp.account_id == account.id, SessionApp.app_id == app.id)
             self.notices.record(tx, account.id, "app-disconnected", origin, name=app.name)
         return str(app.name)
 

@@ -16,8 +16,8 @@ CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr",
 SFA, MFA, PHR = "https://refeds.org/profile/sfa", "https://refeds.org/profile/mfa", "phr"
 """Authentication context classes: REFEDS SFA and MFA profiles, and phishing-resistant (OpenID EAP ACR Values 1.0)."""
 BASIC, POST, NONE = "client_secret_basic", "client_secret_post", "none"
-PRIVATE_KEY_JWT = "private_key_jwt"
-CONFIDENTIAL = (PRIVATE_KEY_JWT, BASIC, POST)
+BY_ASSERTION = "private_key_jwt"
+CONFIDENTIAL = (BY_ASSERTION, BASIC, POST)
 EVERY_CLIENT = (*CONFIDENTIAL, NONE)
 """How an app proves itself (OpenID Connect Core 1.0 section 9)."""
 GRANTS = ("authorization_code", "refresh_token")
@@ -40,6 +40,8 @@ def document(issuer: str, languages: Sequence[str]) -> dict[str, Any]:
         "introspection_endpoint": f"{issuer}{INTROSPECT}",
         "end_session_endpoint": f"{issuer}{LOG_OUT}",
         "pushed_authorization_request_endpoint": f"{issuer}{PUSH}",  # RFC 9126 section 5
+        "backchannel_logout_supported": True,  # Back-Channel Logout 1.0 section 2.1
+        "backchannel_logout_session_supported": True,
         "scopes_supported": SCOPES,
         "response_types_supported": ["code"],
         "response_modes_supported": MODES,

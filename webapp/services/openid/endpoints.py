@@ -12,7 +12,7 @@ from ...domain.refusals import TooManyAttempts
 from ...models.app_proofs import use_proof
 from ...models.registered_apps import KEY, PASSWORD, RegisteredApp
 from ..core import Core
-from .authorizations import Authorizations
+from .authorizations import count_request
 from .client_proofs import ClientProofs, presented_by
 from .clients import Client, Clients
 from .code_grant import CodeGrant, Pkce
@@ -38,7 +38,6 @@ class Endpoints:
     client_proofs: ClientProofs
     dpop: Dpop
     tokens: Tokens
-    authorizations: Authorizations
 
     def token(self, received: Received) -> Reply:
         """RFC 6749 section 3.2."""
@@ -57,7 +56,7 @@ class Endpoints:
         """RFC 9126 section 2. Raises `TooManyAttempts` for too many of one network without a proof of the app."""
         presented = presented_by(received)
         if presented is not None and presented.secret is None and presented.assertion is None:
-            self.authorizations.count_stored(received.origin)
+            count_request(self.client_proofs.attempts, received.origin)
         return self._answered(received, PUSH, _of_endpoint(Pushed, PUSHED, received), by_key=True)
 
     def revoke(self, received: Received) -> Reply:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import insert, select
+
+from ...domain.codes import draw_token, hash_of
+from ...domain.origin import Origin
+from ...models.app_logins import LogOutRequest
 from ...models.registered_apps import RegisteredApp
 from ...models.user import User
+from ..attempts import Attempts
+from ..core import Core
 from . import redirects
+from .authorizations import count_request
 from .clients import Clients
 from .requests import Parameters, Unanswerable
 from .signing_keys import SigningKeys
 from .steps import ID_TOKEN
 from .subjects import Subjects
+
+KNOWN = frozenset(("id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"))
+"""The parameters of section 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,8 @@ class LogOutAsked:
 
 @dataclass(frozen=True, slots=True)
 class LogOuts:
+    core: Core
+    attempts: Attempts
     issuer: str
     clients: Clients
     signing_keys: SigningKeys
@@ -47,6 +60,32 @@ class LogOuts:
             raise Unanswerable("client_id")
         return LogOutAsked(app, self._address(app, given), self._is_of_session(app, hint, user))
 
+    def keep(self, parameters: Parameters, origin: Origin) -> str:
+        """Stores what is understood of a request that came by a form, whose token must not be in an address. Returns
+        the handle that the address of the page has.
+
+        Raises `Unanswerable` for a request that is too long, and `TooManyAttempts`.
+        """
+        known = [[name, value] for name, value in parameters if name in KNOWN]
+        if sum(len(name) + len(value) for name, value in known) > self.core.policy.authorize_characters:
+            raise Unanswerable("long")
+        count_request(self.attempts, origin)
+        handle = draw_token(self.core.entropy)
+        values = {"handle_hash": hash_of(handle), "parameters": known, "asked_at": self.core.clock.now()}
+        with self.core.db.write() as tx:
+            tx.execute(insert(LogOutRequest).values(values))
+        return handle
+
+    def kept(self, handle: str) -> Parameters:
+        """The stored request. Raises `Unanswerable` for one that is unknown or too old."""
+        row, since = LogOutRequest, self.core.clock.now() - self.core.policy.authorization_request_seconds
+        with self.core.db.read() as tx:
+            live = row.handle_hash == hash_of(handle), row.asked_at > since
+            found = tx.scalar(select(row.parameters).where(*live))
+        if found is None:
+            raise Unanswerable("expired")
+        return [(name, value) for name, value in found]
+
     def _hint(self, token: str | None) -> dict[str, object] | None:
         if token is None:
             return None
@@ -65,8 +104,7 @@ class LogOuts:
         return redirects.with_parameters(address, [("state", given["state"])]) if "state" in given else address
 
     def _is_of_session(self, app: RegisteredApp | None, hint: dict[str, object] | None, user: User | None) -> bool:
-        """An expired token counts too (section 2). It does not for another account that uses this browser now, even if
-        its session has the number of an earlier one, which SQLite gives again."""
+        """An expired token counts too (section 2). It does not for another account that uses this browser now."""
         if app is None or hint is None or user is None:
             return False
         own = self.subjects.session(app, user.session.id), self.subjects.of(app, user.account.id)

@@ -25,7 +25,7 @@ from ...models.app_proofs import use_proof
 from ...models.database import Transaction
 from ...models.registered_apps import PUBLIC
 from .clients import Client
-from .discovery import BASIC, GRANTS, NONE, POST, PRIVATE_KEY_JWT
+from .discovery import BASIC, BY_ASSERTION, GRANTS, NONE, POST
 from .dpop import InvalidDpopProof, KeyProof
 from .signed_proofs import OneUse
 from .signing_keys import PublishedKeys
@@ -82,7 +82,7 @@ class Registered(ClientMixin):  # type: ignore[misc]  # Authlib has no types
         """A public app has no secret; every other one must prove itself (RFC 6749 section 2.3), in its one way."""
         if self.app.kind == PUBLIC:
             return method == NONE and endpoint != INTROSPECTION
-        return method == PRIVATE_KEY_JWT if self.app.has_keys else method in (BASIC, POST)
+        return method == BY_ASSERTION if self.app.has_keys else method in (BASIC, POST)
 
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type in GRANTS
@@ -110,7 +110,7 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
     ) -> None:
         super().__init__()
         self.proved = proved
-        self.register_client_auth_method(PRIVATE_KEY_JWT, self.by_assertion)
+        self.register_client_auth_method(BY_ASSERTION, self.by_assertion)
         self.tx, self.tokens, self.named, self.keys = tx, tokens, client, keys
         self.register_token_generator("default", self.make_token)
         self.given: Given | None = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 from authlib.oauth2.rfc6749.endpoint import Endpoint, EndpointRequest
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 
 from ...domain.codes import draw_token, hash_of
 from ...models.app_proofs import PushedRequest
@@ -37,19 +38,21 @@ class PushedRequests:
         uris = [value for name, value in parameters if name == REQUEST_URI]
         if not uris or not uris[0].startswith(URN):
             return parameters
-        uri_hash, now = hash_of(uris[0].removeprefix(URN)), self.core.clock.now()
-        live = PushedRequest.made_at > now - self.core.policy.pushed_request_seconds, PushedRequest.used_at.is_(None)
-        own = PushedRequest.uri_hash == uri_hash, *live
+        since = self.core.clock.now() - self.core.policy.pushed_request_seconds
+        live = PushedRequest.made_at > since, PushedRequest.used_at.is_(None)
+        own = PushedRequest.uri_hash == hash_of(uris[0].removeprefix(URN)), *live
         with self.core.db.read() as tx:
             found = tx.scalar(select(PushedRequest.parameters).where(*own))
         pushed = [(name, value) for name, value in found or ()]
         is_same = "client_id" in dict(parameters) and not any(_differs(*pair, pushed) for pair in parameters)
-        if not pushed or not is_same or len(uris) > 1:
+        if not pushed or not is_same or len(uris) > 1 or not self._use(own):
             raise Unanswerable(REQUEST_URI)
-        with self.core.db.write() as tx:
-            if not changed_one_row(tx, update(PushedRequest).where(*own).values(used_at=now)):
-                raise Unanswerable(REQUEST_URI)
         return pushed
+
+    def _use(self, own: Sequence[ColumnElement[bool]]) -> bool:
+        """True once for each address."""
+        with self.core.db.write() as tx:
+            return changed_one_row(tx, update(PushedRequest).where(*own).values(used_at=self.core.clock.now()))
 
 
 def keep(tx: Transaction, core: Core, app: RegisteredApp, parameters: Parameters) -> str:

@@ -2,7 +2,7 @@
 
 A key is published for a day before it signs, so that an app that keeps /oauth/keys for an hour knows it by then
 (OpenID Connect Core 1.0 section 10.1.1). It stays published until its last token has expired, and the previous one
-until the next rotation.
+until the next rotation, unless it was withdrawn.
 """
 
 from __future__ import annotations
@@ -154,12 +154,14 @@ class SigningKeys:
         ours = {"typ": kind, "alg": algorithm, "kid": found.header["kid"]}
         return found.claims if found.header == ours else None
 
-    def rotate(self, *, at_once: bool = False) -> int:
+    def rotate(self, *, at_once: bool = False, withdraw: bool = False) -> int:
         """Publishes the next key of each algorithm, which signs a day later. Returns when, in Unix seconds.
 
-        `at_once` makes a new key that signs from now on, in place of one that waits: for a key that may be known to
-        others. Raises `RotatedLately` for a second rotation within a day that is not at once.
+        `at_once` makes a new key that signs from now on, in place of one that waits. `withdraw` does too, for a key
+        that may be known to others: nothing that an earlier key signed is believed any more. Raises `RotatedLately` for
+        a second rotation within a day that is neither.
         """
+        at_once = at_once or withdraw
         now, made = self.core.clock.now(), {algorithm: _generate(algorithm) for algorithm in ALGORITHMS}
         self.published()  # so that there is a first one
         with self.core.db.write() as tx:
@@ -174,6 +176,9 @@ class SigningKeys:
             starts = now if at_once else now + self._ahead
             for row, key in zip(latest, made.values(), strict=True):
                 self._follow(tx, row, key, starts)
+            if withdraw:
+                earlier = SigningKey.id <= max(row.id for row in latest), SigningKey.withdrawn_at.is_(None)
+                tx.execute(update(SigningKey).where(*earlier).values(withdrawn_at=now))
         return starts
 
     def rotate_due(self) -> None:
@@ -248,7 +253,8 @@ class SigningKeys:
         now = self.core.clock.now()
         with self.core.db.read() as tx:
             newest = tx.scalar(NEWEST) or 0
-            rows = tx.execute(select(SigningKey.__table__).order_by(SigningKey.generation.desc(), SigningKey.id)).all()
+            trusted = select(SigningKey.__table__).where(SigningKey.withdrawn_at.is_(None))
+            rows = tx.execute(trusted.order_by(SigningKey.generation.desc(), SigningKey.id)).all()
         kept, previous = [], set[str]()
         for row in rows:
             has_ended = row.signs_until is not None and row.signs_until <= now

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select, upd
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ...models.accounts import OPERATOR, Account
-from ...models.app_logins import AppAuthorization, AuthorizationRequest, RefreshToken, end_given
+from ...models.app_logins import AppAuthorization, AuthorizationRequest, LogOutRequest, RefreshToken, end_given
 from ...models.app_proofs import PushedRequest, UsedProof
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ...models.codes import Code, Link
@@ -159,6 +159,7 @@ class Maintenance:
                 ),
             ),
             (AuthorizationRequest, AuthorizationRequest.asked_at < now - policy.authorization_request_seconds),
+            (LogOutRequest, LogOutRequest.asked_at < now - policy.authorization_request_seconds),
             (PushedRequest, PushedRequest.made_at <= now - policy.pushed_request_seconds),
             (UsedProof, UsedProof.expires_at <= now),
             (RefreshToken, RefreshToken.made_at < ended - policy.refresh_token_idle),

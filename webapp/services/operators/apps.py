@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError
 from ...domain.app_refusals import AppGroupUnknown, HostTaken, LastSecret, NoSecrets, SecretsLimited, UnknownApp
 from ...domain.codes import draw_token, hash_of
 from ...domain.refusals import NotFound, PageTooOld
-from ...models.app_logins import AppAuthorization
 from ...models.database import Transaction
 from ...models.groups import Group
 from ...models.registered_apps import GUARDED, WEB, AppGroup, AppSecret, RegisteredApp, app_secret_bound
@@ -114,7 +113,7 @@ class RegisteredApps:
                 act.tx.execute(update(RegisteredApp).where(RegisteredApp.id == app.id).values(columns_of(tidy)))
                 act.tx.execute(delete(AppGroup).where(AppGroup.app_id == app.id))
                 self._open_to(act.tx, app.id, tidy.groups)
-                end_shut_out(act.tx, self.core.clock.now(), AppAuthorization.app_id == app.id)
+                end_shut_out(act.tx, self.core.clock.now(), app_id=app.id)
                 self._note(act, app, "operator-app-changed")
         except IntegrityError:
             raise HostTaken() from None

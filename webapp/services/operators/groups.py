@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError
 from ...domain.app_refusals import GroupInUse, GroupNameMalformed, GroupTaken, UnknownGroup
 from ...domain.origin import NO_BROWSER
 from ...models.accounts import Account
-from ...models.app_logins import AppAuthorization
 from ...models.database import Transaction, changed_one_row
 from ...models.groups import GROUP_NAME, Group, Membership
 from ...models.registered_apps import AppGroup, RegisteredApp
@@ -111,7 +110,7 @@ class Groups:
             mine = Membership.group_name == name, Membership.account_id == account.id
             if not changed_one_row(act.tx, delete(Membership).where(*mine)):
                 return None
-            end_shut_out(act.tx, self.core.clock.now(), AppAuthorization.account_id == account.id)
+            end_shut_out(act.tx, self.core.clock.now(), account_id=account.id)
             self.notices.record(act.tx, account.id, "group-left", NO_BROWSER, group=name)
             act.note("operator-member-removed", group=name, username=account.username)
         return account

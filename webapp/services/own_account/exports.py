@@ -15,7 +15,7 @@ from ...domain.account_refusals import TooManyExports
 from ...domain.moments import machine
 from ...domain.origin import Origin
 from ...models.accounts import Account, lock_account
-from ...models.app_logins import AppAuthorization, AppConnection
+from ...models.app_logins import AppAuthorization, AppConnection, SessionApp
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ...models.base import Table, rows_of
 from ...models.codes import Code, Link
@@ -58,6 +58,7 @@ COPIED: dict[type[Table], tuple[str, ...]] = {
         *("redirect_uri", "scopes", "claims", "resource", "auth_time", "acr", "amr", "offline"),
         *("made_at", "code_used_at", "ended_at"),
     ),
+    SessionApp: ("since",),
     AppConnection: ("consented", "learned", "since", "used_at"),
     KnownNetwork: ("network", "at"),
     Membership: ("group_name", "added_at"),

@@ -8,6 +8,7 @@ from flask import Blueprint, request
 from flask_login import login_required
 
 from ...domain.language import gettext as _
+from ...models.user import User
 from ...services.openid import discovery
 from ...services.openid.log_outs import LogOutAsked
 from ...services.openid.requests import AuthorizationError, Unanswerable
@@ -69,10 +70,10 @@ def _log_in_as_other() -> Any:
 
 @bp.get(discovery.LOG_OUT)
 def log_out() -> Any:
-    user, parameters = current.user_or_none(), list(request.args.items(multi=True))
-    asked = current.services().openid.log_outs.ask(parameters, user)
+    user = current.user_or_none()
+    asked = _log_out_asked(user)
     if user is None or asked.is_of_session:
-        return _log_out(asked, _logged_out_of() if app_flow.BY_FORM in request.args else asked.address)
+        return _log_out(asked, _logged_out_of() if app_flow.STORED in request.args else asked.address)
     return _ask(Form(), asked)
 
 
@@ -80,8 +81,7 @@ def log_out() -> Any:
 @login_required
 def confirm_log_out() -> Any:
     """The form of that page; its address has the app's request."""
-    parameters, form = list(request.args.items(multi=True)), Form()
-    asked = current.services().openid.log_outs.ask(parameters, current.user())
+    form, asked = Form(), _log_out_asked(current.user())
     if not form.trusted():
         return _ask(form, asked)
     if "stay" in request.form:
@@ -92,10 +92,16 @@ def confirm_log_out() -> Any:
 @bp.get("/oauth/logged-out")
 def logged_out_of() -> Any:
     """After the form: leads on to the app (a POST must not)."""
-    asked = current.services().openid.log_outs.ask(list(request.args.items(multi=True)), None)
+    asked = _log_out_asked(None)
     if asked.app is None or asked.address is None:
         return render.go(layouts.page_url("entrance.log_in"))
     return app_flow.onward(asked.app.name, asked.address)
+
+
+def _log_out_asked(user: User | None) -> LogOutAsked:
+    """The request in the address, or the stored one that it names."""
+    service, stored = current.services().openid.log_outs, request.args.get(app_flow.STORED)
+    return service.ask(list(request.args.items(multi=True)) if stored is None else service.kept(stored), user)
 
 
 def _logged_out_of() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, jsonify, make_response, redirect, request
 from flask.wrappers import Response
@@ -73,9 +72,10 @@ def authorize() -> Any:
 
 @bp.post(discovery.LOG_OUT)
 def log_out() -> Any:
-    """Leads on to the page with the same request, which then leads to the app by a page too."""
-    query = urlencode([*request.form.items(multi=True), (app_flow.BY_FORM, "1")])
-    return redirect(f"{layouts.page_url('app_logins.log_out')}?{query}", 303)
+    """Stores the request, and leads on to the page, which then leads to the app by a page too."""
+    service, parameters = current.services().openid.log_outs, list(request.form.items(multi=True))
+    kept = {app_flow.STORED: service.keep(parameters, current.origin())}
+    return redirect(layouts.page_url("app_logins.log_out", **kept), 303)
 
 
 def _answered(answer: Callable[[Received], Reply]) -> Response:
