@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-
 HERE = Path(__file__).parent
 LIST = HERE / "modules.tsv"
 MODULES = {"Basic OP": 38, "Config OP": 1, "RP-Initiated Logout OP": 11, "Back-Channel Logout OP": 2, "FAPI 2.0": 54}
