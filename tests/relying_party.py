@@ -105,6 +105,12 @@ class RelyingParty:
         return jwt.decode(token, keys, algorithms=["RS256", "ES256"]).claims
 
 
+def unsigned(claims: dict[str, Any]) -> str:
+    """A JWT without a signature, as a request object may be (OpenID Connect Core 1.0 section 6.1)."""
+    parts = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in ({"alg": "none"}, claims)]
+    return f"{'.'.join(parts)}."
+
+
 class ToldParty(RelyingParty):
     """An app that is told of log-out at an address of its own server, and judges what comes there."""
 
