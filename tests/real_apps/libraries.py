@@ -133,3 +133,21 @@ def use(site: LiveSite, ada: Owner, library: str, **facts: Any) -> dict[str, Any
     assert done["ended"]["active"] is False
     assert ada.open("/settings").h1 == "Log in"
     return done
+
+
+def test_a_device_without_a_browser_logs_in(site: LiveSite, ada: Owner) -> None:
+    options = AppOptions("Wiki", redirect_uris=(BACK,), post_logout_redirect_uris=(BYE,), device_allowed=True)
+    made = site.services.operators.apps.create(WEB, options)
+    facts = {"client_id": made.app.client_id, "secret": made.secret, "method": "client_secret_basic", "device": True}
+    addresses = {"issuer": f"http://{site.host}", "redirect_uri": BACK, "post_logout_redirect_uri": BYE}
+    with script("openid_client.mjs", **facts, **addresses, scope=SCOPE) as app:
+        shown = app.says("device")
+        ada.open("/log-in")
+        ada.press("Log in", username="ada", password=ada.password)
+        ada.open("/device")
+        ada.press("Continue", code=shown["user_code"])
+        ada.press("Continue")
+        app.answer("agreed")
+        ada.open(path_of(app.says("log out")["url"]), follow=False)
+        app.answer(target_of(ada))
+        assert app.says("done")["userinfo"]["preferred_username"] == "ada"
