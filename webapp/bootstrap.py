@@ -21,7 +21,7 @@ from .domain.language import Languages
 from .domain.ports import Adapters
 from .methods.catalogue import Catalogue, Parts, catalogue
 from .models.database import Database
-from .services.active_access import ActiveAccess, AppKind, RememberedKind, SessionKind
+from .services.active_access import active_access
 from .services.activity import ActivityPages
 from .services.apps import AppSessions, CallerCache, KnownNetworks, LegacyAccess, RefusedAccesses, TemporaryPasswords
 from .services.attempts import Attempts
@@ -38,7 +38,7 @@ from .services.guarded import Guarded
 from .services.invitations import Invitations
 from .services.kept_acts import KeptActs
 from .services.links import Links
-from .services.login import Login, LoginLinks, Passkeys, RememberedBrowsers, SessionOpening, StepUp, WrongCodes
+from .services.login import LoginServices
 from .services.not_you import NotYou
 from .services.notices import Notices
 from .services.one_time_codes import OneTimeCodes
@@ -105,10 +105,9 @@ class Services:
         self.approvals = Approvals(core, self.login_requests, tell)
         parts = (codes, self.outbox, numbers, self.ceremonies, self.login_requests)
         self.methods = methods(Parts(core, attempts, *parts, site, ports.texts.available, hosts, key))
-        opening, remembered = SessionOpening(sessions, attempts, tell), RememberedBrowsers(core)
-        proof = (core, attempts, self.backup_codes, tell, WrongCodes(core, attempts, tell), self.methods, sessions)
-        self.login = Login(*proof, guesses, passwords, remembered, opening)
-        self.step_up, self.passkeys = StepUp(*proof), Passkeys(core, attempts, tell, opening, self.methods)
+        proof = (core, attempts, self.backup_codes, tell, self.methods, sessions)
+        own = LoginServices(*proof, guesses, passwords, self.links, self.outbox)
+        self.login, self.step_up, self.passkeys, self.login_links = own.login, own.step_up, own.passkeys, own.links
         self.kept_acts, self.shown_once, self.usernames = KeptActs(core), ShownOnce(core), Usernames(core, site)
         self.password_proof = PasswordProof(core, attempts, passwords, sessions)
         self.enrollment = Enrollment(core, attempts, sessions, self.password_proof, emails, self.backup_codes, tell)
@@ -118,15 +117,13 @@ class Services:
         changing = (guesses, passwords, sessions, self.links, self.outbox, tell)
         self.invitations = Invitations(core, self.sign_up, self.usernames, *changing)
         self.password_changes = PasswordChanges(core, attempts, *changing)
-        self.login_links = LoginLinks(core, attempts, self.links, self.outbox, tell)
         self.not_you = NotYou(core, self.links, sessions, self.password_changes, tell)
         self.contacts, self.activity, self.proxies = Contacts(core, numbers), ActivityPages(core), Proxies(core)
         self.temporary_passwords = TemporaryPasswords(core, attempts, sessions, numbers, self.outbox, tell)
         refused = RefusedAccesses(core, self.temporary_passwords, ports.texts.available)
         proving = (guesses, KnownNetworks(core), passwords, self.temporary_passwords, self.app_sessions)
         self.legacy_access = LegacyAccess(core, *proving, refused, tell, CallerCache(core))
-        kinds = SessionKind(core, sessions), RememberedKind(core, remembered), AppKind(core, self.app_sessions)
-        self.active_access = ActiveAccess(core, sessions, tell, kinds)
+        self.active_access = active_access(core, sessions, own.remembered, self.app_sessions, tell)
         owned, self.exports = (self.links, tell, self.outbox), Exports(core, attempts, sessions, tell)
         self.renames = Renames(core, attempts, self.usernames, sessions, *owned, settings.username_change)
         self.deletions = Deletions(core, sessions, *owned, self.usernames, url)

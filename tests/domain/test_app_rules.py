@@ -15,6 +15,7 @@ from webapp.domain.app_rules import OTHER, RULES, rule_for
 AUTHLIB = (
     *("rfc6749.authenticate_client", "rfc6749.grants.authorization_code", "rfc6749.grants.refresh_token"),
     *("rfc7636.challenge", "rfc7009.revocation", "rfc7662.introspection", "rfc6749.authorization_server"),
+    *("rfc8628.device_code", "rfc8628.endpoint"),
 )
 """The modules of Authlib that judge requests here."""
 FOLDERS = [WEBAPP / "services" / "openid", WEBAPP / "services" / "guarded", WEBAPP / "web"]
@@ -45,11 +46,13 @@ def refusals(path: Path) -> Iterator[tuple[int, str, str]]:
     """The line, error and description of each refusal that is written in this module."""
     for called, node in calls(path):
         texts = [beginning(one) for one in node.args]
-        if called == "AuthorizationError" and len(texts) == 3 and texts[1] is not None:
+        if called in ("AuthorizationError", "_refuse_token") and len(texts) >= 3 and texts[1] is not None:
             yield node.lineno, texts[1], texts[2] or ""
-        elif called in ("refuse", "_refuse_bearer") and texts and texts[0] is not None:
+        elif called == "refuse" and texts and texts[0] is not None:
             for error in NOT_SUPPORTED if texts[0] == "" else {texts[0]}:
                 yield node.lineno, error, texts[1] or ""
+        elif called == "InvalidDpopProof":
+            yield node.lineno, "invalid_dpop_proof", texts[0] or ""
         elif called.endswith("Error") and called.startswith(("Invalid", "Unsupported", "Unauthorized", "AccessDenied")):
             kind = getattr(import_module("authlib.oauth2.rfc6749"), called, None)
             if kind is not None and texts:

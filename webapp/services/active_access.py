@@ -53,7 +53,7 @@ class OpenAccess:
 
 
 class AccessKind(Protocol):
-    """A kind of access. A new one also needs a line in `bootstrap` and its words in `web/pages/sessions.py`.
+    """A kind of access. A new one also needs a place in `active_access` and its words in `web/pages/sessions.py`.
 
     Its table must be added to `Sessions.end_others` and `Maintenance.purge`, too.
     """
@@ -200,6 +200,14 @@ class ActiveAccess:
             event = "others-logged-out-and-forgotten" if forget else "others-logged-out"
             self.notices.tell(tx, user.account, event, origin)
         return opened
+
+
+def active_access(
+    core: Core, sessions: Sessions, remembered: RememberedBrowsers, app_sessions: AppSessions, notices: Notices
+) -> ActiveAccess:
+    """With every kind, in the order of the list."""
+    kinds = SessionKind(core, sessions), RememberedKind(core, remembered), AppKind(core, app_sessions)
+    return ActiveAccess(core, sessions, notices, kinds)
 
 
 def _columns(kind: AccessKind, row: Any, started: Any, seen: Any, current: ColumnElement[bool]) -> tuple[Any, ...]:

@@ -27,8 +27,8 @@ MACHINES: dict[str, Rule] = {
     "client-twice": Rule(
         "An app names itself once and proves itself once, in a header or in the form.",
         "RFC 6749 section 2.3",
-        "Choose either client_secret_basic or client_secret_post in the app.",
-        ("The client is named or proved in more than one way.",),
+        "Choose one of client_secret_basic, client_secret_post and private_key_jwt in the app.",
+        ("The client is named or proved in more than one way",),
     ),
     "client-failures": Rule(
         "An app fails to prove itself at most 10 times in 15 minutes from one network.",
@@ -37,7 +37,8 @@ MACHINES: dict[str, Rule] = {
         ("Too many failed attempts.",),
     ),
     "client-proof": Rule(
-        "The app is registered here and proves itself by its secret; one without a secret sends none.",
+        "The app is registered here and proves itself by its secret, or by its keys if it has some; a public app sends "
+        "its name alone.",
         "RFC 6749 sections 2.3 and 5.2",
         "Copy client ID and secret into the app again, or generate a new secret on the app's page.",
         ("The client cannot authenticate with methods",),

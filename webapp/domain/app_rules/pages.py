@@ -10,6 +10,7 @@ AUTHORIZATION: dict[str, Rule] = {
         "redirect_uri is, letter by letter, one of the app's redirect addresses.",
         "RFC 9700 section 2.1",
         "Add the address that was asked for to the app's redirect addresses, or correct it in the app.",
+        ("The redirect_uri is not registered for the app.",),
         compare="redirect_uris",
     ),
     "repeated": Rule(
@@ -22,6 +23,7 @@ AUTHORIZATION: dict[str, Rule] = {
         "The parameters of one request have at most 8000 characters together.",
         "our choice, authorize_characters in webapp/policy.py",
         "Let the app send a shorter state, or fewer claims.",
+        ("The request is too long.",),
     ),
     "expired": Rule(
         "A login to an app is finished within an hour, and its page is opened once.",
@@ -56,8 +58,14 @@ AUTHORIZATION: dict[str, Rule] = {
         "Add the address to the app's log-out addresses, and let the app send client_id or id_token_hint with it.",
         compare="post_logout_redirect_uris",
     ),
+    "request_uri": Rule(
+        "The address of a pushed request is used once, within 60 seconds and by its app, and nothing differs from it.",
+        "RFC 9126 sections 2.2 and 4",
+        "Start again in the app. If it happens often, let it push a new request for each login.",
+        ("The parameter request_uri cannot be pushed.",),
+    ),
     "parameter-unsupported": Rule(
-        "The parameters request, request_uri and registration are not sent.",
+        "The parameters request and registration are not sent, and request_uri is that of a pushed request.",
         "OpenID Connect Core 1.0 section 3.1.2.6",
         "Turn off request objects in the app.",
         errors=("request_not_supported", "request_uri_not_supported", "registration_not_supported"),

@@ -6,8 +6,18 @@ from .login import Login
 from .login_links import LoginLinks
 from .passkeys import Passkeys
 from .remembered_browsers import RememberedBrowsers
+from .services import LoginServices
 from .session_opening import SessionOpening
 from .step_up import StepUp
 from .wrong_codes import WrongCodes
 
-__all__ = ["Login", "LoginLinks", "Passkeys", "RememberedBrowsers", "SessionOpening", "StepUp", "WrongCodes"]
+__all__ = [
+    "Login",
+    "LoginLinks",
+    "LoginServices",
+    "Passkeys",
+    "RememberedBrowsers",
+    "SessionOpening",
+    "StepUp",
+    "WrongCodes",
+]

@@ -46,7 +46,7 @@ class PushedRequests:
         pushed = [(name, value) for name, value in found or ()]
         is_same = "client_id" in dict(parameters) and not any(_differs(*pair, pushed) for pair in parameters)
         if not pushed or not is_same or len(uris) > 1 or not self._use(own):
-            raise Unanswerable(REQUEST_URI)
+            raise Unanswerable("request_uri")
         return pushed
 
     def _use(self, own: Sequence[ColumnElement[bool]]) -> bool:

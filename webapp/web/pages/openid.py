@@ -21,6 +21,8 @@ FOR_BROWSERS = frozenset({"configuration", "metadata", "keys", "token", "userinf
 """Endpoints that scripts of public apps may call from their own origins (CORS)."""
 SCHEMES = ("basic", "bearer", "dpop")
 FORM = "application/x-www-form-urlencoded"
+PENDING = "authorization_pending"
+"""RFC 8628 section 3.5."""
 
 
 @bp.get("/.well-known/openid-configuration")
@@ -109,9 +111,10 @@ def _unavailable(refusal: Refusal) -> Response:
 
 
 def _reply(reply: Reply, rule: str | None = None) -> Response:
-    """The answer as JSON. A refusal is kept for `flask why`, and has its error id."""
+    """The answer as JSON. A refusal is kept for `flask why`, and has its error id. A device that has to wait is
+    not refused."""
     body = reply.body
-    if "error" in body:
+    if body.get("error", PENDING) != PENDING:
         body = {**body, "error_id": _noted(reply, rule)}
     response = make_response(jsonify(body), reply.status)
     response.headers.update({"Cache-Control": "no-store", "Pragma": "no-cache", **dict(reply.headers)})
