@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from tests.attacks.tools import count
 from tests.conftest import Site
 from tests.doubles import CheapHasher
+from tests.keyed_app import KEY as OWN
+from tests.keyed_app import RSA as OTHER
+from tests.keyed_app import KeyedApp, proof
 from tests.people import ANDROID, DESKTOP, Owner
 from tests.relying_party import DEVICE_CODE, ISSUER, PUBLIC, WEB, RelyingParty, Television, json_of
 from webapp.models.registered_apps import KEY
@@ -113,3 +117,43 @@ def test_an_app_asks_only_for_what_it_may(site: Site) -> None:
     wiki = RelyingParty(site)
     assert json_of(wiki.call("/oauth/device", scope="openid"))["error"] == "unauthorized_client"
     assert json_of(wiki.call("/oauth/token", grant_type=DEVICE_CODE, device_code="x"))["error"] == "unauthorized_client"
+
+
+def test_a_device_of_an_app_that_proves_itself_by_its_key(site: Site, ada: Owner) -> None:
+    films = KeyedApp(site, device_allowed=True)
+    assert films.call("/oauth/device", proved=False, client_id=films.client_id, scope="openid").status == 401
+    shown = json_of(films.call("/oauth/device", scope="openid"))
+    typed(ada, shown["user_code"])
+    ada.press("Continue")
+    asked = {"grant_type": DEVICE_CODE, "device_code": shown["device_code"]}
+    assert films.call("/oauth/token", proved=False, client_id=films.client_id, **asked).status == 401
+    assert films.read(json_of(films.call("/oauth/token", **asked))["id_token"])["aud"] == films.client_id
+
+
+def test_what_a_device_is_given_is_bound_to_its_key(site: Site, ada: Owner) -> None:
+    """RFC 9449 section 5. A poll without the proof that is demanded does not use the code."""
+    films = Television(site, dpop_demanded=True)
+    typed(ada, films.show()["user_code"])
+    ada.press("Continue")
+    assert films.poll()["error"] == "invalid_dpop_proof"
+    tokens = films.poll(dpop=proof(site, "POST", "/oauth/token", OWN))
+    assert tokens["token_type"] == "DPoP"
+    other = proof(site, "POST", "/oauth/token", OTHER, header={"alg": "RS256"})
+    assert json_of(films.refresh(tokens["refresh_token"], dpop=other))["error"] == "invalid_grant"
+    assert json_of(films.refresh(tokens["refresh_token"]))["error"] == "invalid_dpop_proof"
+    assert films.refresh(tokens["refresh_token"], dpop=proof(site, "POST", "/oauth/token", OWN)).status == 200
+
+
+def test_the_app_of_a_device_takes_part_in_the_session(site: Site, ada: Owner) -> None:
+    """So it is told of the log-out."""
+    typed(ada, Television(site).show()["user_code"])
+    ada.press("Continue")
+    assert count(site, "SELECT count(*) FROM session_apps") == 1
+
+
+def test_a_device_that_waits_is_not_noted_as_refused(site: Site) -> None:
+    films = Television(site)
+    films.show()
+    assert "error_id" not in films.poll()
+    assert films.poll()["error_id"], "it asked too early"
+    assert count(site, "SELECT count(*) FROM refused_requests WHERE rule = 'device-slow'") == 1
