@@ -21,7 +21,7 @@ from .domain.language import Languages
 from .domain.ports import Adapters
 from .methods.catalogue import Catalogue, Parts, catalogue
 from .models.database import Database
-from .services.active_access import ActiveAccess, AppKind, RememberedKind, SessionKind
+from .services.active_access import ActiveAccess, AppKind, GuardedKind, RememberedKind, SessionKind
 from .services.activity import ActivityPages
 from .services.apps import AppSessions, CallerCache, KnownNetworks, LegacyAccess, RefusedAccesses, TemporaryPasswords
 from .services.attempts import Attempts
@@ -126,6 +126,7 @@ class Services:
         proving = (guesses, KnownNetworks(core), passwords, self.temporary_passwords, self.app_sessions)
         self.legacy_access = LegacyAccess(core, *proving, refused, tell, CallerCache(core))
         kinds = SessionKind(core, sessions), RememberedKind(core, remembered), AppKind(core, self.app_sessions)
+        kinds += (GuardedKind(core, sessions),)
         self.active_access = ActiveAccess(core, sessions, tell, kinds)
         owned, self.exports = (self.links, tell, self.outbox), Exports(core, attempts, sessions, tell)
         self.renames = Renames(core, attempts, self.usernames, sessions, *owned, settings.username_change)

@@ -170,8 +170,10 @@ class Policy:
     dpop_proof_kept: int = 5 * MINUTE  # its jti, so that it is used once
     pushed_request_seconds: int = MINUTE  # RFC 9126 section 2.2
     client_failures: Window = Window(10, 15 * MINUTE)  # of one client from one network
+    guarded_logins: Window = Window(1000, HOUR)  # begun from one network, which may be a whole company; our choice
     guarded_login_seconds: int = 10 * MINUTE  # of a log-in on the way to a guarded host; our choice
     guarded_path_characters: int = 4000  # kept of one request to a guarded host; our choice
+    guarded_check_seconds: int = 5  # then a check is refused, as the shipped configurations do
     assertion_seconds: int = MINUTE  # of the signed statement for a guarded application; our choice
     assertion_cached: int = 20  # seconds, in which every request of a page has the same one; our choice
     refusals_of_network: Window = Window(60, HOUR)  # kept for `flask why`; our choice

@@ -33,6 +33,9 @@ from .pages import (
     contacts,
     enrollment,
     entrance,
+    forward,
+    guarded_logins,
+    guarded_pages,
     help,
     home,
     legacy,
@@ -60,7 +63,7 @@ from .pages import (
 PAGES = (
     *(entrance, login_links, not_you, challenge, home, settings, own_account, sessions, activity, contacts),
     *(two_factor, temporary_passwords, enrollment, step_up, help, web_app, site, assets),
-    *(operator, operator_apps, operator_accounts, operator_messages, app_logins, connected_apps),
+    *(operator, operator_apps, operator_accounts, operator_messages, app_logins, connected_apps, guarded_logins),
 )
 
 
@@ -91,7 +94,8 @@ def install(app: Flask, services: Services) -> None:
     layouts.mount(app, pages, services.settings)
     templates.install(app, services)
     app.register_blueprint(machine.bp)
-    app.register_blueprint(openid.bp)
+    for of_machines in (openid, forward, guarded_pages):
+        app.register_blueprint(of_machines.bp)
     app.register_blueprint(legacy.bp if services.settings.legacy_access else legacy.absent)
     app.wsgi_app = hosts.Hosts(app.wsgi_app, services.settings)  # type: ignore[method-assign]  # as Flask's documentation shows it
 

@@ -71,8 +71,8 @@ class Asked:
     target: str
     navigates: bool
     token: str | None
-    address: str
-    """The client's network address."""
+    network: str
+    """The network of the client's address, by which log-ins are counted."""
     has_credentials: bool = False
     """It has an Authorization header."""
 
@@ -146,13 +146,13 @@ class Checks:
             return Forbidden()
         if visitor is not None:
             self._see(visitor)
-        if asked.has_credentials and visitor is None and app.authorization_allowed and action in (PUBLIC, PASSWORD):
+        if asked.has_credentials and visitor is None and self._takes_credentials(app, action):
             return CredentialsNeeded(found)
         if action == PUBLIC:
             is_known = visitor is not None and self._may_use(app, visitor)
             return Allowed(self._identity(found, visitor) if visitor is not None and is_known else NO_ONE)
         if visitor is None or not self._is_proved(app, visitor, action):
-            handle = self.logins.begin(app, asked.target, action, asked.address) if asked.navigates else None
+            handle = self.logins.begin(app, asked.target, action, asked.network) if asked.navigates else None
             return LogInFirst(app, handle)
         return Allowed(self._identity(found, visitor)) if self._may_use(app, visitor) else Forbidden()
 
@@ -188,6 +188,10 @@ class Checks:
         on = [factor for factor in factors if factor.turned_off_at is None]
         user = User(session, account, on, [factor for factor in factors if factor.turned_off_at is not None])
         return Found(app, Visitor(user, visit, sorted(groups.split(",")) if groups else ()), newest)
+
+    def _takes_credentials(self, app: RegisteredApp, action: str) -> bool:
+        """A token says nothing of when something was proved, so it is no answer to a maximum age."""
+        return app.authorization_allowed and action in (PUBLIC, PASSWORD) and app.max_age is None
 
     def _see(self, visitor: Visitor) -> None:
         """A request to a guarded host extends the session of the site too, at most once a minute."""

@@ -37,13 +37,13 @@ def start() -> Any:
 @bp.get("/back")
 def back() -> Any:
     """Opens the session of the host, and leads to the page that was asked for."""
-    app, handle, code = _app(), request.args.get("id", ""), request.args.get("code", "")
-    host, started = _host(app), start_cookie(_host(app), handle)
-    opened = _guarded().visits.open(host, handle, code, request.cookies.get(started, ""), current.origin())
+    host, code = _host(_app()), request.args.get("code", "")
+    opened = _guarded().visits.open(host, code, guarded_hosts.nonces(host), current.origin())
     response = _go(guarded_hosts.url(host, opened.path))
     guarded_hosts.put(response, host, cookie_name(host), opened.token, None)
-    guarded_hosts.drop(response, host, started)
-    guarded_hosts.drop(response, host, start_cookie(host, AGAIN))
+    for done in (guarded_hosts.started_with(host, opened.nonce), start_cookie(host, AGAIN)):
+        if done in request.cookies:
+            guarded_hosts.drop(response, host, str(done))
     return response
 
 
