@@ -18,7 +18,6 @@ from tests.proxies.stacks import NAVIGATION, Stack, guarded, headers_of, receive
 from tests.served import PASSWORD, Served, served
 from tests.wire import Answer, Client, request
 from webapp.services.guarded.configurations import IDENTITY, SPELLINGS
-from webapp.settings import ROOT
 
 RULES = ("public /open", "deny /closed", "two-factor /admin", "password /")
 CANONICAL_ONLY = (
@@ -36,11 +35,7 @@ WEBSOCKET = (
     f"Sec-WebSocket-Key: {b64encode(b'0123456789abcdef').decode()}",
 )
 TESTED = os.environ.get("NIGHTLATCH_TEST_PROXIES", "nginx,caddy").split(",")
-ASKED = any('"/forward' in page.read_text() for page in (ROOT / "webapp" / "web" / "pages").glob("*.py"))
-pytestmark = [
-    pytest.mark.xdist_group("proxies"),
-    pytest.mark.skipif(not ASKED, reason="this version does not answer proxies at /forward yet"),
-]
+pytestmark = pytest.mark.xdist_group("proxies")
 
 
 @pytest.fixture(scope="module")

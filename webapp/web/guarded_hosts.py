@@ -91,9 +91,8 @@ def nonces(host: str) -> list[str]:
 
 def started_with(host: str, nonce: str) -> str | None:
     """The name of the cookie that has this nonce."""
-    return next(
-        (name for name, value in request.cookies.items() if value == nonce and name.startswith(cookie_name(host))), None
-    )
+    prefix = f"{cookie_name(host)}{START}"
+    return next((name for name, value in request.cookies.items() if value == nonce and name.startswith(prefix)), None)
 
 
 def put(response: Response, host: str, name: str, value: str, lasts: int | None) -> None:
