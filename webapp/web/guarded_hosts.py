@@ -44,6 +44,7 @@ def take_over(environ: dict[str, Any], main_host: str) -> None:
         environ[METHOD] = environ["REQUEST_METHOD"]
         environ["PATH_INFO"] = "/".join(path.split("/", 4)[:4])
         environ["REQUEST_METHOD"], environ["QUERY_STRING"] = "GET", ""
+        environ.pop("HTTP_UPGRADE", None)  # Werkzeug finds no view for a WebSocket
 
 
 def original_target(prefix: str) -> str | None:

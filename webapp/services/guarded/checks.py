@@ -104,6 +104,8 @@ class Allowed:
 class Forbidden:
     """A rule denies it, or the account may not use the app."""
 
+    app: RegisteredApp
+
 
 @dataclass(frozen=True, slots=True)
 class LogInFirst:
@@ -143,7 +145,7 @@ class Checks:
         app, visitor = found.app, found.visitor
         action = action_for(app.rules, app.proof, asked.method, asked.target)
         if action == DENY:
-            return Forbidden()
+            return Forbidden(app)
         if visitor is not None:
             self._see(visitor)
         if asked.has_credentials and visitor is None and self._takes_credentials(app, action):
@@ -154,7 +156,7 @@ class Checks:
         if visitor is None or not self._is_proved(app, visitor, action):
             handle = self.logins.begin(app, asked.target, action, asked.network) if asked.navigates else None
             return LogInFirst(app, handle)
-        return Allowed(self._identity(found, visitor)) if self._may_use(app, visitor) else Forbidden()
+        return Allowed(self._identity(found, visitor)) if self._may_use(app, visitor) else Forbidden(app)
 
     def by_password(self, found: Found, name: str, password: str, origin: Origin) -> Answer:
         """For an application or script that sends a temporary password, or the password of an account without a second
@@ -172,7 +174,7 @@ class Checks:
         with self.core.db.read() as tx:
             groups = list(tx.scalars(GROUPS, {"app": found.app.id, "account": account.id}))
         if not is_open_to(found.app, account, groups):
-            return Forbidden()
+            return Forbidden(found.app)
         return Allowed(self._headers(found, account, groups))
 
     def _find(self, secret: str, asked: Asked) -> Found | None:

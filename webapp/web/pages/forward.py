@@ -13,9 +13,9 @@ from flask import Blueprint, Response, abort, request
 
 from ...domain.origin import Origin, address_in
 from ...domain.refusals import Refusal, WrongLogin
-from ...services.guarded.checks import Allowed, Answer, Asked, CredentialsNeeded, LogInFirst
+from ...services.guarded.checks import Allowed, Answer, Asked, CredentialsNeeded, Forbidden
 from ...services.guarded.cookies import cookies_for_app
-from .. import current, guarded_hosts
+from .. import current, guarded_hosts, guarded_page
 from ..headers import header_safe
 from ..legacy_credentials import Credentials, credentials
 
@@ -98,8 +98,8 @@ def _network() -> str:
 def _reply(answer: Answer, host: str, *, by_redirect: bool) -> Response:
     if isinstance(answer, Allowed):
         return _allowed(answer, host)
-    if not isinstance(answer, LogInFirst):
-        return _plain(403)
+    if isinstance(answer, Forbidden):
+        return guarded_page.forbidden(answer.app)  # nginx shows the page of the host in its place
     if answer.handle is None:
         return _plain(401)
     response = _plain(303 if by_redirect else 401)
