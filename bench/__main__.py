@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from .exchange import Exchanges
 from .hashing import REFERENCE_HASH, BareHash
 from .languages import slowest_and_memory
 from .legacy import verified_a_second
@@ -61,6 +62,9 @@ def main() -> int:
         figures.append(Figure("CPU of a settings page, ms at 10.1 a hash", pages, "<=", 1.4))
         pace = REFERENCE_HASH / hashes * 1000
         figures.append(Figure("CPU of a security key's answer, ms at 10.1 a hash", cpu_of_an_answer() * pace))
+        exchange, statements = cpu_of_an_exchange(server)
+        figures.append(Figure("CPU of a code exchange beyond its signatures, ms at 10.1 a hash", exchange, "<=", 4.0))
+        figures.append(Figure("SQL statements of a code exchange", statements, "<=", 8))
         log_in_the_rest(server)
         figures.append(Figure("resident a worker after 1,000 log-ins, MiB", server.resident_mib(), "<=", 100.0))
     with TemporaryDirectory() as folder, running(Path(folder), workers=1, accounts=1) as server:
@@ -110,6 +114,18 @@ def cpu(server: Server) -> tuple[float, float, float]:
         runs.append((hashes, (log_in - hash_after_a_pause(bare)) * pace, page * pace))
     hashes, log_ins, pages = (statistics.median(column) for column in zip(*runs, strict=True))
     return hashes, log_ins, pages
+
+
+def cpu_of_an_exchange(server: Server) -> tuple[float, int]:
+    """Scaled milliseconds of a code exchange without its signatures, and its statements."""
+    exchanges, bare, runs = Exchanges(server), BareHash(), []
+    exchanges.cpu()  # the first ones load what later ones have
+    for _ in range(RUNS):
+        hashes = statistics.median(bare.cpu() for _ in range(HASHES_A_RUN))
+        runs.append(exchanges.cpu() * REFERENCE_HASH / hashes * 1000)
+    statements = exchanges.statements()
+    exchanges.close()
+    return statistics.median(runs), statements
 
 
 def hash_after_a_pause(bare: BareHash) -> float:

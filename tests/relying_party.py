@@ -20,6 +20,7 @@ from webapp.services.operators import AppOptions
 
 BACK = "https://app.example/back"
 VERIFIER = "correct-horse-battery-staple-correct-horse-battery"
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 ISSUER = f"http://{HOST}"
 
 
@@ -104,6 +105,12 @@ class RelyingParty:
         return jwt.decode(token, keys, algorithms=["RS256", "ES256"]).claims
 
 
+def unsigned(claims: dict[str, Any]) -> str:
+    """A JWT without a signature, as a request object may be (OpenID Connect Core 1.0 section 6.1)."""
+    parts = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in ({"alg": "none"}, claims)]
+    return f"{'.'.join(parts)}."
+
+
 class ToldParty(RelyingParty):
     """An app that is told of log-out at an address of its own server, and judges what comes there."""
 
@@ -133,6 +140,21 @@ class ToldParty(RelyingParty):
         assert found.claims["jti"] not in self.seen, "a replay"
         self.seen.add(found.claims["jti"])
         return found.claims
+
+
+class Television(RelyingParty):
+    """An app that shows a code and polls."""
+
+    def __init__(self, site: Site, kind: str = PUBLIC, **options: Any) -> None:
+        super().__init__(site, kind, "Films", **{"redirect_uris": (), "device_allowed": True, **options})
+
+    def show(self, scope: str = "openid email") -> dict[str, Any]:
+        self.shown = json_of(self.call("/oauth/device", scope=scope))
+        return self.shown
+
+    def poll(self, **changes: str) -> dict[str, Any]:
+        asked = {"grant_type": DEVICE_CODE, "device_code": self.shown["device_code"], **changes}
+        return json_of(self.call("/oauth/token", **asked))
 
 
 def json_of(page: Page) -> dict[str, Any]:

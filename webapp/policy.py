@@ -162,6 +162,11 @@ class Policy:
     authorize_characters: int = 8000  # stored of one request; our choice
     authorize_requests: Window = Window(300, HOUR)  # stored without a session, of one network; our choice
     code_seconds: int = MINUTE
+    device_code_seconds: int = 10 * MINUTE  # RFC 8628 section 3.2; our choice
+    device_interval: int = 5  # seconds between two polls, RFC 8628 section 3.2; each early one adds 5, section 3.5
+    device_requests: Window = Window(300, HOUR)  # stored, of one network; our choice
+    device_codes_session: int = 5  # wrong ones, RFC 8628 section 5.1; our choice
+    device_codes_network: Window = Window(20, HOUR)  # the same of one network
     refresh_token_idle: int = 30 * DAY
     client_assertion_seconds: int = 10 * MINUTE  # at most ahead of now; our choice
     client_keys_cached: int = 5 * MINUTE  # the keys at an app's address; our choice

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0017_secrets_of_apps"
-down_revision = "0013_app_proofs"
+down_revision = "0014_device_logins"
 branch_labels = None
 depends_on = None
 

@@ -247,6 +247,8 @@ SCREENS = (
     Screen("app-forbidden", "{}", "kept-from-an-app", status=403),
     Screen("app-unanswerable", "/oauth/authorize", status=400),
     Screen("app-log-out", "/oauth/log-out", "member"),
+    Screen("device-code", "/device", "member", has_fields=True),
+    Screen("device", "{}", "connecting-a-device"),
     Screen("connected-apps", "/settings/security/apps", "connected"),
     Screen("connected-apps-none", "/settings/security/apps", "member", twin="connected-apps"),
     # -- The site itself
@@ -634,6 +636,19 @@ def _kept_from_an_app(person: UserWithSecret) -> None:
     _asked_for_consent(person, groups=("staff",))
 
 
+def _connecting_a_device(person: UserWithSecret) -> None:
+    """They have typed the code of a television."""
+    _member(person)
+    options = AppOptions("Films", device_allowed=True)
+    app = person.site.services.operators.apps.create("public", options).app
+    asked = {"client_id": app.client_id, "scope": "openid profile email"}
+    code = person.send(
+        "POST", "/oauth/device", data=asked, host=person.site.services.settings.main_host
+    ).response.get_json()["user_code"]
+    person.open("/device")
+    person.known = person.press("Continue", code=code).response.request.full_path
+
+
 def _connected(person: UserWithSecret) -> None:
     _asked_for_consent(person)
     person.open(person.known)
@@ -940,6 +955,7 @@ STATES: dict[str, State] = {
     "operator-of-a-host": _operator_of_a_host,
     "operator-of-a-secret": _operator_of_a_secret,
     "asked-for-consent": _asked_for_consent,
+    "connecting-a-device": _connecting_a_device,
     "asked-for-a-key": _asked_for_a_key,
     "kept-from-an-app": _kept_from_an_app,
     "connected": _connected,

@@ -20,7 +20,7 @@ from joserfc.jwk import KeySet
 from tests.browser.live import LiveSite, live_site
 from tests.keyed_app import JWKS, KEY, RSA
 from tests.people import Owner
-from tests.relying_party import target_of
+from tests.relying_party import DEVICE_CODE, target_of
 from webapp.models.registered_apps import PUBLIC, WEB
 from webapp.services.operators import AppOptions
 
@@ -138,3 +138,33 @@ def test_the_client_proves_itself_by_its_key(site: LiveSite, told: dict[str, Any
     assert client.get(told["userinfo_endpoint"]).status_code == 200
     assert client.revoke_token(told["revocation_endpoint"], token=token["refresh_token"]).status_code == 200
     assert client.get(told["userinfo_endpoint"]).status_code == 401
+
+
+def test_a_device_polls_until_it_is_connected(site: LiveSite, told: dict[str, Any], ada: Owner) -> None:
+    """By RFC 8628, with Authlib's client as the device."""
+    options = AppOptions("Films", device_allowed=True)
+    made = site.services.operators.apps.create(PUBLIC, options)
+    client = OAuth2Session(made.app.client_id, token_endpoint_auth_method="none")
+    asked = {"client_id": made.app.client_id, "scope": "openid email"}
+    shown = requests.post(told["device_authorization_endpoint"], asked, timeout=20).json()
+    assert DEVICE_CODE in told["grant_types_supported"]
+
+    def poll() -> dict[str, Any]:
+        answer: dict[str, Any] = client.fetch_token(
+            told["token_endpoint"], grant_type=DEVICE_CODE, device_code=shown["device_code"]
+        )
+        return answer
+
+    refusals = []
+    for _ in range(2):
+        with pytest.raises(OAuthError) as refused:
+            poll()
+        refusals.append(refused.value.error)
+    assert refusals == ["authorization_pending", "slow_down"]
+
+    ada.open(path_of(shown["verification_uri"]))
+    ada.press("Log in", username="ada", password=ada.password)
+    ada.press("Continue", code=shown["user_code"])
+    assert ada.press("Continue").h1 == "Connected apps"
+    assert "id_token" in poll()
+    assert client.get(told["userinfo_endpoint"]).json()["email"] == "ada@example.org"

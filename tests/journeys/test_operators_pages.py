@@ -408,7 +408,6 @@ def test_a_crafted_form_sets_no_option_that_the_kind_does_not_have(site: Site, a
     every = {
         "jwks": PUBLIC_KEYS,
         "jwks_uri": "https://wiki.example.org/keys",
-        "device_allowed": "y",
         "dpop_demanded": "y",
         "backchannel_logout_uri": "https://wiki.example.org/out",
         "private_addresses": "10.0.0.0/8",

@@ -10,10 +10,11 @@ from sqlalchemy import func, select
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner
-from tests.relying_party import RelyingParty
+from tests.relying_party import RelyingParty, Television
 from webapp.models.accounts import Account
 from webapp.models.app_logins import AppAuthorization, AppConnection, AuthorizationRequest, RefreshToken
 from webapp.models.codes import Code, Link
+from webapp.models.device_logins import DeviceRequest
 from webapp.models.drafts import Draft
 from webapp.models.factors import Factor
 from webapp.models.messages import Message
@@ -197,6 +198,12 @@ def test_the_last_use_is_written_once_a_day(site: Site) -> None:
 
 
 # -- Apps that log people in ---------------------------------------------------------------------------
+
+
+def test_a_device_that_nobody_connects_is_purged_after_an_hour(site: Site) -> None:
+    Television(site).show()
+    assert kept_after(site, DeviceRequest, 3600) == 1, "it is still told that its code has expired"
+    assert kept_after(site, DeviceRequest, 1) == 0
 
 
 def test_what_apps_were_given_is_purged_after_its_time(site: Site) -> None:

@@ -7,13 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.attacks.tools import cookies_of, count
 from tests.conftest import Site
 from tests.doubles import CheapHasher, FakeClock, ScriptedEntropy
 from tests.people import HOST, Owner
-from tests.relying_party import RelyingParty
+from tests.relying_party import RelyingParty, Television
 from webapp.domain.origin import Origin
+from webapp.domain.refusals import CodeExpired, LoginExpired, Refusal, StepClosed
+from webapp.models.registered_apps import RegisteredApp
 from webapp.models.user import User
 from webapp.services.openid.requests import Asked, Unanswerable
 from webapp.services.openid.signing_keys import SigningKeys
@@ -146,3 +149,46 @@ def test_the_key_of_subjects_that_another_process_made_is_taken(site: Site, entr
     mine, others = Subjects(site.services.core), Subjects(site.services.core)
     entropy.happens = others.ready
     assert mine.of(app, 1) == others.of(app, 1)
+
+
+# -- Devices -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def typed(site: Site, ada: Owner) -> int:
+    """The id of a request whose code was typed."""
+    code = Television(site).show()["user_code"]
+    return site.services.openid.devices.type(user_of(site, ada), code, HERE)
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [({"proof": "key"}, StepClosed), ({"limited": True}, StepClosed), ({"device_allowed": False}, CodeExpired)],
+)
+def test_a_device_is_approved_by_what_the_app_demands_now(
+    site: Site, ada: Owner, typed: int, change: dict[str, Any], refusal: type[Refusal]
+) -> None:
+    devices, user = site.services.openid.devices, user_of(site, ada)
+    assert devices.find(user, typed).asked.app.name == "Films"
+    with site.services.db.write() as tx:
+        tx.execute(update(RegisteredApp).values(change))
+    with pytest.raises(refusal):
+        devices.approve(user, typed, HERE)
+    assert count(site, "SELECT count(*) FROM app_authorizations") == 0
+    assert count(site, "SELECT count(*) FROM device_requests WHERE state = 'waiting'") == 1
+
+
+def test_a_device_is_answered_once(site: Site, ada: Owner, typed: int) -> None:
+    devices, user = site.services.openid.devices, user_of(site, ada)
+    devices.approve(user, typed, HERE)
+    for answer in (devices.approve, devices.deny):
+        with pytest.raises(CodeExpired):
+            answer(user, typed, HERE)
+    assert count(site, "SELECT count(*) FROM app_authorizations") == 1
+
+
+def test_a_device_is_not_approved_by_a_session_that_was_ended(site: Site, ada: Owner, typed: int) -> None:
+    devices, user = site.services.openid.devices, user_of(site, ada)
+    site.services.active_access.end_own(user, HERE)
+    with pytest.raises(LoginExpired):
+        devices.approve(user, typed, HERE)

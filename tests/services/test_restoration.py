@@ -10,9 +10,10 @@ from sqlalchemy import func, select
 
 from tests.conftest import Site
 from tests.people import Owner, Person
-from tests.relying_party import RelyingParty, json_of
+from tests.relying_party import RelyingParty, Television, json_of
 from webapp.adapters.heartbeat import FileHeartbeat
 from webapp.models.app_logins import AuthorizationRequest
+from webapp.models.device_logins import DeviceRequest
 from webapp.models.site_values import set_site_value
 from webapp.services.operation.restoration import BEATS
 
@@ -71,6 +72,13 @@ def test_after_a_restore_no_app_keeps_what_it_was_given(site: Site) -> None:
         assert tx.scalar(select(func.count()).select_from(AuthorizationRequest)) == 0
     leading = urlencode({"client_id": wiki.client_id, "request_uri": pushed})
     assert ada.open(f"/oauth/authorize?{leading}").status == 400
+
+
+def test_after_a_restore_no_device_waits(site: Site) -> None:
+    Television(site).show()
+    site.services.restoration.declare_restored()
+    with site.services.db.read() as tx:
+        assert tx.scalar(select(func.count()).select_from(DeviceRequest)) == 0
 
 
 def test_a_new_database_is_not_taken_for_a_restored_one(site: Site) -> None:

@@ -38,6 +38,8 @@ LISTED: dict[str, Sentence] = {
     "temporary-password-used": lazy("An app used a temporary password."),
     "app-logged-in": lazy("An app logged in and will stay logged in."),
     "app-connected": lazy("You logged in to the app %(name)s for the first time."),
+    "device-connected": lazy("You logged in to the app %(name)s on a device."),
+    "device-denied": lazy("You refused to log in to the app %(name)s on a device."),
     "app-disconnected": lazy("You disconnected the app %(name)s."),
     "app-token-reused": lazy("The app %(name)s was logged out because one of its tokens was used twice."),
     "session-ended": lazy("You logged out %(device)s."),

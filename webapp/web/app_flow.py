@@ -21,7 +21,7 @@ from ..services.guarded.logins import GuardedLoginExpired
 from ..services.openid import redirects
 from ..services.openid.authorizations import Answer, Waiting
 from ..services.openid.requests import SELECT_ACCOUNT, Asked, AuthorizationError, Parameters, Unanswerable
-from ..services.openid.steps import Consent, Enroll, Forbidden, LogIn, Step, StepUp
+from ..services.openid.steps import Consent, Enroll, LogIn, Ready, Step, StepUp
 from . import after_enrollment, current, errors, guarded_hosts, headers, layouts, login_response, render, words
 from .forms import Form
 
@@ -64,18 +64,21 @@ def name_app(asked: Asked) -> None:
 def show(waiting: Waiting, step: Step) -> Any:
     """The page, or the redirect to one, for the next step of a stored request."""
     name_app(waiting.asked)
+    if isinstance(step, Consent):
+        return consent(waiting.asked, Form())
+    return _ready(waiting) if isinstance(step, Ready) else before(waiting.asked, step)
+
+
+def before(asked: Asked, step: Step) -> Any:
+    """The page, or the redirect to one, for what comes before the question: log-in, step-up or enrollment."""
     if isinstance(step, LogIn):
-        return _log_in(waiting.asked)
+        return _log_in(asked)
     if isinstance(step, StepUp):
         page = "step_up.password" if step.password else "step_up.verify"
         return render.go(layouts.page_url(page, next=current.path(), method=step.method))
     if isinstance(step, Enroll):
-        return enroll(waiting.asked.app, step)
-    if isinstance(step, Forbidden):
-        return forbidden(waiting.asked)
-    if isinstance(step, Consent):
-        return consent(waiting.asked, Form())
-    return _ready(waiting)
+        return enroll(asked.app, step)
+    return forbidden(asked)
 
 
 def _log_in(asked: Asked) -> Response:

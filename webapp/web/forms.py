@@ -158,6 +158,10 @@ class GroupForm(Form):
     )
 
 
+class DeviceForm(Form):
+    code = StringField(lazy("Code from your device"), [InputRequired(lazy("Enter the code."))])
+
+
 class MemberForm(Form):
     username = StringField(lazy("Username"), [InputRequired(lazy("Enter a username."))])
 

@@ -22,4 +22,8 @@ def place_of(address: str) -> str:
     near = current.services().places.near(address)
     if near is not None:
         return _("near %(place)s", place=near)
+    return address_of(address)
+
+
+def address_of(address: str) -> str:
     return times.sentence(_("IP address %(address)s"), address=escape(bidi_isolate(address)).replace(":", COLON))

@@ -31,6 +31,7 @@ from .pages import (
     challenge,
     connected_apps,
     contacts,
+    device,
     enrollment,
     entrance,
     forward,
@@ -64,6 +65,7 @@ PAGES = (
     *(entrance, login_links, not_you, challenge, home, settings, own_account, sessions, activity, contacts),
     *(two_factor, temporary_passwords, enrollment, step_up, help, web_app, site, assets),
     *(operator, operator_apps, operator_accounts, operator_messages, app_logins, connected_apps, guarded_logins),
+    device,
 )
 
 

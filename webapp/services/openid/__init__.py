@@ -22,6 +22,7 @@ from .client_keys import ClientKeys
 from .client_proofs import ClientProofs
 from .clients import Clients
 from .connections import Connections
+from .device_requests import DeviceRequests
 from .dpop import Dpop
 from .endpoints import Endpoints
 from .log_outs import LogOuts
@@ -63,7 +64,8 @@ class OpenId:
         self.authorizations = Authorizations(core, attempts, issuer, *using)
         self.tokens = Tokens(core, issuer, clients, Claims(core, clients), *known, notices)
         proofs = ClientProofs(core, attempts, clients, Assertions(core, ClientKeys(core, servers)), issuer)
-        self.endpoints = Endpoints(core, clients, proofs, Dpop(core, issuer), self.tokens)
+        self.devices = DeviceRequests(core, attempts, clients, steps, self.authorizations)
+        self.endpoints = Endpoints(core, clients, proofs, Dpop(core, issuer), self.tokens, self.devices)
         self.pushed_requests = PushedRequests(core)
         self.log_outs = LogOuts(core, attempts, issuer, clients, self.signing_keys, self.subjects)
 

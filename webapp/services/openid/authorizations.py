@@ -125,42 +125,63 @@ class Authorizations:
         step = self.next(asked, moment, user)
         if not isinstance(step, Ready):
             raise Unanswerable("unproved")
-        code, proved = draw_token(self.core.entropy), step.proved
-        sid = self.steps.subjects.session(asked.app, user.session.id)
+        code = draw_token(self.core.entropy)
         with self.core.db.write() as tx:
             share_account(tx, user.account)
             self.sessions.demand_open(tx, user.session)
             if not self.clients.may_use(tx, asked.app, user.account):
                 raise Unanswerable("access")
             self._answered(tx, waiting)
-            tx.execute(
-                insert(AppAuthorization).values(
-                    uid=draw_token(self.core.entropy)[:32],
-                    app_id=asked.app.id,
-                    account_id=user.account.id,
-                    session_id=user.session.id,
-                    code_hash=hash_of(code),
-                    redirect_uri=asked.reply.address,
-                    code_challenge=asked.code_challenge,
-                    dpop_jkt=asked.dpop_jkt,
-                    scopes=list(asked.scopes),
-                    claims=allowed(asked.claims, asked.app.scopes),
-                    resource=asked.resource,
-                    nonce=asked.nonce,
-                    auth_time=proved.at,
-                    acr=proved.told(asked.acr_values),
-                    amr=list(proved.methods),
-                    sid=sid,
-                    offline=asked.offline,
-                    made_at=self.core.clock.now(),
-                )
-            )
-            self.back_channel.note(tx, asked.app.id, user.session, sid)
-            if self.connections.note(tx, asked.app, user.account, asked.learned, agreed=step.agreed):
-                self.notices.record(tx, user.account.id, "app-connected", origin, name=asked.app.name)
-            used = update(RegisteredApp).where(RegisteredApp.id == asked.app.id)
-            tx.execute(used.values(used_at=self.core.clock.now()))
+            self.give(tx, user, asked, step, code, origin)
         return self.answer(asked.reply, code=code)
+
+    def give(
+        self,
+        tx: Transaction,
+        user: User,
+        asked: Asked,
+        step: Ready,
+        code: str,
+        origin: Origin,
+        *,
+        event: str = "",
+    ) -> int:
+        """Stores what the app is given, and returns its `AppAuthorization.id`. The caller has judged that it may be.
+
+        `event` is recorded for the owner; by default only the first use of an app is.
+        """
+        proved, sid = step.proved, self.steps.subjects.session(asked.app, user.session.id)
+        given: int = tx.execute(
+            insert(AppAuthorization)
+            .returning(AppAuthorization.id)
+            .values(
+                uid=draw_token(self.core.entropy)[:32],
+                app_id=asked.app.id,
+                account_id=user.account.id,
+                session_id=user.session.id,
+                code_hash=hash_of(code),
+                redirect_uri=asked.reply.address,
+                code_challenge=asked.code_challenge,
+                dpop_jkt=asked.dpop_jkt,
+                scopes=list(asked.scopes),
+                claims=allowed(asked.claims, asked.app.scopes),
+                resource=asked.resource,
+                nonce=asked.nonce,
+                auth_time=proved.at,
+                acr=proved.told(asked.acr_values),
+                amr=list(proved.methods),
+                sid=sid,
+                offline=asked.offline,
+                made_at=self.core.clock.now(),
+            )
+        ).scalar_one()
+        self.back_channel.note(tx, asked.app.id, user.session, sid)
+        is_first = self.connections.note(tx, asked.app, user.account, asked.learned, agreed=step.agreed)
+        if event or is_first:
+            self.notices.record(tx, user.account.id, event or "app-connected", origin, name=asked.app.name)
+        used = update(RegisteredApp).where(RegisteredApp.id == asked.app.id)
+        tx.execute(used.values(used_at=self.core.clock.now()))
+        return given
 
     def decide(self, waiting: Waiting, user: User, *, agreed: bool) -> None:
         """Stores what the user of this session decided; the app gets its answer then. Raises `Unanswerable`."""

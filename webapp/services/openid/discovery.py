@@ -10,6 +10,7 @@ from .signed_proofs import PROOF_ALGORITHMS
 
 AUTHORIZE, TOKEN, USERINFO, KEYS = "/oauth/authorize", "/oauth/token", "/oauth/userinfo", "/oauth/keys"
 REVOKE, INTROSPECT, LOG_OUT, PUSH = "/oauth/revoke", "/oauth/introspect", "/oauth/log-out", "/oauth/par"
+DEVICE = "/oauth/device"
 CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "name",
           "preferred_username", "locale", "updated_at", "email", "email_verified", "phone_number",
           "phone_number_verified", "groups")  # fmt: skip
@@ -20,7 +21,8 @@ BY_ASSERTION = "private_key_jwt"
 CONFIDENTIAL = (BY_ASSERTION, BASIC, POST)
 EVERY_CLIENT = (*CONFIDENTIAL, NONE)
 """How an app proves itself (OpenID Connect Core 1.0 section 9)."""
-GRANTS = ("authorization_code", "refresh_token")
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+GRANTS = ("authorization_code", "refresh_token", DEVICE_CODE)
 PROMPTS = ("none", "login", "consent", "select_account")
 MODES = ("query", "form_post")
 
@@ -38,6 +40,7 @@ def document(issuer: str, languages: Sequence[str]) -> dict[str, Any]:
         "jwks_uri": f"{issuer}{KEYS}",
         "revocation_endpoint": f"{issuer}{REVOKE}",
         "introspection_endpoint": f"{issuer}{INTROSPECT}",
+        "device_authorization_endpoint": f"{issuer}{DEVICE}",  # RFC 8628 section 4
         "end_session_endpoint": f"{issuer}{LOG_OUT}",
         "pushed_authorization_request_endpoint": f"{issuer}{PUSH}",  # RFC 9126 section 5
         "backchannel_logout_supported": True,  # Back-Channel Logout 1.0 section 2.1

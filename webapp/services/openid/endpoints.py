@@ -1,4 +1,4 @@
-"""The addresses that apps call by themselves: token, revocation, introspection and userinfo."""
+"""The addresses that apps call by themselves: token, device, revocation, introspection and userinfo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from .authorizations import count_request
 from .client_proofs import ClientProofs, presented_by
 from .clients import Clients
 from .code_grant import CodeGrant, Pkce
-from .discovery import INTROSPECT, MFA, PHR, PUSH, REVOKE, TOKEN, USERINFO
+from .device_grant import DEVICE_AUTHORIZATION, DeviceAuthorization, DeviceGrant
+from .device_requests import DeviceRequests
+from .discovery import DEVICE, INTROSPECT, MFA, PHR, PUSH, REVOKE, TOKEN, USERINFO
 from .dpop import ALGORITHMS, DPOP, Dpop
 from .ended_tokens import REVOCATION, Introspection, Revocation
 from .provider import INTROSPECTION, Proved, Provider, Received, Reply
@@ -35,6 +37,7 @@ class Endpoints:
     client_proofs: ClientProofs
     dpop: Dpop
     tokens: Tokens
+    devices: DeviceRequests
 
     def token(self, received: Received) -> Reply:
         """RFC 6749 section 3.2."""
@@ -42,6 +45,7 @@ class Endpoints:
         def answer(provider: Provider) -> Reply:
             provider.register_grant(CodeGrant, [Pkce()])
             provider.register_grant(RefreshGrant)
+            provider.register_grant(DeviceGrant)
             reply: Reply = provider.create_token_response(received)
             return reply
 
@@ -58,6 +62,11 @@ class Endpoints:
 
     def revoke(self, received: Received) -> Reply:
         return self._answered(received, REVOKE, _of_endpoint(Revocation, REVOCATION, received))
+
+    def device(self, received: Received) -> Reply:
+        """RFC 8628 section 3.1. Raises `TooManyAttempts`."""
+        self.devices.count(received.origin)
+        return self._answered(received, DEVICE, _of_endpoint(DeviceAuthorization, DEVICE_AUTHORIZATION, received))
 
     def introspect(self, received: Received) -> Reply:
         return self._answered(received, INTROSPECT, _of_endpoint(Introspection, INTROSPECTION, received))
@@ -146,7 +155,8 @@ class Endpoints:
         self.tokens.subjects.ready()
         keys = self.tokens.signing_keys.published(client.newest_key if client is not None else None)
         with self.core.db.write() as tx:
-            reply = answer(Provider(tx, self.tokens, client, keys, Proved(assertion, key)))
+            proved = Proved(assertion, key)
+            reply = answer(Provider(tx, self.tokens, self.devices, client, keys, proved, received.origin))
             return replace(reply, client_id=presented.name)
 
     def _unmet(self, app: RegisteredApp, given: Given) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Authlib's authorization server for one request, in one transaction: who the client is, and how it is answered.
 
-The grants are in `code_grant.py` and `refresh_grant.py`. Authlib judges the requests; what may happen once is decided
-by the rows of `tokens.py`.
+The grants are in `code_grant.py`, `refresh_grant.py` and `device_grant.py`. Authlib judges the requests; what may
+happen once is decided by the rows of `tokens.py` and `device_requests.py`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from ...domain.codes import hash_of
 from ...domain.origin import Origin
 from ...models.app_proofs import use_proof
 from ...models.database import Transaction
-from ...models.registered_apps import PUBLIC
+from ...models.registered_apps import PUBLIC, RegisteredApp
 from .clients import Client
-from .discovery import BASIC, BY_ASSERTION, GRANTS, NONE, POST
+from .device_requests import DeviceRequests
+from .discovery import BASIC, BY_ASSERTION, DEVICE_CODE, GRANTS, NONE, POST
 from .dpop import InvalidDpopProof, KeyProof
 from .signed_proofs import OneUse
 from .signing_keys import PublishedKeys
@@ -71,6 +72,10 @@ class Registered(ClientMixin):  # type: ignore[misc]  # Authlib has no types
     def __init__(self, client: Client) -> None:
         self.client, self.app = client, client.app
 
+    def get_client_id(self) -> str:
+        client_id: str = self.app.client_id
+        return client_id
+
     def check_client_secret(self, client_secret: str) -> bool:
         return hash_of(client_secret) in self.client.secret_hashes
 
@@ -87,7 +92,7 @@ class Registered(ClientMixin):  # type: ignore[misc]  # Authlib has no types
         return method == BY_ASSERTION if self.app.has_keys else method in (BASIC, POST)
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type in GRANTS
+        return self.app.device_allowed if grant_type == DEVICE_CODE else grant_type in GRANTS
 
 
 class TokenRequest(OAuth2Request):  # type: ignore[misc]  # the same
@@ -108,12 +113,19 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
     before the transaction began."""
 
     def __init__(
-        self, tx: Transaction, tokens: Tokens, client: Client | None, keys: PublishedKeys, proved: Proved
+        self,
+        tx: Transaction,
+        tokens: Tokens,
+        devices: DeviceRequests,
+        client: Client | None,
+        keys: PublishedKeys,
+        proved: Proved,
+        origin: Origin,
     ) -> None:
         super().__init__()
-        self.proved = proved
+        self.proved, self.origin = proved, origin
         self.register_client_auth_method(BY_ASSERTION, self.by_assertion)
-        self.tx, self.tokens, self.named, self.keys = tx, tokens, client, keys
+        self.tx, self.tokens, self.devices, self.named, self.keys = tx, tokens, devices, client, keys
         self.register_token_generator("default", self.make_token)
         self.given: Given | None = None
         self.has_key = False
@@ -123,6 +135,12 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
     def query_client(self, client_id: str) -> Registered | None:
         named = self.named
         return Registered(named) if named is not None and named.app.client_id == client_id else None
+
+    @property
+    def client_app(self) -> RegisteredApp:
+        """The app of a request that was authenticated."""
+        assert self.named is not None, "asked for before the client was authenticated"
+        return self.named.app
 
     def by_assertion(self, query_client: Any, request: TokenRequest) -> Registered | None:  # noqa: ARG002  # of Authlib
         """The client that was proved by an assertion, which is used here."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...models.database import Transaction
 from ...models.registered_apps import KEY, PUBLIC, TWO_FACTOR
 from ...models.user import User
 from ..sessions import Sessions
@@ -95,8 +96,12 @@ class Steps:
             return LogIn()
         self._check_hint(asked, user)
         with self.sessions.core.db.read() as tx:
-            may_use = self.clients.may_use(tx, asked.app, user.account)
-            connection = self.connections.find(tx, asked.app.id, user.account.id)
+            return self.next_within(tx, asked, moment, user)
+
+    def next_within(self, tx: Transaction, asked: Asked, moment: Moment, user: User) -> Step:
+        """The same in the caller's transaction, for a request without hints."""
+        may_use = self.clients.may_use(tx, asked.app, user.account)
+        connection = self.connections.find(tx, asked.app.id, user.account.id)
         if not may_use:
             return Forbidden()
         proved = self.proofs.of(user)

@@ -65,6 +65,10 @@ class Tokens:
         row = tx.objects.execute(self._rows().where(*own), {"app": app_id, "code": hash_of(code)}).one_or_none()
         return _given(row)
 
+    def by_id(self, tx: Transaction, authorization_id: int | None) -> Given | None:
+        own = AppAuthorization.id == authorization_id
+        return _given(tx.objects.execute(self._rows().where(own)).one_or_none())
+
     def by_uid(self, tx: Transaction, uid: str) -> Given | None:
         return _given(tx.objects.execute(self._rows().where(AppAuthorization.uid == uid)).one_or_none())
 

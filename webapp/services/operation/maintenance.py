@@ -15,6 +15,7 @@ from ...models.app_proofs import PushedRequest, UsedProof
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ...models.codes import Code, Link
 from ...models.contacts import ContactLookups
+from ...models.device_logins import DeviceRequest
 from ...models.drafts import Draft, draft_bound
 from ...models.factors import Factor, factor_bound
 from ...models.guarded_hosts import GuardedLogin, GuardedSession
@@ -166,6 +167,7 @@ class Maintenance:
             (LogOutRequest, LogOutRequest.asked_at < now - policy.authorization_request_seconds),
             (PushedRequest, PushedRequest.made_at <= now - policy.pushed_request_seconds),
             (UsedProof, UsedProof.expires_at <= now),
+            (DeviceRequest, DeviceRequest.asked_at < now - policy.authorization_request_seconds),
             (RefreshToken, RefreshToken.made_at < ended - policy.refresh_token_idle),
             (AppAuthorization, self._authorization_is_over(ended)),
             (RefusedAccess, RefusedAccess.at < now - policy.refused_access_seconds),

@@ -21,6 +21,7 @@ from ...models.app_proofs import PushedRequest
 from ...models.apps import AppSession, RefusedAccess, TemporaryPassword
 from ...models.codes import Code, Link
 from ...models.database import Transaction
+from ...models.device_logins import DeviceRequest
 from ...models.drafts import Draft
 from ...models.factors import Factor
 from ...models.messages import SiteValue
@@ -123,7 +124,8 @@ class Restoration:
         now = self.core.clock.now()
         for ended in (Session, PendingLogin, RememberedBrowser, TemporaryPassword, AppSession, AppAuthorization):
             tx.execute(update(ended).where(ended.ended_at.is_(None)).values(ended_at=now))
-        for dropped in (KeptAct, Draft, Code, Link, RefusedAccess, AuthorizationRequest, PushedRequest):
+        requests = AuthorizationRequest, PushedRequest, DeviceRequest
+        for dropped in (KeptAct, Draft, Code, Link, RefusedAccess, *requests):
             tx.execute(delete(dropped))
         # it is not known which backup codes were used since, so their owners must make new ones
         tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))

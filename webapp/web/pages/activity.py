@@ -28,6 +28,7 @@ ICONS = {
     "backup-code": "paper",
     "temporary-password": "clock",
     "app": "app",
+    "device": "app",
     "request": "bell",
 }
 """The drawing of an event in web/icons.py, by the beginning of its kind."""

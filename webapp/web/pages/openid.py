@@ -63,6 +63,11 @@ def userinfo() -> Any:
     )
 
 
+@bp.post(discovery.DEVICE)
+def device() -> Any:
+    return _answered(current.services().openid.endpoints.device)
+
+
 @bp.post(discovery.AUTHORIZE)
 def authorize() -> Any:
     """Stores the request of another site's form, and leads on to a page (OpenID Connect Core 1.0 section 3.1.2.1)."""

@@ -1,0 +1,111 @@
+"""The commands of docs/how-to/connect-an-app.md and move-a-site.md work, and a real client logs in by them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from authlib.integrations.requests_client import OAuth2Session
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from tests.conftest import Site, one_database
+from tests.doubles import CheapHasher
+from tests.people import Owner
+from tests.relying_party import ISSUER, Person, json_of, target_of
+from webapp.settings import ROOT
+
+pytestmark = one_database
+
+GUIDES = ROOT / "docs" / "how-to"
+CONNECT, MOVE = GUIDES / "connect-an-app.md", GUIDES / "move-a-site.md"
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+def commands(guide: Path) -> list[list[str]]:
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", guide.read_text(), re.MULTILINE | re.DOTALL)
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    assert all(line.startswith("flask ") for line in lines)
+    return [shlex.split(line)[1:] for line in lines]
+
+
+def facts(printed: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in printed.splitlines() if re.match(r"\w+=", line))
+
+
+@pytest.mark.parametrize("guide", [CONNECT, MOVE], ids=lambda guide: guide.stem)
+def test_every_command_of_a_guide_works(site: Site, guide: Path) -> None:
+    run = site.app.test_cli_runner()
+    assert len(commands(guide)) >= 7
+    for words in commands(guide):
+        result = run.invoke(args=words)
+        assert result.exit_code == 0, (words, result.output)
+
+
+def test_moved_people_have_accounts_and_groups(site: Site) -> None:
+    run = site.app.test_cli_runner()
+    for words in commands(MOVE):
+        run.invoke(args=words)
+    assert "Role: operator" in run.invoke(args=["accounts", "show", "ada"]).output
+    assert "editors" in run.invoke(args=["accounts", "show", "bob"]).output
+    assert "Wiki" in run.invoke(args=["apps", "list"]).output
+
+
+@pytest.mark.parametrize(
+    "option",
+    sorted(set(re.findall(r"^\| `(--[a-z-]+)", CONNECT.read_text(), re.MULTILINE))),
+)
+def test_every_option_that_the_guide_names_is_one(site: Site, option: str) -> None:
+    assert option in site.app.test_cli_runner().invoke(args=["apps", "create", "--help"]).output
+
+
+def test_a_real_client_logs_in_with_the_four_values(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    words = next(words for words in commands(CONNECT) if words[:2] == ["apps", "create"])
+    made = facts(site.app.test_cli_runner().invoke(args=words).stdout)
+    server = Person(site.app, address="198.51.100.44")
+    told = json_of(server.open("/.well-known/openid-configuration"))
+    assert told["issuer"] == ISSUER
+    address = words[words.index("--redirect-uri") + 1]
+    client = OAuth2Session(
+        made["client_id"],
+        made["client_secret"],
+        scope="openid profile email",
+        redirect_uri=address,
+        code_challenge_method="S256",
+    )
+    verifier = "v" * 48
+    asked, state = client.create_authorization_url(told["authorization_endpoint"], code_verifier=verifier, nonce="n")
+    ada.open(asked.removeprefix(ISSUER))
+    assert ada.page is not None
+    assert ada.page.h1 == "Log in to Wiki"
+    ada.press("Continue")
+    answer = target_of(ada)
+    assert answer.startswith(f"{address}?code=")
+    assert f"state={state}" in answer
+    form = {"grant_type": "authorization_code", "redirect_uri": address, "code_verifier": verifier}
+    code = re.findall(r"code=([^&]+)", answer)[0]
+    proof = client.client_auth("client_secret_basic").prepare("POST", told["token_endpoint"], {}, "")[1]
+    page = server.send("POST", "/oauth/token", data={**form, "code": code}, headers=proof, follow=False)
+    tokens = json_of(page)
+    keys = KeySet.import_key_set(json_of(server.open("/oauth/keys")))
+    claims = jwt.decode(tokens["id_token"], keys, algorithms=["RS256"]).claims
+    registry = jwt.JWTClaimsRegistry(
+        now=site.clock.now,
+        iss={"essential": True, "value": ISSUER},
+        aud={"essential": True, "value": made["client_id"]},
+        nonce={"essential": True, "value": "n"},
+    )
+    registry.validate(claims)
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    profile = json_of(server.open("/oauth/userinfo", headers=bearer))
+    assert profile["preferred_username"] == "ada"
+    assert profile["sub"] == claims["sub"]
