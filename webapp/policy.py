@@ -157,14 +157,14 @@ class Policy:
 
     # Apps
     app_secrets: int = 2  # of one app that work at a time, so that it can be given the next before the last one ends
-    token_seconds: int = 10 * MINUTE  # of access and ID tokens
+    token_seconds: int = 10 * MINUTE  # of access and ID tokens; our choice
     authorization_request_seconds: int = HOUR  # for log-in, enrollment and consent
     authorize_characters: int = 8000  # stored of one request; our choice
     authorize_requests: Window = Window(300, HOUR)  # stored without a session, of one network; our choice
-    code_seconds: int = MINUTE
-    refresh_token_idle: int = 30 * DAY
-    client_failures: Window = Window(10, 15 * MINUTE)  # of one client from one network
-    signing_key_seconds: int = 90 * DAY  # for which a key signs
+    code_seconds: int = MINUTE  # at most ten (RFC 6749 section 4.1.2); our choice
+    refresh_token_idle: int = 30 * DAY  # without a use (RFC 9700 section 4.14.2); our choice
+    client_failures: Window = Window(10, 15 * MINUTE)  # of one client from one network; our choice
+    signing_key_seconds: int = 90 * DAY  # for which a key signs; our choice
     signing_key_ahead: int = DAY  # for which it is published before it signs
     signing_keys_cached: int = HOUR  # by this site's processes, and by apps
 
