@@ -196,5 +196,5 @@ def _asked(app: RegisteredApp, row: DeviceRequest) -> Asked:
     """What the device asks for. A person is always asked, whatever they agreed to before."""
     reply = ReplyTo(app.client_id, "", MODES[0], None, is_silent=False)
     scopes = [scope for scope in row.scopes if scope in app.scopes]
-    nothing_more = (None, (), False, {}, "", None, (), None, None)
+    nothing_more: tuple[Any, ...] = (None, (), False, {}, "", None, (), None, None)
     return Asked(app, reply, scopes, None, None, frozenset({CONSENT}), *nothing_more)
