@@ -79,7 +79,9 @@ WORDS: dict[str, Words] = {
     ),
     "guarded-host": Words(
         heading=lazy("Apps in a browser"),
-        intro=lazy("Apps that you opened with this account. Each logs you out when the login it came from ends."),
+        intro=lazy(
+            "Apps that you opened with this account. You're logged out of each when the login it came from ends."
+        ),
         started=lazy("Logged in"),
         seen=lazy("Last seen"),
         verb=lazy_pgettext("a device", "Log out"),
