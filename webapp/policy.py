@@ -157,26 +157,28 @@ class Policy:
 
     # Apps
     app_secrets: int = 2  # of one app that work at a time, so that it can be given the next before the last one ends
-    token_seconds: int = 10 * MINUTE  # of access and ID tokens
+    token_seconds: int = 10 * MINUTE  # of access and ID tokens; our choice
     authorization_request_seconds: int = HOUR  # for log-in, enrollment and consent
     authorize_characters: int = 8000  # stored of one request; our choice
     authorize_requests: Window = Window(300, HOUR)  # stored without a session, of one network; our choice
-    code_seconds: int = MINUTE
+    code_seconds: int = MINUTE  # at most ten (RFC 6749 section 4.1.2); our choice
     device_code_seconds: int = 10 * MINUTE  # RFC 8628 section 3.2; our choice
     device_interval: int = 5  # seconds between two polls, RFC 8628 section 3.2; each early one adds 5, section 3.5
     device_requests: Window = Window(300, HOUR)  # stored, of one network; our choice
     device_codes_session: int = 5  # wrong ones, RFC 8628 section 5.1; our choice
     device_codes_network: Window = Window(20, HOUR)  # the same of one network
-    refresh_token_idle: int = 30 * DAY
+    refresh_token_idle: int = 30 * DAY  # without a use (RFC 9700 section 4.14.2); our choice
     client_assertion_seconds: int = 10 * MINUTE  # at most ahead of now; our choice
     client_keys_cached: int = 5 * MINUTE  # the keys at an app's address; our choice
     client_keys_again: int = MINUTE  # for an unknown key they are fetched again, at most this often; our choice
     dpop_proof_aside: int = MINUTE  # of its time, either side; RFC 9449 section 11.1
     dpop_proof_kept: int = 5 * MINUTE  # its jti, so that it is used once
     pushed_request_seconds: int = MINUTE  # RFC 9126 section 2.2
-    client_failures: Window = Window(10, 15 * MINUTE)  # of one client from one network
+    client_failures: Window = Window(10, 15 * MINUTE)  # of one client from one network; our choice
+    guarded_logins: Window = Window(1000, HOUR)  # begun from one network, which may be a whole company; our choice
     guarded_login_seconds: int = 10 * MINUTE  # of a log-in on the way to a guarded host; our choice
     guarded_path_characters: int = 4000  # kept of one request to a guarded host; our choice
+    guarded_check_seconds: int = 5  # then a check is refused, as the shipped configurations do
     assertion_seconds: int = MINUTE  # of the signed statement for a guarded application; our choice
     assertion_cached: int = 20  # seconds, in which every request of a page has the same one; our choice
     refusals_of_network: Window = Window(60, HOUR)  # kept for `flask why`; our choice
@@ -184,7 +186,7 @@ class Policy:
     refusals_kept: int = 7 * DAY
     logout_token_seconds: int = 2 * MINUTE  # OpenID Connect Back-Channel Logout 1.0 section 2.4
     ended_lately: int = 10 * MINUTE  # for which each round of the worker looks; a slower one looks for all; our choice
-    signing_key_seconds: int = 90 * DAY  # for which a key signs
+    signing_key_seconds: int = 90 * DAY  # for which a key signs; our choice
     signing_key_ahead: int = DAY  # for which it is published before it signs
     signing_keys_cached: int = HOUR  # by this site's processes, and by apps
 

@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("asked_at", sa.BigInteger(), nullable=False),
         sa.Column("nonce_hash", sa.String(64)),
         sa.Column("asks", sa.Boolean(), nullable=False),
+        sa.Column("agreed_hash", sa.String(64)),
         sa.Column("account_id", KEY),
         sa.Column("session_id", KEY),
         sa.Column("code_hash", sa.String(64)),

@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from jinja2 import UndefinedError
 from sqlalchemy import text
 
 from tests.doubles import START, FailingPushes, FakeClock, PlainRenderer, RecordingMail, ScriptedEntropy, core
 from webapp.adapters.embedded import OutboxTexts
 from webapp.adapters.keyring import AesGcmKeyring
-from webapp.domain.ports import Email, LogOut, PushMessage, Refused, Unreachable
+from webapp.domain.ports import Email, LogOut, PushMessage, Refused, RenderedEmail, Unreachable
 from webapp.domain.refusals import DatabaseUnavailable
 from webapp.models.base import Table
 from webapp.models.database import Database
@@ -207,6 +209,23 @@ def test_a_new_message_is_delivered_before_retries(site: Site) -> None:
     site.post("new@example.net")
     site.delivery().deliver_due()
     assert [email.to for email in site.mail.sent] == ["new@example.net", "stuck@example.net"]
+
+
+def test_a_mistake_in_a_template_delays_its_message_only(site: Site) -> None:
+    class OneTemplate(PlainRenderer):
+        def render_email(self, template: str, /, **facts: object) -> RenderedEmail:
+            if template == "broken":
+                raise UndefinedError("'name' is undefined")
+            return super().render_email(template, **facts)
+
+    with site.db.write() as tx:
+        broken = site.outbox.post_email(tx, to="anna@example.net", template="broken", account=None)
+    fine = site.post()
+    outbox = replace(site.outbox, renderer=OneTemplate())
+    with structlog.testing.capture_logs() as logs:
+        assert site.delivery(outbox=outbox).deliver_due() == 1
+    assert (site.state(broken), site.state(fine)) == (OWED, SENT)
+    assert [line["error"] for line in logs if line["event"] == "message_raised"] == ["UndefinedError"]
 
 
 def test_a_bug_in_one_message_stops_neither_the_next_nor_the_worker(site: Site) -> None:

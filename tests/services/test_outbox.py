@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from gettext import NullTranslations
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from tests.pace import least_cost
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.adapters.template_renderer import TemplateRenderer
 from webapp.domain.language import ENGLISH, Language, gettext, speaking, spoken
+from webapp.domain.origin import Origin
 from webapp.domain.ports import Email, RenderedEmail
 from webapp.models.accounts import Account
 from webapp.models.base import Table
 from webapp.models.database import Database
 from webapp.models.messages import OWED, Message
-from webapp.services.outbox import Outbox
+from webapp.services.outbox import Outbox, message_bound
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 GERMAN = Language("de", "Deutsch", translations=NullTranslations())
@@ -132,11 +134,37 @@ def test_a_message_can_belong_to_an_account_of_the_same_transaction(db: Database
 def test_an_email_is_in_the_language_of_its_account(
     db: Database, keyring: AesGcmKeyring, account: Account | None, told_in: str
 ) -> None:
-    outbox = Outbox(core(keyring=keyring), LanguageRenderer(), LANGUAGES)
-    with speaking(Language("he", "עברית", "rtl")), db.write() as tx:
+    hebrew = Language("he", "עברית", "rtl")
+    outbox = Outbox(core(keyring=keyring), LanguageRenderer(), {**LANGUAGES, "he": hebrew})
+    with speaking(hebrew), db.write() as tx:
         posted = outbox.post_email(tx, to="anna@example.net", template="code", account=account)
         assert spoken().code == "he"
     assert outbox.read(stored(db, posted)).subject == told_in
+
+
+def test_an_email_says_where_its_request_came_from(db: Database, outbox: Outbox) -> None:
+    origin = Origin("198.51.100.7", "Firefox", host="login.example.org", browser="b", external_ids=frozenset("x"))
+    with db.write() as tx:
+        posted = outbox.post_email(tx, to="anna@example.net", template="notice", account=None, origin=origin)
+    email = outbox.read(stored(db, posted))
+    assert isinstance(email, Email)
+    assert email.text == "origin={'address': '198.51.100.7', 'user_agent': 'Firefox'}\n"
+
+
+def test_an_email_cannot_have_what_json_cannot(db: Database, outbox: Outbox) -> None:
+    with db.write() as tx, pytest.raises(TypeError, match="a message cannot have a set"):
+        outbox.post_email(tx, to="anna@example.net", template="code", account=None, code={"123456"})
+
+
+def test_an_email_that_an_earlier_version_rendered_is_sent_as_it_is(
+    db: Database, outbox: Outbox, keyring: AesGcmKeyring
+) -> None:
+    with db.write() as tx:
+        posted = outbox.post_email(tx, to="anna@example.net", template="code", account=None)
+    message = stored(db, posted)
+    content = json.dumps({"to": "anna@example.net", "subject": "Code", "text": "123456", "html": "<p>123456</p>"})
+    message.sealed = keyring.seal(content, bound_to=message_bound(message.uid))
+    assert outbox.read(message) == Email(message.uid, "anna@example.net", "Code", "123456", "<p>123456</p>")
 
 
 def test_a_sentence_for_an_email_can_be_said_in_its_language(outbox: Outbox) -> None:

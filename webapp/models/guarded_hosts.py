@@ -29,6 +29,8 @@ class GuardedLogin(Table):
     """Of the cookie that the browser got at the host: the log-in ends in the browser in which it began."""
     asks: Mapped[bool] = mapped_column(default=False)
     """Its user logged out of the host before, so that the session of the site alone is not enough."""
+    agreed_hash: Mapped[str | None] = mapped_column(String(64))
+    """`Session.token_hash` of the session whose user agreed to go on: it is not the answer of another one."""
     account_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
     session_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
     """The session of the site that granted it."""

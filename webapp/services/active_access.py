@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Boolean, ColumnElement, Select, cast, false, literal, or_, select, union_all, update
+from sqlalchemy import Boolean, ColumnElement, Select, cast, false, func, literal, or_, select, union_all, update
 
 from ..domain.codes import hash_of
 from ..domain.origin import Origin
@@ -19,6 +19,8 @@ from ..models.accounts import lock_account
 from ..models.app_logins import AppAuthorization, end_given
 from ..models.apps import AppSession, TemporaryPassword
 from ..models.database import Transaction, changed_one_row
+from ..models.guarded_hosts import GuardedSession
+from ..models.registered_apps import RegisteredApp
 from ..models.sessions import PendingLogin, RememberedBrowser, Session
 from ..models.user import SessionToken, User
 from .apps.app_sessions import AppSessions
@@ -26,6 +28,9 @@ from .core import Core
 from .login.remembered_browsers import RememberedBrowsers
 from .notices import Notices
 from .sessions import Sessions
+
+CALLED = RegisteredApp.name + " (" + func.coalesce(RegisteredApp.host, "") + ")"
+"""What a session at a guarded host is called in lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,31 @@ class AppKind:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardedKind:
+    """Sessions at guarded hosts. The name of its app and the host stand for a device."""
+
+    slug, ended = "guarded-host", "guarded-logged-out"
+
+    core: Core
+    sessions: Sessions
+
+    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # of the protocol
+        row = GuardedSession
+        own = row.account_id == user.account.id, row.ended_at.is_(None), self.sessions.live()
+        columns = _columns(self, row, row.started_at, row.seen_at, false(), device=CALLED)
+        of_app = select(*columns).join(RegisteredApp, RegisteredApp.id == row.app_id)
+        return of_app.join(Session, Session.id == row.session_id).where(*own)
+
+    def end(self, tx: Transaction, account_id: int, entry_id: int) -> str:
+        _end(tx, GuardedSession, account_id, entry_id, self.core.clock.now())
+        at = select(CALLED).join_from(GuardedSession, RegisteredApp).where(GuardedSession.id == entry_id)
+        return str(tx.scalar(at))
+
+    def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:
+        """They end with the session of the site from which each came."""
+
+
+@dataclass(frozen=True, slots=True)
 class ActiveAccess:
     core: Core
     sessions: Sessions
@@ -206,15 +236,17 @@ def active_access(
     core: Core, sessions: Sessions, remembered: RememberedBrowsers, app_sessions: AppSessions, notices: Notices
 ) -> ActiveAccess:
     """With every kind, in the order of the list."""
-    kinds = SessionKind(core, sessions), RememberedKind(core, remembered), AppKind(core, app_sessions)
-    return ActiveAccess(core, sessions, notices, kinds)
+    own = SessionKind(core, sessions), RememberedKind(core, remembered)
+    return ActiveAccess(core, sessions, notices, (*own, AppKind(core, app_sessions), GuardedKind(core, sessions)))
 
 
-def _columns(kind: AccessKind, row: Any, started: Any, seen: Any, current: ColumnElement[bool]) -> tuple[Any, ...]:
+def _columns(
+    kind: AccessKind, row: Any, started: Any, seen: Any, current: ColumnElement[bool], device: Any = None
+) -> tuple[Any, ...]:
     return (
         literal(kind.slug).label("kind"),
         row.id.label("id"),
-        row.device.label("device"),
+        (row.device if device is None else device).label("device"),
         row.address.label("address"),
         started.label("started_at"),
         seen.label("seen_at"),

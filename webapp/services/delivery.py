@@ -133,6 +133,9 @@ class Delivery:
         except ValueError as error:  # its key is missing: the operator may restore it to the settings
             self._put_off(message, str(error))
             return False
+        except Exception as error:  # a bug in a template; the other messages must go out
+            self._put_off_with_bug(message, error)
+            return False
         if isinstance(content, TextMessage | PushMessage) and content.lasts <= 0:
             self._give_up(message, "too late: what it says holds no longer")
             return False
@@ -153,13 +156,17 @@ class Delivery:
             self._give_up(message, str(refusal))
         except Unreachable as failure:
             self._put_off(message, str(failure), failure.wait)
-        except Exception as error:  # a bug; its text could quote the message, so it is not logged
-            log.error("message_raised", message=message.id, error=type(error).__name__, at=_place_of(error))
-            self._put_off(message, f"an error of ours: {type(error).__name__}")
+        except Exception as error:  # a bug in an adapter
+            self._put_off_with_bug(message, error)
         else:
             self._record_sent(message)
             return True
         return False
+
+    def _put_off_with_bug(self, message: Message, error: Exception) -> None:
+        """Its text could quote the message, so it is not logged."""
+        log.error("message_raised", message=message.id, error=type(error).__name__, at=_place_of(error))
+        self._put_off(message, f"an error of ours: {type(error).__name__}")
 
     def _record_sent(self, message: Message) -> None:
         keeps = {TEXT: self.texts.keeps, EMAIL: self.mail.keeps}.get(message.channel, False)

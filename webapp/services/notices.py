@@ -44,6 +44,7 @@ LISTED: dict[str, Sentence] = {
     "app-token-reused": lazy("The app %(name)s was logged out because one of its tokens was used twice."),
     "session-ended": lazy("You logged out %(device)s."),
     "app-logged-out": lazy("You logged out the app %(device)s."),
+    "guarded-logged-out": lazy("You logged out of %(device)s."),
     "browser-known": lazy("A link from your email was used to log in in another browser."),
     "browser-forgotten": lazy("You removed a remembered browser: %(device)s."),
     "email-undo-asked": lazy("Someone asked to bring back your old email address %(email)s on %(until)s."),
@@ -161,6 +162,8 @@ def _displayed(kind: str, name: str, value: object) -> str:
     if name == "until":
         return minute(int(str(value)))
     if name == "device":  # stored as the User-Agent header, which must not be shown as it is
+        if kind == "guarded-logged-out":
+            return str(value)
         return app_name(str(value)) if kind == "app-logged-out" else device(str(value))
     if name in ("hint", "email"):
         return bidi_isolate(str(value))

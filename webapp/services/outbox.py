@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import insert
 
 from ..domain.language import ENGLISH, Language, speaking, spoken
+from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.ports import Email, LogOut, MessageRenderer, PushMessage, TextMessage
 from ..models.accounts import Account
@@ -42,14 +43,12 @@ class Outbox:
     ) -> int:
         """Adds an e-mail, which is owed as soon as the caller's transaction commits, and returns its id.
 
-        It is written in the account's language; without an account, in the current one. On the channel `NOWHERE` it is
-        written and never sent.
+        It is rendered when it is sent, in the account's language; without an account, in the current one. `context` is
+        what its template reads: JSON values, and `origin`. On the channel `NOWHERE` it is never sent.
         """
         if account is not None:
             context.setdefault("username", account.username)
-        with self.speaking_to(account):
-            email = self.renderer.render_email(template, **context)
-        content = {"to": to, "subject": email.subject, "text": email.text, "html": email.html}
+        content = {"to": to, "language": self.language_of(account).code, "context": context}
         return self._owe(tx, channel, template, account, content)
 
     def post_text(
@@ -85,7 +84,7 @@ class Outbox:
             "channel": channel,
             "template": template,
             "account_id": account.id if account else None,
-            "sealed": self.core.keyring.seal(json.dumps(content, ensure_ascii=False), bound_to=message_bound(uid)),
+            "sealed": self.core.keyring.seal(_as_json(content), bound_to=message_bound(uid)),
             "state": OWED,
             "attempts": 0,
             "made_at": now,
@@ -94,7 +93,10 @@ class Outbox:
         return int(tx.execute(INSERT_MESSAGE, row).scalar_one())
 
     def read(self, message: Message) -> Email | TextMessage | PushMessage | LogOut:
-        """The message as it is sent. Raises `ValueError` when its content was removed or its key is missing."""
+        """The message as it is sent.
+
+        Raises `ValueError` when its content was removed or its key is missing, and what the renderer raises.
+        """
         if message.sealed is None:
             raise ValueError("the content of this message is no longer kept")
         content = json.loads(self.core.keyring.open(message.sealed, bound_to=message_bound(message.uid)))
@@ -105,11 +107,30 @@ class Outbox:
             return PushMessage(message.uid, content["subscription"], content["text"], lasts, content["factor"])
         if message.channel == LOG_OUT:
             return LogOut(content["app"], content["sub"], content["sid"])
-        return Email(message.uid, content["to"], content["subject"], content["text"], content["html"])
+        if "html" in content:  # a version before this one rendered it when it was added
+            return Email(message.uid, content["to"], content["subject"], content["text"], content["html"])
+        with speaking(self.languages.get(content["language"], ENGLISH)):
+            email = self.renderer.render_email(message.template, **content["context"])
+        return Email(message.uid, content["to"], email.subject, email.text, email.html)
+
+    def language_of(self, account: Account | None) -> Language:
+        """The language of messages to an account; without one, the current language."""
+        return spoken() if account is None else self.languages.get(account.language, ENGLISH)
 
     def speaking_to(self, account: Account | None) -> AbstractContextManager[None]:
-        """Sets the account's language, for sentences in a message: they must not be in the language of the request."""
-        return speaking(spoken() if account is None else self.languages.get(account.language, ENGLISH))
+        """Sets that language, for sentences in a message: they must not be in the language of the request."""
+        return speaking(self.language_of(account))
+
+
+def _as_json(content: Mapping[str, object]) -> str:
+    """An `Origin` becomes what messages say of it."""
+    return json.dumps(content, ensure_ascii=False, default=_as_said)
+
+
+def _as_said(value: object) -> Mapping[str, str]:
+    if isinstance(value, Origin):
+        return {"address": value.address, "user_agent": value.user_agent}
+    raise TypeError(f"a message cannot have a {type(value).__name__}")
 
 
 def message_bound(uid: str) -> str:

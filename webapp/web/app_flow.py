@@ -6,6 +6,7 @@ that sent the form. So the answer after a form is a page that leads on by itself
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,14 +16,16 @@ from flask.wrappers import Response
 from ..domain.app_rules import rule_for
 from ..domain.language import gettext as _
 from ..domain.refusals import DatabaseUnavailable, TooManyAttempts
+from ..models.registered_apps import RegisteredApp
+from ..services.guarded.logins import GuardedLoginExpired
 from ..services.openid import redirects
 from ..services.openid.authorizations import Answer, Waiting
 from ..services.openid.requests import SELECT_ACCOUNT, Asked, AuthorizationError, Parameters, Unanswerable
 from ..services.openid.steps import Consent, Enroll, LogIn, Ready, Step, StepUp
-from . import after_enrollment, current, errors, headers, layouts, login_response, render, words
+from . import after_enrollment, current, errors, guarded_hosts, headers, layouts, login_response, render, words
 from .forms import Form
 
-CONSENT = "app_logins.consent"
+CONSENT, GUARDED_LOGIN = "app_logins.consent", "guarded_logins.log_in"
 HANDLE = "id"
 """In the query of the page: the stored request."""
 FORM_POST = "form_post"
@@ -38,13 +41,20 @@ def page_of(handle: str) -> str:
 def lead_on(path: str | None) -> None:
     """For a page of log-in or step-up that leads to `path`: if that is an app's request, its headers name the app."""
     parts = urlsplit(path or "")
+    handle = parse_qs(parts.query).get(HANDLE, [""])[0]
+    if parts.path == layouts.page_url(GUARDED_LOGIN):
+        with suppress(GuardedLoginExpired):
+            name_host(current.services().guarded.logins.find(handle).app)
     if parts.path != layouts.page_url(CONSENT):
         return
     try:
-        handle = parse_qs(parts.query).get(HANDLE, [""])[0]
         name_app(current.services().openid.authorizations.find(handle).asked)
     except (Unanswerable, AuthorizationError):
         return
+
+
+def name_host(app: RegisteredApp) -> None:
+    headers.lead_to(guarded_hosts.url(str(app.host), ""))
 
 
 def name_app(asked: Asked) -> None:
@@ -67,7 +77,7 @@ def before(asked: Asked, step: Step) -> Any:
         page = "step_up.password" if step.password else "step_up.verify"
         return render.go(layouts.page_url(page, next=current.path(), method=step.method))
     if isinstance(step, Enroll):
-        return _enroll(asked, step)
+        return enroll(asked.app, step)
     return forbidden(asked)
 
 
@@ -79,7 +89,7 @@ def _log_in(asked: Asked) -> Response:
     return render.go(layouts.page_url("entrance.log_in", next=current.path(), lang=language), whole=True)
 
 
-def _enroll(asked: Asked, step: Enroll) -> Response:
+def enroll(app: RegisteredApp, step: Enroll) -> Response:
     """The method that the app asks for is not on: leads to its enrollment, and keeps the way back."""
     passwordless = current.services().methods.passwordless
     if step.key and passwordless is not None:
@@ -87,7 +97,7 @@ def _enroll(asked: Asked, step: Enroll) -> Response:
     else:
         after_enrollment.keep(after_enrollment.ANY, current.path())
         to = layouts.page_url("two_factor.methods")
-    return render.page("app_logins/enroll.html", app=asked.app, needs_key=step.key, to=to, status=200)
+    return render.page("app_logins/enroll.html", app=app, needs_key=step.key, to=to, status=200)
 
 
 def forbidden(asked: Asked) -> Response:

@@ -88,7 +88,7 @@ class AppForm(Form):
     host = StringField(lazy("Host"))
     redirect_uris = TextAreaField(lazy("Redirect addresses"))
     post_logout_redirect_uris = TextAreaField(lazy("Addresses after logging out"))
-    backchannel_logout_uri = StringField(lazy("Address to tell of logouts"))
+    backchannel_logout_uri = StringField(lazy("Back-channel logout address"))
     private_addresses = TextAreaField(lazy("Private networks"))
     proof = RadioField(lazy("Proof"), ONE, choices=PROOFS)
     max_age = StringField(lazy("Maximum age of the proof in seconds"))

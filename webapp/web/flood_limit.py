@@ -19,7 +19,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from ..domain.ports import Clock
 from ..settings import Settings
-from . import current, guards
+from . import current
 
 log = structlog.get_logger()
 REDIS_SECONDS = 0.5  # a slow Redis must not slow the site
@@ -98,16 +98,13 @@ def install(app: Flask, settings: Settings, clock: Clock) -> None:
     floods = Floods(settings.policy.flood, settings.redis_url, clock)
     app.extensions["floods"] = floods
 
-    def is_limited() -> bool:  # what a proxy asks about other requests is not a form
-        return request.method == "POST" and request.blueprint != guards.FORWARD
-
     def check() -> None:
-        if is_limited() and not floods.has_room(current.origin().rate_limit_key):
+        if request.method == "POST" and not floods.has_room(current.origin().rate_limit_key):
             raise TooManyRequests(retry_after=floods.seconds)
 
     def count(response: Response) -> Response:
         # a request that this limit refused is not counted again
-        if is_limited() and response.status_code >= 400 and response.status_code != 429:
+        if request.method == "POST" and response.status_code >= 400 and response.status_code != 429:
             floods.count(current.origin().rate_limit_key)
         return response
 

@@ -16,8 +16,10 @@ from ..domain.app_addresses import DEVELOPMENT, OWN_PORTS
 
 FORWARD = "/forward/"
 PAGES = frozenset(f"/.nightlatch/{page}" for page in ("start", "back", "log-out", "forbidden"))
-HOST = "nightlatch.guarded_host"
-"""In the WSGI environment: the host as it was asked for, when that is not one of the site's."""
+HOST, METHOD = "nightlatch.guarded_host", "nightlatch.guarded_method"
+"""In the WSGI environment: host and method as they were received."""
+MOST_STARTED = 10
+"""Log-ins in progress that one browser is asked about."""
 START = "-start-"
 AGAIN = "again"
 """In place of a handle in the name of a cookie: its user logged out of the host, so the next log-in asks first."""
@@ -25,8 +27,30 @@ HANDLE_IN_NAME = 16
 """Characters of a handle in the name of its cookie, so that two tabs do not disturb each other."""
 
 
-def is_for_any_host(path: str) -> bool:
+def is_for_guarded_host(path: str) -> bool:
     return path.startswith(FORWARD) or path in PAGES
+
+
+def take_over(environ: dict[str, Any], main_host: str) -> None:
+    """Before Flask reads it: keeps the host of the request, and makes what a proxy asks a GET of its address alone.
+
+    Method, query and the rest of the path belong to the request that the proxy asks about, so that no rule of the site
+    may judge them. Of a redirect to a path with fewer slashes, a browser would learn the secret.
+    """
+    environ[HOST] = environ.get("HTTP_HOST", "")
+    environ["HTTP_HOST"] = main_host
+    path = environ["PATH_INFO"]
+    if path.startswith(FORWARD):
+        environ[METHOD] = environ["REQUEST_METHOD"]
+        environ["PATH_INFO"] = "/".join(path.split("/", 4)[:4])
+        environ["REQUEST_METHOD"], environ["QUERY_STRING"] = "GET", ""
+        environ.pop("HTTP_UPGRADE", None)  # Werkzeug finds no view for a WebSocket
+
+
+def original_target(prefix: str) -> str | None:
+    """What follows `prefix` in the request line, as it was received; None for another one."""
+    received = str(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or "")
+    return received.removeprefix(prefix) if received.startswith(f"{prefix}/") else None
 
 
 def registered(host: str) -> str:
@@ -56,6 +80,20 @@ def cookie_name(host: str) -> str:
 
 def start_cookie(host: str, handle: str) -> str:
     return f"{cookie_name(host)}{START}{handle[:HANDLE_IN_NAME]}"
+
+
+def nonces(host: str) -> list[str]:
+    """Those of the log-ins that this browser has in progress at the host."""
+    prefix, again = f"{cookie_name(host)}{START}", start_cookie(host, AGAIN)
+    return [value for name, value in request.cookies.items() if name.startswith(prefix) and name != again][
+        :MOST_STARTED
+    ]
+
+
+def started_with(host: str, nonce: str) -> str | None:
+    """The name of the cookie that has this nonce."""
+    prefix = f"{cookie_name(host)}{START}"
+    return next((name for name, value in request.cookies.items() if value == nonce and name.startswith(prefix)), None)
 
 
 def put(response: Response, host: str, name: str, value: str, lasts: int | None) -> None:

@@ -18,7 +18,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 FILE_FIELD, TOO_LARGE = "file_field", "too_large"
 DRAINED_AT_ONCE = 64 * 1024
 DRAINED = 128  # 8 MB: a contacts file with photos
-MACHINE, LEGACY, OPENID, FORWARD = "machine", "legacy", "openid", "forward"
+MACHINE, LEGACY, OPENID = "machine", "legacy", "openid"
 """Blueprints for programs: they have no forms, and no CSRF check."""
 GUARDED = "guarded_pages"
 """That of the pages at guarded hosts, which check the origin of their one form themselves."""
@@ -38,7 +38,7 @@ def clean_input() -> None:
     if _view_marked(FILE_FIELD) is not None:
         most = current.services().settings.policy.upload_bytes
         request.max_content_length = request.max_form_memory_size = most  # the parser's buffer counts as form memory
-    has_form = request.method not in SAFE and not _is_unread()
+    has_form = request.method not in SAFE and request.endpoint != LEGACY_VERIFY  # that one leaves its body unread
     if has_form and request.mimetype == "application/x-www-form-urlencoded":
         bodies.append(request.get_data(cache=True))
         if request.environ.get("wsgi.input_terminated") and request.environ["wsgi.input"].read(1):
@@ -204,12 +204,7 @@ def local_path(text: str | None) -> str | None:
 
 
 def _is_machine() -> bool:
-    return request.blueprint in (MACHINE, LEGACY, OPENID, FORWARD, GUARDED)
-
-
-def _is_unread() -> bool:
-    """The body of a request about another one is not ours."""
-    return request.endpoint == LEGACY_VERIFY or request.blueprint == FORWARD
+    return request.blueprint in (MACHINE, LEGACY, OPENID, GUARDED)
 
 
 def _is_clean(raw: bytes) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 
-from flask import current_app, g
+from flask import current_app, g, request
 from flask.wrappers import Response
+
+from . import guarded_hosts
 
 POLICY = "; ".join(
     (
@@ -69,8 +71,8 @@ def add(response: Response) -> Response:
         headers.extend(JSON)
     else:
         headers.extend(_of_document())
-    if current_app.config["SESSION_COOKIE_SECURE"]:
-        headers.extend((HTTPS_ONLY,))
+    if current_app.config["SESSION_COOKIE_SECURE"] and guarded_hosts.HOST not in request.environ:
+        headers.extend((HTTPS_ONLY,))  # a guarded host and its subdomains decide this themselves
     return response
 
 

@@ -31,9 +31,10 @@ class Hosts:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         path = environ.get("PATH_INFO", "")
-        if path in ANY_HOST or guarded_hosts.is_for_any_host(path):
-            environ[guarded_hosts.HOST] = environ.get("HTTP_HOST", "")
+        if path in ANY_HOST:
             environ["HTTP_HOST"] = self._main_host
+        elif guarded_hosts.is_for_guarded_host(path):
+            guarded_hosts.take_over(environ, self._main_host)
         else:
             given = environ.get("HTTP_HOST", "").lower().removesuffix(self._own_port)
             name, colon, port = given.partition(":")

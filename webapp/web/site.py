@@ -34,6 +34,9 @@ from .pages import (
     device,
     enrollment,
     entrance,
+    forward,
+    guarded_logins,
+    guarded_pages,
     help,
     home,
     legacy,
@@ -61,7 +64,8 @@ from .pages import (
 PAGES = (
     *(entrance, login_links, not_you, challenge, home, settings, own_account, sessions, activity, contacts),
     *(two_factor, temporary_passwords, enrollment, step_up, help, web_app, site, assets),
-    *(operator, operator_apps, operator_accounts, operator_messages, app_logins, connected_apps, device),
+    *(operator, operator_apps, operator_accounts, operator_messages, app_logins, connected_apps, guarded_logins),
+    device,
 )
 
 
@@ -92,7 +96,8 @@ def install(app: Flask, services: Services) -> None:
     layouts.mount(app, pages, services.settings)
     templates.install(app, services)
     app.register_blueprint(machine.bp)
-    app.register_blueprint(openid.bp)
+    for of_machines in (openid, forward, guarded_pages):
+        app.register_blueprint(of_machines.bp)
     app.register_blueprint(legacy.bp if services.settings.legacy_access else legacy.absent)
     app.wsgi_app = hosts.Hosts(app.wsgi_app, services.settings)  # type: ignore[method-assign]  # as Flask's documentation shows it
 

@@ -8,7 +8,7 @@ from ..core import Core
 from ..notices import Notices
 from ..openid import OpenId
 from ..sessions import Sessions
-from .assertions import Assertions
+from .assertions import Assertions, KeptAssertions
 from .checks import Checks
 from .logins import Logins
 from .visits import Visits
@@ -29,7 +29,7 @@ class Guarded:
         legacy_access: LegacyAccess,
     ) -> None:
         proofs = openid.proofs
-        assertions = Assertions(core, openid.issuer, openid.signing_keys, openid.subjects)
+        assertions = Assertions(core, openid.issuer, openid.signing_keys, openid.subjects, KeptAssertions(core))
         self.logins = Logins(core, attempts, openid.clients, proofs, sessions)
         self.checks = Checks(core, sessions, proofs, assertions, self.logins, legacy_access)
         self.visits = Visits(core, openid.clients, sessions, notices)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from cachetools import TTLCache
+from cachetools import LRUCache
 
 from ...models.accounts import Account
 from ...models.registered_apps import RegisteredApp
@@ -23,28 +23,27 @@ class KeptAssertions:
     """Those of the last seconds, so that not every request of a page costs a signature."""
 
     def __init__(self, core: Core) -> None:
-        self._lock = Lock()
-        self._cache = TTLCache[Any, str](MOST, core.policy.assertion_cached, timer=core.clock.now)
+        self._core, self._lock = core, Lock()
+        self._cache = LRUCache[Any, tuple[str, int]](MOST)
 
     def get(self, key: Any) -> str | None:
+        """None for one that is too old, or from the future: the clock was set back."""
         with self._lock:
-            return self._cache.get(key)
+            kept, at = self._cache.get(key, ("", 0))
+        return kept if 0 <= self._core.clock.now() - at < self._core.policy.assertion_cached else None
 
-    def put(self, key: Any, assertion: str) -> None:
+    def put(self, key: Any, assertion: str, at: int) -> None:
         with self._lock:
-            self._cache[key] = assertion
+            self._cache[key] = assertion, at
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Assertions:
     core: Core
     issuer: str
     signing_keys: SigningKeys
     subjects: Subjects
-    kept: KeptAssertions = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kept", KeptAssertions(self.core))
+    kept: KeptAssertions
 
     def of(self, app: RegisteredApp, account: Account, newest_key: int) -> str:
         """A JWT (RFC 7519) about the account for the application at `app.host`. It is valid for a minute.
@@ -67,5 +66,5 @@ class Assertions:
         }
         published = self.signing_keys.published(newest_key)
         made = self.signing_keys.sign(published, claims, app.signing_algorithm, TYPE)
-        self.kept.put(key, made)
+        self.kept.put(key, made, now)
         return made

@@ -71,8 +71,8 @@ class Asked:
     target: str
     navigates: bool
     token: str | None
-    address: str
-    """The client's network address."""
+    network: str
+    """The network of the client's address, by which log-ins are counted."""
     has_credentials: bool = False
     """It has an Authorization header."""
 
@@ -103,6 +103,8 @@ class Allowed:
 @dataclass(frozen=True, slots=True)
 class Forbidden:
     """A rule denies it, or the account may not use the app."""
+
+    app: RegisteredApp
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +145,18 @@ class Checks:
         app, visitor = found.app, found.visitor
         action = action_for(app.rules, app.proof, asked.method, asked.target)
         if action == DENY:
-            return Forbidden()
+            return Forbidden(app)
         if visitor is not None:
             self._see(visitor)
-        if asked.has_credentials and visitor is None and app.authorization_allowed and action in (PUBLIC, PASSWORD):
+        if asked.has_credentials and visitor is None and self._takes_credentials(app, action):
             return CredentialsNeeded(found)
         if action == PUBLIC:
             is_known = visitor is not None and self._may_use(app, visitor)
             return Allowed(self._identity(found, visitor) if visitor is not None and is_known else NO_ONE)
         if visitor is None or not self._is_proved(app, visitor, action):
-            handle = self.logins.begin(app, asked.target, action, asked.address) if asked.navigates else None
+            handle = self.logins.begin(app, asked.target, action, asked.network) if asked.navigates else None
             return LogInFirst(app, handle)
-        return Allowed(self._identity(found, visitor)) if self._may_use(app, visitor) else Forbidden()
+        return Allowed(self._identity(found, visitor)) if self._may_use(app, visitor) else Forbidden(app)
 
     def by_password(self, found: Found, name: str, password: str, origin: Origin) -> Answer:
         """For an application or script that sends a temporary password, or the password of an account without a second
@@ -172,7 +174,7 @@ class Checks:
         with self.core.db.read() as tx:
             groups = list(tx.scalars(GROUPS, {"app": found.app.id, "account": account.id}))
         if not is_open_to(found.app, account, groups):
-            return Forbidden()
+            return Forbidden(found.app)
         return Allowed(self._headers(found, account, groups))
 
     def _find(self, secret: str, asked: Asked) -> Found | None:
@@ -188,6 +190,10 @@ class Checks:
         on = [factor for factor in factors if factor.turned_off_at is None]
         user = User(session, account, on, [factor for factor in factors if factor.turned_off_at is not None])
         return Found(app, Visitor(user, visit, sorted(groups.split(",")) if groups else ()), newest)
+
+    def _takes_credentials(self, app: RegisteredApp, action: str) -> bool:
+        """A token says nothing of when something was proved, so it is no answer to a maximum age."""
+        return app.authorization_allowed and action in (PUBLIC, PASSWORD) and app.max_age is None
 
     def _see(self, visitor: Visitor) -> None:
         """A request to a guarded host extends the session of the site too, at most once a minute."""

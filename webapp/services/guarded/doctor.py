@@ -19,7 +19,7 @@ from ...models.registered_apps import RegisteredApp
 from ..core import Core
 from ..operators.apps import RegisteredApps
 from .configurations import PROXIES, parsed_address
-from .probes import TOLD, Probe, Seen, probes
+from .probes import METHOD_TOLD, TOLD, Probe, Seen, probes
 
 SECONDS = 10
 LARGEST = 1_000_000
@@ -116,7 +116,8 @@ class Doctor:
             raise DoctorError(
                 f"A request of a public path did not reach the echo app (the answer's status is {first.status})."
                 " Start `flask apps echo` in place of the application, see that Nightlatch runs, and see that the"
-                f" configuration has the secret of this host and the line: {TOLD.get(proxy, '')}"
+                f" configuration has the secret of this host and the lines: "
+                f"{TOLD.get(proxy, '')} {METHOD_TOLD.get(proxy, '')}"
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 
 from ...domain.codes import draw_token, hash_of
 from ...domain.refusals import Refusal
@@ -38,6 +38,8 @@ class Waiting:
     proof: str
     asked_at: int
     asks: bool
+    agreed_hash: str | None
+    """`Session.token_hash` of the session whose user agreed to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,10 @@ class Logins:
     proofs: Proofs
     sessions: Sessions
 
-    def begin(self, app: RegisteredApp, path: str, proof: str, address: str) -> str:
+    def begin(self, app: RegisteredApp, path: str, proof: str, network: str) -> str:
         """Stores a request that needs a log-in, and returns its handle. Raises `TooManyAttempts`."""
-        rule, handle = SlidingWindows((self.core.policy.authorize_requests,)), draw_token(self.core.entropy)
-        self.attempts.count(Bucket(f"guarded-from:{address}", rule))
+        rule, handle = SlidingWindows((self.core.policy.guarded_logins,)), draw_token(self.core.entropy)
+        self.attempts.count(Bucket(f"guarded-from:{network}", rule))
         kept = path if len(path) <= self.core.policy.guarded_path_characters else "/"
         values = {"handle_hash": hash_of(handle), "app_id": app.id, "path": kept, "proof": proof}
         with self.core.db.write(durable=False) as tx:
@@ -89,7 +91,7 @@ class Logins:
         if found is None:
             raise GuardedLoginExpired()
         row, app = found
-        return Waiting(row.id, app, row.proof, row.asked_at, row.asks)
+        return Waiting(row.id, app, row.proof, row.asked_at, row.asks, row.agreed_hash)
 
     def next(self, waiting: Waiting, user: User | None) -> Step:
         """What has to happen before the user gets to the host."""
@@ -102,12 +104,14 @@ class Logins:
         proved, since = self.proofs.of(user), self._since(waiting)
         if not proved.is_enough(waiting.proof) or proved.since(waiting.proof) < since:
             return self._missing(waiting, user, since)
-        return Consent() if waiting.asks else Ready(proved)
+        is_asked = waiting.asks and waiting.agreed_hash != user.session.token_hash
+        return Consent() if is_asked else Ready(proved)
 
-    def agree(self, waiting: Waiting) -> None:
-        """The user goes on to a host of which they logged out before."""
+    def agree(self, waiting: Waiting, user: User) -> None:
+        """The user of this session goes on to a host of which this browser logged out before."""
+        agreed = update(GuardedLogin).where(GuardedLogin.id == waiting.id).values(agreed_hash=user.session.token_hash)
         with self.core.db.write() as tx:
-            tx.execute(update(GuardedLogin).where(GuardedLogin.id == waiting.id).values(asks=False))
+            tx.execute(agreed)
 
     def grant(self, waiting: Waiting, user: User) -> Granted:
         """Raises `GuardedLoginExpired` when more is needed or it was granted meanwhile, and `LoginExpired` when the
@@ -133,7 +137,7 @@ class Logins:
             at = RegisteredApp.host == host, RegisteredApp.kind == GUARDED
             return tx.objects.scalars(select(RegisteredApp).where(*at)).one_or_none()
 
-    def _is_live(self, handle: str) -> tuple[object, ...]:
+    def _is_live(self, handle: str) -> tuple[ColumnElement[bool], ...]:
         since = self.core.clock.now() - self.core.policy.guarded_login_seconds
         return GuardedLogin.handle_hash == hash_of(handle), GuardedLogin.asked_at > since
 

@@ -26,6 +26,8 @@ TOLD = {
     "envoy": "normalize_path: false",
 }
 """By proxy: how Nightlatch is told the path as it was sent."""
+METHOD_TOLD = {"nginx": "proxy_set_header X-Original-Method $request_method;"}
+"""By proxy, where it needs a line: how Nightlatch is told the method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ def _rewriting(open_path: str, closed_path: str, url: str) -> Iterator[Probe]:
     methods = {"X-Original-Method": "PATCH", "X-Forwarded-Method": "PATCH", "X-HTTP-Method-Override": "PATCH"}
     checked = {
         "X-Original-URL": {"nginx": f"proxy_set_header X-Original-URL {url}$request_uri;"},
-        "X-Original-Method": {"nginx": "proxy_set_header X-Original-Method $request_method;"},
+        "X-Original-Method": METHOD_TOLD,
         "X-Forwarded-Uri": {"caddy": "header_up X-Forwarded-Uri {http.request.orig_uri}"},
         "X-Forwarded-Method": {"caddy": "header_up X-Forwarded-Method {method}"},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select, update
@@ -13,6 +14,7 @@ from ...models.database import changed_one_row
 from ...models.guarded_hosts import GuardedLogin, GuardedSession
 from ...models.registered_apps import GUARDED, RegisteredApp
 from ...models.sessions import Session
+from ..active_access import CALLED
 from ..core import Core
 from ..notices import Notices
 from ..openid.clients import Clients
@@ -24,10 +26,12 @@ ENDED = "guarded-logged-out"
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """`token` is the only copy of the session's token; `path` is where the user wanted to go."""
+    """`token` is the only copy of the session's token, `path` is where the user wanted to go, and `nonce` that of the
+    log-in."""
 
     token: str
     path: str
+    nonce: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,39 +41,32 @@ class Visits:
     sessions: Sessions
     notices: Notices
 
-    def open(self, host: str, handle: str, code: str, nonce: str, origin: Origin) -> Opened:
-        """Uses the code, in the browser and at the host where its log-in began.
+    def open(self, host: str, code: str, nonces: Sequence[str], origin: Origin) -> Opened:
+        """Uses the code, in the browser and at the host where its log-in began. `nonces` are those of the browser.
 
         Raises `GuardedLoginExpired`, and `LoginExpired` when the account was locked or deleted meanwhile.
         """
-        now, token = self.core.clock.now(), draw_token(self.core.entropy)
+        now, token, row = self.core.clock.now(), draw_token(self.core.entropy), GuardedLogin
+        by_hash = {hash_of(nonce): nonce for nonce in nonces}
+        of_code = row.code_hash == hash_of(code), row.nonce_hash.in_(by_hash)
+        here = RegisteredApp.host == host, RegisteredApp.kind == GUARDED
+        found = select(row, RegisteredApp, Account).join(RegisteredApp).join(Account, Account.id == row.account_id)
         with self.core.db.write() as tx:
-            app = tx.objects.scalars(
-                select(RegisteredApp).where(RegisteredApp.host == host, RegisteredApp.kind == GUARDED)
-            ).one_or_none()
-            if app is None:
+            first = tx.objects.execute(found.where(*of_code, *here)).one_or_none()
+            if first is None:
                 raise GuardedLoginExpired()
-            unused = (
-                GuardedLogin.handle_hash == hash_of(handle),
-                GuardedLogin.code_hash == hash_of(code),
-                GuardedLogin.nonce_hash == hash_of(nonce),
-                GuardedLogin.app_id == app.id,
-                GuardedLogin.used_at.is_(None),
-                GuardedLogin.granted_at > now - self.core.policy.code_seconds,
-            )
-            if not changed_one_row(tx, update(GuardedLogin).where(*unused).values(used_at=now)):
-                raise GuardedLoginExpired()
-            login = tx.objects.scalars(select(GuardedLogin).where(GuardedLogin.code_hash == hash_of(code))).one()
-            account = tx.objects.get_one(Account, login.account_id)
+            login, app, account = first
             share_account(tx, account)
+            unused = row.id == login.id, row.used_at.is_(None), row.granted_at > now - self.core.policy.code_seconds
+            if not changed_one_row(tx, update(row).where(*unused).values(used_at=now)):
+                raise GuardedLoginExpired()
             live = select(Session.id).where(Session.id == login.session_id, self.sessions.live())
             if tx.scalar(live) is None or not self.clients.may_use(tx, app, account):
                 raise GuardedLoginExpired()
             owned = {"app_id": app.id, "account_id": account.id, "session_id": login.session_id}
-            times = {"started_at": now, "seen_at": now}
-            of_browser = {"address": origin.address, "device": origin.device}
-            tx.execute(insert(GuardedSession).values(token_hash=hash_of(token), **owned, **times, **of_browser))
-        return Opened(token, login.path)
+            of_browser = {"address": origin.address, "device": origin.device, "started_at": now, "seen_at": now}
+            tx.execute(insert(GuardedSession).values(token_hash=hash_of(token), **owned, **of_browser))
+        return Opened(token, login.path, by_hash[str(login.nonce_hash)])
 
     def end(self, host: str, token: str, origin: Origin) -> None:
         """Ends the session with this token, if it is one of the host."""
@@ -77,14 +74,9 @@ class Visits:
         own = visit.token_hash == hash_of(token), visit.ended_at.is_(None), app.host == host
         with self.core.db.write() as tx:
             row = tx.execute(
-                select(visit.id, visit.account_id, app.name, app.host).join(app, app.id == visit.app_id).where(*own)
+                select(visit.id, visit.account_id, CALLED.label("called")).join(app, app.id == visit.app_id).where(*own)
             ).one_or_none()
             if row is None:
                 return
             tx.execute(update(visit).where(visit.id == row.id).values(ended_at=self.core.clock.now()))
-            self.notices.record(tx, row.account_id, ENDED, origin, device=known_as(row.name, row.host))
-
-
-def known_as(name: str, host: str) -> str:
-    """What the session is called in lists."""
-    return f"{name} ({host})"
+            self.notices.record(tx, row.account_id, ENDED, origin, device=row.called)

@@ -6,21 +6,20 @@ The answers are for programs. Without the secret of a host they are 404. Query p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, request
-from flask.blueprints import BlueprintSetupState
 
-from ...domain.origin import address_in
+from ...domain.origin import Origin, address_in
 from ...domain.refusals import Refusal, WrongLogin
-from ...services.guarded.checks import Allowed, Answer, Asked, CredentialsNeeded, LogInFirst
+from ...services.guarded.checks import Allowed, Answer, Asked, CredentialsNeeded, Forbidden
 from ...services.guarded.cookies import cookies_for_app
-from .. import current, guarded_hosts, guards
+from .. import current, guarded_hosts, guarded_page
 from ..headers import header_safe
 from ..legacy_credentials import Credentials, credentials
 
-bp = Blueprint(guards.FORWARD, __name__)
+bp = Blueprint("forward", __name__)
 NGINX, CADDY, TRAEFIK, ENVOY = "nginx", "caddy", "traefik", "envoy"
 NAVIGATES = frozenset(("GET", "HEAD"))
 
@@ -35,28 +34,18 @@ class Original:
     """As it was received, so that the rules judge what the application gets."""
 
 
-def _add_rules(state: BlueprintSetupState) -> None:
-    """For every method, which Flask's own `route` cannot, and without merging the slashes of what follows."""
-    paths = [*(f"/forward/<any({NGINX}, {CADDY}, {TRAEFIK}):proxy>/<secret>",), f"/forward/{ENVOY}/<secret>/"]
-    for path in (*paths, f"/forward/{ENVOY}/<secret>/<path:rest>"):
-        rule = state.app.url_rule_class
-        state.app.url_map.add(rule(path, endpoint=f"{guards.FORWARD}.check", merge_slashes=False))
-
-
-bp.record(_add_rules)
-
-
-@bp.endpoint(f"{guards.FORWARD}.check")
-def check(secret: str, proxy: str = ENVOY, rest: str = "") -> Any:  # noqa: ARG001  # read as it was received
-    original = _of_url() if proxy == NGINX else _of_line() if proxy == ENVOY else _of_forwarded()
+@bp.get(f"{guarded_hosts.FORWARD}<any({NGINX}, {CADDY}, {TRAEFIK}, {ENVOY}):proxy>/<secret>")
+def check(proxy: str, secret: str) -> Any:
+    begun, original = monotonic(), READERS[proxy](secret)
     if original is None:
         abort(404)
-    checks = current.services().guarded.checks
-    answer = checks.of_request(secret, _asked(original))
+    answer = current.services().guarded.checks.of_request(secret, _asked(original))
     if answer is None:
         abort(404)
     if isinstance(answer, CredentialsNeeded):
         answer = _by(credentials(), answer)
+    if monotonic() - begun > current.services().settings.policy.guarded_check_seconds:
+        abort(503)  # Traefik has no time-out of its own: what is decided late counts for nothing
     return _reply(answer, original.host, by_redirect=proxy != NGINX)
 
 
@@ -67,7 +56,7 @@ def _by(given: Credentials, needed: CredentialsNeeded) -> Answer:
     return checks.by_password(needed.found, given.name, given.password, current.origin())
 
 
-def _of_url() -> Original | None:
+def _of_url(_secret: str) -> Original | None:
     """X-Original-URL and X-Original-Method, which the shipped configuration of nginx sets."""
     url, method = request.headers.get("X-Original-URL", ""), request.headers.get("X-Original-Method", "")
     scheme, _, rest = url.partition("://")
@@ -75,19 +64,20 @@ def _of_url() -> Original | None:
     return Original(host, method, f"{slash}{path}") if scheme and host and method else None
 
 
-def _of_forwarded() -> Original | None:
+def _of_headers(_secret: str) -> Original | None:
     """X-Forwarded-Method, -Host and -Uri, which Caddy and Traefik overwrite."""
     host, method = request.headers.get("X-Forwarded-Host", ""), request.headers.get("X-Forwarded-Method", "")
     return Original(host, method, request.headers.get("X-Forwarded-Uri", "")) if host and method else None
 
 
-def _of_line() -> Original | None:
-    """The request line, after the prefix, and the Host header: Envoy sends both as it got them."""
-    received = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or ""
-    target = urlsplit(received).path if "://" in received.partition("/")[0] else received
-    _, forward, proxy, secret = "", *target.split("/", 4)[1:4]
-    prefix = f"/{forward}/{proxy}/{secret}"
-    return Original(str(request.environ.get(guarded_hosts.HOST, "")), request.method, target.removeprefix(prefix))
+def _of_line(secret: str) -> Original | None:
+    """The request line, after our address, and the Host header: Envoy sends both as it got them."""
+    host, method = (str(request.environ.get(name, "")) for name in (guarded_hosts.HOST, guarded_hosts.METHOD))
+    target = guarded_hosts.original_target(f"{guarded_hosts.FORWARD}{ENVOY}/{secret}")
+    return Original(host, method, target) if host and target is not None else None
+
+
+READERS = {NGINX: _of_url, CADDY: _of_headers, TRAEFIK: _of_headers, ENVOY: _of_line}
 
 
 def _asked(original: Original) -> Asked:
@@ -96,20 +86,20 @@ def _asked(original: Original) -> Asked:
     navigates = original.method in NAVIGATES and (mode == "navigate" or (mode is None and "text/html" in accepts))
     token = request.cookies.get(guarded_hosts.cookie_name(host))
     has_credentials = "Authorization" in request.headers
-    return Asked(host, original.method, original.target, navigates, token, _address(), has_credentials)
+    return Asked(host, original.method, original.target, navigates, token, _network(), has_credentials)
 
 
-def _address() -> str:
-    """The last entry of X-Forwarded-For is the proxy's: it proved itself by the secret."""
+def _network() -> str:
+    """By the last entry of X-Forwarded-For, which is the proxy's: it proved itself by the secret."""
     forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return address_in(forwarded) or current.client_address()
+    return Origin(address_in(forwarded) or current.client_address()).rate_limit_key
 
 
 def _reply(answer: Answer, host: str, *, by_redirect: bool) -> Response:
     if isinstance(answer, Allowed):
         return _allowed(answer, host)
-    if not isinstance(answer, LogInFirst):
-        return _plain(403)
+    if isinstance(answer, Forbidden):
+        return guarded_page.forbidden(answer.app)  # nginx shows the page of the host in its place
     if answer.handle is None:
         return _plain(401)
     response = _plain(303 if by_redirect else 401)

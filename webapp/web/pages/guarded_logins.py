@@ -7,9 +7,10 @@ from typing import Any
 from flask import Blueprint, request
 
 from ...domain.language import gettext as _
+from ...models.registered_apps import RegisteredApp
 from ...services.guarded.logins import GuardedLoginExpired, Waiting
-from ...services.openid.steps import Consent, Ready
-from .. import app_flow, current, guarded_hosts, headers, languages, layouts, render
+from ...services.openid.steps import Consent, Enroll, LogIn, Ready, Step, StepUp
+from .. import app_flow, current, guarded_hosts, languages, layouts, render
 from ..forms import Form
 from ..login_response import logged_out
 
@@ -24,22 +25,36 @@ def log_in() -> Any:
         return render.go(current.path(), whole=True)  # a script would not follow the headers of the page
     logins, user, form = current.services().guarded.logins, current.user_or_none(), Form()
     waiting = logins.find(request.args.get("id", ""))
-    headers.lead_to(guarded_hosts.url(str(waiting.app.host), ""))
+    app_flow.name_host(waiting.app)
     if "other" in request.form and user is not None and form.trusted():
         return _log_in_as_other()
     step = logins.next(waiting, user)
     if isinstance(step, Consent) and form.trusted():
-        logins.agree(waiting)
+        logins.agree(waiting, current.user())
         return render.go(current.path())
     if isinstance(step, Consent):
         return render.page("guarded/log_in.html", form, app=waiting.app)
-    return _go_back(waiting) if isinstance(step, Ready) else app_flow.show_step(waiting.app, step)
+    return _go_back(waiting) if isinstance(step, Ready) else _before(waiting.app, step)
+
+
+def _before(app: RegisteredApp, step: Step) -> Any:
+    """What comes before the way back: log-in, step-up, an enrollment, or the page that says who may not."""
+    if isinstance(step, LogIn):
+        return render.go(layouts.page_url("entrance.log_in", next=current.path()), whole=True)
+    if isinstance(step, StepUp):
+        page = "step_up.password" if step.password else "step_up.verify"
+        return render.go(layouts.page_url(page, next=current.path(), method=step.method))
+    if isinstance(step, Enroll):
+        return app_flow.enroll(app, step)
+    actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
+    number = app_flow.note("access", app.client_id, [("host", str(app.host))])
+    return render.page("app_logins/forbidden.html", app=app, number=number, actions=actions, status=403)
 
 
 def _go_back(waiting: Waiting) -> Any:
     """A redirect where no form led here: browsers hold what follows a form to the page of the form."""
-    granted, handle = current.services().guarded.logins.grant(waiting, current.user()), request.args.get("id", "")
-    to = guarded_hosts.url(str(granted.app.host), f"/.nightlatch/back?id={handle}&code={granted.code}")
+    granted = current.services().guarded.logins.grant(waiting, current.user())
+    to = guarded_hosts.url(str(granted.app.host), f"/.nightlatch/back?code={granted.code}")
     if request.headers.get("Sec-Fetch-Site") in FROM_ANOTHER_SITE:
         return render.go(to)
     return app_flow.onward(granted.app.name, to)

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, make_response, render_template, request
+from flask import Blueprint, abort, make_response, request
 from flask.wrappers import Response
 
 from ...domain.language import gettext as _
-from ...domain.language import spoken
 from ...domain.refusals import LoginExpired
 from ...models.registered_apps import RegisteredApp
 from ...services.guarded.logins import GuardedLoginExpired
-from .. import current, guarded_hosts, guards, layouts
+from .. import current, guarded_hosts, guarded_page, guards, layouts
 from ..guarded_hosts import AGAIN, cookie_name, start_cookie
 
 bp = Blueprint(guards.GUARDED, __name__, url_prefix="/.nightlatch")
@@ -37,13 +36,13 @@ def start() -> Any:
 @bp.get("/back")
 def back() -> Any:
     """Opens the session of the host, and leads to the page that was asked for."""
-    app, handle, code = _app(), request.args.get("id", ""), request.args.get("code", "")
-    host, started = _host(app), start_cookie(_host(app), handle)
-    opened = _guarded().visits.open(host, handle, code, request.cookies.get(started, ""), current.origin())
+    host, code = _host(_app()), request.args.get("code", "")
+    opened = _guarded().visits.open(host, code, guarded_hosts.nonces(host), current.origin())
     response = _go(guarded_hosts.url(host, opened.path))
     guarded_hosts.put(response, host, cookie_name(host), opened.token, None)
-    guarded_hosts.drop(response, host, started)
-    guarded_hosts.drop(response, host, start_cookie(host, AGAIN))
+    for done in (guarded_hosts.started_with(host, opened.nonce), start_cookie(host, AGAIN)):
+        if done in request.cookies:
+            guarded_hosts.drop(response, host, str(done))
     return response
 
 
@@ -54,10 +53,10 @@ def log_out() -> Any:
     everywhere = [(_("Log out everywhere"), f"{url}{layouts.page_url('sessions.sessions')}")]
     if request.method == "GET" or not _is_own_form(host):
         heading, status = _("Log out of %(app)s?", app=app.name), 200 if request.method == "GET" else 403
-        return _page(heading, button=_("Log out"), links=everywhere, status=status)
+        return guarded_page.page(heading, button=_("Log out"), links=everywhere, status=status)
     _guarded().visits.end(host, request.cookies.get(cookie_name(host), ""), current.origin())
     links = [(_("Log in again"), guarded_hosts.url(host, "/")), *everywhere]
-    response = _page(_("You've been logged out."), links=links)
+    response = guarded_page.page(_("You've been logged out."), links=links)
     guarded_hosts.drop(response, host, cookie_name(host))
     lasts = current.services().settings.policy.kept_session_total
     guarded_hosts.put(response, host, start_cookie(host, AGAIN), "1", lasts)
@@ -66,10 +65,7 @@ def log_out() -> Any:
 
 @bp.get("/forbidden")
 def forbidden() -> Any:
-    app = _app()
-    sentence = _("Your account doesn't have access to this app. If you need it, ask the people who run this site.")
-    log_out = (_("Log out"), guarded_hosts.url(_host(app), "/.nightlatch/log-out"))
-    return _page(_("You can't use %(app)s", app=app.name), sentence, links=[log_out], status=403)
+    return guarded_page.forbidden(_app())
 
 
 @bp.errorhandler(GuardedLoginExpired)
@@ -77,7 +73,7 @@ def forbidden() -> Any:
 def expired(_refusal: Exception) -> Any:
     """A page, and no redirect, so that nothing can lead round in a circle."""
     again = (_("Log in again"), guarded_hosts.url(guarded_hosts.here(), "/"))
-    return _page(_("This login request can't be completed"), links=[again], status=400)
+    return guarded_page.page(_("This login request can't be completed"), links=[again], status=400)
 
 
 def _guarded() -> Any:
@@ -105,10 +101,3 @@ def _go(url: str) -> Response:
     response = make_response("", 303)
     response.headers["Location"] = url
     return response
-
-
-def _page(
-    heading: str, sentence: str = "", *, button: str = "", links: list[tuple[str, str]], status: int = 200
-) -> Response:
-    facts = {"heading": heading, "sentence": sentence, "button": button, "links": links, "language": spoken()}
-    return make_response(render_template("guarded/page.html", **facts), status)

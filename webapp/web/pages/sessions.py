@@ -77,6 +77,20 @@ WORDS: dict[str, Words] = {
         known_as=app_name,
         drawn_as=lambda _user_agent: "app",
     ),
+    "guarded-host": Words(
+        heading=lazy("Apps in a browser"),
+        intro=lazy(
+            "Apps that you opened with this account. You're logged out of each when the login it came from ends."
+        ),
+        started=lazy("Logged in"),
+        seen=lazy("Last seen"),
+        verb=lazy_pgettext("a device", "Log out"),
+        button=lazy("Log out %(device)s"),
+        receipt=lazy("You logged out of %(device)s."),
+        ends_current=False,
+        known_as=str,
+        drawn_as=lambda _called: "app",
+    ),
 }
 
 
