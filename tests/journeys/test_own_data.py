@@ -33,6 +33,8 @@ WITHHELD = {
     "app_sessions": {"token_hash"},
     "app_authorizations": {"uid", "app_id", "session_id", "code_hash", "code_challenge", "dpop_jkt", "nonce", "sid"},
     "app_connections": {"app_id"},
+    "guarded_logins": {"handle_hash", "app_id", "nonce_hash", "asks", "agreed_hash", "session_id", "code_hash"},
+    "guarded_sessions": {"token_hash", "app_id", "session_id"},
     "session_apps": {"session_id", "app_id", "sid"},
     "known_networks": set[str](),
     "memberships": set[str](),
