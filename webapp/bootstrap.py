@@ -93,11 +93,11 @@ class Services:
         self.backup_codes = backup_codes = BackupCodes(core)
         self.text_caps = TextCaps(core, attempts, self.outbox, settings.sms_daily_budget, settings.mail_from)
         numbers = PhoneNumbers(core, codes, self.text_caps, self.outbox, tell, settings.sms_countries)
-        mailing = (codes, self.outbox, tell, self.links)
+        mailing, key = (codes, self.outbox, tell, self.links), ports.pushes.public_key
         self.email_addresses = emails = EmailAddresses(core, attempts, *mailing, settings.main_url)
         self.email_undos = EmailUndos(core, self.links, sessions, tell, self.outbox, settings.main_url)
-        self.phone_numbers, key, hosts = numbers, ports.pushes.public_key, settings.push.hosts
-        self.ceremonies = Ceremonies(core, site, settings.main_host.partition(":")[0], settings.origins)
+        self.phone_numbers, hosts, origins = numbers, settings.push.hosts, settings.origins
+        self.ceremonies = Ceremonies(core, site, settings.main_host.partition(":")[0], origins)
         pushes = RequestPushes(core, self.outbox, ports.places, site, settings.mobile_url, key is not None)
         self.login_requests, self.app_sessions = LoginRequests(core, attempts, pushes), AppSessions(core)
         self.approvals = Approvals(core, self.login_requests, tell)
@@ -131,7 +131,7 @@ class Services:
         self.deletions = Deletions(core, sessions, *owned, self.usernames, settings.main_url)
         self.accounts = Accounts(core, sessions, tell, self.deletions, self.renames)
         self.openid = OpenId(core, attempts, sessions, tell, self.methods, settings.main_url, list(languages))
-        self.operators = Operators(core, sessions, *owned, self.methods, settings.origins, attempts, numbers, ports)
+        self.operators = Operators(core, sessions, *owned, self.methods, origins, attempts, numbers, pushes, ports)
         beats = FileHeartbeat(settings.instance, settings.database_url)
         self.restoration, self.maintenance = Restoration(core, beats, self.methods), Maintenance(core, self.deletions)
         self.advice = Advice(core, self.app_sessions, self.usernames, settings.sign_up_open, settings.legacy_access)

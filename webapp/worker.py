@@ -1,5 +1,5 @@
-"""The worker: delivers what the outbox owes; every minute beats, finishes undos and renames and
-rotates signing keys, every hour purges."""
+"""The worker: delivers what the outbox owes; every minute beats, finishes undos, renames and
+recoveries and rotates signing keys, every hour purges."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ def _keep_house(services: Services, stop: Event) -> None:
             beats = services.restoration.count_heartbeat(beats)
             services.email_undos.finish_due()
             services.renames.finish_due()
+            services.operators.recoveries.finish_due()
             services.openid.signing_keys.rotate_due()
             if minutes % 60 == 0:
                 services.maintenance.purge()

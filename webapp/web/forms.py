@@ -18,7 +18,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import InputRequired
+from wtforms.validators import DataRequired, InputRequired
 
 from ..domain.language import lazy, lazy_pgettext
 from ..domain.refusals import CookiesOff, PageTooOld, Refusal
@@ -159,6 +159,10 @@ class MemberForm(Form):
 
 class FindAccountForm(Form):
     username = StringField(lazy("Username or email"), [InputRequired(lazy("Enter a username or email."))])
+
+
+class ReasonForm(Form):
+    why = StringField(lazy("Reason"), [DataRequired(lazy("Enter a reason."))])
 
 
 class InviteForm(Form):

@@ -13,6 +13,7 @@ from ..method_kinds import Methods
 from ..notices import Notices
 from ..outbox import Outbox
 from ..phone_numbers import PhoneNumbers
+from ..requests import RequestPushes
 from ..sessions import Sessions
 from .accounts import OperatedAccounts
 from .acts import Acts
@@ -20,6 +21,7 @@ from .apps import RegisteredApps
 from .groups import Groups
 from .key_proof import KeyProof
 from .messages import OperatedMessages
+from .recoveries import Recoveries
 from .roles import Roles
 
 
@@ -37,10 +39,13 @@ class Operators:
         origins: Sequence[str],
         attempts: Attempts,
         numbers: PhoneNumbers,
+        pushes: RequestPushes,
         ports: Adapters,
     ) -> None:
         self.core, acts = core, Acts(core, notices)
         self.roles = Roles(core, acts, sessions, links, notices)
+        telling = (links, notices, outbox, numbers, pushes)
+        self.recoveries = Recoveries(core, acts, attempts, sessions, *telling)
         self.groups = Groups(core, acts, notices)
         self.accounts = OperatedAccounts(core, acts, sessions, notices, methods)
         self.apps = RegisteredApps(core, acts, tuple(urlsplit(origin).hostname or "" for origin in origins))
