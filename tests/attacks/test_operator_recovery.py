@@ -17,9 +17,11 @@ from tests.journeys.test_operators_pages import operator
 from tests.people import Owner, Person
 from webapp.domain.account_refusals import ChangesPaused
 from webapp.domain.app_refusals import OtherOperator, UnknownUsername
-from webapp.domain.refusals import AlreadyDone, LinkInvalid, NotFound, TooManyAttempts
+from webapp.domain.refusals import AlreadyDone, LinkInvalid, LoginExpired, NotFound, NotFresh, TooManyAttempts
 from webapp.models.accounts import OPERATOR, Account
 from webapp.models.factors import Factor
+from webapp.models.sessions import Session
+from webapp.models.user import User
 from webapp.services.operators import Actor
 from webapp.services.operators.recoveries import Recoveries
 
@@ -425,3 +427,36 @@ def test_two_starts_at_once_are_one(site: Site, start: Callable[[], int]) -> Non
     while_paused(site, start, "UPDATE accounts SET recovery_at", again)
     assert refused == [AlreadyDone]
     assert waits(site)
+
+
+def test_a_session_that_is_stale_or_ended_and_a_page_that_is_old_stop_nothing(
+    site: Site, grace: Owner, start: Callable[[], int], recoveries: Recoveries, chief: Actor
+) -> None:
+    start()
+    before = user_of(site, grace)
+    recoveries.cancel(grace.username, chief)
+    with pytest.raises(AlreadyDone):
+        recoveries.stop(before, chief.origin)
+    site.clock.pass_(1)
+    start()
+    with pytest.raises(AlreadyDone):
+        recoveries.stop(before, chief.origin)
+    now = user_of(site, grace)
+    site.services.operators.accounts.log_out(grace.username, chief)
+    with pytest.raises(LoginExpired):
+        recoveries.stop(now, chief.origin)
+    site.clock.pass_(601)
+    with pytest.raises(NotFresh):
+        recoveries.stop(now, chief.origin)
+    assert waits(site)
+
+
+def user_of(site: Site, owner: Owner) -> User:
+    """The owner's newest session, as a request finds it by its cookie."""
+    account = site.services.accounts.named(owner.username)
+    with site.services.db.read() as tx:
+        session = tx.objects.scalars(
+            select(Session).where(Session.account_id == account.id).order_by(Session.id.desc())
+        ).first()
+    assert session is not None
+    return User(session, account, site.services.accounts.factors(account), [])

@@ -97,6 +97,21 @@ def test_the_operator_cancels_a_recovery(site: Site, layout: str, htmx: bool) ->
     assert page.problems == ["That's already done, maybe in another tab. Here's the current status."]
 
 
+def test_the_command_line_shows_a_recovery_and_resets_at_once(site: Site) -> None:
+    ada = operator(site)
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    bob.turn_on_app()
+    start(ada)
+    runner = site.app.test_cli_runner()
+    shown = runner.invoke(args=["accounts", "show", "bob"]).output
+    assert "Recovery: two-factor methods are reset on January 16, 2027" in shown
+    runner.invoke(args=["accounts", "reset-second-factors", "bob", "--why", "Came by"])
+    assert "Recovery" not in runner.invoke(args=["accounts", "show", "bob"]).output
+    site.clock.pass_(DAY)
+    assert site.services.operators.recoveries.finish_due() == 0
+
+
 def test_a_recovery_is_not_offered_where_there_is_nothing_to_reset(site: Site) -> None:
     ada = operator(site)
     Owner(site, "bob").sign_up()

@@ -1,7 +1,7 @@
 """Recovery: an operator resets the second factors of a person who lost them.
 
 It waits for a day. Every channel of the owner is told at once, and a link in the email, a full log-in with a second
-factor or a button stops it: whoever persuades an operator must not get in before the owner can answer.
+factor or a button stops it: an attacker who persuades an operator must not get in before the owner can answer.
 """
 
 from __future__ import annotations
