@@ -132,7 +132,7 @@ SCREENS = (
     Screen("change-username-waiting", USERNAME, "renaming", twin="change-username"),
     Screen("change-username-again", USERNAME, "renamed", twin="change-username"),
     Screen("keep-username", "{}", "renaming"),
-    Screen("recovery-waiting", "/settings/security/recovery", "recovering"),
+    Screen("recovery-waiting", "/settings/security/recovery", "recovering", twin="stop-recovery"),
     Screen("stop-recovery", "{}", "recovering"),
     Screen("own-data", "/settings/account/data", "member"),
     Screen("delete-account", "/settings/account/delete", "member"),

@@ -34,8 +34,10 @@ def test_a_recovery_is_told_waits_a_day_and_is_carried_out(site: Site, layout: s
     bob.turn_on_texts()
     ada.open(f"{ACCOUNTS}/bob")
     ada.follow("Start recovery")
-    page = ada.press("Start recovery", why=" ")
-    assert (page.status, page.problems) == (422, ["Enter a reason."])
+    for why in (" ", "x" * 201):
+        page = ada.press("Start recovery", why=why)
+        assert (page.status, page.problems) == (422, ["Enter a reason with up to 200 characters."])
+        assert page.field("Reason")["value"] == why
     page = ada.press("Start recovery", why="Lost the phone")
     assert page.receipts == ["You started the recovery of the account @bob."]
     assert page.says("Recovery started")

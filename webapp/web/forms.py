@@ -18,7 +18,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import DataRequired, InputRequired
+from wtforms.validators import InputRequired
 
 from ..domain.language import lazy, lazy_pgettext
 from ..domain.refusals import CookiesOff, PageTooOld, Refusal
@@ -162,7 +162,7 @@ class FindAccountForm(Form):
 
 
 class ReasonForm(Form):
-    why = StringField(lazy("Reason"), [DataRequired(lazy("Enter a reason."))])
+    why = StringField(lazy("Reason"))
 
 
 class InviteForm(Form):

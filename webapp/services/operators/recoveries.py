@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 
 from ...domain.account_refusals import ChangesPaused
+from ...domain.app_refusals import ReasonMalformed
 from ...domain.origin import NO_BROWSER, Origin
 from ...domain.refusals import AlreadyDone, LinkInvalid, NotFound
 from ...models.accounts import PERSON, Account, locked_account
@@ -46,11 +47,13 @@ class Recoveries:
     def start(self, username: str, why: str, actor: Actor) -> int:
         """Begins a recovery, tells the owner why, and returns when the factors will be reset, in Unix seconds.
 
-        Raises `UnknownUsername`, `OtherOperator`, `ChangesPaused`, `TooManyAttempts`, `AlreadyDone` when one waits, and
-        `NotFound` for an account that is locked or deleted, has no second factor, or has no confirmed email address:
-        its owner could not be told.
+        Raises `ReasonMalformed`, `UnknownUsername`, `OtherOperator`, `ChangesPaused`, `TooManyAttempts`, `AlreadyDone`
+        when one waits, and `NotFound` for an account that is locked or deleted, has no second factor, or has no
+        confirmed email address: its owner could not be told.
         """
-        why = " ".join(why.split())[: self.core.policy.recovery_why_maximum]
+        why, most = " ".join(why.split()), self.core.policy.recovery_why_maximum
+        if not 0 < len(why) <= most:
+            raise ReasonMalformed(most)
         until = self.core.clock.now() + self.core.policy.recovery_waits
         with self.acts.write(actor) as act:
             tx, account = act.tx, locked_by_name(act.tx, username)

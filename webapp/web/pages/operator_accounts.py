@@ -128,14 +128,13 @@ def recover(username: str) -> Any:
     found, form = _view(username).account, ReasonForm()
     if form.submitted():
         try:
-            operators.services().recoveries.start(username, form.why.data, operators.actor())
+            operators.services().recoveries.start(username, form.why.data or "", operators.actor())
             render.receipt(RECOVERY_STARTED % {"username": found.username})
             return render.go(_url(found.username))
         except Refusal as refusal:
             words.place(refusal, form)
-    policy = current.services().settings.policy
-    hours, most = policy.recovery_waits // HOUR, policy.recovery_why_maximum
-    return render.page("operator/recover.html", form, account=found, hours=hours, most=most, cancel_url=_url(username))
+    hours = current.services().settings.policy.recovery_waits // HOUR
+    return render.page("operator/recover.html", form, account=found, hours=hours, cancel_url=_url(username))
 
 
 @bp.route("/invitations", methods=["GET", "POST"])
