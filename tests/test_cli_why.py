@@ -175,7 +175,7 @@ def test_too_many_requests_carry_the_number(site: Site, wiki: RelyingParty) -> N
 
 
 def test_a_flood_of_refusals_fills_no_table(site: Site) -> None:
-    note, origin = site.services.refusals.note, Origin("198.51.100.7")
+    note, origin = site.services.operators.refusals.note, Origin("198.51.100.7")
     numbers = [note("client_id", endpoint="/oauth/authorize", origin=origin) for _ in range(65)]
     assert len(set(numbers)) == 65, "each is answered"
     assert kept(site) == 60
@@ -190,7 +190,7 @@ def test_a_flood_of_refusals_fills_no_table(site: Site) -> None:
 
 def test_what_a_stranger_sends_is_cut_and_only_known_names_keep_their_values(site: Site) -> None:
     asked = [("a" * 41, "x"), ("scope", "s" * 5000), ("password", "secret"), *(("scope", "more") for _ in range(50))]
-    number = site.services.refusals.note(
+    number = site.services.operators.refusals.note(
         "scope",
         endpoint="/" + "e" * 500,
         origin=Origin("198.51.100.7"),
@@ -198,7 +198,7 @@ def test_what_a_stranger_sends_is_cut_and_only_known_names_keep_their_values(sit
         asked=asked,
         fact="\0\ud800",
     )
-    refused = site.services.refusals.explain(number).refused
+    refused = site.services.operators.refusals.explain(number).refused
     assert refused.client_id is None
     assert refused.asked[:3] == [["(another name)", "(not kept)"], ["scope", "s" * 300], ["password", "(not kept)"]]
     assert len(refused.asked) == 30
@@ -208,7 +208,9 @@ def test_what_a_stranger_sends_is_cut_and_only_known_names_keep_their_values(sit
 
 def test_names_and_values_may_be_a_mapping_and_a_rule_may_be_new(site: Site) -> None:
     origin = Origin("198.51.100.7")
-    number = site.services.refusals.note("new", endpoint="/x", origin=origin, asked={"scope": ""}, seconds=3, none=None)
+    number = site.services.operators.refusals.note(
+        "new", endpoint="/x", origin=origin, asked={"scope": ""}, seconds=3, none=None
+    )
     told = why(site, number)
     assert "Asked:\n  nothing\n" in told
     assert "App:       not known" in told
@@ -227,12 +229,12 @@ def test_a_database_that_cannot_write_costs_no_refusal(site: Site, wiki: Relying
 
 def test_no_row_is_written_about_a_database_that_does_not_answer(site: Site) -> None:
     assert not RULES["unavailable"].is_stored
-    site.services.refusals.note("unavailable", endpoint="/oauth/token", origin=Origin("198.51.100.7"))
+    site.services.operators.refusals.note("unavailable", endpoint="/oauth/token", origin=Origin("198.51.100.7"))
     assert kept(site) == 0
 
 
 def test_they_are_deleted_after_seven_days(site: Site) -> None:
-    number = site.services.refusals.note("scope", endpoint="/x", origin=Origin("198.51.100.7"))
+    number = site.services.operators.refusals.note("scope", endpoint="/x", origin=Origin("198.51.100.7"))
     site.clock.pass_(7 * 86400)
     site.services.maintenance.purge()
     assert why(site, number)

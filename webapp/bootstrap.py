@@ -43,7 +43,7 @@ from .services.not_you import NotYou
 from .services.notices import Notices
 from .services.one_time_codes import OneTimeCodes
 from .services.openid import OpenId
-from .services.operation import Accounts, Advice, Maintenance, Proxies, Refusals, Restoration
+from .services.operation import Accounts, Advice, Maintenance, Proxies, Restoration
 from .services.operators import Operators
 from .services.outbox import Outbox
 from .services.own_account import Deletions, Exports, Renames
@@ -93,7 +93,6 @@ class Services:
         self.attempts, self.sessions = attempts, sessions = Attempts(core), Sessions(core)
         self.passwords = passwords = Passwords(core, ports.hasher, site)
         guesses, codes, self.backup_codes = PasswordAttempts(core, attempts), OneTimeCodes(core), BackupCodes(core)
-        self.refusals = Refusals(core, attempts)
         self.text_caps = TextCaps(core, attempts, self.outbox, settings.sms_daily_budget, settings.mail_from)
         numbers = PhoneNumbers(core, codes, self.text_caps, self.outbox, tell, settings.sms_countries)
         self.email_addresses = emails = EmailAddresses(core, attempts, codes, self.outbox, tell, self.links, url)
@@ -104,7 +103,7 @@ class Services:
         self.login_requests, self.app_sessions = LoginRequests(core, attempts, pushes), AppSessions(core)
         self.approvals = Approvals(core, self.login_requests, tell)
         parts = (codes, self.outbox, numbers, self.ceremonies, self.login_requests)
-        self.methods = methods(Parts(core, attempts, *parts, site, ports.texts.available, hosts, key))
+        self.methods = known = methods(Parts(core, attempts, *parts, site, ports.texts.available, hosts, key))
         proof = (core, attempts, self.backup_codes, tell, self.methods, sessions)
         own = LoginServices(*proof, guesses, passwords, self.links, self.outbox)
         self.login, self.step_up, self.passkeys, self.login_links = own.login, own.step_up, own.passkeys, own.links
@@ -129,7 +128,7 @@ class Services:
         self.deletions = Deletions(core, sessions, *owned, self.usernames, url)
         self.accounts = Accounts(core, sessions, tell, self.deletions, self.renames)
         self.openid = OpenId(core, attempts, sessions, tell, self.outbox, self.methods, ports.servers, url, languages)
-        self.operators = Operators(core, sessions, *owned, self.methods, settings.origins, attempts, numbers, ports)
+        self.operators = Operators(core, sessions, *owned, known, settings.origins, attempts, numbers, pushes, ports)
         self.guarded = Guarded(core, attempts, sessions, tell, self.openid, self.legacy_access)
         beats, told = FileHeartbeat(settings.instance, settings.database_url), self.openid.back_channel
         self.delivery = Delivery(core, self.outbox, *ways, told.send, (refused.process, told.owe_ended), pushes.drop)

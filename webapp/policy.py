@@ -62,6 +62,9 @@ class Policy:
     username_change_every: int = 30 * DAY
     username_change_waits: int = DAY  # so that its owner can stop it
     username_changes_asked: Window = Window(3, DAY)  # those that were stopped, too
+    recovery_waits: int = DAY  # before an operator's reset of second factors, so that the owner can stop it
+    recoveries_started: Window = Window(3, DAY)  # of one account: each one mails and texts its owner
+    recovery_why_maximum: int = 200
     deletion_waits: int = 30 * DAY  # a full log-in undoes it
     exports: Window = Window(3, DAY)  # of one account
 

@@ -1,4 +1,4 @@
-"""The worker: delivers what the outbox owes; every minute beats, finishes undos and renames, rotates
+"""The worker: delivers what the outbox owes; every minute beats, finishes undos, renames and recoveries, rotates
 signing keys and notices sessions that expired, every hour purges."""
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def _keep_house(services: Services, stop: Event) -> None:
             beats = services.restoration.count_heartbeat(beats)
             services.email_undos.finish_due()
             services.renames.finish_due()
+            services.operators.recoveries.finish_due()
             services.openid.signing_keys.rotate_due()
             services.openid.back_channel.owe_expired()
             if minutes % 60 == 0:

@@ -68,6 +68,14 @@ FACTS: dict[str, dict[str, object]] = {
         "origin": Origin("203.0.113.5", FIREFOX),
         "stop_url": "https://login.example.org/keep-username/f00",
     },
+    "recovery": {
+        "name": "Anna",
+        "username": "anna",
+        "subject": "Your two-factor authentication will be turned off",
+        "what": "An administrator asked to turn off your two-factor authentication.",
+        "at": 1_800_000_000,
+        "stop_url": "https://login.example.org/stop-recovery/f00",
+    },
     "account-deletion": {
         "name": "Anna",
         "username": "anna",

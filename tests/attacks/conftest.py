@@ -17,7 +17,10 @@ from tests.people import Owner
 from tests.prepared import prepare
 
 HERE = Path(__file__).parent
-EVERY_VARIANT = ("test_account_changes.py", "test_meanwhile.py", "test_replay_and_races.py", "test_stale_requests.py")
+EVERY_VARIANT = (
+    *("test_account_changes.py", "test_meanwhile.py", "test_operator_recovery.py", "test_replay_and_races.py"),
+    "test_stale_requests.py",
+)
 """Where requests meet in one row, so that each variant of a test may take other locks."""
 
 CRAWLS = ("test_compression.py", "test_contacts.py", "test_input.py", "test_settings.py", "test_state_machine.py")

@@ -37,6 +37,7 @@ OPEN_TO_ALL = {
     "not_you.mailed",
     "entrance.undo_email",
     "own_account.keep_username",
+    "recoveries.stop_by_link",
     "site.delivery",  # its message ids are signed
     "challenge.verify",
     "challenge.methods",

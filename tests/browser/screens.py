@@ -25,7 +25,7 @@ from webapp.models.factors import Factor
 from webapp.models.messages import FAILED, Message
 from webapp.models.sessions import Session
 from webapp.services.attempts import Bucket
-from webapp.services.operators import AppOptions
+from webapp.services.operators import COMMAND_LINE, AppOptions
 from webapp.services.text_caps import stops
 
 APP = f"{TWO_FACTOR}/authentication-app"
@@ -132,6 +132,8 @@ SCREENS = (
     Screen("change-username-waiting", USERNAME, "renaming", twin="change-username"),
     Screen("change-username-again", USERNAME, "renamed", twin="change-username"),
     Screen("keep-username", "{}", "renaming"),
+    Screen("recovery-waiting", "/settings/security/recovery", "recovering", twin="stop-recovery"),
+    Screen("stop-recovery", "{}", "recovering"),
     Screen("own-data", "/settings/account/data", "member"),
     Screen("delete-account", "/settings/account/delete", "member"),
     Screen("account-deleted", "/settings/account/delete", "member", press=("main button.danger",),
@@ -227,6 +229,7 @@ SCREENS = (
     Screen("operator-account", "/operator/accounts/{}", "operator-of-people"),
     Screen("operator-account-own", "{}", "operator-of-operators", twin="operator-account"),
     Screen("operator-account-lock", "/operator/accounts/{}/lock", "operator-of-people"),
+    Screen("operator-account-recover", "/operator/accounts/{}/recover", "operator-of-people", has_fields=True),
     Screen("operator-invite", "/operator/invitations", "operator", has_fields=True),
     Screen("operator-messages", "/operator/messages", "operator"),
     Screen("operator-message-test", "/operator/messages", "operator", press=(PRIMARY,), sign="main .facts"),
@@ -445,6 +448,14 @@ def _renaming(person: UserWithSecret) -> None:
     person.open(USERNAME)
     person.press("Save", username=f"countess{person.username}")
     person.known = person.site.emailed_path(person.email, "/keep-username/")
+
+
+def _recovering(person: UserWithSecret) -> None:
+    """An operator started the recovery of the account."""
+    person.sign_up()
+    person.turn_on_app()
+    person.site.services.operators.recoveries.start(person.username, "Lost the phone", COMMAND_LINE)
+    person.known = person.site.emailed_path(person.email, "/stop-recovery/")
 
 
 def _renamed(person: UserWithSecret) -> None:
@@ -981,6 +992,7 @@ STATES: dict[str, State] = {
     "undone": _undone,
     "undone-before-the-app": _undone_before_the_app,
     "renaming": _renaming,
+    "recovering": _recovering,
     "renamed": _renamed,
     "coming-back": _coming_back,
     "invited": _invited,

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, text
 
-from tests.attacks.tools import count
+from tests.attacks.tools import count, enrolled
 from tests.conftest import Site
 from tests.doubles import CheapHasher, FailingPushes
 from tests.people import ANDROID, DESKTOP, TWO_FACTOR, Owner
 from webapp.domain.ports import Gone, PushMessage, Refused, Unreachable
 from webapp.models.factors import Factor
+from webapp.services.operators import COMMAND_LINE
 
 PHONES = "/settings/security/two-factor/phones"
 POINT = "BNNL5ZaTfK81qhXOx23-wewhigUeFb632jN6LvRWCFH1ubQr77FE_9qV1FuojuRmHP42zmf34rXgW80OvUVDgTk"
@@ -68,6 +69,26 @@ def message(site: Site) -> Any:
     with site.services.db.engine.connect() as connection:
         query = "SELECT * FROM messages WHERE channel = 'push' ORDER BY id DESC LIMIT 1"
         return connection.execute(text(query)).mappings().one()
+
+
+def test_a_recovery_by_an_operator_is_pushed_to_the_phones_of_its_owner(
+    site: Site, phone: Owner, service: FailingPushes
+) -> None:
+    site.services.operators.recoveries.start(phone.username, "Lost the phone", COMMAND_LINE)
+    deliver(site)
+    ((sent, _seconds),) = service.taken
+    notification = json.loads(sent.text)["notification"]
+    assert notification["title"] == "Your two-factor authentication will be turned off"
+    assert notification["body"].endswith("Reason: Lost the phone")
+    assert notification["navigate"] == "http://mobile.nightlatch.localhost:5000/"
+    assert notification["tag"] == "recovery-started"
+
+
+def test_a_recovery_is_pushed_to_no_phone_without_a_subscription(site: Site, service: FailingPushes) -> None:
+    grace = enrolled(site, "grace")
+    site.services.operators.recoveries.start(grace.username, "Lost the phone", COMMAND_LINE)
+    deliver(site)
+    assert service.taken == []
 
 
 def test_a_push_is_declarative_web_push_and_never_has_the_number(
@@ -265,6 +286,7 @@ class TestWithoutKey:
     def test_no_push_is_owed_and_the_list_works(self, site: Site, phone: Owner, service: FailingPushes) -> None:
         browser = waits(phone)
         assert browser.page is not None
+        site.services.operators.recoveries.start(phone.username, "Lost the phone", COMMAND_LINE)
         assert owed(site) == 0
         assert phone.answer(browser.page.number).h1 == "You approved this login"
         assert browser.post("/log-in/waiting").h1 == "Welcome, Ada Lovelace"

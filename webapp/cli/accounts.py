@@ -91,6 +91,8 @@ def show(username: str) -> None:
         click.echo(f"Earlier usernames: {', '.join(former)}")
     if account.new_username and account.rename_at:
         click.echo(f"New username: {account.new_username}, on {minute(account.rename_at)}")
+    if account.recovery_at:
+        click.echo(f"Recovery: two-factor methods are reset on {minute(account.recovery_at)}")
     if account.delete_at:
         click.echo(f"Deleted by its owner: on {minute(account.delete_at)}, unless they log in before")
 

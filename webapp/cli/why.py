@@ -20,7 +20,7 @@ from .common import services
 def why(error_id: str) -> None:
     """Print what an app asked, which rule refused it and what would be right, for the error ID that it was given."""
     try:
-        found = services().refusals.explain(error_id.strip().lower())
+        found = services().operators.refusals.explain(error_id.strip().lower())
     except NotFound:
         days = services().core.policy.refusals_kept // DAY
         raise click.ClickException(

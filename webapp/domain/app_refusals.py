@@ -29,6 +29,14 @@ class OtherOperator(Refusal):
     status = 403
 
 
+@dataclass
+class ReasonMalformed(Refusal):
+    """The reason of a recovery is empty or has more than `most` characters."""
+
+    most: int
+    field: ClassVar[str] = "why"
+
+
 class GroupNameMalformed(Refusal):
     field = "name"
 

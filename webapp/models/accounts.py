@@ -70,6 +70,12 @@ class Account(Table):
     rename_asked_at: Mapped[MaybeAt]
     """When the last change of the username was asked for; None when it was stopped."""
 
+    # Set while an operator's reset of the second factors waits.
+    recovery_at: Mapped[MaybeAt] = mapped_column(index=True)
+    """When the second factors are reset."""
+    recovery_why: Mapped[str | None] = mapped_column(String(200))
+    """The reason that the operator gave."""
+
     delete_at: Mapped[MaybeAt] = mapped_column(index=True)
     """Set when the owner deleted the account: when its rows go, unless a full log-in comes first."""
 
@@ -90,6 +96,9 @@ class Account(Table):
 NO_RENAME = {"new_username": None, "new_username_key": None, "rename_at": None}
 STOPPED_RENAME = {**NO_RENAME, "rename_asked_at": case((Account.rename_at.is_(None), Account.rename_asked_at))}
 """A change that was stopped does not count as one. One that took effect does: only time allows the next."""
+NO_RECOVERY = {"recovery_at": None, "recovery_why": None}
+STOPPED_CHANGES = {**STOPPED_RENAME, **NO_RECOVERY}
+"""What ends with every change that waits and that a link in an email would stop."""
 
 EXCLUSIVE = select(Account.id).where(Account.id == bindparam("account")).with_for_update(key_share=True)
 NOW = select(Account).where(Account.id == bindparam("account")).with_for_update(key_share=True)
@@ -136,9 +145,10 @@ def share_account(tx: Transaction, account: Account) -> None:
     """Must come before a session is opened: waits for a transaction with `lock_account`, but not for other log-ins.
 
     Raises `LoginExpired` when the owner deleted the account, or an operator locked it, since it was read. A log-in that
-    undoes a deletion changes the row, so it takes the lock alone: two that share it would wait for each other.
+    undoes a deletion or stops a recovery changes the row, so it takes the lock alone: two that share it would wait for
+    each other.
     """
-    if account.delete_at is not None:
+    if account.delete_at is not None or account.recovery_at is not None:
         lock_account(tx, account.id)
     now = tx.execute(SHARED, {"account": account.id}).one_or_none()
     if now is None or now.locked_at is not None or (now.delete_at is not None and account.delete_at is None):

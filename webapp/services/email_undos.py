@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from ..domain.names import key_of
 from ..domain.origin import NO_BROWSER, Origin
 from ..domain.refusals import LinkInvalid, NotFound
-from ..models.accounts import STOPPED_RENAME, Account, locked_account
+from ..models.accounts import STOPPED_CHANGES, Account, locked_account
 from ..models.codes import Link
 from ..models.database import Transaction
 from ..models.user import User
@@ -98,7 +98,7 @@ class EmailUndos:
 
     def _begin(self, tx: Transaction, account: Account, link: Link, origin: Origin) -> int:
         until = self.core.clock.now() + self.core.policy.email_undo_waits
-        values = {"undo_email": link.email, "undo_changed_at": link.made_at, "undo_at": until, **STOPPED_RENAME}
+        values = {"undo_email": link.email, "undo_changed_at": link.made_at, "undo_at": until, **STOPPED_CHANGES}
         tx.execute(update(Account).where(Account.id == account.id).values(values))
         earlier = masked(link.email)
         self.notices.record(tx, account.id, "email-undo-asked", origin, email=earlier, until=until)
@@ -137,7 +137,7 @@ class EmailUndos:
     def _restore(self, tx: Transaction, account: Account, address: str, origin: Origin) -> None:
         self.links.void_all(tx, account.id, Link.email != address)  # an attacker may read them
         confirmed = {"email": address, "email_key": key_of(address), "unconfirmed_email": None}
-        values = {**confirmed, **NO_UNDO, **STOPPED_RENAME}  # the link that stops a rename went to the later address
+        values = {**confirmed, **NO_UNDO, **STOPPED_CHANGES}  # the link that stops a rename went to the later address
         tx.execute(update(Account).where(Account.id == account.id).values(values))
         self.notices.tell_address(tx, account, account.email, "email-restored", origin, email=masked(address))
         account.email = address

@@ -23,6 +23,7 @@ PATHS = {
     "undo-email": "/undo-email/",
     "invite": "/invite/",
     "stop-rename": "/keep-username/",
+    "stop-recovery": "/stop-recovery/",
     "log-in-here": "/log-in/here/",
 }
 PROTECTING = ("undo-email", "not-you")

@@ -22,6 +22,9 @@ from .outbox import Outbox
 
 RECORD = insert(rows_of(Activity))  # built once, because every log-in runs it
 
+RECOVERY_STARTED = lazy("You started the recovery of the account @%(username)s.")
+RECOVERY_CANCELED = lazy("You canceled the recovery of the account @%(username)s.")
+RECOVERY_SUBJECT = lazy("Your two-factor authentication will be turned off")
 # Events that are only listed, and events of which the owner gets an e-mail too.
 LISTED: dict[str, Sentence] = {
     "logged-in": lazy("You logged in."),
@@ -55,6 +58,11 @@ LISTED: dict[str, Sentence] = {
     "second-factor-failed": lazy("Someone entered your password and then five wrong codes."),
     "group-joined": lazy("An administrator added you to the group %(group)s."),
     "group-left": lazy("An administrator removed you from the group %(group)s."),
+    "recovery-started": lazy(
+        "An administrator asked to turn off your two-factor authentication on %(until)s. Reason: %(why)s"
+    ),
+    "operator-recovery-started": RECOVERY_STARTED,
+    "operator-recovery-canceled": RECOVERY_CANCELED,
     "operator-logged-out": lazy("You logged out the account @%(username)s on all devices."),
     "operator-invited": lazy("You invited @%(username)s."),
     "operator-locked": lazy("You locked the account @%(username)s."),
@@ -119,6 +127,7 @@ TOLD: dict[str, Sentence] = {
     "sessions-ended": lazy("All devices were logged out using a link from a security email."),
     "factors-reset": lazy("An administrator turned off your two-factor authentication. Reason: %(why)s"),
     "logged-out-by-operator": lazy("An administrator logged you out on all devices."),
+    "recovery-stopped": lazy("The change of your two-factor authentication by an administrator was stopped."),
     "promoted": lazy("An administrator made you an operator of this site."),
     "demoted": lazy("An administrator ended your role as an operator of this site."),
     "locked": lazy("An administrator locked your account. No one can log in to it until it's unlocked."),
@@ -141,6 +150,7 @@ SUBJECTS: dict[str, Sentence] = {
     "factors-reset": lazy("An administrator turned off your two-factor authentication"),
     "locked": lazy("An administrator locked your account"),
     "unlocked": lazy("An administrator unlocked your account"),
+    "recovery-started": RECOVERY_SUBJECT,
 }
 
 

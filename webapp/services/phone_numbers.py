@@ -236,6 +236,13 @@ class PhoneNumbers:
             self._notify_both(tx, account, before, number, origin)
         return values
 
+    def warn(self, tx: Transaction, account: Account, template: str, number: str | None = None) -> None:
+        """Texts a warning to this number, by default the account's own, if it has one."""
+        e164, lasts = number or self._own(account), self.core.policy.text_warning_seconds
+        if e164 is not None:
+            to = PhoneNumber(e164, phone_numbers.country_of(e164))
+            self.outbox.post_text(tx, to=to, template=template, account=account, lasts=lasts)
+
     def _own(self, account: Account) -> str | None:
         return self.core.keyring.open(account.phone_number, phone_bound(account.id)) if account.phone_number else None
 
@@ -274,9 +281,7 @@ class PhoneNumbers:
 
     def _notify_both(self, tx: Transaction, account: Account, before: str, number: PhoneNumber, origin: Origin) -> None:
         self.notices.tell(tx, account, "phone-changed", origin, hint=number.hint)
-        old = PhoneNumber(before, phone_numbers.country_of(before))
-        lasts = self.core.policy.text_warning_seconds
-        self.outbox.post_text(tx, to=old, template="number-changed", account=account, lasts=lasts)
+        self.warn(tx, account, "number-changed", before)
 
     def _target(self, code: Code) -> PhoneNumber:
         assert code.sealed_target is not None  # `send_code` stored it

@@ -180,5 +180,5 @@ def _sent() -> Parameters:
 
 def note(rule: str, client_id: str, parameters: Parameters, **facts: str) -> str:
     """Keeps a refusal for `flask why`. Returns its error id."""
-    service, origin = current.services().refusals, current.origin()
+    service, origin = current.services().operators.refusals, current.origin()
     return service.note(rule, endpoint=request.path, origin=origin, client_id=client_id, asked=parameters, **facts)

@@ -31,6 +31,7 @@ def _address(refusal: a.AddressRefused) -> str:
 WORDS: dict[type[Refusal], Callable[[Any], str]] = {
     a.LastOperator: lambda _r: _("This is the only operator who can log in. Make another account an operator first."),
     a.OtherOperator: lambda _r: _("Operators can't be changed here. Use the command line."),
+    a.ReasonMalformed: lambda e: _("Enter a reason with up to %(most)s characters.", most=e.most),
     a.GroupNameMalformed: lambda _r: _("Use 1 to 40 lowercase letters (a to z), numbers, and dashes."),
     a.GroupTaken: lambda _r: _("There's already a group with that name. Choose another name."),
     a.GroupInUse: lambda e: _(

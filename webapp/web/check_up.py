@@ -9,7 +9,9 @@ from ..domain.forecast import OF_EVERY_ACCOUNT, Outlook
 from ..domain.language import gettext as _
 from ..domain.language import ngettext, pgettext
 from ..domain.lists import all_of
+from ..models.accounts import Account
 from ..models.user import User
+from ..services.notices import RECOVERY_SUBJECT, sentence_for
 from . import backup_card, current, layouts, times
 from .verbatim import verbatim
 
@@ -83,9 +85,18 @@ def _second_factor(user: User, outlooks: Sequence[Outlook]) -> Iterator[Line]:
     on = {factor.method for factor in user.factors}
     names = [str(method.general_title) for method in current.services().methods if method.slug in on]
     note = _("On: %(methods)s", methods=all_of(names))
-    yield Line(title, note, None, _("Manage"), _("Manage two-factor authentication"), url)
+    if user.account.recovery_at is not None:
+        yield Line(title, note, _recovery(user.account))
+    else:
+        yield Line(title, note, None, _("Manage"), _("Manage two-factor authentication"), url)
     yield _backup_code(user)
     yield _second_method(user, url, outlooks)
+
+
+def _recovery(account: Account) -> Act:
+    """An operator's reset of the second factors waits."""
+    text = sentence_for("recovery-started", {"until": account.recovery_at, "why": account.recovery_why})
+    return Act(str(RECOVERY_SUBJECT), text, _("Stop the change"), layouts.page_url("recoveries.waiting"))
 
 
 def _backup_code(user: User) -> Line:

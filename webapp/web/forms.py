@@ -170,6 +170,10 @@ class FindAccountForm(Form):
     username = StringField(lazy("Username or email"), [InputRequired(lazy("Enter a username or email."))])
 
 
+class ReasonForm(Form):
+    why = StringField(lazy("Reason"))
+
+
 class InviteForm(Form):
     email = StringField(lazy("Email"), [InputRequired(lazy("Enter an email address."))])
     username = StringField(lazy("Username (optional)"))

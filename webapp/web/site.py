@@ -51,6 +51,7 @@ from .pages import (
     operator_messages,
     outbox,
     own_account,
+    recoveries,
     requests,
     sessions,
     settings,
@@ -65,7 +66,7 @@ PAGES = (
     *(entrance, login_links, not_you, challenge, home, settings, own_account, sessions, activity, contacts),
     *(two_factor, temporary_passwords, enrollment, step_up, help, web_app, site, assets),
     *(operator, operator_apps, operator_accounts, operator_messages, app_logins, connected_apps, guarded_logins),
-    device,
+    *(device, recoveries),
 )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from ...domain.key_refusals import KeyCloned
 from ...domain.origin import Origin
 from ...domain.refusals import CodeRefusal, NotFound, Refusal, TooSoon
-from ...models.accounts import Account
+from ...models.accounts import Account, lock_account
 from ...models.database import Transaction
 from ...models.factors import Factor
 from ...models.sessions import BACKUP_CODE_PROOF
@@ -142,6 +142,7 @@ class ProofFlow(ABC, Generic[C, Result]):
             self.attempts.spend(*challenge, failures, *further)
         try:
             with self.core.db.write() as tx:
+                _lock(tx, claim)
                 choice.method.verify(tx, choice.challenge, answers)
                 if failures is not None:
                     self._was_right(tx, failures)
@@ -162,6 +163,7 @@ class ProofFlow(ABC, Generic[C, Result]):
         self.attempts.count(failures)
         try:
             with self.core.db.write() as tx:
+                _lock(tx, claim)
                 successor = self.backup_codes.exchange(tx, claim.account.id, typed)
                 self._was_right(tx, failures)
                 result = self._complete(tx, claim, BACKUP_CODE_PROOF, origin, **options)
@@ -231,6 +233,12 @@ class ProofFlow(ABC, Generic[C, Result]):
         if isinstance(refusal, KeyCloned):
             with self.core.db.write() as tx:
                 self.notices.tell(tx, claim.account, "factor-copied", origin, name=refusal.name)
+
+
+def _lock(tx: Transaction, claim: Claim) -> None:
+    """A log-in that may stop a recovery locks the account first, as the reset itself does."""
+    if claim.account.recovery_at is not None:
+        lock_account(tx, claim.account.id)
 
 
 def single_use_of(method: Method, answers: Answers) -> list[Bucket]:

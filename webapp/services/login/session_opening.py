@@ -15,6 +15,7 @@ from ...models.database import Transaction, changed_one_row
 from ...models.sessions import PASSWORD_PROOF
 from ...models.user import SessionToken
 from ..attempts import UNGUESSABLE, Attempts
+from ..factor_resets import stop_recovery
 from ..notices import Notices
 from ..password_attempts import WRONG, KnownBrowser, address_bucket, total_bucket
 from ..sessions import Sessions
@@ -63,11 +64,13 @@ class SessionOpening:
 
         `passkey` is the label of the passkey, for a log-in without a password.
 
-        An account without a language gets that of the request. A deletion of the account is undone. Raises
-        `LoginExpired` when the time for that is over.
+        An account without a language gets that of the request. A deletion of the account is undone, and a second factor
+        stops a recovery by an operator. Raises `LoginExpired` when the time to undo the deletion is over.
         """
         if not account.language:
             tx.execute(update(Account).where(Account.id == account.id).values(language=spoken().code))
+        if account.recovery_at is not None and any(proof != PASSWORD_PROOF for proof in proofs):
+            stop_recovery(tx, self.notices, account, origin)
         came_back = account.delete_at is not None and self._come_back(tx, account, origin)
         token = self.sessions.open(tx, account.id, origin, persistent=persistent, proofs=proofs)
         named, kinds = (total_bucket(account.id), *failures), (WRONG, UNGUESSABLE)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, delete, literal, select, update
+from sqlalchemy import Select, literal, select, update
 
 from ...domain.names import key_of
 from ...domain.origin import NO_BROWSER
 from ...domain.refusals import NotFound
 from ...models.accounts import Account
 from ...models.database import Transaction
-from ...models.drafts import Draft
 from ...models.factors import Factor
 from ...models.names import FormerUsername
 from ..account_lookup import has_username
 from ..core import Core
+from ..factor_resets import reset_factors
 from ..notices import Notices
 from ..own_account import Deletions, Renames
 from ..sessions import Sessions
@@ -65,15 +65,10 @@ class Accounts:
             return self.renames.by_operator(tx, self._find(tx, LOCKED, username), new, NO_BROWSER)
 
     def reset_second_factors(self, username: str, why: str) -> None:
-        """Deletes every factor and the backup code, ends every session, and tells the owner why. Raises `NotFound`."""
+        """Resets them at once, as `reset_factors` does. Raises `NotFound`."""
         account = self.named(username)
         with self.core.db.write() as tx:
-            tx.execute(delete(Factor).where(Factor.account_id == account.id))
-            tx.execute(delete(Draft).where(Draft.account_id == account.id))
-            no_code = {"backup_code_hash": None, "backup_code_made_at": None}
-            tx.execute(update(Account).where(Account.id == account.id).values(no_code))
-            self.sessions.end_others(tx, account.id, None)
-            self.notices.tell(tx, account, "factors-reset", NO_BROWSER, why=why)
+            reset_factors(tx, self.sessions, self.notices, account, why)
 
     def log_out(self, username: str) -> None:
         """Ends every session of the account. Raises `NotFound`."""

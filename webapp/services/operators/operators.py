@@ -11,8 +11,10 @@ from ..core import Core
 from ..links import Links
 from ..method_kinds import Methods
 from ..notices import Notices
+from ..operation.refusals import Refusals
 from ..outbox import Outbox
 from ..phone_numbers import PhoneNumbers
+from ..requests import RequestPushes
 from ..sessions import Sessions
 from .accounts import OperatedAccounts
 from .acts import Acts
@@ -20,6 +22,7 @@ from .apps import RegisteredApps
 from .groups import Groups
 from .key_proof import KeyProof
 from .messages import OperatedMessages
+from .recoveries import Recoveries
 from .roles import Roles
 
 
@@ -37,12 +40,15 @@ class Operators:
         origins: Sequence[str],
         attempts: Attempts,
         numbers: PhoneNumbers,
+        pushes: RequestPushes,
         ports: Adapters,
     ) -> None:
         self.core, acts = core, Acts(core, notices)
         self.roles = Roles(core, acts, sessions, links, notices)
+        telling = (links, notices, outbox, numbers, pushes)
+        self.recoveries = Recoveries(core, acts, attempts, sessions, *telling)
         self.groups = Groups(core, acts, notices)
         self.accounts = OperatedAccounts(core, acts, sessions, notices, methods)
         self.apps = RegisteredApps(core, acts, tuple(urlsplit(origin).hostname or "" for origin in origins))
         self.messages = OperatedMessages(core, acts, attempts, outbox, numbers, ports.mail, ports.texts)
-        self.key_proof = KeyProof(core, methods)
+        self.key_proof, self.refusals = KeyProof(core, methods), Refusals(core, attempts)

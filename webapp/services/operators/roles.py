@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Update, literal, select, update
 from ...domain.app_refusals import OtherOperator, UnknownUsername
 from ...domain.names import key_of
 from ...domain.origin import NO_BROWSER
-from ...models.accounts import OPERATOR, PERSON, Account
+from ...models.accounts import NO_RECOVERY, OPERATOR, PERSON, Account
 from ...models.codes import Link
 from ...models.database import Transaction, changed_one_row
 from ..account_lookup import has_username
@@ -39,7 +39,7 @@ class Roles:
         """Makes the account an operator. False when it was one already. Raises `UnknownUsername`."""
         with self.acts.write(COMMAND_LINE) as act:
             account = locked_by_name(act.tx, username)
-            if not changed_one_row(act.tx, _change(account, Account.role == PERSON, role=OPERATOR)):
+            if not changed_one_row(act.tx, _change(account, Account.role == PERSON, role=OPERATOR, **NO_RECOVERY)):
                 return False
             self._tell(act, account, "promoted")
         return True
@@ -65,7 +65,7 @@ class Roles:
             demand_a_person(account, actor)
             demand_another_operator(self.core.db, act.tx, account)
             now = self.core.clock.now()
-            if not changed_one_row(act.tx, _change(account, Account.locked_at.is_(None), locked_at=now)):
+            if not changed_one_row(act.tx, _change(account, Account.locked_at.is_(None), locked_at=now, **NO_RECOVERY)):
                 return False
             self.sessions.end_others(act.tx, account.id, None)
             self.links.void_all(act.tx, account.id, Link.purpose.not_in(PROTECTING))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, String, cast, delete, or_, select, update
 
 from ...domain.origin import Origin
-from ...models.accounts import STOPPED_RENAME, Account, lock_for_change, locked_account
+from ...models.accounts import STOPPED_CHANGES, Account, lock_for_change, locked_account
 from ...models.codes import Link
 from ...models.database import Transaction
 from ...models.messages import Message
@@ -52,7 +52,7 @@ class Deletions:
             account = lock_for_change(tx, user.account.id)
             self.sessions.demand_open(tx, user.session)
             demand_another_operator(self.core.db, tx, account)
-            values = {"delete_at": until, **STOPPED_RENAME}
+            values = {"delete_at": until, **STOPPED_CHANGES}
             tx.execute(update(Account).where(Account.id == account.id).values(values))
             self.sessions.end_others(tx, account.id, None)
             self.links.void_all(tx, account.id, Link.purpose.not_in(PROTECTING))

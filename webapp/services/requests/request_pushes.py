@@ -19,6 +19,7 @@ from ...models.database import Transaction
 from ...models.factors import Factor, factor_bound
 from ...models.login_requests import APPROVED, DENIED, USED, LoginRequest
 from ..core import Core
+from ..notices import sentence_for, subject_for
 from ..outbox import Outbox
 
 DECLARATIVE = 8030  # the value that marks Declarative Web Push, after RFC 8030
@@ -51,6 +52,26 @@ class RequestPushes:
                     tx, account=account, factor_id=phone.id, subscription=subscription, text=text, lasts=lasts
                 )
 
+    def warn(self, tx: Transaction, account: Account, kind: str, details: dict[str, str | int]) -> None:
+        """Adds a push about an event to the outbox, for each device of the account with a subscription."""
+        if not self.are_sent:
+            return
+        on = Factor.account_id == account.id, Factor.turned_off_at.is_(None)
+        for phone in tx.objects.scalars(select(Factor).where(*on)).all():
+            if json.loads(phone.attributes).get("pushes"):
+                subscription = self.core.keyring.open(phone.sealed, factor_bound(account.id, phone.method))
+                with self.outbox.speaking_to(account):
+                    text = self._notification(
+                        title=subject_for(kind, details),
+                        body=sentence_for(kind, details),
+                        navigate=f"{self.mobile_url}/",
+                        tag=kind,
+                    )
+                lasts = self.core.policy.text_warning_seconds
+                self.outbox.post_push(
+                    tx, account=account, factor_id=phone.id, subscription=subscription, text=text, lasts=lasts
+                )
+
     def drop(self, message: PushMessage) -> None:
         """Deletes a subscription that no longer exists. The device stays on, and may subscribe again."""
         with self.core.db.write() as tx:
@@ -78,17 +99,18 @@ class RequestPushes:
         """Declarative Web Push JSON, in the account's language; our service worker reads it too."""
         with self.outbox.speaking_to(account):
             where = self.places.near(request.address) or request.address
-            notification = {
-                "title": gettext("Are you trying to log in to %(site)s?", site=self.site_name),
-                "body": gettext("%(device)s, %(place)s", device=device(request.device), place=where),
-                "lang": spoken().code.replace("_", "-"),
-                "dir": spoken().direction,
-                "navigate": url,
-                "tag": "login-request",
-                "requireInteraction": True,
-                "actions": [
+            return self._notification(
+                title=gettext("Are you trying to log in to %(site)s?", site=self.site_name),
+                body=gettext("%(device)s, %(place)s", device=device(request.device), place=where),
+                navigate=url,
+                tag="login-request",
+                actions=[
                     {"action": "review", "title": gettext("Review"), "navigate": url},
                     {"action": "deny", "title": gettext("Deny"), "navigate": f"{url}#deny"},
                 ],
-            }
-        return json.dumps({"web_push": DECLARATIVE, "notification": notification}, ensure_ascii=False)
+            )
+
+    def _notification(self, *, title: str, body: str, navigate: str, tag: str, **more: object) -> str:
+        language = {"lang": spoken().code.replace("_", "-"), "dir": spoken().direction}
+        shown = {"title": title, "body": body, **language, "navigate": navigate, "tag": tag, "requireInteraction": True}
+        return json.dumps({"web_push": DECLARATIVE, "notification": {**shown, **more}}, ensure_ascii=False)

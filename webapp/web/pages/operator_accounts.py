@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,10 @@ from ...domain.refusals import Refusal
 from ...models.accounts import OPERATOR
 from ...policy import HOUR
 from ...services.activity import NEWEST
-from ...services.notices import sentence_for
+from ...services.notices import RECOVERY_CANCELED, RECOVERY_STARTED, sentence_for
 from ...services.operators.accounts import AccountView
 from .. import current, guards, layouts, operators, render, words
-from ..forms import FindAccountForm, Form, InviteForm
+from ..forms import FindAccountForm, Form, InviteForm, ReasonForm
 
 bp = Blueprint("operator_accounts", __name__, url_prefix="/operator")
 
@@ -58,7 +58,15 @@ ACTS = {
         lazy("%(name)s is unlocked."),
         lambda username: operators.services().roles.unlock(username, operators.actor()),
     ),
+    "cancel-recovery": Act(
+        lazy("Cancel recovery"),
+        lazy("Two-factor authentication of %(name)s stays on."),
+        lazy("Cancel recovery"),
+        RECOVERY_CANCELED,
+        lambda username: operators.services().recoveries.cancel(username, operators.actor()),
+    ),
 }
+START_RECOVERY = lazy("Start recovery")
 
 
 @bp.route("/accounts", methods=["GET", "POST"])
@@ -83,19 +91,19 @@ def listed() -> Any:
 def account(username: str) -> Any:
     view = _view(username)
     events = current.services().activity.page(view.account.id, NEWEST).events
-    acts = () if view.account.role == OPERATOR else ("log-out", "unlock" if view.account.locked_at else "lock")
     return render.page(
         "operator/account.html",
         view=view,
         factors=[(factor.label or str(method.general_title), method.icon, factor) for method, factor in view.factors],
         sessions=[(device(session.device), session) for session in view.sessions],
         events=[(event, sentence_for(event.kind, event.details)) for event in events],
-        acts=[(ACTS[name].button, _act_url(view.account.username, name)) for name in acts],
+        acts=list(_acts(view)),
+        recovery_started_at=operators.services().recoveries.started_at(view.account),
         group_urls=[(name, layouts.page_url("operator.group", group_name=name)) for name in view.groups],
     )
 
 
-@bp.route("/accounts/<username>/<any('log-out', 'lock', 'unlock'):act>", methods=["GET", "POST"])
+@bp.route("/accounts/<username>/<any('log-out', 'lock', 'unlock', 'cancel-recovery'):act>", methods=["GET", "POST"])
 @login_required
 @guards.operator
 def confirm(username: str, act: str) -> Any:
@@ -103,13 +111,30 @@ def confirm(username: str, act: str) -> Any:
     if form.submitted():
         try:
             chosen.do(username)
-            render.receipt(chosen.receipt % {"name": found.name})
+            render.receipt(chosen.receipt % {"name": found.name, "username": found.username})
             return render.go(_url(found.username))
         except Refusal as refusal:
             words.place(refusal, form)
     heading, what = chosen.heading % {"name": found.name}, chosen.what % {"name": found.name}
     cancel_url = _url(found.username)
     return render.page("operator/act.html", form, heading=heading, what=what, act=chosen, cancel_url=cancel_url)
+
+
+@bp.route("/accounts/<username>/recover", methods=["GET", "POST"])
+@login_required
+@guards.operator
+def recover(username: str) -> Any:
+    """Asks why, and starts the recovery of the account."""
+    found, form = _view(username).account, ReasonForm()
+    if form.submitted():
+        try:
+            operators.services().recoveries.start(username, form.why.data or "", operators.actor())
+            render.receipt(RECOVERY_STARTED % {"username": found.username})
+            return render.go(_url(found.username))
+        except Refusal as refusal:
+            words.place(refusal, form)
+    hours = current.services().settings.policy.recovery_waits // HOUR
+    return render.page("operator/recover.html", form, account=found, hours=hours, cancel_url=_url(username))
 
 
 @bp.route("/invitations", methods=["GET", "POST"])
@@ -140,6 +165,19 @@ def _view(username: str) -> AccountView:
         return operators.services().accounts.view(username)
     except UnknownUsername:
         abort(404)
+
+
+def _acts(view: AccountView) -> Iterator[tuple[Sentence, str]]:
+    """The label and the URL of each thing that can be done to the account here: nothing to an operator's."""
+    account = view.account
+    if account.role == OPERATOR:
+        return
+    names = ["log-out", "unlock" if account.locked_at else "lock"]
+    yield from ((ACTS[name].button, _act_url(account.username, name)) for name in names)
+    if account.recovery_at is not None:
+        yield ACTS["cancel-recovery"].button, _act_url(account.username, "cancel-recovery")
+    elif view.factors and account.email and not account.locked_at and not account.delete_at:
+        yield START_RECOVERY, layouts.page_url("operator_accounts.recover", username=account.username)
 
 
 def _url(username: str) -> str:

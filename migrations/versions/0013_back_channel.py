@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012_back_channel"
-down_revision = "0016_refused_requests"
+revision = "0013_back_channel"
+down_revision = "0012_refused_requests"
 branch_labels = None
 depends_on = None
 

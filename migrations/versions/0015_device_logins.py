@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014_device_logins"
-down_revision = "0013_app_proofs"
+revision = "0015_device_logins"
+down_revision = "0014_app_proofs"
 branch_labels = None
 depends_on = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016_refused_requests"
+revision = "0012_refused_requests"
 down_revision = "0011_guarded_hosts"
 branch_labels = None
 depends_on = None

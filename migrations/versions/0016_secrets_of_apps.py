@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017_secrets_of_apps"
-down_revision = "0014_device_logins"
+revision = "0016_secrets_of_apps"
+down_revision = "0015_device_logins"
 branch_labels = None
 depends_on = None
 

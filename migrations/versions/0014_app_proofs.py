@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013_app_proofs"
-down_revision = "0012_back_channel"
+revision = "0014_app_proofs"
+down_revision = "0013_back_channel"
 branch_labels = None
 depends_on = None
 
