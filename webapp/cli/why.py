@@ -10,7 +10,7 @@ from flask.cli import with_appcontext
 from ..domain.app_rules import RULES, UNLISTED
 from ..domain.refusals import NotFound
 from ..policy import DAY
-from ..services.operation.refusals import Explained
+from ..services.operators.refusals import Explained
 from .common import services
 
 

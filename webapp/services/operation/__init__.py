@@ -1,4 +1,4 @@
-"""What the operator does and is told: accounts, advice, upkeep, restores, proxies and refused requests."""
+"""What the operator does and is told: accounts, advice, upkeep, restores and proxies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from .accounts import Accounts
 from .advice import Advice
 from .maintenance import Maintenance
 from .proxies import Proxies
-from .refusals import Refusals
 from .restoration import Restoration
 
-__all__ = ["Accounts", "Advice", "Maintenance", "Proxies", "Refusals", "Restoration"]
+__all__ = ["Accounts", "Advice", "Maintenance", "Proxies", "Restoration"]

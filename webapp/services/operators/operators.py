@@ -11,7 +11,6 @@ from ..core import Core
 from ..links import Links
 from ..method_kinds import Methods
 from ..notices import Notices
-from ..operation.refusals import Refusals
 from ..outbox import Outbox
 from ..phone_numbers import PhoneNumbers
 from ..requests import RequestPushes
@@ -23,6 +22,7 @@ from .groups import Groups
 from .key_proof import KeyProof
 from .messages import OperatedMessages
 from .recoveries import Recoveries
+from .refusals import Refusals
 from .roles import Roles
 
 
