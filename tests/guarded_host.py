@@ -76,7 +76,7 @@ class GuardedHost:
         return to
 
     def enter(self, person: Person, target: str = "/") -> str:
-        """A log-in of who has a session of the site with enough proof."""
+        """A log-in of who has a session of the site with enough proof, and none at the host."""
         self.ask(person, target)
         return self.go_back(person)
 
