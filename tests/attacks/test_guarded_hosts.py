@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
 
 from tests.apps import App, basic
 from tests.attacks.races import Racers
@@ -14,12 +16,14 @@ from tests.attacks.tools import account_id, cookies_of, count, live_sessions
 from tests.conftest import Site, one_database
 from tests.guarded_host import GuardedHost, code_in, original, refresh_of
 from tests.people import HOST, Owner, Page
+from tests.services.test_openid_meanwhile import user_of
+from webapp import create_app
 from webapp.models.accounts import Account
 from webapp.models.apps import AppSession
-from webapp.models.guarded_hosts import GuardedLogin
 from webapp.models.registered_apps import KEY, TWO_FACTOR
 from webapp.models.sessions import Session
 from webapp.services.guarded.configurations import IDENTITY
+from webapp.settings import Settings
 
 AT_ONCE = 6
 PROXIES = ("nginx", "caddy", "traefik", "envoy")
@@ -248,6 +252,36 @@ def test_no_address_redirects_and_none_tells_the_secret(ada: Owner, wiki: Guarde
         assert response.status_code in (400, 404, 421), response.status_code
         assert "Location" not in response.headers
         assert wiki.secret not in response.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_no_error_tells_the_secret(ada: Owner, wiki: GuardedHost, site: Site, proxy: str) -> None:
+    """Caddy and Envoy show the answer to who asked, who may name the host."""
+    nowhere = {"X-Original-URL": "", "X-Forwarded-Host": "x"}
+    elsewhere = wiki.check(
+        ada, proxy=proxy, host="elsewhere.example", headers={"X-Original-URL": "", "X-Forwarded-Host": "x"}
+    )
+    assert elsewhere.status == 404
+    with site.services.db.write() as tx:
+        tx.execute(text("ALTER TABLE guarded_sessions RENAME TO gone"))
+    try:
+        failed = wiki.check(ada, proxy=proxy)
+    finally:
+        with site.services.db.write() as tx:
+            tx.execute(text("ALTER TABLE gone RENAME TO guarded_sessions"))
+    assert failed.status >= 500
+    for page in (elsewhere, failed):
+        assert wiki.secret not in page.text + str(page.response.headers)
+        assert "<form" not in page.text
+
+
+def test_a_check_that_took_too_long_counts_for_nothing(ada: Owner, wiki: GuardedHost, site: Site) -> None:
+    wiki.enter(ada)
+    settings = site.services.settings
+    site.services.settings = replace(settings, policy=replace(settings.policy, guarded_check_seconds=-1))
+    page = wiki.check(ada)
+    assert page.status == 503
+    assert not any(name in page.response.headers for name in IDENTITY)
 
 
 @pytest.mark.parametrize("target", ["//", "//a", "/a//b", "/a/../b", "/a%2f%2fb", "/", ""])
@@ -689,20 +723,17 @@ def test_only_a_navigation_is_led_to_a_log_in(ada: Owner, wiki: GuardedHost, pro
 def test_an_agreement_after_a_log_out_is_not_another_accounts(
     ada: Owner, mallory: Owner, wiki: GuardedHost, site: Site
 ) -> None:
+    """The handle is in an address, so another session can open its page; its agreement is its own."""
     wiki.enter(ada)
     wiki.log_out(ada)
     assert wiki.ask(ada).h1 == "Log in to Wiki"
-    at = ada.page.response.request.url
-    handle = at.rpartition("=")[2]
+    handle = ada.page.response.request.url.rpartition("=")[2]
+    mallory.log_in_whole()
     logins = site.services.guarded.logins
-    user = site.services.sessions.find
-    assert user is not None
-    with site.services.db.write() as tx:  # Mallory agreed in her own session
-        tx.execute(update(GuardedLogin).where(GuardedLogin.asks).values(agreed_hash="0" * 64))
-    assert logins.find(handle).agreed_hash == "0" * 64
-    assert ada.open(at).h1 == "Log in to Wiki", "Ada did not"
+    logins.agree(logins.find(handle), user_of(site, mallory))
+    assert ada.open(f"/hosts/log-in?id={handle}").h1 == "Log in to Wiki", "Ada did not agree"
     ada.press("Continue")
-    refresh_of(ada)
+    assert wiki.go_back(ada) == f"{wiki.url}/"
 
 
 @pytest.mark.parametrize(
@@ -756,9 +787,21 @@ def test_a_guarded_host_has_four_pages_and_nothing_else(ada: Owner, wiki: Guarde
         assert response.headers["Cache-Control"] == "no-store"
 
 
-@pytest.fixture
-def secure(environ: dict[str, str]) -> None:
-    environ["NIGHTLATCH_URL"] = "https://id.example.org"
+def test_a_guarded_host_decides_about_https_itself(
+    ada: Owner, wiki: GuardedHost, site: Site, tmp_path: Path, overrides: dict[str, Any]
+) -> None:
+    environ = {
+        "NIGHTLATCH_SERVER_NAME": "login.example.org",
+        "NIGHTLATCH_DATABASE_URL": site.services.settings.database_url,
+        "NIGHTLATCH_SECRET_KEY": "0123456789abcdef" * 4,
+        "NIGHTLATCH_ENCRYPTION_KEYS": "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+    }
+    secure = create_app(Settings.read(environ, tmp_path / "other"), clock=site.clock, **overrides)
+    for path in ("/.nightlatch/log-out", "/.nightlatch/forbidden", "/.nightlatch/start?id=x", "/forward/nginx/x"):
+        response = secure.test_client().get(path, base_url=f"https://{wiki.host}")
+        assert "Strict-Transport-Security" not in response.headers, path
+    response = secure.test_client().get("/log-in", base_url="https://login.example.org")
+    assert "Strict-Transport-Security" in response.headers
 
 
 def test_identity_headers_are_always_all_five_and_in_utf_8(site: Site) -> None:

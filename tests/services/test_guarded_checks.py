@@ -1,0 +1,124 @@
+"""What a check of a session at a guarded host costs, and the signed statement in its answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from tests.conftest import Site
+from tests.doubles import CheapHasher
+from tests.guarded_host import GuardedHost
+from tests.people import HOST, Owner
+from webapp.models.registered_apps import ALGORITHMS, ES256
+
+ASSERTION = "Nightlatch-Assertion"
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {"hasher": CheapHasher()}
+
+
+@pytest.fixture
+def ada(site: Site) -> Owner:
+    """With a second factor, so that a check reads a factor too."""
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_app()
+    return ada
+
+
+@pytest.fixture
+def wiki(site: Site, ada: Owner) -> GuardedHost:
+    wiki = GuardedHost(site)
+    wiki.enter(ada)
+    wiki.check(ada)  # the first one makes the keys
+    return wiki
+
+
+def counted(site: Site) -> list[str]:
+    return [one for one in site.statements if one.startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))]
+
+
+def test_a_check_is_one_statement_and_writes_once_a_minute(ada: Owner, wiki: GuardedHost, site: Site) -> None:
+    site.clock.pass_(59)
+    site.statements.clear()
+    assert wiki.lets_in(ada)
+    assert [one.split()[0] for one in counted(site)] == ["SELECT"], "a new assertion costs no statement"
+    site.clock.pass_(1)
+    site.statements.clear()
+    assert wiki.lets_in(ada)
+    assert [one.split()[:2] for one in counted(site)] == [
+        ["SELECT", counted(site)[0].split()[1]],
+        ["UPDATE", "sessions"],
+        ["UPDATE", "guarded_sessions"],
+    ]
+    site.statements.clear()
+    assert wiki.lets_in(ada)
+    assert len(counted(site)) == 1
+
+
+def test_a_check_of_nobody_is_one_statement(ada: Owner, wiki: GuardedHost, site: Site) -> None:
+    stranger = ada.other_browser()
+    site.statements.clear()
+    assert wiki.check(stranger, headers={"Sec-Fetch-Mode": "cors"}).status == 401
+    assert len(counted(site)) == 1
+
+
+def test_an_assertion_is_verified_by_the_published_keys(ada: Owner, wiki: GuardedHost, site: Site) -> None:
+    found = decoded(ada, wiki)
+    now = site.clock.now()
+    assert found.header["typ"] == "JWT"
+    assert found.header["alg"] == ALGORITHMS[0]
+    assert found.claims == {
+        "iss": f"http://{HOST}",
+        "aud": wiki.host,
+        "sub": found.claims["sub"],
+        "preferred_username": "ada",
+        "iat": now,
+        "exp": now + 60,
+    }
+    other = GuardedHost(site, "other.localhost")
+    other.enter(ada)
+    assert decoded(ada, other).claims["sub"] != found.claims["sub"], "one subject for each host"
+    assert decoded(ada, other).claims["aud"] == other.host
+
+
+def decoded(ada: Owner, host: GuardedHost) -> jwt.Token:
+    token = host.check(ada).response.headers[ASSERTION]
+    keys = KeySet.import_key_set(host.site.app.test_client().get("/oauth/keys", base_url=f"http://{HOST}").get_json())
+    return jwt.decode(token, keys, algorithms=list(ALGORITHMS))
+
+
+def test_an_assertion_is_used_for_twenty_seconds(ada: Owner, wiki: GuardedHost, site: Site) -> None:
+    def told() -> str:
+        return str(wiki.check(ada).response.headers[ASSERTION])
+
+    first = told()
+    site.clock.pass_(19)
+    assert told() == first
+    site.clock.pass_(1)
+    second = told()
+    assert second != first
+    site.clock.pass_(-5)
+    assert told() != second, "the clock was set back: it would be of the future"
+
+
+def test_a_new_key_signs_at_once(ada: Owner, wiki: GuardedHost, site: Site) -> None:
+    first = decoded(ada, wiki)
+    site.services.openid.signing_keys.rotate(at_once=True)
+    second = decoded(ada, wiki)
+    assert second.header["kid"] != first.header["kid"]
+    assert second.claims["sub"] == first.claims["sub"]
+    assert second.header["alg"] != ES256
+
+
+def test_an_assertion_of_one_user_is_not_anothers(ada: Owner, wiki: GuardedHost, site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    wiki.enter(bob)
+    assert decoded(bob, wiki).claims["preferred_username"] == "bob"
+    assert decoded(ada, wiki).claims["preferred_username"] == "ada"
