@@ -258,9 +258,7 @@ def test_no_address_redirects_and_none_tells_the_secret(ada: Owner, wiki: Guarde
 def test_no_error_tells_the_secret(ada: Owner, wiki: GuardedHost, site: Site, proxy: str) -> None:
     """Caddy and Envoy show the answer to who asked, who may name the host."""
     nowhere = {"X-Original-URL": "", "X-Forwarded-Host": "x"}
-    elsewhere = wiki.check(
-        ada, proxy=proxy, host="elsewhere.example", headers={"X-Original-URL": "", "X-Forwarded-Host": "x"}
-    )
+    elsewhere = wiki.check(ada, proxy=proxy, host="elsewhere.example", headers=nowhere)
     assert elsewhere.status == 404
     with site.services.db.write() as tx:
         tx.execute(text("ALTER TABLE guarded_sessions RENAME TO gone"))
@@ -660,6 +658,14 @@ def test_the_token_of_an_app_counts_until_it_ends(bob: Owner, site: Site) -> Non
     assert (page.status, page.response.headers["Remote-User"]) == (200, "bob")
     change(site, AppSession, ended_at=site.clock.now())
     assert wiki.check(bob.other_browser(), headers=bearer).status == 401
+
+
+def test_a_password_that_is_still_known_opens_nothing_without_its_account(bob: Owner, site: Site) -> None:
+    wiki = GuardedHost(site, authorization_allowed=True)
+    assert with_password(wiki, "bob", bob.password).status == 200
+    with site.services.db.write() as tx:
+        tx.execute(delete(Account))
+    assert with_password(wiki, "bob", bob.password).status == 401
 
 
 def test_a_token_of_who_may_not_use_the_app_is_forbidden(bob: Owner, site: Site) -> None:

@@ -12,14 +12,21 @@ from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.guarded_host import GuardedHost
 from tests.people import HOST, Owner
+from tests.services.test_openid_meanwhile import MeanwhileEntropy, user_of
 from webapp.models.registered_apps import ALGORITHMS, ES256
+from webapp.services.guarded.logins import GuardedLoginExpired, Waiting
 
 ASSERTION = "Nightlatch-Assertion"
 
 
 @pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
+def entropy() -> MeanwhileEntropy:
+    return MeanwhileEntropy()
+
+
+@pytest.fixture
+def overrides(entropy: MeanwhileEntropy) -> dict[str, Any]:
+    return {"hasher": CheapHasher(), "entropy": entropy}
 
 
 @pytest.fixture
@@ -122,3 +129,27 @@ def test_an_assertion_of_one_user_is_not_anothers(ada: Owner, wiki: GuardedHost,
     wiki.enter(bob)
     assert decoded(bob, wiki).claims["preferred_username"] == "bob"
     assert decoded(ada, wiki).claims["preferred_username"] == "ada"
+
+
+def test_a_log_in_is_granted_once_and_only_to_who_is_ready(ada: Owner, site: Site, entropy: MeanwhileEntropy) -> None:
+    """What was judged before is judged again where the code is given."""
+    groups, logins = site.services.operators.groups, site.services.guarded.logins
+    groups.create("staff")
+    groups.add("staff", "ada")
+    host, user = GuardedHost(site, groups=("staff",)), user_of(site, ada)
+
+    def waiting(*, asks: bool = False) -> Waiting:
+        handle = logins.begin(host.app, "/", "password", "192.0.2.1")
+        logins.start(host.host, handle, asks=asks)
+        return logins.find(handle)
+
+    with pytest.raises(GuardedLoginExpired):
+        logins.grant(waiting(asks=True), user)
+    once = waiting()
+    logins.grant(once, user)
+    with pytest.raises(GuardedLoginExpired):
+        logins.grant(once, user)
+    late = waiting()
+    entropy.happens = lambda: groups.remove("staff", "ada")
+    with pytest.raises(GuardedLoginExpired):
+        logins.grant(late, user)
