@@ -14,6 +14,7 @@ from tests.guarded_host import GuardedHost
 from tests.people import HOST, Owner
 from tests.services.test_openid_meanwhile import MeanwhileEntropy, user_of
 from webapp.models.registered_apps import ALGORITHMS, ES256
+from webapp.services.guarded.configurations import configuration
 from webapp.services.guarded.logins import GuardedLoginExpired, Waiting
 
 ASSERTION = "Nightlatch-Assertion"
@@ -153,3 +154,15 @@ def test_a_log_in_is_granted_once_and_only_to_who_is_ready(ada: Owner, site: Sit
     entropy.happens = lambda: groups.remove("staff", "ada")
     with pytest.raises(GuardedLoginExpired):
         logins.grant(late, user)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "upstream"),
+    [("other", "http://127.0.0.1:8080"), ("nginx", "http://127.0.0.1"), ("nginx", "https://127.0.0.1:8080")],
+)
+def test_a_configuration_is_refused_for_what_cannot_be_one(
+    wiki: GuardedHost, site: Site, proxy: str, upstream: str
+) -> None:
+    stored = site.services.operators.apps.named(wiki.app.client_id)
+    with pytest.raises(ValueError, match=r"^(A configuration|Give the address)"):
+        configuration(proxy, stored, site.services.core, bind="127.0.0.1:5000", main_url="http://x", upstream=upstream)
