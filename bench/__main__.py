@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from .exchange import Exchanges
+from .guarded import Checks
 from .hashing import REFERENCE_HASH, BareHash
 from .languages import slowest_and_memory
 from .legacy import verified_a_second
@@ -65,6 +66,7 @@ def main() -> int:
         exchange, statements = cpu_of_an_exchange(server)
         figures.append(Figure("CPU of a code exchange beyond its signatures, ms at 10.1 a hash", exchange, "<=", 4.0))
         figures.append(Figure("SQL statements of a code exchange", statements, "<=", 8))
+        figures.extend(of_a_check(server))
         log_in_the_rest(server)
         figures.append(Figure("resident a worker after 1,000 log-ins, MiB", server.resident_mib(), "<=", 100.0))
     with TemporaryDirectory() as folder, running(Path(folder), workers=1, accounts=1) as server:
@@ -126,6 +128,23 @@ def cpu_of_an_exchange(server: Server) -> tuple[float, int]:
     statements = exchanges.statements()
     exchanges.close()
     return statistics.median(runs), statements
+
+
+def of_a_check(server: Server) -> list[Figure]:
+    """What a proxy's question about a request to a guarded host costs."""
+    checks, bare, runs, shares = Checks(server), BareHash(), [], []
+    checks.cpu()  # the first ones load what later ones have
+    for _ in range(RUNS):
+        hashes = statistics.median(bare.cpu() for _ in range(HASHES_A_RUN))
+        runs.append(checks.cpu() * REFERENCE_HASH / hashes * 1000)
+        shares.append(checks.share(1))
+    statements = checks.statements()
+    checks.close()
+    return [
+        Figure("SQL statements of a check of a guarded host", statements, "<=", 1),
+        Figure("CPU of such a check, ms at 10.1 a hash", statistics.median(runs), "<=", 1.0),
+        Figure("such checks, of the rate of bare answers", statistics.median(shares), ">=", 0.4, is_timed=True),
+    ]
 
 
 def hash_after_a_pause(bare: BareHash) -> float:

@@ -26,7 +26,7 @@ EVERY_VARIANT = (
 CRAWLS = ("test_compression.py", "test_contacts.py", "test_input.py", "test_settings.py", "test_state_machine.py")
 """They walk through pages whose lines the journeys execute, and where counting takes half of the time."""
 
-OTHER_LINES = ("test_app_logins.py", "test_client_proofs.py", "test_device_login.py")
+OTHER_LINES = ("test_app_logins.py", "test_client_proofs.py", "test_device_login.py", "test_guarded_hosts.py")
 """Each variant of a request is refused by a line of its own, so lines are counted in all."""
 
 

@@ -22,15 +22,16 @@ def race(job: dict[str, Any]) -> None:
     barrier, answers = Barrier(len(job["requests"]) + 1), []
 
     def run(wanted: dict[str, Any]) -> None:
-        client = app.test_client()
+        client, host = app.test_client(), wanted.get("host", "nightlatch.localhost:5000")
         for name, value in wanted["cookies"].items():
-            client.set_cookie(name, value, domain="nightlatch.localhost")
+            client.set_cookie(name, value, domain=host.split(":")[0])
         barrier.wait()
-        response = client.post(
+        response = client.open(
             wanted["path"],
+            method=wanted.get("method", "POST"),
             data=wanted["data"],
             headers=wanted.get("headers"),
-            base_url="http://nightlatch.localhost:5000",
+            base_url=f"http://{host}",
             environ_overrides={"REMOTE_ADDR": wanted["address"]},
         )
         session = client.get_cookie("session", domain="nightlatch.localhost")

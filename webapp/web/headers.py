@@ -81,5 +81,7 @@ def header_safe(text: str | None) -> str | None:
 
     Control, format and separator characters are removed, so that a text cannot end a header or be invisible in it.
     """
+    if text is not None and text.isascii() and text.isprintable():
+        return " ".join(text.split()) or None
     kept = [" " if c.isspace() else c for c in text or "" if c.isspace() or unicodedata.category(c)[0] not in "CZ"]
     return " ".join("".join(kept).split()).encode().decode("latin-1") or None

@@ -123,14 +123,14 @@ class LegacyAccess:
 
     def by_token(self, token: str) -> Caller:
         """Raises `WrongLogin` for a token that is unknown or has ended."""
+        return self.cache.get(f"token\0{token}", lambda: (self.by_token_now(token), None))
 
-        def find() -> tuple[Caller, None]:
-            account = self.app_sessions.find(token)
-            if not _may_enter(account):
-                raise WrongLogin()
-            return _caller(account), None
-
-        return self.cache.get(f"token\0{token}", find)
+    def by_token_now(self, token: str) -> Caller:
+        """The same without the cache, so that a token is refused as soon as it has ended."""
+        account = self.app_sessions.find(token)
+        if not _may_enter(account):
+            raise WrongLogin()
+        return _caller(account)
 
     def exchange(self, name: str, password: str, origin: Origin) -> Granted:
         """A token for a password; a temporary password is consumed by it. Raises as `by_password` does."""

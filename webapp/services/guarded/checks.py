@@ -165,7 +165,7 @@ class Checks:
 
     def by_token(self, found: Found, token: str) -> Answer:
         """The same for the token of an app. Raises `WrongLogin`."""
-        return self._by_caller(found, self.legacy_access.by_token(token))
+        return self._by_caller(found, self.legacy_access.by_token_now(token))
 
     def _by_caller(self, found: Found, caller: Caller) -> Answer:
         account, _ = find_by_name(self.core.db, caller.username)

@@ -62,7 +62,8 @@ class Logins:
         """Stores a request that needs a log-in, and returns its handle. Raises `TooManyAttempts`."""
         rule, handle = SlidingWindows((self.core.policy.guarded_logins,)), draw_token(self.core.entropy)
         self.attempts.count(Bucket(f"guarded-from:{network}", rule))
-        kept = path if len(path) <= self.core.policy.guarded_path_characters else "/"
+        is_kept = path.startswith("/") and len(path) <= self.core.policy.guarded_path_characters
+        kept = path if is_kept else "/"  # after the host, `@elsewhere` would be another one (RFC 3986 section 3.2)
         values = {"handle_hash": hash_of(handle), "app_id": app.id, "path": kept, "proof": proof}
         with self.core.db.write(durable=False) as tx:
             tx.execute(insert(GuardedLogin).values(**values, asks=False, asked_at=self.core.clock.now()))
