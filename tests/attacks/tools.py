@@ -108,6 +108,7 @@ def _arguments(site: Site, names: set[str], page: str) -> Iterator[dict[str, str
         "group_name": "staff",
         "username": "ada",
         "act": "lock",
+        "proxy": "nginx",
         "name": "js/site.js",
     }
     if "method" not in names:

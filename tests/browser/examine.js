@@ -44,7 +44,7 @@
     const label = labels[0]?.textContent.trim();
     const expected =
       ["checkbox", "radio", "file"].includes(field.type) ? null
-      : ["Backup code", "Key name", "Phone name", "Number on your other screen"].includes(label) ? "off"
+      : ["Backup code", "Code from your device", "Key name", "Phone name", "Number on your other screen"].includes(label) ? "off"
       : location.pathname.startsWith("/operator/") ? "off"
       : field.name === "username" && document.querySelector("[data-passkey]") ? "username webauthn"
       : field.name === "code" ? "one-time-code"

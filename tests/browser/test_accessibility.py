@@ -193,7 +193,7 @@ def test_every_screen_is_accessible(walk: Walks, layout: str) -> None:
 
 
 GAPS = """() => {
-  const form = document.querySelector("main form:has(button.primary)");
+  const form = document.querySelector("main form:has(button.primary, button.danger)");
   const shown = [...form.children].filter(e => e.checkVisibility() && e.getBoundingClientRect().height > 0);
   const boxes = shown.map(e => e.getBoundingClientRect());
   const gaps = boxes.slice(1).map((box, n) => Math.round(box.top - boxes[n].bottom));

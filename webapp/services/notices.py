@@ -150,7 +150,6 @@ SUBJECTS: dict[str, Sentence] = {
     "factors-reset": lazy("An administrator turned off your two-factor authentication"),
     "locked": lazy("An administrator locked your account"),
     "unlocked": lazy("An administrator unlocked your account"),
-    "recovery-started": RECOVERY_SUBJECT,
 }
 
 
