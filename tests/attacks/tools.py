@@ -49,6 +49,7 @@ OPEN_TO_ALL = {
     "challenge.backup_code",
     "app_logins.authorize",  # the request of an app, which it may send to anyone; it leads to the log-in
     "app_logins.consent",
+    "guarded_logins.log_in",
     "app_logins.log_out",
     "app_logins.logged_out_of",  # only to an address that the app registered
     "help.two_factor",
