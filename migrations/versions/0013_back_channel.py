@@ -15,12 +15,11 @@ branch_labels = None
 depends_on = None
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-OVER = sa.text("ended_at IS NOT NULL")
 
 
 def upgrade() -> None:
     rebuild_sessions(autoincrement=True)
-    op.create_index("ix_sessions_ended_at", "sessions", ["ended_at"], sqlite_where=OVER, postgresql_where=OVER)
+    op.create_index("ix_sessions_ended_at", "sessions", ["ended_at"])
     op.create_table(
         "session_apps",
         sa.Column("id", KEY, nullable=False),

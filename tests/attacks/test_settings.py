@@ -9,6 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.attacks.tools import (
+    NOTED,
     account_id,
     cookies_of,
     everything,
@@ -247,7 +248,7 @@ def test_an_invalid_csrf_token_changes_nothing(site: Site, ada: Owner, kind: str
         "another browser's": lambda: ada.other_browser().token(),
     }[kind]()
     for fresh in (True, False):
-        before = everything(site, but=set())
+        before = everything(site, but=NOTED)
         for path in forms(site, "desktop"):
             if path == "/log-out":
                 continue
@@ -255,7 +256,7 @@ def test_an_invalid_csrf_token_changes_nothing(site: Site, ada: Owner, kind: str
             assert page.status in (200, 303, 400, 404, 422), (path, page.status)
             assert "language=" not in str(page.response.headers)
         ada.send("POST", "/log-out", data={"csrf_token": token}, follow=False)
-        assert everything(site, but=set()) == before, fresh
+        assert everything(site, but=NOTED) == before, fresh
         assert is_in(ada)
         stale(ada)
         ada.open("/settings")
@@ -273,7 +274,7 @@ def test_an_expired_page_says_so_and_keeps_what_was_typed(site: Site, ada: Owner
 
 @one_database
 def test_get_changes_nothing(site: Site, ada: Owner) -> None:
-    before = everything(site, but=set())
+    before = everything(site, but=NOTED)
     token = ada.token()
     for route in routes(site):
         if route.layout == "desktop" and "POST" in route.methods:
@@ -283,7 +284,7 @@ def test_get_changes_nothing(site: Site, ada: Owner) -> None:
             assert page.status < 500
             for verb in ("PUT", "DELETE", "PATCH"):
                 assert ada.send(verb, route.path, data={"csrf_token": token}, follow=False).status == 405
-    assert everything(site, but=set()) == before
+    assert everything(site, but=NOTED) == before
     assert is_in(ada)
 
 

@@ -68,6 +68,8 @@ OPEN_TO_ALL = {
 """Pages that need no log-in. A new one is added here deliberately."""
 BOOKKEEPING = {"attempts", "messages", "site_values"}
 """Tables in which a refused request may leave rows."""
+NOTED = {"attempts", "refused_requests"}
+"""Those in which a refused request of an app is noted, for `flask why`."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import JSON
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .app_logins import AppId
@@ -44,7 +43,10 @@ def use_proof(tx: Transaction, proof_hash: str, expires_at: int) -> bool:
 
     The row that is returned decides: for an INSERT psycopg and SQLAlchemy tell no row count.
     """
+    if tx.connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert  # 17 ms that a site on SQLite does not need
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]  # of the same form
     values: dict[str, Any] = {"proof_hash": proof_hash, "expires_at": expires_at}
-    insert = postgresql.insert if tx.connection.dialect.name == "postgresql" else sqlite.insert
     once = insert(UsedProof).values(values).on_conflict_do_nothing().returning(UsedProof.id)
     return tx.scalar(once) is not None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import AccountId, At, BigId, Hash, Key, MaybeAt, Sealed, Table
 
 PASSWORD_PROOF, BACKUP_CODE_PROOF = "password", "backup-code"
 """Names in `Session.proofs`, beside the slugs of methods."""
-OVER = text("ended_at IS NOT NULL")
 
 
 class Session(Table):
@@ -18,7 +17,7 @@ class Session(Table):
     __tablename__ = "sessions"
     __table_args__ = (
         # the worker looks for sessions that ended lately, to tell apps
-        Index("ix_sessions_ended_at", "ended_at", sqlite_where=OVER, postgresql_where=OVER),
+        Index("ix_sessions_ended_at", "ended_at"),
         {"sqlite_autoincrement": True},
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, insert, select, update
 
 from ...domain.codes import draw_token, hash_of
+from ...domain.language import lazy
 from ...domain.refusals import Refusal
 from ...models.accounts import share_account
 from ...models.database import changed_one_row
@@ -26,7 +27,8 @@ from ..sessions import Sessions
 class GuardedLoginExpired(Refusal):
     """A log-in to a guarded host that is unknown, too old, used, or of another browser."""
 
-    status = 400
+    status = 404
+    sentence = lazy("It has expired or was already used. Open the app again.")
 
 
 @dataclass(frozen=True, slots=True)
