@@ -94,9 +94,12 @@ def test_an_old_proof_is_given_again(ada: Owner, site: Site) -> None:
     wiki.enter(ada)
     site.clock.pass_(901)
     assert wiki.ask(ada).h1 == "Enter your password"
+    first = wiki.token(ada)
     ada.press("Verify", password=ada.password)
     wiki.go_back(ada)
     assert wiki.lets_in(ada)
+    wiki.give(ada, first)
+    assert not wiki.lets_in(ada), "the new session took its place"
 
 
 def test_who_may_not_use_the_app_learns_its_name(ada: Owner, site: Site) -> None:

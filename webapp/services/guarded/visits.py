@@ -41,8 +41,9 @@ class Visits:
     sessions: Sessions
     notices: Notices
 
-    def open(self, host: str, code: str, nonces: Sequence[str], origin: Origin) -> Opened:
-        """Uses the code, in the browser and at the host where its log-in began. `nonces` are those of the browser.
+    def open(self, host: str, code: str, nonces: Sequence[str], earlier: str, origin: Origin) -> Opened:
+        """Uses the code, in the browser and at the host where its log-in began. `nonces` are those of the browser, and
+        `earlier` the token of its session at the host, which this one replaces; empty for none.
 
         Raises `GuardedLoginExpired`, and `LoginExpired` when the account was locked or deleted meanwhile.
         """
@@ -65,6 +66,8 @@ class Visits:
                 raise GuardedLoginExpired()
             owned = {"app_id": app.id, "account_id": account.id, "session_id": login.session_id}
             of_browser = {"address": origin.address, "device": origin.device, "started_at": now, "seen_at": now}
+            replaced = GuardedSession.token_hash == hash_of(earlier), GuardedSession.app_id == app.id
+            tx.execute(update(GuardedSession).where(*replaced, GuardedSession.ended_at.is_(None)).values(ended_at=now))
             tx.execute(insert(GuardedSession).values(token_hash=hash_of(token), **owned, **of_browser))
         return Opened(token, login.path, by_hash[str(login.nonce_hash)])
 

@@ -37,7 +37,8 @@ def start() -> Any:
 def back() -> Any:
     """Opens the session of the host, and leads to the page that was asked for."""
     host, code = _host(_app()), request.args.get("code", "")
-    opened = _guarded().visits.open(host, code, guarded_hosts.nonces(host), current.origin())
+    nonces, earlier = guarded_hosts.nonces(host), request.cookies.get(cookie_name(host), "")
+    opened = _guarded().visits.open(host, code, nonces, earlier, current.origin())
     response = _go(guarded_hosts.url(host, opened.path))
     guarded_hosts.put(response, host, cookie_name(host), opened.token, None)
     for done in (guarded_hosts.started_with(host, opened.nonce), start_cookie(host, AGAIN)):
