@@ -321,7 +321,7 @@ class Stage:
         page = self.visitor.page
         for box in page.locator("main form:has(button.primary) input:visible:not([type=checkbox])").all():
             box.fill("")
-        page.click(PRIMARY)
+        page.click(f"{PRIMARY}, main form button.danger")
         expect(page.get_by_role("alert")).to_be_focused()
         expect(page).to_have_title(re.compile(f"^{re.escape(says_error(self.visitor.language))}"))
 
