@@ -58,9 +58,6 @@ LISTED: dict[str, Sentence] = {
     "second-factor-failed": lazy("Someone entered your password and then five wrong codes."),
     "group-joined": lazy("An administrator added you to the group %(group)s."),
     "group-left": lazy("An administrator removed you from the group %(group)s."),
-    "recovery-started": lazy(
-        "An administrator asked to turn off your two-factor authentication on %(until)s. Reason: %(why)s"
-    ),
     "operator-recovery-started": RECOVERY_STARTED,
     "operator-recovery-canceled": RECOVERY_CANCELED,
     "operator-logged-out": lazy("You logged out the account @%(username)s on all devices."),
@@ -127,6 +124,9 @@ TOLD: dict[str, Sentence] = {
     "sessions-ended": lazy("All devices were logged out using a link from a security email."),
     "factors-reset": lazy("An administrator turned off your two-factor authentication. Reason: %(why)s"),
     "logged-out-by-operator": lazy("An administrator logged you out on all devices."),
+    "recovery-started": lazy(
+        "An administrator asked to turn off your two-factor authentication on %(until)s. Reason: %(why)s"
+    ),
     "recovery-stopped": lazy("The change of your two-factor authentication by an administrator was stopped."),
     "promoted": lazy("An administrator made you an operator of this site."),
     "demoted": lazy("An administrator ended your role as an operator of this site."),
@@ -135,6 +135,7 @@ TOLD: dict[str, Sentence] = {
 }
 # Subjects of the emails whose text says more than one short sentence; of all others the text is the subject.
 SUBJECTS: dict[str, Sentence] = {
+    "recovery-started": RECOVERY_SUBJECT,
     "wrong-codes": lazy("Wrong codes were entered after your password"),
     "username-changed": lazy("Your username was changed to @%(username)s"),
     "username-changed-by-operator": lazy("An administrator changed your username to @%(username)s"),

@@ -23,7 +23,7 @@ from ..attempts import Attempts, Bucket
 from ..core import Core
 from ..factor_resets import PURPOSE, reset_factors, stop_recovery
 from ..links import Links, OpenLink
-from ..notices import RECOVERY_SUBJECT, Notices, sentence_for
+from ..notices import Notices, sentence_for, subject_for
 from ..outbox import Outbox
 from ..phone_numbers import PhoneNumbers
 from ..requests import RequestPushes
@@ -141,7 +141,7 @@ class Recoveries:
         kind = "recovery-started"
         details: dict[str, str | int] = {"until": until, "why": why}
         with self.outbox.speaking_to(account):
-            subject, what = str(RECOVERY_SUBJECT), sentence_for(kind, details)
+            subject, what = subject_for(kind, details), sentence_for(kind, details)
         self.outbox.post_email(
             tx,
             to=to,
