@@ -22,7 +22,18 @@ from ..services.openid import redirects
 from ..services.openid.authorizations import Answer, Waiting
 from ..services.openid.requests import SELECT_ACCOUNT, Asked, AuthorizationError, Parameters, Unanswerable
 from ..services.openid.steps import Consent, Enroll, LogIn, Ready, Step, StepUp
-from . import after_enrollment, current, errors, guarded_hosts, headers, layouts, login_response, render, words
+from . import (
+    after_enrollment,
+    current,
+    errors,
+    guarded_hosts,
+    headers,
+    languages,
+    layouts,
+    login_response,
+    render,
+    words,
+)
 from .forms import Form
 
 CONSENT, GUARDED_LOGIN = "app_logins.consent", "guarded_logins.log_in"
@@ -74,11 +85,22 @@ def before(asked: Asked, step: Step) -> Any:
     if isinstance(step, LogIn):
         return _log_in(asked)
     if isinstance(step, StepUp):
-        page = "step_up.password" if step.password else "step_up.verify"
-        return render.go(layouts.page_url(page, next=current.path(), method=step.method))
+        return step_up(step)
     if isinstance(step, Enroll):
         return enroll(asked.app, step)
     return forbidden(asked)
+
+
+def step_up(step: StepUp) -> Response:
+    page = "step_up.password" if step.password else "step_up.verify"
+    return render.go(layouts.page_url(page, next=current.path(), method=step.method))
+
+
+def log_in_as_other() -> Response:
+    """For Not you?: ends this session, and comes back after the log-in of another account."""
+    current.services().active_access.end_own(current.user(), current.origin())
+    languages.speak_to_browser()
+    return login_response.logged_out(_("You've been logged out."), next_path=current.path())
 
 
 def _log_in(asked: Asked) -> Response:

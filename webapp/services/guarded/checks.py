@@ -117,7 +117,7 @@ class LogInFirst:
 
 @dataclass(frozen=True, slots=True)
 class CredentialsNeeded:
-    """The Authorization header is to be judged: `Checks.by_credentials` does, with what its reader found."""
+    """The Authorization header is to be judged: `Checks.by_password` or `Checks.by_token` does."""
 
     found: Found
 

@@ -59,16 +59,9 @@ def agree() -> Any:
     if not form.trusted():
         return app_flow.consent(waiting.asked, form)
     if "other" in request.form:
-        return _log_in_as_other()
+        return app_flow.log_in_as_other()
     service.decide(waiting, current.user(), agreed="cancel" not in request.form)
     return render.go(current.path())
-
-
-def _log_in_as_other() -> Any:
-    """For Not you?: ends this session, and comes back after the log-in of another account."""
-    current.services().active_access.end_own(current.user(), current.origin())
-    languages.speak_to_browser()
-    return logged_out(_("You've been logged out."), next_path=current.path())
 
 
 @bp.get(discovery.LOG_OUT)

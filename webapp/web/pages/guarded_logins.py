@@ -10,9 +10,8 @@ from ...domain.language import gettext as _
 from ...models.registered_apps import RegisteredApp
 from ...services.guarded.logins import GuardedLoginExpired, Waiting
 from ...services.openid.steps import Consent, Enroll, LogIn, Ready, Step, StepUp
-from .. import app_flow, current, guarded_hosts, languages, layouts, render
+from .. import app_flow, current, guarded_hosts, layouts, render
 from ..forms import Form
-from ..login_response import logged_out
 
 bp = Blueprint("guarded_logins", __name__)
 FROM_ANOTHER_SITE = ("cross-site", "same-site")
@@ -27,7 +26,7 @@ def log_in() -> Any:
     waiting = logins.find(request.args.get("id", ""))
     app_flow.name_host(waiting.app)
     if "other" in request.form and user is not None and form.trusted():
-        return _log_in_as_other()
+        return app_flow.log_in_as_other()
     step = logins.next(waiting, user)
     if isinstance(step, Consent) and form.trusted():
         logins.agree(waiting, current.user())
@@ -42,8 +41,7 @@ def _before(app: RegisteredApp, step: Step) -> Any:
     if isinstance(step, LogIn):
         return render.go(layouts.page_url("entrance.log_in", next=current.path()), whole=True)
     if isinstance(step, StepUp):
-        page = "step_up.password" if step.password else "step_up.verify"
-        return render.go(layouts.page_url(page, next=current.path(), method=step.method))
+        return app_flow.step_up(step)
     if isinstance(step, Enroll):
         return app_flow.enroll(app, step)
     actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
@@ -58,12 +56,6 @@ def _go_back(waiting: Waiting) -> Any:
     if request.headers.get("Sec-Fetch-Site") in FROM_ANOTHER_SITE:
         return render.go(to)
     return app_flow.onward(granted.app.name, to)
-
-
-def _log_in_as_other() -> Any:
-    current.services().active_access.end_own(current.user(), current.origin())
-    languages.speak_to_browser()
-    return logged_out(_("You've been logged out."), next_path=current.path())
 
 
 @bp.errorhandler(GuardedLoginExpired)
