@@ -85,6 +85,18 @@ def test_a_page_of_a_change_that_was_stopped_elsewhere_says_so(site: Site, ada: 
     other = ada.other_browser()
     other.log_in()
     other.open("/settings/account/username")
+    ada.press("Keep @ada")
+    other.press("Keep @ada")
+    assert other.page is not None
+    assert other.page.problems == ["That's already done, maybe in another tab. Here's the current status."]
+
+
+def test_a_page_of_a_change_that_is_stopped_at_the_same_moment_says_so(site: Site, ada: Owner) -> None:
+    ada.open("/settings/account/username")
+    ada.press("Save", username="countess")
+    other = ada.other_browser()
+    other.log_in()
+    other.open("/settings/account/username")
     while_paused(
         site,
         lambda: ada.press("Keep @ada"),

@@ -10,7 +10,7 @@ from flask_login import login_required
 
 from ...domain.account_refusals import UsernameChangeWaits
 from ...domain.language import gettext as _
-from ...domain.refusals import EmailRequired, LinkInvalid, NotFound, Refusal
+from ...domain.refusals import AlreadyDone, EmailRequired, LinkInvalid, NotFound, Refusal
 from ...policy import DAY
 from .. import current, guards, languages, layouts, login_response, render, times, words
 from ..forms import Form, NameForm, UsernameForm
@@ -46,6 +46,9 @@ def username() -> Any:
         return render.go_on(layouts.page_url("settings.email"), EmailRequired())
     if user.account.rename_at is not None:
         return _waiting()
+    if STOP in request.form:  # from a page that was opened before another tab stopped the change
+        render.problem(words.say(AlreadyDone()))
+        return render.go(layouts.page_url("own_account.username"))
     form = UsernameForm()
     if form.submitted():
         try:
