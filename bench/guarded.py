@@ -44,7 +44,7 @@ class Checks:
         handle = logins.begin(self.made.app, "/page", "password", HERE.rate_limit_key)
         nonce = logins.start(HOST, handle, asks=False)
         code = logins.grant(logins.find(handle), user).code
-        return self.services.guarded.visits.open(HOST, code, [nonce], HERE).token
+        return self.services.guarded.visits.open(HOST, code, [nonce], "", HERE).token
 
     def cpu(self) -> float:
         """Seconds of processor time of a check in this process, the median."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from base64 import b32encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -27,7 +27,6 @@ from webapp.settings import ROOT, Settings
 
 Command = Callable[[Settings], list[str]]
 PASSWORD = "four words of a bench"
-HERTZ = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -48,12 +47,9 @@ class Server:
         return [int(pid) for pid in Path(children).read_text().split()]
 
     def cpu(self) -> float:
-        """Seconds of processor time that the workers have used, in user and kernel mode."""
-        ticks = 0
-        for pid in self.workers():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / HERTZ
+        """Seconds of processor time that the threads of the workers have used, in user and kernel mode."""
+        threads = (thread for pid in self.workers() for thread in Path(f"/proc/{pid}/task").iterdir())
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
     def resident_mib(self) -> float:
         """The resident memory of the largest worker."""
@@ -69,7 +65,7 @@ def _resident_kib(pid: int) -> int:
 
 @contextmanager
 def running(
-    folder: Path, *, workers: int, accounts: int, command: Command = web_command, **more: str
+    folder: Path, more: Mapping[str, str] = {}, *, workers: int, accounts: int, command: Command = web_command
 ) -> Iterator[Server]:
     """The production server as `make serve` starts it, without the worker. `more` are further settings."""
     port = _free_port()

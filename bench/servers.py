@@ -33,8 +33,8 @@ def main() -> None:
         for name, command in commands().items():
             own = Path(folder) / name.replace(" ", "-")
             own.mkdir()
-            server = running(own, workers=CORES, accounts=TURNS * ACCOUNTS_A_TURN + 1, command=command)
-            servers[name] = stack.enter_context(server)
+            started = running(own, workers=CORES, accounts=TURNS * ACCOUNTS_A_TURN + 1, command=command)
+            servers[name] = stack.enter_context(started)
         taken: dict[str, list[list[float]]] = {name: [] for name in servers}
         for turn in range(TURNS):
             for name, server in servers.items():

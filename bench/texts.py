@@ -50,7 +50,7 @@ def page_after_a_text() -> float:
             "NIGHTLATCH_SMS_FROM": "Nightlatch",
             "NIGHTLATCH_VONAGE_URL": url,
         }
-        with running(Path(folder), workers=1, accounts=PEOPLE, **settings) as server:
+        with running(Path(folder), settings, workers=1, accounts=PEOPLE) as server:
             command = [sys.executable, "-m", "flask", "--app", "wsgi", "messages", "work"]
             worker = subprocess.Popen(command, env=server.environ, cwd=ROOT, stdout=subprocess.DEVNULL)
             try:
