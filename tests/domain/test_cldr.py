@@ -30,7 +30,7 @@ print(resident() - before)
 
 def test_dates_lists_and_countries_in_all_languages_take_little_memory() -> None:
     told = subprocess.run([sys.executable, "-c", IN_EVERY_LANGUAGE], cwd=ROOT, check=True, capture_output=True)
-    assert float(told.stdout) < 25, "MiB; with all parts of CLDR they are 55"
+    assert float(told.stdout) < 14, "MiB; with all parts of CLDR they are 55"
 
 
 def test_cldr_knows_every_language_of_the_site() -> None:
