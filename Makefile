@@ -132,6 +132,6 @@ $(REAL_APPS): tests/real_apps/requirements.txt tests/real_apps/node/package-lock
 	[ -z "$$missing" ] || { echo "Installing$$missing"; as=$$([ $$(id -u) = 0 ] || echo sudo -n); \
 	  $$as apt-get update -qq && \
 	  $$as env RUNLEVEL=1 apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends $$missing || exit 1; }; \
-	echo "Installing Synapse, Streamlit and libraries of Node.js" && \
+	echo "Installing Synapse, Streamlit, JupyterHub and libraries of Node.js" && \
 	npm ci --silent --no-audit --no-fund --prefix tests/real_apps/node && $(PYTHON) -m venv --clear .real-apps && \
 	.real-apps/bin/python -m pip -qq --disable-pip-version-check install -r $< && touch $@; } >&2

@@ -23,6 +23,7 @@ from playwright.sync_api import Page, sync_playwright
 from tests.browser.live import start_browser
 from tests.proxies.stacks import INSTALLED
 from tests.served import HOST, PASSWORD, Served, running, served
+from tests.test_deploy import answers
 from tests.test_processes import free_port
 
 HAPROXY = shutil.which("haproxy", path=INSTALLED)
@@ -127,10 +128,9 @@ def public(folder: Path, **apps: int) -> Iterator[Public]:
         backends = [BACKEND.format(name=name, port=port) for name, port in ports.items()]
         file = folder / "haproxy.cfg"
         file.write_text(CONFIGURATION.format(port=front, certificate=certificate) + "".join(backends))
-        found = Public(server, proxy, certificate)
         assert HAPROXY is not None, "HAProxy is not installed"
-        with running([HAPROXY, "-f", str(file)], lambda: found.ask("GET", f"{SITE}/healthz").ok):
-            yield found
+        with running([HAPROXY, "-f", str(file)], answers(front)):
+            yield Public(server, proxy, certificate)
 
 
 def log_in(page: Page, app: str) -> None:
