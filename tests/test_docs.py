@@ -1,4 +1,4 @@
-"""Files and link targets that the documentation names exist."""
+"""Files and link targets that the documentation names exist, and each target of the Makefile is defined once."""
 
 from __future__ import annotations
 
@@ -70,6 +70,19 @@ def test_the_targets_of_links_exist(page: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
             dead.append(link)
     assert not dead
+
+
+def targets(makefile: str) -> list[str]:
+    """What its rules make, as it is written; of two rules for one target, make runs the second only."""
+    rules = re.findall(r"^([^\s#:=][^:=\n]*):(?!=)", makefile, re.MULTILINE)
+    return [target for rule in rules for target in rule.split() if target != ".PHONY"]
+
+
+def test_no_target_of_the_makefile_is_defined_twice() -> None:
+    found = targets((ROOT / "Makefile").read_text())
+    assert {"test", "test-apps", "$(DEV)"} <= set(found)
+    assert len(found) == len(set(found))
+    assert targets("a: b\n\tc: d\nA := b\na c:  ## e\n") == ["a", "a", "c"]
 
 
 def test_a_path_in_backquotes_is_found() -> None:

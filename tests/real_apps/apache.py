@@ -1,15 +1,13 @@
-"""Apache with mod_auth_openidc in front of a page: log-in, session, log-out, and who may not (`make test-apps`)."""
+"""Apache with mod_auth_openidc in front of a page: log-in, session, both log-outs, who may not (`make test-apps`)."""
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -17,14 +15,11 @@ import requests
 
 from tests.browser.live import LiveSite, live_site
 from tests.people import Owner
+from tests.real_apps.guide import follow
 from tests.relying_party import target_of
 from tests.served import running
 from tests.test_processes import free_port
-from webapp.models.registered_apps import WEB
-from webapp.services.operators import AppOptions
-from webapp.settings import ROOT
 
-GUIDE = ROOT / "docs" / "how-to" / "connect-an-app.md"
 APACHE = shutil.which("apache2") or shutil.which("apache2", path="/usr/sbin:/usr/local/sbin")
 MODULES = Path("/usr/lib/apache2/modules")
 LOADED = ("mpm_event", "authn_core", "authz_core", "authz_user", "dir", "headers", "auth_openidc")
@@ -48,12 +43,6 @@ Header set X-Seen-User expr=%{{REMOTE_USER}}
 """
 
 
-def block(language: str) -> str:
-    found = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(found) == 1
-    return str(found[0])
-
-
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[LiveSite]:
     with live_site(tmp_path) as site:
@@ -68,28 +57,19 @@ def ada(site: LiveSite) -> Owner:
 
 
 @contextmanager
-def apache(site: LiveSite, **options: Any) -> Iterator[Apache]:
-    """The configuration of the guide, in which only names, ports and schemes are replaced."""
+def apache(site: LiveSite, *options: str) -> Iterator[Apache]:
+    """The configuration of the guide, in which only names, ports and schemes are replaced.
+
+    The site finds no name under .localhost, so it tells Apache of log-outs at its network address.
+    """
     front = free_port()
-    base = f"http://app.localhost:{front}"
-    given = AppOptions(
-        "Wiki",
-        redirect_uris=(f"{base}/oidc/callback",),
-        post_logout_redirect_uris=(f"{base}/bye.html",),
-        trusted=True,
-        **options,
-    )
-    made = site.services.operators.apps.create(WEB, given)
-    facts = {
+    replaced = {
+        "https://wiki.example.org/oidc/callback?": f"http://127.0.0.1:{front}/oidc/callback?",
+        "https://wiki.example.org": f"http://app.localhost:{front}",
         "https://login.example.org": f"http://{site.host}",
-        "https://wiki.example.org": base,
-        "CLIENT_ID": made.app.client_id,
-        "CLIENT_SECRET": str(made.secret),
     }
-    server = block("apache")
-    for name, fact in facts.items():
-        assert name in server, name
-        server = server.replace(name, fact)
+    more = "--trusted", "--private-address", "127.0.0.0/8", *options
+    server = follow(site.app, "Apache in front of anything", "apache", *more, replaced=replaced)
     with TemporaryDirectory() as opened:
         folder = Path(opened)
         folder.chmod(0o755)
@@ -112,6 +92,10 @@ class Apache:
 
     def __init__(self, port: int, folder: Path) -> None:
         self.port, self.folder, self.cookies = port, folder, dict[str, str]()
+
+    @property
+    def errors(self) -> str:
+        return (self.folder / "error.log").read_text()
 
     def answers(self) -> bool:
         try:
@@ -137,18 +121,22 @@ def path_of(address: str) -> str:
     return f"{parts.path}?{parts.query}"
 
 
+def log_in(wiki: Apache, person: Owner) -> None:
+    asked = wiki.get("/")
+    assert asked.status_code == 302, wiki.errors
+    assert "code_challenge_method=S256" in asked.headers["Location"]
+    person.open(path_of(asked.headers["Location"]))
+    person.press("Log in", username="ada", password=person.password)
+    back = wiki.get(target_of(person))
+    assert back.status_code == 302, wiki.errors
+    page = wiki.get(back.headers["Location"])
+    assert page.text == "A page of the wiki"
+    assert page.headers["X-Seen-User"] == "ada"
+
+
 def test_apache_logs_in_and_out(site: LiveSite, ada: Owner) -> None:
     with apache(site) as wiki:
-        asked = wiki.get("/")
-        assert asked.status_code == 302, (wiki.folder / "error.log").read_text()
-        assert "code_challenge_method=S256" in asked.headers["Location"]
-        ada.open(path_of(asked.headers["Location"]))
-        ada.press("Log in", username="ada", password=ada.password)
-        back = wiki.get(target_of(ada))
-        assert back.status_code == 302, (wiki.folder / "error.log").read_text()
-        page = wiki.get(back.headers["Location"])
-        assert page.text == "A page of the wiki"
-        assert page.headers["X-Seen-User"] == "ada"
+        log_in(wiki, ada)
         assert wiki.get("/").status_code == 200, "the session of Apache goes on"
 
         leave = wiki.get(f"/oidc/callback?logout=http%3A%2F%2Fapp.localhost%3A{wiki.port}%2Fbye.html")
@@ -159,9 +147,23 @@ def test_apache_logs_in_and_out(site: LiveSite, ada: Owner) -> None:
         assert wiki.get("/").status_code == 302
 
 
+def test_a_log_out_here_ends_the_session_of_apache(site: LiveSite, ada: Owner) -> None:
+    """By back channel: the browser still sends its cookie to Apache. Another browser's session goes on."""
+    with apache(site) as wiki:
+        other, elsewhere = Apache(wiki.port, wiki.folder), site.person("ada")
+        log_in(wiki, ada)
+        log_in(other, elsewhere)
+        ada.open("/")
+        ada.press("Log out")
+        assert wiki.get("/").status_code == 200, "Apache has not been told yet"
+        site.services.delivery.deliver_due()
+        assert wiki.get("/").status_code == 302, wiki.errors
+        assert other.get("/").status_code == 200
+
+
 def test_who_may_not_use_the_app_never_reaches_it(site: LiveSite, ada: Owner) -> None:
     site.services.operators.groups.create("editors")
-    with apache(site, groups=("editors",)) as wiki:
+    with apache(site, "--group", "editors") as wiki:
         ada.open(path_of(wiki.get("/").headers["Location"]))
         page = ada.press("Log in", username="ada", password=ada.password)
         assert (page.status, page.h1) == (403, "You can't use Wiki")
