@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from tests.apps import basic
 from tests.proxies.stacks import NAVIGATION, Stack, guarded, headers_of, received
 from tests.served import PASSWORD, Served, served
 from tests.wire import Answer, Client, request
+from webapp.models.guarded_hosts import GuardedSession
+from webapp.models.sessions import Attempt
 from webapp.services.guarded.configurations import IDENTITY, SPELLINGS
 from webapp.services.guarded.doctor import DoctorError
 
@@ -79,6 +82,50 @@ def test_a_log_in_leads_back_and_the_app_learns_who_it_is(stack: Stack) -> None:
     closed = browser.ask(f"http://{stack.host}/closed/a", *NAVIGATION)
     assert closed.status == 403
     assert "Wiki" in closed.text, "the page of Nightlatch names the app"
+
+
+def test_a_forged_address_counts_for_nothing(stack: Stack) -> None:
+    """Log-ins are counted and listed by the address that the proxy saw."""
+    browser, forged = stack.browser(), "203.0.113.9"
+    headers = (f"X-Forwarded-For: {forged}", f"Forwarded: for={forged}", f"X-Real-IP: {forged}")
+    start = browser.ask(f"{stack.url}/page", *NAVIGATION, *headers).headers["location"]
+    at_site = browser.ask(start, *NAVIGATION, *headers).headers["location"]
+    browser.log_in(at_site)
+    with stack.server.services.db.read() as tx:
+        buckets = set(tx.scalars(select(Attempt.bucket).where(Attempt.bucket.startswith("guarded-from:"))))
+        (address,) = set(tx.scalars(select(GuardedSession.address)))
+    assert not any(forged in bucket for bucket in buckets)
+    assert f"guarded-from:{address}" in buckets, "the walk to the host and the session there are of one address"
+    assert stack.proxy == "envoy" or address == "127.0.0.1", (
+        "Envoy takes an address of the machine for the loopback one"
+    )
+
+
+def test_over_https_every_cookie_is_secure(stack: Stack, server: Served, tmp_path: Path) -> None:
+    """TLS ends at the proxy, and Nightlatch knows it by the host."""
+    with guarded(server, stack.program, tmp_path, host="wiki.example.org", rules=RULES) as secure:
+        browser = secure.browser()
+        at, page = browser.log_in("https://wiki.example.org/page?a=b%20c")
+        assert at == "https://wiki.example.org/page?a=b%20c"
+        headers = headers_of(browser.ask(at, "X-Forwarded-Proto: http", "X-Forwarded-Host: evil.example"))
+        assert (headers["remote-user"], headers["x-forwarded-proto"]) == ("ada", "https")
+        assert "evil.example" not in headers.values()
+        cookies = [line for host, line in browser.set_cookies if host == secure.host]
+        assert len(cookies) == 3, "one at the start, and at the end that of the session in its place"
+        for line in cookies:
+            assert line.startswith("__Host-Http-nightlatch"), line
+            attributes = set(line.lower().split("; "))
+            assert {"secure", "httponly", "samesite=lax", "path=/"} <= attributes, line
+            assert not any(each.startswith("domain") for each in attributes), line
+        kept = browser.cookies[secure.host]
+        assert kept.pop("__Host-Http-nightlatch")
+        assert not any(kept.values()), "the start cookie is gone"
+        style = browser.ask("https://wiki.example.org/.nightlatch/style.css")
+        assert (style.status, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
+        page = browser.ask("https://wiki.example.org/.nightlatch/log-out", *NAVIGATION)
+        allowed = "style-src https://wiki.example.org/.nightlatch/style.css;"
+        assert allowed in page.headers["content-security-policy"]
+        assert [found for found in secure.examine(verify=False) if found.line] == []
 
 
 def test_a_script_gets_401_and_no_page(stack: Stack) -> None:
