@@ -179,6 +179,20 @@ def test_a_websocket_passes_for_those_who_may(stack: Stack) -> None:
             client.close()
 
 
+@pytest.mark.parametrize("upgrades", [["h2c"], ["H2C"], ["tls/1.2"], ["h2c, websocket"], ["h2c", "websocket"]])
+def test_no_other_upgrade_reaches_the_app(stack: Stack, upgrades: list[str]) -> None:
+    """Over h2c, what follows would reach the app unchecked, with whatever Remote-User it has (h2c smuggling)."""
+    sent = ("Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")
+    client = Client(stack.front, stack.host)
+    try:
+        client.send(request(stack.host, "/open/a", *sent, *(f"Upgrade: {name}" for name in upgrades)))
+        answer = client.answer()
+    finally:
+        client.close()
+    assert answer.status in (200, 403), answer.status  # Envoy refuses
+    assert answer.status == 403 or headers_of(answer).get("upgrade", "websocket") == "websocket"
+
+
 def test_a_header_cannot_be_dropped_by_connection(stack: Stack) -> None:
     for name in SPELLINGS:
         client = Client(stack.front, stack.host)
@@ -266,13 +280,18 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed('proxy_set_header X-Rewrite-URL "";', 'proxy_set_header X-Original-URL "";'),
         *removed("proxy_set_header X-Forwarded-For $remote_addr;", 'proxy_set_header Forwarded "";'),
         *removed("error_page 401 = @nightlatch_log_in;", "auth_request /.nightlatch/check;"),
-        *removed("proxy_set_header Upgrade $http_upgrade;"),
+        *removed("proxy_set_header Upgrade $nightlatch_upgrade;"),
+        (
+            "proxy_set_header Upgrade $nightlatch_upgrade;",
+            replaced("Upgrade $nightlatch_upgrade;", "Upgrade $http_upgrade;"),
+        ),
         ("location = /.nightlatch/back {", replaced("location = /.nightlatch/back {", "location = /elsewhere {")),
     ],
     "caddy": [
         *removed(*(f"request_header -{name}" for name in spelled("_", "."))),
         *removed(*(f"request_header {name} {{http.reverse_proxy.header.{name}}}" for name in IDENTITY)),
         *removed("request_header Cookie {http.reverse_proxy.header.Cookie}", "respond @connection 400"),
+        *removed("request_header @upgrade -Upgrade"),
         ("header_up X-Forwarded-Uri {http.request.orig_uri}", replaced("{http.request.orig_uri}", "{path}")),
         *removed("request_header -X-Original-URL", "request_header -X-Rewrite-URL", "request_header -Forwarded"),
         ("@nightlatch path", replaced("@nightlatch path", "@nightlatch path /elsewhere #")),
@@ -285,7 +304,11 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed('X-Original-URL: ""', 'X-Rewrite-URL: ""', 'Forwarded: ""'),
         ("sanitizePath: false", without("sanitizePath: false")),
         ("Path(`/.nightlatch/back`)", replaced("Path(`/.nightlatch/back`)", "Path(`/elsewhere`)")),
-        ("middlewares: [strip, check]", replaced("middlewares: [strip, check]", "middlewares: [strip]")),
+        (
+            "middlewares: [strip, no-upgrade, check]",
+            replaced("middlewares: [strip, no-upgrade, check]", "middlewares: [strip]"),
+        ),
+        ('Upgrade: ""', replaced("middlewares: [strip, no-upgrade, check]", "middlewares: [strip, check]")),
     ],
     "envoy": [
         (

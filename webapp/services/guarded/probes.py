@@ -17,6 +17,8 @@ WEBSOCKET = (
     *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 )
+UPGRADES = ("Upgrade: h2c",), (f"Upgrade: {FORGED}",), ("Upgrade: h2c", "Upgrade: websocket")
+"""A server that changes its protocol by one of them gets what follows past the proxy (RFC 9110 section 7.8)."""
 
 
 TOLD = {
@@ -205,7 +207,7 @@ def _routes(open_path: str, closed_path: str) -> Iterator[Probe]:
     asked = {
         "nginx": "auth_request /.nightlatch/check;",
         "caddy": "handle_response @allowed {",
-        "traefik": "middlewares: [strip, check]",
+        "traefik": "middlewares: [strip, no-upgrade, check]",
         "envoy": "- name: envoy.filters.http.ext_authz",
     }
     yield Probe("a path that needs a log-in", closed_path, _reached, asked)
@@ -221,10 +223,17 @@ def _routes(open_path: str, closed_path: str) -> Iterator[Probe]:
             "envoy": f"- match: {{path: {path}}}",
         }
         yield Probe(f"the page {path}", path, _is_not_ours, routed, navigation)
-    passes = {"nginx": "proxy_set_header Upgrade $http_upgrade;", "envoy": "- upgrade_type: websocket"}
+    passes = {"nginx": "proxy_set_header Upgrade $nightlatch_upgrade;", "envoy": "- upgrade_type: websocket"}
     yield Probe("a WebSocket", open_path, lambda seen, _proxy: seen.status != 101, passes, WEBSOCKET)
+    dropped = {**passes, "caddy": "request_header @upgrade -Upgrade", "traefik": 'Upgrade: ""'}
+    for upgrade in UPGRADES:
+        yield Probe(" and ".join(upgrade), open_path, _upgrades, dropped, ("Connection: Upgrade", *upgrade))
     other = {"nginx": "return 421;"}
     yield Probe("the host of another site", open_path, _reached, other, host=f"{FORGED}.example.org")
+
+
+def _upgrades(seen: Seen, _proxy: str) -> bool:
+    return seen.got.get("upgrade", "websocket") != "websocket"
 
 
 def _does_not_lead(seen: Seen, _proxy: str) -> bool:
