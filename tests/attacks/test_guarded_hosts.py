@@ -191,7 +191,7 @@ def test_a_code_of_one_host_is_none_of_another(ada: Owner, wiki: GuardedHost, ev
 
 
 def test_log_ins_that_were_begun_keep_nobody_out(ada: Owner, wiki: GuardedHost) -> None:
-    """A page of an attacker can open the host again and again. Neither the newest log-in nor proxies mind."""
+    """A page of an attacker can open the host again and again, and a browser restores many tabs."""
     for _ in range(25):
         ada.open(wiki.check(ada).response.headers["Location"], follow=False)
     assert len(cookies_of(ada, wiki.host)) == 10

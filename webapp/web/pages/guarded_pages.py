@@ -39,8 +39,7 @@ def back() -> Any:
     """Opens the session of the host, and leads to the page that was asked for."""
     host, code = _host(_app()), request.args.get("code", "")
     started, earlier = guarded_hosts.started(host), request.cookies.get(cookie_name(host), "")
-    newest = [*started.values()][-guarded_hosts.MOST_STARTED :]
-    opened = _guarded().visits.open(host, code, newest, earlier, current.origin())
+    opened = _guarded().visits.open(host, code, [*started.values()], earlier, current.origin())
     response = _go(guarded_hosts.url(host, opened.path))
     guarded_hosts.put(response, host, cookie_name(host), opened.token, None)
     ended = [name for name, nonce in started.items() if nonce == opened.nonce]
