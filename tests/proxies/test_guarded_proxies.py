@@ -279,6 +279,7 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed("proxy_set_header X-Original-Method $request_method;"),
         *removed('proxy_set_header X-Rewrite-URL "";', 'proxy_set_header X-Original-URL "";'),
         *removed("proxy_set_header X-Forwarded-For $remote_addr;", 'proxy_set_header Forwarded "";'),
+        *removed("proxy_set_header X-Real-IP $remote_addr;"),
         *removed("error_page 401 = @nightlatch_log_in;", "auth_request /.nightlatch/check;"),
         *removed("proxy_set_header Upgrade $nightlatch_upgrade;"),
         (
@@ -294,6 +295,7 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed("request_header @upgrade -Upgrade"),
         ("header_up X-Forwarded-Uri {http.request.orig_uri}", replaced("{http.request.orig_uri}", "{path}")),
         *removed("request_header -X-Original-URL", "request_header -X-Rewrite-URL", "request_header -Forwarded"),
+        *removed("request_header -X-Real-IP"),
         ("@nightlatch path", replaced("@nightlatch path", "@nightlatch path /elsewhere #")),
         ("handle_response @allowed {", replaced("handle_response @allowed {", "handle_response {")),
     ],
@@ -318,6 +320,7 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed(*(f"- remove: {name}" for name in spelled("."))),
         *removed(*(f"- exact: {name.lower()}" for name in IDENTITY), "- exact: cookie"),
         *removed("- remove: X-Original-URL", "- remove: X-Rewrite-URL", "- remove: Forwarded"),
+        *removed("- remove: X-Real-IP"),
         ("normalize_path: false", replaced("normalize_path: false", "normalize_path: true")),
         ("merge_slashes: false", replaced("merge_slashes: false", "merge_slashes: true")),
         ("- upgrade_type: websocket", replaced("- upgrade_type: websocket", "- upgrade_type: CONNECT")),
@@ -340,7 +343,7 @@ NO_FAULTS = {("newest-caddy", f"request_header -{name}") for name in spelled("_"
 def groups_of(plants: Sequence[Plant]) -> Iterator[list[Plant]]:
     """Faults in headers are planted together, as they do not touch each other; each other one by itself."""
     together = [
-        plant for plant in plants if re.search("(?i)remote|assertion|x-rewrite|forwarded:|-Forwarded$", plant[0])
+        plant for plant in plants if re.search("(?i)remote|assertion|x-rewrite|x-real|forwarded:|-Forwarded$", plant[0])
     ]
     alone = [plant for plant in plants if plant not in together]
     yield together

@@ -154,7 +154,7 @@ def _lost_cookie(seen: Seen, _proxy: str) -> bool:
 
 def _rewriting(open_path: str, closed_path: str, url: str) -> Iterator[Probe]:
     host = url.partition("://")[2]
-    own = {"Forwarded": f"host={FORGED}", "X-Forwarded-For": FORGED, "X-Forwarded-Host": FORGED}
+    own = {"Forwarded": f"host={FORGED}", "X-Forwarded-For": FORGED, "X-Forwarded-Host": FORGED, "X-Real-IP": FORGED}
     for header in (*REWRITING, *own):
         yield Probe(
             f"a forged {header}", open_path, _forged, _removed(header, host), (f"{header}: {own.get(header, FORGED)}",)
@@ -174,11 +174,12 @@ def _rewriting(open_path: str, closed_path: str, url: str) -> Iterator[Probe]:
 
 def _removed(header: str, host: str) -> dict[str, str]:
     """Caddy and Traefik themselves replace some headers of a client that they do not trust."""
-    set_by_nginx = {"X-Forwarded-For": "$remote_addr", "X-Forwarded-Host": host}.get(header, '""')
+    told = {"X-Forwarded-For": "$remote_addr", "X-Real-IP": "$remote_addr", "X-Forwarded-Host": host}
+    set_by_nginx = told.get(header, '""')
     lines = {"nginx": f"proxy_set_header {header} {set_by_nginx};", "envoy": f"- remove: {header}"}
     if header not in ("X-Forwarded-For", "X-Forwarded-Host"):
         lines["caddy"] = f"request_header -{header}"
-    if not header.startswith("X-Forwarded"):
+    if not header.startswith("X-Forwarded") and header != "X-Real-IP":
         lines["traefik"] = f'{header}: ""'
     return lines
 
