@@ -41,7 +41,7 @@ class Checks:
             opened = self.services.sessions.open(tx, account, HERE, persistent=False, proofs=proofs)
         user, logins = self.services.sessions.find(opened.token), self.services.guarded.logins
         assert user is not None
-        handle = logins.begin(self.made.app, "/page", "password", HERE.rate_limit_key)
+        handle = logins.begin(self.made.app, "/page", "password", HERE)
         nonce = logins.start(HOST, handle, asks=False)
         code = logins.grant(logins.find(handle), user).code
         return self.services.guarded.visits.open(HOST, code, [nonce], "", HERE).token

@@ -68,10 +68,9 @@ def printed(site: Site, run: Run, proxy: str, folder: Path, port: int) -> str:
     assert result.exit_code == 0, result.output
     text = str(result.stdout)
     assert "wiki.example.org" in text
-    certificate(folder)
-    for end, file in ((".pem", "site.pem"), (".key", "site.key")):
-        assert f"/etc/ssl/wiki.example.org{end}" in text
-        text = text.replace(f"/etc/ssl/wiki.example.org{end}", str(folder / file))
+    for wanted, own in certificate(folder, "wiki.example.org").items():
+        assert wanted in text
+        text = text.replace(wanted, own)
     return text
 
 

@@ -148,9 +148,10 @@ def guarded_site() -> Iterator[int]:
         server.shutdown()
 
 
-def certificate(folder: Path) -> dict[str, str]:
+def certificate(folder: Path, host: str = "calendar.example.org") -> dict[str, str]:
+    """Writes a certificate for the host and its key; returns their paths by those that the guides name."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "calendar.example.org")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)
     made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     made = made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(1))
@@ -158,7 +159,7 @@ def certificate(folder: Path) -> dict[str, str]:
     pem, encoding = serialization.PrivateFormat.PKCS8, serialization.Encoding.PEM
     (folder / "site.pem").write_bytes(signed.public_bytes(encoding))
     (folder / "site.key").write_bytes(key.private_bytes(encoding, pem, serialization.NoEncryption()))
-    wanted = "/etc/ssl/calendar.example.org"
+    wanted = f"/etc/ssl/{host}"
     return {f"{wanted}.pem": str(folder / "site.pem"), f"{wanted}.key": str(folder / "site.key")}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from select import select
 from socket import IPPROTO_TCP, TCP_NODELAY, create_connection
 from urllib.parse import urlencode
@@ -22,6 +22,8 @@ class Answer:
     """The last value of each header, by its name in lower case."""
     cookies: dict[str, str]
     body: bytes
+    set_cookies: list[str] = field(default_factory=list)
+    """Each Set-Cookie header, whole."""
 
     @property
     def text(self) -> str:
@@ -74,15 +76,16 @@ class Client:
         line = self._reads.readline()
         if not line:
             raise ConnectionError("the server closed the connection without an answer")
-        headers, cookies = {}, {}
-        while field := self._reads.readline().decode("latin-1").strip():
-            name, _, value = field.partition(":")
+        headers, cookies, set_cookies = {}, {}, []
+        while header := self._reads.readline().decode("latin-1").strip():
+            name, _, value = header.partition(":")
             headers[name.lower()] = value.strip()
             if name.lower() == "set-cookie":
                 cookie, _, rest = value.strip().partition("=")
                 cookies[cookie] = rest.partition(";")[0]
+                set_cookies.append(value.strip())
         self.cookies |= cookies
-        return Answer(int(line.split()[1]), headers, cookies, self._body(headers) if body else b"")
+        return Answer(int(line.split()[1]), headers, cookies, self._body(headers) if body else b"", set_cookies)
 
     def _body(self, headers: dict[str, str]) -> bytes:
         if headers.get("transfer-encoding", "").lower() != "chunked":

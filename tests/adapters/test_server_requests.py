@@ -189,6 +189,21 @@ def test_a_slow_server_is_given_up_after_the_time_out(server: AppServer, body: b
     assert time.monotonic() - started < 3
 
 
+def test_a_slow_name_server_is_given_up_after_the_time_out(server: AppServer) -> None:
+    """getaddrinfo would wait half a minute, and a web worker with it."""
+    answered = threading.Event()
+
+    def slow(_name: str, _port: int) -> list[str]:
+        answered.wait(20)
+        return ["127.0.0.1"]
+
+    started = time.monotonic()
+    assert complaint_of(Unreachable, server.url, requests(timeout=1, resolve=slow)).endswith("took longer than 1 s")
+    assert time.monotonic() - started < 3
+    answered.set()
+    assert server.taken == [], "its late answer calls nobody"
+
+
 def test_tls_is_verified_for_the_name(certificate: Certificate) -> None:
     def here(_name: str, _port: int) -> list[str]:
         return ["127.0.0.1"]

@@ -18,8 +18,9 @@ from tests.guarded_host import GuardedHost, code_in, original, refresh_of
 from tests.people import HOST, Owner, Page
 from tests.services.test_openid_meanwhile import user_of
 from webapp import create_app
+from webapp.domain.origin import Origin
 from webapp.models.accounts import Account
-from webapp.models.apps import AppSession
+from webapp.models.apps import AppSession, TemporaryPassword
 from webapp.models.registered_apps import KEY, TWO_FACTOR
 from webapp.models.sessions import Session
 from webapp.services.guarded.configurations import IDENTITY
@@ -187,6 +188,15 @@ def test_a_code_of_one_host_is_none_of_another(ada: Owner, wiki: GuardedHost, ev
     handle = handle_of(wiki, ada)
     assert expired(ada.open(f"{evil.url}/.nightlatch/start?id={handle}", follow=False))
     assert ada.open(f"{wiki.url}/.nightlatch/start?id={handle}", follow=False).status == 303
+
+
+def test_log_ins_that_were_begun_keep_nobody_out(ada: Owner, wiki: GuardedHost) -> None:
+    """A page of an attacker can open the host again and again, and a browser restores many tabs."""
+    for _ in range(25):
+        ada.open(wiki.check(ada).response.headers["Location"], follow=False)
+    assert len(cookies_of(ada, wiki.host)) == 10
+    assert wiki.back(ada, wiki.code(ada)).status == 303
+    assert wiki.lets_in(ada)
 
 
 @pytest.mark.parametrize("wait", [60, 61, -3600])
@@ -630,6 +640,25 @@ def test_wrong_passwords_are_counted(bob: Owner, site: Site) -> None:
     assert with_password(wiki, "bob", bob.password).status == 429
 
 
+@pytest.mark.parametrize("proxies", [0, 1, 2, 3])
+def test_attempts_count_by_the_address_that_the_proxy_saw(bob: Owner, site: Site, proxies: int) -> None:
+    """Whatever a client writes before it, and however many other proxies the site has in front."""
+    site.services.settings = replace(site.services.settings, trusted_proxies=proxies)
+    wiki = GuardedHost(site, authorization_allowed=True)
+    client, inner = bob.other_browser(), ["10.0.0.1"] * (proxies - 1)
+
+    def tried(*entries: str, password: str = "a wrong password") -> int:
+        headers = {**SCRIPT, "Authorization": basic("bob", password), "X-Forwarded-For": ", ".join(entries)}
+        return wiki.check(client, headers=headers).status
+
+    for number in range(40):
+        tried(f"203.0.{number}.9", "198.51.100.1", *inner, password=f"wrong password {number}")
+    assert tried("203.0.113.9", "198.51.100.1", *inner) == 429
+    assert tried("198.51.100.1") == 429, "the proxy of the host alone wrote it"
+    assert tried("198.51.100.1", "192.0.2.1", *inner) == 401
+    assert tried("192.0.2.2", password=bob.password) == 200
+
+
 @pytest.mark.parametrize(
     "header",
     [
@@ -660,6 +689,35 @@ def test_the_token_of_an_app_counts_until_it_ends(bob: Owner, site: Site) -> Non
     assert wiki.check(bob.other_browser(), headers=bearer).status == 401
 
 
+def test_a_password_that_was_right_a_moment_ago_is_refused_at_once(ada: Owner, bob: Owner, site: Site) -> None:
+    """What is right is cached for some seconds, and judged anew each time."""
+    wiki = GuardedHost(site, authorization_allowed=True)
+    found = ada.post(TEMPORARY_PASSWORD).soup.find(attrs={"data-copy": True})
+    assert found is not None
+    temporary = str(found["data-copy"])
+    assert [with_password(wiki, "ada", temporary).status for _ in range(2)] == [200, 200]
+    change(site, TemporaryPassword, ended_at=site.clock.now())
+    assert with_password(wiki, "ada", temporary).status == 401
+
+    assert [with_password(wiki, "bob", bob.password).status for _ in range(2)] == [200, 200]
+    change(site, Account, locked_at=site.clock.now())
+    assert with_password(wiki, "bob", bob.password).status == 401
+    change(site, Account, locked_at=None)
+    assert with_password(wiki, "bob", bob.password).status == 200
+    bob.log_in()
+    bob.turn_on_app()
+    assert with_password(wiki, "bob", bob.password).status == 401, "with a second factor it is no password for apps"
+
+
+def test_a_changed_password_is_refused_at_once(bob: Owner, site: Site) -> None:
+    wiki = GuardedHost(site, authorization_allowed=True)
+    assert with_password(wiki, "bob", bob.password).status == 200
+    bob.log_in()
+    bob.post("/settings/account/password", password=NEW_PASSWORD)
+    assert with_password(wiki, "bob", bob.password).status == 401
+    assert with_password(wiki, "bob", NEW_PASSWORD).status == 200
+
+
 def test_a_password_that_is_still_known_opens_nothing_without_its_account(bob: Owner, site: Site) -> None:
     wiki = GuardedHost(site, authorization_allowed=True)
     assert with_password(wiki, "bob", bob.password).status == 200
@@ -686,10 +744,12 @@ def test_log_ins_that_one_network_begins_are_bounded(
     most = site.services.settings.policy.guarded_logins.most
     checks = site.services.guarded.checks
     for _ in range(most):
-        checks.logins.begin(wiki.app, "/", "password", "203.0.113.9")
+        checks.logins.begin(wiki.app, "/", "password", Origin("203.0.113.9"))
     stranger = ada.other_browser(address="203.0.113.9")
     page = wiki.check(stranger)
-    assert page.status == 429
+    assert (page.status, page.h1) == (429, "Too many attempts"), "browsers see it behind Caddy, Traefik and Envoy"
+    assert wiki.secret not in page.text
+    assert f"style-src {wiki.url}/" in page.response.headers["Content-Security-Policy"]
     assert int(page.response.headers["Retry-After"]) > 0
     assert wiki.check(stranger, headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}).status == 429
     assert wiki.check(stranger, headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.1"}).status == 401
@@ -765,7 +825,7 @@ def test_a_log_out_without_a_session_says_the_same(ada: Owner, wiki: GuardedHost
 # -- What a guarded host has of Nightlatch -------------------------------------------------------------------
 
 
-def test_a_guarded_host_has_four_pages_and_nothing_else(ada: Owner, wiki: GuardedHost) -> None:
+def test_a_guarded_host_has_four_pages_a_style_sheet_and_nothing_else(ada: Owner, wiki: GuardedHost) -> None:
     wiki.enter(ada)
     for path in (
         "/",
@@ -788,7 +848,12 @@ def test_a_guarded_host_has_four_pages_and_nothing_else(ada: Owner, wiki: Guarde
         assert response.status_code == {"log-out": 200, "forbidden": 403}.get(page, 400)
         text = response.get_data(as_text=True)
         assert "<script" not in text
-        assert "stylesheet" not in text
+        assert text.count("<link") == text.count('<link rel="stylesheet" href="/.nightlatch/style.css?v=') == 1
+        policy = response.headers["Content-Security-Policy"]
+        assert policy == (
+            f"default-src 'none'; style-src {wiki.url}/.nightlatch/style.css; form-action 'self'; base-uri 'none';"
+            " frame-ancestors 'none'"
+        )
         assert "session" not in response.headers.get("Set-Cookie", "")
         assert response.headers["Cache-Control"] == "no-store"
 

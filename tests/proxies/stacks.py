@@ -19,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from tests.served import PASSWORD, Served, running
+from tests.test_legacy_guide import certificate
 from tests.test_processes import free_port
 from tests.wire import Answer, Client
 from webapp.models.registered_apps import GUARDED
@@ -27,6 +28,7 @@ from webapp.services.guarded.doctor import Doctor, Finding
 from webapp.services.guarded.echo import echo_server
 from webapp.services.operators import AppOptions
 from webapp.settings import ROOT
+from webapp.web.guarded_hosts import scheme
 
 NAVIGATION = ("Accept: text/html", "Sec-Fetch-Mode: navigate")
 BINARIES = ROOT / ".proxies"
@@ -89,6 +91,10 @@ class Stack:
     def proxy(self) -> str:
         return self.program.removeprefix("newest-")
 
+    @property
+    def url(self) -> str:
+        return f"{scheme(self.host)}://{self.host}"
+
     def browser(self) -> Browser:
         return Browser({self.host: self.front, self.server.host: self.server.port})
 
@@ -107,14 +113,17 @@ class Browser:
     ports: dict[str, int]
     """By host: where its server listens, because not every resolver knows names under .localhost."""
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
+    set_cookies: list[tuple[str, str]] = field(default_factory=list)
+    """Every Set-Cookie header so far, with the host that sent it."""
 
     def ask(self, url: str, *headers: str, form: dict[str, str] | None = None) -> Answer:
         parts = urlsplit(url)
         target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-        with closing(Client(self.ports[parts.netloc], parts.netloc)) as client:
+        with closing(Client(self.ports[parts.netloc], parts.netloc, tls=parts.scheme == "https")) as client:
             client.cookies = self.cookies.setdefault(parts.netloc, {})
             answer = client.ask(target, *headers, "Connection: close", form=form)
             self.cookies[parts.netloc] = client.cookies
+        self.set_cookies += [(parts.netloc, line) for line in answer.set_cookies]
         return answer
 
     def open(self, url: str) -> tuple[str, Answer]:
@@ -191,6 +200,8 @@ def guarded(
             upstream=f"http://127.0.0.1:{upstream}",
             listen=f"127.0.0.1:{front}",
         )
+        for wanted, own in certificate(folder, host).items():
+            text = text.replace(wanted, own)
         homes = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
         started = command(program, folder, change(text))
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": {**os.environ, **homes}}
@@ -201,5 +212,5 @@ def guarded(
 
 def listens(port: int, host: str) -> bool:
     """Whether the proxy knows its routes; Traefik reads them after it has begun to listen."""
-    with closing(Client(port, host)) as client:
+    with closing(Client(port, host, tls=scheme(host) == "https")) as client:
         return client.ask("/", "Connection: close").status != 404

@@ -46,6 +46,9 @@ def test_apache_logs_in_by_openid_connect(tmp_path: Path) -> None:
             assert at == f"http://{host}/page?a=b"
             forged = [f"{name}: root" for name in SPELLINGS]
             headers = headers_of(browser.ask(f"http://{host}/page", *forged))
+            for upgrade in ("h2c", "h2c, websocket"):
+                answer = browser.ask(f"http://{host}/page", "Connection: Upgrade", f"Upgrade: {upgrade}")
+                assert "upgrade" not in headers_of(answer), upgrade
     assert headers["remote-user"] == "ada"
     assert headers["remote-name"] == "Zoë 李"
     assert headers["remote-email"] == "ada@example.org"

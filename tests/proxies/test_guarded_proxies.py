@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from tests.apps import basic
 from tests.proxies.stacks import NAVIGATION, Stack, guarded, headers_of, received
 from tests.served import PASSWORD, Served, served
 from tests.wire import Answer, Client, request
+from webapp.models.guarded_hosts import GuardedSession
+from webapp.models.sessions import Attempt
 from webapp.services.guarded.configurations import IDENTITY, SPELLINGS
 from webapp.services.guarded.doctor import DoctorError
 
@@ -81,6 +84,50 @@ def test_a_log_in_leads_back_and_the_app_learns_who_it_is(stack: Stack) -> None:
     assert "Wiki" in closed.text, "the page of Nightlatch names the app"
 
 
+def test_a_forged_address_counts_for_nothing(stack: Stack) -> None:
+    """Log-ins are counted and listed by the address that the proxy saw."""
+    browser, forged = stack.browser(), "203.0.113.9"
+    headers = (f"X-Forwarded-For: {forged}", f"Forwarded: for={forged}", f"X-Real-IP: {forged}")
+    start = browser.ask(f"{stack.url}/page", *NAVIGATION, *headers).headers["location"]
+    at_site = browser.ask(start, *NAVIGATION, *headers).headers["location"]
+    browser.log_in(at_site)
+    with stack.server.services.db.read() as tx:
+        buckets = set(tx.scalars(select(Attempt.bucket).where(Attempt.bucket.startswith("guarded-from:"))))
+        (address,) = set(tx.scalars(select(GuardedSession.address)))
+    assert not any(forged in bucket for bucket in buckets)
+    assert f"guarded-from:{address}" in buckets, "the walk to the host and the session there are of one address"
+    assert stack.proxy == "envoy" or address == "127.0.0.1", (
+        "Envoy takes an address of the machine for the loopback one"
+    )
+
+
+def test_over_https_every_cookie_is_secure(stack: Stack, server: Served, tmp_path: Path) -> None:
+    """TLS ends at the proxy, and Nightlatch knows it by the host."""
+    with guarded(server, stack.program, tmp_path, host="wiki.example.org", rules=RULES) as secure:
+        browser = secure.browser()
+        at, page = browser.log_in("https://wiki.example.org/page?a=b%20c")
+        assert at == "https://wiki.example.org/page?a=b%20c"
+        headers = headers_of(browser.ask(at, "X-Forwarded-Proto: http", "X-Forwarded-Host: evil.example"))
+        assert (headers["remote-user"], headers["x-forwarded-proto"]) == ("ada", "https")
+        assert "evil.example" not in headers.values()
+        cookies = [line for host, line in browser.set_cookies if host == secure.host]
+        assert len(cookies) == 3, "one at the start, and at the end that of the session in its place"
+        for line in cookies:
+            assert line.startswith("__Host-Http-nightlatch"), line
+            attributes = set(line.lower().split("; "))
+            assert {"secure", "httponly", "samesite=lax", "path=/"} <= attributes, line
+            assert not any(each.startswith("domain") for each in attributes), line
+        kept = browser.cookies[secure.host]
+        assert kept.pop("__Host-Http-nightlatch")
+        assert not any(kept.values()), "the start cookie is gone"
+        style = browser.ask("https://wiki.example.org/.nightlatch/style.css")
+        assert (style.status, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
+        page = browser.ask("https://wiki.example.org/.nightlatch/log-out", *NAVIGATION)
+        allowed = "style-src https://wiki.example.org/.nightlatch/style.css;"
+        assert allowed in page.headers["content-security-policy"]
+        assert [found for found in secure.examine(verify=False) if found.line] == []
+
+
 def test_a_script_gets_401_and_no_page(stack: Stack) -> None:
     answer = stack.browser().ask(f"http://{stack.host}/page", "Accept: application/json", "Sec-Fetch-Mode: cors")
     assert answer.status == 401
@@ -130,6 +177,20 @@ def test_a_websocket_passes_for_those_who_may(stack: Stack) -> None:
             assert client.answer(body=False).status == status
         finally:
             client.close()
+
+
+@pytest.mark.parametrize("upgrades", [["h2c"], ["H2C"], ["tls/1.2"], ["h2c, websocket"], ["h2c", "websocket"]])
+def test_no_other_upgrade_reaches_the_app(stack: Stack, upgrades: list[str]) -> None:
+    """Over h2c, what follows would reach the app unchecked, with whatever Remote-User it has (h2c smuggling)."""
+    sent = ("Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")
+    client = Client(stack.front, stack.host)
+    try:
+        client.send(request(stack.host, "/open/a", *sent, *(f"Upgrade: {name}" for name in upgrades)))
+        answer = client.answer()
+    finally:
+        client.close()
+    assert answer.status in (200, 403), answer.status  # Envoy refuses
+    assert answer.status == 403 or headers_of(answer).get("upgrade", "websocket") == "websocket"
 
 
 def test_a_header_cannot_be_dropped_by_connection(stack: Stack) -> None:
@@ -218,16 +279,23 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed("proxy_set_header X-Original-Method $request_method;"),
         *removed('proxy_set_header X-Rewrite-URL "";', 'proxy_set_header X-Original-URL "";'),
         *removed("proxy_set_header X-Forwarded-For $remote_addr;", 'proxy_set_header Forwarded "";'),
+        *removed("proxy_set_header X-Real-IP $remote_addr;"),
         *removed("error_page 401 = @nightlatch_log_in;", "auth_request /.nightlatch/check;"),
-        *removed("proxy_set_header Upgrade $http_upgrade;"),
+        *removed("proxy_set_header Upgrade $nightlatch_upgrade;"),
+        (
+            "proxy_set_header Upgrade $nightlatch_upgrade;",
+            replaced("Upgrade $nightlatch_upgrade;", "Upgrade $http_upgrade;"),
+        ),
         ("location = /.nightlatch/back {", replaced("location = /.nightlatch/back {", "location = /elsewhere {")),
     ],
     "caddy": [
         *removed(*(f"request_header -{name}" for name in spelled("_", "."))),
         *removed(*(f"request_header {name} {{http.reverse_proxy.header.{name}}}" for name in IDENTITY)),
         *removed("request_header Cookie {http.reverse_proxy.header.Cookie}", "respond @connection 400"),
+        *removed("request_header @upgrade -Upgrade"),
         ("header_up X-Forwarded-Uri {http.request.orig_uri}", replaced("{http.request.orig_uri}", "{path}")),
         *removed("request_header -X-Original-URL", "request_header -X-Rewrite-URL", "request_header -Forwarded"),
+        *removed("request_header -X-Real-IP"),
         ("@nightlatch path", replaced("@nightlatch path", "@nightlatch path /elsewhere #")),
         ("handle_response @allowed {", replaced("handle_response @allowed {", "handle_response {")),
     ],
@@ -238,7 +306,11 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed('X-Original-URL: ""', 'X-Rewrite-URL: ""', 'Forwarded: ""'),
         ("sanitizePath: false", without("sanitizePath: false")),
         ("Path(`/.nightlatch/back`)", replaced("Path(`/.nightlatch/back`)", "Path(`/elsewhere`)")),
-        ("middlewares: [strip, check]", replaced("middlewares: [strip, check]", "middlewares: [strip]")),
+        (
+            "middlewares: [strip, no-upgrade, check]",
+            replaced("middlewares: [strip, no-upgrade, check]", "middlewares: [strip]"),
+        ),
+        ('Upgrade: ""', replaced("middlewares: [strip, no-upgrade, check]", "middlewares: [strip, check]")),
     ],
     "envoy": [
         (
@@ -248,6 +320,7 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed(*(f"- remove: {name}" for name in spelled("."))),
         *removed(*(f"- exact: {name.lower()}" for name in IDENTITY), "- exact: cookie"),
         *removed("- remove: X-Original-URL", "- remove: X-Rewrite-URL", "- remove: Forwarded"),
+        *removed("- remove: X-Real-IP"),
         ("normalize_path: false", replaced("normalize_path: false", "normalize_path: true")),
         ("merge_slashes: false", replaced("merge_slashes: false", "merge_slashes: true")),
         ("- upgrade_type: websocket", replaced("- upgrade_type: websocket", "- upgrade_type: CONNECT")),
@@ -270,7 +343,7 @@ NO_FAULTS = {("newest-caddy", f"request_header -{name}") for name in spelled("_"
 def groups_of(plants: Sequence[Plant]) -> Iterator[list[Plant]]:
     """Faults in headers are planted together, as they do not touch each other; each other one by itself."""
     together = [
-        plant for plant in plants if re.search("(?i)remote|assertion|x-rewrite|forwarded:|-Forwarded$", plant[0])
+        plant for plant in plants if re.search("(?i)remote|assertion|x-rewrite|x-real|forwarded:|-Forwarded$", plant[0])
     ]
     alone = [plant for plant in plants if plant not in together]
     yield together

@@ -13,9 +13,10 @@ from tests.doubles import CheapHasher
 from tests.guarded_host import GuardedHost
 from tests.people import HOST, Owner
 from tests.services.test_openid_meanwhile import MeanwhileEntropy, user_of
+from webapp.domain.origin import Origin
 from webapp.models.registered_apps import ALGORITHMS, ES256
 from webapp.services.guarded.configurations import configuration
-from webapp.services.guarded.logins import GuardedLoginExpired, Waiting
+from webapp.services.guarded.logins import GuardedLoginExpired, HostLogin
 
 ASSERTION = "Nightlatch-Assertion"
 
@@ -139,8 +140,8 @@ def test_a_log_in_is_granted_once_and_only_to_who_is_ready(ada: Owner, site: Sit
     groups.add("staff", "ada")
     host, user = GuardedHost(site, groups=("staff",)), user_of(site, ada)
 
-    def waiting(*, asks: bool = False) -> Waiting:
-        handle = logins.begin(host.app, "/", "password", "192.0.2.1")
+    def waiting(*, asks: bool = False) -> HostLogin:
+        handle = logins.begin(host.app, "/", "password", Origin("192.0.2.1"))
         logins.start(host.host, handle, asks=asks)
         return logins.find(handle)
 

@@ -100,7 +100,7 @@ def test_without_a_proxy_everything_is_wrong(site: Site, echo: int) -> None:
 def test_the_proxy_is_taken_for_traefik_when_it_does_not_say_what_it_is(site: Site, echo: int) -> None:
     guarded(site, "wiki.localhost")
     lines = {found.line for found in doctor(site).examine("wiki.localhost", f":{echo}")}
-    assert "middlewares: [strip, check]" in lines
+    assert "middlewares: [strip, no-upgrade, check]" in lines
 
 
 def test_a_host_that_is_not_registered_is_unknown(site: Site) -> None:

@@ -18,9 +18,9 @@ from webapp.domain.origin import Origin
 from webapp.domain.refusals import CodeExpired, LoginExpired, Refusal, StepClosed
 from webapp.models.registered_apps import RegisteredApp
 from webapp.models.user import User
-from webapp.services.openid.requests import Asked, Unanswerable
+from webapp.services.openid.requests import CheckedRequest, Unanswerable
 from webapp.services.openid.signing_keys import SigningKeys
-from webapp.services.openid.steps import Moment
+from webapp.services.openid.steps import RequestContext
 from webapp.services.openid.subjects import Subjects
 from webapp.web import cookies
 
@@ -85,7 +85,7 @@ def cookie_header(person: Owner) -> str:
     return "; ".join(f"{name}={value}" for name, value in cookies_of(person).items())
 
 
-def asked_of(site: Site, app: RelyingParty, user: User) -> tuple[Asked, Moment]:
+def asked_of(site: Site, app: RelyingParty, user: User) -> tuple[CheckedRequest, RequestContext]:
     service = site.services.openid.authorizations
     parameters = {
         "response_type": "code",
@@ -103,11 +103,11 @@ def test_who_may_no_longer_use_the_app_gets_no_code(site: Site, ada: Owner, entr
     groups.create("editors")
     groups.add("editors", "ada")
     app, user = RelyingParty(site, trusted=True, groups=("editors",)), user_of(site, ada)
-    asked, moment = asked_of(site, app, user)
+    asked, context = asked_of(site, app, user)
     site.services.openid.subjects.ready()
     entropy.happens = lambda: groups.remove("editors", "ada")
     with pytest.raises(Unanswerable) as refused:
-        site.services.openid.authorizations.grant(user, asked, moment, HERE)
+        site.services.openid.authorizations.grant(user, asked, context, HERE)
     assert refused.value.why == "access"
     assert count(site, "SELECT count(*) FROM app_authorizations") == 0
 

@@ -115,13 +115,13 @@ def test_a_file_can_only_be_read(site: Site) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_layout_has_one_stylesheet_for_every_page_and_one_for_pages_with_a_user(layout: str) -> None:
     files = prepare(SOURCE)
-    sheets = {f"css/{name}{part}.css" for name in LAYOUTS for part in ("", "-account")}
+    sheets = {f"css/{name}{part}.css" for name in LAYOUTS for part in ("", "-account")} | {"css/guarded.css"}
     assert {name for name in files if name.endswith(".css")} == sheets
     first, second = (files[f"css/{layout}{part}.css"].decode() for part in ("", "-account"))
     for text in (first, second):
         assert "@import" not in text
         assert "/*" not in text
-    others = {f"{name}{part}.css" for name in LAYOUTS if name != layout for part in ("", "-account")}
+    others = {f"{name}{part}.css" for name in LAYOUTS if name != layout for part in ("", "-account")} | {"guarded.css"}
     for path in STYLESHEETS:
         rules = [line.strip() for line in path.read_text().splitlines() if "{ " in line and "; }" in line]
         is_other = (path.parent.name == "css" and path.name in others) or path.name in OF_ONE_LAYOUT.get(layout, ())

@@ -3,6 +3,7 @@
 Such an address must not reach what is inside the site's network. So the name is resolved once, each result is judged,
 and the connection goes to a result that was judged: a name that resolves to another address a moment later (DNS
 rebinding) changes nothing. No redirect is followed, no proxy of the environment is used, and nothing is sent twice.
+The time-out of a call includes the resolution of the name.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
+from threading import Thread
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from ..domain.network_addresses import is_allowed, is_loopback
@@ -74,7 +77,8 @@ class HttpRequests:
     def _opened(self, parts: SplitResult, port: int, networks: Sequence[str], deadline: Deadline) -> socket.socket:
         """A connection to an address that was judged, with TLS for the name."""
         name = parts.hostname or ""
-        connection = _connected(self._judged(parts.scheme, name, port, networks), port, deadline)
+        found = _within(deadline, lambda: self._resolve(name, port))
+        connection = _connected(self._judged(parts.scheme, found, networks), port, deadline)
         try:
             deadline.watch(connection)
             connection.settimeout(deadline.left)
@@ -85,9 +89,8 @@ class HttpRequests:
             connection.close()
             raise
 
-    def _judged(self, scheme: str, name: str, port: int, networks: Sequence[str]) -> list[str]:
-        """The addresses of the name that may be called. Raises `Refused` when there is none."""
-        found = self._resolve(name, port)
+    def _judged(self, scheme: str, found: Sequence[str], networks: Sequence[str]) -> list[str]:
+        """Those of the addresses that may be called. Raises `Refused` when there is none."""
         allowed = [address for address in found if is_allowed(address, (*self._networks, *networks))]
         if not allowed:
             raise Refused(f"{SERVER} is at a private address that NIGHTLATCH_PRIVATE_ADDRESSES does not have")
@@ -121,6 +124,23 @@ def _parsed(url: str) -> tuple[SplitResult, int]:
     if parts.scheme not in PORTS or not parts.hostname or "@" in parts.netloc:
         raise Refused(f"{SERVER} has an address that is neither https nor http")
     return parts, parts.port or PORTS[parts.scheme]
+
+
+def _within(deadline: Deadline, resolve: Callable[[], Sequence[str]]) -> Sequence[str]:
+    """What `resolve` returns or raises; `TimeoutError` when the time has passed before.
+
+    getaddrinfo knows no time-out, so it runs in a thread of its own, which then goes on until the system gives up.
+    """
+    result: Future[Sequence[str]] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(resolve())
+        except Exception as error:
+            result.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return result.result(deadline.left)
 
 
 def _connected(addresses: Sequence[str], port: int, deadline: Deadline) -> socket.socket:

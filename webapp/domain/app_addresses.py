@@ -116,7 +116,7 @@ def host_of(address: str) -> str | None:
     return parts.hostname if parts.scheme in OWN_PORTS else None
 
 
-def is_loopback(host: str) -> bool:
+def names_this_machine(host: str) -> bool:
     """True for an address or name of the same machine (RFC 8252 section 7.3, RFC 6761 section 6.3)."""
     try:
         return ip_address(host).is_loopback
@@ -149,7 +149,7 @@ def _web_address(address: str, parts: SplitResult, refused: type[AddressRefused]
         raise refused(address, NOT_HTTPS)
     if not parts.hostname or not _is_host(parts.hostname):
         raise refused(address, MALFORMED)
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not names_this_machine(parts.hostname):
         raise refused(address, NOT_HTTPS)
     return address
 

@@ -19,8 +19,8 @@ from ..domain.refusals import DatabaseUnavailable, TooManyAttempts
 from ..models.registered_apps import RegisteredApp
 from ..services.guarded.logins import GuardedLoginExpired
 from ..services.openid import redirects
-from ..services.openid.authorizations import Answer, Waiting
-from ..services.openid.requests import SELECT_ACCOUNT, Asked, AuthorizationError, Parameters, Unanswerable
+from ..services.openid.authorizations import Answer, PendingRequest
+from ..services.openid.requests import SELECT_ACCOUNT, AuthorizationError, CheckedRequest, Parameters, Unanswerable
 from ..services.openid.steps import Consent, Enroll, LogIn, Ready, Step, StepUp
 from . import (
     after_enrollment,
@@ -68,11 +68,11 @@ def name_host(app: RegisteredApp) -> None:
     headers.lead_to(guarded_hosts.url(str(app.host), ""))
 
 
-def name_app(asked: Asked) -> None:
+def name_app(asked: CheckedRequest) -> None:
     headers.lead_to(redirects.source_of(asked.reply.address))
 
 
-def show(waiting: Waiting, step: Step) -> Any:
+def show(waiting: PendingRequest, step: Step) -> Any:
     """The page, or the redirect to one, for the next step of a stored request."""
     name_app(waiting.asked)
     if isinstance(step, Consent):
@@ -80,7 +80,7 @@ def show(waiting: Waiting, step: Step) -> Any:
     return _ready(waiting) if isinstance(step, Ready) else before(waiting.asked, step)
 
 
-def before(asked: Asked, step: Step) -> Any:
+def before(asked: CheckedRequest, step: Step) -> Any:
     """The page, or the redirect to one, for what comes before the question: log-in, step-up or enrollment."""
     if isinstance(step, LogIn):
         return _log_in(asked)
@@ -103,7 +103,7 @@ def log_in_as_other() -> Response:
     return login_response.logged_out(_("You've been logged out."), next_path=current.path())
 
 
-def _log_in(asked: Asked) -> Response:
+def _log_in(asked: CheckedRequest) -> Response:
     if asked.login_hint:
         login_response.prefill(asked.login_hint)
     known = current.services().languages
@@ -122,22 +122,22 @@ def enroll(app: RegisteredApp, step: Enroll) -> Response:
     return render.page("app_logins/enroll.html", app=app, needs_key=step.key, to=to, status=200)
 
 
-def forbidden(asked: Asked) -> Response:
+def forbidden(asked: CheckedRequest) -> Response:
     actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
     number = note("access", asked.app.client_id, asked.reply.parameters)
     return render.page("app_logins/forbidden.html", app=asked.app, number=number, actions=actions, status=403)
 
 
-def consent(asked: Asked, form: Form) -> Response:
+def consent(asked: CheckedRequest, form: Form) -> Response:
     name_app(asked)
     place = urlsplit(asked.reply.address).netloc or redirects.source_of(asked.reply.address)
     can_change = SELECT_ACCOUNT in asked.prompts
     return render.page("app_logins/consent.html", form, app=asked.app, asked=asked, place=place, can_change=can_change)
 
 
-def _ready(waiting: Waiting) -> Response:
+def _ready(waiting: PendingRequest) -> Response:
     service = current.services().openid.authorizations
-    answer = service.grant(current.user(), waiting.asked, waiting.moment, current.origin(), waiting.id)
+    answer = service.grant(current.user(), waiting.asked, waiting.context, current.origin(), waiting.id)
     return redirect(answer) if answer.reply.is_silent else page(waiting.asked.app.name, answer)
 
 

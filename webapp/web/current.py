@@ -58,14 +58,19 @@ def origin() -> Origin:
     )
 
 
-def client_address() -> str:
+def client_address(*, by_proxy: bool = False) -> str:
     """The client's network address: REMOTE_ADDR, or with n trusted proxies the n-th last entry of X-Forwarded-For.
+
+    `by_proxy`: the request proved that it comes from a trusted proxy, though maybe past others of the n. What that one
+    wrote counts: the n-th last entry, or the first of fewer.
 
     Some proxies write a port behind the address, another one for each connection: it must not count as part of it.
     """
     peer = request.environ.get("REMOTE_ADDR") or "0.0.0.0"  # noqa: S104  # a placeholder, nothing listens on it
     proxies = services().settings.trusted_proxies
     entries = [e.strip() for e in ",".join(request.headers.getlist("X-Forwarded-For")).split(",") if e.strip()]
+    if by_proxy:
+        proxies = min(max(proxies, 1), len(entries))
     if proxies == 0 or len(entries) < proxies:
         return peer
     return address_in(entries[-proxies]) or peer

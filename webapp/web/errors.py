@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..domain.language import ENGLISH, Sentence, gettext, lazy, speak
 from ..domain.refusals import NotFresh, Refusal
-from . import current, guarded_hosts, guards, layouts, render, waiting_requests, words
+from . import current, guarded_hosts, guarded_page, guards, layouts, render, waiting_requests, words
 
 log = structlog.get_logger()
 
@@ -77,12 +77,14 @@ def page(code: int, sentence: str | None = None, number: str | None = None) -> A
     From 500 on it does not read the user: the database may be unavailable.
     """
     heading, default = PAGES.get(code) or PAGES[500 if code >= 500 else 400]
-    if not _host_is_ours() or guarded_hosts.HOST in request.environ:
-        return _bare(code, heading, default)  # a proxy may show it, and a page has its own address, with the secret
+    if not _host_is_ours():
+        return _bare(code, heading, default)
     if code >= 500:
         g.user = None
         waiting_requests.none_here()
     try:
+        if guarded_hosts.HOST in request.environ:  # a page of the site has its own address, with the secret of the host
+            return guarded_page.page(str(heading), sentence or str(default), status=code)
         actions = [(gettext("Go to the home page"), layouts.page_url("home.home"))]
         return render.page(
             "errors/error.html",

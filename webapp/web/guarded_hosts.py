@@ -1,11 +1,12 @@
 """What belongs to a request at a guarded host: which host it is, and its cookies.
 
 A guarded host has cookies of its own, so that no application can use those of another, or of the site. A proxy passes
-only the four pages below to Nightlatch.
+only the pages below to Nightlatch, and their style sheet.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,13 +14,17 @@ from flask import request
 from flask.wrappers import Response
 
 from ..domain.app_addresses import DEVELOPMENT, OWN_PORTS
+from ..services.guarded.configurations import PAGES
 
 FORWARD = "/forward/"
-PAGES = frozenset(f"/.nightlatch/{page}" for page in ("start", "back", "log-out", "forbidden"))
+PATHS = frozenset(f"/.nightlatch/{page}" for page in PAGES)
+STYLE = "/.nightlatch/style.css"
+NAMED = re.compile(r"[a-z0-9.-]+(?::[0-9]+)?")
+"""A host that may be named in a header: it is known to be one only when an app has it."""
 HOST, METHOD = "nightlatch.guarded_host", "nightlatch.guarded_method"
 """In the WSGI environment: host and method as they were received."""
 MOST_STARTED = 10
-"""Log-ins in progress that one browser is asked about."""
+"""Log-ins in progress that a browser has at one host; more would make its requests too long for proxies."""
 START = "-start-"
 AGAIN = "again"
 """In place of a handle in the name of a cookie: its user logged out of the host, so the next log-in asks first."""
@@ -28,7 +33,7 @@ HANDLE_IN_NAME = 16
 
 
 def is_for_guarded_host(path: str) -> bool:
-    return path.startswith(FORWARD) or path in PAGES
+    return path.startswith(FORWARD) or path in PATHS
 
 
 def take_over(environ: dict[str, Any], main_host: str) -> None:
@@ -68,9 +73,19 @@ def url(host: str, path: str) -> str:
     return f"{scheme(host)}://{host}{path}"
 
 
+def ask_about(host: str) -> None:
+    """Tells this request at which host the one is that a proxy asks about."""
+    request.environ[HOST] = host
+
+
 def here() -> str:
-    """The host of this request."""
+    """The host of this request, or of the one that a proxy asks about."""
     return registered(str(request.environ.get(HOST, "")))
+
+
+def style() -> str | None:
+    """The address of the style sheet at the host; None where the host has no name."""
+    return url(here(), STYLE) if NAMED.fullmatch(here()) else None
 
 
 def cookie_name(host: str) -> str:
@@ -82,18 +97,11 @@ def start_cookie(host: str, handle: str) -> str:
     return f"{cookie_name(host)}{START}{handle[:HANDLE_IN_NAME]}"
 
 
-def nonces(host: str) -> list[str]:
-    """Those of the log-ins that this browser has in progress at the host."""
+def started(host: str) -> dict[str, str]:
+    """The cookies of the log-ins that this browser has in progress at the host, by name, the oldest first (RFC 6265
+    section 5.4)."""
     prefix, again = f"{cookie_name(host)}{START}", start_cookie(host, AGAIN)
-    return [value for name, value in request.cookies.items() if name.startswith(prefix) and name != again][
-        :MOST_STARTED
-    ]
-
-
-def started_with(host: str, nonce: str) -> str | None:
-    """The name of the cookie that has this nonce."""
-    prefix = f"{cookie_name(host)}{START}"
-    return next((name for name, value in request.cookies.items() if value == nonce and name.startswith(prefix)), None)
+    return {name: value for name, value in request.cookies.items() if name.startswith(prefix) and name != again}
 
 
 def put(response: Response, host: str, name: str, value: str, lasts: int | None) -> None:

@@ -1,16 +1,16 @@
-"""A page at a guarded host, where no style sheet and no script of the site can be loaded."""
+"""A page at a guarded host, where nothing of the site can be loaded but its style sheet."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import make_response, render_template
+from flask import current_app, make_response
 from flask.wrappers import Response
 
 from ..domain.language import gettext as _
 from ..domain.language import spoken
 from ..models.registered_apps import RegisteredApp
-from . import guarded_hosts
+from . import assets, guarded_hosts
 
 Link = tuple[str, str]
 """Label and address."""
@@ -23,6 +23,12 @@ def forbidden(app: RegisteredApp) -> Response:
     return page(_("You can't use %(app)s", app=app.name), sentence, links=[log_out], status=403)
 
 
-def page(heading: str, sentence: str = "", *, button: str = "", links: Sequence[Link], status: int = 200) -> Response:
-    facts = {"heading": heading, "sentence": sentence, "button": button, "links": links, "language": spoken()}
-    return make_response(render_template("guarded/page.html", **facts), status)
+def page(
+    heading: str, sentence: str = "", *, button: str = "", links: Sequence[Link] = (), status: int = 200
+) -> Response:
+    """`button` is that of a form that is sent to the page itself."""
+    style = f"{guarded_hosts.STYLE}?v={assets.current_assets().version}" if guarded_hosts.style() else None
+    facts = {"heading": heading, "sentence": sentence, "button": button, "links": links}
+    # not render_template: its context processors read the user, and the database may be unavailable
+    template = current_app.jinja_env.get_template("guarded/page.html")
+    return make_response(template.render(**facts, language=spoken(), style=style), status)

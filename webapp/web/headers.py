@@ -25,6 +25,8 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+OF_GUARDED_HOST = "default-src 'none'; style-src {}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+"""What else the host has belongs to the application there."""
 FEATURES = ("publickey-credentials-get", "publickey-credentials-create", "otp-credentials", "clipboard-write")
 REFUSED = ("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen",
            "geolocation", "gyroscope", "hid", "idle-detection", "magnetometer", "microphone", "midi", "payment",
@@ -52,6 +54,9 @@ def lead_to(source: str) -> None:
 
 def _of_document() -> tuple[tuple[str, str], ...]:
     source = g.get("leads_to")
+    if guarded_hosts.HOST in request.environ:
+        policy = OF_GUARDED_HOST.format(guarded_hosts.style() or "'none'")
+        return ("Content-Security-Policy", policy), *DOCUMENTS[1:]
     if source is None:
         return DOCUMENTS
     changed = {

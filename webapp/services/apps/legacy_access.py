@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Condition, Lock
 from typing import TypeGuard
 
 from cachetools import TLRUCache, cached
 
+from ...domain.codes import hash_of
 from ...domain.origin import Origin
 from ...domain.refusals import WrongLogin
 from ...models.accounts import Account
@@ -39,6 +40,8 @@ class Caller:
     username: str
     name: str
     email: str | None
+    password_hash: str | None = None
+    """The SHA-256 of `Account.password_hash`, if the usual password was right; None for a temporary one or a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +120,36 @@ class LegacyAccess:
                 self._accept(tx, proved, origin)
                 if proved.temporary is not None:
                     self.temporary_passwords.use(tx, proved.temporary, origin)
-            return _caller(proved.account), proved.temporary.expires_at if proved.temporary else None
+            if proved.temporary is not None:
+                return _caller(proved.account), proved.temporary.expires_at
+            return replace(_caller(proved.account), password_hash=hash_of(proved.account.password_hash)), None
 
         return self.cache.get(f"password\0{name}\0{password}", find)
 
+    def by_password_now(self, name: str, password: str, origin: Origin) -> Account:
+        """The same, but what is cached is refused as soon as it is right no more. Costs two statements at most."""
+        caller = self.by_password(name, password, origin)
+        account, factors = find_by_name(self.core.db, name)
+        if not _may_enter(account):
+            raise WrongLogin()
+        if caller.password_hash is None:
+            is_right = self.temporary_passwords.find(account, password) is not None
+        else:
+            is_right = not factors and caller.password_hash == hash_of(account.password_hash)
+        if not is_right:
+            raise WrongLogin()
+        return account
+
     def by_token(self, token: str) -> Caller:
         """Raises `WrongLogin` for a token that is unknown or has ended."""
-        return self.cache.get(f"token\0{token}", lambda: (self.by_token_now(token), None))
+        return self.cache.get(f"token\0{token}", lambda: (_caller(self.by_token_now(token)), None))
 
-    def by_token_now(self, token: str) -> Caller:
+    def by_token_now(self, token: str) -> Account:
         """The same without the cache, so that a token is refused as soon as it has ended."""
         account = self.app_sessions.find(token)
         if not _may_enter(account):
             raise WrongLogin()
-        return _caller(account)
+        return account
 
     def exchange(self, name: str, password: str, origin: Origin) -> Granted:
         """A token for a password; a temporary password is consumed by it. Raises as `by_password` does."""

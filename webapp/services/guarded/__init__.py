@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..active_access import GuardedKind
 from ..apps import LegacyAccess
 from ..attempts import Attempts
 from ..core import Core
@@ -32,4 +33,4 @@ class Guarded:
         assertions = Assertions(core, openid.issuer, openid.signing_keys, openid.subjects, KeptAssertions(core))
         self.logins = Logins(core, attempts, openid.clients, proofs, sessions)
         self.checks = Checks(core, sessions, proofs, assertions, self.logins, legacy_access)
-        self.visits = Visits(core, openid.clients, sessions, notices)
+        self.visits = Visits(core, openid.clients, sessions, notices, GuardedKind(core, sessions))

@@ -26,8 +26,8 @@ REWRITING = ("X-Original-URL", "X-Original-Method", "X-Rewrite-URL", "X-Forwarde
 """Headers by which some frameworks take another path or method than that of the request line."""
 CONNECTION_OPTIONS = "remote[-_.]|nightlatch[-_.]|x-forwarded|x-original"
 """What no `Connection` header may name, because a proxy drops the headers that it names (RFC 9110 section 7.6.1)."""
-PAGES = ("start", "back", "log-out", "forbidden")
-"""The pages of Nightlatch at a guarded host, below /.nightlatch/."""
+PAGES = ("start", "back", "log-out", "forbidden", "style.css")
+"""The pages of Nightlatch at a guarded host, and their style sheet, below /.nightlatch/."""
 TIME_OUT = 5
 """Seconds for Nightlatch to answer; a request without an answer is refused."""
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # where Nightlatch listens, and where it is called

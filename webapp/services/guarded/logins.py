@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, insert, select, update
 
 from ...domain.codes import draw_token, hash_of
 from ...domain.language import lazy
+from ...domain.origin import Origin
 from ...domain.refusals import Refusal
 from ...models.accounts import share_account
 from ...models.database import changed_one_row
@@ -32,7 +33,7 @@ class GuardedLoginExpired(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class HostLogin:
     """A log-in that is under way. Times are Unix seconds."""
 
     id: int
@@ -60,10 +61,10 @@ class Logins:
     proofs: Proofs
     sessions: Sessions
 
-    def begin(self, app: RegisteredApp, path: str, proof: str, network: str) -> str:
+    def begin(self, app: RegisteredApp, path: str, proof: str, origin: Origin) -> str:
         """Stores a request that needs a log-in, and returns its handle. Raises `TooManyAttempts`."""
         rule, handle = SlidingWindows((self.core.policy.guarded_logins,)), draw_token(self.core.entropy)
-        self.attempts.count(Bucket(f"guarded-from:{network}", rule))
+        self.attempts.count(Bucket(f"guarded-from:{origin.rate_limit_key}", rule))
         is_kept = path.startswith("/") and len(path) <= self.core.policy.guarded_path_characters
         kept = path if is_kept else "/"  # after the host, `@elsewhere` would be another one (RFC 3986 section 3.2)
         values = {"handle_hash": hash_of(handle), "app_id": app.id, "path": kept, "proof": proof}
@@ -85,7 +86,7 @@ class Logins:
                 raise GuardedLoginExpired()
         return nonce
 
-    def find(self, handle: str) -> Waiting:
+    def find(self, handle: str) -> HostLogin:
         """Raises `GuardedLoginExpired`."""
         started = GuardedLogin.nonce_hash.is_not(None), GuardedLogin.granted_at.is_(None), *self._is_live(handle)
         query = select(GuardedLogin, RegisteredApp).join(RegisteredApp, RegisteredApp.id == GuardedLogin.app_id)
@@ -94,9 +95,9 @@ class Logins:
         if found is None:
             raise GuardedLoginExpired()
         row, app = found
-        return Waiting(row.id, app, row.proof, row.asked_at, row.asks, row.agreed_hash)
+        return HostLogin(row.id, app, row.proof, row.asked_at, row.asks, row.agreed_hash)
 
-    def next(self, waiting: Waiting, user: User | None) -> Step:
+    def next(self, waiting: HostLogin, user: User | None) -> Step:
         """What has to happen before the user gets to the host."""
         if user is None:
             return LogIn()
@@ -110,13 +111,13 @@ class Logins:
         is_asked = waiting.asks and waiting.agreed_hash != user.session.token_hash
         return Consent() if is_asked else Ready(proved)
 
-    def agree(self, waiting: Waiting, user: User) -> None:
+    def agree(self, waiting: HostLogin, user: User) -> None:
         """The user of this session goes on to a host of which this browser logged out before."""
         agreed = update(GuardedLogin).where(GuardedLogin.id == waiting.id).values(agreed_hash=user.session.token_hash)
         with self.core.db.write() as tx:
             tx.execute(agreed)
 
-    def grant(self, waiting: Waiting, user: User) -> Granted:
+    def grant(self, waiting: HostLogin, user: User) -> Granted:
         """Raises `GuardedLoginExpired` when more is needed or it was granted meanwhile, and `LoginExpired` when the
         session of the user was ended."""
         if not isinstance(self.next(waiting, user), Ready):
@@ -144,14 +145,14 @@ class Logins:
         since = self.core.clock.now() - self.core.policy.guarded_login_seconds
         return GuardedLogin.handle_hash == hash_of(handle), GuardedLogin.asked_at > since
 
-    def _since(self, waiting: Waiting) -> int:
+    def _since(self, waiting: HostLogin) -> int:
         """When the proof must have been given at the earliest, by the maximum age of the app, in Unix seconds."""
         age = waiting.app.max_age
         if age is None:
             return 0
         return self.core.clock.now() - age if age else waiting.asked_at
 
-    def _missing(self, waiting: Waiting, user: User, since: int) -> Step:
+    def _missing(self, waiting: HostLogin, user: User, since: int) -> Step:
         acr = {KEY: PHR, TWO_FACTOR: MFA}.get(waiting.proof, SFA)
         if not self.proofs.can_reach(user, acr):
             return Enroll(key=acr == PHR)

@@ -17,6 +17,8 @@ WEBSOCKET = (
     *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 )
+UPGRADES = ("Upgrade: h2c",), (f"Upgrade: {FORGED}",), ("Upgrade: h2c", "Upgrade: websocket")
+"""A server that changes its protocol by one of them gets what follows past the proxy (RFC 9110 section 7.8)."""
 
 
 TOLD = {
@@ -152,7 +154,7 @@ def _lost_cookie(seen: Seen, _proxy: str) -> bool:
 
 def _rewriting(open_path: str, closed_path: str, url: str) -> Iterator[Probe]:
     host = url.partition("://")[2]
-    own = {"Forwarded": f"host={FORGED}", "X-Forwarded-For": FORGED, "X-Forwarded-Host": FORGED}
+    own = {"Forwarded": f"host={FORGED}", "X-Forwarded-For": FORGED, "X-Forwarded-Host": FORGED, "X-Real-IP": FORGED}
     for header in (*REWRITING, *own):
         yield Probe(
             f"a forged {header}", open_path, _forged, _removed(header, host), (f"{header}: {own.get(header, FORGED)}",)
@@ -172,11 +174,12 @@ def _rewriting(open_path: str, closed_path: str, url: str) -> Iterator[Probe]:
 
 def _removed(header: str, host: str) -> dict[str, str]:
     """Caddy and Traefik themselves replace some headers of a client that they do not trust."""
-    set_by_nginx = {"X-Forwarded-For": "$remote_addr", "X-Forwarded-Host": host}.get(header, '""')
+    told = {"X-Forwarded-For": "$remote_addr", "X-Real-IP": "$remote_addr", "X-Forwarded-Host": host}
+    set_by_nginx = told.get(header, '""')
     lines = {"nginx": f"proxy_set_header {header} {set_by_nginx};", "envoy": f"- remove: {header}"}
     if header not in ("X-Forwarded-For", "X-Forwarded-Host"):
         lines["caddy"] = f"request_header -{header}"
-    if not header.startswith("X-Forwarded"):
+    if not header.startswith("X-Forwarded") and header != "X-Real-IP":
         lines["traefik"] = f'{header}: ""'
     return lines
 
@@ -205,7 +208,7 @@ def _routes(open_path: str, closed_path: str) -> Iterator[Probe]:
     asked = {
         "nginx": "auth_request /.nightlatch/check;",
         "caddy": "handle_response @allowed {",
-        "traefik": "middlewares: [strip, check]",
+        "traefik": "middlewares: [strip, no-upgrade, check]",
         "envoy": "- name: envoy.filters.http.ext_authz",
     }
     yield Probe("a path that needs a log-in", closed_path, _reached, asked)
@@ -221,10 +224,17 @@ def _routes(open_path: str, closed_path: str) -> Iterator[Probe]:
             "envoy": f"- match: {{path: {path}}}",
         }
         yield Probe(f"the page {path}", path, _is_not_ours, routed, navigation)
-    passes = {"nginx": "proxy_set_header Upgrade $http_upgrade;", "envoy": "- upgrade_type: websocket"}
+    passes = {"nginx": "proxy_set_header Upgrade $nightlatch_upgrade;", "envoy": "- upgrade_type: websocket"}
     yield Probe("a WebSocket", open_path, lambda seen, _proxy: seen.status != 101, passes, WEBSOCKET)
+    dropped = {**passes, "caddy": "request_header @upgrade -Upgrade", "traefik": 'Upgrade: ""'}
+    for upgrade in UPGRADES:
+        yield Probe(" and ".join(upgrade), open_path, _upgrades, dropped, ("Connection: Upgrade", *upgrade))
     other = {"nginx": "return 421;"}
     yield Probe("the host of another site", open_path, _reached, other, host=f"{FORGED}.example.org")
+
+
+def _upgrades(seen: Seen, _proxy: str) -> bool:
+    return seen.got.get("upgrade", "websocket") != "websocket"
 
 
 def _does_not_lead(seen: Seen, _proxy: str) -> bool:

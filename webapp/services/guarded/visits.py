@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select, update
 
 from ...domain.codes import draw_token, hash_of
 from ...domain.origin import Origin
+from ...domain.refusals import AlreadyDone
 from ...models.accounts import Account, share_account
 from ...models.database import changed_one_row
 from ...models.guarded_hosts import GuardedLogin, GuardedSession
 from ...models.registered_apps import GUARDED, RegisteredApp
 from ...models.sessions import Session
-from ..active_access import CALLED
+from ..active_access import GuardedKind
 from ..core import Core
 from ..notices import Notices
 from ..openid.clients import Clients
 from ..sessions import Sessions
 from .logins import GuardedLoginExpired
-
-ENDED = "guarded-logged-out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Visits:
     clients: Clients
     sessions: Sessions
     notices: Notices
+    kind: GuardedKind
 
     def open(self, host: str, code: str, nonces: Sequence[str], earlier: str, origin: Origin) -> Opened:
         """Uses the code, in the browser and at the host where its log-in began. `nonces` are those of the browser, and
@@ -75,11 +76,8 @@ class Visits:
         """Ends the session with this token, if it is one of the host."""
         visit, app = GuardedSession, RegisteredApp
         own = visit.token_hash == hash_of(token), visit.ended_at.is_(None), app.host == host
-        with self.core.db.write() as tx:
-            row = tx.execute(
-                select(visit.id, visit.account_id, CALLED.label("called")).join(app, app.id == visit.app_id).where(*own)
-            ).one_or_none()
-            if row is None:
-                return
-            tx.execute(update(visit).where(visit.id == row.id).values(ended_at=self.core.clock.now()))
-            self.notices.record(tx, row.account_id, ENDED, origin, device=row.called)
+        with suppress(AlreadyDone), self.core.db.write() as tx:
+            row = tx.execute(select(visit.id, visit.account_id).join(app, app.id == visit.app_id).where(*own)).first()
+            if row is not None:
+                called = self.kind.end(tx, row.account_id, row.id)
+                self.notices.record(tx, row.account_id, self.kind.ended, origin, device=called)

@@ -23,8 +23,8 @@ from .back_channel import BackChannel
 from .claims import allowed
 from .clients import Clients
 from .connections import Connections
-from .requests import KNOWN, Asked, AuthorizationError, Parameters, ReplyTo, Unanswerable, check, reply_to
-from .steps import Moment, Ready, Step, Steps
+from .requests import KNOWN, AuthorizationError, CheckedRequest, Parameters, ReplyTo, Unanswerable, check, reply_to
+from .steps import Ready, RequestContext, Step, Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingRequest:
     """A stored request."""
 
     id: int
-    asked: Asked
-    moment: Moment
+    asked: CheckedRequest
+    context: RequestContext
     canceled_hash: str | None
     """`Session.token_hash` of the session whose user canceled it."""
 
@@ -58,7 +58,7 @@ class Authorizations:
     sessions: Sessions
     notices: Notices
 
-    def ask(self, parameters: Parameters) -> Asked:
+    def ask(self, parameters: Parameters) -> CheckedRequest:
         """The checked request. Raises `Unanswerable`, or `AuthorizationError`."""
         return check(*self.addressed(parameters), parameters)
 
@@ -89,7 +89,7 @@ class Authorizations:
             tx.execute(insert(AuthorizationRequest).values(values))
         return handle
 
-    def find(self, handle: str) -> Waiting:
+    def find(self, handle: str) -> PendingRequest:
         """The stored request, checked again: the operator may have changed the app. Raises as `ask` does, and
         `Unanswerable` for one that was answered or is too old."""
         row, since = AuthorizationRequest, self.core.clock.now() - self.core.policy.authorization_request_seconds
@@ -100,29 +100,31 @@ class Authorizations:
             raise Unanswerable("expired")
         parameters = [(name, value) for name, value in found.parameters]
         agreed = found.decided_hash if found.decision == AGREED else None
-        moment = Moment(found.asked_at, found.session_hash, agreed)
-        return Waiting(
-            found.id, self.ask(parameters), moment, found.decided_hash if found.decision == CANCELED else None
+        context = RequestContext(found.asked_at, found.session_hash, agreed)
+        return PendingRequest(
+            found.id, self.ask(parameters), context, found.decided_hash if found.decision == CANCELED else None
         )
 
-    def now(self, user: User | None) -> Moment:
-        """The moment of a request that comes now."""
-        return Moment(self.core.clock.now(), user.session.token_hash if user is not None else None)
+    def now(self, user: User | None) -> RequestContext:
+        """The context of a request that comes now."""
+        return RequestContext(self.core.clock.now(), user.session.token_hash if user is not None else None)
 
-    def next(self, asked: Asked, moment: Moment, user: User | None) -> Step:
+    def next(self, asked: CheckedRequest, context: RequestContext, user: User | None) -> Step:
         """What is to happen next. Raises `AuthorizationError`, for all of it when the app wants no page."""
-        step = self.steps.next(asked, moment, user)
+        step = self.steps.next(asked, context, user)
         if asked.reply.is_silent and not isinstance(step, Ready):
             raise AuthorizationError(asked.reply, step.silent, "A page would be needed, but prompt is none.")
         return step
 
-    def grant(self, user: User, asked: Asked, moment: Moment, origin: Origin, waiting: int | None = None) -> Answer:
+    def grant(
+        self, user: User, asked: CheckedRequest, context: RequestContext, origin: Origin, waiting: int | None = None
+    ) -> Answer:
         """The code for the app. `waiting` is the id of the stored request.
 
         Raises `Unanswerable` when more is needed or it was answered meanwhile, and `LoginExpired` when the session was
         ended.
         """
-        step = self.next(asked, moment, user)
+        step = self.next(asked, context, user)
         if not isinstance(step, Ready):
             raise Unanswerable("unproved")
         code = draw_token(self.core.entropy)
@@ -139,7 +141,7 @@ class Authorizations:
         self,
         tx: Transaction,
         user: User,
-        asked: Asked,
+        asked: CheckedRequest,
         step: Ready,
         code: str,
         origin: Origin,
@@ -183,7 +185,7 @@ class Authorizations:
         tx.execute(used.values(used_at=self.core.clock.now()))
         return given
 
-    def decide(self, waiting: Waiting, user: User, *, agreed: bool) -> None:
+    def decide(self, waiting: PendingRequest, user: User, *, agreed: bool) -> None:
         """Stores what the user of this session decided; the app gets its answer then. Raises `Unanswerable`."""
         unanswered = AuthorizationRequest.id == waiting.id, AuthorizationRequest.answered_at.is_(None)
         values = {"decision": AGREED if agreed else CANCELED, "decided_hash": user.session.token_hash}
@@ -191,7 +193,7 @@ class Authorizations:
             if not changed_one_row(tx, update(AuthorizationRequest).where(*unanswered).values(values)):
                 raise Unanswerable("answered")
 
-    def cancel(self, waiting: Waiting) -> AuthorizationError:
+    def cancel(self, waiting: PendingRequest) -> AuthorizationError:
         """The error for the app of a request that its user canceled. Raises `Unanswerable`."""
         with self.core.db.write() as tx:
             self._answered(tx, waiting.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, SQLColumnExpression, bindparam, select
 
 from ...models.accounts import Account
 from ...models.database import Transaction
@@ -20,12 +20,15 @@ FIND_WITH_SECRETS = (
     .outerjoin(AppSecret, AppSecret.app_id == RegisteredApp.id)
     .where(RegisteredApp.client_id == bindparam("client_id"), RegisteredApp.kind != GUARDED)
 )
-GROUPS = (
-    select(AppGroup.group_name)
-    .join(Membership, Membership.group_name == AppGroup.group_name)
-    .where(AppGroup.app_id == bindparam("app"), Membership.account_id == bindparam("account"))
-    .order_by(AppGroup.group_name)
-)
+
+
+def shared_groups(app_id: SQLColumnExpression[int], account_id: SQLColumnExpression[int]) -> Select[str]:
+    """Selects the names of those of the account's groups that the app has."""
+    joined = select(AppGroup.group_name).join(Membership, Membership.group_name == AppGroup.group_name)
+    return joined.where(AppGroup.app_id == app_id, Membership.account_id == account_id)
+
+
+GROUPS = shared_groups(bindparam("app"), bindparam("account")).order_by(AppGroup.group_name)
 
 
 @dataclass(frozen=True, slots=True)

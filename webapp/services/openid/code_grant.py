@@ -11,7 +11,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from ...models.accounts import Account
 from .discovery import EVERY_CLIENT
 from .provider import Provider, Registered
-from .tokens import Given
+from .tokens import StoredAuthorization
 
 
 class Code:
@@ -19,7 +19,7 @@ class Code:
 
     code_challenge_method = "S256"
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: StoredAuthorization) -> None:
         self.given = given
         self.code_challenge = given.authorization.code_challenge
 

@@ -27,8 +27,8 @@ from ..core import Core
 from .authorizations import Authorizations
 from .clients import Clients
 from .discovery import MODES
-from .requests import CONSENT, Asked, ReplyTo
-from .steps import Moment, Ready, Step, Steps
+from .requests import CONSENT, CheckedRequest, ReplyTo
+from .steps import Ready, RequestContext, Step, Steps
 
 CONSONANTS = "BCDFGHJKLMNPQRSTVWXZ"
 """RFC 8628 section 6.1: no vowels, so that no word comes out, and no digits, which look like letters."""
@@ -41,7 +41,7 @@ class Shown:
     """A request, its app and what is left to do, for the person who typed its code."""
 
     row: DeviceRequest
-    asked: Asked
+    asked: CheckedRequest
     step: Step
 
 
@@ -132,7 +132,7 @@ class DeviceRequests:
         with self.core.db.read() as tx:
             row, app = self._typed(tx, user, request_id, *self._waiting())
         asked = _asked(app, row)
-        return Shown(row, asked, self.steps.next(asked, self._moment(row), user))
+        return Shown(row, asked, self.steps.next(asked, self._context(row), user))
 
     def approve(self, user: User, request_id: int, origin: Origin) -> None:
         """Gives the device what it waits for.
@@ -145,8 +145,8 @@ class DeviceRequests:
             share_account(tx, user.account)
             self.authorizations.sessions.demand_open(tx, user.session)
             row, app = self._decide(tx, user, request_id, APPROVED)
-            asked, moment = _asked(app, row), replace(self._moment(row), agreed_hash=user.session.token_hash)
-            step = self.steps.next_within(tx, asked, moment, user)
+            asked, context = _asked(app, row), replace(self._context(row), agreed_hash=user.session.token_hash)
+            step = self.steps.next_within(tx, asked, context, user)
             if not isinstance(step, Ready):
                 raise StepClosed()
             code = draw_token(self.core.entropy)  # its row needs one; no one is told this one
@@ -179,8 +179,8 @@ class DeviceRequests:
     def _own(self, user: User, request_id: int) -> tuple[ColumnElement[bool], ...]:
         return DeviceRequest.id == request_id, DeviceRequest.session_id == user.session.id
 
-    def _moment(self, row: DeviceRequest) -> Moment:
-        return Moment(row.typed_at or row.asked_at, row.session_hash)
+    def _context(self, row: DeviceRequest) -> RequestContext:
+        return RequestContext(row.typed_at or row.asked_at, row.session_hash)
 
     def _waiting(self) -> tuple[ColumnElement[bool], ...]:
         since = self.core.clock.now() - self.core.policy.device_code_seconds
@@ -192,9 +192,9 @@ def tidy_user_code(typed: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", typed).upper() if c in CONSONANTS)
 
 
-def _asked(app: RegisteredApp, row: DeviceRequest) -> Asked:
+def _asked(app: RegisteredApp, row: DeviceRequest) -> CheckedRequest:
     """What the device asks for. A person is always asked, whatever they agreed to before."""
     reply = ReplyTo(app.client_id, "", MODES[0], None, is_silent=False)
     scopes = [scope for scope in row.scopes if scope in app.scopes]
     prompts = frozenset({CONSENT})
-    return Asked(app, reply, scopes, None, None, prompts, None, (), False, {}, "", None, (), None, None)
+    return CheckedRequest(app, reply, scopes, None, None, prompts, None, (), False, {}, "", None, (), None, None)

@@ -11,16 +11,16 @@ from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from .discovery import CONFIDENTIAL, EVERY_CLIENT
 from .dpop import DPOP
 from .provider import INTROSPECTION, Provider, Registered
-from .tokens import Given, Refreshing
+from .tokens import Refreshing, StoredAuthorization
 
 REVOCATION = "revocation"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SentToken:
     """A token that was sent, as Authlib asks about it. `claims` are those of an access token, None for another."""
 
-    given: Given
+    given: StoredAuthorization
     claims: dict[str, Any] | None
     live: bool
 
@@ -34,21 +34,21 @@ class Found:
         return not self.live
 
 
-def find(server: Provider, client: Registered, token: str) -> Found | None:
+def find(server: Provider, client: Registered, token: str) -> SentToken | None:
     """An access or refresh token: which one it is shows itself, so that a wrong hint does no harm (RFC 7009 section
     2.1)."""
     tokens, tx = server.tokens, server.tx
     by_access_token = tokens.by_access_token(tx, token)
     if by_access_token is not None:
         given, claims = by_access_token
-        return Found(
+        return SentToken(
             given, claims, given.authorization.app_id == client.app.id and tokens.is_live(tx, client.app, given)
         )
     refreshing = tokens.by_refresh_token(tx, client.app.id, token)
     if refreshing is None:
         return None
     is_unused = refreshing.token.used_at is None and tokens.is_recent(refreshing.token)
-    return Found(refreshing, None, is_unused and tokens.is_live(tx, client.app, refreshing))
+    return SentToken(refreshing, None, is_unused and tokens.is_live(tx, client.app, refreshing))
 
 
 class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib has no types
@@ -56,12 +56,12 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib has no ty
     CLIENT_AUTH_METHODS = EVERY_CLIENT
     server: Provider
 
-    def query_token(self, token_string: str, token_type_hint: str | None) -> Found | None:  # noqa: ARG002  # of Authlib's endpoint
+    def query_token(self, token_string: str, token_type_hint: str | None) -> SentToken | None:  # noqa: ARG002  # of Authlib's endpoint
         named = self.server.named
         assert named is not None, "Authlib asked for a token before it knew the client"
         return find(self.server, Registered(named), token_string)
 
-    def revoke_token(self, token: Found, request: Any) -> None:  # noqa: ARG002  # of Authlib's endpoint
+    def revoke_token(self, token: SentToken, request: Any) -> None:  # noqa: ARG002  # of Authlib's endpoint
         """Ends all tokens of its authorization (RFC 7009 section 2.1)."""
         self.server.tokens.end(self.server.tx, token.given.authorization.id)
 
@@ -71,16 +71,16 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # the same
     CLIENT_AUTH_METHODS = CONFIDENTIAL
     server: Provider
 
-    def check_permission(self, token: Found, client: Registered, request: Any) -> bool:  # noqa: ARG002  # of Authlib's endpoint
+    def check_permission(self, token: SentToken, client: Registered, request: Any) -> bool:  # noqa: ARG002  # of Authlib's endpoint
         """An app learns of its own tokens only (RFC 7662 section 4)."""
         return token.check_client(client)
 
-    def query_token(self, token_string: str, token_type_hint: str | None) -> Found | None:  # noqa: ARG002  # of Authlib's endpoint
+    def query_token(self, token_string: str, token_type_hint: str | None) -> SentToken | None:  # noqa: ARG002  # of Authlib's endpoint
         named = self.server.named
         assert named is not None, "Authlib asked for a token before it knew the client"
         return find(self.server, Registered(named), token_string)
 
-    def introspect_token(self, token: Found) -> dict[str, Any]:
+    def introspect_token(self, token: SentToken) -> dict[str, Any]:
         """RFC 7662 section 2.2."""
         if token.claims is not None:
             kind = DPOP if "cnf" in token.claims else "Bearer"

@@ -23,7 +23,7 @@ from .provider import INTROSPECTION, Proved, Provider, Received, Reply
 from .pushed_requests import PUSHED, Pushed
 from .refresh_grant import RefreshGrant
 from .signed_proofs import ProofRefused
-from .tokens import Given, Tokens
+from .tokens import StoredAuthorization, Tokens
 
 BEARER = "Bearer"
 ANY_SCHEME = f'{BEARER}, {DPOP} algs="{ALGORITHMS}"'
@@ -159,7 +159,7 @@ class Endpoints:
             reply = answer(Provider(tx, self.tokens, self.devices, client, keys, proved, received.origin))
             return replace(reply, client_id=presented.name)
 
-    def _unmet(self, app: RegisteredApp, given: Given) -> dict[str, str]:
+    def _unmet(self, app: RegisteredApp, given: StoredAuthorization) -> dict[str, str]:
         """What the app demands now and the log-in did not prove (RFC 9470 section 3)."""
         amr, age = given.authorization.amr, self.core.clock.now() - given.authorization.auth_time
         is_recent = app.max_age is None or -self.core.policy.clock_ahead <= age <= app.max_age

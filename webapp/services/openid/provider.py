@@ -30,7 +30,7 @@ from .discovery import BASIC, BY_ASSERTION, DEVICE_CODE, GRANTS, NONE, POST
 from .dpop import InvalidDpopProof, KeyProof
 from .signed_proofs import OneUse
 from .signing_keys import PublishedKeys
-from .tokens import Given, Tokens
+from .tokens import StoredAuthorization, Tokens
 
 INTROSPECTION = "introspection"
 
@@ -127,7 +127,7 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
         self.register_client_auth_method(BY_ASSERTION, self.by_assertion)
         self.tx, self.tokens, self.devices, self.named, self.keys = tx, tokens, devices, client, keys
         self.register_token_generator("default", self.make_token)
-        self.given: Given | None = None
+        self.given: StoredAuthorization | None = None
         self.has_key = False
         """The proof of a key was used, or none is needed."""
         self.nonce: str | None = None
@@ -150,7 +150,7 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
             raise InvalidClientError(description="The client assertion was used before.")
         return Registered(self.named)
 
-    def demand_key(self, given: Given) -> None:
+    def demand_key(self, given: StoredAuthorization) -> None:
         """Uses the proof of a key. Raises `InvalidDpopProof` where one is demanded and missing or was used before, and
         `InvalidGrantError` where the code or refresh token belongs to another key (RFC 9449 sections 5 and 10)."""
         if self.has_key:
@@ -169,7 +169,7 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
         if key is not None and not use_proof(self.tx, *astuple(key.use)):
             raise InvalidDpopProof("The DPoP proof was used before.")
 
-    def keeps(self, given: Given) -> str | None:
+    def keeps(self, given: StoredAuthorization) -> str | None:
         """The key to which the refresh tokens are bound: those of a public app only, because every other app proves
         itself whenever it uses one (RFC 9449 section 5)."""
         key, named = self.proved.key, self.named

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlencode, urlsplit
 
-from ...domain.app_addresses import host_of, is_loopback
+from ...domain.app_addresses import host_of, names_this_machine
 from ...models.registered_apps import PUBLIC, RegisteredApp
 
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?(/[^\s\\#]*)?")
@@ -28,7 +28,7 @@ def is_on_device(address: str) -> bool:
     """True for a loopback address or name, or a private scheme: another app on the device could use it too (RFC 8252
     section 8.6)."""
     host = host_of(address)
-    return host is None or is_loopback(host)
+    return host is None or names_this_machine(host)
 
 
 def is_web(address: str) -> bool:

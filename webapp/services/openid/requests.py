@@ -66,7 +66,7 @@ class AuthorizationError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CheckedRequest:
     """A checked request."""
 
     app: RegisteredApp
@@ -115,7 +115,7 @@ def reply_to(app: RegisteredApp | None, parameters: Parameters) -> tuple[Registe
     return app, ReplyTo(app.client_id, address, mode if is_possible else MODES[0], state, is_silent, parameters)
 
 
-def check(app: RegisteredApp, reply: ReplyTo, parameters: Parameters) -> Asked:
+def check(app: RegisteredApp, reply: ReplyTo, parameters: Parameters) -> CheckedRequest:
     """Raises `AuthorizationError`."""
     given = {name: value for name, value in parameters if value}
 
@@ -152,7 +152,7 @@ def check(app: RegisteredApp, reply: ReplyTo, parameters: Parameters) -> Asked:
     if "dpop_jkt" in given and not THUMBPRINT.fullmatch(given["dpop_jkt"]):
         raise refuse("invalid_request", "The parameter dpop_jkt is not a SHA-256 in base64url.")
     acr, essential = _acr_of(claims)
-    return Asked(
+    return CheckedRequest(
         app,
         reply,
         _scopes(app, given.get("scope", ""), refuse),

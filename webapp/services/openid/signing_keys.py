@@ -80,7 +80,7 @@ class PublishedKeys:
 
 
 @dataclass
-class Kept:
+class KeyCache:
     """What a process has read, and the private keys that it has opened, by `kid`."""
 
     published: PublishedKeys | None = None
@@ -101,7 +101,7 @@ class KeyState:
 @dataclass(frozen=True, slots=True)
 class SigningKeys:
     core: Core
-    kept: Kept = field(default_factory=Kept)
+    kept: KeyCache = field(default_factory=KeyCache)
 
     def published(self, newest: int | None = None) -> PublishedKeys:
         """The keys that are published now; the first ones are made here, once for all processes.

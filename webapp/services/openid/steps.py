@@ -13,7 +13,7 @@ from .clients import Clients
 from .connections import Connections
 from .discovery import MFA, PHR, SFA
 from .proofs import Proofs, Proved
-from .requests import CONSENT, LOGIN, SELECT_ACCOUNT, Asked, AuthorizationError
+from .requests import CONSENT, LOGIN, SELECT_ACCOUNT, AuthorizationError, CheckedRequest
 from .signing_keys import SigningKeys
 from .subjects import Subjects
 
@@ -72,7 +72,7 @@ Step = LogIn | StepUp | Enroll | Forbidden | Consent | Ready
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class RequestContext:
     """When a request came, in Unix seconds, and `Session.token_hash` then; None without a session. `agreed_hash` is
     that of the session whose user agreed since."""
 
@@ -90,25 +90,25 @@ class Steps:
     signing_keys: SigningKeys
     sessions: Sessions
 
-    def next(self, asked: Asked, moment: Moment, user: User | None) -> Step:
+    def next(self, asked: CheckedRequest, context: RequestContext, user: User | None) -> Step:
         """Raises `AuthorizationError` when another account than the hinted one is logged in."""
         if user is None:
             return LogIn()
         self._check_hint(asked, user)
         with self.sessions.core.db.read() as tx:
-            return self.next_within(tx, asked, moment, user)
+            return self.next_within(tx, asked, context, user)
 
-    def next_within(self, tx: Transaction, asked: Asked, moment: Moment, user: User) -> Step:
+    def next_within(self, tx: Transaction, asked: CheckedRequest, context: RequestContext, user: User) -> Step:
         """The same in the caller's transaction, for a request without hints."""
         may_use = self.clients.may_use(tx, asked.app, user.account)
         connection = self.connections.find(tx, asked.app.id, user.account.id)
         if not may_use:
             return Forbidden()
         proved = self.proofs.of(user)
-        missing = self._too_old(asked, moment, user, proved) or self._too_weak(asked, user, proved)
+        missing = self._too_old(asked, context, user, proved) or self._too_weak(asked, user, proved)
         if missing is not None:
             return missing
-        if moment.agreed_hash == user.session.token_hash:
+        if context.agreed_hash == user.session.token_hash:
             return Ready(proved, agreed=True)
         agreed = connection is not None and set(asked.learned) <= set(connection.consented)
         if asked.prompts & {CONSENT, SELECT_ACCOUNT}:
@@ -118,7 +118,7 @@ class Steps:
             return Ready(proved)
         return Ready(proved) if agreed and not asked.offline and not on_device else Consent()
 
-    def _check_hint(self, asked: Asked, user: User) -> None:
+    def _check_hint(self, asked: CheckedRequest, user: User) -> None:
         """OpenID Connect Core 1.0 sections 3.1.2.1 (id_token_hint) and 5.5.1 (the claim `sub`)."""
         subject = self.subjects.of(asked.app, user.account.id)
         wanted = (asked.claims.get("id_token", {}).get("sub") or {}).get("value", subject)
@@ -132,7 +132,7 @@ class Steps:
         if wanted != subject:
             raise AuthorizationError(asked.reply, "login_required", "Another account is logged in.")
 
-    def _too_old(self, asked: Asked, moment: Moment, user: User, proved: Proved) -> Step | None:
+    def _too_old(self, asked: CheckedRequest, context: RequestContext, user: User, proved: Proved) -> Step | None:
         """`prompt=login`, and a `max_age` of the request or of the app.
 
         An age counts from now, however long the request has waited. `prompt=login` and `max_age=0` ask for a proof that
@@ -140,11 +140,11 @@ class Steps:
         """
         ages = [age for age in (asked.max_age, asked.app.max_age) if age is not None]
         is_anew, now, session = LOGIN in asked.prompts or 0 in ages, self.sessions.core.clock.now(), user.session
-        times = [*([moment.at] if is_anew else []), *(now - age for age in ages if age)]
+        times = [*([context.at] if is_anew else []), *(now - age for age in ages if age)]
         if not times:
             return None
         since = max(times)
-        is_unchanged = is_anew and session.token_hash == moment.session_hash
+        is_unchanged = is_anew and session.token_hash == context.session_hash
         if proved.since(asked.app.proof) >= since and not is_unchanged:
             return None
         is_old = is_unchanged or (session.password_at or 0) < since
@@ -153,7 +153,7 @@ class Steps:
             return Enroll(key=acr == PHR)
         return self._step_up(user, password=is_old or not user.factors, acr=acr, silent="login_required")
 
-    def _too_weak(self, asked: Asked, user: User, proved: Proved) -> Step | None:
+    def _too_weak(self, asked: CheckedRequest, user: User, proved: Proved) -> Step | None:
         if not proved.is_enough(asked.app.proof):
             acr = PHR if asked.app.proof == KEY else MFA
             if self.proofs.can_reach(user, acr):

@@ -30,7 +30,7 @@ ACCESS_TOKEN = "at+jwt"  # noqa: S105  # the `typ` of access tokens (RFC 9068 se
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class StoredAuthorization:
     """An authorization as one request reads it. `has_session`: its session is open, neither idle nor too old."""
 
     authorization: AppAuthorization
@@ -40,7 +40,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshing(Given):
+class Refreshing(StoredAuthorization):
     """The same with the refresh token by which it was found."""
 
     token: RefreshToken
@@ -59,17 +59,17 @@ class Tokens:
 
     # -- Finding ---------------------------------------------------------------------------------------
 
-    def by_code(self, tx: Transaction, app_id: int, code: str) -> Given | None:
+    def by_code(self, tx: Transaction, app_id: int, code: str) -> StoredAuthorization | None:
         """What the code of this app gave or is to give, whether or not it was used."""
         own = AppAuthorization.app_id == bindparam("app"), AppAuthorization.code_hash == bindparam("code")
         row = tx.objects.execute(self._rows().where(*own), {"app": app_id, "code": hash_of(code)}).one_or_none()
         return _given(row)
 
-    def by_id(self, tx: Transaction, authorization_id: int | None) -> Given | None:
+    def by_id(self, tx: Transaction, authorization_id: int | None) -> StoredAuthorization | None:
         own = AppAuthorization.id == authorization_id
         return _given(tx.objects.execute(self._rows().where(own)).one_or_none())
 
-    def by_uid(self, tx: Transaction, uid: str) -> Given | None:
+    def by_uid(self, tx: Transaction, uid: str) -> StoredAuthorization | None:
         return _given(tx.objects.execute(self._rows().where(AppAuthorization.uid == uid)).one_or_none())
 
     def by_refresh_token(self, tx: Transaction, app_id: int, token: str) -> Refreshing | None:
@@ -80,7 +80,7 @@ class Tokens:
         row = tx.objects.execute(joined.where(*own)).one_or_none()
         return Refreshing(row[0], row[1], row[2], bool(row[3]), row[4]) if row is not None else None
 
-    def by_access_token(self, tx: Transaction, token: str) -> tuple[Given, dict[str, Any]] | None:
+    def by_access_token(self, tx: Transaction, token: str) -> tuple[StoredAuthorization, dict[str, Any]] | None:
         """The authorization of an access token of this site, and its claims; None when it has expired or has ended."""
         claims = self.signing_keys.verified(token, ACCESS_TOKEN)
         if claims is None or claims.get("iss") != self.issuer or claims["exp"] <= self.core.clock.now():
@@ -88,7 +88,7 @@ class Tokens:
         given = self.by_uid(tx, str(claims.get("jti", "")).partition(".")[0])
         return (given, claims) if given is not None else None
 
-    def is_live(self, tx: Transaction, app: RegisteredApp, given: Given) -> bool:
+    def is_live(self, tx: Transaction, app: RegisteredApp, given: StoredAuthorization) -> bool:
         """False when it was ended, with its session when it may not outlive that, and when the app is closed to the
         account."""
         authorization, session = given.authorization, given.session
@@ -139,7 +139,7 @@ class Tokens:
         own = AppAuthorization.id == authorization.id
         tx.execute(update(AppAuthorization).where(own).values(dpop_jkt=bound_to))
 
-    def note_use(self, tx: Transaction, given: Given, app: RegisteredApp) -> None:
+    def note_use(self, tx: Transaction, given: StoredAuthorization, app: RegisteredApp) -> None:
         """Dates the last use of the app, for its user to read."""
         connected = AppConnection.account_id == given.account.id, AppConnection.app_id == app.id
         tx.execute(update(AppConnection).where(*connected).values(used_at=self.core.clock.now()))
@@ -155,7 +155,7 @@ class Tokens:
         self,
         tx: Transaction,
         client: Client,
-        given: Given,
+        given: StoredAuthorization,
         scopes: Sequence[str],
         *,
         nonce: str | None,
@@ -204,5 +204,5 @@ class Tokens:
         return token
 
 
-def _given(row: Any) -> Given | None:
-    return Given(row[0], row[1], row[2], bool(row[3])) if row is not None else None
+def _given(row: Any) -> StoredAuthorization | None:
+    return StoredAuthorization(row[0], row[1], row[2], bool(row[3])) if row is not None else None

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from ...domain.app_addresses import (
     guarded_host,
     host_of,
-    is_loopback,
+    names_this_machine,
     network,
     redirect_address,
     resource,
@@ -130,7 +130,7 @@ def first_sector(options: AppOptions, client_id: str) -> str:
     The one that was given, else that of the first redirect address or the guarded host; an app that only has addresses
     of its own device is a sector by itself.
     """
-    of_web = [host for host in map(host_of, options.redirect_uris) if host is not None and not is_loopback(host)]
+    of_web = [host for host in map(host_of, options.redirect_uris) if host is not None and not names_this_machine(host)]
     hosts = [options.sector, (options.host or "").partition(":")[0], *of_web]
     return next(filter(None, hosts), client_id)
 

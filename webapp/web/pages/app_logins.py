@@ -31,10 +31,10 @@ def authorize() -> Any:
     service, user = current.services().openid.authorizations, current.user_or_none()
     parameters = current.services().openid.pushed_requests.take(list(request.args.items(multi=True)))
     asked = service.ask(parameters)
-    moment = service.now(user)
-    if user is not None and isinstance(service.next(asked, moment, user), Ready):
-        return app_flow.redirect(service.grant(user, asked, moment, current.origin()))
-    service.next(asked, moment, user)
+    context = service.now(user)
+    if user is not None and isinstance(service.next(asked, context, user), Ready):
+        return app_flow.redirect(service.grant(user, asked, context, current.origin()))
+    service.next(asked, context, user)
     return render.go(app_flow.page_of(service.keep(asked.app, parameters, user, current.origin())))
 
 
@@ -47,7 +47,7 @@ def consent() -> Any:
     waiting, user = service.find(request.args.get(app_flow.HANDLE, "")), current.user_or_none()
     if user is not None and user.session.token_hash == waiting.canceled_hash:
         return app_flow.refused(service.cancel(waiting), waiting.asked.app.name)
-    return app_flow.show(waiting, service.next(waiting.asked, waiting.moment, user))
+    return app_flow.show(waiting, service.next(waiting.asked, waiting.context, user))
 
 
 @bp.post("/oauth/consent")

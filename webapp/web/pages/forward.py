@@ -1,6 +1,7 @@
 """What reverse proxies ask about requests to guarded hosts, each by the headers that it itself overwrites.
 
-The answers are for programs. Without the secret of a host they are 404. Query parameters mean nothing.
+The answers are for programs, but proxies show a browser those that are no 200. Without the secret of a host they are
+404. Query parameters mean nothing.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
-from ...domain.origin import Origin, address_in
+from ...domain.origin import Origin
 from ...domain.refusals import Refusal, WrongLogin
-from ...services.guarded.checks import Allowed, Answer, Asked, CredentialsNeeded, Forbidden
+from ...services.guarded.checks import Allowed, Answer, CredentialsNeeded, Forbidden, HostRequest
 from ...services.guarded.cookies import cookies_for_app
-from .. import current, guarded_hosts, guarded_page
+from .. import current, errors, guarded_hosts, guarded_page, words
 from ..headers import header_safe
-from ..legacy_credentials import Credentials, credentials
+from ..legacy_credentials import credentials
 
 bp = Blueprint("forward", __name__)
 NGINX, CADDY, TRAEFIK, ENVOY = "nginx", "caddy", "traefik", "envoy"
@@ -39,21 +40,29 @@ def check(proxy: str, secret: str) -> Any:
     begun, original = monotonic(), READERS[proxy](secret)
     if original is None:
         abort(404)
-    answer = current.services().guarded.checks.of_request(secret, _asked(original))
-    if answer is None:
-        abort(404)
-    if isinstance(answer, CredentialsNeeded):
-        answer = _by(credentials(), answer)
+    guarded_hosts.ask_about(original.host)
+    asked = _asked(original)
+    try:
+        answer = _answer(secret, asked)
+    except Refusal as refusal:
+        return _refused(refusal, asked)
     if monotonic() - begun > current.services().settings.policy.guarded_check_seconds:
         abort(503)  # Traefik has no time-out of its own: what is decided late counts for nothing
-    return _reply(answer, original.host, by_redirect=proxy != NGINX)
+    return _reply(answer, asked, by_redirect=proxy != NGINX)
 
 
-def _by(given: Credentials, needed: CredentialsNeeded) -> Answer:
+def _answer(secret: str, asked: HostRequest) -> Answer:
+    """Raises what `credentials` and `Checks` raise."""
     checks = current.services().guarded.checks
-    if given.token is not None:
-        return checks.by_token(needed.found, given.token)
-    return checks.by_password(needed.found, given.name, given.password, current.origin())
+    answer = checks.of_request(secret, asked)
+    if answer is None:
+        abort(404)
+    if not isinstance(answer, CredentialsNeeded):
+        return answer
+    sent = credentials()
+    if sent.token is not None:
+        return checks.by_token(answer.found, sent.token)
+    return checks.by_password(answer.found, sent.name, sent.password, asked.origin)
 
 
 def _of_url(_secret: str) -> Original | None:
@@ -80,24 +89,20 @@ def _of_line(secret: str) -> Original | None:
 READERS = {NGINX: _of_url, CADDY: _of_headers, TRAEFIK: _of_headers, ENVOY: _of_line}
 
 
-def _asked(original: Original) -> Asked:
-    host = guarded_hosts.registered(original.host)
+def _asked(original: Original) -> HostRequest:
+    host = guarded_hosts.here()
     mode, accepts = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Accept", "")
     navigates = original.method in NAVIGATES and (mode == "navigate" or (mode is None and "text/html" in accepts))
     token = request.cookies.get(guarded_hosts.cookie_name(host))
     has_credentials = "Authorization" in request.headers
-    return Asked(host, original.method, original.target, navigates, token, _network(), has_credentials)
+    # who asks has the secret of the host, so it is a proxy, whatever NIGHTLATCH_TRUSTED_PROXIES says
+    origin = Origin(current.client_address(by_proxy=True), request.user_agent.string)
+    return HostRequest(host, original.method, original.target, navigates, token, origin, has_credentials)
 
 
-def _network() -> str:
-    """By the last entry of X-Forwarded-For, which is the proxy's: it proved itself by the secret."""
-    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return Origin(address_in(forwarded) or current.client_address()).rate_limit_key
-
-
-def _reply(answer: Answer, host: str, *, by_redirect: bool) -> Response:
+def _reply(answer: Answer, asked: HostRequest, *, by_redirect: bool) -> Response:
     if isinstance(answer, Allowed):
-        return _allowed(answer, host)
+        return _allowed(answer, asked.host)
     if isinstance(answer, Forbidden):
         return guarded_page.forbidden(answer.app)  # nginx shows the page of the host in its place
     if answer.handle is None:
@@ -113,7 +118,7 @@ def _allowed(answer: Allowed, host: str) -> Response:
     response = _plain(200)
     for name, value in answer.identity.items():
         response.headers[name] = header_safe(value) or ""
-    name = guarded_hosts.cookie_name(guarded_hosts.registered(host))
+    name = guarded_hosts.cookie_name(host)
     response.headers["Cookie"] = cookies_for_app(request.headers.get("Cookie", ""), name)
     return response
 
@@ -124,10 +129,11 @@ def _plain(status: int) -> Response:
     return response
 
 
-@bp.errorhandler(Refusal)
-def refused(refusal: Refusal) -> Response:
+def _refused(refusal: Refusal, asked: HostRequest) -> Response:
     """401 for wrong credentials; 429 or 503 with Retry-After at a limit. Proxies refuse the request then."""
-    response = _plain(401 if isinstance(refusal, WrongLogin) else refusal.status)
+    if isinstance(refusal, WrongLogin):
+        return _plain(401)
+    response: Response = errors.page(refusal.status, words.say(refusal)) if asked.navigates else _plain(refusal.status)
     if refusal.wait is not None:
         response.headers["Retry-After"] = str(refusal.wait)
     return response

@@ -8,7 +8,7 @@ from flask import Blueprint, request
 
 from ...domain.language import gettext as _
 from ...models.registered_apps import RegisteredApp
-from ...services.guarded.logins import GuardedLoginExpired, Waiting
+from ...services.guarded.logins import GuardedLoginExpired, HostLogin
 from ...services.openid.steps import Consent, Enroll, LogIn, Ready, Step, StepUp
 from .. import app_flow, current, guarded_hosts, layouts, render
 from ..forms import Form
@@ -49,7 +49,7 @@ def _before(app: RegisteredApp, step: Step) -> Any:
     return render.page("app_logins/forbidden.html", app=app, number=number, actions=actions, status=403)
 
 
-def _go_back(waiting: Waiting) -> Any:
+def _go_back(waiting: HostLogin) -> Any:
     """A redirect where no form led here: browsers hold what follows a form to the page of the form."""
     granted = current.services().guarded.logins.grant(waiting, current.user())
     to = guarded_hosts.url(str(granted.app.host), f"/.nightlatch/back?code={granted.code}")

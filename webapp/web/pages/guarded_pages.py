@@ -1,6 +1,6 @@
 """The pages of Nightlatch at a guarded host, which its proxy passes by exact path.
 
-They know the host by the Host header, and have no cookie, script or style of the site.
+They know the host by the Host header, and have no cookie or script of the site.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ...domain.language import gettext as _
 from ...domain.refusals import LoginExpired
 from ...models.registered_apps import RegisteredApp
 from ...services.guarded.logins import GuardedLoginExpired
-from .. import current, guarded_hosts, guarded_page, guards, layouts
+from .. import assets, current, guarded_hosts, guarded_page, guards, layouts
 from ..guarded_hosts import AGAIN, cookie_name, start_cookie
 
 bp = Blueprint(guards.GUARDED, __name__, url_prefix="/.nightlatch")
@@ -23,13 +23,14 @@ bp = Blueprint(guards.GUARDED, __name__, url_prefix="/.nightlatch")
 @bp.get("/start")
 def start() -> Any:
     """Gives the browser the cookie in which its log-in must end, and leads on to the site."""
-    app, handle = _app(), request.args.get("id", "")
-    again = start_cookie(_host(app), AGAIN)
-    nonce = _guarded().logins.start(_host(app), handle, asks=again in request.cookies)
+    host, handle = _host(_app()), request.args.get("id", "")
+    nonce = _guarded().logins.start(host, handle, asks=start_cookie(host, AGAIN) in request.cookies)
     site = current.services().settings.main_url
     response = _go(f"{site}{layouts.page_url('guarded_logins.log_in', id=handle)}")
+    for old in [*guarded_hosts.started(host)][: 1 - guarded_hosts.MOST_STARTED]:
+        guarded_hosts.drop(response, host, old)
     lasts = current.services().settings.policy.guarded_login_seconds
-    guarded_hosts.put(response, _host(app), start_cookie(_host(app), handle), nonce, lasts)
+    guarded_hosts.put(response, host, start_cookie(host, handle), nonce, lasts)
     return response
 
 
@@ -37,13 +38,14 @@ def start() -> Any:
 def back() -> Any:
     """Opens the session of the host, and leads to the page that was asked for."""
     host, code = _host(_app()), request.args.get("code", "")
-    nonces, earlier = guarded_hosts.nonces(host), request.cookies.get(cookie_name(host), "")
-    opened = _guarded().visits.open(host, code, nonces, earlier, current.origin())
+    started, earlier = guarded_hosts.started(host), request.cookies.get(cookie_name(host), "")
+    opened = _guarded().visits.open(host, code, [*started.values()], earlier, current.origin())
     response = _go(guarded_hosts.url(host, opened.path))
     guarded_hosts.put(response, host, cookie_name(host), opened.token, None)
-    for done in (guarded_hosts.started_with(host, opened.nonce), start_cookie(host, AGAIN)):
-        if done in request.cookies:
-            guarded_hosts.drop(response, host, str(done))
+    ended = [name for name, nonce in started.items() if nonce == opened.nonce]
+    for name in (*ended, start_cookie(host, AGAIN)):
+        if name in request.cookies:
+            guarded_hosts.drop(response, host, name)
     return response
 
 
@@ -69,12 +71,27 @@ def forbidden() -> Any:
     return guarded_page.forbidden(_app())
 
 
+@bp.get("/style.css")
+def style() -> Any:
+    """The style sheet of these pages. It reads no table: it is for the page about a database that is unavailable, too.
+
+    Pages name its version in the query. During an update, a process of another version may answer: browsers keep only
+    what was asked for.
+    """
+    found = assets.current_assets()
+    response = Response((found.folder / "css" / "guarded.css").read_bytes(), mimetype="text/css")
+    is_asked_for = request.args.get("v") == found.version
+    response.headers["Cache-Control"] = assets.ONE_YEAR if is_asked_for else "no-cache"
+    return response
+
+
 @bp.errorhandler(GuardedLoginExpired)
 @bp.errorhandler(LoginExpired)
 def expired(_refusal: Exception) -> Any:
     """A page, and no redirect, so that nothing can lead round in a circle."""
     again = (_("Log in again"), guarded_hosts.url(guarded_hosts.here(), "/"))
-    return guarded_page.page(_("This login request can't be completed"), links=[again], status=400)
+    heading, sentence = _("This login request can't be completed"), str(GuardedLoginExpired.sentence)
+    return guarded_page.page(heading, sentence, links=[again], status=400)
 
 
 def _guarded() -> Any:
