@@ -136,6 +136,9 @@ class Ending:
         self.services.operators.groups.create("admins")
         self.services.operators.apps.change(self.wiki.client_id, replace(app.options, groups=("admins",)))
 
+    def deletion_of_the_app(self) -> None:
+        self.services.operators.apps.delete(self.wiki.client_id)
+
     def idle(self) -> None:
         self.site.clock.pass_(self.services.core.policy.kept_session_idle + 1)
         self.services.openid.back_channel.owe_expired()
@@ -257,15 +260,44 @@ def test_the_address_is_the_one_that_the_app_has_when_it_is_told(site: Site, ada
     assert states(site) == [("failed", 2, "the app has no address for log-out any more")]
 
 
-def test_an_app_that_was_deleted_is_not_told(site: Site, ada: Owner, wiki: ToldParty) -> None:
+def test_an_app_that_is_deleted_is_told_what_it_was_owed(site: Site, ada: Owner, wiki: ToldParty) -> None:
     wiki.http.answers.append((500, b""))
     wiki.tokens(ada)
     ada.log_out()
-    wiki.told()
+    assert len(wiki.told()) == 1
     site.services.operators.apps.delete(wiki.client_id)
     site.clock.pass_(1000)
+    assert len(wiki.told()) == 1
+    assert states(site)[0][0] == "sent"
+
+
+def test_an_app_that_is_deleted_is_told_of_each_session_of_each_account(
+    site: Site, ada: Owner, server: AppServer
+) -> None:
+    wiki, other = ToldParty(site, server, signing_algorithm="ES256"), RelyingParty(site, name="Silent")
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    second = ada.other_browser()
+    second.log_in_whole()
+    sessions = {wiki.read(wiki.tokens(person)["id_token"])["sid"] for person in (ada, second, bob)}
+    site.services.operators.apps.delete(wiki.client_id)
+    assert {told["sid"] for told in wiki.told()} == sessions
+    other.tokens(ada)
+    site.services.operators.apps.delete(other.client_id)
+    assert len(states(site)) == 3, "an app without an address is told nothing"
+
+
+def test_a_deletion_that_is_undone_tells_nothing(site: Site, ada: Owner, wiki: ToldParty) -> None:
+    """The message is committed with the deletion, or not at all."""
+    wiki.tokens(ada)
+    back_channel, apps = site.services.openid.back_channel, site.services.operators.apps
+    back_channel.subjects.ready()
+    with pytest.raises(KeyError), site.services.db.write() as tx:
+        back_channel.owe_all(tx, apps.named(wiki.client_id).app)
+        raise KeyError
     assert wiki.told() == []
-    assert states(site)[0][0] == "failed"
+    ada.log_out()
+    assert len(wiki.told()) == 1
 
 
 def test_several_workers_at_once_tell_it_once(site: Site, ada: Owner, wiki: ToldParty) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import insert
 
@@ -71,8 +71,7 @@ class Outbox:
 
     def post_log_out(self, tx: Transaction, told: LogOut) -> int:
         """The same for an app that is told of the end of a session. What it is sent is signed when it is sent."""
-        content = {"app": told.app_id, "sub": told.subject, "sid": told.session}
-        return self._owe(tx, LOG_OUT, "app-log-out", None, content)
+        return self._owe(tx, LOG_OUT, "app-log-out", None, asdict(told))
 
     def _owe(
         self, tx: Transaction, channel: str, template: str, account: Account | None, content: Mapping[str, object]
@@ -106,7 +105,7 @@ class Outbox:
             lasts = content["until"] - self.core.clock.now()
             return PushMessage(message.uid, content["subscription"], content["text"], lasts, content["factor"])
         if message.channel == LOG_OUT:
-            return LogOut(content["app"], content["sub"], content["sid"])
+            return LogOut(**content)
         if "html" in content:  # a version before this one rendered it when it was added
             return Email(message.uid, content["to"], content["subject"], content["text"], content["html"])
         with speaking(self.languages.get(content["language"], ENGLISH)):
