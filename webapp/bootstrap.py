@@ -128,8 +128,8 @@ class Services:
         self.deletions = Deletions(core, sessions, *owned, self.usernames, url)
         self.accounts = Accounts(core, sessions, tell, self.deletions, self.renames)
         self.openid = OpenId(core, attempts, sessions, tell, self.outbox, self.methods, ports.servers, url, languages)
-        told, using = self.openid.back_channel, (attempts, numbers, pushes, ports)
-        self.operators = Operators(core, sessions, *owned, known, told, settings.origins, *using)
+        origins, told = settings.origins, self.openid.back_channel
+        self.operators = Operators(core, sessions, *owned, known, told, origins, attempts, numbers, pushes, ports)
         self.guarded = Guarded(core, attempts, sessions, tell, self.openid, self.legacy_access)
         beats = FileHeartbeat(settings.instance, settings.database_url)
         self.delivery = Delivery(core, self.outbox, *ways, told.send, (refused.process, told.owe_ended), pushes.drop)

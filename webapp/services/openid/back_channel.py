@@ -102,12 +102,10 @@ class BackChannel:
 
         Raises `Refused` or `Unreachable`.
         """
-        app, address, private_addresses = RegisteredApp, told.address, told.private_addresses
-        how = select(app.backchannel_logout_uri, app.private_addresses).where(app.client_id == told.client_id)
+        app, columns = RegisteredApp, (RegisteredApp.backchannel_logout_uri, RegisteredApp.private_addresses)
         with self.core.db.read() as tx:
-            present = tx.execute(how).one_or_none()
-        if present is not None:
-            address, private_addresses = present
+            present = tx.execute(select(*columns).where(app.client_id == told.client_id)).one_or_none()
+        address, private_addresses = present or (told.address, told.private_addresses)
         if address is None:
             raise Refused("the app has no address for log-out any more")
         status = self.servers.post(address, {"logout_token": self.token(told)}, private_addresses).status
