@@ -148,6 +148,8 @@ class PushMessage:
     """One complete push, which the adapter encrypts for one browser and hands to its push service."""
 
     message_id: str
+    topic: str
+    """A newer push replaces one of the same topic that was not delivered yet (RFC 8030 section 5.4)."""
     subscription: str
     """The browser's push subscription as JSON: endpoint and keys."""
     text: str

@@ -62,12 +62,20 @@ class Outbox:
         return self._owe(tx, TEXT, template, account, content)
 
     def post_push(
-        self, tx: Transaction, *, account: Account, factor_id: int, subscription: str, text: str, lasts: int
+        self,
+        tx: Transaction,
+        *,
+        template: str,
+        account: Account,
+        factor_id: int,
+        subscription: str,
+        text: str,
+        lasts: int,
     ) -> int:
-        """The same for a push to one approving device, useful for `lasts` seconds."""
+        """The same for a push to one approving device, useful for `lasts` seconds. `template` is its topic."""
         until = self.core.clock.now() + lasts
         content = {"subscription": subscription, "text": text, "until": until, "factor": factor_id}
-        return self._owe(tx, PUSH, "login-request", account, content)
+        return self._owe(tx, PUSH, template, account, content)
 
     def post_log_out(self, tx: Transaction, told: LogOut) -> int:
         """The same for an app that is told of the end of a session. What it is sent is signed when it is sent."""
@@ -103,7 +111,8 @@ class Outbox:
             return TextMessage(message.uid, content["to"], content["text"], content["until"] - self.core.clock.now())
         if message.channel == PUSH:
             lasts = content["until"] - self.core.clock.now()
-            return PushMessage(message.uid, content["subscription"], content["text"], lasts, content["factor"])
+            what = message.template, content["subscription"], content["text"]
+            return PushMessage(message.uid, *what, lasts, content["factor"])
         if message.channel == LOG_OUT:
             return LogOut(**content)
         if "html" in content:  # a version before this one rendered it when it was added
