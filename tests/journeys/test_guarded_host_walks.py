@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from base64 import b64encode
+from hashlib import sha256
 
 import pytest
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.guarded_host import GuardedHost, refresh_of
 from tests.people import ANDROID, DESKTOP, Owner
 from webapp.models.registered_apps import KEY, TWO_FACTOR
@@ -15,17 +15,10 @@ from webapp.models.registered_apps import KEY, TWO_FACTOR
 SESSIONS, ACTIVITY = "/settings/security/sessions", "/settings/security/activity"
 
 
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
 @pytest.fixture(params=[DESKTOP, ANDROID])
 def ada(request: pytest.FixtureRequest, site: Site) -> Owner:
     """Logged in, without a second factor."""
-    ada = Owner(site, layout=request.param)
-    ada.sign_up()
-    return ada
+    return Owner.signed_up(site, layout=request.param)
 
 
 @pytest.fixture
@@ -150,6 +143,16 @@ def test_a_log_in_that_expired_says_so(ada: Owner, wiki: GuardedHost, site: Site
     page = wiki.follow(ada, page.response.headers["Location"])
     assert (page.status, page.h1) == (400, "This login request can't be completed")
     assert ada.open("/hosts/log-in?id=unknown").h1 == "This login request can't be completed"
+
+
+def test_a_page_at_the_host_has_its_style_in_itself_and_allows_no_other(ada: Owner, wiki: GuardedHost) -> None:
+    page = ada.open(f"{wiki.url}/.nightlatch/log-out")
+    styled = b64encode(sha256(page.soup.style.get_text().encode()).digest()).decode()
+    policy = page.response.headers["Content-Security-Policy"]
+    assert f"style-src 'sha256-{styled}';" in policy
+    assert "default-src 'none'" in policy
+    assert not page.soup.find_all(["link", "script", "img"])
+    assert f"sha256-{styled}" not in ada.open("/settings").response.headers["Content-Security-Policy"]
 
 
 def test_the_page_that_leads_back_names_the_host_for_its_forms(ada: Owner, wiki: GuardedHost) -> None:

@@ -1,4 +1,4 @@
-"""A page at a guarded host, where no style sheet and no script of the site can be loaded."""
+"""A page at a guarded host, where nothing of the site can be loaded. Its style is in the page, allowed by its hash."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask.wrappers import Response
 from ..domain.language import gettext as _
 from ..domain.language import spoken
 from ..models.registered_apps import RegisteredApp
-from . import guarded_hosts
+from . import guarded_hosts, headers
 
 Link = tuple[str, str]
 """Label and address."""
@@ -24,5 +24,7 @@ def forbidden(app: RegisteredApp) -> Response:
 
 
 def page(heading: str, sentence: str = "", *, button: str = "", links: Sequence[Link], status: int = 200) -> Response:
+    style = render_template("guarded/style.css")
+    headers.allow_style(style)
     facts = {"heading": heading, "sentence": sentence, "button": button, "links": links, "language": spoken()}
-    return make_response(render_template("guarded/page.html", **facts), status)
+    return make_response(render_template("guarded/page.html", style=style, **facts), status)
