@@ -42,9 +42,7 @@ def server() -> Iterator[AppServer]:
 
 @pytest.fixture
 def ada(site: Site) -> Owner:
-    ada = Owner(site)
-    ada.sign_up()
-    return ada
+    return Owner.signed_up(site)
 
 
 def outcome(site: Site) -> tuple[str, str | None]:

@@ -10,11 +10,10 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from tests.adapters.app_server import SILENT, AppServer
-from tests.attacks.tools import count
+from tests.attacks.tools import count, token_of, user_of
 from tests.conftest import Site
 from tests.people import Owner
 from tests.relying_party import ISSUER, RelyingParty, ToldParty, json_of
-from tests.services.test_openid_meanwhile import token_of, user_of
 from webapp.domain.origin import NO_BROWSER
 from webapp.models.app_logins import SessionApp
 from webapp.models.messages import Message
@@ -36,9 +35,7 @@ def wiki(site: Site, server: AppServer) -> ToldParty:
 @pytest.fixture
 def ada(site: Site) -> Owner:
     """One layout is enough: no page is different."""
-    ada = Owner(site)
-    ada.sign_up()
-    return ada
+    return Owner.signed_up(site)
 
 
 def states(site: Site) -> list[tuple[str, int, str | None]]:
@@ -285,19 +282,6 @@ def test_an_app_that_is_deleted_is_told_of_each_session_of_each_account(
     other.tokens(ada)
     site.services.operators.apps.delete(other.client_id)
     assert len(states(site)) == 3, "an app without an address is told nothing"
-
-
-def test_a_deletion_that_is_undone_tells_nothing(site: Site, ada: Owner, wiki: ToldParty) -> None:
-    """The message is committed with the deletion, or not at all."""
-    wiki.tokens(ada)
-    back_channel, apps = site.services.openid.back_channel, site.services.operators.apps
-    back_channel.subjects.ready()
-    with pytest.raises(KeyError), site.services.db.write() as tx:
-        back_channel.owe_all(tx, apps.named(wiki.client_id).app)
-        raise KeyError
-    assert wiki.told() == []
-    ada.log_out()
-    assert len(wiki.told()) == 1
 
 
 def test_several_workers_at_once_tell_it_once(site: Site, ada: Owner, wiki: ToldParty) -> None:
