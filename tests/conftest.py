@@ -23,7 +23,8 @@ from sqlalchemy.exc import ProgrammingError
 from werkzeug.routing import Rule
 from whitenoise.compress import Compressor
 
-from tests.doubles import FakeClock
+from tests.doubles import CheapHasher, FakeClock
+from tests.people import Owner
 from tests.prepared import empty
 from webapp import create_app, keys
 from webapp.adapters.template_renderer import TemplateRenderer
@@ -264,8 +265,8 @@ def environ(database_url: str) -> dict[str, str]:
 
 @pytest.fixture
 def overrides() -> dict[str, Any]:
-    """Further arguments of `create_app`. A test module may override this fixture."""
-    return {}
+    """Further arguments of `create_app`. A test module may override this fixture. Hashing is cheap by default."""
+    return {"hasher": CheapHasher()}
 
 
 @cache
@@ -303,6 +304,12 @@ def site(environ: dict[str, str], tmp_path: Path, static_folder: Path, overrides
     listener = _listen(made)
     yield made
     event.remove(made.services.db.engine, "before_cursor_execute", listener)
+
+
+@pytest.fixture
+def ada(site: Site) -> Owner:
+    """Ada Lovelace, logged in, without a second factor. Some folders and modules have another one."""
+    return Owner.signed_up(site)
 
 
 def _listen(site: Site) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -55,6 +56,29 @@ class ScriptedEntropy:
             assert 0 <= number < bound, f"{number} was scripted, and one below {bound} is drawn"
             return number
         return int.from_bytes(self.bytes(16)) % bound
+
+
+class Meanwhile:
+    """Calls `happens` once, when it is asked: what another request does in between."""
+
+    happens: Callable[[], Any] | None = None
+
+    def _call(self) -> None:
+        happens, self.happens = self.happens, None
+        if happens is not None:
+            happens()
+
+
+class MeanwhileClock(FakeClock, Meanwhile):
+    def now(self) -> int:
+        self._call()
+        return super().now()
+
+
+class MeanwhileEntropy(ScriptedEntropy, Meanwhile):
+    def bytes(self, count: int) -> bytes:
+        self._call()
+        return super().bytes(count)
 
 
 class RecordingMail:

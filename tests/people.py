@@ -11,7 +11,7 @@ import json
 import re
 from functools import cached_property
 from io import BytesIO
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
@@ -295,6 +295,13 @@ class Owner(Person):
         self.secret = ""
         self.kept_code = ""
         self.key: Authenticator | None = None
+
+    @classmethod
+    def signed_up(cls, site: Any, username: str = "ada", **options: Any) -> Self:
+        """Someone who is logged in, without a second factor."""
+        owner = cls(site, username, **options)
+        owner.sign_up()
+        return owner
 
     def sign_up(self, confirm_email: bool = True) -> Page:
         return prepare(self, f"sign up, {confirm_email=}", lambda: self._sign_up(confirm_email))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
 from authlib.integrations.requests_client import OAuth2Session
@@ -13,7 +12,6 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tests.conftest import Site, one_database
-from tests.doubles import CheapHasher
 from tests.people import Owner
 from tests.relying_party import ISSUER, Person, json_of, target_of
 from webapp.settings import ROOT
@@ -22,11 +20,6 @@ pytestmark = one_database
 
 GUIDES = ROOT / "docs" / "how-to"
 CONNECT, MOVE = GUIDES / "connect-an-app.md", GUIDES / "move-a-site.md"
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 def commands(guide: Path) -> list[list[str]]:

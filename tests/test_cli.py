@@ -29,11 +29,6 @@ HERE = Origin("192.0.2.1", "Firefox", "nightlatch.localhost")
 
 
 @pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
-@pytest.fixture
 def run(site: Site) -> Run:
     def command(*words: str, typed: str = "") -> Result:
         return site.app.test_cli_runner().invoke(args=words, input=typed)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import Result
 
 from tests.conftest import Site, one_database
-from tests.doubles import CheapHasher
 from webapp.domain.codes import hash_of
 from webapp.services.operators import AppOptions
 
@@ -19,11 +17,6 @@ pytestmark = one_database
 
 Run = Callable[..., Result]
 WIKI = ("apps", "create", "--name", "Wiki", "--kind", "web", "--redirect-uri", "https://wiki.example.org/callback")
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 @pytest.fixture

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select, text
 
 from tests.attacks.test_faults import locked, sqlite_only
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import Owner, Page, Person
 from tests.relying_party import BACK, RelyingParty, answer_of
 from webapp.domain.app_rules import RULES
@@ -21,18 +19,6 @@ from webapp.models.refusals import RefusedRequest
 from webapp.models.sessions import Attempt
 
 SECRETS = ("a-code-that-is-secret", "a-verifier-that-is-secret", "a secret of the app", "ada@example.org", "a state")
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
-@pytest.fixture
-def ada(site: Site) -> Owner:
-    ada = Owner(site)
-    ada.sign_up()
-    return ada
 
 
 @pytest.fixture

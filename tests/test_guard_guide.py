@@ -11,13 +11,11 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import Result
 
 from tests.conftest import Site, one_database
-from tests.doubles import CheapHasher
 from tests.proxies.stacks import PROGRAMS
 from tests.test_legacy_guide import certificate
 from tests.test_processes import free_port
@@ -35,11 +33,6 @@ LOADED = (
     *("proxy_wstunnel", "auth_openidc"),
 )
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 @pytest.fixture

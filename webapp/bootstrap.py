@@ -128,9 +128,10 @@ class Services:
         self.deletions = Deletions(core, sessions, *owned, self.usernames, url)
         self.accounts = Accounts(core, sessions, tell, self.deletions, self.renames)
         self.openid = OpenId(core, attempts, sessions, tell, self.outbox, self.methods, ports.servers, url, languages)
-        self.operators = Operators(core, sessions, *owned, known, settings.origins, attempts, numbers, pushes, ports)
+        origins, told = settings.origins, self.openid.back_channel
+        self.operators = Operators(core, sessions, *owned, known, told, origins, attempts, numbers, pushes, ports)
         self.guarded = Guarded(core, attempts, sessions, tell, self.openid, self.legacy_access)
-        beats, told = FileHeartbeat(settings.instance, settings.database_url), self.openid.back_channel
+        beats = FileHeartbeat(settings.instance, settings.database_url)
         self.delivery = Delivery(core, self.outbox, *ways, told.send, (refused.process, told.owe_ended), pushes.drop)
         self.restoration, self.maintenance = Restoration(core, beats, self.methods), Maintenance(core, self.deletions)
         self.advice = Advice(core, self.app_sessions, self.usernames, settings.sign_up_open, settings.legacy_access)

@@ -2,7 +2,7 @@
 
     with PushEndpoint() as service:
         browser = service.subscribe()
-        WebPush(...).send(PushMessage("1", browser.subscription, "{}", 300, 1))
+        WebPush(...).send(PushMessage("1", "login-request", browser.subscription, "{}", 300, 1))
     assert service.taken[0].text == "{}"
 
 It accepts every push with 201. Answers put into `service.answers` are given first, one per request.
@@ -12,15 +12,10 @@ from __future__ import annotations
 
 import json
 import struct
-import threading
-import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import ECDH, ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as new_key
@@ -29,6 +24,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.adapters.loopback import Loopback, Turn
 
 Answer = tuple[int, Mapping[str, str]] | float
 """A status with its headers, or the number of seconds without an answer."""
@@ -107,60 +104,31 @@ class Taken:
         return dict(claims)
 
 
-class Turn(BaseHTTPRequestHandler):
-    service: PushEndpoint
+class PushTurn(Turn):
+    server_: PushEndpoint
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        receiver = self.service.receivers.get(self.path)
-        self.service.taken.append(
-            Taken(self.path, {name.lower(): text for name, text in self.headers.items()}, body, receiver)
-        )
-        answer = self.service.answers.pop(0) if self.service.answers else (201, {})
-        with suppress(OSError):  # the client timed out and closed the connection
-            if isinstance(answer, float):
-                self.service.woken.wait(answer)
-                answer = (201, {})
-            self.send_response(answer[0])
-            for name, value in {"Content-Length": "0", **answer[1]}.items():
-                self.send_header(name, value)
-            self.end_headers()
-
-    def do_GET(self) -> None:
-        self.do_POST()
-
-    def log_message(self, *_words: Any) -> None:
-        """Keeps requests out of the test output."""
+    def take(self, headers: Mapping[str, str], body: bytes) -> None:
+        self.server_.taken.append(Taken(self.path, headers, body, self.server_.receivers.get(self.path)))
+        answer = self.server_.answers.pop(0) if self.server_.answers else (201, {})
+        if isinstance(answer, float):
+            self.server_.woken.wait(answer)
+            answer = (201, {})
+        self.send_response(answer[0])
+        for name, value in {"Content-Length": "0", **answer[1]}.items():
+            self.send_header(name, value)
+        self.end_headers()
 
 
-class PushEndpoint:
+class PushEndpoint(Loopback):
     def __init__(self) -> None:
+        super().__init__(PushTurn)
         self.answers: list[Answer] = []
         self.taken: list[Taken] = []
         self.receivers: dict[str, Receiver] = {}
-        self.woken = threading.Event()
-        kind = type("Mine", (Turn,), {"service": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-        self._server.daemon_threads = True
-        self.host = f"127.0.0.1:{self._server.server_port}"
+        self.host = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.host}"
 
     def subscribe(self) -> Receiver:
         path = f"/push/{len(self.receivers) + 1}"
         self.receivers[path] = Receiver(f"{self.url}{path}")
         return self.receivers[path]
-
-    def waits_for(self, count: int, seconds: float = 5) -> list[Taken]:
-        until = time.monotonic() + seconds
-        while len(self.taken) < count and time.monotonic() < until:
-            time.sleep(0.02)
-        return self.taken
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.woken.set()
-        self._server.shutdown()
-        self._server.server_close()

@@ -38,7 +38,7 @@ def pushes(service: PushEndpoint, *, timeout: int = 5, hosts: tuple[str, ...] | 
 
 
 def message(service: PushEndpoint) -> PushMessage:
-    return PushMessage("uid", service.subscribe().subscription, TEXT, 300, 1)
+    return PushMessage("uid", "recovery-started", service.subscribe().subscription, TEXT, 300, 1)
 
 
 def test_the_browser_decrypts_what_was_sent(service: PushEndpoint) -> None:
@@ -50,7 +50,7 @@ def test_the_browser_decrypts_what_was_sent(service: PushEndpoint) -> None:
         "content-encoding": "aes128gcm",
         "ttl": "300",
         "urgency": "high",
-        "topic": "login-request",
+        "topic": "recovery-started",
     }
 
 

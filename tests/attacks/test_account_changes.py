@@ -5,8 +5,6 @@ One transaction is paused before its COMMIT until another waits for it.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from sqlalchemy import func, select
 
@@ -14,7 +12,6 @@ from tests.attacks.test_meanwhile import while_paused
 from tests.attacks.test_stale_requests import ROTATION
 from tests.attacks.tools import account_id, enrolled, is_in, live_sessions, thief_of
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.journeys.test_keys_and_passkeys import with_passkey
 from tests.people import Owner, Person
 from webapp.models.accounts import Account
@@ -27,15 +24,8 @@ DAY = 86400
 
 
 @pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
-@pytest.fixture
 def ada(site: Site) -> Owner:
-    ada = Owner(site)
-    ada.sign_up()
-    return ada
+    return Owner.signed_up(site)
 
 
 def delete_at(site: Site) -> int | None:

@@ -12,11 +12,10 @@ from sqlalchemy import delete, text, update
 
 from tests.apps import App, basic
 from tests.attacks.races import Racers
-from tests.attacks.tools import account_id, cookies_of, count, live_sessions
+from tests.attacks.tools import account_id, cookies_of, count, live_sessions, user_of
 from tests.conftest import Site, one_database
 from tests.guarded_host import GuardedHost, code_in, original, refresh_of
 from tests.people import HOST, Owner, Page
-from tests.services.test_openid_meanwhile import user_of
 from webapp import create_app
 from webapp.domain.origin import Origin
 from webapp.models.accounts import Account

@@ -42,9 +42,7 @@ def server() -> Iterator[AppServer]:
 
 @pytest.fixture
 def ada(site: Site) -> Owner:
-    ada = Owner(site)
-    ada.sign_up()
-    return ada
+    return Owner.signed_up(site)
 
 
 def outcome(site: Site) -> tuple[str, str | None]:
@@ -130,8 +128,8 @@ def test_a_slow_server_does_not_hold_up_messages_to_people(
 
 
 def log_out_token(site: Site, app: RelyingParty, identity: dict[str, Any]) -> str:
-    told = LogOut(app.app.id, identity["sub"], identity["sid"])
-    return site.services.openid.back_channel.token(app.app, told)
+    told = LogOut(app.client_id, "", (), app.app.signing_algorithm, identity["sub"], identity["sid"])
+    return site.services.openid.back_channel.token(told)
 
 
 def test_a_log_out_token_is_no_id_token(site: Site, ada: Owner) -> None:

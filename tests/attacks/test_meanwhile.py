@@ -15,17 +15,11 @@ from sqlalchemy import event
 
 from tests.attacks.tools import enroll, is_in, live_sessions
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import TWO_FACTOR, Owner
 from tests.prepared import prepare
 
 NEW = "a much longer new password"
 WAITS = 0.5  # seconds that suffice for the second thread to reach the lock
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 class PausedAtCommit:

@@ -11,7 +11,6 @@ from sqlalchemy import func, select, update
 from tests.attacks.test_meanwhile import while_paused
 from tests.attacks.tools import enrolled, is_in, stale, thief_of
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.journeys.test_keys_and_passkeys import with_passkey
 from tests.journeys.test_operators_pages import operator
 from tests.people import Owner, Person
@@ -20,20 +19,15 @@ from webapp.domain.app_refusals import OtherOperator, UnknownUsername
 from webapp.domain.refusals import AlreadyDone, LinkInvalid, LoginExpired, NotFound, NotFresh, TooManyAttempts
 from webapp.models.accounts import OPERATOR, Account
 from webapp.models.factors import Factor
-from webapp.models.sessions import Session
+from webapp.models.sessions import Activity, Session
 from webapp.models.user import User
-from webapp.services.operators import Actor
+from webapp.services.operators import COMMAND_LINE, Actor
 from webapp.services.operators.recoveries import Recoveries
 
 DAY = 86400
 WAITING = "/settings/security/recovery"
 LINK = "/stop-recovery/"
 WHY = "Lost the phone"
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 @pytest.fixture
@@ -164,6 +158,74 @@ def test_an_owner_is_not_flooded_by_recoveries_that_are_canceled(
         recoveries.cancel("grace", chief)
     with pytest.raises(UnknownUsername):
         recoveries.cancel("nobody", chief)
+
+
+def told(site: Site, operator: str) -> list[tuple[str, str]]:
+    """The details and the network address of the event by which an operator learns that a recovery was stopped."""
+    stopped = Activity.kind == "operator-recovery-stopped", Account.username == operator
+    with site.services.db.read() as tx:
+        query = select(Activity.details, Activity.address).join(Account, Account.id == Activity.account_id)
+        return [tuple(row) for row in tx.execute(query.where(*stopped))]
+
+
+@pytest.mark.parametrize(
+    "way", ["link", "login", "button", "another operator", "deletion", "earlier address", "lock", "promotion"]
+)
+def test_who_started_it_learns_that_it_was_stopped_and_not_from_where(
+    site: Site, grace: Owner, start: Callable[[], int], recoveries: Recoveries, way: str
+) -> None:
+    if way == "earlier address":
+        grace.open("/settings/account/email")
+        grace.press("Save", email="eve@example.net")
+        grace.press("Verify", code=site.emailed_code("eve@example.net"))
+    start()
+    reader = Person(site.app)
+    if way == "link":
+        reader.open(site.emailed_path(grace.email, LINK))
+        reader.press("Stop the change")
+    elif way == "login":
+        site.clock.pass_(30)
+        grace.other_browser().log_in_whole()
+    elif way == "button":
+        grace.open(WAITING)
+        grace.press("Stop the change")
+    elif way == "another operator":
+        recoveries.cancel("grace", COMMAND_LINE)
+    elif way == "deletion":
+        grace.open("/settings/account/delete")
+        grace.press("Delete my account")
+    elif way == "lock":
+        site.services.operators.roles.lock("grace")
+    elif way == "promotion":
+        site.services.operators.roles.promote("grace")
+    else:
+        reader.open(site.emailed_path(grace.email, "/undo-email/"))
+        reader.press("Undo the change")
+    assert not waits(site)
+    assert told(site, "chief") == [('{"username": "grace"}', "")]
+
+
+@pytest.mark.parametrize("state", ["demoted", "deleted", "command line", "the same operator"])
+def test_nobody_else_learns_that_it_was_stopped(
+    site: Site, grace: Owner, start: Callable[[], int], recoveries: Recoveries, chief: Actor, state: str
+) -> None:
+    enrolled(site, "other")
+    site.services.operators.roles.promote("other")
+    if state == "command line":
+        recoveries.start("grace", WHY, COMMAND_LINE)
+    else:
+        start()
+    if state in ("demoted", "deleted"):
+        site.services.operators.roles.demote("chief")
+    if state == "deleted":
+        site.services.accounts.delete("chief")
+    if state == "the same operator":
+        recoveries.cancel("grace", chief)
+    else:
+        grace.open(WAITING)
+        grace.press("Stop the change")
+    assert not waits(site)
+    assert told(site, "chief") == told(site, "other") == []
 
 
 # -- What stops it -----------------------------------------------------------------------------------

@@ -5,26 +5,16 @@ Two transactions are really interleaved: one is paused before its COMMIT until t
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
 from tests.attacks.test_meanwhile import while_paused
 from tests.attacks.test_recovery import ask_reset
 from tests.attacks.tools import is_in, live_sessions, stale, thief_of
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import Owner, Person
 from tests.services.test_races import user_of
 from webapp.services.kept_acts import Act
 
 NEW = "a much longer new password"
 ROTATION = "UPDATE sessions SET token_hash"
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 def test_a_stale_copy_of_a_session_does_not_take_it_over_while_its_owner_steps_up(site: Site) -> None:

@@ -17,6 +17,7 @@ from webapp.domain.phone_numbers import PhoneNumber
 from webapp.domain.refusals import CodeAlreadyUsed, CountryNotServed, Refusal, TextLimitReached, TooManyTexts, TooSoon
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor, factor_bound
+from webapp.services.operators import COMMAND_LINE
 
 TEXTS = f"{TWO_FACTOR}/text-message"
 CHANGE = "/settings/account/phone"
@@ -377,6 +378,48 @@ def test_at_the_edge_of_the_sliding_budget_the_operator_is_warned_once_a_day(sit
         ask(site, people[n], f"c{site.clock.now()}:{n}", None, f"198.51.{n}.1")
         site.clock.pass_(HOUR // 2)
     assert len(warnings(site)) == 2
+
+
+def recover(site: Site, username: str) -> None:
+    """An operator starts a recovery, of which the owner is warned."""
+    site.services.operators.recoveries.start(username, "Lost the phone", COMMAND_LINE)
+
+
+@pytest.mark.usefixtures("budget")
+@pytest.mark.parametrize("budget", ["10"], indirect=True)
+def test_warnings_are_counted_and_who_used_up_the_budget_keeps_none_from_an_owner(site: Site, tess: Owner) -> None:
+    people = [with_number(site, n) for n in range(10)]
+
+    def attempt(n: int) -> str:
+        return ask(site, people[n], f"c{n}", None, f"198.51.{n}.1")
+
+    assert [attempt(n) for n in range(7)] == ["sent"] * 7
+    recover(site, "tess")
+    assert len(warnings(site)) == 1, "the eighth of ten"
+    assert [attempt(n) for n in range(7, 10)] == ["sent"] * 2 + ["budget"]
+    site.services.operators.recoveries.cancel("tess", COMMAND_LINE)
+    recover(site, "tess")
+    assert len(site.texts(PHONE)) == 2
+    assert {row.outcome: row.count for row in site.services.text_caps.report(1)} == {"sent": 11, "refused: budget": 1}
+    assert len(warnings(site)) == 2, "80 and 100 per cent, once each"
+    assert tess.log_in().problems[0].startswith("We can't text you now.")
+
+
+@pytest.mark.usefixtures("budget")
+@pytest.mark.parametrize("budget", ["0"], indirect=True)
+def test_without_a_budget_a_warning_goes_by_email_only(site: Site, tess: Owner) -> None:
+    recover(site, "tess")
+    assert owed_texts(site) == 0
+    assert site.emails(tess.email)[0].subject.startswith("Your two-factor authentication will be turned off")
+
+
+def test_a_change_of_number_counts_the_warning_to_the_old_one_once_it_is_made(site: Site) -> None:
+    mine = with_number(site, 1)
+    phones, here = site.services.phone_numbers, Origin("192.0.2.1", "x", "nightlatch.localhost")
+    phones.send_code(mine, "change", here, number_of(2))
+    assert site.services.attempts.counted("texts") == 1
+    phones.confirm(mine, "change", site.texted_code(number_of(2).e164), here)
+    assert site.services.attempts.counted("texts") == owed_texts(site) == 2
 
 
 # -- Conditions for sending a text -----------------------------------------------------------------

@@ -14,12 +14,14 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from sqlalchemy import select, text
 
 from tests.conftest import Site
-from tests.people import Owner, Person
+from tests.people import HOST, Owner, Person
 from webapp.domain.codes import grouped
 from webapp.models.factors import Factor, factor_bound, sole_external_id
 from webapp.models.migrate import METADATA
 from webapp.models.sessions import Session
+from webapp.models.user import User
 from webapp.services.backup_codes import BackupCodes
+from webapp.web import cookies
 from webapp.web.csrf import masked
 
 DOMAIN = "nightlatch.localhost"
@@ -200,6 +202,22 @@ def cookies_of(person: Person, host: str | None = None) -> dict[str, str]:
     domain = (host or person.host).split(":")[0]
     jar = person.client._cookies
     return {cookie.key: cookie.value for cookie in jar.values() if cookie.domain == domain}
+
+
+def token_of(site: Site, person: Person) -> str:
+    """What the cookie of the session has."""
+    header = "; ".join(f"{name}={value}" for name, value in cookies_of(person).items())
+    with site.app.test_request_context(base_url=f"http://{HOST}", headers={"Cookie": header}):
+        token = cookies.session_token()
+    assert token is not None
+    return token
+
+
+def user_of(site: Site, person: Person) -> User:
+    """Who is logged in in the browser, as a request finds them."""
+    user = site.services.sessions.find(token_of(site, person))
+    assert user is not None
+    return user
 
 
 def give(person: Person, **cookies: str) -> None:

@@ -1,14 +1,12 @@
-"""Fixtures of the journeys. Hashing is cheap in these tests."""
+"""Fixtures of the journeys."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import UNCOUNTED, Site, leave_out
-from tests.doubles import CheapHasher
 from tests.people import ANDROID, DESKTOP, IPHONE, Owner
 from tests.prepared import prepare
 
@@ -32,11 +30,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left.append(item)
         seen.add(once)
     leave_out(config, items, left)
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 @pytest.fixture(params=[(DESKTOP, False), (IPHONE, True)], ids=["desktop", "iphone-htmx"])

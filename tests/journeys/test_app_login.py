@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from sqlalchemy import update
 
-from tests.attacks.tools import account_id
+from tests.attacks.tools import account_id, user_of
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import ANDROID, DESKTOP, Owner, Page
 from tests.relying_party import BACK, ISSUER, PUBLIC, RelyingParty, answer_of, json_of, target_of
-from tests.services.test_openid_meanwhile import user_of
 from webapp.domain.origin import NO_BROWSER
 from webapp.models.accounts import Account
 from webapp.models.registered_apps import KEY, TWO_FACTOR
@@ -23,17 +20,10 @@ from webapp.models.registered_apps import KEY, TWO_FACTOR
 SFA, MFA = "https://refeds.org/profile/sfa", "https://refeds.org/profile/mfa"
 
 
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
 @pytest.fixture(params=[DESKTOP, ANDROID])
 def ada(request: pytest.FixtureRequest, site: Site) -> Owner:
     """Logged in, without a second factor."""
-    ada = Owner(site, layout=request.param)
-    ada.sign_up()
-    return ada
+    return Owner.signed_up(site, layout=request.param)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from sqlalchemy import update
 
 from tests.attacks.tools import account_id
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import ANDROID, PHONE, Owner
 from tests.relying_party import BACK, RelyingParty, answer_of, json_of
 from webapp.domain.language import ENGLISH
@@ -25,15 +24,8 @@ RESOURCE = "https://api.example/"
 
 
 @pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
-@pytest.fixture
 def ada(site: Site) -> Owner:
-    ada = Owner(site)
-    ada.sign_up()
-    return ada
+    return Owner.signed_up(site)
 
 
 @pytest.fixture

@@ -10,11 +10,10 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from tests.adapters.app_server import SILENT, AppServer
-from tests.attacks.tools import count
+from tests.attacks.tools import count, token_of, user_of
 from tests.conftest import Site
 from tests.people import Owner
 from tests.relying_party import ISSUER, RelyingParty, ToldParty, json_of
-from tests.services.test_openid_meanwhile import token_of, user_of
 from webapp.domain.origin import NO_BROWSER
 from webapp.models.app_logins import SessionApp
 from webapp.models.messages import Message
@@ -36,9 +35,7 @@ def wiki(site: Site, server: AppServer) -> ToldParty:
 @pytest.fixture
 def ada(site: Site) -> Owner:
     """One layout is enough: no page is different."""
-    ada = Owner(site)
-    ada.sign_up()
-    return ada
+    return Owner.signed_up(site)
 
 
 def states(site: Site) -> list[tuple[str, int, str | None]]:
@@ -135,6 +132,9 @@ class Ending:
         app = self.services.operators.apps.named(self.wiki.client_id)
         self.services.operators.groups.create("admins")
         self.services.operators.apps.change(self.wiki.client_id, replace(app.options, groups=("admins",)))
+
+    def deletion_of_the_app(self) -> None:
+        self.services.operators.apps.delete(self.wiki.client_id)
 
     def idle(self) -> None:
         self.site.clock.pass_(self.services.core.policy.kept_session_idle + 1)
@@ -257,15 +257,31 @@ def test_the_address_is_the_one_that_the_app_has_when_it_is_told(site: Site, ada
     assert states(site) == [("failed", 2, "the app has no address for log-out any more")]
 
 
-def test_an_app_that_was_deleted_is_not_told(site: Site, ada: Owner, wiki: ToldParty) -> None:
+def test_an_app_that_is_deleted_is_told_what_it_was_owed(site: Site, ada: Owner, wiki: ToldParty) -> None:
     wiki.http.answers.append((500, b""))
     wiki.tokens(ada)
     ada.log_out()
-    wiki.told()
+    assert len(wiki.told()) == 1
     site.services.operators.apps.delete(wiki.client_id)
     site.clock.pass_(1000)
-    assert wiki.told() == []
-    assert states(site)[0][0] == "failed"
+    assert len(wiki.told()) == 1
+    assert states(site)[0][0] == "sent"
+
+
+def test_an_app_that_is_deleted_is_told_of_each_session_of_each_account(
+    site: Site, ada: Owner, server: AppServer
+) -> None:
+    wiki, other = ToldParty(site, server, signing_algorithm="ES256"), RelyingParty(site, name="Silent")
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    second = ada.other_browser()
+    second.log_in_whole()
+    sessions = {wiki.read(wiki.tokens(person)["id_token"])["sid"] for person in (ada, second, bob)}
+    site.services.operators.apps.delete(wiki.client_id)
+    assert {told["sid"] for told in wiki.told()} == sessions
+    other.tokens(ada)
+    site.services.operators.apps.delete(other.client_id)
+    assert len(states(site)) == 3, "an app without an address is told nothing"
 
 
 def test_several_workers_at_once_tell_it_once(site: Site, ada: Owner, wiki: ToldParty) -> None:

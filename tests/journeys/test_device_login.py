@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.attacks.tools import count
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.keyed_app import KEY as OWN
 from tests.keyed_app import RSA as OTHER
 from tests.keyed_app import KeyedApp, proof
@@ -17,16 +14,9 @@ from tests.relying_party import DEVICE_CODE, ISSUER, PUBLIC, WEB, RelyingParty, 
 from webapp.models.registered_apps import KEY
 
 
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
 @pytest.fixture(params=[DESKTOP, ANDROID])
 def ada(request: pytest.FixtureRequest, site: Site) -> Owner:
-    ada = Owner(site, layout=request.param)
-    ada.sign_up()
-    return ada
+    return Owner.signed_up(site, layout=request.param)
 
 
 def typed(person: Owner, code: str) -> str | None:

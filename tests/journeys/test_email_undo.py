@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.attacks.test_meanwhile import while_paused
 from tests.attacks.test_recovery import ask_reset
 from tests.attacks.tools import is_in, stale
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import PHONE, TWO_FACTOR, Owner, Page, Person
 from tests.services.test_races import user_of
 from webapp.domain.origin import Origin
@@ -28,15 +25,9 @@ PAUSED = (
 
 
 @pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
-@pytest.fixture
 def ada(site: Site) -> Owner:
     """Her app is ten minutes older than her change of address."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.press("Got it")
     stale(ada)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import pytest
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.guarded_host import GuardedHost, refresh_of
 from tests.people import ANDROID, DESKTOP, Owner
 from webapp.models.registered_apps import KEY, TWO_FACTOR
@@ -15,17 +13,10 @@ from webapp.models.registered_apps import KEY, TWO_FACTOR
 SESSIONS, ACTIVITY = "/settings/security/sessions", "/settings/security/activity"
 
 
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
 @pytest.fixture(params=[DESKTOP, ANDROID])
 def ada(request: pytest.FixtureRequest, site: Site) -> Owner:
     """Logged in, without a second factor."""
-    ada = Owner(site, layout=request.param)
-    ada.sign_up()
-    return ada
+    return Owner.signed_up(site, layout=request.param)
 
 
 @pytest.fixture

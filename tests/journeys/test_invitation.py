@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from click.testing import Result
@@ -13,7 +12,6 @@ from tests.attacks.test_meanwhile import while_paused
 from tests.attacks.test_password_limits import in_a_row
 from tests.attacks.tools import everything, is_in
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import PASSWORD, Owner, Page, Person
 from webapp.domain.origin import Origin
 from webapp.models.accounts import Account
@@ -22,11 +20,6 @@ NEW = "seven brass wheels turning"
 GRACE = "grace@example.org"
 HERE = Origin("192.0.2.1", "Firefox", "nightlatch.localhost")
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 @pytest.fixture

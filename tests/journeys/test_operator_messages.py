@@ -22,9 +22,13 @@ from webapp.adapters.smtp import SmtpMail
 from webapp.adapters.vonage import VonageTexts
 from webapp.models.accounts import Account
 from webapp.models.messages import FAILED, Message
-from webapp.settings import MailServer, TextGateway
+from webapp.settings import ROOT, MailServer, TextGateway
+from webapp.web.pages.operator_messages import KINDS
 
 MESSAGES = "/operator/messages"
+TEMPLATES = ROOT / "templates"
+NO_FILE = {"app-log-out", "login-request", "recovery-started"}
+"""Messages whose text is made where they are posted."""
 SENDER = "no-reply@login.example.org"
 TAKEN = "The server took the test message. It should arrive soon."
 
@@ -209,6 +213,9 @@ def test_the_list_shows_kinds_and_outcomes_and_no_content(site: Site) -> None:
     with site.services.db.write() as tx:
         tx.execute(insert(Message).values(uid="a", due_at=0, complaint=complaint, **row))
         tx.execute(insert(Message).values(uid="b", due_at=0, **{**row, "channel": "nowhere", "template": "of-nobody"}))
+        for channel, template in (("log-out", "app-log-out"), ("push", "recovery-started"), ("email", "of-a-method")):
+            values = {**row, "channel": channel, "template": template, "complaint": None}
+            tx.execute(insert(Message).values(uid=template, due_at=0, **values))
     page = ada.open(MESSAGES)
     headings = [heading.get_text() for heading in page.soup.find_all("h2")]
     assert {"Failed messages", "Newest messages"} <= set(headings)
@@ -216,8 +223,21 @@ def test_the_list_shows_kinds_and_outcomes_and_no_content(site: Site) -> None:
     assert page.says("Email")
     assert page.says("Sent")
     assert page.says("Failed")
-    assert "of-nobody" not in page.text
+    rows = [(row.strong.get_text(), row.p.get_text().partition(" · ")[0]) for row in page.soup.select(".rows li")]
+    assert rows[:4] == [
+        ("Email Failed", "Email"),
+        ("Your two-factor authentication will be turned off Failed", "Notification"),
+        ("Logout Failed", "App"),
+        ("Confirmation code Failed", "Text message"),
+    ]
+    assert any(heading.startswith("Security alert ") for heading, _channel in rows)
+    assert not re.search(r"\bof-|%\(", page.text)
     assert not re.search(r"ada@example|\b\d{6}\b", page.soup.find("main").get_text())
+
+
+def test_every_template_has_words_on_the_page() -> None:
+    emails = {subject.parent.name for subject in TEMPLATES.glob("email/*/subject.txt")}
+    assert emails | {text.stem for text in TEMPLATES.glob("sms/*.txt")} | NO_FILE == set(KINDS)
 
 
 def test_a_site_that_sent_nothing_says_so(site: Site) -> None:

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.journeys.test_operators_pages import ACCOUNTS, each_way, operator
 from tests.people import PHONE, Owner, Page
 
 DAY = 86400
 WHAT = "An administrator asked to turn off your two-factor authentication on"
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 def start(ada: Owner) -> Page:
@@ -81,6 +71,8 @@ def test_the_owner_stops_a_recovery_from_the_home_page(site: Site, layout: str, 
     page = ada.open(f"{ACCOUNTS}/bob")
     assert page.says("The change of your two-factor authentication by an administrator was stopped.")
     assert "Start recovery" in page.links
+    event = ada.open("/settings/security/activity")
+    assert event.says("The recovery of the account @bob was stopped.")
 
 
 @each_way
@@ -95,6 +87,10 @@ def test_the_operator_cancels_a_recovery(site: Site, layout: str, htmx: bool) ->
     assert page.receipts == ["You canceled the recovery of the account @bob."]
     assert "Start recovery" in page.links
     assert "by an administrator was stopped" in site.emails(bob.email)[0].text
+    activity = ada.open("/settings/security/activity")
+    assert activity.says("You canceled the recovery of the account @bob.")
+    assert not activity.says("The recovery of the account @bob was stopped."), "it is said once"
+    ada.open(f"{ACCOUNTS}/bob")
     page = ada.post(f"{ACCOUNTS}/bob/cancel-recovery")
     assert page.problems == ["That's already done, maybe in another tab. Here's the current status."]
 

@@ -13,7 +13,6 @@ from bs4 import Tag
 from sqlalchemy import update
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.journeys.test_keys_and_passkeys import with_passkey
 from tests.people import ANDROID, DESKTOP, Owner, Page
 from webapp.domain.codes import hash_of
@@ -31,11 +30,6 @@ RULES = ("public GET /assets", "deny /internal", "key /admin")
 each_way = pytest.mark.parametrize(
     ("layout", "htmx"), [(DESKTOP, False), (DESKTOP, True), (ANDROID, False), (ANDROID, True)]
 )
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 def operator(site: Site, **options: Any) -> Owner:
@@ -310,6 +304,17 @@ def test_what_an_app_cannot_have_is_said_beside_the_field(site: Site, ada: Owner
     assert site.services.operators.apps.all() == []
 
 
+def test_the_sector_is_chosen_when_an_app_is_added_and_shown(site: Site, ada: Owner) -> None:
+    page = add_app(ada, sector="https://example.org/")
+    assert (page.status, page.problems) == (422, ["This isn't a host like files.example.com: https://example.org/."])
+    assert page.field("Sector")["value"] == "https://example.org/"
+    assert site.services.operators.apps.all() == []
+    add_app(ada, sector=" Example.org ")
+    assert site.services.operators.apps.named(only_app(site)).app.sector == "example.org"
+    page = ada.open(f"{APPS}/{only_app(site)}")
+    assert page.soup.find("dt", string="Sector").find_next_sibling("dd").get_text() == "example.org"
+
+
 @each_way
 def test_every_option_can_be_changed(site: Site, layout: str, htmx: bool) -> None:
     ada = operator(site, layout=layout, htmx=htmx)
@@ -423,7 +428,7 @@ def test_a_crafted_form_sets_no_option_that_the_kind_does_not_have(site: Site, a
         before = apps.named(client_id).options
         page = ada.open(f"{APPS}/{client_id}")
         crafted = {name: value for name, value in every.items() if page.soup.find(attrs={"name": name}) is None}
-        assert set(crafted) == set(every) - OF_KIND[kind] | {"sector"}
+        assert set(crafted) == set(every) - OF_KIND[kind] | {"sector"}, "it never changes"
         form, _button = page.form_of("Save")
         shown = {field.get("name"): field.get("value", "") for field in form.iter("input") if _is_sent(field)}
         shown |= {field.get("name"): field.text_content().removeprefix("\n") for field in form.iter("textarea")}

@@ -20,7 +20,7 @@ FILE = f"{DATA}/file"
 DAY = 86400
 WITHHELD = {
     "accounts": {
-        *("id", "password_hash", "username_key", "new_username_key", "email_key"),
+        *("id", "password_hash", "username_key", "new_username_key", "email_key", "recovery_by"),
         *("phone_number", "phone_number_mac", "backup_code_hash"),  # the number is copied as it was entered
     },
     "former_usernames": {"username_key"},

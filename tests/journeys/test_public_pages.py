@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import ANDROID, DESKTOP, Owner, Page, Person
 from webapp.policy import MINUTE, Policy
 
@@ -69,10 +66,6 @@ class TestSiteWithSignUpClosed:
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
         return {**environ, "NIGHTLATCH_SIGN_UP": "closed", "NIGHTLATCH_SUPPORT": "help@example.org"}
-
-    @pytest.fixture
-    def overrides(self) -> dict[str, Any]:
-        return {"hasher": CheapHasher()}
 
     def test_about_says_whom_to_ask(self, site: Site) -> None:
         page = Person(site.app).open("/about")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import AlreadyDone, LoginExpired, NotFound
@@ -20,18 +18,6 @@ from webapp.services.login.remembered_browsers import RememberedBrowsers
 
 HERE = Origin("192.0.2.1", "Firefox")
 MINUTE, HOUR, DAY = 60, 3600, 86400
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
-@pytest.fixture
-def ada(site: Site) -> Owner:
-    ada = Owner(site)
-    ada.sign_up()
-    return ada
 
 
 def opened(site: Site, username: str = "ada", *, persistent: bool = False) -> SessionToken:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from sqlalchemy import insert, text
 
 from tests.conftest import Site, one_database
-from tests.doubles import CheapHasher
 from tests.pace import least_cost
 from tests.people import FIREFOX, Owner
 from webapp.models.base import rows_of
@@ -18,18 +15,6 @@ ACTIVITY = "/settings/security/activity"
 EVENTS = 100_000
 MOST = 0.020
 """The most seconds of processor time for one page."""
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
-@pytest.fixture
-def ada(site: Site) -> Owner:
-    ada = Owner(site)
-    ada.sign_up()
-    return ada
 
 
 def happen(site: Site, username: str, count: int) -> None:

@@ -9,17 +9,11 @@ from sqlalchemy import text
 
 from tests.attacks.test_login_requests import HERE, external_ids, newest, number_of, on, waits, with_phone
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.origin import Origin
 from webapp.domain.request_refusals import NotApproved, RequestEnded
 from webapp.models.login_requests import LoginRequest
 from webapp.services.requests.approvals import Approvals, Viewer
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 @pytest.fixture

@@ -18,7 +18,16 @@ from webapp.models.base import Table
 from webapp.models.database import Database
 from webapp.models.sessions import Attempt
 from webapp.policy import DAY, HOUR, MINUTE, Policy, Window
-from webapp.services.attempt_rules import Backoff, FactorFailures, Rule, SlidingWindows, Tally, Total, WithRefusal
+from webapp.services.attempt_rules import (
+    Backoff,
+    FactorFailures,
+    Rule,
+    SlidingWindows,
+    Tally,
+    Total,
+    Unlimited,
+    WithRefusal,
+)
 from webapp.services.attempts import Attempts, Bucket
 
 POLICY = Policy()
@@ -216,6 +225,17 @@ def test_what_is_spent_under_a_rule_without_caps_is_counted_as_usual(db: Databas
         attempts.spend(waits)
     with pytest.raises(TooManyAttempts):
         attempts.spend(waits)
+
+
+def test_without_a_limit_every_attempt_of_the_time_is_counted_and_none_is_refused(
+    db: Database, clock: FakeClock
+) -> None:
+    attempts, bucket = Attempts(core(db, clock=clock)), Bucket("texts", Unlimited(MINUTE))
+    assert [attempts.count(bucket)["texts"] for _ in range(3)] == [1, 2, 3]
+    attempts.spend(bucket)
+    assert attempts.counted("texts") == 4
+    clock.pass_(MINUTE)
+    assert attempts.count(bucket) == {"texts": 1}
 
 
 def test_an_attempt_is_deleted_when_its_window_has_passed(db: Database, clock: FakeClock) -> None:

@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.contact_refusals import NoNumbers, NoNumbersInFile, NotContacts, TooManyContacts, TooManyLookups
 from webapp.models.accounts import Account
@@ -28,11 +27,6 @@ OLD, NEW = ("k1", bytes(range(32))), ("k2", bytes(range(32, 64)))
 def environ(database_url: str) -> dict[str, str]:
     keys = f"{OLD[0]}:{base64.b64encode(OLD[1]).decode()}"
     return {"NIGHTLATCH_DATABASE_URL": database_url, "NIGHTLATCH_ENCRYPTION_KEYS": keys}
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from tests.attacks.tools import user_of
 from tests.conftest import Site
-from tests.doubles import CheapHasher
+from tests.doubles import CheapHasher, MeanwhileEntropy
 from tests.guarded_host import GuardedHost
 from tests.people import HOST, Owner
-from tests.services.test_openid_meanwhile import MeanwhileEntropy, user_of
 from webapp.domain.origin import Origin
 from webapp.models.registered_apps import ALGORITHMS, ES256
 from webapp.services.guarded.configurations import configuration
@@ -34,8 +34,7 @@ def overrides(entropy: MeanwhileEntropy) -> dict[str, Any]:
 @pytest.fixture
 def ada(site: Site) -> Owner:
     """With a second factor, so that a check reads a factor too."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     return ada
 

@@ -17,7 +17,6 @@ import pytest
 from click.testing import Result
 
 from tests.conftest import Site, one_database
-from tests.doubles import CheapHasher
 from tests.test_legacy_guide import certificate
 from tests.wire import Client, request
 from webapp.domain.app_refusals import UnknownApp
@@ -30,11 +29,6 @@ from webapp.services.operators import AppOptions
 
 pytestmark = one_database
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 @pytest.fixture

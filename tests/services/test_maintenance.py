@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import Owner
 from tests.relying_party import RelyingParty, Television
 from webapp.models.accounts import Account
@@ -24,15 +23,9 @@ DAY = 86400
 
 
 @pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
-@pytest.fixture
 def ada(site: Site) -> Owner:
     """With an app, a remembered browser, a kept act, a draft and a pending login."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.press("Got it")
     ada.log_out()
@@ -126,8 +119,7 @@ def test_consecutive_wrong_codes_count_until_a_full_log_in_however_long_that_tak
 
 
 def test_a_factor_that_was_turned_off_is_purged_when_it_can_no_longer_be_turned_back_on(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.post("/settings/security/two-factor/authentication-app/turn-off")
     assert kept_after(site, Factor, 600) == 1
@@ -185,8 +177,7 @@ def test_confirmed_accounts_and_those_of_the_operator_are_not_purged(site: Site)
 
 
 def test_the_last_use_is_written_once_a_day(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.log_out()
     site.clock.pass_(DAY)
     ada.log_in()
@@ -207,8 +198,7 @@ def test_a_device_that_nobody_connects_is_purged_after_an_hour(site: Site) -> No
 
 
 def test_what_apps_were_given_is_purged_after_its_time(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     wiki = RelyingParty(site, trusted=True)
     wiki.code(ada)
     wiki.tokens(ada, scope="openid offline_access")
@@ -224,8 +214,7 @@ def test_what_apps_were_given_is_purged_after_its_time(site: Site) -> None:
 
 
 def test_what_may_outlive_a_session_ends_with_one_that_was_ended(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     wiki = RelyingParty(site, trusted=True)
     token = wiki.tokens(ada, scope="openid offline_access")["refresh_token"]
     ada.log_out()

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import delete, select
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.account_refusals import NameMalformed
 from webapp.domain.origin import Origin
@@ -21,11 +20,6 @@ from webapp.models.sessions import Activity, Session
 from webapp.models.user import User
 
 HERE = Origin("192.0.2.1", "Firefox")
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 @pytest.fixture

@@ -7,13 +7,10 @@ import json
 import re
 from gettext import NullTranslations
 from pathlib import Path
-from typing import Any
 
-import pytest
 from sqlalchemy import select
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp.domain.language import Language, speaking
 from webapp.domain.origin import Origin
@@ -23,11 +20,6 @@ from webapp.services.notices import LISTED, SUBJECTS, TOLD, sentence_for, subjec
 WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
 
 HERE = Origin("192.0.2.1", "Firefox")
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 def test_every_event_of_an_account_has_a_sentence(site: Site) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
-from tests.attacks.tools import cookies_of, count
+from tests.attacks.tools import count, user_of
 from tests.conftest import Site
-from tests.doubles import CheapHasher, FakeClock, ScriptedEntropy
-from tests.people import HOST, Owner
+from tests.doubles import CheapHasher, MeanwhileClock, MeanwhileEntropy
+from tests.people import Owner
 from tests.relying_party import RelyingParty, Television
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import CodeExpired, LoginExpired, Refusal, StepClosed
@@ -22,32 +21,8 @@ from webapp.services.openid.requests import CheckedRequest, Unanswerable
 from webapp.services.openid.signing_keys import SigningKeys
 from webapp.services.openid.steps import RequestContext
 from webapp.services.openid.subjects import Subjects
-from webapp.web import cookies
 
 HERE = Origin("192.0.2.1", "Firefox")
-
-
-class Meanwhile:
-    """Calls `happens` once, when it is asked."""
-
-    happens: Callable[[], Any] | None = None
-
-    def _call(self) -> None:
-        happens, self.happens = self.happens, None
-        if happens is not None:
-            happens()
-
-
-class MeanwhileClock(FakeClock, Meanwhile):
-    def now(self) -> int:
-        self._call()
-        return super().now()
-
-
-class MeanwhileEntropy(ScriptedEntropy, Meanwhile):
-    def bytes(self, count: int) -> bytes:
-        self._call()
-        return super().bytes(count)
 
 
 @pytest.fixture
@@ -58,31 +33,6 @@ def entropy() -> MeanwhileEntropy:
 @pytest.fixture
 def overrides(entropy: MeanwhileEntropy) -> dict[str, Any]:
     return {"hasher": CheapHasher(), "entropy": entropy}
-
-
-@pytest.fixture
-def ada(site: Site) -> Owner:
-    ada = Owner(site)
-    ada.sign_up()
-    return ada
-
-
-def token_of(site: Site, person: Owner) -> str:
-    """What the cookie of the session has."""
-    with site.app.test_request_context(base_url=f"http://{HOST}", headers={"Cookie": cookie_header(person)}):
-        token = cookies.session_token()
-    assert token is not None
-    return token
-
-
-def user_of(site: Site, person: Owner) -> User:
-    user = site.services.sessions.find(token_of(site, person))
-    assert user is not None
-    return user
-
-
-def cookie_header(person: Owner) -> str:
-    return "; ".join(f"{name}={value}" for name, value in cookies_of(person).items())
 
 
 def asked_of(site: Site, app: RelyingParty, user: User) -> tuple[CheckedRequest, RequestContext]:

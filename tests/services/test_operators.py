@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
 from tests.conftest import Site, one_database
-from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp import create_app
 from webapp.domain import app_refusals as refusals
@@ -35,11 +34,6 @@ WEB = AppOptions("Wiki", redirect_uris=("https://wiki.example.org/callback",))
 PHONE_APP = AppOptions("Notes", redirect_uris=("com.example.notes:/callback",))
 HOST = AppOptions("Files", host="Files.example.org")
 KEYS = {"keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "1"}]}
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from tests.attacks.test_meanwhile import while_paused
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import PHONE, Owner
 from tests.services.test_races import user_of
 from webapp.domain.account_refusals import UsernameTaken, UsernameUnchanged
@@ -20,18 +18,6 @@ from webapp.models.accounts import Account
 
 HERE = Origin("192.0.2.1", "Firefox")
 DAY = 86400
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
-@pytest.fixture
-def ada(site: Site) -> Owner:
-    ada = Owner(site)
-    ada.sign_up()
-    return ada
 
 
 def test_usernames_stay_where_the_operator_says_so_and_without_a_confirmed_address(site: Site) -> None:

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from tests.people import PHONE, Owner
 from webapp import create_app
 from webapp.domain.origin import Origin
@@ -24,11 +23,6 @@ HERE = Origin("192.0.2.1", "Firefox", "nightlatch.localhost")
 DAY = 86400
 OTHER = "+447400987654"
 OLD, NEW = "k1:MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=", "k2:ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from tests.conftest import Site, one_database
-from tests.doubles import CheapHasher
 from tests.journeys.test_keys_and_passkeys import with_passkey
 from tests.people import Owner
 from webapp.models.accounts import Account
@@ -23,11 +21,6 @@ pytestmark = one_database
 NOW = 1_000_000
 APP, KEY_METHOD = "authentication-app", "security-key"
 SFA, MFA, PHR = "https://refeds.org/profile/sfa", "https://refeds.org/profile/mfa", "phr"
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 def user(site: Site, methods: tuple[str, ...], proved: dict[str, int]) -> User:

@@ -77,6 +77,7 @@ def test_a_recovery_by_an_operator_is_pushed_to_the_phones_of_its_owner(
     site.services.operators.recoveries.start(phone.username, "Lost the phone", COMMAND_LINE)
     deliver(site)
     ((sent, _seconds),) = service.taken
+    assert sent.topic == "recovery-started", "no login request replaces it at the push service"
     notification = json.loads(sent.text)["notification"]
     assert notification["title"] == "Your two-factor authentication will be turned off"
     assert notification["body"].endswith("Reason: Lost the phone")
@@ -193,7 +194,7 @@ def test_a_refused_push_does_not_delete_the_subscription(site: Site, phone: Owne
 
 @pytest.mark.parametrize("said", [subscription("newer"), ""])
 def test_a_newer_subscription_survives_the_end_of_an_older_one(site: Site, phone: Owner, said: str) -> None:
-    old = PushMessage("uid", subscription("older"), "{}", 0, 1)
+    old = PushMessage("uid", "login-request", subscription("older"), "{}", 0, 1)
     site.services.delivery.drop(old)
     with site.services.db.read() as tx:
         assert json.loads(tx.objects.get_one(Factor, 1).attributes) == {"pushes": True}

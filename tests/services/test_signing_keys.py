@@ -15,18 +15,12 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher
 from webapp.bootstrap import Services, build
 from webapp.models.registered_apps import ALGORITHMS, ES256, RS256
 from webapp.models.signing_keys import SigningKey
 from webapp.services.openid.signing_keys import RotatedLately, SigningKeys
 
 DAY, HOUR = 86400, 3600
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
 
 
 @pytest.fixture

@@ -36,11 +36,6 @@ def heartbeat(site: Site) -> FileHeartbeat:
 
 
 @pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {"hasher": CheapHasher()}
-
-
-@pytest.fixture
 def tess(site: Site) -> Owner:
     """With text messages, logged in."""
     tess = Owner(site, "tess")

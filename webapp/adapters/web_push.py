@@ -79,7 +79,7 @@ class WebPush:
         origin = f"{parts.scheme}://{parts.netloc}"
         claims = {"sub": self._subject, "aud": origin, "exp": self._clock.now() + SIGNED_FOR}
         vapid = Vapid02(derive_private_key(int.from_bytes(self._private_key), SECP256R1()), {"no-strict": True})
-        headers = {**vapid.sign(claims), "Urgency": "high", "Topic": "login-request"}
+        headers = {**vapid.sign(claims), "Urgency": "high", "Topic": message.topic}
         with Deadline(self._timeout) as deadline, requests.Session() as session:
             session.max_redirects = 0  # a redirect leads to a host that was not checked
             session.trust_env = parts.scheme == "https"  # no proxy of the environment for a service on loopback

@@ -148,6 +148,8 @@ class PushMessage:
     """One complete push, which the adapter encrypts for one browser and hands to its push service."""
 
     message_id: str
+    topic: str
+    """A newer push replaces one of the same topic that was not delivered yet (RFC 8030 section 5.4)."""
     subscription: str
     """The browser's push subscription as JSON: endpoint and keys."""
     text: str
@@ -168,10 +170,17 @@ class Pushes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LogOut:
-    """What an app is told of the end of a session (OpenID Connect Back-Channel Logout 1.0)."""
+    """What an app is told of the end of a session (OpenID Connect Back-Channel Logout 1.0), and how.
 
-    app_id: int
-    """`RegisteredApp.id`."""
+    It has all that is needed to tell an app that is deleted meanwhile.
+    """
+
+    client_id: str
+    address: str
+    private_addresses: Sequence[str]
+    """Networks in which the address may be, although they are private."""
+    algorithm: str
+    """That of the token: RS256 or ES256."""
     subject: str
     session: str
     """As the app knows account and session: `sub` and `sid` of its ID tokens."""

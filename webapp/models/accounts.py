@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ..domain.account_refusals import ChangesPaused
 from ..domain.refusals import LoginExpired, NotFound
-from .base import At, Key, MaybeAt, Sealed, Short, Table
+from .base import At, BigId, Key, MaybeAt, Sealed, Short, Table
 from .database import Transaction
 
 SYSTEM = "system"
@@ -75,6 +75,8 @@ class Account(Table):
     """When the second factors are reset."""
     recovery_why: Mapped[str | None] = mapped_column(String(200))
     """The reason that the operator gave."""
+    recovery_by: Mapped[int | None] = mapped_column(BigId)
+    """`Account.id` of the operator, who may be gone; None for the command line."""
 
     delete_at: Mapped[MaybeAt] = mapped_column(index=True)
     """Set when the owner deleted the account: when its rows go, unless a full log-in comes first."""
@@ -96,7 +98,7 @@ class Account(Table):
 NO_RENAME = {"new_username": None, "new_username_key": None, "rename_at": None}
 STOPPED_RENAME = {**NO_RENAME, "rename_asked_at": case((Account.rename_at.is_(None), Account.rename_asked_at))}
 """A change that was stopped does not count as one. One that took effect does: only time allows the next."""
-NO_RECOVERY = {"recovery_at": None, "recovery_why": None}
+NO_RECOVERY = {"recovery_at": None, "recovery_why": None, "recovery_by": None}
 STOPPED_CHANGES = {**STOPPED_RENAME, **NO_RECOVERY}
 """What ends with every change that waits and that a link in an email would stop."""
 

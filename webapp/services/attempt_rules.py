@@ -148,6 +148,19 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlimited:
+    """No limit: it counts the attempts of the last `lookback` seconds, for a caller that must know their number."""
+
+    lookback: int
+
+    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:  # noqa: ARG002  # it refuses nothing
+        return None
+
+    def caps(self, now: int) -> Sequence[Cap]:  # noqa: ARG002  # it refuses nothing
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
 class FactorFailures:
     """The windows that the codes of all methods share; `most_in_a_row` failures refuse all further codes."""
 

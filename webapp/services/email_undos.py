@@ -22,6 +22,7 @@ from ..models.user import User
 from .account_lookup import FACTOR_NOW
 from .core import Core
 from .email_addresses import masked
+from .factor_resets import note_stop
 from .links import Links, OpenLink
 from .notices import Notices
 from .outbox import Outbox
@@ -97,6 +98,7 @@ class EmailUndos:
         return sum(self._finish(account_id) for account_id in due)
 
     def _begin(self, tx: Transaction, account: Account, link: Link, origin: Origin) -> int:
+        note_stop(tx, self.notices, account)
         until = self.core.clock.now() + self.core.policy.email_undo_waits
         values = {"undo_email": link.email, "undo_changed_at": link.made_at, "undo_at": until, **STOPPED_CHANGES}
         tx.execute(update(Account).where(Account.id == account.id).values(values))
@@ -136,6 +138,7 @@ class EmailUndos:
 
     def _restore(self, tx: Transaction, account: Account, address: str, origin: Origin) -> None:
         self.links.void_all(tx, account.id, Link.email != address)  # an attacker may read them
+        note_stop(tx, self.notices, account)
         confirmed = {"email": address, "email_key": key_of(address), "unconfirmed_email": None}
         values = {**confirmed, **NO_UNDO, **STOPPED_CHANGES}  # the link that stops a rename went to the later address
         tx.execute(update(Account).where(Account.id == account.id).values(values))

@@ -60,6 +60,7 @@ LISTED: dict[str, Sentence] = {
     "group-left": lazy("An administrator removed you from the group %(group)s."),
     "operator-recovery-started": RECOVERY_STARTED,
     "operator-recovery-canceled": RECOVERY_CANCELED,
+    "operator-recovery-stopped": lazy("The recovery of the account @%(username)s was stopped."),
     "operator-logged-out": lazy("You logged out the account @%(username)s on all devices."),
     "operator-invited": lazy("You invited @%(username)s."),
     "operator-locked": lazy("You locked the account @%(username)s."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import insert
 
@@ -62,17 +62,24 @@ class Outbox:
         return self._owe(tx, TEXT, template, account, content)
 
     def post_push(
-        self, tx: Transaction, *, account: Account, factor_id: int, subscription: str, text: str, lasts: int
+        self,
+        tx: Transaction,
+        *,
+        template: str,
+        account: Account,
+        factor_id: int,
+        subscription: str,
+        text: str,
+        lasts: int,
     ) -> int:
-        """The same for a push to one approving device, useful for `lasts` seconds."""
+        """The same for a push to one approving device, useful for `lasts` seconds. `template` is its topic."""
         until = self.core.clock.now() + lasts
         content = {"subscription": subscription, "text": text, "until": until, "factor": factor_id}
-        return self._owe(tx, PUSH, "login-request", account, content)
+        return self._owe(tx, PUSH, template, account, content)
 
     def post_log_out(self, tx: Transaction, told: LogOut) -> int:
         """The same for an app that is told of the end of a session. What it is sent is signed when it is sent."""
-        content = {"app": told.app_id, "sub": told.subject, "sid": told.session}
-        return self._owe(tx, LOG_OUT, "app-log-out", None, content)
+        return self._owe(tx, LOG_OUT, "app-log-out", None, asdict(told))
 
     def _owe(
         self, tx: Transaction, channel: str, template: str, account: Account | None, content: Mapping[str, object]
@@ -104,9 +111,10 @@ class Outbox:
             return TextMessage(message.uid, content["to"], content["text"], content["until"] - self.core.clock.now())
         if message.channel == PUSH:
             lasts = content["until"] - self.core.clock.now()
-            return PushMessage(message.uid, content["subscription"], content["text"], lasts, content["factor"])
+            what = message.template, content["subscription"], content["text"]
+            return PushMessage(message.uid, *what, lasts, content["factor"])
         if message.channel == LOG_OUT:
-            return LogOut(content["app"], content["sub"], content["sid"])
+            return LogOut(**content)
         if "html" in content:  # a version before this one rendered it when it was added
             return Email(message.uid, content["to"], content["subject"], content["text"], content["html"])
         with speaking(self.languages.get(content["language"], ENGLISH)):

@@ -239,8 +239,8 @@ class PhoneNumbers:
     def warn(self, tx: Transaction, account: Account, template: str, number: str | None = None) -> None:
         """Texts a warning to this number, by default the account's own, if it has one."""
         e164, lasts = number or self._own(account), self.core.policy.text_warning_seconds
-        if e164 is not None:
-            to = PhoneNumber(e164, phone_numbers.country_of(e164))
+        to = PhoneNumber(e164, phone_numbers.country_of(e164)) if e164 is not None else None
+        if to is not None and self.caps.count_warning(tx, to):
             self.outbox.post_text(tx, to=to, template=template, account=account, lasts=lasts)
 
     def _own(self, account: Account) -> str | None:

@@ -17,10 +17,10 @@ from ..domain.language import ENGLISH, speaking
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
 from ..domain.refusals import Refusal, TextLimitReached, TooManyTexts, TooSoon, Waiting
-from ..models.database import changed_one_row
+from ..models.database import Transaction, changed_one_row
 from ..models.messages import SiteValue, TextCount
 from ..policy import DAY, Window
-from .attempt_rules import SlidingWindows, WithRefusal
+from .attempt_rules import SlidingWindows, Unlimited, WithRefusal
 from .attempts import Attempts, Bucket
 from .core import Core
 from .outbox import Outbox
@@ -61,8 +61,22 @@ class TextCaps:
         except Refusal as refusal:
             self.count(number.country, _why(refusal))
             raise
-        self.count(number.country, SENT)
-        self._warn(counted[BUDGET])
+        with self.core.db.write() as tx:
+            self._note(tx, number.country, SENT)
+            self._warn(tx, counted[BUDGET])
+
+    def count_warning(self, tx: Transaction, number: PhoneNumber) -> bool:
+        """Counts a warning of a change in the transaction of the change. False where no text may be sent at all.
+
+        A budget that is used up does not stop it, or who used it up could change a number unnoticed. Few come after
+        that: a change of number needs a code, which the budget stops.
+        """
+        if self.daily_budget == 0:
+            return False
+        counted = self.attempts.count_within(tx, Bucket(BUDGET, Unlimited(DAY)))
+        self._note(tx, number.country, SENT)
+        self._warn(tx, counted[BUDGET])
+        return True
 
     def wait(self, account_id: int, number: PhoneNumber) -> int:
         """Seconds until another text may be sent to the account's own number."""
@@ -107,13 +121,16 @@ class TextCaps:
 
     def count(self, country: str, outcome: str) -> None:
         """Adds one to the day's texts to a country with this outcome."""
+        with self.core.db.write() as tx:
+            self._note(tx, country, outcome)
+
+    def _note(self, tx: Transaction, country: str, outcome: str) -> None:
         log.info("text_counted", country=country, outcome=outcome)
         row = {"day": self.core.clock.now() // DAY, "country": country, "outcome": outcome}
         same = TextCount.day == row["day"], TextCount.country == country, TextCount.outcome == outcome
-        with self.core.db.write() as tx:
-            self.core.db.serialize(tx, f"text-count:{row['day']}:{country}:{outcome}")
-            if not changed_one_row(tx, update(TextCount).where(*same).values(count=TextCount.count + 1)):
-                tx.execute(insert(TextCount).values(**row, count=1))
+        self.core.db.serialize(tx, f"text-count:{row['day']}:{country}:{outcome}")
+        if not changed_one_row(tx, update(TextCount).where(*same).values(count=TextCount.count + 1)):
+            tx.execute(insert(TextCount).values(**row, count=1))
 
     def report(self, days: int) -> Sequence[TextCount]:
         """The counts of the last `days` days, newest day first."""
@@ -122,13 +139,13 @@ class TextCaps:
         with self.core.db.read() as tx:
             return tx.objects.scalars(query.order_by(TextCount.day.desc(), TextCount.country, TextCount.outcome)).all()
 
-    def _warn(self, spent: int) -> None:
+    def _warn(self, tx: Transaction, spent: int) -> None:
         """E-mails the operator when a share of the budget is used up, once a day for each share."""
         for share in self.core.policy.text_budget_warnings:
-            if spent * 100 >= share * self.daily_budget and self._is_first_today(f"text-budget-{share}"):
+            if spent * 100 >= share * self.daily_budget and self._is_first_today(tx, f"text-budget-{share}"):
                 log.warning("text_budget", spent=spent, budget=self.daily_budget, share=share)
                 # the operator's language, and not that of the request for a text
-                with self.core.db.write() as tx, speaking(ENGLISH):
+                with speaking(ENGLISH):
                     self.outbox.post_email(
                         tx,
                         to=self.operator,
@@ -140,17 +157,15 @@ class TextCaps:
                         budget=self.daily_budget,
                     )
 
-    def _is_first_today(self, name: str) -> bool:
+    def _is_first_today(self, tx: Transaction, name: str) -> bool:
         today = self.core.clock.now() // DAY
-        with self.core.db.write() as tx:
-            self.core.db.serialize(tx, name)
-            if changed_one_row(
-                tx, update(SiteValue).where(SiteValue.name == name, SiteValue.value < today).values(value=today)
-            ):
-                return True
-            if tx.objects.get(SiteValue, name) is not None:
-                return False
-            tx.execute(insert(SiteValue).values(name=name, value=today))
+        self.core.db.serialize(tx, name)
+        earlier = SiteValue.name == name, SiteValue.value < today
+        if changed_one_row(tx, update(SiteValue).where(*earlier).values(value=today)):
+            return True
+        if tx.objects.get(SiteValue, name) is not None:
+            return False
+        tx.execute(insert(SiteValue).values(name=name, value=today))
         return True
 
 

@@ -75,6 +75,7 @@ class NewAppForm(Form):
     redirect_uris = TextAreaField(lazy("Redirect addresses"))
     host = StringField(lazy("Host"))
     proof = RadioField(lazy("Proof"), ONE, choices=PROOFS, default=PASSWORD)
+    sector = StringField(lazy("Sector"))
 
 
 class AppForm(Form):
@@ -131,7 +132,8 @@ def app_form(kind: str, options: AppOptions, groups: Iterable[str]) -> AppForm:
 
 def new_options(form: NewAppForm) -> AppOptions:
     """What was typed. The address that the kind of app does not have is left out."""
-    options = AppOptions(form.name.data, groups=_checked(form, GROUP), proof=form.proof.data)
+    shared = {"groups": _checked(form, GROUP), "proof": form.proof.data, "sector": form.sector.data or ""}
+    options = AppOptions(form.name.data, **shared)
     if form.kind.data == GUARDED:
         return replace(options, host=form.host.data)
     return replace(options, redirect_uris=_lines(form.redirect_uris))

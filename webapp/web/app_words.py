@@ -25,6 +25,8 @@ def _address(refusal: a.AddressRefused) -> str:
         return _("Remove the username and password from this address: %(address)s.", address=address)
     if refusal.why == a.OURS:
         return _("This site itself is at this host. Enter the host of the app: %(address)s.", address=address)
+    if isinstance(refusal, a.HostRefused | a.SectorRefused):
+        return _("This isn't a host like files.example.com: %(address)s.", address=address)
     return _("This isn't a complete address: %(address)s.", address=address)
 
 

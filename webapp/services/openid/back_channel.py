@@ -79,34 +79,52 @@ class BackChannel:
         row = tx.execute(select(SessionApp.__table__).where(SessionApp.id == row_id)).one_or_none()
         if row is None or not changed_one_row(tx, delete(SessionApp).where(SessionApp.id == row_id)):
             return
-        app = tx.objects.get_one(RegisteredApp, row.app_id)
-        if app.backchannel_logout_uri is not None:
-            self.outbox.post_log_out(tx, LogOut(app.id, self.subjects.of(app, row.account_id), row.sid))
+        self._post(tx, tx.objects.get_one(RegisteredApp, row.app_id), row.account_id, row.sid)
+
+    def owe_all(self, tx: Transaction, app: RegisteredApp) -> None:
+        """Owes the messages of every session in which the app takes part, because it is deleted in this transaction.
+
+        `subjects.ready` must come before.
+        """
+        row = SessionApp
+        taken = delete(row).where(row.app_id == app.id).returning(row.account_id, row.sid)
+        for account_id, sid in tx.execute(taken).all():
+            self._post(tx, app, account_id, sid)
+
+    def _post(self, tx: Transaction, app: RegisteredApp, account_id: int, sid: str) -> None:
+        address = app.backchannel_logout_uri
+        if address is not None:
+            how = (app.client_id, address, app.private_addresses, app.signing_algorithm)
+            self.outbox.post_log_out(tx, LogOut(*how, self.subjects.of(app, account_id), sid))
 
     def send(self, told: LogOut) -> None:
-        """Sends the log-out token, at the address that the app has now. Raises `Refused` or `Unreachable`."""
+        """Sends the log-out token, at the address that the app has now; for a deleted one, that it had last.
+
+        Raises `Refused` or `Unreachable`.
+        """
+        app, columns = RegisteredApp, (RegisteredApp.backchannel_logout_uri, RegisteredApp.private_addresses)
         with self.core.db.read() as tx:
-            app = tx.objects.get(RegisteredApp, told.app_id)
-        if app is None or app.backchannel_logout_uri is None:
+            present = tx.execute(select(*columns).where(app.client_id == told.client_id)).one_or_none()
+        address, private_addresses = present or (told.address, told.private_addresses)
+        if address is None:
             raise Refused("the app has no address for log-out any more")
-        form = {"logout_token": self.token(app, told)}
-        status = self.servers.post(app.backchannel_logout_uri, form, app.private_addresses).status
+        status = self.servers.post(address, {"logout_token": self.token(told)}, private_addresses).status
         if status == REFUSED:
             raise Refused(f"the app refused the log-out: HTTP {status}")
         if status not in TAKEN:
             raise Unreachable(f"the app did not take the log-out: HTTP {status}")
 
-    def token(self, app: RegisteredApp, told: LogOut) -> str:
+    def token(self, told: LogOut) -> str:
         """The log-out token (section 2.4). It has no `nonce`, and another `jti` each time that it is sent."""
         now = self.core.clock.now()
         claims = {
             "iss": self.issuer,
             "sub": told.subject,
-            "aud": app.client_id,
+            "aud": told.client_id,
             "iat": now,
             "exp": now + self.core.policy.logout_token_seconds,
             "jti": draw_token(self.core.entropy),
             "events": {EVENT: {}},
             "sid": told.session,
         }
-        return self.signing_keys.sign(self.signing_keys.published(), claims, app.signing_algorithm, LOGOUT_TOKEN)
+        return self.signing_keys.sign(self.signing_keys.published(), claims, told.algorithm, LOGOUT_TOKEN)

@@ -16,6 +16,7 @@ from ...models.database import Transaction
 from ...models.groups import Group
 from ...models.registered_apps import GUARDED, WEB, AppGroup, AppSecret, RegisteredApp, app_secret_bound
 from ..core import Core
+from ..openid.back_channel import BackChannel
 from .acts import COMMAND_LINE, Act, Actor, Acts
 from .app_options import AppOptions, columns_of, fingerprint, first_sector, options_of, tidied
 from .shut_out import end_shut_out
@@ -53,6 +54,7 @@ class MadeApp:
 class RegisteredApps:
     core: Core
     acts: Acts
+    back_channel: BackChannel
     ours: tuple[str, ...]
     """The host names of this site, which no guarded host can have."""
 
@@ -155,9 +157,14 @@ class RegisteredApps:
             self._note(act, app, "operator-secret-removed")
 
     def delete(self, client_id: str, actor: Actor = COMMAND_LINE) -> str:
-        """Deletes the app with all that belongs to it, and returns its name. Raises `UnknownApp`."""
+        """Deletes the app with all that belongs to it, and returns its name. Raises `UnknownApp`.
+
+        It is told that every session ended in which it took part.
+        """
+        self.back_channel.subjects.ready()
         with self.acts.write(actor) as act:
             app = self._lock(act.tx, client_id)
+            self.back_channel.owe_all(act.tx, app)
             act.tx.execute(delete(RegisteredApp).where(RegisteredApp.id == app.id))
             self._note(act, app, "operator-app-deleted")
         return app.name

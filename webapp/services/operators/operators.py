@@ -11,6 +11,7 @@ from ..core import Core
 from ..links import Links
 from ..method_kinds import Methods
 from ..notices import Notices
+from ..openid.back_channel import BackChannel
 from ..outbox import Outbox
 from ..phone_numbers import PhoneNumbers
 from ..requests import RequestPushes
@@ -37,6 +38,7 @@ class Operators:
         notices: Notices,
         outbox: Outbox,
         methods: Methods,
+        back_channel: BackChannel,
         origins: Sequence[str],
         attempts: Attempts,
         numbers: PhoneNumbers,
@@ -49,6 +51,7 @@ class Operators:
         self.recoveries = Recoveries(core, acts, attempts, sessions, *telling)
         self.groups = Groups(core, acts, notices)
         self.accounts = OperatedAccounts(core, acts, sessions, notices, methods)
-        self.apps = RegisteredApps(core, acts, tuple(urlsplit(origin).hostname or "" for origin in origins))
+        ours = tuple(urlsplit(origin).hostname or "" for origin in origins)
+        self.apps = RegisteredApps(core, acts, back_channel, ours)
         self.messages = OperatedMessages(core, acts, attempts, outbox, numbers, ports.mail, ports.texts)
         self.key_proof, self.refusals = KeyProof(core, methods), Refusals(core, attempts)

@@ -64,7 +64,7 @@ class Recoveries:
                 raise NotFound()
             asked = Bucket(f"recovery:{account.id}", SlidingWindows((self.core.policy.recoveries_started,)))
             none_waits = Account.id == account.id, Account.recovery_at.is_(None)
-            values = {"recovery_at": until, "recovery_why": why}
+            values = {"recovery_at": until, "recovery_why": why, "recovery_by": actor.account_id}
             if not changed_one_row(tx, update(Account).where(*none_waits).values(values)):
                 raise AlreadyDone()
             self.attempts.count_within(tx, asked)
@@ -78,7 +78,7 @@ class Recoveries:
         with self.acts.write(actor) as act:
             account = locked_by_name(act.tx, username)
             demand_a_person(account, actor)
-            if not stop_recovery(act.tx, self.notices, account, NO_BROWSER):
+            if not stop_recovery(act.tx, self.notices, account, NO_BROWSER, actor.account_id):
                 raise AlreadyDone()
             act.note("operator-recovery-canceled", username=account.username)
 

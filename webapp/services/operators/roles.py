@@ -18,6 +18,7 @@ from ...models.codes import Link
 from ...models.database import Transaction, changed_one_row
 from ..account_lookup import has_username
 from ..core import Core
+from ..factor_resets import note_stop
 from ..links import PROTECTING, Links
 from ..notices import Notices
 from ..sessions import Sessions
@@ -41,6 +42,7 @@ class Roles:
             account = locked_by_name(act.tx, username)
             if not changed_one_row(act.tx, _change(account, Account.role == PERSON, role=OPERATOR, **NO_RECOVERY)):
                 return False
+            note_stop(act.tx, self.notices, account)
             self._tell(act, account, "promoted")
         return True
 
@@ -69,6 +71,7 @@ class Roles:
                 return False
             self.sessions.end_others(act.tx, account.id, None)
             self.links.void_all(act.tx, account.id, Link.purpose.not_in(PROTECTING))
+            note_stop(act.tx, self.notices, account)
             self._tell(act, account, "locked")
         return True
 

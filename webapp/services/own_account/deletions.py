@@ -20,6 +20,7 @@ from ...models.names import FormerUsername
 from ...models.sessions import Attempt
 from ...models.user import User
 from ..core import Core
+from ..factor_resets import note_stop
 from ..links import PROTECTING, Links
 from ..login.proof import SHARED_BUCKETS
 from ..notices import Notices
@@ -52,6 +53,7 @@ class Deletions:
             account = lock_for_change(tx, user.account.id)
             self.sessions.demand_open(tx, user.session)
             demand_another_operator(self.core.db, tx, account)
+            note_stop(tx, self.notices, account)
             values = {"delete_at": until, **STOPPED_CHANGES}
             tx.execute(update(Account).where(Account.id == account.id).values(values))
             self.sessions.end_others(tx, account.id, None)

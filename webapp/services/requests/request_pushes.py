@@ -22,6 +22,7 @@ from ..core import Core
 from ..notices import sentence_for, subject_for
 from ..outbox import Outbox
 
+TOPIC = "login-request"
 DECLARATIVE = 8030  # the value that marks Declarative Web Push, after RFC 8030
 ANSWERS = (APPROVED, USED, DENIED)
 
@@ -45,12 +46,8 @@ class RequestPushes:
             return
         lasts = self.core.policy.request_seconds
         for phone in phones:
-            subscription = self.core.keyring.open(phone.sealed, factor_bound(account.id, phone.method))
-            if subscription:
-                text = self._text(account, request, f"{self.mobile_url}{list_path}/{request.id}")
-                self.outbox.post_push(
-                    tx, account=account, factor_id=phone.id, subscription=subscription, text=text, lasts=lasts
-                )
+            text = self._text(account, request, f"{self.mobile_url}{list_path}/{request.id}")
+            self._owe(tx, account, phone, TOPIC, text, lasts)
 
     def warn(self, tx: Transaction, account: Account, kind: str, details: dict[str, str | int]) -> None:
         """Adds a push about an event to the outbox, for each device of the account with a subscription."""
@@ -59,7 +56,6 @@ class RequestPushes:
         on = Factor.account_id == account.id, Factor.turned_off_at.is_(None)
         for phone in tx.objects.scalars(select(Factor).where(*on)).all():
             if json.loads(phone.attributes).get("pushes"):
-                subscription = self.core.keyring.open(phone.sealed, factor_bound(account.id, phone.method))
                 with self.outbox.speaking_to(account):
                     text = self._notification(
                         title=subject_for(kind, details),
@@ -67,10 +63,21 @@ class RequestPushes:
                         navigate=f"{self.mobile_url}/",
                         tag=kind,
                     )
-                lasts = self.core.policy.text_warning_seconds
-                self.outbox.post_push(
-                    tx, account=account, factor_id=phone.id, subscription=subscription, text=text, lasts=lasts
-                )
+                self._owe(tx, account, phone, kind, text, self.core.policy.text_warning_seconds)
+
+    def _owe(self, tx: Transaction, account: Account, phone: Factor, topic: str, text: str, lasts: int) -> None:
+        """Adds the push to the outbox, if the device has a subscription."""
+        subscription = self.core.keyring.open(phone.sealed, factor_bound(account.id, phone.method))
+        if subscription:
+            self.outbox.post_push(
+                tx,
+                template=topic,
+                account=account,
+                factor_id=phone.id,
+                subscription=subscription,
+                text=text,
+                lasts=lasts,
+            )
 
     def drop(self, message: PushMessage) -> None:
         """Deletes a subscription that no longer exists. The device stays on, and may subscribe again."""
@@ -103,7 +110,7 @@ class RequestPushes:
                 title=gettext("Are you trying to log in to %(site)s?", site=self.site_name),
                 body=gettext("%(device)s, %(place)s", device=device(request.device), place=where),
                 navigate=url,
-                tag="login-request",
+                tag=TOPIC,
                 actions=[
                     {"action": "review", "title": gettext("Review"), "navigate": url},
                     {"action": "deny", "title": gettext("Deny"), "navigate": f"{url}#deny"},

@@ -9,8 +9,8 @@ from typing import Any
 from flask import Blueprint, abort
 from flask_login import login_required
 
+from ...domain import devices
 from ...domain.app_refusals import UnknownUsername
-from ...domain.devices import device
 from ...domain.language import Sentence, lazy
 from ...domain.language import gettext as _
 from ...domain.refusals import Refusal
@@ -95,7 +95,7 @@ def account(username: str) -> Any:
         "operator/account.html",
         view=view,
         factors=[(factor.label or str(method.general_title), method.icon, factor) for method, factor in view.factors],
-        sessions=[(device(session.device), session) for session in view.sessions],
+        sessions=[(devices.device(one.device), devices.form(one.device), one) for one in view.sessions],
         events=[(event, sentence_for(event.kind, event.details)) for event in events],
         acts=list(_acts(view)),
         recovery_started_at=operators.services().recoveries.started_at(view.account),

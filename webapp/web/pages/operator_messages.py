@@ -12,8 +12,9 @@ from ...domain.language import Sentence, lazy, lazy_pgettext
 from ...domain.language import gettext as _
 from ...domain.refusals import Refusal
 from ...models.messages import FAILED, OWED, SENT, Message
+from ...services.notices import RECOVERY_SUBJECT
 from ...services.operators.messages import KEPT, Tested
-from ...services.outbox import EMAIL, PUSH, TEXT
+from ...services.outbox import EMAIL, LOG_OUT, PUSH, TEXT
 from .. import current, guards, layouts, operators, render, words
 from ..forms import Form
 
@@ -22,7 +23,34 @@ bp = Blueprint("operator_messages", __name__, url_prefix="/operator/messages")
 RESULTS = "test-message"
 """In the Flask session: what the page after a test message says."""
 
-CHANNELS: dict[str, Sentence] = {EMAIL: lazy("Email"), TEXT: lazy("Text message"), PUSH: lazy("Notification")}
+CHANNELS: dict[str, Sentence] = {
+    EMAIL: lazy("Email"),
+    TEXT: lazy("Text message"),
+    PUSH: lazy("Notification"),
+    LOG_OUT: lazy("App"),
+}
+KINDS: dict[str, Sentence] = {
+    "account-deleted": lazy("Your %(site)s account was deleted"),
+    "account-deletion": lazy("Your %(site)s account will be deleted"),
+    "address-in-use": lazy("Someone tried to use your email address on %(site)s"),
+    "address-notice": lazy("The email address of your %(site)s account"),
+    "app-log-out": lazy("Logout"),
+    "code": lazy("Confirmation code"),
+    "email-changed": lazy("Your %(site)s email address was changed"),
+    "email-undo": lazy("The email address of your %(site)s account changes back"),
+    "invitation": lazy("Your account at %(site)s"),
+    "log-in-link": lazy("Log in to %(site)s in another browser"),
+    "login-request": lazy("Are you trying to log in to %(site)s?"),
+    "notice": lazy("Security alert"),
+    "number-changed": lazy("Your phone number was changed. Not you? Check your email."),
+    **dict.fromkeys(("recovery", "recovery-started"), RECOVERY_SUBJECT),
+    "reset-link": lazy("Reset your %(site)s password"),
+    "temporary-password": lazy("Temporary password"),
+    "test": lazy("Test message"),
+    "text-budget": lazy("Daily text message limit"),
+    "username-change": lazy("Your %(site)s username will change"),
+}
+"""What a message is about, by its template: its subject, unless that has facts, which are sealed."""
 STATES: dict[str, Sentence] = {
     OWED: lazy_pgettext("message", "Waiting"),
     SENT: lazy_pgettext("message", "Sent"),
@@ -84,8 +112,11 @@ def _listed(form: Form) -> Any:
     return render.page("operator/messages.html", form, lists=shown, test_url=test_url)
 
 
-def _row(message: Message) -> tuple[Message, Sentence, Sentence]:
-    return message, CHANNELS[message.channel], STATES[message.state]
+def _row(message: Message) -> tuple[Message, str, Sentence, Sentence]:
+    """The message with what it is about, its channel and its state. A method's own template has no word here."""
+    channel = CHANNELS[message.channel]
+    kind = KINDS.get(message.template, channel)
+    return message, _(kind.msgid, site=current.services().settings.site_name), channel, STATES[message.state]
 
 
 def _sentence(result: Tested) -> str:
