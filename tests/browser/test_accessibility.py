@@ -18,7 +18,7 @@ from tests.people import ANDROID, DESKTOP
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-RUN = "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})"
+RUN = "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations'], selectors: false})"
 RULES = {
     "light": {"type": "tag", "values": TAGS},
     "dark": {
@@ -37,43 +37,52 @@ def found_by_axe(page: Page) -> Iterator[str]:
         found: dict[str, Any] = page.evaluate(RUN, rules)
         for violation in found["violations"]:
             for node in violation["nodes"]:
-                what = f"{node['target']} {node['html'][:120]} {node.get('failureSummary', '')}"
+                what = f"{node['html'][:160]} {node.get('failureSummary', '')}"
                 yield f"{scheme}, {violation['id']}: {what}"
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
 
 
 # -- Contrast, focus and layout ------------------------------------------------------------------------
 
-LOOK = """() => {
-  const e = document.activeElement;
-  window.visited ??= new Set();
-  if (window.visited.has(e)) return null;
-  if (e === document.body) return {ring: true, seen: true};
-  window.visited.add(e);
-  const ring = [getComputedStyle(e), getComputedStyle(e, "::after")].some(
-    s => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2 && s.outlineColor !== "rgba(0, 0, 0, 0)");
-  const box = e.getBoundingClientRect();
-  const seen = box.width > 1 && box.height > 1 && box.bottom > 0 && box.top < innerHeight && box.right > 0
-    && box.left < innerWidth;
-  return {ring, seen, what: e.outerHTML.slice(0, 100)};
+WATCH_TAB = """controls => {
+  window.visited = new Set();
+  window.looks = [];
+  window.hasComeRound = false;
+  const shows = s => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2
+    && s.outlineColor !== "rgba(0, 0, 0, 0)";
+  addEventListener("keyup", () => {  // the focus has moved, and its place has been scrolled to
+    const e = document.activeElement, box = e.getBoundingClientRect();
+    if (e === document.body || window.hasComeRound) return;
+    window.hasComeRound = window.visited.has(e);
+    if (window.hasComeRound) return;
+    window.visited.add(e);
+    const ring = shows(getComputedStyle(e)) || shows(getComputedStyle(e, "::after"));
+    const seen = box.width > 1 && box.height > 1 && box.bottom > 0 && box.top < innerHeight && box.right > 0
+      && box.left < innerWidth;
+    if (!ring || !seen) window.looks.push(`no ring, or out of sight: ${e.outerHTML.slice(0, 100)}`);
+  }, true);
+  const seen = [...document.querySelectorAll(controls)].filter(e => e.checkVisibility({visibilityProperty: true}));
+  return seen.length + 1;
 }"""
-FOCUSABLE = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, summary")]
+NOT_REACHED = """controls => [...document.querySelectorAll(controls)]
   .filter(e => e.checkVisibility({visibilityProperty: true}) && !window.visited.has(e))
   // Tab reaches one radio button of a group, and the arrow keys the others
   .filter(e => e.type !== "radio" || ![...document.getElementsByName(e.name)].some(r => window.visited.has(r)))
-  .map(e => e.outerHTML.slice(0, 100))"""
+  .map(e => `not reached: ${e.outerHTML.slice(0, 100)}`)"""
+CONTROLS = "a[href], button, input:not([type=hidden]), select, summary"
 
 
 def found_by_keyboard(page: Page) -> Iterator[str]:
     """The Tab key reaches every control, and its focus ring is visible."""
-    for _ in range(200):
-        page.keyboard.press("Tab")
-        found: dict[str, Any] | None = page.evaluate(LOOK)
-        if found is None:
+    presses = page.evaluate(WATCH_TAB, CONTROLS)
+    for _ in range(30):
+        for _ in range(presses):
+            page.keyboard.press("Tab")
+        presses = page.evaluate("window.hasComeRound ? 0 : 5")
+        if presses == 0:
             break
-        if not found["ring"] or not found["seen"]:
-            yield f"no ring, or out of sight: {found['what']}"
-    yield from (f"not reached: {what}" for what in page.evaluate(FOCUSABLE))
+    yield from page.evaluate("window.looks")
+    yield from page.evaluate(NOT_REACHED, CONTROLS)
 
 
 BORDERS = """() => {
@@ -190,6 +199,31 @@ def test_every_screen_is_accessible(walk: Walks, layout: str) -> None:
         faults += [f"{screen.name}: {fault}" for fault in found]
     faults += titles.faults()
     assert not faults, "\n".join(faults)
+
+
+PLANTED = """() => {
+  const [reveal, primary] = document.querySelectorAll("main button");
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync("[data-bare]:focus-visible { outline: none !important }");
+  document.adoptedStyleSheets = [sheet];
+  reveal.dataset.bare = "";
+  primary.tabIndex = -1;
+  primary.style.color = "#777";
+  primary.style.background = "#999";
+}"""
+
+
+def test_a_control_without_ring_contrast_or_way_to_it_is_found(visit: Visits) -> None:
+    visitor = visit()
+    visitor.open("/log-in")
+    assert [*found_by_axe(visitor.page), *found_by_keyboard(visitor.page)] == []
+    visitor.open("/log-in")
+    visitor.page.evaluate(PLANTED)
+    found = [fault.partition(" tabindex")[0] for fault in found_by_axe(visitor.page)]
+    assert found == [f'{scheme}, color-contrast: <button class="primary"' for scheme in ("light", "dark")]
+    bare, unreached = found_by_keyboard(visitor.page)
+    assert bare.startswith('no ring, or out of sight: <button class="reveal"')
+    assert unreached.startswith('not reached: <button class="primary"')
 
 
 GAPS = """() => {

@@ -394,7 +394,7 @@ def test_an_older_key_among_the_fallbacks_keeps_sessions_valid(returning: Owner)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL has further statements for its locks
-def test_a_log_in_writes_in_at_most_five_transactions(site: Site) -> None:
+def test_a_log_in_writes_in_at_most_four_transactions(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()
     ada.turn_on_app()
@@ -410,15 +410,15 @@ def test_a_log_in_writes_in_at_most_five_transactions(site: Site) -> None:
     ada.press("Log in", username=ada.username, password=ada.password)
     ada.press("Verify", code=ada.next_code())
     event.remove(site.services.db.engine, "commit", committed)
-    assert len(site.statements) <= 14, "\n\n".join(site.statements)
-    assert 0 < len(commits) <= 5
+    assert len(site.statements) <= 13, "\n\n".join(site.statements)
+    assert 0 < len(commits) <= 4
 
 
-def test_a_settings_page_costs_at_most_three_statements(enrolled: Owner, site: Site) -> None:
+def test_a_settings_page_costs_at_most_two_statements(enrolled: Owner, site: Site) -> None:
     for path in ("/settings", "/settings/account", "/settings/security", TWO_FACTOR, f"{TWO_FACTOR}/backup-code"):
         site.statements.clear()
         assert enrolled.open(path).status == 200
-        assert len(site.statements) <= 3, "\n\n".join([path, *site.statements])
+        assert len(site.statements) <= 2, "\n\n".join([path, *site.statements])
 
 
 def test_a_log_in_ends_the_earlier_session_of_the_browser(site: Site) -> None:

@@ -160,7 +160,6 @@ RULES: tuple[Rule, ...] = (
 @example(hits=[START + POLICY.clock_ahead + 1] * 5)
 def test_a_rule_refuses_exactly_when_one_of_its_caps_is_reached(rule: Rule, hits: list[int]) -> None:
     caps = rule.caps(START)
-    assert caps is not None
     reached = [sum(cap.after < hit <= cap.until for hit in hits) >= cap.most for cap in caps]
     assert (rule.refusal(sorted(hits), START) is not None) == any(reached)
 
@@ -211,12 +210,22 @@ def test_what_is_spent_counts_in_every_bucket_or_in_none_and_is_refused_as_it_wo
     assert (attempts.counted("ada"), attempts.counted("challenge")) == (5, 5)
 
 
-def test_what_is_spent_under_a_rule_without_caps_is_counted_as_usual(db: Database, clock: FakeClock) -> None:
+@given(pauses=st.lists(st.integers(0, 40 * MINUTE), max_size=60))
+@example(pauses=[0] * 12)
+@example(pauses=[0, *[DAY - 1] * 9])
+def test_below_its_cap_a_rule_of_growing_waits_refuses_nothing(pauses: list[int]) -> None:
+    hits = allowed(PASSWORD, moments(pauses))
+    now = hits[-1] if hits else START
+    (cap,) = PASSWORD.caps(now)
+    known = [hit for hit in hits if cap.after < hit <= cap.until]
+    assert len(known) >= cap.most or PASSWORD.refusal(known, now) is None
+
+
+def test_what_is_spent_beyond_a_cap_is_counted_as_usual(db: Database, clock: FakeClock) -> None:
     attempts = Attempts(core(db, clock=clock))
     mine, tally = Bucket("ada", THREE_A_MINUTE), Bucket("tally", Tally(2))
-    for count in (1, 2, 2):
-        attempts.spend(mine, tally)
-        assert attempts.counted("tally") == count
+    assert [attempts.spend(mine, tally) for _ in range(3)] == [{}, {}, {"ada": 3, "tally": 3}]
+    assert attempts.counted("tally") == 2
     with pytest.raises(TooManyAttempts):
         attempts.spend(mine, tally)
     assert attempts.counted("ada") == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 DEVICE_MAXIMUM = 300
@@ -37,18 +38,12 @@ class Origin:
     @property
     def rate_limit_key(self) -> str:
         """What rate limits count by: an IPv4 address, or the /64 network of an IPv6 one, which one subscriber has."""
-        return self._shortened(32, 64).removesuffix("/32")
+        return _shortened(self.address, 32, 64).removesuffix("/32")
 
     @property
     def network(self) -> str:
         """The /24 network of an IPv4 address or the /48 of an IPv6 one: what one site or provider's customer has."""
-        return self._shortened(24, 48)
-
-    def _shortened(self, ipv4: int, ipv6: int) -> str:
-        address = _parsed(self.address)
-        if address is None:
-            return self.address
-        return str(ip_network((address, ipv4 if isinstance(address, IPv4Address) else ipv6), strict=False))
+        return _shortened(self.address, 24, 48)
 
 
 NO_BROWSER = Origin("", "")
@@ -61,6 +56,15 @@ def address_in(entry: str) -> str | None:
     found = WITH_PORT.fullmatch(text)
     address = _parsed((found[1] or found[2]) if found else text)
     return str(address) if address is not None else None
+
+
+@lru_cache(maxsize=1024)
+def _shortened(text: str, ipv4: int, ipv6: int) -> str:
+    """Kept for the addresses of most requests: one log-in asks five times."""
+    address = _parsed(text)
+    if address is None:
+        return text
+    return str(ip_network((address, ipv4 if isinstance(address, IPv4Address) else ipv6), strict=False))
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:

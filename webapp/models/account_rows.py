@@ -6,7 +6,7 @@ ORM objects they took twice the time (docs/decisions/stock-frameworks.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
@@ -42,10 +42,15 @@ class WithFactors:
         found, start = list[Any](), 0
         for table, names in zip(self.tables, of_tables, strict=True):
             end = start + len(names)
-            found.append(table(**dict(zip(names, rows[0][start:end], strict=True))))
+            found.append(table(**_set(names, rows[0][start:end])))
             start = end
-        factors = [dict(zip(of_factor, row[start:], strict=True)) for row in rows]
-        return found, [Factor(**values) for values in factors if values["id"] is not None]
+        factors = [_set(of_factor, row[start:]) for row in rows]
+        return found, [Factor(**values) for values in factors if values]
+
+
+def _set(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """Without those that are None, as an attribute that was not set is, because most columns of an account are."""
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 
 class AccountRows(Generic[Owned]):

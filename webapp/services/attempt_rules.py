@@ -31,9 +31,8 @@ class Rule(Protocol):
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
         """Why one more attempt is refused, or None. `hits` are earlier attempts in Unix seconds, oldest first."""
 
-    def caps(self, now: int) -> Sequence[Cap] | None:
-        """The same rule as numbers: one more attempt is refused when any is reached. None for a rule that waits grow by
-        or that stores not every attempt."""
+    def caps(self, now: int) -> Sequence[Cap]:
+        """While none of these is reached, one more attempt is allowed and stored; else the rule itself decides."""
 
 
 def _until_now(hits: Sequence[int], now: int) -> Sequence[int]:
@@ -79,7 +78,7 @@ class WithRefusal:
         refusal = self.rule.refusal(hits, now)
         return self.tell(refusal.wait or 1) if refusal is not None else None
 
-    def caps(self, now: int) -> Sequence[Cap] | None:
+    def caps(self, now: int) -> Sequence[Cap]:
         return self.rule.caps(now)
 
 
@@ -95,7 +94,7 @@ class Backoff:
     longest: int
 
     @property
-    def lookback(self) -> int | None:
+    def lookback(self) -> int:
         return 24 * self.longest
 
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
@@ -109,8 +108,8 @@ class Backoff:
                 level += 1
         return TooManyAttempts(free_at - now) if free_at > now else None
 
-    def caps(self, now: int) -> None:  # noqa: ARG002  # other rules look at the time
-        return None
+    def caps(self, now: int) -> Sequence[Cap]:
+        return [Cap(self.window.most, now - self.lookback)]  # with fewer attempts there was never a wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +142,8 @@ class Tally:
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:  # noqa: ARG002  # it refuses nothing
         return None
 
-    def caps(self, now: int) -> None:  # noqa: ARG002  # it refuses nothing
-        return None
+    def caps(self, now: int) -> Sequence[Cap]:  # noqa: ARG002  # other rules look at the time
+        return [Cap(self.most)]
 
 
 @dataclass(frozen=True, slots=True)

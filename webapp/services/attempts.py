@@ -119,8 +119,11 @@ class Attempts:
         tx.execute(COUNT, [{"bucket": b.name, "at": now, "account_id": b.account_id} for b in counted])
         return {b.name: len(hits[b.name]) + 1 for b in buckets}
 
-    def spend(self, *buckets: Bucket) -> None:
-        """Counts one attempt in each bucket, or in none, as `count` does, but in one statement where none refuses."""
+    def spend(self, *buckets: Bucket) -> dict[str, int]:
+        """Counts one attempt in each bucket, or in none, as `count` does, but in one statement where no cap is reached.
+
+        Returns the new counts by name where one is; else nothing, because they were not read.
+        """
         now, names = self.core.clock.now(), [b.name for b in buckets]
         caps = [b.rule.caps(now) for b in buckets]
         with self.core.db.write(durable=False) as tx:
@@ -129,11 +132,10 @@ class Attempts:
             for place, (bucket, of_bucket) in enumerate(zip(buckets, caps, strict=True)):
                 new = {"bucket": bucket.name, "at": now, "account_id": bucket.account_id}
                 parameters |= {f"{column}{place}": value for column, value in new.items()}
-                for number, cap in enumerate(of_bucket or ()):
+                for number, cap in enumerate(of_bucket):
                     parameters |= {f"{key}{place}_{number}": value for key, value in cap._asdict().items()}
-            statement = _count_unless_full(*(len(c or ()) for c in caps))
-            if None in caps or tx.execute(statement, parameters).rowcount == 0:
-                self.count_within(tx, *buckets)
+            is_counted = tx.execute(_count_unless_full(*map(len, caps)), parameters).rowcount > 0
+            return {} if is_counted else self.count_within(tx, *buckets)
 
     def counted(self, name: str) -> int:
         """The number of attempts that the bucket has."""

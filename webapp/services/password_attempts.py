@@ -74,9 +74,7 @@ class PasswordAttempts:
             ]
         most = policy.password_failures_in_a_row
         total = Bucket(total_bucket(owner) if owner is not None else f"{UNKNOWN_TOTALS}{name}", Tally(most), owner)
-        with self.core.db.write(durable=False) as tx:  # an attacker cannot crash the machine to undo a count
-            counts = self.attempts.count_within(tx, *own, total)
-        is_full = counts[total.name] > most
+        is_full = self.attempts.spend(*own, total).get(total.name, 0) > most
         if is_full and not is_known and account is not None and account.email is not None:
             account = None
         if account is not None and account.locked_at is not None:
