@@ -88,7 +88,7 @@ class Site:
             "NIGHTLATCH_WORKERS": str(workers),
             "NIGHTLATCH_LOG_LEVEL": "ERROR",
         }
-        return {**os.environ, **(ours if self.name == OURS else own), "BENCH_DATABASE": database}
+        return {**os.environ, **(ours if self.name == OURS else own)}
 
     def server(self, port: int, workers: int, environ: dict[str, str], *, counted: bool = False) -> list[str]:
         """The command of the production server. All in Python have the gunicorn of Nightlatch, with its options."""
