@@ -9,6 +9,7 @@ import json
 import re
 import socket
 import time
+from collections.abc import Iterator
 from html import unescape
 from urllib.parse import urlencode, urlsplit
 
@@ -86,10 +87,16 @@ class Browser:
         if media:
             head += f"Origin: http://{self.host}\r\nContent-Type: {media}\r\nContent-Length: {len(body)}\r\n"
         self._socket.sendall(head.encode() + b"\r\n" + body)
-        return self._receive()
-
-    def _receive(self) -> tuple[int, str, bytes]:
         first = self._answer.readline()
+        if not first:  # the server has closed an idle connection
+            self.close()
+            self._connect()
+            self._socket.sendall(head.encode() + b"\r\n" + body)
+            first = self._answer.readline()
+        return self._receive(first)
+
+    def _receive(self, first: bytes) -> tuple[int, str, bytes]:
+        """Status, the address of a redirect, and the page; `first` is the first line."""
         if not first:
             raise FlowError("the server closed the connection")
         headers: dict[str, str] = {}
@@ -107,7 +114,7 @@ class Browser:
             self._connect()
         return int(first[9:12]), headers.get("location", ""), page
 
-    def _chunks(self):
+    def _chunks(self) -> Iterator[bytes]:
         while size := int(self._answer.readline(), 16):
             yield self._answer.read(size)
             self._answer.readline()

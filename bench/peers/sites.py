@@ -12,6 +12,8 @@ from webapp.keys import generate_keys
 from webapp.serve import THREADS, web_command
 from webapp.settings import ROOT, Settings
 
+from .shared import PASSWORD
+
 HERE = Path(__file__).parent
 INSTALLED = ROOT / ".peers"
 OURS = "nightlatch"
@@ -72,6 +74,7 @@ class Site:
         own = {
             "BENCH_DATABASE": database,
             "BENCH_SECRET": SECRET,
+            "BENCH_PASSWORD": PASSWORD,
             "BENCH_PORT": str(port),
             "PYTHONPATH": str(HERE),
             "NODE_ENV": "production",
