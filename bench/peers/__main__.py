@@ -24,7 +24,7 @@ from playwright.sync_api import sync_playwright
 from . import draw
 from .install import install
 from .measure import Hashes, Running, cost, first_answer, first_visit, log_of, rate, running, seed, statements
-from .sites import HERE, INSTALLED, OURS, SITES, Site
+from .sites import INSTALLED, OURS, SITES, Site
 
 ACCOUNTS = 10_000
 FEW, MANY = 1_000, 1_000_000
@@ -67,8 +67,8 @@ def main() -> None:
     }
     print(draw.table(results))
     if len(chosen) == len(SITES):
-        name = "results-postgresql.json" if options.postgres else "results.json"
-        (HERE / name).write_text(json.dumps(results, indent=1) + "\n")
+        file = draw.POSTGRESQL if options.postgres else draw.SQLITE
+        file.write_text(json.dumps(results, indent=1) + "\n")
         draw.write()
 
 

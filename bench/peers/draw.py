@@ -14,6 +14,7 @@ from .sites import HERE, OURS, ROOT, SITES
 
 DOCS = ROOT / "docs"
 CHARTS = DOCS / "performance"
+SQLITE, POSTGRESQL = HERE / "results.json", HERE / "results-postgresql.json"
 MARKS = re.compile(r"(<!-- bench-peers: begin -->\n).*(<!-- bench-peers: end -->)", re.DOTALL)
 TITLES = {site.name: site.title for site in SITES}
 Of = Callable[[dict[str, Any]], Any]
@@ -151,28 +152,29 @@ def chart(title: str, figures: dict[str, dict[str, Any]], parts: list[Row], unit
     )
 
 
+CHART_FILES = {
+    "log-ins": ("Whole log-ins a second (more is better)", ["whole log-ins a second"], ""),
+    "log-in-cpu": (
+        "CPU of a log-in: the hash + all else (less is better)",
+        ["CPU of its hash alone, ms", "CPU of a log-in beyond the hash, ms"],
+        "ms",
+    ),
+    "settings-cpu": ("CPU of a settings page (less is better)", ["CPU of a settings page, ms"], "ms"),
+    "growth": ("CPU of a log-in among many accounts, times that among few", ["growth of the CPU, times"], "×"),
+}
+
+
 def write() -> None:
-    """The table into docs/performance.md, and the charts beside it."""
-    results = json.loads((HERE / "results.json").read_text())
-    figures = results["figures"]
-    by_title = {row.title: row for row in ROWS}
-    charts = {
-        "log-ins": ("Whole log-ins a second (more is better)", ["whole log-ins a second"], ""),
-        "log-in-cpu": (
-            "CPU of a log-in: the hash + all else (less is better)",
-            ["CPU of its hash alone, ms", "CPU of a log-in beyond the hash, ms"],
-            "ms",
-        ),
-        "settings-cpu": ("CPU of a settings page (less is better)", ["CPU of a settings page, ms"], "ms"),
-        "growth": ("CPU of a log-in among many accounts, times that among few", ["growth of the CPU, times"], "×"),
-    }
+    """The tables into docs/performance.md, and the charts beside it."""
+    results = [json.loads(file.read_text()) for file in (SQLITE, POSTGRESQL) if file.exists()]
+    rows = {row.title: row for row in ROWS}
     CHARTS.mkdir(exist_ok=True)
-    for name, (title, rows, unit) in charts.items():
-        (CHARTS / f"{name}.svg").write_text(chart(title, figures, [by_title[row] for row in rows], unit))
+    for name, (title, parts, unit) in CHART_FILES.items():
+        drawn = chart(title, results[0]["figures"], [rows[part] for part in parts], unit)
+        (CHARTS / f"{name}.svg").write_text(drawn)
     page = DOCS / "performance.md"
-    page.write_text(
-        MARKS.sub(lambda found: f"{found[1]}{taken(results)}\n{table(results)}{found[2]}", page.read_text())
-    )
+    text = "\n".join(f"{taken(one)}\n{table(one)}" for one in results)
+    page.write_text(MARKS.sub(lambda found: found[1] + text + found[2], page.read_text()))
 
 
 def taken(results: dict[str, Any]) -> str:
