@@ -28,7 +28,7 @@ from .sites import INSTALLED, OURS, SITES, Site
 
 ACCOUNTS = 10_000
 FEW, MANY = 1_000, 1_000_000
-LOG_INS, PAGES = 25, 60
+LOG_INS, PAGES = 25, 200
 """In a turn, one after the other, for what one costs."""
 SECONDS_OF_LOG_INS, SECONDS_OF_PAGES = 2.5, 1.0
 """In a turn, by several clients at once, for the rate."""
@@ -62,7 +62,6 @@ def main() -> None:
         "accounts": [FEW, options.accounts],
         "database": "PostgreSQL" if options.postgres else "SQLite",
         "huge_pages": huge_pages(),
-        "packages": {site.name: site.packages.read_text().split() for site in chosen if site.name != OURS},
         "figures": {name: dict(values) for name, values in figures.items()},
     }
     print(draw.table(results))
@@ -190,7 +189,7 @@ def other_huge_pages() -> Iterator[bool]:
     """Turns transparent huge pages to `always`, or from it to `madvise`, and back on leaving; False where it cannot."""
     before = huge_pages()
     try:
-        HUGE_PAGES.write_text("madvise" if before == "always" else "always")
+        HUGE_PAGES.write_text(draw.other({"huge_pages": before}))
     except OSError:
         yield False
         return

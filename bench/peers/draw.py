@@ -17,6 +17,8 @@ CHARTS = DOCS / "performance"
 SQLITE, POSTGRESQL = HERE / "results.json", HERE / "results-postgresql.json"
 MARKS = re.compile(r"(<!-- bench-peers: begin -->\n).*(<!-- bench-peers: end -->)", re.DOTALL)
 TITLES = {site.name: site.title for site in SITES}
+QUIET = 0.5
+"""The load average below which a machine is quiet."""
 Of = Callable[[dict[str, Any]], Any]
 """A figure of a site: one value, or those of its turns."""
 
@@ -47,9 +49,9 @@ ROWS = [
     Row("CPU of a log-in, ms", plain("log_in_cpu")),
     Row("CPU of its hash alone, ms", plain("hash_cpu")),
     Row("CPU of a log-in beyond the hash, ms", beyond_hash()),
-    Row("the same, other huge pages: log-ins a second", plain("log_ins_huge"), more_is_better=True),
-    Row("the same, other huge pages: CPU of a log-in, ms", plain("log_in_cpu_huge")),
-    Row("the same, other huge pages: CPU of its hash, ms", plain("hash_cpu_huge")),
+    Row("huge pages at `{other}`: log-ins a second", plain("log_ins_huge"), more_is_better=True),
+    Row("huge pages at `{other}`: CPU of a log-in, ms", plain("log_in_cpu_huge")),
+    Row("huge pages at `{other}`: CPU of its hash, ms", plain("hash_cpu_huge")),
     Row("SQL statements of a log-in", plain("log_in_statements"), 0),
     Row("transactions of it that write", plain("log_in_writes"), 0),
     Row("requests of it", plain("log_in_requests"), 0),
@@ -109,7 +111,7 @@ def table(results: dict[str, Any]) -> str:
     for row in ROWS:
         cells = [cell(row, site, figures[OURS]) for site in figures.values()]
         if set(cells) != {"–"}:
-            lines.append(f"| {row.title} | " + " | ".join(cells) + " |")
+            lines.append(f"| {row.title.format(other=other(results))} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -179,13 +181,17 @@ def write() -> None:
 
 def taken(results: dict[str, Any]) -> str:
     few, many = results["accounts"]
-    quiet = "was quiet" if results["load_before"] < 0.5 else f"was busy: its load was {results['load_before']} before"
+    quiet = "was quiet" if results["load_before"] < QUIET else f"was busy: its load was {results['load_before']}"
     return (
-        f"Taken on {results['date']} in {results['minutes']} minutes and {results['rounds']} rounds, with "
-        f"{results['database']}; few accounts are {few:,}, many {many:,}. The machine ({results['machine']}) {quiet}.\n"
-        f'Huge pages were `{results["huge_pages"]}`; "other" is '
-        f"`{'madvise' if results['huge_pages'] == 'always' else 'always'}`.\n"
+        f"Taken on {results['date']} with {results['database']}, {results['rounds']} rounds in {results['minutes']} "
+        f"minutes.\nThe machine ({results['machine']}) {quiet}.\nFew accounts are {few:,}, many {many:,}; huge pages "
+        f"were at `{results['huge_pages']}`.\n"
     )
+
+
+def other(results: dict[str, Any]) -> str:
+    """The setting of huge pages that was measured beside the one of the host."""
+    return "madvise" if results["huge_pages"] == "always" else "always"
 
 
 if __name__ == "__main__":
