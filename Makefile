@@ -18,7 +18,7 @@ CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catal
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
-.PHONY: help run quick test test-apps check translations audit serve bench crawl lighthouse screenshots lock clean
+.PHONY: help run quick test test-apps check translations audit serve bench bench-peers crawl lighthouse screenshots lock clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -67,6 +67,11 @@ serve: $(LANGUAGES)  ## the production server, in the foreground on NIGHTLATCH_B
 bench: $(DEV)  ## the benchmarks; fails when a bound is exceeded
 	@exec $(BIN)/python -m bench
 
+bench-peers: $(DEV)  ## the site beside other log-in software, in 8 minutes; needs npm and, at first, a network
+	@command -v npm >/dev/null || { echo "bench-peers needs Node.js 20 or newer with npm"; exit 1; }
+	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
+	exec $(BIN)/python -m bench.peers $(ARGS)
+
 lighthouse: $(DEV) $(LIGHTHOUSE)  ## what Lighthouse says of five pages; needs npm and, at first, a network
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec $(BIN)/python -m bench.lighthouse $(ARGS)
@@ -85,7 +90,7 @@ lock:  ## install the newest versions in a new .venv and write them to requireme
 	$(BIN)/pip freeze --exclude pip >requirements.lock
 
 clean:  ## remove what was installed and cached; the database in instance/ stays
-	rm -rf .venv .lighthouse .proxies .real-apps tests/real_apps/node/node_modules
+	rm -rf .venv .lighthouse .proxies .real-apps .peers tests/real_apps/node/node_modules
 	rm -rf .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f webapp/translations/*/LC_MESSAGES/*.mo
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
