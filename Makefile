@@ -6,6 +6,7 @@ BIN := .venv/bin
 SITE := .venv/installed
 LANGUAGES := .venv/languages
 CATALOGUES := $(wildcard webapp/translations/*/LC_MESSAGES/*.po)
+TRACING := .venv/installed-tracing
 DEV := .venv/installed-dev
 LIGHTHOUSE := .lighthouse/installed
 PROXIES := .proxies/installed
@@ -18,7 +19,8 @@ CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catal
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
-.PHONY: help run quick test test-apps check translations audit serve bench bench-peers crawl lighthouse screenshots lock clean
+.PHONY: help run quick test test-apps check translations audit serve bench bench-peers crawl lighthouse screenshots lock \
+  licences sbom clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -61,7 +63,7 @@ translations: $(DEV)  ## find new sentences, update the catalogues, and print wh
 audit: $(DEV)  ## ask for security advisories of the locked versions; needs a network
 	@.ci/audit
 
-serve: $(LANGUAGES)  ## the production server, in the foreground on NIGHTLATCH_BIND (127.0.0.1:8000)
+serve: $(LANGUAGES) $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(TRACING))  ## the production server, in the foreground on NIGHTLATCH_BIND (127.0.0.1:8000)
 	@NIGHTLATCH_SERVING=1 exec $(BIN)/python -m webapp.serve
 
 bench: $(DEV)  ## the benchmarks; fails when a bound is exceeded
@@ -84,10 +86,20 @@ screenshots: $(DEV)  ## pictures of every screen in both layouts
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec $(BIN)/python -m tests.browser.screenshots
 
-lock:  ## install the newest versions in a new .venv and write them to requirements.lock
-	rm -rf .venv requirements.lock && touch requirements.lock
-	$(MAKE) $(DEV)
-	$(BIN)/pip freeze --exclude pip >requirements.lock
+lock: $(DEV)  ## write the newest versions, with their hashes, to the three lock files, and install them
+	$(COMPILE) --upgrade --group dev --extra tracing -o requirements-dev.lock
+	tee requirements.lock requirements-tracing.lock <requirements-dev.lock >/dev/null  # uv keeps these versions
+	$(COMPILE) -o requirements.lock
+	$(COMPILE) --extra tracing -o requirements-tracing.lock
+	$(MAKE) licences
+
+licences: $(DEV)  ## write the licences of what a site installs to docs/licences.md
+	@{ printf '# Licences\n\nOf what `make serve` installs, as the packages say. `make licences` writes this page.\n\n' && \
+	$(BIN)/pip-licenses --from=mixed --format=markdown --packages $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/\1/p' \
+	  requirements.lock) | sed '/^| zxcvbn-rs-py /s/UNKNOWN/MIT    /'; } >docs/licences.md  # it has a file with it only
+
+sbom: $(DEV)  ## print the software bill of materials (CycloneDX, JSON) of what a site installs
+	@exec $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml requirements.lock
 
 clean:  ## remove what was installed and cached; the database in instance/ stays
 	rm -rf .venv .lighthouse .proxies .real-apps .peers tests/real_apps/node/node_modules
@@ -95,28 +107,32 @@ clean:  ## remove what was installed and cached; the database in instance/ stays
 	rm -f webapp/translations/*/LC_MESSAGES/*.mo
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
-# pip reads the dependencies from pyproject.toml. The application itself is not installed; it runs from this folder.
-DEPENDENCIES := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")
-PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
+# A file that does not have the hash of the lock file is not installed. The application runs from this folder.
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --require-hashes
+# One lock file is for every Python that pyproject.toml names, on every system.
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q pyproject.toml --universal \
+  --python-version 3.11 --generate-hashes --no-annotate
 VENV := $(PYTHON) -m venv --clear .venv
 APT := $$([ $$(id -u) = 0 ] || echo sudo -n) apt-get install -y -qq python3-venv
 
-$(SITE): pyproject.toml requirements.lock
+$(SITE): requirements.lock
 	@{ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Nightlatch needs Python 3.11 or newer; name one as in: make run PYTHON=python3.11"; exit 1; }; \
 	echo "Installing into .venv"; \
 	[ -x $(BIN)/pip ] || $(VENV) || { $(APT) && $(VENV); } || \
 	  { echo "This Python cannot make a virtual environment; on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }; \
-	$(PIP) --upgrade 'pip>=25.1' && $(BIN)/python -c '$(DEPENDENCIES)' >.venv/dependencies.txt && \
-	$(PIP) -c requirements.lock -r .venv/dependencies.txt && touch $@; } >&2
+	$(PIP) -r requirements.lock && touch $@; } >&2
 
 # A catalogue that is complete is compiled, and its language is then offered.
 $(LANGUAGES): $(SITE) $(CATALOGUES) webapp/translations/messages.pot webapp/translations/languages.tsv
 	@$(BIN)/python -m webapp.adapters.catalogue_compiler >&2 && touch $@
 
-$(DEV): $(LANGUAGES)
+$(DEV): $(LANGUAGES) requirements-dev.lock
 	@{ echo "Installing what the tests and checks need" && \
-	$(PIP) -c requirements.lock --group dev && touch $@; } >&2
+	$(PIP) -r requirements-dev.lock && touch $@; } >&2
+
+$(TRACING): $(SITE) requirements-tracing.lock
+	@{ echo "Installing OpenTelemetry" && $(PIP) -r requirements-tracing.lock && touch $@; } >&2
 
 $(LIGHTHOUSE):
 	@{ command -v npm >/dev/null || { echo "Lighthouse needs Node.js 18 or newer with npm"; exit 1; }; \

@@ -24,7 +24,7 @@ from webapp.settings import ROOT
 
 Start = Callable[..., subprocess.Popen[str]]
 IMPORTED_ON_USE = {
-    *("alembic", "pydantic", "pywebpush", "redis", "requests", "vonage", "webauthn"),
+    *("alembic", "opentelemetry", "pydantic", "pywebpush", "redis", "requests", "vonage", "webauthn"),
     "sqlalchemy.dialects.postgresql",
 }
 """Few requests need these; a start without them saves 20 ms and 5 MiB (docs/decisions/lazy-imports.md)."""

@@ -26,6 +26,10 @@ def create_app(settings: Settings, **overrides: Any) -> Flask:
     )
     app.config.from_mapping(settings_for_flask(settings))
     logs.install(settings)
+    if settings.tracing:
+        from .web import tracing  # a site without it need not have OpenTelemetry
+
+        tracing.install(app, services.db.engine)
     site.install(app, services)
     cli.install(app, words.say_plainly)
     return app

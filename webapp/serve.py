@@ -9,6 +9,8 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from .models.migrate import migrate
 from .private_files import keep_private
@@ -19,6 +21,7 @@ THREADS = 4
 GRACE_SECONDS = 20
 """Seconds for requests in progress after the signal to stop."""
 KILL_SECONDS = GRACE_SECONDS + 5
+MEMORY = "/dev/shm"  # noqa: S108  # a folder of a random name is made in it
 
 
 def main() -> int:
@@ -30,6 +33,8 @@ def main() -> int:
         return 2
     keep_private(settings.instance, settings.database_url)
     migrate(settings.database_url)
+    counts = TemporaryDirectory(prefix="nightlatch-metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
+    environ["PROMETHEUS_MULTIPROC_DIR"] = counts.name
     web = subprocess.Popen(web_command(settings), env=environ, cwd=ROOT)  # noqa: S603  # our own command
     work = [sys.executable, "-m", "flask", "--app", "wsgi", "messages", "work"]
     worker = subprocess.Popen(work, env=environ, cwd=ROOT)  # noqa: S603  # our own command
@@ -41,6 +46,7 @@ def main() -> int:
         signal.signal(number, stop)
     status = _wait(web, worker)
     _end(worker)
+    counts.cleanup()
     return status
 
 
@@ -52,6 +58,7 @@ def web_command(settings: Settings) -> list[str]:
     """
     return [
         sys.executable, "-m", "gunicorn", "wsgi:app",
+        "--config", str(Path(__file__).with_name("gunicorn_hooks.py")),
         "--bind", settings.bind,
         "--workers", str(settings.workers),
         "--worker-class", "gthread",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Event, Thread
 
 import pytest
+from prometheus_client import REGISTRY
 
 from bench.hashing import REFERENCE_HASH
 from tests.pace import least_cost
@@ -60,12 +61,19 @@ def test_a_hash_waits_for_a_free_place_and_is_then_refused_as_busy() -> None:
             inside.set()
             done.wait(10)
 
+    def hashes(state: str) -> float:
+        return REGISTRY.get_sample_value(f"nightlatch_password_hashes_{state}") or 0
+
+    refused_before = hashes("refused_total")
     holder = Thread(target=occupy_the_place)
     holder.start()
     inside.wait(10)
+    assert (hashes("running"), hashes("waiting")) == (1, 0)
     with pytest.raises(Busy) as refused:
         hasher.hash("correct horse battery")
     assert refused.value.wait == 2
+    assert hashes("refused_total") == refused_before + 1
     done.set()
     holder.join()
+    assert (hashes("running"), hashes("waiting")) == (0, 0)
     assert hasher.hash("correct horse battery")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from webapp.domain.app_refusals import RuleMalformed
 from webapp.domain.path_rules import ACTIONS, action_for, is_canonical, matching_rule, parse_rule, rule_text
 
 SITE = [
@@ -148,6 +149,36 @@ def test_the_rule_that_decides_is_told() -> None:
     assert matching_rule(SITE, "GET", "/") is None
     assert matching_rule(SITE, "GET", "/%61dmin") is None
     assert matching_rule([], "GET", "/%61dmin") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "public", "/x", "open /x", "public GET POST /x", "public x", "public get /x", "public GET,post /x"),
+        *("public GET /a b", "public /a//b", "public /a;b", "public /a%20b", "public /a/../b", "public /.", "deny GET"),
+    ],
+)
+def test_a_rule_that_is_malformed_is_refused_with_its_line(text: str) -> None:
+    with pytest.raises(RuleMalformed) as refused:
+        parse_rule(f" {text} ")
+    assert (refused.value.rule, refused.value.line) == (text, 1)
+
+
+@pytest.mark.parametrize("text", ["public /", "deny GET,VERSION-CONTROL /a/", "key /a.b/..c/~d", "two-factor POST /a"])
+def test_a_rule_is_written_as_it_is_read(text: str) -> None:
+    assert rule_text(parse_rule(text)) == text
+
+
+def test_a_path_that_is_not_canonical_is_denied_to_a_method_in_small_letters_too() -> None:
+    rules = [parse_rule("deny POST /x")]
+    assert ask("/%78", "post", rules) == "deny"
+    assert ask("/%78", "get", rules) == "password"
+
+
+def test_a_rule_that_is_as_strict_is_not_taken_in_place_of_the_one_that_matches_as_written() -> None:
+    rules = [parse_rule("key /Docs"), parse_rule("key /docs/x")]
+    assert matching_rule(rules, "GET", "/docs/x") == rules[1]
+    assert matching_rule([parse_rule("password /Docs")], "GET", "/docs") is not None, "by default all is public"
 
 
 SEGMENTS = st.sampled_from(["a", "b", "admin", "x.y", "assets"])

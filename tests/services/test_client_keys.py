@@ -15,6 +15,7 @@ from tests.adapters.app_server import AppServer
 from tests.conftest import Site
 from tests.keyed_app import JWKS, KEY, RSA, KeyedApp
 from tests.relying_party import json_of
+from webapp.services.openid.client_keys import ProofRefused, matching
 
 LOOPBACK = ("127.0.0.0/8",)
 NEW = ECKey.generate_key("P-256", {"kid": "new", "use": "sig"})
@@ -93,6 +94,13 @@ def test_what_is_no_set_of_keys_proves_nothing_and_is_not_asked_for_again_at_onc
     site.clock.pass_(60)
     answer(server, KEY)
     assert asked(app).status == 200
+
+
+def test_of_two_keys_that_match_the_header_must_name_one() -> None:
+    keys = {"keys": [key.as_dict(private=False) for key in (KEY, NEW)]}
+    assert matching(keys, {"alg": "ES256", "kid": "new"}) == keys["keys"][1]
+    with pytest.raises(ProofRefused, match="Several"):
+        matching(keys, {"alg": "ES256"})
 
 
 def test_old_keys_are_not_used_when_the_address_does_not_answer(site: Site, server: AppServer, app: KeyedApp) -> None:

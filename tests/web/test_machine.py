@@ -89,6 +89,13 @@ class TestSiteWithMetricsToken:
         page = Person(site.app).send("GET", "/metrics", headers={"Authorization": authorization})
         assert page.status == status
 
+    def test_who_has_the_token_may_name_any_host_as_prometheus_does(self, site: Site) -> None:
+        for token, status in (("Bearer let me scrape", 200), ("Bearer let me", 400)):
+            headers = {"Authorization": token}
+            for address in ("127.0.0.1", "192.0.2.1"):
+                page = Person(site.app, address=address).send("GET", "/metrics", host="10.0.0.1:8000", headers=headers)
+                assert page.status == status
+
 
 def test_a_password_manager_finds_the_page_to_change_a_password(site: Site) -> None:
     page = Person(site.app).send("GET", "/.well-known/change-password", follow=False)

@@ -12,6 +12,7 @@ import nacl.exceptions
 import nacl.pwhash.argon2id as argon2id
 
 from ..domain.refusals import Busy
+from ..metrics import HASHES_REFUSED, HASHES_RUNNING, HASHES_WAITING
 
 PARAMETERS = re.compile(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=1\$")
 RETRY_AFTER = 2  # seconds
@@ -45,10 +46,14 @@ class Argon2id:
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
-        if not self._slots.acquire(timeout=self._queue_seconds):
+        with HASHES_WAITING.track_inprogress():
+            has_slot = self._slots.acquire(timeout=self._queue_seconds)
+        if not has_slot:
+            HASHES_REFUSED.inc()
             raise Busy(RETRY_AFTER)
         try:
-            yield
+            with HASHES_RUNNING.track_inprogress():
+                yield
         finally:
             self._slots.release()
 

@@ -17,6 +17,7 @@ from sqlalchemy import Delete, Insert, Row, Select, and_, bindparam, delete, fun
 from sqlalchemy.orm import aliased
 
 from ..domain.key_refusals import CeremonyExpired
+from ..metrics import LIMITS
 from ..models.database import Transaction
 from ..models.sessions import Attempt
 from .attempt_rules import Rule, Tally, Total, WithRefusal
@@ -84,6 +85,11 @@ class Bucket:
     account_id: int | None = None
     """The account of the attempt, where the bucket is one of several of an account, or shared by many accounts."""
 
+    @property
+    def kind(self) -> str:
+        """The part of its name that says what is counted, without whose attempts they are."""
+        return self.name.partition(":")[0]
+
     def takes(self, earlier: int) -> bool:
         """False when another attempt after so many is not stored."""
         return not isinstance(self.rule, Tally) or earlier < self.rule.most
@@ -114,6 +120,7 @@ class Attempts:
         for bucket in buckets:
             refusal = bucket.rule.refusal(hits[bucket.name], now)
             if refusal is not None:
+                LIMITS.labels(bucket.kind).inc()
                 raise refusal
         counted = [b for b in buckets if b.takes(len(hits[b.name]))]
         tx.execute(COUNT, [{"bucket": b.name, "at": now, "account_id": b.account_id} for b in counted])

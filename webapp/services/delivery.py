@@ -12,7 +12,7 @@ from threading import Event
 from typing import Literal, cast
 
 import structlog
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 
 from ..domain.ports import (
     Email,
@@ -26,6 +26,7 @@ from ..domain.ports import (
     TextMessages,
     Unreachable,
 )
+from ..metrics import MESSAGE_DELAY, MESSAGES
 from ..models.database import Transaction, changed_one_row
 from ..models.messages import FAILED, OWED, SENT, Message
 from .core import Core
@@ -33,6 +34,7 @@ from .outbox import EMAIL, LOG_OUT, NOWHERE, PUSH, TEXT, Outbox
 
 State = Literal["owed", "sent", "failed"]
 
+CHANNELS = (EMAIL, TEXT, PUSH, LOG_OUT, NOWHERE)
 COMPLAINT_MAXIMUM = 200  # characters, the width of its column
 
 log = structlog.get_logger()
@@ -76,6 +78,14 @@ class Delivery:
         owed = select(Message.id).where(*late).limit(1)
         with self.core.db.read() as tx:
             return tx.scalar(owed) is not None
+
+    def waiting(self) -> dict[str, tuple[int, int]]:
+        """By channel: how many messages are owed, and the age of the oldest (s). Raises `DatabaseUnavailable`."""
+        found = dict.fromkeys(CHANNELS, (0, 0))
+        columns, now = (Message.channel, func.count(), func.min(Message.made_at)), self.core.clock.now()
+        with self.core.db.read() as tx:
+            rows = tx.execute(select(*columns).where(Message.state == OWED).group_by(Message.channel))
+            return found | {channel: (count, now - oldest) for channel, count, oldest in rows}
 
     def deliver_due(self, stop: Event | None = None) -> int:
         """Delivers what is due and returns how many were sent; a failure does not stop the other messages.
@@ -170,12 +180,14 @@ class Delivery:
 
     def _record_sent(self, message: Message) -> None:
         keeps = {TEXT: self.texts.keeps, EMAIL: self.mail.keeps}.get(message.channel, False)
-        sealed = message.sealed if keeps else None
+        sealed, now = message.sealed if keeps else None, self.core.clock.now()
         # even if the claim expired meanwhile: a message that was sent is not owed
         with self.core.db.write() as tx:
             owed = update(Message).where(Message.id == message.id, Message.state == OWED)
-            ended = {"state": SENT, "sealed": sealed, "claimed_until": None, "ended_at": self.core.clock.now()}
+            ended = {"state": SENT, "sealed": sealed, "claimed_until": None, "ended_at": now}
             tx.execute(owed.values(**ended, complaint=None))
+        MESSAGES.labels(message.channel, SENT).inc()
+        MESSAGE_DELAY.labels(message.channel).observe(now - message.made_at)
         log.info("message_sent", message=message.id, template=message.template, state=SENT, attempts=message.attempts)
 
     def received(self, uid: str) -> None:
@@ -188,7 +200,10 @@ class Delivery:
         """Records the gateway's report that a message will not arrive, unless it was reported to have arrived."""
         unreported = Message.uid == uid, Message.state == SENT, Message.received_at.is_(None)
         with self.core.db.write() as tx:
-            tx.execute(update(Message).where(*unreported).values(state=FAILED, complaint=why[:COMPLAINT_MAXIMUM]))
+            lost = update(Message).where(*unreported).values(state=FAILED, complaint=why[:COMPLAINT_MAXIMUM])
+            is_news = changed_one_row(tx, lost)
+        if is_news:
+            MESSAGES.labels(TEXT, "lost").inc()
 
     def _put_off(self, message: Message, complaint: str, wait: int | None = None) -> None:
         """Sends the message again after `wait` seconds, or those of the policy; gives up after the last retry."""
@@ -197,6 +212,7 @@ class Delivery:
             return
         due_at = self.core.clock.now() + (self.core.policy.retry_after[message.attempts - 1] if wait is None else wait)
         self._record(message, due_at=due_at, claimed_until=None, complaint=complaint[:COMPLAINT_MAXIMUM])
+        MESSAGES.labels(message.channel, "put-off").inc()
         log.warning(
             "message_put_off", message=message.id, template=message.template, state=OWED, attempts=message.attempts
         )
@@ -210,6 +226,7 @@ class Delivery:
             claimed_until=None,
             ended_at=self.core.clock.now(),
         )
+        MESSAGES.labels(message.channel, FAILED).inc()
         log.error(
             "message_failed", message=message.id, template=message.template, state=FAILED, attempts=message.attempts
         )
@@ -225,7 +242,7 @@ def _due(now: int) -> tuple[ColumnElement[bool], ...]:
     free = or_(Message.claimed_until.is_(None), Message.claimed_until <= now)
     return (
         Message.state == OWED,
-        Message.channel.in_((EMAIL, TEXT, PUSH, LOG_OUT, NOWHERE)),
+        Message.channel.in_(CHANNELS),
         Message.due_at <= now,
         free,
     )

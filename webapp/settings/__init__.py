@@ -13,7 +13,7 @@ from .. import keys
 from ..environment import SettingsError as SettingsError
 from ..environment import Variables
 from ..policy import Policy
-from .delivery import MAIL_EXAMPLE, mail_server, private_addresses, push_settings, sms_countries, text_gateway
+from .delivery import MAIL_EXAMPLE, mail_server, private_addresses, push_settings, sms_countries, text_gateway, traces
 from .delivery import MailServer as MailServer
 from .delivery import PushSettings as PushSettings
 from .delivery import TextGateway as TextGateway
@@ -58,6 +58,7 @@ class Settings:
     workers: int
     log_level: str
     metrics_token: str | None = field(repr=False)
+    tracing: bool  # OTEL_EXPORTER_OTLP_ENDPOINT
     serving: bool
     policy: Policy  # POLICY_*
     instance: Path
@@ -170,6 +171,7 @@ class Settings:
             workers=variables.number("WORKERS", 2, 1, 64),
             log_level=variables.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             metrics_token=variables.get("METRICS_TOKEN"),
+            tracing=traces(environ),
             serving=serving,
             policy=Policy.from_environment(environ),
             instance=instance,

@@ -1,18 +1,20 @@
-"""The settings of delivery: mail server, text message gateway (Vonage's SMS API) and Web Push."""
+"""The settings of what is sent: mail server, text message gateway (Vonage's SMS API), Web Push and traces."""
 
 from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from ipaddress import ip_network
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from phonenumbers import SUPPORTED_REGIONS
 
 from ..domain.push import PushHosts
-from ..environment import PREFIX, Variables, mistake
+from ..environment import PREFIX, SettingsError, Variables, mistake
 from .hosts import NAME, is_host, is_loopback
 
 MAIL_EXAMPLE = "such as smtp://user:password@mail.example.org:587?starttls=1"
@@ -30,6 +32,8 @@ PUSH_HOSTS_RULE = (
     " or host:port for one of your own"
 )
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # NIST SP 800-186 section 3.2.1.3
+
+COLLECTOR = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +190,12 @@ def _is_network(text: str) -> bool:
     with suppress(ValueError):
         return bool(ip_network(text))
     return False
+
+
+def traces(environ: Mapping[str, str]) -> bool:
+    """True when OpenTelemetry's own variable names a collector."""
+    if not environ.get(COLLECTOR):
+        return False
+    if find_spec("opentelemetry") is None:
+        raise SettingsError(f"{COLLECTOR} is set, but OpenTelemetry is not installed; make serve installs it.")
+    return True

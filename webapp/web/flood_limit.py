@@ -18,6 +18,7 @@ from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
 
 from ..domain.ports import Clock
+from ..metrics import LIMITS
 from ..settings import Settings
 from . import current
 
@@ -100,6 +101,7 @@ def install(app: Flask, settings: Settings, clock: Clock) -> None:
 
     def check() -> None:
         if request.method == "POST" and not floods.has_room(current.origin().rate_limit_key):
+            LIMITS.labels("flood").inc()
             raise TooManyRequests(retry_after=floods.seconds)
 
     def count(response: Response) -> Response:

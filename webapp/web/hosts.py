@@ -15,6 +15,10 @@ from . import current, guarded_hosts
 
 ANY_HOST = frozenset({"/healthz", "/readyz"})
 """Health checks of a load balancer, which may name any host."""
+METRICS = "/metrics"
+"""Prometheus names the address that it scrapes, and can name no other host: the page demands the token then."""
+OTHER_HOST = "nightlatch.other_host"
+"""In the WSGI environment: the host is not of the site."""
 FINAL_DOT = "nightlatch.final_dot"
 """In the WSGI environment: the host had a final dot."""
 OWN_PORTS = {"http": ":80", "https": ":443"}
@@ -39,7 +43,8 @@ class Hosts:
             given = environ.get("HTTP_HOST", "").lower().removesuffix(self._own_port)
             name, colon, port = given.partition(":")
             host = f"{name.removesuffix('.')}{colon}{port}"
-            environ["HTTP_HOST"] = host if host in self._hosts else ""
+            environ[OTHER_HOST] = host not in self._hosts
+            environ["HTTP_HOST"] = host if host in self._hosts else self._main_host if path == METRICS else ""
             environ[FINAL_DOT] = host != given
         return self._app(environ, start_response)
 

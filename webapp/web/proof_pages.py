@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 from flask import Blueprint, request
 from flask.wrappers import Response
 from flask_login import login_required
+from prometheus_client import Counter
 
 from ..domain.language import gettext as _
 from ..domain.refusals import ChallengeExhausted, LoginExpired, NotFound, Refusal
 from ..domain.request_refusals import NotApproved
+from ..metrics import Attempt
 from ..models.login_requests import APPROVED, DENIED, WAITING
 from ..services.login.proof import Choice, Claim, ProofFlow
 from ..services.method import Method
@@ -28,6 +30,8 @@ BACKUP_CODE = "backup-code"
 
 class ProofPages(ABC):
     blueprint: ClassVar[str]
+    counter: ClassVar[Counter]
+    """Counts the proofs by method and outcome."""
 
     def add_to(self, bp: Blueprint) -> None:
         both = ["GET", "POST"]
@@ -112,7 +116,9 @@ class ProofPages(ABC):
                 if "resend" in request.form:
                     self.flow.resend(claim, slug, current.origin())
                     return render.go(current.path())
-                return self.done(self.flow.verify(claim, slug, request.form, current.origin(), **self.options()))
+                with Attempt(self.counter, choice.method.slug):
+                    proved = self.flow.verify(claim, slug, request.form, current.origin(), **self.options())
+                return self.done(proved)
             except (LoginExpired, ChallengeExhausted):
                 raise
             except Refusal as refusal:
@@ -133,7 +139,7 @@ class ProofPages(ABC):
         form = form_of(*self.extra_fields())()
         if form.trusted():
             try:
-                return self._answer_waiting(claim, slug)
+                return self._answer_waiting(claim, slug, choice)
             except (LoginExpired, ChallengeExhausted):
                 raise
             except Refusal as refusal:
@@ -143,7 +149,7 @@ class ProofPages(ABC):
                 words.place(refusal, form)
         return self._waiting_page(claim, choice, choice.method, form)
 
-    def _answer_waiting(self, claim: Claim, slug: str | None) -> Response:
+    def _answer_waiting(self, claim: Claim, slug: str | None, choice: Choice) -> Response:
         stand_in = self.flow.stand_in(claim)
         if "cancel" in request.form:
             return self.give_up(claim)
@@ -154,7 +160,9 @@ class ProofPages(ABC):
         if "resend" in request.form:
             self.flow.resend(claim, slug, current.origin())
             return render.go(current.path())
-        return self.done(self.flow.verify(claim, slug, request.form, current.origin(), **self.options()))
+        with Attempt(self.counter, choice.method.slug):
+            proved = self.flow.verify(claim, slug, request.form, current.origin(), **self.options())
+        return self.done(proved)
 
     def _waiting_page(self, claim: Claim, choice: Choice, method: OutOfBand, form: Form) -> Response:
         status, stand_in = method.status(choice.challenge), self.flow.stand_in(claim)
@@ -224,7 +232,8 @@ class ProofPages(ABC):
         if form.trusted():
             typed = request.form.get("code", "")
             try:
-                proved = self.flow.verify_backup_code(claim, typed, current.origin(), **self.options())
+                with Attempt(self.counter, BACKUP_CODE):
+                    proved = self.flow.verify_backup_code(claim, typed, current.origin(), **self.options())
                 return self.done_with_backup_code(proved)
             except (LoginExpired, ChallengeExhausted):
                 raise

@@ -21,6 +21,7 @@ from . import (
     hosts,
     kept_acts,
     languages,
+    latency,
     layouts,
     row_ids,
     templates,
@@ -80,7 +81,8 @@ class Slug(BaseConverter):
 def install(app: Flask, services: Services) -> None:
     app.extensions[current.EXTENSION] = services
     app.url_map.converters |= {"slug": Slug, "id": row_ids.RowId}
-    app.after_request(headers.add)  # Flask calls the first one last, when the response is complete
+    latency.install(app)
+    app.after_request(headers.add)  # Flask calls the first ones last, when the response is complete
     app.after_request(compression.compress)
     Htmx(app)
     assets.install(app, services.settings.instance)

@@ -19,6 +19,7 @@ from cachetools import TLRUCache, cached
 from ...domain.codes import hash_of
 from ...domain.origin import Origin
 from ...domain.refusals import WrongLogin
+from ...metrics import LOGINS, Attempt
 from ...models.accounts import Account
 from ...models.apps import TemporaryPassword
 from ...models.database import Transaction
@@ -115,7 +116,7 @@ class LegacyAccess:
         """
 
         def find() -> tuple[Caller, int | None]:
-            proved = self._prove(name, password, origin)
+            proved = self._counted(name, password, origin)
             with self.core.db.write() as tx:
                 self._accept(tx, proved, origin)
                 if proved.temporary is not None:
@@ -153,13 +154,17 @@ class LegacyAccess:
 
     def exchange(self, name: str, password: str, origin: Origin) -> Granted:
         """A token for a password; a temporary password is consumed by it. Raises as `by_password` does."""
-        proved = self._prove(name, password, origin)
+        proved = self._counted(name, password, origin)
         with self.core.db.write() as tx:
             self._accept(tx, proved, origin)
             if proved.temporary is not None:
                 self.temporary_passwords.consume(tx, proved.temporary, origin)
             self.notices.record(tx, proved.account.id, "app-logged-in", origin)
             return self.app_sessions.open(tx, proved.account.id, origin)
+
+    def _counted(self, name: str, password: str, origin: Origin) -> Proved:
+        with Attempt(LOGINS, "legacy-access"):
+            return self._prove(name, password, origin)
 
     def _prove(self, name: str, password: str, origin: Origin) -> Proved:
         """Takes one password hash for every name and, when refused, one insert; a right temporary password takes less.

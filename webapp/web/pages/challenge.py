@@ -9,6 +9,7 @@ from flask.wrappers import Response
 
 from ...domain.language import gettext as _
 from ...domain.refusals import ChallengeExhausted, Refusal
+from ...metrics import LOGINS
 from ...models.login_requests import DENIED
 from ...services.login.login import Login, LoginClaim
 from ...services.login.session_opening import LoggedIn
@@ -23,6 +24,7 @@ bp = Blueprint("challenge", __name__, url_prefix="/log-in")
 
 class LoginProof(ProofPages):
     blueprint = "challenge"
+    counter = LOGINS
 
     @property
     def flow(self) -> Login:

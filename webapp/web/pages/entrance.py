@@ -11,6 +11,7 @@ from ...domain.account_refusals import SignUpClosed
 from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
 from ...domain.refusals import CodeExpired, LinkInvalid, Refusal, TemporaryPasswordHere, TooManyLogins, WrongLoginHere
+from ...metrics import LOGINS, SECOND_FACTOR, SUCCESS, Attempt
 from ...services.login.session_opening import LoggedIn
 from .. import app_flow, confirming, cookies, current, guards, languages, layouts, render, times, words
 from ..forms import (
@@ -50,8 +51,8 @@ def log_in() -> Any:
             words.place(refusal, form)
     elif form.submitted():
         try:
-            return after_password(
-                current.services().login.with_password(
+            with Attempt(LOGINS, "password") as attempt:
+                result = current.services().login.with_password(
                     form.username.data,
                     form.password.data,
                     persistent=form.keep.data,
@@ -60,7 +61,8 @@ def log_in() -> Any:
                     known_browser=cookies.known_browser(),
                     remembered=cookies.remembered_tokens(),
                 )
-            )
+                attempt.outcome = SUCCESS if isinstance(result, LoggedIn) else SECOND_FACTOR
+            return after_password(result)
         except Refusal as refusal:
             words.place(refusal, form)
     elif request.method == "GET" and current.user_or_none() is not None:
@@ -72,14 +74,15 @@ def log_in() -> Any:
 
 
 def _with_passkey(form: PasskeyForm) -> LoggedIn:
-    return current.services().passkeys.log_in(
-        session.get(BROWSER, ""),
-        request.form,
-        persistent=form.keep.data,
-        next_path=guards.local_path(form.next.data) or "",
-        origin=current.origin(),
-        known_browser=cookies.known_browser(),
-    )
+    with Attempt(LOGINS, "passkey"):
+        return current.services().passkeys.log_in(
+            session.get(BROWSER, ""),
+            request.form,
+            persistent=form.keep.data,
+            next_path=guards.local_path(form.next.data) or "",
+            origin=current.origin(),
+            known_browser=cookies.known_browser(),
+        )
 
 
 @bp.post("/log-in/passkey/options")

@@ -8,10 +8,10 @@ from ipaddress import ip_address
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from ...services.operation.restoration import UNKNOWN
-from .. import current, layouts, method_rows
+from .. import current, exposition, hosts, layouts, method_rows
 
 bp = Blueprint("machine", __name__)
 # final states of a delivery receipt; "accepted" and "buffered" are not final
@@ -36,14 +36,16 @@ def readyz() -> Any:
     return jsonify(answers), 200
 
 
-@bp.get("/metrics")
+@bp.get(hosts.METRICS)
 def metrics() -> Any:
     token = current.services().settings.metrics_token
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     with_token = token is not None and hmac.compare_digest(given.encode(), token.encode())
+    if not with_token and request.environ.get(hosts.OTHER_HOST):
+        abort(400)  # else a page of another site could read them in a browser on this machine (DNS rebinding)
     if not with_token and not _is_from_this_machine():
         abort(404)
-    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    return Response(exposition.text(current.services().delivery), content_type=CONTENT_TYPE_LATEST)
 
 
 @bp.route("/hooks/vonage/delivery/<secret>", methods=["GET", "POST"])

@@ -10,6 +10,7 @@ from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.refusals import NotFresh, Refusal
+from ...metrics import STEP_UPS
 from ...models.user import SessionToken
 from ...services.login.proof import Claim
 from ...services.login.step_up import StepUp, StepUpClaim
@@ -30,6 +31,7 @@ def demand_login() -> None:
 
 class StepUpProof(ProofPages):
     blueprint = "step_up"
+    counter = STEP_UPS
 
     @property
     def flow(self) -> StepUp:

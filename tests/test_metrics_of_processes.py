@@ -1,0 +1,72 @@
+"""Each process of `make serve` answers `/metrics` for all of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.test_processes import Start, ask, eventually, serving
+from tests.test_processes import port as port
+from tests.test_processes import start as start
+from tests.test_server import child_of, children_of
+from tests.wire import Client
+
+PAGES = 24
+
+
+def told(port: int, name: str, **labels: str) -> float:
+    status, text = ask(port, "/metrics")
+    assert status == 200
+    found = [s for family in text_string_to_metric_families(text) for s in family.samples if s.name == name]
+    return sum(s.value for s in found if labels.items() <= s.labels.items())
+
+
+def pages(port: int) -> float:
+    name, labels = "nightlatch_request_duration_seconds_count", {"endpoint": "entrance.log_in", "status": "200"}
+    return told(port, name, **labels)
+
+
+def folder_of(pid: int) -> Path:
+    variables = dict(part.partition("=")[::2] for part in Path(f"/proc/{pid}/environ").read_text().split("\0"))
+    return Path(variables["PROMETHEUS_MULTIPROC_DIR"])
+
+
+def ask_for_a_code(client: Client) -> None:
+    person = {"name": "Ada", "username": "ada", "password": "analytical engine notes"}
+    form = {"csrf_token": client.ask("/sign-up").token, **person}
+    assert client.ask("/sign-up", form=form).status == 303
+    form = {"csrf_token": client.ask("/sign-up/email").token, "email": "ada@example.org"}
+    assert client.ask("/sign-up/email", form=form).status == 303
+    client.close()
+
+
+def test_counts_of_all_processes_are_added_and_survive_a_killed_one(start: Start, port: int) -> None:
+    settings: dict[str, Any] = serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1") | {"NIGHTLATCH_WORKERS": "2"}
+    server = start("webapp.serve", **settings)
+    assert eventually(lambda: ask(port, "/healthz")[0] == 200)
+    web = child_of(server.pid, "gunicorn")
+    folder = folder_of(web)
+    assert all(ask(port, "/log-in")[0] == 200 for _ in range(PAGES))
+    counting = [pid for pid in children_of(web) if (folder / f"histogram_{pid}.db").exists()]
+    assert len(counting) == 2, "both processes answered requests"
+    assert [pages(port) for _ in range(6)] == [PAGES] * 6
+
+    ask_for_a_code(Client(port, f"nightlatch.localhost:{port}"))
+    put_off = {"channel": "email", "outcome": "put-off"}
+    assert eventually(lambda: told(port, "nightlatch_messages_total", **put_off) == 1), "counted by the worker"
+    assert told(port, "nightlatch_messages_waiting", channel="email") == 1
+
+    killed = next(iter(children_of(web)))
+    (folder / f"gauge_livesum_{killed}.db").touch()  # as if it had hashed a password when it was killed
+    os.kill(killed, signal.SIGKILL)
+    assert eventually(lambda: len(children_of(web)) == 2 and killed not in children_of(web))
+    assert not (folder / f"gauge_livesum_{killed}.db").exists()
+    assert [pages(port) for _ in range(6)] == [PAGES] * 6
+
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(30) == 0
+    assert not folder.exists()
