@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
 from bench.hashing import REFERENCE_HASH
 from tests.pace import least_cost
+from webapp.adapters import password_hashing
 from webapp.adapters.password_hashing import Argon2id
 from webapp.domain.refusals import Busy
 from webapp.policy import Policy
@@ -69,3 +71,20 @@ def test_a_hash_waits_for_a_free_place_and_is_then_refused_as_busy() -> None:
     done.set()
     holder.join()
     assert hasher.hash("correct horse battery")
+
+
+@pytest.mark.parametrize(
+    ("said", "huge"), [("always [madvise] never", False), ("[always] madvise never", True), (None, True)]
+)
+def test_a_measured_hash_costs_time_and_says_whether_pages_are_huge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None, huge: bool
+) -> None:
+    """It is told with the file of another machine, because that of this one cannot be changed by a test."""
+    file = tmp_path / "enabled"
+    if said is not None:
+        file.write_text(f"{said}\n")
+    monkeypatch.setattr(password_hashing, "HUGE_PAGES", file)
+    cost = Argon2id(Policy().argon2_memory_kib, Policy().argon2_passes, 1, 1).measure()
+    assert cost.huge_pages is huge
+    assert 0 <= cost.kernel_milliseconds <= cost.milliseconds
+    assert cost.milliseconds > 1

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import BoundedSemaphore
 
 import nacl.exceptions
 import nacl.pwhash.argon2id as argon2id
 
+from ..domain.ports import HashCost
 from ..domain.refusals import Busy
 
 PARAMETERS = re.compile(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=1\$")
 RETRY_AFTER = 2  # seconds
+MEASURED = 20  # hashes
+HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+"""Such as `always [madvise] never`; libsodium does not ask for them (madvise)."""
 
 
 class Argon2id:
@@ -42,6 +48,15 @@ class Argon2id:
     def is_outdated(self, encoded: str) -> bool:
         match = PARAMETERS.match(encoded)
         return match is None or int(match[1]) < self._memory_kib or int(match[2]) < self._passes
+
+    def measure(self) -> HashCost:
+        before = os.times()
+        for _ in range(MEASURED):
+            self.verify(None, "a password that no account has")
+        after = os.times()
+        kernel = (after.system - before.system) / MEASURED * 1000
+        huge_pages = not HUGE_PAGES.is_file() or "[always]" in HUGE_PAGES.read_text()
+        return HashCost((after.user - before.user) / MEASURED * 1000 + kernel, kernel, huge_pages)
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
