@@ -23,8 +23,9 @@ from .models.migrate import migrate
 from .private_files import keep_private
 from .settings import ROOT, Settings, SettingsError
 
-THREADS = 4
-"""Threads of each web process; measured in docs/decisions/server.md."""
+THREADS = 96
+"""Of each web process: more than may hash a password or wait for it, so that pages do not wait for log-ins
+(docs/decisions/server.md)."""
 GRACE_SECONDS = 20
 """Seconds for requests in progress after the signal to stop."""
 KILL_SECONDS = GRACE_SECONDS + 5
@@ -51,7 +52,7 @@ def main() -> int:
     try:
         listener = _listening(settings.bind)
     except OSError as error:
-        _tell(f"NIGHTLATCH_BIND is {settings.bind}, which cannot be listened on: {os.strerror(error.errno)}.")
+        _tell(f"NIGHTLATCH_BIND is {settings.bind}, which cannot be listened on: {os.strerror(error.errno or 0)}.")
         return 1
     with listener, TemporaryDirectory() as folder:
         return Processes(settings, environ, listener, Path(folder), with_worker=sys.argv[1:] != ["web"]).run(told)

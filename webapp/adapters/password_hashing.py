@@ -1,4 +1,4 @@
-"""Argon2id (RFC 9106) by libsodium. It must never run more hashes at once than `at_once`, which bounds memory."""
+"""Argon2id (RFC 9106) by libsodium. It must never run more hashes at once than the policy says, which bounds memory."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import nacl.pwhash.argon2id as argon2id
 
 from ..domain.ports import HashCost
 from ..domain.refusals import Busy
+from ..policy import Policy
 
 PARAMETERS = re.compile(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=1\$")
 RETRY_AFTER = 2  # seconds
@@ -24,13 +25,14 @@ HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
 class Argon2id:
-    def __init__(self, memory_kib: int, passes: int, at_once: int, queue_seconds: float) -> None:
-        """`queue_seconds` is how long a call waits for its turn before it raises `Busy`."""
-        self._memory_kib = memory_kib
-        self._passes = passes
-        self._queue_seconds = queue_seconds
-        self._slots = BoundedSemaphore(at_once)
-        self._no_password = _hash_of_no_password(memory_kib, passes)
+    def __init__(self, policy: Policy) -> None:
+        """A call waits for its turn before it raises `Busy`, unless too many wait already."""
+        self._memory_kib = policy.argon2_memory_kib
+        self._passes = policy.argon2_passes
+        self._queue_seconds = policy.hash_queue_seconds
+        self._slots = BoundedSemaphore(policy.hashes_at_once)
+        self._places = BoundedSemaphore(policy.hashes_at_once + policy.hashes_waiting)
+        self._no_password = _hash_of_no_password(self._memory_kib, self._passes)
 
     def hash(self, password: str) -> str:
         with self._slot():
@@ -60,12 +62,17 @@ class Argon2id:
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
-        if not self._slots.acquire(timeout=self._queue_seconds):
+        if not self._places.acquire(blocking=False):
             raise Busy(RETRY_AFTER)
         try:
-            yield
+            if not self._slots.acquire(timeout=self._queue_seconds):
+                raise Busy(RETRY_AFTER)
+            try:
+                yield
+            finally:
+                self._slots.release()
         finally:
-            self._slots.release()
+            self._places.release()
 
 
 def _hash_of_no_password(memory_kib: int, passes: int) -> bytes:
