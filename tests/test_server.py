@@ -465,4 +465,7 @@ def test_an_address_that_is_taken_is_told_in_one_sentence(start: Start, port: in
         server = start("webapp.serve", **serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1"))
         _, err = server.communicate(timeout=SECONDS)
     assert server.returncode == 1
-    assert err.splitlines()[-1] == f"NIGHTLATCH_BIND is 127.0.0.1:{port}, which cannot be listened on: Address already in use."
+    assert (
+        err.splitlines()[-1]
+        == f"NIGHTLATCH_BIND is 127.0.0.1:{port}, which cannot be listened on: Address already in use."
+    )

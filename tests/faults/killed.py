@@ -39,8 +39,8 @@ HALVES = {
         <> EXISTS (SELECT 1 FROM activity WHERE activity.account_id = accounts.id AND kind = 'factor-on')""",
     "a session without its event, or the reverse": """
         SELECT count(*) FROM accounts WHERE (SELECT count(*) FROM sessions WHERE sessions.account_id = accounts.id)
-        <> (SELECT count(*) FROM activity WHERE activity.account_id = accounts.id AND kind IN ('signed-up', 'logged-in'))
-        """,
+        <> (SELECT count(*) FROM activity WHERE activity.account_id = accounts.id
+            AND kind IN ('signed-up', 'logged-in'))""",
 }
 """Counts of what is only ever written together: each must be 0."""
 
