@@ -30,7 +30,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     changes = [f"--change=ENV {name}={value}" for name, value in machine.environment.items()]
     try:
         podman("import", *changes, str(tar), BASE)
-        build = ("build", "--network=host", "--format=docker", f"--build-arg=BASE={BASE}")
+        build = ("build", "--network=host", "--format=docker", "--isolation=chroot", f"--build-arg=BASE={BASE}")
         podman(*build, "-f", "deploy/Containerfile", "-t", IMAGE, ".")
         yield IMAGE
     finally:
@@ -40,7 +40,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_the_image_serves_without_root_and_with_a_root_that_cannot_be_written(image: str) -> None:
     given = serving(8000, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1", NIGHTLATCH_BIND="0.0.0.0:8000")
     settings = [f"--env={name}={value}" for name, value in given.items()]
-    how = ("--detach", "--network=none", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL")
+    how = ("--detach", "--network=none", "--cgroups=disabled", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL")
     container = podman("run", *how, "--security-opt=no-new-privileges", *settings, image).strip()
     try:
         assert eventually(lambda: '"database": true' in ask(container, "/readyz"), 60), podman("logs", container)
