@@ -418,7 +418,7 @@ class Load:
                 if answer.is_last or which % 2:
                     client.close()
                     client = None
-                time.sleep(0.02)  # the new processes need the processors too
+                time.sleep(0.1)  # the new processes need the processors too
             except (AssertionError, OSError, ValueError) as error:
                 self.lost.append(f"{which}: {error!r}")
                 client = None
@@ -444,7 +444,7 @@ def test_a_reload_replaces_all_processes_and_loses_no_request(start: Start, port
 
 
 def test_what_runs_goes_on_when_a_reload_fails(start: Start, port: int, tmp_path: Path) -> None:
-    server = start("webapp.serve", **serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1"))
+    server = start("webapp.serve", "web", **serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1"))
     assert eventually(lambda: ask(port, "/healthz")[0] == 200)
     before = children_of(server.pid)
     with closing(sqlite3.connect(tmp_path / "site.sqlite3", isolation_level=None)) as other:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.served import running
-from tests.test_processes import ask, eventually, free_port, serving
+from tests.test_processes import ask, free_port, serving
 from webapp.settings import ROOT
 
 UNITS = ROOT / "deploy/systemd"
@@ -53,8 +52,3 @@ def test_the_socket_of_systemd_is_served_and_a_connection_that_waits_for_the_sta
     with running([*command, "webapp.serve", "web"], lambda: ask(port, "/healthz")[0] == 200, **options) as server:
         children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
         assert len(children) == 1, "the web server, and no worker"
-        server.send_signal(signal.SIGHUP)
-        assert eventually(
-            lambda: Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split() not in ([], children)
-        )
-        assert ask(port, "/healthz")[0] == 200

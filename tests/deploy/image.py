@@ -24,7 +24,7 @@ def podman(*words: str, check: bool = True) -> str:
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("image")
-    machine = Machine(folder / "root")
+    machine = Machine(folder / "root", "python3-venv")  # as the usual base has it
     tar = folder / "base.tar"
     subprocess.run(["tar", "-C", str(machine.root), "-cf", str(tar), "."], check=True)
     changes = [f"--change=ENV {name}={value}" for name, value in machine.environment.items()]

@@ -26,11 +26,13 @@ CGROUPS = Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")
 
 
 class Machine:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *packages: str) -> None:
+        """`packages` are further ones of Debian."""
         self.root = root
         self._init: int | None = None
+        include = ",".join((PACKAGES, *packages))
         sources = [*Path("/etc/apt").glob("sources.list"), *Path("/etc/apt/sources.list.d").glob("*.sources")]
-        command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={PACKAGES}", "", str(root)]
+        command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={include}", "", str(root)]
         subprocess.run([*command, *map(str, sources)], check=True)
         for name in NETWORK:
             given, copy = Path("/etc") / name, root / "etc" / name
