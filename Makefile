@@ -11,6 +11,7 @@ DEV := .venv/installed-dev
 LIGHTHOUSE := .lighthouse/installed
 PROXIES := .proxies/installed
 REAL_APPS := .real-apps/installed
+DEPLOY := .deploy/installed
 
 # Tests that only read files of the repository. `make test CHECKED=1` leaves them out, after `make check`.
 CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catalogues.py tests/test_secrets.py \
@@ -19,8 +20,8 @@ CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catal
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
-.PHONY: help run quick test test-apps check translations audit serve bench bench-peers crawl lighthouse screenshots lock \
-  licences sbom clean
+.PHONY: help run quick test test-apps test-deploy check translations audit serve bench bench-peers crawl lighthouse \
+  screenshots lock licences sbom clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -44,6 +45,10 @@ test-apps: $(DEV) $(REAL_APPS) $(PROXIES)  ## real apps and proxies log people i
 	  $(BIN)/python -m pytest -n0 -p tests.no_skips --no-header -q \
 	  tests/real_apps/*.py tests/proxies tests/test_guard_guide.py $(ARGS)
 
+test-deploy: $(DEV) $(DEPLOY)  ## installs on a fresh Debian, builds the image, replicates; needs root and a network
+	@exec env $(IN_MEMORY) PATH="$$PWD/.deploy/bin:$$PATH" $(BIN)/python -m pytest -n0 --no-header -q \
+	  $(addprefix tests/deploy/,lint.py replicate.py install.py image.py) $(ARGS)
+
 check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, translations, secrets; needs no network
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -51,7 +56,8 @@ check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, tr
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/oxlint static/js
-	$(BIN)/shellcheck .ci/run .ci/audit .ci/subjects tests/install-browser
+	$(BIN)/shellcheck .ci/run .ci/audit .ci/subjects tests/install-browser deploy/install.sh \
+	  deploy/systemd/nightlatch
 	$(BIN)/codespell . .ci .github
 	$(BIN)/python -m tests.catalogues.spector
 	$(BIN)/python -m pytest -q $(CHECKS)
@@ -102,7 +108,7 @@ sbom: $(DEV)  ## print the software bill of materials (CycloneDX, JSON) of what 
 	@exec $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml requirements.lock
 
 clean:  ## remove what was installed and cached; the database in instance/ stays
-	rm -rf .venv .lighthouse .proxies .real-apps .peers tests/real_apps/node/node_modules
+	rm -rf .venv .lighthouse .proxies .real-apps .peers .deploy tests/real_apps/node/node_modules
 	rm -rf .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f webapp/translations/*/LC_MESSAGES/*.mo
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
@@ -156,3 +162,11 @@ $(REAL_APPS): tests/real_apps/requirements.txt tests/real_apps/node/package-lock
 	echo "Installing Synapse, Streamlit, JupyterHub and libraries of Node.js" && \
 	npm ci --silent --no-audit --no-fund --prefix tests/real_apps/node && $(PYTHON) -m venv --clear .real-apps && \
 	.real-apps/bin/python -m pip -qq --disable-pip-version-check install -r $< && touch $@; } >&2
+
+# A program that makes a Debian, and the real Litestream and linters, as wheels; they are for the tests only.
+$(DEPLOY): tests/deploy/requirements.txt
+	@{ { command -v mmdebstrap && command -v podman; } >/dev/null || \
+	  { echo "Installing mmdebstrap and podman"; $$([ $$(id -u) = 0 ] || echo sudo -n) env RUNLEVEL=1 \
+	  apt-get install -y -qq --no-install-recommends mmdebstrap podman crun; } && \
+	echo "Installing Litestream and linters into .deploy" && \
+	$(BIN)/python -m pip -qq --disable-pip-version-check install --upgrade --target .deploy -r $< && touch $@; } >&2

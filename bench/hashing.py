@@ -39,5 +39,4 @@ def hash_for_a_while(seconds: float) -> float:
 
 
 def hasher() -> Argon2id:
-    policy = Policy()
-    return Argon2id(policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once, policy.hash_queue_seconds)
+    return Argon2id(Policy())

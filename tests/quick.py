@@ -29,6 +29,9 @@ LEFT_OUT = {
     "proxies": "server processes",
     "test_guard_guide.py": "server processes",
     "test_server.py": "server processes",
+    "test_overload.py": "server processes",
+    "test_systemd.py": "server processes",
+    "test_containers.py": "server processes",
     "upgrade": "the upgrade from the version before",
 }
 EXAMPLES = 20

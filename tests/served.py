@@ -56,8 +56,13 @@ def running(command: list[str], answers: Callable[[], bool], **options: Any) -> 
 
 
 @contextmanager
-def served(folder: Path, *, host: str = "", environ: dict[str, str] | None = None, **more: str) -> Iterator[Served]:
-    """The web server without its message worker. `more` are settings, `environ` other variables of its process."""
+def served(
+    folder: Path, *options: str, host: str = "", environ: dict[str, str] | None = None, **more: str
+) -> Iterator[Served]:
+    """The web server without its message worker.
+
+    `options` are further ones of gunicorn, `more` are settings, `environ` other variables of its process.
+    """
     port = free_port()
     database = {"NIGHTLATCH_DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}"}
     given = serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1", **database, **more)
@@ -70,7 +75,7 @@ def served(folder: Path, *, host: str = "", environ: dict[str, str] | None = Non
     services.sign_up.create_by_operator("Zoë 李", "ada", PASSWORD, "ada@example.org", confirmed=True)
     services.db.engine.dispose()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTLATCH_")}
-    options = {"env": {**inherited, **given, **(environ or {})}, "cwd": ROOT, "stdout": subprocess.DEVNULL}
-    with running(web_command(settings), lambda: ask(port, "/healthz")[0] == 200, **options) as process:
+    how = {"env": {**inherited, **given, **(environ or {})}, "cwd": ROOT, "stdout": subprocess.DEVNULL}
+    with running([*web_command(settings), *options], lambda: ask(port, "/healthz")[0] == 200, **how) as process:
         yield Served(port, settings.server_name, app, services, process)
     services.db.engine.dispose()

@@ -23,13 +23,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.served import HOST, PASSWORD, Served, running, served
-from tests.test_processes import free_port
+from tests.test_processes import eventually, free_port
 from tests.wire import FORM, Answer, Client, chunked, request
-from webapp.serve import THREADS
 from webapp.settings import ROOT
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 CADDY = shutil.which("caddy") or shutil.which("caddy", path="/usr/sbin:/usr/local/sbin")
+THREADS = 4
+"""Fewer than the server has by default, so that fewer clients would block it."""
 SLOW_CLIENTS = 3 * THREADS
 AROUND_NGINX = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
@@ -138,7 +139,8 @@ def caddy(folder: Path, server: Served) -> Iterator[Proxied]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("site"), host=HOST, NIGHTLATCH_TRUSTED_PROXIES="1") as running_server:
+    options = ("--threads", str(THREADS))
+    with served(tmp_path_factory.mktemp("site"), *options, host=HOST, NIGHTLATCH_TRUSTED_PROXIES="1") as running_server:
         yield running_server
 
 
@@ -283,3 +285,16 @@ def test_slow_clients_do_not_delay_others(connect: Connect) -> None:
         fast = connect()
         fast.log_in("ada", PASSWORD)
         assert soon(fast, "/settings/security").status == 200, habit
+
+
+@pytest.mark.parametrize("proxied", [nginx], ids=["nginx"], indirect=True)
+def test_one_address_has_a_bounded_number_of_requests_in_progress(connect: Connect) -> None:
+    """Caddy has no such limit; for it there is deploy/nftables.conf, which tests/deploy/install.py runs."""
+    (most,) = re.findall(r"limit_conn nightlatch (\d+);", (ROOT / "deploy/nginx.conf").read_text())
+    waiting = [connect() for _ in range(int(most))]
+    for client in waiting:
+        client.send(request(HOST, "/log-in", FORM, "Content-Length: 10", method="POST"))
+    assert eventually(lambda: connect().ask("/log-in").status == 429)
+    for client in waiting:
+        client.close()
+    assert eventually(lambda: connect().ask("/log-in").status == 200)

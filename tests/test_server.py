@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from threading import Thread
+from socket import create_server
+from threading import Event, Thread
 from urllib.parse import urlencode
 
 import pytest
@@ -382,3 +385,87 @@ def test_a_server_that_is_stopped_loses_no_request(start: Start, port: int, clie
     assert server.wait(SECONDS) == 0
     with pytest.raises(ConnectionRefusedError):
         ask(port, "/healthz")
+
+
+class Load:
+    """Clients that send requests without a pause, half of them over a new connection each time."""
+
+    def __init__(self, port: int, clients: int) -> None:
+        self._port, self._host = port, f"nightlatch.localhost:{port}"
+        self._stopped = Event()
+        self.answered, self.lost = [0] * clients, list[str]()
+        self._threads = [Thread(target=self._ask, args=(number,)) for number in range(clients)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(SECONDS)
+        assert not any(thread.is_alive() for thread in self._threads)
+
+    def _ask(self, which: int) -> None:
+        client = None
+        while not self._stopped.is_set():
+            try:
+                client = client or Client(self._port, self._host)
+                answer = client.ask("/log-in")
+                assert answer.status == 200
+                self.answered[which] += 1
+                if answer.is_last or which % 2:
+                    client.close()
+                    client = None
+                time.sleep(0.1)  # the new processes need the processors too
+            except (AssertionError, OSError, ValueError) as error:
+                self.lost.append(f"{which}: {error!r}")
+                client = None
+        if client is not None:
+            client.close()
+
+
+def test_a_reload_replaces_all_processes_and_loses_no_request(start: Start, port: int) -> None:
+    more = {"NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1", "NIGHTLATCH_WORKERS": "2"}
+    server = start("webapp.serve", **serving(port, **more))
+    assert eventually(lambda: ask(port, "/healthz")[0] == 200)
+    before = children_of(server.pid)
+    with Load(port, clients=6) as load:
+        assert eventually(lambda: min(load.answered) > 1)
+        server.send_signal(signal.SIGHUP)
+        assert eventually(lambda: not any(map(is_running, before)), 120)
+        answered = list(load.answered)
+        assert eventually(lambda: all(now > then for now, then in zip(load.answered, answered, strict=True)))
+    assert load.lost == []
+    assert len(children_of(server.pid)) == len(before) == 2
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(SECONDS) == 0
+
+
+def test_what_runs_goes_on_when_a_reload_fails(start: Start, port: int, tmp_path: Path) -> None:
+    server = start("webapp.serve", "web", **serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1"))
+    assert eventually(lambda: ask(port, "/healthz")[0] == 200)
+    before = children_of(server.pid)
+    with closing(sqlite3.connect(tmp_path / "site.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")  # so the new code cannot migrate
+        server.send_signal(signal.SIGHUP)
+        assert eventually(lambda: "what ran before goes on" in next_line(server))
+    assert set(before) <= set(children_of(server.pid))
+    assert ask(port, "/healthz")[0] == 200
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    return process.stderr.readline()
+
+
+def test_an_address_that_is_taken_is_told_in_one_sentence(start: Start, port: int) -> None:
+    with create_server(("127.0.0.1", port)):
+        server = start("webapp.serve", **serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1"))
+        _, err = server.communicate(timeout=SECONDS)
+    assert server.returncode == 1
+    assert (
+        err.splitlines()[-1]
+        == f"NIGHTLATCH_BIND is 127.0.0.1:{port}, which cannot be listened on: Address already in use."
+    )

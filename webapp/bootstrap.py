@@ -67,7 +67,7 @@ def adapters(settings: Settings) -> Adapters:
     return Adapters(
         clock,
         entropy,
-        Argon2id(policy.argon2_memory_kib, policy.argon2_passes, policy.hashes_at_once, policy.hash_queue_seconds),
+        Argon2id(policy),
         SmtpMail(mail, settings.mail_from, policy.mail_timeout) if mail else OutboxMail(),
         VonageTexts(gateway, policy.text_timeout) if gateway else without_gateway(),
         TemplateRenderer(ROOT / "templates", settings.site_name, settings.main_url, reload=not settings.serving),

@@ -45,6 +45,7 @@ class Policy:
     argon2_memory_kib: int = 19456  # OWASP Password Storage Cheat Sheet, RFC 9106
     argon2_passes: int = 2
     hashes_at_once: int = 4  # in one process; bounds its memory
+    hashes_waiting: int = 80  # what a core hashes in `hash_queue_seconds`: more would wait for nothing
     hash_queue_seconds: int = 2
     password_attempts: Window = Window(10, 15 * MINUTE)  # ASVS V6.3.1; by name and network, or of a known browser
     password_first_wait: int = 30  # doubles with each further failure

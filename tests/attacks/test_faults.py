@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -281,6 +283,38 @@ def resumed(owner: Owner) -> str:
     return page.setup_key
 
 
+@pytest.mark.no_cover
+def test_secrets_are_resealed_while_people_enroll_and_log_in(site: Site, restarted: Any) -> None:
+    first = restarted(ENCRYPTION_KEYS=KEYS["k1"])
+    people = [enrolled(first, f"person-{number}") for number in range(6)]
+    both = restarted(ENCRYPTION_KEYS=f"{KEYS['k2']},{KEYS['k1']}")
+    resealed, came_in = Event(), list[str]()
+
+    def live() -> None:
+        for number in range(100):
+            owner = moved(people[number % len(people)], both).other_browser()
+            came_in.append(owner.log_in_whole().h1)
+            eve = Owner(both, f"eve-{number}", address=f"198.51.{number}.1")
+            eve.sign_up()
+            came_in.append(eve.turn_on_app().h1)
+            if resealed.is_set():
+                return
+
+    traffic = Thread(target=live)
+    traffic.start()
+    while not came_in:
+        time.sleep(0.01)
+    while both.services.maintenance.reseal():
+        pass
+    resealed.set()
+    traffic.join(60)
+    assert not traffic.is_alive()
+    assert set(came_in) == {"Welcome, Ada Lovelace", "You're all set"}
+    only = restarted(ENCRYPTION_KEYS=KEYS["k2"])
+    for owner in people:
+        assert moved(owner, only).other_browser().log_in_whole().h1 == "Welcome, Ada Lovelace"
+
+
 # -- Killed processes ------------------------------------------------------------------------------
 
 ACTIONS = {
@@ -352,6 +386,14 @@ def test_a_process_killed_inside_a_transaction_leaves_all_of_it_or_nothing(site:
                 found = [db.execute(f"SELECT count(*) FROM {what}").fetchone()[0] for what in WHOLE[action]]
             assert len(set(found)) == 1, (action, nth, found)
             assert action == "enroll" or found[0] == 0, (action, nth, found)
+
+
+def test_processes_that_are_killed_at_random_moments_leave_no_half_of_a_change(tmp_path: Path) -> None:
+    """tests/faults/kills.py kills ten times as many, on both databases."""
+    url, seed = f"sqlite:///{tmp_path / 'site.sqlite3'}", str(random.randrange(10**6))
+    command = [sys.executable, "-m", "tests.faults.killed", url, str(tmp_path), "20", seed]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"with seed {seed}: {done.stderr}"
 
 
 WHOLE = {

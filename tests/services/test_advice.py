@@ -10,9 +10,11 @@ import pytest
 
 from tests.apps import App
 from tests.conftest import Site
+from tests.doubles import CheapHasher
 from tests.people import Owner
 from webapp import worker
-from webapp.services.operation.advice import Advice
+from webapp.domain.ports import HashCost
+from webapp.services.operation.advice import Advice, about_hashing
 
 
 @pytest.fixture
@@ -47,3 +49,28 @@ def test_the_worker_logs_it_as_it_starts(site: Site, capsys: pytest.CaptureFixtu
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
     assert [line["event"] for line in lines] == ["legacy_access_open_to_all"]
     assert "everyone who signs up" in lines[0]["advice"]
+
+
+class MeasuredHasher(CheapHasher):
+    def __init__(self, measured: HashCost) -> None:
+        super().__init__()
+        self.measured = measured
+
+    def measure(self) -> HashCost:
+        return self.measured
+
+
+@pytest.mark.parametrize(
+    ("cost", "told"),
+    [
+        (HashCost(12.3, 7.0, False), True),
+        (HashCost(6.5, 0.3, False), False),
+        (HashCost(12.3, 7.0, True), False),
+    ],
+    ids=["small pages", "a kernel that is fast", "huge pages"],
+)
+def test_huge_pages_are_advised_where_the_kernel_takes_much_of_a_hash(cost: HashCost, told: bool) -> None:
+    advice = about_hashing(MeasuredHasher(cost))
+    assert (advice is not None) is told
+    if advice is not None:
+        assert "12.3 ms of CPU, of which the kernel takes 7.0" in advice

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 from ..domain.ports import Mail, TextMessages
 from ..domain.refusals import DatabaseUnavailable
 from ..environment import PREFIX
+from ..services.operation.advice import about_hashing
 from ..services.operation.restoration import UNKNOWN
 from .common import services
 
@@ -40,7 +41,8 @@ def _advice() -> list[tuple[str, str]]:
     advice = services().advice
     found = [("Legacy access", sentence) for sentence in advice.about_access().values()]
     usernames = advice.about_usernames()
-    return [*found, ("Usernames", usernames)] if usernames else found
+    hashing = about_hashing(services().passwords.hasher)
+    return [*found, *((part, said) for part, said in (("Usernames", usernames), ("Password hash", hashing)) if said)]
 
 
 def _findings() -> list[tuple[str, str | None]]:

@@ -23,6 +23,17 @@ class Entropy(Protocol):
         """An unpredictable integer 0 <= n < `bound`, uniformly distributed."""
 
 
+class HashCost(NamedTuple):
+    """What one password hash costs."""
+
+    milliseconds: float
+    """Of processor time."""
+    kernel_milliseconds: float
+    """The part in which the kernel hands out memory and clears it."""
+    huge_pages: bool
+    """Whether the kernel hands it out in huge pages by itself, or knows none."""
+
+
 class PasswordHasher(Protocol):
     def hash(self, password: str) -> str:
         """An encoded Argon2id hash (RFC 9106). Raises `Busy` when too many run at once."""
@@ -32,6 +43,9 @@ class PasswordHasher(Protocol):
 
     def is_outdated(self, encoded: str) -> bool:
         """True when `encoded` was made with other parameters than the current ones."""
+
+    def measure(self) -> HashCost:
+        """The mean of some hashes, which take less than a second. Raises `Busy`."""
 
 
 class Keyring(Protocol):

@@ -6,10 +6,25 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from ...domain.ports import PasswordHasher
 from ...models.apps import AppSession
 from ..apps.app_sessions import AppSessions
 from ..core import Core
 from ..usernames import Usernames
+
+MUCH = 0.4
+"""The kernel's part of a hash from which on huge pages are worth a line of configuration."""
+
+
+def about_hashing(hasher: PasswordHasher) -> str | None:
+    """What huge pages would save, as `flask check` measures it. Raises `Busy`."""
+    cost = hasher.measure()
+    if cost.huge_pages or cost.kernel_milliseconds < MUCH * cost.milliseconds:
+        return None
+    return (
+        f"a hash takes {cost.milliseconds:.1f} ms of CPU, of which the kernel takes {cost.kernel_milliseconds:.1f} to"
+        " hand out memory; transparent huge pages save most of that: see Huge pages in docs/operating.md"
+    )
 
 
 @dataclass(frozen=True, slots=True)
