@@ -88,7 +88,7 @@ def install(app: Flask, services: Services) -> None:
     app.before_request(_before_request)
     app.teardown_request(languages.forget)
     forwarded.install(app, services)
-    flood_limit.install(app, services.settings, services.clock)
+    flood_limit.install(app, services)
     errors.install(app)
     pages = [page.bp for page in PAGES]
     pages += [of_methods.blueprint(services.methods) for of_methods in (named_factors, requests)]
