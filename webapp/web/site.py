@@ -22,6 +22,7 @@ from . import (
     kept_acts,
     languages,
     layouts,
+    repeats,
     row_ids,
     templates,
 )
@@ -101,6 +102,8 @@ def install(app: Flask, services: Services) -> None:
         app.register_blueprint(of_machines.bp)
     app.register_blueprint(legacy.bp if services.settings.legacy_access else legacy.absent)
     app.wsgi_app = hosts.Hosts(app.wsgi_app, services.settings)  # type: ignore[method-assign]  # as Flask's documentation shows it
+    if not services.db.is_sqlite:
+        app.wsgi_app = repeats.Repeats(app.wsgi_app, services.db)  # type: ignore[method-assign]  # likewise
 
 
 def _log_in(app: Flask) -> None:
