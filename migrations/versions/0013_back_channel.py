@@ -19,7 +19,8 @@ KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     rebuild_sessions(autoincrement=True)
-    op.create_index("ix_sessions_ended_at", "sessions", ["ended_at"])
+    if op.get_bind().dialect.name == "sqlite":  # on PostgreSQL webapp.models.migrate creates it
+        op.create_index("ix_sessions_ended_at", "sessions", ["ended_at"])
     op.create_table(
         "session_apps",
         sa.Column("id", KEY, nullable=False),

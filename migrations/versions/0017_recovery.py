@@ -15,7 +15,8 @@ def upgrade() -> None:
     with op.batch_alter_table("accounts") as batch:
         batch.add_column(sa.Column("recovery_at", sa.BigInteger()))
         batch.add_column(sa.Column("recovery_why", sa.String(200)))
-        batch.create_index("ix_accounts_recovery_at", ["recovery_at"])
+        if op.get_bind().dialect.name == "sqlite":  # on PostgreSQL webapp.models.migrate creates it
+            batch.create_index("ix_accounts_recovery_at", ["recovery_at"])
 
 
 def downgrade() -> None:

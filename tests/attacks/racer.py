@@ -11,14 +11,31 @@ from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
 
+from flask import Flask
+
 from tests.doubles import CheapHasher, FakeClock
 from webapp import create_app
 from webapp.settings import Settings
 
+CLOCK = FakeClock()
+APPS: dict[str, Flask] = {}
+
+
+def app_of(job: dict[str, Any]) -> Flask:
+    """The site, which is the same for all races of a test."""
+    key = json.dumps([job["environ"], job["instance"]])
+    if key not in APPS:
+        for earlier in APPS.values():
+            earlier.extensions["nightlatch"].db.engine.dispose()
+        APPS.clear()
+        settings = Settings.read(job["environ"], Path(job["instance"]))
+        APPS[key] = create_app(settings, clock=CLOCK, hasher=CheapHasher())
+    return APPS[key]
+
 
 def race(job: dict[str, Any]) -> None:
-    settings = Settings.read(job["environ"], Path(job["instance"]))
-    app = create_app(settings, clock=FakeClock(job["now"]), hasher=CheapHasher())
+    app = app_of(job)
+    CLOCK.turn_to(job["now"])
     barrier, answers = Barrier(len(job["requests"]) + 1), []
 
     def run(wanted: dict[str, Any]) -> None:
@@ -52,7 +69,9 @@ def race(job: dict[str, Any]) -> None:
     barrier.wait()
     for thread in threads:
         thread.join()
-    app.extensions["nightlatch"].db.engine.dispose()
+    db = app.extensions["nightlatch"].db
+    if db.is_sqlite:  # else its log stays beside the file
+        db.engine.dispose()
     print(json.dumps(answers), flush=True)  # noqa: T201
 
 

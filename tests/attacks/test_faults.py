@@ -30,6 +30,7 @@ KEYS = {name: f"{name}:{text}" for name, text in (
     ("k2", "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="),
 )}  # fmt: skip
 
+TIME_OUTS = {"lock_timeout": "5s", "statement_timeout": "8s", "idle_in_transaction_session_timeout": "30s"}
 
 sqlite_only = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """These failures are specific to SQLite's file and its driver."""
@@ -107,7 +108,8 @@ def test_the_busy_timeout_is_five_seconds_and_writers_are_durable(site: Site) ->
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
             assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
         else:
-            assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "5s"
+            shown = {name: connection.exec_driver_sql(f"SHOW {name}").scalar() for name in TIME_OUTS}
+            assert shown == TIME_OUTS
 
 
 @sqlite_only

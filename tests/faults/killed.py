@@ -123,7 +123,7 @@ def main(url: str, folder: str, kills: str, seed: str) -> None:
         examine(site, facts)
         used = [fact for fact in facts if fact["did"] == "log-in"] or used
         done[facts[-1]["did"] if facts else "nothing"] += 1
-    print(json.dumps(done))  # noqa: T201
+    print(json.dumps(done))
 
 
 if __name__ == "__main__":

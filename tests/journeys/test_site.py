@@ -396,7 +396,7 @@ def test_an_unavailable_database_is_a_503_with_retry_after(site: Site, layout: s
 @one_database
 def test_a_flood_of_failed_requests_is_a_429_with_retry_after(site: Site) -> None:
     eve, client = Person(site.app), site.app.test_client()
-    for _ in range(int(site.services.settings.policy.flood.split()[0])):
+    for _ in range(site.services.settings.policy.flood.most):
         client.post("/log-in", base_url=f"http://{HOST}", environ_overrides={"REMOTE_ADDR": eve.address})
     for layout in (DESKTOP, ANDROID):
         page = Person(site.app, layout).send("POST", "/log-in", data={"csrf_token": "x"})

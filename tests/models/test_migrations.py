@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from uuid import uuid4
@@ -32,8 +33,9 @@ from sqlalchemy import (
     text,
 )
 
+from webapp.models import migrate as migrations
 from webapp.models.accounts import Account
-from webapp.models.migrate import METADATA, alembic_config, is_current, migrate, writing
+from webapp.models.migrate import METADATA, VALID, alembic_config, is_current, migrate, writing
 from webapp.models.sessions import Activity, Attempt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -257,3 +259,40 @@ def test_a_failed_migration_leaves_no_table_behind(url: str) -> None:
     with pytest.raises(ZeroDivisionError):
         fail_at_the_end()
     assert tables(url) == set()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_an_index_that_is_missing_or_half_made_is_created(url: str) -> None:
+    migrate(url)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP INDEX ix_sessions_ended_at"))
+        connection.execute(
+            text("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_messages_due'::regclass")
+        )
+    migrate(url)
+    with engine.connect() as connection:
+        assert {"ix_sessions_ended_at", "ix_messages_due"} <= set(connection.scalars(text(VALID)))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_migration_that_finds_a_table_in_use_lets_others_go_on_and_comes_back(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "LOCK_SECONDS", 0.2)
+    with writing(url) as connection:
+        command.upgrade(alembic_config(connection), "0016_secrets_of_apps")
+    engine = create_engine(url)
+    with engine.connect() as connection, ThreadPoolExecutor(1) as pool:
+        connection.execute(text("SELECT count(*) FROM accounts"))
+        migrating = pool.submit(migrate, url)
+        time.sleep(0.7)
+        assert not migrating.done()
+        with engine.begin() as other:
+            other.execute(text("SET LOCAL lock_timeout = '100ms'"))
+            other.execute(text("SELECT count(*) FROM accounts"))
+        connection.rollback()
+        migrating.result()
+    engine.dispose()
+    assert is_current(url)

@@ -1,9 +1,9 @@
-"""The coarse limit on floods, counted in memory, in Redis, and while Redis is unreachable."""
+"""The coarse limit on floods, counted in memory, in Redis, and in the database while Redis is unreachable."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -11,8 +11,11 @@ import pytest
 from redis import Redis
 
 from tests.conftest import Site
-from tests.doubles import FakeClock
+from tests.doubles import FakeClock, core
 from tests.people import Person
+from webapp.models.database import Database
+from webapp.policy import MINUTE, Window
+from webapp.services.attempts import Attempts
 from webapp.web.flood_limit import Floods
 
 REDIS = os.environ.get("NIGHTLATCH_TEST_REDIS_URL")
@@ -32,9 +35,21 @@ def store(request: pytest.FixtureRequest, worker_id: str) -> Iterator[str | None
     Redis.from_url(url).flushdb()
 
 
-def test_a_network_has_a_limit_of_its_own(store: str | None) -> None:
-    floods = Floods("3 per minute", store, FakeClock())
-    address = uuid4().hex
+@pytest.fixture
+def start(store: str | None, database_url: str) -> Iterator[Callable[[int], Floods]]:
+    """Makes the limit of one more process, of so many in a minute."""
+    db = Database(database_url)
+
+    def begin(most: int) -> Floods:
+        clock = FakeClock()
+        return Floods(Window(most, MINUTE), store, clock, Attempts(core(db, clock=clock)))
+
+    yield begin
+    db.engine.dispose()
+
+
+def test_a_network_has_a_limit_of_its_own(start: Callable[[int], Floods]) -> None:
+    floods, address = start(3), uuid4().hex
     for _ in range(3):
         assert floods.has_room(address)
         floods.count(address)
@@ -43,19 +58,17 @@ def test_a_network_has_a_limit_of_its_own(store: str | None) -> None:
     assert floods.seconds == 60
 
 
-def test_two_processes_share_the_count_in_redis(store: str | None) -> None:
-    one, other, address = (
-        Floods("1 per minute", store, FakeClock()),
-        Floods("1 per minute", store, FakeClock()),
-        uuid4().hex,
-    )
+def test_two_processes_share_the_count_in_redis_or_the_database(
+    store: str | None, start: Callable[[int], Floods]
+) -> None:
+    one, other, address = start(1), start(1), uuid4().hex
     one.count(address)
     assert not one.has_room(address)
-    assert other.has_room(address) == (store in (None, UNREACHABLE))
+    assert other.has_room(address) == (store is None)
 
 
-def test_the_store_reports_whether_it_answers(store: str | None) -> None:
-    assert Floods("1 per minute", store, FakeClock()).store_answers() == (store != UNREACHABLE)
+def test_the_store_reports_whether_it_answers(store: str | None, start: Callable[[int], Floods]) -> None:
+    assert start(1).store_answers() == (store != UNREACHABLE)
 
 
 class TestSiteWithRedis:

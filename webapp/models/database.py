@@ -3,6 +3,8 @@
 SQLite's defaults lose updates between processes; here a writing transaction takes the write lock when it
 begins (BEGIN IMMEDIATE) and waits up to five seconds for it. What must happen once is decided by the row count
 of a conditional UPDATE, which holds on PostgreSQL at READ COMMITTED too.
+
+docs/decisions/postgresql-faults.md says what happens when PostgreSQL fails.
 """
 
 from __future__ import annotations
@@ -10,16 +12,40 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import local
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Engine, Insert, Update, create_engine, event, func, select, text
+from sqlalchemy import Connection, Delete, Engine, Insert, Update, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.orm import Session, configure_mappers
 
 from ..domain.refusals import DatabaseUnavailable
+from .silence import SILENCE
 
-BUSY_MILLISECONDS = 5000
+BUSY_MILLISECONDS = 5000  # to wait for a lock
 RETRY_AFTER = 5  # seconds
+POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 16, "pool_timeout": 5}
+"""Connections of a process: 8 stay open, 24 are the most, and a thread waits 5 seconds for one."""
+
+STATEMENT_MILLISECONDS = 8000  # PostgreSQL cancels a longer statement
+IDLE_MILLISECONDS = 30_000  # and ends a transaction whose process vanished between two statements
+SILENT_SECONDS = 10  # for a whole transaction; longer than a statement, which then ends by itself
+LONG_SECONDS = 3600  # the same for a long transaction
+CONNECTING = {
+    "connect_timeout": "3",  # seconds for each host of the URL
+    "keepalives_idle": "10",  # an idle connection to a machine that vanished ends after 10 + 2 x 5 s
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "10000",  # ms for which a machine may acknowledge nothing
+}
+"""Parameters of libpq, unless the URL has others."""
+READ_ONLY = "25006"
+REPEATABLE = {"40001", "40P01"}
+"""SQLSTATE of a serialization failure and of a deadlock."""
+WARNED = "warned"
+"""Of a connection: PostgreSQL sent a warning. To a COMMIT it does so when its wait for a replica was canceled, and then
+reports success, although the change is lost when another server takes over."""
 
 
 class Transaction:
@@ -57,45 +83,83 @@ class Database:
     def __init__(self, url: str) -> None:
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url) if self.is_sqlite else _postgresql(url)
+        self._request = local()
         configure_mappers()  # else the first requests would, several at once
 
+    def begin_request(self) -> None:
+        """From now on `may_repeat` speaks of what this thread does."""
+        self._request.lost = self._request.committed = False
+
+    def may_repeat(self) -> bool:
+        """True when a transaction of the request was lost, and no COMMIT was sent in it: then nothing was changed, and
+        the whole request can be done again. A COMMIT without an answer may have been carried out."""
+        return bool(self._request.lost and not self._request.committed)
+
     @contextmanager
-    def read(self) -> Iterator[Transaction]:
-        """A transaction that reads one consistent view of the data. Raises `DatabaseUnavailable`."""
-        with self._transaction("BEGIN") as tx:
+    def read(self, *, long: bool = False) -> Iterator[Transaction]:
+        """A transaction that reads one consistent view of the data. `long` as in `write`.
+
+        Raises `DatabaseUnavailable`.
+        """
+        with self._transaction("BEGIN", long=long) as tx:
             yield tx
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
+    def write(self, *, durable: bool = True, long: bool = False) -> Iterator[Transaction]:
         """A transaction that writes: committed on leaving, rolled back on any exception. Raises `DatabaseUnavailable`.
 
         Without `durable` SQLite does not wait for the disk: the change is visible at once and survives a crash of the
         process, but a crash of the machine may undo it until the next durable commit.
+
+        A `long` one, for which no request waits, may take an hour on PostgreSQL.
         """
         synchronous = "FULL" if durable else "NORMAL"
-        with self._transaction(f"PRAGMA synchronous={synchronous}", "BEGIN IMMEDIATE") as tx:
+        with self._transaction(f"PRAGMA synchronous={synchronous}", "BEGIN IMMEDIATE", long=long) as tx:
             yield tx
             tx.flush()
-            tx.connection.commit()
+            self._commit(tx.connection)
+
+    def _commit(self, connection: Connection) -> None:
+        self._request.committed = True
+        about = connection.info
+        about[WARNED] = False
+        connection.commit()
+        if about[WARNED]:
+            raise DatabaseUnavailable(RETRY_AFTER)
 
     @contextmanager
-    def _transaction(self, *commands: str) -> Iterator[Transaction]:
+    def _transaction(self, *commands: str, long: bool) -> Iterator[Transaction]:
         """Rolls back on leaving what was not committed."""
-        with _translated(), self.engine.connect() as connection:
+        with self._translated(), self.engine.connect() as connection:
             connection.begin()  # so that the ORM session does not commit or roll back by itself
             self.begin(connection, *commands)
+            if long and not self.is_sqlite:
+                SILENCE.watch(connection.connection.dbapi_connection, LONG_SECONDS)
+                connection.execute(text(f"SET LOCAL statement_timeout = '{LONG_SECONDS}s'"))
             tx = Transaction(connection)
             try:
                 yield tx
             finally:
                 tx.close()
 
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.OperationalError, NoFreeConnection) as error:  # sqlite3: BEGIN IMMEDIATE
+            raise DatabaseUnavailable(RETRY_AFTER) from error
+        except DBAPIError as error:
+            self._request.lost = error.connection_invalidated or getattr(error.orig, "sqlstate", None) in REPEATABLE
+            if not isinstance(error, OperationalError) and not self._request.lost:
+                raise
+            raise DatabaseUnavailable(RETRY_AFTER) from error
+
     def answers(self) -> bool:
         """True when a trivial query succeeds."""
         try:
-            with self.engine.connect() as connection:
-                connection.execute(text("SELECT 1"))
-        except DBAPIError:
+            with self.read() as tx:
+                tx.execute(text("SELECT 1"))
+        except (DatabaseUnavailable, DBAPIError):
             return False
         return True
 
@@ -124,20 +188,11 @@ def changed_one_row(
     return tx.execute(statement, parameters).rowcount == 1
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, sqlite3.OperationalError) as error:  # sqlite3: BEGIN IMMEDIATE
-        raise DatabaseUnavailable(RETRY_AFTER) from error
-
-
 def _sqlite(url: str) -> Engine:
     engine = create_engine(
         url,
         connect_args={"timeout": BUSY_MILLISECONDS / 1000},
-        pool_size=8,
-        max_overflow=16,
+        **POOL,
         hide_parameters=True,  # errors are logged, and parameters contain hashes and user input
     )
 
@@ -155,11 +210,39 @@ def _sqlite(url: str) -> Engine:
 
 
 def _postgresql(url: str) -> Engine:
-    engine = create_engine(url, pool_size=8, max_overflow=16, pool_pre_ping=True, hide_parameters=True)
+    """No pre-ping, which costs an exchange in each transaction: the first error on a dead connection makes the pool
+    replace all older ones."""
+    ours = {name: value for name, value in CONNECTING.items() if name not in make_url(url).query}
+    engine = create_engine(url, connect_args=ours, **POOL, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
-    def connected(connection: Any, _record: Any) -> None:
-        connection.execute(f"SET lock_timeout = {BUSY_MILLISECONDS}")
+    def connected(connection: Any, record: Any) -> None:
+        SILENCE.watch(connection, SILENT_SECONDS)
+        connection.execute(
+            f"SET lock_timeout = {BUSY_MILLISECONDS}; SET statement_timeout = {STATEMENT_MILLISECONDS};"
+            f" SET idle_in_transaction_session_timeout = {IDLE_MILLISECONDS}"
+        )
         connection.commit()
+
+        def noticed(notice: Any) -> None:
+            if notice.severity_nonlocalized == "WARNING":
+                record.info[WARNED] = True
+
+        connection.add_notice_handler(noticed)
+
+    @event.listens_for(engine, "checkout")
+    def taken(connection: Any, _record: Any, _proxy: Any) -> None:
+        SILENCE.watch(connection, SILENT_SECONDS)
+
+    @event.listens_for(engine, "checkin")
+    @event.listens_for(engine, "invalidate")
+    def returned(connection: Any, _record: Any, _error: Any = None) -> None:
+        SILENCE.release(connection)
+
+    @event.listens_for(engine, "handle_error")
+    def failed(context: Any) -> None:
+        """A server that became a replica is left, so that the next connection finds the primary."""
+        if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+            context.is_disconnect = True
 
     return engine

@@ -2,6 +2,9 @@
 
 The whole upgrade is one transaction under a lock, so a failure leaves the database as it was. It must print
 nothing on standard output, which is the site's log.
+
+On PostgreSQL others may go on writing: the upgrade gives up after it waited `LOCK_SECONDS` for a table, because
+everybody else waits behind it, and begins again later. Indexes are created afterwards, while others write.
 """
 
 from __future__ import annotations
@@ -12,18 +15,28 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from time import sleep
 
 from alembic import command
 from alembic.config import Config
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, NullPool, create_engine, event, func, select, text
+from sqlalchemy.exc import OperationalError
 
 from .base import Table
 from .database import Database
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 LOCK = 7_236_014_431  # the key of PostgreSQL's advisory lock: arbitrary, but it must not change
+INDEX_LOCK = LOCK + 1
+LOCK_SECONDS = 2
+AGAIN_AFTER = (1, 2, 4, 8, 15, 30)
+"""Seconds before each further attempt, when a table was not free."""
+LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
+VALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE indisvalid AND pg_table_is_visible(indrelid)"
+"""The names of the usable indexes. One whose creation was interrupted is there, and not valid."""
 
 for module in iter_modules([str(Path(__file__).parent)]):  # METADATA has the tables of imported modules only
     if module.name != "migrate":
@@ -32,9 +45,36 @@ METADATA = Table.metadata
 
 
 def migrate(database_url: str) -> None:
-    """Upgrades to the newest revision; does nothing when the database has it already."""
-    with writing(database_url) as connection:
-        command.upgrade(alembic_config(connection), "head")
+    """Upgrades to the newest revision; does nothing when the database has it already.
+
+    Raises `OperationalError` when a table was not free in a minute.
+    """
+    for wait in (*AGAIN_AFTER, None):
+        try:
+            with writing(database_url) as connection:
+                command.upgrade(alembic_config(connection), "head")
+            break
+        except OperationalError as error:
+            if wait is None or getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                raise
+            sleep(wait)
+    if not database_url.startswith("sqlite"):
+        create_missing_indexes(database_url)
+
+
+def create_missing_indexes(database_url: str) -> None:
+    """Creates each index of the tables that PostgreSQL does not have yet, while others write."""
+    engine = create_engine(database_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        # not a statement that waits for the lock: CREATE INDEX CONCURRENTLY would wait for its end
+        while not connection.scalar(select(func.pg_try_advisory_lock(INDEX_LOCK))):
+            sleep(0.2)
+        valid, operations = set(connection.scalars(text(VALID))), Operations(MigrationContext.configure(connection))
+        for table in METADATA.sorted_tables:
+            for index in (index for index in table.indexes if index.name not in valid):
+                place, columns = (str(index.name), table.name), [column.name for column in index.columns]
+                operations.drop_index(*place, if_exists=True, postgresql_concurrently=True)
+                operations.create_index(*place, columns, unique=index.unique, postgresql_concurrently=True)
 
 
 def is_current(database_url: str) -> bool:
@@ -54,17 +94,22 @@ def writing(database_url: str) -> Iterator[Connection]:
 
     Raises `RuntimeError` when a foreign key would refer to no row.
     """
+    if not database_url.startswith("sqlite"):
+        # not the engine of `Database`, whose statements must be short
+        engine = create_engine(database_url, poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
+            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+            yield connection
+        return
     database = Database(database_url)
-    if database.is_sqlite:
-        # Rebuilding a table drops the old one, and with foreign keys on that deletes the rows that refer to it.
-        event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=OFF"))
+    # Rebuilding a table drops the old one, and with foreign keys on that deletes the rows that refer to it.
+    event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=OFF"))
     try:
         with database.engine.connect() as connection, connection.begin():
             database.begin(connection, "BEGIN IMMEDIATE")
-            if not database.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             yield connection
-            if database.is_sqlite and connection.execute(text("PRAGMA foreign_key_check")).first():
+            if connection.execute(text("PRAGMA foreign_key_check")).first():
                 raise RuntimeError("The migration would leave rows that point at nothing, so it was undone.")
     finally:
         database.engine.dispose()

@@ -1,41 +1,48 @@
 """A coarse limit on failed POST requests from one network address, in memory or shared in Redis.
 
-The limits that protect accounts are in the database (`Attempts`). When Redis does not answer, it counts in memory, and
-asks Redis again only after a while: a silent Redis must not make requests wait one after another.
+The limits that protect accounts are in the database (`Attempts`). This one counts there too while Redis does not
+answer, and asks Redis again only after a while: a silent Redis must not make requests wait one after another. When
+the database does not answer either, forms are answered 503.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 
 import structlog
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask.wrappers import Response
-from limits import RateLimitItem, parse
+from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
 
+from ..bootstrap import Services
 from ..domain.ports import Clock
+from ..domain.refusals import DatabaseUnavailable, TooManyAttempts
 from ..metrics import LIMITS
-from ..settings import Settings
+from ..policy import Window
+from ..services.attempt_rules import SlidingWindows
+from ..services.attempts import Attempts, Bucket
 from . import current
 
 log = structlog.get_logger()
-REDIS_SECONDS = 0.5  # a slow Redis must not slow the site
+REDIS_SECONDS = 0.04  # then the database is asked
 ASK_AGAIN_SECONDS = 30  # after Redis did not answer; then a single request asks it
 
 
 class Floods:
-    """Counts failed POST requests by network address. `limit` is in the notation of the `limits` package."""
+    """Counts failed POST requests by network address: in `redis_url`, or without it in the memory of this process."""
 
-    def __init__(self, limit: str, redis_url: str | None, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, limit: Window, redis_url: str | None, clock: Clock, attempts: Attempts) -> None:
+        self._clock, self._attempts = clock, attempts
         self._lock = Lock()
         self._silent_since: int | None = None
-        self._limit: RateLimitItem = parse(limit)
-        self._local = FixedWindowRateLimiter(MemoryStorage())
+        self._rule = SlidingWindows((limit,))
+        self._limit = RateLimitItemPerSecond(limit.most, limit.seconds)
+        self.seconds = limit.seconds
         self._store: RedisStorage | None = None
         if redis_url is not None:
             # 40 ms and 4 MiB, and few sites have it (docs/decisions/lazy-imports.md)
@@ -50,7 +57,7 @@ class Floods:
                 retry=Retry(NoBackoff(), 0),
             )
             self._store = RedisStorage(redis_url, connection_pool=pool)
-        self._shared = FixedWindowRateLimiter(self._store) if self._store is not None else self._local
+        self._limiter = FixedWindowRateLimiter(self._store or MemoryStorage())
 
     def store_answers(self) -> bool:
         """False when Redis is configured and does not answer."""
@@ -61,21 +68,31 @@ class Floods:
         return answers
 
     def has_room(self, address: str) -> bool:
-        return self._ask(lambda limiter: limiter.test(self._limit, address))
+        """Raises `DatabaseUnavailable` when neither Redis nor the database answers."""
+        room = self._ask(lambda: self._limiter.test(self._limit, address))
+        return self._attempts.wait(self._bucket(address)) == 0 if room is None else room
 
     def count(self, address: str) -> None:
-        self._ask(lambda limiter: limiter.hit(self._limit, address))
+        """Raises `DatabaseUnavailable` when neither Redis nor the database answers."""
+        if self._ask(lambda: self._limiter.hit(self._limit, address)) is None:
+            with suppress(TooManyAttempts):
+                self._attempts.spend(self._bucket(address))
 
-    def _ask(self, question: Callable[[FixedWindowRateLimiter], bool]) -> bool:
-        """The answer of Redis, or of the memory of this process while Redis is silent."""
-        if self._store is None or not self._is_asked():
-            return question(self._local)
+    def _bucket(self, address: str) -> Bucket:
+        return Bucket(f"flood:{address}", self._rule)
+
+    def _ask(self, question: Callable[[], bool]) -> bool | None:
+        """The answer of Redis, or of the memory; None while Redis is silent, full or gone."""
+        if self._store is None:
+            return question()
+        if not self._is_asked():
+            return None
         try:
-            answer = question(self._shared)
+            answer = question()
         except Exception as error:  # the client raises errors of several libraries
             log.warning("flood_store_gone", error=type(error).__name__)
             self._silent_since = self._clock.now()
-            return question(self._local)
+            return None
         self._silent_since = None
         return answer
 
@@ -90,13 +107,10 @@ class Floods:
             self._silent_since = now  # others go on without Redis while this request asks
             return True
 
-    @property
-    def seconds(self) -> int:
-        return int(self._limit.get_expiry())
 
-
-def install(app: Flask, settings: Settings, clock: Clock) -> None:
-    floods = Floods(settings.policy.flood, settings.redis_url, clock)
+def install(app: Flask, services: Services) -> None:
+    settings = services.settings
+    floods = Floods(settings.policy.flood, settings.redis_url, services.clock, services.attempts)
     app.extensions["floods"] = floods
 
     def check() -> None:
@@ -105,9 +119,13 @@ def install(app: Flask, settings: Settings, clock: Clock) -> None:
             raise TooManyRequests(retry_after=floods.seconds)
 
     def count(response: Response) -> Response:
-        # a request that this limit refused is not counted again
-        if request.method == "POST" and response.status_code >= 400 and response.status_code != 429:
+        # a request that this limit refused is not counted again, and a failure of the site is not the client's
+        if request.method != "POST" or not 400 <= response.status_code < 500 or response.status_code == 429:
+            return response
+        try:
             floods.count(current.origin().rate_limit_key)
+        except DatabaseUnavailable as refusal:
+            return current_app.make_response(current_app.handle_user_exception(refusal))
         return response
 
     app.before_request(check)

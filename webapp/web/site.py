@@ -23,6 +23,7 @@ from . import (
     languages,
     latency,
     layouts,
+    repeats,
     row_ids,
     templates,
 )
@@ -90,7 +91,7 @@ def install(app: Flask, services: Services) -> None:
     app.before_request(_before_request)
     app.teardown_request(languages.forget)
     forwarded.install(app, services)
-    flood_limit.install(app, services.settings, services.clock)
+    flood_limit.install(app, services)
     errors.install(app)
     pages = [page.bp for page in PAGES]
     pages += [of_methods.blueprint(services.methods) for of_methods in (named_factors, requests)]
@@ -103,6 +104,8 @@ def install(app: Flask, services: Services) -> None:
         app.register_blueprint(of_machines.bp)
     app.register_blueprint(legacy.bp if services.settings.legacy_access else legacy.absent)
     app.wsgi_app = hosts.Hosts(app.wsgi_app, services.settings)  # type: ignore[method-assign]  # as Flask's documentation shows it
+    if not services.db.is_sqlite:
+        app.wsgi_app = repeats.Repeats(app.wsgi_app, services.db)  # type: ignore[method-assign]  # likewise
 
 
 def _log_in(app: Flask) -> None:

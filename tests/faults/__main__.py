@@ -1,0 +1,25 @@
+"""`make test-faults`: real servers that die, and races of many rounds. It takes about half an hour."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.faults.postgres import postgres
+
+TESTS = ("replication", "migrations", "failover")
+FILES = [*(str(Path(__file__).with_name(f"{name}.py")) for name in TESTS), "tests/attacks/test_races.py"]
+ROUNDS = {"NIGHTLATCH_TEST_ROUNDS": "100", "NIGHTLATCH_TEST_AT_ONCE": "50", "NIGHTLATCH_TEST_PROCESSES": "4"}
+
+
+def main() -> int:
+    command = [sys.executable, "-m", "pytest", "-n0", "-q", "--no-header", "--durations=0", *FILES, *sys.argv[1:]]
+    with postgres() as url:
+        environ = {**ROUNDS, **os.environ, "NIGHTLATCH_TEST_POSTGRES_URL": url}
+        return subprocess.run(command, env=environ, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
