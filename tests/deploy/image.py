@@ -1,4 +1,4 @@
-"""`make test-deploy`: builds deploy/Containerfile on a Debian of its own, and runs it as deploy/compose.yaml does."""
+"""`make test-deploy`: builds deploy/Containerfile on a Debian of its own, and runs the site that is in it."""
 
 from __future__ import annotations
 
