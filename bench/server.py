@@ -102,7 +102,8 @@ def _seed(settings: Settings, accounts: int) -> list[str]:
     hashed = services.passwords.seal(PASSWORD)
     now, secrets = services.clock.now(), []
     keyring = services.core.keyring
-    with services.db.write(long=True) as tx:
+    with services.db.write() as tx:
+        services.db.take_time(tx)
         for number in range(1, accounts + 1):
             secret = b32encode(services.entropy.bytes(20)).decode()
             secrets.append(secret)

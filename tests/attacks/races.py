@@ -19,8 +19,7 @@ class Racers:
     def __init__(self, processes: int = 2) -> None:
         command = [sys.executable, "-m", "tests.attacks.racer"]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        options = {"cwd": ROOT, "stderr": subprocess.DEVNULL, **pipes}
-        self._all = [subprocess.Popen(command, **options) for _ in range(processes)]
+        self._all = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(processes)]
 
     def race(
         self, site: Site, environ: dict[str, str], requests: list[dict[str, Any]], *, may_be_busy: bool = False

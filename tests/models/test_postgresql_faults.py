@@ -188,7 +188,7 @@ def test_no_connection_is_waited_for_long(database_url: str, proxy: SilentProxy)
         assert time.monotonic() - began < 5
 
 
-def test_a_statement_ends_after_a_while_unless_its_transaction_is_long(
+def test_a_statement_ends_after_a_while_unless_it_may_take_time(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "STATEMENT_MILLISECONDS", 200)
@@ -196,7 +196,8 @@ def test_a_statement_ends_after_a_while_unless_its_transaction_is_long(
         with pytest.raises(DatabaseUnavailable), db.read() as tx:
             tx.execute(text("SELECT pg_sleep(5)"))
         for transaction in (db.read, db.write):
-            with transaction(long=True) as tx:
+            with transaction() as tx:
+                db.take_time(tx)
                 tx.execute(text("SELECT pg_sleep(0.3)"))
         with pytest.raises(DatabaseUnavailable), db.read() as tx:
             tx.execute(text("SELECT pg_sleep(5)"))

@@ -31,7 +31,7 @@ POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 16, "pool_timeout": 5}
 STATEMENT_MILLISECONDS = 8000  # PostgreSQL cancels a longer statement
 IDLE_MILLISECONDS = 30_000  # and ends a transaction whose process vanished between two statements
 SILENT_SECONDS = 10  # for a whole transaction; longer than a statement, which then ends by itself
-LONG_SECONDS = 3600  # the same for a long transaction
+LONG_SECONDS = 600  # the same for work on whole tables
 CONNECTING = {
     "connect_timeout": "3",  # seconds for each host of the URL
     "keepalives_idle": "10",  # an idle connection to a machine that vanished ends after 10 + 2 x 5 s
@@ -96,25 +96,20 @@ class Database:
         return bool(self._request.lost and not self._request.committed)
 
     @contextmanager
-    def read(self, *, long: bool = False) -> Iterator[Transaction]:
-        """A transaction that reads one consistent view of the data. `long` as in `write`.
-
-        Raises `DatabaseUnavailable`.
-        """
-        with self._transaction("BEGIN", long=long) as tx:
+    def read(self) -> Iterator[Transaction]:
+        """A transaction that reads one consistent view of the data. Raises `DatabaseUnavailable`."""
+        with self._transaction("BEGIN") as tx:
             yield tx
 
     @contextmanager
-    def write(self, *, durable: bool = True, long: bool = False) -> Iterator[Transaction]:
+    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
         """A transaction that writes: committed on leaving, rolled back on any exception. Raises `DatabaseUnavailable`.
 
         Without `durable` SQLite does not wait for the disk: the change is visible at once and survives a crash of the
         process, but a crash of the machine may undo it until the next durable commit.
-
-        A `long` one, for which no request waits, may take an hour on PostgreSQL.
         """
         synchronous = "FULL" if durable else "NORMAL"
-        with self._transaction(f"PRAGMA synchronous={synchronous}", "BEGIN IMMEDIATE", long=long) as tx:
+        with self._transaction(f"PRAGMA synchronous={synchronous}", "BEGIN IMMEDIATE") as tx:
             yield tx
             tx.flush()
             self._commit(tx.connection)
@@ -128,19 +123,22 @@ class Database:
             raise DatabaseUnavailable(RETRY_AFTER)
 
     @contextmanager
-    def _transaction(self, *commands: str, long: bool) -> Iterator[Transaction]:
+    def _transaction(self, *commands: str) -> Iterator[Transaction]:
         """Rolls back on leaving what was not committed."""
         with self._translated(), self.engine.connect() as connection:
             connection.begin()  # so that the ORM session does not commit or roll back by itself
             self.begin(connection, *commands)
-            if long and not self.is_sqlite:
-                SILENCE.watch(connection.connection.dbapi_connection, LONG_SECONDS)
-                connection.execute(text(f"SET LOCAL statement_timeout = '{LONG_SECONDS}s'"))
             tx = Transaction(connection)
             try:
                 yield tx
             finally:
                 tx.close()
+
+    def take_time(self, tx: Transaction) -> None:
+        """Gives the transaction ten minutes on PostgreSQL: for work on whole tables, for which no request waits."""
+        if not self.is_sqlite:
+            SILENCE.watch(tx.connection.connection.dbapi_connection, LONG_SECONDS)
+            tx.execute(text(f"SET LOCAL statement_timeout = '{LONG_SECONDS}s'"))
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -70,10 +70,12 @@ class Maintenance:
         self._end_logged_out()
         deleted = {Account.__tablename__: self._purge_accounts() + self.deletions.finish_due()}
         for table, condition in self._expired():
-            with self.core.db.write(long=True) as tx:
+            with self.core.db.write() as tx:
+                self.core.db.take_time(tx)
                 deleted[table.__tablename__] = tx.execute(delete(table).where(condition)).rowcount
         now, policy = self.core.clock.now(), self.core.policy
-        with self.core.db.write(long=True) as tx:
+        with self.core.db.write() as tx:
+            self.core.db.take_time(tx)
             old = Activity.at < now - policy.activity_address_kept, Activity.address.is_not(None)
             tx.execute(update(Activity).where(*old).values(address=None))
             unsaved = or_(
@@ -87,7 +89,8 @@ class Maintenance:
         """Ends what apps were given by sessions that were ended, before these are deleted: what may outlive a session
         ends when its user logs out."""
         ended = select(Session.id).where(Session.ended_at.is_not(None))
-        with self.core.db.write(long=True) as tx:
+        with self.core.db.write() as tx:
+            self.core.db.take_time(tx)
             end_given(tx, self.core.clock.now(), AppAuthorization.session_id.in_(ended))
 
     def reseal(self) -> int:
@@ -99,7 +102,8 @@ class Maintenance:
 
     def _reseal(self, column: InstrumentedAttribute[Any], bound_to: Callable[[Any], str]) -> int:
         table, count = column.class_, 0
-        with self.core.db.read(long=True) as tx:
+        with self.core.db.read() as tx:
+            self.core.db.take_time(tx)
             rows = tx.objects.scalars(select(table).where(column.is_not(None))).all()
         for row in rows:
             sealed = getattr(row, column.key)
@@ -122,7 +126,8 @@ class Maintenance:
         unused = self.core.clock.now() - self.core.policy.unconfirmed_kept
         in_use = select(Session.account_id).where(Session.ended_at.is_(None), Session.seen_at > unused)
         never_confirmed = Account.email.is_(None), not_(Account.made_by_operator), Account.role != OPERATOR
-        with self.core.db.write(long=True) as tx:
+        with self.core.db.write() as tx:
+            self.core.db.take_time(tx)
             return delete_accounts(tx, and_(*never_confirmed, Account.used_at <= unused, Account.id.not_in(in_use)))
 
     def _authorization_is_over(self, ended: int) -> ColumnElement[bool]:

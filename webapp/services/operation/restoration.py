@@ -121,6 +121,7 @@ class Restoration:
         return self.core.clock.now() - at < BANNER_SECONDS
 
     def _void_all(self, tx: Transaction) -> None:
+        self.core.db.take_time(tx)
         now = self.core.clock.now()
         for ended in (Session, PendingLogin, RememberedBrowser, TemporaryPassword, AppSession, AppAuthorization):
             tx.execute(update(ended).where(ended.ended_at.is_(None)).values(ended_at=now))
