@@ -105,7 +105,7 @@ lock: $(DEV)  ## write the newest versions, with their hashes, to the three lock
 
 licences: $(DEV)  ## write the licences of what a site installs to docs/licences.md
 	@{ printf '# Licences\n\nOf what `make serve` installs, as the packages say. `make licences` writes this page.\n\n' && \
-	$(BIN)/pip-licenses --from=mixed --format=markdown --packages $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/\1/p' \
+	$(BIN)/pip-licenses --from=mixed --format=markdown --packages $$(sed -n 's/^\([A-Za-z0-9._-]*\)[^=]*==.*/\1/p' \
 	  requirements.lock) | sed '/^| zxcvbn-rs-py /s/UNKNOWN/MIT    /'; } >docs/licences.md  # it has a file with it only
 
 sbom: $(DEV)  ## print the software bill of materials (CycloneDX, JSON) of what a site installs
@@ -121,7 +121,7 @@ clean:  ## remove what was installed and cached; the database in instance/ stays
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --require-hashes
 # One lock file is for every Python that pyproject.toml names, on every system.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile -q pyproject.toml --universal \
-  --python-version 3.11 --generate-hashes --no-annotate
+  --python-version 3.11 --generate-hashes --no-annotate --no-strip-extras
 VENV := $(PYTHON) -m venv --clear .venv
 APT := $$([ $$(id -u) = 0 ] || echo sudo -n) apt-get install -y -qq python3-venv
 
