@@ -50,10 +50,12 @@ def test_counts_of_all_processes_are_added_and_survive_a_killed_one(start: Start
     assert eventually(lambda: ask(port, "/healthz")[0] == 200)
     web = child_of(server.pid, "gunicorn")
     folder = folder_of(web)
-    assert all(ask(port, "/log-in")[0] == 200 for _ in range(PAGES))
-    counting = [pid for pid in children_of(web) if (folder / f"histogram_{pid}.db").exists()]
-    assert len(counting) == 2, "both processes answered requests"
-    assert [pages(port) for _ in range(6)] == [PAGES] * 6
+    asked = 0
+    while asked < PAGES or not all((folder / f"histogram_{pid}.db").exists() for pid in children_of(web)):
+        assert ask(port, "/log-in")[0] == 200
+        asked += 1
+        assert asked < 40 * PAGES, "one of the processes answers nothing"
+    assert [pages(port) for _ in range(6)] == [asked] * 6
 
     ask_for_a_code(Client(port, f"nightlatch.localhost:{port}"))
     put_off = {"channel": "email", "outcome": "put-off"}
@@ -65,7 +67,7 @@ def test_counts_of_all_processes_are_added_and_survive_a_killed_one(start: Start
     os.kill(killed, signal.SIGKILL)
     assert eventually(lambda: len(children_of(web)) == 2 and killed not in children_of(web))
     assert not (folder / f"gauge_livesum_{killed}.db").exists()
-    assert [pages(port) for _ in range(6)] == [PAGES] * 6
+    assert [pages(port) for _ in range(6)] == [asked] * 6
 
     server.send_signal(signal.SIGTERM)
     assert server.wait(30) == 0
