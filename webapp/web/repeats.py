@@ -32,7 +32,7 @@ class Body(RawIOBase):
         return len(piece)
 
     def again(self, length: str) -> Any:
-        """The same body from its begin, or None when that is not known: `length` is the header Content-Length."""
+        """The same body from its beginning, or None when that is not known: `length` is the header Content-Length."""
         if not self._taken:
             return self._stream
         return BytesIO(self._kept) if length == str(self._taken) == str(len(self._kept)) else None
