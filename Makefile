@@ -7,6 +7,7 @@ SITE := .venv/installed
 LANGUAGES := .venv/languages
 CATALOGUES := $(wildcard webapp/translations/*/LC_MESSAGES/*.po)
 TRACING := .venv/installed-tracing
+BENCH := .bench/installed
 DEV := .venv/installed-dev
 LIGHTHOUSE := .lighthouse/installed
 PROXIES := .proxies/installed
@@ -76,8 +77,8 @@ audit: $(DEV)  ## ask for security advisories of the locked versions; needs a ne
 serve: $(LANGUAGES) $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(TRACING))  ## the production server, in the foreground on NIGHTLATCH_BIND (127.0.0.1:8000)
 	@NIGHTLATCH_SERVING=1 exec $(BIN)/python -m webapp.serve
 
-bench: $(DEV)  ## the benchmarks; fails when a bound is exceeded
-	@exec $(BIN)/python -m bench
+bench: $(LANGUAGES) $(BENCH)  ## the benchmarks, with what a site installs; fails when a bound is exceeded
+	@exec .bench/bin/python -m bench
 
 bench-peers: $(DEV)  ## the site beside other log-in software, in 8 minutes; needs npm and, at first, a network
 	@command -v npm >/dev/null || { echo "bench-peers needs Node.js 20 or newer with npm"; exit 1; }
@@ -112,7 +113,7 @@ sbom: $(DEV)  ## print the software bill of materials (CycloneDX, JSON) of what 
 	@exec $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml requirements.lock
 
 clean:  ## remove what was installed and cached; the database in instance/ stays
-	rm -rf .venv .lighthouse .proxies .real-apps .peers .deploy .patroni tests/real_apps/node/node_modules
+	rm -rf .venv .bench .lighthouse .proxies .real-apps .peers .deploy .patroni tests/real_apps/node/node_modules
 	rm -rf .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f webapp/translations/*/LC_MESSAGES/*.mo
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
@@ -143,6 +144,11 @@ $(DEV): $(LANGUAGES) requirements-dev.lock
 
 $(TRACING): $(SITE) requirements-tracing.lock
 	@{ echo "Installing OpenTelemetry" && $(PIP) -r requirements-tracing.lock && touch $@; } >&2
+
+# Some libraries load what only the tests install, if it is there: in .venv, a process is larger than that of a site.
+$(BENCH): requirements.lock
+	@{ echo "Installing what a site has into .bench" && $(PYTHON) -m venv --clear .bench && \
+	.bench/bin/python -m pip -qq --disable-pip-version-check install --require-hashes -r $< && touch $@; } >&2
 
 $(LIGHTHOUSE):
 	@{ command -v npm >/dev/null || { echo "Lighthouse needs Node.js 18 or newer with npm"; exit 1; }; \

@@ -22,7 +22,7 @@ from webapp.keys import generate_keys
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor, factor_bound, sole_external_id
 from webapp.models.migrate import migrate
-from webapp.serve import web_command
+from webapp.serve import ALLOCATOR, web_command
 from webapp.settings import ROOT, Settings
 
 Command = Callable[[Settings], list[str]]
@@ -71,6 +71,7 @@ def running(
     port = _free_port()
     keys = {f"NIGHTLATCH_{name}": value for name, value in generate_keys().items()}
     environ = {
+        **ALLOCATOR,
         **os.environ,
         **keys,
         "NIGHTLATCH_SERVING": "1",
