@@ -159,13 +159,13 @@ def test_the_command_prints_each_request_and_ends_by_what_it_found(site: Site, e
     found = run(args=["apps", "doctor", "wiki.localhost", "--address", f"127.0.0.1:{echo}", "--proxy", "nginx"])
     assert found.exit_code == 1
     assert re.search(
-        r"^a forged Remote_User: passed on: wrong, missing: underscores_in_headers off;$",
+        r"^wrong: a forged Remote_User \(the request was passed on\), missing: underscores_in_headers off;$",
         found.stdout,
         re.MULTILINE,
     )
     *each, last = found.stdout.splitlines()
     assert len(each) > len(IDENTITY) * 3
-    assert last == f"{len(each)} requests, {sum(': wrong, missing: ' in line for line in each)} of them wrong"
+    assert last == f"{len(each)} requests, {sum(line.startswith('wrong: ') for line in each)} of them wrong"
     unknown = run(args=["apps", "doctor", "nowhere.localhost"])
     assert (unknown.exit_code, unknown.stderr.splitlines()[-1]) == (
         1,

@@ -42,8 +42,8 @@ def doctor(host: str, address: str, proxy: str | None, insecure: bool) -> None:
             host, address, proxy, verify=not insecure
         ):
             answer = "passed on" if found.reached else f"answered with {found.status}"
-            verdict = "fine" if found.line is None else f"wrong, missing: {found.line}"
-            click.echo(f"{found.says}: {answer}: {verdict}")
+            verdict, missing = ("fine", "") if found.line is None else ("wrong", f", missing: {found.line}")
+            click.echo(f"{verdict}: {found.says} (the request was {answer}){missing}")
             asked, wrong = asked + 1, wrong + (found.line is not None)
     except (DoctorError, ValueError) as error:
         raise click.ClickException(str(error)) from None
