@@ -121,6 +121,11 @@ def test_every_page_carries_the_number(site: Site, ada: Owner, wiki: RelyingPart
     assert "ID token of this site" in why(site, number_on(log_out))
     elsewhere = ada.open(f"/oauth/log-out?client_id={wiki.client_id}&post_logout_redirect_uri=https://evil.example/")
     assert "Registered now: nothing" in why(site, number_on(elsewhere))
+    hint = wiki.tokens(ada)["id_token"]
+    hinted = ada.open(f"/oauth/log-out?id_token_hint={hint}&post_logout_redirect_uri=https://evil.example/")
+    assert f"App:       Wiki ({wiki.client_id})" in why(site, number_on(hinted))
+    unknown = ada.open("/oauth/log-out?post_logout_redirect_uri=https://evil.example/")
+    assert "App:       not known" in why(site, number_on(unknown))
     posted = wiki.server.send("POST", "/oauth/authorize", data={"client_id": "none"}, follow=False)
     assert "none has the client ID none" in why(site, number_on(posted))
     with site.services.db.write() as tx:

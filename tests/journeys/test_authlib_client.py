@@ -20,6 +20,7 @@ from joserfc.jwk import KeySet
 from tests.browser.live import LiveSite, live_site
 from tests.keyed_app import JWKS, KEY, RSA
 from tests.people import Owner
+from tests.real_apps.guide import follow
 from tests.relying_party import DEVICE_CODE, target_of
 from webapp.models.registered_apps import PUBLIC, WEB
 from webapp.services.operators import AppOptions
@@ -168,3 +169,23 @@ def test_a_device_polls_until_it_is_connected(site: LiveSite, told: dict[str, An
     assert ada.press("Continue").h1 == "Connected apps"
     assert "id_token" in poll()
     assert client.get(told["userinfo_endpoint"]).json()["email"] == "ada@example.org"
+
+
+def test_the_flask_app_of_the_guide_logs_in_and_out(site: LiveSite, ada: Owner) -> None:
+    """docs/how-to/connect-an-app.md, as it is written there."""
+    here = {"https://login.example.org": site.url("desktop", "")}
+    wiki: dict[str, Any] = {"__name__": "wiki"}
+    exec(follow(site.app, "Flask", "python", replaced=here), wiki)
+    browser = wiki["app"].test_client()
+    assert "Log in" in browser.get("/", base_url="https://wiki.example.org").text
+
+    ada.open(path_of(browser.get("/log-in", base_url="https://wiki.example.org").location))
+    ada.press("Log in", username="ada", password=ada.password)
+    ada.press("Continue")
+    assert browser.get(target_of(ada)).location == "/"
+    assert "Hello, ada." in browser.get("/", base_url="https://wiki.example.org").text
+
+    page = ada.open(path_of(browser.get("/log-out", base_url="https://wiki.example.org").location), follow=False)
+    assert page.response.headers["Location"] == "https://wiki.example.org/"
+    assert "Log in" in browser.get("/", base_url="https://wiki.example.org").text
+    assert ada.open("/").path == "/log-in"

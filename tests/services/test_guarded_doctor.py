@@ -19,7 +19,6 @@ from click.testing import Result
 from tests.conftest import Site, one_database
 from tests.test_legacy_guide import certificate
 from tests.wire import Client, request
-from webapp.domain.app_refusals import UnknownApp
 from webapp.models.registered_apps import GUARDED
 from webapp.services.guarded.configurations import IDENTITY, PROXIES, SPELLINGS, configuration
 from webapp.services.guarded.doctor import Doctor, DoctorError
@@ -98,7 +97,7 @@ def test_the_proxy_is_taken_for_traefik_when_it_does_not_say_what_it_is(site: Si
 
 
 def test_a_host_that_is_not_registered_is_unknown(site: Site) -> None:
-    with pytest.raises(UnknownApp):
+    with pytest.raises(DoctorError, match=r"^No guarded host is named wiki\.localhost\. There are: none\.$"):
         list(doctor(site).examine("wiki.localhost"))
 
 
@@ -160,13 +159,18 @@ def test_the_command_prints_each_request_and_ends_by_what_it_found(site: Site, e
     found = run(args=["apps", "doctor", "wiki.localhost", "--address", f"127.0.0.1:{echo}", "--proxy", "nginx"])
     assert found.exit_code == 1
     assert re.search(
-        r"^a forged Remote_User: reached the app: wrong, missing: underscores_in_headers off;$",
+        r"^wrong: a forged Remote_User \(the request was passed on\), missing: underscores_in_headers off;$",
         found.stdout,
         re.MULTILINE,
     )
-    assert len(found.stdout.splitlines()) > len(IDENTITY) * 3
+    *each, last = found.stdout.splitlines()
+    assert len(each) > len(IDENTITY) * 3
+    assert last == f"{len(each)} requests, {sum(line.startswith('wrong: ') for line in each)} of them wrong"
     unknown = run(args=["apps", "doctor", "nowhere.localhost"])
-    assert (unknown.exit_code, unknown.stderr.splitlines()[-1]) == (1, "Error: There's no app with that ID.")
+    assert (unknown.exit_code, unknown.stderr.splitlines()[-1]) == (
+        1,
+        "Error: No guarded host is named nowhere.localhost. There are: wiki.localhost.",
+    )
     for words in (("doctor", "wiki.localhost", "--address", "x"), ("echo", "--listen", "x")):
         refused = run(args=["apps", *words])
         assert refused.exit_code != 0

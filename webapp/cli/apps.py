@@ -29,7 +29,7 @@ from .common import reports_refusals, services
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
-apps = AppGroup("apps", help="Apps: create, list, show, rotate-secret, delete.")
+apps = AppGroup("apps", help="Apps: create, list, show, rotate-secret, delete; echo and doctor for guarded hosts.")
 
 
 def _keys(_context: click.Context, _option: click.Parameter, file: Path | None) -> Any:

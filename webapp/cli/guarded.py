@@ -36,14 +36,16 @@ def echo(listen: str) -> None:
 @reports_refusals
 def doctor(host: str, address: str, proxy: str | None, insecure: bool) -> None:
     """Ask the proxy of a guarded host with hostile requests. `flask apps echo` must be the application meanwhile."""
-    wrong = False
+    asked = wrong = 0
     try:
         for found in Doctor(services().core, services().operators.apps).examine(
             host, address, proxy, verify=not insecure
         ):
-            reached = "reached the app" if found.reached else f"did not reach the app ({found.status})"
-            click.echo(f"{found.says}: {reached}: {f'wrong, missing: {found.line}' if found.line else 'fine'}")
-            wrong = wrong or found.line is not None
+            answer = "passed on" if found.reached else f"answered with {found.status}"
+            verdict, missing = ("fine", "") if found.line is None else ("wrong", f", missing: {found.line}")
+            click.echo(f"{verdict}: {found.says} (the request was {answer}){missing}")
+            asked, wrong = asked + 1, wrong + (found.line is not None)
     except (DoctorError, ValueError) as error:
         raise click.ClickException(str(error)) from None
+    click.echo(f"{asked} requests, {wrong} of them wrong")
     sys.exit(1 if wrong else 0)

@@ -173,7 +173,7 @@ def after_log_out(to: str) -> Response:
 
 def unanswerable(refusal: Unanswerable) -> Response:
     """A request that cannot be answered to an app: nothing of it is followed (RFC 6749 section 4.1.2.1)."""
-    number = note(refusal.why, request.values.get("client_id", ""), _sent())
+    number = note(refusal.why, request.values.get("client_id", refusal.client_id), _sent())
     g.pop("leads_to", None)
     actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
     return render.page("app_logins/unanswerable.html", number=number, actions=actions, status=400)

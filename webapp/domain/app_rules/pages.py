@@ -55,7 +55,8 @@ AUTHORIZATION: dict[str, Rule] = {
     "post_logout_redirect_uri": Rule(
         "post_logout_redirect_uri is, letter by letter, one of the app's log-out addresses.",
         "OpenID Connect RP-Initiated Logout 1.0 section 3",
-        "Add the address to the app's log-out addresses, and let the app send client_id or id_token_hint with it.",
+        "Add the address on the app's page under Operator > Apps, to the addresses after logging out, and let the app"
+        " send client_id or id_token_hint with it.",
         compare="post_logout_redirect_uris",
     ),
     "request_uri": Rule(

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from socket import create_connection
 
 from ...domain.app_addresses import DEVELOPMENT, OWN_PORTS
-from ...domain.app_refusals import UnknownApp
 from ...models.registered_apps import RegisteredApp
 from ..core import Core
 from ..operators.apps import RegisteredApps
@@ -74,11 +73,12 @@ class Doctor:
     ) -> Iterator[Finding]:
         """What each request did, in turn. `address` is that of the proxy, if the host's name does not lead to it.
 
-        Raises `UnknownApp`, and `DoctorError` when the proxy or the echo app does not answer.
+        Raises `DoctorError` for an unknown host, and when the proxy or the echo app does not answer.
         """
-        app = next((app for app in self.apps.all() if app.host == host.strip().lower()), None)
+        hosts = {app.host: app for app in self.apps.all() if app.host is not None}
+        app = hosts.get(host.strip().lower())
         if app is None or app.host is None:
-            raise UnknownApp()
+            raise DoctorError(f"No guarded host is named {host}. There are: {', '.join(sorted(hosts)) or 'none'}.")
         name, _, port = app.host.partition(":")
         scheme = "http" if name.endswith(DEVELOPMENT) else "https"
         at = parsed_address(address) if address else (name, int(port or OWN_PORTS[scheme]))
@@ -95,7 +95,9 @@ class Doctor:
                     seen = asker.ask(probe.target, *probe.headers, host=probe.host)
                     yield Finding(probe.says, seen.reached, seen.status, _line(probe, seen, name))
             except OSError as error:
-                raise DoctorError(f"The proxy does not answer at {at[0]} port {at[1]}: {error}.") from None
+                raise DoctorError(
+                    f"The proxy does not answer at {at[0]} port {at[1]}: {error}. --address names another."
+                ) from None
 
     @contextmanager
     def _paths(self, app: RegisteredApp) -> Iterator[tuple[str, str]]:

@@ -100,7 +100,7 @@ class LogOuts:
         if address is None:
             return None
         if app is None or address not in app.post_logout_redirect_uris:
-            raise Unanswerable("post_logout_redirect_uri")
+            raise Unanswerable("post_logout_redirect_uri", app.client_id if app is not None else "")
         return redirects.with_parameters(address, [("state", given["state"])]) if "state" in given else address
 
     def _is_of_session(self, app: RegisteredApp | None, hint: dict[str, object] | None, user: User | None) -> bool:

@@ -35,11 +35,13 @@ NONE, LOGIN, CONSENT, SELECT_ACCOUNT = PROMPTS
 
 
 class Unanswerable(Exception):
-    """A request that cannot be answered to an app. `why` names the rule that refused it."""
+    """A request that cannot be answered to an app. `why` names the rule that refused it, and `client_id` the app, where
+    a signed token of the request does."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, client_id: str = "") -> None:
         super().__init__(why)
         self.why = why
+        self.client_id = client_id
 
 
 @dataclass(frozen=True, slots=True)
