@@ -32,7 +32,7 @@ KILL_SECONDS = GRACE_SECONDS + 5
 START_SECONDS = 60
 """Seconds for new code to start, until what runs is kept instead."""
 ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
-"""For glibc, whose default of 8 arenas a core cost 7 MiB more with 60 busy threads, and made nothing faster, because one
+"""For glibc. Its default of 8 arenas a core takes 7 MiB more with 60 busy threads and makes nothing faster, because one
 thread at a time runs Python."""
 MEMORY = "/dev/shm"  # noqa: S108  # a folder of a random name is made in it
 SYSTEMD_SOCKET = 3
