@@ -51,7 +51,9 @@ def test_a_purge_deletes_what_is_over_in_every_part(site: Site, monkeypatch: pyt
     add(site, "e", "d", "c", "b", "a")
     now, old = site.clock.now(), site.clock.now() - 10 * 86400
     with site.services.db.write() as tx:
-        tx.execute(insert(Attempt), [{"bucket": f"x:{number}", "at": old if number % 2 else now} for number in range(9)])
+        tx.execute(
+            insert(Attempt), [{"bucket": f"x:{number}", "at": old if number % 2 else now} for number in range(9)]
+        )
     assert site.services.maintenance.purge()["attempts"] == 4
     site.clock.pass_(40 * 86400)
     deleted = site.services.maintenance.purge()
