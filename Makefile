@@ -51,7 +51,7 @@ test-deploy: $(DEV) $(DEPLOY)  ## installs on a fresh Debian, builds the image, 
 	@exec env $(IN_MEMORY) PATH="$$PWD/.deploy/bin:$$PATH" $(BIN)/python -m pytest -n0 --no-header -q \
 	  $(addprefix tests/deploy/,lint.py replicate.py install.py image.py) $(ARGS)
 
-test-faults: $(DEV) $(PATRONI)  ## database servers that die under load, and long races; half an hour; at first, it needs a network
+test-faults: $(DEV) $(PATRONI)  ## database servers that die under load, large tables, long races; an hour; at first, it needs a network
 	@exec $(BIN)/python -m tests.faults $(ARGS)
 
 check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, translations, secrets; needs no network

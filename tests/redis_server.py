@@ -1,7 +1,8 @@
-"""A real Redis of a test's own, which can be stopped, silenced and filled."""
+"""A real Redis or Valkey of a test's own, which can be stopped, silenced and filled."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from redis import Redis, RedisError, ResponseError
 
 from tests.test_processes import eventually, free_port
 
+PROGRAM = os.environ.get("NIGHTLATCH_TEST_REDIS_SERVER", "redis-server")
+
 
 class RedisServer:
     def __init__(self, folder: Path) -> None:
@@ -23,7 +26,7 @@ class RedisServer:
 
     def start(self) -> None:
         listens = ("--bind", "127.0.0.1", "--port", str(self._port), "--save", "", "--dir", str(self._folder))
-        command = ["redis-server", *listens, "--maxmemory-policy", "noeviction"]
+        command = [PROGRAM, *listens, "--maxmemory-policy", "noeviction"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         assert eventually(self._answers)
 
@@ -65,8 +68,8 @@ class RedisServer:
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[RedisServer]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
+    if shutil.which(PROGRAM) is None:
+        pytest.skip(f"{PROGRAM} is not installed")
     server = RedisServer(folder)
     try:
         yield server

@@ -19,7 +19,7 @@ from tests.prepared import prepare
 HERE = Path(__file__).parent
 EVERY_VARIANT = (
     *("test_account_changes.py", "test_meanwhile.py", "test_operator_recovery.py", "test_replay_and_races.py"),
-    "test_stale_requests.py",
+    *("test_stale_requests.py", "test_unavailable.py"),
 )
 """Where requests meet in one row, so that each variant of a test may take other locks."""
 

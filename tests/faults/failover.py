@@ -30,7 +30,7 @@ def three() -> Iterator[Cluster]:
 def server(three: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder: Path = tmp_path_factory.mktemp("site")
     settings = {"NIGHTLATCH_DATABASE_URL": three.url, "NIGHTLATCH_TRUSTED_PROXIES": "1"}
-    with running(folder, workers=2, accounts=ACCOUNTS, **settings) as server:
+    with running(folder, settings, workers=2, accounts=ACCOUNTS) as server:
         yield server
 
 

@@ -124,7 +124,7 @@ def test_a_second_invitation_is_to_the_same_account_and_voids_the_first_link(sit
     first = site.emailed_path(GRACE, "/invite/")
     assert "as grace." in invite().output
     assert "as grace." in invite("--username", "@GRACE").output
-    assert len(site.services.accounts.all()) == 1
+    assert len(list(site.services.accounts.all())) == 1
     assert Person(site.app).open(first).status == 404
     assert accept(site, site.emailed_path(GRACE, "/invite/")).path == "/log-in"
 

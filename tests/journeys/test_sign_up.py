@@ -333,7 +333,7 @@ def test_a_name_that_is_deleted_while_its_next_owner_signs_up_stays_taken(ada: O
     unaware = replace(sign_up, usernames=UncheckedUsernames(site.services.core, "Nightlatch"))
     with pytest.raises(UsernameTaken):
         unaware.create("Grace", "grace", PASSWORD, Origin("192.0.2.1"))
-    assert site.services.accounts.all() == []
+    assert list(site.services.accounts.all()) == []
 
 
 def test_one_network_creates_twenty_accounts_an_hour_and_a_hundred_a_day(site: Site) -> None:
@@ -415,7 +415,7 @@ class TestSiteThatIsClosedToSignUp:
         assert ada.cookie("session") is None
         with pytest.raises(SignUpClosed):
             site.services.sign_up.create(**NEW, origin=Origin("192.0.2.1"))
-        assert site.services.accounts.all() == []
+        assert list(site.services.accounts.all()) == []
 
     def test_an_account_made_by_the_operator_logs_in_and_confirms_its_address(self, ada: Owner, site: Site) -> None:
         site.services.sign_up.create_by_operator("Ada Lovelace", "ada", PASSWORD, None, confirmed=False)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Timer
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from limits.storage import MemoryStorage
 from redis import Redis
 
-from tests.conftest import Site
+from tests.conftest import Site, one_database
 from tests.doubles import FakeClock, core
 from tests.people import Person
 from webapp.models.database import Database
 from webapp.policy import MINUTE, Window
 from webapp.services.attempts import Attempts
+from webapp.web import flood_limit
 from webapp.web.flood_limit import Floods
 
 REDIS = os.environ.get("NIGHTLATCH_TEST_REDIS_URL")
@@ -69,6 +74,32 @@ def test_two_processes_share_the_count_in_redis_or_the_database(
 
 def test_the_store_reports_whether_it_answers(store: str | None, start: Callable[[int], Floods]) -> None:
     assert start(1).store_answers() == (store != UNREACHABLE)
+
+
+class SlowTimer(MemoryStorage):
+    """The memory, with a pause between making its timer and starting it, as when another thread is given the core."""
+
+    @property
+    def timer(self) -> Timer:
+        time.sleep(0.02)
+        return self._slow
+
+    @timer.setter
+    def timer(self, timer: Timer) -> None:
+        self._slow = timer
+
+
+@one_database
+def test_requests_that_are_counted_at_once_do_not_start_the_timer_of_the_memory_twice(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was a 500 under load, in place of the answer to a wrong code."""
+    monkeypatch.setattr(flood_limit, "MemoryStorage", SlowTimer)
+    floods = Floods(Window(20, MINUTE), None, FakeClock(), Attempts(core(Database(database_url))))
+    time.sleep(0.05)  # the first timer has run
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(floods.count, ["one address"] * 20))
+    assert not floods.has_room("one address")
 
 
 class TestSiteWithRedis:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import insert, literal, or_, select
+from sqlalchemy import insert, literal, select, true, union_all
 
 from ..domain.account_refusals import UsernameMalformed, UsernameReserved, UsernameTaken
 from ..domain.names import key_of, without_marks
@@ -68,9 +68,10 @@ class Usernames:
         One statement, so that a name that is just replaced is not missed between two.
         """
         key = literal(key_of(username))
-        taken = or_(has_username(key), Account.new_username_key == key)
-        others = taken if but is None else taken & (Account.id != but)
-        return tx.scalar(select(Account.id).where(others).limit(1)) is not None
+        waits = select(Account.id).where(Account.new_username_key == key)
+        taken = union_all(select(Account.id).where(has_username(key)), waits).subquery()  # a union, as in there
+        others = taken.c.id != but if but is not None else true()
+        return tx.scalar(select(taken.c.id).where(others).limit(1)) is not None
 
     def is_reserved(self, username: str) -> bool:
         name = _letters(username)

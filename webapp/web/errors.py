@@ -9,7 +9,7 @@ from flask import Flask, current_app, g, make_response, request
 from werkzeug.exceptions import HTTPException
 
 from ..domain.language import ENGLISH, Sentence, gettext, lazy, speak
-from ..domain.refusals import NotFresh, Refusal
+from ..domain.refusals import DatabaseUnavailable, NotFresh, Refusal
 from . import current, guarded_hosts, guarded_page, guards, layouts, render, waiting_requests, words
 
 log = structlog.get_logger()
@@ -46,6 +46,9 @@ def install(app: Flask) -> None:
 
 
 def _http(error: HTTPException) -> Any:
+    cause = getattr(error, "original_exception", None)  # of a 500: what a handler of another error raised
+    if isinstance(cause, DatabaseUnavailable):
+        return _refusal(cause)
     if error.response is not None or error.code is None or error.code < 400:
         return error
     response = (guards.too_large() if error.code == 413 else None) or page(error.code)

@@ -84,7 +84,8 @@ class Floods:
     def _ask(self, question: Callable[[], bool]) -> bool | None:
         """The answer of Redis, or of the memory; None while Redis is silent, full or gone."""
         if self._store is None:
-            return question()
+            with self._lock:  # the memory starts a timer when none runs: two requests at once would start it twice
+                return question()
         if not self._is_asked():
             return None
         try:

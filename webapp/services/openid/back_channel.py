@@ -15,6 +15,7 @@ from ...domain.codes import draw_token
 from ...domain.ports import LogOut, Refused, ServerRequests, Unreachable
 from ...models.app_logins import SessionApp
 from ...models.base import rows_of
+from ...models.batches import parts_of
 from ...models.database import Transaction, changed_one_row
 from ...models.registered_apps import RegisteredApp
 from ...models.sessions import Session
@@ -63,9 +64,10 @@ class BackChannel:
         """The same for every session that is over, also one that is idle or too old. Called by the worker."""
         joined = select(SessionApp.id).outerjoin(Session, Session.id == SessionApp.session_id)
         is_over = or_(Session.id.is_(None), not_(self.sessions.live()))
-        with self.core.db.read() as tx:
-            found = tx.scalars(joined.where(is_over)).all()
-        self._owe(found)
+        for part in parts_of(self.core.db, SessionApp):
+            with self.core.db.read() as tx:
+                found = tx.scalars(joined.where(part, is_over)).all()
+            self._owe(found)
 
     def _owe(self, found: Sequence[int]) -> None:
         if found:
@@ -81,15 +83,18 @@ class BackChannel:
             return
         self._post(tx, tx.objects.get_one(RegisteredApp, row.app_id), row.account_id, row.sid)
 
-    def owe_all(self, tx: Transaction, app: RegisteredApp) -> None:
-        """Owes the messages of every session in which the app takes part, because it is deleted in this transaction.
+    def owe_some(self, tx: Transaction, app: RegisteredApp, most: int) -> int:
+        """Owes the messages of at most so many sessions in which the app takes part, because it is deleted. Returns of
+        how many.
 
         `subjects.ready` must come before.
         """
         row = SessionApp
-        taken = delete(row).where(row.app_id == app.id).returning(row.account_id, row.sid)
-        for account_id, sid in tx.execute(taken).all():
+        some = select(row.id).where(row.app_id == app.id).limit(most)
+        taken = tx.execute(delete(row).where(row.id.in_(some)).returning(row.account_id, row.sid)).all()
+        for account_id, sid in taken:
             self._post(tx, app, account_id, sid)
+        return len(taken)
 
     def _post(self, tx: Transaction, app: RegisteredApp, account_id: int, sid: str) -> None:
         address = app.backchannel_logout_uri

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Select, literal, select, update
@@ -10,6 +10,7 @@ from sqlalchemy import Select, literal, select, update
 from ...domain.names import key_of
 from ...domain.origin import NO_BROWSER
 from ...domain.refusals import NotFound
+from ...models import batches
 from ...models.accounts import Account
 from ...models.database import Transaction
 from ...models.factors import Factor
@@ -32,9 +33,17 @@ class Accounts:
     deletions: Deletions
     renames: Renames
 
-    def all(self) -> Sequence[Account]:
+    def all(self) -> Iterator[Account]:
+        """Every account by username, read part after part."""
+        part = self._after("")
+        while part:
+            yield from part
+            part = self._after(part[-1].username_key)
+
+    def _after(self, key: str) -> Sequence[Account]:
+        after = select(Account).where(Account.username_key > key)
         with self.core.db.read() as tx:
-            return tx.objects.scalars(select(Account).order_by(Account.username_key)).all()
+            return tx.objects.scalars(after.order_by(Account.username_key).limit(batches.ROWS)).all()
 
     def named(self, username: str) -> Account:
         """The account that has this username, or had it before. Raises `NotFound`."""

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Delete, Update, and_, delete, func, not_, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ...models.accounts import OPERATOR, Account
 from ...models.app_logins import AppAuthorization, AuthorizationRequest, LogOutRequest, RefreshToken, end_given
 from ...models.app_proofs import PushedRequest, UsedProof
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
+from ...models.base import Table
+from ...models.batches import parts_of
 from ...models.codes import Code, Link
 from ...models.contacts import ContactLookups
 from ...models.device_logins import DeviceRequest
@@ -70,28 +72,32 @@ class Maintenance:
         self._end_logged_out()
         deleted = {Account.__tablename__: self._purge_accounts() + self.deletions.finish_due()}
         for table, condition in self._expired():
-            with self.core.db.write() as tx:
-                self.core.db.take_time(tx)
-                deleted[table.__tablename__] = tx.execute(delete(table).where(condition)).rowcount
+            deleted[table.__tablename__] = self._in_parts(table, delete(table).where(condition))
         now, policy = self.core.clock.now(), self.core.policy
-        with self.core.db.write() as tx:
-            self.core.db.take_time(tx)
-            old = Activity.at < now - policy.activity_address_kept, Activity.address.is_not(None)
-            tx.execute(update(Activity).where(*old).values(address=None))
-            unsaved = or_(
-                Session.backup_code_at <= now - policy.new_backup_code_seconds,
-                and_(Session.backup_code_at.is_not(None), Session.ended_at.is_not(None)),
-            )
-            tx.execute(update(Session).where(unsaved).values(sealed_backup_code=None, backup_code_at=None))
+        old = Activity.at < now - policy.activity_address_kept, Activity.address.is_not(None)
+        self._in_parts(Activity, update(Activity).where(*old).values(address=None))
+        unsaved = or_(
+            Session.backup_code_at <= now - policy.new_backup_code_seconds,
+            and_(Session.backup_code_at.is_not(None), Session.ended_at.is_not(None)),
+        )
+        self._in_parts(Session, update(Session).where(unsaved).values(sealed_backup_code=None, backup_code_at=None))
         return deleted
+
+    def _in_parts(self, table: type[Table], statement: Delete | Update) -> int:
+        """Carries the statement out for one part of the table after the other. Returns the number of its rows."""
+        rows = 0
+        for part in parts_of(self.core.db, table):
+            with self.core.db.write() as tx:
+                rows += tx.execute(statement.where(part)).rowcount
+        return rows
 
     def _end_logged_out(self) -> None:
         """Ends what apps were given by sessions that were ended, before these are deleted: what may outlive a session
         ends when its user logs out."""
         ended = select(Session.id).where(Session.ended_at.is_not(None))
-        with self.core.db.write() as tx:
-            self.core.db.take_time(tx)
-            end_given(tx, self.core.clock.now(), AppAuthorization.session_id.in_(ended))
+        for part in parts_of(self.core.db, AppAuthorization):
+            with self.core.db.write() as tx:
+                end_given(tx, self.core.clock.now(), part, AppAuthorization.session_id.in_(ended))
 
     def reseal(self) -> int:
         """Seals every secret of an older key under the newest, row by row, and returns how many.
@@ -101,21 +107,22 @@ class Maintenance:
         return sum(self._reseal(column, bound_to) for column, bound_to in SEALED)
 
     def _reseal(self, column: InstrumentedAttribute[Any], bound_to: Callable[[Any], str]) -> int:
-        table, count = column.class_, 0
-        with self.core.db.read() as tx:
-            self.core.db.take_time(tx)
-            rows = tx.objects.scalars(select(table).where(column.is_not(None))).all()
-        for row in rows:
-            sealed = getattr(row, column.key)
-            if self.core.keyring.is_newest(sealed):
-                continue
-            fresh = self.core.keyring.seal(self.core.keyring.open(sealed, bound_to(row)), bound_to(row))
-            values: dict[InstrumentedAttribute[Any], Any] = {column: fresh}
-            if column is Account.phone_number:
-                values[Account.phone_number_mac] = None  # made anew from the sealed number when it is needed
-            with self.core.db.write() as tx:
-                tx.execute(update(table).where(table.id == row.id, column == sealed).values(values))
-            count += 1
+        table: Any = column.class_
+        count = 0
+        for part in parts_of(self.core.db, table):
+            with self.core.db.read() as tx:
+                rows = tx.objects.scalars(select(table).where(part, column.is_not(None))).all()
+            for row in rows:
+                sealed = getattr(row, column.key)
+                if self.core.keyring.is_newest(sealed):
+                    continue
+                fresh = self.core.keyring.seal(self.core.keyring.open(sealed, bound_to(row)), bound_to(row))
+                values: dict[InstrumentedAttribute[Any], Any] = {column: fresh}
+                if column is Account.phone_number:
+                    values[Account.phone_number_mac] = None  # made anew from the sealed number when it is needed
+                with self.core.db.write() as tx:
+                    tx.execute(update(table).where(table.id == row.id, column == sealed).values(values))
+                count += 1
         return count
 
     def _purge_accounts(self) -> int:
@@ -124,11 +131,14 @@ class Maintenance:
         Their names are free again: no other site can have trusted them, because legacy access refuses such accounts.
         """
         unused = self.core.clock.now() - self.core.policy.unconfirmed_kept
-        in_use = select(Session.account_id).where(Session.ended_at.is_(None), Session.seen_at > unused)
+        in_use = select(Session.id).where(Session.account_id == Account.id, Session.ended_at.is_(None))
         never_confirmed = Account.email.is_(None), not_(Account.made_by_operator), Account.role != OPERATOR
-        with self.core.db.write() as tx:
-            self.core.db.take_time(tx)
-            return delete_accounts(tx, and_(*never_confirmed, Account.used_at <= unused, Account.id.not_in(in_use)))
+        is_unused = Account.used_at <= unused, not_(in_use.where(Session.seen_at > unused).exists())
+        deleted = 0
+        for part in parts_of(self.core.db, Account):
+            with self.core.db.write() as tx:
+                deleted += delete_accounts(tx, and_(part, *never_confirmed, *is_unused))
+        return deleted
 
     def _authorization_is_over(self, ended: int) -> ColumnElement[bool]:
         """It was ended, or its last token has expired. A code of which nothing came is over too."""

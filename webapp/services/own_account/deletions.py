@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, String, cast, delete, or_, select, update
+from sqlalchemy import ColumnElement, String, cast, delete, select, update
 
 from ...domain.origin import Origin
 from ...models.accounts import STOPPED_CHANGES, Account, lock_for_change, locked_account
@@ -126,5 +126,6 @@ def delete_accounts(tx: Transaction, which: ColumnElement[bool]) -> int:
     ids = select(Account.id).where(which)
     failures = select(SHARED_BUCKETS + cast(Account.id, String)).where(which)
     tx.execute(update(Message).where(Message.account_id.in_(ids)).values(account_id=None))
-    tx.execute(delete(Attempt).where(or_(Attempt.account_id.in_(ids), Attempt.bucket.in_(failures))))
+    for attempts in (Attempt.account_id.in_(ids), Attempt.bucket.in_(failures)):  # an OR would use no index
+        tx.execute(delete(Attempt).where(attempts))
     return tx.execute(delete(Account).where(which)).rowcount

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, jsonify, make_response, redirect, request
+from flask import Blueprint, g, jsonify, make_response, redirect, request
 from flask.wrappers import Response
 
 from ...domain.app_rules import rule_for
@@ -135,14 +135,21 @@ def _cached(response: Response) -> Response:
     return response
 
 
+@bp.before_request
+def judge_origin() -> None:
+    """Reads whose script asks, before anything is done: a database that is lost afterwards would hide the answer."""
+    page, origin = (request.endpoint or "").removeprefix(f"{bp.name}."), request.headers.get("Origin")
+    if page in FOR_BROWSERS and origin and current.services().openid.origins.is_of_public_app(origin):
+        g.readable_by = origin
+
+
 @bp.after_request
 def for_browsers(response: Response) -> Response:
     """Lets scripts of public apps read the answer (Fetch standard, section 3.3), and those of no other origin."""
-    page, origin = (request.endpoint or "").removeprefix(f"{bp.name}."), request.headers.get("Origin")
     response.vary.add("Origin")
-    if page not in FOR_BROWSERS or not origin or not current.services().openid.origins.is_of_public_app(origin):
+    if "readable_by" not in g:
         return response
-    response.headers["Access-Control-Allow-Origin"] = origin
+    response.headers["Access-Control-Allow-Origin"] = g.readable_by
     response.headers["Access-Control-Expose-Headers"] = "WWW-Authenticate"
     if request.method == "OPTIONS":
         response.headers["Access-Control-Allow-Methods"] = "GET, POST"
