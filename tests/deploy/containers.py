@@ -54,8 +54,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def build(base: str, folder: Path, image: str) -> str:
-    options = ("--network=host", "--format=docker", "--isolation=chroot", f"--build-arg=BASE={base}", f"--tag={image}")
-    podman("build", *options, f"--file={folder / 'Containerfile'}", str(ROOT if image == IMAGE else folder))
+    options = ("--layers=false", "--network=host", "--format=docker", "--isolation=chroot", f"--build-arg=BASE={base}")
+    context = str(ROOT if image == IMAGE else folder)
+    podman("build", *options, f"--tag={image}", f"--file={folder / 'Containerfile'}", context)
     return image
 
 
