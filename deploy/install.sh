@@ -29,7 +29,10 @@ command -v make >/dev/null || missing+=(make)
 command -v openssl >/dev/null || missing+=(openssl)
 case $proxy in
   nginx) [ -x /usr/sbin/nginx ] || missing+=(nginx-light) ;;
-  caddy) command -v caddy >/dev/null || missing+=(caddy) ;;
+  caddy)
+    command -v caddy >/dev/null || missing+=(caddy)
+    [ -x /usr/sbin/nft ] || missing+=(nftables)
+    ;;
 esac
 if [ "${#missing[@]}" -gt 0 ]; then
   echo "Installing ${missing[*]}"
@@ -95,7 +98,9 @@ else
     [ ! -e "$file" ] || mv "$file" "$file.before-nightlatch"
     sed -e "s/login\.example\.org/$host/g" -e '/^\ttls /d' deploy/Caddyfile >"$file"
   fi
-  caddy validate --config "$file" --adapter caddyfile >/dev/null 2>&1
+  install -m 644 deploy/nftables.conf /etc/nightlatch/nftables.conf
+  install -D -m 644 deploy/systemd/caddy.service.d/nightlatch.conf /etc/systemd/system/caddy.service.d/nightlatch.conf
+  said=$(caddy validate --config "$file" --adapter caddyfile 2>&1) || { echo "$said" >&2; exit 1; }
 fi
 
 # -- Start -----------------------------------------------------------------------------------------------------
@@ -114,6 +119,7 @@ else
   systemctl daemon-reload
   systemctl start nightlatch-web.socket nightlatch-purge.timer
   systemctl restart nightlatch-web.service nightlatch-worker.service
+  [ "$proxy" = nginx ] || nft -f /etc/nightlatch/nftables.conf
   systemctl reload-or-restart "$proxy"
   echo "Running. Next: nightlatch accounts invite --email you@example.org"
 fi

@@ -289,12 +289,25 @@ def test_slow_clients_do_not_delay_others(connect: Connect) -> None:
 
 @pytest.mark.parametrize("proxied", [nginx], ids=["nginx"], indirect=True)
 def test_one_address_has_a_bounded_number_of_requests_in_progress(connect: Connect) -> None:
-    """Caddy has no such limit; for it there is deploy/nftables.conf, which tests/deploy/install.py runs."""
+    """Caddy has no such limit; for it there is deploy/nftables.conf, whose limit tests/deploy/install.py meets."""
     (most,) = re.findall(r"limit_conn nightlatch (\d+);", (ROOT / "deploy/nginx.conf").read_text())
-    waiting = [connect() for _ in range(int(most))]
-    for client in waiting:
-        client.send(request(HOST, "/log-in", FORM, "Content-Length: 10", method="POST"))
-    assert eventually(lambda: connect().ask("/log-in").status == 429)
+    waiting: list[Client] = []
+
+    def one_byte_more() -> None:
+        """From each, for nginx ends a request whose body does not go on within 15 s."""
+        for client in waiting:
+            client.send(b"x")
+
+    for _ in range(int(most)):
+        waiting.append(connect())
+        waiting[-1].send(request(HOST, "/log-in", FORM, "Content-Length: 50000", method="POST"))
+        one_byte_more()
+
+    def is_refused() -> bool:
+        one_byte_more()
+        return connect().ask("/log-in").status == 429
+
+    assert eventually(is_refused)
     for client in waiting:
         client.close()
     assert eventually(lambda: connect().ask("/log-in").status == 200)

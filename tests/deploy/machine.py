@@ -23,6 +23,8 @@ NETWORK = ("resolv.conf", "hosts", "apt", "ssl/certs")
 """What a package manager reads in /etc to reach its registry."""
 CGROUPS = Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")
 """Where the unified hierarchy is mounted, beside the older ones or alone."""
+HUGE_PAGES = "huge-pages"
+"""The file in the root that a booted machine has for the setting of the host, which nothing in it may change."""
 
 
 class Machine:
@@ -53,10 +55,10 @@ class Machine:
 
     def _download(self, wheels: Path) -> None:
         """The packages of requirements.lock, so that the machine needs no registry for them."""
-        pip = [sys.executable, "-m", "pip", "-qq", "wheel", "--no-deps", "--wheel-dir", str(wheels)]
+        pip = [sys.executable, "-m", "pip", "-qq", "download", "--no-deps", "--dest", str(wheels)]
         subprocess.run([*pip, "-r", str(ROOT / "requirements.lock")], check=True)
-        # redis needs async-timeout before Python 3.11.3, and Debian 12 has 3.11.2
-        subprocess.run([*pip, "pip", "async-timeout"], check=True)
+        # http-ece is built with setuptools and wheel, redis needs async-timeout before Python 3.11.3 (Debian: 3.11.2)
+        subprocess.run([*pip, "pip", "setuptools", "wheel", "async-timeout"], check=True)
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         if self._init is None:
@@ -80,8 +82,12 @@ class Machine:
         group = hierarchy / f"nightlatch-{os.getpid()}"
         group.mkdir()
         # not chroot: a process in one may make no user namespace (user_namespaces(7)), as the units do
-        begin = 'mount --bind "$0" "$0" && cd "$0" && mount -t proc proc proc && pivot_root . mnt && umount -l /mnt'
-        begin = f"{begin} && exec /lib/systemd/systemd"
+        begin = (
+            'mount --bind "$0" "$0" && cd "$0" && mount -t proc proc proc && mount -t sysfs -o ro sysfs sys'
+            f" && mount --bind {HUGE_PAGES} sys/kernel/mm/transparent_hugepage/enabled"
+            " && pivot_root . mnt && umount -l /mnt && exec /lib/systemd/systemd"
+        )
+        (self.root / HUGE_PAGES).write_text("always [madvise] never\n")
         namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "--net", "--cgroup"]
         command = ["unshare", *namespaces, "sh", "-c", begin, str(self.root)]
         process = subprocess.Popen(
