@@ -45,13 +45,15 @@ DEVICES: dict[str, dict[str, Any]] = {
 }
 NOT_FOUND_BY_EYE = re.compile(r"^Failed to load resource: the server responded with a status of 4\d\d")
 
-CONTROLS_BEFORE = """target => {
+PRESSES = """target => {
   const controls = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, summary")]
     .filter(e => e.checkVisibility({visibilityProperty: true}) && !e.disabled);
-  const from = document.activeElement, follows = Node.DOCUMENT_POSITION_FOLLOWING;
-  const ahead = controls.filter(e => from === document.body || from.compareDocumentPosition(e) & follows);
-  return ahead.indexOf(target) + 1;
+  const from = document.activeElement;
+  const are = where => controls.filter(e => from === document.body || from.compareDocumentPosition(e) & where);
+  const ahead = are(Node.DOCUMENT_POSITION_FOLLOWING), behind = are(Node.DOCUMENT_POSITION_PRECEDING).reverse();
+  return ahead.includes(target) ? ["Tab", ahead.indexOf(target) + 1] : ["Shift+Tab", behind.indexOf(target) + 1];
 }"""
+"""From what has the focus: the key that leads to the target, and how often it is pressed."""
 AT_REST = """() => !document.documentElement.matches(":active-view-transition")
   && document.getAnimations().every(animation => animation.playState !== "running")"""
 
@@ -248,14 +250,16 @@ class Visitor:
     # -- Keyboard ----------------------------------------------------------------------------------
 
     def tab_to(self, target: Locator) -> None:
-        """With the Tab key: first as often as there are controls before it, then until it has the focus."""
+        """With the Tab key, forwards or back: first as often as there are controls before it, then until it has the
+        focus."""
         expect(target).to_have_count(1)
-        for _ in range(target.evaluate(CONTROLS_BEFORE)):
-            self.page.keyboard.press("Tab")
+        key, presses = target.evaluate(PRESSES)
+        for _ in range(presses):
+            self.page.keyboard.press(key)
         for _ in range(60):
             if target.evaluate("e => e === document.activeElement"):
                 return
-            self.page.keyboard.press("Tab")
+            self.page.keyboard.press(key)
         raise AssertionError(f"the keyboard does not reach {target} on {self.page.url}")
 
     def button(self, name: str) -> Locator:
