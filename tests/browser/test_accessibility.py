@@ -18,7 +18,10 @@ from tests.people import ANDROID, DESKTOP
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-RUN = "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations'], selectors: false})"
+RUN = """async rules => {
+  const found = await axe.run(document, {runOnly: rules, resultTypes: ["violations"], selectors: false});
+  return found.violations;  // to pass on all other results took a fifth of the time
+}"""
 RULES = {
     "light": {"type": "tag", "values": TAGS},
     "dark": {
@@ -34,8 +37,8 @@ def found_by_axe(page: Page) -> Iterator[str]:
     page.evaluate(AXE)
     for scheme, rules in RULES.items():
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        found: dict[str, Any] = page.evaluate(RUN, rules)
-        for violation in found["violations"]:
+        violations: list[dict[str, Any]] = page.evaluate(RUN, rules)
+        for violation in violations:
             for node in violation["nodes"]:
                 what = f"{node['html'][:160]} {node.get('failureSummary', '')}"
                 yield f"{scheme}, {violation['id']}: {what}"
