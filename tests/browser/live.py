@@ -221,22 +221,20 @@ class Visitor:
     def become(self, person: Inside | None) -> None:
         """Copies the cookies of a user who is logged in already."""
         self.context.clear_cookies()
-        for name in ("session", "login", "phone") if person else ():
-            value = person.cookie(name) if person else None
-            if value is not None:
-                self.context.add_cookies([{"name": name, "value": value, "url": self.site.url(self.layout)}])
-        self._say_language()
+        theirs = {name: person.cookie(name) for name in ("session", "login", "phone")} if person else {}
+        self._add_cookies(**theirs, language=self.language)
         if person:  # an account's language goes before that of the browser
             with self.site.services.db.write() as tx:
                 tx.execute(update(Account).values(language=self.language))
 
     def speak(self, language: str) -> None:
         self.language = language
-        self._say_language()
+        self._add_cookies(language=language)
 
-    def _say_language(self) -> None:
-        language = self.language
-        self.context.add_cookies([{"name": "language", "value": language, "url": self.site.url(self.layout)}])
+    def _add_cookies(self, **cookies: str | None) -> None:
+        url = self.site.url(self.layout)
+        given = [{"name": name, "value": value, "url": url} for name, value in cookies.items() if value is not None]
+        self.context.add_cookies(given)
 
     def go_back(self) -> None:
         """With the browser's button. What HTMX put into the history is loaded again."""
