@@ -84,6 +84,14 @@ Compressor.compress_gzip = staticmethod(cache(Compressor.compress_gzip))
 POSTGRES = os.environ.get("NIGHTLATCH_TEST_POSTGRES_URL")
 UNCOUNTED = pytest.StashKey[bool]()
 """Marks a test whose lines another counted test executes."""
+UNCOUNTED_FILES = (
+    *("tests/browser/", "tests/proxies/", "tests/test_guard_guide.py", "tests/test_legacy_guide.py"),
+    *("tests/test_server.py", "tests/test_processes.py", "tests/test_deploy.py", "tests/test_systemd.py"),
+    *("tests/test_overload.py", "tests/test_containers.py", "tests/test_architecture.py", "tests/test_translations.py"),
+    *("tests/test_catalogues.py", "tests/test_secrets.py", "tests/test_docs.py", "tests/test_prose.py"),
+)
+"""Tests in a browser or of server processes, and tests that read files of the repository: counting took half of the
+time of the secret scan."""
 
 
 @dataclass
@@ -158,11 +166,11 @@ def leave_out(config: pytest.Config, items: list[pytest.Item], left: list[pytest
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Lines are counted on SQLite, in one layout and without the browser: counting doubles the time of a test, and the
-    same journey on PostgreSQL or in Chromium executes no other line."""
+    """Lines are counted on SQLite, in one layout and in one process: counting doubles the time of a test, and the same
+    journey on PostgreSQL, in Chromium or in a server process executes no other line."""
     plugin = item.config.pluginmanager.get_plugin("_cov")
     counter = plugin and plugin.cov_controller
-    again = item.nodeid.startswith("tests/browser/") or "postgresql" in item.nodeid or item.stash.get(UNCOUNTED, False)
+    again = item.nodeid.startswith(UNCOUNTED_FILES) or "postgresql" in item.nodeid or item.stash.get(UNCOUNTED, False)
     if not counter or item.get_closest_marker("no_cover"):  # that pauses too; a second pause would not end
         return (yield)
     if not again:

@@ -45,13 +45,15 @@ DEVICES: dict[str, dict[str, Any]] = {
 }
 NOT_FOUND_BY_EYE = re.compile(r"^Failed to load resource: the server responded with a status of 4\d\d")
 
-CONTROLS_BEFORE = """target => {
+PRESSES = """target => {
   const controls = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, summary")]
     .filter(e => e.checkVisibility({visibilityProperty: true}) && !e.disabled);
-  const from = document.activeElement, follows = Node.DOCUMENT_POSITION_FOLLOWING;
-  const ahead = controls.filter(e => from === document.body || from.compareDocumentPosition(e) & follows);
-  return ahead.indexOf(target) + 1;
+  const from = document.activeElement;
+  const are = where => controls.filter(e => from === document.body || from.compareDocumentPosition(e) & where);
+  const ahead = are(Node.DOCUMENT_POSITION_FOLLOWING), behind = are(Node.DOCUMENT_POSITION_PRECEDING).reverse();
+  return ahead.includes(target) ? ["Tab", ahead.indexOf(target) + 1] : ["Shift+Tab", behind.indexOf(target) + 1];
 }"""
+"""From what has the focus: the key that leads to the target, and how often it is pressed."""
 AT_REST = """() => !document.documentElement.matches(":active-view-transition")
   && document.getAnimations().every(animation => animation.playState !== "running")"""
 
@@ -219,22 +221,20 @@ class Visitor:
     def become(self, person: Inside | None) -> None:
         """Copies the cookies of a user who is logged in already."""
         self.context.clear_cookies()
-        for name in ("session", "login", "phone") if person else ():
-            value = person.cookie(name) if person else None
-            if value is not None:
-                self.context.add_cookies([{"name": name, "value": value, "url": self.site.url(self.layout)}])
-        self._say_language()
+        theirs = {name: person.cookie(name) for name in ("session", "login", "phone")} if person else {}
+        self._add_cookies(**theirs, language=self.language)
         if person:  # an account's language goes before that of the browser
             with self.site.services.db.write() as tx:
                 tx.execute(update(Account).values(language=self.language))
 
     def speak(self, language: str) -> None:
         self.language = language
-        self._say_language()
+        self._add_cookies(language=language)
 
-    def _say_language(self) -> None:
-        language = self.language
-        self.context.add_cookies([{"name": "language", "value": language, "url": self.site.url(self.layout)}])
+    def _add_cookies(self, **cookies: str | None) -> None:
+        url = self.site.url(self.layout)
+        given = [{"name": name, "value": value, "url": url} for name, value in cookies.items() if value is not None]
+        self.context.add_cookies(given)
 
     def go_back(self) -> None:
         """With the browser's button. What HTMX put into the history is loaded again."""
@@ -248,14 +248,16 @@ class Visitor:
     # -- Keyboard ----------------------------------------------------------------------------------
 
     def tab_to(self, target: Locator) -> None:
-        """With the Tab key: first as often as there are controls before it, then until it has the focus."""
+        """With the Tab key, forwards or back: first as often as there are controls before it, then until it has the
+        focus."""
         expect(target).to_have_count(1)
-        for _ in range(target.evaluate(CONTROLS_BEFORE)):
-            self.page.keyboard.press("Tab")
+        key, presses = target.evaluate(PRESSES)
+        for _ in range(presses):
+            self.page.keyboard.press(key)
         for _ in range(60):
             if target.evaluate("e => e === document.activeElement"):
                 return
-            self.page.keyboard.press("Tab")
+            self.page.keyboard.press(key)
         raise AssertionError(f"the keyboard does not reach {target} on {self.page.url}")
 
     def button(self, name: str) -> Locator:

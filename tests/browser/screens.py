@@ -1040,15 +1040,10 @@ def says_error(language: str) -> str:
     return OFFERED[language].translations.gettext("Error: %(title)s").partition("%")[0]
 
 
-def walk(stage: Stage, *, wrong: bool = False, twins: bool = True) -> Iterator[Screen]:
-    """Every screen of the visitor's layout in turn; with `wrong` only those with fields, sent empty.
-
-    Without `twins` each template is shown once, in the state that shows most of it.
-    """
+def walk(stage: Stage, *, twins: bool = True) -> Iterator[Screen]:
+    """Every screen of the visitor's layout in turn. Without `twins` each template is shown once, in the state that
+    shows most of it."""
     for screen in of(stage.visitor.layout):
-        if (screen.twin and not twins) or (wrong and not screen.has_fields):
-            continue
-        stage.show(screen)
-        if wrong:
-            stage.send_empty()
-        yield screen
+        if not screen.twin or twins:
+            stage.show(screen)
+            yield screen

@@ -18,7 +18,10 @@ from tests.people import ANDROID, DESKTOP
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-RUN = "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations'], selectors: false})"
+RUN = """async rules => {
+  const found = await axe.run(document, {runOnly: rules, resultTypes: ["violations"], selectors: false});
+  return found.violations;  // to pass on all other results took a fifth of the time
+}"""
 RULES = {
     "light": {"type": "tag", "values": TAGS},
     "dark": {
@@ -34,8 +37,8 @@ def found_by_axe(page: Page) -> Iterator[str]:
     page.evaluate(AXE)
     for scheme, rules in RULES.items():
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        found: dict[str, Any] = page.evaluate(RUN, rules)
-        for violation in found["violations"]:
+        violations: list[dict[str, Any]] = page.evaluate(RUN, rules)
+        for violation in violations:
             for node in violation["nodes"]:
                 what = f"{node['html'][:160]} {node.get('failureSummary', '')}"
                 yield f"{scheme}, {violation['id']}: {what}"
@@ -172,6 +175,17 @@ def found_by_us(page: Page, layout: str) -> Iterator[str]:
     page.set_viewport_size(viewport)
 
 
+def found_at_twice_the_text_size(page: Page) -> Iterator[str]:
+    """What is lost (WCAG 2.2, 1.4.4) on the widths of 360 and 320 px."""
+    viewport = page.viewport_size
+    assert viewport is not None
+    for width in (360, 320):
+        page.set_viewport_size({"width": width, "height": 700})
+        page.evaluate(LARGE)
+        yield from (f"twice the text size, {width} px: {fault}" for fault in page.evaluate(LOST))
+    page.set_viewport_size(viewport)
+
+
 # -- Every screen, with and without errors -------------------------------------------------------------
 
 
@@ -196,6 +210,8 @@ def test_every_screen_is_accessible(walk: Walks, layout: str) -> None:
         titles.note(screen, page.title())
         by_keyboard = [] if screen.twin else found_by_keyboard(page)
         found = [*found_by_axe(page), *by_keyboard, *found_by_us(page, layout)]
+        if layout == ANDROID:
+            found += found_at_twice_the_text_size(page)
         faults += [f"{screen.name}: {fault}" for fault in found]
     faults += titles.faults()
     assert not faults, "\n".join(faults)
@@ -248,18 +264,6 @@ def test_every_error_is_accessible_and_takes_no_space_before_it_exists(walk: Wal
         found = [*before, *page.evaluate(GAPS), *found_by_axe(page), *found_by_us(page, layout)]
         faults += [f"{screen.name}: {fault}" for fault in found]
     faults += titles.faults()
-    assert not faults, "\n".join(faults)
-
-
-def test_nothing_is_lost_at_twice_the_text_size_on_a_phone(walk: Walks) -> None:
-    """WCAG 2.2, 1.4.4, on the widths of 360 and 320 px."""
-    stage, faults = walk(ANDROID), []
-    page = stage.visitor.page
-    for screen in screens.walk(stage, twins=False):
-        for width in (360, 320):
-            page.set_viewport_size({"width": width, "height": 700})
-            page.evaluate(LARGE)
-            faults += [f"{screen.name}, {width} px: {fault}" for fault in page.evaluate(LOST)]
     assert not faults, "\n".join(faults)
 
 

@@ -80,14 +80,24 @@ def end(phone: Visitor) -> None:
     expect(phone.page.get_by_role("checkbox", name=NAME)).to_be_checked()
 
 
-def with_phone(visit: Visits, layout: str = ANDROID, **options: Any) -> Visitor:
-    """Ada's phone without notifications, logged out."""
-    phone = as_member(visit, layout, **options)
+def turns_on(phone: Visitor) -> None:
+    """Without notifications, by keyboard, and logs out."""
     begin(phone)
     is_offered_notifications(phone)
     phone.press("Not now")
     end(phone)
     log_out(phone)
+
+
+def with_phone(visit: Visits) -> Visitor:
+    """Ada's phone after the same, prepared without a browser."""
+    phone = visit(ANDROID)
+    person = phone.site.person("ada", layout=ANDROID)
+    person.sign_up()
+    person.turn_on_requests()
+    person.press("Got it")
+    person.log_out()
+    phone.become(person)
     return phone
 
 
@@ -136,7 +146,8 @@ def approve(phone: Visitor, number: str) -> None:
 def test_an_approval_on_the_phone_continues_the_log_in_on_the_other_screen(
     visit: Visits, layout: str, script: bool
 ) -> None:
-    phone = with_phone(visit, layout, java_script_enabled=script)
+    phone = as_member(visit, layout, java_script_enabled=script)
+    turns_on(phone)
     browser = waits(visit, java_script_enabled=script)
     approve(phone, number_on(browser))
     phone.arrives("You approved this login")
