@@ -23,7 +23,7 @@ from sqlalchemy.exc import ProgrammingError
 from werkzeug.routing import Rule
 from whitenoise.compress import Compressor
 
-from tests.doubles import CheapHasher, FakeClock
+from tests.doubles import CheapHasher, FailingTexts, FakeClock
 from tests.people import Owner
 from tests.prepared import empty
 from webapp import create_app, keys
@@ -272,9 +272,16 @@ def environ(database_url: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def overrides() -> dict[str, Any]:
+def gateway() -> FailingTexts:
+    """The gateway of the site, in tests that ask for it."""
+    return FailingTexts()
+
+
+@pytest.fixture
+def overrides(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Further arguments of `create_app`. A test module may override this fixture. Hashing is cheap by default."""
-    return {"hasher": CheapHasher()}
+    texts = {"texts": request.getfixturevalue("gateway")} if "gateway" in request.fixturenames else {}
+    return {"hasher": CheapHasher(), **texts}
 
 
 @cache

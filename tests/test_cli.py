@@ -370,23 +370,23 @@ class TestSiteWithMailServer:
 
 class TestSiteWithGateway:
     @pytest.fixture
-    def gateway(self) -> Iterator[Gateway]:
-        with Gateway() as gateway:
-            yield gateway
+    def vonage(self) -> Iterator[Gateway]:
+        with Gateway() as vonage:
+            yield vonage
 
     @pytest.fixture
-    def environ(self, environ: dict[str, str], gateway: Gateway) -> dict[str, str]:
+    def environ(self, environ: dict[str, str], vonage: Gateway) -> dict[str, str]:
         settings = {"VONAGE_API_KEY": "key", "VONAGE_API_SECRET": "secret", "SMS_FROM": "Nightlatch"}
-        return {**environ, **{f"NIGHTLATCH_{k}": v for k, v in settings.items()}, "NIGHTLATCH_VONAGE_URL": gateway.url}
+        return {**environ, **{f"NIGHTLATCH_{k}": v for k, v in settings.items()}, "NIGHTLATCH_VONAGE_URL": vonage.url}
 
     def test_a_text_is_sent_through_the_gateway_and_check_asks_the_gateway(
-        self, site: Site, run: Run, gateway: Gateway
+        self, site: Site, run: Run, vonage: Gateway
     ) -> None:
         create(run, "--email", "grace@example.org", "--email-confirmed", "--phone", "+44 7400 123456")
         site.services.phone_numbers.send_code(site.services.accounts.named("grace"), "one", HERE)
         assert run("messages", "send").output.endswith("Messages sent: 1\n")
-        assert gateway.texts[0].form["to"] == "447400123456"
-        assert "is your Nightlatch code" in gateway.texts[0].form["text"]
+        assert vonage.texts[0].form["to"] == "447400123456"
+        assert "is your Nightlatch code" in vonage.texts[0].form["text"]
         assert "Text messages: fine" in run("check").output
 
 

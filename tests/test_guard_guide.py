@@ -113,9 +113,9 @@ def test_the_client_id_of_a_web_application_is_in_the_configuration_of_apache(si
     text = run("apps", "show", client_id, "--proxy", "apache").stdout
     assert f"OIDCClientID {client_id}\n" in text
     guarded = site.services.operators.apps.create(GUARDED, AppOptions("W", host="w.example.org")).app.client_id
-    assert (
-        "--redirect-uri https://w.example.org/openid/back" in run("apps", "show", guarded, "--proxy", "apache").stdout
-    )
+    text = run("apps", "show", guarded, "--proxy", "apache").stdout
+    assert "--redirect-uri https://w.example.org/openid/back \\\n" in text
+    assert '--backchannel-logout-uri "https://w.example.org/openid/back?logout=backchannel"\n' in text
 
 
 def test_addresses_that_cannot_be_are_refused(site: Site, run: Run) -> None:

@@ -123,6 +123,10 @@ class Client:
         """Waits for the end of the connection; false if anything else arrives."""
         return self._reads.read(1) == b""
 
+    def read_to_the_end(self) -> bytes:
+        """All that arrives until the server closes the connection."""
+        return self._reads.read()
+
     def close(self) -> None:
         self._reads.close()
         self.socket.close()

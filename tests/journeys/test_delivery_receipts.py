@@ -8,23 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher, FailingTexts
+from tests.doubles import FailingTexts
 from tests.people import PHONE, Owner, Page, Person
 from webapp.models.messages import FAILED, SENT, Message
 
+pytestmark = pytest.mark.usefixtures("gateway")
 SECRET = "a-secret-of-the-operator"
 HOOK = f"/hooks/vonage/delivery/{SECRET}"
 STOPPED = "We can't text you now."
-
-
-@pytest.fixture
-def gateway() -> FailingTexts:
-    return FailingTexts()
-
-
-@pytest.fixture
-def overrides(gateway: FailingTexts) -> dict[str, Any]:
-    return {"hasher": CheapHasher(), "texts": gateway}
 
 
 @pytest.fixture

@@ -12,12 +12,14 @@ import pytest
 from sqlalchemy import insert, update
 
 from tests.adapters import gateway as answers
+from tests.adapters.app_server import AppServer
 from tests.adapters.gateway import Gateway
 from tests.adapters.test_smtp import converse, free_port, listening, stall
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.journeys.test_operators_pages import each_way
 from tests.people import Owner, Page
+from tests.relying_party import ToldParty
 from webapp.adapters.smtp import SmtpMail
 from webapp.adapters.vonage import VonageTexts
 from webapp.models.accounts import Account
@@ -233,6 +235,24 @@ def test_the_list_shows_kinds_and_outcomes_and_no_content(site: Site) -> None:
     assert any(heading.startswith("Security alert ") for heading, _channel in rows)
     assert not re.search(r"\bof-|%\(", page.text)
     assert not re.search(r"ada@example|\b\d{6}\b", page.soup.find("main").get_text())
+
+
+def test_an_app_that_was_not_told_of_a_log_out_is_named_although_it_was_deleted(site: Site) -> None:
+    ada, bob = operator(site), Owner.signed_up(site, "bob")
+    with AppServer() as server:
+        server.answers += [(400, b"")] * 2
+        kept, deleted = (ToldParty(site, server, name=name, trusted=True) for name in ("Wiki", "<b>Films"))
+        kept.tokens(bob)
+        deleted.tokens(bob)
+        site.services.operators.apps.delete(deleted.client_id)
+        bob.log_out()
+        site.services.delivery.deliver_due()
+    rows = [row.get_text(" ", strip=True) for row in ada.open(MESSAGES).soup.select(".rows li")]
+    refused = [row for row in rows if "the app refused the log-out: HTTP 400" in row]
+    assert [name for name in ("App · Wiki ·", "App · <b>Films ·") if any(name in row for row in refused)] == [
+        "App · Wiki ·",
+        "App · <b>Films ·",
+    ]
 
 
 def test_every_template_has_words_on_the_page() -> None:

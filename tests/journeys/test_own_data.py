@@ -45,7 +45,7 @@ WITHHELD = {
     "contacts": {"number_mac"},
     "contact_lookups": set[str](),
     "attempts": set[str](),
-    "messages": {"uid", "sealed", "attempts", "due_at", "claimed_until", "complaint"},
+    "messages": {"uid", "sealed", "attempts", "due_at", "claimed_until", "app_name", "complaint"},
     "activity": set[str](),
 }
 """What is not copied: secrets, hashes, and numbers of rows."""

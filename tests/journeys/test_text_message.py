@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.conftest import Site
-from tests.doubles import CheapHasher, FailingTexts
+from tests.doubles import FailingTexts
 from tests.people import ANDROID, DESKTOP, HOST, IPHONE, PHONE, TWO_FACTOR, Owner, Page
 from webapp.domain.origin import Origin
 from webapp.domain.ports import Refused, Unreachable
 
+pytestmark = pytest.mark.usefixtures("gateway")
 TEXTS = f"{TWO_FACTOR}/text-message"
 CHANGE = "/settings/account/phone"
 START = {DESKTOP: "Next", ANDROID: "Next", IPHONE: "Get started"}
@@ -26,16 +25,6 @@ HOME = "Welcome, Ada Lovelace"
 
 each_layout = pytest.mark.parametrize("layout", [DESKTOP, ANDROID, IPHONE])
 each_way = pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
-
-
-@pytest.fixture
-def gateway() -> FailingTexts:
-    return FailingTexts()
-
-
-@pytest.fixture
-def overrides(gateway: FailingTexts) -> dict[str, Any]:
-    return {"hasher": CheapHasher(), "texts": gateway}
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ import os
 import re
 import shutil
 import subprocess
+import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +27,7 @@ from tests.wire import Answer, Client
 from webapp.models.registered_apps import GUARDED
 from webapp.services.guarded.configurations import configuration
 from webapp.services.guarded.doctor import Doctor, Finding
-from webapp.services.guarded.echo import echo_server
+from webapp.services.guarded.echo import Echo, echo_server
 from webapp.services.operators import AppOptions
 from webapp.settings import ROOT
 from webapp.web.guarded_hosts import scheme
@@ -41,6 +43,12 @@ PROGRAMS = {
     "traefik": shutil.which("traefik", path=str(BINARIES / "bin")),
     "envoy": shutil.which("envoy", path=str(BINARIES / "envoy" / "_bin")),
 }
+WEBSOCKET = (
+    *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
+    f"Sec-WebSocket-Key: {b64encode(b'0123456789abcdef').decode()}",
+)
+PING = b"\x89\x00"
+"""Of a WebSocket (RFC 6455 section 5.5.2)."""
 Change = Callable[[str], str]
 
 
@@ -164,9 +172,29 @@ def headers_of(answer: Answer) -> dict[str, str]:
     return {name.lower(): value for name, value in received(answer)["headers"].items()}
 
 
+class Talker(Echo):
+    """Keeps a WebSocket open for ten seconds, and sends something all the time."""
+
+    def _answer(self) -> None:
+        super()._answer()
+        with suppress(OSError):
+            for _ in range(100 if "Upgrade" in self.headers else 0):
+                self.wfile.write(PING)
+                time.sleep(0.1)
+
+
+class Silent(Echo):
+    """Keeps a WebSocket open for ten seconds."""
+
+    def _answer(self) -> None:
+        super()._answer()
+        if "Upgrade" in self.headers:
+            self.rfile.read(1)
+
+
 @contextmanager
-def echo() -> Iterator[int]:
-    with echo_server("127.0.0.1", 0) as server:
+def echo(app: type[Echo] = Echo) -> Iterator[int]:
+    with echo_server("127.0.0.1", 0, app) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_port
         server.shutdown()
@@ -181,6 +209,7 @@ def guarded(
     rules: Sequence[str] = (),
     change: Change = unchanged,
     host: str = "",
+    upstream: type[Echo] = Echo,
     **options: Any,
 ) -> Iterator[Stack]:
     """A host of its own in front of the echo app. `change` is made to the shipped configuration."""
@@ -190,14 +219,14 @@ def guarded(
     services = server.services
     app = services.operators.apps.create(GUARDED, AppOptions("Wiki", host=host, rules=tuple(rules), **options)).app
     stack = Stack(server, program, host, front, app.client_id)
-    with echo() as upstream:
+    with echo(upstream) as port:
         text = configuration(
             stack.proxy,
             services.operators.apps.named(app.client_id),
             services.core,
             bind=f"127.0.0.1:{server.port}",
             main_url=f"http://{server.host}",
-            upstream=f"http://127.0.0.1:{upstream}",
+            upstream=f"http://127.0.0.1:{port}",
             listen=f"127.0.0.1:{front}",
         )
         for wanted, own in certificate(folder, host).items():

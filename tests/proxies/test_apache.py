@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxies.stacks import Browser, echo, headers_of, listens
+from tests.proxies.stacks import NAVIGATION, Browser, echo, headers_of, listens
 from tests.served import running, served
 from tests.test_guard_guide import APACHE, LOADED, MODULES
 from tests.test_processes import free_port
@@ -23,7 +23,15 @@ def test_apache_logs_in_by_openid_connect(tmp_path: Path) -> None:
     host = f"wiki.localhost:{front}"
     with served(tmp_path, NIGHTLATCH_TRUSTED_PROXIES="1") as server, echo() as upstream:
         services, back = server.services, f"http://{host}/openid/back"
-        made = services.operators.apps.create(WEB, AppOptions("Wiki", redirect_uris=(back,), trusted=True))
+        told = f"http://127.0.0.1:{front}/openid/back?logout=backchannel"  # not every resolver knows .localhost
+        options = AppOptions(
+            "Wiki",
+            redirect_uris=(back,),
+            trusted=True,
+            backchannel_logout_uri=told,
+            private_addresses=("127.0.0.0/8",),
+        )
+        made = services.operators.apps.create(WEB, options)
         text = configuration(
             "apache",
             services.operators.apps.named(made.app.client_id),
@@ -49,6 +57,10 @@ def test_apache_logs_in_by_openid_connect(tmp_path: Path) -> None:
             for upgrade in ("h2c", "h2c, websocket"):
                 answer = browser.ask(f"http://{host}/page", "Connection: Upgrade", f"Upgrade: {upgrade}")
                 assert "upgrade" not in headers_of(answer), upgrade
+            services.accounts.log_out("ada")
+            assert browser.ask(f"http://{host}/page", *NAVIGATION).status == 200, "Apache has not been told yet"
+            services.delivery.deliver_due()
+            assert browser.ask(f"http://{host}/page", *NAVIGATION).status == 302
     assert headers["remote-user"] == "ada"
     assert headers["remote-name"] == "Zoë 李"
     assert headers["remote-email"] == "ada@example.org"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from base64 import b64encode
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.apps import basic
-from tests.proxies.stacks import NAVIGATION, Stack, guarded, headers_of, received
+from tests.proxies.stacks import NAVIGATION, WEBSOCKET, Silent, Stack, Talker, guarded, headers_of, received
 from tests.served import PASSWORD, Served, served
 from tests.wire import Answer, Client, request
 from webapp.models.guarded_hosts import GuardedSession
@@ -33,10 +33,6 @@ CANONICAL_ONLY = (
     "/open/./a",
     "/open\\a",
     "//open/a",
-)
-WEBSOCKET = (
-    *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
-    f"Sec-WebSocket-Key: {b64encode(b'0123456789abcdef').decode()}",
 )
 TESTED = os.environ.get("NIGHTLATCH_TEST_PROXIES", "nginx,caddy").split(",")
 pytestmark = pytest.mark.xdist_group("proxies")
@@ -177,6 +173,36 @@ def test_a_websocket_passes_for_those_who_may(stack: Stack) -> None:
             assert client.answer(body=False).status == status
         finally:
             client.close()
+
+
+LIMITED = {
+    "nginx": (Silent, "proxy_read_timeout 600s;", "proxy_read_timeout 2s;"),
+    "newest-caddy": (Talker, "# stream_timeout 600s", "stream_timeout 2s"),
+    "envoy": (Talker, "max_stream_duration: 600s", "max_stream_duration: 2s"),
+}
+"""What closes a WebSocket, shortened. Traefik and the Caddy of Debian have nothing."""
+
+
+@pytest.mark.parametrize("program", sorted(set(TESTED) & set(LIMITED)))
+def test_the_websocket_of_an_ended_session_is_closed(program: str, server: Served, tmp_path: Path) -> None:
+    app, shipped, short = LIMITED[program]
+    with guarded(server, program, tmp_path, change=replaced(shipped, short), upstream=app) as host:
+        browser = host.browser()
+        browser.log_in(f"{host.url}/page")
+        cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies[host.host].items())
+        client = Client(host.front, host.host)
+        opening = request(host.host, "/socket", *WEBSOCKET, f"Cookie: {cookies}")
+        client.send(opening)
+        assert client.answer(body=False).status == 101
+        started = time.monotonic()
+        server.services.accounts.log_out("ada")
+        assert b'"/socket"' in client.read_to_the_end()
+        assert 1 < time.monotonic() - started < 8, "the application would close it after ten seconds"
+        again = Client(host.front, host.host)
+        again.send(opening)
+        assert again.answer(body=False).status == 401
+        for one in (client, again):
+            one.close()
 
 
 @pytest.mark.parametrize("upgrades", [["h2c"], ["H2C"], ["tls/1.2"], ["h2c, websocket"], ["h2c", "websocket"]])

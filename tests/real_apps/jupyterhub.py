@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import requests
-
 from tests.real_apps.guide import follow
 from tests.real_apps.libraries import NODE
-from tests.real_apps.public import PYTHON_APPS, Public, log_in, public
-from tests.served import running
+from tests.real_apps.public import PYTHON_APPS, Public, answering, log_in, public
 from tests.test_processes import free_port
 
 NOTEBOOKS = "https://notebooks.example.org/"
@@ -35,12 +31,7 @@ def jupyterhub(site: Public, port: int, folder: Path) -> Iterator[None]:
     around = AROUND.format(port=port, hub=free_port(), proxy=proxy, api=free_port(), tunnel=tunnel)
     text = follow(site.server.app, "JupyterHub", "python")
     (folder / "jupyterhub_config.py").write_text(text + around)
-    options = {"cwd": folder, "env": site.environ, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with running(
-        [PYTHON_APPS / "jupyterhub"],
-        lambda: requests.get(f"http://127.0.0.1:{port}/hub/health", timeout=5).ok,
-        **options,
-    ):
+    with answering([PYTHON_APPS / "jupyterhub"], f"http://127.0.0.1:{port}/hub/health", folder, site.environ):
         yield
 
 

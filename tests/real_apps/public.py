@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +131,14 @@ def public(folder: Path, **apps: int) -> Iterator[Public]:
         assert HAPROXY is not None, "HAProxy is not installed"
         with running([HAPROXY, "-f", str(file)], answers(front)):
             yield Public(server, proxy, certificate)
+
+
+@contextmanager
+def answering(program: Sequence[str | Path], url: str, folder: Path, environ: dict[str, str]) -> Iterator[None]:
+    """Runs an app in its folder, from when it answers at the URL."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with running(program, lambda: requests.get(url, timeout=5).ok, cwd=folder, env=environ, **quiet):
+        yield
 
 
 def log_in(page: Page, app: str) -> None:

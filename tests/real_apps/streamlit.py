@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import requests
-
 from tests.real_apps.guide import block, follow
-from tests.real_apps.public import PYTHON_APPS, SITE, Public, log_in, public
-from tests.served import running
+from tests.real_apps.public import PYTHON_APPS, SITE, Public, answering, log_in, public
 from tests.test_processes import free_port
 
 CHARTS = "https://charts.example.org/"
@@ -25,14 +21,8 @@ def streamlit(site: Public, port: int, folder: Path) -> Iterator[None]:
     (folder / "app.py").write_text(block("Streamlit", "python"))
     options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
     program = [PYTHON_APPS / "streamlit", "run", "app.py", *options, "--browser.gatherUsageStats=false"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with running(
-        program,
-        lambda: requests.get(f"http://127.0.0.1:{port}/_stcore/health", timeout=5).ok,
-        cwd=folder,
-        env={**site.environ, "HOME": str(folder)},
-        **quiet,
-    ):
+    environ = {**site.environ, "HOME": str(folder)}
+    with answering(program, f"http://127.0.0.1:{port}/_stcore/health", folder, environ):
         yield
 
 

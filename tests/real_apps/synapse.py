@@ -8,12 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-import requests
 from playwright.sync_api import Page
 
 from tests.real_apps.guide import follow
-from tests.real_apps.public import PYTHON_APPS, SITE, Public, log_in, public
-from tests.served import running
+from tests.real_apps.public import PYTHON_APPS, SITE, Public, answering, log_in, public
 from tests.test_processes import free_port
 
 MATRIX, CLIENT = "https://matrix.example.org", "https://element.example.org/"
@@ -38,11 +36,8 @@ def synapse(site: Public, port: int, folder: Path) -> Iterator[None]:
         [*program, "--generate-config", "--report-stats=no", "--server-name", "matrix.example.org"],
         check=True, **options,
     )  # fmt: skip
-    with running(
-        [*program, "-c", "nightlatch.yaml"],
-        lambda: requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok,
-        **options,
-    ):
+    command = [*program, "-c", "nightlatch.yaml"]
+    with answering(command, f"http://127.0.0.1:{port}/health", folder, site.environ):
         yield
 
 

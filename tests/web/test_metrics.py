@@ -15,7 +15,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import Site, one_database
-from tests.doubles import CheapHasher, FailingTexts
+from tests.doubles import FailingTexts
 from tests.people import Owner, Person
 from webapp import create_app
 from webapp.domain.origin import Origin
@@ -23,20 +23,11 @@ from webapp.domain.ports import Refused, Unreachable
 from webapp.services.delivery import CHANNELS
 from webapp.settings import ROOT, Settings
 
+pytestmark = pytest.mark.usefixtures("gateway")
 DASHBOARD = ROOT / "deploy/grafana/nightlatch.json"
 ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
 UNIT_TESTS = ROOT / "deploy/prometheus/alerts_test.yaml"
 PROMTOOL = shutil.which("promtool")
-
-
-@pytest.fixture
-def gateway() -> FailingTexts:
-    return FailingTexts()
-
-
-@pytest.fixture
-def overrides(gateway: FailingTexts) -> dict[str, Any]:
-    return {"hasher": CheapHasher(), "texts": gateway}
 
 
 @pytest.fixture

@@ -32,9 +32,9 @@ class AuthorizationRequest(Table):
     session_hash: Mapped[str | None] = mapped_column(String(64))
     """`Session.token_hash` when it was asked: another one shows that a proof came after the request."""
     decision: Mapped[str | None] = mapped_column(String(8))
-    """`AGREED` or `CANCELED`; None while the user has not been asked."""
+    """`AGREED` or `CANCELED`, which holds for every session; None while the user has not been asked."""
     decided_hash: Mapped[str | None] = mapped_column(String(64))
-    """`Session.token_hash` of the session that decided: it is not the answer of another one."""
+    """`Session.token_hash` of the session that agreed: it is not the answer of another one."""
     answered_at: Mapped[MaybeAt]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .base import At, BigId, Key, MaybeAt, Table
+from .base import At, BigId, Key, MaybeAt, Short, Table
 
 OWED, SENT, FAILED = "owed", "sent", "failed"
 
@@ -33,6 +33,8 @@ class Message(Table):
     ended_at: Mapped[MaybeAt]
     received_at: Mapped[MaybeAt]
     """When the gateway reported that it arrived."""
+    app_name: Mapped[Short | None]
+    """Of the app that is told of a log-out, which may be deleted meanwhile."""
     complaint: Mapped[str | None] = mapped_column(String(200))
     """Why the last delivery failed."""
 

@@ -77,12 +77,18 @@ class Outbox:
         content = {"subscription": subscription, "text": text, "until": until, "factor": factor_id}
         return self._owe(tx, PUSH, template, account, content)
 
-    def post_log_out(self, tx: Transaction, told: LogOut) -> int:
+    def post_log_out(self, tx: Transaction, told: LogOut, app_name: str) -> int:
         """The same for an app that is told of the end of a session. What it is sent is signed when it is sent."""
-        return self._owe(tx, LOG_OUT, "app-log-out", None, asdict(told))
+        return self._owe(tx, LOG_OUT, "app-log-out", None, asdict(told), app_name)
 
     def _owe(
-        self, tx: Transaction, channel: str, template: str, account: Account | None, content: Mapping[str, object]
+        self,
+        tx: Transaction,
+        channel: str,
+        template: str,
+        account: Account | None,
+        content: Mapping[str, object],
+        app_name: str | None = None,
     ) -> int:
         tx.flush()  # an account added in this transaction gets its id now
         uid, now = self.core.entropy.bytes(UID_BYTES).hex(), self.core.clock.now()
@@ -91,6 +97,7 @@ class Outbox:
             "channel": channel,
             "template": template,
             "account_id": account.id if account else None,
+            "app_name": app_name,
             "sealed": self.core.keyring.seal(_as_json(content), bound_to=message_bound(uid)),
             "state": OWED,
             "attempts": 0,

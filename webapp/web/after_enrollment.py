@@ -18,10 +18,19 @@ def keep(method: str, path: str | None) -> None:
         session[AFTER] = [method, path, current.services().clock.now()]
 
 
-def take(method: str) -> str | None:
-    """The path that was kept for this method, once and for as long as an enrollment lives."""
-    if AFTER not in session:
-        return None
-    kept, path, at = session.pop(AFTER)
+def kept(method: str) -> str | None:
+    """The path that was kept for this method, for as long as an enrollment lives."""
+    slug, path, at = session.get(AFTER, (None, "", 0))
     lately = current.services().clock.now() - at < current.services().settings.policy.draft_seconds
-    return str(path) if kept in (method, ANY) and lately else None
+    return str(path) if slug in (method, ANY) and lately else None
+
+
+def take(method: str) -> str | None:
+    """The same, once."""
+    path = kept(method)
+    drop()
+    return path
+
+
+def drop() -> None:
+    session.pop(AFTER, None)

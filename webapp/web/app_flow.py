@@ -36,9 +36,11 @@ from . import (
 )
 from .forms import Form
 
-CONSENT, GUARDED_LOGIN = "app_logins.consent", "guarded_logins.log_in"
+CONSENT, GUARDED_LOGIN, DEVICE_CODE = "app_logins.consent", "guarded_logins.log_in", "device.code"
 HANDLE = "id"
 """In the query of the page: the stored request."""
+CANCELED = "canceled"
+"""In the query of the page of a guarded host's log-in: it was canceled."""
 FORM_POST = "form_post"
 STORED = "stored"
 """In the query of the page of log-out: the request that a form sent, so that no redirect may lead on to an app."""
@@ -51,17 +53,35 @@ def page_of(handle: str) -> str:
 
 def lead_on(path: str | None) -> None:
     """For a page of log-in or step-up that leads to `path`: if that is an app's request, its headers name the app."""
-    parts = urlsplit(path or "")
-    handle = parse_qs(parts.query).get(HANDLE, [""])[0]
-    if parts.path == layouts.page_url(GUARDED_LOGIN):
+    to_host, to_app = _handle_in(path, GUARDED_LOGIN), _handle_in(path, CONSENT)
+    if to_host is not None:
         with suppress(GuardedLoginExpired):
-            name_host(current.services().guarded.logins.find(handle).app)
-    if parts.path != layouts.page_url(CONSENT):
-        return
-    try:
-        name_app(current.services().openid.authorizations.find(handle).asked)
-    except (Unanswerable, AuthorizationError):
-        return
+            name_host(current.services().guarded.logins.find(to_host).app)
+    if to_app is not None:
+        with suppress(Unanswerable, AuthorizationError):
+            name_app(current.services().openid.authorizations.find(to_app).asked)
+
+
+def cancel(path: str | None) -> Response | None:
+    """The response to Cancel on a page of log-in, step-up or enrollment that leads on to `path`; None for a path of
+    this site. An app is told of it (RFC 6749 section 4.1.2.1). The session stays as it is."""
+    after_enrollment.drop()
+    to_host, to_app, user = _handle_in(path, GUARDED_LOGIN), _handle_in(path, CONSENT), current.user_or_none()
+    if to_app is not None:
+        service = current.services().openid.authorizations
+        with suppress(Unanswerable, AuthorizationError):  # the page says so
+            service.decide(service.find(to_app), user, agreed=False)
+        return render.go(page_of(to_app), whole=True)
+    if to_host is not None and user is not None:
+        return render.go(layouts.page_url(GUARDED_LOGIN, **{HANDLE: to_host, CANCELED: 1}), whole=True)
+    codes = layouts.page_url(DEVICE_CODE)
+    return render.go(codes) if (path or "").startswith(f"{codes}/") else None
+
+
+def _handle_in(path: str | None, page: str) -> str | None:
+    """The handle in the query of the path; None unless it is a path of this page."""
+    parts = urlsplit(path or "")
+    return parse_qs(parts.query).get(HANDLE, [""])[0] if parts.path == layouts.page_url(page) else None
 
 
 def name_host(app: RegisteredApp) -> None:

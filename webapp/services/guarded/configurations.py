@@ -30,6 +30,8 @@ PAGES = ("start", "back", "log-out", "forbidden", "style.css")
 """The pages of Nightlatch at a guarded host, and their style sheet, below /.nightlatch/."""
 TIME_OUT = 5
 """Seconds for Nightlatch to answer; a request without an answer is refused."""
+TUNNEL = 600
+"""Seconds after which a WebSocket is closed, where the proxy can: the lifetime of an access token."""
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # where Nightlatch listens, and where it is called
 ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 
@@ -91,6 +93,7 @@ def configuration(
         connection_options=CONNECTION_OPTIONS,
         pages=PAGES,
         seconds=TIME_OUT,
+        tunnel=TUNNEL,
     )
 
 

@@ -63,8 +63,8 @@ class Echo(BaseHTTPRequestHandler):
         """Nothing is logged."""
 
 
-def echo_server(host: str, port: int) -> ThreadingHTTPServer:
+def echo_server(host: str, port: int, handler: type[Echo] = Echo) -> ThreadingHTTPServer:
     """The application, listening at this address; port 0 for any that is free. It serves by `serve_forever`."""
-    server = ThreadingHTTPServer((host, port), Echo)
+    server = ThreadingHTTPServer((host, port), handler)
     server.daemon_threads = True
     return server

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, insert, select, update
 
 from ...domain.codes import draw_token, hash_of
 from ...domain.language import lazy
 from ...domain.origin import Origin
+from ...domain.path_rules import DENY, action_for
 from ...domain.refusals import Refusal
 from ...models.accounts import share_account
 from ...models.database import changed_one_row
@@ -110,6 +111,11 @@ class Logins:
             return self._missing(waiting, user, since)
         is_asked = waiting.asks and waiting.agreed_hash != user.session.token_hash
         return Consent() if is_asked else Ready(proved)
+
+    def may_enter(self, waiting: HostLogin, user: User) -> bool:
+        """True when the first page of the host asks the user for nothing more."""
+        action = action_for(waiting.app.rules, waiting.app.proof, "GET", "/")
+        return action != DENY and isinstance(self.next(replace(waiting, proof=action), user), Ready)
 
     def agree(self, waiting: HostLogin, user: User) -> None:
         """The user of this session goes on to a host of which this browser logged out before."""

@@ -42,8 +42,7 @@ class PendingRequest:
     id: int
     asked: CheckedRequest
     context: RequestContext
-    canceled_hash: str | None
-    """`Session.token_hash` of the session whose user canceled it."""
+    canceled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +100,7 @@ class Authorizations:
         parameters = [(name, value) for name, value in found.parameters]
         agreed = found.decided_hash if found.decision == AGREED else None
         context = RequestContext(found.asked_at, found.session_hash, agreed)
-        return PendingRequest(
-            found.id, self.ask(parameters), context, found.decided_hash if found.decision == CANCELED else None
-        )
+        return PendingRequest(found.id, self.ask(parameters), context, found.decision == CANCELED)
 
     def now(self, user: User | None) -> RequestContext:
         """The context of a request that comes now."""
@@ -185,10 +182,11 @@ class Authorizations:
         tx.execute(used.values(used_at=self.core.clock.now()))
         return given
 
-    def decide(self, waiting: PendingRequest, user: User, *, agreed: bool) -> None:
-        """Stores what the user of this session decided; the app gets its answer then. Raises `Unanswerable`."""
+    def decide(self, waiting: PendingRequest, user: User | None, *, agreed: bool) -> None:
+        """Stores what the user of this session decided; the app gets its answer then. Without a session, a request can
+        only be canceled. Raises `Unanswerable`."""
         unanswered = AuthorizationRequest.id == waiting.id, AuthorizationRequest.answered_at.is_(None)
-        values = {"decision": AGREED if agreed else CANCELED, "decided_hash": user.session.token_hash}
+        values = {"decision": AGREED if agreed else CANCELED, "decided_hash": user and user.session.token_hash}
         with self.core.db.write() as tx:
             if not changed_one_row(tx, update(AuthorizationRequest).where(*unanswered).values(values)):
                 raise Unanswerable("answered")

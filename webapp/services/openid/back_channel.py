@@ -100,7 +100,7 @@ class BackChannel:
         address = app.backchannel_logout_uri
         if address is not None:
             how = (app.client_id, address, app.private_addresses, app.signing_algorithm)
-            self.outbox.post_log_out(tx, LogOut(*how, self.subjects.of(app, account_id), sid))
+            self.outbox.post_log_out(tx, LogOut(*how, self.subjects.of(app, account_id), sid), app.name)
 
     def send(self, told: LogOut) -> None:
         """Sends the log-out token, at the address that the app has now; for a deleted one, that it had last.

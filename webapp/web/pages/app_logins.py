@@ -45,7 +45,7 @@ def consent() -> Any:
         return render.go(current.path(), whole=True)  # a script would not follow the headers of the page
     service = current.services().openid.authorizations
     waiting, user = service.find(request.args.get(app_flow.HANDLE, "")), current.user_or_none()
-    if user is not None and user.session.token_hash == waiting.canceled_hash:
+    if waiting.canceled:
         return app_flow.refused(service.cancel(waiting), waiting.asked.app.name)
     return app_flow.show(waiting, service.next(waiting.asked, waiting.context, user))
 
@@ -53,6 +53,8 @@ def consent() -> Any:
 @bp.post("/oauth/consent")
 def agree() -> Any:
     service, form = current.services().openid.authorizations, Form()
+    if "cancel" in request.form and form.trusted():
+        return app_flow.cancel(current.path())
     if current.user_or_none() is None:
         return render.go(layouts.page_url("entrance.log_in", next=current.path()), whole=True)
     waiting = service.find(request.args.get(app_flow.HANDLE, ""))
@@ -60,7 +62,7 @@ def agree() -> Any:
         return app_flow.consent(waiting.asked, form)
     if "other" in request.form:
         return app_flow.log_in_as_other()
-    service.decide(waiting, current.user(), agreed="cancel" not in request.form)
+    service.decide(waiting, current.user(), agreed=True)
     return render.go(current.path())
 
 

@@ -38,6 +38,7 @@ class LoginProof(ProofPages):
         claim = self.flow.claim(cookies.login_token())
         themes.use(claim.account)
         g.pending_username = claim.account.username  # for the line "Logging in as"
+        g.pending_next = claim.pending.next_path or None
         app_flow.lead_on(claim.pending.next_path)
         return claim
 
@@ -47,7 +48,7 @@ class LoginProof(ProofPages):
             render.problem(words.say(refusal))
             if isinstance(refusal, ChallengeExhausted):
                 prefill(g.pending_username)
-        response = render.go(layouts.page_url("entrance.log_in"), whole=True)
+        response = _log_in_again()
         cookies.drop(response, cookies.LOGIN)
         return response
 
@@ -59,7 +60,7 @@ class LoginProof(ProofPages):
 
     def give_up(self, claim: LoginClaim) -> Response:  # type: ignore[override]  # this flow has claims of this type
         self.flow.give_up(claim)
-        return render.go(layouts.page_url("entrance.log_in"), whole=True)
+        return app_flow.cancel(claim.pending.next_path) or _log_in_again()
 
     def glance(self) -> Glance | None:
         return self.flow.glance(cookies.login_token())
@@ -76,6 +77,11 @@ class LoginProof(ProofPages):
 
     def options(self) -> dict[str, Any]:
         return {"remember": "remember" in request.form, "known_browser": cookies.known_browser()}
+
+
+def _log_in_again() -> Response:
+    """To the page of the password, which then leads where the pending login did."""
+    return render.go(layouts.page_url("entrance.log_in", next=g.get("pending_next")), whole=True)
 
 
 LoginProof().add_to(bp)

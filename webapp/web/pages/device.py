@@ -40,8 +40,10 @@ def one(request_id: int) -> Any:
     form = Form()
     try:
         shown = current.services().openid.devices.find(current.user(), request_id)
+        if form.trusted() and (isinstance(shown.step, Consent) or "cancel" in request.form):
+            return _answered(shown)
         if isinstance(shown.step, Consent):
-            return _answered(shown) if form.trusted() else _ask(form, shown)
+            return _ask(form, shown)
     except CodeExpired as refusal:
         render.problem(words.say(refusal))
         return render.go(layouts.page_url("device.code"))

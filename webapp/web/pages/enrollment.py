@@ -173,7 +173,7 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
         card=backup_card.card(visit.account, code) if code else None,
         **_list_of(visit.method),
         step_marker=progress.marker(visit, step),
-        cancel_url=layouts.page_url("two_factor.methods"),
+        cancel_url=after_enrollment.kept(visit.method.slug) or layouts.page_url("two_factor.methods"),
         **context,
     )
 

@@ -8,6 +8,7 @@ from flask import Blueprint, request
 
 from ...domain.language import gettext as _
 from ...models.registered_apps import RegisteredApp
+from ...models.user import User
 from ...services.guarded.logins import GuardedLoginExpired, HostLogin
 from ...services.openid.steps import Consent, Enroll, LogIn, Ready, Step, StepUp
 from .. import app_flow, current, guarded_hosts, layouts, render
@@ -27,6 +28,10 @@ def log_in() -> Any:
     app_flow.name_host(waiting.app)
     if "other" in request.form and user is not None and form.trusted():
         return app_flow.log_in_as_other()
+    if "cancel" in request.form and form.trusted():
+        return app_flow.cancel(current.path())
+    if app_flow.CANCELED in request.args:
+        return _leave(waiting, user)
     step = logins.next(waiting, user)
     if isinstance(step, Consent) and form.trusted():
         logins.agree(waiting, current.user())
@@ -47,6 +52,13 @@ def _before(app: RegisteredApp, step: Step) -> Any:
     actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
     number = app_flow.note("access", app.client_id, [("host", str(app.host))])
     return render.page("app_logins/forbidden.html", app=app, number=number, actions=actions, status=403)
+
+
+def _leave(waiting: HostLogin, user: User | None) -> Any:
+    """To the first page of the host, unless that would lead back here."""
+    if user is None or not current.services().guarded.logins.may_enter(waiting, user):
+        return render.go(layouts.page_url("home.home"))
+    return app_flow.onward(waiting.app.name, guarded_hosts.url(str(waiting.app.host), "/"))
 
 
 def _go_back(waiting: HostLogin) -> Any:

@@ -41,10 +41,6 @@ class StepUpProof(ProofPages):
     def cancel_label(self) -> str:
         return _("Cancel")
 
-    @property
-    def cancel_url(self) -> str:
-        return layouts.page_url("settings.overview")
-
     def claim(self) -> StepUpClaim:
         """Raises `NotFresh` when the password must be proved first."""
         user = current.user()
@@ -66,7 +62,7 @@ class StepUpProof(ProofPages):
 
     def give_up(self, claim: Claim) -> Response:
         self.flow.withdraw(claim)  # type: ignore[arg-type]  # this flow has claims of this type
-        return render.go(self.cancel_url)
+        return _cancel()
 
     def glance(self) -> Glance | None:
         claim = self.claim()
@@ -92,6 +88,8 @@ bp.register_error_handler(NotFresh, proof.lost)
 @bp.route("/password", methods=["GET", "POST"])
 def password() -> Any:
     services, user, form = current.services(), current.user(), PasswordForm()
+    if "cancel" in request.form and form.trusted():
+        return _cancel()
     if form.submitted():
         try:
             token = services.password_proof.verify(user, form.password.data)
@@ -103,11 +101,15 @@ def password() -> Any:
                 return _continue(token)
             _choice, unsent = services.step_up.choose(services.step_up.claim(user), method, current.origin())
             return render.logged_in_as(render.go_on(proof.url("verify", method=method), unsent), token)
-    return render.page("step_up/password.html", form, cancel_url=proof.cancel_url)
+    return render.page("step_up/password.html", form)
 
 
 def _next() -> str | None:
     return guards.local_path(request.args.get("next"))
+
+
+def _cancel() -> Response:
+    return app_flow.cancel(_next()) or render.go(layouts.page_url("settings.overview"))
 
 
 def _continue(token: SessionToken | None) -> Response:
@@ -117,5 +119,5 @@ def _continue(token: SessionToken | None) -> Response:
     if act is not None:
         return kept_acts.do(act, token)
     session.pop(kept_acts.KEY, None)
-    response = render.go(_next() or proof.cancel_url)
+    response = render.go(_next() or layouts.page_url("settings.overview"))
     return render.logged_in_as(response, token) if token else response
