@@ -817,7 +817,7 @@ def test_a_form_of_another_origin_logs_nobody_out(ada: Owner, wiki: GuardedHost,
 
 def test_a_log_out_without_a_session_says_the_same(ada: Owner, wiki: GuardedHost, site: Site) -> None:
     before = count(site, "SELECT count(*) FROM activity")
-    assert wiki.log_out(ada.other_browser()).h1 == "You've been logged out."
+    assert wiki.log_out(ada.other_browser()).says("You've been logged out.")
     assert count(site, "SELECT count(*) FROM activity") == before
 
 

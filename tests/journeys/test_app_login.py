@@ -58,6 +58,14 @@ def test_cancel_tells_the_app(ada: Owner, wiki: RelyingParty) -> None:
     assert re.fullmatch("[0-9a-f]{16}", answer["error_id"])
 
 
+def test_back_to_a_request_that_was_answered_says_so(ada: Owner, wiki: RelyingParty) -> None:
+    asked = wiki.send(ada).response.request.full_path
+    ada.press("Continue")
+    page = ada.open(asked)
+    assert (page.status, page.h1) == (400, "This login request can't be completed")
+    assert page.says("It has expired or was already used. Open the app again.")
+
+
 def test_a_log_in_that_an_app_interrupted_goes_on_after_it(ada: Owner, wiki: RelyingParty) -> None:
     other = ada.other_browser()
     page = wiki.send(other, login_hint="ada", state="x" * 1500)
@@ -263,6 +271,11 @@ def test_who_may_not_use_the_app_is_told_so(site: Site) -> None:
     page = wiki.send(bob)
     assert (page.status, page.h1) == (403, "You can't use Wiki")
     assert page.says("Only people with a confirmed email address can use this app.")
+    ada = Owner.signed_up(site)
+    assert page.says("You're logged in here as")
+    page = bob.press("Not you?")
+    assert (page.h1, page.says("You then go back to app.example")) == ("Log in", True)
+    assert bob.press("Log in", username="ada", password=ada.password).h1 == "Log in to Wiki"
 
 
 def test_an_app_of_groups_is_open_to_their_members_and_tells_only_those(ada: Owner, site: Site) -> None:
@@ -449,6 +462,14 @@ def test_a_log_out_without_a_token_is_asked_for(ada: Owner, site: Site) -> None:
     assert page.h1 == "Going back to Wiki"
     assert target_of(ada) == "https://app.example/bye"
     assert ada.open("/settings").h1 == "Log in"
+
+
+def test_an_address_that_is_not_the_apps_leaves_the_user_a_way_to_log_out(ada: Owner, wiki: RelyingParty) -> None:
+    asked = f"/oauth/log-out?client_id={wiki.client_id}&post_logout_redirect_uri=https://evil.example/"
+    page = ada.open(asked)
+    assert (page.status, page.h1) == (400, "This login request can't be completed")
+    assert page.link("Log out") == "/oauth/log-out"
+    assert "Log out" not in ada.other_browser().open(asked).links
 
 
 def press_in_main(person: Owner) -> Page:

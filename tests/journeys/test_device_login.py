@@ -65,6 +65,17 @@ def test_a_code_expires_after_ten_minutes(site: Site, ada: Owner) -> None:
     assert page.says("That code has expired. Request a new one.")
     assert films.poll()["error"] == "expired_token"
     assert typed(ada, films.shown["user_code"]) == "Connect a device"
+    assert ada.page.problems == ["That code has expired. Request a new one."]
+
+
+def test_a_code_that_was_used_is_called_so(site: Site, ada: Owner) -> None:
+    films = Television(site)
+    typed(ada, films.show()["user_code"])
+    ada.press("Continue")
+    assert typed(ada, films.shown["user_code"]) == "Connect a device"
+    assert ada.page.problems == ["That code was already used. Enter a new one."]
+    assert typed(ada, "BBBB-BBBB") == "Connect a device"
+    assert ada.page.problems == ["Wrong code. Check it and try again."]
 
 
 def test_the_code_of_the_address_is_not_read(site: Site, ada: Owner) -> None:

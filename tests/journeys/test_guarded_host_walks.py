@@ -98,6 +98,13 @@ def test_who_may_not_use_the_app_learns_its_name(ada: Owner, site: Site) -> None
     page = wiki.ask(ada)
     assert page.status == 403
     assert page.h1 == "You can't use Wiki"
+    assert page.says("You're logged in here as Ada Lovelace")
+    bob = Owner.signed_up(site, "bob")
+    site.services.operators.groups.add("staff", "bob")
+    page = ada.press("Not you?")
+    assert page.says(f"You then go back to {wiki.host}")
+    page = ada.press("Log in", username="bob", password=bob.password)
+    assert page.h1 == "Going back to Wiki"
 
 
 def test_after_a_log_out_at_the_host_it_asks_first(ada: Owner, wiki: GuardedHost) -> None:
@@ -106,7 +113,8 @@ def test_after_a_log_out_at_the_host_it_asks_first(ada: Owner, wiki: GuardedHost
     assert page.h1 == "Log out of Wiki?"
     assert "Log out everywhere" in page.links
     page = wiki.log_out(ada)
-    assert page.h1 == "You've been logged out."
+    assert page.h1 == "Wiki"
+    assert page.says("You've been logged out.")
     assert not wiki.lets_in(ada)
     page = wiki.ask(ada, "/page")
     assert page.h1 == "Log in to Wiki"

@@ -206,7 +206,9 @@ def test_groups_get_members_and_are_deleted(site: Site, layout: str, htmx: bool)
     page = ada.press("Add a group", name="staff")
     assert (page.h1, page.receipts) == ("staff", ["You added the group staff."])
     assert page.says("No one is in this group yet.")
-    ada.press("Add", username="@Bob")
+    page = ada.press("Add", username="@Bob")
+    assert page.receipts == ["You added @bob to the group staff."]
+    assert ada.press("Add", username="bob").receipts == [], "nothing has changed"
     page = ada.press("Add", username="ada")
     assert [button for button in page.buttons if button.startswith("Remove")] == ["Remove ada", "Remove bob"]
     page = ada.press("Remove bob")
@@ -259,10 +261,11 @@ def test_an_app_is_added_and_its_secret_is_shown_once(site: Site, layout: str, h
     page = ada.follow("Add an app")
     assert page.h1 == "Add an app"
     page = ada.press("Add", name="Wiki", redirect_uris=f"{CALLBACK}\n\n{CALLBACK}", proof="key", **{"group-staff": "y"})
-    assert page.h1 == "Connect Wiki"
+    assert (page.h1, page.receipts) == ("Connect Wiki", ["You added the app Wiki."])
     stored = site.services.operators.apps.named(only_app(site))
     assert hash_of(secret_on(page)) == stored.secrets[0].secret_hash
     assert page.says(stored.app.client_id)
+    assert page.soup.find(attrs={"data-copy": stored.app.client_id})
     assert page.says(f"http://{ada.site.services.settings.main_host}/oauth/token")
     assert (stored.options.redirect_uris, stored.options.groups, stored.options.proof) == (
         (CALLBACK,),
@@ -469,8 +472,8 @@ def test_two_secrets_work_at_a_time_and_one_is_removed(site: Site, ada: Owner) -
     client_id = only_app(site)
     apps = site.services.operators.apps
     page = ada.open(f"{APPS}/{client_id}")
-    assert page.links.count("Remove secret") == 1
-    ada.follow("Remove secret")
+    assert "Remove secret" not in page.links, "the only one"
+    ada.open(f"{APPS}/{client_id}/secrets/{apps.named(client_id).secrets[0].id}/remove")
     page = ada.press("Remove secret")
     assert page.problems == ["This is the only client secret. Generate a new one first."]
     ada.open(f"{APPS}/{client_id}")
@@ -479,6 +482,7 @@ def test_two_secrets_work_at_a_time_and_one_is_removed(site: Site, ada: Owner) -
     ada.open(f"{APPS}/{client_id}")
     page = ada.press("New secret")
     assert page.problems == ["This app already has two client secrets. Remove one first."]
+    assert page.links.count("Remove secret") == 2
     oldest = apps.named(client_id).secrets[0].id
     ada.open(f"{APPS}/{client_id}/secrets/{oldest}/remove")
     page = ada.press("Remove secret")
@@ -590,7 +594,7 @@ def test_the_configuration_of_each_proxy_is_shown_again(site: Site, layout: str,
         settings = site.services.settings
         text = configuration(name.lower(), stored, site.services.core, bind=settings.bind, main_url=settings.main_url)
         assert shown.get_text().strip() == text.strip()
-        here = page.soup.find("a", attrs={"aria-current": "page"})
+        here = page.soup.select_one(".tabs [aria-current=page]")
         assert here is not None
         assert here.get_text() == name
     assert ada.open(f"{APPS}/{stored.app.client_id}/proxies/squid").status == 404
@@ -645,6 +649,8 @@ def test_an_account_is_found_logged_out_locked_and_unlocked(site: Site, layout: 
     assert page.receipts == ["Ada Lovelace is locked."]
     assert page.says("Locked")
     assert bob.log_in().status == 422
+    assert ada.open(ACCOUNTS).says("@bob Locked")
+    ada.open(f"{ACCOUNTS}/bob")
     ada.follow("Unlock")
     page = ada.press("Unlock")
     assert page.receipts == ["Ada Lovelace is unlocked."]
@@ -681,6 +687,18 @@ def test_an_account_without_factors_and_address_is_shown(site: Site, ada: Owner)
     page = ada.open(f"{ACCOUNTS}/eve")
     assert page.says("Not confirmed")
     assert page.says("Off")
+    assert page.says("Nothing yet.")
+
+
+def test_the_side_menu_lists_the_operators_pages(site: Site, ada: Owner) -> None:
+    ada.open("/settings")
+    assert ada.follow("Operator").path == "/operator"
+    for name in ("Apps", "Accounts", "Messages", "Groups"):
+        page = ada.follow(name)
+        (here,) = page.soup.select("nav.beside [aria-current=page]")
+        assert (here.get_text(), page.h1) == (name, name)
+    bob = Owner.signed_up(site, "bob")
+    assert "Operator" not in bob.open("/settings").links
 
 
 @each_way

@@ -70,7 +70,7 @@ def is_in(owner: Owner) -> bool:
 def test_security_links_to_both_pages_in_order(ada: Owner) -> None:
     page = ada.open(SECURITY)
     rows = [a.get_text(strip=True) for a in page.soup.select(".rows a")]
-    assert rows == ["Two-factor authentication", "Login requests", "Sessions", "Activity", "Password"]
+    assert rows == ["Two-factor authentication", "Login requests", "Sessions", "Connected apps", "Activity", "Password"]
     page = ada.follow("Sessions")
     assert (page.path, page.h1, page.title) == (SESSIONS, "Sessions", "Sessions - Nightlatch")
     assert ada.follow("Back to Security").path == SECURITY

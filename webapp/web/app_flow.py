@@ -37,6 +37,7 @@ from . import (
 from .forms import Form
 
 CONSENT, GUARDED_LOGIN, DEVICE_CODE = "app_logins.consent", "guarded_logins.log_in", "device.code"
+LOG_OUTS = "app_logins.log_out", "app_logins.confirm_log_out"
 HANDLE = "id"
 """In the query of the page: the stored request."""
 CANCELED = "canceled"
@@ -51,15 +52,23 @@ def page_of(handle: str) -> str:
     return layouts.page_url(CONSENT, **{HANDLE: handle})
 
 
-def lead_on(path: str | None) -> None:
-    """For a page of log-in or step-up that leads to `path`: if that is an app's request, its headers name the app."""
+def lead_on(path: str | None) -> str:
+    """For a page of log-in or step-up that leads to `path`: if that is an app's request, its headers name the app.
+
+    Returns the host or scheme to which the browser then goes, or an empty string.
+    """
     to_host, to_app = _handle_in(path, GUARDED_LOGIN), _handle_in(path, CONSENT)
     if to_host is not None:
         with suppress(GuardedLoginExpired):
-            name_host(current.services().guarded.logins.find(to_host).app)
+            app = current.services().guarded.logins.find(to_host).app
+            name_host(app)
+            return str(app.host)
     if to_app is not None:
         with suppress(Unanswerable, AuthorizationError):
-            name_app(current.services().openid.authorizations.find(to_app).asked)
+            asked = current.services().openid.authorizations.find(to_app).asked
+            name_app(asked)
+            return _place(asked)
+    return ""
 
 
 def cancel(path: str | None) -> Response | None:
@@ -108,7 +117,7 @@ def before(asked: CheckedRequest, step: Step) -> Any:
         return step_up(step)
     if isinstance(step, Enroll):
         return enroll(asked.app, step)
-    return forbidden(asked)
+    return forbidden(asked.app, asked.reply.parameters)
 
 
 def step_up(step: StepUp) -> Response:
@@ -142,17 +151,23 @@ def enroll(app: RegisteredApp, step: Enroll) -> Response:
     return render.page("app_logins/enroll.html", app=app, needs_key=step.key, to=to, status=200)
 
 
-def forbidden(asked: CheckedRequest) -> Response:
+def forbidden(app: RegisteredApp, parameters: Parameters) -> Response:
+    """The page for who may not use the app. Where the request waits, another account can go on with it."""
     actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
-    number = note("access", asked.app.client_id, asked.reply.parameters)
-    return render.page("app_logins/forbidden.html", app=asked.app, number=number, actions=actions, status=403)
+    number, can_change = note("access", app.client_id, parameters), layouts.endpoint() in (CONSENT, GUARDED_LOGIN)
+    facts: dict[str, Any] = {"app": app, "number": number, "actions": actions, "can_change": can_change}
+    return render.page("app_logins/forbidden.html", status=403, **facts)
 
 
 def consent(asked: CheckedRequest, form: Form) -> Response:
     name_app(asked)
-    place = urlsplit(asked.reply.address).netloc or redirects.source_of(asked.reply.address)
-    can_change = SELECT_ACCOUNT in asked.prompts
+    place, can_change = _place(asked), SELECT_ACCOUNT in asked.prompts
     return render.page("app_logins/consent.html", form, app=asked.app, asked=asked, place=place, can_change=can_change)
+
+
+def _place(asked: CheckedRequest) -> str:
+    """Where the browser goes then, as a person is shown it."""
+    return urlsplit(asked.reply.address).netloc or redirects.source_of(asked.reply.address)
 
 
 def _ready(waiting: PendingRequest) -> Response:
@@ -196,7 +211,10 @@ def unanswerable(refusal: Unanswerable) -> Response:
     number = note(refusal.why, request.values.get("client_id", refusal.client_id), _sent())
     g.pop("leads_to", None)
     actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
-    return render.page("app_logins/unanswerable.html", number=number, actions=actions, status=400)
+    if layouts.endpoint() in LOG_OUTS and current.user_or_none() is not None:
+        actions.insert(0, (_("Log out"), layouts.page_url("app_logins.log_out")))
+    is_over = refusal.why in ("expired", "answered")
+    return render.page("app_logins/unanswerable.html", number=number, is_over=is_over, actions=actions, status=400)
 
 
 def unavailable(refusal: TooManyAttempts | DatabaseUnavailable) -> Response:

@@ -1,4 +1,5 @@
-"""The list of settings in the side menu of the desktop layout, with the pages of the present section."""
+"""The list of settings, and of the operator's pages, in the side menu of the desktop layout: with the pages of the
+present section."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from flask import request
 
 from ..domain.language import gettext
+from ..models.accounts import OPERATOR
 from . import current, layouts
 
 SECURITY = ("settings.security_and_access", "settings.security")
@@ -26,7 +28,7 @@ class Place:
 def here() -> list[Place] | None:
     """None on pages without the list."""
     path = _path()
-    if layouts.variant().is_phone or not path.startswith("/settings"):
+    if layouts.variant().is_phone or not path.startswith(("/settings", "/operator")):
         return None
     in_security = path.startswith("/settings/security")
     return [
@@ -40,7 +42,19 @@ def here() -> list[Place] | None:
         _place(path, gettext("Privacy"), "settings.privacy"),
         _place(path, gettext("Language"), "settings.language"),
         _place(path, gettext("Display"), "settings.display"),
+        *(_operator(path) if current.user().account.role == OPERATOR else ()),
     ]
+
+
+def _operator(path: str) -> list[Place]:
+    url, is_here = layouts.page_url("operator.overview"), path.startswith("/operator")
+    pages = (
+        _place(path, gettext("Apps"), "operator_apps.listed"),
+        _place(path, gettext("Accounts"), "operator_accounts.listed"),
+        _place(path, gettext("Messages"), "operator_messages.listed"),
+        _place(path, gettext("Groups"), "operator.groups"),
+    )
+    return [Place(gettext("Operator"), url, is_here, pages if is_here and path != url else ())]
 
 
 def _security(path: str) -> list[Place]:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, insert, select, update
 
 from ...domain.codes import draw_token, hash_of
 from ...domain.origin import Origin
-from ...domain.refusals import ChallengeExhausted, CodeExpired, StepClosed, WrongCode
+from ...domain.refusals import ChallengeExhausted, CodeAlreadyUsed, CodeExpired, CodeRefusal, StepClosed, WrongCode
 from ...models.accounts import share_account
 from ...models.database import Transaction, changed_one_row
 from ...models.device_logins import APPROVED, DENIED, WAITING, DeviceRequest
@@ -105,8 +105,8 @@ class DeviceRequests:
     def type(self, user: User, typed: str, origin: Origin) -> int:
         """The id of the request whose code was typed. It now belongs to this session.
 
-        Counted before it is compared; a right code is not counted. Raises `WrongCode`, `ChallengeExhausted` and
-        `TooManyAttempts`.
+        Counted before it is compared; a right code is not counted. Raises `WrongCode`, `CodeExpired`,
+        `CodeAlreadyUsed`, `ChallengeExhausted` and `TooManyAttempts`.
         """
         policy, session = self.core.policy, user.session
         buckets = (
@@ -125,7 +125,16 @@ class DeviceRequests:
                 self.attempts.take_back(tx, *buckets)
                 return int(found[0])
         left = policy.device_codes_session - counts[buckets[0].name]
-        raise WrongCode(left) if left else ChallengeExhausted()
+        raise self._refusal_of(macs, left) if left else ChallengeExhausted()
+
+    def _refusal_of(self, macs: Sequence[str], left: int) -> CodeRefusal:
+        """Why no request waits for this code. Who is told has typed all of it, and it opens nothing anymore."""
+        of_code = select(DeviceRequest.state).where(DeviceRequest.user_code_mac.in_(macs))
+        with self.core.db.read() as tx:
+            state = tx.scalar(of_code.order_by(DeviceRequest.id.desc()).limit(1))
+        if state is None:
+            return WrongCode(left)
+        return CodeExpired(left) if state == WAITING else CodeAlreadyUsed(left)
 
     def find(self, user: User, request_id: int) -> Shown:
         """The request whose code was typed in this session. Raises `CodeExpired`."""

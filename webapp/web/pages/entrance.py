@@ -42,7 +42,7 @@ bp = Blueprint("entrance", __name__)
 @bp.route("/log-in", methods=["GET", "POST"])
 def log_in() -> Any:
     form = LogInForm(next=request.args.get("next", ""), username=session.pop(PREFILLED, None))
-    app_flow.lead_on(form.next.data)
+    place = app_flow.lead_on(form.next.data)
     if "credential" in request.form:
         try:
             if form.trusted():
@@ -70,7 +70,8 @@ def log_in() -> Any:
     unknown = current.services().passkeys.unknown_hints(request.form) if isinstance(form.refusal, KeyUnknown) else None
     passkey = PasskeyForm(next=request.args.get("next", "")) if current.services().passkeys.are_offered else None
     link = LoginLinkForm(username=form.username.data) if isinstance(form.refusal, OFFER_LINK) else None
-    return render.page("entrance/log_in.html", form, passkey=passkey, tell_browser=unknown, login_link=link)
+    facts: dict[str, Any] = {"passkey": passkey, "tell_browser": unknown, "login_link": link, "place": place}
+    return render.page("entrance/log_in.html", form, **facts)
 
 
 def _with_passkey(form: PasskeyForm) -> LoggedIn:

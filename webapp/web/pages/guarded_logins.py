@@ -49,9 +49,7 @@ def _before(app: RegisteredApp, step: Step) -> Any:
         return app_flow.step_up(step)
     if isinstance(step, Enroll):
         return app_flow.enroll(app, step)
-    actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
-    number = app_flow.note("access", app.client_id, [("host", str(app.host))])
-    return render.page("app_logins/forbidden.html", app=app, number=number, actions=actions, status=403)
+    return app_flow.forbidden(app, [("host", str(app.host))])
 
 
 def _leave(waiting: HostLogin, user: User | None) -> Any:

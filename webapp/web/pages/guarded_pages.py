@@ -59,7 +59,7 @@ def log_out() -> Any:
         return guarded_page.page(heading, button=_("Log out"), links=everywhere, status=status)
     _guarded().visits.end(host, request.cookies.get(cookie_name(host), ""), current.origin())
     links = [(_("Log in again"), guarded_hosts.url(host, "/")), *everywhere]
-    response = guarded_page.page(_("You've been logged out."), links=links)
+    response = guarded_page.page(app.name, _("You've been logged out."), links=links)
     guarded_hosts.drop(response, host, cookie_name(host))
     lasts = current.services().settings.policy.kept_session_total
     guarded_hosts.put(response, host, start_cookie(host, AGAIN), "1", lasts)

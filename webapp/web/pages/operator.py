@@ -58,7 +58,10 @@ def group(group_name: str) -> Any:
         return _remove(group_name, request.form[REMOVE])
     if form.submitted():
         try:
-            operators.services().groups.add(group_name, form.username.data, operators.actor())
+            added = operators.services().groups.add(group_name, form.username.data, operators.actor())
+            if added is not None:
+                facts = {"username": added.username, "group": group_name}
+                render.receipt(_("You added @%(username)s to the group %(group)s.", **facts))
             return render.go(layouts.page_url("operator.group", group_name=group_name))
         except Refusal as refusal:
             words.place(refusal, form)

@@ -80,7 +80,7 @@ def listed() -> Any:
         except Refusal as refusal:
             words.place(refusal, form)
     found = service.all()
-    rows = [(account.name, account.username, _url(account.username)) for account in found.accounts]
+    rows = [(account, _url(account.username)) for account in found.accounts]
     invite_url = layouts.page_url("operator_accounts.invite")
     return render.page("operator/accounts.html", form, rows=rows, more=found.more, invite_url=invite_url)
 

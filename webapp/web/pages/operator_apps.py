@@ -41,6 +41,7 @@ def add() -> Any:
         try:
             options = app_form.new_options(form)
             made = operators.services().apps.create(form.kind.data, options, operators.actor())
+            render.receipt(_("You added the app %(app)s.", app=made.app.name))
             return _told(made.app, made.secret)
         except Refusal as refusal:
             words.place(refusal, form)

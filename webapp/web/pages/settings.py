@@ -62,25 +62,26 @@ def security_and_access() -> Any:
 @bp.get("/security")
 @login_required
 def security() -> Any:
-    on = bool(current.user().factors)
+    url, on = layouts.page_url, bool(current.user().factors)
     out_of_band = current.services().methods.out_of_band
     rows = [
         (
             _("Two-factor authentication"),
             pgettext("two-factor authentication", "On") if on else pgettext("two-factor authentication", "Off"),
-            layouts.page_url("two_factor.methods"),
+            url("two_factor.methods"),
         ),
         *(
             (
                 str(method.requests_title),
                 _("Logins waiting for your approval"),
-                layouts.page_url("requests.listed", method=method.slug),
+                url("requests.listed", method=method.slug),
             )
             for method in out_of_band
         ),
-        (_("Sessions"), _("Where you're logged in, and remembered browsers"), layouts.page_url("sessions.sessions")),
-        (_("Activity"), _("Recent security activity"), layouts.page_url("activity.activity")),
-        (_("Password"), _("Change your password"), layouts.page_url("settings.password")),
+        (_("Sessions"), _("Where you're logged in, and remembered browsers"), url("sessions.sessions")),
+        (_("Connected apps"), _("Apps that you log in to with your account here"), url("connected_apps.apps")),
+        (_("Activity"), _("Recent security activity"), url("activity.activity")),
+        (_("Password"), _("Change your password"), url("settings.password")),
     ]
     return render.page("settings/rows.html", heading=_("Security"), rows=rows)
 
