@@ -24,13 +24,13 @@ bp = Blueprint(guards.GUARDED, __name__, url_prefix="/.nightlatch")
 def start() -> Any:
     """Gives the browser the cookie in which its log-in must end, and leads on to the site."""
     host, handle = _host(_app()), request.args.get("id", "")
-    nonce = _guarded().logins.start(host, handle, asks=start_cookie(host, AGAIN) in request.cookies)
+    started = _guarded().logins.start(host, handle, asks=start_cookie(host, AGAIN) in request.cookies)
     site = current.services().settings.main_url
-    response = _go(f"{site}{layouts.page_url('guarded_logins.log_in', id=handle)}")
+    response = _go(f"{site}{layouts.page_url('guarded_logins.log_in', id=started.handle)}")
     for old in [*guarded_hosts.started(host)][: 1 - guarded_hosts.MOST_STARTED]:
         guarded_hosts.drop(response, host, old)
     lasts = current.services().settings.policy.guarded_login_seconds
-    guarded_hosts.put(response, host, start_cookie(host, handle), nonce, lasts)
+    guarded_hosts.put(response, host, start_cookie(host, handle), started.nonce, lasts)
     return response
 
 
