@@ -82,6 +82,10 @@ def test_a_log_in_leads_back_and_the_app_learns_who_it_is(stack: Stack) -> None:
     closed = browser.ask(f"http://{stack.host}/closed/a", *NAVIGATION)
     assert closed.status == 403
     assert "Wiki" in closed.text, "the page of Nightlatch names the app"
+    number = re.search(r"Error ID: ([0-9a-f]{16})", closed.text)
+    assert number, "and has the error id, in whichever way the proxy shows it"
+    explained = stack.server.services.operators.refusals.explain(number[1]).refused
+    assert (explained.rule, explained.facts) == ("host-rule", {"denied_by": "deny /closed"})
 
 
 def test_a_forged_address_counts_for_nothing(stack: Stack) -> None:
