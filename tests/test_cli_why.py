@@ -8,8 +8,8 @@ import time
 import pytest
 from sqlalchemy import func, insert, select, text
 
-from tests.attacks.test_faults import locked, sqlite_only
 from tests.apps import basic
+from tests.attacks.test_faults import locked, sqlite_only
 from tests.conftest import Site
 from tests.guarded_host import GuardedHost
 from tests.people import Owner, Page, Person
