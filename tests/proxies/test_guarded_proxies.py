@@ -138,7 +138,7 @@ def test_a_script_gets_401_and_no_page(stack: Stack) -> None:
     assert "location" not in answer.headers
 
 
-def test_forged_headers_do_not_reach_a_public_path(stack: Stack) -> None:
+def test_traefik_and_caddy_forged_headers_in_every_spelling_do_not_reach_the_app(stack: Stack) -> None:
     forged = [f"{name}: root" for name in SPELLINGS]
     headers = headers_of(stack.browser().ask(f"http://{stack.host}/open/a", *forged))
     assert not any(headers.get(name.lower()) for name in SPELLINGS), headers
@@ -283,6 +283,7 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed("proxy_set_header X-Original-Method $request_method;"),
         *removed('proxy_set_header X-Rewrite-URL "";', 'proxy_set_header X-Original-URL "";'),
         *removed("proxy_set_header X-Forwarded-For $remote_addr;", 'proxy_set_header Forwarded "";'),
+        *removed("proxy_set_header X-Forwarded-Proto http;", 'proxy_set_header X-Forwarded-Prefix "";'),
         *removed("proxy_set_header X-Real-IP $remote_addr;"),
         *removed("error_page 401 = @nightlatch_log_in;", "auth_request /.nightlatch/check;"),
         *removed("proxy_set_header Upgrade $nightlatch_upgrade;"),
@@ -299,7 +300,7 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed("request_header @upgrade -Upgrade"),
         ("header_up X-Forwarded-Uri {http.request.orig_uri}", replaced("{http.request.orig_uri}", "{path}")),
         *removed("request_header -X-Original-URL", "request_header -X-Rewrite-URL", "request_header -Forwarded"),
-        *removed("request_header -X-Real-IP"),
+        *removed("request_header -X-Real-IP", "request_header -X-Forwarded-Prefix"),
         ("@nightlatch path", replaced("@nightlatch path", "@nightlatch path /elsewhere #")),
         ("handle_response @allowed {", replaced("handle_response @allowed {", "handle_response {")),
     ],
@@ -307,7 +308,7 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *((f'{name}: ""', without(f'{name}: ""')) for name in spelled("_", ".")),
         *removed(*(f"- {name}" for name in IDENTITY), "- Cookie"),
         ("middlewares: [refuse]", replaced("middlewares: [refuse]", "middlewares: [strip, check]")),
-        *removed('X-Original-URL: ""', 'X-Rewrite-URL: ""', 'Forwarded: ""'),
+        *removed('X-Original-URL: ""', 'X-Rewrite-URL: ""', 'Forwarded: ""', 'X-Forwarded-Ssl: ""'),
         ("sanitizePath: false", without("sanitizePath: false")),
         ("Path(`/.nightlatch/back`)", replaced("Path(`/.nightlatch/back`)", "Path(`/elsewhere`)")),
         (
@@ -324,7 +325,7 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed(*(f"- remove: {name}" for name in spelled("."))),
         *removed(*(f"- exact: {name.lower()}" for name in IDENTITY), "- exact: cookie"),
         *removed("- remove: X-Original-URL", "- remove: X-Rewrite-URL", "- remove: Forwarded"),
-        *removed("- remove: X-Real-IP"),
+        *removed("- remove: X-Real-IP", "- remove: X-Forwarded-Prefix"),
         ("normalize_path: false", replaced("normalize_path: false", "normalize_path: true")),
         ("merge_slashes: false", replaced("merge_slashes: false", "merge_slashes: true")),
         ("- upgrade_type: websocket", replaced("- upgrade_type: websocket", "- upgrade_type: CONNECT")),
@@ -347,7 +348,9 @@ NO_FAULTS = {("newest-caddy", f"request_header -{name}") for name in spelled("_"
 def groups_of(plants: Sequence[Plant]) -> Iterator[list[Plant]]:
     """Faults in headers are planted together, as they do not touch each other; each other one by itself."""
     together = [
-        plant for plant in plants if re.search("(?i)remote|assertion|x-rewrite|x-real|forwarded:|-Forwarded$", plant[0])
+        plant
+        for plant in plants
+        if re.search("(?i)remote|assertion|x-rewrite|x-real|forwarded:|-Forwarded$|x-forwarded-p|-ssl", plant[0])
     ]
     alone = [plant for plant in plants if plant not in together]
     yield together
