@@ -159,13 +159,73 @@ def test_the_rules_judge_the_target_as_it_was_sent(stack: Stack) -> None:
     assert received(raw(stack, "/open/a?b=%2f..//"))["target"] == "/open/a?b=%2f..//"
 
 
-def raw(stack: Stack, target: str) -> Answer:
+def raw(stack: Stack, target: str, *headers: str) -> Answer:
     client = Client(stack.front, stack.host)
     try:
-        client.send(request(stack.host, target, *NAVIGATION, "Connection: close"))
+        client.send(request(stack.host, target, *NAVIGATION, *headers, "Connection: close"))
         return client.answer()
     finally:
         client.close()
+
+
+ATTACKS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "oauth2-proxy: a public path in the query": ("/page?/open/a", ()),
+    "oauth2-proxy: a public path in a fragment": ("/page#/open/a", ()),
+    "oauth2-proxy: a forged X-Forwarded-Uri": ("/page", ("X-Forwarded-Uri: /open/a", "X-Original-URI: /open/a")),
+    "a forged X-Original-URL": ("/page", ("X-Original-URL: http://{host}/open/a", "X-Rewrite-URL: /open/a")),
+    "oauth2-proxy: the user agent of a health check": ("/page", ("User-Agent: GoogleHC/1.0",)),
+    "a method override": ("/page", ("X-HTTP-Method-Override: OPTIONS", "X-Forwarded-Method: OPTIONS")),
+    "a forged host": ("/page", ("X-Forwarded-Host: evil.example", "Forwarded: host=evil.example")),
+    "a forged cookie": ("/page", ("Cookie: nightlatch=x; nightlatch-start-x=y; __Host-Http-nightlatch=z",)),
+    "a forged session of the site": ("/page", ("Cookie: session=x; login=y",)),
+    "forged identity headers": ("/page", tuple(f"{name}: root" for name in SPELLINGS)),
+    "VoidAuth: an escaped slash": ("/open/..%2fpage", ()),
+    "VoidAuth: an escaped backslash": ("/open/..%5cpage", ()),
+    "VoidAuth: a semicolon": ("/open/..;/page", ()),
+    "Authelia: a bad escape": ("/open/%zz", ()),
+    "Authelia: a lone percent sign": ("/open/a%", ()),
+    "Authelia: bad UTF-8": ("/open/%ff", ()),
+    "Authelia: another case": ("/CLOSED/a", ()),
+    "a path twice escaped": ("/open/%252e%252e/page", ()),
+    "an absolute request target": ("http://{host}/page", ()),
+    "an absolute request target of a public path": ("http://{host}/open/../page", ()),
+    "authentik: an odd X-Forwarded-For": ("/page", ("X-Forwarded-For: 127.0.0.1, ::1%eth0, unknown",)),
+    "a page of Nightlatch in another spelling": ("/.nightlatch/../page", ()),
+    "a page of Nightlatch that is none": ("/.nightlatch/back/../../page", ()),
+    "the address that the proxy asks": ("/forward/nginx/x", ()),
+    "the inner address of the check": ("/.nightlatch/check", ()),
+}
+"""What is sent without a log-in, by the software that it was a hole of."""
+
+
+def test_what_was_a_hole_of_other_software_is_none_here(stack: Stack) -> None:
+    reached = {}
+    for name, (target, headers) in ATTACKS.items():
+        answer = raw(stack, target.format(host=stack.host), *(header.format(host=stack.host) for header in headers))
+        away = answer.headers.get("location", f"http://{stack.host}/.nightlatch/start")
+        if answer.status not in (303, 400, 401, 403, 404) or not away.startswith(
+            f"http://{stack.host}/.nightlatch/start"
+        ):
+            reached[name] = (answer.status, away, answer.text[:200])
+    assert reached == {}
+
+
+def test_oauth2_proxy_odd_targets_lead_back_to_the_host(stack: Stack, server: Served, tmp_path: Path) -> None:
+    with guarded(server, stack.program, tmp_path) as host:
+        browser = host.browser()
+        for target in ("/\\evil.example", "//evil.example/", "/%09/evil.example", "/%5cevil.example", "/.evil.example"):
+            start = raw(host, target)
+            if start.status == 400:
+                assert stack.proxy == "envoy", "it refuses escaped slashes"
+                continue
+            enter = browser.open if browser.cookies else browser.log_in
+            at, page = enter(start.headers["location"])
+            assert at.startswith(f"http://{host.host}/"), target
+            if stack.proxy == "envoy" and page.status == 400:
+                assert at.endswith("/%5Cevil.example"), "which it refuses when the browser comes back"
+                continue
+            assert received(page)["headers"]["Remote-User"] == "ada"
+            browser.cookies[host.host].clear()
 
 
 def test_a_request_with_a_body_arrives_whole(stack: Stack) -> None:
