@@ -23,6 +23,7 @@ from webapp.settings import ROOT, Settings
 
 PASSWORD = "analytical engine notes"
 HOST = "login.example.org"
+TO_START = 120  # seconds for a program, on a machine that does much else
 
 
 @dataclass
@@ -48,7 +49,8 @@ class Served:
 def running(command: list[str], answers: Callable[[], bool], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, **options)
     try:
-        assert eventually(answers), f"{command[0]} does not answer"
+        started = eventually(lambda: process.poll() is not None or answers(), TO_START)
+        assert started and process.poll() is None, f"{command[0]} does not answer"
         yield process
     finally:
         process.terminate()
