@@ -49,8 +49,8 @@ class Served:
 def running(command: list[str], answers: Callable[[], bool], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, **options)
     try:
-        started = eventually(lambda: process.poll() is not None or answers(), TO_START)
-        assert started and process.poll() is None, f"{command[0]} does not answer"
+        assert eventually(lambda: process.poll() is not None or answers(), TO_START), f"{command[0]} does not answer"
+        assert process.poll() is None, f"{command[0]} ended"
         yield process
     finally:
         process.terminate()
