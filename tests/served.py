@@ -23,7 +23,7 @@ from webapp.settings import ROOT, Settings
 
 PASSWORD = "analytical engine notes"
 HOST = "login.example.org"
-TO_START = 120  # seconds for a program, on a machine that does much else
+TO_START = 120  # seconds for a program to start or to end, on a machine that does much else
 
 
 @dataclass
@@ -54,7 +54,7 @@ def running(command: list[str], answers: Callable[[], bool], **options: Any) -> 
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(TO_START)
 
 
 @contextmanager
