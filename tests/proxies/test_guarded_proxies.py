@@ -224,7 +224,7 @@ def test_oauth2_proxy_odd_targets_lead_back_to_the_host(stack: Stack, server: Se
             if stack.proxy == "envoy" and page.status == 400:
                 assert at.endswith("/%5Cevil.example"), "which it refuses when the browser comes back"
                 continue
-            assert received(page)["headers"]["Remote-User"] == "ada"
+            assert headers_of(page)["remote-user"] == "ada"
             browser.cookies[host.host].clear()
 
 
