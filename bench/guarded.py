@@ -42,9 +42,9 @@ class Checks:
         user, logins = self.services.sessions.find(opened.token), self.services.guarded.logins
         assert user is not None
         handle = logins.begin(self.made.app, "/page", "password", HERE)
-        nonce = logins.start(HOST, handle, asks=False)
-        code = logins.grant(logins.find(handle), user).code
-        return self.services.guarded.visits.open(HOST, code, [nonce], "", HERE).token
+        started = logins.start(HOST, handle, asks=False)
+        code = logins.grant(logins.find(started.handle), user).code
+        return self.services.guarded.visits.open(HOST, code, [started.nonce], "", HERE).token
 
     def cpu(self) -> float:
         """Seconds of processor time of a check in this process, the median."""

@@ -23,6 +23,7 @@ from webapp.settings import ROOT, Settings
 
 PASSWORD = "analytical engine notes"
 HOST = "login.example.org"
+TO_START = 120  # seconds for a program to start or to end, on a machine that does much else
 
 
 @dataclass
@@ -48,11 +49,12 @@ class Served:
 def running(command: list[str], answers: Callable[[], bool], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, **options)
     try:
-        assert eventually(answers), f"{command[0]} does not answer"
+        assert eventually(lambda: process.poll() is not None or answers(), TO_START), f"{command[0]} does not answer"
+        assert process.poll() is None, f"{command[0]} ended"
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(TO_START)
 
 
 @contextmanager

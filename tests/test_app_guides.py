@@ -13,7 +13,8 @@ from joserfc.jwk import KeySet
 
 from tests.conftest import Site, one_database
 from tests.people import Owner
-from tests.relying_party import ISSUER, Person, json_of, target_of
+from tests.relying_party import ISSUER, Person, RelyingParty, json_of, target_of
+from webapp.services.openid import discovery
 from webapp.settings import ROOT
 
 pytestmark = one_database
@@ -102,3 +103,28 @@ def test_a_real_client_logs_in_with_the_four_values(site: Site) -> None:
     profile = json_of(server.open("/oauth/userinfo", headers=bearer))
     assert profile["preferred_username"] == "ada"
     assert profile["sub"] == claims["sub"]
+
+
+@pytest.mark.parametrize("app", ["Grafana", "Forgejo and Gitea", "Nextcloud", "Immich", "Miniflux"])
+def test_what_the_guide_says_of_an_app_logs_in(site: Site, app: str) -> None:
+    """Of apps that are not installed here: the addresses are ours, and registered as the guide says, each redirect
+    address gets tokens, with or without PKCE as the app sends it."""
+    found = re.search(rf"^## {app}\n(.*?)^## ", CONNECT.read_text(), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    section = found[1]
+    ours = {str(value).removeprefix(ISSUER) for value in discovery.document(ISSUER, []).values()}
+    named = set(re.findall(r"https://login\.example\.org([^\s`]*)", section))
+    assert named <= ours | {"", "/.well-known/openid-configuration"}
+    ada, client = Owner(site), RelyingParty(site)
+    ada.sign_up()
+    words = next(words for words in commands(CONNECT) if words[:2] == ["apps", "create"] and words[3] in app)
+    made = facts(site.app.test_cli_runner().invoke(args=words).stdout)
+    client.client_id, client.secret = made["client_id"], made["client_secret"]
+    without = {"code_challenge": None, "code_challenge_method": None} if "--no-pkce" in words else {}
+    verifier = {"code_verifier": ""} if without else {}
+    for address in (words[at + 1] for at, word in enumerate(words) if word == "--redirect-uri"):
+        code = client.code(ada, redirect_uri=address, scope="openid profile email", **without)
+        page = client.exchange(code, redirect_uri=address, **verifier)
+        assert page.status == 200, page.text
+        told = json_of(client.userinfo(json_of(page)["access_token"]))
+        assert {"sub", "preferred_username", "email"} <= set(told)

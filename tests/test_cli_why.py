@@ -8,8 +8,10 @@ import time
 import pytest
 from sqlalchemy import func, insert, select, text
 
+from tests.apps import basic
 from tests.attacks.test_faults import locked, sqlite_only
 from tests.conftest import Site
+from tests.guarded_host import GuardedHost
 from tests.people import Owner, Page, Person
 from tests.relying_party import BACK, RelyingParty, answer_of
 from webapp.domain.app_rules import RULES
@@ -250,3 +252,73 @@ def test_a_locked_database_is_waited_for_once_and_the_answer_has_a_number(
         assert number_on(page)
         assert time.monotonic() - begun < 8
     assert kept(site) == 0
+
+
+# -- Guarded hosts -----------------------------------------------------------------------------------------
+
+HEADER = "Nightlatch-Error-Id"
+
+
+@pytest.mark.parametrize("proxy", ["nginx", "caddy", "traefik", "envoy"])
+def test_a_path_that_a_rule_denies(site: Site, ada: Owner, proxy: str) -> None:
+    host = GuardedHost(site, rules=("deny GET /closed", "public /"))
+    page = host.check(ada, "/closed/a?token=a-code-that-is-secret", proxy)
+    assert (page.status, page.response.headers[HEADER]) == (403, number_on(page))
+    said = why(site, number_on(page))
+    assert host.secret not in said
+    for line in (
+        f"Address:   /forward/{proxy}\n",
+        f"App:       Wiki ({host.app.client_id})\n",
+        "Answer:    denied_by: deny GET /closed\n",
+        f"Asked:\n  host={host.host}\n  method=GET\n  path=/closed/a\n  proxy={proxy}\n",
+        "(host-rule; ",
+    ):
+        assert line in said
+    shown = ada.open(f"{host.url}/.nightlatch/forbidden?id={number_on(page)}")
+    assert number_on(shown) == number_on(page), "nginx leads here in place of the answer"
+
+
+@pytest.mark.parametrize("number", ["", "?id=", "?id=<b>", "?id=0123456789ABCDEF", "?id=0123456789abcdef0"])
+def test_the_page_of_a_host_shows_no_number_that_is_none(site: Site, ada: Owner, number: str) -> None:
+    page = ada.open(f"{GuardedHost(site).url}/.nightlatch/forbidden{number}")
+    assert page.status == 403
+    assert "Error ID" not in page.text
+    assert "<b>" not in page.text
+
+
+def test_who_may_not_use_the_app_of_a_host(site: Site, ada: Owner) -> None:
+    services = site.services.operators
+    services.groups.create("staff")
+    services.groups.add("staff", ada.username)
+    host = GuardedHost(site, groups=("staff",))
+    host.enter(ada)
+    services.groups.remove("staff", ada.username)
+    at_host = host.check(ada)
+    assert at_host.status == 403
+    assert "(access; " in why(site, number_on(at_host))
+
+
+def test_a_log_in_to_a_host_that_has_expired(site: Site, ada: Owner) -> None:
+    host = GuardedHost(site)
+    for address in (f"{host.url}/.nightlatch/start?id=x", f"{host.url}/.nightlatch/back?code=x", "/hosts/log-in?id=x"):
+        page = ada.open(address)
+        assert page.status == 400
+        assert "(host-login; " in why(site, number_on(page))
+
+
+def test_credentials_at_a_host(site: Site, ada: Owner) -> None:
+    host = GuardedHost(site, authorization_allowed=True)
+    headers = {"Authorization": basic(ada.username, "a secret of the app"), "Accept": "*/*"}
+    person = Person(site.app)
+    refused = host.check(person, headers=headers)
+    assert refused.status == 401
+    said = why(site, refused.response.headers[HEADER])
+    assert "(host-credentials; " in said
+    for _ in range(12):
+        refused = host.check(person, headers=headers)
+    assert refused.status == 429
+    assert "(host-limit; " in why(site, number_on(refused))
+    assert number_on(refused) == refused.response.headers[HEADER]
+    refused = host.check(person, headers={**headers, "Sec-Fetch-Mode": "cors"})
+    assert (refused.status, refused.text) == (429, "")
+    assert "(host-limit; " in why(site, refused.response.headers[HEADER])

@@ -178,6 +178,21 @@ def test_a_log_in_that_another_browser_began_ends_there(ada: Owner, mallory: Own
     assert wiki.back(mallory, code).status == 303 or expired(mallory.page)
 
 
+def test_a_log_in_that_a_victim_was_led_to_start_is_not_ended_by_the_attacker(
+    ada: Owner, mallory: Owner, wiki: GuardedHost, site: Site
+) -> None:
+    """Login CSRF: Mallory has Ada's browser start a log-in, and would end it with Mallory's account."""
+    to = wiki.check(mallory).response.headers["Location"]
+    at_site = ada.open(to, follow=False).response.headers["Location"]
+    handle = to.rpartition("id=")[2]
+    assert handle not in at_site, "from now on only the browser that started it knows its name"
+    assert expired(mallory.open(f"/hosts/log-in?id={handle}"))
+    ada.open(at_site)
+    assert wiki.back(ada, code_in(refresh_of(ada))).status == 303
+    assert wiki.check(ada).response.headers["Remote-User"] == ada.username
+    assert sessions_at_hosts(site) == 1
+
+
 def test_a_code_of_one_host_is_none_of_another(ada: Owner, wiki: GuardedHost, evil: GuardedHost, site: Site) -> None:
     code = wiki.code(ada)
     for name, value in cookies_of(ada, wiki.host).items():

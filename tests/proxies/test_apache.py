@@ -57,6 +57,8 @@ def test_apache_logs_in_by_openid_connect(tmp_path: Path) -> None:
             for upgrade in ("h2c", "h2c, websocket"):
                 answer = browser.ask(f"http://{host}/page", "Connection: Upgrade", f"Upgrade: {upgrade}")
                 assert "upgrade" not in headers_of(answer), upgrade
+            for name in SPELLINGS:
+                assert browser.ask(f"http://{host}/page", f"Connection: {name}").status == 400, "it would be dropped"
             services.accounts.log_out("ada")
             assert browser.ask(f"http://{host}/page", *NAVIGATION).status == 200, "Apache has not been told yet"
             services.delivery.deliver_due()

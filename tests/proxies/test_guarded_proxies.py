@@ -78,6 +78,10 @@ def test_a_log_in_leads_back_and_the_app_learns_who_it_is(stack: Stack) -> None:
     closed = browser.ask(f"http://{stack.host}/closed/a", *NAVIGATION)
     assert closed.status == 403
     assert "Wiki" in closed.text, "the page of Nightlatch names the app"
+    number = re.search(r"Error ID: ([0-9a-f]{16})", closed.text)
+    assert number, "and has the error id, in whichever way the proxy shows it"
+    explained = stack.server.services.operators.refusals.explain(number[1]).refused
+    assert (explained.rule, explained.facts) == ("host-rule", {"denied_by": "deny /closed"})
 
 
 def test_a_forged_address_counts_for_nothing(stack: Stack) -> None:
@@ -130,7 +134,7 @@ def test_a_script_gets_401_and_no_page(stack: Stack) -> None:
     assert "location" not in answer.headers
 
 
-def test_forged_headers_do_not_reach_a_public_path(stack: Stack) -> None:
+def test_traefik_and_caddy_forged_headers_in_every_spelling_do_not_reach_the_app(stack: Stack) -> None:
     forged = [f"{name}: root" for name in SPELLINGS]
     headers = headers_of(stack.browser().ask(f"http://{stack.host}/open/a", *forged))
     assert not any(headers.get(name.lower()) for name in SPELLINGS), headers
@@ -151,13 +155,73 @@ def test_the_rules_judge_the_target_as_it_was_sent(stack: Stack) -> None:
     assert received(raw(stack, "/open/a?b=%2f..//"))["target"] == "/open/a?b=%2f..//"
 
 
-def raw(stack: Stack, target: str) -> Answer:
+def raw(stack: Stack, target: str, *headers: str) -> Answer:
     client = Client(stack.front, stack.host)
     try:
-        client.send(request(stack.host, target, *NAVIGATION, "Connection: close"))
+        client.send(request(stack.host, target, *NAVIGATION, *headers, "Connection: close"))
         return client.answer()
     finally:
         client.close()
+
+
+ATTACKS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "oauth2-proxy: a public path in the query": ("/page?/open/a", ()),
+    "oauth2-proxy: a public path in a fragment": ("/page#/open/a", ()),
+    "oauth2-proxy: a forged X-Forwarded-Uri": ("/page", ("X-Forwarded-Uri: /open/a", "X-Original-URI: /open/a")),
+    "a forged X-Original-URL": ("/page", ("X-Original-URL: http://{host}/open/a", "X-Rewrite-URL: /open/a")),
+    "oauth2-proxy: the user agent of a health check": ("/page", ("User-Agent: GoogleHC/1.0",)),
+    "a method override": ("/page", ("X-HTTP-Method-Override: OPTIONS", "X-Forwarded-Method: OPTIONS")),
+    "a forged host": ("/page", ("X-Forwarded-Host: evil.example", "Forwarded: host=evil.example")),
+    "a forged cookie": ("/page", ("Cookie: nightlatch=x; nightlatch-start-x=y; __Host-Http-nightlatch=z",)),
+    "a forged session of the site": ("/page", ("Cookie: session=x; login=y",)),
+    "forged identity headers": ("/page", tuple(f"{name}: root" for name in SPELLINGS)),
+    "VoidAuth: an escaped slash": ("/open/..%2fpage", ()),
+    "VoidAuth: an escaped backslash": ("/open/..%5cpage", ()),
+    "VoidAuth: a semicolon": ("/open/..;/page", ()),
+    "Authelia: a bad escape": ("/open/%zz", ()),
+    "Authelia: a lone percent sign": ("/open/a%", ()),
+    "Authelia: bad UTF-8": ("/open/%ff", ()),
+    "Authelia: another case": ("/CLOSED/a", ()),
+    "a path twice escaped": ("/open/%252e%252e/page", ()),
+    "an absolute request target": ("http://{host}/page", ()),
+    "an absolute request target of a public path": ("http://{host}/open/../page", ()),
+    "authentik: an odd X-Forwarded-For": ("/page", ("X-Forwarded-For: 127.0.0.1, ::1%eth0, unknown",)),
+    "a page of Nightlatch in another spelling": ("/.nightlatch/../page", ()),
+    "a page of Nightlatch that is none": ("/.nightlatch/back/../../page", ()),
+    "the address that the proxy asks": ("/forward/nginx/x", ()),
+    "the inner address of the check": ("/.nightlatch/check", ()),
+}
+"""What is sent without a log-in, by the software that it was a hole of."""
+
+
+def test_what_was_a_hole_of_other_software_is_none_here(stack: Stack) -> None:
+    reached = {}
+    for name, (target, headers) in ATTACKS.items():
+        answer = raw(stack, target.format(host=stack.host), *(header.format(host=stack.host) for header in headers))
+        away = answer.headers.get("location", f"http://{stack.host}/.nightlatch/start")
+        if answer.status not in (303, 400, 401, 403, 404) or not away.startswith(
+            f"http://{stack.host}/.nightlatch/start"
+        ):
+            reached[name] = (answer.status, away, answer.text[:200])
+    assert reached == {}
+
+
+def test_oauth2_proxy_odd_targets_lead_back_to_the_host(stack: Stack, server: Served, tmp_path: Path) -> None:
+    with guarded(server, stack.program, tmp_path) as host:
+        browser = host.browser()
+        for target in ("/\\evil.example", "//evil.example/", "/%09/evil.example", "/%5cevil.example", "/.evil.example"):
+            start = raw(host, target)
+            if start.status == 400:
+                assert stack.proxy == "envoy", "it refuses escaped slashes"
+                continue
+            enter = browser.open if browser.cookies else browser.log_in
+            at, page = enter(start.headers["location"])
+            assert at.startswith(f"http://{host.host}/"), target
+            if stack.proxy == "envoy" and page.status == 400:
+                assert at.endswith("/%5Cevil.example"), "which it refuses when the browser comes back"
+                continue
+            assert headers_of(page)["remote-user"] == "ada"
+            browser.cookies[host.host].clear()
 
 
 def test_a_request_with_a_body_arrives_whole(stack: Stack) -> None:
@@ -305,6 +369,7 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed("proxy_set_header X-Original-Method $request_method;"),
         *removed('proxy_set_header X-Rewrite-URL "";', 'proxy_set_header X-Original-URL "";'),
         *removed("proxy_set_header X-Forwarded-For $remote_addr;", 'proxy_set_header Forwarded "";'),
+        *removed("proxy_set_header X-Forwarded-Proto http;", 'proxy_set_header X-Forwarded-Prefix "";'),
         *removed("proxy_set_header X-Real-IP $remote_addr;"),
         *removed("error_page 401 = @nightlatch_log_in;", "auth_request /.nightlatch/check;"),
         *removed("proxy_set_header Upgrade $nightlatch_upgrade;"),
@@ -321,7 +386,7 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed("request_header @upgrade -Upgrade"),
         ("header_up X-Forwarded-Uri {http.request.orig_uri}", replaced("{http.request.orig_uri}", "{path}")),
         *removed("request_header -X-Original-URL", "request_header -X-Rewrite-URL", "request_header -Forwarded"),
-        *removed("request_header -X-Real-IP"),
+        *removed("request_header -X-Real-IP", "request_header -X-Forwarded-Prefix"),
         ("@nightlatch path", replaced("@nightlatch path", "@nightlatch path /elsewhere #")),
         ("handle_response @allowed {", replaced("handle_response @allowed {", "handle_response {")),
     ],
@@ -329,7 +394,7 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *((f'{name}: ""', without(f'{name}: ""')) for name in spelled("_", ".")),
         *removed(*(f"- {name}" for name in IDENTITY), "- Cookie"),
         ("middlewares: [refuse]", replaced("middlewares: [refuse]", "middlewares: [strip, check]")),
-        *removed('X-Original-URL: ""', 'X-Rewrite-URL: ""', 'Forwarded: ""'),
+        *removed('X-Original-URL: ""', 'X-Rewrite-URL: ""', 'Forwarded: ""', 'X-Forwarded-Ssl: ""'),
         ("sanitizePath: false", without("sanitizePath: false")),
         ("Path(`/.nightlatch/back`)", replaced("Path(`/.nightlatch/back`)", "Path(`/elsewhere`)")),
         (
@@ -346,7 +411,7 @@ PLANTS: dict[str, Sequence[Plant]] = {
         *removed(*(f"- remove: {name}" for name in spelled("."))),
         *removed(*(f"- exact: {name.lower()}" for name in IDENTITY), "- exact: cookie"),
         *removed("- remove: X-Original-URL", "- remove: X-Rewrite-URL", "- remove: Forwarded"),
-        *removed("- remove: X-Real-IP"),
+        *removed("- remove: X-Real-IP", "- remove: X-Forwarded-Prefix"),
         ("normalize_path: false", replaced("normalize_path: false", "normalize_path: true")),
         ("merge_slashes: false", replaced("merge_slashes: false", "merge_slashes: true")),
         ("- upgrade_type: websocket", replaced("- upgrade_type: websocket", "- upgrade_type: CONNECT")),
@@ -369,7 +434,9 @@ NO_FAULTS = {("newest-caddy", f"request_header -{name}") for name in spelled("_"
 def groups_of(plants: Sequence[Plant]) -> Iterator[list[Plant]]:
     """Faults in headers are planted together, as they do not touch each other; each other one by itself."""
     together = [
-        plant for plant in plants if re.search("(?i)remote|assertion|x-rewrite|x-real|forwarded:|-Forwarded$", plant[0])
+        plant
+        for plant in plants
+        if re.search("(?i)remote|assertion|x-rewrite|x-real|forwarded:|-Forwarded$|x-forwarded-p|-ssl", plant[0])
     ]
     alone = [plant for plant in plants if plant not in together]
     yield together

@@ -141,8 +141,7 @@ def test_a_log_in_is_granted_once_and_only_to_who_is_ready(ada: Owner, site: Sit
 
     def waiting(*, asks: bool = False) -> HostLogin:
         handle = logins.begin(host.app, "/", "password", Origin("192.0.2.1"))
-        logins.start(host.host, handle, asks=asks)
-        return logins.find(handle)
+        return logins.find(logins.start(host.host, handle, asks=asks).handle)
 
     with pytest.raises(GuardedLoginExpired):
         logins.grant(waiting(asks=True), user)

@@ -10,6 +10,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 
 TRANSLATED = IPv6Network("64:ff9b::/96")
 """IPv4 addresses as a network with IPv6 only reaches them (RFC 6052 section 2.1)."""
+SPECIAL = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+"""In the registries too, but not in `ipaddress` of every Python: RFC 6890 section 2.1, RFC 7526, RFC 9637."""
 
 
 def is_allowed(address: str, networks: Sequence[str]) -> bool:
@@ -26,7 +28,8 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     """False for this machine, private, shared and link-local networks, multicast and what is reserved."""
     is_special = address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
     is_local = address.is_link_local or (isinstance(address, IPv6Address) and address.is_site_local)
-    return address.is_global and not is_special and not is_local
+    is_listed = any(address in network for network in SPECIAL)
+    return address.is_global and not is_special and not is_local and not is_listed
 
 
 def is_loopback(address: str) -> bool:

@@ -87,7 +87,7 @@ def page(code: int, sentence: str | None = None, number: str | None = None) -> A
         waiting_requests.none_here()
     try:
         if guarded_hosts.HOST in request.environ:  # a page of the site has its own address, with the secret of the host
-            return guarded_page.page(str(heading), sentence or str(default), status=code)
+            return guarded_page.page(str(heading), sentence or str(default), number=number, status=code)
         actions = [(gettext("Go to the home page"), layouts.page_url("home.home"))]
         return render.page(
             "errors/error.html",

@@ -7,6 +7,7 @@ answer in the words of the protocol, which Authlib writes too.
 from __future__ import annotations
 
 from .devices import DEVICES
+from .hosts import HOSTS
 from .machines import MACHINES
 from .pages import AUTHORIZATION
 from .proofs import PROOFS
@@ -15,7 +16,7 @@ from .rule import LOOK_AT_APP, Rule
 __all__ = ["OTHER", "RULES", "UNLISTED", "Rule", "rule_for"]
 OTHER = "other"
 """The rule of an answer that is in no list here."""
-RULES = AUTHORIZATION | MACHINES | PROOFS | DEVICES
+RULES = AUTHORIZATION | MACHINES | PROOFS | DEVICES | HOSTS
 UNLISTED = Rule("The request is one that this site understands.", "RFC 6749 section 5.2", LOOK_AT_APP)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, func, select, update
 
 from ...domain.codes import hash_of
 from ...domain.origin import Origin
-from ...domain.path_rules import ACTIONS, action_for
+from ...domain.path_rules import ACTIONS, action_for, matching_rule, rule_text
 from ...models.accounts import Account
 from ...models.factors import Factor
 from ...models.guarded_hosts import GuardedSession
@@ -102,6 +102,8 @@ class Forbidden:
     """A rule denies it, or the account may not use the app."""
 
     app: RegisteredApp
+    rule: str = ""
+    """The text of the rule that denies it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,9 @@ class Checks:
         app, visitor = found.app, found.visitor
         action = action_for(app.rules, app.proof, asked.method, asked.target)
         if action == DENY:
-            return Forbidden(app)
+            denies = matching_rule(app.rules, asked.method, asked.target, app.proof)
+            assert denies is not None, "only a rule denies"
+            return Forbidden(app, rule_text(denies))
         if visitor is not None:
             self._see(visitor)
         elif asked.has_credentials and self._takes_credentials(app, action):

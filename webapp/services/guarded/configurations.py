@@ -22,8 +22,13 @@ IDENTITY = ("Remote-User", "Remote-Name", "Remote-Email", "Remote-Groups", "Nigh
 """The headers of an answer that say who it is. Only Nightlatch may set them."""
 SPELLINGS = tuple(name.replace("-", separator) for name in IDENTITY for separator in "-_.")
 """Each of them as applications may read it: CGI and WSGI take `_` for `-` (RFC 3875 section 4.1.18), PHP also `.`."""
-REWRITING = ("X-Original-URL", "X-Original-Method", "X-Rewrite-URL", "X-Forwarded-Uri", "X-Forwarded-Method")
-"""Headers by which some frameworks take another path or method than that of the request line."""
+REWRITING = (
+    *("X-Original-URL", "X-Original-Method", "X-Rewrite-URL", "X-Forwarded-Uri", "X-Forwarded-Method"),
+    *("X-Forwarded-Prefix", "X-Forwarded-Port", "X-Forwarded-Ssl"),
+)
+"""Headers by which some frameworks take another path, method, port or scheme than that of the request line."""
+REPLACED_BY_TRAEFIK = ("X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Real-IP")
+"""Those that Traefik drops or writes itself for a client that it does not trust."""
 CONNECTION_OPTIONS = "remote[-_.]|nightlatch[-_.]|x-forwarded|x-original"
 """What no `Connection` header may name, because a proxy drops the headers that it names (RFC 9110 section 7.6.1)."""
 PAGES = ("start", "back", "log-out", "forbidden", "style.css")
@@ -90,6 +95,7 @@ def configuration(
         identity=IDENTITY,
         spellings=SPELLINGS,
         rewriting=REWRITING,
+        replaced_by_traefik=REPLACED_BY_TRAEFIK,
         connection_options=CONNECTION_OPTIONS,
         pages=PAGES,
         seconds=TIME_OUT,

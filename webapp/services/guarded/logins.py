@@ -47,6 +47,14 @@ class HostLogin:
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """`handle` names the log-in from now on, and `nonce` is for the cookie of the browser that started it."""
+
+    handle: str
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
 class Granted:
     """`code` leads the browser back to `app.host`, once and for a minute."""
 
@@ -73,19 +81,21 @@ class Logins:
             tx.execute(insert(GuardedLogin).values(**values, asks=False, asked_at=self.core.clock.now()))
         return handle
 
-    def start(self, host: str, handle: str, *, asks: bool) -> str:
-        """At the host: binds the log-in to this browser. Returns the nonce for its cookie.
+    def start(self, host: str, handle: str, *, asks: bool) -> Started:
+        """At the host: binds the log-in to this browser, under a handle that only this browser learns. Who had it start
+        a log-in could else end that log-in with their own account (login CSRF, RFC 6819 section 4.4.1.8).
 
         `asks`: the user logged out of the host before. Raises `GuardedLoginExpired` for a log-in that has started.
         """
-        nonce = draw_token(self.core.entropy)
+        drawn = Started(draw_token(self.core.entropy), draw_token(self.core.entropy))
         of_host = select(RegisteredApp.id).where(RegisteredApp.host == host).scalar_subquery()
         fresh = GuardedLogin.app_id == of_host, GuardedLogin.nonce_hash.is_(None), *self._is_live(handle)
-        started = update(GuardedLogin).where(*fresh).values(nonce_hash=hash_of(nonce), asks=asks)
+        values = {"handle_hash": hash_of(drawn.handle), "nonce_hash": hash_of(drawn.nonce), "asks": asks}
+        started = update(GuardedLogin).where(*fresh).values(values)
         with self.core.db.write(durable=False) as tx:
             if not changed_one_row(tx, started):
                 raise GuardedLoginExpired()
-        return nonce
+        return drawn
 
     def find(self, handle: str) -> HostLogin:
         """Raises `GuardedLoginExpired`."""

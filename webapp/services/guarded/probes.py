@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .configurations import IDENTITY, PAGES, REWRITING, SPELLINGS
+from .configurations import IDENTITY, PAGES, REPLACED_BY_TRAEFIK, REWRITING, SPELLINGS
 
 FORGED = "nightlatch-forged"
 KEPT = "doctor=kept"
@@ -30,6 +30,8 @@ TOLD = {
 """By proxy: how Nightlatch is told the path as it was sent."""
 METHOD_TOLD = {"nginx": "proxy_set_header X-Original-Method $request_method;"}
 """By proxy, where it needs a line: how Nightlatch is told the method."""
+TOLD_TO_APPS = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto")
+"""What each proxy itself writes for the application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +155,9 @@ def _lost_cookie(seen: Seen, _proxy: str) -> bool:
 
 
 def _rewriting(open_path: str, closed_path: str, url: str) -> Iterator[Probe]:
-    host = url.partition("://")[2]
-    own = {"Forwarded": f"host={FORGED}", "X-Forwarded-For": FORGED, "X-Forwarded-Host": FORGED, "X-Real-IP": FORGED}
-    for header in (*REWRITING, *own):
-        yield Probe(
-            f"a forged {header}", open_path, _forged, _removed(header, host), (f"{header}: {own.get(header, FORGED)}",)
-        )
+    for header in (*REWRITING, "Forwarded", *TOLD_TO_APPS, "X-Real-IP"):
+        sent = f"host={FORGED}" if header == "Forwarded" else FORGED
+        yield Probe(f"a forged {header}", open_path, _forged, _removed(header, url), (f"{header}: {sent}",))
     values = {"X-Original-URL": f"{url}{open_path}", "X-Forwarded-Uri": open_path, "X-Rewrite-URL": open_path}
     methods = {"X-Original-Method": "PATCH", "X-Forwarded-Method": "PATCH", "X-HTTP-Method-Override": "PATCH"}
     checked = {
@@ -172,14 +171,17 @@ def _rewriting(open_path: str, closed_path: str, url: str) -> Iterator[Probe]:
         yield Probe(f"{header} of what is allowed", closed_path, _reached, lines, (f"{header}: {value}",))
 
 
-def _removed(header: str, host: str) -> dict[str, str]:
-    """Caddy and Traefik themselves replace some headers of a client that they do not trust."""
-    told = {"X-Forwarded-For": "$remote_addr", "X-Real-IP": "$remote_addr", "X-Forwarded-Host": host}
+def _removed(header: str, url: str) -> dict[str, str]:
+    """Caddy, Traefik and Envoy themselves replace some headers of a client that they do not trust."""
+    scheme, _, host = url.partition("://")
+    told = dict(zip(("X-Real-IP", *TOLD_TO_APPS), ("$remote_addr", "$remote_addr", host, scheme), strict=True))
     set_by_nginx = told.get(header, '""')
-    lines = {"nginx": f"proxy_set_header {header} {set_by_nginx};", "envoy": f"- remove: {header}"}
-    if header not in ("X-Forwarded-For", "X-Forwarded-Host"):
+    lines = {"nginx": f"proxy_set_header {header} {set_by_nginx};"}
+    if header != "X-Forwarded-Proto":
+        lines["envoy"] = f"- remove: {header}"
+    if header not in TOLD_TO_APPS:
         lines["caddy"] = f"request_header -{header}"
-    if not header.startswith("X-Forwarded") and header != "X-Real-IP":
+    if header not in TOLD_TO_APPS and header not in REPLACED_BY_TRAEFIK:
         lines["traefik"] = f'{header}: ""'
     return lines
 

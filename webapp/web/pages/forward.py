@@ -1,7 +1,8 @@
 """What reverse proxies ask about requests to guarded hosts, each by the headers that it itself overwrites.
 
 The answers are for programs, but proxies show a browser those that are no 200. Without the secret of a host they are
-404. Query parameters mean nothing.
+404. Query parameters mean nothing. A refusal is kept for `flask why`, and has its error id in a header too, because
+nginx shows pages of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, request
 
 from ...domain.origin import Origin
-from ...domain.refusals import Refusal, WrongLogin
+from ...domain.refusals import DatabaseUnavailable, Refusal, WrongLogin
 from ...services.guarded.checks import Allowed, Answer, CredentialsNeeded, Forbidden, HostRequest
 from ...services.guarded.cookies import cookies_for_app
 from .. import current, errors, guarded_hosts, guarded_page, words
@@ -23,6 +24,7 @@ from ..legacy_credentials import credentials
 bp = Blueprint("forward", __name__)
 NGINX, CADDY, TRAEFIK, ENVOY = "nginx", "caddy", "traefik", "envoy"
 NAVIGATES = frozenset(("GET", "HEAD"))
+ERROR_ID = "Nightlatch-Error-Id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,10 @@ def check(proxy: str, secret: str) -> Any:
     try:
         answer = _answer(secret, asked)
     except Refusal as refusal:
-        return _refused(refusal, asked)
+        return _refused(refusal, asked, proxy)
     if monotonic() - begun > current.services().settings.policy.guarded_check_seconds:
         abort(503)  # Traefik has no time-out of its own: what is decided late counts for nothing
-    return _reply(answer, asked, by_redirect=proxy != NGINX)
+    return _reply(answer, asked, proxy)
 
 
 def _answer(secret: str, asked: HostRequest) -> Answer:
@@ -100,14 +102,16 @@ def _asked(original: Original) -> HostRequest:
     return HostRequest(host, original.method, original.target, navigates, token, origin, has_credentials)
 
 
-def _reply(answer: Answer, asked: HostRequest, *, by_redirect: bool) -> Response:
+def _reply(answer: Answer, asked: HostRequest, proxy: str) -> Response:
     if isinstance(answer, Allowed):
         return _allowed(answer, asked.host)
     if isinstance(answer, Forbidden):
-        return guarded_page.forbidden(answer.app)  # nginx shows the page of the host in its place
+        rule = "host-rule" if answer.rule else "access"
+        number = _noted(rule, asked, proxy, client_id=answer.app.client_id, denied_by=answer.rule)
+        return _numbered(guarded_page.forbidden(answer.app, number), number)
     if answer.handle is None:
         return _plain(401)
-    response = _plain(303 if by_redirect else 401)
+    response = _plain(401 if proxy == NGINX else 303)
     at = str(answer.app.host)
     response.headers["Location"] = guarded_hosts.url(at, f"/.nightlatch/start?id={answer.handle}")
     return response
@@ -129,11 +133,26 @@ def _plain(status: int) -> Response:
     return response
 
 
-def _refused(refusal: Refusal, asked: HostRequest) -> Response:
+def _refused(refusal: Refusal, asked: HostRequest, proxy: str) -> Response:
     """401 for wrong credentials; 429 or 503 with Retry-After at a limit. Proxies refuse the request then."""
     if isinstance(refusal, WrongLogin):
-        return _plain(401)
-    response: Response = errors.page(refusal.status, words.say(refusal)) if asked.navigates else _plain(refusal.status)
+        return _numbered(_plain(401), _noted("host-credentials", asked, proxy))
+    number = _noted("unavailable" if isinstance(refusal, DatabaseUnavailable) else "host-limit", asked, proxy)
+    said = words.say(refusal)
+    response = errors.page(refusal.status, said, number) if asked.navigates else _plain(refusal.status)
     if refusal.wait is not None:
         response.headers["Retry-After"] = str(refusal.wait)
+    return _numbered(response, number)
+
+
+def _noted(rule: str, asked: HostRequest, proxy: str, **facts: str) -> str:
+    """Keeps a refusal for `flask why`, without the secret in our address and without the query. Returns its error
+    id."""
+    about = {"host": asked.host, "method": asked.method, "path": asked.target.partition("?")[0], "proxy": proxy}
+    refusals, endpoint = current.services().operators.refusals, f"{guarded_hosts.FORWARD}{proxy}"
+    return refusals.note(rule, endpoint=endpoint, origin=asked.origin, asked=about, **facts)
+
+
+def _numbered(response: Response, number: str) -> Response:
+    response.headers[ERROR_ID] = number
     return response

@@ -70,5 +70,5 @@ def _go_back(waiting: HostLogin) -> Any:
 
 @bp.errorhandler(GuardedLoginExpired)
 def expired(_refusal: GuardedLoginExpired) -> Any:
-    actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
-    return render.page("guarded/expired.html", actions=actions, status=400)
+    actions, number = [(_("Go to the home page"), layouts.page_url("home.home"))], app_flow.note("host-login", "", ())
+    return render.page("guarded/expired.html", number=number, actions=actions, status=400)

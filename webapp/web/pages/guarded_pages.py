@@ -5,6 +5,7 @@ They know the host by the Host header, and have no cookie or script of the site.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Blueprint, abort, make_response, request
@@ -14,23 +15,25 @@ from ...domain.language import gettext as _
 from ...domain.refusals import LoginExpired
 from ...models.registered_apps import RegisteredApp
 from ...services.guarded.logins import GuardedLoginExpired
-from .. import assets, current, guarded_hosts, guarded_page, guards, layouts
+from .. import app_flow, assets, current, guarded_hosts, guarded_page, guards, layouts
 from ..guarded_hosts import AGAIN, cookie_name, start_cookie
 
 bp = Blueprint(guards.GUARDED, __name__, url_prefix="/.nightlatch")
+NUMBER = re.compile("[0-9a-f]{16}")
+"""An error id."""
 
 
 @bp.get("/start")
 def start() -> Any:
     """Gives the browser the cookie in which its log-in must end, and leads on to the site."""
     host, handle = _host(_app()), request.args.get("id", "")
-    nonce = _guarded().logins.start(host, handle, asks=start_cookie(host, AGAIN) in request.cookies)
+    started = _guarded().logins.start(host, handle, asks=start_cookie(host, AGAIN) in request.cookies)
     site = current.services().settings.main_url
-    response = _go(f"{site}{layouts.page_url('guarded_logins.log_in', id=handle)}")
+    response = _go(f"{site}{layouts.page_url('guarded_logins.log_in', id=started.handle)}")
     for old in [*guarded_hosts.started(host)][: 1 - guarded_hosts.MOST_STARTED]:
         guarded_hosts.drop(response, host, old)
     lasts = current.services().settings.policy.guarded_login_seconds
-    guarded_hosts.put(response, host, start_cookie(host, handle), nonce, lasts)
+    guarded_hosts.put(response, host, start_cookie(host, handle), started.nonce, lasts)
     return response
 
 
@@ -68,7 +71,9 @@ def log_out() -> Any:
 
 @bp.get("/forbidden")
 def forbidden() -> Any:
-    return guarded_page.forbidden(_app())
+    """nginx shows it in place of the answer of a check, whose error id it has in the query."""
+    number = request.args.get("id", "")
+    return guarded_page.forbidden(_app(), number if NUMBER.fullmatch(number) else None)
 
 
 @bp.get("/style.css")
@@ -91,7 +96,8 @@ def expired(_refusal: Exception) -> Any:
     """A page, and no redirect, so that nothing can lead round in a circle."""
     again = (_("Log in again"), guarded_hosts.url(guarded_hosts.here(), "/"))
     heading, sentence = _("This login request can't be completed"), str(GuardedLoginExpired.sentence)
-    return guarded_page.page(heading, sentence, links=[again], status=400)
+    number = app_flow.note("host-login", "", [("host", guarded_hosts.here())])
+    return guarded_page.page(heading, sentence, links=[again], number=number, status=400)
 
 
 def _guarded() -> Any:
