@@ -88,7 +88,7 @@ class Machine:
             f" && mount --bind {HUGE_PAGES} sys/kernel/mm/transparent_hugepage/enabled"
             " && pivot_root . mnt && umount -l /mnt && exec /lib/systemd/systemd"
         )
-        (self.root / HUGE_PAGES).write_text("always [madvise] never\n")
+        (self.root / HUGE_PAGES).write_text("")
         namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "--net", "--cgroup"]
         command = ["unshare", *namespaces, "sh", "-c", begin, str(self.root)]
         process = subprocess.Popen(
