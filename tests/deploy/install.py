@@ -115,7 +115,7 @@ def test_systemd_runs_it_people_log_in_and_an_upgrade_refuses_no_visitor(machine
     with machine.boot():
         assert eventually(lambda: states(machine) == ["active"] * 4, 60), machine.run("journalctl", "-n", "60")
         assert machine.run("systemd-analyze", "verify", *(f"/etc/systemd/system/{unit}" for unit in UNITS)) == ""
-        assert (machine.root / HUGE_PAGES).read_text() == "always\n"
+        assert (machine.root / HUGE_PAGES).read_text() == "always"
         account = ("accounts", "create", "--username", "ada", "--name", "Ada", "--email", "ada@example.org")
         assert "Created ada." in machine.run("nightlatch", *account, "--email-confirmed", typed=f"{PASSWORD}\n")
         assert log_in(machine) == [303, "/"]

@@ -34,7 +34,8 @@ class Machine:
         self._init: int | None = None
         include = ",".join((PACKAGES, *packages))
         sources = [*Path("/etc/apt").glob("sources.list"), *Path("/etc/apt/sources.list.d").glob("*.sources")]
-        command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={include}", "", str(root)]
+        command = ["unshare", "--mount", "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"]
+        command += [f"--include={include}", "", str(root)]  # no mount of it is left, also when it is interrupted
         subprocess.run([*command, *map(str, sources)], check=True)
         for name in NETWORK:
             given, copy = Path("/etc") / name, root / "etc" / name
@@ -87,7 +88,7 @@ class Machine:
             f" && mount --bind {HUGE_PAGES} sys/kernel/mm/transparent_hugepage/enabled"
             " && pivot_root . mnt && umount -l /mnt && exec /lib/systemd/systemd"
         )
-        (self.root / HUGE_PAGES).write_text("always [madvise] never\n")
+        (self.root / HUGE_PAGES).write_text("")
         namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "--net", "--cgroup"]
         command = ["unshare", *namespaces, "sh", "-c", begin, str(self.root)]
         process = subprocess.Popen(
