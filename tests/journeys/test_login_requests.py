@@ -66,6 +66,20 @@ def approve(phone: Owner, browser: Owner) -> Page:
     return browser.post("/log-in/waiting")
 
 
+def test_a_phone_that_shows_the_desktop_layout_answers_while_it_is_logged_out(phone: Owner) -> None:
+    desktop, browser = phone.other_browser(layout=DESKTOP), phone.other_browser(layout=ANDROID)
+    browser.log_in()
+    desktop.client.set_cookie("phone", phone.cookie("phone") or "", domain=desktop.host.split(":")[0])
+    approve(desktop, browser)
+    assert seen(browser).h1.startswith("Welcome")
+
+
+def test_a_stranger_is_told_that_a_page_of_settings_is_not_there(site: Site) -> None:
+    for path in ("/settings/no-such-page", "/operator/no-such-page"):
+        page = Person(site.app, layout=DESKTOP).open(path)
+        assert (page.status, "Terms" in page.links) == (404, True), "not the plain page of a failing site"
+
+
 # -- Turning it on ---------------------------------------------------------------------------------
 
 

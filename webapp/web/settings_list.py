@@ -31,6 +31,7 @@ def here() -> list[Place] | None:
     if layouts.variant().is_phone or not path.startswith(("/settings", "/operator")):
         return None
     in_security = path.startswith("/settings/security")
+    user = current.user_or_none()  # a phone answers login requests while it is logged out
     return [
         _place(path, gettext("Account"), "settings.account"),
         Place(
@@ -42,7 +43,7 @@ def here() -> list[Place] | None:
         _place(path, gettext("Privacy"), "settings.privacy"),
         _place(path, gettext("Language"), "settings.language"),
         _place(path, gettext("Display"), "settings.display"),
-        *(_operator(path) if current.user().account.role == OPERATOR else ()),
+        *(_operator(path) if user is not None and user.account.role == OPERATOR else ()),
     ]
 
 
