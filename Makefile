@@ -36,9 +36,9 @@ quick: $(DEV)  ## unit tests, and each journey once, on SQLite; prints what it l
 	@exec env -u NIGHTLATCH_TEST_POSTGRES_URL -u NIGHTLATCH_TEST_REDIS_URL $(IN_MEMORY) \
 	  $(BIN)/python -m pytest -q -p tests.quick $(ARGS)
 
-test: $(DEV)  ## the whole suite, in a browser too; ARGS="-k words" for a part of it
+test: $(DEV)  ## the whole suite, in a browser too; ARGS="-k words" for a part of it, ARGS=--cov to count lines
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
-	exec env $(IN_MEMORY) $(BIN)/python -m pytest -p tests.no_skips $(if $(ARGS),$(ARGS),--cov) \
+	exec env $(IN_MEMORY) $(BIN)/python -m pytest -p tests.no_skips $(ARGS) \
 	  $(if $(CHECKED),$(CHECKS:%=--ignore=%))
 
 test-apps: $(DEV) $(REAL_APPS) $(PROXIES)  ## real apps and proxies log people in; needs npm and, at first, a network
