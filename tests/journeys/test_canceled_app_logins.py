@@ -186,6 +186,14 @@ def test_without_a_session_nobody_is_led_to_a_host(ada: Owner, site: Site) -> No
     assert other.open(f"{address}&canceled=1").h1 == "Log in"
 
 
+def test_who_logged_out_meanwhile_is_asked_to_log_in(ada: Owner, site: Site) -> None:
+    path = GuardedHost(site, rules=("key /admin",)).ask(ada, "/admin").response.request.full_path
+    ada.log_out()
+    ada.open("/log-in")
+    page = ada.post(path, cancel="1")
+    assert (page.status, page.h1) == (200, "Log in")
+
+
 def test_a_first_page_that_asks_for_the_same_is_not_led_to(ada: Owner, site: Site) -> None:
     host = GuardedHost(site, max_age=60)
     site.clock.pass_(61)

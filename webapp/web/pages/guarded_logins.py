@@ -28,7 +28,7 @@ def log_in() -> Any:
     app_flow.name_host(waiting.app)
     if "other" in request.form and user is not None and form.trusted():
         return app_flow.log_in_as_other()
-    if "cancel" in request.form and form.trusted():
+    if "cancel" in request.form and user is not None and form.trusted():
         return app_flow.cancel(current.path())
     if app_flow.CANCELED in request.args:
         return _leave(waiting, user)
