@@ -788,13 +788,14 @@ def test_a_path_of_any_length_leads_back_or_to_the_first_page(ada: Owner, wiki: 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_only_a_navigation_is_led_to_a_log_in(ada: Owner, wiki: GuardedHost, proxy: str, method: str) -> None:
-    page = wiki.check(ada, proxy=proxy, method=method)
+    page = wiki.check(ada, proxy=proxy, method=method, headers=SCRIPT if method == "POST" else {})
     assert page.status == 401
     assert "Location" not in page.response.headers
-    page = wiki.check(ada, proxy=proxy)
-    assert page.status == (401 if proxy == "nginx" else 303)
-    assert page.response.headers["Location"].startswith(f"{wiki.url}/.nightlatch/start?id=")
-    assert page.response.headers["Cache-Control"] == "no-store"
+    for led in ("GET", "HEAD", "POST"):
+        page = wiki.check(ada, proxy=proxy, method=led)
+        assert page.status == (401 if proxy == "nginx" else 303)
+        assert page.response.headers["Location"].startswith(f"{wiki.url}/.nightlatch/start?id=")
+        assert page.response.headers["Cache-Control"] == "no-store"
 
 
 # -- Log-out -----------------------------------------------------------------------------------------------

@@ -23,7 +23,9 @@ from ..legacy_credentials import credentials
 
 bp = Blueprint("forward", __name__)
 NGINX, CADDY, TRAEFIK, ENVOY = "nginx", "caddy", "traefik", "envoy"
-NAVIGATES = frozenset(("GET", "HEAD"))
+READS = frozenset(("GET", "HEAD"))
+NAVIGATES = READS | {"POST"}
+"""A browser also sends the form of a page by which it leads to another."""
 ERROR_ID = "Nightlatch-Error-Id"
 
 
@@ -94,7 +96,8 @@ READERS = {NGINX: _of_url, CADDY: _of_headers, TRAEFIK: _of_headers, ENVOY: _of_
 def _asked(original: Original) -> HostRequest:
     host = guarded_hosts.here()
     mode, accepts = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Accept", "")
-    navigates = original.method in NAVIGATES and (mode == "navigate" or (mode is None and "text/html" in accepts))
+    is_old = mode is None and original.method in READS and "text/html" in accepts  # a browser without Sec-Fetch-Mode
+    navigates = is_old or (mode == "navigate" and original.method in NAVIGATES)
     token = request.cookies.get(guarded_hosts.cookie_name(host))
     has_credentials = "Authorization" in request.headers
     # who asks has the secret of the host, so it is a proxy, whatever NIGHTLATCH_TRUSTED_PROXIES says
