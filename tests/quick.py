@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 LEFT_OUT = {
     "attacks": "attacks",
     "browser": "tests in a browser",
+    "openid": "the plans of the OpenID Foundation",
     "adapters/test_smtp.py": "mail servers",
     "adapters/test_vonage.py": "text message gateways",
     "adapters/test_web_push.py": "push services",
@@ -29,6 +30,7 @@ LEFT_OUT = {
     "proxies": "server processes",
     "test_guard_guide.py": "server processes",
     "test_server.py": "server processes",
+    "test_metrics_of_processes.py": "server processes",
     "test_overload.py": "server processes",
     "test_systemd.py": "server processes",
     "test_containers.py": "server processes",
@@ -68,6 +70,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     left = ", ".join(dict.fromkeys(LEFT_OUT.values()))
     terminalreporter.write_line(
         f"Left out: {left}; PostgreSQL and Redis; measurements of time; journeys in other layouts and variants; "
-        f"all but {EXAMPLES} examples of each property; coverage. `make test` runs everything.",
+        f"all but {EXAMPLES} examples of each property. `make test` runs everything.",
         yellow=True,
     )
