@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import ssl
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -65,6 +66,18 @@ def test_the_echo_app_answers_with_what_it_received(echo: int) -> None:
         client.send(request("wiki.localhost", "/", method="HEAD"))
         assert client.answer(body=False).status == 200
         assert client.is_closed_by_the_server()
+
+
+def test_the_echo_app_waits_for_the_body(echo: int) -> None:
+    with closing(Client(echo, "wiki.localhost")) as client:
+        client.send(request("wiki.localhost", "/", "Content-Length: 10000", method="POST"))
+        for _ in range(2):
+            time.sleep(0.05)  # an answer before the body ends closes the connection, and the rest is reset
+            client.send(b"b" * 5000)
+        assert json.loads(client.answer().text)["body"] == 10000
+    with closing(Client(echo, "wiki.localhost")) as client:
+        client.send(request("wiki.localhost", "/", "Content-Length: ten", method="POST"))
+        assert json.loads(client.answer().text)["body"] == 0
 
 
 def test_the_echo_app_opens_a_websocket(echo: int) -> None:

@@ -14,10 +14,12 @@ WEBSOCKET_ID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT_FRAME = 0x81
 SHORT_FRAME = 125
 CLOSE_FRAME = b"\x88\x00"
+PART = 65536
+"""Bytes of a body that are in memory at once."""
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers each method with JSON: method, target and headers, by their names as they were received.
+    """Answers each method with JSON: method, target, bytes of the body, and headers by their names as received.
 
     A value of two lines is joined by a comma. A WebSocket is opened, gets the method and the target as one message, and
     is closed.
@@ -33,7 +35,7 @@ class Echo(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def _answer(self) -> None:
-        self.close_connection = True  # a body is not read
+        self.close_connection = True
         target = self.requestline.split(" ")[1]  # the base class shortens slashes in its own copy
         seen: dict[str, Any] = {"method": self.command, "target": target}
         key = self.headers.get("Sec-WebSocket-Key")
@@ -47,11 +49,23 @@ class Echo(BaseHTTPRequestHandler):
         for name, value in self.headers.items():
             text = value.encode("latin-1", "replace").decode("utf-8", "replace")
             headers[name] = f"{headers[name]}, {text}" if name in headers else text
-        body = json.dumps({**seen, "headers": headers}).encode()
+        body = json.dumps({**seen, "body": self._body(), "headers": headers}).encode()
         about = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
         self._head(200, {**about, "Cache-Control": "no-store"})
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def _body(self) -> int:
+        """Reads the body, and returns its bytes.
+
+        A connection that is closed with a part of it unread is reset (RFC 9112 section 9.6), and the proxy answers with
+        502. One without a length is not read.
+        """
+        length = self.headers.get("Content-Length", "")
+        left = total = int(length) if length.isdecimal() else 0
+        while left and (part := self.rfile.read(min(left, PART))):
+            left -= len(part)
+        return total - left
 
     def _head(self, status: int, headers: Mapping[str, str]) -> None:
         self.send_response_only(status)
