@@ -22,6 +22,9 @@ CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catal
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
 
+# With it, each of the many processes of the tests and benchmarks would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run quick test test-apps test-deploy test-faults check translations audit serve bench bench-peers crawl \
   lighthouse screenshots lock licences sbom clean
 

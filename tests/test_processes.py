@@ -105,6 +105,13 @@ def test_starting_imports_no_module_that_few_requests_need(tmp_path: Path) -> No
     assert not loaded & IMPORTED_ON_USE
 
 
+def test_the_process_that_starts_the_server_is_small() -> None:
+    code = "import webapp.serve, sys; print(*sys.modules)"
+    loaded = set(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split())
+    assert "webapp.serve" in loaded
+    assert not loaded & {"alembic", "flask", "sqlalchemy", "werkzeug", "webapp.bootstrap"}
+
+
 def test_the_server_answers_its_worker_sends_and_both_stop_on_sigterm(start: Start, port: int) -> None:
     mailbox = Mailbox()
     mail_server = Controller(mailbox, hostname="127.0.0.1", port=free_port())

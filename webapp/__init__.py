@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask import Flask
+from typing import TYPE_CHECKING, Any
 
 from .settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 
 def create_app(settings: Settings, **overrides: Any) -> Flask:
     """The application. Tests pass `overrides`, such as a clock or languages, which go to `bootstrap.build`."""
-    # 360 ms and 37 MiB; `serve` needs only the settings (docs/decisions/lazy-imports.md)
+    # 440 ms and 49 MiB; `serve` needs only the settings (docs/decisions/lazy-imports.md)
+    from flask import Flask
+
     from . import bootstrap, cli
     from .web import logs, site, words
 

@@ -23,10 +23,16 @@ def keep_private(instance: Path, database_url: str) -> None:
         _restrict(instance, PRIVATE_FOLDER)
         for path in instance.rglob("*"):
             _restrict(path, PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
-    if database_url.startswith(SQLITE):
-        database = database_url.removeprefix(SQLITE).partition("?")[0]
+    if (file := sqlite_file(database_url)) is not None:
         for suffix in ("", "-wal", "-shm"):
-            _restrict(Path(database + suffix), PRIVATE_FILE)
+            _restrict(Path(f"{file}{suffix}"), PRIVATE_FILE)
+
+
+def sqlite_file(database_url: str) -> Path | None:
+    """The file of a database in SQLite; None for another kind."""
+    if not database_url.startswith(SQLITE):
+        return None
+    return Path(database_url.removeprefix(SQLITE).partition("?")[0])
 
 
 def _restrict(path: Path, mode: int) -> None:

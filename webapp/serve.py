@@ -19,7 +19,7 @@ from queue import Empty, SimpleQueue
 from socket import AF_INET, AF_INET6, create_server, socket
 from tempfile import TemporaryDirectory
 
-from .models.migrate import migrate
+from .models.revisions import is_known_current
 from .private_files import keep_private
 from .settings import ROOT, Settings, SettingsError
 
@@ -52,7 +52,10 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: told.put(number))
     keep_private(settings.instance, settings.database_url)
-    migrate(settings.database_url)
+    if not is_known_current(settings.database_url):
+        from .models.migrate import migrate  # 300 ms and 30 MiB (docs/decisions/lazy-imports.md)
+
+        migrate(settings.database_url)
     try:
         listener = _listening(settings.bind)
     except OSError as error:

@@ -17,6 +17,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import (
     Boolean,
     Connection,
@@ -36,6 +37,7 @@ from sqlalchemy import (
 from webapp.models import migrate as migrations
 from webapp.models.accounts import Account
 from webapp.models.migrate import METADATA, VALID, alembic_config, is_current, migrate, writing
+from webapp.models.revisions import is_known_current, newest_revision
 from webapp.models.sessions import Activity, Attempt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +139,19 @@ def test_migrating_again_changes_nothing(url: str) -> None:
     migrate(url)
     migrate(url)
     assert is_current(url)
+
+
+def test_the_start_knows_a_current_sqlite_database_without_alembic(url: str, tmp_path: Path) -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_heads() == [newest_revision()]
+    assert not is_known_current(url)
+    migrate(url)
+    assert is_known_current(url) == url.startswith("sqlite")
+    with writing(url) as connection:
+        command.downgrade(alembic_config(connection), "-1")
+    assert not is_known_current(url)
+    for content in (b"", b"no database, but longer than a header of SQLite" * 3):
+        (tmp_path / "other").write_bytes(content)
+        assert not is_known_current(f"sqlite:///{tmp_path}/other")
 
 
 def test_downgrading_leads_to_an_empty_database(url: str) -> None:

@@ -1,0 +1,29 @@
+"""Whether a database needs a migration, asked without SQLAlchemy and Alembic, whose import is a third of a start."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from ..private_files import sqlite_file
+
+VERSIONS = Path(__file__).resolve().parents[2] / "migrations" / "versions"
+
+
+def newest_revision() -> str:
+    """The files are named by their revisions, which begin with a number."""
+    return max(path.stem for path in VERSIONS.glob("[0-9]*.py"))
+
+
+def is_known_current(database_url: str) -> bool:
+    """True when this is SQLite and has exactly the newest revision. Other databases are not asked."""
+    file = sqlite_file(database_url)
+    if file is None or not file.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    except sqlite3.Error:  # no tables yet, or busy: the migration waits, and says what is wrong
+        return False
+    return found == [(newest_revision(),)]
