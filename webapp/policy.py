@@ -148,6 +148,7 @@ class Policy:
     account_used_every: int = DAY  # the last use of an account likewise
     access_entries_shown: int = 100  # entries on the page of sessions; "Log out all others" ends the rest too
     activity_page: int = 25  # events on one page
+    operator_page: int = 100  # accounts on one page of an operator
 
     # Legacy access, for apps that know only a password
     temporary_password_seconds: int = HOUR  # from its generation

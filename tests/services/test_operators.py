@@ -186,7 +186,7 @@ def test_members_are_added_and_removed_once(site: Site, operators: Operators) ->
     assert groups.add("staff", "@Ada") is not None
     assert groups.add("staff", "ada") is None
     assert [(row.name, row.members) for row in groups.all()] == [("a", 0), ("staff", 1)]
-    assert [account.username for account in groups.members("staff")] == ["ada"]
+    assert [account.username for account in groups.members("staff").accounts] == ["ada"]
     assert groups.of(ada.id) == ["staff"]
     assert groups.remove("staff", "ada") is not None
     assert groups.remove("staff", "ada") is None
@@ -217,6 +217,8 @@ def test_what_is_missing_or_taken_is_refused(site: Site, operators: Operators) -
     with pytest.raises(refusals.UnknownGroup):
         groups.members("nobodies")
     with pytest.raises(refusals.UnknownGroup):
+        groups.size("nobodies")
+    with pytest.raises(refusals.UnknownGroup):
         groups.delete("nobodies")
 
 
@@ -240,7 +242,7 @@ def test_a_deleted_account_leaves_its_groups(site: Site, operators: Operators) -
     operators.groups.create("staff")
     operators.groups.add("staff", "ada")
     site.services.accounts.delete("ada")
-    assert operators.groups.members("staff") == []
+    assert operators.groups.size("staff") == 0
 
 
 # -- Apps --------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import String, bindparam, case, select
+from sqlalchemy import Index, String, bindparam, case, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..domain.account_refusals import ChangesPaused
@@ -25,7 +25,10 @@ def _created_at(context: Any) -> int:
 
 class Account(Table):
     __tablename__ = "accounts"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        Index("ix_accounts_phone_number", "phone_number_hint", "phone_number_mac"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[Key]
     """Never given again: a browser that is known for a deleted account must not be known for another one."""
@@ -33,7 +36,7 @@ class Account(Table):
     used_at: Mapped[At] = mapped_column(default=_created_at)
     """When it was last used, to the day."""
     made_by_operator: Mapped[bool] = mapped_column(default=False)
-    role: Mapped[str] = mapped_column(String(16), default=PERSON)
+    role: Mapped[str] = mapped_column(String(16), default=PERSON, index=True)
     """`PERSON` or `OPERATOR`."""
     locked_at: Mapped[MaybeAt]
     """Set by an operator: until it is None again, every log-in is answered like a wrong password."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, union_all, update
 
 from ..domain import phone_numbers
 from ..domain.budget_refusals import NumberTaken
@@ -261,14 +261,13 @@ class PhoneNumbers:
         """Raises `NumberTaken`."""
         macs, most = self._macs(number.e164), self.core.policy.accounts_of_number
         self.core.db.serialize(tx, f"accounts-of:{self.caps.key(number.e164)}")
-        may_have_it = or_(Account.phone_number_mac.in_(macs), Account.phone_number_mac.is_(None))
         others = select(Account.id, Account.phone_number, Account.phone_number_mac).where(
-            Account.id != account.id,
-            Account.phone_number.is_not(None),
-            Account.phone_number_hint == number.hint,
-            may_have_it,
+            Account.id != account.id, Account.phone_number.is_not(None), Account.phone_number_hint == number.hint
         )
-        owners = [row for row in tx.execute(others) if row.phone_number_mac in macs or self._is_of(row, number)]
+        # not an OR: for each of both the index has a range
+        known, unknown = Account.phone_number_mac.in_(macs), Account.phone_number_mac.is_(None)
+        rows = tx.execute(union_all(others.where(known), others.where(unknown)))
+        owners = [row for row in rows if row.phone_number_mac in macs or self._is_of(row, number)]
         if len(owners) >= most:
             raise NumberTaken(most)
 

@@ -18,17 +18,10 @@ from ..method import Method
 from ..method_kinds import Methods
 from ..notices import Notices
 from ..sessions import Sessions
+from .account_pages import AccountPage, account_page
 from .acts import Actor, Acts
 from .groups import groups_of
 from .roles import demand_a_person, locked_by_name
-
-
-@dataclass(frozen=True, slots=True)
-class AccountList:
-    """Accounts by username. `more` is True when the list cannot show all."""
-
-    accounts: Sequence[Account]
-    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +42,10 @@ class OperatedAccounts:
     notices: Notices
     methods: Methods
 
-    def all(self) -> AccountList:
-        most = self.core.policy.access_entries_shown
+    def page(self, after: str | None = None) -> AccountPage:
+        """The accounts whose username comes after this one."""
         with self.core.db.read() as tx:
-            first = tx.objects.scalars(select(Account).order_by(Account.username_key).limit(most + 1)).all()
-        return AccountList(first[:most], len(first) > most)
+            return account_page(tx, select(Account), after, self.core.policy.operator_page)
 
     def find(self, typed: str) -> Account:
         """The account with this present or former username, or confirmed address. Raises `UnknownUsername`."""

@@ -17,6 +17,7 @@ from ...models.groups import GROUP_NAME, Group, Membership
 from ...models.registered_apps import AppGroup, RegisteredApp
 from ..core import Core
 from ..notices import Notices
+from .account_pages import AccountPage, account_page
 from .acts import COMMAND_LINE, Actor, Acts
 from .roles import locked_by_name
 from .shut_out import end_shut_out
@@ -45,12 +46,19 @@ class Groups:
         with self.core.db.read() as tx:
             return [GroupRow(*row) for row in tx.execute(query.group_by(Group.name).order_by(Group.name))]
 
-    def members(self, name: str) -> Sequence[Account]:
-        """The accounts in the group, by username. Raises `UnknownGroup`."""
+    def members(self, name: str, after: str | None = None) -> AccountPage:
+        """The accounts in the group whose username comes after this one. Raises `UnknownGroup`."""
         members = select(Account).join(Membership, Membership.account_id == Account.id)
         with self.core.db.read() as tx:
             self._demand(tx, name)
-            return tx.objects.scalars(members.where(Membership.group_name == name).order_by(Account.username_key)).all()
+            most = self.core.policy.operator_page
+            return account_page(tx, members.where(Membership.group_name == name), after, most)
+
+    def size(self, name: str) -> int:
+        """The number of its members. Raises `UnknownGroup`."""
+        with self.core.db.read() as tx:
+            self._demand(tx, name)
+            return tx.scalar(select(func.count()).where(Membership.group_name == name)) or 0
 
     def of(self, account_id: int) -> Sequence[str]:
         """The names of the account's groups."""

@@ -53,7 +53,9 @@ def groups() -> Any:
 @login_required
 @guards.operator
 def group(group_name: str) -> Any:
-    form, members = MemberForm(), operators.services().groups.members(group_name)
+    form, page = MemberForm(), operators.services().groups.members(group_name, operators.after())
+    if operators.after() and not page.accounts:  # its last member left
+        return render.go(layouts.page_url("operator.group", group_name=group_name))
     if REMOVE in request.form:
         return _remove(group_name, request.form[REMOVE])
     if form.submitted():
@@ -65,21 +67,27 @@ def group(group_name: str) -> Any:
             return render.go(layouts.page_url("operator.group", group_name=group_name))
         except Refusal as refusal:
             words.place(refusal, form)
-    delete_url = layouts.page_url("operator.delete_group", group_name=group_name)
-    return render.page("operator/group.html", form, name=group_name, members=members, delete_url=delete_url)
+    return render.page(
+        "operator/group.html",
+        form,
+        name=group_name,
+        members=page.accounts,
+        delete_url=layouts.page_url("operator.delete_group", group_name=group_name),
+        paging=operators.paging(page, "operator.group", group_name=group_name),
+    )
 
 
 def _remove(group_name: str, username: str) -> Any:
     if Form().submitted() and operators.services().groups.remove(group_name, username, operators.actor()):
         render.receipt(_("You removed @%(username)s from the group %(group)s.", username=username, group=group_name))
-    return render.go(layouts.page_url("operator.group", group_name=group_name))
+    return render.go(layouts.page_url("operator.group", group_name=group_name, after=operators.after()))
 
 
 @bp.route("/groups/<group_name>/delete", methods=["GET", "POST"])
 @login_required
 @guards.operator
 def delete_group(group_name: str) -> Any:
-    form, members = Form(), operators.services().groups.members(group_name)
+    form, number = Form(), operators.services().groups.size(group_name)
     if form.submitted():
         try:
             operators.services().groups.delete(group_name, operators.actor())
@@ -88,4 +96,4 @@ def delete_group(group_name: str) -> Any:
         except Refusal as refusal:
             words.place(refusal, form)
     cancel_url = layouts.page_url("operator.group", group_name=group_name)
-    return render.page("operator/delete_group.html", form, name=group_name, number=len(members), cancel_url=cancel_url)
+    return render.page("operator/delete_group.html", form, name=group_name, number=number, cancel_url=cancel_url)

@@ -79,10 +79,14 @@ def listed() -> Any:
             return render.go(_url(service.find(form.username.data).username))
         except Refusal as refusal:
             words.place(refusal, form)
-    found = service.all()
-    rows = [(account, _url(account.username)) for account in found.accounts]
-    invite_url = layouts.page_url("operator_accounts.invite")
-    return render.page("operator/accounts.html", form, rows=rows, more=found.more, invite_url=invite_url)
+    page = service.page(operators.after())
+    return render.page(
+        "operator/accounts.html",
+        form,
+        rows=[(account, _url(account.username)) for account in page.accounts],
+        invite_url=layouts.page_url("operator_accounts.invite"),
+        paging=operators.paging(page, "operator_accounts.listed"),
+    )
 
 
 @bp.get("/accounts/<username>")
