@@ -20,6 +20,7 @@ from aiosmtpd.controller import Controller
 
 from webapp.keys import generate_keys
 from webapp.models.migrate import migrate
+from webapp.models.revisions import is_known_current
 from webapp.settings import ROOT
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -103,6 +104,14 @@ def test_starting_imports_no_module_that_few_requests_need(tmp_path: Path) -> No
     loaded = set(told.split())
     assert "webapp.bootstrap" in loaded
     assert not loaded & IMPORTED_ON_USE
+
+
+def test_an_empty_database_can_be_migrated_with_the_settings_of_a_server(tmp_path: Path, start: Start) -> None:
+    url = f"sqlite:///{tmp_path / 'new.sqlite3'}"
+    more = {"NIGHTLATCH_DATABASE_URL": url, "NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1"}
+    migrating = start("flask", "--app", "wsgi", "migrate", **serving(free_port(), **more))
+    _, err = migrating.communicate(timeout=30)
+    assert (migrating.returncode, is_known_current(url)) == (0, True), err
 
 
 def test_the_process_that_starts_the_server_is_small() -> None:

@@ -70,9 +70,12 @@ class Restoration:
     def void_if_restored(self) -> bool:
         """Voids all that must not become valid again and returns True, if the database is behind this machine.
 
-        Called before the first request, on a migrated database.
+        Called before the first request. A database that this machine does not know is not asked: it may have no tables
+        yet.
         """
         known = self.heartbeat.newest()
+        if known is None:
+            return False
         with self.core.db.write() as tx:
             return self._void_if_behind(tx, site_value(tx, BEATS), known)
 
