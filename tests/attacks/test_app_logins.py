@@ -749,7 +749,7 @@ def test_an_address_of_log_out_must_be_registered(
         "state=one&state=two",
     ):
         page = ada.open(f"/oauth/log-out?{query}", follow=False)
-        assert (page.status, page.h1) == (400, "This login request can't be completed"), query
+        assert (page.status, page.h1) == (400, "Log out?"), query
     assert ada.open("/settings").h1 != "Log in"
 
 

@@ -325,9 +325,10 @@ def test_every_option_can_be_changed(site: Site, layout: str, htmx: bool) -> Non
     ada = operator(site, layout=layout, htmx=htmx)
     for name in ("board", "staff"):
         site.services.operators.groups.create(name)
-    add_app(ada, **{"group-board": "y"})
+    add_app(ada, **{"group-board": "y", "post_logout_redirect_uris": "https://wiki.example.org/out"})
     client_id = only_app(site)
     page = ada.open(f"{APPS}/{client_id}")
+    assert page.field("Addresses after logging out").get_text().strip() == "https://wiki.example.org/out"
     assert page.field("Redirect addresses").get_text().strip() == CALLBACK
     typed = {
         "name": "Handbook",

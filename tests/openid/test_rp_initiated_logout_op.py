@@ -15,7 +15,7 @@ from tests.people import Owner, Page
 from tests.relying_party import RelyingParty, json_of, target_of
 
 BYE = "https://app.example/bye"
-CANNOT = "This login request can't be completed"
+CANNOT = "Log out?"
 
 
 @pytest.fixture

@@ -211,10 +211,21 @@ def unanswerable(refusal: Unanswerable) -> Response:
     number = note(refusal.why, request.values.get("client_id", refusal.client_id), _sent())
     g.pop("leads_to", None)
     actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
-    if layouts.endpoint() in LOG_OUTS and current.user_or_none() is not None:
+    if layouts.endpoint() not in LOG_OUTS:
+        heading = _("This login request can't be completed")
+    elif current.user_or_none() is None:
+        heading = _("Logout")
+    else:
+        heading = _("Log out?")
         actions.insert(0, (_("Log out"), layouts.page_url("app_logins.log_out")))
-    is_over = refusal.why in ("expired", "answered")
-    return render.page("app_logins/unanswerable.html", number=number, is_over=is_over, actions=actions, status=400)
+    return render.page(
+        "app_logins/unanswerable.html",
+        heading=heading,
+        number=number,
+        is_over=refusal.why in ("expired", "answered"),
+        actions=actions,
+        status=400,
+    )
 
 
 def unavailable(refusal: TooManyAttempts | DatabaseUnavailable) -> Response:

@@ -73,6 +73,7 @@ class NewAppForm(Form):
     )
     kind = RadioField(lazy("Kind"), [InputRequired(lazy("Choose the kind of app."))], choices=KINDS, default=WEB)
     redirect_uris = TextAreaField(lazy("Redirect addresses"))
+    post_logout_redirect_uris = TextAreaField(lazy("Addresses after logging out"))
     host = StringField(lazy("Host"))
     proof = RadioField(lazy("Proof"), ONE, choices=PROOFS, default=PASSWORD)
     sector = StringField(lazy("Sector"))
@@ -131,12 +132,13 @@ def app_form(kind: str, options: AppOptions, groups: Iterable[str]) -> AppForm:
 
 
 def new_options(form: NewAppForm) -> AppOptions:
-    """What was typed. The address that the kind of app does not have is left out."""
+    """What was typed. The addresses that the kind of app does not have are left out."""
     shared = {"groups": _checked(form, GROUP), "proof": form.proof.data, "sector": form.sector.data or ""}
     options = AppOptions(form.name.data, **shared)
     if form.kind.data == GUARDED:
         return replace(options, host=form.host.data)
-    return replace(options, redirect_uris=_lines(form.redirect_uris))
+    after_log_out = _lines(form.post_logout_redirect_uris)
+    return replace(options, redirect_uris=_lines(form.redirect_uris), post_logout_redirect_uris=after_log_out)
 
 
 def options_in(form: AppForm, stored: AppOptions) -> AppOptions:
