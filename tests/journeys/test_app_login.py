@@ -77,6 +77,68 @@ def test_a_log_in_that_an_app_interrupted_goes_on_after_it(ada: Owner, wiki: Rel
     assert answer_of(other)["state"] == "x" * 1500
 
 
+def test_a_new_password_on_the_way_to_an_app_leads_on_to_it(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    other = ada.other_browser()
+    wiki.send(other)
+    other.follow("Forgot password?")
+    assert other.follow("Back to login").says("You then go back to app.example")
+    other.follow("Forgot password?")
+    page = other.press("Send link", email=ada.email)
+    assert "form-action 'self';" in page.response.headers["Content-Security-Policy"]
+    other.open(site.emailed_path(ada.email, "/reset-password/"))
+    page = other.press("Save password", password="quiet tractors hum")
+    assert (page.path, page.says("You then go back to app.example")) == ("/log-in", True)
+    assert other.press("Log in", username="ada", password="quiet tractors hum").h1 == "Log in to Wiki"
+    other.press("Continue")
+    assert "code" in answer_of(other)
+
+
+def test_a_new_password_leads_home_when_the_app_waits_no_longer(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    other = ada.other_browser()
+    wiki.send(other)
+    other.open("/forgot-password")
+    other.press("Send link", email=ada.email)
+    site.clock.pass_(site.services.settings.policy.authorization_request_seconds + 1)
+    other.open("/forgot-password")
+    other.press("Send link", email=ada.email)
+    other.open(site.emailed_path(ada.email, "/reset-password/"))
+    assert not other.press("Save password", password="quiet tractors hum").says("You then go back to")
+    assert other.press("Log in", username="ada", password="quiet tractors hum").h1 == "Welcome, Ada Lovelace"
+
+
+def test_a_log_in_without_an_app_forgets_the_app_before(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    other = ada.other_browser()
+    wiki.send(other)
+    other.open("/log-in")
+    other.follow("Forgot password?")
+    other.press("Send link", email=ada.email)
+    other.open(site.emailed_path(ada.email, "/reset-password/"))
+    assert not other.press("Save password", password="quiet tractors hum").says("You then go back to")
+
+
+def test_a_challenge_that_ran_out_on_the_way_to_an_app_leads_on_to_it(
+    site: Site, ada: Owner, wiki: RelyingParty
+) -> None:
+    ada.turn_on_app()
+    other = ada.other_browser()
+    wiki.send(other)
+    assert other.press("Log in", username="ada", password=ada.password).h1 == "Enter your code"
+    site.clock.pass_(site.services.settings.policy.pending_login_seconds + 1)
+    page = other.press("Verify", code=ada.next_code())
+    assert (page.path, page.says("You then go back to app.example")) == ("/log-in", True)
+    other.press("Log in", username="ada", password=ada.password)
+    assert other.press("Verify", code=ada.next_code()).h1 == "Log in to Wiki"
+
+
+def test_an_account_that_is_created_on_the_way_to_an_app_leads_on_to_it(site: Site, wiki: RelyingParty) -> None:
+    bob = Owner(site, "bob")
+    wiki.send(bob)
+    bob.follow("Create an account")
+    bob.press("Sign up", name="Bob", username="bob", password="quiet tractors hum")
+    bob.press("Next", email="bob@example.org")
+    assert bob.press("Verify", code=site.emailed_code("bob@example.org")).h1 == "Log in to Wiki"
+
+
 def test_a_trusted_app_asks_nobody_and_the_page_after_the_log_in_leads_on(site: Site, ada: Owner) -> None:
     wiki = RelyingParty(site, trusted=True)
     wiki.send(ada)

@@ -43,6 +43,8 @@ HANDLE = "id"
 CANCELED = "canceled"
 """In the query of the page of a guarded host's log-in: it was canceled."""
 FORM_POST = "form_post"
+KEPT = "app-request"
+"""In the form session: the path of the app's request that the log-in page led to."""
 STORED = "stored"
 """In the query of the page of log-out: the request that a form sent, so that no redirect may lead on to an app."""
 
@@ -57,18 +59,45 @@ def lead_on(path: str | None) -> str:
 
     Returns the host or scheme to which the browser then goes, or an empty string.
     """
+    found = _request_at(path)
+    if isinstance(found, RegisteredApp):
+        name_host(found)
+        return str(found.host)
+    if found is not None:
+        name_app(found)
+        return _place(found)
+    return ""
+
+
+def _request_at(path: str | None) -> RegisteredApp | CheckedRequest | None:
+    """The guarded host or the app's request to which the path leads, while that waits for an answer."""
     to_host, to_app = _handle_in(path, GUARDED_LOGIN), _handle_in(path, CONSENT)
     if to_host is not None:
         with suppress(GuardedLoginExpired):
-            app = current.services().guarded.logins.find(to_host).app
-            name_host(app)
-            return str(app.host)
+            return current.services().guarded.logins.find(to_host).app
     if to_app is not None:
         with suppress(Unanswerable, AuthorizationError):
-            asked = current.services().openid.authorizations.find(to_app).asked
-            name_app(asked)
-            return _place(asked)
-    return ""
+            return current.services().openid.authorizations.find(to_app).asked
+    return None
+
+
+def keep_request(path: str | None) -> None:
+    """Keeps the path of an app's request through what may come between log-in pages: a new password, sign-up, a
+    challenge that runs out. None forgets it."""
+    session.pop(KEPT, None)
+    if path is not None:
+        session[KEPT] = path
+
+
+def kept_request() -> str | None:
+    """The path that was kept, while the app's request waits for an answer."""
+    path = session.get(KEPT)
+    return path if _request_at(path) is not None else None
+
+
+def log_in_url() -> str:
+    """The log-in page that leads on to the app's request that was kept, if there is one."""
+    return layouts.page_url("entrance.log_in", next=kept_request())
 
 
 def cancel(path: str | None) -> Response | None:

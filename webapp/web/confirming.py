@@ -52,7 +52,8 @@ def _code(
     after: str,
     **links: Any,
 ) -> Any:
-    """`page`, `before` and `after` are endpoints: this page, where the address is entered, and where it ends."""
+    """`page` and `before` are endpoints: this page, and where the address is entered. `after` is the path where it
+    ends."""
     form = ConfirmationCodeForm()
     try:
         if "resend" in request.form and Form().submitted():
@@ -61,7 +62,7 @@ def _code(
         if form.submitted():
             confirm(form.code.data)
             render.changed(receipt)
-            return render.go(layouts.page_url(after))
+            return render.go(after)
     except Refusal as refusal:
         words.place(refusal, form)
     return render.page(template, form, **render.sent(sent), different_url=layouts.page_url(before), **links)

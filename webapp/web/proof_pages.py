@@ -21,7 +21,7 @@ from ..models.login_requests import APPROVED, DENIED, WAITING
 from ..services.login.proof import Choice, Claim, ProofFlow
 from ..services.method import Method
 from ..services.method_kinds import Glance, OutOfBand
-from . import backup_card, current, layouts, render, words
+from . import app_flow, backup_card, current, layouts, render, words
 from .forms import BackupCodeForm, Form, form_of
 
 BACKUP_CODE = "backup-code"
@@ -128,7 +128,7 @@ class ProofPages(ABC):
     def waiting(self) -> Any:
         """The page of an out-of-band method: shows the number to type on the other device, and waits for approval."""
         if request.method == "GET" and self.was_denied():
-            again_url = layouts.page_url("entrance.log_in")
+            again_url = app_flow.log_in_url()
             template = current.services().methods.out_of_band[0].template
             return render.page(template, state=DENIED, number=None, again_url=again_url)
         claim = self.claim()

@@ -17,6 +17,7 @@ from ..domain.lists import at_the_beginning
 from ..domain.moments import machine
 from ..services.operation.restoration import RestoredLately
 from . import (
+    app_flow,
     cookies,
     csrf,
     current,
@@ -57,6 +58,7 @@ def install(app: Flask, services: Services) -> None:
         asset=assets.url,
         same_everywhere=_same_everywhere(env, assets),
         page_url=partial(layouts.url_among, app.extensions[layouts.PATHS]),
+        log_in_url=app_flow.log_in_url,
         csrf_token=csrf.token,
         restored_lately=RestoredLately(services.restoration),
         current_path=current.path,

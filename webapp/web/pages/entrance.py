@@ -43,6 +43,7 @@ bp = Blueprint("entrance", __name__)
 def log_in() -> Any:
     form = LogInForm(next=request.args.get("next", ""), username=session.pop(PREFILLED, None))
     place = app_flow.lead_on(form.next.data)
+    app_flow.keep_request(form.next.data if place else None)
     if "credential" in request.form:
         try:
             if form.trusted():
@@ -116,8 +117,10 @@ def sign_up() -> Any:
     typed = form.name.data or "", form.username.data or "", form.password.data or ""
     if form.submitted():
         try:
-            made = services.sign_up.create(*typed, current.origin())
-            return logged_in(made, layouts.page_url("entrance.sign_up_email"))
+            made, app_request = services.sign_up.create(*typed, current.origin()), app_flow.kept_request()
+            response = logged_in(made, layouts.page_url("entrance.sign_up_email"))
+            app_flow.keep_request(app_request)
+            return response
         except Refusal as refusal:
             words.place(refusal, form)
     if form.errors and not form.form_errors:
@@ -163,7 +166,7 @@ def sign_up_email_code() -> Any:
         sent,
         page="entrance.sign_up_email_code",
         before="entrance.sign_up_email",
-        after="home.home",
+        after=app_flow.kept_request() or layouts.page_url("home.home"),
         skip_url=layouts.page_url("home.home"),
     )
 
@@ -196,7 +199,7 @@ def reset_password(token: str) -> Any:
         if form.submitted():
             services.password_changes.reset(opened, form.password.data, current.origin())
             render.receipt(_("Password changed. Log in with your new password."))
-            response = render.go(layouts.page_url("entrance.log_in"), whole=True)
+            response = render.go(app_flow.log_in_url(), whole=True)
             make_known(response, opened.account.id)
             prefill(opened.account.username)
             return response

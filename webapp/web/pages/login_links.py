@@ -11,7 +11,7 @@ from flask import Blueprint, request, session
 
 from ...domain.language import gettext as _
 from ...domain.refusals import LinkInvalid, PageTooOld
-from .. import current, layouts, login_response, render
+from .. import app_flow, current, layouts, login_response, render
 from ..forms import Form, LoginLinkForm
 
 ASKED = "login-link"
@@ -25,12 +25,12 @@ def ask() -> Any:
     form = LoginLinkForm()
     if request.method == "POST":
         if not form.submitted():
-            return render.go_on(layouts.page_url("entrance.log_in"), PageTooOld())
+            return render.go_on(app_flow.log_in_url(), PageTooOld())
         name = form.username.data.strip()
         session[ASKED] = [name[:320], not current.services().login_links.send(name, current.origin())]
         return render.go(layouts.page_url("login_links.ask"))
     if ASKED not in session:
-        return render.go(layouts.page_url("entrance.log_in"))
+        return render.go(app_flow.log_in_url())
     name, earlier = session[ASKED]
     return render.page("login_links/sent.html", name=name, earlier=earlier)
 
@@ -42,7 +42,7 @@ def use(token: str) -> Any:
         if form.submitted():
             account = services.login_links.use(token, current.origin())
             render.receipt(_("You can log in in this browser now. Enter your username and password."))
-            response = render.go(layouts.page_url("entrance.log_in"), whole=True)
+            response = render.go(app_flow.log_in_url(), whole=True)
             login_response.make_known(response, account.id)
             return response
         account = services.login_links.find(token)

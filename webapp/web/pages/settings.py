@@ -240,7 +240,7 @@ def email_code() -> Any:
         sent,
         page="settings.email_code",
         before="settings.email",
-        after="settings.account",
+        after=layouts.page_url("settings.account"),
         cancel_url=layouts.page_url("settings.account"),
     )
 
@@ -293,6 +293,6 @@ def phone_code() -> Any:
         session.get(DISCOVERABLE),
         page="settings.phone_code",
         before="settings.phone",
-        after="settings.account",
+        after=layouts.page_url("settings.account"),
         cancel_url=layouts.page_url("settings.account"),
     )
