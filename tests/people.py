@@ -65,6 +65,8 @@ class Page:
         self.path = response.request.path
         raw = response.get_data()
         self.text = (gzip.decompress(raw) if response.headers.get("Content-Encoding") == "gzip" else raw).decode()
+        if "<!doctype html>" in self.text and "data-hx-" in self.text:
+            assert "/js/htmx-" in self.text, f"{self.path} needs HTMX and does not load it"
 
     @cached_property
     def soup(self) -> BeautifulSoup:

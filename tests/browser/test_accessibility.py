@@ -445,8 +445,8 @@ def test_a_first_visit_loads_few_bytes(site: LiveSite, visit: Visits) -> None:
         wire.send("Network.enable")
         wire.on("Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"]))
         visitor.page.goto(site.url(layout, "/log-in"), wait_until="networkidle")
-        assert len(visitor.watch.statuses) <= 6, visitor.watch.statuses
-        assert sum(sizes) <= 30 * 1024, f"{sum(sizes)} bytes over the wire in {layout}"
+        assert len(visitor.watch.statuses) <= 5, visitor.watch.statuses
+        assert sum(sizes) <= 20 * 1024, f"{sum(sizes)} bytes over the wire in {layout}"
 
 
 def test_a_receipt_appears_in_the_existing_status_region(visit: Visits) -> None:
