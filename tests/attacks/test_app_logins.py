@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import delete, event, select, update
 
 from tests.attacks.races import Racers
 from tests.attacks.tools import account_id, cookies_of, count
@@ -21,7 +21,7 @@ from tests.people import Owner
 from tests.relying_party import BACK, PUBLIC, VERIFIER, WEB, RelyingParty, answer_of, challenge_of, json_of, target_of
 from webapp.domain.origin import NO_BROWSER
 from webapp.models.app_logins import AppAuthorization, AuthorizationRequest, SessionApp
-from webapp.models.registered_apps import RegisteredApp
+from webapp.models.registered_apps import AppGroup, RegisteredApp
 from webapp.models.sessions import Session
 
 EVIL = "https://evil.example"
@@ -613,6 +613,19 @@ def test_who_was_shut_out_of_an_app_for_a_while_has_no_old_token(
     assert error_of(staff.refresh(gone["refresh_token"])) == "invalid_grant"
     assert staff.refresh(kept["refresh_token"]).status == 200
     assert wiki.refresh(elsewhere["refresh_token"]).status == 200
+
+
+def test_what_was_interrupted_when_an_app_was_closed_ends_with_the_next_purge(
+    site: Site, ada: Owner, mallory: Owner, staff: RelyingParty
+) -> None:
+    gone, kept = (staff.tokens(one, scope="openid offline_access")["refresh_token"] for one in (ada, mallory))
+    options = site.services.operators.apps.named(staff.client_id).options
+    with site.services.db.write() as tx:  # as if the process was killed after the change itself
+        tx.execute(delete(AppGroup).where(AppGroup.group_name != "board"))
+    site.services.maintenance.purge()
+    site.services.operators.apps.change(staff.client_id, options)
+    assert error_of(staff.refresh(gone)) == "invalid_grant"
+    assert staff.refresh(kept).status == 200
 
 
 def test_an_app_that_is_opened_to_everyone_for_a_while_ends_what_it_gave_without_a_confirmed_address(

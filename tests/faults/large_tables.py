@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -135,7 +136,7 @@ def number_of(site: Site, table: Any) -> int:
         return int(connection.scalar(select(func.count()).select_from(table)) or 0)
 
 
-def test_an_app_with_many_users_is_deleted_without_a_long_statement(
+def test_an_app_with_many_users_is_closed_and_deleted_without_a_long_statement(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wiki, of_use = RelyingParty(site), (SessionApp, AppAuthorization, AppConnection)
@@ -148,10 +149,17 @@ def test_an_app_with_many_users_is_deleted_without_a_long_statement(
         fill(connection, AppAuthorization, **accounts, uid="'u' || n", code_hash="'c' || n", session_id="n")
         fill(connection, AppConnection, **accounts)
     engine.dispose()
-    took = seconds_of(lambda: site.services.operators.apps.delete(wiki.client_id))
+    apps = site.services.operators.apps
+    site.services.operators.groups.create("board")
+    options = replace(apps.named(wiki.client_id).options, groups=("board",))
+    closing = seconds_of(lambda: apps.change(wiki.client_id, options))
+    given = select(func.count()).where(AppAuthorization.ended_at.is_(None))
+    with site.services.db.engine.connect() as connection:
+        assert connection.scalar(given) == 0
+    took = seconds_of(lambda: apps.delete(wiki.client_id))
     assert [number_of(site, table) for table in of_use] == [0, 0, 0]
     with capsys.disabled():
-        print(f"\nan app with {ROWS:,} users was deleted in {took:.1f} s")
+        print(f"\nan app with {ROWS:,} users was closed to all of them in {closing:.1f} s, and deleted in {took:.1f} s")
 
 
 def test_a_purge_of_many_rows_has_no_long_statement(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

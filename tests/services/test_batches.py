@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import insert, select
@@ -75,3 +76,22 @@ def test_a_much_used_app_is_told_of_every_session_when_it_is_deleted(
     assert len({told["sid"] for told in wiki.told()}) == 5
     with site.services.db.read() as tx:
         assert len(tx.scalars(select(AppAuthorization.id)).all()) == 1, "those of the other app stay"
+
+
+def test_a_much_used_app_that_is_closed_ends_what_it_was_given_in_every_part(
+    site: Site, server: AppServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "ROWS", 2)
+    ada, apps = Owner.signed_up(site), site.services.operators.apps
+    wiki, other = ToldParty(site, server), ToldParty(site, server)
+    browsers = [ada.other_browser() for _ in range(5)]
+    for browser in browsers:
+        browser.log_in()
+        wiki.tokens(browser)
+    kept = other.tokens(browsers[0])
+    site.services.operators.groups.create("board")
+    apps.change(wiki.client_id, replace(apps.named(wiki.client_id).options, groups=("board",)))
+    assert len({told["sid"] for told in wiki.told()}) == 5
+    assert other.userinfo(kept["access_token"]).status == 200
+    with site.services.db.read() as tx:
+        assert len(tx.scalars(select(AppAuthorization.id).where(AppAuthorization.ended_at.is_(None))).all()) == 1

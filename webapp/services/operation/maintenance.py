@@ -40,6 +40,7 @@ from ...policy import DAY
 from ..core import Core
 from ..kept_acts import act_bound
 from ..login.proof import SHARED_BUCKETS
+from ..operators.shut_out import end_all_shut_out
 from ..outbox import message_bound
 from ..own_account import Deletions
 from ..own_account.deletions import delete_accounts
@@ -70,6 +71,7 @@ class Maintenance:
     def purge(self) -> dict[str, int]:
         """Deletes what is past its retention time in the policy; returns the numbers of deleted rows by table."""
         self._end_logged_out()
+        end_all_shut_out(self.core.db, self.core.clock.now())
         deleted = {Account.__tablename__: self._purge_accounts() + self.deletions.finish_due()}
         for table, condition in self._expired():
             deleted[table.__tablename__] = self._in_parts(table, delete(table).where(condition))

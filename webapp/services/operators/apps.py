@@ -22,7 +22,7 @@ from ..core import Core
 from ..openid.back_channel import BackChannel
 from .acts import COMMAND_LINE, Act, Actor, Acts
 from .app_options import AppOptions, columns_of, fingerprint, first_sector, options_of, tidied
-from .shut_out import end_shut_out
+from .shut_out import end_all_shut_out
 
 CLIENT_ID_BYTES = 16
 OF_USE: tuple[Any, ...] = (AppAuthorization, AppConnection, GuardedSession)
@@ -115,17 +115,19 @@ class RegisteredApps:
         try:
             with self.acts.write(actor) as act:
                 app = self._lock(act.tx, client_id)
-                if as_read is not None and as_read != fingerprint(options_of(app, self._groups(act.tx, app.id))):
+                groups = self._groups(act.tx, app.id)
+                if as_read is not None and as_read != fingerprint(options_of(app, groups)):
                     raise PageTooOld()
                 act.tx.execute(update(RegisteredApp).where(RegisteredApp.id == app.id).values(columns_of(tidy)))
                 act.tx.execute(delete(AppGroup).where(AppGroup.app_id == app.id))
                 self._open_to(act.tx, app.id, tidy.groups)
                 if kind == WEB and (tidy.jwks or tidy.jwks_uri):
                     act.tx.execute(delete(AppSecret).where(AppSecret.app_id == app.id))
-                end_shut_out(act.tx, self.core.clock.now(), app_id=app.id)
                 self._note(act, app, "operator-app-changed")
         except IntegrityError:
             raise HostTaken() from None
+        if groups != tuple(sorted(tidy.groups)):
+            end_all_shut_out(self.core.db, self.core.clock.now(), app.id)
 
     def new_secret(self, client_id: str, actor: Actor = COMMAND_LINE, *, replace: bool = False) -> str:
         """A second secret, while the first still works, so that the app can be told in between.

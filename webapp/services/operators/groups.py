@@ -118,7 +118,7 @@ class Groups:
             mine = Membership.group_name == name, Membership.account_id == account.id
             if not changed_one_row(act.tx, delete(Membership).where(*mine)):
                 return None
-            end_shut_out(act.tx, self.core.clock.now(), account_id=account.id)
+            end_shut_out(act.tx, self.core.clock.now(), account.id)
             self.notices.record(act.tx, account.id, "group-left", NO_BROWSER, group=name)
             act.note("operator-member-removed", group=name, username=account.username)
         return account

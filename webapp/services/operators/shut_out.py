@@ -8,24 +8,37 @@ from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from ...models.accounts import Account
 from ...models.app_logins import AppAuthorization, SessionApp, disconnect_sessions, end_given
-from ...models.database import Transaction
+from ...models.batches import parts_of
+from ...models.database import Database, Transaction
 from ...models.groups import Membership
 from ...models.registered_apps import AppGroup, RegisteredApp
 
 
-def end_shut_out(tx: Transaction, now: int, *, account_id: int | None = None, app_id: int | None = None) -> None:
-    """Ends what accounts gave to apps that they may not use any more, of one account or of one app, and tells the apps.
-    `now` is in Unix seconds.
+def end_shut_out(tx: Transaction, now: int, account_id: int) -> None:
+    """Ends what the account gave to apps that it may not use any more, and tells the apps. `now` is in Unix seconds.
 
     Without it, tokens that outlive their session would work again once the account may use the app again.
     """
+    end_given(tx, now, AppAuthorization.account_id == account_id, _is_shut_out(AppAuthorization))
+    disconnect_sessions(tx, SessionApp.account_id == account_id, _is_shut_out(SessionApp))
 
-    def of(given: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-        chosen = given.account_id == account_id if account_id is not None else given.app_id == app_id
-        return chosen, _is_shut_out(given)
 
-    end_given(tx, now, *of(AppAuthorization))
-    disconnect_sessions(tx, *of(SessionApp))
+def end_all_shut_out(db: Database, now: int, app_id: int | None = None) -> None:
+    """The same for all accounts, of which there may be any number, of one app or of all. Raises `DatabaseUnavailable`.
+
+    It comes after the change that shut them out, which is enough to refuse them: each use of a token asks who may use
+    the app. If it is interrupted, the next purge goes on.
+    """
+
+    def of(given: Any) -> tuple[ColumnElement[bool], ...]:
+        return () if app_id is None else (given.app_id == app_id,)
+
+    for part in parts_of(db, AppAuthorization, AppAuthorization.ended_at.is_(None), *of(AppAuthorization)):
+        with db.write() as tx:
+            end_given(tx, now, part, _is_shut_out(AppAuthorization))
+    for part in parts_of(db, SessionApp, SessionApp.session_id.is_not(None), *of(SessionApp)):
+        with db.write() as tx:
+            disconnect_sessions(tx, part, _is_shut_out(SessionApp))
 
 
 def _is_shut_out(given: Any) -> ColumnElement[bool]:
