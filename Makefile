@@ -54,7 +54,7 @@ test-deploy: $(DEV) $(DEPLOY)  ## installs on a fresh Debian, runs containers, r
 	@exec env $(IN_MEMORY) PATH="$$PWD/.deploy/bin:$$PATH" $(BIN)/python -m pytest -n0 --no-header -q \
 	  $(addprefix tests/deploy/,lint.py replicate.py install.py containers.py) $(ARGS)
 
-test-faults: $(DEV) $(PATRONI)  ## database servers that die under load, large tables, long races; an hour; at first, it needs a network
+test-faults: $(DEV) $(PATRONI)  ## database servers that die under load, large tables, long races; 20 minutes to an hour; at first, it needs a network
 	@exec $(BIN)/python -m tests.faults $(ARGS)
 
 check: $(DEV)  ## format, lint, types, imports, templates, scripts, spelling, translations, secrets; needs no network

@@ -1,4 +1,4 @@
-"""`make test-faults`: real servers that die, large tables, and races of many rounds. It takes about an hour."""
+"""`make test-faults`: real servers that die, large tables, and races of many rounds. It takes 20 minutes to an hour."""
 
 from __future__ import annotations
 
