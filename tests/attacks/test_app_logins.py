@@ -480,6 +480,17 @@ def test_a_refresh_token_dies_after_thirty_idle_days(site: Site, ada: Owner, wik
     assert error_of(wiki.refresh(token)) == "invalid_grant"
 
 
+def test_a_refresh_token_that_was_used_or_is_idle_is_not_told_to_be_active(
+    site: Site, ada: Owner, wiki: RelyingParty
+) -> None:
+    first = wiki.tokens(ada, scope="openid offline_access")["refresh_token"]
+    second = json_of(wiki.refresh(first))["refresh_token"]
+    assert json_of(wiki.call("/oauth/introspect", token=first)) == {"active": False}
+    assert json_of(wiki.call("/oauth/introspect", token=second))["active"]
+    site.clock.pass_(30 * 86400)
+    assert json_of(wiki.call("/oauth/introspect", token=second)) == {"active": False}
+
+
 def test_an_access_token_expires(site: Site, ada: Owner, wiki: RelyingParty) -> None:
     token = wiki.tokens(ada)["access_token"]
     site.clock.pass_(599)
@@ -766,6 +777,23 @@ def test_a_request_that_another_session_agreed_to_is_asked_again(
     token = mallory.token()
     mallory.send("POST", address, data={"csrf_token": token}, follow=False)
     assert ada.open(address).h1 == "Log in to Wiki"
+
+
+def test_access_that_outlives_the_session_is_asked_for_each_time(ada: Owner, wiki: RelyingParty) -> None:
+    """OpenID Connect Core 1.0 section 11."""
+    for _ in range(2):
+        assert wiki.send(ada, scope="openid offline_access").h1 == "Log in to Wiki"
+        ada.press("Continue")
+        assert answer_of(ada)["code"]
+
+
+def test_what_a_trusted_app_was_given_is_no_consent(site: Site, ada: Owner) -> None:
+    """The operator trusts it no more."""
+    wiki = RelyingParty(site, trusted=True)
+    for _ in range(2):
+        assert wiki.code(ada)
+    change(site, trusted=False)
+    assert wiki.send(ada).h1 == "Log in to Wiki"
 
 
 def test_consent_cannot_be_given_by_another_site(ada: Owner, wiki: RelyingParty) -> None:
