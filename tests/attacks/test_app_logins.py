@@ -17,11 +17,12 @@ from sqlalchemy import delete, event, select, update
 from tests.attacks.races import Racers
 from tests.attacks.tools import account_id, cookies_of, count
 from tests.conftest import Site
+from tests.guarded_host import GuardedHost
 from tests.people import Owner
 from tests.relying_party import BACK, PUBLIC, VERIFIER, WEB, RelyingParty, answer_of, challenge_of, json_of, target_of
 from webapp.domain.origin import NO_BROWSER
 from webapp.models.app_logins import AppAuthorization, AuthorizationRequest, SessionApp
-from webapp.models.registered_apps import AppGroup, RegisteredApp
+from webapp.models.registered_apps import KEY, AppGroup, RegisteredApp
 from webapp.models.sessions import Session
 
 EVIL = "https://evil.example"
@@ -363,6 +364,16 @@ def test_a_malformed_header_is_refused_and_no_error_of_ours(wiki: RelyingParty, 
         assert page.status in (400, 401), (path, page.text)
 
 
+def test_a_guarded_host_is_no_client(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    """Its secret is for its proxy only."""
+    host = GuardedHost(site)
+    header = f"Basic {b64encode(f'{host.app.client_id}:{host.secret}'.encode()).decode()}"
+    for path in ("/oauth/token", "/oauth/revoke", "/oauth/introspect", "/oauth/device", "/oauth/par"):
+        page = wiki.call(path, authorization=header, grant_type="refresh_token", refresh_token="x", token="x")
+        assert error_of(page) == "invalid_client", path
+    assert ada.open(f"/oauth/log-out?client_id={host.app.client_id}", follow=False).status == 400
+
+
 def test_two_proofs_or_two_names_are_refused(ada: Owner, wiki: RelyingParty, other: RelyingParty) -> None:
     page = wiki.call("/oauth/token", grant_type="refresh_token", refresh_token="x", client_secret=str(wiki.secret))
     assert error_of(page) == "invalid_request"
@@ -467,6 +478,17 @@ def test_a_refresh_token_dies_after_thirty_idle_days(site: Site, ada: Owner, wik
         token = json_of(wiki.refresh(token))["refresh_token"]
     site.clock.pass_(30 * 86400)
     assert error_of(wiki.refresh(token)) == "invalid_grant"
+
+
+def test_a_refresh_token_that_was_used_or_is_idle_is_not_told_to_be_active(
+    site: Site, ada: Owner, wiki: RelyingParty
+) -> None:
+    first = wiki.tokens(ada, scope="openid offline_access")["refresh_token"]
+    second = json_of(wiki.refresh(first))["refresh_token"]
+    assert json_of(wiki.call("/oauth/introspect", token=first)) == {"active": False}
+    assert json_of(wiki.call("/oauth/introspect", token=second))["active"]
+    site.clock.pass_(30 * 86400)
+    assert json_of(wiki.call("/oauth/introspect", token=second)) == {"active": False}
 
 
 def test_an_access_token_expires(site: Site, ada: Owner, wiki: RelyingParty) -> None:
@@ -586,6 +608,19 @@ def staff(site: Site, ada: Owner, mallory: Owner) -> RelyingParty:
     return RelyingParty(site, name="Intranet", groups=("staff", "board"))
 
 
+def test_a_membership_opens_the_apps_of_its_group_to_its_member_only(site: Site, ada: Owner, mallory: Owner) -> None:
+    groups = site.services.operators.groups
+    for name, member in (("staff", "mallory"), ("board", "ada")):
+        groups.create(name)
+        groups.add(name, member)
+    intranet = RelyingParty(site, name="Intranet", groups=("staff",))
+    minutes = RelyingParty(site, name="Minutes", groups=("board",))
+    guarded = GuardedHost(site, groups=("staff",))
+    assert (intranet.send(ada).status, ada.page.h1) == (403, "You can't use Intranet")
+    assert (guarded.ask(ada).status, ada.page.h1) == (403, "You can't use Wiki")
+    assert minutes.send(ada).h1 == "Log in to Minutes"
+
+
 def test_who_was_removed_from_a_group_and_added_again_has_no_old_token(
     site: Site, ada: Owner, mallory: Owner, staff: RelyingParty, wiki: RelyingParty
 ) -> None:
@@ -664,6 +699,20 @@ def test_the_owner_of_a_mailbox_takes_over_no_app_of_the_stranger_who_claimed_it
     assert count(site, "SELECT count(*) FROM app_connections") == 0
 
 
+def test_who_disconnects_an_app_ends_nothing_of_another_person_or_app(
+    site: Site, ada: Owner, mallory: Owner, wiki: RelyingParty, other: RelyingParty
+) -> None:
+    mallory.log_in_whole()
+    gone, kept = wiki.tokens(ada)["refresh_token"], wiki.tokens(mallory)["refresh_token"]
+    at_other = {"redirect_uri": f"{EVIL}/back"}
+    elsewhere = json_of(other.exchange(other.code(ada, **at_other), **at_other))["refresh_token"]
+    site.services.openid.connections.disconnect(site.services.accounts.named("ada"), wiki.client_id, NO_BROWSER)
+    assert error_of(wiki.refresh(gone)) == "invalid_grant"
+    assert wiki.refresh(kept).status == 200
+    assert other.refresh(elsewhere).status == 200
+    assert count(site, "SELECT count(*) FROM app_connections") == 2
+
+
 def test_a_log_in_that_commits_while_the_app_is_disconnected_gives_nothing(
     site: Site, ada: Owner, wiki: RelyingParty
 ) -> None:
@@ -720,6 +769,16 @@ def test_a_request_that_waits_does_not_outlive_its_max_age(
     assert site.clock.now() - wiki.read(tokens["id_token"])["auth_time"] <= 60
 
 
+def test_an_old_proof_of_a_key_is_not_made_younger_by_another_factor(site: Site, ada: Owner) -> None:
+    vault = RelyingParty(site, name="Vault", proof=KEY, max_age=600, trusted=True)
+    ada.turn_on_key()
+    assert vault.code(ada)
+    site.clock.pass_(660)
+    ada.open("/settings/account/password")
+    prove(ada)
+    assert vault.send(ada).h1 == "Use your security key"
+
+
 def test_a_request_that_another_session_agreed_to_is_asked_again(
     site: Site, ada: Owner, mallory: Owner, wiki: RelyingParty
 ) -> None:
@@ -731,6 +790,23 @@ def test_a_request_that_another_session_agreed_to_is_asked_again(
     token = mallory.token()
     mallory.send("POST", address, data={"csrf_token": token}, follow=False)
     assert ada.open(address).h1 == "Log in to Wiki"
+
+
+def test_access_that_outlives_the_session_is_asked_for_each_time(ada: Owner, wiki: RelyingParty) -> None:
+    """OpenID Connect Core 1.0 section 11."""
+    for _ in range(2):
+        assert wiki.send(ada, scope="openid offline_access").h1 == "Log in to Wiki"
+        ada.press("Continue")
+        assert answer_of(ada)["code"]
+
+
+def test_what_a_trusted_app_was_given_is_no_consent(site: Site, ada: Owner) -> None:
+    """The operator trusts it no more."""
+    wiki = RelyingParty(site, trusted=True)
+    for _ in range(2):
+        assert wiki.code(ada)
+    change(site, trusted=False)
+    assert wiki.send(ada).h1 == "Log in to Wiki"
 
 
 def test_consent_cannot_be_given_by_another_site(ada: Owner, wiki: RelyingParty) -> None:
@@ -813,6 +889,16 @@ def test_the_hint_of_another_person_gives_no_code(site: Site, ada: Owner, mallor
     mallory.log_in_whole()
     wiki.send(mallory, id_token_hint=hint)
     assert answer_of(mallory)["error"] == "login_required"
+
+
+def test_the_token_of_another_app_is_no_hint(site: Site, ada: Owner) -> None:
+    """Of one sector, so that the subject in it is the same."""
+    wiki, sister = RelyingParty(site, trusted=True), RelyingParty(site, name="Sister", trusted=True)
+    hint = sister.tokens(ada)["id_token"]
+    wiki.send(ada, id_token_hint=hint)
+    assert answer_of(ada)["error"] == "invalid_request"
+    sister.send(ada, id_token_hint=hint)
+    assert answer_of(ada)["code"]
 
 
 # -- Races -----------------------------------------------------------------------------------------------

@@ -153,6 +153,15 @@ def test_one_of_several_keys_must_be_named(site: Site) -> None:
     assert with_assertion(app, app.assertion(RSA, {"alg": "RS256", "kid": None})).status == 200, "the only RSA key"
 
 
+def test_keys_for_other_purposes_make_no_header_ambiguous(site: Site) -> None:
+    """An app may publish a key for encryption, and one for another algorithm, beside the one that signs."""
+    signs = {**RSA.as_dict(private=False), "alg": "RS256", "use": "sig"}
+    others = [RSAKey.generate_key(2048).as_dict(private=False) for _ in range(2)]
+    keys = [{**others[0], "use": "enc", "alg": "RS256"}, {**others[1], "alg": "PS256"}, signs]
+    app = KeyedApp(site, jwks={"keys": keys})
+    assert with_assertion(app, app.assertion(RSA, {"alg": "RS256", "kid": None})).status == 200
+
+
 @pytest.mark.parametrize("kind", ["at+jwt", "dpop+jwt", "logout+jwt", "", 1])
 def test_a_token_of_another_kind_is_no_assertion(bank: KeyedApp, kind: Any) -> None:
     """Cross-JWT confusion (RFC 8725 section 2.8)."""
@@ -657,11 +666,11 @@ def test_the_address_of_a_pushed_request_works_once(site: Site, ada: Owner, wiki
 def test_a_pushed_request_lives_for_a_minute(
     site: Site, ada: Owner, wiki: RelyingParty, after: int, works: bool
 ) -> None:
-    uri = pushed(wiki)
+    uri, _ = pushed(wiki), pushed(wiki)
     site.clock.pass_(after)
-    site.services.maintenance.purge()
-    assert count(site, "SELECT count(*) FROM pushed_requests") == works
     assert is_unanswerable(ada.open(leading(wiki, uri), follow=False)) is not works
+    site.services.maintenance.purge()
+    assert count(site, "SELECT count(*) FROM pushed_requests WHERE used_at IS NULL") == works
 
 
 def test_a_pushed_request_belongs_to_its_app(site: Site, ada: Owner, wiki: RelyingParty, phone: RelyingParty) -> None:

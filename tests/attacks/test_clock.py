@@ -11,6 +11,7 @@ from tests.apps import App
 from tests.attacks.tools import account_id, count
 from tests.conftest import Site
 from tests.people import Owner
+from tests.relying_party import RelyingParty, Television, json_of
 from webapp.domain.base64url import as_text
 from webapp.domain.key_refusals import CeremonyExpired, KeyRefused
 from webapp.models.sessions import Session
@@ -123,6 +124,26 @@ def test_a_code_of_the_future_neither_counts_nor_delays_the_next(site: Site) -> 
     assert bob.page.h1 == "Check your email"
     assert bob.press("Verify", code=code).status == 422
     assert bob.press("Verify", code=site.emailed_code(bob.email)).h1 == "Welcome, Ada Lovelace"
+
+
+def test_a_refresh_token_of_the_future_gives_nothing(site: Site, ada: Owner) -> None:
+    """It would else live for longer than its thirty idle days."""
+    wiki = RelyingParty(site)
+    wiki.tokens(ada)
+    site.clock.pass_(1800)
+    token = wiki.tokens(ada, scope="openid offline_access")["refresh_token"]
+    site.clock.pass_(-1800)
+    page = wiki.refresh(token)
+    assert (page.status, json_of(page)["error"]) == (400, "invalid_grant")
+
+
+def test_a_device_code_of_the_future_has_expired(site: Site) -> None:
+    films = Television(site)
+    site.clock.pass_(3600)
+    films.show()
+    assert films.poll()["error"] == "authorization_pending"
+    site.clock.pass_(-3600)
+    assert films.poll()["error"] == "expired_token"
 
 
 class TestApps:

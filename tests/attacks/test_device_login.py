@@ -181,6 +181,21 @@ def test_who_may_no_longer_use_the_app_gets_nothing(site: Site, ada: Owner, film
     assert films.poll()["error"] == "access_denied"
 
 
+def test_a_scope_that_was_taken_from_the_app_since_the_device_asked_is_not_given(
+    site: Site, ada: Owner, films: Television
+) -> None:
+    films.show(scope="openid email")
+    with site.services.db.write() as tx:
+        tx.execute(update(RegisteredApp).values(scopes=["openid"]))
+    typed(ada, films.shown["user_code"])
+    ada.press("Continue")
+    tokens = films.poll()
+    assert tokens["scope"] == "openid"
+    with site.services.db.write() as tx:
+        tx.execute(update(RegisteredApp).values(scopes=["openid", "email"]))
+    assert set(json_of(films.userinfo(tokens["access_token"]))) == {"sub"}, "the person was not asked about it"
+
+
 def test_a_device_gets_nothing_after_its_user_logged_out(ada: Owner, films: Television) -> None:
     approved(ada, films)
     ada.open("/log-out")

@@ -193,6 +193,24 @@ def test_a_log_in_that_a_victim_was_led_to_start_is_not_ended_by_the_attacker(
     assert sessions_at_hosts(site) == 1
 
 
+def test_a_log_in_that_nobody_started_is_not_granted(ada: Owner, mallory: Owner, wiki: GuardedHost, site: Site) -> None:
+    """Login CSRF: Mallory would have it granted to Mallory's account, and lead Ada's browser to start it then."""
+    mallory.log_in_whole()
+    to = wiki.check(mallory).response.headers["Location"]
+    assert expired(mallory.open(f"/hosts/log-in?id={to.rpartition('id=')[2]}"))
+    assert ada.open(to, follow=False).status == 303
+    assert count(site, "SELECT count(*) FROM guarded_logins WHERE granted_at IS NOT NULL") == 0
+
+
+def test_a_log_in_that_has_started_is_not_started_again(ada: Owner, mallory: Owner, wiki: GuardedHost) -> None:
+    """The name that it has then is in an address of the site: who reads it there binds it to no other browser."""
+    at_site = ada.open(wiki.check(ada).response.headers["Location"], follow=False).response.headers["Location"]
+    handle = at_site.rpartition("id=")[2]
+    assert expired(mallory.open(f"{wiki.url}/.nightlatch/start?id={handle}", follow=False))
+    ada.open(at_site)
+    assert wiki.back(ada, code_in(refresh_of(ada))).status == 303
+
+
 def test_a_code_of_one_host_is_none_of_another(ada: Owner, wiki: GuardedHost, evil: GuardedHost, site: Site) -> None:
     code = wiki.code(ada)
     for name, value in cookies_of(ada, wiki.host).items():
@@ -554,6 +572,19 @@ def test_a_proof_that_is_too_old_is_not_enough(ada: Owner, site: Site) -> None:
     site.clock.pass_(200)
     assert not wiki.lets_in(ada)
     assert wiki.ask(ada).h1 == "Enter your password"
+
+
+def test_an_old_proof_of_a_key_is_not_made_younger_by_another_factor(ada: Owner, site: Site) -> None:
+    wiki = GuardedHost(site, proof=KEY, max_age=600)
+    ada.turn_on_key()
+    wiki.enter(ada)
+    assert wiki.lets_in(ada)
+    site.clock.pass_(660)
+    ada.open("/settings/account/password")
+    ada.press("Verify", password=ada.password)
+    ada.press("Verify", code=ada.next_code())
+    assert not wiki.lets_in(ada)
+    assert wiki.ask(ada).h1 == "Use your security key"
 
 
 def test_a_maximum_age_of_nothing_asks_at_each_log_in(ada: Owner, site: Site) -> None:

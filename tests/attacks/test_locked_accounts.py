@@ -163,6 +163,20 @@ def test_a_link_of_a_locked_account_sets_no_password(site: Site, bob: Owner, lat
         services.invitations.accept(opened["invite"], new, here)
 
 
+@pytest.mark.parametrize("purpose", ["reset", "invite", "log-in-here"])
+def test_a_link_from_before_the_lock_opens_nothing_after_it(site: Site, bob: Owner, purpose: str) -> None:
+    """Who asked for it may be the one because of whom the account was locked."""
+    services = site.services
+    with services.db.write() as tx:
+        url = services.links.draw(tx, services.accounts.named("bob"), purpose, bob.email, 3600)
+    token = url.rpartition("/")[2]
+    assert services.links.find(purpose, token)
+    lock(site, "bob")
+    services.operators.roles.unlock("bob")
+    with pytest.raises(LinkInvalid):
+        services.links.find(purpose, token)
+
+
 def test_not_you_still_answers_a_thief_but_mails_no_new_password(site: Site, bob: Owner) -> None:
     site.clock.pass_(60)
     bob.other_browser(address="203.0.113.50").log_in()  # the mail about a new browser has the link

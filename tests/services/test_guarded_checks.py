@@ -14,6 +14,7 @@ from tests.doubles import CheapHasher, MeanwhileEntropy
 from tests.guarded_host import GuardedHost
 from tests.people import HOST, Owner
 from webapp.domain.origin import Origin
+from webapp.domain.refusals import LoginExpired
 from webapp.models.registered_apps import ALGORITHMS, ES256
 from webapp.services.guarded.configurations import configuration
 from webapp.services.guarded.logins import GuardedLoginExpired, HostLogin
@@ -130,6 +131,22 @@ def test_an_assertion_of_one_user_is_not_anothers(ada: Owner, wiki: GuardedHost,
     wiki.enter(bob)
     assert decoded(bob, wiki).claims["preferred_username"] == "bob"
     assert decoded(ada, wiki).claims["preferred_username"] == "ada"
+
+
+def test_an_assertion_for_one_host_is_not_anothers(ada: Owner, wiki: GuardedHost, site: Site) -> None:
+    """Both know the account by the same subject."""
+    shop = GuardedHost(site, "shop.localhost", sector=wiki.host)
+    shop.enter(ada)
+    assert [decoded(ada, host).claims["aud"] for host in (wiki, shop)] == [wiki.host, shop.host]
+
+
+def test_a_log_in_is_not_granted_to_a_session_that_was_ended(ada: Owner, wiki: GuardedHost, site: Site) -> None:
+    logins, user = site.services.guarded.logins, user_of(site, ada)
+    handle = logins.begin(wiki.app, "/", "password", Origin("192.0.2.1"))
+    waiting = logins.find(logins.start(wiki.host, handle, asks=False).handle)
+    site.services.active_access.end_own(user, Origin("192.0.2.1"))
+    with pytest.raises(LoginExpired):
+        logins.grant(waiting, user)
 
 
 def test_a_log_in_is_granted_once_and_only_to_who_is_ready(ada: Owner, site: Site, entropy: MeanwhileEntropy) -> None:

@@ -62,6 +62,15 @@ def test_who_may_no_longer_use_the_app_gets_no_code(site: Site, ada: Owner, entr
     assert count(site, "SELECT count(*) FROM app_authorizations") == 0
 
 
+def test_a_session_that_was_ended_gets_no_code(site: Site, ada: Owner) -> None:
+    app, user = RelyingParty(site, trusted=True), user_of(site, ada)
+    asked = asked_of(site, app, user)
+    site.services.active_access.end_own(user, HERE)
+    with pytest.raises(LoginExpired):
+        site.services.openid.authorizations.grant(user, *asked, HERE)
+    assert count(site, "SELECT count(*) FROM app_authorizations") == 0
+
+
 def test_what_needs_a_page_gets_no_code(site: Site, ada: Owner) -> None:
     app, user = RelyingParty(site), user_of(site, ada)
     with pytest.raises(Unanswerable) as refused:

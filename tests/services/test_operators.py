@@ -432,13 +432,16 @@ def test_one_host_has_one_app(operators: Operators) -> None:
         operators.apps.change(other.client_id, HOST)
 
 
-def test_an_operator_who_is_demoted_while_a_page_is_open_does_nothing(site: Site, operators: Operators) -> None:
+@pytest.mark.parametrize("end", ["demote", "lock"])
+def test_an_operator_who_is_demoted_or_locked_while_a_page_is_open_does_nothing(
+    site: Site, operators: Operators, end: str
+) -> None:
     ada, _bob = make(site), make(site, "bob")
     actor = Actor(ada.id, Origin("192.0.2.9", "Firefox"))
     for username in ("ada", "bob"):
         operators.roles.promote(username)
     operators.groups.create("staff", actor)
-    operators.roles.demote("ada")
+    assert getattr(operators.roles, end)("ada")
     for act in (
         lambda: operators.groups.delete("staff", actor),
         lambda: operators.apps.create("web", WEB, actor),

@@ -160,7 +160,8 @@ class DeviceRequests:
                 raise StepClosed()
             code = draw_token(self.core.entropy)  # its row needs one; no one is told this one
             given = self.authorizations.give(tx, user, asked, step, code, origin, event="device-connected")
-            tx.execute(update(DeviceRequest).where(DeviceRequest.id == row.id).values(authorization_id=given))
+            agreed = {"authorization_id": given, "scopes": list(asked.scopes)}
+            tx.execute(update(DeviceRequest).where(DeviceRequest.id == row.id).values(agreed))
 
     def deny(self, user: User, request_id: int, origin: Origin) -> None:
         """Raises `CodeExpired`, also for a request that was answered."""

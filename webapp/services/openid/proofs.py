@@ -55,8 +55,7 @@ class Proofs:
         key_at = max((at for proof, at in proofs.items() if self.methods.is_passwordless(proof)), default=None)
         has_key = key_at is not None
         # a passkey verified who used it, so that it is two factors (WebAuthn Level 3 section 6.2.3)
-        verified = PASSWORD_PROOF not in proofs and has_key
-        two = len(proofs) > 1 or verified
+        two = len(proofs) > 1 or has_key
         if two:
             names.append("mfa")
         classes = [*([PHR] if has_key else []), *([MFA] if two else []), SFA]
