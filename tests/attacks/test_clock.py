@@ -10,8 +10,9 @@ from sqlalchemy import update
 from tests.apps import App
 from tests.attacks.tools import account_id, count
 from tests.conftest import Site
+from tests.guarded_host import GuardedHost
 from tests.people import Owner
-from tests.relying_party import RelyingParty, Television, json_of
+from tests.relying_party import RelyingParty, Television, answer_of, json_of
 from webapp.domain.base64url import as_text
 from webapp.domain.key_refusals import CeremonyExpired, KeyRefused
 from webapp.models.sessions import Session
@@ -135,6 +136,32 @@ def test_a_refresh_token_of_the_future_gives_nothing(site: Site, ada: Owner) -> 
     site.clock.pass_(-1800)
     page = wiki.refresh(token)
     assert (page.status, json_of(page)["error"]) == (400, "invalid_grant")
+
+
+def test_a_request_and_a_code_of_an_app_of_the_future_give_nothing(site: Site, ada: Owner) -> None:
+    wiki = RelyingParty(site)
+    site.clock.pass_(3000)
+    asked = wiki.send(ada).response.request.full_path
+    site.clock.pass_(-3000)
+    assert ada.open(asked).status == 400
+    site.clock.pass_(3000)
+    wiki.send(ada)
+    ada.press("Continue")
+    code = answer_of(ada)["code"]
+    site.clock.pass_(-3000)
+    page = wiki.exchange(code)
+    assert (page.status, json_of(page)["error"]) == (400, "invalid_grant")
+
+
+def test_a_login_to_a_guarded_host_of_the_future_leads_nowhere(site: Site, ada: Owner) -> None:
+    wiki = GuardedHost(site)
+    stranger = ada.other_browser()
+    site.clock.pass_(3000)
+    page = wiki.ask(stranger)
+    assert page.h1 == "Log in"
+    waiting = page.tree.xpath("string(//input[@name='next']/@value)")
+    site.clock.pass_(-3000)
+    assert ada.open(waiting).status == 400
 
 
 def test_a_device_code_of_the_future_has_expired(site: Site) -> None:

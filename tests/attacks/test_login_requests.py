@@ -153,6 +153,15 @@ def external_ids(site: Site) -> list[str]:
         ]
 
 
+def test_a_request_of_the_future_cannot_be_approved(site: Site, phone: Owner) -> None:
+    site.clock.pass_(3000)
+    number = number_of(waits(phone))
+    phone.open(page_of(site))
+    site.clock.pass_(-3000)
+    page = phone.press("Approve", number=number)
+    assert (page.h1, page.problems) == (EXPIRED, [NO_LONGER_PENDING])
+
+
 @pytest.mark.parametrize("seconds", [300, 301, 599])
 def test_after_five_minutes_a_request_cannot_be_approved(
     site: Site, phone: Owner, waiting: Owner, seconds: int

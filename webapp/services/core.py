@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from ..domain.ports import Clock, Entropy, Keyring
 from ..models.database import Database
@@ -16,3 +20,9 @@ class Core:
     entropy: Entropy
     keyring: Keyring
     policy: Policy
+
+    def within(self, at: InstrumentedAttribute[Any], seconds: int) -> ColumnElement[bool]:
+        """True for a time in the last `seconds`. One that is further ahead than `Policy.clock_ahead` was written while
+        the clock was wrong, and counts for nothing."""
+        now = self.clock.now()
+        return and_(at > now - seconds, at <= now + self.policy.clock_ahead)

@@ -158,8 +158,8 @@ class Logins:
             return tx.objects.scalars(select(RegisteredApp).where(*at)).one_or_none()
 
     def _is_live(self, handle: str) -> tuple[ColumnElement[bool], ...]:
-        since = self.core.clock.now() - self.core.policy.guarded_login_seconds
-        return GuardedLogin.handle_hash == hash_of(handle), GuardedLogin.asked_at > since
+        is_recent = self.core.within(GuardedLogin.asked_at, self.core.policy.guarded_login_seconds)
+        return GuardedLogin.handle_hash == hash_of(handle), is_recent
 
     def _since(self, waiting: HostLogin) -> int:
         """When the proof must have been given at the earliest, by the maximum age of the app, in Unix seconds."""

@@ -59,7 +59,8 @@ class Visits:
                 raise GuardedLoginExpired()
             login, app, account = first
             share_account(tx, account)
-            unused = row.id == login.id, row.used_at.is_(None), row.granted_at > now - self.core.policy.code_seconds
+            is_recent = self.core.within(row.granted_at, self.core.policy.code_seconds)
+            unused = row.id == login.id, row.used_at.is_(None), is_recent
             if not changed_one_row(tx, update(row).where(*unused).values(used_at=now)):
                 raise GuardedLoginExpired()
             live = select(Session.id).where(Session.id == login.session_id, self.sessions.live())

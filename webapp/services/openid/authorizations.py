@@ -91,8 +91,9 @@ class Authorizations:
     def find(self, handle: str) -> PendingRequest:
         """The stored request, checked again: the operator may have changed the app. Raises as `ask` does, and
         `Unanswerable` for one that was answered or is too old."""
-        row, since = AuthorizationRequest, self.core.clock.now() - self.core.policy.authorization_request_seconds
-        live = row.handle_hash == hash_of(handle), row.answered_at.is_(None), row.asked_at > since
+        row, seconds = AuthorizationRequest, self.core.policy.authorization_request_seconds
+        is_recent = self.core.within(row.asked_at, seconds)
+        live = row.handle_hash == hash_of(handle), row.answered_at.is_(None), is_recent
         with self.core.db.read() as tx:
             found = tx.execute(select(row.__table__).where(*live)).one_or_none()
         if found is None:

@@ -193,8 +193,8 @@ class DeviceRequests:
         return RequestContext(row.typed_at or row.asked_at, row.session_hash)
 
     def _waiting(self) -> tuple[ColumnElement[bool], ...]:
-        since = self.core.clock.now() - self.core.policy.device_code_seconds
-        return DeviceRequest.state == WAITING, DeviceRequest.asked_at > since
+        is_recent = self.core.within(DeviceRequest.asked_at, self.core.policy.device_code_seconds)
+        return DeviceRequest.state == WAITING, is_recent
 
 
 def tidy_user_code(typed: str) -> str:

@@ -78,9 +78,9 @@ class LogOuts:
 
     def kept(self, handle: str) -> Parameters:
         """The stored request. Raises `Unanswerable` for one that is unknown or too old."""
-        row, since = LogOutRequest, self.core.clock.now() - self.core.policy.authorization_request_seconds
+        row, seconds = LogOutRequest, self.core.policy.authorization_request_seconds
         with self.core.db.read() as tx:
-            live = row.handle_hash == hash_of(handle), row.asked_at > since
+            live = row.handle_hash == hash_of(handle), self.core.within(row.asked_at, seconds)
             found = tx.scalar(select(row.parameters).where(*live))
         if found is None:
             raise Unanswerable("expired")

@@ -38,8 +38,8 @@ class PushedRequests:
         uris = [value for name, value in parameters if name == REQUEST_URI]
         if not uris or not uris[0].startswith(URN):
             return parameters
-        since = self.core.clock.now() - self.core.policy.pushed_request_seconds
-        live = PushedRequest.made_at > since, PushedRequest.used_at.is_(None)
+        is_recent = self.core.within(PushedRequest.made_at, self.core.policy.pushed_request_seconds)
+        live = is_recent, PushedRequest.used_at.is_(None)
         own = PushedRequest.uri_hash == hash_of(uris[0].removeprefix(URN)), *live
         with self.core.db.read() as tx:
             found = tx.scalar(select(PushedRequest.parameters).where(*own))

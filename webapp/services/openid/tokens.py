@@ -116,7 +116,7 @@ class Tokens:
         """
         now, row = self.core.clock.now(), AppAuthorization
         unused = row.id == authorization.id, row.code_used_at.is_(None), row.ended_at.is_(None)
-        recent = row.made_at > now - self.core.policy.code_seconds
+        recent = self.core.within(row.made_at, self.core.policy.code_seconds)
         if changed_one_row(tx, update(row).where(*unused, recent).values(code_used_at=now, dpop_jkt=bound_to)):
             return True
         used = row.id == authorization.id, row.code_used_at.is_not(None), row.ended_at.is_(None)

@@ -154,8 +154,8 @@ class Approvals:
         return LoginRequest.id == request.id, *self._waiting()
 
     def _waiting(self) -> tuple[ColumnElement[bool], ...]:
-        since = self.core.clock.now() - self.core.policy.request_seconds
-        return LoginRequest.state == WAITING, LoginRequest.made_at > since
+        is_recent = self.core.within(LoginRequest.made_at, self.core.policy.request_seconds)
+        return LoginRequest.state == WAITING, is_recent
 
 
 def _on(method: OutOfBand, origin: Origin) -> tuple[ColumnElement[bool], ...]:

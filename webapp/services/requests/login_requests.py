@@ -112,9 +112,10 @@ class LoginRequests:
         close_open(tx, account_id, WITHDRAWN, self.core.clock.now(), LoginRequest.challenge == challenge)
 
     def state_of(self, state: str, made_at: int) -> str:
-        """The present state: a request that has waited too long is expired."""
-        is_late = self.core.clock.now() - made_at >= self.core.policy.request_seconds
-        return EXPIRED if state == WAITING and is_late else state
+        """The present state: a request that has waited too long, or is of the future, is expired."""
+        age, policy = self.core.clock.now() - made_at, self.core.policy
+        is_recent = -policy.clock_ahead <= age < policy.request_seconds
+        return EXPIRED if state == WAITING and not is_recent else state
 
     def numbers(self, row: LoginRequest) -> list[str]:
         """The number on the waiting screen first, then those it showed before a rotation of keys."""
