@@ -100,7 +100,8 @@ def test_rfc_9700_4_11_a_log_out_leads_nowhere_else(ada: Owner, wiki: RelyingPar
     asked = urlencode({"client_id": wiki.client_id, "post_logout_redirect_uri": address})
     page = ada.open(f"/oauth/log-out?{asked}", follow=False)
     assert page.status == 400
-    assert page.h1 == "This login request can't be completed"
+    assert page.h1 == "Log out?"
+    assert page.says("Something in the app's request isn't right, so we can't send you back to it.")
     assert "Location" not in page.response.headers
     assert "Refresh" not in page.response.headers
 
