@@ -153,8 +153,8 @@ class Ceremonies:
         challenge = challenge_in(answer)
         drawn, digest = challenge[:-HASH_BYTES], challenge[-HASH_BYTES:]
         expected = [_digest(mac) for mac in self.core.keyring.macs(drawn.hex(), _bound(name))]
-        age = self.core.clock.now() - int.from_bytes(drawn[:TIME_BYTES], "big")
-        is_recent = -self.core.policy.clock_ahead <= age < self.core.policy.ceremony_seconds
+        drawn_at = int.from_bytes(drawn[:TIME_BYTES], "big")
+        is_recent = self.core.is_within(drawn_at, self.core.policy.ceremony_seconds)
         if not any(compare_digest(digest, one) for one in expected) or not is_recent:
             raise CeremonyExpired()
         return challenge

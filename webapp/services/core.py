@@ -21,8 +21,12 @@ class Core:
     keyring: Keyring
     policy: Policy
 
-    def within(self, at: InstrumentedAttribute[Any], seconds: int) -> ColumnElement[bool]:
+    def is_within(self, at: int, seconds: int) -> bool:
         """True for a time in the last `seconds`. One that is further ahead than `Policy.clock_ahead` was written while
-        the clock was wrong, and counts for nothing."""
+        the clock was wrong, and counts for nothing. Times are Unix seconds."""
+        return -self.policy.clock_ahead <= self.clock.now() - at < seconds
+
+    def within(self, at: InstrumentedAttribute[Any], seconds: int) -> ColumnElement[bool]:
+        """`is_within` as a condition on a column."""
         now = self.clock.now()
         return and_(at > now - seconds, at <= now + self.policy.clock_ahead)

@@ -217,5 +217,4 @@ class Sessions:
         return dict(zip(LIMITS, times, strict=True))
 
     def _is_recent(self, at: int | None) -> bool:
-        policy = self.core.policy
-        return at is not None and -policy.clock_ahead <= self.core.clock.now() - at < policy.fresh
+        return at is not None and self.core.is_within(at, self.core.policy.fresh)

@@ -52,7 +52,5 @@ class RememberedBrowsers:
         """The condition for those that are valid now; none are if the site no longer remembers browsers."""
         if not self.core.policy.remember_browsers:
             return false()
-        now, policy = self.core.clock.now(), self.core.policy
-        added = RememberedBrowser.added_at
-        recent = added > now - policy.remembered_browser, added <= now + policy.clock_ahead
-        return and_(RememberedBrowser.ended_at.is_(None), *recent)
+        recent = self.core.within(RememberedBrowser.added_at, self.core.policy.remembered_browser)
+        return and_(RememberedBrowser.ended_at.is_(None), recent)

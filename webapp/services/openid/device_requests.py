@@ -82,8 +82,7 @@ class DeviceRequests:
         return tx.objects.scalars(select(DeviceRequest).where(*own)).one_or_none()
 
     def is_expired(self, row: DeviceRequest) -> bool:
-        now, policy = self.core.clock.now(), self.core.policy
-        return not now - policy.device_code_seconds < row.asked_at <= now + policy.clock_ahead
+        return not self.core.is_within(row.asked_at, self.core.policy.device_code_seconds)
 
     def is_too_early(self, tx: Transaction, row: DeviceRequest) -> bool:
         """Notes a poll. True for one that came too early, which makes the interval longer (RFC 8628 section 3.5)."""

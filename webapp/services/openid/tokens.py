@@ -99,8 +99,7 @@ class Tokens:
 
     def is_recent(self, token: RefreshToken) -> bool:
         """False once it was idle for 30 days."""
-        now, policy = self.core.clock.now(), self.core.policy
-        return now - policy.refresh_token_idle < token.made_at <= now + policy.clock_ahead
+        return self.core.is_within(token.made_at, self.core.policy.refresh_token_idle)
 
     def _rows(self) -> Select[AppAuthorization, Account, Session, bool]:
         account = AppAuthorization.account_id == Account.id

@@ -25,5 +25,4 @@ class KeyProof:
         """True when this session proved a security key in the last ten minutes."""
         proofs: dict[str, int] = json.loads(user.session.proofs)
         at = max((at for name, at in proofs.items() if self.methods.is_passwordless(name)), default=None)
-        policy = self.core.policy
-        return at is not None and -policy.clock_ahead <= self.core.clock.now() - at < policy.fresh
+        return at is not None and self.core.is_within(at, self.core.policy.fresh)

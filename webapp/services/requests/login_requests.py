@@ -113,8 +113,7 @@ class LoginRequests:
 
     def state_of(self, state: str, made_at: int) -> str:
         """The present state: a request that has waited too long, or is of the future, is expired."""
-        age, policy = self.core.clock.now() - made_at, self.core.policy
-        is_recent = -policy.clock_ahead <= age < policy.request_seconds
+        is_recent = self.core.is_within(made_at, self.core.policy.request_seconds)
         return EXPIRED if state == WAITING and not is_recent else state
 
     def numbers(self, row: LoginRequest) -> list[str]:
