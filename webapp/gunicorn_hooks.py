@@ -1,7 +1,8 @@
-"""The configuration file of gunicorn. It has hooks only: the options are in `serve.web_command`.
+"""The configuration file of gunicorn: hooks, and how garbage is collected. The options are in `serve.web_command`.
 
-What the application is made of lives as long as the process, and it is loaded before the workers are forked. So nothing
-is collected while it loads, and no worker looks through it again (https://docs.python.org/3/library/gc.html#gc.freeze).
+The objects of the application live as long as the process, and are made before the workers are forked. So the garbage
+collector is off while the application loads, and the workers' leaves these objects out, as the documentation of Python
+describes it (https://docs.python.org/3/library/gc.html#gc.freeze).
 """
 
 from __future__ import annotations

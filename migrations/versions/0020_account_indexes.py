@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0020_rare_accounts"
+revision = "0020_account_indexes"
 down_revision = "0019_app_of_a_message"
 branch_labels = None
 depends_on = None

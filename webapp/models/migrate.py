@@ -27,8 +27,8 @@ from sqlalchemy.exc import OperationalError
 
 from .base import Table
 from .database import Database
+from .revisions import SCRIPTS
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 LOCK = 7_236_014_431  # the key of PostgreSQL's advisory lock: arbitrary, but it must not change
 INDEX_LOCK = LOCK + 1
 LOCK_SECONDS = 2

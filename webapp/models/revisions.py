@@ -8,12 +8,12 @@ from pathlib import Path
 
 from ..private_files import sqlite_file
 
-VERSIONS = Path(__file__).resolve().parents[2] / "migrations" / "versions"
+SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 
 
 def newest_revision() -> str:
     """The files are named by their revisions, which begin with a number."""
-    return max(path.stem for path in VERSIONS.glob("[0-9]*.py"))
+    return max(path.stem for path in (SCRIPTS / "versions").glob("[0-9]*.py"))
 
 
 def is_known_current(database_url: str) -> bool:

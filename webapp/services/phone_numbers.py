@@ -264,7 +264,7 @@ class PhoneNumbers:
         others = select(Account.id, Account.phone_number, Account.phone_number_mac).where(
             Account.id != account.id, Account.phone_number.is_not(None), Account.phone_number_hint == number.hint
         )
-        # not an OR: for each of both the index has a range
+        # two ranges of the index; with an OR, PostgreSQL and SQLite read each account with these last digits
         known, unknown = Account.phone_number_mac.in_(macs), Account.phone_number_mac.is_(None)
         rows = tx.execute(union_all(others.where(known), others.where(unknown)))
         owners = [row for row in rows if row.phone_number_mac in macs or self._is_of(row, number)]

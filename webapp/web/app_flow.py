@@ -95,9 +95,9 @@ def kept_request() -> str | None:
     return path if _request_at(path) is not None else None
 
 
-def log_in_url() -> str:
-    """The log-in page that leads on to the app's request that was kept, if there is one."""
-    return layouts.page_url("entrance.log_in", next=kept_request())
+def log_in_url(next_path: str | None = None) -> str:
+    """The log-in page that leads on to `next_path`, by default to the app's request that was kept, if there is one."""
+    return layouts.page_url("entrance.log_in", next=next_path or kept_request())
 
 
 def cancel(path: str | None) -> Response | None:

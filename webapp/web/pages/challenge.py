@@ -81,9 +81,7 @@ class LoginProof(ProofPages):
 
 def _log_in_again() -> Response:
     """To the page of the password, which then leads where the pending login did."""
-    next_path = g.get("pending_next")
-    to = layouts.page_url("entrance.log_in", next=next_path) if next_path else app_flow.log_in_url()
-    return render.go(to, whole=True)
+    return render.go(app_flow.log_in_url(g.get("pending_next")), whole=True)
 
 
 LoginProof().add_to(bp)
