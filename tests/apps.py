@@ -55,4 +55,4 @@ def live_apps(site: Site, name: str) -> Sequence[AppSession]:
     """The valid app sessions of an account."""
     mine = AppSession.account_id == site.services.accounts.named(name).id, site.services.app_sessions.live()
     with site.services.db.read() as tx:
-        return tx.objects.scalars(select(AppSession).where(*mine)).all()
+        return tx.objects.scalars(select(AppSession).where(*mine).order_by(AppSession.id)).all()

@@ -168,7 +168,8 @@ def test_what_is_stored_of_a_request_is_bounded(site: Site, ada: Owner, wiki: Re
     stranger.open(wiki.address() + more, follow=False)
     assert by_form(wiki, other="x" * 5000).status == 303
     with site.services.db.read() as tx:
-        stored = [{name for name, _ in pairs} for pairs in tx.scalars(select(AuthorizationRequest.parameters))]
+        in_order = select(AuthorizationRequest.parameters).order_by(AuthorizationRequest.id)
+        stored = [{name for name, _ in pairs} for pairs in tx.scalars(in_order)]
     asked = {"response_type", "client_id", "redirect_uri", "scope"}
     whole = asked | {"state", "nonce", "code_challenge", "code_challenge_method"}
     assert stored == [whole | {"login_hint"}, whole, asked]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 from structlog.testing import capture_logs
 
 from tests.conftest import Site, one_database
@@ -61,7 +61,7 @@ def said_to(site: Site, account: Account) -> list[str]:
 
 def rows(site: Site, table: Any) -> Sequence[Any]:
     with site.services.db.read() as tx:
-        return tx.objects.scalars(select(table)).all()
+        return tx.objects.scalars(select(table).order_by(*inspect(table).primary_key)).all()
 
 
 # -- Roles -------------------------------------------------------------------------------------------
