@@ -201,13 +201,24 @@ def test_a_first_page_that_asks_for_the_same_is_not_led_to(ada: Owner, site: Sit
     assert ada.press("Cancel").h1 == "Welcome, Ada Lovelace"
 
 
-def test_a_device_waits_on_while_its_code_is_asked_for_again(ada: Owner, site: Site) -> None:
+def test_a_device_is_told_when_a_step_up_is_canceled(ada: Owner, site: Site) -> None:
     films = Television(site, max_age=60)
     site.clock.pass_(120)
     ada.open("/device")
     assert ada.press("Continue", code=films.show()["user_code"]).h1 == "Enter your password"
-    assert ada.press("Cancel").h1 == "Connect a device"
-    assert films.poll()["error"] == "authorization_pending"
+    assert ada.press("Cancel").says("The device wasn't connected.")
+    assert films.poll()["error"] == "access_denied"
+
+
+def test_who_cancels_after_the_code_of_a_device_has_expired_is_told(ada: Owner, site: Site) -> None:
+    films = Television(site, max_age=60)
+    site.clock.pass_(120)
+    ada.open("/device")
+    ada.press("Continue", code=films.show()["user_code"])
+    site.clock.pass_(601)
+    page = ada.press("Cancel")
+    assert page.h1 == "Connect a device"
+    assert page.says("That code has expired. Request a new one.")
 
 
 def test_a_device_is_told_when_an_enrollment_is_canceled(ada: Owner, site: Site) -> None:

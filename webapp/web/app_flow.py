@@ -15,8 +15,9 @@ from flask.wrappers import Response
 
 from ..domain.app_rules import rule_for
 from ..domain.language import gettext as _
-from ..domain.refusals import DatabaseUnavailable, TooManyAttempts
+from ..domain.refusals import CodeExpired, DatabaseUnavailable, NotFound, TooManyAttempts
 from ..models.registered_apps import RegisteredApp
+from ..models.user import User
 from ..services.guarded.logins import GuardedLoginExpired
 from ..services.openid import redirects
 from ..services.openid.authorizations import Answer, PendingRequest
@@ -32,6 +33,7 @@ from . import (
     layouts,
     login_response,
     render,
+    row_ids,
     words,
 )
 from .forms import Form
@@ -102,7 +104,8 @@ def log_in_url(next_path: str | None = None) -> str:
 
 def cancel(path: str | None) -> Response | None:
     """The response to Cancel on a page of log-in, step-up or enrollment that leads on to `path`; None for a path of
-    this site. An app is told of it (RFC 6749 section 4.1.2.1). The session stays as it is."""
+    this site. An app is told of it (RFC 6749 section 4.1.2.1), and so is a device (RFC 8628 section 3.5). The session
+    stays as it is."""
     after_enrollment.drop()
     to_host, to_app, user = _handle_in(path, GUARDED_LOGIN), _handle_in(path, CONSENT), current.user_or_none()
     if to_app is not None:
@@ -112,8 +115,19 @@ def cancel(path: str | None) -> Response | None:
         return render.go(page_of(to_app), whole=True)
     if to_host is not None and user is not None:
         return render.go(layouts.page_url(GUARDED_LOGIN, **{HANDLE: to_host, CANCELED: 1}), whole=True)
-    codes = layouts.page_url(DEVICE_CODE)
-    return render.go(codes) if (path or "").startswith(f"{codes}/") else None
+    device_code, _slash, request_id = urlsplit(path or "").path.rpartition("/")
+    if path is None or user is None or device_code != layouts.page_url(DEVICE_CODE):
+        return None
+    with suppress(CodeExpired, NotFound):  # the page says so
+        return deny_device(user, row_ids.read(request_id))
+    return render.go(path)
+
+
+def deny_device(user: User, request_id: int) -> Response:
+    """Raises `CodeExpired`, also for a request that was answered."""
+    current.services().openid.devices.deny(user, request_id, current.origin())
+    render.receipt(_("The device wasn't connected."))
+    return render.go(layouts.page_url("home.home"))
 
 
 def _handle_in(path: str | None, page: str) -> str | None:

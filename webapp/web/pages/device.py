@@ -67,11 +67,8 @@ def _ask(form: Form, shown: Shown) -> Any:
 
 
 def _answered(shown: Shown) -> Any:
-    service, name = current.services().openid.devices, shown.asked.app.name
     if "cancel" in request.form:
-        service.deny(current.user(), shown.row.id, current.origin())
-        render.receipt(_("The device wasn't connected."))
-        return render.go(layouts.page_url("home.home"))
-    service.approve(current.user(), shown.row.id, current.origin())
-    render.receipt(_("%(app)s is connected. Go back to your device.", app=name))
+        return app_flow.deny_device(current.user(), shown.row.id)
+    current.services().openid.devices.approve(current.user(), shown.row.id, current.origin())
+    render.receipt(_("%(app)s is connected. Go back to your device.", app=shown.asked.app.name))
     return render.go(layouts.page_url("connected_apps.apps"))
