@@ -83,7 +83,7 @@ serve: $(LANGUAGES) $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(TRACING))  ## the prod
 bench: $(LANGUAGES) $(BENCH)  ## the benchmarks, with what a site installs; fails when a bound is exceeded
 	@exec .bench/bin/python -m bench
 
-bench-peers: $(DEV)  ## the site beside other log-in software, in 8 minutes; needs npm and, at first, a network
+bench-peers: $(DEV) $(BENCH)  ## the site beside other log-in software, in 8 minutes; needs npm and, at first, a network
 	@command -v npm >/dev/null || { echo "bench-peers needs Node.js 20 or newer with npm"; exit 1; }
 	@browser=$$(tests/install-browser) && export NIGHTLATCH_TEST_CHROMIUM="$$browser" && \
 	exec $(BIN)/python -m bench.peers $(ARGS)

@@ -100,7 +100,7 @@ def beside(chosen: list[Site], folder: Path, rounds: int, figures: Figures) -> N
                 pages(server, figures[server.site.name])
             print(f"round {turn + 1} of {rounds}", flush=True)
         for server in servers:
-            figures[server.site.name]["memory"] = server.resident_mib()
+            figures[server.site.name] |= {"memory": server.resident_mib(), "memory_of_all": server.memory_mib()}
         with other_huge_pages() as is_other:
             for _ in range(min(rounds, 3) if is_other else 0):
                 for server, hashed in zip(servers, hashes, strict=True):

@@ -65,6 +65,7 @@ ROWS = [
     Row("of these to other hosts", plain("visit_elsewhere"), 0, compared=False),
     Row("start to first answer, s", plain("first_answer"), 2),
     Row("memory of a worker, MiB", plain("memory"), 0),
+    Row("memory of all processes, what they share counted once, MiB", plain("memory_of_all"), 0),
     Row("log-ins that failed in all rounds", lambda site: sum(site["failed"]), 0, compared=False),
     Row("CPU of a log-in among few accounts, ms", plain("few_cpu")),
     Row("among many, ms", plain("many_cpu")),

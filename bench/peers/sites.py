@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
 from webapp.keys import generate_keys
-from webapp.serve import THREADS, web_command
+from webapp.serve import ALLOCATOR, THREADS, web_command
 from webapp.settings import ROOT, Settings
 
 from .shared import PASSWORD
@@ -17,6 +16,8 @@ from .shared import PASSWORD
 HERE = Path(__file__).parent
 INSTALLED = ROOT / ".peers"
 OURS = "nightlatch"
+OUR_PYTHON = str(ROOT / ".bench/bin/python")
+"""With what a site installs, as each peer has what it needs."""
 KEYS = {f"NIGHTLATCH_{name}": value for name, value in generate_keys().items()}
 SECRET = token_hex(32)
 
@@ -52,7 +53,7 @@ class Site:
     def program(self) -> list[str]:
         """The command of the application, without its arguments."""
         if self.name == OURS:
-            return [sys.executable, "-m", "bench.peers.nightlatch.app"]
+            return [OUR_PYTHON, "-m", "bench.peers.nightlatch.app"]
         if self.in_node:
             return ["node", str(INSTALLED / self.name / "app.js")]
         return [str(INSTALLED / self.name / "bin/python"), str(self.folder / "app.py")]
@@ -91,14 +92,15 @@ class Site:
             "NIGHTLATCH_WORKERS": str(workers),
             "NIGHTLATCH_LOG_LEVEL": "ERROR",
         }
-        return {**os.environ, **(ours if self.name == OURS else own)}
+        allocator = {} if self.in_node else ALLOCATOR
+        return {**allocator, **os.environ, **(ours if self.name == OURS else own)}
 
     def server(self, port: int, workers: int, environ: dict[str, str], *, counted: bool = False) -> list[str]:
         """The command of the production server. All in Python have the gunicorn of Nightlatch, with its options."""
         if self.in_node:
             return self.program
         if self.name == OURS:
-            command = web_command(Settings.read(environ))
+            command = [OUR_PYTHON, *web_command(Settings.read(environ))[1:]]
         else:
             command = [
                 *(self.program[0], "-m", "gunicorn", self.entry, "--chdir", str(self.folder)),
