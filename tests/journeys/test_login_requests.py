@@ -584,7 +584,7 @@ def test_one_poll_is_one_statement(phone: Owner, site: Site) -> None:
 
 @one_database
 @pytest.mark.no_cover
-def test_one_poll_takes_at_most_a_millisecond_of_processor_time(phone: Owner) -> None:
+def test_one_poll_takes_at_most_half_a_millisecond_of_processor_time(phone: Owner) -> None:
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     browser.log_in()
     cookies = "; ".join(f"{name}={value}" for name, value in cookies_of(browser).items())
@@ -592,7 +592,7 @@ def test_one_poll_takes_at_most_a_millisecond_of_processor_time(phone: Owner) ->
     environ = create_environ(NEWS, f"http://{HOST}", headers=headers)  # once: a test client costs as much as the poll
     _, status, _ = run_wsgi_app(browser.app, dict(environ))
     assert status == "204 NO CONTENT"
-    assert least_cost(lambda: run_wsgi_app(browser.app, dict(environ)), times=50) < 0.001
+    assert least_cost(lambda: run_wsgi_app(browser.app, dict(environ)), times=50) < 0.0005
 
 
 def test_after_a_minute_the_browser_polls_less_often(phone: Owner, site: Site) -> None:
