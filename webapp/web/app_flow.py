@@ -115,7 +115,7 @@ def cancel(path: str | None) -> Response | None:
         return render.go(page_of(to_app), whole=True)
     if to_host is not None and user is not None:
         return render.go(layouts.page_url(GUARDED_LOGIN, **{HANDLE: to_host, CANCELED: 1}), whole=True)
-    device_code, _slash, request_id = urlsplit(path or "").path.rpartition("/")
+    device_code, _slash, request_id = (path or "").partition("?")[0].rpartition("/")
     if path is None or user is None or device_code != layouts.page_url(DEVICE_CODE):
         return None
     with suppress(CodeExpired, NotFound):  # the page says so
