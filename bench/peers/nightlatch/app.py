@@ -32,6 +32,7 @@ def seed(count: int) -> str:
     owner |= {"id": 1, "created_at": now, "language": "en", "password_hash": services.passwords.seal(shared.PASSWORD)}
     factor = {"id": 1, "account_id": 1, "method": METHOD, "external_id": sole_external_id(1), "added_at": now}
     with services.db.write() as tx:
+        services.db.take_time(tx)
         tx.execute(insert(Account).values(**owner))
         tx.execute(insert(Factor).values(**factor, sealed=keyring.seal(secret, factor_bound(1, METHOD))))
         addresses = dict.fromkeys(ADDRESSES, "'bench' || i || '@example.org'")
