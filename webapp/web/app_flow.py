@@ -117,9 +117,9 @@ def cancel(path: str | None) -> Response | None:
 
 
 def _handle_in(path: str | None, page: str) -> str | None:
-    """The handle in the query of the path; None unless it is a path of this page."""
-    parts = urlsplit(path or "")
-    return parse_qs(parts.query).get(HANDLE, [""])[0] if parts.path == layouts.page_url(page) else None
+    """The handle in the query of the path; None unless it is a path of this page, without a host in front."""
+    here, _mark, query = (path or "").partition("?")
+    return parse_qs(query).get(HANDLE, [""])[0] if here == layouts.page_url(page) else None
 
 
 def name_host(app: RegisteredApp) -> None:
