@@ -33,12 +33,14 @@ from ..models.accounts import Account, lock_for_change
 from ..models.codes import Code
 from ..models.database import Transaction
 from ..models.sessions import PENDING_CHALLENGE
+from ..models.user import User
 from .attempt_rules import Total, WithRefusal
 from .attempts import Bucket
 from .core import Core
 from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
 from .outbox import Outbox
+from .sessions import Sessions
 from .text_caps import Recipient, TextCaps
 
 UNFIT: dict[type[Refusal], str] = {
@@ -56,6 +58,7 @@ class PhoneNumbers:
     caps: TextCaps
     outbox: Outbox
     notices: Notices
+    sessions: Sessions
     countries: frozenset[str]
 
     @property
@@ -185,18 +188,16 @@ class PhoneNumbers:
             raise CodeExpired()  # it was sent to a number that is no longer the account's
         self.codes.consume(tx, code)
 
-    def confirm(
-        self,
-        account: Account,
-        challenge: str,
-        typed: str,
-        origin: Origin,
-        discoverable: bool | None = None,
-    ) -> None:
-        """Makes the number the account's own, and notifies its owner. Raises as `check` and `store` do."""
+    def confirm(self, user: User, challenge: str, typed: str, origin: Origin, discoverable: bool | None = None) -> None:
+        """Makes the number the account's own, and notifies its owner.
+
+        Raises as `check` and `store` do, and `LoginExpired` when the session was ended meanwhile.
+        """
+        account = user.account
         code = self.check(account, challenge, typed)
         with self.core.db.write() as tx:
             values = self.store(tx, account, code, origin, discoverable)
+            self.sessions.demand_open(tx, user.session)
         for name, value in values.items():
             setattr(account, name, value)
 
@@ -233,7 +234,8 @@ class PhoneNumbers:
         if before is None and tell_first:
             self.notices.tell(tx, account, "phone-added", origin, hint=number.hint)
         elif before is not None and before != number.e164:
-            self._notify_both(tx, account, before, number, origin)
+            self.notices.tell(tx, account, "phone-changed", origin, hint=number.hint)
+            self.warn(tx, account, "number-changed", before)
         return values
 
     def warn(self, tx: Transaction, account: Account, template: str, number: str | None = None) -> None:
@@ -277,10 +279,6 @@ class PhoneNumbers:
             return self.core.keyring.open(row.phone_number, phone_bound(row.id)) == number.e164
         except ValueError:
             return False
-
-    def _notify_both(self, tx: Transaction, account: Account, before: str, number: PhoneNumber, origin: Origin) -> None:
-        self.notices.tell(tx, account, "phone-changed", origin, hint=number.hint)
-        self.warn(tx, account, "number-changed", before)
 
     def _target(self, code: Code) -> PhoneNumber:
         assert code.sealed_target is not None  # `send_code` stored it
