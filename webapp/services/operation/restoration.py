@@ -121,7 +121,7 @@ class Restoration:
         """True for three days after a restoration, in which the log-in page says why users must log in again."""
         with self.core.db.read() as tx:
             at = tx.scalar(select(SiteValue.value).where(SiteValue.name == RESTORED_AT)) or 0
-        return self.core.clock.now() - at < BANNER_SECONDS
+        return self.core.is_within(at, BANNER_SECONDS)
 
     def _void_all(self, tx: Transaction) -> None:
         self.core.db.take_time(tx)
