@@ -177,7 +177,7 @@ def enroll(app: RegisteredApp, step: Enroll) -> Response:
     else:
         after_enrollment.keep(after_enrollment.ANY, current.path())
         to = layouts.page_url("two_factor.methods")
-    return render.page("app_logins/enroll.html", app=app, needs_key=step.key, to=to, status=200)
+    return render.page("app_logins/enroll.html", app=app, needs_key=step.key, to=to)
 
 
 def forbidden(app: RegisteredApp, parameters: Parameters) -> Response:
