@@ -75,7 +75,11 @@ class EmailUndos:
         return proved is not None and changed is not None and proved < changed
 
     def stop(self, user: User, origin: Origin) -> None:
-        """Keeps the present address. Raises `NotFresh`, and `NotFound` unless `can_stop` and the undo still waits."""
+        """Keeps the present address.
+
+        Raises `NotFresh`, `NotFound` unless `can_stop` and the undo still waits, and `LoginExpired` when the session
+        was ended meanwhile.
+        """
         self.sessions.demand_fresh(user)
         if not self.can_stop(user):
             raise NotFound()
@@ -86,6 +90,7 @@ class EmailUndos:
                 user.account.undo_at,
             ):
                 raise NotFound()
+            self.sessions.demand_open(tx, user.session)
             tx.execute(update(Account).where(Account.id == account.id).values(NO_UNDO))
             earlier = masked(account.undo_email or "")
             self.notices.tell(tx, account, "email-undo-stopped", origin, email=earlier)
