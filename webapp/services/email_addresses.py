@@ -79,7 +79,7 @@ class EmailAddresses:
             elif owner is not None and owner.id != account.id:
                 url = f"{self.main_url}/forgot-password"
                 message_id = self.outbox.post_email(
-                    tx, to=owner.email or address, template="address-in-use", account=owner, name=owner.name, url=url
+                    tx, to=owner.email or address, template="address-in-use", account=owner, url=url
                 )
             else:
                 message_id = self._post_code(tx, address, account, code)
@@ -90,9 +90,9 @@ class EmailAddresses:
                 tx.execute(update(Account).where(*unconfirmed).values(claim))
 
     def _post_code(self, tx: Transaction, address: str, account: Account, code: str, channel: str = BY_EMAIL) -> int:
-        minutes, name = self.core.policy.email_code_seconds // 60, account.name
+        minutes = self.core.policy.email_code_seconds // 60
         return self.outbox.post_email(
-            tx, to=address, template="code", account=account, channel=channel, code=code, minutes=minutes, name=name
+            tx, to=address, template="code", account=account, channel=channel, code=code, minutes=minutes
         )
 
     def _claimants(self, tx: Transaction, account: Account, address: str) -> int:
@@ -174,7 +174,6 @@ class EmailAddresses:
             to=old,
             template="email-changed",
             account=account,
-            name=account.name,
             address=masked(new),
             undo_url=url,
             days=days,

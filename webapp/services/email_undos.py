@@ -115,7 +115,6 @@ class EmailUndos:
                 to=to,
                 template="email-undo",
                 account=account,
-                name=account.name,
                 origin=origin,
                 url=f"{self.main_url}{PAGE}",
                 earlier=earlier,
