@@ -371,6 +371,17 @@ def test_the_operator_is_warned_at_80_and_100_per_cent_once_a_day_and_then_no_te
 
 @pytest.mark.usefixtures("budget")
 @pytest.mark.parametrize("budget", ["10"], indirect=True)
+def test_a_warning_of_a_clock_that_was_far_ahead_does_not_keep_the_next_from_being_sent(site: Site) -> None:
+    people = [with_number(site, n) for n in range(20)]
+    for days in (30, -30):
+        site.clock.pass_(days * DAY)
+        for n in range(10):
+            ask(site, people[n], f"c{site.clock.now()}:{n}", None, f"198.51.{n}.1")
+    assert len(warnings(site)) == 4
+
+
+@pytest.mark.usefixtures("budget")
+@pytest.mark.parametrize("budget", ["10"], indirect=True)
 def test_at_the_edge_of_the_sliding_budget_the_operator_is_warned_once_a_day(site: Site) -> None:
     people = [with_number(site, n) for n in range(30)]
     site.clock.pass_(DAY - site.clock.now() % DAY)  # midnight
