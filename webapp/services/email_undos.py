@@ -125,19 +125,18 @@ class EmailUndos:
         return until
 
     def _finish(self, account_id: int) -> bool:
-        try:
-            with self.core.db.write() as tx:
-                account = locked_account(tx, account_id)
-                if account is None or account.undo_at is None or account.undo_at > self.core.clock.now():
-                    return False  # stopped, or done by another worker
-                tx.execute(update(Account).where(Account.id == account_id).values(NO_UNDO))
-                self.sessions.end_others(tx, account_id, None)
-                self._restore(tx, account, account.undo_email or "", NO_BROWSER)
-        except IntegrityError:
-            log.warning("email_undo_dropped", account=account_id)
-            with self.core.db.write() as tx:
-                tx.execute(update(Account).where(Account.id == account_id).values(NO_UNDO))
-            return False
+        with self.core.db.write() as tx:
+            account = locked_account(tx, account_id)
+            if account is None or account.undo_at is None or account.undo_at > self.core.clock.now():
+                return False  # stopped, or done by another worker
+            tx.execute(update(Account).where(Account.id == account_id).values(NO_UNDO))
+            try:
+                with tx.connection.begin_nested():
+                    self.sessions.end_others(tx, account_id, None)
+                    self._restore(tx, account, account.undo_email or "", NO_BROWSER)
+            except IntegrityError:  # the address is another account's by now
+                log.warning("email_undo_dropped", account=account_id)
+                return False
         return True
 
     def _restore(self, tx: Transaction, account: Account, address: str, origin: Origin) -> None:
