@@ -94,10 +94,10 @@ class Services:
         self.passwords = passwords = Passwords(core, ports.hasher, site)
         guesses, codes, self.backup_codes = PasswordAttempts(core, attempts), OneTimeCodes(core), BackupCodes(core)
         self.text_caps = TextCaps(core, attempts, self.outbox, settings.sms_daily_budget, settings.mail_from)
-        numbers = PhoneNumbers(core, codes, self.text_caps, self.outbox, tell, settings.sms_countries)
-        self.email_addresses = emails = EmailAddresses(core, attempts, codes, self.outbox, tell, self.links, url)
+        numbers = PhoneNumbers(core, codes, self.text_caps, self.outbox, tell, sessions, settings.sms_countries)
+        owned, key, hosts = (self.links, tell, self.outbox), ports.pushes.public_key, settings.push.hosts
+        self.email_addresses = emails = EmailAddresses(core, attempts, codes, sessions, *owned, url)
         self.email_undos = EmailUndos(core, self.links, sessions, tell, self.outbox, url)
-        self.phone_numbers, key, hosts = numbers, ports.pushes.public_key, settings.push.hosts
         self.ceremonies = Ceremonies(core, site, settings.main_host.partition(":")[0], settings.origins)
         pushes = RequestPushes(core, self.outbox, ports.places, site, settings.mobile_url, key is not None)
         self.login_requests, self.app_sessions = LoginRequests(core, attempts, pushes), AppSessions(core)
@@ -123,7 +123,7 @@ class Services:
         proving = (guesses, KnownNetworks(core), passwords, self.temporary_passwords, self.app_sessions)
         self.legacy_access = LegacyAccess(core, *proving, refused, tell, CallerCache(core))
         self.active_access = active_access(core, sessions, own.remembered, self.app_sessions, tell)
-        owned, self.exports = (self.links, tell, self.outbox), Exports(core, attempts, sessions, tell)
+        self.exports, self.phone_numbers = Exports(core, attempts, sessions, tell), numbers
         self.renames = Renames(core, attempts, self.usernames, sessions, *owned, settings.username_change)
         self.deletions = Deletions(core, sessions, *owned, self.usernames, url)
         self.accounts = Accounts(core, sessions, tell, self.deletions, self.renames)

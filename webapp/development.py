@@ -24,7 +24,7 @@ def run(app: Flask, services: Services, port: int | None) -> None:
     click.echo(f"Mobile: {settings.scheme}://{settings.mobile_host}")
     click.echo(f"Username: {USERNAME}")
     click.echo(f"Password: {password}")
-    click.echo(f"Outbox: {settings.main_url}/outbox", nl=True)
+    click.echo(f"Outbox: {settings.main_url}/outbox")
     app.before_request(app.extensions["assets"].publish)  # so that a reload shows changed static files
     start_thread(services)
     listen = port or int(settings.server_name.partition(":")[2] or 80)

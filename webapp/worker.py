@@ -4,6 +4,7 @@ signing keys and notices sessions that expired, every hour purges."""
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from threading import Event, Thread
 
 import structlog
@@ -30,27 +31,39 @@ def work_until_told(services: Services) -> None:
 
 
 def _work(services: Services, stop: Event) -> None:
-    Thread(target=_keep_house, args=(services, stop), name="upkeep", daemon=True).start()
+    Thread(target=upkeep, args=(services, stop), name="upkeep", daemon=True).start()
     services.delivery.work(stop)
 
 
-def _keep_house(services: Services, stop: Event) -> None:
+def upkeep(services: Services, stop: Event) -> None:
+    """Does what is due every minute, until it is told to stop."""
     minutes, beats = 0, None
     advise(services)
     while not stop.is_set():
         try:
             beats = services.restoration.count_heartbeat(beats)
-            services.email_undos.finish_due()
-            services.renames.finish_due()
-            services.operators.recoveries.finish_due()
-            services.openid.signing_keys.rotate_due()
-            services.openid.back_channel.owe_expired()
-            if minutes % 60 == 0:
-                services.maintenance.purge()
-        except Exception as error:  # it is tried again in a minute
+        except Exception as error:  # a database that may be an older copy is not changed
             log.error("upkeep_failed", error=type(error).__name__)
+        else:
+            do_due(services, purge=minutes % 60 == 0)
         minutes += 1
         stop.wait(MINUTE)
+
+
+def do_due(services: Services, *, purge: bool) -> None:
+    """Does what is due. One task that fails does not keep the others from being done."""
+    tasks: list[Callable[[], object]] = [
+        services.email_undos.finish_due,
+        services.renames.finish_due,
+        services.operators.recoveries.finish_due,
+        services.openid.signing_keys.rotate_due,
+        services.openid.back_channel.owe_expired,
+    ]
+    for task in (*tasks, services.maintenance.purge) if purge else tasks:
+        try:
+            task()
+        except Exception as error:  # it is tried again in a minute, and the purge in an hour
+            log.error("upkeep_failed", task=task.__qualname__, error=type(error).__name__)
 
 
 def advise(services: Services) -> None:

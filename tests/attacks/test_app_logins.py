@@ -18,7 +18,7 @@ from tests.attacks.races import Racers
 from tests.attacks.tools import account_id, cookies_of, count
 from tests.conftest import Site
 from tests.guarded_host import GuardedHost
-from tests.people import Owner
+from tests.people import Owner, Person
 from tests.relying_party import BACK, PUBLIC, VERIFIER, WEB, RelyingParty, answer_of, challenge_of, json_of, target_of
 from webapp.domain.origin import NO_BROWSER
 from webapp.models.app_logins import AppAuthorization, AuthorizationRequest, SessionApp
@@ -111,6 +111,17 @@ def test_an_unknown_app_gets_a_page(ada: Owner, wiki: RelyingParty, client_id: s
     page = ada.open(wiki.address(client_id=client_id), follow=False)
     assert page.status == 400
     assert "Location" not in page.response.headers
+
+
+def test_the_way_to_an_app_leads_to_no_other_site_after_sign_up(site: Site, wiki: RelyingParty) -> None:
+    stranger, bob = Person(site.app), Owner(site, "bob")
+    waiting = wiki.send(stranger).response.request.args["next"]
+    bob.open(f"/log-in?next={quote(f'//evil.example{waiting}')}")
+    bob.open("/sign-up")
+    bob.press("Sign up", name="Bob", username="bob", password=bob.password)
+    bob.press("Next", email=bob.email)
+    page = bob.press("Verify", code=site.emailed_code(bob.email))
+    assert (page.status, page.path) == (200, "/")
 
 
 def test_a_repeated_address_or_app_gets_a_page_and_other_repetitions_an_error(ada: Owner, wiki: RelyingParty) -> None:

@@ -11,7 +11,7 @@ from tests.conftest import Site
 from tests.people import PHONE, TWO_FACTOR, Owner, Page, Person
 from tests.services.test_races import user_of
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import NotFound
+from webapp.domain.refusals import LoginExpired, NotFound
 
 HERE = Origin("192.0.2.1", "Firefox")
 NEW = "a much longer new password"
@@ -130,6 +130,18 @@ def test_an_undo_that_is_stopped_at_its_last_second_is_not_finished(site: Site, 
     assert email_of(site) == COUNTESS
     with pytest.raises(NotFound):
         undos.stop(user, HERE)
+
+
+def test_a_session_that_was_ended_meanwhile_does_not_stop_the_undo(site: Site, ada: Owner) -> None:
+    ask(site, ada)
+    ada.log_in_whole()
+    user = user_of(site)
+    with site.services.db.write() as tx:
+        site.services.sessions.end_others(tx, user.account.id, None)
+    with pytest.raises(LoginExpired):
+        site.services.email_undos.stop(user, HERE)
+    site.clock.pass_(DAY)
+    assert site.services.email_undos.finish_due() == 1
 
 
 def test_a_factor_that_is_younger_than_the_change_does_not_stop_the_undo(site: Site, ada: Owner) -> None:

@@ -672,6 +672,21 @@ def test_an_account_that_nobody_has_is_not_found(site: Site, ada: Owner) -> None
     assert ada.open(f"{ACCOUNTS}/ada/delete").status == 404
 
 
+def test_an_act_on_an_address_that_names_the_account_by_email_is_done(site: Site, ada: Owner) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    bob.turn_on_app()
+    for act, button, answers in (
+        ("lock", "Lock", {}),
+        ("unlock", "Unlock", {}),
+        ("recover", "Start recovery", {"why": "Lost the phone"}),
+        ("cancel-recovery", "Cancel recovery", {}),
+    ):
+        ada.open(f"{ACCOUNTS}/{bob.email}/{act}")
+        page = ada.press(button, **answers)
+        assert (page.path, page.problems) == (f"{ACCOUNTS}/bob", []), act
+
+
 def test_an_operator_is_not_changed_in_the_pages(site: Site, ada: Owner) -> None:
     bob = Owner(site, "bob")
     bob.sign_up()

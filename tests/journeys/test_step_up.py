@@ -180,6 +180,13 @@ def test_step_up_redirects_within_this_host_only(ada: Owner) -> None:
     assert ada.press("Verify", password=ada.password).path == "/settings"
 
 
+def test_a_method_that_the_account_lacks_ends_no_session(ada: Owner) -> None:
+    ada.sign_up()
+    ada.open("/step-up/password?method=security-key&next=/settings")
+    assert ada.press("Verify", password=ada.password).status == 404
+    assert ada.open("/settings").h1 == "Settings and privacy"
+
+
 def test_cancel_leads_to_the_settings_and_nothing_is_done(ada: Owner) -> None:
     ada.sign_up()
     ada.open("/settings/account/password")

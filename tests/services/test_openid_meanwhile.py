@@ -17,7 +17,7 @@ from webapp.domain.origin import Origin
 from webapp.domain.refusals import CodeExpired, LoginExpired, Refusal, StepClosed
 from webapp.models.registered_apps import RegisteredApp
 from webapp.models.user import User
-from webapp.services.openid.requests import CheckedRequest, Unanswerable
+from webapp.services.openid.requests import AuthorizationError, CheckedRequest, Unanswerable
 from webapp.services.openid.signing_keys import SigningKeys
 from webapp.services.openid.steps import RequestContext
 from webapp.services.openid.subjects import Subjects
@@ -62,6 +62,18 @@ def test_who_may_no_longer_use_the_app_gets_no_code(site: Site, ada: Owner, entr
     assert count(site, "SELECT count(*) FROM app_authorizations") == 0
 
 
+def test_an_app_that_was_disconnected_asks_again(site: Site, ada: Owner, entropy: MeanwhileEntropy) -> None:
+    app = RelyingParty(site)
+    app.code(ada)
+    user = user_of(site, ada)
+    asked, context = asked_of(site, app, user)
+    entropy.happens = lambda: site.services.openid.connections.disconnect(user.account, app.client_id, HERE)
+    with pytest.raises(Unanswerable) as refused:
+        site.services.openid.authorizations.grant(user, asked, context, HERE)
+    assert refused.value.why == "unproved"
+    assert count(site, "SELECT count(*) FROM app_connections") == 0
+
+
 def test_a_session_that_was_ended_gets_no_code(site: Site, ada: Owner) -> None:
     app, user = RelyingParty(site, trusted=True), user_of(site, ada)
     asked = asked_of(site, app, user)
@@ -76,6 +88,13 @@ def test_what_needs_a_page_gets_no_code(site: Site, ada: Owner) -> None:
     with pytest.raises(Unanswerable) as refused:
         site.services.openid.authorizations.grant(user, *asked_of(site, app, user), HERE)
     assert refused.value.why == "unproved"
+
+
+def test_a_wrong_hint_gets_no_code(site: Site, ada: Owner) -> None:
+    app, user = RelyingParty(site, trusted=True), user_of(site, ada)
+    asked, context = asked_of(site, app, user)
+    with pytest.raises(AuthorizationError):
+        site.services.openid.authorizations.grant(user, replace(asked, id_token_hint="of another"), context, HERE)
 
 
 def test_a_request_that_was_answered_is_not_decided_again(site: Site, ada: Owner) -> None:

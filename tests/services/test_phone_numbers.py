@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from tests.attacks.tools import user_of
 from tests.conftest import Site
 from tests.people import PHONE, Owner
 from webapp import create_app
@@ -96,9 +97,10 @@ def test_the_code_row_records_the_number_it_was_sent_to(site: Site, tess: Owner)
     site.clock.pass_(60)
     phones.resend_code(mine, "one", HERE)
     assert [text.to for text in site.texts(OTHER)] == [OTHER] * 2
-    phones.confirm(mine, "one", site.texted_code(OTHER), HERE)
+    user = user_of(site, tess)
+    phones.confirm(user, "one", site.texted_code(OTHER), HERE)
     assert phones.sent(mine, "one") is None, "it is used"
-    assert account(site).phone_number_hint == mine.phone_number_hint == "...54"
+    assert account(site).phone_number_hint == user.account.phone_number_hint == "...54"
 
 
 def test_an_exhausted_challenge_gets_no_new_code_while_the_old_one_is_valid(site: Site, tess: Owner) -> None:
@@ -107,7 +109,7 @@ def test_an_exhausted_challenge_gets_no_new_code_while_the_old_one_is_valid(site
     wrong = str((int(site.texted_code(OTHER)) + 1) % 1_000_000).zfill(6)
     for _ in range(5):
         with pytest.raises(WrongCode):
-            phones.confirm(mine, "one", wrong, HERE)
+            phones.check(mine, "one", wrong)
     site.clock.pass_(60)
     with pytest.raises(TooManyAttempts) as refusal:
         phones.resend_code(mine, "one", HERE)
@@ -143,7 +145,7 @@ def test_a_number_survives_a_key_rotation_and_a_pending_code_is_valid_after_rese
     both = restarted(f"{NEW},{OLD}")
     assert both.services.maintenance.reseal() > 0
     assert both.services.maintenance.reseal() == 0
-    both.services.phone_numbers.confirm(account(both), "one", both.texted_code(OTHER), HERE)
+    both.services.phone_numbers.confirm(user_of(both, tess), "one", both.texted_code(OTHER), HERE)
     only = restarted(NEW)
     assert only.services.phone_numbers.number_of(account(only)).e164 == OTHER
     only.services.phone_numbers.send_code(account(only), "two", HERE)

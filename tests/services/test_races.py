@@ -214,6 +214,46 @@ def test_a_session_that_was_ended_during_the_request_cannot_step_up(site: Site, 
         site.services.password_proof.verify(now, PASSWORD)
 
 
+def test_a_session_that_was_ended_during_the_request_changes_nothing_of_how_its_account_is_protected(
+    site: Site, ada: Owner
+) -> None:
+    """Such as a thief's, while the owner resets the password."""
+    services, now = site.services, user_of(site)
+    app = services.methods.named("authentication-app")
+    assert app is not None
+    services.phone_numbers.send_code(now.account, "phone:1", HERE, services.phone_numbers.read("+447400987654", ""))
+    services.email_addresses.send_code(now.account, "email:1", "mallory@example.org", HERE)
+    texted, mailed = site.texted_code("+447400987654"), site.emailed_code("mallory@example.org")
+    with services.db.write() as tx:
+        services.sessions.end_others(tx, now.account.id, None)
+    for act in (
+        lambda: services.second_factors.turn_off(now, app, HERE),
+        lambda: services.second_factors.new_backup_code(now, HERE),
+        lambda: services.temporary_passwords.make(now, HERE),
+        lambda: services.phone_numbers.confirm(now, "phone:1", texted, HERE),
+        lambda: services.email_addresses.confirm(now, "email:1", mailed, HERE),
+    ):
+        with pytest.raises(LoginExpired):
+            act()
+    account = services.accounts.named("ada")
+    assert (account.email, account.phone_number) == (ada.email, None)
+    assert account.backup_code_hash == now.account.backup_code_hash
+    assert [factor.method for factor in services.accounts.factors(account)] == ["authentication-app"]
+    assert services.temporary_passwords.live(account.id) == []
+
+
+def test_a_factor_is_not_turned_back_on_by_a_session_that_was_ended(site: Site, ada: Owner) -> None:
+    services, app = site.services, site.services.methods.named("authentication-app")
+    assert app is not None
+    services.second_factors.turn_off(user_of(site), app, HERE)
+    now = user_of(site)
+    with site.services.db.read() as tx:
+        off = User(now.session, now.account, [], list(tx.objects.scalars(select(Factor))))
+    services.active_access.end_own(now, HERE)
+    with pytest.raises(LoginExpired):
+        services.second_factors.turn_back_on(off, app, HERE)
+
+
 def test_an_act_is_done_only_for_the_browser_that_asked(site: Site, ada: Owner) -> None:
     now, act = user_of(site), Act("/settings", [("name", "value")])
     kept = site.services.kept_acts
@@ -245,9 +285,9 @@ def test_a_message_code_counts_for_the_first_of_two_requests_only(site: Site) ->
     typed, now = site.emailed_code(ada.email), user_of(site)
     challenge = f"email:sign-up:{now.session.id}"
     addresses = site.services.email_addresses
-    addresses.confirm(now.account, challenge, typed, HERE)
+    addresses.confirm(now, challenge, typed, HERE)
     with pytest.raises(CodeAlreadyUsed):
-        addresses.confirm(now.account, challenge, typed, HERE)
+        addresses.confirm(now, challenge, typed, HERE)
 
 
 def test_a_message_code_that_is_used_while_it_is_compared_counts_as_used(site: Site) -> None:
@@ -280,8 +320,8 @@ def test_a_code_for_another_address_expires_when_the_address_changes_while_it_is
     """Such as by an undo, whose owner would lose the address again to the attacker who asked for the code."""
     ada = Owner(site)
     ada.sign_up()
-    before, addresses = user_of(site).account, site.services.email_addresses
-    addresses.send_code(before, "email:1", "mallory@example.org", HERE)
+    before, addresses = user_of(site), site.services.email_addresses
+    addresses.send_code(before.account, "email:1", "mallory@example.org", HERE)
     with site.services.db.write() as tx:
         tx.execute(update(Account).values(email="earlier@example.org", email_key="earlier@example.org"))
     with pytest.raises(CodeExpired):
@@ -297,16 +337,16 @@ def test_a_message_code_expires_although_its_page_was_opened_before(site: Site) 
     challenge, typed = f"email:sign-up:{now.session.id}", site.emailed_code(ada.email)
     site.clock.pass_(3600)
     with pytest.raises(CodeExpired):
-        site.services.email_addresses.confirm(now.account, challenge, typed, HERE)
+        site.services.email_addresses.confirm(now, challenge, typed, HERE)
 
 
 def test_a_challenge_without_a_code_answers_that_the_code_expired(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up(confirm_email=False)
-    addresses, account = site.services.email_addresses, user_of(site).account
+    addresses, now = site.services.email_addresses, user_of(site)
     assert addresses.sent(1, "email:sign-up:99") is None
     with pytest.raises(CodeExpired):
-        addresses.confirm(account, "email:sign-up:99", "123456", HERE)
+        addresses.confirm(now, "email:sign-up:99", "123456", HERE)
     page = ada.post("/sign-up/email-code", code="123456")
     assert page.path == "/sign-up/email"
     assert page.problems == ["That code has expired. Request a new one."]

@@ -266,6 +266,18 @@ def test_two_denials_pause_pushes_for_an_hour_and_the_list_keeps_working(
     assert len(service.taken) == 3
 
 
+def test_denials_of_a_clock_that_was_ahead_pause_nothing(site: Site, phone: Owner, service: FailingPushes) -> None:
+    site.clock.pass_(1800)
+    denied(phone)
+    denied(phone)
+    deliver(site)
+    assert len(service.taken) == 2
+    site.clock.pass_(-1800)
+    waits(phone)
+    deliver(site)
+    assert len(service.taken) == 3
+
+
 def test_an_approval_between_two_denials_prevents_the_pause(site: Site, phone: Owner, service: FailingPushes) -> None:
     denied(phone)
     browser = waits(phone)

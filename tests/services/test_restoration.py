@@ -74,6 +74,18 @@ def test_after_a_restore_no_app_keeps_what_it_was_given(site: Site) -> None:
     assert ada.open(f"/oauth/authorize?{leading}").status == 400
 
 
+def test_after_a_restore_no_username_changes_that_its_link_would_no_longer_keep(site: Site) -> None:
+    ada = Owner.signed_up(site)
+    ada.open("/settings/account/username")
+    ada.press("Save", username="countess")
+    link = site.emailed_path(ada.email, "/keep-username/")
+    site.services.restoration.declare_restored()
+    assert ada.open(link).status == 404
+    site.clock.pass_(86400)
+    assert site.services.renames.finish_due() == 0
+    assert site.services.accounts.named("ada").new_username is None
+
+
 def test_after_a_restore_no_device_waits(site: Site) -> None:
     Television(site).show()
     site.services.restoration.declare_restored()

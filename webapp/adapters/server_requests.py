@@ -17,12 +17,12 @@ from http.client import HTTPConnection, HTTPException
 from threading import Thread
 from urllib.parse import SplitResult, urlencode, urlsplit
 
+from ..domain.app_addresses import OWN_PORTS
 from ..domain.network_addresses import is_allowed, is_loopback
 from ..domain.ports import Refused, ServerAnswer, Unreachable
 from .deadline import Deadline
 
 SERVER = "the app's server"  # how every error begins
-PORTS = {"https": 443, "http": 80}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 Resolve = Callable[[str, int], Sequence[str]]
 
@@ -121,9 +121,9 @@ class HttpRequests:
 
 def _parsed(url: str) -> tuple[SplitResult, int]:
     parts = urlsplit(url)
-    if parts.scheme not in PORTS or not parts.hostname or "@" in parts.netloc:
+    if parts.scheme not in OWN_PORTS or not parts.hostname or "@" in parts.netloc:
         raise Refused(f"{SERVER} has an address that is neither https nor http")
-    return parts, parts.port or PORTS[parts.scheme]
+    return parts, parts.port or OWN_PORTS[parts.scheme]
 
 
 def _within(deadline: Deadline, resolve: Callable[[], Sequence[str]]) -> Sequence[str]:

@@ -30,6 +30,7 @@ from .app_refusals import (
 
 LONGEST = 2000  # characters
 OWN_PORTS = {"https": 443, "http": 80}
+"""Which browsers omit."""
 DEVELOPMENT = ".localhost"
 """Names under it are always this machine (RFC 6761 section 6.3)."""
 SCHEMES = re.compile(r"[a-z][a-z0-9+.-]*")  # RFC 3986 section 3.1

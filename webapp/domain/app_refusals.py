@@ -29,7 +29,7 @@ class OtherOperator(Refusal):
     status = 403
 
 
-@dataclass
+@dataclass(eq=False)
 class ReasonMalformed(Refusal):
     """The reason of a recovery is empty or has more than `most` characters."""
 

@@ -105,8 +105,10 @@ NO_RECOVERY = {"recovery_at": None, "recovery_why": None, "recovery_by": None}
 STOPPED_CHANGES = {**STOPPED_RENAME, **NO_RECOVERY}
 """What ends with every change that waits and that a link in an email would stop."""
 
+LOCKED = select(Account).with_for_update(key_share=True)
+"""For `lock_account` of an account that is found in another way than by its id."""
 EXCLUSIVE = select(Account.id).where(Account.id == bindparam("account")).with_for_update(key_share=True)
-NOW = select(Account).where(Account.id == bindparam("account")).with_for_update(key_share=True)
+NOW = LOCKED.where(Account.id == bindparam("account"))
 SHARED = (
     select(Account.delete_at, Account.locked_at).where(Account.id == bindparam("account")).with_for_update(read=True)
 )

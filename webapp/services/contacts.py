@@ -28,7 +28,7 @@ from ..models.contacts import Contact, ContactLookups
 from ..models.database import Transaction
 from ..policy import Window
 from .core import Core
-from .phone_numbers import PhoneNumbers, phone_bound
+from .phone_numbers import PhoneNumbers, unsealed
 
 BETWEEN_NUMBERS = re.compile(r"[\r\n,;،؛、，；፣፤]+")  # also the commas and semicolons of other scripts
 
@@ -74,7 +74,6 @@ class Contacts:
             kept = _kept(tx, account.id)
             candidates = tx.objects.scalars(have_own).all()
         mutual = [other for other in candidates if not kept.isdisjoint(self._macs_of(other))]
-        language, found = spoken().code, [Person(other.name, other.username) for other in mutual]
         language, found = spoken().code, [Person(other.name, other.username) for other in mutual]
         people = sorted(found, key=lambda person: sort_key(person.name, language))
         lost = sum(not self.core.keyring.knows(mac) for mac in kept)
@@ -205,20 +204,12 @@ class Contacts:
 
     def _macs_of(self, account: Account) -> list[str]:
         """The hashes of the account's own number; none without a number, or when the key that sealed it is missing."""
-        number = self._number_of(account)
+        number = unsealed(self.core.keyring, account.id, account.phone_number)
         return self._macs(number) if number is not None else []
 
     def _country_of(self, account: Account) -> str | None:
-        number = self._number_of(account)
+        number = unsealed(self.core.keyring, account.id, account.phone_number)
         return phone_numbers.country_of(number) if number is not None else None
-
-    def _number_of(self, account: Account) -> str | None:
-        if account.phone_number is None:
-            return None
-        try:
-            return self.core.keyring.open(account.phone_number, phone_bound(account.id))
-        except ValueError:
-            return None
 
 
 def _kept(tx: Transaction, account_id: int) -> set[str]:

@@ -21,6 +21,7 @@ from ..domain.origin import Origin
 from ..domain.refusals import CodeExpired, EmailMalformed, MailLimitReached, WrongCode
 from ..models.accounts import Account, lock_for_change
 from ..models.database import Transaction
+from ..models.user import User
 from ..policy import DAY
 from .attempt_rules import SlidingWindows, WithRefusal
 from .attempts import Attempts, Bucket
@@ -30,6 +31,7 @@ from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
 from .outbox import EMAIL as BY_EMAIL
 from .outbox import NOWHERE, Outbox
+from .sessions import Sessions
 
 NO_MAIL = (".invalid", ".onion", ".arpa")
 """Top-level domains that no mail server has (RFC 6761, RFC 7686, RFC 3172)."""
@@ -43,9 +45,10 @@ class EmailAddresses:
     core: Core
     attempts: Attempts
     codes: OneTimeCodes
-    outbox: Outbox
-    notices: Notices
+    sessions: Sessions
     links: Links
+    notices: Notices
+    outbox: Outbox
     main_url: str
 
     @property
@@ -76,7 +79,7 @@ class EmailAddresses:
             elif owner is not None and owner.id != account.id:
                 url = f"{self.main_url}/forgot-password"
                 message_id = self.outbox.post_email(
-                    tx, to=owner.email or address, template="address-in-use", account=owner, name=owner.name, url=url
+                    tx, to=owner.email or address, template="address-in-use", account=owner, url=url
                 )
             else:
                 message_id = self._post_code(tx, address, account, code)
@@ -87,9 +90,9 @@ class EmailAddresses:
                 tx.execute(update(Account).where(*unconfirmed).values(claim))
 
     def _post_code(self, tx: Transaction, address: str, account: Account, code: str, channel: str = BY_EMAIL) -> int:
-        minutes, name = self.core.policy.email_code_seconds // 60, account.name
+        minutes = self.core.policy.email_code_seconds // 60
         return self.outbox.post_email(
-            tx, to=address, template="code", account=account, channel=channel, code=code, minutes=minutes, name=name
+            tx, to=address, template="code", account=account, channel=channel, code=code, minutes=minutes
         )
 
     def _claimants(self, tx: Transaction, account: Account, address: str) -> int:
@@ -135,15 +138,18 @@ class EmailAddresses:
             return None
         return Sent(code.target, EMAIL, code.message_id, code.made_at + self.core.policy.resend_after)
 
-    def confirm(self, account: Account, challenge: str, typed: str, origin: Origin) -> None:
+    def confirm(self, user: User, challenge: str, typed: str, origin: Origin) -> None:
         """Makes the address the account's own. Raises what `OneTimeCodes.check` and `lock_for_change` raise.
 
-        `CodeExpired` too, when the address was changed since the request began.
+        Since the request began, `CodeExpired` too when the address was changed, and `LoginExpired` when the session was
+        ended.
         """
+        account = user.account
         code = self.codes.check(account.id, challenge, typed, self._terms)
         try:
             with self.core.db.write() as tx:
                 now = lock_for_change(tx, account.id)
+                self.sessions.demand_open(tx, user.session)
                 if now.email != account.email:
                     raise CodeExpired()
                 self.codes.consume(tx, code)
@@ -168,7 +174,6 @@ class EmailAddresses:
             to=old,
             template="email-changed",
             account=account,
-            name=account.name,
             address=masked(new),
             undo_url=url,
             days=days,

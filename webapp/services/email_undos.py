@@ -75,7 +75,11 @@ class EmailUndos:
         return proved is not None and changed is not None and proved < changed
 
     def stop(self, user: User, origin: Origin) -> None:
-        """Keeps the present address. Raises `NotFresh`, and `NotFound` unless `can_stop` and the undo still waits."""
+        """Keeps the present address.
+
+        Raises `NotFresh`, `NotFound` unless `can_stop` and the undo still waits, and `LoginExpired` when the session
+        was ended meanwhile.
+        """
         self.sessions.demand_fresh(user)
         if not self.can_stop(user):
             raise NotFound()
@@ -86,6 +90,7 @@ class EmailUndos:
                 user.account.undo_at,
             ):
                 raise NotFound()
+            self.sessions.demand_open(tx, user.session)
             tx.execute(update(Account).where(Account.id == account.id).values(NO_UNDO))
             earlier = masked(account.undo_email or "")
             self.notices.tell(tx, account, "email-undo-stopped", origin, email=earlier)
@@ -110,7 +115,6 @@ class EmailUndos:
                 to=to,
                 template="email-undo",
                 account=account,
-                name=account.name,
                 origin=origin,
                 url=f"{self.main_url}{PAGE}",
                 earlier=earlier,
@@ -121,19 +125,18 @@ class EmailUndos:
         return until
 
     def _finish(self, account_id: int) -> bool:
-        try:
-            with self.core.db.write() as tx:
-                account = locked_account(tx, account_id)
-                if account is None or account.undo_at is None or account.undo_at > self.core.clock.now():
-                    return False  # stopped, or done by another worker
-                tx.execute(update(Account).where(Account.id == account_id).values(NO_UNDO))
-                self.sessions.end_others(tx, account_id, None)
-                self._restore(tx, account, account.undo_email or "", NO_BROWSER)
-        except IntegrityError:
-            log.warning("email_undo_dropped", account=account_id)
-            with self.core.db.write() as tx:
-                tx.execute(update(Account).where(Account.id == account_id).values(NO_UNDO))
-            return False
+        with self.core.db.write() as tx:
+            account = locked_account(tx, account_id)
+            if account is None or account.undo_at is None or account.undo_at > self.core.clock.now():
+                return False  # stopped, or done by another worker
+            tx.execute(update(Account).where(Account.id == account_id).values(NO_UNDO))
+            try:
+                with tx.connection.begin_nested():
+                    self.sessions.end_others(tx, account_id, None)
+                    self._restore(tx, account, account.undo_email or "", NO_BROWSER)
+            except IntegrityError:  # the address is another account's by now
+                log.warning("email_undo_dropped", account=account_id)
+                return False
         return True
 
     def _restore(self, tx: Transaction, account: Account, address: str, origin: Origin) -> None:

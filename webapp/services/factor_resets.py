@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import delete, select, update
 
 from ..domain.origin import NO_BROWSER, Origin
-from ..models.accounts import NO_RECOVERY, OPERATOR, Account, lock_account
+from ..models.accounts import NO_RECOVERY, OPERATOR, Account
 from ..models.codes import Link
 from ..models.database import Transaction, changed_one_row
 from ..models.drafts import Draft
@@ -20,8 +20,10 @@ PURPOSE = "stop-recovery"
 
 
 def reset_factors(tx: Transaction, sessions: Sessions, notices: Notices, account: Account, why: str) -> None:
-    """Deletes every factor and the backup code, ends every session, and tells the owner why."""
-    lock_account(tx, account.id)
+    """Deletes every factor and the backup code, ends every session, and tells the owner why.
+
+    The caller must have locked the account.
+    """
     tx.execute(delete(Factor).where(Factor.account_id == account.id))
     tx.execute(delete(Draft).where(Draft.account_id == account.id))
     values = {"backup_code_hash": None, "backup_code_made_at": None, **NO_RECOVERY}

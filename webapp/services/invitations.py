@@ -75,8 +75,6 @@ class Invitations:
                 to=address,
                 template="invitation",
                 account=account,
-                name=account.name,
-                username=account.username,
                 url=url,
                 hours=lasts // HOUR,
             )

@@ -47,8 +47,8 @@ class KeptActs:
             if row is None or not changed_one_row(tx, delete(KeptAct).where(KeptAct.id == row.id)):
                 return None
         kept_key, kept_path, form = json.loads(self.core.keyring.open(row.sealed, act_bound(user.session.id)))
-        expired = row.at <= self.core.clock.now() - self.core.policy.fresh
-        if expired or kept_path != path or not compare_digest(kept_key, key):
+        is_recent = self.core.is_within(row.at, self.core.policy.fresh)
+        if not is_recent or kept_path != path or not compare_digest(kept_key, key):
             return None
         return Act(kept_path, [(name, value) for name, value in form])
 

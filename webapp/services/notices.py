@@ -222,8 +222,6 @@ class Notices:
             to=account.email,
             template="notice",
             account=account,
-            name=account.name,
-            username=account.username,
             subject=subject,
             what=what,
             at=self.core.clock.now(),
@@ -243,6 +241,4 @@ class Notices:
         with self.outbox.speaking_to(account):
             what = sentence_for(kind, details)
         now = self.core.clock.now()
-        self.outbox.post_email(
-            tx, to=to, template="address-notice", account=account, name=account.name, what=what, at=now, origin=origin
-        )
+        self.outbox.post_email(tx, to=to, template="address-notice", account=account, what=what, at=now, origin=origin)

@@ -44,10 +44,11 @@ class Outbox:
         """Adds an e-mail, which is owed as soon as the caller's transaction commits, and returns its id.
 
         It is rendered when it is sent, in the account's language; without an account, in the current one. `context` is
-        what its template reads: JSON values, and `origin`. On the channel `NOWHERE` it is never sent.
+        what its template reads besides the account's `name` and `username`: JSON values, and `origin`. On the channel
+        `NOWHERE` it is never sent.
         """
         if account is not None:
-            context.setdefault("username", account.username)
+            context = {"name": account.name, "username": account.username, **context}
         content = {"to": to, "language": self.language_of(account).code, "context": context}
         return self._owe(tx, channel, template, account, content)
 

@@ -107,8 +107,6 @@ class PasswordChanges:
             to=to,
             template="reset-link",
             account=account,
-            name=account.name if account else "",
-            username=account.username if account else "",
             url=url,
             minutes=self.core.policy.reset_link_seconds // 60,
         )

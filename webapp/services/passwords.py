@@ -59,7 +59,8 @@ class Passwords:
         password = normalize(typed)
         if len(password) < self.core.policy.password_minimum:
             raise PasswordTooShort(self.core.policy.password_minimum)
-        self._refuse_long(password)
+        if self._is_too_long(password):
+            raise PasswordTooLong(self.core.policy.password_maximum)
         plain = _plain_form(password)
         if plain in _common() or len(set(plain)) <= 2 or _is_run(plain) or not _cores(password).isdisjoint(_common()):
             raise PasswordTooCommon()
@@ -90,10 +91,6 @@ class Passwords:
     def _is_too_long(self, password: str) -> bool:
         policy = self.core.policy
         return len(password) > policy.password_maximum or len(password.encode()) > policy.password_maximum_bytes
-
-    def _refuse_long(self, password: str) -> None:
-        if self._is_too_long(password):
-            raise PasswordTooLong(self.core.policy.password_maximum)
 
 
 def normalize(typed: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select, union_all, update
 
@@ -19,6 +18,7 @@ from ..domain.channels import TEXT, Sent
 from ..domain.language import bidi_isolate, spoken
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
+from ..domain.ports import Keyring
 from ..domain.refusals import (
     CodeExpired,
     CountryNotServed,
@@ -33,12 +33,14 @@ from ..models.accounts import Account, lock_for_change
 from ..models.codes import Code
 from ..models.database import Transaction
 from ..models.sessions import PENDING_CHALLENGE
+from ..models.user import User
 from .attempt_rules import Total, WithRefusal
 from .attempts import Bucket
 from .core import Core
 from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
 from .outbox import Outbox
+from .sessions import Sessions
 from .text_caps import Recipient, TextCaps
 
 UNFIT: dict[type[Refusal], str] = {
@@ -56,6 +58,7 @@ class PhoneNumbers:
     caps: TextCaps
     outbox: Outbox
     notices: Notices
+    sessions: Sessions
     countries: frozenset[str]
 
     @property
@@ -185,18 +188,16 @@ class PhoneNumbers:
             raise CodeExpired()  # it was sent to a number that is no longer the account's
         self.codes.consume(tx, code)
 
-    def confirm(
-        self,
-        account: Account,
-        challenge: str,
-        typed: str,
-        origin: Origin,
-        discoverable: bool | None = None,
-    ) -> None:
-        """Makes the number the account's own, and notifies its owner. Raises as `check` and `store` do."""
+    def confirm(self, user: User, challenge: str, typed: str, origin: Origin, discoverable: bool | None = None) -> None:
+        """Makes the number the account's own, and notifies its owner.
+
+        Raises as `check` and `store` do, and `LoginExpired` when the session was ended meanwhile.
+        """
+        account = user.account
         code = self.check(account, challenge, typed)
         with self.core.db.write() as tx:
             values = self.store(tx, account, code, origin, discoverable)
+            self.sessions.demand_open(tx, user.session)
         for name, value in values.items():
             setattr(account, name, value)
 
@@ -233,7 +234,8 @@ class PhoneNumbers:
         if before is None and tell_first:
             self.notices.tell(tx, account, "phone-added", origin, hint=number.hint)
         elif before is not None and before != number.e164:
-            self._notify_both(tx, account, before, number, origin)
+            self.notices.tell(tx, account, "phone-changed", origin, hint=number.hint)
+            self.warn(tx, account, "number-changed", before)
         return values
 
     def warn(self, tx: Transaction, account: Account, template: str, number: str | None = None) -> None:
@@ -258,8 +260,8 @@ class PhoneNumbers:
         return self.core.keyring.macs(e164, "number of an account")
 
     def _limit_accounts(self, tx: Transaction, account: Account, number: PhoneNumber) -> None:
-        """Raises `NumberTaken`."""
-        macs, most = self._macs(number.e164), self.core.policy.accounts_of_number
+        """Raises `NumberTaken`. A number whose key is missing counts as another one."""
+        macs, most, keyring = self._macs(number.e164), self.core.policy.accounts_of_number, self.core.keyring
         self.core.db.serialize(tx, f"accounts-of:{self.caps.key(number.e164)}")
         others = select(Account.id, Account.phone_number, Account.phone_number_mac).where(
             Account.id != account.id, Account.phone_number.is_not(None), Account.phone_number_hint == number.hint
@@ -267,25 +269,22 @@ class PhoneNumbers:
         # two ranges of the index; with an OR, PostgreSQL and SQLite read each account with these last digits
         known, unknown = Account.phone_number_mac.in_(macs), Account.phone_number_mac.is_(None)
         rows = tx.execute(union_all(others.where(known), others.where(unknown)))
-        owners = [row for row in rows if row.phone_number_mac in macs or self._is_of(row, number)]
-        if len(owners) >= most:
+        theirs = [mac in macs or unsealed(keyring, owner, sealed) == number.e164 for owner, sealed, mac in rows]
+        if sum(theirs) >= most:
             raise NumberTaken(most)
-
-    def _is_of(self, row: Any, number: PhoneNumber) -> bool:
-        """Compares the sealed number, where there is no hash. One whose key is missing counts as another number."""
-        try:
-            return self.core.keyring.open(row.phone_number, phone_bound(row.id)) == number.e164
-        except ValueError:
-            return False
-
-    def _notify_both(self, tx: Transaction, account: Account, before: str, number: PhoneNumber, origin: Origin) -> None:
-        self.notices.tell(tx, account, "phone-changed", origin, hint=number.hint)
-        self.warn(tx, account, "number-changed", before)
 
     def _target(self, code: Code) -> PhoneNumber:
         assert code.sealed_target is not None  # `send_code` stored it
         e164 = self.core.keyring.open(code.sealed_target, target_bound(code.account_id, code.challenge))
         return PhoneNumber(e164, phone_numbers.country_of(e164))
+
+
+def unsealed(keyring: Keyring, account_id: int, sealed: str | None) -> str | None:
+    """The number of an account; None without one, or when the key that sealed it is missing."""
+    try:
+        return keyring.open(sealed, phone_bound(account_id)) if sealed is not None else None
+    except ValueError:
+        return None
 
 
 def phone_bound(account_id: int) -> str:

@@ -21,7 +21,7 @@ class ShownOnce:
             made_at, _, secret = self.core.keyring.open(sealed, shown_bound(session_id)).partition(":")
         except ValueError:
             return None
-        return secret if self.core.clock.now() - int(made_at) < self.core.policy.fresh else None
+        return secret if self.core.is_within(int(made_at), self.core.policy.fresh) else None
 
 
 def shown_bound(session_id: int) -> str:

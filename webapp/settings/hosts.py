@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from ..domain.app_addresses import OWN_PORTS
 from ..environment import Variables, mistake
 
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 NAME = re.compile(rf"{LABEL.pattern}(\.{LABEL.pattern})*")
 CONTACT = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)*|https://[^\s/?#@]+([/?#][^\s@]*)?")
-SCHEME_PORTS = {"http": ":80", "https": ":443"}
 
 
 def server_name(variables: Variables) -> str:
@@ -38,7 +38,7 @@ def url_scheme(variables: Variables, host: str) -> str:
     scheme = variables.choice("PREFERRED_URL_SCHEME", "http" if local else "https", ("http", "https"))
     if scheme == "http" and not local:
         raise mistake("PREFERRED_URL_SCHEME", f"must be https for {host}; http is only for names under .localhost")
-    if host.endswith(SCHEME_PORTS[scheme]):  # browsers omit it in the Host header, so no request would match
+    if host.endswith(f":{OWN_PORTS[scheme]}"):  # browsers omit it in the Host header, so no request would match
         raise mistake("SERVER_NAME", f"must not include the default port of {scheme}: {without_port(host)}")
     return scheme
 

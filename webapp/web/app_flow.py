@@ -131,9 +131,9 @@ def deny_device(user: User, request_id: int) -> Response:
 
 
 def _handle_in(path: str | None, page: str) -> str | None:
-    """The handle in the query of the path; None unless it is a path of this page."""
-    parts = urlsplit(path or "")
-    return parse_qs(parts.query).get(HANDLE, [""])[0] if parts.path == layouts.page_url(page) else None
+    """The handle in the query of the path; None unless it is a path of this page, without a host in front."""
+    here, _mark, query = (path or "").partition("?")
+    return parse_qs(query).get(HANDLE, [""])[0] if here == layouts.page_url(page) else None
 
 
 def name_host(app: RegisteredApp) -> None:
@@ -191,7 +191,7 @@ def enroll(app: RegisteredApp, step: Enroll) -> Response:
     else:
         after_enrollment.keep(after_enrollment.ANY, current.path())
         to = layouts.page_url("two_factor.methods")
-    return render.page("app_logins/enroll.html", app=app, needs_key=step.key, to=to, status=200)
+    return render.page("app_logins/enroll.html", app=app, needs_key=step.key, to=to)
 
 
 def forbidden(app: RegisteredApp, parameters: Parameters) -> Response:

@@ -21,7 +21,7 @@ def email_code(challenge: str, sent: Sent, **where: Any) -> Any:
         "entrance/email_code.html",
         sent,
         send_again=lambda: addresses.send_code(account, challenge, sent.address, current.origin()),
-        confirm=lambda typed: addresses.confirm(account, challenge, typed, current.origin()),
+        confirm=lambda typed: addresses.confirm(current.user(), challenge, typed, current.origin()),
         receipt=_("Your email address is confirmed."),
         **where,
     )
@@ -34,7 +34,7 @@ def phone_code(challenge: str, sent: Sent, discoverable: bool | None, **where: A
         "entrance/phone_code.html",
         sent,
         send_again=lambda: phones.resend_code(account, challenge, current.origin()),
-        confirm=lambda typed: phones.confirm(account, challenge, typed, current.origin(), discoverable),
+        confirm=lambda typed: phones.confirm(current.user(), challenge, typed, current.origin(), discoverable),
         receipt=_("Your phone number is confirmed."),
         **where,
     )

@@ -188,7 +188,7 @@ def step_up(path: str | None = None, method: str | None = None) -> Response:
         kept_acts.keep(user, path)
     proved = current.services().sessions.password_is_fresh(user)
     page = "step_up.verify" if proved and user.factors else "step_up.password"
-    return render.go(layouts.page_url(page, method=method, next=path), whole=False)
+    return render.go(layouts.page_url(page, method=method, next=path))
 
 
 def local_path(text: str | None) -> str | None:

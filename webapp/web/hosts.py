@@ -10,6 +10,7 @@ from typing import Any
 from flask import abort, make_response, redirect, request
 from flask.wrappers import Response
 
+from ..domain.app_addresses import OWN_PORTS
 from ..settings import Settings
 from . import current, guarded_hosts
 
@@ -21,7 +22,6 @@ OTHER_HOST = "nightlatch.other_host"
 """In the WSGI environment: the host is not of the site."""
 FINAL_DOT = "nightlatch.final_dot"
 """In the WSGI environment: the host had a final dot."""
-OWN_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Hosts:
@@ -30,7 +30,7 @@ class Hosts:
 
     def __init__(self, app: Any, settings: Settings) -> None:
         self._app = app
-        self._main_host, self._own_port = settings.main_host, OWN_PORTS[settings.scheme]
+        self._main_host, self._own_port = settings.main_host, f":{OWN_PORTS[settings.scheme]}"
         self._hosts = frozenset({settings.main_host, settings.mobile_host})
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:

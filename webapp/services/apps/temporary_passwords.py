@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
 from ...domain.codes import draw_base32, grouped, is_base32, tidy_base32
 from ...domain.origin import Origin
 from ...domain.refusals import NotFound, TooManyTemporaryPasswords, WrongLogin
-from ...models.accounts import Account
+from ...models.accounts import Account, lock_account
 from ...models.apps import TemporaryPassword
 from ...models.database import Transaction, changed_one_row
 from ...models.user import User
@@ -47,12 +47,15 @@ class TemporaryPasswords:
     def make(self, user: User, origin: Origin) -> str:
         """Generates a password and returns the only copy; any earlier one stops working.
 
-        Raises `NotFresh` when step-up is due, `NotFound` without a factor, and `TooManyTemporaryPasswords`.
+        Raises `NotFresh` when step-up is due, `NotFound` without a factor, `LoginExpired` when the session was ended
+        meanwhile, and `TooManyTemporaryPasswords`.
         """
         self.sessions.demand_fresh(user)
         if not user.factors:
             raise NotFound()
         with self.core.db.write() as tx:
+            lock_account(tx, user.account.id)
+            self.sessions.demand_open(tx, user.session)
             code = self._draw(tx, user.account.id, texted=False)
             self.notices.tell(tx, user.account, "temporary-password-made", origin)
         return code

@@ -113,7 +113,7 @@ class EmailCode(Step):
         return visit.account.email is not None
 
     def submit(self, visit: Visit, answers: Answers) -> None:
-        visit.email_addresses.confirm(visit.account, _email_challenge(visit), answers["code"], visit.origin)
+        visit.email_addresses.confirm(visit.user, _email_challenge(visit), answers["code"], visit.origin)
 
     def act(self, visit: Visit, name: str) -> None:
         sent = _email_sent(visit)

@@ -219,7 +219,7 @@ class Enrollment:
     def _is_live(self, draft: Draft, user: User) -> bool:
         """True for a recent draft of this session: an attacker's secret or proof must not become the owner's factor."""
         own = draft.session_id == user.session.id
-        return own and self.core.clock.now() - draft.touched_at < self.core.policy.draft_seconds
+        return own and self.core.is_within(draft.touched_at, self.core.policy.draft_seconds)
 
 
 def _arrive(visit: Visit, step: Step) -> Refusal | None:

@@ -53,13 +53,14 @@ class NamedFactors:
     def delete(self, user: User, method: Several, factor_id: int, origin: Origin) -> Factor:
         """Deletes a factor and ends every other session.
 
-        Raises `NotFound`, `NotFresh` or what `lock_for_change` raises.
+        Raises `NotFound`, `NotFresh`, `LoginExpired` or what `lock_for_change` raises.
         """
         self.sessions.demand_fresh(user)
         factor = self.one(user, method, factor_id)
         kind = "last-factor-deleted" if self.is_last(user) else "factor-deleted"
         with self.core.db.write() as tx:
             lock_for_change(tx, user.account.id)
+            self.sessions.demand_open(tx, user.session)
             if not changed_one_row(tx, delete(Factor).where(*_mine(user, factor))):
                 raise NotFound()
             self.sessions.end_others(tx, user.account.id, user.session.id)

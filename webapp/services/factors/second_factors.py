@@ -41,7 +41,7 @@ class SecondFactors:
     def turn_off(self, user: User, method: Method, origin: Origin) -> None:
         """Turns the factor off and ends every other session. It can be turned back on for ten minutes.
 
-        Raises `NotFound`, `NotFresh` or what `lock_for_change` raises.
+        Raises `NotFound`, `NotFresh`, `LoginExpired` or what `lock_for_change` raises.
         """
         self.sessions.demand_fresh(user)
         account = user.account
@@ -52,6 +52,7 @@ class SecondFactors:
         on = Factor.id == factor.id, Factor.turned_off_at.is_(None)
         with self.core.db.write() as tx:
             lock_for_change(tx, account.id)
+            self.sessions.demand_open(tx, user.session)
             if not changed_one_row(tx, update(Factor).where(*on).values(turned_off_at=self.core.clock.now())):
                 raise NotFound()
             tx.execute(delete(Draft).where(Draft.account_id == account.id, Draft.method == method.slug))
@@ -68,7 +69,8 @@ class SecondFactors:
         return method if method is not None and _one(recent, method, origin) is not None else None
 
     def turn_back_on(self, user: User, method: Method, origin: Origin) -> None:
-        """Raises `NotFound` after the ten minutes, `NotFresh` when step-up is due, or what `lock_for_change` raises."""
+        """Raises `NotFound` after the ten minutes, `NotFresh` when step-up is due, `LoginExpired` when the session was
+        ended meanwhile, or what `lock_for_change` raises."""
         self.sessions.demand_fresh(user)
         account, now = user.account, self.core.clock.now()
         factor = _one(user.recently_off_factors, method, origin)
@@ -77,6 +79,7 @@ class SecondFactors:
         recent = Factor.id == factor.id, Factor.turned_off_at > now - self.core.policy.turn_back_on_seconds
         with self.core.db.write() as tx:
             lock_for_change(tx, account.id)
+            self.sessions.demand_open(tx, user.session)
             if not changed_one_row(tx, update(Factor).where(*recent).values(turned_off_at=None)):
                 raise NotFound()
             if not user.factors:
@@ -88,13 +91,15 @@ class SecondFactors:
     def new_backup_code(self, user: User, origin: Origin) -> None:
         """Makes a code, which is kept for this session.
 
-        Raises `NotFound` without a factor, `NotFresh` if step-up is due, or what `lock_for_change` raises.
+        Raises `NotFound` without a factor, `NotFresh` if step-up is due, `LoginExpired` when the session was ended
+        meanwhile, or what `lock_for_change` raises.
         """
         self.sessions.demand_fresh(user)
         if not user.factors:
             raise NotFound()
         with self.core.db.write() as tx:
             lock_for_change(tx, user.account.id)
+            self.sessions.demand_open(tx, user.session)
             code = self.backup_codes.make(tx, user.account.id)
             self.backup_codes.keep(tx, user.account.id, user.session.id, code)
             self.notices.tell(tx, user.account, "backup-code-made", origin)

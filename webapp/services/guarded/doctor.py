@@ -89,11 +89,11 @@ class Doctor:
         with self._paths(app) as (open_path, closed_path):
             try:
                 first = asker.ask(open_path)
-                name = proxy or _proxy(first)
-                self._demand_echo(first, name)
+                known = proxy or _proxy(first)
+                self._demand_echo(first, known)
                 for probe in probes(open_path, closed_path, url, cookie, app.authorization_allowed):
                     seen = asker.ask(probe.target, *probe.headers, host=probe.host)
-                    yield Finding(probe.says, seen.reached, seen.status, _line(probe, seen, name))
+                    yield Finding(probe.says, seen.reached, seen.status, _line(probe, seen, known))
             except OSError as error:
                 raise DoctorError(
                     f"The proxy does not answer at {at[0]} port {at[1]}: {error}. --address names another."

@@ -91,8 +91,6 @@ class LoginLinks:
             to=to,
             template="log-in-link",
             account=account,
-            username=account.username if account else "",
-            name=account.name if account else "",
             url=url,
             minutes=self.core.policy.login_link_seconds // 60,
         )

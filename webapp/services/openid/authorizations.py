@@ -24,7 +24,7 @@ from .claims import allowed
 from .clients import Clients
 from .connections import Connections
 from .requests import KNOWN, AuthorizationError, CheckedRequest, Parameters, ReplyTo, Unanswerable, check, reply_to
-from .steps import Ready, RequestContext, Step, Steps
+from .steps import Forbidden, Ready, RequestContext, Step, Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +119,17 @@ class Authorizations:
     ) -> Answer:
         """The code for the app. `waiting` is the id of the stored request.
 
-        Raises `Unanswerable` when more is needed or it was answered meanwhile, and `LoginExpired` when the session was
-        ended.
+        Raises `Unanswerable` when more is needed or it was answered meanwhile, `LoginExpired` when the session was
+        ended, and `AuthorizationError` as `next` does.
         """
-        step = self.next(asked, context, user)
-        if not isinstance(step, Ready):
-            raise Unanswerable("unproved")
+        self.steps.check_hint(asked, user)
         code = draw_token(self.core.entropy)
         with self.core.db.write() as tx:
             share_account(tx, user.account)
             self.sessions.demand_open(tx, user.session)
-            if not self.clients.may_use(tx, asked.app, user.account):
-                raise Unanswerable("access")
+            step = self.steps.next_within(tx, asked, context, user)
+            if not isinstance(step, Ready):
+                raise Unanswerable("access" if isinstance(step, Forbidden) else "unproved")
             self._answered(tx, waiting)
             self.give(tx, user, asked, step, code, origin)
         return self.answer(asked.reply, code=code)

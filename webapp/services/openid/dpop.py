@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from authlib.oauth2.rfc6749 import OAuth2Error
 
 from ...domain import base64url
+from ...domain.app_addresses import OWN_PORTS
 from ..core import Core
 from . import signed_proofs
 from .signed_proofs import PROOF_ALGORITHMS, OneUse, ProofRefused
@@ -20,7 +21,6 @@ ALGORITHMS = " ".join(PROOF_ALGORITHMS)
 """As `WWW-Authenticate` names them (RFC 9449 section 7.1)."""
 THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 """A SHA-256 in base64url without padding (RFC 7638)."""
-PORTS = {"https": 443, "http": 80}
 ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
 UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 
@@ -76,10 +76,10 @@ def normalized(address: str) -> tuple[str, str, int | None, str] | None:
         port = parts.port
     except ValueError:
         return None
-    if parts.scheme not in PORTS or not parts.hostname or "@" in parts.netloc:
+    if parts.scheme not in OWN_PORTS or not parts.hostname or "@" in parts.netloc:
         return None
     path = ENCODED.sub(_plain_or_upper, parts.path) or "/"
-    return parts.scheme, parts.hostname, port or PORTS[parts.scheme], path
+    return parts.scheme, parts.hostname, port or OWN_PORTS[parts.scheme], path
 
 
 def _plain_or_upper(found: re.Match[str]) -> str:

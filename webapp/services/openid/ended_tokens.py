@@ -34,21 +34,19 @@ class SentToken:
         return not self.live
 
 
-def find(server: Provider, client: Registered, token: str) -> SentToken | None:
+def find(server: Provider, token: str) -> SentToken | None:
     """An access or refresh token: which one it is shows itself, so that a wrong hint does no harm (RFC 7009 section
     2.1)."""
-    tokens, tx = server.tokens, server.tx
+    tokens, tx, app = server.tokens, server.tx, server.client_app
     by_access_token = tokens.by_access_token(tx, token)
     if by_access_token is not None:
         given, claims = by_access_token
-        return SentToken(
-            given, claims, given.authorization.app_id == client.app.id and tokens.is_live(tx, client.app, given)
-        )
-    refreshing = tokens.by_refresh_token(tx, client.app.id, token)
+        return SentToken(given, claims, given.authorization.app_id == app.id and tokens.is_live(tx, app, given))
+    refreshing = tokens.by_refresh_token(tx, app.id, token)
     if refreshing is None:
         return None
     is_unused = refreshing.token.used_at is None and tokens.is_recent(refreshing.token)
-    return SentToken(refreshing, None, is_unused and tokens.is_live(tx, client.app, refreshing))
+    return SentToken(refreshing, None, is_unused and tokens.is_live(tx, app, refreshing))
 
 
 class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib has no types
@@ -57,9 +55,7 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib has no ty
     server: Provider
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> SentToken | None:  # noqa: ARG002  # of Authlib's endpoint
-        named = self.server.named
-        assert named is not None, "Authlib asked for a token before it knew the client"
-        return find(self.server, Registered(named), token_string)
+        return find(self.server, token_string)
 
     def revoke_token(self, token: SentToken, request: Any) -> None:  # noqa: ARG002  # of Authlib's endpoint
         """Ends all tokens of its authorization (RFC 7009 section 2.1)."""
@@ -76,25 +72,21 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # the same
         return token.check_client(client)
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> SentToken | None:  # noqa: ARG002  # of Authlib's endpoint
-        named = self.server.named
-        assert named is not None, "Authlib asked for a token before it knew the client"
-        return find(self.server, Registered(named), token_string)
+        return find(self.server, token_string)
 
     def introspect_token(self, token: SentToken) -> dict[str, Any]:
         """RFC 7662 section 2.2."""
         if token.claims is not None:
             kind = DPOP if "cnf" in token.claims else "Bearer"
             return {"active": True, "token_type": kind, **token.claims}
-        given, tokens = token.given, self.server.tokens
+        given, tokens, app = token.given, self.server.tokens, self.server.client_app
         assert isinstance(given, Refreshing), "a token without claims is a refresh token"
-        named = self.server.named
-        assert named is not None, "Authlib asked for a token before it knew the client"
         return {
             "active": True,
             "token_type": "refresh_token",
             "iss": tokens.issuer,
-            "client_id": named.app.client_id,
-            "sub": tokens.subjects.of(named.app, given.account.id),
+            "client_id": app.client_id,
+            "sub": tokens.subjects.of(app, given.account.id),
             "scope": " ".join(given.authorization.scopes),
             "iat": given.token.made_at,
             "exp": given.token.made_at + tokens.core.policy.refresh_token_idle,

@@ -94,12 +94,12 @@ class Steps:
         """Raises `AuthorizationError` when another account than the hinted one is logged in."""
         if user is None:
             return LogIn()
-        self._check_hint(asked, user)
+        self.check_hint(asked, user)
         with self.sessions.core.db.read() as tx:
             return self.next_within(tx, asked, context, user)
 
     def next_within(self, tx: Transaction, asked: CheckedRequest, context: RequestContext, user: User) -> Step:
-        """The same in the caller's transaction, for a request without hints."""
+        """The same in the caller's transaction. Must come after `check_hint`, for a request that may have hints."""
         may_use = self.clients.may_use(tx, asked.app, user.account)
         connection = self.connections.find(tx, asked.app.id, user.account.id)
         if not may_use:
@@ -118,8 +118,11 @@ class Steps:
             return Ready(proved)
         return Ready(proved) if agreed and not asked.offline and not on_device else Consent()
 
-    def _check_hint(self, asked: CheckedRequest, user: User) -> None:
-        """OpenID Connect Core 1.0 sections 3.1.2.1 (id_token_hint) and 5.5.1 (the claim `sub`)."""
+    def check_hint(self, asked: CheckedRequest, user: User) -> None:
+        """OpenID Connect Core 1.0 sections 3.1.2.1 (id_token_hint) and 5.5.1 (the claim `sub`).
+
+        Must come before a transaction, because it reads keys. Raises `AuthorizationError`.
+        """
         subject = self.subjects.of(asked.app, user.account.id)
         wanted = (asked.claims.get("id_token", {}).get("sub") or {}).get("value", subject)
         if asked.id_token_hint is not None:

@@ -1,4 +1,7 @@
-"""What the operator does to an account from the command line. Its owner is notified of resets and log-outs."""
+"""What the operator does to an account from the command line, and the language and theme that its owner chose.
+
+Its owner is notified of resets and log-outs.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from ...domain.names import key_of
 from ...domain.origin import NO_BROWSER
 from ...domain.refusals import NotFound
 from ...models import batches
-from ...models.accounts import Account
+from ...models.accounts import LOCKED, Account
 from ...models.database import Transaction
 from ...models.factors import Factor
 from ...models.names import FormerUsername
@@ -21,8 +24,6 @@ from ..factor_resets import reset_factors
 from ..notices import Notices
 from ..own_account import Deletions, Renames
 from ..sessions import Sessions
-
-LOCKED = select(Account).with_for_update(key_share=True)  # as `lock_account` does
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,13 @@ class Accounts:
 
     def reset_second_factors(self, username: str, why: str) -> None:
         """Resets them at once, as `reset_factors` does. Raises `NotFound`."""
-        account = self.named(username)
         with self.core.db.write() as tx:
-            reset_factors(tx, self.sessions, self.notices, account, why)
+            reset_factors(tx, self.sessions, self.notices, self._find(tx, LOCKED, username), why)
 
     def log_out(self, username: str) -> None:
         """Ends every session of the account. Raises `NotFound`."""
-        account = self.named(username)
         with self.core.db.write() as tx:
+            account = self._find(tx, LOCKED, username)
             self.sessions.end_others(tx, account.id, None)
             self.notices.tell(tx, account, "logged-out-by-operator", NO_BROWSER)
 

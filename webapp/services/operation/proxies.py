@@ -26,4 +26,4 @@ class Proxies:
     def sends_forwarded(self) -> bool:
         """True when such a request came in the last day. Raises `DatabaseUnavailable`."""
         with self.core.db.read() as tx:
-            return self.core.clock.now() - site_value(tx, FORWARDED_AT) < DAY
+            return self.core.is_within(site_value(tx, FORWARDED_AT), DAY)

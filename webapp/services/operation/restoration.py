@@ -15,7 +15,7 @@ from sqlalchemy import delete, select, update
 
 from ...domain.ports import Heartbeat
 from ...domain.refusals import DatabaseUnavailable
-from ...models.accounts import NO_RECOVERY, Account
+from ...models.accounts import STOPPED_CHANGES, Account
 from ...models.app_logins import AppAuthorization, AuthorizationRequest
 from ...models.app_proofs import PushedRequest
 from ...models.apps import AppSession, RefusedAccess, TemporaryPassword
@@ -121,7 +121,7 @@ class Restoration:
         """True for three days after a restoration, in which the log-in page says why users must log in again."""
         with self.core.db.read() as tx:
             at = tx.scalar(select(SiteValue.value).where(SiteValue.name == RESTORED_AT)) or 0
-        return self.core.clock.now() - at < BANNER_SECONDS
+        return self.core.is_within(at, BANNER_SECONDS)
 
     def _void_all(self, tx: Transaction) -> None:
         self.core.db.take_time(tx)
@@ -132,8 +132,8 @@ class Restoration:
         for dropped in (KeptAct, Draft, Code, Link, RefusedAccess, *requests):
             tx.execute(delete(dropped))
         # it is not known which backup codes were used since, so their owners must make new ones
-        # and a recovery may have been stopped since
-        tx.execute(update(Account).values({"backup_code_hash": None, "backup_code_made_at": None, **NO_RECOVERY}))
+        # and what waits can have been stopped since, and by its link no longer can be
+        tx.execute(update(Account).values({"backup_code_hash": None, "backup_code_made_at": None, **STOPPED_CHANGES}))
         for method in self.methods:
             least = method.counter_at(now)
             tx.execute(update(Factor).where(Factor.method == method.slug, Factor.counter < least).values(counter=least))

@@ -95,9 +95,7 @@ class Groups:
         """The account that was added, None when it was in the group. Raises `UnknownGroup` or `UnknownUsername`."""
         with self.acts.write(actor) as act:
             self._demand(act.tx, name)
-            account = locked_by_name(
-                act.tx, username
-            )  # locked: of two requests at once, the second finds the first's row
+            account = locked_by_name(act.tx, username)  # of two requests at once, the second finds the first's row
             mine = Membership.group_name == name, Membership.account_id == account.id
             if act.tx.scalar(select(Membership.id).where(*mine)) is not None:
                 return None

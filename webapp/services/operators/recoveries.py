@@ -147,7 +147,6 @@ class Recoveries:
             to=to,
             template="recovery",
             account=account,
-            name=account.name,
             subject=subject,
             what=what,
             at=self.core.clock.now(),

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Update, literal, select, update
+from sqlalchemy import ColumnElement, Update, literal, update
 
 from ...domain.app_refusals import OtherOperator, UnknownUsername
 from ...domain.names import key_of
 from ...domain.origin import NO_BROWSER
-from ...models.accounts import NO_RECOVERY, OPERATOR, PERSON, Account
+from ...models.accounts import LOCKED, NO_RECOVERY, OPERATOR, PERSON, Account
 from ...models.codes import Link
 from ...models.database import Transaction, changed_one_row
 from ..account_lookup import has_username
@@ -24,8 +24,6 @@ from ..notices import Notices
 from ..sessions import Sessions
 from .acts import COMMAND_LINE, Act, Actor, Acts
 from .last_operator import demand_another_operator
-
-LOCKED = select(Account).with_for_update(key_share=True)  # as `lock_account` does
 
 
 @dataclass(frozen=True, slots=True)

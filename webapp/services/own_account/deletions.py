@@ -86,8 +86,6 @@ class Deletions:
                 to=account.email,
                 template="account-deleted",
                 account=account,
-                name=account.name,
-                username=account.username,
                 by_operator=by_operator,
             )
         delete_accounts(tx, Account.id == account.id)
@@ -108,8 +106,6 @@ class Deletions:
             to=account.email,
             template="account-deletion",
             account=account,
-            name=account.name,
-            username=account.username,
             until=until,
             at=self.core.clock.now(),
             origin=origin,

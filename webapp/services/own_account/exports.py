@@ -34,7 +34,7 @@ from ..attempt_rules import SlidingWindows, WithRefusal
 from ..attempts import Attempts, Bucket
 from ..core import Core
 from ..notices import Notices, sentence_for
-from ..phone_numbers import phone_bound
+from ..phone_numbers import unsealed
 from ..sessions import Sessions
 
 FROM = ("address", "device")
@@ -108,7 +108,7 @@ class Exports:
         own = {name: _plain(name, getattr(account, name)) for name in OF_ACCOUNT}
         copied: dict[str, Any] = {
             "copied_at": machine(self.core.clock.now()),
-            "account": {**own, "phone_number": self._number_of(account)},
+            "account": {**own, "phone_number": unsealed(self.core.keyring, account.id, account.phone_number)},
         }
         for table, names in COPIED.items():
             columns = rows_of(table).c
@@ -116,14 +116,6 @@ class Exports:
             rows = tx.execute(mine.order_by(columns.id)).all()
             copied[table.__tablename__] = [_row(dict(zip(names, row, strict=True))) for row in rows]
         return copied
-
-    def _number_of(self, account: Account) -> str | None:
-        if account.phone_number is None:
-            return None
-        try:
-            return self.core.keyring.open(account.phone_number, phone_bound(account.id))
-        except ValueError:  # the key that sealed it is missing
-            return None
 
     def _bucket(self, account_id: int) -> Bucket:
         return Bucket(f"export:{account_id}", WithRefusal(SlidingWindows((self.core.policy.exports,)), TooManyExports))

@@ -168,8 +168,6 @@ class Renames:
             to=to,
             template="username-change",
             account=account,
-            name=account.name,
-            username=account.username,
             new_username=username,
             until=until,
             at=self.core.clock.now(),

@@ -100,7 +100,7 @@ class RequestPushes:
         rows = tx.execute(newest.order_by(LoginRequest.id.desc()).limit(self.core.policy.denials_that_pause)).all()
         if len(rows) < self.core.policy.denials_that_pause or any(state != DENIED for state, _ in rows):
             return False
-        return self.core.clock.now() - (rows[0][1] or 0) < self.core.policy.pushes_paused
+        return self.core.is_within(rows[0][1] or 0, self.core.policy.pushes_paused)
 
     def _text(self, account: Account, request: LoginRequest, url: str) -> str:
         """Declarative Web Push JSON, in the account's language; our service worker reads it too."""

@@ -32,9 +32,9 @@ def authorize() -> Any:
     parameters = current.services().openid.pushed_requests.take(list(request.args.items(multi=True)))
     asked = service.ask(parameters)
     context = service.now(user)
-    if user is not None and isinstance(service.next(asked, context, user), Ready):
+    step = service.next(asked, context, user)
+    if user is not None and isinstance(step, Ready):
         return app_flow.redirect(service.grant(user, asked, context, current.origin()))
-    service.next(asked, context, user)
     return render.go(app_flow.page_of(service.keep(asked.app, parameters, user, current.origin())))
 
 

@@ -26,8 +26,8 @@ NUMBER = re.compile("[0-9a-f]{16}")
 @bp.get("/start")
 def start() -> Any:
     """Gives the browser the cookie in which its log-in must end, and leads on to the site."""
-    host, handle = _host(_app()), request.args.get("id", "")
-    started = _guarded().logins.start(host, handle, asks=start_cookie(host, AGAIN) in request.cookies)
+    host, handle = str(_app().host), request.args.get("id", "")
+    started = current.services().guarded.logins.start(host, handle, asks=start_cookie(host, AGAIN) in request.cookies)
     site = current.services().settings.main_url
     response = _go(f"{site}{layouts.page_url('guarded_logins.log_in', id=started.handle)}")
     for old in [*guarded_hosts.started(host)][: 1 - guarded_hosts.MOST_STARTED]:
@@ -40,9 +40,9 @@ def start() -> Any:
 @bp.get("/back")
 def back() -> Any:
     """Opens the session of the host, and leads to the page that was asked for."""
-    host, code = _host(_app()), request.args.get("code", "")
+    host, code = str(_app().host), request.args.get("code", "")
     started, earlier = guarded_hosts.started(host), request.cookies.get(cookie_name(host), "")
-    opened = _guarded().visits.open(host, code, [*started.values()], earlier, current.origin())
+    opened = current.services().guarded.visits.open(host, code, [*started.values()], earlier, current.origin())
     response = _go(guarded_hosts.url(host, opened.path))
     guarded_hosts.put(response, host, cookie_name(host), opened.token, None)
     ended = [name for name, nonce in started.items() if nonce == opened.nonce]
@@ -55,12 +55,12 @@ def back() -> Any:
 @bp.route("/log-out", methods=["GET", "POST"])
 def log_out() -> Any:
     app = _app()
-    host, url = _host(app), current.services().settings.main_url
+    host, url = str(app.host), current.services().settings.main_url
     everywhere = [(_("Log out everywhere"), f"{url}{layouts.page_url('sessions.sessions')}")]
     if request.method == "GET" or not _is_own_form(host):
         heading, status = _("Log out of %(app)s?", app=app.name), 200 if request.method == "GET" else 403
         return guarded_page.page(heading, button=_("Log out"), links=everywhere, status=status)
-    _guarded().visits.end(host, request.cookies.get(cookie_name(host), ""), current.origin())
+    current.services().guarded.visits.end(host, request.cookies.get(cookie_name(host), ""), current.origin())
     links = [(_("Log in again"), guarded_hosts.url(host, "/")), *everywhere]
     response = guarded_page.page(app.name, _("You've been logged out."), links=links)
     guarded_hosts.drop(response, host, cookie_name(host))
@@ -100,19 +100,11 @@ def expired(_refusal: Exception) -> Any:
     return guarded_page.page(heading, sentence, links=[again], number=number, status=400)
 
 
-def _guarded() -> Any:
-    return current.services().guarded
-
-
 def _app() -> RegisteredApp:
-    app: RegisteredApp | None = _guarded().logins.app_at(guarded_hosts.here())
+    app = current.services().guarded.logins.app_at(guarded_hosts.here())
     if app is None:
         abort(404)
     return app
-
-
-def _host(app: RegisteredApp) -> str:
-    return str(app.host)
 
 
 def _is_own_form(host: str) -> bool:

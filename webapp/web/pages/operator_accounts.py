@@ -114,7 +114,7 @@ def confirm(username: str, act: str) -> Any:
     found, form, chosen = _view(username).account, Form(), ACTS[act]
     if form.submitted():
         try:
-            chosen.do(username)
+            chosen.do(found.username)
             render.receipt(chosen.receipt % {"name": found.name, "username": found.username})
             return render.go(_url(found.username))
         except Refusal as refusal:
@@ -132,13 +132,13 @@ def recover(username: str) -> Any:
     found, form = _view(username).account, ReasonForm()
     if form.submitted():
         try:
-            operators.services().recoveries.start(username, form.why.data or "", operators.actor())
+            operators.services().recoveries.start(found.username, form.why.data or "", operators.actor())
             render.receipt(RECOVERY_STARTED % {"username": found.username})
             return render.go(_url(found.username))
         except Refusal as refusal:
             words.place(refusal, form)
     hours = current.services().settings.policy.recovery_waits // HOUR
-    return render.page("operator/recover.html", form, account=found, hours=hours, cancel_url=_url(username))
+    return render.page("operator/recover.html", form, account=found, hours=hours, cancel_url=_url(found.username))
 
 
 @bp.route("/invitations", methods=["GET", "POST"])

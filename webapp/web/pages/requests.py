@@ -43,7 +43,7 @@ class Row:
 
 
 def for_viewers(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorates a view: passes it the `Viewer`. Without one, redirects to the log-in page, with this page as `next`."""
+    """Decorates a view: passes it the `Viewer`. Without one, does as `log_in_first` does."""
 
     @wraps(view)
     def guarded(method: str, **arguments: Any) -> Any:
@@ -52,8 +52,7 @@ def for_viewers(view: Callable[..., Any]) -> Callable[..., Any]:
             raise NotFound()
         viewer = current.services().approvals.viewer(kind, current.user_or_none(), current.origin())
         if viewer is None:
-            target = current.path() if request.method in guards.SAFE else None
-            return render.go(layouts.page_url("entrance.log_in", next=target), whole=True)
+            return guards.log_in_first()
         response = view(method, viewer, **arguments)
         if viewer.phones:
             cookies.renew_device(response)

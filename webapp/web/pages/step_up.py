@@ -88,15 +88,17 @@ bp.register_error_handler(NotFresh, proof.lost)
 @bp.route("/password", methods=["GET", "POST"])
 def password() -> Any:
     services, user, form = current.services(), current.user(), PasswordForm()
+    method = request.args.get("method")  # one that must be proved, although another one was
     if "cancel" in request.form and form.trusted():
         return _cancel()
     if form.submitted():
+        if method is not None:  # 404 without it, before the session gets a token that no answer would bring
+            services.step_up.choice(services.step_up.claim(user), method)
         try:
             token = services.password_proof.verify(user, form.password.data)
         except Refusal as refusal:
             words.place(refusal, form)
         else:
-            method = request.args.get("method")  # one that must be proved, although another one was
             if method is None and services.sessions.is_fresh(user):
                 return _continue(token)
             _choice, unsent = services.step_up.choose(services.step_up.claim(user), method, current.origin())
