@@ -153,6 +153,14 @@ def test_a_missing_setting_stops_the_server_with_one_sentence(start: Start, port
     assert len(err.strip().splitlines()) == 1
 
 
+def test_a_database_that_cannot_be_used_stops_the_server_with_one_sentence(start: Start, tmp_path: Path) -> None:
+    more = {"NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1", "NIGHTLATCH_DATABASE_URL": f"sqlite:///{tmp_path}/no/folder"}
+    server = start("webapp.serve", **serving(free_port(), **more))
+    out, err = server.communicate(timeout=30)
+    said = f"The database {tmp_path}/no/folder can't be migrated: unable to open database file.\n"
+    assert (server.returncode, out, err) == (1, "", said)
+
+
 @pytest.fixture
 def interruptible() -> Iterator[None]:
     """A job in the background ignores SIGINT, and so would the processes that it starts."""

@@ -9,6 +9,7 @@ from threading import Event, Thread
 import structlog
 
 from .bootstrap import Services
+from .models.database import reason
 from .policy import MINUTE
 
 log = structlog.get_logger()
@@ -48,7 +49,7 @@ def _keep_house(services: Services, stop: Event) -> None:
             if minutes % 60 == 0:
                 services.maintenance.purge()
         except Exception as error:  # it is tried again in a minute
-            log.error("upkeep_failed", error=type(error).__name__)
+            log.error("upkeep_failed", error=reason(error))
         minutes += 1
         stop.wait(MINUTE)
 
@@ -59,4 +60,4 @@ def advise(services: Services) -> None:
         for event, advice in services.advice.about_access().items():
             log.warning(event, advice=advice)
     except Exception as error:  # the database may not answer yet
-        log.error("upkeep_failed", error=type(error).__name__)
+        log.error("upkeep_failed", error=reason(error))

@@ -61,6 +61,7 @@ def invite(email: str, username: str | None, name: str | None) -> None:
 
 @accounts.command("list")
 @with_appcontext
+@reports_refusals
 def list_accounts() -> None:
     """List all accounts: username, email address, name."""
     for account in services().accounts.all():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
+from ..models.revisions import UnusableDatabase
 from .common import reports_refusals, services
 
 
 @click.command("purge")
 @with_appcontext
+@reports_refusals
 def purge() -> None:
     """Delete expired data."""
     for table, count in services().maintenance.purge().items():
@@ -40,4 +42,7 @@ def migrate_command() -> None:
     """Upgrade the database schema."""
     from ..models.migrate import migrate  # Alembic: 60 ms and 11 MiB (docs/decisions/lazy-imports.md)
 
-    migrate(services().settings.database_url)
+    try:
+        migrate(services().settings.database_url)
+    except UnusableDatabase as error:
+        raise click.ClickException(f"The database {error}.") from None
