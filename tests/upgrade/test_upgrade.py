@@ -34,8 +34,8 @@ PEOPLE: dict[str, dict[str, Any]] = BEFORE["people"]
 NEW = "seven brass wheels turning"
 
 
-@pytest.fixture
-def upgraded(url: str) -> str:
+def write_before(url: str) -> None:
+    """Makes the database of the version before."""
     with writing(url) as connection:
         command.upgrade(alembic_config(connection), BEFORE["revision"])
     with writing(url) as connection:
@@ -47,6 +47,11 @@ def upgraded(url: str) -> str:
                 if connection.dialect.name == "postgresql" and "id" in table.c:
                     after = f"SELECT setval('{table.name}_id_seq', (SELECT max(id) FROM {table.name}))"
                     connection.execute(text(after))
+
+
+@pytest.fixture
+def upgraded(url: str) -> str:
+    write_before(url)
     assert trouble(url)
     migrate(url)
     assert trouble(url) is None

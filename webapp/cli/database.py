@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 from flask.cli import with_appcontext
 
@@ -46,3 +48,19 @@ def migrate_command() -> None:
         migrate(services().settings.database_url)
     except UnusableDatabase as error:
         raise click.ClickException(f"The database {error}.") from None
+
+
+@click.command("copy-from")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path))
+@with_appcontext
+def copy_from(file: Path) -> None:
+    """Copy a SQLite database to the empty PostgreSQL database of the settings. Stop the site before."""
+    from ..models.copying import copy_rows  # Alembic too
+
+    try:
+        count = copy_rows(file, services().settings.database_url)
+    except UnusableDatabase as error:
+        raise click.ClickException(f"The database {error}.") from None
+    click.echo(
+        f"Copied {count} rows. Next, run `flask --app wsgi moved`; or `flask --app wsgi restored`, if {file} is a backup."
+    )

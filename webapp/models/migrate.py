@@ -41,7 +41,7 @@ VALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE indisvalid AND pg
 """The names of the usable indexes. One whose creation was interrupted is there, and not valid."""
 
 for module in iter_modules([str(Path(__file__).parent)]):  # METADATA has the tables of imported modules only
-    if module.name != "migrate":
+    if module.name not in ("migrate", "copying"):
         import_module(f"{__package__}.{module.name}")
 METADATA = Table.metadata
 
