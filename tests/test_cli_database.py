@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from click.testing import Result
 from flask import Flask
 
 from webapp import create_app
+from webapp.domain.refusals import DatabaseUnavailable
+from webapp.models.database import Database, Transaction
 from webapp.models.migrate import migrate
 from webapp.models.revisions import NEWER, OUTDATED
 from webapp.settings import Settings
@@ -58,7 +61,7 @@ def test_no_command_but_migrate_makes_a_database(tmp_path: Path) -> None:
     ("url", "said"),
     [
         ("postgresql+psycopg://ada:hunter2@127.0.0.1:1/site", "can't be used: connection failed: "),
-        ("sqlite:///{}/text", "can't be used: file is not a database; check NIGHTLATCH_DATABASE_URL"),
+        ("sqlite:///{}/text", "can't be used: file is not a database; look at "),
     ],
 )
 def test_the_reason_of_the_driver_is_told_and_no_secret(tmp_path: Path, url: str, said: str) -> None:
@@ -88,6 +91,21 @@ def test_a_database_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     result = run(app_with(f"sqlite:///{file}", tmp_path), "migrate")
     said = f"Error: The database {file} can't be migrated: unable to open database file.\n"
     assert (result.exit_code, result.output) == (1, said)
+
+
+def test_check_says_that_a_database_cannot_be_written(tmp_path: Path) -> None:
+    class ReadOnly(Database):
+        @contextmanager
+        def write(self, *, durable: bool = True) -> Iterator[Transaction]:
+            raise DatabaseUnavailable(5) from sqlite3.OperationalError("attempt to write a readonly database")
+            yield
+
+    url = f"sqlite:///{tmp_path}/site.sqlite3"
+    migrate(url)
+    settings = Settings.read({"NIGHTLATCH_DATABASE_URL": url}, tmp_path / "instance")
+    result = run(create_app(settings, db=ReadOnly(url)), "check")
+    assert result.exit_code == 1
+    assert "Database: can't be written: attempt to write a readonly database\n" in result.output
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from ..domain.ports import Mail, TextMessages
 from ..domain.refusals import DatabaseUnavailable
 from ..environment import PREFIX
+from ..models.database import said
 from ..models.revisions import OUTDATED
 from ..services.operation.advice import about_hashing
 from ..services.operation.restoration import UNKNOWN
@@ -30,6 +31,12 @@ def check() -> None:
     from ..models.migrate import trouble  # as in database.py
 
     database, wrong = trouble(services().settings.database_url), False
+    if database is None:
+        try:
+            with services().db.write():  # nothing: it may be locked, read-only or a replica
+                pass
+        except DatabaseUnavailable as refusal:
+            database = f"can't be written: {said(refusal)}"
     for part, error in _findings(database):
         click.echo(f"{part}: {error or 'fine'}")
         wrong = wrong or error is not None

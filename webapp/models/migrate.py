@@ -91,7 +91,9 @@ def trouble(database_url: str) -> str | None:
         with database.engine.connect() as connection:
             heads = set(MigrationContext.configure(connection).get_current_heads())
     except DBAPIError as error:
-        return f"can't be used: {said(error)}; check NIGHTLATCH_DATABASE_URL"
+        file = sqlite_file(database_url)
+        look_at = f"look at {file}, its owner and its disk" if file else "check NIGHTLATCH_DATABASE_URL"
+        return f"can't be used: {said(error)}; {look_at}"
     finally:
         database.engine.dispose()
     scripts = ScriptDirectory.from_config(alembic_config())
