@@ -63,7 +63,7 @@ def main() -> int:
     try:
         listener = _listening(settings.bind)
     except OSError as error:
-        _tell(f"NIGHTLATCH_BIND is {settings.bind}, which cannot be listened on: {os.strerror(error.errno or 0)}.")
+        _tell(f"NIGHTLATCH_BIND is {settings.bind}, which cannot be listened on: {error.strerror}.")
         return 1
     in_memory = MEMORY if os.access(MEMORY, os.W_OK) else None
     with listener, TemporaryDirectory() as folder, TemporaryDirectory(prefix="nightlatch-", dir=in_memory) as counts:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import SEEK_END
 from pathlib import Path
 
 from .. import keys
@@ -22,6 +23,8 @@ from .hosts import LABEL, is_bind, is_local, is_server_url, server_name, support
 ROOT = Path(__file__).resolve().parent.parent.parent
 INSTANCE = ROOT / "instance"
 ENCODED = "its port is a number, and @ : / ? # in its password are written %40 %3A %2F %3F %23"
+PLACES_MARKER = b"\xab\xcd\xefMaxMind.com"
+"""Stands in the last 128 KiB of a file in MaxMind's format (MaxMind DB File Format Specification 2.0)."""
 SERVING_NEEDS = {
     "SERVER_NAME": "the host people open, such as login.example.org",
     **keys.EXAMPLES,
@@ -123,8 +126,8 @@ class Settings:
         )
         places_file = variables.secret(
             "GEOIP_FILE",
-            lambda path: Path(path).is_file(),
-            "must be a file in MaxMind's format, such as /var/lib/GeoLite2-City.mmdb",
+            _is_places_file,
+            "must be a readable file in MaxMind's format, such as /var/lib/GeoLite2-City.mmdb",
         )
         settings = cls(
             server_name=host,
@@ -179,3 +182,12 @@ class Settings:
         )
         variables.refuse_unknown()
         return settings
+
+
+def _is_places_file(path: str) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            file.seek(max(0, file.seek(0, SEEK_END) - 128 * 1024))
+            return PLACES_MARKER in file.read()
+    except OSError:
+        return False
