@@ -62,5 +62,5 @@ def copy_from(file: Path) -> None:
     except UnusableDatabase as error:
         raise click.ClickException(f"The database {error}.") from None
     click.echo(
-        f"Copied {count} rows. Next, run `flask --app wsgi moved`; or `flask --app wsgi restored`, if {file} is a backup."
+        f"Copied {count} rows. Next, run `flask --app wsgi moved`, or `flask --app wsgi restored` after a backup."
     )

@@ -43,7 +43,8 @@ def _copy(name: str, source: Connection, target: Connection) -> int:
         target.execute(insert(table), [dict(row) for row in rows])
         count += len(rows)
     if "id" in table.c:
-        given = text("SELECT max(seq) FROM sqlite_sequence WHERE name = :name")  # ids of deleted rows are not given again
+        # what SQLite counted, for the id of a deleted row is not given again
+        given = text("SELECT max(seq) FROM sqlite_sequence WHERE name = :name")
         newest = source.scalar(given, {"name": name}) or source.scalar(select(func.max(table.c.id)))
         if newest:
             target.execute(select(func.setval(func.pg_get_serial_sequence(name, "id"), newest)))

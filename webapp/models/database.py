@@ -180,7 +180,7 @@ class Database:
 
 
 def said(error: BaseException) -> str:
-    """What the driver said, in one line. That of an `OperationalError` or `DatabaseUnavailable` has no value of a row."""
+    """What the driver said, in one line: of an `OperationalError` or `DatabaseUnavailable` it has no value of a row."""
     while error.__cause__ is not None:
         error = error.__cause__
     return " ".join(str(error).split())

@@ -234,7 +234,7 @@ class Delivery:
             tx.execute(update(Message).where(*claimed).values(**values))
 
 
-def _facts(message: Message, state: State) -> dict[str, str | int]:
+def _facts(message: Message, state: str) -> dict[str, str | int]:
     return {"message": message.id, "template": message.template, "state": state, "attempts": message.attempts}
 
 
