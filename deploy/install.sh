@@ -89,7 +89,7 @@ if [ "$proxy" = nginx ]; then
   if [ ! -e "$file" ]; then
     sed "s/login\.example\.org/$host/g" deploy/nginx.conf >"$file"
     ln -sf "$file" /etc/nginx/sites-enabled/nightlatch
-    rm -f /etc/nginx/sites-enabled/default
+    [[ " ${missing[*]} " != *" nginx-light "* ]] || rm -f /etc/nginx/sites-enabled/default  # of an nginx that was new
   fi
   nginx -t -q
 else
