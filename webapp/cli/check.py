@@ -64,7 +64,10 @@ def _findings(database: str | None) -> list[tuple[str, str | None]]:
         with suppress(DatabaseUnavailable, DBAPIError):  # the line before says so; tables may be missing
             unknown = services().restoration.is_unknown()
             untrusted = settings.trusted_proxies == 0 and services().proxies.sends_forwarded()
-            findings += [("Heartbeat", UNKNOWN if unknown else None), ("Proxies", UNTRUSTED if untrusted else None)]
+            fault = services().maintenance.key_fault()
+            keys = f"{fault}; put back what was in {PREFIX}ENCRYPTION_KEYS" if fault else None
+            findings += [("Keys", keys), ("Heartbeat", UNKNOWN if unknown else None)]
+            findings.append(("Proxies", UNTRUSTED if untrusted else None))
     findings.append(("Mail", _error_of(mail) if settings.mail else unset))
     if settings.text_gateway:  # optional
         findings.append(("Text messages", _error_of(texts)))
