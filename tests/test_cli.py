@@ -235,6 +235,9 @@ def test_resealing_without_the_old_key_names_it(site: Site, environ: dict[str, s
     assert result.exit_code == 1
     assert f"the encryption key '{name}' is not among the settings" in result.output
     assert "Traceback" not in result.output
+    found = app.test_cli_runner().invoke(args=["check"]).output
+    assert f"Keys: the encryption key '{name}' is not among the settings; put back what was in " in found
+    assert "Keys: fine" in site.app.test_cli_runner().invoke(args=["check"]).output
 
 
 def test_after_resealing_the_old_key_can_be_removed(
@@ -328,6 +331,15 @@ def test_check_reports_what_is_wrong_and_fails(site: Site, run: Run) -> None:
     assert "Mail: NIGHTLATCH_MAIL_URL isn't set" in result.output
 
 
+class TestSiteWithRedis:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, "NIGHTLATCH_REDIS_URL": "redis://127.0.0.1:1"}
+
+    def test_check_says_that_redis_does_not_answer(self, run: Run) -> None:
+        assert "Redis: doesn't answer, so the flood limit counts in the database\n" in run("check").output
+
+
 class TestSiteWithMailServer:
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
@@ -349,7 +361,7 @@ class TestSiteWithMailServer:
         result = run("check")
         assert (result.exit_code, result.output) == (
             0,
-            "Settings: fine\nDatabase: fine\nHeartbeat: fine\nProxies: fine\nMail: fine\n"
+            "Settings: fine\nDatabase: fine\nKeys: fine\nHeartbeat: fine\nProxies: fine\nMail: fine\n"
             "Legacy access: NIGHTLATCH_LEGACY_ACCESS is on and NIGHTLATCH_SIGN_UP is open: everyone who signs up and"
             " confirms an email address gets in at the sites behind /legacy/verify\n",
         )

@@ -153,12 +153,51 @@ def test_a_missing_setting_stops_the_server_with_one_sentence(start: Start, port
     assert len(err.strip().splitlines()) == 1
 
 
+def test_a_database_that_cannot_be_used_stops_the_server_with_one_sentence(start: Start, tmp_path: Path) -> None:
+    more = {"NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1", "NIGHTLATCH_DATABASE_URL": f"sqlite:///{tmp_path}/no/folder"}
+    server = start("webapp.serve", **serving(free_port(), **more))
+    out, err = server.communicate(timeout=30)
+    said = f"The database {tmp_path}/no/folder can't be migrated: unable to open database file.\n"
+    assert (server.returncode, out, err) == (1, "", said)
+
+
 @pytest.fixture
 def interruptible() -> Iterator[None]:
     """A job in the background ignores SIGINT, and so would the processes that it starts."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+def test_a_site_under_a_public_name_gets_no_demo_account(start: Start, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/site.sqlite3"
+    more = {"NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1", "NIGHTLATCH_DATABASE_URL": url}
+    named = {**serving(free_port(), **more), "NIGHTLATCH_SERVER_NAME": "login.example.org"}
+    named["NIGHTLATCH_PREFERRED_URL_SCHEME"] = "https"
+    site = start("flask", "--app", "wsgi", "develop", **named)
+    _, err = site.communicate(timeout=30)
+    said = "Error: It is for a name under .localhost; make serve starts login.example.org.\n"
+    assert (site.returncode, err) == (1, said)
+
+
+def test_a_password_is_asked_for_at_a_terminal_and_not_shown(tmp_path: Path) -> None:
+    migrate(f"sqlite:///{tmp_path}/site.sqlite3")
+    controller, terminal = os.openpty()
+    create = ("accounts", "create", "--username", "ada", "--name", "Ada Lovelace")
+    environ = {**os.environ, "NIGHTLATCH_DATABASE_URL": f"sqlite:///{tmp_path}/site.sqlite3"}
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", *create]
+    pipes = {"stdin": terminal, "stdout": terminal, "stderr": terminal, "start_new_session": True}
+    with subprocess.Popen(command, cwd=ROOT, env=environ, **pipes) as made:
+        os.close(terminal)
+        shown = b""
+        while b"Password: " not in shown:
+            shown += os.read(controller, 1000)
+        os.write(controller, b"violet tractors hum\n")
+        with suppress(OSError):  # the end of a terminal
+            while more := os.read(controller, 1000):
+                shown += more
+    os.close(controller)
+    assert (made.returncode, b"Created ada." in shown, b"violet" in shown) == (0, True, False)
 
 
 @pytest.mark.usefixtures("interruptible")

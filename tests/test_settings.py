@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from webapp.keys import DEVELOPMENT_FILE, development_keys, generate_keys
-from webapp.settings import MailServer, Settings, SettingsError, TextGateway
+from webapp.settings import PLACES_MARKER, MailServer, Settings, SettingsError, TextGateway
 
 KEY_TEXT = base64.b64encode(bytes(range(32))).decode()
 SERVING = {
@@ -136,7 +136,13 @@ def test_a_site_with_a_public_name_never_generates_its_own_keys(tmp_path: Path, 
         ("SITE_NAME", "A" * 41, "Acme"),
         ("SITE_NAME", "Ac\x07me", "Acme"),
         ("DATABASE_URL", "mysql://db.example.org", "postgresql+psycopg://"),
+        ("DATABASE_URL", "postgresql+psycopg://ada:hunter@2@db.example.org/site", "%40"),
+        ("DATABASE_URL", "postgresql+psycopg://ada:hunter/2@db.example.org/site", "%2F"),
+        ("DATABASE_URL", "postgresql+psycopg://ada@db.example.org:five/site", "its port is a number"),
+        ("GEOIP_FILE", "/nowhere/places.mmdb", "MaxMind's format"),
+        ("GEOIP_FILE", __file__, "MaxMind's format"),
         ("REDIS_URL", "http://127.0.0.1", "redis://127.0.0.1:6379"),
+        ("REDIS_URL", "redis://127.0.0.1:99999", "its port is a number"),
         ("SECRET_KEY", "short", "keys generate"),
         ("SECRET_KEY", "a" * 64, "keys generate"),
         ("SECRET_KEY_FALLBACKS", "short", "keys generate"),
@@ -152,6 +158,11 @@ def test_a_site_with_a_public_name_never_generates_its_own_keys(tmp_path: Path, 
         ("MAIL_URL", "smtp://mail.example.org:submission", "smtp://user:password@mail.example.org:587?starttls=1"),
         ("MAIL_URL", "smtp://[::1", "smtp://user:password@mail.example.org:587?starttls=1"),
         ("MAIL_URL", "smtp://ada:secret@mail.example.org", "?starttls=1"),
+        ("MAIL_URL", "smtp://mail.example.org:587?starttls=true", "?starttls=1"),
+        ("MAIL_URL", "smtp://mail.example.org:587?startls=1", "?starttls=1"),
+        ("MAIL_URL", "smtp://mail.example.org/out", "?starttls=1"),
+        ("SIGNUP", "closed", "NIGHTLATCH_SIGN_UP"),
+        ("COLOUR", "black", "README.md"),
         ("MAIL_FROM", "no-reply", "no-reply@example.org"),
         ("MAIL_FROM", "a@b@c", "no-reply@example.org"),
         ("MAIL_FROM", "no reply@example.org", "no-reply@example.org"),
@@ -207,6 +218,21 @@ def test_a_mistake_is_one_sentence_that_names_the_variable_and_a_valid_value(
     assert error.endswith(".")
     assert "\n" not in error
     assert "Traceback" not in error
+
+
+def test_servers_of_postgresql_and_redis_may_have_all_that_a_url_can_name(tmp_path: Path) -> None:
+    several = "postgresql+psycopg://ada:p%40ss@/site?host=db1:5432&host=[::1]:5433&target_session_attrs=read-write"
+    read(tmp_path, DATABASE_URL=several, REDIS_URL="unix:///run/redis.sock?db=1")
+
+
+def test_a_places_file_is_known_by_its_mark(tmp_path: Path) -> None:
+    file = tmp_path / "places.mmdb"
+    file.write_bytes(bytes(200_000) + PLACES_MARKER + bytes(1000))
+    assert read(tmp_path, GEOIP_FILE=str(file)).places_file == file
+
+
+def test_variables_of_tests_and_of_other_programs_are_not_refused(tmp_path: Path) -> None:
+    Settings.read({"NIGHTLATCH_TEST_ROUNDS": "2", "NIGHTLATCHES": "2", "NIGHTLATCH_SIGNUP": " "}, tmp_path)
 
 
 def test_http_is_allowed_only_for_names_under_localhost(tmp_path: Path) -> None:

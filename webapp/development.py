@@ -9,6 +9,7 @@ from werkzeug.serving import run_simple
 from .bootstrap import Services
 from .domain.refusals import NotFound
 from .models.migrate import migrate
+from .settings.hosts import is_local
 from .worker import start_thread
 
 USERNAME = "demo"
@@ -17,6 +18,8 @@ PASSWORD_FILE = "demo-password.txt"  # noqa: S105  # the name of a file, not a p
 
 def run(app: Flask, services: Services, port: int | None) -> None:
     settings = services.settings
+    if not is_local(settings.server_name):  # the demo account has a password that anyone may read here
+        raise click.ClickException(f"It is for a name under .localhost; make serve starts {settings.server_name}.")
     migrate(settings.database_url)
     services.restoration.void_if_restored()
     password = demo_account(services)

@@ -6,8 +6,11 @@ An error must never repeat a secret.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 
 PREFIX = "NIGHTLATCH_"
+OTHERS = ("POLICY_", "TEST_")
+"""Variables that other code reads, by how their names go on: the policy, and the tests."""
 
 
 class SettingsError(ValueError):
@@ -21,35 +24,41 @@ class Variables:
     `get` raises `SettingsError`.
     """
 
-    def __init__(self, environ: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> None:
-        """`defaults` are named without the prefix."""
-        given = {k.removeprefix(PREFIX): v.strip() for k, v in environ.items() if k.startswith(PREFIX) and v.strip()}
-        self._values = {**(defaults or {}), **given}
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        given = environ.items()
+        self._values = {k.removeprefix(PREFIX): v.strip() for k, v in given if k.startswith(PREFIX) and v.strip()}
+        self._asked: set[str] = set()
+
+    def add_defaults(self, defaults: Mapping[str, str]) -> None:
+        """`defaults` are named without the prefix, and count where nothing was given."""
+        self._values = {**defaults, **self._values}
 
     def get(self, name: str) -> str | None:
+        self._asked.add(name)
         return self._values.get(name)
 
     def required(self, name: str, example: str) -> str:
-        if name not in self._values:
+        value = self.get(name)
+        if value is None:
             raise mistake(name, f"is not set; it needs {example}")
-        return self._values[name]
+        return value
 
     def text(self, name: str, default: str, is_valid: Callable[[str], object], rule: str) -> str:
-        value = self._values.get(name, default)
+        value = self.get(name) or default
         if not is_valid(value):
             raise mistake(name, f"{rule}, not {value!r}")
         return value
 
     def secret(self, name: str, is_valid: Callable[[str], object], rule: str) -> str | None:
         """None when it is not set. As `text`, but the error does not repeat the value."""
-        value = self._values.get(name)
+        value = self.get(name)
         if value is not None and not is_valid(value):
             raise mistake(name, rule)
         return value
 
     def items(self, name: str, default: str, is_valid: Callable[[str], object], rule: str) -> tuple[str, ...]:
         """The items of a comma-separated list, without the blank ones."""
-        items = tuple(item.strip() for item in self._values.get(name, default).split(",") if item.strip())
+        items = tuple(item.strip() for item in (self.get(name) or default).split(",") if item.strip())
         wrong = [item for item in items if not is_valid(item)]
         if wrong:
             raise mistake(name, f"{rule}, and {wrong[0]!r} is none")
@@ -59,7 +68,15 @@ class Variables:
         return self.text(name, default, choices.__contains__, f"must be one of {', '.join(choices)}")
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
-        return whole_number(PREFIX + name, self._values.get(name, str(default)), least, most)
+        return whole_number(PREFIX + name, self.get(name) or str(default), least, most)
+
+    def refuse_unknown(self) -> None:
+        """To be called last: a variable that was not read is misspelt, and what it should change would not change."""
+        for name in sorted(self._values.keys() - self._asked):
+            if not name.startswith(OTHERS):
+                similar = get_close_matches(name, self._asked, 1)
+                hint = f"the most similar one is {PREFIX}{similar[0]}" if similar else "README.md lists them"
+                raise mistake(name, f"is not a setting; {hint}")
 
 
 def mistake(name: str, sentence: str) -> SettingsError:

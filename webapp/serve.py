@@ -19,7 +19,7 @@ from queue import Empty, SimpleQueue
 from socket import AF_INET, AF_INET6, create_server, socket
 from tempfile import TemporaryDirectory
 
-from .models.revisions import is_known_current
+from .models.revisions import UnusableDatabase, is_known_current
 from .private_files import keep_private
 from .settings import ROOT, Settings, SettingsError
 
@@ -55,11 +55,15 @@ def main() -> int:
     if not is_known_current(settings.database_url):
         from .models.migrate import migrate  # 300 ms and 30 MiB (docs/decisions/lazy-imports.md)
 
-        migrate(settings.database_url)
+        try:
+            migrate(settings.database_url)
+        except UnusableDatabase as error:
+            _tell(f"The database {error}.")
+            return 1
     try:
         listener = _listening(settings.bind)
     except OSError as error:
-        _tell(f"NIGHTLATCH_BIND is {settings.bind}, which cannot be listened on: {os.strerror(error.errno or 0)}.")
+        _tell(f"NIGHTLATCH_BIND is {settings.bind}, which cannot be listened on: {error.strerror}.")
         return 1
     in_memory = MEMORY if os.access(MEMORY, os.W_OK) else None
     with listener, TemporaryDirectory() as folder, TemporaryDirectory(prefix="nightlatch-", dir=in_memory) as counts:

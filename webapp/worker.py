@@ -10,6 +10,7 @@ from threading import Event, Thread
 import structlog
 
 from .bootstrap import Services
+from .models.database import reason
 from .policy import MINUTE
 
 log = structlog.get_logger()
@@ -43,7 +44,7 @@ def upkeep(services: Services, stop: Event) -> None:
         try:
             beats = services.restoration.count_heartbeat(beats)
         except Exception as error:  # a database that may be an older copy is not changed
-            log.error("upkeep_failed", error=type(error).__name__)
+            log.error("upkeep_failed", error=reason(error))
         else:
             do_due(services, purge=minutes % 60 == 0)
         minutes += 1
@@ -63,7 +64,7 @@ def do_due(services: Services, *, purge: bool) -> None:
         try:
             task()
         except Exception as error:  # it is tried again in a minute, and the purge in an hour
-            log.error("upkeep_failed", task=task.__qualname__, error=type(error).__name__)
+            log.error("upkeep_failed", task=task.__qualname__, error=reason(error))
 
 
 def advise(services: Services) -> None:
@@ -72,4 +73,4 @@ def advise(services: Services) -> None:
         for event, advice in services.advice.about_access().items():
             log.warning(event, advice=advice)
     except Exception as error:  # the database may not answer yet
-        log.error("upkeep_failed", error=type(error).__name__)
+        log.error("upkeep_failed", error=reason(error))

@@ -347,15 +347,15 @@ def test_a_message_that_another_worker_claimed_first_is_skipped(site: Site) -> N
     assert not site.mail.sent
 
 
-def test_each_outcome_is_logged_in_one_line_without_recipient_or_content(site: Site) -> None:
+def test_each_outcome_is_logged_in_one_line_with_its_reason_and_without_recipient_or_content(site: Site) -> None:
     messages = [site.post() for _ in range(3)]
     with structlog.testing.capture_logs() as logs:
-        site.delivery(RecordingMail(Refused("no: anna"), Unreachable("later: anna"))).deliver_due()
+        site.delivery(RecordingMail(Refused("550 5.1.1"), Unreachable("took longer than 30 s"))).deliver_due()
     assert logs == [
         {"event": "message_failed", "log_level": "error", "message": messages[0], "state": FAILED}
-        | {"template": "code", "attempts": 1},
+        | {"template": "code", "attempts": 1, "complaint": "550 5.1.1"},
         {"event": "message_put_off", "log_level": "warning", "message": messages[1], "state": OWED}
-        | {"template": "code", "attempts": 1},
+        | {"template": "code", "attempts": 1, "complaint": "took longer than 30 s"},
         {"event": "message_sent", "log_level": "info", "message": messages[2], "state": SENT}
         | {"template": "code", "attempts": 1},
     ]
@@ -380,7 +380,7 @@ def test_a_worker_survives_an_unreachable_database_and_logs_it_once(site: Site) 
             nonlocal looks
             looks += 1
             if self.away:
-                raise DatabaseUnavailable(5)
+                raise DatabaseUnavailable(5) from OSError("connection refused\n\tIs the server running?")
             with super().read() as tx:
                 yield tx
 
@@ -393,7 +393,7 @@ def test_a_worker_survives_an_unreachable_database_and_logs_it_once(site: Site) 
         assert eventually(lambda: site.state(message) == SENT)
         assert eventually(lambda: len(logs) == 3)
     assert [line["event"] for line in logs] == ["outbox_in_trouble", "message_sent", "outbox_recovered"]
-    assert logs[0]["error"] == "DatabaseUnavailable"
+    assert logs[0]["error"] == "connection refused Is the server running?"
 
 
 def test_a_worker_stops_between_two_messages(site: Site) -> None:

@@ -188,3 +188,6 @@ def test_the_command_prints_each_request_and_ends_by_what_it_found(site: Site, e
         refused = run(args=["apps", *words])
         assert refused.exit_code != 0
         assert "Give an address with a port" in refused.stderr
+    taken = run(args=["apps", "echo", "--listen", f"127.0.0.1:{echo}"])
+    said = f"Error: 127.0.0.1:{echo} cannot be listened on: Address already in use.\n"
+    assert (taken.exit_code, taken.stderr) == (1, said)

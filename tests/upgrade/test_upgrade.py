@@ -25,7 +25,7 @@ from tests.upgrade.version_before import FILE, environment
 from webapp import create_app
 from webapp.models.accounts import Account
 from webapp.models.database import Database
-from webapp.models.migrate import alembic_config, is_current, migrate, writing
+from webapp.models.migrate import alembic_config, migrate, trouble, writing
 from webapp.policy import DAY
 from webapp.settings import Settings
 
@@ -34,8 +34,8 @@ PEOPLE: dict[str, dict[str, Any]] = BEFORE["people"]
 NEW = "seven brass wheels turning"
 
 
-@pytest.fixture
-def upgraded(url: str) -> str:
+def write_before(url: str) -> None:
+    """Makes the database of the version before."""
     with writing(url) as connection:
         command.upgrade(alembic_config(connection), BEFORE["revision"])
     with writing(url) as connection:
@@ -47,9 +47,14 @@ def upgraded(url: str) -> str:
                 if connection.dialect.name == "postgresql" and "id" in table.c:
                     after = f"SELECT setval('{table.name}_id_seq', (SELECT max(id) FROM {table.name}))"
                     connection.execute(text(after))
-    assert not is_current(url)
+
+
+@pytest.fixture
+def upgraded(url: str) -> str:
+    write_before(url)
+    assert trouble(url)
     migrate(url)
-    assert is_current(url)
+    assert trouble(url) is None
     return url
 
 

@@ -13,7 +13,7 @@ from .accounts import accounts
 from .apps import apps
 from .check import check
 from .common import SAY, services
-from .database import migrate_command, moved, purge, restored
+from .database import copy_from, migrate_command, moved, purge, restored
 from .groups import groups
 from .guarded import doctor, echo
 from .keys import keys
@@ -29,7 +29,7 @@ def install(app: Flask, say: Callable[[Refusal], str]) -> None:
         app.cli.add_command(group)
     for command in (echo, doctor):
         apps.add_command(command)
-    for command in (purge, check, restored, moved, migrate_command, why, develop):
+    for command in (purge, check, restored, moved, migrate_command, copy_from, why, develop):
         app.cli.add_command(command)
 
 

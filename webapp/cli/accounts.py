@@ -28,8 +28,9 @@ accounts = AppGroup(
 @with_appcontext
 @reports_refusals
 def create(username: str, email: str | None, name: str, email_confirmed: bool, phone: str | None) -> None:
-    """Create an account. Reads the password from standard input."""
-    password = sys.stdin.readline().rstrip("\n")
+    """Create an account. Reads the password from standard input, or asks for it."""
+    asks = sys.stdin.isatty()
+    password = click.prompt("Password", hide_input=True) if asks else sys.stdin.readline().rstrip("\n")
     address = normalize(email) if email else None
     number = services().phone_numbers.read(phone, "") if phone else None
     account = services().sign_up.create_by_operator(name, username, password, address, confirmed=email_confirmed)
@@ -61,6 +62,7 @@ def invite(email: str, username: str | None, name: str | None) -> None:
 
 @accounts.command("list")
 @with_appcontext
+@reports_refusals
 def list_accounts() -> None:
     """List all accounts: username, email address, name."""
     for account in services().accounts.all():

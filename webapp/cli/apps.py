@@ -76,6 +76,7 @@ def create(kind: str, no_pkce: bool, as_json: bool, **given: Any) -> None:
 
 @apps.command("list")
 @with_appcontext
+@reports_refusals
 def list_apps() -> None:
     """List all apps: client id, kind, name, and when each was last used."""
     for app in services().operators.apps.all():

@@ -6,12 +6,15 @@ import sys
 from contextlib import suppress
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError
 
 from ..domain.ports import Mail, TextMessages
 from ..domain.refusals import DatabaseUnavailable
 from ..environment import PREFIX
+from ..models.database import said
+from ..models.revisions import OUTDATED
 from ..services.operation.advice import about_hashing
 from ..services.operation.restoration import UNKNOWN
 from .common import services
@@ -25,12 +28,20 @@ UNTRUSTED = (
 @click.command("check")
 @with_appcontext
 def check() -> None:
-    """Check the settings, database, mail, and text message gateway, and report problems."""
-    wrong = False
-    for part, error in _findings():
+    """Check the settings, database, keys, Redis, mail, and text message gateway, and report problems."""
+    from ..models.migrate import trouble  # as in database.py
+
+    database, wrong = trouble(services().settings.database_url), False
+    if database is None:
+        try:
+            with services().db.write():  # nothing: it may be locked, read-only or a replica
+                pass
+        except DatabaseUnavailable as refusal:
+            database = f"can't be written: {said(refusal)}"
+    for part, error in _findings(database):
         click.echo(f"{part}: {error or 'fine'}")
         wrong = wrong or error is not None
-    if _database_error() is None:
+    if database is None:
         for part, advice in _advice():
             click.echo(f"{part}: {advice}")
     sys.exit(1 if wrong else 0)
@@ -45,15 +56,21 @@ def _advice() -> list[tuple[str, str]]:
     return [*found, *((part, said) for part, said in (("Usernames", usernames), ("Password hash", hashing)) if said)]
 
 
-def _findings() -> list[tuple[str, str | None]]:
+def _findings(database: str | None) -> list[tuple[str, str | None]]:
     settings = services().settings
     mail, texts = services().mail, services().texts
     unset = "NIGHTLATCH_MAIL_URL isn't set, so messages stay in the outbox"
-    findings: list[tuple[str, str | None]] = [("Settings", None), ("Database", _database_error())]
-    with suppress(DatabaseUnavailable, ProgrammingError):  # the line before says so; tables may be missing
-        unknown = services().restoration.is_unknown()
-        untrusted = settings.trusted_proxies == 0 and services().proxies.sends_forwarded()
-        findings += [("Heartbeat", UNKNOWN if unknown else None), ("Proxies", UNTRUSTED if untrusted else None)]
+    findings: list[tuple[str, str | None]] = [("Settings", None), ("Database", database)]
+    if database in (None, OUTDATED):
+        with suppress(DatabaseUnavailable, DBAPIError):  # the line before says so; tables may be missing
+            unknown = services().restoration.is_unknown()
+            untrusted = settings.trusted_proxies == 0 and services().proxies.sends_forwarded()
+            fault = services().maintenance.key_fault()
+            keys = f"{fault}; put back what was in {PREFIX}ENCRYPTION_KEYS" if fault else None
+            findings += [("Keys", keys), ("Heartbeat", UNKNOWN if unknown else None)]
+            findings.append(("Proxies", UNTRUSTED if untrusted else None))
+    if settings.redis_url and not current_app.extensions["floods"].store_answers():
+        findings.append(("Redis", "doesn't answer, so the flood limit counts in the database"))
     findings.append(("Mail", _error_of(mail) if settings.mail else unset))
     if settings.text_gateway:  # optional
         findings.append(("Text messages", _error_of(texts)))
@@ -65,14 +82,4 @@ def _error_of(service: Mail | TextMessages) -> str | None:
         service.check()
     except Exception as error:  # any error is what the operator wants to read
         return str(error) or type(error).__name__
-    return None
-
-
-def _database_error() -> str | None:
-    from ..models.migrate import is_current  # as in database.py
-
-    if not services().db.answers():
-        return "doesn't answer; check NIGHTLATCH_DATABASE_URL"
-    if not is_current(services().settings.database_url):
-        return "isn't up to date; run `flask --app wsgi migrate`"
     return None

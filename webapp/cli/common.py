@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 from flask import current_app
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ..bootstrap import Services
-from ..domain.refusals import NotFound, Refusal
+from ..domain.refusals import DatabaseUnavailable, NotFound, Refusal
+from ..models.database import said
+from ..models.revisions import missing_file
 
 SAY = "nightlatch-say"
 
@@ -22,17 +24,33 @@ def services() -> Services:
 
 
 def reports_refusals(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorates a command: a refusal ends it with one sentence and status 1."""
+    """Decorates a command: a refusal, and a database that cannot be used, ends it with one sentence and status 1."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        url = services().settings.database_url
+        if missing := missing_file(url):
+            raise click.ClickException(f"The database {missing}.")
         try:
             return command(*args, **kwargs)
+        except DatabaseUnavailable as refusal:
+            raise click.ClickException(_about_database(url) or f"The database refused: {said(refusal)}.") from None
         except Refusal as refusal:
             unknown = type(refusal) is NotFound  # one that says what was not found has a sentence of its own
             sentence = "No account has that username." if unknown else current_app.extensions[SAY](refusal)
             raise click.ClickException(sentence) from None
         except IntegrityError:
             raise click.ClickException("That username or email address belongs to another account.") from None
+        except DBAPIError:
+            if (sentence := _about_database(url)) is None:
+                raise  # a bug of ours
+            raise click.ClickException(sentence) from None
 
     return wrapped
+
+
+def _about_database(url: str) -> str | None:
+    from ..models.migrate import trouble  # as in database.py
+
+    found = trouble(url)
+    return f"The database {found}." if found else None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 from flask.cli import with_appcontext
 
+from ..models.revisions import UnusableDatabase
 from .common import reports_refusals, services
 
 
 @click.command("purge")
 @with_appcontext
+@reports_refusals
 def purge() -> None:
     """Delete expired data."""
     for table, count in services().maintenance.purge().items():
@@ -40,4 +44,23 @@ def migrate_command() -> None:
     """Upgrade the database schema."""
     from ..models.migrate import migrate  # Alembic: 60 ms and 11 MiB (docs/decisions/lazy-imports.md)
 
-    migrate(services().settings.database_url)
+    try:
+        migrate(services().settings.database_url)
+    except UnusableDatabase as error:
+        raise click.ClickException(f"The database {error}.") from None
+
+
+@click.command("copy-from")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path))
+@with_appcontext
+def copy_from(file: Path) -> None:
+    """Copy a SQLite database to the empty PostgreSQL database of the settings. Stop the site before."""
+    from ..models.copying import copy_rows  # Alembic too
+
+    try:
+        count = copy_rows(file, services().settings.database_url)
+    except UnusableDatabase as error:
+        raise click.ClickException(f"The database {error}.") from None
+    click.echo(
+        f"Copied {count} rows. Next, run `flask --app wsgi moved`, or `flask --app wsgi restored` after a backup."
+    )

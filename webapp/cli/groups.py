@@ -21,6 +21,7 @@ def create(name: str) -> None:
 
 @groups.command("list")
 @with_appcontext
+@reports_refusals
 def list_groups() -> None:
     """List all groups: name, number of members."""
     for row in services().operators.groups.all():

@@ -21,7 +21,11 @@ def echo(listen: str) -> None:
         host, port = parsed_address(listen)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    with echo_server(host.strip("[]") or "127.0.0.1", port) as server:
+    try:
+        server = echo_server(host.strip("[]") or "127.0.0.1", port)
+    except OSError as error:
+        raise click.ClickException(f"{listen} cannot be listened on: {error.strerror}.") from None
+    with server:
         server.serve_forever()
 
 

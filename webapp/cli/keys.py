@@ -7,7 +7,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from ..environment import PREFIX
 from ..keys import generate_keys
-from .common import services
+from .common import reports_refusals, services
 
 keys = AppGroup("keys", help="Keys: generate new ones, and re-encrypt stored secrets with the newest.")
 
@@ -21,6 +21,7 @@ def generate() -> None:
 
 @keys.command("reseal")
 @with_appcontext
+@reports_refusals
 def reseal() -> None:
     """Re-encrypt all stored secrets with the newest key."""
     try:

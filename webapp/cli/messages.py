@@ -9,13 +9,14 @@ from flask.cli import AppGroup, with_appcontext
 
 from ..policy import DAY
 from ..worker import work_until_told
-from .common import services
+from .common import reports_refusals, services
 
 messages = AppGroup("messages", help="Messages: send queued ones once or keep sending, and report on texts.")
 
 
 @messages.command("send")
 @with_appcontext
+@reports_refusals
 def send() -> None:
     """Send queued messages once."""
     click.echo(f"Messages sent: {services().delivery.deliver_due()}")
@@ -23,6 +24,7 @@ def send() -> None:
 
 @messages.command("work")
 @with_appcontext
+@reports_refusals
 def work() -> None:
     """Keep sending queued messages."""
     work_until_told(services())
@@ -31,6 +33,7 @@ def work() -> None:
 @messages.command("report")
 @click.option("--days", type=click.IntRange(1, 30), default=7, show_default=True)
 @with_appcontext
+@reports_refusals
 def report(days: int) -> None:
     """Show how many texts were sent or refused, and why, by day and country."""
     for row in services().text_caps.report(days):

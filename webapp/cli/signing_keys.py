@@ -8,7 +8,7 @@ import click
 from flask.cli import AppGroup, with_appcontext
 
 from ..services.openid.signing_keys import RotatedLately
-from .common import services
+from .common import reports_refusals, services
 
 signing_keys = AppGroup("signing-keys", help="Keys that sign the tokens for apps: rotate them, or list them.")
 
@@ -17,6 +17,7 @@ signing_keys = AppGroup("signing-keys", help="Keys that sign the tokens for apps
 @click.option("--now", "at_once", is_flag=True, help="Sign with new keys from now on.")
 @click.option("--withdraw", is_flag=True, help="The same, and believe no earlier key, because one may be known.")
 @with_appcontext
+@reports_refusals
 def rotate(*, at_once: bool, withdraw: bool) -> None:
     """Publish the next keys, which sign a day later."""
     try:
@@ -31,6 +32,7 @@ def rotate(*, at_once: bool, withdraw: bool) -> None:
 
 @signing_keys.command("list")
 @with_appcontext
+@reports_refusals
 def list_keys() -> None:
     """List the published keys."""
     for key in services().openid.signing_keys.states():

@@ -11,12 +11,13 @@ from ..domain.app_rules import RULES, UNLISTED
 from ..domain.refusals import NotFound
 from ..policy import DAY
 from ..services.operators.refusals import Explained
-from .common import services
+from .common import reports_refusals, services
 
 
 @click.command("why")
 @click.argument("error_id")
 @with_appcontext
+@reports_refusals
 def why(error_id: str) -> None:
     """Print what an app asked, which rule refused it and what would be right, for the error ID that it was given."""
     try:

@@ -120,7 +120,7 @@ class Database:
         about[WARNED] = False
         connection.commit()
         if about[WARNED]:
-            raise DatabaseUnavailable(RETRY_AFTER)
+            raise DatabaseUnavailable(RETRY_AFTER) from TimeoutError("no replica confirmed the change")
 
     @contextmanager
     def _transaction(self, *commands: str) -> Iterator[Transaction]:
@@ -177,6 +177,19 @@ class Database:
             # all transactions take their locks in the same order, so that there is no deadlock
             locks = [func.pg_advisory_xact_lock(func.hashtextextended(name, 0)) for name in sorted(names)]
             tx.execute(select(*locks))
+
+
+def said(error: BaseException) -> str:
+    """What the driver said, in one line: of an `OperationalError` or `DatabaseUnavailable` it has no value of a row."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split())
+
+
+def reason(error: Exception) -> str:
+    """For the log: what the driver said of a database that is not available; of any other error the name of its type,
+    for its text may quote a row."""
+    return said(error) if isinstance(error, DatabaseUnavailable) else type(error).__name__
 
 
 def changed_one_row(

@@ -9,6 +9,7 @@ everybody else waits behind it, and begins again later. Indexes are created afte
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,11 +24,12 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, event, func, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
+from ..private_files import sqlite_file
 from .base import Table
-from .database import Database
-from .revisions import SCRIPTS
+from .database import READ_ONLY, Database, said
+from .revisions import NEWER, OUTDATED, SCRIPTS, UnusableDatabase, missing_file
 
 LOCK = 7_236_014_431  # the key of PostgreSQL's advisory lock: arbitrary, but it must not change
 INDEX_LOCK = LOCK + 1
@@ -35,11 +37,13 @@ LOCK_SECONDS = 2
 AGAIN_AFTER = (1, 2, 4, 8, 15, 30)
 """Seconds before each further attempt, when a table was not free."""
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
+REFUSALS = {READ_ONLY, "42501"}
+"""SQLSTATE of a server that takes no change, and of one that the user may not make."""
 VALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE indisvalid AND pg_table_is_visible(indrelid)"
 """The names of the usable indexes. One whose creation was interrupted is there, and not valid."""
 
 for module in iter_modules([str(Path(__file__).parent)]):  # METADATA has the tables of imported modules only
-    if module.name != "migrate":
+    if module.name not in ("migrate", "copying"):
         import_module(f"{__package__}.{module.name}")
 METADATA = Table.metadata
 
@@ -47,16 +51,22 @@ METADATA = Table.metadata
 def migrate(database_url: str) -> None:
     """Upgrades to the newest revision; does nothing when the database has it already.
 
-    Raises `OperationalError` when a table was not free in a minute.
+    Raises `UnusableDatabase`, also when a table was not free in a minute.
     """
+    if missing_file(database_url) is None and (found := trouble(database_url)) not in (None, OUTDATED):
+        raise UnusableDatabase(found)
     for wait in (*AGAIN_AFTER, None):
         try:
             with writing(database_url) as connection:
                 command.upgrade(alembic_config(connection), "head")
             break
-        except OperationalError as error:
-            if wait is None or getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
-                raise
+        except (DBAPIError, sqlite3.OperationalError) as error:
+            state = getattr(error.__cause__, "sqlstate", None)
+            if state not in REFUSALS and not isinstance(error, OperationalError | sqlite3.OperationalError):
+                raise  # a bug of ours
+            if wait is None or state != LOCK_NOT_AVAILABLE:
+                where = sqlite_file(database_url) or "at NIGHTLATCH_DATABASE_URL"
+                raise UnusableDatabase(f"{where} can't be migrated: {said(error)}") from error
             sleep(wait)
     if not database_url.startswith("sqlite"):
         create_missing_indexes(database_url)
@@ -77,15 +87,24 @@ def create_missing_indexes(database_url: str) -> None:
                 operations.create_index(*place, columns, unique=index.unique, postgresql_concurrently=True)
 
 
-def is_current(database_url: str) -> bool:
-    """True when the database has exactly the newest revision of this version."""
+def trouble(database_url: str) -> str | None:
+    """Why this version cannot use the database, after the words "The database"; None when it can. Changes nothing."""
+    if missing := missing_file(database_url):
+        return missing
     database = Database(database_url)
     try:
         with database.engine.connect() as connection:
-            heads = MigrationContext.configure(connection).get_current_heads()
+            heads = set(MigrationContext.configure(connection).get_current_heads())
+    except DBAPIError as error:
+        file = sqlite_file(database_url)
+        look_at = f"look at {file}, its owner and its disk" if file else "check NIGHTLATCH_DATABASE_URL"
+        return f"can't be used: {said(error)}; {look_at}"
     finally:
         database.engine.dispose()
-    return set(heads) == set(ScriptDirectory.from_config(alembic_config()).get_heads())
+    scripts = ScriptDirectory.from_config(alembic_config())
+    if heads == set(scripts.get_heads()):
+        return None
+    return OUTDATED if heads <= {script.revision for script in scripts.walk_revisions()} else NEWER
 
 
 @contextmanager

@@ -8,7 +8,21 @@ from pathlib import Path
 
 from ..private_files import sqlite_file
 
+OUTDATED = "isn't up to date; run `flask --app wsgi migrate`"
+NEWER = "was migrated by a newer version of Nightlatch; install that one, or restore the backup from before its upgrade"
 SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
+
+
+class UnusableDatabase(RuntimeError):
+    """Why this version cannot use the database: for the operator, after the words "The database"."""
+
+
+def missing_file(database_url: str) -> str | None:
+    """What is wrong when this is SQLite and its file is not there: any use but a migration would make an empty one."""
+    file = sqlite_file(database_url)
+    if file is None or file.exists():
+        return None
+    return f"is not there: {file}; check NIGHTLATCH_DATABASE_URL, or make it with `flask --app wsgi migrate`"
 
 
 def newest_revision() -> str:

@@ -27,7 +27,7 @@ from ..domain.ports import (
     Unreachable,
 )
 from ..metrics import MESSAGE_DELAY, MESSAGES
-from ..models.database import Transaction, changed_one_row
+from ..models.database import Transaction, changed_one_row, reason
 from ..models.messages import FAILED, OWED, SENT, Message
 from .core import Core
 from .outbox import EMAIL, LOG_OUT, NOWHERE, PUSH, TEXT, Outbox
@@ -107,7 +107,7 @@ class Delivery:
                 self.deliver_due(stop)
             except Exception as error:  # the worker must go on: without it, codes do not arrive
                 if not is_failing:  # logged once, not at every round
-                    log.error("outbox_in_trouble", error=type(error).__name__, at=_place_of(error))
+                    log.error("outbox_in_trouble", error=reason(error), at=_place_of(error))
                 is_failing = True
             else:
                 if is_failing:
@@ -188,7 +188,7 @@ class Delivery:
             tx.execute(owed.values(**ended, complaint=None))
         MESSAGES.labels(message.channel, SENT).inc()
         MESSAGE_DELAY.labels(message.channel).observe(now - message.made_at)
-        log.info("message_sent", message=message.id, template=message.template, state=SENT, attempts=message.attempts)
+        log.info("message_sent", **_facts(message, SENT))
 
     def received(self, uid: str) -> None:
         """Records the gateway's report that a message arrived. A second or unknown report changes nothing."""
@@ -213,9 +213,7 @@ class Delivery:
         due_at = self.core.clock.now() + (self.core.policy.retry_after[message.attempts - 1] if wait is None else wait)
         self._record(message, due_at=due_at, claimed_until=None, complaint=complaint[:COMPLAINT_MAXIMUM])
         MESSAGES.labels(message.channel, "put-off").inc()
-        log.warning(
-            "message_put_off", message=message.id, template=message.template, state=OWED, attempts=message.attempts
-        )
+        log.warning("message_put_off", **_facts(message, OWED), complaint=complaint)
 
     def _give_up(self, message: Message, complaint: str) -> None:
         self._record(
@@ -227,15 +225,17 @@ class Delivery:
             ended_at=self.core.clock.now(),
         )
         MESSAGES.labels(message.channel, FAILED).inc()
-        log.error(
-            "message_failed", message=message.id, template=message.template, state=FAILED, attempts=message.attempts
-        )
+        log.error("message_failed", **_facts(message, FAILED), complaint=complaint)
 
     def _record(self, message: Message, **values: int | str | None) -> None:
         # the number of attempts identifies the claim: a worker whose claim expired changes nothing
         claimed = (Message.id == message.id, Message.state == OWED, Message.attempts == message.attempts)
         with self.core.db.write() as tx:
             tx.execute(update(Message).where(*claimed).values(**values))
+
+
+def _facts(message: Message, state: str) -> dict[str, str | int]:
+    return {"message": message.id, "template": message.template, "state": state, "attempts": message.attempts}
 
 
 def _due(now: int) -> tuple[ColumnElement[bool], ...]:

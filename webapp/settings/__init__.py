@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import SEEK_END
 from pathlib import Path
 
 from .. import keys
@@ -17,10 +18,13 @@ from .delivery import MAIL_EXAMPLE, mail_server, private_addresses, push_setting
 from .delivery import MailServer as MailServer
 from .delivery import PushSettings as PushSettings
 from .delivery import TextGateway as TextGateway
-from .hosts import LABEL, is_bind, is_local, server_name, support_contact, url_scheme, without_port
+from .hosts import LABEL, is_bind, is_local, is_server_url, server_name, support_contact, url_scheme, without_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 INSTANCE = ROOT / "instance"
+ENCODED = "its port is a number, and @ : / ? # in its password are written %40 %3A %2F %3F %23"
+PLACES_MARKER = b"\xab\xcd\xefMaxMind.com"
+"""Stands in the last 128 KiB of a file in MaxMind's format (MaxMind DB File Format Specification 2.0)."""
 SERVING_NEEDS = {
     "SERVER_NAME": "the host people open, such as login.example.org",
     **keys.EXAMPLES,
@@ -113,7 +117,7 @@ class Settings:
         host = server_name(variables)
         scheme = url_scheme(variables, host)
         if not serving and is_local(host):
-            variables = Variables(environ, keys.development_keys(instance))
+            variables.add_defaults(keys.development_keys(instance))
         mail_from = variables.text(
             "MAIL_FROM",
             f"no-reply@{without_port(host)}",
@@ -122,10 +126,10 @@ class Settings:
         )
         places_file = variables.secret(
             "GEOIP_FILE",
-            lambda path: Path(path).is_file(),
-            "must be a file in MaxMind's format, such as /var/lib/GeoLite2-City.mmdb",
+            _is_places_file,
+            "must be a readable file in MaxMind's format, such as /var/lib/GeoLite2-City.mmdb",
         )
-        return cls(
+        settings = cls(
             server_name=host,
             mobile_subdomain=variables.text(
                 "MOBILE_SUBDOMAIN", "mobile", LABEL.fullmatch, "must be one lower-case label such as mobile"
@@ -139,15 +143,15 @@ class Settings:
             ),
             database_url=variables.secret(
                 "DATABASE_URL",
-                lambda url: url.startswith(("sqlite:///", "postgresql+psycopg://")),
+                lambda url: is_server_url(url, "sqlite:///", "postgresql+psycopg://"),
                 "must begin with sqlite:/// or postgresql+psycopg://,"
-                " such as postgresql+psycopg://nightlatch@db.example.org/nightlatch",
+                f" such as postgresql+psycopg://nightlatch@db.example.org/nightlatch; {ENCODED}",
             )
             or f"sqlite:///{instance / 'nightlatch.sqlite3'}",
             redis_url=variables.secret(
                 "REDIS_URL",
-                lambda url: url.startswith(("redis://", "rediss://", "unix://")),
-                "must begin with redis:// or rediss://, such as redis://127.0.0.1:6379",
+                lambda url: is_server_url(url, "redis://", "rediss://", "unix://"),
+                f"must begin with redis:// or rediss://, such as redis://127.0.0.1:6379; {ENCODED}",
             ),
             secret_key=keys.secret_key(variables),
             secret_key_fallbacks=keys.secret_key_fallbacks(variables),
@@ -176,3 +180,14 @@ class Settings:
             policy=Policy.from_environment(environ),
             instance=instance,
         )
+        variables.refuse_unknown()
+        return settings
+
+
+def _is_places_file(path: str) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            file.seek(max(0, file.seek(0, SEEK_END) - 128 * 1024))
+            return PLACES_MARKER in file.read()
+    except OSError:
+        return False

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import ip_network
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from phonenumbers import SUPPORTED_REGIONS
 
@@ -73,7 +73,9 @@ def mail_server(variables: Variables) -> MailServer | None:
         raise mistake("MAIL_URL", f"has a bad host or port; it needs a name and a number, {MAIL_EXAMPLE}") from None
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise mistake("MAIL_URL", f"must begin with smtp:// or smtps:// and name a host, {MAIL_EXAMPLE}")
-    starttls = parse_qs(parts.query).get("starttls") == ["1"]
+    if parts.path.strip("/") or parts.fragment or parts.query not in ("", "starttls=1"):
+        raise mistake("MAIL_URL", f"may end in ?starttls=1 and in nothing else, {MAIL_EXAMPLE}")
+    starttls = bool(parts.query)
     tls = "implicit" if parts.scheme == "smtps" else "starttls" if starttls else "none"
     user = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import urlsplit
 
 from ..domain.app_addresses import OWN_PORTS
 from ..environment import Variables, mistake
@@ -75,6 +76,16 @@ def is_bind(text: str) -> bool:
 
 def is_port(text: str) -> bool:
     return bool(re.fullmatch("[0-9]{1,5}", text)) and int(text) <= 65535
+
+
+def is_server_url(url: str, *beginnings: str) -> bool:
+    """True for a URL that begins so, and whose password does not end early: its rest would be taken for the host, which
+    errors name."""
+    try:
+        parts = urlsplit(url)
+        return url.startswith(beginnings) and parts.port != 0 and parts.netloc.count("@") <= 1
+    except ValueError:  # of the port
+        return False
 
 
 def is_loopback(host: str) -> bool:

@@ -108,6 +108,23 @@ class Maintenance:
         """
         return sum(self._reseal(column, bound_to) for column, bound_to in SEALED)
 
+    def key_fault(self) -> str | None:
+        """Why the keys of the settings do not open what was sealed last in each column; None when they do.
+
+        One row of each table is read, so of keys that sealed older values only `reseal` tells.
+        """
+        for column, bound_to in SEALED:
+            table: Any = column.class_
+            with self.core.db.read() as tx:
+                row = tx.objects.scalars(select(table).order_by(table.id.desc()).limit(1)).first()
+            sealed = getattr(row, column.key, None)
+            try:
+                if sealed is not None:
+                    self.core.keyring.open(sealed, bound_to(row))
+            except ValueError as error:
+                return str(error)
+        return None
+
     def _reseal(self, column: InstrumentedAttribute[Any], bound_to: Callable[[Any], str]) -> int:
         table: Any = column.class_
         count = 0
