@@ -162,7 +162,6 @@ def test_a_site_with_a_public_name_never_generates_its_own_keys(tmp_path: Path, 
         ("MAIL_URL", "smtp://mail.example.org:587?startls=1", "?starttls=1"),
         ("MAIL_URL", "smtp://mail.example.org/out", "?starttls=1"),
         ("SIGNUP", "closed", "NIGHTLATCH_SIGN_UP"),
-        ("COLOUR", "black", "README.md"),
         ("MAIL_FROM", "no-reply", "no-reply@example.org"),
         ("MAIL_FROM", "a@b@c", "no-reply@example.org"),
         ("MAIL_FROM", "no reply@example.org", "no-reply@example.org"),
@@ -233,6 +232,16 @@ def test_a_places_file_is_known_by_its_mark(tmp_path: Path) -> None:
 
 def test_variables_of_tests_and_of_other_programs_are_not_refused(tmp_path: Path) -> None:
     Settings.read({"NIGHTLATCH_TEST_ROUNDS": "2", "NIGHTLATCHES": "2", "NIGHTLATCH_SIGNUP": " "}, tmp_path)
+
+
+def test_variables_that_resemble_no_setting_are_kept_for_the_check(tmp_path: Path) -> None:
+    of_kubernetes = {
+        "NIGHTLATCH_PORT": "tcp://10.0.0.1:80",
+        "NIGHTLATCH_PORT_80_TCP_ADDR": "10.0.0.1",
+        "NIGHTLATCH_SERVICE_HOST": "10.0.0.1",
+        "NIGHTLATCH_SERVICE_PORT_HTTP": "80",
+    }
+    assert Settings.read(of_kubernetes, tmp_path).unknown == tuple(of_kubernetes)
 
 
 def test_http_is_allowed_only_for_names_under_localhost(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 
 PREFIX = "NIGHTLATCH_"
+MISSPELLED = 0.75
+"""From 0 to 1: how similar a name must be to that of a setting to be taken for it."""
 OTHERS = ("POLICY_", "TEST_")
 """Variables that other code reads, by how their names go on: the policy, and the tests."""
 
@@ -70,13 +72,15 @@ class Variables:
     def number(self, name: str, default: int, least: int, most: int) -> int:
         return whole_number(PREFIX + name, self.get(name) or str(default), least, most)
 
-    def refuse_unknown(self) -> None:
-        """To be called last: a variable that was not read is misspelt, and what it should change would not change."""
-        for name in sorted(self._values.keys() - self._asked):
-            if not name.startswith(OTHERS):
-                similar = get_close_matches(name, self._asked, 1)
-                hint = f"the most similar one is {PREFIX}{similar[0]}" if similar else "README.md lists them"
-                raise mistake(name, f"is not a setting; {hint}")
+    def unknown(self) -> tuple[str, ...]:
+        """The variables that were not read, to be called last. Raises `SettingsError` for one that is spelled almost as
+        a setting, which would not change what it should. Others are no error: Kubernetes sets some for each service.
+        """
+        unread = sorted(name for name in self._values.keys() - self._asked if not name.startswith(OTHERS))
+        for name in unread:
+            if similar := get_close_matches(name, self._asked, 1, MISSPELLED):
+                raise mistake(name, f"is not a setting; the most similar one is {PREFIX}{similar[0]}")
+        return tuple(PREFIX + name for name in unread)
 
 
 def mistake(name: str, sentence: str) -> SettingsError:

@@ -50,7 +50,8 @@ def check() -> None:
 def _advice() -> list[tuple[str, str]]:
     """What the operator should know, although nothing is wrong."""
     advice = services().advice
-    found = [("Legacy access", sentence) for sentence in advice.about_access().values()]
+    found = [("Settings", f"{name} is not a setting; README.md lists them") for name in services().settings.unknown]
+    found += [("Legacy access", sentence) for sentence in advice.about_access().values()]
     usernames = advice.about_usernames()
     hashing = about_hashing(services().passwords.hasher)
     return [*found, *((part, said) for part, said in (("Usernames", usernames), ("Password hash", hashing)) if said)]

@@ -6,7 +6,7 @@ An error is one sentence that names the variable and a valid value. A secret mus
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import SEEK_END
 from pathlib import Path
 
@@ -66,6 +66,8 @@ class Settings:
     serving: bool
     policy: Policy  # POLICY_*
     instance: Path
+    unknown: tuple[str, ...] = ()
+    """The NIGHTLATCH_ variables that are no settings."""
 
     @property
     def main_host(self) -> str:
@@ -180,8 +182,7 @@ class Settings:
             policy=Policy.from_environment(environ),
             instance=instance,
         )
-        variables.refuse_unknown()
-        return settings
+        return replace(settings, unknown=variables.unknown())
 
 
 def _is_places_file(path: str) -> bool:
