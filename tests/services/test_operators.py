@@ -20,11 +20,11 @@ from webapp.domain import app_refusals as refusals
 from webapp.domain.account_refusals import NameMalformed
 from webapp.domain.codes import hash_of
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import NotFound, PageTooOld, Refusal
+from webapp.domain.refusals import LoginExpired, NotFound, PageTooOld, Refusal
 from webapp.models.accounts import OPERATOR, PERSON, Account
 from webapp.models.groups import Membership
 from webapp.models.registered_apps import AppGroup, AppSecret, RegisteredApp, app_secret_bound
-from webapp.models.sessions import Activity
+from webapp.models.sessions import Activity, Session
 from webapp.services.notices import sentence_for
 from webapp.services.operators import Actor, AppOptions, Operators
 from webapp.services.operators.app_options import fingerprint
@@ -450,6 +450,23 @@ def test_an_operator_who_is_demoted_or_locked_while_a_page_is_open_does_nothing(
     ):
         with pytest.raises(NotFound):
             act()
+    assert [row.name for row in operators.groups.all()] == ["staff"]
+
+
+def test_an_operator_whose_session_was_ended_while_a_page_is_open_does_nothing(
+    site: Site, operators: Operators
+) -> None:
+    owner = Owner(site)
+    owner.sign_up()
+    ada = site.services.accounts.named("ada")
+    operators.roles.promote("ada")
+    with site.services.db.read() as tx:
+        session = tx.objects.scalars(select(Session).where(Session.account_id == ada.id)).one()
+    actor = Actor(ada.id, Origin("192.0.2.9", "Firefox"), session)
+    operators.groups.create("staff", actor)
+    owner.log_out()
+    with pytest.raises(LoginExpired):
+        operators.groups.delete("staff", actor)
     assert [row.name for row in operators.groups.all()] == ["staff"]
 
 

@@ -17,7 +17,8 @@ def services() -> Operators:
 
 def actor() -> Actor:
     """The logged-in operator, in a view with `guards.operator`."""
-    return Actor(current.user().account.id, current.origin())
+    user = current.user()
+    return Actor(user.account.id, current.origin(), user.session)
 
 
 def after() -> str | None:

@@ -13,18 +13,21 @@ from ...domain.origin import NO_BROWSER, Origin
 from ...domain.refusals import NotFound
 from ...models.accounts import OPERATOR, Account
 from ...models.database import Transaction
+from ...models.sessions import Session
 from ..core import Core
 from ..notices import Notices
+from ..sessions import Sessions
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: an operator by the id of their account, or None for the command line."""
+    """Who acts: an operator by the id of their account, in a session, or None for the command line."""
 
     account_id: int | None = None
     origin: Origin = NO_BROWSER
+    session: Session | None = None
 
 
 COMMAND_LINE = Actor()
@@ -50,16 +53,19 @@ class Act:
 class Acts:
     core: Core
     notices: Notices
+    sessions: Sessions
 
     @contextmanager
     def write(self, actor: Actor) -> Iterator[Act]:
         """A writing transaction; what it noted is logged once it was committed.
 
-        Raises `NotFound` when the account is no operator any more.
+        Raises `NotFound` when the account is no operator any more, and `LoginExpired` when the session was ended.
         """
         with self.core.db.write() as tx:
             if actor.account_id is not None:
                 self._demand_operator(tx, actor.account_id)
+            if actor.session is not None:
+                self.sessions.demand_open(tx, actor.session)
             act = Act(tx, actor, self.notices)
             yield act
         for kind, details in act.done:

@@ -45,7 +45,7 @@ class Operators:
         pushes: RequestPushes,
         ports: Adapters,
     ) -> None:
-        self.core, acts = core, Acts(core, notices)
+        self.core, acts = core, Acts(core, notices, sessions)
         self.roles = Roles(core, acts, sessions, links, notices)
         telling = (links, notices, outbox, numbers, pushes)
         self.recoveries = Recoveries(core, acts, attempts, sessions, *telling)
