@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from tests.attacks.conftest import MeanwhileHasher
 from tests.attacks.tools import cookies_of, enrolled, give, is_in, live_sessions, replace_app, stale, thief_of
@@ -10,6 +11,7 @@ from tests.conftest import Site
 from tests.people import ANDROID, Owner, Person
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import LoginExpired, WrongLogin
+from webapp.models.sessions import PendingLogin
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 NEW = "a much longer new password"
@@ -40,6 +42,22 @@ def test_a_planted_pending_login_is_invalid_after_the_password(site: Site, ada: 
     site.clock.pass_(30)
     assert stranger.post("/log-in/verify", code=ada.code()).path == "/log-in"
     assert victim.post("/log-in/verify", code=ada.code()).h1 == "Welcome, Ada Lovelace"
+
+
+def test_a_login_never_gets_the_number_by_which_the_codes_of_a_deleted_one_were_counted(
+    site: Site, ada: Owner, stranger: Owner
+) -> None:
+    def numbers() -> list[int]:
+        with site.services.db.read() as tx:
+            return list(tx.scalars(select(PendingLogin.id).order_by(PendingLogin.id)))
+
+    deleted = numbers()[-1]
+    assert "login" in cookies_of(stranger)
+    site.clock.pass_(60 * DAY)
+    site.services.maintenance.purge()
+    assert numbers() == []
+    ada.other_browser().log_in()
+    assert numbers() > [deleted]
 
 
 def test_values_planted_in_the_form_cookie_do_not_survive_a_log_in(site: Site, ada: Owner) -> None:

@@ -60,8 +60,9 @@ class PendingLogin(Table):
     """The password was right and the second factor is not proved yet. It gives access to the challenge only."""
 
     __tablename__ = "pending_logins"
-
+    __table_args__ = ({"sqlite_autoincrement": True},)
     id: Mapped[Key]
+    """Never given again: codes and attempts are counted by it."""
     token_hash: Mapped[Hash]
     account_id: Mapped[AccountId]
     started_at: Mapped[At]
