@@ -88,6 +88,35 @@ def test_the_printed_configuration_is_valid(site: Site, run: Run, tmp_path: Path
     accepts(program, *check[proxy])
 
 
+@pytest.mark.parametrize("proxy", ["nginx", "caddy"])
+def test_a_proxy_that_serves_the_site_too_takes_what_is_printed(
+    site: Site, run: Run, tmp_path: Path, proxy: str
+) -> None:
+    """The guide says how it is included beside the shipped configuration."""
+    program, wanted, own = PROGRAMS[proxy], "/etc/ssl/login.example.org", tmp_path / "login"
+    assert program is not None, f"{proxy} is not installed"
+    own.mkdir()
+    port = {"nginx": free_port(), "caddy": 443}[proxy]  # for another, Caddy needs options that stand first
+    text = printed(site, run, proxy, tmp_path, port)
+    ours = (ROOT / "deploy" / {"nginx": "nginx.conf", "caddy": "Caddyfile"}[proxy]).read_text()
+    for end, path in zip((".pem", ".key"), certificate(own, "login.example.org").values(), strict=True):
+        ours = ours.replace(f"{wanted}{end}", path)
+    both = tmp_path / "both"
+    if proxy == "caddy":
+        both.write_text(ours + text)
+        accepts(program, "validate", "--config", str(both), "--adapter", "caddyfile")
+        return
+    (tmp_path / "wiki.conf").write_text(text)
+    (sed,) = re.findall(r"^sed ('.*') wiki.conf >", GUIDE.read_text(), re.MULTILINE)
+    inside = subprocess.check_output(["sed", shlex.split(sed)[0], str(tmp_path / "wiki.conf")], text=True)
+    ours = ours.replace("listen 443", f"listen 127.0.0.1:{port}").replace(
+        "listen 80;", f"listen 127.0.0.1:{free_port()};"
+    )
+    around = f"pid {tmp_path}/pid; error_log {tmp_path}/error.log;\nevents {{}}\n"
+    both.write_text(f"{around}http {{\n{ours}\n{inside}}}\n")
+    accepts(program, "-t", "-q", "-c", str(both))
+
+
 def test_the_configuration_of_traefik_has_two_parts_in_one_file(site: Site, run: Run, tmp_path: Path) -> None:
     text = printed(site, run, "traefik", tmp_path, free_port())
     at_start, _, routes = text.partition("\n---\n")
