@@ -37,7 +37,7 @@ from sqlalchemy import (
 from webapp.models import migrate as migrations
 from webapp.models.accounts import Account
 from webapp.models.migrate import METADATA, VALID, alembic_config, migrate, trouble, writing
-from webapp.models.revisions import is_known_current, newest_revision
+from webapp.models.revisions import UnusableDatabase, is_known_current, newest_revision
 from webapp.models.sessions import Activity, Attempt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -162,6 +162,12 @@ def test_downgrading_leads_to_an_empty_database(url: str) -> None:
     assert trouble(url)
     migrate(url)
     assert trouble(url) is None
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_server_that_takes_no_change_is_told_in_a_sentence(url: str) -> None:
+    with pytest.raises(UnusableDatabase, match="can't be migrated: cannot execute CREATE TABLE in a read-only"):
+        migrate(f"{url}?options=-c%20default_transaction_read_only%3Don")
 
 
 def test_rows_survive_the_rebuilding_of_a_table_they_refer_to(url: str) -> None:

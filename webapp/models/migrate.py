@@ -28,7 +28,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ..private_files import sqlite_file
 from .base import Table
-from .database import Database, said
+from .database import READ_ONLY, Database, said
 from .revisions import NEWER, OUTDATED, SCRIPTS, UnusableDatabase, missing_file
 
 LOCK = 7_236_014_431  # the key of PostgreSQL's advisory lock: arbitrary, but it must not change
@@ -37,6 +37,8 @@ LOCK_SECONDS = 2
 AGAIN_AFTER = (1, 2, 4, 8, 15, 30)
 """Seconds before each further attempt, when a table was not free."""
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
+REFUSALS = {READ_ONLY, "42501"}
+"""SQLSTATE of a server that takes no change, and of one that the user may not make."""
 VALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE indisvalid AND pg_table_is_visible(indrelid)"
 """The names of the usable indexes. One whose creation was interrupted is there, and not valid."""
 
@@ -58,8 +60,11 @@ def migrate(database_url: str) -> None:
             with writing(database_url) as connection:
                 command.upgrade(alembic_config(connection), "head")
             break
-        except (OperationalError, sqlite3.OperationalError) as error:
-            if wait is None or getattr(error.__cause__, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+        except (DBAPIError, sqlite3.OperationalError) as error:
+            state = getattr(error.__cause__, "sqlstate", None)
+            if state not in REFUSALS and not isinstance(error, OperationalError | sqlite3.OperationalError):
+                raise  # a bug of ours
+            if wait is None or state != LOCK_NOT_AVAILABLE:
                 where = sqlite_file(database_url) or "at NIGHTLATCH_DATABASE_URL"
                 raise UnusableDatabase(f"{where} can't be migrated: {said(error)}") from error
             sleep(wait)
