@@ -331,6 +331,15 @@ def test_check_reports_what_is_wrong_and_fails(site: Site, run: Run) -> None:
     assert "Mail: NIGHTLATCH_MAIL_URL isn't set" in result.output
 
 
+class TestSiteWithRedis:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, "NIGHTLATCH_REDIS_URL": "redis://127.0.0.1:1"}
+
+    def test_check_says_that_redis_does_not_answer(self, run: Run) -> None:
+        assert "Redis: doesn't answer, so the flood limit counts in the database\n" in run("check").output
+
+
 class TestSiteWithMailServer:
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:

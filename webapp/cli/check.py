@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy.exc import DBAPIError
 
@@ -27,7 +28,7 @@ UNTRUSTED = (
 @click.command("check")
 @with_appcontext
 def check() -> None:
-    """Check the settings, database, mail, and text message gateway, and report problems."""
+    """Check the settings, database, keys, Redis, mail, and text message gateway, and report problems."""
     from ..models.migrate import trouble  # as in database.py
 
     database, wrong = trouble(services().settings.database_url), False
@@ -68,6 +69,8 @@ def _findings(database: str | None) -> list[tuple[str, str | None]]:
             keys = f"{fault}; put back what was in {PREFIX}ENCRYPTION_KEYS" if fault else None
             findings += [("Keys", keys), ("Heartbeat", UNKNOWN if unknown else None)]
             findings.append(("Proxies", UNTRUSTED if untrusted else None))
+    if settings.redis_url and not current_app.extensions["floods"].store_answers():
+        findings.append(("Redis", "doesn't answer, so the flood limit counts in the database"))
     findings.append(("Mail", _error_of(mail) if settings.mail else unset))
     if settings.text_gateway:  # optional
         findings.append(("Text messages", _error_of(texts)))
