@@ -95,6 +95,11 @@ if [ "$proxy" = nginx ]; then
 else
   file=/etc/caddy/Caddyfile
   if ! grep -q "mobile.$host" "$file" 2>/dev/null; then
+    changed=$(dpkg --verify caddy 2>&1 || true)
+    if [ -e "$file" ] && [[ $changed == *"$file"* || $changed == *"not installed"* ]]; then
+      echo "$file is in use: add what is in deploy/Caddyfile to it, then run this again." >&2
+      exit 1
+    fi
     [ ! -e "$file" ] || mv "$file" "$file.before-nightlatch"
     sed -e "s/login\.example\.org/$host/g" -e '/^\ttls /d' deploy/Caddyfile >"$file"
   fi

@@ -53,8 +53,8 @@ def machine(proxy: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ma
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def install(machine: Machine, proxy: str) -> str:
-    return machine.run("/checkout/deploy/install.sh", HOST, proxy)
+def install(machine: Machine, proxy: str, *, check: bool = True) -> str:
+    return machine.run("/checkout/deploy/install.sh", HOST, proxy, check=check)
 
 
 def releases(machine: Machine) -> list[str]:
@@ -106,9 +106,20 @@ def test_a_release_that_cannot_be_installed_changes_nothing(machine: Machine, pr
     before, lock = (current(machine), releases(machine)), machine.root / "checkout/requirements.lock"
     right = lock.read_text()
     lock.write_text("flask==0.0.0\n")
-    assert "Installing" in machine.run("/checkout/deploy/install.sh", HOST, proxy, check=False)
+    assert "Installing" in install(machine, proxy, check=False)
     lock.write_text(right)
     assert (current(machine), releases(machine)) == before
+
+
+def test_a_caddyfile_with_other_sites_is_left_as_it_is(machine: Machine, proxy: str) -> None:
+    if proxy == "nginx":
+        return  # it has a file for each site
+    file = machine.root / FILES[proxy]
+    ours = file.read_text()
+    file.write_text("wiki.example.org {\n\trespond wiki\n}\n")
+    assert "is in use: add what is in deploy/Caddyfile" in install(machine, proxy, check=False)
+    assert file.read_text() == "wiki.example.org {\n\trespond wiki\n}\n"
+    file.write_text(ours)
 
 
 def test_systemd_runs_it_people_log_in_and_an_upgrade_refuses_no_visitor(machine: Machine, proxy: str) -> None:
