@@ -63,7 +63,6 @@ make -s -C "$release" .venv/languages
 find "$release" -name __pycache__ -not -path '*/.venv/*' -prune -exec rm -rf {} +
 "$release/.venv/bin/python" -m compileall -q "$release/webapp" "$release/migrations" "$release/wsgi.py"
 ln -s /var/lib/nightlatch "$release/instance"
-trap - EXIT
 
 # -- Settings --------------------------------------------------------------------------------------------------
 
@@ -108,8 +107,22 @@ else
   said=$(caddy validate --config "$file" --adapter caddyfile 2>&1) || { echo "$said" >&2; exit 1; }
 fi
 
+# -- The settings, before anything changes that runs -----------------------------------------------------------
+
+can_read_settings='import os, sys
+from webapp.settings import Settings, SettingsError
+try:
+    Settings.read({**os.environ, "NIGHTLATCH_SERVING": "1"})
+except SettingsError as error:
+    sys.exit(f"{error} Change it, then run this again.")'
+if has_systemd && grep -q '^NIGHTLATCH_MAIL_URL=.' "$settings"; then
+  systemd-run --quiet --collect --wait --pipe --uid=nightlatch --property=EnvironmentFile="$settings" \
+    --working-directory="$release" "$release/.venv/bin/python" -c "$can_read_settings"
+fi
+
 # -- Start -----------------------------------------------------------------------------------------------------
 
+trap - EXIT
 ln -sfn "$release" /opt/nightlatch/current.new
 mv -T /opt/nightlatch/current.new /opt/nightlatch/current
 find "$releases" -mindepth 1 -maxdepth 1 | sort | head -n -3 | xargs -r rm -rf

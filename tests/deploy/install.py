@@ -144,5 +144,10 @@ def test_systemd_runs_it_people_log_in_and_an_upgrade_refuses_no_visitor(machine
         machine.run("systemctl", "start", "nightlatch-purge.service")
         if proxy == "caddy":  # nginx counts itself, which tests/test_deploy.py asks
             assert json.loads(machine.run(PYTHON, "-c", MANY_CONNECTIONS)) == [100, 20]
+        (machine.root / SETTINGS).write_text(f"{written[0]}NIGHTLATCH_SIGNUP=closed\n")
+        before = current(machine)
+        said = machine.run("/checkout/deploy/install.sh", HOST, proxy, check=False)
+        assert "NIGHTLATCH_SIGNUP is not a setting; the most similar one is NIGHTLATCH_SIGN_UP. Change it" in said
+        assert (current(machine), states(machine)) == (before, ["active"] * 4)
         owner = machine.run("stat", "-c", "%U %a", "/var/lib/nightlatch", "/var/lib/nightlatch/nightlatch.sqlite3")
         assert owner.splitlines() == ["nightlatch 700", "nightlatch 600"]
