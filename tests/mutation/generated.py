@@ -4,9 +4,9 @@
 400 places chosen at random; `... 40 path_rules` in 40 places of the modules whose path contains the word; without a
 number in all. `--seed=7` draws the sample of that number again. Like `python -m tests.mutation` it works in a copy.
 
-A mutant is given the tests that execute its line, in the order of how few lines each executes, and at most `MOST` of
-them. Which do is recorded by a first run of the tests without a browser, in `RECORD`; `--record` does it anew, which is
-needed after changes. What these tests do not notice counts as survived, so the score is a lower bound.
+A mutant is given the tests that execute its line, in the order of how few lines each executes, until that is
+`MOST_LINES`. Which do is recorded by a first run of the tests without a browser, in `RECORD`; `--record` does it anew,
+which is needed after changes. What these tests do not notice counts as survived, so the score is a lower bound.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from functools import cached_property
 from importlib.util import cache_from_source
+from itertools import zip_longest
 from math import sqrt
 from pathlib import Path
 from random import Random, randrange
@@ -44,7 +45,12 @@ TESTS = (
     *("test_settings.py", "test_locks.py", "test_one_segment.py", "test_app_guides.py"),
 )
 """Those of which lines are counted: neither browsers nor server processes."""
-MOST = 40
+MOST_LINES = 20_000
+"""How many lines of the core the tests of one mutant execute, together: those of 40 to 200 tests."""
+LINES_OF_A_TEST = 50
+"""Added for each test, because the shortest takes time too."""
+AT_ONCE = 40
+"""How many tests are run again at once."""
 MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 """Where databases are, because each commit waits for the disk."""
 SECONDS = 120
@@ -125,6 +131,13 @@ def first_line(statement: ast.stmt) -> int:
     return min([statement.lineno, *(one.lineno for one in getattr(statement, "decorator_list", []))])
 
 
+def body_lines(statement: ast.stmt) -> range:
+    """Those of what it does under its condition, for each or when it is called; none of a simple statement."""
+    body = getattr(statement, "body", None)
+    after = (body[-1] if body else statement).end_lineno + 1
+    return range(body[0].lineno if body else after, after)
+
+
 class Record:
     """Which tests execute which lines of the core."""
 
@@ -146,26 +159,39 @@ class Record:
         return {test for line in lines for test in self.tests[path].get(line, ())}
 
     def of(self, mutant: Mutant) -> list[str]:
-        """The tests of the mutant, best first: of each test function one variant before the second of any."""
+        """The tests of the mutant, best first, until they execute `MOST_LINES`."""
         found = self.of_lines(mutant.module, [mutant.line]) or self._around(mutant)
+        statement = self.modules[mutant.module].statement(mutant.line)
+        inside = found & self.of_lines(mutant.module, body_lines(statement))
+        by_turns = zip_longest(self._ranked(inside), self._ranked(found - inside))  # a condition has two outcomes
+        chosen, lines = list[str](), 0
+        for test in (test for turn in by_turns for test in turn if test):
+            lines += self.executed[test] + LINES_OF_A_TEST
+            if lines > MOST_LINES:
+                break
+            chosen.append(test)
+        return chosen
+
+    def _ranked(self, tests: set[str]) -> list[str]:
+        """Those that execute few lines first, but of each function one variant before the second of any."""
         variants = Counter[str]()
         ranked = []
-        for test in sorted(found, key=lambda test: (self.executed[test], test)):
+        for test in sorted(tests, key=lambda test: (self.executed[test], test)):
             variants[function := test.partition("[")[0]] += 1
             ranked.append((variants[function], test))
-        return [test for _, test in sorted(ranked, key=lambda one: one[0])][:MOST]
+        return [test for _, test in sorted(ranked, key=lambda one: one[0])]
 
     def _around(self, mutant: Mutant) -> set[str]:
         """Those of the whole statement; if it runs when the module is imported, those of lines that need what it
         defines."""
         module = self.modules[mutant.module]
         statement = module.statement(mutant.line)
-        body = getattr(statement, "body", None)
-        end = body[0].lineno - 1 if body else statement.end_lineno or 0
-        if found := self.of_lines(module.path, range(first_line(statement), end + 1)):
+        body = body_lines(statement)
+        lines = range(first_line(statement), body.start if body else body.stop)
+        if found := self.of_lines(module.path, lines):
             return found
         if isinstance(statement, ast.FunctionDef):
-            return self.of_lines(module.path, range(statement.lineno, (statement.end_lineno or 0) + 1))
+            return self.of_lines(module.path, body)
         targets = getattr(statement, "targets", [getattr(statement, "target", None)])
         names = [one.id for one in targets if isinstance(one, ast.Name)]
         word = re.compile(rf"\b({'|'.join(names)})\b") if names else None
@@ -277,8 +303,8 @@ def main(words: list[str]) -> int:
             place, took = f"{mutant.module}:{mutant.line}", time.monotonic() - began
             say(f"{number}/{len(chosen)} {took:.1f} s {word} {place}: {changed_lines(before, text)}")
         tests = list(noticed_by)
-        for start in range(0, len(tests), MOST):
-            for test in failures(tested(tree, "--maxfail=0", *tests[start : start + MOST])[1]):
+        for start in range(0, len(tests), AT_ONCE):
+            for test in failures(tested(tree, "--maxfail=0", *tests[start : start + AT_ONCE])[1]):
                 say(f"{test} fails without a mutant too, so it noticed none of {len(noticed_by[test])}")
                 noticed.update(dict.fromkeys(noticed_by[test], False))
     for part in CORE:

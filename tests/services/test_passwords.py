@@ -101,6 +101,7 @@ def test_the_blocklist_has_at_least_three_thousand_entries() -> None:
         "98765432109876543210",
         "violetviolet violet",
         "violetviolet vio",
+        "xq7mvk2p xq7mvk2p",
         "               ",
         "----------------",
     ],
