@@ -6,7 +6,8 @@ number in all. `--seed=7` draws the sample of that number again. Like `python -m
 
 A mutant is given the tests that execute its line, in the order of how few lines each executes, until that is
 `MOST_LINES`. Which do is recorded by a first run of the tests without a browser, in `RECORD`; `--record` does it anew,
-which is needed after changes. What these tests do not notice counts as survived, so the score is a lower bound.
+which is needed after changes. What these tests do not notice counts as survived, so the score is a lower bound. Noticed
+is also what cannot be imported or never ends; a test that fails without the mutant too notices nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 from coverage import CoverageData
 
-from tests.mutation.__main__ import NOTICED, ROOT, SURVIVED, TIMED_OUT, copy_tree, preload, run, say
+from tests.mutation.__main__ import NO_TESTS, NOTICED, ROOT, SURVIVED, TIMED_OUT, copy_tree, preload, run, say
 
 CORE = ("webapp/domain", "webapp/methods", "webapp/services")
 RECORD = ROOT / ".coverage-by-test"
@@ -51,7 +52,7 @@ LINES_OF_A_TEST = 50
 """Added for each test, because the shortest takes time too."""
 AT_ONCE = 40
 """How many tests are run again at once."""
-MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+IN_MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 """Where databases are, because each commit waits for the disk."""
 SECONDS = 120
 """After that a mutant is stopped. It counts as noticed if its tests end in time without it."""
@@ -203,7 +204,7 @@ class Record:
 
 def record() -> None:
     """Runs the tests and keeps which lines each executes. Raises `CalledProcessError` when one fails."""
-    memory = {"PYTEST_DEBUG_TEMPROOT": str(MEMORY)} if MEMORY else {}
+    memory = {"PYTEST_DEBUG_TEMPROOT": str(IN_MEMORY)} if IN_MEMORY else {}
     options = ["-n2", "-q", "-m", "not no_cover", "--cov", "--cov-context=test", "--cov-report=", "--cov-fail-under=0"]
     command = [sys.executable, "-m", "pytest", *options, *(f"tests/{name}" for name in TESTS)]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTLATCH_")}
@@ -254,7 +255,7 @@ def is_noticed(tree: Path, status: int, output: str, tests: list[str]) -> bool:
     """Whether the outcome is that of the mutant, and not of tests that cannot be chosen or take too long anyway."""
     if status == TIMED_OUT:
         return tested(tree, *tests)[0] != TIMED_OUT
-    return status != SURVIVED and "ERROR: not found: " not in output
+    return status not in (SURVIVED, NO_TESTS) and "ERROR: not found: " not in output
 
 
 def interval(noticed: int, of: int) -> tuple[float, float]:
@@ -271,24 +272,11 @@ def say_score(name: str, outcomes: list[bool]) -> None:
     say(f"{name}: {noticed} of {of} noticed, {noticed / of:.1%} (95 % interval {low:.1%} to {high:.1%})")
 
 
-def main(words: list[str]) -> int:
-    seed = next((int(word.partition("=")[2]) for word in words if word.startswith("--seed=")), randrange(10**6))
-    most = next((int(word) for word in words if word.isdigit()), None)
-    names = [word for word in words if not word.isdigit() and not word.startswith("--")]
-    if "--record" in words or not RECORD.exists():
-        record()
-    paths = sorted(str(path.relative_to(ROOT)) for folder in CORE for path in (ROOT / folder).rglob("*.py"))
-    modules = {path: Module(path) for path in paths}
-    if newer := [path for path in paths if (ROOT / path).stat().st_mtime > RECORD.stat().st_mtime]:
-        raise ValueError(f"these changed since {RECORD.name} was recorded, record it anew: {' '.join(newer)}")
-    every = [one for path in paths if all(name in path for name in names) for one in modules[path].mutants()]
-    chosen = sample(every, modules, Random(seed), most)
-    say(f"{len(chosen)} of {len(every)} mutants, seed {seed}")
-    known = Record(modules)
-    preload()
+def measured(chosen: list[Mutant], modules: dict[str, Module], known: Record) -> dict[Mutant, bool]:
+    """Whether the tests notice each mutant. Says it of each meanwhile."""
     noticed: dict[Mutant, bool] = {}
     noticed_by: dict[str, list[Mutant]] = defaultdict(list)
-    with TemporaryDirectory(dir=MEMORY) as folder:
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
         tree = Path(folder, "tree")
         copy_tree(tree)
         for number, mutant in enumerate(chosen, 1):
@@ -307,6 +295,24 @@ def main(words: list[str]) -> int:
             for test in failures(tested(tree, "--maxfail=0", *tests[start : start + AT_ONCE])[1]):
                 say(f"{test} fails without a mutant too, so it noticed none of {len(noticed_by[test])}")
                 noticed.update(dict.fromkeys(noticed_by[test], False))
+    return noticed
+
+
+def main(words: list[str]) -> int:
+    seed = next((int(word.partition("=")[2]) for word in words if word.startswith("--seed=")), randrange(10**6))
+    most = next((int(word) for word in words if word.isdigit()), None)
+    names = [word for word in words if not word.isdigit() and not word.startswith("--")]
+    if "--record" in words or not RECORD.exists():
+        record()
+    paths = sorted(str(path.relative_to(ROOT)) for folder in CORE for path in (ROOT / folder).rglob("*.py"))
+    modules = {path: Module(path) for path in paths}
+    if newer := [path for path in paths if (ROOT / path).stat().st_mtime > RECORD.stat().st_mtime]:
+        raise ValueError(f"these changed since {RECORD.name} was recorded, record it anew: {' '.join(newer)}")
+    every = [one for path in paths if all(name in path for name in names) for one in modules[path].mutants()]
+    chosen = sample(every, modules, Random(seed), most)
+    say(f"{len(chosen)} of {len(every)} mutants, seed {seed}")
+    preload()
+    noticed = measured(chosen, modules, Record(modules))
     for part in CORE:
         if outcomes := [is_ for mutant, is_ in noticed.items() if mutant.module.startswith(part)]:
             say_score(part, outcomes)

@@ -62,6 +62,7 @@ def test_an_operator_may_require_more_or_as_few_as_eight(db: Database) -> None:
 def test_no_character_is_required_or_forbidden(db: Database) -> None:
     assert passwords(db).seal("only lowercase words", *ADA)
     assert passwords(db).seal("🦉 und Fähren überall", *ADA)
+    assert passwords(db).seal("8052917364490183", *ADA)
 
 
 def test_256_characters_are_accepted_and_257_refused(db: Database) -> None:
