@@ -3,6 +3,7 @@
 `python -m tests.mutation.generated 400` mutates webapp/domain, methods and services by the operators of Cosmic Ray, in
 400 places chosen at random; `... 40 path_rules` in 40 places of the modules whose path contains the word; without a
 number in all. `--seed=7` draws the sample of that number again. Like `python -m tests.mutation` it works in a copy.
+Ctrl+C ends it early, with the score of what was tried until then: in a random order, that is a sample too.
 
 A mutant is given the tests that execute its line, in the order of how few lines each executes, until that is
 `MOST_LINES`. Which do is recorded by a first run of the tests without a browser, in `RECORD`; `--record` does it anew,
@@ -279,17 +280,18 @@ def measured(chosen: list[Mutant], modules: dict[str, Module], known: Record) ->
     with TemporaryDirectory(dir=IN_MEMORY) as folder:
         tree = Path(folder, "tree")
         copy_tree(tree)
-        for number, mutant in enumerate(chosen, 1):
-            began = time.monotonic()
-            before, tests = modules[mutant.module].text, known.of(mutant)
-            text = mutant.applied(before)
-            status, output = attempt(tree, mutant, text, tests) if tests else (SURVIVED, "")
-            noticed[mutant] = is_noticed(tree, status, output, tests)
-            for test in failures(output) if status == NOTICED else ():
-                noticed_by[test].append(mutant)
-            word = f"noticed ({status})" if noticed[mutant] else f"SURVIVED {len(tests)} tests ({status})"
-            place, took = f"{mutant.module}:{mutant.line}", time.monotonic() - began
-            say(f"{number}/{len(chosen)} {took:.1f} s {word} {place}: {changed_lines(before, text)}")
+        with suppress(KeyboardInterrupt):
+            for number, mutant in enumerate(chosen, 1):
+                began = time.monotonic()
+                before, tests = modules[mutant.module].text, known.of(mutant)
+                text = mutant.applied(before)
+                status, output = attempt(tree, mutant, text, tests) if tests else (SURVIVED, "")
+                noticed[mutant] = is_noticed(tree, status, output, tests)
+                for test in failures(output) if status == NOTICED else ():
+                    noticed_by[test].append(mutant)
+                word = f"noticed ({status})" if noticed[mutant] else f"SURVIVED {len(tests)} tests ({status})"
+                place, took = f"{mutant.module}:{mutant.line}", time.monotonic() - began
+                say(f"{number}/{len(chosen)} {took:.1f} s {word} {place}: {changed_lines(before, text)}")
         tests = list(noticed_by)
         for start in range(0, len(tests), AT_ONCE):
             for test in failures(tested(tree, "--maxfail=0", *tests[start : start + AT_ONCE])[1]):
@@ -316,7 +318,8 @@ def main(words: list[str]) -> int:
     for part in CORE:
         if outcomes := [is_ for mutant, is_ in noticed.items() if mutant.module.startswith(part)]:
             say_score(part, outcomes)
-    say_score("all", list(noticed.values()))
+    if noticed:
+        say_score("all", list(noticed.values()))
     return int(sum(noticed.values()) < TARGET * len(noticed))
 
 
