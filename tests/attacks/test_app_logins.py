@@ -365,6 +365,14 @@ def test_a_malformed_header_is_refused_and_no_error_of_ours(wiki: RelyingParty, 
         assert page.status in (400, 401), (path, page.text)
 
 
+def test_a_right_proof_in_a_malformed_header_is_refused(wiki: RelyingParty) -> None:
+    proof = b64encode(f"{wiki.client_id}:{wiki.secret}".encode()).decode()
+    page = wiki.call("/oauth/token", authorization=f"Basic {proof}", grant_type="refresh_token", refresh_token="x")
+    assert error_of(page) == "invalid_grant"
+    page = wiki.call("/oauth/token", authorization=f"Basic !{proof}", grant_type="refresh_token", refresh_token="x")
+    assert error_of(page) == "invalid_request"
+
+
 def test_a_guarded_host_is_no_client(site: Site, ada: Owner, wiki: RelyingParty) -> None:
     """Its secret is for its proxy only."""
     host = GuardedHost(site)

@@ -58,6 +58,14 @@ def test_cancel_tells_the_app(ada: Owner, wiki: RelyingParty) -> None:
     assert re.fullmatch("[0-9a-f]{16}", answer["error_id"])
 
 
+def test_only_the_app_of_a_log_in_is_said_to_be_used(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    other = RelyingParty(site, name="Other")
+    wiki.tokens(ada)
+    apps = site.services.operators.apps
+    assert apps.named(wiki.client_id).app.used_at == site.clock.now()
+    assert apps.named(other.client_id).app.used_at is None
+
+
 def test_back_to_a_request_that_was_answered_says_so(ada: Owner, wiki: RelyingParty) -> None:
     asked = wiki.send(ada).response.request.full_path
     ada.press("Continue")
