@@ -49,6 +49,13 @@ def test_consent_says_what_the_app_learns_and_is_remembered(ada: Owner, wiki: Re
     assert wiki.send(ada, scope="openid email phone").h1 == "Log in to Wiki", "more is asked again"
 
 
+def test_consent_to_something_else_keeps_what_was_agreed_before(ada: Owner, wiki: RelyingParty) -> None:
+    wiki.code(ada, scope="openid email")
+    wiki.code(ada, scope="openid profile")
+    wiki.send(ada, scope="openid email profile")
+    assert "code" in answer_of(ada), "each was agreed"
+
+
 def test_cancel_tells_the_app(ada: Owner, wiki: RelyingParty) -> None:
     wiki.send(ada)
     page = ada.press("Cancel")
