@@ -586,6 +586,12 @@ def test_what_may_outlive_the_session_ends_with_a_change_of_password(
     assert error_of(wiki.refresh(token)) == "invalid_grant"
 
 
+def test_what_may_outlive_the_session_ends_with_a_further_second_factor(ada: Owner, wiki: RelyingParty) -> None:
+    token = wiki.tokens(ada, scope="openid offline_access")["refresh_token"]
+    ada.turn_on_key()
+    assert error_of(wiki.refresh(token)) == "invalid_grant"
+
+
 def test_a_stale_tab_that_kept_its_log_in_keeps_no_app_beside_log_out_all_others(
     site: Site, ada: Owner, wiki: RelyingParty
 ) -> None:

@@ -96,6 +96,7 @@ def test_the_blocklist_has_at_least_three_thousand_entries() -> None:
         "p a s s w o r d 1 2 3 4 5 6 7 8",
         "aaaaaaaaaaaaaaaa",
         "abababababababab",
+        "abbabaabbaababba",
         "abcdefghijklmnop",
         "ponmlkjihgfedcba",
         "12345678901234567890",
