@@ -376,6 +376,14 @@ def test_a_malformed_header_is_refused_and_no_error_of_ours(wiki: RelyingParty, 
         assert page.status in (400, 401), (path, page.text)
 
 
+def test_a_right_proof_in_a_malformed_header_is_refused(wiki: RelyingParty) -> None:
+    proof = b64encode(f"{wiki.client_id}:{wiki.secret}".encode()).decode()
+    page = wiki.call("/oauth/token", authorization=f"Basic {proof}", grant_type="refresh_token", refresh_token="x")
+    assert error_of(page) == "invalid_grant"
+    page = wiki.call("/oauth/token", authorization=f"Basic !{proof}", grant_type="refresh_token", refresh_token="x")
+    assert error_of(page) == "invalid_request"
+
+
 def test_a_guarded_host_is_no_client(site: Site, ada: Owner, wiki: RelyingParty) -> None:
     """Its secret is for its proxy only."""
     host = GuardedHost(site)
@@ -586,6 +594,12 @@ def test_what_may_outlive_the_session_ends_with_a_change_of_password(
         other.log_in_whole()
         other.open("/settings/security/sessions")
         other.press("Log out all others")
+    assert error_of(wiki.refresh(token)) == "invalid_grant"
+
+
+def test_what_may_outlive_the_session_ends_with_a_further_second_factor(ada: Owner, wiki: RelyingParty) -> None:
+    token = wiki.tokens(ada, scope="openid offline_access")["refresh_token"]
+    ada.turn_on_key()
     assert error_of(wiki.refresh(token)) == "invalid_grant"
 
 

@@ -574,6 +574,16 @@ def test_a_proof_that_is_too_old_is_not_enough(ada: Owner, site: Site) -> None:
     assert wiki.ask(ada).h1 == "Enter your password"
 
 
+def test_an_old_second_factor_is_not_made_younger_by_the_password(ada: Owner, site: Site) -> None:
+    wiki = GuardedHost(site, max_age=900)
+    wiki.enter(ada)
+    site.clock.pass_(660)
+    ada.open("/settings/account/password")
+    ada.press("Verify", password=ada.password)
+    site.clock.pass_(300)
+    assert not wiki.lets_in(ada)
+
+
 def test_an_old_proof_of_a_key_is_not_made_younger_by_another_factor(ada: Owner, site: Site) -> None:
     wiki = GuardedHost(site, proof=KEY, max_age=600)
     ada.turn_on_key()

@@ -47,6 +47,12 @@ def test_no_date_and_no_list_of_a_language_has_english_words(code: str) -> None:
         assert not re.search(r"(?![0-9])\d", text), f"digits are Latin: {text}"
 
 
+@pytest.mark.parametrize(("code", "list_"), [("om", "A, B yookiin C"), ("ps", "A، B یا C")])
+def test_a_list_that_cldr_lacks_has_every_word_once(code: str, list_: str) -> None:
+    with speaking(Language(code, code)):
+        assert one_of(["A", "B", "C"]) == list_
+
+
 def test_the_machine_readable_time_is_the_same_in_every_language() -> None:
     with speaking(Language("ar", "ar", "rtl")):
         assert machine(NOW) == "2027-01-15T08:00:05Z"

@@ -124,6 +124,11 @@ def test_no_spelling_opens_a_denied_path(path: str) -> None:
     assert ask(path) == "deny"
 
 
+def test_two_dots_take_back_one_folder_and_no_more() -> None:
+    rules = [parse_rule("deny /files/private"), parse_rule("public /files")]
+    assert ask("/files/x/../private", rules=rules) == "deny"
+
+
 def test_a_path_with_very_many_readings_is_denied_where_something_is() -> None:
     path = "/x" + "%2525252525253b" * 20 + "%25252525255c..%252525252f//%0025\t\\;%3f%23"
     assert ask(path) == "deny"

@@ -49,6 +49,13 @@ def test_consent_says_what_the_app_learns_and_is_remembered(ada: Owner, wiki: Re
     assert wiki.send(ada, scope="openid email phone").h1 == "Log in to Wiki", "more is asked again"
 
 
+def test_consent_to_something_else_keeps_what_was_agreed_before(ada: Owner, wiki: RelyingParty) -> None:
+    wiki.code(ada, scope="openid email")
+    wiki.code(ada, scope="openid profile")
+    wiki.send(ada, scope="openid email profile")
+    assert "code" in answer_of(ada), "each was agreed"
+
+
 def test_cancel_tells_the_app(ada: Owner, wiki: RelyingParty) -> None:
     wiki.send(ada)
     page = ada.press("Cancel")
@@ -56,6 +63,14 @@ def test_cancel_tells_the_app(ada: Owner, wiki: RelyingParty) -> None:
     answer = answer_of(ada)
     assert (answer["error"], answer["state"], answer["iss"]) == ("access_denied", "a state", ISSUER)
     assert re.fullmatch("[0-9a-f]{16}", answer["error_id"])
+
+
+def test_only_the_app_of_a_log_in_is_said_to_be_used(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    other = RelyingParty(site, name="Other")
+    wiki.tokens(ada)
+    apps = site.services.operators.apps
+    assert apps.named(wiki.client_id).app.used_at == site.clock.now()
+    assert apps.named(other.client_id).app.used_at is None
 
 
 def test_back_to_a_request_that_was_answered_says_so(ada: Owner, wiki: RelyingParty) -> None:

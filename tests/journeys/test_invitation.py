@@ -136,6 +136,7 @@ def test_a_second_invitation_is_to_the_same_account_and_voids_the_first_link(sit
         ("Grace.Hopper@example.org", "grace.hopper"),
         ("grace+site@example.org", "grace-site"),
         ("m\u00fcller@example.org", "muller"),
+        ("jo@example.org", "jo"),
         ("x@example.org", "userx"),
         ("\u674e@example.org", "user"),
         ("ada@example.org", "ada2"),

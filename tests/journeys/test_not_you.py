@@ -180,19 +180,35 @@ def test_a_notice_to_a_former_address_ends_sessions_and_sends_no_link(ada: Owner
     assert all("/reset-password/" not in mail.text for mail in site.emails("thief@example.net"))
 
 
+def setup_key(owner: Owner) -> str:
+    """That of the enrollment which the owner begins or goes on with."""
+    owner.open(TWO_FACTOR)
+    page = owner.press("Authentication app")
+    if page.path.endswith("/overview"):
+        page = owner.press("Got it" if owner.layout == "iphone" else "Start")
+    return page.setup_key
+
+
 def test_an_unfinished_enrollment_is_deleted(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
-    ada.open(TWO_FACTOR)
-    ada.press("Authentication app")
-    known_to_the_thief = ada.press("Got it" if ada.layout == "iphone" else "Start").setup_key
+    known_to_the_thief = setup_key(ada)
     reader = ada.other_browser()
     reader.open(notice)
     reader.press("Log out all devices")
     ada.log_in()
-    ada.open(TWO_FACTOR)
-    ada.press("Authentication app")
-    assert ada.press("Got it" if ada.layout == "iphone" else "Start").setup_key != known_to_the_thief
+    assert setup_key(ada) != known_to_the_thief
+
+
+def test_an_enrollment_of_this_session_is_deleted_and_those_of_others_are_not(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    grace = Owner(site, "grace", layout=ada.layout)
+    grace.sign_up()
+    known_to_the_thief, of_another = setup_key(ada), setup_key(grace)
+    ada.open(HERE)
+    ada.press("Log out all other devices")
+    assert setup_key(ada) != known_to_the_thief
+    assert setup_key(grace) == of_another
 
 
 # -- With a session --------------------------------------------------------------------------------

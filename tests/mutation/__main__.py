@@ -9,8 +9,10 @@ of the list no longer fits the code.
 from __future__ import annotations
 
 import os
+import resource
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -34,6 +36,9 @@ LIBRARIES = [
 POSTGRESQL = "NIGHTLATCH_TEST_POSTGRES_URL"
 """With this variable set, the tests run on PostgreSQL too."""
 NOTICED, SURVIVED, NO_TESTS, FAILED = 1, 0, 5, 3  # statuses of pytest
+TIMED_OUT = -signal.SIGALRM
+MEMORY = 4 << 30
+"""Bytes that a run may have, because some mutants never end and keep what they make."""
 
 
 @dataclass
@@ -84,9 +89,10 @@ def mutated(text: str, mutation: Mutation) -> str:
 
 
 def copy_tree(to: Path) -> None:
-    """Copies what git knows or would add, as it is in the tree."""
+    """Copies what git knows or would add, as it is in the tree, and the compiled catalogues."""
     listed = subprocess.check_output(["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, text=True)
-    for name in listed.split("\0"):
+    compiled = [str(path.relative_to(ROOT)) for path in ROOT.glob("webapp/translations/*/LC_MESSAGES/*.mo")]
+    for name in [*listed.split("\0"), *compiled]:
         if name and (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, to / name)
@@ -99,14 +105,17 @@ def preload() -> None:
         import_module(name)
 
 
-def run(tree: Path, arguments: list[str]) -> tuple[int, str]:
-    """The status and output of pytest in the copy, until the first failure."""
+def run(tree: Path, arguments: list[str], seconds: int = 0) -> tuple[int, str]:
+    """The status and output of pytest in the copy, until the first failure; `TIMED_OUT` after the seconds, 0 is no
+    limit."""
     with TemporaryFile() as output:
         child = os.fork()
         if child == 0:
             for stream in (sys.stdout, sys.stderr):
                 os.dup2(output.fileno(), stream.fileno())
             ended = FAILED
+            signal.alarm(seconds)
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             try:
                 ended = _in_child(tree, arguments)
             except BaseException:

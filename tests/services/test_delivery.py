@@ -392,6 +392,8 @@ def test_a_worker_survives_an_unreachable_database_and_logs_it_once(site: Site) 
         db.away = False
         assert eventually(lambda: site.state(message) == SENT)
         assert eventually(lambda: len(logs) == 3)
+        before = looks
+        assert eventually(lambda: looks > before + 3)
     assert [line["event"] for line in logs] == ["outbox_in_trouble", "message_sent", "outbox_recovered"]
     assert logs[0]["error"] == "connection refused Is the server running?"
 

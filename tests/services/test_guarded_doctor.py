@@ -8,6 +8,7 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from socket import create_server
@@ -22,7 +23,7 @@ from tests.test_legacy_guide import certificate
 from tests.wire import Client, request
 from webapp.models.registered_apps import GUARDED
 from webapp.services.guarded.configurations import IDENTITY, PROXIES, SPELLINGS, configuration
-from webapp.services.guarded.doctor import Doctor, DoctorError
+from webapp.services.guarded.doctor import Asker, Doctor, DoctorError
 from webapp.services.guarded.echo import echo_server
 from webapp.services.guarded.probes import probes
 from webapp.services.operators import AppOptions
@@ -141,6 +142,16 @@ def test_another_app_is_not_taken_for_the_echo_app(site: Site, answer: bytes) ->
         guarded(site, f"wiki.localhost:{port}")
         with pytest.raises(DoctorError, match="did not reach the echo app"):
             list(doctor(site).examine(f"wiki.localhost:{port}"))
+
+
+def test_an_answer_is_over_when_its_body_is_though_the_connection_stays_open(site: Site) -> None:
+    with create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as pool:
+        asked = pool.submit(Asker("wiki.localhost", server.getsockname(), None).ask, "/")
+        accepted, _ = server.accept()
+        with accepted:
+            accepted.recv(65536)
+            accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            assert asked.result(timeout=5).status == 200
 
 
 def test_https_is_verified_unless_it_need_not_be(site: Site, tmp_path: Path) -> None:
