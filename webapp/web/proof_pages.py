@@ -113,7 +113,12 @@ class ProofPages(ABC):
         form = form_of(choice.method.fields, *self.extra_fields())()
         if form.trusted():
             try:
-                return self._answer(claim, slug, choice)
+                if "resend" in request.form:
+                    self.flow.resend(claim, slug, current.origin())
+                    return render.go(current.path())
+                with Attempt(self.counter, choice.method.slug):
+                    proved = self.flow.verify(claim, slug, request.form, current.origin(), **self.options())
+                return self.done(proved)
             except (LoginExpired, ChallengeExhausted):
                 raise
             except Refusal as refusal:
@@ -152,10 +157,6 @@ class ProofPages(ABC):
             instead = stand_in.method.slug
             _choice, unsent = self.flow.choose(claim, instead, current.origin())
             return render.go_on(self.url("verify", method=instead), unsent)
-        return self._answer(claim, slug, choice)
-
-    def _answer(self, claim: Claim, slug: str | None, choice: Choice) -> Response:
-        """Sends another code or request, or verifies what was entered."""
         if "resend" in request.form:
             self.flow.resend(claim, slug, current.origin())
             return render.go(current.path())
