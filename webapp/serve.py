@@ -63,7 +63,9 @@ def main() -> int:
     try:
         listener = _listening(settings.bind)
     except OSError as error:
-        _tell(f"NIGHTLATCH_BIND is {settings.bind}, which cannot be listened on: {error.strerror}.")
+        code = error.errno or 0
+        why = os.strerror(code) if code > 0 else error.strerror  # that of a name that is not found is negative
+        _tell(f"NIGHTLATCH_BIND is {settings.bind}, which cannot be listened on: {why}.")
         return 1
     in_memory = MEMORY if os.access(MEMORY, os.W_OK) else None
     with listener, TemporaryDirectory() as folder, TemporaryDirectory(prefix="nightlatch-", dir=in_memory) as counts:
