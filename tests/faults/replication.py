@@ -52,6 +52,6 @@ def test_a_change_whose_wait_is_canceled_is_refused_although_postgresql_reports_
             time.sleep(0.1)
         with pytest.raises(DatabaseUnavailable) as refusal:
             changing.result()
-    assert refusal.value.__cause__ is None, "the COMMIT itself reported no error"
+    assert isinstance(refusal.value.__cause__, TimeoutError), "the COMMIT itself reported no error"
     for engine in (db.engine, other):
         engine.dispose()
