@@ -53,14 +53,14 @@ class Server:
 
     def resident_mib(self) -> float:
         """The resident memory of the largest worker."""
-        return max(_memory_kib(pid, "Rss") for pid in self.workers()) / 1024
+        return max(memory_kib(pid, "Rss") for pid in self.workers()) / 1024
 
     def own_mib(self) -> float:
         """What one more worker takes: of the largest, the memory that it shares with no other process."""
-        return max(_memory_kib(pid, "Private_Clean", "Private_Dirty") for pid in self.workers()) / 1024
+        return max(memory_kib(pid, "Private_Clean", "Private_Dirty") for pid in self.workers()) / 1024
 
 
-def _memory_kib(pid: int, *which: str) -> int:
+def memory_kib(pid: int, *which: str) -> int:
     """A sum of fields of /proc/PID/smaps_rollup (proc(5))."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     return sum(int(line.split()[1]) for line in lines if line.partition(":")[0] in which)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from socket import socket
 
 from playwright.sync_api import Page
 
+from bench.server import memory_kib
+
 from .flow import Browser, FlowError, log_in
 from .shared import numbers
 from .sites import INSTALLED, ROOT, Site
@@ -26,7 +27,6 @@ WORKERS = 2
 CLIENTS = 8
 """Enough to keep both cores busy while some log-ins wait for the disk."""
 HERTZ, PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
-PROPORTION = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
 CHANGES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 PATIENCE = 60  # seconds until a server must have answered
 
@@ -59,13 +59,13 @@ class Running:
         """Seconds of processor time that all processes of the server have used, in user and kernel mode."""
         return sum(int(fields[11]) + int(fields[12]) for _, fields in self._processes()) / HERTZ
 
-    def _processes(self) -> Iterator[tuple[Path, list[str]]]:
-        """/proc/PID and the fields of its `stat` after the name (proc(5)), of each process of the group."""
+    def _processes(self) -> Iterator[tuple[int, list[str]]]:
+        """The id and the fields of /proc/PID/stat after the name (proc(5)), of each process of the group."""
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):  # ended meanwhile
                 fields = stat.read_text().rpartition(")")[2].split()
                 if int(fields[2]) == self.process.pid:
-                    yield stat.parent, fields
+                    yield int(stat.parent.name), fields
 
     def resident_mib(self) -> float:
         """Of the largest process."""
@@ -73,8 +73,7 @@ class Running:
 
     def memory_mib(self) -> float:
         """Of all processes together: what some share counts once, as the sum of their proportions (PSS, proc(5))."""
-        rollups = ((folder / "smaps_rollup").read_text() for folder, _ in self._processes())
-        return sum(int(found[1]) for found in map(PROPORTION.search, rollups) if found) / 2**10
+        return sum(memory_kib(pid, "Pss") for pid, _ in self._processes()) / 2**10
 
 
 def seed(site: Site, url: str, count: int) -> Database:

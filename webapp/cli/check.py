@@ -54,7 +54,8 @@ def _advice() -> list[tuple[str, str]]:
     found += [("Legacy access", sentence) for sentence in advice.about_access().values()]
     usernames = advice.about_usernames()
     hashing = about_hashing(services().passwords.hasher)
-    return [*found, *((part, said) for part, said in (("Usernames", usernames), ("Password hash", hashing)) if said)]
+    rest = (("Usernames", usernames), ("Password hash", hashing))
+    return [*found, *((part, sentence) for part, sentence in rest if sentence)]
 
 
 def _findings(database: str | None) -> list[tuple[str, str | None]]:

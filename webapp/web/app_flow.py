@@ -124,7 +124,7 @@ def cancel(path: str | None) -> Response | None:
 
 
 def deny_device(user: User, request_id: int) -> Response:
-    """Raises `CodeExpired`, also for a request that was answered."""
+    """Tells the device, and leads to the home page. Raises `CodeExpired`, also for a request that was answered."""
     current.services().openid.devices.deny(user, request_id, current.origin())
     render.receipt(_("The device wasn't connected."))
     return render.go(layouts.page_url("home.home"))
