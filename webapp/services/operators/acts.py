@@ -64,7 +64,7 @@ class Acts:
         with self.core.db.write() as tx:
             if actor.account_id is not None:
                 self._demand_operator(tx, actor.account_id)
-            if actor.session is not None:
+            if actor.session is not None:  # not under `lock_account`: two who act on each other would both wait
                 self.sessions.demand_open(tx, actor.session)
             act = Act(tx, actor, self.notices)
             yield act
