@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import pytest
 from click.testing import Result
 from sqlalchemy import func, select
 
@@ -112,6 +114,25 @@ def test_a_heartbeat_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -
     heartbeat = FileHeartbeat(tmp_path / "file", "sqlite://")
     heartbeat.keep(3)
     assert heartbeat.newest() is None
+
+
+def test_a_new_password_of_the_database_is_not_another_database(tmp_path: Path) -> None:
+    base = "postgresql+psycopg://site:{}@db/nightlatch?target_session_attrs=read-write"
+    FileHeartbeat(tmp_path, base.format("first")).keep(3)
+    assert FileHeartbeat(tmp_path, base.format("second")).newest() == 3
+    assert FileHeartbeat(tmp_path, base.format("second") + "&password=third").newest() == 3
+    assert FileHeartbeat(tmp_path, base.format("first").replace("@db", "@other")).newest() is None
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://site:secret@db/nightlatch", "sqlite:///instance/site.sqlite3"])
+def test_a_file_with_the_former_name_is_read_until_the_next_count(tmp_path: Path, url: str) -> None:
+    former = tmp_path / f"heartbeat-{sha256(url.encode()).hexdigest()[:12]}"
+    former.write_text("3\n")
+    heartbeat = FileHeartbeat(tmp_path, url)
+    assert heartbeat.newest() == 3
+    heartbeat.keep(4)
+    assert heartbeat.newest() == 4
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_restore_under_a_running_site_is_noticed_by_the_next_heartbeat(site: Site) -> None:
