@@ -76,9 +76,12 @@ def arguments() -> argparse.Namespace:
     names = [site.name for site in SITES]
     parser.add_argument("--rounds", type=int, default=5, help="turns of each site; their median counts")
     parser.add_argument("--only", nargs="+", choices=names, help="with Nightlatch; nothing is written then")
-    parser.add_argument("--accounts", type=int, default=MANY, help="of the large database, beside one of 1,000")
+    parser.add_argument("--accounts", type=int, default=MANY, help=f"of the large database, beside one of {FEW:,}")
     parser.add_argument("--postgres", metavar="URL", help="measure the growth only, on this server")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.accounts <= FEW:
+        parser.error(f"--accounts must be more than {FEW:,}, of which the small database has")
+    return options
 
 
 def beside(chosen: list[Site], folder: Path, rounds: int, figures: Figures) -> None:
