@@ -87,8 +87,15 @@ def test_the_echo_app_opens_a_websocket(echo: int) -> None:
     with closing(Client(echo, "wiki.localhost")) as client:
         client.send(request("wiki.localhost", "/socket", *sent))
         answer = client.answer(body=False)
+        message = b'{"method": "GET", "target": "/socket"}'
+        frames = b"\x81" + bytes([len(message)]) + message + b"\x88\x00"  # one text and a close, RFC 6455 section 5.2
+        assert client.read_to_the_end() == frames
     assert answer.status == 101
     assert answer.headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # of RFC 6455 section 1.3
+    with closing(Client(echo, "wiki.localhost")) as client:
+        client.send(request("wiki.localhost", "/" + "a" * 200, *sent))
+        client.answer(body=False)
+        assert len(client.read_to_the_end()) == 2 + 125 + 2, "a longer message would need a longer head"
 
 
 def test_without_a_proxy_everything_is_wrong(site: Site, echo: int) -> None:
@@ -126,7 +133,10 @@ def test_a_proxy_that_does_not_answer_is_told_and_the_rules_are_as_before(site: 
 
 @pytest.mark.parametrize(
     "answer",
-    [b"", b"HTTP/1.1 204\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"HTTP/1.1 200 OK\r\nServ"],
+    [
+        *(b"", b"junk\r\n\r\n", b"HTTP/1.1 204\r\n\r\n"),
+        *(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"HTTP/1.1 200 OK\r\nServ"),
+    ],
 )
 def test_another_app_is_not_taken_for_the_echo_app(site: Site, answer: bytes) -> None:
     with create_server(("127.0.0.1", 0)) as server:

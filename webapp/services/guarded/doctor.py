@@ -148,7 +148,7 @@ def _is_whole(answer: bytes) -> bool:
     if not end:
         return False
     length = _headers(head).get("content-length", "")
-    return head.split(b" ")[1] == b"101" or (length.isdigit() and len(body) >= int(length))
+    return head.split(b" ", 2)[1:2] == [b"101"] or (length.isdigit() and len(body) >= int(length))
 
 
 def _headers(head: bytes) -> Mapping[str, str]:
