@@ -91,6 +91,19 @@ def test_a_file_that_is_not_up_to_date_is_refused(tmp_path: Path) -> None:
     assert (result.exit_code, result.output) == (1, f"Error: The database {tmp_path}/empty {OUTDATED}.\n")
 
 
+def test_a_file_that_the_site_has_open_is_refused(file: Path) -> None:
+    site = create_app(Settings.read(environment(f"sqlite:///{file}"), file.parent / "instance"))
+    try:
+        assert site.test_client().get("/readyz").status_code == 200
+        result = copy("postgresql+psycopg://127.0.0.1:1/site", file)
+    finally:
+        site.extensions["nightlatch"].db.engine.dispose()
+    said = f"Error: The database {file} is in use; stop the site, its worker too.\n"
+    assert (result.exit_code, result.output) == (1, said)
+    result = copy("postgresql+psycopg://127.0.0.1:1/site", file)
+    assert "in use" not in result.output
+
+
 def test_sqlite_is_no_target(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     result = copy(f"sqlite:///{tmp_path}/other", tmp_path / "empty")

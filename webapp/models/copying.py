@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select, text
@@ -18,12 +20,14 @@ WRITTEN_BY_A_START = "site_values"
 def copy_rows(file: Path, database_url: str) -> int:
     """Copies every row of the file to PostgreSQL, all or none, and returns how many. The file is not changed.
 
-    Raises `UnusableDatabase`: also when the file is not of this version, or when the other has rows already.
+    Raises `UnusableDatabase`: also when the file is not of this version or in use, or when the other has rows already.
     """
     if database_url.startswith("sqlite"):
         raise UnusableDatabase("at NIGHTLATCH_DATABASE_URL is not PostgreSQL; a file of SQLite is copied by a backup")
     if found := trouble(url := f"sqlite:///{file}"):
         raise UnusableDatabase(f"{file} {found}")
+    if _is_in_use(file):
+        raise UnusableDatabase(f"{file} is in use; stop the site, its worker too")
     migrate(database_url)
     source = Database(url)
     try:
@@ -35,6 +39,17 @@ def copy_rows(file: Path, database_url: str) -> int:
             return sum(_copy(table.name, tx.connection, target) for table in METADATA.sorted_tables)
     finally:
         source.engine.dispose()
+
+
+def _is_in_use(file: Path) -> bool:
+    """Whether a process has the file open: then it is not locked as a whole (https://sqlite.org/wal.html section 6)."""
+    with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as connection:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            return error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+        return False
 
 
 def _copy(name: str, source: Connection, target: Connection) -> int:
