@@ -518,7 +518,7 @@ def test_an_access_token_expires(site: Site, ada: Owner, wiki: RelyingParty) -> 
     site.clock.pass_(1)
     page = wiki.userinfo(token)
     assert page.status == 401
-    assert 'error="invalid_token"' in page.response.headers["WWW-Authenticate"]
+    assert page.response.headers["WWW-Authenticate"].startswith('Bearer error="invalid_token"')
 
 
 def test_other_tokens_open_no_userinfo(ada: Owner, wiki: RelyingParty) -> None:

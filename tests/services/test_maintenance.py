@@ -5,19 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
-from tests.conftest import Site
+from tests.conftest import Site, one_database
+from tests.doubles import START
 from tests.people import Owner
 from tests.relying_party import RelyingParty, Television
 from webapp.models.accounts import Account
-from webapp.models.app_logins import AppAuthorization, AppConnection, AuthorizationRequest, RefreshToken
+from webapp.models.app_logins import (
+    AppAuthorization,
+    AppConnection,
+    AuthorizationRequest,
+    LogOutRequest,
+    RefreshToken,
+)
+from webapp.models.app_proofs import PushedRequest, UsedProof
+from webapp.models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from webapp.models.codes import Code, Link
+from webapp.models.contacts import ContactLookups
 from webapp.models.device_logins import DeviceRequest
 from webapp.models.drafts import Draft
 from webapp.models.factors import Factor
-from webapp.models.messages import Message
+from webapp.models.guarded_hosts import GuardedLogin, GuardedSession
+from webapp.models.login_requests import LoginRequest
+from webapp.models.messages import SENT, Message, TextCount
+from webapp.models.refusals import RefusedRequest
 from webapp.models.sessions import Activity, Attempt, KeptAct, PendingLogin, RememberedBrowser, Session
+from webapp.models.signing_keys import SigningKey
 
 DAY = 86400
 
@@ -220,3 +234,82 @@ def test_what_may_outlive_a_session_ends_with_one_that_was_ended(site: Site) -> 
     ada.log_out()
     assert kept_after(site, Session, 2 * DAY) == 0
     assert wiki.refresh(token).status == 400
+
+
+# -- To the second -------------------------------------------------------------------------------------
+
+NEVER = START + 20 * 365 * DAY
+SHORT: dict[str, Any] = {"persistent": False}
+LONG: dict[str, Any] = {"persistent": True}
+LAST_SECONDS: tuple[tuple[Any, str, int, dict[str, Any]], ...] = (
+    (KeptAct, "at", 600, {}),
+    (Session, "ended_at", DAY, LONG),
+    (Session, "started_at", DAY + 30 * DAY, LONG),
+    (Session, "seen_at", DAY + 7 * DAY, LONG),
+    (Session, "started_at", DAY + DAY, SHORT),
+    (Session, "seen_at", DAY + 3600, SHORT),
+    (PendingLogin, "started_at", DAY, {}),
+    (LoginRequest, "made_at", DAY, {}),
+    (RememberedBrowser, "ended_at", DAY, {}),
+    (RememberedBrowser, "added_at", DAY + 30 * DAY, {}),
+    (TemporaryPassword, "ended_at", DAY, {}),
+    (TemporaryPassword, "expires_at", DAY, {}),
+    (AppSession, "ended_at", DAY, {}),
+    (AppSession, "started_at", DAY + 30 * DAY, {}),
+    (AppSession, "seen_at", DAY + 7 * DAY, {}),
+    (AuthorizationRequest, "asked_at", 3600, {}),
+    (AppAuthorization, "ended_at", DAY, {}),
+    (AppAuthorization, "made_at", DAY, {}),
+    (GuardedLogin, "asked_at", 600 + 60, {}),
+    (GuardedSession, "ended_at", DAY, {}),
+    (LogOutRequest, "asked_at", 3600, {}),
+    (PushedRequest, "made_at", 59, {}),
+    (UsedProof, "expires_at", -1, {}),
+    (DeviceRequest, "asked_at", 3600, {}),
+    (RefreshToken, "made_at", DAY + 30 * DAY, {}),
+    (RefusedAccess, "at", 600, {}),
+    (RefusedRequest, "at", 7 * DAY, {}),
+    (Code, "made_at", DAY + 3600, {}),
+    (Link, "expires_at", DAY, {}),
+    (Link, "used_at", DAY, {}),
+    (Draft, "touched_at", 1800, {}),
+    (Factor, "turned_off_at", 600, {}),
+    (Attempt, "at", DAY, {"bucket": "code:1"}),
+    (SigningKey, "signs_until", DAY + 90 * DAY, {}),
+    (KnownNetwork, "at", 30 * DAY, {}),
+    (ContactLookups, "at", DAY - 1, {}),
+    (Activity, "at", 180 * DAY, {}),
+    (Message, "made_at", 30 * DAY, {"state": SENT}),
+)
+"""A table, a time in it, for how many seconds after that a row is kept, and other values of the row."""
+BLANK: dict[type, Any] = {int: NEVER, bool: False, str: "", bytes: b""}
+
+
+def add_row(site: Site, table: Any, **values: Any) -> None:
+    """A row whose other times are far ahead. What it names need not be there."""
+    columns = [one for one in table.__table__.columns if one.name != "id" and not one.nullable]
+    others = {one.name: BLANK.get(one.type.python_type, {}) for one in columns}
+    with site.services.db.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        connection.execute(insert(table).values(**{**others, **values}))
+        connection.commit()
+        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+
+
+@one_database
+@pytest.mark.parametrize(
+    ("table", "column", "seconds", "others"),
+    LAST_SECONDS,
+    ids=[f"{table.__tablename__}-{column}-{seconds}" for table, column, seconds, _ in LAST_SECONDS],
+)
+def test_a_row_is_purged_in_the_second_after_its_last(
+    site: Site, table: Any, column: str, seconds: int, others: dict[str, Any]
+) -> None:
+    add_row(site, table, **{column: START, **others})
+    assert kept_after(site, table, seconds) == 1
+    assert kept_after(site, table, 1) == 0
+
+
+def test_every_table_that_is_purged_by_one_time_is_in_the_list(site: Site) -> None:
+    told = set(site.services.maintenance.purge()) - {Account.__tablename__, TextCount.__tablename__}
+    assert told == {table.__tablename__ for table, *_ in LAST_SECONDS}
