@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 from bs4 import Tag
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from tests.conftest import Site
 from tests.journeys.test_keys_and_passkeys import with_passkey
@@ -19,6 +19,7 @@ from webapp.domain.codes import hash_of
 from webapp.models.accounts import Account
 from webapp.models.groups import Membership
 from webapp.models.registered_apps import RegisteredApp
+from webapp.models.sessions import Session
 from webapp.services.guarded.configurations import configuration
 from webapp.services.operators import AppOptions
 from webapp.services.operators.app_options import OF_KIND
@@ -706,6 +707,16 @@ def test_an_account_without_factors_and_address_is_shown(site: Site, ada: Owner)
     assert page.says("Not confirmed")
     assert page.says("Off")
     assert page.says("Nothing yet.")
+
+
+def test_the_sessions_of_an_account_are_its_own(site: Site, ada: Owner) -> None:
+    bob = Owner.signed_up(site, "bob")
+    with site.services.db.read() as tx:
+        own = set(tx.scalars(select(Session.id).join(Account).where(Account.username == bob.username)))
+    shown = ada.open(f"{ACCOUNTS}/bob").soup.select("[id^=session-]")
+    assert {row["id"] for row in shown} == {f"session-{number}" for number in own}
+    bob.log_out()
+    assert not ada.open(f"{ACCOUNTS}/bob").soup.select("[id^=session-]")
 
 
 def test_the_side_menu_lists_the_operators_pages(site: Site, ada: Owner) -> None:
