@@ -73,3 +73,7 @@ def test_a_header_of_any_length_is_read_in_no_time() -> None:
         chosen(header)
     assert time.perf_counter() - began < 0.1
     assert len(by_weight("a," * 20_000)) <= 251
+
+
+def test_what_is_not_wanted_is_left_out_and_equals_keep_their_order() -> None:
+    assert by_weight("de;q=0, fr;q=0.5, it;q=0.5, en, tr; q=0.001, el;q=0.000") == ["en", "fr", "it", "tr"]

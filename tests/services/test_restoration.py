@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from click.testing import Result
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 
 from tests.conftest import Site
 from tests.people import Owner, Person
@@ -166,9 +167,11 @@ def test_a_machine_without_its_file_voids_nothing_counts_nothing_and_is_not_read
     forget(site)
     assert not restoration.void_if_restored()
     before = None
-    for _ in range(3):
-        before = restoration.count_heartbeat(before)
+    with capture_logs() as logs:
+        for _ in range(3):
+            before = restoration.count_heartbeat(before)
     assert before == 1
+    assert [entry["event"] for entry in logs] == ["heartbeat_missing"], "once for each start"
     page = machine.open("/readyz")
     assert page.status == 503
     said = page.response.get_json()

@@ -46,7 +46,7 @@ class ClientProofs:
         cannot be guessed.
         """
         name = presented.name
-        client = self.clients.client(name) if 0 < len(name) <= LONGEST_CLIENT_ID else None
+        client = self.clients.client(name) if len(name) <= LONGEST_CLIENT_ID else None
         try:
             if client is not None and presented.assertion is not None:
                 audiences = self.issuer, f"{self.issuer}{TOKEN}", f"{self.issuer}{path}"
