@@ -659,6 +659,7 @@ def test_with_keys_alone_the_choice_is_a_key_or_the_backup_code(keyed: Owner) ->
 
 def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(enrolled: Owner, site: Site) -> None:
     enrolled.turn_on_key()
+    add_key(enrolled, "a key that is never used")
     enrolled.log_out()
     assert enrolled.log_in().h1 == "Enter your code"
     page = enrolled.follow("Choose a different two-factor authentication method")
