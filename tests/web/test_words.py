@@ -39,6 +39,24 @@ def test_every_sentence_in_the_table_belongs_to_a_refusal() -> None:
     assert set(WORDS) == {kind for kind in EVERY if kind.sentence is None}
 
 
+def test_what_is_not_a_wrong_field_has_a_status_of_its_own() -> None:
+    found: dict[int, list[str]] = {}
+    for kind in EVERY:
+        if kind.status != 422:
+            found.setdefault(kind.status, []).append(kind.__name__)
+    assert found == {
+        403: ["LastOperator", "NotFresh", "NotThisPhone", "OtherOperator", "SignUpClosed"],
+        404: ["GuardedLoginExpired", "LinkInvalid", "NotFound", "UnknownApp", "UnknownGroup"],
+        413: ["FileTooLarge"],
+        429: [
+            *("MailLimitReached", "NetworkMailLimitReached", "TextLimitReached", "TooManyAttempts", "TooManyExports"),
+            *("TooManyLogins", "TooManyLookups", "TooManyRequests", "TooManySignUps", "TooManyTemporaryPasswords"),
+            "TooSoon",
+        ],
+        503: ["Busy", "DatabaseUnavailable"],
+    }
+
+
 class RefusalOfOneMethod(r.Waiting):
     """A refusal that brings its own sentence, as in the file of a method."""
 
