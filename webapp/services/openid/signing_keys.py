@@ -192,8 +192,7 @@ class SigningKeys:
                     self.core.db.serialize(tx, LOCK)
                     newest = self._latest(tx, row.algorithm)
                     if newest.id == row.id:
-                        starts = max(row.signs_from + self.core.policy.signing_key_seconds, self._tomorrow())
-                        self._follow(tx, newest, key, starts)
+                        self._follow(tx, newest, key, self._tomorrow())
 
     def states(self) -> list[KeyState]:
         """The published keys for the operator, newest first."""
