@@ -148,6 +148,20 @@ def test_it_can_be_turned_back_on_within_ten_minutes(site: Site, layout: str) ->
     assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
 
 
+@pytest.mark.parametrize(
+    ("first", "last"), [("authentication-app", "text-message"), ("text-message", "authentication-app")]
+)
+def test_of_two_the_one_that_was_turned_off_last_can_be_turned_back_on(site: Site, first: str, last: str) -> None:
+    ada = enrolled(site, DESKTOP)
+    ada.turn_on_texts()
+    for slug in (first, last):
+        site.clock.pass_(1)
+        ada.post(f"/settings/security/two-factor/{slug}/turn-off?again=1")
+    said = {"authentication-app": "Authentication app is off.", "text-message": "Text message is off."}
+    page = ada.open(TWO_FACTOR)
+    assert (page.says(said[last]), page.says(said[first])) == (True, False)
+
+
 def test_turning_the_only_factor_back_on_ends_the_sessions_that_began_without_it(site: Site) -> None:
     ada = enrolled(site, DESKTOP)
     ada.post(OFF)

@@ -115,6 +115,9 @@ def test_an_exhausted_challenge_gets_no_new_code_while_the_old_one_is_valid(site
         phones.resend_code(mine, "one", HERE)
     assert refusal.value.seconds == 540
     assert len(site.texts(OTHER)) == 1
+    site.clock.pass_(540)
+    phones.send_code(mine, "one", HERE, phones.read(OTHER, ""))
+    assert len(site.texts(OTHER)) == 2
 
 
 def test_codes_are_purged_after_a_day_and_counts_after_thirty(site: Site, tess: Owner) -> None:
