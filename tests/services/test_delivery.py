@@ -211,6 +211,19 @@ def test_a_new_message_is_delivered_before_retries(site: Site) -> None:
     assert [email.to for email in site.mail.sent] == ["new@example.net", "stuck@example.net"]
 
 
+def test_a_log_out_of_an_app_waits_for_the_messages_to_people(site: Site) -> None:
+    order: list[object] = []
+    told = LogOut("wiki", "https://wiki.example.org/log-out", (), "RS256", subject="ada", session="first")
+    with site.db.write() as tx:
+        site.outbox.post_log_out(tx, told, "Wiki")
+    site.clock.pass_(30)
+    site.post()
+    mail = RecordingMail()
+    delivery = replace(site.delivery(mail), tell=lambda _: order.append(list(mail.sent)))
+    assert delivery.deliver_due() == 2
+    assert order == [mail.sent], "the email had been sent"
+
+
 def test_a_mistake_in_a_template_delays_its_message_only(site: Site) -> None:
     class OneTemplate(PlainRenderer):
         def render_email(self, template: str, /, **facts: object) -> RenderedEmail:
