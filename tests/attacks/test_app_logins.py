@@ -338,6 +338,33 @@ def test_a_code_of_a_session_that_ended_is_refused(ada: Owner, wiki: RelyingPart
     assert error_of(wiki.exchange(code)) == "invalid_grant"
 
 
+def test_a_scope_that_was_taken_from_the_app_is_in_no_further_token(site: Site, ada: Owner) -> None:
+    wiki = RelyingParty(site, trusted=True)
+    code, tokens = wiki.code(ada, scope="openid email"), wiki.tokens(ada, scope="openid email")
+    change(site, scopes=["openid"])
+    for fresh in (json_of(wiki.exchange(code)), json_of(wiki.refresh(tokens["refresh_token"]))):
+        assert (fresh["scope"], wiki.read(fresh["access_token"])["scope"]) == ("openid", "openid")
+        told = json_of(wiki.call("/oauth/introspect", token=fresh["refresh_token"]))
+        assert (told["active"], told["scope"]) == (True, "openid")
+
+
+def test_without_its_scope_offline_access_ends_with_the_session(site: Site, ada: Owner) -> None:
+    wiki = RelyingParty(site, trusted=True)
+    kept, taken = (wiki.tokens(ada, scope="openid offline_access")["refresh_token"] for _ in range(2))
+    site.clock.pass_(3601)
+    assert wiki.refresh(kept).status == 200, "the session is idle, and its user did not log out"
+    change(site, scopes=["openid"])
+    assert error_of(wiki.refresh(taken)) == "invalid_grant"
+
+
+def test_a_resource_that_was_taken_from_the_app_gets_no_further_token(site: Site, ada: Owner) -> None:
+    wiki = RelyingParty(site, trusted=True, resources=("https://api.example",))
+    tokens = wiki.tokens(ada, resource="https://api.example")
+    change(site, resources=[])
+    assert not json_of(wiki.call("/oauth/introspect", token=tokens["access_token"]))["active"]
+    assert error_of(wiki.refresh(tokens["refresh_token"])) == "invalid_grant"
+
+
 def test_a_code_is_stored_as_a_hash(site: Site, ada: Owner, wiki: RelyingParty) -> None:
     from tests.attacks.tools import stored
 

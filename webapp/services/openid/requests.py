@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...models.registered_apps import PUBLIC, SCOPES, RegisteredApp
+from ...models.registered_apps import OFFLINE_ACCESS, PUBLIC, SCOPES, RegisteredApp
 from . import redirects
 from .claims import learned
 from .discovery import MODES, PROMPTS
@@ -96,7 +96,7 @@ class CheckedRequest:
 
     @property
     def offline(self) -> bool:
-        return "offline_access" in self.scopes
+        return OFFLINE_ACCESS in self.scopes
 
 
 def reply_to(app: RegisteredApp | None, parameters: Parameters) -> tuple[RegisteredApp, ReplyTo]:
