@@ -469,7 +469,9 @@ def test_revocation_and_introspection(ada: Owner, wiki: RelyingParty, site: Site
     assert (told["active"], told["client_id"], told["scope"]) == (True, wiki.client_id, "openid")
     told = json_of(wiki.call("/oauth/introspect", token=tokens["refresh_token"], token_type_hint="access_token"))
     assert (told["active"], told["token_type"]) == (True, "refresh_token")
-    page = wiki.call("/oauth/revoke", token=tokens["refresh_token"])
+    told = json_of(wiki.call("/oauth/introspect", token=tokens["refresh_token"], token_type_hint="pct"))
+    assert told["active"], "a hint that is not known is ignored (RFC 7009 section 2.2, RFC 7662 section 2.1)"
+    page = wiki.call("/oauth/revoke", token=tokens["refresh_token"], token_type_hint="pct")
     assert page.status == 200
     for token in (tokens["access_token"], tokens["refresh_token"], "unknown"):
         assert json_of(wiki.call("/oauth/introspect", token=token)) == {"active": False}

@@ -89,7 +89,7 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]  # the same
         given = server.tokens.by_id(server.tx, row.authorization_id) if row.state != DENIED else None
         if given is None:
             return None, False
-        server.demand_key(given)
+        server.demand_fit(given)
         if not server.devices.use(server.tx, row):
             server.tokens.end(server.tx, given.authorization.id)
             raise InvalidGrantError("The device code was used before.")
