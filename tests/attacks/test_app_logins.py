@@ -196,9 +196,11 @@ def test_strangers_cannot_store_requests_without_end(site: Site, ada: Owner, wik
     for _ in range(299):
         assert by_form(wiki).status == 303
     assert wiki.send(stranger).h1 == "Log in"
-    page = by_form(wiki)
-    assert (page.status, error_of(page)) == (429, "temporarily_unavailable")
-    assert int(page.response.headers["Retry-After"]) > 0
+    for path in ("/oauth/authorize", "/oauth/log-out"):  # a person sees a page, not the answer to a program
+        page = by_form(wiki) if path == "/oauth/authorize" else wiki.server.send("POST", path, follow=False)
+        assert (page.status, page.h1) == (429, "Too many attempts")
+        assert page.says("Error ID: ")
+        assert int(page.response.headers["Retry-After"]) > 0
     page = stranger.open(wiki.address(), follow=False)
     assert (page.status, page.path) == (429, "/oauth/authorize")
     assert count(site, "SELECT count(*) FROM authorization_requests") == 300
@@ -216,6 +218,27 @@ def test_a_silent_request_with_spaces_stores_nothing(site: Site, ada: Owner, wik
     wiki.send(stranger, prompt=prompt)
     assert answer_of(stranger)["error"] == "login_required"
     assert count(site, "SELECT count(*) FROM authorization_requests") == 0
+
+
+@pytest.mark.parametrize("path", ["token", "revoke", "introspect", "par", "device", "userinfo"])
+def test_a_program_gets_an_error_of_the_protocol_for_a_request_that_is_refused_unread(
+    site: Site, wiki: RelyingParty, path: str
+) -> None:
+    """RFC 6749 section 5.2: an app shows or logs what it can read, and a page is not that."""
+    address, headers = f"/oauth/{path}", {"Content-Type": "application/x-www-form-urlencoded"}
+    for body, status in ((b"a=%ff", 400), (b"a=%00", 400), (b"a=\xff", 400), (b"a=" + b"x" * 3_000_000, 413)):
+        page = wiki.server.send("POST", address, data=body, headers=headers, follow=False)
+        assert (page.status, error_of(page)) == (status, "invalid_request")
+        assert json_of(page)["error_id"]
+        assert page.response.headers["Cache-Control"] == "no-store"
+    floods = site.app.extensions["floods"]
+    for _ in range(site.services.settings.policy.flood.most):
+        floods.count(wiki.server.address)
+    page = wiki.server.send("POST", address, data=b"a=b", headers=headers, follow=False)
+    assert (page.status, error_of(page)) == (429, "temporarily_unavailable")
+    assert int(page.response.headers["Retry-After"]) > 0
+    for page in (by_form(wiki), wiki.server.send("POST", "/oauth/log-out", follow=False)):
+        assert (page.status, page.h1) == (429, "Too many attempts"), "a person sees a page"
 
 
 # -- What is refused as a whole --------------------------------------------------------------------------

@@ -479,6 +479,24 @@ def test_revocation_and_introspection(ada: Owner, wiki: RelyingParty, site: Site
     assert wiki.call("/oauth/revoke", token="unknown").status == 200
 
 
+def test_the_address_of_an_installed_app_is_sent_as_it_is_registered(site: Site, ada: Owner) -> None:
+    back, bye = "com.example.wiki:///back", "com.example.wiki:///bye"
+    wiki = RelyingParty(site, PUBLIC, redirect_uris=(back,), post_logout_redirect_uris=(bye,))
+    ada.open(wiki.address(redirect_uri=back, prompt="none"), follow=False)
+    assert target_of(ada).startswith(f"{back}?error=consent_required&")
+    ada.log_out()
+    ada.open(f"/oauth/log-out?client_id={wiki.client_id}&post_logout_redirect_uri={bye}", follow=False)
+    assert target_of(ada) == bye
+
+
+def test_the_origin_of_a_redirect_address_is_compared_as_browsers_write_it(site: Site) -> None:
+    """RFC 6454 section 6.2: lower case, and no port that is the scheme's own."""
+    app = RelyingParty(site, PUBLIC, redirect_uris=("https://Spa.example:443/back", "com.example.spa:/back"))
+    for origin, is_readable in (("https://spa.example", True), ("https://spa.example:8443", False)):
+        page = app.server.open("/oauth/keys", headers={"Origin": origin})
+        assert page.response.headers.get("Access-Control-Allow-Origin") == (origin if is_readable else None)
+
+
 # -- Log-out, and the page of apps ----------------------------------------------------------------------
 
 
@@ -526,7 +544,9 @@ def test_a_token_that_a_form_sent_is_in_no_address(ada: Owner, site: Site) -> No
 def test_a_request_for_log_out_that_is_too_long_is_not_stored(ada: Owner, site: Site) -> None:
     wiki = RelyingParty(site)
     page = wiki.server.send("POST", "/oauth/log-out", data={"state": "x" * 8000, "other": "y"}, follow=False)
-    assert page.status == 400
+    assert (page.status, page.h1) == (400, "Logout")
+    page = wiki.server.open("/oauth/logged-out?stored=unknown", follow=False)
+    assert (page.status, page.h1) == (400, "Logout")
     assert wiki.server.send("POST", "/oauth/log-out", data={"other": "y" * 9000}, follow=False).status == 303
 
 

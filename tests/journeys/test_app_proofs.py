@@ -276,10 +276,12 @@ def test_only_apps_of_the_account_are_disconnected(site: Site, ada: Owner, wiki:
         assert ada.post("/settings/security/apps", disconnect=client_id).status == 404
 
 
-def test_the_language_that_the_app_asks_for(site: Site) -> None:
+@pytest.mark.parametrize("asked", ["xx en", "xx en-GB fr", "EN"])
+def test_the_language_that_the_app_asks_for(site: Site, asked: str) -> None:
+    """A tag is looked up as those of a browser are (RFC 4647 section 3.4)."""
     person = Owner(site)
     wiki = RelyingParty(site)
-    wiki.send(person, ui_locales=f"xx {ENGLISH.code}")
+    wiki.send(person, ui_locales=asked)
     assert person.page is not None
     assert person.page.response.request.args["lang"] == ENGLISH.code
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from ...domain.app_addresses import host_of, names_this_machine
 from ...models.registered_apps import PUBLIC, RegisteredApp
@@ -33,6 +33,12 @@ def is_on_device(address: str) -> bool:
 
 def is_web(address: str) -> bool:
     return urlsplit(address).scheme in WEB_SCHEMES
+
+
+def is_sent_whole(address: str) -> bool:
+    """False for an address that a redirect would change: Werkzeug writes com.example.app:///back as
+    com.example.app:/back."""
+    return urlunsplit(urlsplit(address)) == address
 
 
 def source_of(address: str) -> str:

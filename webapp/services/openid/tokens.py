@@ -162,8 +162,8 @@ class Tokens:
         keys: PublishedKeys,
         bound_to: str | None,
     ) -> dict[str, Any]:
-        """The answer of the token endpoint (RFC 6749 section 5.1), without scopes that were taken from the app since the
-        log-in. `nonce` is None when a token is refreshed.
+        """The answer of the token endpoint (RFC 6749 section 5.1), without scopes that were taken from the app since
+        the log-in. `nonce` is None when a token is refreshed.
 
         `bound_to` is the thumbprint of the key to which the access token is bound; None for a bearer token.
         """
