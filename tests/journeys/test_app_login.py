@@ -463,6 +463,20 @@ def test_log_out_ends_offline_access(ada: Owner, wiki: RelyingParty, site: Site)
     assert json_of(wiki.refresh(kept["refresh_token"]))["error"] == "invalid_grant"
 
 
+def test_a_log_in_after_a_session_has_expired_leaves_offline_access(ada: Owner, wiki: RelyingParty, site: Site) -> None:
+    kept = wiki.tokens(ada, scope="openid offline_access")["refresh_token"]
+    site.clock.pass_(3601)
+    assert ada.open("/settings").h1 == "Log in"
+    ada.log_in()
+    assert ada.page is not None
+    assert ada.page.h1 != "Log in"
+    page = wiki.refresh(kept)
+    assert page.status == 200, "the browser has the cookie of the expired session until the log-in"
+    site.clock.pass_(2 * 86400)
+    site.services.maintenance.purge()
+    assert wiki.refresh(json_of(page)["refresh_token"]).status == 200
+
+
 def test_revocation_and_introspection(ada: Owner, wiki: RelyingParty, site: Site) -> None:
     tokens = wiki.tokens(ada)
     told = json_of(wiki.call("/oauth/introspect", token=tokens["access_token"]))

@@ -160,8 +160,8 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
         """Judges what the request asks for and proves, and uses its proof of a key.
 
         Raises `InvalidTarget` for another resource than that of the log-in (RFC 8707 section 2.2), `InvalidDpopProof`
-        where a proof is demanded and missing or was used before, and `InvalidGrantError` where the code or refresh token
-        belongs to another key (RFC 9449 sections 5 and 10).
+        where a proof is demanded and missing or was used before, and `InvalidGrantError` where the code or refresh
+        token belongs to another key (RFC 9449 sections 5 and 10).
         """
         if self.resource not in (None, given.authorization.resource):
             raise InvalidTarget("The login was for another resource.")
