@@ -135,11 +135,15 @@ def test_a_repeated_address_or_app_gets_a_page_and_other_repetitions_an_error(ad
 @pytest.mark.parametrize(
     "address",
     ["http://127.0.0.1:0x50/back", "http://127.0.0.1:1/other", "http://127.0.0.1.evil.example/back",
-     "http://127.0.0.1:1@evil.example/back", "http://localhost/back", "http://[::1]/back", "https://127.0.0.1:1/back"],
+     "http://127.0.0.1:1@evil.example/back", "http://localhost/back", "http://[::1]/back", "https://127.0.0.1:1/back",
+     "http://127.0.0.1:65536/back", "http://127.0.0.1:99999/back", "http://127.0.0.1:0/back"],
 )  # fmt: skip
 def test_only_the_port_of_a_loopback_address_is_free(site: Site, ada: Owner, address: str) -> None:
     phone = RelyingParty(site, PUBLIC, redirect_uris=("http://127.0.0.1/back",))
-    assert ada.open(phone.address(redirect_uri=address), follow=False).status == 400
+    for prompt in (None, "none"):
+        assert ada.open(phone.address(redirect_uri=address, prompt=prompt), follow=False).status == 400
+    for port in ("", ":1", ":00080", ":65535"):
+        phone.send(ada.other_browser(), redirect_uri=f"http://127.0.0.1{port}/back", prompt="none")
     web = RelyingParty(site, WEB, redirect_uris=("http://127.0.0.1/back",))
     assert ada.open(web.address(redirect_uri="http://127.0.0.1:4000/back"), follow=False).status == 400
 

@@ -9,8 +9,9 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from ...domain.app_addresses import host_of, names_this_machine
 from ...models.registered_apps import PUBLIC, RegisteredApp
 
-LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?(/[^\s\\#]*)?")
+LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::([0-9]{1,5}))?(/[^\s\\#]*)?")
 """An address on the device itself. A phone or computer app takes the port that is free (RFC 8252 section 7.3)."""
+PORTS = range(1, 65536)  # RFC 9293 section 3.1
 WEB_SCHEMES = ("https", "http")
 
 
@@ -19,9 +20,10 @@ def is_registered(app: RegisteredApp, address: str) -> bool:
     if address in app.redirect_uris:
         return True
     given = LOOPBACK.fullmatch(address)
-    if app.kind != PUBLIC or given is None:
+    if app.kind != PUBLIC or given is None or int(given[2] or 80) not in PORTS:
         return False
-    return any((known := LOOPBACK.fullmatch(one)) and known.groups() == given.groups() for one in app.redirect_uris)
+    own = (LOOPBACK.fullmatch(one) for one in app.redirect_uris)
+    return any(one is not None and one.group(1, 3) == given.group(1, 3) for one in own)
 
 
 def is_on_device(address: str) -> bool:
