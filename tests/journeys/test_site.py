@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Site, one_database
 from tests.doubles import CheapHasher
 from tests.people import ANDROID, DESKTOP, HOST, IPHONE, Owner, Person
+from tests.relying_party import RelyingParty, arrive
 from webapp.domain.language import ENGLISH, Language, spoken
 
 PHONE = f"mobile.{HOST}"
@@ -141,6 +142,20 @@ def test_a_phone_that_chose_the_desktop_layout_keeps_it_until_it_chooses_the_oth
     back = ada.send("GET", again.link("Mobile site"), host=HOST)
     assert back.response.request.host == PHONE
     assert ada.send("GET", "/log-in", host=HOST).response.request.host == PHONE
+
+
+def test_the_other_layout_has_the_query_of_the_page_too(site: Site) -> None:
+    """On the way to an app, the query is all that leads there."""
+    phone, wiki = Person(site.app, ANDROID), RelyingParty(site)
+    phone.open(wiki.address(), follow=False)
+    waiting = arrive(phone).response.request.args["next"]
+    assert waiting.startswith("/oauth/consent?id=")
+    for label, host in (("Desktop site", HOST), ("Mobile site", PHONE)):
+        page = phone.send("GET", phone.page.link(label))
+        assert (page.h1, page.response.request.host) == ("Log in", host)
+        assert page.response.request.args["next"] == waiting
+    page = phone.open("/about?lang=en")
+    assert "lang" not in page.link("Desktop site"), "another language may be chosen there"
 
 
 @pytest.mark.parametrize("following", ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:1"])
