@@ -167,6 +167,17 @@ def test_another_app_on_the_device_gets_no_code_without_a_question(site: Site, a
 # -- What a request costs -------------------------------------------------------------------------------
 
 
+def test_an_installed_app_is_never_shown_as_a_host(site: Site, ada: Owner) -> None:
+    """What follows a private scheme is up to the app: it is no host, and may look like one."""
+    address = "com.example.films://bank.example/back"
+    films = RelyingParty(site, PUBLIC, "Films", redirect_uris=(address,))
+    for person, h1 in ((ada.other_browser(), "Log in"), (ada, "Log in to Films")):
+        page = films.send(person, redirect_uri=address)
+        assert page.h1 == h1
+        assert page.says("You then go back to com.example.films:")
+        assert not page.says("bank.example")
+
+
 def test_a_request_of_many_names_costs_no_seconds(site: Site, wiki: RelyingParty) -> None:
     names = [(f"{number:x}", "") for number in range(17_000)]
     given = [("client_id", wiki.client_id), ("redirect_uri", BACK), *names, *names[:1]]

@@ -213,8 +213,10 @@ def consent(asked: CheckedRequest, form: Form) -> Response:
 
 
 def _place(asked: CheckedRequest) -> str:
-    """Where the browser goes then, as a person is shown it."""
-    return urlsplit(asked.reply.address).netloc or redirects.source_of(asked.reply.address)
+    """Where the browser goes then, as a person is shown it: a host, or the scheme of an installed app, after which
+    anything may follow."""
+    address = asked.reply.address
+    return urlsplit(address).netloc if redirects.is_web(address) else redirects.source_of(address)
 
 
 def _ready(waiting: PendingRequest) -> Response:
