@@ -503,6 +503,18 @@ def test_the_address_of_an_installed_app_is_sent_as_it_is_registered(site: Site,
     assert target_of(ada) == bye
 
 
+def test_no_form_goes_to_an_ipv6_address_which_no_policy_can_name(site: Site, ada: Owner) -> None:
+    """Chromium sends no form to a source that it cannot read: a button that does nothing, in place of an error."""
+    here = "http://[::1]:3000/back"
+    wiki = RelyingParty(site, trusted=True, redirect_uris=(here, "http://127.0.0.1:3000/back"))
+    wiki.send(ada, redirect_uri=here, response_mode="form_post")
+    assert answer_of(ada)["error"] == "invalid_request"
+    assert wiki.send(ada, redirect_uri=here, prompt="none").status == 303
+    wiki.send(ada, redirect_uri="http://127.0.0.1:3000/back", response_mode="form_post")
+    assert ada.page is not None
+    assert "http://127.0.0.1:3000" in ada.page.response.headers["Content-Security-Policy"]
+
+
 def test_the_origin_of_a_redirect_address_is_compared_as_browsers_write_it(site: Site) -> None:
     """RFC 6454 section 6.2: lower case, and no port that is the scheme's own."""
     app = RelyingParty(site, PUBLIC, redirect_uris=("https://Spa.example:443/back", "com.example.spa:/back"))

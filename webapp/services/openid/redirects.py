@@ -37,6 +37,12 @@ def is_web(address: str) -> bool:
     return urlsplit(address).scheme in WEB_SCHEMES
 
 
+def takes_form(address: str) -> bool:
+    """True where a page of ours can send a form: not at an installed app, nor at an IPv6 address, which no
+    Content-Security-Policy can name (Content Security Policy Level 3, section 2.3.1)."""
+    return is_web(address) and "[" not in urlsplit(address).netloc
+
+
 def is_sent_whole(address: str) -> bool:
     """False for an address that a redirect would change: Werkzeug writes com.example.app:///back as
     com.example.app:/back."""

@@ -111,7 +111,7 @@ def reply_to(app: RegisteredApp | None, parameters: Parameters) -> tuple[Registe
     if not redirects.is_registered(app, address):
         raise Unanswerable("redirect_uri")
     mode = given.get("response_mode") or MODES[0]
-    is_possible = mode in MODES and (mode == MODES[0] or redirects.is_web(address))
+    is_possible = mode in MODES and (mode == MODES[0] or redirects.takes_form(address))
     state = None if "state" in repeated else given.get("state")
     is_silent = NONE in given.get("prompt", "").split()
     return app, ReplyTo(app.client_id, address, mode if is_possible else MODES[0], state, is_silent, parameters)
