@@ -381,6 +381,21 @@ def test_every_error_has_a_designed_page_in_both_layouts(
         assert page.response.headers["Allow"]
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("/about", "GET"), ("/log-out", "POST"), ("/oauth/token", "POST"), ("/oauth/userinfo", "GET, POST")],
+)
+@pytest.mark.parametrize("headers", [{}, {"Origin": "https://app.example"}, {"Content-Type": "application/json"}])
+def test_a_method_that_no_page_has_is_told_before_the_request_is_read(
+    site: Site, path: str, allowed: str, headers: dict[str, str]
+) -> None:
+    """RFC 9110 section 15.5.6. It was 400 without a token, and 403 from another site."""
+    page = Person(site.app).send("DELETE", path, headers=headers, data=b"{}", host=HOST, follow=False)
+    assert page.status == 405
+    assert set(allowed.split(", ")) <= set(page.response.headers["Allow"].split(", "))
+    assert "DELETE" not in page.response.headers["Allow"]
+
+
 def test_an_error_inside_the_error_page_still_shows_a_page(faulty: Site) -> None:
     faulty.app.jinja_env.globals["to"] = broken
     page = Person(faulty.app).open("/broken")
