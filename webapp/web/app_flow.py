@@ -41,10 +41,7 @@ from . import (
 from .forms import Form
 
 CONSENT, GUARDED_LOGIN, DEVICE_CODE = "app_logins.consent", "guarded_logins.log_in", "device.code"
-LOG_OUTS = (
-    *("app_logins.log_out", "app_logins.confirm_log_out", "app_logins.logged_out_of"),
-    f"{guards.OPENID}.log_out",
-)
+LOG_OUTS = "app_logins.log_out", "app_logins.confirm_log_out", "app_logins.logged_out_of", f"{guards.OPENID}.log_out"
 HANDLE = "id"
 """In the query of the page: the stored request."""
 CANCELED = "canceled"

@@ -166,8 +166,10 @@ class Endpoints:
             return replace(reply, client_id=presented.name)
 
     def _unmet(self, app: RegisteredApp, given: StoredAuthorization) -> dict[str, str]:
-        """What the app demands now and the log-in did not prove (RFC 9470 section 3). A maximum age of 0 demands a proof
-        at each log-in, not at each use of its tokens."""
+        """What the app demands now and the log-in did not prove (RFC 9470 section 3).
+
+        A maximum age of 0 demands a proof at each log-in, not at each use of its tokens.
+        """
         amr, age = given.authorization.amr, self.core.clock.now() - given.authorization.auth_time
         is_recent = not app.max_age or -self.core.policy.clock_ahead <= age <= app.max_age
         if app.proof == KEY and not {HARDWARE, SOFTWARE} & set(amr):
