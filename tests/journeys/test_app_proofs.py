@@ -190,7 +190,7 @@ def test_a_maximum_age_of_nothing_asks_at_each_log_in_and_not_at_each_use_of_a_t
 
 
 def test_a_token_request_names_no_other_resource_than_the_login(site: Site, ada: Owner) -> None:
-    """RFC 8707 section 2.2: a token for another server than the one that was asked for helps nobody."""
+    """RFC 8707 section 2.2: a token for another server than was asked for is of no use."""
     wiki = RelyingParty(site, trusted=True, resources=(RESOURCE, "https://other.example"))
     for asked, named, right in (
         (RESOURCE, "https://other.example", RESOURCE),

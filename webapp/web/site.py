@@ -124,7 +124,7 @@ def _before_request() -> Response | None:
     languages.choose(page)
     moved = hosts.without_final_dot()
     if moved is not None or isinstance(request.routing_exception, MethodNotAllowed):
-        return moved  # a method that no view has is answered with 405 and Allow, whoever sent it
+        return moved  # a method that no view has is answered with 405 before the rest of the request is judged
     guards.clean_input()
     guards.same_site()
     moved = guards.phone_layout(page)

@@ -1,6 +1,7 @@
 """Temporary passwords: 80 random bits for legacy access and guarded hosts, where no second factor can be asked for.
 
-They are valid for one hour. An account must have at most one. An app may use it repeatedly; exchanging it for a token consumes it.
+They are valid for one hour. An account must have at most one. An app may use it repeatedly; exchanging it for a token
+consumes it.
 """
 
 from __future__ import annotations
