@@ -65,9 +65,14 @@ class Tokens:
         row = tx.objects.execute(self._rows().where(*own), {"app": app_id, "code": hash_of(code)}).one_or_none()
         return _given(row)
 
-    def by_id(self, tx: Transaction, authorization_id: int | None) -> StoredAuthorization | None:
-        own = AppAuthorization.id == authorization_id
-        return _given(tx.objects.execute(self._rows().where(own)).one_or_none())
+    def by_id(
+        self, tx: Transaction, app_id: int, session_id: int, authorization_id: int | None
+    ) -> StoredAuthorization | None:
+        """What the app was given in this session. SQLite gives the id of a deleted row again, so the id alone may be
+        that of what another user gave."""
+        row = AppAuthorization
+        own = row.id == authorization_id, row.app_id == app_id, row.session_id == session_id
+        return _given(tx.objects.execute(self._rows().where(*own)).one_or_none())
 
     def by_uid(self, tx: Transaction, uid: str) -> StoredAuthorization | None:
         return _given(tx.objects.execute(self._rows().where(AppAuthorization.uid == uid)).one_or_none())
