@@ -864,6 +864,24 @@ def test_a_request_that_waits_does_not_outlive_its_max_age(
     assert site.clock.now() - wiki.read(tokens["id_token"])["auth_time"] <= 60
 
 
+@pytest.mark.parametrize("of", ["request", "app"])
+def test_a_short_max_age_leaves_time_to_read_and_no_more(site: Site, ada: Owner, wiki: RelyingParty, of: str) -> None:
+    """Else each Continue would come too late, and ask for the password again without end."""
+    asked = {"max_age": "1"} if of == "request" else {}
+    change(site, max_age=1 if of == "app" else None)
+    site.clock.pass_(30)
+    assert wiki.send(ada, **asked).h1 == "Enter your password"
+    assert prove(ada).h1 == "Log in to Wiki"
+    site.clock.pass_(61)
+    assert ada.press("Continue").h1 == "Enter your password"
+    assert prove(ada).h1 == "Log in to Wiki"
+    site.clock.pass_(20)
+    ada.press("Continue")
+    tokens = json_of(wiki.exchange(answer_of(ada)["code"]))
+    assert 20 <= site.clock.now() - wiki.read(tokens["id_token"])["auth_time"] <= 60, "it is told as it is"
+    assert wiki.send(ada, **asked).h1 == "Enter your password", "that proof is of the earlier request"
+
+
 def test_an_old_proof_of_a_key_is_not_made_younger_by_another_factor(site: Site, ada: Owner) -> None:
     vault = RelyingParty(site, name="Vault", proof=KEY, max_age=600, trusted=True)
     ada.turn_on_key()
