@@ -95,7 +95,6 @@ def test_every_machine_address_carries_the_number(site: Site, wiki: RelyingParty
         "The code was given to this app": wiki.call("/oauth/token", grant_type="authorization_code", **code),
         "refresh_token": wiki.call("/oauth/token", grant_type="refresh_token"),
         "names an app that is registered": wiki.call("/oauth/revoke", proved=False, client_id="unknown", **token),
-        "access_token or": wiki.call("/oauth/revoke", token_type_hint="jwt", **token),
         "all parameters": wiki.call("/oauth/introspect", token_type_hint=""),
         "sent twice": wiki.server.send("POST", "/oauth/introspect", data={"token": ["a", "b"]}, follow=False),
         "has an access token": userinfo(wiki, "Basic a-code-that-is-secret"),

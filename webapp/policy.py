@@ -164,6 +164,7 @@ class Policy:
     app_secrets: int = 2  # of one app that work at a time, so that it can be given the next before the last one ends
     token_seconds: int = 10 * MINUTE  # of access and ID tokens; our choice
     authorization_request_seconds: int = HOUR  # for log-in, enrollment and consent
+    proof_for_request: int = MINUTE  # what a proof that a request asked for counts at least; our choice
     authorize_characters: int = 8000  # stored of one request; our choice
     authorize_requests: Window = Window(300, HOUR)  # stored without a session, of one network; our choice
     code_seconds: int = MINUTE  # at most ten (RFC 6749 section 4.1.2); our choice

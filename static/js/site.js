@@ -104,7 +104,7 @@ document.addEventListener("click", ({ target }) => {
   const link = target.closest("a[data-here]");
   if (link) {
     const url = new URL(link.href);
-    url.searchParams.set("next", location.pathname);
+    url.searchParams.set("next", here());
     link.href = url;
   }
   const button = target.closest("button");

@@ -135,11 +135,15 @@ def test_a_repeated_address_or_app_gets_a_page_and_other_repetitions_an_error(ad
 @pytest.mark.parametrize(
     "address",
     ["http://127.0.0.1:0x50/back", "http://127.0.0.1:1/other", "http://127.0.0.1.evil.example/back",
-     "http://127.0.0.1:1@evil.example/back", "http://localhost/back", "http://[::1]/back", "https://127.0.0.1:1/back"],
+     "http://127.0.0.1:1@evil.example/back", "http://localhost/back", "http://[::1]/back", "https://127.0.0.1:1/back",
+     "http://127.0.0.1:65536/back", "http://127.0.0.1:99999/back", "http://127.0.0.1:0/back"],
 )  # fmt: skip
 def test_only_the_port_of_a_loopback_address_is_free(site: Site, ada: Owner, address: str) -> None:
     phone = RelyingParty(site, PUBLIC, redirect_uris=("http://127.0.0.1/back",))
-    assert ada.open(phone.address(redirect_uri=address), follow=False).status == 400
+    for prompt in (None, "none"):
+        assert ada.open(phone.address(redirect_uri=address, prompt=prompt), follow=False).status == 400
+    for port in ("", ":1", ":00080", ":65535"):
+        phone.send(ada.other_browser(), redirect_uri=f"http://127.0.0.1{port}/back", prompt="none")
     web = RelyingParty(site, WEB, redirect_uris=("http://127.0.0.1/back",))
     assert ada.open(web.address(redirect_uri="http://127.0.0.1:4000/back"), follow=False).status == 400
 
@@ -161,6 +165,17 @@ def test_another_app_on_the_device_gets_no_code_without_a_question(site: Site, a
 
 
 # -- What a request costs -------------------------------------------------------------------------------
+
+
+def test_an_installed_app_is_never_shown_as_a_host(site: Site, ada: Owner) -> None:
+    """What follows a private scheme is up to the app: it is no host, and may look like one."""
+    address = "com.example.films://bank.example/back"
+    films = RelyingParty(site, PUBLIC, "Films", redirect_uris=(address,))
+    for person, h1 in ((ada.other_browser(), "Log in"), (ada, "Log in to Films")):
+        page = films.send(person, redirect_uri=address)
+        assert page.h1 == h1
+        assert page.says("You then go back to com.example.films:")
+        assert not page.says("bank.example")
 
 
 def test_a_request_of_many_names_costs_no_seconds(site: Site, wiki: RelyingParty) -> None:
@@ -196,9 +211,11 @@ def test_strangers_cannot_store_requests_without_end(site: Site, ada: Owner, wik
     for _ in range(299):
         assert by_form(wiki).status == 303
     assert wiki.send(stranger).h1 == "Log in"
-    page = by_form(wiki)
-    assert (page.status, error_of(page)) == (429, "temporarily_unavailable")
-    assert int(page.response.headers["Retry-After"]) > 0
+    for path in ("/oauth/authorize", "/oauth/log-out"):  # a person sees a page, not the answer to a program
+        page = by_form(wiki) if path == "/oauth/authorize" else wiki.server.send("POST", path, follow=False)
+        assert (page.status, page.h1) == (429, "Too many attempts")
+        assert page.says("Error ID: ")
+        assert int(page.response.headers["Retry-After"]) > 0
     page = stranger.open(wiki.address(), follow=False)
     assert (page.status, page.path) == (429, "/oauth/authorize")
     assert count(site, "SELECT count(*) FROM authorization_requests") == 300
@@ -216,6 +233,27 @@ def test_a_silent_request_with_spaces_stores_nothing(site: Site, ada: Owner, wik
     wiki.send(stranger, prompt=prompt)
     assert answer_of(stranger)["error"] == "login_required"
     assert count(site, "SELECT count(*) FROM authorization_requests") == 0
+
+
+@pytest.mark.parametrize("path", ["token", "revoke", "introspect", "par", "device", "userinfo"])
+def test_a_program_gets_an_error_of_the_protocol_for_a_request_that_is_refused_unread(
+    site: Site, wiki: RelyingParty, path: str
+) -> None:
+    """RFC 6749 section 5.2: an app shows or logs what it can read, and a page is not that."""
+    address, headers = f"/oauth/{path}", {"Content-Type": "application/x-www-form-urlencoded"}
+    for body, status in ((b"a=%ff", 400), (b"a=%00", 400), (b"a=\xff", 400), (b"a=" + b"x" * 3_000_000, 413)):
+        page = wiki.server.send("POST", address, data=body, headers=headers, follow=False)
+        assert (page.status, error_of(page)) == (status, "invalid_request")
+        assert json_of(page)["error_id"]
+        assert page.response.headers["Cache-Control"] == "no-store"
+    floods = site.app.extensions["floods"]
+    for _ in range(site.services.settings.policy.flood.most):
+        floods.count(wiki.server.address)
+    page = wiki.server.send("POST", address, data=b"a=b", headers=headers, follow=False)
+    assert (page.status, error_of(page)) == (429, "temporarily_unavailable")
+    assert int(page.response.headers["Retry-After"]) > 0
+    for page in (by_form(wiki), wiki.server.send("POST", "/oauth/log-out", follow=False)):
+        assert (page.status, page.h1) == (429, "Too many attempts"), "a person sees a page"
 
 
 # -- What is refused as a whole --------------------------------------------------------------------------
@@ -245,6 +283,10 @@ def test_a_silent_request_with_spaces_stores_nothing(site: Site, ada: Owner, wik
         ({"claims": '{"id_token": 1}'}, "invalid_request"),
         ({"claims": '{"userinfo": {"name": 1}}'}, "invalid_request"),
         ({"claims": "[" * 1500}, "invalid_request"),
+        ({"claims": '{"id_token": {"name": {"value": NaN}}}'}, "invalid_request"),
+        ({"claims": '{"userinfo": {"name": {"value": 1e999}}}'}, "invalid_request"),
+        ({"claims": '{"id_token": {"acr": {"essential": true, "value": 5}}}'}, "invalid_request"),
+        ({"claims": '{"id_token": {"acr": {"essential": true, "values": {"phr": 1}}}}'}, "invalid_request"),
         ({"nonce": "n" * 2001}, "invalid_request"),
         ({"request": "e30.e30."}, "request_not_supported"),
         ({"request_uri": f"{EVIL}/request"}, "request_uri_not_supported"),
@@ -336,6 +378,33 @@ def test_a_code_of_a_session_that_ended_is_refused(ada: Owner, wiki: RelyingPart
     code = wiki.code(ada)
     ada.log_out()
     assert error_of(wiki.exchange(code)) == "invalid_grant"
+
+
+def test_a_scope_that_was_taken_from_the_app_is_in_no_further_token(site: Site, ada: Owner) -> None:
+    wiki = RelyingParty(site, trusted=True)
+    code, tokens = wiki.code(ada, scope="openid email"), wiki.tokens(ada, scope="openid email")
+    change(site, scopes=["openid"])
+    for fresh in (json_of(wiki.exchange(code)), json_of(wiki.refresh(tokens["refresh_token"]))):
+        assert (fresh["scope"], wiki.read(fresh["access_token"])["scope"]) == ("openid", "openid")
+        told = json_of(wiki.call("/oauth/introspect", token=fresh["refresh_token"]))
+        assert (told["active"], told["scope"]) == (True, "openid")
+
+
+def test_without_its_scope_offline_access_ends_with_the_session(site: Site, ada: Owner) -> None:
+    wiki = RelyingParty(site, trusted=True)
+    kept, taken = (wiki.tokens(ada, scope="openid offline_access")["refresh_token"] for _ in range(2))
+    site.clock.pass_(3601)
+    assert wiki.refresh(kept).status == 200, "the session is idle, and its user did not log out"
+    change(site, scopes=["openid"])
+    assert error_of(wiki.refresh(taken)) == "invalid_grant"
+
+
+def test_a_resource_that_was_taken_from_the_app_gets_no_further_token(site: Site, ada: Owner) -> None:
+    wiki = RelyingParty(site, trusted=True, resources=("https://api.example",))
+    tokens = wiki.tokens(ada, resource="https://api.example")
+    change(site, resources=[])
+    assert not json_of(wiki.call("/oauth/introspect", token=tokens["access_token"]))["active"]
+    assert error_of(wiki.refresh(tokens["refresh_token"])) == "invalid_grant"
 
 
 def test_a_code_is_stored_as_a_hash(site: Site, ada: Owner, wiki: RelyingParty) -> None:
@@ -793,6 +862,24 @@ def test_a_request_that_waits_does_not_outlive_its_max_age(
     ada.press("Continue")
     tokens = json_of(wiki.exchange(answer_of(ada)["code"]))
     assert site.clock.now() - wiki.read(tokens["id_token"])["auth_time"] <= 60
+
+
+@pytest.mark.parametrize("of", ["request", "app"])
+def test_a_short_max_age_leaves_time_to_read_and_no_more(site: Site, ada: Owner, wiki: RelyingParty, of: str) -> None:
+    """Else each Continue would come too late, and ask for the password again without end."""
+    asked = {"max_age": "1"} if of == "request" else {}
+    change(site, max_age=1 if of == "app" else None)
+    site.clock.pass_(30)
+    assert wiki.send(ada, **asked).h1 == "Enter your password"
+    assert prove(ada).h1 == "Log in to Wiki"
+    site.clock.pass_(61)
+    assert ada.press("Continue").h1 == "Enter your password"
+    assert prove(ada).h1 == "Log in to Wiki"
+    site.clock.pass_(20)
+    ada.press("Continue")
+    tokens = json_of(wiki.exchange(answer_of(ada)["code"]))
+    assert 20 <= site.clock.now() - wiki.read(tokens["id_token"])["auth_time"] <= 60, "it is told as it is"
+    assert wiki.send(ada, **asked).h1 == "Enter your password", "that proof is of the earlier request"
 
 
 def test_an_old_proof_of_a_key_is_not_made_younger_by_another_factor(site: Site, ada: Owner) -> None:

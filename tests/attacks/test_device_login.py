@@ -12,7 +12,7 @@ from tests.attacks.races import Racers, request_of
 from tests.attacks.tools import count, everything
 from tests.conftest import Site
 from tests.people import Owner
-from tests.relying_party import DEVICE_CODE, WEB, Television, json_of
+from tests.relying_party import DEVICE_CODE, WEB, RelyingParty, Television, json_of
 from webapp.domain.origin import NO_BROWSER
 from webapp.models.device_logins import DeviceRequest
 from webapp.models.registered_apps import RegisteredApp
@@ -207,6 +207,17 @@ def test_a_disconnected_app_gets_nothing(site: Site, ada: Owner, films: Televisi
     approved(ada, films)
     account = site.services.accounts.named("ada")
     site.services.openid.connections.disconnect(account, films.client_id, NO_BROWSER)
+    assert films.poll()["error"] == "access_denied"
+
+
+def test_a_device_of_a_deleted_account_gets_nothing_that_others_gave(
+    site: Site, ada: Owner, films: Television
+) -> None:
+    """SQLite gives the number of a deleted row again."""
+    approved(ada, films)
+    site.services.accounts.delete("ada")
+    bob = Owner.signed_up(site, "bob")
+    assert RelyingParty(site, trusted=True).code(bob)
     assert films.poll()["error"] == "access_denied"
 
 

@@ -16,6 +16,7 @@ from tests.attacks.races import Racers
 from tests.attacks.tools import cookies_of, count, enrolled, is_in, stale, stored, thief_of
 from tests.conftest import POSTGRES, Site
 from tests.doubles import CheapHasher
+from tests.guarded_host import GuardedHost
 from tests.people import ANDROID, PHONE, TWO_FACTOR, Owner, Page, Person
 from webapp.models.accounts import Account
 
@@ -755,6 +756,16 @@ class TestSiteWithoutLegacyAccess:
         page = ada.open("/help/two-factor-authentication")
         assert page.says("No apps log in to this site with a password alone.")
         assert not page.says("emporary password")
+
+    def test_a_guarded_host_that_takes_one_makes_the_pages_offer_it(self, site: Site, ada: Owner) -> None:
+        GuardedHost(site, "old.localhost", max_age=600, authorization_allowed=True)  # credentials do not tell an age
+        assert "Temporary password" not in ada.open(TWO_FACTOR).links
+        wiki = GuardedHost(site, authorization_allowed=True)
+        assert "Temporary password" in ada.open(TWO_FACTOR).links
+        assert ada.open("/help/two-factor-authentication").says("Open temporary passwords")
+        headers = {"Authorization": basic("ada", made(ada))}
+        page = wiki.check(ada.other_browser(), headers=headers)
+        assert (page.status, page.response.headers["Remote-User"]) == (200, "ada")
 
 
 # -- Secrets in the database and the log -----------------------------------------------------------

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.attacks.tools import is_in
+from tests.attacks.tools import count, is_in
 from tests.conftest import Site
-from tests.people import Owner
+from tests.people import PHONE, Owner
 from tests.prepared import Rows
 
 
@@ -60,3 +60,22 @@ def test_no_code_and_no_session_of_a_backup_is_valid_again(
     assert thief.open("/log-in").says("This site was restored from a backup")
     thief.log_in()
     assert thief.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace", "the owner gets in"
+
+
+def test_a_new_text_code_has_no_wrong_tries_of_one_before_the_restoration(site: Site) -> None:
+    """SQLite gives the number of a deleted code again."""
+    ada = Owner.signed_up(site)
+    ada.turn_on_texts(PHONE)
+    ada.press("Got it")
+    ada.log_out()
+    site.clock.pass_(600)
+    ada.log_in()
+    for _ in range(5):
+        ada.press("Verify", code="000000")
+    spent = count(site, "SELECT max(id) FROM codes")
+    assert site.app.test_cli_runner().invoke(args=["restored"]).exit_code == 0
+    while count(site, "SELECT coalesce(max(id), 0) FROM codes") < spent:
+        site.clock.pass_(600)
+        ada.log_in()
+    page = ada.press("Verify", code=site.texted_code(PHONE))
+    assert (page.problems, page.h1) == ([], "Welcome, Ada Lovelace")

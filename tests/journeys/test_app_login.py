@@ -463,18 +463,64 @@ def test_log_out_ends_offline_access(ada: Owner, wiki: RelyingParty, site: Site)
     assert json_of(wiki.refresh(kept["refresh_token"]))["error"] == "invalid_grant"
 
 
+def test_a_log_in_after_a_session_has_expired_leaves_offline_access(ada: Owner, wiki: RelyingParty, site: Site) -> None:
+    kept = wiki.tokens(ada, scope="openid offline_access")["refresh_token"]
+    site.clock.pass_(3601)
+    assert ada.open("/settings").h1 == "Log in"
+    ada.log_in()
+    assert ada.page is not None
+    assert ada.page.h1 != "Log in"
+    page = wiki.refresh(kept)
+    assert page.status == 200, "the browser has the cookie of the expired session until the log-in"
+    site.clock.pass_(2 * 86400)
+    site.services.maintenance.purge()
+    assert wiki.refresh(json_of(page)["refresh_token"]).status == 200
+
+
 def test_revocation_and_introspection(ada: Owner, wiki: RelyingParty, site: Site) -> None:
     tokens = wiki.tokens(ada)
     told = json_of(wiki.call("/oauth/introspect", token=tokens["access_token"]))
     assert (told["active"], told["client_id"], told["scope"]) == (True, wiki.client_id, "openid")
     told = json_of(wiki.call("/oauth/introspect", token=tokens["refresh_token"], token_type_hint="access_token"))
     assert (told["active"], told["token_type"]) == (True, "refresh_token")
-    page = wiki.call("/oauth/revoke", token=tokens["refresh_token"])
+    told = json_of(wiki.call("/oauth/introspect", token=tokens["refresh_token"], token_type_hint="pct"))
+    assert told["active"], "a hint that is not known is ignored (RFC 7009 section 2.2, RFC 7662 section 2.1)"
+    page = wiki.call("/oauth/revoke", token=tokens["refresh_token"], token_type_hint="pct")
     assert page.status == 200
     for token in (tokens["access_token"], tokens["refresh_token"], "unknown"):
         assert json_of(wiki.call("/oauth/introspect", token=token)) == {"active": False}
     assert wiki.userinfo(tokens["access_token"]).status == 401
     assert wiki.call("/oauth/revoke", token="unknown").status == 200
+
+
+def test_the_address_of_an_installed_app_is_sent_as_it_is_registered(site: Site, ada: Owner) -> None:
+    back, bye = "com.example.wiki:///back", "com.example.wiki:///bye"
+    wiki = RelyingParty(site, PUBLIC, redirect_uris=(back,), post_logout_redirect_uris=(bye,))
+    ada.open(wiki.address(redirect_uri=back, prompt="none"), follow=False)
+    assert target_of(ada).startswith(f"{back}?error=consent_required&")
+    ada.log_out()
+    ada.open(f"/oauth/log-out?client_id={wiki.client_id}&post_logout_redirect_uri={bye}", follow=False)
+    assert target_of(ada) == bye
+
+
+def test_no_form_goes_to_an_ipv6_address_which_no_policy_can_name(site: Site, ada: Owner) -> None:
+    """Chromium sends no form to a source that it cannot read: a button that does nothing, in place of an error."""
+    here = "http://[::1]:3000/back"
+    wiki = RelyingParty(site, trusted=True, redirect_uris=(here, "http://127.0.0.1:3000/back"))
+    wiki.send(ada, redirect_uri=here, response_mode="form_post")
+    assert answer_of(ada)["error"] == "invalid_request"
+    assert wiki.send(ada, redirect_uri=here, prompt="none").status == 303
+    wiki.send(ada, redirect_uri="http://127.0.0.1:3000/back", response_mode="form_post")
+    assert ada.page is not None
+    assert "http://127.0.0.1:3000" in ada.page.response.headers["Content-Security-Policy"]
+
+
+def test_the_origin_of_a_redirect_address_is_compared_as_browsers_write_it(site: Site) -> None:
+    """RFC 6454 section 6.2: lower case, and no port that is the scheme's own."""
+    app = RelyingParty(site, PUBLIC, redirect_uris=("https://Spa.example:443/back", "com.example.spa:/back"))
+    for origin, is_readable in (("https://spa.example", True), ("https://spa.example:8443", False)):
+        page = app.server.open("/oauth/keys", headers={"Origin": origin})
+        assert page.response.headers.get("Access-Control-Allow-Origin") == (origin if is_readable else None)
 
 
 # -- Log-out, and the page of apps ----------------------------------------------------------------------
@@ -524,7 +570,9 @@ def test_a_token_that_a_form_sent_is_in_no_address(ada: Owner, site: Site) -> No
 def test_a_request_for_log_out_that_is_too_long_is_not_stored(ada: Owner, site: Site) -> None:
     wiki = RelyingParty(site)
     page = wiki.server.send("POST", "/oauth/log-out", data={"state": "x" * 8000, "other": "y"}, follow=False)
-    assert page.status == 400
+    assert (page.status, page.h1) == (400, "Logout")
+    page = wiki.server.open("/oauth/logged-out?stored=unknown", follow=False)
+    assert (page.status, page.h1) == (400, "Logout")
     assert wiki.server.send("POST", "/oauth/log-out", data={"other": "y" * 9000}, follow=False).status == 303
 
 

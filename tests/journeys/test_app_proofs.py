@@ -179,6 +179,32 @@ def test_userinfo_says_when_the_demand_of_the_app_is_no_longer_met(site: Site, a
     assert wiki.userinfo(token).status == 200
 
 
+def test_a_maximum_age_of_nothing_asks_at_each_log_in_and_not_at_each_use_of_a_token(site: Site, ada: Owner) -> None:
+    wiki = RelyingParty(site, trusted=True, max_age=0)
+    wiki.send(ada)
+    ada.press("Verify", password=ada.password)
+    tokens = json_of(wiki.exchange(answer_of(ada)["code"]))
+    site.clock.pass_(5)
+    assert wiki.userinfo(tokens["access_token"]).status == 200
+    assert wiki.send(ada).h1 == "Enter your password"
+
+
+def test_a_token_request_names_no_other_resource_than_the_login(site: Site, ada: Owner) -> None:
+    """RFC 8707 section 2.2: a token for another server than was asked for is of no use."""
+    wiki = RelyingParty(site, trusted=True, resources=(RESOURCE, "https://other.example"))
+    for asked, named, right in (
+        (RESOURCE, "https://other.example", RESOURCE),
+        (None, RESOURCE, ""),
+    ):
+        code = wiki.code(ada, resource=asked)
+        assert json_of(wiki.exchange(code, resource=named))["error"] == "invalid_target"
+        page = wiki.exchange(code, resource=right)
+        assert page.status == 200, "the code was not used up"
+        token = json_of(page)["refresh_token"]
+        assert json_of(wiki.refresh(token, resource=named))["error"] == "invalid_target"
+        assert wiki.refresh(token, resource=right).status == 200
+
+
 def test_a_token_for_a_resource_opens_nothing_here(site: Site, ada: Owner) -> None:
     wiki = RelyingParty(site, trusted=True, resources=(RESOURCE,))
     token = wiki.tokens(ada, resource=RESOURCE)["access_token"]
@@ -250,10 +276,12 @@ def test_only_apps_of_the_account_are_disconnected(site: Site, ada: Owner, wiki:
         assert ada.post("/settings/security/apps", disconnect=client_id).status == 404
 
 
-def test_the_language_that_the_app_asks_for(site: Site) -> None:
+@pytest.mark.parametrize("asked", ["xx en", "xx en-GB fr", "EN"])
+def test_the_language_that_the_app_asks_for(site: Site, asked: str) -> None:
+    """A tag is looked up as those of a browser are (RFC 4647 section 3.4)."""
     person = Owner(site)
     wiki = RelyingParty(site)
-    wiki.send(person, ui_locales=f"xx {ENGLISH.code}")
+    wiki.send(person, ui_locales=asked)
     assert person.page is not None
     assert person.page.response.request.args["lang"] == ENGLISH.code
 

@@ -452,8 +452,9 @@ def test_an_app_that_gets_keys_has_no_secret_any_more(site: Site, ada: Owner) ->
     add_app(ada)
     client_id, apps = only_app(site), site.services.operators.apps
     ada.open(f"{APPS}/{client_id}")
-    page = ada.press("Save", jwks="{keys")
-    assert page.problems == ["This isn't a JSON Web Key Set that has only public keys."]
+    for typed in (f'{PUBLIC_KEYS[:-1]}, "n": NaN}}', "[" * 20_000, "{keys"):
+        page = ada.press("Save", jwks=typed)
+        assert page.problems == ["This isn't a JSON Web Key Set that has only public keys."]
     assert page.field("Public keys of the app").get_text().strip() == "{keys"
     page = ada.press("Save", jwks=PUBLIC_KEYS)
     assert page.receipts == ["You changed the app Wiki."]

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Site, one_database
 from tests.doubles import CheapHasher
 from tests.people import ANDROID, DESKTOP, HOST, IPHONE, Owner, Person
+from tests.relying_party import RelyingParty, arrive
 from webapp.domain.language import ENGLISH, Language, spoken
 
 PHONE = f"mobile.{HOST}"
@@ -141,6 +142,20 @@ def test_a_phone_that_chose_the_desktop_layout_keeps_it_until_it_chooses_the_oth
     back = ada.send("GET", again.link("Mobile site"), host=HOST)
     assert back.response.request.host == PHONE
     assert ada.send("GET", "/log-in", host=HOST).response.request.host == PHONE
+
+
+def test_the_other_layout_has_the_query_of_the_page_too(site: Site) -> None:
+    """On the way to an app, the query is all that leads there."""
+    phone, wiki = Person(site.app, ANDROID), RelyingParty(site)
+    phone.open(wiki.address(), follow=False)
+    waiting = arrive(phone).response.request.args["next"]
+    assert waiting.startswith("/oauth/consent?id=")
+    for label, host in (("Desktop site", HOST), ("Mobile site", PHONE)):
+        page = phone.send("GET", phone.page.link(label))
+        assert (page.h1, page.response.request.host) == ("Log in", host)
+        assert page.response.request.args["next"] == waiting
+    page = phone.open("/about?lang=en")
+    assert "lang" not in page.link("Desktop site"), "another language may be chosen there"
 
 
 @pytest.mark.parametrize("following", ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:1"])
@@ -364,6 +379,21 @@ def test_every_error_has_a_designed_page_in_both_layouts(
     assert "Content-Security-Policy" in page.response.headers
     if status == 405:
         assert page.response.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("/about", "GET"), ("/log-out", "POST"), ("/oauth/token", "POST"), ("/oauth/userinfo", "GET, POST")],
+)
+@pytest.mark.parametrize("headers", [{}, {"Origin": "https://app.example"}, {"Content-Type": "application/json"}])
+def test_a_method_that_no_page_has_is_told_before_the_request_is_read(
+    site: Site, path: str, allowed: str, headers: dict[str, str]
+) -> None:
+    """RFC 9110 section 15.5.6. It was 400 without a token, and 403 from another site."""
+    page = Person(site.app).send("DELETE", path, headers=headers, data=b"{}", host=HOST, follow=False)
+    assert page.status == 405
+    assert set(allowed.split(", ")) <= set(page.response.headers["Allow"].split(", "))
+    assert "DELETE" not in page.response.headers["Allow"]
 
 
 def test_an_error_inside_the_error_page_still_shows_a_page(faulty: Site) -> None:

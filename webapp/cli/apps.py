@@ -9,6 +9,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup, with_appcontext
 
+from ..domain import strict_json
 from ..domain.moments import machine
 from ..models.registered_apps import (
     ALGORITHMS,
@@ -35,7 +36,7 @@ apps = AppGroup("apps", help="Apps: create, list, show, rotate-secret, delete; e
 def _keys(_context: click.Context, _option: click.Parameter, file: Path | None) -> Any:
     """What is in the file; ends the command with status 2 when that is no JSON."""
     try:
-        return json.loads(file.read_bytes()) if file is not None else None
+        return strict_json.read(file.read_bytes()) if file is not None else None
     except ValueError:
         raise click.BadParameter("This file isn't JSON.") from None
 

@@ -68,7 +68,7 @@ def web_origin(text: str) -> str:
     _web_address(address, parts, OriginRefused)
     if parts.path not in ("", "/") or parts.query:
         raise OriginRefused(address, MALFORMED)
-    return f"{parts.scheme}://{_authority(parts)}"
+    return _origin(parts)
 
 
 def resource(text: str) -> str:
@@ -117,6 +117,12 @@ def host_of(address: str) -> str | None:
     return parts.hostname if parts.scheme in OWN_PORTS else None
 
 
+def origin_of(address: str) -> str | None:
+    """The origin of an address that was accepted, as browsers write it; None for an address of an installed app."""
+    parts = urlsplit(address)
+    return _origin(parts) if parts.scheme in OWN_PORTS else None
+
+
 def names_this_machine(host: str) -> bool:
     """True for an address or name of the same machine (RFC 8252 section 7.3, RFC 6761 section 6.3)."""
     try:
@@ -162,9 +168,10 @@ def _is_host(name: str) -> bool:
         return HOST.fullmatch(name) is not None
 
 
-def _authority(parts: SplitResult) -> str:
+def _origin(parts: SplitResult) -> str:
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    return name if parts.port in (None, OWN_PORTS[parts.scheme]) else f"{name}:{parts.port}"
+    port = "" if parts.port in (None, OWN_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{name}{port}"
 
 
 def _ascii(name: str, refused: type[AddressRefused], text: str) -> str:

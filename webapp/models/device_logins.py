@@ -36,5 +36,6 @@ class DeviceRequest(Table):
     """`Session.token_hash` then: another one shows that a proof came after it."""
     state: Mapped[str] = mapped_column(String(8), default=WAITING)
     authorization_id: Mapped[int | None] = mapped_column(BigInteger)
-    """`AppAuthorization.id` of what the approval gives; it may be deleted before this row."""
+    """`AppAuthorization.id` of what the approval gives. It may be deleted before this row, and SQLite then gives its
+    number again: it counts only with the app and the session of this row."""
     used_at: Mapped[MaybeAt]

@@ -21,7 +21,8 @@ PASSWORD, TWO_FACTOR, KEY = "password", "two-factor", "key"
 """Proofs that an app may ask for: the password, any second factor too, or a security key or passkey."""
 PAIRWISE, PUBLIC_SUBJECT = "pairwise", "public"
 """Subject types (OpenID Connect Core 1.0 section 8)."""
-SCOPES = ("openid", "profile", "email", "phone", "groups", "offline_access")
+OFFLINE_ACCESS = "offline_access"
+SCOPES = ("openid", "profile", "email", "phone", "groups", OFFLINE_ACCESS)
 """All that an app may ask for (OpenID Connect Core 1.0 section 5.4)."""
 RS256, ES256 = "RS256", "ES256"
 ALGORITHMS = RS256, ES256

@@ -174,7 +174,8 @@ class PhoneNumbers:
         code = self.codes.newest(account.id, challenge, self._terms)
         if code is None:
             return []
-        return [Bucket(f"text-code:{code.id}", WithRefusal(Total(self._terms.attempts), lambda _wait: CodeExpired()))]
+        name = f"text-code:{code.id}:{code.made_at}"  # SQLite gives the id of a deleted code again
+        return [Bucket(name, WithRefusal(Total(self._terms.attempts), lambda _wait: CodeExpired()))]
 
     def _adopt(self, account: Account, challenge: str) -> None:
         if self.codes.newest(account.id, challenge, self._terms) is None:

@@ -151,14 +151,18 @@ class Sessions:
         return changed_one_row(tx, update(Session).where(still_open).values(ended_at=self.core.clock.now()))
 
     def forget(self, *, session: str | None = None, pending: str | None = None) -> None:
-        """Ends, by their tokens, the session and pending login that the browser had before a log-in (ASVS V7.2.4)."""
-        earlier = [(table, token) for table, token in ((Session, session), (PendingLogin, pending)) if token]
+        """Ends, by their tokens, the session and pending login that the browser had before a log-in (ASVS V7.2.4).
+
+        A session that has expired stays as it is: what apps were given to outlive it ends when its user logs out.
+        """
+        tables = (Session, session, self.live()), (PendingLogin, pending, PendingLogin.ended_at.is_(None))
+        earlier = [(table, token, is_open) for table, token, is_open in tables if token]
         if not earlier:
             return
         with self.core.db.write() as tx:
-            for table, token in earlier:
-                live = table.token_hash == hash_of(token), table.ended_at.is_(None)
-                tx.execute(update(table).where(*live).values(ended_at=self.core.clock.now()))
+            for table, token, is_open in earlier:
+                own = table.token_hash == hash_of(token), is_open
+                tx.execute(update(table).where(*own).values(ended_at=self.core.clock.now()))
 
     def end_others(self, tx: Transaction, account_id: int, but: int | None) -> None:
         """Ends every session but the one with id `but`, pending login, remembered browser and reset link (ASVS V7.4.3).

@@ -15,7 +15,8 @@ from flask.wrappers import Response
 
 from ..domain.app_rules import rule_for
 from ..domain.language import gettext as _
-from ..domain.refusals import CodeExpired, DatabaseUnavailable, NotFound, TooManyAttempts
+from ..domain.language_tags import preferred
+from ..domain.refusals import CodeExpired, DatabaseUnavailable, NotFound, Refusal
 from ..models.registered_apps import RegisteredApp
 from ..models.user import User
 from ..services.guarded.logins import GuardedLoginExpired
@@ -28,6 +29,7 @@ from . import (
     current,
     errors,
     guarded_hosts,
+    guards,
     headers,
     languages,
     layouts,
@@ -39,7 +41,7 @@ from . import (
 from .forms import Form
 
 CONSENT, GUARDED_LOGIN, DEVICE_CODE = "app_logins.consent", "guarded_logins.log_in", "device.code"
-LOG_OUTS = "app_logins.log_out", "app_logins.confirm_log_out"
+LOG_OUTS = "app_logins.log_out", "app_logins.confirm_log_out", "app_logins.logged_out_of", f"{guards.OPENID}.log_out"
 HANDLE = "id"
 """In the query of the page: the stored request."""
 CANCELED = "canceled"
@@ -178,8 +180,7 @@ def log_in_as_other() -> Response:
 def _log_in(asked: CheckedRequest) -> Response:
     if asked.login_hint:
         login_response.prefill(asked.login_hint)
-    known = current.services().languages
-    language = next((tag for tag in asked.ui_locales if tag in known), None)
+    language = preferred(",".join(asked.ui_locales), current.services().languages)
     return render.go(layouts.page_url("entrance.log_in", next=current.path(), lang=language), whole=True)
 
 
@@ -209,8 +210,10 @@ def consent(asked: CheckedRequest, form: Form) -> Response:
 
 
 def _place(asked: CheckedRequest) -> str:
-    """Where the browser goes then, as a person is shown it."""
-    return urlsplit(asked.reply.address).netloc or redirects.source_of(asked.reply.address)
+    """Where the browser goes then, as a person is shown it: a host, or the scheme of an installed app, after which
+    anything may follow."""
+    address = asked.reply.address
+    return urlsplit(address).netloc if redirects.is_web(address) else redirects.source_of(address)
 
 
 def _ready(waiting: PendingRequest) -> Response:
@@ -220,9 +223,8 @@ def _ready(waiting: PendingRequest) -> Response:
 
 
 def redirect(answer: Answer) -> Response:
-    """To the app, in answer to a GET. `form_post` needs a page."""
-    if answer.reply.mode == FORM_POST:
-        headers.lead_to(redirects.source_of(answer.reply.address))
+    """To the app, in answer to a GET. `form_post` needs a page, and so does an address that a redirect would change."""
+    if answer.reply.mode == FORM_POST or not redirects.is_sent_whole(answer.reply.address):
         return page("", answer)
     return render.go(redirects.with_parameters(answer.reply.address, answer.parameters))
 
@@ -254,7 +256,7 @@ def unanswerable(refusal: Unanswerable) -> Response:
     number = note(refusal.why, request.values.get("client_id", refusal.client_id), _sent())
     g.pop("leads_to", None)
     actions = [(_("Go to the home page"), layouts.page_url("home.home"))]
-    if layouts.endpoint() not in LOG_OUTS:
+    if (layouts.endpoint() or request.endpoint) not in LOG_OUTS:
         heading = _("This login request can't be completed")
     elif current.user_or_none() is None:
         heading = _("Logout")
@@ -271,8 +273,8 @@ def unanswerable(refusal: Unanswerable) -> Response:
     )
 
 
-def unavailable(refusal: TooManyAttempts | DatabaseUnavailable) -> Response:
-    """The usual error page, with an error id."""
+def unavailable(refusal: Refusal) -> Response:
+    """The usual error page, with an error id. The refusal is `TooManyAttempts` or `DatabaseUnavailable`."""
     rule = "unavailable" if isinstance(refusal, DatabaseUnavailable) else "too-many-requests"
     number = note(rule, request.values.get("client_id", ""), _sent())
     response: Response = errors.page(refusal.status, words.say(refusal), number)

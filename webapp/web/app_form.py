@@ -13,6 +13,7 @@ from typing import Any
 from wtforms import BooleanField, Field, HiddenField, RadioField, SelectChoice, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
+from ..domain import strict_json
 from ..domain.app_refusals import KeysMalformed, MaxAgeMalformed, RuleMalformed
 from ..domain.language import lazy, lazy_pgettext
 from ..domain.path_rules import parse_rule
@@ -186,6 +187,6 @@ def _seconds(typed: str) -> int | None:
 
 def _keys(typed: str) -> Any:
     try:
-        return json.loads(typed) if typed.strip() else None
+        return strict_json.read(typed) if typed.strip() else None
     except ValueError:
         raise KeysMalformed() from None

@@ -40,12 +40,13 @@ PAGES: dict[int, tuple[Sentence, Sentence]] = {
 
 
 def install(app: Flask) -> None:
-    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(HTTPException, of_http)
     app.register_error_handler(Refusal, _refusal)
     app.register_error_handler(Exception, _bug)
 
 
-def _http(error: HTTPException) -> Any:
+def of_http(error: HTTPException) -> Any:
+    """The page for an error that Flask or Werkzeug raised."""
     cause = getattr(error, "original_exception", None)  # of a 500: what a handler of another error raised
     if isinstance(cause, DatabaseUnavailable):
         return _refusal(cause)

@@ -142,10 +142,13 @@ class OtherSite(NamedTuple):
     url: str
 
 
-def other_site() -> OtherSite:
-    """The link to this page in the other layout, through the main host, which stores the choice in a cookie."""
+def other_site(here: str) -> OtherSite:
+    """The link to this page, `here`, in the other layout, through the main host, which stores the choice in a cookie.
+
+    With its query: a log-in on the way to an app leads there in the other layout too.
+    """
     there = DESKTOP if current() == MOBILE else MOBILE
-    path = page_url(f"site.{CHOICES[there]}", next=request.path)
+    path = page_url(f"site.{CHOICES[there]}", next=here)
     label = gettext("Desktop site") if there == DESKTOP else gettext("Mobile site")
     return OtherSite(label, f"{services().settings.main_url}{path}")
 

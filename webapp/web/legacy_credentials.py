@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import request
 
 from ..domain.refusals import WrongLogin
+from . import current
 
 LONGEST_HEADER = 8_000  # characters; the longest username and password in base64 are shorter
 APP_TOKEN = re.compile(r"[0-9a-f]{64}")
@@ -20,6 +21,12 @@ class Credentials:
     name: str
     password: str
     token: str | None = None
+
+
+def are_taken() -> bool:
+    """True where an app can log in by a password alone: at legacy access, or at a guarded host that allows it."""
+    services = current.services()
+    return services.settings.legacy_access or services.temporary_passwords.a_host_takes_them()
 
 
 def credentials() -> Credentials:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Flask, request
 from flask.wrappers import Response
 from flask_login import LoginManager
 from htmx_flask import Htmx
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
 from ..bootstrap import Services
@@ -122,8 +123,8 @@ def _before_request() -> Response | None:
     page = layouts.endpoint()
     languages.choose(page)
     moved = hosts.without_final_dot()
-    if moved is not None:
-        return moved
+    if moved is not None or isinstance(request.routing_exception, MethodNotAllowed):
+        return moved  # a method that no view has is answered with 405 before the rest of the request is judged
     guards.clean_input()
     guards.same_site()
     moved = guards.phone_layout(page)

@@ -128,7 +128,7 @@ def _context() -> dict[str, object]:
         "is_home": layouts.endpoint() == "home.home",
         "theme": themes.here(),
         "show_cookie_notice": cookies.get(cookies.NOTICE_SEEN) is None,
-        "other_site": layouts.other_site(),
+        "other_site": layouts.other_site(languages.without_parameter(current.path())),
         "outbox_url": layouts.page_url("outbox.messages") if current.services().settings.shows_outbox else None,
         "settings_list": settings_list.here(),
     }

@@ -109,11 +109,11 @@ MACHINES: dict[str, Rule] = {
         "Let the person log in to the app again, and check that the app sends the whole token.",
         errors=("invalid_grant",),
     ),
-    "token_type_hint": Rule(
-        "token_type_hint is access_token or refresh_token.",
-        "RFC 7009 section 2.1",
-        "Leave out token_type_hint in the app.",
-        errors=("unsupported_token_type",),
+    "resource-of-login": Rule(
+        "The request for a token names no other resource than the login did.",
+        "RFC 8707 section 2.2",
+        "Let the app send resource with its login request too.",
+        ("The login was for another resource.",),
     ),
     "bearer": Rule(
         "The Authorization header has an access token: Bearer and a space before it.",

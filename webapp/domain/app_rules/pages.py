@@ -79,7 +79,7 @@ AUTHORIZATION: dict[str, Rule] = {
         ("unsupported_response_type",),
     ),
     "response_mode": Rule(
-        "response_mode is query, or form_post for a redirect address that begins with http.",
+        "response_mode is query, or form_post for a redirect address that begins with http and has no IPv6 address.",
         "OAuth 2.0 Form Post Response Mode",
         "Leave out response_mode in the app.",
         ("This response mode is not supported for this redirect address.",),

@@ -1,11 +1,13 @@
-"""Temporary passwords: 80 random bits for legacy access, where no second factor can be asked for, valid for one hour.
+"""Temporary passwords: 80 random bits for legacy access and guarded hosts, where no second factor can be asked for.
 
-An account must have at most one. An app may use it repeatedly; exchanging it for a token consumes it.
+They are valid for one hour. An account must have at most one. An app may use it repeatedly; exchanging it for a token
+consumes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -13,10 +15,11 @@ from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
 
 from ...domain.codes import draw_base32, grouped, is_base32, tidy_base32
 from ...domain.origin import Origin
-from ...domain.refusals import NotFound, TooManyTemporaryPasswords, WrongLogin
+from ...domain.refusals import DatabaseUnavailable, NotFound, TooManyTemporaryPasswords, WrongLogin
 from ...models.accounts import Account, lock_account
 from ...models.apps import TemporaryPassword
 from ...models.database import Transaction, changed_one_row
+from ...models.registered_apps import RegisteredApp
 from ...models.user import User
 from ..attempt_rules import SlidingWindows, WithRefusal
 from ..attempts import Attempts, Bucket
@@ -43,6 +46,14 @@ class TemporaryPasswords:
     phones: PhoneNumbers
     outbox: Outbox
     notices: Notices
+
+    def a_host_takes_them(self) -> bool:
+        """True where an application behind a guarded host may be sent one. False while the database does not answer,
+        because the public help asks."""
+        allowed = RegisteredApp.authorization_allowed, RegisteredApp.max_age.is_(None)
+        with suppress(DatabaseUnavailable), self.core.db.read() as tx:
+            return tx.scalar(select(RegisteredApp.id).where(*allowed).limit(1)) is not None
+        return False
 
     def make(self, user: User, origin: Origin) -> str:
         """Generates a password and returns the only copy; any earlier one stops working.

@@ -43,7 +43,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no
         """Uses the code. None when it was used before, has expired, or its account may no longer use the app."""
         server, given = self.server, authorization_code.given
         app = self.request.client.app
-        server.demand_key(given)
+        server.demand_fit(given)
         if not server.tokens.use_code(server.tx, given.authorization, server.keeps(given)):
             raise InvalidGrantError("The code has expired or was used before.")
         if not server.tokens.is_live(server.tx, app, given):

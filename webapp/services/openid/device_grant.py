@@ -86,10 +86,12 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]  # the same
         server = self.server
         if row.state == WAITING:
             return None
-        given = server.tokens.by_id(server.tx, row.authorization_id) if row.state != DENIED else None
+        given = None
+        if row.state != DENIED and row.session_id is not None:  # else the session, or its account, was deleted
+            given = server.tokens.by_id(server.tx, row.app_id, row.session_id, row.authorization_id)
         if given is None:
             return None, False
-        server.demand_key(given)
+        server.demand_fit(given)
         if not server.devices.use(server.tx, row):
             server.tokens.end(server.tx, given.authorization.id)
             raise InvalidGrantError("The device code was used before.")

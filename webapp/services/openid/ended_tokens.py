@@ -87,7 +87,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # the same
             "iss": tokens.issuer,
             "client_id": app.client_id,
             "sub": tokens.subjects.of(app, given.account.id),
-            "scope": " ".join(given.authorization.scopes),
+            "scope": " ".join(scope for scope in given.authorization.scopes if scope in app.scopes),
             "iat": given.token.made_at,
             "exp": given.token.made_at + tokens.core.policy.refresh_token_idle,
         }

@@ -61,7 +61,7 @@ class Endpoints:
         return self._answered(received, PUSH, _of_endpoint(Pushed, PUSHED, received), by_key=True)
 
     def revoke(self, received: Received) -> Reply:
-        return self._answered(received, REVOKE, _of_endpoint(Revocation, REVOCATION, received))
+        return self._of_token(received, REVOKE, Revocation, REVOCATION)
 
     def device(self, received: Received) -> Reply:
         """RFC 8628 section 3.1. Raises `TooManyAttempts`."""
@@ -69,7 +69,7 @@ class Endpoints:
         return self._answered(received, DEVICE, _of_endpoint(DeviceAuthorization, DEVICE_AUTHORIZATION, received))
 
     def introspect(self, received: Received) -> Reply:
-        return self._answered(received, INTROSPECT, _of_endpoint(Introspection, INTROSPECTION, received))
+        return self._of_token(received, INTROSPECT, Introspection, INTROSPECTION)
 
     def userinfo(self, authorization: str | None, method: str, dpop: str | None) -> Reply:
         """OpenID Connect Core 1.0 section 5.3, for the value of the Authorization header (RFC 6750 section 2.1), the
@@ -127,6 +127,12 @@ class Endpoints:
     def refuse(self, error: str, description: str, status: int = 400) -> Reply:
         return Reply(status, {"error": error, "error_description": description})
 
+    def _of_token(self, received: Received, path: str, kind: Any, name: str) -> Reply:
+        """A token shows by itself what it is, so no hint is read: one that is not known is ignored (RFC 7009 section
+        2.2), where Authlib answers 401."""
+        form = {field: value for field, value in received.form.items() if field != "token_type_hint"}
+        return self._answered(received, path, _of_endpoint(kind, name, replace(received, form=form)))
+
     def _answered(
         self, received: Received, path: str, answer: Callable[[Provider], Reply], *, by_key: bool = False
     ) -> Reply:
@@ -155,14 +161,17 @@ class Endpoints:
         self.tokens.subjects.ready()
         keys = self.tokens.signing_keys.published(client.newest_key if client is not None else None)
         with self.core.db.write() as tx:
-            proved = Proved(assertion, key)
-            reply = answer(Provider(tx, self.tokens, self.devices, client, keys, proved, received.origin))
+            proved, resource = Proved(assertion, key), received.form.get("resource") or None
+            reply = answer(Provider(tx, self.tokens, self.devices, client, keys, proved, received.origin, resource))
             return replace(reply, client_id=presented.name)
 
     def _unmet(self, app: RegisteredApp, given: StoredAuthorization) -> dict[str, str]:
-        """What the app demands now and the log-in did not prove (RFC 9470 section 3)."""
+        """What the app demands now and the log-in did not prove (RFC 9470 section 3).
+
+        A maximum age of 0 demands a proof at each log-in, not at each use of its tokens.
+        """
         amr, age = given.authorization.amr, self.core.clock.now() - given.authorization.auth_time
-        is_recent = app.max_age is None or -self.core.policy.clock_ahead <= age <= app.max_age
+        is_recent = not app.max_age or -self.core.policy.clock_ahead <= age <= app.max_age
         if app.proof == KEY and not {HARDWARE, SOFTWARE} & set(amr):
             return {"acr_values": PHR}
         if app.proof not in (KEY, PASSWORD) and "mfa" not in amr:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from ...domain.app_addresses import origin_of
 from ...models.registered_apps import PUBLIC, RegisteredApp
 from ..core import Core
-from . import redirects
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,4 @@ class Origins:
         row = RegisteredApp
         with self.core.db.read() as tx:
             found = tx.execute(select(row.origins, row.redirect_uris).where(row.kind == PUBLIC)).all()
-        return any(origin in origins or origin in map(_origin_of, uris) for origins, uris in found)
-
-
-def _origin_of(uri: str) -> str | None:
-    """None for a private scheme, which no page has."""
-    return redirects.source_of(uri) if redirects.is_web(uri) else None
+        return any(origin in origins or origin in map(origin_of, uris) for origins, uris in found)

@@ -15,6 +15,7 @@ from authlib.oauth2.rfc6749 import (
     ClientMixin,
     InvalidClientError,
     InvalidGrantError,
+    OAuth2Error,
     OAuth2Request,
 )
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
@@ -66,6 +67,10 @@ class Proved:
     """The key that the tokens are bound to."""
 
 
+class InvalidTarget(OAuth2Error):  # type: ignore[misc]  # Authlib has no types
+    error = "invalid_target"  # RFC 8707 section 2
+
+
 class Registered(ClientMixin):  # type: ignore[misc]  # Authlib has no types
     """A registered app, as Authlib asks about it."""
 
@@ -110,7 +115,7 @@ class TokenRequest(OAuth2Request):  # type: ignore[misc]  # the same
 
 class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
     """`client` is the app that the request names, `proved` what it signed. They and the keys were read and verified
-    before the transaction began."""
+    before the transaction began. `resource` is the one for which the request asks for a token."""
 
     def __init__(
         self,
@@ -121,9 +126,10 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
         keys: PublishedKeys,
         proved: Proved,
         origin: Origin,
+        resource: str | None,
     ) -> None:
         super().__init__()
-        self.proved, self.origin = proved, origin
+        self.proved, self.origin, self.resource = proved, origin, resource
         self.register_client_auth_method(BY_ASSERTION, self.by_assertion)
         self.tx, self.tokens, self.devices, self.named, self.keys = tx, tokens, devices, client, keys
         self.register_token_generator("default", self.make_token)
@@ -150,9 +156,15 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
             raise InvalidClientError(description="The client assertion was used before.")
         return Registered(self.named)
 
-    def demand_key(self, given: StoredAuthorization) -> None:
-        """Uses the proof of a key. Raises `InvalidDpopProof` where one is demanded and missing or was used before, and
-        `InvalidGrantError` where the code or refresh token belongs to another key (RFC 9449 sections 5 and 10)."""
+    def demand_fit(self, given: StoredAuthorization) -> None:
+        """Judges what the request asks for and proves, and uses its proof of a key.
+
+        Raises `InvalidTarget` for another resource than that of the log-in (RFC 8707 section 2.2), `InvalidDpopProof`
+        where a proof is demanded and missing or was used before, and `InvalidGrantError` where the code or refresh
+        token belongs to another key (RFC 9449 sections 5 and 10).
+        """
+        if self.resource not in (None, given.authorization.resource):
+            raise InvalidTarget("The login was for another resource.")
         if self.has_key:
             return
         key, bound, named = self.proved.key, given.authorization.dpop_jkt, self.named
@@ -180,7 +192,7 @@ class Provider(AuthorizationServer):  # type: ignore[misc]  # the same
     def make_token(self, *, client: Registered, scope: str, **_rest: Any) -> dict[str, Any]:
         """Makes the tokens of `given`, which the grant has found."""
         assert self.given is not None, "a grant made a token before it had found what for"
-        self.demand_key(self.given)
+        self.demand_fit(self.given)
         given, scopes, key = self.given, scope.split(), self.proved.key
         bound_to = key.thumbprint if key is not None else None
         return self.tokens.make(

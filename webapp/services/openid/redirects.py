@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from ...domain.app_addresses import host_of, names_this_machine
 from ...models.registered_apps import PUBLIC, RegisteredApp
 
-LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?(/[^\s\\#]*)?")
+LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::([0-9]{1,5}))?(/[^\s\\#]*)?")
 """An address on the device itself. A phone or computer app takes the port that is free (RFC 8252 section 7.3)."""
+PORTS = range(1, 65536)  # RFC 9293 section 3.1
 WEB_SCHEMES = ("https", "http")
 
 
@@ -19,9 +20,10 @@ def is_registered(app: RegisteredApp, address: str) -> bool:
     if address in app.redirect_uris:
         return True
     given = LOOPBACK.fullmatch(address)
-    if app.kind != PUBLIC or given is None:
+    if app.kind != PUBLIC or given is None or int(given[2] or 80) not in PORTS:
         return False
-    return any((known := LOOPBACK.fullmatch(one)) and known.groups() == given.groups() for one in app.redirect_uris)
+    own = (LOOPBACK.fullmatch(one) for one in app.redirect_uris)
+    return any(one is not None and one.group(1, 3) == given.group(1, 3) for one in own)
 
 
 def is_on_device(address: str) -> bool:
@@ -33,6 +35,18 @@ def is_on_device(address: str) -> bool:
 
 def is_web(address: str) -> bool:
     return urlsplit(address).scheme in WEB_SCHEMES
+
+
+def takes_form(address: str) -> bool:
+    """True where a page of ours can send a form: not at an installed app, nor at an IPv6 address, which no
+    Content-Security-Policy can name (Content Security Policy Level 3, section 2.3.1)."""
+    return is_web(address) and "[" not in urlsplit(address).netloc
+
+
+def is_sent_whole(address: str) -> bool:
+    """False for an address that a redirect would change: Werkzeug writes com.example.app:///back as
+    com.example.app:/back."""
+    return urlunsplit(urlsplit(address)) == address
 
 
 def source_of(address: str) -> str:

@@ -40,7 +40,7 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no t
     def authenticate_user(self, refresh_token: Refreshed) -> Account:
         """Uses the token. Raises `InvalidGrantError` when it was used before, was idle, or has ended."""
         server, given, app = self.server, refresh_token.given, self.request.client.app
-        server.demand_key(given)
+        server.demand_fit(given)
         if not server.tokens.use_refresh_token(server.tx, given, app):
             raise InvalidGrantError("The refresh token was used before.")
         if not server.tokens.is_recent(given.token) or not server.tokens.is_live(server.tx, app, given):

@@ -6,14 +6,14 @@ errors are sent to the app (RFC 6749 section 4.1.2.1).
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...models.registered_apps import PUBLIC, SCOPES, RegisteredApp
+from ...domain import strict_json
+from ...models.registered_apps import OFFLINE_ACCESS, PUBLIC, SCOPES, RegisteredApp
 from . import redirects
 from .claims import learned
 from .discovery import MODES, PROMPTS
@@ -96,7 +96,7 @@ class CheckedRequest:
 
     @property
     def offline(self) -> bool:
-        return "offline_access" in self.scopes
+        return OFFLINE_ACCESS in self.scopes
 
 
 def reply_to(app: RegisteredApp | None, parameters: Parameters) -> tuple[RegisteredApp, ReplyTo]:
@@ -111,7 +111,7 @@ def reply_to(app: RegisteredApp | None, parameters: Parameters) -> tuple[Registe
     if not redirects.is_registered(app, address):
         raise Unanswerable("redirect_uri")
     mode = given.get("response_mode") or MODES[0]
-    is_possible = mode in MODES and (mode == MODES[0] or redirects.is_web(address))
+    is_possible = mode in MODES and (mode == MODES[0] or redirects.takes_form(address))
     state = None if "state" in repeated else given.get("state")
     is_silent = NONE in given.get("prompt", "").split()
     return app, ReplyTo(app.client_id, address, mode if is_possible else MODES[0], state, is_silent, parameters)
@@ -154,6 +154,8 @@ def check(app: RegisteredApp, reply: ReplyTo, parameters: Parameters) -> Checked
     if "dpop_jkt" in given and not THUMBPRINT.fullmatch(given["dpop_jkt"]):
         raise refuse("invalid_request", "The parameter dpop_jkt is not a SHA-256 in base64url.")
     acr, essential = _acr_of(claims)
+    if acr is None:
+        raise refuse("invalid_request", "The parameter claims is not valid.")
     return CheckedRequest(
         app,
         reply,
@@ -204,8 +206,8 @@ def _claims(text: str | None) -> dict[str, Any] | None:
     if text is None:
         return {}
     try:
-        claims = json.loads(text)
-    except (ValueError, RecursionError):
+        claims = strict_json.read(text)
+    except ValueError:
         return None
     if not isinstance(claims, dict):
         return None
@@ -217,9 +219,10 @@ def _claims(text: str | None) -> dict[str, Any] | None:
     return known
 
 
-def _acr_of(claims: dict[str, Any]) -> tuple[list[str], bool]:
-    """The classes that the claim `acr` of the ID token asks for, and whether it is essential."""
+def _acr_of(claims: dict[str, Any]) -> tuple[list[str] | None, bool]:
+    """The classes that the claim `acr` of the ID token asks for, None for what is no list of texts, and whether it is
+    essential."""
     asked = claims.get("id_token", {}).get("acr") or {}
     values = asked.get("values") or ([asked["value"]] if "value" in asked else [])
     is_list = isinstance(values, list) and all(isinstance(value, str) for value in values)
-    return (list(values) if is_list else []), bool(asked.get("essential")) and bool(values)
+    return (values if is_list else None), bool(asked.get("essential")) and bool(values)

@@ -138,12 +138,14 @@ class Steps:
     def _too_old(self, asked: CheckedRequest, context: RequestContext, user: User, proved: Proved) -> Step | None:
         """`prompt=login`, and a `max_age` of the request or of the app.
 
-        An age counts from now, however long the request has waited. `prompt=login` and `max_age=0` ask for a proof that
-        came after the request.
+        An age counts from now, however long the request has waited; but a proof that came after the request counts for
+        a minute, so that no age is too short to read what the app learns. `prompt=login` and `max_age=0` ask for a
+        proof that came after the request.
         """
         ages = [age for age in (asked.max_age, asked.app.max_age) if age is not None]
         is_anew, now, session = LOGIN in asked.prompts or 0 in ages, self.sessions.core.clock.now(), user.session
-        times = [*([context.at] if is_anew else []), *(now - age for age in ages if age)]
+        for_this = max(context.at, now - self.sessions.core.policy.proof_for_request)
+        times = [*([context.at] if is_anew else []), *(min(now - age, for_this) for age in ages if age)]
         if not times:
             return None
         since = max(times)

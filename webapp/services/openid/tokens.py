@@ -14,7 +14,7 @@ from ...domain.origin import NO_BROWSER
 from ...models.accounts import Account
 from ...models.app_logins import AppAuthorization, AppConnection, RefreshToken
 from ...models.database import Transaction, changed_one_row
-from ...models.registered_apps import RegisteredApp
+from ...models.registered_apps import OFFLINE_ACCESS, RegisteredApp
 from ...models.sessions import Session
 from ..core import Core
 from ..notices import Notices
@@ -65,9 +65,14 @@ class Tokens:
         row = tx.objects.execute(self._rows().where(*own), {"app": app_id, "code": hash_of(code)}).one_or_none()
         return _given(row)
 
-    def by_id(self, tx: Transaction, authorization_id: int | None) -> StoredAuthorization | None:
-        own = AppAuthorization.id == authorization_id
-        return _given(tx.objects.execute(self._rows().where(own)).one_or_none())
+    def by_id(
+        self, tx: Transaction, app_id: int, session_id: int, authorization_id: int | None
+    ) -> StoredAuthorization | None:
+        """What the app was given in this session. SQLite gives the id of a deleted row again, so the id alone may be
+        that of what another user gave."""
+        row = AppAuthorization
+        own = row.id == authorization_id, row.app_id == app_id, row.session_id == session_id
+        return _given(tx.objects.execute(self._rows().where(*own)).one_or_none())
 
     def by_uid(self, tx: Transaction, uid: str) -> StoredAuthorization | None:
         return _given(tx.objects.execute(self._rows().where(AppAuthorization.uid == uid)).one_or_none())
@@ -89,12 +94,13 @@ class Tokens:
         return (given, claims) if given is not None else None
 
     def is_live(self, tx: Transaction, app: RegisteredApp, given: StoredAuthorization) -> bool:
-        """False when it was ended, with its session when it may not outlive that, and when the app is closed to the
-        account."""
+        """False when it was ended, with its session when it may not outlive that, when the app is closed to the
+        account, and when the resource that its tokens are for was taken from the app."""
         authorization, session = given.authorization, given.session
-        if authorization.ended_at is not None:
+        if authorization.ended_at is not None or authorization.resource not in (None, *app.resources):
             return False
-        is_kept = authorization.offline and (session is None or session.ended_at is None)
+        is_offline = authorization.offline and OFFLINE_ACCESS in app.scopes
+        is_kept = is_offline and (session is None or session.ended_at is None)
         return (is_kept or given.has_session) and self.clients.may_use(tx, app, given.account)
 
     def is_recent(self, token: RefreshToken) -> bool:
@@ -161,11 +167,13 @@ class Tokens:
         keys: PublishedKeys,
         bound_to: str | None,
     ) -> dict[str, Any]:
-        """The answer of the token endpoint (RFC 6749 section 5.1). `nonce` is None when a token is refreshed.
+        """The answer of the token endpoint (RFC 6749 section 5.1), without scopes that were taken from the app since
+        the log-in. `nonce` is None when a token is refreshed.
 
         `bound_to` is the thumbprint of the key to which the access token is bound; None for a bearer token.
         """
         app, authorization, now = client.app, given.authorization, self.core.clock.now()
+        scopes = [scope for scope in scopes if scope in app.scopes]
         subject, lasts = self.subjects.of(app, given.account.id), self.core.policy.token_seconds
         shared = {"iss": self.issuer, "sub": subject, "iat": now, "exp": now + lasts}
         proved = {"auth_time": authorization.auth_time, "acr": authorization.acr, "amr": authorization.amr}

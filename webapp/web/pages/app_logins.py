@@ -10,7 +10,7 @@ from flask_login import login_required
 from ...domain.language import gettext as _
 from ...domain.refusals import DatabaseUnavailable, TooManyAttempts
 from ...models.user import User
-from ...services.openid import discovery
+from ...services.openid import discovery, redirects
 from ...services.openid.log_outs import LogOutAsked
 from ...services.openid.requests import AuthorizationError, Unanswerable
 from ...services.openid.steps import Ready
@@ -71,7 +71,8 @@ def log_out() -> Any:
     user = current.user_or_none()
     asked = _log_out_asked(user)
     if user is None or asked.is_of_session:
-        return _log_out(asked, _logged_out_of() if app_flow.STORED in request.args else asked.address)
+        needs_page = app_flow.STORED in request.args or not redirects.is_sent_whole(asked.address or "")
+        return _log_out(asked, _logged_out_of() if needs_page else asked.address)
     return _ask(Form(), asked)
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint, request
 from ...domain.language import Sentence
 from ...domain.language import gettext as _
 from ...services.method import Method
-from .. import current, layouts, render
+from .. import current, layouts, legacy_credentials, render
 
 bp = Blueprint("help", __name__, url_prefix="/help")
 
@@ -23,7 +23,7 @@ def two_factor() -> Any:
     return render.page(
         "help/two_factor.html",
         chosen=chosen.variant,
-        has_apps=current.services().settings.legacy_access,
+        has_apps=legacy_credentials.are_taken(),
         devices=[(str(d.label), f"{here}?device={d.name}", d is chosen) for d in layouts.DEVICES],
         methods=[_instructions(method, chosen.variant) for method in offered],
         contents=[

@@ -7,18 +7,21 @@ from typing import Any
 
 from flask import Blueprint, g, jsonify, make_response, redirect, request
 from flask.wrappers import Response
+from werkzeug.exceptions import HTTPException
 
 from ...domain.app_rules import rule_for
 from ...domain.refusals import DatabaseUnavailable, Refusal
 from ...services.openid import discovery
 from ...services.openid.provider import Received, Reply
 from ...services.openid.requests import Unanswerable
-from .. import app_flow, current, guards, layouts
+from .. import app_flow, current, errors, guards, layouts
 
 bp = Blueprint(guards.OPENID, __name__)
 bp.register_error_handler(Unanswerable, app_flow.unanswerable)
 FOR_BROWSERS = frozenset({"configuration", "metadata", "keys", "token", "userinfo", "revoke"})
 """Endpoints that scripts of public apps may call from their own origins (CORS)."""
+FOR_PEOPLE = frozenset({"authorize", "log_out"})
+"""Endpoints to which the form of another site leads a browser: they answer by pages."""
 SCHEMES = ("basic", "bearer", "dpop")
 FORM = "application/x-www-form-urlencoded"
 PENDING = "authorization_pending"
@@ -100,9 +103,29 @@ def _answered(answer: Callable[[Received], Reply]) -> Response:
     return _reply(answer(received))
 
 
+@bp.errorhandler(HTTPException)
+def not_accepted(error: HTTPException) -> Any:
+    """Requests that are refused before the view: too long, not UTF-8, or over the flood limit."""
+    if _page() in FOR_PEOPLE:
+        return errors.of_http(error)
+    wait = getattr(error, "retry_after", None)
+    if wait is not None:
+        body = {"error": "temporarily_unavailable", "error_description": "Too many requests were refused."}
+    else:
+        body = {"error": "invalid_request", "error_description": "The request is malformed or too long."}
+        body["error_id"] = app_flow.note("malformed", "", (), **body)  # nothing of the form, which may be unreadable
+    response = make_response(jsonify(body), error.code)
+    response.headers.update({"Cache-Control": "no-store", "Pragma": "no-cache"})
+    if wait is not None:
+        response.headers["Retry-After"] = str(wait)
+    return response
+
+
 @bp.errorhandler(Refusal)
-def _unavailable(refusal: Refusal) -> Response:
+def unavailable(refusal: Refusal) -> Any:
     """The database is locked or unreachable, or too many requests came: nothing was changed."""
+    if _page() in FOR_PEOPLE:
+        return app_flow.unavailable(refusal)
     endpoints = current.services().openid.endpoints
     reply = endpoints.refuse("temporarily_unavailable", "Nothing was changed. Try again.", refusal.status)
     response = _reply(reply, "unavailable" if isinstance(refusal, DatabaseUnavailable) else "too-many-requests")
@@ -130,6 +153,11 @@ def _noted(reply: Reply, rule: str | None) -> str:
     return app_flow.note(rule or rule_for(error, description), named, asked, **said)
 
 
+def _page() -> str:
+    """The endpoint of this request, without the blueprint."""
+    return (request.endpoint or "").removeprefix(f"{bp.name}.")
+
+
 def _cached(response: Response) -> Response:
     response.headers["Cache-Control"] = f"public, max-age={current.services().settings.policy.signing_keys_cached}"
     return response
@@ -138,8 +166,8 @@ def _cached(response: Response) -> Response:
 @bp.before_request
 def judge_origin() -> None:
     """Reads whose script asks, before anything is done: a database that is lost afterwards would hide the answer."""
-    page, origin = (request.endpoint or "").removeprefix(f"{bp.name}."), request.headers.get("Origin")
-    if page in FOR_BROWSERS and origin and current.services().openid.origins.is_of_public_app(origin):
+    origin = request.headers.get("Origin")
+    if _page() in FOR_BROWSERS and origin and current.services().openid.origins.is_of_public_app(origin):
         g.readable_by = origin
 
 

@@ -14,7 +14,7 @@ from ...domain.language import gettext as _
 from ...domain.refusals import TooManyTemporaryPasswords
 from ...models.apps import TemporaryPassword
 from ...policy import MINUTE
-from .. import current, guards, layouts, render, row_ids, shown_once, words
+from .. import current, guards, layouts, legacy_credentials, render, row_ids, shown_once, words
 from ..forms import Form
 
 bp = Blueprint("temporary_passwords", __name__, url_prefix="/settings/security/two-factor/temporary-password")
@@ -34,7 +34,7 @@ class Row:
 @login_required
 def page() -> Any:
     form = Form()
-    if not current.services().settings.legacy_access:
+    if not legacy_credentials.are_taken():
         if request.method == "POST":
             return render.go(layouts.page_url("temporary_passwords.page"))
         return render.page("two_factor/no_apps.html")

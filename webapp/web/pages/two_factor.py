@@ -14,7 +14,7 @@ from ...domain.language import gettext as _
 from ...domain.moments import day
 from ...domain.refusals import NotFound
 from ...services.method import Method
-from .. import backup_card, current, forecast_rows, guards, layouts, method_rows, render, times
+from .. import backup_card, current, forecast_rows, guards, layouts, legacy_credentials, method_rows, render, times
 from ..forms import Form
 
 bp = Blueprint("two_factor", __name__, url_prefix="/settings/security/two-factor")
@@ -33,7 +33,7 @@ def methods() -> Any:
             return _turn_off_from_list(chosen)
         current.services().enrollment.start_anew(user, chosen)
         return render.go(layouts.page_url("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
-    methods, has_apps = current.services().methods, current.services().settings.legacy_access
+    methods, has_apps = current.services().methods, legacy_credentials.are_taken()
     lists = [m for m in methods.several if m.slug in on and not method_rows.is_elsewhere(m)]
     outlooks = current.services().forecasts.of(user) if on else []
     return render.page(
