@@ -21,6 +21,7 @@ from ..models.database import Transaction
 from ..models.user import User
 from .account_lookup import FACTOR_NOW
 from .core import Core
+from .due import do_each
 from .email_addresses import masked
 from .factor_resets import note_stop
 from .links import Links, OpenLink
@@ -100,7 +101,7 @@ class EmailUndos:
         """Restores the earlier addresses that have waited long enough, and returns how many. Called by the worker."""
         with self.core.db.read() as tx:
             due = list(tx.scalars(select(Account.id).where(Account.undo_at <= self.core.clock.now())))
-        return sum(self._finish(account_id) for account_id in due)
+        return do_each(due, self._finish)
 
     def _begin(self, tx: Transaction, account: Account, link: Link, origin: Origin) -> int:
         note_stop(tx, self.notices, account)

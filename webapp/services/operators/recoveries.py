@@ -21,6 +21,7 @@ from ..account_lookup import FACTOR_NOW
 from ..attempt_rules import SlidingWindows
 from ..attempts import Attempts, Bucket
 from ..core import Core
+from ..due import do_each
 from ..factor_resets import PURPOSE, reset_factors, stop_recovery
 from ..links import Links, OpenLink
 from ..notices import Notices, sentence_for, subject_for
@@ -117,7 +118,7 @@ class Recoveries:
         """Resets the factors of the recoveries that have waited long enough, and returns how many. For the worker."""
         with self.core.db.read() as tx:
             due = list(tx.scalars(select(Account.id).where(Account.recovery_at <= self.core.clock.now())))
-        return sum(self._finish(account_id) for account_id in due)
+        return do_each(due, self._finish)
 
     def _finish(self, account_id: int) -> bool:
         with self.core.db.write() as tx:

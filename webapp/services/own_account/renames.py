@@ -29,6 +29,7 @@ from ...models.user import User
 from ..attempt_rules import SlidingWindows
 from ..attempts import Attempts, Bucket
 from ..core import Core
+from ..due import do_each
 from ..links import Links, OpenLink
 from ..notices import Notices
 from ..outbox import Outbox
@@ -136,7 +137,7 @@ class Renames:
         """
         with self.core.db.read() as tx:
             due = list(tx.scalars(select(Account.id).where(Account.rename_at <= self.core.clock.now())))
-        return sum(self._finish(account_id) for account_id in due)
+        return do_each(due, self._finish)
 
     def by_operator(self, tx: Transaction, account: Account, typed: str, origin: Origin) -> str:
         """Sets the username at once and returns it. The caller must have locked the account.
