@@ -208,7 +208,7 @@ class Delivery:
             MESSAGES.labels(TEXT, "lost").inc()
 
     def _put_off(self, message: Message, complaint: str, wait: int | None = None) -> None:
-        """Sends the message again after `wait` seconds, by default those of the policy; gives up after the last retry."""
+        """Sends it again after `wait` seconds, by default those of the policy; gives up after the last retry."""
         if message.attempts > len(self.core.policy.retry_after):
             self._give_up(message, complaint)
             return
