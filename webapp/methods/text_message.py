@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..domain.channels import Sent
+from ..domain.codes import read_digits
 from ..domain.forecast import PHONE, Authenticator
 from ..domain.language import Sentence, bidi_isolate, gettext, lazy, pgettext
 from ..domain.origin import Origin
@@ -68,9 +69,9 @@ class FirstCode(Step):
         return False
 
     def submit(self, visit: Visit, answers: Answers) -> None:
+        typed, discoverable = read_digits(answers["code"]), visit.notes.get("discoverable")
         visit.count_attempt("first-code")
-        discoverable = visit.notes.get("discoverable")
-        code = self.phone_numbers.check(visit.account, _challenge(visit), answers["code"])
+        code = self.phone_numbers.check(visit.account, _challenge(visit), typed)
 
         def store(tx: Transaction) -> None:
             # the notice about the factor covers the number

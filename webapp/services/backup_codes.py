@@ -10,8 +10,8 @@ from hashlib import sha256
 
 from sqlalchemy import update
 
-from ..domain.codes import draw_base32, is_base32, tidy_base32
-from ..domain.refusals import CodeMalformed, WrongBackupCode
+from ..domain.codes import draw_base32, read_base32
+from ..domain.refusals import WrongBackupCode
 from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
 from ..models.sessions import Session, new_backup_code_bound
@@ -34,9 +34,7 @@ class BackupCodes:
 
         Raises `CodeMalformed` or `WrongBackupCode`.
         """
-        code = tidy_base32(typed)
-        if not is_base32(code):
-            raise CodeMalformed()
+        code = read_base32(typed)
         successor = draw_base32(self.core.entropy)
         unused = Account.id == account_id, Account.backup_code_hash == _hash(account_id, code)
         if not changed_one_row(tx, update(Account).where(*unused).values(self._values(account_id, successor))):
