@@ -184,7 +184,8 @@ class PhoneNumbers:
     def verify(self, tx: Transaction, account: Account, challenge: str, typed: str) -> None:
         """Consumes the code; the caller must count the attempt before. Raises as `OneTimeCodes.match` does."""
         code = self.codes.match(tx, account.id, challenge, typed, self._terms)
-        if self._target(code).e164 != self._own(account):
+        sealed = tx.scalar(select(Account.phone_number).where(Account.id == account.id))
+        if self._target(code).e164 != self._opened(account.id, sealed):
             raise CodeExpired()  # it was sent to a number that is no longer the account's
         self.codes.consume(tx, code)
 
@@ -221,12 +222,10 @@ class PhoneNumbers:
         Raises `CodeAlreadyUsed`, what `lock_for_change` raises, or `NumberTaken`, which only a person with the phone
         learns.
         """
-        number = self._target(code)
-        before = self._own(account)
-        values = self._values(account, number)
+        account, number = lock_for_change(tx, account.id), self._target(code)
+        before, values = self._own(account), self._values(account, number)
         if discoverable is not None:
             values["discoverable"] = discoverable
-        lock_for_change(tx, account.id)
         self.codes.consume(tx, code)
         if before != number.e164:
             self._limit_accounts(tx, account, number)
@@ -246,7 +245,10 @@ class PhoneNumbers:
             self.outbox.post_text(tx, to=to, template=template, account=account, lasts=lasts)
 
     def _own(self, account: Account) -> str | None:
-        return self.core.keyring.open(account.phone_number, phone_bound(account.id)) if account.phone_number else None
+        return self._opened(account.id, account.phone_number)
+
+    def _opened(self, account_id: int, sealed: str | None) -> str | None:
+        return self.core.keyring.open(sealed, phone_bound(account_id)) if sealed else None
 
     def _values(self, account: Account, number: PhoneNumber) -> dict[str, object]:
         sealed = self.core.keyring.seal(number.e164, phone_bound(account.id))

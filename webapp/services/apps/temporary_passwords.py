@@ -18,6 +18,7 @@ from ...models.accounts import Account, lock_account
 from ...models.apps import TemporaryPassword
 from ...models.database import Transaction, changed_one_row
 from ...models.user import User
+from ..account_lookup import has_factor
 from ..attempt_rules import SlidingWindows, WithRefusal
 from ..attempts import Attempts, Bucket
 from ..core import Core
@@ -51,11 +52,11 @@ class TemporaryPasswords:
         meanwhile, and `TooManyTemporaryPasswords`.
         """
         self.sessions.demand_fresh(user)
-        if not user.factors:
-            raise NotFound()
         with self.core.db.write() as tx:
             lock_account(tx, user.account.id)
             self.sessions.demand_open(tx, user.session)
+            if not has_factor(tx, user.account.id):
+                raise NotFound()
             code = self._draw(tx, user.account.id, texted=False)
             self.notices.tell(tx, user.account, "temporary-password-made", origin)
         return code

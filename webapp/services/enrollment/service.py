@@ -15,6 +15,7 @@ from ...models.database import Transaction, changed_one_row
 from ...models.drafts import Draft, draft_bound
 from ...models.factors import Factor, factor_bound, sole_external_id
 from ...models.user import SessionToken, User
+from ..account_lookup import has_factor
 from ..attempts import Attempts
 from ..backup_codes import BackupCodes
 from ..core import Core
@@ -162,8 +163,9 @@ class Enrollment:
                     raise AlreadyDone()
                 if proved.store is not None:
                     proved.store(tx)
+                is_first = not has_factor(tx, visit.account.id)
                 self._make_factor(tx, visit, proved)
-                visit.token = self._notify_and_secure(tx, visit, proved)
+                visit.token = self._notify_and_secure(tx, visit, proved, is_first=is_first)
                 self._finish(tx, visit, visit.draft)
         except IntegrityError:
             raise FactorExists() from None
@@ -189,14 +191,14 @@ class Enrollment:
         }
         tx.execute(insert(Factor).values(values))
 
-    def _notify_and_secure(self, tx: Transaction, visit: Visit, proved: Proved) -> SessionToken:
+    def _notify_and_secure(self, tx: Transaction, visit: Visit, proved: Proved, *, is_first: bool) -> SessionToken:
         """Notifies the owner, and ends the offline access of apps. With a first factor, makes a backup code and ends
         other sessions (ASVS V7.4.3)."""
         user, replaced = visit.user, bool(visit.factors) and not isinstance(visit.method, Several)
         kind = "factor-added" if proved.label else "factor-replaced" if replaced else "factor-on"
         details = {"method": visit.method.title.msgid} | ({"name": proved.label} if proved.label else {})
         self.notices.tell(tx, user.account, kind, visit.origin, **details)
-        if not user.factors:
+        if is_first:
             self.sessions.end_others(tx, user.account.id, user.session.id)
             code = self.backup_codes.make(tx, user.account.id)
             self.backup_codes.keep(tx, user.account.id, user.session.id, code)
