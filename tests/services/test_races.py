@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, event, select, update
 
+from tests.attacks.test_meanwhile import WAITS
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import PASSWORD, PHONE, TWO_FACTOR, Owner
@@ -22,7 +26,7 @@ from webapp.domain.refusals import (
     NotFresh,
     WrongLogin,
 )
-from webapp.models.accounts import Account
+from webapp.models.accounts import Account, share_account
 from webapp.models.codes import Code, Link
 from webapp.models.factors import Factor
 from webapp.models.sessions import PendingLogin, Session
@@ -494,3 +498,28 @@ def test_without_a_factor_any_more_neither_a_backup_code_nor_a_temporary_passwor
     for make in (services.second_factors.new_backup_code, services.temporary_passwords.make):
         with pytest.raises(NotFound):
             make(before, HERE)
+
+
+@pytest.mark.parametrize("how", ["password", "passkey"])
+def test_two_first_log_ins_at_once_to_an_invited_account_do_not_wait_for_each_other(site: Site, how: str) -> None:
+    """Each sets the account's language, after both have locked its row shared."""
+    site.services.sign_up.create_by_operator("Ada", "ada", PASSWORD, "ada@example.org", confirmed=True)
+    account, both = site.services.accounts.named("ada"), Barrier(2)
+
+    def meet(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("UPDATE accounts SET language"):
+            with suppress(BrokenBarrierError):
+                both.wait(WAITS)
+
+    def open_alone() -> LoggedIn:
+        with site.services.db.write() as tx:
+            share_account(tx, account)
+            opening = site.services.login.opening
+            return opening.open(tx, account, None, persistent=False, next_path="", origin=HERE, passkey="A key")
+
+    event.listen(site.services.db.engine, "before_cursor_execute", meet)
+    with ThreadPoolExecutor(2) as pool:
+        act: Callable[[], Any] = (lambda: log_in(site)) if how == "password" else open_alone
+        opened = [done.result() for done in [pool.submit(act) for _ in range(2)]]
+    assert all(isinstance(one, LoggedIn) for one in opened)
+    assert site.services.accounts.named("ada").language == "en"

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 from ..domain.names import login_key
 from ..domain.refusals import WrongLogin
 from ..models.account_rows import Accounts
-from ..models.accounts import Account, lock_account
+from ..models.accounts import Account, lock_if_changed
 from ..models.database import Database, Transaction
 from ..models.factors import Factor
 from ..models.names import FormerUsername
@@ -57,8 +57,7 @@ def needs_second_factor(tx: Transaction, account: Account) -> bool:
     Raises `WrongLogin` when the password was changed, or the account deleted by its owner or locked by an operator,
     since it was compared.
     """
-    if account.delete_at is not None:  # a log-in undoes the deletion: two that share the lock would wait for each other
-        lock_account(tx, account.id)
+    lock_if_changed(tx, account)
     now = tx.execute(PASSWORD_NOW, {"owner": account.id}).one_or_none()
     if now is None or now.locked_at is not None or now.password_hash != account.password_hash:
         raise WrongLogin()
