@@ -11,7 +11,7 @@ from tests.apps import App
 from tests.attacks.tools import account_id, count
 from tests.conftest import Site
 from tests.guarded_host import GuardedHost
-from tests.people import Owner
+from tests.people import TWO_FACTOR, Owner
 from tests.relying_party import RelyingParty, Television, answer_of, json_of
 from webapp.domain.base64url import as_text
 from webapp.domain.key_refusals import CeremonyExpired, KeyRefused
@@ -125,6 +125,18 @@ def test_a_code_of_the_future_neither_counts_nor_delays_the_next(site: Site) -> 
     assert bob.page.h1 == "Check your email"
     assert bob.press("Verify", code=code).status == 422
     assert bob.press("Verify", code=site.emailed_code(bob.email)).h1 == "Welcome, Ada Lovelace"
+
+
+def test_an_enrollment_of_the_future_is_begun_again(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    site.clock.pass_(300)
+    bob.open(f"{TWO_FACTOR}/authentication-app")
+    bob.press("Start")
+    site.clock.pass_(-300)
+    bob.open(f"{TWO_FACTOR}/authentication-app")
+    page = bob.press("Start")
+    assert (page.status, page.h1) == (200, "Link your authentication app")
 
 
 def test_a_refresh_token_of_the_future_gives_nothing(site: Site, ada: Owner) -> None:

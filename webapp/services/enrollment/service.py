@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import and_, delete, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ...domain.origin import Origin
@@ -113,28 +113,25 @@ class Enrollment:
             visit.draft = None
 
     def _begin(self, visit: Visit) -> None:
-        now = self.core.clock.now()
+        """Two tabs of a session use one draft. That of another session is deleted."""
+        now, session_id = self.core.clock.now(), visit.user.session.id
         visit.notes = visit.method.begin(visit)
         visit.notes["plan"] = plan(visit)
         own = Draft.account_id == visit.account.id, Draft.method == visit.method.slug
-        values = {
-            "account_id": visit.account.id,
-            "method": visit.method.slug,
-            "session_id": visit.user.session.id,
-            "started_at": now,
-            "touched_at": now,
-            "sealed": self._seal(visit),
-        }
-        try:
-            with self.core.db.write() as tx:
-                expired = Draft.touched_at <= now - self.core.policy.draft_seconds
-                others = Draft.session_id != visit.user.session.id
-                tx.execute(delete(Draft).where(*own, expired | others | Draft.finished_at.is_not(None)))
-                tx.execute(insert(Draft).values(values))
-        except IntegrityError:
-            pass  # another tab was first: both use its draft
-        fresh = self.visit(visit.user, visit.method, visit.origin)
-        visit.draft, visit.notes = fresh.draft, fresh.notes
+        is_live = self.core.within(Draft.touched_at, self.core.policy.draft_seconds)
+        usable = and_(is_live, Draft.session_id == session_id, Draft.finished_at.is_(None))
+        with self.core.db.write() as tx:
+            self.core.db.serialize(tx, _bound(visit.user, visit.method))
+            tx.execute(delete(Draft).where(*own, not_(usable)))
+            draft = tx.objects.scalars(select(Draft).where(*own)).one_or_none()
+            if draft is None:
+                made = {"session_id": session_id, "started_at": now, "touched_at": now, "finished_at": None}
+                draft = Draft(account_id=visit.account.id, method=visit.method.slug, sealed=self._seal(visit), **made)
+                tx.objects.add(draft)
+        visit.draft, visit.notes = (
+            draft,
+            json.loads(self.core.keyring.open(draft.sealed, _bound(visit.user, visit.method))),
+        )
 
     def _keep_notes(self, visit: Visit) -> None:
         assert visit.draft is not None  # `submit` began one
