@@ -11,10 +11,11 @@ from tests.apps import App
 from tests.attacks.tools import account_id, count
 from tests.conftest import Site
 from tests.guarded_host import GuardedHost
-from tests.people import TWO_FACTOR, Owner
+from tests.people import TWO_FACTOR, Owner, Person
 from tests.relying_party import RelyingParty, Television, answer_of, json_of
 from webapp.domain.base64url import as_text
 from webapp.domain.key_refusals import CeremonyExpired, KeyRefused
+from webapp.domain.refusals import LinkInvalid
 from webapp.models.sessions import Session
 
 YEAR = 365 * 86400
@@ -139,6 +140,38 @@ def test_an_enrollment_of_the_future_is_begun_again(site: Site) -> None:
     assert (page.status, page.h1) == (200, "Link your authentication app")
 
 
+@pytest.mark.parametrize("purpose", ["reset", "invite", "log-in-here"])
+def test_a_link_of_the_future_opens_nothing_and_is_void_when_that_time_comes(site: Site, purpose: str) -> None:
+    """It would else work for a day and an hour."""
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    services, account = site.services, site.services.accounts.named("bob")
+    site.clock.pass_(86400)
+    with services.db.write() as tx:
+        token = services.links.draw(tx, account, purpose, bob.email, 3600).rpartition("/")[2]
+    opened = services.links.find(purpose, token)
+    site.clock.pass_(-86400)
+    with pytest.raises(LinkInvalid):
+        services.links.find(purpose, token)
+    with pytest.raises(LinkInvalid), services.db.write() as tx:
+        services.links.use(tx, opened.link)
+    services.operators.roles.lock("bob")
+    site.clock.pass_(86400)
+    with pytest.raises(LinkInvalid):
+        services.links.find(purpose, token)
+
+
+def test_a_link_by_which_an_owner_answers_a_thief_works_whatever_the_clock_said(site: Site, ada: Owner) -> None:
+    site.clock.pass_(3000)
+    ada.open("/settings/account/username")
+    ada.press("Verify", password=ada.password)
+    ada.press("Verify", code=ada.next_code())
+    ada.press("Save", username="thief")
+    path = site.emailed_path(ada.email, "/keep-username/")
+    site.clock.pass_(-3000)
+    assert Person(site.app).post(path).receipts == ["Your username stays @ada. Now choose a new password."]
+
+
 def test_a_refresh_token_of_the_future_gives_nothing(site: Site, ada: Owner) -> None:
     """It would else live for longer than its thirty idle days."""
     wiki = RelyingParty(site)
@@ -189,6 +222,21 @@ class TestApps:
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
         return {**environ, "NIGHTLATCH_LEGACY_ACCESS": "on"}
+
+    def test_a_temporary_password_of_the_future_opens_nothing(self, site: Site) -> None:
+        bob = Owner(site, "bob")
+        bob.sign_up()
+        bob.turn_on_app()
+        site.clock.pass_(1800)
+        bob.open("/settings/security/two-factor/temporary-password")
+        bob.press("Generate temporary password")
+        bob.press("Verify", password=bob.password)
+        page = bob.press("Verify", code=bob.next_code())
+        password = page.soup.find(class_="secret").get_text("", strip=True)
+        assert App(site).verify("bob", password).status == 200
+        site.clock.pass_(-1800)
+        assert App(site).verify("bob", password).status == 401
+        assert App(site).exchange("bob", password).status == 400
 
     def test_an_app_session_of_the_future_opens_nothing(self, site: Site) -> None:
         bob = Owner(site, "bob")
