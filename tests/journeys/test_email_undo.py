@@ -246,3 +246,17 @@ def test_a_change_that_waits_for_the_commit_of_an_undo_is_refused(site: Site, ad
     assert thief.page is not None
     assert thief.page.status in (404, 422), "the undo ended the link, or paused the change"
     assert ada.log_in().h1 == "Enter your code"
+
+
+def test_a_backup_code_does_not_stop_it_although_an_older_factor_was_proved_in_the_same_second(
+    site: Site, ada: Owner
+) -> None:
+    """The thief has the code, and waits for the owner to log in."""
+    ask(site, ada)
+    site.clock.pass_(30)
+    ada.log_in_whole()
+    thief = ada.other_browser()
+    thief.log_in()
+    thief.open("/log-in/backup-code")
+    assert thief.press("Verify", code=ada.kept_code).h1 == "Save your new backup code"
+    assert "Keep this address" not in thief.open(UNDO).buttons
