@@ -64,7 +64,8 @@ def do_due(services: Services, *, purge: bool) -> None:
         try:
             task()
         except Exception as error:  # it is tried again in a minute, and the purge in an hour
-            log.error("upkeep_failed", task=task.__qualname__, error=reason(error))
+            failed = getattr(error, "__notes__", [])  # by `do_each`
+            log.error("upkeep_failed", task=task.__qualname__, error=reason(error), failed=failed)
 
 
 def advise(services: Services) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from tests.apps import App
 from tests.attacks.tools import account_id, count
 from tests.conftest import Site
 from tests.guarded_host import GuardedHost
-from tests.people import Owner
+from tests.people import TWO_FACTOR, Owner, Person
 from tests.relying_party import RelyingParty, Television, answer_of, json_of
 from webapp.domain.base64url import as_text
 from webapp.domain.key_refusals import CeremonyExpired, KeyRefused
+from webapp.domain.refusals import LinkInvalid
+from webapp.models.accounts import Account
+from webapp.models.contacts import ContactLookups
+from webapp.models.factors import Factor
 from webapp.models.sessions import Session
 
 YEAR = 365 * 86400
@@ -127,6 +131,79 @@ def test_a_code_of_the_future_neither_counts_nor_delays_the_next(site: Site) -> 
     assert bob.press("Verify", code=site.emailed_code(bob.email)).h1 == "Welcome, Ada Lovelace"
 
 
+def test_an_enrollment_of_the_future_is_begun_again(site: Site) -> None:
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    site.clock.pass_(300)
+    bob.open(f"{TWO_FACTOR}/authentication-app")
+    bob.press("Start")
+    site.clock.pass_(-300)
+    bob.open(f"{TWO_FACTOR}/authentication-app")
+    page = bob.press("Start")
+    assert (page.status, page.h1) == (200, "Link your authentication app")
+
+
+@pytest.mark.parametrize("purpose", ["reset", "invite", "log-in-here"])
+def test_a_link_of_the_future_opens_nothing_and_is_void_when_that_time_comes(site: Site, purpose: str) -> None:
+    """It would else work for a day and an hour."""
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    services, account = site.services, site.services.accounts.named("bob")
+    site.clock.pass_(86400)
+    with services.db.write() as tx:
+        token = services.links.draw(tx, account, purpose, bob.email, 3600).rpartition("/")[2]
+    opened = services.links.find(purpose, token)
+    site.clock.pass_(-86400)
+    with pytest.raises(LinkInvalid):
+        services.links.find(purpose, token)
+    with pytest.raises(LinkInvalid), services.db.write() as tx:
+        services.links.use(tx, opened.link)
+    services.operators.roles.lock("bob")
+    site.clock.pass_(86400)
+    with pytest.raises(LinkInvalid):
+        services.links.find(purpose, token)
+
+
+def test_a_link_by_which_an_owner_answers_a_thief_works_whatever_the_clock_said(site: Site, ada: Owner) -> None:
+    site.clock.pass_(3000)
+    ada.open("/settings/account/username")
+    ada.press("Verify", password=ada.password)
+    ada.press("Verify", code=ada.next_code())
+    ada.press("Save", username="thief")
+    path = site.emailed_path(ada.email, "/keep-username/")
+    site.clock.pass_(-3000)
+    assert Person(site.app).post(path).receipts == ["Your username stays @ada. Now choose a new password."]
+
+
+def test_what_was_counted_while_the_clock_was_ahead_keeps_no_owner_waiting(site: Site, ada: Owner) -> None:
+    """A change of username, an upload of contacts, and the claims of four strangers to an address, a year ahead."""
+    later = site.clock.now() + YEAR
+    for number in range(4):
+        site.services.sign_up.create_by_operator(
+            "Eve", f"eve{number}", ada.password, "bob@example.org", confirmed=False
+        )
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).where(Account.username == "ada").values(rename_asked_at=later))
+        tx.execute(update(Account).where(Account.unconfirmed_email == "bob@example.org").values(claimed_at=later))
+        row = {"account_id": account_id(site), "at": later, "count": 2000, "entries": 10_000}
+        tx.execute(insert(ContactLookups).values(row))
+    ada.open("/settings/account/username")
+    assert ada.press("Save", username="countess").receipts == ["We emailed you a link that stops the change."]
+    account = site.services.accounts.named("ada")
+    assert site.services.contacts.upload(account, b"", "+447400987654", "GB").added == 1
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    assert site.services.accounts.named("bob").email == bob.email
+
+
+def test_a_factor_that_was_turned_off_while_the_clock_was_ahead_is_not_turned_back_on(site: Site, ada: Owner) -> None:
+    with site.services.db.write() as tx:
+        tx.execute(update(Factor).values(turned_off_at=site.clock.now() + 3000))
+    assert "Turn back on" not in ada.open(TWO_FACTOR).buttons
+    page = ada.post(f"{TWO_FACTOR}/authentication-app/turn-back-on")
+    assert page.problems == ["It's been off for more than ten minutes. To turn it on, set it up again."]
+
+
 def test_a_refresh_token_of_the_future_gives_nothing(site: Site, ada: Owner) -> None:
     """It would else live for longer than its thirty idle days."""
     wiki = RelyingParty(site)
@@ -177,6 +254,21 @@ class TestApps:
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
         return {**environ, "NIGHTLATCH_LEGACY_ACCESS": "on"}
+
+    def test_a_temporary_password_of_the_future_opens_nothing(self, site: Site) -> None:
+        bob = Owner(site, "bob")
+        bob.sign_up()
+        bob.turn_on_app()
+        site.clock.pass_(1800)
+        bob.open("/settings/security/two-factor/temporary-password")
+        bob.press("Generate temporary password")
+        bob.press("Verify", password=bob.password)
+        page = bob.press("Verify", code=bob.next_code())
+        password = page.soup.find(class_="secret").get_text("", strip=True)
+        assert App(site).verify("bob", password).status == 200
+        site.clock.pass_(-1800)
+        assert App(site).verify("bob", password).status == 401
+        assert App(site).exchange("bob", password).status == 400
 
     def test_an_app_session_of_the_future_opens_nothing(self, site: Site) -> None:
         bob = Owner(site, "bob")

@@ -66,6 +66,17 @@ def test_after_five_wrong_codes_the_sixth_is_refused_even_when_it_is_right(
     assert live_sessions(site) == 1
 
 
+@pytest.mark.parametrize(("page", "kind"), [("verify", "second-factor:"), ("backup-code", "unguessable:")])
+def test_an_incomplete_code_costs_no_attempt(site: Site, ada: Owner, stranger: Owner, page: str, kind: str) -> None:
+    """An owner's slip, six times: nothing was compared."""
+    for typed in ("", "12345", "1234567", "12345x", "ABCD-EFGH", "ABCD"):
+        refused = stranger.post(f"/log-in/{page}", code=typed)
+        assert (refused.status, refused.problems[:1]) == (422, ["Enter the complete code."])
+    assert count(site, "SELECT count(*) FROM attempts WHERE bucket LIKE :kind", kind=f"{kind}%") == 0
+    stranger.open("/log-in/verify")
+    assert stranger.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
+
+
 def test_an_exhausted_challenge_stays_exhausted_for_a_copied_cookie_and_for_the_backup_code(
     site: Site, ada: Owner, stranger: Owner
 ) -> None:

@@ -108,6 +108,21 @@ def test_no_login_link_and_no_reset_link_goes_out_and_earlier_ones_end(site: Sit
     assert Person(site.app).open(path).status == 404
 
 
+def test_a_change_of_the_username_that_a_thief_asked_for_is_stopped_as_its_link_ends(site: Site) -> None:
+    """Its owner could not stop it while the account is locked, and then it holds for thirty days."""
+    eve = Owner.signed_up(site, "eve")
+    eve.open("/settings/account/username")
+    eve.press("Save", username="thief")
+    link = site.emailed_path(eve.email, "/keep-username/")
+    lock(site, "eve")
+    assert Person(site.app).open(link).status == 404
+    site.clock.pass_(86400)
+    assert site.services.renames.finish_due() == 0
+    site.services.operators.roles.unlock("eve")
+    account = site.services.accounts.named("eve")
+    assert (account.username, account.new_username, account.rename_asked_at) == ("eve", None, None)
+
+
 def test_an_app_is_refused_with_password_token_and_temporary_password(site: Site, bob: Owner) -> None:
     app = App(site)
     token = app.token("bob", bob.password)

@@ -136,3 +136,18 @@ def test_a_remembered_browser_that_was_ended_does_not_skip_the_second_factor(
     )
     assert not is_in(thief)
     assert live_sessions(site, "ada") == 1
+
+
+def test_two_browsers_that_begin_the_same_enrollment_at_once_both_get_a_page(site: Site) -> None:
+    """The later one goes on; the other begins again."""
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    other = bob.other_browser()
+    other.log_in()
+    for browser in (bob, other):
+        browser.open(f"{TWO_FACTOR}/authentication-app")
+    while_paused(site, lambda: bob.press("Start"), "INSERT INTO drafts", lambda: other.press("Start"))
+    assert other.page is not None
+    assert (other.page.status, other.page.step) == (200, "Step 2 of 4")
+    assert bob.page is not None
+    assert bob.page.status == 200

@@ -253,11 +253,14 @@ def test_the_known_reason_of_a_wrong_code_is_reported(returning: Owner, site: Si
     ada.log_in()
     assert ada.press("Verify", code="12345").problems == ["Enter the complete code."]
     assert ada.press("Verify", code="").status == 422
+    for _ in range(2):
+        assert ada.press("Verify", code=ada.code(ahead=90)).problems == ["Wrong code. Check it and try again."]
     page = ada.press("Verify", code=ada.code(ahead=-240))
     assert page.problems == [
         "That code is out of date. Your phone's clock seems about 4 minutes slow. Turn on automatic time in its"
         " settings and try again. You have 2 attempts left."
     ]
+    assert ada.press("Verify", code="1").problems == ["Enter the complete code. You have 2 attempts left."]
     assert page.status == 422
     assert page.field("Code")["aria-invalid"] == "true"
     page = ada.press("Verify", code=ada.code(ahead=60))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, event, select, update
 
+from tests.attacks.test_meanwhile import WAITS
 from tests.conftest import Site
 from tests.doubles import CheapHasher
-from tests.people import PASSWORD, Owner
+from tests.people import PASSWORD, PHONE, TWO_FACTOR, Owner
 from webapp.domain.account_refusals import UsernameTaken
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import (
@@ -22,13 +26,15 @@ from webapp.domain.refusals import (
     NotFresh,
     WrongLogin,
 )
-from webapp.models.accounts import Account
+from webapp.models.accounts import Account, share_account
 from webapp.models.codes import Code, Link
 from webapp.models.factors import Factor
 from webapp.models.sessions import PendingLogin, Session
 from webapp.models.user import User
 from webapp.services.kept_acts import Act
 from webapp.services.login.login import LoggedIn, PendingToken
+from webapp.services.method import Method
+from webapp.services.method_kinds import Several
 from webapp.services.one_time_codes import Terms
 
 HERE = Origin("192.0.2.1", "Firefox")
@@ -38,6 +44,8 @@ class SlowHasher(CheapHasher):
     """Calls `meanwhile` once while it hashes or compares."""
 
     meanwhile: Callable[[], Any] | None = None
+    before_hash: Callable[[], Any] | None = None
+    """Called once before a hash, and before no comparison."""
 
     def _call_meanwhile(self) -> None:
         happens, self.meanwhile = self.meanwhile, None
@@ -45,6 +53,7 @@ class SlowHasher(CheapHasher):
             happens()
 
     def hash(self, password: str) -> str:
+        self.meanwhile, self.before_hash = self.before_hash or self.meanwhile, None
         self._call_meanwhile()
         return super().hash(password)
 
@@ -177,6 +186,28 @@ def test_a_renewed_hash_of_the_old_password_never_replaces_a_new_password(site: 
     site.services.passwords.renew(account, PASSWORD)
     with site.services.db.read() as tx:
         assert str(tx.scalar(select(Account.password_hash))).startswith("1:")
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "seven brass wheels turning"], ids=["renewed", "changed"])
+def test_of_two_log_ins_that_renew_an_old_hash_at_once_both_get_in(
+    site: Site, hasher: SlowHasher, password: str
+) -> None:
+    """But not when the password was changed meanwhile."""
+    ada = Owner(site)
+    ada.sign_up()
+    ada.log_out()
+    hasher.cost = 2
+
+    def renew_first() -> None:
+        another_salt = f"0{CheapHasher(2).hash(password)}"
+        change(site, update(Account).values(password_hash=another_salt))
+
+    hasher.before_hash = renew_first
+    if password == PASSWORD:
+        assert isinstance(log_in(site), LoggedIn)
+    else:
+        with pytest.raises(WrongLogin):
+            log_in(site)
 
 
 def test_a_factor_that_is_off_is_not_turned_off_again(site: Site, ada: Owner) -> None:
@@ -389,3 +420,131 @@ def test_what_another_tab_has_done_meanwhile_is_not_done_again(site: Site, ada: 
     services.second_factors.turn_off(user, app, HERE)
     with pytest.raises(NotFound):
         services.second_factors.turn_off(user_of(site), app, HERE)
+
+
+def change_number(site: Site, number: str) -> None:
+    phones, now = site.services.phone_numbers, user_of(site)
+    challenge = f"phone:{number}"
+    phones.send_code(now.account, challenge, HERE, phones.read(number, ""))
+    phones.confirm(now, challenge, site.texted_code(number), HERE)
+
+
+def test_a_code_to_a_number_that_is_replaced_while_it_is_compared_logs_no_user_in(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_texts()
+    ada.press("Got it")
+    site.clock.pass_(60)
+    pending = log_in(site)
+    assert isinstance(pending, PendingToken)
+    code, claim = site.texted_code(PHONE), site.services.login.claim(pending.token)
+    change_number(site, "+447400987654")
+    with pytest.raises(CodeExpired):
+        site.services.login.verify(claim, None, {"code": code}, HERE)
+
+
+def test_the_number_that_is_replaced_is_warned_although_it_came_on_during_the_request(site: Site) -> None:
+    """Such as the owner's, while a thief adds another one."""
+    ada = Owner(site)
+    ada.sign_up()
+    thief, phones = user_of(site), site.services.phone_numbers
+    phones.send_code(thief.account, "phone:thief", HERE, phones.read("+447400987654", ""))
+    code = site.texted_code("+447400987654")
+    change_number(site, PHONE)
+    phones.confirm(thief, "phone:thief", code, HERE)
+    assert "number" in site.texts(PHONE)[0].text
+    assert "Your phone number was changed" in site.emails(ada.email)[0].text
+
+
+def methods(site: Site) -> tuple[Method, Several]:
+    app, key = (site.services.methods.named(slug) for slug in ("authentication-app", "security-key"))
+    assert app is not None
+    assert isinstance(key, Several)
+    return app, key
+
+
+def test_the_owner_is_told_so_when_two_tabs_turn_off_the_last_two_factors(site: Site, ada: Owner) -> None:
+    ada.press("Got it")
+    ada.turn_on_key()
+    before, services, (app, key) = user_of(site), site.services, methods(site)
+    services.second_factors.turn_off(before, app, HERE)
+    services.named_factors.delete(before, key, before.factors_of("security-key")[0].id, HERE)
+    assert "Two-factor authentication is now off" in site.emails(ada.email)[0].text
+
+
+def test_the_owner_is_told_so_when_another_tab_deletes_the_last_factor_but_one(site: Site, ada: Owner) -> None:
+    ada.press("Got it")
+    ada.turn_on_key()
+    before, services, (app, key) = user_of(site), site.services, methods(site)
+    services.named_factors.delete(before, key, before.factors_of("security-key")[0].id, HERE)
+    services.second_factors.turn_off(before, app, HERE)
+    assert "Two-factor authentication is now off" in site.emails(ada.email)[0].text
+
+
+def test_a_first_factor_ends_the_other_sessions_although_another_one_was_on_when_the_request_began(
+    site: Site, ada: Owner
+) -> None:
+    """Else a thief who logged in by the password alone, after that one was turned off, would stay."""
+    ada.press("Got it")
+    ada.open(f"{TWO_FACTOR}/security-key")
+    ada.press("Start")
+    ada.press("Use security key", credential=ada.new_key().create(ada.page.options()))
+    before, services, (app, key) = user_of(site), site.services, methods(site)
+    services.second_factors.turn_off(before, app, HERE)
+    thief = ada.other_browser()
+    assert thief.log_in().h1 == "Welcome, Ada Lovelace"
+    visit, name = services.enrollment.visit(before, key, HERE, "name"), key.step("name")
+    assert name is not None
+    services.enrollment.submit(visit, name, {"name": "Blue key"})
+    assert thief.open("/settings").path == "/log-in"
+
+
+def test_a_factor_that_is_turned_back_on_as_the_first_one_ends_the_other_sessions(site: Site, ada: Owner) -> None:
+    ada.press("Got it")
+    ada.turn_on_key()
+    services, (app, key) = site.services, methods(site)
+    services.second_factors.turn_off(user_of(site), app, HERE)
+    on = user_of(site)
+    with site.services.db.read() as tx:
+        off = list(tx.objects.scalars(select(Factor).where(Factor.turned_off_at.is_not(None))))
+    before = User(on.session, on.account, on.factors, off)
+    services.named_factors.delete(on, key, on.factors[0].id, HERE)
+    thief = ada.other_browser()
+    assert thief.log_in().h1 == "Welcome, Ada Lovelace"
+    services.second_factors.turn_back_on(before, app, HERE)
+    assert thief.open("/settings").path == "/log-in"
+
+
+def test_without_a_factor_any_more_neither_a_backup_code_nor_a_temporary_password_is_generated(
+    site: Site, ada: Owner
+) -> None:
+    before, services = user_of(site), site.services
+    services.second_factors.turn_off(before, methods(site)[0], HERE)
+    for make in (services.second_factors.new_backup_code, services.temporary_passwords.make):
+        with pytest.raises(NotFound):
+            make(before, HERE)
+
+
+@pytest.mark.parametrize("how", ["password", "passkey"])
+def test_two_first_log_ins_at_once_to_an_invited_account_do_not_wait_for_each_other(site: Site, how: str) -> None:
+    """Each sets the account's language, after both have locked its row shared."""
+    site.services.sign_up.create_by_operator("Ada", "ada", PASSWORD, "ada@example.org", confirmed=True)
+    account, both = site.services.accounts.named("ada"), Barrier(2)
+
+    def meet(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("UPDATE accounts SET language"):
+            with suppress(BrokenBarrierError):
+                both.wait(WAITS)
+
+    def open_alone() -> LoggedIn:
+        with site.services.db.write() as tx:
+            share_account(tx, account)
+            opening = site.services.login.opening
+            return opening.open(tx, account, None, persistent=False, next_path="", origin=HERE, passkey="A key")
+
+    event.listen(site.services.db.engine, "before_cursor_execute", meet)
+    with ThreadPoolExecutor(2) as pool:
+        act: Callable[[], Any] = (lambda: log_in(site)) if how == "password" else open_alone
+        opened = [done.result() for done in [pool.submit(act) for _ in range(2)]]
+    assert all(isinstance(one, LoggedIn) for one in opened)
+    assert site.services.accounts.named("ada").language == "en"

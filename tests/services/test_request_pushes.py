@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import delete, text, update
 
 from tests.attacks.tools import count, enrolled
 from tests.conftest import Site
@@ -138,7 +138,7 @@ def test_every_phone_with_notifications_gets_one_push(site: Site, phone: Owner, 
     assert sorted(json.loads(sent.subscription)["endpoint"][-3:] for sent, _ in service.taken) == ["one", "two"]
 
 
-@pytest.mark.parametrize("wait", [None, 7, 200])
+@pytest.mark.parametrize("wait", [None, 0, 7, 200])
 def test_a_push_that_may_be_retried_is_retried(
     site: Site, phone: Owner, service: FailingPushes, wait: int | None
 ) -> None:
@@ -179,6 +179,19 @@ def test_an_expired_subscription_is_deleted_and_the_phone_stays_on(
     deliver(site)
     assert not service.taken
     phone.log_in()
+
+
+def test_a_subscription_that_cannot_be_deleted_is_sent_nothing_again(
+    site: Site, phone: Owner, service: FailingPushes
+) -> None:
+    """Such as one whose key is missing."""
+    service.trouble = Gone("HTTP 410")
+    waits(phone)
+    with site.services.db.write() as tx:
+        tx.execute(update(Factor).values(sealed="none.AAAA"))
+    with pytest.raises(ValueError, match="is not among the settings"):
+        deliver(site)
+    assert message(site)["state"] == "failed"
 
 
 def test_a_refused_push_does_not_delete_the_subscription(site: Site, phone: Owner, service: FailingPushes) -> None:

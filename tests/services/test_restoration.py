@@ -13,12 +13,16 @@ from structlog.testing import capture_logs
 
 from tests.conftest import Site
 from tests.people import Owner, Person
+from tests.prepared import Rows
 from tests.relying_party import RelyingParty, Television, json_of
 from webapp.adapters.heartbeat import FileHeartbeat
 from webapp.models.app_logins import AuthorizationRequest
 from webapp.models.device_logins import DeviceRequest
 from webapp.models.site_values import set_site_value
 from webapp.services.operation.restoration import BEATS
+
+DAY = 86400
+UNDO = "/settings/account/email/undo"
 
 
 def heartbeat(site: Site) -> FileHeartbeat:
@@ -87,6 +91,52 @@ def test_after_a_restore_no_username_changes_that_its_link_would_no_longer_keep(
     site.clock.pass_(86400)
     assert site.services.renames.finish_due() == 0
     assert site.services.accounts.named("ada").new_username is None
+
+
+def test_after_a_restore_an_account_whose_owner_came_back_since_is_not_deleted(site: Site) -> None:
+    """The backup is of the days in which it waited to be deleted."""
+    ada = Owner.signed_up(site)
+    ada.open("/settings/account/delete")
+    ada.press("Delete my account")
+    site.clock.pass_(29 * DAY)
+    backup = Rows.read(site.services.db)
+    ada.log_in()
+    site.clock.pass_(2 * DAY)
+    backup.write(site.services.db)
+    site.services.restoration.declare_restored()
+    assert site.services.maintenance.purge()["accounts"] == 0
+    site.clock.pass_(30 * DAY - 1)
+    assert site.services.maintenance.purge()["accounts"] == 0
+    assert ada.log_in().receipts == ["Welcome back. Your account is no longer being deleted."]
+    site.clock.pass_(1)
+    assert site.services.maintenance.purge()["accounts"] == 0
+
+
+def test_after_a_restore_an_undo_of_an_address_that_was_stopped_since_can_be_stopped_again(site: Site) -> None:
+    ada = Owner.signed_up(site)
+    ada.turn_on_app()
+    ada.press("Got it")
+    site.clock.pass_(30)
+    ada.open("/settings/account/email")
+    ada.press("Save", email="countess@example.org")
+    ada.press("Verify", code=site.emailed_code("countess@example.org"))
+    site.clock.pass_(30)
+    Person(site.app).post(site.emailed_path(ada.email, "/undo-email/"))
+    backup = Rows.read(site.services.db)
+    ada.log_in_whole()
+    ada.open(UNDO)
+    ada.press("Keep this address")
+    site.clock.pass_(DAY)
+    backup.write(site.services.db)
+    site.services.restoration.declare_restored()
+    assert site.services.email_undos.finish_due() == 0
+    site.clock.pass_(60)
+    ada.log_in_whole()
+    ada.open(UNDO)
+    assert ada.press("Keep this address").receipts == ["Your email address stays as it is."]
+    site.clock.pass_(DAY)
+    assert site.services.email_undos.finish_due() == 0
+    assert site.services.accounts.named("ada").email == "countess@example.org"
 
 
 def test_after_a_restore_no_device_waits(site: Site) -> None:

@@ -68,11 +68,13 @@ def count(site: Site, table: Any) -> int:
 def test_only_a_fresh_session_with_a_factor_generates_one(site: Site, tess: Owner) -> None:
     make, user = site.services.temporary_passwords.make, user_of(site, tess)
     assert make(user, HERE)
-    with pytest.raises(NotFound):
-        make(User(user.session, user.account, [], []), HERE)
     site.clock.pass_(600)
     with pytest.raises(NotFresh):
         make(user, HERE)
+    without = Owner(site, "bob")
+    without.sign_up()
+    with pytest.raises(NotFound):
+        make(user_of(site, without), HERE)
 
 
 def test_a_temporary_password_that_ended_between_check_and_use_is_refused(site: Site, tess: Owner) -> None:

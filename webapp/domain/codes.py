@@ -6,6 +6,7 @@ import unicodedata
 from hashlib import sha256
 
 from .ports import Entropy
+from .refusals import CodeMalformed
 
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 section 6
 LOOK_ALIKES = str.maketrans("018\u0130", "OIBI")  # 0, 1 and 8 are not in the alphabet, so no code is ambiguous
@@ -54,6 +55,22 @@ def is_digits(code: str, length: int = 6) -> bool:
 
 def is_base32(code: str, length: int = 16) -> bool:
     return len(code) == length and all(c in BASE32 for c in code)
+
+
+def read_digits(typed: str) -> str:
+    """The six digits that were typed, tidied. Raises `CodeMalformed`."""
+    code = tidy_digits(typed)
+    if not is_digits(code):
+        raise CodeMalformed()
+    return code
+
+
+def read_base32(typed: str) -> str:
+    """The sixteen characters that were typed, tidied. Raises `CodeMalformed`."""
+    code = tidy_base32(typed)
+    if not is_base32(code):
+        raise CodeMalformed()
+    return code
 
 
 def groups(code: str, size: int = 4) -> list[str]:

@@ -15,11 +15,11 @@ from typing import Any
 from pyotp import TOTP
 from sqlalchemy import bindparam, or_, update
 
-from ..domain.codes import groups, is_digits, tidy_digits
+from ..domain.codes import groups, read_digits
 from ..domain.forecast import PHONE, Authenticator
 from ..domain.language import gettext, lazy, pgettext
 from ..domain.qr_codes import qr_code
-from ..domain.refusals import ClockSlow, CodeAlreadyUsed, CodeMalformed, WrongCode
+from ..domain.refusals import ClockSlow, CodeAlreadyUsed, WrongCode
 from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
 from ..models.factors import Factor, factor_bound
@@ -75,9 +75,9 @@ class FirstCode(Step):
         return False
 
     def submit(self, visit: Visit, answers: Answers) -> None:
+        code, secret = read_digits(answers["code"]), visit.notes["secret"]
         visit.count_attempt("first-code")
-        secret: str = visit.notes["secret"]
-        step = matching_step(secret, _tidy(answers["code"]), visit.core.clock.now(), visit.core.policy)
+        step = matching_step(secret, code, visit.core.clock.now(), visit.core.policy)
         visit.turn_on(Proved(secret, counter=step))  # the code's time step is used: not accepted again
 
     def act(self, visit: Visit, name: str) -> None:
@@ -119,7 +119,7 @@ class AuthenticationApp(Method):
         """
         factor, now = challenge.factor, self.core.clock.now()
         secret = self.core.keyring.open(factor.sealed, factor_bound(factor.account_id, factor.method))
-        step = matching_step(secret, _tidy(answers.get("code", "")), now, self.core.policy)
+        step = matching_step(secret, read_digits(answers.get("code", "")), now, self.core.policy)
         values = {"factor": factor.id, "step": step, "newest": self.counter_at(now), "now": now}
         if not changed_one_row(tx, ACCEPT_ONCE, values):
             raise CodeAlreadyUsed()
@@ -155,10 +155,3 @@ def matching_step(secret: str, code: str, now: int, policy: Policy) -> int:
 
 def _draw_secret(visit: Visit) -> str:
     return b32encode(visit.core.entropy.bytes(visit.core.policy.totp_secret_bytes)).decode()
-
-
-def _tidy(typed: str) -> str:
-    code = tidy_digits(typed)
-    if not is_digits(code):
-        raise CodeMalformed()
-    return code

@@ -148,15 +148,19 @@ def lock_for_change(tx: Transaction, account_id: int) -> Account:
     return account
 
 
+def lock_if_changed(tx: Transaction, account: Account) -> None:
+    """Must come before a log-in locks the account's row shared. One that undoes a deletion, stops a recovery or sets
+    the language changes the row, so it takes the lock alone: two that share it would wait for each other."""
+    if account.delete_at is not None or account.recovery_at is not None or not account.language:
+        lock_account(tx, account.id)
+
+
 def share_account(tx: Transaction, account: Account) -> None:
     """Must come before a session is opened: waits for a transaction with `lock_account`, but not for other log-ins.
 
-    Raises `LoginExpired` when the owner deleted the account, or an operator locked it, since it was read. A log-in that
-    undoes a deletion or stops a recovery changes the row, so it takes the lock alone: two that share it would wait for
-    each other.
+    Raises `LoginExpired` when the owner deleted the account, or an operator locked it, since it was read.
     """
-    if account.delete_at is not None or account.recovery_at is not None:
-        lock_account(tx, account.id)
+    lock_if_changed(tx, account)
     now = tx.execute(SHARED, {"account": account.id}).one_or_none()
     if now is None or now.locked_at is not None or (now.delete_at is not None and account.delete_at is None):
         raise LoginExpired()

@@ -8,10 +8,15 @@ from sqlalchemy.orm import aliased
 from ..domain.names import login_key
 from ..domain.refusals import WrongLogin
 from ..models.account_rows import Accounts
-from ..models.accounts import Account, lock_account
+from ..models.accounts import Account, lock_if_changed
 from ..models.database import Database, Transaction
 from ..models.factors import Factor
 from ..models.names import FormerUsername
+
+
+def has_factor(tx: Transaction, account_id: int) -> bool:
+    """True when a factor is on. In a change of factors, the caller must have locked the account."""
+    return tx.scalar(FACTOR_NOW, {"owner": account_id}) is not None
 
 
 def has_username(key: ColumnElement[str]) -> ColumnElement[bool]:
@@ -52,13 +57,11 @@ def needs_second_factor(tx: Transaction, account: Account) -> bool:
     Raises `WrongLogin` when the password was changed, or the account deleted by its owner or locked by an operator,
     since it was compared.
     """
-    owner = {"owner": account.id}
-    if account.delete_at is not None:  # a log-in undoes the deletion: two that share the lock would wait for each other
-        lock_account(tx, account.id)
-    now = tx.execute(PASSWORD_NOW, owner).one_or_none()
+    lock_if_changed(tx, account)
+    now = tx.execute(PASSWORD_NOW, {"owner": account.id}).one_or_none()
     if now is None or now.locked_at is not None or now.password_hash != account.password_hash:
         raise WrongLogin()
     if now.delete_at is not None and account.delete_at is None:
         raise WrongLogin()
     # a second statement: after waiting for a lock, PostgreSQL reads only the locked row again, not what it joins
-    return tx.scalar(FACTOR_NOW, owner) is not None
+    return has_factor(tx, account.id)

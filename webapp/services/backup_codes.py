@@ -10,8 +10,8 @@ from hashlib import sha256
 
 from sqlalchemy import update
 
-from ..domain.codes import draw_base32, is_base32, tidy_base32
-from ..domain.refusals import CodeMalformed, WrongBackupCode
+from ..domain.codes import draw_base32, read_base32
+from ..domain.refusals import WrongBackupCode
 from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
 from ..models.sessions import Session, new_backup_code_bound
@@ -34,9 +34,7 @@ class BackupCodes:
 
         Raises `CodeMalformed` or `WrongBackupCode`.
         """
-        code = tidy_base32(typed)
-        if not is_base32(code):
-            raise CodeMalformed()
+        code = read_base32(typed)
         successor = draw_base32(self.core.entropy)
         unused = Account.id == account_id, Account.backup_code_hash == _hash(account_id, code)
         if not changed_one_row(tx, update(Account).where(*unused).values(self._values(account_id, successor))):
@@ -52,8 +50,8 @@ class BackupCodes:
     def kept(self, user: User) -> str | None:
         """The code that this session generated; None once it is saved, replaced or 30 minutes old."""
         session, account_id = user.session, user.account.id
-        oldest = self.core.clock.now() - self.core.policy.new_backup_code_seconds
-        if session.sealed_backup_code is None or (session.backup_code_at or 0) <= oldest:
+        is_recent = self.core.is_within(session.backup_code_at or 0, self.core.policy.new_backup_code_seconds)
+        if session.sealed_backup_code is None or not is_recent:
             return None
         code = self.core.keyring.open(session.sealed_backup_code, new_backup_code_bound(account_id, session.id))
         return code if _hash(account_id, code) == user.account.backup_code_hash else None

@@ -30,6 +30,7 @@ from ..metrics import MESSAGE_DELAY, MESSAGES
 from ..models.database import Transaction, changed_one_row, reason
 from ..models.messages import FAILED, OWED, SENT, Message
 from .core import Core
+from .due import do_each
 from .outbox import EMAIL, LOG_OUT, NOWHERE, PUSH, TEXT, Outbox
 
 State = Literal["owed", "sent", "failed"]
@@ -90,13 +91,14 @@ class Delivery:
     def deliver_due(self, stop: Event | None = None) -> int:
         """Delivers what is due and returns how many were sent; a failure does not stop the other messages.
 
-        Raises `DatabaseUnavailable`.
+        Raises `DatabaseUnavailable`, and after delivery what `prepare` raised.
         """
-        for prepare in self.prepare:
-            prepare()
         sent = 0
-        while not (stop and stop.is_set()) and (message := self._claim()):
-            sent += self._deliver(message)
+        try:
+            do_each(self.prepare, lambda prepare: prepare(), lambda prepare: prepare.__qualname__)
+        finally:  # what is owed already goes out all the same
+            while not (stop and stop.is_set()) and (message := self._claim()):
+                sent += self._deliver(message)
         return sent
 
     def work(self, stop: Event, every: float = 0.5) -> None:
@@ -160,8 +162,8 @@ class Delivery:
                 self.mail.send(content)
         except Gone as refusal:
             assert isinstance(content, PushMessage)  # only a push adapter raises it
-            self.drop(content)
             self._give_up(message, str(refusal))
+            self.drop(content)
         except Refused as refusal:
             self._give_up(message, str(refusal))
         except Unreachable as failure:
@@ -206,11 +208,11 @@ class Delivery:
             MESSAGES.labels(TEXT, "lost").inc()
 
     def _put_off(self, message: Message, complaint: str, wait: int | None = None) -> None:
-        """Sends the message again after `wait` seconds, or those of the policy; gives up after the last retry."""
+        """Sends it again after `wait` seconds, by default those of the policy; gives up after the last retry."""
         if message.attempts > len(self.core.policy.retry_after):
             self._give_up(message, complaint)
             return
-        due_at = self.core.clock.now() + (self.core.policy.retry_after[message.attempts - 1] if wait is None else wait)
+        due_at = self.core.clock.now() + (wait or self.core.policy.retry_after[message.attempts - 1])
         self._record(message, due_at=due_at, claimed_until=None, complaint=complaint[:COMPLAINT_MAXIMUM])
         MESSAGES.labels(message.channel, "put-off").inc()
         log.warning("message_put_off", **_facts(message, OWED), complaint=complaint)

@@ -19,8 +19,9 @@ from ..models.accounts import STOPPED_CHANGES, Account, locked_account
 from ..models.codes import Link
 from ..models.database import Transaction
 from ..models.user import User
-from .account_lookup import FACTOR_NOW
+from .account_lookup import has_factor
 from .core import Core
+from .due import do_each
 from .email_addresses import masked
 from .factor_resets import note_stop
 from .links import Links, OpenLink
@@ -46,7 +47,7 @@ class EmailUndos:
     def waits(self, account: Account) -> bool:
         """True when an undo by a link to this account would wait for a day: it has a factor."""
         with self.core.db.read() as tx:
-            return tx.scalar(FACTOR_NOW, {"owner": account.id}) is not None
+            return has_factor(tx, account.id)
 
     def ask(self, opened: OpenLink, origin: Origin) -> int | None:
         """Undoes the change and returns None or, with a factor on, when it will be undone, in Unix seconds.
@@ -62,7 +63,7 @@ class EmailUndos:
                 self.links.use(tx, link)
                 self.links.void_later(tx, link)
                 self.sessions.end_others(tx, account.id, None)
-                if tx.scalar(FACTOR_NOW, {"owner": account.id}) is None:
+                if not has_factor(tx, account.id):
                     self._restore(tx, account, link.email, origin)
                     return None
                 return self._begin(tx, account, link, origin)
@@ -100,7 +101,7 @@ class EmailUndos:
         """Restores the earlier addresses that have waited long enough, and returns how many. Called by the worker."""
         with self.core.db.read() as tx:
             due = list(tx.scalars(select(Account.id).where(Account.undo_at <= self.core.clock.now())))
-        return sum(self._finish(account_id) for account_id in due)
+        return do_each(due, self._finish)
 
     def _begin(self, tx: Transaction, account: Account, link: Link, origin: Origin) -> int:
         note_stop(tx, self.notices, account)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from ..domain.codes import draw_token, hash_of
@@ -26,6 +26,8 @@ PATHS = {
     "stop-recovery": "/stop-recovery/",
     "log-in-here": "/log-in/here/",
 }
+OPENING = ("reset", "invite", "log-in-here")
+"""Purposes of links that set a password or make a browser known."""
 PROTECTING = ("undo-email", "not-you")
 """Purposes of links that stay valid when an account is deleted or locked: by them its owner answers a thief."""
 
@@ -99,12 +101,17 @@ class Links:
     def void_later(self, tx: Transaction, link: Link) -> None:
         """Voids the links of the same purpose that are newer: undoing a change must undo later changes too."""
         later = Link.account_id == link.account_id, Link.purpose == link.purpose, Link.id > link.id
-        tx.execute(update(Link).where(*later, self._is_live()).values(used_at=self.core.clock.now()))
+        tx.execute(update(Link).where(*later, self._is_unused()).values(used_at=self.core.clock.now()))
 
     def void_all(self, tx: Transaction, account_id: int, *which: ColumnElement[bool]) -> None:
         """Lets valid links expire. They must not be marked as used, or `find_used` would find them."""
-        valid = Link.account_id == account_id, self._is_live(), *which
-        tx.execute(update(Link).where(*valid).values(expires_at=self.core.clock.now()))
+        unused = Link.account_id == account_id, self._is_unused(), *which
+        tx.execute(update(Link).where(*unused).values(expires_at=self.core.clock.now()))
 
     def _is_live(self) -> ColumnElement[bool]:
+        """One that opens something counts for nothing if it was made while the clock was ahead."""
+        made = Link.made_at <= self.core.clock.now() + self.core.policy.clock_ahead
+        return and_(self._is_unused(), or_(made, Link.purpose.not_in(OPENING)))
+
+    def _is_unused(self) -> ColumnElement[bool]:
         return and_(Link.used_at.is_(None), Link.expires_at > self.core.clock.now())

@@ -204,7 +204,8 @@ class Method(ABC):
     fields: ClassVar[type]
     """The WTForms fields of that page."""
     is_code: ClassVar[bool] = True
-    """Its answer is a code, and is refused after a hundred wrong codes in a row (NIST SP 800-63B-4 section 3.2.2)."""
+    """Its answer is a code of six digits, in the field `code`. After a hundred wrong codes in a row it is refused
+    (NIST SP 800-63B-4 section 3.2.2)."""
     sends_code: ClassVar[bool] = False
     """Its page offers Resend."""
     browser_needs: ClassVar[BrowserNeeds | None] = None

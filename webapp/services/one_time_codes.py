@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, insert, or_, select, update
 
-from ..domain.codes import draw_digits, is_digits, tidy_digits
+from ..domain.codes import draw_digits, read_digits
 from ..domain.refusals import (
     CodeAlreadyUsed,
     CodeExpired,
     CodeFromEarlierMessage,
-    CodeMalformed,
     TooManyAttempts,
     TooSoon,
     WrongCode,
@@ -102,9 +101,7 @@ class OneTimeCodes:
         Raises `CodeMalformed`, `CodeExpired`, `CodeAlreadyUsed`, `CodeFromEarlierMessage`, `TooManyAttempts`
         or `WrongCode`.
         """
-        digits = tidy_digits(typed)
-        if not is_digits(digits):
-            raise CodeMalformed()
+        digits = read_digits(typed)
         now = self.core.clock.now()
         with self.core.db.write() as tx:
             code = self._newest(tx, account_id, challenge)
@@ -127,9 +124,7 @@ class OneTimeCodes:
 
         Raises `CodeMalformed`, `CodeExpired`, `CodeAlreadyUsed`, `CodeFromEarlierMessage` or `WrongCode`.
         """
-        digits = tidy_digits(typed)
-        if not is_digits(digits):
-            raise CodeMalformed()
+        digits = read_digits(typed)
         code = self._newest(tx, account_id, challenge)
         if code is None or self.core.clock.now() - code.made_at >= terms.lasts:
             raise CodeExpired()

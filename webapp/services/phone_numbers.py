@@ -32,7 +32,7 @@ from ..domain.refusals import (
 from ..models.accounts import Account, lock_for_change
 from ..models.codes import Code
 from ..models.database import Transaction
-from ..models.sessions import PENDING_CHALLENGE
+from ..models.sessions import PENDING_CHALLENGE, Activity
 from ..models.user import User
 from .attempt_rules import Total, WithRefusal
 from .attempts import Bucket
@@ -185,7 +185,8 @@ class PhoneNumbers:
     def verify(self, tx: Transaction, account: Account, challenge: str, typed: str) -> None:
         """Consumes the code; the caller must count the attempt before. Raises as `OneTimeCodes.match` does."""
         code = self.codes.match(tx, account.id, challenge, typed, self._terms)
-        if self._target(code).e164 != self._own(account):
+        now = tx.objects.get(Account, account.id)
+        if now is None or self._target(code).e164 != self._own(now):
             raise CodeExpired()  # it was sent to a number that is no longer the account's
         self.codes.consume(tx, code)
 
@@ -222,12 +223,9 @@ class PhoneNumbers:
         Raises `CodeAlreadyUsed`, what `lock_for_change` raises, or `NumberTaken`, which only a person with the phone
         learns.
         """
-        number = self._target(code)
-        before = self._own(account)
-        values = self._values(account, number)
-        if discoverable is not None:
-            values["discoverable"] = discoverable
-        lock_for_change(tx, account.id)
+        account, number = lock_for_change(tx, account.id), self._target(code)
+        before, values = self._own(account), self._values(account, number)
+        values |= {"discoverable": discoverable} if discoverable is not None else {}
         self.codes.consume(tx, code)
         if before != number.e164:
             self._limit_accounts(tx, account, number)
@@ -238,6 +236,11 @@ class PhoneNumbers:
             self.notices.tell(tx, account, "phone-changed", origin, hint=number.hint)
             self.warn(tx, account, "number-changed", before)
         return values
+
+    def was_changed_since(self, tx: Transaction, account: Account, at: int) -> bool:
+        """True when the account's number was added or changed at this time (Unix seconds) or later."""
+        changes = Activity.account_id == account.id, Activity.kind.in_(("phone-added", "phone-changed"))
+        return tx.scalar(select(Activity.id).where(*changes, Activity.at >= at).limit(1)) is not None
 
     def warn(self, tx: Transaction, account: Account, template: str, number: str | None = None) -> None:
         """Texts a warning to this number, by default the account's own, if it has one."""

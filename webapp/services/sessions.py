@@ -25,7 +25,7 @@ from ..models.database import Transaction, changed_one_row
 from ..models.drafts import Draft
 from ..models.factors import Factor
 from ..models.login_requests import WITHDRAWN, close_open
-from ..models.sessions import PASSWORD_PROOF, PendingLogin, RememberedBrowser, Session
+from ..models.sessions import BACKUP_CODE_PROOF, PASSWORD_PROOF, PendingLogin, RememberedBrowser, Session
 from ..models.user import SessionToken, User
 from .core import Core
 
@@ -108,8 +108,9 @@ class Sessions:
             "address": origin.address,
             "device": origin.device,
         }
-        proved = {"proved_by": account_id, "proved_at": now} if second_factor else {}
-        session_id = tx.execute(OPEN_PROVED if second_factor else OPEN, values | proved).scalar_one()
+        by_factor = second_factor and BACKUP_CODE_PROOF not in proofs
+        proved = {"proved_by": account_id, "proved_at": now} if by_factor else {}
+        session_id = tx.execute(OPEN_PROVED if by_factor else OPEN, values | proved).scalar_one()
         return SessionToken(session_id, token, persistent)
 
     def rotate(self, tx: Transaction, session: Session, proof: str | None = None) -> SessionToken:

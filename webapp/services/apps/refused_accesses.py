@@ -16,6 +16,7 @@ from ...models.apps import RefusedAccess
 from ...models.database import Transaction, changed_one_row
 from ...models.factors import Factor
 from ..core import Core
+from ..due import do_each
 from .temporary_passwords import TemporaryPasswords
 
 AT_ONCE = 100  # refusals in one round of the worker
@@ -41,13 +42,15 @@ class RefusedAccesses:
         """Deletes every refusal, and texts a temporary password where one has an account. Called by the worker."""
         with self.core.db.read() as tx:
             refused_accesses = tx.objects.scalars(select(RefusedAccess).order_by(RefusedAccess.id).limit(AT_ONCE)).all()
-        for refused_access in refused_accesses:
-            with self.core.db.write() as tx:
-                # another worker may have taken it
-                taken = changed_one_row(tx, delete(RefusedAccess).where(RefusedAccess.id == refused_access.id))
-                account = self._to_be_texted(tx, refused_access) if taken else None
-            if account is not None:
-                self._text(account, Origin(refused_access.address, refused_access.device))
+        do_each(refused_accesses, self._process, lambda refused_access: str(refused_access.id))
+
+    def _process(self, refused_access: RefusedAccess) -> None:
+        with self.core.db.write() as tx:
+            # another worker may have taken it
+            taken = changed_one_row(tx, delete(RefusedAccess).where(RefusedAccess.id == refused_access.id))
+            account = self._to_be_texted(tx, refused_access) if taken else None
+        if account is not None:
+            self._text(account, Origin(refused_access.address, refused_access.device))
 
     def _to_be_texted(self, tx: Transaction, refused_access: RefusedAccess) -> Account | None:
         """The account, if it has a phone number and a factor, and the refusal is recent."""

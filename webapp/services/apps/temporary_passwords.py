@@ -21,6 +21,7 @@ from ...models.apps import TemporaryPassword
 from ...models.database import Transaction, changed_one_row
 from ...models.registered_apps import RegisteredApp
 from ...models.user import User
+from ..account_lookup import has_factor
 from ..attempt_rules import SlidingWindows, WithRefusal
 from ..attempts import Attempts, Bucket
 from ..core import Core
@@ -35,6 +36,7 @@ FIND = select(TemporaryPassword).where(
     TemporaryPassword.secret_hash == bindparam("secret"),
     TemporaryPassword.ended_at.is_(None),
     TemporaryPassword.expires_at > bindparam("now"),
+    TemporaryPassword.made_at <= bindparam("until"),
 )
 
 
@@ -62,11 +64,11 @@ class TemporaryPasswords:
         meanwhile, and `TooManyTemporaryPasswords`.
         """
         self.sessions.demand_fresh(user)
-        if not user.factors:
-            raise NotFound()
         with self.core.db.write() as tx:
             lock_account(tx, user.account.id)
             self.sessions.demand_open(tx, user.session)
+            if not has_factor(tx, user.account.id):
+                raise NotFound()
             code = self._draw(tx, user.account.id, texted=False)
             self.notices.tell(tx, user.account, "temporary-password-made", origin)
         return code
@@ -119,8 +121,11 @@ class TemporaryPasswords:
             return None
         account_id = account.id if account is not None else NO_ACCOUNT
         with self.core.db.read() as tx:
-            parameters = {"account": account_id, "secret": _hash(account_id, code), "now": self.core.clock.now()}
-            return tx.objects.scalars(FIND, parameters).one_or_none()
+            now = self.core.clock.now()
+            times = {"now": now, "until": now + self.core.policy.clock_ahead}
+            return tx.objects.scalars(
+                FIND, {"account": account_id, "secret": _hash(account_id, code), **times}
+            ).one_or_none()
 
     def use(self, tx: Transaction, password: TemporaryPassword, origin: Origin) -> None:
         """Records a use, after which it is still valid. Raises `WrongLogin` when it ended meanwhile."""
@@ -141,7 +146,9 @@ class TemporaryPasswords:
         # counting locks the account's bucket, so that of two requests at once only one password stays valid
         self.attempts.count_within(tx, self._bucket(account_id))
         now, code = self.core.clock.now(), draw_base32(self.core.entropy)
-        older = update(TemporaryPassword).where(TemporaryPassword.account_id == account_id, self._is_valid())
+        older = update(TemporaryPassword).where(
+            TemporaryPassword.account_id == account_id, TemporaryPassword.ended_at.is_(None)
+        )
         tx.execute(older.values(ended_at=now))
         row = {
             "account_id": account_id,
@@ -158,7 +165,9 @@ class TemporaryPasswords:
         return Bucket(f"temporary-password:{account_id}", rule)
 
     def _is_valid(self) -> ColumnElement[bool]:
-        return and_(TemporaryPassword.ended_at.is_(None), TemporaryPassword.expires_at > self.core.clock.now())
+        now = self.core.clock.now()
+        made = TemporaryPassword.made_at <= now + self.core.policy.clock_ahead
+        return and_(TemporaryPassword.ended_at.is_(None), TemporaryPassword.expires_at > now, made)
 
     def _use(self, origin: Origin) -> dict[str, str | int]:
         device = origin.device

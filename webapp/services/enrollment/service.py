@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import and_, delete, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ...domain.origin import Origin
@@ -15,6 +15,7 @@ from ...models.database import Transaction, changed_one_row
 from ...models.drafts import Draft, draft_bound
 from ...models.factors import Factor, factor_bound, sole_external_id
 from ...models.user import SessionToken, User
+from ..account_lookup import has_factor
 from ..attempts import Attempts
 from ..backup_codes import BackupCodes
 from ..core import Core
@@ -112,28 +113,25 @@ class Enrollment:
             visit.draft = None
 
     def _begin(self, visit: Visit) -> None:
-        now = self.core.clock.now()
+        """Two tabs of a session use one draft. That of another session is deleted."""
+        now, session_id = self.core.clock.now(), visit.user.session.id
         visit.notes = visit.method.begin(visit)
         visit.notes["plan"] = plan(visit)
         own = Draft.account_id == visit.account.id, Draft.method == visit.method.slug
-        values = {
-            "account_id": visit.account.id,
-            "method": visit.method.slug,
-            "session_id": visit.user.session.id,
-            "started_at": now,
-            "touched_at": now,
-            "sealed": self._seal(visit),
-        }
-        try:
-            with self.core.db.write() as tx:
-                expired = Draft.touched_at <= now - self.core.policy.draft_seconds
-                others = Draft.session_id != visit.user.session.id
-                tx.execute(delete(Draft).where(*own, expired | others | Draft.finished_at.is_not(None)))
-                tx.execute(insert(Draft).values(values))
-        except IntegrityError:
-            pass  # another tab was first: both use its draft
-        fresh = self.visit(visit.user, visit.method, visit.origin)
-        visit.draft, visit.notes = fresh.draft, fresh.notes
+        is_live = self.core.within(Draft.touched_at, self.core.policy.draft_seconds)
+        usable = and_(is_live, Draft.session_id == session_id, Draft.finished_at.is_(None))
+        with self.core.db.write() as tx:
+            self.core.db.serialize(tx, _bound(visit.user, visit.method))
+            tx.execute(delete(Draft).where(*own, not_(usable)))
+            draft = tx.objects.scalars(select(Draft).where(*own)).one_or_none()
+            if draft is None:
+                made = {"session_id": session_id, "started_at": now, "touched_at": now, "finished_at": None}
+                draft = Draft(account_id=visit.account.id, method=visit.method.slug, sealed=self._seal(visit), **made)
+                tx.objects.add(draft)
+        visit.draft, visit.notes = (
+            draft,
+            json.loads(self.core.keyring.open(draft.sealed, _bound(visit.user, visit.method))),
+        )
 
     def _keep_notes(self, visit: Visit) -> None:
         assert visit.draft is not None  # `submit` began one
@@ -162,8 +160,9 @@ class Enrollment:
                     raise AlreadyDone()
                 if proved.store is not None:
                     proved.store(tx)
+                is_first = not has_factor(tx, visit.account.id)
                 self._make_factor(tx, visit, proved)
-                visit.token = self._notify_and_secure(tx, visit, proved)
+                visit.token = self._notify_and_secure(tx, visit, proved, is_first=is_first)
                 self._finish(tx, visit, visit.draft)
         except IntegrityError:
             raise FactorExists() from None
@@ -189,14 +188,14 @@ class Enrollment:
         }
         tx.execute(insert(Factor).values(values))
 
-    def _notify_and_secure(self, tx: Transaction, visit: Visit, proved: Proved) -> SessionToken:
+    def _notify_and_secure(self, tx: Transaction, visit: Visit, proved: Proved, *, is_first: bool) -> SessionToken:
         """Notifies the owner, and ends the offline access of apps. With a first factor, makes a backup code and ends
         other sessions (ASVS V7.4.3)."""
         user, replaced = visit.user, bool(visit.factors) and not isinstance(visit.method, Several)
         kind = "factor-added" if proved.label else "factor-replaced" if replaced else "factor-on"
         details = {"method": visit.method.title.msgid} | ({"name": proved.label} if proved.label else {})
         self.notices.tell(tx, user.account, kind, visit.origin, **details)
-        if not user.factors:
+        if is_first:
             self.sessions.end_others(tx, user.account.id, user.session.id)
             code = self.backup_codes.make(tx, user.account.id)
             self.backup_codes.keep(tx, user.account.id, user.session.id, code)

@@ -14,6 +14,7 @@ from ...models.accounts import lock_for_change
 from ...models.database import changed_one_row
 from ...models.factors import Factor
 from ...models.user import User
+from ..account_lookup import has_factor
 from ..core import Core
 from ..method_kinds import Several
 from ..notices import Notices
@@ -57,13 +58,13 @@ class NamedFactors:
         """
         self.sessions.demand_fresh(user)
         factor = self.one(user, method, factor_id)
-        kind = "last-factor-deleted" if self.is_last(user) else "factor-deleted"
         with self.core.db.write() as tx:
             lock_for_change(tx, user.account.id)
             self.sessions.demand_open(tx, user.session)
             if not changed_one_row(tx, delete(Factor).where(*_mine(user, factor))):
                 raise NotFound()
             self.sessions.end_others(tx, user.account.id, user.session.id)
+            kind = "factor-deleted" if has_factor(tx, user.account.id) else "last-factor-deleted"
             details = {"method": method.title.msgid, "name": factor.label}
             self.notices.tell(tx, user.account, kind, origin, **details)
         return factor

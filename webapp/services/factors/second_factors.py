@@ -14,6 +14,7 @@ from ...models.database import changed_one_row
 from ...models.drafts import Draft
 from ...models.factors import Factor
 from ...models.user import User
+from ..account_lookup import has_factor
 from ..backup_codes import BackupCodes
 from ..core import Core
 from ..method import Method
@@ -45,7 +46,6 @@ class SecondFactors:
         """
         self.sessions.demand_fresh(user)
         account = user.account
-        kind = "last-factor-off" if self.is_last(user, method) else "factor-off"
         factor = self.one(user, method, origin)
         if factor is None:
             raise NotFound()
@@ -55,14 +55,15 @@ class SecondFactors:
             self.sessions.demand_open(tx, user.session)
             if not changed_one_row(tx, update(Factor).where(*on).values(turned_off_at=self.core.clock.now())):
                 raise NotFound()
+            kind = "factor-off" if has_factor(tx, account.id) else "last-factor-off"
             tx.execute(delete(Draft).where(Draft.account_id == account.id, Draft.method == method.slug))
             self.sessions.end_others(tx, account.id, user.session.id)
             self.notices.tell(tx, account, kind, origin, method=method.title.msgid)
 
     def turned_off(self, user: User, origin: Origin) -> Method | None:
         """The method that was turned off last, while it can be turned back on."""
-        since = self.core.clock.now() - self.core.policy.turn_back_on_seconds
-        recent = [f for f in user.recently_off_factors if f.turned_off_at is not None and f.turned_off_at > since]
+        seconds = self.core.policy.turn_back_on_seconds
+        recent = [f for f in user.recently_off_factors if self.core.is_within(f.turned_off_at or 0, seconds)]
         if not recent:
             return None
         method = self.methods.named(max(recent, key=lambda f: f.turned_off_at or 0).method)
@@ -72,17 +73,19 @@ class SecondFactors:
         """Raises `NotFound` after the ten minutes, `NotFresh` when step-up is due, `LoginExpired` when the session was
         ended meanwhile, or what `lock_for_change` raises."""
         self.sessions.demand_fresh(user)
-        account, now = user.account, self.core.clock.now()
+        account = user.account
         factor = _one(user.recently_off_factors, method, origin)
         if factor is None:
             raise NotFound()
-        recent = Factor.id == factor.id, Factor.turned_off_at > now - self.core.policy.turn_back_on_seconds
+        is_recent = self.core.within(Factor.turned_off_at, self.core.policy.turn_back_on_seconds)
+        recent = Factor.id == factor.id, is_recent
         with self.core.db.write() as tx:
             lock_for_change(tx, account.id)
             self.sessions.demand_open(tx, user.session)
+            is_first = not has_factor(tx, account.id)
             if not changed_one_row(tx, update(Factor).where(*recent).values(turned_off_at=None)):
                 raise NotFound()
-            if not user.factors:
+            if is_first:
                 self.sessions.end_others(tx, account.id, user.session.id)
             else:
                 self.sessions.end_offline(tx, account.id)
@@ -95,11 +98,11 @@ class SecondFactors:
         meanwhile, or what `lock_for_change` raises.
         """
         self.sessions.demand_fresh(user)
-        if not user.factors:
-            raise NotFound()
         with self.core.db.write() as tx:
             lock_for_change(tx, user.account.id)
             self.sessions.demand_open(tx, user.session)
+            if not has_factor(tx, user.account.id):
+                raise NotFound()
             code = self.backup_codes.make(tx, user.account.id)
             self.backup_codes.keep(tx, user.account.id, user.session.id, code)
             self.notices.tell(tx, user.account, "backup-code-made", origin)

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from ...domain.codes import read_base32, read_digits
 from ...domain.key_refusals import KeyCloned
 from ...domain.origin import Origin
-from ...domain.refusals import CodeRefusal, NotFound, Refusal, TooSoon
+from ...domain.refusals import CodeMalformed, CodeRefusal, NotFound, Refusal, TooSoon
 from ...models.accounts import Account, lock_account
 from ...models.database import Transaction
 from ...models.factors import Factor
@@ -132,10 +133,13 @@ class ProofFlow(ABC, Generic[C, Result]):
     def verify(self, claim: C, slug: str | None, answers: Answers, origin: Origin, **options: Any) -> Result:
         """Verifies an answer, and completes the log-in or step-up in the same transaction.
 
-        Raises what the method's `verify` raises, `ChallengeExhausted`, `CodesBlocked` or `TooManyAttempts`.
+        Raises what the method's `verify` raises, `CodeMalformed`, `ChallengeExhausted`, `CodesBlocked` or
+        `TooManyAttempts`.
         """
         choice = self.choice(claim, slug)
         failures = self._failures(claim, choice.method, origin)
+        if choice.method.is_code:
+            self._demand_whole_code(claim, choice.method, answers)
         if failures is not None:
             challenge = self._of_challenge(claim, choice.method)
             further = *single_use_of(choice.method, answers), *choice.method.attempts_at(choice.challenge)
@@ -156,9 +160,10 @@ class ProofFlow(ABC, Generic[C, Result]):
     def verify_backup_code(self, claim: C, typed: str, origin: Origin, **options: Any) -> Result:
         """Consumes and replaces the backup code, ends every other session (ASVS V7.4.3), notifies the owner.
 
-        The new code is kept for the session that the result names. Raises `WrongBackupCode`, or `TooManyAttempts` for
-        wrong backup codes from this network.
+        The new code is kept for the session that the result names. Raises `CodeMalformed`, `WrongBackupCode`, or
+        `TooManyAttempts` for wrong backup codes from this network.
         """
+        read_base32(typed)  # an incomplete code is compared with nothing, and costs no attempt
         failures = self._unguessable(claim, "backup-code", origin)
         self.attempts.count(failures)
         try:
@@ -222,6 +227,13 @@ class ProofFlow(ABC, Generic[C, Result]):
     def _of_challenge(self, claim: C, method: Method) -> list[Bucket]:
         """The bucket of this challenge, of which only codes use up attempts."""
         return [Bucket(claim.name, Total(self.core.policy.challenge_attempts))] if method.is_code else []
+
+    def _demand_whole_code(self, claim: C, method: Method, answers: Answers) -> None:
+        """Raises `CodeMalformed`. An incomplete code is compared with nothing, and costs no attempt."""
+        try:
+            read_digits(answers.get("code", ""))
+        except CodeMalformed as refusal:
+            raise refusal.with_left(self._left(claim, method)) from None
 
     def _left(self, claim: C, method: Method) -> int:
         """The number of attempts left at this challenge, after those of other requests too."""

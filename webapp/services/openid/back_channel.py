@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, exists, insert, literal, not_, or_, select, union_all
+from sqlalchemy import ColumnElement, delete, exists, insert, literal, not_, or_, select, union_all
 
 from ...domain.codes import draw_token
 from ...domain.ports import LogOut, Refused, ServerRequests, Unreachable
@@ -20,6 +20,7 @@ from ...models.database import Transaction, changed_one_row
 from ...models.registered_apps import RegisteredApp
 from ...models.sessions import Session
 from ..core import Core
+from ..due import do_each
 from ..outbox import Outbox
 from ..sessions import Sessions
 from .signing_keys import SigningKeys
@@ -64,17 +65,22 @@ class BackChannel:
         """The same for every session that is over, also one that is idle or too old. Called by the worker."""
         joined = select(SessionApp.id).outerjoin(Session, Session.id == SessionApp.session_id)
         is_over = or_(Session.id.is_(None), not_(self.sessions.live()))
-        for part in parts_of(self.core.db, SessionApp):
+
+        def owe(part: ColumnElement[bool]) -> None:
             with self.core.db.read() as tx:
                 found = tx.scalars(joined.where(part, is_over)).all()
             self._owe(found)
 
+        do_each(parts_of(self.core.db, SessionApp), owe)
+
     def _owe(self, found: Sequence[int]) -> None:
         if found:
             self.subjects.ready()
-        for row_id in found:
-            with self.core.db.write() as tx:
-                self.owe_one(tx, row_id)
+        do_each(found, self._owe_one)
+
+    def _owe_one(self, row_id: int) -> None:
+        with self.core.db.write() as tx:
+            self.owe_one(tx, row_id)
 
     def owe_one(self, tx: Transaction, row_id: int) -> None:
         """Owes the message of one row, unless another worker took it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Delete, Update, and_, delete, func, not_, or_, select, update
@@ -38,6 +39,7 @@ from ...models.sessions import (
 from ...models.signing_keys import SigningKey, signing_key_bound
 from ...policy import DAY
 from ..core import Core
+from ..due import do_each
 from ..kept_acts import act_bound
 from ..login.proof import SHARED_BUCKETS
 from ..operators.shut_out import end_all_shut_out
@@ -69,29 +71,51 @@ class Maintenance:
     deletions: Deletions
 
     def purge(self) -> dict[str, int]:
-        """Deletes what is past its retention time in the policy; returns the numbers of deleted rows by table."""
-        self._end_logged_out()
-        end_all_shut_out(self.core.db, self.core.clock.now())
-        deleted = {Account.__tablename__: self._purge_accounts() + self.deletions.finish_due()}
-        for table, condition in self._expired():
-            deleted[table.__tablename__] = self._in_parts(table, delete(table).where(condition))
-        now, policy = self.core.clock.now(), self.core.policy
-        old = Activity.at < now - policy.activity_address_kept, Activity.address.is_not(None)
-        self._in_parts(Activity, update(Activity).where(*old).values(address=None))
+        """Deletes what is past its retention time in the policy; returns the numbers of deleted rows by table.
+
+        Where it fails in one table, or one part of a table, it goes on with the others, and raises the error then.
+        """
+        tasks: list[tuple[type[Table], Callable[[], int | None]]] = [
+            (Account, self._purge_accounts),
+            (Account, self.deletions.finish_due),
+            (AppAuthorization, lambda: end_all_shut_out(self.core.db, self.core.clock.now())),
+            *((table, partial(self._delete_expired, table, which)) for table, which in self._expired()),
+            (Activity, self._drop_addresses),
+            (Session, self._drop_backup_codes),
+        ]
+        deleted = {table.__tablename__: 0 for table, _ in tasks}
+
+        def carry_out(task: tuple[type[Table], Callable[[], int | None]]) -> None:
+            table, act = task
+            deleted[table.__tablename__] += act() or 0
+
+        do_each(tasks, carry_out, lambda task: task[0].__tablename__)
+        return deleted
+
+    def _delete_expired(self, table: type[Table], which: ColumnElement[bool]) -> int:
+        if table is Session:
+            self._end_logged_out()
+        return self._in_parts(table, delete(table).where(which))
+
+    def _drop_addresses(self) -> None:
+        old = Activity.at < self.core.clock.now() - self.core.policy.activity_address_kept
+        self._in_parts(Activity, update(Activity).where(old, Activity.address.is_not(None)).values(address=None))
+
+    def _drop_backup_codes(self) -> None:
         unsaved = or_(
-            Session.backup_code_at <= now - policy.new_backup_code_seconds,
+            Session.backup_code_at <= self.core.clock.now() - self.core.policy.new_backup_code_seconds,
             and_(Session.backup_code_at.is_not(None), Session.ended_at.is_not(None)),
         )
         self._in_parts(Session, update(Session).where(unsaved).values(sealed_backup_code=None, backup_code_at=None))
-        return deleted
 
     def _in_parts(self, table: type[Table], statement: Delete | Update) -> int:
         """Carries the statement out for one part of the table after the other. Returns the number of its rows."""
-        rows = 0
-        for part in parts_of(self.core.db, table):
+
+        def carry_out(part: ColumnElement[bool]) -> int:
             with self.core.db.write() as tx:
-                rows += tx.execute(statement.where(part)).rowcount
-        return rows
+                return tx.execute(statement.where(part)).rowcount
+
+        return do_each(parts_of(self.core.db, table), carry_out)
 
     def _end_logged_out(self) -> None:
         """Ends what apps were given by sessions that were ended, before these are deleted: what may outlive a session
@@ -153,11 +177,12 @@ class Maintenance:
         in_use = select(Session.id).where(Session.account_id == Account.id, Session.ended_at.is_(None))
         never_confirmed = Account.email.is_(None), not_(Account.made_by_operator), Account.role != OPERATOR
         is_unused = Account.used_at <= unused, not_(in_use.where(Session.seen_at > unused).exists())
-        deleted = 0
-        for part in parts_of(self.core.db, Account):
+
+        def delete_of(part: ColumnElement[bool]) -> int:
             with self.core.db.write() as tx:
-                deleted += delete_accounts(tx, and_(part, *never_confirmed, *is_unused))
-        return deleted
+                return delete_accounts(tx, and_(part, *never_confirmed, *is_unused))
+
+        return do_each(parts_of(self.core.db, Account), delete_of)
 
     def _authorization_is_over(self, ended: int) -> ColumnElement[bool]:
         """It was ended, or its last token has expired. A code of which nothing came is over too."""

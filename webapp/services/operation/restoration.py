@@ -125,7 +125,7 @@ class Restoration:
 
     def _void_all(self, tx: Transaction) -> None:
         self.core.db.take_time(tx)
-        now = self.core.clock.now()
+        now, policy = self.core.clock.now(), self.core.policy
         for ended in (Session, PendingLogin, RememberedBrowser, TemporaryPassword, AppSession, AppAuthorization):
             tx.execute(update(ended).where(ended.ended_at.is_(None)).values(ended_at=now))
         requests = AuthorizationRequest, PushedRequest, DeviceRequest
@@ -134,6 +134,9 @@ class Restoration:
         # it is not known which backup codes were used since, so their owners must make new ones
         # and what waits can have been stopped since, and by its link no longer can be
         tx.execute(update(Account).values({"backup_code_hash": None, "backup_code_made_at": None, **STOPPED_CHANGES}))
+        # a deletion and an undo of an address can have been stopped since too: their owners get the whole time again
+        for waits, seconds in ((Account.delete_at, policy.deletion_waits), (Account.undo_at, policy.email_undo_waits)):
+            tx.execute(update(Account).where(waits.is_not(None)).values({waits: now + seconds}))
         for method in self.methods:
             least = method.counter_at(now)
             tx.execute(update(Factor).where(Factor.method == method.slug, Factor.counter < least).values(counter=least))

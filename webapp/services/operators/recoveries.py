@@ -17,10 +17,11 @@ from ...domain.refusals import AlreadyDone, LinkInvalid, NotFound
 from ...models.accounts import PERSON, Account, locked_account
 from ...models.database import Transaction, changed_one_row
 from ...models.user import User
-from ..account_lookup import FACTOR_NOW
+from ..account_lookup import has_factor
 from ..attempt_rules import SlidingWindows
 from ..attempts import Attempts, Bucket
 from ..core import Core
+from ..due import do_each
 from ..factor_resets import PURPOSE, reset_factors, stop_recovery
 from ..links import Links, OpenLink
 from ..notices import Notices, sentence_for, subject_for
@@ -117,7 +118,7 @@ class Recoveries:
         """Resets the factors of the recoveries that have waited long enough, and returns how many. For the worker."""
         with self.core.db.read() as tx:
             due = list(tx.scalars(select(Account.id).where(Account.recovery_at <= self.core.clock.now())))
-        return sum(self._finish(account_id) for account_id in due)
+        return do_each(due, self._finish)
 
     def _finish(self, account_id: int) -> bool:
         with self.core.db.write() as tx:
@@ -134,7 +135,7 @@ class Recoveries:
         """False for an operator too: their factors are reset by command only."""
         if account.role != PERSON or account.locked_at is not None or account.delete_at is not None:
             return False
-        return tx.scalar(FACTOR_NOW, {"owner": account.id}) is not None
+        return has_factor(tx, account.id)
 
     def _tell(self, tx: Transaction, account: Account, to: str, until: int, why: str) -> None:
         """Tells the owner by email, by text, and by a push to each phone that approves log-ins."""

@@ -7,13 +7,14 @@ A locked account is answered like a wrong password by every way in (`services/lo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Update, literal, update
 
 from ...domain.app_refusals import OtherOperator, UnknownUsername
 from ...domain.names import key_of
 from ...domain.origin import NO_BROWSER
-from ...models.accounts import LOCKED, NO_RECOVERY, OPERATOR, PERSON, Account
+from ...models.accounts import LOCKED, NO_RECOVERY, OPERATOR, PERSON, STOPPED_CHANGES, Account
 from ...models.codes import Link
 from ...models.database import Transaction, changed_one_row
 from ..account_lookup import has_username
@@ -57,15 +58,16 @@ class Roles:
     def lock(self, username: str, actor: Actor = COMMAND_LINE) -> bool:
         """Ends every session of the account, and lets none be opened until `unlock`. False when it was locked.
 
-        Links that were mailed to it end too, but for those by which its owner answers a thief. Raises
-        `UnknownUsername`, `LastOperator`, and `OtherOperator` for an operator unless by the command line.
+        Links that were mailed to it end too, but for those by which its owner answers a thief, and so does each change
+        that waits and that one of them would stop. Raises `UnknownUsername`, `LastOperator`, and `OtherOperator` for an
+        operator unless by the command line.
         """
         with self.acts.write(actor) as act:
             account = locked_by_name(act.tx, username)
             demand_a_person(account, actor)
             demand_another_operator(self.core.db, act.tx, account)
-            now = self.core.clock.now()
-            if not changed_one_row(act.tx, _change(account, Account.locked_at.is_(None), locked_at=now, **NO_RECOVERY)):
+            values = {"locked_at": self.core.clock.now(), **STOPPED_CHANGES}
+            if not changed_one_row(act.tx, _change(account, Account.locked_at.is_(None), **values)):
                 return False
             self.sessions.end_others(act.tx, account.id, None)
             self.links.void_all(act.tx, account.id, Link.purpose.not_in(PROTECTING))
@@ -104,5 +106,5 @@ def locked_by_name(tx: Transaction, username: str) -> Account:
     return account
 
 
-def _change(account: Account, condition: ColumnElement[bool], **values: str | int | None) -> Update:
+def _change(account: Account, condition: ColumnElement[bool], **values: Any) -> Update:
     return update(Account).where(Account.id == account.id, condition).values(values)

@@ -20,6 +20,7 @@ from ...models.names import FormerUsername
 from ...models.sessions import Attempt
 from ...models.user import User
 from ..core import Core
+from ..due import do_each
 from ..factor_resets import note_stop
 from ..links import PROTECTING, Links
 from ..login.proof import SHARED_BUCKETS
@@ -66,7 +67,7 @@ class Deletions:
         """Deletes the accounts whose time to come back is over, and returns how many. Called by the purge."""
         with self.core.db.read() as tx:
             due = list(tx.scalars(select(Account.id).where(Account.delete_at <= self.core.clock.now())))
-        return sum(self._finish(account_id) for account_id in due)
+        return do_each(due, self._finish)
 
     def erase(self, tx: Transaction, account: Account, *, by_operator: bool) -> None:
         """Deletes the account with all rows that refer to it. The caller must have locked it.

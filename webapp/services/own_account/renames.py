@@ -29,6 +29,7 @@ from ...models.user import User
 from ..attempt_rules import SlidingWindows
 from ..attempts import Attempts, Bucket
 from ..core import Core
+from ..due import do_each
 from ..links import Links, OpenLink
 from ..notices import Notices
 from ..outbox import Outbox
@@ -86,7 +87,7 @@ class Renames:
             self._demand_free(tx, account, username)
             asked = Bucket(f"rename:{account.id}", SlidingWindows((policy.username_changes_asked,)))
             self.attempts.count_within(tx, asked)
-            lately = Account.rename_asked_at > now - policy.username_change_every
+            lately = self.core.within(Account.rename_asked_at, policy.username_change_every)
             may = Account.id == account.id, Account.rename_at.is_(None), or_(Account.rename_asked_at.is_(None), ~lately)
             new = {"new_username": username, "new_username_key": key_of(username), "rename_at": until}
             if not changed_one_row(tx, update(Account).where(*may).values(**new, rename_asked_at=now)):
@@ -98,10 +99,8 @@ class Renames:
 
     def again_at(self, account: Account) -> int | None:
         """When the username can be changed again, in Unix seconds; None when it can be now."""
-        if account.rename_asked_at is None:
-            return None
-        again = account.rename_asked_at + self.core.policy.username_change_every
-        return again if again > self.core.clock.now() else None
+        asked_at, every = account.rename_asked_at, self.core.policy.username_change_every
+        return asked_at + every if asked_at is not None and self.core.is_within(asked_at, every) else None
 
     def stop(self, user: User, origin: Origin) -> None:
         """Stops the change that waits.
@@ -136,7 +135,7 @@ class Renames:
         """
         with self.core.db.read() as tx:
             due = list(tx.scalars(select(Account.id).where(Account.rename_at <= self.core.clock.now())))
-        return sum(self._finish(account_id) for account_id in due)
+        return do_each(due, self._finish)
 
     def by_operator(self, tx: Transaction, account: Account, typed: str, origin: Origin) -> str:
         """Sets the username at once and returns it. The caller must have locked the account.
