@@ -41,6 +41,7 @@ def test_a_recovery_is_told_waits_a_day_and_is_carried_out(site: Site, layout: s
     page = bob.open("/")
     assert page.says("Your two-factor authentication will be turned off")
     assert page.says("Reason: Lost the phone")
+    assert '<time datetime="2027-01-16T08:00:00Z">' in page.text, "a script shows it in his own zone"
     site.clock.pass_(DAY - 1)
     assert site.services.operators.recoveries.finish_due() == 0
     site.clock.pass_(1)

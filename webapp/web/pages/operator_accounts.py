@@ -17,9 +17,10 @@ from ...domain.refusals import Refusal
 from ...models.accounts import OPERATOR
 from ...policy import HOUR
 from ...services.activity import NEWEST
-from ...services.notices import RECOVERY_CANCELED, RECOVERY_STARTED, sentence_for
+from ...services.notices import RECOVERY_CANCELED, RECOVERY_STARTED
 from ...services.operators.accounts import AccountView
 from .. import current, guards, layouts, operators, render, words
+from ..event_sentences import happened
 from ..forms import FindAccountForm, Form, InviteForm, ReasonForm
 
 bp = Blueprint("operator_accounts", __name__, url_prefix="/operator")
@@ -100,7 +101,7 @@ def account(username: str) -> Any:
         view=view,
         factors=[(factor.label or str(method.general_title), method.icon, factor) for method, factor in view.factors],
         sessions=[(devices.device(one.device), devices.form(one.device), one) for one in view.sessions],
-        events=[(event, sentence_for(event.kind, event.details)) for event in events],
+        events=[(event, happened(event.kind, event.details)) for event in events],
         acts=list(_acts(view)),
         recovery_started_at=operators.services().recoveries.started_at(view.account),
         group_urls=[(name, layouts.page_url("operator.group", group_name=name)) for name in view.groups],
