@@ -38,7 +38,7 @@ class NamedFactors:
         raise NotFound()
 
     def rename(self, user: User, method: Several, factor_id: int, typed: str, origin: Origin) -> str:
-        """Renames a factor, and returns its new name. Raises `NotFound`, `NotFresh`, `NameMalformed` or `LabelTaken`."""
+        """The new name. Raises `NotFound`, `NotFresh`, `NameMalformed` or `LabelTaken`."""
         self.sessions.demand_fresh(user)
         factor = self.one(user, method, factor_id)
         others = [f.label for f in self.of(user, method) if f.id != factor_id]
