@@ -23,7 +23,7 @@ def test_a_recovery_is_told_waits_a_day_and_is_carried_out(site: Site, layout: s
     bob.sign_up()
     bob.turn_on_texts()
     ada.open(f"{ACCOUNTS}/bob")
-    ada.follow("Start recovery")
+    assert ada.follow("Start recovery").says("Username @bob"), "others may have the same name"
     for why in (" ", "x" * 201):
         page = ada.press("Start recovery", why=why)
         assert (page.status, page.problems) == (422, ["Enter a reason with up to 200 characters."])

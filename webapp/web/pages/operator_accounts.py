@@ -121,8 +121,8 @@ def confirm(username: str, act: str) -> Any:
         except Refusal as refusal:
             words.place(refusal, form)
     heading, what = chosen.heading % {"name": found.name}, chosen.what % {"name": found.name}
-    cancel_url = _url(found.username)
-    return render.page("operator/act.html", form, heading=heading, what=what, act=chosen, cancel_url=cancel_url)
+    texts = {"heading": heading, "what": what, "act": chosen}
+    return render.page("operator/act.html", form, account=found, cancel_url=_url(found.username), **texts)
 
 
 @bp.route("/accounts/<username>/recover", methods=["GET", "POST"])
