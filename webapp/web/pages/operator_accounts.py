@@ -121,8 +121,15 @@ def confirm(username: str, act: str) -> Any:
         except Refusal as refusal:
             words.place(refusal, form)
     heading, what = chosen.heading % {"name": found.name}, chosen.what % {"name": found.name}
-    texts = {"heading": heading, "what": what, "act": chosen}
-    return render.page("operator/act.html", form, account=found, cancel_url=_url(found.username), **texts)
+    return render.page(
+        "operator/act.html",
+        form,
+        heading=heading,
+        what=what,
+        act=chosen,
+        account=found,
+        cancel_url=_url(found.username),
+    )
 
 
 @bp.route("/accounts/<username>/recover", methods=["GET", "POST"])
