@@ -137,13 +137,13 @@ document.addEventListener("focusin", ({ target }) => {
 
 /** Shows below a new password that it is too short, or nothing. */
 function checkLength(field) {
-  const { minimum, short } = field.dataset;
-  const isShort = field.value && [...field.value].length < minimum;
+  const isShort = field.value && [...field.value].length < field.dataset.minimum;
   const error = document.getElementById(`${field.id}-error`);
-  error.textContent = isShort ? short : "";
+  const short = document.getElementById(`${field.id}-short`).content.cloneNode(true);
+  error.replaceChildren(isShort ? short : "");
   field.ariaInvalid = isShort ? "true" : null;
   field.setAttribute("aria-describedby", `${field.id}-hint ${error.id}`);
-  if (isShort) readAloud("data-short", short);
+  if (isShort) readAloud("data-short", error.textContent);
 }
 
 // A new password that is too short is told when its field is left, before the form is sent. Not while a button is

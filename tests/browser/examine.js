@@ -79,6 +79,18 @@
     if (alert.compareDocumentPosition(h1[0]) & Node.DOCUMENT_POSITION_PRECEDING) wrong("the summary is under the h1");
   }
 
+  // -- Controls of the same name say in their descriptions what they are about
+  const heard = new Map();
+  for (const control of all("main :is(a[href], button)").filter(visible)) {
+    const about = (control.getAttribute("aria-describedby") ?? "").split(" ").map((id) => document.getElementById(id));
+    const name = control.getAttribute("aria-label") ?? control.textContent;
+    const parts = [control.getAttribute("role") ?? control.tagName, name, ...about.map((e) => e?.textContent)];
+    const sound = parts.join(" ").replace(/\s+/g, " ");
+    const act = control.href ?? [control.form?.action, control.name, control.value, control.dataset.copy].join();
+    if (heard.has(sound) && heard.get(sound) !== act) wrong("another control sounds the same", control);
+    heard.set(sound, act);
+  }
+
   // -- Codes and addresses are never turned round
   for (const secret of all(".secret")) if (!secret.querySelector("bdi[dir=ltr]")) wrong("a code without bdi", secret);
 

@@ -186,7 +186,10 @@ def test_a_denial_on_the_phone_is_shown_on_the_other_screen(visit: Visits, butto
 
 def test_a_wrong_number_ends_the_request_on_both_screens(visit: Visits) -> None:
     phone, browser = with_phone(visit), waits(visit)
-    approve(phone, str((int(number_on(browser)) + 500_000) % 1_000_000).zfill(6))
+    number = number_on(browser)
+    read = f"- paragraph: /{number[:3]} {number[3:]}/"  # and not as one number of six digits
+    expect(browser.page.locator(".ring")).to_match_aria_snapshot(read)
+    approve(phone, str((int(number) + 500_000) % 1_000_000).zfill(6))
     phone.sees_problem("That number doesn't match the other screen")
     expect(browser.page.get_by_role("main")).to_contain_text("The wrong number was entered on your phone")
     browser.press("Send a new request")

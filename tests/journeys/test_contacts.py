@@ -65,6 +65,7 @@ def test_two_users_who_upload_each_other_see_each_other(ada: Owner, site: Site) 
     page = ada.press("Upload contacts", file=CARDS.encode("latin-1"), numbers="07400 123458; what?")
     assert (page.status, page.path) == (200, CONTACTS)
     assert page.receipts == ["3 new numbers added.", "We couldn't read 1 line."]
+    assert [said["class"] for said in page.soup.select("#status p")] == [["receipt"], ["failure"]]
     assert page.says("You've uploaded 3 numbers.")
     assert people(page) == ["Ada Lovelace @grace"]
     assert people(grace.open(CONTACTS)) == ["Ada Lovelace @ada"]

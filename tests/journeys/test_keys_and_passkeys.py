@@ -501,7 +501,7 @@ def test_renaming_a_key_is_an_activity_event(keyed: Owner, site: Site) -> None:
     assert page.title == "Rename Blue key - Nightlatch"
     assert page.field("Key name")["value"] == "Blue key"
     page = keyed.press("Save", name="Red  key")
-    assert (page.path, page.receipts) == (LIST, ["Renamed to Blue key."])
+    assert (page.path, page.receipts) == (LIST, ["Renamed to Red key."])
     assert list(listed(page)) == ["Red key", "Green key"]
     assert activity(site)[0] == "Security key renamed to Red key."
     assert len(site.emails()) == mails

@@ -214,6 +214,7 @@ def test_each_phone_has_its_name_and_can_be_renamed_and_deleted(phone: Owner, si
     other.follow(f"Rename {first}")
     assert other.press("Save", name=names[1]).problems == ["You already have one with that name. Choose another name."]
     page = other.press("Save", name="My old phone")
+    assert page.receipts == ["Renamed to My old phone."]
     assert page.says("My old phone")
     assert other.follow("Delete My old phone").says("It won't be able to approve your logins anymore.")
     assert other.press("Delete").receipts == ["My old phone was deleted. We sent you a confirmation email."]

@@ -23,7 +23,7 @@ def test_a_recovery_is_told_waits_a_day_and_is_carried_out(site: Site, layout: s
     bob.sign_up()
     bob.turn_on_texts()
     ada.open(f"{ACCOUNTS}/bob")
-    ada.follow("Start recovery")
+    assert ada.follow("Start recovery").says("Username @bob"), "others may have the same name"
     for why in (" ", "x" * 201):
         page = ada.press("Start recovery", why=why)
         assert (page.status, page.problems) == (422, ["Enter a reason with up to 200 characters."])
@@ -41,6 +41,7 @@ def test_a_recovery_is_told_waits_a_day_and_is_carried_out(site: Site, layout: s
     page = bob.open("/")
     assert page.says("Your two-factor authentication will be turned off")
     assert page.says("Reason: Lost the phone")
+    assert '<time datetime="2027-01-16T08:00:00Z">' in page.text, "a script shows it in his own zone"
     site.clock.pass_(DAY - 1)
     assert site.services.operators.recoveries.finish_due() == 0
     site.clock.pass_(1)

@@ -649,7 +649,7 @@ def test_an_account_is_found_logged_out_locked_and_unlocked(site: Site, layout: 
     page = ada.press("Log out everywhere")
     assert page.receipts == ["Ada Lovelace is logged out on all devices."]
     assert bob.open("/settings").path == "/log-in"
-    ada.follow("Lock")
+    assert ada.follow("Lock").says("Username @bob"), "others may have the same name"
     page = ada.press("Lock")
     assert page.receipts == ["Ada Lovelace is locked."]
     assert page.says("Locked")

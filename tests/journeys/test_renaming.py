@@ -63,7 +63,9 @@ def test_a_new_username_takes_effect_after_a_day_and_the_earlier_one_still_logs_
     assert mail.subject == "Your Nightlatch username will change"
     assert f"from @ada to @Countess on {AT}" in mail.text
     assert "Chrome on Linux" in mail.text or "iPhone" in mail.text
-    assert ada.open("/settings/security/activity").says("A change of your username to @Countess was requested.")
+    page = ada.open("/settings/security/activity")
+    assert page.says(f"A change of your username to @Countess was requested. It takes effect on {AT}.")
+    assert 'takes effect on <time datetime="2027-01-16T08:00:00Z">' in page.text, "a script shows it in her own zone"
     site.clock.pass_(DAY - 1)
     assert site.services.renames.finish_due() == 0
     ada.username = "countess"

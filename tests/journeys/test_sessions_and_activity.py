@@ -204,6 +204,18 @@ def test_pressing_twice_says_that_it_was_done(ada: Owner, site: Site) -> None:
     assert said.count("You logged out Firefox on Windows.") == 1
 
 
+def test_a_browser_whose_session_ended_is_told_so_once(ada: Owner, site: Site) -> None:
+    other = firefox(ada)
+    site.clock.pass_(HOUR)
+    for page in (ada.open(SESSIONS), other.open("/")):
+        assert (page.path, page.receipts) == ("/log-in", ["Your login timed out or was canceled. Log in again."])
+    assert ada.open(SESSIONS).receipts == []
+    other.log_in()
+    assert other.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
+    other.log_out()
+    assert other.open("/").receipts == [], "she logged out herself"
+
+
 def test_every_kind_of_access_has_its_words(site: Site) -> None:
     assert list(WORDS) == [kind.slug for kind in site.services.active_access.kinds]
 

@@ -226,6 +226,7 @@ def test_after_five_wrong_codes_the_right_one_is_refused_for_an_hour(ada: Owner,
     said = [ada.press("Verify", code=wrong).problems[0] for _ in range(5)]
     assert said[2].endswith("You have 2 attempts left.")
     assert said[3].endswith("You have 1 attempt left.")
+    assert said[4] == "Too many attempts. Try again in 60 minutes.", "not to check the code and try again"
     page = ada.press("Verify", code=code)
     assert page.status == 429
     assert page.response.headers["Retry-After"] == "3600"

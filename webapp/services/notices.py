@@ -157,16 +157,22 @@ SUBJECTS: dict[str, Sentence] = {
 
 def sentence_for(kind: str, details: dict[str, Any]) -> str:
     """The sentence for an event, in the current language."""
-    return _said(TOLD.get(kind) or LISTED[kind], kind, details)
+    return gettext(msgid_for(kind), **values_for(kind, details))
 
 
 def subject_for(kind: str, details: dict[str, Any]) -> str:
     """The subject of the e-mail about an event, in the current language."""
-    return _said(SUBJECTS.get(kind) or TOLD[kind], kind, details)
+    return gettext((SUBJECTS.get(kind) or TOLD[kind]).msgid, **values_for(kind, details))
 
 
-def _said(sentence: Sentence, kind: str, details: dict[str, Any]) -> str:
-    return gettext(sentence.msgid, **{name: _displayed(kind, name, value) for name, value in details.items()})
+def msgid_for(kind: str) -> str:
+    """The sentence for an event in English, with its placeholders left in."""
+    return (TOLD.get(kind) or LISTED[kind]).msgid
+
+
+def values_for(kind: str, details: dict[str, Any]) -> dict[str, str]:
+    """What a sentence about an event is filled with, in the current language."""
+    return {name: _displayed(kind, name, value) for name, value in details.items()}
 
 
 def _displayed(kind: str, name: str, value: object) -> str:

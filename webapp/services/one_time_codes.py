@@ -109,12 +109,15 @@ class OneTimeCodes:
                 raise CodeExpired()
             allowed = update(Code).where(Code.id == code.id, Code.attempts < terms.attempts, Code.used_at.is_(None))
             counted = changed_one_row(tx, allowed.values(attempts=Code.attempts + 1))
+        exhausted = TooManyAttempts(code.made_at + terms.lasts - now)
         if not counted:
-            raise CodeAlreadyUsed() if code.used_at else TooManyAttempts(code.made_at + terms.lasts - now)
+            raise CodeAlreadyUsed() if code.used_at else exhausted
         bound_to = f"{account_id}:{challenge}"
         if self.core.keyring.is_mac_of(code.mac, digits, bound_to):
             return code
         left = terms.attempts - code.attempts - 1
+        if left < 1:
+            raise exhausted
         if self._is_older_code(account_id, challenge, digits):
             raise CodeFromEarlierMessage(left)
         raise WrongCode(left)

@@ -11,8 +11,9 @@ from ..domain.language import ngettext, pgettext
 from ..domain.lists import all_of
 from ..models.accounts import Account
 from ..models.user import User
-from ..services.notices import RECOVERY_SUBJECT, sentence_for
+from ..services.notices import RECOVERY_SUBJECT
 from . import backup_card, current, layouts, times
+from .event_sentences import happened
 from .verbatim import verbatim
 
 
@@ -95,7 +96,7 @@ def _second_factor(user: User, outlooks: Sequence[Outlook]) -> Iterator[Line]:
 
 def _recovery(account: Account) -> Act:
     """An operator's reset of the second factors waits."""
-    text = sentence_for("recovery-started", {"until": account.recovery_at, "why": account.recovery_why})
+    text = happened("recovery-started", {"until": account.recovery_at, "why": account.recovery_why})
     return Act(str(RECOVERY_SUBJECT), text, _("Stop the change"), layouts.page_url("recoveries.waiting"))
 
 

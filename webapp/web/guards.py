@@ -10,8 +10,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from flask import abort, current_app, g, request
 from flask.wrappers import Response
 
+from ..domain.refusals import LoginExpired
 from ..models.accounts import OPERATOR
-from . import csrf, current, kept_acts, layouts, render
+from . import cookies, csrf, current, kept_acts, layouts, render, words
 
 View = Callable[..., Any]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -133,9 +134,16 @@ def phone_layout(page: str | None) -> Response | None:
 
 
 def log_in_first() -> Response:
-    """What `login_required` answers without a session: a redirect to the log-in page, with this page as `next`."""
+    """What `login_required` answers without a session: a redirect to the log-in page, with this page as `next`.
+
+    A browser whose session has ended is told so, once.
+    """
     target = current.path() if request.method in SAFE else None
-    return render.go(layouts.page_url("entrance.log_in", next=target), whole=True)
+    response = render.go(layouts.page_url("entrance.log_in", next=target), whole=True)
+    if cookies.session_token() is not None:
+        render.warning(words.say(LoginExpired()))
+        cookies.drop(response, cookies.SESSION)
+    return response
 
 
 def fresh(view: View) -> View:

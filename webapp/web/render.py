@@ -18,7 +18,7 @@ from . import cookies, current, languages, layouts, shown_once, words
 from .forms import Form
 
 VARY = "HX-Request", *languages.VARY
-RECEIPT, CHANGE, PROBLEM = "receipt", "change", "problem"
+RECEIPT, CHANGE, WARNING, PROBLEM = "receipt", "change", "warning", "problem"
 
 
 def page(template: str, form: Form | None = None, status: int | None = None, **context: Any) -> Response:
@@ -44,7 +44,7 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
         form=form,
         status=status,
         problems=problems,
-        receipts=[(kind, sentence) for kind, sentence in flashed if kind in (RECEIPT, CHANGE)],
+        receipts=[(kind, sentence) for kind, sentence in flashed if kind != PROBLEM],
         **context,
     )
     response = make_response(html, status)
@@ -85,6 +85,11 @@ def receipt(sentence: str) -> None:
 def changed(sentence: str) -> None:
     """As `receipt`, for a change of how the account is protected: followed by the link "Not you?"."""
     flash(sentence, CHANGE)
+
+
+def warning(sentence: str) -> None:
+    """As `receipt`, for what was not done although the rest was: without the drawing of a tick."""
+    flash(sentence, WARNING)
 
 
 def problem(sentence: str) -> None:

@@ -38,8 +38,8 @@ class NamedFactors:
                 return factor
         raise NotFound()
 
-    def rename(self, user: User, method: Several, factor_id: int, typed: str, origin: Origin) -> Factor:
-        """Renames a factor. Raises `NotFound`, `NotFresh`, `NameMalformed` or `LabelTaken`."""
+    def rename(self, user: User, method: Several, factor_id: int, typed: str, origin: Origin) -> str:
+        """The new name. Raises `NotFound`, `NotFresh`, `NameMalformed` or `LabelTaken`."""
         self.sessions.demand_fresh(user)
         factor = self.one(user, method, factor_id)
         others = [f.label for f in self.of(user, method) if f.id != factor_id]
@@ -49,7 +49,7 @@ class NamedFactors:
                 raise NotFound()
             details = {"method": method.title.msgid, "name": label}
             self.notices.record(tx, user.account.id, "factor-renamed", origin, **details)
-        return factor
+        return label
 
     def delete(self, user: User, method: Several, factor_id: int, origin: Origin) -> Factor:
         """Deletes a factor and ends every other session.

@@ -9,8 +9,8 @@ from flask_login import login_required
 
 from ...policy import DAY
 from ...services.activity import NEWEST
-from ...services.notices import sentence_for
 from .. import current, layouts, render
+from ..event_sentences import happened
 
 ICONS = {
     "logged-out": "leave",
@@ -52,7 +52,7 @@ def activity() -> Any:
     policy = services.settings.policy
     return render.page(
         "settings/activity.html",
-        events=[(event, sentence_for(event.kind, event.details), *_drawn(event.kind)) for event in page.events],
+        events=[(event, happened(event.kind, event.details), *_drawn(event.kind)) for event in page.events],
         older_url=layouts.page_url("activity.activity", before=page.older) if page.older else None,
         newest_url=layouts.page_url("activity.activity") if before != NEWEST else None,
         days=policy.activity_kept // DAY,

@@ -83,6 +83,6 @@ def _report(uploaded: Uploaded) -> None:
     else:
         render.receipt(_("No new numbers were added."))
     if uploaded.unread:
-        render.receipt(
+        render.warning(
             ngettext("We couldn't read %(num)s line.", "We couldn't read %(num)s lines.", uploaded.unread),
         )

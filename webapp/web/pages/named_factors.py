@@ -53,8 +53,8 @@ def rename(method: str, factor: int) -> Any:
     list_url = method_rows.list_url(method)
     if form.submitted():
         try:
-            services.named_factors.rename(user, kind, factor, form.name.data, current.origin())
-            render.changed(_("Renamed to %(name)s.", name=wanted.label))
+            name = services.named_factors.rename(user, kind, factor, form.name.data, current.origin())
+            render.changed(_("Renamed to %(name)s.", name=name))
             return render.go(list_url)
         except Refusal as refusal:
             words.place(refusal, form)

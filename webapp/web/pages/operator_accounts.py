@@ -17,9 +17,10 @@ from ...domain.refusals import Refusal
 from ...models.accounts import OPERATOR
 from ...policy import HOUR
 from ...services.activity import NEWEST
-from ...services.notices import RECOVERY_CANCELED, RECOVERY_STARTED, sentence_for
+from ...services.notices import RECOVERY_CANCELED, RECOVERY_STARTED
 from ...services.operators.accounts import AccountView
 from .. import current, guards, layouts, operators, render, words
+from ..event_sentences import happened
 from ..forms import FindAccountForm, Form, InviteForm, ReasonForm
 
 bp = Blueprint("operator_accounts", __name__, url_prefix="/operator")
@@ -100,7 +101,7 @@ def account(username: str) -> Any:
         view=view,
         factors=[(factor.label or str(method.general_title), method.icon, factor) for method, factor in view.factors],
         sessions=[(devices.device(one.device), devices.form(one.device), one) for one in view.sessions],
-        events=[(event, sentence_for(event.kind, event.details)) for event in events],
+        events=[(event, happened(event.kind, event.details)) for event in events],
         acts=list(_acts(view)),
         recovery_started_at=operators.services().recoveries.started_at(view.account),
         group_urls=[(name, layouts.page_url("operator.group", group_name=name)) for name in view.groups],
@@ -120,8 +121,15 @@ def confirm(username: str, act: str) -> Any:
         except Refusal as refusal:
             words.place(refusal, form)
     heading, what = chosen.heading % {"name": found.name}, chosen.what % {"name": found.name}
-    cancel_url = _url(found.username)
-    return render.page("operator/act.html", form, heading=heading, what=what, act=chosen, cancel_url=cancel_url)
+    return render.page(
+        "operator/act.html",
+        form,
+        heading=heading,
+        what=what,
+        act=chosen,
+        account=found,
+        cancel_url=_url(found.username),
+    )
 
 
 @bp.route("/accounts/<username>/recover", methods=["GET", "POST"])

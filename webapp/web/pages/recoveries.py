@@ -11,8 +11,8 @@ from ...domain.language import gettext as _
 from ...domain.refusals import AlreadyDone, LinkInvalid
 from ...models.accounts import Account
 from ...services.factor_resets import PURPOSE
-from ...services.notices import sentence_for
 from .. import current, guards, layouts, operators, render, words
+from ..event_sentences import happened
 from ..forms import Form
 
 bp = Blueprint("recoveries", __name__)
@@ -53,4 +53,4 @@ def stop_by_link(token: str) -> Any:
 
 
 def _what(account: Account) -> str:
-    return sentence_for("recovery-started", {"until": account.recovery_at, "why": account.recovery_why})
+    return happened("recovery-started", {"until": account.recovery_at, "why": account.recovery_why})
