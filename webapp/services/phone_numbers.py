@@ -253,12 +253,8 @@ class PhoneNumbers:
         return self.core.keyring.open(account.phone_number, phone_bound(account.id)) if account.phone_number else None
 
     def _values(self, account: Account, number: PhoneNumber) -> dict[str, object]:
-        sealed = self.core.keyring.seal(number.e164, phone_bound(account.id))
-        return {
-            "phone_number": sealed,
-            "phone_number_hint": number.hint,
-            "phone_number_mac": self._macs(number.e164)[0],
-        }
+        sealed, mac = self.core.keyring.seal(number.e164, phone_bound(account.id)), self._macs(number.e164)[0]
+        return {"phone_number": sealed, "phone_number_hint": number.hint, "phone_number_mac": mac}
 
     def _macs(self, e164: str) -> list[str]:
         return self.core.keyring.macs(e164, "number of an account")

@@ -128,10 +128,8 @@ class Enrollment:
                 made = {"session_id": session_id, "started_at": now, "touched_at": now, "finished_at": None}
                 draft = Draft(account_id=visit.account.id, method=visit.method.slug, sealed=self._seal(visit), **made)
                 tx.objects.add(draft)
-        visit.draft, visit.notes = (
-            draft,
-            json.loads(self.core.keyring.open(draft.sealed, _bound(visit.user, visit.method))),
-        )
+        visit.draft = draft
+        visit.notes = json.loads(self.core.keyring.open(draft.sealed, _bound(visit.user, visit.method)))
 
     def _keep_notes(self, visit: Visit) -> None:
         assert visit.draft is not None  # `submit` began one
