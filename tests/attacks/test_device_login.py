@@ -210,9 +210,7 @@ def test_a_disconnected_app_gets_nothing(site: Site, ada: Owner, films: Televisi
     assert films.poll()["error"] == "access_denied"
 
 
-def test_a_device_of_a_deleted_account_gets_nothing_that_others_gave(
-    site: Site, ada: Owner, films: Television
-) -> None:
+def test_a_device_of_a_deleted_account_gets_nothing_that_others_gave(site: Site, ada: Owner, films: Television) -> None:
     """SQLite gives the number of a deleted row again."""
     approved(ada, films)
     site.services.accounts.delete("ada")
