@@ -879,6 +879,7 @@ def test_a_short_max_age_leaves_time_to_read_and_no_more(site: Site, ada: Owner,
     ada.press("Continue")
     tokens = json_of(wiki.exchange(answer_of(ada)["code"]))
     assert 20 <= site.clock.now() - wiki.read(tokens["id_token"])["auth_time"] <= 60, "it is told as it is"
+    assert wiki.userinfo(tokens["access_token"]).status == 200
     assert wiki.send(ada, **asked).h1 == "Enter your password", "that proof is of the earlier request"
 
 

@@ -35,6 +35,9 @@ def test_a_site_without_its_database_is_healthy_but_not_ready(url: str, tmp_path
     page = machine.open("/status")
     assert page.status == 503
     assert page.says("Having problems")
+    page = machine.open("/help/two-factor-authentication")
+    assert page.status == 200, "the help needs no database"
+    assert page.says("No apps log in to this site with a password alone.")
 
 
 def test_the_status_page_says_when_messages_are_late(site: Site) -> None:

@@ -168,10 +168,12 @@ class Endpoints:
     def _unmet(self, app: RegisteredApp, given: StoredAuthorization) -> dict[str, str]:
         """What the app demands now and the log-in did not prove (RFC 9470 section 3).
 
-        A maximum age of 0 demands a proof at each log-in, not at each use of its tokens.
+        A maximum age of 0 demands a proof at each log-in, not at each use of its tokens. A shorter one than a log-in
+        itself may take (`Steps`) is that of the log-in here too.
         """
         amr, age = given.authorization.amr, self.core.clock.now() - given.authorization.auth_time
-        is_recent = not app.max_age or -self.core.policy.clock_ahead <= age <= app.max_age
+        longest = max(app.max_age or 0, self.core.policy.proof_for_request)
+        is_recent = not app.max_age or -self.core.policy.clock_ahead <= age <= longest
         if app.proof == KEY and not {HARDWARE, SOFTWARE} & set(amr):
             return {"acr_values": PHR}
         if app.proof not in (KEY, PASSWORD) and "mfa" not in amr:
