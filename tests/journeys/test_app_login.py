@@ -498,6 +498,8 @@ def test_the_address_of_an_installed_app_is_sent_as_it_is_registered(site: Site,
     wiki = RelyingParty(site, PUBLIC, redirect_uris=(back,), post_logout_redirect_uris=(bye,))
     ada.open(wiki.address(redirect_uri=back, prompt="none"), follow=False)
     assert target_of(ada).startswith(f"{back}?error=consent_required&")
+    ada.open(wiki.address(redirect_uri=back, response_mode="form_post"), follow=False)
+    assert target_of(ada).startswith(f"{back}?error=invalid_request&"), "no form goes to an installed app"
     ada.log_out()
     ada.open(f"/oauth/log-out?client_id={wiki.client_id}&post_logout_redirect_uri={bye}", follow=False)
     assert target_of(ada) == bye
