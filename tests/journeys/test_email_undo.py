@@ -8,7 +8,7 @@ from tests.attacks.test_meanwhile import while_paused
 from tests.attacks.test_recovery import ask_reset
 from tests.attacks.tools import is_in, stale
 from tests.conftest import Site
-from tests.people import PHONE, TWO_FACTOR, Owner, Page, Person
+from tests.people import ANDROID, DESKTOP, PHONE, TWO_FACTOR, Owner, Page, Person
 from tests.services.test_races import user_of
 from webapp.domain.origin import Origin
 from webapp.domain.refusals import LoginExpired, NotFound
@@ -17,6 +17,7 @@ HERE = Origin("192.0.2.1", "Firefox")
 NEW = "a much longer new password"
 COUNTESS = "countess@example.org"
 UNDO = "/settings/account/email/undo"
+OTHER_PHONE = "+447400987654"
 DAY = 86400
 PAUSED = (
     "Someone asked to bring back your old email address. Until January 16, 2027, 8:11 AM UTC, your email, phone"
@@ -260,3 +261,59 @@ def test_a_backup_code_does_not_stop_it_although_an_older_factor_was_proved_in_t
     thief.open("/log-in/backup-code")
     assert thief.press("Verify", code=ada.kept_code).h1 == "Save your new backup code"
     assert "Keep this address" not in thief.open(UNDO).buttons
+
+
+def add_number(site: Site, ada: Owner) -> None:
+    ada.open("/settings/account/phone")
+    ada.press("Save", phone=OTHER_PHONE)
+    ada.press("Verify", code=site.texted_code(OTHER_PHONE))
+    site.clock.pass_(60)
+
+
+def change_address(site: Site, ada: Owner) -> None:
+    ada.open("/settings/account/email")
+    ada.press("Save", email=COUNTESS)
+    ada.press("Verify", code=site.emailed_code(COUNTESS))
+    site.clock.pass_(60)
+
+
+def test_a_text_to_a_number_that_is_newer_than_the_change_does_not_stop_it(site: Site) -> None:
+    """The thief changed the address and then the number: who has that proves nothing of the owner's."""
+    ada = Owner.signed_up(site)
+    ada.turn_on_texts()
+    ada.press("Got it")
+    site.clock.pass_(60)
+    change_address(site, ada)
+    add_number(site, ada)
+    Person(site.app).post(site.emailed_path(ada.email, "/undo-email/"))
+    ada.log_in()
+    ada.press("Verify", code=site.texted_code(OTHER_PHONE))
+    assert "Keep this address" not in ada.open(UNDO).buttons
+
+
+def test_a_text_in_place_of_a_login_request_does_not_stop_it_as_the_phone_would(site: Site) -> None:
+    ada = Owner.signed_up(site, layout=ANDROID)
+    ada.turn_on_requests()
+    ada.press("Got it")
+    add_number(site, ada)
+    change_address(site, ada)
+    Person(site.app).post(site.emailed_path(ada.email, "/undo-email/"))
+    other = ada.other_browser(layout=DESKTOP)
+    other.log_in()
+    other.press("Request a code sent to your phone via text message")
+    assert other.press("Verify", code=site.texted_code(OTHER_PHONE)).h1 == "Welcome, Ada Lovelace"
+    assert "Keep this address" not in other.open(UNDO).buttons
+
+
+def test_a_text_to_an_older_number_stops_it(site: Site) -> None:
+    ada = Owner.signed_up(site)
+    ada.turn_on_texts()
+    ada.press("Got it")
+    site.clock.pass_(60)
+    add_number(site, ada)
+    change_address(site, ada)
+    Person(site.app).post(site.emailed_path(ada.email, "/undo-email/"))
+    ada.log_in()
+    ada.press("Verify", code=site.texted_code(OTHER_PHONE))
+    ada.open(UNDO)
+    assert ada.press("Keep this address").receipts == ["Your email address stays as it is."]

@@ -152,9 +152,19 @@ class TextMessage(Method):
     def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
         """Raises what `PhoneNumbers.verify` raises."""
         self.phone_numbers.verify(tx, challenge.account, challenge.name, answers.get("code", ""))
+        if self._proves_no_factor(tx, challenge):
+            return  # what turns the challenge's factor off ends the pending login
         now = self.phone_numbers.core.clock.now()
         if not changed_one_row(tx, MARK_USED, {"factor": challenge.factor.id, "now": now}):
             raise CodeAlreadyUsed()  # the factor was replaced or turned off meanwhile
+
+    def _proves_no_factor(self, tx: Transaction, challenge: Challenge) -> bool:
+        """True for a text in place of another method and, while an undo of a change of address waits, for one to a
+        number that is newer than the change: a log-in by it must not stop the undo as one by an older factor does."""
+        changed_at = challenge.account.undo_changed_at
+        if challenge.factor.method != self.slug:
+            return True
+        return changed_at is not None and self.phone_numbers.was_changed_since(tx, challenge.account, changed_at)
 
     def authenticators(self, account: Account, factors: Sequence[Factor]) -> list[Authenticator]:
         return [

@@ -32,7 +32,7 @@ from ..domain.refusals import (
 from ..models.accounts import Account, lock_for_change
 from ..models.codes import Code
 from ..models.database import Transaction
-from ..models.sessions import PENDING_CHALLENGE
+from ..models.sessions import PENDING_CHALLENGE, Activity
 from ..models.user import User
 from .attempt_rules import Total, WithRefusal
 from .attempts import Bucket
@@ -236,6 +236,11 @@ class PhoneNumbers:
             self.notices.tell(tx, account, "phone-changed", origin, hint=number.hint)
             self.warn(tx, account, "number-changed", before)
         return values
+
+    def was_changed_since(self, tx: Transaction, account: Account, at: int) -> bool:
+        """True when the account's number was added or changed at this time (Unix seconds) or later."""
+        changes = Activity.account_id == account.id, Activity.kind.in_(("phone-added", "phone-changed"))
+        return tx.scalar(select(Activity.id).where(*changes, Activity.at >= at).limit(1)) is not None
 
     def warn(self, tx: Transaction, account: Account, template: str, number: str | None = None) -> None:
         """Texts a warning to this number, by default the account's own, if it has one."""
