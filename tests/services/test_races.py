@@ -44,6 +44,8 @@ class SlowHasher(CheapHasher):
     """Calls `meanwhile` once while it hashes or compares."""
 
     meanwhile: Callable[[], Any] | None = None
+    before_hash: Callable[[], Any] | None = None
+    """Called once before a hash, and before no comparison."""
 
     def _call_meanwhile(self) -> None:
         happens, self.meanwhile = self.meanwhile, None
@@ -51,6 +53,7 @@ class SlowHasher(CheapHasher):
             happens()
 
     def hash(self, password: str) -> str:
+        self.meanwhile, self.before_hash = self.before_hash or self.meanwhile, None
         self._call_meanwhile()
         return super().hash(password)
 
@@ -183,6 +186,28 @@ def test_a_renewed_hash_of_the_old_password_never_replaces_a_new_password(site: 
     site.services.passwords.renew(account, PASSWORD)
     with site.services.db.read() as tx:
         assert str(tx.scalar(select(Account.password_hash))).startswith("1:")
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "seven brass wheels turning"], ids=["renewed", "changed"])
+def test_of_two_log_ins_that_renew_an_old_hash_at_once_both_get_in(
+    site: Site, hasher: SlowHasher, password: str
+) -> None:
+    """But not when the password was changed meanwhile."""
+    ada = Owner(site)
+    ada.sign_up()
+    ada.log_out()
+    hasher.cost = 2
+
+    def renew_first() -> None:
+        another_salt = f"0{CheapHasher(2).hash(password)}"
+        change(site, update(Account).values(password_hash=another_salt))
+
+    hasher.before_hash = renew_first
+    if password == PASSWORD:
+        assert isinstance(log_in(site), LoggedIn)
+    else:
+        with pytest.raises(WrongLogin):
+            log_in(site)
 
 
 def test_a_factor_that_is_off_is_not_turned_off_again(site: Site, ada: Owner) -> None:

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from zxcvbn_rs_py import zxcvbn
 
 from ..domain.ports import PasswordHasher
@@ -78,15 +78,20 @@ class Passwords:
         return right and not too_long
 
     def renew(self, account: Account, typed: str) -> None:
-        """Hashes a right password again if the parameters have changed. Raises `Busy`."""
-        if self.hasher.is_outdated(account.password_hash):
-            fresh = self.hasher.hash(normalize(typed))
-            with self.core.db.write() as tx:
-                unchanged = Account.password_hash == account.password_hash
-                if changed_one_row(
-                    tx, update(Account).where(Account.id == account.id, unchanged).values(password_hash=fresh)
-                ):
-                    account.password_hash = fresh
+        """Hashes a right password again if the parameters have changed. Raises `Busy`.
+
+        `account` gets the hash that is stored then: another log-in at the same time may have stored its own.
+        """
+        if not self.hasher.is_outdated(account.password_hash):
+            return
+        fresh = self.hasher.hash(normalize(typed))
+        with self.core.db.write() as tx:
+            mine = Account.id == account.id
+            unchanged = update(Account).where(mine, Account.password_hash == account.password_hash)
+            is_mine = changed_one_row(tx, unchanged.values(password_hash=fresh))
+            stored = fresh if is_mine else tx.scalar(select(Account.password_hash).where(mine))
+        if stored is not None and (is_mine or self.hasher.verify(stored, normalize(typed))):
+            account.password_hash = stored
 
     def _is_too_long(self, password: str) -> bool:
         policy = self.core.policy
