@@ -109,7 +109,7 @@ def test_no_login_link_and_no_reset_link_goes_out_and_earlier_ones_end(site: Sit
 
 
 def test_a_change_of_the_username_that_a_thief_asked_for_is_stopped_as_its_link_ends(site: Site) -> None:
-    """Nobody could stop it while the account is locked, and then it holds for thirty days."""
+    """Its owner could not stop it while the account is locked, and then it holds for thirty days."""
     eve = Owner.signed_up(site, "eve")
     eve.open("/settings/account/username")
     eve.press("Save", username="thief")

@@ -184,8 +184,8 @@ class PhoneNumbers:
     def verify(self, tx: Transaction, account: Account, challenge: str, typed: str) -> None:
         """Consumes the code; the caller must count the attempt before. Raises as `OneTimeCodes.match` does."""
         code = self.codes.match(tx, account.id, challenge, typed, self._terms)
-        sealed = tx.scalar(select(Account.phone_number).where(Account.id == account.id))
-        if self._target(code).e164 != self._opened(account.id, sealed):
+        now = tx.objects.get(Account, account.id)
+        if now is None or self._target(code).e164 != self._own(now):
             raise CodeExpired()  # it was sent to a number that is no longer the account's
         self.codes.consume(tx, code)
 
@@ -224,8 +224,7 @@ class PhoneNumbers:
         """
         account, number = lock_for_change(tx, account.id), self._target(code)
         before, values = self._own(account), self._values(account, number)
-        if discoverable is not None:
-            values["discoverable"] = discoverable
+        values |= {"discoverable": discoverable} if discoverable is not None else {}
         self.codes.consume(tx, code)
         if before != number.e164:
             self._limit_accounts(tx, account, number)
@@ -250,10 +249,7 @@ class PhoneNumbers:
             self.outbox.post_text(tx, to=to, template=template, account=account, lasts=lasts)
 
     def _own(self, account: Account) -> str | None:
-        return self._opened(account.id, account.phone_number)
-
-    def _opened(self, account_id: int, sealed: str | None) -> str | None:
-        return self.core.keyring.open(sealed, phone_bound(account_id)) if sealed else None
+        return self.core.keyring.open(account.phone_number, phone_bound(account.id)) if account.phone_number else None
 
     def _values(self, account: Account, number: PhoneNumber) -> dict[str, object]:
         sealed = self.core.keyring.seal(number.e164, phone_bound(account.id))
