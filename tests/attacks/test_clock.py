@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from tests.apps import App
 from tests.attacks.tools import account_id, count
@@ -16,6 +16,9 @@ from tests.relying_party import RelyingParty, Television, answer_of, json_of
 from webapp.domain.base64url import as_text
 from webapp.domain.key_refusals import CeremonyExpired, KeyRefused
 from webapp.domain.refusals import LinkInvalid
+from webapp.models.accounts import Account
+from webapp.models.contacts import ContactLookups
+from webapp.models.factors import Factor
 from webapp.models.sessions import Session
 
 YEAR = 365 * 86400
@@ -170,6 +173,35 @@ def test_a_link_by_which_an_owner_answers_a_thief_works_whatever_the_clock_said(
     path = site.emailed_path(ada.email, "/keep-username/")
     site.clock.pass_(-3000)
     assert Person(site.app).post(path).receipts == ["Your username stays @ada. Now choose a new password."]
+
+
+def test_what_was_counted_while_the_clock_was_ahead_keeps_no_owner_waiting(site: Site, ada: Owner) -> None:
+    """A change of username, an upload of contacts, and the claims of four strangers to an address, a year ahead."""
+    later = site.clock.now() + YEAR
+    for number in range(4):
+        site.services.sign_up.create_by_operator(
+            "Eve", f"eve{number}", ada.password, "bob@example.org", confirmed=False
+        )
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).where(Account.username == "ada").values(rename_asked_at=later))
+        tx.execute(update(Account).where(Account.unconfirmed_email == "bob@example.org").values(claimed_at=later))
+        row = {"account_id": account_id(site), "at": later, "count": 2000, "entries": 10_000}
+        tx.execute(insert(ContactLookups).values(row))
+    ada.open("/settings/account/username")
+    assert ada.press("Save", username="countess").receipts == ["We emailed you a link that stops the change."]
+    account = site.services.accounts.named("ada")
+    assert site.services.contacts.upload(account, b"", "+447400987654", "GB").added == 1
+    bob = Owner(site, "bob")
+    bob.sign_up()
+    assert site.services.accounts.named("bob").email == bob.email
+
+
+def test_a_factor_that_was_turned_off_while_the_clock_was_ahead_is_not_turned_back_on(site: Site, ada: Owner) -> None:
+    with site.services.db.write() as tx:
+        tx.execute(update(Factor).values(turned_off_at=site.clock.now() + 3000))
+    assert "Turn back on" not in ada.open(TWO_FACTOR).buttons
+    page = ada.post(f"{TWO_FACTOR}/authentication-app/turn-back-on")
+    assert page.problems == ["It's been off for more than ten minutes. To turn it on, set it up again."]
 
 
 def test_a_refresh_token_of_the_future_gives_nothing(site: Site, ada: Owner) -> None:

@@ -50,8 +50,8 @@ class BackupCodes:
     def kept(self, user: User) -> str | None:
         """The code that this session generated; None once it is saved, replaced or 30 minutes old."""
         session, account_id = user.session, user.account.id
-        oldest = self.core.clock.now() - self.core.policy.new_backup_code_seconds
-        if session.sealed_backup_code is None or (session.backup_code_at or 0) <= oldest:
+        is_recent = self.core.is_within(session.backup_code_at or 0, self.core.policy.new_backup_code_seconds)
+        if session.sealed_backup_code is None or not is_recent:
             return None
         code = self.core.keyring.open(session.sealed_backup_code, new_backup_code_bound(account_id, session.id))
         return code if _hash(account_id, code) == user.account.backup_code_hash else None

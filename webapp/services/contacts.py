@@ -158,7 +158,7 @@ class Contacts:
         self, tx: Transaction, counted: InstrumentedAttribute[int], account_id: int, cap: Window
     ) -> list[tuple[int, int]]:
         """When the account uploaded, within the window, and how many of what is counted; oldest first."""
-        recent = ContactLookups.account_id == account_id, ContactLookups.at > self.core.clock.now() - cap.seconds
+        recent = ContactLookups.account_id == account_id, self.core.within(ContactLookups.at, cap.seconds)
         query = select(ContactLookups.at, counted).where(*recent).order_by(ContactLookups.at, ContactLookups.id)
         return [(at, count) for at, count in tx.execute(query)]
 

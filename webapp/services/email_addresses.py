@@ -101,7 +101,7 @@ class EmailAddresses:
             Account.id != account.id,
             Account.email.is_(None),
             Account.unconfirmed_email.in_([address, key_of(address)]),
-            Account.claimed_at > self.core.clock.now() - DAY,
+            self.core.within(Account.claimed_at, DAY),
         )
         return tx.scalar(select(func.count()).select_from(Account).where(*others)) or 0
 

@@ -62,8 +62,8 @@ class SecondFactors:
 
     def turned_off(self, user: User, origin: Origin) -> Method | None:
         """The method that was turned off last, while it can be turned back on."""
-        since = self.core.clock.now() - self.core.policy.turn_back_on_seconds
-        recent = [f for f in user.recently_off_factors if f.turned_off_at is not None and f.turned_off_at > since]
+        seconds = self.core.policy.turn_back_on_seconds
+        recent = [f for f in user.recently_off_factors if self.core.is_within(f.turned_off_at or 0, seconds)]
         if not recent:
             return None
         method = self.methods.named(max(recent, key=lambda f: f.turned_off_at or 0).method)
@@ -73,11 +73,12 @@ class SecondFactors:
         """Raises `NotFound` after the ten minutes, `NotFresh` when step-up is due, `LoginExpired` when the session was
         ended meanwhile, or what `lock_for_change` raises."""
         self.sessions.demand_fresh(user)
-        account, now = user.account, self.core.clock.now()
+        account = user.account
         factor = _one(user.recently_off_factors, method, origin)
         if factor is None:
             raise NotFound()
-        recent = Factor.id == factor.id, Factor.turned_off_at > now - self.core.policy.turn_back_on_seconds
+        is_recent = self.core.within(Factor.turned_off_at, self.core.policy.turn_back_on_seconds)
+        recent = Factor.id == factor.id, is_recent
         with self.core.db.write() as tx:
             lock_for_change(tx, account.id)
             self.sessions.demand_open(tx, user.session)

@@ -87,7 +87,7 @@ class Renames:
             self._demand_free(tx, account, username)
             asked = Bucket(f"rename:{account.id}", SlidingWindows((policy.username_changes_asked,)))
             self.attempts.count_within(tx, asked)
-            lately = Account.rename_asked_at > now - policy.username_change_every
+            lately = self.core.within(Account.rename_asked_at, policy.username_change_every)
             may = Account.id == account.id, Account.rename_at.is_(None), or_(Account.rename_asked_at.is_(None), ~lately)
             new = {"new_username": username, "new_username_key": key_of(username), "rename_at": until}
             if not changed_one_row(tx, update(Account).where(*may).values(**new, rename_asked_at=now)):
@@ -99,10 +99,8 @@ class Renames:
 
     def again_at(self, account: Account) -> int | None:
         """When the username can be changed again, in Unix seconds; None when it can be now."""
-        if account.rename_asked_at is None:
-            return None
-        again = account.rename_asked_at + self.core.policy.username_change_every
-        return again if again > self.core.clock.now() else None
+        asked_at, every = account.rename_asked_at, self.core.policy.username_change_every
+        return asked_at + every if asked_at is not None and self.core.is_within(asked_at, every) else None
 
     def stop(self, user: User, origin: Origin) -> None:
         """Stops the change that waits.
