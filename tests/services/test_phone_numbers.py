@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tests.attacks.tools import user_of
 from tests.conftest import Site
@@ -173,3 +173,23 @@ def test_a_text_that_is_too_late_is_not_sent_and_a_new_one_is(
         site.clock.pass_(waited)
         services.delivery.deliver_due()
         assert len(site.texts(number.e164)) - before == (waited < lasts)
+
+
+def test_a_number_whose_key_is_missing_is_replaced_and_meanwhile_no_page_fails(site: Site) -> None:
+    ada = Owner(site)
+    ada.sign_up()
+    ada.turn_on_texts()
+    ada.press("Got it")
+    site.clock.pass_(60)
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).values(phone_number="none.AAAA"))
+    other = ada.other_browser()
+    page = other.log_in()
+    assert (page.status, page.h1) == (200, "Enter your code")
+    ada.open("/settings/account/phone")
+    ada.press("Save", phone="+447400987654")
+    page = ada.press("Verify", code=site.texted_code("+447400987654"))
+    assert page.receipts == ["Your phone number is confirmed."]
+    site.clock.pass_(60)
+    other.log_in()
+    assert other.press("Verify", code=site.texted_code("+447400987654")).h1 == "Welcome, Ada Lovelace"

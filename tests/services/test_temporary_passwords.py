@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from threading import Event
 from typing import Any
 
@@ -19,6 +19,7 @@ from webapp import create_app
 from webapp.adapters.embedded import NoTexts
 from webapp.adapters.heartbeat import FileHeartbeat
 from webapp.domain.origin import Origin
+from webapp.domain.phone_numbers import PhoneNumber
 from webapp.domain.refusals import NotFound, NotFresh, TooManyTemporaryPasswords, WrongLogin
 from webapp.models.accounts import Account
 from webapp.models.apps import AppSession, RefusedAccess, TemporaryPassword
@@ -26,6 +27,7 @@ from webapp.models.user import User
 from webapp.policy import Policy
 from webapp.services.apps.legacy_access import Caller, CallerCache
 from webapp.services.apps.refused_accesses import RefusedAccesses
+from webapp.services.phone_numbers import PhoneNumbers
 
 HERE = Origin("192.0.2.1", "Firefox", "nightlatch.localhost")
 DAY = 86400
@@ -122,6 +124,22 @@ def test_a_text_is_neither_counted_nor_sent_when_the_daily_limit_is_reached(site
 def add_refused_access(site: Site, whose: int | None, at: int) -> None:
     with site.services.db.write() as tx:
         tx.execute(insert(RefusedAccess).values(account_id=whose, at=at, address="192.0.2.1", device=""))
+
+
+def test_a_password_that_its_owner_makes_while_a_text_is_counted_stays_valid(site: Site, tess: Owner) -> None:
+    """It is on the owner's screen."""
+    passwords, user = site.services.temporary_passwords, user_of(site, tess)
+    made: list[str] = []
+
+    class Slow(PhoneNumbers):
+        def count_text(self, account: Account, challenge: str, origin: Origin) -> PhoneNumber:
+            made.append(passwords.make(user, HERE))
+            return super().count_text(account, challenge, origin)
+
+    phones = Slow(*(getattr(passwords.phones, one.name) for one in fields(PhoneNumbers)))
+    replace(passwords, phones=phones).text(user.account, HERE)
+    assert passwords.find(user.account, made[0]) is not None
+    assert not any("temporary password" in text.text for text in site.texts(PHONE))
 
 
 def test_a_refused_access_that_is_old_or_of_no_account_is_deleted(site: Site, tess: Owner) -> None:

@@ -92,7 +92,7 @@ class PhoneNumbers:
         return phone_numbers.default_country(spoken().code, origin.languages, self.countries)
 
     def number_of(self, account: Account) -> PhoneNumber:
-        """The account's number. Raises `NotFound` without one, and as `read` does if texts are not sent there now."""
+        """The account's number. Raises `NotFound` without one that can be opened, and as `read` does for this one."""
         e164 = self._own(account)
         if e164 is None:
             raise NotFound()
@@ -250,7 +250,7 @@ class PhoneNumbers:
             self.outbox.post_text(tx, to=to, template=template, account=account, lasts=lasts)
 
     def _own(self, account: Account) -> str | None:
-        return self.core.keyring.open(account.phone_number, phone_bound(account.id)) if account.phone_number else None
+        return unsealed(self.core.keyring, account.id, account.phone_number)
 
     def _values(self, account: Account, number: PhoneNumber) -> dict[str, object]:
         sealed, mac = self.core.keyring.seal(number.e164, phone_bound(account.id)), self._macs(number.e164)[0]

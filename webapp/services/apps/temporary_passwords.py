@@ -79,15 +79,18 @@ class TemporaryPasswords:
 
         Raises `TooManyTemporaryPasswords`, and as `PhoneNumbers.count_text` does.
         """
-        now = self.core.clock.now()
-        for other in self.live(account.id):
-            if not other.texted or other.used_at is not None or other.made_at > now - self.core.policy.texted_again:
+        with self.core.db.read() as tx:
+            if self._would_lose(tx, account.id):
                 return
         wait = self.attempts.wait(self._bucket(account.id))
         if wait:  # checked first, so that no text is counted that is not sent
             raise TooManyTemporaryPasswords(wait)
-        number = self.phones.count_text(account, f"temporary-password:{account.id}:{now}", origin)
+        challenge = f"temporary-password:{account.id}:{self.core.clock.now()}"
+        number = self.phones.count_text(account, challenge, origin)
         with self.core.db.write() as tx:
+            lock_account(tx, account.id)
+            if self._would_lose(tx, account.id):  # its owner made one meanwhile
+                return
             password = grouped(self._draw(tx, account.id, texted=True))
             template, lasts = "temporary-password", self.core.policy.temporary_password_seconds
             self.outbox.post_text(tx, to=number, template=template, account=account, lasts=lasts, password=password)
@@ -95,9 +98,8 @@ class TemporaryPasswords:
 
     def live(self, account_id: int) -> Sequence[TemporaryPassword]:
         """The valid ones, newest first; there is at most one."""
-        query = select(TemporaryPassword).where(TemporaryPassword.account_id == account_id, self._is_valid())
         with self.core.db.read() as tx:
-            return tx.objects.scalars(query.order_by(TemporaryPassword.id.desc())).all()
+            return self._live(tx, account_id)
 
     def end(self, account: Account, password_id: int, origin: Origin) -> bool:
         """Ends one for its owner. False when it had ended already. Raises `NotFound` for one of another account."""
@@ -141,6 +143,16 @@ class TemporaryPasswords:
         valid = update(TemporaryPassword).where(TemporaryPassword.id == password.id, self._is_valid())
         if not changed_one_row(tx, valid.values(**self._use(origin), ended_at=self.core.clock.now())):
             raise WrongLogin()
+
+    def _live(self, tx: Transaction, account_id: int) -> Sequence[TemporaryPassword]:
+        query = select(TemporaryPassword).where(TemporaryPassword.account_id == account_id, self._is_valid())
+        return tx.objects.scalars(query.order_by(TemporaryPassword.id.desc())).all()
+
+    def _would_lose(self, tx: Transaction, account_id: int) -> bool:
+        """True when a text would end a valid one that its owner made, that an app uses, or that was texted lately."""
+        lately = self.core.clock.now() - self.core.policy.texted_again
+        live = self._live(tx, account_id)
+        return any(not one.texted or one.used_at is not None or one.made_at > lately for one in live)
 
     def _draw(self, tx: Transaction, account_id: int, *, texted: bool) -> str:
         # counting locks the account's bucket, so that of two requests at once only one password stays valid
