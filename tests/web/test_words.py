@@ -41,7 +41,8 @@ def test_every_sentence_in_the_table_belongs_to_a_refusal() -> None:
 
 def test_what_is_not_a_wrong_field_has_a_status_of_its_own() -> None:
     found: dict[int, list[str]] = {}
-    for kind in EVERY:
+    ours = [kind for kind in EVERY if kind.__module__.startswith("webapp.")]  # other tests have refusals too
+    for kind in ours:
         if kind.status != 422:
             found.setdefault(kind.status, []).append(kind.__name__)
     assert found == {
