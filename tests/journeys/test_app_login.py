@@ -454,6 +454,16 @@ def test_a_change_of_the_factors_ends_offline_access(ada: Owner, wiki: RelyingPa
     assert not still_works(lambda: factors.turn_back_on(later, method, NO_BROWSER))
 
 
+def test_a_new_password_ends_what_was_given_elsewhere_and_to_stay_but_not_what_this_session_gave(
+    ada: Owner, wiki: RelyingParty
+) -> None:
+    elsewhere = ada.other_browser()
+    elsewhere.log_in()
+    given = wiki.tokens(ada), wiki.tokens(elsewhere), wiki.tokens(ada, scope="openid offline_access")
+    ada.post("/settings/account/password", password="seven brass wheels turning")
+    assert [wiki.refresh(tokens["refresh_token"]).status for tokens in given] == [200, 400, 400]
+
+
 def test_log_out_ends_offline_access(ada: Owner, wiki: RelyingParty, site: Site) -> None:
     kept = wiki.tokens(ada, scope="openid offline_access")
     ada.log_out()
