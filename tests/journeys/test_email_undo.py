@@ -263,6 +263,14 @@ def test_a_backup_code_does_not_stop_it_although_an_older_factor_was_proved_in_t
     assert "Keep this address" not in thief.open(UNDO).buttons
 
 
+def with_texts(site: Site) -> Owner:
+    ada = Owner.signed_up(site)
+    ada.turn_on_texts()
+    ada.press("Got it")
+    site.clock.pass_(60)
+    return ada
+
+
 def add_number(site: Site, ada: Owner) -> None:
     ada.open("/settings/account/phone")
     ada.press("Save", phone=OTHER_PHONE)
@@ -279,10 +287,7 @@ def change_address(site: Site, ada: Owner) -> None:
 
 def test_a_text_to_a_number_that_is_newer_than_the_change_does_not_stop_it(site: Site) -> None:
     """The thief changed the address and then the number: who has that proves nothing of the owner's."""
-    ada = Owner.signed_up(site)
-    ada.turn_on_texts()
-    ada.press("Got it")
-    site.clock.pass_(60)
+    ada = with_texts(site)
     change_address(site, ada)
     add_number(site, ada)
     Person(site.app).post(site.emailed_path(ada.email, "/undo-email/"))
@@ -306,10 +311,7 @@ def test_a_text_in_place_of_a_login_request_does_not_stop_it_as_the_phone_would(
 
 
 def test_a_text_to_an_older_number_stops_it(site: Site) -> None:
-    ada = Owner.signed_up(site)
-    ada.turn_on_texts()
-    ada.press("Got it")
-    site.clock.pass_(60)
+    ada = with_texts(site)
     add_number(site, ada)
     change_address(site, ada)
     Person(site.app).post(site.emailed_path(ada.email, "/undo-email/"))

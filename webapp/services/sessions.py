@@ -156,12 +156,12 @@ class Sessions:
 
         A session that has expired stays as it is: what apps were given to outlive it ends when its user logs out.
         """
-        tables = (Session, session, self.live()), (PendingLogin, pending, PendingLogin.ended_at.is_(None))
-        earlier = [(table, token, is_open) for table, token, is_open in tables if token]
+        earlier = [(table, token) for table, token in ((Session, session), (PendingLogin, pending)) if token]
         if not earlier:
             return
         with self.core.db.write() as tx:
-            for table, token, is_open in earlier:
+            for table, token in earlier:
+                is_open = self.live() if table is Session else table.ended_at.is_(None)
                 own = table.token_hash == hash_of(token), is_open
                 tx.execute(update(table).where(*own).values(ended_at=self.core.clock.now()))
 
