@@ -208,7 +208,7 @@ def test_a_browser_whose_session_ended_is_told_so_once(ada: Owner, site: Site) -
     other = firefox(ada)
     site.clock.pass_(HOUR)
     for page in (ada.open(SESSIONS), other.open("/")):
-        assert (page.path, page.receipts) == ("/log-in", ["Your login timed out or was canceled. Log in again."])
+        assert (page.path, page.receipts) == ("/log-in", ["You've been logged out."])
     assert ada.open(SESSIONS).receipts == []
     other.log_in()
     assert other.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"

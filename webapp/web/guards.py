@@ -10,9 +10,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from flask import abort, current_app, g, request
 from flask.wrappers import Response
 
-from ..domain.refusals import LoginExpired
+from ..domain.language import gettext as _
 from ..models.accounts import OPERATOR
-from . import cookies, csrf, current, kept_acts, layouts, render, words
+from . import cookies, csrf, current, kept_acts, layouts, render
 
 View = Callable[..., Any]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -141,7 +141,7 @@ def log_in_first() -> Response:
     target = current.path() if request.method in SAFE else None
     response = render.go(layouts.page_url("entrance.log_in", next=target), whole=True)
     if cookies.session_token() is not None:
-        render.warning(words.say(LoginExpired()))
+        render.warning(_("You've been logged out."))
         cookies.drop(response, cookies.SESSION)
     return response
 
