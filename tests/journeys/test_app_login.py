@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import update
 
 from tests.attacks.tools import account_id, user_of
 from tests.conftest import Site
-from tests.people import ANDROID, DESKTOP, Owner, Page
+from tests.people import ANDROID, DESKTOP, Owner, Page, Person
 from tests.relying_party import BACK, ISSUER, PUBLIC, RelyingParty, answer_of, json_of, target_of
 from webapp.domain.origin import NO_BROWSER
 from webapp.models.accounts import Account
@@ -684,6 +685,22 @@ def test_scripts_of_public_apps_may_read_answers_and_no_others(site: Site, ada: 
     assert "Authorization" in page.response.headers["Access-Control-Allow-Headers"]
     page = server.send("OPTIONS", "/oauth/introspect", headers={"Origin": "https://spa.example"})
     assert "Access-Control-Allow-Origin" not in page.response.headers
+
+
+def test_scripts_of_public_apps_may_read_what_is_refused_before_anything_is_done(site: Site) -> None:
+    """A script that may not read a 429 does not learn that it must wait."""
+    RelyingParty(site, PUBLIC, redirect_uris=("https://spa.example/back",))
+    script, headers = Person(site.app), {"Origin": "https://spa.example"}
+    refused: dict[int, dict[str, Any]] = {400: {"data": {"code": b"\xff"}}, 413: {"data": {"code": "c" * 2_000_000}}}
+    for status, sent in refused.items():
+        page = script.send("POST", "/oauth/token", headers=headers, **sent)
+        assert (page.status, json_of(page)["error"]) == (status, "invalid_request")
+        assert page.response.headers["Access-Control-Allow-Origin"] == "https://spa.example"
+    for _ in range(site.services.settings.policy.flood.most):
+        script.send("POST", "/log-in")
+    page = script.send("POST", "/oauth/token", headers=headers, data={"grant_type": "unknown"})
+    assert (page.status, json_of(page)["error"]) == (429, "temporarily_unavailable")
+    assert page.response.headers["Access-Control-Allow-Origin"] == "https://spa.example"
 
 
 def test_a_code_exchange_takes_five_statements(ada: Owner, wiki: RelyingParty, site: Site) -> None:

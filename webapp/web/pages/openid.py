@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, g, jsonify, make_response, redirect, request
@@ -108,6 +109,8 @@ def not_accepted(error: HTTPException) -> Any:
     """Requests that are refused before the view: too long, not UTF-8, or over the flood limit."""
     if _page() in FOR_PEOPLE:
         return errors.of_http(error)
+    with suppress(DatabaseUnavailable):
+        judge_origin()
     wait = getattr(error, "retry_after", None)
     if wait is not None:
         body = {"error": "temporarily_unavailable", "error_description": "Too many requests were refused."}
