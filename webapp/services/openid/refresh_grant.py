@@ -28,7 +28,6 @@ class Refreshed:
 
 class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no types
     TOKEN_ENDPOINT_AUTH_METHODS = EVERY_CLIENT
-    INCLUDE_NEW_REFRESH_TOKEN = True
     server: Provider
 
     def authenticate_refresh_token(self, refresh_token: str) -> Refreshed | None:
