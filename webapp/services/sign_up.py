@@ -10,7 +10,7 @@ from ..domain.labels import tidy_name
 from ..domain.language import spoken
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import Refusal
+from ..domain.refusals import Refusal, refusals_of
 from ..models.accounts import Account
 from ..models.sessions import PASSWORD_PROOF
 from .attempt_rules import SlidingWindows, WithRefusal
@@ -69,7 +69,7 @@ class SignUp:
                 (username, lambda: self.usernames.demand_free(tx, self.usernames.tidy(username))),
                 (password, lambda: self.passwords.demand_good(password, name, username)),
             ]
-            return [refusal for typed, check in checks if typed and (refusal := _refusal_of(check)) is not None]
+            return refusals_of(check for typed, check in checks if typed)
 
     def _of_network(self, origin: Origin) -> Bucket:
         rule = WithRefusal(SlidingWindows(self.core.policy.sign_ups), TooManySignUps)
@@ -110,11 +110,3 @@ class SignUp:
             password_hash=sealed,
             language=spoken().code,
         )
-
-
-def _refusal_of(check: Callable[[], object]) -> Refusal | None:
-    try:
-        check()
-    except Refusal as refusal:
-        return refusal
-    return None

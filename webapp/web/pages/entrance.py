@@ -123,10 +123,7 @@ def sign_up() -> Any:
             return response
         except Refusal as refusal:
             words.place(refusal, form)
-    if form.errors and not form.form_errors:
-        for problem in services.sign_up.problems(*typed):
-            if not form[problem.field].errors:
-                words.place(problem, form)
+    words.place_others(lambda: services.sign_up.problems(*typed), form)
     return render.page("entrance/sign_up.html", form, minimum=services.passwords.minimum)
 
 

@@ -45,6 +45,7 @@ def add() -> Any:
             return _told(made.app, made.secret)
         except Refusal as refusal:
             words.place(refusal, form)
+    words.place_others(lambda: operators.services().apps.problems(form.kind.data, app_form.new_options(form)), form)
     return render.page("operator/new_app.html", form, groups=checkboxes_of(form, GROUP))
 
 
@@ -102,6 +103,8 @@ def app(client_id: str) -> Any:
             return render.go_on(layouts.page_url("operator_apps.app", client_id=client_id), refusal)
         except Refusal as refusal:
             words.place(refusal, form)
+    apps, kind = operators.services().apps, stored.app.kind
+    words.place_others(lambda: apps.problems(kind, app_form.options_in(form, stored.options)), form)
     return _shown(stored, form)
 
 
