@@ -677,15 +677,16 @@ def test_the_configuration_of_each_proxy_is_shown_again(site: Site, layout: str,
 def test_an_old_token_changes_nothing(site: Site, ada: Owner) -> None:
     add_app(ada)
     client_id = only_app(site)
-    ada.send("POST", f"{APPS}/{client_id}/new-secret", data={"csrf_token": "old"})
-    ada.send("POST", f"{APPS}/{client_id}/delete", data={"csrf_token": "old"})
+    old = ["This page was out of date. Nothing was changed. Try again."]
+    for path in (f"{APPS}/{client_id}/new-secret", f"{APPS}/{client_id}/delete"):
+        assert ada.send("POST", path, data={"csrf_token": "old"}).problems == old
     ada.open(f"{APPS}/{client_id}")
     page = ada.press("Save", name="Handbook", csrf_token="old")
     assert (page.status, page.problems) == (422, ["This page was out of date. Nothing was changed. Try again."])
     assert site.services.operators.apps.named(client_id).app.name == "Wiki"
     site.services.operators.groups.create("staff")
     site.services.operators.groups.add("staff", "ada")
-    ada.send("POST", f"{GROUPS}/staff", data={"csrf_token": "old", "remove": "ada"})
+    assert ada.send("POST", f"{GROUPS}/staff", data={"csrf_token": "old", "remove": "ada"}).problems == old
     assert len(site.services.operators.apps.named(client_id).secrets) == 1
     assert site.services.operators.groups.size("staff") == 1
 

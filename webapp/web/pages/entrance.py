@@ -66,7 +66,7 @@ def log_in() -> Any:
             return after_password(result)
         except Refusal as refusal:
             words.place(refusal, form)
-    elif request.method == "GET" and current.user_or_none() is not None:
+    elif request.method in guards.SAFE and current.user_or_none() is not None:
         return render.go(guards.local_path(request.args.get("next")) or layouts.page_url("home.home"))
     unknown = current.services().passkeys.unknown_hints(request.form) if isinstance(form.refusal, KeyUnknown) else None
     passkey = PasskeyForm(next=request.args.get("next", "")) if current.services().passkeys.are_offered else None
@@ -102,7 +102,7 @@ def log_out() -> Any:
     if user is not None and Form().submitted():
         current.services().active_access.end_own(user, current.origin())
     elif user is not None:
-        return render.go(layouts.page_url("home.home"), whole=True)
+        return render.go_on(layouts.page_url("home.home"), untrusted(), whole=True)
     languages.speak_to_browser()
     return logged_out(_("You've been logged out."))
 
@@ -111,7 +111,7 @@ def log_out() -> Any:
 def sign_up() -> Any:
     services = current.services()
     if not services.settings.sign_up_open:
-        closed, status = SignUpClosed(), 200 if request.method == "GET" else SignUpClosed.status
+        closed, status = SignUpClosed(), 200 if request.method in guards.SAFE else SignUpClosed.status
         return render.page("entrance/sign_up_closed.html", status=status, sentence=words.say(closed))
     form = SignUpForm()
     typed = form.name.data or "", form.username.data or "", form.password.data or ""

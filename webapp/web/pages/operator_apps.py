@@ -15,7 +15,7 @@ from ...services.guarded.configurations import PROXIES, configuration
 from ...services.operators.apps import StoredApp
 from .. import app_form, current, guards, layouts, operators, render, rule_trial, shown_once, times, words
 from ..app_form import GROUP, KINDS, SCOPE, AppForm, checkboxes_of
-from ..forms import Form
+from ..forms import Form, untrusted
 
 PROXY_NAMES = dict(zip(PROXIES, ("nginx", "Caddy", "Traefik", "Envoy", "Apache"), strict=True))
 """As they call themselves."""
@@ -113,13 +113,13 @@ def app(client_id: str) -> Any:
 @guards.operator
 def new_secret(client_id: str) -> Any:
     stored, form = operators.services().apps.named(client_id), Form()
+    app_url = layouts.page_url("operator_apps.app", client_id=client_id)
     if not form.submitted():
-        return render.go(layouts.page_url("operator_apps.app", client_id=client_id))
+        return render.go_on(app_url, untrusted())
     try:
         return _told(stored.app, operators.services().apps.new_secret(client_id, operators.actor()))
     except Refusal as refusal:
-        render.problem(words.say(refusal))
-        return render.go(layouts.page_url("operator_apps.app", client_id=stored.app.client_id))
+        return render.go_on(app_url, refusal)
 
 
 @bp.route("/<client_id>/secrets/<id:secret>/remove", methods=["GET", "POST"])
