@@ -6,7 +6,6 @@ method's file and has its sentence there. Any other exception is a bug, and is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -37,17 +36,6 @@ class Waiting(Refusal):
     @property
     def wait(self) -> int | None:
         return max(1, self.seconds)
-
-
-def refusals_of(checks: Iterable[Callable[[], object]]) -> list[Refusal]:
-    """What the checks refuse, in their order."""
-    refusals: list[Refusal] = []
-    for check in checks:
-        try:
-            check()
-        except Refusal as refusal:
-            refusals.append(refusal)
-    return refusals
 
 
 # -- What a person typed ---------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from ..domain.codes import draw_token
 from ..domain.labels import tidy_name
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import AddressTaken, LinkInvalid, Refusal, refusals_of
+from ..domain.refusals import AddressTaken, LinkInvalid, Refusal
 from ..models.accounts import Account, lock_for_change
 from ..models.codes import Link
 from ..models.database import Transaction
@@ -32,7 +32,7 @@ from .password_attempts import PasswordAttempts
 from .password_changes import confirm_by_link
 from .passwords import Passwords
 from .sessions import Sessions
-from .sign_up import SignUp
+from .sign_up import SignUp, refusals_of
 from .usernames import Usernames
 
 PURPOSE = "invite"

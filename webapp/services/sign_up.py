@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..domain.account_refusals import SignUpClosed, TooManySignUps, UsernameTaken
@@ -10,7 +10,7 @@ from ..domain.labels import tidy_name
 from ..domain.language import spoken
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import Refusal, refusals_of
+from ..domain.refusals import Refusal
 from ..models.accounts import Account
 from ..models.sessions import PASSWORD_PROOF
 from .attempt_rules import SlidingWindows, WithRefusal
@@ -110,3 +110,14 @@ class SignUp:
             password_hash=sealed,
             language=spoken().code,
         )
+
+
+def refusals_of(checks: Iterable[Callable[[], object]]) -> list[Refusal]:
+    """What the checks refuse, in their order."""
+    refusals: list[Refusal] = []
+    for check in checks:
+        try:
+            check()
+        except Refusal as refusal:
+            refusals.append(refusal)
+    return refusals
