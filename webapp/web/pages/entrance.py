@@ -42,8 +42,9 @@ bp = Blueprint("entrance", __name__)
 @bp.route("/log-in", methods=["GET", "POST"])
 def log_in() -> Any:
     form = LogInForm(next=request.args.get("next", ""), username=session.pop(PREFILLED, None))
-    place = app_flow.lead_on(form.next.data)
-    app_flow.keep_request(form.next.data if place else None)
+    next_path = guards.local_path(form.next.data)
+    place = app_flow.lead_on(next_path)
+    app_flow.keep_request(next_path if place else None)
     if "credential" in request.form:
         try:
             if form.trusted():
@@ -57,7 +58,7 @@ def log_in() -> Any:
                     form.username.data,
                     form.password.data,
                     persistent=form.keep.data,
-                    next_path=guards.local_path(form.next.data) or "",
+                    next_path=next_path or "",
                     origin=current.origin(),
                     known_browser=cookies.known_browser(),
                     remembered=cookies.remembered_tokens(),
@@ -67,7 +68,7 @@ def log_in() -> Any:
         except Refusal as refusal:
             words.place(refusal, form)
     elif request.method in guards.SAFE and current.user_or_none() is not None:
-        return render.go(guards.local_path(request.args.get("next")) or layouts.page_url("home.home"))
+        return render.go(next_path or layouts.page_url("home.home"))
     unknown = current.services().passkeys.unknown_hints(request.form) if isinstance(form.refusal, KeyUnknown) else None
     passkey = PasskeyForm(next=request.args.get("next", "")) if current.services().passkeys.are_offered else None
     link = LoginLinkForm(username=form.username.data) if isinstance(form.refusal, OFFER_LINK) else None
