@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from random import Random
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 from sqlalchemy import update
@@ -48,6 +49,17 @@ def test_consent_says_what_the_app_learns_and_is_remembered(ada: Owner, wiki: Re
     wiki.send(ada, scope="openid email")
     assert "code" in answer_of(ada), "it is not asked twice"
     assert wiki.send(ada, scope="openid email phone").h1 == "Log in to Wiki", "more is asked again"
+
+
+def test_no_request_makes_the_cookie_of_the_login_page_too_long_for_browsers(site: Site, wiki: RelyingParty) -> None:
+    """They keep 4096 bytes of a cookie (RFC 6265bis section 5.6), and without it no form is taken."""
+    bob, unlike = Owner(site, "bob"), Random(1)
+    hint = "".join(chr(unlike.randrange(0x4E00, 0x9FFF)) for _ in range(2000))
+    page = wiki.send(bob, login_hint=hint)
+    pages = [page, bob.open(f"{page.response.request.full_path}{quote('&pad=' + unlike.randbytes(3000).hex())}")]
+    for page in pages:
+        assert page.h1 == "Log in"
+        assert all(len(cookie) < 4096 for cookie in page.response.headers.getlist("Set-Cookie"))
 
 
 def test_consent_to_something_else_keeps_what_was_agreed_before(ada: Owner, wiki: RelyingParty) -> None:

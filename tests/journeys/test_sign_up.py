@@ -411,6 +411,7 @@ class TestSiteThatIsClosedToSignUp:
         assert page.says("Accounts are created by the people who run this site. Ask them for an account.")
         assert "Sign up" not in page.buttons
         assert page.link("Back to login") == "/log-in"
+        assert ada.send("HEAD", "/sign-up").status == 200
 
     def test_the_service_refuses(self, ada: Owner, site: Site) -> None:
         page = ada.post("/sign-up", **NEW)

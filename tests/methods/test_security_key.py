@@ -399,7 +399,7 @@ def test_the_page_asks_for_each_key_by_its_transports(site: Site, keys: Ceremoni
         ({"aaguid": YUBIKEY, "transports": ("internal",)}, "YubiKey 5 Series with NFC"),
         ({}, "Security key"),
         ({"aaguid": b"\xff" * 16}, "Security key"),
-        ({"transports": ("internal", "hybrid")}, "This device"),
+        ({"transports": ("internal", "hybrid")}, "Chrome on Linux"),
         ({"transports": ()}, "Security key"),
     ],
     ids=str,
