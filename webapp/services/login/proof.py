@@ -20,7 +20,7 @@ from ...models.factors import Factor
 from ...models.sessions import BACKUP_CODE_PROOF
 from ..attempt_rules import FactorFailures, SlidingWindows, Total
 from ..attempts import UNGUESSABLE, Attempts, Bucket, single_use
-from ..backup_codes import BackupCodes
+from ..backup_codes import BackupCodes, exchange_of
 from ..core import Core
 from ..method import Answers, Challenge, Method
 from ..method_kinds import Glance, Methods, OutOfBand
@@ -174,7 +174,8 @@ class ProofFlow(ABC, Generic[C, Result]):
                 result = self._complete(tx, claim, BACKUP_CODE_PROOF, origin, **options)
                 session_id = self._session_of(result)
                 self.sessions.end_others(tx, claim.account.id, session_id)
-                self.backup_codes.keep(tx, claim.account.id, session_id, successor)
+                exchange = exchange_of(claim.account.id, typed, claim.name)
+                self.backup_codes.keep(tx, claim.account.id, session_id, successor, exchange)
                 self.notices.tell(tx, claim.account, "backup-code-used", origin)
                 return result
         except CodeRefusal as refusal:
