@@ -126,6 +126,7 @@ class PhoneNumbers:
         recipient: Recipient = "own" if to.e164 == self._own(account) else "new"
         if recipient == "new" and account.email is None:
             raise EmailRequired()
+        self.codes.demand_attempts(account.id, challenge, self._terms)  # before the text is counted
         self._send(account, challenge, origin, to, recipient)
 
     def _send(self, account: Account, challenge: str, origin: Origin, to: PhoneNumber, recipient: Recipient) -> None:
