@@ -177,6 +177,7 @@ class Sessions:
         """
         now = self.core.clock.now()
         lock_account(tx, account_id)
+        close_open(tx, account_id, WITHDRAWN, now)  # before pending logins, as a denial does
         for table in ENDS_WITH_THE_OTHERS:
             live = and_(table.account_id == account_id, table.ended_at.is_(None))
             others = live if but is None or table is not Session else and_(live, Session.id != but)
@@ -185,7 +186,6 @@ class Sessions:
         end_given(tx, now, AppAuthorization.account_id == account_id, outlives)
         of_others = Draft.account_id == account_id, Draft.session_id != (but or 0)
         tx.execute(delete(Draft).where(*of_others))
-        close_open(tx, account_id, WITHDRAWN, now)
         unused = and_(Link.account_id == account_id, Link.purpose == "reset", Link.used_at.is_(None))
         tx.execute(update(Link).where(unused).values(used_at=now))
 

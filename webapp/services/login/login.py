@@ -192,9 +192,9 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
         **_options: Any,
     ) -> LoggedIn:
         pending, account = claim.pending, claim.account
+        self._withdraw_requests(tx, claim)  # requests are locked before pending logins everywhere
         if not changed_one_row(tx, END, {"pending": pending.id, "now": self.core.clock.now()}):
             raise LoginExpired()
-        self._withdraw_requests(tx, claim)
         token = self.remembered.add(tx, account.id, origin) if remember else None
         opened = self.opening.open(
             tx,
@@ -216,8 +216,8 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
         if left > 0:
             return refusal.with_left(left)
         with self.core.db.write() as tx:
-            tx.execute(END, {"pending": claim.pending.id, "now": self.core.clock.now()})
             self._withdraw_requests(tx, claim)
+            tx.execute(END, {"pending": claim.pending.id, "now": self.core.clock.now()})
             origin = Origin(claim.pending.address, claim.pending.device)
             self.notices.record(tx, claim.account.id, "second-factor-failed", origin)
         return ChallengeExhausted()

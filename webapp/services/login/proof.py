@@ -14,7 +14,7 @@ from ...domain.codes import read_base32, read_digits
 from ...domain.key_refusals import KeyCloned
 from ...domain.origin import Origin
 from ...domain.refusals import CodeMalformed, CodeRefusal, NotFound, Refusal, TooSoon
-from ...models.accounts import Account, lock_account
+from ...models.accounts import Account, lock_if_changed
 from ...models.database import Transaction
 from ...models.factors import Factor
 from ...models.sessions import BACKUP_CODE_PROOF
@@ -146,7 +146,7 @@ class ProofFlow(ABC, Generic[C, Result]):
             self.attempts.spend(*challenge, failures, *further)
         try:
             with self.core.db.write() as tx:
-                _lock(tx, claim)
+                lock_if_changed(tx, claim.account)  # before the factor, as a reset of the factors does
                 choice.method.verify(tx, choice.challenge, answers)
                 if failures is not None:
                     self._was_right(tx, failures)
@@ -168,7 +168,7 @@ class ProofFlow(ABC, Generic[C, Result]):
         self.attempts.count(failures)
         try:
             with self.core.db.write() as tx:
-                _lock(tx, claim)
+                lock_if_changed(tx, claim.account)
                 successor = self.backup_codes.exchange(tx, claim.account.id, typed)
                 self._was_right(tx, failures)
                 result = self._complete(tx, claim, BACKUP_CODE_PROOF, origin, **options)
@@ -246,12 +246,6 @@ class ProofFlow(ABC, Generic[C, Result]):
         if isinstance(refusal, KeyCloned):
             with self.core.db.write() as tx:
                 self.notices.tell(tx, claim.account, "factor-copied", origin, name=refusal.name)
-
-
-def _lock(tx: Transaction, claim: Claim) -> None:
-    """A log-in that may stop a recovery locks the account first, as the reset itself does."""
-    if claim.account.recovery_at is not None:
-        lock_account(tx, claim.account.id)
 
 
 def single_use_of(method: Method, answers: Answers) -> list[Bucket]:

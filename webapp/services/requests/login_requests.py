@@ -15,7 +15,7 @@ from ...domain.codes import draw_token, hash_of
 from ...domain.origin import Origin
 from ...domain.request_refusals import NotApproved, TooManyRequests
 from ...models.accounts import Account
-from ...models.database import Transaction
+from ...models.database import Transaction, changed_one_row
 from ...models.factors import Factor
 from ...models.login_requests import (
     APPROVED,
@@ -93,20 +93,25 @@ class LoginRequests:
             row = tx.execute(GLANCE, {"token_hash": hash_of(pending_token)}).first()
         return Glance(self._state_there(*row), row.made_at) if row is not None else None
 
-    def use(self, tx: Transaction, account: Account, challenge: str) -> int:
-        """Consumes the approval and returns the `Factor.id` of the approving device. Raises `NotApproved`."""
+    def use(self, tx: Transaction, account: Account, challenge: str) -> None:
+        """Consumes the approval, and records the time of the proof at the approving device.
+
+        The device is locked before the request, as by what turns it off. Raises `NotApproved`, also when that was done
+        meanwhile.
+        """
+        now = self.core.clock.now()
         approved = (
             LoginRequest.account_id == account.id,
             LoginRequest.challenge == challenge,
             LoginRequest.state == APPROVED,
             self.core.within(LoginRequest.ended_at, self.core.policy.request_seconds),
         )
-        used = update(LoginRequest).where(*approved).values(state=USED).returning(LoginRequest.factor_id)
-        phone = tx.execute(used).scalar_one_or_none()
-        if phone is None:
+        phone = Factor.id == select(LoginRequest.factor_id).where(*approved).scalar_subquery()
+        proved = update(Factor).where(phone, Factor.turned_off_at.is_(None)).values(logged_in_at=now)
+        used = update(LoginRequest).where(*approved).values(state=USED)
+        if not (changed_one_row(tx, proved) and changed_one_row(tx, used)):
             raise NotApproved()
         self.attempts.clear(tx, _bucket(account.id))  # the owner has proved a factor, so the limit starts anew
-        return phone
 
     def withdraw(self, tx: Transaction, account_id: int, challenge: str) -> None:
         """Ends the requests of this challenge, because it was answered by another method or cancelled."""
