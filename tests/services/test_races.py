@@ -580,3 +580,30 @@ def test_a_login_that_undoes_a_deletion_and_a_reset_of_the_factors_do_not_wait_f
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(act) for act in (prove, reset)]:
             done.result()
+
+
+def test_a_code_that_is_entered_while_another_is_sent_does_not_wait_for_it(site: Site) -> None:
+    """Both change the account and the code: both must change the account first."""
+    ada, both, services = Owner(site), Barrier(2), site.services
+    ada.sign_up(confirm_email=False)
+    user, addresses = user_of(site), site.services.email_addresses
+    addresses.send_code(user.account, "email:1", ada.email, HERE)
+    code = site.emailed_code(ada.email)
+    site.clock.pass_(60)
+
+    def meet(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith(("UPDATE codes SET used_at", "UPDATE accounts SET unconfirmed_email")):
+            with suppress(BrokenBarrierError):
+                both.wait(WAITS)
+
+    def enter() -> None:
+        with suppress(CodeExpired, CodeAlreadyUsed):
+            addresses.confirm(user, "email:1", code, HERE)
+
+    def send() -> None:
+        addresses.send_code(user.account, "email:1", ada.email, HERE)
+
+    event.listen(services.db.engine, "before_cursor_execute", meet)
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(act) for act in (enter, send)]:
+            done.result()
