@@ -59,8 +59,8 @@ class BackupCodes:
         return code if _hash(account_id, code) == user.account.backup_code_hash else None
 
     def unseen(self, tx: Transaction, account_id: int, exchange: str) -> Session | None:
-        """The open session that this exchange opened, its row locked, if its token was never presented."""
-        own = Session.account_id == account_id, Session.sealed_backup_code.is_not(None), Session.ended_at.is_(None)
+        """The session that this exchange opened, its row locked, if its token was never presented. It may have ended."""
+        own = Session.account_id == account_id, Session.sealed_backup_code.is_not(None)
         unseen = select(Session).where(*own, Session.seen_at < Session.started_at).with_for_update()
         found = tx.objects.scalars(unseen).all()
         return next((one for one in found if compare_digest(self._opened(one)[1], exchange)), None)
