@@ -234,6 +234,19 @@ def test_a_key_with_the_user_handle_of_another_account_is_refused(site: Site, ke
     assert stored(site).counter == 1
 
 
+@each_way
+@pytest.mark.parametrize("member", ["id", "rawId", "userHandle", "signature", "clientDataJSON", "authenticatorData"])
+def test_padding_that_an_extension_writes_changes_nothing(
+    site: Site, keys: Ceremonies, alone: bool, member: str
+) -> None:
+    key = new_key()
+    factor = register(site, key)
+    said = json.loads(answer(site, key, alone=alone, user_handle=USER))
+    where = said if member in said else said["response"]
+    where[member] += "=" * (-len(where[member]) % 4)
+    prove(site, json.dumps(said), factor, alone=alone)
+
+
 def test_a_key_without_a_user_handle_is_no_passkey(site: Site, keys: Ceremonies) -> None:
     key = new_key()
     factor = register(site, key)

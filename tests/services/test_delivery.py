@@ -288,14 +288,37 @@ def test_many_workers_deliver_each_message_once(site: Site) -> None:
     assert {site.state(message) for message in messages} == {SENT}
 
 
+class Killed(BaseException):
+    pass
+
+
+class KillingMail(RecordingMail):
+    def send(self, email: Email) -> None:
+        raise Killed
+
+
+@pytest.mark.parametrize("ahead", [300, 30 * 86400])
+def test_what_is_owed_from_while_the_clock_was_ahead_goes_out_when_it_is_right_again(site: Site, ahead: int) -> None:
+    site.clock.pass_(ahead)
+    claimed = site.post("anna@example.net")
+    with pytest.raises(Killed):
+        site.delivery(KillingMail()).deliver_due()
+    new = site.post("ben@example.net")
+    site.clock.pass_(-ahead)
+    assert site.delivery().deliver_due() == 2
+    assert [site.state(message) for message in (claimed, new)] == [SENT, SENT]
+
+
+def test_what_was_put_off_while_the_clock_was_a_month_ahead_is_sent_again_when_it_is_right(site: Site) -> None:
+    message = site.post()
+    site.clock.pass_(30 * 86400)
+    site.delivery(RecordingMail(Unreachable("down"))).deliver_due()
+    assert site.state(message) == OWED
+    site.clock.pass_(-30 * 86400)
+    assert site.delivery().deliver_due() == 1
+
+
 def test_the_claim_of_a_killed_worker_expires_after_two_minutes(site: Site) -> None:
-    class Killed(BaseException):
-        pass
-
-    class KillingMail(RecordingMail):
-        def send(self, email: Email) -> None:
-            raise Killed
-
     message = site.post()
     with pytest.raises(Killed):
         site.delivery(KillingMail()).deliver_due()

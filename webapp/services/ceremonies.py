@@ -98,7 +98,7 @@ class Ceremonies:
         challenge = self._demand(answer, name)
         key = _parse_or_refuse(
             lambda: verify_registration_response(
-                credential=answer,
+                credential=_with_plain_id(answer),
                 expected_challenge=challenge,
                 expected_rp_id=self.rp_id,
                 expected_origin=list(self.origins),
@@ -129,7 +129,7 @@ class Ceremonies:
         challenge = self._demand(answer, name)
         seen = _parse_or_refuse(
             lambda: verify_authentication_response(
-                credential=answer,
+                credential=_with_plain_id(answer),
                 expected_challenge=challenge,
                 expected_rp_id=self.rp_id,
                 expected_origin=list(self.origins),
@@ -137,12 +137,13 @@ class Ceremonies:
                 credential_current_sign_count=0,
             )
         )
+        user = json.loads(answer)["response"].get("userHandle")
         return Asserted(
             count=seen.new_sign_count,
             syncs=seen.credential_device_type == "multi_device",
             synced=seen.credential_backed_up,
             verified=seen.user_verified,
-            user=json.loads(answer)["response"].get("userHandle"),
+            user=as_text(as_bytes(user)) if user else None,
         )
 
     def _demand(self, answer: str, name: str) -> bytes:
@@ -169,6 +170,11 @@ def challenge_in(answer: str) -> bytes:
 def id_in(answer: str) -> bytes:
     """The credential id in the browser's answer, not verified. Raises `NoCredential` or `KeyRefused`."""
     return _parse_or_refuse(lambda: as_bytes(_parsed(answer)["id"]))
+
+
+def _with_plain_id(answer: str) -> dict[str, Any]:
+    """The answer with its id in the form of base64url in which the library compares it: some extensions add padding."""
+    return {**_parsed(answer), "id": as_text(id_in(answer))}
 
 
 def _client_data(answer: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from threading import Event
 from typing import Literal, cast
 
 import structlog
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select, update
 
 from ..domain.ports import (
     Email,
@@ -29,6 +29,7 @@ from ..domain.ports import (
 from ..metrics import MESSAGE_DELAY, MESSAGES
 from ..models.database import Transaction, changed_one_row, reason
 from ..models.messages import FAILED, OWED, SENT, Message
+from ..policy import DAY
 from .core import Core
 from .due import do_each
 from .outbox import EMAIL, LOG_OUT, NOWHERE, PUSH, TEXT, Outbox
@@ -37,6 +38,7 @@ State = Literal["owed", "sent", "failed"]
 
 CHANNELS = (EMAIL, TEXT, PUSH, LOG_OUT, NOWHERE)
 COMPLAINT_MAXIMUM = 200  # characters, the width of its column
+LONGEST_WAIT = DAY  # for which a push service can have a message wait
 
 log = structlog.get_logger()
 
@@ -124,17 +126,26 @@ class Delivery:
             # new messages first: a mail server that stalls on a few must not delay the others
             # and so must an app's server, which people do not wait for
             first = Message.channel == LOG_OUT, Message.attempts, Message.due_at, Message.id
-            due = select(Message.id).where(*_due(now)).order_by(*first).limit(1)
+            due = select(Message.id).where(*self._due(now)).order_by(*first).limit(1)
             with self.core.db.read() as tx:
                 candidate = tx.scalar(due)
             if candidate is None:
                 return None
-            still_due = update(Message).where(Message.id == candidate, *_due(now))
+            still_due = update(Message).where(Message.id == candidate, *self._due(now))
             until = now + self.core.policy.worker_claims_for
             with self.core.db.write() as tx:
                 # counted before sending, so that a message that crashes its worker is not sent again for ever
                 if changed_one_row(tx, still_due.values(attempts=Message.attempts + 1, claimed_until=until)):
                     return tx.objects.get_one(Message, candidate)
+
+    def _due(self, now: int) -> tuple[ColumnElement[bool], ...]:
+        """What no other worker sends and need not wait. Times of a clock that was ahead keep nothing waiting."""
+        policy = self.core.policy
+        ahead = now + policy.clock_ahead
+        is_claimed = and_(Message.claimed_until > now, Message.claimed_until <= ahead + policy.worker_claims_for)
+        waits = and_(Message.due_at > now, Message.due_at <= ahead + LONGEST_WAIT, Message.made_at <= ahead)
+        free = or_(Message.claimed_until.is_(None), not_(is_claimed))
+        return Message.state == OWED, Message.channel.in_(CHANNELS), not_(waits), free
 
     def _deliver(self, message: Message) -> bool:
         if message.channel == NOWHERE:
@@ -238,16 +249,6 @@ class Delivery:
 
 def _facts(message: Message, state: str) -> dict[str, str | int]:
     return {"message": message.id, "template": message.template, "state": state, "attempts": message.attempts}
-
-
-def _due(now: int) -> tuple[ColumnElement[bool], ...]:
-    free = or_(Message.claimed_until.is_(None), Message.claimed_until <= now)
-    return (
-        Message.state == OWED,
-        Message.channel.in_(CHANNELS),
-        Message.due_at <= now,
-        free,
-    )
 
 
 def _place_of(error: BaseException) -> str:

@@ -65,7 +65,10 @@ class StepUpProof(ProofPages):
         return _cancel()
 
     def glance(self) -> Glance | None:
-        claim = self.claim()
+        try:
+            claim = self.claim()
+        except NotFresh:
+            return None  # the page is loaded again and leads to the password: a part of it cannot
         choice = self.flow.choice(claim, self.awaited(claim))
         status = choice.method.status(choice.challenge) if isinstance(choice.method, OutOfBand) else None
         return Glance(status.state, status.since) if status is not None else None
