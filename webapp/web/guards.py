@@ -77,7 +77,7 @@ def too_large() -> Response | None:
     answer = _view_marked(TOO_LARGE)
     if answer is None or current.user_or_none() is None:
         return None
-    for _ in range(DRAINED):
+    for _chunk in range(DRAINED):
         if not request.environ["wsgi.input"].read(DRAINED_AT_ONCE):
             break
     response: Response = answer()
