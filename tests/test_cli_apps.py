@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-
 from sqlalchemy import update
 
 from tests.conftest import Site, one_database
