@@ -152,7 +152,8 @@ class Delivery:
         long as one can be put off or claimed: longer ones were so while the clock was wrong."""
         latest = now + self.core.policy.clock_ahead
         until = Message.claimed_until
-        waits = and_(Message.attempts > 0, Message.due_at.between(now + 1, latest + LONGEST_WAIT))
+        is_put_off = Message.attempts > 0, Message.due_at.between(now + 1, latest + LONGEST_WAIT)
+        waits = and_(*is_put_off, Message.made_at <= latest)
         claimed = and_(until.is_not(None), until.between(now + 1, latest + self.core.policy.worker_claims_for))
         return Message.state == OWED, Message.channel.in_(channels), not_(waits), not_(claimed)
 
