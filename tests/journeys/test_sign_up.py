@@ -237,6 +237,13 @@ def test_codes_are_accepted_in_any_spelling_and_malformed_ones_are_refused(ada: 
     assert page.h1 == "Welcome, Ada Lovelace"
 
 
+def test_the_code_is_taken_from_an_email_that_is_pasted_whole(ada: Owner, site: Site) -> None:
+    ada.sign_up(confirm_email=False)
+    ada.press("Next", email=ada.email)
+    pasted = site.emails(ada.email)[0].text.replace("\n", "")  # as browsers do in a field of one line
+    assert ada.press("Verify", code=pasted).h1 == "Welcome, Ada Lovelace"
+
+
 def test_after_five_wrong_codes_the_right_one_is_refused_for_an_hour(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     ada.press("Next", email=ada.email)

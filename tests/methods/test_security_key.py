@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 from uuid import UUID
@@ -39,6 +40,8 @@ USER, OTHER_USER = b"a" * 64, b"b" * 64
 NAME, PASSKEY = "log-in:1", "passkey:this browser"
 YUBIKEY = UUID("2fc0579f-8113-47ea-b116-bb5a8db9202a").bytes
 """A YubiKey 5 NFC with firmware 5.2."""
+
+BYTES = ("clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle")
 
 
 def new_key(**options: Any) -> Authenticator:
@@ -305,6 +308,33 @@ def test_a_challenge_of_one_ceremony_is_refused_in_the_other(site: Site, keys: C
         prove(site, answer(site, key, alone=True), factor, alone=False)
     with pytest.raises(CeremonyExpired):
         prove(site, answer(site, key, alone=False), factor, alone=True)
+
+
+def rewritten(answer: str) -> str:
+    """The same answer as an extension may write it: padded, in the other alphabet, and with what nobody knows."""
+    given = json.loads(answer)
+    other = {
+        name: base64.b64encode(as_bytes(value)).decode() for name, value in given["response"].items() if name in BYTES
+    }
+    ids = {name: base64.b64encode(as_bytes(given[name])).decode() for name in ("id", "rawId")}
+    unknown = {"authenticatorAttachment": "implanted", "extension": {"a": 1}, "clientExtensionResults": None}
+    response = {**given["response"], **other, "transports": ["usb", "light", 7], "userName": "ada"}
+    return json.dumps({**given, **ids, **unknown, "response": response})
+
+
+@each_way
+def test_ids_and_user_handle_are_bytes_and_what_is_not_known_is_ignored(
+    site: Site, keys: Ceremonies, alone: bool
+) -> None:
+    key = new_key()
+    factor = register(site, key)
+    prove(site, rewritten(answer(site, key, alone=alone)), factor, alone=alone)
+    made = keys.registered(rewritten(new_key().create(keys.creation("new", as_text(USER), "ada", "Ada", ()))), "new")
+    assert made.transports == ["usb"]
+    with pytest.raises(KeyRefused):
+        prove(site, rewritten(answer(site, key, alone=alone, user_handle=OTHER_USER)), factor, alone=alone)
+    with pytest.raises(KeyRefused):
+        prove(site, rewritten(answer(site, key, alone=alone, raw_id=b"another id")), factor, alone=alone)
 
 
 def test_a_missing_answer_is_told_from_a_wrong_one(site: Site, keys: Ceremonies) -> None:
