@@ -22,7 +22,7 @@ from ..services.attempts import Bucket
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from ..services.enrollment.fields import CodeFields, ConfirmationCodeFields, PhoneFields
 from ..services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
-from ..services.phone_numbers import PhoneNumbers
+from ..services.phone_numbers import PhoneNumbers, discoverable_by_default
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,13 @@ class Phone(Step):
                 raise  # else the user went back and entered the same number, to which a code was sent already
 
     def show(self, visit: Visit) -> dict[str, Any]:
+        discoverable = visit.notes.get("discoverable", discoverable_by_default(visit.account))
         return {
             "choices": {"country": self.phone_numbers.country_choices()},
-            "suggested": {"country": self.phone_numbers.default_country(visit.origin)},
+            "suggested": {
+                "country": self.phone_numbers.default_country(visit.origin),
+                "discoverable": discoverable,
+            },
         }
 
 

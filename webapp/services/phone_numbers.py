@@ -279,6 +279,11 @@ class PhoneNumbers:
         return PhoneNumber(e164, phone_numbers.country_of(e164))
 
 
+def discoverable_by_default(account: Account) -> bool:
+    """Whether the page for a number offers that contacts find the account: for another number, as its owner left it."""
+    return account.discoverable if account.phone_number else True
+
+
 def unsealed(keyring: Keyring, account_id: int, sealed: str | None) -> str | None:
     """The number of an account; None without one, or when the key that sealed it is missing."""
     try:

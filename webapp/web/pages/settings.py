@@ -12,6 +12,7 @@ from ...domain.language import pgettext
 from ...domain.refusals import CodeExpired, EmailRequired, Refusal
 from ...models.accounts import OPERATOR
 from ...services.email_addresses import masked
+from ...services.phone_numbers import discoverable_by_default
 from .. import confirming, current, guards, languages, layouts, render, times, words
 from ..forms import EmailForm, Form, NewPasswordForm, PhoneForm, ThemeForm
 from ..verbatim import verbatim
@@ -256,7 +257,7 @@ def phone() -> Any:
     phones, account = current.services().phone_numbers, current.user().account
     if account.email is None:
         return render.go_on(layouts.page_url("settings.email"), EmailRequired())
-    form = PhoneForm(discoverable=account.discoverable if account.phone_number else True)
+    form = PhoneForm(discoverable=discoverable_by_default(account))
     form.country.choices = phones.country_choices()
     form.country.data = form.country.data or phones.default_country(current.origin())
     if form.submitted():
