@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.conftest import Site
-from tests.people import DESKTOP, TWO_FACTOR, Owner
+from tests.people import DESKTOP, PHONE, TWO_FACTOR, Owner
 
 NEW = "seven brass wheels turning"
+OTHER_PHONE = "+447400987656"  # ends as PHONE does
 
 
 def test_the_settings_link_to_every_page_in_each_layout(ada: Owner, grace: Owner) -> None:
@@ -140,6 +143,44 @@ def test_entering_the_same_address_again_sends_no_notice(site: Site) -> None:
     ada.sign_up()
     change_email(ada, "ada@example.org")
     assert not [mail for mail in site.emails(ada.email) if "was changed" in mail.subject]
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["sign-up", "change"])
+def test_the_same_address_sent_twice_gets_one_code_and_goes_on(site: Site, ada: Owner, is_new: bool) -> None:
+    ada.sign_up(confirm_email=not is_new)
+    page, button = ("/sign-up/email", "Next") if is_new else ("/settings/account/email", "Save")
+    for _ in range(2):
+        ada.open(page)
+        answer = ada.press(button, email="countess@example.org")
+        assert (answer.status, answer.h1, answer.problems) == (200, "Check your email", [])
+    assert len(site.emails("countess@example.org")) == 1
+    ada.open(page)
+    assert ada.press(button, email="other@example.org").h1 == "Check your email", "another address gets its own code"
+    assert ada.press("Verify", code=site.emailed_code("other@example.org")).status == 200
+    assert site.services.accounts.named("ada").email == "other@example.org"
+
+
+def test_an_address_sent_twice_in_an_enrollment_gets_one_code(site: Site, ada: Owner) -> None:
+    ada.sign_up(confirm_email=False)
+    ada.open(f"{TWO_FACTOR}/authentication-app/overview")
+    ada.press(next(b for b in ("Start", "Got it") if b in ada.page.buttons))
+    for _ in range(2):
+        ada.open(f"{TWO_FACTOR}/authentication-app/email")
+        assert ada.press("Next", email=ada.email).h1 == "Check your email"
+    assert len(site.emails(ada.email)) == 1
+
+
+@pytest.mark.usefixtures("gateway")
+def test_the_same_number_sent_twice_gets_one_text_and_goes_on(site: Site, ada: Owner) -> None:
+    ada.sign_up()
+    for number in (PHONE, PHONE, OTHER_PHONE):
+        ada.open("/settings/account/phone")
+        page = ada.press("Save", phone=number)
+        assert (page.status, page.h1, page.problems) == (200, "Check your phone", [])
+    assert [text.to for text in site.texts()] == [OTHER_PHONE, PHONE]
+    ada.open("/settings/account/phone")
+    page = ada.press("Save", phone=PHONE)
+    assert page.status == 429, "its code is void: the page must not say that it was sent"
 
 
 def test_not_you_ends_every_session_and_sends_a_link_for_a_new_password(ada: Owner, site: Site) -> None:

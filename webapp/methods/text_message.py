@@ -38,15 +38,10 @@ class Phone(Step):
         return not _wants_new_number(visit) or self.phone_numbers.sent(visit.account, _challenge(visit)) is not None
 
     def submit(self, visit: Visit, answers: Answers) -> None:
-        """Raises what `PhoneNumbers.read` and `PhoneNumbers.send_code` raise."""
+        """Raises what `PhoneNumbers.read` and `PhoneNumbers.send_unless_sent` raise."""
         number = self.phone_numbers.read(answers["phone"], answers.get("country", ""))
         visit.note(discoverable="discoverable" in answers)
-        under_way = self.phone_numbers.sent(visit.account, _challenge(visit))
-        try:
-            self.phone_numbers.send_code(visit.account, _challenge(visit), visit.origin, number)
-        except TooSoon:
-            if under_way is None or under_way.address != number.hint:
-                raise  # else the user went back and entered the same number, to which a code was sent already
+        self.phone_numbers.send_unless_sent(visit.account, _challenge(visit), visit.origin, number)
 
     def show(self, visit: Visit) -> dict[str, Any]:
         discoverable = visit.notes.get("discoverable", discoverable_by_default(visit.account))

@@ -7,6 +7,7 @@ belongs to another account: it is the same, and that account's owner gets an e-m
 from __future__ import annotations
 
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
@@ -18,7 +19,7 @@ from ..domain.channels import EMAIL, Sent
 from ..domain.codes import hash_of
 from ..domain.names import key_of, without_marks
 from ..domain.origin import Origin
-from ..domain.refusals import CodeExpired, EmailMalformed, MailLimitReached, WrongCode
+from ..domain.refusals import CodeExpired, EmailMalformed, MailLimitReached, TooSoon, WrongCode
 from ..models.accounts import Account, lock_for_change
 from ..models.database import Transaction
 from ..models.user import User
@@ -88,6 +89,11 @@ class EmailAddresses:
                 unconfirmed = Account.id == account.id, Account.email.is_(None)
                 claim = {"unconfirmed_email": address, "claimed_at": self.core.clock.now()}
                 tx.execute(update(Account).where(*unconfirmed).values(claim))
+
+    def send_unless_sent(self, account: Account, challenge: str, typed: str, origin: Origin) -> None:
+        """As `send_code`, but keeps the code that was just sent to this address: a form sent twice is one act."""
+        with suppress(TooSoon):
+            self.send_code(account, challenge, typed, origin)
 
     def _post_code(self, tx: Transaction, address: str, account: Account, code: str, channel: str = BY_EMAIL) -> int:
         minutes = self.core.policy.email_code_seconds // 60

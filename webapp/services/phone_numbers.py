@@ -128,6 +128,15 @@ class PhoneNumbers:
             raise EmailRequired()
         self._send(account, challenge, origin, to, recipient)
 
+    def send_unless_sent(self, account: Account, challenge: str, origin: Origin, number: PhoneNumber) -> None:
+        """As `send_code`, but keeps the code that was just sent to this number: a form sent twice is one act."""
+        code = self.codes.newest(account.id, challenge, self._terms)
+        try:
+            self.send_code(account, challenge, origin, number)
+        except TooSoon:
+            if code is None or code.used_at is not None or self._target(code).e164 != number.e164:
+                raise  # that code was for another purpose, or is void
+
     def _send(self, account: Account, challenge: str, origin: Origin, to: PhoneNumber, recipient: Recipient) -> None:
         self.caps.count_text(account.id, challenge, to, origin, recipient)
         with self.core.db.write() as tx:

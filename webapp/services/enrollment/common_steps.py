@@ -94,7 +94,7 @@ class Email(Step):
     def submit(self, visit: Visit, answers: Answers) -> None:
         if visit.account.email is not None:
             return  # confirmed meanwhile; an address is changed on another page
-        visit.email_addresses.send_code(visit.account, _email_challenge(visit), answers["email"], visit.origin)
+        visit.email_addresses.send_unless_sent(visit.account, _email_challenge(visit), answers["email"], visit.origin)
 
     def show(self, visit: Visit) -> dict[str, Any]:
         return {"suggested": {"email": visit.account.email or visit.account.unconfirmed_email or ""}}

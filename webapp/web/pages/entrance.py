@@ -145,7 +145,7 @@ def sign_up_email() -> Any:
     if form.submitted():
         try:
             emails = current.services().email_addresses
-            emails.send_code(account, _sign_up_challenge(), form.email.data, current.origin())
+            emails.send_unless_sent(account, _sign_up_challenge(), form.email.data, current.origin())
             return render.go(layouts.page_url("entrance.sign_up_email_code"))
         except Refusal as refusal:
             words.place(refusal, form)

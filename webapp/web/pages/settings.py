@@ -189,7 +189,7 @@ def email() -> Any:
     if form.submitted():
         try:
             emails = current.services().email_addresses
-            emails.send_code(account, _challenge(), form.email.data, current.origin())
+            emails.send_unless_sent(account, _challenge(), form.email.data, current.origin())
             return render.go(layouts.page_url("settings.email_code"))
         except Refusal as refusal:
             words.place(refusal, form)
@@ -263,7 +263,7 @@ def phone() -> Any:
     if form.submitted():
         try:
             number = phones.read(form.phone.data, form.country.data)
-            phones.send_code(account, _phone_challenge(), current.origin(), number)
+            phones.send_unless_sent(account, _phone_challenge(), current.origin(), number)
             session[DISCOVERABLE] = form.discoverable.data
             return render.go(layouts.page_url("settings.phone_code"))
         except Refusal as refusal:
