@@ -183,6 +183,29 @@ def test_the_same_number_sent_twice_gets_one_text_and_goes_on(site: Site, ada: O
     assert page.status == 429, "its code is void: the page must not say that it was sent"
 
 
+DONE = "That's already done, maybe in another tab. Here's the current status."
+
+
+@pytest.mark.usefixtures("gateway")
+def test_a_code_sent_twice_is_answered_by_the_account_and_not_as_expired(site: Site, ada: Owner) -> None:
+    ada.sign_up()
+    ada.open("/settings/account/email")
+    ada.press("Save", email="countess@example.org")
+    code = site.emailed_code("countess@example.org")
+    assert ada.press("Verify", code=code).receipts == ["Your email address is confirmed."]
+    page = ada.post("/settings/account/email/code", code=code)
+    assert (page.path, page.problems) == ("/settings/account", [DONE])
+    ada.open("/settings/account/phone")
+    ada.press("Save", phone=PHONE)
+    code = site.texted_code(PHONE)
+    assert ada.press("Verify", code=code).receipts == ["Your phone number is confirmed."]
+    page = ada.post("/settings/account/phone/code", code=code)
+    assert (page.path, page.problems) == ("/settings/account", [DONE])
+    for kind, h1 in (("email", "Change your email"), ("phone", "Change your phone number")):
+        page = ada.open(f"/settings/account/{kind}/code")
+        assert (page.h1, page.problems) == (h1, [])
+
+
 def test_not_you_ends_every_session_and_sends_a_link_for_a_new_password(ada: Owner, site: Site) -> None:
     ada.sign_up()
     path = site.emailed_path(ada.email, "/not-you/")

@@ -144,6 +144,10 @@ class EmailAddresses:
             return None
         return Sent(code.target, EMAIL, code.message_id, code.made_at + self.core.policy.resend_after)
 
+    def was_confirmed(self, account_id: int, challenge: str, typed: str) -> bool:
+        """True when this code was entered for the challenge before: the form was sent twice."""
+        return self.codes.was_used(account_id, challenge, typed, self._terms)
+
     def confirm(self, user: User, challenge: str, typed: str, origin: Origin) -> None:
         """Makes the address the account's own. Raises what `OneTimeCodes.check` and `lock_for_change` raise.
 

@@ -166,6 +166,10 @@ class PhoneNumbers:
         resend_at = code.made_at + self.core.policy.text_gap.seconds
         return Sent(self._target(code).hint, TEXT, code.message_id, resend_at, earlier=code.challenge != challenge)
 
+    def was_confirmed(self, account_id: int, challenge: str, typed: str) -> bool:
+        """True when this code was entered for the challenge before: the form was sent twice."""
+        return self.codes.was_used(account_id, challenge, typed, self._terms)
+
     def wait(self, account: Account) -> int:
         """Seconds until another text may be sent to the account's own number; 0 also if none may be sent at all."""
         try:
