@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.conftest import Site
@@ -89,6 +91,9 @@ def test_the_former_address_is_notified_without_the_new_one_and_can_undo_the_cha
     assert mail.subject == "Your Nightlatch email address was changed"
     assert "countess@example.org" not in mail.text
     assert "c...@example.org" in mail.text
+    assert "When: January 15, 2027" in mail.text
+    for body in (mail.text, mail.html):
+        assert re.search(r"From: (Chrome on Linux|iPhone), IP address .*192\.0\.2\.1", body)
     path = site.emailed_path(ada.email, "/undo-email/")
     owner = ada.other_browser()
     assert owner.open(path).h1 == "Restore your email address"

@@ -165,7 +165,7 @@ class EmailAddresses:
                 self.codes.consume(tx, code)
                 self._keep(tx, account, code.target)
                 if now.email is not None and now.email != code.target:
-                    self._notify_old_address(tx, account, now.email, code.target)
+                    self._notify_old_address(tx, account, now.email, code.target, origin)
                 now.email = code.target
                 self.notices.tell(tx, now, "email-confirmed", origin, email=code.target)
         except IntegrityError:  # another account confirmed it meanwhile, which the page must not tell
@@ -176,7 +176,7 @@ class EmailAddresses:
         values = {"email": address, "email_key": key_of(address), "unconfirmed_email": None, "claimed_at": None}
         tx.execute(update(Account).where(Account.id == account.id).values(values))
 
-    def _notify_old_address(self, tx: Transaction, account: Account, old: str, new: str) -> None:
+    def _notify_old_address(self, tx: Transaction, account: Account, old: str, new: str, origin: Origin) -> None:
         url = self.links.draw(tx, account, "undo-email", old, self.core.policy.email_undo_seconds)
         days = self.core.policy.email_undo_seconds // 86400
         self.outbox.post_email(
@@ -185,6 +185,8 @@ class EmailAddresses:
             template="email-changed",
             account=account,
             address=masked(new),
+            at=self.core.clock.now(),
+            origin=origin,
             undo_url=url,
             days=days,
         )
