@@ -45,7 +45,7 @@ def other_than(code: str) -> str:
 def begin(ada: Owner) -> Page:
     """Up to the page after the password."""
     ada.open(f"{TEXTS}/overview")
-    ada.press(next(b for b in ("Next", "Get started", "Replace") if b in ada.page.buttons))
+    ada.press(next(b for b in ("Next", "Get started") if b in ada.page.buttons))
     return ada.press("Verify", password=ada.password)
 
 
@@ -390,7 +390,7 @@ def test_replace_asks_for_another_number_and_the_old_one_is_valid_until_the_new_
     texted: Owner, site: Site
 ) -> None:
     ada = texted
-    assert "Replace" in ada.open(f"{TEXTS}/overview").buttons
+    assert START[ada.layout] in ada.open(f"{TEXTS}/overview").buttons, "the label is that of a first setup"
     page = begin(ada)
     if page.h1 == "Enter your code":
         page = ada.press("Verify", code=site.texted_code(PHONE))
