@@ -323,7 +323,7 @@ class Owner(Person):
     def _turn_on_app(self) -> Page:
         self.open(TWO_FACTOR)
         page = self.press("Authentication app")
-        page = self.press(next(b for b in ("Start", "Got it", "Replace") if b in page.buttons))
+        page = self.press(next(b for b in ("Start", "Got it") if b in page.buttons))
         if page.h1 == "Enter your password":
             self.press("Verify", password=self.password)
         self.secret = self._now.setup_key
@@ -340,7 +340,7 @@ class Owner(Person):
     def _turn_on_texts(self, phone: str) -> Page:
         self.open(TWO_FACTOR)
         self.press("Text message")
-        self.press(next(b for b in ("Next", "Get started", "Replace") if b in self._now.buttons))
+        self.press(next(b for b in ("Next", "Get started") if b in self._now.buttons))
         page = self.press("Verify", password=self.password)
         if page.h1 == "Add your phone number":
             self.press("Next", phone=phone)

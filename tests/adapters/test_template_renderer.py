@@ -56,6 +56,8 @@ FACTS: dict[str, dict[str, object]] = {
         "name": "Anna",
         "username": "anna",
         "address": "a...@example.net",
+        "at": 1_800_000_000,
+        "origin": Origin("203.0.113.5", FIREFOX),
         "undo_url": "https://login.example.org/undo-email/f00",
         "days": 7,
     },

@@ -14,7 +14,7 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from sqlalchemy import select, text
 
 from tests.conftest import Site
-from tests.people import HOST, Owner, Person
+from tests.people import HOST, IPHONE, Owner, Person
 from webapp.domain.codes import grouped
 from webapp.models.factors import Factor, factor_bound, sole_external_id
 from webapp.models.migrate import METADATA
@@ -228,7 +228,7 @@ def give(person: Person, **cookies: str) -> None:
 def replace_app(owner: Owner) -> str:
     """Replaces the app up to the new setup key, which is not proved yet."""
     owner.open("/settings/security/two-factor/authentication-app/overview")
-    return owner.press("Replace").setup_key
+    return owner.press("Got it" if owner.layout == IPHONE else "Start").setup_key
 
 
 def stale(owner: Owner) -> Owner:

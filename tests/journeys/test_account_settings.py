@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from tests.conftest import Site
 from tests.people import DESKTOP, PHONE, TWO_FACTOR, Owner
 
 NEW = "seven brass wheels turning"
+OTHER_PHONE = "+447400987656"  # ends as PHONE does
 
 
 def test_the_settings_link_to_every_page_in_each_layout(ada: Owner, grace: Owner) -> None:
@@ -111,6 +116,9 @@ def test_the_former_address_is_notified_without_the_new_one_and_can_undo_the_cha
     assert mail.subject == "Your Nightlatch email address was changed"
     assert "countess@example.org" not in mail.text
     assert "c...@example.org" in mail.text
+    assert "When: January 15, 2027" in mail.text
+    for body in (mail.text, mail.html):
+        assert re.search(r"From: (Chrome on Linux|iPhone), IP address .*192\.0\.2\.1", body)
     path = site.emailed_path(ada.email, "/undo-email/")
     owner = ada.other_browser()
     assert owner.open(path).h1 == "Restore your email address"
@@ -165,6 +173,67 @@ def test_entering_the_same_address_again_sends_no_notice(site: Site) -> None:
     ada.sign_up()
     change_email(ada, "ada@example.org")
     assert not [mail for mail in site.emails(ada.email) if "was changed" in mail.subject]
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["sign-up", "change"])
+def test_the_same_address_sent_twice_gets_one_code_and_goes_on(site: Site, ada: Owner, is_new: bool) -> None:
+    ada.sign_up(confirm_email=not is_new)
+    page, button = ("/sign-up/email", "Next") if is_new else ("/settings/account/email", "Save")
+    for _ in range(2):
+        ada.open(page)
+        answer = ada.press(button, email="countess@example.org")
+        assert (answer.status, answer.h1, answer.problems) == (200, "Check your email", [])
+    assert len(site.emails("countess@example.org")) == 1
+    ada.open(page)
+    assert ada.press(button, email="other@example.org").h1 == "Check your email", "another address gets its own code"
+    assert ada.press("Verify", code=site.emailed_code("other@example.org")).status == 200
+    assert site.services.accounts.named("ada").email == "other@example.org"
+
+
+def test_an_address_sent_twice_in_an_enrollment_gets_one_code(site: Site, ada: Owner) -> None:
+    ada.sign_up(confirm_email=False)
+    ada.open(f"{TWO_FACTOR}/authentication-app/overview")
+    ada.press(next(b for b in ("Start", "Got it") if b in ada.page.buttons))
+    for _ in range(2):
+        ada.open(f"{TWO_FACTOR}/authentication-app/email")
+        assert ada.press("Next", email=ada.email).h1 == "Check your email"
+    assert len(site.emails(ada.email)) == 1
+
+
+@pytest.mark.usefixtures("gateway")
+def test_the_same_number_sent_twice_gets_one_text_and_goes_on(site: Site, ada: Owner) -> None:
+    ada.sign_up()
+    for number in (PHONE, PHONE, OTHER_PHONE):
+        ada.open("/settings/account/phone")
+        page = ada.press("Save", phone=number)
+        assert (page.status, page.h1, page.problems) == (200, "Check your phone", [])
+    assert [text.to for text in site.texts()] == [OTHER_PHONE, PHONE]
+    ada.open("/settings/account/phone")
+    page = ada.press("Save", phone=PHONE)
+    assert page.status == 429, "its code is void: the page must not say that it was sent"
+
+
+DONE = "That's already done, maybe in another tab. Here's the current status."
+
+
+@pytest.mark.usefixtures("gateway")
+def test_a_code_sent_twice_is_answered_by_the_account_and_not_as_expired(site: Site, ada: Owner) -> None:
+    ada.sign_up()
+    ada.open("/settings/account/email")
+    ada.press("Save", email="countess@example.org")
+    code = site.emailed_code("countess@example.org")
+    assert ada.press("Verify", code=code).receipts == ["Your email address is confirmed."]
+    page = ada.post("/settings/account/email/code", code=code)
+    assert (page.path, page.problems) == ("/settings/account", [DONE])
+    ada.open("/settings/account/phone")
+    ada.press("Save", phone=PHONE)
+    code = site.texted_code(PHONE)
+    assert ada.press("Verify", code=code).receipts == ["Your phone number is confirmed."]
+    page = ada.post("/settings/account/phone/code", code=code)
+    assert (page.path, page.problems) == ("/settings/account", [DONE])
+    for kind, h1 in (("email", "Change your email"), ("phone", "Change your phone number")):
+        page = ada.open(f"/settings/account/{kind}/code")
+        assert (page.h1, page.problems) == (h1, [])
 
 
 def test_not_you_ends_every_session_and_sends_a_link_for_a_new_password(ada: Owner, site: Site) -> None:

@@ -658,7 +658,8 @@ def test_connected_apps_are_listed_and_disconnected(ada: Owner, wiki: RelyingPar
     assert page.says("Your email address")
     assert ada.press("Disconnect Wiki").h1 == "Enter your password"
     page = ada.press("Verify", password=ada.password)
-    assert page.receipts == ["Wiki is disconnected."]
+    assert (page.receipts, page.asks_not_you) == (["Wiki is disconnected."], True)
+    assert site.emails(ada.email)[0].subject == "You disconnected the app Wiki (Nightlatch)"
     assert json_of(wiki.refresh(tokens["refresh_token"]))["error"] == "invalid_grant"
     assert wiki.send(ada).h1 == "Log in to Wiki", "the consent is forgotten"
     assert ada.open("/settings/security/activity").says("You disconnected the app Wiki.")

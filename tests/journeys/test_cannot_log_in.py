@@ -60,6 +60,7 @@ class TestWithSupport:
         enrolled.client.delete_cookie("session", domain=enrolled.host.split(":")[0])
         page = enrolled.open(site.emailed_path(enrolled.email, "/not-you/"))
         assert page.link("help@example.org") == "mailto:help@example.org"
+        assert enrolled.press("Log out all devices").links.count("help@example.org") == 1
         enrolled.open("/forgot-password")
         page = enrolled.press("Send link", email=enrolled.email)
         assert page.link("help@example.org") == "mailto:help@example.org"

@@ -101,7 +101,7 @@ def test_what_is_shown_to_be_kept_is_not_translated(site: Site, layout: str) -> 
     ada.open(f"{TWO_FACTOR}/temporary-password")
     pages.append(ada.press("Generate temporary password"))
     ada.open(f"{TWO_FACTOR}/authentication-app/overview")
-    pages.append(ada.press("Replace"))
+    pages.append(ada.press("Start"))
     found = [part for page in pages for part in page.soup.select(".secret, .who bdi, .card dd bdi")]
     assert len(found) >= 7
     for part in found:

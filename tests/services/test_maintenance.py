@@ -46,7 +46,7 @@ def ada(site: Site) -> Owner:
     ada.log_in()
     ada.press("Verify", code=ada.next_code(), remember="y")
     ada.open("/settings/security/two-factor/authentication-app/overview")
-    ada.press("Replace")
+    ada.press("Start")
     site.clock.pass_(660)
     ada.post("/settings/account/password", password="seven brass wheels turning")
     elsewhere = ada.other_browser()

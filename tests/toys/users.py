@@ -31,7 +31,7 @@ class MethodUser:
     def begin(self) -> Page:
         """From the settings to its first own step."""
         self.owner.open(f"{self.path}/overview")
-        page = self.owner.press("Replace" if "Replace" in self._page.buttons else self.button)
+        page = self.owner.press(self.button)
         return self.owner.press("Verify", password=self.owner.password) if page.h1 == "Enter your password" else page
 
     def turn_on(self) -> Page:
@@ -60,11 +60,6 @@ class MethodUser:
     @property
     def is_on(self) -> bool:
         return self.owner.open(TWO_FACTOR).button(self.title)["aria-checked"] == "true"
-
-    @property
-    def _page(self) -> Page:
-        assert self.owner.page is not None
-        return self.owner.page
 
 
 class TokenUser(MethodUser):

@@ -22,7 +22,7 @@ from ..services.attempts import Bucket
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from ..services.enrollment.fields import CodeFields, ConfirmationCodeFields, PhoneFields
 from ..services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
-from ..services.phone_numbers import PhoneNumbers
+from ..services.phone_numbers import PhoneNumbers, discoverable_by_default
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,13 @@ class Phone(Step):
         self.phone_numbers.send_unless_sent(visit.account, _challenge(visit), visit.origin, number)
 
     def show(self, visit: Visit) -> dict[str, Any]:
+        discoverable = visit.notes.get("discoverable", discoverable_by_default(visit.account))
         return {
             "choices": {"country": self.phone_numbers.country_choices()},
-            "suggested": {"country": self.phone_numbers.default_country(visit.origin)},
+            "suggested": {
+                "country": self.phone_numbers.default_country(visit.origin),
+                "discoverable": discoverable,
+            },
         }
 
 

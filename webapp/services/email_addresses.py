@@ -145,6 +145,10 @@ class EmailAddresses:
             return None
         return Sent(code.target, EMAIL, code.message_id, code.made_at + self.core.policy.resend_after)
 
+    def was_confirmed(self, account_id: int, challenge: str, typed: str) -> bool:
+        """True when this code was entered for the challenge before: the form was sent twice."""
+        return self.codes.was_used(account_id, challenge, typed, self._terms)
+
     def confirm(self, user: User, challenge: str, typed: str, origin: Origin) -> None:
         """Makes the address the account's own. Raises what `OneTimeCodes.check` and `lock_for_change` raise.
 
@@ -162,7 +166,7 @@ class EmailAddresses:
                 self.codes.consume(tx, code)
                 self._keep(tx, account, code.target)
                 if now.email is not None and now.email != code.target:
-                    self._notify_old_address(tx, account, now.email, code.target)
+                    self._notify_old_address(tx, account, now.email, code.target, origin)
                 now.email = code.target
                 self.notices.tell(tx, now, "email-confirmed", origin, email=code.target)
         except IntegrityError:  # another account confirmed it meanwhile, which the page must not tell
@@ -173,7 +177,7 @@ class EmailAddresses:
         values = {"email": address, "email_key": key_of(address), "unconfirmed_email": None, "claimed_at": None}
         tx.execute(update(Account).where(Account.id == account.id).values(values))
 
-    def _notify_old_address(self, tx: Transaction, account: Account, old: str, new: str) -> None:
+    def _notify_old_address(self, tx: Transaction, account: Account, old: str, new: str, origin: Origin) -> None:
         url = self.links.draw(tx, account, "undo-email", old, self.core.policy.email_undo_seconds)
         days = self.core.policy.email_undo_seconds // 86400
         self.outbox.post_email(
@@ -182,6 +186,8 @@ class EmailAddresses:
             template="email-changed",
             account=account,
             address=masked(new),
+            at=self.core.clock.now(),
+            origin=origin,
             undo_url=url,
             days=days,
         )

@@ -32,7 +32,6 @@ LISTED: dict[str, Sentence] = {
     "logged-out": lazy("You logged out."),
     "signed-up": lazy("You created your account."),
     "logged-in-alone": lazy("You logged in with %(name)s, without a password."),
-    "factor-renamed": lazy("%(method)s renamed to %(name)s."),
     "request-approved": lazy("You approved a login from %(device)s on %(name)s."),
     "request-cancelled": lazy("You canceled a login request from %(device)s."),
     "request-wrong": lazy(
@@ -43,7 +42,6 @@ LISTED: dict[str, Sentence] = {
     "app-connected": lazy("You logged in to the app %(name)s for the first time."),
     "device-connected": lazy("You logged in to the app %(name)s on a device."),
     "device-denied": lazy("You refused to log in to the app %(name)s on a device."),
-    "app-disconnected": lazy("You disconnected the app %(name)s."),
     "app-token-reused": lazy("The app %(name)s was logged out because one of its tokens was used twice."),
     "session-ended": lazy("You logged out %(device)s."),
     "app-logged-out": lazy("You logged out the app %(device)s."),
@@ -100,6 +98,7 @@ TOLD: dict[str, Sentence] = {
     "phone-changed": lazy("Your phone number was changed to one ending in %(hint)s."),
     "factor-on": lazy("%(method)s was turned on."),
     "factor-added": lazy("%(name)s was added to your account."),
+    "factor-renamed": lazy("%(method)s renamed to %(name)s."),
     "factor-deleted": lazy("%(name)s was removed from your account."),
     "last-factor-deleted": lazy("%(name)s was removed. Two-factor authentication is now off."),
     "factor-copied": lazy(
@@ -118,6 +117,7 @@ TOLD: dict[str, Sentence] = {
         "An app tried your usual password, so we texted a temporary password to the number ending in %(hint)s."
     ),
     "temporary-password-ended": lazy("You ended a temporary password for apps."),
+    "app-disconnected": lazy("You disconnected the app %(name)s."),
     "others-logged-out": lazy("All your other devices were logged out."),
     "others-logged-out-and-forgotten": lazy(
         "All your other devices were logged out, and remembered browsers were forgotten."

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, insert, or_, select, update
 
-from ..domain.codes import draw_digits, read_digits
+from ..domain.codes import draw_digits, read_digits, tidy_digits
 from ..domain.refusals import (
     CodeAlreadyUsed,
     CodeExpired,
@@ -48,6 +48,13 @@ class OneTimeCodes:
         newest = self.newest(account_id, challenge, terms)
         if newest is not None:
             self._demand_attempts(newest, terms)
+
+    def was_used(self, account_id: int, challenge: str, typed: str, terms: Terms) -> bool:
+        """True when this is the newest code of the challenge, and was used."""
+        code = self.newest(account_id, challenge, terms)
+        if code is None or code.used_at is None:
+            return False
+        return self.core.keyring.is_mac_of(code.mac, tidy_digits(typed), f"{account_id}:{challenge}")
 
     def draw(self, tx: Transaction, account_id: int, challenge: str, target: str, terms: Terms) -> tuple[int, str]:
         """Generates a code; returns the id of its row and the code. Raises `TooSoon` or `TooManyAttempts`."""

@@ -167,6 +167,10 @@ class PhoneNumbers:
         resend_at = code.made_at + self.core.policy.text_gap.seconds
         return Sent(self._target(code).hint, TEXT, code.message_id, resend_at, earlier=code.challenge != challenge)
 
+    def was_confirmed(self, account_id: int, challenge: str, typed: str) -> bool:
+        """True when this code was entered for the challenge before: the form was sent twice."""
+        return self.codes.was_used(account_id, challenge, typed, self._terms)
+
     def wait(self, account: Account) -> int:
         """Seconds until another text may be sent to the account's own number; 0 also if none may be sent at all."""
         try:
@@ -287,6 +291,11 @@ class PhoneNumbers:
         assert code.sealed_target is not None  # `send_code` stored it
         e164 = self.core.keyring.open(code.sealed_target, target_bound(code.account_id, code.challenge))
         return PhoneNumber(e164, phone_numbers.country_of(e164))
+
+
+def discoverable_by_default(account: Account) -> bool:
+    """Whether the page for a number offers that contacts find the account: for another number, as its owner left it."""
+    return account.discoverable if account.phone_number else True
 
 
 def unsealed(keyring: Keyring, account_id: int, sealed: str | None) -> str | None:

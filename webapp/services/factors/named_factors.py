@@ -54,8 +54,9 @@ class NamedFactors:
             label = tidy_label(typed, tx.scalars(others).all(), self.core.policy.name_maximum)
             if not changed_one_row(tx, update(Factor).where(*_mine(user, factor)).values(label=label)):
                 raise NotFound()
-            details = {"method": method.title.msgid, "name": label}
-            self.notices.record(tx, user.account.id, "factor-renamed", origin, **details)
+            if label != factor.label:
+                details = {"method": method.title.msgid, "name": label}
+                self.notices.tell(tx, user.account, "factor-renamed", origin, **details)
         return label
 
     def delete(self, user: User, method: Several, factor_id: int, origin: Origin) -> Factor:

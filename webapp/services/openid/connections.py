@@ -76,7 +76,7 @@ class Connections:
             of_both = AppAuthorization.account_id == account.id, AppAuthorization.app_id == app.id
             end_given(tx, self.core.clock.now(), *of_both)
             disconnect_sessions(tx, SessionApp.account_id == account.id, SessionApp.app_id == app.id)
-            self.notices.record(tx, account.id, "app-disconnected", origin, name=app.name)
+            self.notices.tell(tx, account, "app-disconnected", origin, name=app.name)
         return str(app.name)
 
 

@@ -30,5 +30,5 @@ def _disconnect() -> Any:
     """Raises `NotFound` for an app of others only."""
     account, client_id = current.user().account, request.form.get("disconnect", "")
     name = current.services().openid.connections.disconnect(account, client_id, current.origin())
-    render.receipt(_("%(app)s is disconnected.", app=name))
+    render.changed(_("%(app)s is disconnected.", app=name))
     return render.go(layouts.page_url("connected_apps.apps"))

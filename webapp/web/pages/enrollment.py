@@ -155,9 +155,9 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
         return _go_to(visit, progress.open_step(visit))
     for name, choices in context.pop("choices", {}).items():
         form[name].choices = choices
-    for name, text in context.pop("suggested", {}).items():
-        if not form[name].raw_data:  # what was sent stays, even when it is empty
-            form[name].data = text
+    for name, value in context.pop("suggested", {}).items():
+        if form[name].raw_data is None:  # what was sent stays, even when it is empty
+            form[name].data = value
     if "sent" in context:
         context.update(render.sent(context.pop("sent"), context.pop("wait", 0)))
     if "different" in context:

@@ -9,9 +9,10 @@ from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.language import pgettext
-from ...domain.refusals import CodeExpired, EmailRequired, Refusal
+from ...domain.refusals import AlreadyDone, CodeExpired, EmailRequired, Refusal
 from ...models.accounts import OPERATOR
 from ...services.email_addresses import masked
+from ...services.phone_numbers import discoverable_by_default
 from .. import confirming, current, guards, languages, layouts, render, times, words
 from ..forms import EmailForm, Form, NewPasswordForm, PhoneForm, ThemeForm
 from ..verbatim import verbatim
@@ -232,9 +233,9 @@ def email_code() -> Any:
     services, account = current.services(), current.user().account
     sent = services.email_addresses.sent(account.id, _challenge())
     if sent is None:
-        if request.method == "POST":
-            render.problem(words.say(CodeExpired()))
-        return render.go(layouts.page_url("settings.email"))
+        typed = request.form.get("code", "")
+        is_done = services.email_addresses.was_confirmed(account.id, _challenge(), typed)
+        return _without_code("settings.email", is_done=is_done)
     return confirming.email_code(
         _challenge(),
         sent,
@@ -243,6 +244,13 @@ def email_code() -> Any:
         after=layouts.page_url("settings.account"),
         cancel_url=layouts.page_url("settings.account"),
     )
+
+
+def _without_code(before: str, *, is_done: bool) -> Any:
+    """Where no code is valid: to the page `before`, or to the account when the form was sent twice."""
+    if is_done:
+        return render.go_on(layouts.page_url("settings.account"), AlreadyDone())
+    return render.go_on(layouts.page_url(before), CodeExpired() if request.method == "POST" else None)
 
 
 def _phone_challenge() -> str:
@@ -256,7 +264,7 @@ def phone() -> Any:
     phones, account = current.services().phone_numbers, current.user().account
     if account.email is None:
         return render.go_on(layouts.page_url("settings.email"), EmailRequired())
-    form = PhoneForm(discoverable=account.discoverable if account.phone_number else True)
+    form = PhoneForm(discoverable=discoverable_by_default(account))
     form.country.choices = phones.country_choices()
     form.country.data = form.country.data or phones.default_country(current.origin())
     if form.submitted():
@@ -282,11 +290,11 @@ def phone() -> Any:
 @login_required
 @guards.fresh
 def phone_code() -> Any:
-    sent = current.services().phone_numbers.sent(current.user().account, _phone_challenge())
+    phones, account = current.services().phone_numbers, current.user().account
+    sent = phones.sent(account, _phone_challenge())
     if sent is None:
-        if request.method == "POST":
-            render.problem(words.say(CodeExpired()))
-        return render.go(layouts.page_url("settings.phone"))
+        is_done = phones.was_confirmed(account.id, _phone_challenge(), request.form.get("code", ""))
+        return _without_code("settings.phone", is_done=is_done)
     return confirming.phone_code(
         _phone_challenge(),
         sent,
