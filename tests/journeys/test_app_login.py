@@ -395,6 +395,15 @@ def test_userinfo_tells_what_the_scopes_give(ada: Owner, wiki: RelyingParty, sit
     assert set(json_of(wiki.userinfo(tokens["access_token"]))) == {"sub", "name"}
 
 
+def test_a_phone_number_whose_key_is_missing_is_left_out(ada: Owner, wiki: RelyingParty, site: Site) -> None:
+    ada.turn_on_texts()
+    assert "phone_number" in json_of(wiki.userinfo(wiki.tokens(ada, scope="openid phone")["access_token"]))
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).values(phone_number="none.AAAA"))
+    tokens = wiki.tokens(ada, scope="openid phone")
+    assert json_of(wiki.userinfo(tokens["access_token"])).keys() == {"sub"}
+
+
 def test_subjects_differ_by_sector_unless_they_are_public(ada: Owner, wiki: RelyingParty, site: Site) -> None:
     of = {}
     for name, options in {

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from bs4 import Tag
 from sqlalchemy import insert, select, update
+from structlog.testing import capture_logs
 
 from tests.conftest import Site
 from tests.journeys.test_keys_and_passkeys import with_passkey
@@ -18,7 +19,7 @@ from tests.people import ANDROID, DESKTOP, Owner, Page
 from webapp.domain.codes import hash_of
 from webapp.models.accounts import Account
 from webapp.models.groups import Membership
-from webapp.models.registered_apps import RegisteredApp
+from webapp.models.registered_apps import AppSecret, RegisteredApp
 from webapp.models.sessions import Session
 from webapp.services.guarded.configurations import configuration
 from webapp.services.operators import AppOptions
@@ -606,6 +607,24 @@ def test_the_configuration_of_each_proxy_is_shown_again(site: Site, layout: str,
     assert ada.open(f"{APPS}/{stored.app.client_id}/connect").status == 404
     ada.open(f"{APPS}/{stored.app.client_id}")
     assert ada.press("New secret").h1 == "Connect Files"
+
+
+def test_a_configuration_whose_key_is_missing_says_so_in_the_log_and_is_back_with_the_key(
+    site: Site, ada: Owner
+) -> None:
+    page = f"{APPS}/{guarded(site)}/proxies/nginx"
+    with site.services.db.write() as tx:
+        kept = tx.scalar(select(AppSecret.sealed))
+        tx.execute(update(AppSecret).values(sealed="none.AAAA"))
+    with capture_logs() as logged:
+        shown = ada.open(page)
+    assert (shown.status, shown.h1, shown.response.headers["Retry-After"]) == (503, "Not available right now", "60")
+    (line,) = [line for line in logged if line["log_level"] == "error"]
+    assert line["event"] == "key_missing"
+    assert line["error"] == "the encryption key 'none' is not among the settings"
+    with site.services.db.write() as tx:
+        tx.execute(update(AppSecret).values(sealed=kept))
+    assert ada.open(page).h1 == "Connect Files"
 
 
 def test_an_old_token_changes_nothing(site: Site, ada: Owner) -> None:
