@@ -81,6 +81,7 @@ class Settings:
     workers: int
     log_level: str
     metrics_token: str | None = field(repr=False)
+    worker_metrics: Path | None
     tracing: bool  # OTEL_EXPORTER_OTLP_ENDPOINT
     serving: bool
     policy: Policy  # POLICY_*
@@ -197,6 +198,7 @@ class Settings:
                 "must be ASCII characters,"
                 " such as `python3 -c 'import secrets; print(secrets.token_urlsafe())'` prints",
             ),
+            worker_metrics=Path(counts) if (counts := variables.get("WORKER_METRICS")) else None,
             tracing=traces(environ),
             serving=serving,
             policy=Policy.from_environment(environ),
