@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import structlog
 from jinja2 import UndefinedError
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from tests.doubles import START, FailingPushes, FakeClock, PlainRenderer, RecordingMail, ScriptedEntropy, core
 from webapp.adapters.embedded import OutboxTexts
 from webapp.adapters.keyring import AesGcmKeyring
-from webapp.domain.ports import Email, LogOut, PushMessage, Refused, RenderedEmail, Unreachable
+from webapp.domain.ports import LONGEST_WAIT, Email, LogOut, PushMessage, Refused, RenderedEmail, Unreachable
 from webapp.domain.refusals import DatabaseUnavailable
 from webapp.models.base import Table
 from webapp.models.database import Database
@@ -305,6 +305,42 @@ def test_the_claim_of_a_killed_worker_expires_after_two_minutes(site: Site) -> N
     site.clock.pass_(1)
     assert site.delivery().deliver_due() == 1
     assert site.message(message).attempts == 2
+
+
+@pytest.mark.parametrize("ahead", [61, 365 * 86400])
+def test_a_message_that_was_added_while_the_clock_was_ahead_goes_out_once_it_is_right(site: Site, ahead: int) -> None:
+    """Or on another machine, whose clock is ahead of the worker's."""
+    site.clock.pass_(ahead)
+    message = site.post()
+    site.clock.pass_(-ahead)
+    assert site.delivery().deliver_due() == 1
+    assert site.state(message) == SENT
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_message_that_was_put_off_or_claimed_while_the_clock_was_ahead_goes_out_once_it_is_right(
+    site: Site, killed: bool
+) -> None:
+    message = site.post()
+    site.clock.pass_(365 * 86400)
+    site.delivery(RecordingMail(Unreachable("down"))).deliver_due()
+    if killed:
+        with site.db.write() as tx:
+            tx.execute(update(Message).values(claimed_until=site.clock.now() + 120))
+    site.clock.pass_(-365 * 86400)
+    assert site.delivery().deliver_due() == 1
+    assert site.state(message) == SENT
+
+
+def test_a_push_waits_for_as_long_as_its_service_asks(site: Site) -> None:
+    later = Unreachable("busy")
+    later.wait = LONGEST_WAIT
+    site.post()
+    site.delivery(RecordingMail(later)).deliver_due()
+    site.clock.pass_(LONGEST_WAIT - 1)
+    assert site.delivery().deliver_due() == 0
+    site.clock.pass_(1)
+    assert site.delivery().deliver_due() == 1
 
 
 def test_a_message_that_kills_every_worker_is_given_up(site: Site) -> None:

@@ -117,6 +117,10 @@ class Gone(Refused):
     """The push subscription no longer exists (RFC 8030 section 7.3)."""
 
 
+LONGEST_WAIT = 24 * 3600
+"""Seconds that a receiver may ask for."""
+
+
 class Unreachable(Undelivered):
     """A transient failure (no connection, timeout, SMTP 4xx): the message is sent again, after `wait` seconds if the
     receiver said when."""

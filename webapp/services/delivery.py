@@ -12,9 +12,10 @@ from threading import Event
 from typing import Literal, cast
 
 import structlog
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, not_, select, update
 
 from ..domain.ports import (
+    LONGEST_WAIT,
     Email,
     Gone,
     LogOut,
@@ -86,7 +87,7 @@ class Delivery:
         columns, now = (Message.channel, func.count(), func.min(Message.made_at)), self.core.clock.now()
         with self.core.db.read() as tx:
             rows = tx.execute(select(*columns).where(Message.state == OWED).group_by(Message.channel))
-            return found | {channel: (count, now - oldest) for channel, count, oldest in rows}
+            return found | {channel: (count, max(0, now - oldest)) for channel, count, oldest in rows}
 
     def deliver_due(self, stop: Event | None = None) -> int:
         """Delivers what is due and returns how many were sent; a failure does not stop the other messages.
@@ -124,17 +125,26 @@ class Delivery:
             # new messages first: a mail server that stalls on a few must not delay the others
             # and so must an app's server, which people do not wait for
             first = Message.channel == LOG_OUT, Message.attempts, Message.due_at, Message.id
-            due = select(Message.id).where(*_due(now)).order_by(*first).limit(1)
+            due = select(Message.id).where(*self._due(now)).order_by(*first).limit(1)
             with self.core.db.read() as tx:
                 candidate = tx.scalar(due)
             if candidate is None:
                 return None
-            still_due = update(Message).where(Message.id == candidate, *_due(now))
+            still_due = update(Message).where(Message.id == candidate, *self._due(now))
             until = now + self.core.policy.worker_claims_for
             with self.core.db.write() as tx:
                 # counted before sending, so that a message that crashes its worker is not sent again for ever
                 if changed_one_row(tx, still_due.values(attempts=Message.attempts + 1, claimed_until=until)):
                     return tx.objects.get_one(Message, candidate)
+
+    def _due(self, now: int) -> tuple[ColumnElement[bool], ...]:
+        """A message is due from the start, whatever the clock of the machine said that added it, and waits only for as
+        long as one can be put off or claimed: longer ones were so while the clock was wrong."""
+        latest = now + self.core.policy.clock_ahead
+        until = Message.claimed_until
+        waits = and_(Message.attempts > 0, Message.due_at.between(now + 1, latest + LONGEST_WAIT))
+        claimed = and_(until.is_not(None), until.between(now + 1, latest + self.core.policy.worker_claims_for))
+        return Message.state == OWED, Message.channel.in_(CHANNELS), not_(waits), not_(claimed)
 
     def _deliver(self, message: Message) -> bool:
         if message.channel == NOWHERE:
@@ -189,7 +199,7 @@ class Delivery:
             ended = {"state": SENT, "sealed": sealed, "claimed_until": None, "ended_at": now}
             tx.execute(owed.values(**ended, complaint=None))
         MESSAGES.labels(message.channel, SENT).inc()
-        MESSAGE_DELAY.labels(message.channel).observe(now - message.made_at)
+        MESSAGE_DELAY.labels(message.channel).observe(max(0, now - message.made_at))
         log.info("message_sent", **_facts(message, SENT))
 
     def received(self, uid: str) -> None:
@@ -238,16 +248,6 @@ class Delivery:
 
 def _facts(message: Message, state: str) -> dict[str, str | int]:
     return {"message": message.id, "template": message.template, "state": state, "attempts": message.attempts}
-
-
-def _due(now: int) -> tuple[ColumnElement[bool], ...]:
-    free = or_(Message.claimed_until.is_(None), Message.claimed_until <= now)
-    return (
-        Message.state == OWED,
-        Message.channel.in_(CHANNELS),
-        Message.due_at <= now,
-        free,
-    )
 
 
 def _place_of(error: BaseException) -> str:
