@@ -19,6 +19,7 @@ from webapp.adapters.embedded import OutboxTexts
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.ports import LONGEST_WAIT, Email, LogOut, PushMessage, Refused, RenderedEmail, Unreachable
 from webapp.domain.refusals import DatabaseUnavailable
+from webapp.models.accounts import Account
 from webapp.models.base import Table
 from webapp.models.database import Database
 from webapp.models.messages import FAILED, OWED, SENT, Message
@@ -418,6 +419,31 @@ def test_a_worker_delivers_what_is_posted_while_it_runs(site: Site) -> None:
         assert eventually(lambda: site.state(second) == SENT)
 
 
+def test_a_mail_server_that_stalls_keeps_no_push_and_no_app_waiting(site: Site) -> None:
+    is_over = threading.Event()
+
+    class Stalling(RecordingMail):
+        def send(self, email: Email) -> None:
+            assert is_over.wait(30)
+            super().send(email)
+
+    emails = [site.post() for _ in range(3)]
+    account = Account(id=1, name="Ada", username="ada", language="en")
+    with site.db.write() as tx:
+        push = site.outbox.post_push(
+            tx, template="login-request", account=account, factor_id=1, subscription="{}", text="{}", lasts=60
+        )
+    told = LogOut("wiki", "https://wiki.example.org/log-out", (), "RS256", subject="ada", session="first")
+    with working(site.delivery(Stalling())):
+        assert eventually(lambda: site.state(push) == SENT)
+        with site.db.write() as tx:
+            app = site.outbox.post_log_out(tx, told, "Wiki")
+        assert eventually(lambda: site.state(app) == SENT)
+        assert {site.state(email) for email in emails} == {OWED}
+        is_over.set()
+        assert eventually(lambda: {site.state(email) for email in emails} == {SENT})
+
+
 def test_a_worker_survives_an_unreachable_database_and_logs_it_once(site: Site) -> None:
     looks = 0
 
@@ -437,7 +463,7 @@ def test_a_worker_survives_an_unreachable_database_and_logs_it_once(site: Site) 
     message = site.post()
     delivery = site.delivery(db=db)
     with structlog.testing.capture_logs() as logs, working(delivery):
-        assert eventually(lambda: looks > 5)
+        assert eventually(lambda: looks > 50)  # by each of its threads
         db.away = False
         assert eventually(lambda: site.state(message) == SENT)
         assert eventually(lambda: len(logs) == 3)
