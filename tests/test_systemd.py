@@ -41,8 +41,8 @@ def test_the_web_server_reads_what_the_worker_counts() -> None:
     units = {name: (UNITS / f"nightlatch-{name}.service").read_text() for name in ("web", "worker")}
     folder = re.search("RuntimeDirectory=(.+)", units["worker"])
     assert folder is not None
-    assert f"\nEnvironment=PROMETHEUS_MULTIPROC_DIR=/run/{folder[1]}\n" in units["worker"]
-    assert f"\nEnvironment=NIGHTLATCH_WORKER_METRICS=/run/{folder[1]}\n" in units["web"]
+    assert f"\nEnvironment=PROMETHEUS_MULTIPROC_DIR=%t/{folder[1]}\n" in units["worker"]
+    assert f"\nEnvironment=NIGHTLATCH_WORKER_METRICS=%t/{folder[1]}\n" in units["web"]
 
 
 def test_the_socket_of_systemd_is_served_and_a_connection_that_waits_for_the_start_is_answered(tmp_path: Path) -> None:

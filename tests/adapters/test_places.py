@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from webapp.adapters.embedded import NoPlaces
 from webapp.adapters.places import FilePlaces
 from webapp.domain.language import Language, speaking
+from webapp.settings import ROOT
 
 MARK = b"\xab\xcd\xefMaxMind.com"
 
@@ -68,6 +71,18 @@ def test_an_address_without_an_entry_has_no_place(tmp_path: Path, address: str) 
 @pytest.mark.parametrize("found", ["Berlin", {}, {"city": "Berlin"}, {"city": {"names": "x"}}, {"city": {"names": {}}}])
 def test_an_entry_of_another_shape_gives_no_place(tmp_path: Path, found: Any) -> None:
     assert FilePlaces(database(tmp_path, found)).near("10.1.2.3") is None
+
+
+def test_a_file_that_is_overwritten_while_it_is_read_ends_no_process(tmp_path: Path) -> None:
+    """As `wget -O` and `cp` do; in a process of its own, because the signal cannot be handled."""
+    path = database(tmp_path, BERLIN)
+    code = (
+        "import sys; from pathlib import Path; from webapp.adapters.places import FilePlaces;"
+        "places = FilePlaces(Path(sys.argv[1])); print(places.near('10.1.2.3'));"
+        "Path(sys.argv[1]).open('w').close(); print(places.near('10.1.2.3'))"
+    )
+    told = subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, capture_output=True, text=True)
+    assert (told.returncode, told.stdout) == (0, "Berlin, Germany\nNone\n")
 
 
 def test_a_file_that_is_no_database_gives_no_place(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
-from maxminddb import MODE_MMAP, Reader, open_database
+from maxminddb import MODE_FILE, Reader, open_database
 
 from ..domain.language import spoken
 
@@ -27,7 +28,10 @@ class FilePlaces:
 
     @cached_property
     def _reader(self) -> Reader:
-        return open_database(self._path, MODE_MMAP)
+        # not mapped into memory: a file that is overwritten while it is mapped ends the process (SIGBUS)
+        reader = open_database(self._path, MODE_FILE)
+        finalize(self, reader.close)
+        return reader
 
 
 def _name(part: Any) -> str | None:
