@@ -59,7 +59,7 @@ class BackupCodes:
         return code if _hash(account_id, code) == user.account.backup_code_hash else None
 
     def unseen(self, tx: Transaction, account_id: int, exchange: str) -> Session | None:
-        """The session that this exchange opened, its row locked, if its token was never presented. It may have ended."""
+        """The session that this exchange opened, its row locked, if its token was never presented. It may be over."""
         own = Session.account_id == account_id, Session.sealed_backup_code.is_not(None)
         unseen = select(Session).where(*own, Session.seen_at < Session.started_at).with_for_update()
         found = tx.objects.scalars(unseen).all()
