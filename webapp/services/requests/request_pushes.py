@@ -66,8 +66,11 @@ class RequestPushes:
                 self._owe(tx, account, phone, kind, text, self.core.policy.text_warning_seconds)
 
     def _owe(self, tx: Transaction, account: Account, phone: Factor, topic: str, text: str, lasts: int) -> None:
-        """Adds the push to the outbox, if the device has a subscription."""
-        subscription = self.core.keyring.open(phone.sealed, factor_bound(account.id, phone.method))
+        """Adds the push to the outbox, if the device has a subscription whose key is there: a push is only a hint."""
+        try:
+            subscription = self.core.keyring.open(phone.sealed, factor_bound(account.id, phone.method))
+        except ValueError:
+            return
         if subscription:
             self.outbox.post_push(
                 tx,
