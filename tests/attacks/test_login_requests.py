@@ -442,7 +442,9 @@ def test_a_phone_that_was_turned_off_cannot_answer(site: Site, phone: Owner) -> 
     assert bare.open(REQUESTS).path == "/log-in"
 
 
-@pytest.mark.parametrize("how", ["another method", "backup code", "new password", "wrong codes"])
+@pytest.mark.parametrize(
+    "how", ["another method", "backup code", "new password", "wrong codes", "others", "passkey", "another account"]
+)
 def test_a_pending_login_that_was_settled_otherwise_cannot_be_approved(
     site: Site, phone: Owner, waiting: Owner, how: str
 ) -> None:
@@ -450,6 +452,10 @@ def test_a_pending_login_that_was_settled_otherwise_cannot_be_approved(
     assert phone.answer(number_of(waiting)).h1 == APPROVED
     assert on(waiting).h1 == HOME
     waiting.turn_on_app()
+    if how == "passkey":
+        waiting.turn_on_key()
+    elif how == "another account":
+        Owner(site, "bob").sign_up()
     site.clock.pass_(30)
     other = phone.other_browser(layout=DESKTOP)
     other.secret = waiting.secret
@@ -461,6 +467,15 @@ def test_a_pending_login_that_was_settled_otherwise_cannot_be_approved(
         assert other.post("/log-in/verify?method=authentication-app", code=waiting.next_code()).h1 == HOME
     elif how == "backup code":
         other.post("/log-in/backup-code", code=phone.kept_code)
+    elif how == "passkey":
+        assert waiting.key is not None
+        asked = json.loads(other.post("/log-in/passkey/options").text)
+        assert other.post("/log-in", credential=waiting.key.get(asked)).h1 == HOME
+    elif how == "another account":
+        assert other.post("/log-in", username="bob", password=other.password).status == 200
+    elif how == "others":
+        waiting.open("/settings/security/sessions")
+        assert waiting.press("Log out all others").receipts
     elif how == "new password":
         assert waiting.post("/settings/account/password", password="seven brass wheels turning").status == 200
     else:

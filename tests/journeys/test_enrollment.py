@@ -301,6 +301,13 @@ def test_a_replacement_that_is_sent_twice_leads_to_the_list_again(enrolled: Owne
     assert (page.path, page.problems) == (TWO_FACTOR, [])
 
 
+def test_got_it_leads_to_the_list_however_late(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.turn_on_app()
+    site.clock.pass_(1801)
+    assert ada.press("Got it").path == TWO_FACTOR
+
+
 def test_a_second_tab_is_told_that_the_enrollment_is_finished(ada: Owner) -> None:
     ada.sign_up()
     ada.turn_on_app()

@@ -71,6 +71,15 @@ def message(site: Site) -> Any:
         return connection.execute(text(query)).mappings().one()
 
 
+def test_a_subscription_whose_key_is_missing_keeps_no_one_from_logging_in(site: Site, phone: Owner) -> None:
+    with site.services.db.write() as tx:
+        tx.execute(update(Factor).values(sealed="gone.AAAA"))
+    browser = waits(phone)
+    assert owed(site) == 0
+    assert browser.page is not None
+    assert phone.answer(browser.page.number).h1 == "You approved this login"
+
+
 def test_a_recovery_by_an_operator_is_pushed_to_the_phones_of_its_owner(
     site: Site, phone: Owner, service: FailingPushes
 ) -> None:

@@ -165,3 +165,8 @@ def share_account(tx: Transaction, account: Account) -> None:
     now = tx.execute(SHARED, {"account": account.id}).one_or_none()
     if now is None or now.locked_at is not None or (now.delete_at is not None and account.delete_at is None):
         raise LoginExpired()
+
+
+def phone_bound(account_id: int) -> str:
+    """What the sealed number of an account is bound to."""
+    return f"account:{account_id}:phone"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ColumnElement, String, update
+from sqlalchemy import BigInteger, ColumnElement, String, cast, literal, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import AccountId, At, Key, MaybeAt, Table
 from .database import Transaction
+from .sessions import PENDING_CHALLENGE, PendingLogin
 
 WAITING, APPROVED, USED = "waiting", "approved", "used"
 DENIED, CANCELLED, WITHDRAWN, WRONG, REPLACED = "denied", "cancelled", "withdrawn", "wrong", "replaced"
@@ -44,4 +45,13 @@ def close_open(tx: Transaction, account_id: int, state: str, now: int, *which: C
     """Ends the account's requests that wait, or were approved and not used, with `state`; only those of `which`."""
     still_open = LoginRequest.state.in_((WAITING, APPROVED))
     ended = update(LoginRequest).where(LoginRequest.account_id == account_id, still_open, *which)
+    tx.execute(ended.values(state=state, ended_at=now))
+
+
+def close_requests_of(tx: Transaction, token_hash: str, state: str, now: int) -> None:
+    """The same for the requests of the open pending login with this token."""
+    name = literal(PENDING_CHALLENGE).concat(cast(PendingLogin.id, String))
+    own = select(name).where(PendingLogin.token_hash == token_hash, PendingLogin.ended_at.is_(None))
+    still_open = LoginRequest.state.in_((WAITING, APPROVED))
+    ended = update(LoginRequest).where(LoginRequest.challenge.in_(own), still_open)
     tx.execute(ended.values(state=state, ended_at=now))

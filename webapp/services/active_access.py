@@ -20,6 +20,7 @@ from ..models.app_logins import AppAuthorization, end_given
 from ..models.apps import AppSession, TemporaryPassword
 from ..models.database import Transaction, changed_one_row
 from ..models.guarded_hosts import GuardedSession
+from ..models.login_requests import WITHDRAWN, close_open
 from ..models.registered_apps import RegisteredApp
 from ..models.sessions import PendingLogin, RememberedBrowser, Session
 from ..models.user import SessionToken, User
@@ -105,6 +106,7 @@ class SessionKind:
 
     def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:  # noqa: ARG002  # of the protocol
         now, account_id = self.core.clock.now(), user.account.id
+        close_open(tx, account_id, WITHDRAWN, now)
         _end_all(tx, PendingLogin, account_id, now)  # first: one may be about to open a session
         _end_all(tx, Session, account_id, now, Session.id != user.session.id)
         given = AppAuthorization

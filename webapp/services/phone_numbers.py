@@ -29,8 +29,8 @@ from ..domain.refusals import (
     Refusal,
     TooSoon,
 )
-from ..models.accounts import Account, lock_for_change
-from ..models.codes import Code
+from ..models.accounts import Account, lock_for_change, phone_bound
+from ..models.codes import Code, target_bound
 from ..models.database import Transaction
 from ..models.sessions import PENDING_CHALLENGE, Activity
 from ..models.user import User
@@ -304,13 +304,3 @@ def unsealed(keyring: Keyring, account_id: int, sealed: str | None) -> str | Non
         return keyring.open(sealed, phone_bound(account_id)) if sealed is not None else None
     except ValueError:
         return None
-
-
-def phone_bound(account_id: int) -> str:
-    """What the sealed number of an account is bound to."""
-    return f"account:{account_id}:phone"
-
-
-def target_bound(account_id: int, challenge: str) -> str:
-    """What the sealed number of a code is bound to."""
-    return f"account:{account_id}:code:{challenge}"

@@ -24,7 +24,7 @@ from ..models.codes import Link
 from ..models.database import Transaction, changed_one_row
 from ..models.drafts import Draft
 from ..models.factors import Factor
-from ..models.login_requests import WITHDRAWN, close_open
+from ..models.login_requests import WITHDRAWN, close_open, close_requests_of
 from ..models.sessions import BACKUP_CODE_PROOF, PASSWORD_PROOF, PendingLogin, RememberedBrowser, Session
 from ..models.user import SessionToken, User
 from .core import Core
@@ -156,18 +156,22 @@ class Sessions:
         return changed_one_row(tx, update(Session).where(still_open).values(ended_at=self.core.clock.now()))
 
     def forget(self, *, session: str | None = None, pending: str | None = None) -> None:
-        """Ends, by their tokens, the session and pending login that the browser had before a log-in (ASVS V7.2.4).
+        """Ends, by their tokens, the session and pending login that the browser had before a log-in (ASVS V7.2.4), and
+        the requests of that pending login.
 
         A session that has expired stays as it is: what apps were given to outlive it ends when its user logs out.
         """
-        earlier = [(table, token) for table, token in ((Session, session), (PendingLogin, pending)) if token]
-        if not earlier:
+        if not (session or pending):
             return
+        now = self.core.clock.now()
         with self.core.db.write() as tx:
-            for table, token in earlier:
-                is_open = self.live() if table is Session else table.ended_at.is_(None)
-                own = table.token_hash == hash_of(token), is_open
-                tx.execute(update(table).where(*own).values(ended_at=self.core.clock.now()))
+            if pending:
+                close_requests_of(tx, hash_of(pending), WITHDRAWN, now)
+                own = PendingLogin.token_hash == hash_of(pending), PendingLogin.ended_at.is_(None)
+                tx.execute(update(PendingLogin).where(*own).values(ended_at=now))
+            if session:
+                live = Session.token_hash == hash_of(session), self.live()
+                tx.execute(update(Session).where(*live).values(ended_at=now))
 
     def end_others(self, tx: Transaction, account_id: int, but: int | None) -> None:
         """Ends every session but the one with id `but`, pending login, remembered browser and reset link (ASVS V7.4.3).

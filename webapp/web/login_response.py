@@ -32,7 +32,8 @@ def after_password(result: LoggedIn | PendingToken) -> Response:
 def logged_in(result: LoggedIn, to: str | None = None) -> Response:
     """After a full log-in: sets the cookies, and redirects to `to`, else to the page that was requested, else home."""
     # a session that an attacker set before the log-in must not survive it (session fixation, ASVS V7.2.4)
-    current.services().sessions.forget(session=cookies.session_token())
+    left = None if result.with_password else cookies.login_token()
+    current.services().sessions.forget(session=cookies.session_token(), pending=left)
     session.clear()
     response = render.go(to or result.next_path or layouts.page_url("home.home"), whole=True)
     policy = current.services().settings.policy

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from ...models.accounts import Account
+from ...models.accounts import Account, phone_bound
 from ...models.app_logins import AppAuthorization
 from ...models.database import Transaction
 from ...models.registered_apps import RegisteredApp

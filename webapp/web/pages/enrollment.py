@@ -81,8 +81,8 @@ def step(method: str, step: str) -> Any:
     if not progress.may_show(visit, wanted):
         if request.method == "POST" and wanted.closed is not None and not progress.is_finished(visit):
             render.problem(words.say(wanted.closed()))
-        elif request.method == "POST" and visit.is_fresh and visit.draft is None and visit.factors:
-            return _go_to_list(visit)  # sent twice: the first has turned it on
+        elif request.method == "POST" and visit.draft is None and visit.factors and _is_over(visit, wanted):
+            return _go_to_list(visit)
         return _go_to(visit, progress.open_step(visit))
     form = form_of(wanted.fields)() if wanted.fields is not None else Form()
     response = _submit(visit, wanted, form) if request.method == "POST" else None
@@ -91,6 +91,11 @@ def step(method: str, step: str) -> Any:
     if progress.is_step_up_due(visit, wanted):
         return guards.step_up()
     return _show(visit, wanted, form)
+
+
+def _is_over(visit: Visit, step: Step) -> bool:
+    """For a form of an enrollment without a draft: it was sent twice, or it is Got it after a long time."""
+    return visit.is_fresh or step.slug == progress.last_step(visit).slug
 
 
 def _submit(visit: Visit, step: Step, form: Form) -> Any:
