@@ -376,6 +376,21 @@ def test_a_box_that_was_cleared_stays_so_when_another_number_is_entered(ada: Own
     assert not page.field("Let existing contacts find me").has_attr("checked")
 
 
+def test_a_box_that_was_cleared_in_the_settings_stays_so_until_the_number_is_confirmed(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    label = "Let existing contacts find me"
+    assert ada.open(CHANGE).field(label).has_attr("checked")
+    ada.post(CHANGE, phone=PHONE)
+    page = ada.follow("Use a different phone number")
+    assert not page.field(label).has_attr("checked")
+    ada.open(f"{CHANGE}/code")
+    ada.press("Verify", code=site.texted_code(PHONE))
+    assert not ada.open(CHANGE).field(label).has_attr("checked")
+    ada.open("/settings/privacy/contacts")
+    ada.press("Save", discoverable="y")
+    assert ada.open(CHANGE).field(label).has_attr("checked"), "the newer choice counts"
+
+
 def test_turning_it_on_is_notified_by_email_and_ends_every_other_session(ada: Owner, site: Site) -> None:
     ada.sign_up()
     elsewhere = ada.other_browser()

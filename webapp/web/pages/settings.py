@@ -264,7 +264,8 @@ def phone() -> Any:
     phones, account = current.services().phone_numbers, current.user().account
     if account.email is None:
         return render.go_on(layouts.page_url("settings.email"), EmailRequired())
-    form = PhoneForm(discoverable=discoverable_by_default(account))
+    by_default, is_under_way = discoverable_by_default(account), phones.sent(account, _phone_challenge()) is not None
+    form = PhoneForm(discoverable=session.get(DISCOVERABLE, by_default) if is_under_way else by_default)
     form.country.choices = phones.country_choices()
     form.country.data = form.country.data or phones.default_country(current.origin())
     if form.submitted():
