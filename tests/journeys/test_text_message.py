@@ -862,3 +862,27 @@ def test_a_log_in_whose_text_a_cap_refuses_continues_and_says_when_to_resend(tex
     ada.open("/log-in/methods")
     ada.press("Authentication app")
     assert ada.press("Verify", code=ada.next_code()).h1 == HOME
+
+
+def test_the_method_of_the_last_log_in_comes_first_whatever_step_up_was_proved_with(texted: Owner, site: Site) -> None:
+    ada = texted
+    ada.turn_on_app()
+    elsewhere = ada.other_browser()
+    elsewhere.log_in()
+    elsewhere.open("/log-in/methods")
+    elsewhere.press("Authentication app")
+    assert elsewhere.press("Verify", code=elsewhere.next_code()).h1 == HOME
+    site.clock.pass_(660)
+    elsewhere.open("/settings/account/password")
+    elsewhere.press("Verify", password=ada.password)
+    elsewhere.open("/step-up/methods?next=/settings/account/password")
+    elsewhere.press("Text message to ...56")
+    assert elsewhere.press("Verify", code=site.texted_code(PHONE)).path == "/settings/account/password"
+    site.clock.pass_(61)
+    assert ada.other_browser().log_in().says("Enter the six-digit code from your authentication app.")
+    assert elsewhere.open(TEXTS).says("Last used on"), "a step-up is a use too"
+    asked = ada.other_browser()
+    asked.log_in()
+    asked.open("/log-in/backup-code")
+    assert asked.press("Verify", code=ada.kept_code).h1 == "Save your new backup code"
+    assert ada.other_browser().log_in().says("Enter the six-digit code from your authentication app.")

@@ -49,6 +49,9 @@ class Account(Table):
     theme: Mapped[str] = mapped_column(String(8), default=SYSTEM)
     """Of the pages: light, dark, or that of the device."""
 
+    login_method: Mapped[str | None] = mapped_column(String(32))
+    """The slug of the method that the last log-in with one was proved with: the next log-in asks for it first."""
+
     # Set only once a code or link sent to the address was used, and unique over all accounts.
     email: Mapped[str | None] = mapped_column(String(320))
     email_key: Mapped[str | None] = mapped_column(String(320), unique=True)
